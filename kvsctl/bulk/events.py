@@ -1,0 +1,52 @@
+"""What happens in a run, told to whoever listens. The engine writes to no terminal and no file."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from kvsctl.model import Outcome, Verb
+
+
+@dataclass(slots=True, frozen=True)
+class RecordsRead:
+    """`count` more records and problems came in."""
+
+    count: int
+
+
+@dataclass(slots=True, frozen=True)
+class RequestEnded:
+    """One request ended: with an answer (`status`), or without one (`status` None, `trouble` says why).
+
+    `units` are quota units by the documented rule and 0 unless it was answered 200. `is_retry`:
+    it carried records that had been sent before.
+    """
+
+    verb: Verb
+    records: int
+    status: int | None
+    elapsed_seconds: float
+    bytes_sent: int
+    bytes_received: int
+    units: int
+    is_retry: bool
+    trace_id: str | None = None
+    trouble: str | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class Throttled:
+    """The service asked for less: no request starts for `wait_seconds`."""
+
+    wait_seconds: float
+
+
+@dataclass(slots=True, frozen=True)
+class Settled:
+    """These input positions have their outcome, each exactly once in a run."""
+
+    outcomes: Sequence[Outcome]
+
+
+Event: TypeAlias = RecordsRead | RequestEnded | Throttled | Settled
+Listener: TypeAlias = Callable[[Event], None]

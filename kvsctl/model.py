@@ -1,0 +1,120 @@
+"""The words of a run: what goes in, what is sent, what came of it."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
+
+
+class Verb(Enum):
+    """The three batch operations; the value is the endpoint's last path segment."""
+
+    SET = "set"
+    GET = "get"
+    DELETE = "delete"
+
+
+class Identity(NamedTuple):
+    """What the service tells records apart by; `entity` is None for plain keys."""
+
+    entity: str | None
+    key: str
+
+
+class Origin(NamedTuple):
+    """Where in the input a record stands: `users.jsonl:17`, `-:17` for stdin, `arg:3`."""
+
+    source: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}"
+
+
+@dataclass(slots=True, eq=False)
+class Record:
+    """One record that passed its checks.
+
+    `position` counts records and problems from 0 in input order over all inputs. `body` is the
+    JSON that a batch request carries for it, value bytes as they came. `expires_at` (epoch
+    seconds) asks for a ttl that is worked out when the request is made. `attempts` and
+    `ambiguous` grow while the run works on it; `ambiguous`: an attempt went unanswered, so it
+    may have been applied or may land late.
+    """
+
+    position: int
+    origin: Origin
+    identity: Identity
+    body: bytes = field(repr=False)
+    expires_at: float | None = None
+    attempts: int = 0
+    ambiguous: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Problem:
+    """One piece of input that breaks a rule, found before anything of it was sent.
+
+    `code` is the service's own for that rule where it has one. `raw` is the piece as it was
+    read; `readable` says whether it could be read as a record at all.
+    """
+
+    position: int
+    origin: Origin
+    identity: Identity | None
+    code: str
+    message: str
+    raw: bytes = field(repr=False)
+    readable: bool = True
+
+
+@dataclass(slots=True, frozen=True)
+class Found:
+    """What batch/get answered for a key. `value` is its JSON as the very bytes of the answer.
+
+    `created_at` and `updated_at` are epoch milliseconds, `expire_time` is ISO-8601, each None
+    where the answer has none.
+    """
+
+    value: bytes = field(repr=False)
+    created_at: int | None = None
+    updated_at: int | None = None
+    expire_time: str | None = None
+
+
+class State(Enum):
+    """How a record ended. Exactly one each: the closing sum counts these."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    DUPLICATE = "duplicates"
+    UNKNOWN = "unknown"
+    UNSENT = "unsent"
+
+
+class Failure(NamedTuple):
+    """Why a record failed: the service's code and message, or kvsctl's own, and the trace id."""
+
+    code: str
+    message: str
+    trace_id: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Outcome:
+    """The one end of one input position.
+
+    `failure` is set when it failed, `found` when batch/get answered it, `skipped_by` names the
+    rule that skipped it (`missing`, `expired`).
+    """
+
+    subject: Record | Problem
+    state: State
+    failure: Failure | None = None
+    found: Found | None = None
+    skipped_by: str | None = None
+
+    @property
+    def position(self) -> int:
+        """The input position that this settles."""
+        return self.subject.position
