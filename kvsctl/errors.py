@@ -3,7 +3,7 @@
 The tree:
 
     KvsctlError
-    ├── UsageError          2   the command line, the settings or an unreadable input; nothing was sent
+    ├── UsageError          2   command line, settings or unreadable input; nothing was sent
     ├── CredentialsError    3   the target refused the credentials, or none could be had
     ├── TargetError         4   the target could not be reached
     ├── StreamError         5   input or output failed part-way

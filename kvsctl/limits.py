@@ -13,7 +13,7 @@ class Limits:
     batch_records: int = 25
     """Records in one batch request."""
     batch_bytes: int = 4_000_000
-    """Body of one batch/set request: 4 MB, taken as decimal because that is the stricter reading."""
+    """Body of one batch/set request: 4 MB, read as decimal, the stricter reading."""
     key_chars: int = 500
     value_bytes: int = 240 * 1024
     """A value as raw JSON."""

@@ -1,0 +1,1 @@
+"""The engine: records in, outcomes out. It knows no terminal."""

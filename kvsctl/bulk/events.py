@@ -16,7 +16,7 @@ class RecordsRead:
 
 @dataclass(slots=True, frozen=True)
 class RequestEnded:
-    """One request ended: with an answer (`status`), or without one (`status` None, `trouble` says why).
+    """One request ended: answered (`status`), or not (`status` None, `trouble` says why).
 
     `units` are quota units by the documented rule and 0 unless it was answered 200. `is_retry`:
     it carried records that had been sent before.

@@ -1,0 +1,1 @@
+"""The command line: options become a frozen request, the request a run."""

@@ -1,0 +1,1 @@
+"""The service, small: an ASGI application on SQLite."""

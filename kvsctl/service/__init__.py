@@ -1,0 +1,1 @@
+"""The thin HTTP layer: the only importer of httpx."""

@@ -1,0 +1,93 @@
+"""JSON as text: where its parts stand, to the byte, without changing any.
+
+Parsers lose what a bulk tool must keep (long integers, `1.0`, member order, repeated members),
+so values travel as the bytes they came as. These functions are the careful path; callers use
+msgspec for the common one.
+"""
+
+import json
+import re
+from typing import Final, NoReturn
+
+WHITE_SPACE: Final = b" \t\r\n"
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}:,]', re.DOTALL)
+_OUTSIDE_STRINGS = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*")|[ \t\r\n]+', re.DOTALL)
+
+
+class JsonTextError(ValueError):
+    """The text is no JSON, or no object, or names a member twice. `str()` says which."""
+
+
+def depth_exceeds(text: bytes, limit: int) -> bool:
+    """Whether objects and arrays nest deeper than `limit`; linear in time, flat in memory.
+
+    Counts brackets outside strings, so it is safe to ask before any parser sees the text.
+    """
+    if text.count(b"[") + text.count(b"{") <= limit:
+        return False
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        mark = text[token.start()]
+        if mark in b"[{":
+            depth += 1
+            if depth > limit:
+                return True
+        elif mark in b"]}":
+            depth -= 1
+    return False
+
+
+def members(text: bytes) -> dict[str, bytes]:
+    """The members at the top of a JSON object, each value as the bytes that stand there.
+
+    Accepts all that the JSON grammar does, so also lone surrogate escapes, numbers past every
+    range and any number of digits. The caller has bounded the depth.
+
+    Raises JsonTextError for anything that is not one JSON object in UTF-8, and for a member
+    named twice.
+    """
+    _require_valid(text)
+    stripped = text.strip(WHITE_SPACE)
+    if not stripped.startswith(b"{"):
+        raise JsonTextError("not a JSON object")
+    return _split_object(stripped)
+
+
+def compact(text: bytes) -> bytes:
+    """The same JSON without white space between its tokens; strings and numbers untouched."""
+    return _OUTSIDE_STRINGS.sub(rb"\1", text)
+
+
+def _require_valid(text: bytes) -> None:
+    try:
+        json.loads(text.decode("utf-8"), parse_constant=_refuse, parse_int=str, parse_float=str)
+    except UnicodeDecodeError as error:
+        raise JsonTextError(f"not UTF-8 at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise JsonTextError(f"{error.msg} at column {error.pos + 1}") from None
+
+
+def _refuse(name: str) -> NoReturn:
+    raise JsonTextError(f"{name} is not JSON")
+
+
+def _split_object(text: bytes) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    depth, name, value_start = 0, None, 0
+    last_string = b""
+    for token in _TOKEN.finditer(text):
+        mark = text[token.start()]
+        if mark in b"[{":
+            depth += 1
+        elif depth == 1 and mark == ord(":") and name is None:
+            name, value_start = str(json.loads(last_string)), token.end()
+        elif depth == 1 and mark in b",}" and name is not None:
+            if name in found:
+                raise JsonTextError(f'the member "{name}" stands twice')
+            found[name] = text[value_start : token.start()].strip(WHITE_SPACE)
+            name = None
+        elif mark == ord('"'):
+            last_string = token.group()
+        if mark in b"]}":
+            depth -= 1
+    return found
