@@ -53,6 +53,22 @@ def members(text: bytes) -> dict[str, bytes]:
     return _split_object(stripped)
 
 
+def elements(text: bytes) -> list[bytes]:
+    """The elements of a JSON array, each as the bytes that stand there; otherwise as `members`."""
+    _require_valid(text)
+    stripped = text.strip(WHITE_SPACE)
+    if not stripped.startswith(b"["):
+        raise JsonTextError("not a JSON array")
+    depth, start, found = 0, 1, []
+    for token in _TOKEN.finditer(stripped):
+        mark = stripped[token.start()]
+        if depth == 1 and mark in b",]":
+            found.append(stripped[start : token.start()].strip(WHITE_SPACE))
+            start = token.end()
+        depth += (mark in b"[{") - (mark in b"]}")
+    return found if found != [b""] else []
+
+
 def compact(text: bytes) -> bytes:
     """The same JSON without white space between its tokens; strings and numbers untouched."""
     return _OUTSIDE_STRINGS.sub(rb"\1", text)

@@ -1,0 +1,83 @@
+"""A blocking reader, read by one thread of its own, as something that the run can await."""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+from kvsctl.model import Problem, Record
+
+_LISTS_AHEAD: Final = 4
+"""How many lists the thread may be ahead of the run: bounds memory, hides reading."""
+
+
+class Feed(Protocol):
+    """Where a run gets its records from."""
+
+    async def get(self) -> list[Record | Problem] | None:
+        """What arrived next; an empty list: nothing more right now; None: the end.
+
+        Raises StreamError where reading failed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Takes nothing more."""
+        ...
+
+
+class ThreadFeed:
+    """Iterates `reader` in a daemon thread, at most a few lists ahead of who gets them."""
+
+    def __init__(self, reader: Iterable[list[Record | Problem]]) -> None:
+        self._reader = reader
+        self._loop = asyncio.get_running_loop()
+        self._ready: deque[list[Record | Problem] | BaseException | None] = deque()
+        self._arrived = asyncio.Event()
+        self._room = threading.Semaphore(_LISTS_AHEAD)
+        self._closed = False
+        # A daemon, because nothing ends a read of a pipe that stays silent.
+        self._thread = threading.Thread(target=self._read_all, name="kvsctl-reader", daemon=True)
+        self._thread.start()
+
+    async def get(self) -> list[Record | Problem] | None:
+        """See Feed."""
+        while not self._ready:
+            self._arrived.clear()
+            await self._arrived.wait()
+        arrived = self._ready[0]
+        if arrived is None:
+            return None
+        if isinstance(arrived, BaseException):
+            raise arrived
+        self._ready.popleft()
+        self._room.release()
+        return arrived
+
+    def close(self) -> None:
+        """Lets the thread end at its next list."""
+        self._closed = True
+        self._room.release()
+
+    def _read_all(self) -> None:
+        try:
+            for pieces in self._reader:
+                self._room.acquire()
+                if self._closed:
+                    return
+                self._hand_over(pieces)
+        except Exception as error:
+            self._hand_over(error)
+        else:
+            self._hand_over(None)
+
+    def _hand_over(self, arrived: list[Record | Problem] | BaseException | None) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._arrive, arrived)
+        except RuntimeError:
+            self._closed = True  # the loop is gone: nobody waits any more
+
+    def _arrive(self, arrived: list[Record | Problem] | BaseException | None) -> None:
+        self._ready.append(arrived)
+        self._arrived.set()

@@ -1,0 +1,95 @@
+"""One identity at a time, in input order, so that an older write never lands after a newer one.
+
+A lane is open while its record waits, closed while a request (or a retry of it) is on its way.
+"""
+
+from collections.abc import Iterable
+from itertools import islice
+
+from kvsctl.model import Identity, Record
+
+
+class Lanes:
+    """The records that are admitted and not settled.
+
+    Of records with one identity at most one waits to be sent and at most one is on its way.
+    A newer one takes the place of an older one that is not on its way yet (`supersede`), or
+    shares its answer (`join`, for reads).
+    """
+
+    def __init__(self, *, join: bool) -> None:
+        self._join = join
+        self._waiting: dict[Identity, Record] = {}
+        self._away: dict[Identity, Record | None] = {}
+        self._followers: dict[Identity, list[Record]] = {}
+        self._follower_count = 0
+        self._parked_count = 0
+
+    @property
+    def waiting(self) -> int:
+        """Records that could be sent now."""
+        return len(self._waiting)
+
+    @property
+    def admitted(self) -> int:
+        """Records admitted and not settled: waiting, away, parked or following."""
+        return len(self._waiting) + len(self._away) + self._parked_count + self._follower_count
+
+    def admit(self, record: Record) -> Record | None:
+        """Takes a record in. Returns the older one that it replaces, which is never sent."""
+        identity = record.identity
+        if self._join:
+            if identity in self._waiting or identity in self._away:
+                self._followers.setdefault(identity, []).append(record)
+                self._follower_count += 1
+                return None
+            self._waiting[identity] = record
+            return None
+        if identity in self._away:
+            parked = self._away[identity]
+            self._away[identity] = record
+            self._parked_count += parked is None
+            return parked
+        replaced = self._waiting.get(identity)
+        self._waiting[identity] = record
+        return replaced
+
+    def next_waiting(self, count: int) -> list[Record]:
+        """The first `count` waiting records, oldest lane first; they stay where they are."""
+        return list(islice(self._waiting.values(), count))
+
+    def send(self, records: Iterable[Record]) -> None:
+        """Closes the lanes of waiting records that go on their way."""
+        for record in records:
+            del self._waiting[record.identity]
+            self._away[record.identity] = None
+
+    def settle(self, record: Record) -> list[Record]:
+        """Opens the lane of a record that is away and done.
+
+        A parked record begins to wait. Returns the followers that share its answer.
+        """
+        identity = record.identity
+        parked = self._away.pop(identity)
+        if parked is not None:
+            self._waiting[identity] = parked
+            self._parked_count -= 1
+        followers = self._followers.pop(identity, None)
+        if not followers:
+            return []
+        self._follower_count -= len(followers)
+        return followers
+
+    def drain(self) -> list[Record]:
+        """Takes out all that never went on its way: waiting, parked, and their followers."""
+        left = list(self._waiting.values())
+        for identity in self._waiting:
+            left += self._followers.pop(identity, ())
+        self._waiting.clear()
+        for identity, parked in self._away.items():
+            if parked is not None:
+                left.append(parked)
+                self._away[identity] = None
+        self._parked_count = 0
+        self._follower_count = sum(map(len, self._followers.values()))
+        return left

@@ -1,0 +1,42 @@
+"""Which records travel together: at most 25, at most 4 MB, each identity once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kvsctl.limits import Limits
+from kvsctl.model import Record
+from kvsctl.service.wire import wire_bytes
+
+_BRACKETS_BYTES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class PackingRule:
+    """The most that one request may carry. A single record may pass `max_bytes` alone."""
+
+    max_records: int
+    max_bytes: int
+
+    @classmethod
+    def of(cls, limits: Limits) -> "PackingRule":
+        """The rule that the service's limits make."""
+        return cls(limits.batch_records, limits.batch_bytes)
+
+
+def choose(waiting: Sequence[Record], rule: PackingRule) -> tuple[list[Record], bool]:
+    """The records of `waiting` to send together, in its order, and whether the batch is full.
+
+    `waiting` holds each identity once. Full means that the next record, if there is one, does
+    not fit. A batch of what is given is never empty.
+    """
+    chosen: list[Record] = []
+    body_bytes = _BRACKETS_BYTES
+    for record in waiting:
+        record_bytes = wire_bytes(record)
+        if chosen and body_bytes + record_bytes > rule.max_bytes:
+            return chosen, True
+        chosen.append(record)
+        body_bytes += record_bytes
+        if len(chosen) == rule.max_records:
+            return chosen, True
+    return chosen, False

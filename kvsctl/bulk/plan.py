@@ -1,0 +1,66 @@
+"""What a run does, within which bounds, and what it needs of others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, Protocol
+
+from kvsctl.bulk.packing import PackingRule
+from kvsctl.bulk.reconcile import ReadPolicy
+from kvsctl.bulk.retry import RetryPolicy
+from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.model import Record, Verb
+from kvsctl.service.auth import Secret
+from kvsctl.service.client import Answer
+
+_LEAST_WINDOW: Final = 1000
+_BATCHES_AHEAD: Final = 4
+
+
+class Caller(Protocol):
+    """What a run needs of the service: see `service.client.Service`."""
+
+    async def call(self, verb: Verb, records: Sequence[Record]) -> Answer:
+        """Sends one request."""
+        ...
+
+    async def renew(self, refused: Secret | None) -> bool:
+        """Whether another token could be had."""
+        ...
+
+    def now(self) -> float:
+        """The service's clock, epoch seconds."""
+        ...
+
+
+class Pressure(Enum):
+    """How much more output the listeners can take."""
+
+    NONE = "none"
+    """Anything."""
+    OLDEST_ONLY = "oldest only"
+    """What is held back waits for older records: only those help."""
+    STOP = "stop"
+    """Nothing, until what is there has been written."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """What a run does and within which bounds.
+
+    `give_up_after`: failed requests in a row, 429 and 401 and the parts of a split batch not
+    counted. `max_failures`: failed records in all; None: any number.
+    """
+
+    verb: Verb
+    packing: PackingRule = field(default_factory=lambda: PackingRule.of(DEFAULT_LIMITS))
+    concurrency: int = 8
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    read_policy: ReadPolicy = field(default_factory=ReadPolicy)
+    give_up_after: int = 20
+    max_failures: int | None = None
+
+    @property
+    def window(self) -> int:
+        """How many records may be admitted and unsettled: bounds memory."""
+        return max(_LEAST_WINDOW, _BATCHES_AHEAD * self.concurrency * self.packing.max_records)

@@ -1,0 +1,67 @@
+"""Which input positions are settled, as ranges: as small as the gaps are few."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+
+
+class SettledRanges:
+    """A set of positions kept as disjoint half-open ranges in ascending order.
+
+    Adding costs a search and, out of order, a shift of as many ranges as there are gaps.
+    """
+
+    __slots__ = ("_starts", "_stops")
+
+    def __init__(self, ranges: Iterable[tuple[int, int]] = ()) -> None:
+        self._starts: list[int] = []
+        self._stops: list[int] = []
+        for start, stop in ranges:
+            self.add(start, stop)
+
+    def add(self, start: int, stop: int | None = None) -> None:
+        """Adds `start`, or all from `start` up to but not including `stop`."""
+        end = start + 1 if stop is None else stop
+        if start < 0 or end < start:
+            raise ValueError(f"no range of positions: {start} to {end}")
+        if end == start:
+            return
+        # All ranges that touch [start, end] become one with it.
+        first = bisect_left(self._stops, start)
+        last = bisect_right(self._starts, end)
+        if first < last:
+            start = min(start, self._starts[first])
+            end = max(end, self._stops[last - 1])
+        self._starts[first:last] = [start]
+        self._stops[first:last] = [end]
+
+    def add_all(self, positions: Iterable[int]) -> None:
+        """Adds each position; cheap where they come in runs."""
+        start = end = -1
+        for position in sorted(positions):
+            if position == end:
+                end += 1
+                continue
+            if end > start:
+                self.add(start, end)
+            start, end = position, position + 1
+        if end > start:
+            self.add(start, end)
+
+    @property
+    def settled_through(self) -> int:
+        """The first position that is not settled: all below it are."""
+        return self._stops[0] if self._starts and self._starts[0] == 0 else 0
+
+    def __contains__(self, position: int) -> bool:
+        found = bisect_right(self._starts, position) - 1
+        return found >= 0 and position < self._stops[found]
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return iter(zip(self._starts, self._stops, strict=True))
+
+    def __len__(self) -> int:
+        """How many positions are settled."""
+        return sum(self._stops) - sum(self._starts)
+
+    def __repr__(self) -> str:
+        return f"SettledRanges({list(self)!r})"

@@ -1,0 +1,85 @@
+"""What is sent next: new batches from open lanes, and resends when they are due."""
+
+import heapq
+from dataclasses import dataclass, field
+from itertools import count
+
+from kvsctl.bulk.lanes import Lanes
+from kvsctl.bulk.packing import PackingRule, choose
+from kvsctl.model import Record
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """Records that travel in one request, each identity once.
+
+    `is_part`: split off a batch that was refused. `renewals` counts the times that it was sent
+    again because its token was refused. `is_loose`: its records need not stay together.
+    """
+
+    records: list[Record]
+    is_part: bool = False
+    is_loose: bool = False
+    renewals: int = 0
+
+    @property
+    def attempts(self) -> int:
+        """How often its most-tried record was sent."""
+        return max(record.attempts for record in self.records)
+
+
+@dataclass(order=True, slots=True)
+class _Resend:
+    due: float
+    order: int
+    batch: Batch = field(compare=False)
+
+
+class SendQueue:
+    """Chooses the next batch. Times are the caller's monotonic seconds."""
+
+    def __init__(self, lanes: Lanes, rule: PackingRule) -> None:
+        self._lanes = lanes
+        self._rule = rule
+        self._resends: list[_Resend] = []
+        self._order = count()
+
+    def resend(self, batch: Batch, due: float) -> None:
+        """Sends a batch again at `due`; its lanes stay closed until then."""
+        heapq.heappush(self._resends, _Resend(due, next(self._order), batch))
+
+    @property
+    def next_due(self) -> float | None:
+        """When the next resend is due; None if there is none."""
+        return self._resends[0].due if self._resends else None
+
+    def next_resend(self, now: float) -> Batch | None:
+        """A batch that is due to be sent again. Loose ones that are due travel together."""
+        if not self._resends or self._resends[0].due > now:
+            return None
+        batch = heapq.heappop(self._resends).batch
+        while batch.is_loose and self._resends and self._resends[0].due <= now:
+            other = self._resends[0].batch
+            together = batch.records + other.records
+            if not other.is_loose or len(choose(together, self._rule)[0]) < len(together):
+                break
+            heapq.heappop(self._resends)
+            batch = Batch(together, is_loose=True)
+        return batch
+
+    def next_new(self, *, flush: bool) -> Batch | None:
+        """A batch of records not sent before: a full one, or with `flush` any."""
+        waiting = self._lanes.next_waiting(self._rule.max_records)
+        if not waiting:
+            return None
+        records, is_full = choose(waiting, self._rule)
+        if not (is_full or flush):
+            return None
+        self._lanes.send(records)
+        return Batch(records)
+
+    def drain_resends(self) -> list[Record]:
+        """Takes out the records that would have been sent again."""
+        records = [record for resend in self._resends for record in resend.batch.records]
+        self._resends.clear()
+        return records

@@ -1,0 +1,87 @@
+"""A batch and its reply, brought together: each record gets one outcome or is asked again.
+
+What the reply leaves out is never a success.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from kvsctl.model import Failure, Found, Outcome, Record, State, Verb
+from kvsctl.service.answers import Reply
+from kvsctl.service.faults import means_later
+
+MISSING_CODE = "KEY_NOT_FOUND"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPolicy:
+    """Which answers of batch/get count as skipped instead of as failed or found."""
+
+    ignore_missing: bool = False
+    skip_expired: bool = False
+
+
+@dataclass(slots=True)
+class Reconciled:
+    """What a reply settles; the other records are to be asked again.
+
+    `left_out`: the reply did not name them. `later`: it did, with a code that means "later".
+    Together each record of the batch stands in exactly one of the three.
+    """
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    left_out: list[Record] = field(default_factory=list)
+    later: list[tuple[Record, Failure]] = field(default_factory=list)
+
+
+def reconcile(
+    records: Sequence[Record], reply: Reply, policy: ReadPolicy, service_now: float
+) -> Reconciled:
+    """Finds what the reply says of each record. `service_now`: epoch seconds."""
+    result = Reconciled()
+    for record in records:
+        identity = record.identity
+        failure = reply.failed.get(identity)
+        if failure is not None:
+            if means_later(failure.code):
+                result.later.append((record, failure))
+            else:
+                result.outcomes.append(failed(record, failure, policy))
+        elif identity in reply.succeeded:
+            found = reply.succeeded[identity]
+            result.outcomes.append(_succeeded(record, found, policy, service_now))
+        else:
+            result.left_out.append(record)
+    return result
+
+
+def failed(record: Record, failure: Failure, policy: ReadPolicy) -> Outcome:
+    """The outcome of a record that the service refused, or has not, or never answered for."""
+    if policy.ignore_missing and failure.code == MISSING_CODE:
+        return Outcome(record, State.SKIPPED, skipped_by="missing")
+    return Outcome(record, State.FAILED, failure)
+
+
+def never_named(verb: Verb) -> Failure:
+    """Why a record failed that no answer named, however often it was asked for."""
+    if verb is Verb.GET:
+        return Failure(MISSING_CODE, "no answer of the service named the key")
+    return Failure("NO_ANSWER", "no answer of the service named the key: it may or may not be done")
+
+
+def _succeeded(
+    record: Record, found: Found | None, policy: ReadPolicy, service_now: float
+) -> Outcome:
+    if policy.skip_expired and found is not None and _is_past(found.expire_time, service_now):
+        return Outcome(record, State.SKIPPED, skipped_by="expired")
+    return Outcome(record, State.SUCCEEDED, found=found)
+
+
+def _is_past(expire_time: str | None, service_now: float) -> bool:
+    if expire_time is None:
+        return False
+    try:
+        return datetime.fromisoformat(expire_time).timestamp() <= service_now
+    except ValueError:
+        return False

@@ -1,0 +1,90 @@
+"""What to do about a fault: wait, split, renew the token, give up, or end the run. Pure."""
+
+from dataclasses import dataclass
+from random import Random
+from typing import Final, TypeAlias
+
+from kvsctl.service.faults import Fault, FaultKind
+
+_LEFT_OUT_RETRIES: Final = 3
+"""Asking a fourth time for a key that three answers left out has never helped."""
+_THROTTLED_RETRIES_FACTOR: Final = 10
+"""A 429 says that nothing was applied and when to come back: patience costs nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Send the same records again after `seconds`. `everyone`: no other request goes sooner."""
+
+    seconds: float
+    everyone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Send the records in two halves, to find which of them is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """Read the token again, then send the same records."""
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """These records have failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndRun:
+    """No request of this run can succeed."""
+
+
+Decision: TypeAlias = Wait | Split | Renew | GiveUp | EndRun
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Exponential backoff with full jitter: up to `base_seconds` doubled each time, capped.
+
+    `retries` bounds how often a record is sent again.
+    """
+
+    retries: int = 8
+    base_seconds: float = 0.25
+    cap_seconds: float = 30.0
+    asked_cap_seconds: float = 300.0
+    """The longest that a `Retry-After` is obeyed."""
+
+    def backoff_seconds(self, attempts: int, random: Random) -> float:
+        """A wait after the `attempts`-th failed attempt, anywhere from nothing to the bound."""
+        bound = min(self.cap_seconds, self.base_seconds * 2.0 ** min(attempts - 1, 30))
+        return random.uniform(0.0, bound)
+
+    def decide(self, fault: Fault, attempts: int, records: int, random: Random) -> Decision:
+        """What becomes of a request that ended in `fault`.
+
+        `attempts` counts how often its most-tried record was sent, this time included.
+        """
+        match fault.kind:
+            case FaultKind.UNAUTHORISED:
+                return Renew()
+            case FaultKind.FORBIDDEN | FaultKind.MISDIRECTED:
+                return EndRun()
+            case FaultKind.REFUSED:
+                return Split() if records > 1 else GiveUp()
+        throttled = fault.kind is FaultKind.THROTTLED
+        allowed = self.retries * (_THROTTLED_RETRIES_FACTOR if throttled else 1)
+        if attempts > allowed:
+            return GiveUp()
+        seconds = self.backoff_seconds(attempts, random)
+        if fault.retry_after_seconds is not None:
+            seconds += min(fault.retry_after_seconds, self.asked_cap_seconds)
+        return Wait(seconds, everyone=throttled)
+
+    def decide_alone(self, attempts: int, random: Random, *, left_out: bool) -> Wait | GiveUp:
+        """What becomes of one record that a good answer left out or put off until later."""
+        allowed = min(self.retries, _LEFT_OUT_RETRIES) if left_out else self.retries
+        if attempts > allowed:
+            return GiveUp()
+        return Wait(self.backoff_seconds(attempts, random))

@@ -1,0 +1,220 @@
+"""One run: records in from a feed, requests out, every record settled once. The orchestration.
+
+What is to be decided is decided in the modules beside it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from random import Random
+
+from kvsctl.bulk.events import Listener, RecordsRead
+from kvsctl.bulk.feed import Feed
+from kvsctl.bulk.lanes import Lanes
+from kvsctl.bulk.ledger import Ledger
+from kvsctl.bulk.pacing import Pacer
+from kvsctl.bulk.plan import Caller, Pressure, RunPlan
+from kvsctl.bulk.queue import Batch, SendQueue
+from kvsctl.bulk.sender import Sender, unreachable
+from kvsctl.errors import KvsctlError
+from kvsctl.model import Failure, Outcome, Problem, Record, State, Verb
+
+
+class Run:
+    """Carries out a plan. Listeners hear of everything; the run itself writes nothing."""
+
+    def __init__(
+        self,
+        plan: RunPlan,
+        service: Caller,
+        listeners: Sequence[Listener],
+        *,
+        pressure: Callable[[], Pressure] = lambda: Pressure.NONE,
+        random: Random | None = None,
+    ) -> None:
+        self._plan = plan
+        self._pressure = pressure
+        self._now = asyncio.get_running_loop().time
+        self._lanes = Lanes(join=plan.verb is Verb.GET)
+        self._queue = SendQueue(self._lanes, plan.packing)
+        self._pacer = Pacer(self._now)
+        self._ledger = Ledger(self._lanes, listeners, self.wake)
+        self._sender = Sender(
+            plan,
+            service,
+            self._queue,
+            self._pacer,
+            self._ledger,
+            stop=self.stop,
+            now=self._now,
+            random=random or Random(),  # noqa: S311 - jitter, not a secret
+        )
+        self._changed = asyncio.Event()
+        self._room = asyncio.Event()
+        self._arrived: deque[Record | Problem] = deque()
+        self._away: dict[asyncio.Task[None], Batch] = {}
+        self._aborted: list[Record] = []
+        self._starved = False
+        self._crowded = False
+        self._input_ended = False
+        self._stopping = False
+        self._error: KvsctlError | None = None
+        self._crash: BaseException | None = None
+
+    async def work(self, feed: Feed) -> KvsctlError | None:
+        """Works until the feed ends and every record is settled, or until it is stopped.
+
+        Returns what ended the run early, if anything but `stop()` or `abort()` did. However it
+        ends, each record that was read has been settled.
+        """
+        intake = asyncio.create_task(self._take_in(feed))
+        try:
+            await self._dispatch()
+        finally:
+            feed.close()
+            intake.cancel()
+            for task in self._away:
+                task.cancel()
+            await asyncio.gather(intake, *self._away, return_exceptions=True)
+        if self._crash is not None:
+            raise self._crash
+        self._settle_the_rest()
+        unreached = self._sender.unreached
+        if self._error is None and unreached is not None and self._ledger.failures:
+            self._error = unreachable(unreached)
+        return self._error
+
+    def stop(self, error: KvsctlError | None = None) -> None:
+        """Starts no further request; what is on its way is finished and settled."""
+        if not self._stopping:
+            self._stopping, self._error = True, error
+        self.wake()
+
+    def abort(self) -> None:
+        """Stops at once: what is on its way is cut off and counts as unknown."""
+        self.stop()
+        for task in self._away:
+            task.cancel()
+
+    def wake(self) -> None:
+        """Makes the run look again; to be called when the pressure has changed."""
+        self._changed.set()
+        self._room.set()
+
+    async def _take_in(self, feed: Feed) -> None:
+        try:
+            while (pieces := await feed.get()) is not None:
+                self._starved = not pieces
+                if pieces:
+                    self._ledger.tell(RecordsRead(len(pieces)))
+                    self._arrived.extend(pieces)
+                    await self._admit_arrived()
+                self.wake()
+        except KvsctlError as error:
+            self.stop(error)
+        except Exception as error:
+            self._crash = error
+            self.stop()
+        self._input_ended = True
+        self.wake()
+
+    async def _admit_arrived(self) -> None:
+        settled: list[Outcome] = []
+        while self._arrived:
+            if self._lanes.admitted >= self._plan.window:
+                self._ledger.settle_here(settled)
+                settled = []
+                await self._await_room()
+            piece = self._arrived.popleft()
+            if isinstance(piece, Problem):
+                settled.append(_failed_check(piece))
+                continue
+            replaced = self._lanes.admit(piece)
+            if replaced is not None:
+                settled.append(Outcome(replaced, State.DUPLICATE))
+        self._ledger.settle_here(settled)
+
+    async def _await_room(self) -> None:
+        while self._lanes.admitted >= self._plan.window:
+            self._crowded = True
+            self._changed.set()
+            self._room.clear()
+            await self._room.wait()
+        self._crowded = False
+
+    async def _dispatch(self) -> None:
+        while not self._is_done():
+            self._changed.clear()
+            batch = self._next_batch()
+            if batch is None:
+                await self._await_change()
+                continue
+            task = asyncio.create_task(self._sender.send(batch))
+            self._away[task] = batch
+            task.add_done_callback(self._came_back)
+
+    def _is_done(self) -> bool:
+        if self._away:
+            return False
+        if self._stopping:
+            return True
+        return self._input_ended and not self._lanes.admitted
+
+    def _next_batch(self) -> Batch | None:
+        if self._stopping or len(self._away) >= self._plan.concurrency:
+            return None
+        if self._pacer.wait_seconds > 0:
+            return None
+        pressure = self._pressure()
+        if pressure is Pressure.STOP:
+            return None
+        resend = self._queue.next_resend(self._now())
+        if resend is not None:
+            return resend
+        nothing_older = not self._away and self._queue.next_due is None
+        if pressure is Pressure.OLDEST_ONLY and not nothing_older:
+            return None
+        return self._queue.next_new(flush=self._starved or self._crowded or self._input_ended)
+
+    async def _await_change(self) -> None:
+        """Until something changed, or until a wait is over."""
+        until = self._pacer.wait_seconds
+        if until <= 0 and self._queue.next_due is not None:
+            until = max(0.0, self._queue.next_due - self._now())
+        has_deadline = until > 0 and len(self._away) < self._plan.concurrency
+        try:
+            async with asyncio.timeout(until if has_deadline else None):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    def _came_back(self, task: asyncio.Task[None]) -> None:
+        batch = self._away.pop(task)
+        if task.cancelled():
+            self._aborted += batch.records
+        elif (error := task.exception()) is not None:
+            self._crash = error
+            self.stop()
+        self.wake()
+
+    def _settle_the_rest(self) -> None:
+        """After a stop: each record that is left is unsent, or unknown if it may be applied."""
+        for record in self._aborted:
+            record.ambiguous = record.attempts > 0
+        cut_off = [_left_over(record) for record in self._aborted]
+        resends = [_left_over(record) for record in self._queue.drain_resends()]
+        never_sent = [_left_over(record) for record in self._lanes.drain()]
+        not_admitted = [
+            _failed_check(piece) if isinstance(piece, Problem) else _left_over(piece)
+            for piece in self._arrived
+        ]
+        self._ledger.settle_away(cut_off + resends)
+        self._ledger.settle_here(never_sent + not_admitted)
+
+
+def _failed_check(problem: Problem) -> Outcome:
+    return Outcome(problem, State.FAILED, Failure(problem.code, problem.message))
+
+
+def _left_over(record: Record) -> Outcome:
+    return Outcome(record, State.UNKNOWN if record.ambiguous else State.UNSENT)

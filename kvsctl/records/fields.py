@@ -1,0 +1,115 @@
+"""A line of JSON read as the members of a record, the value as the bytes that stand there."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+
+from kvsctl import jsontext
+from kvsctl.records.checks import Breach
+
+# What get, export, plans and failures files add: accepted, so that these can be fed back.
+_PASSED_OVER: Final = frozenset({"createdAt", "updatedAt", "error", "source", "installation"})
+_KNOWN: Final = _PASSED_OVER | {"key", "value", "entityName", "ttl", "options", "expireTime"}
+
+# `{"key":""}`, `,"value":` and `,"entityName":""` without white space, and the least that naming
+# a member a second time adds: `"key":"",`. A line with less to spare names none twice.
+_FRAME_BYTES: Final = 10
+_VALUE_BYTES: Final = 9
+_ENTITY_BYTES: Final = 16
+_REPEATED_MEMBER_BYTES: Final = 9
+
+
+@dataclass(slots=True)
+class Fields:
+    """What a line says. `value` is b"" where it has none; `plain`: the line can be sent as it is.
+
+    `ttl` and `expire_time` are as they were parsed, unchecked.
+    """
+
+    key: str
+    value: bytes = b""
+    entity: str | None = None
+    ttl: Any = None
+    expire_time: Any = None
+    plain: bool = False
+
+
+class _Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    key: str
+    value: msgspec.Raw = msgspec.Raw(b"")
+    entityName: str | None = None  # noqa: N815 - the service's name
+
+
+# An integer too long for any member read here becomes a string, which no check takes for a
+# number; int() itself refuses more than 4,300 digits.
+_loads: Callable[[bytes], Any] = partial(
+    json.loads, parse_int=lambda digits: int(digits) if len(digits) < 20 else digits
+)
+_decode = msgspec.json.Decoder(_Plain).decode
+
+
+def read_fields(line: bytes) -> Fields | Breach:
+    """Reads one JSON object. The caller has bounded its depth and cut outer white space.
+
+    A Breach (`INVALID_JSON`) says what is wrong with the line and where in it.
+    """
+    try:
+        if not line.isascii():
+            line.decode()  # msgspec does not look at the UTF-8 inside a Raw
+        plain = _decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return _read_carefully(line)
+    value = bytes(plain.value)
+    spare = len(line) - len(plain.key) - len(value) - _FRAME_BYTES
+    if value:
+        spare -= _VALUE_BYTES
+    if plain.entityName is not None:
+        spare -= len(plain.entityName) + _ENTITY_BYTES
+    if spare >= _REPEATED_MEMBER_BYTES:
+        return _read_carefully(line)
+    return Fields(plain.key, value, plain.entityName, plain=True)
+
+
+def _read_carefully(line: bytes) -> Fields | Breach:
+    try:
+        members = jsontext.members(line)
+        return _typed(members)
+    except jsontext.JsonTextError as error:
+        return Breach("INVALID_JSON", str(error))
+
+
+def _typed(members: dict[str, bytes]) -> Fields:
+    if unknown := [name for name in members if name not in _KNOWN]:
+        raise jsontext.JsonTextError(f'a record has no member "{unknown[0]}"')
+    if "key" not in members:
+        raise jsontext.JsonTextError('the record has no "key"')
+    key = _loads(members["key"])
+    if not isinstance(key, str):
+        raise jsontext.JsonTextError('"key" is not a string')
+    entity = _loads(members.get("entityName", b"null"))
+    if not isinstance(entity, str | None):
+        raise jsontext.JsonTextError('"entityName" is not a string')
+    ttl = _loads(members.get("ttl", b"null"))
+    if "options" in members:
+        ttl = _ttl_of_options(_loads(members["options"]), ttl)
+    return Fields(
+        key=key,
+        value=members.get("value", b""),
+        entity=entity,
+        ttl=ttl,
+        expire_time=_loads(members.get("expireTime", b"null")),
+    )
+
+
+def _ttl_of_options(options: Any, ttl: Any) -> Any:
+    if not isinstance(options, dict) or options.keys() - {"ttl"}:
+        raise jsontext.JsonTextError('"options" takes only "ttl"')
+    if "ttl" not in options:
+        return ttl
+    if ttl is not None:
+        raise jsontext.JsonTextError('the record has "ttl" twice: in "options" and beside it')
+    return options["ttl"]

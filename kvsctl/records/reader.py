@@ -1,0 +1,50 @@
+"""All inputs in order, as records and problems with their positions."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from kvsctl.model import Origin, Problem, Record
+from kvsctl.records.parsers import Parsed, Parser
+from kvsctl.records.sources import MAX_LINE_BYTES, Line, Source
+
+ParserChoice: TypeAlias = Callable[[Source, bytes], Parser]
+"""Which parser reads a source, given its first line that is not blank."""
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads `sources` in order. Iterating gives lists of what arrived together.
+
+    An empty list says that the input has nothing more right now. Positions count from 0 over
+    all sources. A line that cannot be read is a Problem and stops nothing.
+    """
+
+    sources: Sequence[Source]
+    choose_parser: ParserChoice
+
+    def __iter__(self) -> Iterator[list[Record | Problem]]:
+        position = 0
+        for source in self.sources:
+            parser: Parser | None = None
+            for lines in source.lines():
+                pieces: list[Record | Problem] = []
+                for line in lines:
+                    if parser is None:
+                        parser = self.choose_parser(source, line.text)
+                    pieces.append(_piece(line, parser, position, source.label))
+                    position += 1
+                if pieces or not lines:
+                    yield pieces
+
+
+def _piece(line: Line, parser: Parser, position: int, label: str) -> Record | Problem:
+    origin = Origin(label, line.number)
+    if line.cut:
+        message = f"the line is longer than {MAX_LINE_BYTES:,} bytes: no record is"
+        return Problem(position, origin, None, "MAX_SIZE", message, line.text, readable=False)
+    parsed = parser(line.text)
+    if isinstance(parsed, Parsed):
+        return Record(position, origin, parsed.identity, parsed.body, parsed.expires_at)
+    code, message = parsed.breach
+    return Problem(position, origin, parsed.identity, code, message, line.text, parsed.readable)

@@ -1,0 +1,54 @@
+"""A time to live in the forms that people write it, and what is left of an expiry."""
+
+import re
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from kvsctl.limits import TTL_UNIT_SECONDS, Limits
+from kvsctl.records.checks import Breach, check_ttl
+
+_SHORT = re.compile(r"([0-9]{1,12})([smhd])")
+_SHORT_UNITS = {"s": "SECONDS", "m": "MINUTES", "h": "HOURS", "d": "DAYS"}
+
+
+class Ttl(NamedTuple):
+    """A ttl as the service takes it: a whole number of a unit (SECONDS, MINUTES, HOURS, DAYS)."""
+
+    value: int
+    unit: str
+
+    @property
+    def json(self) -> bytes:
+        """The `options` member that asks for it."""
+        return b'{"ttl":{"value":%d,"unit":"%s"}}' % (self.value, self.unit.encode())
+
+
+def parse_ttl(given: Any, limits: Limits) -> Ttl | Breach:
+    """Reads `"7d"`, `"12h"`, `"30m"`, `"45s"` or `{"value": 7, "unit": "DAYS"}`."""
+    ttl = _read(given)
+    if ttl is None:
+        return Breach("INVALID_TTL", 'write a ttl as "45s", "30m", "12h" or "7d"')
+    return check_ttl(ttl.value * TTL_UNIT_SECONDS[ttl.unit], limits) or ttl
+
+
+def _read(given: Any) -> Ttl | None:
+    if isinstance(given, str) and (match := _SHORT.fullmatch(given)):
+        return Ttl(int(match[1]), _SHORT_UNITS[match[2]])
+    if isinstance(given, dict) and given.keys() == {"value", "unit"}:
+        value, unit = given["value"], given["unit"]
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if whole and isinstance(unit, str) and unit in TTL_UNIT_SECONDS:
+            return Ttl(value, unit)
+    return None
+
+
+def parse_expire_time(given: Any) -> float | Breach:
+    """Reads an ISO-8601 instant with its offset as epoch seconds."""
+    if isinstance(given, str):
+        try:
+            moment = datetime.fromisoformat(given)
+        except ValueError:
+            moment = None
+        if moment is not None and moment.tzinfo is not None:
+            return moment.timestamp()
+    return Breach("INVALID_TTL", 'write an expireTime as "2026-12-31T23:59:59Z"')

@@ -1,0 +1,123 @@
+"""Answer bytes to a Reply; values stay the bytes they are."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from kvsctl import jsontext
+from kvsctl.model import Failure, Found, Identity, Verb
+
+_MAX_DEPTH: Final = 100
+"""Far past what a value may have (31) with the answer around it, and safe for every parser."""
+
+
+class UnreadableAnswer(Exception):
+    """The body of an answer is not what the endpoint answers. `str()` says why; no values."""
+
+
+@dataclass(slots=True)
+class Reply:
+    """What a batch answer says of each identity that it names.
+
+    An identity in both lists counts as failed. One in neither is not named here at all.
+    """
+
+    succeeded: Mapping[Identity, Found | None]
+    failed: Mapping[Identity, Failure]
+
+
+class _Error(msgspec.Struct, gc=False):
+    code: str
+    message: str = ""
+
+
+class _Succeeded(msgspec.Struct, gc=False):
+    key: str
+    value: msgspec.Raw = msgspec.Raw(b"")
+    entityName: str | None = None  # noqa: N815 - the service's names
+    createdAt: int | float | None = None  # noqa: N815
+    updatedAt: int | float | None = None  # noqa: N815
+    expireTime: str | None = None  # noqa: N815
+
+
+class _Failed(msgspec.Struct, gc=False):
+    key: str
+    error: _Error
+    entityName: str | None = None  # noqa: N815
+
+
+class _Answer(msgspec.Struct, gc=False):
+    successfulKeys: list[_Succeeded]  # noqa: N815
+    failedKeys: list[_Failed]  # noqa: N815
+
+
+_decode = msgspec.json.Decoder(_Answer).decode
+_decode_error = msgspec.json.Decoder(_Error).decode
+
+
+def decode_error(body: bytes) -> tuple[str, str] | None:
+    """Code and message of a non-2xx answer; None where it is not the service's own form."""
+    try:
+        error = _decode_error(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return (error.code, error.message) if error.code else None
+
+
+def decode(verb: Verb, body: bytes, trace_id: str | None) -> Reply:
+    """Reads the 200 answer of a batch endpoint. Raises UnreadableAnswer."""
+    if jsontext.depth_exceeds(body, _MAX_DEPTH):
+        raise UnreadableAnswer("it nests too deep")
+    try:
+        if not body.isascii():
+            body.decode()  # msgspec does not look at the UTF-8 inside a Raw
+        answer = _decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        answer = _decode_carefully(body)
+    failed = {
+        Identity(entry.entityName, entry.key): Failure(
+            entry.error.code, entry.error.message, trace_id
+        )
+        for entry in answer.failedKeys
+    }
+    if verb is not Verb.GET:
+        return Reply({Identity(e.entityName, e.key): None for e in answer.successfulKeys}, failed)
+    found: dict[Identity, Found | None] = {}
+    for entry in answer.successfulKeys:
+        value = bytes(entry.value)
+        if not value:
+            raise UnreadableAnswer("a record that was found has no value")
+        found[Identity(entry.entityName, entry.key)] = Found(
+            value, _whole(entry.createdAt), _whole(entry.updatedAt), entry.expireTime
+        )
+    return Reply(found, failed)
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else int(number)
+
+
+def _decode_carefully(body: bytes) -> _Answer:
+    """For what msgspec refuses and JSON allows: lone surrogate escapes inside values."""
+    try:
+        answer = jsontext.members(body)
+        succeeded = [
+            _succeeded(jsontext.members(one)) for one in jsontext.elements(answer["successfulKeys"])
+        ]
+        failed = msgspec.convert(json.loads(answer["failedKeys"]), list[_Failed])
+    except KeyError as error:
+        raise UnreadableAnswer(f"the answer has no {error}") from None
+    except (jsontext.JsonTextError, msgspec.MsgspecError, ValueError, TypeError) as error:
+        raise UnreadableAnswer(str(error)) from None
+    return _Answer(succeeded, failed)
+
+
+def _succeeded(members: dict[str, bytes]) -> _Succeeded:
+    value = members.pop("value", b"")
+    plain: dict[str, Any] = {name: json.loads(text) for name, text in members.items()}
+    found = msgspec.convert(plain, _Succeeded)
+    found.value = msgspec.Raw(value)
+    return found

@@ -1,0 +1,62 @@
+"""Records to request bytes; values go as the bytes they are."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from kvsctl.model import Record
+
+_COMMA_BYTES: Final = 1
+_TTL_BYTES: Final = 60
+"""More than the ttl member takes that an expiry becomes when the request is made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """Which metadata batch/get is asked for."""
+
+    created: bool = False
+    updated: bool = False
+    expires: bool = False
+
+    @property
+    def member(self) -> bytes:
+        """The `options` member of a batch/get record, b"" where nothing is asked for."""
+        names = []
+        if self.created:
+            names.append(b'"CREATED_AT"')
+        if self.updated:
+            names.append(b'"UPDATED_AT"')
+        if self.expires:
+            names.append(b'"EXPIRE_TIME"')
+        return b',"options":{"metadataFields":[%b]}' % b",".join(names) if names else b""
+
+
+def wire_bytes(record: Record) -> int:
+    """An upper bound of what a record adds to a batch/set body."""
+    expiry = _TTL_BYTES if record.expires_at is not None else 0
+    return len(record.body) + _COMMA_BYTES + expiry
+
+
+def encode(records: Sequence[Record], metadata: Metadata, service_now: float) -> bytes:
+    """The body of a batch request. An expiry becomes the ttl that is left, rounded up.
+
+    `service_now` is the service's clock, epoch seconds. Every `expires_at` lies after it.
+    """
+    member = metadata.member
+    if member:
+        bodies = [b"%b%b}" % (record.body[:-1], member) for record in records]
+    else:
+        bodies = [
+            record.body if record.expires_at is None else _with_ttl(record, service_now)
+            for record in records
+        ]
+    return b"[%b]" % b",".join(bodies)
+
+
+def _with_ttl(record: Record, service_now: float) -> bytes:
+    assert record.expires_at is not None  # noqa: S101
+    seconds = max(1, math.ceil(record.expires_at - service_now))
+    ttl = b',"options":{"ttl":{"value":%d,"unit":"SECONDS"}}}' % seconds
+    return record.body[:-1] + ttl
