@@ -1,1 +1,28 @@
-"""The service, small: an ASGI application on SQLite."""
+"""A local emulator of the service, for the embedded target and for `kvsctl serve`.
+
+It imports `kvsctl.limits` and nothing else of ours, and nothing heavy: the embedded target
+starts it in every command. `embedded` is what a client in the same process calls.
+"""
+
+from pathlib import Path
+
+from kvsctl.emulator.app import Emulator
+from kvsctl.emulator.clock import Clock
+from kvsctl.emulator.options import EmulatorOptions
+from kvsctl.emulator.refusals import ConnectionLost, EmulatorError
+from kvsctl.emulator.store import Store
+
+__all__ = ["ConnectionLost", "Emulator", "EmulatorError", "EmulatorOptions", "embedded"]
+
+
+def embedded(
+    path: Path | str, options: EmulatorOptions | None = None, clock: Clock | None = None
+) -> Emulator:
+    """An emulator on a file of its own (`:memory:`: on none), to be called as an ASGI app.
+
+    Opens the file at once and raises `EmulatorError` if that cannot be done. Close it with
+    `close()` or `await aclose()`; what was answered is safe even if nobody does.
+    """
+    options = options or EmulatorOptions()
+    store = Store(path, keep_expiry=options.ttl_less_set == "keeps-expiry")
+    return Emulator(options, store, clock)

@@ -1,0 +1,132 @@
+"""Values cut out of a request as the very bytes that came.
+
+`msgspec.Raw` does that in one pass, but it knows no lone surrogate escapes (legal JSON, and
+JavaScript writes them) and stops at Python's recursion limit. What it refuses is read again
+here, slowly, and refused only if it is no JSON.
+"""
+
+import json
+import re
+
+from kvsctl.emulator.refusals import malformed
+
+NO_JSON = "The request body is not valid JSON"
+SPACE = re.compile(r"[ \t\n\r]*")
+STRUCTURE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+SCALAR = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[^\s,\[\]{}":]+', re.DOTALL)
+STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+
+
+def decoded(body: bytes) -> str:
+    """The body as text; anything but UTF-8 is refused."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        raise malformed("The request body is not valid UTF-8") from None
+
+
+def depth(value: bytes) -> int:
+    """How many objects and arrays lie within each other; 0 for a scalar. Never recurses."""
+    opened = value.count(b"{") + value.count(b"[")
+    if opened <= 1:
+        return opened if value[:1] in b"{[" else 0
+    level = deepest = 0
+    for byte in STRINGS.sub(b"", value):
+        if byte in b"{[":
+            level += 1
+            deepest = max(deepest, level)
+        elif byte in b"}]":
+            level -= 1
+    return deepest
+
+
+def elements(text: str) -> list[int]:
+    """Where each element of the array that the text is begins."""
+    starts: list[int] = []
+    at = _expect(text, 0, "[")
+    if text[at : at + 1] == "]":
+        _expect_end(text, at + 1)
+        return starts
+    while True:
+        starts.append(at)
+        at = _skip(text, _end_of_value(text, at))
+        if text[at : at + 1] == "]":
+            _expect_end(text, at + 1)
+            return starts
+        at = _expect(text, at, ",")
+
+
+def members(text: str, start: int = 0, *, alone: bool = False) -> dict[str, str]:
+    """The raw value of each member of the object at `start`; `alone`: nothing may follow it.
+
+    Of a member that is there twice the last counts, as in JavaScript.
+    """
+    found: dict[str, str] = {}
+    at = _expect(text, start, "{")
+    closed = text[at : at + 1] == "}"
+    while not closed:
+        name_end = _end_of_value(text, at)
+        name = parsed(text[at:name_end])
+        if not isinstance(name, str):
+            raise malformed(NO_JSON)
+        at = _expect(text, name_end, ":")
+        end = _end_of_value(text, at)
+        found[name] = text[at:end]
+        at = _skip(text, end)
+        closed = text[at : at + 1] == "}"
+        if not closed:
+            at = _expect(text, at, ",")
+    if alone:
+        _expect_end(text, at + 1)
+    return found
+
+
+def parsed(text: str | bytes) -> object:
+    """The text as Python objects, numbers past every size included; no JSON: refused."""
+    try:
+        return json.loads(text, parse_constant=_no_constant, parse_int=_integer)
+    except (ValueError, RecursionError):
+        raise malformed(NO_JSON) from None
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) < 400 else float(digits)
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(name)
+
+
+def _skip(text: str, at: int) -> int:
+    match = SPACE.match(text, at)
+    return match.end() if match else at
+
+
+def _expect(text: str, at: int, character: str) -> int:
+    at = _skip(text, at)
+    if text[at : at + 1] != character:
+        raise malformed(NO_JSON)
+    return _skip(text, at + 1)
+
+
+def _expect_end(text: str, at: int) -> None:
+    if _skip(text, at) != len(text):
+        raise malformed(NO_JSON)
+
+
+def _end_of_value(text: str, at: int) -> int:
+    if text[at : at + 1] not in ("{", "["):
+        match = SCALAR.match(text, at)
+        if not match:
+            raise malformed(NO_JSON)
+        return match.end()
+    level = 0
+    for match in STRUCTURE.finditer(text, at):
+        character = match.group()
+        if character in ("{", "["):
+            level += 1
+        elif character in ("}", "]"):
+            level -= 1
+            if level == 0:
+                return match.end()
+    raise malformed(NO_JSON)

@@ -1,0 +1,143 @@
+"""The service's limits on keys, values, entity names, ttls and batches, as small checks.
+
+Each raises a `Refusal` with the code and message of the contract's section "Limits". They are
+written from that page alone, so that a wrong rule of the client cannot pass here too.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from kvsctl.emulator.jsoncut import depth
+from kvsctl.emulator.refusals import Refusal, malformed
+from kvsctl.limits import TTL_UNIT_SECONDS, Limits
+
+# What JavaScript's \s matches; Python's lacks U+FEFF and has U+001C-1F and U+0085.
+JS_SPACE = "\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+KEY = re.compile(rf"(?![{JS_SPACE}]+\Z)[a-zA-Z0-9:._{JS_SPACE}\-#]+")
+KEY_PATTERN = r"/^(?!\s+$)[a-zA-Z0-9:._\s-#]+$/"
+ENTITY = re.compile(r"(?![.\-])(?!.*\.\.)[a-z0-9:\-.]*(?<!\.)")
+ENTITY_PATTERN = r"/^(?![\.\-])(?!.*\.{2})[a-z0-9:\-.]*(?<![.])$/"
+PLAIN_CHARACTERS = re.compile(r"[a-zA-Z0-9:._\-#]+")
+
+
+def check_key(key: object, limits: Limits, *, of_entity: bool = False) -> str:
+    """A legal key, or `EMPTY_KEY`, `KEY_TOO_SHORT`, `KEY_TOO_LONG`, `INVALID_KEY`.
+
+    The documentation of plain keys names `KEY_TOO_SHORT`, that of entities `EMPTY_KEY`.
+    """
+    if not isinstance(key, str):
+        raise malformed("A key must be a string")
+    if not key:
+        if of_entity:
+            raise Refusal(400, "EMPTY_KEY", "Key cannot be empty.")
+        raise Refusal(400, "KEY_TOO_SHORT", "The provided key needs to be more than one character.")
+    if len(key) > limits.key_chars:
+        raise Refusal(
+            400,
+            "KEY_TOO_LONG",
+            f"The provided key has exceeded the maximum {limits.key_chars} characters.",
+        )
+    if not (PLAIN_CHARACTERS.fullmatch(key) or KEY.fullmatch(key)):
+        raise Refusal(
+            400, "INVALID_KEY", f"The provided key does not match the regex: {KEY_PATTERN}"
+        )
+    return key
+
+
+def check_entity_name(name: object, limits: Limits) -> str:
+    """A legal entity name, or `ENTITY_TYPE_TOO_SHORT`, `…_TOO_LARGE`, `INVALID_ENTITY_TYPE`."""
+    if not isinstance(name, str):
+        raise malformed("An entityName must be a string")
+    if len(name) < limits.entity_chars_min:
+        raise Refusal(
+            400,
+            "ENTITY_TYPE_TOO_SHORT",
+            f"The provided key needs to be more than {limits.entity_chars_min} characters.",
+        )
+    if len(name) > limits.entity_chars_max:
+        raise Refusal(
+            400,
+            "ENTITY_TYPE_TOO_LARGE",
+            f"The provided key has exceeded the maximum {limits.entity_chars_max} characters.",
+        )
+    if not ENTITY.fullmatch(name):
+        raise Refusal(
+            400,
+            "INVALID_ENTITY_TYPE",
+            f"The provided key does not match the regex: {ENTITY_PATTERN}",
+        )
+    return name
+
+
+def check_value(value: bytes, limits: Limits) -> bytes:
+    """A value as raw JSON that may be stored, or `MAX_SIZE`, `MAX_DEPTH`, `INVALID_VALUE`.
+
+    The contract gives no code for null and for a value that is not there: `INVALID_VALUE`.
+    """
+    if value in (b"", b"null"):
+        raise Refusal(400, "INVALID_VALUE", "The value must be any JSON but null.")
+    if len(value) > limits.value_bytes:
+        raise Refusal(400, "MAX_SIZE", "The provided value has exceeded the maximum size limit.")
+    brackets = value.count(b"{") + value.count(b"[")
+    if brackets > limits.value_depth and depth(value) > limits.value_depth:
+        raise Refusal(
+            400,
+            "MAX_DEPTH",
+            "The provided value has exceeded the maximum object depth "
+            f"({limits.value_depth + 1}) limit.",
+        )
+    return value
+
+
+def ttl_milliseconds(options: object, limits: Limits) -> int | None:
+    """How long a record with these `options` lives; None for ever; else `INVALID_TTL`."""
+    if options is None:
+        return None
+    if not isinstance(options, dict):
+        raise malformed("options must be an object")
+    ttl = options.get("ttl")
+    if ttl is None:
+        return None
+    if not isinstance(ttl, dict):
+        raise Refusal(400, "INVALID_TTL", "TTL must have a value and a unit")
+    amount: Any = ttl.get("value")
+    unit = ttl.get("unit")
+    is_number = isinstance(amount, int | float) and not isinstance(amount, bool)
+    if not is_number or amount % 1 != 0 or amount <= 0:
+        raise Refusal(
+            400, "INVALID_TTL", f"TTL value must be a positive integer, received: {_shown(amount)}"
+        )
+    if not isinstance(unit, str) or unit not in TTL_UNIT_SECONDS:
+        units = ", ".join(TTL_UNIT_SECONDS)
+        raise Refusal(400, "INVALID_TTL", f"TTL unit must be one of {units}")
+    seconds = int(amount) * TTL_UNIT_SECONDS[unit]
+    if seconds > limits.ttl_seconds:
+        raise Refusal(400, "INVALID_TTL", "TTL value must not exceed 1 year")
+    return seconds * 1000
+
+
+def check_batch_count(count: int, verb: str, limits: Limits) -> None:
+    """1 to 25 records, else the whole batch is refused. `verb` is set, get or delete."""
+    if count > limits.batch_records:
+        raise Refusal(
+            400,
+            "TOO_MANY_BATCH_ENTITIES",
+            f"Number of entities to {verb} was {count}, but you can only {verb} a maximum of "
+            f"{limits.batch_records} entities at a time.",
+        )
+    if count == 0:
+        # Refused whole by the documentation, which names no code.
+        raise malformed("A batch must hold at least one record")
+
+
+def check_distinct(identities: Iterable[tuple[str | None, str]], count: int) -> None:
+    """The same key (with the same entity) twice in one request refuses the whole of it."""
+    if len(set(identities)) != count:
+        raise Refusal(400, "KEY_DUPLICATION_ERROR", "Duplicate key found in request")
+
+
+def _shown(amount: object) -> str:
+    if isinstance(amount, str | int | float) and not isinstance(amount, bool):
+        return str(amount)[:40]
+    return "nothing" if amount is None else type(amount).__name__

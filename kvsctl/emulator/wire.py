@@ -1,0 +1,111 @@
+"""Request bodies into the records they ask about, and answers into bytes."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from kvsctl.emulator import jsoncut
+from kvsctl.emulator.refusals import Refusal, malformed
+from kvsctl.limits import Limits
+
+NO_VALUE = msgspec.Raw(b"")
+JSON_TYPE = "application/json"
+
+
+class Asked(msgspec.Struct, rename="camel"):
+    """One record of a request: an element of a batch, or the body of a plain request.
+
+    `value` is the exact bytes that came, without the white space around them; empty when there
+    was none.
+    """
+
+    key: str
+    entity_name: str | None = None
+    value: msgspec.Raw = NO_VALUE
+    options: Any = None
+
+    @property
+    def value_bytes(self) -> bytes:
+        """The value as raw JSON."""
+        return bytes(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status, a body, and the headers that this answer alone has."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = JSON_TYPE
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+_BATCH = msgspec.json.Decoder(list[Asked])
+_RECORD = msgspec.json.Decoder(Asked)
+_ANYTHING = msgspec.json.Decoder()
+_ENCODER = msgspec.json.Encoder()
+
+
+def read_batch(body: bytes, limits: Limits) -> list[Asked]:
+    """The records of a batch request; a body that is none is refused whole."""
+    text = None if body.isascii() else jsoncut.decoded(body)
+    try:
+        return _BATCH.decode(body)
+    except msgspec.ValidationError as error:
+        raise malformed(f"The request body is not a batch: {error}") from None
+    except (msgspec.DecodeError, RecursionError):
+        text = text or jsoncut.decoded(body)
+    return [_asked(jsoncut.members(text, start), limits) for start in jsoncut.elements(text)]
+
+
+def read_record(body: bytes, limits: Limits) -> Asked:
+    """The one record that a plain, entity or secret request is about."""
+    text = None if body.isascii() else jsoncut.decoded(body)
+    try:
+        return _RECORD.decode(body)
+    except msgspec.ValidationError as error:
+        raise malformed(f"The request body is not valid: {error}") from None
+    except (msgspec.DecodeError, RecursionError):
+        text = text or jsoncut.decoded(body)
+    return _asked(jsoncut.members(text, alone=True), limits)
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """A request body that must be one JSON object, as Python objects."""
+    try:
+        found = _ANYTHING.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        found = jsoncut.parsed(jsoncut.decoded(body))
+    except UnicodeDecodeError:
+        raise malformed("The request body is not valid UTF-8") from None
+    if not isinstance(found, dict):
+        raise malformed("The request body must be a JSON object")
+    return found
+
+
+def encoded(answer: object) -> bytes:
+    """An answer as JSON; values held as `msgspec.Raw` go out as the bytes they are."""
+    try:
+        return _ENCODER.encode(answer)
+    except UnicodeEncodeError:
+        # A refused key may hold a lone surrogate; only refusals, which hold no values, do.
+        return json.dumps(msgspec.to_builtins(answer)).encode()
+
+
+def refusal_answer(refusal: Refusal) -> Answer:
+    """`{code, message}`, the body of every answer that is no success."""
+    body = encoded({"code": refusal.code, "message": refusal.message})
+    return Answer(refusal.status, body, headers=tuple(refusal.headers.items()))
+
+
+def _asked(found: dict[str, str], limits: Limits) -> Asked:
+    value = found.pop("value", "").encode()
+    if jsoncut.depth(value) <= limits.value_depth:
+        jsoncut.parsed(value or b"0")
+    fields = {name: jsoncut.parsed(text) for name, text in found.items()}
+    key, entity_name = fields.get("key"), fields.get("entityName")
+    if not isinstance(key, str) or not (entity_name is None or isinstance(entity_name, str)):
+        raise malformed("key and entityName must be strings")
+    return Asked(key, entity_name, msgspec.Raw(value), fields.get("options"))

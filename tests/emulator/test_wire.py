@@ -1,0 +1,112 @@
+"""Bodies into records: the value is the bytes that came, and what is no JSON is refused."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvsctl.emulator import jsoncut
+from kvsctl.emulator.refusals import Refusal
+from kvsctl.emulator.wire import encoded, read_batch, read_object, read_record
+from kvsctl.limits import DEFAULT_LIMITS as LIMITS
+
+VALUES = [
+    b'{"b": 1, "a" : [1.0, 2E5]}',
+    b'{"a":1,"a":2}',
+    b"123456789012345678901234567890",
+    b"1e400",
+    b'"\\ud800"',
+    b'{"\\ud800x": ["\\udfff"]}',
+    b'"\\u00e9\\/"',
+    '"é😀"'.encode(),
+    b"-0.0",
+    b"[]",
+    b"{ }",
+]
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_a_value_is_the_bytes_that_came(value: Any) -> None:
+    body = b'[{"key":"a", "value":  ' + value + b' }, {"value":' + value + b',"key":"b"}]'
+    assert [one.value_bytes for one in read_batch(body, LIMITS)] == [value, value]
+    assert read_record(b' {"key":"a","value": ' + value + b"} ", LIMITS).value_bytes == value
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[",
+        b"{}",
+        b"[1]",
+        b'[{"value":1}]',
+        b'[{"key":1,"value":1}]',
+        b'[{"key":"a","value":NaN}]',
+        b'[{"key":"a","value":01}]',
+        b'[{"key":"a","value":"\xff"}]',
+        b'[{"key":"\xff","value":1}]',
+        b'[{"key":"a","value":"\\ud800"}] x',
+        b'[{"key":"a","value":"\\ud800"} {}]',
+        b'[{"key":"a","value":"\\ud800"',
+        b'[{"key":"a" "value":"\\ud800"}]',
+        b'[{"key":"a","value":["\\ud800"}]}]',
+        b'[{"key":"a","value":"\\ud800"},{"key":2}]',
+        b'[{"key":"a","value":"\\ud800","options":Infinity}]',
+        b'\xef\xbb\xbf[{"key":"a","value":1}]',
+    ],
+)
+def test_what_is_no_batch_is_refused(body: Any) -> None:
+    with pytest.raises(Refusal) as caught:
+        read_batch(body, LIMITS)
+    assert (caught.value.status, caught.value.code) == (400, "INVALID_REQUEST")
+
+
+def test_nesting_past_every_recursion_limit_is_read() -> None:
+    value = b"[" * 100_000 + b"]" * 100_000
+    (asked,) = read_batch(b'[{"key":"a","value":' + value + b"}]", LIMITS)
+    assert asked.value_bytes == value
+    assert jsoncut.depth(value) == 100_000
+
+
+def test_of_a_member_that_is_there_twice_the_last_counts() -> None:
+    (fast,) = read_batch(b'[{"key":"a","key":"b","value":1,"value":2}]', LIMITS)
+    (slow,) = read_batch(b'[{"key":"a","key":"b","value":"\\ud800","value":2}]', LIMITS)
+    assert (fast.key, fast.value_bytes) == (slow.key, slow.value_bytes) == ("b", b"2")
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=10,
+    )
+)
+def test_the_slow_way_reads_what_the_fast_one_reads(value: Any) -> None:
+    text = json.dumps(value)
+    try:
+        (fast,) = read_batch(f'[{{"key": "a", "value": {text}}}]'.encode(), LIMITS)
+    except Refusal:
+        return  # floats that Python writes as Infinity
+    (slow,) = read_batch(f'[{{"x": "\\ud800", "key": "a", "value": {text}}}]'.encode(), LIMITS)
+    assert slow.value_bytes == fast.value_bytes == text.encode()
+
+
+def test_depth_counts_brackets_outside_strings() -> None:
+    assert jsoncut.depth(b"1") == 0
+    assert jsoncut.depth(b'"[{"') == 0
+    assert jsoncut.depth(b'"["') == 0
+    assert jsoncut.depth(b"[]") == 1
+    assert jsoncut.depth(b'{"a":["\\"[["],"b":[[1]]}') == 3
+
+
+def test_an_object_is_read_whatever_its_strings_hold() -> None:
+    assert read_object(b'{"a":"\\ud800"}') == {"a": "\ud800"}
+    for body in (b"[]", b"{", b'{"a":"\xff"}'):
+        with pytest.raises(Refusal):
+            read_object(body)
+
+
+def test_a_refused_key_may_hold_a_lone_surrogate() -> None:
+    assert json.loads(encoded({"key": "\ud800"})) == {"key": "\ud800"}
