@@ -19,7 +19,8 @@ class RequestEnded:
     """One request ended: answered (`status`), or not (`status` None, `trouble` says why).
 
     `units` are quota units by the documented rule and 0 unless it was answered 200. `is_retry`:
-    it carried records that had been sent before.
+    it carried records that had been sent before. `headers`: lines to show, secrets hidden, if
+    they were asked for.
     """
 
     verb: Verb
@@ -32,6 +33,7 @@ class RequestEnded:
     is_retry: bool
     trace_id: str | None = None
     trouble: str | None = None
+    headers: Sequence[str] = ()
 
 
 @dataclass(slots=True, frozen=True)

@@ -107,6 +107,7 @@ class Sender:
                 is_retry,
                 answer.trace_id,
                 f"{fault.code}: {fault.message}" if fault else None,
+                answer.headers,
             )
         )
 

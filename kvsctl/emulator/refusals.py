@@ -10,7 +10,7 @@ from types import MappingProxyType
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
-class Refusal(Exception):  # noqa: N818 - an answer like any other
+class Refusal(Exception):
     """A request, or one record of a batch, that the service refuses.
 
     `status` is the HTTP status when the whole request is refused; `code` and `message` are the
@@ -34,7 +34,7 @@ class EmulatorError(Exception):
     """
 
 
-class ConnectionLost(Exception):  # noqa: N818 - a thing that happens, not an error of ours
+class ConnectionLost(Exception):
     """A fault that ends the connection without an answer, or in the midst of one.
 
     A server answers it by resetting the TCP connection; in-process callers see it raised.

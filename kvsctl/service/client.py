@@ -15,12 +15,19 @@ from kvsctl.service.faults import Fault, FaultKind, kind_of_status, retry_after
 from kvsctl.service.wire import Metadata, encode
 
 _TRACE_HEADERS = ("x-b3-traceid", "x-trace-id", "atl-traceid")
+_SECRET_HEADERS = frozenset(
+    {"authorization", "forge-proxy-authorization", "cookie", "set-cookie", "proxy-authorization"}
+)
 _MESSAGE_CHARACTERS = 500
 
 
 @dataclass(slots=True)
 class Answer:
-    """How one request ended: with a `reply`, or with a `fault`, never both."""
+    """How one request ended: with a `reply`, or with a `fault`, never both.
+
+    `headers` are lines that show what went (`> `) and came (`< `), secrets hidden, if they were
+    asked for.
+    """
 
     reply: Reply | None
     fault: Fault | None
@@ -30,6 +37,7 @@ class Answer:
     bytes_received: int
     trace_id: str | None
     token: Secret | None
+    headers: Sequence[str] = ()
 
 
 class Service:
@@ -44,6 +52,7 @@ class Service:
         fixed_headers: Mapping[str, str],
         timeout_seconds: float,
         metadata: Metadata,
+        wants_headers: bool = False,
         epoch: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -51,6 +60,7 @@ class Service:
         self._credentials = credentials
         self._timeout_seconds = timeout_seconds
         self._metadata = metadata
+        self._wants_headers = wants_headers
         self._epoch = epoch
         self._monotonic = monotonic
         self._clock_offset_seconds = 0.0
@@ -91,7 +101,15 @@ class Service:
         reply, fault = self._read(verb, response, trace_id)
         received = len(response.content)
         return Answer(
-            reply, fault, response.status_code, elapsed, len(body), received, trace_id, token
+            reply,
+            fault,
+            response.status_code,
+            elapsed,
+            len(body),
+            received,
+            trace_id,
+            token,
+            _header_lines(response) if self._wants_headers else (),
         )
 
     async def renew(self, refused: Secret | None) -> bool:
@@ -139,6 +157,14 @@ class Service:
         offset = told - self._epoch()
         # A Date header is cut to the second: less than two apart is no difference.
         self._clock_offset_seconds = offset if abs(offset) >= 2 else 0.0
+
+
+def _header_lines(response: httpx.Response) -> list[str]:
+    lines = []
+    for mark, headers in ((">", response.request.headers), ("<", response.headers)):
+        for name, value in headers.items():
+            lines.append(f"{mark} {name}: {'…' if name in _SECRET_HEADERS else value}")
+    return lines
 
 
 def _fault_of(error: Exception, timeout_seconds: float) -> Fault:

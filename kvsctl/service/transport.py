@@ -21,7 +21,17 @@ AsgiApp: TypeAlias = Callable[
 
 def in_process(app: AsgiApp) -> httpx.AsyncBaseTransport:
     """Carries requests to an application in this process; no network is touched."""
-    return httpx.ASGITransport(app=app)
+    return _InProcess(app=app)
+
+
+class _InProcess(httpx.ASGITransport):
+    """An application that raises is to its caller what a server is that hangs up."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await super().handle_async_request(request)
+        except Exception as error:
+            raise httpx.ReadError(f"the application raised {type(error).__name__}") from error
 
 
 def over_network(url: str) -> httpx.AsyncBaseTransport:
@@ -55,6 +65,11 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_loopback_url(url: str) -> bool:
+    """Whether a URL that can be used names this machine."""
+    return is_loopback(httpx.URL(url).host)
 
 
 def require_safe(url: str, *, allow_http: bool) -> None:

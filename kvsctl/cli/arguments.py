@@ -1,0 +1,30 @@
+"""The command line's words, made ready for Typer."""
+
+from collections.abc import Sequence
+from typing import Final
+
+METADATA_NAMES: Final = ("created", "updated", "expires")
+_BARE: Final = "--metadata"
+
+
+def prepared(words: Sequence[str]) -> list[str]:
+    """Gives a bare `--metadata` its list: Typer has no options whose value may be left out.
+
+    A next word is its list if it consists of the names that a list takes.
+    """
+    result: list[str] = []
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            return [*result, word, *rest]
+        if word != _BARE:
+            result.append(word)
+            continue
+        named = rest.pop(0) if rest and _is_list(rest[0]) else ",".join(METADATA_NAMES)
+        result.append(f"{_BARE}={named}")
+    return result
+
+
+def _is_list(word: str) -> bool:
+    return all(name in METADATA_NAMES for name in word.split(","))

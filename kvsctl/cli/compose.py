@@ -1,0 +1,100 @@
+"""A request made into a run: who sends, who listens, and what exit code comes of it."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from kvsctl.bulk.packing import PackingRule
+from kvsctl.bulk.plan import RunPlan
+from kvsctl.bulk.reconcile import ReadPolicy
+from kvsctl.bulk.retry import RetryPolicy
+from kvsctl.cli.arguments import METADATA_NAMES
+from kvsctl.cli.job import BatchJob, RecordOutput, Reporting
+from kvsctl.cli.options import GetOptions, ReportOptions, RunningOptions, TargetOptions
+from kvsctl.cli.roles import require_one_role_each
+from kvsctl.config.file import read_config
+from kvsctl.config.settings import resolve_running
+from kvsctl.config.targets import TargetFlags, choose_target
+from kvsctl.errors import UsageError
+from kvsctl.model import Verb
+from kvsctl.records.reader import ParserChoice, Reader
+from kvsctl.records.sources import File, Source
+from kvsctl.service.wire import Metadata
+
+
+def batch_job(
+    verb: Verb,
+    sources: Sequence[Source],
+    parsers: ParserChoice,
+    target: TargetOptions,
+    running: RunningOptions,
+    report: ReportOptions,
+    *,
+    records: RecordOutput | None = None,
+    asked: Metadata = Metadata(),  # noqa: B008 - frozen
+    policy: ReadPolicy = ReadPolicy(),  # noqa: B008 - frozen
+) -> BatchJob:
+    """Resolves every setting. Raises UsageError before anything is opened for writing."""
+    config = read_config(os.environ)
+    chosen = choose_target(
+        TargetFlags(
+            target.target, target.url, target.token_file, target.token_command, target.installation
+        ),
+        os.environ,
+        config,
+    )
+    how = resolve_running(
+        asdict(running), os.environ, chosen.section, f"{config.path}: [targets.{chosen.name}]"
+    )
+    require_one_role_each(
+        [
+            *(("input", source.path) for source in sources if isinstance(source, File)),
+            ("output", records.path if records else None),
+            ("failures file", report.failures),
+            ("report", report.report),
+            ("database", chosen.local_path),
+            ("token file", chosen.token_file),
+            ("configuration", config.path if config.exists else None),
+        ]
+    )
+    plan = RunPlan(
+        verb,
+        packing=PackingRule(how.batch_size, how.max_batch_bytes),
+        concurrency=how.concurrency,
+        retry=RetryPolicy(retries=how.retries),
+        read_policy=policy,
+        give_up_after=how.give_up_after,
+        max_failures=how.max_failures,
+    )
+    reporting = Reporting(report.json, report.report, report.failures, report.quiet, report.verbose)
+    return BatchJob(
+        Reader(sources, parsers),
+        plan,
+        chosen,
+        target.allow_http,
+        how.timeout,
+        reporting,
+        records,
+        asked,
+    )
+
+
+def record_output(options: GetOptions) -> tuple[RecordOutput, Metadata, ReadPolicy]:
+    """How `get` prints, what it asks the service for beside values, and what it skips."""
+    if options.values and options.raw:
+        raise UsageError("--values and --raw are both given", "Choose one.")
+    bare = options.values or options.raw
+    if bare and options.metadata is not None:
+        raise UsageError("--metadata has no place beside bare values", "Leave out one of them.")
+    printed = _metadata(options.metadata)
+    style = "raw" if options.raw else "values" if options.values else "jsonl"
+    asked = Metadata(printed.created, printed.updated, printed.expires or options.skip_expired)
+    output = RecordOutput(style, options.output, not options.unordered, printed)
+    return output, asked, ReadPolicy(options.ignore_missing, options.skip_expired)
+
+
+def _metadata(given: str | None) -> Metadata:
+    names = set() if given is None else set(given.split(","))
+    if unknown := sorted(names - set(METADATA_NAMES)):
+        raise UsageError(f'--metadata takes {",".join(METADATA_NAMES)}, not "{unknown[0]}"')
+    return Metadata("created" in names, "updated" in names, "expires" in names)

@@ -1,0 +1,94 @@
+"""A target made into a service that answers: embedded, or over the network."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+from kvsctl import emulator
+from kvsctl.config.targets import Target
+from kvsctl.errors import UsageError
+from kvsctl.service.auth import (
+    Credentials,
+    GivenToken,
+    Secret,
+    TokenCommand,
+    TokenFile,
+    TokenSource,
+    bearer,
+    container,
+)
+from kvsctl.service.client import Service
+from kvsctl.service.transport import in_process, is_loopback_url, over_network, require_safe
+from kvsctl.service.wire import Metadata
+
+_EMBEDDED_URL = "http://kvsctl.localhost"
+
+
+def credentials_of(target: Target, *, allow_http: bool) -> Credentials:
+    """What the target is presented. Raises UsageError for a URL or a lack of token to refuse."""
+    if target.url is None:
+        return Credentials(None, bearer)
+    require_safe(target.url, allow_http=allow_http)
+    source = _token_source(target)
+    if source is None and target.installation is None and not is_loopback_url(target.url):
+        raise UsageError(
+            f"the target {target.display} has no token",
+            "Give one by KVSCTL_TOKEN, --token-file or --token-command.",
+        )
+    return Credentials(source, bearer)
+
+
+@asynccontextmanager
+async def connected(
+    target: Target,
+    credentials: Credentials,
+    *,
+    timeout_seconds: float,
+    asked: Metadata,
+    wants_headers: bool,
+) -> AsyncIterator[Service]:
+    """The target's service; its connections, and an embedded emulator, are closed at the end."""
+    make = partial(
+        Service,
+        credentials=credentials,
+        timeout_seconds=timeout_seconds,
+        metadata=asked,
+        wants_headers=wants_headers,
+    )
+    if target.local_path is not None:
+        embedded = _open_embedded(target.local_path)
+        service = make(_EMBEDDED_URL, in_process(embedded), fixed_headers={})
+        try:
+            yield service
+        finally:
+            await service.aclose()
+            await embedded.aclose()
+        return
+    assert target.url is not None  # noqa: S101
+    fixed = {} if target.installation is None else dict(container(target.installation))
+    service = make(target.url, over_network(target.url), fixed_headers=fixed)
+    try:
+        yield service
+    finally:
+        await service.aclose()
+
+
+def _open_embedded(path: Path) -> emulator.Emulator:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return emulator.embedded(path)
+    except emulator.EmulatorError as error:
+        raise UsageError(str(error)) from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be opened: {error.strerror}") from error
+
+
+def _token_source(target: Target) -> TokenSource | None:
+    if target.token_file is not None:
+        return TokenFile(target.token_file)
+    if target.token_command is not None:
+        return TokenCommand(target.token_command)
+    if target.token is not None:
+        return GivenToken("KVSCTL_TOKEN", Secret(target.token))
+    return None

@@ -1,0 +1,32 @@
+"""kvsctl delete: deletes keys."""
+
+from kvsctl.cli.flags import takes
+from kvsctl.cli.options import (
+    InputOptions,
+    KeysArgument,
+    NullOption,
+    ReportOptions,
+    RunningOptions,
+    TargetOptions,
+)
+
+
+@takes(KeysArgument, InputOptions, NullOption, TargetOptions, RunningOptions, ReportOptions)
+def delete_command(
+    own: KeysArgument,
+    given: InputOptions,
+    null: NullOption,
+    target: TargetOptions,
+    running: RunningOptions,
+    report: ReportOptions,
+) -> None:
+    """Delete keys from arguments, files or stdin: one a line, or JSON Lines.
+
+    Deleting a key that does not exist succeeds.
+    """
+    from kvsctl.cli import compose, inputs
+    from kvsctl.model import Verb
+
+    sources = inputs.gather_sources(Verb.DELETE, own.keys or (), given, null=null.null)
+    parsers = inputs.key_parsers(given, inputs.rules_of(given))
+    compose.carry_out(compose.batch_job(Verb.DELETE, sources, parsers, target, running, report))

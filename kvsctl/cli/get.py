@@ -1,0 +1,49 @@
+"""kvsctl get: reads records."""
+
+from kvsctl.cli.flags import takes
+from kvsctl.cli.options import (
+    GetOptions,
+    InputOptions,
+    KeysArgument,
+    NullOption,
+    ReportOptions,
+    RunningOptions,
+    TargetOptions,
+)
+
+
+@takes(
+    KeysArgument, GetOptions, InputOptions, NullOption, TargetOptions, RunningOptions, ReportOptions
+)
+def get_command(
+    own: KeysArgument,
+    output: GetOptions,
+    given: InputOptions,
+    null: NullOption,
+    target: TargetOptions,
+    running: RunningOptions,
+    report: ReportOptions,
+) -> None:
+    """Read records, one line of JSON each, in the order of the input.
+
+    A key that does not exist is a failure, unless --ignore-missing.
+    """
+    from kvsctl.cli import compose, inputs
+    from kvsctl.model import Verb
+
+    records, asked, policy = compose.record_output(output)
+    sources = inputs.gather_sources(Verb.GET, own.keys or (), given, null=null.null)
+    parsers = inputs.key_parsers(given, inputs.rules_of(given))
+    compose.carry_out(
+        compose.batch_job(
+            Verb.GET,
+            sources,
+            parsers,
+            target,
+            running,
+            report,
+            records=records,
+            asked=asked,
+            policy=policy,
+        )
+    )

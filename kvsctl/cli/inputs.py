@@ -1,0 +1,99 @@
+"""Where a batch command's records come from, and how they are read."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from kvsctl.cli.options import InputOptions
+from kvsctl.errors import UsageError
+from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.model import Verb
+from kvsctl.records.checks import Breach, check_entity
+from kvsctl.records.parsers import (
+    Parser,
+    Rules,
+    key_line_parser,
+    key_object_parser,
+    set_argument_parser,
+    set_line_parser,
+)
+from kvsctl.records.reader import ParserChoice
+from kvsctl.records.sources import Arguments, File, Source
+from kvsctl.records.ttl import parse_ttl
+
+_FORMATS: Final = ("jsonl", "keys")
+_SUFFIXES: Final = {".jsonl": "jsonl", ".ndjson": "jsonl", ".keys": "keys"}
+_EXAMPLES: Final = {
+    Verb.SET: "kvsctl set greeting=hello, or kvsctl set -f records.jsonl",
+    Verb.GET: "kvsctl get greeting, or kvsctl get -f keys.txt",
+    Verb.DELETE: "kvsctl delete greeting, or kvsctl delete -f keys.txt",
+}
+
+
+def gather_sources(
+    verb: Verb, words: Sequence[str], options: InputOptions, *, null: bool = False
+) -> list[Source]:
+    """Arguments, then files in order; stdin only if there is neither and it is no terminal.
+
+    Raises UsageError, with an example, where there is nothing to read, and for a file that
+    cannot be read at all.
+    """
+    end = b"\0" if null else b"\n"
+    sources: list[Source] = [Arguments(words)] if words else []
+    files = [File(None if str(path) == "-" else path, end=end) for path in options.file]
+    if sum(file.path is None for file in files) > 1:
+        raise UsageError("stdin (-) is named twice", "It can be read once only.")
+    for file in files:
+        file.require_readable()
+    sources += files
+    if not sources:
+        if sys.stdin is None or sys.stdin.isatty():
+            raise UsageError("nothing to work on", f"For example: {_EXAMPLES[verb]}")
+        sources = [File(None, end=end)]
+    return sources
+
+
+def rules_of(options: InputOptions, ttl: str | None = None) -> Rules:
+    """What records are held to, with the defaults that the options give them."""
+    if options.entity is not None and (breach := check_entity(options.entity, DEFAULT_LIMITS)):
+        raise UsageError(f"--entity: {breach.message}")
+    parsed = None if ttl is None else parse_ttl(ttl, DEFAULT_LIMITS)
+    if isinstance(parsed, Breach):
+        raise UsageError(f"--ttl: {parsed.message}")
+    return Rules(entity=options.entity, ttl=parsed)
+
+
+def set_parsers(options: InputOptions, rules: Rules, *, string: bool) -> ParserChoice:
+    """Pairs for arguments, JSON Lines for the rest."""
+    if _checked_format(options) == "keys":
+        raise UsageError("--format keys has no values to set", "Give JSON Lines.")
+    pairs, lines = set_argument_parser(rules, string=string), set_line_parser(rules)
+
+    def choose(source: Source, first: bytes) -> Parser:
+        del first
+        return pairs if isinstance(source, Arguments) else lines
+
+    return choose
+
+
+def key_parsers(options: InputOptions, rules: Rules) -> ParserChoice:
+    """Plain keys for arguments; for the rest by `--format`, suffix or the first byte."""
+    given = _checked_format(options)
+    keys, objects = key_line_parser(rules), key_object_parser(rules)
+
+    def choose(source: Source, first: bytes) -> Parser:
+        if isinstance(source, Arguments):
+            return keys
+        # No legal key holds a brace, so a first line that begins with one is JSON.
+        sniffed = "jsonl" if first.lstrip(b" \t").startswith(b"{") else "keys"
+        suffix = Path(source.label).suffix.lower()
+        return objects if (given or _SUFFIXES.get(suffix) or sniffed) == "jsonl" else keys
+
+    return choose
+
+
+def _checked_format(options: InputOptions) -> str | None:
+    if options.format is not None and options.format not in _FORMATS:
+        raise UsageError(f'no format "{options.format}"', f"There are {', '.join(_FORMATS)}.")
+    return options.format

@@ -1,0 +1,48 @@
+"""A batch command as one frozen request, free of the command line that made it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kvsctl.bulk.plan import RunPlan
+from kvsctl.config.targets import Target
+from kvsctl.records.reader import Reader
+from kvsctl.service.wire import Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class RecordOutput:
+    """How found records are printed. `path` None: to stdout. `style`: jsonl, values or raw."""
+
+    style: str = "jsonl"
+    path: Path | None = None
+    in_order: bool = True
+    metadata: Metadata = field(default_factory=Metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class Reporting:
+    """What the run tells, and where."""
+
+    as_json: bool = False
+    report_path: Path | None = None
+    failures_path: Path | None = None
+    quiet: bool = False
+    verbosity: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BatchJob:
+    """Everything that a run of set, get or delete needs. `records` is set for get only.
+
+    `asked` is the metadata that the service is asked for: what is printed, and what the run
+    itself needs.
+    """
+
+    reader: Reader
+    plan: RunPlan
+    target: Target
+    allow_http: bool
+    timeout_seconds: float
+    reporting: Reporting
+    records: RecordOutput | None = None
+    asked: Metadata = field(default_factory=Metadata)

@@ -1,0 +1,32 @@
+"""kvsctl set: writes records."""
+
+from kvsctl.cli.flags import takes
+from kvsctl.cli.options import (
+    InputOptions,
+    ReportOptions,
+    RunningOptions,
+    SetOptions,
+    TargetOptions,
+)
+
+
+@takes(SetOptions, InputOptions, TargetOptions, RunningOptions, ReportOptions)
+def set_command(
+    own: SetOptions,
+    given: InputOptions,
+    target: TargetOptions,
+    running: RunningOptions,
+    report: ReportOptions,
+) -> None:
+    """Write records: KEY=VALUE pairs, or JSON Lines from files or stdin.
+
+    A record is {"key": …, "value": …}, with "entityName" and "ttl" if you like. The same key
+    again later in the input wins.
+    """
+    from kvsctl.cli import compose, inputs
+    from kvsctl.model import Verb
+
+    sources = inputs.gather_sources(Verb.SET, own.pairs or (), given)
+    rules = inputs.rules_of(given, own.ttl)
+    parsers = inputs.set_parsers(given, rules, string=own.string)
+    compose.carry_out(compose.batch_job(Verb.SET, sources, parsers, target, running, report))

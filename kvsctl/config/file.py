@@ -1,0 +1,63 @@
+"""The configuration file: `default` and `[targets.NAME]`, in TOML."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kvsctl.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """What the file says. `exists`: there is one; `sections`: each target's table, unchecked."""
+
+    path: Path
+    exists: bool = False
+    default: str | None = None
+    sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def config_path(environ: Mapping[str, str]) -> Path:
+    """`KVSCTL_CONFIG`, else `kvsctl/config.toml` under the XDG configuration directory."""
+    if given := environ.get("KVSCTL_CONFIG"):
+        return Path(given)
+    return _xdg(environ, "XDG_CONFIG_HOME", ".config") / "kvsctl" / "config.toml"
+
+
+def local_database(environ: Mapping[str, str]) -> Path:
+    """`KVSCTL_LOCAL_DB`, else `kvsctl/local.db` under the XDG data directory."""
+    if given := environ.get("KVSCTL_LOCAL_DB"):
+        return Path(given)
+    return _xdg(environ, "XDG_DATA_HOME", ".local/share") / "kvsctl" / "local.db"
+
+
+def read_config(environ: Mapping[str, str]) -> ConfigFile:
+    """Reads the file. A missing one is empty, unless `KVSCTL_CONFIG` named it: UsageError."""
+    path = config_path(environ)
+    try:
+        parsed = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        if environ.get("KVSCTL_CONFIG"):
+            raise UsageError(f"{path} does not exist", "KVSCTL_CONFIG names it.") from None
+        return ConfigFile(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}") from None
+    if unknown := sorted(parsed.keys() - {"default", "targets"}):
+        raise UsageError(f'{path}: no setting "{unknown[0]}"', "It takes default and [targets.…].")
+    default, sections = parsed.get("default"), parsed.get("targets", {})
+    if not isinstance(default, str | None):
+        raise UsageError(f"{path}: default is not the name of a target")
+    tables = isinstance(sections, dict) and all(isinstance(s, dict) for s in sections.values())
+    if not tables:
+        raise UsageError(f"{path}: targets takes tables, such as [targets.staging]")
+    return ConfigFile(path, True, default, sections)
+
+
+def _xdg(environ: Mapping[str, str], variable: str, otherwise: str) -> Path:
+    given = environ.get(variable, "")
+    # The XDG specification says to ignore a path that is not absolute.
+    return Path(given) if given.startswith("/") else Path.home() / otherwise

@@ -1,0 +1,82 @@
+"""Settings of how a run works: flag before environment before file before default."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from kvsctl.errors import UsageError
+from kvsctl.limits import DEFAULT_LIMITS
+
+
+class Setting(NamedTuple):
+    """One setting: `least` and `most` bound it, `kind` reads it from text."""
+
+    kind: Callable[[str], int | float]
+    default: int | float | None
+    least: float
+    most: float
+
+
+RUNNING: Final[Mapping[str, Setting]] = {
+    "concurrency": Setting(int, 8, 1, 256),
+    "batch_size": Setting(int, DEFAULT_LIMITS.batch_records, 1, DEFAULT_LIMITS.batch_records),
+    "max_batch_bytes": Setting(int, DEFAULT_LIMITS.batch_bytes, 1, DEFAULT_LIMITS.batch_bytes),
+    "timeout": Setting(float, 30.0, 0.001, 3600),
+    "retries": Setting(int, 8, 0, 1000),
+    "give_up_after": Setting(int, 20, 1, 1_000_000),
+    "max_failures": Setting(int, None, 1, 10**12),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """How a run works, resolved. `timeout` is seconds a request."""
+
+    concurrency: int
+    batch_size: int
+    max_batch_bytes: int
+    timeout: float
+    retries: int
+    give_up_after: int
+    max_failures: int | None
+
+
+def resolve_running(
+    flags: Mapping[str, int | float | None],
+    environ: Mapping[str, str],
+    section: Mapping[str, Any],
+    section_name: str,
+) -> Running:
+    """Each setting from its flag, `KVSCTL_NAME`, the target's section or its default.
+
+    Raises UsageError that names where a value that cannot be used came from.
+    """
+    resolved: dict[str, Any] = {}
+    for name, setting in RUNNING.items():
+        flag_name = "--" + name.replace("_", "-")
+        variable = f"KVSCTL_{name.upper()}"
+        if flags.get(name) is not None:
+            resolved[name] = _checked(flags[name], setting, flag_name)
+        elif variable in environ:
+            resolved[name] = _checked(environ[variable], setting, variable)
+        elif name in section:
+            resolved[name] = _checked(section[name], setting, f"{section_name} {name}")
+        else:
+            resolved[name] = setting.default
+    return Running(**resolved)
+
+
+def _checked(given: Any, setting: Setting, where: str) -> int | float:
+    is_number = isinstance(given, int | float) and not isinstance(given, bool)
+    try:
+        if not (is_number or isinstance(given, str)):
+            raise ValueError
+        value = setting.kind(given)
+        if value != float(given):
+            raise ValueError
+    except (ValueError, OverflowError):
+        kind = "a whole number" if setting.kind is int else "a number"
+        raise UsageError(f"{where} takes {kind}, not {given!r}") from None
+    if not setting.least <= value <= setting.most:
+        raise UsageError(f"{where} takes {setting.least:,g} to {setting.most:,.0f}, not {value:,g}")
+    return value

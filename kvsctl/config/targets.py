@@ -1,0 +1,162 @@
+"""Which store a command works on, and what it presents there."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from kvsctl.config.file import ConfigFile, local_database
+from kvsctl.config.settings import RUNNING
+from kvsctl.errors import UsageError
+
+FORGE_URL: Final = "https://api.atlassian.com/forge/storage/kvs"
+"""The public base URL; the contract's section "Where and who"."""
+_CONTAINER_PATH: Final = "/forge/storage/kvs"
+_BUILT_IN: Final = ("local", "forge", "container")
+_INSTALLATION = re.compile(r"[\x21-\x7e]{1,300}")
+_SECTION_KEYS: Final = {"url", "token_file", "token_command", "installation"}
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFlags:
+    """What the command line says of the target; None: nothing."""
+
+    target: str | None = None
+    url: str | None = None
+    token_file: Path | None = None
+    token_command: str | None = None
+    installation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A store: `local_path` is set for the embedded emulator, `url` for every other.
+
+    At most one of the three token fields is set; none: requests carry no token. `installation`
+    is set in a Forge Container. `section` is its table of the configuration file.
+    """
+
+    name: str
+    url: str | None = None
+    local_path: Path | None = None
+    token_file: Path | None = None
+    token_command: str | None = None
+    token: str | None = field(default=None, repr=False)
+    installation: str | None = None
+    section: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def display(self) -> str:
+        """What a person calls it, for reports; it holds no secret."""
+        if self.local_path is not None:
+            return f"{self.name} ({self.local_path})"
+        return str(self.url) if self.name == self.url else f"{self.name} ({self.url})"
+
+
+def choose_target(flags: TargetFlags, environ: Mapping[str, str], config: ConfigFile) -> Target:
+    """Finds the target by flag, environment and file, in that order; else `local`.
+
+    Raises UsageError for an unknown name, contradictions, a remote target without a token, and
+    for no choice at all where the surroundings look as if one was meant.
+    """
+    name, url = _choice(flags, environ, config)
+    section = config.sections.get(name, {}) if name is not None else {}
+    _check_section(name, section, config)
+    if name == "local":
+        return Target("local", local_path=local_database(environ), section=section)
+    installation = flags.installation or section.get("installation")
+    if name == "container":
+        return _container(environ, installation, section)
+    if installation:
+        raise UsageError("an installation is only chosen with the target container")
+    base = url or section.get("url") or (FORGE_URL if name == "forge" else None)
+    if base is None:
+        raise UsageError(f"{config.path}: [targets.{name}] has no url")
+    token_file, token_command, token = _token(flags, section, environ)
+    return Target(
+        name or base,
+        url=base,
+        token_file=token_file,
+        token_command=token_command,
+        token=token,
+        section=section,
+    )
+
+
+def _choice(
+    flags: TargetFlags, environ: Mapping[str, str], config: ConfigFile
+) -> tuple[str | None, str | None]:
+    """A target's name, or the URL of an unnamed one."""
+    if flags.target and flags.url:
+        raise UsageError("--target and --url are both given", "Choose one.")
+    if flags.url:
+        return None, flags.url
+    name = flags.target
+    if not name:
+        name, url = environ.get("KVSCTL_TARGET"), environ.get("KVSCTL_URL")
+        if name and url:
+            raise UsageError("KVSCTL_TARGET and KVSCTL_URL are both set", "Unset one.")
+        if url:
+            return None, url
+    name = name or config.default
+    known = [*_BUILT_IN, *(n for n in sorted(config.sections) if n not in _BUILT_IN)]
+    if name is None:
+        _require_nothing_lost(environ, config, known)
+        return "local", None
+    if name not in known:
+        raise UsageError(f'no target "{name}"', f"There are {', '.join(known)}.")
+    return name, None
+
+
+def _require_nothing_lost(environ: Mapping[str, str], config: ConfigFile, known: list[str]) -> None:
+    """A job that lost its settings must not succeed into a local file."""
+    signs = [name for name in ("KVSCTL_TOKEN", "FORGE_EGRESS_PROXY_URL") if environ.get(name)]
+    if signs or config.exists:
+        because = f"{signs[0]} is set" if signs else f"{config.path} exists"
+        raise UsageError(
+            f"no target is chosen, although {because}",
+            f"Choose one by --target or KVSCTL_TARGET ({', '.join(known)}), or by --url.",
+        )
+
+
+def _check_section(name: str | None, section: Mapping[str, Any], config: ConfigFile) -> None:
+    where = f"{config.path}: [targets.{name}]"
+    if unknown := sorted(section.keys() - _SECTION_KEYS - RUNNING.keys()):
+        raise UsageError(f'{where} has no setting "{unknown[0]}"')
+    for key in sorted(_SECTION_KEYS & section.keys()):
+        if not isinstance(section[key], str) or not section[key]:
+            raise UsageError(f"{where} {key} is not a string")
+    if "token_file" in section and "token_command" in section:
+        raise UsageError(f"{where} has token_file and token_command", "Keep one.")
+
+
+def _container(
+    environ: Mapping[str, str], installation: str | None, section: Mapping[str, Any]
+) -> Target:
+    proxy = environ.get("FORGE_EGRESS_PROXY_URL")
+    if not proxy:
+        raise UsageError(
+            "FORGE_EGRESS_PROXY_URL is not set", "The target container works inside one only."
+        )
+    if not installation:
+        raise UsageError("no installation is chosen", "Give --installation ID.")
+    if not _INSTALLATION.fullmatch(installation):
+        raise UsageError("the installation is no id", "It is a UUID or an ARI.")
+    url = proxy.rstrip("/") + _CONTAINER_PATH
+    return Target("container", url=url, installation=installation, section=section)
+
+
+def _token(
+    flags: TargetFlags, section: Mapping[str, Any], environ: Mapping[str, str]
+) -> tuple[Path | None, str | None, str | None]:
+    """Where the token comes from: a flag, the target's own source, or `KVSCTL_TOKEN`."""
+    if flags.token_file and flags.token_command:
+        raise UsageError("--token-file and --token-command are both given", "Choose one.")
+    if flags.token_file or flags.token_command:
+        return flags.token_file, flags.token_command, None
+    if "token_file" in section:
+        return Path(section["token_file"]).expanduser(), None, None
+    if "token_command" in section:
+        return None, section["token_command"], None
+    return None, None, environ.get("KVSCTL_TOKEN") or None
