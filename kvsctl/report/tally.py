@@ -1,0 +1,176 @@
+"""The count of a run: everything its report says, gathered as it happens."""
+
+import heapq
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled
+from kvsctl.errors import Defect
+from kvsctl.model import Failure, Outcome, Record, State, Verb
+
+KEPT_FAILURES: Final = 1000
+KEPT_CODES: Final = 200
+OTHER_CODES: Final = "(other codes)"
+
+
+@dataclass(slots=True, frozen=True)
+class FailureNote:
+    """One failure as the report lists it. `key` is None where the input names none."""
+
+    position: int
+    key: str | None
+    entity: str | None
+    source: str
+    code: str
+    message: str
+    attempts: int
+    trace_id: str | None
+
+
+@dataclass(slots=True)
+class FailureGroup:
+    """All failures with one code; `example` is the first of them in input order."""
+
+    code: str
+    count: int
+    example: FailureNote
+
+
+class Tally:
+    """A listener that counts a run.
+
+    Memory is bounded: of the failures the first `KEPT_FAILURES` in input order are kept, and one
+    example a code for `KEPT_CODES` codes; further codes are counted together.
+    """
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.succeeded = 0
+        self.failed = 0
+        self.skipped = 0
+        self.skipped_by: Counter[str] = Counter()
+        self.duplicates = 0
+        self.unknown = 0
+        self.unsent = 0
+        self.ambiguous = 0
+        self.requests = 0
+        self.retries = 0
+        self.throttled = 0
+        self.units_read = 0
+        self.units_write = 0
+        self.bytes_sent = 0
+        self.bytes_received = 0
+        self._notes: list[tuple[int, FailureNote]] = []  # a heap, the last in input order on top
+        self._groups: dict[str, FailureGroup] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Counts what happened."""
+        match event:
+            case Settled(outcomes):
+                self._count_outcomes(outcomes)
+            case RequestEnded():
+                self._count_request(event)
+            case RecordsRead(count):
+                self.records += count
+
+    @property
+    def failures(self) -> list[FailureNote]:
+        """The first failures in input order, at most `KEPT_FAILURES`."""
+        return sorted((note for _, note in self._notes), key=lambda note: note.position)
+
+    @property
+    def failures_truncated(self) -> bool:
+        """Whether there were more failures than `failures` holds."""
+        return self.failed > len(self._notes)
+
+    @property
+    def groups(self) -> list[FailureGroup]:
+        """The failures by code, the most frequent first."""
+        return sorted(self._groups.values(), key=lambda group: (-group.count, group.code))
+
+    def check_sum(self) -> None:
+        """Raises Defect unless every record that came in ended in exactly one way."""
+        ends = {state.value: getattr(self, state.value) for state in State}
+        if self.records != sum(ends.values()):
+            parts = ", ".join(f"{count} {name}" for name, count in ends.items())
+            raise Defect(f"the report does not add up: {self.records} records, but {parts}")
+
+    def _count_outcomes(self, outcomes: Sequence[Outcome]) -> None:
+        succeeded = 0
+        for outcome in outcomes:
+            subject = outcome.subject
+            if isinstance(subject, Record) and subject.ambiguous:
+                self.ambiguous += 1
+            if outcome.state is State.SUCCEEDED:
+                succeeded += 1
+            else:
+                self._count_other(outcome)
+        self.succeeded += succeeded
+
+    def _count_other(self, outcome: Outcome) -> None:
+        match outcome.state:
+            case State.FAILED:
+                self._count_failure(outcome)
+            case State.SKIPPED:
+                self.skipped += 1
+                self.skipped_by[outcome.skipped_by or "unnamed"] += 1
+            case State.DUPLICATE:
+                self.duplicates += 1
+            case State.UNKNOWN:
+                self.unknown += 1
+            case State.UNSENT:
+                self.unsent += 1
+
+    def _count_failure(self, outcome: Outcome) -> None:
+        self.failed += 1
+        failure = outcome.failure
+        if failure is None:
+            raise Defect(f"{outcome.subject.origin} failed without a reason")
+        position = outcome.position
+        code = failure.code
+        if code not in self._groups and len(self._groups) >= KEPT_CODES:
+            code = OTHER_CODES
+        group = self._groups.get(code)
+        is_first = group is None or position < group.example.position
+        is_kept = len(self._notes) < KEPT_FAILURES or position < -self._notes[0][0]
+        if group is not None and not is_first and not is_kept:
+            group.count += 1
+            return
+        note = _note(outcome, failure)
+        if group is None:
+            self._groups[code] = FailureGroup(code, 1, note)
+        else:
+            group.count += 1
+            group.example = note if is_first else group.example
+        if is_kept:
+            heapq.heappush(self._notes, (-position, note))
+            if len(self._notes) > KEPT_FAILURES:
+                heapq.heappop(self._notes)
+
+    def _count_request(self, request: RequestEnded) -> None:
+        self.requests += 1
+        self.retries += request.is_retry
+        self.throttled += request.status == 429
+        if request.verb is Verb.GET:
+            self.units_read += request.units
+        else:
+            self.units_write += request.units
+        self.bytes_sent += request.bytes_sent
+        self.bytes_received += request.bytes_received
+
+
+def _note(outcome: Outcome, failure: Failure) -> FailureNote:
+    subject = outcome.subject
+    identity = subject.identity
+    return FailureNote(
+        position=subject.position,
+        key=identity.key if identity else None,
+        entity=identity.entity if identity else None,
+        source=str(subject.origin),
+        code=failure.code,
+        message=failure.message,
+        attempts=subject.attempts if isinstance(subject, Record) else 0,
+        trace_id=failure.trace_id,
+    )
