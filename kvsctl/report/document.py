@@ -1,0 +1,97 @@
+"""The report for programs: one JSON object, schema 1."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from kvsctl.errors import ExitStatus, StreamError
+from kvsctl.report.jsonline import json_line
+from kvsctl.report.tally import FailureNote, Tally
+
+SCHEMA: Final = 1
+
+
+@dataclass(slots=True, frozen=True)
+class About:
+    """What a report is about. `target` is what a person calls it; it holds no secret.
+
+    `local_path` is set when the target is the embedded emulator: where its database lies.
+    """
+
+    command: str
+    target: str
+    version: str
+    started_at: datetime
+    local_path: str | None = None
+
+
+def report_document(
+    tally: Tally,
+    about: About,
+    exit_status: ExitStatus,
+    elapsed_seconds: float,
+    *,
+    interrupted: bool = False,
+) -> dict[str, Any]:
+    """The members that the contract names, in its order, all of them always there."""
+    return {
+        "schema": SCHEMA,
+        "version": about.version,
+        "command": about.command,
+        "target": about.target,
+        "exit_code": int(exit_status),
+        "started_at": _utc(about.started_at),
+        "elapsed_s": round(elapsed_seconds, 3),
+        "records": tally.records,
+        "succeeded": tally.succeeded,
+        "failed": tally.failed,
+        "skipped": tally.skipped,
+        "skipped_by": dict(sorted(tally.skipped_by.items())),
+        "duplicates": tally.duplicates,
+        "unknown": tally.unknown,
+        "unsent": tally.unsent,
+        "ambiguous": tally.ambiguous,
+        "requests": tally.requests,
+        "retries": tally.retries,
+        "throttled": tally.throttled,
+        "units": {"read": tally.units_read, "write": tally.units_write},
+        "bytes_sent": tally.bytes_sent,
+        "bytes_received": tally.bytes_received,
+        "interrupted": interrupted,
+        "failures": [_failure(note) for note in tally.failures],
+        "failures_truncated": tally.failures_truncated,
+    }
+
+
+def report_line(document: dict[str, Any]) -> bytes:
+    """The document as one line of JSON, line feed included."""
+    return json_line(document) + b"\n"
+
+
+def save_report(path: Path, line: bytes) -> None:
+    """Writes the report's line to a file of its own. Raises StreamError if it cannot."""
+    try:
+        path.write_bytes(line)
+    except OSError as error:
+        raise StreamError(f"cannot write the report to {path}: {error.strerror}") from error
+
+
+def _failure(note: FailureNote) -> dict[str, Any]:
+    members: dict[str, Any] = {"key": note.key}
+    if note.entity is not None:
+        members["entityName"] = note.entity
+    members |= {
+        "source": note.source,
+        "code": note.code,
+        "message": note.message,
+        "attempts": note.attempts,
+    }
+    if note.trace_id is not None:
+        members["trace_id"] = note.trace_id
+    return members
+
+
+def _utc(moment: datetime) -> str:
+    stamp = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return stamp.removesuffix("+00:00") + "Z"

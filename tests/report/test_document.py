@@ -1,0 +1,102 @@
+"""The report for programs keeps to its schema."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from kvsctl.bulk.events import RecordsRead, Settled
+from kvsctl.errors import ExitStatus, StreamError
+from kvsctl.model import Failure, Identity, Origin, Outcome, Problem, Record, State
+from kvsctl.report.document import About, report_document, report_line, save_report
+from kvsctl.report.jsonline import json_line, one_line
+from kvsctl.report.tally import Tally
+from tests.report.outcomes import ended, failed, problem
+
+ABOUT = About("set", "staging", "0.1.0", datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC))
+MEMBERS = """
+    schema version command target exit_code started_at elapsed_s records succeeded failed skipped
+    skipped_by duplicates unknown unsent ambiguous requests retries throttled units bytes_sent
+    bytes_received interrupted failures failures_truncated
+"""
+
+
+def tally_of(*outcomes: Outcome) -> Tally:
+    tally = Tally()
+    tally(RecordsRead(len(outcomes)))
+    tally(Settled(outcomes))
+    return tally
+
+
+def test_the_members_stand_in_the_order_of_the_contract() -> None:
+    document = report_document(Tally(), ABOUT, ExitStatus.OK, 1.23456)
+    assert list(document) == MEMBERS.split()
+    assert document["schema"] == 1
+    assert document["units"] == {"read": 0, "write": 0}
+    assert document["elapsed_s"] == 1.235
+    assert document["started_at"] == "2026-01-02T03:04:05.678Z"
+    assert document["interrupted"] is False
+
+
+def test_times_are_utc_wherever_the_run_was() -> None:
+    east = ABOUT.started_at.astimezone(timezone(timedelta(hours=9)))
+    about = About("get", "staging", "0.1.0", east)
+    document = report_document(Tally(), about, ExitStatus.OK, 0)
+    assert document["started_at"] == "2026-01-02T03:04:05.678Z"
+
+
+def test_failures_name_what_is_known_and_leave_out_the_rest() -> None:
+    subject = Record(4, Origin("-", 5), Identity("person", "a"), b"{}", attempts=2)
+    refused = Outcome(subject, State.FAILED, Failure("MAX_SIZE", "big", "abc123"))
+    tally = tally_of(refused, problem(9, b"{", code="INVALID_JSON"), failed(1, "b"))
+    document = report_document(tally, ABOUT, ExitStatus.FAILURES, 1, interrupted=True)
+    assert document["exit_code"] == 1
+    assert document["interrupted"] is True
+    assert [list(failure) for failure in document["failures"]] == [
+        ["key", "source", "code", "message", "attempts"],
+        ["key", "entityName", "source", "code", "message", "attempts", "trace_id"],
+        ["key", "source", "code", "message", "attempts"],
+    ]
+    assert document["failures"][1] == {
+        "key": "a",
+        "entityName": "person",
+        "source": "-:5",
+        "code": "MAX_SIZE",
+        "message": "big",
+        "attempts": 2,
+        "trace_id": "abc123",
+    }
+    assert document["failures"][2]["key"] is None
+
+
+def test_skips_are_told_by_rule_in_a_fixed_order() -> None:
+    tally = tally_of(
+        ended(0, State.SKIPPED, skipped_by="missing"),
+        ended(1, State.SKIPPED, skipped_by="expired"),
+    )
+    document = report_document(tally, ABOUT, ExitStatus.OK, 1)
+    assert list(document["skipped_by"].items()) == [("expired", 1), ("missing", 1)]
+
+
+def test_the_report_is_one_line_whatever_the_keys_hold() -> None:
+    origin = Origin("users.jsonl", 1)
+    subject = Problem(0, origin, Identity(None, "\ud800\n"), "INVALID_KEY", "no", b"", True)
+    outcome = Outcome(subject, State.FAILED, Failure("INVALID_KEY", "no"))
+    line = report_line(report_document(tally_of(outcome), ABOUT, ExitStatus.FAILURES, 1))
+    assert line.endswith(b"}\n")
+    assert line.count(b"\n") == 1
+    assert json.loads(line)["failures"][0]["key"] == "\ud800\n"
+
+
+def test_saving(tmp_path: Path) -> None:
+    save_report(tmp_path / "report.json", b"{}\n")
+    assert (tmp_path / "report.json").read_bytes() == b"{}\n"
+    with pytest.raises(StreamError, match=r"cannot write the report to .*: Is a directory"):
+        save_report(tmp_path, b"{}\n")
+
+
+def test_text_is_joined_to_one_line_only_where_it_must_be() -> None:
+    assert one_line(b'{ "a" : 1.0 }') == b'{ "a" : 1.0 }'
+    assert one_line(b'{\n "a b" : 1.00,\r\n\t"c": [1, 2]}') == b'{"a b":1.00,"c":[1,2]}'
+    assert json_line({"a": "\u2028é"}) == '{"a":"\u2028é"}'.encode()
