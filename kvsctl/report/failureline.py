@@ -1,0 +1,66 @@
+"""One line of the failures file: failed input as a record that can be fed back."""
+
+import base64
+from datetime import UTC, datetime
+from typing import Final
+
+from kvsctl import jsontext
+from kvsctl.model import Failure, Problem, Record
+from kvsctl.report.jsonline import json_line, one_line
+
+_DEPTH: Final = 200  # far past the service's limit, and safe to parse
+_OF_AN_EARLIER_RUN: Final = frozenset({"error", "source"})
+
+
+def failure_line(subject: Record | Problem, failure: Failure) -> bytes:
+    """The input's own members with `error` and `source` after them, line feed included.
+
+    Values keep their bytes; only where they hold line breaks, white space between tokens goes.
+    An expiry that the record asked for, and an entity that was given beside it, are written in.
+    What could not be read as a JSON record stands in `raw`, or `raw_base64` if it is no UTF-8.
+    """
+    if isinstance(subject, Record):
+        members = [_inside(subject.body), *_expiry(subject)]
+    else:
+        members = _readable_members(subject) or [_raw_member(subject.raw)]
+    error = {"code": failure.code, "message": failure.message}
+    members += [_member("error", json_line(error))]
+    members += [_member("source", json_line(str(subject.origin)))]
+    return b"{%b}\n" % one_line(b",".join(members))
+
+
+def _inside(body: bytes) -> bytes:
+    return body.strip(jsontext.WHITE_SPACE)[1:-1].strip(jsontext.WHITE_SPACE)
+
+
+def _expiry(record: Record) -> list[bytes]:
+    if record.expires_at is None:
+        return []
+    moment = datetime.fromtimestamp(record.expires_at, UTC).replace(tzinfo=None)
+    return [_member("expireTime", b'"%bZ"' % moment.isoformat(timespec="milliseconds").encode())]
+
+
+def _readable_members(problem: Problem) -> list[bytes]:
+    if not problem.readable or jsontext.depth_exceeds(problem.raw, _DEPTH):
+        return []
+    try:
+        members = jsontext.members(problem.raw)
+    except jsontext.JsonTextError:
+        return []
+    for name in _OF_AN_EARLIER_RUN:  # named twice, they would make the line unreadable
+        members.pop(name, None)
+    entity = problem.identity.entity if problem.identity else None
+    if entity is not None and members.get("entityName", b"null") == b"null":
+        members["entityName"] = json_line(entity)
+    return [_member(name, value) for name, value in members.items()]
+
+
+def _raw_member(raw: bytes) -> bytes:
+    try:
+        return _member("raw", json_line(raw.decode("utf-8")))
+    except UnicodeDecodeError:
+        return _member("raw_base64", json_line(base64.b64encode(raw).decode()))
+
+
+def _member(name: str, value: bytes) -> bytes:
+    return json_line(name) + b":" + value

@@ -1,0 +1,61 @@
+"""Files and pipes by their raw descriptors, so that no buffer of Python's stands in between."""
+
+import os
+import select
+import stat
+from pathlib import Path
+from typing import Final
+
+from kvsctl.errors import UsageError
+
+_PRIVATE: Final = 0o600
+_BINARY: Final = getattr(os, "O_BINARY", 0)  # Windows would turn line feeds into two characters
+
+
+def write_all(fd: int, chunk: bytes) -> None:
+    """Writes every byte, also to a descriptor that someone else made non-blocking.
+
+    Raises OSError as the system gives it.
+    """
+    rest = memoryview(chunk)
+    while rest:
+        try:
+            rest = rest[os.write(fd, rest) :]
+        except BlockingIOError:
+            select.select([], [fd], [])
+
+
+def open_private(path: Path) -> int:
+    """Opens a file for writing, emptied, of mode 600 whether it is new or not.
+
+    What is no regular file, such as a pipe, keeps its mode. Raises UsageError if it cannot be
+    opened.
+    """
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, _PRIVATE)
+        if is_regular(fd):
+            path.chmod(_PRIVATE)
+    except OSError as error:
+        raise UsageError(f"cannot write to {path}: {error.strerror}") from error
+    return fd
+
+
+def is_regular(fd: int) -> bool:
+    """Whether the descriptor is of a file on disk: no pipe, terminal or device."""
+    return stat.S_ISREG(os.fstat(fd).st_mode)
+
+
+def sync(fd: int) -> None:
+    """Waits until what was written is on disk; does nothing where there is no disk behind it."""
+    if is_regular(fd):
+        os.fsync(fd)
+
+
+def sync_folder(folder: Path) -> None:
+    """Waits until a rename in the folder is on disk, where the system can be asked for that."""
+    if os.name == "posix":
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)

@@ -1,0 +1,96 @@
+"""A line of the failures file is the failed input, to the byte, and can be fed back."""
+
+import base64
+import json
+
+import pytest
+
+from kvsctl.model import Failure, Identity, Origin, Outcome, Problem, Record
+from kvsctl.report.failureline import failure_line
+from tests.report.outcomes import problem, record
+
+NO = Failure("NO_ANSWER", "no\nanswer")
+ADDED = b',"error":{"code":"NO_ANSWER","message":"no\\nanswer"},"source":"users.jsonl:17"}\n'
+
+
+def line_of(outcome: Outcome) -> bytes:
+    return failure_line(outcome.subject, NO)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"key":"a","value":1.00}',
+        '{"key":"a","value":123456789012345678901234567890}',
+        '{ "key" : "a", "value": {"b": 1, "a": [1e5, "\\ud800"]} }',
+        '{"key":"a","value":{"x":1,"x":2},"options":{"ttl":{"value":1,"unit":"DAYS"}}}',
+        '{"key":"a","entityName":"person"}',
+    ],
+)
+def test_a_record_keeps_its_bytes(body: str) -> None:
+    line = failure_line(record(16, "a", body=body), NO)
+    assert line == body.encode()[:-1].rstrip().replace(b"{ ", b"{", 1) + ADDED
+
+
+def test_line_breaks_between_tokens_go_and_nothing_else() -> None:
+    body = '{"key":"a","value":{\r\n  "a  b": 1.00,\n  "c": "\\n"\n}}'
+    line = failure_line(record(16, "a", body=body), NO)
+    assert line == b'{"key":"a","value":{"a  b":1.00,"c":"\\n"}' + ADDED
+
+
+def test_an_expiry_is_written_as_the_time_it_is() -> None:
+    body = b'{"key":"a","value":1}'
+    subject = Record(16, Origin("users.jsonl", 17), Identity(None, "a"), body, 1767323045.5)
+    expected = b'{"key":"a","value":1,"expireTime":"2026-01-02T03:04:05.500Z"' + ADDED
+    assert failure_line(subject, NO) == expected
+
+
+def test_a_readable_problem_keeps_its_members() -> None:
+    raw = b'{"key":"a!", "value":1.0,"ttl":"7d"}'
+    assert line_of(problem(16, raw, key="a!")) == b'{"key":"a!","value":1.0,"ttl":"7d"' + ADDED
+
+
+def test_what_an_earlier_failures_file_added_is_replaced() -> None:
+    raw = b'{"key":"a!","value":1.0,"error":{"code":"X"},"source":"old:1"}'
+    assert line_of(problem(16, raw, key="a!")) == b'{"key":"a!","value":1.0' + ADDED
+
+
+@pytest.mark.parametrize("raw", [b'{"key":"a!"}', b'{"key":"a!","entityName":null}'])
+def test_an_entity_given_beside_the_input_is_written_in(raw: bytes) -> None:
+    line = line_of(problem(16, raw, key="a!", entity="person"))
+    assert line == b'{"key":"a!","entityName":"person"' + ADDED
+
+
+def test_an_entity_of_its_own_stays() -> None:
+    raw = b'{"key":"a!","entityName":"p"}'
+    assert line_of(problem(16, raw, key="a!", entity="p")) == raw[:-1] + ADDED
+
+
+@pytest.mark.parametrize(
+    ("raw", "readable"),
+    [
+        (b"plain key!", True),
+        (b'{"key":', False),
+        (b'{"key":"a","key":"b"}', True),
+        (b'{"key":"a","value":' + b"[" * 300 + b"]" * 300 + b"}", True),
+        (b"name=Jos\xc3\xa9\n", False),
+    ],
+)
+def test_what_is_no_json_record_stands_as_text(raw: bytes, readable: bool) -> None:
+    line = line_of(problem(16, raw, readable=readable))
+    assert line.endswith(ADDED)
+    assert json.loads(line)["raw"] == raw.decode()
+
+
+def test_what_is_no_text_stands_as_base64() -> None:
+    found = json.loads(line_of(problem(16, b"\xff\xfe{", readable=False)))
+    assert base64.b64decode(found["raw_base64"]) == b"\xff\xfe{"
+    assert "raw" not in found
+
+
+def test_lone_surrogates_do_no_harm() -> None:
+    subject = Problem(
+        16, Origin("\udc80.jsonl", 17), Identity("\ud800", "k"), "C", "m", b'{"key":"\\ud800"}'
+    )
+    found = json.loads(failure_line(subject, Failure("C", "\ud800")))
+    assert found["key"] == found["entityName"] == found["error"]["message"] == "\ud800"

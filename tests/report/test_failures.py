@@ -1,0 +1,166 @@
+"""The failures file: in input order, complete as far as it goes, never undoing newer data."""
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvsctl.bulk.events import RecordsRead, Settled
+from kvsctl.errors import StreamError, UsageError
+from kvsctl.model import Outcome, State, Verb
+from kvsctl.report.failures import FailuresFile
+from tests.report.outcomes import ended, failed, problem, succeeded
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "failed.jsonl"
+
+
+def sources(path: Path) -> list[int]:
+    """The positions of the lines."""
+    lines = path.read_text().splitlines()
+    return [int(json.loads(line)["source"].rpartition(":")[2]) - 1 for line in lines]
+
+
+def written(path: Path, *outcomes: Outcome, verb: Verb = Verb.SET) -> list[int]:
+    file = FailuresFile(path, verb)
+    file(RecordsRead(len(outcomes)))
+    file(Settled(outcomes))
+    file.close()
+    return sources(path)
+
+
+def test_nothing_failed_leaves_an_empty_file(path: Path) -> None:
+    path.write_text("of an earlier run\n")
+    assert written(path, succeeded(0), ended(1, State.SKIPPED)) == []
+    assert path.read_bytes() == b""
+
+
+@pytest.mark.parametrize("earlier", [None, 0o644])
+def test_only_its_owner_can_read_it(path: Path, earlier: int | None) -> None:
+    if earlier is not None:
+        path.touch(earlier)
+    written(path, failed(0, "a"), succeeded(1, "a"))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_lines_wait_for_every_earlier_position(path: Path) -> None:
+    file = FailuresFile(path, Verb.SET)
+    file(Settled([failed(2), failed(0)]))
+    assert sources(path) == [0]
+    assert file.held_bytes == len(path.read_bytes())
+    file(Settled([succeeded(1)]))
+    assert sources(path) == [0, 2]
+    assert file.held_bytes == 0
+    file(Settled([failed(5)]))
+    file.close()
+    file.close()
+    assert sources(path) == [0, 2, 5]
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        succeeded(1, "a"),
+        failed(1, "a"),
+        *(ended(1, state, "a") for state in State if state is not State.FAILED),
+    ],
+    ids=lambda outcome: outcome.state.value,
+)
+def test_a_later_record_replaces_an_earlier_failure(path: Path, later: Outcome) -> None:
+    expected = [1] if later.state is State.FAILED else []
+    assert written(path, failed(0, "a"), later) == expected
+
+
+def test_a_later_record_replaces_an_earlier_problem(path: Path) -> None:
+    assert written(path, problem(0, b"{}", key="a"), succeeded(1, "a")) == []
+
+
+def test_a_later_problem_replaces_nothing(path: Path) -> None:
+    assert written(path, failed(0, "a"), problem(1, b"{}", key="a")) == [0, 1]
+
+
+def test_an_earlier_record_that_ends_later_replaces_nothing(path: Path) -> None:
+    assert written(path, failed(1, "a"), succeeded(0, "a")) == [1]
+
+
+def test_other_identities_are_left_alone(path: Path) -> None:
+    unreadable = problem(1, b"{", readable=False)
+    assert written(path, failed(0, "a"), unreadable, succeeded(2, "b")) == [0, 1]
+
+
+def test_every_line_of_a_replaced_identity_goes(path: Path) -> None:
+    outcomes = [problem(0, b"{}", key="a"), problem(1, b"{}", key="a"), failed(2, "b")]
+    assert written(path, *outcomes, failed(3, "a"), succeeded(4, "c")) == [2, 3]
+
+
+def test_reading_replaces_nothing(path: Path) -> None:
+    outcomes = [failed(0, "a"), failed(1, "a"), succeeded(2, "a")]
+    assert written(path, *outcomes, verb=Verb.GET) == [0, 1]
+
+
+def make(end: str, position: int, key: str) -> Outcome:
+    if end == "p":
+        return problem(position, b"{}", key=key)
+    return succeeded(position, key) if end == "s" else failed(position, key)
+
+
+ENDS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("sfp")), max_size=12)
+
+
+@given(ENDS, st.data())
+def test_what_stays_does_not_depend_on_the_order_of_ends(
+    tmp_path_factory: pytest.TempPathFactory, ends: list[tuple[str, str]], data: st.DataObject
+) -> None:
+    path = tmp_path_factory.mktemp("law") / "failed.jsonl"
+    outcomes = [make(end, position, key) for position, (key, end) in enumerate(ends)]
+    expected = [
+        position
+        for position, (key, end) in enumerate(ends)
+        if end != "s" and not any(k == key and e != "p" for k, e in ends[position + 1 :])
+    ]
+    assert written(path, *data.draw(st.permutations(outcomes))) == expected
+
+
+def test_a_link_stays_a_link(tmp_path: Path, path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    assert written(link, failed(0, "a"), succeeded(1, "a")) == []
+    assert link.is_symlink()
+    assert sorted(tmp_path.iterdir()) == [path, link]
+
+
+def test_a_device_is_written_to_and_never_replaced() -> None:
+    file = FailuresFile(Path("/dev/null"), Verb.SET)
+    file(Settled([failed(0, "a"), succeeded(1, "a")]))
+    file.close()
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+
+
+def test_what_cannot_be_opened_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="Is a directory"):
+        FailuresFile(tmp_path, Verb.SET)
+    with pytest.raises(UsageError, match="No such file"):
+        FailuresFile(tmp_path / "no" / "file", Verb.SET)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a full disk at hand")
+def test_a_full_disk_is_a_stream_error() -> None:
+    file = FailuresFile(Path("/dev/full"), Verb.SET)
+    with pytest.raises(StreamError, match="/dev/full: No space left on device"):
+        file(Settled([failed(0)]))
+    file.close()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a full disk at hand")
+def test_a_disk_that_fills_up_at_the_end_is_a_stream_error_once() -> None:
+    file = FailuresFile(Path("/dev/full"), Verb.SET)
+    file(Settled([failed(1)]))
+    with pytest.raises(StreamError, match="No space left on device"):
+        file.close()
+    file.close()
