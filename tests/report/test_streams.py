@@ -1,0 +1,167 @@
+"""Output that neither blocks nor vanishes, whatever happens to who reads it."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kvsctl.errors import ExitStatus, UsageError
+from kvsctl.report.rawfd import write_all
+from kvsctl.report.streams import DescriptorWriter, PartFile, open_output, status_of
+
+MEGABYTE = b"x" * 1_000_000
+needs_full_disk = pytest.mark.skipif(
+    not os.path.exists("/dev/full"), reason="only Linux has a full disk at hand"
+)
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    reader, writer = os.pipe()
+    yield reader, writer
+    for fd in (reader, writer):
+        try:
+            os.close(fd)
+        except OSError:
+            continue
+
+
+def read_exactly(fd: int, size: int) -> bytes:
+    read = b""
+    while len(read) < size:
+        read += os.read(fd, size - len(read))
+    return read
+
+
+@pytest.mark.parametrize("is_blocking", [True, False])
+def test_writing_never_waits_for_the_reader(pipe: tuple[int, int], is_blocking: bool) -> None:
+    reader, writer = pipe
+    os.set_blocking(writer, is_blocking)
+    sink = DescriptorWriter(writer)
+    sink.write(b"head")
+    sink.write(MEGABYTE)
+    sink.write(b"tail")
+    assert sink.pending_bytes > 0
+    assert read_exactly(reader, 1_000_008) == b"head" + MEGABYTE + b"tail"
+    sink.complete()
+    assert sink.pending_bytes == 0
+    assert sink.broken is None
+
+
+def test_completing_waits_for_the_last_byte(tmp_path: Path) -> None:
+    fd = os.open(tmp_path / "out", os.O_WRONLY | os.O_CREAT)
+    sink = DescriptorWriter(fd)
+    for _ in range(5):
+        sink.write(MEGABYTE)
+    sink.complete()
+    assert (tmp_path / "out").stat().st_size == 5_000_000
+    sink.write(b"too late")
+    sink.abandon()
+    assert sink.pending_bytes == 0
+    os.close(fd)
+
+
+def test_a_closed_pipe_is_noticed_and_quiet(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    os.close(reader)
+    sink = DescriptorWriter(writer)
+    sink.write(b"a")
+    sink.complete()
+    sink.write(b"b")
+    assert sink.broken is not None
+    assert status_of(sink.broken) is ExitStatus.PIPE_CLOSED
+    assert sink.pending_bytes == 0
+
+
+@needs_full_disk
+def test_a_full_disk_is_another_end_than_a_closed_pipe() -> None:
+    sink = open_output(Path("/dev/full"))
+    sink.write(b"a")
+    sink.complete()
+    assert sink.broken is not None
+    assert status_of(sink.broken) is ExitStatus.STREAM
+
+
+def test_a_part_becomes_the_file_when_it_is_complete(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(b"of an earlier run")
+    sink = open_output(path)
+    sink.write(b"a\n")
+    sink.write(b"b\n")
+    assert path.read_bytes() == b"of an earlier run"
+    part = tmp_path / "out.jsonl.part"
+    assert stat.S_IMODE(part.stat().st_mode) == 0o600
+    sink.complete()
+    sink.complete()
+    assert path.read_bytes() == b"a\nb\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert not part.exists()
+
+
+def test_an_abandoned_part_stays_and_the_file_is_untouched(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(b"of an earlier run")
+    sink = PartFile(path)
+    sink.write(b"a\n")
+    sink.abandon()
+    assert sink.broken is None
+    assert path.read_bytes() == b"of an earlier run"
+    assert sink.part_path.read_bytes() == b"a\n"
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    sink = PartFile(tmp_path / "link")
+    sink.write(b"a")
+    sink.complete()
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"a"
+
+
+def test_a_part_that_cannot_take_its_place_is_broken(tmp_path: Path) -> None:
+    sink = PartFile(tmp_path / "out")
+    sink.write(b"a")
+    (tmp_path / "out").mkdir()
+    sink.complete()
+    assert sink.broken is not None
+    assert sink.part_path.read_bytes() == b"a"
+
+
+@needs_full_disk
+def test_a_part_that_broke_never_becomes_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = PartFile(tmp_path / "out")
+    sink.write(b"a")
+    full = os.open("/dev/full", os.O_WRONLY)
+    monkeypatch.setattr("kvsctl.report.streams.write_all", lambda fd, _: write_all(full, b"b"))
+    sink.write(b"b")
+    monkeypatch.undo()
+    sink.write(b"c")
+    sink.complete()
+    os.close(full)
+    assert sink.broken is not None
+    assert status_of(sink.broken) is ExitStatus.STREAM
+    assert sink.part_path.read_bytes() == b"a"
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_pipe_with_a_name_is_written_to_in_place(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    sink = open_output(path)
+    sink.write(b"a")
+    sink.complete()
+    assert os.read(reader, 10) == b"a"
+    assert stat.S_ISFIFO(path.stat().st_mode)
+    os.close(reader)
+
+
+def test_what_cannot_be_opened_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="Is a directory"):
+        open_output(tmp_path)
+    with pytest.raises(UsageError, match="No such file"):
+        open_output(tmp_path / "no" / "file")
