@@ -1,0 +1,141 @@
+"""What get prints: exact values, one line each, in input order unless it may come as it comes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvsctl.bulk.events import RecordsRead, Settled
+from kvsctl.model import Found, Identity, Origin, Outcome, Record, State
+from kvsctl.report.output import (
+    Formatter,
+    Metadata,
+    RecordOutput,
+    bare_value,
+    json_lines,
+    raw_value,
+)
+from tests.report.outcomes import ended, failed, succeeded
+
+
+class Collected:
+    """A sink that keeps what it is given."""
+
+    broken = None
+    pending_bytes = 0
+
+    def __init__(self) -> None:
+        self.chunks: list[bytes] = []
+
+    def write(self, chunk: bytes) -> None:
+        self.chunks.append(chunk)
+
+    def complete(self) -> None:
+        raise AssertionError("who made the sink completes it")
+
+    abandon = complete
+
+
+def line(formatter: Formatter, value: bytes, **more: object) -> bytes:
+    found = Found(value, 1700000000000, 1700000000001, "2026-01-02T03:04:05Z")
+    subject = Record(0, Origin("-", 1), Identity(None, "user:1"), b"{}")
+    return formatter(Outcome(subject, State.SUCCEEDED, found=found), found)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"1.00", b"123456789012345678901234567890", b'{"b":1,"a":[1E5, 2]}', b'"\\ud800\\n"'],
+)
+def test_values_keep_their_bytes(value: bytes) -> None:
+    assert line(json_lines(), value) == b'{"key":"user:1","value":%b}\n' % value
+    assert line(bare_value, value) == value + b"\n"
+
+
+def test_a_value_broken_over_lines_is_joined() -> None:
+    value = b'{\r\n  "a  b": 1.00,\n  "c": "x\\ny"\n}'
+    joined = b'{"a  b":1.00,"c":"x\\ny"}'
+    assert line(json_lines(), value) == b'{"key":"user:1","value":%b}\n' % joined
+    assert line(bare_value, value) == joined + b"\n"
+    assert line(raw_value, value) == joined + b"\n"
+
+
+def test_the_entity_is_named_where_there_is_one() -> None:
+    subject = Record(0, Origin("-", 1), Identity("person", "a\tb"), b"{}")
+    found = Found(b"1", 5, 6)
+    outcome = Outcome(subject, State.SUCCEEDED, found=found)
+    expected = b'{"key":"a\\tb","entityName":"person","value":1}\n'
+    assert json_lines()(outcome, found) == expected
+
+
+def test_metadata_is_printed_where_asked_for_and_answered() -> None:
+    full = json_lines([Metadata.EXPIRES, Metadata.CREATED, Metadata.UPDATED])
+    assert line(full, b"1") == (
+        b'{"key":"user:1","value":1,"createdAt":1700000000000,"updatedAt":1700000000001,'
+        b'"expireTime":"2026-01-02T03:04:05Z"}\n'
+    )
+    created = json_lines([Metadata.CREATED])
+    assert line(created, b"1") == b'{"key":"user:1","value":1,"createdAt":1700000000000}\n'
+    without = Found(b"1", 5)
+    assert full(succeeded(0, "a"), without) == b'{"key":"a","value":1,"createdAt":5}\n'
+
+
+@pytest.mark.parametrize(
+    ("value", "printed"),
+    [
+        (b'"plain"', b"plain"),
+        (b'"a\\nb\\u00e9\\\\"', "a\nbé\\".encode()),
+        (b'"\\ud800x"', b"\\ud800x"),
+        (b'"\\ud83d\\ude00"', "😀".encode()),
+        (b'""', b""),
+        (b"1.00", b"1.00"),
+        (b'["a"]', b'["a"]'),
+    ],
+)
+def test_raw_unquotes_strings_only(value: bytes, printed: bytes) -> None:
+    assert line(raw_value, value) == printed + b"\n"
+
+
+@given(st.lists(st.sampled_from(["found", "missing", "skipped"]), max_size=15), st.data())
+def test_input_order_comes_out_of_any_order(ends: list[str], data: st.DataObject) -> None:
+    make = {
+        "found": lambda n: succeeded(n, found=Found(b"%d" % n)),
+        "missing": lambda n: failed(n, code="KEY_NOT_FOUND"),
+        "skipped": lambda n: ended(n, State.SKIPPED, skipped_by="missing"),
+    }
+    outcomes = [make[end](position) for position, end in enumerate(ends)]
+    arrival = data.draw(st.permutations(outcomes))
+    sink = Collected()
+    output = RecordOutput(sink, bare_value)
+    for outcome in arrival:
+        output(Settled([outcome]))
+    assert output.held_bytes == 0
+    expected = [b"%d\n" % n for n, end in enumerate(ends) if end == "found"]
+    assert b"".join(sink.chunks) == b"".join(expected)
+
+
+def test_one_event_is_one_write() -> None:
+    sink = Collected()
+    output = RecordOutput(sink, bare_value)
+    output(RecordsRead(3))
+    output(Settled([succeeded(n, found=Found(b"%d" % n)) for n in (1, 0, 2)]))
+    output(Settled([failed(3)]))
+    assert sink.chunks == [b"0\n1\n2\n"]
+
+
+def test_held_bytes_are_known_and_let_go_at_the_end() -> None:
+    sink = Collected()
+    output = RecordOutput(sink, bare_value)
+    output(Settled([succeeded(2, found=Found(b"22")), succeeded(1, found=Found(b"1"))]))
+    assert output.held_bytes == 5
+    assert sink.chunks == []
+    output.close()
+    assert sink.chunks == [b"1\n22\n"]
+
+
+def test_unordered_waits_for_nothing() -> None:
+    sink = Collected()
+    output = RecordOutput(sink, bare_value, is_ordered=False)
+    output(Settled([succeeded(2, found=Found(b"2")), failed(1)]))
+    output(Settled([succeeded(0, found=Found(b"0"))]))
+    assert (sink.chunks, output.held_bytes) == ([b"2\n", b"0\n"], 0)
+    output.close()
+    assert len(sink.chunks) == 2
