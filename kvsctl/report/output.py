@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable
 from enum import Enum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import orjson
 
@@ -22,6 +22,12 @@ class Metadata(Enum):
     EXPIRES = "expireTime"
 
 
+_READERS: Final[dict[Metadata, Callable[[Found], int | str | None]]] = {
+    Metadata.CREATED: lambda found: found.created_at,
+    Metadata.UPDATED: lambda found: found.updated_at,
+    Metadata.EXPIRES: lambda found: found.expire_time,
+}
+
 Formatter: TypeAlias = Callable[[Outcome, Found], bytes]
 """One record that was found as one line, line feed included. Values keep their bytes; only where
 an answer broke them over lines, white space between tokens goes."""
@@ -29,7 +35,9 @@ an answer broke them over lines, white space between tokens goes."""
 
 def json_lines(metadata: Iterable[Metadata] = ()) -> Formatter:
     """Lines of `{"key","value"}`, `entityName` where it has one, and the metadata asked for."""
-    wanted = [field for field in Metadata if field in frozenset(metadata)]
+    asked_for = frozenset(metadata)
+    wanted = [field for field in Metadata if field in asked_for]
+    readers = [(b',"%b":' % field.value.encode(), _READERS[field]) for field in wanted]
 
     def format_line(outcome: Outcome, found: Found) -> bytes:
         identity = outcome.subject.identity
@@ -39,7 +47,11 @@ def json_lines(metadata: Iterable[Metadata] = ()) -> Formatter:
         if identity.entity is not None:
             entity = b',"entityName":' + orjson.dumps(identity.entity)
         key = orjson.dumps(identity.key)
-        extra = b"".join(_metadata_member(field, found) for field in wanted)
+        extra = b"".join(
+            name + orjson.dumps(value)
+            for name, read in readers
+            if (value := read(found)) is not None
+        )
         return b'{"key":%b%b,"value":%b%b}\n' % (key, entity, one_line(found.value), extra)
 
     return format_line
@@ -104,14 +116,3 @@ class RecordOutput:
     def _write(self, lines: list[bytes]) -> None:
         if lines:
             self._sink.write(b"".join(lines))
-
-
-def _metadata_member(field: Metadata, found: Found) -> bytes:
-    value = {
-        Metadata.CREATED: found.created_at,
-        Metadata.UPDATED: found.updated_at,
-        Metadata.EXPIRES: found.expire_time,
-    }[field]
-    if value is None:
-        return b""
-    return b',"%b":%b' % (field.value.encode(), orjson.dumps(value))
