@@ -1,0 +1,116 @@
+"""The process's surroundings, looked at once and passed in: streams, terminals, width, colour."""
+
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, TextIO
+
+from kvsctl.report.rawfd import write_all
+
+_TERMINAL_WIDTH: Final = 80
+_LOG_WIDTH: Final = 100
+_LEAST_WIDTH: Final = 20
+
+
+@dataclass(slots=True, frozen=True)
+class Environment:
+    """Where a command runs. A descriptor is None if the process was started without it.
+
+    `width` and `encoding` are those of stderr. `can_redraw`: stderr is a terminal on which lines
+    can be drawn over.
+    """
+
+    stdin_fd: int | None
+    stdout_fd: int | None
+    stderr_fd: int | None
+    stdin_is_terminal: bool
+    stdout_is_terminal: bool
+    stderr_is_terminal: bool
+    stdout_has_colour: bool
+    stderr_has_colour: bool
+    can_redraw: bool
+    width: int
+    encoding: str = "utf-8"
+
+    @classmethod
+    def of_process(cls, variables: Mapping[str, str] = os.environ) -> "Environment":
+        """This process's surroundings as they are now. Call it before anything opens a file."""
+        stdin_fd = _descriptor(sys.__stdin__, 0)
+        stdout_fd = _descriptor(sys.__stdout__, 1)
+        stderr_fd = _descriptor(sys.__stderr__, 2)
+        stdout_is_terminal = _is_terminal(stdout_fd)
+        stderr_is_terminal = _is_terminal(stderr_fd)
+        return cls(
+            stdin_fd=stdin_fd,
+            stdout_fd=stdout_fd,
+            stderr_fd=stderr_fd,
+            stdin_is_terminal=_is_terminal(stdin_fd),
+            stdout_is_terminal=stdout_is_terminal,
+            stderr_is_terminal=stderr_is_terminal,
+            stdout_has_colour=has_colour(variables, is_terminal=stdout_is_terminal),
+            stderr_has_colour=has_colour(variables, is_terminal=stderr_is_terminal),
+            can_redraw=stderr_is_terminal and not _is_dumb(variables),
+            width=_width(variables, stderr_fd if stderr_is_terminal else None),
+            encoding=sys.__stderr__.encoding if sys.__stderr__ is not None else "utf-8",
+        )
+
+    def wants_progress(self, *, is_silenced: bool, prints_records: bool) -> bool:
+        """Whether a bar belongs on stderr: a terminal, and no records go to one on stdout.
+
+        `is_silenced`: the user asked for quiet, for JSON, or for lines that a bar would break.
+        """
+        is_shared = prints_records and self.stdout_is_terminal
+        return self.can_redraw and not is_silenced and not is_shared
+
+    def tell(self, text: str) -> None:
+        """Writes text and a line feed to stderr, at once. A stderr that is gone is let pass.
+
+        What comes from outside must have been made `visible` before.
+        """
+        self.write_stderr(f"{text}\n")
+
+    def write_stderr(self, text: str) -> None:
+        """Writes text to stderr, escaping what its encoding lacks; never raises OSError."""
+        if self.stderr_fd is not None:
+            with suppress(OSError):
+                write_all(self.stderr_fd, text.encode(self.encoding, "backslashreplace"))
+
+
+def has_colour(variables: Mapping[str, str], *, is_terminal: bool) -> bool:
+    """Whether to write colours: `NO_COLOR`, then `FORCE_COLOR`, then `TERM` and the terminal.
+
+    A variable that is set but empty counts as not set; `FORCE_COLOR=0` forces nothing.
+    """
+    if variables.get("NO_COLOR"):
+        return False
+    if variables.get("FORCE_COLOR", "0") not in ("", "0"):
+        return True
+    return is_terminal and not _is_dumb(variables)
+
+
+def _is_dumb(variables: Mapping[str, str]) -> bool:
+    return variables.get("TERM", "").lower() in ("dumb", "unknown")
+
+
+def _descriptor(stream: TextIO | None, fd: int) -> int | None:
+    # Python sets a stream to None whose descriptor was closed when the process began. The number
+    # may be another file's by now, so it must not be used.
+    return None if stream is None else fd
+
+
+def _is_terminal(fd: int | None) -> bool:
+    return fd is not None and os.isatty(fd)
+
+
+def _width(variables: Mapping[str, str], terminal_fd: int | None) -> int:
+    given = variables.get("COLUMNS", "")
+    if given.isdecimal() and int(given) > 0:
+        return max(int(given), _LEAST_WIDTH)
+    if terminal_fd is None:
+        return _LOG_WIDTH
+    try:
+        return max(os.get_terminal_size(terminal_fd).columns or _TERMINAL_WIDTH, _LEAST_WIDTH)
+    except OSError:
+        return _TERMINAL_WIDTH

@@ -1,0 +1,132 @@
+"""What the process stands in is seen as it is, and stderr never brings a command down."""
+
+import os
+import pty
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from kvsctl.report.console import Environment, has_colour
+
+NOWHERE = Environment(
+    stdin_fd=None,
+    stdout_fd=None,
+    stderr_fd=None,
+    stdin_is_terminal=False,
+    stdout_is_terminal=False,
+    stderr_is_terminal=False,
+    stdout_has_colour=False,
+    stderr_has_colour=False,
+    can_redraw=False,
+    width=80,
+)
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_terminal", "expected"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"TERM": "xterm-256color"}, True, True),
+        ({"TERM": "dumb"}, True, False),
+        ({"NO_COLOR": "1"}, True, False),
+        ({"NO_COLOR": ""}, True, True),
+        ({"FORCE_COLOR": "1"}, False, True),
+        ({"FORCE_COLOR": ""}, False, False),
+        ({"FORCE_COLOR": "0"}, False, False),
+        ({"FORCE_COLOR": "1", "TERM": "dumb"}, True, True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, True, False),
+    ],
+)
+def test_colour(variables: dict[str, str], is_terminal: bool, expected: bool) -> None:
+    assert has_colour(variables, is_terminal=is_terminal) is expected
+
+
+@contextmanager
+def stderr_on_a_terminal(columns: int) -> Iterator[None]:
+    """While it lasts, stderr leads to a terminal of so many columns."""
+    master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (24, columns))
+    saved = os.dup(2)
+    os.dup2(slave, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        for fd in (saved, master, slave):
+            os.close(fd)
+
+
+@pytest.mark.parametrize(
+    ("variables", "width", "can_redraw"),
+    [
+        ({"TERM": "xterm"}, 57, True),
+        ({"TERM": "xterm", "COLUMNS": "132"}, 132, True),
+        ({"TERM": "xterm", "COLUMNS": "wide"}, 57, True),
+        ({"TERM": "xterm", "COLUMNS": "3"}, 20, True),
+        ({"TERM": "dumb"}, 57, False),
+    ],
+)
+def test_a_terminal(variables: dict[str, str], width: int, can_redraw: bool) -> None:
+    with stderr_on_a_terminal(57):
+        environment = Environment.of_process(variables)
+    assert environment.stderr_is_terminal
+    assert (environment.width, environment.can_redraw) == (width, can_redraw)
+    assert environment.stderr_has_colour is can_redraw
+
+
+def test_a_terminal_that_does_not_know_its_width() -> None:
+    with stderr_on_a_terminal(0):
+        assert Environment.of_process({"TERM": "xterm"}).width == 80
+
+
+@pytest.mark.parametrize(
+    ("can_redraw", "is_silenced", "prints_records", "stdout_is_terminal", "expected"),
+    [
+        (True, False, False, True, True),
+        (True, False, True, False, True),
+        (True, False, True, True, False),
+        (True, True, False, True, False),
+        (False, False, False, False, False),
+    ],
+)
+def test_a_bar_is_drawn_only_where_it_disturbs_nothing(
+    can_redraw: bool,
+    is_silenced: bool,
+    prints_records: bool,
+    stdout_is_terminal: bool,
+    expected: bool,
+) -> None:
+    environment = replace(NOWHERE, can_redraw=can_redraw, stdout_is_terminal=stdout_is_terminal)
+    wanted = environment.wants_progress(is_silenced=is_silenced, prints_records=prints_records)
+    assert wanted is expected
+
+
+def test_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "isatty", lambda fd: False)
+    environment = Environment.of_process({})
+    assert (environment.stdin_fd, environment.stdout_fd, environment.stderr_fd) == (0, 1, 2)
+    assert not environment.can_redraw
+    assert environment.width == 100
+
+
+def test_a_closed_descriptor_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("__stdin__", "__stdout__", "__stderr__"):
+        monkeypatch.setattr(f"sys.{name}", None)
+    environment = Environment.of_process({})
+    assert (environment.stdin_fd, environment.stdout_fd, environment.stderr_fd) == (None,) * 3
+    assert not environment.stdin_is_terminal
+    environment.tell("nobody hears this")
+
+
+def test_telling_escapes_what_the_encoding_lacks() -> None:
+    reader, writer = os.pipe()
+    environment = replace(NOWHERE, stderr_fd=writer, encoding="ascii")
+    environment.tell("caf\xe9")
+    assert os.read(reader, 100) == b"caf\\xe9\n"
+    os.close(reader)
+    environment.tell("nobody reads this")
+    os.close(writer)
