@@ -1,0 +1,38 @@
+"""`-v`: a line for each request."""
+
+from collections.abc import Callable
+
+from kvsctl.bulk.events import Event, RequestEnded
+from kvsctl.report.escape import visible
+
+_SHOWN_TROUBLE = 200
+
+
+class RequestLines:
+    """A listener that tells of each request in one line: no keys, no values, no headers."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+
+    def __call__(self, event: Event) -> None:
+        """Tells of the event if a request ended."""
+        if isinstance(event, RequestEnded):
+            self._tell(request_line(event))
+
+
+def request_line(request: RequestEnded) -> str:
+    """Verb, status, milliseconds, records and units; then what went wrong, and the trace id."""
+    status = "no answer" if request.status is None else str(request.status)
+    parts = [
+        f"{request.verb.value} {status}",
+        f"{request.elapsed_seconds * 1000:.0f} ms",
+        f"{request.records} {'record' if request.records == 1 else 'records'}",
+        f"{request.units} {'unit' if request.units == 1 else 'units'}",
+    ]
+    if request.is_retry:
+        parts.append("retry")
+    if request.trouble is not None:
+        parts.append(visible(request.trouble, _SHOWN_TROUBLE))
+    if request.trace_id is not None:
+        parts.append(f"trace {visible(request.trace_id, _SHOWN_TROUBLE)}")
+    return ", ".join(parts)

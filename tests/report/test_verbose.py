@@ -1,0 +1,33 @@
+"""`-v` says what each request was, in one line, and nothing that is secret."""
+
+import pytest
+
+from kvsctl.bulk.events import RecordsRead, RequestEnded, Throttled
+from kvsctl.model import Verb
+from kvsctl.report.verbose import RequestLines
+
+
+@pytest.mark.parametrize(
+    ("request_ended", "line"),
+    [
+        (
+            RequestEnded(Verb.SET, 25, 200, 0.0841, 9000, 400, 3, False, "abc123"),
+            "set 200, 84 ms, 25 records, 3 units, trace abc123",
+        ),
+        (
+            RequestEnded(Verb.GET, 1, None, 30.0, 90, 0, 0, True, None, "no answer within 30 s"),
+            "get no answer, 30000 ms, 1 record, 0 units, retry, no answer within 30 s",
+        ),
+        (
+            RequestEnded(Verb.DELETE, 2, 500, 0.001, 9, 9, 1, False, "a\x1b[2J", "b\nc"),
+            "delete 500, 1 ms, 2 records, 1 unit, b\\nc, trace a\\x1b[2J",
+        ),
+    ],
+)
+def test_a_request_is_a_line(request_ended: RequestEnded, line: str) -> None:
+    told: list[str] = []
+    listener = RequestLines(told.append)
+    listener(RecordsRead(5))
+    listener(request_ended)
+    listener(Throttled(1.0))
+    assert told == [line]
