@@ -1,0 +1,143 @@
+"""The bar that shows a run going on."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final, Self
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from kvsctl.bulk.events import Event, RecordsRead, Settled, Throttled
+from kvsctl.model import State
+
+_BAR_WIDTH: Final = 24
+_LEAST_BAR_WIDTH: Final = 8
+_REDRAWS_A_SECOND: Final = 8
+_RATE_SECONDS: Final = 5.0
+
+
+class ProgressBarLine:
+    """A listener that keeps one line up to date on a terminal while it is entered.
+
+    On leaving, the line is gone. The listener itself only counts; a thread draws, some times a
+    second, so the line also lives while nothing happens. `fraction_read` says how much of the
+    input was read, from 0 to 1, or None as long as that cannot be known: without it there is a
+    count, but no bar and no time that is left.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        label: str,
+        *,
+        fraction_read: Callable[[], float | None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+        redraws_itself: bool = True,
+    ) -> None:
+        self._console = console
+        self._label = label
+        self._fraction_read = fraction_read
+        self._clock = clock
+        self._started = clock()
+        self._read = 0
+        self._settled = 0
+        self._failed = 0
+        self._throttled_until = self._started
+        self._samples: deque[tuple[float, int]] = deque([(self._started, 0)])
+        self._live = Live(
+            console=console,
+            get_renderable=self.render,
+            auto_refresh=redraws_itself,
+            refresh_per_second=_REDRAWS_A_SECOND,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+    def __call__(self, event: Event) -> None:
+        """Counts what happened."""
+        match event:
+            case Settled(outcomes):
+                self._settled += len(outcomes)
+                self._failed += sum(outcome.state is State.FAILED for outcome in outcomes)
+            case RecordsRead(count):
+                self._read += count
+            case Throttled(wait_seconds):
+                until = self._clock() + wait_seconds
+                self._throttled_until = max(self._throttled_until, until)
+
+    def __enter__(self) -> Self:
+        self._live.start(refresh=True)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def redraw(self) -> None:
+        """Draws the line as it is now, without waiting for the next time."""
+        self._live.refresh()
+
+    def render(self) -> RenderableType:
+        """The line as it is now."""
+        now = self._clock()
+        done = self._fraction_done()
+        told = Text("  ").join(self._parts(now, done))
+        label = Text(self._label, "bold")
+        room = self._console.width - label.cell_len - told.cell_len - 2
+        if done is None or room < _LEAST_BAR_WIDTH:
+            line = Text(" ").join([label, told])
+            line.truncate(self._console.width, overflow="ellipsis")
+            return line
+        table = Table.grid(padding=(0, 1))
+        table.add_row(
+            label, ProgressBar(total=1.0, completed=done, width=min(room, _BAR_WIDTH)), told
+        )
+        return table
+
+    def _parts(self, now: float, done: float | None) -> list[Text]:
+        parts = []
+        if now < self._throttled_until:
+            wait = _clock_time(self._throttled_until - now)
+            parts.append(Text(f"throttled, goes on in {wait}", "yellow"))
+        if done is not None:
+            parts.append(Text(f"{done:4.0%}"))
+        parts.append(Text(f"{self._settled:,} records"))
+        parts.append(Text(f"{self._rate(now):,.0f}/s"))
+        if self._failed:
+            parts.append(Text(f"{self._failed:,} failed", "red"))
+        if done:
+            left = (now - self._started) * (1 - done) / done
+            parts.append(Text(f"{_clock_time(left)} left"))
+        return parts
+
+    def _fraction_done(self) -> float | None:
+        """How much of the input is settled: what is read ahead is not done yet."""
+        fraction = self._fraction_read()
+        if fraction is None:
+            return None
+        settled_of_read = self._settled / self._read if self._read else 0.0
+        return min(1.0, max(0.0, fraction * settled_of_read))
+
+    def _rate(self, now: float) -> float:
+        """Records a second, over the last seconds."""
+        self._samples.append((now, self._settled))
+        while len(self._samples) > 2 and self._samples[1][0] <= now - _RATE_SECONDS:
+            self._samples.popleft()
+        since, settled_then = self._samples[0]
+        return (self._settled - settled_then) / (now - since) if now > since else 0.0
+
+
+def _clock_time(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,136 @@
+"""The bar says where the run is, and leaves nothing behind."""
+
+from collections.abc import Iterator
+
+import pytest
+from rich.cells import cell_len
+
+from kvsctl.bulk.events import RecordsRead, RequestEnded, Settled, Throttled
+from kvsctl.model import Verb
+from kvsctl.report.progress import ProgressBarLine
+from kvsctl.report.screen import stderr_console
+from tests.report.outcomes import failed, succeeded
+from tests.report.terminal import Read, stderr
+
+
+class Bench:
+    """A bar with a clock that stands still until it is moved."""
+
+    def __init__(self, width: int = 80) -> None:
+        self.now = 100.0
+        self.fraction: float | None = None
+        with stderr(width, is_terminal=True) as (environment, _):
+            self.console = stderr_console(environment)
+        self.bar = ProgressBarLine(
+            self.console,
+            "set",
+            fraction_read=lambda: self.fraction,
+            clock=lambda: self.now,
+            redraws_itself=False,
+        )
+
+    def line(self) -> str:
+        with self.console.capture() as page:
+            self.console.print(self.bar.render())
+        assert page.get().count("\n") == 1
+        return page.get().rstrip()
+
+
+def test_without_a_known_size_it_counts() -> None:
+    bench = Bench()
+    assert bench.line() == "set 0 records  0/s"
+    bench.bar(RecordsRead(5000))
+    bench.bar(Settled([succeeded(n) for n in range(3000)]))
+    bench.bar(RequestEnded(Verb.SET, 25, 200, 0.1, 9, 9, 1, False))
+    bench.now += 2
+    assert bench.line() == "set 3,000 records  1,500/s"
+
+
+def test_with_a_known_size_it_shows_how_much_is_done_and_left() -> None:
+    bench = Bench()
+    bench.fraction = 0.5
+    bench.bar(RecordsRead(100))
+    bench.bar(Settled([succeeded(n) for n in range(50)]))
+    bench.now += 30
+    line = bench.line()
+    assert " 25%  50 records  2/s  1:30 left" in line
+    assert line.count("━") == 6
+    bench.now += 3600
+    assert "3:01:30 left" not in line
+    assert "3:01:30 left" in bench.line()
+
+
+def test_read_ahead_is_not_done() -> None:
+    bench = Bench()
+    bench.fraction = 1.0
+    bench.bar(RecordsRead(100))
+    assert "  0%" in bench.line()
+    bench.bar(Settled([succeeded(n) for n in range(100)]))
+    assert "100%" in bench.line()
+    assert "0:00 left" in bench.line()
+
+
+def test_the_rate_is_that_of_the_last_seconds() -> None:
+    bench = Bench()
+    for second in range(60):
+        bench.bar(Settled([succeeded(n) for n in range(100 if second < 50 else 10)]))
+        bench.now += 1
+        line = bench.line()
+    assert "  10/s" in line
+
+
+def test_failures_are_counted() -> None:
+    bench = Bench()
+    bench.bar(Settled([failed(0), succeeded(1), failed(2)]))
+    assert "2 failed" in bench.line()
+
+
+def test_throttling_shows_until_it_is_over() -> None:
+    bench = Bench()
+    bench.bar(Throttled(5.0))
+    bench.bar(Throttled(2.0))
+    bench.now += 1
+    assert "throttled, goes on in 0:04" in bench.line()
+    bench.now += 4
+    assert "throttled" not in bench.line()
+
+
+@pytest.mark.parametrize(
+    ("width", "has_bar"), [(20, False), (40, False), (65, False), (66, True), (80, True)]
+)
+def test_a_narrow_terminal_still_takes_one_line(width: int, has_bar: bool) -> None:
+    bench = Bench(width)
+    bench.fraction = 0.5
+    bench.bar(RecordsRead(2000))
+    bench.bar(Settled([failed(0)] * 1000))
+    bench.now += 1
+    line = bench.line()
+    assert line.startswith("set ")
+    assert cell_len(line) <= width
+    assert ("━" in line) is has_bar
+
+
+@pytest.fixture
+def drawn() -> Iterator[tuple[ProgressBarLine, Read]]:
+    with stderr(is_terminal=True) as (environment, read):
+        console = stderr_console(environment)
+        yield ProgressBarLine(console, "get", clock=lambda: 0.0, redraws_itself=False), read
+
+
+def test_entering_draws_and_leaving_erases(drawn: tuple[ProgressBarLine, Read]) -> None:
+    bar, read = drawn
+    with bar:
+        assert "get 0 records" in read()
+        bar(Settled([succeeded(0)]))
+        bar.redraw()
+        assert "get 1 records" in read()
+    shown = read()
+    assert shown.endswith("\x1b[2K")
+    assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") == 1
+
+
+def test_an_error_on_the_way_gives_the_cursor_back(drawn: tuple[ProgressBarLine, Read]) -> None:
+    bar, read = drawn
+    with pytest.raises(RuntimeError), bar:
+        raise RuntimeError
+    assert "\x1b[?25h" in read()
