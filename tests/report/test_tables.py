@@ -1,0 +1,192 @@
+"""The report for people: complete, readable at any width, and safe to look at."""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from rich.cells import cell_len
+
+from kvsctl.bulk.events import RecordsRead, RequestEnded, Settled
+from kvsctl.model import Failure, Identity, Origin, Outcome, Record, State, Verb
+from kvsctl.report.document import About
+from kvsctl.report.screen import stderr_console
+from kvsctl.report.tables import print_report
+from kvsctl.report.tally import Tally
+from tests.report.outcomes import ended, failed, problem, record, succeeded
+from tests.report.terminal import stderr
+
+ABOUT = About("set", "staging", "0.1.0", datetime(2026, 1, 2, tzinfo=UTC))
+
+
+def tally_of(*outcomes: Outcome) -> Tally:
+    tally = Tally()
+    tally(RecordsRead(len(outcomes)))
+    tally(Settled(outcomes))
+    return tally
+
+
+def printed(
+    tally: Tally,
+    width: int = 80,
+    *,
+    about: About = ABOUT,
+    seconds: float = 2.0,
+    is_terminal: bool = False,
+    has_colour: bool = False,
+    encoding: str = "utf-8",
+    failures_path: str | None = None,
+) -> str:
+    with stderr(width, is_terminal=is_terminal, has_colour=has_colour, encoding=encoding) as (
+        environment,
+        read,
+    ):
+        console = stderr_console(environment)
+        print_report(console, tally, about, seconds, failures_path=failures_path)
+        return read()
+
+
+def test_all_went_well() -> None:
+    tally = tally_of(*(succeeded(n) for n in range(3000)))
+    tally(RequestEnded(Verb.SET, 25, 200, 0.1, 9, 9, 120, False))
+    assert printed(tally) == (
+        "set  staging\n"
+        "3,000 records · 3,000 succeeded · 0 failed · 2.00 s · 1,500 keys/s · 0 retries · "
+        "0 throttled · 120 write units\n"
+    )
+
+
+def test_the_local_emulator_is_named_first() -> None:
+    about = replace(ABOUT, local_path="/home/ann/kvsctl.db")
+    first = printed(tally_of(), about=about).splitlines()[0]
+    assert first == "set  LOCAL EMULATOR /home/ann/kvsctl.db"
+
+
+def test_every_other_end_is_named_where_it_happened() -> None:
+    late = record(6)
+    late.ambiguous = True
+    tally = tally_of(
+        succeeded(0),
+        ended(1, State.SKIPPED, skipped_by="missing"),
+        ended(2, State.SKIPPED, skipped_by="expired"),
+        ended(3, State.DUPLICATE),
+        ended(4, State.UNKNOWN),
+        ended(5, State.UNSENT),
+        Outcome(late, State.SUCCEEDED),
+    )
+    tally(RequestEnded(Verb.SET, 25, 429, 0.1, 9, 9, 0, True))
+    tally(RequestEnded(Verb.GET, 25, 200, 0.1, 9, 9, 2, False))
+    tally(RequestEnded(Verb.SET, 25, 200, 0.1, 9, 9, 3, False))
+    _, totals, *notes = printed(tally, seconds=0.0).splitlines()
+    assert totals == (
+        "7 records · 2 succeeded · 0 failed · 2 skipped (expired 1, missing 1) · 1 duplicate · "
+        "1 unknown · 1 unsent · 0.00 s · 0 keys/s · 1 retry · 1 throttled · 2 read + 3 write units"
+    )
+    assert "1 record had an attempt that went unanswered" in notes[0]
+    assert "The run ended early" in " ".join(notes)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0.123, "0.12 s"), (12.34, "12.3 s"), (75.4, "1:15 min"), (3725, "1:02:05 h")],
+)
+def test_times_read_well(seconds: float, shown: str) -> None:
+    assert f" · {shown} · " in printed(tally_of(succeeded(0)), seconds=seconds)
+
+
+def test_failures_are_grouped_with_an_example_and_the_next_step() -> None:
+    subject = Record(9, Origin("users.jsonl", 10), Identity("person", "ann"), b"{}")
+    tally = tally_of(
+        *(failed(n, f"user:{n}", "KEY_NOT_FOUND", "no such key") for n in (3, 1, 2)),
+        problem(4, b"{", code="INVALID_JSON", readable=False),
+        Outcome(subject, State.FAILED, Failure("STRANGE", "how odd", "abc123")),
+    )
+    text = printed(tally, failures_path="failed.jsonl")
+    rows = [re.split(r" {2,}", row.strip()) for row in text.splitlines()]
+    assert ["Count", "Code", "Example key", "Place"] in rows
+    assert ["3", "KEY_NOT_FOUND", "user:1", "users.jsonl:2"] in rows
+    assert ["1", "INVALID_JSON", "(no key)", "users.jsonl:5"] in rows
+    assert ["1", "STRANGE", "person ann", "users.jsonl:10"] in rows
+    assert "KEY_NOT_FOUND\n  no such key\n  No such key in this target" in text
+    assert "STRANGE\n  how odd\n  trace abc123\n" in text
+    assert text.endswith("Failed records, to be fed back: failed.jsonl\n")
+
+
+def test_the_failures_file_is_not_mentioned_where_nothing_failed() -> None:
+    assert "failed.jsonl" not in printed(tally_of(succeeded(0)), failures_path="failed.jsonl")
+
+
+HOSTILE = "\x1b[2J[red]x[/red]:smile:\n\u202e"
+
+
+@pytest.mark.parametrize("width", [40, 120])
+def test_nothing_from_outside_acts_on_the_terminal(width: int) -> None:
+    subject = Record(0, Origin(HOSTILE, 1), Identity(None, HOSTILE), b"{}")
+    hostile = Outcome(subject, State.FAILED, Failure(HOSTILE, HOSTILE, HOSTILE))
+    about = replace(ABOUT, target=HOSTILE)
+    tally = tally_of(hostile, ended(1, State.SKIPPED, skipped_by=HOSTILE))
+    text = printed(tally, width, about=about, failures_path=HOSTILE)
+    assert all(character == "\n" or character.isprintable() for character in text)
+    seen = "\\x1b[2J[red]x[/red]:smile:\\n\\u202e"
+    assert "".join(text.split()).count(seen) >= 6
+
+
+@pytest.mark.parametrize("width", [20, 30, 59, 60, 80, 200])
+def test_a_terminal_is_never_overrun(width: int) -> None:
+    tally = tally_of(
+        failed(0, "k" * 500, "MAX_SIZE", "m" * 1000),
+        failed(1, "日" * 200, "C" * 300),
+        problem(2, b"{", code="INVALID_JSON"),
+    )
+    about = replace(ABOUT, target="https://example.com/" + "a" * 300)
+    text = printed(tally, width, about=about, is_terminal=True)
+    assert max(cell_len(line) for line in text.splitlines()) <= width
+    assert "INVALID_JSON" in text
+
+
+def test_many_codes_are_cut_to_the_most_frequent() -> None:
+    outcomes = [failed(n, code=f"C{n % 30:02}") for n in range(65)]
+    text = printed(tally_of(*outcomes))
+    assert "C04" in text
+    assert "C25" not in text
+    assert "and 20 failures with other codes" in text
+
+
+def test_no_line_ends_in_blanks() -> None:
+    text = printed(tally_of(failed(0), failed(1, code="MAX_SIZE")))
+    assert not re.search(r"[ \t]\n", text)
+
+
+def test_colour_only_where_it_is_wanted() -> None:
+    tally = tally_of(failed(0), succeeded(1))
+    assert "\x1b[" not in printed(tally)
+    assert "\x1b[" not in printed(tally, is_terminal=True)
+    assert "\x1b[1;31m1 failed\x1b[0m" in printed(tally, has_colour=True)
+
+
+def test_an_ascii_terminal_gets_ascii() -> None:
+    text = printed(tally_of(failed(0)), encoding="ascii")
+    assert "1 record, 0 succeeded, 1 failed" in text
+    assert "\\u" not in text
+
+
+def test_a_stderr_that_is_gone_does_no_harm() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with stderr() as (environment, _):
+        console = stderr_console(replace(environment, stderr_fd=writer))
+    print_report(console, tally_of(failed(0)), ABOUT, 1.0)
+    os.close(writer)
+
+
+def test_only_what_draws_loads_rich() -> None:
+    modules = (
+        "advice console document escape failureline failures jsonline ordered output rawfd streams "
+        "tally verbose"
+    )
+    imports = "; ".join(f"import kvsctl.report.{module}" for module in modules.split(" "))
+    script = f"{imports}; import sys; sys.exit('rich' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
