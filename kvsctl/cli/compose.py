@@ -9,7 +9,7 @@ from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.reconcile import ReadPolicy
 from kvsctl.bulk.retry import RetryPolicy
 from kvsctl.cli.arguments import METADATA_NAMES
-from kvsctl.cli.job import BatchJob, RecordOutput, Reporting
+from kvsctl.cli.job import BatchJob, Printing, Reporting
 from kvsctl.cli.options import GetOptions, ReportOptions, RunningOptions, TargetOptions
 from kvsctl.cli.roles import require_one_role_each
 from kvsctl.config.file import read_config
@@ -30,7 +30,7 @@ def batch_job(
     running: RunningOptions,
     report: ReportOptions,
     *,
-    records: RecordOutput | None = None,
+    records: Printing | None = None,
     asked: Metadata = Metadata(),  # noqa: B008 - frozen
     policy: ReadPolicy = ReadPolicy(),  # noqa: B008 - frozen
 ) -> BatchJob:
@@ -79,7 +79,7 @@ def batch_job(
     )
 
 
-def record_output(options: GetOptions) -> tuple[RecordOutput, Metadata, ReadPolicy]:
+def record_output(options: GetOptions) -> tuple[Printing, Metadata, ReadPolicy]:
     """How `get` prints, what it asks the service for beside values, and what it skips."""
     if options.values and options.raw:
         raise UsageError("--values and --raw are both given", "Choose one.")
@@ -89,7 +89,7 @@ def record_output(options: GetOptions) -> tuple[RecordOutput, Metadata, ReadPoli
     printed = _metadata(options.metadata)
     style = "raw" if options.raw else "values" if options.values else "jsonl"
     asked = Metadata(printed.created, printed.updated, printed.expires or options.skip_expired)
-    output = RecordOutput(style, options.output, not options.unordered, printed)
+    output = Printing(style, options.output, not options.unordered, printed)
     return output, asked, ReadPolicy(options.ignore_missing, options.skip_expired)
 
 

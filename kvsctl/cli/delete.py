@@ -25,8 +25,9 @@ def delete_command(
     Deleting a key that does not exist succeeds.
     """
     from kvsctl.cli import compose, inputs
+    from kvsctl.cli.carry_out import carry_out
     from kvsctl.model import Verb
 
     sources = inputs.gather_sources(Verb.DELETE, own.keys or (), given, null=null.null)
     parsers = inputs.key_parsers(given, inputs.rules_of(given))
-    compose.carry_out(compose.batch_job(Verb.DELETE, sources, parsers, target, running, report))
+    carry_out(compose.batch_job(Verb.DELETE, sources, parsers, target, running, report))

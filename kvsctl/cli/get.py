@@ -29,12 +29,13 @@ def get_command(
     A key that does not exist is a failure, unless --ignore-missing.
     """
     from kvsctl.cli import compose, inputs
+    from kvsctl.cli.carry_out import carry_out
     from kvsctl.model import Verb
 
     records, asked, policy = compose.record_output(output)
     sources = inputs.gather_sources(Verb.GET, own.keys or (), given, null=null.null)
     parsers = inputs.key_parsers(given, inputs.rules_of(given))
-    compose.carry_out(
+    carry_out(
         compose.batch_job(
             Verb.GET,
             sources,

@@ -10,7 +10,7 @@ from kvsctl.service.wire import Metadata
 
 
 @dataclass(frozen=True, slots=True)
-class RecordOutput:
+class Printing:
     """How found records are printed. `path` None: to stdout. `style`: jsonl, values or raw."""
 
     style: str = "jsonl"
@@ -44,5 +44,5 @@ class BatchJob:
     allow_http: bool
     timeout_seconds: float
     reporting: Reporting
-    records: RecordOutput | None = None
+    records: Printing | None = None
     asked: Metadata = field(default_factory=Metadata)

@@ -24,9 +24,10 @@ def set_command(
     again later in the input wins.
     """
     from kvsctl.cli import compose, inputs
+    from kvsctl.cli.carry_out import carry_out
     from kvsctl.model import Verb
 
     sources = inputs.gather_sources(Verb.SET, own.pairs or (), given)
     rules = inputs.rules_of(given, own.ttl)
     parsers = inputs.set_parsers(given, rules, string=own.string)
-    compose.carry_out(compose.batch_job(Verb.SET, sources, parsers, target, running, report))
+    carry_out(compose.batch_job(Verb.SET, sources, parsers, target, running, report))

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from kvsctl.model import Origin, Problem, Record
 from kvsctl.records.parsers import Parsed, Parser
-from kvsctl.records.sources import MAX_LINE_BYTES, Line, Source
+from kvsctl.records.sources import MAX_LINE_BYTES, File, Line, Source
 
 ParserChoice: TypeAlias = Callable[[Source, bytes], Parser]
 """Which parser reads a source, given its first line that is not blank."""
@@ -22,6 +22,15 @@ class Reader:
 
     sources: Sequence[Source]
     choose_parser: ParserChoice
+
+    def fraction_read(self) -> float | None:
+        """How much was read, from 0 to 1; None unless every source is a regular file."""
+        files = [source for source in self.sources if isinstance(source, File)]
+        sizes = [file.size for file in files]
+        if len(files) < len(self.sources) or None in sizes:
+            return None
+        total = sum(size or 0 for size in sizes)
+        return sum(file.bytes_read for file in files) / total if total else 1.0
 
     def __iter__(self) -> Iterator[list[Record | Problem]]:
         position = 0

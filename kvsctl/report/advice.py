@@ -3,8 +3,8 @@
 from typing import Final
 
 _SLOW_DOWN: Final = (
-    "The installation's quota is used up. Feed the failures back later, or go slower: "
-    "--quota-share, --rps or --units-per-min."
+    "The installation's quota is used up. Feed the failures back later, or go slower with a "
+    "lower --concurrency."
 )
 _AGAIN: Final = "The service has trouble of its own. Feed the failures back later."
 _KEY: Final = (

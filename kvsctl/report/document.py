@@ -17,6 +17,7 @@ class About:
     """What a report is about. `target` is what a person calls it; it holds no secret.
 
     `local_path` is set when the target is the embedded emulator: where its database lies.
+    `token_source` says where the token came from (`KVSCTL_TOKEN`, `token file PATH`), never what.
     """
 
     command: str
@@ -24,6 +25,7 @@ class About:
     version: str
     started_at: datetime
     local_path: str | None = None
+    token_source: str | None = None
 
 
 def report_document(

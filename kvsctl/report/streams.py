@@ -3,6 +3,7 @@
 import os
 import threading
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -40,13 +41,13 @@ def status_of(broken: OSError) -> ExitStatus:
     return ExitStatus.STREAM
 
 
-def open_output(path: Path) -> ByteSink:
+def open_output(path: Path, moved: Callable[[], None] = lambda: None) -> ByteSink:
     """A sink for `--output`: a PartFile, or a writer to a pipe or device that is there already.
 
     Raises UsageError if it cannot be opened.
     """
     if path.exists() and not path.is_file() and not path.is_dir():
-        return DescriptorWriter(open_private(path))
+        return DescriptorWriter(open_private(path), moved)
     return PartFile(path)
 
 
@@ -54,11 +55,13 @@ class DescriptorWriter:
     """A ByteSink over a descriptor that may make its writer wait, such as standard output.
 
     A thread of its own writes, so `write` never blocks and a reader that went away is noticed.
-    The thread does not keep the process from ending.
+    The thread does not keep the process from ending. It calls `moved` whenever bytes have been
+    written or writing has broken.
     """
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, moved: Callable[[], None] = lambda: None) -> None:
         self._fd = fd
+        self._moved = moved
         self._chunks: deque[bytes] = deque()
         self._pending_bytes = 0
         self._broken: OSError | None = None
@@ -105,6 +108,7 @@ class DescriptorWriter:
                 return
             with self._changed:
                 self._pending_bytes -= len(chunk)
+            self._moved()
 
     def _next_chunk(self) -> bytes:
         with self._changed:
@@ -122,6 +126,7 @@ class DescriptorWriter:
             self._broken = error
             self._chunks.clear()
             self._pending_bytes = 0
+        self._moved()
 
 
 class PartFile:

@@ -60,7 +60,10 @@ def _headline(about: About) -> Text:
     text = Text(f"{visible(about.command)}  ", "bold")
     if about.local_path is not None:
         return text.append(f"LOCAL EMULATOR {visible(about.local_path)}", "bold cyan")
-    return text.append(visible(about.target), "bold cyan")
+    text.append(visible(about.target), "bold cyan")
+    if about.token_source is not None:
+        text.append(f"  token: {visible(about.token_source)}", "dim")
+    return text
 
 
 def _totals(console: Console, tally: Tally, elapsed_seconds: float) -> Text:

@@ -6,10 +6,14 @@ from kvsctl.bulk.events import Event, RequestEnded
 from kvsctl.report.escape import visible
 
 _SHOWN_TROUBLE = 200
+_SHOWN_HEADER = 500
 
 
 class RequestLines:
-    """A listener that tells of each request in one line: no keys, no values, no headers."""
+    """A listener that tells of each request in one line: no keys, no values.
+
+    Headers follow, a line each, where the run asked for them (`-vv`).
+    """
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
@@ -18,6 +22,8 @@ class RequestLines:
         """Tells of the event if a request ended."""
         if isinstance(event, RequestEnded):
             self._tell(request_line(event))
+            for header in event.headers:
+                self._tell(f"  {visible(header, _SHOWN_HEADER)}")
 
 
 def request_line(request: RequestEnded) -> str:

@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
+from kvsctl import __version__
 from kvsctl.model import Record, Verb
 from kvsctl.service.answers import Reply, UnreadableAnswer, decode, decode_error
 from kvsctl.service.auth import Credentials, Secret
@@ -64,7 +65,11 @@ class Service:
         self._epoch = epoch
         self._monotonic = monotonic
         self._clock_offset_seconds = 0.0
-        headers = {"content-type": "application/json", "accept": "application/json"}
+        headers = {
+            "content-type": "application/json",
+            "accept": "application/json",
+            "user-agent": f"kvsctl/{__version__}",
+        }
         self._client = httpx.AsyncClient(
             transport=transport,
             headers=headers | dict(fixed_headers),

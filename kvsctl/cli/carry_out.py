@@ -1,0 +1,105 @@
+"""A batch job carried out: connection, listeners, signals, report, exit code."""
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import FrameType
+from typing import Final, NoReturn
+
+from kvsctl import __version__
+from kvsctl.bulk.feed import ThreadFeed
+from kvsctl.bulk.run import Run
+from kvsctl.cli.connect import connected, credentials_of
+from kvsctl.cli.job import BatchJob
+from kvsctl.cli.listening import Listening
+from kvsctl.errors import ExitStatus, KvsctlError
+from kvsctl.report.console import Environment
+from kvsctl.report.document import About
+from kvsctl.service.auth import Credentials
+
+_SIGNALS: Final = {
+    signal.SIGINT: ExitStatus.INTERRUPTED,
+    signal.SIGTERM: ExitStatus.TERMINATED,
+}
+
+
+def carry_out(job: BatchJob) -> NoReturn:
+    """Runs the job, tells what came of it, and exits with its code.
+
+    Raises UsageError before anything is sent or opened for writing.
+    """
+    environment = Environment.of_process()
+    credentials = credentials_of(job.target, allow_http=job.allow_http)
+    about = About(
+        command=job.plan.verb.value,
+        target=job.target.display,
+        version=__version__,
+        started_at=datetime.now(UTC),
+        local_path=str(job.target.local_path) if job.target.local_path else None,
+        token_source=credentials.source_name,
+    )
+    started = time.monotonic()
+    with Listening(job, about, environment) as listening:
+        error, interrupted = asyncio.run(_run(job, credentials, listening))
+    sys.exit(listening.finish(error, interrupted, time.monotonic() - started))
+
+
+async def _run(
+    job: BatchJob, credentials: Credentials, listening: Listening
+) -> tuple[KvsctlError | None, ExitStatus | None]:
+    """Returns what ended the run early, and the code of the signal that did, if one did."""
+    async with connected(
+        job.target,
+        credentials,
+        timeout_seconds=job.timeout_seconds,
+        asked=job.asked,
+        wants_headers=job.reporting.verbosity > 1,
+    ) as service:
+        run = Run(job.plan, service, listening.listeners, pressure=listening.pressure)
+        listening.attach(run)
+        with _stopped_by_signals(run) as interrupted:
+            error = await run.work(ThreadFeed(job.reader))
+        return error, interrupted()
+
+
+@contextmanager
+def _stopped_by_signals(run: Run) -> Iterator[Callable[[], ExitStatus | None]]:
+    """The first Ctrl-C or SIGTERM stops the run, the second aborts it.
+
+    Gives a function that tells the exit code of the first signal that came.
+    """
+    received: list[ExitStatus] = []
+
+    def receive(status: ExitStatus) -> None:
+        received.append(status)
+        if len(received) == 1:
+            run.stop()
+        else:
+            run.abort()
+
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number, status in _SIGNALS.items():
+        # Not loop.add_signal_handler, which Windows lacks.
+        signal.signal(
+            number,
+            _threadsafe(loop, receive, status),
+        )
+    try:
+        yield lambda: received[0] if received else None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _threadsafe(
+    loop: asyncio.AbstractEventLoop, receive: Callable[[ExitStatus], None], status: ExitStatus
+) -> Callable[[int, FrameType | None], None]:
+    def handler(_number: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(receive, status)
+
+    return handler

@@ -1,0 +1,246 @@
+"""Who listens to a run, and what is told at its end."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from types import TracebackType
+from typing import Final, Self
+
+from kvsctl.bulk.events import Listener
+from kvsctl.bulk.plan import Pressure
+from kvsctl.bulk.run import Run
+from kvsctl.cli.job import BatchJob, Printing
+from kvsctl.errors import ExitStatus, KvsctlError, StreamError, UsageError
+from kvsctl.report.console import Environment
+from kvsctl.report.document import About, report_document, report_line, save_report
+from kvsctl.report.escape import visible
+from kvsctl.report.failures import FailuresFile
+from kvsctl.report.output import (
+    Formatter,
+    Metadata,
+    RecordOutput,
+    bare_value,
+    json_lines,
+    raw_value,
+)
+from kvsctl.report.rawfd import write_all
+from kvsctl.report.streams import ByteSink, DescriptorWriter, open_output, status_of
+from kvsctl.report.tally import Tally
+from kvsctl.report.verbose import RequestLines
+
+_MOST_HELD_BYTES: Final = 32_000_000
+_MOST_PENDING_BYTES: Final = 16_000_000
+
+
+class Listening:
+    """The listeners of one run: opened together, closed together, then the report.
+
+    Raises UsageError, on entering, for a file that cannot be opened.
+    """
+
+    def __init__(self, job: BatchJob, about: About, environment: Environment) -> None:
+        self._job = job
+        self._about = about
+        self._environment = environment
+        self._tally = Tally()
+        self._sink: ByteSink | None = None
+        self._records: RecordOutput | None = None
+        self._failures: FailuresFile | None = None
+        self._wake: Callable[[], None] = lambda: None
+        self._run: Run | None = None
+        self._screen = ExitStack()
+        self.listeners: list[Listener] = [self._tally]
+
+    def __enter__(self) -> Self:
+        job, environment = self._job, self._environment
+        if job.reporting.failures_path is not None:
+            self._failures = FailuresFile(job.reporting.failures_path, job.plan.verb)
+            self.listeners.append(self._failures)
+        if job.records is not None:
+            self._sink = self._open_sink(job.records)
+            self._records = RecordOutput(
+                self._sink, _formatter(job.records), is_ordered=job.records.in_order
+            )
+            self.listeners.append(self._records)
+        if job.reporting.verbosity:
+            self.listeners.append(RequestLines(environment.tell))
+        elif self._wants_progress:
+            self.listeners.append(self._screen.enter_context(self._progress()))
+        return self
+
+    @property
+    def _wants_progress(self) -> bool:
+        """A bar has stderr to itself: not beside records on the same terminal."""
+        reporting, environment = self._job.reporting, self._environment
+        records = self._job.records
+        beside_records = (
+            records is not None and records.path is None and environment.stdout_is_terminal
+        )
+        return (
+            environment.can_redraw
+            and not (reporting.quiet or reporting.as_json)
+            and not beside_records
+        )
+
+    def _progress(self) -> AbstractContextManager[Listener]:
+        from kvsctl.report.progress import ProgressBarLine
+        from kvsctl.report.screen import stderr_console
+
+        return ProgressBarLine(
+            stderr_console(self._environment),
+            self._about.command,
+            fraction_read=self._job.reader.fraction_read,
+        )
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """After an error, leaves files as far as they are; otherwise `finish` closes them."""
+        self._screen.close()
+        if kind is not None and self._sink is not None:
+            self._sink.abandon()
+
+    def attach(self, run: Run) -> None:
+        """Lets the run be woken, from any thread, when output has been written or has broken."""
+        loop = asyncio.get_running_loop()
+        self._run = run
+
+        def wake() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(run.wake)
+
+        self._wake = wake
+
+    def pressure(self) -> Pressure:
+        """How much more the run may let come in. Stops the run if the output has broken."""
+        sink, records = self._sink, self._records
+        if sink is None or records is None:
+            return self._held_pressure(0)
+        if sink.broken is not None and self._run is not None:
+            self._run.stop()
+            return Pressure.STOP
+        if sink.pending_bytes > _MOST_PENDING_BYTES:
+            return Pressure.STOP
+        return self._held_pressure(records.held_bytes)
+
+    def finish(
+        self, error: KvsctlError | None, interrupted: ExitStatus | None, elapsed_seconds: float
+    ) -> ExitStatus:
+        """Completes every file, reports, and tells the exit code. Raises Defect for a bad sum."""
+        broken = self._close_files(is_whole=error is None and interrupted is None)
+        self._tally.check_sum()
+        error = error or broken
+        status = self._status(error, interrupted)
+        document = report_document(
+            self._tally,
+            self._about,
+            status,
+            elapsed_seconds,
+            interrupted=interrupted is not None,
+        )
+        line = report_line(document)
+        if self._job.reporting.report_path is not None:
+            save_report(self._job.reporting.report_path, line)
+        if status is ExitStatus.PIPE_CLOSED:
+            return status
+        if self._job.reporting.as_json:
+            self._print_json(line)
+        elif not self._job.reporting.quiet or status is not ExitStatus.OK:
+            self._print_tables(elapsed_seconds)
+        if not self._tally.records and error is None and interrupted is None:
+            self._warn("the input has no records")
+        if error is not None:
+            self._environment.tell(f"kvsctl: {visible(error.message)}")
+            if error.hint:
+                self._environment.tell(visible(error.hint))
+        return status
+
+    def _open_sink(self, records: Printing) -> ByteSink:
+        if records.path is not None and str(records.path) != "-":
+            return open_output(records.path, self._moved)
+        if self._environment.stdout_fd is None:
+            raise UsageError("stdout is closed", "Give --output FILE.")
+        return DescriptorWriter(self._environment.stdout_fd, self._moved)
+
+    def _moved(self) -> None:
+        self._wake()
+
+    def _held_pressure(self, held_bytes: int) -> Pressure:
+        if self._failures is not None:
+            held_bytes += self._failures.held_bytes
+        return Pressure.OLDEST_ONLY if held_bytes > _MOST_HELD_BYTES else Pressure.NONE
+
+    def _close_files(self, *, is_whole: bool) -> StreamError | None:
+        broken: StreamError | None = None
+        if self._records is not None and self._sink is not None:
+            self._records.close()
+            if is_whole:
+                self._sink.complete()
+            else:
+                self._sink.abandon()
+            if self._sink.broken is not None and not self._pipe_closed:
+                broken = StreamError(f"the output failed: {self._sink.broken.strerror}")
+        if self._failures is not None:
+            try:
+                self._failures.close()
+            except StreamError as error:
+                broken = broken or error
+        return broken
+
+    @property
+    def _pipe_closed(self) -> bool:
+        sink = self._sink
+        return (
+            sink is not None
+            and sink.broken is not None
+            and status_of(sink.broken) is ExitStatus.PIPE_CLOSED
+        )
+
+    def _status(self, error: KvsctlError | None, interrupted: ExitStatus | None) -> ExitStatus:
+        if interrupted is not None:
+            return interrupted
+        if self._pipe_closed:
+            return ExitStatus.PIPE_CLOSED
+        if error is not None:
+            return error.status
+        return ExitStatus.FAILURES if self._tally.failed else ExitStatus.OK
+
+    def _print_json(self, line: bytes) -> None:
+        environment = self._environment
+        fd = environment.stdout_fd if self._records is None else environment.stderr_fd
+        if fd is not None:
+            write_all(fd, line)
+
+    def _print_tables(self, elapsed_seconds: float) -> None:
+        from kvsctl.report.screen import stderr_console
+        from kvsctl.report.tables import print_report
+
+        path = self._job.reporting.failures_path
+        print_report(
+            stderr_console(self._environment),
+            self._tally,
+            self._about,
+            elapsed_seconds,
+            failures_path=None if path is None else str(path),
+        )
+
+    def _warn(self, text: str) -> None:
+        if not self._job.reporting.quiet:
+            self._environment.tell(f"kvsctl: {text}")
+
+
+def _formatter(records: Printing) -> Formatter:
+    if records.style == "values":
+        return bare_value
+    if records.style == "raw":
+        return raw_value
+    wanted = records.metadata
+    asked = {
+        Metadata.CREATED: wanted.created,
+        Metadata.UPDATED: wanted.updated,
+        Metadata.EXPIRES: wanted.expires,
+    }
+    return json_lines(field for field, is_wanted in asked.items() if is_wanted)
