@@ -111,7 +111,8 @@ class Run:
                     await self._admit_arrived()
                 self.wake()
         except KvsctlError as error:
-            self.stop(error)
+            # What was read before is as good as ever: it is still sent.
+            self._error = self._error or error
         except Exception as error:
             self._crash = error
             self.stop()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from types import TracebackType
 from typing import Final, Self
 
@@ -70,16 +70,10 @@ class Listening:
 
     @property
     def _wants_progress(self) -> bool:
-        """A bar has stderr to itself: not beside records on the same terminal."""
-        reporting, environment = self._job.reporting, self._environment
-        records = self._job.records
-        beside_records = (
-            records is not None and records.path is None and environment.stdout_is_terminal
-        )
-        return (
-            environment.can_redraw
-            and not (reporting.quiet or reporting.as_json)
-            and not beside_records
+        reporting, records = self._job.reporting, self._job.records
+        return self._environment.wants_progress(
+            is_silenced=reporting.quiet or reporting.as_json,
+            prints_records=records is not None and records.path is None,
         )
 
     def _progress(self) -> AbstractContextManager[Listener]:
@@ -109,7 +103,7 @@ class Listening:
         self._run = run
 
         def wake() -> None:
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # the loop may be gone before the last write
                 loop.call_soon_threadsafe(run.wake)
 
         self._wake = wake

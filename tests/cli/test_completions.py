@@ -1,0 +1,30 @@
+"""The completion scripts that ship are those that the program writes."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import KVSCTL, Command
+
+_FOLDER = Path(__file__).parents[2] / "completions"
+
+
+@pytest.mark.parametrize(
+    ("shell", "name"), [("bash", "kvsctl.bash"), ("zsh", "_kvsctl"), ("fish", "kvsctl.fish")]
+)
+def test_scripts_are_current(kvsctl: Command, shell: str, name: str) -> None:
+    script = _complete(kvsctl, f"source_{shell}")
+    assert (_FOLDER / name).read_bytes() == script
+
+
+def test_commands_and_options_are_completed(kvsctl: Command) -> None:
+    commands = kvsctl.having(COMP_WORDS="kvsctl ", COMP_CWORD="1")
+    assert _complete(commands, "complete_bash").split() == [b"set", b"get", b"delete"]
+    options = kvsctl.having(COMP_WORDS="kvsctl set --tok", COMP_CWORD="2")
+    assert _complete(options, "complete_bash").split() == [b"--token-file", b"--token-command"]
+
+
+def _complete(command: Command, instruction: str) -> bytes:
+    environ = command.environ | {"_KVSCTL_COMPLETE": instruction}
+    return subprocess.run([KVSCTL], env=environ, capture_output=True, check=True).stdout

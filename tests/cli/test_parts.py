@@ -1,0 +1,115 @@
+"""The command line's own small parts."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from kvsctl import __main__
+from kvsctl.cli import app as app_module
+from kvsctl.cli.arguments import prepared
+from kvsctl.cli.flags import takes
+from kvsctl.cli.roles import require_one_role_each
+from kvsctl.errors import ExitStatus, StreamError, UsageError
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["get", "--metadata"], ["get", "--metadata=created,updated,expires"]),
+        (["--metadata", "k"], ["--metadata=created,updated,expires", "k"]),
+        (["--metadata", "created,expires", "k"], ["--metadata=created,expires", "k"]),
+        (["--metadata=updated"], ["--metadata=updated"]),
+        (["--", "--metadata", "k"], ["--", "--metadata", "k"]),
+        (["--metadata", ""], ["--metadata=created,updated,expires", ""]),
+    ],
+)
+def test_a_bare_metadata_gets_its_list(words: list[str], expected: list[str]) -> None:
+    assert prepared(words) == expected
+
+
+@dataclass(frozen=True)
+class _Loud:
+    loud: Annotated[bool, typer.Option("--loud", help="Shout.")] = False
+
+
+@dataclass(frozen=True)
+class _Named:
+    names: Annotated[list[str] | None, typer.Argument()] = None
+    times: Annotated[int, typer.Option()] = 1
+
+
+def test_groups_become_options_and_come_back_as_groups() -> None:
+    seen: list[tuple[_Loud, _Named]] = []
+
+    @takes(_Named, _Loud)
+    def greet(named: _Named, loud: _Loud) -> None:
+        """Greet."""
+        seen.append((loud, named))
+
+    app = typer.Typer()
+    app.command()(greet)
+    assert CliRunner().invoke(app, ["a", "--times", "2", "b", "--loud"]).exit_code == 0
+    assert seen == [(_Loud(True), _Named(["a", "b"], 2))]
+    assert "Greet." in CliRunner().invoke(app, ["--help"]).output
+
+
+def test_one_file_has_one_role(tmp_path: Path) -> None:
+    one, link = tmp_path / "one", tmp_path / "link"
+    one.touch()
+    link.symlink_to(one)
+    os.link(one, tmp_path / "hard")
+    for other in (one, link, tmp_path / "hard", tmp_path / "x" / ".." / "one"):
+        with pytest.raises(UsageError, match="input and output at once"):
+            require_one_role_each([("input", one), ("output", other)])
+    new = tmp_path / "new"
+    with pytest.raises(UsageError):
+        require_one_role_each([("report", new), ("output", tmp_path / "y" / ".." / "new")])
+
+
+def test_devices_stdin_and_repeated_inputs_are_no_conflict(tmp_path: Path) -> None:
+    null, one = Path(os.devnull), tmp_path / "one"
+    one.touch()
+    require_one_role_each([("output", null), ("failures file", null), ("report", None)])
+    require_one_role_each([("input", Path("-")), ("output", Path("-"))])
+    require_one_role_each([("input", one), ("input", one)])
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (StreamError("disk \x1b[31m full", "Make room."), 5, "disk \\x1b[31m full\nMake room.\n"),
+        (RuntimeError("a secret value"), 70, "kvsctl has a defect: RuntimeError"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_every_end_becomes_an_exit_code_and_no_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    status: int,
+    said: str,
+) -> None:
+    def fail(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(app_module, "app", fail)
+    monkeypatch.delenv("KVSCTL_DEBUG", raising=False)
+    with pytest.raises(SystemExit) as ended:
+        __main__.main()
+    printed = capsys.readouterr().err
+    assert ended.value.code == status
+    assert said in printed
+    assert "secret" not in printed
+    assert "Traceback" not in printed
+
+
+def test_exit_codes_are_the_contract() -> None:
+    assert {s.name: int(s) for s in ExitStatus} == {
+        "OK": 0, "FAILURES": 1, "USAGE": 2, "REFUSED": 3, "UNREACHABLE": 4, "STREAM": 5,
+        "DEFECT": 70, "INTERRUPTED": 130, "PIPE_CLOSED": 141, "TERMINATED": 143,
+    }  # fmt: skip

@@ -1,0 +1,58 @@
+"""Settings of how a run works, and where each came from."""
+
+from typing import Any
+
+import pytest
+
+from kvsctl.config.settings import Running, resolve_running
+from kvsctl.errors import UsageError
+
+_WHERE = "config.toml: [targets.s]"
+
+
+def _resolve(
+    flags: dict[str, int | float | None] | None = None,
+    environ: dict[str, str] | None = None,
+    section: dict[str, Any] | None = None,
+) -> Running:
+    return resolve_running(flags or {}, environ or {}, section or {}, _WHERE)
+
+
+def test_defaults() -> None:
+    running = _resolve()
+    assert (running.batch_size, running.max_batch_bytes) == (25, 4_000_000)
+    assert running.max_failures is None
+
+
+def test_flag_beats_environment_beats_section() -> None:
+    section = {"concurrency": 3}
+    environ = {"KVSCTL_CONCURRENCY": "2"}
+    assert _resolve(section=section).concurrency == 3
+    assert _resolve(environ=environ, section=section).concurrency == 2
+    assert _resolve({"concurrency": 1}, environ, section).concurrency == 1
+    assert _resolve({"concurrency": None}, environ, section).concurrency == 2
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ", "section", "where"),
+    [
+        ({"concurrency": 0}, {}, {}, "--concurrency"),
+        ({"batch_size": 26}, {}, {}, "--batch-size"),
+        ({}, {"KVSCTL_RETRIES": "many"}, {}, "KVSCTL_RETRIES"),
+        ({}, {"KVSCTL_RETRIES": "1.5"}, {}, "KVSCTL_RETRIES"),
+        ({}, {"KVSCTL_TIMEOUT": "nan"}, {}, "KVSCTL_TIMEOUT"),
+        ({}, {"KVSCTL_TIMEOUT": "inf"}, {}, "KVSCTL_TIMEOUT"),
+        ({}, {}, {"timeout": True}, "[targets.s] timeout"),
+        ({}, {}, {"retries": "x"}, "[targets.s] retries"),
+        ({}, {}, {"retries": []}, "[targets.s] retries"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_by_its_name(
+    flags: dict[str, int | float | None],
+    environ: dict[str, str],
+    section: dict[str, Any],
+    where: str,
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        _resolve(flags, environ, section)
+    assert where in caught.value.message

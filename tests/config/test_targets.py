@@ -1,0 +1,146 @@
+"""Choosing a target: the contract's section "Targets and settings"."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kvsctl.config.file import ConfigFile, local_database, read_config
+from kvsctl.config.targets import FORGE_URL, Target, TargetFlags, choose_target
+from kvsctl.errors import UsageError
+
+_PATH = Path("/etc/kvsctl.toml")
+
+
+def _config(default: str | None = None, **sections: dict[str, Any]) -> ConfigFile:
+    return ConfigFile(_PATH, True, default, sections)
+
+
+_NONE = ConfigFile(_PATH)
+
+
+def test_without_any_sign_of_settings_it_is_local() -> None:
+    target = choose_target(TargetFlags(), {"KVSCTL_LOCAL_DB": "/data/k.db"}, _NONE)
+    assert (target.name, target.local_path) == ("local", Path("/data/k.db"))
+
+
+@pytest.mark.parametrize(
+    ("environ", "config"),
+    [
+        ({"KVSCTL_TOKEN": "t"}, _NONE),
+        ({"FORGE_EGRESS_PROXY_URL": "http://localhost:7072"}, _NONE),
+        ({}, _config(staging={"url": "https://s.example"})),
+    ],
+)
+def test_lost_settings_never_mean_local(environ: dict[str, str], config: ConfigFile) -> None:
+    with pytest.raises(UsageError) as caught:
+        choose_target(TargetFlags(), environ, config)
+    assert "no target is chosen" in caught.value.message
+    assert "local, forge, container" in (caught.value.hint or "")
+
+
+def test_flag_beats_environment_beats_file() -> None:
+    config = _config("a", a={"url": "https://a"}, b={"url": "https://b"}, c={"url": "https://c"})
+    assert choose_target(TargetFlags(), {}, config).url == "https://a"
+    environ = {"KVSCTL_TARGET": "b"}
+    assert choose_target(TargetFlags(), environ, config).url == "https://b"
+    assert choose_target(TargetFlags(target="c"), environ, config).url == "https://c"
+    assert choose_target(TargetFlags(url="https://u"), environ, config).url == "https://u"
+    assert choose_target(TargetFlags(), {"KVSCTL_URL": "https://e"}, config).url == "https://e"
+
+
+def test_two_choices_at_once_are_refused() -> None:
+    for flags, environ in (
+        (TargetFlags(target="local", url="https://u"), {}),
+        (TargetFlags(), {"KVSCTL_TARGET": "local", "KVSCTL_URL": "https://u"}),
+    ):
+        with pytest.raises(UsageError):
+            choose_target(flags, environ, _NONE)
+
+
+def test_an_unknown_name_lists_the_known() -> None:
+    with pytest.raises(UsageError) as caught:
+        choose_target(TargetFlags(target="x"), {}, _config(staging={"url": "https://s"}))
+    assert caught.value.hint == "There are local, forge, container, staging."
+
+
+def test_a_targets_own_token_source_beats_the_environment() -> None:
+    config = _config(own={"url": "https://o", "token_file": "/t"}, bare={"url": "https://b"})
+    environ = {"KVSCTL_TOKEN": "from env"}
+    own = choose_target(TargetFlags(target="own"), environ, config)
+    assert (own.token_file, own.token) == (Path("/t"), None)
+    bare = choose_target(TargetFlags(target="bare"), environ, config)
+    assert (bare.token_file, bare.token) == (None, "from env")
+    flagged = choose_target(TargetFlags(target="own", token_command="c"), environ, config)
+    assert (flagged.token_file, flagged.token_command) == (None, "c")
+
+
+def test_no_repr_shows_a_token() -> None:
+    target = choose_target(TargetFlags(target="forge"), {"KVSCTL_TOKEN": "sekrit"}, _NONE)
+    assert target.url == FORGE_URL
+    assert "sekrit" not in repr(target)
+
+
+def test_container_needs_its_proxy_and_an_installation() -> None:
+    environ = {"FORGE_EGRESS_PROXY_URL": "http://localhost:7072/"}
+    target = choose_target(TargetFlags(target="container", installation="i-1"), environ, _NONE)
+    assert target.url == "http://localhost:7072/forge/storage/kvs"
+    for flags, variables in (
+        (TargetFlags(target="container", installation="i-1"), {}),
+        (TargetFlags(target="container"), environ),
+        (TargetFlags(target="container", installation="a\r\nb: c"), environ),
+        (TargetFlags(target="forge", installation="i-1"), environ),
+    ):
+        with pytest.raises(UsageError):
+            choose_target(flags, variables, _NONE)
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {},
+        {"url": 1},
+        {"url": "https://x", "tokenfile": "/t"},
+        {"url": "https://x", "token_file": "/t", "token_command": "c"},
+    ],
+)
+def test_a_section_that_cannot_be_used_is_named(section: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=r"targets\.x"):
+        choose_target(TargetFlags(target="x"), {}, _config(x=section))
+
+
+def test_display_names_the_target_and_where_it_is() -> None:
+    assert Target("forge", url="https://f").display == "forge (https://f)"
+    assert Target("https://f", url="https://f").display == "https://f"
+
+
+def test_the_file_is_read_from_where_it_is_said_to_be(tmp_path: Path) -> None:
+    path = tmp_path / "kvsctl" / "config.toml"
+    path.parent.mkdir()
+    path.write_text('default = "s"\n[targets.s]\nurl = "https://s"\nconcurrency = 4\n')
+    config = read_config({"XDG_CONFIG_HOME": str(tmp_path)})
+    assert (config.exists, config.default) == (True, "s")
+    assert config.sections["s"]["concurrency"] == 4
+    assert read_config({"KVSCTL_CONFIG": str(path)}).path == path
+    assert not read_config({"XDG_CONFIG_HOME": str(tmp_path / "none")}).exists
+
+
+@pytest.mark.parametrize(
+    "text", ["not toml", "colour = 1", "default = 1", "targets = 1", "[targets]\nx = 1", b"\xff"]
+)
+def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, text: str | bytes) -> None:
+    path = tmp_path / "c.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(UsageError, match=r"c\.toml"):
+        read_config({"KVSCTL_CONFIG": str(path)})
+
+
+def test_a_file_that_is_asked_for_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        read_config({"KVSCTL_CONFIG": str(tmp_path / "none.toml")})
+
+
+def test_the_local_database_lies_under_the_data_directory() -> None:
+    assert local_database({"XDG_DATA_HOME": "/x"}) == Path("/x/kvsctl/local.db")
+    home = Path.home() / ".local/share/kvsctl/local.db"
+    assert local_database({"XDG_DATA_HOME": "relative"}) == home

@@ -1,0 +1,212 @@
+"""Pipes, terminals and files as a user meets them."""
+
+import os
+import pty
+import re
+import select
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import KVSCTL, Command, records_file
+
+_WAIT_SECONDS = 30
+
+
+@pytest.fixture
+def local(kvsctl: Command) -> Command:
+    """kvsctl on the embedded target."""
+    return kvsctl.having(KVSCTL_TARGET="local")
+
+
+def test_a_pipe_that_does_not_end_flows_through(local: Command) -> None:
+    local("set", "a=1", "b=2", status=0)
+    process = local.start(
+        "get", "--values", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for key, value in ((b"a", b"1\n"), (b"b", b"2\n")):
+            process.stdin.write(key + b"\n")
+            process.stdin.flush()
+            assert _read_within(process.stdout.fileno(), _WAIT_SECONDS) == value
+        process.stdin.close()
+        assert process.wait(_WAIT_SECONDS) == 0
+
+
+def test_a_closed_pipe_ends_quietly_with_141(local: Command, tmp_path: Path) -> None:
+    local("set", "k=" + "x" * 10_000, status=0)
+    keys = tmp_path / "keys.txt"
+    keys.write_text("k\n" * 5_000)
+    process = local.start(
+        "get", "-f", keys, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith(b'{"key":"k"')
+        process.stdout.close()
+        complaint = process.stderr.read()
+        assert process.wait(_WAIT_SECONDS) == 141
+    assert complaint == b""
+
+
+def test_a_full_disk_is_an_error_of_the_stream(local: Command) -> None:
+    local("set", "k=1", status=0)
+    with Path("/dev/full").open("wb") as full:
+        process = local.start(
+            "get", "k", stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE
+        )
+        _, complaint = process.communicate(timeout=_WAIT_SECONDS)
+    assert process.returncode == 5
+    assert b"No space left on device" in complaint
+
+
+def test_an_output_that_cannot_be_written_leaves_exit_code_5(local: Command) -> None:
+    local("set", "k=1", status=0)
+    local("get", "k", "-o", "/dev/full", status=5)
+
+
+def test_nothing_to_work_on_shows_an_example(local: Command) -> None:
+    ended = _in_terminal(local, "get")
+    assert ended.status == 2
+    assert "For example: kvsctl get greeting" in ended.text
+
+
+def test_empty_input_is_a_warning(local: Command) -> None:
+    ended = local("set", stdin=b"\n\n", status=0)
+    assert b"the input has no records" in ended.err
+
+
+def test_a_closed_stdin_is_no_input(local: Command) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"{KVSCTL}" get <&-'],
+        env=local.environ,
+        capture_output=True,
+        timeout=_WAIT_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert b"nothing to work on" in done.stderr
+
+
+def test_files_are_read_in_order_and_dash_is_stdin(local: Command, tmp_path: Path) -> None:
+    first = records_file(tmp_path / "1.jsonl", [{"key": "k", "value": "first"}])
+    local("set", "-f", first, "-f", "-", stdin=b'{"key":"k","value":"stdin"}\n', status=0)
+    assert local("get", "k", "--raw", status=0).out == b"stdin\n"
+
+
+def test_stdin_is_left_alone_beside_arguments(local: Command) -> None:
+    local("set", "k=1", stdin=b"this is no record\n", status=0)
+
+
+def test_byte_order_mark_crlf_and_missing_last_line_end(local: Command) -> None:
+    text = b'\xef\xbb\xbf{"key":"a","value":1}\r\n\r\n{"key":"b","value":2}'
+    local("set", stdin=text, status=0)
+    assert local("get", stdin=b"a\r\nb", status=0).out.count(b"\n") == 2
+
+
+def test_places_on_stdin_and_arguments(local: Command) -> None:
+    report = local("set", "--json", stdin=b'{"key":"a","value":1}\n\nnope\n', status=1).report
+    assert report["failures"][0]["source"] == "-:3"
+    report = local("set", "--json", "a=1", "no pair", status=1).report
+    assert report["failures"][0]["source"] == "arg:2"
+    assert report["failures"][0]["code"] == "INVALID_JSON"
+
+
+def test_an_input_that_fails_half_way_is_exit_5(local: Command, tmp_path: Path) -> None:
+    first = records_file(tmp_path / "1.jsonl", [{"key": "k", "value": 1}])
+    vanishing = tmp_path / "2.jsonl"
+    os.mkfifo(vanishing)
+    process = local.start(
+        "set", "-f", first, "-f", vanishing, "-f", "/proc/self/mem", "--json",
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    with vanishing.open("wb") as pipe:
+        pipe.write(b'{"key":"piped","value":2}\n')
+    out, complaint = process.communicate(timeout=_WAIT_SECONDS)
+    assert process.returncode == 5, complaint
+    assert b'"succeeded":2' in out
+
+
+def test_progress_is_drawn_on_a_terminal_and_gone_at_the_end(
+    local: Command, tmp_path: Path
+) -> None:
+    many = records_file(tmp_path / "in.jsonl", [{"key": f"k{n}", "value": n} for n in range(2000)])
+    ended = _in_terminal(local, "set", "-f", many)
+    assert ended.status == 0
+    assert "\x1b[2K" in ended.text
+    assert "2,000 succeeded" in ended.text
+    piped = local("set", "-f", many, status=0)
+    assert b"\x1b" not in piped.err
+    assert b"2,000 succeeded" in piped.err
+
+
+def test_terminal_codes_in_keys_and_messages_are_shown_not_obeyed(local: Command) -> None:
+    ended = _in_terminal(local, "get", "evil\x1b]0;title\x07[red]")
+    assert ended.status == 1
+    assert "\x1b]0;" not in ended.text
+    assert "\\x1b]0;title" in ended.text
+    assert "[red]" in ended.text
+
+
+@pytest.mark.parametrize(
+    ("variables", "has_colour"),
+    [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)],
+)
+def test_colour_on_a_terminal(
+    local: Command, variables: dict[str, str], *, has_colour: bool
+) -> None:
+    ended = _in_terminal(local.having(**{"TERM": "xterm", **variables}), "set", "a=1")
+    assert bool(re.search(r"\x1b\[[0-9;]+m", ended.text)) is has_colour
+
+
+def test_colour_can_be_forced(local: Command) -> None:
+    assert b"\x1b[" in local.having(FORCE_COLOR="1")("set", "a=1", status=0).err
+
+
+def test_quiet_says_nothing(local: Command) -> None:
+    ended = local("set", "a=1", "-q", status=0)
+    assert (ended.out, ended.err) == (b"", b"")
+
+
+def test_the_same_file_in_two_roles_is_refused_untouched(local: Command, tmp_path: Path) -> None:
+    source = records_file(tmp_path / "in.jsonl", [{"key": "k", "value": 1}])
+    before = source.read_bytes()
+    link = tmp_path / "link"
+    link.symlink_to(source)
+    for role in ("--failures", "--report"):
+        local("set", "-f", source, role, link, status=2)
+    local("get", "-f", source, "-o", tmp_path / "sub/../in.jsonl", status=2)
+    local("get", "k", "--failures", tmp_path / "new", "--report", tmp_path / "new", status=2)
+    assert source.read_bytes() == before
+    assert not (tmp_path / "new").exists()
+
+
+class _Screen:
+    def __init__(self, status: int, text: str) -> None:
+        self.status, self.text = status, text
+
+
+def _in_terminal(command: Command, *words: str | Path) -> _Screen:
+    """Runs with stdin, stdout and stderr on a pseudo-terminal."""
+    near, far = pty.openpty()
+    variables = {"TERM": "xterm", **command.variables}
+    process = command.having(**variables).start(*words, stdin=far, stdout=far, stderr=far)
+    os.close(far)
+    shown = b""
+    while chunk := _read_within(near, _WAIT_SECONDS):
+        shown += chunk
+    os.close(near)
+    return _Screen(process.wait(_WAIT_SECONDS), shown.decode())
+
+
+def _read_within(fd: int, seconds: float) -> bytes:
+    if not select.select([fd], [], [], seconds)[0]:
+        raise AssertionError("nothing came")
+    try:
+        return os.read(fd, 65536)
+    except OSError:  # Linux says so when the last process has left the terminal
+        return b""
