@@ -1,0 +1,30 @@
+"""Records and problems for tests that do not read any input."""
+
+from kvsctl.model import Identity, Origin, Problem, Record
+
+
+def identity(name: str) -> Identity:
+    """A plain key, or with `entity/key` a record of an entity."""
+    entity, slash, key = name.partition("/")
+    return Identity(entity, key) if slash else Identity(None, name)
+
+
+def record(
+    position: int, name: str = "k", *, body_bytes: int = 0, expires_at: float | None = None
+) -> Record:
+    """A set record whose value is its position; `body_bytes`: padded to this size."""
+    body = b'{"key":"%b","value":%d}' % (name.encode(), position)
+    return Record(
+        position,
+        Origin("in.jsonl", position + 1),
+        identity(name),
+        body + b" " * (body_bytes - len(body)),
+        expires_at,
+    )
+
+
+def problem(position: int, name: str | None = None) -> Problem:
+    """A line that broke a rule."""
+    whose = None if name is None else identity(name)
+    origin = Origin("in.jsonl", position + 1)
+    return Problem(position, origin, whose, "INVALID_KEY", "no such key", b"{}")

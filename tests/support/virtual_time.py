@@ -1,0 +1,96 @@
+"""Time that passes only when nothing else can happen, and a feed that lives in it."""
+
+import asyncio
+import selectors
+from collections import deque
+from collections.abc import Coroutine, Iterable
+from typing import Any, TypeAlias, TypeVar
+
+from kvsctl.model import Problem, Record
+
+_T = TypeVar("_T")
+_MAX_STEPS = 1_000_000
+_MAX_REAL_WAIT_SECONDS = 20.0
+
+Piece: TypeAlias = Record | Problem
+Step: TypeAlias = list[Piece] | float | Exception
+"""What a feed does next: give a list, be silent for some seconds, or fail."""
+
+
+class Stalled(Exception):
+    """Nothing will ever happen again, or the same happens for ever."""
+
+
+class _JumpingSelector(selectors.SelectSelector):
+    """Instead of waiting for a timer it moves the clock to it."""
+
+    def __init__(self, *, waits_for_threads: bool) -> None:
+        super().__init__()
+        self.now = 0.0
+        self._steps = 0
+        self._waits_for_threads = waits_for_threads
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self._steps += 1
+        if self._steps > _MAX_STEPS:
+            raise Stalled("the loop turns without end")
+        ready = super().select(0)
+        if ready or timeout == 0:
+            return ready
+        if timeout is not None:
+            self.now += timeout
+            return []
+        if self._waits_for_threads and (ready := super().select(_MAX_REAL_WAIT_SECONDS)):
+            return ready
+        raise Stalled("every task waits and no timer is set")
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """A loop whose clock starts at 0 and jumps to the next timer when nothing is ready.
+
+    A wait that nothing will end raises Stalled; with `waits_for_threads` a thread may end it.
+    """
+
+    def __init__(self, *, waits_for_threads: bool = False) -> None:
+        self._jumping = _JumpingSelector(waits_for_threads=waits_for_threads)
+        super().__init__(self._jumping)
+
+    def time(self) -> float:
+        return self._jumping.now
+
+
+def run_virtual(work: Coroutine[Any, Any, _T], *, waits_for_threads: bool = False) -> _T:
+    """`asyncio.run`, on virtual time."""
+
+    def new_loop() -> asyncio.AbstractEventLoop:
+        return VirtualLoop(waits_for_threads=waits_for_threads)
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        return runner.run(work)
+
+
+class MemoryFeed:
+    """A feed that takes its steps one by one. After the last it has ended.
+
+    As a thread's feed does, it gives what is there without letting others run; a silence of 0
+    seconds lets them.
+    """
+
+    def __init__(self, steps: Iterable[Step]) -> None:
+        self._steps = deque(steps)
+        self.given = 0
+        self.closed = False
+
+    async def get(self) -> list[Piece] | None:
+        while self._steps:
+            step = self._steps.popleft()
+            if isinstance(step, Exception):
+                raise step
+            if isinstance(step, list):
+                self.given += len(step)
+                return step
+            await asyncio.sleep(step)
+        return None
+
+    def close(self) -> None:
+        self.closed = True
