@@ -5,7 +5,7 @@ What the reply leaves out is never a success.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from kvsctl.model import Failure, Found, Outcome, Record, State, Verb
 from kvsctl.service.answers import Reply
@@ -82,6 +82,9 @@ def _is_past(expire_time: str | None, service_now: float) -> bool:
     if expire_time is None:
         return False
     try:
-        return datetime.fromisoformat(expire_time).timestamp() <= service_now
+        moment = datetime.fromisoformat(expire_time)
     except ValueError:
         return False
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.timestamp() <= service_now
