@@ -36,9 +36,11 @@ class Record:
 
     `position` counts records and problems from 0 in input order over all inputs. `body` is the
     JSON that a batch request carries for it, value bytes as they came. `expires_at` (epoch
-    seconds) asks for a ttl that is worked out when the request is made. `attempts` and
-    `ambiguous` grow while the run works on it; `ambiguous`: an attempt went unanswered, so it
-    may have been applied or may land late.
+    seconds) asks for a ttl that is worked out when the request is made. The last four
+    change while the run works on it. `attempts` counts how often it was sent, `strikes` those of
+    them that trouble undid (what retries bound: being throttled, split or refused a token is
+    none), `times_left_out` the answers that did not name it. `ambiguous`: an attempt went
+    unanswered, so it may have been applied or may land late.
     """
 
     position: int
@@ -48,6 +50,8 @@ class Record:
     expires_at: float | None = None
     attempts: int = 0
     ambiguous: bool = False
+    strikes: int = 0
+    times_left_out: int = 0
 
 
 @dataclass(slots=True, eq=False)

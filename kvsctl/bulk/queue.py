@@ -22,11 +22,6 @@ class Batch:
     is_loose: bool = False
     renewals: int = 0
 
-    @property
-    def attempts(self) -> int:
-        """How often its most-tried record was sent."""
-        return max(record.attempts for record in self.records)
-
 
 @dataclass(order=True, slots=True)
 class _Resend:

@@ -4,12 +4,18 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, TypeAlias
 
+from kvsctl.model import Record
 from kvsctl.service.faults import Fault, FaultKind
 
+STORAGE_CODE: Final = "REQUEST_THROTTLED"
+"""Past the maximum of storage or transfer, not past the quota: slowing down does not help."""
 _LEFT_OUT_RETRIES: Final = 3
 """Asking a fourth time for a key that three answers left out has never helped."""
 _THROTTLED_RETRIES_FACTOR: Final = 10
 """A 429 says that nothing was applied and when to come back: patience costs nothing."""
+_STRIKES: Final = frozenset(
+    {FaultKind.UNREACHED, FaultKind.UNANSWERED, FaultKind.TROUBLED, FaultKind.THROTTLED}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,7 @@ Decision: TypeAlias = Wait | Split | Renew | GiveUp | EndRun
 class RetryPolicy:
     """Exponential backoff with full jitter: up to `base_seconds` doubled each time, capped.
 
-    `retries` bounds how often a record is sent again.
+    `retries` bounds how often a record is sent again after trouble.
     """
 
     retries: int = 8
@@ -56,15 +62,15 @@ class RetryPolicy:
     asked_cap_seconds: float = 300.0
     """The longest that a `Retry-After` is obeyed."""
 
-    def backoff_seconds(self, attempts: int, random: Random) -> float:
-        """A wait after the `attempts`-th failed attempt, anywhere from nothing to the bound."""
-        bound = min(self.cap_seconds, self.base_seconds * 2.0 ** min(attempts - 1, 30))
+    def backoff_seconds(self, tries: int, random: Random) -> float:
+        """A wait after the `tries`-th failed attempt, anywhere from nothing to the bound."""
+        bound = min(self.cap_seconds, self.base_seconds * 2.0 ** min(tries - 1, 30))
         return random.uniform(0.0, bound)
 
-    def decide(self, fault: Fault, attempts: int, records: int, random: Random) -> Decision:
+    def decide(self, fault: Fault, tries: int, records: int, random: Random) -> Decision:
         """What becomes of a request that ended in `fault`.
 
-        `attempts` counts how often its most-tried record was sent, this time included.
+        `tries` are those of its most-tried record by `tries_of`, this time included.
         """
         match fault.kind:
             case FaultKind.UNAUTHORISED:
@@ -73,18 +79,32 @@ class RetryPolicy:
                 return EndRun()
             case FaultKind.REFUSED:
                 return Split() if records > 1 else GiveUp()
-        throttled = fault.kind is FaultKind.THROTTLED
+        throttled = is_throttled(fault)
         allowed = self.retries * (_THROTTLED_RETRIES_FACTOR if throttled else 1)
-        if attempts > allowed:
+        if tries > allowed:
             return GiveUp()
-        seconds = self.backoff_seconds(attempts, random)
+        seconds = self.backoff_seconds(tries, random)
         if fault.retry_after_seconds is not None:
             seconds += min(fault.retry_after_seconds, self.asked_cap_seconds)
         return Wait(seconds, everyone=throttled)
 
-    def decide_alone(self, attempts: int, random: Random, *, left_out: bool) -> Wait | GiveUp:
+    def decide_alone(self, tries: int, random: Random, *, times_left_out: int) -> Wait | GiveUp:
         """What becomes of one record that a good answer left out or put off until later."""
-        allowed = min(self.retries, _LEFT_OUT_RETRIES) if left_out else self.retries
-        if attempts > allowed:
+        if tries > self.retries or times_left_out > _LEFT_OUT_RETRIES:
             return GiveUp()
-        return Wait(self.backoff_seconds(attempts, random))
+        return Wait(self.backoff_seconds(tries, random))
+
+
+def is_throttled(fault: Fault) -> bool:
+    """Whether the service asks for less: patience helps, and is no strike against a record."""
+    return fault.kind is FaultKind.THROTTLED and fault.code != STORAGE_CODE
+
+
+def is_strike(fault: Fault) -> bool:
+    """Whether a fault uses up one of its records' retries."""
+    return fault.kind in _STRIKES and not is_throttled(fault)
+
+
+def tries_of(record: Record, fault: Fault) -> int:
+    """How often a record was tried, as far as it counts for what to do about `fault`."""
+    return record.attempts if is_throttled(fault) else record.strikes

@@ -9,7 +9,16 @@ from kvsctl.bulk.pacing import Pacer
 from kvsctl.bulk.plan import Caller, RunPlan
 from kvsctl.bulk.queue import Batch, SendQueue
 from kvsctl.bulk.reconcile import failed, never_named, reconcile
-from kvsctl.bulk.retry import EndRun, GiveUp, Renew, Split, Wait
+from kvsctl.bulk.retry import (
+    STORAGE_CODE,
+    EndRun,
+    GiveUp,
+    Renew,
+    Split,
+    Wait,
+    is_strike,
+    tries_of,
+)
 from kvsctl.errors import CredentialsError, KvsctlError, TargetError
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Failure, Outcome, Record, State, Verb
@@ -116,15 +125,15 @@ class Sender:
         missing = never_named(self._plan.verb)
         outcomes = result.outcomes
         for record in result.left_out:
+            record.times_left_out += 1
             record.ambiguous = record.ambiguous or self._plan.verb is not Verb.GET
-        again = [(record, missing, True) for record in result.left_out]
-        again += [(record, failure, False) for record, failure in result.later]
-        for record, failure, left_out in again:
+        for record, failure in [(r, missing) for r in result.left_out] + result.later:
+            record.strikes += 1
             decision = self._plan.retry.decide_alone(
-                record.attempts, self._random, left_out=left_out
+                record.strikes, self._random, times_left_out=record.times_left_out
             )
             if isinstance(decision, GiveUp):
-                outcomes.append(failed(record, failure, self._plan.read_policy))
+                outcomes.append(failed(record, _explained(failure), self._plan.read_policy))
             else:
                 due = self._now() + decision.seconds
                 self._queue.resend(Batch([record], is_loose=True), due)
@@ -132,28 +141,36 @@ class Sender:
 
     async def _take_fault(self, batch: Batch, fault: Fault, answer: Answer) -> None:
         self._last_fault = fault
-        if fault.may_be_applied:
-            for record in batch.records:
-                record.ambiguous = True
-        decision = self._plan.retry.decide(fault, batch.attempts, len(batch.records), self._random)
-        match decision:
-            case Wait():
-                self._wait(batch, decision)
+        for record in batch.records:
+            record.ambiguous = record.ambiguous or fault.may_be_applied
+            record.strikes += is_strike(fault)
+        await self._decide(batch, fault, answer)
+        if fault.kind not in _NOT_COUNTED and not batch.is_part:
+            self._faults_in_row += 1
+            if self._faults_in_row >= self._plan.give_up_after:
+                self._stop(_given_up(self._faults_in_row, fault))
+
+    async def _decide(self, batch: Batch, fault: Fault, answer: Answer) -> None:
+        records = batch.records
+        tries = max(tries_of(record, fault) for record in records)
+        match self._plan.retry.decide(fault, tries, len(records), self._random):
+            case Wait() as wait:
+                self._wait(batch, wait)
             case Split():
                 self._split(batch)
             case Renew():
                 await self._renew(batch, fault, answer)
             case GiveUp():
-                failure = Failure(fault.code, fault.message, fault.trace_id)
+                spent = [record for record in records if tries_of(record, fault) == tries]
+                batch.records = [record for record in records if tries_of(record, fault) < tries]
+                failure = _explained(Failure(fault.code, fault.message, fault.trace_id))
                 policy = self._plan.read_policy
-                self._ledger.settle_away(failed(r, failure, policy) for r in batch.records)
+                self._ledger.settle_away(failed(record, failure, policy) for record in spent)
+                if batch.records:
+                    await self._decide(batch, fault, answer)
             case EndRun():
                 self._queue.resend(batch, self._now())
                 self._stop(_end_of_run(fault))
-        if fault.kind not in _NOT_COUNTED and not batch.is_part:
-            self._faults_in_row += 1
-            if self._faults_in_row >= self._plan.give_up_after:
-                self._stop(_given_up(self._faults_in_row, fault))
 
     def _wait(self, batch: Batch, wait: Wait) -> None:
         if wait.everyone:
@@ -177,6 +194,14 @@ class Sender:
         self._queue.resend(batch, self._now())
         if ending is not None:
             self._stop(ending)
+
+
+def _explained(failure: Failure) -> Failure:
+    if failure.code != STORAGE_CODE:
+        return failure
+    return failure._replace(
+        message=f"{failure.message} (the installation's storage may be full)".lstrip()
+    )
 
 
 def _end_of_run(fault: Fault) -> KvsctlError:

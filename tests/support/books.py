@@ -78,9 +78,10 @@ async def _carry_out(
     moments: Sequence[tuple[float, Callable[[Run], None]]],
     pressure: Callable[[], Pressure],
     listeners: Sequence[Listener],
+    random: Random,
 ) -> Ran:
     books, feed = Books(), MemoryFeed(steps)
-    run = Run(plan, service, [*listeners, books], pressure=pressure, random=Random(7))
+    run = Run(plan, service, [*listeners, books], pressure=pressure, random=random)
     loop = asyncio.get_running_loop()
     for seconds, action in moments:
         loop.call_later(seconds, action, run)
@@ -100,8 +101,11 @@ def carry_out(
     moments: Sequence[tuple[float, Callable[[Run], None]]] = (),
     pressure: Callable[[], Pressure] = lambda: Pressure.NONE,
     listeners: Sequence[Listener] = (),
+    random: Random | None = None,
 ) -> Ran:
     """Carries out a plan on virtual time. `moments`: what is done to the run, and when."""
-    ran = run_virtual(_carry_out(plan, steps, service, moments, pressure, listeners))
+    ran = run_virtual(
+        _carry_out(plan, steps, service, moments, pressure, listeners, random or Random(7))
+    )
     ran.books.check_sum()
     return ran
