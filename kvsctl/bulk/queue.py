@@ -59,7 +59,8 @@ class SendQueue:
             if not other.is_loose or len(choose(together, self._rule)[0]) < len(together):
                 break
             heapq.heappop(self._resends)
-            batch = Batch(together, is_loose=True)
+            renewals = max(batch.renewals, other.renewals)
+            batch = Batch(together, is_loose=True, renewals=renewals)
         return batch
 
     def next_new(self, *, flush: bool) -> Batch | None:

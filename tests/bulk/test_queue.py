@@ -88,6 +88,15 @@ def test_what_was_split_stays_apart() -> None:
     assert queue.next_resend(0.0) is whole
 
 
+def test_renewals_outlive_a_merge() -> None:
+    queue = _queue()
+    for one, renewals in zip(_records(3), (0, 2, 1), strict=True):
+        queue.resend(Batch([one], is_loose=True, renewals=renewals), 0.0)
+    batch = queue.next_resend(0.0)
+    assert batch is not None
+    assert (len(batch.records), batch.renewals) == (3, 2)
+
+
 def test_draining_takes_every_record_once() -> None:
     queue = _queue()
     records = _records(4)
