@@ -26,6 +26,7 @@ from kvsctl.service.answers import Reply
 from kvsctl.service.client import Answer
 from kvsctl.service.faults import Fault, FaultKind
 
+_OK = 200
 _RENEWALS = 2
 """A batch whose token is refused more often than this ends the run: new tokens do not help."""
 _NOT_COUNTED = (FaultKind.THROTTLED, FaultKind.UNAUTHORISED)
@@ -98,10 +99,9 @@ class Sender:
             )
 
     def _note(self, answer: Answer, records: int, *, is_retry: bool) -> None:
-        answered_ok = answer.reply is not None
         reads = self._plan.verb is Verb.GET
         priced = answer.bytes_received if reads else answer.bytes_sent
-        units = max(1, -(-priced // DEFAULT_LIMITS.unit_bytes)) if answered_ok else 0
+        units = max(1, -(-priced // DEFAULT_LIMITS.unit_bytes)) if answer.status == _OK else 0
         fault = answer.fault
         self._was_answered = self._was_answered or answer.status is not None
         self._ledger.tell(

@@ -387,7 +387,9 @@ def test_units_follow_the_size_that_is_billed(verb: Verb, body_bytes: int, units
     assert (request.bytes_sent, request.bytes_received) == (body_bytes + 1, 100)
 
 
-@pytest.mark.parametrize(("fault", "units"), [(BROKEN, 0), (THROTTLED, 0), (TIMED_OUT, 0)])
+@pytest.mark.parametrize(
+    ("fault", "units"), [(UNREADABLE, 1), (BROKEN, 0), (THROTTLED, 0), (TIMED_OUT, 0)]
+)
 def test_units_are_those_of_requests_answered_200(fault: Fault, units: int) -> None:
     ran = _one_batch(ModelService(in_turn(Turn(fault=fault))))
     assert [request.units for request in ran.books.requests] == [units, 1]
