@@ -200,8 +200,6 @@ class Run:
 
     def _settle_the_rest(self) -> None:
         """After a stop: each record that is left is unsent, or unknown if it may be applied."""
-        for record in self._aborted:
-            record.ambiguous = record.attempts > 0
         cut_off = [_left_over(record) for record in self._aborted]
         resends = [_left_over(record) for record in self._queue.drain_resends()]
         never_sent = [_left_over(record) for record in self._lanes.drain()]

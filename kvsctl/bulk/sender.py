@@ -1,5 +1,6 @@
 """One batch on its way: sent, its answer reconciled, and what remains decided on."""
 
+from asyncio import CancelledError
 from collections.abc import Callable, Sequence
 from random import Random
 
@@ -79,6 +80,10 @@ class Sender:
             self._queue.resend(batch, self._now())
             self._stop(error)
             return
+        except CancelledError:
+            for record in records:
+                record.ambiguous = True
+            raise
         self._note(answer, len(records), is_retry=is_retry)
         if answer.reply is not None:
             self._faults_in_row = 0
