@@ -80,12 +80,12 @@ class Run:
             raise self._crash
         self._settle_the_rest()
         unreached = self._sender.unreached
-        if self._error is None and unreached is not None and self._ledger.failures:
+        if not self._stopping and unreached is not None and self._ledger.failures:
             self._error = unreachable(unreached)
         return self._error
 
     def stop(self, error: KvsctlError | None = None) -> None:
-        """Starts no further request; what is on its way is finished and settled."""
+        """Reads no more, starts no further request; what is on its way is finished and settled."""
         if not self._stopping:
             self._stopping, self._error = True, error
         self.wake()
@@ -103,7 +103,7 @@ class Run:
 
     async def _take_in(self, feed: Feed) -> None:
         try:
-            while (pieces := await feed.get()) is not None:
+            while (pieces := await feed.get()) is not None and not self._stopping:
                 self._starved = not pieces
                 if pieces:
                     self._ledger.tell(RecordsRead(len(pieces)))

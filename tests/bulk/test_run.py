@@ -241,6 +241,16 @@ def test_stop_leaves_retries_undone() -> None:
     assert ran.seconds == pytest.approx(0.1)
 
 
+def test_stop_reads_no_further() -> None:
+    steps: list[Step] = []
+    for place in range(10):
+        steps += [_input(1, place), [], 1.0]
+    service = ModelService(always(Turn(100.0)))
+    ran = carry_out(RunPlan(Verb.SET), steps, service, moments=[(2.5, _stop)])
+    assert ran.books.read == 3
+    assert ran.books.states == {"succeeded": 3}
+
+
 def test_stop_settles_what_found_no_room() -> None:
     pieces: list[Piece] = [*_input(1000), problem(1000), record(1001)]
     service = ModelService(always(Turn(10.0)))
@@ -255,6 +265,13 @@ def test_stop_leaves_the_newer_record_unsent() -> None:
     ran = carry_out(RunPlan(Verb.SET), steps, ModelService(), moments=[(0.06, _stop)])
     assert ran.books.positions(State.SUCCEEDED) == [0]
     assert ran.books.positions(State.UNSENT) == [1]
+
+
+def test_a_stopped_run_without_answers_is_stopped_not_unreachable() -> None:
+    service = ModelService(always(Turn(fault=NO_CONNECTION)))
+    ran = carry_out(_ONE_BY_ONE, [[problem(0), record(1)]], service, moments=[(0.15, _stop)])
+    assert ran.error is None
+    assert ran.books.states == {"failed": 1, "unsent": 1}
 
 
 def test_abort_cuts_off_what_is_on_its_way() -> None:
