@@ -15,7 +15,7 @@ from kvsctl.bulk.ledger import Ledger
 from kvsctl.bulk.pacing import Pacer
 from kvsctl.bulk.plan import Caller, Pressure, RunPlan
 from kvsctl.bulk.queue import Batch, SendQueue
-from kvsctl.bulk.sender import Sender, unreachable
+from kvsctl.bulk.sender import Sender, too_many_failures, unreachable
 from kvsctl.errors import KvsctlError
 from kvsctl.model import Failure, Outcome, Problem, Record, State, Verb
 
@@ -38,7 +38,7 @@ class Run:
         self._lanes = Lanes(join=plan.verb is Verb.GET)
         self._queue = SendQueue(self._lanes, plan.packing)
         self._pacer = Pacer(self._now)
-        self._ledger = Ledger(self._lanes, listeners, self.wake)
+        self._ledger = Ledger(self._lanes, listeners, self._look_after_settling)
         self._sender = Sender(
             plan,
             service,
@@ -100,6 +100,12 @@ class Run:
         """Makes the run look again; to be called when the pressure has changed."""
         self._changed.set()
         self._room.set()
+
+    def _look_after_settling(self) -> None:
+        limit, failures = self._plan.max_failures, self._ledger.failures
+        if limit is not None and failures >= max(1, limit):
+            self.stop(too_many_failures(failures))
+        self.wake()
 
     async def _take_in(self, feed: Feed) -> None:
         try:

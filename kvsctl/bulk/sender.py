@@ -90,9 +90,6 @@ class Sender:
             self._take_reply(records, answer.reply)
         elif answer.fault is not None:
             await self._take_fault(batch, answer.fault, answer)
-        limit = self._plan.max_failures
-        if limit is not None and self._ledger.failures >= limit:
-            self._stop(TargetError(f"{self._ledger.failures:,} records failed: --max-failures"))
 
     def _skip_expired(self, batch: Batch) -> None:
         now = self._service.now()
@@ -229,6 +226,11 @@ def _given_up(count: int, fault: Fault) -> KvsctlError:
         f"given up after {count} failed requests in a row, the last: {fault.code}: {fault.message}",
         "Run it again when the service answers, or raise --give-up-after.",
     )
+
+
+def too_many_failures(count: int) -> KvsctlError:
+    """What a run ends in that reached its bound of failed records."""
+    return TargetError(f"{count:,} records failed: --max-failures")
 
 
 def unreachable(fault: Fault) -> KvsctlError:

@@ -371,3 +371,11 @@ def test_a_target_that_answered_once_is_reachable() -> None:
     assert ran.books.states == {"failed": 3}
 
 
+def test_failed_checks_count_towards_too_many_failures() -> None:
+    plan = RunPlan(Verb.SET, max_failures=3)
+    lists: list[Step] = [[problem(place)] for place in range(10)]
+    service = ModelService()
+    ran = carry_out(plan, lists, service)
+    assert isinstance(ran.error, TargetError)
+    assert "--max-failures" in ran.error.message
+    assert ran.books.states == {"failed": 3}

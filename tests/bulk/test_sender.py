@@ -371,6 +371,12 @@ def test_too_many_failed_records_end_the_run() -> None:
     assert ran.books.states == {"failed": 4, "unsent": 46}
 
 
+def test_no_failure_is_not_too_many() -> None:
+    ran = _one_batch(ModelService(), 30, max_failures=0)
+    assert ran.error is None
+    assert ran.books.states == {"succeeded": 30}
+
+
 # What is told of a request
 
 
