@@ -1,38 +1,53 @@
 """Where outcomes are noted: lanes open, followers share, listeners hear, failures count."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from kvsctl.bulk.events import Event, Listener, Settled
 from kvsctl.bulk.lanes import Lanes
+from kvsctl.errors import KvsctlError
 from kvsctl.model import Outcome, Record, State
 
 
 class Ledger:
-    """Settles records, each once. `changed` is called whenever lanes may have opened."""
+    """Settles records, each once.
+
+    `changed` is called whenever lanes may have opened, `stop` with the error of a listener that
+    cannot go on.
+    """
 
     def __init__(
-        self, lanes: Lanes, listeners: Sequence[Listener], changed: Callable[[], None]
+        self,
+        lanes: Lanes,
+        listeners: Sequence[Listener],
+        *,
+        changed: Callable[[], None],
+        stop: Callable[[KvsctlError], None],
     ) -> None:
         self._lanes = lanes
         self._listeners = listeners
         self._changed = changed
+        self._stop = stop
         self.failures = 0
 
     def tell(self, event: Event) -> None:
-        """Lets every listener hear of an event, in their order."""
+        """Lets every listener hear of an event, in their order, also where one breaks."""
         for listener in self._listeners:
-            listener(event)
+            try:
+                listener(event)
+            except KvsctlError as error:
+                self._stop(error)
 
     def settle_away(self, outcomes: Iterable[Outcome]) -> None:
         """Settles records that were on their way, and those that share their answers."""
         settled: list[Outcome] = []
         for outcome in outcomes:
             settled.append(outcome)
-            assert isinstance(outcome.subject, Record)  # noqa: S101
-            settled.extend(
-                Outcome(follower, outcome.state, outcome.failure, outcome.found, outcome.skipped_by)
-                for follower in self._lanes.settle(outcome.subject)
-            )
+            record = outcome.subject
+            assert isinstance(record, Record)  # noqa: S101
+            for follower in self._lanes.settle(record):
+                follower.attempts, follower.ambiguous = record.attempts, record.ambiguous
+                settled.append(replace(outcome, subject=follower))
         self.settle_here(settled)
 
     def settle_here(self, outcomes: Sequence[Outcome]) -> None:

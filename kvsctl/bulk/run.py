@@ -38,7 +38,9 @@ class Run:
         self._lanes = Lanes(join=plan.verb is Verb.GET)
         self._queue = SendQueue(self._lanes, plan.packing)
         self._pacer = Pacer(self._now)
-        self._ledger = Ledger(self._lanes, listeners, self._look_after_settling)
+        self._ledger = Ledger(
+            self._lanes, listeners, changed=self._look_after_settling, stop=self.stop
+        )
         self._sender = Sender(
             plan,
             service,

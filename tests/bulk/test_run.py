@@ -162,6 +162,13 @@ def test_each_occurrence_of_a_key_is_answered_and_it_is_fetched_once() -> None:
         assert ran.books.outcomes[place + 1].skipped_by == "missing"
 
 
+def test_a_follower_was_tried_as_often_as_who_it_follows() -> None:
+    ran = carry_out(RunPlan(Verb.GET), [[record(0), record(1)]], ModelService())
+    follower = ran.books.outcomes[1].subject
+    assert ran.books.code(1) == "KEY_NOT_FOUND"
+    assert getattr(follower, "attempts", None) == 1
+
+
 # Pressure
 
 
@@ -350,6 +357,35 @@ def test_a_defect_of_a_listener_is_no_silent_end() -> None:
 
     with pytest.raises(ZeroDivisionError):
         carry_out(RunPlan(Verb.SET), [_input(2)], ModelService(), listeners=[listener])
+
+
+@pytest.mark.parametrize("broken_at", [RequestEnded, Settled])
+def test_output_that_breaks_ends_the_run_and_the_sum_holds(broken_at: type) -> None:
+    full = StreamError("out.jsonl cannot be written: No space left on device")
+
+    def listener(event: Event) -> None:
+        if isinstance(event, broken_at):
+            raise full
+
+    service = ModelService()
+    plan = RunPlan(Verb.SET, packing=PackingRule(2, 1000), concurrency=2)
+    ran = carry_out(plan, [_input(10)], service, listeners=[listener])
+    assert ran.error is full
+    assert ran.books.states == {"succeeded": 4, "unsent": 6}
+    assert len(ran.books.requests) == 2
+
+
+def test_output_that_breaks_over_problems_ends_the_run_too() -> None:
+    full = StreamError("failures.jsonl cannot be written: No space left on device")
+
+    def listener(event: Event) -> None:
+        if isinstance(event, Settled):
+            raise full
+
+    pieces: list[Piece] = [problem(0), *_input(3, 1)]
+    ran = carry_out(RunPlan(Verb.SET), [pieces], ModelService(), listeners=[listener])
+    assert ran.error is full
+    assert ran.books.states == {"failed": 1, "unsent": 3}
 
 
 def test_a_target_that_never_answers_is_unreachable() -> None:
