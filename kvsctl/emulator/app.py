@@ -37,7 +37,7 @@ class Emulator:
         self.options = options
         self.store = store
         self.clock = clock or Clock()
-        self.service = Service(options, store.rows, self.clock)
+        self.service = Service(options, store, self.clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or follow a server's start and stop."""
@@ -94,7 +94,11 @@ class Emulator:
 
     def _run(self, route: Route, call: Call) -> Answer:
         if route.writes:
-            return self.store.writing(lambda: route.run(self.service, call))
+            return self.store.writing(lambda: self._write(route, call))
+        return route.run(self.service, call)
+
+    def _write(self, route: Route, call: Call) -> Answer:
+        self.service.purge(call.now_ms)
         return route.run(self.service, call)
 
     async def _send(self, answer: Answer, trace_id: bytes, send: Send) -> None:

@@ -9,14 +9,17 @@ import msgspec
 from kvsctl.emulator import jsoncut, rules
 from kvsctl.emulator.clock import Clock, iso8601
 from kvsctl.emulator.entities import schema_not_found
+from kvsctl.emulator.normalised import normalised
 from kvsctl.emulator.options import EmulatorOptions
+from kvsctl.emulator.past import Past
 from kvsctl.emulator.refusals import Refusal, malformed
-from kvsctl.emulator.rows import PLAIN, Row, Rows
+from kvsctl.emulator.rows import PLAIN, Row
+from kvsctl.emulator.store import Store
 from kvsctl.emulator.wire import Answer, Asked
 
 LAZY_PURGE_MS = 48 * 3600 * 1000
 METADATA_FIELDS = {"CREATED_AT", "UPDATED_AT", "EXPIRE_TIME"}
-UNSEEN_MS = -1
+PURGE_EVERY_MS = 60_000
 
 
 class Mishaps(Protocol):
@@ -51,12 +54,15 @@ class Write:
 class Service:
     """The emulated service around one database. Used in the store's thread only."""
 
-    def __init__(self, options: EmulatorOptions, rows: Rows, clock: Clock) -> None:
+    def __init__(self, options: EmulatorOptions, store: Store, clock: Clock) -> None:
         self.options = options
         self.limits = options.limits
-        self.rows = rows
+        self.rows = store.rows
         self.clock = clock
-        self._shown = _as_stored
+        self.past = Past(store.connection)
+        self._lag_ms = int(options.query_lag_seconds * 1000)
+        self._shown = normalised if options.normalise else msgspec.Raw
+        self._purged_ms = 0
 
     def gone_ms(self, now_ms: int) -> int:
         """Records that expired up to here do not exist any more."""
@@ -85,14 +91,48 @@ class Service:
     def put(self, installation: str, space: str, writes: Sequence[Write], now_ms: int) -> None:
         """Store these records, in a write transaction."""
         bucket = self.rows.made_bucket(installation, space)
+        if self._lag_ms:
+            self._keep_past(bucket, [one.key for one in writes], now_ms)
         rows = [(bucket, one.key, one.value, now_ms, now_ms, one.expires) for one in writes]
         self.rows.write(rows, self.gone_ms(now_ms))
 
     def remove(self, installation: str, space: str, keys: Sequence[str], now_ms: int) -> None:
         """Delete these records, in a write transaction."""
         bucket = self.rows.bucket(installation, space)
-        if bucket is not None:
-            self.rows.remove(bucket, keys)
+        if bucket is None:
+            return
+        if self._lag_ms:
+            self._keep_past(bucket, keys, now_ms)
+        self.rows.remove(bucket, keys)
+
+    def list(
+        self,
+        installation: str,
+        space: str,
+        prefix: str,
+        after: str | None,
+        limit: int,
+        now_ms: int,
+    ) -> list[Row]:
+        """Records in the order of their keys, as far behind the writes as queries lie."""
+        bucket = self.rows.bucket(installation, space)
+        if bucket is None:
+            return []
+        gone_ms = self.gone_ms(now_ms)
+        if self._lag_ms:
+            horizon_ms = now_ms - self._lag_ms
+            return self.past.page(bucket, prefix, after, limit, gone_ms, horizon_ms)
+        return self.rows.page(bucket, prefix, after, limit, gone_ms)
+
+    def _keep_past(self, bucket: int, keys: Sequence[str], now_ms: int) -> None:
+        self.past.forget(now_ms - self._lag_ms)
+        self.past.keep(bucket, keys, now_ms)
+
+    def purge(self, now_ms: int) -> None:
+        """Delete what is gone, at most once a minute; called in write transactions."""
+        if abs(now_ms - self._purged_ms) >= PURGE_EVERY_MS:
+            self._purged_ms = now_ms
+            self.rows.purge(self.gone_ms(now_ms))
 
     def read(
         self, installation: str, space: str, keys: Sequence[str], now_ms: int
@@ -132,10 +172,6 @@ def metadata_fields(options: object, member: str = "metadataFields") -> frozense
     if unknown:
         raise malformed(f"{member} knows {', '.join(sorted(METADATA_FIELDS))}")
     return frozenset(fields)
-
-
-def _as_stored(value: bytes) -> msgspec.Raw:
-    return msgspec.Raw(value)
 
 
 Operation = Callable[[Service, Call], Answer]

@@ -57,7 +57,7 @@ def read_batch(body: bytes, limits: Limits) -> list[Asked]:
         raise malformed(f"The request body is not a batch: {error}") from None
     except (msgspec.DecodeError, RecursionError):
         text = text or jsoncut.decoded(body)
-    return [_asked(jsoncut.members(text, start), limits) for start in jsoncut.elements(text)]
+    return [record_of(jsoncut.members(text, start), limits) for start in jsoncut.elements(text)]
 
 
 def read_record(body: bytes, limits: Limits) -> Asked:
@@ -69,7 +69,7 @@ def read_record(body: bytes, limits: Limits) -> Asked:
         raise malformed(f"The request body is not valid: {error}") from None
     except (msgspec.DecodeError, RecursionError):
         text = text or jsoncut.decoded(body)
-    return _asked(jsoncut.members(text, alone=True), limits)
+    return record_of(jsoncut.members(text, alone=True), limits)
 
 
 def read_object(body: bytes) -> dict[str, Any]:
@@ -83,6 +83,11 @@ def read_object(body: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise malformed("The request body must be a JSON object")
     return found
+
+
+def read_members(body: bytes) -> dict[str, str]:
+    """The raw values of the members of a request body that must be one JSON object."""
+    return jsoncut.members(jsoncut.decoded(body), alone=True)
 
 
 def encoded(answer: object) -> bytes:
@@ -100,7 +105,8 @@ def refusal_answer(refusal: Refusal) -> Answer:
     return Answer(refusal.status, body, headers=tuple(refusal.headers.items()))
 
 
-def _asked(found: dict[str, str], limits: Limits) -> Asked:
+def record_of(found: dict[str, str], limits: Limits) -> Asked:
+    """A record from the raw values of its members, all of them checked to be JSON."""
     value = found.pop("value", "").encode()
     if jsoncut.depth(value) <= limits.value_depth:
         jsoncut.parsed(value or b"0")

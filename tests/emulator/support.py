@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from json import dumps
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +44,13 @@ class Desk:
         headers: dict[str, str] | None = None,
         client: tuple[str, int] = ("127.0.0.1", 123),
     ) -> httpx.Response:
+        if content is None and json is not None:
+            content = dumps(json).encode()
+
         async def send() -> httpx.Response:
             transport = httpx.ASGITransport(app=self.emulator, client=client)
             async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
-                return await http.request(method, path, json=json, content=content, headers=headers)
+                return await http.request(method, path, content=content, headers=headers)
 
         return asyncio.run(send())
 
