@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from kvsctl.emulator import batches, queries, singles, transactions
+from kvsctl.emulator import batches, entity_queries, queries, singles, transactions
 from kvsctl.emulator.service import Operation
 
 PREFIXES = ("/v1/", "/api/v1/", "/forge/storage/kvs/v1/")
@@ -33,6 +33,7 @@ OPERATIONS = (
     Route("secret/set", singles.set_secret, True, "write"),
     Route("secret/delete", singles.delete_secret, True, "delete"),
     Route("query", queries.query, False, "read"),
+    Route("entity/query", entity_queries.query_entity, False, "read"),
     Route("transaction", transactions.transact, True, "write"),
 )
 ROUTES = {prefix + route.name: route for prefix in PREFIXES for route in OPERATIONS}

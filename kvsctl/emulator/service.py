@@ -9,6 +9,7 @@ import msgspec
 from kvsctl.emulator import jsoncut, rules
 from kvsctl.emulator.clock import Clock, iso8601
 from kvsctl.emulator.entities import schema_not_found
+from kvsctl.emulator.indexing import Indexing
 from kvsctl.emulator.normalised import normalised
 from kvsctl.emulator.options import EmulatorOptions
 from kvsctl.emulator.past import Past
@@ -57,12 +58,21 @@ class Service:
     def __init__(self, options: EmulatorOptions, store: Store, clock: Clock) -> None:
         self.options = options
         self.limits = options.limits
+        self.store = store
         self.rows = store.rows
         self.clock = clock
         self.past = Past(store.connection)
+        self.indexing = Indexing(store.connection, options.entities)
+        if not self.indexing.is_current():
+            store.writing(self.indexing.rebuild)
         self._lag_ms = int(options.query_lag_seconds * 1000)
         self._shown = normalised if options.normalise else msgspec.Raw
         self._purged_ms = 0
+
+    @property
+    def lags(self) -> bool:
+        """Whether queries lie behind writes."""
+        return self._lag_ms > 0
 
     def gone_ms(self, now_ms: int) -> int:
         """Records that expired up to here do not exist any more."""
@@ -95,6 +105,8 @@ class Service:
             self._keep_past(bucket, [one.key for one in writes], now_ms)
         rows = [(bucket, one.key, one.value, now_ms, now_ms, one.expires) for one in writes]
         self.rows.write(rows, self.gone_ms(now_ms))
+        if self.options.entities:
+            self.indexing.update(bucket, space, [(one.key, one.value) for one in writes])
 
     def remove(self, installation: str, space: str, keys: Sequence[str], now_ms: int) -> None:
         """Delete these records, in a write transaction."""
