@@ -9,14 +9,17 @@ import random
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from kvsctl.emulator.callers import installation_of
+from kvsctl.emulator.callers import bearer_of, installation_of
 from kvsctl.emulator.clock import Clock, http_date
+from kvsctl.emulator.faults import Draw, Faults
+from kvsctl.emulator.faultspec import FaultPlan
 from kvsctl.emulator.options import EmulatorOptions
-from kvsctl.emulator.refusals import Refusal
-from kvsctl.emulator.routes import ROUTES, Route
+from kvsctl.emulator.quota import Cost, Quota
+from kvsctl.emulator.refusals import ConnectionLost, Refusal
+from kvsctl.emulator.routes import ADMIN_PREFIX, INSTALLATION_PATHS, ROUTES, Route
 from kvsctl.emulator.service import Call, Service
 from kvsctl.emulator.store import Store
-from kvsctl.emulator.wire import Answer, refusal_answer
+from kvsctl.emulator.wire import Answer, encoded, refusal_answer
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -38,6 +41,10 @@ class Emulator:
         self.store = store
         self.clock = clock or Clock()
         self.service = Service(options, store, self.clock)
+        self.quota = Quota(options.quota) if options.quota is not None else None
+        self.faults: Faults | None = None
+        self.statuses: dict[int, int] = {}
+        self.arm(options.faults)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or follow a server's start and stop."""
@@ -63,34 +70,98 @@ class Emulator:
         self.close()
         await send({"type": "lifespan.shutdown.complete"})
 
+    def arm(self, plan: FaultPlan | None) -> None:
+        """Let these faults happen from now on, counted anew; None: no more."""
+        self.faults = Faults(plan) if plan is not None else None
+
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         trace_id = headers.get(b"x-b3-traceid") or f"{random.getrandbits(64):016x}".encode()
+        cut = False
         try:
-            answer = await self._answer(scope, headers, receive)
+            if (route := ROUTES.get(scope["path"])) is not None and scope["method"] == "POST":
+                draw = self.faults.draw(route.name) if self.faults is not None else None
+                cut = draw is not None and draw.kind == "cut"
+                answer = await self._operate(route, headers, receive, draw)
+            else:
+                answer = await self._other(scope, headers, receive)
         except Refusal as refusal:
             answer = refusal_answer(refusal)
+        except ConnectionLost:
+            raise
         except Exception:
             log.exception("the emulator failed on %s", scope["path"])
             answer = refusal_answer(
                 Refusal(500, "INTERNAL_SERVER_ERROR", "The emulator failed; this is a defect")
             )
-        await self._send(answer, trace_id, send)
+        self.statuses[answer.status] = self.statuses.get(answer.status, 0) + 1
+        await self._send(answer, trace_id, send, cut=cut)
 
-    async def _answer(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Answer:
-        route = self._route(scope)
+    async def _operate(
+        self, route: Route, headers: dict[bytes, bytes], receive: Receive, draw: Draw | None
+    ) -> Answer:
         installation = installation_of(headers, self.options)
-        body = await read_body(receive, self.options.limits.batch_bytes, self.options)
-        call = Call(installation, body, self.clock.now_ms())
-        return await self.store.run(lambda: self._run(route, call))
+        limit = self.options.limits.batch_bytes
+        if self.faults is not None and draw is not None:
+            self.faults.check_token(bearer_of(headers), self.clock.now_ms())
+            if draw.latency_seconds:
+                await self.faults.sleep(draw.latency_seconds)
+            limit = min(limit, draw.plan.payload_limit or limit)
+        body = await read_body(receive, limit, self.options)
+        now_ms = self.clock.now_ms()
+        if draw is not None:
+            draw.before(now_ms)
+            if (instead := draw.instead()) is not None:
+                return instead
+        call = Call(installation, body, now_ms, draw)
+        if self.quota is None:
+            answer = await self.store.run(lambda: self._run(route, call))
+        else:
+            answer = await self._within_quota(self.quota, route, call)
+        return answer if draw is None else draw.after(answer)
 
-    def _route(self, scope: Scope) -> Route:
-        route = ROUTES.get(scope["path"])
-        if route is None:
-            raise Refusal(403, "FORBIDDEN", "There is no such route, or you may not use it")
-        if scope["method"] != "POST":
-            raise Refusal(405, "METHOD_NOT_ALLOWED", "Use POST", {"allow": "POST"})
-        return route
+    async def _within_quota(self, quota: Quota, route: Route, call: Call) -> Answer:
+        cost: Cost = "read" if route.cost == "read" else "write"
+        units = 1 if cost == "read" else self._units(len(call.body))
+        if route.cost == "delete" and self.options.delete_cost == "free":
+            units = 0
+        quota.admit(call.installation, cost, units, call.now_ms)
+        spent = 0
+        try:
+            answer = await self.store.run(lambda: self._run(route, call))
+            spent = self._units(len(answer.body)) if cost == "read" else units
+        finally:
+            quota.adjust(call.installation, cost, spent - units, self.clock.now_ms())
+        return answer
+
+    def _units(self, size: int) -> int:
+        return max(1, -(-size // self.options.limits.unit_bytes))
+
+    async def _other(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Answer:
+        path, method = scope["path"], scope["method"]
+        if path.startswith(ADMIN_PREFIX) and self.options.admin:
+            from kvsctl.emulator import admin
+
+            admin.check_admin_caller(scope.get("client"), headers)
+            body = await read_body(receive, self.options.limits.batch_bytes, self.options)
+            return await admin.administer(self, method, path.removeprefix(ADMIN_PREFIX), body)
+        if path in INSTALLATION_PATHS and method == "GET":
+            from kvsctl.emulator.installations import list_installations
+
+            installation_of(headers, self.options)
+            query, plain = scope.get("query_string", b""), "/v0/" in path
+            return await self.store.run(
+                lambda: list_installations(self.service, query, plain=plain)
+            )
+        if path == "/openapi.json" and method == "GET":
+            from kvsctl.emulator.openapi import document
+
+            return Answer(body=encoded(document(self.options)))
+        if path in ROUTES:
+            raise _other_method("POST")
+        if path in INSTALLATION_PATHS or path == "/openapi.json":
+            raise _other_method("GET")
+        raise Refusal(403, "FORBIDDEN", "There is no such route, or you may not use it")
 
     def _run(self, route: Route, call: Call) -> Answer:
         if route.writes:
@@ -101,7 +172,7 @@ class Emulator:
         self.service.purge(call.now_ms)
         return route.run(self.service, call)
 
-    async def _send(self, answer: Answer, trace_id: bytes, send: Send) -> None:
+    async def _send(self, answer: Answer, trace_id: bytes, send: Send, *, cut: bool) -> None:
         headers = [
             (b"date", http_date(self.clock.now_ms()).encode()),
             (b"x-b3-traceid", trace_id),
@@ -111,7 +182,15 @@ class Emulator:
             headers.append((b"content-type", answer.content_type.encode()))
         headers += [(name.encode(), value.encode()) for name, value in answer.headers]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        if cut:
+            half = answer.body[: len(answer.body) // 2]
+            await send({"type": "http.response.body", "body": half, "more_body": True})
+            raise ConnectionLost("in the midst of the answer")
         await send({"type": "http.response.body", "body": answer.body})
+
+
+def _other_method(allowed: str) -> Refusal:
+    return Refusal(405, "METHOD_NOT_ALLOWED", f"Use {allowed}", {"allow": allowed})
 
 
 async def read_body(receive: Receive, limit: int, options: EmulatorOptions) -> bytes:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from kvsctl.emulator.entities import Entity
+from kvsctl.emulator.faultspec import FaultPlan
+from kvsctl.emulator.quota import QuotaOptions
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 
 DEFAULT_INSTALLATION = "default"
@@ -50,5 +52,9 @@ class EmulatorOptions:
     """Installations to list although nothing was written to them yet."""
     entities: Mapping[str, Entity] | None = None
     """The entities that the app declares; None: every entity is taken, without types."""
+    quota: QuotaOptions | None = None
+    """Quotas; None: there are none."""
+    faults: FaultPlan | None = None
+    """Faults; None: there are none."""
     admin: bool = True
     """Whether `/_emulator/` is there, for loopback callers."""

@@ -7,6 +7,12 @@ from kvsctl.emulator import batches, entity_queries, queries, singles, transacti
 from kvsctl.emulator.service import Operation
 
 PREFIXES = ("/v1/", "/api/v1/", "/forge/storage/kvs/v1/")
+INSTALLATION_PATHS = frozenset(
+    prefix.replace("/v1/", version) + "installations"
+    for prefix in PREFIXES
+    for version in ("/v1/", "/v0/")
+)
+ADMIN_PREFIX = "/_emulator/"
 
 
 @dataclass(frozen=True, slots=True)

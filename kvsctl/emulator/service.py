@@ -42,6 +42,12 @@ class Call:
     now_ms: int
     mishaps: Mishaps | None = None
 
+    def check_mishap(self, key: str) -> None:
+        """Refuse the whole request when a fault refuses this key."""
+        refusal = None if self.mishaps is None else self.mishaps.refusal(key)
+        if refusal is not None:
+            raise refusal
+
 
 @dataclass(frozen=True, slots=True)
 class Write:

@@ -36,6 +36,7 @@ def getter(space_of: SpaceOf) -> Operation:
 
     def get(service: Service, call: Call) -> Answer:
         asked = read_record(call.body, service.limits)
+        call.check_mishap(asked.key)
         space = space_of(service, asked)
         key = rules.check_key(asked.key, service.limits, of_entity=asked.entity_name is not None)
         fields = metadata_fields(asked.options)
@@ -52,6 +53,7 @@ def setter(space_of: SpaceOf) -> Operation:
 
     def set_one(service: Service, call: Call) -> Answer:
         asked = read_record(call.body, service.limits)
+        call.check_mishap(asked.key)
         space = space_of(service, asked)
         write = service.checked_write(asked, call.now_ms)
         policy, wanted, fields = _set_options(asked.options)
@@ -74,6 +76,7 @@ def deleter(space_of: SpaceOf) -> Operation:
 
     def delete(service: Service, call: Call) -> Answer:
         asked = read_record(call.body, service.limits)
+        call.check_mishap(asked.key)
         space = space_of(service, asked)
         key = rules.check_key(asked.key, service.limits, of_entity=asked.entity_name is not None)
         service.remove(call.installation, space, [key], call.now_ms)

@@ -30,6 +30,7 @@ def transact(service: Service, call: Call) -> Answer:
     _check_steps(service, steps)
     for step in steps:
         asked = step.asked
+        call.check_mishap(asked.key)
         space = service.space(asked.entity_name)
         rules.check_key(asked.key, service.limits, of_entity=bool(space))
         _check_conditions(service, call, step, space)
