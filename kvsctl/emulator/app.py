@@ -63,6 +63,10 @@ class Emulator:
         """`close`, for callers in a coroutine; it takes as long as the work in flight."""
         self.close()
 
+    async def refuse(self, refusal: Refusal, send: Send) -> None:
+        """Answer a request that is not to be looked at."""
+        await self._send(refusal_answer(refusal), _trace_id(), send)
+
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "lifespan.startup.complete"})
@@ -76,7 +80,7 @@ class Emulator:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
-        trace_id = headers.get(b"x-b3-traceid") or f"{random.getrandbits(64):016x}".encode()
+        trace_id = headers.get(b"x-b3-traceid") or _trace_id()
         cut = False
         try:
             if (route := ROUTES.get(scope["path"])) is not None and scope["method"] == "POST":
@@ -172,7 +176,9 @@ class Emulator:
         self.service.purge(call.now_ms)
         return route.run(self.service, call)
 
-    async def _send(self, answer: Answer, trace_id: bytes, send: Send, *, cut: bool) -> None:
+    async def _send(
+        self, answer: Answer, trace_id: bytes, send: Send, *, cut: bool = False
+    ) -> None:
         headers = [
             (b"date", http_date(self.clock.now_ms()).encode()),
             (b"x-b3-traceid", trace_id),
@@ -185,8 +191,12 @@ class Emulator:
         if cut:
             half = answer.body[: len(answer.body) // 2]
             await send({"type": "http.response.body", "body": half, "more_body": True})
-            raise ConnectionLost("in the midst of the answer")
+            raise ConnectionLost("in the midst of the answer", gently=True)
         await send({"type": "http.response.body", "body": answer.body})
+
+
+def _trace_id() -> bytes:
+    return f"{random.getrandbits(64):016x}".encode()
 
 
 def _other_method(allowed: str) -> Refusal:

@@ -37,8 +37,13 @@ class EmulatorError(Exception):
 class ConnectionLost(Exception):
     """A fault that ends the connection without an answer, or in the midst of one.
 
-    A server answers it by resetting the TCP connection; in-process callers see it raised.
+    A server answers it by resetting the TCP connection, or `gently` closing it after what was
+    sent; in-process callers see it raised.
     """
+
+    def __init__(self, when: str, *, gently: bool = False) -> None:
+        super().__init__(f"the emulator's faults ended the connection {when}")
+        self.gently = gently
 
 
 def malformed(message: str) -> Refusal:

@@ -104,12 +104,21 @@ class Service:
             declared[asked.entity_name].check(jsoncut.parsed(value))
         return Write(key, value, None if lifetime is None else now_ms + lifetime)
 
-    def put(self, installation: str, space: str, writes: Sequence[Write], now_ms: int) -> None:
-        """Store these records, in a write transaction."""
+    def put(
+        self,
+        installation: str,
+        space: str,
+        writes: Sequence[Write],
+        now_ms: int,
+        *,
+        created_ms: int | None = None,
+    ) -> None:
+        """Store these records, in a write transaction; new ones as created `created_ms`."""
+        created = now_ms if created_ms is None else created_ms
         bucket = self.rows.made_bucket(installation, space)
         if self._lag_ms:
             self._keep_past(bucket, [one.key for one in writes], now_ms)
-        rows = [(bucket, one.key, one.value, now_ms, now_ms, one.expires) for one in writes]
+        rows = [(bucket, one.key, one.value, created, now_ms, one.expires) for one in writes]
         self.rows.write(rows, self.gone_ms(now_ms))
         if self.options.entities:
             self.indexing.update(bucket, space, [(one.key, one.value) for one in writes])

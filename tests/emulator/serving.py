@@ -1,0 +1,31 @@
+"""A server in a process of its own, for what only a process can show."""
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from kvsctl.emulator.serve import ServeOptions, serve
+db = sys.argv[1]
+number = serve(ServeOptions(port=0, db=db), lambda url: print(url, flush=True))
+print("stopped by", number, flush=True)
+"""
+
+
+@contextlib.contextmanager
+def server_process(db: Path | str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """The URL and the process of a server on this file; it is killed at the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(db)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    try:
+        yield process.stdout.readline().strip(), process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
