@@ -7,6 +7,7 @@ import typer
 from kvsctl import __version__
 from kvsctl.cli.delete import delete_command
 from kvsctl.cli.get import get_command
+from kvsctl.cli.serve import serve_command
 from kvsctl.cli.set import set_command
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app = typer.Typer(
 app.command("set")(set_command)
 app.command("get")(get_command)
 app.command("delete")(delete_command)
+app.command("serve")(serve_command)
 
 
 def _print_version(wanted: bool) -> None:

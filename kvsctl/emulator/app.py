@@ -93,8 +93,10 @@ class Emulator:
             answer = refusal_answer(refusal)
         except ConnectionLost:
             raise
-        except Exception:
-            log.exception("the emulator failed on %s", scope["path"])
+        except Exception as error:
+            wants_trace = log.isEnabledFor(logging.DEBUG)
+            name = type(error).__name__
+            log.error("the emulator failed on %s: %s", scope["path"], name, exc_info=wants_trace)
             answer = refusal_answer(
                 Refusal(500, "INTERNAL_SERVER_ERROR", "The emulator failed; this is a defect")
             )

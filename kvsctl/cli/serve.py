@@ -1,0 +1,109 @@
+"""kvsctl serve: the emulator as an HTTP server."""
+
+from typing import TYPE_CHECKING, NoReturn
+
+from kvsctl.cli.flags import takes
+from kvsctl.cli.serve_options import OpenOptions, QuotaFlags, ServingOptions
+
+if TYPE_CHECKING:
+    from kvsctl.emulator.options import EmulatorOptions, Token
+    from kvsctl.emulator.quota import QuotaOptions
+
+
+@takes(ServingOptions, OpenOptions, QuotaFlags)
+def serve_command(serving: ServingOptions, open_points: OpenOptions, quotas: QuotaFlags) -> None:
+    """Run the local emulator of the service until Ctrl-C or SIGTERM.
+
+    Prints its URL when it is ready. Point kvsctl at it by --url, an app by its base URL.
+    """
+    from kvsctl.emulator.refusals import EmulatorError
+    from kvsctl.errors import UsageError
+
+    try:
+        _serve(serving, open_points, quotas)
+    except EmulatorError as error:
+        raise UsageError(str(error)) from error
+
+
+def _serve(serving: ServingOptions, open_points: OpenOptions, quotas: QuotaFlags) -> NoReturn:
+    import logging
+    import signal
+    import sys
+
+    import typer
+
+    from kvsctl.emulator.serve import ServeOptions, serve
+    from kvsctl.errors import ExitStatus
+
+    options = ServeOptions(
+        host=serving.host,
+        port=serving.port,
+        db=serving.db,
+        seed=tuple(serving.seed),
+        host_names=frozenset(serving.host_name),
+        verbose=serving.verbose,
+        emulator=_emulator_options(serving, open_points, quotas),
+    )
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("kvsctl.emulator.access").setLevel(logging.INFO)
+    stopped_by = serve(options, typer.echo)
+    # A server that is told to stop and stops has done its work.
+    sys.exit(ExitStatus.INTERRUPTED if stopped_by == signal.SIGINT else ExitStatus.OK)
+
+
+def _emulator_options(
+    serving: ServingOptions, open_points: OpenOptions, quotas: QuotaFlags
+) -> "EmulatorOptions":
+    from dataclasses import replace
+
+    from kvsctl.emulator.faultspec import read_faults
+    from kvsctl.emulator.manifest import read_manifest
+    from kvsctl.emulator.options import EmulatorOptions
+    from kvsctl.limits import DEFAULT_LIMITS
+
+    return EmulatorOptions(
+        limits=replace(DEFAULT_LIMITS, unit_bytes=10 * int(open_points.kb)),
+        bad_record=open_points.bad_record,
+        missing_keys=open_points.missing_keys,
+        payload_status=413 if open_points.payload_status == "413" else 400,
+        ttl_less_set=open_points.ttl_less_set,
+        expiry=open_points.expiry,
+        normalise=open_points.normalise,
+        query_lag_seconds=open_points.query_lag,
+        query_metadata=open_points.query_metadata,
+        delete_cost=open_points.delete_cost,
+        tokens=tuple(map(_token, serving.token)),
+        installations=tuple(serving.installation),
+        entities=None if serving.manifest is None else read_manifest(serving.manifest),
+        quota=_quota(quotas),
+        faults=None if quotas.faults is None else read_faults(quotas.faults),
+    )
+
+
+def _token(given: str) -> "Token":
+    """`TOKEN`, or `INSTALLATION:TOKEN`; an installation's id may hold colons, a token none."""
+    from kvsctl.emulator.options import DEFAULT_INSTALLATION, Token
+    from kvsctl.errors import UsageError
+
+    installation, _, secret = given.rpartition(":")
+    if not secret.strip():
+        raise UsageError("--token is empty", "A server that lets in nobody is of no use.")
+    return Token(secret, installation or DEFAULT_INSTALLATION)
+
+
+def _quota(flags: QuotaFlags) -> "QuotaOptions | None":
+    from kvsctl.emulator.quota import QuotaOptions
+    from kvsctl.errors import UsageError
+
+    given = {
+        "requests_per_second": flags.requests_per_second,
+        "read_units_per_minute": flags.read_units,
+        "write_units_per_minute": flags.write_units,
+        "minute_seconds": flags.minute,
+        "window": flags.window,
+        "announces": flags.announce,
+    }
+    chosen = {name: value for name, value in given.items() if value is not None}
+    if flags.minute is not None and flags.minute < 0.001:
+        raise UsageError("--minute is too short", "It takes seconds, at least 0.001.")
+    return QuotaOptions(**chosen) if chosen or flags.quotas else None  # type: ignore[arg-type]

@@ -1,0 +1,155 @@
+"""`kvsctl serve` as a server of its own, and kvsctl as its client."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from kvsctl.cli.serve import _emulator_options
+from kvsctl.cli.serve_options import OpenOptions, QuotaFlags, ServingOptions
+from kvsctl.errors import UsageError
+from tests.support.command import Command, records_file
+
+_WAIT_SECONDS = 30
+
+
+@contextmanager
+def serving(kvsctl: Command, *words: str | Path) -> Iterator[str]:
+    """A served emulator on a free port; gives its URL once it says that it is ready."""
+    process = kvsctl.start(
+        "serve", "--port", "0", *words, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    with process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().decode().strip()
+        finally:
+            process.send_signal(signal.SIGTERM)
+            _, complaint = process.communicate(timeout=_WAIT_SECONDS)
+    assert process.returncode == 0
+    assert b"Traceback" not in complaint
+
+
+def test_it_serves_keeps_and_stops(kvsctl: Command, tmp_path: Path) -> None:
+    db = tmp_path / "kept.db"
+    with serving(kvsctl, "--db", db) as url:
+        kvsctl("set", "--url", url, "k=1", status=0)
+    with serving(kvsctl, "--db", db) as url:
+        assert kvsctl("get", "--url", url, "k", "--values", status=0).out == b"1\n"
+    assert db.stat().st_mode & 0o777 == 0o600
+
+
+def test_seeds_tokens_and_installations(kvsctl: Command, tmp_path: Path) -> None:
+    seed = records_file(tmp_path / "seed.jsonl", [{"key": "k", "value": "seeded"}])
+    with serving(kvsctl, "--seed", seed, "--token", "one", "--token", "other:two") as url:
+        at_one = kvsctl.having(KVSCTL_TOKEN="one", KVSCTL_URL=url)
+        assert at_one("get", "k", "--raw", status=0).out == b"seeded\n"
+        kvsctl.having(KVSCTL_TOKEN="two", KVSCTL_URL=url)("get", "k", status=1)
+        kvsctl.having(KVSCTL_TOKEN="three", KVSCTL_URL=url)("get", "k", status=3)
+
+
+def test_faults_are_got_through_and_the_report_says_so(kvsctl: Command, tmp_path: Path) -> None:
+    source = records_file(tmp_path / "in", [{"key": f"k{n}", "value": n} for n in range(1000)])
+    faults = "seed=3,429=0.1,500=0.05,reset-before=0.05,reset-after=0.05,cut=0.05,leave-out=0.02"
+    with serving(kvsctl, "--faults", faults) as url:
+        ended = kvsctl(
+            "set", "-f", source, "--format", "jsonl", "--url", url, "--json",
+            "--retries", "50", status=0,
+        )  # fmt: skip
+        assert ended.report["succeeded"] == 1000
+        assert ended.report["retries"] > 0
+        assert ended.report["throttled"] > 0
+        keys = b"".join(b"k%d\n" % n for n in range(1000))
+        got = kvsctl("get", "--url", url, "--values", "--retries", "50", stdin=keys, status=0)
+    assert got.out == b"".join(b"%d\n" % n for n in range(1000))
+
+
+@pytest.mark.parametrize(
+    "choice", [["--missing-keys", "left-out"], ["--bad-record", "refuses-batch"]]
+)
+def test_the_client_copes_with_open_points(kvsctl: Command, choice: list[str]) -> None:
+    with serving(kvsctl, *choice, "--faults", "refuse=poison:INVALID_KEY") as url:
+        pairs = [f"good{n}={n}" for n in range(20)]
+        report = kvsctl("set", "--url", url, "--json", *pairs, "poison=1", status=1).report
+        assert (report["succeeded"], report["failed"]) == (20, 1)
+        assert report["failures"][0]["key"] == "poison"
+        missing = kvsctl("get", "--url", url, "--json", "good1", "gone", status=1).report
+        assert [f["code"] for f in missing["failures"]] == ["KEY_NOT_FOUND"]
+
+
+def test_quotas_throttle_and_are_waited_for(kvsctl: Command) -> None:
+    quota = ("--write-units", "3", "--minute", "0.2", "--window", "sliding")
+    with serving(kvsctl, *quota) as url:
+        pairs = [f"k{n}={n}" for n in range(10)]
+        report = kvsctl("set", "--url", url, "--json", "--batch-size", "1", *pairs, status=0).report
+    assert report["throttled"] > 0
+    assert report["units"] == {"read": 0, "write": 10}
+
+
+def test_openapi_and_the_host_header(kvsctl: Command) -> None:
+    with serving(kvsctl) as url:
+        with urlopen(f"{url}/openapi.json", timeout=_WAIT_SECONDS) as answer:
+            assert "/v1/batch/set" in json.load(answer)["paths"]
+        rebound = Request(f"{url}/openapi.json", headers={"host": "evil.example"})
+        with pytest.raises(HTTPError) as refused:
+            urlopen(rebound, timeout=_WAIT_SECONDS)
+        with refused.value:
+            assert refused.value.code >= 400
+
+
+def test_what_cannot_be_served_is_said(kvsctl: Command, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.yml"
+    broken.write_text("app: [")
+    for words in (
+        ["--host", "0.0.0.0"],
+        ["--port", "99999"],
+        ["--manifest", str(broken)],
+        ["--seed", str(tmp_path / "missing")],
+        ["--faults", "429=2"],
+        ["--token", ""],
+        ["--minute", "0"],
+        ["--db", str(tmp_path)],
+    ):
+        ended = kvsctl("serve", *words, status=2)
+        assert ended.err
+        assert ended.out == b""
+
+
+def test_each_option_reaches_the_emulator() -> None:
+    options = _emulator_options(
+        ServingOptions(token=["t", "ari:cloud::x:secret"], installation=["i"]),
+        OpenOptions(
+            "refuses-batch", "left-out", "400", "keeps-expiry", "strict", True, 1.5, "stale",
+            "free", "1024",
+        ),
+        QuotaFlags(read_units=7, window="bucket", announce="reset", faults="500=0.5"),
+    )  # fmt: skip
+    assert [(t.secret, t.installation) for t in options.tokens] == [
+        ("t", "default"),
+        ("secret", "ari:cloud::x"),
+    ]
+    assert (options.bad_record, options.missing_keys) == ("refuses-batch", "left-out")
+    assert (options.payload_status, options.ttl_less_set) == (400, "keeps-expiry")
+    assert (options.expiry, options.normalise, options.query_lag_seconds) == ("strict", True, 1.5)
+    assert (options.query_metadata, options.delete_cost) == ("stale", "free")
+    assert options.limits.unit_bytes == 10_240
+    assert options.installations == ("i",)
+    assert options.quota is not None
+    assert options.faults is not None
+    assert (options.quota.read_units_per_minute, options.quota.write_units_per_minute) == (7, 4000)
+    assert (options.quota.window, options.quota.announces) == ("bucket", "reset")
+    assert options.faults.rates == {"500": 0.5}
+
+
+def test_quotas_and_faults_are_off_by_default() -> None:
+    options = _emulator_options(ServingOptions(), OpenOptions(), QuotaFlags())
+    assert (options.quota, options.faults, options.tokens) == (None, None, ())
+    assert _emulator_options(ServingOptions(), OpenOptions(), QuotaFlags(quotas=True)).quota
+    with pytest.raises(UsageError):
+        _emulator_options(ServingOptions(), OpenOptions(), QuotaFlags(minute=0.0))
