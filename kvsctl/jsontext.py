@@ -10,8 +10,12 @@ import re
 from typing import Final, NoReturn
 
 WHITE_SPACE: Final = b" \t\r\n"
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}:,]', re.DOTALL)
-_OUTSIDE_STRINGS = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*")|[ \t\r\n]+', re.DOTALL)
+
+# Possessive, and a string may lack its end: no search looks twice at a byte or keeps a way back.
+_STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
+_TOKEN = re.compile(_STRING + rb"|[\[\]{}:,]", re.DOTALL)
+_OUTSIDE_STRINGS = re.compile(rb"(" + _STRING + rb")|[ \t\r\n]+", re.DOTALL)
+_SHOWN_CHARACTERS: Final = 40
 
 
 class JsonTextError(ValueError):
@@ -69,6 +73,19 @@ def elements(text: bytes) -> list[bytes]:
     return found if found != [b""] else []
 
 
+def value(text: bytes) -> bytes:
+    """The text of one JSON value without the white space around it; otherwise as `members`."""
+    _require_valid(text)
+    return text.strip(WHITE_SPACE)
+
+
+def quoted(name: str) -> str:
+    """A name from outside as a message may show it: short, ASCII, in quotes."""
+    if len(name) > _SHOWN_CHARACTERS:
+        name = name[:_SHOWN_CHARACTERS] + "..."
+    return json.dumps(name)
+
+
 def compact(text: bytes) -> bytes:
     """The same JSON without white space between its tokens; strings and numbers untouched."""
     return _OUTSIDE_STRINGS.sub(rb"\1", text)
@@ -78,9 +95,10 @@ def _require_valid(text: bytes) -> None:
     try:
         json.loads(text.decode("utf-8"), parse_constant=_refuse, parse_int=str, parse_float=str)
     except UnicodeDecodeError as error:
-        raise JsonTextError(f"not UTF-8 at byte {error.start}") from None
+        raise JsonTextError(f"not UTF-8 at byte {error.start + 1}") from None
     except json.JSONDecodeError as error:
-        raise JsonTextError(f"{error.msg} at column {error.pos + 1}") from None
+        reason = error.msg.removesuffix(" at")
+        raise JsonTextError(f"{reason} at column {error.pos + 1}") from None
 
 
 def _refuse(name: str) -> NoReturn:
@@ -99,7 +117,7 @@ def _split_object(text: bytes) -> dict[str, bytes]:
             name, value_start = str(json.loads(last_string)), token.end()
         elif depth == 1 and mark in b",}" and name is not None:
             if name in found:
-                raise JsonTextError(f'the member "{name}" stands twice')
+                raise JsonTextError(f"the member {quoted(name)} stands twice")
             found[name] = text[value_start : token.start()].strip(WHITE_SPACE)
             name = None
         elif mark == ord('"'):

@@ -1,0 +1,202 @@
+import json
+import time
+import tracemalloc
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvsctl import jsontext
+from kvsctl.jsontext import JsonTextError
+from tests.support.jsontexts import SPACES, STRINGS, VALUES, array_of, model, object_of
+
+PYTHON_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+NOT_JSON = [
+    b"",
+    b"   ",
+    b"nope",
+    b"NaN",
+    b"[NaN]",
+    b"Infinity",
+    b"-Infinity",
+    b"01",
+    b"1.",
+    b".5",
+    b"+1",
+    b"0x1",
+    b"'a'",
+    b'"a',
+    b'"a\nb"',
+    b'"\\x"',
+    b'"\\u12"',
+    b"[1,]",
+    b"[1 2]",
+    b'{"a":1,}',
+    b'{"a" 1}',
+    b"{a:1}",
+    b"{} {}",
+    b"1 1",
+    b"\x0b1",
+    b"\xc2\xa01",
+    b"\xef\xbb\xbf{}",
+    b'"\xff"',
+    b'"\xed\xa0\x80"',
+]
+
+
+def nesting(value: Any) -> int:
+    """How deep objects and arrays nest in a parsed value."""
+    if isinstance(value, dict):
+        return 1 + max(map(nesting, value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max(map(nesting, value), default=0)
+    return 0
+
+
+class TestMembers:
+    @given(st.dictionaries(st.text(), PYTHON_VALUES, max_size=6), st.booleans(), st.booleans())
+    def test_gives_what_a_parser_gives(
+        self, value: dict[str, Any], ascii_only: bool, indented: bool
+    ) -> None:
+        text = json.dumps(value, ensure_ascii=ascii_only, indent=2 if indented else None)
+        found = jsontext.members(text.encode("utf-8", "surrogatepass"))
+        assert {name: json.loads(part) for name, part in found.items()} == value
+        assert list(found) == list(value)
+
+    @given(st.data())
+    def test_each_value_is_the_bytes_that_stand_there(self, data: st.DataObject) -> None:
+        pairs = data.draw(
+            st.lists(
+                st.tuples(STRINGS, VALUES), max_size=4, unique_by=lambda pair: json.loads(pair[0])
+            )
+        )
+        text = data.draw(SPACES) + data.draw(object_of(pairs)) + data.draw(SPACES)
+        found = jsontext.members(text.encode())
+        assert found == {json.loads(name): value.encode() for name, value in pairs}
+
+    @pytest.mark.parametrize(
+        "text", ['{"a":1,"a":1}', '{"a":1,"\\u0061":2}', '{"a":{"a":1},"b":[], "a" :{}}']
+    )
+    def test_refuses_a_member_named_twice(self, text: str) -> None:
+        with pytest.raises(JsonTextError, match='the member "a" stands twice'):
+            jsontext.members(text.encode())
+
+    def test_lets_members_repeat_inside_a_value(self) -> None:
+        assert jsontext.members(b'{"v":{"a":1,"a":2}}') == {"v": b'{"a":1,"a":2}'}
+
+    @pytest.mark.parametrize("text", [b"[]", b"1", b'"{}"', b"null", *NOT_JSON])
+    def test_refuses_what_is_no_object(self, text: bytes) -> None:
+        with pytest.raises(JsonTextError):
+            jsontext.members(text)
+
+    def test_says_where_the_text_breaks(self) -> None:
+        with pytest.raises(JsonTextError, match=r"Expecting ',' delimiter at column 8"):
+            jsontext.members(b'{"a":1 2}')
+        with pytest.raises(JsonTextError, match=r"^Invalid control character at column 7$"):
+            jsontext.members(b'{"a":"\n"}')
+        with pytest.raises(JsonTextError, match=r"^not UTF-8 at byte 7$"):
+            jsontext.members(b'{"a":"\xff"}')
+        with pytest.raises(JsonTextError, match=r"^NaN is not JSON$"):
+            jsontext.members(b'{"a":NaN}')
+
+    def test_a_message_shows_no_long_name_and_no_character_that_a_terminal_obeys(self) -> None:
+        name = r"\ud800\u001b[31m" + "x" * 100_000
+        with pytest.raises(JsonTextError) as caught:
+            jsontext.members(f'{{"{name}":1,"{name}":1}}'.encode())
+        message = str(caught.value)
+        assert message.isascii()
+        assert message.isprintable()
+        assert len(message) < 200
+
+    def test_takes_numbers_of_any_length(self) -> None:
+        number = b"9" * 10_000
+        assert jsontext.members(b'{"n":' + number + b"}") == {"n": number}
+
+
+class TestElements:
+    @given(st.lists(PYTHON_VALUES, max_size=6), st.booleans())
+    def test_gives_what_a_parser_gives(self, value: list[Any], indented: bool) -> None:
+        text = json.dumps(value, indent=2 if indented else None)
+        assert [json.loads(part) for part in jsontext.elements(text.encode())] == value
+
+    @given(st.data())
+    def test_each_element_is_the_bytes_that_stand_there(self, data: st.DataObject) -> None:
+        parts = data.draw(st.lists(VALUES, max_size=4))
+        text = data.draw(SPACES) + data.draw(array_of(parts)) + data.draw(SPACES)
+        assert jsontext.elements(text.encode()) == [part.encode() for part in parts]
+
+    @pytest.mark.parametrize("text", [b"{}", b"1", b'"[]"', *NOT_JSON])
+    def test_refuses_what_is_no_array(self, text: bytes) -> None:
+        with pytest.raises(JsonTextError):
+            jsontext.elements(text)
+
+
+class TestValue:
+    @given(VALUES, SPACES, SPACES)
+    def test_is_the_text_without_outer_white_space(
+        self, text: str, before: str, after: str
+    ) -> None:
+        assert jsontext.value(f"{before}{text}{after}".encode()) == text.encode()
+
+    @pytest.mark.parametrize("text", [*NOT_JSON, b"1,2", b'1,"b":2', b"1}", b"]", b"1]"])
+    def test_refuses_what_is_not_one_value(self, text: bytes) -> None:
+        with pytest.raises(JsonTextError):
+            jsontext.value(text)
+
+
+class TestDepthExceeds:
+    @given(PYTHON_VALUES, st.integers(0, 6))
+    def test_agrees_with_a_recursive_model(self, value: Any, limit: int) -> None:
+        text = json.dumps(value).encode()
+        assert jsontext.depth_exceeds(text, limit) == (nesting(value) > limit)
+
+    @given(VALUES, st.integers(0, 4))
+    def test_agrees_whatever_the_strings_hold(self, text: str, limit: int) -> None:
+        assert jsontext.depth_exceeds(text.encode(), limit) == (nesting(json.loads(text)) > limit)
+
+    def test_counts_nesting_and_not_brackets(self) -> None:
+        assert not jsontext.depth_exceeds(b"[" + b"[],{}," * 1000 + b"[]]", 2)
+        assert not jsontext.depth_exceeds(b'["' + b"[{" * 1000 + b'"]', 1)
+
+    def test_withstands_any_depth(self) -> None:
+        assert jsontext.depth_exceeds(b"[" * 100_000, 31)
+        assert jsontext.depth_exceeds(b'{"a":' * 100_000, 31)
+
+    def test_is_linear_in_a_string_that_never_ends(self) -> None:
+        text = b'"' + b'\\"' * 200_000 + b"[" * 40
+        before = time.process_time()
+        assert not jsontext.depth_exceeds(text, 31)
+        # Linear it takes 5 ms; looking again at each quote took ten minutes.
+        assert time.process_time() - before < 2
+
+    def test_needs_no_memory_for_many_escapes(self) -> None:
+        text = b'"' + b'\\"' * 500_000 + b'"' + b"[" * 40
+        tracemalloc.start()
+        try:
+            assert jsontext.depth_exceeds(text, 31)
+            _, peak_bytes = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak_bytes < 2 * len(text)
+
+
+class TestCompact:
+    @given(VALUES)
+    def test_says_the_same_without_white_space(self, text: str) -> None:
+        small = jsontext.compact(text.encode()).decode()
+        assert model(small) == model(text)
+        assert len(small) <= len(text)
+
+    @given(PYTHON_VALUES)
+    def test_undoes_indentation(self, value: Any) -> None:
+        indented = json.dumps(value, indent=3).encode()
+        assert jsontext.compact(indented) == json.dumps(value, separators=(",", ":")).encode()
