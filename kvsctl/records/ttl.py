@@ -8,6 +8,7 @@ from kvsctl.limits import TTL_UNIT_SECONDS, Limits
 from kvsctl.records.checks import Breach, check_ttl
 
 _SHORT = re.compile(r"([0-9]{1,12})([smhd])")
+_VALUE_BOUND = 10**12  # as many digits as the short form has; a longer number is not shown
 _SHORT_UNITS = {"s": "SECONDS", "m": "MINUTES", "h": "HOURS", "d": "DAYS"}
 
 
@@ -37,7 +38,12 @@ def _read(given: Any) -> Ttl | None:
     if isinstance(given, dict) and given.keys() == {"value", "unit"}:
         value, unit = given["value"], given["unit"]
         whole = isinstance(value, int) and not isinstance(value, bool)
-        if whole and isinstance(unit, str) and unit in TTL_UNIT_SECONDS:
+        if (
+            whole
+            and abs(value) < _VALUE_BOUND
+            and isinstance(unit, str)
+            and unit in TTL_UNIT_SECONDS
+        ):
             return Ttl(value, unit)
     return None
 
