@@ -84,7 +84,7 @@ def _read_carefully(line: bytes) -> Fields | Breach:
 
 def _typed(members: dict[str, bytes]) -> Fields:
     if unknown := [name for name in members if name not in _KNOWN]:
-        raise jsontext.JsonTextError(f'a record has no member "{unknown[0]}"')
+        raise jsontext.JsonTextError(f"a record has no member {jsontext.quoted(unknown[0])}")
     if "key" not in members:
         raise jsontext.JsonTextError('the record has no "key"')
     key = _loads(members["key"])

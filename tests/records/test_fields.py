@@ -1,0 +1,152 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from kvsctl.jsontext import WHITE_SPACE
+from kvsctl.records import fields
+from kvsctl.records.checks import Breach
+from kvsctl.records.fields import Fields, read_fields
+from tests.support.jsontexts import SCALARS, STRINGS, VALUES, object_of, spelt
+
+KNOWN = ["key", "value", "entityName", "ttl", "options", "expireTime", "createdAt", "error"]
+TTLS = st.sampled_from(['"7d"', '{"value":1,"unit":"DAYS"}', '{"value": 1e3}', "null", "5"])
+
+
+@st.composite
+def members(draw: st.DrawFn) -> tuple[str, str]:
+    """A member of a record: its name in any spelling, and a value that may or may not suit it."""
+    name = draw(st.sampled_from(["key", "value", "entityName"] * 3 + KNOWN))
+    suiting = {
+        "key": STRINGS,
+        "entityName": STRINGS | st.just("null"),
+        "ttl": TTLS,
+        "options": TTLS.map(lambda ttl: f'{{"ttl":{ttl}}}') | st.just("{}"),
+    }.get(name, VALUES)
+    return draw(spelt(name)), draw(suiting | suiting | suiting | SCALARS)
+
+
+LINES = st.lists(members(), max_size=4).flatmap(object_of)
+
+
+def without_mark(read: Fields | Breach) -> Fields | Breach:
+    if isinstance(read, Fields):
+        read.plain = False
+    return read
+
+
+def parsed_pairs(line: str) -> list[tuple[str, Any]]:
+    pairs = json.loads(line, object_pairs_hook=list)
+    assert isinstance(pairs, list)
+    return pairs
+
+
+class TestTwoPaths:
+    @given(LINES)
+    @example('{"key":"","key":""}')
+    @example('{"key":"","value":0,"key":""}')
+    @example('{"value":0,"key":"","value":0}')
+    @example('{"entityName":"","key":"","entityName":""}')
+    @example('{"entityName":"","key":"","entityName":null}')
+    @example('{"key":"\u00e9\u00e9\u00e9\u00e9\u00e9","key":""}')
+    @example('{"\\u006bey":"a"}')
+    def test_agree_on_any_object_of_known_members(self, line: str) -> None:
+        text = line.strip(" \t\r\n").encode()
+        assert without_mark(read_fields(text)) == fields._read_carefully(text)
+
+    @given(LINES, st.data())
+    def test_agree_on_damaged_lines(self, line: str, data: st.DataObject) -> None:
+        text = bytearray(line.encode())
+        for _ in range(data.draw(st.integers(1, 3))):
+            place = data.draw(st.integers(0, len(text)))
+            text[place : place + data.draw(st.integers(0, 2))] = data.draw(
+                st.binary(max_size=1) | st.sampled_from([b'"', b"\\", b",", b"{", b"\xff", b"0"])
+            )
+        damaged = bytes(text).strip(WHITE_SPACE)
+        assert without_mark(read_fields(damaged)) == fields._read_carefully(damaged)
+
+    @given(LINES)
+    def test_only_lines_that_can_be_sent_as_they_are_count_as_plain(self, line: str) -> None:
+        text = line.strip(" \t\r\n")
+        read = read_fields(text.encode())
+        if isinstance(read, Fields) and read.plain:
+            names = [name for name, _ in parsed_pairs(text)]
+            assert len(names) == len(set(names))
+            assert set(names) <= {"key", "value", "entityName"}
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            b'{"key":"a","value":1}',
+            b'{"key": "a", "value": {"b": [1, 2]}}',
+            b'{"value":"x","key":"a"}',
+            b'{"entityName":"abc","key":"a","value":1.0}',
+        ],
+    )
+    def test_common_lines_take_the_fast_path(self, line: bytes) -> None:
+        read = read_fields(line)
+        assert isinstance(read, Fields)
+        assert read.plain
+
+
+class TestReadFields:
+    def test_reads_all_members(self) -> None:
+        line = (
+            b'{"key":"a","value":[1],"entityName":"abc","ttl":"7d","expireTime":"x",'
+            b'"createdAt":1,"updatedAt":2,"error":{},"source":"f:1","installation":"i"}'
+        )
+        assert read_fields(line) == Fields("a", b"[1]", "abc", "7d", "x")
+
+    def test_null_names_nothing(self) -> None:
+        line = b'{"key":"a","value":1,"entityName":null,"ttl":null,"expireTime":null}'
+        assert read_fields(line) == Fields("a", b"1")
+
+    def test_takes_the_services_own_options(self) -> None:
+        line = b'{"key":"a","value":1,"options":{"ttl":{"value":2,"unit":"DAYS"}}}'
+        assert read_fields(line) == Fields("a", b"1", ttl={"value": 2, "unit": "DAYS"})
+        assert read_fields(b'{"key":"a","options":{},"ttl":"1d"}') == Fields("a", ttl="1d")
+
+    @pytest.mark.parametrize(
+        ("line", "message"),
+        [
+            (b'{"value":1}', 'the record has no "key"'),
+            (b'{"key":1}', '"key" is not a string'),
+            (b'{"key":null}', '"key" is not a string'),
+            (b'{"key":"a","entityName":1}', '"entityName" is not a string'),
+            (b'{"key":"a","size":1}', 'a record has no member "size"'),
+            (b'{"key":"a","options":{"keyPolicy":1}}', '"options" takes only "ttl"'),
+            (b'{"key":"a","options":null}', '"options" takes only "ttl"'),
+            (
+                b'{"key":"a","options":{"ttl":"1d"},"ttl":"1d"}',
+                'the record has "ttl" twice: in "options" and beside it',
+            ),
+            (b'{"key":"a","key":"b"}', 'the member "key" stands twice'),
+            (b'{"key":"a","value":NaN}', "NaN is not JSON"),
+            (b'["a"]', "not a JSON object"),
+            (b'"a"', "not a JSON object"),
+            (b'{"key":"a\xff"}', "not UTF-8 at byte 10"),
+            (b'{"key":"a","value":"\xff"}', "not UTF-8 at byte 21"),
+            (b"", "Expecting value at column 1"),
+        ],
+    )
+    def test_says_what_is_wrong(self, line: bytes, message: str) -> None:
+        assert read_fields(line) == Breach("INVALID_JSON", message)
+
+    def test_shows_no_long_or_unprintable_name(self) -> None:
+        breach = read_fields(b'{"key":"a","\\u001b' + b"x" * 10_000_000 + b'":1}')
+        assert isinstance(breach, Breach)
+        assert breach.message.isprintable()
+        assert len(breach.message) < 200
+
+    def test_a_number_past_every_range_is_no_number(self) -> None:
+        digits = b"9" * 5_000
+        assert read_fields(b'{"key":"a","ttl":%b}' % digits) == Fields("a", ttl=digits.decode())
+
+    def test_keeps_a_key_that_only_escapes_can_write(self) -> None:
+        assert read_fields(b'{"key":"\\ud800","value":1}') == Fields("\ud800", b"1")
+
+    @given(st.binary(max_size=40))
+    def test_never_raises(self, line: bytes) -> None:
+        read_fields(line)
