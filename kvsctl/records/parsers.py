@@ -1,8 +1,9 @@
 """One piece of input to one record, or to what is wrong with it."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import orjson
 
@@ -14,7 +15,10 @@ from kvsctl.records.checks import Breach
 from kvsctl.records.fields import Fields, read_fields
 from kvsctl.records.ttl import Ttl, parse_expire_time, parse_ttl
 
-_RECORD_DEPTH = 1  # the record's own braces
+_RECORD_DEPTH: Final = 1  # the record's own braces
+_PARSER_DEPTH: Final = 200
+"""Far past what a value may have, and safe for every parser."""
+_CLOCKS_APART_SECONDS: Final = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,7 @@ class Rules:
     limits: Limits = field(default=DEFAULT_LIMITS)
     entity: str | None = None
     ttl: Ttl | None = None
+    epoch: Callable[[], float] = field(default=time.time)
 
 
 class Parsed(NamedTuple):
@@ -51,13 +56,16 @@ def set_line_parser(rules: Rules) -> Parser:
 
     def parse(piece: bytes) -> Parsed | Rejected:
         line = piece.strip(jsontext.WHITE_SPACE)
-        fields = _fields(line, limits)
+        too_deep = checks.check_depth(line, limits, around=_RECORD_DEPTH)
+        fields = _fields(line, too_deep)
         if isinstance(fields, Rejected):
             return fields
-        identity = Identity(fields.entity or rules.entity, fields.key)
+        identity = _identity(fields, rules)
         if not fields.value:
             return Rejected(Breach("INVALID_JSON", 'the record has no "value"'), identity)
         if breach := _check_identity(identity, limits) or checks.check_value(fields.value, limits):
+            return Rejected(breach, identity)
+        if too_deep and (breach := checks.check_depth(fields.value, limits)):
             return Rejected(breach, identity)
         if fields.plain and rules.ttl is None and identity.entity == fields.entity:
             return Parsed(identity, line)
@@ -114,22 +122,26 @@ def key_object_parser(rules: Rules) -> Parser:
         line = piece.strip(jsontext.WHITE_SPACE)
         if line.startswith(b'"'):
             return strings(line)
-        fields = _fields(line, rules.limits)
+        fields = _fields(line, checks.check_depth(line, rules.limits, around=_RECORD_DEPTH))
         if isinstance(fields, Rejected):
             return fields
-        identity = Identity(fields.entity or rules.entity, fields.key)
-        return _key_record(identity, rules.limits, readable=True)
+        return _key_record(_identity(fields, rules), rules.limits, readable=True)
 
     return parse
 
 
-def _fields(line: bytes, limits: Limits) -> Fields | Rejected:
-    if breach := checks.check_depth(line, limits, around=_RECORD_DEPTH):
-        return Rejected(breach, readable=False)
+def _fields(line: bytes, too_deep: Breach | None) -> Fields | Rejected:
+    """Reads a line; one that is too deep is read as far as parsers bear, to say which it is."""
+    if too_deep and jsontext.depth_exceeds(line, _PARSER_DEPTH):
+        return Rejected(too_deep, readable=False)
     fields = read_fields(line)
     if isinstance(fields, Breach):
         return Rejected(fields, readable=False)
     return fields
+
+
+def _identity(fields: Fields, rules: Rules) -> Identity:
+    return Identity(rules.entity if fields.entity is None else fields.entity, fields.key)
 
 
 def _check_identity(identity: Identity, limits: Limits) -> Breach | None:
@@ -152,7 +164,7 @@ def _rebuilt(fields: Fields, identity: Identity, rules: Rules) -> Parsed | Rejec
     if fields.ttl is not None:
         ttl = parse_ttl(fields.ttl, rules.limits)
     elif fields.expire_time is not None:
-        ttl, expires_at = None, parse_expire_time(fields.expire_time)
+        ttl, expires_at = None, _expiry(fields, rules)
     for checked in (ttl, expires_at):
         if isinstance(checked, Breach):
             return Rejected(checked, identity)
@@ -160,6 +172,20 @@ def _rebuilt(fields: Fields, identity: Identity, rules: Rules) -> Parsed | Rejec
     options = b',"options":' + ttl.json if ttl else b""
     body = b'{%b,"value":%b%b}' % (_identity_members(identity), fields.value, options)
     return Parsed(identity, body, expires_at)
+
+
+def _expiry(fields: Fields, rules: Rules) -> float | Breach:
+    expires_at = parse_expire_time(fields.expire_time)
+    if isinstance(expires_at, float):
+        # The service's clock, which decides, may differ from this one: so a day more.
+        seconds = int(expires_at - rules.epoch()) - _CLOCKS_APART_SECONDS
+        if seconds > rules.limits.ttl_seconds:
+            return Breach(
+                "INVALID_TTL",
+                f"the expireTime is too far away, at most {rules.limits.ttl_seconds:,} s "
+                "are allowed",
+            )
+    return expires_at
 
 
 def _identity_members(identity: Identity) -> bytes:
@@ -171,10 +197,13 @@ def _identity_members(identity: Identity) -> bytes:
 
 def _argument_value(text: bytes, limits: Limits, *, string: bool) -> bytes | Breach:
     if not string:
-        if breach := checks.check_depth(text, limits):
-            return breach
+        too_deep = checks.check_depth(text, limits)
+        if too_deep and jsontext.depth_exceeds(text, _PARSER_DEPTH):
+            return too_deep
         try:
-            return jsontext.members(b'{"value":%b}' % text)["value"]
-        except (jsontext.JsonTextError, KeyError):
+            value = jsontext.value(text)
+        except jsontext.JsonTextError:
             pass
+        else:
+            return too_deep or value
     return orjson.dumps(text.decode())
