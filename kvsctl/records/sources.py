@@ -79,14 +79,15 @@ class File:
         """Raises UsageError if it cannot be read at all, before anything is sent."""
         if self.path is None:
             return
-        if self.path.is_dir():
-            raise UsageError(f"{self.path} is a directory", "Name a file of it.")
         try:
+            if self.path.is_dir():
+                raise UsageError(f"{self.path} is a directory", "Name a file of it.")
             if self.path.is_fifo():
                 return
             self.path.open("rb").close()
-        except OSError as error:
-            raise UsageError(f"{self.path} cannot be read: {error.strerror}") from error
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise UsageError(f"{self.path} cannot be read: {reason}") from error
 
     def lines(self) -> Iterator[list[Line]]:
         """All lines as they arrive; raises StreamError if reading fails part-way."""
@@ -128,7 +129,8 @@ def split_lines(chunks: Iterator[bytes], end: bytes = b"\n") -> Iterator[list[Li
     """Cuts chunks at `end`. A byte order mark and, of lines, a final CR are taken off.
 
     Blank lines are counted and left out. The lists hold what each chunk completed; an empty
-    chunk gives an empty list. At most `MAX_LINE_BYTES` are kept of an unfinished line.
+    chunk gives an empty list. At most `MAX_LINE_BYTES` are kept of an unfinished line; one that
+    is longer is never blank, as what was not kept is not known.
     """
     number, tail, cut = 1, bytearray(), False
     finish: Callable[[bytes], bytes] = _without_cr if end == b"\n" else bytes
@@ -146,7 +148,7 @@ def split_lines(chunks: Iterator[bytes], end: bytes = b"\n") -> Iterator[list[Li
         lines = []
         for piece in pieces:
             cut = cut or len(piece) > MAX_LINE_BYTES
-            if not _BLANK.fullmatch(piece):
+            if cut or not _BLANK.fullmatch(piece):
                 lines.append(Line(number, piece[:_KEPT_BYTES] if cut else finish(piece), cut))
             number, cut = number + 1, False
         if len(tail) > MAX_LINE_BYTES:
@@ -155,7 +157,7 @@ def split_lines(chunks: Iterator[bytes], end: bytes = b"\n") -> Iterator[list[Li
             del tail[_KEPT_BYTES:]
         if lines:
             yield lines
-    if not _BLANK.fullmatch(tail):
+    if cut or not _BLANK.fullmatch(tail):
         yield [Line(number, bytes(tail) if cut else finish(bytes(tail)), cut)]
 
 

@@ -1,0 +1,104 @@
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kvsctl.model import Identity, Origin, Problem, Record
+from kvsctl.records.parsers import Parser, Rules, key_line_parser, set_line_parser
+from kvsctl.records.reader import Reader
+from kvsctl.records.sources import Line, Source
+
+
+@dataclass
+class Given:
+    """A source of lines that are given in the lists of the test's choice."""
+
+    label: str
+    arrivals: list[list[Line]]
+
+    def lines(self) -> Iterator[list[Line]]:
+        return iter(self.arrivals)
+
+
+def read(*given: Source, parser: Parser | None = None) -> list[list[Record | Problem]]:
+    chosen = parser or key_line_parser(Rules())
+    return list(Reader(given, lambda source, first: chosen))
+
+
+def test_positions_count_over_sources_and_places_name_them() -> None:
+    first = Given("a.txt", [[Line(1, b"k1"), Line(3, b"k2")], [Line(4, b"k3")]])
+    pieces = [piece for arrived in read(first, Given("-", [[Line(1, b"k4")]])) for piece in arrived]
+    assert [(piece.position, str(piece.origin)) for piece in pieces] == [
+        (0, "a.txt:1"),
+        (1, "a.txt:3"),
+        (2, "a.txt:4"),
+        (3, "-:1"),
+    ]
+    assert [piece.identity for piece in pieces] == [Identity(None, f"k{n}") for n in (1, 2, 3, 4)]
+
+
+def test_a_bad_line_is_a_problem_with_its_place_and_stops_nothing() -> None:
+    (pieces,) = read(Given("f", [[Line(1, b"a"), Line(2, b"b/"), Line(3, b"c")]]))
+    record, problem, other = pieces
+    assert isinstance(record, Record)
+    assert (record.origin, record.body) == (Origin("f", 1), b'{"key":"a"}')
+    assert isinstance(problem, Problem)
+    assert (problem.position, problem.origin) == (1, Origin("f", 2))
+    assert (problem.code, problem.identity) == ("INVALID_KEY", Identity(None, "b/"))
+    assert (problem.raw, problem.readable) == (b"b/", False)
+    assert '"/"' in problem.message
+    assert isinstance(other, Record)
+    assert other.position == 2
+
+
+def test_an_expiry_is_handed_on() -> None:
+    line = b'{"key":"a","value":1,"expireTime":"2020-01-01T00:00:00Z"}'
+    ((record,),) = read(Given("f", [[Line(1, line)]]), parser=set_line_parser(Rules()))
+    assert isinstance(record, Record)
+    assert record.expires_at == 1_577_836_800.0
+
+
+def test_a_cut_line_is_a_problem_whatever_it_begins_with() -> None:
+    ((problem, record),) = read(Given("f", [[Line(1, b"a", cut=True), Line(2, b"b")]]))
+    assert isinstance(problem, Problem)
+    assert (problem.code, problem.identity, problem.readable) == ("MAX_SIZE", None, False)
+    assert "16,777,216 bytes" in problem.message
+    assert problem.raw == b"a"
+    assert record.position == 1
+
+
+def test_an_empty_list_says_that_nothing_more_is_there() -> None:
+    arrived = read(Given("-", [[], [Line(1, b"a")], []]), Given("f", []))
+    assert [len(pieces) for pieces in arrived] == [0, 1, 0]
+
+
+def test_each_source_chooses_its_parser_once_by_its_first_line() -> None:
+    asked = []
+
+    def choose(source: Source, first: bytes) -> Parser:
+        asked.append((source.label, first))
+        return key_line_parser(Rules(entity=f"entity-{source.label}"))
+
+    given = [
+        Given("a", [[], [Line(2, b"x"), Line(3, b"y")], [Line(4, b"z")]]),
+        Given("b", [[Line(1, b"w")]]),
+        Given("c", []),
+    ]
+    pieces = [piece for arrived in Reader(given, choose) for piece in arrived]
+    assert asked == [("a", b"x"), ("b", b"w")]
+    entities = [piece.identity and piece.identity.entity for piece in pieces]
+    assert entities == ["entity-a", "entity-a", "entity-a", "entity-b"]
+
+
+def test_lines_are_read_as_they_are_asked_for() -> None:
+    """A pipe that never ends flows through."""
+
+    class Endless:
+        label = "-"
+
+        def lines(self) -> Iterator[list[Line]]:
+            number = 0
+            while True:
+                number += 1
+                yield [Line(number, b"k")]
+
+    pieces = iter(Reader([Endless()], lambda source, first: key_line_parser(Rules())))
+    assert [next(pieces)[0].position for _ in range(3)] == [0, 1, 2]
