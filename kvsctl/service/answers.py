@@ -31,7 +31,7 @@ class Reply:
 
 class _Error(msgspec.Struct, gc=False):
     code: str
-    message: str = ""
+    message: str | None = None
 
 
 class _Succeeded(msgspec.Struct, gc=False):
@@ -64,7 +64,7 @@ def decode_error(body: bytes) -> tuple[str, str] | None:
         error = _decode_error(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    return (error.code, error.message) if error.code else None
+    return (error.code, error.message or "") if error.code else None
 
 
 def decode(verb: Verb, body: bytes, trace_id: str | None) -> Reply:
@@ -79,7 +79,7 @@ def decode(verb: Verb, body: bytes, trace_id: str | None) -> Reply:
         answer = _decode_carefully(body)
     failed = {
         Identity(entry.entityName, entry.key): Failure(
-            entry.error.code, entry.error.message, trace_id
+            entry.error.code, entry.error.message or "", trace_id
         )
         for entry in answer.failedKeys
     }
@@ -97,7 +97,12 @@ def decode(verb: Verb, body: bytes, trace_id: str | None) -> Reply:
 
 
 def _whole(number: float | None) -> int | None:
-    return None if number is None else int(number)
+    if number is None:
+        return None
+    try:
+        return int(number)
+    except OverflowError:
+        raise UnreadableAnswer("a time in it is past every range") from None
 
 
 def _decode_carefully(body: bytes) -> _Answer:

@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Record
 
 _COMMA_BYTES: Final = 1
 _TTL_BYTES: Final = 60
 """More than the ttl member takes that an expiry becomes when the request is made."""
+_CLOCK_GRAIN_SECONDS: Final = 2
+"""How far the service's clock may be from what is known of it: its `Date` has whole seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,5 +61,8 @@ def encode(records: Sequence[Record], metadata: Metadata, service_now: float) ->
 def _with_ttl(record: Record, service_now: float) -> bytes:
     assert record.expires_at is not None  # noqa: S101
     seconds = max(1, math.ceil(record.expires_at - service_now))
+    longest = DEFAULT_LIMITS.ttl_seconds
+    if longest < seconds <= longest + _CLOCK_GRAIN_SECONDS:
+        seconds = longest
     ttl = b',"options":{"ttl":{"value":%d,"unit":"SECONDS"}}}' % seconds
     return record.body[:-1] + ttl

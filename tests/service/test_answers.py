@@ -1,0 +1,257 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvsctl import jsontext
+from kvsctl.model import Failure, Found, Identity, Verb
+from kvsctl.service.answers import Reply, UnreadableAnswer, decode, decode_error
+from tests.support.jsontexts import NUMBERS, STRINGS, VALUES, array_of, object_of
+from tests.support.naming import short
+
+ODD_VALUES = [
+    "9" * 400,
+    "1.0",
+    "1e400",
+    "-0.0",
+    "9" * 10_000,
+    '{"b":1,"a":2}',
+    '{"a":1,"a":2}',
+    '{ "a" :\t[ 1 , 2 ] }',
+    r'"\ud800"',
+    r'"\u0041\/"',
+    "null",
+    '"\u2028\x7f\U0001f600"',
+]
+KEYS = STRINGS
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> tuple[str, dict[Identity, str], dict[Identity, tuple[str, str]]]:
+    """The text of a batch/get answer, and what it says: found values, failures."""
+    keys = draw(st.lists(KEYS, max_size=5, unique_by=json.loads))
+    found: dict[Identity, str] = {}
+    failed: dict[Identity, tuple[str, str]] = {}
+    successes, failures = [], []
+    for key in keys:
+        entity = draw(st.sampled_from([None, "abc"]))
+        identity = Identity(entity, json.loads(key))
+        pairs = [('"key"', key)]
+        if entity or draw(st.booleans()):
+            pairs.append(('"entityName"', json.dumps(entity)))
+        if draw(st.booleans()):
+            found[identity] = draw(VALUES)
+            pairs.append(('"value"', found[identity]))
+            pairs += draw(st.sampled_from([[], [('"new"', "[1]")], [('"createdAt"', "1.5")]]))
+            successes.append(draw(object_of(draw(st.permutations(pairs)))))
+        else:
+            code, message = draw(st.sampled_from([("X", "m"), ("KEY_NOT_FOUND", "\u00e9")]))
+            failed[identity] = code, message
+            error = f'{{"code":{json.dumps(code)},"message":{json.dumps(message)}}}'
+            failures.append(draw(object_of([*pairs, ('"error"', error)])))
+    lists = [
+        ('"successfulKeys"', draw(array_of(successes))),
+        ('"failedKeys"', draw(array_of(failures))),
+    ]
+    return draw(object_of(draw(st.permutations(lists)))), found, failed
+
+
+def get(body: str | bytes) -> Reply:
+    return decode(Verb.GET, body.encode() if isinstance(body, str) else body, "t1")
+
+
+def one_found(members: str) -> str:
+    return f'{{"successfulKeys":[{{"key":"a",{members}}}],"failedKeys":[]}}'
+
+
+class TestDecode:
+    @given(answers())
+    def test_says_what_the_answer_says_to_the_byte(
+        self,
+        answer: tuple[str, dict[Identity, str], dict[Identity, tuple[str, str]]],
+    ) -> None:
+        body, found, failed = answer
+        reply = get(body)
+        told = {name: one.value.decode() for name, one in reply.succeeded.items() if one}
+        assert told == found
+        assert reply.succeeded.keys() == found.keys()
+        assert reply.failed == {name: Failure(*error, "t1") for name, error in failed.items()}
+
+    @pytest.mark.parametrize("value", ODD_VALUES, ids=short)
+    def test_keeps_what_parsers_lose(self, value: str) -> None:
+        found = get(one_found(f'"value": {value} ')).succeeded[Identity(None, "a")]
+        assert found == Found(value.encode())
+
+    @pytest.mark.parametrize("value", ["1", r'"\ud800"'])
+    def test_reads_metadata_on_both_paths(self, value: str) -> None:
+        reply = get(
+            one_found(
+                f'"value":{value},"createdAt":1767225600000,"updatedAt":1.767225600001e12,'
+                '"expireTime":"2027-01-01T00:00:00Z"'
+            )
+        )
+        assert reply.succeeded[Identity(None, "a")] == Found(
+            value.encode(), 1_767_225_600_000, 1_767_225_600_001, "2027-01-01T00:00:00Z"
+        )
+
+    @pytest.mark.parametrize("verb", [Verb.SET, Verb.DELETE])
+    def test_writes_and_deletions_answer_no_values(self, verb: Verb) -> None:
+        body = (
+            b'{"successfulKeys":[{"key":"a"},{"key":"b","entityName":"abc"}],'
+            b'"failedKeys":[{"key":"c","error":{"code":"X","message":"m"}}]}'
+        )
+        reply = decode(verb, body, None)
+        assert reply.succeeded == {Identity(None, "a"): None, Identity("abc", "b"): None}
+        assert reply.failed == {Identity(None, "c"): Failure("X", "m", None)}
+
+    @pytest.mark.parametrize("error", ['{"code":"X"}', '{"code":"X","message":null}'])
+    @pytest.mark.parametrize("value", ["1", r'"\ud800"'])
+    def test_a_failure_may_lack_a_message(self, error: str, value: str) -> None:
+        body = (
+            f'{{"successfulKeys":[{{"key":"a","value":{value}}}],'
+            f'"failedKeys":[{{"key":"b","error":{error}}}]}}'
+        )
+        assert get(body).failed == {Identity(None, "b"): Failure("X", "", "t1")}
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b"null",
+            b"[]",
+            b"{}",
+            b'"ok"',
+            b"<html><body>502</body></html>",
+            b'{"successfulKeys":[]}',
+            b'{"failedKeys":[]}',
+            b'{"successfulKeys":null,"failedKeys":[]}',
+            b'{"successfulKeys":{},"failedKeys":[]}',
+            b'{"successfulKeys":[1],"failedKeys":[]}',
+            b'{"successfulKeys":["a"],"failedKeys":[]}',
+            b'{"successfulKeys":[{"value":1}],"failedKeys":[]}',
+            b'{"successfulKeys":[{"key":1,"value":1}],"failedKeys":[]}',
+            b'{"successfulKeys":[{"key":"a"}],"failedKeys":[]}',
+            b'{"successfulKeys":[{"key":"a","value":1}],"failedKeys":[{"key":"b"}]}',
+            b'{"successfulKeys":[],"failedKeys":[{"key":"b","error":{}}]}',
+            b'{"successfulKeys":[],"failedKeys":[]',
+            b'{"successfulKeys":[],"failedKeys":[]}x',
+            b'{"successfulKeys":[{"key":"a","value":NaN}],"failedKeys":[]}',
+            b'{"successfulKeys":[{"key":"a","value":"\xff"}],"failedKeys":[]}',
+            b'{"successfulKeys":[{"key":"a","value":01}],"failedKeys":[]}',
+            b'{"successfulKeys":[{"key":"a","value":1,"createdAt":1e400}],"failedKeys":[]}',
+            b'{"successfulKeys":[{"key":"a","value":1,"updatedAt":-1e400}],"failedKeys":[]}',
+            b'{"successfulKeys":[{"key":"a","value":"\\ud800","createdAt":1e400}],"failedKeys":[]}',
+            b'{"successfulKeys":[{"key":"a","value":"\\ud800","createdAt":%b}],"failedKeys":[]}'
+            % (b"9" * 5_000),
+            b'{"successfulKeys":[{"key":"a","value":1,"createdAt":"now"}],"failedKeys":[]}',
+            b'{"successfulKeys":' + b"[" * 100_000,
+            b'{"successfulKeys":[{"key":"a","value":' + b"[" * 100_000,
+        ],
+        ids=short,
+    )
+    def test_what_is_no_such_answer_is_unreadable(self, body: bytes) -> None:
+        with pytest.raises(UnreadableAnswer):
+            get(body)
+
+    @given(answers(), st.data())
+    def test_damage_is_unreadable_or_names_nothing_that_is_not_there(
+        self,
+        answer: tuple[str, dict[Identity, str], dict[Identity, tuple[str, str]]],
+        data: st.DataObject,
+    ) -> None:
+        body = bytearray(answer[0].encode())
+        for _ in range(data.draw(st.integers(1, 3))):
+            place = data.draw(st.integers(0, len(body)))
+            junk = st.binary(max_size=2) | st.sampled_from(
+                [b'"', b"\\", b"e999", b"null", b"]", b"1"]
+            )
+            body[place : place + data.draw(st.integers(0, 4))] = data.draw(junk)
+        for verb in Verb:
+            try:
+                reply = decode(verb, bytes(body), None)
+            except UnreadableAnswer:
+                continue
+            names = set(_strings(json.loads(bytes(body))))
+            for identity in (*reply.succeeded, *reply.failed):
+                assert identity.key in names
+
+    @given(answers(), st.integers(0, 400))
+    def test_a_cut_answer_is_unreadable(
+        self,
+        answer: tuple[str, dict[Identity, str], dict[Identity, tuple[str, str]]],
+        length: int,
+    ) -> None:
+        body = answer[0].rstrip(" \t\r\n").encode()
+        with pytest.raises(UnreadableAnswer):
+            get(body[: length % len(body)])
+
+    @given(st.binary(max_size=50) | VALUES.map(str.encode))
+    def test_junk_is_unreadable(self, body: bytes) -> None:
+        with pytest.raises(UnreadableAnswer):
+            get(body)
+
+    def test_says_why_and_shows_no_value(self) -> None:
+        with pytest.raises(UnreadableAnswer) as caught:
+            get('{"successfulKeys":[{"key":"a","value":"s3cret" "s3cret"}],"failedKeys":[]}')
+        assert "Expecting ',' delimiter at column 48" in str(caught.value)
+        assert "s3cret" not in str(caught.value)
+
+    @given(NUMBERS)
+    def test_a_time_is_a_whole_number_or_unreadable(self, number: str) -> None:
+        try:
+            found = get(one_found(f'"value":1,"createdAt":{number}')).succeeded[Identity(None, "a")]
+        except UnreadableAnswer:
+            return
+        assert found is not None
+        assert found.created_at == int(json.loads(number))
+
+    def test_a_repr_shows_no_value(self) -> None:
+        found = get(one_found('"value":"s3cret"')).succeeded[Identity(None, "a")]
+        assert "s3cret" not in repr(found)
+
+
+def _strings(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return [one for part in value.values() for one in _strings(part)]
+    return [one for part in value for one in _strings(part)] if isinstance(value, list) else []
+
+
+class TestDecodeError:
+    @pytest.mark.parametrize(
+        ("body", "error"),
+        [
+            (b'{"code":"X","message":"m"}', ("X", "m")),
+            (b'{"code":"X","message":"m","more":[1]}', ("X", "m")),
+            (b'{"code":"X"}', ("X", "")),
+            (b'{"code":"X","message":null}', ("X", "")),
+            (b'{"code":"","message":"m"}', None),
+            (b'{"message":"m"}', None),
+            (b'{"code":1,"message":"m"}', None),
+            (b"", None),
+            (b"<html>", None),
+            (b'"X"', None),
+            (b'{"code":"\xff"}', None),
+            (b'{"code":"X","message":"m","more":' + b"[" * 100_000, None),
+        ],
+        ids=short,
+    )
+    def test_reads_the_services_own_form_only(
+        self, body: bytes, error: tuple[str, str] | None
+    ) -> None:
+        assert decode_error(body) == error
+
+    @given(st.binary() | VALUES.map(str.encode))
+    def test_never_raises(self, body: bytes) -> None:
+        decode_error(body)
+
+
+def test_both_paths_read_alike() -> None:
+    """A lone surrogate escape anywhere turns an answer over to the careful path."""
+    fast = one_found('"value":[1.0],"entityName":"abc","createdAt":1')
+    careful = fast[:-1] + r',"x":"\ud800"}'
+    assert jsontext.members(careful.encode())
+    assert get(fast) == get(careful)

@@ -1,0 +1,84 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvsctl import jsontext
+from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.model import Identity, Origin, Record
+from kvsctl.service.wire import Metadata, encode, wire_bytes
+from tests.support.jsontexts import LEGAL_KEYS, VALUES
+
+NOW = 1_767_225_600.0
+ALL = Metadata(created=True, updated=True, expires=True)
+NOTHING = Metadata()
+
+
+def record(body: bytes, expires_at: float | None = None) -> Record:
+    return Record(0, Origin("f", 1), Identity(None, "a"), body, expires_at)
+
+
+@st.composite
+def set_records(draw: st.DrawFn) -> Record:
+    key, value = draw(LEGAL_KEYS), draw(VALUES)
+    left = draw(st.none() | st.floats(0.001, 8e12))
+    body = f'{{"key":{json.dumps(key)},"value":{value}}}'.encode()
+    return record(body, None if left is None else NOW + left)
+
+
+class TestEncode:
+    @given(st.lists(set_records(), min_size=1, max_size=5))
+    def test_holds_exactly_the_records(self, records: list[Record]) -> None:
+        body = encode(records, NOTHING, NOW)
+        parts = jsontext.elements(body)
+        assert len(parts) == len(records)
+        for part, one in zip(parts, records, strict=True):
+            members = jsontext.members(part)
+            own = jsontext.members(one.body)
+            assert {name: members[name] for name in own} == own
+            assert members.keys() - own.keys() == ({"options"} if one.expires_at else set())
+            if one.expires_at is None:
+                assert part == one.body
+
+    @given(st.lists(set_records(), min_size=1, max_size=5))
+    def test_is_never_longer_than_the_records_were_said_to_be(self, records: list[Record]) -> None:
+        assert len(encode(records, NOTHING, NOW)) <= 2 + sum(map(wire_bytes, records))
+
+    @pytest.mark.parametrize(
+        ("left", "seconds"),
+        [
+            (10.0, 10),
+            (10.001, 11),
+            (0.5, 1),
+            (0.0, 1),
+            (-5.0, 1),
+            (DEFAULT_LIMITS.ttl_seconds, DEFAULT_LIMITS.ttl_seconds),
+            (DEFAULT_LIMITS.ttl_seconds + 1.5, DEFAULT_LIMITS.ttl_seconds),
+            (DEFAULT_LIMITS.ttl_seconds + 100, DEFAULT_LIMITS.ttl_seconds + 100),
+        ],
+    )
+    def test_an_expiry_becomes_the_ttl_that_is_left(self, left: float, seconds: int) -> None:
+        body = encode([record(b'{"key":"a","value":1}', NOW + left)], NOTHING, NOW)
+        ttl = {"value": seconds, "unit": "SECONDS"}
+        assert json.loads(body) == [{"key": "a", "value": 1, "options": {"ttl": ttl}}]
+
+    @pytest.mark.parametrize(
+        ("metadata", "fields"),
+        [
+            (Metadata(created=True), ["CREATED_AT"]),
+            (Metadata(updated=True, expires=True), ["UPDATED_AT", "EXPIRE_TIME"]),
+            (ALL, ["CREATED_AT", "UPDATED_AT", "EXPIRE_TIME"]),
+        ],
+    )
+    def test_asks_for_metadata(self, metadata: Metadata, fields: list[str]) -> None:
+        body = encode([record(b'{"key":"a"}'), record(b'{"key":"b"}')], metadata, NOW)
+        options: dict[str, Any] = {"metadataFields": fields}
+        assert json.loads(body) == [
+            {"key": "a", "options": options},
+            {"key": "b", "options": options},
+        ]
+
+    def test_asks_for_none_by_default(self) -> None:
+        assert encode([record(b'{"key":"a"}')], NOTHING, NOW) == b'[{"key":"a"}]'
