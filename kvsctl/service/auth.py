@@ -7,7 +7,7 @@ import asyncio
 import shlex
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -78,8 +78,10 @@ class TokenFile:
         """The file's one line."""
         try:
             text = self.path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        except UnicodeDecodeError:
+            raise CredentialsError(f"the {self.name} cannot be read: not UTF-8") from None
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
             raise CredentialsError(f"the {self.name} cannot be read: {reason}") from None
         return _checked(text, self.name)
 
@@ -92,7 +94,7 @@ class TokenCommand:
     is never shown; stderr goes to the terminal, so that it can ask or explain.
     """
 
-    command: str
+    command: str = field(repr=False)
     timeout_seconds: float = _COMMAND_TIMEOUT_SECONDS
 
     @property
@@ -103,8 +105,11 @@ class TokenCommand:
     def read(self) -> Secret:
         """Its one line of output. Raises CredentialsError where it fails, hangs or says nothing."""
         try:
+            words = shlex.split(self.command)
+            if not words:
+                raise CredentialsError("the token command is empty")
             done = subprocess.run(
-                shlex.split(self.command),
+                words,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 timeout=self.timeout_seconds,
@@ -142,6 +147,7 @@ class Credentials:
         self._source = source
         self._header = header
         self._token: Secret | None = None
+        self._failure: CredentialsError | None = None
         self._renewal = asyncio.Lock()
 
     @property
@@ -154,7 +160,7 @@ class Credentials:
         if self._token is None and self._source is not None:
             async with self._renewal:
                 if self._token is None:
-                    self._token = await asyncio.to_thread(self._source.read)
+                    await self._read(self._source)
         return self._token
 
     def headers(self, token: Secret | None) -> Mapping[str, str]:
@@ -164,14 +170,26 @@ class Credentials:
     async def renew(self, refused: Secret | None) -> bool:
         """Whether there is another token than the refused one; reads the source once for all.
 
+        `refused` is the very object that `current` gave: one read before the last renewal says
+        nothing of the token since, even if both have the same text.
         Raises CredentialsError where the source fails.
         """
         if self._source is None or refused is None:
             return False
         async with self._renewal:
-            if self._token == refused:
-                self._token = await asyncio.to_thread(self._source.read)
+            if self._token is refused:
+                await self._read(self._source)
             return self._token != refused
+
+    async def _read(self, source: TokenSource) -> None:
+        """Reads the source; one that failed is not asked again by those who wait for it too."""
+        if self._failure is None:
+            try:
+                self._token = await asyncio.to_thread(source.read)
+            except CredentialsError as error:
+                self._failure = error
+        if self._failure is not None:
+            raise CredentialsError(self._failure.message, self._failure.hint)
 
 
 def bearer(token: Secret) -> Mapping[str, str]:

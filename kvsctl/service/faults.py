@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from typing import Final
@@ -86,7 +86,7 @@ def retry_after(headers: Mapping[str, str], now_epoch: float) -> float | None:
     if (given := headers.get("retry-after")) is not None:
         wait = _number(given)
         if wait is None:
-            wait = _until(_http_date(given), now_epoch)
+            wait = _until(http_date(given), now_epoch)
         if wait is not None:
             return max(0.0, wait)
     if (reset := headers.get("x-ratelimit-reset")) is not None:
@@ -115,15 +115,21 @@ def _number(text: str) -> float | None:
     return number if 0 <= number < 1e15 else None
 
 
-def _http_date(text: str) -> float | None:
+def http_date(text: str) -> float | None:
+    """An HTTP date as epoch seconds; None where it is none."""
     try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError, OverflowError):
+        return _epoch(parsedate_to_datetime(text))
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
 
 
 def _iso(text: str) -> float | None:
     try:
-        return datetime.fromisoformat(text).timestamp()
+        return _epoch(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
         return None
+
+
+def _epoch(moment: datetime) -> float:
+    """A time without an offset is UTC, whatever zone this machine is in."""
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -45,7 +45,16 @@ def over_network(url: str) -> httpx.AsyncBaseTransport:
         context = httpx.create_ssl_context()
     except OSError as error:
         raise UsageError(f"the certificates that SSL_CERT_FILE names: {error.strerror}") from None
-    return httpx.AsyncHTTPTransport(verify=context, limits=limits, proxy=proxy_for(url))
+    proxy = proxy_for(url)
+    try:
+        if proxy is not None and not httpx.URL(proxy).host:
+            raise ValueError
+        return httpx.AsyncHTTPTransport(verify=context, limits=limits, proxy=proxy)
+    except (httpx.InvalidURL, ValueError, ImportError):
+        raise UsageError(
+            "the proxy that the environment names cannot be used",
+            "Set HTTPS_PROXY to http://HOST:PORT, or name the target's host in NO_PROXY.",
+        ) from None
 
 
 def proxy_for(url: str) -> str | None:
@@ -54,7 +63,8 @@ def proxy_for(url: str) -> str | None:
     if is_loopback(parsed.host) or urllib.request.proxy_bypass(parsed.host):
         return None
     proxies = urllib.request.getproxies()
-    return proxies.get(parsed.scheme) or proxies.get("all")
+    proxy = proxies.get(parsed.scheme) or proxies.get("all")
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
 def is_loopback(host: str) -> bool:
@@ -77,7 +87,9 @@ def require_safe(url: str, *, allow_http: bool) -> None:
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
-        raise UsageError(f"the URL cannot be used: {error}") from None
+        # What stands after the colon is a piece of the URL, perhaps of a password.
+        reason = str(error).partition(":")[0]
+        raise UsageError(f"the URL cannot be used: {reason}") from None
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise UsageError("the URL must begin with https:// (or http:// for this machine)")
     if parsed.userinfo:
@@ -85,6 +97,10 @@ def require_safe(url: str, *, allow_http: bool) -> None:
             "the URL holds a user name or password",
             "Give the token by KVSCTL_TOKEN, --token-file or --token-command.",
         )
+    if "?" in url or "#" in url:
+        raise UsageError("the URL ends in a query or a fragment", "Give it up to its path.")
+    if parsed.port is not None and not 0 < parsed.port < 65536:
+        raise UsageError("the URL cannot be used: no such port")
     if parsed.scheme == "http" and not (allow_http or is_loopback(parsed.host)):
         raise UsageError(
             f"{parsed.host} is not this machine and http:// is not encrypted",

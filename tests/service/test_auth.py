@@ -1,0 +1,306 @@
+import asyncio
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kvsctl.errors import CredentialsError
+from kvsctl.service.auth import (
+    Credentials,
+    GivenToken,
+    Secret,
+    TokenCommand,
+    TokenFile,
+    TokenSource,
+    bearer,
+    container,
+)
+
+TOKEN = "s3cret-token.value_1"
+
+
+def command(script: str, timeout_seconds: float = 30.0) -> TokenCommand:
+    return TokenCommand(f"{sys.executable} -c '{script}'", timeout_seconds)
+
+
+def failure_of(source: TokenSource) -> CredentialsError:
+    with pytest.raises(CredentialsError) as caught:
+        source.read()
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "s3cret" not in "\n".join(
+        line for line in shown.splitlines() if not line.startswith("    ")
+    )
+    assert "s3cret" not in f"{caught.value.message}{caught.value.hint}{caught.value!r}"
+    return caught.value
+
+
+class TestSecret:
+    def test_shows_itself_only_when_asked(self) -> None:
+        secret = Secret(TOKEN)
+        assert "s3cret" not in f"{secret} {secret!r} {secret!s} {[secret]}"
+        assert secret.reveal() == TOKEN
+
+    def test_is_equal_by_its_text(self) -> None:
+        assert Secret("a") == Secret("a")
+        assert Secret("a") != Secret("b")
+        assert Secret("a") != "a"
+        assert len({Secret("a"), Secret("a"), Secret("b")}) == 2
+
+
+@pytest.mark.parametrize(
+    "holder",
+    [
+        GivenToken("KVSCTL_TOKEN", Secret(TOKEN)),
+        TokenCommand(f"echo {TOKEN}"),
+        Credentials(GivenToken("KVSCTL_TOKEN", Secret(TOKEN)), bearer),
+    ],
+    ids=lambda holder: type(holder).__name__,
+)
+def test_no_repr_shows_a_token(holder: object) -> None:
+    assert "s3cret" not in repr(holder)
+
+
+class TestGivenToken:
+    def test_is_what_it_is_without_the_white_space_around_it(self) -> None:
+        assert GivenToken("KVSCTL_TOKEN", Secret(f" {TOKEN}\n")).read() == Secret(TOKEN)
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("", "the KVSCTL_TOKEN gave no token"),
+            (" \n", "the KVSCTL_TOKEN gave no token"),
+            ("s3cret\ns3cret", "the KVSCTL_TOKEN gave more than a token on one line"),
+            ("Bearer s3cret", "the KVSCTL_TOKEN gave more than a token on one line"),
+            ("s3cret\u00e9", "the KVSCTL_TOKEN gave characters that no token has"),
+            ("s3cret\x00", "the KVSCTL_TOKEN gave characters that no token has"),
+        ],
+    )
+    def test_says_what_is_wrong_and_not_what_it_is(self, text: str, message: str) -> None:
+        assert failure_of(GivenToken("KVSCTL_TOKEN", Secret(text))).message == message
+
+
+class TestTokenFile:
+    def test_is_read_again_each_time(self, tmp_path: Path) -> None:
+        source = TokenFile(tmp_path / "token")
+        source.path.write_text(f"{TOKEN}\r\n")
+        assert source.read() == Secret(TOKEN)
+        source.path.write_text("other")
+        assert source.read() == Secret("other")
+        assert source.name == f"token file {source.path}"
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            (None, "cannot be read: No such file or directory"),
+            (b"", "gave no token"),
+            (b"\n\n", "gave no token"),
+            (b"s3cret\ns3cret2\n", "gave more than a token on one line"),
+            (b"s3cret\xff", "cannot be read: not UTF-8"),
+            (b"s3cret\x1b[0m", "gave characters that no token has"),
+        ],
+    )
+    def test_says_what_is_wrong_and_not_what_it_holds(
+        self, tmp_path: Path, content: bytes | None, message: str
+    ) -> None:
+        path = tmp_path / "token"
+        if content is not None:
+            path.write_bytes(content)
+        assert failure_of(TokenFile(path)).message == f"the token file {path} {message}"
+
+    def test_a_path_that_cannot_be_is_no_traceback(self, tmp_path: Path) -> None:
+        assert "cannot be read" in failure_of(TokenFile(tmp_path / "a\0b")).message
+        assert "Is a directory" in failure_of(TokenFile(tmp_path)).message
+
+
+class TestTokenCommand:
+    def test_is_run_again_each_time_and_without_a_shell(self, tmp_path: Path) -> None:
+        count = tmp_path / "count"
+        count.write_text("")
+        source = command(
+            f'import pathlib; p = pathlib.Path("{count}"); p.write_text(p.read_text() + "x"); '
+            'print("token$HOME" + p.read_text())'
+        )
+        assert source.read() == Secret("token$HOMEx")
+        assert source.read() == Secret("token$HOMExx")
+
+    @pytest.mark.parametrize(
+        ("source", "message"),
+        [
+            (command(""), "the token command gave no token"),
+            (command('print("s3cret"); print("s3cret2")'), "gave more than a token on one line"),
+            (
+                command('import sys; sys.stdout.buffer.write(b"s3cret\\xff")'),
+                "gave characters that no token has",
+            ),
+            (command('print("s3cret"); raise SystemExit(3)'), "ended with exit code 3"),
+            (
+                command('print("s3cret", flush=True); import time; time.sleep(60)', 0.3),
+                "did not end within 0.3 s",
+            ),
+            (TokenCommand("/none/such s3cret"), "cannot be run: No such file or directory"),
+            (TokenCommand("/ s3cret"), "cannot be run: Permission denied"),
+            (TokenCommand("echo 's3cret"), "cannot be run: No closing quotation"),
+            (TokenCommand("echo s3cret\0"), "cannot be run: embedded null byte"),
+            (TokenCommand(""), "the token command is empty"),
+            (TokenCommand("  "), "the token command is empty"),
+        ],
+        ids=range(11),
+    )
+    def test_says_what_is_wrong_and_not_what_it_printed(
+        self, source: TokenCommand, message: str
+    ) -> None:
+        assert message in failure_of(source).message
+
+    def test_does_not_read_the_records_on_stdin(self) -> None:
+        assert command('import sys; print("token" + sys.stdin.read())').read() == Secret("token")
+
+    def test_leaves_stderr_to_the_terminal(self, capfd: pytest.CaptureFixture[str]) -> None:
+        command('import sys; print("log in at …", file=sys.stderr); print("token")').read()
+        assert "log in at" in capfd.readouterr().err
+
+    def test_a_child_that_holds_the_output_does_not_prolong_the_wait(self, tmp_path: Path) -> None:
+        pid = tmp_path / "pid"
+        script = (
+            "import subprocess, sys, time, pathlib; "
+            'child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]); '
+            f'pathlib.Path("{pid}").write_text(str(child.pid)); time.sleep(60)'
+        )
+        started = time.monotonic()
+        assert "did not end" in failure_of(command(script, 1.0)).message
+        assert time.monotonic() - started < 20
+        if pid.exists():
+            os.kill(int(pid.read_text()), 9)
+
+
+class Source:
+    """Gives tokens in turn, the last one again and again, and counts how often it is read."""
+
+    name = "test source"
+
+    def __init__(self, *given: str | CredentialsError) -> None:
+        self.given = list(given)
+        self.reads = 0
+        self._lock = threading.Lock()
+
+    def read(self) -> Secret:
+        with self._lock:
+            self.reads += 1
+            one = self.given.pop(0) if len(self.given) > 1 else self.given[0]
+        if isinstance(one, CredentialsError):
+            raise one
+        return Secret(one)
+
+
+def credentials(
+    source: TokenSource | None, header: Callable[[Secret], dict[str, str]] | None = None
+) -> Credentials:
+    return Credentials(source, header or bearer)
+
+
+class TestCredentials:
+    def test_read_the_source_once_for_many_senders(self) -> None:
+        source = Source("first", "second")
+
+        async def work() -> list[Secret | None]:
+            given = credentials(source)
+            return await asyncio.gather(*(given.current() for _ in range(20)))
+
+        assert asyncio.run(work()) == [Secret("first")] * 20
+        assert source.reads == 1
+
+    def test_renew_once_for_all_requests_in_flight(self) -> None:
+        source = Source("first", "second", "third")
+
+        async def work() -> tuple[list[bool], Secret | None]:
+            given = credentials(source)
+            refused = await given.current()
+            renewed = await asyncio.gather(*(given.renew(refused) for _ in range(20)))
+            renewed.append(await given.renew(refused))  # a 401 that comes late
+            return renewed, await given.current()
+
+        assert asyncio.run(work()) == ([True] * 21, Secret("second"))
+        assert source.reads == 2
+
+    def test_a_source_that_gives_the_refused_token_again_is_asked_once(self) -> None:
+        source = Source("same")
+
+        async def work() -> list[bool]:
+            given = credentials(source)
+            refused = await given.current()
+            return await asyncio.gather(*(given.renew(refused) for _ in range(20)))
+
+        assert asyncio.run(work()) == [False] * 20
+        assert source.reads == 2
+
+    def test_each_refused_token_may_be_renewed(self) -> None:
+        source = Source("first", "second", "third")
+
+        async def work() -> list[Secret | None]:
+            given = credentials(source)
+            seen = [await given.current()]
+            for _ in range(2):
+                assert await given.renew(seen[-1])
+                seen.append(await given.current())
+            return seen
+
+        assert asyncio.run(work()) == [Secret("first"), Secret("second"), Secret("third")]
+        assert source.reads == 3
+
+    @pytest.mark.parametrize("before", [0, 1])
+    def test_a_source_that_fails_is_asked_once(self, before: int) -> None:
+        failing = CredentialsError("the test source failed", "a hint")
+        source = Source(*["first"] * before, failing)
+
+        async def work() -> list[object]:
+            given = credentials(source)
+            if before:
+                refused = await given.current()
+                calls = [given.renew(refused) for _ in range(20)]
+                return await asyncio.gather(*calls, return_exceptions=True)
+            return await asyncio.gather(
+                *(given.current() for _ in range(20)), return_exceptions=True
+            )
+
+        ends = asyncio.run(work())
+        assert [(str(end), getattr(end, "hint", None)) for end in ends] == [
+            ("the test source failed", "a hint")
+        ] * 20
+        assert source.reads == before + 1
+
+    def test_without_a_source_there_is_no_token_and_no_header(self) -> None:
+        async def work() -> None:
+            given = credentials(None)
+            assert await given.current() is None
+            assert given.headers(None) == {}
+            assert not await given.renew(None)
+            assert given.source_name is None
+
+        asyncio.run(work())
+
+    def test_the_header_is_the_targets(self) -> None:
+        given = credentials(Source("x"))
+        assert given.headers(Secret("abc")) == {"authorization": "Bearer abc"}
+        assert given.source_name == "test source"
+        assert container("i-1") == {"forge-proxy-authorization": "Forge as=app,installationId=i-1"}
+
+    def test_reading_does_not_hold_up_the_loop(self) -> None:
+        """The source waits for something that only the loop can do."""
+        released = threading.Event()
+
+        class Slow(Source):
+            def read(self) -> Secret:
+                assert released.wait(30)
+                return super().read()
+
+        async def work() -> Secret | None:
+            reading = asyncio.ensure_future(credentials(Slow("token")).current())
+            await asyncio.sleep(0)
+            released.set()
+            return await reading
+
+        assert asyncio.run(work()) == Secret("token")
