@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 
 import httpx
 
@@ -12,7 +11,7 @@ from kvsctl import __version__
 from kvsctl.model import Record, Verb
 from kvsctl.service.answers import Reply, UnreadableAnswer, decode, decode_error
 from kvsctl.service.auth import Credentials, Secret
-from kvsctl.service.faults import Fault, FaultKind, kind_of_status, retry_after
+from kvsctl.service.faults import Fault, FaultKind, http_date, kind_of_status, retry_after
 from kvsctl.service.wire import Metadata, encode
 
 _TRACE_HEADERS = ("x-b3-traceid", "x-trace-id", "atl-traceid")
@@ -20,6 +19,7 @@ _SECRET_HEADERS = frozenset(
     {"authorization", "forge-proxy-authorization", "cookie", "set-cookie", "proxy-authorization"}
 )
 _MESSAGE_CHARACTERS = 500
+_CONNECT_SHARE = 0.5
 
 
 @dataclass(slots=True)
@@ -73,7 +73,11 @@ class Service:
         self._client = httpx.AsyncClient(
             transport=transport,
             headers=headers | dict(fixed_headers),
-            timeout=httpx.Timeout(timeout_seconds, pool=None),
+            # A connection that takes too long has to be seen as that before the whole request
+            # counts as unanswered: nothing was sent.
+            timeout=httpx.Timeout(
+                timeout_seconds, connect=timeout_seconds * _CONNECT_SHARE, pool=None
+            ),
             follow_redirects=False,
             trust_env=False,
         )
@@ -141,7 +145,7 @@ class Service:
             f"HTTP_{status}",
             f"HTTP {status} {response.reason_phrase}".rstrip(),
         )
-        if response.is_redirect:
+        if response.has_redirect_location:
             host = httpx.URL(response.headers["location"]).host or "another path"
             message += f", a redirect to {host}: redirects are not followed"
         fault = Fault(
@@ -150,14 +154,13 @@ class Service:
             message[:_MESSAGE_CHARACTERS],
             status,
             trace_id,
-            retry_after(response.headers, self._epoch()),
+            retry_after(response.headers, self.now()),
         )
         return None, fault
 
     def _learn_clock(self, headers: Mapping[str, str]) -> None:
-        try:
-            told = parsedate_to_datetime(headers["date"]).timestamp()
-        except (KeyError, ValueError, TypeError):
+        told = http_date(headers.get("date", ""))
+        if told is None:
             return
         offset = told - self._epoch()
         # A Date header is cut to the second: less than two apart is no difference.

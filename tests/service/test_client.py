@@ -1,0 +1,477 @@
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from kvsctl.errors import CredentialsError
+from kvsctl.model import Failure, Found, Identity, Origin, Record, Verb
+from kvsctl.service.auth import Credentials, Secret, TokenFile, bearer
+from kvsctl.service.client import Answer, Service
+from kvsctl.service.faults import FaultKind
+from kvsctl.service.transport import in_process, over_network
+from kvsctl.service.wire import Metadata
+from tests.service.wires import App, Behaviour, Wire, listening, response, sending, silent
+
+NOW = 1_767_225_600.0  # 2026-01-01T00:00:00Z
+TOKEN = "s3cret-token"
+DONE = b'{"successfulKeys":[{"key":"a"}],"failedKeys":[]}'
+OK = (200, {"content-type": "application/json"}, DONE)
+URL = "http://kvsctl.localhost/base/"
+
+
+class Given:
+    """Gives tokens in turn."""
+
+    name = "test source"
+
+    def __init__(self, *tokens: str) -> None:
+        self.tokens = list(tokens)
+
+    def read(self) -> Secret:
+        return Secret(self.tokens.pop(0))
+
+
+def record(body: bytes = b'{"key":"a","value":1}', expires_at: float | None = None) -> Record:
+    return Record(0, Origin("f", 1), Identity(None, "a"), body, expires_at)
+
+
+def service(url: str, transport: httpx.AsyncBaseTransport, **given: Any) -> Service:
+    options: dict[str, Any] = {
+        "credentials": Credentials(Given(TOKEN), bearer),
+        "fixed_headers": {},
+        "timeout_seconds": 30.0,
+        "metadata": Metadata(),
+        "epoch": lambda: NOW,
+    }
+    return Service(url, transport, **(options | given))
+
+
+def ask(app: App, *, verb: Verb = Verb.SET, **given: Any) -> Answer:
+    """One call to an application in this process."""
+
+    async def work() -> Answer:
+        one = service(URL, in_process(app), **given)
+        try:
+            return await one.call(verb, [record()])
+        finally:
+            await one.aclose()
+
+    return asyncio.run(work())
+
+
+def ask_wire(behave: Behaviour, **given: Any) -> tuple[Answer, Wire]:
+    """One call to a server that misbehaves."""
+
+    async def work() -> tuple[Answer, Wire]:
+        async with listening(behave) as wire:
+            one = service(wire.url, over_network(wire.url), **given)
+            try:
+                return await one.call(Verb.SET, [record()]), wire
+            finally:
+                await one.aclose()
+
+    return asyncio.run(work())
+
+
+class TestRequests:
+    @pytest.mark.parametrize("verb", Verb)
+    def test_one_call_is_one_post_to_the_verbs_endpoint(self, verb: Verb) -> None:
+        app = App([(200, {}, b'{"successfulKeys":[],"failedKeys":[]}')])
+        ask(app, verb=verb, fixed_headers={"forge-proxy-authorization": "Forge as=app"})
+        assert app.paths == [f"POST /base/v1/batch/{verb.value}"]
+        assert app.bodies == [b'[{"key":"a","value":1}]']
+        (headers,) = app.headers
+        assert headers["authorization"] == f"Bearer {TOKEN}"
+        assert headers["content-type"] == headers["accept"] == "application/json"
+        assert headers["forge-proxy-authorization"] == "Forge as=app"
+
+    def test_asks_for_the_metadata_it_was_made_for(self) -> None:
+        body = b'{"successfulKeys":[{"key":"a","value":1.0,"createdAt":5}],"failedKeys":[]}'
+        app = App([(200, {}, body)])
+        answer = ask(app, verb=Verb.GET, metadata=Metadata(created=True))
+        assert b'"metadataFields":["CREATED_AT"]' in app.bodies[0]
+        assert answer.reply is not None
+        assert answer.reply.succeeded == {Identity(None, "a"): Found(b"1.0", 5)}
+
+    def test_carries_no_authorization_without_a_source(self) -> None:
+        app = App([OK])
+        answer = ask(app, credentials=Credentials(None, bearer))
+        assert "authorization" not in app.headers[0]
+        assert answer.token is None
+
+    def test_netrc_and_proxy_variables_are_not_asked(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        netrc = tmp_path / "netrc"
+        netrc.write_text("machine 127.0.0.1 login user password s3cret\n")
+        monkeypatch.setenv("NETRC", str(netrc))
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+        answer, wire = ask_wire(
+            sending(response("200 OK", DONE)), credentials=Credentials(None, bearer)
+        )
+        assert answer.reply is not None
+        assert b"authorization" not in wire.requests[0].lower()
+
+    def test_without_a_token_to_be_had_nothing_is_sent(self, tmp_path: Path) -> None:
+        app = App([OK])
+        with pytest.raises(CredentialsError):
+            ask(app, credentials=Credentials(TokenFile(tmp_path / "none"), bearer))
+        assert app.paths == []
+
+    def test_a_renewed_token_is_what_the_next_call_carries(self) -> None:
+        app = App([(401, {}, b'{"code":"UNAUTHORIZED","message":"expired"}'), OK])
+
+        async def work() -> tuple[Answer, bool, Answer]:
+            one = service(URL, in_process(app), credentials=Credentials(Given("x1", "x2"), bearer))
+            first = await one.call(Verb.SET, [record()])
+            renewed = await one.renew(first.token)
+            second = await one.call(Verb.SET, [record()])
+            await one.aclose()
+            return first, renewed, second
+
+        first, renewed, second = asyncio.run(work())
+        assert first.fault is not None
+        assert first.fault.kind is FaultKind.UNAUTHORISED
+        assert renewed
+        assert second.reply is not None
+        assert [headers["authorization"] for headers in app.headers] == ["Bearer x1", "Bearer x2"]
+
+
+class TestAnswers:
+    def test_a_reply_comes_with_its_measures(self) -> None:
+        ticks = iter([10.0, 12.5])
+        app = App([(200, {"X-B3-TraceId": "t1"}, DONE)])
+        answer = ask(app, monotonic=lambda: next(ticks))
+        assert answer.reply is not None
+        assert answer.reply.succeeded == {Identity(None, "a"): None}
+        assert answer.fault is None
+        assert (answer.status, answer.trace_id, answer.elapsed_seconds) == (200, "t1", 2.5)
+        assert (answer.bytes_sent, answer.bytes_received) == (len(app.bodies[0]), len(DONE))
+        assert answer.token == Secret(TOKEN)
+        assert answer.headers == ()
+
+    @pytest.mark.parametrize("name", ["x-b3-traceid", "x-trace-id", "atl-traceid"])
+    def test_a_failed_key_carries_the_trace_id(self, name: str) -> None:
+        body = (
+            b'{"successfulKeys":[],"failedKeys":[{"key":"a","error":{"code":"X","message":"m"}}]}'
+        )
+        answer = ask(App([(200, {name: "t1"}, body)]))
+        assert answer.reply is not None
+        assert answer.reply.failed == {Identity(None, "a"): Failure("X", "m", "t1")}
+
+    @pytest.mark.parametrize(
+        ("status", "body", "kind", "code", "message"),
+        [
+            (
+                429,
+                b'{"code":"RATE_LIMIT_EXCEEDED","message":"slow"}',
+                "THROTTLED",
+                "RATE_LIMIT_EXCEEDED",
+                "slow",
+            ),
+            (429, b"", "THROTTLED", "HTTP_429", "HTTP 429 Too Many Requests"),
+            (
+                400,
+                b'{"code":"KEY_DUPLICATION_ERROR","message":"k"}',
+                "REFUSED",
+                "KEY_DUPLICATION_ERROR",
+                "k",
+            ),
+            (403, b"<html>", "FORBIDDEN", "HTTP_403", "HTTP 403 Forbidden"),
+            (401, b"", "UNAUTHORISED", "HTTP_401", "HTTP 401 Unauthorized"),
+            (
+                502,
+                b"<html><h1>Bad Gateway</h1></html>",
+                "TROUBLED",
+                "HTTP_502",
+                "HTTP 502 Bad Gateway",
+            ),
+            (
+                500,
+                b'{"code":"INTERNAL_SERVER_ERROR","message":"x"}',
+                "TROUBLED",
+                "INTERNAL_SERVER_ERROR",
+                "x",
+            ),
+            (204, b"", "MISDIRECTED", "HTTP_204", "HTTP 204 No Content"),
+            (599, b"", "TROUBLED", "HTTP_599", "HTTP 599"),
+        ],
+        ids=range(9),
+    )
+    def test_a_refusal_is_a_fault(
+        self, status: int, body: bytes, kind: str, code: str, message: str
+    ) -> None:
+        answer = ask(App([(status, {"x-trace-id": "t1", "retry-after": "7"}, body)]))
+        assert answer.reply is None
+        fault = answer.fault
+        assert fault is not None
+        assert (fault.kind.name, fault.code, fault.message) == (kind, code, message)
+        assert (fault.status, fault.trace_id, fault.retry_after_seconds) == (status, "t1", 7.0)
+        assert answer.status == status
+
+    @pytest.mark.parametrize("body", [b"", b"<html>ok</html>", b"{}", b"[" * 100_000, DONE[:-1]])
+    def test_a_good_status_with_an_unreadable_body_went_unanswered(self, body: bytes) -> None:
+        answer = ask(App([(200, {"x-trace-id": "t1"}, body)]))
+        assert answer.reply is None
+        assert answer.fault is not None
+        assert (answer.fault.kind, answer.fault.code) == (FaultKind.UNANSWERED, "UNREADABLE_ANSWER")
+        assert answer.fault.message.startswith("the answer cannot be read: ")
+        assert answer.fault.trace_id == "t1"
+
+    def test_a_long_message_is_cut(self) -> None:
+        body = b'{"code":"X","message":"' + b"m" * 100_000 + b'"}'
+        fault = ask(App([(400, {}, body)])).fault
+        assert fault is not None
+        assert len(fault.message) == 500
+
+    def test_headers_are_shown_if_asked_for_with_secrets_hidden(self) -> None:
+        app = App([(200, {"set-cookie": "s3cret", "x-more": "1"}, DONE)])
+        fixed = {"forge-proxy-authorization": "Forge s3cret"}
+        lines = ask(app, wants_headers=True, fixed_headers=fixed).headers
+        assert "> authorization: …" in lines
+        assert "> forge-proxy-authorization: …" in lines
+        assert "< set-cookie: …" in lines
+        assert "< x-more: 1" in lines
+        assert "s3cret" not in "\n".join(lines)
+
+    def test_no_repr_shows_the_token(self) -> None:
+        assert "s3cret" not in repr(ask(App([OK])))
+
+
+class TestRedirects:
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    def test_is_not_followed_and_the_token_stays(self, status: int) -> None:
+        async def work() -> tuple[Answer, Wire, Wire]:
+            async with listening(sending(response("200 OK", DONE))) as other:
+                location = f"location: {other.url}/x?y"
+                answering = sending(response(f"{status} Moved", b"", location))
+                async with listening(answering) as wire:
+                    one = service(wire.url, over_network(wire.url))
+                    answer = await one.call(Verb.SET, [record()])
+                    await one.aclose()
+                    return answer, wire, other
+
+        answer, wire, other = asyncio.run(work())
+        assert (wire.connections, other.connections) == (1, 0)
+        assert TOKEN.encode() in wire.requests[0]
+        assert answer.fault is not None
+        assert answer.fault.kind is FaultKind.MISDIRECTED
+        assert answer.fault.message.endswith(
+            ", a redirect to 127.0.0.1: redirects are not followed"
+        )
+
+    @pytest.mark.parametrize(
+        ("status", "headers", "told"),
+        [
+            (302, {"location": "/login"}, "a redirect to another path"),
+            (302, {}, "HTTP 302 Found"),
+            (304, {}, "HTTP 304 Not Modified"),
+            (300, {"location": "http://[::1/"}, "HTTP 300 Multiple Choices"),
+            (302, {"location": "http://user:s3cret@other.test/"}, "a redirect to other.test"),
+        ],
+    )
+    def test_any_is_told_of(self, status: int, headers: dict[str, str], told: str) -> None:
+        fault = ask(App([(status, headers, b"")])).fault
+        assert fault is not None
+        assert fault.kind is FaultKind.MISDIRECTED
+        assert told in fault.message
+        assert "s3cret" not in fault.message
+
+    def test_one_to_what_is_no_url_is_trouble_and_no_exception(self) -> None:
+        fault = ask(App([(302, {"location": "http://[::1/"}, b"")])).fault
+        assert fault is not None
+        assert fault.code == "CONNECTION_LOST"
+
+
+class TestTrouble:
+    @pytest.mark.parametrize(
+        "behave",
+        [
+            sending(b""),
+            sending(b"", reset=True),
+            sending(b"nonsense\r\n\r\n"),
+            sending(b"HTTP/1.1 200 OK\r\ncontent-le"),
+            sending(response("200 OK", DONE[:10], length=len(DONE))),
+            sending(response("200 OK", DONE[:10], length=len(DONE)), reset=True),
+            sending(b'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{"suc\r\n'),
+            sending(response("200 OK", b"junk", "content-encoding: gzip")),
+        ],
+        ids=["close", "reset", "nonsense", "head", "cut", "cut-reset", "chunk", "gzip"],
+    )
+    def test_a_connection_that_breaks_leaves_the_request_unanswered(
+        self, behave: Behaviour
+    ) -> None:
+        answer, wire = ask_wire(behave)
+        assert answer.reply is None
+        assert answer.fault is not None
+        assert (answer.fault.kind, answer.fault.code) == (FaultKind.UNANSWERED, "CONNECTION_LOST")
+        assert answer.fault.message
+        assert (answer.status, answer.bytes_received) == (None, 0)
+        assert answer.bytes_sent == len(b'[{"key":"a","value":1}]')
+        assert answer.token == Secret(TOKEN)
+        assert wire.connections == 1
+
+    def test_an_html_page_of_a_proxy_is_trouble_of_the_services(self) -> None:
+        answer, _ = ask_wire(sending(response("502 Bad Gateway", b"<html>" * 100)))
+        assert answer.fault is not None
+        assert (answer.fault.kind, answer.fault.code) == (FaultKind.TROUBLED, "HTTP_502")
+
+    @pytest.mark.parametrize(
+        "behave",
+        [silent, None],
+        ids=["no-answer", "half-an-answer"],
+    )
+    def test_an_answer_that_takes_too_long_is_a_timeout(self, behave: Behaviour | None) -> None:
+        async def half(writer: asyncio.StreamWriter) -> None:
+            writer.write(response("200 OK", DONE[:10], length=len(DONE)))
+            await silent(writer)
+
+        answer, _ = ask_wire(behave or half, timeout_seconds=0.3)
+        assert answer.fault is not None
+        assert (answer.fault.kind, answer.fault.code) == (FaultKind.UNANSWERED, "TIMEOUT")
+        assert answer.fault.message == "no answer within 0.3 s"
+
+    def test_the_timeout_bounds_the_whole_request(self) -> None:
+        """An answer that trickles never lets a single read time out."""
+
+        class Trickle(httpx.AsyncBaseTransport):
+            async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+                return httpx.Response(200, content=self._forever())
+
+            async def _forever(self) -> AsyncIterator[bytes]:
+                while True:
+                    yield b" "
+                    await asyncio.sleep(0)
+
+        answer = asyncio.run(call(Trickle(), timeout_seconds=0.1))
+        assert answer.fault is not None
+        assert answer.fault.code == "TIMEOUT"
+
+    def test_nobody_there_is_unreached(self) -> None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))  # bound and not listening: refused
+            url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+            answer = asyncio.run(call(over_network(url), url))
+        assert answer.fault is not None
+        assert (answer.fault.kind, answer.fault.code) == (FaultKind.UNREACHED, "UNREACHABLE")
+        assert answer.fault.message
+        assert answer.status is None
+
+    def test_a_host_that_never_takes_the_connection_is_unreached(self) -> None:
+        with socket.socket() as full:
+            full.bind(("127.0.0.1", 0))
+            full.listen(0)
+            address = full.getsockname()
+            waiting = [socket.socket() for _ in range(3)]
+            for one in waiting:
+                one.setblocking(False)
+                one.connect_ex(address)
+            url = f"http://127.0.0.1:{address[1]}"
+            try:
+                answer = asyncio.run(call(over_network(url), url, timeout_seconds=0.5))
+            finally:
+                for one in waiting:
+                    one.close()
+        assert answer.fault is not None
+        assert (answer.fault.kind, answer.fault.code) == (FaultKind.UNREACHED, "UNREACHABLE")
+
+    @pytest.mark.parametrize(
+        ("error", "kind", "code"),
+        [
+            (httpx.ConnectTimeout(""), "UNREACHED", "UNREACHABLE"),
+            (httpx.ConnectError("no route"), "UNREACHED", "UNREACHABLE"),
+            (httpx.ProxyError("407"), "UNREACHED", "UNREACHABLE"),
+            (httpx.ReadTimeout(""), "UNANSWERED", "TIMEOUT"),
+            (httpx.WriteTimeout(""), "UNANSWERED", "TIMEOUT"),
+            (httpx.ReadError(""), "UNANSWERED", "CONNECTION_LOST"),
+            (httpx.WriteError(""), "UNANSWERED", "CONNECTION_LOST"),
+            (httpx.RemoteProtocolError("x" * 9_000), "UNANSWERED", "CONNECTION_LOST"),
+            (httpx.UnsupportedProtocol("no"), "MISDIRECTED", "UNREACHABLE"),
+            (ConnectionResetError("reset"), "UNANSWERED", "CONNECTION_LOST"),
+            (TimeoutError(), "UNANSWERED", "TIMEOUT"),
+        ],
+        ids=lambda given: given if isinstance(given, str) else type(given).__name__,
+    )
+    def test_each_error_is_a_fault(self, error: Exception, kind: str, code: str) -> None:
+        class Failing(httpx.AsyncBaseTransport):
+            async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+                raise error
+
+        fault = asyncio.run(call(Failing())).fault
+        assert fault is not None
+        assert (fault.kind.name, fault.code) == (kind, code)
+        assert 0 < len(fault.message) <= 500
+
+
+async def call(
+    transport: httpx.AsyncBaseTransport, url: str = "http://kvs.test", **given: Any
+) -> Answer:
+    one = service(url, transport, **given)
+    try:
+        return await one.call(Verb.SET, [record()])
+    finally:
+        await one.aclose()
+
+
+class TestClock:
+    def run(self, app: App, then: Callable[[Service], Awaitable[Any]], *, calls: int = 1) -> Any:
+        async def work() -> Any:
+            one = service(URL, in_process(app))
+            for _ in range(calls):
+                await one.call(Verb.SET, [record()])
+            try:
+                return await then(one)
+            finally:
+                await one.aclose()
+
+        return asyncio.run(work())
+
+    @pytest.mark.parametrize(
+        ("date", "offset"),
+        [
+            ("Thu, 01 Jan 2026 01:00:00 GMT", 3600.0),
+            ("Wed, 31 Dec 2025 23:00:00 GMT", -3600.0),
+            ("Thu, 01 Jan 2026 00:00:01 GMT", 0.0),
+            ("Wed, 31 Dec 2025 23:59:59 GMT", 0.0),
+            ("Thu, 01 Jan 2026 01:00:00 -0000", 3600.0),
+            ("yesterday", 0.0),
+            ("", 0.0),
+            ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", 0.0),
+        ],
+    )
+    def test_is_the_services_as_its_answers_tell(self, date: str, offset: float) -> None:
+        async def now(one: Service) -> float:
+            return one.now()
+
+        assert self.run(App([(200, {"date": date}, DONE)]), now) == NOW + offset
+
+    def test_follows_the_last_answer_that_told(self) -> None:
+        async def now(one: Service) -> float:
+            return one.now()
+
+        ahead = (200, {"date": "Thu, 01 Jan 2026 01:00:00 GMT"}, DONE)
+        level = (500, {"date": "Thu, 01 Jan 2026 00:00:00 GMT"}, b"")
+        assert self.run(App([ahead, OK]), now, calls=2) == NOW + 3600
+        assert self.run(App([ahead, level]), now, calls=2) == NOW
+
+    def test_expiries_are_counted_by_it(self) -> None:
+        app = App([(200, {"date": "Thu, 01 Jan 2026 01:00:00 GMT"}, DONE)])
+
+        async def send_expiring(one: Service) -> None:
+            await one.call(Verb.SET, [record(expires_at=NOW + 7200)])
+
+        self.run(app, send_expiring)
+        assert b'"options":{"ttl":{"value":3600,"unit":"SECONDS"}}' in app.bodies[1]
+
+    def test_dates_to_wait_for_are_counted_by_it(self) -> None:
+        headers = {
+            "date": "Thu, 01 Jan 2026 01:00:00 GMT",
+            "retry-after": "Thu, 01 Jan 2026 01:00:30 GMT",
+        }
+        fault = ask(App([(429, headers, b"")])).fault
+        assert fault is not None
+        assert fault.retry_after_seconds == 30.0
