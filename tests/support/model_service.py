@@ -125,7 +125,7 @@ class ModelService:
         renewals: int = 0,
         epoch: float = 1_767_225_600.0,
     ) -> None:
-        self._script = script
+        self.script = script
         self._rule = rule or PackingRule(25, 4_000_000)
         self._concurrency = concurrency
         self._poison = poison
@@ -166,7 +166,7 @@ class ModelService:
         taken, token = list(records), self.token
         self.requests.append(Request(asyncio.get_running_loop().time(), taken, token))
         self._check(taken)
-        turn = self._script(taken)
+        turn = self.script(taken)
         names = [one.identity for one in taken]
         self._away += names
         self._in_flight += 1

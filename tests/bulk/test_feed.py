@@ -1,0 +1,148 @@
+"""A reader in its own thread, and a run that awaits it."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from kvsctl.bulk.feed import ThreadFeed
+from kvsctl.errors import StreamError
+from kvsctl.model import Problem, Record
+from tests.support.records import record
+from tests.support.virtual_time import run_virtual
+
+_PATIENCE_SECONDS = 20.0
+
+Pieces = list[Record | Problem]
+
+
+def _run(work: Callable[[], object]) -> None:
+    run_virtual(work(), waits_for_threads=True)  # type: ignore[arg-type]
+
+
+def _reader_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "kvsctl-reader"]
+
+
+def test_lists_arrive_in_order_and_then_the_end() -> None:
+    lists: list[Pieces] = [[record(place)] if place % 3 else [] for place in range(200)]
+
+    async def work() -> None:
+        feed = ThreadFeed(lists)
+        for expected in lists:
+            assert await feed.get() is expected
+        assert await feed.get() is None
+        assert await feed.get() is None, "the end stays the end"
+
+    _run(work)
+
+
+def test_an_error_of_the_reader_comes_after_what_was_read() -> None:
+    broken = StreamError("in.jsonl failed")
+
+    def read() -> Iterator[Pieces]:
+        yield [record(0)]
+        raise broken
+
+    async def work() -> None:
+        feed = ThreadFeed(read())
+        first = await feed.get()
+        assert first is not None
+        assert [one.position for one in first] == [0]
+        for _ in range(2):
+            with pytest.raises(StreamError) as raised:
+                await feed.get()
+            assert raised.value is broken
+
+    _run(work)
+
+
+def test_who_waits_is_woken_by_what_arrives() -> None:
+    go = threading.Event()
+
+    def read() -> Iterator[Pieces]:
+        assert go.wait(_PATIENCE_SECONDS)
+        yield [record(0)]
+
+    async def work() -> None:
+        feed = ThreadFeed(read())
+        waiting = asyncio.create_task(feed.get())
+        await asyncio.sleep(1)
+        assert not waiting.done()
+        go.set()
+        assert await waiting is not None
+
+    _run(work)
+
+
+def test_the_thread_is_no_more_than_a_few_lists_ahead() -> None:
+    taken = 0
+    asked = threading.Semaphore(0)
+
+    def read() -> Iterator[Pieces]:
+        for place in range(100):
+            asked.release()
+            yield [record(place)]
+
+    def wait_for(count: int) -> None:
+        for _ in range(count):
+            assert asked.acquire(timeout=_PATIENCE_SECONDS)
+
+    async def work() -> None:
+        nonlocal taken
+        feed = ThreadFeed(read())
+        wait_for(5)  # four lists handed over, the fifth in the thread's hand
+        assert not asked.acquire(timeout=0.02), "it reads without bound"
+        while (pieces := await feed.get()) is not None:
+            assert pieces[0].position == taken
+            taken += 1
+            if taken <= 95:
+                wait_for(1)
+        assert taken == 100
+
+    _run(work)
+
+
+def test_closing_ends_the_thread_at_its_next_list() -> None:
+    closed = threading.Event()
+
+    class Endless:
+        def __iter__(self) -> Iterator[Pieces]:
+            try:
+                while True:
+                    yield [record(0)]
+            finally:
+                closed.set()
+
+    async def work() -> None:
+        feed = ThreadFeed(Endless())
+        assert await feed.get() is not None
+        feed.close()
+        assert closed.wait(_PATIENCE_SECONDS)
+
+    _run(work)
+
+
+def test_the_thread_does_not_keep_the_process_alive_nor_mind_a_closed_loop() -> None:
+    go = threading.Event()
+    ended = threading.Event()
+
+    def read() -> Iterator[Pieces]:
+        try:
+            assert go.wait(_PATIENCE_SECONDS)
+            yield [record(0)]
+            yield [record(1)]
+        finally:
+            ended.set()
+
+    async def work() -> None:
+        ThreadFeed(read())
+        assert all(thread.daemon for thread in _reader_threads())
+
+    _run(work)
+    go.set()
+    assert ended.wait(_PATIENCE_SECONDS)
+    for thread in _reader_threads():
+        thread.join(_PATIENCE_SECONDS)
+    assert _reader_threads() == []
