@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from kvsctl.emulator import rules
 from kvsctl.emulator.refusals import Refusal, key_not_found
-from kvsctl.emulator.service import Call, Service, Write, metadata_fields
+from kvsctl.emulator.service import NO_FIELDS, Call, Service, Write, metadata_fields
 from kvsctl.emulator.wire import Answer, Asked, encoded, read_batch
 
 T = TypeVar("T")
@@ -96,7 +96,7 @@ def get_batch(service: Service, call: Call) -> Answer:
 
     def check(asked: Asked, space: str) -> frozenset[str]:
         checked_key(asked, space)
-        return metadata_fields(asked.options)
+        return NO_FIELDS if asked.options is None else metadata_fields(asked.options)
 
     wanted = lists.each("get", check)
     spaces: dict[str, list[str]] = {}

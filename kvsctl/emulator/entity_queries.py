@@ -11,7 +11,7 @@ from kvsctl.emulator.entities import BY_KEY, Index
 from kvsctl.emulator.indexing import partition_text, positions, sortable
 from kvsctl.emulator.queries import is_page, listed
 from kvsctl.emulator.refusals import Refusal, malformed
-from kvsctl.emulator.rows import FIELDS, LAST, Row
+from kvsctl.emulator.rows import FIELDS, LAST, Row, as_row
 from kvsctl.emulator.service import Call, Service, metadata_fields
 from kvsctl.emulator.wire import Answer, encoded, read_object
 
@@ -166,7 +166,7 @@ def _indexed(service: Service, bucket: int, plan: Plan, gone_ms: int) -> Iterato
         f" AND (expires IS NULL OR expires > ?) ORDER BY {order}"
     )
     found = service.store.connection.execute(sql, [*first, *parameters, gone_ms])
-    return map(Row._make, found)
+    return map(as_row, found)
 
 
 def _of_record() -> str:

@@ -10,6 +10,7 @@ import re
 
 from kvsctl.emulator.refusals import malformed
 
+OPENING = (b"{", b"[")
 NO_JSON = "The request body is not valid JSON"
 SPACE = re.compile(r"[ \t\n\r]*")
 STRUCTURE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
@@ -27,9 +28,10 @@ def decoded(body: bytes) -> str:
 
 def depth(value: bytes) -> int:
     """How many objects and arrays lie within each other; 0 for a scalar. Never recurses."""
-    opened = value.count(b"{") + value.count(b"[")
-    if opened <= 1:
-        return opened if value[:1] in b"{[" else 0
+    if value[:1] not in OPENING:
+        return 0
+    if value.count(b"{") + value.count(b"[") == 1:
+        return 1
     level = deepest = 0
     for byte in STRINGS.sub(b"", value):
         if byte in b"{[":

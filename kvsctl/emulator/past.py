@@ -8,7 +8,7 @@ since, else what is stored. Gets never come here.
 import sqlite3
 from collections.abc import Sequence
 
-from kvsctl.emulator.rows import FIELDS, LAST, Row
+from kvsctl.emulator.rows import FIELDS, LAST, Row, as_row
 
 
 class Past:
@@ -53,4 +53,4 @@ class Past:
                 "limit": limit,
             },
         )
-        return [Row._make(row) for row in found.fetchall()]
+        return list(map(as_row, found.fetchall()))
