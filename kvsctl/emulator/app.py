@@ -155,6 +155,8 @@ class Emulator:
             from kvsctl.emulator.installations import list_installations
 
             installation_of(headers, self.options)
+            if self.quota is not None:
+                self.quota.admit_listing(self.clock.now_ms())
             query, plain = scope.get("query_string", b""), "/v0/" in path
             return await self.store.run(
                 lambda: list_installations(self.service, query, plain=plain)
@@ -193,7 +195,7 @@ class Emulator:
         if cut:
             half = answer.body[: len(answer.body) // 2]
             await send({"type": "http.response.body", "body": half, "more_body": True})
-            raise ConnectionLost("in the midst of the answer", gently=True)
+            raise ConnectionLost("by a fault, in the midst of the answer", gently=True)
         await send({"type": "http.response.body", "body": answer.body})
 
 
@@ -213,6 +215,8 @@ async def read_body(receive: Receive, limit: int, options: EmulatorOptions) -> b
     parts = [body]
     while message.get("more_body", False):
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionLost("by the caller, before the request was whole")
         body = message.get("body", b"")
         size += len(body)
         if size <= limit:

@@ -6,11 +6,10 @@ bearer token opens the store of the installation it was given for, or one of its
 any header it is the default store. With tokens configured, only those are let in.
 """
 
-import hashlib
 import hmac
 from collections.abc import Mapping
 
-from kvsctl.emulator.options import DEFAULT_INSTALLATION, EmulatorOptions
+from kvsctl.emulator.options import DEFAULT_INSTALLATION, EmulatorOptions, store_of_token
 from kvsctl.emulator.refusals import Refusal
 
 
@@ -27,7 +26,7 @@ def installation_of(headers: Mapping[bytes, bytes], options: EmulatorOptions) ->
         return by_token
     if bearer is None:
         return DEFAULT_INSTALLATION
-    return "token-" + hashlib.sha256(bearer.encode()).hexdigest()[:16]
+    return store_of_token(bearer)
 
 
 def bearer_of(headers: Mapping[bytes, bytes]) -> str | None:

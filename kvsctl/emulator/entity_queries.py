@@ -99,7 +99,15 @@ def _plan(service: Service, space: str, request: dict[str, Any]) -> Plan:
     if clause is not None and not isinstance(clause, dict):
         raise malformed("range must be an object")
     after = position_of(request.get("cursor"), 2)
+    if after is not None and not _is_position(after):
+        raise Refusal(400, "INVALID_CURSOR", "The cursor is not of this listing")
     return Plan(index, part, sort == "DESC", after, clause)
+
+
+def _is_position(after: Position) -> bool:
+    at, key = after
+    # An integer past 64 bits is sorted as a float, and so cannot have come from us.
+    return at is not None and type(sortable(at)) is type(at) and isinstance(key, str)
 
 
 def _range_test(plan: Plan) -> Any:

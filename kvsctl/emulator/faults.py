@@ -52,14 +52,14 @@ class Draw:
             code = "TOO_MANY_REQUESTS" if self.kind == "429" else "REQUEST_THROTTLED"
             raise Refusal(429, code, "Too many requests", self._announced(now_ms))
         if self.kind == "reset-before":
-            raise ConnectionLost("before the write")
+            raise ConnectionLost("by a fault, before the write")
         if self.kind in ("500", "502", "503", "504"):
             raise _server_error(int(self.kind))
 
     def after(self, answer: Answer) -> Answer:
         """The answer that goes out once the work is done, or `ConnectionLost`."""
         if self.kind == "reset-after":
-            raise ConnectionLost("after the write")
+            raise ConnectionLost("by a fault, after the write")
         if self.kind.endswith("-after"):
             return refusal_answer(_server_error(int(self.kind[:3])))
         return answer

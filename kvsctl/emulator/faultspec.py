@@ -24,7 +24,6 @@ Names with a rate from 0 to 1, of which a request meets one at most:
 """
 
 import json
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +65,8 @@ def read_faults(source: str) -> FaultPlan:
     path = Path(source)
     try:
         if path.suffix == ".toml":
+            import tomllib  # only here: every command imports this module
+
             return plan_of(tomllib.loads(path.read_text(encoding="utf-8")))
         if path.suffix == ".json":
             return plan_of(json.loads(path.read_text(encoding="utf-8")))

@@ -3,6 +3,7 @@
 Every default is the answer that the contract names; each field is one switch.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -21,6 +22,23 @@ class Token:
 
     secret: str = field(repr=False)
     installation: str
+
+
+def token_of(text: str) -> Token:
+    """A token as `--token` takes it: `TOKEN`, or `INSTALLATION=TOKEN`.
+
+    A token without installation opens a store of its own; several for one installation are how a
+    token that expires is followed by the next. `=` at the end is padding, not a separator.
+    """
+    installation, _, secret = text.partition("=")
+    if installation and secret.strip("="):
+        return Token(secret, installation)
+    return Token(text, store_of_token(text))
+
+
+def store_of_token(secret: str) -> str:
+    """The installation that a token stands for when nobody named one; it does not show it."""
+    return "token-" + hashlib.sha256(secret.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from kvsctl.emulator.clock import iso8601
 from kvsctl.emulator.refusals import Refusal
 from kvsctl.limits import DEFAULT_LIMITS
 
+LISTINGS_PER_MINUTE = 100
 Cost = Literal["read", "write"]
 
 
@@ -150,6 +151,14 @@ class Quota:
         requests.use(now_ms, 1)
         spending.use(now_ms, units)
 
+    def admit_listing(self, now_ms: int) -> None:
+        """Let a listing of installations in: 100 a minute for the whole app."""
+        window = self._window("", "listing")
+        wait_ms = window.wait_ms(now_ms, 1)
+        if wait_ms:
+            raise self._refusal(now_ms, wait_ms)
+        window.use(now_ms, 1)
+
     def adjust(self, installation: str, cost: Cost, units: int, now_ms: int) -> None:
         """Count `units` more, or fewer, than a request was let in for."""
         if units:
@@ -163,6 +172,7 @@ class Quota:
                 "requests": (options.requests_per_second, 1.0),
                 "read": (options.read_units_per_minute, options.minute_seconds),
                 "write": (options.write_units_per_minute, options.minute_seconds),
+                "listing": (LISTINGS_PER_MINUTE, options.minute_seconds),
             }[name]
             found = WINDOWS[options.window](limit, max(1, int(seconds * 1000)))
             self._windows[installation, name] = found

@@ -35,14 +35,14 @@ class EmulatorError(Exception):
 
 
 class ConnectionLost(Exception):
-    """A fault that ends the connection without an answer, or in the midst of one.
+    """The connection ends without an answer, or in the midst of one: a fault, or the caller left.
 
     A server answers it by resetting the TCP connection, or `gently` closing it after what was
     sent; in-process callers see it raised.
     """
 
     def __init__(self, when: str, *, gently: bool = False) -> None:
-        super().__init__(f"the emulator's faults ended the connection {when}")
+        super().__init__(f"the connection was ended {when}")
         self.gently = gently
 
 

@@ -1,10 +1,12 @@
 """HTTP around the operations: routes, headers, who may call, what a defect looks like."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from kvsctl.emulator.options import Token
+from kvsctl.emulator import ConnectionLost
+from kvsctl.emulator.options import Token, token_of
 from tests.emulator.support import Desk, OpenDesk
 
 BATCH = [{"key": "a", "value": 1}]
@@ -83,6 +85,53 @@ def test_with_tokens_others_are_refused(desks: OpenDesk) -> None:
 
 def test_tokens_do_not_show() -> None:
     assert "hush" not in repr(Token("hush", "i"))
+
+
+def test_tokens_are_read_with_and_without_an_installation() -> None:
+    assert token_of("i=one") == Token("one", "i")
+    assert token_of("i=b25l==") == Token("b25l==", "i")
+    for text in ("one", "b25l==", "=one"):
+        token = token_of(text)
+        assert (token.secret, token.installation[:6]) == (text, "token-")
+        assert text not in token.installation
+
+
+def test_a_request_that_was_not_whole_does_nothing(desk: Desk) -> None:
+    messages = [
+        {"type": "http.request", "body": b'[{"key":"a","value":1}]', "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "path": "/v1/batch/set", "method": "POST", "headers": []}
+    with pytest.raises(ConnectionLost):
+        asyncio.run(desk.emulator(scope, receive, send))
+    assert sent == []
+    assert desk.ok("/v1/batch/get", [{"key": "a"}])["successfulKeys"] == []
+
+
+def test_a_server_starts_and_stops_it(desk: Desk) -> None:
+    messages = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+    sent: list[str] = []
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    asyncio.run(desk.emulator({"type": "lifespan"}, receive, send))
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    with pytest.raises(RuntimeError, match="closed"):
+        asyncio.run(desk.emulator.store.run(lambda: None))
+    with pytest.raises(ValueError, match="no websocket here"):
+        asyncio.run(desk.emulator({"type": "websocket"}, receive, send))
 
 
 def test_a_defect_is_a_500_that_is_logged(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from kvsctl.emulator import EmulatorOptions, embedded
+from kvsctl.emulator.cursors import cursor_of
 from kvsctl.emulator.entities import Entity, Index
 from tests.emulator.support import Desk, OpenDesk, open_desk
 
@@ -133,6 +134,9 @@ def test_an_index_follows_updates_and_deletes(staff: Any) -> None:
         (named(indexName="age", range=where("CONTAINS", 1)), "INVALID_FILTER_CONDITION"),
         (named(indexName="age", range=where("BETWEEN", 1)), "INSUFFICIENT_FILTER_VALUES"),
         (named(indexName="age", cursor="WzFd"), "INVALID_CURSOR"),
+        (named(indexName="age", cursor=cursor_of(None, "a")), "INVALID_CURSOR"),
+        (named(indexName="age", cursor=cursor_of(1, 2)), "INVALID_CURSOR"),
+        (named(indexName="age", cursor=cursor_of(2**63, "a")), "INVALID_CURSOR"),
         ({"indexName": "age"}, "INVALID_REQUEST"),
     ],
 )

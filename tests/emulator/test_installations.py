@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from kvsctl.emulator.options import Token
+from kvsctl.emulator.quota import QuotaOptions
 from tests.emulator.support import Desk, OpenDesk
 
 
@@ -58,6 +59,14 @@ def test_it_is_a_get_for_those_who_may(desks: OpenDesk) -> None:
     allowed = {"authorization": "Bearer t"}
     assert desk.request("GET", "/v1/installations", headers=allowed).status_code == 200
     assert desk.post("/v1/installations", {}).headers["allow"] == "GET"
+
+
+def test_with_quotas_it_is_listed_100_times_a_minute(desks: OpenDesk) -> None:
+    desk = desks(quota=QuotaOptions())
+    codes = [desk.request("GET", "/v1/installations").status_code for _ in range(101)]
+    assert codes == [200] * 100 + [429]
+    desk.time.forward(60)
+    assert desk.request("GET", "/v1/installations").status_code == 200
 
 
 def test_the_openapi_document_names_every_endpoint(desk: Desk) -> None:

@@ -1,0 +1,94 @@
+"""The two servers that are compared: `servers.py emulator|bare PORT DB`.
+
+`bare` is an ASGI app under the same uvicorn settings. It echoes a body of the same size and runs
+the same SQL in the same kind of thread, on keys of its own: no parsing, no rules, no answer to
+be made.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+
+from kvsctl.emulator import embedded
+from kvsctl.emulator.app import Emulator, Message, Receive, Scope, Send
+from kvsctl.emulator.serve import ServeOptions, serve
+from kvsctl.emulator.service import Write
+from kvsctl.emulator.store import Store
+
+KEYS = 1_000_000
+BATCH = 25
+VALUE = b'{"name":"' + b"x" * 60 + b'","n":1}'
+
+
+class Bare:
+    """Echoes, after running one batch's SQL."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.bucket = store.writing(lambda: store.rows.made_bucket("default", ""))
+        self.state = 1
+        shown = b'{"key":"user:0000000","value":' + VALUE + b"},"
+        self.read_answer = b'{"successfulKeys":[' + shown * BATCH + b'],"failedKeys":[]}'
+        self.write_answer = b'{"successfulKeys":[' + b'{"key":"user:0000000"},' * BATCH + b"]}"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Read the body, run the SQL, answer."""
+        message: Message = await receive()
+        while message.get("more_body"):
+            message = await receive()
+        reads = scope["path"].endswith("get")
+        await self.store.run(self.read if reads else self.write)
+        body = self.read_answer if reads else self.write_answer
+        headers = [(b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def keys(self) -> list[str]:
+        """25 keys out of a million, anywhere."""
+        self.state = (self.state * 1_103_515 + 12_345) % 2**31
+        return [f"user:{(self.state + n * 40_000) % KEYS:07}" for n in range(BATCH)]
+
+    def write(self) -> None:
+        """What a batch/set writes."""
+        rows = [(self.bucket, key, VALUE, 1, 1, None) for key in self.keys()]
+        self.store.writing(lambda: self.store.rows.write(rows, 0))
+
+    def read(self) -> None:
+        """What a batch/get reads."""
+        self.store.rows.read(self.bucket, self.keys(), 0)
+
+
+def fill(db: str, keys: int) -> None:
+    """A file with `keys` records, written through the emulator itself."""
+    emulator: Emulator = embedded(db)
+    service = emulator.service
+
+    def chunk(start: int) -> Callable[[], None]:
+        writes = [Write(f"user:{n:07}", VALUE, None) for n in range(start, start + 1000)]
+        return lambda: service.put("default", "", writes, 1)
+
+    for start in range(0, keys, 1000):
+        emulator.store.writing(chunk(start))
+    emulator.close()
+
+
+def main() -> None:
+    """Serve until a signal comes; the port is printed when ready."""
+    kind, port, db = sys.argv[1:4]
+    if kind == "emulator":
+        serve(ServeOptions(port=int(port), db=db), lambda url: print(url, flush=True))
+        return
+    store = Store(db)
+    config: dict[str, Any] = {
+        "ws": "none", "lifespan": "off", "log_config": None, "access_log": False,
+        "proxy_headers": False, "server_header": False, "date_header": False,
+    }  # fmt: skip
+    server = uvicorn.Server(uvicorn.Config(Bare(store), port=int(port), **config))
+    server.run()
+    store.close()
+
+
+if __name__ == "__main__":
+    main()
