@@ -4,22 +4,27 @@ Every answer carries `x-b3-traceid` and `Date`; every answer that is no success 
 `{code, message}` (the contract's sections "Endpoints" and "Limits").
 """
 
+from __future__ import annotations
+
 import logging
-import random
+import os
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kvsctl.emulator.callers import bearer_of, installation_of
 from kvsctl.emulator.clock import Clock, http_date
-from kvsctl.emulator.faults import Draw, Faults
-from kvsctl.emulator.faultspec import FaultPlan
 from kvsctl.emulator.options import EmulatorOptions
-from kvsctl.emulator.quota import Cost, Quota
 from kvsctl.emulator.refusals import ConnectionLost, Refusal
 from kvsctl.emulator.routes import ADMIN_PREFIX, INSTALLATION_PATHS, ROUTES, Route
 from kvsctl.emulator.service import Call, Service
 from kvsctl.emulator.store import Store
 from kvsctl.emulator.wire import Answer, encoded, refusal_answer
+
+if TYPE_CHECKING:
+    # At run time only with faults or quotas: every command imports this module.
+    from kvsctl.emulator.faults import Draw, Faults
+    from kvsctl.emulator.faultspec import FaultPlan
+    from kvsctl.emulator.quota import Cost, Quota
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -41,7 +46,11 @@ class Emulator:
         self.store = store
         self.clock = clock or Clock()
         self.service = Service(options, store, self.clock)
-        self.quota = Quota(options.quota) if options.quota is not None else None
+        self.quota: Quota | None = None
+        if options.quota is not None:
+            from kvsctl.emulator.quota import Quota
+
+            self.quota = Quota(options.quota)
         self.faults: Faults | None = None
         self.statuses: dict[int, int] = {}
         self.arm(options.faults)
@@ -76,7 +85,11 @@ class Emulator:
 
     def arm(self, plan: FaultPlan | None) -> None:
         """Let these faults happen from now on, counted anew; None: no more."""
-        self.faults = Faults(plan) if plan is not None else None
+        self.faults = None
+        if plan is not None:
+            from kvsctl.emulator.faults import Faults
+
+            self.faults = Faults(plan)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
@@ -200,7 +213,7 @@ class Emulator:
 
 
 def _trace_id() -> bytes:
-    return f"{random.getrandbits(64):016x}".encode()
+    return os.urandom(8).hex().encode()
 
 
 def _other_method(allowed: str) -> Refusal:

@@ -3,15 +3,19 @@
 Every default is the answer that the contract names; each field is one switch.
 """
 
-import hashlib
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from kvsctl.emulator.entities import Entity
-from kvsctl.emulator.faultspec import FaultPlan
-from kvsctl.emulator.quota import QuotaOptions
 from kvsctl.limits import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    # Not at run time: every command imports this module, and few have entities, faults, quotas.
+    from kvsctl.emulator.entities import Entity
+    from kvsctl.emulator.faultspec import FaultPlan
+    from kvsctl.emulator.quota import QuotaOptions
 
 DEFAULT_INSTALLATION = "default"
 
@@ -38,6 +42,8 @@ def token_of(text: str) -> Token:
 
 def store_of_token(secret: str) -> str:
     """The installation that a token stands for when nobody named one; it does not show it."""
+    import hashlib  # only here: the embedded target needs no token
+
     return "token-" + hashlib.sha256(secret.encode()).hexdigest()[:16]
 
 

@@ -10,7 +10,6 @@ from kvsctl.emulator import jsoncut, rules
 from kvsctl.emulator.clock import Clock, iso8601
 from kvsctl.emulator.entities import schema_not_found
 from kvsctl.emulator.indexing import Indexing
-from kvsctl.emulator.normalised import normalised
 from kvsctl.emulator.options import EmulatorOptions
 from kvsctl.emulator.past import Past
 from kvsctl.emulator.refusals import Refusal, malformed
@@ -72,7 +71,11 @@ class Service:
         if not self.indexing.is_current():
             store.writing(self.indexing.rebuild)
         self._lag_ms = int(options.query_lag_seconds * 1000)
-        self._shown = normalised if options.normalise else msgspec.Raw
+        self._shown: Callable[[bytes], msgspec.Raw] = msgspec.Raw
+        if options.normalise:
+            from kvsctl.emulator.normalised import normalised  # only with this option
+
+            self._shown = normalised
         self._purged_ms = 0
 
     @property

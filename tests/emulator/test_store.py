@@ -154,7 +154,8 @@ def test_two_processes_may_use_a_file_at_once(tmp_path: Path) -> None:
 def test_nothing_heavy_is_imported() -> None:
     script = (
         "import sys, kvsctl.emulator;"
-        "print([m for m in ('uvicorn','starlette','pydantic','yaml','httpx','anyio') "
+        "print([m for m in ('uvicorn','starlette','pydantic','yaml','httpx','anyio','random',"
+        "'kvsctl.emulator.quota','kvsctl.emulator.faults','kvsctl.emulator.admin') "
         "if m in sys.modules])"
     )
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
