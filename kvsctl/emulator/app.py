@@ -120,7 +120,8 @@ class Emulator:
         self, route: Route, headers: dict[bytes, bytes], receive: Receive, draw: Draw | None
     ) -> Answer:
         installation = installation_of(headers, self.options)
-        limit = self.options.limits.batch_bytes
+        limits = self.options.limits
+        limit = limits.batch_bytes if route.name != "transaction" else limits.transaction_bytes
         if self.faults is not None and draw is not None:
             self.faults.check_token(bearer_of(headers), self.clock.now_ms())
             if draw.latency_seconds:

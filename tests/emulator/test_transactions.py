@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.emulator.support import Desk
+from kvsctl.limits import Limits
+from tests.emulator.support import Desk, OpenDesk
 
 
 def condition(name: Any, *values: Any, of: Any = "n") -> Any:
@@ -71,6 +72,13 @@ def test_25_operations_are_the_most(desk: Desk) -> None:
     many = [{"key": f"k{n}", "value": n} for n in range(26)]
     assert desk.refused("/v1/transaction", {"set": many}) == (422, "UNPROCESSABLE_ENTITY")
     assert desk.post("/v1/transaction", {"set": many[1:]}).status_code == 204
+
+
+def test_a_transaction_has_a_payload_limit_of_its_own(desks: OpenDesk) -> None:
+    desk = desks(limits=Limits(transaction_bytes=100))
+    request = {"set": [{"key": "a", "value": "x" * 100}]}
+    assert desk.refused("/v1/transaction", request) == (413, "PAYLOAD_TOO_LARGE")
+    desk.ok("/v1/batch/set", request["set"])
 
 
 def test_a_key_may_be_there_once(desk: Desk) -> None:
