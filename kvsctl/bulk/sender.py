@@ -28,7 +28,7 @@ from kvsctl.service.client import Answer
 from kvsctl.service.faults import Fault, FaultKind
 
 _OK = 200
-_RENEWALS = 2
+_RENEWALS = 3
 """A batch whose token is refused more often than this ends the run: new tokens do not help."""
 _NOT_COUNTED = (FaultKind.THROTTLED, FaultKind.UNAUTHORISED)
 

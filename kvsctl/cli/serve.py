@@ -81,14 +81,12 @@ def _emulator_options(
 
 
 def _token(given: str) -> "Token":
-    """`TOKEN`, or `INSTALLATION:TOKEN`; an installation's id may hold colons, a token none."""
-    from kvsctl.emulator.options import DEFAULT_INSTALLATION, Token
+    from kvsctl.emulator.options import token_of
     from kvsctl.errors import UsageError
 
-    installation, _, secret = given.rpartition(":")
-    if not secret.strip():
+    if not given.strip():
         raise UsageError("--token is empty", "A server that lets in nobody is of no use.")
-    return Token(secret, installation or DEFAULT_INSTALLATION)
+    return token_of(given)
 
 
 def _quota(flags: QuotaFlags) -> "QuotaOptions | None":

@@ -50,8 +50,9 @@ class ServingOptions:
     token: Annotated[
         list[str],
         typer.Option(
-            metavar="[INSTALLATION:]TOKEN",
-            help="Let in callers with TOKEN only. May be given again.",
+            metavar="[INSTALLATION=]TOKEN",
+            help="Let in callers with TOKEN only, each to its own store or to INSTALLATION's. "
+            "May be given again.",
             rich_help_panel=_SERVING,
         ),
     ] = field(default_factory=list)

@@ -1,11 +1,12 @@
 """Records to start with: JSON Lines as `kvsctl export` writes them, through the service's checks.
 
-    {"key", "value", "entityName"?, "installation"?, "options": {"ttl"}?, "createdAt"?,
+    {"key", "value", "entityName"?, "installation"?, "ttl"? or "options": {"ttl"}?, "createdAt"?,
      "updatedAt"?, "expireTime"?}
 
 Other members are ignored. Loading the same file again changes nothing but times.
 """
 
+import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
@@ -20,6 +21,8 @@ from kvsctl.emulator.store import Store
 from kvsctl.emulator.wire import record_of
 
 CHUNK = 1000
+TTL_UNITS = {"s": "SECONDS", "m": "MINUTES", "h": "HOURS", "d": "DAYS"}
+MOST_TTL_CHARACTERS = 12
 Seed = tuple[str, str, Write, int, int]
 
 
@@ -54,6 +57,8 @@ def _seeds(path: Path, lines: Iterable[bytes], service: Service) -> Iterator[See
 def _seed(line: bytes, service: Service) -> Seed:
     members = jsoncut.members(jsoncut.decoded(line).removeprefix("\ufeff"), alone=True)
     now_ms = service.clock.now_ms()
+    if "ttl" in members:
+        members["options"] = _ttl_options(_parsed(members, "ttl"))
     asked = record_of(dict(members), service.limits)
     installation = _parsed(members, "installation") or DEFAULT_INSTALLATION
     if not isinstance(installation, str):
@@ -67,6 +72,15 @@ def _seed(line: bytes, service: Service) -> Seed:
         _milliseconds(_parsed(members, name), now_ms) for name in ("createdAt", "updatedAt")
     )
     return installation, space, write, created, updated
+
+
+def _ttl_options(ttl: Any) -> str:
+    """A ttl as people write it ("7d"), or as the service takes it, as the service takes it."""
+    if isinstance(ttl, str):
+        if not (ttl[:-1].isdecimal() and len(ttl) <= MOST_TTL_CHARACTERS and ttl[-1] in TTL_UNITS):
+            raise malformed('ttl must be such as "45s", "30m", "12h" or "7d"')
+        ttl = {"value": int(ttl[:-1]), "unit": TTL_UNITS[ttl[-1]]}
+    return json.dumps({"ttl": ttl})
 
 
 def _put(chunk: list[Seed], service: Service) -> None:

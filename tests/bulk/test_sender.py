@@ -278,7 +278,7 @@ def test_a_third_refusal_ends_the_run() -> None:
     service = ModelService(always(Turn(fault=refused(401, "UNAUTHORIZED"))), renewals=9)
     ran = _one_batch(service)
     assert isinstance(ran.error, CredentialsError)
-    assert service.renewals == 2
+    assert service.renewals == 3
     assert len(service.requests) == 3
     assert ran.books.states == {"unsent": 3}
 

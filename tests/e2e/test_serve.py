@@ -47,7 +47,7 @@ def test_it_serves_keeps_and_stops(kvsctl: Command, tmp_path: Path) -> None:
 
 def test_seeds_tokens_and_installations(kvsctl: Command, tmp_path: Path) -> None:
     seed = records_file(tmp_path / "seed.jsonl", [{"key": "k", "value": "seeded"}])
-    with serving(kvsctl, "--seed", seed, "--token", "one", "--token", "other:two") as url:
+    with serving(kvsctl, "--seed", seed, "--token", "default=one", "--token", "two") as url:
         at_one = kvsctl.having(KVSCTL_TOKEN="one", KVSCTL_URL=url)
         assert at_one("get", "k", "--raw", status=0).out == b"seeded\n"
         kvsctl.having(KVSCTL_TOKEN="two", KVSCTL_URL=url)("get", "k", status=1)
@@ -123,7 +123,7 @@ def test_what_cannot_be_served_is_said(kvsctl: Command, tmp_path: Path) -> None:
 
 def test_each_option_reaches_the_emulator() -> None:
     options = _emulator_options(
-        ServingOptions(token=["t", "ari:cloud::x:secret"], installation=["i"]),
+        ServingOptions(token=["ari:cloud::x=secret"], installation=["i"]),
         OpenOptions(
             "refuses-batch", "left-out", "400", "keeps-expiry", "strict", True, 1.5, "stale",
             "free", "1024",
@@ -131,7 +131,6 @@ def test_each_option_reaches_the_emulator() -> None:
         QuotaFlags(read_units=7, window="bucket", announce="reset", faults="500=0.5"),
     )  # fmt: skip
     assert [(t.secret, t.installation) for t in options.tokens] == [
-        ("t", "default"),
         ("secret", "ari:cloud::x"),
     ]
     assert (options.bad_record, options.missing_keys) == ("refuses-batch", "left-out")

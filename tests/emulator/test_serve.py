@@ -130,6 +130,7 @@ def test_a_seed_is_there_from_the_start(tmp_path: Path) -> None:
         '{"key":"a","value": {"n": 1.0},"createdAt":5,"updatedAt":6}\n\n'
         '{"key":"b","value":1,"entityName":"abc","expireTime":"2099-01-01T00:00:00.000Z"}\n'
         '{"key":"c","value":1,"installation":"other","options":{"ttl":{"value":1,"unit":"DAYS"}}}\n'
+        '{"key":"d","value":1,"installation":"other","ttl":"7d"}\n'
     )
     fields = {"metadataFields": ["CREATED_AT", "UPDATED_AT", "EXPIRE_TIME"]}
     with running(ServeOptions(port=0, seed=(seed,))) as server:
@@ -138,9 +139,9 @@ def test_a_seed_is_there_from_the_start(tmp_path: Path) -> None:
         assert b'{"key":"a","value":{"n": 1.0},"createdAt":5,"updatedAt":6}' in answer.content
         assert len(answer.json()["successfulKeys"]) == 2
         other = {"forge-proxy-authorization": "Forge as=app,installationId=other"}
-        asked = [{"key": "c", "options": fields}]
+        asked = [{"key": key, "options": fields} for key in "cd"]
         answer = httpx.post(f"{server.url}/v1/batch/get", json=asked, headers=other)
-        assert "expireTime" in answer.json()["successfulKeys"][0]
+        assert ["expireTime" in found for found in answer.json()["successfulKeys"]] == [True] * 2
 
 
 @pytest.mark.parametrize(
@@ -150,6 +151,8 @@ def test_a_seed_is_there_from_the_start(tmp_path: Path) -> None:
         ('{"key":"a/b","value":1}', r"seed.jsonl:2: INVALID_KEY"),
         ('{"key":"a","value":1,"createdAt":"x"}', "createdAt"),
         ('{"key":"a","value":1,"expireTime":"x"}', "expireTime"),
+        ('{"key":"a","value":1,"ttl":"soon"}', "ttl"),
+        ('{"key":"a","value":1,"ttl":"0d"}', "INVALID_TTL"),
         ('{"key":"a","value":1,"installation":1}', "installation"),
     ],
 )
