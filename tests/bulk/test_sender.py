@@ -274,12 +274,12 @@ def test_a_token_that_expires_on_the_way_loses_nothing() -> None:
     assert ran.books.states == {"succeeded": 20}
 
 
-def test_a_third_refusal_ends_the_run() -> None:
+def test_a_fourth_refusal_in_spite_of_new_tokens_ends_the_run() -> None:
     service = ModelService(always(Turn(fault=refused(401, "UNAUTHORIZED"))), renewals=9)
     ran = _one_batch(service)
     assert isinstance(ran.error, CredentialsError)
     assert service.renewals == 3
-    assert len(service.requests) == 3
+    assert len(service.requests) == 4
     assert ran.books.states == {"unsent": 3}
 
 
