@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from kvsctl.model import Origin, Problem, Record
 from kvsctl.records.parsers import Parsed, Parser
@@ -12,12 +12,17 @@ ParserChoice: TypeAlias = Callable[[Source, bytes], Parser]
 """Which parser reads a source, given its first line that is not blank."""
 
 
+MOST_PIECES: Final = 1000
+"""Short lines come by tens of thousands at a time: as records they would fill the memory."""
+
+
 @dataclass(slots=True)
 class Reader:
     """Reads `sources` in order. Iterating gives lists of what arrived together.
 
-    An empty list says that the input has nothing more right now. Positions count from 0 over
-    all sources. A line that cannot be read is a Problem and stops nothing.
+    A list holds at most `MOST_PIECES`. An empty list says that the input has nothing more right
+    now. Positions count from 0 over all sources. A line that cannot be read is a Problem and stops
+    nothing.
     """
 
     sources: Sequence[Source]
@@ -37,14 +42,18 @@ class Reader:
         for source in self.sources:
             parser: Parser | None = None
             for lines in source.lines():
-                pieces: list[Record | Problem] = []
-                for line in lines:
-                    if parser is None:
-                        parser = self.choose_parser(source, line.text)
-                    pieces.append(_piece(line, parser, position, source.label))
-                    position += 1
-                if pieces or not lines:
-                    yield pieces
+                if not lines:
+                    yield []
+                    continue
+                if parser is None:
+                    parser = self.choose_parser(source, lines[0].text)
+                for start in range(0, len(lines), MOST_PIECES):
+                    part = lines[start : start + MOST_PIECES]
+                    yield [
+                        _piece(line, parser, position + place, source.label)
+                        for place, line in enumerate(part)
+                    ]
+                    position += len(part)
 
 
 def _piece(line: Line, parser: Parser, position: int, label: str) -> Record | Problem:

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 from kvsctl.model import Identity, Origin, Problem, Record
 from kvsctl.records.parsers import Parser, Rules, key_line_parser, set_line_parser
-from kvsctl.records.reader import Reader
+from kvsctl.records.reader import MOST_PIECES, Reader
 from kvsctl.records.sources import Line, Source
 
 
@@ -47,6 +47,13 @@ def test_a_bad_line_is_a_problem_with_its_place_and_stops_nothing() -> None:
     assert '"/"' in problem.message
     assert isinstance(other, Record)
     assert other.position == 2
+
+
+def test_lines_that_arrive_together_come_in_lists_of_a_bounded_length() -> None:
+    count = 2 * MOST_PIECES + 1
+    lists = read(Given("f", [[Line(n, b"k%d" % n) for n in range(1, count + 1)]]))
+    assert [len(pieces) for pieces in lists] == [MOST_PIECES, MOST_PIECES, 1]
+    assert [piece.position for pieces in lists for piece in pieces] == list(range(count))
 
 
 def test_an_expiry_is_handed_on() -> None:
