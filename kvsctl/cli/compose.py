@@ -3,6 +3,8 @@
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
+from typing import Final
 
 from kvsctl.bulk.packing import PackingRule
 from kvsctl.bulk.plan import RunPlan
@@ -11,7 +13,7 @@ from kvsctl.bulk.retry import RetryPolicy
 from kvsctl.cli.arguments import METADATA_NAMES
 from kvsctl.cli.job import BatchJob, Printing, Reporting
 from kvsctl.cli.options import GetOptions, ReportOptions, RunningOptions, TargetOptions
-from kvsctl.cli.roles import require_one_role_each
+from kvsctl.cli.roles import Place, require_one_role_each
 from kvsctl.config.file import read_config
 from kvsctl.config.settings import resolve_running
 from kvsctl.config.targets import TargetFlags, choose_target
@@ -19,7 +21,10 @@ from kvsctl.errors import UsageError
 from kvsctl.model import Verb
 from kvsctl.records.reader import ParserChoice, Reader
 from kvsctl.records.sources import File, Source
+from kvsctl.report.streams import part_path
 from kvsctl.service.wire import Metadata
+
+_STDOUT: Final = 1
 
 
 def batch_job(
@@ -48,8 +53,8 @@ def batch_job(
     )
     require_one_role_each(
         [
-            *(("input", source.path) for source in sources if isinstance(source, File)),
-            ("output", records.path if records else None),
+            *(("input", source.place) for source in sources if isinstance(source, File)),
+            *_outputs(records),
             ("failures file", report.failures),
             ("report", report.report),
             ("database", chosen.local_path),
@@ -79,6 +84,15 @@ def batch_job(
     )
 
 
+def _outputs(records: Printing | None) -> list[tuple[str, Place]]:
+    """Where records go; a file has a part beside it until it is complete."""
+    if records is None:
+        return []
+    if records.path is None:
+        return [("output", _STDOUT)]
+    return [("output", records.path), ("output", part_path(records.path))]
+
+
 def record_output(options: GetOptions) -> tuple[Printing, Metadata, ReadPolicy]:
     """How `get` prints, what it asks the service for beside values, and what it skips."""
     if options.values and options.raw:
@@ -89,7 +103,8 @@ def record_output(options: GetOptions) -> tuple[Printing, Metadata, ReadPolicy]:
     printed = _metadata(options.metadata)
     style = "raw" if options.raw else "values" if options.values else "jsonl"
     asked = Metadata(printed.created, printed.updated, printed.expires or options.skip_expired)
-    output = Printing(style, options.output, not options.unordered, printed)
+    path = None if options.output == Path("-") else options.output
+    output = Printing(style, path, not options.unordered, printed)
     return output, asked, ReadPolicy(options.ignore_missing, options.skip_expired)
 
 

@@ -153,7 +153,7 @@ class Listening:
         return status
 
     def _open_sink(self, records: Printing) -> ByteSink:
-        if records.path is not None and str(records.path) != "-":
+        if records.path is not None:
             return open_output(records.path, self._moved)
         if self._environment.stdout_fd is None:
             raise UsageError("stdout is closed", "Give --output FILE.")

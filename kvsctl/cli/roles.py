@@ -1,35 +1,51 @@
 """A file may have one role in a run: the same file twice is refused before any is opened."""
 
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeAlias
 
 from kvsctl.errors import UsageError
 
+Place: TypeAlias = Path | int
+"""A file by its path, or by the descriptor that the shell opened for it."""
 
-def require_one_role_each(roles: Iterable[tuple[str, Path | None]]) -> None:
-    """Raises UsageError if two roles name one file, under whatever path. None and `-` are none.
 
-    Device files (`/dev/null`) may have any number of roles.
+def require_one_role_each(roles: Iterable[tuple[str, Place | None]]) -> None:
+    """Raises UsageError if two roles name one file, under whatever path or descriptor.
+
+    None is no role. What is no regular file (`/dev/null`, a pipe) may have any number of them.
     """
-    seen: list[tuple[str, Path]] = []
-    for role, path in roles:
-        if path is None or str(path) == "-" or _is_device(path):
+    seen: list[tuple[str, Place]] = []
+    for role, place in roles:
+        if place is None or not _can_clash(place):
             continue
         for other_role, other in seen:
-            if _same(path, other) and not (role == other_role == "input"):
+            if _same(place, other) and not (role == other_role == "input"):
+                path = place if isinstance(place, Path) else other
+                shown = path if isinstance(path, Path) else "one file"
                 raise UsageError(
-                    f"{path} is {other_role} and {role} at once", "Give each its own file."
+                    f"{shown} is {other_role} and {role} at once", "Give each its own file."
                 )
-        seen.append((role, path))
+        seen.append((role, place))
 
 
-def _is_device(path: Path) -> bool:
-    return path.is_char_device() or path.is_fifo() or path.is_block_device()
-
-
-def _same(one: Path, other: Path) -> bool:
+def _can_clash(place: Place) -> bool:
     try:
-        return one.samefile(other)
+        return stat.S_ISREG(_status(place).st_mode)
     except OSError:
+        return isinstance(place, Path)  # a file that is not there yet
+
+
+def _status(place: Place) -> os.stat_result:
+    return os.fstat(place) if isinstance(place, int) else place.stat()
+
+
+def _same(one: Place, other: Place) -> bool:
+    try:
+        return os.path.samestat(_status(one), _status(other))
+    except OSError:
+        if isinstance(one, int) or isinstance(other, int):
+            return False
         return os.path.realpath(one) == os.path.realpath(other)

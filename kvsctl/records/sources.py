@@ -67,6 +67,11 @@ class File:
         return "-" if self.path is None else str(self.path)
 
     @property
+    def place(self) -> Path | int:
+        """What the system knows it by: its path, or stdin's descriptor."""
+        return self.descriptor if self.path is None else self.path
+
+    @property
     def size(self) -> int | None:
         """Its size in bytes if it is a regular file."""
         try:

@@ -51,6 +51,11 @@ def open_output(path: Path, moved: Callable[[], None] = lambda: None) -> ByteSin
     return PartFile(path)
 
 
+def part_path(path: Path) -> Path:
+    """What an output is called until it is complete; beside the file that a link leads to."""
+    return Path(os.path.realpath(path) + ".part")
+
+
 class DescriptorWriter:
     """A ByteSink over a descriptor that may make its writer wait, such as standard output.
 
@@ -139,7 +144,7 @@ class PartFile:
         self._path = Path(os.path.realpath(path))
         if self._path.is_dir():
             raise UsageError(f"cannot write to {path}: Is a directory")
-        self.part_path = self._path.with_name(self._path.name + ".part")
+        self.part_path = part_path(path)
         self._fd = open_private(self.part_path)
         self._is_open = True
         self._broken: OSError | None = None

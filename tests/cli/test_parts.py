@@ -75,8 +75,23 @@ def test_devices_stdin_and_repeated_inputs_are_no_conflict(tmp_path: Path) -> No
     null, one = Path(os.devnull), tmp_path / "one"
     one.touch()
     require_one_role_each([("output", null), ("failures file", null), ("report", None)])
-    require_one_role_each([("input", Path("-")), ("output", Path("-"))])
     require_one_role_each([("input", one), ("input", one)])
+
+
+def test_a_file_that_the_shell_opened_has_one_role_too(tmp_path: Path) -> None:
+    one = tmp_path / "one"
+    one.touch()
+    with one.open() as opened, (tmp_path / "other").open("w") as other:
+        with pytest.raises(UsageError, match="one is input and failures file at once"):
+            require_one_role_each([("input", opened.fileno()), ("failures file", one)])
+        with pytest.raises(UsageError, match="input and output at once"):
+            require_one_role_each([("input", opened.fileno()), ("output", opened.fileno())])
+        require_one_role_each([("input", opened.fileno()), ("output", other.fileno())])
+    near, far = os.pipe()
+    require_one_role_each([("input", near), ("output", near), ("report", tmp_path / "new")])
+    os.close(near)
+    os.close(far)
+    require_one_role_each([("input", near), ("output", near)])
 
 
 @pytest.mark.parametrize(

@@ -185,6 +185,26 @@ def test_the_same_file_in_two_roles_is_refused_untouched(local: Command, tmp_pat
     assert not (tmp_path / "new").exists()
 
 
+def test_redirected_input_is_not_written_over(local: Command, tmp_path: Path) -> None:
+    source = records_file(tmp_path / "in.jsonl", [{"key": "a/b", "value": 1}])
+    before = source.read_bytes()
+    for role in ("--failures", "--report"):
+        with source.open("rb") as opened:
+            process = local.start("set", role, source, stdin=opened, stderr=subprocess.PIPE)
+            _, complaint = process.communicate(timeout=_WAIT_SECONDS)
+        assert process.returncode == 2, complaint
+        assert b"at once" in complaint
+        assert source.read_bytes() == before
+
+
+def test_the_part_of_an_output_is_no_other_file(local: Command, tmp_path: Path) -> None:
+    keys = tmp_path / "out.part"
+    keys.write_bytes(b"k\n")
+    local("get", "-f", keys, "-o", tmp_path / "out", status=2)
+    local("get", "k", "--failures", keys, "-o", tmp_path / "out", status=2)
+    assert keys.read_bytes() == b"k\n"
+
+
 class _Screen:
     def __init__(self, status: int, text: str) -> None:
         self.status, self.text = status, text
