@@ -3,9 +3,7 @@
 import os
 import sys
 
-from kvsctl.errors import ExitStatus, KvsctlError
-
-_ISSUES = "Please report it with what you ran: kvsctl's issue tracker wants to know."
+from kvsctl.errors import Defect, ExitStatus, KvsctlError
 
 
 def main() -> None:
@@ -23,13 +21,12 @@ def main() -> None:
         sys.exit(error.status)
     except KeyboardInterrupt:
         sys.exit(ExitStatus.INTERRUPTED)
-    except BrokenPipeError:
-        _leave_pipe()
     except Exception as error:
         if os.environ.get("KVSCTL_DEBUG"):
             raise
-        _tell(f"kvsctl has a defect: {type(error).__name__}", _ISSUES)
-        sys.exit(ExitStatus.DEFECT)
+        defect = Defect(f"kvsctl has a defect: {type(error).__name__}")
+        _tell(defect.message, defect.hint)
+        sys.exit(defect.status)
 
 
 def _tell(message: str, hint: str | None) -> None:
@@ -41,12 +38,6 @@ def _tell(message: str, hint: str | None) -> None:
         sys.stderr.flush()
     except OSError:
         return  # nobody is left to tell
-
-
-def _leave_pipe() -> None:
-    """Ends as other tools do whose reader went away, without Python's own complaint."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(ExitStatus.PIPE_CLOSED)
 
 
 if __name__ == "__main__":

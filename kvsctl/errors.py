@@ -73,3 +73,8 @@ class Defect(KvsctlError):
     """kvsctl contradicts itself, for example in a report that does not add up."""
 
     status = ExitStatus.DEFECT
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            message, "Please report it with what you ran: kvsctl's issue tracker wants to know."
+        )

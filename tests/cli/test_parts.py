@@ -14,7 +14,7 @@ from kvsctl.cli import app as app_module
 from kvsctl.cli.arguments import prepared
 from kvsctl.cli.flags import takes
 from kvsctl.cli.roles import require_one_role_each
-from kvsctl.errors import ExitStatus, StreamError, UsageError
+from kvsctl.errors import Defect, ExitStatus, StreamError, UsageError
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,8 @@ def test_a_file_that_the_shell_opened_has_one_role_too(tmp_path: Path) -> None:
     ("error", "status", "said"),
     [
         (StreamError("disk \x1b[31m full", "Make room."), 5, "disk \\x1b[31m full\nMake room.\n"),
-        (RuntimeError("a secret value"), 70, "kvsctl has a defect: RuntimeError"),
+        (RuntimeError("a secret value"), 70, "kvsctl has a defect: RuntimeError\nPlease report"),
+        (Defect("it does not add up"), 70, "kvsctl: it does not add up\nPlease report it"),
         (KeyboardInterrupt(), 130, ""),
     ],
 )
