@@ -10,7 +10,7 @@ from kvsctl.bulk.events import Listener
 from kvsctl.bulk.plan import Pressure
 from kvsctl.bulk.run import Run
 from kvsctl.cli.job import BatchJob, Printing
-from kvsctl.errors import ExitStatus, KvsctlError, StreamError, UsageError
+from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageError
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, report_document, report_line, save_report
 from kvsctl.report.escape import visible
@@ -123,25 +123,41 @@ class Listening:
     def finish(
         self, error: KvsctlError | None, interrupted: ExitStatus | None, elapsed_seconds: float
     ) -> ExitStatus:
-        """Completes every file, reports, and tells the exit code. Raises Defect for a bad sum."""
+        """Completes every file, reports, and tells the exit code.
+
+        What goes wrong with one of these keeps none of the others from being done.
+        """
         broken = self._close_files(is_whole=error is None and interrupted is None)
-        self._tally.check_sum()
-        error = error or broken
-        status = self._status(error, interrupted)
-        document = report_document(
-            self._tally,
-            self._about,
-            status,
-            elapsed_seconds,
-            interrupted=interrupted is not None,
-        )
-        line = report_line(document)
+        error = self._bad_sum() or error or broken
+
+        def status_and_line() -> tuple[ExitStatus, bytes]:
+            status = self._status(error, interrupted)
+            document = report_document(
+                self._tally,
+                self._about,
+                status,
+                elapsed_seconds,
+                interrupted=interrupted is not None,
+            )
+            return status, report_line(document)
+
+        status, line = status_and_line()
         if self._job.reporting.report_path is not None:
-            save_report(self._job.reporting.report_path, line)
+            try:
+                save_report(self._job.reporting.report_path, line)
+            except StreamError as unsaved:
+                error = error or unsaved
+                status, line = status_and_line()
         if status is ExitStatus.PIPE_CLOSED:
             return status
         if self._job.reporting.as_json:
-            self._print_json(line)
+            try:
+                self._print_json(line)
+            except BrokenPipeError:
+                return interrupted or ExitStatus.PIPE_CLOSED
+            except OSError as failed:
+                error = error or StreamError(f"the report cannot be printed: {failed.strerror}")
+                status = self._status(error, interrupted)
         elif not self._job.reporting.quiet or status is not ExitStatus.OK:
             self._print_tables(elapsed_seconds)
         if not self._tally.records and error is None and interrupted is None:
@@ -193,7 +209,16 @@ class Listening:
             and status_of(sink.broken) is ExitStatus.PIPE_CLOSED
         )
 
+    def _bad_sum(self) -> Defect | None:
+        try:
+            self._tally.check_sum()
+        except Defect as defect:
+            return defect
+        return None
+
     def _status(self, error: KvsctlError | None, interrupted: ExitStatus | None) -> ExitStatus:
+        if isinstance(error, Defect):
+            return error.status
         if interrupted is not None:
             return interrupted
         if self._pipe_closed:
@@ -203,10 +228,13 @@ class Listening:
         return ExitStatus.FAILURES if self._tally.failed else ExitStatus.OK
 
     def _print_json(self, line: bytes) -> None:
+        """To stdout; to stderr, which may be gone, where stdout is for records."""
         environment = self._environment
-        fd = environment.stdout_fd if self._records is None else environment.stderr_fd
-        if fd is not None:
-            write_all(fd, line)
+        if self._records is None and environment.stdout_fd is not None:
+            write_all(environment.stdout_fd, line)
+        elif self._records is not None and environment.stderr_fd is not None:
+            with suppress(OSError):
+                write_all(environment.stderr_fd, line)
 
     def _print_tables(self, elapsed_seconds: float) -> None:
         from kvsctl.report.screen import stderr_console

@@ -69,6 +69,48 @@ def test_an_output_that_cannot_be_written_leaves_exit_code_5(local: Command) -> 
     local("get", "k", "-o", "/dev/full", status=5)
 
 
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [(["set", "k=1", "--json"], 5), (["set", "k=1", "no pair", "--json"], 5)],
+)
+def test_a_report_that_cannot_be_printed_is_exit_5(
+    local: Command, words: list[str], status: int
+) -> None:
+    with Path("/dev/full").open("wb") as full:
+        process = local.start(*words, stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE)
+        _, complaint = process.communicate(timeout=_WAIT_SECONDS)
+    assert process.returncode == status, complaint
+    assert b"the report cannot be printed: No space left on device" in complaint
+
+
+def test_a_report_that_nobody_reads_is_141(local: Command) -> None:
+    near, far = os.pipe()
+    os.close(near)
+    process = local.start(
+        "set", "k=1", "--json", stdin=subprocess.DEVNULL, stdout=far, stderr=subprocess.PIPE
+    )
+    os.close(far)
+    _, complaint = process.communicate(timeout=_WAIT_SECONDS)
+    assert (process.returncode, complaint) == (141, b"")
+
+
+def test_a_report_of_records_that_nobody_reads_is_let_pass(local: Command) -> None:
+    local("set", "k=1", status=0)
+    with Path("/dev/full").open("wb") as full:
+        process = local.start(
+            "get", "k", "--json", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=full
+        )
+        out, _ = process.communicate(timeout=_WAIT_SECONDS)
+    assert (process.returncode, out) == (0, b'{"key":"k","value":1}\n')
+
+
+def test_a_report_that_cannot_be_saved_is_told_all_the_same(local: Command) -> None:
+    ended = local("set", "k=1", "--json", "--report", "/dev/full", status=5)
+    assert (ended.report["exit_code"], ended.report["succeeded"]) == (5, 1)
+    assert b"cannot write the report to /dev/full" in ended.err
+    assert b"1 succeeded" in local("set", "k=1", "--report", "/dev/full", status=5).err
+
+
 def test_nothing_to_work_on_shows_an_example(local: Command) -> None:
     ended = _in_terminal(local, "get")
     assert ended.status == 2
