@@ -44,6 +44,8 @@ def gather_sources(
     files = [File(None if str(path) == "-" else path, end=end) for path in options.file]
     if sum(file.path is None for file in files) > 1:
         raise UsageError("stdin (-) is named twice", "It can be read once only.")
+    if sys.stdin is None and any(file.path is None for file in files):
+        raise UsageError("stdin (-) is closed", "Name a file.")
     for file in files:
         file.require_readable()
     sources += files

@@ -122,16 +122,19 @@ def test_empty_input_is_a_warning(local: Command) -> None:
     assert b"the input has no records" in ended.err
 
 
-def test_a_closed_stdin_is_no_input(local: Command) -> None:
+@pytest.mark.parametrize(
+    ("words", "said"), [("get", b"nothing to work on"), ("set -f -", b"stdin (-) is closed")]
+)
+def test_a_closed_stdin_is_no_input(local: Command, words: str, said: bytes) -> None:
     done = subprocess.run(
-        ["/bin/sh", "-c", f'"{KVSCTL}" get <&-'],
+        ["/bin/sh", "-c", f'"{KVSCTL}" {words} <&-'],
         env=local.environ,
         capture_output=True,
         timeout=_WAIT_SECONDS,
         check=False,
     )
     assert done.returncode == 2
-    assert b"nothing to work on" in done.stderr
+    assert said in done.stderr
 
 
 def test_files_are_read_in_order_and_dash_is_stdin(local: Command, tmp_path: Path) -> None:
