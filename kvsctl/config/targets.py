@@ -15,6 +15,13 @@ FORGE_URL: Final = "https://api.atlassian.com/forge/storage/kvs"
 _CONTAINER_PATH: Final = "/forge/storage/kvs"
 _BUILT_IN: Final = ("local", "forge", "container")
 _INSTALLATION = re.compile(r"[\x21-\x7e]{1,300}")
+# Also where they are empty: so a missing secret reaches the jobs of many a CI service.
+_SIGNS_OF_SETTINGS: Final = (
+    "KVSCTL_TARGET",
+    "KVSCTL_URL",
+    "KVSCTL_TOKEN",
+    "FORGE_EGRESS_PROXY_URL",
+)
 _SECTION_KEYS: Final = {"url", "token_file", "token_command", "installation"}
 
 
@@ -41,10 +48,10 @@ class Target:
     url: str | None = None
     local_path: Path | None = None
     token_file: Path | None = None
-    token_command: str | None = None
+    token_command: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
     installation: str | None = None
-    section: Mapping[str, Any] = field(default_factory=dict)
+    section: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def display(self) -> str:
@@ -63,13 +70,13 @@ def choose_target(flags: TargetFlags, environ: Mapping[str, str], config: Config
     name, url = _choice(flags, environ, config)
     section = config.sections.get(name, {}) if name is not None else {}
     _check_section(name, section, config)
-    if name == "local":
-        return Target("local", local_path=local_database(environ), section=section)
     installation = flags.installation or section.get("installation")
     if name == "container":
         return _container(environ, installation, section)
     if installation:
         raise UsageError("an installation is only chosen with the target container")
+    if name == "local":
+        return Target("local", local_path=local_database(environ), section=section)
     base = url or section.get("url") or (FORGE_URL if name == "forge" else None)
     if base is None:
         raise UsageError(f"{config.path}: [targets.{name}] has no url")
@@ -88,6 +95,9 @@ def _choice(
     flags: TargetFlags, environ: Mapping[str, str], config: ConfigFile
 ) -> tuple[str | None, str | None]:
     """A target's name, or the URL of an unnamed one."""
+    for flag, given in (("--target", flags.target), ("--url", flags.url)):
+        if given == "":
+            raise UsageError(f"{flag} is empty", "Name a target, or leave the option out.")
     if flags.target and flags.url:
         raise UsageError("--target and --url are both given", "Choose one.")
     if flags.url:
@@ -111,9 +121,10 @@ def _choice(
 
 def _require_nothing_lost(environ: Mapping[str, str], config: ConfigFile, known: list[str]) -> None:
     """A job that lost its settings must not succeed into a local file."""
-    signs = [name for name in ("KVSCTL_TOKEN", "FORGE_EGRESS_PROXY_URL") if environ.get(name)]
+    signs = [name for name in _SIGNS_OF_SETTINGS if name in environ]
     if signs or config.exists:
-        because = f"{signs[0]} is set" if signs else f"{config.path} exists"
+        empty = "" if not signs or environ[signs[0]] else ", but empty"
+        because = f"{signs[0]} is set{empty}" if signs else f"{config.path} exists"
         raise UsageError(
             f"no target is chosen, although {because}",
             f"Choose one by --target or KVSCTL_TARGET ({', '.join(known)}), or by --url.",
@@ -124,6 +135,8 @@ def _check_section(name: str | None, section: Mapping[str, Any], config: ConfigF
     where = f"{config.path}: [targets.{name}]"
     if unknown := sorted(section.keys() - _SECTION_KEYS - RUNNING.keys()):
         raise UsageError(f'{where} has no setting "{unknown[0]}"')
+    if name in ("local", "container") and "url" in section:
+        raise UsageError(f"{where} takes no url: that name is built in", "Name it otherwise.")
     for key in sorted(_SECTION_KEYS & section.keys()):
         if not isinstance(section[key], str) or not section[key]:
             raise UsageError(f"{where} {key} is not a string")

@@ -29,6 +29,7 @@ def test_without_any_sign_of_settings_it_is_local() -> None:
     [
         ({"KVSCTL_TOKEN": "t"}, _NONE),
         ({"FORGE_EGRESS_PROXY_URL": "http://localhost:7072"}, _NONE),
+        *[({name: ""}, _NONE) for name in ("KVSCTL_TARGET", "KVSCTL_URL", "KVSCTL_TOKEN")],
         ({}, _config(staging={"url": "https://s.example"})),
     ],
 )
@@ -58,6 +59,21 @@ def test_two_choices_at_once_are_refused() -> None:
             choose_target(flags, environ, _NONE)
 
 
+@pytest.mark.parametrize("flags", [TargetFlags(target=""), TargetFlags(url="")])
+def test_a_variable_that_was_not_set_never_means_local(flags: TargetFlags) -> None:
+    with pytest.raises(UsageError, match="is empty"):
+        choose_target(flags, {"KVSCTL_TARGET": "local"}, _NONE)
+
+
+@pytest.mark.parametrize("name", ["local", "container"])
+def test_a_name_that_is_built_in_takes_no_other_url(name: str) -> None:
+    environ = {"FORGE_EGRESS_PROXY_URL": "http://localhost:7072"}
+    section = {"url": "https://x", "installation": "i-1"}
+    config = ConfigFile(_PATH, True, sections={name: section})
+    with pytest.raises(UsageError, match="takes no url"):
+        choose_target(TargetFlags(target=name), environ, config)
+
+
 def test_an_unknown_name_lists_the_known() -> None:
     with pytest.raises(UsageError) as caught:
         choose_target(TargetFlags(target="x"), {}, _config(staging={"url": "https://s"}))
@@ -79,6 +95,10 @@ def test_no_repr_shows_a_token() -> None:
     target = choose_target(TargetFlags(target="forge"), {"KVSCTL_TOKEN": "sekrit"}, _NONE)
     assert target.url == FORGE_URL
     assert "sekrit" not in repr(target)
+    section = {"url": "https://s", "token_command": "print sekrit"}
+    target = choose_target(TargetFlags(target="s"), {}, _config(s=section))
+    assert target.token_command == "print sekrit"
+    assert "sekrit" not in repr(target)
 
 
 def test_container_needs_its_proxy_and_an_installation() -> None:
@@ -90,6 +110,7 @@ def test_container_needs_its_proxy_and_an_installation() -> None:
         (TargetFlags(target="container"), environ),
         (TargetFlags(target="container", installation="a\r\nb: c"), environ),
         (TargetFlags(target="forge", installation="i-1"), environ),
+        (TargetFlags(target="local", installation="i-1"), environ),
     ):
         with pytest.raises(UsageError):
             choose_target(flags, variables, _NONE)
