@@ -88,7 +88,8 @@ class DescriptorWriter:
     def write(self, chunk: bytes) -> None:
         """Takes bytes; returns at once."""
         with self._changed:
-            if self._broken is None and not self._is_closed:
+            # Nothing to write would look to the thread like the end.
+            if chunk and self._broken is None and not self._is_closed:
                 self._chunks.append(chunk)
                 self._pending_bytes += len(chunk)
                 self._changed.notify()
@@ -184,8 +185,8 @@ class PartFile:
     def _close(self) -> None:
         if self._is_open:
             self._is_open = False
-            try:
-                sync(self._fd)
-            except OSError as error:
-                self._broken = self._broken or error
-            os.close(self._fd)
+            for finish in (sync, os.close):  # some file systems fail no sooner than on closing
+                try:
+                    finish(self._fd)
+                except OSError as error:
+                    self._broken = self._broken or error

@@ -1,5 +1,6 @@
 """Output that neither blocks nor vanishes, whatever happens to who reads it."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -61,6 +62,18 @@ def test_completing_waits_for_the_last_byte(tmp_path: Path) -> None:
     sink.abandon()
     assert sink.pending_bytes == 0
     os.close(fd)
+
+
+def test_nothing_to_write_ends_nothing(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    sink = DescriptorWriter(writer)
+    sink.write(b"")
+    sink.write(b"a")
+    assert read_exactly(reader, 1) == b"a"
+    sink.write(b"")
+    sink.write(b"b")
+    sink.complete()
+    assert read_exactly(reader, 1) == b"b"
 
 
 def test_a_closed_pipe_is_noticed_and_quiet(pipe: tuple[int, int]) -> None:
@@ -127,6 +140,20 @@ def test_a_part_that_cannot_take_its_place_is_broken(tmp_path: Path) -> None:
     sink.complete()
     assert sink.broken is not None
     assert sink.part_path.read_bytes() == b"a"
+
+
+def test_a_part_that_cannot_be_closed_is_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def close(_: int) -> None:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    sink = PartFile(tmp_path / "out")
+    with monkeypatch.context() as patch:
+        patch.setattr("os.close", close)
+        sink.complete()
+    assert sink.broken is not None
+    assert not (tmp_path / "out").exists()
 
 
 @needs_full_disk
