@@ -12,7 +12,13 @@ from kvsctl.bulk.run import Run
 from kvsctl.cli.job import BatchJob, Printing
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageError
 from kvsctl.report.console import Environment
-from kvsctl.report.document import About, report_document, report_line, save_report
+from kvsctl.report.document import (
+    About,
+    report_document,
+    report_line,
+    require_writable,
+    save_report,
+)
 from kvsctl.report.escape import visible
 from kvsctl.report.failures import FailuresFile
 from kvsctl.report.output import (
@@ -53,6 +59,8 @@ class Listening:
 
     def __enter__(self) -> Self:
         job, environment = self._job, self._environment
+        if job.reporting.report_path is not None:
+            require_writable(job.reporting.report_path)
         if job.reporting.failures_path is not None:
             self._failures = FailuresFile(job.reporting.failures_path, job.plan.verb)
             self.listeners.append(self._failures)

@@ -1,11 +1,12 @@
 """The report for programs: one JSON object, schema 1."""
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from kvsctl.errors import ExitStatus, StreamError
+from kvsctl.errors import ExitStatus, StreamError, UsageError
 from kvsctl.report.jsonline import json_line
 from kvsctl.report.tally import FailureNote, Tally
 
@@ -69,6 +70,16 @@ def report_document(
 def report_line(document: dict[str, Any]) -> bytes:
     """The document as one line of JSON, line feed included."""
     return json_line(document) + b"\n"
+
+
+def require_writable(path: Path) -> None:
+    """Raises UsageError where a report cannot go, before there is one; touches nothing."""
+    if path.is_dir():
+        raise UsageError(f"cannot write to {path}: Is a directory")
+    if not path.parent.is_dir():
+        raise UsageError(f"cannot write to {path}: No such file or directory")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise UsageError(f"cannot write to {path}: Permission denied")
 
 
 def save_report(path: Path, line: bytes) -> None:

@@ -53,6 +53,7 @@ def test_2_for_usage(kvsctl: Command, tmp_path: Path) -> None:
         ["get", "k", "-f", str(tmp_path)],
         ["get", "k", "--concurrency", "0"],
         ["get", "k", "--metadata=ages"],
+        ["set", "k=1", "-t", "local", "--report", str(tmp_path / "missing" / "report")],
         ["get", "k", "--values", "--raw"],
         ["set", "k=1", "--ttl", "soon"],
         ["set", "k=1", "--entity", "x"],

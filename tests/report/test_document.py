@@ -7,9 +7,15 @@ from pathlib import Path
 import pytest
 
 from kvsctl.bulk.events import RecordsRead, Settled
-from kvsctl.errors import ExitStatus, StreamError
+from kvsctl.errors import ExitStatus, StreamError, UsageError
 from kvsctl.model import Failure, Identity, Origin, Outcome, Problem, Record, State
-from kvsctl.report.document import About, report_document, report_line, save_report
+from kvsctl.report.document import (
+    About,
+    report_document,
+    report_line,
+    require_writable,
+    save_report,
+)
 from kvsctl.report.jsonline import json_line, one_line
 from kvsctl.report.tally import Tally
 from tests.report.outcomes import ended, failed, problem
@@ -94,6 +100,17 @@ def test_saving(tmp_path: Path) -> None:
     assert (tmp_path / "report.json").read_bytes() == b"{}\n"
     with pytest.raises(StreamError, match=r"cannot write the report to .*: Is a directory"):
         save_report(tmp_path, b"{}\n")
+
+
+def test_where_no_report_can_go_is_known_before(tmp_path: Path) -> None:
+    require_writable(tmp_path / "report.json")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "old.json").touch()
+    for path in (tmp_path / "old.json", Path("report.json")):
+        require_writable(path)
+    for path in (tmp_path, tmp_path / "none" / "report.json", tmp_path / "old.json" / "x"):
+        with pytest.raises(UsageError, match="cannot write to"):
+            require_writable(path)
 
 
 def test_text_is_joined_to_one_line_only_where_it_must_be() -> None:
