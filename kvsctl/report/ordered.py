@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from kvsctl.bulk.positions import SettledRanges
+
 Payload = TypeVar("Payload")
 
 
@@ -15,49 +17,35 @@ class Reorder(Generic[Payload]):
 
     def __init__(self, size: Callable[[Payload], int]) -> None:
         self._size = size
-        self._held: dict[int, Payload | None] = {}
+        self._settled = SettledRanges()
+        self._held: dict[int, Payload] = {}
         self._held_bytes = 0
-        self._settled_through = 0
-
-    @property
-    def settled_through(self) -> int:
-        """The first position that has not come in."""
-        return self._settled_through
 
     @property
     def held_bytes(self) -> int:
         """What the payloads cost that wait for an earlier position."""
         return self._held_bytes
 
-    @property
-    def held(self) -> int:
-        """How many positions wait for an earlier one."""
-        return len(self._held)
-
     def add(self, position: int, payload: Payload | None) -> list[Payload]:
         """Takes one position in; returns what can now be released, in position order."""
-        if position != self._settled_through:
-            self._held[position] = payload
+        is_next = position == self._settled.settled_through
+        self._settled.add(position)
+        if not is_next:
             if payload is not None:
+                self._held[position] = payload
                 self._held_bytes += self._size(payload)
             return []
         released = [] if payload is None else [payload]
-        position += 1
-        held = self._held
-        while position in held:
-            following = held.pop(position)
-            if following is not None:
-                self._held_bytes -= self._size(following)
-                released.append(following)
-            position += 1
-        self._settled_through = position
+        if self._held:
+            for following in range(position + 1, self._settled.settled_through):
+                if (waited := self._held.pop(following, None)) is not None:
+                    self._held_bytes -= self._size(waited)
+                    released.append(waited)
         return released
 
     def drain(self) -> list[Payload]:
         """At the end of a run that left gaps: all that is still held, in position order."""
         rest = [payload for _, payload in sorted(self._held.items(), key=lambda pair: pair[0])]
-        if self._held:
-            self._settled_through = max(self._held) + 1
         self._held.clear()
         self._held_bytes = 0
-        return [payload for payload in rest if payload is not None]
+        return rest
