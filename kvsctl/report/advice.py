@@ -11,7 +11,7 @@ _KEY: Final = (
     "Keys take letters, digits, white space and : . _ - #, and are not white space only. "
     "Change the key."
 )
-_KEY_LENGTH: Final = "Keys have 1 to 500 characters. Change the key, or make it of fewer fields."
+_KEY_LENGTH: Final = "Keys have 1 to 500 characters. Change the key."
 _ENTITY: Final = (
     "Entity names have 3 to 60 characters of a-z 0-9 : - . and no dot or hyphen first, no dot "
     "last, no two dots together."

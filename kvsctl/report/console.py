@@ -22,13 +22,10 @@ class Environment:
     can be drawn over.
     """
 
-    stdin_fd: int | None
     stdout_fd: int | None
     stderr_fd: int | None
-    stdin_is_terminal: bool
     stdout_is_terminal: bool
     stderr_is_terminal: bool
-    stdout_has_colour: bool
     stderr_has_colour: bool
     can_redraw: bool
     width: int
@@ -37,19 +34,15 @@ class Environment:
     @classmethod
     def of_process(cls, variables: Mapping[str, str] = os.environ) -> "Environment":
         """This process's surroundings as they are now. Call it before anything opens a file."""
-        stdin_fd = _descriptor(sys.__stdin__, 0)
         stdout_fd = _descriptor(sys.__stdout__, 1)
         stderr_fd = _descriptor(sys.__stderr__, 2)
         stdout_is_terminal = _is_terminal(stdout_fd)
         stderr_is_terminal = _is_terminal(stderr_fd)
         return cls(
-            stdin_fd=stdin_fd,
             stdout_fd=stdout_fd,
             stderr_fd=stderr_fd,
-            stdin_is_terminal=_is_terminal(stdin_fd),
             stdout_is_terminal=stdout_is_terminal,
             stderr_is_terminal=stderr_is_terminal,
-            stdout_has_colour=has_colour(variables, is_terminal=stdout_is_terminal),
             stderr_has_colour=has_colour(variables, is_terminal=stderr_is_terminal),
             can_redraw=stderr_is_terminal and not _is_dumb(variables),
             width=_width(variables, stderr_fd if stderr_is_terminal else None),

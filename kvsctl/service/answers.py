@@ -78,20 +78,20 @@ def decode(verb: Verb, body: bytes, trace_id: str | None) -> Reply:
     except (msgspec.MsgspecError, UnicodeDecodeError):
         answer = _decode_carefully(body)
     failed = {
-        Identity(entry.entityName, entry.key): Failure(
-            entry.error.code, entry.error.message or "", trace_id
+        Identity(named.entityName, named.key): Failure(
+            named.error.code, named.error.message or "", trace_id
         )
-        for entry in answer.failedKeys
+        for named in answer.failedKeys
     }
     if verb is not Verb.GET:
         return Reply({Identity(e.entityName, e.key): None for e in answer.successfulKeys}, failed)
     found: dict[Identity, Found | None] = {}
-    for entry in answer.successfulKeys:
-        value = bytes(entry.value)
+    for named in answer.successfulKeys:
+        value = bytes(named.value)
         if not value:
             raise UnreadableAnswer("a record that was found has no value")
-        found[Identity(entry.entityName, entry.key)] = Found(
-            value, _whole(entry.createdAt), _whole(entry.updatedAt), entry.expireTime
+        found[Identity(named.entityName, named.key)] = Found(
+            value, _whole(named.createdAt), _whole(named.updatedAt), named.expireTime
         )
     return Reply(found, failed)
 

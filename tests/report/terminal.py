@@ -27,13 +27,10 @@ def stderr(
 
         yield (
             Environment(
-                stdin_fd=None,
                 stdout_fd=None,
                 stderr_fd=fd,
-                stdin_is_terminal=False,
                 stdout_is_terminal=False,
                 stderr_is_terminal=is_terminal,
-                stdout_has_colour=False,
                 stderr_has_colour=has_colour,
                 can_redraw=is_terminal,
                 width=width,

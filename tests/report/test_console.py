@@ -12,13 +12,10 @@ import pytest
 from kvsctl.report.console import Environment, has_colour
 
 NOWHERE = Environment(
-    stdin_fd=None,
     stdout_fd=None,
     stderr_fd=None,
-    stdin_is_terminal=False,
     stdout_is_terminal=False,
     stderr_is_terminal=False,
-    stdout_has_colour=False,
     stderr_has_colour=False,
     can_redraw=False,
     width=80,
@@ -108,17 +105,16 @@ def test_a_bar_is_drawn_only_where_it_disturbs_nothing(
 def test_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "isatty", lambda fd: False)
     environment = Environment.of_process({})
-    assert (environment.stdin_fd, environment.stdout_fd, environment.stderr_fd) == (0, 1, 2)
+    assert (environment.stdout_fd, environment.stderr_fd) == (1, 2)
     assert not environment.can_redraw
     assert environment.width == 100
 
 
 def test_a_closed_descriptor_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("__stdin__", "__stdout__", "__stderr__"):
+    for name in ("__stdout__", "__stderr__"):
         monkeypatch.setattr(f"sys.{name}", None)
     environment = Environment.of_process({})
-    assert (environment.stdin_fd, environment.stdout_fd, environment.stderr_fd) == (None,) * 3
-    assert not environment.stdin_is_terminal
+    assert (environment.stdout_fd, environment.stderr_fd) == (None, None)
     environment.tell("nobody hears this")
 
 
