@@ -103,18 +103,13 @@ class TestRequests:
         assert "authorization" not in app.headers[0]
         assert answer.token is None
 
-    def test_netrc_and_proxy_variables_are_not_asked(
-        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    def test_a_request_to_this_machine_takes_no_proxy(
+        self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        netrc = tmp_path / "netrc"
-        netrc.write_text("machine 127.0.0.1 login user password s3cret\n")
-        monkeypatch.setenv("NETRC", str(netrc))
-        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-        answer, wire = ask_wire(
-            sending(response("200 OK", DONE)), credentials=Credentials(None, bearer)
-        )
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, "http://127.0.0.1:1")
+        answer, _ = ask_wire(sending(response("200 OK", DONE)))
         assert answer.reply is not None
-        assert b"authorization" not in wire.requests[0].lower()
 
     def test_without_a_token_to_be_had_nothing_is_sent(self, tmp_path: Path) -> None:
         app = App([OK])
@@ -340,10 +335,10 @@ class TestTrouble:
 
         class Trickle(httpx.AsyncBaseTransport):
             async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-                return httpx.Response(200, content=self._forever())
+                return httpx.Response(200, content=self._slowly())
 
-            async def _forever(self) -> AsyncIterator[bytes]:
-                while True:
+            async def _slowly(self) -> AsyncIterator[bytes]:
+                for _ in range(200_000):  # 0.1 s is over long before
                     yield b" "
                     await asyncio.sleep(0)
 
