@@ -30,19 +30,27 @@ def print_report(
     """Prints the target, one line of totals, and what failed, by code, with what to do next.
 
     Everything from outside is made visible. On a terminal nothing is wider than it; in a log the
-    totals stay on one line.
+    target, the totals and the failures file stay on one line each.
     """
     with console.capture() as page:
-        console.print(_headline(about), overflow="fold")
+        _print_path(console, _headline(about))
         console.print(_totals(console, tally, elapsed_seconds), soft_wrap=True)
         for note in _notes(tally):
             console.print(Text(note, "yellow"))
         _print_failures(console, tally.groups)
         if failures_path is not None and tally.failed:
-            console.print(Text(f"Failed records, to be fed back: {visible(failures_path)}"))
+            _print_path(console, Text(f"Failed records, to be fed back: {visible(failures_path)}"))
     # Rich fills table cells and padding up with spaces, which only litter a log.
     lines = (line.rstrip() for line in page.get().splitlines())
     console.file.write("".join(f"{line}\n" for line in lines))
+
+
+def _print_path(console: Console, line: Text) -> None:
+    """Folds at the edge of a terminal; in a log a path that is broken is no path."""
+    if console.is_terminal:
+        console.print(line, overflow="fold")
+    else:
+        console.print(line, soft_wrap=True)
 
 
 def _print_failures(console: Console, groups: list[FailureGroup]) -> None:

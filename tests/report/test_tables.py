@@ -49,6 +49,14 @@ def printed(
         return read()
 
 
+def test_a_path_in_a_log_is_not_broken() -> None:
+    path = "/home/" + "long-folder/" * 12 + "failures of today.jsonl"
+    about = About("set", "local", "1", ABOUT.started_at, local_path=path)
+    lines = printed(tally_of(failed(0)), about=about, failures_path=path).splitlines()
+    assert lines[0] == f"set  LOCAL EMULATOR {path}"
+    assert lines[-1] == f"Failed records, to be fed back: {path}"
+
+
 def test_all_went_well() -> None:
     tally = tally_of(*(succeeded(n) for n in range(3000)))
     tally(RequestEnded(Verb.SET, 25, 200, 0.1, 9, 9, 120, False))
