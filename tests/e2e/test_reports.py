@@ -1,0 +1,164 @@
+"""What a run tells of itself, as scripts and people get it."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from kvsctl.emulator import embedded
+from tests.support.command import Command, records_file
+from tests.support.server import served
+
+_WAIT_SECONDS = 30
+_SECRET = "sekrit-token-value"
+
+
+@pytest.fixture
+def local(kvsctl: Command) -> Command:
+    """kvsctl on the embedded target."""
+    return kvsctl.having(KVSCTL_TARGET="local")
+
+
+def test_the_report_is_on_stdout_of_set_and_last_on_stderr_of_get(
+    local: Command, tmp_path: Path
+) -> None:
+    saved = tmp_path / "report.json"
+    ended = local("set", "k=1", "--json", "--report", saved, status=0)
+    assert ended.err == b""
+    assert ended.out == saved.read_bytes()
+    report = json.loads(ended.out)
+    assert (report["schema"], report["command"], report["exit_code"]) == (1, "set", 0)
+    got = local("get", "k", "none", "--json", "--report", saved, status=1)
+    assert got.out == b'{"key":"k","value":1}\n'
+    assert got.err == saved.read_bytes()
+    assert [failure["key"] for failure in got.report["failures"]] == ["none"]
+
+
+def test_the_table_names_target_totals_codes_places_and_what_to_do(local: Command) -> None:
+    told = local("set", "good=1", "a/b=1", "c/d=1", status=1).err.decode()
+    assert told.startswith(f"set  LOCAL EMULATOR {local.database}\n3 records · 1 succeeded · ")
+    assert re.search(r"\b2 +INVALID_KEY +a/b +arg:2\n", told)
+    assert "Change the key." in " ".join(told.split())
+    assert "c/d" not in told
+
+
+def test_quiet_still_tells_of_failures(local: Command) -> None:
+    ended = local("get", "none", "-q", status=1)
+    assert b"KEY_NOT_FOUND" in ended.err
+
+
+def test_v_is_a_line_a_request_and_no_values(local: Command) -> None:
+    told = local("set", "k=private", "-v", status=0).err
+    assert re.match(rb"set 200, \d+ ms, 1 record, 1 unit, trace [0-9a-f]+\n", told)
+    assert b"private" not in told
+    assert b"> content-type" not in told
+
+
+def test_vv_shows_headers_with_secrets_hidden(kvsctl: Command, tmp_path: Path) -> None:
+    with served(embedded(tmp_path / "served.db")) as url:
+        command = kvsctl.having(KVSCTL_TOKEN=_SECRET)
+        told = command("set", "k=private", "--url", url, "-vv", status=0).err
+    assert b"  > content-type: application/json\n" in told
+    assert "  > authorization: …\n".encode() in told
+    assert b"  < content-type: application/json" in told
+    assert _SECRET.encode() not in told
+    assert b"private" not in told
+
+
+def test_expired_records_are_skipped_where_asked(local: Command) -> None:
+    local("set", "k=1", "--ttl", "1s", status=0)
+    local("set", "stays=2", status=0)
+    for _ in range(100):  # the service serves what has expired for a while
+        report = local("get", "k", "stays", "--skip-expired", "--json", status=0).report
+        if report["skipped"]:
+            break
+    assert report["skipped_by"] == {"expired": 1}
+    assert report["succeeded"] == 1
+    assert local("get", "k", "--values", status=0).out == b"1\n"
+
+
+def test_the_sum_holds_for_every_way_a_record_can_end(local: Command, tmp_path: Path) -> None:
+    past = "2020-01-01T00:00:00Z"
+    source = records_file(
+        tmp_path / "in.jsonl",
+        [
+            {"key": "twice", "value": 1},
+            {"key": "twice", "value": 2},
+            {"key": "past", "value": 1, "expireTime": past},
+            {"key": "bad/key", "value": 1},
+        ],
+    )
+    report = local("set", "-f", source, "--json", status=1).report
+    ends = ("succeeded", "failed", "skipped", "duplicates", "unknown", "unsent")
+    assert [report[end] for end in ends] == [1, 1, 1, 1, 0, 0]
+    assert report["records"] == 4
+
+
+def test_a_second_signal_stops_at_once(kvsctl: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        process = kvsctl.start(
+            "set", "k=1", "--url", url, "--timeout", "600", "--json",
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        silent.settimeout(_WAIT_SECONDS)
+        connection, _ = silent.accept()
+        with connection:
+            connection.settimeout(_WAIT_SECONDS)
+            assert connection.recv(1)
+            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGTERM)
+            out, complaint = process.communicate(timeout=_WAIT_SECONDS)
+    assert process.returncode == 130, complaint
+    report = json.loads(out)
+    assert (report["interrupted"], report["unknown"], report["records"]) == (True, 1, 1)
+
+
+def test_output_that_nobody_takes_can_be_interrupted(local: Command, tmp_path: Path) -> None:
+    local("set", "k=" + "x" * 10_000, status=0)
+    keys = tmp_path / "keys.txt"
+    keys.write_text("k\n" * 1_000)
+    process = local.start(
+        "get", "-f", keys, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.read(1) == b"{"
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(0.2)
+            except subprocess.TimeoutExpired:
+                continue
+        complaint = process.stderr.read()
+        assert b"Traceback" not in complaint, complaint.decode()
+        # A signal too many ends the process itself, which a shell calls 130 as well.
+        assert process.returncode in (130, -signal.SIGINT)
+
+
+def test_an_output_file_that_was_not_completed_stays_a_part(local: Command, tmp_path: Path) -> None:
+    local("set", "k=1", status=0)
+    output = tmp_path / "out.jsonl"
+    output.write_bytes(b"of an earlier run\n")
+    process = local.start(
+        "get", "-o", output, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    part = tmp_path / "out.jsonl.part"
+    with process:
+        assert process.stdin is not None
+        process.stdin.write(b"k\n")
+        process.stdin.flush()
+        for _ in range(1000):
+            if part.exists() and part.stat().st_size:
+                break
+            local("--version")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(_WAIT_SECONDS) == 130
+    assert part.read_bytes() == b'{"key":"k","value":1}\n'
+    assert output.read_bytes() == b"of an earlier run\n"
