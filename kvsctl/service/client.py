@@ -18,6 +18,7 @@ _TRACE_HEADERS = ("x-b3-traceid", "x-trace-id", "atl-traceid")
 _SECRET_HEADERS = frozenset(
     {"authorization", "forge-proxy-authorization", "cookie", "set-cookie", "proxy-authorization"}
 )
+_HIDDEN = "…"
 _MESSAGE_CHARACTERS = 500
 _CONNECT_SHARE = 0.5
 
@@ -107,7 +108,7 @@ class Service:
             (response.headers[h] for h in _TRACE_HEADERS if h in response.headers), None
         )
         self._learn_clock(response.headers)
-        reply, fault = self._read(verb, response, trace_id)
+        reply, fault = self._read(verb, response, trace_id, token)
         received = len(response.content)
         return Answer(
             reply,
@@ -118,7 +119,7 @@ class Service:
             received,
             trace_id,
             token,
-            _header_lines(response) if self._wants_headers else (),
+            _header_lines(response, token) if self._wants_headers else (),
         )
 
     async def renew(self, refused: Secret | None) -> bool:
@@ -130,7 +131,7 @@ class Service:
         await self._client.aclose()
 
     def _read(
-        self, verb: Verb, response: httpx.Response, trace_id: str | None
+        self, verb: Verb, response: httpx.Response, trace_id: str | None, token: Secret | None
     ) -> tuple[Reply | None, Fault | None]:
         status = response.status_code
         if status == httpx.codes.OK:
@@ -151,7 +152,7 @@ class Service:
         fault = Fault(
             kind_of_status(status, code),
             code,
-            message[:_MESSAGE_CHARACTERS],
+            _without(token, message)[:_MESSAGE_CHARACTERS],
             status,
             trace_id,
             retry_after(response.headers, self.now()),
@@ -167,11 +168,17 @@ class Service:
         self._clock_offset_seconds = offset if abs(offset) >= 2 else 0.0
 
 
-def _header_lines(response: httpx.Response) -> list[str]:
+def _without(token: Secret | None, text: str) -> str:
+    """For text of a target's own: one that refuses a token may say which."""
+    return text if token is None else text.replace(token.reveal(), _HIDDEN)
+
+
+def _header_lines(response: httpx.Response, token: Secret | None) -> list[str]:
     lines = []
     for mark, headers in ((">", response.request.headers), ("<", response.headers)):
         for name, value in headers.items():
-            lines.append(f"{mark} {name}: {'…' if name in _SECRET_HEADERS else value}")
+            shown = _HIDDEN if name in _SECRET_HEADERS else _without(token, value)
+            lines.append(f"{mark} {name}: {shown}")
     return lines
 
 

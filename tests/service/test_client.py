@@ -233,6 +233,14 @@ class TestAnswers:
         assert "< x-more: 1" in lines
         assert "s3cret" not in "\n".join(lines)
 
+    def test_a_target_that_tells_the_token_is_not_repeated(self) -> None:
+        body = b'{"code":"UNAUTHORIZED","message":"no such token: %b!"}' % TOKEN.encode()
+        app = App([(401, {"x-seen": f"Bearer {TOKEN}"}, body)])
+        answer = ask(app, wants_headers=True)
+        assert answer.fault is not None
+        assert answer.fault.message == "no such token: …!"
+        assert "< x-seen: Bearer …" in answer.headers
+
     def test_no_repr_shows_the_token(self) -> None:
         assert "s3cret" not in repr(ask(App([OK])))
 
