@@ -30,7 +30,7 @@ _SIGNALS: Final = {
 def carry_out(job: BatchJob) -> NoReturn:
     """Runs the job, tells what came of it, and exits with its code.
 
-    Raises UsageError before anything is sent or opened for writing.
+    Raises UsageError, also where a file or the target cannot be opened, before anything is sent.
     """
     environment = Environment.of_process()
     credentials = credentials_of(job.target, allow_http=job.allow_http)
