@@ -24,6 +24,7 @@ class Lanes:
         self._followers: dict[Identity, list[Record]] = {}
         self._follower_count = 0
         self._parked_count = 0
+        self._admitted_bytes = 0
 
     @property
     def waiting(self) -> int:
@@ -35,8 +36,20 @@ class Lanes:
         """Records admitted and not settled: waiting, away, parked or following."""
         return len(self._waiting) + len(self._away) + self._parked_count + self._follower_count
 
+    @property
+    def admitted_bytes(self) -> int:
+        """The bodies of all admitted records."""
+        return self._admitted_bytes
+
     def admit(self, record: Record) -> Record | None:
         """Takes a record in. Returns the older one that it replaces, which is never sent."""
+        replaced = self._place(record)
+        self._admitted_bytes += len(record.body)
+        if replaced is not None:
+            self._admitted_bytes -= len(replaced.body)
+        return replaced
+
+    def _place(self, record: Record) -> Record | None:
         identity = record.identity
         if self._join:
             if identity in self._waiting or identity in self._away:
@@ -74,10 +87,12 @@ class Lanes:
         if parked is not None:
             self._waiting[identity] = parked
             self._parked_count -= 1
+        self._admitted_bytes -= len(record.body)
         followers = self._followers.pop(identity, None)
         if not followers:
             return []
         self._follower_count -= len(followers)
+        self._admitted_bytes -= sum(len(follower.body) for follower in followers)
         return followers
 
     def drain(self) -> list[Record]:
@@ -92,4 +107,5 @@ class Lanes:
                 self._away[identity] = None
         self._parked_count = 0
         self._follower_count = sum(map(len, self._followers.values()))
+        self._admitted_bytes -= sum(len(record.body) for record in left)
         return left

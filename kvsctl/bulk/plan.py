@@ -14,7 +14,8 @@ from kvsctl.service.auth import Secret
 from kvsctl.service.client import Answer
 
 _LEAST_WINDOW: Final = 1000
-_BATCHES_AHEAD: Final = 4
+_WRITES_AHEAD: Final = 4
+_READS_AHEAD: Final = 2
 
 
 class Caller(Protocol):
@@ -59,8 +60,16 @@ class RunPlan:
     read_policy: ReadPolicy = field(default_factory=ReadPolicy)
     give_up_after: int = 20
     max_failures: int | None = None
+    window_bytes: int = 32_000_000
+    """How many bytes the admitted records may have together, give or take the last."""
 
     @property
     def window(self) -> int:
-        """How many records may be admitted and unsettled: bounds memory."""
-        return max(_LEAST_WINDOW, _BATCHES_AHEAD * self.concurrency * self.packing.max_records)
+        """How many records may be admitted and unsettled: bounds memory.
+
+        Fewer for reads: each of their records may come back with 240 KiB.
+        """
+        at_a_time = self.concurrency * self.packing.max_records
+        if self.verb is Verb.GET:
+            return _READS_AHEAD * at_a_time
+        return max(_LEAST_WINDOW, _WRITES_AHEAD * at_a_time)

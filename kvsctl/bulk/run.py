@@ -130,7 +130,7 @@ class Run:
     async def _admit_arrived(self) -> None:
         settled: list[Outcome] = []
         while self._arrived:
-            if self._lanes.admitted >= self._plan.window:
+            if self._is_full:
                 self._ledger.settle_here(settled)
                 settled = []
                 await self._await_room()
@@ -143,8 +143,13 @@ class Run:
                 settled.append(Outcome(replaced, State.DUPLICATE))
         self._ledger.settle_here(settled)
 
+    @property
+    def _is_full(self) -> bool:
+        lanes, plan = self._lanes, self._plan
+        return lanes.admitted >= plan.window or lanes.admitted_bytes >= plan.window_bytes
+
     async def _await_room(self) -> None:
-        while self._lanes.admitted >= self._plan.window:
+        while self._is_full:
             self._crowded = True
             self._changed.set()
             self._room.clear()

@@ -20,6 +20,7 @@ from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About
 from kvsctl.service.auth import Credentials
+from kvsctl.service.client import Service
 
 _SIGNALS: Final = {
     signal.SIGINT: ExitStatus.INTERRUPTED,
@@ -43,8 +44,8 @@ def carry_out(job: BatchJob) -> NoReturn:
         token_source=credentials.source_name,
     )
     started = time.monotonic()
-    with Listening(job, about, environment) as listening:
-        error, interrupted = asyncio.run(_run(job, credentials, listening))
+    listening = Listening(job, about, environment)
+    error, interrupted = asyncio.run(_run(job, credentials, listening))
     sys.exit(listening.finish(error, interrupted, time.monotonic() - started))
 
 
@@ -52,18 +53,27 @@ async def _run(
     job: BatchJob, credentials: Credentials, listening: Listening
 ) -> tuple[KvsctlError | None, ExitStatus | None]:
     """Returns what ended the run early, and the code of the signal that did, if one did."""
-    async with connected(
+    target = connected(
         job.target,
         credentials,
         timeout_seconds=job.timeout_seconds,
         asked=job.asked,
         wants_headers=job.reporting.verbosity > 1,
-    ) as service:
-        run = Run(job.plan, service, listening.listeners, pressure=listening.pressure)
-        listening.attach(run)
-        with _stopped_by_signals(run) as interrupted:
-            error = await run.work(ThreadFeed(job.reader))
-        return error, interrupted()
+    )
+    # The target first: one that cannot be used leaves every file as it was.
+    async with target as service:
+        with listening:
+            return await _work(job, service, listening)
+
+
+async def _work(
+    job: BatchJob, service: Service, listening: Listening
+) -> tuple[KvsctlError | None, ExitStatus | None]:
+    run = Run(job.plan, service, listening.listeners, pressure=listening.pressure)
+    listening.attach(run)
+    with _stopped_by_signals(run) as interrupted:
+        error = await run.work(ThreadFeed(job.reader))
+    return error, interrupted()
 
 
 @contextmanager

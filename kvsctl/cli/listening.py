@@ -34,8 +34,8 @@ from kvsctl.report.streams import ByteSink, DescriptorWriter, open_output, statu
 from kvsctl.report.tally import Tally
 from kvsctl.report.verbose import RequestLines
 
-_MOST_HELD_BYTES: Final = 32_000_000
-_MOST_PENDING_BYTES: Final = 16_000_000
+_MOST_HELD_BYTES: Final = 16_000_000
+_MOST_PENDING_BYTES: Final = 8_000_000
 
 
 class Listening:
@@ -59,6 +59,8 @@ class Listening:
 
     def __enter__(self) -> Self:
         job, environment = self._job, self._environment
+        if job.records is None and job.reporting.as_json and environment.stdout_fd is None:
+            raise UsageError("stdout is closed", "Give --report FILE in place of --json.")
         if job.reporting.report_path is not None:
             require_writable(job.reporting.report_path)
         if job.reporting.failures_path is not None:

@@ -71,6 +71,8 @@ def choose_target(flags: TargetFlags, environ: Mapping[str, str], config: Config
     section = config.sections.get(name, {}) if name is not None else {}
     _check_section(name, section, config)
     installation = flags.installation or section.get("installation")
+    if name in ("local", "container") and (flags.token_file or flags.token_command):
+        raise UsageError(f"the target {name} takes no token", "Leave --token-… out.")
     if name == "container":
         return _container(environ, installation, section)
     if installation:

@@ -120,7 +120,8 @@ def _total_parts(tally: Tally, elapsed_seconds: float) -> list[tuple[str, str]]:
 def _units(tally: Tally) -> str:
     used = [(tally.units_read, "read"), (tally.units_write, "write")]
     named = [f"{count:,} {name}" for count, name in used if count]
-    return f"{' + '.join(named) or '0'} units"
+    total = tally.units_read + tally.units_write
+    return f"{' + '.join(named) or '0'} {_plural('unit', total)}"
 
 
 def _notes(tally: Tally) -> list[str]:

@@ -136,7 +136,9 @@ class Service:
         status = response.status_code
         if status == httpx.codes.OK:
             try:
-                return decode(verb, response.content, trace_id), None
+                reply = decode(verb, response.content, trace_id)
+                _hide_in_failures(token, reply)
+                return reply, None
             except UnreadableAnswer as error:
                 message = f"the answer cannot be read: {error}"
                 return None, Fault(
@@ -171,6 +173,14 @@ class Service:
 def _without(token: Secret | None, text: str) -> str:
     """For text of a target's own: one that refuses a token may say which."""
     return text if token is None else text.replace(token.reveal(), _HIDDEN)
+
+
+def _hide_in_failures(token: Secret | None, reply: Reply) -> None:
+    if token is not None and reply.failed:
+        reply.failed = {
+            identity: failure._replace(message=_without(token, failure.message))
+            for identity, failure in reply.failed.items()
+        }
 
 
 def _header_lines(response: httpx.Response, token: Secret | None) -> list[str]:

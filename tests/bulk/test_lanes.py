@@ -1,5 +1,7 @@
 """One identity at a time, checked against a plain model."""
 
+from itertools import chain
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -78,6 +80,8 @@ class _LanesMachine(RuleBasedStateMachine):
         assert self.lanes.waiting == len(self.order)
         behind = sum(map(len, self.behind.values()))
         assert self.lanes.admitted == len(self.away) + behind
+        open_records = [*self.away.values(), *chain.from_iterable(self.behind.values())]
+        assert self.lanes.admitted_bytes == sum(len(one.body) for one in open_records)
 
 
 class _JoiningLanesMachine(_LanesMachine):

@@ -104,8 +104,8 @@ def test_as_many_requests_as_allowed_are_on_their_way(concurrency: int) -> None:
     assert ran.seconds == pytest.approx(0.1 * 48 / concurrency)
 
 
-@pytest.mark.parametrize("verb", [Verb.SET, Verb.GET])
-def test_the_window_bounds_what_is_open(verb: Verb) -> None:
+@pytest.mark.parametrize(("verb", "window"), [(Verb.SET, 1000), (Verb.GET, 40)])
+def test_the_window_bounds_what_is_open(verb: Verb, window: int) -> None:
     plan = RunPlan(verb, concurrency=2, packing=PackingRule(10, 4000))
     service = ModelService(always(Turn(1.0)))
     # For get, all follow few keys: followers count as well.
@@ -114,9 +114,20 @@ def test_the_window_bounds_what_is_open(verb: Verb) -> None:
     pieces: list[Piece] = [record(place, name) for place, name in enumerate(names)]
     lists: list[Step] = [pieces[start : start + 50] for start in range(0, 4000, 50)]
     ran = carry_out(plan, lists, service)
-    assert plan.window == 1000
-    assert 1000 <= ran.books.most_open <= 1000 + 50
+    assert plan.window == window
+    assert window <= ran.books.most_open <= window + 50
     assert len(ran.books.outcomes) == 4000
+
+
+def test_the_window_bounds_the_bytes_of_what_is_open() -> None:
+    plan = RunPlan(Verb.SET, concurrency=2, window_bytes=100_000)
+    pieces: list[Piece] = [record(place, f"k{place}", body_bytes=10_000) for place in range(200)]
+    # The same keys again: what is replaced or parked gives its bytes back.
+    pieces += [record(place, f"k{place % 7}", body_bytes=10_000) for place in range(200, 400)]
+    lists: list[Step] = [pieces[start : start + 2] for start in range(0, 400, 2)]
+    ran = carry_out(plan, lists, ModelService(always(Turn(1.0))))
+    assert 10 <= ran.books.most_open <= 12
+    assert len(ran.books.outcomes) == 400
 
 
 def test_the_window_grows_with_what_is_on_its_way() -> None:

@@ -165,3 +165,13 @@ def test_the_local_database_lies_under_the_data_directory() -> None:
     assert local_database({"XDG_DATA_HOME": "/x"}) == Path("/x/kvsctl/local.db")
     home = Path.home() / ".local/share/kvsctl/local.db"
     assert local_database({"XDG_DATA_HOME": "relative"}) == home
+
+
+@pytest.mark.parametrize("name", ["local", "container"])
+def test_a_token_for_a_target_that_takes_none_is_refused(name: str) -> None:
+    environ = {"FORGE_EGRESS_PROXY_URL": "http://localhost:7072"}
+    flags = TargetFlags(
+        target=name, token_command="c", installation="i" if name == "container" else None
+    )
+    with pytest.raises(UsageError, match="takes no token"):
+        choose_target(flags, environ, _NONE)

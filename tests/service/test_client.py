@@ -1,4 +1,5 @@
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -96,6 +97,13 @@ class TestRequests:
         assert b'"metadataFields":["CREATED_AT"]' in app.bodies[0]
         assert answer.reply is not None
         assert answer.reply.succeeded == {Identity(None, "a"): Found(b"1.0", 5)}
+
+    def test_a_failed_key_repeats_no_token(self) -> None:
+        error = {"code": "INVALID_KEY", "message": f"no {TOKEN} here"}
+        body = {"successfulKeys": [], "failedKeys": [{"key": "a", "error": error}]}
+        answer = ask(App([(200, {}, json.dumps(body).encode())]))
+        assert answer.reply is not None
+        assert answer.reply.failed[Identity(None, "a")].message == "no … here"
 
     def test_carries_no_authorization_without_a_source(self) -> None:
         app = App([OK])
