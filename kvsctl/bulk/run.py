@@ -159,9 +159,11 @@ class Run:
     async def _dispatch(self) -> None:
         while not self._is_done():
             self._changed.clear()
+            # Looked at before the batch: what comes due from here on is either sent or waited for.
+            wait_over = self._wait_over()
             batch = self._next_batch()
             if batch is None:
-                await self._await_change()
+                await self._await_change(wait_over)
                 continue
             task = asyncio.create_task(self._sender.send(batch))
             self._away[task] = batch
@@ -190,14 +192,20 @@ class Run:
             return None
         return self._queue.next_new(flush=self._starved or self._crowded or self._input_ended)
 
-    async def _await_change(self) -> None:
-        """Until something changed, or until a wait is over."""
-        until = self._pacer.wait_seconds
-        if until <= 0 and self._queue.next_due is not None:
-            until = max(0.0, self._queue.next_due - self._now())
-        has_deadline = until > 0 and len(self._away) < self._plan.concurrency
+    def _wait_over(self) -> float | None:
+        """When the wait ends that holds batches back now; None if no wait does."""
+        now = self._now()
+        held_seconds = self._pacer.wait_seconds
+        if held_seconds > 0:
+            return now + held_seconds
+        due = self._queue.next_due
+        return due if due is not None and due > now else None
+
+    async def _await_change(self, wait_over: float | None) -> None:
+        """Until something changed, or until a wait is over; at once if it is over by now."""
+        has_room = len(self._away) < self._plan.concurrency
         try:
-            async with asyncio.timeout(until if has_deadline else None):
+            async with asyncio.timeout_at(wait_over if has_room else None):
                 await self._changed.wait()
         except TimeoutError:
             return

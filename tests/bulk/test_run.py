@@ -13,6 +13,7 @@ from kvsctl.bulk.retry import RetryPolicy
 from kvsctl.bulk.run import Run
 from kvsctl.errors import StreamError, TargetError
 from kvsctl.model import State, Verb
+from kvsctl.service.faults import Fault
 from tests.support.books import carry_out
 from tests.support.model_service import (
     BROKEN,
@@ -132,6 +133,16 @@ def test_the_window_bounds_the_bytes_of_what_is_open() -> None:
 
 def test_the_window_grows_with_what_is_on_its_way() -> None:
     assert RunPlan(Verb.SET, concurrency=64).window == 4 * 64 * 25
+
+
+@pytest.mark.parametrize("fault", [BROKEN, THROTTLED])
+def test_a_wait_that_ends_while_the_run_looks_around_is_not_missed(fault: Fault) -> None:
+    # Waits as short as a few looks at the clock: some end between two of them.
+    retry = RetryPolicy(retries=1000, base_seconds=0.005, cap_seconds=0.005)
+    plan = RunPlan(Verb.SET, concurrency=1, retry=retry, give_up_after=1000)
+    service = ModelService(in_turn(*[Turn(fault=fault)] * 200))
+    ran = carry_out(plan, [_input(1)], service, reading_seconds=0.001)
+    assert ran.books.states == {"succeeded": 1}
 
 
 def test_an_older_record_that_is_not_on_its_way_is_a_duplicate() -> None:

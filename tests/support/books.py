@@ -102,10 +102,12 @@ def carry_out(
     pressure: Callable[[], Pressure] = lambda: Pressure.NONE,
     listeners: Sequence[Listener] = (),
     random: Random | None = None,
+    reading_seconds: float = 0.0,
 ) -> Ran:
     """Carries out a plan on virtual time. `moments`: what is done to the run, and when."""
     ran = run_virtual(
-        _carry_out(plan, steps, service, moments, pressure, listeners, random or Random(7))
+        _carry_out(plan, steps, service, moments, pressure, listeners, random or Random(7)),
+        reading_seconds=reading_seconds,
     )
     ran.books.check_sum()
     return ran

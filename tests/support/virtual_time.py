@@ -49,21 +49,26 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """A loop whose clock starts at 0 and jumps to the next timer when nothing is ready.
 
     A wait that nothing will end raises Stalled; with `waits_for_threads` a thread may end it.
+    `reading_seconds` pass with every look at the clock, as on a real one: 0 unless told.
     """
 
-    def __init__(self, *, waits_for_threads: bool = False) -> None:
+    def __init__(self, *, waits_for_threads: bool = False, reading_seconds: float = 0.0) -> None:
         self._jumping = _JumpingSelector(waits_for_threads=waits_for_threads)
+        self._reading_seconds = reading_seconds
         super().__init__(self._jumping)
 
     def time(self) -> float:
+        self._jumping.now += self._reading_seconds
         return self._jumping.now
 
 
-def run_virtual(work: Coroutine[Any, Any, _T], *, waits_for_threads: bool = False) -> _T:
+def run_virtual(
+    work: Coroutine[Any, Any, _T], *, waits_for_threads: bool = False, reading_seconds: float = 0.0
+) -> _T:
     """`asyncio.run`, on virtual time."""
 
     def new_loop() -> asyncio.AbstractEventLoop:
-        return VirtualLoop(waits_for_threads=waits_for_threads)
+        return VirtualLoop(waits_for_threads=waits_for_threads, reading_seconds=reading_seconds)
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
         return runner.run(work)
