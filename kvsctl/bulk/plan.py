@@ -21,8 +21,12 @@ _READS_AHEAD: Final = 2
 class Caller(Protocol):
     """What a run needs of the service: see `service.client.Service`."""
 
+    async def prepare(self) -> None:
+        """Has what requests need at hand, sending nothing. Raises CredentialsError."""
+        ...
+
     async def call(self, verb: Verb, records: Sequence[Record]) -> Answer:
-        """Sends one request."""
+        """Sends one request, once prepared."""
         ...
 
     async def renew(self, refused: Secret | None) -> bool:

@@ -71,15 +71,18 @@ class Sender:
         records = batch.records
         if not records:
             return
+        try:
+            # Apart from the call: who is cut off while a token is fetched has sent nothing.
+            await self._service.prepare()
+        except CredentialsError as error:
+            self._queue.resend(batch, self._now())
+            self._stop(error)
+            return
         is_retry = any(record.attempts for record in records)
         for record in records:
             record.attempts += 1
         try:
             answer = await self._service.call(self._plan.verb, records)
-        except CredentialsError as error:
-            self._queue.resend(batch, self._now())
-            self._stop(error)
-            return
         except CancelledError:
             for record in records:
                 record.ambiguous = True

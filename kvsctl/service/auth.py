@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from kvsctl.errors import CredentialsError
+from kvsctl.service.blocking import in_daemon_thread
 
 _COMMAND_TIMEOUT_SECONDS: Final = 60.0
 
@@ -185,7 +186,7 @@ class Credentials:
         """Reads the source; one that failed is not asked again by those who wait for it too."""
         if self._failure is None:
             try:
-                self._token = await asyncio.to_thread(source.read)
+                self._token = await in_daemon_thread(source.read)
             except CredentialsError as error:
                 self._failure = error
         if self._failure is not None:

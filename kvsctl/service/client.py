@@ -87,8 +87,12 @@ class Service:
         """The service's clock, epoch seconds, as far as its `Date` headers have told."""
         return self._epoch() + self._clock_offset_seconds
 
+    async def prepare(self) -> None:
+        """Has the token at hand. Nothing is sent. Raises CredentialsError if there is none."""
+        await self._credentials.current()
+
     async def call(self, verb: Verb, records: Sequence[Record]) -> Answer:
-        """Sends one batch. Never raises for trouble on the way; CredentialsError for no token."""
+        """Sends one batch, once prepared. Never raises for trouble on the way."""
         token = await self._credentials.current()
         body = encode(records, self._metadata, self.now())
         started = self._monotonic()

@@ -322,6 +322,20 @@ def test_abort_knows_what_a_refused_token_left_unsent() -> None:
     assert ran.books.states == {"unsent": 2}
 
 
+class _AskingForAToken(ModelService):
+    """A service whose token takes its time, as one that a person is asked for."""
+
+    async def prepare(self) -> None:
+        await asyncio.sleep(60)
+
+
+def test_abort_knows_that_nothing_is_sent_before_there_is_a_token() -> None:
+    service = _AskingForAToken()
+    ran = carry_out(RunPlan(Verb.SET), [_input(2)], service, moments=[(1.0, _stop), (2.0, _abort)])
+    assert service.requests == []
+    assert ran.books.states == {"unsent": 2}
+
+
 def test_abort_knows_what_was_throttled_and_is_not_yet_on_its_way_again() -> None:
     service = ModelService(in_turn(Turn(fault=THROTTLED)))
     run_of: list[Run] = []

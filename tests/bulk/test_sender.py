@@ -11,7 +11,6 @@ from kvsctl.bulk.retry import RetryPolicy
 from kvsctl.errors import CredentialsError, KvsctlError, TargetError
 from kvsctl.model import Record, State, Verb
 from kvsctl.service.auth import Secret
-from kvsctl.service.client import Answer
 from kvsctl.service.faults import Fault, FaultKind
 from tests.support.books import Ran, carry_out
 from tests.support.model_service import (
@@ -303,16 +302,15 @@ class _NoToken(ModelService):
         if when == "renew":
             self.revoked.add(self.token)
 
-    async def call(self, verb: Verb, records: Sequence[Record]) -> Answer:
-        if self.when == "call":
+    async def prepare(self) -> None:
+        if self.when == "prepare":
             raise CredentialsError("the token command ended with exit code 1")
-        return await super().call(verb, records)
 
     async def renew(self, refused: Secret | None) -> bool:
         raise CredentialsError("the token command ended with exit code 1")
 
 
-@pytest.mark.parametrize("when", ["call", "renew"])
+@pytest.mark.parametrize("when", ["prepare", "renew"])
 def test_a_source_that_gives_no_token_ends_the_run_in_its_words(when: str) -> None:
     ran = carry_out(_plan(), [_input(3)], _NoToken(when=when))
     assert isinstance(ran.error, CredentialsError)

@@ -304,3 +304,26 @@ class TestCredentials:
             return await reading
 
         assert asyncio.run(work()) == Secret("token")
+
+    def test_a_source_that_hangs_does_not_keep_the_process(self) -> None:
+        """Who is cut off while the source is asked leaves at once, whatever the source does."""
+        asked, released = threading.Event(), threading.Event()
+
+        class Hanging(Source):
+            def read(self) -> Secret:
+                asked.set()
+                released.wait(20)
+                return super().read()
+
+        async def work() -> None:
+            reading = asyncio.ensure_future(credentials(Hanging("token")).current())
+            assert await asyncio.to_thread(asked.wait, 20)
+            reading.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await reading
+
+        started = time.monotonic()
+        asyncio.run(work())
+        took = time.monotonic() - started
+        released.set()
+        assert took < 10

@@ -154,6 +154,9 @@ class ModelService:
     def now(self) -> float:
         return self._epoch + asyncio.get_running_loop().time()
 
+    async def prepare(self) -> None:
+        return None
+
     async def renew(self, refused: Secret | None) -> bool:
         await asyncio.sleep(0.05)
         if refused == self.token and self._renewals_left:
