@@ -45,6 +45,7 @@ def carry_out(job: BatchJob) -> NoReturn:
     )
     started = time.monotonic()
     listening = Listening(job, about, environment)
+    listening.require_usable()
     error, interrupted = asyncio.run(_run(job, credentials, listening))
     sys.exit(listening.finish(error, interrupted, time.monotonic() - started))
 

@@ -57,12 +57,16 @@ class Listening:
         self._screen = ExitStack()
         self.listeners: list[Listener] = [self._tally]
 
-    def __enter__(self) -> Self:
+    def require_usable(self) -> None:
+        """Raises UsageError for what cannot be written; opens and changes nothing."""
         job, environment = self._job, self._environment
         if job.records is None and job.reporting.as_json and environment.stdout_fd is None:
             raise UsageError("stdout is closed", "Give --report FILE in place of --json.")
         if job.reporting.report_path is not None:
             require_writable(job.reporting.report_path)
+
+    def __enter__(self) -> Self:
+        job, environment = self._job, self._environment
         if job.reporting.failures_path is not None:
             self._failures = FailuresFile(job.reporting.failures_path, job.plan.verb)
             self.listeners.append(self._failures)

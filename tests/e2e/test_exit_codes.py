@@ -217,3 +217,18 @@ def _wait_until(holds: Callable[[], bool]) -> None:
         if holds():
             return
     raise AssertionError("it never held")
+
+
+def test_a_target_that_cannot_be_used_leaves_every_file_as_it_was(
+    kvsctl: Command, tmp_path: Path
+) -> None:
+    failures, database = tmp_path / "failures.jsonl", tmp_path / "local.db"
+    failures.write_text("of an earlier run\n")
+    database.write_text("no database")
+    command = kvsctl.having(KVSCTL_TARGET="local", KVSCTL_LOCAL_DB=str(database))
+    command("get", "k", "--failures", failures, "-o", tmp_path / "out", status=2)
+    assert failures.read_text() == "of an earlier run\n"
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == [
+        "failures.jsonl",
+        "local.db",
+    ]
