@@ -137,6 +137,19 @@ def test_a_closed_stdin_is_no_input(local: Command, words: str, said: bytes) -> 
     assert said in done.stderr
 
 
+def test_a_report_for_a_closed_stdout_is_refused_before_anything_is_sent(local: Command) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"{KVSCTL}" set k=1 --json >&-'],
+        env=local.environ,
+        capture_output=True,
+        timeout=_WAIT_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert b"stdout is closed" in done.stderr
+    assert not local.database.exists()
+
+
 def test_files_are_read_in_order_and_dash_is_stdin(local: Command, tmp_path: Path) -> None:
     first = records_file(tmp_path / "1.jsonl", [{"key": "k", "value": "first"}])
     local("set", "-f", first, "-f", "-", stdin=b'{"key":"k","value":"stdin"}\n', status=0)
