@@ -1,0 +1,88 @@
+"""When a run in which nothing succeeds any more is given up. Pure; the caller gives the time."""
+
+from typing import Final
+
+from kvsctl.errors import TargetError
+from kvsctl.service.faults import Fault, FaultKind
+
+_FRUITLESS_FACTOR: Final = 50
+"""How many times `give_up_after` requests may do nothing for whatever reason, in a row.
+
+Far more than failed ones, because the reason may lie in the input: a stretch of records that the
+service refuses one by one has to end before the run does.
+"""
+
+
+class Patience:
+    """Counts what is in a row, and gives the error to end the run with once it is too much.
+
+    Three rows are counted: failed requests, requests that did nothing, and the time in which
+    the service only throttled. A refused token counts in none.
+    """
+
+    def __init__(self, give_up_after: int, patience_seconds: float) -> None:
+        self._give_up_after = give_up_after
+        self._patience_seconds = patience_seconds
+        self._failed = 0
+        self._fruitless = 0
+        self._throttled = 0
+        self._throttled_since: float | None = None
+
+    @property
+    def is_throttled_only(self) -> bool:
+        """Whether the service has long done nothing but throttle."""
+        return self._throttled >= self._give_up_after
+
+    def note_answer(self, *, did_something: bool, last: str) -> TargetError | None:
+        """A request was answered. `did_something`: a record of it succeeded, or was read.
+
+        `last` says for people what the answer said.
+        """
+        self._failed = self._throttled = 0
+        self._throttled_since = None
+        self._fruitless = 0 if did_something else self._fruitless + 1
+        return self._fruitless_end(last)
+
+    def note_fault(self, fault: Fault, now: float, *, counts: bool) -> TargetError | None:
+        """A request failed. `counts`: towards failed requests in a row; 429 and 401 never do."""
+        if fault.kind is FaultKind.UNAUTHORISED:
+            return None
+        said = f"{fault.code}: {fault.message}"
+        self._fruitless += 1
+        if fault.kind is FaultKind.THROTTLED:
+            return self._note_throttled(now, said) or self._fruitless_end(said)
+        if counts:
+            self._failed += 1
+            if self._failed >= self._give_up_after:
+                return TargetError(
+                    f"given up after {self._failed} failed requests in a row, the last: {said}",
+                    "Run it again when the service answers, or raise --give-up-after.",
+                )
+        return self._fruitless_end(said)
+
+    def _note_throttled(self, now: float, said: str) -> TargetError | None:
+        self._throttled += 1
+        if self._throttled_since is None:
+            self._throttled_since = now
+        seconds = now - self._throttled_since
+        return throttled_end(seconds, said) if seconds >= self._patience_seconds else None
+
+    def throttled_seconds(self, now: float) -> float:
+        """For how long the service has done nothing but throttle."""
+        return 0.0 if self._throttled_since is None else now - self._throttled_since
+
+    def _fruitless_end(self, said: str) -> TargetError | None:
+        if self._fruitless < self._give_up_after * _FRUITLESS_FACTOR:
+            return None
+        return TargetError(
+            f"given up: {self._fruitless:,} requests in a row did nothing, the last: {said}",
+            "See what the failures have in common, or raise --give-up-after.",
+        )
+
+
+def throttled_end(seconds: float, said: str) -> TargetError:
+    """What a run ends in that is only throttled."""
+    return TargetError(
+        f"given up: for {seconds:,.0f} s the service let no request through: {said}",
+        "Run it again later, or raise --patience.",
+    )

@@ -1,0 +1,78 @@
+"""When a run is given up."""
+
+import pytest
+
+from kvsctl.bulk.patience import Patience
+from kvsctl.errors import TargetError
+from tests.support.model_service import BROKEN, THROTTLED, refused
+
+_UNAUTHORISED = refused(401, "UNAUTHORIZED")
+_REFUSED = refused(400, "INVALID_KEY")
+
+
+def test_failed_requests_in_a_row_end_the_run() -> None:
+    patience = Patience(3, 60)
+    for _ in range(2):
+        assert patience.note_fault(BROKEN, 0, counts=True) is None
+    assert patience.note_answer(did_something=False, last="KEY") is None
+    for _ in range(2):
+        assert patience.note_fault(BROKEN, 0, counts=True) is None
+        assert patience.note_fault(BROKEN, 0, counts=False) is None
+        assert patience.note_fault(_UNAUTHORISED, 0, counts=True) is None
+        assert patience.note_fault(THROTTLED, 0, counts=True) is None
+    ending = patience.note_fault(BROKEN, 0, counts=True)
+    assert isinstance(ending, TargetError)
+    assert "given up after 3 failed requests in a row" in ending.message
+    assert BROKEN.code in ending.message
+
+
+def test_nothing_but_429_ends_the_run_after_a_time() -> None:
+    patience = Patience(20, 60)
+    assert patience.note_fault(THROTTLED, 1000.0, counts=True) is None
+    assert patience.note_fault(BROKEN, 1010.0, counts=True) is None
+    assert patience.note_fault(THROTTLED, 1059.9, counts=True) is None
+    assert patience.throttled_seconds(1059.0) == 59.0
+    ending = patience.note_fault(THROTTLED, 1060.0, counts=True)
+    assert isinstance(ending, TargetError)
+    assert "60 s" in ending.message
+    assert ending.hint is not None
+    assert "--patience" in ending.hint
+
+
+def test_an_answer_begins_that_time_anew() -> None:
+    patience = Patience(20, 60)
+    assert patience.note_fault(THROTTLED, 0.0, counts=True) is None
+    assert patience.note_answer(did_something=True, last="") is None
+    assert patience.throttled_seconds(50.0) == 0.0
+    assert patience.note_fault(THROTTLED, 50.0, counts=True) is None
+    assert patience.note_fault(THROTTLED, 109.0, counts=True) is None
+
+
+def test_it_is_throttled_only_after_as_many_429s_as_failed_requests_are_borne() -> None:
+    patience = Patience(2, 60)
+    seen = []
+    for _ in range(2):
+        patience.note_fault(THROTTLED, 0.0, counts=True)
+        seen.append(patience.is_throttled_only)
+    patience.note_answer(did_something=False, last="")
+    assert [*seen, patience.is_throttled_only] == [False, True, False]
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_requests_that_do_nothing_end_the_run_whatever_they_end_in(answered: bool) -> None:
+    patience = Patience(2, 1e9)
+
+    def fruitless() -> TargetError | None:
+        if answered:
+            return patience.note_answer(did_something=False, last="KEY_CONFLICT: no")
+        return patience.note_fault(_REFUSED, 0.0, counts=False)
+
+    for _ in range(99):
+        assert fruitless() is None
+    assert patience.note_answer(did_something=True, last="") is None
+    for _ in range(99):
+        assert fruitless() is None
+    ending = fruitless()
+    assert isinstance(ending, TargetError)
+    assert "100 requests in a row did nothing" in ending.message
+    assert ("KEY_CONFLICT: no" if answered else "INVALID_KEY") in ending.message
