@@ -40,3 +40,8 @@ def choose(waiting: Sequence[Record], rule: PackingRule) -> tuple[list[Record], 
         if len(chosen) == rule.max_records:
             return chosen, True
     return chosen, False
+
+
+def body_bytes(records: Sequence[Record]) -> int:
+    """An upper bound of the body that these records make, as `choose` counts it."""
+    return _BRACKETS_BYTES + sum(map(wire_bytes, records))

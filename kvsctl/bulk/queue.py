@@ -1,9 +1,10 @@
 """What is sent next: new batches from open lanes, and resends when they are due."""
 
 import heapq
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
+from kvsctl.bulk.capacity import Capacity, Inquiry
 from kvsctl.bulk.lanes import Lanes
 from kvsctl.bulk.packing import PackingRule, choose
 from kvsctl.model import Record
@@ -15,12 +16,14 @@ class Batch:
 
     `is_part`: split off a batch that was refused. `renewals` counts the times that it was sent
     again because its token was refused. `is_loose`: its records need not stay together.
+    `inquiry`: why the batch was refused that this is a half of.
     """
 
     records: list[Record]
     is_part: bool = False
     is_loose: bool = False
     renewals: int = 0
+    inquiry: Inquiry | None = None
 
 
 @dataclass(order=True, slots=True)
@@ -31,11 +34,11 @@ class _Resend:
 
 
 class SendQueue:
-    """Chooses the next batch. Times are the caller's monotonic seconds."""
+    """Chooses the next batch, by `capacity`. Times are the caller's monotonic seconds."""
 
     def __init__(self, lanes: Lanes, rule: PackingRule) -> None:
         self._lanes = lanes
-        self._rule = rule
+        self.capacity = Capacity(rule)
         self._resends: list[_Resend] = []
         self._order = count()
 
@@ -49,14 +52,17 @@ class SendQueue:
         return self._resends[0].due if self._resends else None
 
     def next_resend(self, now: float) -> Batch | None:
-        """A batch that is due to be sent again. Loose ones that are due travel together."""
+        """A batch that is due to be sent again. Loose ones that are due travel together.
+
+        One that no longer fits, because the rule was lowered meanwhile, goes in several requests.
+        """
         if not self._resends or self._resends[0].due > now:
             return None
-        batch = heapq.heappop(self._resends).batch
+        batch = self._fitting(heapq.heappop(self._resends).batch, now)
         while batch.is_loose and self._resends and self._resends[0].due <= now:
             other = self._resends[0].batch
             together = batch.records + other.records
-            if not other.is_loose or len(choose(together, self._rule)[0]) < len(together):
+            if not other.is_loose or len(choose(together, self.capacity.rule)[0]) < len(together):
                 break
             heapq.heappop(self._resends)
             renewals = max(batch.renewals, other.renewals)
@@ -65,14 +71,23 @@ class SendQueue:
 
     def next_new(self, *, flush: bool) -> Batch | None:
         """A batch of records not sent before: a full one, or with `flush` any."""
-        waiting = self._lanes.next_waiting(self._rule.max_records)
+        rule = self.capacity.rule
+        waiting = self._lanes.next_waiting(rule.max_records)
         if not waiting:
             return None
-        records, is_full = choose(waiting, self._rule)
+        records, is_full = choose(waiting, rule)
         if not (is_full or flush):
             return None
         self._lanes.send(records)
         return Batch(records)
+
+    def _fitting(self, batch: Batch, now: float) -> Batch:
+        chosen, _ = choose(batch.records, self.capacity.rule)
+        rest = batch.records[len(chosen) :]
+        if not rest:
+            return batch
+        self.resend(replace(batch, records=rest, inquiry=None), now)
+        return replace(batch, records=chosen, inquiry=None)
 
     def drain_resends(self) -> list[Record]:
         """Takes out the records that would have been sent again."""
