@@ -53,8 +53,9 @@ class Pressure(Enum):
 class RunPlan:
     """What a run does and within which bounds.
 
-    `give_up_after`: failed requests in a row, 429 and 401 and the parts of a split batch not
-    counted. `max_failures`: failed records in all; None: any number.
+    `give_up_after`: failed requests in a row; 429, 401, batches that are split and their parts
+    do not count. `patience_seconds`: how long the service may answer nothing but 429.
+    `max_failures`: failed records in all; None: any number.
     """
 
     verb: Verb
@@ -63,6 +64,7 @@ class RunPlan:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     read_policy: ReadPolicy = field(default_factory=ReadPolicy)
     give_up_after: int = 20
+    patience_seconds: float = 300.0
     max_failures: int | None = None
     window_bytes: int = 32_000_000
     """How many bytes the admitted records may have together, give or take the last."""

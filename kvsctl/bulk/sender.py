@@ -4,9 +4,12 @@ from asyncio import CancelledError
 from collections.abc import Callable, Sequence
 from random import Random
 
+from kvsctl.bulk.budget import RetryBudget
+from kvsctl.bulk.capacity import Inquiry
 from kvsctl.bulk.events import RequestEnded, Throttled
 from kvsctl.bulk.ledger import Ledger
 from kvsctl.bulk.pacing import Pacer
+from kvsctl.bulk.patience import Patience, throttled_end
 from kvsctl.bulk.plan import Caller, RunPlan
 from kvsctl.bulk.queue import Batch, SendQueue
 from kvsctl.bulk.reconcile import failed, never_named, reconcile
@@ -18,6 +21,7 @@ from kvsctl.bulk.retry import (
     Split,
     Wait,
     is_strike,
+    is_throttled,
     tries_of,
 )
 from kvsctl.errors import CredentialsError, KvsctlError, TargetError
@@ -30,7 +34,6 @@ from kvsctl.service.faults import Fault, FaultKind
 _OK = 200
 _RENEWALS = 3
 """A batch whose token is refused more often than this ends the run: new tokens do not help."""
-_NOT_COUNTED = (FaultKind.THROTTLED, FaultKind.UNAUTHORISED)
 
 
 class Sender:
@@ -56,7 +59,8 @@ class Sender:
         self._stop = stop
         self._now = now
         self._random = random
-        self._faults_in_row = 0
+        self._budget = RetryBudget()
+        self._patience = Patience(plan.give_up_after, plan.patience_seconds)
         self._was_answered = False
         self._last_fault: Fault | None = None
 
@@ -89,7 +93,7 @@ class Sender:
             raise
         self._note(answer, len(records), is_retry=is_retry)
         if answer.reply is not None:
-            self._faults_in_row = 0
+            self._note_taken(batch, answer)
             self._take_reply(records, answer.reply)
         elif answer.fault is not None:
             await self._take_fault(batch, answer.fault, answer)
@@ -127,66 +131,114 @@ class Sender:
 
     def _take_reply(self, records: Sequence[Record], reply: Reply) -> None:
         result = reconcile(records, reply, self._plan.read_policy, self._service.now())
-        missing = never_named(self._plan.verb)
+        again = [(record, never_named(self._plan.verb)) for record in result.left_out]
         outcomes = result.outcomes
+        self._note_answer(outcomes, again + result.later)
         for record in result.left_out:
             record.times_left_out += 1
             record.ambiguous = record.ambiguous or self._plan.verb is not Verb.GET
-        for record, failure in [(r, missing) for r in result.left_out] + result.later:
+        again += result.later
+        due = self._now() + (self._budget.take(self._now()) if again else 0.0)
+        for record, failure in again:
             record.strikes += 1
             decision = self._plan.retry.decide_alone(
                 record.strikes, self._random, times_left_out=record.times_left_out
             )
-            if isinstance(decision, GiveUp):
+            if isinstance(decision, GiveUp) or self._is_past_sparing(failure.code):
                 outcomes.append(failed(record, _explained(failure), self._plan.read_policy))
             else:
-                due = self._now() + decision.seconds
-                self._queue.resend(Batch([record], is_loose=True), due)
+                at = max(due, self._now() + decision.seconds)
+                self._queue.resend(Batch([record], is_loose=True), at)
         self._ledger.settle_away(outcomes)
+
+    def _note_answer(
+        self, outcomes: Sequence[Outcome], again: Sequence[tuple[Record, Failure]]
+    ) -> None:
+        # A key that does not exist is an answer: reading it did something.
+        did_something = self._plan.verb is Verb.GET or any(
+            outcome.state is State.SUCCEEDED for outcome in outcomes
+        )
+        failures = [outcome.failure for outcome in outcomes] + [failure for _, failure in again]
+        last = next((f"{one.code}: {one.message}" for one in failures if one), "nothing")
+        self._end(self._patience.note_answer(did_something=did_something, last=last))
+
+    def _is_past_sparing(self, code: str) -> bool:
+        """Whether this is full storage, which waiting does not cure, and the budget is spent."""
+        return code == STORAGE_CODE and not self._budget.can_spare(self._now())
+
+    def _end(self, error: KvsctlError | None) -> None:
+        if error is not None:
+            self._stop(error)
 
     async def _take_fault(self, batch: Batch, fault: Fault, answer: Answer) -> None:
         self._last_fault = fault
         for record in batch.records:
             record.ambiguous = record.ambiguous or fault.may_be_applied
             record.strikes += is_strike(fault)
+        counts = not batch.is_part and not _is_to_be_split(batch, fault)
+        ending = self._patience.note_fault(fault, self._now(), counts=counts)
         await self._decide(batch, fault, answer)
-        if fault.kind not in _NOT_COUNTED and not batch.is_part:
-            self._faults_in_row += 1
-            if self._faults_in_row >= self._plan.give_up_after:
-                self._stop(_given_up(self._faults_in_row, fault))
+        self._end(ending)
 
     async def _decide(self, batch: Batch, fault: Fault, answer: Answer) -> None:
         records = batch.records
         tries = max(tries_of(record, fault) for record in records)
         match self._plan.retry.decide(fault, tries, len(records), self._random):
-            case Wait() as wait:
+            case Wait() as wait if not self._is_past_sparing(fault.code):
                 self._wait(batch, wait)
             case Split():
-                self._split(batch)
+                self._split(batch, fault, answer)
             case Renew():
                 await self._renew(batch, fault, answer)
-            case GiveUp():
-                spent = [record for record in records if tries_of(record, fault) == tries]
-                batch.records = [record for record in records if tries_of(record, fault) < tries]
-                failure = _explained(Failure(fault.code, fault.message, fault.trace_id))
-                policy = self._plan.read_policy
-                self._ledger.settle_away(failed(record, failure, policy) for record in spent)
-                if batch.records:
-                    await self._decide(batch, fault, answer)
+            case Wait() | GiveUp():
+                await self._give_up(batch, tries, fault, answer)
             case EndRun():
                 self._queue.resend(batch, self._now())
                 self._stop(_end_of_run(fault))
+
+    async def _give_up(self, batch: Batch, tries: int, fault: Fault, answer: Answer) -> None:
+        """Fails the most-tried records; the others are decided on anew."""
+        if is_throttled(fault) and self._patience.is_throttled_only:
+            self._queue.resend(batch, self._now())
+            seconds = self._patience.throttled_seconds(self._now())
+            self._stop(throttled_end(seconds, f"{fault.code}: {fault.message}"))
+            return
+        if fault.kind is FaultKind.REFUSED:
+            self._queue.capacity.note_guilty(answer.bytes_sent, fault)
+        records = batch.records
+        spent = [record for record in records if tries_of(record, fault) == tries]
+        batch.records = [record for record in records if tries_of(record, fault) < tries]
+        failure = _explained(Failure(fault.code, fault.message, fault.trace_id))
+        policy = self._plan.read_policy
+        self._ledger.settle_away(failed(record, failure, policy) for record in spent)
+        if batch.records:
+            await self._decide(batch, fault, answer)
 
     def _wait(self, batch: Batch, wait: Wait) -> None:
         if wait.everyone:
             self._pacer.hold(wait.seconds)
             self._ledger.tell(Throttled(wait.seconds))
-        self._queue.resend(batch, self._now() + wait.seconds)
+        # The budget's wait is this batch's own: one that can be spared at once need not wait too.
+        seconds = max(wait.seconds, self._budget.take(self._now()))
+        self._queue.resend(batch, self._now() + seconds)
 
-    def _split(self, batch: Batch) -> None:
-        middle = len(batch.records) // 2
-        for part in (batch.records[:middle], batch.records[middle:]):
-            self._queue.resend(Batch(part, is_part=True), self._now())
+    def _note_taken(self, batch: Batch, answer: Answer) -> None:
+        self._budget.note_success()
+        capacity = self._queue.capacity
+        capacity.note_taken(len(batch.records), answer.bytes_sent)
+        if batch.inquiry is not None:
+            capacity.note_passed(batch.inquiry, answer.bytes_sent)
+            batch.inquiry = None
+
+    def _split(self, batch: Batch, fault: Fault, answer: Answer) -> None:
+        records, sent_bytes = batch.records, answer.bytes_sent
+        if self._queue.capacity.is_exceeded(records, sent_bytes, fault):
+            # The queue packs it anew, by the rule that has just been lowered, or was before.
+            self._queue.resend(Batch(records, is_part=True), self._now())
+            return
+        middle, inquiry = len(records) // 2, Inquiry(sent_bytes)
+        for part in (records[:middle], records[middle:]):
+            self._queue.resend(Batch(part, is_part=True, inquiry=inquiry), self._now())
 
     async def _renew(self, batch: Batch, fault: Fault, answer: Answer) -> None:
         batch.renewals += 1
@@ -199,6 +251,10 @@ class Sender:
         self._queue.resend(batch, self._now())
         if ending is not None:
             self._stop(ending)
+
+
+def _is_to_be_split(batch: Batch, fault: Fault) -> bool:
+    return fault.kind is FaultKind.REFUSED and len(batch.records) > 1
 
 
 def _explained(failure: Failure) -> Failure:
@@ -222,13 +278,6 @@ def _end_of_run(fault: Fault) -> KvsctlError:
         else "This token may not use the store, or the URL is not the service's."
     )
     return CredentialsError(f"the target refused the credentials: {said}", hint)
-
-
-def _given_up(count: int, fault: Fault) -> KvsctlError:
-    return TargetError(
-        f"given up after {count} failed requests in a row, the last: {fault.code}: {fault.message}",
-        "Run it again when the service answers, or raise --give-up-after.",
-    )
 
 
 def too_many_failures(count: int) -> KvsctlError:

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from kvsctl.bulk.packing import PackingRule
+from kvsctl.bulk.packing import PackingRule, body_bytes
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.retry import RetryPolicy
 from kvsctl.errors import CredentialsError, KvsctlError, TargetError
@@ -100,12 +102,39 @@ def test_429s_do_not_use_up_the_retries() -> None:
     assert ran.error is None
 
 
-def test_429s_end_too() -> None:
+def test_429s_without_end_end_the_run_and_fail_no_record() -> None:
     service = ModelService(always(Turn(fault=THROTTLED)))
     ran = _one_batch(service, 2, retry=RetryPolicy(retries=2), give_up_after=1)
     assert len(service.requests) == 21
-    assert [ran.books.code(place) for place in range(2)] == ["RATE_LIMIT_EXCEEDED"] * 2
-    assert ran.error is None, "429s are not counted towards giving up"
+    assert isinstance(ran.error, TargetError)
+    assert "RATE_LIMIT_EXCEEDED" in ran.error.message
+    assert ran.books.states == {"unsent": 2}
+
+
+def test_a_record_that_is_throttled_again_and_again_fails_where_others_are_not() -> None:
+    def script(records: Sequence[Record]) -> Turn:
+        return Turn(fault=THROTTLED) if records[0].position == 0 else Turn()
+
+    steps: list[Step] = []
+    for one in _input(30):
+        steps += [[one], [], 5.0]
+    plan = _plan(packing=PackingRule(1, 1000), retry=RetryPolicy(retries=1), concurrency=2)
+    ran = carry_out(plan, steps, ModelService(script))
+    assert ran.error is None
+    assert ran.books.code(0) == "RATE_LIMIT_EXCEEDED"
+    assert ran.books.states == {"succeeded": 29, "failed": 1}
+
+
+@pytest.mark.parametrize("asked", [None, 1.0, 60.0])
+def test_a_run_that_is_only_throttled_ends_in_time(asked: float | None) -> None:
+    fault = refused(429, "TOO_MANY_REQUESTS", retry_after_seconds=asked)
+    service = ModelService(always(Turn(fault=fault)))
+    plan = _plan(patience_seconds=300.0)
+    ran = carry_out(plan, [_input(5000)], service)
+    assert isinstance(ran.error, TargetError)
+    assert ran.books.states == {"unsent": 5000}
+    assert 300 <= ran.seconds < 300 + 90
+    assert len(service.requests) < 500
 
 
 def test_full_storage_is_said() -> None:
@@ -127,6 +156,48 @@ def test_full_storage_is_said_of_a_single_key() -> None:
     assert failure is not None
     assert "storage may be full" in failure.message
     assert ran.books.states == {"succeeded": 1, "failed": 1}
+
+
+def test_full_storage_is_retried_within_the_budget_and_ends_the_run_that_writes_nothing() -> None:
+    service = ModelService(always(Turn(0.01, fault=refused(429, "REQUEST_THROTTLED"))))
+    ran = carry_out(_plan(packing=PackingRule(1, 1000)), [_input(20_000)], service)
+    assert isinstance(ran.error, TargetError)
+    assert "did nothing" in ran.error.message
+    assert ran.books.throttled == []
+    retries = sum(request.is_retry for request in ran.books.requests)
+    assert retries <= 100 + ran.seconds
+    assert len(service.requests) <= 1000 + 8
+    failed = ran.books.positions(State.FAILED)
+    assert {ran.books.code(place) for place in failed} == {"REQUEST_THROTTLED"}
+
+
+def test_full_storage_of_single_keys_is_retried_within_the_budget_too() -> None:
+    def script(records: Sequence[Record]) -> Turn:
+        return Turn(0.0, later={one.identity: "REQUEST_THROTTLED" for one in records})
+
+    ran = carry_out(_plan(packing=PackingRule(1, 1000)), [_input(20_000)], ModelService(script))
+    assert isinstance(ran.error, TargetError)
+    assert sum(request.is_retry for request in ran.books.requests) <= 100 + ran.seconds
+
+
+def test_a_service_that_mostly_fails_is_not_hammered() -> None:
+    random = Random(5)
+
+    def script(_: Sequence[Record]) -> Turn:
+        return Turn(0.01, fault=BROKEN if random.random() < 0.95 else None)
+
+    plan = _plan(
+        packing=PackingRule(1, 1000),
+        retry=RetryPolicy(retries=1000, base_seconds=0.0),
+        give_up_after=10**9,
+        concurrency=16,
+    )
+    service = ModelService(script)
+    ran = carry_out(plan, [_input(60)], service)
+    assert ran.books.states == {"succeeded": 60}, "the budget fails no record"
+    retries = sum(request.is_retry for request in ran.books.requests)
+    assert retries <= 100 + 3 * 60 + 1.1 * ran.seconds + 60
+    assert ran.seconds > 300
 
 
 # Answers that leave something open
@@ -244,6 +315,128 @@ def test_splitting_does_not_use_up_the_retries() -> None:
     ran = _one_batch(service, 16, retry=RetryPolicy(retries=2))
     assert [one.position for one in broken] == [1], "the neighbour of the poison went alone"
     assert ran.books.positions(State.FAILED) == [0]
+
+
+def _guilty(records: Sequence[Record]) -> bool:
+    return any(one.identity.key.endswith("!") for one in records)
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 413, 422])
+@settings(max_examples=15)
+@given(st.sets(st.integers(0, 4999), min_size=7, max_size=7))
+def test_seven_poison_records_anywhere_cost_under_100_more_requests(
+    status: int, places: set[int]
+) -> None:
+    def script(records: Sequence[Record]) -> Turn:
+        return Turn(fault=refused(status, "BAD") if _guilty(records) else None)
+
+    pieces: list[Piece] = [record(n, f"k{n}" + "!" * (n in places)) for n in range(5000)]
+    service = ModelService(script)
+    ran = carry_out(_plan(), [pieces], service)
+    assert ran.error is None
+    assert ran.books.positions(State.FAILED) == sorted(places)
+    assert len(service.requests) < 200 + 100
+    assert ran.books.states == {"succeeded": 4993, "failed": 7}
+
+
+def test_poison_in_every_batch_that_is_away_does_not_end_the_run() -> None:
+    pieces: list[Piece] = [record(n, f"k{n}" + "!" * (n % 10 == 0)) for n in range(1000)]
+    service = ModelService(
+        lambda records: Turn(fault=refused(400, "BAD") if _guilty(records) else None)
+    )
+    ran = carry_out(_plan(packing=PackingRule(10, 10_000), concurrency=100), [pieces], service)
+    assert ran.error is None
+    assert ran.books.states == {"succeeded": 900, "failed": 100}
+
+
+@pytest.mark.parametrize("batch_size", [1, 25])
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_run_of_which_everything_is_refused_ends(batch_size: int, whole: bool) -> None:
+    def script(records: Sequence[Record]) -> Turn:
+        if whole:
+            return Turn(0.01, fault=refused(404, "SCHEMA_NOT_FOUND"))
+        return Turn(0.01, later={one.identity: "SCHEMA_NOT_FOUND" for one in records})
+
+    service = ModelService(script)
+    ran = carry_out(_plan(packing=PackingRule(batch_size, 10_000)), [_input(60_000)], service)
+    assert isinstance(ran.error, TargetError)
+    assert "SCHEMA_NOT_FOUND" in ran.error.message
+    assert len(service.requests) <= 1000 + 8
+    assert set(ran.books.states) == {"failed", "unsent"}
+
+
+def test_a_read_of_keys_that_do_not_exist_is_not_given_up() -> None:
+    ran = carry_out(
+        RunPlan(Verb.GET, packing=PackingRule(1, 1000), give_up_after=1),
+        [_input(300)],
+        ModelService(),
+    )
+    assert ran.error is None
+    assert ran.books.states == {"failed": 300}
+
+
+# Requests that are too large
+
+
+def _limited(limit: int, fault: Fault) -> ModelService:
+    return ModelService(lambda records: Turn(fault=fault if body_bytes(records) > limit else None))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [refused(413, "PAYLOAD_TOO_LARGE"), refused(413, "HTTP_413"), refused(400, "PAYLOAD_LIMIT")],
+)
+def test_a_lower_payload_limit_is_learnt_once(fault: Fault) -> None:
+    pieces: list[Piece] = [record(n, f"k{n}", body_bytes=150_000) for n in range(400)]
+    service = _limited(1_000_000, fault)
+    ran = carry_out(_plan(concurrency=8), [pieces], service)
+    assert ran.error is None
+    assert ran.books.states == {"succeeded": 400}
+    refusals = [request for request in ran.books.requests if request.status != 200]
+    assert len(refusals) == 8, "those that were away; none was sent too large after that"
+    assert len(service.requests) <= 8 + -(-400 // 6) + 8 * 2
+
+
+def test_a_payload_limit_that_no_code_tells_of_is_learnt_from_what_passes() -> None:
+    pieces: list[Piece] = [record(n, f"k{n}", body_bytes=150_000) for n in range(400)]
+    service = _limited(1_000_000, refused(400, "SOMETHING"))
+    ran = carry_out(_plan(concurrency=4), [pieces], service)
+    assert ran.books.states == {"succeeded": 400}
+    refusals = [request for request in ran.books.requests if request.status != 200]
+    assert len(refusals) <= 4 * 7
+    assert all(body_bytes(request.records) <= 1_000_000 for request in service.requests[40:])
+
+
+def test_many_batches_too_large_at_once_do_not_end_the_run() -> None:
+    pieces: list[Piece] = [record(n, f"k{n}", body_bytes=150_000) for n in range(2000)]
+    service = _limited(1_000_000, refused(413, "HTTP_413"))
+    ran = carry_out(_plan(concurrency=64), [pieces], service)
+    assert ran.error is None
+    assert ran.books.states == {"succeeded": 2000}
+
+
+def test_a_lower_count_is_learnt_once() -> None:
+    many = refused(400, "TOO_MANY_BATCH_ENTITIES")
+    service = ModelService(lambda records: Turn(fault=many if len(records) > 12 else None))
+    ran = carry_out(_plan(concurrency=8), [_input(1000)], service)
+    assert ran.books.states == {"succeeded": 1000}
+    refusals = [request for request in ran.books.requests if request.status != 200]
+    assert len(refusals) == 8
+    assert {len(request.records) for request in service.requests[8:]} <= set(range(1, 13))
+
+
+def test_what_waits_for_a_retry_is_packed_by_what_was_learnt_meanwhile() -> None:
+    def script(records: Sequence[Record]) -> Turn:
+        if records[0].position == 0 and records[0].attempts == 1:
+            return Turn(fault=refused(503, "SERVICE_UNAVAILABLE", retry_after_seconds=9.0))
+        large = body_bytes(records) > 1_000_000
+        return Turn(fault=refused(413, "HTTP_413") if large else None)
+
+    pieces: list[Piece] = [record(n, f"k{n}", body_bytes=150_000) for n in range(50)]
+    service = ModelService(script)
+    ran = carry_out(_plan(concurrency=2), [pieces], service)
+    assert ran.books.states == {"succeeded": 50}
+    assert sum(request.status == 413 for request in ran.books.requests) == 1
 
 
 # Credentials
