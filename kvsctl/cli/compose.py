@@ -69,6 +69,7 @@ def batch_job(
         retry=RetryPolicy(retries=how.retries),
         read_policy=policy,
         give_up_after=how.give_up_after,
+        patience_seconds=how.patience,
         max_failures=how.max_failures,
     )
     reporting = Reporting(report.json, report.report, report.failures, report.quiet, report.verbose)

@@ -143,6 +143,14 @@ class RunningOptions:
             rich_help_panel=_RUNNING,
         ),
     ] = None
+    patience: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S",
+            help="Stop when all that came for S seconds is 429. (default 300)",
+            rich_help_panel=_RUNNING,
+        ),
+    ] = None
     max_failures: Annotated[
         int | None,
         typer.Option(metavar="N", help="Stop after N failed records.", rich_help_panel=_RUNNING),

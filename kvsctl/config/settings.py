@@ -24,13 +24,14 @@ RUNNING: Final[Mapping[str, Setting]] = {
     "timeout": Setting(float, 30.0, 0.001, 3600),
     "retries": Setting(int, 8, 0, 1000),
     "give_up_after": Setting(int, 20, 1, 1_000_000),
+    "patience": Setting(float, 300.0, 0.001, 86_400),
     "max_failures": Setting(int, None, 1, 10**12),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """How a run works, resolved. `timeout` is seconds a request."""
+    """How a run works, resolved. `timeout` is seconds a request, `patience` those of a run."""
 
     concurrency: int
     batch_size: int
@@ -38,6 +39,7 @@ class Running:
     timeout: float
     retries: int
     give_up_after: int
+    patience: float
     max_failures: int | None
 
 

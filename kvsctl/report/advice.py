@@ -60,6 +60,7 @@ ADVICE: Final[dict[str, str]] = {
     "MAX_SIZE": "Values have at most 240 KiB of JSON. Shorten the value, or spread it over "
     "several keys.",
     "NO_ANSWER": _UNANSWERED,
+    "PAYLOAD_TOO_LARGE": _BATCH_BYTES,
     "RATE_LIMIT_EXCEEDED": _SLOW_DOWN,
     "REQUEST_THROTTLED": "The installation may be past its storage or transfer limit: see the "
     "developer console. Going slower does not help.",

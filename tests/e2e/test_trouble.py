@@ -1,0 +1,128 @@
+"""Refusals, failing services and tokens that expire: the command against `kvsctl serve`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.test_serve import serving
+from tests.support.command import Command, records_file
+
+
+def _records(path: Path, count: int, size: int = 1) -> Path:
+    return records_file(path, [{"key": f"k{n}", "value": "x" * size} for n in range(count)])
+
+
+def test_seven_poison_records_among_5000_cost_under_100_more_requests(
+    kvsctl: Command, tmp_path: Path
+) -> None:
+    poison = {5, 6, 777, 1500, 2222, 4000, 4999}
+    records = [{"key": f"{'bad' if n in poison else 'k'}{n}", "value": n} for n in range(5000)]
+    source = records_file(tmp_path / "in.jsonl", records)
+    refusing = ("--bad-record", "refuses-batch", "--faults", "refuse=bad:INVALID_KEY")
+    with serving(kvsctl, *refusing) as url:
+        report = kvsctl("set", "-f", source, "--url", url, "--json", status=1).report
+    assert (report["succeeded"], report["failed"]) == (4993, 7)
+    assert {failure["key"] for failure in report["failures"]} == {f"bad{n}" for n in poison}
+    assert report["requests"] < 200 + 100
+
+
+@pytest.mark.parametrize("status", ["413", "400"])
+def test_a_lower_payload_limit_is_learnt(kvsctl: Command, tmp_path: Path, status: str) -> None:
+    source = _records(tmp_path / "in.jsonl", 150, 150_000)
+    limited = ("--payload-status", status, "--faults", "payload-limit=1000000")
+    with serving(kvsctl, *limited) as url:
+        report = kvsctl("set", "-f", source, "--url", url, "--json", "-c", "2", status=0).report
+    assert report["succeeded"] == 150
+    assert report["requests"] <= 150 / 6 + 2 + 4
+
+
+def test_4_when_all_is_throttled(kvsctl: Command, tmp_path: Path) -> None:
+    source = _records(tmp_path / "in.jsonl", 2000)
+    with serving(kvsctl, "--faults", "429=1") as url:
+        ended = kvsctl("set", "-f", source, "--url", url, "--json", "--patience", "1", status=4)
+    assert b"let no request through" in ended.err
+    assert (ended.report["failed"], ended.report["unsent"]) == (0, 2000)
+
+
+def test_4_when_all_is_refused(kvsctl: Command, tmp_path: Path) -> None:
+    source = _records(tmp_path / "in.jsonl", 5000)
+    with serving(kvsctl, "--faults", "refuse=k:INVALID_KEY") as url:
+        ended = kvsctl(
+            "set", "-f", source, "--url", url, "--json", "--give-up-after", "2", status=4
+        )
+    report = ended.report
+    assert report["failed"] + report["unsent"] == 5000
+    assert report["requests"] <= 100 + 8
+    assert b"did nothing" in ended.err
+
+
+# Tokens
+
+
+def _token_command(folder: Path, *then: str) -> str:
+    """A command that prints token-0, token-1, …, and after them what `then` says."""
+    script, count = folder / "token.sh", folder / "count"
+    script.write_text(
+        f'n=$(cat "{count}" 2>/dev/null || echo 0)\n'
+        f'echo $((n + 1)) > "{count}"\n'
+        f"case $n in\n{''.join(f'{line}{chr(10)}' for line in then)}*) echo token-$n;;\nesac\n"
+    )
+    return f"sh {script}"
+
+
+def _served_tokens(lifetime: str) -> list[str]:
+    tokens = [word for n in range(60) for word in ("--token", f"app=token-{n}")]
+    return [*tokens, "--faults", f"token-lifetime={lifetime},latency-ms=20"]
+
+
+@pytest.mark.parametrize("retries", ["0", "8"])
+def test_tokens_that_expire_in_mid_run_are_renewed_once_for_all(
+    kvsctl: Command, tmp_path: Path, retries: str
+) -> None:
+    source = _records(tmp_path / "in.jsonl", 2000)
+    with serving(kvsctl, *_served_tokens("0.5")) as url:
+        ended = kvsctl(
+            "set", "-f", source, "--url", url, "--json", "--batch-size", "5", "-c", "4", "-vv",
+            "--retries", retries, "--token-command", _token_command(tmp_path), status=0,
+        )  # fmt: skip
+        got = kvsctl(
+            "get", "k0", "k1999", "--values", "--url", url,
+            "--token-command", _token_command(tmp_path), status=0,
+        )  # fmt: skip
+    assert ended.report["succeeded"] == 2000
+    assert ended.report["ambiguous"] == 0
+    read = int((tmp_path / "count").read_text()) - 1
+    refused = ended.err.count(b"UNAUTHORIZED")
+    assert read >= 3
+    assert read - 1 <= refused <= (read - 1) * 4
+    assert b"token-" not in ended.err + ended.out.replace(b"token-command", b"")
+    assert got.out == b'"x"\n' * 2
+
+
+@pytest.mark.parametrize(
+    ("then", "said"),
+    [
+        ("echo hidden-marker; exit 7", b"ended with exit code 7"),
+        (":", b"gave no token"),
+        ("printf 'hidden-marker\\nhidden-marker\\n'", b"more than a token on one line"),
+        ("echo token-0", b"refused the credentials"),
+    ],
+)
+def test_3_when_a_token_cannot_be_renewed_in_mid_run(
+    kvsctl: Command, tmp_path: Path, then: str, said: bytes
+) -> None:
+    source = _records(tmp_path / "in.jsonl", 2000)
+    with serving(kvsctl, *_served_tokens("0.3")) as url:
+        ended = kvsctl(
+            "set", "-f", source, "--url", url, "--json", "--batch-size", "1", "-vv",
+            "--token-command", _token_command(tmp_path, f"1) {then};;"), status=3,
+        )  # fmt: skip
+    assert said in ended.err
+    assert b"hidden-marker" not in ended.err + ended.out
+    report = json.loads(ended.out)
+    assert report["failed"] == 0
+    assert report["succeeded"] > 0
+    assert report["succeeded"] + report["unsent"] == 2000
+    # A request that left between the reading and the end may have it read once more.
+    assert int((tmp_path / "count").read_text()) in (2, 3)
