@@ -55,7 +55,8 @@ class RunPlan:
 
     `give_up_after`: failed requests in a row; 429, 401, batches that are split and their parts
     do not count. `patience_seconds`: how long the service may answer nothing but 429.
-    `max_failures`: failed records in all; None: any number.
+    `max_failures`: failed records in all; None: any number. `verify`: what is written is read
+    back before it settles.
     """
 
     verb: Verb
@@ -66,6 +67,7 @@ class RunPlan:
     give_up_after: int = 20
     patience_seconds: float = 300.0
     max_failures: int | None = None
+    verify: bool = False
     window_bytes: int = 32_000_000
     """How many bytes the admitted records may have together, give or take the last."""
 

@@ -16,12 +16,14 @@ class Batch:
 
     `is_part`: split off a batch that was refused. `renewals` counts the times that it was sent
     again because its token was refused. `is_loose`: its records need not stay together.
-    `inquiry`: why the batch was refused that this is a half of.
+    `reads_back`: its records are read, to see that they were written. `inquiry`: why the batch
+    was refused that this is a half of.
     """
 
     records: list[Record]
     is_part: bool = False
     is_loose: bool = False
+    reads_back: bool = False
     renewals: int = 0
     inquiry: Inquiry | None = None
 
@@ -40,6 +42,7 @@ class SendQueue:
         self._lanes = lanes
         self.capacity = Capacity(rule)
         self._resends: list[_Resend] = []
+        self._last: list[Record] = []
         self._order = count()
 
     def resend(self, batch: Batch, due: float) -> None:
@@ -62,11 +65,13 @@ class SendQueue:
         while batch.is_loose and self._resends and self._resends[0].due <= now:
             other = self._resends[0].batch
             together = batch.records + other.records
-            if not other.is_loose or len(choose(together, self.capacity.rule)[0]) < len(together):
+            if not other.is_loose or other.reads_back != batch.reads_back:
+                break
+            if len(choose(together, self.capacity.rule)[0]) < len(together):
                 break
             heapq.heappop(self._resends)
             renewals = max(batch.renewals, other.renewals)
-            batch = Batch(together, is_loose=True, renewals=renewals)
+            batch = replace(batch, records=together, renewals=renewals)
         return batch
 
     def next_new(self, *, flush: bool) -> Batch | None:
@@ -81,6 +86,23 @@ class SendQueue:
         self._lanes.send(records)
         return Batch(records)
 
+    def leave_for_last(self, records: list[Record]) -> None:
+        """Keeps records that are to be read back when little else is left to do."""
+        self._last += records
+
+    @property
+    def left_for_last(self) -> int:
+        """How many records were left for last."""
+        return len(self._last)
+
+    def next_last(self) -> Batch | None:
+        """The first records that were left for last, to be read back together."""
+        if not self._last:
+            return None
+        records, _ = choose(self._last, self.capacity.rule)
+        del self._last[: len(records)]
+        return Batch(records, is_loose=True, reads_back=True)
+
     def _fitting(self, batch: Batch, now: float) -> Batch:
         chosen, _ = choose(batch.records, self.capacity.rule)
         rest = batch.records[len(chosen) :]
@@ -90,7 +112,9 @@ class SendQueue:
         return replace(batch, records=chosen, inquiry=None)
 
     def drain_resends(self) -> list[Record]:
-        """Takes out the records that would have been sent again."""
+        """Takes out the records that would have been sent again, or read back."""
         records = [record for resend in self._resends for record in resend.batch.records]
+        records += self._last
         self._resends.clear()
+        self._last.clear()
         return records

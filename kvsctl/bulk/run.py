@@ -7,6 +7,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from random import Random
+from typing import Final
 
 from kvsctl.bulk.events import Listener, RecordsRead
 from kvsctl.bulk.feed import Feed
@@ -16,8 +17,12 @@ from kvsctl.bulk.pacing import Pacer
 from kvsctl.bulk.plan import Caller, Pressure, RunPlan
 from kvsctl.bulk.queue import Batch, SendQueue
 from kvsctl.bulk.sender import Sender, too_many_failures, unreachable
+from kvsctl.bulk.verify import ReadBack
 from kvsctl.errors import KvsctlError
 from kvsctl.model import Failure, Outcome, Problem, Record, State, Verb
+
+_LAST_SHARE: Final = 4
+"""What is left for last may take up this part of the window, so that it never fills it."""
 
 
 class Run:
@@ -187,10 +192,19 @@ class Run:
         resend = self._queue.next_resend(self._now())
         if resend is not None:
             return resend
+        if self._queue.left_for_last > self._plan.window // _LAST_SHARE:
+            return self._queue.next_last()
         nothing_older = not self._away and self._queue.next_due is None
-        if pressure is Pressure.OLDEST_ONLY and not nothing_older:
-            return None
-        return self._queue.next_new(flush=self._starved or self._crowded or self._input_ended)
+        if pressure is Pressure.OLDEST_ONLY:
+            if not nothing_older:
+                return None
+            if (last := self._queue.next_last()) is not None:
+                return last
+        flush = self._starved or self._crowded or self._input_ended
+        batch = self._queue.next_new(flush=flush)
+        if batch is None and flush and nothing_older:
+            return self._queue.next_last()
+        return batch
 
     def _wait_over(self) -> float | None:
         """When the wait ends that holds batches back now; None if no wait does."""
@@ -237,4 +251,7 @@ def _failed_check(problem: Problem) -> Outcome:
 
 
 def _left_over(record: Record) -> Outcome:
+    if isinstance(record, ReadBack):
+        # It was written; whether it is there was still to be seen.
+        return Outcome(record.written or record, State.UNKNOWN)
     return Outcome(record, State.UNKNOWN if record.ambiguous else State.UNSENT)

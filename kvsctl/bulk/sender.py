@@ -1,7 +1,8 @@
 """One batch on its way: sent, its answer reconciled, and what remains decided on."""
 
 from asyncio import CancelledError
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from random import Random
 
 from kvsctl.bulk.budget import RetryBudget
@@ -24,6 +25,7 @@ from kvsctl.bulk.retry import (
     is_throttled,
     tries_of,
 )
+from kvsctl.bulk.verify import Verifier
 from kvsctl.errors import CredentialsError, KvsctlError, TargetError
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Failure, Outcome, Record, State, Verb
@@ -61,6 +63,12 @@ class Sender:
         self._random = random
         self._budget = RetryBudget()
         self._patience = Patience(plan.give_up_after, plan.patience_seconds)
+        self._verifier = Verifier(
+            plan.verb,
+            read=self._read_back,
+            read_last=queue.leave_for_last,
+            service_now=service.now,
+        )
         self._was_answered = False
         self._last_fault: Fault | None = None
 
@@ -86,15 +94,15 @@ class Sender:
         for record in records:
             record.attempts += 1
         try:
-            answer = await self._service.call(self._plan.verb, records)
+            answer = await self._service.call(self._verb_of(batch), records)
         except CancelledError:
             for record in records:
                 record.ambiguous = True
             raise
-        self._note(answer, len(records), is_retry=is_retry)
+        self._note(batch, answer, is_retry=is_retry)
         if answer.reply is not None:
             self._note_taken(batch, answer)
-            self._take_reply(records, answer.reply)
+            self._take_reply(batch, answer.reply, answer)
         elif answer.fault is not None:
             await self._take_fault(batch, answer.fault, answer)
 
@@ -107,16 +115,27 @@ class Sender:
                 Outcome(record, State.SKIPPED, skipped_by="expired") for record in past
             )
 
-    def _note(self, answer: Answer, records: int, *, is_retry: bool) -> None:
-        reads = self._plan.verb is Verb.GET
-        priced = answer.bytes_received if reads else answer.bytes_sent
+    def _verb_of(self, batch: Batch) -> Verb:
+        return Verb.GET if batch.reads_back else self._plan.verb
+
+    def _read_back(self, records: list[Record]) -> None:
+        self._queue.resend(Batch(records, is_loose=True, reads_back=True), self._now())
+
+    def _settle(self, outcomes: Iterable[Outcome], answer: Answer) -> None:
+        if self._plan.verify:
+            outcomes = self._verifier.sift(outcomes, answer.elapsed_seconds)
+        self._ledger.settle_away(outcomes)
+
+    def _note(self, batch: Batch, answer: Answer, *, is_retry: bool) -> None:
+        verb = self._verb_of(batch)
+        priced = answer.bytes_received if verb is Verb.GET else answer.bytes_sent
         units = max(1, -(-priced // DEFAULT_LIMITS.unit_bytes)) if answer.status == _OK else 0
         fault = answer.fault
         self._was_answered = self._was_answered or answer.status is not None
         self._ledger.tell(
             RequestEnded(
-                self._plan.verb,
-                records,
+                verb,
+                len(batch.records),
                 answer.status,
                 answer.elapsed_seconds,
                 answer.bytes_sent,
@@ -129,14 +148,15 @@ class Sender:
             )
         )
 
-    def _take_reply(self, records: Sequence[Record], reply: Reply) -> None:
-        result = reconcile(records, reply, self._plan.read_policy, self._service.now())
-        again = [(record, never_named(self._plan.verb)) for record in result.left_out]
+    def _take_reply(self, batch: Batch, reply: Reply, answer: Answer) -> None:
+        verb, policy = self._verb_of(batch), self._plan.read_policy
+        result = reconcile(batch.records, reply, policy, self._service.now())
+        again = [(record, never_named(verb)) for record in result.left_out]
         outcomes = result.outcomes
-        self._note_answer(outcomes, again + result.later)
+        self._note_answer(verb, outcomes, again + result.later)
         for record in result.left_out:
             record.times_left_out += 1
-            record.ambiguous = record.ambiguous or self._plan.verb is not Verb.GET
+            record.ambiguous = record.ambiguous or verb is not Verb.GET
         again += result.later
         due = self._now() + (self._budget.take(self._now()) if again else 0.0)
         for record, failure in again:
@@ -145,17 +165,21 @@ class Sender:
                 record.strikes, self._random, times_left_out=record.times_left_out
             )
             if isinstance(decision, GiveUp) or self._is_past_sparing(failure.code):
-                outcomes.append(failed(record, _explained(failure), self._plan.read_policy))
+                outcomes.append(failed(record, _explained(failure), policy))
             else:
                 at = max(due, self._now() + decision.seconds)
-                self._queue.resend(Batch([record], is_loose=True), at)
-        self._ledger.settle_away(outcomes)
+                alone = Batch([record], is_loose=True, reads_back=batch.reads_back)
+                self._queue.resend(alone, at)
+        self._settle(outcomes, answer)
 
     def _note_answer(
-        self, outcomes: Sequence[Outcome], again: Sequence[tuple[Record, Failure]]
+        self,
+        verb: Verb,
+        outcomes: Sequence[Outcome],
+        again: Sequence[tuple[Record, Failure]],
     ) -> None:
         # A key that does not exist is an answer: reading it did something.
-        did_something = self._plan.verb is Verb.GET or any(
+        did_something = verb is Verb.GET or any(
             outcome.state is State.SUCCEEDED for outcome in outcomes
         )
         failures = [outcome.failure for outcome in outcomes] + [failure for _, failure in again]
@@ -175,6 +199,8 @@ class Sender:
         for record in batch.records:
             record.ambiguous = record.ambiguous or fault.may_be_applied
             record.strikes += is_strike(fault)
+        if fault.status is not None and fault.kind is not FaultKind.UNAUTHORISED:
+            batch.renewals = 0  # its token was taken: the next one to expire is another story
         counts = not batch.is_part and not _is_to_be_split(batch, fault)
         ending = self._patience.note_fault(fault, self._now(), counts=counts)
         await self._decide(batch, fault, answer)
@@ -210,7 +236,7 @@ class Sender:
         batch.records = [record for record in records if tries_of(record, fault) < tries]
         failure = _explained(Failure(fault.code, fault.message, fault.trace_id))
         policy = self._plan.read_policy
-        self._ledger.settle_away(failed(record, failure, policy) for record in spent)
+        self._settle([failed(record, failure, policy) for record in spent], answer)
         if batch.records:
             await self._decide(batch, fault, answer)
 
@@ -225,6 +251,8 @@ class Sender:
     def _note_taken(self, batch: Batch, answer: Answer) -> None:
         self._budget.note_success()
         capacity = self._queue.capacity
+        if batch.reads_back:  # what reads carry says nothing of what writes may
+            return
         capacity.note_taken(len(batch.records), answer.bytes_sent)
         if batch.inquiry is not None:
             capacity.note_passed(batch.inquiry, answer.bytes_sent)
@@ -232,13 +260,15 @@ class Sender:
 
     def _split(self, batch: Batch, fault: Fault, answer: Answer) -> None:
         records, sent_bytes = batch.records, answer.bytes_sent
-        if self._queue.capacity.is_exceeded(records, sent_bytes, fault):
+        capacity, inquiry = self._queue.capacity, Inquiry(sent_bytes)
+        part = replace(batch, is_part=True, is_loose=False, inquiry=None)
+        if not batch.reads_back and capacity.is_exceeded(records, sent_bytes, fault):
             # The queue packs it anew, by the rule that has just been lowered, or was before.
-            self._queue.resend(Batch(records, is_part=True), self._now())
+            self._queue.resend(part, self._now())
             return
-        middle, inquiry = len(records) // 2, Inquiry(sent_bytes)
-        for part in (records[:middle], records[middle:]):
-            self._queue.resend(Batch(part, is_part=True, inquiry=inquiry), self._now())
+        middle = len(records) // 2
+        for half in (records[:middle], records[middle:]):
+            self._queue.resend(replace(part, records=half, inquiry=inquiry), self._now())
 
     async def _renew(self, batch: Batch, fault: Fault, answer: Answer) -> None:
         batch.renewals += 1

@@ -38,6 +38,7 @@ def batch_job(
     records: Printing | None = None,
     asked: Metadata = Metadata(),  # noqa: B008 - frozen
     policy: ReadPolicy = ReadPolicy(),  # noqa: B008 - frozen
+    verify: bool = False,
 ) -> BatchJob:
     """Resolves every setting. Raises UsageError before anything is opened for writing."""
     config = read_config(os.environ)
@@ -71,6 +72,7 @@ def batch_job(
         give_up_after=how.give_up_after,
         patience_seconds=how.patience,
         max_failures=how.max_failures,
+        verify=verify,
     )
     reporting = Reporting(report.json, report.report, report.failures, report.quiet, report.verbose)
     return BatchJob(

@@ -8,16 +8,26 @@ from kvsctl.cli.options import (
     ReportOptions,
     RunningOptions,
     TargetOptions,
+    VerifyOption,
 )
 
 
-@takes(KeysArgument, InputOptions, NullOption, TargetOptions, RunningOptions, ReportOptions)
+@takes(
+    KeysArgument,
+    InputOptions,
+    NullOption,
+    TargetOptions,
+    RunningOptions,
+    VerifyOption,
+    ReportOptions,
+)
 def delete_command(
     own: KeysArgument,
     given: InputOptions,
     null: NullOption,
     target: TargetOptions,
     running: RunningOptions,
+    checking: VerifyOption,
     report: ReportOptions,
 ) -> None:
     """Delete keys from arguments, files or stdin: one a line, or JSON Lines.
@@ -30,4 +40,8 @@ def delete_command(
 
     sources = inputs.gather_sources(Verb.DELETE, own.keys or (), given, null=null.null)
     parsers = inputs.key_parsers(given, inputs.rules_of(given))
-    carry_out(compose.batch_job(Verb.DELETE, sources, parsers, target, running, report))
+    carry_out(
+        compose.batch_job(
+            Verb.DELETE, sources, parsers, target, running, report, verify=checking.verify
+        )
+    )

@@ -96,6 +96,20 @@ class NullOption:
 
 
 @dataclass(frozen=True, slots=True)
+class VerifyOption:
+    """Whether what was written is read back."""
+
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Read back what was written, and fail what is not there.",
+            rich_help_panel=_RUNNING,
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True)
 class RunningOptions:
     """How the run works; None: from the environment, the configuration file or the default."""
 

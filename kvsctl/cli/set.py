@@ -7,15 +7,17 @@ from kvsctl.cli.options import (
     RunningOptions,
     SetOptions,
     TargetOptions,
+    VerifyOption,
 )
 
 
-@takes(SetOptions, InputOptions, TargetOptions, RunningOptions, ReportOptions)
+@takes(SetOptions, InputOptions, TargetOptions, RunningOptions, VerifyOption, ReportOptions)
 def set_command(
     own: SetOptions,
     given: InputOptions,
     target: TargetOptions,
     running: RunningOptions,
+    checking: VerifyOption,
     report: ReportOptions,
 ) -> None:
     """Write records: KEY=VALUE pairs, or JSON Lines from files or stdin.
@@ -30,4 +32,8 @@ def set_command(
     sources = inputs.gather_sources(Verb.SET, own.pairs or (), given)
     rules = inputs.rules_of(given, own.ttl)
     parsers = inputs.set_parsers(given, rules, string=own.string)
-    carry_out(compose.batch_job(Verb.SET, sources, parsers, target, running, report))
+    carry_out(
+        compose.batch_job(
+            Verb.SET, sources, parsers, target, running, report, verify=checking.verify
+        )
+    )

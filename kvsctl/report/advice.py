@@ -73,6 +73,8 @@ ADVICE: Final[dict[str, str]] = {
     "UNREACHABLE": "No connection to the target. Check its URL and the network.",
     "UNREADABLE_ANSWER": "Something answered that is not the service. Check the target's URL, and "
     "for a proxy on the way.",
+    "VERIFY_FAILED": "The service said done, but the store does not hold what was written: "
+    "something else writes there, or a late attempt landed. Feed the failures back.",
 }
 
 

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import orjson
+
 from kvsctl.limits import DEFAULT_LIMITS
-from kvsctl.model import Record
+from kvsctl.model import Identity, Record
 
 _COMMA_BYTES: Final = 1
 _TTL_BYTES: Final = 60
@@ -40,6 +42,16 @@ def wire_bytes(record: Record) -> int:
     """An upper bound of what a record adds to a batch/set body."""
     expiry = _TTL_BYTES if record.expires_at is not None else 0
     return len(record.body) + _COMMA_BYTES + expiry
+
+
+def key_body(identity: Identity) -> bytes:
+    """The JSON that asks for a record, or deletes it."""
+    if identity.entity is None:
+        return b'{"key":%b}' % orjson.dumps(identity.key)
+    return b'{"key":%b,"entityName":%b}' % (
+        orjson.dumps(identity.key),
+        orjson.dumps(identity.entity),
+    )
 
 
 def encode(records: Sequence[Record], metadata: Metadata, service_now: float) -> bytes:

@@ -126,3 +126,44 @@ def test_3_when_a_token_cannot_be_renewed_in_mid_run(
     assert report["succeeded"] + report["unsent"] == 2000
     # A request that left between the reading and the end may have it read once more.
     assert int((tmp_path / "count").read_text()) in (2, 3)
+
+
+# --verify
+
+
+@pytest.mark.parametrize("switches", [[], ["--normalise"], ["--missing-keys", "left-out"]])
+def test_what_was_set_and_deleted_is_verified(
+    kvsctl: Command, tmp_path: Path, switches: list[str]
+) -> None:
+    value = b'{"z":1.0,"10":1e2,"a":{"9":[true,null,"\\u00e9"],"1":-0.0},"n":9007199254740991}'
+    lines = b"".join(b'{"key":"k%d","value":%b}\n' % (n, value) for n in range(100))
+    with serving(kvsctl, *switches) as url:
+        report = kvsctl("set", "--verify", "--url", url, "--json", stdin=lines, status=0).report
+        keys = b"".join(b"k%d\n" % n for n in range(100))
+        gone = kvsctl("delete", "--verify", "--url", url, "--json", stdin=keys, status=0).report
+    assert report["succeeded"] == gone["succeeded"] == 100
+    assert report["units"]["write"] == 4
+    assert report["units"]["read"] >= 4
+    assert gone["units"]["read"] > 0
+
+
+def test_a_number_that_the_service_rounds_fails_and_says_so(kvsctl: Command) -> None:
+    with serving(kvsctl, "--normalise") as url:
+        words = ("set", "--url", url, "--json", "big=9007199254740993", "ok=1.0")
+        assert kvsctl(*words, status=0).report["failed"] == 0
+        report = kvsctl(*words, "--verify", status=1).report
+    [failure] = report["failures"]
+    assert (failure["key"], failure["code"]) == ("big", "VERIFY_FAILED")
+    assert "rounded" in failure["message"]
+
+
+def test_verify_through_faults_and_over_repeated_keys(kvsctl: Command, tmp_path: Path) -> None:
+    records = [{"key": f"k{n % 150}", "value": n} for n in range(1500)]
+    source = records_file(tmp_path / "in.jsonl", records)
+    faults = "seed=5,429=0.05,500-after=0.05,reset-after=0.05,cut=0.05,leave-out=0.02"
+    with serving(kvsctl, "--faults", faults) as url:
+        report = kvsctl(
+            "set", "--verify", "-f", source, "--url", url, "--json", "--retries", "50", status=0
+        ).report
+    assert report["succeeded"] + report["duplicates"] == 1500
+    assert report["ambiguous"] > 0
