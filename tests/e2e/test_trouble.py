@@ -42,7 +42,7 @@ def test_4_when_all_is_throttled(kvsctl: Command, tmp_path: Path) -> None:
     with serving(kvsctl, "--faults", "429=1") as url:
         ended = kvsctl("set", "-f", source, "--url", url, "--json", "--patience", "1", status=4)
     assert b"let no request through" in ended.err
-    assert (ended.report["failed"], ended.report["unsent"]) == (0, 2000)
+    assert ended.report["unsent"] == ended.report["records"] > 0
 
 
 def test_4_when_all_is_refused(kvsctl: Command, tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_4_when_all_is_refused(kvsctl: Command, tmp_path: Path) -> None:
             "set", "-f", source, "--url", url, "--json", "--give-up-after", "2", status=4
         )
     report = ended.report
-    assert report["failed"] + report["unsent"] == 5000
+    assert report["failed"] + report["unsent"] == report["records"] > 0
     assert report["requests"] <= 100 + 8
     assert b"did nothing" in ended.err
 
@@ -123,7 +123,7 @@ def test_3_when_a_token_cannot_be_renewed_in_mid_run(
     report = json.loads(ended.out)
     assert report["failed"] == 0
     assert report["succeeded"] > 0
-    assert report["succeeded"] + report["unsent"] == 2000
+    assert report["succeeded"] + report["unsent"] == report["records"]
     # A request that left between the reading and the end may have it read once more.
     assert int((tmp_path / "count").read_text()) in (2, 3)
 
