@@ -58,7 +58,7 @@ def batch_job(
             *_outputs(records),
             ("failures file", report.failures),
             ("report", report.report),
-            ("database", chosen.local_path),
+            *_database_files(chosen.local_path),
             ("token file", chosen.token_file),
             ("configuration", config.path if config.exists else None),
         ]
@@ -85,6 +85,13 @@ def batch_job(
         records,
         asked,
     )
+
+
+def _database_files(path: Path | None) -> list[tuple[str, Place]]:
+    """A database, and the files that SQLite keeps beside it."""
+    if path is None:
+        return []
+    return [("database", path.with_name(path.name + end)) for end in ("", "-wal", "-shm")]
 
 
 def _outputs(records: Printing | None) -> list[tuple[str, Place]]:

@@ -288,3 +288,11 @@ def _read_within(fd: int, seconds: float) -> bytes:
         return os.read(fd, 65536)
     except OSError:  # Linux says so when the last process has left the terminal
         return b""
+
+
+def test_the_files_of_the_local_store_are_no_place_for_anything_else(local: Command) -> None:
+    local("set", "k=1", status=0)
+    for end in ("", "-wal", "-shm"):
+        place = local.database.with_name(local.database.name + end)
+        local("get", "k", "-o", place, status=2)
+    assert local("get", "k", "--values", status=0).out == b"1\n"
