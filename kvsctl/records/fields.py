@@ -13,6 +13,8 @@ from kvsctl.records.checks import Breach
 
 # What get, export, plans and failures files add: accepted, so that these can be fed back.
 _PASSED_OVER: Final = frozenset({"createdAt", "updatedAt", "error", "source", "installation"})
+_UNREAD: Final = frozenset({"raw", "raw_base64"})
+"""Where a failures file keeps input that was no record."""
 _KNOWN: Final = _PASSED_OVER | {"key", "value", "entityName", "ttl", "options", "expireTime"}
 
 # `{"key":""}`, `,"value":` and `,"entityName":""` without white space, and the least that naming
@@ -83,6 +85,10 @@ def _read_carefully(line: bytes) -> Fields | Breach:
 
 
 def _typed(members: dict[str, bytes]) -> Fields:
+    if unread := [name for name in members if name in _UNREAD]:
+        raise jsontext.JsonTextError(
+            f'this could not be read before: write what stands in "{unread[0]}" as a record'
+        )
     if unknown := [name for name in members if name not in _KNOWN]:
         raise jsontext.JsonTextError(f"a record has no member {jsontext.quoted(unknown[0])}")
     if "key" not in members:

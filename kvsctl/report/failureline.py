@@ -10,6 +10,7 @@ from kvsctl.report.jsonline import json_line, one_line
 
 _DEPTH: Final = 200  # far past the service's limit, and safe to parse
 _OF_AN_EARLIER_RUN: Final = frozenset({"error", "source"})
+_UNREAD: Final = frozenset({"raw", "raw_base64"})
 
 
 def failure_line(subject: Record | Problem, failure: Failure) -> bytes:
@@ -17,12 +18,15 @@ def failure_line(subject: Record | Problem, failure: Failure) -> bytes:
 
     Values keep their bytes; only where they hold line breaks, white space between tokens goes.
     An expiry that the record asked for, and an entity that was given beside it, are written in.
-    What could not be read as a JSON record stands in `raw`, or `raw_base64` if it is no UTF-8.
+    What could not be read as a JSON record stands in `raw`, or `raw_base64` if it is no UTF-8,
+    and stays there as it is when it is fed back unmended.
     """
     if isinstance(subject, Record):
         members = [_inside(subject.body), *_expiry(subject)]
     else:
-        members = _readable_members(subject) or [_raw_member(subject.raw)]
+        members = (
+            _readable_members(subject) or _unread_before(subject.raw) or [_raw_member(subject.raw)]
+        )
     error = {"code": failure.code, "message": failure.message}
     members += [_member("error", json_line(error))]
     members += [_member("source", json_line(str(subject.origin)))]
@@ -53,6 +57,20 @@ def _readable_members(problem: Problem) -> list[bytes]:
     if entity is not None and members.get("entityName", b"null") == b"null":
         members["entityName"] = json_line(entity)
     return [_member(name, value) for name, value in members.items()]
+
+
+def _unread_before(raw: bytes) -> list[bytes]:
+    """The `raw` of an earlier failures file's line: wrapped again it would grow each time."""
+    if jsontext.depth_exceeds(raw, _DEPTH):
+        return []
+    try:
+        members = jsontext.members(raw)
+    except jsontext.JsonTextError:
+        return []
+    kept = members.keys() - _OF_AN_EARLIER_RUN
+    if len(kept) != 1 or not kept <= _UNREAD:
+        return []
+    return [_member(name, members[name]) for name in kept]
 
 
 def _raw_member(raw: bytes) -> bytes:

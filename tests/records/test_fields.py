@@ -116,6 +116,14 @@ class TestReadFields:
             (b'{"key":null}', '"key" is not a string'),
             (b'{"key":"a","entityName":1}', '"entityName" is not a string'),
             (b'{"key":"a","size":1}', 'a record has no member "size"'),
+            (
+                b'{"raw":"{","error":{},"source":"f:1"}',
+                'this could not be read before: write what stands in "raw" as a record',
+            ),
+            (
+                b'{"raw_base64":"/w==","error":{},"source":"f:1"}',
+                'this could not be read before: write what stands in "raw_base64" as a record',
+            ),
             (b'{"key":"a","options":{"keyPolicy":1}}', '"options" takes only "ttl"'),
             (b'{"key":"a","options":null}', '"options" takes only "ttl"'),
             (

@@ -82,6 +82,13 @@ def test_what_is_no_json_record_stands_as_text(raw: bytes, readable: bool) -> No
     assert json.loads(line)["raw"] == raw.decode()
 
 
+@pytest.mark.parametrize("raw", [b'{"key":', b"\xff\xfe{", b'{"raw":"x","key":1}'])
+def test_what_an_earlier_failures_file_could_not_read_is_not_wrapped_again(raw: bytes) -> None:
+    once = line_of(problem(16, raw, readable=False))
+    fed_back = once.rstrip(b"\n").replace(b"users.jsonl:17", b"failed.jsonl:1")
+    assert line_of(problem(16, fed_back, readable=False)) == once
+
+
 def test_what_is_no_text_stands_as_base64() -> None:
     found = json.loads(line_of(problem(16, b"\xff\xfe{", readable=False)))
     assert base64.b64decode(found["raw_base64"]) == b"\xff\xfe{"
