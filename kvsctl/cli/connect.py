@@ -80,6 +80,8 @@ def _open_embedded(path: Path) -> emulator.Emulator:
         return emulator.embedded(path)
     except emulator.EmulatorError as error:
         raise UsageError(str(error)) from error
+    except FileExistsError:
+        raise UsageError(f"{path} cannot be opened: {path.parent} is not a directory") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be opened: {error.strerror}") from error
 

@@ -69,6 +69,13 @@ def test_2_for_usage(kvsctl: Command, tmp_path: Path) -> None:
     assert not kvsctl.database.exists()
 
 
+def test_2_for_a_database_below_a_file(kvsctl: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    below = kvsctl.having(KVSCTL_LOCAL_DB=str(tmp_path / "file" / "local.db"))
+    ended = below("set", "k=1", "-t", "local", status=2)
+    assert b"file is not a directory" in ended.err.replace(b"\n", b" ")
+
+
 def test_2_when_settings_seem_lost(kvsctl: Command) -> None:
     for variables in ({"KVSCTL_TOKEN": _SECRET}, {"FORGE_EGRESS_PROXY_URL": "http://localhost:1"}):
         ended = kvsctl.having(**variables)("set", "k=1", status=2)
