@@ -47,6 +47,17 @@ class SettledRanges:
         if end > start:
             self.add(start, end)
 
+    def discard(self, start: int, stop: int) -> None:
+        """Takes out all from `start` up to but not including `stop`, as far as they are in."""
+        first = bisect_right(self._stops, start)
+        last = bisect_left(self._starts, stop)
+        if start >= stop or first >= last:
+            return
+        ends = [(self._starts[first], start), (stop, self._stops[last - 1])]
+        kept = [(one, other) for one, other in ends if one < other]
+        self._starts[first:last] = [one for one, _ in kept]
+        self._stops[first:last] = [other for _, other in kept]
+
     @property
     def settled_through(self) -> int:
         """The first position that is not settled: all below it are."""

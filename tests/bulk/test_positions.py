@@ -40,6 +40,23 @@ def test_ranges_agree_with_a_set(
         assert ranges.settled_through == min(set(range(50)) - model)
 
 
+@given(st.lists(st.tuples(_POSITIONS, _POSITIONS)), st.lists(st.tuples(_POSITIONS, _POSITIONS)))
+def test_discarding_agrees_with_a_set(
+    additions: list[tuple[int, int]], discarded: list[tuple[int, int]]
+) -> None:
+    ranges, model = SettledRanges(), set[int]()
+    for one, other in additions:
+        ranges.add(min(one, other), max(one, other))
+        model.update(range(min(one, other), max(one, other)))
+    for start, stop in discarded:
+        ranges.discard(start, stop)
+        model.difference_update(range(start, stop))
+        kept = list(ranges)
+        assert {place for first, last in kept for place in range(first, last)} == model
+        assert all(first < last for first, last in kept)
+        assert all(one[1] < other[0] for one, other in pairwise(kept)), "touching or out of order"
+
+
 @given(st.permutations(range(12)))
 def test_any_order_ends_in_one_range(order: list[int]) -> None:
     ranges = SettledRanges()

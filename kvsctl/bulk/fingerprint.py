@@ -1,0 +1,89 @@
+"""By what a later run can tell that it has the same input before it."""
+
+import os
+import stat
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from kvsctl.errors import UsageError
+from kvsctl.records.sources import Arguments, File, Source
+
+_END_BYTES: Final = 64 * 1024
+
+Fingerprint: TypeAlias = dict[str, Any]
+
+
+def fingerprint(sources: Sequence[Source]) -> list[Fingerprint]:
+    """One for each source. Files: size, time of change, hashes of both ends. Of a stream, all
+    that can be said is that it is one."""
+    return [_of_source(source) for source in sources]
+
+
+def change(then: Sequence[Fingerprint], now: Sequence[Fingerprint]) -> str | None:
+    """What is different, for people; None if nothing is. Where a file lies does not matter."""
+    if len(then) != len(now):
+        return f"the journal's input has {len(then)} parts, this one {len(now)}"
+    for one, other in zip(then, now, strict=True):
+        if one["kind"] != other["kind"]:
+            return f"{_name(other)} was {_name(one)}"
+        for member, said in (
+            ("size", "another size"),
+            ("ends", "other content"),
+            ("changed_ns", "been modified"),
+        ):
+            if one.get(member) != other.get(member):
+                return f"{_name(other)} has {said}{_details(member, one, other)}"
+    return None
+
+
+def _of_source(source: Source) -> Fingerprint:
+    if isinstance(source, Arguments):
+        words = b"\0".join(os.fsencode(word) for word in source.words)
+        return {"kind": "arguments", "size": len(source.words), "ends": _hash(words)}
+    if not isinstance(source, File) or source.path is None:
+        return {"kind": "stdin"}
+    return _of_file(source.path)
+
+
+def _of_file(path: Path) -> Fingerprint:
+    try:
+        if not path.is_file():
+            return {"kind": "stream", "path": str(path)}
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            assert stat.S_ISREG(status.st_mode)  # noqa: S101
+            head = file.read(_END_BYTES)
+            file.seek(max(0, status.st_size - _END_BYTES))
+            tail = file.read(_END_BYTES)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    return {
+        "kind": "file",
+        "path": str(path),
+        "size": status.st_size,
+        "changed_ns": status.st_mtime_ns,
+        "ends": _hash(head) + _hash(tail),
+    }
+
+
+def _hash(text: bytes) -> str:
+    return blake2b(text, digest_size=16).hexdigest()
+
+
+def _name(one: Fingerprint) -> str:
+    return str(one.get("path", one["kind"]))
+
+
+def _details(member: str, one: Fingerprint, other: Fingerprint) -> str:
+    if member == "size":
+        return f": {one['size']:,} before, {other['size']:,} now"
+    if member == "changed_ns":
+        return f": {_time(one['changed_ns'])} before, {_time(other['changed_ns'])} now"
+    return ""
+
+
+def _time(moment_ns: int) -> str:
+    return datetime.fromtimestamp(moment_ns / 1e9, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,62 @@
+"""What groups say together."""
+
+from kvsctl.bulk.journal import FailuresMark, Group, JournalState, Stage, Totals
+from kvsctl.bulk.positions import SettledRanges
+from tests.support.journals import note
+
+
+def test_news_adds_up_and_totals_are_the_last_ones() -> None:
+    state = JournalState()
+    one = Totals({"failed": 1}, {"expired": 1}, {"A": 1}, {"A": note(3)}, {3: note(3)})
+    two = Totals({"failed": 2}, {}, {"A": 2}, {}, {9: note(9)})
+    state.apply(Group(SettledRanges([(0, 4)]), {"A": SettledRanges([(3, 4)])}, totals=one))
+    state.apply(
+        Group(SettledRanges([(4, 5), (9, 10)]), {"A": SettledRanges([(9, 10)])}, totals=two)
+    )
+    assert list(state.settled) == [(0, 5), (9, 10)]
+    assert list(state.retryable) == list(state.lines) == [(3, 4), (9, 10)]
+    assert state.totals == Totals(
+        {"failed": 2}, {}, {"A": 2}, {"A": note(3)}, {3: note(3), 9: note(9)}
+    )
+
+
+def test_a_replaced_failure_keeps_its_line_and_is_not_tried_again() -> None:
+    state = JournalState()
+    state.apply(Group(SettledRanges([(0, 9)]), {"A": SettledRanges([(2, 5)])}))
+    state.apply(Group(replaced=SettledRanges([(3, 4)])))
+    assert list(state.retryable) == [(2, 3), (4, 5)]
+    assert list(state.lines) == [(2, 5)]
+    assert list(state.settled) == [(0, 9)]
+
+
+def test_held_lines_are_kept_until_the_file_has_them() -> None:
+    state = JournalState()
+    state.apply(Group(held={5: b"five", 7: b"seven"}, failures=FailuresMark(0, 2)))
+    assert state.held == {5: b"five", 7: b"seven"}
+    state.apply(Group(failures=FailuresMark(40, 6)))
+    assert state.held == {7: b"seven"}
+
+
+def test_trying_failures_again_unsettles_those_that_may_be() -> None:
+    state = JournalState()
+    totals = Totals({}, {}, {"A": 3}, {"A": note(2)}, {at: note(at) for at in (2, 3, 4)})
+    state.apply(
+        Group(
+            SettledRanges([(0, 9)]),
+            {"A": SettledRanges([(2, 5)])},
+            ambiguous=SettledRanges([(2, 3)]),
+            held={4: b"four"},
+            totals=totals,
+            failures=FailuresMark(90, 3),
+            stage=Stage.COMPLETE,
+        )
+    )
+    state.apply(Group(replaced=SettledRanges([(3, 4)]), totals=Totals(codes={"A": 3})))
+    state.apply(Group(retries_failed=True, totals=Totals(codes={"A": 1})))
+    assert list(state.settled) == [(0, 2), (3, 4), (5, 9)]
+    assert list(state.retryable) == list(state.lines) == []
+    assert list(state.ambiguous) == [(2, 3)]
+    assert state.totals.notes == {3: note(3)}
+    assert state.held == {}
+    assert state.failures == FailuresMark()
+    assert state.stage is Stage.RUNNING

@@ -1,0 +1,166 @@
+"""The journal on disk: locked, cut, synced, and whole wherever a write breaks off."""
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from kvsctl.bulk.journal import Group
+from kvsctl.bulk.journalfile import JournalFile, is_in_use, read_journal
+from kvsctl.bulk.positions import SettledRanges
+from kvsctl.errors import StreamError, UsageError
+from tests.support.journals import HEADER
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "job.journal"
+
+
+def _group(number: int) -> Group:
+    return Group(SettledRanges([(number * 10, number * 10 + 5)]))
+
+
+def _filled(path: Path, count: int) -> None:
+    with JournalFile(path) as journal:
+        journal.begin(HEADER)
+        for number in range(count):
+            journal.append(_group(number))
+
+
+def test_what_was_appended_is_there_again(path: Path) -> None:
+    _filled(path, 2)
+    with JournalFile(path) as journal:
+        assert journal.header == HEADER
+        assert list(journal.state.settled) == [(0, 5), (10, 15)]
+        journal.append(_group(2))
+    assert read_journal(path).state.groups == 3
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_it_is_synced_after_each_line(path: Path) -> None:
+    calls: list[str] = []
+
+    def write(fd: int, chunk: bytes) -> int:
+        calls.append("write")
+        return os.write(fd, chunk)
+
+    with JournalFile(path, write=write, sync=lambda _: calls.append("sync")) as journal:
+        journal.begin(HEADER)
+        journal.append(_group(0))
+    assert calls == ["write", "sync", "write", "sync"]
+
+
+def test_every_cut_of_the_last_two_groups_can_be_gone_on_from(path: Path) -> None:
+    _filled(path, 3)
+    text = path.read_bytes()
+    lines = text.splitlines(keepends=True)
+    for cut in range(len(text) - len(lines[-1]) - len(lines[-2]), len(text)):
+        path.write_bytes(text[:cut])
+        whole = text[:cut].count(b"\n") - 1
+        with JournalFile(path) as journal:
+            assert journal.state.groups == whole
+            assert path.stat().st_size == sum(map(len, lines[: whole + 1]))
+            journal.append(_group(9))
+        assert list(read_journal(path).state.settled)[-1] == (90, 95)
+        assert read_journal(path).state.groups == whole + 1
+
+
+def _crashing(at: int, kept: Callable[[bytes], int]) -> Callable[[int, bytes], int]:
+    """A write that breaks off at its call number `at`, after some bytes."""
+    calls = iter(range(10**6))
+
+    def write(fd: int, chunk: bytes) -> int:
+        if next(calls) < at:
+            return os.write(fd, chunk)
+        os.write(fd, chunk[: kept(chunk)])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    return write
+
+
+@pytest.mark.parametrize("kept", [lambda _: 0, lambda _: 1, lambda c: len(c) // 2, len])
+@pytest.mark.parametrize("at", range(5))
+def test_a_crash_in_any_write_leaves_what_was_synced(
+    path: Path, at: int, kept: Callable[[bytes], int]
+) -> None:
+    with JournalFile(path, write=_crashing(at, kept)) as journal:
+        steps: list[Callable[[], None]] = [partial(journal.begin, HEADER)]
+        steps += [partial(journal.append, _group(number)) for number in range(4)]
+        for step in steps[:at]:
+            step()
+        with pytest.raises(StreamError, match=r"cannot write the journal .*No space left"):
+            steps[at]()
+    with JournalFile(path) as again:
+        assert again.state.groups in (max(0, at - 1), at), "what append returned from is there"
+        if again.header is None:
+            again.begin(HEADER)
+        again.append(_group(7))
+    assert (70, 75) in list(read_journal(path).state.settled)
+
+
+def test_a_sync_that_fails_is_the_end_of_writing(path: Path) -> None:
+    def sync(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    _filled(path, 1)
+    before = path.stat().st_size
+    with JournalFile(path, sync=sync) as journal:
+        with pytest.raises(StreamError, match="Input/output error"):
+            journal.append(_group(1))
+        after = path.stat().st_size
+        assert after > before
+        journal.append(_group(2))
+        assert path.stat().st_size == after, "nothing is written behind a group that may be torn"
+
+
+def test_short_writes_are_gone_on_with(path: Path) -> None:
+    with JournalFile(path, write=lambda fd, chunk: os.write(fd, chunk[:7])) as journal:
+        journal.begin(HEADER)
+        journal.append(_group(0))
+    assert read_journal(path).state.groups == 1
+
+
+def test_another_process_is_refused_until_the_first_is_gone(path: Path) -> None:
+    _filled(path, 1)
+    program = (
+        "import sys; from pathlib import Path; from kvsctl.bulk.journalfile import JournalFile\n"
+        "journal = JournalFile(Path(sys.argv[1])); print('open', flush=True); input()"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", program, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"open\n"
+        with pytest.raises(UsageError, match="another run is working on the journal"):
+            JournalFile(path)
+        assert is_in_use(path)
+        other.kill()
+    assert not is_in_use(path)
+    JournalFile(path).close()
+
+
+@pytest.mark.parametrize("name", ["/dev/null", "/dev/full"])
+def test_a_device_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="no regular file"):
+        JournalFile(Path(name))
+
+
+def test_what_cannot_be_opened_or_is_no_journal_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "no" / "file"):
+        with pytest.raises(UsageError, match="cannot open the journal"):
+            JournalFile(path)
+    with pytest.raises(UsageError, match="cannot read the journal"):
+        read_journal(tmp_path / "none")
+    other = tmp_path / "data.jsonl"
+    other.write_text('{"key":"k"}\n')
+    with pytest.raises(UsageError, match=r"data\.jsonl: the file is no journal"):
+        JournalFile(other)
+    assert other.read_text() == '{"key":"k"}\n'
