@@ -122,3 +122,8 @@ class Outcome:
     def position(self) -> int:
         """The input position that this settles."""
         return self.subject.position
+
+    @property
+    def is_final(self) -> bool:
+        """Whether a run that goes on with the job need not look at the record again."""
+        return self.state not in (State.UNKNOWN, State.UNSENT)

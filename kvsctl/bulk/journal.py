@@ -87,7 +87,7 @@ class Group:
     `failed` has the failures that may be tried again, by code; `replaced` those that no longer
     may. `ambiguous`: failed or unknown, and maybe applied. `held` are lines of the failures file
     that wait for an earlier position. `retries_failed`: before anything else the failures that
-    may be tried again become unsettled, and the failures file empty.
+    may be tried again become unsettled, and the failures file is an empty one at `failures_path`.
     """
 
     settled: SettledRanges = field(default_factory=SettledRanges)
@@ -101,11 +101,15 @@ class Group:
     elapsed_seconds: float = 0.0
     stage: Stage = Stage.RUNNING
     retries_failed: bool = False
+    failures_path: str | None = None
 
 
 @dataclass(slots=True)
 class JournalState:
-    """What all groups say together. `lines`: the failures that have a line, written or held."""
+    """What all groups say together. `lines`: the failures that have a line, written or held.
+
+    `has_ended`: every record was settled once, though failures may be tried again since.
+    """
 
     settled: SettledRanges = field(default_factory=SettledRanges)
     failed: dict[str, SettledRanges] = field(default_factory=dict)
@@ -117,6 +121,8 @@ class JournalState:
     output_bytes: int = 0
     elapsed_seconds: float = 0.0
     stage: Stage = Stage.RUNNING
+    has_ended: bool = False
+    failures_path: str | None = None
     groups: int = 0
 
     @property
@@ -128,6 +134,7 @@ class JournalState:
         """Takes one more group in."""
         if group.retries_failed:
             self._forget_failed()
+            self.failures_path = group.failures_path
         _add(self.settled, group.settled)
         _add(self.ambiguous, group.ambiguous)
         for code, positions in group.failed.items():
@@ -151,6 +158,7 @@ class JournalState:
         self.output_bytes = group.output_bytes
         self.elapsed_seconds = group.elapsed_seconds
         self.stage = group.stage
+        self.has_ended = self.has_ended or group.stage is not Stage.RUNNING
         self.groups += 1
 
     def _forget_failed(self) -> None:

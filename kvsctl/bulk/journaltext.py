@@ -51,9 +51,9 @@ def decode(lines: Iterable[bytes]) -> Journal:
     rest = iter(lines)
     first = next(rest, b"")
     header, checksum = _decode_header(first, rest)
-    state = JournalState()
     if header is None:
-        return Journal(None, state, 0, 0)
+        return Journal(None, JournalState(), 0, 0)
+    state = JournalState(failures_path=header.failures_path)
     valid_bytes = len(first)
     for line in rest:
         opened = _opened(line, checksum)
@@ -125,6 +125,7 @@ def _members_of(group: Group) -> dict[str, Any]:
         "elapsed_seconds": round(group.elapsed_seconds, 3),
         "stage": group.stage.value,
         "retries_failed": group.retries_failed,
+        "failures_path": group.failures_path,
     }
     return {name: value for name, value in members.items() if value or name == "stage"}
 
@@ -148,4 +149,5 @@ def _group_of(members: dict[str, Any]) -> Group:
         members.get("elapsed_seconds", 0.0),
         Stage(members["stage"]),
         members.get("retries_failed", False),
+        members.get("failures_path"),
     )

@@ -2,20 +2,31 @@
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from kvsctl.bulk.events import Event, Settled
+from kvsctl.bulk.journal import FailuresMark, JournalState
 from kvsctl.errors import StreamError
-from kvsctl.model import Identity, Outcome, Problem, State, Verb
+from kvsctl.model import Identity, Outcome, Problem, Record, State, Verb
 from kvsctl.report.failureline import failure_line
 from kvsctl.report.ordered import Reorder
-from kvsctl.report.rawfd import is_regular, open_private, sync, sync_folder, write_all
+from kvsctl.report.rawfd import (
+    is_regular,
+    open_cut,
+    open_private,
+    sync,
+    sync_folder,
+    write_all,
+)
 
 
 class _Failed(NamedTuple):
-    """A failure: its line, whose it is, and whether it was a record that passed its checks."""
+    """A failure: its line, whose it is, and whether it was a record that passed its checks.
+
+    The line is empty if the file has it already.
+    """
 
     line: bytes
     identity: Identity | None
@@ -36,12 +47,22 @@ class FailuresFile:
 
     Memory is bounded by what waits for an earlier position, plus one number a failure.
 
+    With `state`, the run keeps a journal and the file goes on from the mark in it: `replay` has to
+    be told of each position that is settled there. What waits for a position that this run
+    leaves unsettled is left to the next, and lines are taken out once the job is whole.
+
     Raises UsageError if the file cannot be opened, StreamError if writing fails later.
     """
 
-    def __init__(self, path: Path, verb: Verb) -> None:
+    def __init__(self, path: Path, verb: Verb, state: JournalState | None = None) -> None:
         self._path = Path(os.path.realpath(path))
-        self._fd: int | None = open_private(self._path)
+        self._state = state
+        self._length = state.failures.length if state else 0
+        self._fd: int | None = (
+            open_private(self._path) if state is None else open_cut(self._path, self._length)
+        )
+        self._newly_held: dict[int, bytes] = {}
+        self.is_broken = False
         self._replaces = verb is not Verb.GET
         self._reorder: Reorder[_End] = Reorder(_held_bytes)
         self._lines = 0
@@ -52,31 +73,70 @@ class FailuresFile:
         """Takes outcomes in, and appends what no longer waits for an earlier one."""
         if not isinstance(event, Settled):
             return
-        add = self._reorder.add
         for outcome in event.outcomes:
-            if released := add(outcome.position, self._end(outcome)):
-                self._append(released)
+            if self._state is None or outcome.is_final:
+                self._take(outcome.position, self._end(outcome))
+
+    def replay(self, pieces: Sequence[Record | Problem]) -> None:
+        """Takes in what an earlier run settled, so that its failures can be replaced."""
+        assert self._state is not None  # noqa: S101
+        for piece in pieces:
+            passed_checks = isinstance(piece, Record)
+            end: _End | None = piece.identity if self._replaces and passed_checks else None
+            if piece.position in self._state.lines:
+                line = self._state.held.get(piece.position, b"")
+                end = _Failed(line, piece.identity, passed_checks)
+            self._take(piece.position, end)
+
+    @property
+    def mark(self) -> FailuresMark:
+        """How long the file is, and up to where that covers the input."""
+        earlier = self._state.failures.through if self._state else 0
+        return FailuresMark(self._length, max(earlier, self._reorder.settled_through))
+
+    def take_newly_held(self) -> dict[int, bytes]:
+        """The lines that wait for an earlier position, by position, without those told before."""
+        through = self._reorder.settled_through
+        held = {place: line for place, line in self._newly_held.items() if place >= through}
+        self._newly_held.clear()
+        return held
+
+    def sync(self) -> None:
+        """Waits until what was written is on disk. Raises OSError."""
+        if self._fd is not None:
+            sync(self._fd)
 
     @property
     def held_bytes(self) -> int:
         """How many bytes wait for an earlier position to settle."""
         return self._reorder.held_bytes
 
-    def close(self) -> None:
-        """Completes the file: every failure is in it, replaced ones are out, it is on disk."""
+    def close(self, *, is_whole: bool = True) -> None:
+        """Completes the file: every failure is in it, replaced ones are out, it is on disk.
+
+        With a journal this is for the end of the job: before it `is_whole`, it is only synced.
+        """
         if self._fd is None:
             return
-        fd = self._fd
+        fd, completes = self._fd, is_whole or self._state is None
         try:
-            self._append(self._reorder.drain())
+            if completes:
+                self._append(self._reorder.drain())
             sync(fd)
-            if self._replaced and is_regular(fd):
+            if completes and self._replaced and is_regular(fd):
                 self._rewrite()
         except OSError as error:
             raise self._broken(error) from error
         finally:
             self._fd = None
             os.close(fd)
+
+    def _take(self, position: int, end: _End | None) -> None:
+        released = self._reorder.add(position, end)
+        if released:
+            self._append(released)
+        elif self._state is not None and isinstance(end, _Failed):
+            self._newly_held[position] = end.line
 
     def _end(self, outcome: Outcome) -> _End | None:
         subject = outcome.subject
@@ -100,8 +160,11 @@ class FailuresFile:
             lines.append(end.line)
         if lines and self._fd is not None:
             try:
-                write_all(self._fd, b"".join(lines))
+                text = b"".join(lines)
+                write_all(self._fd, text)
+                self._length += len(text)
             except OSError as error:
+                self.is_broken = True
                 raise self._broken(error) from error
 
     def _replace(self, identity: Identity) -> None:

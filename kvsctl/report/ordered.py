@@ -1,6 +1,6 @@
 """What comes in any order, let go in the order of the input."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 from kvsctl.bulk.positions import SettledRanges
@@ -12,14 +12,22 @@ class Reorder(Generic[Payload]):
     """Releases payloads in position order, each as soon as every earlier position is in.
 
     Each position from 0 comes once, with a payload or with None where there is nothing to
-    release. `size` tells how many bytes holding a payload costs.
+    release; those in `settled` do not come, they were released before. `size` tells how many
+    bytes holding a payload costs.
     """
 
-    def __init__(self, size: Callable[[Payload], int]) -> None:
+    def __init__(
+        self, size: Callable[[Payload], int], settled: Iterable[tuple[int, int]] = ()
+    ) -> None:
         self._size = size
-        self._settled = SettledRanges()
+        self._settled = SettledRanges(settled)
         self._held: dict[int, Payload] = {}
         self._held_bytes = 0
+
+    @property
+    def settled_through(self) -> int:
+        """The first position that has not come in."""
+        return self._settled.settled_through
 
     @property
     def held_bytes(self) -> int:

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 import orjson
 
 from kvsctl.bulk.events import Event, Settled
+from kvsctl.bulk.journal import JournalState
 from kvsctl.model import Found, Outcome, State
 from kvsctl.report.jsonline import one_line
 from kvsctl.report.ordered import Reorder
@@ -78,12 +79,24 @@ class RecordOutput:
 
     What is not found leaves no trace in the output. In input order, `held_bytes` wait for earlier
     positions; `close` lets go what waits behind positions that never settled.
+
+    With `state`, the run keeps a journal: the output goes on where an earlier run was, and what
+    waits for a position that this run leaves unsettled is left to the next.
     """
 
-    def __init__(self, sink: ByteSink, formatter: Formatter, *, is_ordered: bool = True) -> None:
+    def __init__(
+        self,
+        sink: ByteSink,
+        formatter: Formatter,
+        *,
+        is_ordered: bool = True,
+        state: JournalState | None = None,
+    ) -> None:
         self._sink = sink
         self._format = formatter
-        self._reorder: Reorder[bytes] | None = Reorder(len) if is_ordered else None
+        self._leaves_gaps = state is not None
+        settled = state.settled if state else ()
+        self._reorder: Reorder[bytes] | None = Reorder(len, settled) if is_ordered else None
 
     def __call__(self, event: Event) -> None:
         """Takes outcomes in, and writes what no longer waits for an earlier one."""
@@ -91,6 +104,8 @@ class RecordOutput:
             return
         lines: list[bytes] = []
         for outcome in event.outcomes:
+            if self._leaves_gaps and not outcome.is_final:
+                continue
             line = self._line(outcome)
             if self._reorder is not None:
                 lines += self._reorder.add(outcome.position, line)
@@ -105,7 +120,7 @@ class RecordOutput:
 
     def close(self) -> None:
         """Writes what is still held. Completing the sink is left to who made it."""
-        if self._reorder is not None:
+        if self._reorder is not None and not self._leaves_gaps:
             self._write(self._reorder.drain())
 
     def _line(self, outcome: Outcome) -> bytes | None:

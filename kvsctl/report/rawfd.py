@@ -40,6 +40,29 @@ def open_private(path: Path) -> int:
     return fd
 
 
+def open_cut(path: Path, length: int) -> int:
+    """Opens a regular file of mode 600 for writing at its end, cut back to `length` bytes.
+
+    Raises UsageError if it is shorter, or cannot be opened.
+    """
+    try:
+        creating = 0 if length else os.O_CREAT
+        fd = os.open(path, os.O_WRONLY | creating | _BINARY, _PRIVATE)
+        path.chmod(_PRIVATE)
+        found = os.fstat(fd).st_size
+        if found < length:
+            os.close(fd)
+            raise UsageError(
+                f"{path} has {found:,} bytes, the journal knows of {length:,}",
+                "Put it back as the run left it, or begin again with another journal.",
+            )
+        os.ftruncate(fd, length)
+        os.lseek(fd, length, os.SEEK_SET)
+    except OSError as error:
+        raise UsageError(f"cannot write to {path}: {error.strerror}") from error
+    return fd
+
+
 def is_regular(fd: int) -> bool:
     """Whether the descriptor is of a file on disk: no pipe, terminal or device."""
     return stat.S_ISREG(os.fstat(fd).st_mode)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from kvsctl.errors import ExitStatus, UsageError
-from kvsctl.report.rawfd import open_private, sync, sync_folder, write_all
+from kvsctl.report.rawfd import open_cut, open_private, sync, sync_folder, write_all
 
 _WRITE_BYTES: Final = 256 * 1024
 
@@ -138,15 +138,22 @@ class DescriptorWriter:
 class PartFile:
     """A ByteSink that is `PATH.part`, of mode 600, until it is complete and becomes `PATH`.
 
-    A link at `PATH` stays one. Raises UsageError if the file cannot be opened.
+    A link at `PATH` stays one. With `kept_bytes` it goes on after so many bytes of an earlier
+    run's part; if that run `may_be_complete`, also of the file that the part became. Raises
+    UsageError if the file cannot be opened, or has fewer bytes.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, kept_bytes: int = 0, may_be_complete: bool = False) -> None:
         self._path = Path(os.path.realpath(path))
         if self._path.is_dir():
             raise UsageError(f"cannot write to {path}: Is a directory")
         self.part_path = part_path(path)
-        self._fd = open_private(self.part_path)
+        if may_be_complete and not self.part_path.exists() and self._path.is_file():
+            self._path.replace(self.part_path)
+        self._fd = (
+            open_cut(self.part_path, kept_bytes) if kept_bytes else open_private(self.part_path)
+        )
+        self.length = kept_bytes
         self._is_open = True
         self._broken: OSError | None = None
 
@@ -165,8 +172,14 @@ class PartFile:
         if self._broken is None:
             try:
                 write_all(self._fd, chunk)
+                self.length += len(chunk)
             except OSError as error:
                 self._broken = error
+
+    def sync(self) -> None:
+        """Waits until what was written is on disk. Raises OSError."""
+        if self._is_open:
+            sync(self._fd)
 
     def complete(self) -> None:
         """Puts the file, safe on disk, in the place of its path; not if it is broken."""

@@ -2,7 +2,7 @@
 
 import heapq
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -90,6 +90,16 @@ class Tally:
         """The failures by code, the most frequent first."""
         return sorted(self._groups.values(), key=lambda group: (-group.count, group.code))
 
+    def group_code(self, code: str) -> str:
+        """The code of the group that a failure with this code is counted in."""
+        return code if code in self._groups else OTHER_CODES
+
+    def take_over(self, groups: Iterable[FailureGroup], notes: Iterable[FailureNote]) -> None:
+        """Goes on from the failures of an earlier run; counts are set as they are."""
+        self._groups = {group.code: group for group in groups}
+        for note in notes:
+            self._keep(note)
+
     def check_sum(self) -> None:
         """Raises Defect unless every record that came in ended in exactly one way."""
         ends = {state.value: getattr(self, state.value) for state in State}
@@ -145,9 +155,12 @@ class Tally:
             group.count += 1
             group.example = note if is_first else group.example
         if is_kept:
-            heapq.heappush(self._notes, (-position, note))
-            if len(self._notes) > KEPT_FAILURES:
-                heapq.heappop(self._notes)
+            self._keep(note)
+
+    def _keep(self, note: FailureNote) -> None:
+        heapq.heappush(self._notes, (-note.position, note))
+        if len(self._notes) > KEPT_FAILURES:
+            heapq.heappop(self._notes)
 
     def _count_request(self, request: RequestEnded) -> None:
         self.requests += 1

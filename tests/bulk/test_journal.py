@@ -52,7 +52,7 @@ def test_trying_failures_again_unsettles_those_that_may_be() -> None:
         )
     )
     state.apply(Group(replaced=SettledRanges([(3, 4)]), totals=Totals(codes={"A": 3})))
-    state.apply(Group(retries_failed=True, totals=Totals(codes={"A": 1})))
+    state.apply(Group(retries_failed=True, failures_path="/f", totals=Totals(codes={"A": 1})))
     assert list(state.settled) == [(0, 2), (3, 4), (5, 9)]
     assert list(state.retryable) == list(state.lines) == []
     assert list(state.ambiguous) == [(2, 3)]
@@ -60,3 +60,5 @@ def test_trying_failures_again_unsettles_those_that_may_be() -> None:
     assert state.held == {}
     assert state.failures == FailuresMark()
     assert state.stage is Stage.RUNNING
+    assert state.has_ended
+    assert state.failures_path == "/f"

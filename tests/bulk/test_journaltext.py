@@ -47,6 +47,7 @@ def _groups(draw: st.DrawFn) -> Group:
         draw(st.integers(0, 10**6)) / 8,
         draw(st.sampled_from(Stage)),
         draw(st.booleans()),
+        draw(st.none() | st.text(min_size=1, max_size=8)),
     )
 
 
@@ -65,7 +66,7 @@ def _plain(state: JournalState) -> dict[str, Any]:
 
 
 def _applied(groups: list[Group]) -> JournalState:
-    state = JournalState()
+    state = JournalState(failures_path=HEADER.failures_path)
     for group in groups:
         state.apply(group)
     return state

@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvsctl.bulk.events import RecordsRead, Settled
+from kvsctl.bulk.journal import FailuresMark, JournalState
+from kvsctl.bulk.positions import SettledRanges
 from kvsctl.errors import StreamError, UsageError
 from kvsctl.model import Outcome, State, Verb
 from kvsctl.report.failures import FailuresFile
-from tests.report.outcomes import ended, failed, problem, succeeded
+from tests.report.outcomes import ended, failed, problem, record, succeeded
 
 
 @pytest.fixture
@@ -164,3 +166,63 @@ def test_a_disk_that_fills_up_at_the_end_is_a_stream_error_once() -> None:
     with pytest.raises(StreamError, match="No space left on device"):
         file.close()
     file.close()
+
+
+def _kept(path: Path, text: str, through: int, held: dict[int, bytes]) -> FailuresFile:
+    """A file that goes on: positions 0 to 8 are settled but for 4, and 1 and 6 have lines."""
+    path.write_text(text)
+    state = JournalState(
+        SettledRanges([(0, 4), (5, 8)]),
+        lines=SettledRanges([(1, 2), (6, 7)]),
+        held=held,
+        failures=FailuresMark(6, through),
+    )
+    return FailuresFile(path, Verb.SET, state)
+
+
+def test_it_is_cut_to_the_mark_and_gone_on_with(path: Path) -> None:
+    file = _kept(path, "first\nnot in the journal", 4, {6: b"sixth\n"})
+    assert path.read_text() == "first\n"
+    assert file.mark == FailuresMark(6, 4)
+    file.replay([record(place) for place in (0, 1)])
+    assert file.mark == FailuresMark(6, 4), "no lower while the input is read again"
+    file.replay([record(place) for place in (2, 3)])
+    file.replay([record(place) for place in (5, 6, 7)])
+    assert file.take_newly_held() == {6: b"sixth\n"}
+    file(Settled([failed(4)]))
+    assert file.mark.through == 8
+    file.close()
+    assert path.read_text().splitlines()[0::2] == ["first", "sixth"]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_line_of_an_earlier_run_is_replaced_too(path: Path) -> None:
+    file = _kept(path, "first\n", 4, {6: b"sixth\n"})
+    file.replay([record(place, "a" if place == 1 else "") for place in (0, 1, 2, 3)])
+    file.replay([record(place) for place in (5, 6, 7)])
+    file(Settled([succeeded(4, "a")]))
+    file.close()
+    assert path.read_text() == "sixth\n"
+
+
+def test_before_the_job_is_whole_nothing_waits_no_longer_and_nothing_goes(path: Path) -> None:
+    state = JournalState()
+    file = FailuresFile(path, Verb.SET, state)
+    file(Settled([failed(0, "a"), succeeded(1, "a"), failed(4), ended(2, State.UNSENT)]))
+    file(Settled([succeeded(3), ended(5, State.UNKNOWN)]))
+    assert list(file.take_newly_held()) == [4]
+    assert file.take_newly_held() == {}
+    file.sync()
+    file.close(is_whole=False)
+    assert sources(path) == [0]
+    assert file.mark == FailuresMark(path.stat().st_size, 2)
+
+
+def test_a_file_that_is_shorter_than_its_mark_is_refused(path: Path) -> None:
+    for text in ("", "short"):
+        with pytest.raises(UsageError, match=f"has {len(text)} bytes, the journal knows of 6"):
+            _kept(path, text, 4, {})
+    path.unlink()
+    with pytest.raises(UsageError, match="cannot write"):
+        FailuresFile(path, Verb.SET, JournalState(failures=FailuresMark(6, 4)))
+    assert not path.exists()

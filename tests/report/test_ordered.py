@@ -32,3 +32,13 @@ def test_drain_gives_what_waits_behind_a_gap_in_order() -> None:
     assert reorder.drain() == [b"c", b"f"]
     assert reorder.held_bytes == 0
     assert reorder.drain() == []
+
+
+def test_what_an_earlier_run_settled_is_skipped() -> None:
+    reorder: Reorder[bytes] = Reorder(len, [(0, 2), (3, 5), (6, 7)])
+    assert reorder.settled_through == 2
+    assert reorder.add(7, b"h") == []
+    assert reorder.add(2, b"c") == [b"c"]
+    assert reorder.settled_through == 5
+    assert reorder.add(5, b"f") == [b"f", b"h"]
+    assert reorder.settled_through == 8

@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvsctl.bulk.events import RecordsRead, Settled
+from kvsctl.bulk.journal import JournalState
+from kvsctl.bulk.positions import SettledRanges
 from kvsctl.model import Found, Identity, Origin, Outcome, Record, State
 from kvsctl.report.output import (
     Formatter,
@@ -139,3 +141,14 @@ def test_unordered_waits_for_nothing() -> None:
     assert (sink.chunks, output.held_bytes) == ([b"2\n", b"0\n"], 0)
     output.close()
     assert len(sink.chunks) == 2
+
+
+def test_a_journal_leaves_what_waits_for_an_unsettled_record_to_the_next_run() -> None:
+    sink = Collected()
+    state = JournalState(SettledRanges([(0, 1), (2, 3)]))
+    output = RecordOutput(sink, bare_value, state=state)
+    output(Settled([succeeded(5, found=Found(b"5")), ended(4, State.UNSENT)]))
+    output(Settled([ended(4, State.UNKNOWN), succeeded(3, found=Found(b"3"))]))
+    output(Settled([succeeded(1, found=Found(b"1"))]))
+    output.close()
+    assert b"".join(sink.chunks) == b"1\n3\n"

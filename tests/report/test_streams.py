@@ -192,3 +192,37 @@ def test_what_cannot_be_opened_is_a_usage_error(tmp_path: Path) -> None:
         open_output(tmp_path)
     with pytest.raises(UsageError, match="No such file"):
         open_output(tmp_path / "no" / "file")
+
+
+def test_a_part_is_cut_to_its_mark_and_gone_on_with(tmp_path: Path) -> None:
+    part = tmp_path / "out.part"
+    part.write_bytes(b"abcdef")
+    sink = PartFile(tmp_path / "out", kept_bytes=3)
+    assert sink.length == 3
+    sink.write(b"DE")
+    sink.sync()
+    assert sink.length == 5
+    assert stat.S_IMODE(part.stat().st_mode) == 0o600
+    sink.complete()
+    sink.sync()
+    assert (tmp_path / "out").read_bytes() == b"abcDE"
+
+
+def test_a_file_that_was_complete_is_gone_on_with_only_if_it_may_be_the_part(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "out"
+    path.write_bytes(b"abc")
+    with pytest.raises(UsageError, match=r"out\.part"):
+        PartFile(path, kept_bytes=3)
+    sink = PartFile(path, kept_bytes=3, may_be_complete=True)
+    assert not path.exists()
+    sink.write(b"d")
+    sink.complete()
+    assert path.read_bytes() == b"abcd"
+
+
+def test_a_part_that_is_shorter_than_its_mark_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "out.part").write_bytes(b"ab")
+    with pytest.raises(UsageError, match="has 2 bytes, the journal knows of 3"):
+        PartFile(tmp_path / "out", kept_bytes=3)

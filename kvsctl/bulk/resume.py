@@ -1,0 +1,52 @@
+"""The input of a run that goes on from a journal: what is settled is not read again as new."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from kvsctl.bulk.feed import Feed
+from kvsctl.bulk.journal import JournalState
+from kvsctl.model import Problem, Record
+
+Replay: TypeAlias = Callable[[Sequence[Record | Problem]], None]
+
+
+class ResumedFeed:
+    """A feed without the positions that `state` has as settled; those are told to `replay`.
+
+    They are told in input order, each before any later position is given. A record that an
+    earlier run left unknown, or that failed there without an answer, is given as ambiguous.
+    """
+
+    def __init__(self, feed: Feed, state: JournalState, replay: Replay) -> None:
+        self._feed = feed
+        self._settled = state.settled
+        self._ambiguous = state.ambiguous
+        self._replay = replay
+        self._end = max((stop for _, stop in (*state.settled, *state.ambiguous)), default=0)
+
+    async def get(self) -> list[Record | Problem] | None:
+        """See Feed."""
+        while pieces := await self._feed.get():
+            if pieces[0].position >= self._end:
+                return pieces
+            rest = self._without_settled(pieces)
+            if rest:
+                return rest
+            # The thread may be quicker than this: signals and timers shall have their turn.
+            await asyncio.sleep(0)
+        return pieces
+
+    def close(self) -> None:
+        """See Feed."""
+        self._feed.close()
+
+    def _without_settled(self, pieces: list[Record | Problem]) -> list[Record | Problem]:
+        settled = [piece for piece in pieces if piece.position in self._settled]
+        if settled:
+            self._replay(settled)
+        rest = [piece for piece in pieces if piece.position not in self._settled]
+        for piece in rest:
+            if isinstance(piece, Record) and piece.position in self._ambiguous:
+                piece.ambiguous = True
+        return rest

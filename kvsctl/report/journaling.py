@@ -1,0 +1,224 @@
+"""The listener that notes in the journal what has settled, a second apart."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor, Future
+from contextlib import suppress
+from typing import Final, Protocol
+
+from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled
+from kvsctl.bulk.journal import Group, JournalState, Stage
+from kvsctl.bulk.journalfile import JournalFile
+from kvsctl.bulk.positions import SettledRanges
+from kvsctl.errors import KvsctlError, StreamError
+from kvsctl.model import Identity, Outcome, Problem, Record, State, Verb
+from kvsctl.report.failures import FailuresFile
+from kvsctl.report.ordered import Reorder
+from kvsctl.report.tallystate import TallyNews, restored
+
+GROUP_SECONDS: Final = 0.9
+"""With the time that syncing takes, about a second."""
+
+
+class MarkedOutput(Protocol):
+    """An output that can be cut back to a mark: see `streams.PartFile`."""
+
+    length: int
+
+    @property
+    def broken(self) -> OSError | None:
+        """Why writing ended early."""
+        ...
+
+    def sync(self) -> None:
+        """Waits until what was written is on disk."""
+        ...
+
+
+class JournalWriter:
+    """Takes outcomes in; from then on at most about a second goes by until they are on disk.
+
+    It has to hear of an event after the failures file and the output have. A group is made on
+    the loop, so that it is of one moment, and written on `executor`: first the files that it
+    marks are synced, then the journal. With `in_order`, the output is in input order and a
+    record counts as settled once every earlier one is, as it is written no sooner. `fail` is
+    told what keeps the journal from being written. Once a marked file is broken, nothing
+    further is noted.
+    """
+
+    def __init__(
+        self,
+        file: JournalFile,
+        verb: Verb,
+        executor: Executor,
+        *,
+        failures: FailuresFile | None = None,
+        output: MarkedOutput | None = None,
+        in_order: bool = False,
+        elapsed: Callable[[], float] = lambda: 0.0,
+        fail: Callable[[KvsctlError], None] = lambda _: None,
+    ) -> None:
+        state = file.state
+        self._file = file
+        self._earlier_mark = state.failures
+        self._executor = executor
+        self._failures = failures
+        self._output = output
+        self._elapsed = elapsed
+        self._fail = fail
+        self._tally = restored(state.totals)
+        self._news = TallyNews(self._tally)
+        self._retryable = _Retryable(state) if verb is not Verb.GET else None
+        self._reorder: Reorder[Outcome] | None = None
+        if in_order:
+            self._reorder = Reorder(lambda _: 0, state.settled)
+        self._group = Group()
+        self._is_dirty = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._writing: Future[None] | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Notes what happened."""
+        match event:
+            case Settled(outcomes):
+                self._settle(outcomes)
+            case RequestEnded():
+                self._tally(event)
+            case _:
+                return
+        self._is_dirty = True
+        if self._timer is None and self._writing is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(GROUP_SECONDS, self._begin_writing)
+
+    def replay(self, pieces: Sequence[Record | Problem]) -> None:
+        """Takes in whose the failures are that an earlier run noted."""
+        if self._retryable is not None:
+            self._retryable.replay(pieces)
+
+    def finish(self, stage: Stage) -> None:
+        """Writes what is not yet written. Raises StreamError if that fails, or failed before."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._writing is not None:
+            self._writing.result()
+        group = self._take_group(stage)
+        if group is not None:
+            self._write(group)
+
+    def _settle(self, outcomes: Iterable[Outcome]) -> None:
+        noted: list[Outcome] = []
+        for outcome in outcomes:
+            if not outcome.is_final:
+                if _is_ambiguous(outcome):
+                    self._group.ambiguous.add(outcome.position)
+            elif self._reorder is None:
+                noted.append(outcome)
+            else:
+                noted += self._reorder.add(outcome.position, _without_value(outcome))
+        if not noted:
+            return
+        self._group.settled.add_all(outcome.position for outcome in noted)
+        self._tally(RecordsRead(len(noted)))
+        self._tally(Settled(noted))
+        for outcome in noted:
+            if outcome.state is State.FAILED and outcome.failure is not None:
+                code = self._tally.group_code(outcome.failure.code)
+                self._group.failed.setdefault(code, SettledRanges()).add(outcome.position)
+                if _is_ambiguous(outcome):
+                    self._group.ambiguous.add(outcome.position)
+        if self._retryable is not None:
+            self._group.replaced.add_all(self._retryable.take(noted))
+
+    def _begin_writing(self) -> None:
+        self._timer = None
+        group = self._take_group(Stage.RUNNING)
+        if group is None:
+            return
+        loop = asyncio.get_running_loop()
+
+        def written(_: Future[None]) -> None:
+            with suppress(RuntimeError):  # the loop may be gone, then `finish` looks
+                loop.call_soon_threadsafe(self._end_writing)
+
+        self._writing = self._executor.submit(self._write, group)
+        self._writing.add_done_callback(written)
+
+    def _end_writing(self) -> None:
+        if self._writing is None:
+            return
+        error = self._writing.exception()
+        if error is not None:
+            # It stays there, so that nothing further is written, and `finish` raises it.
+            self._fail(error if isinstance(error, KvsctlError) else StreamError(str(error)))
+            return
+        self._writing = None
+        if self._is_dirty:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(GROUP_SECONDS, self._begin_writing)
+
+    def _take_group(self, stage: Stage) -> Group | None:
+        """What is new; None if a file that it would mark is broken."""
+        failures, output = self._failures, self._output
+        if (failures and failures.is_broken) or (output and output.broken is not None):
+            return None
+        group, self._group, self._is_dirty = self._group, Group(), False
+        group.totals = self._news.take()
+        group.held = failures.take_newly_held() if failures else {}
+        group.failures = failures.mark if failures else self._earlier_mark
+        group.output_bytes = output.length if output else 0
+        group.elapsed_seconds = self._elapsed()
+        group.stage = stage
+        return group
+
+    def _write(self, group: Group) -> None:
+        try:
+            if self._failures is not None:
+                self._failures.sync()
+            if self._output is not None:
+                self._output.sync()
+        except OSError as error:
+            raise StreamError(f"cannot write what the journal marks: {error.strerror}") from error
+        self._file.append(group)
+
+
+class _Retryable:
+    """The failures that may be tried again: a later record of their key replaces them."""
+
+    def __init__(self, state: JournalState) -> None:
+        self._positions = state.retryable
+        self._standing: dict[Identity, list[int]] = {}
+
+    def replay(self, pieces: Sequence[Record | Problem]) -> None:
+        """Takes in what an earlier run settled."""
+        for piece in pieces:
+            if piece.identity is not None and piece.position in self._positions:
+                self._standing.setdefault(piece.identity, []).append(piece.position)
+
+    def take(self, outcomes: Iterable[Outcome]) -> list[int]:
+        """Takes in what settled, in the order in which it did; returns what that replaces."""
+        replaced: list[int] = []
+        for outcome in outcomes:
+            identity = outcome.subject.identity
+            if self._standing and isinstance(outcome.subject, Record):
+                replaced += self._earlier(outcome.subject)
+            if outcome.state is State.FAILED and identity is not None:
+                self._standing.setdefault(identity, []).append(outcome.position)
+        return replaced
+
+    def _earlier(self, record: Record) -> list[int]:
+        """Takes out the failures of its key that stand before it: a problem may stand after it."""
+        standing = self._standing.pop(record.identity, [])
+        later = [place for place in standing if place > record.position]
+        if later:
+            self._standing[record.identity] = later
+        return [place for place in standing if place < record.position]
+
+
+def _is_ambiguous(outcome: Outcome) -> bool:
+    return isinstance(outcome.subject, Record) and outcome.subject.ambiguous
+
+
+def _without_value(outcome: Outcome) -> Outcome:
+    """The output holds the value already."""
+    return Outcome(outcome.subject, outcome.state, outcome.failure, None, outcome.skipped_by)

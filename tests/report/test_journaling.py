@@ -1,0 +1,246 @@
+"""When the journal is written, in which order, and what happens when it cannot be."""
+
+import asyncio
+import errno
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled, Throttled
+from kvsctl.bulk.journal import Group, JournalState, Stage
+from kvsctl.bulk.journalfile import JournalFile, read_journal
+from kvsctl.bulk.positions import SettledRanges
+from kvsctl.errors import KvsctlError, StreamError
+from kvsctl.model import State, Verb
+from kvsctl.report.failures import FailuresFile
+from kvsctl.report.journaling import JournalWriter
+from tests.report.outcomes import ended, failed, problem, record, succeeded
+from tests.support.inline import InlineExecutor
+from tests.support.journals import HEADER
+from tests.support.virtual_time import run_virtual
+
+_REQUEST = RequestEnded(Verb.SET, 1, 200, 0.1, 10, 10, 1, False)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "job.journal"
+
+
+@pytest.fixture
+def journal(path: Path) -> Iterator[JournalFile]:
+    with JournalFile(path) as opened:
+        opened.begin(HEADER)
+        yield opened
+
+
+def _state(path: Path) -> JournalState:
+    return read_journal(path).state
+
+
+def test_what_settles_is_on_disk_within_a_second(path: Path, journal: JournalFile) -> None:
+    writer = JournalWriter(journal, Verb.SET, InlineExecutor())
+
+    async def settle_all() -> None:
+        for position in range(30):
+            writer(Settled([succeeded(position)]))
+            noted = _state(path).settled
+            assert position - len(noted) <= 10, "at most a second's records are not noted"
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(1)
+        assert len(_state(path).settled) == 30
+        groups = _state(path).groups
+        assert groups <= 4
+        await asyncio.sleep(100)
+        assert _state(path).groups == groups, "nothing new, nothing written"
+
+    run_virtual(settle_all())
+
+
+def test_only_what_changes_the_report_is_news(path: Path, journal: JournalFile) -> None:
+    writer = JournalWriter(journal, Verb.SET, InlineExecutor())
+
+    async def tell(event: Event) -> int:
+        before = _state(path).groups
+        writer(event)
+        await asyncio.sleep(2)
+        return _state(path).groups - before
+
+    async def tell_all() -> list[int]:
+        return [await tell(event) for event in (RecordsRead(1), Throttled(1.0), _REQUEST)]
+
+    assert run_virtual(tell_all()) == [0, 0, 1]
+    assert _state(path).totals.counts["requests"] == 1
+
+
+def test_what_is_unknown_or_unsent_is_not_settled(path: Path, journal: JournalFile) -> None:
+    writer = JournalWriter(journal, Verb.SET, InlineExecutor())
+    unknown = ended(1, State.UNKNOWN)
+    unknown.subject.ambiguous = True  # type: ignore[union-attr]
+
+    async def settle() -> None:
+        writer(Settled([succeeded(0), unknown, ended(2, State.UNSENT)]))
+
+    run_virtual(settle())
+    writer.finish(Stage.RUNNING)
+    state = _state(path)
+    assert list(state.settled) == [(0, 1)]
+    assert list(state.ambiguous) == [(1, 2)]
+    assert state.totals.counts["records"] == 1
+    assert state.totals.counts["ambiguous"] == 0
+
+
+class _Output:
+    """An output whose calls are noted."""
+
+    def __init__(self, calls: list[str]) -> None:
+        self.length = 7
+        self.broken: OSError | None = None
+        self._calls = calls
+
+    def sync(self) -> None:
+        self._calls.append("output")
+
+
+def test_marked_files_are_synced_before_the_journal(tmp_path: Path, path: Path) -> None:
+    calls: list[str] = []
+    failures = FailuresFile(tmp_path / "failed", Verb.GET, JournalState())
+    failures.sync = lambda: calls.append("failures")  # type: ignore[method-assign]
+    with JournalFile(path, sync=lambda _: calls.append("journal")) as journal:
+        journal.begin(HEADER)
+        writer = JournalWriter(
+            journal, Verb.GET, InlineExecutor(), failures=failures, output=_Output(calls)
+        )
+        writer.finish(Stage.ENDED)
+    assert calls == ["journal", "failures", "output", "journal"]
+    assert _state(path).output_bytes == 7
+    assert _state(path).stage is Stage.ENDED
+
+
+def test_once_a_marked_file_is_broken_nothing_is_noted(path: Path, journal: JournalFile) -> None:
+    output = _Output([])
+    writer = JournalWriter(journal, Verb.GET, InlineExecutor(), output=output)
+
+    async def settle() -> None:
+        output.broken = OSError(errno.ENOSPC, "No space left on device")
+        writer(Settled([succeeded(0)]))
+        await asyncio.sleep(5)
+
+    run_virtual(settle())
+    writer.finish(Stage.ENDED)
+    assert _state(path).groups == 0
+
+
+def test_a_record_in_order_counts_once_every_earlier_one_does(
+    path: Path, journal: JournalFile
+) -> None:
+    journal.append(Group(SettledRanges([(0, 2)])))
+    journal.state.apply(Group(SettledRanges([(0, 2)])))
+    writer = JournalWriter(journal, Verb.GET, InlineExecutor(), in_order=True)
+
+    async def settle() -> None:
+        writer(Settled([succeeded(3), failed(4)]))
+        writer.finish(Stage.RUNNING)
+        assert list(_state(path).settled) == [(0, 2)]
+        assert _state(path).totals.counts["records"] == 0
+        writer(Settled([succeeded(2)]))
+
+    run_virtual(settle())
+    writer.finish(Stage.RUNNING)
+    assert list(_state(path).settled) == [(0, 5)]
+    assert list(_state(path).retryable) == [(4, 5)]
+    assert _state(path).totals.counts["records"] == 3
+
+
+def test_a_failure_may_be_tried_again_until_newer_data_replaces_it(
+    path: Path, journal: JournalFile
+) -> None:
+    journal.state.apply(Group(failed={"A": SettledRanges([(0, 2)])}))
+    journal.append(Group(failed={"A": SettledRanges([(0, 2)])}))
+    writer = JournalWriter(journal, Verb.SET, InlineExecutor())
+    writer.replay([record(0, "a"), record(1, "b")])
+
+    async def settle() -> None:
+        writer(Settled([problem(9, b"{}", key="d"), failed(2, "c"), succeeded(3, "a")]))
+        writer(Settled([failed(4, "c"), succeeded(5, "d"), problem(6, b"{}", key="b")]))
+
+    run_virtual(settle())
+    writer.finish(Stage.RUNNING)
+    assert list(_state(path).retryable) == [(1, 2), (4, 5), (6, 7), (9, 10)]
+
+
+def test_reading_replaces_nothing(path: Path, journal: JournalFile) -> None:
+    writer = JournalWriter(journal, Verb.GET, InlineExecutor())
+    writer.replay([record(0, "a")])
+
+    async def settle() -> None:
+        writer(Settled([failed(1, "a"), succeeded(2, "a")]))
+
+    run_virtual(settle())
+    writer.finish(Stage.RUNNING)
+    assert list(_state(path).retryable) == [(1, 2)]
+
+
+def _failing_after(count: int) -> Callable[[int, bytes], int]:
+    calls = iter(range(10**6))
+
+    def write(fd: int, chunk: bytes) -> int:
+        if next(calls) >= count:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return os.write(fd, chunk)
+
+    return write
+
+
+def test_a_full_disk_is_told_at_once_and_again_at_the_end(path: Path) -> None:
+    told: list[KvsctlError] = []
+    with JournalFile(path, write=_failing_after(1)) as journal:
+        journal.begin(HEADER)
+        writer = JournalWriter(journal, Verb.SET, InlineExecutor(), fail=told.append)
+
+        async def settle() -> None:
+            writer(Settled([succeeded(0)]))
+            await asyncio.sleep(2)
+            writer(Settled([succeeded(1)]))
+            await asyncio.sleep(2)
+
+        run_virtual(settle())
+        assert [error.message for error in told] == [
+            f"cannot write the journal {path}: No space left on device"
+        ]
+        with pytest.raises(StreamError, match="No space left"):
+            writer.finish(Stage.RUNNING)
+    assert _state(path).groups == 0
+
+
+def test_a_marked_file_that_cannot_be_synced_is_told(path: Path, journal: JournalFile) -> None:
+    def fail() -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    output = _Output([])
+    output.sync = fail  # type: ignore[method-assign]
+    writer = JournalWriter(journal, Verb.GET, InlineExecutor(), output=output)
+    with pytest.raises(StreamError, match="what the journal marks: Input/output error"):
+        writer.finish(Stage.RUNNING)
+    assert _state(path).groups == 0
+
+
+def test_a_thread_writes_while_the_loop_goes_on(path: Path, journal: JournalFile) -> None:
+    with ThreadPoolExecutor(1) as executor:
+        writer = JournalWriter(journal, Verb.SET, executor, elapsed=lambda: 1.5)
+
+        async def settle() -> None:
+            for position in range(40):
+                writer(Settled([succeeded(position)]))
+                await asyncio.sleep(0.1)
+
+        run_virtual(settle(), waits_for_threads=True)
+        writer.finish(Stage.COMPLETE)
+    state = _state(path)
+    assert list(state.settled) == [(0, 40)]
+    assert state.groups > 1
+    assert state.elapsed_seconds == 1.5
+    assert state.stage is Stage.COMPLETE
