@@ -7,6 +7,7 @@ import typer
 from kvsctl import __version__
 from kvsctl.cli.delete import delete_command
 from kvsctl.cli.get import get_command
+from kvsctl.cli.journal import journal_app
 from kvsctl.cli.serve import serve_command
 from kvsctl.cli.set import set_command
 
@@ -21,6 +22,7 @@ app.command("set")(set_command)
 app.command("get")(get_command)
 app.command("delete")(delete_command)
 app.command("serve")(serve_command)
+app.add_typer(journal_app, name="journal")
 
 
 def _print_version(wanted: bool) -> None:

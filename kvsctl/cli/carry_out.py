@@ -12,9 +12,11 @@ from typing import Final, NoReturn
 
 from kvsctl import __version__
 from kvsctl.bulk.feed import ThreadFeed
+from kvsctl.bulk.journal import Stage
 from kvsctl.bulk.run import Run
 from kvsctl.cli.connect import connected, credentials_of
 from kvsctl.cli.job import BatchJob
+from kvsctl.cli.journalled import begun, opened_journal, tell_complete
 from kvsctl.cli.listening import Listening
 from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.report.console import Environment
@@ -44,10 +46,16 @@ def carry_out(job: BatchJob) -> NoReturn:
         token_source=credentials.source_name,
     )
     started = time.monotonic()
-    listening = Listening(job, about, environment)
-    listening.require_usable()
-    error, interrupted = asyncio.run(_run(job, credentials, listening))
-    sys.exit(listening.finish(error, interrupted, time.monotonic() - started))
+    with opened_journal(job, about, lambda text: environment.tell(f"kvsctl: {text}")) as journal:
+        if journal is not None:
+            about = begun(about, journal)
+            if journal.state.stage is Stage.COMPLETE:
+                tell_complete(job, about, environment, journal)
+                sys.exit(ExitStatus.OK)
+        listening = Listening(job, about, environment, journal)
+        listening.require_usable()
+        error, interrupted = asyncio.run(_run(job, credentials, listening))
+        sys.exit(listening.finish(error, interrupted, time.monotonic() - started))
 
 
 async def _run(
@@ -73,7 +81,7 @@ async def _work(
     run = Run(job.plan, service, listening.listeners, pressure=listening.pressure)
     listening.attach(run)
     with _stopped_by_signals(run) as interrupted:
-        error = await run.work(ThreadFeed(job.reader))
+        error = await run.work(listening.feed(ThreadFeed(job.reader)))
     return error, interrupted()
 
 

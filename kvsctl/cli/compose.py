@@ -4,15 +4,21 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from kvsctl.bulk.packing import PackingRule
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.reconcile import ReadPolicy
 from kvsctl.bulk.retry import RetryPolicy
 from kvsctl.cli.arguments import METADATA_NAMES
-from kvsctl.cli.job import BatchJob, Printing, Reporting
-from kvsctl.cli.options import GetOptions, ReportOptions, RunningOptions, TargetOptions
+from kvsctl.cli.job import BatchJob, Journalling, Printing, Reporting
+from kvsctl.cli.options import (
+    GetOptions,
+    JournalOptions,
+    ReportOptions,
+    RunningOptions,
+    TargetOptions,
+)
 from kvsctl.cli.roles import Place, require_one_role_each
 from kvsctl.config.file import read_config
 from kvsctl.config.settings import resolve_running
@@ -25,6 +31,8 @@ from kvsctl.report.streams import part_path
 from kvsctl.service.wire import Metadata
 
 _STDOUT: Final = 1
+_NO_FORM: Final = frozenset({"file", "pairs", "keys", "output", "unordered"})
+"""Options that name input and output, or order it: a journal looks at these in another way."""
 
 
 def batch_job(
@@ -39,6 +47,7 @@ def batch_job(
     asked: Metadata = Metadata(),  # noqa: B008 - frozen
     policy: ReadPolicy = ReadPolicy(),  # noqa: B008 - frozen
     verify: bool = False,
+    journal: Journalling | None = None,
 ) -> BatchJob:
     """Resolves every setting. Raises UsageError before anything is opened for writing."""
     config = read_config(os.environ)
@@ -57,12 +66,15 @@ def batch_job(
             *(("input", source.place) for source in sources if isinstance(source, File)),
             *_outputs(records),
             ("failures file", report.failures),
+            ("journal", journal.path if journal else None),
             ("report", report.report),
             *_database_files(chosen.local_path),
             ("token file", chosen.token_file),
             ("configuration", config.path if config.exists else None),
         ]
     )
+    if journal is not None:
+        _require_files(journal, records, report.failures)
     plan = RunPlan(
         verb,
         packing=PackingRule(how.batch_size, how.max_batch_bytes),
@@ -84,6 +96,7 @@ def batch_job(
         reporting,
         records,
         asked,
+        journal,
     )
 
 
@@ -92,6 +105,32 @@ def _database_files(path: Path | None) -> list[tuple[str, Place]]:
     if path is None:
         return []
     return [("database", path.with_name(path.name + end)) for end in ("", "-wal", "-shm")]
+
+
+def journalling(options: JournalOptions, *groups: Any) -> Journalling | None:
+    """Whether the job keeps a journal. `groups`: the options that say what the records are."""
+    if options.journal is None:
+        if options.retry_failed or options.journal_force:
+            flag = "--retry-failed" if options.retry_failed else "--journal-force"
+            raise UsageError(f"{flag} needs a journal", "Name it by --journal FILE.")
+        return None
+    given = {name: value for group in groups for name, value in asdict(group).items()}
+    form = {name: value for name, value in given.items() if name not in _NO_FORM}
+    return Journalling(options.journal, form, options.retry_failed, options.journal_force)
+
+
+def _require_files(journal: Journalling, records: Printing | None, failures: Path | None) -> None:
+    """What a journal marks can be cut back to the mark; nothing is printed out of order."""
+    if records is not None and records.path is None:
+        raise UsageError("--journal needs an output that can be gone on with", "Give -o FILE.")
+    for flag, path in (("-o", records.path if records else None), ("--failures", failures)):
+        if path is not None and path.exists() and not path.is_file():
+            raise UsageError(f"{flag} with --journal has to be a regular file: {path}")
+    if records is not None and records.in_order and journal.retry_failed:
+        raise UsageError(
+            "--retry-failed puts what it finds at the end of the output",
+            "Say --unordered if that will do.",
+        )
 
 
 def _outputs(records: Printing | None) -> list[tuple[str, Place]]:

@@ -3,6 +3,7 @@
 from kvsctl.cli.flags import takes
 from kvsctl.cli.options import (
     InputOptions,
+    JournalOptions,
     KeysArgument,
     NullOption,
     ReportOptions,
@@ -19,6 +20,7 @@ from kvsctl.cli.options import (
     TargetOptions,
     RunningOptions,
     VerifyOption,
+    JournalOptions,
     ReportOptions,
 )
 def delete_command(
@@ -28,6 +30,7 @@ def delete_command(
     target: TargetOptions,
     running: RunningOptions,
     checking: VerifyOption,
+    journal: JournalOptions,
     report: ReportOptions,
 ) -> None:
     """Delete keys from arguments, files or stdin: one a line, or JSON Lines.
@@ -42,6 +45,13 @@ def delete_command(
     parsers = inputs.key_parsers(given, inputs.rules_of(given))
     carry_out(
         compose.batch_job(
-            Verb.DELETE, sources, parsers, target, running, report, verify=checking.verify
+            Verb.DELETE,
+            sources,
+            parsers,
+            target,
+            running,
+            report,
+            verify=checking.verify,
+            journal=compose.journalling(journal, given, null),
         )
     )

@@ -4,6 +4,7 @@ from kvsctl.cli.flags import takes
 from kvsctl.cli.options import (
     GetOptions,
     InputOptions,
+    JournalOptions,
     KeysArgument,
     NullOption,
     ReportOptions,
@@ -13,7 +14,14 @@ from kvsctl.cli.options import (
 
 
 @takes(
-    KeysArgument, GetOptions, InputOptions, NullOption, TargetOptions, RunningOptions, ReportOptions
+    KeysArgument,
+    GetOptions,
+    InputOptions,
+    NullOption,
+    TargetOptions,
+    RunningOptions,
+    JournalOptions,
+    ReportOptions,
 )
 def get_command(
     own: KeysArgument,
@@ -22,6 +30,7 @@ def get_command(
     null: NullOption,
     target: TargetOptions,
     running: RunningOptions,
+    journal: JournalOptions,
     report: ReportOptions,
 ) -> None:
     """Read records, one line of JSON each, in the order of the input.
@@ -46,5 +55,6 @@ def get_command(
             records=records,
             asked=asked,
             policy=policy,
+            journal=compose.journalling(journal, output, given, null),
         )
     )

@@ -1,7 +1,9 @@
 """A batch command as one frozen request, free of the command line that made it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.config.targets import Target
@@ -31,6 +33,19 @@ class Reporting:
 
 
 @dataclass(frozen=True, slots=True)
+class Journalling:
+    """Where the job's journal is, and how it is gone on from.
+
+    `form` holds the options that say what the records are, and how they are printed.
+    """
+
+    path: Path
+    form: Mapping[str, Any]
+    retry_failed: bool = False
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class BatchJob:
     """Everything that a run of set, get or delete needs. `records` is set for get only.
 
@@ -46,3 +61,4 @@ class BatchJob:
     reporting: Reporting
     records: Printing | None = None
     asked: Metadata = field(default_factory=Metadata)
+    journal: Journalling | None = None

@@ -7,9 +7,13 @@ from types import TracebackType
 from typing import Final, Self
 
 from kvsctl.bulk.events import Listener
+from kvsctl.bulk.feed import Feed
+from kvsctl.bulk.journal import Stage
+from kvsctl.bulk.journalfile import JournalFile
 from kvsctl.bulk.plan import Pressure
 from kvsctl.bulk.run import Run
 from kvsctl.cli.job import BatchJob, Printing
+from kvsctl.cli.keeping import Keeping
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageError
 from kvsctl.report.console import Environment
 from kvsctl.report.document import (
@@ -31,7 +35,6 @@ from kvsctl.report.output import (
 )
 from kvsctl.report.rawfd import write_all
 from kvsctl.report.streams import ByteSink, DescriptorWriter, open_output, status_of
-from kvsctl.report.tally import Tally
 from kvsctl.report.verbose import RequestLines
 
 _MOST_HELD_BYTES: Final = 16_000_000
@@ -44,11 +47,18 @@ class Listening:
     Raises UsageError, on entering, for a file that cannot be opened.
     """
 
-    def __init__(self, job: BatchJob, about: About, environment: Environment) -> None:
+    def __init__(
+        self,
+        job: BatchJob,
+        about: About,
+        environment: Environment,
+        journal: JournalFile | None = None,
+    ) -> None:
         self._job = job
         self._about = about
         self._environment = environment
-        self._tally = Tally()
+        self._keeping = Keeping(job, journal)
+        self._tally = self._keeping.tally()
         self._sink: ByteSink | None = None
         self._records: RecordOutput | None = None
         self._failures: FailuresFile | None = None
@@ -68,14 +78,19 @@ class Listening:
     def __enter__(self) -> Self:
         job, environment = self._job, self._environment
         if job.reporting.failures_path is not None:
-            self._failures = FailuresFile(job.reporting.failures_path, job.plan.verb)
+            self._failures = self._keeping.failures_file(job.reporting.failures_path)
+        if self._failures is not None:
             self.listeners.append(self._failures)
         if job.records is not None:
             self._sink = self._open_sink(job.records)
             self._records = RecordOutput(
-                self._sink, _formatter(job.records), is_ordered=job.records.in_order
+                self._sink,
+                _formatter(job.records),
+                is_ordered=job.records.in_order,
+                state=self._keeping.state,
             )
             self.listeners.append(self._records)
+        self.listeners += self._keeping.listeners(self._sink, self._stop)
         if job.reporting.verbosity:
             self.listeners.append(RequestLines(environment.tell))
         elif self._wants_progress:
@@ -108,6 +123,8 @@ class Listening:
     ) -> None:
         """After an error, leaves files as far as they are; otherwise `finish` closes them."""
         self._screen.close()
+        if kind is not None:
+            self._keeping.note(Stage.RUNNING)  # the error that is on its way says more
         if kind is not None and self._sink is not None:
             self._sink.abandon()
 
@@ -121,6 +138,14 @@ class Listening:
                 loop.call_soon_threadsafe(run.wake)
 
         self._wake = wake
+
+    def feed(self, feed: Feed) -> Feed:
+        """The input of the run: with a journal, without what is settled in it."""
+        return self._keeping.feed(feed)
+
+    def _stop(self, error: KvsctlError) -> None:
+        if self._run is not None:
+            self._run.stop(error)
 
     def pressure(self) -> Pressure:
         """How much more the run may let come in. Stops the run if the output has broken."""
@@ -142,6 +167,7 @@ class Listening:
         What goes wrong with one of these keeps none of the others from being done.
         """
         broken = self._close_files(is_whole=error is None and interrupted is None)
+        elapsed_seconds += self._keeping.earlier_seconds
         error = self._bad_sum() or error or broken
 
         def status_and_line() -> tuple[ExitStatus, bytes]:
@@ -184,7 +210,8 @@ class Listening:
 
     def _open_sink(self, records: Printing) -> ByteSink:
         if records.path is not None:
-            return open_output(records.path, self._moved)
+            part = self._keeping.part_file(records.path)
+            return part or open_output(records.path, self._moved)
         if self._environment.stdout_fd is None:
             raise UsageError("stdout is closed", "Give --output FILE.")
         return DescriptorWriter(self._environment.stdout_fd, self._moved)
@@ -198,6 +225,18 @@ class Listening:
         return Pressure.OLDEST_ONLY if held_bytes > _MOST_HELD_BYTES else Pressure.NONE
 
     def _close_files(self, *, is_whole: bool) -> StreamError | None:
+        """A journal is told when all is settled, and again when the files are complete."""
+        ends = is_whole and not (self._tally.unknown or self._tally.unsent)
+        broken = self._keeping.note(Stage.ENDED if ends else Stage.RUNNING)
+        if self._keeping.state is not None:
+            is_whole = ends and broken is None
+        unfinished = self._complete_files(is_whole=is_whole)
+        broken = broken or unfinished
+        if ends and broken is None:
+            broken = self._keeping.note(Stage.COMPLETE)
+        return broken
+
+    def _complete_files(self, *, is_whole: bool) -> StreamError | None:
         broken: StreamError | None = None
         if self._records is not None and self._sink is not None:
             self._records.close()
@@ -209,7 +248,7 @@ class Listening:
                 broken = StreamError(f"the output failed: {self._sink.broken.strerror}")
         if self._failures is not None:
             try:
-                self._failures.close()
+                self._failures.close(is_whole=is_whole)
             except StreamError as error:
                 broken = broken or error
         return broken

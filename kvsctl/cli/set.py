@@ -3,6 +3,7 @@
 from kvsctl.cli.flags import takes
 from kvsctl.cli.options import (
     InputOptions,
+    JournalOptions,
     ReportOptions,
     RunningOptions,
     SetOptions,
@@ -11,13 +12,22 @@ from kvsctl.cli.options import (
 )
 
 
-@takes(SetOptions, InputOptions, TargetOptions, RunningOptions, VerifyOption, ReportOptions)
+@takes(
+    SetOptions,
+    InputOptions,
+    TargetOptions,
+    RunningOptions,
+    VerifyOption,
+    JournalOptions,
+    ReportOptions,
+)
 def set_command(
     own: SetOptions,
     given: InputOptions,
     target: TargetOptions,
     running: RunningOptions,
     checking: VerifyOption,
+    journal: JournalOptions,
     report: ReportOptions,
 ) -> None:
     """Write records: KEY=VALUE pairs, or JSON Lines from files or stdin.
@@ -34,6 +44,13 @@ def set_command(
     parsers = inputs.set_parsers(given, rules, string=own.string)
     carry_out(
         compose.batch_job(
-            Verb.SET, sources, parsers, target, running, report, verify=checking.verify
+            Verb.SET,
+            sources,
+            parsers,
+            target,
+            running,
+            report,
+            verify=checking.verify,
+            journal=compose.journalling(journal, own, given),
         )
     )

@@ -1,10 +1,6 @@
 """`kvsctl serve` as a server of its own, and kvsctl as its client."""
 
 import json
-import signal
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -15,25 +11,9 @@ from kvsctl.cli.serve import _emulator_options
 from kvsctl.cli.serve_options import OpenOptions, QuotaFlags, ServingOptions
 from kvsctl.errors import UsageError
 from tests.support.command import Command, records_file
+from tests.support.serving import serving
 
 _WAIT_SECONDS = 30
-
-
-@contextmanager
-def serving(kvsctl: Command, *words: str | Path) -> Iterator[str]:
-    """A served emulator on a free port; gives its URL once it says that it is ready."""
-    process = kvsctl.start(
-        "serve", "--port", "0", *words, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    with process:
-        assert process.stdout is not None
-        try:
-            yield process.stdout.readline().decode().strip()
-        finally:
-            process.send_signal(signal.SIGTERM)
-            _, complaint = process.communicate(timeout=_WAIT_SECONDS)
-    assert process.returncode == 0
-    assert b"Traceback" not in complaint
 
 
 def test_it_serves_keeps_and_stops(kvsctl: Command, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_serve import serving
 from tests.support.command import Command, records_file
+from tests.support.serving import serving
 
 
 def _records(path: Path, count: int, size: int = 1) -> Path:

@@ -1,0 +1,27 @@
+"""kvsctl journal: what a journal holds."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+journal_app = typer.Typer(help="Look into a journal that --journal has kept.", no_args_is_help=True)
+
+
+@journal_app.command("show")
+def show_command(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The journal.")],
+    json: Annotated[bool, typer.Option("--json", help="Print it as one line of JSON.")] = False,
+) -> None:
+    """Show what is settled in a journal, also while a run is working on it."""
+    from kvsctl.bulk.journalfile import is_in_use, read_journal
+    from kvsctl.report.journalview import journal_document, journal_lines
+    from kvsctl.report.jsonline import json_line
+
+    journal = read_journal(path)
+    in_use = is_in_use(path)
+    if json:
+        typer.echo(json_line(journal_document(path, journal, in_use=in_use)))
+        return
+    for line in journal_lines(path, journal, in_use=in_use):
+        typer.echo(line)

@@ -1,0 +1,157 @@
+"""Whether a job may go on from its journal, and with what it starts."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from kvsctl.bulk.fingerprint import change, fingerprint
+from kvsctl.bulk.journal import Group, Header, JournalState
+from kvsctl.bulk.journalfile import JournalFile
+from kvsctl.bulk.mounts import network_file_system
+from kvsctl.cli.job import BatchJob
+from kvsctl.errors import ExitStatus, StreamError, UsageError
+from kvsctl.report.console import Environment
+from kvsctl.report.document import About, report_document, report_line, save_report
+from kvsctl.report.rawfd import write_all
+from kvsctl.report.tallystate import restored, without_retryable
+
+_SAME_COMMAND: Final = "A journal goes on with the command that began it. Name another to begin."
+
+
+@contextmanager
+def opened_journal(
+    job: BatchJob, about: About, warn: Callable[[str], None]
+) -> Iterator[JournalFile | None]:
+    """The job's journal, locked, and ready to be gone on from; None if it keeps none.
+
+    Raises UsageError, with nothing changed, if it belongs to another job.
+    """
+    asked = job.journal
+    if asked is None:
+        yield None
+        return
+    with JournalFile(asked.path) as file:
+        kind = network_file_system(asked.path)
+        if kind is not None:
+            warn(
+                f"the journal is on a network file system ({kind}): what was written last, and "
+                "the lock against a second run, may not hold there"
+            )
+        now = _header(job, about)
+        if file.header is None:
+            file.begin(now)
+        else:
+            _require_same(file.header, now, is_forced=asked.force)
+            _require_same_failures(file.state, now, retries_failed=asked.retry_failed)
+        if asked.retry_failed and len(file.state.retryable):
+            _retry_failed(file, now)
+        yield file
+
+
+def begun(about: About, file: JournalFile) -> About:
+    """The same, but begun when the journal was."""
+    assert file.header is not None  # noqa: S101
+    return replace(about, started_at=datetime.fromisoformat(file.header.started_at))
+
+
+def tell_complete(job: BatchJob, about: About, environment: Environment, file: JournalFile) -> None:
+    """Reports a job that an earlier run has completed. Raises StreamError."""
+    state = file.state
+    tally = restored(state.totals)
+    line = report_line(report_document(tally, about, ExitStatus.OK, state.elapsed_seconds))
+    if job.reporting.report_path is not None:
+        save_report(job.reporting.report_path, line)
+    fd = environment.stdout_fd if job.records is None else environment.stderr_fd
+    if job.reporting.as_json and fd is not None:
+        try:
+            write_all(fd, line)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise StreamError(f"the report cannot be printed: {error.strerror}") from error
+    elif not job.reporting.quiet:
+        environment.tell(
+            f"kvsctl: already complete: {tally.records:,} records, {tally.succeeded:,} succeeded, "
+            f"{tally.failed:,} failed"
+        )
+        if state.retryable:
+            environment.tell("Failures are tried again with --retry-failed.")
+
+
+def _header(job: BatchJob, about: About) -> Header:
+    assert job.journal is not None  # noqa: S101
+    installation = job.target.installation
+    return Header(
+        version=about.version,
+        command=about.command,
+        target=about.target + (f" installation {installation}" if installation else ""),
+        form=job.journal.form,
+        input=fingerprint(job.reader.sources),
+        failures_path=_real(job.reporting.failures_path),
+        output_path=_real(job.records.path if job.records else None),
+        in_order=job.records is not None and job.records.in_order,
+        started_at=about.started_at.astimezone(UTC).isoformat(),
+    )
+
+
+def _require_same(then: Header, now: Header, *, is_forced: bool) -> None:
+    for name, one, other in (
+        ("command", then.command, now.command),
+        ("target", then.target, now.target),
+        ("output", then.output_path, now.output_path),
+    ):
+        if one != other:
+            raise UsageError(f"the journal's {name} is {one}, not {other}", _SAME_COMMAND)
+    if now.in_order and not then.in_order:
+        raise UsageError("the journal's output is in no order", "Say --unordered again.")
+    if is_forced:
+        return
+    for name in sorted({*then.form, *now.form}):
+        one, other = then.form.get(name), now.form.get(name)
+        if one != other:
+            flag = "--" + name.replace("_", "-")
+            raise UsageError(
+                f"{flag} is {_shown(other)}, and was {_shown(one)} when the journal was begun",
+                _SAME_COMMAND + " --journal-force goes on all the same.",
+            )
+    changed = change(then.input, now.input)
+    if changed is not None:
+        raise UsageError(
+            f"the input is not the journal's: {changed}",
+            "Positions in it may mean other records now. Begin with another journal, or go on "
+            "all the same with --journal-force.",
+        )
+
+
+def _require_same_failures(state: JournalState, now: Header, *, retries_failed: bool) -> None:
+    if state.failures_path != now.failures_path and not retries_failed:
+        raise UsageError(
+            f"the journal's failures file is {_shown(state.failures_path)}, not "
+            f"{_shown(now.failures_path)}",
+            "Name the same --failures, or add --retry-failed, which begins a new one.",
+        )
+
+
+def _retry_failed(file: JournalFile, now: Header) -> None:
+    state = file.state
+    group = Group(
+        totals=without_retryable(state),
+        output_bytes=state.output_bytes,
+        elapsed_seconds=state.elapsed_seconds,
+        retries_failed=True,
+        failures_path=now.failures_path,
+    )
+    file.append(group)
+    state.apply(group)
+
+
+def _real(path: Path | None) -> str | None:
+    return None if path is None else os.path.realpath(path)
+
+
+def _shown(value: object) -> str:
+    return "not given" if value in (None, False) else str(value)

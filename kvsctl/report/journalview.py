@@ -1,0 +1,71 @@
+"""What a journal holds, for people and for programs."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from kvsctl.bulk.journal import JournalState, Stage
+from kvsctl.bulk.journaltext import FORMAT, Journal
+from kvsctl.report.escape import visible
+
+SCHEMA: Final = 1
+_COUNTS: Final = ("records", "succeeded", "failed", "skipped", "duplicates", "ambiguous")
+_STAGES: Final = {
+    Stage.RUNNING: "not complete: the same command goes on",
+    Stage.ENDED: "every record is settled, files are not complete: the same command goes on",
+    Stage.COMPLETE: "complete",
+}
+
+
+def journal_document(path: Path, journal: Journal, *, in_use: bool) -> dict[str, Any]:
+    """A journal as one JSON object. Ranges are half open and count records from 0."""
+    header, state = journal.header, journal.state
+    return {
+        "schema": SCHEMA,
+        "format": FORMAT,
+        "path": str(path),
+        "in_use": in_use,
+        "stage": state.stage.value,
+        "version": header.version if header else None,
+        "command": header.command if header else None,
+        "target": header.target if header else None,
+        "input": header.input if header else [],
+        "started_at": header.started_at if header else None,
+        "elapsed_s": round(state.elapsed_seconds, 3),
+        "groups": state.groups,
+        "torn_bytes": path.stat().st_size - journal.valid_bytes,
+        **{name: state.totals.counts.get(name, 0) for name in _COUNTS},
+        "settled": list(state.settled),
+        "retryable": list(state.retryable),
+        "failures_file": state.failures_path,
+        "failures_bytes": state.failures.length,
+        "output": header.output_path if header else None,
+        "output_bytes": state.output_bytes,
+    }
+
+
+def journal_lines(path: Path, journal: Journal, *, in_use: bool) -> list[str]:
+    """A journal in some lines, with nothing in them that a terminal would obey."""
+    header, state = journal.header, journal.state
+    if header is None:
+        return [f"{visible(str(path))} is a journal in which nothing stands yet"]
+    counts = state.totals.counts
+    rows = [
+        ("job", f"{header.command} on {header.target}"),
+        ("input", ", ".join(str(one.get("path", one["kind"])) for one in header.input)),
+        ("state", "a run is working on it" if in_use else _STAGES[state.stage]),
+        ("begun", f"{header.started_at}, at work for {state.elapsed_seconds:,.1f} s"),
+        ("settled", _settled(state)),
+        ("of these", ", ".join(f"{counts.get(name, 0):,} {name}" for name in _COUNTS[1:5])),
+        ("to retry", f"{len(state.retryable):,} failures, with --retry-failed"),
+    ]
+    if state.failures_path is not None:
+        rows.append(("failures", f"{state.failures_path}, {state.failures.length:,} bytes"))
+    if header.output_path is not None:
+        rows.append(("output", f"{header.output_path}, {state.output_bytes:,} bytes"))
+    return [f"{name:<9} {visible(text)}" for name, text in rows]
+
+
+def _settled(state: JournalState) -> str:
+    through = state.settled.settled_through
+    beyond = len(state.settled) - through
+    return f"{len(state.settled):,} records: the first {through:,}, and {beyond:,} after them"

@@ -1,0 +1,71 @@
+"""What `journal show` prints."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from kvsctl.bulk.journal import FailuresMark, Group, Stage, Totals
+from kvsctl.bulk.journalfile import JournalFile, read_journal
+from kvsctl.bulk.positions import SettledRanges
+from kvsctl.report.journalview import journal_document, journal_lines
+from tests.support.journals import HEADER, note
+
+
+def _journal(path: Path, stage: Stage = Stage.RUNNING) -> Path:
+    header = replace(HEADER, failures_path="/tmp/failed\x1b[31m", output_path="/tmp/out")
+    with JournalFile(path) as journal:
+        journal.begin(header)
+        counts = {"records": 8, "succeeded": 7, "failed": 1}
+        totals = Totals(counts, {}, {"A": 1}, {"A": note(3)}, {3: note(3)})
+        journal.append(
+            Group(
+                SettledRanges([(0, 5), (7, 10)]),
+                {"A": SettledRanges([(3, 4)])},
+                totals=totals,
+                failures=FailuresMark(90, 5),
+                output_bytes=1234,
+                elapsed_seconds=2.5,
+                stage=stage,
+            )
+        )
+    return path
+
+
+def test_people_see_where_a_job_stands(tmp_path: Path) -> None:
+    path = _journal(tmp_path / "j")
+    text = "\n".join(journal_lines(path, read_journal(path), in_use=False))
+    for said in (
+        "set on local", "stdin", "not complete: the same command goes on", "at work for 2.5 s",
+        "8 records: the first 5, and 3 after them", "7 succeeded, 1 failed, 0 skipped",
+        "1 failures, with --retry-failed", "90 bytes", "/tmp/out, 1,234 bytes",
+    ):  # fmt: skip
+        assert said in text
+    assert "\x1b" not in text
+    assert "a run is working on it" in "".join(journal_lines(path, read_journal(path), in_use=True))
+
+
+def test_programs_get_all_of_it(tmp_path: Path) -> None:
+    path = _journal(tmp_path / "j", Stage.COMPLETE)
+    with path.open("ab") as file:
+        file.write(b"torn")
+    document = journal_document(path, read_journal(path), in_use=False)
+    assert json.loads(json.dumps(document)) == document | {
+        "settled": [[0, 5], [7, 10]],
+        "retryable": [[3, 4]],
+    }
+    expected = {
+        "schema": 1, "format": 1, "path": str(path), "in_use": False, "stage": "complete",
+        "command": "set", "target": "local", "groups": 1, "torn_bytes": 4, "records": 8,
+        "succeeded": 7, "failed": 1, "skipped": 0, "elapsed_s": 2.5, "output": "/tmp/out",
+        "output_bytes": 1234, "failures_bytes": 90,
+    }  # fmt: skip
+    assert {name: document[name] for name in expected} == expected
+
+
+def test_a_journal_that_has_not_begun_is_said_to_be_empty(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    path.touch()
+    assert journal_lines(path, read_journal(path), in_use=False) == [
+        f"{path} is a journal in which nothing stands yet"
+    ]
+    assert journal_document(path, read_journal(path), in_use=False)["command"] is None
