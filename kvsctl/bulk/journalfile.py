@@ -89,6 +89,7 @@ class JournalFile:
             )
         journal = read_journal(self._path)
         try:
+            self._path.chmod(_PRIVATE)
             os.ftruncate(fd, journal.valid_bytes)
             os.lseek(fd, 0, os.SEEK_END)
         except OSError as error:

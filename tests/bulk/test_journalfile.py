@@ -44,6 +44,13 @@ def test_what_was_appended_is_there_again(path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_only_its_owner_can_read_it_whoever_made_it(path: Path) -> None:
+    path.touch(0o644)
+    path.chmod(0o644)
+    JournalFile(path).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
 def test_it_is_synced_after_each_line(path: Path) -> None:
     calls: list[str] = []
 
