@@ -24,7 +24,7 @@ class RetryBudget:
         self._filled_at: float | None = None
 
     def note_success(self) -> None:
-        """A request was answered."""
+        """A request was answered and did something."""
         self._tokens = min(CAPACITY, self._tokens + PER_SUCCESS)
 
     def can_spare(self, now: float) -> bool:

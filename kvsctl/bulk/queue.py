@@ -90,11 +90,6 @@ class SendQueue:
         """Keeps records that are to be read back when little else is left to do."""
         self._last += records
 
-    @property
-    def left_for_last(self) -> int:
-        """How many records were left for last."""
-        return len(self._last)
-
     def next_last(self) -> Batch | None:
         """The first records that were left for last, to be read back together."""
         if not self._last:

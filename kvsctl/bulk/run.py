@@ -7,7 +7,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from random import Random
-from typing import Final
 
 from kvsctl.bulk.events import Listener, RecordsRead
 from kvsctl.bulk.feed import Feed
@@ -20,9 +19,6 @@ from kvsctl.bulk.sender import Sender, too_many_failures, unreachable
 from kvsctl.bulk.verify import ReadBack
 from kvsctl.errors import KvsctlError
 from kvsctl.model import Failure, Outcome, Problem, Record, State, Verb
-
-_LAST_SHARE: Final = 4
-"""What is left for last may take up this part of the window, so that it never fills it."""
 
 
 class Run:
@@ -192,17 +188,14 @@ class Run:
         resend = self._queue.next_resend(self._now())
         if resend is not None:
             return resend
-        if self._queue.left_for_last > self._plan.window // _LAST_SHARE:
-            return self._queue.next_last()
         nothing_older = not self._away and self._queue.next_due is None
         if pressure is Pressure.OLDEST_ONLY:
             if not nothing_older:
                 return None
             if (last := self._queue.next_last()) is not None:
                 return last
-        flush = self._starved or self._crowded or self._input_ended
-        batch = self._queue.next_new(flush=flush)
-        if batch is None and flush and nothing_older:
+        batch = self._queue.next_new(flush=self._starved or self._crowded or self._input_ended)
+        if batch is None and nothing_older:
             return self._queue.next_last()
         return batch
 

@@ -158,7 +158,7 @@ class Sender:
             record.times_left_out += 1
             record.ambiguous = record.ambiguous or verb is not Verb.GET
         again += result.later
-        due = self._now() + (self._budget.take(self._now()) if again else 0.0)
+        least_seconds: float | None = None  # one retry of the budget's for all of the answer
         for record, failure in again:
             record.strikes += 1
             decision = self._plan.retry.decide_alone(
@@ -167,9 +167,10 @@ class Sender:
             if isinstance(decision, GiveUp) or self._is_past_sparing(failure.code):
                 outcomes.append(failed(record, _explained(failure), policy))
             else:
-                at = max(due, self._now() + decision.seconds)
+                if least_seconds is None:
+                    least_seconds = self._budget.take(self._now())
                 alone = Batch([record], is_loose=True, reads_back=batch.reads_back)
-                self._queue.resend(alone, at)
+                self._queue.resend(alone, self._now() + max(least_seconds, decision.seconds))
         self._settle(outcomes, answer)
 
     def _note_answer(
@@ -179,9 +180,11 @@ class Sender:
         again: Sequence[tuple[Record, Failure]],
     ) -> None:
         # A key that does not exist is an answer: reading it did something.
-        did_something = verb is Verb.GET or any(
-            outcome.state is State.SUCCEEDED for outcome in outcomes
+        did_something = any(
+            verb is Verb.GET or outcome.state is State.SUCCEEDED for outcome in outcomes
         )
+        if did_something:
+            self._budget.note_success()
         failures = [outcome.failure for outcome in outcomes] + [failure for _, failure in again]
         last = next((f"{one.code}: {one.message}" for one in failures if one), "nothing")
         self._end(self._patience.note_answer(did_something=did_something, last=last))
@@ -249,10 +252,7 @@ class Sender:
         self._queue.resend(batch, self._now() + seconds)
 
     def _note_taken(self, batch: Batch, answer: Answer) -> None:
-        self._budget.note_success()
         capacity = self._queue.capacity
-        if batch.reads_back:  # what reads carry says nothing of what writes may
-            return
         capacity.note_taken(len(batch.records), answer.bytes_sent)
         if batch.inquiry is not None:
             capacity.note_passed(batch.inquiry, answer.bytes_sent)
@@ -262,7 +262,7 @@ class Sender:
         records, sent_bytes = batch.records, answer.bytes_sent
         capacity, inquiry = self._queue.capacity, Inquiry(sent_bytes)
         part = replace(batch, is_part=True, is_loose=False, inquiry=None)
-        if not batch.reads_back and capacity.is_exceeded(records, sent_bytes, fault):
+        if capacity.is_exceeded(records, sent_bytes, fault):
             # The queue packs it anew, by the rule that has just been lowered, or was before.
             self._queue.resend(part, self._now())
             return

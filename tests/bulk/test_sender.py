@@ -175,9 +175,12 @@ def test_full_storage_of_single_keys_is_retried_within_the_budget_too() -> None:
     def script(records: Sequence[Record]) -> Turn:
         return Turn(0.0, later={one.identity: "REQUEST_THROTTLED" for one in records})
 
-    ran = carry_out(_plan(packing=PackingRule(1, 1000)), [_input(20_000)], ModelService(script))
+    service = ModelService(script)
+    ran = carry_out(_plan(packing=PackingRule(1, 1000)), [_input(20_000)], service)
     assert isinstance(ran.error, TargetError)
     assert sum(request.is_retry for request in ran.books.requests) <= 100 + ran.seconds
+    tried = {request.records[0].attempts for request in service.requests}
+    assert 1 in tried, "once the budget is spent, a record fails at its first attempt"
 
 
 def test_a_service_that_mostly_fails_is_not_hammered() -> None:
@@ -198,6 +201,29 @@ def test_a_service_that_mostly_fails_is_not_hammered() -> None:
     retries = sum(request.is_retry for request in ran.books.requests)
     assert retries <= 100 + 3 * 60 + 1.1 * ran.seconds + 60
     assert ran.seconds > 300
+
+
+@pytest.mark.parametrize("verb", [Verb.SET, Verb.GET])
+def test_a_service_that_puts_off_or_leaves_out_every_key_is_not_hammered(verb: Verb) -> None:
+    def script(records: Sequence[Record]) -> Turn:
+        return Turn(0.01, later={one.identity: "INTERNAL_ERROR" for one in records})
+
+    plan = RunPlan(
+        verb,
+        packing=PackingRule(1, 1000),
+        retry=RetryPolicy(retries=100, base_seconds=0.0),
+    )
+    ran = carry_out(plan, [_input(20)], ModelService(script))
+    retries = sum(request.is_retry for request in ran.books.requests)
+    assert 200 < retries <= 100 + 1.1 * ran.seconds + 20
+
+
+def test_while_a_quarter_of_the_requests_succeed_nothing_waits_for_the_budget() -> None:
+    turns = ([Turn(0.01, fault=BROKEN)] * 3 + [Turn(0.01)]) * 500
+    plan = _plan(packing=PackingRule(1, 1000), retry=RetryPolicy(base_seconds=0.0), concurrency=1)
+    ran = carry_out(plan, [_input(500)], ModelService(in_turn(*turns)))
+    assert ran.books.states == {"succeeded": 500}
+    assert ran.seconds == pytest.approx(2000 * 0.01)
 
 
 # Answers that leave something open
@@ -473,6 +499,15 @@ def test_a_fourth_refusal_in_spite_of_new_tokens_ends_the_run() -> None:
     assert service.renewals == 3
     assert len(service.requests) == 4
     assert ran.books.states == {"unsent": 3}
+
+
+def test_a_batch_may_outlive_more_tokens_than_that_if_they_were_taken_in_between() -> None:
+    turns = [Turn(fault=refused(401, "UNAUTHORIZED")), Turn(fault=THROTTLED)] * 6
+    service = ModelService(in_turn(*turns), renewals=9)
+    ran = _one_batch(service)
+    assert ran.error is None
+    assert ran.books.states == {"succeeded": 3}
+    assert service.renewals == 6
 
 
 def test_no_other_token_ends_the_run() -> None:

@@ -38,13 +38,14 @@ def _judge(
     *,
     verb: Verb = Verb.SET,
     seconds_later: float = 0.0,
+    elapsed_seconds: float = 0.5,
     expires_at: float | None = None,
 ) -> Outcome:
     """What becomes of a record that was written `now` and is read back like this."""
     now, read = [_NOW], list[Record]()
     verifier = Verifier(verb, read=read.extend, read_last=read.extend, service_now=lambda: now[0])
     written = Record(0, Origin("in", 1), Identity(None, "k"), body, expires_at)
-    assert verifier.sift([Outcome(written, State.SUCCEEDED)], 0.5) == []
+    assert verifier.sift([Outcome(written, State.SUCCEEDED)], elapsed_seconds) == []
     now[0] += seconds_later
     [reading] = read
     assert isinstance(reading, ReadBack)
@@ -110,6 +111,12 @@ def test_what_has_expired_since_is_not_missed(ttl: bytes, seconds: float, state:
     plain = b'{"key":"k","value":1}'
     outcome = _judge(plain, _missing(), seconds_later=seconds, expires_at=expiring)
     assert outcome.state is state
+
+
+def test_a_ttl_may_have_begun_when_the_request_was_sent() -> None:
+    body = b'{"key":"k","value":1,"options":{"ttl":{"value":20,"unit":"SECONDS"}}}'
+    assert _judge(body, _missing(), elapsed_seconds=19.0).state is State.SUCCEEDED
+    assert _judge(body, _missing(), elapsed_seconds=1.0).state is State.FAILED
 
 
 # Whole runs
