@@ -106,29 +106,39 @@ class JournalWriter:
         if group is not None:
             self._write(group)
 
-    def _settle(self, outcomes: Iterable[Outcome]) -> None:
-        noted: list[Outcome] = []
-        for outcome in outcomes:
-            if not outcome.is_final:
-                if _is_ambiguous(outcome):
-                    self._group.ambiguous.add(outcome.position)
-            elif self._reorder is None:
-                noted.append(outcome)
-            else:
-                noted += self._reorder.add(outcome.position, _without_value(outcome))
+    def _settle(self, outcomes: Sequence[Outcome]) -> None:
+        # Each record passes here: lists and identity tests, because they are quick.
+        noted = [
+            o for o in outcomes if o.state is not State.UNKNOWN and o.state is not State.UNSENT
+        ]
+        if len(noted) < len(outcomes):
+            unknown = (o.position for o in outcomes if o.state is State.UNKNOWN)
+            self._group.ambiguous.add_all(unknown)
+        if self._reorder is not None:
+            noted = self._in_order(self._reorder, noted)
         if not noted:
             return
-        self._group.settled.add_all(outcome.position for outcome in noted)
+        self._group.settled.add_all([outcome.subject.position for outcome in noted])
         self._tally(RecordsRead(len(noted)))
         self._tally(Settled(noted))
-        for outcome in noted:
-            if outcome.state is State.FAILED and outcome.failure is not None:
-                code = self._tally.group_code(outcome.failure.code)
-                self._group.failed.setdefault(code, SettledRanges()).add(outcome.position)
-                if _is_ambiguous(outcome):
-                    self._group.ambiguous.add(outcome.position)
-        if self._retryable is not None:
+        failed = [outcome for outcome in noted if outcome.state is State.FAILED]
+        for outcome in failed:
+            self._note_failure(outcome)
+        if self._retryable is not None and (failed or self._retryable):
             self._group.replaced.add_all(self._retryable.take(noted))
+
+    def _in_order(self, reorder: Reorder[Outcome], outcomes: list[Outcome]) -> list[Outcome]:
+        released: list[Outcome] = []
+        for outcome in outcomes:
+            released += reorder.add(outcome.position, _without_value(outcome))
+        return released
+
+    def _note_failure(self, outcome: Outcome) -> None:
+        assert outcome.failure is not None  # noqa: S101
+        code = self._tally.group_code(outcome.failure.code)
+        self._group.failed.setdefault(code, SettledRanges()).add(outcome.position)
+        if isinstance(outcome.subject, Record) and outcome.subject.ambiguous:
+            self._group.ambiguous.add(outcome.position)
 
     def _begin_writing(self) -> None:
         self._timer = None
@@ -189,6 +199,10 @@ class _Retryable:
         self._positions = state.retryable
         self._standing: dict[Identity, list[int]] = {}
 
+    def __len__(self) -> int:
+        """How many identities have a failure that a later record could replace."""
+        return len(self._standing)
+
     def replay(self, pieces: Sequence[Record | Problem]) -> None:
         """Takes in what an earlier run settled."""
         for piece in pieces:
@@ -213,10 +227,6 @@ class _Retryable:
         if later:
             self._standing[record.identity] = later
         return [place for place in standing if place < record.position]
-
-
-def _is_ambiguous(outcome: Outcome) -> bool:
-    return isinstance(outcome.subject, Record) and outcome.subject.ambiguous
 
 
 def _without_value(outcome: Outcome) -> Outcome:

@@ -1,0 +1,113 @@
+"""What a journal costs: the same job with and without one, in alternating runs.
+
+A round is two runs, one of each, in turns the one or the other first; its ratio is that of their
+times, so what the machine does meanwhile meets both. `elapsed_s` of the report is the time: it is
+without start-up. CPU time, start-up included, is told beside it: it hardly changes with what else
+the machine does, and says nothing of waiting for the disk.
+"""
+
+import argparse
+import json
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+_HERE = Path(__file__).parent
+
+
+def main() -> None:
+    """Runs, and prints one JSON object."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--records", type=int, default=300_000)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--service", choices=("embedded", "null"), default="embedded")
+    parser.add_argument("--verb", choices=("set", "get"), default="set")
+    parser.add_argument("--save", type=Path, help="write the result to this file as well")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        result = _measured(Path(folder), given)
+    line = json.dumps(result, indent=2)
+    print(line)
+    if given.save is not None:
+        given.save.write_text(line + "\n")
+
+
+def _measured(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
+    source = folder / "in.jsonl"
+    with source.open("w") as file:
+        for number in range(given.records):
+            value = {"n": number, "pad": "x" * 60}
+            file.write(json.dumps({"key": f"k{number}", "value": value}) + "\n")
+    if given.verb == "get":
+        _run(folder, source, given, verb="set", has_journal=False)
+    times: dict[bool, list[float]] = {False: [], True: []}
+    cpu: dict[bool, list[float]] = {False: [], True: []}
+    for number in range(given.rounds):
+        for has_journal in (number % 2 == 0, number % 2 == 1):
+            before = _cpu_seconds()
+            seconds = _run(folder, source, given, verb=given.verb, has_journal=has_journal)
+            times[has_journal].append(seconds)
+            cpu[has_journal].append(_cpu_seconds() - before)
+    return {
+        "verb": given.verb,
+        "service": given.service,
+        "records": given.records,
+        "rounds": given.rounds,
+        "with_s": _spread(times[True]),
+        "without_s": _spread(times[False]),
+        "ratio": _spread(_ratios(times)),
+        "cpu_ratio": _spread(_ratios(cpu)),
+        "python": platform.python_version(),
+    }
+
+
+def _ratios(seconds: dict[bool, list[float]]) -> list[float]:
+    return [one / other for one, other in zip(seconds[True], seconds[False], strict=True)]
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    ordered = sorted(values)
+    return {
+        "median": round(statistics.median(ordered), 4),
+        "least": round(ordered[0], 4),
+        "most": round(ordered[-1], 4),
+    }
+
+
+def _run(
+    folder: Path, source: Path, given: argparse.Namespace, *, verb: str, has_journal: bool
+) -> float:
+    database, journal, out = folder / "local.db", folder / "journal", folder / "out"
+    if verb == "set":
+        for stale in folder.glob("local.db*"):
+            stale.unlink()
+    journal.unlink(missing_ok=True)
+    program = ["-m", "kvsctl"]
+    if given.service == "null":
+        program = [str(_HERE / "null_service.py")]
+    words = [verb, "-t", "local", "--json", "-f", str(source)]
+    words += ["-o", str(out)] if verb == "get" else []
+    words += ["--journal", str(journal)] if has_journal else []
+    done = subprocess.run(
+        [sys.executable, *program, *words],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "KVSCTL_LOCAL_DB": str(database)},
+        capture_output=True,
+        check=True,
+    )
+    report = json.loads((done.stdout or done.stderr).splitlines()[-1])
+    assert report["succeeded"] == given.records
+    return float(report["elapsed_s"])
+
+
+if __name__ == "__main__":
+    main()
