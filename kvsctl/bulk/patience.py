@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from kvsctl.bulk.endings import failing_end, fruitless_end, throttled_end
 from kvsctl.errors import TargetError
 from kvsctl.service.faults import Fault, FaultKind
 
@@ -54,10 +55,7 @@ class Patience:
         if counts:
             self._failed += 1
             if self._failed >= self._give_up_after:
-                return TargetError(
-                    f"given up after {self._failed} failed requests in a row, the last: {said}",
-                    "Run it again when the service answers, or raise --give-up-after.",
-                )
+                return failing_end(self._failed, said)
         return self._fruitless_end(said)
 
     def _note_throttled(self, now: float, said: str) -> TargetError | None:
@@ -74,15 +72,4 @@ class Patience:
     def _fruitless_end(self, said: str) -> TargetError | None:
         if self._fruitless < self._give_up_after * _FRUITLESS_FACTOR:
             return None
-        return TargetError(
-            f"given up: {self._fruitless:,} requests in a row did nothing, the last: {said}",
-            "See what the failures have in common, or raise --give-up-after.",
-        )
-
-
-def throttled_end(seconds: float, said: str) -> TargetError:
-    """What a run ends in that is only throttled."""
-    return TargetError(
-        f"given up: for {seconds:,.0f} s the service let no request through: {said}",
-        "Run it again later, or raise --patience.",
-    )
+        return fruitless_end(self._fruitless, said)

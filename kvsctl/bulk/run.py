@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from random import Random
 
+from kvsctl.bulk.bench import Bench
+from kvsctl.bulk.endings import too_many_failures, unreachable
 from kvsctl.bulk.events import Listener, RecordsRead
 from kvsctl.bulk.feed import Feed
 from kvsctl.bulk.lanes import Lanes
@@ -15,7 +17,7 @@ from kvsctl.bulk.ledger import Ledger
 from kvsctl.bulk.pacing import Pacer
 from kvsctl.bulk.plan import Caller, Pressure, RunPlan
 from kvsctl.bulk.queue import Batch, SendQueue
-from kvsctl.bulk.sender import Sender, too_many_failures, unreachable
+from kvsctl.bulk.sender import Sender
 from kvsctl.bulk.verify import ReadBack
 from kvsctl.errors import KvsctlError
 from kvsctl.model import Failure, Outcome, Problem, Record, State, Verb
@@ -42,15 +44,18 @@ class Run:
         self._ledger = Ledger(
             self._lanes, listeners, changed=self._look_after_settling, stop=self.stop
         )
+        jitter = random or Random()  # noqa: S311 - no secret
         self._sender = Sender(
-            plan,
-            service,
-            self._queue,
-            self._pacer,
-            self._ledger,
-            stop=self.stop,
-            now=self._now,
-            random=random or Random(),  # noqa: S311 - jitter, not a secret
+            Bench(
+                plan,
+                service,
+                self._queue,
+                self._pacer,
+                self._ledger,
+                self.stop,
+                self._now,
+                jitter,
+            )
         )
         self._changed = asyncio.Event()
         self._room = asyncio.Event()

@@ -1,0 +1,64 @@
+"""What a good answer decides: records settle, or are asked for again."""
+
+from collections.abc import Sequence
+
+from kvsctl.bulk.bench import Bench, explained
+from kvsctl.bulk.queue import Batch
+from kvsctl.bulk.reconcile import failed, never_named, reconcile
+from kvsctl.bulk.retry import GiveUp
+from kvsctl.model import Failure, Outcome, Record, State, Verb
+from kvsctl.service.answers import Reply
+from kvsctl.service.client import Answer
+
+
+def take_reply(bench: Bench, batch: Batch, reply: Reply, answer: Answer) -> None:
+    """Settles each record that the reply decides; the others are queued again."""
+    _note_taken(bench, batch, answer)
+    verb, policy = bench.verb_of(batch), bench.plan.read_policy
+    result = reconcile(batch.records, reply, policy, bench.service.now())
+    again = [(record, never_named(verb)) for record in result.left_out]
+    outcomes = result.outcomes
+    _note_answer(bench, verb, outcomes, again + result.later)
+    for record in result.left_out:
+        record.times_left_out += 1
+        record.ambiguous = record.ambiguous or verb is not Verb.GET
+    again += result.later
+    least_seconds: float | None = None  # one retry of the budget's for all of the answer
+    for record, failure in again:
+        record.strikes += 1
+        decision = bench.plan.retry.decide_alone(
+            record.strikes, bench.random, times_left_out=record.times_left_out
+        )
+        if isinstance(decision, GiveUp) or bench.is_past_sparing(failure.code):
+            outcomes.append(failed(record, explained(failure), policy))
+        else:
+            if least_seconds is None:
+                least_seconds = bench.budget.take(bench.now())
+            alone = Batch([record], is_loose=True, reads_back=batch.reads_back)
+            bench.queue.resend(alone, bench.now() + max(least_seconds, decision.seconds))
+    bench.settle(outcomes, answer)
+
+
+def _note_taken(bench: Bench, batch: Batch, answer: Answer) -> None:
+    capacity = bench.queue.capacity
+    capacity.note_taken(len(batch.records), answer.bytes_sent)
+    if batch.inquiry is not None:
+        capacity.note_passed(batch.inquiry, answer.bytes_sent)
+        batch.inquiry = None
+
+
+def _note_answer(
+    bench: Bench,
+    verb: Verb,
+    outcomes: Sequence[Outcome],
+    again: Sequence[tuple[Record, Failure]],
+) -> None:
+    # A key that does not exist is an answer: reading it did something.
+    did_something = any(
+        verb is Verb.GET or outcome.state is State.SUCCEEDED for outcome in outcomes
+    )
+    if did_something:
+        bench.budget.note_success()
+    failures = [outcome.failure for outcome in outcomes] + [failure for _, failure in again]
+    last = next((f"{one.code}: {one.message}" for one in failures if one), "nothing")
+    bench.end(bench.patience.note_answer(did_something=did_something, last=last))
