@@ -3,12 +3,12 @@
 Ratios of medians over alternating runs, with their spread. Needs `wrk`.
 """
 
-import argparse
 import contextlib
 import json
 import os
 import re
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -17,20 +17,23 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from servers import fill
+from benchmarks.emulator.servers import fill
+from benchmarks.result import parser, publish, spread
 
 HERE = Path(__file__).parent
-PORTS = {"bare": 8811, "emulator": 8812}
 MILLION = 1_000_000
 
 
 @contextlib.contextmanager
 def server(kind: str, db: Path) -> Iterator[tuple[str, int]]:
     """The URL and process number of a server on this file."""
-    port = PORTS[kind]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     command = [sys.executable, str(HERE / "servers.py"), kind, str(port), str(db)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
@@ -74,12 +77,7 @@ def percentile(shown: str, which: str) -> float:
     return float(found[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[found[2]]
 
 
-def spread(values: list[float]) -> str:
-    """The median, and the least and the most."""
-    return f"{statistics.median(values):,.2f} ({min(values):,.2f} to {max(values):,.2f})"
-
-
-def batches(folder: Path, runs: int, seconds: int) -> None:
+def batches(folder: Path, runs: int, seconds: int) -> dict[str, Any]:
     """batch/set and batch/get, alternating between the two servers."""
     rates: dict[tuple[str, str], list[float]] = {}
     tails: dict[tuple[str, str], list[float]] = {}
@@ -90,37 +88,49 @@ def batches(folder: Path, runs: int, seconds: int) -> None:
                     rate, median, p99 = load(url, mode, seconds, run + 1)
                     rates.setdefault((kind, mode), []).append(rate)
                     tails.setdefault((kind, mode), []).append(p99 / median)
-    for mode in ("set", "get"):
-        bare, ours = rates["bare", mode], rates["emulator", mode]
-        ratios = [mine / theirs for mine, theirs in zip(ours, bare, strict=True)]
-        print(f"batch/{mode}: bare {spread(bare)} requests/s, emulator {spread(ours)}")
-        print(f"batch/{mode}: ratio {spread(ratios)} (0.5 is asked)")
-        print(f"batch/{mode}: p99 over median, bare {spread(tails['bare', mode])}")
-        print(f"batch/{mode}: p99 over median {spread(tails['emulator', mode])} (under 3 is asked)")
+    return {f"batch_{mode}": _compared(rates, tails, mode) for mode in ("set", "get")}
 
 
-def pages(folder: Path, runs: int) -> None:
-    """A query page of 100 from a million keys and from a thousand; memory before and after."""
-    for keys in (1000, MILLION):
+def _compared(
+    rates: dict[tuple[str, str], list[float]], tails: dict[tuple[str, str], list[float]], mode: str
+) -> dict[str, Any]:
+    bare, ours = rates["bare", mode], rates["emulator", mode]
+    return {
+        "bare_requests_per_second": spread(bare),
+        "emulator_requests_per_second": spread(ours),
+        "ratio": spread(mine / theirs for mine, theirs in zip(ours, bare, strict=True)),
+        "bare_p99_over_median": spread(tails["bare", mode]),
+        "p99_over_median": spread(tails["emulator", mode]),
+    }
+
+
+def pages(folder: Path, runs: int, most_keys: int) -> dict[str, Any]:
+    """A query page of 100 from many keys and from a thousand; memory before and after."""
+    for keys in (1000, most_keys):
         fill(str(folder / f"{keys}.db"), keys)
-    times: dict[int, list[float]] = {1000: [], MILLION: []}
+    times: dict[int, list[float]] = {1000: [], most_keys: []}
     for _ in range(runs):
         for keys in times:
             with server("emulator", folder / f"{keys}.db") as (url, process):
                 before = memory_mb(process)
                 times[keys].append(page_ms(url, keys))
-                if keys == MILLION:
+                if keys == most_keys:
                     walk(url)
                     after = memory_mb(process)
-    ratio = statistics.median(times[MILLION]) / statistics.median(times[1000])
-    print(f"query page of 100: from a thousand {spread(times[1000])} ms")
-    print(f"query page of 100: from a million {spread(times[MILLION])} ms, ratio {ratio:.2f}")
-    print(f"memory: {before:.0f} MB, after reading a million keys {after:.0f} MB")
+    pairs = zip(times[most_keys], times[1000], strict=True)
+    return {
+        "keys": most_keys,
+        "page_of_a_thousand_ms": spread(times[1000]),
+        "page_of_many_ms": spread(times[most_keys]),
+        "ratio": spread(many / few for many, few in pairs),
+        "memory_before_mb": round(before),
+        "memory_after_reading_all_mb": round(after),
+    }
 
 
 def page_ms(url: str, keys: int) -> float:
     """The median time of a page that begins in the middle."""
-    where = [begins("user:00005" if keys == 1000 else "user:05")]
+    where = [begins(f"user:{keys // 2:07}"[:-2])]
     after = json.loads(post(url, "/v1/query", {"limit": 50, "where": where}))["cursor"]
     taken = []
     for _ in range(300):
@@ -153,18 +163,24 @@ def memory_mb(process: int) -> float:
 
 def main() -> None:
     """Measure, and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--only", choices=["batches", "pages"])
-    asked = parser.parse_args()
-    if shutil.which("wrk") is None:
+    options = parser(__doc__)
+    options.add_argument("--runs", type=int, default=5)
+    options.add_argument("--seconds", type=int, default=5)
+    options.add_argument("--only", choices=["batches", "pages"])
+    given = options.parse_args()
+    most_keys = MILLION
+    if given.short:
+        given.runs, given.seconds, most_keys = 1, 1, 3000
+    has_wrk = shutil.which("wrk") is not None
+    if not has_wrk and not given.short:
         raise SystemExit("wrk is missing: apt-get install wrk")
+    measured: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
-        if asked.only != "pages":
-            batches(Path(folder), asked.runs, asked.seconds)
-        if asked.only != "batches":
-            pages(Path(folder), min(asked.runs, 3))
+        if given.only != "pages" and has_wrk:
+            measured |= batches(Path(folder), given.runs, given.seconds)
+        if given.only != "batches":
+            measured["pages"] = pages(Path(folder), min(given.runs, 3), most_keys)
+    publish(given, measured)
 
 
 if __name__ == "__main__":

@@ -8,33 +8,32 @@ the machine does, and says nothing of waiting for the disk.
 
 import argparse
 import json
-import platform
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from benchmarks.result import parser, publish, spread
+
 _HERE = Path(__file__).parent
 
 
 def main() -> None:
-    """Runs, and prints one JSON object."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--records", type=int, default=300_000)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--service", choices=("embedded", "null"), default="embedded")
-    parser.add_argument("--verb", choices=("set", "get"), default="set")
-    parser.add_argument("--save", type=Path, help="write the result to this file as well")
-    given = parser.parse_args()
+    """Runs, and prints the result."""
+    options = parser(__doc__)
+    options.add_argument("--records", type=int, default=300_000)
+    options.add_argument("--rounds", type=int, default=9)
+    options.add_argument("--service", choices=("embedded", "null"), default="embedded")
+    options.add_argument("--verb", choices=("set", "get"), default="set")
+    given = options.parse_args()
+    if given.short:
+        given.records, given.rounds = 2000, 1
     with tempfile.TemporaryDirectory() as folder:
-        result = _measured(Path(folder), given)
-    line = json.dumps(result, indent=2)
-    print(line)
-    if given.save is not None:
-        given.save.write_text(line + "\n")
+        publish(given, _measured(Path(folder), given))
 
 
 def _measured(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
@@ -58,11 +57,10 @@ def _measured(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
         "service": given.service,
         "records": given.records,
         "rounds": given.rounds,
-        "with_s": _spread(times[True]),
-        "without_s": _spread(times[False]),
-        "ratio": _spread(_ratios(times)),
-        "cpu_ratio": _spread(_ratios(cpu)),
-        "python": platform.python_version(),
+        "with_s": spread(times[True]),
+        "without_s": spread(times[False]),
+        "ratio": spread(_ratios(times)),
+        "cpu_ratio": spread(_ratios(cpu)),
     }
 
 
@@ -73,15 +71,6 @@ def _ratios(seconds: dict[bool, list[float]]) -> list[float]:
 def _cpu_seconds() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def _spread(values: list[float]) -> dict[str, float]:
-    ordered = sorted(values)
-    return {
-        "median": round(statistics.median(ordered), 4),
-        "least": round(ordered[0], 4),
-        "most": round(ordered[-1], 4),
-    }
 
 
 def _run(

@@ -1,0 +1,61 @@
+"""What every benchmark takes and gives, so that all can be run, kept and compared alike.
+
+A benchmark is a script `benchmarks/NAME/run.py`. It takes `--short`, a form of a few seconds that
+passes through all of it and whose times mean nothing, and `--save FILE`. It prints one JSON object
+and nothing else on stdout, and exits 0 unless what it did was wrong: a slow machine is no error.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import kvsctl
+
+
+def parser(doc: str | None) -> argparse.ArgumentParser:
+    """The options that every benchmark has."""
+    made = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument("--short", action="store_true", help="a few seconds, to see that it works")
+    made.add_argument("--save", type=Path, metavar="FILE", help="write the result to FILE as well")
+    return made
+
+
+def publish(given: argparse.Namespace, measured: Mapping[str, Any]) -> None:
+    """Prints the result with the conditions it was got under, and saves it if asked to."""
+    name = Path(sys.argv[0]).resolve().parent.name
+    text = json.dumps({"benchmark": name, **measured, "conditions": _conditions(given)}, indent=2)
+    print(text)
+    if given.save is not None:
+        given.save.write_text(text + "\n", "utf-8")
+
+
+def spread(values: Iterable[float]) -> dict[str, float]:
+    """The median of several runs, with the least and the most."""
+    ordered = sorted(values)
+    return {
+        "median": round(statistics.median(ordered), 4),
+        "least": round(ordered[0], 4),
+        "most": round(ordered[-1], 4),
+    }
+
+
+def _conditions(given: argparse.Namespace) -> dict[str, Any]:
+    load = getattr(os, "getloadavg", lambda: (None,))()[0]
+    return {
+        "version": kvsctl.__version__,
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processors": os.cpu_count(),
+        "load_at_the_end": None if load is None else round(load, 2),
+        "short": given.short,
+    }
