@@ -1,0 +1,83 @@
+"""The clients that are measured, each a whole process that names every record or fails."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.throughput.tools import require, undici_modules
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A command, and how to read from its stdout how many records the answers named."""
+
+    command: list[str | Path]
+    named: Callable[[bytes], int]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    stale: Path | None = None
+    """A file that each run has to begin without."""
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """One run: wall and CPU time of the process, from its start to its end."""
+
+    seconds: float
+    cpu_seconds: float
+
+
+def kvsctl(folder: Path, url: str, source: Path, connections: int, *words: str) -> Client:
+    """The command as it is installed here; `words` begin with the verb."""
+    command: list[str | Path] = [sys.executable, "-m", "kvsctl", *words, "--url", url]
+    command += ["--concurrency", str(connections), "--json", "-f", source]
+    if words[0] == "get":
+        command += ["-o", folder / "out.jsonl"]
+    environment = {"KVSCTL_TOKEN": "benchmark", "HOME": str(folder)}
+    journal = folder / "journal" if "--journal" in words else None
+    return Client(command, _succeeded, environment, journal)
+
+
+def journalled(folder: Path, url: str, source: Path, connections: int) -> Client:
+    """`kvsctl set --journal`, from the start each time."""
+    return kvsctl(folder, url, source, connections, "set", "--journal", str(folder / "journal"))
+
+
+def node(script: str, url: str, source: Path, connections: int) -> Client:
+    """One of the Node scripts. Raises Missing."""
+    command = [require("node"), _HERE / script, url, source, str(connections)]
+    wants_undici = script == "undici_pool.mjs"
+    environment = {"MODULES": str(undici_modules())} if wants_undici else {}
+    return Client(command, int, environment)
+
+
+def httpx_client(url: str, source: Path, connections: int) -> Client:
+    """The plain httpx script."""
+    return Client([sys.executable, _HERE / "httpx_client.py", url, source, str(connections)], int)
+
+
+def run(client: Client, records: int) -> Took:
+    """Runs a client once. Raises RuntimeError if the answers did not name every record."""
+    if client.stale is not None:
+        client.stale.unlink(missing_ok=True)
+    environment = {"PATH": os.environ["PATH"], **client.environment}
+    before, started = os.times(), time.perf_counter()
+    done = subprocess.run(client.command, env=environment, capture_output=True, check=False)
+    seconds, after = time.perf_counter() - started, os.times()
+    if done.returncode:
+        raise RuntimeError(f"{client.command}: {done.stderr.decode(errors='replace')}")
+    named = client.named(done.stdout or done.stderr)
+    if named != records:
+        raise RuntimeError(f"{client.command}: {named} of {records} records")
+    cpu = after.children_user + after.children_system
+    return Took(seconds, cpu - before.children_user - before.children_system)
+
+
+def _succeeded(output: bytes) -> int:
+    return int(json.loads(output.splitlines()[-1])["succeeded"])
