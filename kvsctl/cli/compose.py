@@ -12,13 +12,11 @@ from kvsctl.bulk.reconcile import ReadPolicy
 from kvsctl.bulk.retry import RetryPolicy
 from kvsctl.cli.arguments import METADATA_NAMES
 from kvsctl.cli.job import BatchJob, Journalling, Printing, Reporting
-from kvsctl.cli.options import (
-    GetOptions,
-    JournalOptions,
-    ReportOptions,
-    RunningOptions,
-    TargetOptions,
-)
+from kvsctl.cli.options.get import GetOptions
+from kvsctl.cli.options.journal import JournalOptions
+from kvsctl.cli.options.report import ReportOptions
+from kvsctl.cli.options.running import RunningOptions
+from kvsctl.cli.options.target import TargetOptions
 from kvsctl.cli.roles import Place, require_one_role_each
 from kvsctl.config.file import read_config
 from kvsctl.config.settings import resolve_running

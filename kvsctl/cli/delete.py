@@ -1,16 +1,11 @@
 """kvsctl delete: deletes keys."""
 
 from kvsctl.cli.flags import takes
-from kvsctl.cli.options import (
-    InputOptions,
-    JournalOptions,
-    KeysArgument,
-    NullOption,
-    ReportOptions,
-    RunningOptions,
-    TargetOptions,
-    VerifyOption,
-)
+from kvsctl.cli.options.input import InputOptions, KeysArgument, NullOption
+from kvsctl.cli.options.journal import JournalOptions
+from kvsctl.cli.options.report import ReportOptions
+from kvsctl.cli.options.running import RunningOptions, VerifyOption
+from kvsctl.cli.options.target import TargetOptions
 
 
 @takes(

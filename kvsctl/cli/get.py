@@ -1,16 +1,12 @@
 """kvsctl get: reads records."""
 
 from kvsctl.cli.flags import takes
-from kvsctl.cli.options import (
-    GetOptions,
-    InputOptions,
-    JournalOptions,
-    KeysArgument,
-    NullOption,
-    ReportOptions,
-    RunningOptions,
-    TargetOptions,
-)
+from kvsctl.cli.options.get import GetOptions
+from kvsctl.cli.options.input import InputOptions, KeysArgument, NullOption
+from kvsctl.cli.options.journal import JournalOptions
+from kvsctl.cli.options.report import ReportOptions
+from kvsctl.cli.options.running import RunningOptions
+from kvsctl.cli.options.target import TargetOptions
 
 
 @takes(

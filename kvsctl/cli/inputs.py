@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from kvsctl.cli.options import InputOptions
+from kvsctl.cli.options.input import InputOptions
 from kvsctl.errors import UsageError
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Verb

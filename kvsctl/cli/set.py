@@ -1,15 +1,12 @@
 """kvsctl set: writes records."""
 
 from kvsctl.cli.flags import takes
-from kvsctl.cli.options import (
-    InputOptions,
-    JournalOptions,
-    ReportOptions,
-    RunningOptions,
-    SetOptions,
-    TargetOptions,
-    VerifyOption,
-)
+from kvsctl.cli.options.input import InputOptions
+from kvsctl.cli.options.journal import JournalOptions
+from kvsctl.cli.options.report import ReportOptions
+from kvsctl.cli.options.running import RunningOptions, VerifyOption
+from kvsctl.cli.options.set import SetOptions
+from kvsctl.cli.options.target import TargetOptions
 
 
 @takes(

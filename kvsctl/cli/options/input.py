@@ -1,0 +1,58 @@
+"""What to work on."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kvsctl.cli.options import panels
+
+
+@dataclass(frozen=True, slots=True)
+class InputOptions:
+    """What to work on."""
+
+    file: Annotated[
+        list[Path],
+        typer.Option(
+            "--file",
+            "-f",
+            metavar="FILE",
+            help="Read FILE; - is stdin. May be given again.",
+            rich_help_panel=panels.INPUT,
+        ),
+    ] = field(default_factory=list)
+    format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="jsonl|keys",
+            help="Form of the input. By default from the suffix or the first bytes.",
+            rich_help_panel=panels.INPUT,
+        ),
+    ] = None
+    entity: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Custom entity of records that name none.",
+            rich_help_panel=panels.INPUT,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class NullOption:
+    """How plain keys end."""
+
+    null: Annotated[
+        bool,
+        typer.Option("--null", "-0", help="Plain keys end in NUL.", rich_help_panel=panels.INPUT),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeysArgument:
+    """Keys on the command line."""
+
+    keys: Annotated[list[str] | None, typer.Argument(metavar="[KEY]...", help="Plain keys.")] = None

@@ -1,0 +1,9 @@
+"""The headings under which help shows options."""
+
+from typing import Final
+
+TARGET: Final = "Target"
+INPUT: Final = "Input"
+RUNNING: Final = "Running"
+REPORT: Final = "Report"
+OUTPUT: Final = "Output"

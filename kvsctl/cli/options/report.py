@@ -1,0 +1,51 @@
+"""What a run tells, and where."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kvsctl.cli.options import panels
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOptions:
+    """What the run tells, and where."""
+
+    json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="Print the report as one line of JSON.", rich_help_panel=panels.REPORT
+        ),
+    ] = False
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the JSON report to FILE as well.",
+            rich_help_panel=panels.REPORT,
+        ),
+    ] = None
+    failures: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write failed input to FILE, ready to be fed back.",
+            rich_help_panel=panels.REPORT,
+        ),
+    ] = None
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Print errors only.", rich_help_panel=panels.REPORT),
+    ] = False
+    verbose: Annotated[
+        int,
+        typer.Option(
+            "--verbose",
+            "-v",
+            count=True,
+            help="A line a request; -vv with headers.",
+            rich_help_panel=panels.REPORT,
+        ),
+    ] = 0

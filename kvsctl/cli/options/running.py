@@ -1,0 +1,88 @@
+"""How a run works."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from kvsctl.cli.options import panels
+
+
+@dataclass(frozen=True, slots=True)
+class RunningOptions:
+    """How the run works; None: from the environment, the configuration file or the default."""
+
+    concurrency: Annotated[
+        int | None,
+        typer.Option(
+            "--concurrency",
+            "-c",
+            metavar="N",
+            help="Requests at a time. (default 8)",
+            rich_help_panel=panels.RUNNING,
+        ),
+    ] = None
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Records a request. (default 25)", rich_help_panel=panels.RUNNING
+        ),
+    ] = None
+    max_batch_bytes: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Bytes a request. (default 4000000)", rich_help_panel=panels.RUNNING
+        ),
+    ] = None
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S",
+            help="Seconds to wait for an answer. (default 30)",
+            rich_help_panel=panels.RUNNING,
+        ),
+    ] = None
+    retries: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="How often a record is sent again. (default 8)",
+            rich_help_panel=panels.RUNNING,
+        ),
+    ] = None
+    give_up_after: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Stop after N failed requests in a row. (default 20)",
+            rich_help_panel=panels.RUNNING,
+        ),
+    ] = None
+    patience: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S",
+            help="Stop when all that came for S seconds is 429. (default 300)",
+            rich_help_panel=panels.RUNNING,
+        ),
+    ] = None
+    max_failures: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Stop after N failed records.", rich_help_panel=panels.RUNNING
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOption:
+    """Whether what was written is read back."""
+
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Read back what was written, and fail what is not there.",
+            rich_help_panel=panels.RUNNING,
+        ),
+    ] = False
