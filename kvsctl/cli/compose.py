@@ -18,9 +18,9 @@ from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions
 from kvsctl.cli.options.target import TargetOptions
 from kvsctl.cli.roles import Place, require_one_role_each
-from kvsctl.config.file import read_config
-from kvsctl.config.settings import resolve_running
-from kvsctl.config.targets import TargetFlags, choose_target
+from kvsctl.config.file import ConfigFile, read_config
+from kvsctl.config.settings import Running, resolve_running
+from kvsctl.config.targets import Target, TargetFlags, choose_target
 from kvsctl.errors import UsageError
 from kvsctl.model import Verb
 from kvsctl.records.reader import ParserChoice, Reader
@@ -59,21 +59,24 @@ def batch_job(
     how = resolve_running(
         asdict(running), os.environ, chosen.section, f"{config.path}: [targets.{chosen.name}]"
     )
-    require_one_role_each(
-        [
-            *(("input", source.place) for source in sources if isinstance(source, File)),
-            *_outputs(records),
-            ("failures file", report.failures),
-            ("journal", journal.path if journal else None),
-            ("report", report.report),
-            *_database_files(chosen.local_path),
-            ("token file", chosen.token_file),
-            ("configuration", config.path if config.exists else None),
-        ]
-    )
+    _require_own_files(sources, records, report, journal, chosen, config)
     if journal is not None:
         _require_files(journal, records, report.failures)
-    plan = RunPlan(
+    return BatchJob(
+        Reader(sources, parsers),
+        _plan(verb, how, policy, verify=verify),
+        chosen,
+        target.allow_http,
+        how.timeout,
+        Reporting(report.json, report.report, report.failures, report.quiet, report.verbose),
+        records,
+        asked,
+        journal,
+    )
+
+
+def _plan(verb: Verb, how: Running, policy: ReadPolicy, *, verify: bool) -> RunPlan:
+    return RunPlan(
         verb,
         packing=PackingRule(how.batch_size, how.max_batch_bytes),
         concurrency=how.concurrency,
@@ -84,17 +87,28 @@ def batch_job(
         max_failures=how.max_failures,
         verify=verify,
     )
-    reporting = Reporting(report.json, report.report, report.failures, report.quiet, report.verbose)
-    return BatchJob(
-        Reader(sources, parsers),
-        plan,
-        chosen,
-        target.allow_http,
-        how.timeout,
-        reporting,
-        records,
-        asked,
-        journal,
+
+
+def _require_own_files(
+    sources: Sequence[Source],
+    records: Printing | None,
+    report: ReportOptions,
+    journal: Journalling | None,
+    target: Target,
+    config: ConfigFile,
+) -> None:
+    """Every file of the job has one role in it."""
+    require_one_role_each(
+        [
+            *(("input", source.place) for source in sources if isinstance(source, File)),
+            *_outputs(records),
+            ("failures file", report.failures),
+            ("journal", journal.path if journal else None),
+            ("report", report.report),
+            *_database_files(target.local_path),
+            ("token file", target.token_file),
+            ("configuration", config.path if config.exists else None),
+        ]
     )
 
 
