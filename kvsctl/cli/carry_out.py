@@ -23,6 +23,7 @@ from kvsctl.report.console import Environment
 from kvsctl.report.document import About
 from kvsctl.service.auth import Credentials
 from kvsctl.service.client import Service
+from kvsctl.service.loops import quick_loop
 
 _SIGNALS: Final = {
     signal.SIGINT: ExitStatus.INTERRUPTED,
@@ -54,7 +55,9 @@ def carry_out(job: BatchJob) -> NoReturn:
                 sys.exit(ExitStatus.OK)
         listening = Listening(job, about, environment, journal)
         listening.require_usable()
-        error, interrupted = asyncio.run(_run(job, credentials, listening))
+        loop_factory = quick_loop() if job.target.url is not None else None
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            error, interrupted = runner.run(_run(job, credentials, listening))
         sys.exit(listening.finish(error, interrupted, time.monotonic() - started))
 
 

@@ -19,7 +19,8 @@ from kvsctl.service.auth import (
     container,
 )
 from kvsctl.service.client import Service
-from kvsctl.service.transport import in_process, is_loopback_url, over_network, require_safe
+from kvsctl.service.transport import in_process, over_network
+from kvsctl.service.urls import is_loopback_url, require_safe
 from kvsctl.service.wire import Metadata
 
 _EMBEDDED_URL = "http://kvsctl.localhost"
@@ -58,7 +59,8 @@ async def connected(
     )
     if target.local_path is not None:
         embedded = _open_embedded(target.local_path)
-        service = make(_EMBEDDED_URL, in_process(embedded), fixed_headers={})
+        carrier = in_process(_EMBEDDED_URL, embedded, timeout_seconds)
+        service = make(carrier, fixed_headers={})
         try:
             yield service
         finally:
@@ -67,7 +69,7 @@ async def connected(
         return
     assert target.url is not None  # noqa: S101
     fixed = {} if target.installation is None else dict(container(target.installation))
-    service = make(target.url, over_network(target.url), fixed_headers=fixed)
+    service = make(over_network(target.url, timeout_seconds), fixed_headers=fixed)
     try:
         yield service
     finally:

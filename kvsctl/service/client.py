@@ -1,26 +1,23 @@
 """One call is one request: no retry, no sleep, no redirect."""
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import httpx
-
 from kvsctl import __version__
 from kvsctl.model import Record, Verb
-from kvsctl.service.answers import Reply, UnreadableAnswer, decode, decode_error
+from kvsctl.service.answers import Reply
 from kvsctl.service.auth import Credentials, Secret
-from kvsctl.service.faults import Fault, FaultKind, http_date, kind_of_status, retry_after
+from kvsctl.service.carrier import Carrier, CarrierAnswer, CarrierError
+from kvsctl.service.faults import Fault, http_date
+from kvsctl.service.reading import HIDDEN, fault_of, read, without
 from kvsctl.service.wire import Metadata, encode
 
 _TRACE_HEADERS = ("x-b3-traceid", "x-trace-id", "atl-traceid")
 _SECRET_HEADERS = frozenset(
     {"authorization", "forge-proxy-authorization", "cookie", "set-cookie", "proxy-authorization"}
 )
-_HIDDEN = "…"
-_MESSAGE_CHARACTERS = 500
-_CONNECT_SHARE = 0.5
+_PATHS = {verb: f"/v1/batch/{verb.value}" for verb in Verb}
 
 
 @dataclass(slots=True)
@@ -43,12 +40,14 @@ class Answer:
 
 
 class Service:
-    """The batch endpoints of one store, over one connection pool."""
+    """The batch endpoints of one store, reached by one carrier.
+
+    `timeout_seconds` is the carrier's, to be told of.
+    """
 
     def __init__(
         self,
-        base_url: str,
-        transport: httpx.AsyncBaseTransport,
+        carrier: Carrier,
         credentials: Credentials,
         *,
         fixed_headers: Mapping[str, str],
@@ -58,7 +57,7 @@ class Service:
         epoch: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._base_url = base_url.rstrip("/")
+        self._carrier = carrier
         self._credentials = credentials
         self._timeout_seconds = timeout_seconds
         self._metadata = metadata
@@ -66,22 +65,17 @@ class Service:
         self._epoch = epoch
         self._monotonic = monotonic
         self._clock_offset_seconds = 0.0
-        headers = {
+        self._date = ""
+        self._told: float | None = None
+        self._fixed_headers = {
             "content-type": "application/json",
             "accept": "application/json",
+            "accept-encoding": "identity",
             "user-agent": f"kvsctl/{__version__}",
+            **fixed_headers,
         }
-        self._client = httpx.AsyncClient(
-            transport=transport,
-            headers=headers | dict(fixed_headers),
-            # A connection that takes too long has to be seen as that before the whole request
-            # counts as unanswered: nothing was sent.
-            timeout=httpx.Timeout(
-                timeout_seconds, connect=timeout_seconds * _CONNECT_SHARE, pool=None
-            ),
-            follow_redirects=False,
-            trust_env=False,
-        )
+        self._token: Secret | None = None
+        self._headers: Mapping[str, str] = self._fixed_headers
 
     def now(self) -> float:
         """The service's clock, epoch seconds, as far as its `Date` headers have told."""
@@ -97,33 +91,26 @@ class Service:
         body = encode(records, self._metadata, self.now())
         started = self._monotonic()
         try:
-            async with asyncio.timeout(self._timeout_seconds):
-                response = await self._client.post(
-                    f"{self._base_url}/v1/batch/{verb.value}",
-                    content=body,
-                    headers=self._credentials.headers(token),
-                )
-        except (httpx.HTTPError, OSError) as error:
-            trouble = _fault_of(error, self._timeout_seconds)
+            answer = await self._carrier.post(_PATHS[verb], self._headers_with(token), body)
+        except CarrierError as error:
+            trouble = fault_of(error, self._timeout_seconds)
             elapsed = self._monotonic() - started
             return Answer(None, trouble, None, elapsed, len(body), 0, None, token)
         elapsed = self._monotonic() - started
-        trace_id = next(
-            (response.headers[h] for h in _TRACE_HEADERS if h in response.headers), None
-        )
-        self._learn_clock(response.headers)
-        reply, fault = self._read(verb, response, trace_id, token)
-        received = len(response.content)
+        headers = answer.headers
+        trace_id = next((headers[name] for name in _TRACE_HEADERS if name in headers), None)
+        self._learn_clock(headers)
+        reply, fault = read(verb, answer, trace_id, token, self.now())
         return Answer(
             reply,
             fault,
-            response.status_code,
+            answer.status,
             elapsed,
             len(body),
-            received,
+            len(answer.body),
             trace_id,
             token,
-            _header_lines(response, token) if self._wants_headers else (),
+            self._header_lines(len(body), answer, token) if self._wants_headers else (),
         )
 
     async def renew(self, refused: Secret | None) -> bool:
@@ -132,80 +119,33 @@ class Service:
 
     async def aclose(self) -> None:
         """Closes the connections."""
-        await self._client.aclose()
+        await self._carrier.aclose()
 
-    def _read(
-        self, verb: Verb, response: httpx.Response, trace_id: str | None, token: Secret | None
-    ) -> tuple[Reply | None, Fault | None]:
-        status = response.status_code
-        if status == httpx.codes.OK:
-            try:
-                reply = decode(verb, response.content, trace_id)
-                _hide_in_failures(token, reply)
-                return reply, None
-            except UnreadableAnswer as error:
-                message = f"the answer cannot be read: {error}"
-                return None, Fault(
-                    FaultKind.UNANSWERED, "UNREADABLE_ANSWER", message, status, trace_id
-                )
-        code, message = decode_error(response.content) or (
-            f"HTTP_{status}",
-            f"HTTP {status} {response.reason_phrase}".rstrip(),
-        )
-        if response.has_redirect_location:
-            host = httpx.URL(response.headers["location"]).host or "another path"
-            message += f", a redirect to {host}: redirects are not followed"
-        fault = Fault(
-            kind_of_status(status, code),
-            code,
-            _without(token, message)[:_MESSAGE_CHARACTERS],
-            status,
-            trace_id,
-            retry_after(response.headers, self.now()),
-        )
-        return None, fault
+    def _headers_with(self, token: Secret | None) -> Mapping[str, str]:
+        """One and the same mapping as long as the token is the same."""
+        if token is not self._token:
+            self._headers = self._fixed_headers | dict(self._credentials.headers(token))
+            self._token = token
+        return self._headers
 
     def _learn_clock(self, headers: Mapping[str, str]) -> None:
-        told = http_date(headers.get("date", ""))
+        date = headers.get("date", "")
+        if date != self._date:  # thousands of answers say the same second
+            self._date, self._told = date, http_date(date)
+        told = self._told
         if told is None:
             return
         offset = told - self._epoch()
         # A Date header is cut to the second: less than two apart is no difference.
         self._clock_offset_seconds = offset if abs(offset) >= 2 else 0.0
 
-
-def _without(token: Secret | None, text: str) -> str:
-    """For text of a target's own: one that refuses a token may say which."""
-    return text if token is None else text.replace(token.reveal(), _HIDDEN)
-
-
-def _hide_in_failures(token: Secret | None, reply: Reply) -> None:
-    if token is not None and reply.failed:
-        reply.failed = {
-            identity: failure._replace(message=_without(token, failure.message))
-            for identity, failure in reply.failed.items()
-        }
-
-
-def _header_lines(response: httpx.Response, token: Secret | None) -> list[str]:
-    lines = []
-    for mark, headers in ((">", response.request.headers), ("<", response.headers)):
-        for name, value in headers.items():
-            shown = _HIDDEN if name in _SECRET_HEADERS else _without(token, value)
-            lines.append(f"{mark} {name}: {shown}")
-    return lines
-
-
-def _fault_of(error: Exception, timeout_seconds: float) -> Fault:
-    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
-        return Fault(FaultKind.UNREACHED, "UNREACHABLE", _reason(error, "no connection"))
-    if isinstance(error, httpx.UnsupportedProtocol):
-        return Fault(FaultKind.MISDIRECTED, "UNREACHABLE", str(error))
-    if isinstance(error, httpx.TimeoutException | TimeoutError):
-        message = f"no answer within {timeout_seconds:g} s"
-        return Fault(FaultKind.UNANSWERED, "TIMEOUT", message)
-    return Fault(FaultKind.UNANSWERED, "CONNECTION_LOST", _reason(error, "the connection broke"))
-
-
-def _reason(error: Exception, otherwise: str) -> str:
-    return str(error)[:_MESSAGE_CHARACTERS] or otherwise
+    def _header_lines(
+        self, body_bytes: int, answer: CarrierAnswer, token: Secret | None
+    ) -> list[str]:
+        went = {"host": self._carrier.host, **self._headers, "content-length": str(body_bytes)}
+        lines = []
+        for mark, headers in ((">", went), ("<", answer.headers)):
+            for name, value in headers.items():
+                shown = HIDDEN if name in _SECRET_HEADERS else without(token, value)
+                lines.append(f"{mark} {name}: {shown}")
+        return lines

@@ -1,6 +1,6 @@
-"""Which httpx transport carries the bytes; proxy, CA and timeouts are resolved once, here."""
+"""What carries the bytes of a target; proxy, certificates and timeouts are resolved once, here."""
 
-import ipaddress
+import ssl
 import urllib.request
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
@@ -8,6 +8,9 @@ from typing import Any, TypeAlias
 import httpx
 
 from kvsctl.errors import UsageError
+from kvsctl.service.carrier import Carrier
+from kvsctl.service.httpxcarrier import HttpxCarrier
+from kvsctl.service.urls import is_loopback
 
 AsgiApp: TypeAlias = Callable[
     [
@@ -19,9 +22,9 @@ AsgiApp: TypeAlias = Callable[
 ]
 
 
-def in_process(app: AsgiApp) -> httpx.AsyncBaseTransport:
+def in_process(url: str, app: AsgiApp, timeout_seconds: float) -> Carrier:
     """Carries requests to an application in this process; no network is touched."""
-    return _InProcess(app=app)
+    return HttpxCarrier(url, _InProcess(app=app), timeout_seconds)
 
 
 class _InProcess(httpx.ASGITransport):
@@ -34,27 +37,80 @@ class _InProcess(httpx.ASGITransport):
             raise httpx.ReadError(f"the application raised {type(error).__name__}") from error
 
 
-def over_network(url: str) -> httpx.AsyncBaseTransport:
+def over_network(url: str, timeout_seconds: float) -> Carrier:
     """Carries requests to `url`, through the environment's proxy for it, if there is one.
 
     Loopback is never proxied: a token meant for this machine stays on it. Certificates are
-    checked against `SSL_CERT_FILE`, `SSL_CERT_DIR` or the bundled authorities.
+    checked against `SSL_CERT_FILE`, `SSL_CERT_DIR` or the bundled authorities. What carries is
+    `DirectCarrier`; httpx does where its parser has no wheel, and to proxies of other kinds
+    than HTTP.
     """
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-    try:
-        context = httpx.create_ssl_context()
-    except OSError as error:
-        raise UsageError(f"the certificates that SSL_CERT_FILE names: {error.strerror}") from None
     proxy = proxy_for(url)
+    is_tls = any(one is not None and one.startswith("https:") for one in (url, proxy))
+    context = certificates() if is_tls else None
     try:
-        if proxy is not None and not httpx.URL(proxy).host:
+        proxy_url = httpx.URL(proxy) if proxy is not None else None
+        if proxy_url is not None and not proxy_url.host:
             raise ValueError
-        return httpx.AsyncHTTPTransport(verify=context, limits=limits, proxy=proxy)
+        if proxy_url is None or proxy_url.scheme == "http":
+            direct = directly(url, proxy_url, context, timeout_seconds)
+            if direct is not None:
+                return direct
+        return by_httpx(url, proxy_url, context, timeout_seconds)
     except (httpx.InvalidURL, ValueError, ImportError):
         raise UsageError(
             "the proxy that the environment names cannot be used",
             "Set HTTPS_PROXY to http://HOST:PORT, or name the target's host in NO_PROXY.",
         ) from None
+
+
+def directly(
+    url: str, proxy_url: httpx.URL | None, context: ssl.SSLContext | None, timeout_seconds: float
+) -> Carrier | None:
+    """The carrier of kvsctl's own, None where its parser is not installed."""
+    try:
+        from kvsctl.service.direct import DirectCarrier
+    except ImportError:
+        return None
+    from kvsctl.service.opening import Proxy, Route
+
+    proxy = None
+    if proxy_url is not None:
+        host, port = proxy_url.raw_host.decode("ascii"), proxy_url.port or 80
+        proxy = Proxy.of(host, port, proxy_url.username, proxy_url.password)
+    target = httpx.URL(url)
+    is_tls = target.scheme == "https"
+    route = Route(
+        host=target.raw_host.decode("ascii"),
+        port=target.port or (443 if is_tls else 80),
+        authority=target.netloc,
+        tls=context if is_tls else None,
+        proxy=proxy,
+    )
+    return DirectCarrier(route, target.raw_path.decode("ascii").rstrip("/"), timeout_seconds)
+
+
+def by_httpx(
+    url: str, proxy_url: httpx.URL | None, context: ssl.SSLContext | None, timeout_seconds: float
+) -> Carrier:
+    """The carrier on httpx's own transport. Raises ValueError or ImportError for some proxies."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    proxy = None
+    if proxy_url is not None:
+        is_tls = proxy_url.scheme == "https"
+        proxy = httpx.Proxy(proxy_url, ssl_context=context if is_tls else None)
+    transport = httpx.AsyncHTTPTransport(verify=context or False, limits=limits, proxy=proxy)
+    return HttpxCarrier(url, transport, timeout_seconds)
+
+
+def certificates() -> ssl.SSLContext:
+    """What servers are checked against. Raises UsageError for files that hold none."""
+    try:
+        context = httpx.create_ssl_context()
+    except OSError as error:
+        raise UsageError(f"the certificates that SSL_CERT_FILE names: {error.strerror}") from None
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 def proxy_for(url: str) -> str | None:
@@ -65,44 +121,3 @@ def proxy_for(url: str) -> str | None:
     proxies = urllib.request.getproxies()
     proxy = proxies.get(parsed.scheme) or proxies.get("all")
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine and no other."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def is_loopback_url(url: str) -> bool:
-    """Whether a URL that can be used names this machine."""
-    return is_loopback(httpx.URL(url).host)
-
-
-def require_safe(url: str, *, allow_http: bool) -> None:
-    """Raises UsageError for a URL not to send to: plain http goes to loopback only."""
-    try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL as error:
-        # What stands after the colon is a piece of the URL, perhaps of a password.
-        reason = str(error).partition(":")[0]
-        raise UsageError(f"the URL cannot be used: {reason}") from None
-    if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise UsageError("the URL must begin with https:// (or http:// for this machine)")
-    if parsed.userinfo:
-        raise UsageError(
-            "the URL holds a user name or password",
-            "Give the token by KVSCTL_TOKEN, --token-file or --token-command.",
-        )
-    if "?" in url or "#" in url:
-        raise UsageError("the URL ends in a query or a fragment", "Give it up to its path.")
-    if parsed.port is not None and not 0 < parsed.port < 65536:
-        raise UsageError("the URL cannot be used: no such port")
-    if parsed.scheme == "http" and not (allow_http or is_loopback(parsed.host)):
-        raise UsageError(
-            f"{parsed.host} is not this machine and http:// is not encrypted",
-            "Use https://, or --allow-http if the network in between is yours.",
-        )

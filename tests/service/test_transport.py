@@ -1,20 +1,14 @@
 import asyncio
+import sys
 from pathlib import Path
 
-import httpx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from kvsctl.errors import UsageError
-from kvsctl.service.transport import (
-    in_process,
-    is_loopback,
-    is_loopback_url,
-    over_network,
-    proxy_for,
-    require_safe,
-)
+from kvsctl.service.carrier import Unanswered
+from kvsctl.service.direct import DirectCarrier
+from kvsctl.service.httpxcarrier import HttpxCarrier
+from kvsctl.service.transport import in_process, over_network, proxy_for
 
 PROXY_NAMES = [
     name
@@ -65,106 +59,32 @@ def test_the_environment_names_the_proxy(
     assert proxy_for(url) == proxy
 
 
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        ("localhost", True),
-        ("app.localhost", True),
-        ("127.0.0.1", True),
-        ("127.9.9.9", True),
-        ("::1", True),
-        ("0.0.0.0", False),
-        ("10.0.0.1", False),
-        ("::", False),
-        ("localhost.example.com", False),
-        ("notlocalhost", False),
-        ("127.0.0.1.example.com", False),
-        ("", False),
-    ],
-)
-def test_loopback_is_this_machine_and_no_other(host: str, expected: bool) -> None:
-    assert is_loopback(host) == expected
-
-
-def test_loopback_is_seen_in_urls() -> None:
-    assert is_loopback_url("http://[::1]:7072/x")
-    assert not is_loopback_url(FORGE)
-
-
-class TestRequireSafe:
-    @pytest.mark.parametrize(
-        "url",
-        [
-            FORGE,
-            "https://10.0.0.1:8443/x",
-            "http://localhost:7072",
-            "http://127.0.0.1/",
-            "http://[::1]:80",
-        ],
-    )
-    def test_takes_https_anywhere_and_http_to_this_machine(self, url: str) -> None:
-        require_safe(url, allow_http=False)
-
-    def test_takes_http_elsewhere_only_if_it_is_allowed(self) -> None:
-        with pytest.raises(UsageError, match=r"kvs\.test is not this machine"):
-            require_safe("http://kvs.test/", allow_http=False)
-        require_safe("http://kvs.test/", allow_http=True)
-
-    @pytest.mark.parametrize(
-        ("url", "message"),
-        [
-            ("", "must begin with https://"),
-            ("api.atlassian.com", "must begin with https://"),
-            ("//api.atlassian.com/", "must begin with https://"),
-            ("ftp://kvs.test/", "must begin with https://"),
-            ("file:///etc/passwd", "must begin with https://"),
-            ("https://", "must begin with https://"),
-            ("https://user:s3cret@kvs.test/", "holds a user name or password"),
-            ("https://s3cret@kvs.test/", "holds a user name or password"),
-            ("http://127.0.0.1@kvs.test/", "holds a user name or password"),
-            ("https://kvs.test/?token=s3cret", "ends in a query or a fragment"),
-            ("https://kvs.test/#s3cret", "ends in a query or a fragment"),
-            ("https://kvs.test:s3cret/", "cannot be used"),
-            ("https://kvs.test:99999999999/", "cannot be used"),
-            ("https://kvs.test:65536/", "cannot be used"),
-            ("https://kvs\x00.test/", "cannot be used"),
-            ("https://[::1/", "cannot be used"),
-            ("https://" + "a" * 70_000, "cannot be used"),
-            ("http://2130706433/", "is not this machine"),
-            ("http://0.0.0.0/", "is not this machine"),
-        ],
-        ids=range(19),
-    )
-    def test_refuses_the_rest_and_shows_no_secret(self, url: str, message: str) -> None:
-        with pytest.raises(UsageError) as caught:
-            require_safe(url, allow_http=message != "is not this machine")
-        assert message in caught.value.message
-        assert "s3cret" not in caught.value.message
-
-    @given(
-        st.text(max_size=20)
-        | st.builds("http{}://{}".format, st.sampled_from(["", "s"]), st.text(max_size=20))
-    )
-    def test_a_url_is_safe_or_a_usage_error(self, url: str) -> None:
-        try:
-            require_safe(url, allow_http=False)
-        except UsageError:
-            return
-        assert url.lower().startswith("https://") or is_loopback_url(url)
-
-
 class TestOverNetwork:
+    def test_takes_the_way_of_our_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert isinstance(over_network("http://kvs.test/", 30.0), DirectCarrier)
+        monkeypatch.setenv("HTTP_PROXY", "http://p:3128")
+        assert isinstance(over_network("http://kvs.test/", 30.0), DirectCarrier)
+
+    def test_takes_httpx_to_proxies_of_other_kinds(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HTTP_PROXY", "https://p:3128")
+        assert isinstance(over_network("http://kvs.test/", 30.0), HttpxCarrier)
+
+    def test_takes_httpx_where_there_is_no_parser(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delitem(sys.modules, "kvsctl.service.direct")
+        monkeypatch.setitem(sys.modules, "kvsctl.service.connection", None)
+        assert isinstance(over_network("http://kvs.test/", 30.0), HttpxCarrier)
+
     def test_bad_certificates_are_a_usage_error(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
         with pytest.raises(UsageError, match="SSL_CERT_FILE"):
-            over_network(FORGE)
+            over_network(FORGE, 30.0)
         junk = tmp_path / "junk.pem"
         junk.write_text("junk")
         monkeypatch.setenv("SSL_CERT_FILE", str(junk))
         with pytest.raises(UsageError, match="SSL_CERT_FILE"):
-            over_network(FORGE)
+            over_network(FORGE, 30.0)
 
     @pytest.mark.parametrize(
         "proxy",
@@ -180,7 +100,7 @@ class TestOverNetwork:
     ) -> None:
         monkeypatch.setenv("HTTPS_PROXY", proxy)
         with pytest.raises(UsageError, match="proxy") as caught:
-            over_network(FORGE)
+            over_network(FORGE, 30.0)
         assert "s3cret" not in caught.value.message
 
 
@@ -189,8 +109,11 @@ def test_an_application_that_raises_is_a_server_that_hangs_up() -> None:
         raise RuntimeError("s3cret value")
 
     async def ask() -> None:
-        async with httpx.AsyncClient(transport=in_process(broken)) as http:
-            await http.get("http://kvsctl.localhost/")
+        carrier = in_process("http://kvsctl.localhost", broken, 30.0)
+        try:
+            await carrier.post("/", {}, b"")
+        finally:
+            await carrier.aclose()
 
-    with pytest.raises(httpx.ReadError, match="the application raised RuntimeError"):
+    with pytest.raises(Unanswered, match="the application raised RuntimeError"):
         asyncio.run(ask())

@@ -20,8 +20,7 @@ def _second_answer(options: EmulatorOptions) -> Answer:
     async def ask() -> Answer:
         emulator = embedded(":memory:", options)
         service = Service(
-            "http://kvsctl.localhost",
-            in_process(emulator),
+            in_process("http://kvsctl.localhost", emulator, 30),
             Credentials(None, bearer),
             fixed_headers={},
             timeout_seconds=30,

@@ -1,0 +1,158 @@
+"""How a connection is made: the first address that takes it, through a proxy, with TLS."""
+
+import asyncio
+import re
+import socket
+from base64 import b64encode
+from dataclasses import dataclass, field
+from itertools import chain, zip_longest
+from ssl import SSLContext
+from typing import Any, Final
+
+from kvsctl.service.carrier import Unreached
+from kvsctl.service.connection import HttpConnection
+
+_STAGGER_SECONDS: Final = 0.25
+"""How long one address is tried alone, before the next is tried beside it (RFC 8305)."""
+_MOST_HEAD_BYTES: Final = 64 * 1024
+_STATUS: Final = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r]")
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy. `authorization` is its header's value, b"" for none."""
+
+    host: str
+    port: int
+    authorization: bytes = field(default=b"", repr=False)
+
+    @classmethod
+    def of(cls, host: str, port: int, user: str, password: str) -> "Proxy":
+        """A proxy that asks who it is, if `user` or `password` is not empty."""
+        if not (user or password):
+            return cls(host, port)
+        return cls(host, port, b"Basic " + b64encode(f"{user}:{password}".encode()))
+
+    @property
+    def header(self) -> bytes:
+        """The header line that it asks for; b"" for none."""
+        line = b"proxy-authorization: %b\r\n" % self.authorization
+        return line if self.authorization else b""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The way to a server: resolved once, the same for each connection.
+
+    `authority` is the URL's host and port as a `host` header has them. `tls` is None for http.
+    """
+
+    host: str
+    port: int
+    authority: bytes
+    tls: SSLContext | None
+    proxy: Proxy | None
+
+
+async def opened(route: Route, timeout_seconds: float) -> HttpConnection:
+    """A new connection, over which nothing was sent yet. Raises Unreached."""
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            return await _opened(route)
+    except TimeoutError as error:
+        reason = str(error) or f"no connection within {timeout_seconds:g} s"
+        raise Unreached(reason) from error
+    except (OSError, UnicodeError) as error:
+        raise Unreached(str(error) or type(error).__name__) from error
+
+
+async def _opened(route: Route) -> HttpConnection:
+    proxy = route.proxy
+    reached = await _reached(proxy.host, proxy.port) if proxy else None
+    reached = reached or await _reached(route.host, route.port)
+    try:
+        if proxy is not None and route.tls is not None:
+            await _tunnel(reached, route, proxy)
+        _, connection = await asyncio.get_running_loop().create_connection(
+            HttpConnection,
+            sock=reached,
+            ssl=route.tls,
+            server_hostname=route.host if route.tls is not None else None,
+        )
+    except BaseException:
+        reached.close()
+        raise
+    return connection
+
+
+async def _tunnel(reached: socket.socket, route: Route, proxy: Proxy) -> None:
+    loop = asyncio.get_running_loop()
+    named = f"[{route.host}]" if ":" in route.host else route.host
+    to = f"{named}:{route.port}".encode()
+    await loop.sock_sendall(
+        reached, b"CONNECT %b HTTP/1.1\r\nhost: %b\r\n%b\r\n" % (to, to, proxy.header)
+    )
+    head = b""
+    while b"\r\n\r\n" not in head:
+        chunk = await loop.sock_recv(reached, _MOST_HEAD_BYTES)
+        head += chunk
+        if not chunk or len(head) > _MOST_HEAD_BYTES:
+            raise Unreached("the proxy gave no answer")
+    said = _STATUS.match(head)
+    if said is None:
+        raise Unreached("the proxy gave an answer that is no HTTP")
+    if not said[1].startswith(b"2"):
+        raise Unreached(f"the proxy made no connection: HTTP {said[1].decode()}")
+
+
+async def _reached(host: str, port: int) -> socket.socket:
+    """A connected socket. Addresses of both families are tried in turns, a little apart."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    first = found[0][0]
+    same = [one for one in found if one[0] == first]
+    other = [one for one in found if one[0] != first]
+    waiting = [one for one in chain(*zip_longest(same, other)) if one is not None]
+    trying: set[asyncio.Task[socket.socket]] = set()
+    reached: socket.socket | None = None
+    failure: OSError | None = None
+    try:
+        while reached is None and (waiting or trying):
+            if waiting:
+                trying.add(asyncio.create_task(_connected(*waiting.pop(0))))
+            pause = _STAGGER_SECONDS if waiting else None
+            done, _ = await asyncio.wait(trying, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+            trying -= done
+            for one in done:
+                error = one.exception()
+                if error is None and reached is None:
+                    reached = one.result()
+                elif error is None:
+                    one.result().close()
+                elif isinstance(error, OSError):
+                    failure = failure or error
+    finally:
+        await _call_off(trying)
+    if reached is None:
+        raise failure or Unreached(f"no address of {host} could be reached")
+    return reached
+
+
+async def _call_off(trying: set[asyncio.Task[socket.socket]]) -> None:
+    for one in trying:
+        one.cancel()
+    for ended in await asyncio.gather(*trying, return_exceptions=True):
+        if isinstance(ended, socket.socket):
+            ended.close()
+
+
+async def _connected(
+    family: int, kind: int, protocol: int, _name: str, address: tuple[Any, ...]
+) -> socket.socket:
+    made = socket.socket(family, kind, protocol)
+    try:
+        made.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(made, address)
+    except BaseException:
+        made.close()
+        raise
+    return made

@@ -1,0 +1,92 @@
+"""An answer, or the lack of one, to a reply or a fault; what a token must not show is hidden."""
+
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from kvsctl.model import Verb
+from kvsctl.service.answers import Reply, UnreadableAnswer, decode, decode_error
+from kvsctl.service.auth import Secret
+from kvsctl.service.carrier import CarrierAnswer, CarrierError, TooSlow, Unreached, Unsendable
+from kvsctl.service.faults import Fault, FaultKind, kind_of_status, retry_after
+
+HIDDEN = "…"
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MESSAGE_CHARACTERS = 500
+
+
+def read(
+    verb: Verb,
+    answer: CarrierAnswer,
+    trace_id: str | None,
+    token: Secret | None,
+    service_now: float,
+) -> tuple[Reply | None, Fault | None]:
+    """What an answer says: a reply or a fault, never both. `service_now`: epoch seconds."""
+    status = answer.status
+    if status == HTTPStatus.OK:
+        try:
+            reply = decode(verb, answer.body, trace_id)
+            _hide_in_failures(token, reply)
+            return reply, None
+        except UnreadableAnswer as error:
+            message = f"the answer cannot be read: {error}"
+            return None, Fault(FaultKind.UNANSWERED, "UNREADABLE_ANSWER", message, status, trace_id)
+    code, message = decode_error(answer.body) or (
+        f"HTTP_{status}",
+        f"HTTP {status} {_phrase(status)}".rstrip(),
+    )
+    if status in _REDIRECTS and "location" in answer.headers:
+        message += f", a redirect to {_redirect_host(answer.headers['location'])}"
+        message += ": redirects are not followed"
+    fault = Fault(
+        kind_of_status(status, code),
+        code,
+        without(token, message)[:_MESSAGE_CHARACTERS],
+        status,
+        trace_id,
+        retry_after(answer.headers, service_now),
+    )
+    return None, fault
+
+
+def without(token: Secret | None, text: str) -> str:
+    """For text of a target's own: one that refuses a token may say which."""
+    return text if token is None else text.replace(token.reveal(), HIDDEN)
+
+
+def _hide_in_failures(token: Secret | None, reply: Reply) -> None:
+    if token is not None and reply.failed:
+        reply.failed = {
+            identity: failure._replace(message=without(token, failure.message))
+            for identity, failure in reply.failed.items()
+        }
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def _redirect_host(location: str) -> str:
+    try:
+        return urlsplit(location).hostname or "another path"
+    except ValueError:
+        return "what is no URL"
+
+
+def fault_of(error: CarrierError, timeout_seconds: float) -> Fault:
+    """What it means that no answer came."""
+    if isinstance(error, Unreached):
+        return Fault(FaultKind.UNREACHED, "UNREACHABLE", _reason(error, "no connection"))
+    if isinstance(error, Unsendable):
+        return Fault(FaultKind.MISDIRECTED, "UNREACHABLE", _reason(error, "no request"))
+    if isinstance(error, TooSlow):
+        message = f"no answer within {timeout_seconds:g} s"
+        return Fault(FaultKind.UNANSWERED, "TIMEOUT", message)
+    return Fault(FaultKind.UNANSWERED, "CONNECTION_LOST", _reason(error, "the connection broke"))
+
+
+def _reason(error: Exception, otherwise: str) -> str:
+    return str(error)[:_MESSAGE_CHARACTERS] or otherwise

@@ -1,0 +1,59 @@
+"""The carriers of bytes over a network, each on the loop that it is used with."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+
+from kvsctl.service.carrier import Carrier
+from kvsctl.service.loops import quick_loop
+from kvsctl.service.transport import by_httpx, certificates, directly, proxy_for
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Network:
+    """A kind of carrier, and the loop that its tests run on."""
+
+    is_direct: bool
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None
+
+    def carrier(self, url: str, timeout_seconds: float = 30.0) -> Carrier:
+        """A carrier of this kind, as `over_network` would make it."""
+        proxy = proxy_for(url)
+        proxy_url = None if proxy is None else httpx.URL(proxy)
+        context = certificates() if url.startswith("https:") else None
+        if not self.is_direct:
+            return by_httpx(url, proxy_url, context, timeout_seconds)
+        direct = directly(url, proxy_url, context, timeout_seconds)
+        assert direct is not None
+        return direct
+
+    def run(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Runs a test's coroutine."""
+        with asyncio.Runner(loop_factory=self.loop_factory) as runner:
+            return runner.run(work)
+
+
+def _networks() -> list[Any]:
+    quick = quick_loop()
+    return [
+        pytest.param(Network(is_direct=True, loop_factory=None), id="direct"),
+        pytest.param(
+            Network(is_direct=True, loop_factory=quick),
+            id="direct-uvloop",
+            marks=pytest.mark.skipif(quick is None, reason="there is no uvloop here"),
+        ),
+        pytest.param(Network(is_direct=False, loop_factory=None), id="httpx"),
+    ]
+
+
+@pytest.fixture(params=_networks())
+def network(request: pytest.FixtureRequest) -> Network:
+    """Each kind of carrier in turn."""
+    given: Network = request.param
+    return given
