@@ -2,8 +2,14 @@
 
 import os
 import sys
+from typing import Final
 
-from kvsctl.errors import Defect, ExitStatus, KvsctlError
+from kvsctl import __version__
+from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError
+
+
+_COMPLETION: Final = "_KVSCTL_COMPLETE"
+"""What the completion scripts set when a shell asks what may come next."""
 
 
 def main() -> None:
@@ -11,11 +17,8 @@ def main() -> None:
 
     With `KVSCTL_DEBUG` set, a defect of kvsctl shows where it is.
     """
-    from kvsctl.cli.app import app
-    from kvsctl.cli.arguments import prepared
-
     try:
-        app(args=prepared(sys.argv[1:]), prog_name="kvsctl")
+        _run(sys.argv[1:])
     except KvsctlError as error:
         _tell(error.message, error.hint)
         sys.exit(error.status)
@@ -27,6 +30,27 @@ def main() -> None:
         defect = Defect(f"kvsctl has a defect: {type(error).__name__}")
         _tell(defect.message, defect.hint)
         sys.exit(defect.status)
+
+
+def _run(words: list[str]) -> None:
+    is_completion = _COMPLETION in os.environ
+    if words == ["--version"] and sys.stdout is not None and not is_completion:
+        _print_version()  # the rest of the command line would take most of the time
+        return
+    if is_completion:
+        # Typer passes descriptions through rich if there is one, which takes longer than the rest.
+        sys.modules["rich"] = None  # type: ignore[assignment]
+    from kvsctl.cli.app import app
+    from kvsctl.cli.arguments import prepared
+
+    app(args=prepared(words), prog_name="kvsctl")
+
+
+def _print_version() -> None:
+    try:
+        os.write(1, f"kvsctl {__version__}\n".encode())
+    except OSError as error:
+        raise StreamError(f"the version cannot be printed: {error.strerror}") from error
 
 
 def _tell(message: str, hint: str | None) -> None:

@@ -7,6 +7,7 @@ import typer
 from kvsctl import __version__
 from kvsctl.cli.delete import delete_command
 from kvsctl.cli.get import get_command
+from kvsctl.cli.help import WIDTH, Command, Group
 from kvsctl.cli.journal import journal_app
 from kvsctl.cli.serve import serve_command
 from kvsctl.cli.set import set_command
@@ -16,12 +17,14 @@ app = typer.Typer(
     help="Load, read and clean up Atlassian Forge key-value stores.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    cls=Group,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
 )
-app.command("set")(set_command)
-app.command("get")(get_command)
-app.command("delete")(delete_command)
-app.command("serve")(serve_command)
+app.command("set", cls=Command)(set_command)
+app.command("get", cls=Command)(get_command)
+app.command("delete", cls=Command)(delete_command)
+app.command("serve", cls=Command)(serve_command)
 app.add_typer(journal_app, name="journal")
 
 

@@ -5,10 +5,17 @@ from typing import Annotated
 
 import typer
 
-journal_app = typer.Typer(help="Look into a journal that --journal has kept.", no_args_is_help=True)
+from kvsctl.cli.help import Command, Group
+
+journal_app = typer.Typer(
+    help="Look into a journal that --journal has kept.",
+    no_args_is_help=True,
+    cls=Group,
+    rich_markup_mode=None,
+)
 
 
-@journal_app.command("show")
+@journal_app.command("show", cls=Command)
 def show_command(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="The journal.")],
     json: Annotated[bool, typer.Option("--json", help="Print it as one line of JSON.")] = False,

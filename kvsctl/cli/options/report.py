@@ -45,6 +45,7 @@ class ReportOptions:
             "--verbose",
             "-v",
             count=True,
+            show_default=False,
             help="A line a request; -vv with headers.",
             rich_help_panel=panels.REPORT,
         ),

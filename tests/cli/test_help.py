@@ -1,0 +1,65 @@
+"""Help is plain text under headings, coloured where the terminal has colours."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from kvsctl.cli.app import app
+from kvsctl.cli.flags import takes
+from kvsctl.cli.help import Command
+
+
+@dataclass(frozen=True)
+class _Painting:
+    wall: Annotated[str, typer.Argument(help="What to paint.")] = "north"
+    thick: Annotated[bool, typer.Option("--thick", help="Twice.", rich_help_panel="Paint")] = False
+    dry: Annotated[bool, typer.Option("--dry", help="Wait.", rich_help_panel="After")] = False
+    red: Annotated[bool, typer.Option("--red", help="In red.", rich_help_panel="Paint")] = False
+    secret: Annotated[bool, typer.Option("--secret", hidden=True)] = False
+
+
+def _help(*words: str) -> str:
+    return CliRunner().invoke(app, [*words, "--help"]).output
+
+
+def test_options_stand_under_their_groups_in_order_and_help_is_last() -> None:
+    @takes(_Painting)
+    def paint(painting: _Painting) -> None:
+        """Paint a wall."""
+
+    painter = typer.Typer(rich_markup_mode=None, add_completion=False)
+    painter.command(cls=Command)(paint)
+    lines = CliRunner().invoke(painter, ["--help"]).output.splitlines()
+    headings = [line for line in lines if line.endswith(":")]
+    assert headings == ["Arguments:", "Paint:", "After:", "Options:"]
+    rows = [line.split()[0] for line in lines if line.startswith("  -")]
+    assert rows == ["--thick", "--red", "--dry", "--help"]
+    assert "  Paint a wall." in lines
+
+
+def test_every_command_is_listed_with_a_sentence() -> None:
+    listed = _help().partition("Commands:\n")[2]
+    for name in ("set", "get", "delete", "serve", "journal"):
+        assert re.search(rf"^  {name} +\w+", listed, re.MULTILINE)
+
+
+@pytest.mark.parametrize("words", [(), ("set",), ("journal",), ("journal", "show"), ("serve",)])
+def test_no_line_is_too_long_to_read(words: tuple[str, ...]) -> None:
+    output = _help(*words)
+    assert output.startswith("Usage: ")
+    assert all(len(line) <= 100 for line in output.splitlines())
+
+
+def test_colours_are_there_only_where_they_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    coloured = _help("set")
+    assert "\x1b[1mTarget\x1b[0m:" in coloured
+    monkeypatch.setenv("NO_COLOR", "1")
+    plain = _help("set")
+    assert "\x1b" not in plain
+    assert re.sub(r"\x1b\[\d*m", "", coloured) == plain

@@ -1,0 +1,71 @@
+"""What a command imports decides how soon it begins: what it has no use for stays out."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.command import Command
+
+_NETWORK = ("httpx", "ssl", "asyncio.sslproto", "httptools", "uvloop")
+_SERVER = ("uvicorn", "yaml", "kvsctl.emulator.serve", "kvsctl.emulator.admin")
+_TABLES = ("rich",)
+_RUNS = ("asyncio", "sqlite3", "orjson", "msgspec", "kvsctl.bulk", "kvsctl.records")
+_EVERYTHING = (*_NETWORK, *_SERVER, *_TABLES, *_RUNS)
+
+_LIST = """
+import atexit, sys
+atexit.register(lambda: sys.stderr.write("\\n".join(["", *(n for n, m in sys.modules.items() if m)])))
+from kvsctl.__main__ import main
+sys.argv[0] = "kvsctl"
+main()
+"""
+
+
+def _imported(kvsctl: Command, *words: str, **variables: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", _LIST, *words],
+        env=kvsctl.environ | variables,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stderr.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("words", "left_out"),
+    [
+        (["--version"], ("typer", "kvsctl.cli", *_EVERYTHING)),
+        (["--help"], _EVERYTHING),
+        (["set", "--help"], _EVERYTHING),
+        (["get", "--help"], _EVERYTHING),
+        (["serve", "--help"], _EVERYTHING),
+        (["journal", "show", "--help"], _EVERYTHING),
+        (["get", "there"], _SERVER),
+    ],
+    ids=" ".join,
+)
+def test_a_command_imports_what_it_needs(
+    kvsctl: Command, words: list[str], left_out: tuple[str, ...]
+) -> None:
+    if words[0] == "get" and "--help" not in words:
+        kvsctl("set", "there=1", status=0)
+    imported = _imported(kvsctl, *words)
+    assert "kvsctl" in imported
+    assert imported.isdisjoint(left_out)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_needs_neither_network_nor_tables(kvsctl: Command, shell: str) -> None:
+    given = "kvsctl set --tok"
+    imported = _imported(
+        kvsctl,
+        _KVSCTL_COMPLETE=f"complete_{shell}",
+        COMP_WORDS=given,
+        COMP_CWORD="2",
+        _TYPER_COMPLETE_ARGS=given,
+        _TYPER_COMPLETE_FISH_ACTION="get-args",
+    )
+    assert "typer" in imported
+    assert imported.isdisjoint(_EVERYTHING)
