@@ -58,8 +58,9 @@ class Record:
 class Problem:
     """One piece of input that breaks a rule, found before anything of it was sent.
 
-    `code` is the service's own for that rule where it has one. `raw` is the piece as it was
-    read; `readable` says whether it could be read as a record at all.
+    `code` is the service's own for that rule where it has one. `readable` says
+    whether it could be read as a record at all: then `raw` is that record's JSON, otherwise the
+    piece as it was read.
     """
 
     position: int

@@ -40,11 +40,16 @@ class Parsed(NamedTuple):
 
 
 class Rejected(NamedTuple):
-    """Why a piece of input is no record. `readable`: it is one by its form."""
+    """Why a piece of input is no record. `readable`: it is one by its form.
+
+    `record` is the JSON of the record that it is by its form, where the piece itself is not that:
+    a plain key, an argument, or a line that gets a default beside what it says.
+    """
 
     breach: Breach
     identity: Identity | None = None
     readable: bool = True
+    record: bytes | None = None
 
 
 Parser: TypeAlias = Callable[[bytes], Parsed | Rejected]
@@ -61,15 +66,18 @@ def set_line_parser(rules: Rules) -> Parser:
         if isinstance(fields, Rejected):
             return fields
         identity = _identity(fields, rules)
+        parsed: Parsed | Breach
         if not fields.value:
-            return Rejected(Breach("INVALID_JSON", 'the record has no "value"'), identity)
-        if breach := _check_identity(identity, limits) or checks.check_value(fields.value, limits):
-            return Rejected(breach, identity)
-        if too_deep and (breach := checks.check_depth(fields.value, limits)):
-            return Rejected(breach, identity)
-        if fields.plain and rules.ttl is None and identity.entity == fields.entity:
+            parsed = Breach("INVALID_JSON", 'the record has no "value"')
+        elif breach := _check(identity, fields.value, too_deep, limits):
+            parsed = breach
+        elif fields.plain and rules.ttl is None and identity.entity == fields.entity:
             return Parsed(identity, line)
-        return _rebuilt(fields, identity, rules)
+        else:
+            parsed = _rebuilt(fields, identity, rules)
+        if isinstance(parsed, Breach):
+            return Rejected(parsed, identity, record=_with_default_ttl(line, fields, rules))
+        return parsed
 
     return parse
 
@@ -84,15 +92,19 @@ def set_argument_parser(rules: Rules, *, string: bool) -> Parser:
             no_value = Breach("INVALID_JSON", "no = in the argument: write KEY=VALUE")
             return Rejected(no_value, readable=False)
         try:
-            key, value = name.decode(), _argument_value(text, limits, string=string)
+            key, (value, too_deep) = name.decode(), _argument_value(text, limits, string=string)
         except UnicodeDecodeError:
             return Rejected(Breach("INVALID_JSON", "the argument is not UTF-8"), readable=False)
-        if isinstance(value, Breach):
-            return Rejected(value, Identity(rules.entity, key), readable=False)
         identity = Identity(rules.entity, key)
-        if breach := _check_identity(identity, limits) or checks.check_value(value, limits):
-            return Rejected(breach, identity, readable=False)
-        return _rebuilt(Fields(key, value), identity, rules)
+        if not value:
+            assert too_deep  # noqa: S101
+            return Rejected(too_deep, identity, readable=False)
+        parsed = _check(identity, value, too_deep, limits) or _rebuilt(
+            Fields(key, value), identity, rules
+        )
+        if isinstance(parsed, Breach):
+            return Rejected(parsed, identity, record=_body(identity, value, rules.ttl))
+        return parsed
 
     return parse
 
@@ -109,7 +121,7 @@ def key_line_parser(rules: Rules) -> Parser:
         except UnicodeDecodeError as error:
             breach = Breach("INVALID_JSON", f"the key is not UTF-8 at byte {error.start + 1}")
             return Rejected(breach, readable=False)
-        return _key_record(Identity(rules.entity, key), rules.limits, readable=False)
+        return _key_record(Identity(rules.entity, key), rules.limits, is_plain=True)
 
     return parse
 
@@ -125,7 +137,7 @@ def key_object_parser(rules: Rules) -> Parser:
         fields = _fields(line, checks.check_depth(line, rules.limits, around=_RECORD_DEPTH))
         if isinstance(fields, Rejected):
             return fields
-        return _key_record(_identity(fields, rules), rules.limits, readable=True)
+        return _key_record(_identity(fields, rules), rules.limits, is_plain=False)
 
     return parse
 
@@ -151,13 +163,23 @@ def _check_identity(identity: Identity, limits: Limits) -> Breach | None:
     return breach
 
 
-def _key_record(identity: Identity, limits: Limits, *, readable: bool) -> Parsed | Rejected:
+def _check(
+    identity: Identity, value: bytes, too_deep: Breach | None, limits: Limits
+) -> Breach | None:
+    """`too_deep` is what was found of the text around the value, which may be deeper than it."""
+    breach = _check_identity(identity, limits) or checks.check_value(value, limits)
+    return breach or (checks.check_depth(value, limits) if too_deep else None)
+
+
+def _key_record(identity: Identity, limits: Limits, *, is_plain: bool) -> Parsed | Rejected:
+    """`is_plain`: the key is not in the JSON of a record."""
     if breach := _check_identity(identity, limits):
-        return Rejected(breach, identity, readable)
+        record = b"{%b}" % _identity_members(identity) if is_plain else None
+        return Rejected(breach, identity, record=record)
     return Parsed(identity, b"{%b}" % _identity_members(identity))
 
 
-def _rebuilt(fields: Fields, identity: Identity, rules: Rules) -> Parsed | Rejected:
+def _rebuilt(fields: Fields, identity: Identity, rules: Rules) -> Parsed | Breach:
     """The record's JSON written anew around the value's own bytes."""
     ttl: Ttl | Breach | None = rules.ttl
     expires_at: float | Breach | None = None
@@ -165,13 +187,25 @@ def _rebuilt(fields: Fields, identity: Identity, rules: Rules) -> Parsed | Rejec
         ttl = parse_ttl(fields.ttl, rules.limits)
     elif fields.expire_time is not None:
         ttl, expires_at = None, _expiry(fields, rules)
-    for checked in (ttl, expires_at):
-        if isinstance(checked, Breach):
-            return Rejected(checked, identity)
-    assert not isinstance(ttl, Breach) and not isinstance(expires_at, Breach)  # noqa: S101, PT018
+    if isinstance(ttl, Breach):
+        return ttl
+    if isinstance(expires_at, Breach):
+        return expires_at
+    return Parsed(identity, _body(identity, fields.value, ttl), expires_at)
+
+
+def _body(identity: Identity, value: bytes, ttl: Ttl | None) -> bytes:
     options = b',"options":' + ttl.json if ttl else b""
-    body = b'{%b,"value":%b%b}' % (_identity_members(identity), fields.value, options)
-    return Parsed(identity, body, expires_at)
+    return b'{%b,"value":%b%b}' % (_identity_members(identity), value, options)
+
+
+def _with_default_ttl(line: bytes, fields: Fields, rules: Rules) -> bytes | None:
+    """The line with the ttl that it would get; None if it gets none."""
+    if rules.ttl is None or fields.ttl is not None or fields.expire_time is not None:
+        return None
+    members = jsontext.members(line) | {"options": rules.ttl.json}
+    members.pop("ttl", None)
+    return b"{%b}" % b",".join(b'"%b":%b' % (name.encode(), text) for name, text in members.items())
 
 
 def _expiry(fields: Fields, rules: Rules) -> float | Breach:
@@ -195,15 +229,14 @@ def _identity_members(identity: Identity) -> bytes:
     return key + b',"entityName":' + orjson.dumps(identity.entity)
 
 
-def _argument_value(text: bytes, limits: Limits, *, string: bool) -> bytes | Breach:
+def _argument_value(text: bytes, limits: Limits, *, string: bool) -> tuple[bytes, Breach | None]:
+    """The value, b"" if it is too deep to be read at all; and whether it is too deep."""
     if not string:
         too_deep = checks.check_depth(text, limits)
         if too_deep and jsontext.depth_exceeds(text, _PARSER_DEPTH):
-            return too_deep
+            return b"", too_deep
         try:
-            value = jsontext.value(text)
+            return jsontext.value(text), too_deep
         except jsontext.JsonTextError:
             pass
-        else:
-            return too_deep or value
-    return orjson.dumps(text.decode())
+    return orjson.dumps(text.decode()), None

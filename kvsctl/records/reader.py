@@ -65,4 +65,5 @@ def _piece(line: Line, parser: Parser, position: int, label: str) -> Record | Pr
     if isinstance(parsed, Parsed):
         return Record(position, origin, parsed.identity, parsed.body, parsed.expires_at)
     code, message = parsed.breach
-    return Problem(position, origin, parsed.identity, code, message, line.text, parsed.readable)
+    raw = line.text if parsed.record is None else parsed.record
+    return Problem(position, origin, parsed.identity, code, message, raw, parsed.readable)

@@ -296,3 +296,21 @@ def test_the_files_of_the_local_store_are_no_place_for_anything_else(local: Comm
         place = local.database.with_name(local.database.name + end)
         local("get", "k", "-o", place, status=2)
     assert local("get", "k", "--values", status=0).out == b"1\n"
+
+
+def test_keys_and_pairs_that_fail_can_be_mended_and_fed_back(
+    local: Command, tmp_path: Path
+) -> None:
+    failures = tmp_path / "failed.jsonl"
+    local("set", "a/b=[1.0]", "--ttl", "1d", "--failures", failures, status=1)
+    mended = failures.read_bytes().replace(b"a/b", b"a:b", 1)
+    local("set", stdin=mended, status=0)
+    printed = local("get", "a:b", "--metadata", "expires", status=0).lines[0]
+    assert printed["value"] == [1.0]
+    assert "expireTime" in printed
+
+    local("delete", stdin=b"a/b\n", status=1)  # a plain key is refused as it was
+    ended = local("delete", "--failures", failures, stdin=b"a/b\n", status=1)
+    assert b"INVALID_KEY" in ended.err
+    local("delete", stdin=failures.read_bytes().replace(b"a/b", b"a:b", 1), status=0)
+    local("get", "a:b", status=1)

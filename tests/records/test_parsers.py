@@ -242,6 +242,24 @@ class TestSetLines:
         assert code_of(parse, b'{"key":"abc","value":1}') == "KEY_TOO_LONG"
         assert code_of(parse, b'{"key":"a","value":[[]]}') == "MAX_DEPTH"
 
+    @pytest.mark.parametrize(
+        ("line", "record"),
+        [
+            (b'{"key":"a/","value":1}', b'{"key":"a/","value":1,"options":DEFAULT}'),
+            (b'{"key":"a", "options":{}}', b'{"key":"a","options":DEFAULT}'),
+            (b'{"key":"a","ttl":null}', b'{"key":"a","options":DEFAULT}'),
+            (b'{"key":"a/","value":1,"ttl":"2d"}', None),
+            (b'{"key":"a/","value":1,"expireTime":"2026-01-01T00:00:01Z"}', None),
+        ],
+    )
+    def test_a_record_that_fails_keeps_the_default_ttl(
+        self, line: bytes, record: bytes | None
+    ) -> None:
+        default = Ttl(1, "DAYS")
+        result = rejected(set_line_parser(rules(ttl=default)), line)
+        expected = record and record.replace(b"DEFAULT", default.json)
+        assert (result.readable, result.record) == (True, expected)
+
     @given(st.binary(max_size=60) | st.text('{}[]":,key\\value0 ').map(str.encode))
     def test_never_raises(self, line: bytes) -> None:
         for parser in (PARSE_LINE, PARSE_ARGUMENT, PARSE_KEY, PARSE_OBJECT):
@@ -305,7 +323,31 @@ class TestSetArguments:
     def test_says_what_is_wrong(self, piece: bytes, code: str, identity: Identity | None) -> None:
         result = rejected(PARSE_ARGUMENT, piece)
         assert (result.breach.code, result.identity) == (code, identity)
-        assert not result.readable
+
+    @pytest.mark.parametrize(
+        ("piece", "record"),
+        [
+            (b"=1", b'{"key":"","value":1}'),
+            (b"a/=x", b'{"key":"a/","value":"x"}'),
+            (b"a=null", b'{"key":"a","value":null}'),
+            (b"a=" + b"[" * 32 + b"]" * 32, b'{"key":"a","value":%b}' % (b"[" * 32 + b"]" * 32)),
+        ],
+        ids=short,
+    )
+    def test_a_pair_that_fails_is_a_record_all_the_same(self, piece: bytes, record: bytes) -> None:
+        result = rejected(PARSE_ARGUMENT, piece)
+        assert (result.readable, result.record) == (True, record)
+
+    @pytest.mark.parametrize("piece", [b"a", b"a=\xff", b"a=" + b"[" * 100_000], ids=short)
+    def test_what_is_no_pair_is_no_record(self, piece: bytes) -> None:
+        result = rejected(PARSE_ARGUMENT, piece)
+        assert (result.readable, result.record) == (False, None)
+
+    def test_a_pair_that_fails_keeps_its_defaults(self) -> None:
+        parse = set_argument_parser(rules(entity="abc", ttl=Ttl(1, "DAYS")), string=False)
+        assert rejected(parse, b"a/=1").record == (
+            b'{"key":"a/","entityName":"abc","value":1,"options":{"ttl":{"value":1,"unit":"DAYS"}}}'
+        )
 
 
 class TestKeyLines:
@@ -346,7 +388,12 @@ class TestKeyLines:
     def test_says_what_is_wrong(self, piece: bytes, code: str) -> None:
         result = rejected(PARSE_KEY, piece)
         assert result.breach.code == code
-        assert not result.readable
+        assert result.readable == (code != "INVALID_JSON")
+
+    def test_a_key_that_fails_is_a_record_all_the_same(self) -> None:
+        parse = key_line_parser(rules(entity="abc"))
+        assert rejected(parse, b"a/").record == b'{"key":"a/","entityName":"abc"}'
+        assert rejected(parse, b'"a/').record is None
 
     def test_no_check_lets_a_bad_default_entity_pass(self) -> None:
         assert code_of(key_line_parser(rules(entity="A")), b"a") == "ENTITY_TYPE_TOO_SHORT"

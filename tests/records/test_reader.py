@@ -43,7 +43,7 @@ def test_a_bad_line_is_a_problem_with_its_place_and_stops_nothing() -> None:
     assert isinstance(problem, Problem)
     assert (problem.position, problem.origin) == (1, Origin("f", 2))
     assert (problem.code, problem.identity) == ("INVALID_KEY", Identity(None, "b/"))
-    assert (problem.raw, problem.readable) == (b"b/", False)
+    assert (problem.raw, problem.readable) == (b'{"key":"b/"}', True)
     assert '"/"' in problem.message
     assert isinstance(other, Record)
     assert other.position == 2
