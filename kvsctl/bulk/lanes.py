@@ -71,6 +71,10 @@ class Lanes:
         """The first `count` waiting records, oldest lane first; they stay where they are."""
         return list(islice(self._waiting.values(), count))
 
+    def as_waiting(self, records: Iterable[Record]) -> list[Record]:
+        """For each of some waiting records the one that has taken its place, or itself."""
+        return [self._waiting.get(record.identity, record) for record in records]
+
     def send(self, records: Iterable[Record]) -> None:
         """Closes the lanes of waiting records that go on their way."""
         for record in records:

@@ -1,13 +1,12 @@
-"""Which records travel together: at most 25, at most 4 MB, each identity once."""
+"""What may travel in one request: at most 25 records, at most 4 MB, each identity once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kvsctl.bulk.fitting import BRACKETS_BYTES
 from kvsctl.limits import Limits
 from kvsctl.model import Record
 from kvsctl.service.wire import wire_bytes
-
-_BRACKETS_BYTES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ def choose(waiting: Sequence[Record], rule: PackingRule) -> tuple[list[Record], 
     not fit. A batch of what is given is never empty.
     """
     chosen: list[Record] = []
-    body_bytes = _BRACKETS_BYTES
+    body_bytes = BRACKETS_BYTES
     for record in waiting:
         record_bytes = wire_bytes(record)
         if chosen and body_bytes + record_bytes > rule.max_bytes:
@@ -44,4 +43,4 @@ def choose(waiting: Sequence[Record], rule: PackingRule) -> tuple[list[Record], 
 
 def body_bytes(records: Sequence[Record]) -> int:
     """An upper bound of the body that these records make, as `choose` counts it."""
-    return _BRACKETS_BYTES + sum(map(wire_bytes, records))
+    return BRACKETS_BYTES + sum(map(wire_bytes, records))

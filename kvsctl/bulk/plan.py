@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, Protocol
 
+from kvsctl.bulk.pace import Pace
 from kvsctl.bulk.packing import PackingRule
 from kvsctl.bulk.reconcile import ReadPolicy
 from kvsctl.bulk.retry import RetryPolicy
@@ -61,6 +62,7 @@ class RunPlan:
 
     verb: Verb
     packing: PackingRule = field(default_factory=lambda: PackingRule.of(DEFAULT_LIMITS))
+    pace: Pace = field(default_factory=Pace)
     concurrency: int = 8
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     read_policy: ReadPolicy = field(default_factory=ReadPolicy)

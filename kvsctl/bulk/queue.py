@@ -6,6 +6,7 @@ from itertools import count
 
 from kvsctl.bulk.capacity import Capacity, Inquiry
 from kvsctl.bulk.lanes import Lanes
+from kvsctl.bulk.packer import Packer
 from kvsctl.bulk.packing import PackingRule, choose
 from kvsctl.model import Record
 
@@ -36,10 +37,13 @@ class _Resend:
 
 
 class SendQueue:
-    """Chooses the next batch, by `capacity`. Times are the caller's monotonic seconds."""
+    """Chooses the next batch, by `capacity`. Times are the caller's monotonic seconds.
 
-    def __init__(self, lanes: Lanes, rule: PackingRule) -> None:
-        self._lanes = lanes
+    `counts_units`: requests are priced by their size, so it matters what fills them.
+    """
+
+    def __init__(self, lanes: Lanes, rule: PackingRule, *, counts_units: bool = True) -> None:
+        self._packer = Packer(lanes, counts_units=counts_units)
         self.capacity = Capacity(rule)
         self._resends: list[_Resend] = []
         self._last: list[Record] = []
@@ -75,15 +79,11 @@ class SendQueue:
         return batch
 
     def next_new(self, *, flush: bool) -> Batch | None:
-        """A batch of records not sent before: a full one, or with `flush` any."""
-        rule = self.capacity.rule
-        waiting = self._lanes.next_waiting(rule.max_records)
-        if not waiting:
+        """A batch of records not sent before: a well filled one, or with `flush` any."""
+        records = self._packer.next_batch(self.capacity.rule, flush=flush)
+        if not records:
             return None
-        records, is_full = choose(waiting, rule)
-        if not (is_full or flush):
-            return None
-        self._lanes.send(records)
+        self._packer.sent(records)
         return Batch(records)
 
     def leave_for_last(self, records: list[Record]) -> None:

@@ -39,7 +39,7 @@ class Run:
         self._pressure = pressure
         self._now = asyncio.get_running_loop().time
         self._lanes = Lanes(join=plan.verb is Verb.GET)
-        self._queue = SendQueue(self._lanes, plan.packing)
+        self._queue = SendQueue(self._lanes, plan.packing, counts_units=plan.verb is not Verb.GET)
         self._pacer = Pacer(self._now)
         self._ledger = Ledger(
             self._lanes, listeners, changed=self._look_after_settling, stop=self.stop

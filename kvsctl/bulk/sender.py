@@ -5,11 +5,11 @@ from typing import Final
 
 from kvsctl.bulk.bench import Bench
 from kvsctl.bulk.events import RequestEnded
+from kvsctl.bulk.pace import request_units
 from kvsctl.bulk.queue import Batch
 from kvsctl.bulk.replies import take_reply
 from kvsctl.bulk.troubles import take_fault
 from kvsctl.errors import CredentialsError
-from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Outcome, State, Verb
 from kvsctl.service.client import Answer
 from kvsctl.service.faults import Fault
@@ -72,7 +72,7 @@ class Sender:
     def _note(self, batch: Batch, answer: Answer, *, is_retry: bool) -> None:
         verb = self._bench.verb_of(batch)
         priced = answer.bytes_received if verb is Verb.GET else answer.bytes_sent
-        units = max(1, -(-priced // DEFAULT_LIMITS.unit_bytes)) if answer.status == _OK else 0
+        units = request_units(priced) if answer.status == _OK else 0
         fault = answer.fault
         self._was_answered = self._was_answered or answer.status is not None
         self._bench.ledger.tell(

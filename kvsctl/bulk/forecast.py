@@ -1,0 +1,78 @@
+"""What a run will ask of the service, worked out from its records and its plan. Pure."""
+
+from dataclasses import dataclass
+
+from kvsctl.bulk.lanes import Lanes
+from kvsctl.bulk.pace import request_units
+from kvsctl.bulk.packing import body_bytes
+from kvsctl.bulk.plan import RunPlan
+from kvsctl.bulk.queue import Batch, SendQueue
+from kvsctl.model import Record, Verb
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What records need that all go through at the first attempt, from input that never stalls.
+
+    `records` are those that are sent, `duplicates` those that a later one replaces before.
+    `units` are those of writes as packed; of reads, which are charged by their answers, the
+    least: one a request (`are_units_least`). `bytes_sent` are those of the request bodies, at most.
+    `least_seconds`: the time that the plan's pace takes, apart from the last answer's.
+    """
+
+    records: int
+    duplicates: int
+    requests: int
+    units: int
+    are_units_least: bool
+    bytes_sent: int
+    least_seconds: float
+
+
+class Forecaster:
+    """Takes a run's records one by one, packs them as the run would, and counts."""
+
+    def __init__(self, plan: RunPlan) -> None:
+        self._plan = plan
+        self._reads = plan.verb is Verb.GET
+        self._lanes = Lanes(join=self._reads)
+        self._queue = SendQueue(self._lanes, plan.packing, counts_units=not self._reads)
+        self._records = self._duplicates = 0
+        self._requests = self._units = self._bytes_sent = 0
+
+    def admit(self, record: Record) -> None:
+        """Counts one more record. Holds no more of them than a run does."""
+        replaced = self._lanes.admit(record)
+        self._duplicates += replaced is not None
+        is_crowded = self._lanes.admitted_bytes >= self._plan.window_bytes
+        self._send(flush=is_crowded)
+
+    @property
+    def held_bytes(self) -> int:
+        """The bodies of the records that are not counted yet."""
+        return self._lanes.admitted_bytes
+
+    def finish(self) -> Forecast:
+        """What all of them need, once there are no more."""
+        self._send(flush=True)
+        return Forecast(
+            self._records,
+            self._duplicates,
+            self._requests,
+            self._units,
+            self._reads,
+            self._bytes_sent,
+            self._plan.pace.least_seconds(self._requests, self._units),
+        )
+
+    def _send(self, *, flush: bool) -> None:
+        while (batch := self._queue.next_new(flush=flush)) is not None:
+            self._count(batch)
+
+    def _count(self, batch: Batch) -> None:
+        size = body_bytes(batch.records)
+        self._requests += 1
+        self._units += 1 if self._reads else request_units(size)
+        self._bytes_sent += size
+        for record in batch.records:
+            self._records += 1 + len(self._lanes.settle(record))

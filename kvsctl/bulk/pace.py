@@ -1,0 +1,57 @@
+"""How much a run may ask of the service in a time: what is given, not what is learnt. Pure."""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from kvsctl.limits import DEFAULT_LIMITS
+
+MINUTE_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """At most so many requests in any second, and units in any minute. None: any number.
+
+    Reads and writes have the units each for themselves, as in the service's quotas.
+    """
+
+    requests_per_second: float | None = None
+    units_per_minute: float | None = None
+
+    @classmethod
+    def of(
+        cls, share: float, *, rps: float | None = None, units_per_minute: float | None = None
+    ) -> "Pace":
+        """A share of the documented quota. What is given replaces it; 0 is no limit."""
+        return cls(
+            _given(rps, share * DEFAULT_LIMITS.requests_per_second),
+            _given(units_per_minute, share * DEFAULT_LIMITS.write_units_per_minute),
+        )
+
+    def least_seconds(self, requests: int, units: int) -> float:
+        """The time that must pass between the first of these requests and the last.
+
+        The first window's worth goes at once, each further one a window later.
+        """
+        seconds, in_last = 0.0, requests
+        if self.units_per_minute is not None and units > self.units_per_minute:
+            windows = math.ceil(units / self.units_per_minute) - 1
+            seconds = windows * MINUTE_SECONDS
+            in_last = math.ceil(requests - requests * windows * self.units_per_minute / units)
+        if self.requests_per_second is None or not requests:
+            return seconds
+        whole = math.ceil(requests / self.requests_per_second) - 1
+        last = math.ceil(in_last / self.requests_per_second) - 1
+        return max(float(whole), seconds + last)
+
+
+def request_units(body_bytes: int) -> int:
+    """What a request of this size costs; a read, what an answer of this size does."""
+    return max(1, -(-body_bytes // DEFAULT_LIMITS.unit_bytes))
+
+
+def _given(replacement: float | None, otherwise: float) -> float | None:
+    if replacement is None:
+        return otherwise
+    return replacement or None

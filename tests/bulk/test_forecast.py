@@ -1,0 +1,82 @@
+"""What a dry run says that a run will need."""
+
+from random import Random
+
+import pytest
+
+from kvsctl.bulk.forecast import Forecaster
+from kvsctl.bulk.pace import Pace
+from kvsctl.bulk.packing import PackingRule
+from kvsctl.bulk.plan import RunPlan
+from kvsctl.model import Record, Verb
+from tests.support.books import carry_out
+from tests.support.model_service import ModelService
+from tests.support.records import record
+
+
+def _records(count: int, seed: int = 5) -> list[Record]:
+    random = Random(seed)
+    return [
+        record(place, f"k{place}", body_bytes=max(40, int(600 * random.lognormvariate(0, 1))))
+        for place in range(count)
+    ]
+
+
+@pytest.mark.parametrize("verb", Verb)
+@pytest.mark.parametrize("rule", [PackingRule(25, 4_000_000), PackingRule(7, 9_000)])
+def test_a_run_sends_what_was_forecast(verb: Verb, rule: PackingRule) -> None:
+    plan = RunPlan(verb, packing=rule)
+    forecaster = Forecaster(plan)
+    for one in _records(3000):
+        forecaster.admit(one)
+    forecast = forecaster.finish()
+    ran = carry_out(plan, [list(_records(3000))], ModelService(rule=rule))
+    assert forecast.requests == len(ran.books.requests)
+    assert forecast.records == 3000
+    assert forecast.are_units_least == (verb is Verb.GET)
+    units = sum(request.units for request in ran.books.requests)
+    assert forecast.units == units
+
+
+def test_replaced_records_are_not_sent() -> None:
+    plan = RunPlan(Verb.SET)
+    forecaster = Forecaster(plan)
+    for place in range(10):
+        forecaster.admit(record(place, f"k{place % 4}"))
+    forecast = forecaster.finish()
+    assert (forecast.records, forecast.duplicates, forecast.requests) == (4, 6, 1)
+
+
+def test_keys_that_are_read_twice_are_asked_for_once() -> None:
+    forecaster = Forecaster(RunPlan(Verb.GET))
+    for place in range(10):
+        forecaster.admit(record(place, f"k{place % 4}"))
+    forecast = forecaster.finish()
+    assert (forecast.records, forecast.requests) == (10, 1)
+
+
+def test_memory_is_bounded_by_the_window() -> None:
+    plan = RunPlan(Verb.SET, window_bytes=100_000)
+    forecaster = Forecaster(plan)
+    for place in range(30):
+        forecaster.admit(record(place, f"k{place}", body_bytes=30_000))
+        assert forecaster.held_bytes <= 100_000 + 30_000
+
+
+@pytest.mark.parametrize(
+    ("pace", "requests", "units", "seconds"),
+    [
+        (Pace(), 10**6, 10**6, 0),
+        (Pace.of(1.0), 6000, 6000, 61),
+        (Pace.of(1.0), 4000, 4000, 3),
+        (Pace.of(0.5), 6000, 6000, 123),
+        (Pace.of(1.0, rps=0), 6000, 6000, 60),
+        (Pace.of(1.0, units_per_minute=0, rps=50), 3000, 6000, 59),
+        (Pace.of(0.1, units_per_minute=100), 1, 400, 180),
+        (Pace.of(1.0), 0, 0, 0),
+    ],
+)
+def test_the_least_time_is_that_of_full_windows(
+    pace: Pace, requests: int, units: int, seconds: float
+) -> None:
+    assert pace.least_seconds(requests, units) == pytest.approx(seconds)
