@@ -15,7 +15,7 @@ from kvsctl.bulk.mounts import network_file_system
 from kvsctl.cli.job import BatchJob
 from kvsctl.errors import ExitStatus, StreamError, UsageError
 from kvsctl.report.console import Environment
-from kvsctl.report.document import About, report_document, report_line, save_report
+from kvsctl.report.document import About, ReportFile, report_document, report_line
 from kvsctl.report.rawfd import write_all
 from kvsctl.report.tallystate import restored, without_retryable
 
@@ -64,7 +64,11 @@ def tell_complete(job: BatchJob, about: About, environment: Environment, file: J
     tally = restored(state.totals)
     line = report_line(report_document(tally, about, ExitStatus.OK, state.elapsed_seconds))
     if job.reporting.report_path is not None:
-        save_report(job.reporting.report_path, line)
+        report = ReportFile(job.reporting.report_path)
+        try:
+            report.save(line)
+        finally:
+            report.close()
     fd = environment.stdout_fd if job.records is None else environment.stderr_fd
     if job.reporting.as_json and fd is not None:
         try:
@@ -72,7 +76,7 @@ def tell_complete(job: BatchJob, about: About, environment: Environment, file: J
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise StreamError(f"the report cannot be printed: {error.strerror}") from error
+            raise StreamError(f"cannot write the report to stdout: {error.strerror}") from error
     elif not job.reporting.quiet:
         environment.tell(
             f"kvsctl: already complete: {tally.records:,} records, {tally.succeeded:,} succeeded, "

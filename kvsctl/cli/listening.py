@@ -1,8 +1,9 @@
-"""Who listens to a run, and what is told at its end."""
+"""Who listens to a run: opened together, closed together."""
 
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -12,18 +13,12 @@ from kvsctl.bulk.journal import Stage
 from kvsctl.bulk.journalfile import JournalFile
 from kvsctl.bulk.plan import Pressure
 from kvsctl.bulk.run import Run
+from kvsctl.cli.ending import End, Ending
 from kvsctl.cli.job import BatchJob, Printing
 from kvsctl.cli.keeping import Keeping
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageError
 from kvsctl.report.console import Environment
-from kvsctl.report.document import (
-    About,
-    report_document,
-    report_line,
-    require_writable,
-    save_report,
-)
-from kvsctl.report.escape import visible
+from kvsctl.report.document import About, ReportFile, require_writable
 from kvsctl.report.failures import FailuresFile
 from kvsctl.report.output import (
     Formatter,
@@ -33,7 +28,6 @@ from kvsctl.report.output import (
     json_lines,
     raw_value,
 )
-from kvsctl.report.rawfd import write_all
 from kvsctl.report.streams import ByteSink, DescriptorWriter, open_output, status_of
 from kvsctl.report.verbose import RequestLines
 
@@ -62,6 +56,7 @@ class Listening:
         self._sink: ByteSink | None = None
         self._records: RecordOutput | None = None
         self._failures: FailuresFile | None = None
+        self._report: ReportFile | None = None
         self._wake: Callable[[], None] = lambda: None
         self._run: Run | None = None
         self._screen = ExitStack()
@@ -77,6 +72,8 @@ class Listening:
 
     def __enter__(self) -> Self:
         job, environment = self._job, self._environment
+        if job.reporting.report_path is not None:
+            self._report = ReportFile(job.reporting.report_path)
         if job.reporting.failures_path is not None:
             self._failures = self._keeping.failures_file(job.reporting.failures_path)
         if self._failures is not None:
@@ -167,46 +164,31 @@ class Listening:
         What goes wrong with one of these keeps none of the others from being done.
         """
         broken = self._close_files(is_whole=error is None and interrupted is None)
-        elapsed_seconds += self._keeping.earlier_seconds
-        error = self._bad_sum() or error or broken
+        ending = Ending(
+            self._job,
+            self._about,
+            self._environment,
+            self._tally,
+            self._report,
+            self._failures_path,
+        )
+        end = End(
+            self._bad_sum() or error or broken,
+            interrupted,
+            elapsed_seconds + self._keeping.earlier_seconds,
+            is_unread=self._pipe_closed,
+        )
+        try:
+            return ending.tell(end)
+        finally:
+            if self._report is not None:
+                self._report.close()
 
-        def status_and_line() -> tuple[ExitStatus, bytes]:
-            status = self._status(error, interrupted)
-            document = report_document(
-                self._tally,
-                self._about,
-                status,
-                elapsed_seconds,
-                interrupted=interrupted is not None,
-            )
-            return status, report_line(document)
-
-        status, line = status_and_line()
-        if self._job.reporting.report_path is not None:
-            try:
-                save_report(self._job.reporting.report_path, line)
-            except StreamError as unsaved:
-                error = error or unsaved
-                status, line = status_and_line()
-        if status is ExitStatus.PIPE_CLOSED:
-            return status
-        if self._job.reporting.as_json:
-            try:
-                self._print_json(line)
-            except BrokenPipeError:
-                return interrupted or ExitStatus.PIPE_CLOSED
-            except OSError as failed:
-                error = error or StreamError(f"the report cannot be printed: {failed.strerror}")
-                status = self._status(error, interrupted)
-        elif not self._job.reporting.quiet or status is not ExitStatus.OK:
-            self._print_tables(elapsed_seconds)
-        if not self._tally.records and error is None and interrupted is None:
-            self._warn("the input has no records")
-        if error is not None:
-            self._environment.tell(f"kvsctl: {visible(error.message)}")
-            if error.hint:
-                self._environment.tell(visible(error.hint))
-        return status
+    @property
+    def _failures_path(self) -> Path | None:
+        """Where failed records are kept; None if that broke."""
+        is_broken = self._failures is not None and self._failures.is_broken
+        return None if is_broken else self._job.reporting.failures_path
 
     def _open_sink(self, records: Printing) -> ByteSink:
         if records.path is not None:
@@ -245,7 +227,10 @@ class Listening:
             else:
                 self._sink.abandon()
             if self._sink.broken is not None and not self._pipe_closed:
-                broken = StreamError(f"the output failed: {self._sink.broken.strerror}")
+                place = self._job.records.path if self._job.records else None
+                broken = StreamError(
+                    f"cannot write to {place or 'stdout'}: {self._sink.broken.strerror}"
+                )
         if self._failures is not None:
             try:
                 self._failures.close(is_whole=is_whole)
@@ -268,43 +253,6 @@ class Listening:
         except Defect as defect:
             return defect
         return None
-
-    def _status(self, error: KvsctlError | None, interrupted: ExitStatus | None) -> ExitStatus:
-        if isinstance(error, Defect):
-            return error.status
-        if interrupted is not None:
-            return interrupted
-        if self._pipe_closed:
-            return ExitStatus.PIPE_CLOSED
-        if error is not None:
-            return error.status
-        return ExitStatus.FAILURES if self._tally.failed else ExitStatus.OK
-
-    def _print_json(self, line: bytes) -> None:
-        """To stdout; to stderr, which may be gone, where stdout is for records."""
-        environment = self._environment
-        if self._records is None and environment.stdout_fd is not None:
-            write_all(environment.stdout_fd, line)
-        elif self._records is not None and environment.stderr_fd is not None:
-            with suppress(OSError):
-                write_all(environment.stderr_fd, line)
-
-    def _print_tables(self, elapsed_seconds: float) -> None:
-        from kvsctl.report.screen import stderr_console
-        from kvsctl.report.tables import print_report
-
-        path = self._job.reporting.failures_path
-        print_report(
-            stderr_console(self._environment),
-            self._tally,
-            self._about,
-            elapsed_seconds,
-            failures_path=None if path is None else str(path),
-        )
-
-    def _warn(self, text: str) -> None:
-        if not self._job.reporting.quiet:
-            self._environment.tell(f"kvsctl: {text}")
 
 
 def _formatter(records: Printing) -> Formatter:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from kvsctl.errors import ExitStatus, StreamError, UsageError
 from kvsctl.report.jsonline import json_line
+from kvsctl.report.rawfd import is_regular, open_emptied, write_all
 from kvsctl.report.tally import FailureNote, Tally
 
 SCHEMA: Final = 1
@@ -82,12 +83,32 @@ def require_writable(path: Path) -> None:
         raise UsageError(f"cannot write to {path}: Permission denied")
 
 
-def save_report(path: Path, line: bytes) -> None:
-    """Writes the report's line to a file of its own. Raises StreamError if it cannot."""
-    try:
-        path.write_bytes(line)
-    except OSError as error:
-        raise StreamError(f"cannot write the report to {path}: {error.strerror}") from error
+class ReportFile:
+    """The file that keeps the report's line: opened, and emptied, before anything is sent.
+
+    So a run that is killed leaves no earlier run's report behind. Raises UsageError if it cannot
+    be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fd = open_emptied(path)
+
+    def save(self, line: bytes) -> None:
+        """Makes the line the whole file. Raises StreamError if it cannot be written."""
+        try:
+            if is_regular(self._fd):
+                os.lseek(self._fd, 0, os.SEEK_SET)
+                os.ftruncate(self._fd, 0)
+            write_all(self._fd, line)
+        except OSError as error:
+            raise StreamError(
+                f"cannot write the report to {self._path}: {error.strerror}"
+            ) from error
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        os.close(self._fd)
 
 
 def _failure(note: FailureNote) -> dict[str, Any]:

@@ -164,7 +164,6 @@ class FailuresFile:
                 write_all(self._fd, text)
                 self._length += len(text)
             except OSError as error:
-                self.is_broken = True
                 raise self._broken(error) from error
 
     def _replace(self, identity: Identity) -> None:
@@ -189,6 +188,7 @@ class FailuresFile:
         sync_folder(folder)
 
     def _broken(self, error: OSError) -> StreamError:
+        self.is_broken = True
         return StreamError(f"cannot write the failures file {self._path}: {error.strerror}")
 
 

@@ -25,6 +25,14 @@ def write_all(fd: int, chunk: bytes) -> None:
             select.select([], [fd], [])
 
 
+def open_emptied(path: Path) -> int:
+    """Opens a file for writing, emptied. Raises UsageError if it cannot be opened."""
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o666)
+    except OSError as error:
+        raise UsageError(f"cannot write to {path}: {error.strerror}") from error
+
+
 def open_private(path: Path) -> int:
     """Opens a file for writing, emptied, of mode 600 whether it is new or not.
 

@@ -1,5 +1,6 @@
 """Pipes, terminals and files as a user meets them."""
 
+import json
 import os
 import pty
 import re
@@ -66,32 +67,67 @@ def test_a_full_disk_is_an_error_of_the_stream(local: Command) -> None:
 
 def test_an_output_that_cannot_be_written_leaves_exit_code_5(local: Command) -> None:
     local("set", "k=1", status=0)
-    local("get", "k", "-o", "/dev/full", status=5)
+    ended = local("get", "k", "-o", "/dev/full", status=5)
+    assert b"cannot write to /dev/full: No space left on device" in ended.err
 
 
-@pytest.mark.parametrize(
-    ("words", "status"),
-    [(["set", "k=1", "--json"], 5), (["set", "k=1", "no pair", "--json"], 5)],
-)
-def test_a_report_that_cannot_be_printed_is_exit_5(
-    local: Command, words: list[str], status: int
+@pytest.mark.parametrize("words", [("k=1",), ("k=1", "no pair")])
+def test_a_report_that_cannot_be_printed_is_an_error_of_the_stream(
+    local: Command, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
+    saved = tmp_path / "report.json"
     with Path("/dev/full").open("wb") as full:
-        process = local.start(*words, stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE)
+        process = local.start(
+            "set", *words, "--json", "--report", saved,
+            stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE,
+        )  # fmt: skip
         _, complaint = process.communicate(timeout=_WAIT_SECONDS)
-    assert process.returncode == status, complaint
-    assert b"the report cannot be printed: No space left on device" in complaint
+    assert process.returncode == 5, complaint
+    assert b"cannot write the report to stdout: No space left on device" in complaint
+    assert json.loads(saved.read_bytes())["exit_code"] == 5
 
 
-def test_a_report_that_nobody_reads_is_141(local: Command) -> None:
+def test_a_report_that_nobody_reads_ends_quietly_with_141(local: Command, tmp_path: Path) -> None:
+    saved = tmp_path / "report.json"
     near, far = os.pipe()
     os.close(near)
     process = local.start(
-        "set", "k=1", "--json", stdin=subprocess.DEVNULL, stdout=far, stderr=subprocess.PIPE
-    )
+        "set", "k=1", "--json", "--report", saved,
+        stdin=subprocess.DEVNULL, stdout=far, stderr=subprocess.PIPE,
+    )  # fmt: skip
     os.close(far)
     _, complaint = process.communicate(timeout=_WAIT_SECONDS)
     assert (process.returncode, complaint) == (141, b"")
+    assert json.loads(saved.read_bytes())["exit_code"] == 141
+
+
+def test_a_run_that_is_killed_leaves_no_earlier_runs_report(local: Command, tmp_path: Path) -> None:
+    saved = tmp_path / "report.json"
+    saved.write_text('{"exit_code":0}\n')
+    process = local.start("set", "--report", saved, stdin=subprocess.PIPE)
+    with process:
+        assert process.stdin is not None
+        process.stdin.write(b'{"key":"before","value":1}\n')
+        process.stdin.flush()
+        while local("get", "before", "-q").status != 0:
+            assert process.poll() is None
+        process.kill()
+    assert saved.read_bytes() == b""
+
+
+def test_a_report_file_that_cannot_be_opened_stops_the_run_before_it_sends(
+    local: Command, tmp_path: Path
+) -> None:
+    for path in (tmp_path, tmp_path / "missing" / "report.json"):
+        ended = local("set", "k=1", "--report", path, status=2)
+        assert b"cannot write to" in ended.err
+    assert not local.database.exists()
+
+
+def test_a_failures_file_that_breaks_is_not_said_to_hold_failures(local: Command) -> None:
+    ended = local("set", "k/=1", "--failures", "/dev/full", status=5)
+    assert b"fed back" not in ended.err
+    assert b"cannot write the failures file /dev/full" in ended.err
 
 
 def test_a_report_of_records_that_nobody_reads_is_let_pass(local: Command) -> None:

@@ -11,10 +11,10 @@ from kvsctl.errors import ExitStatus, StreamError, UsageError
 from kvsctl.model import Failure, Identity, Origin, Outcome, Problem, Record, State
 from kvsctl.report.document import (
     About,
+    ReportFile,
     report_document,
     report_line,
     require_writable,
-    save_report,
 )
 from kvsctl.report.jsonline import json_line, one_line
 from kvsctl.report.tally import Tally
@@ -96,10 +96,27 @@ def test_the_report_is_one_line_whatever_the_keys_hold() -> None:
 
 
 def test_saving(tmp_path: Path) -> None:
-    save_report(tmp_path / "report.json", b"{}\n")
-    assert (tmp_path / "report.json").read_bytes() == b"{}\n"
-    with pytest.raises(StreamError, match=r"cannot write the report to .*: Is a directory"):
-        save_report(tmp_path, b"{}\n")
+    path = tmp_path / "report.json"
+    path.write_text("what an earlier run left, and longer than this one\n")
+    report = ReportFile(path)
+    assert path.read_bytes() == b""
+    for line in (b'{"exit_code":0}\n', b"{}\n"):
+        report.save(line)
+        assert path.read_bytes() == line
+    report.close()
+
+
+def test_a_report_that_cannot_be_opened(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"cannot write to .*: Is a directory"):
+        ReportFile(tmp_path)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_report_that_cannot_be_written() -> None:
+    full = ReportFile(Path("/dev/full"))
+    with pytest.raises(StreamError, match="cannot write the report to /dev/full: No space left"):
+        full.save(b"{}\n")
+    full.close()
 
 
 def test_where_no_report_can_go_is_known_before(tmp_path: Path) -> None:

@@ -1,0 +1,125 @@
+"""What is told once a run is over: saved, printed, said in words; and the exit code."""
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kvsctl.cli.job import BatchJob
+from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError
+from kvsctl.report.console import Environment
+from kvsctl.report.document import About, ReportFile, report_document, report_line
+from kvsctl.report.escape import visible
+from kvsctl.report.rawfd import write_all
+from kvsctl.report.streams import status_of
+from kvsctl.report.tally import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a run ended. `is_unread`: whoever was to read its output went away."""
+
+    error: KvsctlError | None
+    interrupted: ExitStatus | None
+    elapsed_seconds: float
+    is_unread: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a run that is over is told with. `failures_path`: where failed records are kept."""
+
+    job: BatchJob
+    about: About
+    environment: Environment
+    tally: Tally
+    report: ReportFile | None
+    failures_path: Path | None
+
+    def tell(self, end: End) -> ExitStatus:
+        """Reports wherever a report was asked for, whichever of these places break."""
+        end = self._save(end)
+        if self._status(end) is ExitStatus.PIPE_CLOSED:
+            return ExitStatus.PIPE_CLOSED
+        reporting = self.job.reporting
+        if reporting.as_json:
+            printed = self._print_json(end)
+            if printed != end:  # the file must not say that all went well
+                end = self._save(printed)
+            if self._status(end) is ExitStatus.PIPE_CLOSED:
+                return ExitStatus.PIPE_CLOSED
+        elif not reporting.quiet or self._status(end) is not ExitStatus.OK:
+            self._print_tables(end)
+        self._say(end)
+        return self._status(end)
+
+    def _status(self, end: End) -> ExitStatus:
+        if isinstance(end.error, Defect):
+            return end.error.status
+        if end.interrupted is not None:
+            return end.interrupted
+        if end.is_unread:
+            return ExitStatus.PIPE_CLOSED
+        if end.error is not None:
+            return end.error.status
+        return ExitStatus.FAILURES if self.tally.failed else ExitStatus.OK
+
+    def _line(self, end: End) -> bytes:
+        document = report_document(
+            self.tally,
+            self.about,
+            self._status(end),
+            end.elapsed_seconds,
+            interrupted=end.interrupted is not None,
+        )
+        return report_line(document)
+
+    def _save(self, end: End) -> End:
+        """Saves the report; gives the end as it is then."""
+        if self.report is not None:
+            try:
+                self.report.save(self._line(end))
+            except StreamError as unsaved:
+                return replace(end, error=end.error or unsaved)
+        return end
+
+    def _print_json(self, end: End) -> End:
+        """To stdout; to stderr, which may be gone, where stdout is for records.
+
+        Gives the end as it is then.
+        """
+        environment, line = self.environment, self._line(end)
+        if self.job.records is not None:
+            if environment.stderr_fd is not None:
+                with suppress(OSError):
+                    write_all(environment.stderr_fd, line)
+        elif environment.stdout_fd is not None:
+            try:
+                write_all(environment.stdout_fd, line)
+            except OSError as broken:
+                if status_of(broken) is ExitStatus.PIPE_CLOSED:
+                    return replace(end, is_unread=True)
+                unprinted = StreamError(f"cannot write the report to stdout: {broken.strerror}")
+                return replace(end, error=end.error or unprinted)
+        return end
+
+    def _print_tables(self, end: End) -> None:
+        from kvsctl.report.screen import stderr_console
+        from kvsctl.report.tables import print_report
+
+        print_report(
+            stderr_console(self.environment),
+            self.tally,
+            self.about,
+            end.elapsed_seconds,
+            failures_path=None if self.failures_path is None else str(self.failures_path),
+        )
+
+    def _say(self, end: End) -> None:
+        """Says in words what the report cannot."""
+        tell, error = self.environment.tell, end.error
+        if error is not None:
+            tell(f"kvsctl: {visible(error.message)}")
+            if error.hint:
+                tell(visible(error.hint))
+        elif not (self.tally.records or end.interrupted or self.job.reporting.quiet):
+            tell("kvsctl: the input has no records")
