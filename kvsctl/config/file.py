@@ -37,7 +37,7 @@ def read_config(environ: Mapping[str, str]) -> ConfigFile:
     """Reads the file. A missing one is empty, unless `KVSCTL_CONFIG` named it: UsageError."""
     path = config_path(environ)
     try:
-        parsed = tomllib.loads(path.read_text("utf-8"))
+        parsed = tomllib.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
         if environ.get("KVSCTL_CONFIG"):
             raise UsageError(f"{path} does not exist", "KVSCTL_CONFIG names it.") from None

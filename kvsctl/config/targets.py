@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +23,10 @@ _SIGNS_OF_SETTINGS: Final = (
     "FORGE_EGRESS_PROXY_URL",
 )
 _SECTION_KEYS: Final = {"url", "token_file", "token_command", "installation"}
+_WITHOUT_EFFECT: Final[Mapping[str, frozenset[str]]] = {
+    "local": frozenset(_SECTION_KEYS),
+    "container": frozenset(_SECTION_KEYS - {"installation"}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ def choose_target(flags: TargetFlags, environ: Mapping[str, str], config: Config
     Raises UsageError for an unknown name, contradictions, a remote target without a token, and
     for no choice at all where the surroundings look as if one was meant.
     """
+    _require_no_empty_flag(flags)
     name, url = _choice(flags, environ, config)
     section = config.sections.get(name, {}) if name is not None else {}
     _check_section(name, section, config)
@@ -93,31 +98,39 @@ def choose_target(flags: TargetFlags, environ: Mapping[str, str], config: Config
     )
 
 
+def _require_no_empty_flag(flags: TargetFlags) -> None:
+    """What a script leaves empty by mistake must not choose another store or token."""
+    for flag in fields(flags):
+        if getattr(flags, flag.name) in ("", Path()):
+            raise UsageError(
+                f"--{flag.name.replace('_', '-')} is empty", "Fill it, or leave the option out."
+            )
+
+
 def _choice(
     flags: TargetFlags, environ: Mapping[str, str], config: ConfigFile
 ) -> tuple[str | None, str | None]:
     """A target's name, or the URL of an unnamed one."""
-    for flag, given in (("--target", flags.target), ("--url", flags.url)):
-        if given == "":
-            raise UsageError(f"{flag} is empty", "Name a target, or leave the option out.")
     if flags.target and flags.url:
         raise UsageError("--target and --url are both given", "Choose one.")
     if flags.url:
         return None, flags.url
-    name = flags.target
+    name, where = flags.target, "--target"
     if not name:
         name, url = environ.get("KVSCTL_TARGET"), environ.get("KVSCTL_URL")
         if name and url:
             raise UsageError("KVSCTL_TARGET and KVSCTL_URL are both set", "Unset one.")
         if url:
             return None, url
-    name = name or config.default
+        where = "KVSCTL_TARGET"
+    if not name:
+        name, where = config.default, f"{config.path}: default"
     known = [*_BUILT_IN, *(n for n in sorted(config.sections) if n not in _BUILT_IN)]
     if name is None:
         _require_nothing_lost(environ, config, known)
         return "local", None
     if name not in known:
-        raise UsageError(f'no target "{name}"', f"There are {', '.join(known)}.")
+        raise UsageError(f'{where} names no target: "{name}"', f"There are {', '.join(known)}.")
     return name, None
 
 
@@ -137,8 +150,10 @@ def _check_section(name: str | None, section: Mapping[str, Any], config: ConfigF
     where = f"{config.path}: [targets.{name}]"
     if unknown := sorted(section.keys() - _SECTION_KEYS - RUNNING.keys()):
         raise UsageError(f'{where} has no setting "{unknown[0]}"')
-    if name in ("local", "container") and "url" in section:
-        raise UsageError(f"{where} takes no url: that name is built in", "Name it otherwise.")
+    for key in sorted(_WITHOUT_EFFECT.get(name or "", frozenset()) & section.keys()):
+        raise UsageError(
+            f"{where} takes no {key}: that name is built in", "Give your target another name."
+        )
     for key in sorted(_SECTION_KEYS & section.keys()):
         if not isinstance(section[key], str) or not section[key]:
             raise UsageError(f"{where} {key} is not a string")

@@ -59,19 +59,50 @@ def test_two_choices_at_once_are_refused() -> None:
             choose_target(flags, environ, _NONE)
 
 
-@pytest.mark.parametrize("flags", [TargetFlags(target=""), TargetFlags(url="")])
-def test_a_variable_that_was_not_set_never_means_local(flags: TargetFlags) -> None:
-    with pytest.raises(UsageError, match="is empty"):
-        choose_target(flags, {"KVSCTL_TARGET": "local"}, _NONE)
+@pytest.mark.parametrize(
+    ("flags", "name"),
+    [
+        (TargetFlags(target=""), "--target"),
+        (TargetFlags(url=""), "--url"),
+        (TargetFlags(target="forge", token_command=""), "--token-command"),
+        (TargetFlags(target="forge", token_file=Path("")), "--token-file"),
+        (TargetFlags(target="container", installation=""), "--installation"),
+    ],
+)
+def test_a_flag_with_nothing_in_it_is_no_flag_left_out(flags: TargetFlags, name: str) -> None:
+    environ = {"KVSCTL_TOKEN": "t", "FORGE_EGRESS_PROXY_URL": "http://localhost:1"}
+    config = _config("local", container={"installation": "i-1"})
+    with pytest.raises(UsageError, match=f"{name} is empty"):
+        choose_target(flags, environ, config)
 
 
-@pytest.mark.parametrize("name", ["local", "container"])
-def test_a_name_that_is_built_in_takes_no_other_url(name: str) -> None:
-    environ = {"FORGE_EGRESS_PROXY_URL": "http://localhost:7072"}
-    section = {"url": "https://x", "installation": "i-1"}
-    config = ConfigFile(_PATH, True, sections={name: section})
-    with pytest.raises(UsageError, match="takes no url"):
-        choose_target(TargetFlags(target=name), environ, config)
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("local", "url"),
+        ("local", "token_file"),
+        ("local", "token_command"),
+        ("local", "installation"),
+        ("container", "url"),
+        ("container", "token_file"),
+        ("container", "token_command"),
+    ],
+)
+def test_a_setting_that_its_target_would_pass_over_is_refused(name: str, setting: str) -> None:
+    config = _config(name, **{name: {setting: "http://127.0.0.1:8787"}})
+    with pytest.raises(UsageError, match=rf"targets\.{name}\] takes no {setting}"):
+        choose_target(TargetFlags(), {"FORGE_EGRESS_PROXY_URL": "http://localhost:1"}, config)
+
+
+def test_an_unknown_name_says_where_it_stands() -> None:
+    for flags, environ, config, where in (
+        (TargetFlags(target="x"), {}, _NONE, "--target"),
+        (TargetFlags(), {"KVSCTL_TARGET": "x"}, _NONE, "KVSCTL_TARGET"),
+        (TargetFlags(), {}, _config("x"), f"{_PATH}: default"),
+    ):
+        with pytest.raises(UsageError) as caught:
+            choose_target(flags, environ, config)
+        assert caught.value.message == f'{where} names no target: "x"'
 
 
 def test_an_unknown_name_lists_the_known() -> None:
@@ -144,6 +175,12 @@ def test_the_file_is_read_from_where_it_is_said_to_be(tmp_path: Path) -> None:
     assert config.sections["s"]["concurrency"] == 4
     assert read_config({"KVSCTL_CONFIG": str(path)}).path == path
     assert not read_config({"XDG_CONFIG_HOME": str(tmp_path / "none")}).exists
+
+
+def test_a_byte_order_mark_before_the_settings_is_fine(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_bytes(b'\xef\xbb\xbfdefault = "forge"\r\n')
+    assert read_config({"KVSCTL_CONFIG": str(path)}).default == "forge"
 
 
 @pytest.mark.parametrize(
