@@ -7,7 +7,6 @@ from typing import Final
 from kvsctl import __version__
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError
 
-
 _COMPLETION: Final = "_KVSCTL_COMPLETE"
 """What the completion scripts set when a shell asks what may come next."""
 

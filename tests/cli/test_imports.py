@@ -15,7 +15,9 @@ _EVERYTHING = (*_NETWORK, *_SERVER, *_TABLES, *_RUNS)
 
 _LIST = """
 import atexit, sys
-atexit.register(lambda: sys.stderr.write("\\n".join(["", *(n for n, m in sys.modules.items() if m)])))
+def tell():
+    sys.stderr.write("\\n".join(["", *(name for name, module in sys.modules.items() if module)]))
+atexit.register(tell)
 from kvsctl.__main__ import main
 sys.argv[0] = "kvsctl"
 main()
