@@ -21,9 +21,9 @@ class Past:
         """Keep these keys as they are, or as not there, before they are written."""
         self._connection.executemany(
             f"INSERT INTO past (bucket, {FIELDS}, replaced)"  # noqa: S608
-            " SELECT ?1, ?2, value, created, updated, expires, ?3 FROM (SELECT 1)"
-            " LEFT JOIN record ON bucket = ?1 AND key = ?2",
-            [(bucket, key, now_ms) for key in keys],
+            " SELECT :bucket, :key, value, created, updated, expires, :now FROM (SELECT 1)"
+            " LEFT JOIN record ON bucket = :bucket AND key = :key",
+            [{"bucket": bucket, "key": key, "now": now_ms} for key in keys],
         )
 
     def forget(self, horizon_ms: int) -> None:

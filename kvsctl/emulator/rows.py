@@ -80,7 +80,8 @@ class Rows:
         """Write (bucket, key, value, created, updated, expires); an older `created` is kept."""
         sql = self._upserts.get(len(rows)) or self._upsert(len(rows))
         parameters = [field for row in rows for field in row]
-        self._connection.execute(sql, [*parameters, gone_ms])
+        parameters += [gone_ms] * (2 if self._keep_expiry else 1)
+        self._connection.execute(sql, parameters)
 
     def remove(self, bucket: int, keys: Sequence[str]) -> None:
         """Delete these keys; those that are not there need no word."""
@@ -122,15 +123,14 @@ class Rows:
         return map(as_row, found)
 
     def _upsert(self, count: int) -> str:
-        gone = f"?{count * 6 + 1}"
         expires = "excluded.expires"
         if self._keep_expiry:
-            expires = f"coalesce(excluded.expires, CASE WHEN expires > {gone} THEN expires END)"
+            expires = "coalesce(excluded.expires, CASE WHEN expires > ? THEN expires END)"
         sql = self._upserts[count] = (
             "INSERT INTO record (bucket, key, value, created, updated, expires) VALUES "  # noqa: S608
             + ",".join(["(?,?,?,?,?,?)"] * count)
             + " ON CONFLICT (bucket, key) DO UPDATE SET value = excluded.value,"
-            f" created = CASE WHEN expires <= {gone} THEN excluded.created ELSE created END,"
+            " created = CASE WHEN expires <= ? THEN excluded.created ELSE created END,"
             f" updated = excluded.updated, expires = {expires}"
         )
         return sql
