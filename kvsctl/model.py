@@ -1,8 +1,13 @@
-"""The words of a run: what goes in, what is sent, what came of it."""
+"""The words of a run: what goes in, what is sent, what came of it.
 
-from dataclasses import dataclass, field
+Millions of them are made in a run, so they are structs of msgspec: made in C, and unknown to the
+garbage collector, as none of them refers back to what refers to it.
+"""
+
 from enum import Enum
 from typing import NamedTuple
+
+import msgspec
 
 
 class Verb(Enum):
@@ -13,14 +18,14 @@ class Verb(Enum):
     DELETE = "delete"
 
 
-class Identity(NamedTuple):
+class Identity(msgspec.Struct, frozen=True, gc=False):
     """What the service tells records apart by; `entity` is None for plain keys."""
 
     entity: str | None
     key: str
 
 
-class Origin(NamedTuple):
+class Origin(msgspec.Struct, frozen=True, gc=False):
     """Where in the input a record stands: `users.jsonl:17`, `-:17` for stdin, `arg:3`."""
 
     source: str
@@ -30,8 +35,7 @@ class Origin(NamedTuple):
         return f"{self.source}:{self.line}"
 
 
-@dataclass(slots=True, eq=False)
-class Record:
+class Record(msgspec.Struct, eq=False, gc=False):
     """One record that passed its checks.
 
     `position` counts records and problems from 0 in input order over all inputs. `body` is the
@@ -46,16 +50,18 @@ class Record:
     position: int
     origin: Origin
     identity: Identity
-    body: bytes = field(repr=False)
+    body: bytes
     expires_at: float | None = None
     attempts: int = 0
     ambiguous: bool = False
     strikes: int = 0
     times_left_out: int = 0
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.position}, {self.origin}, {self.identity})"
 
-@dataclass(slots=True, eq=False)
-class Problem:
+
+class Problem(msgspec.Struct, eq=False, gc=False):
     """One piece of input that breaks a rule, found before anything of it was sent.
 
     `code` is the service's own for that rule where it has one. `readable` says
@@ -68,22 +74,27 @@ class Problem:
     identity: Identity | None
     code: str
     message: str
-    raw: bytes = field(repr=False)
+    raw: bytes
     readable: bool = True
 
+    def __repr__(self) -> str:
+        return f"Problem({self.position}, {self.origin}, {self.code})"
 
-@dataclass(slots=True, frozen=True)
-class Found:
+
+class Found(msgspec.Struct, frozen=True, gc=False):
     """What batch/get answered for a key. `value` is its JSON as the very bytes of the answer.
 
     `created_at` and `updated_at` are epoch milliseconds, `expire_time` is ISO-8601, each None
     where the answer has none.
     """
 
-    value: bytes = field(repr=False)
+    value: bytes
     created_at: int | None = None
     updated_at: int | None = None
     expire_time: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Found({len(self.value)} bytes)"
 
 
 class State(Enum):
@@ -105,8 +116,7 @@ class Failure(NamedTuple):
     trace_id: str | None = None
 
 
-@dataclass(slots=True, eq=False)
-class Outcome:
+class Outcome(msgspec.Struct, eq=False, gc=False):
     """The one end of one input position.
 
     `failure` is set when it failed, `found` when batch/get answered it, `skipped_by` names the

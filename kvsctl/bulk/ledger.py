@@ -1,7 +1,8 @@
 """Where outcomes are noted: lanes open, followers share, listeners hear, failures count."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+
+from msgspec import structs
 
 from kvsctl.bulk.events import Event, Listener, Settled
 from kvsctl.bulk.lanes import Lanes
@@ -47,7 +48,7 @@ class Ledger:
             assert isinstance(record, Record)  # noqa: S101
             for follower in self._lanes.settle(record):
                 follower.attempts, follower.ambiguous = record.attempts, record.ambiguous
-                settled.append(replace(outcome, subject=follower))
+                settled.append(structs.replace(outcome, subject=follower))
         self.settle_here(settled)
 
     def settle_here(self, outcomes: Sequence[Outcome]) -> None:

@@ -10,7 +10,6 @@ late attempt, theirs or that of an older record, has had the longest time to lan
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -27,8 +26,7 @@ _CLOCK_GRAIN_SECONDS: Final = 2.0
 """How far the service's clock may be from what its `Date` headers, cut to the second, tell."""
 
 
-@dataclass(slots=True, eq=False)
-class ReadBack(Record):
+class ReadBack(Record, gc=False):
     """A record to read in place of `written`, with counts of its own.
 
     `written_at` (the service's clock, epoch seconds): it was not written earlier than that.

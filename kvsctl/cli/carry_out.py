@@ -55,6 +55,10 @@ def carry_out(job: BatchJob) -> NoReturn:
                 sys.exit(ExitStatus.OK)
         listening = Listening(job, about, environment, journal)
         listening.require_usable()
+        import gc
+
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
         loop_factory = quick_loop() if job.target.url is not None else None
         with asyncio.Runner(loop_factory=loop_factory) as runner:
             error, interrupted = runner.run(_run(job, credentials, listening))
