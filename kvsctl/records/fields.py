@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -25,8 +24,7 @@ _ENTITY_BYTES: Final = 16
 _REPEATED_MEMBER_BYTES: Final = 9
 
 
-@dataclass(slots=True)
-class Fields:
+class Fields(msgspec.Struct, gc=False):
     """What a line says. `value` is b"" where it has none; `plain`: the line can be sent as it is.
 
     `ttl` and `expire_time` are as they were parsed, unchecked.
@@ -40,18 +38,21 @@ class Fields:
     plain: bool = False
 
 
-class _Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+class Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """A line that says no more than a record is made of."""
+
     key: str
     value: msgspec.Raw = msgspec.Raw(b"")
     entityName: str | None = None  # noqa: N815 - the service's name
 
 
-# An integer too long for any member read here becomes a float, which no check takes for a whole
-# number, and none for a name; int() itself refuses more than 4,300 digits.
+# An integer too long for any member read here becomes a string, which no check takes for a
+# number; int() itself refuses more than 4,300 digits.
 _loads: Callable[[bytes], Any] = partial(
-    json.loads, parse_int=lambda digits: int(digits) if len(digits) < 20 else float(digits)
+    json.loads, parse_int=lambda digits: int(digits) if len(digits) < 20 else digits
 )
-_decode = msgspec.json.Decoder(_Plain).decode
+decode_plain = msgspec.json.Decoder(Plain).decode
+"""Reads a line that has these members and no other. Raises MsgspecError; does not look at UTF-8."""
 
 
 def read_fields(line: bytes) -> Fields | Breach:
@@ -62,18 +63,23 @@ def read_fields(line: bytes) -> Fields | Breach:
     try:
         if not line.isascii():
             line.decode()  # msgspec does not look at the UTF-8 inside a Raw
-        plain = _decode(line)
+        plain = decode_plain(line)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return _read_carefully(line)
     value = bytes(plain.value)
+    if may_repeat(line, plain, value):
+        return _read_carefully(line)
+    return Fields(plain.key, value, plain.entityName, plain=True)
+
+
+def may_repeat(line: bytes, plain: Plain, value: bytes) -> bool:
+    """Whether a line has room for a member that it names twice: the parser takes the last."""
     spare = len(line) - len(plain.key) - len(value) - _FRAME_BYTES
     if value:
         spare -= _VALUE_BYTES
     if plain.entityName is not None:
         spare -= len(plain.entityName) + _ENTITY_BYTES
-    if spare >= _REPEATED_MEMBER_BYTES:
-        return _read_carefully(line)
-    return Fields(plain.key, value, plain.entityName, plain=True)
+    return spare >= _REPEATED_MEMBER_BYTES
 
 
 def _read_carefully(line: bytes) -> Fields | Breach:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
+import msgspec
 import orjson
 
 from kvsctl import jsontext
@@ -12,6 +13,7 @@ from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Identity
 from kvsctl.records import checks
 from kvsctl.records.checks import Breach
+from kvsctl.records.common import common_line
 from kvsctl.records.fields import Fields, read_fields
 from kvsctl.records.ttl import Ttl, parse_expire_time, parse_ttl
 
@@ -31,7 +33,7 @@ class Rules:
     epoch: Callable[[], float] = field(default=time.time)
 
 
-class Parsed(NamedTuple):
+class Parsed(msgspec.Struct, frozen=True, gc=False):
     """A record without its place: `body` is what a batch request carries for it."""
 
     identity: Identity
@@ -57,6 +59,20 @@ Parser: TypeAlias = Callable[[bytes], Parsed | Rejected]
 
 def set_line_parser(rules: Rules) -> Parser:
     """Reads `{"key": …, "value": …}` lines; an unchanged line is sent as the bytes it is."""
+    careful = careful_set_line_parser(rules)
+    if rules.ttl is not None or rules.entity is not None:
+        return careful
+    look = common_line(rules.limits)
+
+    def parse(piece: bytes) -> Parsed | Rejected:
+        identity = look(piece)
+        return careful(piece) if identity is None else Parsed(identity, piece)
+
+    return parse
+
+
+def careful_set_line_parser(rules: Rules) -> Parser:
+    """What `set_line_parser` comes to, without its short way for common lines."""
     limits = rules.limits
 
     def parse(piece: bytes) -> Parsed | Rejected:

@@ -7,7 +7,9 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
+
+import msgspec
 
 from kvsctl.errors import StreamError, UsageError
 
@@ -16,10 +18,11 @@ MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 """A longer line is no record: all but its first `_KEPT_BYTES` is read past, not kept."""
 _KEPT_BYTES: Final = 1024
 _BLANK: Final = re.compile(rb"[ \t\r\n]*")
+_VISIBLE: Final = b"!"
 _BOM: Final = b"\xef\xbb\xbf"
 
 
-class Line(NamedTuple):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """One line without its end. `number` counts from 1; `cut`: it was too long to keep."""
 
     number: int
@@ -153,7 +156,8 @@ def split_lines(chunks: Iterator[bytes], end: bytes = b"\n") -> Iterator[list[Li
         lines = []
         for piece in pieces:
             cut = cut or len(piece) > MAX_LINE_BYTES
-            if cut or not _BLANK.fullmatch(piece):
+            # What begins with a visible character is not blank: most lines are seen so at once.
+            if cut or piece >= _VISIBLE or not _BLANK.fullmatch(piece):
                 lines.append(Line(number, piece[:_KEPT_BYTES] if cut else finish(piece), cut))
             number, cut = number + 1, False
         if len(tail) > MAX_LINE_BYTES:

@@ -1,0 +1,73 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.model import Identity
+from kvsctl.records.common import common_line
+from kvsctl.records.parsers import Parsed, Rules, careful_set_line_parser
+from tests.support.jsontexts import LEGAL_KEYS, SPACES, VALUES, object_of
+
+LOOK = common_line(DEFAULT_LIMITS)
+CAREFUL = careful_set_line_parser(Rules())
+
+_NAMES = st.sampled_from(["key", "value", "entityName", "ttl", "other"])
+_KEYS = LEGAL_KEYS | st.text(max_size=3)
+_MEMBERS = st.tuples(_NAMES, VALUES | _KEYS.map(lambda key: f'"{key}"'))
+_PAIRS = st.tuples(_KEYS, VALUES).map(lambda pair: f'{{"key":"{pair[0]}","value":{pair[1]}}}')
+_OBJECTS = st.lists(_MEMBERS, max_size=4).flatmap(
+    lambda members: object_of([(f'"{name}"', value) for name, value in members])
+)
+_LINES = st.builds("{}{}{}".format, SPACES, _PAIRS | _OBJECTS, SPACES).map(
+    lambda text: text.encode("utf-8", "surrogatepass")
+)
+
+
+@given(_LINES)
+def test_takes_nothing_that_the_careful_way_does_not_send_as_it_is(line: bytes) -> None:
+    identity = LOOK(line)
+    assert identity is None or CAREFUL(line) == Parsed(identity, line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"key":"a","value":1}',
+        b'{"key":"user:1.x_y-z#", "value": {"nested": [null, "\\u00e9"]}}',
+        b'{"value":"","key":"a"}',
+    ],
+)
+def test_takes_what_is_common(line: bytes) -> None:
+    assert LOOK(line) == CAREFUL(line).identity
+    assert isinstance(CAREFUL(line), Parsed)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"key":"a","value":1} ',
+        b' {"key":"a","value":1}',
+        '{"key":"a","value":"é"}'.encode(),
+        b'{"key":"a b","value":1}',
+        b'{"key":"","value":1}',
+        b'{"key":"%b","value":1}' % (b"k" * 501),
+        b'{"key":"a","value":null}',
+        b'{"key":"a"}',
+        b'{"key":"a","value":1,"entityName":"users"}',
+        b'{"key":"a","value":1,"ttl":1}',
+        b'{"key":"a","key":"b","value":1}',
+        b'{"key":"a","value":1,"value":2}',
+        b'{"key":"a","value":%b1%b}' % (b"[" * 32, b"]" * 32),
+        b'{"key":"a","value":"%b"}' % (b"x" * 240 * 1024),
+        b'{"key":"a","value":1',
+        b'["key","value"]',
+        b"",
+    ],
+    ids=range(17),
+)
+def test_leaves_the_rest_to_a_closer_look(line: bytes) -> None:
+    assert LOOK(line) is None
+
+
+def test_an_entity_is_no_part_of_the_identity() -> None:
+    assert LOOK(b'{"key":"a","value":1}') == Identity(None, "a")
