@@ -22,6 +22,7 @@ from kvsctl.config.file import ConfigFile, read_config
 from kvsctl.config.settings import Running, resolve_running
 from kvsctl.config.targets import Target, TargetFlags, choose_target
 from kvsctl.errors import UsageError
+from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb
 from kvsctl.records.reader import ParserChoice, Reader
 from kvsctl.records.sources import File, Source
@@ -37,6 +38,7 @@ def batch_job(
     verb: Verb,
     sources: Sequence[Source],
     parsers: ParserChoice,
+    limits: Limits | None,
     target: TargetOptions,
     running: RunningOptions,
     report: ReportOptions,
@@ -46,8 +48,12 @@ def batch_job(
     policy: ReadPolicy = ReadPolicy(),  # noqa: B008 - frozen
     verify: bool = False,
     journal: Journalling | None = None,
+    requires_input: bool = False,
 ) -> BatchJob:
-    """Resolves every setting. Raises UsageError before anything is opened for writing."""
+    """Resolves every setting. `limits` are those that records are held to; None: to none.
+
+    Raises UsageError before anything is opened for writing.
+    """
     config = read_config(os.environ)
     chosen = choose_target(
         TargetFlags(
@@ -57,7 +63,11 @@ def batch_job(
         config,
     )
     how = resolve_running(
-        asdict(running), os.environ, chosen.section, f"{config.path}: [targets.{chosen.name}]"
+        asdict(running),
+        os.environ,
+        chosen.section,
+        f"{config.path}: [targets.{chosen.name}]",
+        limits or DEFAULT_LIMITS,
     )
     _require_own_files(sources, records, report, journal, chosen, config)
     if journal is not None:
@@ -72,6 +82,7 @@ def batch_job(
         records,
         asked,
         journal,
+        requires_input,
     )
 
 
@@ -119,8 +130,11 @@ def _database_files(path: Path | None) -> list[tuple[str, Place]]:
     return [("database", path.with_name(path.name + end)) for end in ("", "-wal", "-shm")]
 
 
-def journalling(options: JournalOptions, *groups: Any) -> Journalling | None:
-    """Whether the job keeps a journal. `groups`: the options that say what the records are."""
+def journalling(options: JournalOptions, limits: Limits | None, *groups: Any) -> Journalling | None:
+    """Whether the job keeps a journal.
+
+    `limits` and `groups`, the options, say what the records are.
+    """
     if options.journal is None:
         if options.retry_failed or options.journal_force:
             flag = "--retry-failed" if options.retry_failed else "--journal-force"
@@ -128,7 +142,14 @@ def journalling(options: JournalOptions, *groups: Any) -> Journalling | None:
         return None
     given = {name: value for group in groups for name, value in asdict(group).items()}
     form = {name: value for name, value in given.items() if name not in _NO_FORM}
+    form |= {"no_checks": limits is None, "limits": _changed(limits)}
     return Journalling(options.journal, form, options.retry_failed, options.journal_force)
+
+
+def _changed(limits: Limits | None) -> dict[str, int] | None:
+    """The limits that are not the documented ones; None if all are."""
+    given, documented = asdict(limits or DEFAULT_LIMITS), asdict(DEFAULT_LIMITS)
+    return {name: given[name] for name in given if given[name] != documented[name]} or None
 
 
 def _require_files(journal: Journalling, records: Printing | None, failures: Path | None) -> None:

@@ -1,6 +1,7 @@
 """kvsctl delete: deletes keys."""
 
 from kvsctl.cli.flags import takes
+from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.input import InputOptions, KeysArgument, NullOption
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.report import ReportOptions
@@ -12,6 +13,7 @@ from kvsctl.cli.options.target import TargetOptions
     KeysArgument,
     InputOptions,
     NullOption,
+    CheckingOptions,
     TargetOptions,
     RunningOptions,
     VerifyOption,
@@ -22,9 +24,10 @@ def delete_command(
     own: KeysArgument,
     given: InputOptions,
     null: NullOption,
+    checking: CheckingOptions,
     target: TargetOptions,
     running: RunningOptions,
-    checking: VerifyOption,
+    verifying: VerifyOption,
     journal: JournalOptions,
     report: ReportOptions,
 ) -> None:
@@ -36,17 +39,20 @@ def delete_command(
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.model import Verb
 
+    limits = inputs.limits_of(checking)
     sources = inputs.gather_sources(Verb.DELETE, own.keys or (), given, null=null.null)
-    parsers = inputs.key_parsers(given, inputs.rules_of(given))
+    parsers = inputs.key_parsers(given, inputs.rules_of(given, limits))
     carry_out(
         compose.batch_job(
             Verb.DELETE,
             sources,
             parsers,
+            limits,
             target,
             running,
             report,
-            verify=checking.verify,
-            journal=compose.journalling(journal, given, null),
+            verify=verifying.verify,
+            journal=compose.journalling(journal, limits, given, null),
+            requires_input=checking.require_input,
         )
     )

@@ -41,6 +41,9 @@ class Ending:
         if self._status(end) is ExitStatus.PIPE_CLOSED:
             return ExitStatus.PIPE_CLOSED
         reporting = self.job.reporting
+        shares_stderr = reporting.as_json and self.job.records is not None
+        if shares_stderr:  # there the report is the last line
+            self._say(end)
         if reporting.as_json:
             printed = self._print_json(end)
             if printed != end:  # the file must not say that all went well
@@ -49,7 +52,8 @@ class Ending:
                 return ExitStatus.PIPE_CLOSED
         elif not reporting.quiet or self._status(end) is not ExitStatus.OK:
             self._print_tables(end)
-        self._say(end)
+        if not shares_stderr:
+            self._say(end)
         return self._status(end)
 
     def _status(self, end: End) -> ExitStatus:

@@ -1,6 +1,7 @@
 """kvsctl get: reads records."""
 
 from kvsctl.cli.flags import takes
+from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.input import InputOptions, KeysArgument, NullOption
 from kvsctl.cli.options.journal import JournalOptions
@@ -14,6 +15,7 @@ from kvsctl.cli.options.target import TargetOptions
     GetOptions,
     InputOptions,
     NullOption,
+    CheckingOptions,
     TargetOptions,
     RunningOptions,
     JournalOptions,
@@ -24,6 +26,7 @@ def get_command(
     output: GetOptions,
     given: InputOptions,
     null: NullOption,
+    checking: CheckingOptions,
     target: TargetOptions,
     running: RunningOptions,
     journal: JournalOptions,
@@ -38,19 +41,22 @@ def get_command(
     from kvsctl.model import Verb
 
     records, asked, policy = compose.record_output(output)
+    limits = inputs.limits_of(checking)
     sources = inputs.gather_sources(Verb.GET, own.keys or (), given, null=null.null)
-    parsers = inputs.key_parsers(given, inputs.rules_of(given))
+    parsers = inputs.key_parsers(given, inputs.rules_of(given, limits))
     carry_out(
         compose.batch_job(
             Verb.GET,
             sources,
             parsers,
+            limits,
             target,
             running,
             report,
             records=records,
             asked=asked,
             policy=policy,
-            journal=compose.journalling(journal, output, given, null),
+            journal=compose.journalling(journal, limits, output, given, null),
+            requires_input=checking.require_input,
         )
     )

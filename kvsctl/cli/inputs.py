@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.input import InputOptions
+from kvsctl.config.limitsfile import read_limits
 from kvsctl.errors import UsageError
-from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb
 from kvsctl.records.checks import Breach, check_entity
 from kvsctl.records.parsers import (
@@ -56,14 +58,27 @@ def gather_sources(
     return sources
 
 
-def rules_of(options: InputOptions, ttl: str | None = None) -> Rules:
+def limits_of(options: CheckingOptions) -> Limits | None:
+    """What records are held to; None: to nothing. Raises UsageError for a bad file."""
+    if options.no_checks:
+        if options.limits is not None:
+            raise UsageError("--limits has no use with --no-checks", "Leave out one of them.")
+        return None
+    return DEFAULT_LIMITS if options.limits is None else read_limits(options.limits)
+
+
+def rules_of(options: InputOptions, limits: Limits | None, ttl: str | None = None) -> Rules:
     """What records are held to, with the defaults that the options give them."""
-    if options.entity is not None and (breach := check_entity(options.entity, DEFAULT_LIMITS)):
+    if (
+        options.entity is not None
+        and limits is not None
+        and (breach := check_entity(options.entity, limits))
+    ):
         raise UsageError(f"--entity: {breach.message}")
-    parsed = None if ttl is None else parse_ttl(ttl, DEFAULT_LIMITS)
+    parsed = None if ttl is None else parse_ttl(ttl, limits)
     if isinstance(parsed, Breach):
         raise UsageError(f"--ttl: {parsed.message}")
-    return Rules(entity=options.entity, ttl=parsed)
+    return Rules(limits, options.entity, parsed)
 
 
 def set_parsers(options: InputOptions, rules: Rules, *, string: bool) -> ParserChoice:

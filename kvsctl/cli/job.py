@@ -50,7 +50,7 @@ class BatchJob:
     """Everything that a run of set, get or delete needs. `records` is set for get only.
 
     `asked` is the metadata that the service is asked for: what is printed, and what the run
-    itself needs.
+    itself needs. `requires_input`: no records at all is an error.
     """
 
     reader: Reader
@@ -62,3 +62,4 @@ class BatchJob:
     records: Printing | None = None
     asked: Metadata = field(default_factory=Metadata)
     journal: Journalling | None = None
+    requires_input: bool = False

@@ -12,6 +12,7 @@ from kvsctl.bulk.feed import Feed
 from kvsctl.bulk.journal import Stage
 from kvsctl.bulk.journalfile import JournalFile
 from kvsctl.bulk.plan import Pressure
+from kvsctl.bulk.required import RequiredFeed
 from kvsctl.bulk.run import Run
 from kvsctl.cli.ending import End, Ending
 from kvsctl.cli.job import BatchJob, Printing
@@ -137,8 +138,11 @@ class Listening:
         self._wake = wake
 
     def feed(self, feed: Feed) -> Feed:
-        """The input of the run: with a journal, without what is settled in it."""
-        return self._keeping.feed(feed)
+        """The input of the run: with a journal, without what is settled in it.
+
+        Ends in an error if there has to be input and there is none.
+        """
+        return self._keeping.feed(RequiredFeed(feed) if self._job.requires_input else feed)
 
     def _stop(self, error: KvsctlError) -> None:
         if self._run is not None:

@@ -1,6 +1,7 @@
 """kvsctl set: writes records."""
 
 from kvsctl.cli.flags import takes
+from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.input import InputOptions
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.report import ReportOptions
@@ -12,6 +13,7 @@ from kvsctl.cli.options.target import TargetOptions
 @takes(
     SetOptions,
     InputOptions,
+    CheckingOptions,
     TargetOptions,
     RunningOptions,
     VerifyOption,
@@ -21,9 +23,10 @@ from kvsctl.cli.options.target import TargetOptions
 def set_command(
     own: SetOptions,
     given: InputOptions,
+    checking: CheckingOptions,
     target: TargetOptions,
     running: RunningOptions,
-    checking: VerifyOption,
+    verifying: VerifyOption,
     journal: JournalOptions,
     report: ReportOptions,
 ) -> None:
@@ -36,18 +39,21 @@ def set_command(
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.model import Verb
 
+    limits = inputs.limits_of(checking)
     sources = inputs.gather_sources(Verb.SET, own.pairs or (), given)
-    rules = inputs.rules_of(given, own.ttl)
+    rules = inputs.rules_of(given, limits, own.ttl)
     parsers = inputs.set_parsers(given, rules, string=own.string)
     carry_out(
         compose.batch_job(
             Verb.SET,
             sources,
             parsers,
+            limits,
             target,
             running,
             report,
-            verify=checking.verify,
-            journal=compose.journalling(journal, own, given),
+            verify=verifying.verify,
+            journal=compose.journalling(journal, limits, own, given),
+            requires_input=checking.require_input,
         )
     )

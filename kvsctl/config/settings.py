@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from kvsctl.errors import UsageError
-from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.limits import DEFAULT_LIMITS, Limits
 
 
 class Setting(NamedTuple):
@@ -17,16 +17,21 @@ class Setting(NamedTuple):
     most: float
 
 
-RUNNING: Final[Mapping[str, Setting]] = {
-    "concurrency": Setting(int, 8, 1, 256),
-    "batch_size": Setting(int, DEFAULT_LIMITS.batch_records, 1, DEFAULT_LIMITS.batch_records),
-    "max_batch_bytes": Setting(int, DEFAULT_LIMITS.batch_bytes, 1, DEFAULT_LIMITS.batch_bytes),
-    "timeout": Setting(float, 30.0, 0.001, 3600),
-    "retries": Setting(int, 8, 0, 1000),
-    "give_up_after": Setting(int, 20, 1, 1_000_000),
-    "patience": Setting(float, 300.0, 0.001, 86_400),
-    "max_failures": Setting(int, None, 1, 10**12),
-}
+def running_settings(limits: Limits) -> Mapping[str, Setting]:
+    """All settings, by name, for an installation with these limits."""
+    return {
+        "concurrency": Setting(int, 8, 1, 256),
+        "batch_size": Setting(int, limits.batch_records, 1, limits.batch_records),
+        "max_batch_bytes": Setting(int, limits.batch_bytes, 1, limits.batch_bytes),
+        "timeout": Setting(float, 30.0, 0.001, 3600),
+        "retries": Setting(int, 8, 0, 1000),
+        "give_up_after": Setting(int, 20, 1, 1_000_000),
+        "patience": Setting(float, 300.0, 0.001, 86_400),
+        "max_failures": Setting(int, None, 1, 10**12),
+    }
+
+
+RUNNING: Final = running_settings(DEFAULT_LIMITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +53,14 @@ def resolve_running(
     environ: Mapping[str, str],
     section: Mapping[str, Any],
     section_name: str,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Running:
     """Each setting from its flag, `KVSCTL_NAME`, the target's section or its default.
 
     Raises UsageError that names where a value that cannot be used came from.
     """
     resolved: dict[str, Any] = {}
-    for name, setting in RUNNING.items():
+    for name, setting in running_settings(limits).items():
         flag_name = "--" + name.replace("_", "-")
         variable = f"KVSCTL_{name.upper()}"
         if flags.get(name) is not None:

@@ -14,6 +14,7 @@ from kvsctl.limits import Limits
 _JS_SPACE: Final = "\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 _ILLEGAL_IN_KEY = re.compile(f"[^a-zA-Z0-9:._#{_JS_SPACE}-]")
 _BLANK = re.compile(f"[{_JS_SPACE}]*")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _ENTITY = re.compile(r"(?![.\-])(?!.*\.{2})[a-z0-9:\-.]*(?<![.])")
 
 
@@ -63,6 +64,15 @@ def check_entity(entity: str, limits: Limits) -> Breach | None:
             "INVALID_ENTITY_TYPE",
             "an entity name takes a-z, 0-9 and : - . only, begins with neither . nor -, "
             "has no two dots in a row and ends in no dot",
+        )
+    return None
+
+
+def check_text(text: str) -> Breach | None:
+    """Whether a key or an entity's name can be written at all: a lone surrogate cannot."""
+    if surrogate := _SURROGATE.search(text):
+        return Breach(
+            "INVALID_KEY", f"a lone surrogate, U+{ord(surrogate.group()):04X}, cannot be sent"
         )
     return None
 

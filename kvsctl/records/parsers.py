@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -20,14 +20,19 @@ from kvsctl.records.ttl import Ttl, parse_expire_time, parse_ttl
 _RECORD_DEPTH: Final = 1  # the record's own braces
 _PARSER_DEPTH: Final = 200
 """Far past what a value may have, and safe for every parser."""
+_READABLE: Final = replace(DEFAULT_LIMITS, value_depth=_PARSER_DEPTH - _RECORD_DEPTH)
+"""How deep a value may be that is held to nothing."""
 _CLOCKS_APART_SECONDS: Final = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a record is held to, and what it gets where it names none itself."""
+    """What a record is held to, and what it gets where it names none itself.
 
-    limits: Limits = field(default=DEFAULT_LIMITS)
+    `limits` None: to nothing but that it can be read and sent.
+    """
+
+    limits: Limits | None = field(default=DEFAULT_LIMITS)
     entity: str | None = None
     ttl: Ttl | None = None
     epoch: Callable[[], float] = field(default=time.time)
@@ -62,7 +67,7 @@ def set_line_parser(rules: Rules) -> Parser:
     careful = careful_set_line_parser(rules)
     if rules.ttl is not None or rules.entity is not None:
         return careful
-    look = common_line(rules.limits)
+    look = common_line(rules.limits or DEFAULT_LIMITS)
 
     def parse(piece: bytes) -> Parsed | Rejected:
         identity = look(piece)
@@ -77,7 +82,7 @@ def careful_set_line_parser(rules: Rules) -> Parser:
 
     def parse(piece: bytes) -> Parsed | Rejected:
         line = piece.strip(jsontext.WHITE_SPACE)
-        too_deep = checks.check_depth(line, limits, around=_RECORD_DEPTH)
+        too_deep = _check_depth(line, limits, around=_RECORD_DEPTH)
         fields = _fields(line, too_deep)
         if isinstance(fields, Rejected):
             return fields
@@ -150,7 +155,7 @@ def key_object_parser(rules: Rules) -> Parser:
         line = piece.strip(jsontext.WHITE_SPACE)
         if line.startswith(b'"'):
             return strings(line)
-        fields = _fields(line, checks.check_depth(line, rules.limits, around=_RECORD_DEPTH))
+        fields = _fields(line, _check_depth(line, rules.limits, around=_RECORD_DEPTH))
         if isinstance(fields, Rejected):
             return fields
         return _key_record(_identity(fields, rules), rules.limits, is_plain=False)
@@ -172,7 +177,13 @@ def _identity(fields: Fields, rules: Rules) -> Identity:
     return Identity(rules.entity if fields.entity is None else fields.entity, fields.key)
 
 
-def _check_identity(identity: Identity, limits: Limits) -> Breach | None:
+def _check_depth(text: bytes, limits: Limits | None, around: int = 0) -> Breach | None:
+    return checks.check_depth(text, limits or _READABLE, around)
+
+
+def _check_identity(identity: Identity, limits: Limits | None) -> Breach | None:
+    if limits is None:
+        return checks.check_text(identity.key + (identity.entity or ""))
     breach = checks.check_key(identity.key, limits)
     if breach is None and identity.entity is not None:
         breach = checks.check_entity(identity.entity, limits)
@@ -180,14 +191,16 @@ def _check_identity(identity: Identity, limits: Limits) -> Breach | None:
 
 
 def _check(
-    identity: Identity, value: bytes, too_deep: Breach | None, limits: Limits
+    identity: Identity, value: bytes, too_deep: Breach | None, limits: Limits | None
 ) -> Breach | None:
     """`too_deep` is what was found of the text around the value, which may be deeper than it."""
-    breach = _check_identity(identity, limits) or checks.check_value(value, limits)
-    return breach or (checks.check_depth(value, limits) if too_deep else None)
+    breach = _check_identity(identity, limits)
+    if breach is None and limits is not None:
+        breach = checks.check_value(value, limits)
+    return breach or (_check_depth(value, limits) if too_deep else None)
 
 
-def _key_record(identity: Identity, limits: Limits, *, is_plain: bool) -> Parsed | Rejected:
+def _key_record(identity: Identity, limits: Limits | None, *, is_plain: bool) -> Parsed | Rejected:
     """`is_plain`: the key is not in the JSON of a record."""
     if breach := _check_identity(identity, limits):
         record = b"{%b}" % _identity_members(identity) if is_plain else None
@@ -226,7 +239,7 @@ def _with_default_ttl(line: bytes, fields: Fields, rules: Rules) -> bytes | None
 
 def _expiry(fields: Fields, rules: Rules) -> float | Breach:
     expires_at = parse_expire_time(fields.expire_time)
-    if isinstance(expires_at, float):
+    if isinstance(expires_at, float) and rules.limits is not None:
         # The service's clock, which decides, may differ from this one: so a day more.
         seconds = int(expires_at - rules.epoch()) - _CLOCKS_APART_SECONDS
         if seconds > rules.limits.ttl_seconds:
@@ -245,10 +258,12 @@ def _identity_members(identity: Identity) -> bytes:
     return key + b',"entityName":' + orjson.dumps(identity.entity)
 
 
-def _argument_value(text: bytes, limits: Limits, *, string: bool) -> tuple[bytes, Breach | None]:
+def _argument_value(
+    text: bytes, limits: Limits | None, *, string: bool
+) -> tuple[bytes, Breach | None]:
     """The value, b"" if it is too deep to be read at all; and whether it is too deep."""
     if not string:
-        too_deep = checks.check_depth(text, limits)
+        too_deep = _check_depth(text, limits)
         if too_deep and jsontext.depth_exceeds(text, _PARSER_DEPTH):
             return b"", too_deep
         try:

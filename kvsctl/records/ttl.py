@@ -24,11 +24,16 @@ class Ttl(NamedTuple):
         return b'{"ttl":{"value":%d,"unit":"%s"}}' % (self.value, self.unit.encode())
 
 
-def parse_ttl(given: Any, limits: Limits) -> Ttl | Breach:
-    """Reads `"7d"`, `"12h"`, `"30m"`, `"45s"` or `{"value": 7, "unit": "DAYS"}`."""
+def parse_ttl(given: Any, limits: Limits | None) -> Ttl | Breach:
+    """Reads `"7d"`, `"12h"`, `"30m"`, `"45s"` or `{"value": 7, "unit": "DAYS"}`.
+
+    Without `limits`, of any length.
+    """
     ttl = _read(given)
     if ttl is None:
         return Breach("INVALID_TTL", 'write a ttl as "45s", "30m", "12h" or "7d"')
+    if limits is None:
+        return ttl
     return check_ttl(ttl.value * TTL_UNIT_SECONDS[ttl.unit], limits) or ttl
 
 

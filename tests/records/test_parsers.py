@@ -36,6 +36,14 @@ PARSE_KEY = key_line_parser(rules())
 PARSE_OBJECT = key_object_parser(rules())
 
 
+UNCHECKED = (
+    set_line_parser(rules(limits=None)),
+    set_argument_parser(rules(limits=None), string=False),
+    key_line_parser(rules(limits=None)),
+    key_object_parser(rules(limits=None)),
+)
+
+
 def parsed(parser: Parser, piece: bytes) -> Parsed:
     result = parser(piece)
     assert isinstance(result, Parsed), result
@@ -262,8 +270,39 @@ class TestSetLines:
 
     @given(st.binary(max_size=60) | st.text('{}[]":,key\\value0 ').map(str.encode))
     def test_never_raises(self, line: bytes) -> None:
-        for parser in (PARSE_LINE, PARSE_ARGUMENT, PARSE_KEY, PARSE_OBJECT):
+        for parser in (PARSE_LINE, PARSE_ARGUMENT, PARSE_KEY, PARSE_OBJECT, *UNCHECKED):
             assert isinstance(parser(line), Parsed | Rejected)
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            b'{"key":"a/","value":1}',
+            b'{"key":"","value":null}',
+            b'{"key":"a","value":1,"entityName":"A"}',
+            b'{"key":"a","value":"%b"}' % (b"x" * 300_000),
+            b'{"key":"a","value":%b}' % (b"[" * 100 + b"]" * 100),
+            b'{"key":"a","value":1,"options":{"ttl":{"value":-9000,"unit":"DAYS"}}}',
+        ],
+        ids=short,
+    )
+    def test_held_to_nothing_a_record_goes_as_it_is(self, line: bytes) -> None:
+        assert isinstance(PARSE_LINE(line), Rejected)
+        body = parsed(set_line_parser(rules(limits=None)), line).body
+        assert json.loads(body) == json.loads(line)
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            b'{"key":"\\ud800","value":1}',
+            b'{"key":"a","value":1,"entityName":"\\udfff"}',
+            b'{"key":"a","value":%b}' % (b"[" * 100_000),
+            b'{"key":"a"}',
+            b'{"key":"a","value":1,"ttl":"soon"}',
+        ],
+        ids=short,
+    )
+    def test_held_to_nothing_it_still_has_to_be_one(self, line: bytes) -> None:
+        assert isinstance(set_line_parser(rules(limits=None))(line), Rejected)
 
 
 class TestSetArguments:

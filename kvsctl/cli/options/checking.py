@@ -1,0 +1,39 @@
+"""What input is held to."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kvsctl.cli.options import panels
+
+
+@dataclass(frozen=True, slots=True)
+class CheckingOptions:
+    """What input is held to, before anything of it is sent."""
+
+    limits: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Check against the limits in FILE (TOML or JSON).",
+            rich_help_panel=panels.INPUT,
+        ),
+    ] = None
+    no_checks: Annotated[
+        bool,
+        typer.Option(
+            "--no-checks",
+            help="Let the service judge keys and values.",
+            rich_help_panel=panels.INPUT,
+        ),
+    ] = False
+    require_input: Annotated[
+        bool,
+        typer.Option(
+            "--require-input",
+            help="Fail if the input has no records.",
+            rich_help_panel=panels.INPUT,
+        ),
+    ] = False
