@@ -1,0 +1,185 @@
+"""One input: read by kvsctl, judged by the oracle, compared."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final
+
+from benchmarks.fuzz.formats import FORMATS, Defaults, Expected, Format
+from benchmarks.fuzz.grammar import Grammar
+from benchmarks.fuzz.oracle import NotJsonError, Refused, Undecided, Wanted, members_of, parsed
+from kvsctl.model import Failure, Problem, Record, Verb
+from kvsctl.records.reader import MOST_PIECES
+from kvsctl.report.failureline import failure_line
+
+_DEFAULTS: Final = (Defaults(), Defaults(), Defaults(entity="abc"), Defaults(ttl=(7, "DAYS")))
+_FED_BACK_ONE_IN: Final = 8
+_FED_BACK: Final = {one.verb: one for one in FORMATS if one.name.endswith("jsonl")}
+"""How lines of the failures file are read."""
+
+
+class MismatchError(Exception):
+    """kvsctl and the oracle differ, or a law does not hold."""
+
+
+@dataclass
+class Counts:
+    """What the inputs held."""
+
+    inputs: Counter[str] = field(default_factory=Counter)
+    pieces: Counter[str] = field(default_factory=Counter)
+
+
+def check_input(
+    seed: int, number: int, counts: Counts, formats: Sequence[Format] = FORMATS
+) -> None:
+    """The `number`-th input of a seed. Raises MismatchError, or whatever a reader raised."""
+    chance = Random(seed * 1_000_000_007 + number)
+    grammar = Grammar(chance)
+    chosen = formats[number % len(formats)]
+    text = chosen.draw(grammar)
+    defaults = _DEFAULTS[int(chance.random() * len(_DEFAULTS))]
+    pieces = _read(chosen, grammar.chunks(text), defaults)
+    counts.inputs[chosen.name] += 1
+    _compare(pieces, chosen.judge(text, defaults), defaults, counts)
+    if grammar.once_in(_FED_BACK_ONE_IN):
+        for piece in pieces:
+            _check_fed_back(chosen.verb, piece)
+
+
+def _read(chosen: Format, chunks: Sequence[bytes], defaults: Defaults) -> list[Record | Problem]:
+    pieces: list[Record | Problem] = []
+    for several in chosen.reader(chunks, defaults):
+        if len(several) > MOST_PIECES:
+            raise MismatchError(f"{len(several)} pieces came at once")
+        pieces += several
+    return pieces
+
+
+def _compare(
+    pieces: Sequence[Record | Problem],
+    expected: Sequence[Expected],
+    defaults: Defaults,
+    counts: Counts,
+) -> None:
+    if len(pieces) != len(expected):
+        raise MismatchError(f"{len(pieces)} pieces, expected {len(expected)}")
+    for position, (piece, wanted) in enumerate(zip(pieces, expected, strict=True)):
+        if piece.position != position:
+            raise MismatchError(f"position {piece.position}, expected {position}")
+        if str(piece.origin) != f"in:{wanted.line}":
+            raise MismatchError(f"{piece.origin}, expected line {wanted.line}")
+        counts.pieces[type(wanted.verdict).__name__.lower()] += 1
+        _compare_piece(piece, wanted, defaults)
+
+
+def _compare_piece(piece: Record | Problem, wanted: Expected, defaults: Defaults) -> None:
+    verdict = wanted.verdict
+    if isinstance(piece, Problem):
+        if piece.raw != wanted.raw and not _is_as_record(piece, wanted, defaults):
+            raise MismatchError(f"{piece.origin}: the problem does not hold what was read")
+        if not piece.message or len(piece.message.encode()) > 1000 or "\n" in piece.message:
+            raise MismatchError(f"{piece.origin}: {piece.message!r} is no message")
+        if isinstance(verdict, Wanted):
+            raise MismatchError(f"{piece.origin}: {piece.code} {piece.message}, but it is a record")
+        if isinstance(verdict, Refused) and verdict.codes and piece.code not in verdict.codes:
+            raise MismatchError(f"{piece.origin}: {piece.code}, expected {set(verdict.codes)}")
+    elif isinstance(verdict, Wanted):
+        _compare_record(piece, verdict)
+    elif not isinstance(verdict, Undecided):
+        raise MismatchError(f"{piece.origin}: a record, but {set(verdict.codes)} is wrong with it")
+
+
+def _is_as_record(problem: Problem, wanted: Expected, defaults: Defaults) -> bool:
+    """Whether it holds the record that the input is by its form, with what it gets by default."""
+    if not problem.readable:
+        return False
+    members = {name: (said, text) for name, said, text in _members(problem.raw)}
+    if wanted.key is not None:
+        return members.keys() <= {"key", "entityName"} and members["key"][0] == wanted.key
+    before = {name: text for name, _, text in _members(wanted.raw)}
+    after = {name: text for name, (_, text) in members.items()}
+    if before.pop("ttl", "null") != "null" or defaults.ttl is None:
+        return False
+    return after == before | {"options": _options_text(defaults.ttl)}
+
+
+def _members(text: bytes) -> list[tuple[str, Any, str]]:
+    """The members of what kvsctl says is an object."""
+    try:
+        shown = text.decode("utf-8")
+        if not isinstance(parsed(shown), list) or not shown.lstrip().startswith("{"):
+            raise MismatchError(f"{text!r} is no object")
+    except (UnicodeDecodeError, NotJsonError) as error:
+        raise MismatchError(f"{text!r} is no JSON: {error}") from None
+    return members_of(shown)
+
+
+def _compare_record(record: Record, wanted: Wanted) -> None:
+    where = record.origin
+    if record.identity != (wanted.entity, wanted.key):
+        raise MismatchError(f"{where}: {record.identity}, expected {wanted}")
+    members = {name: (said, text) for name, said, text in _members(record.body)}
+    if b"\n" in record.body and b"\0" not in record.body:
+        raise MismatchError(f"{where}: the body breaks a line")
+    if members.keys() - {"key", "entityName", "value", "options"}:
+        raise MismatchError(f"{where}: the body has the members {list(members)}")
+    entity = members["entityName"][0] if "entityName" in members else None
+    if (entity, members["key"][0]) != (wanted.entity, wanted.key):
+        raise MismatchError(f"{where}: the body names another record")
+    value = members["value"][1] if "value" in members else None
+    if value != wanted.value:
+        raise MismatchError(f"{where}: the value is {value}, expected {wanted.value}")
+    options = members["options"][1] if "options" in members else None
+    asked = None if wanted.ttl is None else _options_text(wanted.ttl)
+    if options != asked:
+        raise MismatchError(f"{where}: the options are {options}, expected {asked}")
+    if record.expires_at != wanted.expires_at:
+        raise MismatchError(f"{where}: expires {record.expires_at}, expected {wanted.expires_at}")
+
+
+def _options_text(ttl: tuple[int, str]) -> str:
+    return f'{{"ttl":{{"value":{ttl[0]},"unit":"{ttl[1]}"}}}}'
+
+
+def _check_fed_back(verb: Verb, piece: Record | Problem) -> None:
+    """A line of the failures file says what the input said: read again, it comes to the same."""
+    line = failure_line(piece, Failure("CODE", "message"))
+    if line.count(b"\n") != 1:
+        raise MismatchError(f"{piece.origin}: its failure is not one line")
+    (again,) = _read(_FED_BACK[verb], [line], Defaults())
+    if isinstance(piece, Problem):
+        if not isinstance(again, Problem):
+            raise MismatchError(f"{piece.origin}: a problem became a record")
+        once_more = failure_line(again, Failure("CODE", "message"))
+        if again.readable and once_more.partition(b',"error"')[0] != line.partition(b',"error"')[0]:
+            raise MismatchError(f"{piece.origin}: fed back, the problem changed")
+        return
+    if not isinstance(again, Record):
+        raise MismatchError(f"{piece.origin}: a record became a problem: {again.message}")
+    before, after = _said(piece), _said(again)
+    if before != after:
+        raise MismatchError(f"{piece.origin}: fed back, {before} became {after}")
+
+
+def _said(record: Record) -> tuple[object, ...]:
+    members = {name: (said, text) for name, said, text in _members(record.body)}
+    options = members["options"][1] if "options" in members else None
+    value = "".join(_outside_strings(members["value"][1])) if "value" in members else None
+    return record.identity, value, options, record.expires_at
+
+
+def _outside_strings(text: str) -> list[str]:
+    """The text without white space between its tokens, which one line may not keep."""
+    kept, inside, escaped = [], False, False
+    for character in text:
+        if inside:
+            inside = escaped or character != '"'
+            escaped = character == "\\" and not escaped
+        elif character in " \t\r\n":
+            continue
+        else:
+            inside = character == '"'
+        kept.append(character)
+    return kept

@@ -1,0 +1,159 @@
+"""Loads records into a service that fails, is killed and goes on; then counts every one of them.
+
+`kvsctl set --journal --failures` on a served emulator with seeded faults, killed (SIGKILL) at
+seeded points and started again with the same words. After each kill all that the journal calls
+settled has to be in the store; at the end store, failures file, journal and report have to be
+what the seed says, every key and value of them. Exits 1 if anything is not. POSIX only.
+"""
+
+import json
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Final
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from benchmarks.result import parser, publish
+from benchmarks.soak.audit import (
+    Mismatches,
+    audit_numbers,
+    audit_store,
+    audit_whole,
+    stored_rows,
+)
+from benchmarks.soak.processes import Client, Ended, await_noted, requests_met, serving
+from benchmarks.soak.workload import POISON_CODE, POISON_PREFIX, piece
+from kvsctl.bulk.journalfile import read_journal
+
+# A 429 makes everyone wait for a second: many of them, and the soak would be sleep.
+_FAULTS: Final = (
+    "429={few},throttled={few},retry-after=0.2,500={r},500-after={r},503={r},503-after={r},"
+    "502-html={r},502-empty={r},504={r},reset-before={r},reset-after={r},cut={r},"
+    "leave-out=0.0002,latency-ms=0..2"
+)
+_SOME_FAILED: Final = 1
+_KILLED: Final = -9
+
+
+def main() -> None:
+    """Runs, and prints the result."""
+    options = parser(__doc__)
+    options.add_argument("--records", type=int, default=10_000_000)
+    options.add_argument("--kills", type=int, default=4)
+    options.add_argument("--seed", type=int, default=20)
+    options.add_argument(
+        "--fault-rate", type=float, default=0.001, help="of each kind; a tenth of it for 429"
+    )
+    options.add_argument("--folder", type=Path, help="where to work; by default a temporary one")
+    given = options.parse_args()
+    if given.short:
+        given.records, given.kills = 100_000, 2
+    with tempfile.TemporaryDirectory(dir=given.folder) as folder:
+        found, result = Soak(Path(folder), given.seed, given.records).run(
+            given.kills, given.fault_rate
+        )
+    publish(given, result)
+    sys.exit(1 if found.count else 0)
+
+
+class Soak:
+    """One job from its first record to its last."""
+
+    def __init__(self, folder: Path, seed: int, records: int) -> None:
+        self.folder = folder
+        self.seed = seed
+        self.records = records
+        self.journal = folder / "journal"
+        self.failures = folder / "failures.jsonl"
+        self.database = folder / "server.db"
+        self.found = Mismatches()
+        self.peak_mb = 0.0
+        self.client_seconds = 0.0
+
+    def run(self, kills: int, fault_rate: float) -> tuple[Mismatches, dict[str, Any]]:
+        """Returns what does not agree, and the result."""
+        started = time.monotonic()
+        chance = random.Random(self.seed)
+        source = self.folder / "in.jsonl"
+        with source.open("wb") as file:
+            file.writelines(
+                piece(self.seed, position).line + b"\n" for position in range(self.records)
+            )
+        faults = f"seed={self.seed},{_FAULTS.format(r=fault_rate, few=fault_rate / 10)}"
+        faults += f",refuse={POISON_PREFIX}:{POISON_CODE}"
+        with serving(self.database, faults) as url:
+            words = ["set", "-f", str(source), "--url", url, "--json", "-q"]
+            words += ["--journal", str(self.journal), "--failures", str(self.failures)]
+            points = sorted(chance.uniform(0.05, 0.9) for _ in range(kills))
+            killed_at = [
+                noted
+                for point in points
+                if (noted := self.kill(words, int(point * self.records), chance.random()))
+            ]
+            report = self.finish(words)
+            met = requests_met(url)
+        self.audit(report, sum(met.values()))
+        self.found.expect("kills", len(killed_at), kills)
+        return self.found, {
+            "seed": self.seed,
+            "records": self.records,
+            "kills": len(killed_at),
+            "settled_at_kills": killed_at,
+            **{name: report[name] for name in ("requests", "retries", "throttled", "ambiguous")},
+            **{name: report[name] for name in ("succeeded", "failed", "duplicates")},
+            "failures_by_code": dict(sorted(read_journal(self.journal).state.totals.codes.items())),
+            "requests_by_fault": dict(sorted(met.items())),
+            "input_bytes": source.stat().st_size,
+            "elapsed_s": round(time.monotonic() - started, 1),
+            "client_s": round(self.client_seconds, 1),
+            "peak_rss_mb": self.peak_mb,
+            "mismatches": self.found.count,
+            "first_mismatches": self.found.shown,
+        }
+
+    def kill(self, words: list[str], records: int, delay_seconds: float) -> int:
+        """Kills a run a moment after so many records are noted; returns how many are settled."""
+        started = time.monotonic()
+        client = Client(words, self.folder)
+        if not await_noted(client, self.journal, records):
+            self._note_end(client.wait(), started, _KILLED)
+            return 0
+        time.sleep(delay_seconds)
+        self._note_end(client.kill(), started, _KILLED)
+        settled = read_journal(self.journal).state.settled
+        audit_store(self.seed, self.records, stored_rows(self.database), settled, self.found)
+        return len(settled)
+
+    def finish(self, words: list[str]) -> dict[str, Any]:
+        """Lets the job end, and sees that there is nothing left to do then."""
+        started = time.monotonic()
+        ended = Client(words, self.folder).wait()
+        self._note_end(ended, started, _SOME_FAILED)
+        again = Client(words, self.folder).wait()
+        self.found.expect("status of a run of a complete journal", again.status, 0)
+        report: dict[str, Any] = json.loads(ended.out)
+        return report
+
+    def audit(self, report: dict[str, Any], requests_met: int) -> None:
+        """Compares all that there is at the end."""
+        with self.failures.open("rb") as lines:
+            sums, standing = audit_whole(
+                self.seed, self.records, stored_rows(self.database), lines, self.found
+            )
+        audit_numbers(report, read_journal(self.journal).state, sums, standing, self.found)
+        if report["requests"] > requests_met:
+            self.found.note(f"requests: {report['requests']}, the server had {requests_met}")
+
+    def _note_end(self, ended: Ended, started: float, status: int) -> None:
+        self.client_seconds += time.monotonic() - started
+        self.peak_mb = max(self.peak_mb, ended.peak_mb)
+        if ended.status != status:
+            said = ended.err.decode(errors="replace")[-500:]
+            self.found.note(f"a run ended with {ended.status}, expected {status}: {said}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""The fuzz finds readers that lose, misplace, change or make up what they read."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.fuzz.check import Counts, MismatchError, check_input
+from benchmarks.fuzz.formats import FORMATS, Format
+from benchmarks.fuzz.oracle import NotJsonError, depth_of, members_of, parsed
+from kvsctl.model import Origin, Problem, Record
+from kvsctl.records.reader import Reader
+
+_SEED = 7
+_INPUTS = 400
+
+Piece = Record | Problem
+Spoil = Callable[[list[Piece]], list[Piece]]
+
+
+class _Spoilt(Reader):
+    """A reader that gives something else than what it read."""
+
+    spoil: Spoil
+
+    def __iter__(self) -> Iterator[list[Piece]]:
+        for pieces in super().__iter__():
+            yield type(self).spoil(pieces)
+
+
+def _with(chosen: Format, spoil: Spoil) -> Format:
+    spoilt = type("Spoilt", (_Spoilt,), {"spoil": staticmethod(spoil)})
+
+    def reader(*given: object) -> Reader:
+        made = chosen.reader(*given)  # type: ignore[arg-type]
+        changed: Reader = spoilt(made.sources, made.choose_parser)
+        return changed
+
+    return replace(chosen, reader=reader)
+
+
+def _differing(*formats: Format) -> int:
+    found = 0
+    for number in range(_INPUTS):
+        try:
+            check_input(_SEED, number, Counts(), formats)
+        except MismatchError:
+            found += 1
+    return found
+
+
+def _lose_the_last(pieces: list[Piece]) -> list[Piece]:
+    return pieces[:-1]
+
+
+def _repeat_the_first(pieces: list[Piece]) -> list[Piece]:
+    return pieces[:1] + pieces
+
+
+def _miscount(pieces: list[Piece]) -> list[Piece]:
+    for piece in pieces:
+        piece.position += 1
+    return pieces
+
+
+def _misplace(pieces: list[Piece]) -> list[Piece]:
+    for piece in pieces:
+        piece.origin = Origin(piece.origin.source, piece.origin.line + 1)
+    return pieces
+
+
+def _trim(pieces: list[Piece]) -> list[Piece]:
+    for piece in pieces:
+        if isinstance(piece, Problem):
+            piece.raw = piece.raw[:-1]
+    return pieces
+
+
+def _misname(pieces: list[Piece]) -> list[Piece]:
+    for piece in pieces:
+        if isinstance(piece, Record):
+            piece.identity = piece.identity._replace(key="other")
+    return pieces
+
+
+def _blame_another_rule(pieces: list[Piece]) -> list[Piece]:
+    for piece in pieces:
+        if isinstance(piece, Problem):
+            piece.code = "UNNAMED"
+    return pieces
+
+
+_SPOILS = [
+    _lose_the_last, _repeat_the_first, _miscount, _misplace, _trim, _misname, _blame_another_rule,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("chosen", FORMATS, ids=lambda chosen: chosen.name)
+@pytest.mark.parametrize("spoil", _SPOILS)
+def test_a_wrong_reader_is_found(chosen: Format, spoil: Spoil) -> None:
+    assert _differing(_with(chosen, spoil)) > 0
+
+
+def _round_numbers(pieces: list[Piece]) -> list[Piece]:
+    for piece in pieces:
+        if isinstance(piece, Record):
+            piece.body = piece.body.replace(b"9007199254740993", b"9007199254740992")
+    return pieces
+
+
+def _drop_a_ttl(pieces: list[Piece]) -> list[Piece]:
+    for piece in pieces:
+        if isinstance(piece, Record):
+            piece.body = piece.body.partition(b',"options"')[0].rstrip(b"}") + b"}"
+    return pieces
+
+
+@pytest.mark.parametrize("spoil", [_round_numbers, _drop_a_ttl])
+def test_a_changed_record_is_found(spoil: Spoil) -> None:
+    assert _differing(_with(FORMATS[0], spoil)) > 0
+
+
+@pytest.mark.parametrize("chosen", FORMATS, ids=lambda chosen: chosen.name)
+def test_the_inputs_have_records_and_problems_of_every_format(chosen: Format) -> None:
+    counts = Counts()
+    for number in range(_INPUTS):
+        check_input(_SEED, number, counts, [chosen])
+    assert min(counts.pieces["wanted"], counts.pieces["refused"]) > 50
+    assert counts.pieces["undecided"] < counts.pieces.total() / 50
+
+
+def test_the_same_seed_draws_the_same() -> None:
+    seen = []
+    for _ in range(2):
+        counts = Counts()
+        for number in range(50):
+            check_input(_SEED, number, counts)
+        seen.append(counts)
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "NaN", "[1,]", "{'a':1}", '{"a":1}{', "01", '"\t"', "[" * 100_000, "1 2"]
+)
+def test_the_oracle_knows_what_is_no_json(text: str) -> None:
+    with pytest.raises(NotJsonError):
+        parsed(text)
+
+
+def test_the_oracle_cuts_members_to_the_character() -> None:
+    text = ' { "a" : 1.0 ,"b\\u0063":[ {"x":"}"} ],"a":"\\"" } '
+    found = [(name, exact) for name, _, exact in members_of(text)]
+    assert found == [("a", "1.0"), ("bc", '[ {"x":"}"} ]'), ("a", '"\\""')]
+    assert depth_of(text) == 3
