@@ -9,7 +9,7 @@ from typing import Any, Final
 from benchmarks.fuzz.formats import FORMATS, Defaults, Expected, Format
 from benchmarks.fuzz.grammar import Grammar
 from benchmarks.fuzz.oracle import NotJsonError, Refused, Undecided, Wanted, members_of, parsed
-from kvsctl.model import Failure, Problem, Record, Verb
+from kvsctl.model import Failure, Identity, Problem, Record, Verb
 from kvsctl.records.reader import MOST_PIECES
 from kvsctl.report.failureline import failure_line
 
@@ -118,7 +118,7 @@ def _members(text: bytes) -> list[tuple[str, Any, str]]:
 
 def _compare_record(record: Record, wanted: Wanted) -> None:
     where = record.origin
-    if record.identity != (wanted.entity, wanted.key):
+    if record.identity != Identity(wanted.entity, wanted.key):
         raise MismatchError(f"{where}: {record.identity}, expected {wanted}")
     members = {name: (said, text) for name, said, text in _members(record.body)}
     if b"\n" in record.body and b"\0" not in record.body:

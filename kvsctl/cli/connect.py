@@ -19,8 +19,7 @@ from kvsctl.service.auth import (
     container,
 )
 from kvsctl.service.client import Service
-from kvsctl.service.transport import in_process, over_network
-from kvsctl.service.urls import is_loopback_url, require_safe
+from kvsctl.service.inprocess import in_process
 from kvsctl.service.wire import Metadata
 
 _EMBEDDED_URL = "http://kvsctl.localhost"
@@ -30,6 +29,8 @@ def credentials_of(target: Target, *, allow_http: bool) -> Credentials:
     """What the target is presented. Raises UsageError for a URL or a lack of token to refuse."""
     if target.url is None:
         return Credentials(None, bearer)
+    from kvsctl.service.urls import is_loopback_url, require_safe
+
     require_safe(target.url, allow_http=allow_http)
     source = _token_source(target)
     if source is None and target.installation is None and not is_loopback_url(target.url):
@@ -67,6 +68,8 @@ async def connected(
             await service.aclose()
             await embedded.aclose()
         return
+    from kvsctl.service.transport import over_network
+
     assert target.url is not None  # noqa: S101
     fixed = {} if target.installation is None else dict(container(target.installation))
     service = make(over_network(target.url, timeout_seconds), fixed_headers=fixed)

@@ -46,10 +46,10 @@ class Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     entityName: str | None = None  # noqa: N815 - the service's name
 
 
-# An integer too long for any member read here becomes a string, which no check takes for a
-# number; int() itself refuses more than 4,300 digits.
+# An integer too long for any member read here becomes a float, which no check takes for a whole
+# number, and none for a name; int() itself refuses more than 4,300 digits.
 _loads: Callable[[bytes], Any] = partial(
-    json.loads, parse_int=lambda digits: int(digits) if len(digits) < 20 else digits
+    json.loads, parse_int=lambda digits: int(digits) if len(digits) < 20 else float(digits)
 )
 decode_plain = msgspec.json.Decoder(Plain).decode
 """Reads a line that has these members and no other. Raises MsgspecError; does not look at UTF-8."""

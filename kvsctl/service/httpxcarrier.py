@@ -1,4 +1,4 @@
-"""Requests carried by a transport of httpx: in this process, or where `direct` cannot go."""
+"""Requests carried by a transport of httpx, where `direct` cannot go."""
 
 import asyncio
 from collections.abc import Mapping

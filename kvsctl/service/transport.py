@@ -2,8 +2,6 @@
 
 import ssl
 import urllib.request
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, TypeAlias
 
 import httpx
 
@@ -11,30 +9,6 @@ from kvsctl.errors import UsageError
 from kvsctl.service.carrier import Carrier
 from kvsctl.service.httpxcarrier import HttpxCarrier
 from kvsctl.service.urls import is_loopback
-
-AsgiApp: TypeAlias = Callable[
-    [
-        MutableMapping[str, Any],
-        Callable[[], Awaitable[MutableMapping[str, Any]]],
-        Callable[[MutableMapping[str, Any]], Awaitable[None]],
-    ],
-    Awaitable[None],
-]
-
-
-def in_process(url: str, app: AsgiApp, timeout_seconds: float) -> Carrier:
-    """Carries requests to an application in this process; no network is touched."""
-    return HttpxCarrier(url, _InProcess(app=app), timeout_seconds)
-
-
-class _InProcess(httpx.ASGITransport):
-    """An application that raises is to its caller what a server is that hangs up."""
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        try:
-            return await super().handle_async_request(request)
-        except Exception as error:
-            raise httpx.ReadError(f"the application raised {type(error).__name__}") from error
 
 
 def over_network(url: str, timeout_seconds: float) -> Carrier:

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.fuzz.check import Counts, MismatchError, check_input
 from benchmarks.fuzz.formats import FORMATS, Format
 from benchmarks.fuzz.oracle import NotJsonError, depth_of, members_of, parsed
-from kvsctl.model import Origin, Problem, Record
+from kvsctl.model import Identity, Origin, Problem, Record
 from kvsctl.records.reader import Reader
 
 _SEED = 7
@@ -79,7 +79,7 @@ def _trim(pieces: list[Piece]) -> list[Piece]:
 def _misname(pieces: list[Piece]) -> list[Piece]:
     for piece in pieces:
         if isinstance(piece, Record):
-            piece.identity = piece.identity._replace(key="other")
+            piece.identity = Identity(piece.identity.entity, "other")
     return pieces
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.command import Command
 
-_NETWORK = ("httpx", "ssl", "asyncio.sslproto", "httptools", "uvloop")
+_NETWORK = ("httpx", "httptools", "uvloop", "urllib.request", "kvsctl.service.transport")
 _SERVER = ("uvicorn", "yaml", "kvsctl.emulator.serve", "kvsctl.emulator.admin")
 _TABLES = ("rich",)
 _RUNS = ("asyncio", "sqlite3", "orjson", "msgspec", "kvsctl.bulk", "kvsctl.records")
@@ -44,7 +44,7 @@ def _imported(kvsctl: Command, *words: str, **variables: str) -> set[str]:
         (["get", "--help"], _EVERYTHING),
         (["serve", "--help"], _EVERYTHING),
         (["journal", "show", "--help"], _EVERYTHING),
-        (["get", "there"], _SERVER),
+        (["get", "there"], (*_NETWORK, *_SERVER)),
     ],
     ids=" ".join,
 )

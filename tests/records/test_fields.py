@@ -150,7 +150,15 @@ class TestReadFields:
 
     def test_a_number_past_every_range_is_no_number(self) -> None:
         digits = b"9" * 5_000
-        assert read_fields(b'{"key":"a","ttl":%b}' % digits) == Fields("a", ttl=digits.decode())
+        assert read_fields(b'{"key":"a","ttl":%b}' % digits) == Fields("a", ttl=float("inf"))
+
+    @pytest.mark.parametrize("member", [b"key", b"entityName"])
+    @pytest.mark.parametrize("digits", [20, 400, 5_000])
+    def test_a_long_number_is_no_name(self, member: bytes, digits: int) -> None:
+        line = b'{"key":"a","value":1,"entityName":"abc"}'
+        text = {b"key": b'"a"', b"entityName": b'"abc"'}[member]
+        breach = read_fields(line.replace(b":%b" % text, b":" + b"1" * digits))
+        assert breach == Breach("INVALID_JSON", f'"{member.decode()}" is not a string')
 
     def test_keeps_a_key_that_only_escapes_can_write(self) -> None:
         assert read_fields(b'{"key":"\\ud800","value":1}') == Fields("\ud800", b"1")

@@ -15,7 +15,7 @@ from kvsctl.service.carrier import Carrier
 from kvsctl.service.client import Answer, Service
 from kvsctl.service.faults import FaultKind
 from kvsctl.service.httpxcarrier import HttpxCarrier
-from kvsctl.service.transport import in_process
+from kvsctl.service.inprocess import in_process
 from kvsctl.service.wire import Metadata
 from tests.service.networks import Network
 from tests.service.wires import App, Behaviour, Wire, listening, response, sending, silent

@@ -1,14 +1,12 @@
-import asyncio
 import sys
 from pathlib import Path
 
 import pytest
 
 from kvsctl.errors import UsageError
-from kvsctl.service.carrier import Unanswered
 from kvsctl.service.direct import DirectCarrier
 from kvsctl.service.httpxcarrier import HttpxCarrier
-from kvsctl.service.transport import in_process, over_network, proxy_for
+from kvsctl.service.transport import over_network, proxy_for
 
 PROXY_NAMES = [
     name
@@ -102,18 +100,3 @@ class TestOverNetwork:
         with pytest.raises(UsageError, match="proxy") as caught:
             over_network(FORGE, 30.0)
         assert "s3cret" not in caught.value.message
-
-
-def test_an_application_that_raises_is_a_server_that_hangs_up() -> None:
-    async def broken(scope: object, receive: object, send: object) -> None:
-        raise RuntimeError("s3cret value")
-
-    async def ask() -> None:
-        carrier = in_process("http://kvsctl.localhost", broken, 30.0)
-        try:
-            await carrier.post("/", {}, b"")
-        finally:
-            await carrier.aclose()
-
-    with pytest.raises(Unanswered, match="the application raised RuntimeError"):
-        asyncio.run(ask())

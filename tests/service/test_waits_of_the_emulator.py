@@ -11,7 +11,7 @@ from kvsctl.model import Verb
 from kvsctl.service.auth import Credentials, bearer
 from kvsctl.service.client import Answer, Service
 from kvsctl.service.faults import FaultKind
-from kvsctl.service.transport import in_process
+from kvsctl.service.inprocess import in_process
 from kvsctl.service.wire import Metadata
 from tests.support.records import record
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from kvsctl.service.transport import AsgiApp
+from kvsctl.service.inprocess import AsgiApp
 
 _START_SECONDS = 20
 

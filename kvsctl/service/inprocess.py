@@ -1,0 +1,112 @@
+"""Requests carried to an application in this process, without httpx, whose import takes longer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, Final, TypeAlias
+from urllib.parse import urlsplit
+
+from kvsctl.service.carrier import Carrier, CarrierAnswer, CarrierError, TooSlow, Unanswered
+
+AsgiApp: TypeAlias = Callable[
+    [
+        MutableMapping[str, Any],
+        Callable[[], Awaitable[MutableMapping[str, Any]]],
+        Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ],
+    Awaitable[None],
+]
+
+_CLIENT: Final = ("127.0.0.1", 0)
+
+
+def in_process(url: str, app: AsgiApp, timeout_seconds: float) -> Carrier:
+    """Carries requests to an ASGI application in this process; no network is touched.
+
+    An application that raises is to its caller what a server is that hangs up.
+    """
+    return _InProcess(url, app, timeout_seconds)
+
+
+class _InProcess:
+    """See Carrier."""
+
+    def __init__(self, url: str, app: AsgiApp, timeout_seconds: float) -> None:
+        parts = urlsplit(url)
+        self._app = app
+        self._host = parts.netloc
+        self._base_path = parts.path.rstrip("/")
+        self._timeout_seconds = timeout_seconds
+        self._scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "POST",
+            "scheme": parts.scheme,
+            "query_string": b"",
+            "root_path": "",
+            "server": (parts.hostname, parts.port),
+            "client": _CLIENT,
+        }
+
+    @property
+    def host(self) -> str:
+        """See Carrier."""
+        return self._host
+
+    async def post(self, path: str, headers: Mapping[str, str], body: bytes) -> CarrierAnswer:
+        """See Carrier."""
+        exchange, scope = _Exchange(body), self._scope_of(path, headers, body)
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                await self._app(scope, exchange.receive, exchange.send)
+        except TimeoutError:
+            raise TooSlow from None
+        except CarrierError:
+            raise
+        except Exception as error:
+            raise Unanswered(f"the application raised {type(error).__name__}") from error
+        return exchange.answer()
+
+    async def aclose(self) -> None:
+        """See Carrier. The application stays open."""
+
+    def _scope_of(self, path: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+        whole = f"{self._base_path}{path}"
+        lines = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        lines += [(b"host", self._host.encode()), (b"content-length", b"%d" % len(body))]
+        return self._scope | {"path": whole, "raw_path": whole.encode(), "headers": lines}
+
+
+class _Exchange:
+    """One request as the application sees it, and what it has answered."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body: bytes | None = body
+        self._head: MutableMapping[str, Any] | None = None
+        self._chunks: list[bytes] = []
+        self._is_whole = False
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        body, self._body = self._body, None
+        if body is None:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            self._head = message
+        elif message["type"] == "http.response.body":
+            self._chunks.append(message.get("body", b""))
+            self._is_whole = not message.get("more_body", False)
+
+    def answer(self) -> CarrierAnswer:
+        """What was answered. Raises Unanswered unless it is whole."""
+        if self._head is None or not self._is_whole:
+            raise Unanswered("the application ended without an answer")
+        headers: dict[str, str] = {}
+        for name, value in self._head.get("headers", ()):
+            named, text = name.decode("latin-1").lower(), value.decode("latin-1")
+            headers[named] = f"{headers[named]}, {text}" if named in headers else text
+        chunks = self._chunks
+        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return CarrierAnswer(self._head["status"], headers, body)

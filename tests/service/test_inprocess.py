@@ -1,0 +1,76 @@
+"""An application in this process answers as a server would."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import pytest
+
+from kvsctl.service.carrier import CarrierAnswer, TooSlow, Unanswered
+from kvsctl.service.inprocess import AsgiApp, in_process
+
+_Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+_Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+_URL = "http://kvsctl.localhost/base/"
+
+
+def _post(app: AsgiApp, timeout_seconds: float = 30.0) -> CarrierAnswer:
+    async def ask() -> CarrierAnswer:
+        carrier = in_process(_URL, app, timeout_seconds)
+        assert carrier.host == "kvsctl.localhost"
+        try:
+            return await carrier.post("/v1/batch/set", {"X-Name": "value"}, b"[1]")
+        finally:
+            await carrier.aclose()
+
+    return asyncio.run(ask())
+
+
+def test_request_and_answer_go_as_they_are() -> None:
+    seen: list[Any] = []
+
+    async def app(scope: MutableMapping[str, Any], receive: _Receive, send: _Send) -> None:
+        seen.extend([scope["method"], scope["path"], dict(scope["headers"])])
+        seen.extend([await receive(), await receive()])
+        twice = [(b"Via", b"a"), (b"via", b"b")]
+        await send({"type": "http.response.start", "status": 207, "headers": twice})
+        await send({"type": "http.response.body", "body": b"[", "more_body": True})
+        await send({"type": "http.response.body", "body": b"]"})
+
+    assert _post(app) == CarrierAnswer(207, {"via": "a, b"}, b"[]")
+    headers = {b"x-name": b"value", b"host": b"kvsctl.localhost", b"content-length": b"3"}
+    assert seen == [
+        "POST",
+        "/base/v1/batch/set",
+        headers,
+        {"type": "http.request", "body": b"[1]", "more_body": False},
+        {"type": "http.disconnect"},
+    ]
+
+
+def test_an_application_that_raises_is_a_server_that_hangs_up() -> None:
+    async def broken(scope: object, receive: object, send: object) -> None:
+        raise RuntimeError("s3cret value")
+
+    with pytest.raises(Unanswered, match="the application raised RuntimeError"):
+        _post(broken)
+
+
+@pytest.mark.parametrize("said", ["nothing", "only a head", "half a body"])
+def test_an_answer_that_is_not_whole_is_none(said: str) -> None:
+    async def breaks_off(scope: object, receive: object, send: _Send) -> None:
+        if said != "nothing":
+            await send({"type": "http.response.start", "status": 200})
+        if said == "half a body":
+            await send({"type": "http.response.body", "body": b"[", "more_body": True})
+
+    with pytest.raises(Unanswered, match="without an answer"):
+        _post(breaks_off)
+
+
+def test_an_application_that_takes_too_long_is_cut_off() -> None:
+    async def sleepy(scope: object, receive: object, send: object) -> None:
+        await asyncio.Event().wait()
+
+    with pytest.raises(TooSlow):
+        _post(sleepy, 0.01)
