@@ -1,21 +1,20 @@
 """What happens in a run, told to whoever listens. The engine writes to no terminal and no file."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from kvsctl.model import Outcome, Verb
 
 
-@dataclass(slots=True, frozen=True)
-class RecordsRead:
+class RecordsRead(msgspec.Struct, frozen=True, gc=False):
     """`count` more records and problems came in."""
 
     count: int
 
 
-@dataclass(slots=True, frozen=True)
-class RequestEnded:
+class RequestEnded(msgspec.Struct, frozen=True, gc=False):
     """One request ended: answered (`status`), or not (`status` None, `trouble` says why).
 
     `units` are quota units by the documented rule and 0 unless it was answered 200. `is_retry`:
@@ -36,15 +35,13 @@ class RequestEnded:
     headers: Sequence[str] = ()
 
 
-@dataclass(slots=True, frozen=True)
-class Throttled:
+class Throttled(msgspec.Struct, frozen=True, gc=False):
     """The service asked for less: no request starts for `wait_seconds`."""
 
     wait_seconds: float
 
 
-@dataclass(slots=True, frozen=True)
-class Settled:
+class Settled(msgspec.Struct, frozen=True, gc=False):
     """These input positions have their outcome, each exactly once in a run."""
 
     outcomes: Sequence[Outcome]

@@ -43,8 +43,12 @@ class Lanes:
 
     def admit(self, record: Record) -> Record | None:
         """Takes a record in. Returns the older one that it replaces, which is never sent."""
-        replaced = self._place(record)
         self._admitted_bytes += len(record.body)
+        identity = record.identity
+        if identity not in self._waiting and identity not in self._away:
+            self._waiting[identity] = record
+            return None
+        replaced = self._place(record)
         if replaced is not None:
             self._admitted_bytes -= len(replaced.body)
         return replaced
@@ -52,18 +56,15 @@ class Lanes:
     def _place(self, record: Record) -> Record | None:
         identity = record.identity
         if self._join:
-            if identity in self._waiting or identity in self._away:
-                self._followers.setdefault(identity, []).append(record)
-                self._follower_count += 1
-                return None
-            self._waiting[identity] = record
+            self._followers.setdefault(identity, []).append(record)
+            self._follower_count += 1
             return None
         if identity in self._away:
             parked = self._away[identity]
             self._away[identity] = record
             self._parked_count += parked is None
             return parked
-        replaced = self._waiting.get(identity)
+        replaced = self._waiting[identity]
         self._waiting[identity] = record
         return replaced
 
@@ -77,9 +78,11 @@ class Lanes:
 
     def send(self, records: Iterable[Record]) -> None:
         """Closes the lanes of waiting records that go on their way."""
+        waiting, away = self._waiting, self._away
         for record in records:
-            del self._waiting[record.identity]
-            self._away[record.identity] = None
+            identity = record.identity
+            del waiting[identity]
+            away[identity] = None
 
     def settle(self, record: Record) -> list[Record]:
         """Opens the lane of a record that is away and done.
@@ -92,8 +95,7 @@ class Lanes:
             self._waiting[identity] = parked
             self._parked_count -= 1
         self._admitted_bytes -= len(record.body)
-        followers = self._followers.pop(identity, None)
-        if not followers:
+        if not self._follower_count or (followers := self._followers.pop(identity, None)) is None:
             return []
         self._follower_count -= len(followers)
         self._admitted_bytes -= sum(len(follower.body) for follower in followers)

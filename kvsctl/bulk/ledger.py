@@ -46,15 +46,20 @@ class Ledger:
             settled.append(outcome)
             record = outcome.subject
             assert isinstance(record, Record)  # noqa: S101
-            for follower in self._lanes.settle(record):
-                follower.attempts, follower.ambiguous = record.attempts, record.ambiguous
-                settled.append(structs.replace(outcome, subject=follower))
+            if followers := self._lanes.settle(record):
+                settled += _shared(outcome, record, followers)
         self.settle_here(settled)
 
     def settle_here(self, outcomes: Sequence[Outcome]) -> None:
         """Settles what never went on its way: problems, duplicates, what stays unsent."""
         if not outcomes:
             return
-        self.failures += sum(outcome.state is State.FAILED for outcome in outcomes)
+        self.failures += sum([outcome.state is State.FAILED for outcome in outcomes])
         self.tell(Settled(outcomes))
         self._changed()
+
+
+def _shared(outcome: Outcome, record: Record, followers: Sequence[Record]) -> list[Outcome]:
+    for follower in followers:
+        follower.attempts, follower.ambiguous = record.attempts, record.ambiguous
+    return [structs.replace(outcome, subject=follower) for follower in followers]

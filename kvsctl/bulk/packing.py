@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from kvsctl.bulk.fitting import BRACKETS_BYTES
 from kvsctl.limits import Limits
 from kvsctl.model import Record
-from kvsctl.service.wire import wire_bytes
+from kvsctl.service.wire import wire_bytes, wire_bytes_of_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +28,16 @@ def choose(waiting: Sequence[Record], rule: PackingRule) -> tuple[list[Record], 
     `waiting` holds each identity once. Full means that the next record, if there is one, does
     not fit. A batch of what is given is never empty.
     """
+    if len(waiting) <= rule.max_records and body_bytes(waiting) <= rule.max_bytes:
+        return list(waiting), len(waiting) == rule.max_records
     chosen: list[Record] = []
-    body_bytes = BRACKETS_BYTES
+    chosen_bytes = BRACKETS_BYTES
     for record in waiting:
         record_bytes = wire_bytes(record)
-        if chosen and body_bytes + record_bytes > rule.max_bytes:
+        if chosen and chosen_bytes + record_bytes > rule.max_bytes:
             return chosen, True
         chosen.append(record)
-        body_bytes += record_bytes
+        chosen_bytes += record_bytes
         if len(chosen) == rule.max_records:
             return chosen, True
     return chosen, False
@@ -43,4 +45,4 @@ def choose(waiting: Sequence[Record], rule: PackingRule) -> tuple[list[Record], 
 
 def body_bytes(records: Sequence[Record]) -> int:
     """An upper bound of the body that these records make, as `choose` counts it."""
-    return BRACKETS_BYTES + sum(map(wire_bytes, records))
+    return BRACKETS_BYTES + wire_bytes_of_all(records)

@@ -12,6 +12,7 @@ from kvsctl.service.answers import Reply
 from kvsctl.service.faults import means_later
 
 MISSING_CODE = "KEY_NOT_FOUND"
+_UNNAMED = Found(b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +41,18 @@ def reconcile(
 ) -> Reconciled:
     """Finds what the reply says of each record. `service_now`: epoch seconds."""
     result = Reconciled()
+    outcomes, failures, succeeded = result.outcomes, reply.failed, reply.succeeded
     for record in records:
         identity = record.identity
-        failure = reply.failed.get(identity)
-        if failure is not None:
+        if failures and (failure := failures.get(identity)) is not None:
             if means_later(failure.code):
                 result.later.append((record, failure))
             else:
-                result.outcomes.append(failed(record, failure, policy))
-        elif identity in reply.succeeded:
-            found = reply.succeeded[identity]
-            result.outcomes.append(_succeeded(record, found, policy, service_now))
+                outcomes.append(failed(record, failure, policy))
+        elif (found := succeeded.get(identity, _UNNAMED)) is None:
+            outcomes.append(Outcome(record, State.SUCCEEDED))
+        elif found is not _UNNAMED:
+            outcomes.append(_found(record, found, policy, service_now))
         else:
             result.left_out.append(record)
     return result
@@ -70,10 +72,8 @@ def never_named(verb: Verb) -> Failure:
     return Failure("NO_ANSWER", "no answer of the service named the key: it may or may not be done")
 
 
-def _succeeded(
-    record: Record, found: Found | None, policy: ReadPolicy, service_now: float
-) -> Outcome:
-    if policy.skip_expired and found is not None and _is_past(found.expire_time, service_now):
+def _found(record: Record, found: Found, policy: ReadPolicy, service_now: float) -> Outcome:
+    if policy.skip_expired and _is_past(found.expire_time, service_now):
         return Outcome(record, State.SKIPPED, skipped_by="expired")
     return Outcome(record, State.SUCCEEDED, found=found)
 

@@ -36,6 +36,7 @@ class Run:
         random: Random | None = None,
     ) -> None:
         self._plan = plan
+        self._window = plan.window
         self._pressure = pressure
         self._now = asyncio.get_running_loop().time
         self._lanes = Lanes(join=plan.verb is Verb.GET)
@@ -140,19 +141,27 @@ class Run:
                 self._ledger.settle_here(settled)
                 settled = []
                 await self._await_room()
-            piece = self._arrived.popleft()
+            self._admit_some(settled)
+        self._ledger.settle_here(settled)
+
+    def _admit_some(self, settled: list[Outcome]) -> None:
+        """Admits what the window has room for; `settled` gets what ends thereby."""
+        lanes, arrived, most_bytes = self._lanes, self._arrived, self._plan.window_bytes
+        for _ in range(min(len(arrived), self._window - lanes.admitted)):
+            piece = arrived.popleft()
             if isinstance(piece, Problem):
                 settled.append(_failed_check(piece))
                 continue
-            replaced = self._lanes.admit(piece)
+            replaced = lanes.admit(piece)
             if replaced is not None:
                 settled.append(Outcome(replaced, State.DUPLICATE))
-        self._ledger.settle_here(settled)
+            if lanes.admitted_bytes >= most_bytes:
+                return
 
     @property
     def _is_full(self) -> bool:
-        lanes, plan = self._lanes, self._plan
-        return lanes.admitted >= plan.window or lanes.admitted_bytes >= plan.window_bytes
+        lanes, most_bytes = self._lanes, self._plan.window_bytes
+        return lanes.admitted >= self._window or lanes.admitted_bytes >= most_bytes
 
     async def _await_room(self) -> None:
         while self._is_full:

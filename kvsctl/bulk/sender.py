@@ -44,7 +44,7 @@ class Sender:
             bench.queue.resend(batch, bench.now())
             bench.stop(error)
             return
-        is_retry = any(record.attempts for record in records)
+        is_retry = sum([record.attempts for record in records]) > 0
         for record in records:
             record.attempts += 1
         try:

@@ -108,16 +108,13 @@ class Tally:
             raise Defect(f"the report does not add up: {self.records} records, but {parts}")
 
     def _count_outcomes(self, outcomes: Sequence[Outcome]) -> None:
-        succeeded = 0
-        for outcome in outcomes:
-            subject = outcome.subject
-            if isinstance(subject, Record) and subject.ambiguous:
-                self.ambiguous += 1
-            if outcome.state is State.SUCCEEDED:
-                succeeded += 1
-            else:
-                self._count_other(outcome)
-        self.succeeded += succeeded
+        # Each record passes here: lists and identity tests, because they are quick.
+        others = [outcome for outcome in outcomes if outcome.state is not State.SUCCEEDED]
+        self.succeeded += len(outcomes) - len(others)
+        for outcome in others:
+            self._count_other(outcome)
+        subjects = [outcome.subject for outcome in outcomes]
+        self.ambiguous += sum([isinstance(one, Record) and one.ambiguous for one in subjects])
 
     def _count_other(self, outcome: Outcome) -> None:
         match outcome.state:

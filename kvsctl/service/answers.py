@@ -78,20 +78,21 @@ def decode(verb: Verb, body: bytes, trace_id: str | None) -> Reply:
     except (msgspec.MsgspecError, UnicodeDecodeError):
         answer = _decode_carefully(body)
     failed = {
-        Identity(named.entityName, named.key): Failure(
-            named.error.code, named.error.message or "", trace_id
+        Identity(one.entityName, one.key): Failure(
+            one.error.code, one.error.message or "", trace_id
         )
-        for named in answer.failedKeys
+        for one in answer.failedKeys
     }
     if verb is not Verb.GET:
-        return Reply({Identity(e.entityName, e.key): None for e in answer.successfulKeys}, failed)
+        named = [Identity(one.entityName, one.key) for one in answer.successfulKeys]
+        return Reply(dict.fromkeys(named), failed)
     found: dict[Identity, Found | None] = {}
-    for named in answer.successfulKeys:
-        value = bytes(named.value)
+    for one in answer.successfulKeys:
+        value = bytes(one.value)
         if not value:
             raise UnreadableAnswer("a record that was found has no value")
-        found[Identity(named.entityName, named.key)] = Found(
-            value, _whole(named.createdAt), _whole(named.updatedAt), named.expireTime
+        found[Identity(one.entityName, one.key)] = Found(
+            value, _whole(one.createdAt), _whole(one.updatedAt), one.expireTime
         )
     return Reply(found, failed)
 

@@ -44,6 +44,13 @@ def wire_bytes(record: Record) -> int:
     return len(record.body) + _COMMA_BYTES + expiry
 
 
+def wire_bytes_of_all(records: Sequence[Record]) -> int:
+    """The sum of their `wire_bytes`, in less time: every record is counted by it."""
+    expiries = sum([record.expires_at is not None for record in records])
+    bodies = sum([len(record.body) for record in records])
+    return bodies + len(records) * _COMMA_BYTES + expiries * _TTL_BYTES
+
+
 def key_body(identity: Identity) -> bytes:
     """The JSON that asks for a record, or deletes it."""
     if identity.entity is None:
