@@ -11,6 +11,7 @@ from kvsctl.report.document import About, ReportFile, report_document, report_li
 from kvsctl.report.escape import visible
 from kvsctl.report.rawfd import write_all
 from kvsctl.report.streams import status_of
+from kvsctl.report.summary import failures_place, summary
 from kvsctl.report.tally import Tally
 
 
@@ -107,16 +108,15 @@ class Ending:
         return end
 
     def _print_tables(self, end: End) -> None:
-        from kvsctl.report.screen import stderr_console
-        from kvsctl.report.tables import print_report
+        environment, groups = self.environment, self.tally.groups
+        environment.write_stderr(summary(environment, self.tally, self.about, end.elapsed_seconds))
+        if groups:
+            from kvsctl.report.screen import stderr_console
+            from kvsctl.report.tables import print_failures
 
-        print_report(
-            stderr_console(self.environment),
-            self.tally,
-            self.about,
-            end.elapsed_seconds,
-            failures_path=None if self.failures_path is None else str(self.failures_path),
-        )
+            print_failures(stderr_console(environment), groups)
+        if self.failures_path is not None and self.tally.failed:
+            environment.write_stderr(failures_place(environment, str(self.failures_path)))
 
     def _say(self, end: End) -> None:
         """Says in words what the report cannot."""

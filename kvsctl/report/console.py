@@ -49,6 +49,11 @@ class Environment:
             encoding=sys.__stderr__.encoding if sys.__stderr__ is not None else "utf-8",
         )
 
+    @property
+    def is_drawn_on(self) -> bool:
+        """Whether stderr is looked at as it is: a terminal, or what colours were asked for."""
+        return self.stderr_has_colour or self.can_redraw
+
     def wants_progress(self, *, is_silenced: bool, prints_records: bool) -> bool:
         """Whether a bar belongs on stderr: a terminal, and no records go to one on stdout.
 

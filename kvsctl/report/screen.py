@@ -32,7 +32,7 @@ def stderr_console(environment: Environment) -> Console:
         width=environment.width,
         color_system="standard" if environment.stderr_has_colour else None,
         # Rich drops styles, bold included, where it sees no terminal; asked-for colour is kept.
-        force_terminal=environment.stderr_has_colour or environment.can_redraw,
+        force_terminal=environment.is_drawn_on,
         no_color=not environment.stderr_has_colour,
         markup=False,
         emoji=False,

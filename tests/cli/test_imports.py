@@ -44,7 +44,7 @@ def _imported(kvsctl: Command, *words: str, **variables: str) -> set[str]:
         (["get", "--help"], _EVERYTHING),
         (["serve", "--help"], _EVERYTHING),
         (["journal", "show", "--help"], _EVERYTHING),
-        (["get", "there"], (*_NETWORK, *_SERVER)),
+        (["get", "there"], (*_NETWORK, *_SERVER, *_TABLES)),
     ],
     ids=" ".join,
 )

@@ -14,7 +14,8 @@ from kvsctl.bulk.events import RecordsRead, RequestEnded, Settled
 from kvsctl.model import Failure, Identity, Origin, Outcome, Record, State, Verb
 from kvsctl.report.document import About
 from kvsctl.report.screen import stderr_console
-from kvsctl.report.tables import print_report
+from kvsctl.report.summary import failures_place, summary
+from kvsctl.report.tables import print_failures
 from kvsctl.report.tally import Tally
 from tests.report.outcomes import ended, failed, problem, record, succeeded
 from tests.report.terminal import stderr
@@ -44,8 +45,10 @@ def printed(
         environment,
         read,
     ):
-        console = stderr_console(environment)
-        print_report(console, tally, about, seconds, failures_path=failures_path)
+        environment.write_stderr(summary(environment, tally, about, seconds))
+        print_failures(stderr_console(environment), tally.groups)
+        if failures_path is not None and tally.failed:
+            environment.write_stderr(failures_place(environment, failures_path))
         return read()
 
 
@@ -152,6 +155,7 @@ def test_a_terminal_is_never_overrun(width: int) -> None:
     about = replace(ABOUT, target="https://example.com/" + "a" * 300)
     text = printed(tally, width, about=about, is_terminal=True)
     assert max(cell_len(line) for line in text.splitlines()) <= width
+    assert about.target in "".join(text.splitlines())
     assert "INVALID_JSON" in text
 
 
@@ -185,15 +189,16 @@ def test_a_stderr_that_is_gone_does_no_harm() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     with stderr() as (environment, _):
-        console = stderr_console(replace(environment, stderr_fd=writer))
-    print_report(console, tally_of(failed(0)), ABOUT, 1.0)
+        gone = replace(environment, stderr_fd=writer)
+    gone.write_stderr(summary(gone, tally_of(failed(0)), ABOUT, 1.0))
+    print_failures(stderr_console(gone), tally_of(failed(0)).groups)
     os.close(writer)
 
 
 def test_only_what_draws_loads_rich() -> None:
     modules = (
-        "advice console document escape failureline failures jsonline ordered output rawfd streams "
-        "tally verbose"
+        "advice console document escape failureline failures jsonline ordered output rawfd spans "
+        "streams summary tally verbose"
     )
     imports = "; ".join(f"import kvsctl.report.{module}" for module in modules.split(" "))
     script = f"{imports}; import sys; sys.exit('rich' in sys.modules)"

@@ -1,0 +1,86 @@
+"""How soon a command begins, against the least that its parts cost: importing them.
+
+A round runs the reference and every command once, whole processes of the same interpreter, in an
+order that turns from round to round; a ratio is that of two runs of one round.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from benchmarks.result import parser, publish, spread
+
+_REFERENCE = "import typer, rich.console, httpx, orjson"
+_KVSCTL = [sys.executable, "-m", "kvsctl"]
+_COMMANDS = {
+    "reference": [sys.executable, "-c", _REFERENCE],
+    "version": [*_KVSCTL, "--version"],
+    "help": [*_KVSCTL, "set", "--help"],
+    "get": [*_KVSCTL, "get", "-t", "local", "greeting"],
+    "completion": _KVSCTL,
+}
+_COMPLETION = {
+    "_KVSCTL_COMPLETE": "complete_zsh",
+    "_TYPER_COMPLETE_ARGS": "kvsctl set --tok",
+}
+_ASKED = {"version": 0.5, "help": 0.9, "get": 1.5}
+
+
+def main() -> None:
+    """Runs, and prints the result."""
+    options = parser(__doc__)
+    options.add_argument("--rounds", type=int, default=25)
+    given = options.parse_args()
+    if given.short:
+        given.rounds = 2
+    with tempfile.TemporaryDirectory() as folder:
+        publish(given, _measured(folder, given))
+
+
+def _measured(folder: str, given: argparse.Namespace) -> dict[str, Any]:
+    base = {"PATH": os.environ["PATH"], "HOME": folder, "KVSCTL_LOCAL_DB": f"{folder}/local.db"}
+    # Some systems' interpreters do not start without it.
+    base |= {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
+    subprocess.run([*_KVSCTL, "set", "-qt", "local", "greeting=hello"], env=base, check=True)
+    names = list(_COMMANDS)
+    for name in names:
+        _seconds(name, base)  # what is read and compiled only once is by then
+    rounds = []
+    for turn in range(given.rounds):
+        order = names[turn % len(names) :] + names[: turn % len(names)]
+        rounds.append({name: _seconds(name, base) for name in order})
+    return {
+        "rounds": given.rounds,
+        "reference_s": spread(one["reference"][0] for one in rounds),
+        **{name: _against_reference(name, rounds) for name in names[1:]},
+    }
+
+
+def _against_reference(name: str, rounds: list[dict[str, tuple[float, float]]]) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        kind: spread(one[name][place] / max(one["reference"][place], 1e-9) for one in rounds)
+        for place, kind in enumerate(("ratio", "cpu_ratio"))
+    }
+    return result | ({"asked_at_most": _ASKED[name]} if name in _ASKED else {})
+
+
+def _seconds(name: str, base: dict[str, str]) -> tuple[float, float]:
+    """Wall and CPU time of one run, which has to end well and, but for the reference, say so."""
+    environment = base | (_COMPLETION if name == "completion" else {})
+    before, started = os.times(), time.perf_counter()
+    done = subprocess.run(_COMMANDS[name], env=environment, capture_output=True, check=True)
+    seconds, after = time.perf_counter() - started, os.times()
+    assert done.stdout or name == "reference"
+    cpu = after.children_user + after.children_system
+    return seconds, cpu - before.children_user - before.children_system
+
+
+if __name__ == "__main__":
+    main()

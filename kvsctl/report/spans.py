@@ -1,0 +1,55 @@
+"""Lines of a few styles, painted and folded without rich: its import takes longer than a get."""
+
+from typing import Final, TypeAlias
+
+from kvsctl.report.console import Environment
+from kvsctl.report.escape import columns
+
+Span: TypeAlias = tuple[str, str]
+"""Text and its style: words of `_CODES`, or nothing."""
+
+_CODES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+
+
+def painted(line: list[Span], environment: Environment) -> str:
+    """The line and a line feed, with colours if stderr has them, folded at a terminal's edge.
+
+    In a log it stays on one line: a path that is broken is no path. The text has to be printable.
+    """
+    rows = _folded(line, environment.width) if environment.is_drawn_on else [line]
+    return "".join(f"{_row(row, environment)}\n" for row in rows)
+
+
+def span_columns(line: list[Span]) -> int:
+    """How many terminal columns the line takes."""
+    return sum(columns(text) for text, _ in line)
+
+
+def _row(row: list[Span], environment: Environment) -> str:
+    if not environment.stderr_has_colour:
+        return "".join(text for text, _ in row).rstrip()
+    return "".join(_styled(text, style) for text, style in row)
+
+
+def _styled(text: str, style: str) -> str:
+    if not style:
+        return text
+    return f"\x1b[{';'.join(_CODES[word] for word in style.split())}m{text}\x1b[0m"
+
+
+def _folded(line: list[Span], width: int) -> list[list[Span]]:
+    if span_columns(line) <= width:
+        return [line]
+    rows: list[list[Span]] = [[]]
+    taken = 0
+    for text, style in line:
+        begin = 0
+        for place, character in enumerate(text):
+            wide = columns(character)
+            if taken + wide > width:
+                rows[-1].append((text[begin:place], style))
+                rows.append([])
+                begin, taken = place, 0
+            taken += wide
+        rows[-1].append((text[begin:], style))
+    return rows

@@ -1,0 +1,107 @@
+"""The first lines of the report for people: where, and how much of what."""
+
+from kvsctl.report.console import Environment
+from kvsctl.report.document import About
+from kvsctl.report.escape import visible
+from kvsctl.report.spans import Span, painted, span_columns
+from kvsctl.report.tally import Tally
+
+
+def summary(environment: Environment, tally: Tally, about: About, elapsed_seconds: float) -> str:
+    """The target, one line of totals, and notes on what they do not show.
+
+    Everything from outside is made visible. On a terminal nothing is wider than it; in a log
+    each of these stays on one line.
+    """
+    lines = [_headline(about), *_totals(environment, tally, elapsed_seconds)]
+    lines += [[(note, "yellow")] for note in _notes(tally)]
+    return "".join(painted(line, environment) for line in lines)
+
+
+def failures_place(environment: Environment, path: str) -> str:
+    """Where the failed records are."""
+    return painted([(f"Failed records, to be fed back: {visible(path)}", "")], environment)
+
+
+def plural(word: str, count: int) -> str:
+    """The word as it stands after `count`."""
+    return word if count == 1 else f"{word}s"
+
+
+def _headline(about: About) -> list[Span]:
+    command = (f"{visible(about.command)}  ", "bold")
+    if about.local_path is not None:
+        return [command, (f"LOCAL EMULATOR {visible(about.local_path)}", "bold cyan")]
+    line = [command, (visible(about.target), "bold cyan")]
+    if about.token_source is not None:
+        line.append((f"  token: {visible(about.token_source)}", "dim"))
+    return line
+
+
+def _totals(environment: Environment, tally: Tally, elapsed_seconds: float) -> list[list[Span]]:
+    separator = " · " if environment.encoding.lower().startswith("utf") else ", "
+    lines: list[list[Span]] = []
+    for part in _total_parts(tally, elapsed_seconds):
+        joined = [*lines[-1], (separator, ""), part] if lines else []
+        if joined and not (environment.is_drawn_on and span_columns(joined) > environment.width):
+            lines[-1] = joined
+        else:
+            lines.append([part])
+    return lines
+
+
+def _total_parts(tally: Tally, elapsed_seconds: float) -> list[Span]:
+    settled = tally.succeeded + tally.failed + tally.skipped + tally.duplicates
+    parts = [
+        (f"{tally.records:,} {plural('record', tally.records)}", ""),
+        (f"{tally.succeeded:,} succeeded", "green" if tally.succeeded else ""),
+        (f"{tally.failed:,} failed", "bold red" if tally.failed else ""),
+    ]
+    if tally.skipped:
+        reasons = ", ".join(
+            f"{visible(name)} {count:,}" for name, count in sorted(tally.skipped_by.items())
+        )
+        parts.append((f"{tally.skipped:,} skipped ({reasons})", "yellow"))
+    for count, name in (
+        (tally.duplicates, plural("duplicate", tally.duplicates)),
+        (tally.unknown, "unknown"),
+        (tally.unsent, "unsent"),
+    ):
+        if count:
+            parts.append((f"{count:,} {name}", "yellow"))
+    parts += [
+        (_duration(elapsed_seconds), ""),
+        (f"{settled / elapsed_seconds if elapsed_seconds > 0 else 0:,.0f} keys/s", ""),
+        (f"{tally.retries:,} {'retry' if tally.retries == 1 else 'retries'}", ""),
+        (f"{tally.throttled:,} throttled", "yellow" if tally.throttled else ""),
+        (_units(tally), ""),
+    ]
+    return parts
+
+
+def _units(tally: Tally) -> str:
+    used = [(tally.units_read, "read"), (tally.units_write, "write")]
+    named = [f"{count:,} {name}" for count, name in used if count]
+    total = tally.units_read + tally.units_write
+    return f"{' + '.join(named) or '0'} {plural('unit', total)}"
+
+
+def _notes(tally: Tally) -> list[str]:
+    notes = []
+    if tally.ambiguous:
+        records = plural("record", tally.ambiguous)
+        notes.append(
+            f"{tally.ambiguous:,} {records} had an attempt that went unanswered: a late one may "
+            "still land."
+        )
+    if tally.unknown or tally.unsent:
+        notes.append("The run ended early. Running the same command again is safe.")
+    return notes
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02} h" if hours else f"{minutes}:{rest:02} min"
