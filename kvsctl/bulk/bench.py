@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from kvsctl.bulk.budget import RetryBudget
+from kvsctl.bulk.concurrency import Concurrency
 from kvsctl.bulk.ledger import Ledger
 from kvsctl.bulk.pacing import Pacer
 from kvsctl.bulk.patience import Patience
@@ -28,6 +29,7 @@ class Bench:
     service: Caller
     queue: SendQueue
     pacer: Pacer
+    concurrency: Concurrency
     ledger: Ledger
     stop: Callable[[KvsctlError], None]
     now: Callable[[], float]

@@ -36,7 +36,7 @@ class RequestEnded(msgspec.Struct, frozen=True, gc=False):
 
 
 class Throttled(msgspec.Struct, frozen=True, gc=False):
-    """The service asked for less: no request starts for `wait_seconds`."""
+    """The service asked for less, or showed a limit: no request starts for `wait_seconds`."""
 
     wait_seconds: float
 

@@ -30,9 +30,9 @@ class Patience:
         self._throttled_since: float | None = None
 
     @property
-    def is_throttled_only(self) -> bool:
-        """Whether the service has long done nothing but throttle."""
-        return self._throttled >= self._give_up_after
+    def throttled_in_a_row(self) -> int:
+        """How many requests in a row were only throttled."""
+        return self._throttled
 
     def note_answer(self, *, did_something: bool, last: str) -> TargetError | None:
         """A request was answered. `did_something`: a record of it succeeded, or was read.
@@ -64,10 +64,6 @@ class Patience:
             self._throttled_since = now
         seconds = now - self._throttled_since
         return throttled_end(seconds, said) if seconds >= self._patience_seconds else None
-
-    def throttled_seconds(self, now: float) -> float:
-        """For how long the service has done nothing but throttle."""
-        return 0.0 if self._throttled_since is None else now - self._throttled_since
 
     def _fruitless_end(self, said: str) -> TargetError | None:
         if self._fruitless < self._give_up_after * _FRUITLESS_FACTOR:

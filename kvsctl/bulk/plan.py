@@ -64,6 +64,8 @@ class RunPlan:
     packing: PackingRule = field(default_factory=lambda: PackingRule.of(DEFAULT_LIMITS))
     pace: Pace = field(default_factory=Pace)
     concurrency: int = 8
+    finds_concurrency: bool = False
+    """`concurrency` is where the run begins; it finds how many requests at a time help."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     read_policy: ReadPolicy = field(default_factory=ReadPolicy)
     give_up_after: int = 20
@@ -73,13 +75,12 @@ class RunPlan:
     window_bytes: int = 32_000_000
     """How many bytes the admitted records may have together, give or take the last."""
 
-    @property
-    def window(self) -> int:
+    def window_at(self, concurrency: int) -> int:
         """How many records may be admitted and unsettled: bounds memory.
 
         Fewer for reads: each of their records may come back with 240 KiB.
         """
-        at_a_time = self.concurrency * self.packing.max_records
+        at_a_time = concurrency * self.packing.max_records
         if self.verb is Verb.GET:
             return _READS_AHEAD * at_a_time
         return max(_LEAST_WINDOW, _WRITES_AHEAD * at_a_time)

@@ -1,11 +1,14 @@
 """What is sent next: new batches from open lanes, and resends when they are due."""
 
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import count
+from typing import TypeAlias
 
 from kvsctl.bulk.capacity import Capacity, Inquiry
 from kvsctl.bulk.lanes import Lanes
+from kvsctl.bulk.pacing import Start
 from kvsctl.bulk.packer import Packer
 from kvsctl.bulk.packing import PackingRule, choose
 from kvsctl.model import Record
@@ -18,7 +21,7 @@ class Batch:
     `is_part`: split off a batch that was refused. `renewals` counts the times that it was sent
     again because its token was refused. `is_loose`: its records need not stay together.
     `reads_back`: its records are read, to see that they were written. `inquiry`: why the batch
-    was refused that this is a half of.
+    was refused that this is a half of. `start`: what the pacer counts for it while it is away.
     """
 
     records: list[Record]
@@ -27,6 +30,14 @@ class Batch:
     reads_back: bool = False
     renewals: int = 0
     inquiry: Inquiry | None = None
+    start: Start | None = None
+
+
+Admits: TypeAlias = Callable[[Batch], bool]
+
+
+def _any(_batch: Batch) -> bool:
+    return True
 
 
 @dataclass(order=True, slots=True)
@@ -38,6 +49,8 @@ class _Resend:
 
 class SendQueue:
     """Chooses the next batch, by `capacity`. Times are the caller's monotonic seconds.
+
+    A batch that `admits` says no to stays where it is.
 
     `counts_units`: requests are priced by their size, so it matters what fills them.
     """
@@ -58,14 +71,15 @@ class SendQueue:
         """When the next resend is due; None if there is none."""
         return self._resends[0].due if self._resends else None
 
-    def next_resend(self, now: float) -> Batch | None:
+    def next_resend(self, now: float, admits: Admits = _any) -> Batch | None:
         """A batch that is due to be sent again. Loose ones that are due travel together.
 
         One that no longer fits, because the rule was lowered meanwhile, goes in several requests.
         """
         if not self._resends or self._resends[0].due > now:
             return None
-        batch = self._fitting(heapq.heappop(self._resends).batch, now)
+        first = heapq.heappop(self._resends)
+        batch = self._fitting(first.batch, now)
         while batch.is_loose and self._resends and self._resends[0].due <= now:
             other = self._resends[0].batch
             together = batch.records + other.records
@@ -76,27 +90,33 @@ class SendQueue:
             heapq.heappop(self._resends)
             renewals = max(batch.renewals, other.renewals)
             batch = replace(batch, records=together, renewals=renewals)
+        if not admits(batch):
+            heapq.heappush(self._resends, replace(first, batch=batch))
+            return None
         return batch
 
-    def next_new(self, *, flush: bool) -> Batch | None:
+    def next_new(self, *, flush: bool, admits: Admits = _any) -> Batch | None:
         """A batch of records not sent before: a well filled one, or with `flush` any."""
         records = self._packer.next_batch(self.capacity.rule, flush=flush)
-        if not records:
+        if not records or not admits(batch := Batch(records)):
             return None
         self._packer.sent(records)
-        return Batch(records)
+        return batch
 
     def leave_for_last(self, records: list[Record]) -> None:
         """Keeps records that are to be read back when little else is left to do."""
         self._last += records
 
-    def next_last(self) -> Batch | None:
+    def next_last(self, admits: Admits = _any) -> Batch | None:
         """The first records that were left for last, to be read back together."""
         if not self._last:
             return None
         records, _ = choose(self._last, self.capacity.rule)
+        batch = Batch(records, is_loose=True, reads_back=True)
+        if not admits(batch):
+            return None
         del self._last[: len(records)]
-        return Batch(records, is_loose=True, reads_back=True)
+        return batch
 
     def _fitting(self, batch: Batch, now: float) -> Batch:
         chosen, _ = choose(batch.records, self.capacity.rule)

@@ -12,7 +12,10 @@ STORAGE_CODE: Final = "REQUEST_THROTTLED"
 _LEFT_OUT_RETRIES: Final = 3
 """Asking a fourth time for a key that three answers left out has never helped."""
 _THROTTLED_RETRIES_FACTOR: Final = 10
-"""A 429 says that nothing was applied and when to come back: patience costs nothing."""
+_LEAST_THROTTLED_RETRIES: Final = 20
+"""A 429 says that nothing was applied: patience costs nothing, however few `retries` are left."""
+_THROTTLED_CAP_SECONDS: Final = 2.0
+"""The pacer knows better when to come again; this only keeps refused batches apart."""
 _STRIKES: Final = frozenset(
     {FaultKind.UNREACHED, FaultKind.UNANSWERED, FaultKind.TROUBLED, FaultKind.THROTTLED}
 )
@@ -20,10 +23,9 @@ _STRIKES: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Send the same records again after `seconds`. `everyone`: no other request goes sooner."""
+    """Send the same records again after `seconds`."""
 
     seconds: float
-    everyone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +81,21 @@ class RetryPolicy:
                 return EndRun()
             case FaultKind.REFUSED:
                 return Split() if records > 1 else GiveUp()
-        throttled = is_throttled(fault)
-        allowed = self.retries * (_THROTTLED_RETRIES_FACTOR if throttled else 1)
-        if tries > allowed:
+        if is_throttled(fault):
+            allowed = max(_LEAST_THROTTLED_RETRIES, self.retries * _THROTTLED_RETRIES_FACTOR)
+            return GiveUp() if tries > allowed else self.wait_throttled(fault, tries, random)
+        if tries > self.retries:
             return GiveUp()
-        seconds = self.backoff_seconds(tries, random)
-        if fault.retry_after_seconds is not None:
-            seconds += min(fault.retry_after_seconds, self.asked_cap_seconds)
-        return Wait(seconds, everyone=throttled)
+        return Wait(self.backoff_seconds(tries, random) + self.asked_seconds(fault))
+
+    def asked_seconds(self, fault: Fault) -> float:
+        """The wait that the service asks for, as far as it is obeyed; 0 if it asks for none."""
+        return min(fault.retry_after_seconds or 0.0, self.asked_cap_seconds)
+
+    def wait_throttled(self, fault: Fault, tries: int, random: Random) -> Wait:
+        """How long a refused batch keeps apart from others, beside what the pacer holds back."""
+        backoff = min(self.backoff_seconds(tries, random), _THROTTLED_CAP_SECONDS)
+        return Wait(self.asked_seconds(fault) + backoff)
 
     def decide_alone(self, tries: int, random: Random, *, times_left_out: int) -> Wait | GiveUp:
         """What becomes of one record that a good answer left out or put off until later."""

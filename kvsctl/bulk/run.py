@@ -4,11 +4,13 @@ What is to be decided is decided in the modules beside it.
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from random import Random
 
 from kvsctl.bulk.bench import Bench
+from kvsctl.bulk.concurrency import Concurrency
 from kvsctl.bulk.endings import too_many_failures, unreachable
 from kvsctl.bulk.events import Listener, RecordsRead
 from kvsctl.bulk.feed import Feed
@@ -36,12 +38,13 @@ class Run:
         random: Random | None = None,
     ) -> None:
         self._plan = plan
-        self._window = plan.window
+        self._window = plan.window_at(plan.concurrency)
         self._pressure = pressure
         self._now = asyncio.get_running_loop().time
         self._lanes = Lanes(join=plan.verb is Verb.GET)
         self._queue = SendQueue(self._lanes, plan.packing, counts_units=plan.verb is not Verb.GET)
-        self._pacer = Pacer(self._now)
+        self._pacer = Pacer(plan.pace, self._now)
+        self._concurrency = Concurrency(plan)
         self._ledger = Ledger(
             self._lanes, listeners, changed=self._look_after_settling, stop=self.stop
         )
@@ -52,6 +55,7 @@ class Run:
                 service,
                 self._queue,
                 self._pacer,
+                self._concurrency,
                 self._ledger,
                 self.stop,
                 self._now,
@@ -63,6 +67,7 @@ class Run:
         self._arrived: deque[Record | Problem] = deque()
         self._away: dict[asyncio.Task[None], Batch] = {}
         self._aborted: list[Record] = []
+        self._paced_until: float | None = None
         self._starved = False
         self._crowded = False
         self._input_ended = False
@@ -175,11 +180,12 @@ class Run:
         while not self._is_done():
             self._changed.clear()
             # Looked at before the batch: what comes due from here on is either sent or waited for.
-            wait_over = self._wait_over()
+            due = self._next_due()
             batch = self._next_batch()
             if batch is None:
-                await self._await_change(wait_over)
+                await self._await_change(due)
                 continue
+            self._start(batch)
             task = asyncio.create_task(self._sender.send(batch))
             self._away[task] = batch
             task.add_done_callback(self._came_back)
@@ -192,39 +198,61 @@ class Run:
         return self._input_ended and not self._lanes.admitted
 
     def _next_batch(self) -> Batch | None:
-        if self._stopping or len(self._away) >= self._plan.concurrency:
+        self._paced_until = None
+        if self._stopping or len(self._away) >= self._concurrency.limit:
             return None
-        if self._pacer.wait_seconds > 0:
+        if self._is_paced(self._pacer.held_seconds):
             return None
         pressure = self._pressure()
         if pressure is Pressure.STOP:
             return None
-        resend = self._queue.next_resend(self._now())
-        if resend is not None:
+        # While probing, not the refused ones first: if only those are refused, others end it.
+        is_probing = self._pacer.is_probing and pressure is Pressure.NONE
+        if is_probing and (batch := self._next_new()) is not None:
+            return batch
+        resend = self._queue.next_resend(self._now(), self._admits)
+        if resend is not None or self._paced_until is not None:
             return resend
         nothing_older = not self._away and self._queue.next_due is None
         if pressure is Pressure.OLDEST_ONLY:
             if not nothing_older:
                 return None
-            if (last := self._queue.next_last()) is not None:
+            if (last := self._queue.next_last(self._admits)) is not None:
                 return last
-        batch = self._queue.next_new(flush=self._starved or self._crowded or self._input_ended)
+        batch = self._next_new()
         if batch is None and nothing_older:
-            return self._queue.next_last()
+            return self._queue.next_last(self._admits)
         return batch
 
-    def _wait_over(self) -> float | None:
-        """When the wait ends that holds batches back now; None if no wait does."""
-        now = self._now()
-        held_seconds = self._pacer.wait_seconds
-        if held_seconds > 0:
-            return now + held_seconds
-        due = self._queue.next_due
-        return due if due is not None and due > now else None
+    def _next_new(self) -> Batch | None:
+        flush = self._starved or self._crowded or self._input_ended
+        return self._queue.next_new(flush=flush, admits=self._admits)
 
-    async def _await_change(self, wait_over: float | None) -> None:
+    def _admits(self, batch: Batch) -> bool:
+        """Whether the pacer lets a batch start now; if not, when is noted."""
+        reads = self._sender.reads(batch)
+        units = self._sender.price(batch)
+        return not self._is_paced(self._pacer.wait_seconds(units, reads=reads))
+
+    def _is_paced(self, wait_seconds: float) -> bool:
+        if wait_seconds > 0:
+            self._paced_until = self._now() + wait_seconds
+        return wait_seconds > 0
+
+    def _start(self, batch: Batch) -> None:
+        units, reads = self._sender.price(batch), self._sender.reads(batch)
+        batch.start = self._pacer.start(units, len(batch.records), reads=reads)
+
+    def _next_due(self) -> float | None:
+        """When a resend comes due that is not due yet."""
+        due = self._queue.next_due
+        return due if due is not None and due > self._now() else None
+
+    async def _await_change(self, due: float | None) -> None:
         """Until something changed, or until a wait is over; at once if it is over by now."""
-        has_room = len(self._away) < self._plan.concurrency
+        waits = [at for at in (due, self._paced_until) if at is not None and at < math.inf]
+        wait_over = min(waits, default=None)
+        has_room = len(self._away) < self._concurrency.limit
         try:
             async with asyncio.timeout_at(wait_over if has_room else None):
                 await self._changed.wait()
@@ -232,7 +260,10 @@ class Run:
             return
 
     def _came_back(self, task: asyncio.Task[None]) -> None:
+        was_busy = 4 * len(self._away) >= 3 * self._concurrency.limit
         batch = self._away.pop(task)
+        self._sender.came_back(batch, was_busy=was_busy and self._paced_until is None)
+        self._window = self._plan.window_at(self._concurrency.limit)
         if task.cancelled():
             self._aborted += batch.records
         elif (error := task.exception()) is not None:

@@ -4,10 +4,12 @@ from asyncio import CancelledError
 from typing import Final
 
 from kvsctl.bulk.bench import Bench
-from kvsctl.bulk.events import RequestEnded
+from kvsctl.bulk.events import RequestEnded, Throttled
 from kvsctl.bulk.pace import request_units
+from kvsctl.bulk.packing import body_bytes
 from kvsctl.bulk.queue import Batch
 from kvsctl.bulk.replies import take_reply
+from kvsctl.bulk.retry import is_throttled
 from kvsctl.bulk.troubles import take_fault
 from kvsctl.errors import CredentialsError
 from kvsctl.model import Outcome, State, Verb
@@ -54,11 +56,56 @@ class Sender:
                 record.ambiguous = True
             raise
         self._note(batch, answer, is_retry=is_retry)
+        self._note_pace(batch, answer)
         if answer.reply is not None:
             take_reply(bench, batch, answer.reply, answer)
         elif answer.fault is not None:
             self._last_fault = answer.fault
             await take_fault(bench, batch, answer.fault, answer)
+
+    def reads(self, batch: Batch) -> bool:
+        """Whether the service charges a batch by its answer."""
+        return self._bench.verb_of(batch) is Verb.GET
+
+    def price(self, batch: Batch) -> int:
+        """The units that a batch costs; of a read those that are to be expected."""
+        if self.reads(batch):
+            return self._bench.pacer.expected_units(len(batch.records))
+        return request_units(body_bytes(batch.records))
+
+    def came_back(self, batch: Batch, *, was_busy: bool) -> None:
+        """A batch is no longer away, whatever became of it."""
+        bench = self._bench
+        if batch.start is not None:  # nothing was sent, or it was cut off
+            bench.pacer.end(batch.start, requests=0, units=0)
+            batch.start = None
+        bench.concurrency.note_end(bench.now(), was_busy=was_busy)
+
+    def _note_pace(self, batch: Batch, answer: Answer) -> None:
+        bench, fault, start = self._bench, answer.fault, batch.start
+        batch.start = None
+        if start is None:
+            return
+        if fault is not None and is_throttled(fault):
+            bench.pacer.refuse(start, bench.plan.retry.asked_seconds(fault))
+            if bench.pacer.is_probing:
+                bench.concurrency.note_throttled(bench.now())
+            if (held_seconds := bench.pacer.held_seconds) > 0:
+                bench.ledger.tell(Throttled(held_seconds))
+        elif answer.status == _OK:
+            units = self._units(batch, answer)
+            bench.pacer.end(start, requests=1, units=units, was_let_through=True)
+            if start.reads:
+                bench.pacer.note_read(start.records, units)
+                bench.concurrency.note_read(answer.bytes_received)
+        else:
+            may_be_charged = fault is not None and fault.may_be_applied
+            requests = 0 if answer.status is None and not may_be_charged else 1
+            bench.pacer.end(start, requests=requests, units=start.reserved * may_be_charged)
+
+    def _units(self, batch: Batch, answer: Answer) -> int:
+        priced = answer.bytes_received if self.reads(batch) else answer.bytes_sent
+        return request_units(priced) if answer.status == _OK else 0
 
     def _skip_expired(self, batch: Batch) -> None:
         now = self._bench.service.now()
@@ -70,20 +117,17 @@ class Sender:
             )
 
     def _note(self, batch: Batch, answer: Answer, *, is_retry: bool) -> None:
-        verb = self._bench.verb_of(batch)
-        priced = answer.bytes_received if verb is Verb.GET else answer.bytes_sent
-        units = request_units(priced) if answer.status == _OK else 0
         fault = answer.fault
         self._was_answered = self._was_answered or answer.status is not None
         self._bench.ledger.tell(
             RequestEnded(
-                verb,
+                self._bench.verb_of(batch),
                 len(batch.records),
                 answer.status,
                 answer.elapsed_seconds,
                 answer.bytes_sent,
                 answer.bytes_received,
-                units,
+                self._units(batch, answer),
                 is_retry,
                 answer.trace_id,
                 f"{fault.code}: {fault.message}" if fault else None,

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 from kvsctl.bulk.bench import Bench, explained
 from kvsctl.bulk.capacity import Inquiry
-from kvsctl.bulk.endings import refused_end, throttled_end
-from kvsctl.bulk.events import Throttled
+from kvsctl.bulk.endings import refused_end
 from kvsctl.bulk.queue import Batch
 from kvsctl.bulk.reconcile import failed
 from kvsctl.bulk.retry import (
@@ -60,10 +59,9 @@ async def _decide(bench: Bench, batch: Batch, fault: Fault, answer: Answer) -> N
 
 async def _give_up(bench: Bench, batch: Batch, tries: int, fault: Fault, answer: Answer) -> None:
     """Fails the most-tried records; the others are decided on anew."""
-    if is_throttled(fault) and bench.patience.is_throttled_only:
-        bench.queue.resend(batch, bench.now())
-        seconds = bench.patience.throttled_seconds(bench.now())
-        bench.stop(throttled_end(seconds, f"{fault.code}: {fault.message}"))
+    if is_throttled(fault) and bench.patience.throttled_in_a_row >= tries:
+        # Nothing else went through meanwhile: it is not these records, and patience has an end.
+        _wait(bench, batch, bench.plan.retry.wait_throttled(fault, tries, bench.random))
         return
     if fault.kind is FaultKind.REFUSED:
         bench.queue.capacity.note_guilty(answer.bytes_sent, fault)
@@ -78,9 +76,6 @@ async def _give_up(bench: Bench, batch: Batch, tries: int, fault: Fault, answer:
 
 
 def _wait(bench: Bench, batch: Batch, wait: Wait) -> None:
-    if wait.everyone:
-        bench.pacer.hold(wait.seconds)
-        bench.ledger.tell(Throttled(wait.seconds))
     # The budget's wait is this batch's own: one that can be spared at once need not wait too.
     seconds = max(wait.seconds, bench.budget.take(bench.now()))
     bench.queue.resend(batch, bench.now() + seconds)

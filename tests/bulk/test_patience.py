@@ -31,7 +31,6 @@ def test_nothing_but_429_ends_the_run_after_a_time() -> None:
     assert patience.note_fault(THROTTLED, 1000.0, counts=True) is None
     assert patience.note_fault(BROKEN, 1010.0, counts=True) is None
     assert patience.note_fault(THROTTLED, 1059.9, counts=True) is None
-    assert patience.throttled_seconds(1059.0) == 59.0
     ending = patience.note_fault(THROTTLED, 1060.0, counts=True)
     assert isinstance(ending, TargetError)
     assert "60 s" in ending.message
@@ -43,19 +42,18 @@ def test_an_answer_begins_that_time_anew() -> None:
     patience = Patience(20, 60)
     assert patience.note_fault(THROTTLED, 0.0, counts=True) is None
     assert patience.note_answer(did_something=True, last="") is None
-    assert patience.throttled_seconds(50.0) == 0.0
     assert patience.note_fault(THROTTLED, 50.0, counts=True) is None
     assert patience.note_fault(THROTTLED, 109.0, counts=True) is None
 
 
-def test_it_is_throttled_only_after_as_many_429s_as_failed_requests_are_borne() -> None:
+def test_429s_in_a_row_are_counted_until_an_answer() -> None:
     patience = Patience(2, 60)
     seen = []
     for _ in range(2):
         patience.note_fault(THROTTLED, 0.0, counts=True)
-        seen.append(patience.is_throttled_only)
+        seen.append(patience.throttled_in_a_row)
     patience.note_answer(did_something=False, last="")
-    assert [*seen, patience.is_throttled_only] == [False, True, False]
+    assert [*seen, patience.throttled_in_a_row] == [1, 2, 0]
 
 
 @pytest.mark.parametrize("answered", [True, False])

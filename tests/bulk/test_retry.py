@@ -52,14 +52,18 @@ def test_trouble_is_waited_out_up_to_a_bound(
     random: Random,
 ) -> None:
     decision = policy.decide(_fault(kind, asked), tries, records, random)
-    patience = 10 if kind is FaultKind.THROTTLED else 1
-    if tries > policy.retries * patience:
+    allowed = policy.retries
+    if kind is FaultKind.THROTTLED:
+        allowed = max(20, 10 * allowed)
+    if tries > allowed:
         assert decision == GiveUp()
         return
     assert isinstance(decision, Wait)
-    assert decision.everyone == (kind is FaultKind.THROTTLED)
     obeyed = min(asked or 0.0, policy.asked_cap_seconds)
-    assert obeyed <= decision.seconds <= obeyed + policy.cap_seconds
+    cap_seconds = policy.cap_seconds
+    if kind is FaultKind.THROTTLED:
+        cap_seconds = min(2.0, cap_seconds)
+    assert obeyed <= decision.seconds <= obeyed + cap_seconds
 
 
 @pytest.mark.parametrize("tries", [1, 1000])
@@ -79,12 +83,11 @@ def test_other_faults_are_decided_by_their_kind(tries: int) -> None:
     assert policy.decide(_fault(FaultKind.REFUSED), tries, 1, random) == GiveUp()
 
 
-def test_full_storage_holds_nobody_else_back_and_has_no_more_patience_than_trouble() -> None:
+def test_full_storage_has_no_more_patience_than_trouble() -> None:
     policy, random = RetryPolicy(retries=3), Random(1)
     full = _fault(FaultKind.THROTTLED, code="REQUEST_THROTTLED")
     decision = policy.decide(full, 3, 25, random)
     assert isinstance(decision, Wait)
-    assert not decision.everyone
     assert policy.decide(full, 4, 25, random) == GiveUp()
 
 
@@ -97,5 +100,4 @@ def test_a_record_alone_is_asked_again_up_to_a_bound(
         assert decision == GiveUp()
     else:
         assert isinstance(decision, Wait)
-        assert not decision.everyone
         assert 0 <= decision.seconds <= policy.cap_seconds

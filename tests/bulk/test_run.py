@@ -115,7 +115,7 @@ def test_the_window_bounds_what_is_open(verb: Verb, window: int) -> None:
     pieces: list[Piece] = [record(place, name) for place, name in enumerate(names)]
     lists: list[Step] = [pieces[start : start + 50] for start in range(0, 4000, 50)]
     ran = carry_out(plan, lists, service)
-    assert plan.window == window
+    assert plan.window_at(plan.concurrency) == window
     assert window <= ran.books.most_open <= window + 50
     assert len(ran.books.outcomes) == 4000
 
@@ -132,14 +132,14 @@ def test_the_window_bounds_the_bytes_of_what_is_open() -> None:
 
 
 def test_the_window_grows_with_what_is_on_its_way() -> None:
-    assert RunPlan(Verb.SET, concurrency=64).window == 4 * 64 * 25
+    assert RunPlan(Verb.SET).window_at(64) == 4 * 64 * 25
 
 
 @pytest.mark.parametrize("fault", [BROKEN, THROTTLED])
 def test_a_wait_that_ends_while_the_run_looks_around_is_not_missed(fault: Fault) -> None:
     # Waits as short as a few looks at the clock: some end between two of them.
     retry = RetryPolicy(retries=1000, base_seconds=0.005, cap_seconds=0.005)
-    plan = RunPlan(Verb.SET, concurrency=1, retry=retry, give_up_after=1000)
+    plan = RunPlan(Verb.SET, concurrency=1, retry=retry, give_up_after=1000, patience_seconds=1e6)
     service = ModelService(in_turn(*[Turn(fault=fault)] * 200))
     ran = carry_out(plan, [_input(1)], service, reading_seconds=0.001)
     assert ran.books.states == {"succeeded": 1}

@@ -102,10 +102,13 @@ def test_429s_do_not_use_up_the_retries() -> None:
     assert ran.error is None
 
 
-def test_429s_without_end_end_the_run_and_fail_no_record() -> None:
-    service = ModelService(always(Turn(fault=THROTTLED)))
-    ran = _one_batch(service, 2, retry=RetryPolicy(retries=2), give_up_after=1)
-    assert len(service.requests) == 21
+@pytest.mark.parametrize("retries", [0, 1, 2])
+@pytest.mark.parametrize("asked", [None, 0.5, 1.0])
+def test_429s_without_end_end_the_run_and_fail_no_record(retries: int, asked: float | None) -> None:
+    fault = refused(429, "RATE_LIMIT_EXCEEDED", retry_after_seconds=asked)
+    service = ModelService(always(Turn(fault=fault)))
+    ran = _one_batch(service, 2, retry=RetryPolicy(retries=retries), patience_seconds=200.0)
+    assert 200 <= ran.seconds < 220
     assert isinstance(ran.error, TargetError)
     assert "RATE_LIMIT_EXCEEDED" in ran.error.message
     assert ran.books.states == {"unsent": 2}

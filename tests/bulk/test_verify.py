@@ -204,11 +204,11 @@ def test_what_is_left_for_last_never_fills_the_window() -> None:
         first = not isinstance(records[0], ReadBack) and records[0].attempts == 1
         return Turn(0.01, fault=TIMED_OUT if first else None)
 
-    pieces = _input(3 * plan.window)
+    pieces = _input(3 * plan.window_at(plan.concurrency))
     steps: list[Step] = [pieces[start : start + 100] for start in range(0, len(pieces), 100)]
     ran = carry_out(replace(plan, give_up_after=10**9), steps, ModelService(script))
     assert ran.books.states == {"succeeded": len(pieces)}
-    assert ran.books.most_open <= plan.window + 100
+    assert ran.books.most_open <= plan.window_at(plan.concurrency) + 100
 
 
 def test_output_that_waits_for_the_oldest_gets_it() -> None:

@@ -1,0 +1,58 @@
+"""One of the service's windows, as a run sees it: what is used, on its way, and allowed. Pure."""
+
+import math
+
+from kvsctl.bulk.ceiling import Ceiling
+from kvsctl.bulk.window import SlidingWindow
+
+
+class Gauge:
+    """Keeps an amount within a sliding window: a given limit, and one learnt from refusals.
+
+    The service may charge a request at any time between its start and its answer. So it counts
+    from its start, and until a whole window has passed since its answer.
+    """
+
+    def __init__(self, length_seconds: float, given: float | None, quiet_seconds: float) -> None:
+        self._window = SlidingWindow(length_seconds)
+        self._given = math.inf if given is None else given
+        self._away = 0.0
+        self.ceiling = Ceiling(quiet_seconds)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is no limit at all."""
+        return math.isinf(self._given) and math.isinf(self.ceiling.allowed)
+
+    def load(self, now: float) -> float:
+        """What the service let through in the last window."""
+        return self._window.used(now)
+
+    def wait_seconds(self, now: float, amount: float) -> float:
+        """How long until `amount` may start; infinite: not before something else has ended.
+
+        More than the limit in one may start when nothing else counts.
+        """
+        limit = min(self._given, self.ceiling.allowed)
+        if math.isinf(limit):
+            return 0.0
+        used = self._window.used(now)
+        if used + self._away + amount <= limit or not (used or self._away):
+            return 0.0
+        if limit == self.ceiling.allowed:
+            self.ceiling.note_held()
+        level = limit - self._away - amount
+        if level < 0 and self._away:
+            return math.inf
+        return self._window.seconds_until(now, max(0.0, level))
+
+    def start(self, amount: float) -> None:
+        """An amount goes on its way."""
+        self._away += amount
+
+    def end(self, now: float, reserved: float, charged: float) -> None:
+        """What started with `reserved` is answered, and `charged` counts."""
+        self._away = max(0.0, self._away - reserved)
+        if charged:
+            self._window.add(now, charged)
+        self.ceiling.grow(now)
