@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from benchmarks.fuzz.grammar import Grammar
 from benchmarks.fuzz.oracle import Verdict, judge_key_line, judge_plain_key, judge_set_line, key_of
 from kvsctl.model import Verb
+from kvsctl.records.lines import Line, split_lines, without_mark
 from kvsctl.records.parsers import (
     Parser,
     Rules,
@@ -18,7 +19,6 @@ from kvsctl.records.parsers import (
     set_line_parser,
 )
 from kvsctl.records.reader import Reader
-from kvsctl.records.sources import Line, split_lines
 from kvsctl.records.ttl import Ttl
 
 _LABEL: Final = "in"
@@ -73,7 +73,7 @@ class _Chunks:
 
     def lines(self) -> Iterator[list[Line]]:
         """Its lines, as a file's."""
-        return split_lines(iter(self.chunks), self.end)
+        return split_lines(without_mark(iter(self.chunks)), self.end)
 
 
 def _of_lines(

@@ -38,10 +38,11 @@ def delete_command(
     from kvsctl.cli import compose, inputs
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.model import Verb
+    from kvsctl.records import choice
 
     limits = inputs.limits_of(checking)
     sources = inputs.gather_sources(Verb.DELETE, own.keys or (), given, null=null.null)
-    parsers = inputs.key_parsers(given, inputs.rules_of(given, limits))
+    parsers = choice.key_parsers(inputs.rules_of(given, limits))
     carry_out(
         compose.batch_job(
             Verb.DELETE,

@@ -39,11 +39,12 @@ def get_command(
     from kvsctl.cli import compose, inputs
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.model import Verb
+    from kvsctl.records import choice
 
     records, asked, policy = compose.record_output(output)
     limits = inputs.limits_of(checking)
     sources = inputs.gather_sources(Verb.GET, own.keys or (), given, null=null.null)
-    parsers = inputs.key_parsers(given, inputs.rules_of(given, limits))
+    parsers = choice.key_parsers(inputs.rules_of(given, limits))
     carry_out(
         compose.batch_job(
             Verb.GET,

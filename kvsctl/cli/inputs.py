@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from kvsctl.cli.options.checking import CheckingOptions
@@ -12,20 +11,12 @@ from kvsctl.errors import UsageError
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb
 from kvsctl.records.checks import Breach, check_entity
-from kvsctl.records.parsers import (
-    Parser,
-    Rules,
-    key_line_parser,
-    key_object_parser,
-    set_argument_parser,
-    set_line_parser,
-)
-from kvsctl.records.reader import ParserChoice
+from kvsctl.records.formats import Format, Forms
+from kvsctl.records.parsers import Rules
 from kvsctl.records.sources import Arguments, File, Source
 from kvsctl.records.ttl import parse_ttl
 
-_FORMATS: Final = ("jsonl", "keys")
-_SUFFIXES: Final = {".jsonl": "jsonl", ".ndjson": "jsonl", ".keys": "keys"}
+_FORMATS: Final = (Format.JSONL.value, Format.KEYS.value)
 _EXAMPLES: Final = {
     Verb.SET: "kvsctl set greeting=hello, or kvsctl set -f records.jsonl",
     Verb.GET: "kvsctl get greeting, or kvsctl get -f keys.txt",
@@ -41,9 +32,11 @@ def gather_sources(
     Raises UsageError, with an example, where there is nothing to read, and for a file that
     cannot be read at all.
     """
-    end = b"\0" if null else b"\n"
+    end, forms = b"\0" if null else b"\n", forms_of(verb, options, null=null)
     sources: list[Source] = [Arguments(words)] if words else []
-    files = [File(None if str(path) == "-" else path, end=end) for path in options.file]
+    files = [
+        File(None if str(path) == "-" else path, end=end, forms=forms) for path in options.file
+    ]
     if sum(file.path is None for file in files) > 1:
         raise UsageError("stdin (-) is named twice", "It can be read once only.")
     if sys.stdin is None and any(file.path is None for file in files):
@@ -54,7 +47,7 @@ def gather_sources(
     if not sources:
         if sys.stdin is None or sys.stdin.isatty():
             raise UsageError("nothing to work on", f"For example: {_EXAMPLES[verb]}")
-        sources = [File(None, end=end)]
+        sources = [File(None, end=end, forms=forms)]
     return sources
 
 
@@ -81,36 +74,15 @@ def rules_of(options: InputOptions, limits: Limits | None, ttl: str | None = Non
     return Rules(limits, options.entity, parsed)
 
 
-def set_parsers(options: InputOptions, rules: Rules, *, string: bool) -> ParserChoice:
-    """Pairs for arguments, JSON Lines for the rest."""
-    if _checked_format(options) == "keys":
-        raise UsageError("--format keys has no values to set", "Give JSON Lines.")
-    pairs, lines = set_argument_parser(rules, string=string), set_line_parser(rules)
-
-    def choose(source: Source, first: bytes) -> Parser:
-        del first
-        return pairs if isinstance(source, Arguments) else lines
-
-    return choose
-
-
-def key_parsers(options: InputOptions, rules: Rules) -> ParserChoice:
-    """Plain keys for arguments; for the rest by `--format`, suffix or the first byte."""
+def forms_of(verb: Verb, options: InputOptions, *, null: bool = False) -> Forms:
+    """How the form of each file is found. Keys that end in NUL are plain keys, unless said."""
     given = _checked_format(options)
-    keys, objects = key_line_parser(rules), key_object_parser(rules)
-
-    def choose(source: Source, first: bytes) -> Parser:
-        if isinstance(source, Arguments):
-            return keys
-        # No legal key holds a brace, so a first line that begins with one is JSON.
-        sniffed = "jsonl" if first.lstrip(b" \t").startswith(b"{") else "keys"
-        suffix = Path(source.label).suffix.lower()
-        return objects if (given or _SUFFIXES.get(suffix) or sniffed) == "jsonl" else keys
-
-    return choose
+    if verb is Verb.SET and given is Format.KEYS:
+        raise UsageError("--format keys has no values to set", "Give JSON Lines.")
+    return Forms(given or (Format.KEYS if null else None), has_values=verb is Verb.SET)
 
 
-def _checked_format(options: InputOptions) -> str | None:
+def _checked_format(options: InputOptions) -> Format | None:
     if options.format is not None and options.format not in _FORMATS:
         raise UsageError(f'no format "{options.format}"', f"There are {', '.join(_FORMATS)}.")
-    return options.format
+    return None if options.format is None else Format(options.format)

@@ -38,11 +38,12 @@ def set_command(
     from kvsctl.cli import compose, inputs
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.model import Verb
+    from kvsctl.records import choice
 
     limits = inputs.limits_of(checking)
     sources = inputs.gather_sources(Verb.SET, own.pairs or (), given)
     rules = inputs.rules_of(given, limits, own.ttl)
-    parsers = inputs.set_parsers(given, rules, string=own.string)
+    parsers = choice.set_parsers(rules, string=own.string)
     carry_out(
         compose.batch_job(
             Verb.SET,

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from kvsctl.model import Origin, Problem, Record
+from kvsctl.records.lines import MAX_LINE_BYTES, Line
 from kvsctl.records.parsers import Parsed, Parser
-from kvsctl.records.sources import MAX_LINE_BYTES, File, Line, Source
+from kvsctl.records.sources import File, Source
 
 ParserChoice: TypeAlias = Callable[[Source, bytes], Parser]
 """Which parser reads a source, given its first line that is not blank."""

@@ -1,33 +1,19 @@
-"""Files, stdin and arguments as lines, each with its number; never a whole file in memory."""
+"""Files, stdin and arguments as pieces with their numbers; never a whole file in memory."""
 
 import os
-import re
 import select
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Final, Protocol
 
-import msgspec
-
 from kvsctl.errors import StreamError, UsageError
+from kvsctl.records.formats import Format, Forms
+from kvsctl.records.lines import Line, split_lines, without_mark
 
 _CHUNK_BYTES: Final = 256 * 1024
-MAX_LINE_BYTES: Final = 16 * 1024 * 1024
-"""A longer line is no record: all but its first `_KEPT_BYTES` is read past, not kept."""
-_KEPT_BYTES: Final = 1024
-_BLANK: Final = re.compile(rb"[ \t\r\n]*")
-_VISIBLE: Final = b"!"
-_BOM: Final = b"\xef\xbb\xbf"
-
-
-class Line(msgspec.Struct, frozen=True, gc=False):
-    """One line without its end. `number` counts from 1; `cut`: it was too long to keep."""
-
-    number: int
-    text: bytes
-    cut: bool = False
 
 
 class Source(Protocol):
@@ -57,12 +43,18 @@ class Arguments:
 
 @dataclass(slots=True)
 class File:
-    """A file or, with `path` None, stdin. `bytes_read` grows as it is read."""
+    """A file or, with `path` None, stdin.
+
+    `end` is what plain keys end in. `bytes_read` grows as it is read, in bytes of the file as it
+    lies there. `format` is the form that `forms` found, None until the first piece is there.
+    """
 
     path: Path | None
     descriptor: int = 0
     end: bytes = b"\n"
+    forms: Forms = field(default_factory=Forms)
     bytes_read: int = field(default=0, init=False)
+    format: Format | None = field(default=None, init=False)
 
     @property
     def label(self) -> str:
@@ -98,8 +90,22 @@ class File:
             raise UsageError(f"{self.path} cannot be read: {reason}") from error
 
     def lines(self) -> Iterator[list[Line]]:
-        """All lines as they arrive; raises StreamError if reading fails part-way."""
-        return split_lines(self._chunks(), self.end)
+        """All pieces as they arrive; raises StreamError if reading fails part-way."""
+        chunks = without_mark(self._chunks())
+        head = b""
+        found = self.forms.find(self.label, head, is_whole=False)
+        while found is None:
+            chunk = next(chunks, None)
+            if chunk == b"":
+                yield []
+                continue
+            head += chunk or b""
+            found = self.forms.find(self.label, head, is_whole=chunk is None)
+        self.format = found
+        yield from self._cut(found, chain([head], chunks) if head else chunks)
+
+    def _cut(self, found: Format, chunks: Iterator[bytes]) -> Iterator[list[Line]]:
+        return split_lines(chunks, self.end if found is Format.KEYS else b"\n")
 
     def _chunks(self) -> Iterator[bytes]:
         try:
@@ -131,52 +137,3 @@ def _ready(descriptor: int) -> bool:
         return bool(select.select([descriptor], [], [], 0)[0])
     except (OSError, ValueError):
         return False
-
-
-def split_lines(chunks: Iterator[bytes], end: bytes = b"\n") -> Iterator[list[Line]]:
-    """Cuts chunks at `end`. A byte order mark and, of lines, a final CR are taken off.
-
-    Blank lines are counted and left out. The lists hold what each chunk completed; an empty
-    chunk gives an empty list. At most `MAX_LINE_BYTES` are kept of an unfinished line; one that
-    is longer is never blank, as what was not kept is not known.
-    """
-    number, tail, cut = 1, bytearray(), False
-    finish: Callable[[bytes], bytes] = _without_cr if end == b"\n" else bytes
-    fresh = True
-    for chunk in chunks:
-        if not chunk:
-            yield []
-            continue
-        tail += chunk
-        if fresh and (end in tail or len(tail) >= len(_BOM)):
-            fresh = False
-            if tail.startswith(_BOM):
-                del tail[: len(_BOM)]
-        pieces = _take_complete(tail, chunk, end)
-        lines = []
-        for piece in pieces:
-            cut = cut or len(piece) > MAX_LINE_BYTES
-            # What begins with a visible character is not blank: most lines are seen so at once.
-            if cut or piece >= _VISIBLE or not _BLANK.fullmatch(piece):
-                lines.append(Line(number, piece[:_KEPT_BYTES] if cut else finish(piece), cut))
-            number, cut = number + 1, False
-        if len(tail) > MAX_LINE_BYTES:
-            cut = True
-        if cut:
-            del tail[_KEPT_BYTES:]
-        if lines:
-            yield lines
-    if cut or not _BLANK.fullmatch(tail):
-        yield [Line(number, bytes(tail) if cut else finish(bytes(tail)), cut)]
-
-
-def _take_complete(tail: bytearray, chunk: bytes, end: bytes) -> list[bytes]:
-    if end not in chunk:
-        return []
-    pieces = bytes(tail).split(end)
-    tail[:] = pieces.pop()
-    return pieces
-
-
-def _without_cr(line: bytes) -> bytes:
-    return line.removesuffix(b"\r")

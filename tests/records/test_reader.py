@@ -2,9 +2,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kvsctl.model import Identity, Origin, Problem, Record
+from kvsctl.records.lines import Line
 from kvsctl.records.parsers import Parser, Rules, key_line_parser, set_line_parser
 from kvsctl.records.reader import MOST_PIECES, Reader
-from kvsctl.records.sources import Line, Source
+from kvsctl.records.sources import Source
 
 
 @dataclass

@@ -1,116 +1,17 @@
 import gc
-import itertools
 import os
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from kvsctl.errors import StreamError, UsageError
-from kvsctl.records import sources
-from kvsctl.records.sources import MAX_LINE_BYTES, Arguments, File, Line, split_lines
+from kvsctl.records.formats import Format, Forms
+from kvsctl.records.lines import Line
+from kvsctl.records.sources import Arguments, File
 
 BOM = b"\xef\xbb\xbf"
-PIECES = st.lists(
-    st.sampled_from([b"a", b"{}", b" ", b"\t", b"\r", b"\n", b"\r\n", b"\0", BOM, b"\xff"]),
-    max_size=12,
-)
-
-
-def model(content: bytes, end: bytes) -> list[Line]:
-    """What lines are, said plainly, for content that is there as a whole."""
-    found = []
-    for number, text in enumerate(content.removeprefix(BOM).split(end), 1):
-        if end == b"\n":
-            text = text.removesuffix(b"\r")
-        if text.strip(b" \t\r\n"):
-            found.append(Line(number, text))
-    return found
-
-
-def cut_into(content: bytes, places: list[int]) -> Iterator[bytes]:
-    edges = [0, *sorted(place % (len(content) + 1) for place in places), len(content)]
-    for start, stop in itertools.pairwise(edges):
-        yield content[start:stop]
-
-
-def lines_of(chunks: Iterator[bytes], end: bytes = b"\n") -> list[Line]:
-    return [line for lines in split_lines(chunks, end) for line in lines]
-
-
-class TestSplitLines:
-    @given(PIECES.map(b"".join), st.lists(st.integers(0, 100)), st.sampled_from([b"\n", b"\0"]))
-    @example(BOM + b"a\nb", [1, 2, 4], b"\n")
-    @example(BOM, [1], b"\n")
-    @example(b"\xef\xbb", [], b"\n")
-    @example(BOM + BOM + b"a", [3], b"\n")
-    @example(b"a\r\n\r\nb\r", [2, 3], b"\n")
-    @example(b"a\r\r\n", [], b"\n")
-    @example(b"\n" + BOM + b"a", [], b"\n")
-    def test_agrees_with_a_plain_model_however_the_chunks_are_cut(
-        self, content: bytes, places: list[int], end: bytes
-    ) -> None:
-        assert lines_of(cut_into(content, places), end) == model(content, end)
-
-    def test_numbers_count_blank_lines(self) -> None:
-        assert lines_of(iter([b"a\n\n \r\nb"])) == [Line(1, b"a"), Line(4, b"b")]
-
-    def test_gives_each_line_when_it_is_complete_and_says_when_nothing_is_there(self) -> None:
-        chunks = iter([b"a\nb", b"", b"c\n", b"", b"d"])
-        assert list(split_lines(chunks)) == [
-            [Line(1, b"a")],
-            [],
-            [Line(2, b"bc")],
-            [],
-            [Line(3, b"d")],
-        ]
-
-    def test_does_not_trim(self) -> None:
-        assert lines_of(iter([b" a \n\tb\x0b\n"])) == [Line(1, b" a "), Line(2, b"\tb\x0b")]
-
-
-class TestLongLines:
-    @pytest.fixture(autouse=True)
-    def small(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(sources, "MAX_LINE_BYTES", 8)
-        monkeypatch.setattr(sources, "_KEPT_BYTES", 3)
-
-    @pytest.mark.parametrize("step", [1, 2, 3, 5, 8, 9, 100])
-    @pytest.mark.parametrize(
-        "long",
-        [b"123456789", b"1" * 40, b"         x", b" " * 20 + b"x" + b" " * 20, b" " * 20],
-    )
-    def test_one_is_cut_and_stops_nothing_however_the_chunks_are_cut(
-        self, step: int, long: bytes
-    ) -> None:
-        content = b"a\n" + long + b"\nb\n\n" + long
-        chunks = (content[at : at + step] for at in range(0, len(content), step))
-        assert lines_of(chunks) == [
-            Line(1, b"a"),
-            Line(2, long[:3], cut=True),
-            Line(3, b"b"),
-            Line(5, long[:3], cut=True),
-        ]
-
-    def test_the_longest_line_is_kept(self) -> None:
-        assert lines_of(iter([b"12345678\n", b"12345678"])) == [
-            Line(1, b"12345678"),
-            Line(2, b"12345678"),
-        ]
-
-    def test_a_byte_order_mark_does_not_count(self) -> None:
-        assert lines_of(iter([BOM + b"12345678\n"])) == [Line(1, b"12345678")]
-
-
-def test_a_line_past_the_bound_is_not_kept_in_memory() -> None:
-    chunk = b"x" * (1024 * 1024)
-    chunks = (chunk for _ in range(MAX_LINE_BYTES // len(chunk) + 2))
-    (line,) = lines_of(chunks)
-    assert line.cut
-    assert len(line.text) == 1024
+KEYS = Forms(Format.KEYS, has_values=False)
 
 
 class TestArguments:
@@ -149,14 +50,14 @@ class TestFile:
     def test_keys_may_end_in_nul(self, tmp_path: Path) -> None:
         path = tmp_path / "keys"
         path.write_bytes(b"a\nb\0c\r\0")
-        lines = [line for lines in File(path, end=b"\0").lines() for line in lines]
+        lines = [line for lines in File(path, end=b"\0", forms=KEYS).lines() for line in lines]
         assert lines == [Line(1, b"a\nb"), Line(2, b"c\r")]
 
     def test_a_pipe_gives_what_arrived_before_its_end(self) -> None:
         reading, writing = os.pipe()
         try:
             os.write(writing, b"a\nb\nc")
-            file = File(None, reading)
+            file = File(None, reading, forms=KEYS)
             arrivals = file.lines()
             assert next(arrivals) == [Line(1, b"a"), Line(2, b"b")]
             assert next(arrivals) == []
@@ -232,4 +133,4 @@ class TestFile:
         os.close(writing)
         os.close(reading)
         with pytest.raises(StreamError, match="Bad file descriptor"):
-            list(File(None, reading).lines())
+            list(File(None, reading, forms=KEYS).lines())

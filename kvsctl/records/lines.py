@@ -1,0 +1,85 @@
+"""Bytes cut into lines, each with its number; never more of one in memory than a bound."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import msgspec
+
+MAX_LINE_BYTES: Final = 16 * 1024 * 1024
+"""A longer piece is no record: all but its first `KEPT_BYTES` is read past, not kept."""
+KEPT_BYTES: Final = 1024
+BLANK: Final = re.compile(rb"[ \t\r\n]*")
+_VISIBLE: Final = b"!"
+_MARK: Final = b"\xef\xbb\xbf"
+
+
+class Line(msgspec.Struct, frozen=True, gc=False):
+    """One piece of input: a line without its end, an array's element, a row of a table.
+
+    `number` counts lines from 1, that of a row is its first line's; elements are counted from 1
+    as well. `cut`: it was too long to keep.
+    """
+
+    number: int
+    text: bytes
+    cut: bool = False
+
+
+def without_mark(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same without the byte order mark of UTF-8 at the start."""
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if chunk and (len(head) >= len(_MARK) or not _MARK.startswith(head)):
+            yield head.removeprefix(_MARK)
+            break
+        yield b""
+    else:
+        if rest := head.removeprefix(_MARK):
+            yield rest
+    yield from chunks
+
+
+def split_lines(chunks: Iterator[bytes], end: bytes = b"\n") -> Iterator[list[Line]]:
+    """Cuts chunks at `end`. Of lines, a final CR is taken off.
+
+    Blank lines are counted and left out. The lists hold what each chunk completed; an empty
+    chunk gives an empty list. At most `MAX_LINE_BYTES` are kept of an unfinished line; one that
+    is longer is never blank, as what was not kept is not known.
+    """
+    number, tail, cut = 1, bytearray(), False
+    finish: Callable[[bytes], bytes] = _without_cr if end == b"\n" else bytes
+    for chunk in chunks:
+        if not chunk:
+            yield []
+            continue
+        tail += chunk
+        pieces = _take_complete(tail, chunk, end)
+        lines = []
+        for piece in pieces:
+            cut = cut or len(piece) > MAX_LINE_BYTES
+            # What begins with a visible character is not blank: most lines are seen so at once.
+            if cut or piece >= _VISIBLE or not BLANK.fullmatch(piece):
+                lines.append(Line(number, piece[:KEPT_BYTES] if cut else finish(piece), cut))
+            number, cut = number + 1, False
+        if len(tail) > MAX_LINE_BYTES:
+            cut = True
+        if cut:
+            del tail[KEPT_BYTES:]
+        if lines:
+            yield lines
+    if cut or not BLANK.fullmatch(tail):
+        yield [Line(number, bytes(tail) if cut else finish(bytes(tail)), cut)]
+
+
+def _take_complete(tail: bytearray, chunk: bytes, end: bytes) -> list[bytes]:
+    if end not in chunk:
+        return []
+    pieces = bytes(tail).split(end)
+    tail[:] = pieces.pop()
+    return pieces
+
+
+def _without_cr(line: bytes) -> bytes:
+    return line.removesuffix(b"\r")
