@@ -18,7 +18,7 @@ class Verb(Enum):
     DELETE = "delete"
 
 
-class Identity(msgspec.Struct, frozen=True, gc=False):
+class Identity(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """What the service tells records apart by; `entity` is None for plain keys."""
 
     entity: str | None

@@ -45,9 +45,10 @@ class Lanes:
         """Takes a record in. Returns the older one that it replaces, which is never sent."""
         self._admitted_bytes += len(record.body)
         identity = record.identity
-        if identity not in self._waiting and identity not in self._away:
-            self._waiting[identity] = record
-            return None
+        if self._waiting.setdefault(identity, record) is record:
+            if identity not in self._away:
+                return None
+            del self._waiting[identity]
         replaced = self._place(record)
         if replaced is not None:
             self._admitted_bytes -= len(replaced.body)

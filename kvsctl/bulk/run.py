@@ -253,8 +253,11 @@ class Run:
         waits = [at for at in (due, self._paced_until) if at is not None and at < math.inf]
         wait_over = min(waits, default=None)
         has_room = len(self._away) < self._concurrency.limit
+        if wait_over is None or not has_room:
+            await self._changed.wait()
+            return
         try:
-            async with asyncio.timeout_at(wait_over if has_room else None):
+            async with asyncio.timeout_at(wait_over):
                 await self._changed.wait()
         except TimeoutError:
             return

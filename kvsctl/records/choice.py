@@ -1,8 +1,8 @@
 """Which parser reads the pieces of a source, by the form that was found of it."""
 
 from kvsctl.records.formats import Format
+from kvsctl.records.parsed import Parser
 from kvsctl.records.parsers import (
-    Parser,
     Rules,
     key_line_parser,
     key_object_parser,

@@ -22,6 +22,8 @@ _FRAME_BYTES: Final = 10
 _VALUE_BYTES: Final = 9
 _ENTITY_BYTES: Final = 16
 _REPEATED_MEMBER_BYTES: Final = 9
+ROOM_BYTES: Final = _FRAME_BYTES + _VALUE_BYTES + _REPEATED_MEMBER_BYTES
+"""What a line with key and value has beside both, if it has room to name a member twice."""
 
 
 class Fields(msgspec.Struct, gc=False):
@@ -67,19 +69,14 @@ def read_fields(line: bytes) -> Fields | Breach:
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return _read_carefully(line)
     value = bytes(plain.value)
-    if may_repeat(line, plain, value):
-        return _read_carefully(line)
-    return Fields(plain.key, value, plain.entityName, plain=True)
-
-
-def may_repeat(line: bytes, plain: Plain, value: bytes) -> bool:
-    """Whether a line has room for a member that it names twice: the parser takes the last."""
     spare = len(line) - len(plain.key) - len(value) - _FRAME_BYTES
     if value:
         spare -= _VALUE_BYTES
     if plain.entityName is not None:
         spare -= len(plain.entityName) + _ENTITY_BYTES
-    return spare >= _REPEATED_MEMBER_BYTES
+    if spare >= _REPEATED_MEMBER_BYTES:
+        return _read_carefully(line)
+    return Fields(plain.key, value, plain.entityName, plain=True)
 
 
 def _read_carefully(line: bytes) -> Fields | Breach:

@@ -56,6 +56,10 @@ def split_lines(chunks: Iterator[bytes], end: bytes = b"\n") -> Iterator[list[Li
             continue
         tail += chunk
         pieces = _take_complete(tail, chunk, end)
+        if not cut and pieces and _are_common(pieces, chunk, tail):
+            yield [Line(place, piece) for place, piece in enumerate(pieces, number)]
+            number += len(pieces)
+            continue
         lines = []
         for piece in pieces:
             cut = cut or len(piece) > MAX_LINE_BYTES
@@ -71,6 +75,18 @@ def split_lines(chunks: Iterator[bytes], end: bytes = b"\n") -> Iterator[list[Li
             yield lines
     if cut or not BLANK.fullmatch(tail):
         yield [Line(number, bytes(tail) if cut else finish(bytes(tail)), cut)]
+
+
+def _are_common(pieces: list[bytes], chunk: bytes, tail: bytearray) -> bool:
+    """Whether all lines are taken as they are, and so far what follows them."""
+    return (
+        b"\r" not in chunk
+        and b"\r" not in pieces[0]
+        and len(chunk) <= MAX_LINE_BYTES  # and so is each line but the first, which began before
+        and len(pieces[0]) <= MAX_LINE_BYTES
+        and len(tail) <= MAX_LINE_BYTES
+        and min(pieces) >= _VISIBLE
+    )
 
 
 def _take_complete(tail: bytearray, chunk: bytes, end: bytes) -> list[bytes]:

@@ -3,9 +3,8 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final
 
-import msgspec
 import orjson
 
 from kvsctl import jsontext
@@ -13,8 +12,9 @@ from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Identity
 from kvsctl.records import checks
 from kvsctl.records.checks import Breach
-from kvsctl.records.common import common_line
+from kvsctl.records.common import common_line_parser
 from kvsctl.records.fields import Fields, read_fields
+from kvsctl.records.parsed import Parsed, Parser, Rejected
 from kvsctl.records.ttl import Ttl, parse_expire_time, parse_ttl
 
 _RECORD_DEPTH: Final = 1  # the record's own braces
@@ -38,42 +38,12 @@ class Rules:
     epoch: Callable[[], float] = field(default=time.time)
 
 
-class Parsed(msgspec.Struct, frozen=True, gc=False):
-    """A record without its place: `body` is what a batch request carries for it."""
-
-    identity: Identity
-    body: bytes
-    expires_at: float | None = None
-
-
-class Rejected(NamedTuple):
-    """Why a piece of input is no record. `readable`: it is one by its form.
-
-    `record` is the JSON of the record that it is by its form, where the piece itself is not that:
-    a plain key, an argument, or a line that gets a default beside what it says.
-    """
-
-    breach: Breach
-    identity: Identity | None = None
-    readable: bool = True
-    record: bytes | None = None
-
-
-Parser: TypeAlias = Callable[[bytes], Parsed | Rejected]
-
-
 def set_line_parser(rules: Rules) -> Parser:
     """Reads `{"key": …, "value": …}` lines; an unchanged line is sent as the bytes it is."""
     careful = careful_set_line_parser(rules)
     if rules.ttl is not None or rules.entity is not None:
         return careful
-    look = common_line(rules.limits or DEFAULT_LIMITS)
-
-    def parse(piece: bytes) -> Parsed | Rejected:
-        identity = look(piece)
-        return careful(piece) if identity is None else Parsed(identity, piece)
-
-    return parse
+    return common_line_parser(rules.limits or DEFAULT_LIMITS, careful)
 
 
 def careful_set_line_parser(rules: Rules) -> Parser:

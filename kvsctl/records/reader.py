@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 
 from kvsctl.model import Origin, Problem, Record
 from kvsctl.records.lines import MAX_LINE_BYTES, Line
-from kvsctl.records.parsers import Parsed, Parser
+from kvsctl.records.parsed import Parsed, Parser
 from kvsctl.records.sources import File, Source
 
 ParserChoice: TypeAlias = Callable[[Source, bytes], Parser]
@@ -42,6 +42,7 @@ class Reader:
         position = 0
         for source in self.sources:
             parser: Parser | None = None
+            label = source.label
             for lines in source.lines():
                 if not lines:
                     yield []
@@ -51,8 +52,8 @@ class Reader:
                 for start in range(0, len(lines), MOST_PIECES):
                     part = lines[start : start + MOST_PIECES]
                     yield [
-                        _piece(line, parser, position + place, source.label)
-                        for place, line in enumerate(part)
+                        _piece(line, parser, place, label)
+                        for place, line in enumerate(part, position)
                     ]
                     position += len(part)
 

@@ -4,12 +4,15 @@ from hypothesis import strategies as st
 
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Identity
-from kvsctl.records.common import common_line
-from kvsctl.records.parsers import Parsed, Rules, careful_set_line_parser
+from kvsctl.records.checks import Breach
+from kvsctl.records.common import common_line_parser
+from kvsctl.records.parsed import Parsed, Rejected
+from kvsctl.records.parsers import Rules, careful_set_line_parser
 from tests.support.jsontexts import LEGAL_KEYS, SPACES, VALUES, object_of
 
-LOOK = common_line(DEFAULT_LIMITS)
 CAREFUL = careful_set_line_parser(Rules())
+NOT_COMMON = Rejected(Breach("", "the careful way was asked"))
+PARSE = common_line_parser(DEFAULT_LIMITS, lambda _: NOT_COMMON)
 
 _NAMES = st.sampled_from(["key", "value", "entityName", "ttl", "other"])
 _KEYS = LEGAL_KEYS | st.text(max_size=3)
@@ -25,8 +28,11 @@ _LINES = st.builds("{}{}{}".format, SPACES, _PAIRS | _OBJECTS, SPACES).map(
 
 @given(_LINES)
 def test_takes_nothing_that_the_careful_way_does_not_send_as_it_is(line: bytes) -> None:
-    identity = LOOK(line)
-    assert identity is None or CAREFUL(line) == Parsed(identity, line)
+    parsed = PARSE(line)
+    if isinstance(parsed, Parsed):
+        assert parsed == CAREFUL(line) == Parsed(parsed.identity, line)
+    else:
+        assert parsed is NOT_COMMON
 
 
 @pytest.mark.parametrize(
@@ -38,8 +44,8 @@ def test_takes_nothing_that_the_careful_way_does_not_send_as_it_is(line: bytes) 
     ],
 )
 def test_takes_what_is_common(line: bytes) -> None:
-    assert LOOK(line) == CAREFUL(line).identity
-    assert isinstance(CAREFUL(line), Parsed)
+    assert PARSE(line) == CAREFUL(line)
+    assert isinstance(PARSE(line), Parsed)
 
 
 @pytest.mark.parametrize(
@@ -66,8 +72,8 @@ def test_takes_what_is_common(line: bytes) -> None:
     ids=range(17),
 )
 def test_leaves_the_rest_to_a_closer_look(line: bytes) -> None:
-    assert LOOK(line) is None
+    assert PARSE(line) is NOT_COMMON
 
 
 def test_an_entity_is_no_part_of_the_identity() -> None:
-    assert LOOK(b'{"key":"a","value":1}') == Identity(None, "a")
+    assert PARSE(b'{"key":"a","value":1}') == Parsed(Identity(None, "a"), b'{"key":"a","value":1}')

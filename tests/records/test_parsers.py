@@ -8,10 +8,8 @@ from hypothesis import strategies as st
 from kvsctl import jsontext
 from kvsctl.limits import Limits
 from kvsctl.model import Identity
+from kvsctl.records.parsed import Parsed, Parser, Rejected
 from kvsctl.records.parsers import (
-    Parsed,
-    Parser,
-    Rejected,
     Rules,
     key_line_parser,
     key_object_parser,

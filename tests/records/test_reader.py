@@ -3,7 +3,8 @@ from dataclasses import dataclass
 
 from kvsctl.model import Identity, Origin, Problem, Record
 from kvsctl.records.lines import Line
-from kvsctl.records.parsers import Parser, Rules, key_line_parser, set_line_parser
+from kvsctl.records.parsed import Parser
+from kvsctl.records.parsers import Rules, key_line_parser, set_line_parser
 from kvsctl.records.reader import MOST_PIECES, Reader
 from kvsctl.records.sources import Source
 
