@@ -11,13 +11,16 @@ from types import FrameType
 from typing import Final, NoReturn
 
 from kvsctl import __version__
+from kvsctl.bulk.checked import Change, CheckedFeed
 from kvsctl.bulk.feed import ThreadFeed
 from kvsctl.bulk.journal import Stage
 from kvsctl.bulk.run import Run
+from kvsctl.cli.checkfirst import check_first
 from kvsctl.cli.connect import connected, credentials_of
 from kvsctl.cli.job import BatchJob
 from kvsctl.cli.journalled import begun, opened_journal, tell_complete
 from kvsctl.cli.listening import Listening
+from kvsctl.cli.rehearse import rehearse
 from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About
@@ -37,15 +40,13 @@ def carry_out(job: BatchJob) -> NoReturn:
     Raises UsageError, also where a file or the target cannot be opened, before anything is sent.
     """
     environment = Environment.of_process()
+    if job.intake.is_rehearsal:
+        sys.exit(rehearse(job, _about(job), environment))
     credentials = credentials_of(job.target, allow_http=job.allow_http)
-    about = About(
-        command=job.plan.verb.value,
-        target=job.target.display,
-        version=__version__,
-        started_at=datetime.now(UTC),
-        local_path=str(job.target.local_path) if job.target.local_path else None,
-        token_source=credentials.source_name,
-    )
+    about = _about(job, credentials.source_name)
+    checked = check_first(job, about, environment) if job.intake.checks_first else None
+    if isinstance(checked, ExitStatus):
+        sys.exit(checked)
     started = time.monotonic()
     with opened_journal(job, about, lambda text: environment.tell(f"kvsctl: {text}")) as journal:
         if journal is not None:
@@ -61,12 +62,23 @@ def carry_out(job: BatchJob) -> NoReturn:
         gc.set_threshold(50_000, 20, 100)
         loop_factory = quick_loop() if job.target.url is not None else None
         with asyncio.Runner(loop_factory=loop_factory) as runner:
-            error, interrupted = runner.run(_run(job, credentials, listening))
+            error, interrupted = runner.run(_run(job, credentials, listening, checked))
         sys.exit(listening.finish(error, interrupted, time.monotonic() - started))
 
 
+def _about(job: BatchJob, token_source: str | None = None) -> About:
+    return About(
+        command=job.plan.verb.value,
+        target=job.target.display,
+        version=__version__,
+        started_at=datetime.now(UTC),
+        local_path=str(job.target.local_path) if job.target.local_path else None,
+        token_source=token_source,
+    )
+
+
 async def _run(
-    job: BatchJob, credentials: Credentials, listening: Listening
+    job: BatchJob, credentials: Credentials, listening: Listening, checked: Change | None
 ) -> tuple[KvsctlError | None, ExitStatus | None]:
     """Returns what ended the run early, and the code of the signal that did, if one did."""
     target = connected(
@@ -79,16 +91,18 @@ async def _run(
     # The target first: one that cannot be used leaves every file as it was.
     async with target as service:
         with listening:
-            return await _work(job, service, listening)
+            return await _work(job, service, listening, checked)
 
 
 async def _work(
-    job: BatchJob, service: Service, listening: Listening
+    job: BatchJob, service: Service, listening: Listening, checked: Change | None
 ) -> tuple[KvsctlError | None, ExitStatus | None]:
     run = Run(job.plan, service, listening.listeners, pressure=listening.pressure)
     listening.attach(run)
     with _stopped_by_signals(run) as interrupted:
-        error = await run.work(listening.feed(ThreadFeed(job.reader)))
+        feed = ThreadFeed(job.reader)
+        read = feed if checked is None else CheckedFeed(feed, checked)
+        error = await run.work(listening.feed(read))
     return error, interrupted()
 
 

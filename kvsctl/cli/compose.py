@@ -11,7 +11,7 @@ from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.reconcile import ReadPolicy
 from kvsctl.bulk.retry import RetryPolicy
 from kvsctl.cli.arguments import METADATA_NAMES
-from kvsctl.cli.job import BatchJob, Journalling, Printing, Reporting
+from kvsctl.cli.job import BatchJob, Intake, Journalling, Printing, Reporting
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.report import ReportOptions
@@ -30,8 +30,11 @@ from kvsctl.report.streams import part_path
 from kvsctl.service.wire import Metadata
 
 _STDOUT: Final = 1
-_NO_FORM: Final = frozenset({"file", "pairs", "keys", "output", "unordered"})
-"""Options that name input and output, or order it: a journal looks at these in another way."""
+_NO_FORM: Final = frozenset(
+    {"file", "pairs", "keys", "output", "unordered", "require_input", "check_first", "dry_run"}
+)
+"""Options that name input and output, or order it: a journal looks at these in another way; and
+those that say when to stop, not what the records are."""
 
 
 def batch_job(
@@ -48,7 +51,7 @@ def batch_job(
     policy: ReadPolicy = ReadPolicy(),  # noqa: B008 - frozen
     verify: bool = False,
     journal: Journalling | None = None,
-    requires_input: bool = False,
+    intake: Intake = Intake(),  # noqa: B008 - frozen
 ) -> BatchJob:
     """Resolves every setting. `limits` are those that records are held to; None: to none.
 
@@ -82,7 +85,7 @@ def batch_job(
         records,
         asked,
         journal,
-        requires_input,
+        intake,
     )
 
 

@@ -54,6 +54,6 @@ def delete_command(
             report,
             verify=verifying.verify,
             journal=compose.journalling(journal, limits, given, null),
-            requires_input=checking.require_input,
+            intake=inputs.intake_of(checking, sources),
         )
     )

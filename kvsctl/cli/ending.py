@@ -10,6 +10,7 @@ from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, report_document, report_line
 from kvsctl.report.escape import visible
 from kvsctl.report.rawfd import write_all
+from kvsctl.report.rehearsed import Rehearsed
 from kvsctl.report.streams import status_of
 from kvsctl.report.summary import failures_place, summary
 from kvsctl.report.tally import Tally
@@ -27,7 +28,10 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What a run that is over is told with. `failures_path`: where failed records are kept."""
+    """What a run that is over is told with. `failures_path`: where failed records are kept.
+
+    `rehearsed`: what the run would have needed, had it been carried out.
+    """
 
     job: BatchJob
     about: About
@@ -35,6 +39,7 @@ class Ending:
     tally: Tally
     report: ReportFile | None
     failures_path: Path | None
+    rehearsed: Rehearsed | None = None
 
     def tell(self, end: End) -> ExitStatus:
         """Reports wherever a report was asked for, whichever of these places break."""
@@ -76,7 +81,7 @@ class Ending:
             end.elapsed_seconds,
             interrupted=end.interrupted is not None,
         )
-        return report_line(document)
+        return report_line(document | (self.rehearsed.members if self.rehearsed else {}))
 
     def _save(self, end: End) -> End:
         """Saves the report; gives the end as it is then."""
@@ -109,7 +114,9 @@ class Ending:
 
     def _print_tables(self, end: End) -> None:
         environment, groups = self.environment, self.tally.groups
-        environment.write_stderr(summary(environment, self.tally, self.about, end.elapsed_seconds))
+        environment.write_stderr(
+            summary(environment, self.tally, self.about, end.elapsed_seconds, self.rehearsed)
+        )
         if groups:
             from kvsctl.report.screen import stderr_console
             from kvsctl.report.tables import print_failures

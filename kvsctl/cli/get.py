@@ -58,6 +58,6 @@ def get_command(
             asked=asked,
             policy=policy,
             journal=compose.journalling(journal, limits, output, given, null),
-            requires_input=checking.require_input,
+            intake=inputs.intake_of(checking, sources),
         )
     )

@@ -4,6 +4,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
+from kvsctl.cli.checkfirst import require_rereadable
+from kvsctl.cli.job import Intake
 from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.input import InputOptions
 from kvsctl.config.limitsfile import read_limits
@@ -58,6 +60,13 @@ def limits_of(options: CheckingOptions) -> Limits | None:
             raise UsageError("--limits has no use with --no-checks", "Leave out one of them.")
         return None
     return DEFAULT_LIMITS if options.limits is None else read_limits(options.limits)
+
+
+def intake_of(options: CheckingOptions, sources: Sequence[Source]) -> Intake:
+    """What is asked of the input. Raises UsageError where it cannot be read twice but has to."""
+    if options.check_first:
+        require_rereadable(sources)
+    return Intake(options.require_input, options.check_first, options.dry_run)
 
 
 def rules_of(options: InputOptions, limits: Limits | None, ttl: str | None = None) -> Rules:

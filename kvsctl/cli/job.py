@@ -46,11 +46,24 @@ class Journalling:
 
 
 @dataclass(frozen=True, slots=True)
+class Intake:
+    """What is asked of the input before anything is sent.
+
+    `requires_input`: no records at all is an error. `checks_first`: all of it has to be right.
+    `is_rehearsal`: nothing is sent at all.
+    """
+
+    requires_input: bool = False
+    checks_first: bool = False
+    is_rehearsal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class BatchJob:
     """Everything that a run of set, get or delete needs. `records` is set for get only.
 
     `asked` is the metadata that the service is asked for: what is printed, and what the run
-    itself needs. `requires_input`: no records at all is an error.
+    itself needs.
     """
 
     reader: Reader
@@ -62,4 +75,4 @@ class BatchJob:
     records: Printing | None = None
     asked: Metadata = field(default_factory=Metadata)
     journal: Journalling | None = None
-    requires_input: bool = False
+    intake: Intake = field(default_factory=Intake)

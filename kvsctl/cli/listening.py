@@ -142,7 +142,7 @@ class Listening:
 
         Ends in an error if there has to be input and there is none.
         """
-        return self._keeping.feed(RequiredFeed(feed) if self._job.requires_input else feed)
+        return self._keeping.feed(RequiredFeed(feed) if self._job.intake.requires_input else feed)
 
     def _stop(self, error: KvsctlError) -> None:
         if self._run is not None:

@@ -55,6 +55,6 @@ def set_command(
             report,
             verify=verifying.verify,
             journal=compose.journalling(journal, limits, own, given),
-            requires_input=checking.require_input,
+            intake=inputs.intake_of(checking, sources),
         )
     )

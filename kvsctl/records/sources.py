@@ -112,6 +112,7 @@ class File:
             descriptor = self.descriptor if self.path is None else os.open(self.path, os.O_RDONLY)
         except OSError as error:
             raise StreamError(f"{self.label} cannot be read: {error.strerror}") from error
+        self.bytes_read = 0
         try:
             waits = not stat.S_ISREG(os.fstat(descriptor).st_mode)
             while True:

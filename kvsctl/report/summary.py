@@ -3,18 +3,30 @@
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About
 from kvsctl.report.escape import visible
+from kvsctl.report.rehearsed import Rehearsed
 from kvsctl.report.spans import Span, painted, span_columns
 from kvsctl.report.tally import Tally
 
 
-def summary(environment: Environment, tally: Tally, about: About, elapsed_seconds: float) -> str:
+def summary(
+    environment: Environment,
+    tally: Tally,
+    about: About,
+    elapsed_seconds: float,
+    rehearsed: Rehearsed | None = None,
+) -> str:
     """The target, one line of totals, and notes on what they do not show.
 
     Everything from outside is made visible. On a terminal nothing is wider than it; in a log
-    each of these stays on one line.
+    each of these stays on one line. Of a run that was `rehearsed`, what it would take.
     """
-    lines = [_headline(about), *_totals(environment, tally, elapsed_seconds)]
-    lines += [[(note, "yellow")] for note in _notes(tally)]
+    lines = [_headline(about, is_dry_run=rehearsed is not None)]
+    if rehearsed is None:
+        lines += _joined(environment, _total_parts(tally, elapsed_seconds))
+        lines += [[(note, "yellow")] for note in _notes(tally)]
+    else:
+        lines += _joined(environment, _count_parts(tally))
+        lines += _joined(environment, _needs(rehearsed))
     return "".join(painted(line, environment) for line in lines)
 
 
@@ -28,20 +40,22 @@ def plural(word: str, count: int) -> str:
     return word if count == 1 else f"{word}s"
 
 
-def _headline(about: About) -> list[Span]:
-    command = (f"{visible(about.command)}  ", "bold")
+def _headline(about: About, *, is_dry_run: bool) -> list[Span]:
+    line = [(f"{visible(about.command)}  ", "bold")]
+    if is_dry_run:
+        line.append(("DRY RUN, nothing was sent  ", "bold yellow"))
     if about.local_path is not None:
-        return [command, (f"LOCAL EMULATOR {visible(about.local_path)}", "bold cyan")]
-    line = [command, (visible(about.target), "bold cyan")]
+        return [*line, (f"LOCAL EMULATOR {visible(about.local_path)}", "bold cyan")]
+    line.append((visible(about.target), "bold cyan"))
     if about.token_source is not None:
         line.append((f"  token: {visible(about.token_source)}", "dim"))
     return line
 
 
-def _totals(environment: Environment, tally: Tally, elapsed_seconds: float) -> list[list[Span]]:
+def _joined(environment: Environment, parts: list[Span]) -> list[list[Span]]:
     separator = " · " if environment.encoding.lower().startswith("utf") else ", "
     lines: list[list[Span]] = []
-    for part in _total_parts(tally, elapsed_seconds):
+    for part in parts:
         joined = [*lines[-1], (separator, ""), part] if lines else []
         if joined and not (environment.is_drawn_on and span_columns(joined) > environment.width):
             lines[-1] = joined
@@ -79,6 +93,33 @@ def _total_parts(tally: Tally, elapsed_seconds: float) -> list[Span]:
     return parts
 
 
+def _count_parts(tally: Tally) -> list[Span]:
+    parts = [
+        (f"{tally.records:,} {plural('record', tally.records)}", ""),
+        (f"{tally.unsent:,} to send", "green" if tally.unsent else ""),
+        (f"{tally.failed:,} failed", "bold red" if tally.failed else ""),
+    ]
+    if tally.duplicates:
+        parts.append((f"{tally.duplicates:,} {plural('duplicate', tally.duplicates)}", "yellow"))
+    return parts
+
+
+def _needs(rehearsed: Rehearsed) -> list[Span]:
+    """What a run would take; of reads, only the least is known."""
+    forecast = rehearsed.forecast
+    at_least = "at least " if forecast.are_units_least else ""
+    kind = "read" if forecast.are_units_least else "write"
+    cents = rehearsed.cost_usd * 100
+    price = "less than 0.01 USD" if 0 < cents < 1 else f"{rehearsed.cost_usd:,.2f} USD"
+    return [
+        (f"would take {forecast.requests:,} {plural('request', forecast.requests)}", ""),
+        (f"{at_least}{forecast.units:,} {kind} {plural('unit', forecast.units)}", ""),
+        (f"{forecast.bytes_sent:,} bytes", ""),
+        (f"at least {_duration(forecast.least_seconds)}", ""),
+        (f"{at_least}{price}", ""),
+    ]
+
+
 def _units(tally: Tally) -> str:
     used = [(tally.units_read, "read"), (tally.units_write, "write")]
     named = [f"{count:,} {name}" for count, name in used if count]
@@ -94,7 +135,9 @@ def _notes(tally: Tally) -> list[str]:
             f"{tally.ambiguous:,} {records} had an attempt that went unanswered: a late one may "
             "still land."
         )
-    if tally.unknown or tally.unsent:
+    if tally.unsent and not tally.requests:
+        notes.append("Nothing was sent.")
+    elif tally.unknown or tally.unsent:
         notes.append("The run ended early. Running the same command again is safe.")
     return notes
 

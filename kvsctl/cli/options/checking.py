@@ -37,3 +37,20 @@ class CheckingOptions:
             rich_help_panel=panels.INPUT,
         ),
     ] = False
+    check_first: Annotated[
+        bool,
+        typer.Option(
+            "--check-first",
+            help="Check all of the input first, and send nothing if anything is wrong.",
+            rich_help_panel=panels.INPUT,
+        ),
+    ] = False
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            "-n",
+            help="Send nothing: list what is wrong, and what the run would take.",
+            rich_help_panel=panels.RUNNING,
+        ),
+    ] = False

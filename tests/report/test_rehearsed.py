@@ -1,0 +1,63 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from kvsctl.bulk.events import RecordsRead, Settled
+from kvsctl.bulk.forecast import Forecast
+from kvsctl.model import Outcome, State
+from kvsctl.report.document import About
+from kvsctl.report.rehearsed import Rehearsed
+from kvsctl.report.summary import summary
+from kvsctl.report.tally import Tally
+from tests.report.outcomes import failed, record
+from tests.report.terminal import stderr
+
+FORECAST = Forecast(
+    records=2,
+    duplicates=1,
+    requests=1,
+    units=3,
+    are_units_least=False,
+    bytes_sent=25_000,
+    least_seconds=61.0,
+)
+
+
+def shown(rehearsed: Rehearsed, tally: Tally) -> list[str]:
+    about = About("set", "staging", "0.1.0", datetime(2026, 1, 2, tzinfo=UTC))
+    with stderr(200) as (environment, _):
+        return summary(environment, tally, about, 1.0, rehearsed).splitlines()
+
+
+def tally_of_four() -> Tally:
+    tally = Tally()
+    tally(RecordsRead(4))
+    tally(Settled([failed(3), *(Outcome(record(n), State.UNSENT) for n in range(3))]))
+    return tally
+
+
+def test_the_forecast_stands_where_a_report_has_what_was_done() -> None:
+    tally = tally_of_four()
+    rehearsed = Rehearsed(FORECAST, 0.02725)
+    rehearsed.enter(tally)
+    tally.check_sum()
+    assert (tally.requests, tally.units_write, tally.units_read) == (1, 3, 0)
+    assert (tally.unsent, tally.duplicates, tally.bytes_sent) == (2, 1, 25_000)
+    assert rehearsed.members == {"dry_run": True, "least_s": 61.0, "cost_usd": 0.02725}
+    assert shown(rehearsed, tally) == [
+        "set  DRY RUN, nothing was sent  staging",
+        "4 records · 2 to send · 1 failed · 1 duplicate",
+        "would take 1 request · 3 write units · 25,000 bytes · at least 1:01 min · 0.03 USD",
+    ]
+
+
+def test_of_reads_only_the_least_is_known() -> None:
+    tally = tally_of_four()
+    rehearsed = Rehearsed(replace(FORECAST, are_units_least=True), 0.0)
+    rehearsed.enter(tally)
+    assert (tally.units_write, tally.units_read) == (0, 3)
+    assert "at least 3 read units" in shown(rehearsed, tally)[2]
+
+
+def test_a_little_money_is_not_shown_as_none() -> None:
+    tally = tally_of_four()
+    assert "less than 0.01 USD" in shown(Rehearsed(FORECAST, 0.0001), tally)[2]
