@@ -20,6 +20,7 @@ from kvsctl.report.rawfd import (
     sync_folder,
     write_all,
 )
+from kvsctl.report.standing import Standing
 
 
 class _Failed(NamedTuple):
@@ -45,7 +46,7 @@ class FailuresFile:
     record of the same identity has replaced, if that record passed its checks: feeding the file
     back never undoes newer data. Reading replaces nothing, so for get all lines stay.
 
-    Memory is bounded by what waits for an earlier position, plus one number a failure.
+    Memory is bounded by what waits for an earlier position; what stands is kept by `Standing`.
 
     With `state`, the run keeps a journal and the file goes on from the mark in it: `replay` has to
     be told of each position that is settled there. What waits for a position that this run
@@ -66,8 +67,7 @@ class FailuresFile:
         self._replaces = verb is not Verb.GET
         self._reorder: Reorder[_End] = Reorder(_held_bytes)
         self._lines = 0
-        self._standing: dict[Identity, list[int]] = {}
-        self._replaced: set[int] = set()
+        self._standing = Standing()
 
     def __call__(self, event: Event) -> None:
         """Takes outcomes in, and appends what no longer waits for an earlier one."""
@@ -123,13 +123,14 @@ class FailuresFile:
             if completes:
                 self._append(self._reorder.drain())
             sync(fd)
-            if completes and self._replaced and is_regular(fd):
+            if completes and self._standing.has_replaced and is_regular(fd):
                 self._rewrite()
         except OSError as error:
             raise self._broken(error) from error
         finally:
             self._fd = None
             os.close(fd)
+            self._standing.close()
 
     def _take(self, position: int, end: _End | None) -> None:
         released = self._reorder.add(position, end)
@@ -148,27 +149,23 @@ class FailuresFile:
 
     def _append(self, ends: Iterable[_End]) -> None:
         lines = []
-        for end in ends:
-            if isinstance(end, Identity):
-                self._replace(end)
-                continue
-            if self._replaces and end.identity is not None:
-                if end.passed_checks:
-                    self._replace(end.identity)
-                self._standing.setdefault(end.identity, []).append(self._lines)
-            self._lines += 1
-            lines.append(end.line)
-        if lines and self._fd is not None:
-            try:
+        try:
+            for end in ends:
+                if isinstance(end, Identity):
+                    self._standing.replace(end)
+                    continue
+                if self._replaces and end.identity is not None:
+                    if end.passed_checks:
+                        self._standing.replace(end.identity)
+                    self._standing.add(end.identity, self._lines)
+                self._lines += 1
+                lines.append(end.line)
+            if lines and self._fd is not None:
                 text = b"".join(lines)
                 write_all(self._fd, text)
                 self._length += len(text)
-            except OSError as error:
-                raise self._broken(error) from error
-
-    def _replace(self, identity: Identity) -> None:
-        if self._standing:
-            self._replaced.update(self._standing.pop(identity, ()))
+        except OSError as error:
+            raise self._broken(error) from error
 
     def _rewrite(self) -> None:
         """Puts a file without the replaced lines in this one's place, at once or not at all."""
@@ -177,7 +174,9 @@ class FailuresFile:
         try:
             with os.fdopen(fd, "wb") as kept, self._path.open("rb") as lines:
                 kept.writelines(
-                    line for number, line in enumerate(lines) if number not in self._replaced
+                    line
+                    for number, line in enumerate(lines)
+                    if not self._standing.is_replaced(number)
                 )
                 kept.flush()
                 os.fsync(kept.fileno())

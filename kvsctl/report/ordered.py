@@ -1,11 +1,14 @@
 """What comes in any order, let go in the order of the input."""
 
 from collections.abc import Callable, Iterable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from kvsctl.bulk.positions import SettledRanges
 
 Payload = TypeVar("Payload")
+
+HOLDING_BYTES: Final = 200
+"""About what holding one more costs beside its own bytes: objects, and a place in a dict."""
 
 
 class Reorder(Generic[Payload]):
@@ -13,7 +16,7 @@ class Reorder(Generic[Payload]):
 
     Each position from 0 comes once, with a payload or with None where there is nothing to
     release; those in `settled` do not come, they were released before. `size` tells how many
-    bytes holding a payload costs.
+    bytes a payload has; holding it costs `HOLDING_BYTES` more.
     """
 
     def __init__(
@@ -41,13 +44,13 @@ class Reorder(Generic[Payload]):
         if not is_next:
             if payload is not None:
                 self._held[position] = payload
-                self._held_bytes += self._size(payload)
+                self._held_bytes += HOLDING_BYTES + self._size(payload)
             return []
         released = [] if payload is None else [payload]
         if self._held:
             for following in range(position + 1, self._settled.settled_through):
                 if (waited := self._held.pop(following, None)) is not None:
-                    self._held_bytes -= self._size(waited)
+                    self._held_bytes -= HOLDING_BYTES + self._size(waited)
                     released.append(waited)
         return released
 

@@ -15,6 +15,7 @@ from kvsctl.bulk.positions import SettledRanges
 from kvsctl.errors import StreamError, UsageError
 from kvsctl.model import Outcome, State, Verb
 from kvsctl.report.failures import FailuresFile
+from kvsctl.report.ordered import HOLDING_BYTES
 from tests.report.outcomes import ended, failed, problem, record, succeeded
 
 
@@ -55,7 +56,7 @@ def test_lines_wait_for_every_earlier_position(path: Path) -> None:
     file = FailuresFile(path, Verb.SET)
     file(Settled([failed(2), failed(0)]))
     assert sources(path) == [0]
-    assert file.held_bytes == len(path.read_bytes())
+    assert file.held_bytes == HOLDING_BYTES + len(path.read_bytes())
     file(Settled([succeeded(1)]))
     assert sources(path) == [0, 2]
     assert file.held_bytes == 0

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvsctl.report.ordered import Reorder
+from kvsctl.report.ordered import HOLDING_BYTES, Reorder
 
 PAYLOADS = st.lists(st.none() | st.binary(min_size=1, max_size=5), max_size=30)
 
@@ -20,8 +20,8 @@ def test_releases_in_position_order_as_soon_as_earlier_ones_are_in(data: st.Data
         seen.add(position)
         through = next(n for n in range(len(payloads) + 1) if n not in seen)
         assert released == [payload for payload in payloads[:through] if payload is not None]
-        waiting = [payloads[n] or b"" for n in seen if n >= through]
-        assert reorder.held_bytes == sum(map(len, waiting))
+        waiting = [payload for n in seen if n >= through and (payload := payloads[n]) is not None]
+        assert reorder.held_bytes == sum(HOLDING_BYTES + len(payload) for payload in waiting)
     assert released == [payload for payload in payloads if payload is not None]
 
 

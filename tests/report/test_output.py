@@ -8,6 +8,7 @@ from kvsctl.bulk.events import RecordsRead, Settled
 from kvsctl.bulk.journal import JournalState
 from kvsctl.bulk.positions import SettledRanges
 from kvsctl.model import Found, Identity, Origin, Outcome, Record, State
+from kvsctl.report.ordered import HOLDING_BYTES
 from kvsctl.report.output import (
     Formatter,
     Metadata,
@@ -127,7 +128,7 @@ def test_held_bytes_are_known_and_let_go_at_the_end() -> None:
     sink = Collected()
     output = RecordOutput(sink, bare_value)
     output(Settled([succeeded(2, found=Found(b"22")), succeeded(1, found=Found(b"1"))]))
-    assert output.held_bytes == 5
+    assert output.held_bytes == 5 + 2 * HOLDING_BYTES
     assert sink.chunks == []
     output.close()
     assert sink.chunks == [b"1\n22\n"]
