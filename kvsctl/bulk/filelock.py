@@ -20,13 +20,29 @@ if sys.platform == "win32":
             os.lseek(fd, place, os.SEEK_SET)
         return True
 
+    def is_locked(fd: int) -> bool:
+        """Whether another process has locked the file."""
+        return not try_lock(fd)
+
 else:
     import fcntl
 
     def try_lock(fd: int) -> bool:
-        """Locks the file for this process; False if another one has it."""
+        """Locks the file for this process; False if another one has it.
+
+        Raises OSError where locks do not work.
+        """
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True
+
+    def is_locked(fd: int) -> bool:
+        """Whether another process has locked the file. Raises OSError where locks do not work."""
+        try:
+            # Shared: two that ask at once do not take each other for the one that has it.
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False

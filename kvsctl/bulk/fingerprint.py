@@ -17,8 +17,8 @@ Fingerprint: TypeAlias = dict[str, Any]
 
 
 def fingerprint(sources: Sequence[Source]) -> list[Fingerprint]:
-    """One for each source. Files: size, time of change, hashes of both ends. Of a stream, all
-    that can be said is that it is one."""
+    """One for each source. Files, also those that stdin is: size, time of change, hashes of both
+    ends. Of a stream, all that can be said is that it is one."""
     return [_of_source(source) for source in sources]
 
 
@@ -33,6 +33,7 @@ def change(then: Sequence[Fingerprint], now: Sequence[Fingerprint]) -> str | Non
             ("size", "another size"),
             ("ends", "other content"),
             ("changed_ns", "been modified"),
+            ("begins_at", "another place where reading begins"),
         ):
             if one.get(member) != other.get(member):
                 return f"{_name(other)} has {said}{_details(member, one, other)}"
@@ -44,8 +45,22 @@ def _of_source(source: Source) -> Fingerprint:
         words = b"\0".join(os.fsencode(word) for word in source.words)
         return {"kind": "arguments", "size": len(source.words), "ends": _hash(words)}
     if not isinstance(source, File) or source.path is None:
-        return {"kind": "stdin"}
+        return stdin_fingerprint()
     return _of_file(source.path)
+
+
+def stdin_fingerprint(fd: int = 0) -> Fingerprint:
+    """Of what stands on a descriptor that is read from where it is."""
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return {"kind": "stdin"}
+        place = os.lseek(fd, 0, os.SEEK_CUR)
+        try:
+            return {"kind": "stdin", **_of_descriptor(fd), "begins_at": place}
+        finally:
+            os.lseek(fd, place, os.SEEK_SET)
+    except OSError as error:
+        raise UsageError(f"stdin cannot be read: {error.strerror}") from error
 
 
 def _of_file(path: Path) -> Fingerprint:
@@ -53,16 +68,19 @@ def _of_file(path: Path) -> Fingerprint:
         if not path.is_file():
             return {"kind": "stream", "path": str(path)}
         with path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            assert stat.S_ISREG(status.st_mode)  # noqa: S101
-            head = file.read(_END_BYTES)
-            file.seek(max(0, status.st_size - _END_BYTES))
-            tail = file.read(_END_BYTES)
+            return {"kind": "file", "path": str(path), **_of_descriptor(file.fileno())}
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _of_descriptor(fd: int) -> Fingerprint:
+    """Of a regular file. Leaves the place in it elsewhere."""
+    status = os.fstat(fd)
+    os.lseek(fd, 0, os.SEEK_SET)
+    head = os.read(fd, _END_BYTES)
+    os.lseek(fd, max(0, status.st_size - _END_BYTES), os.SEEK_SET)
+    tail = os.read(fd, _END_BYTES)
     return {
-        "kind": "file",
-        "path": str(path),
         "size": status.st_size,
         "changed_ns": status.st_mtime_ns,
         "ends": _hash(head) + _hash(tail),
@@ -78,6 +96,8 @@ def _name(one: Fingerprint) -> str:
 
 
 def _details(member: str, one: Fingerprint, other: Fingerprint) -> str:
+    if not (one.get(member) and other.get(member)):
+        return ""
     if member == "size":
         return f": {one['size']:,} before, {other['size']:,} now"
     if member == "changed_ns":

@@ -128,7 +128,7 @@ class JournalState:
     @property
     def retryable(self) -> SettledRanges:
         """The failures that may be tried again."""
-        return SettledRanges(chain.from_iterable(self.failed.values()))
+        return SettledRanges(sorted(chain.from_iterable(self.failed.values())))
 
     def apply(self, group: Group) -> None:
         """Takes one more group in."""

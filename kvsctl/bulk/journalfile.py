@@ -2,13 +2,14 @@
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, Self
 
-from kvsctl.bulk.filelock import try_lock
+from kvsctl.bulk.filelock import is_locked, try_lock
 from kvsctl.bulk.journal import Group, Header, JournalState
 from kvsctl.bulk.journaltext import Journal, decode, encode_group, encode_header
+from kvsctl.durable import sync_file, sync_folder
 from kvsctl.errors import StreamError, UsageError
 
 _PRIVATE: Final = 0o600  # lines that wait for the failures file hold values
@@ -19,7 +20,8 @@ class JournalFile:
     """A journal that is open, locked and read; what is torn at its end is cut off.
 
     `header` is None until `begin`. What `begin` or `append` returned from is on disk. After an
-    append that failed there is no other, so a torn group is always the last.
+    append that failed there is no other, so a torn group is always the last. A file that is no
+    longer at its path is no place to note anything: nobody would go on from it.
 
     Raises UsageError, on opening, if another process has it, or it cannot be used.
     """
@@ -29,7 +31,7 @@ class JournalFile:
         path: Path,
         *,
         write: Callable[[int, bytes], int] = os.write,
-        sync: Callable[[int], None] = os.fsync,
+        sync: Callable[[int], None] = sync_file,
     ) -> None:
         self._path = path
         self._write = write
@@ -56,13 +58,23 @@ class JournalFile:
         """Writes the first line of a new journal. Raises StreamError."""
         line, checksum = encode_header(header)
         self._put(line)
-        self._sync_folder()
+        try:
+            sync_folder(self._path.absolute().parent)
+        except OSError as error:
+            raise self._broken(error) from error
         self._journal = self._journal._replace(header=header, checksum=checksum)
 
     def append(self, group: Group) -> None:
         """Writes a group; does nothing after a write that failed. Raises StreamError."""
         if self._is_broken:
             return
+        assert self._fd is not None  # noqa: S101
+        if not _leads_to(self._path, self._fd):
+            self._is_broken = True
+            raise StreamError(
+                f"the journal {self._path} was removed or replaced during the run",
+                "What settled since then is noted nowhere.",
+            )
         line, checksum = encode_group(group, self._journal.checksum)
         self._put(line)
         self._journal = self._journal._replace(checksum=checksum)
@@ -82,12 +94,9 @@ class JournalFile:
     def _read(self, fd: int) -> Journal:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise UsageError(f"{self._path} is no regular file", "A journal has to be one.")
-        if not try_lock(fd):
-            raise UsageError(
-                f"another run is working on the journal {self._path}",
-                "Wait for it, or give each run a journal of its own.",
-            )
-        journal = read_journal(self._path)
+        self._lock(fd)
+        with open(fd, "rb", closefd=False) as lines:
+            journal = _decoded(self._path, lines)
         try:
             self._path.chmod(_PRIVATE)
             os.ftruncate(fd, journal.valid_bytes)
@@ -95,6 +104,21 @@ class JournalFile:
         except OSError as error:
             raise self._broken(error) from error
         return journal
+
+    def _lock(self, fd: int) -> None:
+        try:
+            is_mine = try_lock(fd)
+        except OSError as error:
+            raise UsageError(
+                f"cannot lock the journal {self._path}: {error.strerror}",
+                "Keep it on a file system that knows locks.",
+            ) from error
+        # Whoever had it may have put another file in its place before letting go of it.
+        if not (is_mine and _leads_to(self._path, fd)):
+            raise UsageError(
+                f"another run is working on the journal {self._path}",
+                "Wait for it, or give each run a journal of its own.",
+            )
 
     def _put(self, line: bytes) -> None:
         assert self._fd is not None  # noqa: S101
@@ -107,14 +131,6 @@ class JournalFile:
             self._is_broken = True
             raise self._broken(error) from error
 
-    def _sync_folder(self) -> None:
-        if os.name == "posix":
-            fd = os.open(self._path.absolute().parent, os.O_RDONLY)
-            try:
-                os.fsync(fd)
-            finally:
-                os.close(fd)
-
     def _broken(self, error: OSError) -> StreamError:
         return StreamError(f"cannot write the journal {self._path}: {error.strerror}")
 
@@ -123,20 +139,35 @@ def read_journal(path: Path) -> Journal:
     """Reads a journal without locking it. Raises UsageError."""
     try:
         with path.open("rb") as lines:
-            return decode(lines)
+            return _decoded(path, lines)
     except OSError as error:
         raise UsageError(f"cannot read the journal {path}: {error.strerror}") from error
+
+
+def is_in_use(path: Path) -> bool:
+    """Whether a run is working on it right now. Raises UsageError if that cannot be told."""
+    try:
+        fd = os.open(path, os.O_RDONLY | _BINARY)
+        try:
+            return is_locked(fd)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise UsageError(f"cannot look at the journal {path}: {error.strerror}") from error
+
+
+def _decoded(path: Path, lines: Iterable[bytes]) -> Journal:
+    try:
+        return decode(lines)
     except UsageError as error:
         raise UsageError(f"{path}: {error.message}", error.hint) from None
 
 
-def is_in_use(path: Path) -> bool:
-    """Whether a run is working on it right now."""
-    fd = os.open(path, os.O_RDWR | _BINARY)
+def _leads_to(path: Path, fd: int) -> bool:
     try:
-        return not try_lock(fd)
-    finally:
-        os.close(fd)
+        return os.path.samestat(path.stat(), os.fstat(fd))
+    except OSError:
+        return False
 
 
 def _open(path: Path) -> int:

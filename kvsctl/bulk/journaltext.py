@@ -19,6 +19,7 @@ from kvsctl.errors import UsageError
 
 FORMAT: Final = 1
 _MAGIC: Final = b"kvsctl-journal"
+_MISFITS: Final = (AttributeError, KeyError, TypeError, ValueError)
 _BEGIN_AGAIN: Final = "Remove it, or name another, to begin again from the first record."
 
 
@@ -45,8 +46,8 @@ def encode_group(group: Group, checksum: int) -> tuple[bytes, int]:
 def decode(lines: Iterable[bytes]) -> Journal:
     """Reads a journal from its lines, ends included.
 
-    Raises UsageError for what is no journal, one of a newer format, and one that is damaged
-    before its last line.
+    Raises UsageError for what is no journal, one of a newer format or with members that are not
+    known, and one that is damaged before its last line.
     """
     rest = iter(lines)
     first = next(rest, b"")
@@ -64,7 +65,10 @@ def decode(lines: Iterable[bytes]) -> Journal:
                 )
             break
         members, checksum = opened
-        state.apply(_group_of(members))
+        try:
+            state.apply(_group_of(members))
+        except _MISFITS:
+            raise _foreign() from None
         valid_bytes += len(line)
     return Journal(header, state, valid_bytes, checksum)
 
@@ -86,7 +90,17 @@ def _decode_header(line: bytes, rest: Iterator[bytes]) -> tuple[Header | None, i
             raise UsageError("the journal is damaged in its first line", _BEGIN_AGAIN)
         return None, 0
     members, checksum = opened
-    return Header(**members), checksum
+    try:
+        return Header(**members), checksum
+    except _MISFITS:
+        raise _foreign() from None
+
+
+def _foreign() -> UsageError:
+    return UsageError(
+        "the journal says what this kvsctl does not know",
+        "Use the version of kvsctl that wrote it, or a newer one.",
+    )
 
 
 def _sealed(members: dict[str, Any], before: int) -> tuple[bytes, int]:

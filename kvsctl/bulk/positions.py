@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 class SettledRanges:
     """A set of positions kept as disjoint half-open ranges in ascending order.
 
-    Adding costs a search and, out of order, a shift of as many ranges as there are gaps.
+    Adding behind the last costs nothing much, elsewhere a search and, out of order, a shift of as
+    many ranges as there are gaps: what comes in several orders is sorted first.
     """
 
     __slots__ = ("_starts", "_stops")
@@ -24,6 +25,10 @@ class SettledRanges:
         if start < 0 or end < start:
             raise ValueError(f"no range of positions: {start} to {end}")
         if end == start:
+            return
+        if not self._stops or start > self._stops[-1]:
+            self._starts.append(start)
+            self._stops.append(end)
             return
         # All ranges that touch [start, end] become one with it.
         first = bisect_left(self._stops, start)
@@ -46,6 +51,19 @@ class SettledRanges:
             start, end = position, position + 1
         if end > start:
             self.add(start, end)
+
+    def shared(self, other: "SettledRanges") -> int:
+        """How many positions are in both."""
+        count = place = 0
+        theirs = list(other)
+        for start, stop in self:
+            while place < len(theirs) and theirs[place][1] <= start:
+                place += 1
+            at = place
+            while at < len(theirs) and theirs[at][0] < stop:
+                count += min(stop, theirs[at][1]) - max(start, theirs[at][0])
+                at += 1
+        return count
 
     def discard(self, start: int, stop: int) -> None:
         """Takes out all from `start` up to but not including `stop`, as far as they are in."""

@@ -144,8 +144,9 @@ def journalling(options: JournalOptions, limits: Limits | None, *groups: Any) ->
             raise UsageError(f"{flag} needs a journal", "Name it by --journal FILE.")
         return None
     given = {name: value for group in groups for name, value in asdict(group).items()}
-    form = {name: value for name, value in given.items() if name not in _NO_FORM}
-    form |= {"no_checks": limits is None, "limits": _changed(limits)}
+    given |= {"no_checks": limits is None, "limits": _changed(limits)}
+    # What is not given is left out, so that a later version may have more options.
+    form = {name: value for name, value in given.items() if value and name not in _NO_FORM}
     return Journalling(options.journal, form, options.retry_failed, options.journal_force)
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from kvsctl.bulk.events import Event, Settled
 from kvsctl.bulk.journal import FailuresMark, JournalState
+from kvsctl.durable import sync_file, sync_folder
 from kvsctl.errors import StreamError
 from kvsctl.model import Identity, Outcome, Problem, Record, State, Verb
 from kvsctl.report.failureline import failure_line
@@ -17,7 +18,6 @@ from kvsctl.report.rawfd import (
     open_cut,
     open_private,
     sync,
-    sync_folder,
     write_all,
 )
 from kvsctl.report.standing import Standing
@@ -179,7 +179,7 @@ class FailuresFile:
                     if not self._standing.is_replaced(number)
                 )
                 kept.flush()
-                os.fsync(kept.fileno())
+                sync_file(kept.fileno())
             Path(name).replace(self._path)
         except BaseException:
             Path(name).unlink(missing_ok=True)

@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from kvsctl.durable import sync_file, sync_folder
 from kvsctl.errors import UsageError
 
 _PRIVATE: Final = 0o600
@@ -57,6 +58,8 @@ def open_cut(path: Path, length: int) -> int:
         creating = 0 if length else os.O_CREAT
         fd = os.open(path, os.O_WRONLY | creating | _BINARY, _PRIVATE)
         path.chmod(_PRIVATE)
+        if creating:  # a journal will mark the file, so its name has to outlast a power cut too
+            sync_folder(path.absolute().parent)
         found = os.fstat(fd).st_size
         if found < length:
             os.close(fd)
@@ -79,14 +82,4 @@ def is_regular(fd: int) -> bool:
 def sync(fd: int) -> None:
     """Waits until what was written is on disk; does nothing where there is no disk behind it."""
     if is_regular(fd):
-        os.fsync(fd)
-
-
-def sync_folder(folder: Path) -> None:
-    """Waits until a rename in the folder is on disk, where the system can be asked for that."""
-    if os.name == "posix":
-        fd = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        sync_file(fd)

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
+from kvsctl.durable import sync_folder
 from kvsctl.errors import ExitStatus, UsageError
-from kvsctl.report.rawfd import open_cut, open_private, sync, sync_folder, write_all
+from kvsctl.report.rawfd import open_cut, open_private, sync, write_all
 
 _WRITE_BYTES: Final = 256 * 1024
 
@@ -155,6 +156,7 @@ class PartFile:
         )
         self.length = kept_bytes
         self._is_open = True
+        self._has_lasting_name = False
         self._broken: OSError | None = None
 
     @property
@@ -177,9 +179,12 @@ class PartFile:
                 self._broken = error
 
     def sync(self) -> None:
-        """Waits until what was written is on disk. Raises OSError."""
+        """Waits until what was written is on disk, under its name. Raises OSError."""
         if self._is_open:
             sync(self._fd)
+            if not self._has_lasting_name:
+                sync_folder(self.part_path.parent)
+                self._has_lasting_name = True
 
     def complete(self) -> None:
         """Puts the file, safe on disk, in the place of its path; not if it is broken."""

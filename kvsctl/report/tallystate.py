@@ -72,9 +72,7 @@ def without_retryable(state: JournalState) -> Totals:
     a code of which only failures past those that are listed stay is left as it was.
     """
     totals, retried = state.totals, state.retryable
-    ambiguous = sum(
-        place in state.ambiguous for start, stop in retried for place in range(start, stop)
-    )
+    ambiguous = retried.shared(state.ambiguous)
     counts = dict(totals.counts)
     for name, fewer in (
         ("records", len(retried)),

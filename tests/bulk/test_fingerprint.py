@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kvsctl.bulk.fingerprint import change, fingerprint
+from kvsctl.bulk.fingerprint import change, fingerprint, stdin_fingerprint
 from kvsctl.errors import UsageError
 from kvsctl.records.sources import Arguments, File
 
@@ -78,3 +78,19 @@ def test_a_file_that_is_gone_is_a_usage_error(
     monkeypatch.setattr(Path, "is_file", lambda _: True)
     with pytest.raises(UsageError, match="cannot be read"):
         fingerprint([File(tmp_path / "none")])
+
+
+def test_stdin_that_is_a_file_is_known_again(tmp_path: Path) -> None:
+    fingerprints = []
+    for name, text in (("one", _BIG), ("two", _BIG + b"y")):
+        (tmp_path / name).write_bytes(text)
+        for skipped in (0, 10):
+            with (tmp_path / name).open("rb", buffering=0) as file:
+                file.seek(skipped)
+                fingerprints.append(stdin_fingerprint(file.fileno()))
+                assert file.tell() == skipped
+    first, later, other, _ = fingerprints
+    assert change([first], [first]) is None
+    assert change([first], [later]) == "stdin has another place where reading begins"
+    assert change([first], [other]) == "stdin has another size: 300,000 before, 300,001 now"
+    assert change([first], [{"kind": "stdin"}]) == "stdin has another size"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from kvsctl.bulk import journalfile
 from kvsctl.bulk.journal import Group
 from kvsctl.bulk.journalfile import JournalFile, is_in_use, read_journal
 from kvsctl.bulk.positions import SettledRanges
@@ -171,3 +172,77 @@ def test_what_cannot_be_opened_or_is_no_journal_is_refused(tmp_path: Path) -> No
     with pytest.raises(UsageError, match=r"data\.jsonl: the file is no journal"):
         JournalFile(other)
     assert other.read_text() == '{"key":"k"}\n'
+
+
+def _remove(path: Path) -> None:
+    path.unlink()
+
+
+def _replace(path: Path) -> None:
+    other = path.with_name("other")
+    other.write_bytes(path.read_bytes())
+    other.replace(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="an open file stays where it is there")
+@pytest.mark.parametrize("change", [_remove, _replace])
+def test_nothing_is_noted_in_a_file_that_nobody_would_find(
+    path: Path, change: Callable[[Path], None]
+) -> None:
+    with JournalFile(path) as journal:
+        journal.begin(HEADER)
+        journal.append(_group(0))
+        change(path)
+        with pytest.raises(StreamError, match="was removed or replaced"):
+            journal.append(_group(1))
+        journal.append(_group(2))
+    if path.exists():
+        assert list(read_journal(path).state.settled) == [(0, 5)]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="an open file stays where it is there")
+def test_a_file_that_is_replaced_while_it_is_being_locked_is_not_taken(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _filled(path, 1)
+
+    def lock_late(_: int) -> bool:
+        _replace(path)
+        return True
+
+    monkeypatch.setattr(journalfile, "try_lock", lock_late)
+    with pytest.raises(UsageError, match="another run is working on the journal"):
+        JournalFile(path)
+
+
+def test_a_file_system_without_locks_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: int) -> bool:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(journalfile, "try_lock", refuse)
+    with pytest.raises(UsageError, match=r"cannot lock the journal .*: No locks available"):
+        JournalFile(path)
+
+
+def test_a_folder_that_cannot_be_synced_ends_the_run(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(journalfile, "sync_folder", refuse)
+    with (
+        JournalFile(path) as journal,
+        pytest.raises(StreamError, match=r"cannot write the journal .*: Input/output error"),
+    ):
+        journal.begin(HEADER)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there is no shared lock there")
+def test_who_only_looks_is_not_taken_for_a_run(path: Path) -> None:
+    import fcntl
+
+    _filled(path, 1)
+    with path.open("rb") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        assert not is_in_use(path)

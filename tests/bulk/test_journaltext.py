@@ -1,5 +1,7 @@
 """The journal as text: what is written comes back, what is torn does not."""
 
+import json
+import zlib
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -156,3 +158,18 @@ def test_the_header_has_lone_surrogates_and_line_breaks() -> None:
     )
     line, _ = encode_header(odd)
     assert decode([line]).header == odd
+
+
+@pytest.mark.parametrize("members", [{"stage": "paused"}, {}, {"stage": "running", "settled": 1}])
+def test_a_group_of_another_make_is_refused(members: dict[str, Any]) -> None:
+    first, checksum = encode_header(HEADER)
+    text = json.dumps(members, separators=(",", ":")).encode()
+    line = b"%08x %b\n" % (zlib.crc32(text, checksum), text)
+    with pytest.raises(UsageError, match="says what this kvsctl does not know"):
+        decode([first, line])
+
+
+def test_a_header_of_another_make_is_refused() -> None:
+    text = b'{"version":"9"}'
+    with pytest.raises(UsageError, match="says what this kvsctl does not know"):
+        decode([b"kvsctl-journal 1 %08x %b\n" % (zlib.crc32(text), text)])

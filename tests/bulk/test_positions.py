@@ -81,3 +81,11 @@ def test_no_range_is_refused(start: int, stop: int | None) -> None:
 def test_no_position_is_refused_in_bulk(positions: list[int]) -> None:
     with pytest.raises(ValueError, match="no range of positions"):
         SettledRanges().add_all(positions)
+
+
+@given(st.sets(_POSITIONS), st.sets(_POSITIONS))
+def test_what_two_share_agrees_with_sets(one: set[int], other: set[int]) -> None:
+    ranges, others = SettledRanges(), SettledRanges()
+    ranges.add_all(one)
+    others.add_all(other)
+    assert ranges.shared(others) == len(one & other)

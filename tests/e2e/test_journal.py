@@ -369,3 +369,16 @@ def _limit_files() -> None:
     import resource
 
     resource.setrlimit(resource.RLIMIT_FSIZE, (1400, 1400))
+
+
+def test_another_file_on_stdin_is_refused(local: Command, tmp_path: Path) -> None:
+    journal = tmp_path / "job.journal"
+    for name, status in (("one", 0), ("one", 0), ("two", 2)):
+        source = tmp_path / name
+        if not source.exists():
+            source.write_bytes(b'{"key":"%b","value":1}\n' % name.encode())
+        with source.open("rb") as opened:
+            process = local.start("set", "--journal", journal, stdin=opened, stderr=subprocess.PIPE)
+            _, complaint = process.communicate(timeout=_WAIT_SECONDS)
+        assert process.returncode == status, complaint
+    assert b"stdin has" in complaint
