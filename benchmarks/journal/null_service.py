@@ -15,6 +15,9 @@ from kvsctl.service.client import Answer
 class NullService:
     """Every record succeeds."""
 
+    async def prepare(self) -> None:
+        """There is nothing to prepare."""
+
     async def call(self, verb: Verb, records: Sequence[Record]) -> Answer:
         """Answers."""
         found = Found(b"1") if verb is Verb.GET else None

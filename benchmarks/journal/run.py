@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from benchmarks.result import parser, publish, spread
 
 _HERE = Path(__file__).parent
+_SERVICES = ("embedded", "null")
 
 
 def main() -> None:
@@ -27,36 +28,35 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--records", type=int, default=300_000)
     options.add_argument("--rounds", type=int, default=9)
-    options.add_argument("--service", choices=("embedded", "null"), default="embedded")
+    options.add_argument("--service", choices=_SERVICES, help="by default both")
     options.add_argument("--verb", choices=("set", "get"), default="set")
     given = options.parse_args()
     if given.short:
         given.records, given.rounds = 2000, 1
     with tempfile.TemporaryDirectory() as folder:
-        publish(given, _measured(Path(folder), given))
+        services = _SERVICES if given.service is None else (given.service,)
+        measured = {name: _measured(Path(folder), given, name) for name in services}
+        about = {"verb": given.verb, "records": given.records, "rounds": given.rounds}
+        publish(given, about | measured)
 
 
-def _measured(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
+def _measured(folder: Path, given: argparse.Namespace, service: str) -> dict[str, Any]:
     source = folder / "in.jsonl"
     with source.open("w") as file:
         for number in range(given.records):
             value = {"n": number, "pad": "x" * 60}
             file.write(json.dumps({"key": f"k{number}", "value": value}) + "\n")
     if given.verb == "get":
-        _run(folder, source, given, verb="set", has_journal=False)
+        _run(folder, source, given, service, verb="set", has_journal=False)
     times: dict[bool, list[float]] = {False: [], True: []}
     cpu: dict[bool, list[float]] = {False: [], True: []}
     for number in range(given.rounds):
         for has_journal in (number % 2 == 0, number % 2 == 1):
             before = _cpu_seconds()
-            seconds = _run(folder, source, given, verb=given.verb, has_journal=has_journal)
+            seconds = _run(folder, source, given, service, verb=given.verb, has_journal=has_journal)
             times[has_journal].append(seconds)
             cpu[has_journal].append(_cpu_seconds() - before)
     return {
-        "verb": given.verb,
-        "service": given.service,
-        "records": given.records,
-        "rounds": given.rounds,
         "with_s": spread(times[True]),
         "without_s": spread(times[False]),
         "ratio": spread(_ratios(times)),
@@ -74,7 +74,13 @@ def _cpu_seconds() -> float:
 
 
 def _run(
-    folder: Path, source: Path, given: argparse.Namespace, *, verb: str, has_journal: bool
+    folder: Path,
+    source: Path,
+    given: argparse.Namespace,
+    service: str,
+    *,
+    verb: str,
+    has_journal: bool,
 ) -> float:
     database, journal, out = folder / "local.db", folder / "journal", folder / "out"
     if verb == "set":
@@ -82,7 +88,7 @@ def _run(
             stale.unlink()
     journal.unlink(missing_ok=True)
     program = ["-m", "kvsctl"]
-    if given.service == "null":
+    if service == "null":
         program = [str(_HERE / "null_service.py")]
     words = [verb, "-t", "local", "--json", "-f", str(source)]
     words += ["-o", str(out)] if verb == "get" else []

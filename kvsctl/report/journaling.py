@@ -18,6 +18,7 @@ from kvsctl.report.tallystate import TallyNews, restored
 
 GROUP_SECONDS: Final = 0.9
 """With the time that syncing takes, about a second."""
+_SUCCEEDED: Final = State.SUCCEEDED
 
 
 class MarkedOutput(Protocol):
@@ -107,30 +108,38 @@ class JournalWriter:
             self._write(group)
 
     def _settle(self, outcomes: Sequence[Outcome]) -> None:
-        # Each record passes here: lists and identity tests, because they are quick.
-        noted = [
-            o for o in outcomes if o.state is not State.UNKNOWN and o.state is not State.UNSENT
-        ]
-        if len(noted) < len(outcomes):
+        if self._reorder is not None:
+            outcomes = self._released(self._reorder, outcomes)
+        positions, others = _parted(outcomes)
+        self._tally.records += len(positions)
+        self._tally.succeeded += len(positions)
+        if others:
+            positions += self._settle_others(others)
+        self._group.settled.add_all(positions)
+        if self._retryable is not None and (others or self._retryable):
+            final = [outcome for outcome in outcomes if outcome.is_final]
+            self._group.replaced.add_all(self._retryable.take(final))
+
+    def _settle_others(self, outcomes: Sequence[Outcome]) -> list[int]:
+        """Notes all but plain successes; returns which positions are settled."""
+        final = [outcome for outcome in outcomes if outcome.is_final]
+        if len(final) < len(outcomes):
             unknown = (o.position for o in outcomes if o.state is State.UNKNOWN)
             self._group.ambiguous.add_all(unknown)
-        if self._reorder is not None:
-            noted = self._in_order(self._reorder, noted)
-        if not noted:
-            return
-        self._group.settled.add_all([outcome.subject.position for outcome in noted])
-        self._tally(RecordsRead(len(noted)))
-        self._tally(Settled(noted))
-        failed = [outcome for outcome in noted if outcome.state is State.FAILED]
-        for outcome in failed:
-            self._note_failure(outcome)
-        if self._retryable is not None and (failed or self._retryable):
-            self._group.replaced.add_all(self._retryable.take(noted))
+        self._tally(RecordsRead(len(final)))
+        self._tally(Settled(final))
+        for outcome in final:
+            if outcome.state is State.FAILED:
+                self._note_failure(outcome)
+        return [outcome.position for outcome in final]
 
-    def _in_order(self, reorder: Reorder[Outcome], outcomes: list[Outcome]) -> list[Outcome]:
+    def _released(self, reorder: Reorder[Outcome], outcomes: Sequence[Outcome]) -> list[Outcome]:
         released: list[Outcome] = []
         for outcome in outcomes:
-            released += reorder.add(outcome.position, _without_value(outcome))
+            if outcome.is_final:
+                released += reorder.add(outcome.position, _without_value(outcome))
+            else:
+                released.append(outcome)
         return released
 
     def _note_failure(self, outcome: Outcome) -> None:
@@ -190,6 +199,22 @@ class JournalWriter:
         except OSError as error:
             raise StreamError(f"cannot write what the journal marks: {error.strerror}") from error
         self._file.append(group)
+
+
+def _parted(outcomes: Iterable[Outcome]) -> tuple[list[int], list[Outcome]]:
+    """The positions of records that just succeeded, and all other outcomes.
+
+    Each record of a run passes here, and most of them need no more than this look.
+    """
+    positions: list[int] = []
+    others: list[Outcome] = []
+    for outcome in outcomes:
+        subject = outcome.subject
+        if outcome.state is _SUCCEEDED and isinstance(subject, Record) and not subject.ambiguous:
+            positions.append(subject.position)
+        else:
+            others.append(outcome)
+    return positions, others
 
 
 class _Retryable:
