@@ -7,7 +7,7 @@ from msgspec import structs
 from kvsctl.bulk.events import Event, Listener, Settled
 from kvsctl.bulk.lanes import Lanes
 from kvsctl.errors import KvsctlError
-from kvsctl.model import Outcome, Record, State
+from kvsctl.model import FAILED, Outcome, Record
 
 
 class Ledger:
@@ -54,7 +54,7 @@ class Ledger:
         """Settles what never went on its way: problems, duplicates, what stays unsent."""
         if not outcomes:
             return
-        self.failures += sum([outcome.state is State.FAILED for outcome in outcomes])
+        self.failures += sum([outcome.state is FAILED for outcome in outcomes])
         self.tell(Settled(outcomes))
         self._changed()
 

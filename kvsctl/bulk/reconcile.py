@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from kvsctl.model import Failure, Found, Outcome, Record, State, Verb
+from kvsctl.model import SUCCEEDED, Failure, Found, Outcome, Record, State, Verb
 from kvsctl.service.answers import Reply
 from kvsctl.service.faults import means_later
 
@@ -50,7 +50,7 @@ def reconcile(
             else:
                 outcomes.append(failed(record, failure, policy))
         elif (found := succeeded.get(identity, _UNNAMED)) is None:
-            outcomes.append(Outcome(record, State.SUCCEEDED))
+            outcomes.append(Outcome(record, SUCCEEDED))
         elif found is not _UNNAMED:
             outcomes.append(_found(record, found, policy, service_now))
         else:
@@ -75,7 +75,7 @@ def never_named(verb: Verb) -> Failure:
 def _found(record: Record, found: Found, policy: ReadPolicy, service_now: float) -> Outcome:
     if policy.skip_expired and _is_past(found.expire_time, service_now):
         return Outcome(record, State.SKIPPED, skipped_by="expired")
-    return Outcome(record, State.SUCCEEDED, found=found)
+    return Outcome(record, SUCCEEDED, found=found)
 
 
 def _is_past(expire_time: str | None, service_now: float) -> bool:

@@ -11,14 +11,13 @@ from kvsctl.bulk.journal import Group, JournalState, Stage
 from kvsctl.bulk.journalfile import JournalFile
 from kvsctl.bulk.positions import SettledRanges
 from kvsctl.errors import KvsctlError, StreamError
-from kvsctl.model import Identity, Outcome, Problem, Record, State, Verb
+from kvsctl.model import SUCCEEDED, Identity, Outcome, Problem, Record, State, Verb
 from kvsctl.report.failures import FailuresFile
 from kvsctl.report.ordered import Reorder
 from kvsctl.report.tallystate import TallyNews, restored
 
 GROUP_SECONDS: Final = 0.9
 """With the time that syncing takes, about a second."""
-_SUCCEEDED: Final = State.SUCCEEDED  # looked up once: an enum's attributes are slow in 3.11
 
 
 class MarkedOutput(Protocol):
@@ -210,7 +209,7 @@ def _parted(outcomes: Sequence[Outcome]) -> tuple[list[int], list[Outcome]]:
     others = [
         one
         for one in outcomes
-        if one.state is not _SUCCEEDED or one.subject.ambiguous  # type: ignore[union-attr]
+        if one.state is not SUCCEEDED or one.subject.ambiguous  # type: ignore[union-attr]
     ]
     if others:
         apart = set(map(id, others))

@@ -8,7 +8,7 @@ from typing import Final
 
 from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled
 from kvsctl.errors import Defect
-from kvsctl.model import Failure, Outcome, Record, State, Verb
+from kvsctl.model import SUCCEEDED, Failure, Outcome, Record, State, Verb
 
 KEPT_FAILURES: Final = 1000
 KEPT_CODES: Final = 200
@@ -109,7 +109,7 @@ class Tally:
 
     def _count_outcomes(self, outcomes: Sequence[Outcome]) -> None:
         # Each record passes here: lists and identity tests, because they are quick.
-        others = [outcome for outcome in outcomes if outcome.state is not State.SUCCEEDED]
+        others = [outcome for outcome in outcomes if outcome.state is not SUCCEEDED]
         self.succeeded += len(outcomes) - len(others)
         for outcome in others:
             self._count_other(outcome)
