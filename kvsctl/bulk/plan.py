@@ -72,7 +72,7 @@ class RunPlan:
     patience_seconds: float = 300.0
     max_failures: int | None = None
     verify: bool = False
-    window_bytes: int = 32_000_000
+    window_bytes: int = 16_000_000
     """How many bytes the admitted records may have together, give or take the last."""
 
     def window_at(self, concurrency: int) -> int:

@@ -1,0 +1,68 @@
+"""One run of kvsctl with what it took, and a served emulator to run it against."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+_KVSCTL = [sys.executable, "-m", "kvsctl"]
+_WAIT_FOR_END = getattr(os, "wait4", None)
+
+
+class Took(NamedTuple):
+    """One run: how each record ended, its wall time, and the most memory that it ever had."""
+
+    report: dict[str, Any]
+    seconds: float
+    peak_mb: float
+
+
+def can_measure() -> bool:
+    """Whether this system tells how much memory a process had at most."""
+    return _WAIT_FOR_END is not None
+
+
+def run(folder: Path, url: str, source: Path, *words: str) -> Took:
+    """Runs the verb in `words` on `source`; get writes to a file."""
+    assert _WAIT_FOR_END is not None
+    command: list[str | Path] = [*_KVSCTL, *words, "--url", url, "--json", "-f", source]
+    if words[0] == "get":
+        command += ["-o", folder / "out.jsonl"]
+    started = time.perf_counter()
+    with (folder / "said").open("w+b") as said:
+        process = subprocess.Popen(command, stdout=said, stderr=said, env=_environment(folder))
+        _, _, used = _WAIT_FOR_END(process.pid, 0)
+        process.returncode = 0  # it is waited for; Popen must not wait for what took its number
+        seconds = time.perf_counter() - started
+        said.seek(0)
+        report = json.loads(said.read().splitlines()[-1])
+    unit = 1 if sys.platform == "darwin" else 1024
+    return Took(report, seconds, used.ru_maxrss * unit / 1e6)
+
+
+def write(source: Path, lines: Iterable[str]) -> Path:
+    """Writes an input file, a record a line."""
+    with source.open("w") as file:
+        file.writelines(f"{line}\n" for line in lines)
+    return source
+
+
+@contextmanager
+def emulated(folder: Path, *words: str) -> Iterator[str]:
+    """The URL of a `kvsctl serve` in memory, which runs until the block ends."""
+    command = [*_KVSCTL, "serve", "--port", "0", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=_environment(folder)) as server:
+        assert server.stdout is not None
+        try:
+            yield server.stdout.readline().decode().split()[-1]
+        finally:
+            server.terminate()
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "HOME": str(folder), "KVSCTL_TOKEN": "benchmark"}

@@ -1,0 +1,129 @@
+"""How memory and time grow with the input: they should not, and in step.
+
+Peak memory is that of the kvsctl process alone. Many records go to the server in C of the
+throughput benchmark, which is faster than any client; large values and failures to `kvsctl serve`.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from benchmarks.memory.client import Took, can_measure, emulated, run, write
+from benchmarks.result import parser, publish
+from benchmarks.throughput.tools import Missing, served
+
+_SIZES = (10_000, 100_000, 200_000, 1_000_000, 2_000_000, 10_000_000)
+_SMALL, _LARGE = "x" * 100, "x" * 240_000
+_ASKED = {
+    "peak_mb": "under 110, for all",
+    "growth": "peak at 2,000,000 records within 1.2 of that at 200,000; time in step with records",
+}
+
+
+def main() -> None:
+    """Runs, and prints the result."""
+    options = parser(__doc__)
+    options.add_argument("--most", type=int, default=2_000_000, help="records in the largest run")
+    options.add_argument("--many", type=int, default=1_000_000, help="of one key, and of failures")
+    options.add_argument("--large", type=int, default=2000, help="records, every other of 240 KB")
+    given = options.parse_args()
+    if given.short:
+        given.most, given.many, given.large = 4000, 2000, 20
+    with tempfile.TemporaryDirectory() as folder:
+        publish(given, _measured(Path(folder), given))
+
+
+def _measured(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
+    if not can_measure():
+        return {"skipped": "this system does not tell the memory that a process had"}
+    result: dict[str, Any] = {"asked": _ASKED}
+    try:
+        with served(folder) as url:
+            result["growth"] = _growth(folder, url, given.most)
+            result["one_key"] = _one_key(folder, url, given.many)
+    except Missing as missing:
+        result["skipped"] = str(missing)
+    result["large_values"] = _large_values(folder, given.large)
+    result["failures"] = _failures(folder, given.many)
+    return result
+
+
+def _growth(folder: Path, url: str, most: int) -> dict[str, Any]:
+    sizes = [size for size in _SIZES if size <= most] or [most // 2, most]
+    rows: dict[str, dict[int, Took]] = {"set": {}, "get": {}}
+    for size in sizes:
+        lines = (f'{{"key":"k{number}","value":"{_SMALL}"}}' for number in range(size))
+        source = write(folder / "in.jsonl", lines)
+        for verb, taken in rows.items():
+            taken[size] = _ended(run(folder, url, source, verb), succeeded=size)
+        source.unlink()
+    return {verb: _table(taken) for verb, taken in rows.items()}
+
+
+def _table(taken: dict[int, Took]) -> dict[str, Any]:
+    result: dict[str, Any] = {f"{size:,}": _row(took, size) for size, took in taken.items()}
+    if 200_000 in taken and 2_000_000 in taken:
+        ratio = taken[2_000_000].peak_mb / taken[200_000].peak_mb
+        result["peak_of_2,000,000_over_200,000"] = round(ratio, 3)
+    return result
+
+
+def _one_key(folder: Path, url: str, count: int) -> dict[str, Any]:
+    lines = (f'{{"key":"k","value":{number}}}' for number in range(count))
+    source = write(folder / "in.jsonl", lines)
+    result = {}
+    for verb in ("set", "get"):
+        took = run(folder, url, source, verb)
+        if took.report["succeeded"] + took.report["duplicates"] != count:
+            raise RuntimeError(f"{verb} of one key: {took.report}")
+        result[verb] = _row(took, count)
+    return result
+
+
+def _large_values(folder: Path, count: int) -> dict[str, Any]:
+    values = (_LARGE, _SMALL)
+    lines = (f'{{"key":"k{n}","value":"{values[n % 2]}"}}' for n in range(count))
+    source = write(folder / "in.jsonl", lines)
+    with emulated(folder) as url:
+        return {
+            verb: _row(_ended(run(folder, url, source, verb), succeeded=count), count)
+            for verb in ("set", "get")
+        }
+
+
+def _failures(folder: Path, count: int) -> dict[str, Any]:
+    """Records that pass every check, and that the service refuses one by one."""
+    lines = (f'{{"key":"k{number}","value":{number}}}' for number in range(count))
+    source = write(folder / "in.jsonl", lines)
+    file = folder / "failed.jsonl"
+    with emulated(folder, "--faults", "refuse=k:KEY_REFUSED") as url:
+        without = _ended(run(folder, url, source, "set"), failed=count)
+        kept = _ended(run(folder, url, source, "set", "--failures", str(file)), failed=count)
+    with file.open("rb") as written:
+        if sum(1 for _ in written) != count:
+            raise RuntimeError("the failures file does not hold every failure")
+    return {"without_file": _row(without, count), "with_file": _row(kept, count)}
+
+
+def _ended(took: Took, **expected: int) -> Took:
+    """The run, which has to have ended so for every record."""
+    if any(took.report[name] != count for name, count in expected.items()):
+        raise RuntimeError(f"expected {expected}, not {took.report}")
+    return took
+
+
+def _row(took: Took, records: int) -> dict[str, float]:
+    return {
+        "records": records,
+        "seconds": round(took.seconds, 2),
+        "us_a_record": round(took.seconds / records * 1e6, 2),
+        "peak_mb": round(took.peak_mb, 1),
+    }
+
+
+if __name__ == "__main__":
+    main()
