@@ -1,14 +1,9 @@
 """A batch job carried out: connection, listeners, signals, report, exit code."""
 
-import asyncio
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from types import FrameType
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from kvsctl import __version__
 from kvsctl.bulk.checked import Change, CheckedFeed
@@ -20,18 +15,13 @@ from kvsctl.cli.connect import connected, credentials_of
 from kvsctl.cli.job import BatchJob
 from kvsctl.cli.journalled import begun, opened_journal, tell_complete
 from kvsctl.cli.listening import Listening
+from kvsctl.cli.loop import on_a_loop
 from kvsctl.cli.rehearse import rehearse
+from kvsctl.cli.signals import Signals
 from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About
 from kvsctl.service.auth import Credentials
-from kvsctl.service.client import Service
-from kvsctl.service.loops import quick_loop
-
-_SIGNALS: Final = {
-    signal.SIGINT: ExitStatus.INTERRUPTED,
-    signal.SIGTERM: ExitStatus.TERMINATED,
-}
 
 
 def carry_out(job: BatchJob) -> NoReturn:
@@ -56,14 +46,11 @@ def carry_out(job: BatchJob) -> NoReturn:
                 sys.exit(ExitStatus.OK)
         listening = Listening(job, about, environment, journal)
         listening.require_usable()
-        import gc
-
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
-        loop_factory = quick_loop() if job.target.url is not None else None
-        with asyncio.Runner(loop_factory=loop_factory) as runner:
-            error, interrupted = runner.run(_run(job, credentials, listening, checked))
-        sys.exit(listening.finish(error, interrupted, time.monotonic() - started))
+        with Signals() as signals:
+            work = _run(job, credentials, listening, checked, signals)
+            error = on_a_loop(work, has_network=job.target.url is not None)
+            elapsed_seconds = time.monotonic() - started
+            sys.exit(listening.finish(error, signals.interrupted, elapsed_seconds))
 
 
 def _about(job: BatchJob, token_source: str | None = None) -> About:
@@ -78,9 +65,13 @@ def _about(job: BatchJob, token_source: str | None = None) -> About:
 
 
 async def _run(
-    job: BatchJob, credentials: Credentials, listening: Listening, checked: Change | None
-) -> tuple[KvsctlError | None, ExitStatus | None]:
-    """Returns what ended the run early, and the code of the signal that did, if one did."""
+    job: BatchJob,
+    credentials: Credentials,
+    listening: Listening,
+    checked: Change | None,
+    signals: Signals,
+) -> KvsctlError | None:
+    """Returns what ended the run early, if anything but a signal did."""
     target = connected(
         job.target,
         credentials,
@@ -91,55 +82,9 @@ async def _run(
     # The target first: one that cannot be used leaves every file as it was.
     async with target as service:
         with listening:
-            return await _work(job, service, listening, checked)
-
-
-async def _work(
-    job: BatchJob, service: Service, listening: Listening, checked: Change | None
-) -> tuple[KvsctlError | None, ExitStatus | None]:
-    run = Run(job.plan, service, listening.listeners, pressure=listening.pressure)
-    listening.attach(run)
-    with _stopped_by_signals(run) as interrupted:
-        feed = ThreadFeed(job.reader)
-        read = feed if checked is None else CheckedFeed(feed, checked)
-        error = await run.work(listening.feed(read))
-    return error, interrupted()
-
-
-@contextmanager
-def _stopped_by_signals(run: Run) -> Iterator[Callable[[], ExitStatus | None]]:
-    """The first Ctrl-C or SIGTERM stops the run, the second aborts it.
-
-    Gives a function that tells the exit code of the first signal that came.
-    """
-    received: list[ExitStatus] = []
-
-    def receive(status: ExitStatus) -> None:
-        received.append(status)
-        if len(received) == 1:
-            run.stop()
-        else:
-            run.abort()
-
-    loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
-    for number, status in _SIGNALS.items():
-        # Not loop.add_signal_handler, which Windows lacks.
-        signal.signal(
-            number,
-            _threadsafe(loop, receive, status),
-        )
-    try:
-        yield lambda: received[0] if received else None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _threadsafe(
-    loop: asyncio.AbstractEventLoop, receive: Callable[[ExitStatus], None], status: ExitStatus
-) -> Callable[[int, FrameType | None], None]:
-    def handler(_number: int, _frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(receive, status)
-
-    return handler
+            run = Run(job.plan, service, listening.listeners, pressure=listening.pressure)
+            listening.attach(run)
+            with signals.stopping(run):
+                feed = ThreadFeed(job.reader)
+                read = feed if checked is None else CheckedFeed(feed, checked)
+                return await run.work(listening.feed(read))

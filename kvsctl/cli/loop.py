@@ -1,0 +1,22 @@
+"""The event loop of a run, and the collector's pace while it works."""
+
+import asyncio
+import gc
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from kvsctl.service.loops import quick_loop
+
+_T = TypeVar("_T")
+
+
+def on_a_loop(work: Coroutine[Any, Any, _T], *, has_network: bool) -> _T:
+    """Runs a coroutine to its end, on a quick loop where there is one and it has to do with sockets.
+
+    What was loaded before stays for good, and of what a run makes little is garbage in cycles:
+    the collector looks seldom.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    with asyncio.Runner(loop_factory=quick_loop() if has_network else None) as runner:
+        return runner.run(work)
