@@ -11,7 +11,7 @@ _T = TypeVar("_T")
 
 
 def on_a_loop(work: Coroutine[Any, Any, _T], *, has_network: bool) -> _T:
-    """Runs a coroutine to its end, on a quick loop where there is one and it has to do with sockets.
+    """Runs a coroutine to its end, on a quick loop, if there is one, for sockets.
 
     What was loaded before stays for good, and of what a run makes little is garbage in cycles:
     the collector looks seldom.

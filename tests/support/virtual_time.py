@@ -3,7 +3,7 @@
 import asyncio
 import selectors
 from collections import deque
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeAlias, TypeVar
 
 from kvsctl.model import Problem, Record
@@ -24,14 +24,17 @@ class Stalled(Exception):
 class _JumpingSelector(selectors.SelectSelector):
     """Instead of waiting for a timer it moves the clock to it."""
 
-    def __init__(self, *, waits_for_threads: bool) -> None:
+    def __init__(self, *, waits_for_threads: bool, turned: Callable[[float], None] | None) -> None:
         super().__init__()
         self.now = 0.0
         self._steps = 0
         self._waits_for_threads = waits_for_threads
+        self._turned = turned
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         self._steps += 1
+        if self._turned is not None:
+            self._turned(self.now)
         if self._steps > _MAX_STEPS:
             raise Stalled("the loop turns without end")
         ready = super().select(0)
@@ -50,10 +53,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     A wait that nothing will end raises Stalled; with `waits_for_threads` a thread may end it.
     `reading_seconds` pass with every look at the clock, as on a real one: 0 unless told.
+    `turned` hears the time at each turn of the loop; what it raises comes out of the loop at once.
     """
 
-    def __init__(self, *, waits_for_threads: bool = False, reading_seconds: float = 0.0) -> None:
-        self._jumping = _JumpingSelector(waits_for_threads=waits_for_threads)
+    def __init__(
+        self,
+        *,
+        waits_for_threads: bool = False,
+        reading_seconds: float = 0.0,
+        turned: Callable[[float], None] | None = None,
+    ) -> None:
+        self._jumping = _JumpingSelector(waits_for_threads=waits_for_threads, turned=turned)
         self._reading_seconds = reading_seconds
         super().__init__(self._jumping)
 
@@ -63,12 +73,18 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def run_virtual(
-    work: Coroutine[Any, Any, _T], *, waits_for_threads: bool = False, reading_seconds: float = 0.0
+    work: Coroutine[Any, Any, _T],
+    *,
+    waits_for_threads: bool = False,
+    reading_seconds: float = 0.0,
+    turned: Callable[[float], None] | None = None,
 ) -> _T:
     """`asyncio.run`, on virtual time."""
 
     def new_loop() -> asyncio.AbstractEventLoop:
-        return VirtualLoop(waits_for_threads=waits_for_threads, reading_seconds=reading_seconds)
+        return VirtualLoop(
+            waits_for_threads=waits_for_threads, reading_seconds=reading_seconds, turned=turned
+        )
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
         return runner.run(work)

@@ -1,0 +1,198 @@
+"""A process that carries out a job: everything of the command but its threads and the network.
+
+It runs in virtual time, in this process. What ends it abruptly is raised by the loop or by the
+disk, and from then on nothing that its code still does reaches a file or the service.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+from types import SimpleNamespace
+from typing import Any, Final, Self, TypeVar
+from unittest.mock import patch
+
+import typer
+
+from kvsctl.bulk.journalfile import JournalFile
+from kvsctl.bulk.run import Run
+from kvsctl.cli import carry_out as command
+from kvsctl.cli.app import app
+from kvsctl.cli.arguments import prepared
+from kvsctl.cli.listening import Listening
+from kvsctl.errors import ExitStatus, KvsctlError
+from kvsctl.model import Record, Verb
+from kvsctl.report.console import Environment
+from kvsctl.service.carrier import Carrier
+from kvsctl.service.client import Answer, Service
+from kvsctl.service.inprocess import in_process
+from tests.support.books import Books
+from tests.support.virtual_time import run_virtual
+from tests.whole.disk import Disk, Killed, Trouble
+from tests.whole.jobs import URL, Job
+from tests.whole.stand_ins import PacedFeed, SlowExecutor, at_once
+from tests.whole.wire import World
+
+_T = TypeVar("_T")
+_COMMAND: Final = typer.main.get_command(app)
+"""Made once: making it takes longer than a run."""
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What a run meets. Times are seconds since its start.
+
+    `kill_turn`, `kill_seconds`: it is gone at that turn of its loop, or then. `signals`: the times
+    at which a signal comes. `sync_seconds`: how long it takes to write a group of the journal.
+    """
+
+    faults: str = ""
+    trouble: Trouble = field(default_factory=Trouble)
+    kill_turn: int | None = None
+    kill_seconds: float | None = None
+    loses_power: bool = False
+    signals: tuple[float, ...] = ()
+    renews_tokens: bool = True
+    sync_seconds: float = 0.0
+    retries_failed: bool = False
+    seed: int = 0
+
+
+@dataclass
+class Ended:
+    """How a run ended: `status` None if it was killed, then or at `killed_at` seconds."""
+
+    fate: Fate
+    books: Books
+    sent: list[list[int]] = field(default_factory=list)
+    status: ExitStatus | None = None
+    refusal: KvsctlError | None = None
+    disk_has_failed: bool = False
+    seconds: float = 0.0
+
+    @property
+    def is_killed(self) -> bool:
+        return self.status is None
+
+
+def run(job: Job, world: World, disk: Disk, fate: Fate) -> Ended:
+    """One run of the job, from its options to its exit code or its abrupt end."""
+    ended = Ended(fate, Books())
+    with ExitStack() as stack:
+        stack.enter_context(disk.meeting(fate.trouble))
+        stack.enter_context(_in_place(job, world, disk, ended))
+        try:
+            words = job.words(world.token_file, retries_failed=fate.retries_failed)
+            _COMMAND.main(args=prepared(list(map(str, words))), prog_name="kvsctl")
+        except SystemExit as left:
+            # One that died at the very end has still died.
+            ended.status = None if disk.is_dead else ExitStatus(int(left.code or 0))
+        except KvsctlError as refusal:
+            ended.refusal = refusal
+            ended.status = None if disk.is_dead else refusal.status
+        except Killed:
+            pass
+    ended.disk_has_failed = disk.has_failed
+    world.elapsed_seconds += ended.seconds
+    if ended.is_killed:
+        random = Random(fate.seed)
+        world.land_after_kill(random)
+        if fate.loses_power:
+            disk.lose_power(random)
+    return ended
+
+
+@contextmanager
+def _in_place(job: Job, world: World, disk: Disk, ended: Ended) -> Iterator[None]:
+    """Virtual time, the world at the far end, and no thread."""
+    fate, random = ended.fate, Random(ended.fate.seed)
+    turns = 0
+
+    def turned(now: float) -> None:
+        nonlocal turns
+        turns += 1
+        ended.seconds = now
+        if disk.is_dead and turns > 0:
+            turns = -(10**9)
+            raise Killed
+        is_time = fate.kill_seconds is not None and now >= fate.kill_seconds
+        if turns == fate.kill_turn or (is_time and turns > 0):
+            disk.is_dead, turns = True, -(10**9)
+            raise Killed
+
+    def told(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if not disk.is_dead:  # the dead leave everything behind as it is
+            loop.default_exception_handler(context)
+
+    async def worked(work: Coroutine[Any, Any, _T]) -> _T:
+        nonlocal turns
+        asyncio.get_running_loop().set_exception_handler(told)
+        for number, seconds in zip((signal.SIGTERM, signal.SIGINT), fate.signals, strict=False):
+            asyncio.get_running_loop().call_later(seconds, signal.raise_signal, number)
+        try:
+            result = await work
+            await world.settle()
+            return result
+        finally:
+            turns = -(10**9)
+
+    def on_virtual_time(work: Coroutine[Any, Any, _T], **_: object) -> _T:
+        try:
+            return run_virtual(worked(work), turned=turned)
+        finally:
+            work.close()  # it may not even have begun
+
+    class Heard(Listening):
+        def __enter__(self) -> Self:
+            super().__enter__()
+            self.listeners.insert(0, ended.books)
+            return self
+
+    def service(carrier: Carrier, **named: Any) -> Service:
+        clock = asyncio.get_running_loop().time
+        noting = _Noting(carrier, epoch=world.now, monotonic=clock, **named)
+        noting.sent = ended.sent
+        return noting
+
+    def over_network(_url: str, timeout_seconds: float) -> Carrier:
+        return in_process(URL, world, timeout_seconds)
+
+    journal = partial(
+        JournalFile, write=lambda fd, text: os.write(fd, text), sync=lambda fd: os.fsync(fd)
+    )
+    executor = partial(SlowExecutor, fate.sync_seconds)
+    environment = {"XDG_CONFIG_HOME": str(job.folder), "XDG_DATA_HOME": str(job.folder)}
+    with ExitStack() as stack:
+        out = stack.enter_context((job.folder / "stdout").open("wb"))
+        streams = Environment(out.fileno(), out.fileno(), False, False, False, False, 80)
+        for name, replacement in (
+            ("Environment.of_process", lambda: streams),
+            ("Listening", Heard),
+            ("Run", partial(Run, random=random)),
+            ("ThreadFeed", partial(PacedFeed, random)),
+            ("on_a_loop", on_virtual_time),
+        ):
+            stack.enter_context(patch(f"{command.__name__}.{name}", replacement))
+        stack.enter_context(patch("kvsctl.cli.connect.Service", service))
+        stack.enter_context(patch("kvsctl.service.transport.over_network", over_network))
+        stack.enter_context(patch("kvsctl.cli.journalled.JournalFile", journal))
+        stack.enter_context(patch("kvsctl.cli.keeping.ThreadPoolExecutor", lambda *_: executor()))
+        clock = SimpleNamespace(monotonic=world.now)
+        stack.enter_context(patch("kvsctl.cli.keeping.time", clock))
+        stack.enter_context(patch("kvsctl.service.auth.in_daemon_thread", at_once))
+        stack.enter_context(patch.dict(os.environ, environment))
+        yield
+
+
+class _Noting(Service):
+    """Notes which positions each request carries, what is read back left out."""
+
+    sent: list[list[int]]
+
+    async def call(self, verb: Verb, records: Sequence[Record]) -> Answer:
+        self.sent.append([one.position for one in records if type(one) is Record])
+        return await super().call(verb, records)

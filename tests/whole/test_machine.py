@@ -1,0 +1,182 @@
+"""Whole jobs: runs, kills, power cuts, full disks, signals, tokens and faults in random order.
+
+After each run store, report, journal, failures file and output are held against a plain model.
+`KVSCTL_MACHINE_EXAMPLES=5000` tries so many, other ones each time; without it the same few hundred,
+so that a run of the tests says the same as the one before.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from random import Random
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+)
+
+from kvsctl.bulk.journal import Stage
+from kvsctl.errors import ExitStatus
+from kvsctl.model import Verb
+from tests.whole.account import Account
+from tests.whole.disk import Disk
+from tests.whole.fates import FATES, SEEDS, SHAPES
+from tests.whole.jobs import Job, Line, Shape, random_job
+from tests.whole.laws import check_run
+from tests.whole.process import Ended, Fate, run
+from tests.whole.wire import World
+
+_ASKED = os.environ.get("KVSCTL_MACHINE_EXAMPLES")
+_FEW = 200
+_OVER = (ExitStatus.OK, ExitStatus.FAILURES)
+
+
+class WholeJobs(RuleBasedStateMachine):
+    """One world, and jobs in it one after the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.disk = Disk(self.folder)
+        self.account: Account | None = None
+        self.is_over = False
+        self.is_sound = True
+        self.jobs = 0
+
+    @initialize(
+        bad_record=st.sampled_from(["fails-alone", "refuses-batch"]),
+        missing_keys=st.sampled_from(["failed", "left-out"]),
+    )
+    def open(self, bad_record: str, missing_keys: str) -> None:
+        options = {"bad_record": bad_record, "missing_keys": missing_keys}
+        self.world = World(self.folder, self.disk, options)
+
+    @precondition(lambda self: self.account is None)
+    @rule(shape=SHAPES, seed=SEEDS, count=st.integers(0, 90))
+    def begin(self, shape: Shape, seed: int, count: int) -> None:
+        self._begin(random_job(shape, self._new_folder(), Random(seed), count))
+
+    @precondition(lambda self: self.account is not None and not self.is_over)
+    @rule(fate=FATES, with_new_token=st.booleans())
+    def meet(self, fate: Fate, with_new_token: bool) -> None:
+        if with_new_token:
+            self.world.renew_token()
+        self._run(fate)
+
+    @precondition(lambda self: self.account is not None and not self.is_over)
+    @rule()
+    def finish(self) -> None:
+        assert self._run(Fate()).status in _OVER, "nothing stands in its way"
+
+    @precondition(lambda self: self.is_over and self._can_retry)
+    @rule(fate=FATES)
+    def retry_failed(self, fate: Fate) -> None:
+        self.is_over = False
+        self._run(Fate(**{**fate.__dict__, "retries_failed": True}))
+
+    @precondition(lambda self: self.is_over)
+    @rule()
+    def look_again(self) -> None:
+        """The same command once more sends nothing, if the journal says that all is done."""
+        account = self._account
+        if account.job.shape.has_journal:
+            ended = self._run(Fate())
+            assert ended.status is ExitStatus.OK
+            assert not self.world.exchanges
+
+    @precondition(lambda self: self.is_over)
+    @rule()
+    def feed_back(self) -> None:
+        """What failed is fed back once its cause is gone: then the last record of a key wins."""
+        done = self._account
+        self.account, self.is_over = None, False
+        if done.job.shape.verb is not Verb.SET:
+            return
+        folder = self._new_folder()
+        folder.mkdir()
+        source = folder / "in.jsonl"
+        shutil.copy(done.job.failed, source)
+        lines = [_line_of(at, text) for at, text in enumerate(source.read_text().splitlines())]
+        self._begin(Job(Shape(Verb.SET), folder, lines, source))
+        self.world.pardon()
+        self._finish_pardoned()
+        store = self.world.store()
+        wanted = {line.identity: line.value for line in done.job.records}
+        for identity, value in wanted.items():
+            assert identity is not None
+            assert store[identity] == value or identity in done.doubtful
+
+    def teardown(self) -> None:
+        try:
+            if self.account is not None and not self.is_over and self.is_sound:
+                self.finish()
+        finally:
+            if hasattr(self, "world"):
+                self.world.close()
+            shutil.rmtree(self.folder)
+
+    @property
+    def _account(self) -> Account:
+        assert self.account is not None
+        return self.account
+
+    @property
+    def _can_retry(self) -> bool:
+        shape = self._account.job.shape
+        is_printed_in_order = shape.verb is Verb.GET and shape.is_ordered
+        retryable = self._account.state().retryable
+        return shape.has_journal and not is_printed_in_order and bool(retryable)
+
+    def _new_folder(self) -> Path:
+        self.jobs += 1
+        return self.folder / f"job{self.jobs}"
+
+    def _begin(self, job: Job) -> None:
+        self.account = Account(job, self.world.store())
+        self.is_over = False
+
+    def _run(self, fate: Fate) -> Ended:
+        account, self.is_sound = self._account, False
+        account.job.report.unlink(missing_ok=True)
+        self.world.meet(fate.faults)
+        self.world.renews_tokens = fate.renews_tokens
+        before = account.state()
+        ended = run(account.job, self.world, self.disk, fate)
+        after = account.state()
+        if fate.retries_failed:
+            account.forget_retried(before, after)
+        check_run(account, ended, self.world, before, after)
+        has_journal = account.job.shape.has_journal
+        self.is_over = after.stage is Stage.COMPLETE if has_journal else ended.status in _OVER
+        self.is_sound = True
+        return ended
+
+    def _finish_pardoned(self) -> None:
+        account = self._account
+        before = account.state()
+        ended = run(account.job, self.world, self.disk, Fate())
+        assert ended.status in _OVER
+        account.take(ended, account.state())
+        assert before.groups == 0
+        self.account = None
+
+
+def _line_of(at: int, text: str) -> Line:
+    members = json.loads(text)
+    return Line(at, text, None, "raw" not in members and "ttl" not in members)
+
+
+TestWholeJobs = WholeJobs.TestCase
+TestWholeJobs.settings = settings(
+    max_examples=int(_ASKED or _FEW),
+    stateful_step_count=12,
+    derandomize=_ASKED is None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)

@@ -1,0 +1,193 @@
+"""The service at the far end, the wire to it, and the book of what went over and what landed."""
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from kvsctl.emulator import EmulatorOptions
+from kvsctl.emulator.app import Emulator
+from kvsctl.emulator.clock import Clock
+from kvsctl.emulator.faultspec import read_faults
+from kvsctl.emulator.options import Token
+from kvsctl.emulator.store import Store
+from kvsctl.model import Identity
+from tests.support.virtual_time import run_virtual
+from tests.whole.disk import Disk, Killed
+from tests.whole.jobs import PLAIN, POISON
+
+_EPOCH_SECONDS: Final = 1_767_225_600.0
+_INSTALLATION: Final = "one"
+_TOKENS: Final = 20
+_EVERY: Final = [Identity(entity, key) for entity in (None, "city") for key in PLAIN + POISON]
+
+
+class _InlineStore(Store):
+    """A store without a thread, so that virtual time need not wait for one."""
+
+    async def run(self, work: Any) -> Any:
+        return work()
+
+
+@dataclass
+class Exchange:
+    """One request: what it carried, and what came of it.
+
+    `landed`: what of it stood in the store right after the service had worked on it. `done`:
+    what an answer that reached the process called done.
+    """
+
+    verb: str
+    scope: Mapping[str, Any]
+    body: bytes
+    carried: dict[Identity, str | None]
+    landed: list[Identity] = field(default_factory=list)
+    done: list[Identity] = field(default_factory=list)
+    status: int | None = None
+    has_reached_service: bool = False
+
+
+class World:
+    """An emulator, and the token file of who calls it. Its time goes on over all runs."""
+
+    def __init__(self, folder: Path, disk: Disk, options: Mapping[str, Any]) -> None:
+        tokens = tuple(Token(f"token-{number}", _INSTALLATION) for number in range(_TOKENS))
+        self._disk = disk
+        self._emulator = Emulator(
+            EmulatorOptions(tokens=tokens, **options),
+            _InlineStore(":memory:"),
+            Clock(lambda: int(self.now() * 1000)),
+        )
+        self.token_file = folder / "token"
+        self.exchanges: list[Exchange] = []
+        self.elapsed_seconds = 0.0
+        self.renews_tokens = True
+        self._generation = 0
+        self._working: set[asyncio.Task[None]] = set()
+        self.renew_token()
+
+    def now(self) -> float:
+        """Epoch seconds."""
+        try:
+            return _EPOCH_SECONDS + self.elapsed_seconds + asyncio.get_running_loop().time()
+        except RuntimeError:
+            return _EPOCH_SECONDS + self.elapsed_seconds
+
+    def meet(self, faults: str) -> None:
+        """Lets these faults happen from now on, beside that poison is always refused."""
+        poison = "refuse=bad:INVALID_KEY"
+        self._emulator.arm(read_faults(f"{poison},{faults}" if faults else poison))
+        self.exchanges.clear()
+
+    def pardon(self) -> None:
+        """Refuses nothing any more."""
+        self._emulator.arm(None)
+        self.exchanges.clear()
+
+    def renew_token(self) -> None:
+        """Puts the next token into the file."""
+        self._generation += 1
+        self.token_file.write_text(f"token-{self._generation % _TOKENS}\n")
+
+    def store(self) -> dict[Identity, str]:
+        """Everything that is stored, as JSON."""
+        held = self._held(_EVERY)
+        return {identity: value for identity, value in held.items() if value is not None}
+
+    def close(self) -> None:
+        self._emulator.close()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """The wire: a caller who goes away leaves the service at work."""
+        if self._disk.is_dead:
+            raise Killed
+        message = await receive()
+        exchange = _exchange(scope, message["body"])
+        self.exchanges.append(exchange)
+        sent: list[Any] = []
+        task = asyncio.get_running_loop().create_task(self._serve(exchange, sent))
+        self._working.add(task)
+        task.add_done_callback(self._has_worked)
+        await asyncio.shield(task)
+        for message in sent:
+            await send(message)
+        exchange.status = sent[0]["status"]
+        exchange.done = _done(exchange, sent)
+        if exchange.status == 401 and self.renews_tokens:
+            self.renew_token()
+
+    async def settle(self) -> None:
+        """Waits until the service has worked on all that reached it."""
+        while self._working:
+            await asyncio.wait(self._working)
+
+    def land_after_kill(self, random: Random) -> None:
+        """Of what was on its way to the service at a kill, some reaches it, in any order."""
+        self._working.clear()
+        on_way = [one for one in self.exchanges if not one.has_reached_service]
+        self._emulator.arm(None)
+        for exchange in random.sample(on_way, random.randint(0, len(on_way))):
+            if not any(identity.key in POISON for identity in exchange.carried):
+                run_virtual(self._serve(exchange, []))
+
+    def _has_worked(self, task: "asyncio.Task[None]") -> None:
+        self._working.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waited has had it
+
+    async def _serve(self, exchange: Exchange, sent: list[Any]) -> None:
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": exchange.body}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        try:
+            await self._emulator(dict(exchange.scope), receive, send)
+        except asyncio.CancelledError:
+            raise
+        except BaseException:
+            self._note(exchange)
+            raise
+        self._note(exchange)
+
+    def _note(self, exchange: Exchange) -> None:
+        """Between the work of the service and this nothing else runs."""
+        exchange.has_reached_service = True
+        if exchange.verb != "get":
+            held = self._held(exchange.carried)
+            exchange.landed = [
+                name for name, value in exchange.carried.items() if held[name] == value
+            ]
+
+    def _held(self, identities: Iterable[Identity]) -> dict[Identity, str | None]:
+        held: dict[Identity, str | None] = {}
+        for entity in (None, "city"):
+            names = [one for one in identities if one.entity == entity]
+            keys = [one.key for one in names]
+            service = self._emulator.service
+            rows = service.read(_INSTALLATION, service.space(entity), keys, int(self.now() * 1000))
+            for name in names:
+                row = rows.get(name.key)
+                held[name] = None if row is None else row.value.decode()
+        return held
+
+
+def _exchange(scope: Any, body: bytes) -> Exchange:
+    carried = {
+        Identity(one.get("entityName"), one["key"]): (
+            json.dumps(one["value"]) if "value" in one else None
+        )
+        for one in json.loads(body)
+    }
+    return Exchange(scope["path"].rpartition("/")[2], scope, body, carried)
+
+
+def _done(exchange: Exchange, sent: list[Any]) -> list[Identity]:
+    if exchange.status != 200:
+        return []
+    answer = json.loads(b"".join(message.get("body", b"") for message in sent[1:]))
+    return [Identity(one.get("entityName"), one["key"]) for one in answer["successfulKeys"]]
