@@ -1,0 +1,41 @@
+"""A file that is long, or a function, is a sign that a room is missing."""
+
+import ast
+from pathlib import Path
+
+import kvsctl
+
+_MOST_LINES = 400
+_MOST_FUNCTION_LINES = 60
+_TOP = Path(kvsctl.__file__).parent
+
+
+def test_no_file_and_no_function_is_long() -> None:
+    files = sorted(_TOP.rglob("*.py"))
+    assert _TOP / "__main__.py" in files
+    assert [
+        said
+        for path in files
+        for said in _too_long(path.relative_to(_TOP), path.read_text("utf-8"))
+    ] == []
+
+
+def test_what_is_long_is_found() -> None:
+    body = "\n    pass" * _MOST_FUNCTION_LINES
+    assert _too_long(Path("a.py"), "def f():" + body) == ["a.py: f has 61 lines"]
+    assert _too_long(Path("a.py"), "class C:\n  async def g(self):" + body) == [
+        "a.py: g has 61 lines"
+    ]
+    assert _too_long(Path("a.py"), "\n" * (_MOST_LINES + 1)) == ["a.py has 401 lines"]
+    assert _too_long(Path("a.py"), "def f():" + body.removesuffix("\n    pass")) == []
+
+
+def _too_long(path: Path, text: str) -> list[str]:
+    lines = len(text.splitlines())
+    said = [f"{path} has {lines} lines"] if lines > _MOST_LINES else []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            if lines > _MOST_FUNCTION_LINES:
+                said.append(f"{path}: {node.name} has {lines} lines")
+    return said
