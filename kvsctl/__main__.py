@@ -1,8 +1,9 @@
 """The outermost function: every end of a command becomes an exit code and at most two lines."""
 
+import io
 import os
 import sys
-from typing import Final
+from typing import Any, Final, TextIO
 
 from kvsctl import __version__
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError
@@ -17,7 +18,8 @@ def main() -> None:
     With `KVSCTL_DEBUG` set, a defect of kvsctl shows where it is.
     """
     try:
-        _run(sys.argv[1:])
+        with _Stdout():
+            _run(sys.argv[1:])
     except KvsctlError as error:
         _tell(error.message, error.hint)
         sys.exit(error.status)
@@ -34,7 +36,8 @@ def main() -> None:
 def _run(words: list[str]) -> None:
     is_completion = _COMPLETION in os.environ
     if words == ["--version"] and sys.stdout is not None and not is_completion:
-        _print_version()  # the rest of the command line would take most of the time
+        # The rest of the command line would take most of the time.
+        sys.stdout.write(f"kvsctl {__version__}\n")
         return
     if is_completion:
         # Typer passes descriptions through rich if there is one, which takes longer than the rest.
@@ -45,11 +48,62 @@ def _run(words: list[str]) -> None:
     app(args=prepared(words), prog_name="kvsctl")
 
 
-def _print_version() -> None:
-    try:
-        os.write(1, f"kvsctl {__version__}\n".encode())
-    except OSError as error:
-        raise StreamError(f"the version cannot be printed: {error.strerror}") from error
+class _Stdout:
+    """Puts a stdout that never raises in place of the process's, and looks at it on leaving.
+
+    Help and the like are printed by libraries, each of which ends in its own way where that fails.
+    On leaving, exits with 141 if the reader went away; raises StreamError if writing failed.
+    """
+
+    def __init__(self) -> None:
+        self._before: TextIO | None = sys.stdout
+        self._raw = _Raw(self._before) if isinstance(self._before, io.TextIOWrapper) else None
+
+    def __enter__(self) -> None:
+        if self._raw is not None and isinstance(self._before, io.TextIOWrapper):
+            sys.stdout = io.TextIOWrapper(
+                io.BufferedWriter(self._raw),
+                self._before.encoding,
+                self._before.errors,
+                line_buffering=self._before.line_buffering,
+            )
+
+    def __exit__(self, *_: object) -> None:
+        if self._raw is None:
+            return
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        broken = self._raw.broken
+        if isinstance(broken, BrokenPipeError):
+            sys.exit(ExitStatus.PIPE_CLOSED)
+        if broken is not None:
+            raise StreamError(f"cannot write to stdout: {broken.strerror}") from broken
+
+
+class _Raw(io.RawIOBase):
+    """Another stream's bytes, with what goes wrong kept in `broken` in place of raising it."""
+
+    def __init__(self, stream: io.TextIOWrapper) -> None:
+        self._stream = stream
+        self.broken: OSError | None = None
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def write(self, chunk: Any) -> int:
+        try:
+            if self.broken is None:
+                self._stream.buffer.write(chunk)
+                self._stream.buffer.flush()
+        except OSError as error:
+            self.broken = error
+        return len(chunk)
 
 
 def _tell(message: str, hint: str | None) -> None:

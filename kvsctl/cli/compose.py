@@ -112,6 +112,13 @@ def _require_own_files(
     config: ConfigFile,
 ) -> None:
     """Every file of the job has one role in it."""
+    for flag, path in (
+        ("--failures", report.failures),
+        ("--report", report.report),
+        ("--journal", journal.path if journal else None),
+    ):
+        if path is not None and str(path) == "-":
+            raise UsageError(f"{flag} - is no file", f"Give {flag} the name of one.")
     require_one_role_each(
         [
             *(("input", source.place) for source in sources if isinstance(source, File)),

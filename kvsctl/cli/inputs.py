@@ -1,6 +1,5 @@
 """Where a batch command's records come from, and how they are read."""
 
-import sys
 from collections.abc import Sequence
 from typing import Final
 
@@ -17,6 +16,7 @@ from kvsctl.records.formats import Format, Forms
 from kvsctl.records.parsers import Rules
 from kvsctl.records.sources import Arguments, File, Source
 from kvsctl.records.ttl import parse_ttl
+from kvsctl.report.console import Environment
 
 _FORMATS: Final = (Format.JSONL.value, Format.KEYS.value)
 _EXAMPLES: Final = {
@@ -41,13 +41,14 @@ def gather_sources(
     ]
     if sum(file.path is None for file in files) > 1:
         raise UsageError("stdin (-) is named twice", "It can be read once only.")
-    if sys.stdin is None and any(file.path is None for file in files):
+    environment = Environment.of_process()
+    if not environment.stdin_is_open and any(file.path is None for file in files):
         raise UsageError("stdin (-) is closed", "Name a file.")
     for file in files:
         file.require_readable()
     sources += files
     if not sources:
-        if sys.stdin is None or sys.stdin.isatty():
+        if environment.stdin_is_terminal or not environment.stdin_is_open:
             raise UsageError("nothing to work on", f"For example: {_EXAMPLES[verb]}")
         sources = [File(None, end=end, forms=forms)]
     return sources

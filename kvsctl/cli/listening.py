@@ -111,6 +111,7 @@ class Listening:
             stderr_console(self._environment),
             self._about.command,
             fraction_read=self._job.reader.fraction_read,
+            columns=self._environment.current_width,
         )
 
     def __exit__(

@@ -50,7 +50,7 @@ def check_entity(entity: str, limits: Limits) -> Breach | None:
     if len(entity) < limits.entity_chars_min:
         return Breach(
             "ENTITY_TYPE_TOO_SHORT",
-            f"the entity name has {len(entity)} characters, "
+            f"the entity name has {len(entity)} character{'' if len(entity) == 1 else 's'}, "
             f"at least {limits.entity_chars_min} are needed",
         )
     if len(entity) > limits.entity_chars_max:

@@ -30,6 +30,8 @@ class Environment:
     can_redraw: bool
     width: int
     encoding: str = "utf-8"
+    stdin_is_open: bool = True
+    stdin_is_terminal: bool = False
 
     @classmethod
     def of_process(cls, variables: Mapping[str, str] = os.environ) -> "Environment":
@@ -47,7 +49,13 @@ class Environment:
             can_redraw=stderr_is_terminal and not _is_dumb(variables),
             width=_width(variables, stderr_fd if stderr_is_terminal else None),
             encoding=sys.__stderr__.encoding if sys.__stderr__ is not None else "utf-8",
+            stdin_is_open=sys.__stdin__ is not None,
+            stdin_is_terminal=_is_terminal(_descriptor(sys.__stdin__, 0)),
         )
+
+    def current_width(self) -> int:
+        """The width that stderr has by now: a terminal may have got another since."""
+        return _width(os.environ, self.stderr_fd if self.stderr_is_terminal else None)
 
     @property
     def is_drawn_on(self) -> bool:

@@ -27,7 +27,7 @@ class ProgressBarLine:
     On leaving, the line is gone. The listener itself only counts; a thread draws, some times a
     second, so the line also lives while nothing happens. `fraction_read` says how much of the
     input was read, from 0 to 1, or None as long as that cannot be known: without it there is a
-    count, but no bar and no time that is left.
+    count, but no bar and no time that is left. `columns` says how wide the terminal is by now.
     """
 
     def __init__(
@@ -37,12 +37,13 @@ class ProgressBarLine:
         *,
         fraction_read: Callable[[], float | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
-        redraws_itself: bool = True,
+        columns: Callable[[], int] | None = None,
     ) -> None:
         self._console = console
         self._label = label
         self._fraction_read = fraction_read
         self._clock = clock
+        self._columns = columns
         self._started = clock()
         self._read = 0
         self._settled = 0
@@ -52,7 +53,6 @@ class ProgressBarLine:
         self._live = Live(
             console=console,
             get_renderable=self.render,
-            auto_refresh=redraws_itself,
             refresh_per_second=_REDRAWS_A_SECOND,
             transient=True,
             redirect_stdout=False,
@@ -83,12 +83,10 @@ class ProgressBarLine:
     ) -> None:
         self._live.stop()
 
-    def redraw(self) -> None:
-        """Draws the line as it is now, without waiting for the next time."""
-        self._live.refresh()
-
     def render(self) -> RenderableType:
         """The line as it is now."""
+        if self._columns is not None:
+            self._console.width = self._columns()
         now = self._clock()
         done = self._fraction_done()
         told = Text("  ").join(self._parts(now, done))
@@ -111,7 +109,7 @@ class ProgressBarLine:
             parts.append(Text(f"throttled, goes on in {wait}", "yellow"))
         if done is not None:
             parts.append(Text(f"{done:4.0%}"))
-        parts.append(Text(f"{self._settled:,} records"))
+        parts.append(Text(f"{self._settled:,} record{'' if self._settled == 1 else 's'}"))
         parts.append(Text(f"{self._rate(now):,.0f}/s"))
         if self._failed:
             parts.append(Text(f"{self._failed:,} failed", "red"))

@@ -27,4 +27,4 @@ def test_a_stdout_that_takes_nothing_is_told() -> None:
             check=False,
         )
     assert done.returncode == 5
-    assert done.stderr.startswith(b"kvsctl: the version cannot be printed: ")
+    assert done.stderr.startswith(b"kvsctl: cannot write to stdout: ")

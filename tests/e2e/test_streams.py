@@ -350,3 +350,31 @@ def test_keys_and_pairs_that_fail_can_be_mended_and_fed_back(
     assert b"INVALID_KEY" in ended.err
     local("delete", stdin=failures.read_bytes().replace(b"a/b", b"a:b", 1), status=0)
     local("get", "a:b", status=1)
+
+
+@pytest.mark.parametrize("flag", ["--failures", "--report", "--journal"])
+def test_a_dash_is_no_file_that_is_written(local: Command, tmp_path: Path, flag: str) -> None:
+    process = local.start("set", "k=1", flag, "-", cwd=tmp_path, stderr=subprocess.PIPE)
+    _, complaint = process.communicate(timeout=_WAIT_SECONDS)
+    assert process.returncode == 2
+    assert f"{flag} - is no file".encode() in complaint
+    assert not (tmp_path / "-").exists()
+
+
+@pytest.mark.parametrize("words", [["--help"], ["set", "--help"], ["--version"]])
+def test_what_is_printed_for_nobody_ends_quietly_with_141(local: Command, words: list[str]) -> None:
+    near, far = os.pipe()
+    os.close(near)
+    process = local.start(*words, stdout=far, stderr=subprocess.PIPE)
+    os.close(far)
+    _, complaint = process.communicate(timeout=_WAIT_SECONDS)
+    assert (process.returncode, complaint) == (141, b"")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["set", "--help"], ["--version"]])
+def test_what_cannot_be_printed_is_exit_5(local: Command, words: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        process = local.start(*words, stdout=full, stderr=subprocess.PIPE)
+        _, complaint = process.communicate(timeout=_WAIT_SECONDS)
+    assert process.returncode == 5
+    assert complaint == b"kvsctl: cannot write to stdout: No space left on device\n"

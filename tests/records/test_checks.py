@@ -202,3 +202,9 @@ def test_a_message_says_what_to_change(check: Callable[[], Breach | None], broke
     breach = check()
     assert breach is not None
     assert broken in breach.message
+
+
+def test_one_character_is_not_many() -> None:
+    breach = check_entity("x", LIMITS)
+    assert breach is not None
+    assert breach.message.startswith("the entity name has 1 character, ")
