@@ -5,12 +5,12 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import httpx
 import pytest
 
 from kvsctl.service.carrier import Carrier
 from kvsctl.service.loops import quick_loop
 from kvsctl.service.transport import by_httpx, certificates, directly, proxy_for
+from kvsctl.service.urls import parsed_url
 
 _T = TypeVar("_T")
 
@@ -24,12 +24,12 @@ class Network:
 
     def carrier(self, url: str, timeout_seconds: float = 30.0) -> Carrier:
         """A carrier of this kind, as `over_network` would make it."""
-        proxy = proxy_for(url)
-        proxy_url = None if proxy is None else httpx.URL(proxy)
+        proxy_url = proxy_for(url)
         context = certificates() if url.startswith("https:") else None
         if not self.is_direct:
             return by_httpx(url, proxy_url, context, timeout_seconds)
-        direct = directly(url, proxy_url, context, timeout_seconds)
+        proxy = None if proxy_url is None else parsed_url(proxy_url)
+        direct = directly(parsed_url(url), proxy, context, timeout_seconds)
         assert direct is not None
         return direct
 

@@ -1,9 +1,10 @@
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kvsctl.errors import UsageError
-from kvsctl.service.urls import is_loopback, is_loopback_url, require_safe
+from kvsctl.service.urls import is_loopback, is_loopback_url, parsed_url, require_safe
 
 FORGE = "https://api.atlassian.com/forge/storage/kvs"
 
@@ -94,3 +95,34 @@ class TestRequireSafe:
         except UsageError:
             return
         assert url.lower().startswith("https://") or is_loopback_url(url)
+
+
+class TestParsing:
+    """httpx is the oracle: it takes what is taken here, and understands it alike."""
+
+    @given(
+        st.builds(
+            "{}://{}{}{}".format,
+            st.sampled_from(["http", "https"]),
+            st.sampled_from(["kvs.test", "Kvs.Test", "bücher.test", "[::1]", "[::ffff:1.2.3.4]"])
+            | st.text("aB1.-_~!*%:[]@ü\u2025\u00df", min_size=1, max_size=8),
+            st.sampled_from(["", ":80", ":443", ":8080", ":", ":0"]),
+            st.text("/aB:%2f~!é;=", max_size=8).map(lambda path: path and f"/{path}"),
+        )
+    )
+    def test_what_is_safe_is_what_httpx_takes_it_for(self, url: str) -> None:
+        try:
+            require_safe(url, allow_http=True)
+        except UsageError:
+            return
+        ours, theirs = parsed_url(url), httpx.URL(url)
+        assert ours.scheme == theirs.scheme
+        assert ours.host == theirs.raw_host.decode()
+        assert ours.port == theirs.port
+        assert ours.authority == theirs.netloc.decode()
+        assert (ours.path or "/") == theirs.raw_path.decode()
+
+    def test_no_repr_shows_a_password(self) -> None:
+        url = parsed_url("http://ann:s3cret%40@p:3128")
+        assert (url.user, url.password, url.any_port) == ("ann", "s3cret@", 3128)
+        assert "s3cret" not in repr(url)
