@@ -30,6 +30,7 @@ class Batch:
     reads_back: bool = False
     renewals: int = 0
     inquiry: Inquiry | None = None
+    units: int = 0
     start: Start | None = None
 
 

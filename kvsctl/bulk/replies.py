@@ -59,6 +59,8 @@ def _note_answer(
     )
     if did_something:
         bench.budget.note_success()
+        bench.patience.note_answer(did_something=True, last="")
+        return
     failures = [outcome.failure for outcome in outcomes] + [failure for _, failure in again]
     last = next((f"{one.code}: {one.message}" for one in failures if one), "nothing")
-    bench.end(bench.patience.note_answer(did_something=did_something, last=last))
+    bench.end(bench.patience.note_answer(did_something=False, last=last))

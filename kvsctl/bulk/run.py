@@ -231,7 +231,7 @@ class Run:
     def _admits(self, batch: Batch) -> bool:
         """Whether the pacer lets a batch start now; if not, when is noted."""
         reads = self._sender.reads(batch)
-        units = self._sender.price(batch)
+        batch.units = units = self._sender.price(batch)
         return not self._is_paced(self._pacer.wait_seconds(units, reads=reads))
 
     def _is_paced(self, wait_seconds: float) -> bool:
@@ -240,8 +240,8 @@ class Run:
         return wait_seconds > 0
 
     def _start(self, batch: Batch) -> None:
-        units, reads = self._sender.price(batch), self._sender.reads(batch)
-        batch.start = self._pacer.start(units, len(batch.records), reads=reads)
+        reads = self._sender.reads(batch)
+        batch.start = self._pacer.start(batch.units, len(batch.records), reads=reads)
 
     def _next_due(self) -> float | None:
         """When a resend comes due that is not due yet."""
