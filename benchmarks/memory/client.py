@@ -40,9 +40,12 @@ def run(folder: Path, url: str, source: Path, *words: str) -> Took:
         process.returncode = 0  # it is waited for; Popen must not wait for what took its number
         seconds = time.perf_counter() - started
         said.seek(0)
-        report = json.loads(said.read().splitlines()[-1])
+        lines = said.read().splitlines()
+    reports = [line for line in lines if line.startswith(b'{"schema"')]
+    if not reports:
+        raise RuntimeError(f"{words}: {lines}")
     unit = 1 if sys.platform == "darwin" else 1024
-    return Took(report, seconds, used.ru_maxrss * unit / 1e6)
+    return Took(json.loads(reports[-1]), seconds, used.ru_maxrss * unit / 1e6)
 
 
 def write(source: Path, lines: Iterable[str]) -> Path:

@@ -20,7 +20,7 @@ from kvsctl.report.rawfd import (
     sync,
     write_all,
 )
-from kvsctl.report.standing import Standing
+from kvsctl.report.standing import NumberSet, Standing
 
 
 class _Failed(NamedTuple):
@@ -68,6 +68,7 @@ class FailuresFile:
         self._reorder: Reorder[_End] = Reorder(_held_bytes)
         self._lines = 0
         self._standing = Standing()
+        self._replaced = NumberSet()
 
     def __call__(self, event: Event) -> None:
         """Takes outcomes in, and appends what no longer waits for an earlier one."""
@@ -123,7 +124,7 @@ class FailuresFile:
             if completes:
                 self._append(self._reorder.drain())
             sync(fd)
-            if completes and self._standing.has_replaced and is_regular(fd):
+            if completes and self._replaced and is_regular(fd):
                 self._rewrite()
         except OSError as error:
             raise self._broken(error) from error
@@ -152,11 +153,11 @@ class FailuresFile:
         try:
             for end in ends:
                 if isinstance(end, Identity):
-                    self._standing.replace(end)
+                    self._replaced.update(self._standing.take(end))
                     continue
                 if self._replaces and end.identity is not None:
                     if end.passed_checks:
-                        self._standing.replace(end.identity)
+                        self._replaced.update(self._standing.take(end.identity))
                     self._standing.add(end.identity, self._lines)
                 self._lines += 1
                 lines.append(end.line)
@@ -173,11 +174,8 @@ class FailuresFile:
         fd, name = tempfile.mkstemp(prefix=f".{self._path.name}.", dir=folder)
         try:
             with os.fdopen(fd, "wb") as kept, self._path.open("rb") as lines:
-                kept.writelines(
-                    line
-                    for number, line in enumerate(lines)
-                    if not self._standing.is_replaced(number)
-                )
+                replaced = self._replaced
+                kept.writelines(line for n, line in enumerate(lines) if n not in replaced)
                 kept.flush()
                 sync_file(kept.fileno())
             Path(name).replace(self._path)

@@ -11,9 +11,10 @@ from kvsctl.bulk.journal import Group, JournalState, Stage
 from kvsctl.bulk.journalfile import JournalFile
 from kvsctl.bulk.positions import SettledRanges
 from kvsctl.errors import KvsctlError, StreamError
-from kvsctl.model import SUCCEEDED, Identity, Outcome, Problem, Record, State, Verb
+from kvsctl.model import SUCCEEDED, Outcome, Problem, Record, State, Verb
 from kvsctl.report.failures import FailuresFile
 from kvsctl.report.ordered import Reorder
+from kvsctl.report.standing import Standing
 from kvsctl.report.tallystate import TallyNews, restored
 
 GROUP_SECONDS: Final = 0.9
@@ -94,7 +95,10 @@ class JournalWriter:
     def replay(self, pieces: Sequence[Record | Problem]) -> None:
         """Takes in whose the failures are that an earlier run noted."""
         if self._retryable is not None:
-            self._retryable.replay(pieces)
+            try:
+                self._retryable.replay(pieces)
+            except OSError as error:
+                raise _not_kept(error) from error
 
     def finish(self, stage: Stage) -> None:
         """Writes what is not yet written. Raises StreamError if that fails, or failed before."""
@@ -110,14 +114,22 @@ class JournalWriter:
         if self._reorder is not None:
             outcomes = self._released(self._reorder, outcomes)
         positions, others = _parted(outcomes)
+        # First, because it may fail: what is not noted as settled is sent again.
+        replaced = self._replaced_by(outcomes) if others or self._retryable else []
         self._tally.records += len(positions)
         self._tally.succeeded += len(positions)
         if others:
             positions += self._settle_others(others)
         self._group.settled.add_all(positions)
-        if self._retryable is not None and (others or self._retryable):
-            final = [outcome for outcome in outcomes if outcome.is_final]
-            self._group.replaced.add_all(self._retryable.take(final))
+        self._group.replaced.add_all(replaced)
+
+    def _replaced_by(self, outcomes: Sequence[Outcome]) -> list[int]:
+        if self._retryable is None:
+            return []
+        try:
+            return self._retryable.take([outcome for outcome in outcomes if outcome.is_final])
+        except OSError as error:
+            raise _not_kept(error) from error
 
     def _settle_others(self, outcomes: Sequence[Outcome]) -> list[int]:
         """Notes all but plain successes; returns which positions are settled."""
@@ -222,17 +234,17 @@ class _Retryable:
 
     def __init__(self, state: JournalState) -> None:
         self._positions = state.retryable
-        self._standing: dict[Identity, list[int]] = {}
+        self._standing = Standing()
 
-    def __len__(self) -> int:
-        """How many identities have a failure that a later record could replace."""
-        return len(self._standing)
+    def __bool__(self) -> bool:
+        """Whether there may be a failure that a later record could replace."""
+        return bool(self._standing)
 
     def replay(self, pieces: Sequence[Record | Problem]) -> None:
         """Takes in what an earlier run settled."""
         for piece in pieces:
             if piece.identity is not None and piece.position in self._positions:
-                self._standing.setdefault(piece.identity, []).append(piece.position)
+                self._standing.add(piece.identity, piece.position)
 
     def take(self, outcomes: Iterable[Outcome]) -> list[int]:
         """Takes in what settled, in the order in which it did; returns what that replaces."""
@@ -242,16 +254,20 @@ class _Retryable:
             if self._standing and isinstance(outcome.subject, Record):
                 replaced += self._earlier(outcome.subject)
             if outcome.state is State.FAILED and identity is not None:
-                self._standing.setdefault(identity, []).append(outcome.position)
+                self._standing.add(identity, outcome.position)
         return replaced
 
     def _earlier(self, record: Record) -> list[int]:
         """Takes out the failures of its key that stand before it: a problem may stand after it."""
-        standing = self._standing.pop(record.identity, [])
-        later = [place for place in standing if place > record.position]
-        if later:
-            self._standing[record.identity] = later
+        standing = self._standing.take(record.identity)
+        for place in standing:
+            if place > record.position:
+                self._standing.add(record.identity, place)
         return [place for place in standing if place < record.position]
+
+
+def _not_kept(error: OSError) -> StreamError:
+    return StreamError(f"cannot keep the journal: {error.strerror}")
 
 
 def _without_value(outcome: Outcome) -> Outcome:

@@ -1,8 +1,8 @@
-"""Which lines of a failures file stand, until a later record of the same identity replaces them."""
+"""Which failures stand, until a later record of the same identity replaces them."""
 
 import errno
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -14,57 +14,44 @@ _CACHE_KIB: Final = 4000
 
 
 class Standing:
-    """Lines by identity, exactly, in memory that does not grow with them: one bit a line.
+    """Numbers by identity, exactly, in memory that does not grow with them.
 
-    Beyond `most_in_memory` lines they go to a database in a temporary file, which is gone with
-    the process. OSError is raised where that cannot be written.
+    A number is a line, or a position. Beyond `most_in_memory` they go to a database in a temporary
+    file, which is gone with the process. OSError is raised where that cannot be written.
     """
 
     def __init__(self, most_in_memory: int = _MOST_IN_MEMORY) -> None:
         self._most_in_memory = most_in_memory
-        self._lines: dict[Identity, list[int]] = {}
+        self._numbers: dict[Identity, list[int]] = {}
         self._count = 0
-        self._replaced = bytearray()
         self._database: sqlite3.Connection | None = None
         self._sieve = bytearray()
 
-    @property
-    def has_replaced(self) -> bool:
-        """Whether any line was replaced."""
-        return bool(self._replaced)
+    def __bool__(self) -> bool:
+        """Whether anything may stand."""
+        return bool(self._numbers) or self._database is not None
 
-    def is_replaced(self, line: int) -> bool:
-        """Whether a later record has taken the place of this line."""
-        place = line >> 3
-        return place < len(self._replaced) and bool(self._replaced[place] >> (line & 7) & 1)
-
-    def add(self, identity: Identity, line: int) -> None:
-        """A line with this identity stands in the file."""
-        self._lines.setdefault(identity, []).append(line)
+    def add(self, identity: Identity, number: int) -> None:
+        """This stands under the identity, beside what else does."""
+        self._numbers.setdefault(identity, []).append(number)
         self._count += 1
         if self._count > self._most_in_memory:
             self._move_to_disk()
 
-    def replace(self, identity: Identity) -> None:
-        """What stands under this identity is replaced."""
-        if self._lines and (lines := self._lines.pop(identity, None)):
-            self._count -= len(lines)
-            for line in lines:
-                self._mark(line)
+    def take(self, identity: Identity) -> list[int]:
+        """Takes out what stands under the identity; returns it."""
+        numbers = self._numbers.pop(identity, []) if self._numbers else []
+        self._count -= len(numbers)
         if self._database is not None and self._may_be_on_disk(identity):
-            self._replace_on_disk(self._database, identity)
+            numbers += self._take_from_disk(self._database, identity)
+        return numbers
 
     def close(self) -> None:
-        """Removes the temporary file. What is replaced stays known."""
+        """Removes the temporary file. Nothing stands any more."""
+        self._numbers.clear()
         if self._database is not None:
             self._database.close()
             self._database = None
-
-    def _mark(self, line: int) -> None:
-        place = line >> 3
-        if place >= len(self._replaced):
-            self._replaced.extend(bytes(max(1024, place + 1 - len(self._replaced))))
-        self._replaced[place] |= 1 << (line & 7)
 
     def _move_to_disk(self) -> None:
         with _told_as_os_error():
@@ -73,12 +60,12 @@ class Standing:
                 self._sieve = bytearray(_SIEVE_BITS >> 3)
             self._database.executemany(
                 "INSERT INTO standing VALUES (?, ?)",
-                ((_text(one), line) for one, lines in self._lines.items() for line in lines),
+                ((_text(one), n) for one, numbers in self._numbers.items() for n in numbers),
             )
-        for identity in self._lines:
+        for identity in self._numbers:
             place = hash(identity) % _SIEVE_BITS
             self._sieve[place >> 3] |= 1 << (place & 7)
-        self._lines.clear()
+        self._numbers.clear()
         self._count = 0
 
     def _may_be_on_disk(self, identity: Identity) -> bool:
@@ -86,16 +73,36 @@ class Standing:
         place = hash(identity) % _SIEVE_BITS
         return bool(self._sieve[place >> 3] >> (place & 7) & 1)
 
-    def _replace_on_disk(self, database: sqlite3.Connection, identity: Identity) -> None:
+    def _take_from_disk(self, database: sqlite3.Connection, identity: Identity) -> list[int]:
         named = (_text(identity),)
         with _told_as_os_error():
-            found = database.execute("SELECT line FROM standing WHERE identity = ?", named)
-            has_any = False
-            for (line,) in found:
-                self._mark(line)
-                has_any = True
-            if has_any:
+            found = database.execute("SELECT number FROM standing WHERE identity = ?", named)
+            numbers = [number for (number,) in found]
+            if numbers:
                 database.execute("DELETE FROM standing WHERE identity = ?", named)
+        return numbers
+
+
+class NumberSet:
+    """Numbers from 0, a bit for each up to the largest."""
+
+    def __init__(self) -> None:
+        self._bits = bytearray()
+
+    def __bool__(self) -> bool:
+        return bool(self._bits)
+
+    def __contains__(self, number: int) -> bool:
+        place = number >> 3
+        return place < len(self._bits) and bool(self._bits[place] >> (number & 7) & 1)
+
+    def update(self, numbers: Iterable[int]) -> None:
+        """Takes numbers in."""
+        for number in numbers:
+            place = number >> 3
+            if place >= len(self._bits):
+                self._bits.extend(bytes(max(1024, place + 1 - len(self._bits))))
+            self._bits[place] |= 1 << (number & 7)
 
 
 def _temporary_database() -> sqlite3.Connection:
@@ -104,7 +111,7 @@ def _temporary_database() -> sqlite3.Connection:
     database.execute("PRAGMA journal_mode = OFF")
     database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     database.execute(
-        "CREATE TABLE standing (identity TEXT, line INTEGER, PRIMARY KEY (identity, line)) "
+        "CREATE TABLE standing (identity TEXT, number INTEGER, PRIMARY KEY (identity, number)) "
         "WITHOUT ROWID"
     )
     database.execute("BEGIN")
@@ -121,4 +128,4 @@ def _told_as_os_error() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise OSError(errno.EIO, f"the temporary file of what stands in it: {error}") from error
+        raise OSError(errno.EIO, f"its temporary file: {error}") from error

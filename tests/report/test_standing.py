@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kvsctl.model import Identity
 from kvsctl.report import standing
-from kvsctl.report.standing import Standing
+from kvsctl.report.standing import NumberSet, Standing
 
 _NAMES = st.sampled_from(["a", "b", "a', 'b", "\udc80", "\0", "ä", ""])
 _IDENTITIES = st.builds(Identity, st.none() | _NAMES, _NAMES)
@@ -16,24 +16,30 @@ _STEPS = st.lists(st.tuples(st.booleans(), _IDENTITIES), max_size=60)
 
 
 @given(_STEPS, st.sampled_from([0, 1, 5, 1000]))
-def test_a_line_is_replaced_if_its_identity_comes_again(
+def test_what_stands_is_taken_when_its_identity_comes_again(
     steps: list[tuple[bool, Identity]], most_in_memory: int
 ) -> None:
     kept = Standing(most_in_memory)
-    stands: dict[Identity, set[int]] = {}
-    replaced: set[int] = set()
-    line = 0
-    for is_failure, identity in steps:
+    stands: dict[Identity, list[int]] = {}
+    for number, (is_failure, identity) in enumerate(steps):
         if is_failure:
-            kept.add(identity, line)
-            stands.setdefault(identity, set()).add(line)
-            line += 1
+            kept.add(identity, number)
+            stands.setdefault(identity, []).append(number)
         else:
-            kept.replace(identity)
-            replaced |= stands.pop(identity, set())
-    assert {number for number in range(line + 2000) if kept.is_replaced(number)} == replaced
-    assert kept.has_replaced == bool(replaced)
+            assert sorted(kept.take(identity)) == stands.pop(identity, [])
+    assert bool(kept) or not stands
     kept.close()
+    assert not kept
+
+
+@given(st.lists(st.sets(st.integers(0, 30_000)), max_size=5))
+def test_a_set_of_numbers_holds_those_that_it_was_given(given_sets: list[set[int]]) -> None:
+    kept = NumberSet()
+    for numbers in given_sets:
+        kept.update(numbers)
+    expected = set().union(*given_sets)
+    assert {number for number in range(31_000) if number in kept} == expected
+    assert bool(kept) == bool(expected)
 
 
 def test_what_cannot_be_kept_is_an_os_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,8 +57,8 @@ def test_memory_does_not_grow_with_failures() -> None:
     limit = standing._MOST_IN_MEMORY
     for line in range(3 * limit):
         kept.add(Identity(None, f"k{line}"), line)
-        assert len(kept._lines) <= limit
-    kept.replace(Identity(None, "k7"))
-    kept.replace(Identity(None, f"k{3 * limit - 1}"))
-    assert [n for n in range(3 * limit) if kept.is_replaced(n)] == [7, 3 * limit - 1]
+        assert len(kept._numbers) <= limit
+    assert kept.take(Identity(None, "k7")) == [7]
+    assert kept.take(Identity(None, "k7")) == []
+    assert kept.take(Identity(None, f"k{3 * limit - 1}")) == [3 * limit - 1]
     kept.close()
