@@ -3,7 +3,7 @@
 A lane is open while its record waits, closed while a request (or a retry of it) is on its way.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
 from kvsctl.model import Identity, Record
@@ -90,17 +90,27 @@ class Lanes:
 
         A parked record begins to wait. Returns the followers that share its answer.
         """
-        identity = record.identity
-        parked = self._away.pop(identity)
-        if parked is not None:
-            self._waiting[identity] = parked
-            self._parked_count -= 1
-        self._admitted_bytes -= len(record.body)
-        if not self._follower_count or (followers := self._followers.pop(identity, None)) is None:
-            return []
-        self._follower_count -= len(followers)
-        self._admitted_bytes -= sum(len(follower.body) for follower in followers)
-        return followers
+        return self.settle_all([record]).get(record.identity, [])
+
+    def settle_all(self, records: Sequence[Record]) -> Mapping[Identity, list[Record]]:
+        """The same for several; the followers by the identity whose answer they share."""
+        waiting, away = self._waiting, self._away
+        for record in records:
+            identity = record.identity
+            if (parked := away.pop(identity)) is not None:
+                waiting[identity] = parked
+                self._parked_count -= 1
+        self._admitted_bytes -= sum([len(record.body) for record in records])
+        return self._take_followers(records) if self._follower_count else {}
+
+    def _take_followers(self, records: Sequence[Record]) -> Mapping[Identity, list[Record]]:
+        taken: dict[Identity, list[Record]] = {}
+        for record in records:
+            if (followers := self._followers.pop(record.identity, None)) is not None:
+                taken[record.identity] = followers
+                self._follower_count -= len(followers)
+                self._admitted_bytes -= sum(len(follower.body) for follower in followers)
+        return taken
 
     def drain(self) -> list[Record]:
         """Takes out all that never went on its way: waiting, parked, and their followers."""

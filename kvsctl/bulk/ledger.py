@@ -1,13 +1,13 @@
 """Where outcomes are noted: lanes open, followers share, listeners hear, failures count."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import structs
 
 from kvsctl.bulk.events import Event, Listener, Settled
 from kvsctl.bulk.lanes import Lanes
 from kvsctl.errors import KvsctlError
-from kvsctl.model import FAILED, Outcome, Record
+from kvsctl.model import FAILED, Identity, Outcome, Record
 
 
 class Ledger:
@@ -41,13 +41,11 @@ class Ledger:
 
     def settle_away(self, outcomes: Iterable[Outcome]) -> None:
         """Settles records that were on their way, and those that share their answers."""
-        settled: list[Outcome] = []
-        for outcome in outcomes:
-            settled.append(outcome)
-            record = outcome.subject
-            assert isinstance(record, Record)  # noqa: S101
-            if followers := self._lanes.settle(record):
-                settled += _shared(outcome, record, followers)
+        settled = list(outcomes)
+        records = [one.subject for one in settled if isinstance(one.subject, Record)]
+        followers = self._lanes.settle_all(records)
+        if followers:
+            settled = [one for outcome in settled for one in _shared(outcome, followers)]
         self.settle_here(settled)
 
     def settle_here(self, outcomes: Sequence[Outcome]) -> None:
@@ -59,7 +57,11 @@ class Ledger:
         self._changed()
 
 
-def _shared(outcome: Outcome, record: Record, followers: Sequence[Record]) -> list[Outcome]:
-    for follower in followers:
+def _shared(outcome: Outcome, followers: Mapping[Identity, list[Record]]) -> list[Outcome]:
+    """The outcome, and that of each record that shares it."""
+    record = outcome.subject
+    assert isinstance(record, Record)  # noqa: S101
+    sharing = followers.get(record.identity, [])
+    for follower in sharing:
         follower.attempts, follower.ambiguous = record.attempts, record.ambiguous
-    return [structs.replace(outcome, subject=follower) for follower in followers]
+    return [outcome] + [structs.replace(outcome, subject=one) for one in sharing]

@@ -42,6 +42,11 @@ def reconcile(
     """Finds what the reply says of each record. `service_now`: epoch seconds."""
     result = Reconciled()
     outcomes, failures, succeeded = result.outcomes, reply.failed, reply.succeeded
+    if not failures:
+        found_of = [succeeded.get(record.identity, _UNNAMED) for record in records]
+        if found_of.count(None) == len(records):  # all is done: what most answers to writes say
+            result.outcomes = [Outcome(record, SUCCEEDED) for record in records]
+            return result
     for record in records:
         identity = record.identity
         if failures and (failure := failures.get(identity)) is not None:

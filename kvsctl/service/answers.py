@@ -1,14 +1,14 @@
 """Answer bytes to a Reply; values stay the bytes they are."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
 from kvsctl import jsontext
-from kvsctl.model import Failure, Found, Identity, Verb
+from kvsctl.model import Failure, Found, Identity, Record, Verb
 
 _MAX_DEPTH: Final = 100
 """Far past what a value may have (31) with the answer around it, and safe for every parser."""
@@ -67,8 +67,11 @@ def decode_error(body: bytes) -> tuple[str, str] | None:
     return (error.code, error.message or "") if error.code else None
 
 
-def decode(verb: Verb, body: bytes, trace_id: str | None) -> Reply:
-    """Reads the 200 answer of a batch endpoint. Raises UnreadableAnswer."""
+def decode(verb: Verb, body: bytes, trace_id: str | None, asked: Sequence[Record] = ()) -> Reply:
+    """Reads the 200 answer of a batch endpoint. Raises UnreadableAnswer.
+
+    An answer that names what was `asked`, in that order, is told by those identities themselves.
+    """
     if jsontext.depth_exceeds(body, _MAX_DEPTH):
         raise UnreadableAnswer("it nests too deep")
     try:
@@ -84,17 +87,25 @@ def decode(verb: Verb, body: bytes, trace_id: str | None) -> Reply:
         for one in answer.failedKeys
     }
     if verb is not Verb.GET:
-        named = [Identity(one.entityName, one.key) for one in answer.successfulKeys]
-        return Reply(dict.fromkeys(named), failed)
+        return Reply(dict.fromkeys(_named(answer.successfulKeys, asked)), failed)
     found: dict[Identity, Found | None] = {}
-    for one in answer.successfulKeys:
+    named = _named(answer.successfulKeys, asked)
+    for identity, one in zip(named, answer.successfulKeys, strict=True):
         value = bytes(one.value)
         if not value:
             raise UnreadableAnswer("a record that was found has no value")
-        found[Identity(one.entityName, one.key)] = Found(
-            value, _whole(one.createdAt), _whole(one.updatedAt), one.expireTime
-        )
+        found[identity] = Found(value, _whole(one.createdAt), _whole(one.updatedAt), one.expireTime)
     return Reply(found, failed)
+
+
+def _named(succeeded: list[_Succeeded], asked: Sequence[Record]) -> list[Identity]:
+    identities = [record.identity for record in asked]
+    keys = [one.key for one in succeeded]
+    if keys == [identity.key for identity in identities]:
+        entities = [one.entityName for one in succeeded]
+        if entities == [identity.entity for identity in identities]:
+            return identities
+    return [Identity(one.entityName, one.key) for one in succeeded]
 
 
 def _whole(number: float | None) -> int | None:

@@ -100,7 +100,7 @@ class Service:
         headers = answer.headers
         trace_id = next((headers[name] for name in _TRACE_HEADERS if name in headers), None)
         self._learn_clock(headers)
-        reply, fault = read(verb, answer, trace_id, token, self.now())
+        reply, fault = read(verb, records, answer, trace_id, token, self.now())
         return Answer(
             reply,
             fault,

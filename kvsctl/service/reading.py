@@ -1,9 +1,10 @@
 """An answer, or the lack of one, to a reply or a fault; what a token must not show is hidden."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from kvsctl.model import Verb
+from kvsctl.model import Record, Verb
 from kvsctl.service.answers import Reply, UnreadableAnswer, decode, decode_error
 from kvsctl.service.auth import Secret
 from kvsctl.service.carrier import CarrierAnswer, CarrierError, TooSlow, Unreached, Unsendable
@@ -16,6 +17,7 @@ _MESSAGE_CHARACTERS = 500
 
 def read(
     verb: Verb,
+    asked: Sequence[Record],
     answer: CarrierAnswer,
     trace_id: str | None,
     token: Secret | None,
@@ -25,7 +27,7 @@ def read(
     status = answer.status
     if status == HTTPStatus.OK:
         try:
-            reply = decode(verb, answer.body, trace_id)
+            reply = decode(verb, answer.body, trace_id, asked)
             _hide_in_failures(token, reply)
             return reply, None
         except UnreadableAnswer as error:

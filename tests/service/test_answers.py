@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvsctl import jsontext
-from kvsctl.model import Failure, Found, Identity, Verb
+from kvsctl.model import Failure, Found, Identity, Origin, Record, Verb
 from kvsctl.service.answers import Reply, UnreadableAnswer, decode, decode_error
 from tests.support.jsontexts import NUMBERS, STRINGS, VALUES, array_of, object_of
 from tests.support.naming import short
@@ -255,3 +255,36 @@ def test_both_paths_read_alike() -> None:
     careful = fast[:-1] + r',"x":"\ud800"}'
     assert jsontext.members(careful.encode())
     assert get(fast) == get(careful)
+
+
+class TestAsked:
+    """What was asked is at hand: an answer in that order is told by the same identities."""
+
+    PLAIN = Record(0, Origin("f", 1), Identity(None, "a"), b"{}")
+    TYPED = Record(1, Origin("f", 2), Identity("users", "a"), b"{}")
+
+    @pytest.mark.parametrize("verb", Verb)
+    @pytest.mark.parametrize(
+        "named",
+        [
+            [("a", None), ("a", "users")],
+            [("a", "users"), ("a", None)],
+            [("a", None)],
+            [("a", None), ("a", "other")],
+            [("a", None), ("b", "users")],
+            [("a", None), ("a", "users"), ("b", None)],
+            [],
+        ],
+        ids=range(7),
+    )
+    def test_says_the_same_whatever_was_asked(
+        self, verb: Verb, named: list[tuple[str, str | None]]
+    ) -> None:
+        records = [
+            {"key": key, "value": place} | ({"entityName": entity} if entity else {})
+            for place, (key, entity) in enumerate(named)
+        ]
+        body = json.dumps({"successfulKeys": records, "failedKeys": []}).encode()
+        reply = decode(verb, body, None, [self.PLAIN, self.TYPED])
+        assert reply == decode(verb, body, None)
+        assert list(reply.succeeded) == [Identity(entity, key) for key, entity in named]
