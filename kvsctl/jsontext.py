@@ -9,6 +9,8 @@ import json
 import re
 from typing import Final, NoReturn
 
+import orjson
+
 WHITE_SPACE: Final = b" \t\r\n"
 
 # Possessive, and a string may lack its end: no search looks twice at a byte or keeps a way back.
@@ -77,6 +79,14 @@ def value(text: bytes) -> bytes:
     """The text of one JSON value without the white space around it; otherwise as `members`."""
     _require_valid(text)
     return text.strip(WHITE_SPACE)
+
+
+def string(text: str) -> bytes:
+    """The text as a JSON string; a lone surrogate as its escape."""
+    try:
+        return orjson.dumps(text)
+    except TypeError:
+        return json.dumps(text).encode()
 
 
 def quoted(name: str) -> str:

@@ -18,7 +18,7 @@ from kvsctl.records.sources import Arguments, File, Source
 from kvsctl.records.ttl import parse_ttl
 from kvsctl.report.console import Environment
 
-_FORMATS: Final = (Format.JSONL.value, Format.KEYS.value)
+_FORMATS: Final = tuple(one.value for one in Format)
 _EXAMPLES: Final = {
     Verb.SET: "kvsctl set greeting=hello, or kvsctl set -f records.jsonl",
     Verb.GET: "kvsctl get greeting, or kvsctl get -f keys.txt",
@@ -88,7 +88,7 @@ def forms_of(verb: Verb, options: InputOptions, *, null: bool = False) -> Forms:
     """How the form of each file is found. Keys that end in NUL are plain keys, unless said."""
     given = _checked_format(options)
     if verb is Verb.SET and given is Format.KEYS:
-        raise UsageError("--format keys has no values to set", "Give JSON Lines.")
+        raise UsageError("--format keys has no values to set", "Give records.")
     return Forms(given or (Format.KEYS if null else None), has_values=verb is Verb.SET)
 
 

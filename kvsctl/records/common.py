@@ -49,3 +49,14 @@ def common_line_parser(limits: Limits, careful: Parser) -> Parser:
         return Parsed(Identity(None, key), line)
 
     return parse
+
+
+def is_common(key: str, value: bytes, limits: Limits) -> bool:
+    """Whether a plain key and a value surely break no rule; False says nothing."""
+    return (
+        0 < len(key) <= limits.key_chars
+        and len(value) <= limits.value_bytes
+        and value != b"null"
+        and not _UNCOMMON_IN_KEY(key)
+        and value.count(b"{") + value.count(b"[") <= limits.value_depth
+    )

@@ -1,7 +1,7 @@
 """A line of JSON read as the members of a record, the value as the bytes that stand there."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from kvsctl.records.checks import Breach
 _PASSED_OVER: Final = frozenset({"createdAt", "updatedAt", "error", "source", "installation"})
 _UNREAD: Final = frozenset({"raw", "raw_base64"})
 """Where a failures file keeps input that was no record."""
-_KNOWN: Final = _PASSED_OVER | {"key", "value", "entityName", "ttl", "options", "expireTime"}
+KNOWN_MEMBERS: Final = _PASSED_OVER | {"key", "value", "entityName", "ttl", "options", "expireTime"}
 
 # `{"key":""}`, `,"value":` and `,"entityName":""` without white space, and the least that naming
 # a member a second time adds: `"key":"",`. A line with less to spare names none twice.
@@ -92,13 +92,18 @@ def _typed(members: dict[str, bytes]) -> Fields:
         raise jsontext.JsonTextError(
             f'this could not be read before: write what stands in "{unread[0]}" as a record'
         )
-    if unknown := [name for name in members if name not in _KNOWN]:
+    if unknown := [name for name in members if name not in KNOWN_MEMBERS]:
         raise jsontext.JsonTextError(f"a record has no member {jsontext.quoted(unknown[0])}")
     if "key" not in members:
         raise jsontext.JsonTextError('the record has no "key"')
     key = _loads(members["key"])
     if not isinstance(key, str):
         raise jsontext.JsonTextError('"key" is not a string')
+    return fields_of(key, members.get("value", b""), members)
+
+
+def fields_of(key: str, value: bytes, members: Mapping[str, bytes]) -> Fields:
+    """With what the members say of entity, ttl and expiry. Raises JsonTextError."""
     entity = _loads(members.get("entityName", b"null"))
     if not isinstance(entity, str | None):
         raise jsontext.JsonTextError('"entityName" is not a string')
@@ -107,7 +112,7 @@ def _typed(members: dict[str, bytes]) -> Fields:
         ttl = _ttl_of_options(_loads(members["options"]), ttl)
     return Fields(
         key=key,
-        value=members.get("value", b""),
+        value=value,
         entity=entity,
         ttl=ttl,
         expire_time=_loads(members.get("expireTime", b"null")),

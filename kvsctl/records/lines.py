@@ -49,13 +49,13 @@ def split_lines(chunks: Iterator[bytes], end: bytes = b"\n") -> Iterator[list[Li
     is longer is never blank, as what was not kept is not known.
     """
     number, tail, cut = 1, bytearray(), False
-    finish: Callable[[bytes], bytes] = _without_cr if end == b"\n" else bytes
+    finish: Callable[[bytes], bytes] = without_cr if end == b"\n" else bytes
     for chunk in chunks:
         if not chunk:
             yield []
             continue
         tail += chunk
-        pieces = _take_complete(tail, chunk, end)
+        pieces = take_complete(tail, chunk, end)
         if not cut and pieces and _are_common(pieces, chunk, tail):
             yield [Line(place, piece) for place, piece in enumerate(pieces, number)]
             number += len(pieces)
@@ -89,7 +89,8 @@ def _are_common(pieces: list[bytes], chunk: bytes, tail: bytearray) -> bool:
     )
 
 
-def _take_complete(tail: bytearray, chunk: bytes, end: bytes) -> list[bytes]:
+def take_complete(tail: bytearray, chunk: bytes, end: bytes) -> list[bytes]:
+    """The pieces that `chunk`, just added to `tail`, has completed; they are taken off it."""
     if end not in chunk:
         return []
     pieces = bytes(tail).split(end)
@@ -97,5 +98,6 @@ def _take_complete(tail: bytearray, chunk: bytes, end: bytes) -> list[bytes]:
     return pieces
 
 
-def _without_cr(line: bytes) -> bytes:
+def without_cr(line: bytes) -> bytes:
+    """The line without the CR of its end."""
     return line.removesuffix(b"\r")

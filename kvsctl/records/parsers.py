@@ -1,5 +1,6 @@
 """One piece of input to one record, or to what is wrong with it."""
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -90,12 +91,7 @@ def set_argument_parser(rules: Rules, *, string: bool) -> Parser:
         if not value:
             assert too_deep  # noqa: S101
             return Rejected(too_deep, identity, readable=False)
-        parsed = _check(identity, value, too_deep, limits) or _rebuilt(
-            Fields(key, value), identity, rules
-        )
-        if isinstance(parsed, Breach):
-            return Rejected(parsed, identity, record=_body(identity, value, rules.ttl))
-        return parsed
+        return set_record(Fields(key, value), rules)
 
     return parse
 
@@ -112,7 +108,7 @@ def key_line_parser(rules: Rules) -> Parser:
         except UnicodeDecodeError as error:
             breach = Breach("INVALID_JSON", f"the key is not UTF-8 at byte {error.start + 1}")
             return Rejected(breach, readable=False)
-        return _key_record(Identity(rules.entity, key), rules.limits, is_plain=True)
+        return key_record(Identity(rules.entity, key), rules.limits, is_plain=True)
 
     return parse
 
@@ -128,7 +124,7 @@ def key_object_parser(rules: Rules) -> Parser:
         fields = _fields(line, _check_depth(line, rules.limits, around=_RECORD_DEPTH))
         if isinstance(fields, Rejected):
             return fields
-        return _key_record(_identity(fields, rules), rules.limits, is_plain=False)
+        return key_record(_identity(fields, rules), rules.limits, is_plain=False)
 
     return parse
 
@@ -170,8 +166,27 @@ def _check(
     return breach or (_check_depth(value, limits) if too_deep else None)
 
 
-def _key_record(identity: Identity, limits: Limits | None, *, is_plain: bool) -> Parsed | Rejected:
-    """`is_plain`: the key is not in the JSON of a record."""
+def set_record(fields: Fields, rules: Rules) -> Parsed | Rejected:
+    """A record of parts that stood in no record: its JSON is written around the value's bytes.
+
+    The caller has seen that the value is JSON and no deeper than parsers bear.
+    """
+    identity = _identity(fields, rules)
+    too_deep = _check_depth(fields.value, rules.limits)
+    breach = _check(identity, fields.value, too_deep, rules.limits)
+    parsed = breach or _rebuilt(fields, identity, rules)
+    if isinstance(parsed, Breach):
+        return Rejected(parsed, identity, record=_as_given(fields, identity, rules))
+    return parsed
+
+
+def too_deep_to_read(text: bytes) -> Breach | None:
+    """Whether a text nests deeper than parsers bear."""
+    return checks.check_depth(text, _READABLE, around=_RECORD_DEPTH)
+
+
+def key_record(identity: Identity, limits: Limits | None, *, is_plain: bool) -> Parsed | Rejected:
+    """A key that is asked for or deleted. `is_plain`: it does not stand in JSON of a record."""
     if breach := _check_identity(identity, limits):
         record = b"{%b}" % _identity_members(identity) if is_plain else None
         return Rejected(breach, identity, record=record)
@@ -198,6 +213,18 @@ def _body(identity: Identity, value: bytes, ttl: Ttl | None) -> bytes:
     return b'{%b,"value":%b%b}' % (_identity_members(identity), value, options)
 
 
+def _as_given(fields: Fields, identity: Identity, rules: Rules) -> bytes:
+    """The JSON of a record with a ttl as it was said, be it one or not."""
+    said = b""
+    if fields.ttl is not None:
+        said = b',"ttl":' + json.dumps(fields.ttl).encode()
+    elif fields.expire_time is not None:
+        said = b',"expireTime":' + json.dumps(fields.expire_time).encode()
+    elif rules.ttl is not None:
+        said = b',"options":' + rules.ttl.json
+    return b'{%b,"value":%b%b}' % (_identity_members(identity), fields.value, said)
+
+
 def _with_default_ttl(line: bytes, fields: Fields, rules: Rules) -> bytes | None:
     """The line with the ttl that it would get; None if it gets none."""
     if rules.ttl is None or fields.ttl is not None or fields.expire_time is not None:
@@ -222,10 +249,10 @@ def _expiry(fields: Fields, rules: Rules) -> float | Breach:
 
 
 def _identity_members(identity: Identity) -> bytes:
-    key = b'"key":' + orjson.dumps(identity.key)
+    key = b'"key":' + jsontext.string(identity.key)
     if identity.entity is None:
         return key
-    return key + b',"entityName":' + orjson.dumps(identity.entity)
+    return key + b',"entityName":' + jsontext.string(identity.entity)
 
 
 def _argument_value(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from kvsctl.errors import StreamError, UsageError
 from kvsctl.model import Origin, Problem, Record
 from kvsctl.records.lines import MAX_LINE_BYTES, Line
 from kvsctl.records.parsed import Parsed, Parser
@@ -22,8 +23,9 @@ class Reader:
     """Reads `sources` in order. Iterating gives lists of what arrived together.
 
     A list holds at most `MOST_PIECES`. An empty list says that the input has nothing more right
-    now. Positions count from 0 over all sources. A line that cannot be read is a Problem and stops
-    nothing.
+    now. Positions count from 0 over all sources. A piece that cannot be read is a Problem and stops
+    nothing. A source that cannot be used at all raises UsageError if it is the first to give
+    anything, otherwise, as all reading that fails part-way, StreamError.
     """
 
     sources: Sequence[Source]
@@ -39,6 +41,17 @@ class Reader:
         return sum(file.bytes_read for file in files) / total if total else 1.0
 
     def __iter__(self) -> Iterator[list[Record | Problem]]:
+        has_begun = False
+        try:
+            for pieces in self._pieces():
+                yield pieces
+                has_begun = has_begun or bool(pieces)
+        except UsageError as error:
+            if not has_begun:
+                raise
+            raise StreamError(error.message, error.hint) from error
+
+    def _pieces(self) -> Iterator[list[Record | Problem]]:
         position = 0
         for source in self.sources:
             parser: Parser | None = None
@@ -61,7 +74,7 @@ class Reader:
 def _piece(line: Line, parser: Parser, position: int, label: str) -> Record | Problem:
     origin = Origin(label, line.number)
     if line.cut:
-        message = f"the line is longer than {MAX_LINE_BYTES:,} bytes: no record is"
+        message = f"it is longer than {MAX_LINE_BYTES:,} bytes: no record is"
         return Problem(position, origin, None, "MAX_SIZE", message, line.text, readable=False)
     parsed = parser(line.text)
     if isinstance(parsed, Parsed):

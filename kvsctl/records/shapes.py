@@ -1,11 +1,14 @@
 """Where in an object or a row the key and the value stand."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import add
 from typing import Final
 
 from kvsctl.errors import UsageError
 
+_DELIMITER: Final = re.compile(r"[\x01-\x09\x0b\x0c\x0e-\x21\x23-\x7f]")
 _PART: Final = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|([^{}]+)")
 
 
@@ -15,6 +18,15 @@ class KeyTemplate:
 
     literals: tuple[str, ...]
     members: tuple[str, ...]
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether the key is one member and nothing else."""
+        return self.literals == ("", "")
+
+    def fill(self, texts: Sequence[str]) -> str:
+        """The key that these texts of the members make."""
+        return self.literals[0] + "".join(map(add, texts, self.literals[1:]))
 
     @classmethod
     def of_member(cls, name: str) -> "KeyTemplate":
@@ -83,6 +95,8 @@ class Shape:
         return frozenset(self.key_template.members)
 
 
+RECORDS: Final = Shape()
+"""Records as they stand."""
 _KEY: Final = KeyTemplate.of_member("key")
 
 
@@ -96,15 +110,16 @@ def shape_of(
 ) -> Shape:
     """The shape that options ask for: `--key-field`, `--key`, and so on, as they were given.
 
-    `delimiter` is one character, or `\\t` spelt out. Raises UsageError, which names the option.
+    `delimiter` is one ASCII character, or `\\t` spelt out. Raises UsageError, which names the
+    option.
     """
     if key_field is not None and key is not None:
         raise UsageError("--key-field and --key are both given", "Choose one.")
     if delimiter == "\\t":
         delimiter = "\t"
-    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n\0\ufeff'):
+    if delimiter is not None and not _DELIMITER.fullmatch(delimiter):
         raise UsageError(
-            "--delimiter takes one character, and no quote or line end", "For example: ';'"
+            "--delimiter takes one ASCII character, and no quote or line end", "For example: ';'"
         )
     template = None if key is None else KeyTemplate.parse(key)
     if key_field is not None:

@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from kvsctl.errors import StreamError, UsageError
+from kvsctl.records.compression import Compression, decompressed
 from kvsctl.records.formats import Format, Forms
+from kvsctl.records.header import Header
+from kvsctl.records.jsonarray import split_array
 from kvsctl.records.lines import Line, split_lines, without_mark
+from kvsctl.records.rows import split_rows
 
 _CHUNK_BYTES: Final = 256 * 1024
 
@@ -46,7 +50,8 @@ class File:
     """A file or, with `path` None, stdin.
 
     `end` is what plain keys end in. `bytes_read` grows as it is read, in bytes of the file as it
-    lies there. `format` is the form that `forms` found, None until the first piece is there.
+    lies there. Once the first piece is there, `format` is the form that `forms` found,
+    `compression` what was unfolded, and `header` the first row of a table, which is no piece.
     """
 
     path: Path | None
@@ -55,6 +60,8 @@ class File:
     forms: Forms = field(default_factory=Forms)
     bytes_read: int = field(default=0, init=False)
     format: Format | None = field(default=None, init=False)
+    compression: Compression | None = field(default=None, init=False)
+    header: Header | None = field(default=None, init=False)
 
     @property
     def label(self) -> str:
@@ -90,10 +97,14 @@ class File:
             raise UsageError(f"{self.path} cannot be read: {reason}") from error
 
     def lines(self) -> Iterator[list[Line]]:
-        """All pieces as they arrive; raises StreamError if reading fails part-way."""
-        chunks = without_mark(self._chunks())
+        """All pieces as they arrive; raises StreamError if reading fails part-way.
+
+        UsageError is for what is not of the form that it was taken for.
+        """
+        chunks = without_mark(decompressed(self._chunks(), self.label, self._see_compression))
         head = b""
         found = self.forms.find(self.label, head, is_whole=False)
+        self.format = self.compression = self.header = None
         while found is None:
             chunk = next(chunks, None)
             if chunk == b"":
@@ -105,7 +116,22 @@ class File:
         yield from self._cut(found, chain([head], chunks) if head else chunks)
 
     def _cut(self, found: Format, chunks: Iterator[bytes]) -> Iterator[list[Line]]:
+        if found is Format.JSON:
+            return split_array(chunks, self.label)
+        if found.is_table:
+            delimiter = self.forms.delimiter(found)
+            return self._rows(split_rows(chunks, delimiter), delimiter)
         return split_lines(chunks, self.end if found is Format.KEYS else b"\n")
+
+    def _rows(self, rows: Iterator[list[Line]], delimiter: str) -> Iterator[list[Line]]:
+        for arrived in rows:
+            if arrived and self.header is None:
+                first, *arrived = arrived
+                self.header = Header(self.label, first, delimiter)
+            yield arrived
+
+    def _see_compression(self, found: Compression | None) -> None:
+        self.compression = found
 
     def _chunks(self) -> Iterator[bytes]:
         try:
@@ -114,14 +140,12 @@ class File:
             raise StreamError(f"{self.label} cannot be read: {error.strerror}") from error
         self.bytes_read = 0
         try:
-            status = os.fstat(descriptor)
-            waits = not stat.S_ISREG(status.st_mode)
+            waits = not stat.S_ISREG(os.fstat(descriptor).st_mode)
             while True:
                 if waits and not _ready(descriptor):
                     yield b""
                 chunk = os.read(descriptor, _CHUNK_BYTES)
                 if not chunk:
-                    self._require_whole(status)
                     return
                 self.bytes_read += len(chunk)
                 yield chunk
@@ -132,16 +156,6 @@ class File:
         finally:
             if self.path is not None:
                 os.close(descriptor)
-
-    def _require_whole(self, at_first: os.stat_result) -> None:
-        """Raises StreamError if a file ended before the end that it had at first."""
-        # stdin may have been read by another before: only a file is read from its start.
-        if self.path is not None and stat.S_ISREG(at_first.st_mode):
-            missing_bytes = at_first.st_size - self.bytes_read
-            if missing_bytes > 0:
-                raise StreamError(
-                    f"{self.label} shrank while it was read: {missing_bytes:,} bytes of it are gone"
-                )
 
 
 def _ready(descriptor: int) -> bool:

@@ -26,7 +26,7 @@ class InputOptions:
     format: Annotated[
         str | None,
         typer.Option(
-            metavar="jsonl|keys",
+            metavar="jsonl|json|csv|tsv|keys",
             help="Form of the input. By default from the suffix or the first bytes.",
             rich_help_panel=panels.INPUT,
         ),

@@ -1,0 +1,124 @@
+"""Objects that are no records as they stand: the key and the value are made of their members."""
+
+import json
+from typing import Final
+
+import msgspec
+import orjson
+
+from kvsctl import jsontext
+from kvsctl.model import Identity
+from kvsctl.records.checks import Breach
+from kvsctl.records.fields import Fields, fields_of
+from kvsctl.records.parsed import Parsed, Parser, Rejected
+from kvsctl.records.parsers import Rules, key_record, set_record, too_deep_to_read
+from kvsctl.records.shapes import KeyTemplate, Shape
+
+_LEAST_REPEATED_BYTES: Final = 5  # `"":1,`
+
+_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_count_members = json.JSONDecoder(object_pairs_hook=len, parse_int=len, parse_float=len).decode
+
+
+def shaped_set_parser(rules: Rules, shape: Shape) -> Parser:
+    """Reads objects as records to set.
+
+    The value is the whole object, or one member of it. In that case `entityName`, `ttl`,
+    `options` and `expireTime` beside it mean what they mean in a record, and other members are
+    passed over.
+    """
+
+    def parse(piece: bytes) -> Parsed | Rejected:
+        line = piece.strip(jsontext.WHITE_SPACE)
+        found = _members_and_key(line, shape.key_template)
+        if isinstance(found, Rejected):
+            return found
+        members, key = found
+        try:
+            fields = _fields(line, members, key, shape)
+        except jsontext.JsonTextError as error:
+            return Rejected(Breach("INVALID_JSON", str(error)), readable=False)
+        return set_record(fields, rules)
+
+    return parse
+
+
+def shaped_key_parser(rules: Rules, shape: Shape) -> Parser:
+    """Reads objects as keys; members that do not make the key are passed over."""
+
+    def parse(piece: bytes) -> Parsed | Rejected:
+        found = _members_and_key(piece.strip(jsontext.WHITE_SPACE), shape.key_template)
+        if isinstance(found, Rejected):
+            return found
+        return key_record(Identity(rules.entity, found[1]), rules.limits, is_plain=True)
+
+    return parse
+
+
+def object_members(line: bytes) -> dict[str, bytes]:
+    """As `jsontext.members`, quicker for most objects; also raises JsonTextError."""
+    try:
+        if not line.isascii():
+            line.decode()  # msgspec does not look at the UTF-8 inside a Raw
+        members = {name: bytes(value) for name, value in _decode(line).items()}
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return jsontext.members(line)
+    least = 1 + sum(len(name) + len(value) + 4 for name, value in members.items())
+    if len(line) - least >= _LEAST_REPEATED_BYTES:
+        try:
+            count: object = _count_members(line.decode())
+        except ValueError:
+            count = None
+        if count != len(members):
+            return jsontext.members(line)
+    return members
+
+
+def _members_and_key(line: bytes, template: KeyTemplate) -> tuple[dict[str, bytes], str] | Rejected:
+    if breach := too_deep_to_read(line):
+        return Rejected(breach, readable=False)
+    try:
+        members = object_members(line)
+    except jsontext.JsonTextError as error:
+        return Rejected(Breach("INVALID_JSON", str(error)), readable=False)
+    texts = []
+    for name in template.members:
+        text = _key_text(members.get(name, b"null"))
+        if text is None:
+            shown = jsontext.quoted(name)
+            reason = (
+                f"{shown} is null, an object or an array: no key can be made of it"
+                if name in members
+                else f"the object has no {shown} to make the key of"
+            )
+            return Rejected(Breach("INVALID_JSON", reason), readable=False)
+        if not text and not template.is_bare:
+            empty = Breach(
+                "EMPTY_KEY", f"{jsontext.quoted(name)} is empty, which is to make the key"
+            )
+            return Rejected(empty, readable=False)
+        texts.append(text)
+    return members, template.fill(texts)
+
+
+def _key_text(text: bytes) -> str | None:
+    """A string as what it says; numbers, true and false as they are written."""
+    if text.startswith(b'"'):
+        try:
+            return str(orjson.loads(text))
+        except orjson.JSONDecodeError:
+            return str(json.loads(text))  # a lone surrogate, which the checks refuse
+    if text == b"null" or text[:1] in (b"{", b"["):
+        return None
+    return text.decode()
+
+
+def _fields(line: bytes, members: dict[str, bytes], key: str, shape: Shape) -> Fields:
+    if shape.value_field is None:
+        return Fields(key, line)
+    if shape.value_field not in members:
+        raise jsontext.JsonTextError(
+            f"the object has no {jsontext.quoted(shape.value_field)} to be the value"
+        )
+    value = members.pop(shape.value_field)
+    return fields_of(key, value, members)

@@ -1,0 +1,114 @@
+"""Rows of a table with a header, as records."""
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
+
+from kvsctl import jsontext
+from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.model import Identity
+from kvsctl.records.cells import json_of_cell
+from kvsctl.records.checks import Breach
+from kvsctl.records.common import is_common
+from kvsctl.records.fields import Fields
+from kvsctl.records.header import Header
+from kvsctl.records.parsed import Parsed, Parser, Rejected
+from kvsctl.records.parsers import Rules, key_record, set_record
+from kvsctl.records.shapes import KeyTemplate, Shape
+
+_Row: TypeAlias = list[str]
+_EMPTY: Final = "the cell {} is empty, which is to make the key"
+_TOO_DEEP: Final = Breach("MAX_DEPTH", "a cell nests far too deep: flatten it")
+
+
+def table_set_parser(header: Header, rules: Rules, shape: Shape) -> Parser:
+    """Reads rows as records to set. Raises UsageError if the header lacks what is needed."""
+    key_of = _key_of(header, shape.key_template)
+    value_of = _value_of(header, shape)
+    columns = {} if shape.takes_whole else dict(header.columns)
+    if shape.value_field is not None:
+        columns.pop(shape.value_field)
+    entity, ttl, expiry = (_optional(columns, name) for name in ("entityName", "ttl", "expireTime"))
+    has_defaults = rules.entity is not None or rules.ttl is not None
+    limits = rules.limits or DEFAULT_LIMITS
+
+    def parse(piece: bytes) -> Parsed | Rejected:
+        cells = header.row(piece)
+        if isinstance(cells, Breach):
+            return Rejected(cells, readable=False)
+        key, value = key_of(cells), value_of(cells)
+        if isinstance(key, Breach):
+            return Rejected(key, readable=False)
+        if value is None:
+            return Rejected(_TOO_DEEP, Identity(rules.entity, key), readable=False)
+        said = (entity(cells), ttl(cells), expiry(cells))
+        if said == _NOTHING and not has_defaults and is_common(key, value, limits):
+            body = b'{"key":"%b","value":%b}' % (key.encode(), value)
+            return Parsed(Identity(None, key), body)
+        return set_record(Fields(key, value, *said), rules)
+
+    return parse
+
+
+def table_key_parser(header: Header, rules: Rules, shape: Shape) -> Parser:
+    """Reads rows as keys: what makes the key, and `entityName`; other columns are passed over."""
+    key_of = _key_of(header, shape.key_template)
+    entity = _optional(header.columns if shape.is_record else {}, "entityName")
+
+    def parse(piece: bytes) -> Parsed | Rejected:
+        cells = header.row(piece)
+        key = cells if isinstance(cells, Breach) else key_of(cells)
+        if isinstance(key, Breach):
+            return Rejected(key, readable=False)
+        assert isinstance(cells, list)  # noqa: S101
+        return key_record(Identity(entity(cells) or rules.entity, key), rules.limits, is_plain=True)
+
+    return parse
+
+
+_NOTHING: Final = (None, None, None)
+
+
+def _optional(columns: Mapping[str, int], name: str) -> Callable[[_Row], str | None]:
+    if name not in columns:
+        return lambda _: None
+    column = columns[name]
+    return lambda cells: cells[column] or None
+
+
+def _key_of(header: Header, template: KeyTemplate) -> Callable[[_Row], str | Breach]:
+    columns = [header.require(name, "--key-field or --key") for name in template.members]
+    if template.is_bare:
+        column = columns[0]
+        return lambda cells: cells[column]
+
+    def fill(cells: _Row) -> str | Breach:
+        texts = [cells[column] for column in columns]
+        if "" in texts:
+            empty = jsontext.quoted(template.members[texts.index("")])
+            return Breach("EMPTY_KEY", _EMPTY.format(empty))
+        return template.fill(texts)
+
+    return fill
+
+
+def _value_of(header: Header, shape: Shape) -> Callable[[_Row], bytes | None]:
+    """None: a cell nests too deep to be looked at."""
+    encode: Callable[[str], bytes | None]
+    encode = json_of_cell if shape.infer_types else jsontext.string
+    if not shape.takes_whole:
+        if shape.is_record:
+            header.require_known()
+        column = header.require(shape.value_field or "value", "--value-field")
+        return lambda cells: encode(cells[column])
+    names = [jsontext.string(name) for name in header.names]
+
+    def whole(cells: _Row) -> bytes | None:
+        members = []
+        for name, cell in zip(names, cells, strict=True):
+            text = encode(cell)
+            if text is None:
+                return None
+            members.append(b"%b:%b" % (name, text))
+        return b"{%b}" % b",".join(members)
+
+    return whole

@@ -1,0 +1,125 @@
+"""Every form of input, through the installed command."""
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from backports import zstd
+
+from tests.support.command import Command
+
+_RECORDS = [
+    ("a", '{"n": 12345678901234567890, "n": 1.0}'),
+    ("b", r'"x\ny\u00e9\/"'),
+    ("c", "[1e400, {}]"),
+    ("bad/", "1"),
+    ("d", "-0.0"),
+]
+_JSONL = "".join(f'{{"key":"{key}","value":{value}}}\n' for key, value in _RECORDS)
+_ARRAY = "[\n" + ",\n".join(_JSONL.splitlines()) + "\n]\n"
+_GOOD = "".join(line + "\n" for line in _JSONL.splitlines() if "bad/" not in line)
+_PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    ".gz": gzip.compress,
+    ".zst": zstd.compress,
+}
+_CSV = 'key,value\r\na,"1\r\n2"\r\nbad/,2\r\nb,3'
+
+
+@pytest.fixture
+def local(kvsctl: Command) -> Command:
+    return kvsctl.having(KVSCTL_TARGET="local")
+
+
+@pytest.mark.parametrize("ending", list(_PACKERS))
+@pytest.mark.parametrize(
+    ("name", "content", "place", "expected"),
+    [
+        ("r.jsonl", _JSONL, 4, _GOOD),
+        ("r.json", _ARRAY, 4, _GOOD),
+        ("r.csv", _CSV, 4, '{"key":"a","value":"1\\r\\n2"}\n{"key":"b","value":"3"}\n'),
+        ("r.tsv", _CSV.replace(",", "\t"), 4, None),
+    ],
+)
+def test_each_is_known_by_its_name_and_by_what_it_holds(
+    local: Command,
+    tmp_path: Path,
+    name: str,
+    content: str,
+    place: int,
+    expected: str | None,
+    ending: str,
+) -> None:
+    packed = _PACKERS[ending](content.encode())
+    path = tmp_path / (name + ending)
+    path.write_bytes(packed)
+    failures = tmp_path / "failures"
+    named = local("set", "-f", path, "--json", "--failures", failures, status=1)
+    assert named.report["failures"][0]["source"] == f"{path}:{place}"
+    kept = failures.read_bytes()
+    unnamed = local("set", "--json", "--failures", failures, stdin=packed, status=1)
+    assert unnamed.report["failures"][0]["source"] == f"-:{place}"
+    assert failures.read_bytes().replace(b'"-:', f'"{path}:'.encode()) == kept
+    if expected is not None:
+        keys = [json.loads(line)["key"] for line in expected.splitlines()]
+        assert local("get", *keys, status=0).out.decode() == expected
+
+
+def test_keys_come_in_arrays_and_tables_as_well(local: Command) -> None:
+    local("set", "a=1", "b=2", status=0)
+    for given in (b'["a", {"key": "b"}]', b"n,key\n1,a\n2,b\n"):
+        assert local("get", "--values", stdin=given, status=0).out == b"1\n2\n"
+
+
+@pytest.mark.parametrize("kept_share", [0.5, 0.99])
+def test_an_archive_cut_short_sends_what_is_in_it_and_ends_with_5(
+    local: Command, tmp_path: Path, kept_share: float
+) -> None:
+    records = "".join(f'{{"key":"k{n * 7919}","value":{n * n}}}\n' for n in range(20_000))
+    packed = gzip.compress(records.encode())
+    path = tmp_path / "r.jsonl.gz"
+    path.write_bytes(packed[: int(len(packed) * kept_share)])
+    ended = local("set", "-f", path, "--json", status=5)
+    assert b"the gzip archive is cut short" in ended.err
+    report = ended.report
+    # What the cut made of the line that it is in is no record.
+    assert report["records"] - 1 <= report["succeeded"] < 20_000
+    assert report["succeeded"] > 5_000
+
+
+def test_an_array_cut_short_sends_what_is_in_it_and_ends_with_5(local: Command) -> None:
+    ended = local("set", "--json", stdin=_ARRAY.encode()[:-60], status=5)
+    assert b"-: the array is cut short" in ended.err
+    assert ended.report["records"] == ended.report["succeeded"] + ended.report["failed"] == 3
+
+
+def test_a_table_without_keys_sends_nothing(local: Command, tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text("id,value\n1,2\n")
+    ended = local("set", "-f", path, status=2)
+    assert b'r.csv:1: no column is named "key"' in ended.err
+    assert local("set", "x=1", "-f", path, "--json", status=5).report["succeeded"] == 1
+
+
+@pytest.mark.parametrize("name", ["r.json.gz", "r.csv.zst", "r.csv"])
+def test_a_job_goes_on_from_its_journal(local: Command, tmp_path: Path, name: str) -> None:
+    pairs = [(f"k{n}/" if n % 10 == 9 else f"k{n}", f"{n}\n") for n in range(60)]
+    content = json.dumps([{"key": key, "value": value} for key, value in pairs])
+    if "csv" in name:
+        content = "key,value\n" + "".join(f'{key},"{value}"\n' for key, value in pairs)
+    path = tmp_path / name
+    pack = _PACKERS.get(path.suffix, bytes)
+    path.write_bytes(pack(content.encode()))
+    job = ("set", "-f", path, "--journal", tmp_path / "j", "--json", "--batch-size", "1", "-c", "1")
+    stopped = local(*job, "--max-failures", "2", status=4).report
+    assert stopped["unsent"] > 0
+    report = local(*job, "--max-failures", "100", status=1).report
+    sums = ("records", "succeeded", "failed", "unsent", "unknown")
+    assert [report[name] for name in sums] == [60, 54, 6, 0, 0]
+    keys = [key for key, _ in pairs if "/" not in key]
+    got = local("get", *keys, status=0)
+    assert [(line["key"], line["value"]) for line in got.lines] == [
+        (key, value) for key, value in pairs if "/" not in key
+    ]

@@ -1,0 +1,125 @@
+import gzip
+import itertools
+import tracemalloc
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from backports import zstd
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvsctl.errors import StreamError
+from kvsctl.records.compression import Compression, compression_of, decompressed
+from kvsctl.records.lines import Line
+from kvsctl.records.sources import File
+from tests.support.chunks import cut_into
+
+CUTS = st.lists(st.integers(0, 200), max_size=6)
+PACKERS: dict[str, Callable[[bytes], bytes]] = {"a.gz": gzip.compress, "a.zst": zstd.compress}
+EITHER = pytest.mark.parametrize("name", list(PACKERS))
+
+
+def unpacked(chunks: Iterator[bytes], label: str = "-") -> bytes:
+    return b"".join(decompressed(chunks, label, lambda found: None))
+
+
+def until_error(chunks: Iterator[bytes], label: str) -> tuple[bytes, str]:
+    out = bytearray()
+    pieces = decompressed(chunks, label, lambda found: None)
+    with pytest.raises(StreamError) as caught:
+        deque(map(out.extend, pieces))
+    return bytes(out), caught.value.message
+
+
+@given(st.lists(st.binary(max_size=50), min_size=1, max_size=3), CUTS, st.sampled_from([*PACKERS]))
+def test_members_that_follow_each_other_are_one_text(
+    texts: list[bytes], cuts: list[int], name: str
+) -> None:
+    content = b"".join(PACKERS[name](text) for text in texts)
+    assert unpacked(cut_into(content, cuts)) == b"".join(texts)
+
+
+@given(st.binary(max_size=20).filter(lambda text: compression_of("-", text) is None), CUTS)
+def test_what_is_no_archive_is_left_as_it_is(text: bytes, cuts: list[int]) -> None:
+    seen: list[Compression | None] = []
+    assert b"".join(decompressed(cut_into(text, cuts), "-", seen.append)) == text
+    assert seen == [None]
+
+
+def test_what_a_pipe_gave_is_not_waited_on() -> None:
+    pieces = decompressed(iter([b"a\n", b"", b"b"]), "-", lambda found: None)
+    assert next(pieces) == b"a\n"
+
+
+@EITHER
+def test_one_that_is_cut_short_gives_what_is_in_it_and_an_error(name: str) -> None:
+    text = b"".join(b"%d\n" % (number * 7919) for number in range(100_000))
+    content = PACKERS[name](text)
+    for length in (4, len(content) // 2, len(content) - 1):
+        out, message = until_error(iter([content[:length]]), name)
+        assert text.startswith(out)
+        assert "is cut short after" in message
+    assert len(out) > len(text) // 2
+    assert f"{len(out):,} bytes" in message
+
+
+@EITHER
+def test_an_empty_file_of_that_name_is_cut_short(name: str) -> None:
+    assert "cut short" in until_error(iter([]), name)[1]
+
+
+@EITHER
+def test_one_that_is_broken_gives_what_came_before(name: str) -> None:
+    content = PACKERS[name](b"first\n") + b"junk, and more than four bytes of it"
+    out, message = until_error(iter([content]), name)
+    assert out == b"first\n"
+    assert "is broken after 6 bytes" in message
+    assert "is broken" in until_error(iter([b"plain text"]), name)[1]
+
+
+def test_a_wrong_checksum_is_told_of() -> None:
+    content = bytearray(gzip.compress(b"text"))
+    content[-8] ^= 1
+    assert "is broken" in until_error(iter([bytes(content)]), "-")[1]
+
+
+def test_zeros_that_fill_up_an_archive_are_passed_over() -> None:
+    content = gzip.compress(b"a") + b"\0" * 5
+    assert unpacked(iter([content, b"\0" * 9, gzip.compress(b"b"), b"\0"])) == b"ab"
+
+
+@EITHER
+def test_a_bomb_comes_out_in_small_pieces(name: str) -> None:
+    zeros = b"\0" * (64 * 1024 * 1024)
+    content = PACKERS[name](zeros)
+    assert len(content) < 256 * 1024
+    tracemalloc.start()
+    try:
+        sizes = [len(piece) for piece in decompressed(iter([content]), "-", lambda found: None)]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert sum(sizes) == len(zeros)
+    assert max(sizes) <= 256 * 1024
+    assert peak < 16 * 1024 * 1024
+
+
+def test_a_member_whose_last_bytes_wait_in_the_machine_is_whole() -> None:
+    """Output that ends with a full piece when all input is taken."""
+    for size in itertools.chain(range(262_140, 262_150), [524_288]):
+        packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+        content = packer.compress(b"a" * size) + packer.flush()
+        assert len(unpacked(iter([content]))) == size
+
+
+@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.jsonl.zst", "a.bin"])
+def test_a_file_is_unfolded_and_its_lines_keep_their_numbers(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes((zstd if "zst" in name else gzip).compress(b"\xef\xbb\xbf{}\n\n{}"))
+    file = File(path)
+    assert [line for lines in file.lines() for line in lines] == [Line(1, b"{}"), Line(3, b"{}")]
+    expected = Compression.ZSTD if "zst" in name else Compression.GZIP
+    assert (file.compression, file.bytes_read) == (expected, path.stat().st_size)

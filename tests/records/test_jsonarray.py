@@ -1,0 +1,178 @@
+import json
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from kvsctl.errors import StreamError, UsageError
+from kvsctl.records import lines as bounds
+from kvsctl.records.jsonarray import split_array
+from kvsctl.records.lines import MAX_LINE_BYTES, Line
+from tests.support.chunks import cut_into
+from tests.support.jsontexts import SPACES, VALUES, array_of
+
+CUTS = st.lists(st.integers(0, 200), max_size=6)
+
+
+def elements(*chunks: bytes) -> list[bytes]:
+    found = [line for lines in split_array(iter(chunks), "f.json") for line in lines]
+    assert [line.number for line in found] == list(range(1, len(found) + 1))
+    return [line.text for line in found]
+
+
+def until_error(chunks: Iterator[bytes]) -> tuple[list[Line], StreamError | None]:
+    """What was cut, and the error that ended it."""
+    found: list[Line] = []
+    try:
+        for lines in split_array(chunks, "f.json"):
+            found += lines
+    except StreamError as error:
+        return found, error
+    return found, None
+
+
+class TestLegalArrays:
+    @given(st.lists(VALUES, max_size=8), st.data(), SPACES, SPACES, CUTS)
+    def test_each_element_is_the_bytes_that_stand_there_however_it_arrives(
+        self, texts: list[str], data: st.DataObject, before: str, after: str, cuts: list[int]
+    ) -> None:
+        content = (before + data.draw(array_of(texts)) + after).encode()
+        assert elements(*cut_into(content, cuts)) == [text.encode() for text in texts]
+
+    @pytest.mark.parametrize("between", [b",", b", ", b",\n  ", b" ,"])
+    def test_many_like_elements_in_large_chunks(self, between: bytes) -> None:
+        nested = [
+            b'{"key":"k%d","value":[{"key":"},{\\"key"},{"key":%d},[[[[%d]]]]]}' % (n, n, n)
+            for n in range(3000)
+        ]
+        content = b"[" + between.join(nested) + b"]"
+        chunks = [content[at : at + 5000] for at in range(0, len(content), 5000)]
+        assert elements(*chunks) == nested
+
+    def test_elements_come_as_they_are_complete(self) -> None:
+        arrivals = split_array(iter([b'[{"a":1},{"b"', b"", b":2}", b",", b"3,", b"4]"]), "-")
+        assert [[line.text for line in lines] for lines in arrivals] == [
+            [b'{"a":1}'],
+            [],
+            [b'{"b":2}'],
+            [b"3"],
+            [b"4"],
+        ]
+
+    @pytest.mark.parametrize("content", [b"[]", b" \n[ \r\n]\n\n", b"", b" \n"])
+    def test_an_empty_one_has_no_elements(self, content: bytes) -> None:
+        assert elements(content) == []
+
+
+class TestBadElements:
+    @pytest.mark.parametrize(
+        "bad",
+        [
+            b"nope",
+            b'{"key":}',
+            b'{"a":1} {"b":2}',
+            b'{"a":[1}}',
+            b"",
+            b"\xff\xfe",
+            b'"\\',
+            b"[" * 300 + b"]" * 300,
+            b"NaN",
+            b"}",
+        ],
+    )
+    @pytest.mark.parametrize("after", [b"", b"\n"])
+    def test_one_costs_no_other_where_its_end_can_be_told(self, bad: bytes, after: bytes) -> None:
+        if bad == b'"\\':
+            bad, after = b'"open', b"\n"  # a string that ends with its line
+        content = b'[{"a":1},' + bad + after + b',{"b":2}]'
+        assert elements(content) == [b'{"a":1}', bad, b'{"b":2}']
+
+    def test_a_comma_too_many_is_an_element_that_is_none(self) -> None:
+        assert elements(b"[1,,2,]") == [b"1", b"", b"2", b""]
+        assert elements(b"[,]") == [b"", b""]
+
+
+class TestBrokenArrays:
+    @pytest.mark.parametrize("content", [b"x[", b'{"key":1}', b"\0"])
+    def test_what_is_none_is_unusable(self, content: bytes) -> None:
+        with pytest.raises(UsageError, match=r"f\.json is no JSON array"):
+            elements(content)
+
+    @given(st.integers(1, 40), CUTS)
+    @example(27, [])
+    def test_one_cut_short_gives_what_is_there_and_an_error(
+        self, length: int, cuts: list[int]
+    ) -> None:
+        whole = [b'{"key":"a]"}', b'{"key":"b"}', b"[1]"]
+        content = b"[" + b", ".join(whole) + b"]"
+        found, error = until_error(cut_into(content[:length], cuts))
+        if length >= len(content):
+            assert error is None
+            assert [line.text for line in found] == whole
+            return
+        assert error is not None
+        assert "cut short" in error.message
+        texts = [line.text for line in found]
+        assert texts[:-1] == whole[: max(0, len(texts) - 1)]
+        assert not texts or whole[len(texts) - 1].startswith(texts[-1])
+
+    @pytest.mark.parametrize("rest", [b"x", b"\n[2]", b"]", b"\0"])
+    @pytest.mark.parametrize("pause", [[], [b""], [b"\n"]])
+    def test_text_behind_it_is_an_error_after_its_elements(
+        self, rest: bytes, pause: list[bytes]
+    ) -> None:
+        found, error = until_error(iter([b"[1, 2]", *pause, rest]))
+        assert [line.text for line in found] == [b"1", b"2"]
+        assert error is not None
+        assert "more text follows" in error.message
+
+
+class TestLongElements:
+    @pytest.fixture(autouse=True)
+    def small(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(bounds, "MAX_LINE_BYTES", 12)
+        monkeypatch.setattr(bounds, "KEPT_BYTES", 3)
+
+    @pytest.mark.parametrize(
+        "long",
+        [
+            b'"1234567890123"',
+            b'"12,]\\"[34567890\\\\"',
+            b'{"a":{"b":[1,2,"],"]}}',
+            b"[" * 20 + b"]" * 20,
+            b"1234567890123",
+        ],
+    )
+    @pytest.mark.parametrize("step", [1, 2, 3, 5, 8, 13, 100])
+    def test_one_is_cut_and_costs_no_other(self, long: bytes, step: int) -> None:
+        content = b'[{"a":1},' + long + b',{"b":2}, ' + long + b"]"
+        found, error = until_error(content[at : at + step] for at in range(0, len(content), step))
+        assert error is None
+        assert [(line.number, line.cut) for line in found] == [
+            (1, False),
+            (2, True),
+            (3, False),
+            (4, True),
+        ]
+        assert [found[0].text, found[2].text] == [b'{"a":1}', b'{"b":2}']
+        assert found[1].text == long[:3]
+
+    def test_one_without_an_end_is_told_of(self) -> None:
+        found, error = until_error(iter([b"[1,", b"[" * 30]))
+        assert [(line.text, line.cut) for line in found] == [(b"1", False), (b"[[[", True)]
+        assert error is not None
+
+
+def test_an_endless_element_is_not_kept_in_memory() -> None:
+    chunk = b'"' + b"x" * (1024 * 1024) + b'",'
+    chunks = (chunk for _ in range(MAX_LINE_BYTES // len(chunk) + 3))
+    found, error = until_error(part for parts in ([b"[{"], chunks) for part in parts)
+    assert error is not None
+    assert [(len(line.text), line.cut) for line in found] == [(1024, True)]
+
+
+def test_the_numbers_of_elements_are_exact() -> None:
+    number = b"1" * 10_000
+    assert elements(b"[%b,1.0,1e400]" % number) == [number, b"1.0", b"1e400"]
+    assert json.loads(b"1.0") == 1
