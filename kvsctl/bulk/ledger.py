@@ -63,5 +63,7 @@ def _shared(outcome: Outcome, followers: Mapping[Identity, list[Record]]) -> lis
     assert isinstance(record, Record)  # noqa: S101
     sharing = followers.get(record.identity, [])
     for follower in sharing:
-        follower.attempts, follower.ambiguous = record.attempts, record.ambiguous
+        follower.attempts = record.attempts
+        # An earlier run of the job may have left open what the follower alone asked for.
+        follower.ambiguous = follower.ambiguous or record.ambiguous
     return [outcome] + [structs.replace(outcome, subject=one) for one in sharing]

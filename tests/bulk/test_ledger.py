@@ -72,6 +72,17 @@ def test_followers_share_all_of_an_outcome() -> None:
     assert (follower.attempts, follower.ambiguous) == (3, True)
 
 
+def test_a_follower_that_an_earlier_run_left_open_stays_ambiguous() -> None:
+    desk = _Desk(join=True)
+    first, follower = record(0), record(1)
+    follower.ambiguous = True
+    for one in (first, follower):
+        desk.lanes.admit(one)
+    desk.lanes.send([first])
+    desk.ledger.settle_away([Outcome(first, State.SUCCEEDED, found=Found(b"1"))])
+    assert (first.ambiguous, follower.ambiguous) == (False, True)
+
+
 def test_followers_that_fail_count_as_failures() -> None:
     desk = _Desk(join=True)
     records = [record(place) for place in range(3)]
