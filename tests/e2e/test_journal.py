@@ -5,9 +5,8 @@ import os
 import re
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -23,6 +22,7 @@ Words: TypeAlias = list[str | Path]
 
 _WAIT_SECONDS = 60
 _COUNT = 1500
+_ANSWERS_SINCE = 5
 _BAD_EVERY = 50
 _SLOW = ("-c", "4", "--batch-size", "8")
 _FAULTS = "refuse=bad:INVALID_KEY"
@@ -60,11 +60,20 @@ class Bench:
     def state(self) -> JournalState:
         return read_journal(self.journal).state
 
-    def kill(self, *words: str | Path, feed: bytes | None = None) -> int:
-        """Kills a run once it has noted more in its journal; returns how much is settled then."""
-        before = self.state.groups if self.journal.exists() else 0
+    @property
+    def groups(self) -> int:
+        """How often something was noted."""
+        return self.state.groups if self.journal.exists() else 0
+
+    @contextmanager
+    def started(
+        self, *words: str | Path, feed: bytes | None = None
+    ) -> Iterator["subprocess.Popen[bytes]"]:
+        """A run that has noted more in its journal, and had some answers since."""
+        before = self.groups
         process = self.kvsctl.start(
             *words,
+            "-v",
             stdin=subprocess.DEVNULL if feed is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -72,14 +81,20 @@ class Bench:
         with process:
             if process.stdin is not None and feed is not None:
                 process.stdin.write(feed)
-            until = time.monotonic() + _WAIT_SECONDS
-            while not self.journal.exists() or self.state.groups <= before:
-                assert process.poll() is None, "it was over before it could be killed"
-                assert time.monotonic() < until
-                time.sleep(0.01)
-            time.sleep(0.2)
-            assert process.poll() is None, "it was over before it could be killed"
-            process.send_signal(signal.SIGKILL)
+            assert process.stderr is not None
+            answers_since = 0
+            while answers_since < _ANSWERS_SINCE:  # each line is a request that was answered
+                assert process.stderr.readline(), "it was over before it could be stopped"
+                answers_since += self.groups > before
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def kill(self, *words: str | Path, feed: bytes | None = None) -> int:
+        """Kills a run in the midst of its work; returns how much is settled then."""
+        with self.started(*words, feed=feed) as process:
+            process.kill()
             process.communicate()
         return len(self.state.settled)
 
@@ -173,10 +188,7 @@ def test_stdin_is_gone_on_with_when_the_same_stream_is_fed_again(bench: Bench) -
 
 def test_ctrl_c_is_gone_on_from(bench: Bench) -> None:
     words = bench.journalled("set")
-    process = bench.kvsctl.start(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    with process:
-        while not bench.journal.exists() or not bench.state.groups:
-            time.sleep(0.01)
+    with bench.started(*words) as process:
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate()
     assert process.returncode == 130
@@ -192,17 +204,56 @@ def test_ctrl_c_is_gone_on_from(bench: Bench) -> None:
 
 def test_a_second_run_on_a_journal_is_refused(bench: Bench) -> None:
     words = bench.journalled("set")
-    process = bench.kvsctl.start(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    with process:
-        while not bench.journal.exists() or not bench.state.groups:
-            time.sleep(0.01)
+    with bench.started(*words) as process:
+        process.send_signal(signal.SIGSTOP)  # so that it is not over before it is looked at
         refused = bench.kvsctl(*words, status=2)
         assert b"another run is working on the journal" in refused.err
         shown = bench.kvsctl("journal", "show", bench.journal, "--json", status=0)
         assert shown.lines[0]["in_use"] is True
+        process.send_signal(signal.SIGCONT)
         out, _ = process.communicate()
     assert process.returncode == 1
     assert json.loads(out)["records"] == _COUNT
+
+
+@pytest.mark.parametrize("verb", ["set", "delete"])
+def test_what_was_not_read_back_before_a_kill_is_read_back_after_it(
+    bench: Bench, verb: str
+) -> None:
+    if verb == "delete":
+        bench.kvsctl("set", "-f", bench.source, "--url", bench.slow, status=1)
+    words: Words = [*bench.journalled(verb), "--verify"]
+    settled = bench.kill(*words)
+    done = bench.kvsctl(*words, "-v", status=1)
+    report = done.report
+    codes = {note["code"] for note in report["failures"]}
+    assert report["records"] == _COUNT > settled > 0
+    assert "VERIFY_FAILED" not in codes
+    read_back = sum(map(int, re.findall(r"get +(\d+) records?", done.err.decode())))
+    assert read_back <= _COUNT - settled
+    plain = bench.kvsctl(*bench.words(verb, bench.quick, "plain"), "--verify", status=1)
+    assert _sums(done) == _sums(plain)
+    assert bench.store(bench.slow) == bench.store(bench.quick)
+
+
+def test_a_token_that_changed_between_the_runs_changes_no_job(
+    kvsctl: Command, tmp_path: Path
+) -> None:
+    source, token, journal = (tmp_path / name for name in ("in.jsonl", "token", "j"))
+    source.write_text("".join(f'{{"key":"k{n}","value":{n}}}\n' for n in range(200)))
+    words: Words = ["set", "-f", source, "--token-file", token, "--journal", journal, "--json"]
+    words += ["-c", "1", "--batch-size", "10", "--url"]
+    tokens = ("--token", "one=first", "--token", "one=second")
+    expiring = ("--faults", "token-lifetime=0.5,latency-ms=100")
+    with serving(kvsctl, *tokens, *expiring) as url:
+        token.write_text("first")
+        refused = kvsctl(*words, url, status=3)
+        settled = read_journal(journal).state.settled
+        token.write_text("second")
+        again = kvsctl(*words, url)
+    assert 0 < refused.report["succeeded"] == len(settled) < 200
+    assert again.report["succeeded"] + again.report["unsent"] == again.report["records"]
+    assert again.report["succeeded"] > refused.report["succeeded"]
 
 
 def _refused(bench: Bench, *words: str | Path) -> str:
