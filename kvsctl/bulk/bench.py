@@ -6,6 +6,7 @@ from random import Random
 
 from kvsctl.bulk.budget import RetryBudget
 from kvsctl.bulk.concurrency import Concurrency
+from kvsctl.bulk.events import SizeLearnt
 from kvsctl.bulk.ledger import Ledger
 from kvsctl.bulk.pacing import Pacer
 from kvsctl.bulk.patience import Patience
@@ -39,6 +40,9 @@ class Bench:
     _verifier: Verifier = field(init=False)
 
     def __post_init__(self) -> None:
+        self.queue.capacity.told = lambda rule: self.ledger.tell(
+            SizeLearnt(rule.max_records, rule.max_bytes)
+        )
         self.patience = Patience(self.plan.give_up_after, self.plan.patience_seconds)
         self._verifier = Verifier(
             self.plan.verb,

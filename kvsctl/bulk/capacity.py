@@ -1,6 +1,6 @@
 """What the service takes in one request, as far as its refusals have taught. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -35,12 +35,26 @@ class Capacity:
     it is refused, and teaches nothing.
     """
 
-    def __init__(self, rule: PackingRule) -> None:
-        self.rule = rule
+    def __init__(
+        self, rule: PackingRule, told: Callable[[PackingRule], None] = lambda _: None
+    ) -> None:
+        self.told = told
+        self._rule = rule
         self._given = rule
         self._taken_records = 0
         self._taken_bytes = 0
         self._trusts_refusals = True
+
+    @property
+    def rule(self) -> PackingRule:
+        """What a request may carry, as far as is known by now. `told` hears of each change."""
+        return self._rule
+
+    @rule.setter
+    def rule(self, rule: PackingRule) -> None:
+        if rule != self._rule:
+            self._rule = rule
+            self.told(rule)
 
     def note_taken(self, records: int, sent_bytes: int) -> None:
         """A request of this size was answered."""

@@ -41,11 +41,18 @@ class Throttled(msgspec.Struct, frozen=True, gc=False):
     wait_seconds: float
 
 
+class SizeLearnt(msgspec.Struct, frozen=True, gc=False):
+    """Refusals taught what one request may carry; from now on none carries more."""
+
+    max_records: int
+    max_bytes: int
+
+
 class Settled(msgspec.Struct, frozen=True, gc=False):
     """These input positions have their outcome, each exactly once in a run."""
 
     outcomes: Sequence[Outcome]
 
 
-Event: TypeAlias = RecordsRead | RequestEnded | Throttled | Settled
+Event: TypeAlias = RecordsRead | RequestEnded | Throttled | SizeLearnt | Settled
 Listener: TypeAlias = Callable[[Event], None]

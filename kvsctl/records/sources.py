@@ -140,12 +140,14 @@ class File:
             raise StreamError(f"{self.label} cannot be read: {error.strerror}") from error
         self.bytes_read = 0
         try:
-            waits = not stat.S_ISREG(os.fstat(descriptor).st_mode)
+            status = os.fstat(descriptor)
+            waits = not stat.S_ISREG(status.st_mode)
             while True:
                 if waits and not _ready(descriptor):
                     yield b""
                 chunk = os.read(descriptor, _CHUNK_BYTES)
                 if not chunk:
+                    self._require_whole(status)
                     return
                 self.bytes_read += len(chunk)
                 yield chunk
@@ -156,6 +158,16 @@ class File:
         finally:
             if self.path is not None:
                 os.close(descriptor)
+
+    def _require_whole(self, at_first: os.stat_result) -> None:
+        """Raises StreamError if a file ended before the end that it had at first."""
+        # stdin may have been read by another before: only a file is read from its start.
+        if self.path is not None and stat.S_ISREG(at_first.st_mode):
+            missing_bytes = at_first.st_size - self.bytes_read
+            if missing_bytes > 0:
+                raise StreamError(
+                    f"{self.label} shrank while it was read: {missing_bytes:,} bytes of it are gone"
+                )
 
 
 def _ready(descriptor: int) -> bool:

@@ -1,5 +1,6 @@
 """The first lines of the report for people: where, and how much of what."""
 
+from kvsctl.bulk.events import SizeLearnt
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About
 from kvsctl.report.escape import visible
@@ -33,6 +34,15 @@ def summary(
 def failures_place(environment: Environment, path: str) -> str:
     """Where the failed records are."""
     return painted([(f"Failed records, to be fed back: {visible(path)}", "")], environment)
+
+
+def size_line(learnt: SizeLearnt) -> str:
+    """What one request carries by now."""
+    records = plural("record", learnt.max_records)
+    return (
+        f"one request carries at most {learnt.max_records:,} {records} and "
+        f"{learnt.max_bytes:,} bytes here"
+    )
 
 
 def plural(word: str, count: int) -> str:
@@ -135,6 +145,8 @@ def _notes(tally: Tally) -> list[str]:
             f"{tally.ambiguous:,} {records} had an attempt that went unanswered: a late one may "
             "still land."
         )
+    if tally.size_learnt is not None:
+        notes.append(f"Learnt from refusals: {size_line(tally.size_learnt)}.")
     if tally.unsent and not tally.requests:
         notes.append("Nothing was sent.")
     elif tally.unknown or tally.unsent:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled
+from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled, SizeLearnt
 from kvsctl.errors import Defect
 from kvsctl.model import SUCCEEDED, Failure, Outcome, Record, State, Verb
 
@@ -62,6 +62,7 @@ class Tally:
         self.units_write = 0
         self.bytes_sent = 0
         self.bytes_received = 0
+        self.size_learnt: SizeLearnt | None = None
         self._notes: list[tuple[int, FailureNote]] = []  # a heap, the last in input order on top
         self._groups: dict[str, FailureGroup] = {}
 
@@ -74,6 +75,8 @@ class Tally:
                 self._count_request(event)
             case RecordsRead(count):
                 self.records += count
+            case SizeLearnt():
+                self.size_learnt = event
 
     @property
     def failures(self) -> list[FailureNote]:

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 
-from kvsctl.bulk.events import Event, RequestEnded
+from kvsctl.bulk.events import Event, RequestEnded, SizeLearnt
 from kvsctl.report.escape import visible
+from kvsctl.report.summary import size_line
 
 _SHOWN_TROUBLE = 200
 _SHOWN_HEADER = 500
 
 
 class RequestLines:
-    """A listener that tells of each request in one line: no keys, no values.
+    """A listener that tells of each request in one line, and of what it taught: no keys or values.
 
     Headers follow, a line each, where the run asked for them (`-vv`).
     """
@@ -19,7 +20,9 @@ class RequestLines:
         self._tell = tell
 
     def __call__(self, event: Event) -> None:
-        """Tells of the event if a request ended."""
+        """Tells of the event if a request ended, or taught something."""
+        if isinstance(event, SizeLearnt):
+            self._tell(f"learnt: {size_line(event)}")
         if isinstance(event, RequestEnded):
             self._tell(request_line(event))
             for header in event.headers:

@@ -131,3 +131,11 @@ def test_a_small_batch_was_not_refused_for_its_size() -> None:
     for _ in range(2):
         capacity.note_passed(inquiry, 30_000)
     assert capacity.rule.max_bytes == 4_000_000
+
+
+def test_each_lesson_is_told_once() -> None:
+    told: list[PackingRule] = []
+    capacity = Capacity(PackingRule(25, 4_000_000), told.append)
+    for _ in range(2):
+        assert _refuse(capacity, _batch(25), _TOO_MANY)
+    assert told == [capacity.rule] == [PackingRule(12, 4_000_000)]

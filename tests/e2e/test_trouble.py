@@ -37,6 +37,16 @@ def test_a_lower_payload_limit_is_learnt(kvsctl: Command, tmp_path: Path, status
     assert report["requests"] <= 150 / 6 + 2 + 4
 
 
+def test_what_is_learnt_is_told(kvsctl: Command, tmp_path: Path) -> None:
+    source = _records(tmp_path / "in.jsonl", 50, 150_000)
+    limited = ("--payload-status", "413", "--faults", "payload-limit=1000000")
+    learnt = b"one request carries at most 25 records and 1,000,000 bytes here"
+    with serving(kvsctl, *limited) as url:
+        ended = kvsctl("set", "-f", source, "--url", url, "-v", "-c", "1", status=0)
+    assert b"learnt: " + learnt in ended.err
+    assert b"Learnt from refusals: " + learnt in ended.err
+
+
 def test_4_when_all_is_throttled(kvsctl: Command, tmp_path: Path) -> None:
     source = _records(tmp_path / "in.jsonl", 2000)
     with serving(kvsctl, "--faults", "429=1") as url:

@@ -134,3 +134,26 @@ class TestFile:
         os.close(reading)
         with pytest.raises(StreamError, match="Bad file descriptor"):
             list(File(None, reading, forms=KEYS).lines())
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b'{"key":"a","value":1}\n' * 100_000)
+    lines = File(path).lines()
+    next(lines)
+    with path.open("r+b") as file:
+        file.truncate(1_000_000)
+    with pytest.raises(StreamError, match="shrank while it was read: 1,200,000 bytes"):
+        list(lines)
+
+
+def test_a_file_that_grows_while_it_is_read_is_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b'{"key":"a","value":1}\n' * 50_000)
+    count = 0
+    for lines in File(path).lines():
+        if not count:
+            with path.open("ab") as file:
+                file.write(b"{}\n")
+        count += len(lines)
+    assert count == 50_001

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kvsctl.bulk.events import RecordsRead, RequestEnded, Throttled
+from kvsctl.bulk.events import RecordsRead, RequestEnded, SizeLearnt, Throttled
 from kvsctl.model import Verb
 from kvsctl.report.verbose import RequestLines
 
@@ -30,4 +30,6 @@ def test_a_request_is_a_line(request_ended: RequestEnded, line: str) -> None:
     listener(RecordsRead(5))
     listener(request_ended)
     listener(Throttled(1.0))
-    assert told == [line]
+    listener(SizeLearnt(1, 999_999))
+    learnt = "learnt: one request carries at most 1 record and 999,999 bytes here"
+    assert told == [line, learnt]

@@ -1,0 +1,217 @@
+"""Input that means harm, or was never looked at: it ends in problems with their places.
+
+Nothing else suffers from it, and no memory is spent on it.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import Command, Ended
+
+GOOD = b'{"key":"good","value":1}\n'
+MB = 1_000_000
+HUGE_BYTES = int(os.environ.get("KVSCTL_TEST_LINE_BYTES", str(200 * MB)))
+"""How long a very long line is: KVSCTL_TEST_LINE_BYTES=2000000000 is the form for a quiet hour."""
+MOST_MEMORY_KB = 160_000
+needs_posix = pytest.mark.skipif(os.name == "nt", reason="Windows has neither FIFOs nor wait4")
+
+
+@pytest.fixture
+def local(kvsctl: Command) -> Command:
+    """kvsctl on the embedded target."""
+    return kvsctl.having(KVSCTL_TARGET="local")
+
+
+LINES = {
+    "open brackets": (b'{"key":"a","value":' + b"[" * 100_000, "MAX_DEPTH"),
+    "open braces": (b'{"a":' * 100_000, "MAX_DEPTH"),
+    "brackets alone": (b"[" * 100_000, "MAX_DEPTH"),
+    "invalid UTF-8 in a value": (b'{"key":"a","value":"\xff"}', "INVALID_JSON"),
+    "invalid UTF-8 in a key": (b'{"key":"\xc3\x28","value":1}', "INVALID_JSON"),
+    "UTF-8 of a surrogate": (b'{"key":"a","value":"\xed\xa0\x80"}', "INVALID_JSON"),
+    "overlong UTF-8": (b'{"key":"a","value":"\xc0\xaf"}', "INVALID_JSON"),
+    "a lone surrogate in a key": (b'{"key":"\\ud800","value":1}', "INVALID_KEY"),
+    "NaN": (b'{"key":"a","value":NaN}', "INVALID_JSON"),
+    "Infinity": (b'{"key":"a","value":[-Infinity]}', "INVALID_JSON"),
+    "a key of 10 MB": (b'{"key":"' + b"k" * 10 * MB + b'","value":1}', "KEY_TOO_LONG"),
+    "a value of 10 MB": (b'{"key":"a","value":"' + b"v" * 10 * MB + b'"}', "MAX_SIZE"),
+    "a ttl of 10,000 digits": (
+        b'{"key":"a","value":1,"ttl":{"value":' + b"9" * 10_000 + b',"unit":"DAYS"}}',
+        "INVALID_TTL",
+    ),
+    "a key that is a number": (b'{"key":' + b"1" * 10_000 + b',"value":1}', "INVALID_JSON"),
+    "the same key twice": (b'{"key":"a","value":1,"key":"b"}', "INVALID_JSON"),
+    "100,000 members": (
+        b"{" + b",".join(b'"m%d":1' % n for n in range(100_000)) + b"}",
+        "INVALID_JSON",
+    ),
+    "NUL": (b'{"key":"a\x00","value":1}', "INVALID_JSON"),
+    "UTF-16": ('{"key":"a","value":1}'.encode("utf-16-le"), "INVALID_JSON"),
+    "a picture": (b"\x89PNG\r" + bytes(range(256)).replace(b"\n", b"") * 40, "INVALID_JSON"),
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_a_bad_line_fails_alone_at_its_place(local: Command, tmp_path: Path, name: str) -> None:
+    line, code = LINES[name]
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(GOOD + line + b"\n" + GOOD.replace(b"good", b"best"))
+    ended = local("set", "-f", path, "--json", status=1)
+    report = ended.report
+    assert (report["succeeded"], report["failed"], report["records"]) == (2, 1, 3)
+    (failure,) = report["failures"]
+    assert (failure["source"], failure["code"]) == (f"{path}:2", code)
+    assert len(failure["message"]) < 500
+    assert local("get", "good", "best", "--values", status=0).out == b"1\n1\n"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"9" * 10_000, b"-0." + b"1" * 10_000, b"1e400", b'"\\ud800"', b'{"a":1,"a":2}'],
+    ids=["digits", "fraction", "exponent", "surrogate", "repeated"],
+)
+def test_what_is_odd_but_legal_arrives_as_it_is(local: Command, value: bytes) -> None:
+    local("set", stdin=b'{"key":"odd","value":%b}' % value, status=0)
+    assert local("get", "odd", "--values", status=0).out == value + b"\n"
+
+
+@pytest.mark.parametrize("verb", ["get", "delete"])
+def test_bad_keys_fail_alone(local: Command, verb: str) -> None:
+    local("set", "a=1", "b=2", status=0)
+    lines = [b"a", b"k" * 10 * MB, b"[" * 100_000, b"\xff", b'"\\ud800"', b'"a', b"b"]
+    report = local(verb, "--json", stdin=b"\n".join(lines), status=1).report
+    assert report["succeeded"] == 2
+    assert [failure["source"] for failure in report["failures"]] == [f"-:{n}" for n in range(2, 7)]
+
+
+@needs_posix
+@pytest.mark.parametrize("verb", ["set", "get"])
+@pytest.mark.parametrize("start", [b'{"key":"a","value":"', b"["], ids=["record", "array"])
+def test_a_line_without_end_takes_no_memory(local: Command, verb: str, start: bytes) -> None:
+    def lines() -> Iterator[bytes]:
+        yield GOOD + start
+        for _ in range(HUGE_BYTES // MB):
+            yield b"x" * MB
+        yield b"\n" + GOOD
+
+    local("set", "good=1", status=0)
+    words = (verb, "--json", "--format", "jsonl")
+    status, out, err, peak_kb = _fed(local, words, lines())
+    assert status == 1
+    assert b'"failed":1,' in out + err
+    assert b'"source":"-:2","code":"MAX_SIZE"' in out + err
+    assert peak_kb < MOST_MEMORY_KB
+
+
+@needs_posix
+def test_a_stream_of_short_lines_takes_no_memory(local: Command) -> None:
+    def lines() -> Iterator[bytes]:
+        for _ in range(3):
+            yield b"x\n" * (MB // 10)
+
+    status, out, _, peak_kb = _fed(local, ("set", "-n", "--json", "--format", "jsonl"), lines())
+    assert status == 1
+    assert b'"failed":300000,' in out
+    assert peak_kb < MOST_MEMORY_KB
+
+
+def test_a_directory_is_no_file(local: Command, tmp_path: Path) -> None:
+    ended = local("set", "-f", tmp_path, status=2)
+    assert b"is a directory" in ended.err
+    assert not local.database.exists()
+
+
+@needs_posix
+def test_a_fifo_is_read_as_the_stream_it_is(local: Command, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo.jsonl"
+    os.mkfifo(fifo)
+    writer = threading.Thread(target=lambda: fifo.write_bytes(GOOD + b"not\n" + GOOD))
+    writer.start()
+    report = local("set", "-f", fifo, "--json", status=1).report
+    writer.join()
+    assert (report["records"], report["failed"]) == (3, 1)
+    assert report["failures"][0]["source"] == f"{fifo}:2"
+
+
+@needs_posix
+def test_a_device_without_end_is_one_line(local: Command) -> None:
+    """/dev/zero never ends: a Ctrl-C does, and what was read is accounted for."""
+    process = local.start(
+        "set", "-f", "/dev/zero", "--json", stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    timer = threading.Timer(3, lambda: process.send_signal(2))
+    timer.start()
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b'"records":0' in out
+
+
+def _changed_while_read(local: Command, path: Path, change: Callable[[], object]) -> Ended:
+    """Runs a set on a file, which is changed once the first request is answered."""
+    words = ("--batch-size", "5", "-c", "1", "-v", "--report", path.with_name("report"))
+    process = local.start("set", "-f", path, *words, stderr=subprocess.PIPE)
+    with process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith(b"set 200")
+        change()
+        told = process.stderr.read()
+    return Ended(process.returncode, path.with_name("report").read_bytes(), told)
+
+
+MANY = 20_000
+
+
+def _many(path: Path) -> Path:
+    padding = "x" * 300
+    lines = (f'{{"key":"k{n}","value":"{padding}"}}\n' for n in range(MANY))
+    path.write_text("".join(lines))
+    return path
+
+
+@needs_posix
+def test_a_file_that_shrinks_while_it_is_read_is_told(local: Command, tmp_path: Path) -> None:
+    path = _many(tmp_path / "in.jsonl")
+    size = path.stat().st_size
+    ended = _changed_while_read(local, path, lambda: os.truncate(path, size * 3 // 4))
+    assert ended.status == 5
+    assert f"{path} shrank while it was read".encode() in ended.err
+    assert 0 < ended.report["succeeded"] < MANY
+
+
+def test_a_file_that_grows_while_it_is_read_is_read_to_its_end(
+    local: Command, tmp_path: Path
+) -> None:
+    path = _many(tmp_path / "in.jsonl")
+
+    def grow() -> None:
+        with path.open("ab") as file:
+            file.write(GOOD + b'{"key":"half')
+
+    ended = _changed_while_read(local, path, grow)
+    assert ended.status == 1
+    (failure,) = ended.report["failures"]
+    assert failure["source"] == f"{path}:{MANY + 2}"
+    assert ended.report["succeeded"] == MANY + 1
+
+
+def _fed(
+    command: Command, words: tuple[str, ...], chunks: Iterator[bytes]
+) -> tuple[int, bytes, bytes, int]:
+    """Feeds a command; its exit code, what it printed, and the most memory that it had, in KB."""
+    log = command.home / "err"
+    with log.open("wb") as err, (command.home / "out").open("wb") as out:
+        process = command.start(*words, stdin=subprocess.PIPE, stdout=out, stderr=err)
+        assert process.stdin is not None
+        for chunk in chunks:
+            process.stdin.write(chunk)
+        process.stdin.close()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    peak_kb = usage.ru_maxrss // (1024 if sys.platform == "darwin" else 1)
+    return process.returncode, (command.home / "out").read_bytes(), log.read_bytes(), peak_kb
