@@ -6,6 +6,7 @@ from kvsctl.cli.options.input import InputOptions, KeysArgument, NullOption
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
+from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions
 from kvsctl.cli.options.target import TargetOptions
 
 
@@ -13,6 +14,8 @@ from kvsctl.cli.options.target import TargetOptions
     KeysArgument,
     InputOptions,
     NullOption,
+    ShapeOptions,
+    KeyFormOption,
     CheckingOptions,
     TargetOptions,
     RunningOptions,
@@ -24,6 +27,8 @@ def delete_command(
     own: KeysArgument,
     given: InputOptions,
     null: NullOption,
+    shape: ShapeOptions,
+    kind: KeyFormOption,
     checking: CheckingOptions,
     target: TargetOptions,
     running: RunningOptions,
@@ -35,14 +40,16 @@ def delete_command(
 
     Deleting a key that does not exist succeeds.
     """
-    from kvsctl.cli import compose, inputs
+    from kvsctl.cli import compose, forms, inputs
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.model import Verb
     from kvsctl.records import choice
 
     limits = inputs.limits_of(checking)
-    sources = inputs.gather_sources(Verb.DELETE, own.keys or (), given, null=null.null)
-    parsers = choice.key_parsers(inputs.rules_of(given, limits))
+    form = forms.key_forms(Verb.DELETE, shape, kind, null)
+    end = b"\0" if null.null else b"\n"
+    sources = inputs.gather_sources(Verb.DELETE, own.keys or (), given, form, end)
+    parsers = choice.key_parsers(inputs.rules_of(given, limits), form.shape)
     carry_out(
         compose.batch_job(
             Verb.DELETE,
@@ -53,7 +60,7 @@ def delete_command(
             running,
             report,
             verify=verifying.verify,
-            journal=compose.journalling(journal, limits, given, null),
+            journal=compose.journalling(journal, limits, given, shape, kind, null),
             intake=inputs.intake_of(checking, sources),
         )
     )

@@ -9,6 +9,7 @@ from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, report_document, report_line
 from kvsctl.report.escape import visible
+from kvsctl.report.inputs import input_lines, inputs_read
 from kvsctl.report.rawfd import write_all
 from kvsctl.report.rehearsed import Rehearsed
 from kvsctl.report.streams import status_of
@@ -81,6 +82,7 @@ class Ending:
             end.elapsed_seconds,
             interrupted=end.interrupted is not None,
         )
+        document["inputs"] = inputs_read(self.job.reader.sources)
         return report_line(document | (self.rehearsed.members if self.rehearsed else {}))
 
     def _save(self, end: End) -> End:
@@ -114,6 +116,9 @@ class Ending:
 
     def _print_tables(self, end: End) -> None:
         environment, groups = self.environment, self.tally.groups
+        if self.job.reporting.verbosity:
+            for line in input_lines(self.job.reader.sources):
+                environment.tell(line)
         environment.write_stderr(
             summary(environment, self.tally, self.about, end.elapsed_seconds, self.rehearsed)
         )

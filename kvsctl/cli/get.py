@@ -7,6 +7,7 @@ from kvsctl.cli.options.input import InputOptions, KeysArgument, NullOption
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions
+from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions
 from kvsctl.cli.options.target import TargetOptions
 
 
@@ -15,6 +16,8 @@ from kvsctl.cli.options.target import TargetOptions
     GetOptions,
     InputOptions,
     NullOption,
+    ShapeOptions,
+    KeyFormOption,
     CheckingOptions,
     TargetOptions,
     RunningOptions,
@@ -26,6 +29,8 @@ def get_command(
     output: GetOptions,
     given: InputOptions,
     null: NullOption,
+    shape: ShapeOptions,
+    kind: KeyFormOption,
     checking: CheckingOptions,
     target: TargetOptions,
     running: RunningOptions,
@@ -36,15 +41,17 @@ def get_command(
 
     A key that does not exist is a failure, unless --ignore-missing.
     """
-    from kvsctl.cli import compose, inputs
+    from kvsctl.cli import compose, forms, inputs
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.model import Verb
     from kvsctl.records import choice
 
     records, asked, policy = compose.record_output(output)
     limits = inputs.limits_of(checking)
-    sources = inputs.gather_sources(Verb.GET, own.keys or (), given, null=null.null)
-    parsers = choice.key_parsers(inputs.rules_of(given, limits))
+    form = forms.key_forms(Verb.GET, shape, kind, null)
+    end = b"\0" if null.null else b"\n"
+    sources = inputs.gather_sources(Verb.GET, own.keys or (), given, form, end)
+    parsers = choice.key_parsers(inputs.rules_of(given, limits), form.shape)
     carry_out(
         compose.batch_job(
             Verb.GET,
@@ -57,7 +64,7 @@ def get_command(
             records=records,
             asked=asked,
             policy=policy,
-            journal=compose.journalling(journal, limits, output, given, null),
+            journal=compose.journalling(journal, limits, output, given, shape, kind, null),
             intake=inputs.intake_of(checking, sources),
         )
     )

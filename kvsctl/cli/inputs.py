@@ -12,13 +12,13 @@ from kvsctl.errors import UsageError
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb
 from kvsctl.records.checks import Breach, check_entity
-from kvsctl.records.formats import Format, Forms
+from kvsctl.records.formats import Forms
 from kvsctl.records.parsers import Rules
+from kvsctl.records.shapes import RECORDS
 from kvsctl.records.sources import Arguments, File, Source
 from kvsctl.records.ttl import parse_ttl
 from kvsctl.report.console import Environment
 
-_FORMATS: Final = tuple(one.value for one in Format)
 _EXAMPLES: Final = {
     Verb.SET: "kvsctl set greeting=hello, or kvsctl set -f records.jsonl",
     Verb.GET: "kvsctl get greeting, or kvsctl get -f keys.txt",
@@ -27,14 +27,13 @@ _EXAMPLES: Final = {
 
 
 def gather_sources(
-    verb: Verb, words: Sequence[str], options: InputOptions, *, null: bool = False
+    verb: Verb, words: Sequence[str], options: InputOptions, forms: Forms, end: bytes = b"\n"
 ) -> list[Source]:
     """Arguments, then files in order; stdin only if there is neither and it is no terminal.
 
-    Raises UsageError, with an example, where there is nothing to read, and for a file that
-    cannot be read at all.
+    `end` is what plain keys end in. Raises UsageError, with an example, where there is nothing
+    to read, and for a file that cannot be read at all.
     """
-    end, forms = b"\0" if null else b"\n", forms_of(verb, options, null=null)
     sources: list[Source] = [Arguments(words)] if words else []
     files = [
         File(None if str(path) == "-" else path, end=end, forms=forms) for path in options.file
@@ -47,6 +46,10 @@ def gather_sources(
     for file in files:
         file.require_readable()
     sources += files
+    if words and not files and forms.shape != RECORDS:
+        raise UsageError(
+            "there is no file for --key-field, --key and others like it", "Name it by -f FILE."
+        )
     if not sources:
         if environment.stdin_is_terminal or not environment.stdin_is_open:
             raise UsageError("nothing to work on", f"For example: {_EXAMPLES[verb]}")
@@ -82,17 +85,3 @@ def rules_of(options: InputOptions, limits: Limits | None, ttl: str | None = Non
     if isinstance(parsed, Breach):
         raise UsageError(f"--ttl: {parsed.message}")
     return Rules(limits, options.entity, parsed)
-
-
-def forms_of(verb: Verb, options: InputOptions, *, null: bool = False) -> Forms:
-    """How the form of each file is found. Keys that end in NUL are plain keys, unless said."""
-    given = _checked_format(options)
-    if verb is Verb.SET and given is Format.KEYS:
-        raise UsageError("--format keys has no values to set", "Give records.")
-    return Forms(given or (Format.KEYS if null else None), has_values=verb is Verb.SET)
-
-
-def _checked_format(options: InputOptions) -> Format | None:
-    if options.format is not None and options.format not in _FORMATS:
-        raise UsageError(f'no format "{options.format}"', f"There are {', '.join(_FORMATS)}.")
-    return None if options.format is None else Format(options.format)

@@ -7,12 +7,15 @@ from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
 from kvsctl.cli.options.set import SetOptions
+from kvsctl.cli.options.shape import ShapeOptions, ValueOptions
 from kvsctl.cli.options.target import TargetOptions
 
 
 @takes(
     SetOptions,
     InputOptions,
+    ShapeOptions,
+    ValueOptions,
     CheckingOptions,
     TargetOptions,
     RunningOptions,
@@ -23,6 +26,8 @@ from kvsctl.cli.options.target import TargetOptions
 def set_command(
     own: SetOptions,
     given: InputOptions,
+    shape: ShapeOptions,
+    values: ValueOptions,
     checking: CheckingOptions,
     target: TargetOptions,
     running: RunningOptions,
@@ -30,20 +35,21 @@ def set_command(
     journal: JournalOptions,
     report: ReportOptions,
 ) -> None:
-    """Write records: KEY=VALUE pairs, or JSON Lines from files or stdin.
+    """Write records: KEY=VALUE pairs, or JSON Lines, a JSON array, CSV or TSV from files or stdin.
 
     A record is {"key": …, "value": …}, with "entityName" and "ttl" if you like. The same key
     again later in the input wins.
     """
-    from kvsctl.cli import compose, inputs
+    from kvsctl.cli import compose, forms, inputs
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.model import Verb
     from kvsctl.records import choice
 
     limits = inputs.limits_of(checking)
-    sources = inputs.gather_sources(Verb.SET, own.pairs or (), given)
+    form = forms.set_forms(shape, values)
+    sources = inputs.gather_sources(Verb.SET, own.pairs or (), given, form)
     rules = inputs.rules_of(given, limits, own.ttl)
-    parsers = choice.set_parsers(rules, string=own.string)
+    parsers = choice.set_parsers(rules, form.shape, string=own.string)
     carry_out(
         compose.batch_job(
             Verb.SET,
@@ -54,7 +60,7 @@ def set_command(
             running,
             report,
             verify=verifying.verify,
-            journal=compose.journalling(journal, limits, own, given),
+            journal=compose.journalling(journal, limits, own, given, shape, values),
             intake=inputs.intake_of(checking, sources),
         )
     )

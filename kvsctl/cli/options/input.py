@@ -23,14 +23,6 @@ class InputOptions:
             rich_help_panel=panels.INPUT,
         ),
     ] = field(default_factory=list)
-    format: Annotated[
-        str | None,
-        typer.Option(
-            metavar="jsonl|json|csv|tsv|keys",
-            help="Form of the input. By default from the suffix or the first bytes.",
-            rich_help_panel=panels.INPUT,
-        ),
-    ] = None
     entity: Annotated[
         str | None,
         typer.Option(

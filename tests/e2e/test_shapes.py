@@ -1,0 +1,126 @@
+"""Files whose objects and rows are no records as they stand, and which options go together."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import Command
+
+CSV = b'id,name,age\r\n1,"Ada, L.",36\r\n2,"Al\nan",41\r\n'
+
+
+@pytest.fixture
+def local(kvsctl: Command) -> Command:
+    """kvsctl on the embedded target."""
+    return kvsctl.having(KVSCTL_TARGET="local")
+
+
+def values(local: Command, *keys: str) -> list[object]:
+    return [json.loads(line) for line in local("get", *keys, "--values", status=0).out.splitlines()]
+
+
+def test_a_table_becomes_records_by_a_template(local: Command, tmp_path: Path) -> None:
+    path = tmp_path / "users.csv"
+    path.write_bytes(CSV)
+    local("set", "-f", path, "--key", "user:{id}", "--infer-types", status=0)
+    assert values(local, "user:1") == [{"id": 1, "name": "Ada, L.", "age": 36}]
+    local("set", "-f", path, "--key-field", "id", "--value-field", "name", status=0)
+    assert values(local, "1", "2") == ["Ada, L.", "Al\nan"]
+    printed = local("get", "-f", path, "--key", "user:{id}", "--ignore-missing", status=0).lines
+    assert [record["key"] for record in printed] == ["user:1", "user:2"]
+    local("delete", "-f", path, "--key-field", "id", status=0)
+    local("get", "1", status=1)
+
+
+def test_another_delimiter(local: Command) -> None:
+    table = b"key;value\na;1\nb;[2,3]\n"
+    local("set", "--format", "csv", "--delimiter", ";", "--infer-types", stdin=table, status=0)
+    assert values(local, "a", "b") == [1, [2, 3]]
+    local("set", "--format", "csv", "--delimiter", ";", stdin=table, status=0)
+    assert values(local, "a", "b") == ["1", "[2,3]"]
+
+
+def test_objects_become_records_and_keep_their_bytes(local: Command) -> None:
+    line = b'{"id": 7, "n": 1.0, "big": 123456789012345678901234567890}'
+    local("set", "--key", "t:{id}", stdin=line, status=0)
+    assert local("get", "t:7", "--values", status=0).out == line + b"\n"
+
+
+def test_the_form_that_was_found_is_named(local: Command, tmp_path: Path) -> None:
+    array, table = tmp_path / "array.json", tmp_path / "table"
+    array.write_bytes(b'[{"key":"a","value":1}]')
+    table.write_bytes(gzip.compress(b"key,value\nb,2\n"))
+    words = ("set", "c=3", "-f", array, "-f", table)
+    assert local(*words, "--json", status=0).report["inputs"] == [
+        {"source": str(array), "format": "json", "compression": None},
+        {"source": str(table), "format": "csv", "compression": "gzip"},
+    ]
+    told = local(*words, "-v", status=0).err.decode()
+    assert f"input {array}: json\n" in told
+    assert f"input {table}: csv, gzip\n" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["set", "-f", "FILE", "--key-field", "id", "--key", "{id}"], "--key"),
+        (["set", "-f", "FILE", "--key", "user:{id"], "--key"),
+        (["set", "-f", "FILE", "--key", "user"], "--key names no member"),
+        (["set", "-f", "FILE", "--delimiter", ";;"], "--delimiter takes one"),
+        (["set", "-f", "FILE", "--delimiter", ";", "--format", "jsonl"], "--delimiter has no use"),
+        (["set", "-f", "FILE", "--infer-types", "--format", "json"], "--infer-types has no use"),
+        (["set", "-f", "FILE", "--format", "keys"], "has no values to set"),
+        (["set", "-f", "FILE", "--format", "xml"], "There are jsonl, json, csv, tsv."),
+        (["get", "-f", "FILE", "--format", "xml"], "There are jsonl, json, csv, tsv, keys."),
+        (["get", "-f", "FILE", "--key-field", "id", "--format", "keys"], "--key-field has no use"),
+        (["get", "-f", "FILE", "--format", "csv", "-0"], "-0 is for plain keys"),
+        (["delete", "-f", "FILE", "--key", "{id}", "-0"], "-0 is for plain keys"),
+        (["set", "a=1", "--key-field", "id"], "no file for --key-field"),
+        (["get", "a", "--key", "{id}"], "no file for --key-field"),
+    ],
+    ids=lambda given: " ".join(given[2:]) if isinstance(given, list) else "",
+)
+def test_options_that_contradict_each_other(
+    local: Command, tmp_path: Path, words: list[str], message: str
+) -> None:
+    path = tmp_path / "in"
+    path.write_bytes(CSV)
+    ended = local(*(word.replace("FILE", str(path)) for word in words), status=2)
+    assert message in ended.err.decode()
+    assert not local.database.exists()
+
+
+def test_help_of_set_names_no_form_that_it_refuses(local: Command) -> None:
+    shown = {verb: local(verb, "--help", status=0).out.decode() for verb in ("set", "get")}
+    assert "jsonl|json|csv|tsv|keys" in shown["get"]
+    assert "jsonl|json|csv|tsv" in shown["set"]
+    assert "tsv|keys" not in shown["set"]
+
+
+def test_a_journal_goes_on_with_the_same_shape_only(local: Command, tmp_path: Path) -> None:
+    path, journal = tmp_path / "in.csv", tmp_path / "j"
+    path.write_bytes(CSV)
+    words = ("set", "-f", path, "--journal", journal)
+    local(*words, "--key", "user:{id}", status=0)
+    for flag, more in (
+        ("--key", ("--key", "u:{id}")),
+        ("--infer-types", ("--key", "user:{id}", "--infer-types")),
+        ("--value-field", ("--key", "user:{id}", "--value-field", "name")),
+        ("--format", ("--key", "user:{id}", "--format", "csv")),
+    ):
+        ended = local(*words, *more, status=2)
+        assert f"{flag} is " in ended.err.decode()
+    local(*words, "--key", "user:{id}", status=0)
+
+
+def test_failures_of_a_table_can_be_fed_back(local: Command, tmp_path: Path) -> None:
+    path, failures = tmp_path / "in.csv", tmp_path / "failed.jsonl"
+    path.write_bytes(b"id,n\na/b,1\nc,2\n")
+    words = ("set", "-f", path, "--key-field", "id", "--infer-types", "--failures", failures)
+    report = local(*words, "--json", status=1).report
+    assert report["failures"][0]["source"] == f"{path}:2"
+    mended = failures.read_bytes().replace(b"a/b", b"a:b", 1)
+    local("set", stdin=mended, status=0)
+    assert values(local, "a:b") == [{"id": "a/b", "n": 1}]
