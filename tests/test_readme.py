@@ -34,8 +34,9 @@ def test_every_option_is_named(command: str) -> None:
 def test_the_defaults_are_those_that_hold() -> None:
     rows = re.findall(r"^\| .*?`--([a-z-]+) [NS]` \| .* \| (.+?) \|$", _README, re.MULTILINE)
     told = {name.replace("-", "_"): default for name, default in rows}
+    unset = {"concurrency": "as many as help", "rps": "the share", "units_per_min": "the share"}
     assert told == {
-        name: "any number"
+        name: unset.get(name, "any number")
         if setting.default is None
         else f"{setting.default:g}"
         if setting.kind is float

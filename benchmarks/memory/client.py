@@ -31,6 +31,7 @@ def run(folder: Path, url: str, source: Path, *words: str) -> Took:
     """Runs the verb in `words` on `source`; get writes to a file."""
     assert _WAIT_FOR_END is not None
     command: list[str | Path] = [*_KVSCTL, *words, "--url", url, "--json", "-f", source]
+    command += ["--rps", "0", "--units-per-min", "0"]
     if words[0] == "get":
         command += ["-o", folder / "out.jsonl"]
     started = time.perf_counter()

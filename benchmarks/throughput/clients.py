@@ -37,6 +37,7 @@ def kvsctl(folder: Path, url: str, source: Path, connections: int, *words: str) 
     """The command as it is installed here; `words` begin with the verb."""
     command: list[str | Path] = [sys.executable, "-m", "kvsctl", *words, "--url", url]
     command += ["--concurrency", str(connections), "--json", "-f", source]
+    command += ["--rps", "0", "--units-per-min", "0"]
     if words[0] == "get":
         command += ["-o", folder / "out.jsonl"]
     environment = {"KVSCTL_TOKEN": "benchmark", "HOME": str(folder)}

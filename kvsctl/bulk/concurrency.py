@@ -34,7 +34,7 @@ class Concurrency:
         self._before: tuple[int, float] | None = None
         self._rest_seconds = _FIRST_REST_SECONDS
         self._rests_until = -math.inf
-        self.limit = plan.concurrency
+        self._first = self.limit = plan.concurrency
 
     def note_read(self, received_bytes: int) -> None:
         """How large the answer to a read was."""
@@ -57,11 +57,14 @@ class Concurrency:
             self._begin(now)
 
     def note_throttled(self, now: float) -> None:
-        """The service lets less through: fewer at a time lose less by that."""
+        """The service lets less through: fewer at a time lose less by that.
+
+        No fewer than it began with: how often those start is the pacer's to say.
+        """
         if self._is_found:
-            self.limit = max(_LEAST, self.limit // 2)
+            self.limit = min(self.limit, max(self._first, self.limit // 2))
             self._before = None
-            self._rests_until = now + _LONGEST_REST_SECONDS / 6
+            self._rests_until = now + _FIRST_REST_SECONDS
             self._begin(now)
 
     @property

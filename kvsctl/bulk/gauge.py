@@ -13,16 +13,11 @@ class Gauge:
     from its start, and until a whole window has passed since its answer.
     """
 
-    def __init__(self, length_seconds: float, given: float | None, quiet_seconds: float) -> None:
+    def __init__(self, length_seconds: float, given: float | None, ceiling: Ceiling) -> None:
         self._window = SlidingWindow(length_seconds)
         self._given = math.inf if given is None else given
         self._away = 0.0
-        self.ceiling = Ceiling(quiet_seconds)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there is no limit at all."""
-        return math.isinf(self._given) and math.isinf(self.ceiling.allowed)
+        self.ceiling = ceiling
 
     def load(self, now: float) -> float:
         """What the service let through in the last window."""
@@ -55,4 +50,7 @@ class Gauge:
         self._away = max(0.0, self._away - reserved)
         if charged:
             self._window.add(now, charged)
-        self.ceiling.grow(now)
+
+    def note(self, now: float, noise: float, *, was_refused: bool) -> bool:
+        """How a request ended, for the ceiling: see there."""
+        return self.ceiling.note(self._window.used(now), now, noise, was_refused=was_refused)

@@ -23,7 +23,10 @@ class Pace:
     def of(
         cls, share: float, *, rps: float | None = None, units_per_minute: float | None = None
     ) -> "Pace":
-        """A share of the documented quota. What is given replaces it; 0 is no limit."""
+        """A share of the documented quota, infinite for no limit.
+
+        What is given replaces it; 0 is no limit.
+        """
         return cls(
             _given(rps, share * DEFAULT_LIMITS.requests_per_second),
             _given(units_per_minute, share * DEFAULT_LIMITS.write_units_per_minute),
@@ -52,6 +55,5 @@ def request_units(body_bytes: int) -> int:
 
 
 def _given(replacement: float | None, otherwise: float) -> float | None:
-    if replacement is None:
-        return otherwise
-    return replacement or None
+    limit = otherwise if replacement is None else replacement
+    return limit if 0 < limit < math.inf else None

@@ -10,13 +10,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from kvsctl.bulk.ceiling import Ceiling
 from kvsctl.bulk.gauge import Gauge
 from kvsctl.bulk.pace import MINUTE_SECONDS, Pace
 from kvsctl.bulk.refusals import Refusals
 
 _FIRST_PROBE_SECONDS: Final = 0.25
 _LONGEST_PROBE_SECONDS: Final = 10.0
-_SECOND_QUIET: Final = 5.0
+_SECOND_QUIET: Final = 3.0
+_BEARABLE_IN_A_SECOND: Final = 0.05
+_LITTLE: Final = 2
+"""A load of a second at which no limit of a second can be met."""
+_CALM_REFUSALS: Final = 3
+"""So many refusals while a second holds little say that it is the minute."""
+_MORE_THAN_A_SECOND: Final = 2.0
+"""Who asks for a longer wait than this does not count by the second; headers are whole seconds."""
+_CALM_PASS: Final = 0.5
+"""How much of such a refusal a request that passes takes back: a bucket lets some through."""
+_AT_MOST_DOWN: Final = 0.85
 _LEARNING: Final = 0.1
 """How much the newest answer counts in what a read is expected to cost."""
 
@@ -36,14 +47,16 @@ class Pacer:
 
     def __init__(self, pace: Pace, monotonic: Callable[[], float]) -> None:
         self._now = monotonic
-        minute, units = MINUTE_SECONDS, pace.units_per_minute
-        self._seconds = Gauge(1.0, pace.requests_per_second, _SECOND_QUIET)
-        self._requests = {reads: Gauge(minute, None, minute) for reads in (False, True)}
-        self._units = {reads: Gauge(minute, units, minute) for reads in (False, True)}
+        self._seconds = Gauge(
+            1.0, pace.requests_per_second, Ceiling(_SECOND_QUIET, _BEARABLE_IN_A_SECOND)
+        )
+        self._requests = {reads: _of_a_minute(None) for reads in (False, True)}
+        self._units = {reads: _of_a_minute(pace.units_per_minute) for reads in (False, True)}
         self._refusals = Refusals()
         self._held_until = float("-inf")
         self._lesson_at = float("-inf")
         self._probe_seconds = 0.0
+        self._calm_refusals = 0.0
         self._away = 0
         self._units_a_record = 0.0
 
@@ -90,10 +103,20 @@ class Pacer:
         `requests` (0 or 1) and `units` are what the service may have charged.
         """
         self._close(started, requests, units)
-        if was_let_through:
-            self._refusals.note(was_refused=False)
-            if started.at > self._lesson_at:
-                self._probe_seconds = 0.0
+        if not was_let_through:
+            return
+        self._refusals.note(was_refused=False, is_ordinary=not self.is_probing)
+        for gauge in self._gauges(started.reads):
+            gauge.note(self._now(), self._refusals.noise, was_refused=False)
+        if started.at > self._lesson_at:
+            self._probe_seconds = 0.0
+        else:
+            for gauge in self._gauges(started.reads):
+                gauge.ceiling.at_least(gauge.load(self._now()))
+        if self._refusals.are_over:
+            self._calm_refusals = 0.0
+        elif self._is_calm(self._now()):
+            self._calm_refusals = max(0, self._calm_refusals - _CALM_PASS)
 
     def note_read(self, records: int, units: int) -> None:
         """What a read has cost teaches what the next ones will."""
@@ -109,12 +132,13 @@ class Pacer:
             self.hold(asked_seconds)
         if started.at <= self._lesson_at:
             return  # it was on its way when the limit was learnt
-        self._refusals.note(was_refused=True)
-        is_explained = self._is_explained(started.reads, now)
-        if self.is_probing or self._refusals.are_many:
-            self._learn(started.reads, now)
-        elif is_explained:
-            return
+        is_tried = self._is_tried(started.reads, now)
+        self._refusals.note(was_refused=True, is_ordinary=not (self.is_probing or is_tried))
+        if self._is_calm(now):
+            self._calm_refusals += 1
+        is_calm_limit = self._calm_refusals > _CALM_REFUSALS
+        if self.is_probing or is_calm_limit or self._refusals.are_many:
+            self._learn(started.reads, now, asked_seconds)
 
     def hold(self, seconds: float) -> None:
         """Lets no request start for `seconds`, nor sooner than an earlier hold ends."""
@@ -127,29 +151,42 @@ class Pacer:
         self._requests[started.reads].end(now, 1, requests)
         self._units[started.reads].end(now, started.reserved, units)
 
-    def _is_explained(self, reads: bool, now: float) -> bool:
-        explained = False
-        for gauge in (self._seconds, self._requests[reads], self._units[reads]):
-            explained = gauge.ceiling.explains(gauge.load(now), now) or explained
-        return explained
+    def _gauges(self, reads: bool) -> tuple[Gauge, ...]:
+        return (self._seconds, self._requests[reads], self._units[reads])
 
-    def _learn(self, reads: bool, now: float) -> None:
-        second, load = self._seconds.ceiling, self._seconds.load(now)
-        if (
-            load >= 2
-            and (second.learnt is None or load < second.learnt)
-            and not (second.learnt is not None and self.is_probing and load < second.learnt / 2)
-        ):
-            second.learn(load, now)
-        else:
-            # A second's load is gone, or no less than it was, and the service still refuses.
-            second.forget()
+    def _is_tried(self, reads: bool, now: float) -> bool:
+        """Whether it was refused for going beyond what is learnt, to see if it may."""
+        noise = self._refusals.noise
+        tries = [gauge.note(now, noise, was_refused=True) for gauge in self._gauges(reads)]
+        return any(tries)
+
+    def _is_calm(self, now: float) -> bool:
+        """Whether so little passed in the last second that no limit of a second is met."""
+        return self._seconds.load(now) < max(_LITTLE, (self._seconds.ceiling.learnt or 0) / 2)
+
+    def _learn(self, reads: bool, now: float, asked_seconds: float) -> None:
+        load, ceiling = self._seconds.load(now), self._seconds.ceiling
+        known = math.inf if ceiling.learnt is None else ceiling.learnt
+        is_minute_known = self._requests[reads].ceiling.learnt is not None
+        enough = 1.5 if is_minute_known else _CALM_REFUSALS
+        if self._calm_refusals >= enough or asked_seconds > _MORE_THAN_A_SECOND:
+            # A second's load is gone, and the service still refuses, or says that it will.
+            self._calm_refusals = 0.0
+            ceiling.forget()
             for gauge in (self._requests[reads], self._units[reads]):
+                least = _AT_MOST_DOWN * (gauge.ceiling.learnt or 0)
                 if gauge.load(now):
-                    gauge.ceiling.learn(gauge.load(now), now)
+                    gauge.ceiling.learn(max(least, gauge.load(now)), now)
+        elif not self.is_probing and _LITTLE <= load < known:
+            # A little at a time once it is known: what was held back makes a load look small.
+            ceiling.learn(max(load, _AT_MOST_DOWN * (ceiling.learnt or 0)), now)
         self._refusals.forget()
         self._lesson_at = now
         self._probe_seconds = min(
             2 * self._probe_seconds or _FIRST_PROBE_SECONDS, _LONGEST_PROBE_SECONDS
         )
         self.hold(self._probe_seconds)
+
+
+def _of_a_minute(given: float | None) -> Gauge:
+    return Gauge(MINUTE_SECONDS, given, Ceiling(MINUTE_SECONDS, bearable=0.0))

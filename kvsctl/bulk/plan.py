@@ -14,6 +14,8 @@ from kvsctl.model import Record, Verb
 from kvsctl.service.auth import Secret
 from kvsctl.service.client import Answer
 
+BEGINNING_CONCURRENCY: Final = 8
+"""How many requests a run sends at a time before it knows what helps."""
 _LEAST_WINDOW: Final = 1000
 _WRITES_AHEAD: Final = 4
 _READS_AHEAD: Final = 2
@@ -63,7 +65,7 @@ class RunPlan:
     verb: Verb
     packing: PackingRule = field(default_factory=lambda: PackingRule.of(DEFAULT_LIMITS))
     pace: Pace = field(default_factory=Pace)
-    concurrency: int = 8
+    concurrency: int = BEGINNING_CONCURRENCY
     finds_concurrency: bool = False
     """`concurrency` is where the run begins; it finds how many requests at a time help."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)

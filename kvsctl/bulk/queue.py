@@ -21,7 +21,8 @@ class Batch:
     `is_part`: split off a batch that was refused. `renewals` counts the times that it was sent
     again because its token was refused. `is_loose`: its records need not stay together.
     `reads_back`: its records are read, to see that they were written. `inquiry`: why the batch
-    was refused that this is a half of. `start`: what the pacer counts for it while it is away.
+    was refused that this is a half of. `units`: its price, once it may be sent. `start`: what
+    the pacer counts for it while it is away.
     """
 
     records: list[Record]

@@ -1,13 +1,15 @@
 """A request made into a run: who sends, who listens, and what exit code comes of it."""
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from kvsctl.bulk.pace import Pace
 from kvsctl.bulk.packing import PackingRule
-from kvsctl.bulk.plan import RunPlan
+from kvsctl.bulk.plan import BEGINNING_CONCURRENCY, RunPlan
 from kvsctl.bulk.reconcile import ReadPolicy
 from kvsctl.bulk.retry import RetryPolicy
 from kvsctl.cli.arguments import METADATA_NAMES
@@ -77,7 +79,7 @@ def batch_job(
         _require_files(journal, records, report.failures)
     return BatchJob(
         Reader(sources, parsers),
-        _plan(verb, how, policy, verify=verify),
+        _plan(verb, how, policy, verify=verify, is_local=chosen.local_path is not None),
         chosen,
         target.allow_http,
         how.timeout,
@@ -89,11 +91,15 @@ def batch_job(
     )
 
 
-def _plan(verb: Verb, how: Running, policy: ReadPolicy, *, verify: bool) -> RunPlan:
+def _plan(verb: Verb, how: Running, policy: ReadPolicy, *, verify: bool, is_local: bool) -> RunPlan:
+    # The embedded emulator has no quota and no app beside: only what is asked for bounds it.
+    share = math.inf if is_local else how.quota_share
     return RunPlan(
         verb,
         packing=PackingRule(how.batch_size, how.max_batch_bytes),
-        concurrency=how.concurrency,
+        pace=Pace.of(share, rps=how.rps, units_per_minute=how.units_per_min),
+        concurrency=how.concurrency or BEGINNING_CONCURRENCY,
+        finds_concurrency=how.concurrency is None and not is_local,
         retry=RetryPolicy(retries=how.retries),
         read_policy=policy,
         give_up_after=how.give_up_after,

@@ -20,7 +20,7 @@ class Setting(NamedTuple):
 def running_settings(limits: Limits) -> Mapping[str, Setting]:
     """All settings, by name, for an installation with these limits."""
     return {
-        "concurrency": Setting(int, 8, 1, 256),
+        "concurrency": Setting(int, None, 1, 256),
         "batch_size": Setting(int, limits.batch_records, 1, limits.batch_records),
         "max_batch_bytes": Setting(int, limits.batch_bytes, 1, limits.batch_bytes),
         "timeout": Setting(float, 30.0, 0.001, 3600),
@@ -28,6 +28,9 @@ def running_settings(limits: Limits) -> Mapping[str, Setting]:
         "give_up_after": Setting(int, 20, 1, 1_000_000),
         "patience": Setting(float, 300.0, 0.001, 86_400),
         "max_failures": Setting(int, None, 1, 10**12),
+        "quota_share": Setting(float, 0.7, 0.001, 1),
+        "rps": Setting(float, None, 0, 1_000_000),
+        "units_per_min": Setting(float, None, 0, 100_000_000),
     }
 
 
@@ -36,9 +39,13 @@ RUNNING: Final = running_settings(DEFAULT_LIMITS)
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """How a run works, resolved. `timeout` is seconds a request, `patience` those of a run."""
+    """How a run works, resolved. `timeout` is seconds a request, `patience` those of a run.
 
-    concurrency: int
+    `concurrency` None: as many as help. `rps` and `units_per_min` None: `quota_share` of the
+    documented quota; 0: no limit.
+    """
+
+    concurrency: int | None
     batch_size: int
     max_batch_bytes: int
     timeout: float
@@ -46,6 +53,9 @@ class Running:
     give_up_after: int
     patience: float
     max_failures: int | None
+    quota_share: float
+    rps: float | None
+    units_per_min: float | None
 
 
 def resolve_running(

@@ -96,7 +96,7 @@ def test_one_429_alone_teaches_nothing() -> None:
 def test_429s_in_a_row_teach_how_much_a_second_holds() -> None:
     pacer, clock = _pacer()
     _let_through(pacer, clock, 50)
-    _refuse(pacer, clock, 3)
+    _refuse(pacer, clock, 4)
     assert pacer.wait_seconds(1, reads=False) > 0
     clock.now += 1.1
     assert pacer.wait_seconds(1, reads=False) == 0
@@ -114,8 +114,8 @@ def test_429s_after_a_quiet_second_teach_how_much_a_minute_holds() -> None:
     pacer, clock = _pacer()
     began = clock.now
     _let_through(pacer, clock, 45)
-    _refuse(pacer, clock, 3)
-    for _ in range(5):
+    _refuse(pacer, clock, 4)
+    for _ in range(8):
         wait_seconds = pacer.wait_seconds(1, reads=False)
         if clock.now + wait_seconds > began + 30:
             break

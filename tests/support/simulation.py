@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from random import Random
 
 from kvsctl.bulk.events import Event, Settled
@@ -31,29 +32,27 @@ class Simulated:
 class _Feed:
     """Gives records as long as they are taken."""
 
-    def __init__(self, count: int, body_bytes: Callable[[Random], int]) -> None:
-        self._records = self._made(count, body_bytes)
+    def __init__(self, records: Iterator[Record]) -> None:
+        self._records = records
 
     async def get(self) -> list[Piece] | None:
         pieces: list[Piece] = []
-        for record in self._records:
-            pieces.append(record)
-            if len(pieces) == _LIST:
-                break
+        pieces.extend(islice(self._records, _LIST))
         return pieces or None
 
     def close(self) -> None:
         return None
 
-    @staticmethod
-    def _made(count: int, body_bytes: Callable[[Random], int]) -> Iterator[Record]:
-        random = Random(3)
-        for place in range(count):
-            key = f"k{place}"
-            head = b'{"key":"%b","value":"' % key.encode()
-            fill = max(0, body_bytes(random) - len(head) - 2)
-            body = head + b"x" * fill + b'"}'
-            yield Record(place, Origin("in", place + 1), Identity(None, key), body)
+
+def records_of(count: int, body_bytes: Callable[[Random], int]) -> Iterator[Record]:
+    """Records of the sizes that are drawn, the same each time."""
+    random = Random(3)
+    for place in range(count):
+        key = f"k{place}"
+        head = b'{"key":"%b","value":"' % key.encode()
+        fill = max(0, body_bytes(random) - len(head) - 2)
+        body = head + b"x" * fill + b'"}'
+        yield Record(place, Origin("in", place + 1), Identity(None, key), body)
 
 
 def simulate(
@@ -80,7 +79,7 @@ def simulate(
         loop = asyncio.get_running_loop()
         if watched_seconds is not None:
             loop.call_later(watched_seconds, run.stop)
-        return await run.work(_Feed(records, body_bytes)), loop.time()
+        return await run.work(_Feed(records_of(records, body_bytes))), loop.time()
 
     error, seconds = run_virtual(work())
     return Simulated(

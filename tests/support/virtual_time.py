@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 from kvsctl.model import Problem, Record
 
 _T = TypeVar("_T")
-_MAX_STEPS = 1_000_000
+_MAX_STEPS = 5_000_000
 _MAX_REAL_WAIT_SECONDS = 20.0
 
 Piece: TypeAlias = Record | Problem

@@ -18,7 +18,7 @@ class RunningOptions:
             "--concurrency",
             "-c",
             metavar="N",
-            help="Requests at a time. (default 8)",
+            help="Requests at a time. (default: as many as help)",
             rich_help_panel=panels.RUNNING,
         ),
     ] = None
@@ -70,6 +70,30 @@ class RunningOptions:
         int | None,
         typer.Option(
             metavar="N", help="Stop after N failed records.", rich_help_panel=panels.RUNNING
+        ),
+    ] = None
+    quota_share: Annotated[
+        float | None,
+        typer.Option(
+            metavar="N",
+            help="How much of the documented quota to use; the rest is the app's. (default 0.7)",
+            rich_help_panel=panels.RUNNING,
+        ),
+    ] = None
+    rps: Annotated[
+        float | None,
+        typer.Option(
+            metavar="N",
+            help="Requests a second, in place of the share; 0: any number.",
+            rich_help_panel=panels.RUNNING,
+        ),
+    ] = None
+    units_per_min: Annotated[
+        float | None,
+        typer.Option(
+            metavar="N",
+            help="Quota units a minute, in place of the share; 0: any number.",
+            rich_help_panel=panels.RUNNING,
         ),
     ] = None
 
