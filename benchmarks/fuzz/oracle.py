@@ -7,7 +7,7 @@ differ on what a text means, a verdict is undecided, and only the laws that hold
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, NoReturn
 
@@ -34,11 +34,16 @@ _INVALID_JSON: Final = frozenset({"INVALID_JSON"})
 
 @dataclass(frozen=True)
 class Wanted:
-    """The text is this record. `value` is the exact text, None where the command needs none."""
+    """The text is this record.
+
+    `value` is the exact text, None where the command needs none; `string` what the value says
+    where only that is known.
+    """
 
     key: str
     entity: str | None
     value: str | None = None
+    string: str | None = None
     ttl: tuple[int, str] | None = None
     expires_at: float | None = None
 
@@ -172,6 +177,43 @@ def judge_plain_key(line: bytes, entity: str | None) -> Verdict:
     return Refused(codes) if codes else Wanted(key, entity)
 
 
+def judge_row(
+    cells: dict[str, str], entity: str | None, ttl: tuple[int, str] | None, *, infers: bool
+) -> Verdict:
+    """A row of a table as `set` reads it, cells by column. `infers`: what is JSON is that."""
+    text = _cell_as_json(cells["value"]) if infers else None
+    if text is not None and depth_of(text) > _PARSER_DEPTH:
+        return Refused()
+    shown = json.dumps(cells["value"], ensure_ascii=False) if text is None else text
+    members: Members = {"key": (cells["key"], ""), "value": (None, shown)}
+    for name in ("entityName", "ttl", "expireTime"):
+        if cells.get(name):
+            members[name] = (cells[name], "")
+    verdict = _set_record(members, entity, ttl)
+    if isinstance(verdict, Wanted) and text is None:
+        return replace(verdict, value=None, string=cells["value"])
+    return verdict
+
+
+def judge_key_row(cells: dict[str, str], entity: str | None) -> Verdict:
+    """A row of a table as `get` and `delete` read it."""
+    named = cells.get("entityName") or entity
+    codes = key_codes(cells["key"]) | entity_codes(named)
+    return Refused(codes) if codes else Wanted(cells["key"], named)
+
+
+def _cell_as_json(cell: str) -> str | None:
+    if not cell or cell[0] in _WHITE or cell[-1] in _WHITE:
+        return None
+    if depth_of(cell) > _PARSER_DEPTH and cell[0] in "[{" and cell[-1] in "]}":
+        return cell
+    try:
+        parsed(cell)
+    except NotJsonError:
+        return None
+    return cell
+
+
 def key_of(line: bytes) -> str | None:
     """The key that a line of plain keys names, if it names one."""
     try:
@@ -265,7 +307,9 @@ def _set_record(members: Members, entity: str | None, default: tuple[int, str] |
             undecided = True
     if codes:
         return Refused(frozenset(codes))
-    return Undecided() if undecided else Wanted(shape.key, named, value, ttl, expires_at)
+    if undecided:
+        return Undecided()
+    return Wanted(shape.key, named, value, ttl=ttl, expires_at=expires_at)
 
 
 def _moment(text: str) -> tuple[float | None, bool]:

@@ -7,6 +7,9 @@ problem holds what was read. `--only N` does the N-th input alone. Exits 1 if an
 
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -15,6 +18,40 @@ from benchmarks.fuzz.check import Counts, check_input
 from benchmarks.result import parser, publish
 
 _SHOWN = 20
+_AT_ONCE = 5000
+
+
+@dataclass
+class Found:
+    """What came of some inputs."""
+
+    counts: Counts = field(default_factory=Counts)
+    differing: int = 0
+    first: list[str] = field(default_factory=list)
+    slowest_seconds: float = 0.0
+
+    def add(self, other: "Found") -> None:
+        """Takes in what came of later inputs."""
+        self.counts.inputs.update(other.counts.inputs)
+        self.counts.pieces.update(other.counts.pieces)
+        self.differing += other.differing
+        self.first = (self.first + other.first)[:_SHOWN]
+        self.slowest_seconds = max(self.slowest_seconds, other.slowest_seconds)
+
+
+def check_inputs(seed: int, numbers: range) -> Found:
+    """Checks these inputs, one after the other."""
+    found = Found()
+    for number in numbers:
+        before = time.process_time()
+        try:
+            check_input(seed, number, found.counts)
+        except Exception as error:
+            found.differing += 1
+            if len(found.first) < _SHOWN:
+                found.first.append(f"input {number}: {type(error).__name__}: {error}"[:300])
+        found.slowest_seconds = max(found.slowest_seconds, time.process_time() - before)
+    return found
 
 
 def main() -> None:
@@ -23,38 +60,35 @@ def main() -> None:
     options.add_argument("--inputs", type=int, default=1_000_000)
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--only", type=int, metavar="N")
+    options.add_argument("--processes", type=int, default=1)
     given = options.parse_args()
     if given.short:
         given.inputs = 10_000
-    numbers = range(given.inputs) if given.only is None else range(given.only, given.only + 1)
-    counts, differing = Counts(), 0
-    first: list[str] = []
-    started, slowest_seconds = time.monotonic(), 0.0
-    for number in numbers:
-        before = time.process_time()
-        try:
-            check_input(given.seed, number, counts)
-        except Exception as error:
-            if given.only is not None:
-                raise
-            differing += 1
-            if len(first) < _SHOWN:
-                first.append(f"input {number}: {type(error).__name__}: {error}"[:300])
-        slowest_seconds = max(slowest_seconds, time.process_time() - before)
+    if given.only is not None:
+        check_input(given.seed, given.only, Counts())
+        return
+    started, found = time.monotonic(), Found()
+    parts = [
+        range(first, min(first + _AT_ONCE, given.inputs))
+        for first in range(0, given.inputs, _AT_ONCE)
+    ]
+    with ProcessPoolExecutor(given.processes) as pool:
+        for part in pool.map(partial(check_inputs, given.seed), parts):
+            found.add(part)
     publish(
         given,
         {
             "seed": given.seed,
-            "inputs": len(numbers),
-            "inputs_by_format": dict(counts.inputs),
-            "pieces": dict(counts.pieces),
+            "inputs": given.inputs,
+            "inputs_by_format": dict(found.counts.inputs),
+            "pieces": dict(found.counts.pieces),
             "elapsed_s": round(time.monotonic() - started, 1),
-            "slowest_input_s": round(slowest_seconds, 3),
-            "differing": differing,
-            "first_differing": first,
+            "slowest_input_s": round(found.slowest_seconds, 3),
+            "differing": found.differing,
+            "first_differing": found.first,
         },
     )
-    sys.exit(1 if differing else 0)
+    sys.exit(1 if found.differing else 0)
 
 
 if __name__ == "__main__":

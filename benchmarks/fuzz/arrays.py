@@ -1,0 +1,86 @@
+"""JSON arrays: drawn, and cut into elements a character at a time."""
+
+from typing import Final, NamedTuple
+
+from benchmarks.fuzz.grammar import Grammar
+
+_WHITE: Final = b" \t\r\n"
+_PAIRS: Final = {ord("]"): ord("["), ord("}"): ord("{")}
+
+
+class Split(NamedTuple):
+    """The elements that an array surely has.
+
+    `is_open`: more may follow, of which people could differ where each ends. `breaks`: whether
+    the text is no whole array; None: that is open too.
+    """
+
+    elements: list[bytes]
+    is_open: bool = False
+    breaks: bool | None = False
+
+
+def draw_array(grammar: Grammar) -> bytes:
+    """An array of records, or nearly one."""
+    spaces = (b"", b"", b"\n", b" ", b"\r\n  ", b"\t")
+    elements = [
+        grammar.one_of(spaces) + grammar.line() + grammar.one_of(spaces)
+        for _ in range(grammar.up_to(7))
+    ]
+    text = b"%b[%b]%b" % (grammar.one_of(spaces), b",".join(elements), grammar.one_of(spaces))
+    if grammar.once_in(12):
+        text = text.rstrip(_WHITE)[:-1]
+    if grammar.once_in(12):
+        text += grammar.one_of((b"]", b",", b"[]", b"x", b"\x00", b"{}\n"))
+    if grammar.once_in(10):
+        text = b"\xef\xbb\xbf" + text
+    return grammar.mutated(text) if grammar.once_in(10) else text
+
+
+def split_elements(text: bytes) -> Split:
+    """Cuts at the commas outside strings and brackets; stops where it is not sure any more."""
+    stripped = text.lstrip(_WHITE)
+    if not stripped:
+        return Split([])
+    if not stripped.startswith(b"["):
+        return Split([], breaks=True)
+    elements: list[bytes] = []
+    begun, at, brackets = 1, 1, list[int]()
+    while at < len(stripped):
+        mark = stripped[at]
+        if mark == ord('"'):
+            after = _after_string(stripped, at)
+            if after is None:
+                return Split(elements, is_open=True, breaks=None)
+            at = after
+            continue
+        if mark in b"[{":
+            brackets.append(mark)
+        elif mark in b"]}" and brackets:
+            if brackets.pop() != _PAIRS[mark]:
+                return Split(elements, is_open=True, breaks=None)
+        elif mark == ord("}"):
+            return Split(elements, is_open=True, breaks=None)
+        elif mark in b",]" and not brackets:
+            element = stripped[begun:at].strip(_WHITE)
+            if element or elements or mark == ord(","):
+                elements.append(element)
+            if mark == ord("]"):
+                return Split(elements, breaks=bool(stripped[at + 1 :].strip(_WHITE)))
+            begun = at + 1
+        at += 1
+    return Split(elements, is_open=True, breaks=True)
+
+
+def _after_string(text: bytes, at: int) -> int | None:
+    """Where the string that begins here is over; None if it is not, or holds a line's end."""
+    at += 1
+    while at < len(text) and text[at] != ord('"'):
+        if text[at] == ord("\n"):
+            return None
+        if text[at] == ord("\\"):
+            if text[at + 1 : at + 2] == b"\n":
+                return None
+            at += 1
+        at += 1
+    return at + 1 if at < len(text) else None

@@ -1,0 +1,136 @@
+"""Tables: drawn, and cut into rows and cells a character at a time."""
+
+from typing import Final, NamedTuple
+
+from benchmarks.fuzz.grammar import Grammar
+
+_WHITE: Final = b" \t\r\n"
+_COLUMNS: Final = {
+    "key", "value", "entityName", "ttl", "expireTime",
+    "createdAt", "updatedAt", "error", "source", "installation",
+}  # fmt: skip
+_CELLS: Final = (
+    b"a", b"7", b"1.0", b"true", b"null", b"", b" ", b'{"a":1}', b"[1,2]", b'"text"', b" 7", b"01",
+    b"123456789012345678901234567890", b"1e400", b"NaN", b"a\tb", b"a\nb", b"a\r\nb", b'say "hi"',
+    b"a,b", b"\\n", b"'", "é日😀".encode(), "\u2028".encode(), b"\x00", b'{"a":"\\ud800"}',
+)  # fmt: skip
+_TEXTS: Final = {
+    b"entityName": (b"", b"abc", b"ab", b"a..b", b"person"),
+    b"ttl": (b"", b"7d", b"45s", b"soon", b"7", b"366d"),
+    b"expireTime": (b"", b"2001-01-01T00:00:00Z", b"2026-12-31T23:59:59.123Z", b"soon"),
+    b"createdAt": (b"", b"1700000000000"),
+}
+
+
+class Row(NamedTuple):
+    """A row with the number of its first line. `cells` is None where people could not read it."""
+
+    line: int
+    raw: bytes
+    cells: list[str] | None
+
+
+def draw_table(grammar: Grammar, delimiter: bytes) -> bytes:
+    """A table with a header, or nearly one."""
+    columns = [b"key", b"value", *(name for name in _TEXTS if grammar.once_in(4))]
+    if grammar.once_in(3):
+        grammar.chance.shuffle(columns)
+    if grammar.once_in(25):
+        columns.append(grammar.one_of((b"", b"key", b"other", b"\xff", b'"')))
+    if grammar.once_in(25):
+        del columns[0]
+    rows = [columns]
+    for _ in range(grammar.up_to(7)):
+        cells = [_drawn_cell(grammar, name) for name in columns]
+        if grammar.once_in(20):
+            cells.append(b"more")
+        rows.append([_quoted(grammar, cell, delimiter) for cell in cells])
+    end = b"\r\n" if grammar.once_in(3) else b"\n"
+    lines = [delimiter.join(row) + (end * 2 if grammar.once_in(10) else end) for row in rows]
+    text = b"".join(lines)
+    if grammar.once_in(3):
+        text = text.removesuffix(end)
+    if grammar.once_in(6):
+        text = b"\xef\xbb\xbf" + text
+    return grammar.mutated(text) if grammar.once_in(6) else text
+
+
+def _drawn_cell(grammar: Grammar, name: bytes) -> bytes:
+    if name == b"key":
+        return grammar.key()
+    if name in _TEXTS:
+        return grammar.one_of(_TEXTS[name])
+    return grammar.value() if grammar.once_in(4) else grammar.one_of(_CELLS)
+
+
+def _quoted(grammar: Grammar, cell: bytes, delimiter: bytes) -> bytes:
+    needs = any(mark in cell for mark in (delimiter, b'"', b"\n", b"\r"))
+    if (needs and not grammar.once_in(25)) or grammar.once_in(5):
+        return b'"%b"' % cell.replace(b'"', b'""')
+    return cell
+
+
+def rows_of(text: bytes, delimiter: bytes) -> list[Row]:
+    """All rows that are not blank, the header first."""
+    found: list[Row] = []
+    line, at = 1, 0
+    while at < len(text):
+        end, is_closed = _row_end(text, at, delimiter)
+        raw = text[at:end]
+        if b'"' in raw or raw.strip(_WHITE):
+            # What no quote closes reaches to the end of the text, its last line's end aside.
+            raw = (raw if is_closed else raw.removesuffix(b"\n")).removesuffix(b"\r")
+            found.append(Row(line, raw, _cells(raw, delimiter) if is_closed else None))
+        line += 1 + text[at:end].count(b"\n")
+        at = end + 1
+    return found
+
+
+def _row_end(text: bytes, at: int, delimiter: bytes) -> tuple[int, bool]:
+    """Where the row that begins here ends, and whether all its quotes are closed."""
+    starts, inside = True, False
+    while at < len(text):
+        mark = text[at : at + 1]
+        if inside:
+            if mark == b'"' and text[at + 1 : at + 2] == b'"':
+                at += 1
+            elif mark == b'"':
+                inside = False
+        elif mark == b'"' and starts:
+            inside = True
+        elif mark == b"\n":
+            return at, True
+        starts = not inside and mark == delimiter
+        at += 1
+    return at, not inside
+
+
+def _cells(raw: bytes, delimiter: bytes) -> list[str] | None:
+    try:
+        text, mark = raw.decode("utf-8"), delimiter.decode()
+    except UnicodeDecodeError:
+        return None
+    cells, at = [], 0
+    while True:
+        if text[at : at + 1] == '"':
+            end = at + 1
+            while text[end] != '"' or text[end + 1 : end + 2] == '"':
+                end += 2 if text[end] == '"' else 1
+            cell, at = text[at + 1 : end].replace('""', '"'), end + 1
+            if text[at : at + 1] not in ("", mark):
+                return None
+        else:
+            end = text.find(mark, at)
+            cell, at = (text[at:], len(text)) if end < 0 else (text[at:end], end)
+        cells.append(cell)
+        if at >= len(text):
+            return cells
+        at += 1
+
+
+def header_fault(header: Row, *, has_values: bool) -> bool:
+    """Whether the first row cannot be a header of records."""
+    names = header.cells
+    if names is None or "" in names or len(set(names)) < len(names) or "key" not in names:
+        return True
+    return has_values and ("value" not in names or bool(set(names) - _COLUMNS))
