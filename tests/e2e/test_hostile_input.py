@@ -3,12 +3,14 @@
 Nothing else suffers from it, and no memory is spent on it.
 """
 
+import gzip
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -119,6 +121,48 @@ def test_a_stream_of_short_lines_takes_no_memory(local: Command) -> None:
     assert status == 1
     assert b'"failed":300000,' in out
     assert peak_kb < MOST_MEMORY_KB
+
+
+@needs_posix
+@pytest.mark.parametrize(
+    ("start", "fill"),
+    [
+        (GOOD + b'{"key":"a","value":"', b"x"),  # a line without end
+        (b"[" + GOOD.rstrip() + b",", b" "),  # an array that goes on with nothing
+        (b"[" + GOOD.rstrip() + b",", b"["),
+        (b'key,value\ngood,1\na,"', b"x"),  # a cell without end
+    ],
+    ids=["line", "spaces", "brackets", "cell"],
+)
+def test_a_gzip_bomb_takes_no_memory(local: Command, start: bytes, fill: bytes) -> None:
+    bomb = gzip.compress(start) + gzip.compress(fill * 10 * MB) * 20
+    status, out, _, peak_kb = _fed(local, ("set", "--json"), iter([bomb]))
+    assert status in (1, 5)
+    assert b'"succeeded":1,' in out
+    assert peak_kb < MOST_MEMORY_KB
+
+
+@pytest.mark.parametrize("verb", ["set", "delete"])
+def test_an_archive_that_is_cut_short_is_5_after_part_was_sent(
+    local: Command, tmp_path: Path, verb: str
+) -> None:
+    path = tmp_path / "in.jsonl.gz"
+    random = Random(3)
+    lines = [b'{"key":"k%d","value":"%d"}\n' % (n, random.getrandbits(999)) for n in range(4000)]
+    whole = gzip.compress(b"".join(lines))
+    path.write_bytes(whole[: len(whole) // 2])
+    ended = local(verb, "-f", path, "--json", status=5)
+    assert str(path).encode() in ended.err
+    assert 1000 < ended.report["succeeded"] < 4000
+    checked = local(verb, "-f", path, "--json", "--check-first", status=2).report
+    assert (checked["succeeded"], checked["requests"]) == (0, 0)
+    local(verb, "-f", path, "-n", status=2)
+
+
+def test_an_array_that_is_cut_short_is_5_after_part_was_sent(local: Command) -> None:
+    whole = b"[" + b",".join(GOOD.replace(b"good", b"k%d" % n).rstrip() for n in range(500))
+    report = local("set", "--json", stdin=whole, status=5).report
+    assert report["succeeded"] >= 499
 
 
 def test_a_directory_is_no_file(local: Command, tmp_path: Path) -> None:

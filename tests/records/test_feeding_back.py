@@ -19,6 +19,8 @@ from kvsctl.records.parsers import (
     set_argument_parser,
     set_line_parser,
 )
+from kvsctl.records.shaped import shaped_set_parser
+from kvsctl.records.shapes import shape_of
 from kvsctl.records.ttl import Ttl
 from kvsctl.report.failureline import failure_line
 from kvsctl.report.output import Metadata, json_lines
@@ -128,6 +130,18 @@ def test_a_failed_key_is_the_key_again(key: str, has_default: bool, is_json: boo
     piece = (json.dumps(key) if is_json or key.startswith('"') else key).encode()
     before, line = failure_of(key_line_parser(rules), piece)
     assert_same(before, key_object_parser(PLAIN), line)
+
+
+@settings(max_examples=300)
+@given(ANY_KEYS, NOT_NULL | st.just("null"), st.booleans(), st.booleans())
+def test_a_failed_object_is_the_record_that_was_made_of_it(
+    key: str, value: str, takes_whole: bool, has_defaults: bool
+) -> None:
+    shape = shape_of(key="{id}", value_field=None if takes_whole else "v")
+    rules = DEFAULTS if has_defaults else PLAIN
+    piece = f'{{"id":{json.dumps(key)}, "v":{value}}}'.encode()
+    before, line = failure_of(shaped_set_parser(rules, shape), piece)
+    assert_same(before, set_line_parser(PLAIN), line)
 
 
 @settings(max_examples=300)
