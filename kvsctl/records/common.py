@@ -7,10 +7,10 @@ import msgspec
 
 from kvsctl.limits import Limits
 from kvsctl.model import Identity
-from kvsctl.records.fields import ROOM_BYTES, decode_plain
+from kvsctl.records.fields import ROOM_BYTES, decode_plain, may_repeat
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 
-_UNCOMMON_IN_KEY: Final = re.compile(r"[^a-zA-Z0-9:._#-]").search
+UNCOMMON_IN_KEY: Final = re.compile(r"[^a-zA-Z0-9:._#-]").search
 _RECORD_DEPTH: Final = 1  # the record's own braces
 
 
@@ -41,9 +41,9 @@ def common_line_parser(limits: Limits, careful: Parser) -> Parser:
             or value == b"null"
             or plain.entityName is not None
             or not 0 < len(key) <= most_key_chars
-            or _UNCOMMON_IN_KEY(key)
+            or UNCOMMON_IN_KEY(key)
             or not line.startswith(b"{")
-            or len(line) - len(key) - len(value) >= ROOM_BYTES
+            or (len(line) - len(key) - len(value) >= ROOM_BYTES and may_repeat(line))
         ):
             return careful(line)
         return Parsed(Identity(None, key), line)
@@ -56,7 +56,7 @@ def is_common(key: str, value: bytes, limits: Limits) -> bool:
     return (
         0 < len(key) <= limits.key_chars
         and len(value) <= limits.value_bytes
+        and not UNCOMMON_IN_KEY(key)
         and value != b"null"
-        and not _UNCOMMON_IN_KEY(key)
         and value.count(b"{") + value.count(b"[") <= limits.value_depth
     )

@@ -22,6 +22,7 @@ _FRAME_BYTES: Final = 10
 _VALUE_BYTES: Final = 9
 _ENTITY_BYTES: Final = 16
 _REPEATED_MEMBER_BYTES: Final = 9
+_PLAIN_NAMES: Final = (b'"key"', b'"value"', b'"entityName"')
 ROOM_BYTES: Final = _FRAME_BYTES + _VALUE_BYTES + _REPEATED_MEMBER_BYTES
 """What a line with key and value has beside both, if it has room to name a member twice."""
 
@@ -74,9 +75,14 @@ def read_fields(line: bytes) -> Fields | Breach:
         spare -= _VALUE_BYTES
     if plain.entityName is not None:
         spare -= len(plain.entityName) + _ENTITY_BYTES
-    if spare >= _REPEATED_MEMBER_BYTES:
+    if spare >= _REPEATED_MEMBER_BYTES and may_repeat(line):
         return _read_carefully(line)
     return Fields(plain.key, value, plain.entityName, plain=True)
+
+
+def may_repeat(line: bytes) -> bool:
+    """Whether one of the names in `Plain` may stand twice; a name could be spelt by escapes."""
+    return b"\\" in line or max(map(line.count, _PLAIN_NAMES)) > 1
 
 
 def _read_carefully(line: bytes) -> Fields | Breach:

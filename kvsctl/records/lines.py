@@ -10,7 +10,7 @@ MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 """A longer piece is no record: all but its first `KEPT_BYTES` is read past, not kept."""
 KEPT_BYTES: Final = 1024
 BLANK: Final = re.compile(rb"[ \t\r\n]*")
-_VISIBLE: Final = b"!"
+VISIBLE: Final = b"!"
 _MARK: Final = b"\xef\xbb\xbf"
 
 
@@ -64,7 +64,7 @@ def split_lines(chunks: Iterator[bytes], end: bytes = b"\n") -> Iterator[list[Li
         for piece in pieces:
             cut = cut or len(piece) > MAX_LINE_BYTES
             # What begins with a visible character is not blank: most lines are seen so at once.
-            if cut or piece >= _VISIBLE or not BLANK.fullmatch(piece):
+            if cut or piece >= VISIBLE or not BLANK.fullmatch(piece):
                 lines.append(Line(number, piece[:KEPT_BYTES] if cut else finish(piece), cut))
             number, cut = number + 1, False
         if len(tail) > MAX_LINE_BYTES:
@@ -85,7 +85,7 @@ def _are_common(pieces: list[bytes], chunk: bytes, tail: bytearray) -> bool:
         and len(chunk) <= MAX_LINE_BYTES  # and so is each line but the first, which began before
         and len(pieces[0]) <= MAX_LINE_BYTES
         and len(tail) <= MAX_LINE_BYTES
-        and min(pieces) >= _VISIBLE
+        and min(pieces) >= VISIBLE
     )
 
 

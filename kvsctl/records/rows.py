@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from kvsctl.records import lines as bounds
-from kvsctl.records.lines import BLANK, Line, take_complete, without_cr
+from kvsctl.records.lines import BLANK, VISIBLE, Line, take_complete, without_cr
 
 
 def split_rows(chunks: Iterator[bytes], delimiter: str) -> Iterator[list[Line]]:
@@ -23,7 +23,11 @@ def split_rows(chunks: Iterator[bytes], delimiter: str) -> Iterator[list[Line]]:
             continue
         tail += chunk
         found: list[Line] = []
-        for piece in take_complete(tail, chunk, b"\n"):
+        pieces = take_complete(tail, chunk, b"\n")
+        if pieces and not was_cut and rows.are_common(pieces, chunk):
+            yield rows.number(pieces)
+            continue
+        for piece in pieces:
             rows.take(piece, found, dropped_quotes, was_cut=was_cut)
             dropped_quotes, was_cut = 0, False
         if len(tail) > bounds.MAX_LINE_BYTES or was_cut:
@@ -56,6 +60,22 @@ class _Rows:
         self._open_bytes = 0
         self._first = 0
         self._is_cut = False
+
+    def are_common(self, lines: list[bytes], chunk: bytes) -> bool:
+        """Whether each of the lines that the chunk completed is a row, to be taken as it is."""
+        return (
+            not self._open
+            and b'"' not in chunk
+            and b'"' not in lines[0]
+            and max(len(chunk), len(lines[0])) <= bounds.MAX_LINE_BYTES
+            and min(lines) >= VISIBLE
+        )
+
+    def number(self, lines: list[bytes]) -> list[Line]:
+        """Common lines as the rows that they are."""
+        first = self._number + 1
+        self._number += len(lines)
+        return [Line(place, line.removesuffix(b"\r")) for place, line in enumerate(lines, first)]
 
     def take(self, line: bytes, found: list[Line], dropped_quotes: int, *, was_cut: bool) -> None:
         """Adds a line, of which some may have been dropped, and the row that it completes."""

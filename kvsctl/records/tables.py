@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
+import orjson
+
 from kvsctl import jsontext
-from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Identity
 from kvsctl.records.cells import json_of_cell
 from kvsctl.records.checks import Breach
-from kvsctl.records.common import is_common
+from kvsctl.records.common import UNCOMMON_IN_KEY, is_common
 from kvsctl.records.fields import Fields
 from kvsctl.records.header import Header
 from kvsctl.records.parsed import Parsed, Parser, Rejected
@@ -16,6 +18,7 @@ from kvsctl.records.parsers import Rules, key_record, set_record
 from kvsctl.records.shapes import KeyTemplate, Shape
 
 _Row: TypeAlias = list[str]
+_SAYING: Final = {"entityName", "ttl", "expireTime"}
 _EMPTY: Final = "the cell {} is empty, which is to make the key"
 _TOO_DEEP: Final = Breach("MAX_DEPTH", "a cell nests far too deep: flatten it")
 
@@ -28,10 +31,8 @@ def table_set_parser(header: Header, rules: Rules, shape: Shape) -> Parser:
     if shape.value_field is not None:
         columns.pop(shape.value_field)
     entity, ttl, expiry = (_optional(columns, name) for name in ("entityName", "ttl", "expireTime"))
-    has_defaults = rules.entity is not None or rules.ttl is not None
-    limits = rules.limits or DEFAULT_LIMITS
 
-    def parse(piece: bytes) -> Parsed | Rejected:
+    def careful(piece: bytes) -> Parsed | Rejected:
         cells = header.row(piece)
         if isinstance(cells, Breach):
             return Rejected(cells, readable=False)
@@ -40,11 +41,44 @@ def table_set_parser(header: Header, rules: Rules, shape: Shape) -> Parser:
             return Rejected(key, readable=False)
         if value is None:
             return Rejected(_TOO_DEEP, Identity(rules.entity, key), readable=False)
-        said = (entity(cells), ttl(cells), expiry(cells))
-        if said == _NOTHING and not has_defaults and is_common(key, value, limits):
-            body = b'{"key":"%b","value":%b}' % (key.encode(), value)
-            return Parsed(Identity(None, key), body)
-        return set_record(Fields(key, value, *said), rules)
+        return set_record(Fields(key, value, entity(cells), ttl(cells), expiry(cells)), rules)
+
+    if rules.entity is not None or rules.ttl is not None or columns.keys() & _SAYING:
+        return careful
+    limits = rules.limits or DEFAULT_LIMITS
+    if shape.key_template.is_bare and not shape.takes_whole and not shape.infer_types:
+        key_at = header.columns[shape.key_template.members[0]]
+        value_at = header.columns[shape.value_field or "value"]
+        return _two_cells_parser(header, key_at, value_at, limits, careful)
+    read, count = header.read, len(header.names)
+
+    def parse(piece: bytes) -> Parsed | Rejected:
+        cells = read(piece)
+        if len(cells) != count or isinstance(cells, Breach):
+            return careful(piece)
+        key, value = key_of(cells), value_of(cells)
+        if value is None or isinstance(key, Breach) or not is_common(key, value, limits):
+            return careful(piece)
+        return Parsed(Identity(None, key), b'{"key":"%b","value":%b}' % (key.encode(), value))
+
+    return parse
+
+
+def _two_cells_parser(
+    header: Header, key_at: int, value_at: int, limits: Limits, careful: Parser
+) -> Parser:
+    """Reads common rows of which two cells matter in one go, and gives all others to `careful`."""
+    read, count, dumps = header.read, len(header.names), orjson.dumps
+    most_key_chars, most_bytes = limits.key_chars, limits.value_bytes
+
+    def parse(piece: bytes) -> Parsed | Rejected:
+        cells = read(piece)
+        if len(cells) != count or isinstance(cells, Breach):
+            return careful(piece)
+        key, value = cells[key_at], dumps(cells[value_at])
+        if not 0 < len(key) <= most_key_chars or UNCOMMON_IN_KEY(key) or len(value) > most_bytes:
+            return careful(piece)
+        return Parsed(Identity(None, key), b'{"key":"%b","value":%b}' % (key.encode(), value))
 
     return parse
 
@@ -63,9 +97,6 @@ def table_key_parser(header: Header, rules: Rules, shape: Shape) -> Parser:
         return key_record(Identity(entity(cells) or rules.entity, key), rules.limits, is_plain=True)
 
     return parse
-
-
-_NOTHING: Final = (None, None, None)
 
 
 def _optional(columns: Mapping[str, int], name: str) -> Callable[[_Row], str | None]:

@@ -6,6 +6,7 @@ from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Identity
 from kvsctl.records.checks import Breach
 from kvsctl.records.common import common_line_parser
+from kvsctl.records.fields import may_repeat
 from kvsctl.records.parsed import Parsed, Rejected
 from kvsctl.records.parsers import Rules, careful_set_line_parser
 from tests.support.jsontexts import LEGAL_KEYS, SPACES, VALUES, object_of
@@ -77,3 +78,11 @@ def test_leaves_the_rest_to_a_closer_look(line: bytes) -> None:
 
 def test_an_entity_is_no_part_of_the_identity() -> None:
     assert PARSE(b'{"key":"a","value":1}') == Parsed(Identity(None, "a"), b'{"key":"a","value":1}')
+
+
+@pytest.mark.parametrize("name", [b"key", b"value", b"entityName"])
+def test_only_a_name_that_stands_twice_or_an_escape_asks_for_a_closer_look(name: bytes) -> None:
+    line = b'{  "key" : "a",\n  "value" : "b",\n  "entityName" : "abc"  }'
+    assert not may_repeat(line)
+    assert may_repeat(line + b'"%b"' % name)
+    assert may_repeat(line + rb'"\u006b"')

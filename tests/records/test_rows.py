@@ -118,6 +118,12 @@ class TestCells:
         assert isinstance(breach, Breach)
         assert "write a quote within" in breach.message
 
+    def test_a_broken_row_leaves_no_trace_in_the_next(self) -> None:
+        read = cells_reader(",")
+        for broken in (b'"a', b'"a"b', b'"' + b"x" * 200_000):
+            assert isinstance(read(broken), Breach)
+            assert read(b'"b""",c') == ['b"', "c"]
+
     def test_what_is_not_utf8_is_a_breach_that_says_where(self) -> None:
         breach = cells_reader(",")(b"ab,\xff")
         assert isinstance(breach, Breach)

@@ -1,0 +1,159 @@
+"""Reading each form of input to records, against the leanest reading that a script would do.
+
+JSON Lines, arrays and archives against orjson over the same records line by line, tables against
+Python's csv module over the same file; see ../README.md. Both sides take turns. Then each form is
+read by a process of its own at two sizes, for its peak memory.
+"""
+
+import csv
+import gzip
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import orjson
+
+from benchmarks.result import parser, publish, spread
+from kvsctl.model import Record
+from kvsctl.records.choice import set_parsers
+from kvsctl.records.parsers import Rules
+from kvsctl.records.reader import Reader
+from kvsctl.records.sources import File
+
+FORMS = {"lines": "r.jsonl", "array": "r.json", "indented": "i.json", "table": "r.csv"}
+FORMS |= {"quoted table": "q.csv", "gzip": "r.jsonl.gz", "zstd": "r.jsonl.zst"}
+
+
+def write(folder: Path, count: int) -> None:
+    """The same records in each form; tables hold the values as strings."""
+    records = [
+        {
+            "key": f"user:{number:08}",
+            "value": {"name": f"Name {number}", "n": number, "tags": ["a", "b"], "is_on": True},
+        }
+        for number in range(count)
+    ]
+    lines = b"".join(orjson.dumps(record) + b"\n" for record in records)
+    (folder / "r.jsonl").write_bytes(lines)
+    (folder / "r.json").write_bytes(orjson.dumps(records))
+    (folder / "i.json").write_text(json.dumps(records, indent=2))
+    (folder / "r.jsonl.gz").write_bytes(gzip.compress(lines, 6))
+    zstd(folder / "r.jsonl.zst", lines)
+    for name, template in (("r.csv", "Name {} of many, which is text; "), ("q.csv", 'N "{}", ')):
+        with (folder / name).open("w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(("key", "value"))
+            for number in range(count):
+                text = template.format(number).replace(",", "" if name == "r.csv" else ",")
+                rows.writerow((f"user:{number:08}", text * 3))
+
+
+def zstd(path: Path, text: bytes) -> None:
+    """Writes an archive."""
+    if sys.version_info >= (3, 14):
+        from compression.zstd import compress
+    else:
+        from backports.zstd import compress
+    path.write_bytes(compress(text))
+
+
+def by_kvsctl(path: Path) -> int:
+    """How many records there are."""
+    reader = Reader([File(path)], set_parsers(Rules(), string=False))
+    return sum(type(piece) is Record for pieces in reader for piece in pieces)
+
+
+def by_orjson(path: Path) -> int:
+    """How many lines of JSON there are, each parsed."""
+    count = 0
+    with path.open("rb") as file:
+        for line in file:
+            orjson.loads(line)
+            count += 1
+    return count
+
+
+def by_csv(path: Path) -> int:
+    """How many rows there are behind the header."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return sum(1 for _ in csv.reader(file)) - 1
+
+
+def seconds(read: Callable[[Path], int], path: Path, count: int) -> float:
+    """CPU time; ends the benchmark if a record is missing."""
+    began = time.process_time()
+    found = read(path)
+    taken = time.process_time() - began
+    if found != count:
+        raise SystemExit(f"{path.name}: {found} records of {count}")
+    return taken
+
+
+def compare(folder: Path, count: int, runs: int) -> dict[str, Any]:
+    """Each form against its yardstick, in turns."""
+    compared = {}
+    for form, name in FORMS.items():
+        yardstick, base = (by_csv, name) if "table" in form else (by_orjson, "r.jsonl")
+        ours, theirs = [], []
+        for _ in range(runs):
+            theirs.append(seconds(yardstick, folder / base, count))
+            ours.append(seconds(by_kvsctl, folder / name, count))
+        compared[form] = {
+            "against": yardstick.__name__.removeprefix("by_"),
+            "us_a_record": spread(taken / count * 1e6 for taken in ours),
+            "ratio": spread(one / other for one, other in zip(ours, theirs, strict=True)),
+        }
+    return compared
+
+
+def peaks(folder: Path, counts: tuple[int, int]) -> dict[str, dict[str, float]]:
+    """Peak memory in MB of a process that reads, by form and number of records."""
+    found: dict[str, dict[str, float]] = {form: {} for form in FORMS}
+    for count in counts:
+        write(folder, count)
+        for form, name in FORMS.items():
+            command = [sys.executable, __file__, "--peak", str(folder / name)]
+            shown = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+            found[form][str(count)] = float(shown)
+    return found
+
+
+def peak_mb() -> float:
+    """Of this process. Linux tells it of the program alone, elsewhere its parent's may count."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        (peak,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
+        return round(int(peak.split()[1]) / 1024, 1)
+    import resource
+
+    peak_units = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak_units / 1024 / (1024 if sys.platform == "darwin" else 1), 1)
+
+
+def main() -> None:
+    """Runs it."""
+    options = parser(__doc__)
+    options.add_argument("--peak", type=Path, metavar="FILE", help="read FILE and print the peak")
+    given = options.parse_args()
+    if given.peak is not None:
+        by_kvsctl(given.peak)
+        print(peak_mb())
+        return
+    count, runs = (2000, 1) if given.short else (200_000, 7)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write(folder, count)
+        compared = compare(folder, count, runs)
+        memory = peaks(folder, (count // 10, count))
+    publish(given, {"records": count, "forms": compared, "peak_mb": memory})
+
+
+if __name__ == "__main__":
+    main()
