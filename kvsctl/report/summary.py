@@ -119,15 +119,21 @@ def _needs(rehearsed: Rehearsed) -> list[Span]:
     forecast = rehearsed.forecast
     at_least = "at least " if forecast.are_units_least else ""
     kind = "read" if forecast.are_units_least else "write"
-    cents = rehearsed.cost_usd * 100
-    price = "less than 0.01 USD" if 0 < cents < 1 else f"{rehearsed.cost_usd:,.2f} USD"
+    seconds = forecast.least_seconds
     return [
         (f"would take {forecast.requests:,} {plural('request', forecast.requests)}", ""),
         (f"{at_least}{forecast.units:,} {kind} {plural('unit', forecast.units)}", ""),
         (f"{forecast.bytes_sent:,} bytes", ""),
-        (f"at least {_duration(forecast.least_seconds)}", ""),
-        (f"{at_least}{price}", ""),
+        (f"at least {_duration(seconds) if seconds else '0 s'}", ""),
+        (_price(rehearsed), ""),
     ]
+
+
+def _price(rehearsed: Rehearsed) -> str:
+    amount = rehearsed.cost_usd
+    if rehearsed.forecast.are_units_least:
+        return f"at least {amount:,.2f} USD, by the size of the answers"
+    return "less than 0.01 USD" if 0 < amount < 0.01 else f"{amount:,.2f} USD"
 
 
 def _units(tally: Tally) -> str:

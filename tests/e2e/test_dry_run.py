@@ -77,6 +77,16 @@ def test_input_that_cannot_be_read_is_2_as_nothing_was_sent(local: Command) -> N
     local("set", "-n", stdin=b"", status=0)
 
 
+def test_the_least_time_is_that_of_the_share_of_the_quota(kvsctl: Command) -> None:
+    lines = b"".join(b'{"key":"k%d","value":%d}\n' % (n, n) for n in range(500))
+    words = ("set", "-n", "--json", "--batch-size", "1", "--url", "https://nowhere.invalid")
+    for more, seconds in ((("--units-per-min", "100"), 240), (("--rps", "10"), 49)):
+        assert kvsctl(*words, *more, stdin=lines, status=0).report["least_s"] == seconds
+    assert (
+        kvsctl("set", "-n", "-t", "local", "--json", stdin=lines, status=0).report["least_s"] == 0
+    )
+
+
 class TestCheckFirst:
     def test_nothing_is_sent_if_anything_is_wrong(self, local: Command, tmp_path: Path) -> None:
         path, failures = tmp_path / "in.jsonl", tmp_path / "failed.jsonl"

@@ -56,8 +56,14 @@ def test_of_reads_only_the_least_is_known() -> None:
     rehearsed.enter(tally)
     assert (tally.units_write, tally.units_read) == (0, 3)
     assert "at least 3 read units" in shown(rehearsed, tally)[2]
+    assert "at least 0.00 USD, by the size of the answers" in shown(rehearsed, tally)[2]
 
 
 def test_a_little_money_is_not_shown_as_none() -> None:
     tally = tally_of_four()
     assert "less than 0.01 USD" in shown(Rehearsed(FORECAST, 0.0001), tally)[2]
+
+
+def test_without_a_quota_there_is_nothing_to_wait_for() -> None:
+    tally = tally_of_four()
+    assert "at least 0 s" in shown(Rehearsed(replace(FORECAST, least_seconds=0.0), 1.0), tally)[2]
