@@ -32,13 +32,17 @@ class Reader:
     choose_parser: ParserChoice
 
     def fraction_read(self) -> float | None:
-        """How much was read, from 0 to 1; None unless every source is a regular file."""
+        """How much was read, from 0 to 1; None unless every source is a regular file.
+
+        Bytes of archives count as they lie there. A file that shrinks while it is read is read
+        to 1 early.
+        """
         files = [source for source in self.sources if isinstance(source, File)]
         sizes = [file.size for file in files]
         if len(files) < len(self.sources) or None in sizes:
             return None
         total = sum(size or 0 for size in sizes)
-        return sum(file.bytes_read for file in files) / total if total else 1.0
+        return min(1.0, sum(file.bytes_read for file in files) / total) if total else 1.0
 
     def __iter__(self) -> Iterator[list[Record | Problem]]:
         has_begun = False

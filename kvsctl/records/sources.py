@@ -105,6 +105,7 @@ class File:
         head = b""
         found = self.forms.find(self.label, head, is_whole=False)
         self.format = self.compression = self.header = None
+        self.bytes_read = 0
         while found is None:
             chunk = next(chunks, None)
             if chunk == b"":

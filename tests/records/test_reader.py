@@ -1,12 +1,20 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvsctl.errors import StreamError
 from kvsctl.model import Identity, Origin, Problem, Record
+from kvsctl.records.choice import set_parsers
 from kvsctl.records.lines import Line
-from kvsctl.records.parsed import Parser
+from kvsctl.records.parsed import Parsed, Parser
 from kvsctl.records.parsers import Rules, key_line_parser, set_line_parser
 from kvsctl.records.reader import MOST_PIECES, Reader
-from kvsctl.records.sources import Source
+from kvsctl.records.sources import File, Source
+from tests.support.jsontexts import LEGAL_KEYS, NOT_NULL, object_of
 
 
 @dataclass
@@ -111,3 +119,46 @@ def test_lines_are_read_as_they_are_asked_for() -> None:
 
     pieces = iter(Reader([Endless()], lambda source, first: key_line_parser(Rules())))
     assert [next(pieces)[0].position for _ in range(3)] == [0, 1, 2]
+
+
+@given(st.lists(st.tuples(LEGAL_KEYS, NOT_NULL), min_size=1, max_size=6), st.data())
+def test_an_array_gives_the_records_that_its_elements_are_as_lines(
+    tmp_path_factory: pytest.TempPathFactory, pairs: list[tuple[str, str]], data: st.DataObject
+) -> None:
+    texts = [data.draw(object_of([('"key"', f'"{k}"'), ('"value"', v)])) for k, v in pairs]
+    path = tmp_path_factory.getbasetemp() / "array.json"
+    path.write_text("[" + ",".join(texts) + "]", "utf-8", newline="")
+    choose = set_parsers(Rules(), string=False)
+    found = [piece for pieces in Reader([File(path)], choose) for piece in pieces]
+    parse = set_line_parser(Rules())
+    for piece, text in zip(found, texts, strict=True):
+        expected = parse(text.encode())
+        assert isinstance(piece, Record)
+        assert isinstance(expected, Parsed)
+        assert (piece.body, piece.identity) == (expected.body, expected.identity)
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_an_element_of_brackets_alone_is_a_problem(tmp_path: Path, closed: bool) -> None:
+    path = tmp_path / "deep.json"
+    deep = b"[" * 100_000 + b"]" * (100_000 if closed else 99_999)
+    path.write_bytes(b'[{"key":"a","value":1},' + deep + b',{"key":"b","value":2}]')
+    reader = iter(Reader([File(path)], set_parsers(Rules(), string=False)))
+    if not closed:
+        with pytest.raises(StreamError, match="cut short"):
+            list(reader)
+        return
+    one, problem, two = [piece for pieces in reader for piece in pieces]
+    assert isinstance(problem, Problem)
+    assert (problem.code, problem.raw, str(problem.origin)) == ("MAX_DEPTH", deep, f"{path}:2")
+    assert [one.identity, two.identity] == [Identity(None, "a"), Identity(None, "b")]
+
+
+def test_a_file_that_shrinks_is_never_read_by_more_than_all_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "f.jsonl"
+    path.write_bytes(b'{"key":"a","value":1}\n' * 100)
+    reader = Reader([File(path)], set_parsers(Rules(), string=False))
+    pieces = iter(reader)
+    next(pieces)
+    path.write_bytes(b'{"key":"a","value":1}\n')
+    assert reader.fraction_read() == 1.0

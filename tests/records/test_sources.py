@@ -41,6 +41,15 @@ class TestFile:
         found = [line for lines in File(path).lines() for line in lines]
         assert found == [Line(number, key) for number, key in enumerate(keys, 1)]
 
+    @pytest.mark.parametrize("name", ["f.jsonl", "f.json", "f.csv"])
+    def test_a_second_reading_gives_the_same_pieces(self, tmp_path: Path, name: str) -> None:
+        path = tmp_path / name
+        path.write_bytes(b'["key,value", "b"]' if name == "f.json" else b"key,value\na,1\n")
+        file = File(path)
+        first = [line for lines in file.lines() for line in lines]
+        assert [line for lines in file.lines() for line in lines] == first != []
+        assert file.bytes_read == path.stat().st_size
+
     def test_an_empty_file_has_no_lines(self, tmp_path: Path) -> None:
         path = tmp_path / "keys.txt"
         path.touch()
