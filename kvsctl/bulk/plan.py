@@ -74,6 +74,8 @@ class RunPlan:
     patience_seconds: float = 300.0
     max_failures: int | None = None
     verify: bool = False
+    stop_seconds: float = 30.0
+    """How long a run that was asked to stop goes on reading back what it wrote."""
     window_bytes: int = 16_000_000
     """How many bytes the admitted records may have together, give or take the last."""
 

@@ -49,6 +49,11 @@ class _Resend:
     batch: Batch = field(compare=False)
 
 
+def _is_unread(resend: _Resend) -> bool:
+    batch = resend.batch
+    return batch.reads_back and not any(record.attempts for record in batch.records)
+
+
 class SendQueue:
     """Chooses the next batch, by `capacity`. Times are the caller's monotonic seconds.
 
@@ -119,6 +124,22 @@ class SendQueue:
             return None
         del self._last[: len(records)]
         return batch
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether `next_unread` has anything to propose."""
+        return bool(self._last) or any(map(_is_unread, self._resends))
+
+    def next_unread(self, admits: Admits = _any) -> Batch | None:
+        """Written records that were not read back yet, nor tried to; due or not."""
+        first = min(filter(_is_unread, self._resends), default=None)
+        if first is None:
+            return self.next_last(admits)
+        if not admits(first.batch):
+            return None
+        self._resends.remove(first)
+        heapq.heapify(self._resends)
+        return first.batch
 
     def _fitting(self, batch: Batch, now: float) -> Batch:
         chosen, _ = choose(batch.records, self.capacity.rule)

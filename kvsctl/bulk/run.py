@@ -72,6 +72,7 @@ class Run:
         self._crowded = False
         self._input_ended = False
         self._stopping = False
+        self._reads_until = -math.inf
         self._error: KvsctlError | None = None
         self._crash: BaseException | None = None
 
@@ -99,14 +100,21 @@ class Run:
         return self._error
 
     def stop(self, error: KvsctlError | None = None) -> None:
-        """Reads no more, starts no further request; what is on its way is finished and settled."""
+        """Takes no more in; what is on its way is finished and settled.
+
+        Without an error, what was written and is to be verified is still read back, once, for at
+        most the plan's `stop_seconds`.
+        """
         if not self._stopping:
             self._stopping, self._error = True, error
+            if error is None:
+                self._reads_until = self._now() + self._plan.stop_seconds
         self.wake()
 
     def abort(self) -> None:
         """Stops at once: what is on its way is cut off and counts as unknown."""
         self.stop()
+        self._reads_until = -math.inf
         for task in self._away:
             task.cancel()
 
@@ -134,8 +142,7 @@ class Run:
             # What was read before is as good as ever: it is still sent.
             self._error = self._error or error
         except Exception as error:
-            self._crash = error
-            self.stop()
+            self._crashed(error)
         self._input_ended = True
         self.wake()
 
@@ -194,15 +201,16 @@ class Run:
         if self._away:
             return False
         if self._stopping:
-            return True
+            return self._now() >= self._reads_until or not self._queue.has_unread
         return self._input_ended and not self._lanes.admitted
 
     def _next_batch(self) -> Batch | None:
         self._paced_until = None
-        if self._stopping or len(self._away) >= self._concurrency.limit:
+        if len(self._away) >= self._concurrency.limit or self._is_paced(self._pacer.held_seconds):
             return None
-        if self._is_paced(self._pacer.held_seconds):
-            return None
+        if self._stopping:
+            is_late = self._now() >= self._reads_until
+            return None if is_late else self._queue.next_unread(self._admits)
         pressure = self._pressure()
         if pressure is Pressure.STOP:
             return None
@@ -250,7 +258,8 @@ class Run:
 
     async def _await_change(self, due: float | None) -> None:
         """Until something changed, or until a wait is over; at once if it is over by now."""
-        waits = [at for at in (due, self._paced_until) if at is not None and at < math.inf]
+        ends = self._reads_until if self._stopping and self._reads_until > self._now() else None
+        waits = [at for at in (due, self._paced_until, ends) if at is not None and at < math.inf]
         wait_over = min(waits, default=None)
         has_room = len(self._away) < self._concurrency.limit
         if wait_over is None or not has_room:
@@ -270,9 +279,13 @@ class Run:
         if task.cancelled():
             self._aborted += batch.records
         elif (error := task.exception()) is not None:
-            self._crash = error
-            self.stop()
+            self._crashed(error)
         self.wake()
+
+    def _crashed(self, error: BaseException) -> None:
+        self._crash = error
+        self.stop()
+        self._reads_until = -math.inf
 
     def _settle_the_rest(self) -> None:
         """After a stop: each record that is left is unsent, or unknown if it may be applied."""

@@ -104,6 +104,7 @@ def _plan(verb: Verb, how: Running, policy: ReadPolicy, *, verify: bool, is_loca
         read_policy=policy,
         give_up_after=how.give_up_after,
         patience_seconds=how.patience,
+        stop_seconds=how.timeout,
         max_failures=how.max_failures,
         verify=verify,
     )

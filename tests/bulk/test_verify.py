@@ -13,10 +13,12 @@ from kvsctl.bulk.plan import Pressure, RunPlan
 from kvsctl.bulk.retry import RetryPolicy
 from kvsctl.bulk.run import Run
 from kvsctl.bulk.verify import ReadBack, Verifier
+from kvsctl.errors import KvsctlError, TargetError
 from kvsctl.model import Failure, Found, Identity, Origin, Outcome, Record, State, Verb
 from tests.support.books import Ran, carry_out
 from tests.support.model_service import (
     BROKEN,
+    THROTTLED,
     TIMED_OUT,
     ModelService,
     Script,
@@ -259,13 +261,52 @@ def test_a_token_that_expires_before_the_reading_is_renewed() -> None:
     assert service.renewals == 1
 
 
-@pytest.mark.parametrize("how", [Run.stop, Run.abort])
-def test_what_was_not_read_when_the_run_was_stopped_is_unknown(how: Callable[[Run], None]) -> None:
+def test_what_was_not_read_when_the_run_was_cut_off_is_unknown() -> None:
     service = ModelService(always(Turn()))
     plan = _plan(packing=PackingRule(1, 1000), concurrency=1)
-    ran = carry_out(plan, [_input(2)], service, moments=[(0.05 if how is Run.stop else 0.15, how)])
+    ran = carry_out(plan, [_input(2)], service, moments=[(0.15, Run.abort)])
     assert ran.books.states == {"unknown": 1, "unsent": 1}
     assert ran.books.outcomes[0].subject is service.requests[0].records[0]
+
+
+def test_a_run_that_is_stopped_reads_back_what_it_wrote() -> None:
+    plan = _plan(packing=PackingRule(1, 1000), concurrency=1)
+    ran = carry_out(plan, [_input(2)], ModelService(), moments=[(0.05, Run.stop)])
+    assert _verbs(ran) == ["set", "get"]
+    assert ran.books.states == {"succeeded": 1, "unsent": 1}
+
+
+def test_a_run_that_is_stopped_reads_back_what_was_left_for_last() -> None:
+    service = ModelService(in_turn(Turn(fault=TIMED_OUT, applies=True)))
+    plan = _plan(packing=PackingRule(2, 1000), concurrency=1, retry=RetryPolicy(base_seconds=0.0))
+    ran = carry_out(plan, [_input(40)], service, moments=[(0.85, Run.stop)])
+    assert service.sent[-1] == [0, 1]
+    assert ran.books.states["succeeded"] + ran.books.states["unsent"] == 40
+
+
+def test_reading_back_after_a_stop_is_tried_once() -> None:
+    service = ModelService(in_turn(Turn(), then=Turn(fault=BROKEN)))
+    ran = carry_out(_plan(), [_input(3)], service, moments=[(0.05, Run.stop)])
+    assert _verbs(ran) == ["set", "get"]
+    assert ran.books.states == {"unknown": 3}
+
+
+def test_reading_back_after_a_stop_waits_no_longer_than_it_may() -> None:
+    throttled = Turn(fault=replace(THROTTLED, retry_after_seconds=50.0))
+    service = ModelService(in_turn(Turn(), throttled))
+    plan = _plan(packing=PackingRule(1, 1000), concurrency=2, stop_seconds=20.0)
+    ran = carry_out(plan, [_input(2)], service, moments=[(0.11, Run.stop)])
+    assert ran.seconds < 25
+    assert ran.books.states == {"unknown": 1, "unsent": 1}
+
+
+@pytest.mark.parametrize("error", [TargetError("enough"), None])
+def test_a_run_that_ends_in_an_error_reads_nothing_back(error: KvsctlError | None) -> None:
+    def end(run: Run) -> None:
+        run.stop(error)
+
+    ran = carry_out(_plan(), [_input(3)], ModelService(), moments=[(0.05, end)])
+    assert _verbs(ran) == (["set"] if error else ["set", "get"])
 
 
 # Whatever happens
