@@ -32,7 +32,7 @@ from kvsctl.bulk.journalfile import read_journal
 _FAULTS: Final = (
     "429={few},throttled={few},retry-after=0.2,500={r},500-after={r},503={r},503-after={r},"
     "502-html={r},502-empty={r},504={r},reset-before={r},reset-after={r},cut={r},"
-    "leave-out=0.0002,latency-ms=0..2"
+    "leave-out=0.0002,latency-ms={latency}"
 )
 _SOME_FAILED: Final = 1
 _KILLED: Final = -9
@@ -52,20 +52,25 @@ def main() -> None:
     if given.short:
         given.records, given.kills = 100_000, 2
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        found, result = Soak(Path(folder), given.seed, given.records).run(
-            given.kills, given.fault_rate
-        )
+        soak = Soak(Path(folder), given.seed, given.records, is_slow=given.short)
+        found, result = soak.run(given.kills, given.fault_rate)
     publish(given, result)
     sys.exit(1 if found.count else 0)
 
 
 class Soak:
-    """One job from its first record to its last."""
+    """One job from its first record to its last.
 
-    def __init__(self, folder: Path, seed: int, records: int) -> None:
+    `is_slow`: it takes some seconds however few records it has, so that there is time to kill it.
+    """
+
+    def __init__(self, folder: Path, seed: int, records: int, *, is_slow: bool) -> None:
         self.folder = folder
         self.seed = seed
         self.records = records
+        self.latency_ms, self.pace = "0..2", ["--rps", "0", "--units-per-min", "0"]
+        if is_slow:
+            self.latency_ms, self.pace = "5..10", [*self.pace, "-c", "4"]
         self.journal = folder / "journal"
         self.failures = folder / "failures.jsonl"
         self.database = folder / "server.db"
@@ -82,17 +87,17 @@ class Soak:
             file.writelines(
                 piece(self.seed, position).line + b"\n" for position in range(self.records)
             )
-        faults = f"seed={self.seed},{_FAULTS.format(r=fault_rate, few=fault_rate / 10)}"
-        faults += f",refuse={POISON_PREFIX}:{POISON_CODE}"
+        kinds = _FAULTS.format(r=fault_rate, few=fault_rate / 10, latency=self.latency_ms)
+        faults = f"seed={self.seed},{kinds},refuse={POISON_PREFIX}:{POISON_CODE}"
         with serving(self.database, faults) as url:
-            words = ["set", "-f", str(source), "--url", url, "--json", "-q"]
+            words = ["set", "-f", str(source), "--url", url, "--json", "-q", *self.pace]
             words += ["--rps", "0", "--units-per-min", "0"]
             words += ["--journal", str(self.journal), "--failures", str(self.failures)]
-            points = sorted(chance.uniform(0.05, 0.9) for _ in range(kills))
+            points = sorted(chance.uniform(0.05, 0.8) for _ in range(kills))
             killed_at = [
                 noted
                 for point in points
-                if (noted := self.kill(words, int(point * self.records), chance.random()))
+                if (noted := self.kill(words, int(point * self.records), chance.random() / 4))
             ]
             report = self.finish(words)
             met = requests_met(url)
