@@ -23,7 +23,8 @@ def take_reply(bench: Bench, batch: Batch, reply: Reply, answer: Answer) -> None
         record.times_left_out += 1
         record.ambiguous = record.ambiguous or verb is not Verb.GET
     again += result.later
-    least_seconds: float | None = None  # one retry of the budget's for all of the answer
+    together: list[Record] = []
+    wait_seconds = 0.0
     for record, failure in again:
         record.strikes += 1
         decision = bench.plan.retry.decide_alone(
@@ -32,10 +33,13 @@ def take_reply(bench: Bench, batch: Batch, reply: Reply, answer: Answer) -> None
         if isinstance(decision, GiveUp) or bench.is_past_sparing(failure.code):
             outcomes.append(failed(record, explained(failure), policy))
         else:
-            if least_seconds is None:
-                least_seconds = bench.budget.take(bench.now())
-            alone = Batch([record], is_loose=True, reads_back=batch.reads_back)
-            bench.queue.resend(alone, bench.now() + max(least_seconds, decision.seconds))
+            # One wait for all, as for a batch that failed whole: they travel together again.
+            wait_seconds = wait_seconds or decision.seconds
+            together.append(record)
+    if together:
+        seconds = max(wait_seconds, bench.budget.take(bench.now()))
+        loose = Batch(together, is_loose=True, reads_back=batch.reads_back)
+        bench.queue.resend(loose, bench.now() + seconds)
     bench.settle(outcomes, answer)
 
 

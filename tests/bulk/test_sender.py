@@ -140,6 +140,15 @@ def test_a_run_that_is_only_throttled_ends_in_time(asked: float | None) -> None:
     assert len(service.requests) < 500
 
 
+def test_keys_of_one_answer_that_are_put_off_travel_together_again() -> None:
+    names = {identity(f"k{place}"): "TIMEOUT" for place in range(5, 20)}
+    left_out = frozenset({identity("k2"), identity("k3")})
+    service = ModelService(in_turn(Turn(later=names, left_out=left_out)))
+    ran = _one_batch(service, 25)
+    assert ran.books.states == {"succeeded": 25}
+    assert [sorted(sent) for sent in service.sent[1:]] == [[2, 3, *range(5, 20)]]
+
+
 def test_full_storage_is_said() -> None:
     full = refused(429, "REQUEST_THROTTLED")
     service = ModelService(always(Turn(fault=full)))
@@ -418,7 +427,7 @@ def _limited(limit: int, fault: Fault) -> ModelService:
 def test_a_lower_payload_limit_is_learnt_once(fault: Fault) -> None:
     pieces: list[Piece] = [record(n, f"k{n}", body_bytes=150_000) for n in range(400)]
     service = _limited(1_000_000, fault)
-    ran = carry_out(_plan(concurrency=8), [pieces], service)
+    ran = carry_out(_plan(concurrency=8, window_bytes=32_000_000), [pieces], service)
     assert ran.error is None
     assert ran.books.states == {"succeeded": 400}
     refusals = [request for request in ran.books.requests if request.status != 200]
