@@ -45,10 +45,10 @@ class ElementScanner:
 
     def _passes_whole(self, text: bytes, start: int) -> bool:
         """Whether the text has no strings and too few brackets to come back from the depth."""
-        if b'"' in text or start:
+        if text.find(b'"', start) >= 0:
             return False
-        closing = text.count(b"]") + text.count(b"}")
-        if closing >= self._depth:
+        closing = text.count(b"]", start) + text.count(b"}", start)
+        if closing >= self._depth + text.startswith((b"[", b"{"), start):
             return False
-        self._depth += text.count(b"[") + text.count(b"{") - closing
+        self._depth += text.count(b"[", start) + text.count(b"{", start) - closing
         return True
