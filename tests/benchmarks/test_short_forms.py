@@ -13,7 +13,9 @@ _TIMEOUT_SECONDS = 400
 
 
 def test_there_are_benchmarks() -> None:
-    assert {"emulator", "fuzz", "journal", "soak"} <= {script.parent.name for script in _SCRIPTS}
+    assert {"emulator", "fuzz", "journal", "quota", "soak"} <= {
+        script.parent.name for script in _SCRIPTS
+    }
 
 
 @pytest.mark.parametrize("script", _SCRIPTS, ids=lambda script: script.parent.name)
