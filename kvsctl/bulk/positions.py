@@ -21,6 +21,10 @@ class SettledRanges:
 
     def add(self, start: int, stop: int | None = None) -> None:
         """Adds `start`, or all from `start` up to but not including `stop`."""
+        stops = self._stops
+        if stop is None and stops and start == stops[-1]:  # the next one: what comes most often
+            stops[-1] = start + 1
+            return
         end = start + 1 if stop is None else stop
         if start < 0 or end < start:
             raise ValueError(f"no range of positions: {start} to {end}")

@@ -7,11 +7,13 @@ import msgspec
 
 from kvsctl.limits import Limits
 from kvsctl.model import Identity
+from kvsctl.records.checks import Breach
 from kvsctl.records.fields import ROOM_BYTES, decode_plain, may_repeat
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 
 UNCOMMON_IN_KEY: Final = re.compile(r"[^a-zA-Z0-9:._#-]").search
 _RECORD_DEPTH: Final = 1  # the record's own braces
+_UNCOMMON: Final = Rejected(Breach("UNCOMMON", "to be read carefully"))
 
 
 def common_line_parser(limits: Limits, careful: Parser) -> Parser:
@@ -47,6 +49,20 @@ def common_line_parser(limits: Limits, careful: Parser) -> Parser:
         ):
             return careful(line)
         return Parsed(Identity(None, key), line)
+
+    return parse
+
+
+def common_key_parser(limits: Limits, careful: Parser) -> Parser:
+    """Reads the keys of common lines by itself, and gives all others to `careful`."""
+    read = common_line_parser(limits, lambda _: _UNCOMMON)
+
+    def parse(line: bytes) -> Parsed | Rejected:
+        parsed = read(line)
+        if not isinstance(parsed, Parsed):
+            return careful(line)
+        identity = parsed.identity
+        return Parsed(identity, b'{"key":"%b"}' % identity.key.encode())
 
     return parse
 

@@ -13,7 +13,7 @@ from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Identity
 from kvsctl.records import checks
 from kvsctl.records.checks import Breach
-from kvsctl.records.common import common_line_parser
+from kvsctl.records.common import common_key_parser, common_line_parser
 from kvsctl.records.fields import Fields, read_fields
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 from kvsctl.records.ttl import Ttl, parse_expire_time, parse_ttl
@@ -115,6 +115,14 @@ def key_line_parser(rules: Rules) -> Parser:
 
 def key_object_parser(rules: Rules) -> Parser:
     """Reads `{"key": …, "entityName": …}` lines; other members of a record are passed over."""
+    careful = careful_key_object_parser(rules)
+    if rules.entity is not None:
+        return careful
+    return common_key_parser(rules.limits or DEFAULT_LIMITS, careful)
+
+
+def careful_key_object_parser(rules: Rules) -> Parser:
+    """What `key_object_parser` comes to, without its short way for common lines."""
     strings = key_line_parser(rules)
 
     def parse(piece: bytes) -> Parsed | Rejected:

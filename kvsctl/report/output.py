@@ -9,7 +9,7 @@ import orjson
 
 from kvsctl.bulk.events import Event, Settled
 from kvsctl.bulk.journal import JournalState
-from kvsctl.model import Found, Outcome, State
+from kvsctl.model import SUCCEEDED, Found, Outcome
 from kvsctl.report.jsonline import one_line
 from kvsctl.report.ordered import Reorder
 from kvsctl.report.streams import ByteSink
@@ -48,11 +48,10 @@ def json_lines(metadata: Iterable[Metadata] = ()) -> Formatter:
         if identity.entity is not None:
             entity = b',"entityName":' + orjson.dumps(identity.entity)
         key = orjson.dumps(identity.key)
-        extra = b"".join(
-            name + orjson.dumps(value)
-            for name, read in readers
-            if (value := read(found)) is not None
-        )
+        extra = b""
+        for name, read in readers:
+            if (value := read(found)) is not None:
+                extra += name + orjson.dumps(value)
         return b'{"key":%b%b,"value":%b%b}\n' % (key, entity, one_line(found.value), extra)
 
     return format_line
@@ -124,7 +123,7 @@ class RecordOutput:
             self._write(self._reorder.drain())
 
     def _line(self, outcome: Outcome) -> bytes | None:
-        if outcome.state is State.SUCCEEDED and outcome.found is not None:
+        if outcome.state is SUCCEEDED and outcome.found is not None:
             return self._format(outcome, outcome.found)
         return None
 

@@ -5,14 +5,16 @@ from hypothesis import strategies as st
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Identity
 from kvsctl.records.checks import Breach
-from kvsctl.records.common import common_line_parser
+from kvsctl.records.common import common_key_parser, common_line_parser
 from kvsctl.records.fields import may_repeat
 from kvsctl.records.parsed import Parsed, Rejected
-from kvsctl.records.parsers import Rules, careful_set_line_parser
+from kvsctl.records.parsers import Rules, careful_key_object_parser, careful_set_line_parser
 from tests.support.jsontexts import LEGAL_KEYS, SPACES, VALUES, object_of
 
 CAREFUL = careful_set_line_parser(Rules())
 NOT_COMMON = Rejected(Breach("", "the careful way was asked"))
+CAREFUL_KEY = careful_key_object_parser(Rules())
+PARSE_KEY = common_key_parser(DEFAULT_LIMITS, lambda _: NOT_COMMON)
 PARSE = common_line_parser(DEFAULT_LIMITS, lambda _: NOT_COMMON)
 
 _NAMES = st.sampled_from(["key", "value", "entityName", "ttl", "other"])
@@ -34,6 +36,17 @@ def test_takes_nothing_that_the_careful_way_does_not_send_as_it_is(line: bytes) 
         assert parsed == CAREFUL(line) == Parsed(parsed.identity, line)
     else:
         assert parsed is NOT_COMMON
+
+
+@given(_LINES)
+def test_the_key_of_a_common_line_is_what_the_careful_way_makes_of_it(line: bytes) -> None:
+    parsed = PARSE_KEY(line)
+    assert parsed is NOT_COMMON or parsed == CAREFUL_KEY(line)
+
+
+def test_the_key_of_a_common_line_is_read_at_once() -> None:
+    line = b'{"key":"a:1","value":{"nested":[null]}}'
+    assert PARSE_KEY(line) == Parsed(Identity(None, "a:1"), b'{"key":"a:1"}')
 
 
 @pytest.mark.parametrize(
