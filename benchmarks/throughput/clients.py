@@ -36,7 +36,8 @@ class Took:
 def kvsctl(folder: Path, url: str, source: Path, connections: int, *words: str) -> Client:
     """The command as it is installed here; `words` begin with the verb."""
     command: list[str | Path] = [sys.executable, "-m", "kvsctl", *words, "--url", url]
-    command += ["--concurrency", str(connections), "--json", "-f", source]
+    command += ["--concurrency", str(connections), "--rps", "0", "--units-per-min", "0"]
+    command += ["--json", "-f", source]
     command += ["--rps", "0", "--units-per-min", "0"]
     if words[0] == "get":
         command += ["-o", folder / "out.jsonl"]
