@@ -11,12 +11,15 @@ from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError
 _COMPLETION: Final = "_KVSCTL_COMPLETE"
 """What the completion scripts set when a shell asks what may come next."""
 
+_STDERR: Final = 2
+
 
 def main() -> None:
     """Runs the command line and exits with a code of `ExitStatus`. No traceback reaches anyone.
 
     With `KVSCTL_DEBUG` set, a defect of kvsctl shows where it is.
     """
+    _occupy_standard_descriptors()
     try:
         with _Stdout():
             _run(sys.argv[1:])
@@ -31,6 +34,18 @@ def main() -> None:
         defect = Defect(f"kvsctl has a defect: {type(error).__name__}")
         _tell(defect.message, defect.hint)
         sys.exit(defect.status)
+
+
+def _occupy_standard_descriptors() -> None:
+    """Opens the null device for each standard stream that the process was started without.
+
+    Otherwise a file or connection would get its number: a child's messages would go into the file,
+    and libuv, which closes no standard stream, aborts the process. `sys.stdout` and the others
+    stay None, so that a closed stream is known as one.
+    """
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        os.set_inheritable(fd, True)
+    os.close(fd)
 
 
 def _run(words: list[str]) -> None:
@@ -109,6 +124,8 @@ class _Raw(io.RawIOBase):
 def _tell(message: str, hint: str | None) -> None:
     from kvsctl.report.escape import visible
 
+    if sys.stderr is None:
+        return  # it was closed before the start
     lines = [f"kvsctl: {visible(message)}"] + ([visible(hint)] if hint else [])
     try:
         sys.stderr.write("".join(f"{line}\n" for line in lines))

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from kvsctl.emulator import embedded
 from tests.support.command import KVSCTL, Command, records_file
+from tests.support.server import served
 
 _WAIT_SECONDS = 30
 
@@ -184,6 +186,43 @@ def test_a_report_for_a_closed_stdout_is_refused_before_anything_is_sent(local: 
     assert done.returncode == 2
     assert b"stdout is closed" in done.stderr
     assert not local.database.exists()
+
+
+@pytest.mark.parametrize(
+    ("closed", "status"),
+    [("2>&-", 1), ("<&- 2>&-", 1), ("<&- >&- 2>&-", 1), (">&- 2>&- --json", 2)],
+)
+def test_streams_that_are_closed_change_no_exit_code(
+    kvsctl: Command, tmp_path: Path, closed: str, status: int
+) -> None:
+    with served(embedded(tmp_path / "served.db")) as url:
+        done = subprocess.run(
+            ["/bin/sh", "-c", f'"{KVSCTL}" set a=1 bad/=2 --failures failed.jsonl {closed}'],
+            env=kvsctl.having(KVSCTL_URL=url).environ,
+            cwd=tmp_path,
+            timeout=_WAIT_SECONDS,
+            check=False,
+        )
+        assert done.returncode == status
+        kvsctl("get", "a", "--url", url, status=0 if status == 1 else 1)
+
+
+def test_what_a_token_command_says_goes_into_no_file_of_a_run_with_closed_streams(
+    kvsctl: Command, tmp_path: Path
+) -> None:
+    words = "set bad/=1 k=2 --failures failed.jsonl --report report.json --journal journal"
+    command = "sh -c 'echo noise >&2; echo token'"
+    with served(embedded(tmp_path / "served.db")) as url:
+        subprocess.run(
+            ["/bin/sh", "-c", f'"{KVSCTL}" {words} --token-command "$COMMAND" <&- >&- 2>&-'],
+            env=kvsctl.having(KVSCTL_URL=url, COMMAND=command).environ,
+            cwd=tmp_path,
+            timeout=_WAIT_SECONDS,
+            check=False,
+        )
+    for name in ("failed.jsonl", "report.json", "journal"):
+        assert b"noise" not in (tmp_path / name).read_bytes()
+    assert json.loads((tmp_path / "report.json").read_bytes())["succeeded"] == 1
 
 
 def test_files_are_read_in_order_and_dash_is_stdin(local: Command, tmp_path: Path) -> None:
