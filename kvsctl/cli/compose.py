@@ -28,6 +28,7 @@ from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb
 from kvsctl.records.reader import ParserChoice, Reader
 from kvsctl.records.sources import File, Source
+from kvsctl.report.descriptors import descriptor
 from kvsctl.report.streams import part_path
 from kvsctl.service.wire import Metadata
 
@@ -175,7 +176,9 @@ def _require_files(journal: Journalling, records: Printing | None, failures: Pat
     if records is not None and records.path is None:
         raise UsageError("--journal needs an output that can be gone on with", "Give -o FILE.")
     for flag, path in (("-o", records.path if records else None), ("--failures", failures)):
-        if path is not None and path.exists() and not path.is_file():
+        if path is None:
+            continue
+        if descriptor(path) is not None or (path.exists() and not path.is_file()):
             raise UsageError(f"{flag} with --journal has to be a regular file: {path}")
     if records is not None and records.in_order and journal.retry_failed:
         raise UsageError(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kvsctl.errors import ExitStatus, StreamError, UsageError
+from kvsctl.report.descriptors import descriptor
 from kvsctl.report.jsonline import json_line
 from kvsctl.report.rawfd import is_regular, open_emptied, write_all
 from kvsctl.report.tally import FailureNote, Tally
@@ -97,7 +98,7 @@ class ReportFile:
     def save(self, line: bytes) -> None:
         """Makes the line the whole file. Raises StreamError if it cannot be written."""
         try:
-            if is_regular(self._fd):
+            if descriptor(self._path) is None and is_regular(self._fd):
                 os.lseek(self._fd, 0, os.SEEK_SET)
                 os.ftruncate(self._fd, 0)
             write_all(self._fd, line)

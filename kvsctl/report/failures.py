@@ -9,8 +9,9 @@ from typing import NamedTuple, TypeAlias
 from kvsctl.bulk.events import Event, Settled
 from kvsctl.bulk.journal import FailuresMark, JournalState
 from kvsctl.durable import sync_file, sync_folder
-from kvsctl.errors import StreamError
+from kvsctl.errors import StreamError, UsageError
 from kvsctl.model import Identity, Outcome, Problem, Record, State, Verb
+from kvsctl.report.descriptors import descriptor, lasting_path
 from kvsctl.report.failureline import failure_line
 from kvsctl.report.ordered import Reorder
 from kvsctl.report.rawfd import (
@@ -56,12 +57,17 @@ class FailuresFile:
     """
 
     def __init__(self, path: Path, verb: Verb, state: JournalState | None = None) -> None:
-        self._path = Path(os.path.realpath(path))
+        self._path = lasting_path(path)
         self._state = state
         self._length = state.failures.length if state else 0
-        self._fd: int | None = (
-            open_private(self._path) if state is None else open_cut(self._path, self._length)
-        )
+        fd = open_private(self._path) if state is None else open_cut(self._path, self._length)
+        self._fd: int | None = fd
+        if descriptor(path) is not None and is_regular(fd):
+            os.close(fd)
+            raise UsageError(
+                f"{path} is a file here, and lines may have to be taken out of it",
+                "Name the file itself.",
+            )
         self._newly_held: dict[int, bytes] = {}
         self.is_broken = False
         self._replaces = verb is not Verb.GET

@@ -8,6 +8,7 @@ from typing import Final
 
 from kvsctl.durable import sync_file, sync_folder
 from kvsctl.errors import UsageError
+from kvsctl.report.descriptors import descriptor
 
 _PRIVATE: Final = 0o600
 _BINARY: Final = getattr(os, "O_BINARY", 0)  # Windows would turn line feeds into two characters
@@ -27,8 +28,13 @@ def write_all(fd: int, chunk: bytes) -> None:
 
 
 def open_emptied(path: Path) -> int:
-    """Opens a file for writing, emptied. Raises UsageError if it cannot be opened."""
+    """Opens a file for writing, emptied; what a path of a descriptor stands for, as it is.
+
+    Raises UsageError if it cannot be opened.
+    """
     try:
+        if (fd := descriptor(path)) is not None:
+            return os.dup(fd)
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o666)
     except OSError as error:
         raise UsageError(f"cannot write to {path}: {error.strerror}") from error
@@ -37,10 +43,12 @@ def open_emptied(path: Path) -> int:
 def open_private(path: Path) -> int:
     """Opens a file for writing, emptied, of mode 600 whether it is new or not.
 
-    What is no regular file, such as a pipe, keeps its mode. Raises UsageError if it cannot be
-    opened.
+    What is no regular file, such as a pipe, or is open already, keeps its mode. Raises UsageError
+    if it cannot be opened.
     """
     try:
+        if (given := descriptor(path)) is not None:
+            return os.dup(given)
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, _PRIVATE)
         if is_regular(fd):
             path.chmod(_PRIVATE)

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from kvsctl.durable import sync_folder
 from kvsctl.errors import ExitStatus, UsageError
+from kvsctl.report.descriptors import descriptor
 from kvsctl.report.rawfd import open_cut, open_private, sync, write_all
 
 _WRITE_BYTES: Final = 256 * 1024
@@ -43,11 +44,12 @@ def status_of(broken: OSError) -> ExitStatus:
 
 
 def open_output(path: Path, moved: Callable[[], None] = lambda: None) -> ByteSink:
-    """A sink for `--output`: a PartFile, or a writer to a pipe or device that is there already.
+    """A sink for `--output`: a PartFile, or a writer to what is there already.
 
     Raises UsageError if it cannot be opened.
     """
-    if path.exists() and not path.is_file() and not path.is_dir():
+    is_stream = path.exists() and not path.is_file() and not path.is_dir()
+    if is_stream or descriptor(path) is not None:
         return DescriptorWriter(open_private(path), moved)
     return PartFile(path)
 

@@ -225,6 +225,38 @@ def test_what_a_token_command_says_goes_into_no_file_of_a_run_with_closed_stream
     assert json.loads((tmp_path / "report.json").read_bytes())["succeeded"] == 1
 
 
+def test_a_path_of_a_descriptor_is_written_as_the_stream_it_is(
+    local: Command, tmp_path: Path
+) -> None:
+    """A file behind it keeps what others wrote, before and after; a pipe takes all."""
+    script = """
+        echo before > out; {
+            "$KVSCTL" set k=1 -q
+            "$KVSCTL" get k -q --raw -o /dev/stdout
+            "$KVSCTL" get k -q --raw -o /dev/fd/1
+            "$KVSCTL" get k -q --raw -o link --report /dev/stderr
+            echo after
+        } >> out 2> err
+        "$KVSCTL" set bad/=1 -q --failures /dev/stdout | cat > failed
+        "$KVSCTL" set bad/=1 -q --failures /dev/stdout >> out 2> refused; echo $? > status
+        "$KVSCTL" get k -q -o /dev/stdout --journal j >> out 2> journalled || echo $? >> status
+    """
+    (tmp_path / "link").symlink_to("/dev/stdout")
+    subprocess.run(
+        ["/bin/sh", "-c", script],
+        env={**local.environ, "KVSCTL": str(KVSCTL)},
+        cwd=tmp_path,
+        timeout=_WAIT_SECONDS,
+        check=True,
+    )
+    assert (tmp_path / "out").read_text() == "before\n1\n1\n1\nafter\n"
+    assert json.loads((tmp_path / "err").read_text())["succeeded"] == 1
+    assert json.loads((tmp_path / "failed").read_text())["key"] == "bad/"
+    assert (tmp_path / "status").read_text() == "2\n2\n"
+    assert "Name the file itself" in (tmp_path / "refused").read_text()
+    assert "has to be a regular file" in (tmp_path / "journalled").read_text()
+
+
 def test_files_are_read_in_order_and_dash_is_stdin(local: Command, tmp_path: Path) -> None:
     first = records_file(tmp_path / "1.jsonl", [{"key": "k", "value": "first"}])
     local("set", "-f", first, "-f", "-", stdin=b'{"key":"k","value":"stdin"}\n', status=0)
