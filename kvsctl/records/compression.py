@@ -119,13 +119,14 @@ def decompressed(
     `found` is told how it is compressed once that is known. An empty chunk is passed on. Raises
     StreamError, after all that could be read, for an archive that is broken or cut short.
     """
-    head = b""
+    head, pauses = b"", False
     for chunk in chunks:
         head += chunk
         if len(head) >= _HEAD_BYTES:
             break
         if not chunk:
             if head and compression_of(label, head) is None and not _may_be_magic(head):
+                pauses = True
                 break
             yield b""
     compression = compression_of(label, head)
@@ -135,6 +136,8 @@ def decompressed(
         return
     if head:
         yield head
+    if pauses:
+        yield b""  # what was passed over above: the input has nothing more right now
     yield from chunks
 
 

@@ -52,6 +52,8 @@ def test_what_is_no_archive_is_left_as_it_is(text: bytes, cuts: list[int]) -> No
 def test_what_a_pipe_gave_is_not_waited_on() -> None:
     pieces = decompressed(iter([b"a\n", b"", b"b"]), "-", lambda found: None)
     assert next(pieces) == b"a\n"
+    assert next(pieces) == b""  # so what came is sent before more is waited for
+    assert list(pieces) == [b"b"]
 
 
 @EITHER
