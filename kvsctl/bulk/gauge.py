@@ -53,4 +53,6 @@ class Gauge:
 
     def note(self, now: float, noise: float, *, was_refused: bool) -> bool:
         """How a request ended, for the ceiling: see there."""
+        if self.ceiling.learnt is None:
+            return False
         return self.ceiling.note(self._window.used(now), now, noise, was_refused=was_refused)
