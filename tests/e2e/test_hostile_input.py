@@ -14,14 +14,14 @@ from random import Random
 
 import pytest
 
-from tests.support.command import Command, Ended
+from tests.support.command import KVSCTL, Command, Ended
 
 GOOD = b'{"key":"good","value":1}\n'
 MB = 1_000_000
 HUGE_BYTES = int(os.environ.get("KVSCTL_TEST_LINE_BYTES", str(200 * MB)))
 """How long a very long line is: KVSCTL_TEST_LINE_BYTES=2000000000 is the form for a quiet hour."""
 MOST_MEMORY_KB = 160_000
-needs_posix = pytest.mark.skipif(os.name == "nt", reason="Windows has neither FIFOs nor wait4")
+needs_posix = pytest.mark.skipif(os.name == "nt", reason="Windows has neither FIFOs nor getrusage")
 
 
 @pytest.fixture
@@ -244,18 +244,33 @@ def test_a_file_that_grows_while_it_is_read_is_read_to_its_end(
     assert ended.report["succeeded"] == MANY + 1
 
 
+_MEASURED = """
+import resource, subprocess, sys
+status = subprocess.call(sys.argv[2:])
+with open(sys.argv[1], "w") as file:
+    file.write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
+sys.exit(status)
+"""
+"""A small process between the tests and kvsctl: a process is charged with what its parent held."""
+
+
 def _fed(
     command: Command, words: tuple[str, ...], chunks: Iterator[bytes]
 ) -> tuple[int, bytes, bytes, int]:
     """Feeds a command; its exit code, what it printed, and the most memory that it had, in KB."""
-    log = command.home / "err"
-    with log.open("wb") as err, (command.home / "out").open("wb") as out:
-        process = command.start(*words, stdin=subprocess.PIPE, stdout=out, stderr=err)
+    log, out_path, peak = (command.home / name for name in ("err", "out", "peak"))
+    with log.open("wb") as err, out_path.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-S", "-c", _MEASURED, peak, KVSCTL, *words],
+            env=command.environ,
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=err,
+        )
         assert process.stdin is not None
         for chunk in chunks:
             process.stdin.write(chunk)
         process.stdin.close()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    peak_kb = usage.ru_maxrss // (1024 if sys.platform == "darwin" else 1)
-    return process.returncode, (command.home / "out").read_bytes(), log.read_bytes(), peak_kb
+        status = process.wait()
+    peak_kb = int(peak.read_text()) // (1024 if sys.platform == "darwin" else 1)
+    return status, out_path.read_bytes(), log.read_bytes(), peak_kb
