@@ -151,6 +151,8 @@ class HttpConnection(asyncio.Protocol):
         """An answer is whole; one of 1xx only says that another will come."""
         if self._parser.get_status_code() >= 200:
             self._complete()
+        else:
+            self._is_in_body = False  # the head of the one to come has begun
 
     def _complete(self) -> None:
         answered, self._answered = self._answered, None

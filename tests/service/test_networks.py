@@ -208,6 +208,11 @@ class TestAnswers:
         with pytest.raises(Unanswered, match="larger than 1,000 bytes"):
             self.ask(network, answering(response("200 OK", b"x" * 1001)))
 
+    @pytest.mark.parametrize("hint", [b"100 Continue", b"103 Early Hints"])
+    def test_one_that_is_only_announced_is_none(self, network: Network, hint: bytes) -> None:
+        with pytest.raises(Unanswered):
+            self.ask(network, answering(b"HTTP/1.1 %b\r\n\r\n" % hint))
+
     def test_a_head_without_end_is_none(self, network: Network) -> None:
         async def talk(served: Served, reader: Any, writer: Any) -> None:
             await read_request(served, reader)
