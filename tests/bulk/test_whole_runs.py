@@ -1,5 +1,6 @@
 """Random inputs, faults and moments of stopping: what always holds of a run."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
@@ -70,6 +71,7 @@ def _cases(draw: st.DrawFn, verbs: tuple[Verb, ...] = (Verb.SET,)) -> _Case:
         concurrency=concurrency,
         retry=RetryPolicy(retries=retries, base_seconds=draw(st.sampled_from([0.0, 0.25]))),
         give_up_after=10**9,
+        patience_seconds=math.inf,  # chance refuses, however long it takes: none of it is a quota
     )
     poison = frozenset(map(identity, draw(st.sets(st.sampled_from(_KEYS), max_size=2))))
     random = Random(draw(st.integers(0, 2**32)))
