@@ -42,7 +42,12 @@ class Fault:
 
     @property
     def may_be_applied(self) -> bool:
-        """Whether the request may have been applied, or may land late."""
+        """Whether the request may have been applied, or may land late.
+
+        A status that means success, and is not the service's 200, may mean it of the request.
+        """
+        if self.status is not None and 200 <= self.status < 300:
+            return True
         return self.kind in (FaultKind.UNANSWERED, FaultKind.TROUBLED)
 
 

@@ -576,6 +576,13 @@ def test_what_no_request_can_cure_ends_the_run(fault: Fault, error: type[KvsctlE
     assert ran.books.states == {"succeeded": 2, "unsent": 4}
 
 
+def test_what_a_strange_success_answered_is_unknown() -> None:
+    service = ModelService(always(Turn(fault=refused(202, "HTTP_202"))))
+    ran = carry_out(_plan(packing=PackingRule(2, 1000), concurrency=1), [_input(6)], service)
+    assert isinstance(ran.error, TargetError)
+    assert ran.books.states == {"unknown": 2, "unsent": 4}
+
+
 # Giving up
 
 

@@ -58,6 +58,14 @@ def test_what_went_unanswered_or_troubled_may_be_applied(kind: FaultKind) -> Non
 
 
 @pytest.mark.parametrize(
+    ("status", "may_be"), [(101, False), (201, True), (204, True), (302, False), (403, False)]
+)
+def test_what_calls_itself_a_success_may_be_applied(status: int, may_be: bool) -> None:
+    kind = kind_of_status(status, f"HTTP_{status}")
+    assert Fault(kind, f"HTTP_{status}", "m", status).may_be_applied is may_be
+
+
+@pytest.mark.parametrize(
     ("code", "later"),
     [
         ("RATE_LIMIT_EXCEEDED", True),
