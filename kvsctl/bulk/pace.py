@@ -32,6 +32,17 @@ class Pace:
             _given(units_per_minute, share * DEFAULT_LIMITS.write_units_per_minute),
         )
 
+    @property
+    def request_window(self) -> tuple[float, float | None]:
+        """How long the window of requests is, seconds, and how many it may hold.
+
+        A second; where it may hold less than one, as long as one takes.
+        """
+        rate = self.requests_per_second
+        if rate is None or rate >= 1:
+            return 1.0, rate
+        return 1 / rate, 1.0
+
     def least_seconds(self, requests: int, units: int) -> float:
         """The time that must pass between the first of these requests and the last.
 
@@ -42,11 +53,12 @@ class Pace:
             windows = math.ceil(units / self.units_per_minute) - 1
             seconds = windows * MINUTE_SECONDS
             in_last = math.ceil(requests - requests * windows * self.units_per_minute / units)
-        if self.requests_per_second is None or not requests:
+        length_seconds, limit = self.request_window
+        if limit is None or not requests:
             return seconds
-        whole = math.ceil(requests / self.requests_per_second) - 1
-        last = math.ceil(in_last / self.requests_per_second) - 1
-        return max(float(whole), seconds + last)
+        whole = math.ceil(requests / math.floor(limit)) - 1
+        last = math.ceil(in_last / math.floor(limit)) - 1
+        return max(whole * length_seconds, seconds + last * length_seconds)
 
 
 def request_units(body_bytes: int) -> int:

@@ -47,9 +47,7 @@ class Pacer:
 
     def __init__(self, pace: Pace, monotonic: Callable[[], float]) -> None:
         self._now = monotonic
-        self._seconds = Gauge(
-            1.0, pace.requests_per_second, Ceiling(_SECOND_QUIET, _BEARABLE_IN_A_SECOND)
-        )
+        self._seconds = Gauge(*pace.request_window, Ceiling(_SECOND_QUIET, _BEARABLE_IN_A_SECOND))
         self._requests = {reads: _of_a_minute(None) for reads in (False, True)}
         self._units = {reads: _of_a_minute(pace.units_per_minute) for reads in (False, True)}
         self._refusals = Refusals()

@@ -74,6 +74,8 @@ def test_memory_is_bounded_by_the_window() -> None:
         (Pace.of(1.0, units_per_minute=0, rps=50), 3000, 6000, 59),
         (Pace.of(0.1, units_per_minute=100), 1, 400, 180),
         (Pace.of(1.0), 0, 0, 0),
+        (Pace.of(1.0, rps=0.5), 3, 3, 4),
+        (Pace.of(1.0, rps=1.5), 3, 3, 2),
     ],
 )
 def test_the_least_time_is_that_of_full_windows(

@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -77,6 +78,16 @@ def test_more_units_than_the_limit_may_go_alone() -> None:
     pacer.end(large, requests=1, units=1, was_let_through=True)
     clock.now += 61
     assert pacer.wait_seconds(400, reads=False) == 0
+
+
+@pytest.mark.parametrize(("rate", "seconds"), [(0.5, 2.0), (0.1, 10.0), (1.0, 1.0), (1.9, 1.0)])
+def test_fewer_requests_than_two_a_second_go_one_by_one(rate: float, seconds: float) -> None:
+    pacer, clock = _pacer(Pace(requests_per_second=rate))
+    for _ in range(5):
+        _let_through(pacer, clock)
+        wait_seconds = pacer.wait_seconds(1, reads=False)
+        assert seconds - 0.002 <= wait_seconds <= 1.01 * seconds
+        clock.now += wait_seconds
 
 
 def test_what_the_service_never_saw_costs_nothing() -> None:
