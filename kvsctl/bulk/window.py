@@ -22,7 +22,8 @@ class SlidingWindow:
 
     def add(self, now: float, amount: float) -> None:
         """Uses an amount now."""
-        leaves_at = math.ceil(now / self._grain) * self._grain + self.length_seconds
+        # The end of the slot that `now` is in, never `now` itself: times are rounded.
+        leaves_at = (math.floor(now / self._grain) + 1) * self._grain + self.length_seconds
         if self._slots and self._slots[-1][0] >= leaves_at:
             self._slots[-1][1] += amount
         else:

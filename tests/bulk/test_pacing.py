@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kvsctl.bulk.pace import Pace
@@ -158,6 +158,7 @@ def test_reads_are_expected_to_cost_what_they_did() -> None:
 @given(
     st.lists(st.tuples(st.integers(1, 30), st.floats(0.0, 20.0), st.floats(0.0, 9.0)), max_size=60)
 )
+@example([(21, 0.0, 0.0), (30, 8.0, 0.0), (21, 0.0, 0.0), (30, 0.0, 0.0)])
 def test_no_minute_is_ever_charged_more_than_it_may(
     requests: list[tuple[int, float, float]],
 ) -> None:
