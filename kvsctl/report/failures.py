@@ -125,19 +125,25 @@ class FailuresFile:
         """
         if self._fd is None:
             return
-        fd, completes = self._fd, is_whole or self._state is None
+        completes = is_whole or self._state is None
         try:
-            if completes:
-                self._append(self._reorder.drain())
-            sync(fd)
-            if completes and self._replaced and is_regular(fd):
+            if self._close_appended(self._fd, completes=completes):
                 self._rewrite()
         except OSError as error:
             raise self._broken(error) from error
         finally:
+            self._standing.close()
+
+    def _close_appended(self, fd: int, *, completes: bool) -> bool:
+        """Whether lines are to be taken out, for which Windows needs the file to be closed."""
+        try:
+            if completes:
+                self._append(self._reorder.drain())
+            sync(fd)
+            return completes and bool(self._replaced) and is_regular(fd)
+        finally:
             self._fd = None
             os.close(fd)
-            self._standing.close()
 
     def _take(self, position: int, end: _End | None) -> None:
         released = self._reorder.add(position, end)

@@ -14,6 +14,7 @@ from kvsctl.bulk.journal import FailuresMark, JournalState
 from kvsctl.bulk.positions import SettledRanges
 from kvsctl.errors import StreamError, UsageError
 from kvsctl.model import Outcome, State, Verb
+from kvsctl.report import failures, rawfd
 from kvsctl.report.failures import FailuresFile
 from kvsctl.report.ordered import HOLDING_BYTES
 from tests.report.outcomes import ended, failed, problem, record, succeeded
@@ -227,3 +228,30 @@ def test_a_file_that_is_shorter_than_its_mark_is_refused(path: Path) -> None:
     with pytest.raises(UsageError, match="cannot write"):
         FailuresFile(path, Verb.SET, JournalState(failures=FailuresMark(6, 4)))
     assert not path.exists()
+
+
+def test_lines_are_taken_out_of_a_file_that_is_closed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows puts no file in the place of one that is open."""
+    opened: list[int] = []
+    replaced: list[Path] = []
+
+    def opening(place: Path) -> int:
+        opened.append(rawfd.open_private(place))
+        return opened[0]
+
+    def replace(self: Path, target: Path) -> Path:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(opened[0])
+        os.replace(self, target)
+        replaced.append(target)
+        return target
+
+    monkeypatch.setattr(failures, "open_private", opening)
+    monkeypatch.setattr(Path, "replace", replace)
+    file = FailuresFile(path, Verb.SET)
+    file(Settled([failed(0, "a"), succeeded(1, "a")]))
+    file.close()
+    assert replaced == [path]
+    assert path.read_bytes() == b""
