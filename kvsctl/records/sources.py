@@ -18,6 +18,8 @@ from kvsctl.records.lines import Line, split_lines, without_mark
 from kvsctl.records.rows import split_rows
 
 _CHUNK_BYTES: Final = 256 * 1024
+# Windows would end a file at its first byte of 26, and take the CR off lines of an archive too.
+_READING: Final = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
 
 class Source(Protocol):
@@ -136,7 +138,7 @@ class File:
 
     def _chunks(self) -> Iterator[bytes]:
         try:
-            descriptor = self.descriptor if self.path is None else os.open(self.path, os.O_RDONLY)
+            descriptor = self.descriptor if self.path is None else os.open(self.path, _READING)
         except OSError as error:
             raise StreamError(f"{self.label} cannot be read: {error.strerror}") from error
         self.bytes_read = 0

@@ -1,5 +1,7 @@
 import gc
+import importlib.util
 import os
+import sys
 import threading
 from pathlib import Path
 
@@ -166,3 +168,29 @@ def test_a_file_that_grows_while_it_is_read_is_read_to_its_end(tmp_path: Path) -
                 file.write(b"{}\n")
         count += len(lines)
     assert count == 50_001
+
+
+def test_bytes_are_read_as_they_are_on_systems_that_know_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows, unless told otherwise, ends a file at a byte of 26 and turns CRLF into LF."""
+    mark = 1 << 20
+    monkeypatch.setattr(os, "O_BINARY", mark, raising=False)
+    found = importlib.util.find_spec("kvsctl.records.sources")
+    assert found is not None
+    assert found.loader is not None
+    there = importlib.util.module_from_spec(found)
+    monkeypatch.setitem(sys.modules, found.name, there)
+    found.loader.exec_module(there)
+    opening = os.open
+    asked: list[int] = []
+
+    def opened(path: Path, flags: int) -> int:
+        asked.append(flags & mark)
+        return opening(path, flags & ~mark)
+
+    monkeypatch.setattr(os, "open", opened)
+    path = tmp_path / "plain.keys"
+    path.write_bytes(b"a\r\nb\n")
+    assert [line.text for lines in there.File(path).lines() for line in lines] == [b"a", b"b"]
+    assert asked == [mark]
