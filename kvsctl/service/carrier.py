@@ -22,6 +22,12 @@ class CarrierAnswer(NamedTuple):
     body: bytes
 
 
+def add_header(headers: dict[str, str], name: bytes, value: bytes) -> None:
+    """Adds a header that came to those of an answer, as `CarrierAnswer` has them."""
+    named, text = name.decode("latin-1").lower(), value.decode("latin-1")
+    headers[named] = f"{headers[named]}, {text}" if named in headers else text
+
+
 class CarrierError(Exception):
     """No whole answer came. `str()` says why; it holds no secret.
 

@@ -11,6 +11,7 @@ from kvsctl.service.carrier import (
     CarrierError,
     TooSlow,
     Unanswered,
+    add_header,
 )
 
 _MOST_HEAD_BYTES: Final = 256 * 1024
@@ -130,9 +131,7 @@ class HttpConnection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header is whole."""
-        headers, text = self._headers, value.decode("latin-1")
-        named = name.decode("latin-1").lower()
-        headers[named] = f"{headers[named]}, {text}" if named in headers else text
+        add_header(self._headers, name, value)
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
@@ -168,5 +167,5 @@ class HttpConnection(asyncio.Protocol):
         if headers.get("content-encoding", "identity") != "identity":
             answered.set_exception(Unanswered("the answer came encoded, which nobody asked for"))
             return
-        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        answered.set_result(CarrierAnswer(self._parser.get_status_code(), headers, body))
+        status = self._parser.get_status_code()
+        answered.set_result(CarrierAnswer(status, headers, b"".join(chunks)))

@@ -69,7 +69,7 @@ async def _read(response: httpx.Response) -> bytes:
         body_bytes += len(chunk)
         if body_bytes > MOST_ANSWER_BYTES:
             raise Unanswered(f"the answer is larger than {MOST_ANSWER_BYTES:,} bytes")
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return b"".join(chunks)
 
 
 def _carrier_error(error: Exception) -> CarrierError:

@@ -5,7 +5,14 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
-from kvsctl.service.carrier import Carrier, CarrierAnswer, CarrierError, TooSlow, Unanswered
+from kvsctl.service.carrier import (
+    Carrier,
+    CarrierAnswer,
+    CarrierError,
+    TooSlow,
+    Unanswered,
+    add_header,
+)
 
 AsgiApp: TypeAlias = Callable[
     [
@@ -105,8 +112,5 @@ class _Exchange:
             raise Unanswered("the application ended without an answer")
         headers: dict[str, str] = {}
         for name, value in self._head.get("headers", ()):
-            named, text = name.decode("latin-1").lower(), value.decode("latin-1")
-            headers[named] = f"{headers[named]}, {text}" if named in headers else text
-        chunks = self._chunks
-        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        return CarrierAnswer(self._head["status"], headers, body)
+            add_header(headers, name, value)
+        return CarrierAnswer(self._head["status"], headers, b"".join(self._chunks))
