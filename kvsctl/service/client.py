@@ -98,7 +98,8 @@ class Service:
             return Answer(None, trouble, None, elapsed, len(body), 0, None, token)
         elapsed = self._monotonic() - started
         headers = answer.headers
-        trace_id = next((headers[name] for name in _TRACE_HEADERS if name in headers), None)
+        traces = (without(token, headers[name]) for name in _TRACE_HEADERS if name in headers)
+        trace_id = next(traces, None)
         self._learn_clock(headers)
         reply, fault = read(verb, records, answer, trace_id, token, self.now())
         return Answer(

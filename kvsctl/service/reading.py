@@ -42,7 +42,7 @@ def read(
         message += ": redirects are not followed"
     fault = Fault(
         kind_of_status(status, code),
-        code,
+        without(token, code),
         without(token, message)[:_MESSAGE_CHARACTERS],
         status,
         trace_id,
@@ -59,7 +59,9 @@ def without(token: Secret | None, text: str) -> str:
 def _hide_in_failures(token: Secret | None, reply: Reply) -> None:
     if token is not None and reply.failed:
         reply.failed = {
-            identity: failure._replace(message=without(token, failure.message))
+            identity: failure._replace(
+                code=without(token, failure.code), message=without(token, failure.message)
+            )
             for identity, failure in reply.failed.items()
         }
 

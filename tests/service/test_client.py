@@ -105,11 +105,12 @@ class TestRequests:
         assert answer.reply.succeeded == {Identity(None, "a"): Found(b"1.0", 5)}
 
     def test_a_failed_key_repeats_no_token(self) -> None:
-        error = {"code": "INVALID_KEY", "message": f"no {TOKEN} here"}
+        error = {"code": f"NO_{TOKEN}", "message": f"no {TOKEN} here"}
         body = {"successfulKeys": [], "failedKeys": [{"key": "a", "error": error}]}
         answer = ask(App([(200, {}, json.dumps(body).encode())]))
         assert answer.reply is not None
-        assert answer.reply.failed[Identity(None, "a")].message == "no … here"
+        failure = answer.reply.failed[Identity(None, "a")]
+        assert (failure.code, failure.message) == ("NO_…", "no … here")
 
     def test_carries_no_authorization_without_a_source(self) -> None:
         app = App([OK])
@@ -253,11 +254,17 @@ class TestAnswers:
 
     def test_a_target_that_tells_the_token_is_not_repeated(self) -> None:
         body = b'{"code":"UNAUTHORIZED","message":"no such token: %b!"}' % TOKEN.encode()
-        app = App([(401, {"x-seen": f"Bearer {TOKEN}"}, body)])
+        app = App([(401, {"x-seen": f"Bearer {TOKEN}", "x-trace-id": f"of {TOKEN}"}, body)])
         answer = ask(app, wants_headers=True)
         assert answer.fault is not None
         assert answer.fault.message == "no such token: …!"
+        assert answer.trace_id == answer.fault.trace_id == "of …"
         assert "< x-seen: Bearer …" in answer.headers
+
+    def test_nor_is_one_that_makes_a_code_of_it(self) -> None:
+        answer = ask(App([(401, {}, b'{"code":"NO_%b","message":"no"}' % TOKEN.encode())]))
+        assert answer.fault is not None
+        assert (answer.fault.kind.name, answer.fault.code) == ("UNAUTHORISED", "NO_…")
 
     def test_no_repr_shows_the_token(self) -> None:
         assert "s3cret" not in repr(ask(App([OK])))
