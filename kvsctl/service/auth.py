@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from kvsctl.errors import CredentialsError
 from kvsctl.service.blocking import in_daemon_thread
+from kvsctl.service.spoken import SaysTooMuchError, command_bytes, file_bytes
 
 _COMMAND_TIMEOUT_SECONDS: Final = 60.0
 
@@ -78,7 +79,9 @@ class TokenFile:
     def read(self) -> Secret:
         """The file's one line."""
         try:
-            text = self.path.read_text("utf-8")
+            text = file_bytes(self.path).decode()
+        except SaysTooMuchError:
+            raise _too_much(self.name) from None
         except UnicodeDecodeError:
             raise CredentialsError(f"the {self.name} cannot be read: not UTF-8") from None
         except (OSError, ValueError) as error:
@@ -109,13 +112,9 @@ class TokenCommand:
             words = shlex.split(self.command)
             if not words:
                 raise CredentialsError("the token command is empty")
-            done = subprocess.run(
-                words,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                timeout=self.timeout_seconds,
-                check=False,
-            )
+            status, text = command_bytes(words, self.timeout_seconds)
+        except SaysTooMuchError:
+            raise _too_much(self.name) from None
         except subprocess.TimeoutExpired:
             raise CredentialsError(
                 f"the token command did not end within {self.timeout_seconds:g} s"
@@ -123,9 +122,9 @@ class TokenCommand:
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise CredentialsError(f"the token command cannot be run: {reason}") from None
-        if done.returncode:
-            raise CredentialsError(f"the token command ended with exit code {done.returncode}")
-        return _checked(done.stdout.decode("utf-8", "replace"), self.name)
+        if status:
+            raise CredentialsError(f"the token command ended with exit code {status}")
+        return _checked(text.decode("utf-8", "replace"), self.name)
 
 
 def _checked(text: str, name: str) -> Secret:
@@ -133,10 +132,14 @@ def _checked(text: str, name: str) -> Secret:
     if not token:
         raise CredentialsError(f"the {name} gave no token", "It should be one line: the token.")
     if len(token.split()) > 1:
-        raise CredentialsError(f"the {name} gave more than a token on one line")
+        raise _too_much(name)
     if not (token.isascii() and token.isprintable()):
         raise CredentialsError(f"the {name} gave characters that no token has")
     return Secret(token)
+
+
+def _too_much(name: str) -> CredentialsError:
+    return CredentialsError(f"the {name} gave more than a token on one line")
 
 
 class Credentials:

@@ -117,6 +117,13 @@ class TestTokenFile:
         assert "Is a directory" in failure_of(TokenFile(tmp_path)).message
 
 
+def test_of_a_file_no_more_is_read_than_a_token_may_have(tmp_path: Path) -> None:
+    path = tmp_path / "dump"
+    path.touch()
+    os.truncate(path, 10**13)  # takes no room on disk, but more than there is in memory
+    assert failure_of(TokenFile(path)).message.endswith("gave more than a token on one line")
+
+
 class TestTokenCommand:
     def test_is_run_again_each_time_and_without_a_shell(self, tmp_path: Path) -> None:
         count = tmp_path / "count"
@@ -155,6 +162,10 @@ class TestTokenCommand:
         self, source: TokenCommand, message: str
     ) -> None:
         assert message in failure_of(source).message
+
+    def test_one_that_prints_without_end_is_ended(self) -> None:
+        endless = command('import sys\nwhile True: sys.stdout.write("s3cret" * 1000)')
+        assert failure_of(endless).message == "the token command gave more than a token on one line"
 
     def test_does_not_read_the_records_on_stdin(self) -> None:
         assert command('import sys; print("token" + sys.stdin.read())').read() == Secret("token")
