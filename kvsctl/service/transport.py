@@ -66,7 +66,7 @@ def by_httpx(
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     proxy = None
     if proxy_url is not None:
-        is_tls = proxy_url.startswith("https:")
+        is_tls = parsed_url(proxy_url).scheme == "https"
         try:
             proxy = httpx.Proxy(proxy_url, ssl_context=context if is_tls else None)
         except httpx.InvalidURL as error:

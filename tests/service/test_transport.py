@@ -1,6 +1,8 @@
+import ssl
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from kvsctl.errors import UsageError
@@ -66,6 +68,22 @@ class TestOverNetwork:
     def test_takes_httpx_to_proxies_of_other_kinds(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HTTP_PROXY", "https://p:3128")
         assert isinstance(over_network("http://kvs.test/", 30.0), HttpxCarrier)
+
+    @pytest.mark.parametrize("scheme", ["https", "HTTPS"])
+    def test_checks_a_proxy_against_the_same_certificates(
+        self, monkeypatch: pytest.MonkeyPatch, scheme: str
+    ) -> None:
+        contexts = []
+
+        def proxy(url: str, *, ssl_context: ssl.SSLContext | None) -> httpx.Proxy:
+            contexts.append(ssl_context)
+            return made(url, ssl_context=ssl_context)
+
+        made = httpx.Proxy
+        monkeypatch.setattr(httpx, "Proxy", proxy)
+        monkeypatch.setenv("HTTP_PROXY", f"{scheme}://p:3128")
+        over_network("http://kvs.test/", 30.0)
+        assert [type(context) for context in contexts] == [ssl.SSLContext]
 
     def test_takes_httpx_where_there_is_no_parser(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delitem(sys.modules, "kvsctl.service.direct")
