@@ -16,7 +16,7 @@ class Header:
     """The names of a table's columns, and how its rows are read.
 
     Raises UsageError, which names the file, if the first row is no header: not UTF-8, a column
-    without a name, two of the same.
+    without a name, two of the same, lines that end in CR alone.
     """
 
     def __init__(self, label: str, line: Line, delimiter: str) -> None:
@@ -29,6 +29,12 @@ class Header:
         for column, name in enumerate(names, 1):
             if not name:
                 raise UsageError(f"{self._place}: column {column} has no name")
+            if "\r" in name.replace("\r\n", ""):
+                # Without LF the whole file is this row: it would pass for one without records.
+                raise UsageError(
+                    f"{self._place}: a CR stands in the name of column {column}",
+                    "End lines in LF or CRLF.",
+                )
             if names.index(name) != column - 1:
                 raise UsageError(f"{self._place}: two columns are named {jsontext.quoted(name)}")
         self.names = names
