@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
@@ -19,8 +20,9 @@ _BINARY: Final = getattr(os, "O_BINARY", 0)
 class JournalFile:
     """A journal that is open, locked and read; what is torn at its end is cut off.
 
-    `header` is None until `begin`. What `begin` or `append` returned from is on disk. After an
-    append that failed there is no other, so a torn group is always the last. A file that is no
+    `header` is None until `begin`. What was read, and what `begin` or `append` returned from, is
+    on disk. A group that could not be synced is taken back, as far as that can be done, and there
+    is no other after it, so a torn group is always the last. A file that is no
     longer at its path is no place to note anything: nobody would go on from it.
 
     Raises UsageError, on opening, if another process has it, or it cannot be used.
@@ -101,6 +103,7 @@ class JournalFile:
             self._path.chmod(_PRIVATE)
             os.ftruncate(fd, journal.valid_bytes)
             os.lseek(fd, 0, os.SEEK_END)
+            self._sync(fd)  # who wrote the last group may have died before it could
         except OSError as error:
             raise self._broken(error) from error
         return journal
@@ -122,6 +125,7 @@ class JournalFile:
 
     def _put(self, line: bytes) -> None:
         assert self._fd is not None  # noqa: S101
+        before_bytes = os.lseek(self._fd, 0, os.SEEK_CUR)
         try:
             rest = memoryview(line)
             while rest:
@@ -129,6 +133,9 @@ class JournalFile:
             self._sync(self._fd)
         except OSError as error:
             self._is_broken = True
+            # A sync that failed may be followed by one that claims to have done it.
+            with suppress(OSError):
+                os.ftruncate(self._fd, before_bytes)
             raise self._broken(error) from error
 
     def _broken(self, error: OSError) -> StreamError:
