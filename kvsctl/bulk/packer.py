@@ -40,10 +40,13 @@ class Packer:
             self._forget()
         if self._planned and (planned := self._still_planned(rule)):
             return planned
-        records, is_full = choose(self._lanes.next_waiting(rule.max_records), rule)
+        waiting = self._lanes.next_waiting(rule.max_records)
+        if self._is_plain_best(waiting, rule):
+            return waiting
+        records, is_full = choose(waiting, rule)
         if not (is_full or (flush and records)):
             return []
-        if not self._counts_units or self._is_plain_best(records, rule):
+        if not self._counts_units:
             return records
         if flush and len(records) == self._lanes.waiting:
             return records
@@ -62,8 +65,10 @@ class Packer:
 
         Not beside records that are left over: the comparison of the next block rests on them.
         """
-        is_most = len(records) == rule.max_records and not self._left_over
-        return is_most and request_units(body_bytes(records)) == 1
+        if len(records) < rule.max_records or self._left_over:
+            return False
+        size = body_bytes(records)
+        return size <= rule.max_bytes and request_units(size) == 1
 
     def _first_of_block(self, rule: PackingRule, *, flush: bool) -> list[Record]:
         count = self._left_over + _BATCHES_A_BLOCK * rule.max_records

@@ -6,6 +6,7 @@ What the reply leaves out is never a success.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import repeat
 
 from kvsctl.model import SUCCEEDED, Failure, Found, Outcome, Record, State, Verb
 from kvsctl.service.answers import Reply
@@ -43,7 +44,8 @@ def reconcile(
     result = Reconciled()
     outcomes, failures, succeeded = result.outcomes, reply.failed, reply.succeeded
     if not failures:
-        found_of = [succeeded.get(record.identity, _UNNAMED) for record in records]
+        identities = [record.identity for record in records]
+        found_of = list(map(succeeded.get, identities, repeat(_UNNAMED)))
         if found_of.count(None) == len(records):  # all is done: what most answers to writes say
             result.outcomes = [Outcome(record, SUCCEEDED) for record in records]
             return result

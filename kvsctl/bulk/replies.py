@@ -6,7 +6,7 @@ from kvsctl.bulk.bench import Bench, explained
 from kvsctl.bulk.queue import Batch
 from kvsctl.bulk.reconcile import failed, never_named, reconcile
 from kvsctl.bulk.retry import GiveUp
-from kvsctl.model import Failure, Outcome, Record, State, Verb
+from kvsctl.model import GET, SUCCEEDED, Failure, Outcome, Record, Verb
 from kvsctl.service.answers import Reply
 from kvsctl.service.client import Answer
 
@@ -21,7 +21,7 @@ def take_reply(bench: Bench, batch: Batch, reply: Reply, answer: Answer) -> None
     _note_answer(bench, verb, outcomes, again + result.later)
     for record in result.left_out:
         record.times_left_out += 1
-        record.ambiguous = record.ambiguous or verb is not Verb.GET
+        record.ambiguous = record.ambiguous or verb is not GET
     again += result.later
     together: list[Record] = []
     wait_seconds = 0.0
@@ -58,9 +58,8 @@ def _note_answer(
     again: Sequence[tuple[Record, Failure]],
 ) -> None:
     # A key that does not exist is an answer: reading it did something.
-    did_something = any(
-        verb is Verb.GET or outcome.state is State.SUCCEEDED for outcome in outcomes
-    )
+    states = [outcome.state for outcome in outcomes]
+    did_something = SUCCEEDED in states or (verb is GET and bool(states))
     if did_something:
         bench.budget.note_success()
         bench.patience.note_answer(did_something=True, last="")

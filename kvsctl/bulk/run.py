@@ -7,6 +7,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 from random import Random
 
 from kvsctl.bulk.bench import Bench
@@ -159,8 +160,15 @@ class Run:
     def _admit_some(self, settled: list[Outcome]) -> None:
         """Admits what the window has room for; `settled` gets what ends thereby."""
         lanes, arrived, most_bytes = self._lanes, self._arrived, self._plan.window_bytes
-        for _ in range(min(len(arrived), self._window - lanes.admitted)):
-            piece = arrived.popleft()
+        count = min(len(arrived), self._window - lanes.admitted)
+        pieces = list(islice(arrived, count))
+        records = [piece for piece in pieces if isinstance(piece, Record)]
+        if len(records) == count and self._fits(records) and lanes.admit_all(records):
+            for _ in range(count):
+                arrived.popleft()
+            return
+        for piece in pieces:
+            arrived.popleft()
             if isinstance(piece, Problem):
                 settled.append(_failed_check(piece))
                 continue
@@ -169,6 +177,11 @@ class Run:
                 settled.append(Outcome(replaced, State.DUPLICATE))
             if lanes.admitted_bytes >= most_bytes:
                 return
+
+    def _fits(self, records: Sequence[Record]) -> bool:
+        """Whether all of them leave the window room in bytes."""
+        coming_bytes = sum([len(record.body) for record in records])
+        return self._lanes.admitted_bytes + coming_bytes < self._plan.window_bytes
 
     @property
     def _is_full(self) -> bool:

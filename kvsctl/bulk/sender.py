@@ -12,7 +12,7 @@ from kvsctl.bulk.replies import take_reply
 from kvsctl.bulk.retry import is_throttled
 from kvsctl.bulk.troubles import take_fault
 from kvsctl.errors import CredentialsError
-from kvsctl.model import Outcome, State, Verb
+from kvsctl.model import GET, Outcome, State
 from kvsctl.service.client import Answer
 from kvsctl.service.faults import Fault
 
@@ -65,7 +65,7 @@ class Sender:
 
     def reads(self, batch: Batch) -> bool:
         """Whether the service charges a batch by its answer."""
-        return self._bench.verb_of(batch) is Verb.GET
+        return self._bench.verb_of(batch) is GET
 
     def price(self, batch: Batch) -> int:
         """The units that a batch costs; of a read those that are to be expected."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled, SizeLearnt
 from kvsctl.errors import Defect
-from kvsctl.model import SUCCEEDED, Failure, Outcome, Record, State, Verb
+from kvsctl.model import GET, SUCCEEDED, Failure, Outcome, Record, State
 
 KEPT_FAILURES: Final = 1000
 KEPT_CODES: Final = 200
@@ -69,12 +69,12 @@ class Tally:
     def __call__(self, event: Event) -> None:
         """Counts what happened."""
         match event:
-            case Settled(outcomes):
-                self._count_outcomes(outcomes)
+            case Settled():
+                self._count_outcomes(event.outcomes)
             case RequestEnded():
                 self._count_request(event)
-            case RecordsRead(count):
-                self.records += count
+            case RecordsRead():
+                self.records += event.count
             case SizeLearnt():
                 self.size_learnt = event
 
@@ -166,7 +166,7 @@ class Tally:
         self.requests += 1
         self.retries += request.is_retry
         self.throttled += request.status == 429
-        if request.verb is Verb.GET:
+        if request.verb is GET:
             self.units_read += request.units
         else:
             self.units_write += request.units

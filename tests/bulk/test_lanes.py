@@ -30,6 +30,19 @@ class _LanesMachine(RuleBasedStateMachine):
         if name not in self.away and name not in self.order:
             self.order.append(name)
 
+    @rule(names=st.lists(_NAMES, max_size=4))
+    def admit_all(self, names: list[str]) -> None:
+        newest = [record(self.position + place, name) for place, name in enumerate(names)]
+        are_new = not any(name in self.away or self.behind.get(name) for name in names)
+        expected = are_new and len(set(names)) == len(names)
+        assert self.lanes.admit_all(newest) is expected
+        if not expected:
+            return
+        self.position += len(names)
+        for name, one in zip(names, newest, strict=True):
+            self.behind.setdefault(name, []).append(one)
+            self._open(name)
+
     @rule(name=_NAMES)
     def admit(self, name: str) -> None:
         newest = record(self.position, name)

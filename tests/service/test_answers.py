@@ -288,3 +288,41 @@ class TestAsked:
         reply = decode(verb, body, None, [self.PLAIN, self.TYPED])
         assert reply == decode(verb, body, None)
         assert list(reply.succeeded) == [Identity(entity, key) for key, entity in named]
+
+
+@given(
+    st.lists(
+        st.one_of(st.text(max_size=3), st.text(st.sampled_from('a"\\{},:key\n\x7fé'), max_size=12)),
+        max_size=4,
+    ),
+    st.lists(st.text(st.sampled_from('a"\\{},:key\n\x7fé'), max_size=12), max_size=4),
+    st.booleans(),
+)
+def test_an_answer_known_by_its_bytes_says_what_it_says_when_read(
+    asked_keys: list[str], other_keys: list[str], is_what_was_asked: bool
+) -> None:
+    keys = asked_keys if is_what_was_asked else other_keys
+    body = json.dumps(
+        {"successfulKeys": [{"key": key} for key in keys], "failedKeys": []}, separators=(",", ":")
+    ).encode()
+    assert decode(Verb.SET, body, None, _asked(asked_keys)) == decode(Verb.SET, body, None)
+
+
+def test_a_key_that_spells_an_answer_is_not_taken_for_two() -> None:
+    body = b'{"successfulKeys":[{"key":"a"},{"key":"b"}],"failedKeys":[]}'
+    asked = _asked(['a"},{"key":"b'])
+    both = {Identity(None, "a"): None, Identity(None, "b"): None}
+    assert decode(Verb.SET, body, None, asked) == Reply(both, {})
+
+
+def test_an_entity_is_not_taken_for_a_plain_key() -> None:
+    body = b'{"successfulKeys":[{"key":"a"}],"failedKeys":[]}'
+    asked = [Record(0, Origin("-", 1), Identity("entity", "a"), b"")]
+    assert decode(Verb.SET, body, None, asked) == Reply({Identity(None, "a"): None}, {})
+
+
+def _asked(keys: list[str]) -> list[Record]:
+    return [
+        Record(place, Origin("-", place), Identity(None, key), b"")
+        for place, key in enumerate(keys)
+    ]
