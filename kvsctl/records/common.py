@@ -1,6 +1,7 @@
 """The common line, read in one go: only what needs no change and breaks no rule is taken."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -8,15 +9,89 @@ import msgspec
 from kvsctl.limits import Limits
 from kvsctl.model import Identity
 from kvsctl.records.checks import Breach
-from kvsctl.records.fields import ROOM_BYTES, decode_plain, may_repeat
+from kvsctl.records.fields import (
+    LEAST_BYTES,
+    ROOM_BYTES,
+    decode_all_plain,
+    decode_plain,
+    may_repeat,
+)
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 
 UNCOMMON_IN_KEY: Final = re.compile(r"[^a-zA-Z0-9:._#-]").search
 _RECORD_DEPTH: Final = 1  # the record's own braces
+_NULL_BYTES: Final = 4
 _UNCOMMON: Final = Rejected(Breach("UNCOMMON", "to be read carefully"))
 
 
-def common_line_parser(limits: Limits, careful: Parser) -> Parser:
+class CommonLines:
+    """A parser of lines, with a quick way for many of them."""
+
+    def __init__(self, limits: Limits, parse: Parser) -> None:
+        self._limits = limits
+        self._parse = parse
+
+    def __call__(self, line: bytes) -> Parsed | Rejected:
+        """Reads one line."""
+        return self._parse(line)
+
+    def parse_all(self, lines: Sequence[bytes]) -> list[Parsed] | None:
+        """What each line is read as, in order; None unless that can be told of all at once."""
+        keys = common_keys(lines, self._limits)
+        if keys is None:
+            return None
+        return [Parsed(Identity(None, key), line) for key, line in zip(keys, lines, strict=True)]
+
+
+class CommonKeys(CommonLines):
+    """The same for the keys of lines."""
+
+    def parse_all(self, lines: Sequence[bytes]) -> list[Parsed] | None:
+        """See CommonLines."""
+        keys = common_keys(lines, self._limits)
+        if keys is None:
+            return None
+        return [Parsed(Identity(None, key), b'{"key":"%b"}' % key.encode()) for key in keys]
+
+
+def common_keys(lines: Sequence[bytes], limits: Limits) -> list[str] | None:
+    """The keys of lines that are all common and hold no byte that is not needed; else None.
+
+    They are decoded as one array. That each line is one element of it is known by lengths: an
+    element is never shorter than its key, its value and `LEAST_BYTES`. Where none of the lines
+    is longer than that of the element in its place, nothing is left to stand between or across.
+    """
+    text = b",".join(lines)
+    if not text.isascii() or not lines:
+        return None
+    most_objects = max([line.count(b"{") for line in lines])
+    most_arrays = max([line.count(b"[") for line in lines]) if b"[" in text else 0
+    lengths = list(map(len, lines))
+    if most_objects + most_arrays > limits.value_depth + _RECORD_DEPTH:
+        return None
+    try:
+        plains = decode_all_plain(b"[%b]" % text)
+    except msgspec.MsgspecError:
+        return None
+    keys = [plain.key for plain in plains]
+    value_lengths = [len(plain.value) for plain in plains]
+    needed = [
+        len(key) + length + LEAST_BYTES for key, length in zip(keys, value_lengths, strict=True)
+    ]
+    if (
+        needed != lengths
+        or min(value_lengths) == 0
+        or max(lengths) > limits.value_bytes
+        or min(map(len, keys)) == 0
+        or max(map(len, keys)) > limits.key_chars
+        or UNCOMMON_IN_KEY("".join(keys))
+        or (_NULL_BYTES in value_lengths and any(bytes(plain.value) == b"null" for plain in plains))
+    ):
+        return None
+    return keys
+
+
+def common_line_parser(limits: Limits, careful: Parser) -> CommonLines:
     """Reads common lines by itself, and gives all others to `careful`.
 
     Common is an ASCII line with a plain key, a value and nothing else: `careful` would find no
@@ -50,10 +125,10 @@ def common_line_parser(limits: Limits, careful: Parser) -> Parser:
             return careful(line)
         return Parsed(Identity(None, key), line)
 
-    return parse
+    return CommonLines(limits, parse)
 
 
-def common_key_parser(limits: Limits, careful: Parser) -> Parser:
+def common_key_parser(limits: Limits, careful: Parser) -> CommonKeys:
     """Reads the keys of common lines by itself, and gives all others to `careful`."""
     read = common_line_parser(limits, lambda _: _UNCOMMON)
 
@@ -64,7 +139,7 @@ def common_key_parser(limits: Limits, careful: Parser) -> Parser:
         identity = parsed.identity
         return Parsed(identity, b'{"key":"%b"}' % identity.key.encode())
 
-    return parse
+    return CommonKeys(limits, parse)
 
 
 def is_common(key: str, value: bytes, limits: Limits) -> bool:

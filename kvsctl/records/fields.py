@@ -23,7 +23,9 @@ _VALUE_BYTES: Final = 9
 _ENTITY_BYTES: Final = 16
 _REPEATED_MEMBER_BYTES: Final = 9
 _PLAIN_NAMES: Final = (b'"key"', b'"value"', b'"entityName"')
-ROOM_BYTES: Final = _FRAME_BYTES + _VALUE_BYTES + _REPEATED_MEMBER_BYTES
+LEAST_BYTES: Final = _FRAME_BYTES + _VALUE_BYTES
+"""What a line with key and value has beside both, at the least."""
+ROOM_BYTES: Final = LEAST_BYTES + _REPEATED_MEMBER_BYTES
 """What a line with key and value has beside both, if it has room to name a member twice."""
 
 
@@ -56,6 +58,8 @@ _loads: Callable[[bytes], Any] = partial(
 )
 decode_plain = msgspec.json.Decoder(Plain).decode
 """Reads a line that has these members and no other. Raises MsgspecError; does not look at UTF-8."""
+decode_all_plain = msgspec.json.Decoder(list[Plain]).decode
+"""The same for an array of them."""
 
 
 def read_fields(line: bytes) -> Fields | Breach:

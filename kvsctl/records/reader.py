@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 
 from kvsctl.errors import StreamError, UsageError
 from kvsctl.model import Origin, Problem, Record
+from kvsctl.records.common import CommonLines
 from kvsctl.records.lines import MAX_LINE_BYTES, Line
 from kvsctl.records.parsed import Parsed, Parser
 from kvsctl.records.sources import File, Source
@@ -68,11 +69,26 @@ class Reader:
                     parser = self.choose_parser(source, lines[0].text)
                 for start in range(0, len(lines), MOST_PIECES):
                     part = lines[start : start + MOST_PIECES]
-                    yield [
+                    yield _common(part, parser, position, label) or [
                         _piece(line, parser, place, label)
                         for place, line in enumerate(part, position)
                     ]
                     position += len(part)
+
+
+def _common(
+    lines: Sequence[Line], parser: Parser, position: int, label: str
+) -> list[Record | Problem] | None:
+    """The records of lines that can be read all at once, which takes less time."""
+    if not isinstance(parser, CommonLines) or True in [line.cut for line in lines]:
+        return None
+    parsed = parser.parse_all([line.text for line in lines])
+    if parsed is None:
+        return None
+    return [
+        Record(place, Origin(label, line.number), one.identity, one.body)
+        for place, (line, one) in enumerate(zip(lines, parsed, strict=True), position)
+    ]
 
 
 def _piece(line: Line, parser: Parser, position: int, label: str) -> Record | Problem:

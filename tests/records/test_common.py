@@ -99,3 +99,60 @@ def test_only_a_name_that_stands_twice_or_an_escape_asks_for_a_closer_look(name:
     assert not may_repeat(line)
     assert may_repeat(line + b'"%b"' % name)
     assert may_repeat(line + rb'"\u006b"')
+
+
+@st.composite
+def _cut_at_commas(draw: st.DrawFn) -> list[bytes]:
+    """Lines that would make an array of records together, cut where a comma stands."""
+    pairs = draw(st.lists(_PAIRS | _OBJECTS, min_size=1, max_size=4))
+    parts = ",".join(pairs).encode("utf-8", "surrogatepass").split(b",")
+    lines = [parts[0]]
+    for part in parts[1:]:
+        if draw(st.booleans()):
+            lines.append(part)
+        else:
+            lines[-1] += b"," + part
+    return lines
+
+
+@given(st.lists(_LINES, max_size=4) | _cut_at_commas())
+def test_many_lines_are_read_as_each_of_them_is(lines: list[bytes]) -> None:
+    parsed = PARSE.parse_all(lines)
+    assert parsed is None or parsed == [CAREFUL(line) for line in lines]
+    keys = PARSE_KEY.parse_all(lines)
+    assert keys is None or keys == [CAREFUL_KEY(line) for line in lines]
+
+
+def test_lines_that_only_together_are_an_array_are_not_read_as_one() -> None:
+    across = [b'{"key":"a","value":[{}', b"{}]}", b'{"key":"b","value":1},{"key":"c","value":2}']
+    assert PARSE.parse_all(across) is None
+    assert PARSE.parse_all([b'{"key":"a","value":1', b'"key":"b"}']) is None
+
+
+def test_many_common_lines_are_read_at_once() -> None:
+    lines = [b'{"key":"a","value":{"b":[null]}}', b'{"value":1.0,"key":"b"}']
+    identities = [Identity(None, "a"), Identity(None, "b")]
+    expected = [Parsed(one, line) for one, line in zip(identities, lines, strict=True)]
+    assert PARSE.parse_all(lines) == expected
+    assert PARSE_KEY.parse_all(lines) == [
+        Parsed(Identity(None, "a"), b'{"key":"a"}'),
+        Parsed(Identity(None, "b"), b'{"key":"b"}'),
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"key":"a","value":null}',
+        b'{"key":"a","value": 1}',
+        b'{"key":"","value":1}',
+        b'{"key":"\\u0061","value":1}',
+        b'{"key":"a b","value":1}',
+        b'{"key":"%b","value":1}' % (b"k" * 501),
+        b'{"key":"a","value":%b%b}' % (b"[" * 32, b"]" * 32),
+        b'{"key":"a"}',
+        b'{"key":"a","value":1}}',
+    ],
+)
+def test_one_line_that_is_not_common_has_all_read_one_by_one(line: bytes) -> None:
+    assert PARSE.parse_all([b'{"key":"z","value":1}', line]) is None
