@@ -33,6 +33,7 @@ class Batch:
     inquiry: Inquiry | None = None
     units: int = 0
     start: Start | None = None
+    round: int = 0
 
 
 Admits: TypeAlias = Callable[[Batch], bool]

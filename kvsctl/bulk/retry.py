@@ -16,6 +16,8 @@ _LEAST_THROTTLED_RETRIES: Final = 20
 """A 429 says that nothing was applied: patience costs nothing, however few `retries` are left."""
 _THROTTLED_CAP_SECONDS: Final = 2.0
 """The pacer knows better when to come again; this only keeps refused batches apart."""
+_OUTAGE_CAP_SECONDS: Final = 2.0
+"""How late at most a run sees that the service is there again."""
 _STRIKES: Final = frozenset(
     {FaultKind.UNREACHED, FaultKind.UNANSWERED, FaultKind.TROUBLED, FaultKind.THROTTLED}
 )
@@ -68,6 +70,10 @@ class RetryPolicy:
         """A wait after the `tries`-th failed attempt, anywhere from nothing to the bound."""
         bound = min(self.cap_seconds, self.base_seconds * 2.0 ** min(tries - 1, 30))
         return random.uniform(0.0, bound)
+
+    def outage_seconds(self, rounds: int, random: Random) -> float:
+        """How long nothing is sent after all that was sent in `rounds` has failed."""
+        return min(self.backoff_seconds(rounds, random), _OUTAGE_CAP_SECONDS)
 
     def decide(self, fault: Fault, tries: int, records: int, random: Random) -> Decision:
         """What becomes of a request that ended in `fault`.

@@ -49,6 +49,7 @@ class Sender:
         is_retry = sum([record.attempts for record in records]) > 0
         for record in records:
             record.attempts += 1
+        batch.round = bench.patience.rounds_begun
         try:
             answer = await bench.service.call(bench.verb_of(batch), records)
         except CancelledError:

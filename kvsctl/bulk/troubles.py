@@ -35,7 +35,11 @@ async def take_fault(bench: Bench, batch: Batch, fault: Fault, answer: Answer) -
         batch.renewals = 0  # its token was taken: the next one to expire is another story
     is_to_be_split = fault.kind is FaultKind.REFUSED and len(batch.records) > 1
     counts = not batch.is_part and not is_to_be_split
-    ending = bench.patience.note_fault(fault, bench.now(), counts=counts)
+    patience = bench.patience
+    ending = patience.note_fault(fault, bench.now(), counts=counts, begun_in=batch.round)
+    if counts and not is_throttled(fault) and patience.rounds_failed > 1:
+        # Nothing gets through: what has not been tried yet would only fail beside the rest.
+        bench.pacer.hold(bench.plan.retry.outage_seconds(patience.rounds_failed - 1, bench.random))
     await _decide(bench, batch, fault, answer)
     bench.end(ending)
 

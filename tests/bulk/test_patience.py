@@ -10,28 +10,44 @@ _UNAUTHORISED = refused(401, "UNAUTHORIZED")
 _REFUSED = refused(400, "INVALID_KEY")
 
 
+def _fail(patience: Patience, now: float = 0.0) -> TargetError | None:
+    """A request fails that was sent after the last failure."""
+    return patience.note_fault(BROKEN, now, counts=True, begun_in=patience.rounds_begun)
+
+
 def test_failed_requests_in_a_row_end_the_run() -> None:
     patience = Patience(3, 60)
     for _ in range(2):
-        assert patience.note_fault(BROKEN, 0, counts=True) is None
+        assert _fail(patience) is None
     assert patience.note_answer(did_something=False, last="KEY") is None
     for _ in range(2):
-        assert patience.note_fault(BROKEN, 0, counts=True) is None
-        assert patience.note_fault(BROKEN, 0, counts=False) is None
-        assert patience.note_fault(_UNAUTHORISED, 0, counts=True) is None
-        assert patience.note_fault(THROTTLED, 0, counts=True) is None
-    ending = patience.note_fault(BROKEN, 0, counts=True)
+        assert _fail(patience) is None
+        for fault, counts in ((BROKEN, False), (_UNAUTHORISED, True), (THROTTLED, True)):
+            begun_in = patience.rounds_begun
+            assert patience.note_fault(fault, 0, counts=counts, begun_in=begun_in) is None
+    ending = _fail(patience)
     assert isinstance(ending, TargetError)
     assert "given up after 3 failed requests in a row" in ending.message
     assert BROKEN.code in ending.message
 
 
+def test_requests_that_fail_together_are_a_row_only_if_it_lasts() -> None:
+    patience = Patience(3, 60)
+    for _ in range(50):
+        assert patience.note_fault(BROKEN, 5.0, counts=True, begun_in=0) is None
+    assert patience.note_fault(BROKEN, 24.9, counts=True, begun_in=0) is None
+    ending = patience.note_fault(BROKEN, 25.0, counts=True, begun_in=0)
+    assert isinstance(ending, TargetError)
+    patience.note_answer(did_something=True, last="")
+    assert patience.note_fault(BROKEN, 60.0, counts=True, begun_in=0) is None
+
+
 def test_nothing_but_429_ends_the_run_after_a_time() -> None:
     patience = Patience(20, 60)
-    assert patience.note_fault(THROTTLED, 1000.0, counts=True) is None
-    assert patience.note_fault(BROKEN, 1010.0, counts=True) is None
-    assert patience.note_fault(THROTTLED, 1059.9, counts=True) is None
-    ending = patience.note_fault(THROTTLED, 1060.0, counts=True)
+    assert patience.note_fault(THROTTLED, 1000.0, counts=True, begun_in=0) is None
+    assert patience.note_fault(BROKEN, 1010.0, counts=True, begun_in=0) is None
+    assert patience.note_fault(THROTTLED, 1059.9, counts=True, begun_in=0) is None
+    ending = patience.note_fault(THROTTLED, 1060.0, counts=True, begun_in=0)
     assert isinstance(ending, TargetError)
     assert "60 s" in ending.message
     assert ending.hint is not None
@@ -40,17 +56,17 @@ def test_nothing_but_429_ends_the_run_after_a_time() -> None:
 
 def test_an_answer_begins_that_time_anew() -> None:
     patience = Patience(20, 60)
-    assert patience.note_fault(THROTTLED, 0.0, counts=True) is None
+    assert patience.note_fault(THROTTLED, 0.0, counts=True, begun_in=0) is None
     assert patience.note_answer(did_something=True, last="") is None
-    assert patience.note_fault(THROTTLED, 50.0, counts=True) is None
-    assert patience.note_fault(THROTTLED, 109.0, counts=True) is None
+    assert patience.note_fault(THROTTLED, 50.0, counts=True, begun_in=0) is None
+    assert patience.note_fault(THROTTLED, 109.0, counts=True, begun_in=0) is None
 
 
 def test_429s_in_a_row_are_counted_until_an_answer() -> None:
     patience = Patience(2, 60)
     seen = []
     for _ in range(2):
-        patience.note_fault(THROTTLED, 0.0, counts=True)
+        patience.note_fault(THROTTLED, 0.0, counts=True, begun_in=0)
         seen.append(patience.throttled_in_a_row)
     patience.note_answer(did_something=False, last="")
     assert [*seen, patience.throttled_in_a_row] == [1, 2, 0]
@@ -63,7 +79,7 @@ def test_requests_that_do_nothing_end_the_run_whatever_they_end_in(answered: boo
     def fruitless() -> TargetError | None:
         if answered:
             return patience.note_answer(did_something=False, last="KEY_CONFLICT: no")
-        return patience.note_fault(_REFUSED, 0.0, counts=False)
+        return patience.note_fault(_REFUSED, 0.0, counts=False, begun_in=0)
 
     for _ in range(99):
         assert fruitless() is None

@@ -1,5 +1,6 @@
 """What becomes of a request, seen through whole runs on virtual time."""
 
+import asyncio
 from collections.abc import Sequence
 from random import Random
 
@@ -596,6 +597,33 @@ def test_a_service_that_only_fails_is_given_up() -> None:
     states = ran.books.states
     assert states["unknown"] == len({tuple(sent) for sent in service.sent})
     assert states["unknown"] + states["unsent"] == 50
+
+
+@pytest.mark.parametrize("fault", [NO_CONNECTION, TIMED_OUT])
+def test_an_outage_of_a_few_seconds_ends_no_run_however_many_requests_it_hits(
+    fault: Fault,
+) -> None:
+    def script(_: Sequence[Record]) -> Turn:
+        is_out = 1.0 <= asyncio.get_running_loop().time() < 4.0
+        return Turn(0.01, fault=fault if is_out else None)
+
+    service = ModelService(script)
+    plan = _plan(packing=PackingRule(1, 1000), concurrency=64)
+    ran = carry_out(plan, [_input(20_000)], service)
+    assert ran.error is None
+    assert ran.books.states == {"succeeded": 20_000}
+    failed = [request for request in ran.books.requests if request.status is None]
+    assert 64 <= len(failed) < 64 * 12, "what is not there is not hammered"
+    assert ran.seconds < 20_000 / 700 + 10
+
+
+def test_a_target_that_is_not_there_is_given_up_after_some_tries() -> None:
+    service = ModelService(always(Turn(0.001, fault=NO_CONNECTION)))
+    plan = _plan(packing=PackingRule(1, 1000), concurrency=64)
+    ran = carry_out(plan, [_input(1000)], service)
+    assert isinstance(ran.error, TargetError)
+    assert 5 < ran.seconds < 40
+    assert ran.books.states == {"unsent": 1000}
 
 
 def test_one_answer_begins_the_count_anew() -> None:
