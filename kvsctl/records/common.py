@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from string import ascii_letters, digits
 from typing import Final
 
 import msgspec
@@ -18,7 +19,8 @@ from kvsctl.records.fields import (
 )
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 
-UNCOMMON_IN_KEY: Final = re.compile(r"[^a-zA-Z0-9:._#-]").search
+COMMON_IN_KEY: Final = f"{ascii_letters}{digits}:._#-"
+UNCOMMON_IN_KEY: Final = re.compile(rf"[^{COMMON_IN_KEY}]").search
 _RECORD_DEPTH: Final = 1  # the record's own braces
 _NULL_BYTES: Final = 4
 _UNCOMMON: Final = Rejected(Breach("UNCOMMON", "to be read carefully"))

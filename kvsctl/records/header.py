@@ -57,9 +57,8 @@ class Header:
                 "Say what key and value are by --key-field or --key, and --value-field.",
             )
 
-    def row(self, piece: bytes) -> list[str] | Breach:
-        """The cells of a row, as many as the header has."""
-        cells = self.read(piece)
+    def require_width(self, cells: list[str] | Breach) -> list[str] | Breach:
+        """The same if they are as many as the header has, else a Breach."""
         if isinstance(cells, list) and len(cells) != len(self.names):
             return Breach(
                 "INVALID_JSON", f"the row has {len(cells)} cells, the header {len(self.names)}"

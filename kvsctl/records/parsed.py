@@ -1,6 +1,7 @@
 """What parsing a piece of input gives: a record, or what is wrong with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -31,3 +32,31 @@ class Rejected(NamedTuple):
 
 
 Parser: TypeAlias = Callable[[bytes], Parsed | Rejected]
+
+
+class CommonRows(NamedTuple):
+    """Rows that are records without an entity: their keys and bodies.
+
+    Of the rows at `others` nothing is said: they are to be read one by one.
+    """
+
+    keys: Sequence[str]
+    bodies: Sequence[bytes]
+    others: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TableParser:
+    """A parser of rows, be they bytes or cells already.
+
+    `cells` reads a row's bytes, `of_cells` what came of it. `common`, where there is one, reads
+    many rows and says of none but what `of_cells` says of it.
+    """
+
+    cells: Callable[[bytes], list[str] | Breach]
+    of_cells: Callable[[list[str] | Breach], Parsed | Rejected]
+    common: Callable[[list[list[str]]], CommonRows] | None = None
+
+    def __call__(self, piece: bytes) -> Parsed | Rejected:
+        """Reads a row."""
+        return self.of_cells(self.cells(piece))

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from kvsctl.errors import StreamError, UsageError
-from kvsctl.model import Origin, Problem, Record
-from kvsctl.records.common import CommonLines
-from kvsctl.records.lines import MAX_LINE_BYTES, Line
-from kvsctl.records.parsed import Parsed, Parser
+from kvsctl.model import Problem, Record
+from kvsctl.records.parsed import Parser
+from kvsctl.records.pieces import pieces_of
 from kvsctl.records.sources import File, Source
 
 ParserChoice: TypeAlias = Callable[[Source, bytes], Parser]
@@ -69,36 +68,5 @@ class Reader:
                     parser = self.choose_parser(source, lines[0].text)
                 for start in range(0, len(lines), MOST_PIECES):
                     part = lines[start : start + MOST_PIECES]
-                    yield _common(part, parser, position, label) or [
-                        _piece(line, parser, place, label)
-                        for place, line in enumerate(part, position)
-                    ]
+                    yield pieces_of(part, parser, position, label)
                     position += len(part)
-
-
-def _common(
-    lines: Sequence[Line], parser: Parser, position: int, label: str
-) -> list[Record | Problem] | None:
-    """The records of lines that can be read all at once, which takes less time."""
-    if not isinstance(parser, CommonLines) or True in [line.cut for line in lines]:
-        return None
-    parsed = parser.parse_all([line.text for line in lines])
-    if parsed is None:
-        return None
-    return [
-        Record(place, Origin(label, line.number), one.identity, one.body)
-        for place, (line, one) in enumerate(zip(lines, parsed, strict=True), position)
-    ]
-
-
-def _piece(line: Line, parser: Parser, position: int, label: str) -> Record | Problem:
-    origin = Origin(label, line.number)
-    if line.cut:
-        message = f"it is longer than {MAX_LINE_BYTES:,} bytes: no record is"
-        return Problem(position, origin, None, "MAX_SIZE", message, line.text, readable=False)
-    parsed = parser(line.text)
-    if isinstance(parsed, Parsed):
-        return Record(position, origin, parsed.identity, parsed.body, parsed.expires_at)
-    code, message = parsed.breach
-    raw = line.text if parsed.record is None else parsed.record
-    return Problem(position, origin, parsed.identity, code, message, raw, parsed.readable)

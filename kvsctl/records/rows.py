@@ -1,47 +1,60 @@
 """A table cut into rows: quoted cells may hold line ends, so a row may be several lines."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 
 from kvsctl.records import lines as bounds
-from kvsctl.records.lines import BLANK, VISIBLE, Line, take_complete, without_cr
+from kvsctl.records.blocks import BlockReader
+from kvsctl.records.lines import BLANK, Line, without_cr
 
 
-def split_rows(chunks: Iterator[bytes], delimiter: str) -> Iterator[list[Line]]:
-    """The rows as the bytes that stand there, without their ends, in lists as of `split_lines`.
+def split_rows(chunks: Iterator[bytes], delimiter: str) -> Iterator[Sequence[Line]]:
+    """The rows as the bytes that stand there, without their ends, as of `split_lines`.
 
     The number is that of the row's first line. A quote opens a cell only at its start, and what
     follows its other up to the delimiter belongs to it; a cell that nothing closes reaches to
     the end. At most `MAX_LINE_BYTES` are kept of a row; where one that is longer ends is told by
-    whether its quotes are even in number.
+    whether its quotes are even in number. Most rows come as a `Block`, with their cells.
     """
     rows = _Rows(delimiter)
+    blocks = BlockReader(delimiter)
     tail, dropped_quotes, was_cut = bytearray(), 0, False
     for chunk in chunks:
         if not chunk:
             yield []
             continue
         tail += chunk
-        found: list[Line] = []
-        pieces = take_complete(tail, chunk, b"\n")
-        if pieces and not was_cut and rows.are_common(pieces, chunk):
-            yield rows.number(pieces)
-            continue
-        for piece in pieces:
-            rows.take(piece, found, dropped_quotes, was_cut=was_cut)
+        if b"\n" in chunk:
+            end = tail.rfind(b"\n")
+            text = bytes(tail[:end])
+            del tail[: end + 1]
+            found: list[Line] = []
+            start = rows.take_open(text, found, dropped_quotes, was_cut=was_cut)
             dropped_quotes, was_cut = 0, False
+            if found:
+                yield found
+            if start <= len(text):
+                yield from rows.take_lines(text[start:], blocks)
         if len(tail) > bounds.MAX_LINE_BYTES or was_cut:
             was_cut = True
             dropped_quotes += tail.count(b'"', bounds.KEPT_BYTES)
             del tail[bounds.KEPT_BYTES :]
-        if found:
-            yield found
     found = []
     if tail:
         rows.take(bytes(tail), found, dropped_quotes, was_cut=was_cut)
     rows.finish(found)
     if found:
         yield found
+
+
+def _seeming_end(text: bytes) -> int:
+    """Where the last line ends before which quotes are even in number; -1 if none does."""
+    end, is_odd = len(text), text.count(b'"') % 2
+    while is_odd and end >= 0:
+        before = text.rfind(b"\n", 0, end)
+        is_odd ^= text.count(b'"', before + 1, end) % 2
+        end = before
+    return end
 
 
 class _Rows:
@@ -61,21 +74,50 @@ class _Rows:
         self._first = 0
         self._is_cut = False
 
-    def are_common(self, lines: list[bytes], chunk: bytes) -> bool:
-        """Whether each of the lines that the chunk completed is a row, to be taken as it is."""
-        return (
-            not self._open
-            and b'"' not in chunk
-            and b'"' not in lines[0]
-            and max(len(chunk), len(lines[0])) <= bounds.MAX_LINE_BYTES
-            and min(lines) >= VISIBLE
-        )
+    def take_open(
+        self, text: bytes, found: list[Line], dropped_quotes: int, *, was_cut: bool
+    ) -> int:
+        """Takes lines up to the end of the row that is open; returns where the next one begins."""
+        start = 0
+        while start <= len(text) and (self._open or was_cut):
+            end = text.find(b"\n", start)
+            end = len(text) if end < 0 else end
+            self.take(text[start:end], found, dropped_quotes, was_cut=was_cut)
+            dropped_quotes, was_cut = 0, False
+            start = end + 1
+        return start
 
-    def number(self, lines: list[bytes]) -> list[Line]:
-        """Common lines as the rows that they are."""
-        first = self._number + 1
-        self._number += len(lines)
-        return [Line(place, line.removesuffix(b"\r")) for place, line in enumerate(lines, first)]
+    def take_lines(self, text: bytes, blocks: BlockReader) -> Iterator[Sequence[Line]]:
+        """Takes whole lines, the first of which begins a row."""
+        rest: bytes | None = text
+        if len(text) <= bounds.MAX_LINE_BYTES:
+            rest = yield from self._take_blocks(text, blocks)
+            end = -1 if rest is None else _seeming_end(rest)
+            # The last row may go on in what is yet to come: those before it are as good as others.
+            if rest is not None and 0 <= end < len(rest):
+                left = yield from self._take_blocks(rest[:end], blocks)
+                rest = rest[end + 1 :] if left is None else left + rest[end:]
+        found: list[Line] = []
+        for line in [] if rest is None else rest.split(b"\n"):
+            self.take(line, found, 0, was_cut=False)
+        if found:
+            yield found
+
+    def _take_blocks(
+        self, text: bytes, blocks: BlockReader
+    ) -> Generator[Sequence[Line], None, bytes | None]:
+        """Takes what can be read at once, and returns the lines after it; None if none are."""
+        try:
+            shown = text.decode()
+        except UnicodeDecodeError:
+            return text
+        first = self._number
+        for block in blocks.read(shown, first + 1):
+            self._number += len(block.lines)
+            yield block
+        if blocks.has_read_all:
+            return None
+        return text.split(b"\n", self._number - first)[-1]
 
     def take(self, line: bytes, found: list[Line], dropped_quotes: int, *, was_cut: bool) -> None:
         """Adds a line, of which some may have been dropped, and the row that it completes."""

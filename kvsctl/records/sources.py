@@ -30,7 +30,7 @@ class Source(Protocol):
         """How places in it are named: a path, `-` for stdin, `arg`."""
         ...
 
-    def lines(self) -> Iterator[list[Line]]:
+    def lines(self) -> Iterator[Sequence[Line]]:
         """All lines, in lists of what arrived together. Raises StreamError."""
         ...
 
@@ -42,7 +42,7 @@ class Arguments:
     words: Sequence[str]
     label: str = "arg"
 
-    def lines(self) -> Iterator[list[Line]]:
+    def lines(self) -> Iterator[Sequence[Line]]:
         """All words, as the bytes that the shell gave."""
         yield [Line(number, os.fsencode(word)) for number, word in enumerate(self.words, 1)]
 
@@ -98,7 +98,7 @@ class File:
             reason = error.strerror if isinstance(error, OSError) else error
             raise UsageError(f"{self.path} cannot be read: {reason}") from error
 
-    def lines(self) -> Iterator[list[Line]]:
+    def lines(self) -> Iterator[Sequence[Line]]:
         """All pieces as they arrive; raises StreamError if reading fails part-way.
 
         UsageError is for what is not of the form that it was taken for.
@@ -118,7 +118,7 @@ class File:
         self.format = found
         yield from self._cut(found, chain([head], chunks) if head else chunks)
 
-    def _cut(self, found: Format, chunks: Iterator[bytes]) -> Iterator[list[Line]]:
+    def _cut(self, found: Format, chunks: Iterator[bytes]) -> Iterator[Sequence[Line]]:
         if found is Format.JSON:
             return split_array(chunks, self.label)
         if found.is_table:
@@ -126,10 +126,10 @@ class File:
             return self._rows(split_rows(chunks, delimiter), delimiter)
         return split_lines(chunks, self.end if found is Format.KEYS else b"\n")
 
-    def _rows(self, rows: Iterator[list[Line]], delimiter: str) -> Iterator[list[Line]]:
+    def _rows(self, rows: Iterator[Sequence[Line]], delimiter: str) -> Iterator[Sequence[Line]]:
         for arrived in rows:
             if arrived and self.header is None:
-                first, *arrived = arrived
+                first, arrived = arrived[0], arrived[1:]
                 self.header = Header(self.label, first, delimiter)
             yield arrived
 

@@ -3,17 +3,16 @@
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
-import orjson
-
 from kvsctl import jsontext
-from kvsctl.limits import DEFAULT_LIMITS, Limits
+from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Identity
 from kvsctl.records.cells import json_of_cell
 from kvsctl.records.checks import Breach
-from kvsctl.records.common import UNCOMMON_IN_KEY, is_common
+from kvsctl.records.columns import common_rows_reader
+from kvsctl.records.common import is_common
 from kvsctl.records.fields import Fields
 from kvsctl.records.header import Header
-from kvsctl.records.parsed import Parsed, Parser, Rejected
+from kvsctl.records.parsed import Parsed, Rejected, TableParser
 from kvsctl.records.parsers import Rules, key_record, set_record
 from kvsctl.records.shapes import KeyTemplate, Shape
 
@@ -23,7 +22,7 @@ _EMPTY: Final = "the cell {} is empty, which is to make the key"
 _TOO_DEEP: Final = Breach("MAX_DEPTH", "a cell nests far too deep: flatten it")
 
 
-def table_set_parser(header: Header, rules: Rules, shape: Shape) -> Parser:
+def table_set_parser(header: Header, rules: Rules, shape: Shape) -> TableParser:
     """Reads rows as records to set. Raises UsageError if the header lacks what is needed."""
     key_of = _key_of(header, shape.key_template)
     value_of = _value_of(header, shape)
@@ -32,8 +31,8 @@ def table_set_parser(header: Header, rules: Rules, shape: Shape) -> Parser:
         columns.pop(shape.value_field)
     entity, ttl, expiry = (_optional(columns, name) for name in ("entityName", "ttl", "expireTime"))
 
-    def careful(piece: bytes) -> Parsed | Rejected:
-        cells = header.row(piece)
+    def careful(given: _Row | Breach) -> Parsed | Rejected:
+        cells = header.require_width(given)
         if isinstance(cells, Breach):
             return Rejected(cells, readable=False)
         key, value = key_of(cells), value_of(cells)
@@ -44,59 +43,38 @@ def table_set_parser(header: Header, rules: Rules, shape: Shape) -> Parser:
         return set_record(Fields(key, value, entity(cells), ttl(cells), expiry(cells)), rules)
 
     if rules.entity is not None or rules.ttl is not None or columns.keys() & _SAYING:
-        return careful
-    limits = rules.limits or DEFAULT_LIMITS
-    if shape.key_template.is_bare and not shape.takes_whole and not shape.infer_types:
-        key_at = header.columns[shape.key_template.members[0]]
-        value_at = header.columns[shape.value_field or "value"]
-        return _two_cells_parser(header, key_at, value_at, limits, careful)
-    read, count = header.read, len(header.names)
+        return TableParser(header.read, careful)
+    limits, count = rules.limits or DEFAULT_LIMITS, len(header.names)
 
-    def parse(piece: bytes) -> Parsed | Rejected:
-        cells = read(piece)
+    def quick(cells: _Row | Breach) -> Parsed | Rejected:
         if len(cells) != count or isinstance(cells, Breach):
-            return careful(piece)
+            return careful(cells)
         key, value = key_of(cells), value_of(cells)
         if value is None or isinstance(key, Breach) or not is_common(key, value, limits):
-            return careful(piece)
+            return careful(cells)
         return Parsed(Identity(None, key), b'{"key":"%b","value":%b}' % (key.encode(), value))
 
-    return parse
+    if not shape.key_template.is_bare or shape.takes_whole or shape.infer_types:
+        return TableParser(header.read, quick)
+    key_at = header.columns[shape.key_template.members[0]]
+    value_at = header.columns[shape.value_field or "value"]
+    return TableParser(header.read, quick, common_rows_reader(count, key_at, value_at, limits))
 
 
-def _two_cells_parser(
-    header: Header, key_at: int, value_at: int, limits: Limits, careful: Parser
-) -> Parser:
-    """Reads common rows of which two cells matter in one go, and gives all others to `careful`."""
-    read, count, dumps = header.read, len(header.names), orjson.dumps
-    most_key_chars, most_bytes = limits.key_chars, limits.value_bytes
-
-    def parse(piece: bytes) -> Parsed | Rejected:
-        cells = read(piece)
-        if len(cells) != count or isinstance(cells, Breach):
-            return careful(piece)
-        key, value = cells[key_at], dumps(cells[value_at])
-        if not 0 < len(key) <= most_key_chars or UNCOMMON_IN_KEY(key) or len(value) > most_bytes:
-            return careful(piece)
-        return Parsed(Identity(None, key), b'{"key":"%b","value":%b}' % (key.encode(), value))
-
-    return parse
-
-
-def table_key_parser(header: Header, rules: Rules, shape: Shape) -> Parser:
+def table_key_parser(header: Header, rules: Rules, shape: Shape) -> TableParser:
     """Reads rows as keys: what makes the key, and `entityName`; other columns are passed over."""
     key_of = _key_of(header, shape.key_template)
     entity = _optional(header.columns if shape.is_record else {}, "entityName")
 
-    def parse(piece: bytes) -> Parsed | Rejected:
-        cells = header.row(piece)
+    def of_cells(given: _Row | Breach) -> Parsed | Rejected:
+        cells = header.require_width(given)
         key = cells if isinstance(cells, Breach) else key_of(cells)
         if isinstance(key, Breach):
             return Rejected(key, readable=False)
         assert isinstance(cells, list)  # noqa: S101
         return key_record(Identity(entity(cells) or rules.entity, key), rules.limits, is_plain=True)
 
-    return parse
+    return TableParser(header.read, of_cells)
 
 
 def _optional(columns: Mapping[str, int], name: str) -> Callable[[_Row], str | None]:

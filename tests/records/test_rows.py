@@ -73,7 +73,13 @@ class TestPlaces:
 
     def test_rows_come_as_they_are_complete(self) -> None:
         chunks = iter([b'a,"', b"", b'\n"\nb', b"", b""])
-        assert list(split_rows(chunks, ",")) == [[], [Line(1, b'a,"\n"')], [], [], [Line(3, b"b")]]
+        assert [list(rows) for rows in split_rows(chunks, ",")] == [
+            [],
+            [Line(1, b'a,"\n"')],
+            [],
+            [],
+            [Line(3, b"b")],
+        ]
 
 
 class TestLongRows:

@@ -1,0 +1,138 @@
+"""Many rows of a table read at once: by Python's csv module, which says where it can not."""
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Final, overload
+
+from kvsctl.records.lines import Line
+
+BLOCK_ROWS: Final = 500
+_VISIBLE: Final = "!"
+_REPEATED_CR: Final = re.compile("\r\r").search
+"""Quicker than to ask whether it is in the text."""
+
+
+class Block(Sequence[Line]):
+    """Rows that follow each other, with their cells.
+
+    As a sequence it is the rows as `Line`s with the bytes that stand there, made when asked for.
+    `numbers` are those of the rows' first lines, `lines` all lines they stand on.
+    """
+
+    __slots__ = ("cells", "lines", "numbers")
+
+    def __init__(
+        self, cells: list[list[str]], numbers: Sequence[int], lines: Sequence[str]
+    ) -> None:
+        self.cells = cells
+        self.numbers = numbers
+        self.lines = lines
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    @overload
+    def __getitem__(self, index: int) -> Line: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Block": ...
+    def __getitem__(self, index: int | slice) -> "Line | Block":
+        if isinstance(index, slice):
+            start, stop, step = index.indices(len(self))
+            if step != 1:
+                raise ValueError("rows follow each other")
+            return Block(
+                self.cells[index],
+                self.numbers[index],
+                self.lines[self._place(start) : self._place(max(start, stop))],
+            )
+        row = range(len(self))[index]
+        lines = self.lines[self._place(row) : self._place(row + 1)]
+        return Line(self.numbers[row], "\n".join(lines).removesuffix("\r").encode())
+
+    def _place(self, row: int) -> int:
+        """Where among the lines a row begins."""
+        if row >= len(self.numbers):
+            return len(self.lines)
+        return self.numbers[row] - self.numbers[0]
+
+
+class BlockReader:
+    """Reads rows that no more needs to be known of than they say themselves.
+
+    `has_read_all`: the text read last held nothing else.
+    """
+
+    def __init__(self, delimiter: str) -> None:
+        self._delimiter = delimiter
+        self._has_joined = False
+        self.has_read_all = False
+
+    def read(self, text: str, number: int) -> Iterator[Block]:
+        """The rows of a text, of which `number` is the first line's, in blocks.
+
+        The text is whole lines without the end of the last. It stops before a block with a blank
+        row or anything that is to be read with care: quotes that are wrong, a CR within a line, a
+        cell longer than the csv module takes, a row that has no end.
+        """
+        self.has_read_all = False
+        if '"' not in text:
+            # The CR before a line's end belongs to the end; any other to its cell.
+            lines = text.replace("\r\n", "\n").removesuffix("\r").split("\n")
+            blocks = self._plain(lines, number)
+        elif _REPEATED_CR(text):
+            return  # the csv module takes both for the line's end
+        else:
+            blocks = self._quoted(text.split("\n"), number)
+        try:
+            for block in blocks:
+                first_lines: Sequence[str] = block.lines
+                if len(first_lines) > len(block):
+                    first_lines = [block.lines[place - block.numbers[0]] for place in block.numbers]
+                if min(first_lines) < _VISIBLE and not all(map(str.strip, first_lines)):
+                    return
+                yield block
+        except csv.Error:
+            return
+        self.has_read_all = True
+
+    def _plain(self, lines: list[str], number: int) -> Iterator[Block]:
+        delimiter = self._delimiter
+        for start in range(0, len(lines), BLOCK_ROWS):
+            part = lines[start : start + BLOCK_ROWS]
+            numbers = range(number + start, number + start + len(part))
+            yield Block([line.split(delimiter) for line in part], numbers, part)
+
+    def _quoted(self, lines: list[str], number: int) -> Iterator[Block]:
+        done = 0
+        if not self._has_joined:
+            for block in self._one_line_each(lines, number):
+                yield block
+                done += len(block)
+        if self._has_joined:
+            yield from self._several_lines_each(lines[done:], number + done)
+
+    def _one_line_each(self, lines: list[str], number: int) -> Iterator[Block]:
+        """Stops, and remembers it, before a block with a row that stands on several lines."""
+        rows = csv.reader(lines, delimiter=self._delimiter, strict=True)
+        start = 0
+        while cells := list(islice(rows, BLOCK_ROWS)):
+            stop = rows.line_num
+            if stop - start != len(cells):
+                self._has_joined = True
+                return
+            yield Block(cells, range(number + start, number + stop), lines[start:stop])
+            start = stop
+
+    def _several_lines_each(self, lines: list[str], number: int) -> Iterator[Block]:
+        rows = csv.reader((f"{line}\n" for line in lines), delimiter=self._delimiter, strict=True)
+        start = 0
+        while start < len(lines):
+            cells, numbers, stop = [], [], start
+            for row in islice(rows, BLOCK_ROWS):
+                cells.append(row)
+                numbers.append(number + stop)
+                stop = rows.line_num
+            yield Block(cells, numbers, lines[start:stop])
+            start = stop

@@ -1,0 +1,66 @@
+"""A key and a value of many rows, read column by column."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from kvsctl.limits import Limits
+from kvsctl.records.common import COMMON_IN_KEY
+from kvsctl.records.parsed import CommonRows
+
+_COMMON_BYTES: Final = COMMON_IN_KEY.encode()
+
+
+class _Pair(msgspec.Struct, gc=False):
+    key: str
+    value: str
+
+
+_encode_lines = msgspec.json.Encoder().encode_lines
+
+
+def common_rows_reader(
+    count: int, key_at: int, value_at: int, limits: Limits
+) -> Callable[[list[list[str]]], CommonRows]:
+    """Reads rows of `count` cells, of which two are a plain key and a string.
+
+    Rows of other lengths, and those that may break a rule, are not read.
+    """
+    width, most_bytes = {count}, limits.value_bytes
+
+    def read(rows: list[list[str]]) -> CommonRows:
+        others: list[int] = []
+        if {*map(len, rows)} != width:
+            others = [place for place, row in enumerate(rows) if len(row) != count]
+            rows = _without(rows, others, count)
+        keys = [row[key_at] for row in rows]
+        if not _are_common(keys, limits):
+            others += [place for place, key in enumerate(keys) if not _are_common([key], limits)]
+        lines = _encode_lines(list(map(_Pair, keys, [row[value_at] for row in rows])))
+        bodies = lines.split(b"\n")
+        bodies.pop()
+        # With the key it is longer than the value alone, so none is taken that is too long.
+        if len(lines) > most_bytes:
+            others += [place for place, body in enumerate(bodies) if len(body) > most_bytes]
+        return CommonRows(keys, bodies, others)
+
+    return read
+
+
+def _without(rows: list[list[str]], others: Sequence[int], count: int) -> list[list[str]]:
+    """The rows with one that says nothing in each of these places."""
+    kept = rows.copy()
+    for place in others:
+        kept[place] = [""] * count
+    return kept
+
+
+def _are_common(keys: list[str], limits: Limits) -> bool:
+    """Whether all surely are legal."""
+    lengths = {*map(len, keys)}
+    return (
+        0 not in lengths
+        and max(lengths) <= limits.key_chars
+        and not "".join(keys).encode().translate(None, _COMMON_BYTES)
+    )
