@@ -1,8 +1,9 @@
 """Reading each form of input to records, against the leanest reading that a script would do.
 
-JSON Lines, arrays and archives against orjson over the same records line by line, tables against
-Python's csv module over the same file; see ../README.md. Both sides take turns. Then each form is
-read by a process of its own at two sizes, for its peak memory.
+JSON Lines, arrays and archives against orjson over the same records line by line, an indented array
+also against orjson over the same file at once, tables against Python's csv module over the same
+file; see ../README.md. The sides take turns. Then each form is read by a process of its own at two
+sizes, for its peak memory.
 """
 
 import csv
@@ -80,6 +81,11 @@ def by_orjson(path: Path) -> int:
     return count
 
 
+def by_orjson_at_once(path: Path) -> int:
+    """How many elements an array has, all parsed at once."""
+    return len(orjson.loads(path.read_bytes()))
+
+
 def by_csv(path: Path) -> int:
     """How many rows there are behind the header."""
     with path.open(newline="", encoding="utf-8") as file:
@@ -96,19 +102,32 @@ def seconds(read: Callable[[Path], int], path: Path, count: int) -> float:
     return taken
 
 
+def yardsticks(form: str) -> dict[str, tuple[Callable[[Path], int], str]]:
+    """What a form is measured against, by its name: the reading and the file that it reads."""
+    if "table" in form:
+        return {"csv": (by_csv, FORMS[form])}
+    found = {"orjson": (by_orjson, FORMS["lines"])}
+    if form == "indented":
+        found["orjson at once"] = (by_orjson_at_once, FORMS[form])
+    return found
+
+
 def compare(folder: Path, count: int, runs: int) -> dict[str, Any]:
-    """Each form against its yardstick, in turns."""
+    """Each form against its yardsticks, in turns."""
     compared = {}
     for form, name in FORMS.items():
-        yardstick, base = (by_csv, name) if "table" in form else (by_orjson, "r.jsonl")
-        ours, theirs = [], []
+        ours: list[float] = []
+        theirs: dict[str, list[float]] = {against: [] for against in yardsticks(form)}
         for _ in range(runs):
-            theirs.append(seconds(yardstick, folder / base, count))
+            for against, (read, base) in yardsticks(form).items():
+                theirs[against].append(seconds(read, folder / base, count))
             ours.append(seconds(by_kvsctl, folder / name, count))
         compared[form] = {
-            "against": yardstick.__name__.removeprefix("by_"),
             "us_a_record": spread(taken / count * 1e6 for taken in ours),
-            "ratio": spread(one / other for one, other in zip(ours, theirs, strict=True)),
+            "ratio": {
+                against: spread(one / other for one, other in zip(ours, taken, strict=True))
+                for against, taken in theirs.items()
+            },
         }
     return compared
 
