@@ -133,4 +133,6 @@ def header_fault(header: Row, *, has_values: bool) -> bool:
     names = header.cells
     if names is None or "" in names or len(set(names)) < len(names) or "key" not in names:
         return True
+    if b'"' not in header.raw and any("\r" in name for name in names):
+        return True  # as in a table whose lines end in CR alone
     return has_values and ("value" not in names or bool(set(names) - _COLUMNS))

@@ -176,6 +176,12 @@ class TestHeaders:
         with pytest.raises(StreamError, match='no column is named "key"'):
             next(pieces)
 
+    def test_a_quoted_name_may_hold_a_cr(self, folder: Path) -> None:
+        shape = shape_of(key_field="id")
+        assert bodies(read(folder, 'id,"a\rb"\n7,x\n', shape)) == [
+            '{"key":"7","value":{"id":"7","a\\rb":"x"}}'
+        ]
+
     def test_a_header_alone_has_no_records(self, folder: Path) -> None:
         assert read(folder, "key,value\n") == []
         assert read(folder, "") == []
