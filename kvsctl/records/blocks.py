@@ -18,17 +18,19 @@ class Block(Sequence[Line]):
     """Rows that follow each other, with their cells.
 
     As a sequence it is the rows as `Line`s with the bytes that stand there, made when asked for.
-    `numbers` are those of the rows' first lines, `lines` all lines they stand on.
+    `numbers` are those of the rows' first lines, `lines` all lines they stand on. `end`: what
+    the last line of a row may still end in that belongs to its end.
     """
 
-    __slots__ = ("cells", "lines", "numbers")
+    __slots__ = ("cells", "end", "lines", "numbers")
 
     def __init__(
-        self, cells: list[list[str]], numbers: Sequence[int], lines: Sequence[str]
+        self, cells: list[list[str]], numbers: Sequence[int], lines: Sequence[str], end: str = "\r"
     ) -> None:
         self.cells = cells
         self.numbers = numbers
         self.lines = lines
+        self.end = end
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -46,10 +48,11 @@ class Block(Sequence[Line]):
                 self.cells[index],
                 self.numbers[index],
                 self.lines[self._place(start) : self._place(max(start, stop))],
+                self.end,
             )
         row = range(len(self))[index]
         lines = self.lines[self._place(row) : self._place(row + 1)]
-        return Line(self.numbers[row], "\n".join(lines).removesuffix("\r").encode())
+        return Line(self.numbers[row], "\n".join(lines).removesuffix(self.end).encode())
 
     def _place(self, row: int) -> int:
         """Where among the lines a row begins."""
@@ -102,7 +105,7 @@ class BlockReader:
         for start in range(0, len(lines), BLOCK_ROWS):
             part = lines[start : start + BLOCK_ROWS]
             numbers = range(number + start, number + start + len(part))
-            yield Block([line.split(delimiter) for line in part], numbers, part)
+            yield Block([line.split(delimiter) for line in part], numbers, part, end="")
 
     def _quoted(self, lines: list[str], number: int) -> Iterator[Block]:
         done = 0

@@ -158,6 +158,7 @@ class TestHeaders:
             ("key", 'f.csv:1: no column is named "value"'),
             ('key,"value', "f.csv:1 is no header: a quoted cell is not closed"),
             ("key,value\ra,b\r", "f.csv:1: a CR stands in the name of column 2"),
+            ("key,value\r\r", "f.csv:1: a CR stands in the name of column 2"),
         ],
     )
     def test_one_that_cannot_be_used_ends_the_reading(

@@ -52,6 +52,9 @@ def _networks() -> list[Any]:
     ]
 
 
+DIRECT_NETWORKS = [one for one in _networks() if one.id != "httpx"]
+
+
 @pytest.fixture(params=_networks())
 def network(request: pytest.FixtureRequest) -> Network:
     """Each kind of carrier in turn."""

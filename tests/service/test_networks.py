@@ -10,7 +10,7 @@ import pytest
 
 from kvsctl.service import connection, httpxcarrier, opening
 from kvsctl.service.carrier import Carrier, CarrierAnswer, Unanswered, Unreached
-from tests.service.networks import Network
+from tests.service.networks import DIRECT_NETWORKS, Network
 from tests.service.serving import (
     CERTIFICATES,
     Served,
@@ -185,10 +185,8 @@ class TestAnswers:
         assert headers["x-more"] == "1, 2"
         assert headers["content-length"] == "2"
 
+    @pytest.mark.parametrize("network", DIRECT_NETWORKS)  # httpx reads nothing before it sent all
     def test_one_that_comes_while_the_request_is_sent_is_taken(self, network: Network) -> None:
-        if not network.is_direct:
-            pytest.skip("httpx reads nothing before it has sent all")
-
         async def talk(served: Served, reader: Any, writer: Any) -> None:
             await read_head(served, reader)
             writer.write(response("413 Content Too Large", b"", "connection: close"))
