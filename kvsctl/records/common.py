@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from operator import sub
 from string import ascii_letters, digits
 from typing import Final
 
@@ -21,13 +22,16 @@ from kvsctl.records.parsed import Parsed, Parser, Rejected
 
 COMMON_IN_KEY: Final = f"{ascii_letters}{digits}:._#-"
 UNCOMMON_IN_KEY: Final = re.compile(rf"[^{COMMON_IN_KEY}]").search
+_COMMON_BYTES: Final = COMMON_IN_KEY.encode()
+_ONE_BRACKET: Final = bytes.maketrans(b"[", b"{")
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"\0{["))
 _RECORD_DEPTH: Final = 1  # the record's own braces
 _NULL_BYTES: Final = 4
 _UNCOMMON: Final = Rejected(Breach("UNCOMMON", "to be read carefully"))
 
 
 class CommonLines:
-    """A parser of lines, with a quick way for many of them."""
+    """A parser of lines, with a quick way for many of them that are records without an entity."""
 
     def __init__(self, limits: Limits, parse: Parser) -> None:
         self._limits = limits
@@ -37,23 +41,19 @@ class CommonLines:
         """Reads one line."""
         return self._parse(line)
 
-    def parse_all(self, lines: Sequence[bytes]) -> list[Parsed] | None:
-        """What each line is read as, in order; None unless that can be told of all at once."""
+    def parse_all(self, lines: Sequence[bytes]) -> tuple[Sequence[str], Sequence[bytes]] | None:
+        """Their keys and bodies, in order; None unless those can be told of all at once."""
         keys = common_keys(lines, self._limits)
-        if keys is None:
-            return None
-        return [Parsed(Identity(None, key), line) for key, line in zip(keys, lines, strict=True)]
+        return None if keys is None else (keys, lines)
 
 
 class CommonKeys(CommonLines):
     """The same for the keys of lines."""
 
-    def parse_all(self, lines: Sequence[bytes]) -> list[Parsed] | None:
+    def parse_all(self, lines: Sequence[bytes]) -> tuple[Sequence[str], Sequence[bytes]] | None:
         """See CommonLines."""
         keys = common_keys(lines, self._limits)
-        if keys is None:
-            return None
-        return [Parsed(Identity(None, key), b'{"key":"%b"}' % key.encode()) for key in keys]
+        return None if keys is None else (keys, [b'{"key":"%b"}' % key.encode() for key in keys])
 
 
 def common_keys(lines: Sequence[bytes], limits: Limits) -> list[str] | None:
@@ -67,33 +67,43 @@ def common_keys(lines: Sequence[bytes], limits: Limits) -> list[str] | None:
     if len(lines) > 1 and common_keys(lines[:1], limits) is None:
         return None
     text = b",".join(lines)
-    if not text.isascii() or not lines:
-        return None
-    most_objects = max([line.count(b"{") for line in lines])
-    most_arrays = max([line.count(b"[") for line in lines]) if b"[" in text else 0
-    lengths = list(map(len, lines))
-    if most_objects + most_arrays > limits.value_depth + _RECORD_DEPTH:
+    most_brackets = limits.value_depth + _RECORD_DEPTH
+    if not (text.isascii() and lines) or _most_brackets_exceed(lines, most_brackets):
         return None
     try:
         plains = decode_all_plain(b"[%b]" % text)
     except msgspec.MsgspecError:
         return None
     keys = [plain.key for plain in plains]
+    key_lengths = list(map(len, keys))
     value_lengths = [len(plain.value) for plain in plains]
-    needed = [
-        len(key) + length + LEAST_BYTES for key, length in zip(keys, value_lengths, strict=True)
-    ]
+    lengths = list(map(len, lines))
+    # Plain map(), and membership in place of min(): each record of most inputs passes here.
+    beside_both = list(map(sub, map(sub, lengths, key_lengths), value_lengths))
     if (
-        needed != lengths
-        or min(value_lengths) == 0
+        len(plains) != len(lines)
+        or beside_both.count(LEAST_BYTES) < len(lines)
+        or 0 in value_lengths
         or max(lengths) > limits.value_bytes
-        or min(map(len, keys)) == 0
-        or max(map(len, keys)) > limits.key_chars
-        or UNCOMMON_IN_KEY("".join(keys))
+        or 0 in key_lengths
+        or max(key_lengths) > limits.key_chars
+        or has_uncommon("".join(keys))
         or (_NULL_BYTES in value_lengths and any(bytes(plain.value) == b"null" for plain in plains))
     ):
         return None
     return keys
+
+
+def _most_brackets_exceed(lines: Sequence[bytes], most: int) -> bool:
+    """Whether one of the lines has more opening brackets than that, be they in strings or not."""
+    # NUL between them, as it stands in no line that is JSON.
+    brackets = b"\0".join(lines).translate(_ONE_BRACKET, _NO_BRACKETS)
+    return b"{" * (most + 1) in brackets
+
+
+def has_uncommon(text: str) -> bool:
+    """Whether there is anything in it but `COMMON_IN_KEY`."""
+    return not text.isascii() or bool(text.encode().translate(None, _COMMON_BYTES))
 
 
 def common_line_parser(limits: Limits, careful: Parser) -> CommonLines:
@@ -121,7 +131,7 @@ def common_line_parser(limits: Limits, careful: Parser) -> CommonLines:
         if (
             not value
             or value == b"null"
-            or plain.entityName is not None
+            or plain.entityName is not msgspec.UNSET
             or not 0 < len(key) <= most_key_chars
             or UNCOMMON_IN_KEY(key)
             or not line.startswith(b"{")

@@ -44,11 +44,11 @@ class Fields(msgspec.Struct, gc=False):
 
 
 class Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """A line that says no more than a record is made of."""
+    """A line that says no more than a record is made of. `entityName` may be null there."""
 
     key: str
     value: msgspec.Raw = msgspec.Raw(b"")
-    entityName: str | None = None  # noqa: N815 - the service's name
+    entityName: str | msgspec.UnsetType | None = msgspec.UNSET  # noqa: N815 - the service's name
 
 
 # An integer too long for any member read here becomes a float, which no check takes for a whole
@@ -73,15 +73,18 @@ def read_fields(line: bytes) -> Fields | Breach:
         plain = decode_plain(line)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return _read_carefully(line)
+    entity = None if plain.entityName is msgspec.UNSET else plain.entityName
+    if entity is None and plain.entityName is None:
+        return _read_carefully(line)  # the service is not asked what it makes of null
     value = bytes(plain.value)
     spare = len(line) - len(plain.key) - len(value) - _FRAME_BYTES
     if value:
         spare -= _VALUE_BYTES
-    if plain.entityName is not None:
-        spare -= len(plain.entityName) + _ENTITY_BYTES
+    if entity is not None:
+        spare -= len(entity) + _ENTITY_BYTES
     if spare >= _REPEATED_MEMBER_BYTES and may_repeat(line):
         return _read_carefully(line)
-    return Fields(plain.key, value, plain.entityName, plain=True)
+    return Fields(plain.key, value, entity, plain=True)
 
 
 def may_repeat(line: bytes) -> bool:

@@ -1,8 +1,8 @@
 """Bytes cut into lines, each with its number; never more of one in memory than a bound."""
 
 import re
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, overload
 
 import msgspec
 
@@ -26,6 +26,34 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     cut: bool = False
 
 
+class Lines(Sequence[Line]):
+    """Lines that follow each other, none of them blank or cut; as `Line`s they are made if asked.
+
+    `first` is the number of the first.
+    """
+
+    __slots__ = ("first", "texts")
+
+    def __init__(self, first: int, texts: Sequence[bytes]) -> None:
+        self.first = first
+        self.texts = texts
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @overload
+    def __getitem__(self, index: int) -> Line: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Lines": ...
+    def __getitem__(self, index: int | slice) -> "Line | Lines":
+        places = range(len(self.texts))[index]
+        if isinstance(places, int):
+            return Line(self.first + places, self.texts[places])
+        if places.step != 1:
+            raise ValueError("lines follow each other")
+        return Lines(self.first + places.start, self.texts[places.start : places.stop])
+
+
 def without_mark(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """The same without the byte order mark of UTF-8 at the start."""
     head = b""
@@ -41,7 +69,7 @@ def without_mark(chunks: Iterator[bytes]) -> Iterator[bytes]:
     yield from chunks
 
 
-def split_lines(chunks: Iterator[bytes], end: bytes = b"\n") -> Iterator[list[Line]]:
+def split_lines(chunks: Iterator[bytes], end: bytes = b"\n") -> Iterator[Sequence[Line]]:
     """Cuts chunks at `end`. Of lines, a final CR is taken off.
 
     Blank lines are counted and left out. The lists hold what each chunk completed; an empty
@@ -57,7 +85,7 @@ def split_lines(chunks: Iterator[bytes], end: bytes = b"\n") -> Iterator[list[Li
         tail += chunk
         pieces = take_complete(tail, chunk, end)
         if not cut and pieces and _are_common(pieces, chunk, tail):
-            yield [Line(place, piece) for place, piece in enumerate(pieces, number)]
+            yield Lines(number, pieces)
             number += len(pieces)
             continue
         lines = []

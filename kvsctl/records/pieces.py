@@ -1,12 +1,12 @@
 """Lines and rows as records and problems, many at once where that can be."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import count, repeat
 
 from kvsctl.model import Identity, Origin, Problem, Record
 from kvsctl.records.blocks import Block
 from kvsctl.records.common import CommonLines
-from kvsctl.records.lines import MAX_LINE_BYTES, Line
+from kvsctl.records.lines import MAX_LINE_BYTES, Line, Lines
 from kvsctl.records.parsed import Parsed, Parser, Rejected, TableParser
 
 
@@ -16,9 +16,24 @@ def pieces_of(
     """What the lines say, the first of which is at `position` of all inputs."""
     if isinstance(part, Block) and isinstance(parser, TableParser):
         return _rows(part, parser, position, label)
-    return _common(part, parser, position, label) or [
-        _piece(line, parser, place, label) for place, line in enumerate(part, position)
-    ]
+    if isinstance(part, Lines) and isinstance(parser, CommonLines):
+        common = parser.parse_all(part.texts)
+        if common is not None:
+            return _plain_records(position, label, count(part.first), *common)
+    return [_piece(line, parser, place, label) for place, line in enumerate(part, position)]
+
+
+def _plain_records(
+    position: int,
+    label: str,
+    numbers: Iterable[int],
+    keys: Iterable[str],
+    bodies: Iterable[bytes],
+) -> list[Record | Problem]:
+    """Records without an entity, made one after the other without a step of Python each."""
+    origins = map(Origin, repeat(label), numbers)
+    identities = map(Identity, repeat(None), keys)
+    return list(map(Record, count(position), origins, identities, bodies))
 
 
 def _rows(block: Block, parser: TableParser, position: int, label: str) -> list[Record | Problem]:
@@ -26,10 +41,7 @@ def _rows(block: Block, parser: TableParser, position: int, label: str) -> list[
     if parser.common is None:
         return [_row(block, place, parser, position, label) for place in range(len(block))]
     keys, bodies, others = parser.common(block.cells)
-    origins = map(Origin, repeat(label), block.numbers)
-    identities = map(Identity, repeat(None), keys)
-    pieces: list[Record | Problem] = []
-    pieces += map(Record, count(position), origins, identities, bodies)
+    pieces = _plain_records(position, label, block.numbers, keys, bodies)
     for place in others:
         pieces[place] = _row(block, place, parser, position, label)
     return pieces
@@ -45,21 +57,6 @@ def _row(
         return _problem(parsed, position, Origin(label, line.number), line.text)
     origin = Origin(label, block.numbers[place])
     return Record(position, origin, parsed.identity, parsed.body, parsed.expires_at)
-
-
-def _common(
-    lines: Sequence[Line], parser: Parser, position: int, label: str
-) -> list[Record | Problem] | None:
-    """The records of lines that can be read all at once, which takes less time."""
-    if not isinstance(parser, CommonLines) or True in [line.cut for line in lines]:
-        return None
-    parsed = parser.parse_all([line.text for line in lines])
-    if parsed is None:
-        return None
-    return [
-        Record(place, Origin(label, line.number), one.identity, one.body)
-        for place, (line, one) in enumerate(zip(lines, parsed, strict=True), position)
-    ]
 
 
 def _piece(line: Line, parser: Parser, position: int, label: str) -> Record | Problem:

@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kvsctl.records import lines as module
-from kvsctl.records.lines import MAX_LINE_BYTES, Line, split_lines, without_mark
+from kvsctl.records.lines import MAX_LINE_BYTES, Line, Lines, split_lines, without_mark
 
 BOM = b"\xef\xbb\xbf"
 PIECES = st.lists(
@@ -36,6 +36,17 @@ def lines_of(chunks: Iterator[bytes], end: bytes = b"\n") -> list[Line]:
     return [line for lines in split_lines(without_mark(chunks), end) for line in lines]
 
 
+def test_lines_are_numbered_however_they_are_cut() -> None:
+    lines = Lines(7, [b"a", b"b", b"c", b"d"])
+    assert (
+        [*lines] == [*lines[:1], *lines[1:]] == [Line(7 + n, b"%c" % b"abcd"[n]) for n in range(4)]
+    )
+    assert lines[1:3][-1] == lines[2] == lines[-2]
+    assert len(lines[3:9]) == 1
+    with pytest.raises(ValueError, match="follow each other"):
+        lines[::2]
+
+
 class TestSplitLines:
     @given(PIECES.map(b"".join), st.lists(st.integers(0, 100)), st.sampled_from([b"\n", b"\0"]))
     @example(BOM + b"a\nb", [1, 2, 4], b"\n")
@@ -55,7 +66,7 @@ class TestSplitLines:
 
     def test_gives_each_line_when_it_is_complete_and_says_when_nothing_is_there(self) -> None:
         chunks = iter([b"a\nb", b"", b"c\n", b"", b"d"])
-        assert list(split_lines(chunks)) == [
+        assert list(map(list, split_lines(chunks))) == [
             [Line(1, b"a")],
             [],
             [Line(2, b"bc")],

@@ -11,6 +11,7 @@ from kvsctl.model import Identity
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 from kvsctl.records.parsers import (
     Rules,
+    careful_set_line_parser,
     key_line_parser,
     key_object_parser,
     set_argument_parser,
@@ -138,6 +139,11 @@ class TestSetLines:
     def test_sends_an_unchanged_line_as_it_is(self) -> None:
         line = b'{"value": {"b":1, "a":1.0}, "key":"a"}'
         assert parsed(PARSE_LINE, b" \t" + line + b" \r").body == line
+
+    @pytest.mark.parametrize("parse", [PARSE_LINE, careful_set_line_parser(Rules())])
+    def test_an_entity_of_null_is_none_and_not_sent(self, parse: Parser) -> None:
+        line = b'{"key":"a","value":1,"entityName":null}'
+        assert parsed(parse, line) == Parsed(Identity(None, "a"), b'{"key":"a","value":1}')
 
     def test_gives_defaults_to_records_that_name_none(self) -> None:
         parse = set_line_parser(rules(entity="abc", ttl=Ttl(1, "DAYS")))

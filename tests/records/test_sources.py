@@ -70,10 +70,10 @@ class TestFile:
             os.write(writing, b"a\nb\nc")
             file = File(None, reading, forms=KEYS)
             arrivals = file.lines()
-            assert next(arrivals) == [Line(1, b"a"), Line(2, b"b")]
+            assert list(next(arrivals)) == [Line(1, b"a"), Line(2, b"b")]
             assert next(arrivals) == []
             os.write(writing, b"d\n")
-            assert next(arrivals) == [Line(3, b"cd")]
+            assert list(next(arrivals)) == [Line(3, b"cd")]
             os.close(writing)
             writing = -1
             assert list(arrivals) == []
