@@ -4,8 +4,9 @@ Millions of them are made in a run, so they are structs of msgspec: made in C, a
 garbage collector, as none of them refers back to what refers to it.
 """
 
+from collections.abc import Iterator, Sequence
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, overload
 
 import msgspec
 
@@ -144,3 +145,33 @@ class Outcome(msgspec.Struct, eq=False, gc=False):
     def is_final(self) -> bool:
         """Whether a run that goes on with the job need not look at the record again."""
         return self.state not in (State.UNKNOWN, State.UNSENT)
+
+
+class Successes(Sequence[Outcome]):
+    """The outcomes of records that all succeeded; as such they are made when asked for.
+
+    `found` is what batch/get answered for each of them, None for writes.
+    """
+
+    __slots__ = ("found", "records")
+
+    def __init__(self, records: Sequence[Record], found: Sequence[Found] | None = None) -> None:
+        self.records = records
+        self.found = found
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @overload
+    def __getitem__(self, index: int) -> Outcome: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Successes": ...
+    def __getitem__(self, index: int | slice) -> "Outcome | Successes":
+        found = self.found
+        if isinstance(index, slice):
+            return Successes(self.records[index], None if found is None else found[index])
+        one = None if found is None else found[index]
+        return Outcome(self.records[index], SUCCEEDED, found=one)
+
+    def __iter__(self) -> Iterator[Outcome]:
+        return map(self.__getitem__, range(len(self)))

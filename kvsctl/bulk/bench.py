@@ -1,6 +1,6 @@
 """What all requests of a run share: what is still to send, what was learnt, where it is noted."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -55,7 +55,7 @@ class Bench:
         """What a batch asks the service to do."""
         return Verb.GET if batch.reads_back else self.plan.verb
 
-    def settle(self, outcomes: Iterable[Outcome], answer: Answer) -> None:
+    def settle(self, outcomes: Sequence[Outcome], answer: Answer) -> None:
         """Settles what an answer decided, or has it read back first."""
         if self.plan.verify:
             outcomes = self._verifier.sift(outcomes, answer.elapsed_seconds)

@@ -7,7 +7,7 @@ from msgspec import structs
 from kvsctl.bulk.events import Event, Listener, Settled
 from kvsctl.bulk.lanes import Lanes
 from kvsctl.errors import KvsctlError
-from kvsctl.model import FAILED, Identity, Outcome, Record
+from kvsctl.model import FAILED, Identity, Outcome, Record, Successes
 
 
 class Ledger:
@@ -41,8 +41,12 @@ class Ledger:
 
     def settle_away(self, outcomes: Iterable[Outcome]) -> None:
         """Settles records that were on their way, and those that share their answers."""
-        settled = list(outcomes)
-        records = [one.subject for one in settled if isinstance(one.subject, Record)]
+        settled: Sequence[Outcome]
+        if isinstance(outcomes, Successes):
+            settled, records = outcomes, outcomes.records
+        else:
+            settled = list(outcomes)
+            records = [one.subject for one in settled if isinstance(one.subject, Record)]
         followers = self._lanes.settle_all(records)
         if followers:
             settled = [one for outcome in settled for one in _shared(outcome, followers)]
@@ -52,7 +56,8 @@ class Ledger:
         """Settles what never went on its way: problems, duplicates, what stays unsent."""
         if not outcomes:
             return
-        self.failures += sum([outcome.state is FAILED for outcome in outcomes])
+        if not isinstance(outcomes, Successes):
+            self.failures += sum([outcome.state is FAILED for outcome in outcomes])
         self.tell(Settled(outcomes))
         self._changed()
 

@@ -6,10 +6,9 @@ What the reply leaves out is never a success.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import repeat
 
-from kvsctl.model import SUCCEEDED, Failure, Found, Outcome, Record, State, Verb
-from kvsctl.service.answers import Reply
+from kvsctl.model import SUCCEEDED, Failure, Found, Outcome, Record, State, Successes, Verb
+from kvsctl.service.answers import AllDone, Reply
 from kvsctl.service.faults import means_later
 
 MISSING_CODE = "KEY_NOT_FOUND"
@@ -32,23 +31,23 @@ class Reconciled:
     Together each record of the batch stands in exactly one of the three.
     """
 
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: Sequence[Outcome] = ()
     left_out: list[Record] = field(default_factory=list)
     later: list[tuple[Record, Failure]] = field(default_factory=list)
 
 
 def reconcile(
-    records: Sequence[Record], reply: Reply, policy: ReadPolicy, service_now: float
+    records: Sequence[Record], reply: Reply | AllDone, policy: ReadPolicy, service_now: float
 ) -> Reconciled:
     """Finds what the reply says of each record. `service_now`: epoch seconds."""
-    result = Reconciled()
-    outcomes, failures, succeeded = result.outcomes, reply.failed, reply.succeeded
-    if not failures:
-        identities = [record.identity for record in records]
-        found_of = list(map(succeeded.get, identities, repeat(_UNNAMED)))
-        if found_of.count(None) == len(records):  # all is done: what most answers to writes say
-            result.outcomes = [Outcome(record, SUCCEEDED) for record in records]
-            return result
+    if isinstance(reply, AllDone):
+        if reply.found is None or not policy.skip_expired:
+            return Reconciled(Successes(records, reply.found))
+        pairs = zip(records, reply.found, strict=True)
+        return Reconciled([_found(record, found, policy, service_now) for record, found in pairs])
+    outcomes: list[Outcome] = []
+    result = Reconciled(outcomes)
+    failures, succeeded = reply.failed, reply.succeeded
     for record in records:
         identity = record.identity
         if failures and (failure := failures.get(identity)) is not None:

@@ -6,23 +6,22 @@ from kvsctl.bulk.bench import Bench, explained
 from kvsctl.bulk.queue import Batch
 from kvsctl.bulk.reconcile import failed, never_named, reconcile
 from kvsctl.bulk.retry import GiveUp
-from kvsctl.model import GET, SUCCEEDED, Failure, Outcome, Record, Verb
-from kvsctl.service.answers import Reply
+from kvsctl.model import GET, SUCCEEDED, Failure, Outcome, Record, Successes, Verb
+from kvsctl.service.answers import AllDone, Reply
 from kvsctl.service.client import Answer
 
 
-def take_reply(bench: Bench, batch: Batch, reply: Reply, answer: Answer) -> None:
+def take_reply(bench: Bench, batch: Batch, reply: Reply | AllDone, answer: Answer) -> None:
     """Settles each record that the reply decides; the others are queued again."""
     _note_taken(bench, batch, answer)
     verb, policy = bench.verb_of(batch), bench.plan.read_policy
     result = reconcile(batch.records, reply, policy, bench.service.now())
-    again = [(record, never_named(verb)) for record in result.left_out]
-    outcomes = result.outcomes
-    _note_answer(bench, verb, outcomes, again + result.later)
+    again = [(record, never_named(verb)) for record in result.left_out] + result.later
+    _note_answer(bench, verb, result.outcomes, again)
     for record in result.left_out:
         record.times_left_out += 1
         record.ambiguous = record.ambiguous or verb is not GET
-    again += result.later
+    given_up: list[Outcome] = []
     together: list[Record] = []
     wait_seconds = 0.0
     for record, failure in again:
@@ -31,7 +30,7 @@ def take_reply(bench: Bench, batch: Batch, reply: Reply, answer: Answer) -> None
             record.strikes, bench.random, times_left_out=record.times_left_out
         )
         if isinstance(decision, GiveUp) or bench.is_past_sparing(failure.code):
-            outcomes.append(failed(record, explained(failure), policy))
+            given_up.append(failed(record, explained(failure), policy))
         else:
             # One wait for all, as for a batch that failed whole: they travel together again.
             wait_seconds = wait_seconds or decision.seconds
@@ -40,7 +39,7 @@ def take_reply(bench: Bench, batch: Batch, reply: Reply, answer: Answer) -> None
         seconds = max(wait_seconds, bench.budget.take(bench.now()))
         loose = Batch(together, is_loose=True, reads_back=batch.reads_back)
         bench.queue.resend(loose, bench.now() + seconds)
-    bench.settle(outcomes, answer)
+    bench.settle([*result.outcomes, *given_up] if given_up else result.outcomes, answer)
 
 
 def _note_taken(bench: Bench, batch: Batch, answer: Answer) -> None:
@@ -58,9 +57,11 @@ def _note_answer(
     again: Sequence[tuple[Record, Failure]],
 ) -> None:
     # A key that does not exist is an answer: reading it did something.
-    states = [outcome.state for outcome in outcomes]
-    did_something = SUCCEEDED in states or (verb is GET and bool(states))
-    if did_something:
+    if (
+        isinstance(outcomes, Successes)
+        or (verb is GET and outcomes)
+        or SUCCEEDED in [outcome.state for outcome in outcomes]
+    ):
         bench.budget.note_success()
         bench.patience.note_answer(did_something=True, last="")
         return

@@ -10,7 +10,7 @@ from kvsctl.bulk.events import Event, Settled
 from kvsctl.bulk.journal import FailuresMark, JournalState
 from kvsctl.durable import sync_file, sync_folder
 from kvsctl.errors import StreamError, UsageError
-from kvsctl.model import Identity, Outcome, Problem, Record, State, Verb
+from kvsctl.model import Identity, Outcome, Problem, Record, State, Successes, Verb
 from kvsctl.report.descriptors import descriptor, lasting_path
 from kvsctl.report.failureline import failure_line
 from kvsctl.report.ordered import Reorder
@@ -79,6 +79,10 @@ class FailuresFile:
     def __call__(self, event: Event) -> None:
         """Takes outcomes in, and appends what no longer waits for an earlier one."""
         if not isinstance(event, Settled):
+            return
+        if isinstance(event.outcomes, Successes):
+            for record in event.outcomes.records:
+                self._take(record.position, record.identity if self._replaces else None)
             return
         for outcome in event.outcomes:
             if self._state is None or outcome.is_final:

@@ -11,7 +11,7 @@ from kvsctl.bulk.journal import Group, JournalState, Stage
 from kvsctl.bulk.journalfile import JournalFile
 from kvsctl.bulk.positions import SettledRanges
 from kvsctl.errors import KvsctlError, StreamError
-from kvsctl.model import SUCCEEDED, Outcome, Problem, Record, State, Verb
+from kvsctl.model import SUCCEEDED, Outcome, Problem, Record, State, Successes, Verb
 from kvsctl.report.failures import FailuresFile
 from kvsctl.report.ordered import Reorder
 from kvsctl.report.standing import Standing
@@ -218,6 +218,11 @@ def _parted(outcomes: Sequence[Outcome]) -> tuple[list[int], list[Outcome]]:
     Each record of a run passes here: lists and identity tests, because they are quick. A problem
     has no `ambiguous`, and is not asked for it: it never succeeds.
     """
+    if isinstance(outcomes, Successes):
+        records = outcomes.records
+        if True not in [record.ambiguous for record in records]:
+            return [record.position for record in records], []
+        outcomes = list(outcomes)
     others = [
         one
         for one in outcomes

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kvsctl.bulk.events import Event, RecordsRead, Settled, Throttled
-from kvsctl.model import State
+from kvsctl.model import State, Successes
 
 _BAR_WIDTH: Final = 24
 _LEAST_BAR_WIDTH: Final = 8
@@ -64,7 +64,8 @@ class ProgressBarLine:
         match event:
             case Settled(outcomes):
                 self._settled += len(outcomes)
-                self._failed += sum(outcome.state is State.FAILED for outcome in outcomes)
+                if not isinstance(outcomes, Successes):
+                    self._failed += sum(outcome.state is State.FAILED for outcome in outcomes)
             case RecordsRead(count):
                 self._read += count
             case Throttled(wait_seconds):

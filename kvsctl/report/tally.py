@@ -8,7 +8,7 @@ from typing import Final
 
 from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled, SizeLearnt
 from kvsctl.errors import Defect
-from kvsctl.model import GET, SUCCEEDED, Failure, Outcome, Record, State
+from kvsctl.model import GET, Failure, Outcome, Record, State, Successes
 
 KEPT_FAILURES: Final = 1000
 KEPT_CODES: Final = 200
@@ -111,16 +111,19 @@ class Tally:
             raise Defect(f"the report does not add up: {self.records} records, but {parts}")
 
     def _count_outcomes(self, outcomes: Sequence[Outcome]) -> None:
-        # Each record passes here: lists and identity tests, because they are quick.
-        others = [outcome for outcome in outcomes if outcome.state is not SUCCEEDED]
-        self.succeeded += len(outcomes) - len(others)
-        for outcome in others:
-            self._count_other(outcome)
-        subjects = [outcome.subject for outcome in outcomes]
-        self.ambiguous += sum([isinstance(one, Record) and one.ambiguous for one in subjects])
+        if isinstance(outcomes, Successes):
+            self.succeeded += len(outcomes)
+            self.ambiguous += sum([record.ambiguous for record in outcomes.records])
+            return
+        for outcome in outcomes:
+            subject = outcome.subject
+            self.ambiguous += isinstance(subject, Record) and subject.ambiguous
+            self._count(outcome)
 
-    def _count_other(self, outcome: Outcome) -> None:
+    def _count(self, outcome: Outcome) -> None:
         match outcome.state:
+            case State.SUCCEEDED:
+                self.succeeded += 1
             case State.FAILED:
                 self._count_failure(outcome)
             case State.SKIPPED:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -30,6 +30,15 @@ class Reply:
 
     succeeded: Mapping[Identity, Found | None]
     failed: Mapping[Identity, Failure]
+
+
+class AllDone(NamedTuple):
+    """A batch answer that says of all that was asked, in its order, that it succeeded.
+
+    `found` is what was read, in that order; None for writes.
+    """
+
+    found: Sequence[Found] | None = None
 
 
 class _Error(msgspec.Struct, gc=False):
@@ -70,13 +79,15 @@ def decode_error(body: bytes) -> tuple[str, str] | None:
     return (error.code, error.message or "") if error.code else None
 
 
-def decode(verb: Verb, body: bytes, trace_id: str | None, asked: Sequence[Record] = ()) -> Reply:
+def decode(
+    verb: Verb, body: bytes, trace_id: str | None, asked: Sequence[Record] = ()
+) -> Reply | AllDone:
     """Reads the 200 answer of a batch endpoint. Raises UnreadableAnswer.
 
-    An answer that names what was `asked`, in that order, is told by those identities themselves.
+    `asked` are the records that it answers.
     """
     if verb is not GET and _names_all(body, asked):
-        return Reply(dict.fromkeys([record.identity for record in asked]), {})
+        return AllDone()
     if jsontext.depth_exceeds(body, _MAX_DEPTH):
         raise UnreadableAnswer("it nests too deep")
     try:
@@ -85,22 +96,20 @@ def decode(verb: Verb, body: bytes, trace_id: str | None, asked: Sequence[Record
         answer = _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         answer = _decode_carefully(body)
-    failed = {
-        Identity(one.entityName, one.key): Failure(
-            one.error.code, one.error.message or "", trace_id
-        )
-        for one in answer.failedKeys
-    }
-    if verb is not GET:
-        return Reply(dict.fromkeys(_named(answer.successfulKeys, asked)), failed)
-    found: dict[Identity, Found | None] = {}
-    named = _named(answer.successfulKeys, asked)
-    for identity, one in zip(named, answer.successfulKeys, strict=True):
-        value = bytes(one.value)
-        if not value:
-            raise UnreadableAnswer("a record that was found has no value")
-        found[identity] = Found(value, _whole(one.createdAt), _whole(one.updatedAt), one.expireTime)
-    return Reply(found, failed)
+    succeeded, failed = answer.successfulKeys, answer.failedKeys
+    found = None if verb is not GET else [_found(one) for one in succeeded]
+    if asked and not failed and _are_named(asked, succeeded):
+        return AllDone(found)
+    named = [Identity(one.entityName, one.key) for one in succeeded]
+    return Reply(
+        dict.fromkeys(named) if found is None else dict(zip(named, found, strict=True)),
+        {
+            Identity(one.entityName, one.key): Failure(
+                one.error.code, one.error.message or "", trace_id
+            )
+            for one in failed
+        },
+    )
 
 
 def _names_all(body: bytes, asked: Sequence[Record]) -> bool:
@@ -121,14 +130,21 @@ def _names_all(body: bytes, asked: Sequence[Record]) -> bool:
     )
 
 
-def _named(succeeded: list[_Succeeded], asked: Sequence[Record]) -> list[Identity]:
+def _are_named(asked: Sequence[Record], succeeded: list[_Succeeded]) -> bool:
+    """Whether an answer names what was asked and nothing else, in the same order."""
     identities = [record.identity for record in asked]
-    keys = [one.key for one in succeeded]
-    if keys == [identity.key for identity in identities]:
-        entities = [one.entityName for one in succeeded]
-        if entities == [identity.entity for identity in identities]:
-            return identities
-    return [Identity(one.entityName, one.key) for one in succeeded]
+    return (
+        len(identities) == len(succeeded)
+        and [one.key for one in succeeded] == [identity.key for identity in identities]
+        and [one.entityName for one in succeeded] == [identity.entity for identity in identities]
+    )
+
+
+def _found(one: _Succeeded) -> Found:
+    value = bytes(one.value)
+    if not value:
+        raise UnreadableAnswer("a record that was found has no value")
+    return Found(value, _whole(one.createdAt), _whole(one.updatedAt), one.expireTime)
 
 
 def _whole(number: float | None) -> int | None:

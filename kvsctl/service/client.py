@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kvsctl import __version__
 from kvsctl.model import Record, Verb
-from kvsctl.service.answers import Reply
+from kvsctl.service.answers import AllDone, Reply
 from kvsctl.service.auth import Credentials, Secret
 from kvsctl.service.carrier import Carrier, CarrierAnswer, CarrierError
 from kvsctl.service.faults import Fault, http_date
@@ -28,7 +28,7 @@ class Answer:
     asked for.
     """
 
-    reply: Reply | None
+    reply: Reply | AllDone | None
     fault: Fault | None
     status: int | None
     elapsed_seconds: float

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from kvsctl.model import Record, Verb
-from kvsctl.service.answers import Reply, UnreadableAnswer, decode, decode_error
+from kvsctl.service.answers import AllDone, Reply, UnreadableAnswer, decode, decode_error
 from kvsctl.service.auth import Secret
 from kvsctl.service.carrier import CarrierAnswer, CarrierError, TooSlow, Unreached, Unsendable
 from kvsctl.service.faults import Fault, FaultKind, kind_of_status, retry_after
@@ -22,13 +22,14 @@ def read(
     trace_id: str | None,
     token: Secret | None,
     service_now: float,
-) -> tuple[Reply | None, Fault | None]:
+) -> tuple[Reply | AllDone | None, Fault | None]:
     """What an answer says: a reply or a fault, never both. `service_now`: epoch seconds."""
     status = answer.status
     if status == HTTPStatus.OK:
         try:
             reply = decode(verb, answer.body, trace_id, asked)
-            _hide_in_failures(token, reply)
+            if isinstance(reply, Reply):
+                _hide_in_failures(token, reply)
             return reply, None
         except UnreadableAnswer as error:
             message = f"the answer cannot be read: {error}"

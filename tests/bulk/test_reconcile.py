@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvsctl.bulk.reconcile import ReadPolicy, failed, never_named, reconcile
-from kvsctl.model import Failure, Found, Outcome, State, Verb
-from kvsctl.service.answers import Reply
+from kvsctl.model import Failure, Found, Identity, Outcome, State, Verb
+from kvsctl.service.answers import AllDone, Reply
 from kvsctl.service.faults import means_later
 from tests.support.records import identity, record
 
@@ -52,6 +52,28 @@ def test_each_record_gets_one_outcome_or_is_asked_again(
         else:
             assert outcome.state is State.SKIPPED
             assert outcome.skipped_by in ("missing", "expired")
+
+
+@given(st.sets(st.sampled_from(_NAMES), min_size=1), st.data(), _POLICIES)
+def test_that_all_is_done_says_what_naming_each_does(
+    names: set[str], data: st.DataObject, policy: ReadPolicy
+) -> None:
+    records = [record(place, name) for place, name in enumerate(sorted(names))]
+    founds = st.builds(Found, st.just(b"1"), expire_time=_EXPIRIES)
+    found = data.draw(st.none() | st.lists(founds, min_size=len(names), max_size=len(names)))
+    identities = [one.identity for one in records]
+    named: dict[Identity, Found | None] = dict.fromkeys(identities)
+    named.update(zip(identities, found or [], strict=found is not None))
+    result = reconcile(records, AllDone(found), policy, _NOW)
+    slowly = reconcile(records, Reply(named, {}), policy, _NOW)
+    assert list(map(_parts, result.outcomes)) == list(map(_parts, slowly.outcomes))
+    assert (result.left_out, result.later) == ([], [])
+    assert list(map(_parts, result.outcomes[1:])) == list(map(_parts, slowly.outcomes[1:]))
+    assert _parts(result.outcomes[0]) == _parts(slowly.outcomes[0])
+
+
+def _parts(outcome: Outcome) -> tuple[object, ...]:
+    return (outcome.subject, outcome.state, outcome.failure, outcome.found, outcome.skipped_by)
 
 
 def _only(reply: Reply, policy: ReadPolicy | None = None) -> Outcome:

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from kvsctl import jsontext
 from kvsctl.model import Failure, Found, Identity, Origin, Record, Verb
-from kvsctl.service.answers import Reply, UnreadableAnswer, decode, decode_error
+from kvsctl.service.answers import AllDone, Reply, UnreadableAnswer, decode, decode_error
 from tests.support.jsontexts import NUMBERS, STRINGS, VALUES, array_of, object_of
 from tests.support.naming import short
 
@@ -58,8 +59,20 @@ def answers(draw: st.DrawFn) -> tuple[str, dict[Identity, str], dict[Identity, t
     return draw(object_of(draw(st.permutations(lists)))), found, failed
 
 
+def told(
+    verb: Verb, body: bytes, trace_id: str | None = None, asked: Sequence[Record] = ()
+) -> Reply:
+    """What an answer says of each identity, however that is told."""
+    reply = decode(verb, body, trace_id, asked)
+    if isinstance(reply, Reply):
+        return reply
+    assert asked
+    found = [None] * len(asked) if reply.found is None else reply.found
+    return Reply(dict(zip([one.identity for one in asked], found, strict=True)), {})
+
+
 def get(body: str | bytes) -> Reply:
-    return decode(Verb.GET, body.encode() if isinstance(body, str) else body, "t1")
+    return told(Verb.GET, body.encode() if isinstance(body, str) else body, "t1")
 
 
 def one_found(members: str) -> str:
@@ -74,8 +87,8 @@ class TestDecode:
     ) -> None:
         body, found, failed = answer
         reply = get(body)
-        told = {name: one.value.decode() for name, one in reply.succeeded.items() if one}
-        assert told == found
+        values = {name: one.value.decode() for name, one in reply.succeeded.items() if one}
+        assert values == found
         assert reply.succeeded.keys() == found.keys()
         assert reply.failed == {name: Failure(*error, "t1") for name, error in failed.items()}
 
@@ -102,7 +115,7 @@ class TestDecode:
             b'{"successfulKeys":[{"key":"a"},{"key":"b","entityName":"abc"}],'
             b'"failedKeys":[{"key":"c","error":{"code":"X","message":"m"}}]}'
         )
-        reply = decode(verb, body, None)
+        reply = told(verb, body)
         assert reply.succeeded == {Identity(None, "a"): None, Identity("abc", "b"): None}
         assert reply.failed == {Identity(None, "c"): Failure("X", "m", None)}
 
@@ -170,7 +183,7 @@ class TestDecode:
             body[place : place + data.draw(st.integers(0, 4))] = data.draw(junk)
         for verb in Verb:
             try:
-                reply = decode(verb, bytes(body), None)
+                reply = told(verb, bytes(body))
             except UnreadableAnswer:
                 continue
             names = set(_strings(json.loads(bytes(body))))
@@ -285,8 +298,11 @@ class TestAsked:
             for place, (key, entity) in enumerate(named)
         ]
         body = json.dumps({"successfulKeys": records, "failedKeys": []}).encode()
-        reply = decode(verb, body, None, [self.PLAIN, self.TYPED])
-        assert reply == decode(verb, body, None)
+        asked = [self.PLAIN, self.TYPED]
+        reply = told(verb, body, None, asked)
+        assert reply == told(verb, body)
+        names_all = named == [("a", None), ("a", "users")]
+        assert isinstance(decode(verb, body, None, asked), AllDone) is names_all
         assert list(reply.succeeded) == [Identity(entity, key) for key, entity in named]
 
 
@@ -305,7 +321,7 @@ def test_an_answer_known_by_its_bytes_says_what_it_says_when_read(
     body = json.dumps(
         {"successfulKeys": [{"key": key} for key in keys], "failedKeys": []}, separators=(",", ":")
     ).encode()
-    assert decode(Verb.SET, body, None, _asked(asked_keys)) == decode(Verb.SET, body, None)
+    assert told(Verb.SET, body, None, _asked(asked_keys)) == told(Verb.SET, body)
 
 
 def test_a_key_that_spells_an_answer_is_not_taken_for_two() -> None:

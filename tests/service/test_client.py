@@ -10,6 +10,7 @@ import pytest
 
 from kvsctl.errors import CredentialsError
 from kvsctl.model import Failure, Found, Identity, Origin, Record, Verb
+from kvsctl.service.answers import AllDone, Reply
 from kvsctl.service.auth import Credentials, Secret, TokenFile, bearer
 from kvsctl.service.carrier import Carrier
 from kvsctl.service.client import Answer, Service
@@ -101,14 +102,13 @@ class TestRequests:
         app = App([(200, {}, body)])
         answer = ask(app, verb=Verb.GET, metadata=Metadata(created=True))
         assert b'"metadataFields":["CREATED_AT"]' in app.bodies[0]
-        assert answer.reply is not None
-        assert answer.reply.succeeded == {Identity(None, "a"): Found(b"1.0", 5)}
+        assert answer.reply == AllDone([Found(b"1.0", 5)])
 
     def test_a_failed_key_repeats_no_token(self) -> None:
         error = {"code": f"NO_{TOKEN}", "message": f"no {TOKEN} here"}
         body = {"successfulKeys": [], "failedKeys": [{"key": "a", "error": error}]}
         answer = ask(App([(200, {}, json.dumps(body).encode())]))
-        assert answer.reply is not None
+        assert isinstance(answer.reply, Reply)
         failure = answer.reply.failed[Identity(None, "a")]
         assert (failure.code, failure.message) == ("NO_…", "no … here")
 
@@ -158,8 +158,7 @@ class TestAnswers:
         ticks = iter([10.0, 12.5])
         app = App([(200, {"X-B3-TraceId": "t1"}, DONE)])
         answer = ask(app, monotonic=lambda: next(ticks))
-        assert answer.reply is not None
-        assert answer.reply.succeeded == {Identity(None, "a"): None}
+        assert answer.reply == AllDone()
         assert answer.fault is None
         assert (answer.status, answer.trace_id, answer.elapsed_seconds) == (200, "t1", 2.5)
         assert (answer.bytes_sent, answer.bytes_received) == (len(app.bodies[0]), len(DONE))
@@ -172,7 +171,7 @@ class TestAnswers:
             b'{"successfulKeys":[],"failedKeys":[{"key":"a","error":{"code":"X","message":"m"}}]}'
         )
         answer = ask(App([(200, {name: "t1"}, body)]))
-        assert answer.reply is not None
+        assert isinstance(answer.reply, Reply)
         assert answer.reply.failed == {Identity(None, "a"): Failure("X", "m", "t1")}
 
     @pytest.mark.parametrize(

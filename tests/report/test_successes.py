@@ -1,0 +1,120 @@
+"""Records that all succeeded are told of at once: each listener notes what it does one by one."""
+
+import json
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from kvsctl.bulk.events import RecordsRead, Settled
+from kvsctl.bulk.journal import Stage
+from kvsctl.bulk.journalfile import JournalFile, read_journal
+from kvsctl.model import Found, Outcome, Record, State, Successes, Verb
+from kvsctl.report.failures import FailuresFile
+from kvsctl.report.journaling import JournalWriter
+from kvsctl.report.output import RecordOutput, json_lines
+from kvsctl.report.progress import ProgressBarLine
+from kvsctl.report.tally import Tally
+from tests.report.outcomes import failed, record, succeeded
+from tests.support.inline import InlineExecutor
+from tests.support.journals import HEADER
+from tests.support.virtual_time import run_virtual
+
+_FOUND = [Found(b"%d" % n) for n in range(4)]
+
+
+def _records() -> list[Record]:
+    """Not in order, and of one an attempt went unanswered."""
+    records = [record(position) for position in (1, 2, 0, 3)]
+    records[1].ambiguous = True
+    return records
+
+
+def _both() -> list[Sequence[Outcome]]:
+    return [Successes(_records(), _FOUND), list(Successes(_records(), _FOUND))]
+
+
+def test_they_are_a_sequence_of_outcomes() -> None:
+    records = _records()
+    told = Successes(records, _FOUND)
+    assert [one.subject for one in told] == records
+    assert [one.found for one in told[1:]] == _FOUND[1:]
+    assert {one.state for one in told} == {State.SUCCEEDED}
+    assert (len(told), told[-1].subject, told[-1].found) == (4, records[-1], _FOUND[-1])
+    assert [one.found for one in Successes(records)[:2]] == [None, None]
+
+
+def test_the_count_is_the_same() -> None:
+    told = [Tally(), Tally()]
+    for tally, outcomes in zip(told, _both(), strict=True):
+        tally(RecordsRead(4))
+        tally(Settled(outcomes))
+        tally.check_sum()
+    assert vars(told[0]) == vars(told[1])
+    assert (told[0].succeeded, told[0].ambiguous) == (4, 1)
+
+
+@pytest.mark.parametrize("verb", [Verb.SET, Verb.GET])
+def test_the_failures_file_is_the_same(tmp_path: Path, verb: Verb) -> None:
+    lines = []
+    for outcomes in _both():
+        path = tmp_path / "failed.jsonl"
+        file = FailuresFile(path, verb)
+        file(Settled([failed(5, "k3"), failed(4, "k7")]))
+        file(Settled(outcomes))
+        file(Settled([succeeded(6, "k7")]))
+        file.close()
+        lines.append([json.loads(line)["source"] for line in path.read_bytes().splitlines()])
+    of_one_that_no_later_record_replaced = "users.jsonl:6"
+    assert lines[0] == lines[1]
+    assert of_one_that_no_later_record_replaced in lines[0]
+    assert len(lines[0]) == (2 if verb is Verb.GET else 1)
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+def test_the_journal_is_the_same(tmp_path: Path, in_order: bool) -> None:
+    states = []
+    for place, outcomes in enumerate(_both()):
+        path = tmp_path / f"{place}.journal"
+        with JournalFile(path) as journal:
+            journal.begin(HEADER)
+            writer = JournalWriter(journal, Verb.SET, InlineExecutor(), in_order=in_order)
+
+            async def settle(writer: JournalWriter, outcomes: Sequence[Outcome]) -> None:
+                writer(Settled(outcomes))
+
+            run_virtual(settle(writer, outcomes))
+            writer.finish(Stage.RUNNING)
+        states.append(read_journal(path).state)
+    assert [list(state.settled) for state in states] == [[(0, 4)]] * 2
+    assert states[0].totals == states[1].totals
+    assert states[0].totals.counts["ambiguous"] == 1
+
+
+@pytest.mark.parametrize("is_ordered", [True, False])
+def test_the_output_is_the_same(is_ordered: bool) -> None:
+    class Sink:
+        written = b""
+
+        def write(self, chunk: bytes) -> None:
+            self.written += chunk
+
+    sinks = [Sink(), Sink()]
+    for sink, outcomes in zip(sinks, _both(), strict=True):
+        output = RecordOutput(sink, json_lines(), is_ordered=is_ordered)  # type: ignore[arg-type]
+        output(Settled(outcomes[:2]))
+        output(Settled(outcomes[2:]))
+        assert output.held_bytes == 0
+    assert sinks[0].written == sinks[1].written
+    keys = [json.loads(line)["key"] for line in sinks[0].written.splitlines()]
+    assert keys == (["k0", "k1", "k2", "k3"] if is_ordered else ["k1", "k2", "k0", "k3"])
+
+
+def test_the_bar_counts_them() -> None:
+    console = Console(file=StringIO(), width=60)
+    for outcomes in _both():
+        bar = ProgressBarLine(console, "set", clock=lambda: 0.0)
+        bar(Settled(outcomes))
+        assert "4 records" in str(bar.render())
