@@ -15,7 +15,7 @@ from kvsctl.bulk.queue import Batch, SendQueue
 from kvsctl.bulk.retry import STORAGE_CODE
 from kvsctl.bulk.verify import Verifier
 from kvsctl.errors import KvsctlError
-from kvsctl.model import Failure, Outcome, Record, Verb
+from kvsctl.model import GET, Failure, Outcome, Record, Verb
 from kvsctl.service.client import Answer
 
 
@@ -51,9 +51,13 @@ class Bench:
             service_now=self.service.now,
         )
 
+    def reads(self, batch: Batch) -> bool:
+        """Whether a batch asks for values, so that the service charges it by its answer."""
+        return batch.reads_back or self.plan.verb is GET
+
     def verb_of(self, batch: Batch) -> Verb:
         """What a batch asks the service to do."""
-        return Verb.GET if batch.reads_back else self.plan.verb
+        return GET if batch.reads_back else self.plan.verb
 
     def settle(self, outcomes: Sequence[Outcome], answer: Answer) -> None:
         """Settles what an answer decided, or has it read back first."""

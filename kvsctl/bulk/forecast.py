@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from kvsctl.bulk.lanes import Lanes
 from kvsctl.bulk.pace import request_units
-from kvsctl.bulk.packing import body_bytes
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.queue import Batch, SendQueue
 from kvsctl.model import Record, Verb
@@ -70,7 +69,7 @@ class Forecaster:
             self._count(batch)
 
     def _count(self, batch: Batch) -> None:
-        size = body_bytes(batch.records)
+        size = batch.packed_bytes
         self._requests += 1
         self._units += 1 if self._reads else request_units(size)
         self._bytes_sent += size

@@ -29,7 +29,7 @@ class Gauge:
         More than the limit in one may start when nothing else counts.
         """
         limit = min(self._given, self.ceiling.allowed)
-        if math.isinf(limit):
+        if limit == math.inf:
             return 0.0
         used = self._window.used(now)
         if used + self._away + amount <= limit or not (used or self._away):

@@ -54,8 +54,11 @@ class Lanes:
             self._admitted_bytes -= len(replaced.body)
         return replaced
 
-    def admit_all(self, records: Sequence[Record]) -> bool:
-        """The same for several, in less time, or for none: only if each opens a lane of its own."""
+    def admit_all(self, records: Sequence[Record], bodies_bytes: int) -> bool:
+        """The same for several, in less time, or for none: only if each opens a lane of its own.
+
+        `bodies_bytes`: what their bodies come to.
+        """
         fresh = {record.identity: record for record in records}
         waiting = self._waiting
         if not (
@@ -65,7 +68,7 @@ class Lanes:
         ):
             return False
         waiting.update(fresh)
-        self._admitted_bytes += sum([len(record.body) for record in records])
+        self._admitted_bytes += bodies_bytes
         return True
 
     def _place(self, record: Record) -> Record | None:
@@ -114,7 +117,7 @@ class Lanes:
             if (parked := away.pop(identity)) is not None:
                 waiting[identity] = parked
                 self._parked_count -= 1
-        self._admitted_bytes -= sum([len(record.body) for record in records])
+        self._admitted_bytes -= sum(map(len, [record.body for record in records]))
         return self._take_followers(records) if self._follower_count else {}
 
     def _take_followers(self, records: Sequence[Record]) -> Mapping[Identity, list[Record]]:

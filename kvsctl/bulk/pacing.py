@@ -7,8 +7,9 @@ second's load is gone, for those of a minute.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from kvsctl.bulk.ceiling import Ceiling
 from kvsctl.bulk.gauge import Gauge
@@ -32,8 +33,7 @@ _LEARNING: Final = 0.1
 """How much the newest answer counts in what a read is expected to cost."""
 
 
-@dataclass(slots=True, eq=False)
-class Start:
+class Start(msgspec.Struct, eq=False, gc=False):
     """One request that has started: `reserved` units of it count until its end is noted."""
 
     reads: bool
@@ -48,8 +48,8 @@ class Pacer:
     def __init__(self, pace: Pace, monotonic: Callable[[], float]) -> None:
         self._now = monotonic
         self._seconds = Gauge(*pace.request_window, Ceiling(_SECOND_QUIET, _BEARABLE_IN_A_SECOND))
-        self._requests = {reads: _of_a_minute(None) for reads in (False, True)}
-        self._units = {reads: _of_a_minute(pace.units_per_minute) for reads in (False, True)}
+        self._requests = (_of_a_minute(None), _of_a_minute(None))  # of writes, of reads
+        self._units = (_of_a_minute(pace.units_per_minute), _of_a_minute(pace.units_per_minute))
         self._refusals = Refusals()
         self._held_until = float("-inf")
         self._lesson_at = float("-inf")
@@ -100,21 +100,23 @@ class Pacer:
 
         `requests` (0 or 1) and `units` are what the service may have charged.
         """
-        self._close(started, requests, units)
+        now = self._now()
+        self._close(started, now, requests, units)
         if not was_let_through:
             return
         self._refusals.note(was_refused=False, is_ordinary=not self.is_probing)
         for gauge in self._gauges(started.reads):
-            gauge.note(self._now(), self._refusals.noise, was_refused=False)
+            if gauge.ceiling.learnt is not None:
+                gauge.note(now, self._refusals.noise, was_refused=False)
+                if started.at <= self._lesson_at:
+                    gauge.ceiling.at_least(gauge.load(now))
         if started.at > self._lesson_at:
             self._probe_seconds = 0.0
-        else:
-            for gauge in self._gauges(started.reads):
-                gauge.ceiling.at_least(gauge.load(self._now()))
-        if self._refusals.are_over:
-            self._calm_refusals = 0.0
-        elif self._is_calm(self._now()):
-            self._calm_refusals = max(0, self._calm_refusals - _CALM_PASS)
+        if self._calm_refusals:
+            if self._refusals.are_over:
+                self._calm_refusals = 0.0
+            elif self._is_calm(now):
+                self._calm_refusals = max(0, self._calm_refusals - _CALM_PASS)
 
     def note_read(self, records: int, units: int) -> None:
         """What a read has cost teaches what the next ones will."""
@@ -124,8 +126,8 @@ class Pacer:
 
     def refuse(self, started: Start, asked_seconds: float) -> None:
         """It was refused for coming too soon. `asked_seconds`: when to come again, 0 if unsaid."""
-        self._close(started, 0, 0)
         now = self._now()
+        self._close(started, now, 0, 0)
         if asked_seconds:
             self.hold(asked_seconds)
         if started.at <= self._lesson_at:
@@ -142,8 +144,7 @@ class Pacer:
         """Lets no request start for `seconds`, nor sooner than an earlier hold ends."""
         self._held_until = max(self._held_until, self._now() + seconds)
 
-    def _close(self, started: Start, requests: int, units: int) -> None:
-        now = self._now()
+    def _close(self, started: Start, now: float, requests: int, units: int) -> None:
         self._away -= 1
         self._seconds.end(now, 1, requests)
         self._requests[started.reads].end(now, 1, requests)

@@ -8,7 +8,7 @@ is would cost: units are never more than those of 25 at a time.
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from kvsctl.bulk.fitting import cut, fit, units_of
 from kvsctl.bulk.lanes import Lanes
@@ -18,6 +18,18 @@ from kvsctl.model import Record
 from kvsctl.service.wire import wire_bytes
 
 _BATCHES_A_BLOCK: Final = 16
+
+
+class Proposal(NamedTuple):
+    """Records that should go together, and an upper bound of the body that they make."""
+
+    records: list[Record]
+    body_bytes: int
+
+    @classmethod
+    def of(cls, records: list[Record]) -> "Proposal":
+        """These records, counted."""
+        return cls(records, body_bytes(records))
 
 
 class Packer:
@@ -30,26 +42,26 @@ class Packer:
         self._lanes = lanes
         self._counts_units = counts_units
         self._rule: PackingRule | None = None
-        self._planned: deque[tuple[list[Record], int]] = deque()
+        self._planned: deque[Proposal] = deque()
         self._left_over = 0
 
-    def next_batch(self, rule: PackingRule, *, flush: bool) -> list[Record]:
-        """The next batch; empty where nothing should go yet."""
+    def next_batch(self, rule: PackingRule, *, flush: bool) -> Proposal | None:
+        """The next batch; None where nothing should go yet."""
         if rule is not self._rule:
             self._rule = rule
             self._forget()
         if self._planned and (planned := self._still_planned(rule)):
             return planned
         waiting = self._lanes.next_waiting(rule.max_records)
-        if self._is_plain_best(waiting, rule):
-            return waiting
+        if len(waiting) == rule.max_records:
+            proposed = Proposal.of(waiting)
+            if self._is_plain_best(proposed, rule):
+                return proposed
         records, is_full = choose(waiting, rule)
         if not (is_full or (flush and records)):
-            return []
-        if not self._counts_units:
-            return records
-        if flush and len(records) == self._lanes.waiting:
-            return records
+            return None
+        if not self._counts_units or (flush and len(records) == self._lanes.waiting):
+            return Proposal.of(records)
         return self._first_of_block(rule, flush=flush)
 
     def sent(self, records: Sequence[Record]) -> None:
@@ -60,45 +72,42 @@ class Packer:
             self._left_over = 0
         self._lanes.send(records)
 
-    def _is_plain_best(self, records: list[Record], rule: PackingRule) -> bool:
-        """Whether nothing can be won: they are as many as can go for one unit.
+    def _is_plain_best(self, full: Proposal, rule: PackingRule) -> bool:
+        """Whether nothing can be won: they are as many as can go, and for one unit.
 
         Not beside records that are left over: the comparison of the next block rests on them.
         """
-        if len(records) < rule.max_records or self._left_over:
-            return False
-        size = body_bytes(records)
-        return size <= rule.max_bytes and request_units(size) == 1
+        size = full.body_bytes
+        return not self._left_over and size <= rule.max_bytes and request_units(size) == 1
 
-    def _first_of_block(self, rule: PackingRule, *, flush: bool) -> list[Record]:
+    def _first_of_block(self, rule: PackingRule, *, flush: bool) -> Proposal | None:
         count = self._left_over + _BATCHES_A_BLOCK * rule.max_records
         if self._lanes.waiting < count and not flush:
-            return []
+            return None
         waiting = self._lanes.next_waiting(count)
         sizes = [wire_bytes(record) for record in waiting]
         older = min(self._left_over, len(sizes))
         batches = _cheapest(sizes, older, rule)
-        priced = [
-            ([waiting[place] for place in places], units_of([places], sizes)) for places in batches
-        ]
-        if len(priced) > 1:
-            self._left_over = len(priced.pop()[0])
-        self._planned.extend(priced)
-        return self._planned[0][0]
+        planned = [Proposal.of([waiting[place] for place in places]) for places in batches]
+        if len(planned) > 1:
+            self._left_over = len(planned.pop().records)
+        self._planned.extend(planned)
+        return self._planned[0]
 
-    def _still_planned(self, rule: PackingRule) -> list[Record]:
+    def _still_planned(self, rule: PackingRule) -> Proposal | None:
         """The batch that is planned next, with records that replaced others of it meanwhile.
 
-        Empty, and the plan forgotten, where those make it dearer or too large.
+        None, and the plan forgotten, where those make it dearer or too large.
         """
-        planned, units = self._planned[0]
-        current = self._lanes.as_waiting(planned)
-        if current == planned:
+        planned = self._planned[0]
+        records = self._lanes.as_waiting(planned.records)
+        if records == planned.records:
             return planned
-        size = body_bytes(current)
-        if request_units(size) > units or size > rule.max_bytes:
+        current = Proposal.of(records)
+        size = current.body_bytes
+        if request_units(size) > request_units(planned.body_bytes) or size > rule.max_bytes:
             self._forget()
-            return []
+            return None
         return current
 
     def _forget(self) -> None:

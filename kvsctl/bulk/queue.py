@@ -2,9 +2,12 @@
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 from typing import TypeAlias
+
+import msgspec
+from msgspec.structs import replace
 
 from kvsctl.bulk.capacity import Capacity, Inquiry
 from kvsctl.bulk.lanes import Lanes
@@ -14,24 +17,24 @@ from kvsctl.bulk.packing import PackingRule, choose
 from kvsctl.model import Record
 
 
-@dataclass(slots=True, eq=False)
-class Batch:
+class Batch(msgspec.Struct, eq=False):
     """Records that travel in one request, each identity once.
 
+    `packed_bytes`: an upper bound of its body as it was packed; 0 for one that is sent again.
     `is_part`: split off a batch that was refused. `renewals` counts the times that it was sent
     again because its token was refused. `is_loose`: its records need not stay together.
     `reads_back`: its records are read, to see that they were written. `inquiry`: why the batch
-    was refused that this is a half of. `units`: its price, once it may be sent. `start`: what
-    the pacer counts for it while it is away.
+    was refused that this is a half of. `start`: what the pacer counts for it while it is away.
+    `round`: see `Patience`.
     """
 
     records: list[Record]
+    packed_bytes: int = 0
     is_part: bool = False
     is_loose: bool = False
     reads_back: bool = False
     renewals: int = 0
     inquiry: Inquiry | None = None
-    units: int = 0
     start: Start | None = None
     round: int = 0
 
@@ -72,6 +75,7 @@ class SendQueue:
 
     def resend(self, batch: Batch, due: float) -> None:
         """Sends a batch again at `due`; its lanes stay closed until then."""
+        batch.packed_bytes = 0
         heapq.heappush(self._resends, _Resend(due, next(self._order), batch))
 
     @property
@@ -99,16 +103,16 @@ class SendQueue:
             renewals = max(batch.renewals, other.renewals)
             batch = replace(batch, records=together, renewals=renewals)
         if not admits(batch):
-            heapq.heappush(self._resends, replace(first, batch=batch))
+            heapq.heappush(self._resends, _Resend(first.due, first.order, batch))
             return None
         return batch
 
     def next_new(self, *, flush: bool, admits: Admits = _any) -> Batch | None:
         """A batch of records not sent before: a well filled one, or with `flush` any."""
-        records = self._packer.next_batch(self.capacity.rule, flush=flush)
-        if not records or not admits(batch := Batch(records)):
+        proposed = self._packer.next_batch(self.capacity.rule, flush=flush)
+        if proposed is None or not admits(batch := Batch(*proposed)):
             return None
-        self._packer.sent(records)
+        self._packer.sent(proposed.records)
         return batch
 
     def leave_for_last(self, records: list[Record]) -> None:

@@ -20,6 +20,8 @@ class _Last:
         self.refused = 0
 
     def note(self, *, was_refused: bool) -> None:
+        if not (was_refused or self.refused):
+            return  # as long as none is, what passes makes no difference
         if len(self._ends) == self._ends.maxlen:
             self.refused -= self._ends[0]
         self._ends.append(was_refused)

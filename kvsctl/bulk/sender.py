@@ -6,13 +6,12 @@ from typing import Final
 from kvsctl.bulk.bench import Bench
 from kvsctl.bulk.events import RequestEnded, Throttled
 from kvsctl.bulk.pace import request_units
-from kvsctl.bulk.packing import body_bytes
 from kvsctl.bulk.queue import Batch
 from kvsctl.bulk.replies import take_reply
 from kvsctl.bulk.retry import is_throttled
 from kvsctl.bulk.troubles import take_fault
 from kvsctl.errors import CredentialsError
-from kvsctl.model import GET, Outcome, State
+from kvsctl.model import Outcome, State
 from kvsctl.service.client import Answer
 from kvsctl.service.faults import Fault
 
@@ -46,7 +45,7 @@ class Sender:
             bench.queue.resend(batch, bench.now())
             bench.stop(error)
             return
-        is_retry = sum([record.attempts for record in records]) > 0
+        is_retry = not batch.packed_bytes and any(record.attempts for record in records)
         for record in records:
             record.attempts += 1
         batch.round = bench.patience.rounds_begun
@@ -56,23 +55,14 @@ class Sender:
             for record in records:
                 record.ambiguous = True
             raise
-        self._note(batch, answer, is_retry=is_retry)
-        self._note_pace(batch, answer)
+        units = self._units(batch, answer)
+        self._note(batch, answer, units, is_retry=is_retry)
+        self._note_pace(batch, answer, units)
         if answer.reply is not None:
             take_reply(bench, batch, answer.reply, answer)
         elif answer.fault is not None:
             self._last_fault = answer.fault
             await take_fault(bench, batch, answer.fault, answer)
-
-    def reads(self, batch: Batch) -> bool:
-        """Whether the service charges a batch by its answer."""
-        return self._bench.verb_of(batch) is GET
-
-    def price(self, batch: Batch) -> int:
-        """The units that a batch costs; of a read those that are to be expected."""
-        if self.reads(batch):
-            return self._bench.pacer.expected_units(len(batch.records))
-        return request_units(body_bytes(batch.records))
 
     def came_back(self, batch: Batch, *, was_busy: bool) -> None:
         """A batch is no longer away, whatever became of it."""
@@ -82,7 +72,7 @@ class Sender:
             batch.start = None
         bench.concurrency.note_end(bench.now(), was_busy=was_busy)
 
-    def _note_pace(self, batch: Batch, answer: Answer) -> None:
+    def _note_pace(self, batch: Batch, answer: Answer, units: int) -> None:
         bench, fault, start = self._bench, answer.fault, batch.start
         batch.start = None
         if start is None:
@@ -94,7 +84,6 @@ class Sender:
             if (held_seconds := bench.pacer.held_seconds) > 0:
                 bench.ledger.tell(Throttled(held_seconds))
         elif answer.status == _OK:
-            units = self._units(batch, answer)
             bench.pacer.end(start, requests=1, units=units, was_let_through=True)
             if start.reads:
                 bench.pacer.note_read(start.records, units)
@@ -105,19 +94,24 @@ class Sender:
             bench.pacer.end(start, requests=requests, units=start.reserved * may_be_charged)
 
     def _units(self, batch: Batch, answer: Answer) -> int:
-        priced = answer.bytes_received if self.reads(batch) else answer.bytes_sent
-        return request_units(priced) if answer.status == _OK else 0
+        if answer.status != _OK:
+            return 0
+        is_read = self._bench.reads(batch)
+        return request_units(answer.bytes_received if is_read else answer.bytes_sent)
 
     def _skip_expired(self, batch: Batch) -> None:
+        expiring = [record for record in batch.records if record.expires_at is not None]
+        if not expiring:
+            return
         now = self._bench.service.now()
-        past = [r for r in batch.records if r.expires_at is not None and r.expires_at <= now]
+        past = [r for r in expiring if r.expires_at is not None and r.expires_at <= now]
         if past:
             batch.records = [record for record in batch.records if record not in past]
             self._bench.ledger.settle_away(
                 Outcome(record, State.SKIPPED, skipped_by="expired") for record in past
             )
 
-    def _note(self, batch: Batch, answer: Answer, *, is_retry: bool) -> None:
+    def _note(self, batch: Batch, answer: Answer, units: int, *, is_retry: bool) -> None:
         fault = answer.fault
         self._was_answered = self._was_answered or answer.status is not None
         self._bench.ledger.tell(
@@ -128,7 +122,7 @@ class Sender:
                 answer.elapsed_seconds,
                 answer.bytes_sent,
                 answer.bytes_received,
-                self._units(batch, answer),
+                units,
                 is_retry,
                 answer.trace_id,
                 f"{fault.code}: {fault.message}" if fault else None,

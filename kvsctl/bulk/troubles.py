@@ -1,6 +1,6 @@
 """What a fault decides: its batch waits, is split, gets another token, or is given up."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from kvsctl.bulk.bench import Bench, explained
 from kvsctl.bulk.capacity import Inquiry

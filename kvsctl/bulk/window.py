@@ -18,16 +18,17 @@ class SlidingWindow:
         self.length_seconds = length_seconds
         self._grain = length_seconds / _SLOTS
         self._slots: deque[list[float]] = deque()  # [leaves at, amount], oldest first
+        self._slot_ends = -math.inf
         self._used = 0.0
 
     def add(self, now: float, amount: float) -> None:
         """Uses an amount now."""
-        # The end of the slot that `now` is in, never `now` itself: times are rounded.
-        leaves_at = (math.floor(now / self._grain) + 1) * self._grain + self.length_seconds
-        if self._slots and self._slots[-1][0] >= leaves_at:
+        if now < self._slot_ends and self._slots:
             self._slots[-1][1] += amount
         else:
-            self._slots.append([leaves_at, amount])
+            # The end of the slot that `now` is in, never `now` itself: times are rounded.
+            self._slot_ends = (math.floor(now / self._grain) + 1) * self._grain
+            self._slots.append([self._slot_ends + self.length_seconds, amount])
         self._used += amount
 
     def used(self, now: float) -> float:

@@ -159,6 +159,16 @@ class Credentials:
         """Where the token comes from, for the report; None: requests carry none."""
         return self._source.name if self._source else None
 
+    @property
+    def are_at_hand(self) -> bool:
+        """Whether `current` would give what there is at once."""
+        return self._token is not None or self._source is None
+
+    @property
+    def at_hand(self) -> Secret | None:
+        """The token to use now, as far as it was read."""
+        return self._token
+
     async def current(self) -> Secret | None:
         """The token to use now, read at the first call. Raises CredentialsError."""
         if self._token is None and self._source is not None:

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from kvsctl import __version__
 from kvsctl.model import Record, Verb
@@ -20,8 +21,7 @@ _SECRET_HEADERS = frozenset(
 _PATHS = {verb: f"/v1/batch/{verb.value}" for verb in Verb}
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(msgspec.Struct):
     """How one request ended: with a `reply`, or with a `fault`, never both.
 
     `headers` are lines that show what went (`> `) and came (`< `), secrets hidden, if they were
@@ -83,11 +83,13 @@ class Service:
 
     async def prepare(self) -> None:
         """Has the token at hand. Nothing is sent. Raises CredentialsError if there is none."""
-        await self._credentials.current()
+        if not self._credentials.are_at_hand:
+            await self._credentials.current()
 
     async def call(self, verb: Verb, records: Sequence[Record]) -> Answer:
         """Sends one batch, once prepared. Never raises for trouble on the way."""
-        token = await self._credentials.current()
+        credentials = self._credentials
+        token = credentials.at_hand if credentials.are_at_hand else await credentials.current()
         body = encode(records, self._metadata, self.now())
         started = self._monotonic()
         try:
@@ -98,8 +100,11 @@ class Service:
             return Answer(None, trouble, None, elapsed, len(body), 0, None, token)
         elapsed = self._monotonic() - started
         headers = answer.headers
-        traces = (without(token, headers[name]) for name in _TRACE_HEADERS if name in headers)
-        trace_id = next(traces, None)
+        trace_id: str | None = None
+        for name in _TRACE_HEADERS:
+            if name in headers:
+                trace_id = without(token, headers[name])
+                break
         self._learn_clock(headers)
         reply, fault = read(verb, records, answer, trace_id, token, self.now())
         return Answer(

@@ -47,7 +47,7 @@ def wire_bytes(record: Record) -> int:
 def wire_bytes_of_all(records: Sequence[Record]) -> int:
     """The sum of their `wire_bytes`, in less time: every record is counted by it."""
     expiries = len(records) - [record.expires_at for record in records].count(None)
-    bodies = sum([len(record.body) for record in records])
+    bodies = sum(map(len, [record.body for record in records]))
     return bodies + len(records) * _COMMA_BYTES + expiries * _TTL_BYTES
 
 

@@ -35,7 +35,8 @@ class _LanesMachine(RuleBasedStateMachine):
         newest = [record(self.position + place, name) for place, name in enumerate(names)]
         are_new = not any(name in self.away or self.behind.get(name) for name in names)
         expected = are_new and len(set(names)) == len(names)
-        assert self.lanes.admit_all(newest) is expected
+        bodies_bytes = sum(len(one.body) for one in newest)
+        assert self.lanes.admit_all(newest, bodies_bytes) is expected
         if not expected:
             return
         self.position += len(names)

@@ -28,7 +28,9 @@ def _pack(records: Sequence[Record], rule: PackingRule = _RULE) -> list[list[Rec
     batches: list[list[Record]] = []
 
     def send(*, flush: bool) -> None:
-        while batch := packer.next_batch(rule, flush=flush):
+        while proposed := packer.next_batch(rule, flush=flush):
+            batch = proposed.records
+            assert proposed.body_bytes == body_bytes(batch)
             packer.sent(batch)
             for one in batch:
                 lanes.settle(one)
@@ -39,6 +41,12 @@ def _pack(records: Sequence[Record], rule: PackingRule = _RULE) -> list[list[Rec
         send(flush=False)
     send(flush=True)
     return batches
+
+
+def _next(packer: Packer, *, flush: bool = False) -> list[Record]:
+    proposed = packer.next_batch(_RULE, flush=flush)
+    assert proposed is not None
+    return proposed.records
 
 
 def _units(batches: Sequence[Sequence[Record]]) -> int:
@@ -129,11 +137,10 @@ def test_a_slow_pipe_is_not_held_back() -> None:
     records = _sized([3000] * 30)
     for one in records:
         lanes.admit(one)
-    assert packer.next_batch(_RULE, flush=False) == []
-    first = packer.next_batch(_RULE, flush=True)
-    assert first
+    assert packer.next_batch(_RULE, flush=False) is None
+    first = _next(packer, flush=True)
     packer.sent(first)
-    rest = packer.next_batch(_RULE, flush=True)
+    rest = _next(packer, flush=True)
     packer.sent(rest)
     assert {one.position for one in first + rest} == set(range(30))
 
@@ -146,10 +153,10 @@ def test_a_replaced_record_of_a_planned_batch_is_sent_as_it_is_now() -> None:
     assert packer.next_batch(_RULE, flush=False)
     same = record(500, "k0", body_bytes=1020)
     assert lanes.admit(same) is not None
-    assert same in packer.next_batch(_RULE, flush=False)
+    assert same in _next(packer)
     larger = record(501, "k0", body_bytes=200_000)
     lanes.admit(larger)
-    again = packer.next_batch(_RULE, flush=False)
+    again = _next(packer)
     assert again[0] is larger
     assert body_bytes(again) <= _RULE.max_bytes
     packer.sent(again)
@@ -160,9 +167,9 @@ def test_a_lowered_rule_holds_for_what_was_planned_before() -> None:
     packer = Packer(lanes, counts_units=True)
     for one in _sized([1020] * 500):
         lanes.admit(one)
-    assert len(packer.next_batch(_RULE, flush=False)) == 19
+    assert len(_next(packer)) == 19
     lowered = PackingRule(7, 4_000_000)
-    while batch := packer.next_batch(lowered, flush=True):
-        assert len(batch) <= 7
-        packer.sent(batch)
+    while proposed := packer.next_batch(lowered, flush=True):
+        assert len(proposed.records) <= 7
+        packer.sent(proposed.records)
     assert lanes.waiting == 0

@@ -293,7 +293,7 @@ def test_reading_back_after_a_stop_is_tried_once() -> None:
 
 def test_reading_back_after_a_stop_waits_no_longer_than_it_may() -> None:
     throttled = Turn(fault=replace(THROTTLED, retry_after_seconds=50.0))
-    service = ModelService(in_turn(Turn(), throttled))
+    service = ModelService(in_turn(Turn(0.105), throttled))
     plan = _plan(packing=PackingRule(1, 1000), concurrency=2, stop_seconds=20.0)
     ran = carry_out(plan, [_input(2)], service, moments=[(0.11, Run.stop)])
     assert ran.seconds < 25
