@@ -8,8 +8,10 @@ from typing import Final, Protocol
 
 from kvsctl.model import Problem, Record
 
-_LISTS_AHEAD: Final = 4
+_MOST_AHEAD: Final = 12
 """How many lists the thread may be ahead of the run: bounds memory, hides reading."""
+_LEAST_AHEAD: Final = 3
+"""How few are left when it reads on. Both threads want the interpreter: each turn costs a wait."""
 
 
 class Feed(Protocol):
@@ -35,7 +37,8 @@ class ThreadFeed:
         self._loop = asyncio.get_running_loop()
         self._ready: deque[list[Record | Problem] | BaseException | None] = deque()
         self._arrived = asyncio.Event()
-        self._room = threading.Semaphore(_LISTS_AHEAD)
+        self._is_awaited = False
+        self._room = threading.Event()
         self._closed = False
         # A daemon, because nothing ends a read of a pipe that stays silent.
         self._thread = threading.Thread(target=self._read_all, name="kvsctl-reader", daemon=True)
@@ -45,25 +48,30 @@ class ThreadFeed:
         """See Feed."""
         while not self._ready:
             self._arrived.clear()
+            self._is_awaited = True
+            if self._ready:  # looked at again: the thread may not have seen that it is awaited
+                break
             await self._arrived.wait()
+        self._is_awaited = False
         arrived = self._ready[0]
         if arrived is None:
             return None
         if isinstance(arrived, BaseException):
             raise arrived
         self._ready.popleft()
-        self._room.release()
+        if len(self._ready) <= _LEAST_AHEAD:
+            self._room.set()
         return arrived
 
     def close(self) -> None:
         """Lets the thread end at its next list."""
         self._closed = True
-        self._room.release()
+        self._room.set()
 
     def _read_all(self) -> None:
         try:
             for pieces in self._reader:
-                self._room.acquire()
+                self._await_room()
                 if self._closed:
                     return
                 self._hand_over(pieces)
@@ -72,12 +80,17 @@ class ThreadFeed:
         else:
             self._hand_over(None)
 
+    def _await_room(self) -> None:
+        if len(self._ready) >= _MOST_AHEAD:
+            self._room.clear()
+            if len(self._ready) > _LEAST_AHEAD and not self._closed:
+                self._room.wait()
+
     def _hand_over(self, arrived: list[Record | Problem] | BaseException | None) -> None:
+        self._ready.append(arrived)
+        if not self._is_awaited:
+            return
         try:
-            self._loop.call_soon_threadsafe(self._arrive, arrived)
+            self._loop.call_soon_threadsafe(self._arrived.set)
         except RuntimeError:
             self._closed = True  # the loop is gone: nobody waits any more
-
-    def _arrive(self, arrived: list[Record | Problem] | BaseException | None) -> None:
-        self._ready.append(arrived)
-        self._arrived.set()

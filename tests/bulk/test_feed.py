@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from kvsctl.bulk import feed as feed_module
 from kvsctl.bulk.feed import ThreadFeed
 from kvsctl.errors import StreamError
 from kvsctl.model import Problem, Record
@@ -76,9 +77,9 @@ def test_who_waits_is_woken_by_what_arrives() -> None:
     _run(work)
 
 
-def test_the_thread_is_no_more_than_a_few_lists_ahead() -> None:
-    taken = 0
+def test_the_thread_is_no_more_than_some_lists_ahead_and_reads_on_when_few_are_left() -> None:
     asked = threading.Semaphore(0)
+    most, least = feed_module._MOST_AHEAD, feed_module._LEAST_AHEAD
 
     def read() -> Iterator[Pieces]:
         for place in range(100):
@@ -88,18 +89,18 @@ def test_the_thread_is_no_more_than_a_few_lists_ahead() -> None:
     def wait_for(count: int) -> None:
         for _ in range(count):
             assert asked.acquire(timeout=_PATIENCE_SECONDS)
+        assert not asked.acquire(timeout=0.02), "it reads without bound"
 
     async def work() -> None:
-        nonlocal taken
         feed = ThreadFeed(read())
-        wait_for(5)  # four lists handed over, the fifth in the thread's hand
-        assert not asked.acquire(timeout=0.02), "it reads without bound"
+        wait_for(most + 1)  # those handed over, and one in the thread's hand
+        taken = [await feed.get() for _ in range(most - least - 1)]
+        wait_for(0)
+        taken.append(await feed.get())
+        wait_for(most - least)
         while (pieces := await feed.get()) is not None:
-            assert pieces[0].position == taken
-            taken += 1
-            if taken <= 95:
-                wait_for(1)
-        assert taken == 100
+            taken.append(pieces)
+        assert [one[0].position for one in taken if one] == list(range(100))
 
     _run(work)
 
