@@ -1,8 +1,10 @@
 """What the service takes in one request, as far as its refusals have taught. Pure."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from kvsctl.bulk.packing import PackingRule, body_bytes
 from kvsctl.model import Record
@@ -19,8 +21,7 @@ _TELLING_BYTES: Final = 100_000
 """No service bounds a body below this: what is refused below it is refused for its content."""
 
 
-@dataclass(slots=True, eq=False)
-class Inquiry:
+class Inquiry(msgspec.Struct, eq=False):
     """A batch that was refused whole for no known reason, and how many of its halves passed."""
 
     sent_bytes: int

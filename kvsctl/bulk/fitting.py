@@ -7,8 +7,9 @@ waits, and each batch ends close to the end of a unit, or has all the records th
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from kvsctl.bulk.pace import request_units
 from kvsctl.limits import DEFAULT_LIMITS
@@ -54,8 +55,7 @@ def fit(sizes: Sequence[int], max_records: int, max_bytes: int) -> list[list[int
     return batches
 
 
-@dataclass(slots=True)
-class _Candidate:
+class _Candidate(msgspec.Struct):
     waste: float
     places: list[int]
 

@@ -1,6 +1,6 @@
 """What a run will ask of the service, worked out from its records and its plan. Pure."""
 
-from dataclasses import dataclass
+import msgspec
 
 from kvsctl.bulk.lanes import Lanes
 from kvsctl.bulk.pace import request_units
@@ -9,8 +9,7 @@ from kvsctl.bulk.queue import Batch, SendQueue
 from kvsctl.model import Record, Verb
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
+class Forecast(msgspec.Struct, frozen=True):
     """What records need that all go through at the first attempt, from input that never stalls.
 
     `records` are those that are sent, `duplicates` those that a later one replaces before.

@@ -1,16 +1,16 @@
 """How much a run may ask of the service in a time: what is given, not what is learnt. Pure."""
 
 import math
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from kvsctl.limits import DEFAULT_LIMITS
 
 MINUTE_SECONDS: Final = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(msgspec.Struct, frozen=True):
     """At most so many requests in any second, and units in any minute. None: any number.
 
     Reads and writes have the units each for themselves, as in the service's quotas.

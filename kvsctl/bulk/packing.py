@@ -1,7 +1,8 @@
 """What may travel in one request: at most 25 records, at most 4 MB, each identity once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from kvsctl.bulk.fitting import BRACKETS_BYTES
 from kvsctl.limits import Limits
@@ -9,8 +10,7 @@ from kvsctl.model import Record
 from kvsctl.service.wire import wire_bytes, wire_bytes_of_all
 
 
-@dataclass(frozen=True, slots=True)
-class PackingRule:
+class PackingRule(msgspec.Struct, frozen=True):
     """The most that one request may carry. A single record may pass `max_bytes` alone."""
 
     max_records: int

@@ -1,9 +1,10 @@
 """What a run does, within which bounds, and what it needs of others."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, Protocol
+
+import msgspec
 
 from kvsctl.bulk.pace import Pace
 from kvsctl.bulk.packing import PackingRule
@@ -52,8 +53,7 @@ class Pressure(Enum):
     """Nothing, until what is there has been written."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunPlan:
+class RunPlan(msgspec.Struct, frozen=True):
     """What a run does and within which bounds.
 
     `give_up_after`: failed requests in a row; 429, 401, batches that are split and their parts
@@ -63,13 +63,13 @@ class RunPlan:
     """
 
     verb: Verb
-    packing: PackingRule = field(default_factory=lambda: PackingRule.of(DEFAULT_LIMITS))
-    pace: Pace = field(default_factory=Pace)
+    packing: PackingRule = msgspec.field(default_factory=lambda: PackingRule.of(DEFAULT_LIMITS))
+    pace: Pace = msgspec.field(default_factory=Pace)
     concurrency: int = BEGINNING_CONCURRENCY
     finds_concurrency: bool = False
     """`concurrency` is where the run begins; it finds how many requests at a time help."""
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
-    read_policy: ReadPolicy = field(default_factory=ReadPolicy)
+    retry: RetryPolicy = msgspec.field(default_factory=RetryPolicy)
+    read_policy: ReadPolicy = msgspec.field(default_factory=ReadPolicy)
     give_up_after: int = 20
     patience_seconds: float = 300.0
     max_failures: int | None = None

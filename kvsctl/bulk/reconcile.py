@@ -4,8 +4,9 @@ What the reply leaves out is never a success.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+
+import msgspec
 
 from kvsctl.model import SUCCEEDED, Failure, Found, Outcome, Record, State, Successes, Verb
 from kvsctl.service.answers import AllDone, Reply
@@ -15,16 +16,14 @@ MISSING_CODE = "KEY_NOT_FOUND"
 _UNNAMED = Found(b"")
 
 
-@dataclass(frozen=True, slots=True)
-class ReadPolicy:
+class ReadPolicy(msgspec.Struct, frozen=True):
     """Which answers of batch/get count as skipped instead of as failed or found."""
 
     ignore_missing: bool = False
     skip_expired: bool = False
 
 
-@dataclass(slots=True)
-class Reconciled:
+class Reconciled(msgspec.Struct):
     """What a reply settles; the other records are to be asked again.
 
     `left_out`: the reply did not name them. `later`: it did, with a code that means "later".
@@ -32,8 +31,8 @@ class Reconciled:
     """
 
     outcomes: Sequence[Outcome] = ()
-    left_out: list[Record] = field(default_factory=list)
-    later: list[tuple[Record, Failure]] = field(default_factory=list)
+    left_out: list[Record] = msgspec.field(default_factory=list)
+    later: list[tuple[Record, Failure]] = msgspec.field(default_factory=list)
 
 
 def reconcile(

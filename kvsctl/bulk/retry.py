@@ -1,8 +1,9 @@
 """What to do about a fault: wait, split, renew the token, give up, or end the run. Pure."""
 
-from dataclasses import dataclass
 from random import Random
 from typing import Final, TypeAlias
+
+import msgspec
 
 from kvsctl.model import Record
 from kvsctl.service.faults import Fault, FaultKind
@@ -23,38 +24,32 @@ _STRIKES: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(msgspec.Struct, frozen=True):
     """Send the same records again after `seconds`."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(msgspec.Struct, frozen=True):
     """Send the records in two halves, to find which of them is refused."""
 
 
-@dataclass(frozen=True, slots=True)
-class Renew:
+class Renew(msgspec.Struct, frozen=True):
     """Read the token again, then send the same records."""
 
 
-@dataclass(frozen=True, slots=True)
-class GiveUp:
+class GiveUp(msgspec.Struct, frozen=True):
     """These records have failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class EndRun:
+class EndRun(msgspec.Struct, frozen=True):
     """No request of this run can succeed."""
 
 
 Decision: TypeAlias = Wait | Split | Renew | GiveUp | EndRun
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(msgspec.Struct, frozen=True):
     """Exponential backoff with full jitter: up to `base_seconds` doubled each time, capped.
 
     `retries` bounds how often a record is sent again after trouble.

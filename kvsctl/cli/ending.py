@@ -1,8 +1,10 @@
 """What is told once a run is over: saved, printed, said in words; and the exit code."""
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from kvsctl.cli.job import BatchJob
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError
@@ -17,8 +19,7 @@ from kvsctl.report.summary import failures_place, summary
 from kvsctl.report.tally import Tally
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(msgspec.Struct, frozen=True):
     """How a run ended. `is_unread`: whoever was to read its output went away."""
 
     error: KvsctlError | None
@@ -27,8 +28,7 @@ class End:
     is_unread: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True):
     """What a run that is over is told with. `failures_path`: where failed records are kept.
 
     `rehearsed`: what the run would have needed, had it been carried out.

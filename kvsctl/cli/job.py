@@ -1,9 +1,10 @@
 """A batch command as one frozen request, free of the command line that made it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.config.targets import Target
@@ -11,18 +12,16 @@ from kvsctl.records.reader import Reader
 from kvsctl.service.wire import Metadata
 
 
-@dataclass(frozen=True, slots=True)
-class Printing:
+class Printing(msgspec.Struct, frozen=True):
     """How found records are printed. `path` None: to stdout. `style`: jsonl, values or raw."""
 
     style: str = "jsonl"
     path: Path | None = None
     in_order: bool = True
-    metadata: Metadata = field(default_factory=Metadata)
+    metadata: Metadata = msgspec.field(default_factory=Metadata)
 
 
-@dataclass(frozen=True, slots=True)
-class Reporting:
+class Reporting(msgspec.Struct, frozen=True):
     """What the run tells, and where."""
 
     as_json: bool = False
@@ -32,8 +31,7 @@ class Reporting:
     verbosity: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Journalling:
+class Journalling(msgspec.Struct, frozen=True):
     """Where the job's journal is, and how it is gone on from.
 
     `form` holds the options that say what the records are, and how they are printed.
@@ -45,8 +43,7 @@ class Journalling:
     force: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Intake:
+class Intake(msgspec.Struct, frozen=True):
     """What is asked of the input before anything is sent.
 
     `requires_input`: no records at all is an error. `checks_first`: all of it has to be right.
@@ -58,8 +55,7 @@ class Intake:
     is_rehearsal: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class BatchJob:
+class BatchJob(msgspec.Struct, frozen=True):
     """Everything that a run of set, get or delete needs. `records` is set for get only.
 
     `asked` is the metadata that the service is asked for: what is printed, and what the run
@@ -73,6 +69,6 @@ class BatchJob:
     timeout_seconds: float
     reporting: Reporting
     records: Printing | None = None
-    asked: Metadata = field(default_factory=Metadata)
+    asked: Metadata = msgspec.field(default_factory=Metadata)
     journal: Journalling | None = None
-    intake: Intake = field(default_factory=Intake)
+    intake: Intake = msgspec.field(default_factory=Intake)

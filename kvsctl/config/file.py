@@ -2,21 +2,21 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from kvsctl.errors import UsageError
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigFile:
+class ConfigFile(msgspec.Struct, frozen=True):
     """What the file says. `exists`: there is one; `sections`: each target's table, unchecked."""
 
     path: Path
     exists: bool = False
     default: str | None = None
-    sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    sections: Mapping[str, Mapping[str, Any]] = msgspec.field(default_factory=dict)
 
 
 def config_path(environ: Mapping[str, str]) -> Path:

@@ -1,9 +1,10 @@
 """Which form a file has: as it was asked for, by its name, or by its first bytes."""
 
-from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import PurePath
 from typing import Final
+
+import msgspec
 
 from kvsctl.records.shapes import Shape
 
@@ -38,8 +39,7 @@ _BY_SUFFIX: Final = {
 _ARCHIVES: Final = (".gz", ".gzip", ".zst", ".zstd")
 
 
-@dataclass(frozen=True, slots=True)
-class Forms:
+class Forms(msgspec.Struct, frozen=True):
     """How the form of each file of a command is found.
 
     `given` is what `--format` says and decides alone. `has_values`: the command needs values
@@ -47,7 +47,7 @@ class Forms:
     """
 
     given: Format | None = None
-    shape: Shape = field(default_factory=Shape)
+    shape: Shape = msgspec.field(default_factory=Shape)
     has_values: bool = True
 
     def find(self, label: str, head: bytes, *, is_whole: bool) -> Format | None:

@@ -1,7 +1,6 @@
 """What parsing a piece of input gives: a record, or what is wrong with it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -45,8 +44,7 @@ class CommonRows(NamedTuple):
     others: Sequence[int] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TableParser:
+class TableParser(msgspec.Struct, frozen=True):
     """A parser of rows, be they bytes or cells already.
 
     `cells` reads a row's bytes, `of_cells` what came of it. `common`, where there is one, reads

@@ -1,14 +1,14 @@
 """The report of a dry run: what the run would need."""
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from kvsctl.bulk.forecast import Forecast
 from kvsctl.report.tally import Tally
 
 
-@dataclass(frozen=True, slots=True)
-class Rehearsed:
+class Rehearsed(msgspec.Struct, frozen=True):
     """What a run would need that was not carried out. `cost_usd` is the least for reads."""
 
     forecast: Forecast

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -21,8 +20,7 @@ class UnreadableAnswer(Exception):
     """The body of an answer is not what the endpoint answers. `str()` says why; no values."""
 
 
-@dataclass(slots=True)
-class Reply:
+class Reply(msgspec.Struct):
     """What a batch answer says of each identity that it names.
 
     An identity in both lists counts as failed. One in neither is not named here at all.

@@ -1,11 +1,12 @@
 """What can go wrong on the way, as one table: status code or exception to Fault."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from typing import Final
+
+import msgspec
 
 
 class FaultKind(Enum):
@@ -29,8 +30,7 @@ class FaultKind(Enum):
     """Answers that no such service gives, such as a redirect: the URL is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True):
     """Trouble with one request. `retry_after_seconds`: the service's own wish, if it gave one."""
 
     kind: FaultKind

@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import orjson
 
 from kvsctl.limits import DEFAULT_LIMITS
@@ -17,8 +17,7 @@ _CLOCK_GRAIN_SECONDS: Final = 2
 """How far the service's clock may be from what is known of it: its `Date` has whole seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Metadata:
+class Metadata(msgspec.Struct, frozen=True):
     """Which metadata batch/get is asked for."""
 
     created: bool = False

@@ -7,6 +7,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from kvsctl.bulk.packing import PackingRule
 from kvsctl.bulk.plan import Pressure, RunPlan
@@ -208,7 +209,7 @@ def test_what_is_left_for_last_never_fills_the_window() -> None:
 
     pieces = _input(3 * plan.window_at(plan.concurrency))
     steps: list[Step] = [pieces[start : start + 100] for start in range(0, len(pieces), 100)]
-    ran = carry_out(replace(plan, give_up_after=10**9), steps, ModelService(script))
+    ran = carry_out(structs.replace(plan, give_up_after=10**9), steps, ModelService(script))
     assert ran.books.states == {"succeeded": len(pieces)}
     assert ran.books.most_open <= plan.window_at(plan.concurrency) + 100
 
@@ -292,7 +293,7 @@ def test_reading_back_after_a_stop_is_tried_once() -> None:
 
 
 def test_reading_back_after_a_stop_waits_no_longer_than_it_may() -> None:
-    throttled = Turn(fault=replace(THROTTLED, retry_after_seconds=50.0))
+    throttled = Turn(fault=structs.replace(THROTTLED, retry_after_seconds=50.0))
     service = ModelService(in_turn(Turn(0.105), throttled))
     plan = _plan(packing=PackingRule(1, 1000), concurrency=2, stop_seconds=20.0)
     ran = carry_out(plan, [_input(2)], service, moments=[(0.11, Run.stop)])

@@ -1,5 +1,6 @@
-from dataclasses import replace
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from kvsctl.bulk.events import RecordsRead, Settled
 from kvsctl.bulk.forecast import Forecast
