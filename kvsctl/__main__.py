@@ -1,5 +1,6 @@
 """The outermost function: every end of a command becomes an exit code and at most two lines."""
 
+import gc
 import io
 import os
 import sys
@@ -12,6 +13,8 @@ _COMPLETION: Final = "_KVSCTL_COMPLETE"
 """What the completion scripts set when a shell asks what may come next."""
 
 _STDERR: Final = 2
+_GARBAGE_THRESHOLD: Final = 100_000
+"""What a start makes is there to stay: to look for garbage in it takes a twentieth of the time."""
 
 
 def main() -> None:
@@ -49,6 +52,7 @@ def _occupy_standard_descriptors() -> None:
 
 
 def _run(words: list[str]) -> None:
+    gc.set_threshold(_GARBAGE_THRESHOLD)
     is_completion = _COMPLETION in os.environ
     if words == ["--version"] and sys.stdout is not None and not is_completion:
         # The rest of the command line would take most of the time.

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kvsctl import emulator
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
 from kvsctl.service.auth import (
@@ -21,6 +21,9 @@ from kvsctl.service.auth import (
 from kvsctl.service.client import Service
 from kvsctl.service.inprocess import in_process
 from kvsctl.service.wire import Metadata
+
+if TYPE_CHECKING:
+    from kvsctl.emulator import Emulator
 
 _EMBEDDED_URL = "http://kvsctl.localhost"
 
@@ -79,7 +82,9 @@ async def connected(
         await service.aclose()
 
 
-def _open_embedded(path: Path) -> emulator.Emulator:
+def _open_embedded(path: Path) -> "Emulator":
+    from kvsctl import emulator  # a target over the network has no use for it
+
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return emulator.embedded(path)

@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from kvsctl.emulator import embedded
 from tests.support.command import Command
+from tests.support.server import served
 
 _NETWORK = ("httpx", "httptools", "uvloop", "urllib.request", "kvsctl.service.transport")
 _SERVER = ("uvicorn", "yaml", "kvsctl.emulator.serve", "kvsctl.emulator.admin")
@@ -55,6 +58,16 @@ def test_a_command_imports_what_it_needs(
         kvsctl("set", "there=1", status=0)
     imported = _imported(kvsctl, *words)
     assert "kvsctl" in imported
+    assert imported.isdisjoint(left_out)
+
+
+def test_a_target_over_the_network_has_no_use_for_the_emulator(
+    kvsctl: Command, tmp_path: Path
+) -> None:
+    with served(embedded(tmp_path / "served.db")) as url:
+        imported = _imported(kvsctl, "set", "there=1", "--url", url)
+    assert "kvsctl.service.direct" in imported
+    left_out = ("kvsctl.emulator", "httpx", "rich", "uvicorn", "yaml", "urllib.request")
     assert imported.isdisjoint(left_out)
 
 
