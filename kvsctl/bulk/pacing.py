@@ -50,9 +50,10 @@ class Pacer:
         self._seconds = Gauge(*pace.request_window, Ceiling(_SECOND_QUIET, _BEARABLE_IN_A_SECOND))
         self._requests = (_of_a_minute(None), _of_a_minute(None))  # of writes, of reads
         self._units = (_of_a_minute(pace.units_per_minute), _of_a_minute(pace.units_per_minute))
+        self._is_given = (pace.requests_per_second, pace.units_per_minute) != (None, None)
         self._refusals = Refusals()
-        self._held_until = float("-inf")
-        self._lesson_at = float("-inf")
+        self._held_until = -math.inf
+        self._lesson_at = -math.inf
         self._probe_seconds = 0.0
         self._calm_refusals = 0.0
         self._away = 0
@@ -77,6 +78,8 @@ class Pacer:
         if self.is_probing and self._away:
             return math.inf
         now = self._now()
+        if not self._is_given and self._lesson_at == -math.inf:  # no limit is known
+            return max(0.0, self._held_until - now)
         return max(
             self._held_until - now,
             self._seconds.wait_seconds(now, 1),

@@ -32,6 +32,8 @@ class HttpConnection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._answered: asyncio.Future[CarrierAnswer] | None = None
+        self._deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self._headers: dict[str, str] = {}
         self._chunks: list[bytes] = []
         self._head_bytes = 0
@@ -40,16 +42,19 @@ class HttpConnection(asyncio.Protocol):
         self.is_reusable = True
         self.lost: asyncio.Future[None] = loop.create_future()
 
-    async def exchange(self, head: bytes, body: bytes) -> CarrierAnswer:
-        """Sends a request and waits for its answer. Raises Unanswered.
+    async def exchange(self, head: bytes, body: bytes, deadline: float) -> CarrierAnswer:
+        """Sends a request and waits for its answer until `deadline`. Raises Unanswered.
 
-        A connection whose exchange is cancelled is closed.
+        `deadline` is of the loop's clock, and no sooner than that of an earlier exchange. A
+        connection whose exchange is cancelled is closed.
         """
         transport = self._transport
         if transport is None or not self.is_reusable:
             raise Unanswered("the connection is closed")
         answered: asyncio.Future[CarrierAnswer] = self._loop.create_future()
-        self._answered = answered
+        self._answered, self._deadline = answered, deadline
+        if self._timer is None:
+            self._timer = self._loop.call_at(deadline, self._look_at_the_time)
         if len(body) > _JOINED_BYTES:
             transport.write(head)
             transport.write(body)
@@ -61,10 +66,6 @@ class HttpConnection(asyncio.Protocol):
             self.abort()
             raise
 
-    def expire(self) -> None:
-        """Ends the exchange because its time is over."""
-        self.give_up(TooSlow())
-
     def give_up(self, error: CarrierError) -> None:
         """Ends the exchange, if there is one, with an error; closes the connection."""
         answered, self._answered = self._answered, None
@@ -75,8 +76,27 @@ class HttpConnection(asyncio.Protocol):
     def abort(self) -> None:
         """Closes the connection at once."""
         self.is_reusable = False
+        self._end_timer()
         if self._transport is not None:
             self._transport.abort()
+
+    def _look_at_the_time(self) -> None:
+        """One timer serves many exchanges: to make one for each costs more than the answer.
+
+        It was set for an earlier exchange, so it goes off no later than it should.
+        """
+        self._timer = None
+        if self._answered is None:
+            return
+        if self._loop.time() < self._deadline:
+            self._timer = self._loop.call_at(self._deadline, self._look_at_the_time)
+        else:
+            self.give_up(TooSlow())
+
+    def _end_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     # What the loop calls.
 
@@ -107,6 +127,7 @@ class HttpConnection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """See asyncio.Protocol."""
         self.is_reusable = False
+        self._end_timer()
         if not self.lost.done():
             self.lost.set_result(None)
         if self._answered is None:

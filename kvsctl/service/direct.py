@@ -39,21 +39,18 @@ class DirectCarrier:
     async def post(self, path: str, headers: Mapping[str, str], body: bytes) -> CarrierAnswer:
         """See Carrier."""
         head = b"%bcontent-length: %d\r\n\r\n" % (self._head(path, headers), len(body))
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._timeout_seconds
-        connection = self._take_idle(loop.time())
+        now = asyncio.get_running_loop().time
+        started = now()
+        connection = self._take_idle(started)
         if connection is None:
             connection = await self._connect()
-        timer = loop.call_at(deadline, connection.expire)
         try:
-            answer = await connection.exchange(head, body)
+            return await connection.exchange(head, body, started + self._timeout_seconds)
         finally:
-            timer.cancel()
-            if not connection.is_reusable:
+            if connection.is_reusable:
+                self._idle.append((now(), connection))
+            else:
                 self._discard(connection)
-        if connection.is_reusable:
-            self._idle.append((loop.time(), connection))
-        return answer
 
     async def aclose(self) -> None:
         """See Carrier. What is on its way is cut off."""
