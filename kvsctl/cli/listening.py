@@ -25,9 +25,9 @@ from kvsctl.report.output import (
     Formatter,
     Metadata,
     RecordOutput,
-    bare_value,
+    bare_values,
     json_lines,
-    raw_value,
+    raw_values,
 )
 from kvsctl.report.streams import ByteSink, DescriptorWriter, open_output, status_of
 from kvsctl.report.verbose import RequestLines
@@ -262,9 +262,9 @@ class Listening:
 
 def _formatter(records: Printing) -> Formatter:
     if records.style == "values":
-        return bare_value
+        return bare_values
     if records.style == "raw":
-        return raw_value
+        return raw_values
     wanted = records.metadata
     asked = {
         Metadata.CREATED: wanted.created,

@@ -1,7 +1,7 @@
 """Records on their way out: how get writes them, and in which order."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import Final, TypeAlias
 
@@ -9,7 +9,7 @@ import orjson
 
 from kvsctl.bulk.events import Event, Settled
 from kvsctl.bulk.journal import JournalState
-from kvsctl.model import SUCCEEDED, Found, Outcome
+from kvsctl.model import SUCCEEDED, Found, Outcome, Record, Successes
 from kvsctl.report.jsonline import one_line
 from kvsctl.report.ordered import Reorder
 from kvsctl.report.streams import ByteSink
@@ -29,48 +29,63 @@ _READERS: Final[dict[Metadata, Callable[[Found], int | str | None]]] = {
     Metadata.EXPIRES: lambda found: found.expire_time,
 }
 
-Formatter: TypeAlias = Callable[[Outcome, Found], bytes]
-"""One record that was found as one line, line feed included. Values keep their bytes; only where
-an answer broke them over lines, white space between tokens goes."""
+Formatter: TypeAlias = Callable[[Sequence[Record], Sequence[Found]], list[bytes]]
+"""Records that were found as one line each, line feed included. Values keep their bytes; only
+where an answer broke them over lines, white space between tokens goes."""
 
 
 def json_lines(metadata: Iterable[Metadata] = ()) -> Formatter:
-    """Lines of `{"key","value"}`, `entityName` where it has one, and the metadata asked for."""
+    """Lines of `{"key","value"}`, `entityName` where it has one, and the metadata asked for.
+
+    They begin as the records' bodies do, which ask for just that key.
+    """
     asked_for = frozenset(metadata)
     wanted = [field for field in Metadata if field in asked_for]
     readers = [(b',"%b":' % field.value.encode(), _READERS[field]) for field in wanted]
 
-    def format_line(outcome: Outcome, found: Found) -> bytes:
-        identity = outcome.subject.identity
-        if identity is None:
-            return b""
-        entity = b""
-        if identity.entity is not None:
-            entity = b',"entityName":' + orjson.dumps(identity.entity)
-        key = orjson.dumps(identity.key)
-        extra = b""
-        for name, read in readers:
-            if (value := read(found)) is not None:
-                extra += name + orjson.dumps(value)
-        return b'{"key":%b%b,"value":%b%b}\n' % (key, entity, one_line(found.value), extra)
+    def extra(found: Found) -> bytes:
+        said = ((name, read(found)) for name, read in readers)
+        return b"".join(name + orjson.dumps(value) for name, value in said if value is not None)
 
-    return format_line
+    def format_lines(records: Sequence[Record], founds: Sequence[Found]) -> list[bytes]:
+        heads = [record.body[:-1] for record in records]
+        values = _one_line_each(founds)
+        if not readers:
+            pairs = zip(heads, values, strict=True)
+            return [b'%b,"value":%b}\n' % pair for pair in pairs]
+        members = zip(heads, values, map(extra, founds), strict=True)
+        return [b'%b,"value":%b%b}\n' % said for said in members]
 
-
-def bare_value(_: Outcome, found: Found) -> bytes:
-    """The value alone, as JSON."""
-    return one_line(found.value) + b"\n"
+    return format_lines
 
 
-def raw_value(outcome: Outcome, found: Found) -> bytes:
-    """The value alone, a string without its quotes and escapes.
+def bare_values(_: Sequence[Record], founds: Sequence[Found]) -> list[bytes]:
+    """The values alone, as JSON."""
+    return [value + b"\n" for value in _one_line_each(founds)]
+
+
+def raw_values(_: Sequence[Record], founds: Sequence[Found]) -> list[bytes]:
+    """The values alone, strings without their quotes and escapes.
 
     A lone surrogate, which UTF-8 cannot write, stays an escape.
     """
-    if not found.value.startswith(b'"'):
-        return bare_value(outcome, found)
-    text: str = json.loads(found.value)
+    return [
+        _unquoted(value) if value.startswith(b'"') else value + b"\n"
+        for value in _one_line_each(founds)
+    ]
+
+
+def _unquoted(value: bytes) -> bytes:
+    text: str = json.loads(value)
     return text.encode("utf-8", "backslashreplace") + b"\n"
+
+
+def _one_line_each(founds: Sequence[Found]) -> list[bytes]:
+    values = [found.value for found in founds]
+    together = b"".join(values)
+    if b"\n" in together or b"\r" in together:
+        return list(map(one_line, values))
+    return values
 
 
 class RecordOutput:
@@ -101,8 +116,12 @@ class RecordOutput:
         """Takes outcomes in, and writes what no longer waits for an earlier one."""
         if not isinstance(event, Settled):
             return
+        outcomes = event.outcomes
+        if isinstance(outcomes, Successes) and outcomes.found is not None:
+            self._take_found(outcomes.records, outcomes.found)
+            return
         lines: list[bytes] = []
-        for outcome in event.outcomes:
+        for outcome in outcomes:
             if self._leaves_gaps and not outcome.is_final:
                 continue
             line = self._line(outcome)
@@ -111,6 +130,21 @@ class RecordOutput:
             elif line is not None:
                 lines.append(line)
         self._write(lines)
+
+    def _take_found(self, records: Sequence[Record], founds: Sequence[Found]) -> None:
+        lines = self._format(records, founds)
+        if self._reorder is None:
+            self._write(lines)
+            return
+        positions = [record.position for record in records]
+        start, stop = positions[0], positions[0] + len(positions)
+        if positions == list(range(start, stop)):
+            self._write(self._reorder.add(start, b"".join(lines), stop))
+            return
+        released: list[bytes] = []
+        for position, line in zip(positions, lines, strict=True):
+            released += self._reorder.add(position, line)
+        self._write(released)
 
     @property
     def held_bytes(self) -> int:
@@ -123,8 +157,9 @@ class RecordOutput:
             self._write(self._reorder.drain())
 
     def _line(self, outcome: Outcome) -> bytes | None:
-        if outcome.state is SUCCEEDED and outcome.found is not None:
-            return self._format(outcome, outcome.found)
+        record, found = outcome.subject, outcome.found
+        if outcome.state is SUCCEEDED and found is not None and isinstance(record, Record):
+            return self._format([record], [found])[0]
         return None
 
     def _write(self, lines: list[bytes]) -> None:

@@ -95,7 +95,7 @@ def decode(
     except (msgspec.MsgspecError, UnicodeDecodeError):
         answer = _decode_carefully(body)
     succeeded, failed = answer.successfulKeys, answer.failedKeys
-    found = None if verb is not GET else [_found(one) for one in succeeded]
+    found = None if verb is not GET else _found(succeeded)
     if asked and not failed and _are_named(asked, succeeded):
         return AllDone(found)
     named = [Identity(one.entityName, one.key) for one in succeeded]
@@ -138,11 +138,16 @@ def _are_named(asked: Sequence[Record], succeeded: list[_Succeeded]) -> bool:
     )
 
 
-def _found(one: _Succeeded) -> Found:
-    value = bytes(one.value)
-    if not value:
+def _found(succeeded: Sequence[_Succeeded]) -> list[Found]:
+    values = [bytes(one.value) for one in succeeded]
+    if b"" in values:
         raise UnreadableAnswer("a record that was found has no value")
-    return Found(value, _whole(one.createdAt), _whole(one.updatedAt), one.expireTime)
+    created = [one.createdAt for one in succeeded]
+    updated = [one.updatedAt for one in succeeded]
+    expiries = [one.expireTime for one in succeeded]
+    if all(told.count(None) == len(values) for told in (created, updated, expiries)):
+        return list(map(Found, values))
+    return list(map(Found, values, map(_whole, created), map(_whole, updated), expiries))
 
 
 def _whole(number: float | None) -> int | None:

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kvsctl.model import Failure, Found, Identity, Origin, Outcome, Problem, Record, State
+from kvsctl.model import Failure, Found, Identity, Origin, Problem, Record
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 from kvsctl.records.parsers import (
     Rules,
@@ -24,6 +24,7 @@ from kvsctl.records.shapes import shape_of
 from kvsctl.records.ttl import Ttl
 from kvsctl.report.failureline import failure_line
 from kvsctl.report.output import Metadata, json_lines
+from kvsctl.service.wire import key_body
 from tests.support.jsontexts import NOT_NULL, model
 
 NOW = 1_767_225_600.0  # 2026-01-01T00:00:00Z
@@ -78,11 +79,10 @@ def test_what_get_prints_is_what_set_stores(
     key: str, entity: str | None, value: str, shown: set[Metadata]
 ) -> None:
     identity = Identity(entity, key)
-    record = Record(0, Origin("arg", 1), identity, b"{}")
+    record = Record(0, Origin("arg", 1), identity, key_body(identity))
     expires = "2026-06-01T00:00:00.000Z" if Metadata.EXPIRES in shown else None
     found = Found(value.encode(), 1_767_225_600_000, 1_767_225_600_001, expires)
-    outcome = Outcome(record, State.SUCCEEDED, found=found)
-    line = json_lines(shown)(outcome, found)
+    [line] = json_lines(shown)([record], [found])
     assert line.count(b"\n") == 1
     stored = read(set_line_parser(PLAIN), line)
     assert stored.identity == identity

@@ -25,7 +25,7 @@ from kvsctl.bulk.run import Run
 from kvsctl.model import Identity, Outcome, Problem, Record, State, Verb
 from kvsctl.report.failures import FailuresFile
 from kvsctl.report.journaling import JournalWriter
-from kvsctl.report.output import RecordOutput, bare_value
+from kvsctl.report.output import RecordOutput, bare_values
 from kvsctl.report.streams import PartFile
 from kvsctl.report.tally import Tally
 from kvsctl.report.tallystate import restored
@@ -125,7 +125,7 @@ class _Opened:
         self.failures = FailuresFile(job.folder / "failed", verb, self.state)
         self.part = PartFile(job.folder / "out", kept_bytes=self.state.output_bytes)
         self.output = RecordOutput(
-            self.part, bare_value, is_ordered=job.is_ordered, state=self.state
+            self.part, bare_values, is_ordered=job.is_ordered, state=self.state
         )
         self.tally, self.books = restored(self.state.totals), Books()
         self.writer = JournalWriter(

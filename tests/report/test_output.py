@@ -7,17 +7,19 @@ from hypothesis import strategies as st
 from kvsctl.bulk.events import RecordsRead, Settled
 from kvsctl.bulk.journal import JournalState
 from kvsctl.bulk.positions import SettledRanges
-from kvsctl.model import Found, Identity, Origin, Outcome, Record, State
+from kvsctl.model import Found, Identity, Origin, Record, State
+from kvsctl.records.parsed import Parsed
+from kvsctl.records.parsers import Rules, key_object_parser
 from kvsctl.report.ordered import HOLDING_BYTES
 from kvsctl.report.output import (
     Formatter,
     Metadata,
     RecordOutput,
-    bare_value,
+    bare_values,
     json_lines,
-    raw_value,
+    raw_values,
 )
-from tests.report.outcomes import ended, failed, succeeded
+from tests.report.outcomes import ended, failed, record, succeeded
 
 
 class Collected:
@@ -40,8 +42,9 @@ class Collected:
 
 def line(formatter: Formatter, value: bytes, **more: object) -> bytes:
     found = Found(value, 1700000000000, 1700000000001, "2026-01-02T03:04:05Z")
-    subject = Record(0, Origin("-", 1), Identity(None, "user:1"), b"{}")
-    return formatter(Outcome(subject, State.SUCCEEDED, found=found), found)
+    subject = Record(0, Origin("-", 1), Identity(None, "user:1"), b'{"key":"user:1"}')
+    [one] = formatter([subject], [found])
+    return one
 
 
 @pytest.mark.parametrize(
@@ -50,23 +53,24 @@ def line(formatter: Formatter, value: bytes, **more: object) -> bytes:
 )
 def test_values_keep_their_bytes(value: bytes) -> None:
     assert line(json_lines(), value) == b'{"key":"user:1","value":%b}\n' % value
-    assert line(bare_value, value) == value + b"\n"
+    assert line(bare_values, value) == value + b"\n"
 
 
 def test_a_value_broken_over_lines_is_joined() -> None:
     value = b'{\r\n  "a  b": 1.00,\n  "c": "x\\ny"\n}'
     joined = b'{"a  b":1.00,"c":"x\\ny"}'
     assert line(json_lines(), value) == b'{"key":"user:1","value":%b}\n' % joined
-    assert line(bare_value, value) == joined + b"\n"
-    assert line(raw_value, value) == joined + b"\n"
+    assert line(bare_values, value) == joined + b"\n"
+    assert line(raw_values, value) == joined + b"\n"
 
 
 def test_the_entity_is_named_where_there_is_one() -> None:
-    subject = Record(0, Origin("-", 1), Identity("person", "a\tb"), b"{}")
-    found = Found(b"1", 5, 6)
-    outcome = Outcome(subject, State.SUCCEEDED, found=found)
-    expected = b'{"key":"a\\tb","entityName":"person","value":1}\n'
-    assert json_lines()(outcome, found) == expected
+    parse = key_object_parser(Rules())
+    parsed = parse(b'{"entityName":"person","value":7,"key":"a b"}')
+    assert isinstance(parsed, Parsed)
+    subject = Record(0, Origin("-", 1), parsed.identity, parsed.body)
+    expected = b'{"key":"a b","entityName":"person","value":1}\n'
+    assert json_lines()([subject], [Found(b"1", 5, 6)]) == [expected]
 
 
 def test_metadata_is_printed_where_asked_for_and_answered() -> None:
@@ -78,7 +82,8 @@ def test_metadata_is_printed_where_asked_for_and_answered() -> None:
     created = json_lines([Metadata.CREATED])
     assert line(created, b"1") == b'{"key":"user:1","value":1,"createdAt":1700000000000}\n'
     without = Found(b"1", 5)
-    assert full(succeeded(0, "a"), without) == b'{"key":"a","value":1,"createdAt":5}\n'
+    asked = record(0, "a", body='{"key":"a"}')
+    assert full([asked], [without]) == [b'{"key":"a","value":1,"createdAt":5}\n']
 
 
 @pytest.mark.parametrize(
@@ -94,7 +99,7 @@ def test_metadata_is_printed_where_asked_for_and_answered() -> None:
     ],
 )
 def test_raw_unquotes_strings_only(value: bytes, printed: bytes) -> None:
-    assert line(raw_value, value) == printed + b"\n"
+    assert line(raw_values, value) == printed + b"\n"
 
 
 @given(st.lists(st.sampled_from(["found", "missing", "skipped"]), max_size=15), st.data())
@@ -107,7 +112,7 @@ def test_input_order_comes_out_of_any_order(ends: list[str], data: st.DataObject
     outcomes = [make[end](position) for position, end in enumerate(ends)]
     arrival = data.draw(st.permutations(outcomes))
     sink = Collected()
-    output = RecordOutput(sink, bare_value)
+    output = RecordOutput(sink, bare_values)
     for outcome in arrival:
         output(Settled([outcome]))
     assert output.held_bytes == 0
@@ -117,7 +122,7 @@ def test_input_order_comes_out_of_any_order(ends: list[str], data: st.DataObject
 
 def test_one_event_is_one_write() -> None:
     sink = Collected()
-    output = RecordOutput(sink, bare_value)
+    output = RecordOutput(sink, bare_values)
     output(RecordsRead(3))
     output(Settled([succeeded(n, found=Found(b"%d" % n)) for n in (1, 0, 2)]))
     output(Settled([failed(3)]))
@@ -126,7 +131,7 @@ def test_one_event_is_one_write() -> None:
 
 def test_held_bytes_are_known_and_let_go_at_the_end() -> None:
     sink = Collected()
-    output = RecordOutput(sink, bare_value)
+    output = RecordOutput(sink, bare_values)
     output(Settled([succeeded(2, found=Found(b"22")), succeeded(1, found=Found(b"1"))]))
     assert output.held_bytes == 5 + 2 * HOLDING_BYTES
     assert sink.chunks == []
@@ -136,7 +141,7 @@ def test_held_bytes_are_known_and_let_go_at_the_end() -> None:
 
 def test_unordered_waits_for_nothing() -> None:
     sink = Collected()
-    output = RecordOutput(sink, bare_value, is_ordered=False)
+    output = RecordOutput(sink, bare_values, is_ordered=False)
     output(Settled([succeeded(2, found=Found(b"2")), failed(1)]))
     output(Settled([succeeded(0, found=Found(b"0"))]))
     assert (sink.chunks, output.held_bytes) == ([b"2\n", b"0\n"], 0)
@@ -147,7 +152,7 @@ def test_unordered_waits_for_nothing() -> None:
 def test_a_journal_leaves_what_waits_for_an_unsettled_record_to_the_next_run() -> None:
     sink = Collected()
     state = JournalState(SettledRanges([(0, 1), (2, 3)]))
-    output = RecordOutput(sink, bare_value, state=state)
+    output = RecordOutput(sink, bare_values, state=state)
     output(Settled([succeeded(5, found=Found(b"5")), ended(4, State.UNSENT)]))
     output(Settled([ended(4, State.UNKNOWN), succeeded(3, found=Found(b"3"))]))
     output(Settled([succeeded(1, found=Found(b"1"))]))
