@@ -150,14 +150,16 @@ class Outcome(msgspec.Struct, eq=False, gc=False):
 class Successes(Sequence[Outcome]):
     """The outcomes of records that all succeeded; as such they are made when asked for.
 
-    `found` is what batch/get answered for each of them, None for writes.
+    `found` is what batch/get answered for each of them, None for writes. `ambiguous` counts those
+    of which an attempt went unanswered.
     """
 
-    __slots__ = ("found", "records")
+    __slots__ = ("ambiguous", "found", "records")
 
     def __init__(self, records: Sequence[Record], found: Sequence[Found] | None = None) -> None:
         self.records = records
         self.found = found
+        self.ambiguous = [record.ambiguous for record in records].count(True)
 
     def __len__(self) -> int:
         return len(self.records)

@@ -22,10 +22,10 @@ class SettledRanges:
     def add(self, start: int, stop: int | None = None) -> None:
         """Adds `start`, or all from `start` up to but not including `stop`."""
         stops = self._stops
-        if stop is None and stops and start == stops[-1]:  # the next one: what comes most often
-            stops[-1] = start + 1
-            return
         end = start + 1 if stop is None else stop
+        if stops and start == stops[-1] and end > start:  # what follows: what comes most often
+            stops[-1] = end
+            return
         if start < 0 or end < start:
             raise ValueError(f"no range of positions: {start} to {end}")
         if end == start:
@@ -45,8 +45,12 @@ class SettledRanges:
 
     def add_all(self, positions: Iterable[int]) -> None:
         """Adds each position; cheap where they come in runs."""
+        ordered = sorted(positions)
+        if ordered and ordered == list(range(ordered[0], ordered[0] + len(ordered))):
+            self.add(ordered[0], ordered[0] + len(ordered))
+            return
         start = end = -1
-        for position in sorted(positions):
+        for position in ordered:
             if position == end:
                 end += 1
                 continue

@@ -80,13 +80,12 @@ class JournalWriter:
 
     def __call__(self, event: Event) -> None:
         """Notes what happened."""
-        match event:
-            case Settled(outcomes):
-                self._settle(outcomes)
-            case RequestEnded():
-                self._tally(event)
-            case _:
-                return
+        if isinstance(event, Settled):
+            self._settle(event.outcomes)
+        elif isinstance(event, RequestEnded):
+            self._tally(event)
+        else:
+            return
         self._is_dirty = True
         if self._timer is None and self._writing is None:
             loop = asyncio.get_running_loop()
@@ -219,9 +218,8 @@ def _parted(outcomes: Sequence[Outcome]) -> tuple[list[int], list[Outcome]]:
     has no `ambiguous`, and is not asked for it: it never succeeds.
     """
     if isinstance(outcomes, Successes):
-        records = outcomes.records
-        if True not in [record.ambiguous for record in records]:
-            return [record.position for record in records], []
+        if not outcomes.ambiguous:
+            return [record.position for record in outcomes.records], []
         outcomes = list(outcomes)
     others = [
         one

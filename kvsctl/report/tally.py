@@ -113,7 +113,7 @@ class Tally:
     def _count_outcomes(self, outcomes: Sequence[Outcome]) -> None:
         if isinstance(outcomes, Successes):
             self.succeeded += len(outcomes)
-            self.ambiguous += sum([record.ambiguous for record in outcomes.records])
+            self.ambiguous += outcomes.ambiguous
             return
         for outcome in outcomes:
             subject = outcome.subject
