@@ -16,6 +16,7 @@ from kvsctl.records.checks import Breach
 from kvsctl.records.common import common_key_parser, common_line_parser
 from kvsctl.records.fields import Fields, read_fields
 from kvsctl.records.parsed import Parsed, Parser, Rejected
+from kvsctl.records.spaced import SpacedKeys, SpacedLines, spaced_line_parser
 from kvsctl.records.ttl import Ttl, parse_expire_time, parse_ttl
 
 _RECORD_DEPTH: Final = 1  # the record's own braces
@@ -44,7 +45,9 @@ def set_line_parser(rules: Rules) -> Parser:
     careful = careful_set_line_parser(rules)
     if rules.ttl is not None or rules.entity is not None:
         return careful
-    return common_line_parser(rules.limits or DEFAULT_LIMITS, careful)
+    limits = rules.limits or DEFAULT_LIMITS
+    careful = spaced_line_parser(limits, careful)
+    return SpacedLines(limits, common_line_parser(limits, careful))
 
 
 def careful_set_line_parser(rules: Rules) -> Parser:
@@ -118,7 +121,8 @@ def key_object_parser(rules: Rules) -> Parser:
     careful = careful_key_object_parser(rules)
     if rules.entity is not None:
         return careful
-    return common_key_parser(rules.limits or DEFAULT_LIMITS, careful)
+    limits = rules.limits or DEFAULT_LIMITS
+    return SpacedKeys(limits, common_key_parser(limits, careful))
 
 
 def careful_key_object_parser(rules: Rules) -> Parser:
