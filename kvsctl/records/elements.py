@@ -1,15 +1,47 @@
-"""Where an element of an array ends, whatever it is made of: brackets are counted, no more."""
+"""Where elements of an array end: many at once if all is JSON, or one, whatever it is made of."""
 
 import re
 from typing import Final
+
+import msgspec
 
 # A string ends at its quote or, as none may hold one, at a line feed. Possessive: no search looks
 # twice at a byte. What begins within a string is given its quote first.
 _TOKEN: Final = re.compile(
     rb'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+(?P<close>["\n])?+(?P<odd>\\)?+|[\[\]{},]', re.DOTALL
 )
+_SPACE: Final = rb"[ \t\r\n]*+"
+_SEAM: Final = re.compile(rb"[\]}\"]" + _SPACE + rb"," + _SPACE + rb"(?:[\[{][^,:]{0,8}|\")")
+_TRIES: Final = 3
 _COMMA: Final = ord(",")
 _BRACKET: Final = ord("]")
+
+
+_decode = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+def seam_at(text: bytes, place: int) -> bytes | None:
+    """How an element ends here and the next begins, as a mark of where others do; None if not."""
+    seam = _SEAM.match(text, place)
+    return seam.group() if seam else None
+
+
+def elements_up_to(text: bytes, seam: bytes) -> tuple[list[bytes], int]:
+    """The elements before one of the last seams, and where the next begins; none and 0 if unsure.
+
+    `text` begins with an element. What looks like a seam is one if all before it is JSON.
+    """
+    end = len(text)
+    for _ in range(_TRIES):
+        end = text.rfind(seam, 0, end)
+        if end < 0:
+            break
+        try:
+            elements = _decode(b"[%b]" % text[: end + 1])
+        except (msgspec.MsgspecError, RecursionError):
+            continue
+        return list(map(bytes, elements)), text.index(b",", end) + 1
+    return [], 0
 
 
 class ElementScanner:

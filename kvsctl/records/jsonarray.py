@@ -1,15 +1,13 @@
 """One JSON array cut into its elements as it arrives, each as the bytes that stand there."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
-
-import msgspec
 
 from kvsctl.errors import StreamError, UsageError
 from kvsctl.records import lines as bounds
-from kvsctl.records.elements import ElementScanner
-from kvsctl.records.lines import Line
+from kvsctl.records.elements import ElementScanner, elements_up_to, seam_at
+from kvsctl.records.lines import Line, Lines
 
 _BLANK: Final = b" \t\r\n"
 _SPACE: Final = rb"[ \t\r\n]*+"
@@ -20,14 +18,9 @@ _ELEMENT: Final = re.compile(
     _SPACE + rb"(" + _NESTED + rb"|" + _STRING + rb")" + _SPACE + rb"([,\]])", re.DOTALL
 )
 """An element and what ends it, if it is all there and of the common kind."""
-_SEAM: Final = re.compile(rb"[\]}\"]" + _SPACE + rb"," + _SPACE + rb"(?:[\[{][^,:]{0,8}|\")")
-"""The end of an element and how the next begins, taken as a mark of where others end."""
-_TRIES: Final = 3
-
-_decode = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-def split_array(chunks: Iterator[bytes], label: str) -> Iterator[list[Line]]:
+def split_array(chunks: Iterator[bytes], label: str) -> Iterator[Sequence[Line]]:
     """The elements, numbered from 1, in lists of what each chunk completed.
 
     An empty chunk gives a list that may be empty. At most `MAX_LINE_BYTES` are kept of an
@@ -52,7 +45,9 @@ class _Array:
     def __init__(self, label: str) -> None:
         self._label = label
         self._text = b""
-        self._number = 0
+        self._given = 0
+        self._texts: list[bytes] = []
+        self._cut_ones: set[int] = set()
         self._has_begun = False
         self._has_ended = False
         self._wanted_bytes = 0
@@ -60,33 +55,25 @@ class _Array:
         self._too_long: ElementScanner | None = None
         self._start = b""
 
-    def take(self, chunk: bytes) -> list[Line]:
-        """The elements that are complete with this; an empty chunk asks for all there are."""
-        self._text += chunk
-        if self._has_ended or not self._begin():
-            return []
-        found: list[Line] = []
-        if self._too_long is not None and not self._read_past(self._too_long, found):
-            return []
-        # What is unfinished is looked at again when it has doubled: so not often.
-        if not self._has_ended and (not chunk or len(self._text) >= self._wanted_bytes):
-            self._cut(found)
-            self._wanted_bytes = min(2 * len(self._text), bounds.MAX_LINE_BYTES + 1)
-            if len(self._text) > bounds.MAX_LINE_BYTES and not self._has_ended:
-                self._start = self._text[: bounds.KEPT_BYTES]
-                self._too_long = ElementScanner()
-                self._read_past(self._too_long, found)
-        return found
+    @property
+    def _number(self) -> int:
+        """That of the last element that was found."""
+        return self._given + len(self._texts)
 
-    def finish(self) -> list[Line]:
+    def take(self, chunk: bytes) -> Sequence[Line]:
+        """The elements that are complete with this; an empty chunk asks for all there are."""
+        self._read(chunk)
+        return self._give()
+
+    def finish(self) -> Sequence[Line]:
         """The rest, when no more will come: an array that has no end may have an element more."""
-        found = self.take(b"")
+        self._read(b"")
         rest = self._text.strip(_BLANK)
         if self._too_long is not None:
-            self._add(found, self._start, is_cut=True)
+            self._add(self._start, is_cut=True)
         elif self._has_begun and not self._has_ended and rest:
-            self._add(found, rest)
-        return found
+            self._add(rest)
+        return self._give()
 
     def require_no_more(self) -> None:
         """Raises StreamError if text follows the array."""
@@ -122,9 +109,31 @@ class _Array:
         self._text = self._text[1:]
         return self._has_begun
 
-    def _cut(self, found: list[Line]) -> None:
-        place = self._cut_by_seam(found)
+    def _read(self, chunk: bytes) -> None:
+        self._text += chunk
+        if self._has_ended:
+            self._text = self._text.lstrip(_BLANK)
+        if self._has_ended or not self._begin():
+            return
+        if self._too_long is not None and not self._read_past(self._too_long):
+            return
+        # What is unfinished is looked at again when it has doubled: so not often.
+        if not self._has_ended and (not chunk or len(self._text) >= self._wanted_bytes):
+            self._cut()
+            self._wanted_bytes = min(2 * len(self._text), bounds.MAX_LINE_BYTES + 1)
+            if len(self._text) > bounds.MAX_LINE_BYTES and not self._has_ended:
+                self._start = self._text[: bounds.KEPT_BYTES]
+                self._too_long = ElementScanner()
+                self._read_past(self._too_long)
+
+    def _cut(self) -> None:
         text = self._text
+        elements, place = elements_up_to(text, self._seam) if self._seam else ([], 0)
+        if place <= bounds.MAX_LINE_BYTES:
+            self._texts += elements
+        else:
+            for element in elements:
+                self._add(element)
         while not self._has_ended:
             common = _ELEMENT.match(text, place)
             stop = common.end() - 1 if common else ElementScanner().find_end(text, place)
@@ -134,43 +143,34 @@ class _Array:
             self._has_ended = text[stop] == ord("]")
             # Only the first may be missing: `[]`.
             if element or self._number or not self._has_ended:
-                self._add(found, element)
+                self._add(element)
             place = stop + 1
-            if seam := _SEAM.match(text, stop - 1):
-                self._seam = seam.group()
-        self._text = text[place:]
+            self._seam = seam_at(text, stop - 1) or self._seam
+        self._text = text[place:].lstrip(_BLANK)
 
-    def _cut_by_seam(self, found: list[Line]) -> int:
-        """Elements up to one of the last places that look like an end: right if all is JSON."""
-        text, end = self._text, len(self._text)
-        for _ in range(_TRIES if self._seam else 0):
-            end = text.rfind(self._seam, 0, end)
-            if end < 0:
-                break
-            try:
-                elements = _decode(b"[%b]" % text[: end + 1])
-            except (msgspec.MsgspecError, RecursionError):
-                continue
-            for element in elements:
-                self._add(found, bytes(element))
-            return text.index(b",", end) + 1
-        return 0
-
-    def _read_past(self, scanner: ElementScanner, found: list[Line]) -> bool:
+    def _read_past(self, scanner: ElementScanner) -> bool:
         stop = scanner.find_end(self._text)
         if stop is None:
             self._text = b""
             return False
-        self._add(found, self._start, is_cut=True)
+        self._add(self._start, is_cut=True)
         self._too_long = None
         self._has_ended = self._text[stop] == ord("]")
         self._text = self._text[stop + 1 :]
         self._wanted_bytes = 0
         return True
 
-    def _add(self, found: list[Line], text: bytes, *, is_cut: bool = False) -> None:
-        self._number += 1
+    def _add(self, text: bytes, *, is_cut: bool = False) -> None:
         if is_cut or len(text) > bounds.MAX_LINE_BYTES:
-            found.append(Line(self._number, text[: bounds.KEPT_BYTES], cut=True))
-        else:
-            found.append(Line(self._number, text))
+            text = text[: bounds.KEPT_BYTES]
+            self._cut_ones.add(self._number + 1)
+        self._texts.append(text)
+
+    def _give(self) -> Sequence[Line]:
+        """What was found since it was last given."""
+        texts, cut_ones, first = self._texts, self._cut_ones, self._given + 1
+        self._given = self._number
+        self._texts, self._cut_ones = [], set()
+        if not cut_ones:
+            return Lines(first, texts)
+        return [Line(number, text, number in cut_ones) for number, text in enumerate(texts, first)]

@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from kvsctl.errors import StreamError, UsageError
 from kvsctl.records import lines as bounds
 from kvsctl.records.jsonarray import split_array
-from kvsctl.records.lines import MAX_LINE_BYTES, Line
+from kvsctl.records.lines import MAX_LINE_BYTES, Line, Lines
 from tests.support.chunks import cut_into
 from tests.support.jsontexts import SPACES, VALUES, array_of
 
@@ -58,6 +59,14 @@ class TestLegalArrays:
             [b'{"b":2}'],
             [b"3"],
             [b"4"],
+        ]
+
+    def test_elements_that_are_kept_whole_come_as_lists_to_be_read_at_once(self) -> None:
+        chunks = [b"[1, 2,", b"3, 4,", b"5]"]
+        assert [(type(lines), len(lines)) for lines in split_array(iter(chunks), "-")] == [
+            (Lines, 2),
+            (Lines, 2),
+            (Lines, 1),
         ]
 
     @pytest.mark.parametrize("content", [b"[]", b" \n[ \r\n]\n\n", b"", b" \n"])
@@ -158,6 +167,20 @@ class TestLongElements:
         assert [found[0].text, found[2].text] == [b'{"a":1}', b'{"b":2}']
         assert found[1].text == long[:3]
 
+    @pytest.mark.parametrize("step", [1, 2, 5, 100])
+    def test_white_space_before_one_is_no_part_of_it(self, step: int) -> None:
+        spaces = b" \r\n\t" * 5
+        content = b"[%b1234567890123,%b2]" % (spaces, spaces)
+        found, error = until_error(content[at : at + step] for at in range(0, len(content), step))
+        assert error is None
+        assert [(line.text, line.cut) for line in found] == [(b"123", True), (b"2", False)]
+
+    @pytest.mark.parametrize("step", [1, 7, 100])
+    def test_white_space_alone_is_none(self, step: int) -> None:
+        content = b"[" + b" " * 50 + b"]" + b"\n" * 50
+        found, error = until_error(content[at : at + step] for at in range(0, len(content), step))
+        assert (found, error) == ([], None)
+
     def test_one_without_an_end_is_told_of(self) -> None:
         found, error = until_error(iter([b"[1,", b"[" * 30]))
         assert [(line.text, line.cut) for line in found] == [(b"1", False), (b"[[[", True)]
@@ -170,6 +193,16 @@ def test_an_endless_element_is_not_kept_in_memory() -> None:
     found, error = until_error(part for parts in ([b"[{"], chunks) for part in parts)
     assert error is not None
     assert [(len(line.text), line.cut) for line in found] == [(1024, True)]
+
+
+@pytest.mark.parametrize("begun", [b"[", b"[1,", b"[1]"])
+def test_endless_white_space_is_not_kept_in_memory(begun: bytes) -> None:
+    chunk = b" " * 1024 * 1024
+    tracemalloc.start()
+    until_error(part for parts in ([begun], [chunk] * 12) for part in parts)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 6 * len(chunk)
 
 
 def test_the_numbers_of_elements_are_exact() -> None:
