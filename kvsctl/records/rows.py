@@ -23,11 +23,10 @@ def split_rows(chunks: Iterator[bytes], delimiter: str) -> Iterator[Sequence[Lin
         if not chunk:
             yield []
             continue
-        tail += chunk
-        if b"\n" in chunk:
-            end = tail.rfind(b"\n")
-            text = bytes(tail[:end])
-            del tail[: end + 1]
+        end = chunk.rfind(b"\n")
+        if end >= 0:
+            text = bytes(tail) + chunk[:end]
+            tail.clear()
             found: list[Line] = []
             start = rows.take_open(text, found, dropped_quotes, was_cut=was_cut)
             dropped_quotes, was_cut = 0, False
@@ -35,6 +34,7 @@ def split_rows(chunks: Iterator[bytes], delimiter: str) -> Iterator[Sequence[Lin
                 yield found
             if start <= len(text):
                 yield from rows.take_lines(text[start:], blocks)
+        tail += chunk[end + 1 :]
         if len(tail) > bounds.MAX_LINE_BYTES or was_cut:
             was_cut = True
             dropped_quotes += tail.count(b'"', bounds.KEPT_BYTES)
@@ -152,7 +152,6 @@ class _Rows:
         self._open_bytes += len(line) + 1
         if is_cut or self._open_bytes > bounds.MAX_LINE_BYTES + 1:
             self._is_cut = True
-        if not self._is_cut or not self._open:
-            self._open.append(line)
+        self._open.append(line[: bounds.KEPT_BYTES] if self._is_cut else line)
         if self._is_cut:
             self._open = [b"\n".join(self._open)[: bounds.KEPT_BYTES]]

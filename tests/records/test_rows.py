@@ -97,6 +97,8 @@ class TestLongRows:
             (b'"1\n2\n3\n4\n5\n6\n7\n8"', 8),
             (b'a,"1234567890123\n,"', 2),
             (b'a,"12\n4567890123456"', 2),
+            (b'"\n34567890123456"', 2),
+            (b'"\n\n4567890123456"', 3),
         ],
     )
     def test_one_is_cut_and_costs_no_other(self, long: bytes, lines: int, step: int) -> None:
