@@ -1,5 +1,6 @@
 """JSON arrays: drawn, and cut into elements a character at a time."""
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from benchmarks.fuzz.grammar import Grammar
@@ -9,23 +10,23 @@ _PAIRS: Final = {ord("]"): ord("["), ord("}"): ord("{")}
 
 
 class Split(NamedTuple):
-    """The elements that an array surely has.
+    """The elements that an array surely has, and their lengths with the white space beside them.
 
     `is_open`: more may follow, of which people could differ where each ends. `breaks`: whether
     the text is no whole array; None: that is open too.
     """
 
     elements: list[bytes]
+    lengths: list[int]
     is_open: bool = False
     breaks: bool | None = False
 
 
-def draw_array(grammar: Grammar) -> bytes:
-    """An array of records, or nearly one."""
+def draw_array(grammar: Grammar, element: Callable[[], bytes]) -> bytes:
+    """An array of such elements, or nearly one."""
     spaces = (b"", b"", b"\n", b" ", b"\r\n  ", b"\t")
     elements = [
-        grammar.one_of(spaces) + grammar.line() + grammar.one_of(spaces)
-        for _ in range(grammar.up_to(7))
+        grammar.one_of(spaces) + element() + grammar.one_of(spaces) for _ in range(grammar.up_to(7))
     ]
     text = b"%b[%b]%b" % (grammar.one_of(spaces), b",".join(elements), grammar.one_of(spaces))
     if grammar.once_in(12):
@@ -41,35 +42,37 @@ def split_elements(text: bytes) -> Split:
     """Cuts at the commas outside strings and brackets; stops where it is not sure any more."""
     stripped = text.lstrip(_WHITE)
     if not stripped:
-        return Split([])
+        return Split([], [])
     if not stripped.startswith(b"["):
-        return Split([], breaks=True)
+        return Split([], [], breaks=True)
     elements: list[bytes] = []
+    lengths: list[int] = []
     begun, at, brackets = 1, 1, list[int]()
     while at < len(stripped):
         mark = stripped[at]
         if mark == ord('"'):
             after = _after_string(stripped, at)
             if after is None:
-                return Split(elements, is_open=True, breaks=None)
+                return Split(elements, lengths, is_open=True, breaks=None)
             at = after
             continue
         if mark in b"[{":
             brackets.append(mark)
         elif mark in b"]}" and brackets:
             if brackets.pop() != _PAIRS[mark]:
-                return Split(elements, is_open=True, breaks=None)
+                return Split(elements, lengths, is_open=True, breaks=None)
         elif mark == ord("}"):
-            return Split(elements, is_open=True, breaks=None)
+            return Split(elements, lengths, is_open=True, breaks=None)
         elif mark in b",]" and not brackets:
             element = stripped[begun:at].strip(_WHITE)
             if element or elements or mark == ord(","):
                 elements.append(element)
+                lengths.append(at - begun)
             if mark == ord("]"):
-                return Split(elements, breaks=bool(stripped[at + 1 :].strip(_WHITE)))
+                return Split(elements, lengths, breaks=bool(stripped[at + 1 :].strip(_WHITE)))
             begun = at + 1
         at += 1
-    return Split(elements, is_open=True, breaks=True)
+    return Split(elements, lengths, is_open=True, breaks=True)
 
 
 def _after_string(text: bytes, at: int) -> int | None:

@@ -6,17 +6,18 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
-from benchmarks.fuzz.formats import FORMATS, Defaults, Expected, Format, Judged
+from benchmarks.fuzz.formats import FORMATS, Format
 from benchmarks.fuzz.grammar import Grammar
+from benchmarks.fuzz.judged import Expected, Judged
+from benchmarks.fuzz.options import PLAIN, Options
 from benchmarks.fuzz.oracle import NotJsonError, Refused, Undecided, Wanted, members_of, parsed
 from kvsctl.errors import KvsctlError, StreamError, UsageError
 from kvsctl.model import Failure, Identity, Problem, Record, Verb
 from kvsctl.records.reader import MOST_PIECES
 from kvsctl.report.failureline import failure_line
 
-_DEFAULTS: Final = (Defaults(), Defaults(), Defaults(entity="abc"), Defaults(ttl=(7, "DAYS")))
 _FED_BACK_ONE_IN: Final = 8
-_FED_BACK: Final = {one.verb: one for one in FORMATS if one.name.endswith("jsonl")}
+_FED_BACK: Final = {one.verb: one for one in FORMATS if one.name in ("set jsonl", "get jsonl")}
 """How lines of the failures file are read."""
 
 
@@ -39,26 +40,27 @@ def check_input(
     chance = Random(seed * 1_000_000_007 + number)
     grammar = Grammar(chance)
     chosen = formats[number % len(formats)]
-    drawn = chosen.drawn(grammar)
-    defaults = _DEFAULTS[int(chance.random() * len(_DEFAULTS))]
-    pieces, error = _read(chosen, grammar.chunks(drawn.packed), defaults)
+    options = chosen.options(grammar)
+    drawn = chosen.drawn(grammar, options)
+    with options.bounded():
+        pieces, error = _read(chosen, grammar.chunks(drawn.packed), options)
     counts.inputs[chosen.name] += 1
-    judged = chosen.judged(drawn, defaults)
+    judged = chosen.judged(drawn, options)
     if judged.breaks is not None and judged.breaks is not (error is not None):
         raise MismatchError(f"ended in {error!r}, expected {'an' if judged.breaks else 'no'} error")
-    _compare(pieces, judged, defaults, counts)
+    _compare(pieces, judged, options, counts)
     if grammar.once_in(_FED_BACK_ONE_IN):
         for piece in pieces:
             _check_fed_back(chosen.verb, piece)
 
 
 def _read(
-    chosen: Format, chunks: Sequence[bytes], defaults: Defaults
+    chosen: Format, chunks: Sequence[bytes], options: Options
 ) -> tuple[list[Record | Problem], KvsctlError | None]:
     """All pieces, and the error of the input that reading ended in."""
     pieces: list[Record | Problem] = []
     try:
-        for several in chosen.reader(chunks, defaults):
+        for several in chosen.reader(chunks, options):
             if len(several) > MOST_PIECES:
                 raise MismatchError(f"{len(several)} pieces came at once")
             pieces += several
@@ -68,7 +70,7 @@ def _read(
 
 
 def _compare(
-    pieces: Sequence[Record | Problem], judged: Judged, defaults: Defaults, counts: Counts
+    pieces: Sequence[Record | Problem], judged: Judged, options: Options, counts: Counts
 ) -> None:
     expected = judged.expected
     lacks = len(pieces) < len(expected) and not judged.may_lack
@@ -81,13 +83,17 @@ def _compare(
         if str(piece.origin) != f"in:{wanted.line}":
             raise MismatchError(f"{piece.origin}, expected line {wanted.line}")
         counts.pieces[type(wanted.verdict).__name__.lower()] += 1
-        _compare_piece(piece, wanted, defaults)
+        _compare_piece(piece, wanted, options)
 
 
-def _compare_piece(piece: Record | Problem, wanted: Expected, defaults: Defaults) -> None:
+def _compare_piece(piece: Record | Problem, wanted: Expected, options: Options) -> None:
     verdict = wanted.verdict
     if isinstance(piece, Problem):
-        if piece.raw != wanted.raw and not _is_as_record(piece, wanted, defaults):
+        if wanted.cut is not None and piece.code == "MAX_SIZE":
+            if piece.raw.rstrip() != wanted.cut.rstrip():
+                raise MismatchError(f"{piece.origin}: it was cut to something else")
+            return
+        if not _holds_what_was_read(piece, wanted, options):
             raise MismatchError(f"{piece.origin}: the problem does not hold what was read")
         if not piece.message or len(piece.message.encode()) > 1000 or "\n" in piece.message:
             raise MismatchError(f"{piece.origin}: {piece.message!r} is no message")
@@ -101,18 +107,24 @@ def _compare_piece(piece: Record | Problem, wanted: Expected, defaults: Defaults
         raise MismatchError(f"{piece.origin}: a record, but {set(verdict.codes)} is wrong with it")
 
 
-def _is_as_record(problem: Problem, wanted: Expected, defaults: Defaults) -> bool:
-    """Whether it holds the record that the input is by its form, with what it gets by default."""
-    if not problem.readable:
-        return False
-    members = {name: (said, text) for name, said, text in _members(problem.raw)}
-    if wanted.key is not None:
-        return members["key"][0] == wanted.key
+def _holds_what_was_read(problem: Problem, wanted: Expected, options: Options) -> bool:
+    """Whether it has the bytes, or the record that they are by their form, defaults included."""
+    if problem.readable and wanted.form is not None:
+        members = {name: (said, text) for name, said, text in _members(problem.raw)}
+        key, value = (members.get(name, (None, None)) for name in ("key", "value"))
+        return (key[0], _shown(value[1])) == wanted.form._replace(value=_shown(wanted.form.value))
+    if problem.raw == wanted.raw or not problem.readable:
+        return problem.raw == wanted.raw
     before = {name: text for name, _, text in _members(wanted.raw)}
-    after = {name: text for name, (_, text) in members.items()}
-    if before.pop("ttl", "null") != "null" or defaults.ttl is None:
+    after = {name: text for name, _, text in _members(problem.raw)}
+    if before.pop("ttl", "null") != "null" or options.defaults.ttl is None:
         return False
-    return after == before | {"options": _options_text(defaults.ttl)}
+    return after == before | {"options": _options_text(options.defaults.ttl)}
+
+
+def _shown(value: str | None) -> str | None:
+    """The value spelt in one way, no number changed."""
+    return None if value is None else repr(parsed(value))
 
 
 def _members(text: bytes) -> list[tuple[str, Any, str]]:
@@ -159,7 +171,7 @@ def _check_fed_back(verb: Verb, piece: Record | Problem) -> None:
     line = failure_line(piece, Failure("CODE", "message"))
     if line.count(b"\n") != 1:
         raise MismatchError(f"{piece.origin}: its failure is not one line")
-    (again,), _ = _read(_FED_BACK[verb], [line], Defaults())
+    (again,), _ = _read(_FED_BACK[verb], [line], PLAIN)
     if isinstance(piece, Problem):
         if not isinstance(again, Problem):
             raise MismatchError(f"{piece.origin}: a problem became a record")

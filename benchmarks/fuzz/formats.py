@@ -5,14 +5,26 @@ A new format is one more entry of `FORMATS`.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from benchmarks.fuzz.archives import Archive, Damage, archived
-from benchmarks.fuzz.arrays import draw_array, split_elements
+from benchmarks.fuzz.arrays import draw_array
 from benchmarks.fuzz.grammar import Grammar
+from benchmarks.fuzz.judged import (
+    Columns,
+    Expected,
+    Form,
+    Formed,
+    Judge,
+    Judged,
+    judge_array,
+    judge_lines,
+    judge_table,
+)
+from benchmarks.fuzz.options import BOUNDS, KEY_SHAPES, PLAIN, SHAPES, Options, draw_options
 from benchmarks.fuzz.oracle import (
-    Refused,
     Verdict,
     judge_key_line,
     judge_key_row,
@@ -21,46 +33,26 @@ from benchmarks.fuzz.oracle import (
     judge_set_line,
     key_of,
 )
-from benchmarks.fuzz.tables import Row, draw_table, header_fault, rows_of
+from benchmarks.fuzz.shaped import (
+    draw_line,
+    form_of_key_object,
+    form_of_object,
+    form_of_row,
+    judge_key_object,
+    judge_object,
+    judge_shaped_row,
+    key_names,
+)
+from benchmarks.fuzz.tables import Row, draw_table
 from kvsctl.model import Verb
 from kvsctl.records import formats
 from kvsctl.records.choice import key_parsers, set_parsers
 from kvsctl.records.formats import Forms
-from kvsctl.records.parsers import Rules
 from kvsctl.records.reader import Reader
-from kvsctl.records.shapes import Shape
 from kvsctl.records.sources import File
-from kvsctl.records.ttl import Ttl
 
 _LABEL: Final = "in"
-_BOM: Final = b"\xef\xbb\xbf"
-_PLAIN: Final = Shape()
-
-
-class Expected(NamedTuple):
-    """A piece that has to come: the line it is on, its bytes, and what they say.
-
-    `key`: a problem may hold it as a record that names this key, in place of the bytes.
-    """
-
-    line: int
-    raw: bytes
-    verdict: Verdict
-    key: str | None = None
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What has to come of an input.
-
-    `is_open`: after these, any pieces may follow. `may_lack`: not all of these need to come.
-    `breaks`: whether reading has to end in an error of the input; None: it may.
-    """
-
-    expected: list[Expected]
-    is_open: bool = False
-    may_lack: bool = False
-    breaks: bool | None = False
+_OTHER_COLUMNS: Final = ("name", "v", "n 1", "é", 'a"b', "7")
 
 
 class Drawn(NamedTuple):
@@ -71,46 +63,38 @@ class Drawn(NamedTuple):
     damage: Damage = Damage.NONE
 
 
-class Defaults(NamedTuple):
-    """What records get that name none themselves."""
-
-    entity: str | None = None
-    ttl: tuple[int, str] | None = None
-
-    @property
-    def rules(self) -> Rules:
-        """The same as the parsers take it."""
-        return Rules(entity=self.entity, ttl=Ttl(*self.ttl) if self.ttl else None)
-
-
 @dataclass(frozen=True)
 class Format:
     """`draw` makes a text, `judge` says which pieces it holds.
 
     `verb` is the command that reads it, and to which failures are fed back. `form` is what
-    `--format` would say, `end` what pieces end in.
+    `--format` would say, `end` what pieces end in. One of `choices` is asked for beside it.
     """
 
     name: str
     verb: Verb
     form: formats.Format
-    draw: Callable[[Grammar], bytes]
-    judge: Callable[[bytes, Defaults], Judged]
+    draw: Callable[[Grammar, Options], bytes]
+    judge: Callable[[bytes, Options], Judged]
     end: bytes = b"\n"
     archive: Archive | None = None
-    shape: Shape = _PLAIN
+    choices: tuple[Options, ...] = (PLAIN,)
 
-    def drawn(self, grammar: Grammar) -> Drawn:
+    def options(self, grammar: Grammar) -> Options:
+        """What the command is asked for."""
+        return draw_options(grammar, self.choices, is_table=self.form.is_table)
+
+    def drawn(self, grammar: Grammar, options: Options) -> Drawn:
         """An input of this format."""
-        text = self.draw(grammar)
+        text = self.draw(grammar, options)
         if self.archive is None:
             return Drawn(text, text)
         packed, damage = archived(self.archive, text, grammar)
         return Drawn(packed, text, damage)
 
-    def judged(self, drawn: Drawn, defaults: Defaults) -> Judged:
+    def judged(self, drawn: Drawn, options: Options) -> Judged:
         """What has to come of it. Of a damaged archive, nothing that is not in it."""
-        judged = self.judge(drawn.text, defaults)
+        judged = self.judge(drawn.text, options)
         match drawn.damage:
             case Damage.NONE:
                 return judged
@@ -120,14 +104,14 @@ class Format:
             case Damage.CHANGED:
                 return Judged([], is_open=True, breaks=None)
 
-    def reader(self, chunks: Sequence[bytes], defaults: Defaults) -> Reader:
+    def reader(self, chunks: Sequence[bytes], options: Options) -> Reader:
         """kvsctl's own, on these chunks."""
         has_values = self.verb is Verb.SET
-        forms = Forms(given=self.form, shape=self.shape, has_values=has_values)
+        forms = Forms(given=self.form, shape=options.shape, has_values=has_values)
         source = _Chunked(Path(_LABEL), end=self.end, forms=forms, given=chunks)
         if has_values:
-            return Reader([source], set_parsers(defaults.rules, self.shape, string=False))
-        return Reader([source], key_parsers(defaults.rules, self.shape))
+            return Reader([source], set_parsers(options.rules, options.shape, string=False))
+        return Reader([source], key_parsers(options.rules, options.shape))
 
 
 @dataclass(slots=True)
@@ -140,131 +124,147 @@ class _Chunked(File):
         return iter(self.given)
 
 
-def _of_lines(
-    name: str,
-    verb: Verb,
-    form: formats.Format,
-    line: Callable[[Grammar], bytes],
-    judge: Callable[[bytes, Defaults], Verdict],
-    *,
-    end: bytes = b"\n",
-    named: Callable[[bytes], str | None] = lambda _: None,
-) -> Format:
-    def judged(text: bytes, defaults: Defaults) -> Judged:
-        return Judged(
-            [
-                Expected(number, line, judge(line, defaults), named(line))
-                for number, line in lines_of(text, end)
-            ]
-        )
+@dataclass(frozen=True)
+class _Kind:
+    """Pieces of one kind: what draws them for a file, what one says, and what it is by its form."""
 
-    def drawn(grammar: Grammar) -> bytes:
-        return grammar.lines(lambda: line(grammar), end)
+    writer: Callable[[Grammar, Options], Callable[[], bytes]]
+    judge: Callable[[bytes, Options], Verdict]
+    formed: Callable[[bytes, Options], Form | None] = lambda _, __: None
 
-    return Format(name, verb, form, drawn, judged, end)
+    def lines(self, name: str, verb: Verb, form: formats.Format, end: bytes = b"\n") -> Format:
+        """A format of lines of it."""
 
+        def judged(text: bytes, options: Options) -> Judged:
+            return judge_lines(text, end, options.bound, *self._of(options))
 
-def _of_array(
-    name: str,
-    verb: Verb,
-    judge: Callable[[bytes, Defaults], Verdict],
-    named: Callable[[bytes], str | None] = lambda _: None,
-) -> Format:
-    def judged(text: bytes, defaults: Defaults) -> Judged:
-        split = split_elements(text.removeprefix(_BOM))
-        expected = [
-            Expected(number, element, judge(element, defaults), named(element))
-            for number, element in enumerate(split.elements, 1)
-        ]
-        return Judged(expected, is_open=split.is_open, breaks=split.breaks)
+        def drawn(grammar: Grammar, options: Options) -> bytes:
+            return grammar.lines(self.writer(grammar, options), end)
 
-    return Format(name, verb, formats.Format.JSON, draw_array, judged)
+        return Format(name, verb, form, drawn, judged, end)
+
+    def array(self, name: str, verb: Verb) -> Format:
+        """A format of arrays of it."""
+
+        def judged(text: bytes, options: Options) -> Judged:
+            return judge_array(text, options.bound, *self._of(options))
+
+        def drawn(grammar: Grammar, options: Options) -> bytes:
+            return draw_array(grammar, self.writer(grammar, options))
+
+        return Format(name, verb, formats.Format.JSON, drawn, judged)
+
+    def _of(self, options: Options) -> tuple[Judge, Formed]:
+        return lambda piece: self.judge(piece, options), lambda piece: self.formed(piece, options)
 
 
-def _of_table(
-    name: str, verb: Verb, form: formats.Format, delimiter: bytes, *, infers: bool = False
-) -> Format:
+def _table(name: str, verb: Verb, form: formats.Format) -> Format:
     has_values = verb is Verb.SET
 
-    def row_judged(row: Row, names: list[str], defaults: Defaults) -> Expected:
-        if row.cells is None or len(row.cells) != len(names):
-            return Expected(row.line, row.raw, Refused(frozenset({"INVALID_JSON"})))
+    def delimiter_of(options: Options) -> bytes:
+        said = options.delimiter or ("\t" if form is formats.Format.TSV else ",")
+        return said.replace("\\t", "\t").encode()
+
+    def row_judged(row: Row, names: list[str], options: Options) -> Expected:
+        assert row.cells is not None
         cells = dict(zip(names, row.cells, strict=True))
-        if has_values:
-            verdict = judge_row(cells, defaults.entity, defaults.ttl, infers=infers)
+        if not options.takes_records:
+            verdict = judge_shaped_row(cells, options, has_values=has_values)
+        elif has_values:
+            verdict = judge_row(cells, *options.defaults, infers=options.infer_types)
         else:
-            verdict = judge_key_row(cells, defaults.entity)
-        return Expected(row.line, row.raw, verdict, cells["key"])
+            verdict = judge_key_row(cells, options.defaults.entity)
+        form = form_of_row(cells, options, has_values=has_values)
+        return Expected(row.line, row.raw, verdict, form)
 
-    def judged(text: bytes, defaults: Defaults) -> Judged:
-        rows = rows_of(text.removeprefix(_BOM), delimiter)
-        if not rows:
-            return Judged([])
-        header, *rest = rows
-        if header_fault(header, has_values=has_values):
-            return Judged([], breaks=True if rest else None)
-        assert header.cells is not None
-        return Judged([row_judged(row, header.cells, defaults) for row in rest])
+    def values_of(options: Options) -> list[str]:
+        if options.takes_records:
+            return ["value"]
+        return [] if options.value_field is None else [options.value_field]
 
-    def drawn(grammar: Grammar) -> bytes:
-        return draw_table(grammar, delimiter)
+    def judged(text: bytes, options: Options) -> Judged:
+        needed = key_names(options) + (values_of(options) if has_values else [])
+        return judge_table(
+            text,
+            delimiter_of(options),
+            options.bound,
+            Columns(needed, is_record=has_values and options.takes_records),
+            lambda row, names: row_judged(row, names, options),
+        )
 
-    return Format(name, verb, form, drawn, judged, shape=Shape(infer_types=infers))
+    def drawn(grammar: Grammar, options: Options) -> bytes:
+        others = values_of(options)
+        if not options.takes_records:
+            others += [name for name in _OTHER_COLUMNS if grammar.once_in(3)]
+        keys, others_shown = (
+            [one.encode() for one in some] for some in (key_names(options), others)
+        )
+        return draw_table(grammar, delimiter_of(options), keys, others_shown)
 
-
-def lines_of(text: bytes, end: bytes) -> list[tuple[int, bytes]]:
-    """The lines that are not blank, with their numbers from 1."""
-    found = []
-    for number, line in enumerate(text.removeprefix(_BOM).split(end), 1):
-        if line.strip(b" \t\r\n"):
-            is_text_line = end == b"\n" and line.endswith(b"\r")
-            found.append((number, line[:-1] if is_text_line else line))
-    return found
-
-
-def _set_line(line: bytes, defaults: Defaults) -> Verdict:
-    return judge_set_line(line, defaults.entity, defaults.ttl)
+    return Format(name, verb, form, drawn, judged)
 
 
-def _key_line(line: bytes, defaults: Defaults) -> Verdict:
-    return judge_key_line(line, defaults.entity)
+def _form_of_key(line: bytes) -> Form | None:
+    key = key_of(line)
+    return None if key is None else Form(key)
 
 
-def _plain_key(line: bytes, defaults: Defaults) -> Verdict:
-    return judge_plain_key(line, defaults.entity)
-
-
-def _key_of_string(line: bytes) -> str | None:
+def _form_of_string(line: bytes) -> Form | None:
     stripped = line.strip(b" \t\r\n")
-    return key_of(stripped) if stripped.startswith(b'"') else None
+    return _form_of_key(stripped) if stripped.startswith(b'"') else None
 
 
-_TEXTS: Final = (
-    _of_lines("set jsonl", Verb.SET, formats.Format.JSONL, Grammar.line, _set_line),
-    _of_lines(
-        "get jsonl", Verb.GET, formats.Format.JSONL, Grammar.line, _key_line, named=_key_of_string
-    ),
-    _of_lines("keys", Verb.GET, formats.Format.KEYS, Grammar.plain_key, _plain_key, named=key_of),
-    _of_lines(
-        "keys, NUL",
-        Verb.GET,
-        formats.Format.KEYS,
-        Grammar.plain_key,
-        _plain_key,
-        end=b"\0",
-        named=key_of,
-    ),
-    _of_array("set json", Verb.SET, _set_line),
-    _of_array("get json", Verb.GET, _key_line, _key_of_string),
-    _of_table("set csv", Verb.SET, formats.Format.CSV, b","),
-    _of_table("set csv, types", Verb.SET, formats.Format.CSV, b",", infers=True),
-    _of_table("set tsv", Verb.SET, formats.Format.TSV, b"\t"),
-    _of_table("get csv", Verb.GET, formats.Format.CSV, b","),
+_RECORDS: Final = _Kind(
+    lambda grammar, _: grammar.writer(),
+    lambda line, options: judge_set_line(line, *options.defaults),
 )
+_RECORD_KEYS: Final = _Kind(
+    lambda grammar, _: grammar.writer(),
+    lambda line, options: judge_key_line(line, options.defaults.entity),
+    lambda line, _: _form_of_string(line),
+)
+_KEYS: Final = _Kind(
+    lambda grammar, _: grammar.plain_key,
+    lambda line, options: judge_plain_key(line, options.defaults.entity),
+    lambda line, _: _form_of_key(line),
+)
+_OBJECTS: Final = _Kind(
+    lambda grammar, options: partial(draw_line, grammar, options), judge_object, form_of_object
+)
+_OBJECT_KEYS: Final = replace(_OBJECTS, judge=judge_key_object, formed=form_of_key_object)
+
+_BOUNDED: Final = tuple(PLAIN._replace(bound=bound) for bound in BOUNDS)
+_TYPED: Final = (PLAIN._replace(infer_types=True),)
+_JSONL: Final = formats.Format.JSONL
+_CSV: Final = formats.Format.CSV
+
+_SET_LINES: Final = _RECORDS.lines("set jsonl", Verb.SET, _JSONL)
+_GET_KEYS: Final = _KEYS.lines("keys", Verb.GET, formats.Format.KEYS)
+_SET_ARRAY: Final = _RECORDS.array("set json", Verb.SET)
+_SET_CSV: Final = _table("set csv", Verb.SET, _CSV)
+_GET_CSV: Final = _table("get csv", Verb.GET, _CSV)
 FORMATS: Final = (
-    *_TEXTS,
-    replace(_TEXTS[0], name="set jsonl.gz", archive=Archive.GZIP),
-    replace(_TEXTS[0], name="set jsonl.zst", archive=Archive.ZSTD),
-    replace(_TEXTS[2], name="keys.gz", archive=Archive.GZIP),
-    replace(_TEXTS[4], name="set json.zst", archive=Archive.ZSTD),
+    _SET_LINES,
+    _RECORD_KEYS.lines("get jsonl", Verb.GET, _JSONL),
+    _GET_KEYS,
+    _KEYS.lines("keys, NUL", Verb.GET, formats.Format.KEYS, b"\0"),
+    _SET_ARRAY,
+    _RECORD_KEYS.array("get json", Verb.GET),
+    _SET_CSV,
+    replace(_SET_CSV, name="set csv, types", choices=_TYPED),
+    _table("set tsv", Verb.SET, formats.Format.TSV),
+    _GET_CSV,
+    replace(_SET_LINES, name="set jsonl.gz", archive=Archive.GZIP),
+    replace(_SET_LINES, name="set jsonl.zst", archive=Archive.ZSTD),
+    replace(_GET_KEYS, name="keys.gz", archive=Archive.GZIP),
+    replace(_SET_ARRAY, name="set json.zst", archive=Archive.ZSTD),
+    replace(_OBJECTS.lines("set jsonl, shaped", Verb.SET, _JSONL), choices=SHAPES),
+    replace(_OBJECT_KEYS.lines("get jsonl, shaped", Verb.GET, _JSONL), choices=KEY_SHAPES),
+    replace(_OBJECTS.array("set json, shaped", Verb.SET), choices=SHAPES),
+    replace(_SET_CSV, name="set csv, shaped", choices=SHAPES),
+    replace(_GET_CSV, name="get csv, shaped", choices=KEY_SHAPES),
+    replace(_SET_LINES, name="set jsonl, long", choices=_BOUNDED),
+    replace(_GET_KEYS, name="keys, long", choices=_BOUNDED),
+    replace(_SET_ARRAY, name="set json, long", choices=_BOUNDED),
+    replace(_SET_CSV, name="set csv, long", choices=_BOUNDED),
 )

@@ -56,6 +56,11 @@ _PASSED_OVER: Final = (b"createdAt", b"updatedAt", b"error", b"source", b"instal
 _STRANGE_MEMBERS: Final = (
     b"Key", b"val", b"", b"keys", b"raw", b"raw_base64", b"\\u006bey", b"valu\\u0065", b"\\ud800",
 )  # fmt: skip
+_FRAMES: Final = (
+    b'{"key":"%b","value":%b}', b'{"key": "%b", "value": %b}', b'{"key":"%b", "value":\r%b}',
+    b'{\n  "key": "%b",\n  "value": %b\n}', b'{ "key" :\t"%b" , "value" : %b }',
+    b'{"key": "%b", "value": %b, "entityName": null}', b'{"key": "%b", "value": %b, "ttl": "7d"}',
+)  # fmt: skip
 _SPACES: Final = (b"", b"", b"", b"", b"", b" ", b"\t", b"  ", b"\r")
 _DEEP: Final = (29, 30, 31, 32, 33, 60, 199, 200, 201, 990)
 _VERY_DEEP: Final = 100_000
@@ -127,7 +132,16 @@ class Grammar:
     def record(self) -> bytes:
         """A record as a JSON object, or nearly one."""
         key = self.value() if self.once_in(60) else b'"%b"' % self.key()
-        members = [(b"key", key), (b"value", self.value())]
+        members = [(b"key", key), (b"value", self.value()), *self.settings()]
+        if self.once_in(6):
+            members.append((self.one_of(_PASSED_OVER), self.value()))
+        if self.once_in(30):
+            members.append((self.one_of(_STRANGE_MEMBERS), self.value()))
+        return self.object_of(members)
+
+    def settings(self) -> list[tuple[bytes, bytes]]:
+        """What a record may say beside its key and value, or nearly."""
+        members = []
         if self.once_in(5):
             members.append((b"entityName", self.one_of(_ENTITIES)))
         if self.once_in(6):
@@ -137,14 +151,14 @@ class Grammar:
             members.append((b"options", options.replace(b"%b", self.one_of(_TTLS))))
         if self.once_in(10):
             members.append((b"expireTime", self.one_of(_EXPIRIES)))
-        if self.once_in(6):
-            members.append((self.one_of(_PASSED_OVER), self.value()))
-        if self.once_in(30):
-            members.append((self.one_of(_STRANGE_MEMBERS), self.value()))
+        return members
+
+    def object_of(self, members: list[tuple[bytes, bytes]]) -> bytes:
+        """An object of these members in any order; one may be missing or stand twice."""
         if self.once_in(30):
             members.append(members[int(self._random() * len(members))])
         if self.once_in(40):
-            del members[int(self._random() * 2)]
+            del members[int(self._random() * 2) % len(members)]
         if self.once_in(3):
             self.chance.shuffle(members)
         shown = [self._spaced(b'"%b"' % name, b":", value) for name, value in members]
@@ -162,6 +176,21 @@ class Grammar:
         else:
             text = self.one_of((b"", b" ", b"\t \r", b"\xef\xbb\xbf", b"\x00", b"\x0b", b"#"))
         return self.mutated(text) if self.once_in(6) else text
+
+    def writer(self) -> Callable[[], bytes]:
+        """What writes the lines of a file: any, or mostly such as are spaced alike."""
+        if not self.once_in(4):
+            return self.line
+        frame = self.one_of(_FRAMES)
+
+        def alike() -> bytes:
+            if self.once_in(12):
+                return self.line()
+            key = self.key() if self.once_in(12) else b"k%d" % int(self._random() * 40)
+            text = frame % (key, self.value())
+            return self.mutated(text) if self.once_in(30) else text
+
+        return alike
 
     def plain_key(self) -> bytes:
         """A line of plain keys: as it is, or as a JSON string."""

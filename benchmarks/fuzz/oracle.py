@@ -147,7 +147,7 @@ def _after_white(text: str, at: int) -> int:
 
 def judge_set_line(line: bytes, entity: str | None, ttl: tuple[int, str] | None) -> Verdict:
     """A line of JSON Lines as `set` reads it, with its defaults."""
-    return _judged(line, lambda members: _set_record(members, entity, ttl))
+    return _judged(line, lambda members: judge_record(members, entity, ttl))
 
 
 def judge_key_line(line: bytes, entity: str | None) -> Verdict:
@@ -181,7 +181,7 @@ def judge_row(
     cells: dict[str, str], entity: str | None, ttl: tuple[int, str] | None, *, infers: bool
 ) -> Verdict:
     """A row of a table as `set` reads it, cells by column. `infers`: what is JSON is that."""
-    text = _cell_as_json(cells["value"]) if infers else None
+    text = cell_as_json(cells["value"]) if infers else None
     if text is not None and depth_of(text) > _PARSER_DEPTH:
         return Refused()
     shown = json.dumps(cells["value"], ensure_ascii=False) if text is None else text
@@ -189,7 +189,7 @@ def judge_row(
     for name in ("entityName", "ttl", "expireTime"):
         if cells.get(name):
             members[name] = (cells[name], "")
-    verdict = _set_record(members, entity, ttl)
+    verdict = judge_record(members, entity, ttl)
     if isinstance(verdict, Wanted) and text is None:
         return replace(verdict, value=None, string=cells["value"])
     return verdict
@@ -202,7 +202,8 @@ def judge_key_row(cells: dict[str, str], entity: str | None) -> Verdict:
     return Refused(codes) if codes else Wanted(cells["key"], named)
 
 
-def _cell_as_json(cell: str) -> str | None:
+def cell_as_json(cell: str) -> str | None:
+    """The JSON that a cell is, where types are inferred; None if it is a string."""
     if not cell or cell[0] in _WHITE or cell[-1] in _WHITE:
         return None
     if depth_of(cell) > _PARSER_DEPTH and cell[0] in "[{" and cell[-1] in "]}":
@@ -224,6 +225,14 @@ def key_of(line: bytes) -> str | None:
 
 
 def _judged(line: bytes, record: Callable[[Members], Verdict]) -> Verdict:
+    members = object_of(line)
+    if isinstance(members, Refused):
+        return members
+    return Refused(_INVALID_JSON) if members.keys() - _KNOWN else record(members)
+
+
+def object_of(line: bytes) -> Members | Refused:
+    """The members of a line that is an object."""
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
@@ -238,9 +247,7 @@ def _judged(line: bytes, record: Callable[[Members], Verdict]) -> Verdict:
         return Refused(_INVALID_JSON)
     listed = members_of(text)
     members = {name: (value, exact) for name, value, exact in listed}
-    if len(members) < len(listed) or members.keys() - _KNOWN:
-        return Refused(_INVALID_JSON)
-    return record(members)
+    return Refused(_INVALID_JSON) if len(members) < len(listed) else members
 
 
 @dataclass(frozen=True)
@@ -276,7 +283,8 @@ def _is_text(said: Any) -> bool:
     return isinstance(said, str) and not isinstance(said, _Number)
 
 
-def _set_record(members: Members, entity: str | None, default: tuple[int, str] | None) -> Verdict:
+def judge_record(members: Members, entity: str | None, default: tuple[int, str] | None) -> Verdict:
+    """The members of a record to set, with its defaults."""
     shape = _shape(members)
     if isinstance(shape, Refused):
         return shape

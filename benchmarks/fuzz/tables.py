@@ -1,5 +1,6 @@
 """Tables: drawn, and cut into rows and cells a character at a time."""
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from benchmarks.fuzz.grammar import Grammar
@@ -11,8 +12,9 @@ _COLUMNS: Final = {
 }  # fmt: skip
 _CELLS: Final = (
     b"a", b"7", b"1.0", b"true", b"null", b"", b" ", b'{"a":1}', b"[1,2]", b'"text"', b" 7", b"01",
-    b"123456789012345678901234567890", b"1e400", b"NaN", b"a\tb", b"a\nb", b"a\r\nb", b'say "hi"',
-    b"a,b", b"\\n", b"'", "é日😀".encode(), "\u2028".encode(), b"\x00", b'{"a":"\\ud800"}',
+    b"9007199254740993", b"123456789012345678901234567890", b"1e400", b"NaN", b"a\tb", b"a\nb",
+    b"a\r\nb", b'say "hi"', b"a,b", b"\\n", b"'", "é日😀".encode(),
+    "\u2028".encode(), b"\x00", b'{"a":"\\ud800"}',
 )  # fmt: skip
 _TEXTS: Final = {
     b"entityName": (b"", b"abc", b"ab", b"a..b", b"person"),
@@ -23,25 +25,32 @@ _TEXTS: Final = {
 
 
 class Row(NamedTuple):
-    """A row with the number of its first line. `cells` is None where people could not read it."""
+    """A row with the number of its first line. `cells` is None where people could not read it.
+
+    `length` counts the CR of its end, which does not belong to it.
+    """
 
     line: int
     raw: bytes
     cells: list[str] | None
+    length: int
 
 
-def draw_table(grammar: Grammar, delimiter: bytes) -> bytes:
-    """A table with a header, or nearly one."""
-    columns = [b"key", b"value", *(name for name in _TEXTS if grammar.once_in(4))]
+def draw_table(
+    grammar: Grammar, delimiter: bytes, keys: Sequence[bytes], others: Sequence[bytes]
+) -> bytes:
+    """A table with columns of keys and of anything, some that records have, or nearly one."""
+    settings = (name for name in _TEXTS if grammar.once_in(4))
+    columns = list(dict.fromkeys((*keys, *others, *settings)))
     if grammar.once_in(3):
         grammar.chance.shuffle(columns)
     if grammar.once_in(25):
-        columns.append(grammar.one_of((b"", b"key", b"other", b"\xff", b'"')))
+        columns.append(grammar.one_of((b"", columns[0], b"other", b"\xff", b'"')))
     if grammar.once_in(25):
         del columns[0]
-    rows = [columns]
+    rows = [[_quoted(grammar, name, delimiter) for name in columns]]
     for _ in range(grammar.up_to(7)):
-        cells = [_drawn_cell(grammar, name) for name in columns]
+        cells = [_drawn_cell(grammar, name, is_key=name in keys) for name in columns]
         if grammar.once_in(20):
             cells.append(b"more")
         rows.append([_quoted(grammar, cell, delimiter) for cell in cells])
@@ -55,8 +64,8 @@ def draw_table(grammar: Grammar, delimiter: bytes) -> bytes:
     return grammar.mutated(text) if grammar.once_in(6) else text
 
 
-def _drawn_cell(grammar: Grammar, name: bytes) -> bytes:
-    if name == b"key":
+def _drawn_cell(grammar: Grammar, name: bytes, *, is_key: bool) -> bytes:
+    if is_key:
         return grammar.key()
     if name in _TEXTS:
         return grammar.one_of(_TEXTS[name])
@@ -79,8 +88,10 @@ def rows_of(text: bytes, delimiter: bytes) -> list[Row]:
         raw = text[at:end]
         if b'"' in raw or raw.strip(_WHITE):
             # What no quote closes reaches to the end of the text, its last line's end aside.
-            raw = (raw if is_closed else raw.removesuffix(b"\n")).removesuffix(b"\r")
-            found.append(Row(line, raw, _cells(raw, delimiter) if is_closed else None))
+            whole = raw if is_closed else raw.removesuffix(b"\n")
+            raw = whole.removesuffix(b"\r")
+            cells = _cells(raw, delimiter) if is_closed else None
+            found.append(Row(line, raw, cells, len(whole)))
         line += 1 + text[at:end].count(b"\n")
         at = end + 1
     return found
@@ -128,11 +139,11 @@ def _cells(raw: bytes, delimiter: bytes) -> list[str] | None:
         at += 1
 
 
-def header_fault(header: Row, *, has_values: bool) -> bool:
-    """Whether the first row cannot be a header of records."""
+def header_fault(header: Row, needed: Sequence[str], *, is_record: bool) -> bool:
+    """Whether the first row cannot be a header. `is_record`: of records, which have no others."""
     names = header.cells
-    if names is None or "" in names or len(set(names)) < len(names) or "key" not in names:
+    if names is None or "" in names or len(set(names)) < len(names) or set(needed) - set(names):
         return True
     if b'"' not in header.raw and any("\r" in name for name in names):
         return True  # as in a table whose lines end in CR alone
-    return has_values and ("value" not in names or bool(set(names) - _COLUMNS))
+    return is_record and bool(set(names) - _COLUMNS)

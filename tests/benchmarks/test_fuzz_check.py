@@ -7,8 +7,10 @@ import pytest
 
 from benchmarks.fuzz.arrays import split_elements
 from benchmarks.fuzz.check import Counts, MismatchError, check_input
-from benchmarks.fuzz.formats import FORMATS, Defaults, Format
-from benchmarks.fuzz.oracle import NotJsonError, depth_of, members_of, parsed
+from benchmarks.fuzz.formats import FORMATS, Format
+from benchmarks.fuzz.options import SHAPES, Options
+from benchmarks.fuzz.oracle import NotJsonError, Refused, Wanted, depth_of, members_of, parsed
+from benchmarks.fuzz.shaped import judge_object, judge_shaped_row, template_of
 from benchmarks.fuzz.tables import rows_of
 from kvsctl.model import Identity, Origin, Problem, Record
 from kvsctl.records.reader import Reader
@@ -34,8 +36,8 @@ def _with(chosen: Format, spoil: Spoil) -> Format:
     spoilt = type("Spoilt", (_Spoilt,), {"spoil": staticmethod(spoil)})
 
     class Changed(Format):
-        def reader(self, chunks: Sequence[bytes], defaults: Defaults) -> Reader:
-            made = chosen.reader(chunks, defaults)
+        def reader(self, chunks: Sequence[bytes], options: Options) -> Reader:
+            made = chosen.reader(chunks, options)
             changed: Reader = spoilt(made.sources, made.choose_parser)
             return changed
 
@@ -123,6 +125,44 @@ def test_a_changed_record_is_found(spoil: Spoil) -> None:
     assert _differing(_with(FORMATS[0], spoil)) > 0
 
 
+_BY_NAME = {chosen.name: chosen for chosen in FORMATS}
+
+
+def _change_the_value(pieces: list[Piece]) -> list[Piece]:
+    """A problem that holds another value than the record that it is by its form."""
+    for piece in pieces:
+        if isinstance(piece, Problem) and piece.readable:
+            piece.raw = piece.raw.replace(b'"value":', b'"value":0,"was":', 1)
+    return pieces
+
+
+def _forget_the_form(pieces: list[Piece]) -> list[Piece]:
+    """A problem that holds an object from which no record can be read again."""
+    for piece in pieces:
+        if isinstance(piece, Problem) and piece.readable:
+            piece.raw = b'{"id":1}'
+    return pieces
+
+
+@pytest.mark.parametrize("name", ["set jsonl, shaped", "set json, shaped", "set csv, shaped"])
+@pytest.mark.parametrize(
+    "spoil", [_round_numbers, _drop_a_ttl, _change_the_value, _forget_the_form]
+)
+def test_a_changed_shape_is_found(name: str, spoil: Spoil) -> None:
+    assert _differing(_with(_BY_NAME[name], spoil)) > 0
+
+
+@pytest.mark.parametrize("name", [name for name in _BY_NAME if name.endswith("long")])
+def test_what_is_too_long_has_to_be_refused_as_such(name: str) -> None:
+    def blame_the_text(pieces: list[Piece]) -> list[Piece]:
+        for piece in pieces:
+            if isinstance(piece, Problem) and piece.code == "MAX_SIZE":
+                piece.code = "INVALID_JSON"
+        return pieces
+
+    assert _differing(_with(_BY_NAME[name], blame_the_text)) > 0
+
+
 @pytest.mark.parametrize("chosen", FORMATS, ids=lambda chosen: chosen.name)
 def test_the_inputs_have_records_and_problems_of_every_format(chosen: Format) -> None:
     counts = Counts()
@@ -160,6 +200,7 @@ def test_the_oracle_cuts_members_to_the_character() -> None:
 def test_the_oracle_cuts_arrays_at_their_own_commas() -> None:
     split = split_elements(b' [ {"a":"],["} , [1,2],"x\\"," ,] ')
     assert split.elements == [b'{"a":"],["}', b"[1,2]", b'"x\\","', b""]
+    assert split.lengths == [13, 6, 7, 0]
     assert (split.is_open, split.breaks) == (False, False)
     assert split_elements(b"[ ]").elements == []
     assert split_elements(b"[1] 2").breaks is True
@@ -174,3 +215,30 @@ def test_the_oracle_cuts_rows_and_cells() -> None:
         (5, ['c"d', ""]),
         (6, None),
     ]
+
+
+def test_the_oracle_makes_keys_of_templates() -> None:
+    assert template_of(Options(key="{{a}}{b}-{c}")) == [
+        ("{", False), ("a", False), ("}", False), ("b", True), ("-", False), ("c", True),
+    ]  # fmt: skip
+    line = b' {"id": 1.0, "name":"n", "v" :[ 1 ],"ttl":"7d"} '
+    whole = line.decode().strip()
+    assert judge_object(line, Options(key="u:{id}{name}")) == Wanted("u:1.0n", None, whole)
+    asked = Options(key_field="name", value_field="v")
+    assert judge_object(line, asked) == Wanted("n", None, "[ 1 ]", ttl=(7, "DAYS"))
+    assert judge_object(line, Options(key="{no}")) == Refused(frozenset({"INVALID_JSON"}))
+
+
+def test_the_oracle_makes_keys_of_rows() -> None:
+    cells = {"id": "7", "name": 'a "b"', "v": "1.0"}
+    whole = '{"id":7,"name":"a \\"b\\"","v":1.0}'
+    asked = Options(key="u:{id}", infer_types=True)
+    assert judge_shaped_row(cells, asked, has_values=True) == Wanted("u:7", None, whole)
+    assert judge_shaped_row(cells, asked, has_values=False) == Wanted("u:7", None)
+    asked = Options(key="{id}{name}", value_field="v")
+    empty = judge_shaped_row(cells | {"id": ""}, asked, has_values=True)
+    assert empty == Refused(frozenset({"EMPTY_KEY"}))
+
+
+def test_every_shape_is_one_that_the_command_takes() -> None:
+    assert [options.shape.is_record for options in SHAPES] == [False] * len(SHAPES)

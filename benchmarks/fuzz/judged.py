@@ -1,0 +1,133 @@
+"""Which pieces a text holds: lines, elements or rows, each with its place and what it says."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple, TypeAlias
+
+from benchmarks.fuzz.arrays import split_elements
+from benchmarks.fuzz.options import Bound
+from benchmarks.fuzz.oracle import Refused, Verdict
+from benchmarks.fuzz.tables import Row, header_fault, rows_of
+
+_BOM: Final = b"\xef\xbb\xbf"
+_WHITE: Final = b" \t\r\n"
+_TOO_LONG: Final = Refused(frozenset({"MAX_SIZE"}))
+_INVALID_JSON: Final = Refused(frozenset({"INVALID_JSON"}))
+
+
+class Form(NamedTuple):
+    """The record that a piece is by its form, whatever rule it breaks; `value` as JSON, if any."""
+
+    key: str
+    value: str | None = None
+
+
+Judge: TypeAlias = Callable[[bytes], Verdict]
+Formed: TypeAlias = Callable[[bytes], Form | None]
+"""The record that a piece is, where a problem that is readable holds that in place of it."""
+
+
+class Expected(NamedTuple):
+    """A piece that has to come: the line it is on, its bytes, and what they say.
+
+    `cut`: so much may be kept of it, white space behind it aside, if it passes for one that is
+    too long.
+    """
+
+    line: int
+    raw: bytes
+    verdict: Verdict
+    form: Form | None = None
+    cut: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What has to come of an input.
+
+    `is_open`: after these, any pieces may follow. `may_lack`: not all of these need to come.
+    `breaks`: whether reading has to end in an error of the input; None: it may.
+    """
+
+    expected: list[Expected]
+    is_open: bool = False
+    may_lack: bool = False
+    breaks: bool | None = False
+
+
+class Columns(NamedTuple):
+    """What a table's header has to name. `is_record`: and nothing but what records have."""
+
+    needed: Sequence[str]
+    is_record: bool
+
+
+def judge_lines(
+    text: bytes, end: bytes, bound: Bound | None, judge: Judge, formed: Formed
+) -> Judged:
+    """Lines that are not blank; one that is too long may be."""
+    expected = []
+    for number, line in enumerate(text.removeprefix(_BOM).split(end), 1):
+        if bound is not None and len(line) > bound.most_bytes:
+            expected.append(Expected(number, line[: bound.kept_bytes], _TOO_LONG))
+        elif line.strip(_WHITE):
+            shown = line[:-1] if end == b"\n" and line.endswith(b"\r") else line
+            expected.append(Expected(number, shown, judge(shown), formed(shown)))
+    return Judged(expected)
+
+
+def judge_array(text: bytes, bound: Bound | None, judge: Judge, formed: Formed) -> Judged:
+    """The elements that can be told apart."""
+    split = split_elements(text.removeprefix(_BOM))
+    expected = []
+    for number, (element, length) in enumerate(zip(split.elements, split.lengths, strict=True), 1):
+        one = Expected(number, element, judge(element), formed(element))
+        if bound is not None and length > bound.most_bytes:
+            kept = element[: bound.kept_bytes]
+            # Whether the white space beside it counts is open.
+            is_long = len(element) > bound.most_bytes
+            one = Expected(number, kept, _TOO_LONG) if is_long else one._replace(cut=kept)
+        expected.append(one)
+    return Judged(expected, is_open=split.is_open, breaks=split.breaks)
+
+
+def judge_table(
+    text: bytes,
+    delimiter: bytes,
+    bound: Bound | None,
+    columns: Columns,
+    judge: Callable[[Row, list[str]], Expected],
+) -> Judged:
+    """The rows behind the header. `judge` is asked of those that have as many cells as it."""
+    rows = rows_of(text.removeprefix(_BOM), delimiter)
+    if not rows:
+        return Judged([])
+    header, *rest = rows
+    has_long_header = bound is not None and header.length > bound.most_bytes
+    if has_long_header and not _has_plain_quotes(header):
+        return Judged([], is_open=True, breaks=None)
+    if has_long_header or header_fault(header, columns.needed, is_record=columns.is_record):
+        return Judged([], breaks=True if rest else None)
+    assert header.cells is not None
+    expected = []
+    for row in rest:
+        if bound is not None and row.length > bound.most_bytes:
+            # Where it ends is told by the number of its quotes.
+            if not _has_plain_quotes(row):
+                return Judged(expected, is_open=True)
+            expected.append(Expected(row.line, row.raw[: bound.kept_bytes], _TOO_LONG))
+        elif row.cells is None or len(row.cells) != len(header.cells):
+            expected.append(Expected(row.line, row.raw, _INVALID_JSON))
+        else:
+            expected.append(judge(row, header.cells))
+    return Judged(expected)
+
+
+def _has_plain_quotes(row: Row) -> bool:
+    """Whether quotes stand only around cells, and doubled within these."""
+    if row.cells is None:
+        return False
+    outside = row.raw
+    for cell in sorted(row.cells, key=len, reverse=True):
+        outside = outside.replace(b'"%b"' % cell.encode().replace(b'"', b'""'), b"")
+    return b'"' not in outside

@@ -1,0 +1,114 @@
+"""What a command is asked for beside its input, as its flags say it; drawn by a seed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+from unittest import mock
+
+from benchmarks.fuzz.grammar import Grammar
+from kvsctl.records import lines
+from kvsctl.records.parsers import Rules
+from kvsctl.records.shapes import Shape, shape_of
+from kvsctl.records.ttl import Ttl
+
+
+class Defaults(NamedTuple):
+    """What records get that name none themselves."""
+
+    entity: str | None = None
+    ttl: tuple[int, str] | None = None
+
+
+_DEFAULTS: Final = (
+    Defaults(),
+    Defaults(),
+    Defaults(),
+    Defaults(entity="abc"),
+    Defaults(ttl=(7, "DAYS")),
+    Defaults("a:b-c.d", (45, "SECONDS")),
+)
+
+
+class Bound(NamedTuple):
+    """How long a piece may be, and how much is kept of a longer one."""
+
+    most_bytes: int
+    kept_bytes: int
+
+
+class Options(NamedTuple):
+    """The flags of a command. `bound`: in place of 16 MiB, which would take too long to draw."""
+
+    defaults: Defaults = Defaults()
+    key_field: str | None = None
+    key: str | None = None
+    value_field: str | None = None
+    infer_types: bool = False
+    delimiter: str | None = None
+    bound: Bound | None = None
+
+    @property
+    def rules(self) -> Rules:
+        """Some of it as the parsers take it."""
+        entity, ttl = self.defaults
+        return Rules(entity=entity, ttl=Ttl(*ttl) if ttl else None)
+
+    @property
+    def shape(self) -> Shape:
+        """The rest of it as the parsers take it."""
+        return shape_of(
+            key_field=self.key_field,
+            key=self.key,
+            value_field=self.value_field,
+            infer_types=self.infer_types,
+            delimiter=self.delimiter,
+        )
+
+    @property
+    def takes_records(self) -> bool:
+        """Whether objects and rows are records as they stand."""
+        return self.key_field is None and self.key is None and self.value_field is None
+
+    @property
+    def takes_whole(self) -> bool:
+        """Whether the whole object or row is the value."""
+        return self.value_field is None and not self.takes_records
+
+    @contextmanager
+    def bounded(self) -> Iterator[None]:
+        """Has kvsctl keep to the bound."""
+        if self.bound is None:
+            yield
+            return
+        with (
+            mock.patch.object(lines, "MAX_LINE_BYTES", self.bound.most_bytes),
+            mock.patch.object(lines, "KEPT_BYTES", self.bound.kept_bytes),
+        ):
+            yield
+
+
+PLAIN: Final = Options()
+SHAPES: Final = (
+    Options(key_field="id"),
+    Options(key_field="id", value_field="v"),
+    Options(key="user:{id}"),
+    Options(key="{id}{name}", value_field="v"),
+    Options(key="{{.}}{name}:{id}-"),
+    Options(key="{id}.{id}", value_field="value"),
+    Options(key="{key}", value_field="ké y"),
+    Options(value_field="v"),
+)
+KEY_SHAPES: Final = tuple(one._replace(value_field=None) for one in SHAPES[:7])
+"""For commands that take no values."""
+DELIMITERS: Final = (";", "|", "\\t", " ", ":", "^", "]", "-", "\\", ".", "a", "\x01", "\x1c")
+BOUNDS: Final = (Bound(60, 9), Bound(24, 1), Bound(100, 100), Bound(12, 3))
+
+
+def draw_options(grammar: Grammar, choices: tuple[Options, ...], *, is_table: bool) -> Options:
+    """One of the choices with defaults, and for a table with what says how cells are read."""
+    chance = grammar.chance
+    options = chance.choice(choices)._replace(defaults=chance.choice(_DEFAULTS))
+    if is_table and not options.takes_records:
+        infers, delimiter = grammar.once_in(2), chance.choice(DELIMITERS)
+        options = options._replace(infer_types=infers, delimiter=delimiter)
+    return options
