@@ -8,7 +8,8 @@ from typing import Final, overload
 
 from kvsctl.records.lines import Line
 
-BLOCK_ROWS: Final = 500
+BLOCK_ROWS: Final = 300
+"""So few lists of cells at once that the garbage collector, which begins at 700, is not woken."""
 _VISIBLE: Final = "!"
 _REPEATED_CR: Final = re.compile("\r\r").search
 """Quicker than to ask whether it is in the text."""
