@@ -2,8 +2,8 @@
 
 JSON Lines, arrays and archives against orjson over the same records line by line, an indented array
 also against orjson over the same file at once, tables against Python's csv module over the same
-file; see ../README.md. The sides take turns. Then each form is read by a process of its own at two
-sizes, for its peak memory.
+file; see ../README.md. The sides take turns, each form in a process of its own. Then each form is
+read by a process of its own at two sizes, for its peak memory.
 """
 
 import csv
@@ -14,6 +14,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -112,24 +115,29 @@ def yardsticks(form: str) -> dict[str, tuple[Callable[[Path], int], str]]:
     return found
 
 
-def compare(folder: Path, count: int, runs: int) -> dict[str, Any]:
-    """Each form against its yardsticks, in turns."""
-    compared = {}
-    for form, name in FORMS.items():
-        ours: list[float] = []
-        theirs: dict[str, list[float]] = {against: [] for against in yardsticks(form)}
-        for _ in range(runs):
-            for against, (read, base) in yardsticks(form).items():
-                theirs[against].append(seconds(read, folder / base, count))
-            ours.append(seconds(by_kvsctl, folder / name, count))
-        compared[form] = {
-            "us_a_record": spread(taken / count * 1e6 for taken in ours),
-            "ratio": {
-                against: spread(one / other for one, other in zip(ours, taken, strict=True))
-                for against, taken in theirs.items()
-            },
-        }
-    return compared
+def compare(folder: Path, count: int, runs: int, form: str) -> dict[str, Any]:
+    """A form against its yardsticks, in turns."""
+    path = folder / FORMS[form]
+    ours: list[float] = []
+    theirs: dict[str, list[float]] = {against: [] for against in yardsticks(form)}
+    for _ in range(runs):
+        for against, (read, base) in yardsticks(form).items():
+            theirs[against].append(seconds(read, folder / base, count))
+        ours.append(seconds(by_kvsctl, path, count))
+    return {
+        "us_a_record": spread(taken / count * 1e6 for taken in ours),
+        "ratio": {
+            against: spread(one / other for one, other in zip(ours, taken, strict=True))
+            for against, taken in theirs.items()
+        },
+    }
+
+
+def compare_all(folder: Path, count: int, runs: int) -> dict[str, Any]:
+    """Each form, in a process of its own: what one leaves of the memory slows the next."""
+    own = ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1)
+    with own as pool:
+        return dict(zip(FORMS, pool.map(partial(compare, folder, count, runs), FORMS), strict=True))
 
 
 def peaks(folder: Path, counts: tuple[int, int]) -> dict[str, dict[str, float]]:
@@ -169,7 +177,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write(folder, count)
-        compared = compare(folder, count, runs)
+        compared = compare_all(folder, count, runs)
         memory = peaks(folder, (count // 10, count))
     publish(given, {"records": count, "forms": compared, "peak_mb": memory})
 
