@@ -39,17 +39,18 @@ class Origin(msgspec.Struct, frozen=True, gc=False):
 class Record(msgspec.Struct, eq=False, gc=False):
     """One record that passed its checks.
 
-    `position` counts records and problems from 0 in input order over all inputs. `body` is the
-    JSON that a batch request carries for it, value bytes as they came. `expires_at` (epoch
-    seconds) asks for a ttl that is worked out when the request is made. The last four
-    change while the run works on it. `attempts` counts how often it was sent, `strikes` those of
-    them that trouble undid (what retries bound: being throttled, split or refused a token is
-    none), `times_left_out` the answers that did not name it. `ambiguous`: an attempt went
-    unanswered, so it may have been applied or may land late.
+    `position` counts records and problems from 0 in input order over all inputs; `source` and
+    `line` are its origin. `body` is the JSON that a batch request carries for it, value bytes as
+    they came. `expires_at` (epoch seconds) asks for a ttl that is worked out when the request is
+    made. The last four change while the run works on it. `attempts` counts how often it was sent,
+    `strikes` those of them that trouble undid (what retries bound: being throttled, split or
+    refused a token is none), `times_left_out` the answers that did not name it. `ambiguous`: an
+    attempt went unanswered, so it may have been applied or may land late.
     """
 
     position: int
-    origin: Origin
+    source: str
+    line: int
     identity: Identity
     body: bytes
     expires_at: float | None = None
@@ -57,6 +58,11 @@ class Record(msgspec.Struct, eq=False, gc=False):
     ambiguous: bool = False
     strikes: int = 0
     times_left_out: int = 0
+
+    @property
+    def origin(self) -> Origin:
+        """Where in the input it stands. Few are asked, so it is made then."""
+        return Origin(self.source, self.line)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.position}, {self.origin}, {self.identity})"

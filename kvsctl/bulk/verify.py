@@ -40,7 +40,8 @@ class ReadBack(Record, gc=False):
         """What reads a record back."""
         return cls(
             written.position,
-            written.origin,
+            written.source,
+            written.line,
             written.identity,
             key_body(written.identity),
             written=written,

@@ -31,9 +31,8 @@ def _plain_records(
     bodies: Iterable[bytes],
 ) -> list[Record | Problem]:
     """Records without an entity, made one after the other without a step of Python each."""
-    origins = map(Origin, repeat(label), numbers)
     identities = map(Identity, repeat(None), keys)
-    return list(map(Record, count(position), origins, identities, bodies))
+    return list(map(Record, count(position), repeat(label), numbers, identities, bodies))
 
 
 def _rows(block: Block, parser: TableParser, position: int, label: str) -> list[Record | Problem]:
@@ -55,19 +54,20 @@ def _row(
     if isinstance(parsed, Rejected):
         line = block[place]
         return _problem(parsed, position, Origin(label, line.number), line.text)
-    origin = Origin(label, block.numbers[place])
-    return Record(position, origin, parsed.identity, parsed.body, parsed.expires_at)
+    number = block.numbers[place]
+    return Record(position, label, number, parsed.identity, parsed.body, parsed.expires_at)
 
 
 def _piece(line: Line, parser: Parser, position: int, label: str) -> Record | Problem:
-    origin = Origin(label, line.number)
+    number = line.number
     if line.cut:
         message = f"it is longer than {MAX_LINE_BYTES:,} bytes: no record is"
+        origin = Origin(label, number)
         return Problem(position, origin, None, "MAX_SIZE", message, line.text, readable=False)
     parsed = parser(line.text)
     if isinstance(parsed, Parsed):
-        return Record(position, origin, parsed.identity, parsed.body, parsed.expires_at)
-    return _problem(parsed, position, origin, line.text)
+        return Record(position, label, number, parsed.identity, parsed.body, parsed.expires_at)
+    return _problem(parsed, position, Origin(label, number), line.text)
 
 
 def _problem(parsed: Rejected, position: int, origin: Origin, text: bytes) -> Problem:

@@ -70,7 +70,10 @@ def _miscount(pieces: list[Piece]) -> list[Piece]:
 
 def _misplace(pieces: list[Piece]) -> list[Piece]:
     for piece in pieces:
-        piece.origin = Origin(piece.origin.source, piece.origin.line + 1)
+        if isinstance(piece, Record):
+            piece.line += 1
+        else:
+            piece.origin = Origin(piece.origin.source, piece.origin.line + 1)
     return pieces
 
 

@@ -15,7 +15,7 @@ from kvsctl.bulk.retry import RetryPolicy
 from kvsctl.bulk.run import Run
 from kvsctl.bulk.verify import ReadBack, Verifier
 from kvsctl.errors import KvsctlError, TargetError
-from kvsctl.model import Failure, Found, Identity, Origin, Outcome, Record, State, Verb
+from kvsctl.model import Failure, Found, Identity, Outcome, Record, State, Verb
 from tests.support.books import Ran, carry_out
 from tests.support.model_service import (
     BROKEN,
@@ -47,7 +47,7 @@ def _judge(
     """What becomes of a record that was written `now` and is read back like this."""
     now, read = [_NOW], list[Record]()
     verifier = Verifier(verb, read=read.extend, read_last=read.extend, service_now=lambda: now[0])
-    written = Record(0, Origin("in", 1), Identity(None, "k"), body, expires_at)
+    written = Record(0, "in", 1, Identity(None, "k"), body, expires_at)
     assert verifier.sift([Outcome(written, State.SUCCEEDED)], elapsed_seconds) == []
     now[0] += seconds_later
     [reading] = read

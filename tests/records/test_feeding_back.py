@@ -61,7 +61,9 @@ def failure_of(parser: Parser, piece: bytes) -> tuple[Parsed | Rejected, bytes]:
     result, origin = parser(piece), Origin("in", 1)
     subject: Record | Problem
     if isinstance(result, Parsed):
-        subject = Record(0, origin, result.identity, result.body, result.expires_at)
+        subject = Record(
+            0, origin.source, origin.line, result.identity, result.body, result.expires_at
+        )
     else:
         raw = piece if result.record is None else result.record
         code, message = result.breach
@@ -79,7 +81,7 @@ def test_what_get_prints_is_what_set_stores(
     key: str, entity: str | None, value: str, shown: set[Metadata]
 ) -> None:
     identity = Identity(entity, key)
-    record = Record(0, Origin("arg", 1), identity, key_body(identity))
+    record = Record(0, "arg", 1, identity, key_body(identity))
     expires = "2026-06-01T00:00:00.000Z" if Metadata.EXPIRES in shown else None
     found = Found(value.encode(), 1_767_225_600_000, 1_767_225_600_001, expires)
     [line] = json_lines(shown)([record], [found])

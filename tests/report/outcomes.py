@@ -8,7 +8,8 @@ def record(position: int, key: str = "", *, entity: str | None = None, body: str
     key = key or f"k{position}"
     return Record(
         position,
-        Origin("users.jsonl", position + 1),
+        "users.jsonl",
+        position + 1,
         Identity(entity, key),
         (body or f'{{"key":"{key}","value":{position}}}').encode(),
     )

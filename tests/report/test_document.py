@@ -53,7 +53,7 @@ def test_times_are_utc_wherever_the_run_was() -> None:
 
 
 def test_failures_name_what_is_known_and_leave_out_the_rest() -> None:
-    subject = Record(4, Origin("-", 5), Identity("person", "a"), b"{}", attempts=2)
+    subject = Record(4, "-", 5, Identity("person", "a"), b"{}", attempts=2)
     refused = Outcome(subject, State.FAILED, Failure("MAX_SIZE", "big", "abc123"))
     tally = tally_of(refused, problem(9, b"{", code="INVALID_JSON"), failed(1, "b"))
     document = report_document(tally, ABOUT, ExitStatus.FAILURES, 1, interrupted=True)

@@ -40,7 +40,7 @@ def test_line_breaks_between_tokens_go_and_nothing_else() -> None:
 
 def test_an_expiry_is_written_as_the_time_it_is() -> None:
     body = b'{"key":"a","value":1}'
-    subject = Record(16, Origin("users.jsonl", 17), Identity(None, "a"), body, 1767323045.5)
+    subject = Record(16, "users.jsonl", 17, Identity(None, "a"), body, 1767323045.5)
     expected = b'{"key":"a","value":1,"expireTime":"2026-01-02T03:04:05.500Z"' + ADDED
     assert failure_line(subject, NO) == expected
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from kvsctl.bulk.events import RecordsRead, Settled
 from kvsctl.bulk.journal import JournalState
 from kvsctl.bulk.positions import SettledRanges
-from kvsctl.model import Found, Identity, Origin, Record, State
+from kvsctl.model import Found, Identity, Record, State
 from kvsctl.records.parsed import Parsed
 from kvsctl.records.parsers import Rules, key_object_parser
 from kvsctl.report.ordered import HOLDING_BYTES
@@ -42,7 +42,7 @@ class Collected:
 
 def line(formatter: Formatter, value: bytes, **more: object) -> bytes:
     found = Found(value, 1700000000000, 1700000000001, "2026-01-02T03:04:05Z")
-    subject = Record(0, Origin("-", 1), Identity(None, "user:1"), b'{"key":"user:1"}')
+    subject = Record(0, "-", 1, Identity(None, "user:1"), b'{"key":"user:1"}')
     [one] = formatter([subject], [found])
     return one
 
@@ -68,7 +68,7 @@ def test_the_entity_is_named_where_there_is_one() -> None:
     parse = key_object_parser(Rules())
     parsed = parse(b'{"entityName":"person","value":7,"key":"a b"}')
     assert isinstance(parsed, Parsed)
-    subject = Record(0, Origin("-", 1), parsed.identity, parsed.body)
+    subject = Record(0, "-", 1, parsed.identity, parsed.body)
     expected = b'{"key":"a b","entityName":"person","value":1}\n'
     assert json_lines()([subject], [Found(b"1", 5, 6)]) == [expected]
 

@@ -11,7 +11,7 @@ import pytest
 from rich.cells import cell_len
 
 from kvsctl.bulk.events import RecordsRead, RequestEnded, Settled
-from kvsctl.model import Failure, Identity, Origin, Outcome, Record, State, Verb
+from kvsctl.model import Failure, Identity, Outcome, Record, State, Verb
 from kvsctl.report.document import About
 from kvsctl.report.screen import stderr_console
 from kvsctl.report.summary import failures_place, summary
@@ -109,7 +109,7 @@ def test_times_read_well(seconds: float, shown: str) -> None:
 
 
 def test_failures_are_grouped_with_an_example_and_the_next_step() -> None:
-    subject = Record(9, Origin("users.jsonl", 10), Identity("person", "ann"), b"{}")
+    subject = Record(9, "users.jsonl", 10, Identity("person", "ann"), b"{}")
     tally = tally_of(
         *(failed(n, f"user:{n}", "KEY_NOT_FOUND", "no such key") for n in (3, 1, 2)),
         problem(4, b"{", code="INVALID_JSON", readable=False),
@@ -135,7 +135,7 @@ HOSTILE = "\x1b[2J[red]x[/red]:smile:\n\u202e"
 
 @pytest.mark.parametrize("width", [40, 120])
 def test_nothing_from_outside_acts_on_the_terminal(width: int) -> None:
-    subject = Record(0, Origin(HOSTILE, 1), Identity(None, HOSTILE), b"{}")
+    subject = Record(0, HOSTILE, 1, Identity(None, HOSTILE), b"{}")
     hostile = Outcome(subject, State.FAILED, Failure(HOSTILE, HOSTILE, HOSTILE))
     about = replace(ABOUT, target=HOSTILE)
     tally = tally_of(hostile, ended(1, State.SKIPPED, skipped_by=HOSTILE))

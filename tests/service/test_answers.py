@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvsctl import jsontext
-from kvsctl.model import Failure, Found, Identity, Origin, Record, Verb
+from kvsctl.model import Failure, Found, Identity, Record, Verb
 from kvsctl.service.answers import AllDone, Reply, UnreadableAnswer, decode, decode_error
 from tests.support.jsontexts import NUMBERS, STRINGS, VALUES, array_of, object_of
 from tests.support.naming import short
@@ -273,8 +273,8 @@ def test_both_paths_read_alike() -> None:
 class TestAsked:
     """What was asked is at hand: an answer in that order is told by the same identities."""
 
-    PLAIN = Record(0, Origin("f", 1), Identity(None, "a"), b"{}")
-    TYPED = Record(1, Origin("f", 2), Identity("users", "a"), b"{}")
+    PLAIN = Record(0, "f", 1, Identity(None, "a"), b"{}")
+    TYPED = Record(1, "f", 2, Identity("users", "a"), b"{}")
 
     @pytest.mark.parametrize("verb", Verb)
     @pytest.mark.parametrize(
@@ -333,12 +333,9 @@ def test_a_key_that_spells_an_answer_is_not_taken_for_two() -> None:
 
 def test_an_entity_is_not_taken_for_a_plain_key() -> None:
     body = b'{"successfulKeys":[{"key":"a"}],"failedKeys":[]}'
-    asked = [Record(0, Origin("-", 1), Identity("entity", "a"), b"")]
+    asked = [Record(0, "-", 1, Identity("entity", "a"), b"")]
     assert decode(Verb.SET, body, None, asked) == Reply({Identity(None, "a"): None}, {})
 
 
 def _asked(keys: list[str]) -> list[Record]:
-    return [
-        Record(place, Origin("-", place), Identity(None, key), b"")
-        for place, key in enumerate(keys)
-    ]
+    return [Record(place, "-", place, Identity(None, key), b"") for place, key in enumerate(keys)]

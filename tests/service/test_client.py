@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from kvsctl.errors import CredentialsError
-from kvsctl.model import Failure, Found, Identity, Origin, Record, Verb
+from kvsctl.model import Failure, Found, Identity, Record, Verb
 from kvsctl.service.answers import AllDone, Reply
 from kvsctl.service.auth import Credentials, Secret, TokenFile, bearer
 from kvsctl.service.carrier import Carrier
@@ -41,7 +41,7 @@ class Given:
 
 
 def record(body: bytes = b'{"key":"a","value":1}', expires_at: float | None = None) -> Record:
-    return Record(0, Origin("f", 1), Identity(None, "a"), body, expires_at)
+    return Record(0, "f", 1, Identity(None, "a"), body, expires_at)
 
 
 def service(carrier: Carrier, **given: Any) -> Service:

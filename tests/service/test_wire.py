@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from kvsctl import jsontext
 from kvsctl.limits import DEFAULT_LIMITS
-from kvsctl.model import Identity, Origin, Record
+from kvsctl.model import Identity, Record
 from kvsctl.service.wire import Metadata, encode, wire_bytes
 from tests.support.jsontexts import LEGAL_KEYS, VALUES
 
@@ -17,7 +17,7 @@ NOTHING = Metadata()
 
 
 def record(body: bytes, expires_at: float | None = None) -> Record:
-    return Record(0, Origin("f", 1), Identity(None, "a"), body, expires_at)
+    return Record(0, "f", 1, Identity(None, "a"), body, expires_at)
 
 
 @st.composite

@@ -16,7 +16,8 @@ def record(
     body = b'{"key":"%b","value":%d}' % (name.encode(), position)
     return Record(
         position,
-        Origin("in.jsonl", position + 1),
+        "in.jsonl",
+        position + 1,
         identity(name),
         body + b" " * (body_bytes - len(body)),
         expires_at,

@@ -10,7 +10,7 @@ from kvsctl.bulk.events import Event, Settled
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.run import Run
 from kvsctl.errors import KvsctlError
-from kvsctl.model import Identity, Origin, Record, State
+from kvsctl.model import Identity, Record, State
 from tests.support.quota_service import Quota, QuotaService, Tick
 from tests.support.virtual_time import Piece, run_virtual
 
@@ -52,7 +52,7 @@ def records_of(count: int, body_bytes: Callable[[Random], int]) -> Iterator[Reco
         head = b'{"key":"%b","value":"' % key.encode()
         fill = max(0, body_bytes(random) - len(head) - 2)
         body = head + b"x" * fill + b'"}'
-        yield Record(place, Origin("in", place + 1), Identity(None, key), body)
+        yield Record(place, "in", place + 1, Identity(None, key), body)
 
 
 def simulate(
