@@ -1,4 +1,4 @@
-"""A blocking reader, read by one thread of its own, as something that the run can await."""
+"""A reader as something that the run can await: read by a thread of its own where it may wait."""
 
 import asyncio
 import threading
@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final, Protocol
 
+from kvsctl.errors import KvsctlError
 from kvsctl.model import Problem, Record
 
 _MOST_AHEAD: Final = 12
@@ -27,6 +28,41 @@ class Feed(Protocol):
     def close(self) -> None:
         """Takes nothing more."""
         ...
+
+
+def feed_of(reader: Iterable[list[Record | Problem]], *, may_wait: bool) -> Feed:
+    """Gets the lists of a reader. `may_wait`: it may have to wait for more, as of a pipe.
+
+    Both have the interpreter in turns, so a thread where none is needed costs a sixth of the time.
+    """
+    return ThreadFeed(reader) if may_wait else ReadyFeed(reader)
+
+
+class ReadyFeed:
+    """Iterates `reader` on the loop, a list at a time.
+
+    A disk that keeps it waiting keeps the run waiting, so lists should be short.
+    """
+
+    def __init__(self, reader: Iterable[list[Record | Problem]]) -> None:
+        self._lists = iter(reader)
+        self._error: KvsctlError | None = None
+
+    async def get(self) -> list[Record | Problem] | None:
+        """See Feed."""
+        # Whatever is read, signals, timers and answers have their turn between two lists.
+        await asyncio.sleep(0)
+        if self._error is not None:
+            raise self._error
+        try:
+            return next(self._lists, None)
+        except KvsctlError as error:
+            self._error = error
+            raise
+
+    def close(self) -> None:
+        """See Feed."""
+        self._lists = iter(())
 
 
 class ThreadFeed:

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from kvsctl import __version__
 from kvsctl.bulk.checked import Change, CheckedFeed
-from kvsctl.bulk.feed import ThreadFeed
+from kvsctl.bulk.feed import feed_of
 from kvsctl.bulk.journal import Stage
 from kvsctl.bulk.run import Run
 from kvsctl.cli.checkfirst import check_first
@@ -85,6 +85,6 @@ async def _run(
             run = Run(job.plan, service, listening.listeners, pressure=listening.pressure)
             listening.attach(run)
             with signals.stopping(run):
-                feed = ThreadFeed(job.reader)
+                feed = feed_of(job.reader, may_wait=job.reader.may_wait)
                 read = feed if checked is None else CheckedFeed(feed, checked)
                 return await run.work(listening.feed(read))

@@ -31,6 +31,11 @@ class Reader:
     sources: Sequence[Source]
     choose_parser: ParserChoice
 
+    @property
+    def may_wait(self) -> bool:
+        """Whether a source may have to wait for what is not there yet: a pipe, a terminal."""
+        return any(isinstance(source, File) and source.size is None for source in self.sources)
+
     def fraction_read(self) -> float | None:
         """How much was read, from 0 to 1; None unless every source is a regular file.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from kvsctl.bulk import feed as feed_module
-from kvsctl.bulk.feed import ThreadFeed
+from kvsctl.bulk.feed import ThreadFeed, feed_of
 from kvsctl.errors import StreamError
 from kvsctl.model import Problem, Record
 from tests.support.records import record
@@ -26,11 +26,12 @@ def _reader_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "kvsctl-reader"]
 
 
-def test_lists_arrive_in_order_and_then_the_end() -> None:
+@pytest.mark.parametrize("may_wait", [True, False])
+def test_lists_arrive_in_order_and_then_the_end(may_wait: bool) -> None:
     lists: list[Pieces] = [[record(place)] if place % 3 else [] for place in range(200)]
 
     async def work() -> None:
-        feed = ThreadFeed(lists)
+        feed = feed_of(lists, may_wait=may_wait)
         for expected in lists:
             assert await feed.get() is expected
         assert await feed.get() is None
@@ -39,7 +40,8 @@ def test_lists_arrive_in_order_and_then_the_end() -> None:
     _run(work)
 
 
-def test_an_error_of_the_reader_comes_after_what_was_read() -> None:
+@pytest.mark.parametrize("may_wait", [True, False])
+def test_an_error_of_the_reader_comes_after_what_was_read(may_wait: bool) -> None:
     broken = StreamError("in.jsonl failed")
 
     def read() -> Iterator[Pieces]:
@@ -47,7 +49,7 @@ def test_an_error_of_the_reader_comes_after_what_was_read() -> None:
         raise broken
 
     async def work() -> None:
-        feed = ThreadFeed(read())
+        feed = feed_of(read(), may_wait=may_wait)
         first = await feed.get()
         assert first is not None
         assert [one.position for one in first] == [0]
@@ -55,6 +57,51 @@ def test_an_error_of_the_reader_comes_after_what_was_read() -> None:
             with pytest.raises(StreamError) as raised:
                 await feed.get()
             assert raised.value is broken
+
+    _run(work)
+
+
+def test_only_what_may_wait_has_a_thread() -> None:
+    async def work() -> None:
+        read_by: set[str] = set()
+
+        def read() -> Iterator[Pieces]:
+            read_by.add(threading.current_thread().name)
+            yield [record(0)]
+
+        feed = feed_of(read(), may_wait=False)
+        assert await feed.get() is not None
+        assert read_by == {threading.current_thread().name}
+        assert isinstance(feed_of(read(), may_wait=True), ThreadFeed)
+
+    _run(work)
+
+
+def test_others_have_their_turn_between_two_lists() -> None:
+    async def work() -> None:
+        turns: list[str] = []
+        feed = feed_of([[record(place)] for place in range(3)], may_wait=False)
+        other = asyncio.create_task(_note_turns(turns))
+        while await feed.get() is not None:
+            turns.append("list")
+        await other
+        assert turns[:4] == ["other", "list", "other", "list"]
+
+    _run(work)
+
+
+async def _note_turns(turns: list[str]) -> None:
+    for _ in range(3):
+        turns.append("other")
+        await asyncio.sleep(0)
+
+
+def test_a_closed_feed_reads_no_more() -> None:
+    async def work() -> None:
+        feed = feed_of([[record(place)] for place in range(3)], may_wait=False)
+        assert await feed.get() is not None
+        feed.close()
+        assert await feed.get() is None
 
     _run(work)
 

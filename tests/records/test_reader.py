@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from kvsctl.records.lines import Line
 from kvsctl.records.parsed import Parsed, Parser
 from kvsctl.records.parsers import Rules, key_line_parser, set_line_parser
 from kvsctl.records.reader import MOST_PIECES, Reader
-from kvsctl.records.sources import File, Source
+from kvsctl.records.sources import Arguments, File, Source
 from tests.support.jsontexts import LEGAL_KEYS, NOT_NULL, object_of
 
 
@@ -162,3 +163,13 @@ def test_a_file_that_shrinks_is_never_read_by_more_than_all_of_it(tmp_path: Path
     next(pieces)
     path.write_bytes(b'{"key":"a","value":1}\n')
     assert reader.fraction_read() == 1.0
+
+
+def test_what_is_no_regular_file_may_wait(tmp_path: Path) -> None:
+    path, fifo = tmp_path / "f.jsonl", tmp_path / "fifo"
+    path.write_bytes(b"")
+    os.mkfifo(fifo)
+    parsers = set_parsers(Rules(), string=False)
+    ready: list[Source] = [File(path), Arguments(["a=1"])]
+    assert not Reader(ready, parsers).may_wait
+    assert Reader([*ready, File(fifo)], parsers).may_wait

@@ -173,7 +173,7 @@ def _in_place(job: Job, world: World, disk: Disk, ended: Ended) -> Iterator[None
             ("Environment.of_process", lambda: streams),
             ("Listening", Heard),
             ("Run", partial(Run, random=random)),
-            ("ThreadFeed", partial(PacedFeed, random)),
+            ("feed_of", lambda reader, may_wait: PacedFeed(random, reader)),
             ("on_a_loop", on_virtual_time),
         ):
             stack.enter_context(patch(f"{command.__name__}.{name}", replacement))
