@@ -3,6 +3,7 @@
 A lane is open while its record waits, closed while a request (or a retry of it) is on its way.
 """
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
@@ -19,22 +20,25 @@ class Lanes:
 
     def __init__(self, *, join: bool) -> None:
         self._join = join
-        self._waiting: dict[Identity, Record] = {}
-        self._away: dict[Identity, Record | None] = {}
+        self._newest: dict[Identity, Record | None] = {}
+        """Of each lane: what waits, or is parked, or is away. None: what was parked is drained."""
+        self._order: deque[Record] = deque()
+        """What waits, the oldest lane first, and what went on its way from between."""
+        self._gone = 0
+        self._parked: set[Identity] = set()
         self._followers: dict[Identity, list[Record]] = {}
         self._follower_count = 0
-        self._parked_count = 0
         self._admitted_bytes = 0
 
     @property
     def waiting(self) -> int:
         """Records that could be sent now."""
-        return len(self._waiting)
+        return len(self._order) - self._gone
 
     @property
     def admitted(self) -> int:
         """Records admitted and not settled: waiting, away, parked or following."""
-        return len(self._waiting) + len(self._away) + self._parked_count + self._follower_count
+        return len(self._newest) + len(self._parked) + self._follower_count
 
     @property
     def admitted_bytes(self) -> int:
@@ -44,15 +48,15 @@ class Lanes:
     def admit(self, record: Record) -> Record | None:
         """Takes a record in. Returns the older one that it replaces, which is never sent."""
         self._admitted_bytes += len(record.body)
-        identity = record.identity
-        if self._waiting.setdefault(identity, record) is record:
-            if identity not in self._away:
-                return None
-            del self._waiting[identity]
-        replaced = self._place(record)
-        if replaced is not None:
-            self._admitted_bytes -= len(replaced.body)
-        return replaced
+        before = self._newest.setdefault(record.identity, record)
+        if before is record:
+            self._order.append(record)
+            return None
+        if self._join:
+            self._followers.setdefault(record.identity, []).append(record)
+            self._follower_count += 1
+            return None
+        return self._supersede(before, record)
 
     def admit_all(self, records: Sequence[Record], bodies_bytes: int) -> bool:
         """The same for several, in less time, or for none: only if each opens a lane of its own.
@@ -60,47 +64,47 @@ class Lanes:
         `bodies_bytes`: what their bodies come to.
         """
         fresh = {record.identity: record for record in records}
-        waiting = self._waiting
-        if not (
-            len(fresh) == len(records)
-            and waiting.keys().isdisjoint(fresh)
-            and self._away.keys().isdisjoint(fresh)
-        ):
+        if len(fresh) < len(records) or not self._newest.keys().isdisjoint(fresh):
             return False
-        waiting.update(fresh)
+        self._newest.update(fresh)
+        self._order.extend(records)
         self._admitted_bytes += bodies_bytes
         return True
 
-    def _place(self, record: Record) -> Record | None:
+    def _supersede(self, before: Record | None, record: Record) -> Record | None:
         identity = record.identity
-        if self._join:
-            self._followers.setdefault(identity, []).append(record)
-            self._follower_count += 1
+        self._newest[identity] = record
+        if before is None or before.is_away:
+            self._parked.add(identity)
             return None
-        if identity in self._away:
-            parked = self._away[identity]
-            self._away[identity] = record
-            self._parked_count += parked is None
-            return parked
-        replaced = self._waiting[identity]
-        self._waiting[identity] = record
-        return replaced
+        if identity not in self._parked:
+            self._order[self._order.index(before)] = record
+        self._admitted_bytes -= len(before.body)
+        return before
 
     def next_waiting(self, count: int) -> list[Record]:
         """The first `count` waiting records, oldest lane first; they stay where they are."""
-        return list(islice(self._waiting.values(), count))
+        if not self._gone:
+            return list(islice(self._order, count))
+        return list(islice((one for one in self._order if not one.is_away), count))
 
     def as_waiting(self, records: Iterable[Record]) -> list[Record]:
         """For each of some waiting records the one that has taken its place, or itself."""
-        return [self._waiting.get(record.identity, record) for record in records]
+        return [self._newest.get(record.identity) or record for record in records]
 
-    def send(self, records: Iterable[Record]) -> None:
+    def send(self, records: Sequence[Record]) -> None:
         """Closes the lanes of waiting records that go on their way."""
-        waiting, away = self._waiting, self._away
+        order = self._order
         for record in records:
-            identity = record.identity
-            del waiting[identity]
-            away[identity] = None
+            record.is_away = True
+        if not self._gone and list(islice(order, len(records))) == records:
+            for _ in records:
+                order.popleft()
+            return
+        self._gone += len(records)
+        while order and order[0].is_away:
+            order.popleft()
+            self._gone -= 1
 
     def settle(self, record: Record) -> list[Record]:
         """Opens the lane of a record that is away and done.
@@ -111,12 +115,14 @@ class Lanes:
 
     def settle_all(self, records: Sequence[Record]) -> Mapping[Identity, list[Record]]:
         """The same for several; the followers by the identity whose answer they share."""
-        waiting, away = self._waiting, self._away
+        newest = self._newest
         for record in records:
             identity = record.identity
-            if (parked := away.pop(identity)) is not None:
-                waiting[identity] = parked
-                self._parked_count -= 1
+            after = newest.pop(identity)
+            if after is not record and after is not None:
+                newest[identity] = after
+                self._parked.remove(identity)
+                self._order.append(after)
         self._admitted_bytes -= sum(map(len, [record.body for record in records]))
         return self._take_followers(records) if self._follower_count else {}
 
@@ -131,15 +137,17 @@ class Lanes:
 
     def drain(self) -> list[Record]:
         """Takes out all that never went on its way: waiting, parked, and their followers."""
-        left = list(self._waiting.values())
-        for identity in self._waiting:
-            left += self._followers.pop(identity, ())
-        self._waiting.clear()
-        for identity, parked in self._away.items():
-            if parked is not None:
+        left = self.next_waiting(self.waiting)
+        for record in list(left):
+            del self._newest[record.identity]
+            left += self._followers.pop(record.identity, ())
+        self._order.clear()
+        self._gone = 0
+        for identity in self._parked:
+            if (parked := self._newest[identity]) is not None:
                 left.append(parked)
-                self._away[identity] = None
-        self._parked_count = 0
+                self._newest[identity] = None
+        self._parked.clear()
         self._follower_count = sum(map(len, self._followers.values()))
         self._admitted_bytes -= sum(len(record.body) for record in left)
         return left

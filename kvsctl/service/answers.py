@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from string import ascii_letters, digits
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -12,6 +13,7 @@ from kvsctl.model import GET, Failure, Found, Identity, Record, Verb
 _BEFORE_KEYS: Final = b'{"successfulKeys":[{"key":"'
 _BETWEEN_KEYS: Final = '"},{"key":"'
 _BEHIND_KEYS: Final = b'"}],"failedKeys":[]}'
+_PLAIN_CHARACTERS: Final = f"{ascii_letters}{digits} :._#-".encode()
 _MAX_DEPTH: Final = 100
 """Far past what a value may have (31) with the answer around it, and safe for every parser."""
 
@@ -84,7 +86,7 @@ def decode(
 
     `asked` are the records that it answers.
     """
-    if verb is not GET and _names_all(body, asked):
+    if asked and verb is not GET and _names_all(body, asked):
         return AllDone()
     if jsontext.depth_exceeds(body, _MAX_DEPTH):
         raise UnreadableAnswer("it nests too deep")
@@ -118,14 +120,16 @@ def _names_all(body: bytes, asked: Sequence[Record]) -> bool:
     identities = [record.identity for record in asked]
     if [identity.entity for identity in identities].count(None) < len(identities):
         return False
-    names = _BETWEEN_KEYS.join([identity.key for identity in identities])
-    return (
-        names.isascii()
-        and body == b"%b%b%b" % (_BEFORE_KEYS, names.encode(), _BEHIND_KEYS)
-        and names.count('"') == (len(identities) - 1) * _BETWEEN_KEYS.count('"')
-        and "\\" not in names
-        and names.isprintable()
-    )
+    keys = [identity.key for identity in identities]
+    # A key that is longer than these characters make may spell more than a key.
+    if not _are_plain("".join(keys)):
+        return False
+    return body == b"%b%b%b" % (_BEFORE_KEYS, _BETWEEN_KEYS.join(keys).encode(), _BEHIND_KEYS)
+
+
+def _are_plain(keys: str) -> bool:
+    """Whether they stand in JSON as they are, whatever stands beside them."""
+    return keys.isascii() and not keys.encode().translate(None, _PLAIN_CHARACTERS)
 
 
 def _are_named(asked: Sequence[Record], succeeded: list[_Succeeded]) -> bool:
