@@ -61,10 +61,11 @@ def _run(words: list[str]) -> None:
     if is_completion:
         # Typer passes descriptions through rich if there is one, which takes longer than the rest.
         sys.modules["rich"] = None  # type: ignore[assignment]
-    from kvsctl.cli.app import app
+    from kvsctl.cli.app import command_line
     from kvsctl.cli.arguments import prepared
 
-    app(args=prepared(words), prog_name="kvsctl")
+    given = prepared(words)
+    command_line(() if is_completion else given)(args=given, prog_name="kvsctl")
 
 
 class _Stdout:

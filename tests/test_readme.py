@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from kvsctl.cli.app import app
+from kvsctl.cli.app import command_line
 from kvsctl.config.settings import RUNNING
 from kvsctl.errors import ExitStatus
 
 _README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
-_COMMANDS = getattr(get_command(app), "commands")  # noqa: B009 - Typer's class has no type for it
+# By name, as Typer's class has no type for it.
+_COMMANDS = getattr(get_command(command_line()), "commands")  # noqa: B009
 
 
 def _options(name: str) -> list[list[str]]:

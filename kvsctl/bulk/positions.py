@@ -45,12 +45,15 @@ class SettledRanges:
 
     def add_all(self, positions: Iterable[int]) -> None:
         """Adds each position; cheap where they come in runs."""
-        ordered = sorted(positions)
-        if ordered and ordered == list(range(ordered[0], ordered[0] + len(ordered))):
-            self.add(ordered[0], ordered[0] + len(ordered))
+        given = list(positions)
+        if not given:
+            return
+        start, end = given[0], given[0] + len(given)
+        if given == list(range(start, end)):
+            self.add(start, end)
             return
         start = end = -1
-        for position in ordered:
+        for position in sorted(given):
             if position == end:
                 end += 1
                 continue

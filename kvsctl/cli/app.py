@@ -1,31 +1,73 @@
 """The commands, put together."""
 
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, Final
 
 import typer
 
 from kvsctl import __version__
-from kvsctl.cli.delete import delete_command
-from kvsctl.cli.get import get_command
 from kvsctl.cli.help import WIDTH, Command, Group
-from kvsctl.cli.journal import journal_app
-from kvsctl.cli.serve import serve_command
-from kvsctl.cli.set import set_command
 
-app = typer.Typer(
-    name="kvsctl",
-    help="Load, read and clean up Atlassian Forge key-value stores.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    cls=Group,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
-)
-app.command("set", cls=Command)(set_command)
-app.command("get", cls=Command)(get_command)
-app.command("delete", cls=Command)(delete_command)
-app.command("serve", cls=Command)(serve_command)
-app.add_typer(journal_app, name="journal")
+
+def command_line(words: Sequence[str] = ()) -> typer.Typer:
+    """The command line: all of it, or of the commands just the one that the first word names.
+
+    To load the others and their options would take a tenth of the time that a command takes to
+    begin.
+    """
+    app = typer.Typer(
+        name="kvsctl",
+        help="Load, read and clean up Atlassian Forge key-value stores.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        cls=Group,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
+    )
+    app.callback()(_root)
+    named = words[0] if words else ""
+    for add in [_COMMANDS[named]] if named in _COMMANDS else _COMMANDS.values():
+        add(app)
+    return app
+
+
+def _add_set(app: typer.Typer) -> None:
+    from kvsctl.cli.set import set_command
+
+    app.command("set", cls=Command)(set_command)
+
+
+def _add_get(app: typer.Typer) -> None:
+    from kvsctl.cli.get import get_command
+
+    app.command("get", cls=Command)(get_command)
+
+
+def _add_delete(app: typer.Typer) -> None:
+    from kvsctl.cli.delete import delete_command
+
+    app.command("delete", cls=Command)(delete_command)
+
+
+def _add_serve(app: typer.Typer) -> None:
+    from kvsctl.cli.serve import serve_command
+
+    app.command("serve", cls=Command)(serve_command)
+
+
+def _add_journal(app: typer.Typer) -> None:
+    from kvsctl.cli.journal import journal_app
+
+    app.add_typer(journal_app, name="journal")
+
+
+_COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
+    "set": _add_set,
+    "get": _add_get,
+    "delete": _add_delete,
+    "serve": _add_serve,
+    "journal": _add_journal,
+}
 
 
 def _print_version(wanted: bool) -> None:
@@ -34,7 +76,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: Annotated[
         bool,

@@ -120,7 +120,8 @@ class JournalWriter:
         if others:
             positions += self._settle_others(others)
         self._group.settled.add_all(positions)
-        self._group.replaced.add_all(replaced)
+        if replaced:
+            self._group.replaced.add_all(replaced)
 
     def _replaced_by(self, outcomes: Sequence[Outcome]) -> list[int]:
         if self._retryable is None:

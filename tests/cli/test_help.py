@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from kvsctl.cli.app import app
+from kvsctl.cli.app import command_line
 from kvsctl.cli.flags import takes
 from kvsctl.cli.help import Command
 
@@ -23,7 +23,10 @@ class _Painting:
 
 
 def _help(*words: str) -> str:
-    return CliRunner().invoke(app, [*words, "--help"]).output
+    asked = [*words, "--help"]
+    output = CliRunner().invoke(command_line(), asked).output
+    assert CliRunner().invoke(command_line(asked), asked).output == output
+    return output
 
 
 def test_options_stand_under_their_groups_in_order_and_help_is_last() -> None:

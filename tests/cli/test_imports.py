@@ -14,6 +14,7 @@ _NETWORK = ("httpx", "httptools", "uvloop", "urllib.request", "kvsctl.service.tr
 _SERVER = ("uvicorn", "yaml", "kvsctl.emulator.serve", "kvsctl.emulator.admin")
 _TABLES = ("rich",)
 _RUNS = ("asyncio", "sqlite3", "orjson", "msgspec", "kvsctl.bulk", "kvsctl.records")
+_OTHER_COMMANDS = ("kvsctl.cli.set", "kvsctl.cli.delete", "kvsctl.cli.serve", "kvsctl.cli.journal")
 _EVERYTHING = (*_NETWORK, *_SERVER, *_TABLES, *_RUNS)
 
 _LIST = """
@@ -44,10 +45,10 @@ def _imported(kvsctl: Command, *words: str, **variables: str) -> set[str]:
         (["--version"], ("typer", "kvsctl.cli", *_EVERYTHING)),
         (["--help"], _EVERYTHING),
         (["set", "--help"], _EVERYTHING),
-        (["get", "--help"], _EVERYTHING),
+        (["get", "--help"], (*_OTHER_COMMANDS, *_EVERYTHING)),
         (["serve", "--help"], _EVERYTHING),
         (["journal", "show", "--help"], _EVERYTHING),
-        (["get", "there"], (*_NETWORK, *_SERVER, *_TABLES)),
+        (["get", "there"], (*_OTHER_COMMANDS, *_NETWORK, *_SERVER, *_TABLES)),
     ],
     ids=" ".join,
 )

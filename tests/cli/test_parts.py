@@ -113,7 +113,7 @@ def test_every_end_becomes_an_exit_code_and_no_traceback(
     def fail(**_: object) -> None:
         raise error
 
-    monkeypatch.setattr(app_module, "app", fail)
+    monkeypatch.setattr(app_module, "command_line", lambda _: fail)
     monkeypatch.delenv("KVSCTL_DEBUG", raising=False)
     with pytest.raises(SystemExit) as ended:
         __main__.main()

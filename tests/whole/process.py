@@ -21,7 +21,7 @@ import typer
 from kvsctl.bulk.journalfile import JournalFile
 from kvsctl.bulk.run import Run
 from kvsctl.cli import carry_out as command
-from kvsctl.cli.app import app
+from kvsctl.cli.app import command_line
 from kvsctl.cli.arguments import prepared
 from kvsctl.cli.listening import Listening
 from kvsctl.errors import ExitStatus, KvsctlError
@@ -38,7 +38,7 @@ from tests.whole.stand_ins import PacedFeed, SlowExecutor, at_once
 from tests.whole.wire import World
 
 _T = TypeVar("_T")
-_COMMAND: Final = typer.main.get_command(app)
+_COMMAND: Final = typer.main.get_command(command_line())
 """Made once: making it takes longer than a run."""
 
 
