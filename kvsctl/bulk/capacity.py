@@ -59,8 +59,10 @@ class Capacity:
 
     def note_taken(self, records: int, sent_bytes: int) -> None:
         """A request of this size was answered."""
-        self._taken_records = max(self._taken_records, records)
-        self._taken_bytes = max(self._taken_bytes, sent_bytes)
+        if records > self._taken_records:
+            self._taken_records = records
+        if sent_bytes > self._taken_bytes:
+            self._taken_bytes = sent_bytes
 
     def is_exceeded(self, records: Sequence[Record], sent_bytes: int, fault: Fault) -> bool:
         """Whether a batch was refused for its size, so that fewer records together may pass.

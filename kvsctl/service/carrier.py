@@ -1,6 +1,7 @@
 """What carries requests to a target and brings the answers back: the interface, and its errors."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
 MOST_ANSWER_BYTES: Final = 64_000_000
@@ -22,9 +23,15 @@ class CarrierAnswer(NamedTuple):
     body: bytes
 
 
+@lru_cache(maxsize=64)
+def _lower_case(name: bytes) -> str:
+    """Each answer has the same few names."""
+    return name.decode("latin-1").lower()
+
+
 def add_header(headers: dict[str, str], name: bytes, value: bytes) -> None:
     """Adds a header that came to those of an answer, as `CarrierAnswer` has them."""
-    named, text = name.decode("latin-1").lower(), value.decode("latin-1")
+    named, text = _lower_case(name), value.decode("latin-1")
     headers[named] = f"{headers[named]}, {text}" if named in headers else text
 
 
