@@ -13,6 +13,7 @@ from kvsctl.service.carrier import (
     Unanswered,
     add_header,
 )
+from kvsctl.service.outbox import Outbox
 
 _MOST_HEAD_BYTES: Final = 256 * 1024
 _JOINED_BYTES: Final = 64 * 1024
@@ -26,9 +27,11 @@ class HttpConnection(asyncio.Protocol):
     says whether it can take another request.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, outbox: Outbox) -> None:
         loop = asyncio.get_running_loop()
         self._loop = loop
+        self._outbox = outbox
+        self._unsent: tuple[bytes, ...] = ()
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._answered: asyncio.Future[CarrierAnswer] | None = None
@@ -55,11 +58,8 @@ class HttpConnection(asyncio.Protocol):
         self._answered, self._deadline = answered, deadline
         if self._timer is None:
             self._timer = self._loop.call_at(deadline, self._look_at_the_time)
-        if len(body) > _JOINED_BYTES:
-            transport.write(head)
-            transport.write(body)
-        else:
-            transport.write(head + body)
+        self._unsent = (head, body) if len(body) > _JOINED_BYTES else (head + body,)
+        self._outbox.add(self._send)
         try:
             return await answered
         except asyncio.CancelledError:
@@ -79,6 +79,12 @@ class HttpConnection(asyncio.Protocol):
         self._end_timer()
         if self._transport is not None:
             self._transport.abort()
+
+    def _send(self) -> None:
+        unsent, self._unsent = self._unsent, ()
+        if self._transport is not None and not self._transport.is_closing():
+            for part in unsent:
+                self._transport.write(part)
 
     def _look_at_the_time(self) -> None:
         """One timer serves many exchanges: to make one for each costs more than the answer.
@@ -106,8 +112,9 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
-        if self._answered is None:
-            self.abort()  # nothing was asked: whatever this is, it answers no request
+        if self._answered is None or self._unsent:
+            # Nothing was asked: whatever this is, it answers no request.
+            self.give_up(Unanswered("the server spoke before it was asked"))
             return
         if not self._is_in_body:
             self._head_bytes += len(data)

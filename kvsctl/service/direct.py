@@ -11,6 +11,7 @@ from typing import Final
 from kvsctl.service.carrier import CONNECT_SHARE, CarrierAnswer, Unsendable
 from kvsctl.service.connection import HttpConnection
 from kvsctl.service.opening import Route, opened
+from kvsctl.service.outbox import Outbox
 
 _IDLE_SECONDS: Final = 4.0
 """Servers close connections that idle, few of them sooner than after 5 s.
@@ -30,6 +31,7 @@ class DirectCarrier:
         self._open: set[HttpConnection] = set()
         self._heads: dict[str, bytes] = {}
         self._headers: Mapping[str, str] | None = None
+        self._outbox: Outbox | None = None
 
     @property
     def host(self) -> str:
@@ -70,7 +72,10 @@ class DirectCarrier:
         return None
 
     async def _connect(self) -> HttpConnection:
-        connection = await opened(self._route, self._timeout_seconds * CONNECT_SHARE)
+        if self._outbox is None:
+            self._outbox = Outbox()
+        connect_seconds = self._timeout_seconds * CONNECT_SHARE
+        connection = await opened(self._route, connect_seconds, self._outbox)
         self._open.add(connection)
         return connection
 

@@ -5,12 +5,14 @@ import re
 import socket
 from base64 import b64encode
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, zip_longest
 from ssl import SSLContext
 from typing import Any, Final
 
 from kvsctl.service.carrier import Unreached
 from kvsctl.service.connection import HttpConnection
+from kvsctl.service.outbox import Outbox
 
 _STAGGER_SECONDS: Final = 0.25
 """How long one address is tried alone, before the next is tried beside it (RFC 8305)."""
@@ -54,11 +56,11 @@ class Route:
     proxy: Proxy | None
 
 
-async def opened(route: Route, timeout_seconds: float) -> HttpConnection:
+async def opened(route: Route, timeout_seconds: float, outbox: Outbox) -> HttpConnection:
     """A new connection, over which nothing was sent yet. Raises Unreached."""
     try:
         async with asyncio.timeout(timeout_seconds):
-            return await _opened(route)
+            return await _opened(route, outbox)
     except TimeoutError as error:
         reason = str(error) or f"no connection within {timeout_seconds:g} s"
         raise Unreached(reason) from error
@@ -66,7 +68,7 @@ async def opened(route: Route, timeout_seconds: float) -> HttpConnection:
         raise Unreached(str(error) or type(error).__name__) from error
 
 
-async def _opened(route: Route) -> HttpConnection:
+async def _opened(route: Route, outbox: Outbox) -> HttpConnection:
     proxy = route.proxy
     reached = await _reached(proxy.host, proxy.port) if proxy else None
     reached = reached or await _reached(route.host, route.port)
@@ -74,7 +76,7 @@ async def _opened(route: Route) -> HttpConnection:
         if proxy is not None and route.tls is not None:
             await _tunnel(reached, route, proxy)
         _, connection = await asyncio.get_running_loop().create_connection(
-            HttpConnection,
+            partial(HttpConnection, outbox),
             sock=reached,
             ssl=route.tls,
             server_hostname=route.host if route.tls is not None else None,
