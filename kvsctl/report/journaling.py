@@ -112,16 +112,21 @@ class JournalWriter:
     def _settle(self, outcomes: Sequence[Outcome]) -> None:
         if self._reorder is not None:
             outcomes = self._released(self._reorder, outcomes)
+        if isinstance(outcomes, Successes) and not (outcomes.ambiguous or self._retryable):
+            self._note_plain([record.position for record in outcomes.records])
+            return
         positions, others = _parted(outcomes)
         # First, because it may fail: what is not noted as settled is sent again.
         replaced = self._replaced_by(outcomes) if others or self._retryable else []
+        self._note_plain(positions)
+        self._group.settled.add_all(self._settle_others(others))
+        self._group.replaced.add_all(replaced)
+
+    def _note_plain(self, positions: list[int]) -> None:
+        """Notes records that just succeeded."""
         self._tally.records += len(positions)
         self._tally.succeeded += len(positions)
-        if others:
-            positions += self._settle_others(others)
         self._group.settled.add_all(positions)
-        if replaced:
-            self._group.replaced.add_all(replaced)
 
     def _replaced_by(self, outcomes: Sequence[Outcome]) -> list[int]:
         if self._retryable is None:
@@ -215,13 +220,9 @@ class JournalWriter:
 def _parted(outcomes: Sequence[Outcome]) -> tuple[list[int], list[Outcome]]:
     """The positions of records that just succeeded, and all other outcomes.
 
-    Each record of a run passes here: lists and identity tests, because they are quick. A problem
-    has no `ambiguous`, and is not asked for it: it never succeeds.
+    A problem has no `ambiguous`, and is not asked for it: it never succeeds.
     """
-    if isinstance(outcomes, Successes):
-        if not outcomes.ambiguous:
-            return [record.position for record in outcomes.records], []
-        outcomes = list(outcomes)
+    outcomes = list(outcomes)
     others = [
         one
         for one in outcomes
