@@ -44,12 +44,12 @@ class SettledRanges:
         self._stops[first:last] = [end]
 
     def add_all(self, positions: Iterable[int]) -> None:
-        """Adds each position; cheap where they come in runs."""
+        """Adds positions of which no two are the same; cheap where they come in runs."""
         given = list(positions)
         if not given:
             return
-        start, end = given[0], given[0] + len(given)
-        if given == list(range(start, end)):
+        start, end = min(given), max(given) + 1
+        if end - start == len(given):
             self.add(start, end)
             return
         start = end = -1

@@ -12,7 +12,7 @@ _POSITIONS = st.integers(0, 40)
 _ADDITIONS = st.one_of(
     _POSITIONS,
     st.tuples(_POSITIONS, st.integers(0, 6)).map(lambda pair: (pair[0], pair[0] + pair[1])),
-    st.lists(_POSITIONS, max_size=8),
+    st.lists(_POSITIONS, max_size=8, unique=True),
 )
 
 
