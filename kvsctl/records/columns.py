@@ -1,15 +1,12 @@
 """A key and a value of many rows, read column by column."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
 import msgspec
 
 from kvsctl.limits import Limits
-from kvsctl.records.common import COMMON_IN_KEY
+from kvsctl.records.compact import are_common
 from kvsctl.records.parsed import CommonRows
-
-_COMMON_BYTES: Final = COMMON_IN_KEY.encode()
 
 
 class _Pair(msgspec.Struct, gc=False):
@@ -35,8 +32,8 @@ def common_rows_reader(
             others = [place for place, row in enumerate(rows) if len(row) != count]
             rows = _without(rows, others, count)
         keys = [row[key_at] for row in rows]
-        if not _are_common(keys, limits):
-            others += [place for place, key in enumerate(keys) if not _are_common([key], limits)]
+        if not are_common(keys, limits):
+            others += [place for place, key in enumerate(keys) if not are_common([key], limits)]
         lines = _encode_lines(list(map(_Pair, keys, [row[value_at] for row in rows])))
         bodies = lines.split(b"\n")
         bodies.pop()
@@ -54,13 +51,3 @@ def _without(rows: list[list[str]], others: Sequence[int], count: int) -> list[l
     for place in others:
         kept[place] = [""] * count
     return kept
-
-
-def _are_common(keys: list[str], limits: Limits) -> bool:
-    """Whether all surely are legal."""
-    lengths = {*map(len, keys)}
-    return (
-        0 not in lengths
-        and max(lengths) <= limits.key_chars
-        and not "".join(keys).encode().translate(None, _COMMON_BYTES)
-    )

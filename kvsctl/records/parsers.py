@@ -16,7 +16,7 @@ from kvsctl.records.checks import Breach
 from kvsctl.records.common import common_key_parser, common_line_parser
 from kvsctl.records.fields import Fields, read_fields
 from kvsctl.records.parsed import Parsed, Parser, Rejected
-from kvsctl.records.spaced import SpacedKeys, SpacedLines, spaced_line_parser
+from kvsctl.records.spaced import spaced_line_parser
 from kvsctl.records.ttl import Ttl, parse_expire_time, parse_ttl
 
 _RECORD_DEPTH: Final = 1  # the record's own braces
@@ -47,7 +47,7 @@ def set_line_parser(rules: Rules) -> Parser:
         return careful
     limits = rules.limits or DEFAULT_LIMITS
     careful = spaced_line_parser(limits, careful)
-    return SpacedLines(limits, common_line_parser(limits, careful))
+    return common_line_parser(limits, careful)
 
 
 def careful_set_line_parser(rules: Rules) -> Parser:
@@ -122,7 +122,7 @@ def key_object_parser(rules: Rules) -> Parser:
     if rules.entity is not None:
         return careful
     limits = rules.limits or DEFAULT_LIMITS
-    return SpacedKeys(limits, common_key_parser(limits, careful))
+    return common_key_parser(limits, careful)
 
 
 def careful_key_object_parser(rules: Rules) -> Parser:

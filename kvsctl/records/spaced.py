@@ -9,7 +9,7 @@ import msgspec
 
 from kvsctl.limits import Limits
 from kvsctl.model import Identity
-from kvsctl.records.common import CommonKeys, CommonLines, has_uncommon
+from kvsctl.records.compact import are_common, are_too_deep
 from kvsctl.records.fields import LEAST_BYTES, decode_all_plain
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 
@@ -17,34 +17,11 @@ _SPACE: Final = rb"[ \t\r\n]*+"
 _FRAME: Final = re.compile(
     rb'(\{%b"key"%b:%b")[^"\\]++("%b,%b"value"%b:%b).*[^ \t\r\n](%b\})' % ((_SPACE,) * 8), re.DOTALL
 ).fullmatch
-_RECORD_DEPTH: Final = 1  # the record's own braces
 _NULL: Final = msgspec.Raw(b"null")
 
 
-class SpacedLines(CommonLines):
-    """A parser of lines with a quick way for many that are spaced alike."""
-
-    def parse_all(self, lines: Sequence[bytes]) -> tuple[Sequence[str], Sequence[bytes]] | None:
-        """See CommonLines."""
-        found = super().parse_all(lines)
-        keys = spaced_keys(lines, self._limits) if found is None else None
-        return found if keys is None else (keys, lines)
-
-
-class SpacedKeys(CommonKeys):
-    """The same for the keys of lines."""
-
-    def parse_all(self, lines: Sequence[bytes]) -> tuple[Sequence[str], Sequence[bytes]] | None:
-        """See CommonLines."""
-        found = super().parse_all(lines)
-        keys = spaced_keys(lines, self._limits) if found is None else None
-        if keys is None:
-            return found
-        return keys, [b'{"key":"%b"}' % key.encode() for key in keys]
-
-
 def spaced_line_parser(limits: Limits, careful: Parser) -> Parser:
-    """Reads a line by itself if it is one of many for SpacedLines, and gives others to `careful`.
+    """Reads a line by itself if it is one for `spaced_keys`, and gives others to `careful`.
 
     So that what a line is sent as does not depend on those beside it.
     """
@@ -68,7 +45,7 @@ def spaced_keys(lines: Sequence[bytes], limits: Limits) -> list[str] | None:
     if frame is None or sum(map(len, frame.groups())) == LEAST_BYTES:
         return None  # the second: without any white space, so it has been tried
     text = b",".join(lines)
-    if not text.isascii() or _most_brackets(lines) > limits.value_depth + _RECORD_DEPTH:
+    if not text.isascii() or are_too_deep(lines, limits):
         return None
     try:
         plains = decode_all_plain(b"[%b]" % text)
@@ -76,18 +53,8 @@ def spaced_keys(lines: Sequence[bytes], limits: Limits) -> list[str] | None:
         return None
     keys = [plain.key for plain in plains]
     values = [plain.value for plain in plains]
-    if (
-        "" in keys
-        or max(map(len, keys)) > limits.key_chars
-        or has_uncommon("".join(keys))
-        or _NULL in values
-    ):
+    if not keys or not are_common(keys, limits) or _NULL in values:
         return None
     before, between, after = map(repeat, frame.groups())
     parts = zip(before, map(str.encode, keys), between, values, after, strict=False)
     return keys if list(map(b"".join, parts)) == list(lines) else None
-
-
-def _most_brackets(lines: Sequence[bytes]) -> int:
-    braces = max(map(bytes.count, lines, repeat(b"{")))
-    return braces + max(map(bytes.count, lines, repeat(b"[")))
