@@ -14,7 +14,10 @@ _COMPLETION: Final = "_KVSCTL_COMPLETE"
 
 _STDERR: Final = 2
 _GARBAGE_THRESHOLD: Final = 100_000
-"""What a start makes is there to stay: to look for garbage in it takes a twentieth of the time."""
+"""What a start makes is there to stay: to look for garbage in it takes a twentieth of the time.
+
+It holds for the whole process: what is garbage in cycles is little, and found all the same.
+"""
 
 
 def main() -> None:

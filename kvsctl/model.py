@@ -42,11 +42,11 @@ class Record(msgspec.Struct, eq=False, gc=False):
     `position` counts records and problems from 0 in input order over all inputs; `source` and
     `line` are its origin. `body` is the JSON that a batch request carries for it, value bytes as
     they came. `expires_at` (epoch seconds) asks for a ttl that is worked out when the request is
-    made. The last five change while the run works on it. `is_away`: it was given out to be sent.
-    `attempts` counts how often it was sent,
+    made. The last five change while the run works on it. `attempts` counts how often it was sent,
     `strikes` those of them that trouble undid (what retries bound: being throttled, split or
     refused a token is none), `times_left_out` the answers that did not name it. `ambiguous`: an
-    attempt went unanswered, so it may have been applied or may land late.
+    attempt went unanswered, so it may have been applied or may land late. `is_away`: its lane no
+    longer counts it as waiting.
     """
 
     position: int

@@ -37,13 +37,10 @@ class Chooser:
         if is_probing and (batch := self._next_new(flush=flush)) is not None:
             return batch
         queue = self._queue
-        next_due = queue.next_due
-        if next_due is not None:
-            resend = queue.next_resend(self._bench.now(), self._admits)
-            if resend is not None or self.paced_until is not None:
-                return resend
-            next_due = queue.next_due
-        nothing_older = not away and next_due is None
+        resend = queue.next_resend(self._bench.now(), self._admits)
+        if resend is not None or self.paced_until is not None:
+            return resend
+        nothing_older = not away and queue.next_due is None
         if pressure is Pressure.OLDEST_ONLY:
             if not nothing_older:
                 return None

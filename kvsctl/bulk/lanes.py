@@ -25,6 +25,8 @@ class Lanes:
         self._order: deque[Record] = deque()
         """What waits, the oldest lane first, and what went on its way from between."""
         self._gone = 0
+        self._stand_ins: dict[Identity, Record] = {}
+        """Replaced records that stand in the order for the newest of their lanes."""
         self._parked: set[Identity] = set()
         self._followers: dict[Identity, list[Record]] = {}
         self._follower_count = 0
@@ -78,15 +80,17 @@ class Lanes:
             self._parked.add(identity)
             return None
         if identity not in self._parked:
-            self._order[self._order.index(before)] = record
+            self._stand_ins.setdefault(identity, before)
         self._admitted_bytes -= len(before.body)
         return before
 
     def next_waiting(self, count: int) -> list[Record]:
         """The first `count` waiting records, oldest lane first; they stay where they are."""
-        if not self._gone:
-            return list(islice(self._order, count))
-        return list(islice((one for one in self._order if not one.is_away), count))
+        order: Iterable[Record] = self._order
+        if self._gone:
+            order = (one for one in order if not one.is_away)
+        first = list(islice(order, count))
+        return self.as_waiting(first) if self._stand_ins else first
 
     def as_waiting(self, records: Iterable[Record]) -> list[Record]:
         """For each of some waiting records the one that has taken its place, or itself."""
@@ -97,6 +101,8 @@ class Lanes:
         order = self._order
         for record in records:
             record.is_away = True
+            if self._stand_ins and (replaced := self._stand_ins.pop(record.identity, None)):
+                replaced.is_away = True
         if not self._gone and list(islice(order, len(records))) == records:
             for _ in records:
                 order.popleft()
@@ -142,6 +148,7 @@ class Lanes:
             del self._newest[record.identity]
             left += self._followers.pop(record.identity, ())
         self._order.clear()
+        self._stand_ins.clear()
         self._gone = 0
         for identity in self._parked:
             if (parked := self._newest[identity]) is not None:

@@ -44,7 +44,11 @@ class SettledRanges:
         self._stops[first:last] = [end]
 
     def add_all(self, positions: Iterable[int]) -> None:
-        """Adds positions of which no two are the same; cheap where they come in runs."""
+        """Adds positions of which no two are the same; cheap where they come in runs.
+
+        What a run settles is so: each position is settled once. Others would be counted by their
+        ends, and positions between them added that were never given.
+        """
         given = list(positions)
         if not given:
             return

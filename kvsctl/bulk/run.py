@@ -149,8 +149,7 @@ class Run:
     async def _admit_arrived(self) -> None:
         admission = self._admission
         while not admission.is_empty:
-            if admission.is_full:
-                await self._await_room()
+            await self._await_room()
             self._ledger.settle_here(admission.admit())
 
     async def _await_room(self) -> None:
@@ -179,10 +178,11 @@ class Run:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101
         while batch is not None:
-            self._away[task] = batch
             await self._sender.send(batch)
             self._came_back(batch)
             batch = self._next_batch(len(self._away) - 1)
+            if batch is not None:
+                self._away[task] = batch
 
     def _is_done(self) -> bool:
         if self._away:
@@ -227,7 +227,6 @@ class Run:
     def _sender_ended(self, task: asyncio.Task[None]) -> None:
         batch = self._away[task]
         if task.cancelled():
-            self._came_back(batch)
             self._aborted += batch.records
         elif (error := task.exception()) is not None:
             self._crashed(error)

@@ -171,7 +171,7 @@ class Credentials:
 
     async def current(self) -> Secret | None:
         """The token to use now, read at the first call. Raises CredentialsError."""
-        if self._token is None and self._source is not None:
+        if not self.are_at_hand and self._source is not None:
             async with self._renewal:
                 if self._token is None:
                     await self._read(self._source)

@@ -31,7 +31,7 @@ class DirectCarrier:
         self._open: set[HttpConnection] = set()
         self._heads: dict[str, bytes] = {}
         self._headers: Mapping[str, str] | None = None
-        self._outbox: Outbox | None = None
+        self._outbox = Outbox()
 
     @property
     def host(self) -> str:
@@ -72,8 +72,6 @@ class DirectCarrier:
         return None
 
     async def _connect(self) -> HttpConnection:
-        if self._outbox is None:
-            self._outbox = Outbox()
         connect_seconds = self._timeout_seconds * CONNECT_SHARE
         connection = await opened(self._route, connect_seconds, self._outbox)
         self._open.add(connection)

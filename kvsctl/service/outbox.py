@@ -13,13 +13,12 @@ class Outbox:
     """
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
         self._waiting: list[Callable[[], None]] = []
 
     def add(self, write: Callable[[], None]) -> None:
         """Calls `write` in a moment."""
         if not self._waiting:
-            self._loop.call_soon(self._write_all)
+            asyncio.get_running_loop().call_soon(self._write_all)
         self._waiting.append(write)
 
     def _write_all(self) -> None:

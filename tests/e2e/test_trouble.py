@@ -58,9 +58,8 @@ def test_4_when_all_is_throttled(kvsctl: Command, tmp_path: Path) -> None:
 def test_4_when_all_is_refused(kvsctl: Command, tmp_path: Path) -> None:
     source = _records(tmp_path / "in.jsonl", 5000)
     with serving(kvsctl, "--faults", "refuse=k:INVALID_KEY") as url:
-        ended = kvsctl(
-            "set", "-f", source, "--url", url, "--json", "--give-up-after", "2", status=4
-        )
+        words = ("-f", source, "--url", url, "--json", "--give-up-after", "2", "-c", "8")
+        ended = kvsctl("set", *words, status=4)
     report = ended.report
     assert report["failed"] + report["unsent"] == report["records"] > 0
     assert report["requests"] <= 100 + 8

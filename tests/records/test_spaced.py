@@ -113,7 +113,7 @@ def test_records_that_do_not_end_with_their_lines_are_no_records() -> None:
 
 
 def test_what_a_line_is_sent_as_does_not_depend_on_those_beside_it() -> None:
-    lines = spaced(("a", 'an "escape"'), ("b", "none"))
+    lines = spaced(("a", 'an "escape" \\'), ("b", "none"), indent=4)
     assert isinstance(_SET, CommonLines)
     found = _SET.parse_all(lines)
     assert found is not None

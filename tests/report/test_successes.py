@@ -9,15 +9,16 @@ import pytest
 from rich.console import Console
 
 from kvsctl.bulk.events import RecordsRead, Settled
-from kvsctl.bulk.journal import Stage
+from kvsctl.bulk.journal import Group, Stage
 from kvsctl.bulk.journalfile import JournalFile, read_journal
+from kvsctl.bulk.positions import SettledRanges
 from kvsctl.model import Found, Outcome, Record, State, Successes, Verb
 from kvsctl.report.failures import FailuresFile
 from kvsctl.report.journaling import JournalWriter
 from kvsctl.report.output import RecordOutput, json_lines
 from kvsctl.report.progress import ProgressBarLine
 from kvsctl.report.tally import Tally
-from tests.report.outcomes import failed, record, succeeded
+from tests.report.outcomes import failed, record
 from tests.support.inline import InlineExecutor
 from tests.support.journals import HEADER
 from tests.support.virtual_time import run_virtual
@@ -25,15 +26,16 @@ from tests.support.virtual_time import run_virtual
 _FOUND = [Found(b"%d" % n) for n in range(4)]
 
 
-def _records() -> list[Record]:
+def _records(*, ambiguous: bool = True) -> list[Record]:
     """Not in order, and of one an attempt went unanswered."""
     records = [record(position) for position in (1, 2, 0, 3)]
-    records[1].ambiguous = True
+    records[1].ambiguous = ambiguous
     return records
 
 
-def _both() -> list[Sequence[Outcome]]:
-    return [Successes(_records(), _FOUND), list(Successes(_records(), _FOUND))]
+def _both(*, ambiguous: bool = True) -> list[Sequence[Outcome]]:
+    told = [Successes(_records(ambiguous=ambiguous), _FOUND) for _ in range(2)]
+    return [told[0], list(told[1])]
 
 
 def test_they_are_a_sequence_of_outcomes() -> None:
@@ -62,35 +64,54 @@ def test_the_failures_file_is_the_same(tmp_path: Path, verb: Verb) -> None:
     for outcomes in _both():
         path = tmp_path / "failed.jsonl"
         file = FailuresFile(path, verb)
-        file(Settled([failed(5, "k3"), failed(4, "k7")]))
+        later = Successes([record(position + 7, f"k{position}") for position in range(3)])
+        file(Settled([failed(5, "k3"), failed(4, "k7"), failed(6, "k1")]))
         file(Settled(outcomes))
-        file(Settled([succeeded(6, "k7")]))
+        file(Settled(later if isinstance(outcomes, Successes) else list(later)))
         file.close()
         lines.append([json.loads(line)["source"] for line in path.read_bytes().splitlines()])
-    of_one_that_no_later_record_replaced = "users.jsonl:6"
     assert lines[0] == lines[1]
-    assert of_one_that_no_later_record_replaced in lines[0]
-    assert len(lines[0]) == (2 if verb is Verb.GET else 1)
+    all_lines = ["users.jsonl:5", "users.jsonl:6", "users.jsonl:7"]
+    assert lines[0] == (all_lines if verb is Verb.GET else all_lines[:2])
 
 
+@pytest.mark.parametrize("ambiguous", [True, False])
 @pytest.mark.parametrize("in_order", [True, False])
-def test_the_journal_is_the_same(tmp_path: Path, in_order: bool) -> None:
+def test_the_journal_is_the_same(tmp_path: Path, in_order: bool, ambiguous: bool) -> None:
     states = []
-    for place, outcomes in enumerate(_both()):
+    for place, outcomes in enumerate(_both(ambiguous=ambiguous)):
         path = tmp_path / f"{place}.journal"
         with JournalFile(path) as journal:
             journal.begin(HEADER)
             writer = JournalWriter(journal, Verb.SET, InlineExecutor(), in_order=in_order)
-
-            async def settle(writer: JournalWriter, outcomes: Sequence[Outcome]) -> None:
-                writer(Settled(outcomes))
-
-            run_virtual(settle(writer, outcomes))
+            run_virtual(_settle(writer, outcomes))
             writer.finish(Stage.RUNNING)
         states.append(read_journal(path).state)
     assert [list(state.settled) for state in states] == [[(0, 4)]] * 2
     assert states[0].totals == states[1].totals
-    assert states[0].totals.counts["ambiguous"] == 1
+    assert states[0].totals.counts["ambiguous"] == ambiguous
+    assert states[0].totals.counts["succeeded"] == 4
+
+
+def test_the_journal_knows_what_they_replace(tmp_path: Path) -> None:
+    states = []
+    for place, outcomes in enumerate(_both(ambiguous=False)):
+        path = tmp_path / f"{place}.journal"
+        with JournalFile(path) as journal:
+            journal.begin(HEADER)
+            earlier = Group(failed={"A": SettledRanges([(0, 1)])})
+            journal.state.apply(earlier)
+            journal.append(earlier)
+            writer = JournalWriter(journal, Verb.SET, InlineExecutor())
+            writer.replay([record(0, "k3")])
+            run_virtual(_settle(writer, outcomes))
+            writer.finish(Stage.RUNNING)
+        states.append(read_journal(path).state)
+    assert [list(state.retryable) for state in states] == [[], []]
+
+
+async def _settle(writer: JournalWriter, outcomes: Sequence[Outcome]) -> None:
+    writer(Settled(outcomes))
 
 
 @pytest.mark.parametrize("is_ordered", [True, False])
