@@ -39,9 +39,10 @@ def feed_of(reader: Iterable[list[Record | Problem]], *, may_wait: bool) -> Feed
 
 
 class ReadyFeed:
-    """Iterates `reader` on the loop, a list at a time.
+    """Iterates `reader` on the loop, a list at a time; an empty one is a pause.
 
-    A disk that keeps it waiting keeps the run waiting, so lists should be short.
+    A disk that keeps it waiting keeps the run waiting, signals included, so that lists should be
+    short, and none should be long in coming.
     """
 
     def __init__(self, reader: Iterable[list[Record | Problem]]) -> None:
@@ -50,15 +51,18 @@ class ReadyFeed:
 
     async def get(self) -> list[Record | Problem] | None:
         """See Feed."""
-        # Whatever is read, signals, timers and answers have their turn between two lists.
-        await asyncio.sleep(0)
         if self._error is not None:
             raise self._error
-        try:
-            return next(self._lists, None)
-        except KvsctlError as error:
-            self._error = error
-            raise
+        pieces: list[Record | Problem] | None = []
+        while pieces == []:  # only a pause, as what there is can be read at once
+            # Whatever is read, signals, timers and answers have their turn between two lists.
+            await asyncio.sleep(0)
+            try:
+                pieces = next(self._lists, None)
+            except KvsctlError as error:
+                self._error = error
+                raise
+        return pieces
 
     def close(self) -> None:
         """See Feed."""

@@ -27,7 +27,7 @@ class Lanes:
         self._gone = 0
         self._stand_ins: dict[Identity, Record] = {}
         """Replaced records that stand in the order for the newest of their lanes."""
-        self._parked: set[Identity] = set()
+        self._parked: dict[Identity, None] = {}  # as a set that keeps their order
         self._followers: dict[Identity, list[Record]] = {}
         self._follower_count = 0
         self._admitted_bytes = 0
@@ -77,7 +77,7 @@ class Lanes:
         identity = record.identity
         self._newest[identity] = record
         if before is None or before.is_away:
-            self._parked.add(identity)
+            self._parked[identity] = None
             return None
         if identity not in self._parked:
             self._stand_ins.setdefault(identity, before)
@@ -127,7 +127,7 @@ class Lanes:
             after = newest.pop(identity)
             if after is not record and after is not None:
                 newest[identity] = after
-                self._parked.remove(identity)
+                del self._parked[identity]
                 self._order.append(after)
         self._admitted_bytes -= sum(map(len, [record.body for record in records]))
         return self._take_followers(records) if self._follower_count else {}

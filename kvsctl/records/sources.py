@@ -18,6 +18,8 @@ from kvsctl.records.lines import Line, split_lines, without_mark
 from kvsctl.records.rows import split_rows
 
 _CHUNK_BYTES: Final = 64 * 1024
+_BYTES_A_PAUSE: Final = 1024 * 1024
+"""A file may give nothing for long, such as line feeds alone: who reads it has turns meanwhile."""
 """What is made of a chunk stays in the processor's own memory: larger ones read slower."""
 # Windows would end a file at its first byte of 26, and take the CR off lines of an archive too.
 _READING: Final = os.O_RDONLY | getattr(os, "O_BINARY", 0)
@@ -102,9 +104,12 @@ class File:
     def lines(self) -> Iterator[Sequence[Line]]:
         """All pieces as they arrive; raises StreamError if reading fails part-way.
 
+        Of a regular file an empty list is a pause, so that none takes long to come.
         UsageError is for what is not of the form that it was taken for.
         """
         chunks = without_mark(decompressed(self._chunks(), self.label, self._see_compression))
+        if self.size is not None:
+            chunks = _with_pauses(chunks)
         head = b""
         found = self.forms.find(self.label, head, is_whole=False)
         self.format = self.compression = self.header = None
@@ -172,6 +177,17 @@ class File:
                 raise StreamError(
                     f"{self.label} shrank while it was read: {missing_bytes:,} bytes of it are gone"
                 )
+
+
+def _with_pauses(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same, with an empty chunk for each `_BYTES_A_PAUSE`."""
+    passed_bytes = 0
+    for chunk in chunks:
+        yield chunk
+        passed_bytes += len(chunk)
+        if passed_bytes >= _BYTES_A_PAUSE:
+            passed_bytes = 0
+            yield b""
 
 
 def _ready(descriptor: int) -> bool:

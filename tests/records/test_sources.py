@@ -1,4 +1,5 @@
 import gc
+import gzip
 import importlib.util
 import os
 import sys
@@ -194,3 +195,15 @@ def test_bytes_are_read_as_they_are_on_systems_that_know_text(
     path.write_bytes(b"a\r\nb\n")
     assert [line.text for lines in there.File(path).lines() for line in lines] == [b"a", b"b"]
     assert asked == [mark]
+
+
+@pytest.mark.parametrize("is_compressed", [True, False])
+def test_a_file_that_gives_nothing_for_long_gives_turns(
+    tmp_path: Path, is_compressed: bool
+) -> None:
+    path = tmp_path / "blank.jsonl"
+    text = b"\n" * 10_000_000 + b'{"key":"a","value":1}\n'
+    path.write_bytes(gzip.compress(text) if is_compressed else text)
+    lists = list(File(path).lines())
+    assert [line for lines in lists for line in lines] == [Line(10_000_001, text[-22:-1])]
+    assert len(lists) > 8
