@@ -1,7 +1,7 @@
 """Which input positions are settled, as ranges: as small as the gaps are few."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 
 class SettledRanges:
@@ -43,21 +43,20 @@ class SettledRanges:
         self._starts[first:last] = [start]
         self._stops[first:last] = [end]
 
-    def add_all(self, positions: Iterable[int]) -> None:
+    def add_all(self, positions: Sequence[int]) -> None:
         """Adds positions of which no two are the same; cheap where they come in runs.
 
         What a run settles is so: each position is settled once. Others would be counted by their
         ends, and positions between them added that were never given.
         """
-        given = list(positions)
-        if not given:
+        if not positions:
             return
-        start, end = min(given), max(given) + 1
-        if end - start == len(given):
+        start, end = min(positions), max(positions) + 1
+        if end - start == len(positions):
             self.add(start, end)
             return
         start = end = -1
-        for position in sorted(given):
+        for position in sorted(positions):
             if position == end:
                 end += 1
                 continue

@@ -70,6 +70,7 @@ class JournalWriter:
         self._tally = restored(state.totals)
         self._news = TallyNews(self._tally)
         self._retryable = _Retryable(state) if verb is not Verb.GET else None
+        self._may_replace = False  # as long as nothing has failed
         self._reorder: Reorder[Outcome] | None = None
         if in_order:
             self._reorder = Reorder(lambda _: 0, state.settled)
@@ -83,7 +84,7 @@ class JournalWriter:
         if isinstance(event, Settled):
             self._settle(event.outcomes)
         elif isinstance(event, RequestEnded):
-            self._tally(event)
+            self._tally.count_request(event)
         else:
             return
         self._is_dirty = True
@@ -94,6 +95,7 @@ class JournalWriter:
     def replay(self, pieces: Sequence[Record | Problem]) -> None:
         """Takes in whose the failures are that an earlier run noted."""
         if self._retryable is not None:
+            self._may_replace = True
             try:
                 self._retryable.replay(pieces)
             except OSError as error:
@@ -112,12 +114,12 @@ class JournalWriter:
     def _settle(self, outcomes: Sequence[Outcome]) -> None:
         if self._reorder is not None:
             outcomes = self._released(self._reorder, outcomes)
-        if isinstance(outcomes, Successes) and not (outcomes.ambiguous or self._retryable):
+        if isinstance(outcomes, Successes) and not (outcomes.ambiguous or self._may_replace):
             self._note_plain([record.position for record in outcomes.records])
             return
         positions, others = _parted(outcomes)
         # First, because it may fail: what is not noted as settled is sent again.
-        replaced = self._replaced_by(outcomes) if others or self._retryable else []
+        replaced = self._replaced_by(outcomes) if others or self._may_replace else []
         self._note_plain(positions)
         self._group.settled.add_all(self._settle_others(others))
         self._group.replaced.add_all(replaced)
@@ -131,6 +133,7 @@ class JournalWriter:
     def _replaced_by(self, outcomes: Sequence[Outcome]) -> list[int]:
         if self._retryable is None:
             return []
+        self._may_replace = True
         try:
             return self._retryable.take([outcome for outcome in outcomes if outcome.is_final])
         except OSError as error:
@@ -140,7 +143,7 @@ class JournalWriter:
         """Notes all but plain successes; returns which positions are settled."""
         final = [outcome for outcome in outcomes if outcome.is_final]
         if len(final) < len(outcomes):
-            unknown = (o.position for o in outcomes if o.state is State.UNKNOWN)
+            unknown = [o.position for o in outcomes if o.state is State.UNKNOWN]
             self._group.ambiguous.add_all(unknown)
         self._tally(RecordsRead(len(final)))
         self._tally(Settled(final))
@@ -240,10 +243,6 @@ class _Retryable:
     def __init__(self, state: JournalState) -> None:
         self._positions = state.retryable
         self._standing = Standing()
-
-    def __bool__(self) -> bool:
-        """Whether there may be a failure that a later record could replace."""
-        return bool(self._standing)
 
     def replay(self, pieces: Sequence[Record | Problem]) -> None:
         """Takes in what an earlier run settled."""

@@ -72,7 +72,7 @@ class Tally:
             case Settled():
                 self._count_outcomes(event.outcomes)
             case RequestEnded():
-                self._count_request(event)
+                self.count_request(event)
             case RecordsRead():
                 self.records += event.count
             case SizeLearnt():
@@ -165,7 +165,8 @@ class Tally:
         if len(self._notes) > KEPT_FAILURES:
             heapq.heappop(self._notes)
 
-    def _count_request(self, request: RequestEnded) -> None:
+    def count_request(self, request: RequestEnded) -> None:
+        """Counts what ended: what calling does for this one event."""
         self.requests += 1
         self.retries += request.is_retry
         self.throttled += request.status == 429

@@ -24,7 +24,7 @@ _COUNTS = st.dictionaries(_TEXT, st.integers(0, 10**15), max_size=3)
 @st.composite
 def _ranges(draw: st.DrawFn) -> SettledRanges:
     ranges = SettledRanges()
-    ranges.add_all(draw(st.sets(_POSITIONS, max_size=12)))
+    ranges.add_all(draw(st.lists(_POSITIONS, max_size=12, unique=True)))
     return ranges
 
 

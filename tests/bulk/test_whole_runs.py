@@ -253,7 +253,7 @@ def test_output_in_order_holds_back_no_more_than_it_may(case: _Case, bound: int)
         nonlocal most_held
         if isinstance(event, Settled):
             # What is settled unsent is not what pressure can hold back.
-            settled.add_all(outcome.position for outcome in event.outcomes)
+            settled.add_all([outcome.position for outcome in event.outcomes])
             if any(getattr(outcome.subject, "attempts", 0) for outcome in event.outcomes):
                 most_held = max(most_held, held())
 
