@@ -30,6 +30,7 @@ class Keeping:
         self._started = time.monotonic()
         self._failures: FailuresFile | None = None
         self._writer: JournalWriter | None = None
+        self._tally: Tally | None = None
 
     @property
     def earlier_seconds(self) -> float:
@@ -38,7 +39,8 @@ class Keeping:
 
     def tally(self) -> Tally:
         """A count that goes on from the earlier runs."""
-        return restored(self.state.totals) if self.state else Tally()
+        self._tally = restored(self.state.totals) if self.state else Tally()
+        return self._tally
 
     def failures_file(self, path: Path) -> FailuresFile | None:
         """The failures file, open where it goes on; None if an earlier run has completed it.
@@ -71,6 +73,7 @@ class Keeping:
             failures=self._failures,
             output=sink if isinstance(sink, PartFile) else None,
             in_order=records is not None and records.in_order,
+            counted=self._tally,
             elapsed=lambda: self.earlier_seconds + time.monotonic() - self._started,
             fail=fail,
         )

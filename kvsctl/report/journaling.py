@@ -15,6 +15,7 @@ from kvsctl.model import SUCCEEDED, Outcome, Problem, Record, State, Successes, 
 from kvsctl.report.failures import FailuresFile
 from kvsctl.report.ordered import Reorder
 from kvsctl.report.standing import Standing
+from kvsctl.report.tally import Tally
 from kvsctl.report.tallystate import TallyNews, restored
 
 GROUP_SECONDS: Final = 0.9
@@ -42,8 +43,9 @@ class JournalWriter:
     It has to hear of an event after the failures file and the output have. A group is made on
     the loop, so that it is of one moment, and written on `executor`: first the files that it
     marks are synced, then the journal. With `in_order`, the output is in input order and a
-    record counts as settled once every earlier one is, as it is written no sooner. `fail` is
-    told what keeps the journal from being written. Once a marked file is broken, nothing
+    record counts as settled once every earlier one is, as it is written no sooner. `counted`, where
+    there is one, has heard of the same requests, so they are not counted again. `fail` is told
+    what keeps the journal from being written. Once a marked file is broken, nothing
     further is noted.
     """
 
@@ -56,6 +58,7 @@ class JournalWriter:
         failures: FailuresFile | None = None,
         output: MarkedOutput | None = None,
         in_order: bool = False,
+        counted: Tally | None = None,
         elapsed: Callable[[], float] = lambda: 0.0,
         fail: Callable[[KvsctlError], None] = lambda _: None,
     ) -> None:
@@ -68,6 +71,7 @@ class JournalWriter:
         self._elapsed = elapsed
         self._fail = fail
         self._tally = restored(state.totals)
+        self._counted = counted
         self._news = TallyNews(self._tally)
         self._retryable = _Retryable(state) if verb is not Verb.GET else None
         self._may_replace = False  # as long as nothing has failed
@@ -84,7 +88,8 @@ class JournalWriter:
         if isinstance(event, Settled):
             self._settle(event.outcomes)
         elif isinstance(event, RequestEnded):
-            self._tally.count_request(event)
+            if self._counted is None:
+                self._tally.count_request(event)
         else:
             return
         self._is_dirty = True
@@ -201,6 +206,8 @@ class JournalWriter:
         if (failures and failures.is_broken) or (output and output.broken is not None):
             return None
         group, self._group, self._is_dirty = self._group, Group(), False
+        if self._counted is not None:
+            self._tally.take_requests(self._counted)
         group.totals = self._news.take()
         group.held = failures.take_newly_held() if failures else {}
         group.failures = failures.mark if failures else self._earlier_mark

@@ -13,6 +13,16 @@ from kvsctl.model import GET, Failure, Outcome, Record, State, Successes
 KEPT_FAILURES: Final = 1000
 KEPT_CODES: Final = 200
 OTHER_CODES: Final = "(other codes)"
+REQUEST_COUNTS: Final = (
+    "requests",
+    "retries",
+    "throttled",
+    "units_read",
+    "units_write",
+    "bytes_sent",
+    "bytes_received",
+)
+"""What is counted of requests; the rest is counted of records."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -164,6 +174,11 @@ class Tally:
         heapq.heappush(self._notes, (-note.position, note))
         if len(self._notes) > KEPT_FAILURES:
             heapq.heappop(self._notes)
+
+    def take_requests(self, other: "Tally") -> None:
+        """Counts the same requests as another, which has heard of the same ones."""
+        for name in REQUEST_COUNTS:
+            setattr(self, name, getattr(other, name))
 
     def count_request(self, request: RequestEnded) -> None:
         """Counts what ended: what calling does for this one event."""

@@ -4,7 +4,13 @@ from dataclasses import asdict
 from typing import Final
 
 from kvsctl.bulk.journal import JournalState, Note, Totals
-from kvsctl.report.tally import OTHER_CODES, FailureGroup, FailureNote, Tally
+from kvsctl.report.tally import (
+    OTHER_CODES,
+    REQUEST_COUNTS,
+    FailureGroup,
+    FailureNote,
+    Tally,
+)
 
 _COUNTS: Final = (
     "records",
@@ -13,13 +19,7 @@ _COUNTS: Final = (
     "skipped",
     "duplicates",
     "ambiguous",
-    "requests",
-    "retries",
-    "throttled",
-    "units_read",
-    "units_write",
-    "bytes_sent",
-    "bytes_received",
+    *REQUEST_COUNTS,
 )
 
 

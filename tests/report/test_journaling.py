@@ -17,6 +17,7 @@ from kvsctl.errors import KvsctlError, StreamError
 from kvsctl.model import State, Verb
 from kvsctl.report.failures import FailuresFile
 from kvsctl.report.journaling import JournalWriter
+from kvsctl.report.tally import REQUEST_COUNTS, Tally
 from tests.report.outcomes import ended, failed, problem, record, succeeded
 from tests.support.inline import InlineExecutor
 from tests.support.journals import HEADER
@@ -74,6 +75,25 @@ def test_only_what_changes_the_report_is_news(path: Path, journal: JournalFile) 
 
     assert run_virtual(tell_all()) == [0, 0, 1]
     assert _state(path).totals.counts["requests"] == 1
+
+
+def test_requests_are_those_of_who_counted_them_before(path: Path, journal: JournalFile) -> None:
+    counted = Tally()
+    writer = JournalWriter(journal, Verb.SET, InlineExecutor(), counted=counted)
+
+    async def tell() -> None:
+        for listener in (counted, writer):
+            listener(RecordsRead(2))
+            listener(_REQUEST)
+            listener(Settled([succeeded(0), ended(1, State.UNSENT)]))
+
+    run_virtual(tell())
+    writer.finish(Stage.RUNNING)
+    counts = _state(path).totals.counts
+    assert {name: counts[name] for name in REQUEST_COUNTS} == {
+        name: getattr(counted, name) for name in REQUEST_COUNTS
+    }
+    assert (counts["requests"], counts["records"], counted.records) == (1, 1, 2)
 
 
 def test_what_is_unknown_or_unsent_is_not_settled(path: Path, journal: JournalFile) -> None:
