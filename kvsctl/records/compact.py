@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from kvsctl.limits import Limits
-from kvsctl.records.fields import LEAST_BYTES, decode_all_plain
+from kvsctl.records.fields import LEAST_BYTES, Plain, decode_all_plain
 
 COMMON_IN_KEY: Final = f"{ascii_letters}{digits}:._#-"
 _COMMON_BYTES: Final = COMMON_IN_KEY.encode()
@@ -28,12 +28,8 @@ def compact_keys(lines: Sequence[bytes], limits: Limits) -> list[str] | None:
     # One writer wrote most files: its first line says at little cost what the others are like.
     if len(lines) > 1 and compact_keys(lines[:1], limits) is None:
         return None
-    text = b",".join(lines)
-    if not (text.isascii() and lines) or are_too_deep(lines, limits):
-        return None
-    try:
-        plains = decode_all_plain(b"[%b]" % text)
-    except msgspec.MsgspecError:
+    plains = decoded_together(lines, limits)
+    if not plains:
         return None
     keys = [plain.key for plain in plains]
     value_lengths = [len(plain.value) for plain in plains]
@@ -52,7 +48,21 @@ def compact_keys(lines: Sequence[bytes], limits: Limits) -> list[str] | None:
     return keys
 
 
-def are_too_deep(lines: Sequence[bytes], limits: Limits) -> bool:
+def decoded_together(lines: Sequence[bytes], limits: Limits) -> list[Plain] | None:
+    """The elements of the array that the lines make; None if it is none, too deep, or not ASCII.
+
+    Whether each line is one of them is for the caller to see.
+    """
+    text = b",".join(lines)
+    if not text.isascii() or _are_too_deep(lines, limits):
+        return None
+    try:
+        return decode_all_plain(b"[%b]" % text)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _are_too_deep(lines: Sequence[bytes], limits: Limits) -> bool:
     """Whether one of the lines has more opening brackets than a record may be deep."""
     # NUL between them, as it stands in no line that is JSON.
     brackets = b"\0".join(lines).translate(_ONE_BRACKET, _NO_BRACKETS)

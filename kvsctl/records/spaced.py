@@ -9,8 +9,8 @@ import msgspec
 
 from kvsctl.limits import Limits
 from kvsctl.model import Identity
-from kvsctl.records.compact import are_common, are_too_deep
-from kvsctl.records.fields import LEAST_BYTES, decode_all_plain
+from kvsctl.records.compact import are_common, decoded_together
+from kvsctl.records.fields import LEAST_BYTES
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 
 _SPACE: Final = rb"[ \t\r\n]*+"
@@ -44,16 +44,12 @@ def spaced_keys(lines: Sequence[bytes], limits: Limits) -> list[str] | None:
     frame = _FRAME(lines[0])
     if frame is None or sum(map(len, frame.groups())) == LEAST_BYTES:
         return None  # the second: without any white space, so it has been tried
-    text = b",".join(lines)
-    if not text.isascii() or are_too_deep(lines, limits):
-        return None
-    try:
-        plains = decode_all_plain(b"[%b]" % text)
-    except msgspec.MsgspecError:
+    plains = decoded_together(lines, limits)
+    if not plains:
         return None
     keys = [plain.key for plain in plains]
     values = [plain.value for plain in plains]
-    if not keys or not are_common(keys, limits) or _NULL in values:
+    if not are_common(keys, limits) or _NULL in values:
         return None
     before, between, after = map(repeat, frame.groups())
     parts = zip(before, map(str.encode, keys), between, values, after, strict=False)

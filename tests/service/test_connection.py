@@ -136,13 +136,18 @@ async def _begin(connection: HttpConnection, deadline: float) -> "asyncio.Task[C
     return begun
 
 
+async def _answered_once(deadline: float) -> HttpConnection:
+    connection = _connection(Outbox(), [])
+    first = await _begin(connection, deadline)
+    connection.data_received(_ANSWER)
+    await first
+    return connection
+
+
 def test_each_exchange_ends_at_its_own_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     async def work() -> None:
         clock = _Clock(monkeypatch)
-        connection = _connection(Outbox(), [])
-        first = await _begin(connection, 30.0)
-        connection.data_received(_ANSWER)
-        await first
+        connection = await _answered_once(30.0)
         clock.pass_until(20.0)
         second = await _begin(connection, 50.0)
         clock.pass_until(30.0)
@@ -159,10 +164,7 @@ def test_each_exchange_ends_at_its_own_deadline(monkeypatch: pytest.MonkeyPatch)
 def test_one_that_idles_past_a_deadline_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     async def work() -> None:
         clock = _Clock(monkeypatch)
-        connection = _connection(Outbox(), [])
-        first = await _begin(connection, 30.0)
-        connection.data_received(_ANSWER)
-        await first
+        connection = await _answered_once(30.0)
         clock.pass_until(40.0)
         assert connection.is_reusable
         assert clock.pending == []
