@@ -41,7 +41,9 @@ def _expiry(record: Record) -> list[bytes]:
     if record.expires_at is None:
         return []
     moment = datetime.fromtimestamp(record.expires_at, UTC).replace(tzinfo=None)
-    return [_member("expireTime", b'"%bZ"' % moment.isoformat(timespec="milliseconds").encode())]
+    # The service tells milliseconds; what a line said more exactly is not cut to them.
+    grain = "microseconds" if moment.microsecond % 1000 else "milliseconds"
+    return [_member("expireTime", b'"%bZ"' % moment.isoformat(timespec=grain).encode())]
 
 
 def _readable_members(problem: Problem) -> list[bytes]:

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from kvsctl.model import Failure, Identity, Origin, Outcome, Problem, Record
+from kvsctl.records.ttl import parse_expire_time
 from kvsctl.report.failureline import failure_line
 from tests.report.outcomes import problem, record
 
@@ -101,3 +102,21 @@ def test_lone_surrogates_do_no_harm() -> None:
     )
     found = json.loads(failure_line(subject, Failure("C", "\ud800")))
     assert found["key"] == found["entityName"] == found["error"]["message"] == "\ud800"
+
+
+@pytest.mark.parametrize(
+    ("moment", "written"),
+    [
+        ("2026-12-31T23:59:59.1233Z", b"2026-12-31T23:59:59.123300Z"),
+        ("2026-12-31T23:59:59.5Z", b"2026-12-31T23:59:59.500Z"),
+        ("2026-12-31T23:59:59Z", b"2026-12-31T23:59:59.000Z"),
+    ],
+)
+def test_an_expiry_is_written_as_exactly_as_it_was_read(moment: str, written: bytes) -> None:
+    expires_at = parse_expire_time(moment)
+    assert isinstance(expires_at, float)
+    body = b'{"key":"a","value":1}'
+    subject = Record(0, "in", 1, Identity(None, "a"), body, expires_at)
+    line = failure_line(subject, Failure("C", "m"))
+    assert b'"expireTime":"%b"' % written in line
+    assert parse_expire_time(written.decode()) == expires_at
