@@ -24,12 +24,12 @@ from kvsctl.config.file import ConfigFile, read_config
 from kvsctl.config.settings import Running, resolve_running
 from kvsctl.config.targets import Target, TargetFlags, choose_target
 from kvsctl.errors import UsageError
+from kvsctl.files.descriptors import descriptor
+from kvsctl.files.sinks import part_path
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb
 from kvsctl.records.reader import ParserChoice, Reader
 from kvsctl.records.sources import File, Source
-from kvsctl.report.descriptors import descriptor
-from kvsctl.report.streams import part_path
 from kvsctl.service.wire import Metadata
 
 _STDOUT: Final = 1

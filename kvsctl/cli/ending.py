@@ -8,13 +8,13 @@ from msgspec.structs import replace
 
 from kvsctl.cli.job import BatchJob
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError
+from kvsctl.files.raw import write_all
+from kvsctl.files.sinks import status_of
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, report_document, report_line
 from kvsctl.report.escape import visible
 from kvsctl.report.inputs import input_lines, inputs_read
-from kvsctl.report.rawfd import write_all
 from kvsctl.report.rehearsed import Rehearsed
-from kvsctl.report.streams import status_of
 from kvsctl.report.summary import failures_place, summary
 from kvsctl.report.tally import Tally
 

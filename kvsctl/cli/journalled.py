@@ -11,12 +11,12 @@ from typing import Final
 from kvsctl.bulk.fingerprint import change, fingerprint
 from kvsctl.bulk.journal import Group, Header, JournalState
 from kvsctl.bulk.journalfile import JournalFile
-from kvsctl.bulk.mounts import network_file_system
 from kvsctl.cli.job import BatchJob
 from kvsctl.errors import ExitStatus, StreamError, UsageError
+from kvsctl.files.mounts import network_file_system
+from kvsctl.files.raw import write_all
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, report_document, report_line
-from kvsctl.report.rawfd import write_all
 from kvsctl.report.tallystate import restored, without_retryable
 
 _SAME_COMMAND: Final = "A journal goes on with the command that began it. Name another to begin."

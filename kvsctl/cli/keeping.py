@@ -12,10 +12,10 @@ from kvsctl.bulk.journalfile import JournalFile
 from kvsctl.bulk.resume import ResumedFeed
 from kvsctl.cli.job import BatchJob
 from kvsctl.errors import KvsctlError, StreamError
+from kvsctl.files.sinks import ByteSink, PartFile
 from kvsctl.model import Problem, Record
 from kvsctl.report.failures import FailuresFile
 from kvsctl.report.journaling import JournalWriter
-from kvsctl.report.streams import ByteSink, PartFile
 from kvsctl.report.tally import Tally
 from kvsctl.report.tallystate import restored
 

@@ -18,6 +18,7 @@ from kvsctl.cli.ending import End, Ending
 from kvsctl.cli.job import BatchJob, Printing
 from kvsctl.cli.keeping import Keeping
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageError
+from kvsctl.files.sinks import ByteSink, DescriptorWriter, open_output, status_of
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, require_writable
 from kvsctl.report.failures import FailuresFile
@@ -29,7 +30,6 @@ from kvsctl.report.output import (
     json_lines,
     raw_values,
 )
-from kvsctl.report.streams import ByteSink, DescriptorWriter, open_output, status_of
 from kvsctl.report.verbose import RequestLines
 
 _MOST_HELD_BYTES: Final = 16_000_000

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TextIO
 
-from kvsctl.report.rawfd import write_all
+from kvsctl.files.raw import write_all
 
 _TERMINAL_WIDTH: Final = 80
 _LOG_WIDTH: Final = 100

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from kvsctl.errors import ExitStatus, StreamError, UsageError
-from kvsctl.report.descriptors import descriptor
+from kvsctl.files.descriptors import descriptor
+from kvsctl.files.raw import is_regular, open_emptied, write_all
 from kvsctl.report.jsonline import json_line
-from kvsctl.report.rawfd import is_regular, open_emptied, write_all
 from kvsctl.report.tally import FailureNote, Tally
 
 SCHEMA: Final = 1

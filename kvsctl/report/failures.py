@@ -8,19 +8,19 @@ from typing import NamedTuple, TypeAlias
 
 from kvsctl.bulk.events import Event, Settled
 from kvsctl.bulk.journal import FailuresMark, JournalState
-from kvsctl.durable import sync_file, sync_folder
 from kvsctl.errors import StreamError, UsageError
-from kvsctl.model import Identity, Outcome, Problem, Record, State, Successes, Verb
-from kvsctl.report.descriptors import descriptor, lasting_path
-from kvsctl.report.failureline import failure_line
-from kvsctl.report.ordered import Reorder
-from kvsctl.report.rawfd import (
+from kvsctl.files.descriptors import descriptor, lasting_path
+from kvsctl.files.durable import sync_file, sync_folder
+from kvsctl.files.raw import (
     is_regular,
     open_cut,
     open_private,
     sync,
     write_all,
 )
+from kvsctl.model import Identity, Outcome, Problem, Record, State, Successes, Verb
+from kvsctl.report.failureline import failure_line
+from kvsctl.report.ordered import Reorder
 from kvsctl.report.standing import NumberSet, Standing
 
 

@@ -13,8 +13,9 @@ from kvsctl.bulk.events import RecordsRead, Settled
 from kvsctl.bulk.journal import FailuresMark, JournalState
 from kvsctl.bulk.positions import SettledRanges
 from kvsctl.errors import StreamError, UsageError
+from kvsctl.files import raw
 from kvsctl.model import Outcome, State, Verb
-from kvsctl.report import failures, rawfd
+from kvsctl.report import failures
 from kvsctl.report.failures import FailuresFile
 from kvsctl.report.ordered import HOLDING_BYTES
 from tests.report.outcomes import ended, failed, problem, record, succeeded
@@ -238,7 +239,7 @@ def test_lines_are_taken_out_of_a_file_that_is_closed(
     replaced: list[Path] = []
 
     def opening(place: Path) -> int:
-        opened.append(rawfd.open_private(place))
+        opened.append(raw.open_private(place))
         return opened[0]
 
     def replace(self: Path, target: Path) -> Path:

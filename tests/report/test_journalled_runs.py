@@ -22,11 +22,11 @@ from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.resume import ResumedFeed
 from kvsctl.bulk.retry import RetryPolicy
 from kvsctl.bulk.run import Run
+from kvsctl.files.sinks import PartFile
 from kvsctl.model import Identity, Outcome, Problem, Record, State, Verb
 from kvsctl.report.failures import FailuresFile
 from kvsctl.report.journaling import JournalWriter
 from kvsctl.report.output import RecordOutput, bare_values
-from kvsctl.report.streams import PartFile
 from kvsctl.report.tally import Tally
 from kvsctl.report.tallystate import restored
 from tests.support.books import Books

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from kvsctl.errors import ExitStatus, UsageError
-from kvsctl.report.rawfd import write_all
-from kvsctl.report.streams import DescriptorWriter, PartFile, open_output, status_of
+from kvsctl.files.raw import write_all
+from kvsctl.files.sinks import DescriptorWriter, PartFile, open_output, status_of
 
 MEGABYTE = b"x" * 1_000_000
 needs_full_disk = pytest.mark.skipif(
@@ -163,7 +163,7 @@ def test_a_part_that_broke_never_becomes_the_file(
     sink = PartFile(tmp_path / "out")
     sink.write(b"a")
     full = os.open("/dev/full", os.O_WRONLY)
-    monkeypatch.setattr("kvsctl.report.streams.write_all", lambda fd, _: write_all(full, b"b"))
+    monkeypatch.setattr("kvsctl.files.sinks.write_all", lambda fd, _: write_all(full, b"b"))
     sink.write(b"b")
     monkeypatch.undo()
     sink.write(b"c")

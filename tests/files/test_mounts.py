@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kvsctl.bulk.mounts import network_file_system
+from kvsctl.files.mounts import network_file_system
 
 _MOUNTS = """\
 /dev/sda / ext4 rw 0 0

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
-from kvsctl.durable import sync_folder
 from kvsctl.errors import ExitStatus, UsageError
-from kvsctl.report.descriptors import descriptor
-from kvsctl.report.rawfd import open_cut, open_private, sync, write_all
+from kvsctl.files.descriptors import descriptor
+from kvsctl.files.durable import sync_folder
+from kvsctl.files.raw import open_cut, open_private, sync, write_all
 
 _WRITE_BYTES: Final = 256 * 1024
 

@@ -6,9 +6,9 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from kvsctl.durable import sync_file, sync_folder
 from kvsctl.errors import UsageError
-from kvsctl.report.descriptors import descriptor
+from kvsctl.files.descriptors import descriptor
+from kvsctl.files.durable import sync_file, sync_folder
 
 _PRIVATE: Final = 0o600
 _BINARY: Final = getattr(os, "O_BINARY", 0)  # Windows would turn line feeds into two characters

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kvsctl.durable import sync_file, sync_folder
+from kvsctl.files.durable import sync_file, sync_folder
 
 
 def test_files_and_folders_can_be_waited_for(tmp_path: Path) -> None:

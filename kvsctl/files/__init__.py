@@ -1,0 +1,9 @@
+"""The operating system's files: durable writes, locks, mounts, descriptors, raw output, sinks.
+
+- `durable`: make file contents and directory entries survive a power loss.
+- `locks`: lock an open file until the process ends.
+- `mounts`: detect network file systems.
+- `descriptors`: recognise paths of descriptors that the shell opened, such as `/dev/stdout`.
+- `raw`: write to raw descriptors, without Python's buffers.
+- `sinks`: where records go, to a stream or to a file that appears once it is complete.
+"""
