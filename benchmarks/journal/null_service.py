@@ -8,8 +8,8 @@ from typing import Any
 from kvsctl.__main__ import main
 from kvsctl.cli import carry_out
 from kvsctl.model import Found, Record, Verb
-from kvsctl.service.answers import Reply
 from kvsctl.service.client import Answer
+from kvsctl.service.reply import Reply
 
 
 class NullService:

@@ -12,7 +12,7 @@ from kvsctl.bulk.reconcile import ReadPolicy
 from kvsctl.bulk.retry import RetryPolicy
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Record, Verb
-from kvsctl.service.auth import Secret
+from kvsctl.service.auth.credentials import Secret
 from kvsctl.service.client import Answer
 
 BEGINNING_CONCURRENCY: Final = 8

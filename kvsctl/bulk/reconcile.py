@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import msgspec
 
 from kvsctl.model import SUCCEEDED, Failure, Found, Outcome, Record, State, Successes, Verb
-from kvsctl.service.answers import AllDone, Reply
 from kvsctl.service.faults import means_later
+from kvsctl.service.reply import AllDone, Reply
 
 MISSING_CODE = "KEY_NOT_FOUND"
 _UNNAMED = Found(b"")

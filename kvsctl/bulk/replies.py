@@ -7,8 +7,8 @@ from kvsctl.bulk.queue import Batch
 from kvsctl.bulk.reconcile import failed, never_named, reconcile
 from kvsctl.bulk.retry import GiveUp
 from kvsctl.model import GET, SUCCEEDED, Failure, Outcome, Record, Successes, Verb
-from kvsctl.service.answers import AllDone, Reply
 from kvsctl.service.client import Answer
+from kvsctl.service.reply import AllDone, Reply
 
 
 def take_reply(bench: Bench, batch: Batch, reply: Reply | AllDone, answer: Answer) -> None:

@@ -21,7 +21,7 @@ from kvsctl.cli.signals import Signals
 from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About
-from kvsctl.service.auth import Credentials
+from kvsctl.service.auth.credentials import Credentials
 
 
 def carry_out(job: BatchJob) -> NoReturn:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
-from kvsctl.service.auth import (
+from kvsctl.service.auth.credentials import (
     Credentials,
     GivenToken,
     Secret,
@@ -19,7 +19,7 @@ from kvsctl.service.auth import (
     container,
 )
 from kvsctl.service.client import Service
-from kvsctl.service.inprocess import in_process
+from kvsctl.service.transport.in_process import in_process
 from kvsctl.service.wire import Metadata
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def credentials_of(target: Target, *, allow_http: bool) -> Credentials:
     """What the target is presented. Raises UsageError for a URL or a lack of token to refuse."""
     if target.url is None:
         return Credentials(None, bearer)
-    from kvsctl.service.urls import is_loopback_url, require_safe
+    from kvsctl.service.transport.urls import is_loopback_url, require_safe
 
     require_safe(target.url, allow_http=allow_http)
     source = _token_source(target)
@@ -71,7 +71,7 @@ async def connected(
             await service.aclose()
             await embedded.aclose()
         return
-    from kvsctl.service.transport import over_network
+    from kvsctl.service.transport.choose import over_network
 
     assert target.url is not None  # noqa: S101
     fixed = {} if target.installation is None else dict(container(target.installation))

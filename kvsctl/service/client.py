@@ -7,11 +7,11 @@ import msgspec
 
 from kvsctl import __version__
 from kvsctl.model import Record, Verb
-from kvsctl.service.answers import AllDone, Reply
-from kvsctl.service.auth import Credentials, Secret
-from kvsctl.service.carrier import Carrier, CarrierAnswer, CarrierError
+from kvsctl.service.auth.credentials import Credentials, Secret
 from kvsctl.service.faults import Fault, http_date
-from kvsctl.service.reading import HIDDEN, fault_of, read, without
+from kvsctl.service.interpret import HIDDEN, fault_of, read, without
+from kvsctl.service.reply import AllDone, Reply
+from kvsctl.service.transport.carrier import Carrier, CarrierAnswer, CarrierError
 from kvsctl.service.wire import Metadata, encode
 
 _TRACE_HEADERS = ("x-b3-traceid", "x-trace-id", "atl-traceid")

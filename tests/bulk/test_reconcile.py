@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from kvsctl.bulk.reconcile import ReadPolicy, failed, never_named, reconcile
 from kvsctl.model import Failure, Found, Identity, Outcome, State, Verb
-from kvsctl.service.answers import AllDone, Reply
 from kvsctl.service.faults import means_later
+from kvsctl.service.reply import AllDone, Reply
 from tests.support.records import identity, record
 
 _NAMES = [f"k{place}" for place in range(6)] + ["ent/k0"]

@@ -13,7 +13,7 @@ from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.retry import RetryPolicy
 from kvsctl.errors import CredentialsError, KvsctlError, TargetError
 from kvsctl.model import Record, State, Verb
-from kvsctl.service.auth import Secret
+from kvsctl.service.auth.credentials import Secret
 from kvsctl.service.faults import Fault, FaultKind
 from tests.support.books import Ran, carry_out
 from tests.support.model_service import (

@@ -10,7 +10,7 @@ from kvsctl.emulator import embedded
 from tests.support.command import Command
 from tests.support.server import served
 
-_NETWORK = ("httpx", "httptools", "uvloop", "urllib.request", "kvsctl.service.transport")
+_NETWORK = ("httpx", "httptools", "uvloop", "urllib.request", "kvsctl.service.transport.choose")
 _SERVER = ("uvicorn", "yaml", "kvsctl.emulator.serve", "kvsctl.emulator.admin")
 _TABLES = ("rich",)
 _RUNS = ("asyncio", "sqlite3", "orjson", "msgspec", "kvsctl.bulk", "kvsctl.records")
@@ -67,7 +67,7 @@ def test_a_target_over_the_network_has_no_use_for_the_emulator(
 ) -> None:
     with served(embedded(tmp_path / "served.db")) as url:
         imported = _imported(kvsctl, "set", "there=1", "--url", url)
-    assert "kvsctl.service.direct" in imported
+    assert "kvsctl.service.transport.direct" in imported
     left_out = ("kvsctl.emulator", "httpx", "rich", "uvicorn", "yaml", "urllib.request")
     assert imported.isdisjoint(left_out)
 

@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 import pytest
 
-from kvsctl.service.carrier import Carrier
 from kvsctl.service.loops import quick_loop
-from kvsctl.service.transport import by_httpx, certificates, directly, proxy_for
-from kvsctl.service.urls import parsed_url
+from kvsctl.service.transport.carrier import Carrier
+from kvsctl.service.transport.choose import by_httpx, certificates, directly, proxy_for
+from kvsctl.service.transport.urls import parsed_url
 
 _T = TypeVar("_T")
 

@@ -10,13 +10,13 @@ import pytest
 
 from kvsctl.errors import CredentialsError
 from kvsctl.model import Failure, Found, Identity, Record, Verb
-from kvsctl.service.answers import AllDone, Reply
-from kvsctl.service.auth import Credentials, Secret, TokenFile, bearer
-from kvsctl.service.carrier import Carrier
+from kvsctl.service.auth.credentials import Credentials, Secret, TokenFile, bearer
 from kvsctl.service.client import Answer, Service
 from kvsctl.service.faults import FaultKind
-from kvsctl.service.httpxcarrier import HttpxCarrier
-from kvsctl.service.inprocess import in_process
+from kvsctl.service.reply import AllDone, Reply
+from kvsctl.service.transport.carrier import Carrier
+from kvsctl.service.transport.httpx_carrier import HttpxCarrier
+from kvsctl.service.transport.in_process import in_process
 from kvsctl.service.wire import Metadata
 from tests.service.networks import Network
 from tests.service.wires import App, Behaviour, Wire, listening, response, sending, silent

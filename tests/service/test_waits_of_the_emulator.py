@@ -8,10 +8,10 @@ from kvsctl.emulator import EmulatorOptions, embedded
 from kvsctl.emulator.faultspec import plan_of
 from kvsctl.emulator.quota import QuotaOptions
 from kvsctl.model import Verb
-from kvsctl.service.auth import Credentials, bearer
+from kvsctl.service.auth.credentials import Credentials, bearer
 from kvsctl.service.client import Answer, Service
 from kvsctl.service.faults import FaultKind
-from kvsctl.service.inprocess import in_process
+from kvsctl.service.transport.in_process import in_process
 from kvsctl.service.wire import Metadata
 from tests.support.records import record
 

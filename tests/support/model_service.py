@@ -8,10 +8,10 @@ from typing import TypeAlias
 
 from kvsctl.bulk.packing import PackingRule
 from kvsctl.model import Failure, Found, Identity, Record, Verb
-from kvsctl.service.answers import Reply
-from kvsctl.service.auth import Secret
+from kvsctl.service.auth.credentials import Secret
 from kvsctl.service.client import Answer
 from kvsctl.service.faults import Fault, FaultKind, kind_of_status
+from kvsctl.service.reply import Reply
 from kvsctl.service.wire import wire_bytes
 
 

@@ -9,10 +9,10 @@ from typing import Literal
 
 from kvsctl.emulator.quota import WINDOWS, Window
 from kvsctl.model import Found, Record, Verb
-from kvsctl.service.answers import Reply
-from kvsctl.service.auth import Secret
+from kvsctl.service.auth.credentials import Secret
 from kvsctl.service.client import Answer
 from kvsctl.service.faults import Fault, FaultKind
+from kvsctl.service.reply import Reply
 
 Kind = Literal["fixed", "sliding", "bucket"]
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from kvsctl.service.inprocess import AsgiApp
+from kvsctl.service.transport.in_process import AsgiApp
 
 _START_SECONDS = 20
 

@@ -27,9 +27,9 @@ from kvsctl.cli.listening import Listening
 from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.model import Record, Verb
 from kvsctl.report.console import Environment
-from kvsctl.service.carrier import Carrier
 from kvsctl.service.client import Answer, Service
-from kvsctl.service.inprocess import in_process
+from kvsctl.service.transport.carrier import Carrier
+from kvsctl.service.transport.in_process import in_process
 from tests.support.books import Books
 from tests.support.virtual_time import run_virtual
 from tests.whole.disk import Disk, Killed, Trouble
@@ -178,12 +178,12 @@ def _in_place(job: Job, world: World, disk: Disk, ended: Ended) -> Iterator[None
         ):
             stack.enter_context(patch(f"{command.__name__}.{name}", replacement))
         stack.enter_context(patch("kvsctl.cli.connect.Service", service))
-        stack.enter_context(patch("kvsctl.service.transport.over_network", over_network))
+        stack.enter_context(patch("kvsctl.service.transport.choose.over_network", over_network))
         stack.enter_context(patch("kvsctl.cli.journalled.JournalFile", journal))
         stack.enter_context(patch("kvsctl.cli.keeping.ThreadPoolExecutor", lambda *_: executor()))
         clock = SimpleNamespace(monotonic=world.now)
         stack.enter_context(patch("kvsctl.cli.keeping.time", clock))
-        stack.enter_context(patch("kvsctl.service.auth.in_daemon_thread", at_once))
+        stack.enter_context(patch("kvsctl.service.auth.credentials.in_daemon_thread", at_once))
         stack.enter_context(patch.dict(os.environ, environment))
         yield
 

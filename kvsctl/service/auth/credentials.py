@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from kvsctl.errors import CredentialsError
-from kvsctl.service.blocking import in_daemon_thread
-from kvsctl.service.spoken import SaysTooMuchError, command_bytes, file_bytes
+from kvsctl.service.auth.blocking import in_daemon_thread
+from kvsctl.service.auth.token_output import SaysTooMuchError, command_bytes, file_bytes
 
 _COMMAND_TIMEOUT_SECONDS: Final = 60.0
 

@@ -4,8 +4,8 @@ import os
 import ssl
 
 from kvsctl.errors import UsageError
-from kvsctl.service.carrier import Carrier
-from kvsctl.service.urls import Url, is_loopback, parsed_url
+from kvsctl.service.transport.carrier import Carrier
+from kvsctl.service.transport.urls import Url, is_loopback, parsed_url
 
 
 def over_network(url: str, timeout_seconds: float) -> Carrier:
@@ -41,10 +41,10 @@ def directly(
 ) -> Carrier | None:
     """The carrier of kvsctl's own, None where its parser is not installed."""
     try:
-        from kvsctl.service.direct import DirectCarrier
+        from kvsctl.service.transport.direct import DirectCarrier
     except ImportError:
         return None
-    from kvsctl.service.opening import Proxy, Route
+    from kvsctl.service.transport.connect import Proxy, Route
 
     proxy = None
     if proxy_url is not None:
@@ -61,7 +61,7 @@ def by_httpx(
     """The carrier on httpx's own transport. Raises ValueError or ImportError for some proxies."""
     import httpx
 
-    from kvsctl.service.httpxcarrier import HttpxCarrier
+    from kvsctl.service.transport.httpx_carrier import HttpxCarrier
 
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     proxy = None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kvsctl.errors import CredentialsError
-from kvsctl.service.auth import (
+from kvsctl.service.auth.credentials import (
     Credentials,
     GivenToken,
     Secret,

@@ -6,9 +6,9 @@ import httpx
 import pytest
 
 from kvsctl.errors import UsageError
-from kvsctl.service.direct import DirectCarrier
-from kvsctl.service.httpxcarrier import HttpxCarrier
-from kvsctl.service.transport import over_network, proxy_for
+from kvsctl.service.transport.choose import over_network, proxy_for
+from kvsctl.service.transport.direct import DirectCarrier
+from kvsctl.service.transport.httpx_carrier import HttpxCarrier
 
 PROXY_NAMES = [
     name
@@ -86,8 +86,8 @@ class TestOverNetwork:
         assert [type(context) for context in contexts] == [ssl.SSLContext]
 
     def test_takes_httpx_where_there_is_no_parser(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.delitem(sys.modules, "kvsctl.service.direct")
-        monkeypatch.setitem(sys.modules, "kvsctl.service.connection", None)
+        monkeypatch.delitem(sys.modules, "kvsctl.service.transport.direct")
+        monkeypatch.setitem(sys.modules, "kvsctl.service.transport.connection", None)
         assert isinstance(over_network("http://kvs.test/", 30.0), HttpxCarrier)
 
     def test_bad_certificates_are_a_usage_error(

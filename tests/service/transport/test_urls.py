@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvsctl.errors import UsageError
-from kvsctl.service.urls import is_loopback, is_loopback_url, parsed_url, require_safe
+from kvsctl.service.transport.urls import is_loopback, is_loopback_url, parsed_url, require_safe
 
 FORGE = "https://api.atlassian.com/forge/storage/kvs"
 

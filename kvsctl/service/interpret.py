@@ -5,10 +5,16 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from kvsctl.model import Record, Verb
-from kvsctl.service.answers import AllDone, Reply, UnreadableAnswer, decode, decode_error
-from kvsctl.service.auth import Secret
-from kvsctl.service.carrier import CarrierAnswer, CarrierError, TooSlow, Unreached, Unsendable
+from kvsctl.service.auth.credentials import Secret
 from kvsctl.service.faults import Fault, FaultKind, kind_of_status, retry_after
+from kvsctl.service.reply import AllDone, Reply, UnreadableAnswer, decode, decode_error
+from kvsctl.service.transport.carrier import (
+    CarrierAnswer,
+    CarrierError,
+    TooSlow,
+    Unreached,
+    Unsendable,
+)
 
 HIDDEN = "…"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})

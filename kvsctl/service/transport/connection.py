@@ -5,7 +5,7 @@ from typing import Final, cast
 
 import httptools
 
-from kvsctl.service.carrier import (
+from kvsctl.service.transport.carrier import (
     MOST_ANSWER_BYTES,
     CarrierAnswer,
     CarrierError,
@@ -13,7 +13,7 @@ from kvsctl.service.carrier import (
     Unanswered,
     add_header,
 )
-from kvsctl.service.outbox import Outbox
+from kvsctl.service.transport.outbox import Outbox
 
 _MOST_HEAD_BYTES: Final = 256 * 1024
 _JOINED_BYTES: Final = 64 * 1024

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from kvsctl.service import connection, httpxcarrier, opening
-from kvsctl.service.carrier import Carrier, CarrierAnswer, Unanswered, Unreached
+from kvsctl.service.transport import connect, connection, httpx_carrier
+from kvsctl.service.transport.carrier import Carrier, CarrierAnswer, Unanswered, Unreached
 from tests.service.networks import DIRECT_NETWORKS, Network
 from tests.service.serving import (
     CERTIFICATES,
@@ -199,7 +199,7 @@ class TestAnswers:
     def test_one_that_is_too_large_is_none(
         self, network: Network, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        for module in (connection, httpxcarrier):
+        for module in (connection, httpx_carrier):
             monkeypatch.setattr(module, "MOST_ANSWER_BYTES", 1000)
         fits = self.ask(network, answering(response("200 OK", b"x" * 1000)))
         assert len(fits.body) == 1000
@@ -342,12 +342,14 @@ class TestAddresses:
 
     @pytest.fixture(autouse=True)
     def quick_stagger(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(opening, "_STAGGER_SECONDS", 0.01)
+        monkeypatch.setattr(connect, "_STAGGER_SECONDS", 0.01)
 
     def reach(self, monkeypatch: pytest.MonkeyPatch, first: Any) -> str:
-        connected = opening._connected
+        connected = connect._connected
 
-        async def connect(family: int, kind: int, protocol: int, name: str, address: Any) -> Any:
+        async def connected_family(
+            family: int, kind: int, protocol: int, name: str, address: Any
+        ) -> Any:
             if family == socket.AF_INET6:
                 await first()
             return await connected(socket.AF_INET, kind, protocol, name, address[:2])
@@ -361,10 +363,10 @@ class TestAddresses:
                     return [six, six, (socket.AF_INET, socket.SOCK_STREAM, 0, "", place)]
 
                 monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
-                with await opening._reached("kvs.test", served.port) as reached:
+                with await connect._reached("kvs.test", served.port) as reached:
                     return str(reached.getpeername()[0])
 
-        monkeypatch.setattr(opening, "_connected", connect)
+        monkeypatch.setattr(connect, "_connected", connected_family)
         return asyncio.run(work())
 
     def test_one_that_refuses_is_passed_over(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -389,7 +391,7 @@ class TestAddresses:
                 return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 1))] * 2
 
             monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
-            await opening._reached("kvs.test", 1)
+            await connect._reached("kvs.test", 1)
 
         with pytest.raises(ConnectionRefusedError):
             asyncio.run(work())

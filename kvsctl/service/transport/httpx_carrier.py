@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import httpx
 
-from kvsctl.service.carrier import (
+from kvsctl.service.transport.carrier import (
     CONNECT_SHARE,
     MOST_ANSWER_BYTES,
     CarrierAnswer,

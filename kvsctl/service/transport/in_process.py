@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
-from kvsctl.service.carrier import (
+from kvsctl.service.transport.carrier import (
     Carrier,
     CarrierAnswer,
     CarrierError,

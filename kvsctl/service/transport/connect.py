@@ -10,9 +10,9 @@ from itertools import chain, zip_longest
 from ssl import SSLContext
 from typing import Any, Final
 
-from kvsctl.service.carrier import Unreached
-from kvsctl.service.connection import HttpConnection
-from kvsctl.service.outbox import Outbox
+from kvsctl.service.transport.carrier import Unreached
+from kvsctl.service.transport.connection import HttpConnection
+from kvsctl.service.transport.outbox import Outbox
 
 _STAGGER_SECONDS: Final = 0.25
 """How long one address is tried alone, before the next is tried beside it (RFC 8305)."""

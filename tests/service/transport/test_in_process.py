@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from kvsctl.service.carrier import CarrierAnswer, TooSlow, Unanswered
-from kvsctl.service.inprocess import AsgiApp, in_process
+from kvsctl.service.transport.carrier import CarrierAnswer, TooSlow, Unanswered
+from kvsctl.service.transport.in_process import AsgiApp, in_process
 
 _Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]

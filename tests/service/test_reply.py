@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kvsctl import jsontext
 from kvsctl.model import Failure, Found, Identity, Record, Verb
-from kvsctl.service.answers import AllDone, Reply, UnreadableAnswer, decode, decode_error
+from kvsctl.service.reply import AllDone, Reply, UnreadableAnswer, decode, decode_error
 from tests.support.jsontexts import NUMBERS, STRINGS, VALUES, array_of, object_of
 from tests.support.naming import short
 
