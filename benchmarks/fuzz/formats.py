@@ -46,8 +46,8 @@ from benchmarks.fuzz.shaped import (
 from benchmarks.fuzz.tables import Row, draw_table
 from kvsctl.model import Verb
 from kvsctl.records import formats
-from kvsctl.records.choice import key_parsers, set_parsers
 from kvsctl.records.formats import Forms
+from kvsctl.records.parser_choice import key_parsers, set_parsers
 from kvsctl.records.reader import Reader
 from kvsctl.records.sources import File
 

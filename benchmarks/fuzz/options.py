@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 from unittest import mock
 
 from benchmarks.fuzz.grammar import Grammar
-from kvsctl.records import lines
-from kvsctl.records.parsers import Rules
+from kvsctl.records.cutting import lines
+from kvsctl.records.parsing.records import Rules
 from kvsctl.records.shapes import Shape, shape_of
 from kvsctl.records.ttl import Ttl
 

@@ -26,8 +26,8 @@ import orjson
 
 from benchmarks.result import parser, publish, spread
 from kvsctl.model import Record
-from kvsctl.records.choice import set_parsers
-from kvsctl.records.parsers import Rules
+from kvsctl.records.parser_choice import set_parsers
+from kvsctl.records.parsing.records import Rules
 from kvsctl.records.reader import Reader
 from kvsctl.records.sources import File
 

@@ -44,14 +44,14 @@ def get_command(
     from kvsctl.cli import compose, forms, inputs
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.model import Verb
-    from kvsctl.records import choice
+    from kvsctl.records import parser_choice
 
     records, asked, policy = compose.record_output(output)
     limits = inputs.limits_of(checking)
     form = forms.key_forms(Verb.GET, shape, kind, null)
     end = b"\0" if null.null else b"\n"
     sources = inputs.gather_sources(Verb.GET, own.keys or (), given, form, end)
-    parsers = choice.key_parsers(inputs.rules_of(given, limits), form.shape)
+    parsers = parser_choice.key_parsers(inputs.rules_of(given, limits), form.shape)
     carry_out(
         compose.batch_job(
             Verb.GET,

@@ -13,7 +13,7 @@ from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb
 from kvsctl.records.checks import Breach, check_entity
 from kvsctl.records.formats import Forms
-from kvsctl.records.parsers import Rules
+from kvsctl.records.parsing.records import Rules
 from kvsctl.records.shapes import RECORDS
 from kvsctl.records.sources import Arguments, File, Source
 from kvsctl.records.ttl import parse_ttl

@@ -43,13 +43,13 @@ def set_command(
     from kvsctl.cli import compose, forms, inputs
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.model import Verb
-    from kvsctl.records import choice
+    from kvsctl.records import parser_choice
 
     limits = inputs.limits_of(checking)
     form = forms.set_forms(shape, values)
     sources = inputs.gather_sources(Verb.SET, own.pairs or (), given, form)
     rules = inputs.rules_of(given, limits, own.ttl)
-    parsers = choice.set_parsers(rules, form.shape, string=own.string)
+    parsers = parser_choice.set_parsers(rules, form.shape, string=own.string)
     carry_out(
         compose.batch_job(
             Verb.SET,

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from itertools import count, repeat
 
 from kvsctl.model import Identity, Origin, Problem, Record
-from kvsctl.records.blocks import Block
-from kvsctl.records.common import CommonLines
-from kvsctl.records.lines import MAX_LINE_BYTES, Line, Lines
+from kvsctl.records.cutting.csv_blocks import Block
+from kvsctl.records.cutting.lines import MAX_LINE_BYTES, Line, Lines
+from kvsctl.records.fast.lines import CommonLines
 from kvsctl.records.parsed import Parsed, Parser, Rejected, TableParser
 
 

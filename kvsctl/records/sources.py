@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from kvsctl.errors import StreamError, UsageError
-from kvsctl.records.compression import Compression, decompressed
+from kvsctl.records.cutting.array import split_array
+from kvsctl.records.cutting.compression import Compression, decompressed
+from kvsctl.records.cutting.lines import Line, split_lines, without_mark
+from kvsctl.records.cutting.rows import split_rows
 from kvsctl.records.formats import Format, Forms
-from kvsctl.records.header import Header
-from kvsctl.records.jsonarray import split_array
-from kvsctl.records.lines import Line, split_lines, without_mark
-from kvsctl.records.rows import split_rows
+from kvsctl.records.parsing.header import Header
 
 _CHUNK_BYTES: Final = 64 * 1024
 _BYTES_A_PAUSE: Final = 1024 * 1024

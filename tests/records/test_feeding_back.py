@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from kvsctl.model import Failure, Found, Identity, Origin, Problem, Record
 from kvsctl.records.parsed import Parsed, Parser, Rejected
-from kvsctl.records.parsers import (
+from kvsctl.records.parsing.objects import shaped_set_parser
+from kvsctl.records.parsing.records import (
     Rules,
     key_line_parser,
     key_object_parser,
     set_argument_parser,
     set_line_parser,
 )
-from kvsctl.records.shaped import shaped_set_parser
 from kvsctl.records.shapes import shape_of
 from kvsctl.records.ttl import Ttl
 from kvsctl.report.failureline import failure_line

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from kvsctl.errors import StreamError
 from kvsctl.model import Identity, Origin, Problem, Record
-from kvsctl.records.choice import set_parsers
-from kvsctl.records.lines import Line
+from kvsctl.records.cutting.lines import Line
 from kvsctl.records.parsed import Parsed, Parser
-from kvsctl.records.parsers import Rules, key_line_parser, set_line_parser
+from kvsctl.records.parser_choice import set_parsers
+from kvsctl.records.parsing.records import Rules, key_line_parser, set_line_parser
 from kvsctl.records.reader import MOST_PIECES, Reader
 from kvsctl.records.sources import Arguments, File, Source
 from tests.support.jsontexts import LEGAL_KEYS, NOT_NULL, object_of

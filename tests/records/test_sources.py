@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from kvsctl.errors import StreamError, UsageError
+from kvsctl.records.cutting.lines import Line
 from kvsctl.records.formats import Format, Forms
-from kvsctl.records.lines import Line
 from kvsctl.records.sources import Arguments, File
 
 BOM = b"\xef\xbb\xbf"

@@ -9,7 +9,7 @@ from kvsctl.bulk.journal import JournalState
 from kvsctl.bulk.positions import SettledRanges
 from kvsctl.model import Found, Identity, Record, State
 from kvsctl.records.parsed import Parsed
-from kvsctl.records.parsers import Rules, key_object_parser
+from kvsctl.records.parsing.records import Rules, key_object_parser
 from kvsctl.report.ordered import HOLDING_BYTES
 from kvsctl.report.output import (
     Formatter,

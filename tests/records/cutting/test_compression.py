@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvsctl.errors import StreamError
-from kvsctl.records.compression import Compression, compression_of, decompressed
-from kvsctl.records.lines import Line
+from kvsctl.records.cutting.compression import Compression, compression_of, decompressed
+from kvsctl.records.cutting.lines import Line
 from kvsctl.records.sources import File
 from tests.support.chunks import cut_into
 

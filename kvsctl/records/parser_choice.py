@@ -1,20 +1,20 @@
 """Which parser reads the pieces of a source, by the form that was found of it."""
 
 from kvsctl.records.formats import Format
-from kvsctl.records.header import Header
 from kvsctl.records.parsed import Parser
-from kvsctl.records.parsers import (
+from kvsctl.records.parsing.header import Header
+from kvsctl.records.parsing.objects import shaped_key_parser, shaped_set_parser
+from kvsctl.records.parsing.records import (
     Rules,
     key_line_parser,
     key_object_parser,
     set_argument_parser,
     set_line_parser,
 )
+from kvsctl.records.parsing.tables import table_key_parser, table_set_parser
 from kvsctl.records.reader import ParserChoice
-from kvsctl.records.shaped import shaped_key_parser, shaped_set_parser
 from kvsctl.records.shapes import RECORDS, Shape
 from kvsctl.records.sources import Arguments, File, Source
-from kvsctl.records.tables import table_key_parser, table_set_parser
 
 
 def set_parsers(rules: Rules, shape: Shape = RECORDS, *, string: bool) -> ParserChoice:

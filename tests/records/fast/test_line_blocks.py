@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from kvsctl.jsontext import members
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Identity
-from kvsctl.records.common import CommonLines
+from kvsctl.records.fast.lines import CommonLines
+from kvsctl.records.fast.spaced import spaced_keys
 from kvsctl.records.parsed import Parsed, Parser
-from kvsctl.records.parsers import (
+from kvsctl.records.parsing.records import (
     Rules,
     careful_key_object_parser,
     careful_set_line_parser,
     key_object_parser,
     set_line_parser,
 )
-from kvsctl.records.spaced import spaced_keys
 from tests.support.jsontexts import LEGAL_KEYS, SPACES, VALUES
 
 _SET, _CAREFUL_SET = set_line_parser(Rules()), careful_set_line_parser(Rules())

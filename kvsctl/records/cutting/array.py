@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from kvsctl.errors import StreamError, UsageError
-from kvsctl.records import lines as bounds
-from kvsctl.records.elements import ElementScanner, elements_up_to, seam_at
-from kvsctl.records.lines import Line, Lines
+from kvsctl.records.cutting import lines as bounds
+from kvsctl.records.cutting.elements import ElementScanner, elements_up_to, seam_at
+from kvsctl.records.cutting.lines import Line, Lines
 
 _BLANK: Final = b" \t\r\n"
 _SPACE: Final = rb"[ \t\r\n]*+"

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Generator, Iterator, Sequence
 
-from kvsctl.records import lines as bounds
-from kvsctl.records.blocks import BlockReader
-from kvsctl.records.lines import BLANK, Line, without_cr
+from kvsctl.records.cutting import lines as bounds
+from kvsctl.records.cutting.csv_blocks import BlockReader
+from kvsctl.records.cutting.lines import BLANK, Line, without_cr
 
 
 def split_rows(chunks: Iterator[bytes], delimiter: str) -> Iterator[Sequence[Line]]:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kvsctl.records import lines as module
-from kvsctl.records.lines import MAX_LINE_BYTES, Line, Lines, split_lines, without_mark
+from kvsctl.records.cutting import lines as module
+from kvsctl.records.cutting.lines import MAX_LINE_BYTES, Line, Lines, split_lines, without_mark
 
 BOM = b"\xef\xbb\xbf"
 PIECES = st.lists(

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kvsctl.records import lines as bounds
-from kvsctl.records.cells import cells_reader, json_of_cell
 from kvsctl.records.checks import Breach
-from kvsctl.records.lines import Line
-from kvsctl.records.rows import split_rows
+from kvsctl.records.cutting import lines as bounds
+from kvsctl.records.cutting.lines import Line
+from kvsctl.records.cutting.rows import split_rows
+from kvsctl.records.parsing.cells import cells_reader, json_of_cell
 from tests.support.chunks import cut_into
 from tests.support.jsontexts import VALUES
 

@@ -6,14 +6,14 @@ from typing import Final, TypeAlias
 from kvsctl import jsontext
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Identity
-from kvsctl.records.cells import json_of_cell
 from kvsctl.records.checks import Breach
-from kvsctl.records.columns import common_rows_reader
-from kvsctl.records.common import is_common
+from kvsctl.records.fast.columns import common_rows_reader
+from kvsctl.records.fast.lines import is_common
 from kvsctl.records.fields import Fields
-from kvsctl.records.header import Header
 from kvsctl.records.parsed import Parsed, Rejected, TableParser
-from kvsctl.records.parsers import Rules, key_record, set_record
+from kvsctl.records.parsing.cells import json_of_cell
+from kvsctl.records.parsing.header import Header
+from kvsctl.records.parsing.records import Rules, key_record, set_record
 from kvsctl.records.shapes import KeyTemplate, Shape
 
 _Row: TypeAlias = list[str]

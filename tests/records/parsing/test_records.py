@@ -9,7 +9,7 @@ from kvsctl import jsontext
 from kvsctl.limits import Limits
 from kvsctl.model import Identity
 from kvsctl.records.parsed import Parsed, Parser, Rejected
-from kvsctl.records.parsers import (
+from kvsctl.records.parsing.records import (
     Rules,
     careful_set_line_parser,
     key_line_parser,

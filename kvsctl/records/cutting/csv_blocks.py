@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final, overload
 
-from kvsctl.records.lines import Line
+from kvsctl.records.cutting.lines import Line
 
 BLOCK_ROWS: Final = 300
 """So few lists of cells at once that the garbage collector, which begins at 700, is not woken."""

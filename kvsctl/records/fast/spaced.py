@@ -9,7 +9,7 @@ import msgspec
 
 from kvsctl.limits import Limits
 from kvsctl.model import Identity
-from kvsctl.records.compact import are_common, decoded_together
+from kvsctl.records.fast.line_blocks import are_common, decoded_together
 from kvsctl.records.fields import LEAST_BYTES
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 

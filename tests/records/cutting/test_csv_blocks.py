@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Problem, Record
-from kvsctl.records import blocks, rows
-from kvsctl.records.blocks import Block, BlockReader
-from kvsctl.records.choice import key_parsers, set_parsers
-from kvsctl.records.columns import common_rows_reader
+from kvsctl.records.cutting import csv_blocks, rows
+from kvsctl.records.cutting.csv_blocks import Block, BlockReader
+from kvsctl.records.cutting.rows import split_rows
+from kvsctl.records.fast.columns import common_rows_reader
 from kvsctl.records.formats import Format, Forms
-from kvsctl.records.parsers import Rules
+from kvsctl.records.parser_choice import key_parsers, set_parsers
+from kvsctl.records.parsing.records import Rules
 from kvsctl.records.reader import ParserChoice, Reader
-from kvsctl.records.rows import split_rows
 from kvsctl.records.shapes import RECORDS, Shape, shape_of
 from kvsctl.records.sources import File
 from tests.support.chunks import cut_into
@@ -77,7 +77,7 @@ def test_the_same_is_read_of_any_bytes(
     content: bytes, cuts: list[int], chosen: int, form: Format, block_rows: int
 ) -> None:
     header = b"key,value\n" if form is Format.CSV else b"value\tkey\n"
-    with mock.patch.object(blocks, "BLOCK_ROWS", block_rows):
+    with mock.patch.object(csv_blocks, "BLOCK_ROWS", block_rows):
         found = read(header + content, cuts, chosen, form)
     with mock.patch.object(rows, "BlockReader", _None):
         assert found == read(header + content, [], chosen, form)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from kvsctl.limits import Limits
-from kvsctl.records.compact import are_common
+from kvsctl.records.fast.line_blocks import are_common
 from kvsctl.records.parsed import CommonRows
 
 

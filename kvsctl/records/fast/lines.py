@@ -9,10 +9,10 @@ import msgspec
 from kvsctl.limits import Limits
 from kvsctl.model import Identity
 from kvsctl.records.checks import Breach
-from kvsctl.records.compact import COMMON_IN_KEY, compact_keys
+from kvsctl.records.fast.line_blocks import COMMON_IN_KEY, compact_keys
+from kvsctl.records.fast.spaced import spaced_keys
 from kvsctl.records.fields import ROOM_BYTES, decode_plain, may_repeat
 from kvsctl.records.parsed import Parsed, Parser, Rejected
-from kvsctl.records.spaced import spaced_keys
 
 UNCOMMON_IN_KEY: Final = re.compile(rf"[^{COMMON_IN_KEY}]").search
 _RECORD_DEPTH: Final = 1  # the record's own braces

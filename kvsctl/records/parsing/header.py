@@ -4,10 +4,10 @@ from typing import Final
 
 from kvsctl import jsontext
 from kvsctl.errors import UsageError
-from kvsctl.records.cells import Cells, cells_reader
 from kvsctl.records.checks import Breach
+from kvsctl.records.cutting.lines import Line
 from kvsctl.records.fields import KNOWN_MEMBERS
-from kvsctl.records.lines import Line
+from kvsctl.records.parsing.cells import Cells, cells_reader
 
 _COLUMNS: Final = KNOWN_MEMBERS - {"options"}
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from kvsctl import jsontext
 from kvsctl.model import Identity
 from kvsctl.records.parsed import Parsed, Parser, Rejected
-from kvsctl.records.parsers import Rules
-from kvsctl.records.shaped import object_members, shaped_key_parser, shaped_set_parser
+from kvsctl.records.parsing.objects import object_members, shaped_key_parser, shaped_set_parser
+from kvsctl.records.parsing.records import Rules
 from kvsctl.records.shapes import shape_of
 from kvsctl.records.ttl import Ttl
 from tests.support.jsontexts import LEGAL_KEYS, STRINGS, VALUES, object_of

@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Identity
 from kvsctl.records.checks import Breach
-from kvsctl.records.common import common_key_parser, common_line_parser
+from kvsctl.records.fast.lines import common_key_parser, common_line_parser
 from kvsctl.records.fields import may_repeat
 from kvsctl.records.parsed import Parsed, Rejected
-from kvsctl.records.parsers import Rules, careful_key_object_parser, careful_set_line_parser
+from kvsctl.records.parsing.records import Rules, careful_key_object_parser, careful_set_line_parser
 from tests.support.jsontexts import LEGAL_KEYS, SPACES, VALUES, object_of
 
 CAREFUL = careful_set_line_parser(Rules())

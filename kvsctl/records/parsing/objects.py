@@ -11,7 +11,7 @@ from kvsctl.model import Identity
 from kvsctl.records.checks import Breach
 from kvsctl.records.fields import Fields, fields_of
 from kvsctl.records.parsed import Parsed, Parser, Rejected
-from kvsctl.records.parsers import Rules, key_record, set_record, too_deep_to_read
+from kvsctl.records.parsing.records import Rules, key_record, set_record, too_deep_to_read
 from kvsctl.records.shapes import KeyTemplate, Shape
 
 _LEAST_REPEATED_BYTES: Final = 5  # `"":1,`

@@ -7,9 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kvsctl.errors import StreamError, UsageError
-from kvsctl.records import lines as bounds
-from kvsctl.records.jsonarray import split_array
-from kvsctl.records.lines import MAX_LINE_BYTES, Line, Lines
+from kvsctl.records.cutting import lines as bounds
+from kvsctl.records.cutting.array import split_array
+from kvsctl.records.cutting.lines import MAX_LINE_BYTES, Line, Lines
 from tests.support.chunks import cut_into
 from tests.support.jsontexts import SPACES, VALUES, array_of
 
