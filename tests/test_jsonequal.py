@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvsctl.emulator.normalised import normalised
+from kvsctl.emulator.switches.javascript import normalised
 from kvsctl.jsonequal import are_equal, differ_by_rounding
 from tests.support.jsontexts import NUMBERS, VALUES, model
 

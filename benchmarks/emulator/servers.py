@@ -12,10 +12,10 @@ from typing import Any
 import uvicorn
 
 from kvsctl.emulator import embedded
-from kvsctl.emulator.app import Emulator, Message, Receive, Scope, Send
-from kvsctl.emulator.serve import ServeOptions, serve
-from kvsctl.emulator.service import Write
-from kvsctl.emulator.store import Store
+from kvsctl.emulator.operations.service import Write
+from kvsctl.emulator.storage.store import Store
+from kvsctl.emulator.web.app import Emulator, Message, Receive, Scope, Send
+from kvsctl.emulator.web.serve import ServeOptions, serve
 
 KEYS = 1_000_000
 BATCH = 25

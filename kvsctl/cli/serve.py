@@ -7,7 +7,7 @@ from kvsctl.cli.serve_options import OpenOptions, QuotaFlags, ServingOptions
 
 if TYPE_CHECKING:
     from kvsctl.emulator.options import EmulatorOptions, Token
-    from kvsctl.emulator.quota import QuotaOptions
+    from kvsctl.emulator.switches.quota import QuotaOptions
 
 
 @takes(ServingOptions, OpenOptions, QuotaFlags)
@@ -32,7 +32,7 @@ def _serve(serving: ServingOptions, open_points: OpenOptions, quotas: QuotaFlags
 
     import typer
 
-    from kvsctl.emulator.serve import ServeOptions, serve
+    from kvsctl.emulator.web.serve import ServeOptions, serve
     from kvsctl.errors import ExitStatus
 
     options = ServeOptions(
@@ -56,9 +56,9 @@ def _emulator_options(
 ) -> "EmulatorOptions":
     from dataclasses import replace
 
-    from kvsctl.emulator.faultspec import read_faults
-    from kvsctl.emulator.manifest import read_manifest
     from kvsctl.emulator.options import EmulatorOptions
+    from kvsctl.emulator.storage.manifest import read_manifest
+    from kvsctl.emulator.switches.fault_spec import read_faults
     from kvsctl.limits import DEFAULT_LIMITS
 
     return EmulatorOptions(
@@ -90,7 +90,7 @@ def _token(given: str) -> "Token":
 
 
 def _quota(flags: QuotaFlags) -> "QuotaOptions | None":
-    from kvsctl.emulator.quota import QuotaOptions
+    from kvsctl.emulator.switches.quota import QuotaOptions
     from kvsctl.errors import UsageError
 
     given = {

@@ -6,11 +6,11 @@ starts it in every command. `embedded` is what a client in the same process call
 
 from pathlib import Path
 
-from kvsctl.emulator.app import Emulator
 from kvsctl.emulator.clock import Clock
 from kvsctl.emulator.options import EmulatorOptions
 from kvsctl.emulator.refusals import ConnectionLost, EmulatorError
-from kvsctl.emulator.store import Store
+from kvsctl.emulator.storage.store import Store
+from kvsctl.emulator.web.app import Emulator
 
 __all__ = ["ConnectionLost", "Emulator", "EmulatorError", "EmulatorOptions", "embedded"]
 

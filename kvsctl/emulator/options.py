@@ -13,9 +13,9 @@ from kvsctl.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     # Not at run time: every command imports this module, and few have entities, faults, quotas.
-    from kvsctl.emulator.entities import Entity
-    from kvsctl.emulator.faultspec import FaultPlan
-    from kvsctl.emulator.quota import QuotaOptions
+    from kvsctl.emulator.storage.entities import Entity
+    from kvsctl.emulator.switches.fault_spec import FaultPlan
+    from kvsctl.emulator.switches.quota import QuotaOptions
 
 DEFAULT_INSTALLATION = "default"
 

@@ -16,7 +16,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 if TYPE_CHECKING:
-    from kvsctl.emulator.serve import Running, ServeOptions
+    from kvsctl.emulator.web.serve import Running, ServeOptions
 
 TOKEN = "kvsctl-test-token"  # noqa: S105 - it opens an emulator on loopback
 
@@ -38,7 +38,7 @@ class EmulatorUnderTest:
 def kvsctl_emulator_options() -> ServeOptions:
     """How the emulator of this session serves: in memory, on a free port of loopback."""
     from kvsctl.emulator.options import DEFAULT_INSTALLATION, EmulatorOptions, Token
-    from kvsctl.emulator.serve import ServeOptions
+    from kvsctl.emulator.web.serve import ServeOptions
 
     tokens = (Token(TOKEN, DEFAULT_INSTALLATION),)
     return ServeOptions(port=0, emulator=EmulatorOptions(tokens=tokens))
@@ -47,7 +47,7 @@ def kvsctl_emulator_options() -> ServeOptions:
 @pytest.fixture(scope="session")
 def kvsctl_emulator_server(kvsctl_emulator_options: ServeOptions) -> Iterator[Running]:
     """The server that all tests of the session share."""
-    from kvsctl.emulator.serve import running
+    from kvsctl.emulator.web.serve import running
 
     with running(kvsctl_emulator_options) as server:
         yield server

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from kvsctl.emulator.jsoncut import depth
+from kvsctl.emulator.json_slices import depth
 from kvsctl.emulator.refusals import Refusal, malformed
 from kvsctl.limits import TTL_UNIT_SECONDS, Limits
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from kvsctl.emulator import jsoncut
+from kvsctl.emulator import json_slices
 from kvsctl.emulator.refusals import Refusal, malformed
 from kvsctl.limits import Limits
 
@@ -50,26 +50,28 @@ _ENCODER = msgspec.json.Encoder()
 
 def read_batch(body: bytes, limits: Limits) -> list[Asked]:
     """The records of a batch request; a body that is none is refused whole."""
-    text = None if body.isascii() else jsoncut.decoded(body)
+    text = None if body.isascii() else json_slices.decoded(body)
     try:
         return _BATCH.decode(body)
     except msgspec.ValidationError as error:
         raise malformed(f"The request body is not a batch: {error}") from None
     except (msgspec.DecodeError, RecursionError):
-        text = text or jsoncut.decoded(body)
-    return [record_of(jsoncut.members(text, start), limits) for start in jsoncut.elements(text)]
+        text = text or json_slices.decoded(body)
+    return [
+        record_of(json_slices.members(text, start), limits) for start in json_slices.elements(text)
+    ]
 
 
 def read_record(body: bytes, limits: Limits) -> Asked:
     """The one record that a plain, entity or secret request is about."""
-    text = None if body.isascii() else jsoncut.decoded(body)
+    text = None if body.isascii() else json_slices.decoded(body)
     try:
         return _RECORD.decode(body)
     except msgspec.ValidationError as error:
         raise malformed(f"The request body is not valid: {error}") from None
     except (msgspec.DecodeError, RecursionError):
-        text = text or jsoncut.decoded(body)
-    return record_of(jsoncut.members(text, alone=True), limits)
+        text = text or json_slices.decoded(body)
+    return record_of(json_slices.members(text, alone=True), limits)
 
 
 def read_object(body: bytes) -> dict[str, Any]:
@@ -77,7 +79,7 @@ def read_object(body: bytes) -> dict[str, Any]:
     try:
         found = _ANYTHING.decode(body)
     except (msgspec.DecodeError, RecursionError):
-        found = jsoncut.parsed(jsoncut.decoded(body))
+        found = json_slices.parsed(json_slices.decoded(body))
     except UnicodeDecodeError:
         raise malformed("The request body is not valid UTF-8") from None
     if not isinstance(found, dict):
@@ -87,7 +89,7 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 def read_members(body: bytes) -> dict[str, str]:
     """The raw values of the members of a request body that must be one JSON object."""
-    return jsoncut.members(jsoncut.decoded(body), alone=True)
+    return json_slices.members(json_slices.decoded(body), alone=True)
 
 
 def encoded(answer: object) -> bytes:
@@ -108,9 +110,9 @@ def refusal_answer(refusal: Refusal) -> Answer:
 def record_of(found: dict[str, str], limits: Limits) -> Asked:
     """A record from the raw values of its members, all of them checked to be JSON."""
     value = found.pop("value", "").encode()
-    if jsoncut.depth(value) <= limits.value_depth:
-        jsoncut.parsed(value or b"0")
-    fields = {name: jsoncut.parsed(text) for name, text in found.items()}
+    if json_slices.depth(value) <= limits.value_depth:
+        json_slices.parsed(value or b"0")
+    fields = {name: json_slices.parsed(text) for name, text in found.items()}
     key, entity_name = fields.get("key"), fields.get("entityName")
     if not isinstance(key, str) or not (entity_name is None or isinstance(entity_name, str)):
         raise malformed("key and entityName must be strings")

@@ -11,7 +11,7 @@ from tests.support.command import Command
 from tests.support.server import served
 
 _NETWORK = ("httpx", "httptools", "uvloop", "urllib.request", "kvsctl.service.transport.choose")
-_SERVER = ("uvicorn", "yaml", "kvsctl.emulator.serve", "kvsctl.emulator.admin")
+_SERVER = ("uvicorn", "yaml", "kvsctl.emulator.web.serve", "kvsctl.emulator.web.admin")
 _TABLES = ("rich",)
 _RUNS = ("asyncio", "sqlite3", "orjson", "msgspec", "kvsctl.bulk", "kvsctl.records")
 _OTHER_COMMANDS = ("kvsctl.cli.set", "kvsctl.cli.delete", "kvsctl.cli.serve", "kvsctl.cli.journal")

@@ -8,10 +8,10 @@ from random import Random
 
 import pytest
 
-from kvsctl.emulator.app import Emulator
 from kvsctl.emulator.options import EmulatorOptions
-from kvsctl.emulator.quota import Cost, Quota, QuotaOptions
-from kvsctl.emulator.store import Store
+from kvsctl.emulator.storage.store import Store
+from kvsctl.emulator.switches.quota import Cost, Quota, QuotaOptions
+from kvsctl.emulator.web.app import Emulator
 from tests.support.command import Command, records_file
 from tests.support.server import served
 

@@ -9,7 +9,7 @@ from pathlib import Path
 SCRIPT = """
 import sys
 from pathlib import Path
-from kvsctl.emulator.serve import ServeOptions, serve
+from kvsctl.emulator.web.serve import ServeOptions, serve
 db = sys.argv[1]
 number = serve(ServeOptions(port=0, db=db), lambda url: print(url, flush=True))
 print("stopped by", number, flush=True)

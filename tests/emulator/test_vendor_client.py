@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from kvsctl.emulator import EmulatorOptions
-from kvsctl.emulator.manifest import read_manifest
-from kvsctl.emulator.serve import ServeOptions, running
+from kvsctl.emulator.storage.manifest import read_manifest
+from kvsctl.emulator.web.serve import ServeOptions, running
 
 NODE = Path(__file__).parent / "node"
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvsctl.emulator import jsoncut
+from kvsctl.emulator import json_slices
 from kvsctl.emulator.refusals import Refusal
 from kvsctl.emulator.wire import encoded, read_batch, read_object, read_record
 from kvsctl.limits import DEFAULT_LIMITS as LIMITS
@@ -67,7 +67,7 @@ def test_nesting_past_every_recursion_limit_is_read() -> None:
     value = b"[" * 100_000 + b"]" * 100_000
     (asked,) = read_batch(b'[{"key":"a","value":' + value + b"}]", LIMITS)
     assert asked.value_bytes == value
-    assert jsoncut.depth(value) == 100_000
+    assert json_slices.depth(value) == 100_000
 
 
 def test_of_a_member_that_is_there_twice_the_last_counts() -> None:
@@ -94,11 +94,11 @@ def test_the_slow_way_reads_what_the_fast_one_reads(value: Any) -> None:
 
 
 def test_depth_counts_brackets_outside_strings() -> None:
-    assert jsoncut.depth(b"1") == 0
-    assert jsoncut.depth(b'"[{"') == 0
-    assert jsoncut.depth(b'"["') == 0
-    assert jsoncut.depth(b"[]") == 1
-    assert jsoncut.depth(b'{"a":["\\"[["],"b":[[1]]}') == 3
+    assert json_slices.depth(b"1") == 0
+    assert json_slices.depth(b'"[{"') == 0
+    assert json_slices.depth(b'"["') == 0
+    assert json_slices.depth(b"[]") == 1
+    assert json_slices.depth(b'{"a":["\\"[["],"b":[[1]]}') == 3
 
 
 def test_an_object_is_read_whatever_its_strings_hold() -> None:

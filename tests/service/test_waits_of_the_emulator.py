@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from kvsctl.emulator import EmulatorOptions, embedded
-from kvsctl.emulator.faultspec import plan_of
-from kvsctl.emulator.quota import QuotaOptions
+from kvsctl.emulator.switches.fault_spec import plan_of
+from kvsctl.emulator.switches.quota import QuotaOptions
 from kvsctl.model import Verb
 from kvsctl.service.auth.credentials import Credentials, bearer
 from kvsctl.service.client import Answer, Service

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Literal
 
-from kvsctl.emulator.quota import WINDOWS, Window
+from kvsctl.emulator.switches.quota import WINDOWS, Window
 from kvsctl.model import Found, Record, Verb
 from kvsctl.service.auth.credentials import Secret
 from kvsctl.service.client import Answer

@@ -9,11 +9,11 @@ from random import Random
 from typing import Any, Final
 
 from kvsctl.emulator import EmulatorOptions
-from kvsctl.emulator.app import Emulator
 from kvsctl.emulator.clock import Clock
-from kvsctl.emulator.faultspec import read_faults
 from kvsctl.emulator.options import Token
-from kvsctl.emulator.store import Store
+from kvsctl.emulator.storage.store import Store
+from kvsctl.emulator.switches.fault_spec import read_faults
+from kvsctl.emulator.web.app import Emulator
 from kvsctl.model import Identity
 from tests.support.virtual_time import run_virtual
 from tests.whole.disk import Disk, Killed

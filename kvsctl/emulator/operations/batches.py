@@ -1,0 +1,125 @@
+"""batch/set, batch/get and batch/delete.
+
+A record that is refused fails alone, in `failedKeys`, or takes the batch down with it when the
+options say so. What is stored of a batch is stored in one transaction.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from kvsctl.emulator import rules
+from kvsctl.emulator.operations.service import NO_FIELDS, Call, Service, Write, metadata_fields
+from kvsctl.emulator.refusals import Refusal, key_not_found
+from kvsctl.emulator.wire import Answer, Asked, encoded, read_batch
+
+T = TypeVar("T")
+
+
+class _Sorted:
+    """The two lists of a batch's answer, filled record by record."""
+
+    def __init__(self, service: Service, call: Call) -> None:
+        self.service = service
+        self.call = call
+        self.successful: list[dict[str, Any]] = []
+        self.failed: list[dict[str, Any]] = []
+
+    def each(self, verb: str, check: Callable[[Asked, str], T]) -> list[tuple[Asked, str, T]]:
+        """The records that pass `check`, with their space; the others are in `failed`."""
+        limits = self.service.limits
+        records = read_batch(self.call.body, limits)
+        rules.check_batch_count(len(records), verb, limits)
+        rules.check_distinct(((one.entity_name, one.key) for one in records), len(records))
+        passed: list[tuple[Asked, str, T]] = []
+        mishaps = self.call.mishaps
+        for asked in records:
+            if mishaps is not None and mishaps.leaves_out(asked.key):
+                continue
+            try:
+                refusal = None if mishaps is None else mishaps.refusal(asked.key)
+                if refusal is not None:
+                    raise refusal
+                space = self.service.space(asked.entity_name)
+                passed.append((asked, space, check(asked, space)))
+            except Refusal as found:
+                self.fail(asked, found)
+        return passed
+
+    def fail(self, asked: Asked, refusal: Refusal) -> None:
+        """Put the record into `failedKeys`, or refuse the batch."""
+        if self.service.options.bad_record == "refuses-batch" and refusal.code != "KEY_NOT_FOUND":
+            raise refusal
+        error = {"code": refusal.code, "message": refusal.message}
+        self.failed.append({**_named(asked), "error": error})
+
+    def answer(self) -> Answer:
+        """The body of the 200."""
+        return Answer(body=encoded({"successfulKeys": self.successful, "failedKeys": self.failed}))
+
+
+def _named(asked: Asked) -> dict[str, Any]:
+    if asked.entity_name is None:
+        return {"key": asked.key}
+    return {"key": asked.key, "entityName": asked.entity_name}
+
+
+def set_batch(service: Service, call: Call) -> Answer:
+    """Write up to 25 records."""
+    lists = _Sorted(service, call)
+    spaces: dict[str, list[Write]] = {}
+    for asked, space, write in lists.each(
+        "set", lambda asked, _space: service.checked_write(asked, call.now_ms)
+    ):
+        spaces.setdefault(space, []).append(write)
+        lists.successful.append(_named(asked))
+    for space, writes in spaces.items():
+        service.put(call.installation, space, writes, call.now_ms)
+    return lists.answer()
+
+
+def delete_batch(service: Service, call: Call) -> Answer:
+    """Delete up to 25 keys; deleting what is not there succeeds."""
+    lists = _Sorted(service, call)
+    spaces: dict[str, list[str]] = {}
+    for asked, space, key in lists.each("delete", _checked_key(service)):
+        spaces.setdefault(space, []).append(key)
+        lists.successful.append(_named(asked))
+    for space, keys in spaces.items():
+        service.remove(call.installation, space, keys, call.now_ms)
+    return lists.answer()
+
+
+def get_batch(service: Service, call: Call) -> Answer:
+    """Read up to 25 keys, strictly consistent."""
+    lists = _Sorted(service, call)
+    checked_key = _checked_key(service)
+
+    def check(asked: Asked, space: str) -> frozenset[str]:
+        checked_key(asked, space)
+        return NO_FIELDS if asked.options is None else metadata_fields(asked.options)
+
+    wanted = lists.each("get", check)
+    spaces: dict[str, list[str]] = {}
+    for asked, space, _fields in wanted:
+        spaces.setdefault(space, []).append(asked.key)
+    found = {
+        space: service.read(call.installation, space, keys, call.now_ms)
+        for space, keys in spaces.items()
+    }
+    for asked, space, fields in wanted:
+        row = found[space].get(asked.key)
+        if row is not None:
+            shown = service.shown(row, fields)
+            if asked.entity_name is not None:
+                shown["entityName"] = asked.entity_name
+            lists.successful.append(shown)
+        elif service.options.missing_keys == "failed":
+            lists.fail(asked, key_not_found())
+    return lists.answer()
+
+
+def _checked_key(service: Service) -> Callable[[Asked, str], str]:
+    def check(asked: Asked, space: str) -> str:
+        return rules.check_key(asked.key, service.limits, of_entity=bool(space))
+
+    return check

@@ -1,0 +1,51 @@
+"""GET /v1/installations, as a Forge Container's proxy answers it, and the older /v0."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from kvsctl.emulator.operations.cursors import cursor_of, position_of
+from kvsctl.emulator.operations.service import Service
+from kvsctl.emulator.options import DEFAULT_INSTALLATION
+from kvsctl.emulator.refusals import malformed
+from kvsctl.emulator.wire import Answer, encoded
+
+PAGE_MOST = 100
+
+
+def list_installations(service: Service, query: bytes, *, plain: bool) -> Answer:
+    """A page of the installations there are; `plain`: all of them, as /v0 does.
+
+    There are those that the options name and those that anything was written to.
+    """
+    known = sorted({*service.options.installations, *service.rows.installations()})
+    known = known or [DEFAULT_INSTALLATION]
+    if plain:
+        return Answer(body=encoded([_described(one) for one in known]))
+    asked = dict(parse_qsl(query.decode("latin-1")))
+    size = _page_size(asked)
+    position = position_of(asked.get("cursor"), 1)
+    if position is not None:
+        known = [one for one in known if one > str(position[0])]
+    page = known[:size]
+    cursor = cursor_of(page[-1]) if len(known) > size else None
+    answer = {"installations": [_described(one) for one in page], "cursor": cursor}
+    return Answer(body=encoded(answer))
+
+
+def _page_size(asked: Mapping[str, str]) -> int:
+    text = asked.get("pageSize", str(PAGE_MOST))
+    if not text.isdecimal() or not 1 <= int(text) <= PAGE_MOST:
+        raise malformed(f"pageSize must be a number from 1 to {PAGE_MOST}")
+    return int(text)
+
+
+def _described(installation: str) -> dict[str, Any]:
+    site = uuid.uuid5(uuid.NAMESPACE_URL, f"installation:{installation}")
+    return {
+        "id": installation,
+        "installationContext": f"ari:cloud:jira::site/{site}",
+        "version": "1.0.0",
+        "secondaryInstallationContexts": [],
+    }

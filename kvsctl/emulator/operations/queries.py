@@ -1,0 +1,85 @@
+"""query: the plain keys of an installation in lexicographic order, page by page.
+
+Eventually consistent when the options give a lag. Answers always carry values; of the metadata
+only `expireTime` is promised, so the other two can be left out or be stale (the contract's
+section "Endpoints").
+"""
+
+from typing import Any
+
+from kvsctl.emulator.operations.cursors import cursor_of, position_of
+from kvsctl.emulator.operations.service import Call, Service, metadata_fields
+from kvsctl.emulator.refusals import Refusal, malformed
+from kvsctl.emulator.storage.rows import PLAIN, Row
+from kvsctl.emulator.wire import Answer, encoded, read_object
+
+
+def query(service: Service, call: Call) -> Answer:
+    """One page of plain records, and a cursor while there are more."""
+    request = read_object(call.body)
+    limits = service.limits
+    limit = request.get("limit")
+    limit = limits.query_page_default if limit is None else limit
+    if not is_page(limit, limits.query_page):
+        raise Refusal(
+            400,
+            "LIST_QUERY_LIMIT_EXCEEDED",
+            f"Limit for list query should be between 1 and {limits.query_page}.",
+        )
+    prefix = _prefix(request.get("where"))
+    fields = metadata_fields(request.get("options"))
+    position = position_of(request.get("after"), 1)
+    after = None if position is None else str(position[0])
+    rows = service.list(call.installation, PLAIN, prefix, after, limit + 1, call.now_ms)
+    answer: dict[str, Any] = {"data": [listed(service, row, fields) for row in rows[:limit]]}
+    if len(rows) > limit:
+        answer["cursor"] = cursor_of(rows[limit - 1].key)
+    return Answer(body=encoded(answer))
+
+
+def is_page(limit: object, most: int) -> bool:
+    """Whether `limit` is a page size between 1 and `most`."""
+    return isinstance(limit, int) and not isinstance(limit, bool) and 1 <= limit <= most
+
+
+def listed(service: Service, row: Row, fields: frozenset[str]) -> dict[str, object]:
+    """A record as query answers show it."""
+    metadata = service.options.query_metadata
+    if metadata == "omitted":
+        fields &= {"EXPIRE_TIME"}
+    elif metadata == "stale":
+        row = row._replace(updated=row.created)
+    return service.shown(row, fields)
+
+
+def _prefix(where: object) -> str:
+    if where is None or where == []:
+        return ""
+    if not isinstance(where, list) or len(where) != 1:
+        raise Refusal(
+            400, "QUERY_WHERE_INVALID", 'KVS queries should contain only a single "where" clause.'
+        )
+    clause = where[0]
+    if not isinstance(clause, dict):
+        raise malformed("A where clause must be an object")
+    if clause.get("property") != "key":
+        raise Refusal(
+            400, "QUERY_WHERE_FIELD_INVALID", "The specified field is not supported for filters."
+        )
+    if clause.get("condition") != "BEGINS_WITH":
+        raise Refusal(
+            400,
+            "INVALID_FILTER_CONDITION",
+            "The specified condition is not supported for filters.",
+        )
+    values = clause.get("values")
+    if not isinstance(values, list) or len(values) != 1 or not isinstance(values[0], str):
+        raise Refusal(
+            400,
+            "INVALID_FILTER_VALUES",
+            "The specified number of values are not supported by the given condition.",
+        )
+    prefix: str = values[0]
+    if not prefix.isascii() and any("\ud800" <= one <= "\udfff" for one in prefix):
+        raise malformed("A prefix must be valid Unicode")
+    return prefix

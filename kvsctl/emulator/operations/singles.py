@@ -1,0 +1,114 @@
+"""get, set and delete of one record: plain, of an entity, secret.
+
+The three spaces differ in their paths and in who sees them, not in what they do.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from kvsctl.emulator import rules
+from kvsctl.emulator.operations.service import Call, Operation, Service, metadata_fields
+from kvsctl.emulator.refusals import key_conflict, key_not_found, malformed
+from kvsctl.emulator.storage.rows import SECRET, Row
+from kvsctl.emulator.wire import Answer, Asked, encoded, read_record
+
+SpaceOf = Callable[[Service, Asked], str]
+
+
+def _plain(service: Service, asked: Asked) -> str:
+    asked.entity_name = None
+    return service.space(None)
+
+
+def _secret(_service: Service, asked: Asked) -> str:
+    asked.entity_name = None
+    return SECRET
+
+
+def _entity(service: Service, asked: Asked) -> str:
+    if asked.entity_name is None:
+        raise malformed("entityName is missing")
+    return service.space(asked.entity_name)
+
+
+def getter(space_of: SpaceOf) -> Operation:
+    """The endpoint that reads one record; one that is not there is 404."""
+
+    def get(service: Service, call: Call) -> Answer:
+        asked = read_record(call.body, service.limits)
+        call.check_mishap(asked.key)
+        space = space_of(service, asked)
+        key = rules.check_key(asked.key, service.limits, of_entity=asked.entity_name is not None)
+        fields = metadata_fields(asked.options)
+        row = service.read(call.installation, space, [key], call.now_ms).get(key)
+        if row is None:
+            raise key_not_found()
+        return Answer(body=encoded(_record(service, asked, row, fields)))
+
+    return get
+
+
+def setter(space_of: SpaceOf) -> Operation:
+    """The endpoint that writes one record, answering it when `returnValue` asks for that."""
+
+    def set_one(service: Service, call: Call) -> Answer:
+        asked = read_record(call.body, service.limits)
+        call.check_mishap(asked.key)
+        space = space_of(service, asked)
+        write = service.checked_write(asked, call.now_ms)
+        policy, wanted, fields = _set_options(asked.options)
+        before = None
+        if policy == "FAIL_IF_EXISTS" or wanted == "PREVIOUS":
+            before = _one(service, call, space, write.key)
+        if policy == "FAIL_IF_EXISTS" and before is not None:
+            raise key_conflict()
+        service.put(call.installation, space, [write], call.now_ms)
+        shown = _one(service, call, space, write.key) if wanted == "LATEST" else before
+        if wanted is None or shown is None:
+            return Answer()
+        return Answer(body=encoded(_record(service, asked, shown, fields)))
+
+    return set_one
+
+
+def deleter(space_of: SpaceOf) -> Operation:
+    """The endpoint that deletes one record; one that is not there is as good as deleted."""
+
+    def delete(service: Service, call: Call) -> Answer:
+        asked = read_record(call.body, service.limits)
+        call.check_mishap(asked.key)
+        space = space_of(service, asked)
+        key = rules.check_key(asked.key, service.limits, of_entity=asked.entity_name is not None)
+        service.remove(call.installation, space, [key], call.now_ms)
+        return Answer()
+
+    return delete
+
+
+def _one(service: Service, call: Call, space: str, key: str) -> Row | None:
+    return service.read(call.installation, space, [key], call.now_ms).get(key)
+
+
+def _record(service: Service, asked: Asked, row: Row, fields: frozenset[str]) -> dict[str, Any]:
+    shown = service.shown(row, fields)
+    if asked.entity_name is not None:
+        shown["entityName"] = asked.entity_name
+    return shown
+
+
+def _set_options(options: Any) -> tuple[str | None, str | None, frozenset[str]]:
+    if options is None:
+        return None, None, frozenset()
+    policy, wanted = options.get("keyPolicy"), options.get("returnValue")
+    if policy not in (None, "OVERRIDE", "FAIL_IF_EXISTS"):
+        raise malformed("keyPolicy must be OVERRIDE or FAIL_IF_EXISTS")
+    if wanted not in (None, "PREVIOUS", "LATEST"):
+        raise malformed("returnValue must be PREVIOUS or LATEST")
+    if wanted is not None and policy == "FAIL_IF_EXISTS":
+        raise malformed("returnValue goes with keyPolicy OVERRIDE only")
+    return policy, wanted, metadata_fields(options, "returnMetadataFields")
+
+
+get_plain, set_plain, delete_plain = getter(_plain), setter(_plain), deleter(_plain)
+get_secret, set_secret, delete_secret = getter(_secret), setter(_secret), deleter(_secret)
+get_entity, set_entity, delete_entity = getter(_entity), setter(_entity), deleter(_entity)

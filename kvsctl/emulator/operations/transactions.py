@@ -1,0 +1,86 @@
+"""transaction: sets, deletes and checks, all or nothing.
+
+At most 25 operations, each key once; a condition that does not hold undoes everything.
+"""
+
+from typing import Any
+
+import msgspec
+
+from kvsctl.emulator import json_slices, rules
+from kvsctl.emulator.operations.conditions import predicate
+from kvsctl.emulator.operations.service import Call, Service
+from kvsctl.emulator.refusals import Refusal, malformed
+from kvsctl.emulator.wire import Answer, Asked, read_members, record_of
+
+VERBS = ("set", "delete", "check")
+
+
+class Step(msgspec.Struct):
+    """One operation: what it does, on which record, under which conditions."""
+
+    verb: str
+    asked: Asked
+    conditions: Any
+
+
+def transact(service: Service, call: Call) -> Answer:
+    """Carry the transaction out and answer 204, or change nothing."""
+    steps = _steps(service, call)
+    _check_steps(service, steps)
+    for step in steps:
+        asked = step.asked
+        call.check_mishap(asked.key)
+        space = service.space(asked.entity_name)
+        rules.check_key(asked.key, service.limits, of_entity=bool(space))
+        _check_conditions(service, call, step, space)
+        if step.verb == "set":
+            write = service.checked_write(asked, call.now_ms)
+            service.put(call.installation, space, [write], call.now_ms)
+        elif step.verb == "delete":
+            service.remove(call.installation, space, [asked.key], call.now_ms)
+    return Answer(204)
+
+
+def _steps(service: Service, call: Call) -> list[Step]:
+    parts = read_members(call.body)
+    steps: list[Step] = []
+    for verb in VERBS:
+        text = parts.get(verb)
+        if text is None or text == "null":
+            continue
+        for start in json_slices.elements(text):
+            found = json_slices.members(text, start)
+            conditions = json_slices.parsed(found.pop("conditions", "null"))
+            steps.append(Step(verb, record_of(found, service.limits), conditions))
+    return steps
+
+
+def _check_steps(service: Service, steps: list[Step]) -> None:
+    if not steps:
+        raise malformed("A transaction must hold at least one operation")
+    if len(steps) > service.limits.transaction_operations:
+        raise Refusal(
+            422,
+            "UNPROCESSABLE_ENTITY",
+            "Request cannot be processed due to one or more semantic errors",
+        )
+    rules.check_distinct(((one.asked.entity_name, one.asked.key) for one in steps), len(steps))
+
+
+def _check_conditions(service: Service, call: Call, step: Step, space: str) -> None:
+    meets = predicate(step.conditions)
+    if meets is None:
+        if step.verb == "check":
+            raise malformed("A check must have conditions")
+        return
+    key = step.asked.key
+    row = service.read(call.installation, space, [key], call.now_ms).get(key)
+    value = {} if row is None else json_slices.parsed(row.value)
+    # A record that is not there has no attributes: only NOT_… conditions can hold of it.
+    if not meets(value if isinstance(value, dict) else {}):
+        raise Refusal(
+            400,
+            "CONDITIONAL_CHECK_FAILED",
+            "Request failed due to conditional check specified or optimistic locking",
+        )

@@ -1,0 +1,112 @@
+"""The indexes of declared entities, kept beside the records in the same transactions.
+
+A record is in an index when it has all its attributes as scalars. Within a partition it is
+sorted by the range attribute, then by its key.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from kvsctl.emulator import json_slices
+from kvsctl.emulator.storage.entities import Entity, Index
+
+Scalar = str | int | float
+INT64 = 2**63
+SETTING = "entities"
+
+
+def sortable(value: object) -> Scalar | None:
+    """A JSON scalar as SQLite sorts it; None for what cannot be in an index."""
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, str):
+        return None if any("\ud800" <= one <= "\udfff" for one in value) else value
+    if isinstance(value, int):
+        return value if -INT64 <= value < INT64 else float(value)
+    return value if isinstance(value, float) else None
+
+
+def partition_text(values: Iterable[object]) -> str | None:
+    """One text for one combination of partition values; 1 and 1.0 are the same."""
+    parts: list[object] = []
+    for value in values:
+        if sortable(value) is None:
+            return None
+        whole = isinstance(value, float) and value.is_integer()
+        parts.append(int(value) if whole else value)  # type: ignore[call-overload]
+    return msgspec.json.encode(parts).decode()
+
+
+def positions(index: Index, value: Mapping[str, Any]) -> tuple[str, Scalar] | None:
+    """Where an index has a record with this value: partition and range, or nowhere."""
+    part = partition_text(value.get(name) for name in index.partition)
+    at = sortable(value.get(index.range))
+    return None if part is None or at is None else (part, at)
+
+
+class Indexing:
+    """Keeps the `indexed` table true to the records. Called in the store's thread only."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, entities: Mapping[str, Entity] | None
+    ) -> None:
+        self._connection = connection
+        self._entities = entities or {}
+
+    def update(self, bucket: int, space: str, records: Sequence[tuple[str, bytes]]) -> None:
+        """Index these keys and values in place of what was there before."""
+        entity = self._entities.get(space)
+        if entity is None or not entity.indexes:
+            return
+        self._connection.executemany(
+            "DELETE FROM indexed WHERE bucket = ? AND key = ?",
+            [(bucket, key) for key, _ in records],
+        )
+        found: list[tuple[int, str, str, Scalar, str]] = []
+        for key, raw in records:
+            value: Any = json_slices.parsed(raw)
+            for index in entity.indexes.values() if isinstance(value, dict) else ():
+                position = positions(index, value)
+                if position is not None:
+                    found.append((bucket, index.name, *position, key))
+        self._connection.executemany(
+            "INSERT INTO indexed (bucket, name, part, range, key) VALUES (?, ?, ?, ?, ?)", found
+        )
+
+    def is_current(self) -> bool:
+        """Whether the indexes in the file are those of these entities."""
+        row = self._connection.execute(
+            "SELECT value FROM setting WHERE name = ?", (SETTING,)
+        ).fetchone()
+        return (row[0] if row else "{}") == self._fingerprint()
+
+    def rebuild(self) -> None:
+        """Index every record anew, in a write transaction."""
+        connection = self._connection
+        connection.execute("DELETE FROM indexed")
+        buckets = connection.execute("SELECT id, space FROM bucket").fetchall()
+        for bucket, space in buckets:
+            if space in self._entities:
+                records = connection.execute(
+                    "SELECT key, value FROM record WHERE bucket = ?", (bucket,)
+                )
+                while chunk := records.fetchmany(1000):
+                    self.update(bucket, space, chunk)
+        connection.execute(
+            "INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)",
+            (SETTING, self._fingerprint()),
+        )
+
+    def _fingerprint(self) -> str:
+        return json.dumps(
+            {
+                entity.name: sorted([one.name, *one.partition, one.range] for one in indexes)
+                for entity in self._entities.values()
+                if (indexes := list(entity.indexes.values()))
+            },
+            sort_keys=True,
+        )

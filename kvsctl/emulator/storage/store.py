@@ -1,0 +1,90 @@
+"""The database and the one thread that works on it, off the event loop.
+
+Work is done in the order it was handed in. What `writing` did is either wholly there or not at
+all; once it has returned, a killed process does not lose it. Another process may use the same
+file at the same time: writers wait for each other.
+"""
+
+import asyncio
+import contextlib
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from kvsctl.emulator.storage import schema
+from kvsctl.emulator.storage.rows import Rows
+
+T = TypeVar("T")
+Job = tuple[Callable[[], Any], "asyncio.Future[Any]", asyncio.AbstractEventLoop]
+
+
+class Store:
+    """Opens its file at once (see `schema.connect`); its thread starts with the first work."""
+
+    def __init__(self, path: Path | str, *, keep_expiry: bool = False) -> None:
+        self.path = path
+        self.connection = schema.connect(path)
+        self.rows = Rows(self.connection, keep_expiry=keep_expiry)
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Do `work` in the store's thread and give back what it returned or raised."""
+        if self._closed:
+            raise RuntimeError("the store is closed")
+        if self._thread is None:
+            # A daemon: whoever forgets to close must still be able to exit.
+            self._thread = threading.Thread(target=self._work, name="emulator-store", daemon=True)
+            self._thread.start()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._jobs.put((work, future, loop))
+        return await future
+
+    def writing(self, work: Callable[[], T]) -> T:
+        """Do `work` as one transaction. Called in the store's thread."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = work()
+            self.connection.execute("COMMIT")
+        except BaseException:
+            self.rows.forget_buckets()
+            with contextlib.suppress(sqlite3.Error):
+                self.connection.execute("ROLLBACK")
+            raise
+        return result
+
+    def close(self) -> None:
+        """Finish the work that was handed in, then close the file. Closing twice is harmless."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._thread is not None:
+            self._jobs.put(None)
+            self._thread.join()
+        self.connection.close()
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            work, future, loop = job
+            result: Any = None
+            failure: BaseException | None = None
+            try:
+                result = work()
+            except BaseException as error:
+                failure = error
+            with contextlib.suppress(RuntimeError):  # its loop is gone, and so is the caller
+                loop.call_soon_threadsafe(_settle, future, result, failure)
+
+
+def _settle(future: "asyncio.Future[Any]", result: Any, failure: BaseException | None) -> None:
+    if future.done():
+        return
+    if failure is None:
+        future.set_result(result)
+    else:
+        future.set_exception(failure)

@@ -1,0 +1,122 @@
+"""The project's one fault server: what each request meets, drawn from a seeded plan.
+
+The n-th request meets the same in every run with the same plan. A lost connection is raised as
+`ConnectionLost`: `serve` resets the TCP connection, callers in the process see the exception.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from kvsctl.emulator.callers import unauthorized
+from kvsctl.emulator.clock import http_date
+from kvsctl.emulator.refusals import ConnectionLost, Refusal
+from kvsctl.emulator.switches.fault_spec import FaultPlan
+from kvsctl.emulator.switches.quota import announcement
+from kvsctl.emulator.wire import Answer, refusal_answer
+
+HTML = b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>"
+MESSAGES = {
+    500: ("INTERNAL_SERVER_ERROR", "Something went wrong"),
+    502: ("BAD_GATEWAY", "Bad gateway"),
+    503: ("SERVICE_UNAVAILABLE", "The service is unavailable"),
+    504: ("GATEWAY_TIMEOUT", "The service did not answer in time"),
+}
+Sleep = Callable[[float], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Draw:
+    """What one request meets."""
+
+    kind: str
+    latency_seconds: float
+    plan: FaultPlan
+    chance: random.Random = field(repr=False)
+
+    def leaves_out(self, _key: str) -> bool:
+        """Whether this key is in neither list of the answer."""
+        return self.plan.leave_out > 0 and self.chance.random() < self.plan.leave_out
+
+    def refusal(self, key: str) -> Refusal | None:
+        """With what this key is refused, if the plan names its beginning."""
+        for prefix, code in self.plan.refuse:
+            if key.startswith(prefix):
+                return Refusal(400, code, "Refused by the emulator's faults")
+        return None
+
+    def before(self, now_ms: int) -> None:
+        """Raise what comes in place of doing the work."""
+        if self.kind in ("429", "throttled"):
+            code = "TOO_MANY_REQUESTS" if self.kind == "429" else "REQUEST_THROTTLED"
+            raise Refusal(429, code, "Too many requests", self._announced(now_ms))
+        if self.kind == "reset-before":
+            raise ConnectionLost("by a fault, before the write")
+        if self.kind in ("500", "502", "503", "504"):
+            raise _server_error(int(self.kind))
+
+    def after(self, answer: Answer) -> Answer:
+        """The answer that goes out once the work is done, or `ConnectionLost`."""
+        if self.kind == "reset-after":
+            raise ConnectionLost("by a fault, after the write")
+        if self.kind.endswith("-after"):
+            return refusal_answer(_server_error(int(self.kind[:3])))
+        return answer
+
+    def instead(self) -> Answer | None:
+        """An answer that is no JSON, as a proxy gives it in place of the service's."""
+        if self.kind == "502-html":
+            return Answer(502, HTML, "text/html")
+        return Answer(502) if self.kind == "502-empty" else None
+
+    def _announced(self, now_ms: int) -> Mapping[str, str]:
+        wait_ms = int(self.plan.announced_seconds * 1000)
+        if self.plan.announces == "retry-after-date":
+            return {"retry-after": http_date(now_ms + wait_ms + 999)}
+        return announcement(self.plan.announces or "nothing", now_ms, wait_ms)
+
+
+class Faults:
+    """Draws for one request after the other. Called in the event loop's thread only."""
+
+    def __init__(self, plan: FaultPlan, sleep: Sleep = asyncio.sleep) -> None:
+        self.plan = plan
+        self.sleep = sleep
+        self.counts: dict[str, int] = {}
+        self._requests = 0
+        self._first_use_ms: dict[str, int] = {}
+
+    def draw(self, route: str) -> Draw | None:
+        """What the next request on this route meets; None where the plan does not reach."""
+        plan = self.plan
+        if plan.only and route not in plan.only:
+            return None
+        number = self._requests
+        self._requests += 1
+        if plan.first is not None and number >= plan.first:
+            return None
+        source = random.Random(plan.seed * 1_000_003 + number)  # noqa: S311
+        kind = plan.script[number] if number < len(plan.script) else self._kind(source.random())
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        return Draw(kind, source.uniform(*plan.latency_ms) / 1000, plan, source)
+
+    def check_token(self, bearer: str | None, now_ms: int) -> None:
+        """Refuse a token, 401, once its lifetime since its first use is over."""
+        lifetime = self.plan.token_lifetime
+        if lifetime is None or bearer is None:
+            return
+        first = self._first_use_ms.setdefault(bearer, now_ms)
+        if now_ms - first >= lifetime * 1000:
+            raise unauthorized()
+
+    def _kind(self, drawn: float) -> str:
+        for kind, rate in self.plan.rates.items():
+            drawn -= rate
+            if drawn < 0:
+                return kind
+        return "ok"
+
+
+def _server_error(status: int) -> Refusal:
+    return Refusal(status, *MESSAGES[status])

@@ -1,0 +1,168 @@
+"""`/_emulator/`: what a test does to the emulator itself. For loopback callers only.
+
+POST reset      {}                        forget all records (and those of snapshots not)
+POST snapshot   {"name"?}                 keep all records under a name
+POST restore    {"name"?}                 return to them; 404 for a name that is not there
+GET  stats                                records, requests and faults so far
+GET  clock                                {"now": epoch milliseconds, "iso"}
+POST clock      {"now": ms, "frozen"?} or {"advance_ms": n} or {"resume": true}
+POST faults     {"spec": "…"}             other faults from now on; "" for none
+"""
+
+import ipaddress
+import sqlite3
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from kvsctl.emulator.clock import Clock, iso8601
+from kvsctl.emulator.operations.service import Service
+from kvsctl.emulator.refusals import EmulatorError, Refusal, malformed
+from kvsctl.emulator.storage.store import Store
+from kvsctl.emulator.switches.fault_spec import FaultPlan, read_faults
+from kvsctl.emulator.switches.faults import Faults
+from kvsctl.emulator.wire import Answer, encoded, read_object
+
+UNNAMED = "default"
+
+
+class Administered(Protocol):
+    """What of an emulator this changes."""
+
+    service: Service
+    store: Store
+    clock: Clock
+    faults: Faults | None
+    statuses: dict[int, int]
+
+    def arm(self, plan: FaultPlan | None) -> None:
+        """Let these faults happen from now on."""
+
+
+async def administer(emulator: Administered, method: str, action: str, body: bytes) -> Answer:
+    """Do one action of the list above and answer 200 with what came of it."""
+    request = read_object(body) if body.strip() else {}
+    service, store = emulator.service, emulator.store
+    if method == "POST" and action in WRITES:
+        work = WRITES[action]
+        shown = await store.run(lambda: store.writing(lambda: work(service, request)))
+    elif (method, action) == ("GET", "stats"):
+        shown = {
+            "records": await store.run(lambda: record_counts(store.connection)),
+            "answers": {str(status): count for status, count in emulator.statuses.items()},
+            "faults": emulator.faults.counts if emulator.faults is not None else {},
+        }
+    elif action == "clock" and method in ("GET", "POST"):
+        if method == "POST":
+            set_clock(emulator.clock, request)
+        shown = clock_shown(emulator.clock)
+    elif (method, action) == ("POST", "faults"):
+        shown = _arm(emulator, request)
+    else:
+        raise Refusal(403, "FORBIDDEN", "There is no such route, or you may not use it")
+    return Answer(body=encoded(shown))
+
+
+def _arm(emulator: Administered, request: dict[str, Any]) -> dict[str, Any]:
+    spec = request.get("spec")
+    if not isinstance(spec, str) or spec.endswith((".toml", ".json")):
+        raise malformed("spec must be faults in one line")
+    try:
+        emulator.arm(read_faults(spec) if spec else None)
+    except EmulatorError as error:
+        raise malformed(str(error)) from None
+    return {"spec": spec}
+
+
+def check_admin_caller(client: object, headers: dict[bytes, bytes]) -> None:
+    """403 for a caller that is not on this machine, or is a web page."""
+    host = client[0] if isinstance(client, tuple | list) and client else ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        address = None
+    mapped = getattr(address, "ipv4_mapped", None)
+    if address is None or not (mapped or address).is_loopback or b"origin" in headers:
+        raise Refusal(403, "FORBIDDEN", "Only callers on this machine may do that")
+
+
+def reset(service: Service, _request: dict[str, Any]) -> dict[str, Any]:
+    """Forget every record of every installation; snapshots stay."""
+    connection = service.store.connection
+    connection.execute("DELETE FROM record")
+    connection.execute("DELETE FROM past")
+    return {}
+
+
+def snapshot(service: Service, request: dict[str, Any]) -> dict[str, Any]:
+    """Keep all records under a name, in place of what had that name."""
+    name = _name(request)
+    connection = service.store.connection
+    connection.execute("DELETE FROM snapshot WHERE name = ?", (name,))
+    connection.execute("INSERT OR IGNORE INTO snapshot_name VALUES (?)", (name,))
+    kept = connection.execute("INSERT INTO snapshot SELECT ?, * FROM record", (name,)).rowcount
+    return {"name": name, "records": kept}
+
+
+def restore(service: Service, request: dict[str, Any]) -> dict[str, Any]:
+    """Return to a snapshot; without it everything stays as it is."""
+    name = _name(request)
+    connection = service.store.connection
+    if not connection.execute("SELECT 1 FROM snapshot_name WHERE name = ?", (name,)).fetchone():
+        raise Refusal(404, "SNAPSHOT_NOT_FOUND", f"There is no snapshot {name}")
+    reset(service, {})
+    restored = connection.execute(
+        "INSERT INTO record SELECT bucket, key, value, created, updated, expires"
+        " FROM snapshot WHERE name = ?",
+        (name,),
+    ).rowcount
+    service.indexing.rebuild()
+    return {"name": name, "records": restored}
+
+
+def record_counts(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:
+    """How many records each installation has, by space: "" plain, or an entity's name."""
+    counts: dict[str, dict[str, int]] = {}
+    found = connection.execute(
+        "SELECT installation, space, (SELECT count(*) FROM record WHERE bucket = id) FROM bucket"
+    )
+    for installation, space, count in found:
+        counts.setdefault(installation, {})[space] = count
+    return counts
+
+
+def set_clock(clock: Clock, request: dict[str, Any]) -> None:
+    """Set, move or resume the emulator's time."""
+    now: Any = request.get("now")
+    by: Any = request.get("advance_ms")
+    if request.get("resume") is True:
+        clock.resume()
+    elif _is_whole(now) and now >= 0:
+        clock.set(now, frozen=request.get("frozen") is True)
+    elif _is_whole(by):
+        clock.advance(by)
+    else:
+        raise malformed("Give now (epoch milliseconds), advance_ms or resume")
+
+
+def clock_shown(clock: Clock) -> dict[str, Any]:
+    """The emulator's time, twice."""
+    now = clock.now_ms()
+    return {"now": now, "iso": iso8601(now)}
+
+
+def _is_whole(number: Any) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and abs(number) < 10**14
+
+
+def _name(request: dict[str, Any]) -> str:
+    name = request.get("name", UNNAMED)
+    if not isinstance(name, str) or not name:
+        raise malformed("name must be a string")
+    return name
+
+
+WRITES: dict[str, Callable[[Service, dict[str, Any]], dict[str, Any]]] = {
+    "reset": reset,
+    "snapshot": snapshot,
+    "restore": restore,
+}

@@ -1,0 +1,244 @@
+"""The emulated service as a raw ASGI 3 application.
+
+Every answer carries `x-b3-traceid` and `Date`; every answer that is no success has the body
+`{code, message}` (the contract's sections "Endpoints" and "Limits").
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from kvsctl.emulator.callers import bearer_of, installation_of
+from kvsctl.emulator.clock import Clock, http_date
+from kvsctl.emulator.operations.service import Call, Service
+from kvsctl.emulator.options import EmulatorOptions
+from kvsctl.emulator.refusals import ConnectionLost, Refusal
+from kvsctl.emulator.storage.store import Store
+from kvsctl.emulator.web.routes import ADMIN_PREFIX, INSTALLATION_PATHS, ROUTES, Route
+from kvsctl.emulator.wire import Answer, encoded, refusal_answer
+
+if TYPE_CHECKING:
+    # At run time only with faults or quotas: every command imports this module.
+    from kvsctl.emulator.switches.fault_spec import FaultPlan
+    from kvsctl.emulator.switches.faults import Draw, Faults
+    from kvsctl.emulator.switches.quota import Cost, Quota
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+DRAINED_BYTES = 64_000_000
+log = logging.getLogger(__name__)
+
+
+class Emulator:
+    """The service around one store. It answers `http` and `lifespan` scopes.
+
+    A server tells it by lifespan when to close; whoever calls it in the process closes it.
+    """
+
+    def __init__(self, options: EmulatorOptions, store: Store, clock: Clock | None = None) -> None:
+        self.options = options
+        self.store = store
+        self.clock = clock or Clock()
+        self.service = Service(options, store, self.clock)
+        self.quota: Quota | None = None
+        if options.quota is not None:
+            from kvsctl.emulator.switches.quota import Quota
+
+            self.quota = Quota(options.quota)
+        self.faults: Faults | None = None
+        self.statuses: dict[int, int] = {}
+        self.arm(options.faults)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or follow a server's start and stop."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            raise ValueError(f"no {scope['type']} here")
+
+    def close(self) -> None:
+        """Finish what was begun and close the store. Closing twice is harmless."""
+        self.store.close()
+
+    async def aclose(self) -> None:
+        """`close`, for callers in a coroutine; it takes as long as the work in flight."""
+        self.close()
+
+    async def refuse(self, refusal: Refusal, send: Send) -> None:
+        """Answer a request that is not to be looked at."""
+        await self._send(refusal_answer(refusal), _trace_id(), send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def arm(self, plan: FaultPlan | None) -> None:
+        """Let these faults happen from now on, counted anew; None: no more."""
+        self.faults = None
+        if plan is not None:
+            from kvsctl.emulator.switches.faults import Faults
+
+            self.faults = Faults(plan)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        trace_id = headers.get(b"x-b3-traceid") or _trace_id()
+        cut = False
+        try:
+            if (route := ROUTES.get(scope["path"])) is not None and scope["method"] == "POST":
+                draw = self.faults.draw(route.name) if self.faults is not None else None
+                cut = draw is not None and draw.kind == "cut"
+                answer = await self._operate(route, headers, receive, draw)
+            else:
+                answer = await self._other(scope, headers, receive)
+        except Refusal as refusal:
+            answer = refusal_answer(refusal)
+        except ConnectionLost:
+            raise
+        except Exception as error:
+            wants_trace = log.isEnabledFor(logging.DEBUG)
+            name = type(error).__name__
+            log.error("the emulator failed on %s: %s", scope["path"], name, exc_info=wants_trace)
+            answer = refusal_answer(
+                Refusal(500, "INTERNAL_SERVER_ERROR", "The emulator failed; this is a defect")
+            )
+        self.statuses[answer.status] = self.statuses.get(answer.status, 0) + 1
+        await self._send(answer, trace_id, send, cut=cut)
+
+    async def _operate(
+        self, route: Route, headers: dict[bytes, bytes], receive: Receive, draw: Draw | None
+    ) -> Answer:
+        installation = installation_of(headers, self.options)
+        limits = self.options.limits
+        limit = limits.batch_bytes if route.name != "transaction" else limits.transaction_bytes
+        if self.faults is not None and draw is not None:
+            self.faults.check_token(bearer_of(headers), self.clock.now_ms())
+            if draw.latency_seconds:
+                await self.faults.sleep(draw.latency_seconds)
+            limit = min(limit, draw.plan.payload_limit or limit)
+        body = await read_body(receive, limit, self.options)
+        now_ms = self.clock.now_ms()
+        if draw is not None:
+            draw.before(now_ms)
+            if (instead := draw.instead()) is not None:
+                return instead
+        call = Call(installation, body, now_ms, draw)
+        if self.quota is None:
+            answer = await self.store.run(lambda: self._run(route, call))
+        else:
+            answer = await self._within_quota(self.quota, route, call)
+        return answer if draw is None else draw.after(answer)
+
+    async def _within_quota(self, quota: Quota, route: Route, call: Call) -> Answer:
+        cost: Cost = "read" if route.cost == "read" else "write"
+        units = 1 if cost == "read" else self._units(len(call.body))
+        if route.cost == "delete" and self.options.delete_cost == "free":
+            units = 0
+        quota.admit(call.installation, cost, units, call.now_ms)
+        spent = 0
+        try:
+            answer = await self.store.run(lambda: self._run(route, call))
+            spent = self._units(len(answer.body)) if cost == "read" else units
+        finally:
+            quota.adjust(call.installation, cost, spent - units, self.clock.now_ms())
+        return answer
+
+    def _units(self, size: int) -> int:
+        return max(1, -(-size // self.options.limits.unit_bytes))
+
+    async def _other(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Answer:
+        path, method = scope["path"], scope["method"]
+        if path.startswith(ADMIN_PREFIX) and self.options.admin:
+            from kvsctl.emulator.web import admin
+
+            admin.check_admin_caller(scope.get("client"), headers)
+            body = await read_body(receive, self.options.limits.batch_bytes, self.options)
+            return await admin.administer(self, method, path.removeprefix(ADMIN_PREFIX), body)
+        if path in INSTALLATION_PATHS and method == "GET":
+            from kvsctl.emulator.operations.installations import list_installations
+
+            installation_of(headers, self.options)
+            if self.quota is not None:
+                self.quota.admit_listing(self.clock.now_ms())
+            query, plain = scope.get("query_string", b""), "/v0/" in path
+            return await self.store.run(
+                lambda: list_installations(self.service, query, plain=plain)
+            )
+        if path == "/openapi.json" and method == "GET":
+            from kvsctl.emulator.web.openapi import document
+
+            return Answer(body=encoded(document(self.options)))
+        if path in ROUTES:
+            raise _other_method("POST")
+        if path in INSTALLATION_PATHS or path == "/openapi.json":
+            raise _other_method("GET")
+        raise Refusal(403, "FORBIDDEN", "There is no such route, or you may not use it")
+
+    def _run(self, route: Route, call: Call) -> Answer:
+        if route.writes:
+            return self.store.writing(lambda: self._write(route, call))
+        return route.run(self.service, call)
+
+    def _write(self, route: Route, call: Call) -> Answer:
+        self.service.purge(call.now_ms)
+        return route.run(self.service, call)
+
+    async def _send(
+        self, answer: Answer, trace_id: bytes, send: Send, *, cut: bool = False
+    ) -> None:
+        headers = [
+            (b"date", http_date(self.clock.now_ms()).encode()),
+            (b"x-b3-traceid", trace_id),
+            (b"content-length", str(len(answer.body)).encode()),
+        ]
+        if answer.body:
+            headers.append((b"content-type", answer.content_type.encode()))
+        headers += [(name.encode(), value.encode()) for name, value in answer.headers]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        if cut:
+            half = answer.body[: len(answer.body) // 2]
+            await send({"type": "http.response.body", "body": half, "more_body": True})
+            raise ConnectionLost("by a fault, in the midst of the answer", gently=True)
+        await send({"type": "http.response.body", "body": answer.body})
+
+
+def _trace_id() -> bytes:
+    return os.urandom(8).hex().encode()
+
+
+def _other_method(allowed: str) -> Refusal:
+    return Refusal(405, "METHOD_NOT_ALLOWED", f"Use {allowed}", {"allow": allowed})
+
+
+async def read_body(receive: Receive, limit: int, options: EmulatorOptions) -> bytes:
+    """The whole body; past `limit` bytes it is read to its end, dropped and refused."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    size = len(body)
+    parts = [body]
+    while message.get("more_body", False):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionLost("by the caller, before the request was whole")
+        body = message.get("body", b"")
+        size += len(body)
+        if size <= limit:
+            parts.append(body)
+        elif size > DRAINED_BYTES:
+            break
+    if size > limit:
+        raise Refusal(
+            options.payload_status, "PAYLOAD_TOO_LARGE", f"The request is larger than {limit} bytes"
+        )
+    return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -1,0 +1,110 @@
+"""What stands between the network and the emulator: who may speak to it, and how lines go dead.
+
+DNS rebinding and web pages are kept out by the `Host` and `Origin` headers: both must name this
+machine, an address, or a name that the options allow.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import socket
+import struct
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+from kvsctl.emulator.refusals import ConnectionLost, Refusal
+from kvsctl.emulator.web.app import Emulator, Message, Receive, Scope, Send
+
+access = logging.getLogger("kvsctl.emulator.access")
+NOT_OURS = Refusal(403, "FORBIDDEN", "The Host or Origin header does not name this emulator")
+NO_LINGER = struct.pack("ii", 1, 0)
+
+
+class Front:
+    """An ASGI app around the emulator, for uvicorn. `names`: more host names that are ours."""
+
+    def __init__(
+        self, emulator: Emulator, names: frozenset[str] = frozenset(), *, verbose: bool = False
+    ) -> None:
+        self._emulator = emulator
+        self._names = names
+        self._verbose = verbose
+        self._known: dict[bytes, bool] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the request through, or refuse it: 403."""
+        if scope["type"] != "http":
+            await self._emulator(scope, receive, send)
+        elif not self._is_ours(scope):
+            await self._emulator.refuse(NOT_OURS, send)
+        elif self._verbose:
+            await self._logged(scope, receive, send)
+        else:
+            await self._answered(scope, receive, send, send)
+
+    async def _answered(
+        self, scope: Scope, receive: Receive, send: Send, server_send: Send
+    ) -> None:
+        try:
+            await self._emulator(scope, receive, send)
+        except ConnectionLost as lost:
+            await _hang_up(server_send, receive, gently=lost.gently)
+
+    async def _logged(self, scope: Scope, receive: Receive, send: Send) -> None:
+        start = time.perf_counter()
+        status: Any = "lost"
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        await self._answered(scope, receive, noting, send)
+        elapsed_ms = (time.perf_counter() - start) * 1000
+        access.info("%s %s %s %.1f ms", scope["method"], scope["path"], status, elapsed_ms)
+
+    def _is_ours(self, scope: Scope) -> bool:
+        for name, value in scope["headers"]:
+            if name in (b"host", b"origin"):
+                known = self._known.get(value)
+                if known is None:
+                    known = is_ours(value.decode("latin-1"), self._names)
+                    if len(self._known) < 1000:
+                        self._known[value] = known
+                if not known:
+                    return False
+        return True
+
+
+def is_ours(host: str, names: frozenset[str]) -> bool:
+    """Whether a Host or Origin header names this machine, an address, or one of `names`."""
+    try:
+        name = urlsplit(host if "://" in host else f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    if name == "localhost" or name.endswith(".localhost") or name in names:
+        return True
+    with contextlib.suppress(ValueError):
+        ipaddress.ip_address(name)
+        return True
+    return False
+
+
+async def _hang_up(send: Send, receive: Receive, *, gently: bool) -> None:
+    """End the connection under uvicorn's feet: with a reset, or gently after what was sent.
+
+    uvicorn hands the app a method of its own request cycle, which has the transport.
+    """
+    transport: asyncio.Transport = send.__self__.transport  # type: ignore[attr-defined]
+    if gently:
+        transport.close()
+    else:
+        line = transport.get_extra_info("socket")
+        if line is not None:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+        transport.abort()
+    # Until uvicorn has seen it, it would take a missing answer for a defect.
+    while (await receive())["type"] != "http.disconnect":
+        pass

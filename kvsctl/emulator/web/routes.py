@@ -1,0 +1,45 @@
+"""Which operation answers which path, and what it counts as."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from kvsctl.emulator.operations import batches, entity_queries, queries, singles, transactions
+from kvsctl.emulator.operations.service import Operation
+
+PREFIXES = ("/v1/", "/api/v1/", "/forge/storage/kvs/v1/")
+INSTALLATION_PATHS = frozenset(
+    prefix.replace("/v1/", version) + "installations"
+    for prefix in PREFIXES
+    for version in ("/v1/", "/v0/")
+)
+ADMIN_PREFIX = "/_emulator/"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A POST endpoint. `cost`: the quota that its units are counted against."""
+
+    name: str
+    run: Operation
+    writes: bool
+    cost: Literal["read", "write", "delete"]
+
+
+OPERATIONS = (
+    Route("batch/set", batches.set_batch, True, "write"),
+    Route("batch/get", batches.get_batch, False, "read"),
+    Route("batch/delete", batches.delete_batch, True, "delete"),
+    Route("get", singles.get_plain, False, "read"),
+    Route("set", singles.set_plain, True, "write"),
+    Route("delete", singles.delete_plain, True, "delete"),
+    Route("entity/get", singles.get_entity, False, "read"),
+    Route("entity/set", singles.set_entity, True, "write"),
+    Route("entity/delete", singles.delete_entity, True, "delete"),
+    Route("secret/get", singles.get_secret, False, "read"),
+    Route("secret/set", singles.set_secret, True, "write"),
+    Route("secret/delete", singles.delete_secret, True, "delete"),
+    Route("query", queries.query, False, "read"),
+    Route("entity/query", entity_queries.query_entity, False, "read"),
+    Route("transaction", transactions.transact, True, "write"),
+)
+ROUTES = {prefix + route.name: route for prefix in PREFIXES for route in OPERATIONS}

@@ -1,0 +1,163 @@
+"""The database file: private, versioned, shared by processes, one transaction a batch."""
+
+import asyncio
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from kvsctl.emulator import EmulatorError, embedded
+from kvsctl.emulator.storage.rows import Rows
+from kvsctl.emulator.storage.store import Store
+from tests.emulator.support import OpenDesk, open_desk
+
+
+def test_what_is_written_is_there_after_closing(tmp_path: Path, desks: OpenDesk) -> None:
+    path = tmp_path / "deep" / "kvs.db"
+    first = desks(path)
+    first.ok("/v1/batch/set", [{"key": "a", "value": 1}])
+    first.emulator.close()
+    assert desks(path).ok("/v1/batch/get", [{"key": "a"}])["successfulKeys"]
+
+
+def test_only_the_owner_may_read_the_files(tmp_path: Path, desks: OpenDesk) -> None:
+    path = tmp_path / "kvs.db"
+    desks(path).ok("/v1/batch/set", [{"key": "a", "value": 1}])
+    files = sorted(tmp_path.iterdir())
+    assert [file.name for file in files] == ["kvs.db", "kvs.db-shm", "kvs.db-wal"]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+def test_a_newer_format_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "kvs.db"
+    embedded(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(EmulatorError, match="has format 99"):
+        embedded(path)
+
+
+def test_another_programs_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE t (a)")
+    connection.close()
+    with pytest.raises(EmulatorError, match="another program's"):
+        embedded(path)
+    text = tmp_path / "text"
+    text.write_text("this is no database at all, but long enough to be looked at" * 20)
+    with pytest.raises(EmulatorError, match="cannot be used"):
+        embedded(text)
+    with pytest.raises(EmulatorError, match="cannot be opened"):
+        embedded(tmp_path)
+
+
+def test_a_transaction_is_whole_or_not_at_all() -> None:
+    store = Store(":memory:")
+
+    def fails() -> None:
+        bucket = store.rows.made_bucket("i", "")
+        store.rows.write([(bucket, "a", b"1", 0, 0, None)], -1)
+        raise KeyError("a")
+
+    with pytest.raises(KeyError):
+        store.writing(fails)
+    assert store.rows.bucket("i", "") is None
+    store.close()
+
+
+def test_work_is_done_off_the_event_loop() -> None:
+    store = Store(":memory:")
+
+    async def names() -> tuple[str, str]:
+        here = threading.current_thread().name
+        return here, await store.run(lambda: threading.current_thread().name)
+
+    here, there = asyncio.run(names())
+    assert here != there == "emulator-store"
+    store.close()
+    store.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        asyncio.run(names())
+
+
+def test_the_thread_outlives_a_caller_that_went_away() -> None:
+    store = Store(":memory:")
+    started, leave = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        started.set()
+        leave.wait(10)
+
+    async def cancelled() -> None:
+        task = asyncio.create_task(store.run(slow))
+        await asyncio.to_thread(started.wait, 10)
+        task.cancel()
+
+    asyncio.run(cancelled())
+    leave.set()
+    assert asyncio.run(store.run(lambda: 1)) == 1
+    store.close()
+
+
+def test_keys_list_in_lexicographic_order() -> None:
+    store = Store(":memory:")
+    bucket = store.writing(lambda: store.rows.made_bucket("i", ""))
+    keys = ["b", "a", "a b", "a\ufeff", "a-", "B", "a\u2028", "aa"]
+    store.rows.write([(bucket, key, b"1", 0, 0, None) for key in keys], -1)
+    assert [row.key for row in store.rows.page(bucket, "", None, 100, -1)] == sorted(keys)
+    assert [row.key for row in store.rows.page(bucket, "a", "a", 3, -1)] == sorted(
+        key for key in keys if key.startswith("a")
+    )[1:4]
+    store.close()
+
+
+def test_purging_deletes_what_is_gone() -> None:
+    store = Store(":memory:")
+    rows: Rows = store.rows
+    bucket = rows.made_bucket("i", "")
+    rows.write([(bucket, key, b"1", 0, 0, at) for key, at in (("a", 5), ("b", 6), ("c", None))], -1)
+    assert rows.purge(5) == 1
+    assert [row.key for row in rows.each(bucket, -1)] == ["b", "c"]
+    store.close()
+
+
+WRITER = """
+import sys
+from tests.emulator.support import open_desk
+desk = open_desk(sys.argv[1])
+for n in range(40):
+    batch = [{"key": f"{sys.argv[2]}-{n}-{i}", "value": n} for i in range(25)]
+    assert len(desk.ok("/v1/batch/set", batch)["successfulKeys"]) == 25
+desk.emulator.close()
+"""
+
+
+def test_two_processes_may_use_a_file_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "kvs.db"
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(path), name]) for name in ("a", "b")
+    ]
+    assert [writer.wait(60) for writer in writers] == [0, 0]
+    desk = open_desk(path)
+    bucket = desk.emulator.store.rows.bucket("default", "")
+    assert bucket is not None
+    assert len(list(desk.emulator.store.rows.each(bucket, -1))) == 2000
+    desk.emulator.close()
+
+
+def test_nothing_heavy_is_imported() -> None:
+    script = (
+        "import sys, kvsctl.emulator;"
+        "print([m for m in ('uvicorn','starlette','pydantic','yaml','httpx','anyio','random',"
+        "'kvsctl.emulator.switches.quota','kvsctl.emulator.switches.faults',"
+        "'kvsctl.emulator.web.admin') "
+        "if m in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert shown.stdout.strip() == b"[]"

@@ -1,0 +1,204 @@
+"""Faults: as they are written, and as requests meet them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kvsctl.emulator import ConnectionLost, EmulatorError
+from kvsctl.emulator.options import Token
+from kvsctl.emulator.switches.fault_spec import FaultPlan, read_faults
+from kvsctl.emulator.switches.faults import Faults
+from tests.emulator.support import Desk, OpenDesk
+
+SET = [{"key": "a", "value": 1}, {"key": "b", "value": 2}]
+
+
+def test_a_spec_is_read() -> None:
+    assert read_faults(
+        "seed=7,429=0.05, retry-after=1,500=0.02,leave-out=0.02,refuse=x:y:CODE,refuse=:ALL,"
+        "latency-ms=5..50,payload-limit=1000,token-lifetime=60,only=batch/set+get,first=9,"
+        "script=429:ok"
+    ) == FaultPlan(
+        seed=7,
+        rates={"429": 0.05, "500": 0.02},
+        announces="retry-after",
+        announced_seconds=1,
+        leave_out=0.02,
+        refuse=(("x:y", "CODE"), ("", "ALL")),
+        latency_ms=(5, 50),
+        payload_limit=1000,
+        token_lifetime=60,
+        only=frozenset({"batch/set", "get"}),
+        first=9,
+        script=("429", "ok"),
+    )
+
+
+def test_files_have_the_same_names(tmp_path: Path) -> None:
+    toml, text = tmp_path / "f.toml", tmp_path / "f.json"
+    toml.write_text('429 = 0.5\nlatency-ms = 5\nrefuse = ["a:B"]\nscript = ["cut"]\n')
+    text.write_text(json.dumps({"429": 0.5, "latency-ms": 5, "refuse": ["a:B"], "script": ["cut"]}))
+    expected = FaultPlan(
+        rates={"429": 0.5}, latency_ms=(5, 5), refuse=(("a", "B"),), script=("cut",)
+    )
+    assert read_faults(str(toml)) == read_faults(str(text)) == expected
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "bogus=1", "429", "429=2", "429=x", "429=-1", "429=nan", "429=0.6,500=0.6", "429=0,429=0",
+        "latency-ms=9..1", "refuse=a", "script=nope", "retry-after=1,reset=1", "none.toml",
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_refused(spec: Any) -> None:
+    with pytest.raises(EmulatorError):
+        read_faults(spec)
+
+
+def test_a_file_that_is_no_plan_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "f.json"
+    for content in ("{", '{"refuse": "a:B"}', '{"only": [1]}'):
+        path.write_text(content)
+        with pytest.raises(EmulatorError):
+            read_faults(str(path))
+
+
+def kinds(spec: Any, count: Any = 200) -> Any:
+    faults = Faults(read_faults(spec))
+    return [draw.kind for _ in range(count) if (draw := faults.draw("get"))]
+
+
+def test_the_same_seed_hits_the_same_requests() -> None:
+    spec = "429=0.2,cut=0.1,seed="
+    assert kinds(spec + "1") == kinds(spec + "1") != kinds(spec + "2")
+    drawn = kinds(spec + "1", 2000)
+    assert 300 < drawn.count("429") < 500
+    assert 130 < drawn.count("cut") < 270
+
+
+def test_a_script_comes_before_the_rates() -> None:
+    assert kinds("429=1,script=500:ok:cut", 5) == ["500", "ok", "cut", "429", "429"]
+
+
+def test_faults_can_be_limited_to_routes_and_to_the_first_requests() -> None:
+    faults = Faults(read_faults("429=1,only=batch/set,first=2"))
+    assert faults.draw("get") is None
+    drawn = [faults.draw("batch/set") for _ in range(3)]
+    assert [draw and draw.kind for draw in drawn] == ["429", "429", None]
+    assert faults.counts == {"429": 2}
+
+
+def armed(desks: OpenDesk, spec: Any, **options: Any) -> Any:
+    return desks(faults=read_faults(spec), **options)
+
+
+def stored(desk: Desk) -> Any:
+    desk.emulator.arm(None)
+    return len(desk.ok("/v1/batch/get", SET)["successfulKeys"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "code", "written"),
+    [
+        ("429", 429, "TOO_MANY_REQUESTS", 0),
+        ("throttled", 429, "REQUEST_THROTTLED", 0),
+        ("500", 500, "INTERNAL_SERVER_ERROR", 0),
+        ("502", 502, "BAD_GATEWAY", 0),
+        ("503", 503, "SERVICE_UNAVAILABLE", 0),
+        ("504", 504, "GATEWAY_TIMEOUT", 0),
+        ("500-after", 500, "INTERNAL_SERVER_ERROR", 2),
+        ("503-after", 503, "SERVICE_UNAVAILABLE", 2),
+    ],
+)
+def test_errors_before_and_after_the_write(
+    desks: OpenDesk, kind: Any, status: Any, code: Any, written: Any
+) -> None:
+    desk = armed(desks, f"script={kind}")
+    assert desk.refused("/v1/batch/set", SET) == (status, code)
+    assert stored(desk) == written
+
+
+@pytest.mark.parametrize(("kind", "written"), [("reset-before", 0), ("reset-after", 2), ("cut", 2)])
+def test_lost_connections_are_raised_in_the_process(
+    desks: OpenDesk, kind: Any, written: Any
+) -> None:
+    desk = armed(desks, f"script={kind}")
+    with pytest.raises(ConnectionLost):
+        desk.post("/v1/batch/set", SET)
+    assert stored(desk) == written
+
+
+def test_answers_that_are_no_json(desks: OpenDesk) -> None:
+    desk = armed(desks, "script=502-html:502-empty")
+    html, empty = desk.post("/v1/batch/set", SET), desk.post("/v1/batch/set", SET)
+    assert (html.status_code, html.headers["content-type"]) == (502, "text/html")
+    assert html.text.startswith("<html>")
+    assert (empty.status_code, empty.content) == (502, b"")
+    assert stored(desk) == 0
+
+
+@pytest.mark.parametrize(
+    ("wait", "header", "value"),
+    [
+        ("retry-after=2", "retry-after", "2"),
+        ("retry-after-date=2", "retry-after", "Thu, 01 Jan 2026 00:00:02 GMT"),
+        ("reset=2", "x-ratelimit-reset", "2026-01-01T00:00:02.000Z"),
+        ("first=1", "retry-after", None),
+    ],
+)
+def test_a_429_says_when_or_does_not(desks: OpenDesk, wait: Any, header: Any, value: Any) -> None:
+    assert armed(desks, f"429=1,{wait}").post("/v1/query", {}).headers.get(header) == value
+
+
+def test_keys_are_left_out_of_both_lists(desks: OpenDesk) -> None:
+    desk = armed(desks, "leave-out=1")
+    for verb in ("set", "get", "delete"):
+        assert desk.ok(f"/v1/batch/{verb}", SET) == {"successfulKeys": [], "failedKeys": []}
+    assert stored(desk) == 0
+    some = armed(desks, "leave-out=0.5,seed=3").ok(
+        "/v1/batch/set", [{"key": f"k{n}", "value": n} for n in range(25)]
+    )
+    assert 4 < len(some["successfulKeys"]) < 21
+
+
+def test_single_keys_are_refused(desks: OpenDesk) -> None:
+    desk = armed(desks, "refuse=a:INVALID_THING")
+    answer = desk.ok("/v1/batch/set", SET)
+    assert [one["key"] for one in answer["successfulKeys"]] == ["b"]
+    assert answer["failedKeys"][0]["error"]["code"] == "INVALID_THING"
+    assert desk.refused("/v1/set", SET[0]) == (400, "INVALID_THING")
+    assert desk.refused("/v1/transaction", {"set": SET}) == (400, "INVALID_THING")
+
+
+def test_latency_is_waited_for(desks: OpenDesk) -> None:
+    desk = armed(desks, "latency-ms=50..60")
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    desk.emulator.faults.sleep = sleep
+    desk.ok("/v1/query", {})
+    assert len(waited) == 1
+    assert 0.05 <= waited[0] <= 0.06
+
+
+def test_the_payload_limit_can_lie_lower(desks: OpenDesk) -> None:
+    desk = armed(desks, "payload-limit=100")
+    assert desk.refused("/v1/set", {"key": "a", "value": "x" * 100}) == (413, "PAYLOAD_TOO_LARGE")
+    desk.ok("/v1/set", {"key": "a", "value": "x"})
+
+
+def test_tokens_expire(desks: OpenDesk) -> None:
+    tokens = (Token("one", "i"), Token("two", "i"))
+    desk = armed(desks, "token-lifetime=60", tokens=tokens)
+    one, two = ({"authorization": f"Bearer {token.secret}"} for token in tokens)
+    desk.ok("/v1/set", {"key": "a", "value": 1}, headers=one)
+    desk.time.forward(59)
+    desk.ok("/v1/get", {"key": "a"}, headers=one)
+    desk.time.forward(1)
+    assert desk.refused("/v1/get", {"key": "a"}, headers=one) == (401, "UNAUTHORIZED")
+    assert desk.ok("/v1/get", {"key": "a"}, headers=two)["value"] == 1

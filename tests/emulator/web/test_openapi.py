@@ -1,0 +1,60 @@
+"""The emulator holds what its own OpenAPI document says, whatever is sent to it."""
+
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from kvsctl.emulator import EmulatorOptions
+from kvsctl.emulator.storage.entities import Entity, Index
+from kvsctl.emulator.web.openapi import document
+from kvsctl.emulator.web.serve import Running, ServeOptions, running
+
+OPTIONS = EmulatorOptions(
+    entities={"abc": Entity("abc", {"n": "integer"}, {"n": Index("n", (), "n")})}
+)
+DOCUMENT = document(OPTIONS)
+OPERATIONS = [(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods]
+CHECKS: list[Any] = [
+    not_a_server_error,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+]
+
+
+@pytest.fixture(scope="module")
+def server() -> Any:
+    with running(ServeOptions(port=0, emulator=OPTIONS)) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_answers_are_as_documented(server: Running, path: str, method: str) -> None:
+    schema = schemathesis.openapi.from_dict(DOCUMENT)
+    operation = schema[path][method]
+    modes = list(schemathesis.GenerationMode)
+    cases: Any = st.one_of([operation.as_strategy(generation_mode=mode) for mode in modes])
+
+    @settings(
+        max_examples=25,
+        deadline=None,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(cases)
+    def check(case: Any) -> None:
+        case.call_and_validate(base_url=server.url, checks=CHECKS)
+
+    check()

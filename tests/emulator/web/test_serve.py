@@ -1,0 +1,221 @@
+"""The emulator as a real HTTP server."""
+
+import concurrent.futures
+import json
+import logging
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from kvsctl.emulator import EmulatorError, EmulatorOptions
+from kvsctl.emulator.options import Token
+from kvsctl.emulator.pytest_plugin import EmulatorUnderTest
+from kvsctl.emulator.switches.fault_spec import read_faults
+from kvsctl.emulator.web.guard import is_ours
+from kvsctl.emulator.web.serve import ServeOptions, is_loopback, listen, running, serve
+from tests.emulator.serving import server_process
+
+RECORD = {"key": "a", "value": 1}
+
+
+def test_it_answers_over_http() -> None:
+    with running(ServeOptions(port=0)) as server:
+        assert httpx.post(f"{server.url}/v1/set", json=RECORD).status_code == 200
+        response = httpx.post(f"{server.url}/v1/get", json={"key": "a"})
+        assert response.json() == RECORD
+        assert set(response.headers) == {"date", "x-b3-traceid", "content-length", "content-type"}
+
+
+def test_sixteen_callers_at_once(tmp_path: Path) -> None:
+    with (
+        running(ServeOptions(port=0, db=tmp_path / "kvs.db")) as server,
+        concurrent.futures.ThreadPoolExecutor(16) as callers,
+    ):
+
+        def write(number: int) -> int:
+            batch = [{"key": f"{number}-{n}", "value": n} for n in range(25)]
+            answer = httpx.post(f"{server.url}/v1/batch/set", json=batch).json()
+            return len(answer["successfulKeys"])
+
+        assert sum(callers.map(write, range(32))) == 800
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "status"),
+    [
+        ("host", "evil.example", 403),
+        ("host", "localhost:1", 200),
+        ("host", "127.0.0.1", 200),
+        ("host", "[::1]:8787", 200),
+        ("host", "kvs.test:8787", 200),
+        ("origin", "https://evil.example", 403),
+        ("origin", "null", 403),
+        ("origin", "http://localhost:3000", 200),
+    ],
+)
+def test_rebound_names_and_foreign_pages_are_refused(header: Any, value: Any, status: Any) -> None:
+    with running(ServeOptions(port=0, host_names=frozenset({"kvs.test"}))) as server:
+        response = httpx.post(f"{server.url}/v1/query", json={}, headers={header: value})
+        assert response.status_code == status
+        assert "x-b3-traceid" in response.headers
+
+
+def test_what_names_this_machine() -> None:
+    assert is_ours("app.localhost", frozenset())
+    assert not is_ours("localhost.evil.example", frozenset())
+    assert not is_ours("", frozenset())
+    assert not is_ours("http://[", frozenset())
+
+
+def test_off_loopback_a_token_is_required() -> None:
+    with pytest.raises(EmulatorError, match="give a token"):
+        listen(ServeOptions(host="0.0.0.0", port=0))
+    tokens = (Token("t", "i"),)
+    listen(ServeOptions(host="0.0.0.0", port=0, emulator=EmulatorOptions(tokens=tokens))).close()
+    assert not is_loopback("example.com")
+    assert is_loopback("localhost")
+    assert is_loopback("::1")
+
+
+def test_an_address_that_is_taken_is_named() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(EmulatorError, match=f"127.0.0.1:{port}"):
+            serve(ServeOptions(port=port), print)
+
+
+def lost(spec: Any) -> Any:
+    options = EmulatorOptions(faults=read_faults(spec))
+    return running(ServeOptions(port=0, emulator=options))
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "written"),
+    [
+        ("reset-before", httpx.ReadError, False),
+        ("reset-after", httpx.ReadError, True),
+        ("cut", httpx.RemoteProtocolError, True),
+    ],
+)
+def test_connections_are_lost(
+    kind: Any, error: Any, written: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with lost(f"script={kind}") as server, httpx.Client(base_url=server.url) as client:
+        with pytest.raises(error):
+            client.post("/v1/batch/set", json=[RECORD])
+        found = client.post("/v1/batch/get", json=[{"key": "a"}]).json()["successfulKeys"]
+        assert bool(found) is written
+    assert not caplog.records
+
+
+def test_the_access_log_has_a_line_a_request(caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        caplog.at_level(logging.INFO, logger="kvsctl.emulator.access"),
+        running(ServeOptions(port=0, verbose=True)) as server,
+    ):
+        httpx.post(f"{server.url}/v1/get", json={"key": "a"})
+    (record,) = caplog.records
+    assert record.getMessage().startswith("POST /v1/get 404 ")
+
+
+def test_a_seed_is_there_from_the_start(tmp_path: Path) -> None:
+    seed = tmp_path / "seed.jsonl"
+    seed.write_text(
+        '{"key":"a","value": {"n": 1.0},"createdAt":5,"updatedAt":6}\n\n'
+        '{"key":"b","value":1,"entityName":"abc","expireTime":"2099-01-01T00:00:00.000Z"}\n'
+        '{"key":"c","value":1,"installation":"other","options":{"ttl":{"value":1,"unit":"DAYS"}}}\n'
+        '{"key":"d","value":1,"installation":"other","ttl":"7d"}\n'
+    )
+    fields = {"metadataFields": ["CREATED_AT", "UPDATED_AT", "EXPIRE_TIME"]}
+    with running(ServeOptions(port=0, seed=(seed,))) as server:
+        asked = [{"key": "a", "options": fields}, {"key": "b", "entityName": "abc"}, {"key": "c"}]
+        answer = httpx.post(f"{server.url}/v1/batch/get", json=asked)
+        assert b'{"key":"a","value":{"n": 1.0},"createdAt":5,"updatedAt":6}' in answer.content
+        assert len(answer.json()["successfulKeys"]) == 2
+        other = {"forge-proxy-authorization": "Forge as=app,installationId=other"}
+        asked = [{"key": key, "options": fields} for key in "cd"]
+        answer = httpx.post(f"{server.url}/v1/batch/get", json=asked, headers=other)
+        assert ["expireTime" in found for found in answer.json()["successfulKeys"]] == [True] * 2
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", r"seed.jsonl:2: INVALID_REQUEST"),
+        ('{"key":"a/b","value":1}', r"seed.jsonl:2: INVALID_KEY"),
+        ('{"key":"a","value":1,"createdAt":"x"}', "createdAt"),
+        ('{"key":"a","value":1,"expireTime":"x"}', "expireTime"),
+        ('{"key":"a","value":1,"ttl":"soon"}', "ttl"),
+        ('{"key":"a","value":1,"ttl":"0d"}', "INVALID_TTL"),
+        ('{"key":"a","value":1,"installation":1}', "installation"),
+    ],
+)
+def test_a_wrong_seed_is_named(tmp_path: Path, line: Any, message: Any) -> None:
+    seed = tmp_path / "seed.jsonl"
+    seed.write_text('{"key":"a","value":1}\n' + line)
+    with pytest.raises(EmulatorError, match=message), running(ServeOptions(port=0, seed=(seed,))):
+        pass
+    with (
+        pytest.raises(EmulatorError, match="cannot be read"),
+        running(ServeOptions(port=0, seed=(tmp_path / "none",))),
+    ):
+        pass
+
+
+def test_sigterm_stops_it_cleanly(tmp_path: Path) -> None:
+    with server_process(tmp_path / "kvs.db") as (url, process):
+        assert httpx.post(f"{url}/v1/set", json=RECORD).status_code == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout is not None
+        assert process.stdout.read() == "stopped by 15\n"
+        assert process.wait(10) == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["kvs.db"]
+
+
+def test_killed_at_any_moment_it_has_all_it_acknowledged(tmp_path: Path) -> None:
+    db = tmp_path / "kvs.db"
+    acknowledged: list[str] = []
+    for attempt in range(3):
+        with server_process(db) as (url, process):
+
+            def write(thread: int, url: str = url, attempt: int = attempt) -> None:
+                with httpx.Client(base_url=url) as client:
+                    for number in range(10_000):
+                        stem = f"{attempt}-{thread}-{number}"
+                        keys = [f"{stem}-{n}" for n in range(25)]
+                        batch = [{"key": key, "value": "x" * 100} for key in keys]
+                        try:
+                            client.post("/v1/batch/set", json=batch).raise_for_status()
+                        except httpx.TransportError:
+                            return
+                        acknowledged.extend(keys)
+
+            with concurrent.futures.ThreadPoolExecutor(4) as threads:
+                running_writes = [threads.submit(write, thread) for thread in range(4)]
+                while len(acknowledged) < (attempt + 1) * 1000:
+                    concurrent.futures.wait(running_writes, timeout=0.01)
+                process.kill()
+    assert len(acknowledged) >= 3000
+    with server_process(db) as (url, _), httpx.Client(base_url=url) as client:
+        for start in range(0, len(acknowledged), 25):
+            asked = [{"key": key} for key in acknowledged[start : start + 25]]
+            answer = client.post("/v1/batch/get", json=asked).json()
+            assert answer["failedKeys"] == []
+
+
+def test_the_plugin_gives_an_empty_emulator(kvsctl_emulator: EmulatorUnderTest) -> None:
+    allowed = {"authorization": f"Bearer {kvsctl_emulator.token}"}
+    url = kvsctl_emulator.url
+    assert httpx.post(f"{url}/v1/query", json={}).status_code == 401
+    httpx.post(f"{url}/v1/set", json=RECORD, headers=allowed)
+    page = httpx.post(f"{url}/v1/query", json={}, headers=allowed)
+    assert json.loads(page.content)["data"] == [RECORD]
+    kvsctl_emulator.reset()
+    page = httpx.post(f"{url}/v1/query", json={}, headers=allowed)
+    assert page.json() == {"data": []}
