@@ -15,10 +15,10 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.quota.drawing import Panel, drawn
 from benchmarks.result import parser, publish
-from kvsctl.bulk.fitting import cut, units_of
 from kvsctl.bulk.forecast import Forecaster
-from kvsctl.bulk.pace import Pace
-from kvsctl.bulk.packing import PackingRule
+from kvsctl.bulk.pacing.pace import Pace
+from kvsctl.bulk.packing.best_fit import cut, units_of
+from kvsctl.bulk.packing.rule import PackingRule
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.model import Verb
 from kvsctl.service.wire import wire_bytes

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from benchmarks.soak.workload import Fate, Piece, Placed, placed
 from kvsctl.bulk.journal import JournalState, Stage
-from kvsctl.bulk.positions import SettledRanges
+from kvsctl.bulk.outcomes.positions import SettledRanges
 
 _SHOWN: Final = 20
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from kvsctl.bulk.feed import Feed
+from kvsctl.bulk.feeds import Feed
 from kvsctl.errors import StreamError, UsageError
 from kvsctl.model import Problem, Record
 

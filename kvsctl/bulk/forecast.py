@@ -3,9 +3,9 @@
 import msgspec
 
 from kvsctl.bulk.lanes import Lanes
-from kvsctl.bulk.pace import request_units
+from kvsctl.bulk.pacing.pace import request_units
 from kvsctl.bulk.plan import RunPlan
-from kvsctl.bulk.queue import Batch, SendQueue
+from kvsctl.bulk.sending.queue import Batch, SendQueue
 from kvsctl.model import Record, Verb
 
 

@@ -22,7 +22,7 @@ from enum import Enum
 from itertools import chain
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from kvsctl.bulk.positions import SettledRanges
+from kvsctl.bulk.outcomes.positions import SettledRanges
 
 Note: TypeAlias = dict[str, Any]
 """One failure as the report lists it; its `position` is a member."""

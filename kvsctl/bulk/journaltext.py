@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import Any, Final, NamedTuple
 
 from kvsctl.bulk.journal import FailuresMark, Group, Header, JournalState, Stage, Totals
-from kvsctl.bulk.positions import SettledRanges
+from kvsctl.bulk.outcomes.positions import SettledRanges
 from kvsctl.errors import UsageError
 
 FORMAT: Final = 1

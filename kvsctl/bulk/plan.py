@@ -6,10 +6,10 @@ from typing import Final, Protocol
 
 import msgspec
 
-from kvsctl.bulk.pace import Pace
-from kvsctl.bulk.packing import PackingRule
-from kvsctl.bulk.reconcile import ReadPolicy
-from kvsctl.bulk.retry import RetryPolicy
+from kvsctl.bulk.pacing.pace import Pace
+from kvsctl.bulk.packing.rule import PackingRule
+from kvsctl.bulk.retrying.policy import RetryPolicy
+from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Record, Verb
 from kvsctl.service.auth.credentials import Secret

@@ -1,6 +1,6 @@
 """Input that has to be there."""
 
-from kvsctl.bulk.feed import Feed
+from kvsctl.bulk.feeds import Feed
 from kvsctl.errors import UsageError
 from kvsctl.model import Problem, Record
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from kvsctl.bulk.feed import Feed
+from kvsctl.bulk.feeds import Feed
 from kvsctl.bulk.journal import JournalState
 from kvsctl.model import Problem, Record
 

@@ -8,20 +8,20 @@ import math
 from collections.abc import Callable, Sequence
 from random import Random
 
-from kvsctl.bulk.admission import Admission, failed_check
-from kvsctl.bulk.bench import Bench
-from kvsctl.bulk.choosing import Chooser
-from kvsctl.bulk.concurrency import Concurrency
-from kvsctl.bulk.endings import too_many_failures, unreachable
 from kvsctl.bulk.events import Listener, RecordsRead
-from kvsctl.bulk.feed import Feed
+from kvsctl.bulk.feeds import Feed
+from kvsctl.bulk.intake import Admission, failed_check
 from kvsctl.bulk.lanes import Lanes
-from kvsctl.bulk.ledger import Ledger
-from kvsctl.bulk.pacing import Pacer
+from kvsctl.bulk.pacing.concurrency import Concurrency
+from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import Caller, Pressure, RunPlan
-from kvsctl.bulk.queue import Batch, SendQueue
-from kvsctl.bulk.sender import Sender
-from kvsctl.bulk.verify import ReadBack
+from kvsctl.bulk.retrying.endings import too_many_failures, unreachable
+from kvsctl.bulk.sending.chooser import Chooser
+from kvsctl.bulk.sending.queue import Batch, SendQueue
+from kvsctl.bulk.sending.run_state import Bench
+from kvsctl.bulk.sending.sender import Sender
+from kvsctl.bulk.settling.ledger import Ledger
+from kvsctl.bulk.settling.verify import ReadBack
 from kvsctl.errors import KvsctlError
 from kvsctl.model import GET, Outcome, Problem, Record, State
 

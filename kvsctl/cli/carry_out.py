@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from kvsctl import __version__
 from kvsctl.bulk.checked import Change, CheckedFeed
-from kvsctl.bulk.feed import feed_of
+from kvsctl.bulk.feeds import feed_of
 from kvsctl.bulk.journal import Stage
 from kvsctl.bulk.run import Run
 from kvsctl.cli.checkfirst import check_first

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from kvsctl.bulk.pace import Pace
-from kvsctl.bulk.packing import PackingRule
+from kvsctl.bulk.pacing.pace import Pace
+from kvsctl.bulk.packing.rule import PackingRule
 from kvsctl.bulk.plan import BEGINNING_CONCURRENCY, RunPlan
-from kvsctl.bulk.reconcile import ReadPolicy
-from kvsctl.bulk.retry import RetryPolicy
+from kvsctl.bulk.retrying.policy import RetryPolicy
+from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.cli.arguments import METADATA_NAMES
 from kvsctl.cli.job import BatchJob, Intake, Journalling, Printing, Reporting
 from kvsctl.cli.options.get import GetOptions

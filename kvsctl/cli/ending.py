@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
+from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.cli.job import BatchJob
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError
 from kvsctl.files.raw import write_all
@@ -16,7 +17,6 @@ from kvsctl.report.escape import visible
 from kvsctl.report.inputs import input_lines, inputs_read
 from kvsctl.report.rehearsed import Rehearsed
 from kvsctl.report.summary import failures_place, summary
-from kvsctl.report.tally import Tally
 
 
 class End(msgspec.Struct, frozen=True):

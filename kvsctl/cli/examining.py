@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kvsctl.bulk.events import Listener
 from kvsctl.bulk.examine import examine
+from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.cli.ending import End, Ending
 from kvsctl.cli.job import BatchJob
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageError
@@ -16,7 +17,6 @@ from kvsctl.report.document import About, ReportFile
 from kvsctl.report.failures import FailuresFile
 from kvsctl.report.problemlines import ProblemLines
 from kvsctl.report.rehearsed import Rehearsed
-from kvsctl.report.tally import Tally
 
 
 @dataclass(slots=True)

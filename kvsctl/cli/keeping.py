@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from kvsctl.bulk.events import Listener
-from kvsctl.bulk.feed import Feed
+from kvsctl.bulk.feeds import Feed
 from kvsctl.bulk.journal import JournalState, Stage
 from kvsctl.bulk.journalfile import JournalFile
+from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.resume import ResumedFeed
 from kvsctl.cli.job import BatchJob
 from kvsctl.errors import KvsctlError, StreamError
@@ -16,7 +17,6 @@ from kvsctl.files.sinks import ByteSink, PartFile
 from kvsctl.model import Problem, Record
 from kvsctl.report.failures import FailuresFile
 from kvsctl.report.journaling import JournalWriter
-from kvsctl.report.tally import Tally
 from kvsctl.report.tallystate import restored
 
 

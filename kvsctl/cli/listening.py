@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from kvsctl.bulk.events import Listener
-from kvsctl.bulk.feed import Feed
+from kvsctl.bulk.feeds import Feed
 from kvsctl.bulk.journal import Stage
 from kvsctl.bulk.journalfile import JournalFile
 from kvsctl.bulk.plan import Pressure

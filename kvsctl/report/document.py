@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from kvsctl.bulk.outcomes.tally import FailureNote, Tally
 from kvsctl.errors import ExitStatus, StreamError, UsageError
 from kvsctl.files.descriptors import descriptor
 from kvsctl.files.raw import is_regular, open_emptied, write_all
 from kvsctl.report.jsonline import json_line
-from kvsctl.report.tally import FailureNote, Tally
 
 SCHEMA: Final = 1
 

@@ -8,6 +8,8 @@ from typing import NamedTuple, TypeAlias
 
 from kvsctl.bulk.events import Event, Settled
 from kvsctl.bulk.journal import FailuresMark, JournalState
+from kvsctl.bulk.outcomes.in_order import Reorder
+from kvsctl.bulk.outcomes.unreplaced import NumberSet, Standing
 from kvsctl.errors import StreamError, UsageError
 from kvsctl.files.descriptors import descriptor, lasting_path
 from kvsctl.files.durable import sync_file, sync_folder
@@ -20,8 +22,6 @@ from kvsctl.files.raw import (
 )
 from kvsctl.model import Identity, Outcome, Problem, Record, State, Successes, Verb
 from kvsctl.report.failureline import failure_line
-from kvsctl.report.ordered import Reorder
-from kvsctl.report.standing import NumberSet, Standing
 
 
 class _Failed(NamedTuple):

@@ -9,13 +9,13 @@ from typing import Final, Protocol
 from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled
 from kvsctl.bulk.journal import Group, JournalState, Stage
 from kvsctl.bulk.journalfile import JournalFile
-from kvsctl.bulk.positions import SettledRanges
+from kvsctl.bulk.outcomes.in_order import Reorder
+from kvsctl.bulk.outcomes.positions import SettledRanges
+from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.bulk.outcomes.unreplaced import Standing
 from kvsctl.errors import KvsctlError, StreamError
 from kvsctl.model import SUCCEEDED, Outcome, Problem, Record, State, Successes, Verb
 from kvsctl.report.failures import FailuresFile
-from kvsctl.report.ordered import Reorder
-from kvsctl.report.standing import Standing
-from kvsctl.report.tally import Tally
 from kvsctl.report.tallystate import TallyNews, restored
 
 GROUP_SECONDS: Final = 0.9

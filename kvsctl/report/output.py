@@ -9,10 +9,10 @@ import orjson
 
 from kvsctl.bulk.events import Event, Settled
 from kvsctl.bulk.journal import JournalState
+from kvsctl.bulk.outcomes.in_order import Reorder
 from kvsctl.files.sinks import ByteSink
 from kvsctl.model import SUCCEEDED, Found, Outcome, Record, Successes
 from kvsctl.report.jsonline import one_line
-from kvsctl.report.ordered import Reorder
 
 
 class Metadata(Enum):

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from kvsctl.bulk.forecast import Forecast
-from kvsctl.report.tally import Tally
+from kvsctl.bulk.outcomes.tally import Tally
 
 
 class Rehearsed(msgspec.Struct, frozen=True):

@@ -1,12 +1,12 @@
 """The first lines of the report for people: where, and how much of what."""
 
 from kvsctl.bulk.events import SizeLearnt
+from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About
 from kvsctl.report.escape import visible
 from kvsctl.report.rehearsed import Rehearsed
 from kvsctl.report.spans import Span, painted, span_columns
-from kvsctl.report.tally import Tally
 
 
 def summary(

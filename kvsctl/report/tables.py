@@ -9,10 +9,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from kvsctl.bulk.outcomes.tally import FailureGroup
 from kvsctl.report.advice import advice
 from kvsctl.report.escape import visible
 from kvsctl.report.summary import plural
-from kvsctl.report.tally import FailureGroup
 
 _SHOWN_CODES: Final = 20
 _TABLE_WIDTH: Final = 60  # what is narrower gets a block for each code

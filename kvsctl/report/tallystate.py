@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Final
 
 from kvsctl.bulk.journal import JournalState, Note, Totals
-from kvsctl.report.tally import (
+from kvsctl.bulk.outcomes.tally import (
     OTHER_CODES,
     REQUEST_COUNTS,
     FailureGroup,

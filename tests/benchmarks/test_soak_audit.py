@@ -11,7 +11,7 @@ import pytest
 from benchmarks.soak.audit import Mismatches, Row, audit_numbers, audit_store, audit_whole
 from benchmarks.soak.workload import SPAN, Fate, Piece, Placed, piece, placed
 from kvsctl.bulk.journal import JournalState, Stage, Totals
-from kvsctl.bulk.positions import SettledRanges
+from kvsctl.bulk.outcomes.positions import SettledRanges
 
 _SEED = 4
 _RECORDS = 10_000

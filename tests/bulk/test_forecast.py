@@ -5,8 +5,8 @@ from random import Random
 import pytest
 
 from kvsctl.bulk.forecast import Forecaster
-from kvsctl.bulk.pace import Pace
-from kvsctl.bulk.packing import PackingRule
+from kvsctl.bulk.pacing.pace import Pace
+from kvsctl.bulk.packing.rule import PackingRule
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.model import Record, Verb
 from tests.support.books import carry_out

@@ -14,7 +14,7 @@ import pytest
 from kvsctl.bulk import journalfile
 from kvsctl.bulk.journal import Group
 from kvsctl.bulk.journalfile import JournalFile, is_in_use, read_journal
-from kvsctl.bulk.positions import SettledRanges
+from kvsctl.bulk.outcomes.positions import SettledRanges
 from kvsctl.errors import StreamError, UsageError
 from tests.support.journals import HEADER
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kvsctl.bulk.journal import FailuresMark, Group, Header, JournalState, Stage, Totals
 from kvsctl.bulk.journaltext import decode, encode_group, encode_header
-from kvsctl.bulk.positions import SettledRanges
+from kvsctl.bulk.outcomes.positions import SettledRanges
 from kvsctl.errors import UsageError
 from tests.support.journals import HEADER, header_line, note
 

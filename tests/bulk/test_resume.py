@@ -3,7 +3,7 @@
 import asyncio
 
 from kvsctl.bulk.journal import JournalState
-from kvsctl.bulk.positions import SettledRanges
+from kvsctl.bulk.outcomes.positions import SettledRanges
 from kvsctl.bulk.resume import ResumedFeed
 from kvsctl.model import Record
 from tests.support.records import problem, record

@@ -6,11 +6,11 @@ from collections.abc import Callable
 import pytest
 
 from kvsctl.bulk.events import Event, RequestEnded, Settled
-from kvsctl.bulk.packing import PackingRule
+from kvsctl.bulk.packing.rule import PackingRule
 from kvsctl.bulk.plan import Pressure, RunPlan
-from kvsctl.bulk.reconcile import ReadPolicy
-from kvsctl.bulk.retry import RetryPolicy
+from kvsctl.bulk.retrying.policy import RetryPolicy
 from kvsctl.bulk.run import Run
+from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.errors import StreamError, TargetError
 from kvsctl.model import State, Verb
 from kvsctl.service.faults import Fault

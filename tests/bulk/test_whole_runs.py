@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kvsctl.bulk.events import Event, Settled
-from kvsctl.bulk.packing import PackingRule
+from kvsctl.bulk.outcomes.positions import SettledRanges
+from kvsctl.bulk.packing.rule import PackingRule
 from kvsctl.bulk.plan import Pressure, RunPlan
-from kvsctl.bulk.positions import SettledRanges
-from kvsctl.bulk.retry import RetryPolicy
+from kvsctl.bulk.retrying.policy import RetryPolicy
 from kvsctl.bulk.run import Run
 from kvsctl.model import Identity, Outcome, Record, State, Verb
 from tests.support.books import Ran, carry_out

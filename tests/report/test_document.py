@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kvsctl.bulk.events import RecordsRead, Settled
+from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.errors import ExitStatus, StreamError, UsageError
 from kvsctl.model import Failure, Identity, Origin, Outcome, Problem, Record, State
 from kvsctl.report.document import (
@@ -17,7 +18,6 @@ from kvsctl.report.document import (
     require_writable,
 )
 from kvsctl.report.jsonline import json_line, one_line
-from kvsctl.report.tally import Tally
 from tests.report.outcomes import ended, failed, problem
 
 ABOUT = About("set", "staging", "0.1.0", datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC))

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from kvsctl.bulk.events import RecordsRead, Settled
 from kvsctl.bulk.journal import FailuresMark, JournalState
-from kvsctl.bulk.positions import SettledRanges
+from kvsctl.bulk.outcomes.in_order import HOLDING_BYTES
+from kvsctl.bulk.outcomes.positions import SettledRanges
 from kvsctl.errors import StreamError, UsageError
 from kvsctl.files import raw
 from kvsctl.model import Outcome, State, Verb
 from kvsctl.report import failures
 from kvsctl.report.failures import FailuresFile
-from kvsctl.report.ordered import HOLDING_BYTES
 from tests.report.outcomes import ended, failed, problem, record, succeeded
 
 

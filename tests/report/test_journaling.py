@@ -12,12 +12,12 @@ import pytest
 from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled, Throttled
 from kvsctl.bulk.journal import Group, JournalState, Stage
 from kvsctl.bulk.journalfile import JournalFile, read_journal
-from kvsctl.bulk.positions import SettledRanges
+from kvsctl.bulk.outcomes.positions import SettledRanges
+from kvsctl.bulk.outcomes.tally import REQUEST_COUNTS, Tally
 from kvsctl.errors import KvsctlError, StreamError
 from kvsctl.model import State, Verb
 from kvsctl.report.failures import FailuresFile
 from kvsctl.report.journaling import JournalWriter
-from kvsctl.report.tally import REQUEST_COUNTS, Tally
 from tests.report.outcomes import ended, failed, problem, record, succeeded
 from tests.support.inline import InlineExecutor
 from tests.support.journals import HEADER

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kvsctl.bulk.journal import FailuresMark, Group, Stage, Totals
 from kvsctl.bulk.journalfile import JournalFile, read_journal
-from kvsctl.bulk.positions import SettledRanges
+from kvsctl.bulk.outcomes.positions import SettledRanges
 from kvsctl.report.journalview import journal_document, journal_lines
 from tests.support.journals import HEADER, note
 

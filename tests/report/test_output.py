@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from kvsctl.bulk.events import RecordsRead, Settled
 from kvsctl.bulk.journal import JournalState
-from kvsctl.bulk.positions import SettledRanges
+from kvsctl.bulk.outcomes.in_order import HOLDING_BYTES
+from kvsctl.bulk.outcomes.positions import SettledRanges
 from kvsctl.model import Found, Identity, Record, State
 from kvsctl.records.parsed import Parsed
 from kvsctl.records.parsing.records import Rules, key_object_parser
-from kvsctl.report.ordered import HOLDING_BYTES
 from kvsctl.report.output import (
     Formatter,
     Metadata,

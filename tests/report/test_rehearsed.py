@@ -4,11 +4,11 @@ from msgspec.structs import replace
 
 from kvsctl.bulk.events import RecordsRead, Settled
 from kvsctl.bulk.forecast import Forecast
+from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.model import Outcome, State
 from kvsctl.report.document import About
 from kvsctl.report.rehearsed import Rehearsed
 from kvsctl.report.summary import summary
-from kvsctl.report.tally import Tally
 from tests.report.outcomes import failed, record
 from tests.report.terminal import stderr
 

@@ -11,12 +11,12 @@ import pytest
 from rich.cells import cell_len
 
 from kvsctl.bulk.events import RecordsRead, RequestEnded, Settled
+from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.model import Failure, Identity, Outcome, Record, State, Verb
 from kvsctl.report.document import About
 from kvsctl.report.screen import stderr_console
 from kvsctl.report.summary import failures_place, summary
 from kvsctl.report.tables import print_failures
-from kvsctl.report.tally import Tally
 from tests.report.outcomes import ended, failed, problem, record, succeeded
 from tests.report.terminal import stderr
 

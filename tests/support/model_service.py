@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TypeAlias
 
-from kvsctl.bulk.packing import PackingRule
+from kvsctl.bulk.packing.rule import PackingRule
 from kvsctl.model import Failure, Found, Identity, Record, Verb
 from kvsctl.service.auth.credentials import Secret
 from kvsctl.service.client import Answer

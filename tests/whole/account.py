@@ -7,7 +7,7 @@ from typing import Any
 
 from kvsctl.bulk.journal import JournalState
 from kvsctl.bulk.journalfile import read_journal
-from kvsctl.bulk.positions import SettledRanges
+from kvsctl.bulk.outcomes.positions import SettledRanges
 from kvsctl.model import Identity, Outcome, Record, State, Verb
 from tests.whole.jobs import Job
 from tests.whole.process import Ended

@@ -1,0 +1,194 @@
+"""When the next request may start: within the given pace, and what refusals have taught.
+
+All senders of a run share one pacer. Limits that no document names are learnt as the load under
+which the service refused: first taken for those of a second, and where it still refuses once a
+second's load is gone, for those of a minute.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from kvsctl.bulk.pacing.ceiling import Ceiling
+from kvsctl.bulk.pacing.gauge import Gauge
+from kvsctl.bulk.pacing.limit_detector import Refusals
+from kvsctl.bulk.pacing.pace import MINUTE_SECONDS, Pace
+
+_FIRST_PROBE_SECONDS: Final = 0.25
+_LONGEST_PROBE_SECONDS: Final = 10.0
+_SECOND_QUIET: Final = 3.0
+_BEARABLE_IN_A_SECOND: Final = 0.05
+_LITTLE: Final = 2
+"""A load of a second at which no limit of a second can be met."""
+_CALM_REFUSALS: Final = 3
+"""So many refusals while a second holds little say that it is the minute."""
+_MORE_THAN_A_SECOND: Final = 2.0
+"""Who asks for a longer wait than this does not count by the second; headers are whole seconds."""
+_CALM_PASS: Final = 0.5
+"""How much of such a refusal a request that passes takes back: a bucket lets some through."""
+_AT_MOST_DOWN: Final = 0.85
+_LEARNING: Final = 0.1
+"""How much the newest answer counts in what a read is expected to cost."""
+
+
+class Start(msgspec.Struct, eq=False, gc=False):
+    """One request that has started: `reserved` units of it count until its end is noted."""
+
+    reads: bool
+    records: int
+    reserved: int
+    at: float
+
+
+class Pacer:
+    """Holds all senders back as far as the service's limits, given or learnt, need it."""
+
+    def __init__(self, pace: Pace, monotonic: Callable[[], float]) -> None:
+        self._now = monotonic
+        self._seconds = Gauge(*pace.request_window, Ceiling(_SECOND_QUIET, _BEARABLE_IN_A_SECOND))
+        self._requests = (_of_a_minute(None), _of_a_minute(None))  # of writes, of reads
+        self._units = (_of_a_minute(pace.units_per_minute), _of_a_minute(pace.units_per_minute))
+        self._is_given = (pace.requests_per_second, pace.units_per_minute) != (None, None)
+        self._refusals = Refusals()
+        self._held_until = -math.inf
+        self._lesson_at = -math.inf
+        self._probe_seconds = 0.0
+        self._calm_refusals = 0.0
+        self._away = 0
+        self._units_a_record = 0.0
+
+    @property
+    def held_seconds(self) -> float:
+        """How long until any request may start, as far as that does not depend on its price."""
+        return max(0.0, self._held_until - self._now())
+
+    @property
+    def is_probing(self) -> bool:
+        """Whether one request at a time finds out if the service lets any through."""
+        return self._probe_seconds > 0
+
+    def expected_units(self, records: int) -> int:
+        """What a read of so many records will cost, by the answers so far."""
+        return max(1, math.ceil(records * self._units_a_record))
+
+    def wait_seconds(self, units: int, *, reads: bool) -> float:
+        """How long until a request may start; 0: now; infinite: not before an answer comes."""
+        if self.is_probing and self._away:
+            return math.inf
+        now = self._now()
+        if not self._is_given and self._lesson_at == -math.inf:  # no limit is known
+            return max(0.0, self._held_until - now)
+        return max(
+            self._held_until - now,
+            self._seconds.wait_seconds(now, 1),
+            self._requests[reads].wait_seconds(now, 1),
+            self._units[reads].wait_seconds(now, units),
+            0.0,
+        )
+
+    def start(self, units: int, records: int, *, reads: bool) -> Start:
+        """A request starts, which `wait_seconds` has let."""
+        self._away += 1
+        self._seconds.start(1)
+        self._requests[reads].start(1)
+        self._units[reads].start(units)
+        return Start(reads, records, units, self._now())
+
+    def end(
+        self, started: Start, *, requests: int, units: int, was_let_through: bool = False
+    ) -> None:
+        """It is answered, or lost, and was not refused for coming too soon.
+
+        `requests` (0 or 1) and `units` are what the service may have charged.
+        """
+        now = self._now()
+        self._close(started, now, requests, units)
+        if not was_let_through:
+            return
+        self._refusals.note(was_refused=False, is_ordinary=not self.is_probing)
+        for gauge in self._gauges(started.reads):
+            if gauge.ceiling.learnt is not None:
+                gauge.note(now, self._refusals.noise, was_refused=False)
+                if started.at <= self._lesson_at:
+                    gauge.ceiling.at_least(gauge.load(now))
+        if started.at > self._lesson_at:
+            self._probe_seconds = 0.0
+        if self._calm_refusals:
+            if self._refusals.are_over:
+                self._calm_refusals = 0.0
+            elif self._is_calm(now):
+                self._calm_refusals = max(0, self._calm_refusals - _CALM_PASS)
+
+    def note_read(self, records: int, units: int) -> None:
+        """What a read has cost teaches what the next ones will."""
+        cost = units / records
+        known = self._units_a_record
+        self._units_a_record = known + (cost - known) * _LEARNING if known else cost
+
+    def refuse(self, started: Start, asked_seconds: float) -> None:
+        """It was refused for coming too soon. `asked_seconds`: when to come again, 0 if unsaid."""
+        now = self._now()
+        self._close(started, now, 0, 0)
+        if asked_seconds:
+            self.hold(asked_seconds)
+        if started.at <= self._lesson_at:
+            return  # it was on its way when the limit was learnt
+        is_tried = self._is_tried(started.reads, now)
+        self._refusals.note(was_refused=True, is_ordinary=not (self.is_probing or is_tried))
+        if self._is_calm(now):
+            self._calm_refusals += 1
+        is_calm_limit = self._calm_refusals > _CALM_REFUSALS
+        if self.is_probing or is_calm_limit or self._refusals.are_many:
+            self._learn(started.reads, now, asked_seconds)
+
+    def hold(self, seconds: float) -> None:
+        """Lets no request start for `seconds`, nor sooner than an earlier hold ends."""
+        self._held_until = max(self._held_until, self._now() + seconds)
+
+    def _close(self, started: Start, now: float, requests: int, units: int) -> None:
+        self._away -= 1
+        self._seconds.end(now, 1, requests)
+        self._requests[started.reads].end(now, 1, requests)
+        self._units[started.reads].end(now, started.reserved, units)
+
+    def _gauges(self, reads: bool) -> tuple[Gauge, ...]:
+        return (self._seconds, self._requests[reads], self._units[reads])
+
+    def _is_tried(self, reads: bool, now: float) -> bool:
+        """Whether it was refused for going beyond what is learnt, to see if it may."""
+        noise = self._refusals.noise
+        tries = [gauge.note(now, noise, was_refused=True) for gauge in self._gauges(reads)]
+        return any(tries)
+
+    def _is_calm(self, now: float) -> bool:
+        """Whether so little passed in the last second that no limit of a second is met."""
+        return self._seconds.load(now) < max(_LITTLE, (self._seconds.ceiling.learnt or 0) / 2)
+
+    def _learn(self, reads: bool, now: float, asked_seconds: float) -> None:
+        load, ceiling = self._seconds.load(now), self._seconds.ceiling
+        known = math.inf if ceiling.learnt is None else ceiling.learnt
+        is_minute_known = self._requests[reads].ceiling.learnt is not None
+        enough = 1.5 if is_minute_known else _CALM_REFUSALS
+        if self._calm_refusals >= enough or asked_seconds > _MORE_THAN_A_SECOND:
+            # A second's load is gone, and the service still refuses, or says that it will.
+            self._calm_refusals = 0.0
+            ceiling.forget()
+            for gauge in (self._requests[reads], self._units[reads]):
+                least = _AT_MOST_DOWN * (gauge.ceiling.learnt or 0)
+                if gauge.load(now):
+                    gauge.ceiling.learn(max(least, gauge.load(now)), now)
+        elif not self.is_probing and _LITTLE <= load < known:
+            # A little at a time once it is known: what was held back makes a load look small.
+            ceiling.learn(max(load, _AT_MOST_DOWN * (ceiling.learnt or 0)), now)
+        self._refusals.forget()
+        self._lesson_at = now
+        self._probe_seconds = min(
+            2 * self._probe_seconds or _FIRST_PROBE_SECONDS, _LONGEST_PROBE_SECONDS
+        )
+        self.hold(self._probe_seconds)
+
+
+def _of_a_minute(given: float | None) -> Gauge:
+    return Gauge(MINUTE_SECONDS, given, Ceiling(MINUTE_SECONDS, bearable=0.0))

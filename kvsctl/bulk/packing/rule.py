@@ -1,0 +1,48 @@
+"""What may travel in one request: at most 25 records, at most 4 MB, each identity once."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from kvsctl.bulk.packing.best_fit import BRACKETS_BYTES
+from kvsctl.limits import Limits
+from kvsctl.model import Record
+from kvsctl.service.wire import wire_bytes, wire_bytes_of_all
+
+
+class PackingRule(msgspec.Struct, frozen=True):
+    """The most that one request may carry. A single record may pass `max_bytes` alone."""
+
+    max_records: int
+    max_bytes: int
+
+    @classmethod
+    def of(cls, limits: Limits) -> "PackingRule":
+        """The rule that the service's limits make."""
+        return cls(limits.batch_records, limits.batch_bytes)
+
+
+def choose(waiting: Sequence[Record], rule: PackingRule) -> tuple[list[Record], bool]:
+    """The records of `waiting` to send together, in its order, and whether the batch is full.
+
+    `waiting` holds each identity once. Full means that the next record, if there is one, does
+    not fit. A batch of what is given is never empty.
+    """
+    if len(waiting) <= rule.max_records and body_bytes(waiting) <= rule.max_bytes:
+        return list(waiting), len(waiting) == rule.max_records
+    chosen: list[Record] = []
+    chosen_bytes = BRACKETS_BYTES
+    for record in waiting:
+        record_bytes = wire_bytes(record)
+        if chosen and chosen_bytes + record_bytes > rule.max_bytes:
+            return chosen, True
+        chosen.append(record)
+        chosen_bytes += record_bytes
+        if len(chosen) == rule.max_records:
+            return chosen, True
+    return chosen, False
+
+
+def body_bytes(records: Sequence[Record]) -> int:
+    """An upper bound of the body that these records make, as `choose` counts it."""
+    return BRACKETS_BYTES + wire_bytes_of_all(records)

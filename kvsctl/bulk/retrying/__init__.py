@@ -1,0 +1,6 @@
+"""What is retried, how often, and when a run is given up.
+
+- `policy`: the decision for one failed request: wait, split, renew the token, give up, end the run.
+- `budget`: the retries that the whole run shares.
+- `give_up`, `endings`: when nothing succeeds any more, and the error that says so.
+"""

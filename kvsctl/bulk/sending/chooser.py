@@ -1,0 +1,81 @@
+"""Which batch goes next, and whether it may go now."""
+
+from collections.abc import Callable
+
+from kvsctl.bulk.pacing.pace import request_units
+from kvsctl.bulk.packing.rule import body_bytes
+from kvsctl.bulk.plan import Pressure
+from kvsctl.bulk.sending.queue import Batch
+from kvsctl.bulk.sending.run_state import Bench
+
+
+class Chooser:
+    """Proposes batches as long as one more may be on its way. What it gives counts as started.
+
+    `paced_until`: when the pacer lets the next start, if it held one back when last asked.
+    """
+
+    def __init__(self, bench: Bench, pressure: Callable[[], Pressure]) -> None:
+        self._bench = bench
+        self._queue = bench.queue
+        self._pacer = bench.pacer
+        self._pressure = pressure
+        self.paced_until: float | None = None
+
+    def next_batch(self, away: int, *, flush: bool) -> Batch | None:
+        """The next batch, with `away` on their way.
+
+        `flush`: nothing that would fill one is to be waited for.
+        """
+        if not self._may_start(away):
+            return None
+        pressure = self._pressure()
+        if pressure is Pressure.STOP:
+            return None
+        # While probing, not the refused ones first: if only those are refused, others end it.
+        is_probing = self._pacer.is_probing and pressure is Pressure.NONE
+        if is_probing and (batch := self._next_new(flush=flush)) is not None:
+            return batch
+        queue = self._queue
+        resend = queue.next_resend(self._bench.now(), self._admits)
+        if resend is not None or self.paced_until is not None:
+            return resend
+        nothing_older = not away and queue.next_due is None
+        if pressure is Pressure.OLDEST_ONLY:
+            if not nothing_older:
+                return None
+            if (last := queue.next_last(self._admits)) is not None:
+                return last
+        batch = self._next_new(flush=flush)
+        if batch is None and nothing_older:
+            return queue.next_last(self._admits)
+        return batch
+
+    def next_unread(self, away: int) -> Batch | None:
+        """The next of what was written and not read back."""
+        return self._queue.next_unread(self._admits) if self._may_start(away) else None
+
+    def _may_start(self, away: int) -> bool:
+        self.paced_until = None
+        return away < self._bench.concurrency.limit and not self._is_paced(self._pacer.held_seconds)
+
+    def _next_new(self, *, flush: bool) -> Batch | None:
+        return self._queue.next_new(flush=flush, admits=self._admits)
+
+    def _admits(self, batch: Batch) -> bool:
+        """Whether the pacer lets a batch start now: then it has. If not, when is noted."""
+        reads, count = self._bench.reads(batch), len(batch.records)
+        if reads:
+            units = self._pacer.expected_units(count)
+        else:
+            units = request_units(batch.packed_bytes or body_bytes(batch.records))
+        if self._is_paced(self._pacer.wait_seconds(units, reads=reads)):
+            return False
+        batch.start = self._pacer.start(units, count, reads=reads)
+        return True
+
+    def _is_paced(self, wait_seconds: float) -> bool:
+        if wait_seconds <= 0:
+            return False
+        self.paced_until = self._bench.now() + wait_seconds
+        return True

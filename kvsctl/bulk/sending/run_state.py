@@ -1,0 +1,87 @@
+"""What all requests of a run share: what is still to send, what was learnt, where it is noted."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from kvsctl.bulk.events import SizeLearnt
+from kvsctl.bulk.pacing.concurrency import Concurrency
+from kvsctl.bulk.pacing.pacer import Pacer
+from kvsctl.bulk.plan import Caller, RunPlan
+from kvsctl.bulk.retrying.budget import RetryBudget
+from kvsctl.bulk.retrying.give_up import Patience
+from kvsctl.bulk.retrying.policy import STORAGE_CODE
+from kvsctl.bulk.sending.queue import Batch, SendQueue
+from kvsctl.bulk.settling.ledger import Ledger
+from kvsctl.bulk.settling.verify import Verifier
+from kvsctl.errors import KvsctlError
+from kvsctl.model import GET, Failure, Outcome, Record, Verb
+from kvsctl.service.client import Answer
+
+
+@dataclass(slots=True)
+class Bench:
+    """One run's queue, pacer, budget and books. `stop` ends the run with an error.
+
+    `now` is the run's monotonic clock, seconds.
+    """
+
+    plan: RunPlan
+    service: Caller
+    queue: SendQueue
+    pacer: Pacer
+    concurrency: Concurrency
+    ledger: Ledger
+    stop: Callable[[KvsctlError], None]
+    now: Callable[[], float]
+    random: Random
+    budget: RetryBudget = field(init=False, default_factory=RetryBudget)
+    patience: Patience = field(init=False)
+    _verifier: Verifier = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.queue.capacity.told = lambda rule: self.ledger.tell(
+            SizeLearnt(rule.max_records, rule.max_bytes)
+        )
+        self.patience = Patience(self.plan.give_up_after, self.plan.patience_seconds)
+        self._verifier = Verifier(
+            self.plan.verb,
+            read=self._read_back,
+            read_last=self.queue.leave_for_last,
+            service_now=self.service.now,
+        )
+
+    def reads(self, batch: Batch) -> bool:
+        """Whether a batch asks for values, so that the service charges it by its answer."""
+        return batch.reads_back or self.plan.verb is GET
+
+    def verb_of(self, batch: Batch) -> Verb:
+        """What a batch asks the service to do."""
+        return GET if batch.reads_back else self.plan.verb
+
+    def settle(self, outcomes: Sequence[Outcome], answer: Answer) -> None:
+        """Settles what an answer decided, or has it read back first."""
+        if self.plan.verify:
+            outcomes = self._verifier.sift(outcomes, answer.elapsed_seconds)
+        self.ledger.settle_away(outcomes)
+
+    def end(self, error: KvsctlError | None) -> None:
+        """Ends the run if there is something to end it with."""
+        if error is not None:
+            self.stop(error)
+
+    def is_past_sparing(self, code: str) -> bool:
+        """Whether this is full storage, which waiting does not cure, and the budget is spent."""
+        return code == STORAGE_CODE and not self.budget.can_spare(self.now())
+
+    def _read_back(self, records: list[Record]) -> None:
+        self.queue.resend(Batch(records, is_loose=True, reads_back=True), self.now())
+
+
+def explained(failure: Failure) -> Failure:
+    """A failure that says what its code means, where the code alone does not."""
+    if failure.code != STORAGE_CODE:
+        return failure
+    return failure._replace(
+        message=f"{failure.message} (the installation's storage may be full)".lstrip()
+    )

@@ -1,0 +1,131 @@
+"""One batch on its way: sent, told of, and handed to what its answer decides."""
+
+from asyncio import CancelledError
+from typing import Final
+
+from kvsctl.bulk.events import RequestEnded, Throttled
+from kvsctl.bulk.pacing.pace import request_units
+from kvsctl.bulk.retrying.policy import is_throttled
+from kvsctl.bulk.sending.queue import Batch
+from kvsctl.bulk.sending.replies import take_reply
+from kvsctl.bulk.sending.run_state import Bench
+from kvsctl.bulk.sending.troubles import take_fault
+from kvsctl.errors import CredentialsError
+from kvsctl.model import Outcome, State
+from kvsctl.service.client import Answer
+from kvsctl.service.faults import Fault
+
+_OK: Final = 200
+
+
+class Sender:
+    """Sends batches and deals with what comes back."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._was_answered = False
+        self._last_fault: Fault | None = None
+
+    @property
+    def unreached(self) -> Fault | None:
+        """The last fault, if no request of the run was ever answered."""
+        return None if self._was_answered else self._last_fault
+
+    async def send(self, batch: Batch) -> None:
+        """Sends a batch once. Its records are settled or queued again when this returns."""
+        bench = self._bench
+        self._skip_expired(batch)
+        records = batch.records
+        if not records:
+            return
+        try:
+            # Apart from the call: who is cut off while a token is fetched has sent nothing.
+            await bench.service.prepare()
+        except CredentialsError as error:
+            bench.queue.resend(batch, bench.now())
+            bench.stop(error)
+            return
+        is_retry = not batch.packed_bytes and any(record.attempts for record in records)
+        for record in records:
+            record.attempts += 1
+        batch.round = bench.patience.rounds_begun
+        try:
+            answer = await bench.service.call(bench.verb_of(batch), records)
+        except CancelledError:
+            for record in records:
+                record.ambiguous = True
+            raise
+        units = self._units(batch, answer)
+        self._note(batch, answer, units, is_retry=is_retry)
+        self._note_pace(batch, answer, units)
+        if answer.reply is not None:
+            take_reply(bench, batch, answer.reply, answer)
+        elif answer.fault is not None:
+            self._last_fault = answer.fault
+            await take_fault(bench, batch, answer.fault, answer)
+
+    def came_back(self, batch: Batch, *, was_busy: bool) -> None:
+        """A batch is no longer away, whatever became of it."""
+        bench = self._bench
+        if batch.start is not None:  # nothing was sent, or it was cut off
+            bench.pacer.end(batch.start, requests=0, units=0)
+            batch.start = None
+        bench.concurrency.note_end(bench.now(), was_busy=was_busy)
+
+    def _note_pace(self, batch: Batch, answer: Answer, units: int) -> None:
+        bench, fault, start = self._bench, answer.fault, batch.start
+        batch.start = None
+        if start is None:
+            return
+        if fault is not None and is_throttled(fault):
+            bench.pacer.refuse(start, bench.plan.retry.asked_seconds(fault))
+            if bench.pacer.is_probing:
+                bench.concurrency.note_throttled(bench.now())
+            if (held_seconds := bench.pacer.held_seconds) > 0:
+                bench.ledger.tell(Throttled(held_seconds))
+        elif answer.status == _OK:
+            bench.pacer.end(start, requests=1, units=units, was_let_through=True)
+            if start.reads:
+                bench.pacer.note_read(start.records, units)
+                bench.concurrency.note_read(answer.bytes_received)
+        else:
+            may_be_charged = fault is not None and fault.may_be_applied
+            requests = 0 if answer.status is None and not may_be_charged else 1
+            bench.pacer.end(start, requests=requests, units=start.reserved * may_be_charged)
+
+    def _units(self, batch: Batch, answer: Answer) -> int:
+        if answer.status != _OK:
+            return 0
+        is_read = self._bench.reads(batch)
+        return request_units(answer.bytes_received if is_read else answer.bytes_sent)
+
+    def _skip_expired(self, batch: Batch) -> None:
+        expiring = [record for record in batch.records if record.expires_at is not None]
+        if not expiring:
+            return
+        now = self._bench.service.now()
+        past = [r for r in expiring if r.expires_at is not None and r.expires_at <= now]
+        if past:
+            batch.records = [record for record in batch.records if record not in past]
+            self._bench.ledger.settle_away(
+                Outcome(record, State.SKIPPED, skipped_by="expired") for record in past
+            )
+
+    def _note(self, batch: Batch, answer: Answer, units: int, *, is_retry: bool) -> None:
+        fault = answer.fault
+        self._was_answered = self._was_answered or answer.status is not None
+        self._bench.ledger.tell(
+            RequestEnded(
+                self._bench.verb_of(batch),
+                len(batch.records),
+                answer.status,
+                answer.elapsed_seconds,
+                answer.bytes_sent,
+                answer.bytes_received,
+                units,
+                is_retry,
+                answer.trace_id,
+                f"{fault.code}: {fault.message}" if fault else None,
+                answer.headers,
+            )
+        )

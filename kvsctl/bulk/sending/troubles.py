@@ -1,0 +1,110 @@
+"""What a fault decides: its batch waits, is split, gets another token, or is given up."""
+
+from msgspec.structs import replace
+
+from kvsctl.bulk.packing.capacity import Inquiry
+from kvsctl.bulk.retrying.endings import refused_end
+from kvsctl.bulk.retrying.policy import (
+    EndRun,
+    GiveUp,
+    Renew,
+    Split,
+    Wait,
+    is_strike,
+    is_throttled,
+    tries_of,
+)
+from kvsctl.bulk.sending.queue import Batch
+from kvsctl.bulk.sending.run_state import Bench, explained
+from kvsctl.bulk.settling.reconcile import failed
+from kvsctl.errors import CredentialsError, KvsctlError
+from kvsctl.model import Failure
+from kvsctl.service.client import Answer
+from kvsctl.service.faults import Fault, FaultKind
+
+_RENEWALS = 3
+"""A batch whose token is refused more often than this ends the run: new tokens do not help."""
+
+
+async def take_fault(bench: Bench, batch: Batch, fault: Fault, answer: Answer) -> None:
+    """Each record of the batch is settled or queued again when this returns."""
+    for record in batch.records:
+        record.ambiguous = record.ambiguous or fault.may_be_applied
+        record.strikes += is_strike(fault)
+    if fault.status is not None and fault.kind is not FaultKind.UNAUTHORISED:
+        batch.renewals = 0  # its token was taken: the next one to expire is another story
+    is_to_be_split = fault.kind is FaultKind.REFUSED and len(batch.records) > 1
+    counts = not batch.is_part and not is_to_be_split
+    patience = bench.patience
+    ending = patience.note_fault(fault, bench.now(), counts=counts, begun_in=batch.round)
+    if counts and not is_throttled(fault) and patience.rounds_failed > 1:
+        # Nothing gets through: what has not been tried yet would only fail beside the rest.
+        bench.pacer.hold(bench.plan.retry.outage_seconds(patience.rounds_failed - 1, bench.random))
+    await _decide(bench, batch, fault, answer)
+    bench.end(ending)
+
+
+async def _decide(bench: Bench, batch: Batch, fault: Fault, answer: Answer) -> None:
+    records = batch.records
+    tries = max(tries_of(record, fault) for record in records)
+    match bench.plan.retry.decide(fault, tries, len(records), bench.random):
+        case Wait() as wait if not bench.is_past_sparing(fault.code):
+            _wait(bench, batch, wait)
+        case Split():
+            _split(bench, batch, fault, answer)
+        case Renew():
+            await _renew(bench, batch, fault, answer)
+        case Wait() | GiveUp():
+            await _give_up(bench, batch, tries, fault, answer)
+        case EndRun():
+            bench.queue.resend(batch, bench.now())
+            bench.stop(refused_end(fault))
+
+
+async def _give_up(bench: Bench, batch: Batch, tries: int, fault: Fault, answer: Answer) -> None:
+    """Fails the most-tried records; the others are decided on anew."""
+    if is_throttled(fault) and bench.patience.throttled_in_a_row >= tries:
+        # Nothing else went through meanwhile: it is not these records, and patience has an end.
+        _wait(bench, batch, bench.plan.retry.wait_throttled(fault, tries, bench.random))
+        return
+    if fault.kind is FaultKind.REFUSED:
+        bench.queue.capacity.note_guilty(answer.bytes_sent, fault)
+    records = batch.records
+    spent = [record for record in records if tries_of(record, fault) == tries]
+    batch.records = [record for record in records if tries_of(record, fault) < tries]
+    failure = explained(Failure(fault.code, fault.message, fault.trace_id))
+    policy = bench.plan.read_policy
+    bench.settle([failed(record, failure, policy) for record in spent], answer)
+    if batch.records:
+        await _decide(bench, batch, fault, answer)
+
+
+def _wait(bench: Bench, batch: Batch, wait: Wait) -> None:
+    # The budget's wait is this batch's own: one that can be spared at once need not wait too.
+    seconds = max(wait.seconds, bench.budget.take(bench.now()))
+    bench.queue.resend(batch, bench.now() + seconds)
+
+
+def _split(bench: Bench, batch: Batch, fault: Fault, answer: Answer) -> None:
+    records, sent_bytes = batch.records, answer.bytes_sent
+    capacity, inquiry = bench.queue.capacity, Inquiry(sent_bytes)
+    part = replace(batch, is_part=True, is_loose=False, inquiry=None)
+    if capacity.is_exceeded(records, sent_bytes, fault):
+        # The queue packs it anew, by the rule that has just been lowered, or was before.
+        bench.queue.resend(part, bench.now())
+        return
+    middle = len(records) // 2
+    for half in (records[:middle], records[middle:]):
+        bench.queue.resend(replace(part, records=half, inquiry=inquiry), bench.now())
+
+
+async def _renew(bench: Bench, batch: Batch, fault: Fault, answer: Answer) -> None:
+    batch.renewals += 1
+    ending: KvsctlError | None = None
+    try:
+        if batch.renewals > _RENEWALS or not await bench.service.renew(answer.token):
+            ending = refused_end(fault)
+    except CredentialsError as error:
+        ending = error
+    bench.queue.resend(batch, bench.now())
+    bench.end(ending)

@@ -1,0 +1,142 @@
+"""Reading back what was written: what the service called done is read before it settles.
+
+A record is read while its lane is still closed, so no newer record of the same identity can have
+been sent: what the store holds must be what this record wrote. A later pass over the input would
+have to know which record of an identity was the last that landed, and would keep every value
+until then; this keeps those that are admitted, which a window bounds.
+
+Records of which an attempt went unanswered are read last, when nothing else is left to send: a
+late attempt, theirs or that of an older record, has had the longest time to land by then.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import msgspec
+
+from kvsctl import jsontext
+from kvsctl.bulk.settling.reconcile import MISSING_CODE
+from kvsctl.jsonequal import are_equal, differ_by_rounding
+from kvsctl.limits import TTL_UNIT_SECONDS
+from kvsctl.model import Failure, Found, Outcome, Record, State, Verb
+from kvsctl.service.wire import key_body
+
+CODE: Final = "VERIFY_FAILED"
+_CLOCK_GRAIN_SECONDS: Final = 2.0
+"""How far the service's clock may be from what its `Date` headers, cut to the second, tell."""
+
+
+class ReadBack(Record, gc=False):
+    """A record to read in place of `written`, with counts of its own.
+
+    `written_at` (the service's clock, epoch seconds): it was not written earlier than that.
+    """
+
+    written: Record | None = None
+    written_at: float = 0.0
+
+    @classmethod
+    def of(cls, written: Record, written_at: float) -> "ReadBack":
+        """What reads a record back."""
+        return cls(
+            written.position,
+            written.source,
+            written.line,
+            written.identity,
+            key_body(written.identity),
+            written=written,
+            written_at=written_at,
+        )
+
+
+class Verifier:
+    """Between the answer to a write and its settling.
+
+    `read` takes the records to read back soon, `read_last` those that wait for the rest.
+    """
+
+    def __init__(
+        self,
+        verb: Verb,
+        *,
+        read: Callable[[list[Record]], None],
+        read_last: Callable[[list[Record]], None],
+        service_now: Callable[[], float],
+    ) -> None:
+        self._verb = verb
+        self._read = read
+        self._read_last = read_last
+        self._service_now = service_now
+
+    def sift(self, outcomes: Iterable[Outcome], elapsed_seconds: float) -> list[Outcome]:
+        """The outcomes that settle now; written records go to be read back first.
+
+        `elapsed_seconds`: how long the request took that they come from.
+        """
+        written_at = self._service_now() - elapsed_seconds
+        settled: list[Outcome] = []
+        soon: list[Record] = []
+        last: list[Record] = []
+        for outcome in outcomes:
+            record = outcome.subject
+            if isinstance(record, ReadBack):
+                settled.append(self._judged(record, outcome))
+            elif outcome.state is State.SUCCEEDED and isinstance(record, Record):
+                reading = ReadBack.of(record, written_at)
+                (last if record.ambiguous else soon).append(reading)
+            else:
+                settled.append(outcome)
+        if soon:
+            self._read(soon)
+        if last:
+            self._read_last(last)
+        return settled
+
+    def _judged(self, reading: ReadBack, outcome: Outcome) -> Outcome:
+        written = reading.written
+        assert written is not None  # noqa: S101
+        why = self._why_failed(reading, written, outcome)
+        if why is None:
+            return Outcome(written, State.SUCCEEDED)
+        trace_id = outcome.failure.trace_id if outcome.failure else None
+        return Outcome(written, State.FAILED, Failure(CODE, why, trace_id))
+
+    def _why_failed(self, reading: ReadBack, written: Record, outcome: Outcome) -> str | None:
+        failure, found = outcome.failure, outcome.found
+        if failure is not None and failure.code != MISSING_CODE:
+            return f"written, but not read back: {failure.code}: {failure.message}"
+        if self._verb is Verb.DELETE:
+            return None if found is None else "the key is still there"
+        if found is not None:
+            return _difference(written, found)
+        return None if _has_expired(reading, written, self._service_now()) else "it is not there"
+
+
+class _Ttl(msgspec.Struct, gc=False):
+    value: int
+    unit: str
+
+
+class _Options(msgspec.Struct, gc=False):
+    ttl: _Ttl | None = None
+
+
+def _difference(written: Record, found: Found) -> str | None:
+    value = jsontext.members(written.body)["value"]
+    if are_equal(value, found.value):
+        return None
+    if differ_by_rounding(value, found.value):
+        return "the service keeps numbers as doubles and has rounded one"
+    return "the store holds another value"
+
+
+def _has_expired(reading: ReadBack, written: Record, service_now: float) -> bool:
+    """Whether a record that is gone may be gone because its time was over."""
+    if written.expires_at is not None:
+        return written.expires_at <= service_now + _CLOCK_GRAIN_SECONDS
+    options = jsontext.members(written.body).get("options")
+    ttl = None if options is None else msgspec.json.decode(options, type=_Options).ttl
+    if ttl is None:
+        return False
+    lifetime_seconds = ttl.value * TTL_UNIT_SECONDS[ttl.unit]
+    return reading.written_at + lifetime_seconds <= service_now + _CLOCK_GRAIN_SECONDS

@@ -1,0 +1,141 @@
+"""Records that all succeeded are told of at once: each listener notes what it does one by one."""
+
+import json
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from kvsctl.bulk.events import RecordsRead, Settled
+from kvsctl.bulk.journal import Group, Stage
+from kvsctl.bulk.journalfile import JournalFile, read_journal
+from kvsctl.bulk.outcomes.positions import SettledRanges
+from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.model import Found, Outcome, Record, State, Successes, Verb
+from kvsctl.report.failures import FailuresFile
+from kvsctl.report.journaling import JournalWriter
+from kvsctl.report.output import RecordOutput, json_lines
+from kvsctl.report.progress import ProgressBarLine
+from tests.report.outcomes import failed, record
+from tests.support.inline import InlineExecutor
+from tests.support.journals import HEADER
+from tests.support.virtual_time import run_virtual
+
+_FOUND = [Found(b"%d" % n) for n in range(4)]
+
+
+def _records(*, ambiguous: bool = True) -> list[Record]:
+    """Not in order, and of one an attempt went unanswered."""
+    records = [record(position) for position in (1, 2, 0, 3)]
+    records[1].ambiguous = ambiguous
+    return records
+
+
+def _both(*, ambiguous: bool = True) -> list[Sequence[Outcome]]:
+    told = [Successes(_records(ambiguous=ambiguous), _FOUND) for _ in range(2)]
+    return [told[0], list(told[1])]
+
+
+def test_they_are_a_sequence_of_outcomes() -> None:
+    records = _records()
+    told = Successes(records, _FOUND)
+    assert [one.subject for one in told] == records
+    assert [one.found for one in told[1:]] == _FOUND[1:]
+    assert {one.state for one in told} == {State.SUCCEEDED}
+    assert (len(told), told[-1].subject, told[-1].found) == (4, records[-1], _FOUND[-1])
+    assert [one.found for one in Successes(records)[:2]] == [None, None]
+
+
+def test_the_count_is_the_same() -> None:
+    told = [Tally(), Tally()]
+    for tally, outcomes in zip(told, _both(), strict=True):
+        tally(RecordsRead(4))
+        tally(Settled(outcomes))
+        tally.check_sum()
+    assert vars(told[0]) == vars(told[1])
+    assert (told[0].succeeded, told[0].ambiguous) == (4, 1)
+
+
+@pytest.mark.parametrize("verb", [Verb.SET, Verb.GET])
+def test_the_failures_file_is_the_same(tmp_path: Path, verb: Verb) -> None:
+    lines = []
+    for outcomes in _both():
+        path = tmp_path / "failed.jsonl"
+        file = FailuresFile(path, verb)
+        later = Successes([record(position + 7, f"k{position}") for position in range(3)])
+        file(Settled([failed(5, "k3"), failed(4, "k7"), failed(6, "k1")]))
+        file(Settled(outcomes))
+        file(Settled(later if isinstance(outcomes, Successes) else list(later)))
+        file.close()
+        lines.append([json.loads(line)["source"] for line in path.read_bytes().splitlines()])
+    assert lines[0] == lines[1]
+    all_lines = ["users.jsonl:5", "users.jsonl:6", "users.jsonl:7"]
+    assert lines[0] == (all_lines if verb is Verb.GET else all_lines[:2])
+
+
+@pytest.mark.parametrize("ambiguous", [True, False])
+@pytest.mark.parametrize("in_order", [True, False])
+def test_the_journal_is_the_same(tmp_path: Path, in_order: bool, ambiguous: bool) -> None:
+    states = []
+    for place, outcomes in enumerate(_both(ambiguous=ambiguous)):
+        path = tmp_path / f"{place}.journal"
+        with JournalFile(path) as journal:
+            journal.begin(HEADER)
+            writer = JournalWriter(journal, Verb.SET, InlineExecutor(), in_order=in_order)
+            run_virtual(_settle(writer, outcomes))
+            writer.finish(Stage.RUNNING)
+        states.append(read_journal(path).state)
+    assert [list(state.settled) for state in states] == [[(0, 4)]] * 2
+    assert states[0].totals == states[1].totals
+    assert states[0].totals.counts["ambiguous"] == ambiguous
+    assert states[0].totals.counts["succeeded"] == 4
+
+
+def test_the_journal_knows_what_they_replace(tmp_path: Path) -> None:
+    states = []
+    for place, outcomes in enumerate(_both(ambiguous=False)):
+        path = tmp_path / f"{place}.journal"
+        with JournalFile(path) as journal:
+            journal.begin(HEADER)
+            earlier = Group(failed={"A": SettledRanges([(0, 1)])})
+            journal.state.apply(earlier)
+            journal.append(earlier)
+            writer = JournalWriter(journal, Verb.SET, InlineExecutor())
+            writer.replay([record(0, "k3")])
+            run_virtual(_settle(writer, outcomes))
+            writer.finish(Stage.RUNNING)
+        states.append(read_journal(path).state)
+    assert [list(state.retryable) for state in states] == [[], []]
+
+
+async def _settle(writer: JournalWriter, outcomes: Sequence[Outcome]) -> None:
+    writer(Settled(outcomes))
+
+
+@pytest.mark.parametrize("is_ordered", [True, False])
+def test_the_output_is_the_same(is_ordered: bool) -> None:
+    class Sink:
+        written = b""
+
+        def write(self, chunk: bytes) -> None:
+            self.written += chunk
+
+    sinks = [Sink(), Sink()]
+    for sink, outcomes in zip(sinks, _both(), strict=True):
+        output = RecordOutput(sink, json_lines(), is_ordered=is_ordered)  # type: ignore[arg-type]
+        output(Settled(outcomes[:2]))
+        output(Settled(outcomes[2:]))
+        assert output.held_bytes == 0
+    assert sinks[0].written == sinks[1].written
+    keys = [json.loads(line)["key"] for line in sinks[0].written.splitlines()]
+    assert keys == (["k0", "k1", "k2", "k3"] if is_ordered else ["k1", "k2", "k0", "k3"])
+
+
+def test_the_bar_counts_them() -> None:
+    console = Console(file=StringIO(), width=60)
+    for outcomes in _both():
+        bar = ProgressBarLine(console, "set", clock=lambda: 0.0)
+        bar(Settled(outcomes))
+        assert "4 records" in str(bar.render())

@@ -1,0 +1,175 @@
+"""When a request may start."""
+
+import math
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from kvsctl.bulk.pacing.pace import Pace
+from kvsctl.bulk.pacing.pacer import Pacer
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def _pacer(pace: Pace = Pace()) -> tuple[Pacer, _Clock]:  # noqa: B008 - frozen
+    clock = _Clock()
+    return Pacer(pace, clock), clock
+
+
+def _let_through(pacer: Pacer, clock: _Clock, count: int = 1) -> None:
+    for _ in range(count):
+        started = pacer.start(1, 1, reads=False)
+        clock.now += 0.001
+        pacer.end(started, requests=1, units=1, was_let_through=True)
+
+
+def _refuse(pacer: Pacer, clock: _Clock, count: int = 1, asked_seconds: float = 0.0) -> None:
+    starts = [pacer.start(1, 1, reads=False) for _ in range(count)]
+    clock.now += 0.001
+    for started in starts:
+        pacer.refuse(started, asked_seconds)
+
+
+def test_the_longest_hold_counts() -> None:
+    pacer, clock = _pacer()
+    assert pacer.held_seconds == 0
+    pacer.hold(5)
+    pacer.hold(2)
+    assert pacer.held_seconds == 5
+    assert pacer.wait_seconds(1, reads=True) == 5
+    clock.now += 4
+    pacer.hold(2)
+    assert pacer.held_seconds == 2
+    clock.now = 200.0
+    assert pacer.held_seconds == 0
+
+
+def test_without_limits_nothing_waits() -> None:
+    pacer, _ = _pacer()
+    for _ in range(5000):
+        assert pacer.wait_seconds(400, reads=False) == 0
+        pacer.start(400, 25, reads=False)
+
+
+def test_units_count_from_the_start_until_a_minute_after_the_answer() -> None:
+    pacer, clock = _pacer(Pace(units_per_minute=10))
+    first = pacer.start(6, 25, reads=False)
+    assert pacer.wait_seconds(5, reads=False) == math.inf, "nothing is known before an answer"
+    assert pacer.wait_seconds(4, reads=False) == 0
+    assert pacer.wait_seconds(10, reads=True) == 0, "reads have units of their own"
+    clock.now += 20
+    pacer.end(first, requests=1, units=6, was_let_through=True)
+    assert 60 <= pacer.wait_seconds(5, reads=False) <= 60.2
+    clock.now += 60.2
+    assert pacer.wait_seconds(10, reads=False) == 0
+
+
+def test_more_units_than_the_limit_may_go_alone() -> None:
+    pacer, clock = _pacer(Pace(units_per_minute=10))
+    large = pacer.start(1, 1, reads=False)
+    assert pacer.wait_seconds(400, reads=False) > 0
+    pacer.end(large, requests=1, units=1, was_let_through=True)
+    clock.now += 61
+    assert pacer.wait_seconds(400, reads=False) == 0
+
+
+@pytest.mark.parametrize(("rate", "seconds"), [(0.5, 2.0), (0.1, 10.0), (1.0, 1.0), (1.9, 1.0)])
+def test_fewer_requests_than_two_a_second_go_one_by_one(rate: float, seconds: float) -> None:
+    pacer, clock = _pacer(Pace(requests_per_second=rate))
+    for _ in range(5):
+        _let_through(pacer, clock)
+        wait_seconds = pacer.wait_seconds(1, reads=False)
+        assert seconds - 0.002 <= wait_seconds <= 1.01 * seconds
+        clock.now += wait_seconds
+
+
+def test_what_the_service_never_saw_costs_nothing() -> None:
+    pacer, _ = _pacer(Pace(units_per_minute=10))
+    pacer.end(pacer.start(10, 1, reads=False), requests=0, units=0)
+    assert pacer.wait_seconds(10, reads=False) == 0
+
+
+def test_one_429_alone_teaches_nothing() -> None:
+    pacer, clock = _pacer()
+    for _ in range(20):
+        _let_through(pacer, clock, 29)
+        _refuse(pacer, clock)
+        assert pacer.wait_seconds(1, reads=False) == 0
+
+
+def test_429s_in_a_row_teach_how_much_a_second_holds() -> None:
+    pacer, clock = _pacer()
+    _let_through(pacer, clock, 50)
+    _refuse(pacer, clock, 4)
+    assert pacer.wait_seconds(1, reads=False) > 0
+    clock.now += 1.1
+    assert pacer.wait_seconds(1, reads=False) == 0
+    probe = pacer.start(1, 1, reads=False)
+    assert pacer.wait_seconds(1, reads=False) == math.inf, "one at a time finds out"
+    clock.now += 0.001
+    pacer.end(probe, requests=1, units=1, was_let_through=True)
+    _let_through(pacer, clock, 48)
+    assert pacer.wait_seconds(1, reads=False) == 0
+    _let_through(pacer, clock, 1)
+    assert 0 < pacer.wait_seconds(1, reads=False) <= 1
+
+
+def test_429s_after_a_quiet_second_teach_how_much_a_minute_holds() -> None:
+    pacer, clock = _pacer()
+    began = clock.now
+    _let_through(pacer, clock, 45)
+    _refuse(pacer, clock, 4)
+    for _ in range(8):
+        wait_seconds = pacer.wait_seconds(1, reads=False)
+        if clock.now + wait_seconds > began + 30:
+            break
+        clock.now += wait_seconds
+        _refuse(pacer, clock)
+    assert began + 59 < clock.now + pacer.wait_seconds(1, reads=False) < began + 61
+    clock.now = began + 61.0
+    _let_through(pacer, clock, 45)
+    assert pacer.wait_seconds(1, reads=False) > 50
+
+
+def test_what_the_service_asks_for_holds_everyone() -> None:
+    pacer, clock = _pacer()
+    _refuse(pacer, clock, asked_seconds=7.0)
+    assert 6.9 < pacer.wait_seconds(1, reads=True) <= 7
+
+
+def test_reads_are_expected_to_cost_what_they_did() -> None:
+    pacer, _ = _pacer(Pace(units_per_minute=100))
+    assert pacer.expected_units(25) == 1
+    pacer.note_read(25, 50)
+    assert pacer.expected_units(25) == 50
+    for _ in range(100):
+        pacer.note_read(25, 10)
+    assert pacer.expected_units(25) <= 11
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 30), st.floats(0.0, 20.0), st.floats(0.0, 9.0)), max_size=60)
+)
+@example([(21, 0.0, 0.0), (30, 8.0, 0.0), (21, 0.0, 0.0), (30, 0.0, 0.0)])
+def test_no_minute_is_ever_charged_more_than_it_may(
+    requests: list[tuple[int, float, float]],
+) -> None:
+    """Whenever between its start and its answer the service charges a request."""
+    pacer, clock = _pacer(Pace(units_per_minute=50))
+    charges: list[tuple[float, int]] = []
+    for units, latency_seconds, charged_after in requests:
+        clock.now += pacer.wait_seconds(units, reads=False)
+        started = pacer.start(units, 1, reads=False)
+        charges.append((clock.now + min(charged_after, latency_seconds), units))
+        clock.now += latency_seconds
+        pacer.end(started, requests=1, units=units, was_let_through=True)
+    for at, _ in charges:
+        assert sum(units for when, units in charges if at - 60 < when <= at) <= 50

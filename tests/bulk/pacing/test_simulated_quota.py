@@ -1,0 +1,111 @@
+"""Whole runs against simulated quotas, for minutes of virtual time: bounds that users can rely on.
+
+`benchmarks/quota/run.py` does the same at length, and draws it.
+"""
+
+from random import Random
+from typing import Literal
+
+import pytest
+
+from kvsctl.bulk.forecast import Forecaster
+from kvsctl.bulk.pacing.pace import Pace
+from kvsctl.bulk.packing.rule import PackingRule
+from kvsctl.bulk.plan import RunPlan
+from kvsctl.model import Verb
+from tests.support.quota_service import Quota, let_through, most_in_any, refused_share
+from tests.support.simulation import records_of, simulate
+
+_ONE_EACH = PackingRule(1, 4_000_000)
+_KINDS = pytest.mark.parametrize("kind", ["sliding", "fixed", "bucket"])
+Kind = Literal["sliding", "fixed", "bucket"]
+
+
+def _plan(verb: Verb = Verb.SET, share: float = 1.0, **settings: object) -> RunPlan:
+    chosen = {"packing": _ONE_EACH, "finds_concurrency": True, **settings}
+    return RunPlan(verb, pace=Pace.of(share), **chosen)  # type: ignore[arg-type]
+
+
+@_KINDS
+def test_a_long_run_fills_every_minute_and_is_not_refused(kind: Kind) -> None:
+    ran = simulate(_plan(), Quota(kind), records=6000)
+    assert ran.succeeded == 6000
+    assert ran.seconds <= 1.2 * 61
+    assert refused_share(ran.ticks) < 0.01
+    assert most_in_any(ran.ticks, 60) <= 4000
+
+
+def test_a_short_run_goes_at_full_speed_with_answers_that_take_a_tenth_of_a_second() -> None:
+    ran = simulate(_plan(share=0.7), Quota(), records=2800)
+    assert ran.seconds <= 8, "2800 units at 700 requests a second take 4 seconds"
+    assert refused_share(ran.ticks) == 0
+
+
+def test_slow_answers_are_met_by_more_requests_at_a_time() -> None:
+    ran = simulate(_plan(share=0.7), Quota(), records=5000, latency_seconds=0.5)
+    assert ran.succeeded == 5000
+    assert ran.seconds <= 1.3 * 63
+    assert ran.most_in_flight >= 32
+
+
+def test_the_given_number_of_requests_at_a_time_is_kept() -> None:
+    ran = simulate(_plan(concurrency=5, finds_concurrency=False), Quota(), records=500)
+    assert ran.most_in_flight == 5
+
+
+@_KINDS
+@pytest.mark.parametrize("announces", [False, True])
+def test_45_batches_a_minute_are_found(kind: Kind, announces: bool) -> None:
+    quota = Quota(kind, ((45, 60.0, False),), announces=announces)
+    ran = simulate(_plan(share=0.7), quota, records=5000, watched_seconds=600)
+    assert let_through(ran.ticks, 60, 600) >= 0.8 * 45 * 9
+    assert refused_share(ran.ticks, 60, 600) < 0.15, "the first minute is for learning"
+    assert ran.failed == 0
+
+
+@_KINDS
+def test_50_requests_a_second_are_found(kind: Kind) -> None:
+    quota = Quota(kind, ((50, 1.0, False),))
+    ran = simulate(_plan(share=0.7), quota, records=20_000, watched_seconds=120)
+    assert let_through(ran.ticks, 60, 120) >= 0.8 * 50 * 60
+    assert refused_share(ran.ticks, 0, 120) < 0.15
+    assert ran.failed == 0
+
+
+def test_refusals_without_a_limit_slow_nothing_down_for_long() -> None:
+    ran = simulate(_plan(), Quota(unlucky=0.1), records=6000)
+    assert ran.succeeded == 6000
+    assert ran.seconds <= 1.5 * 61
+
+
+def test_reads_are_paced_by_what_their_answers_cost() -> None:
+    plan = _plan(Verb.GET, packing=PackingRule(25, 4_000_000))
+    ran = simulate(plan, Quota(), records=40_000, answer_bytes=lambda _record: 2000)
+    assert ran.succeeded == 40_000, "1600 answers of 6 units"
+    assert ran.seconds <= 1.2 * 2 * 61
+    assert refused_share(ran.ticks) < 0.01
+    assert most_in_any(ran.ticks, 60) <= 4000
+
+
+def test_large_answers_are_asked_for_few_at_a_time() -> None:
+    plan = RunPlan(Verb.GET, finds_concurrency=True)
+    quota = Quota(limits=((1000, 1.0, False),))
+    ran = simulate(plan, quota, records=5000, answer_bytes=lambda _record: 100_000)
+    assert ran.succeeded == 5000
+    assert ran.most_in_flight == plan.concurrency, "no more than it began with"
+
+
+@pytest.mark.parametrize("median_bytes", [300, 900])
+def test_a_dry_run_tells_the_units_and_the_least_time(median_bytes: int) -> None:
+    def sizes(random: Random) -> int:
+        return int(median_bytes * random.lognormvariate(0, 1))
+
+    plan = _plan(share=0.1, packing=PackingRule(25, 4_000_000))
+    forecaster = Forecaster(plan)
+    for record in records_of(12_000, sizes):
+        forecaster.admit(record)
+    forecast = forecaster.finish()
+    ran = simulate(plan, Quota(), records=12_000, body_bytes=sizes)
+    assert forecast.requests == len(ran.ticks)
+    assert forecast.units == sum(tick.units for tick in ran.ticks)
+    assert forecast.least_seconds <= ran.seconds <= 1.05 * forecast.least_seconds + 2

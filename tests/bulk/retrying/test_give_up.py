@@ -1,0 +1,92 @@
+"""When a run is given up."""
+
+import pytest
+
+from kvsctl.bulk.retrying.give_up import Patience
+from kvsctl.errors import TargetError
+from tests.support.model_service import BROKEN, THROTTLED, refused
+
+_UNAUTHORISED = refused(401, "UNAUTHORIZED")
+_REFUSED = refused(400, "INVALID_KEY")
+
+
+def _fail(patience: Patience, now: float = 0.0) -> TargetError | None:
+    """A request fails that was sent after the last failure."""
+    return patience.note_fault(BROKEN, now, counts=True, begun_in=patience.rounds_begun)
+
+
+def test_failed_requests_in_a_row_end_the_run() -> None:
+    patience = Patience(3, 60)
+    for _ in range(2):
+        assert _fail(patience) is None
+    assert patience.note_answer(did_something=False, last="KEY") is None
+    for _ in range(2):
+        assert _fail(patience) is None
+        for fault, counts in ((BROKEN, False), (_UNAUTHORISED, True), (THROTTLED, True)):
+            begun_in = patience.rounds_begun
+            assert patience.note_fault(fault, 0, counts=counts, begun_in=begun_in) is None
+    ending = _fail(patience)
+    assert isinstance(ending, TargetError)
+    assert "given up after 3 failed requests in a row" in ending.message
+    assert BROKEN.code in ending.message
+
+
+def test_requests_that_fail_together_are_a_row_only_if_it_lasts() -> None:
+    patience = Patience(3, 60)
+    for _ in range(50):
+        assert patience.note_fault(BROKEN, 5.0, counts=True, begun_in=0) is None
+    assert patience.note_fault(BROKEN, 24.9, counts=True, begun_in=0) is None
+    ending = patience.note_fault(BROKEN, 25.0, counts=True, begun_in=0)
+    assert isinstance(ending, TargetError)
+    patience.note_answer(did_something=True, last="")
+    assert patience.note_fault(BROKEN, 60.0, counts=True, begun_in=0) is None
+
+
+def test_nothing_but_429_ends_the_run_after_a_time() -> None:
+    patience = Patience(20, 60)
+    assert patience.note_fault(THROTTLED, 1000.0, counts=True, begun_in=0) is None
+    assert patience.note_fault(BROKEN, 1010.0, counts=True, begun_in=0) is None
+    assert patience.note_fault(THROTTLED, 1059.9, counts=True, begun_in=0) is None
+    ending = patience.note_fault(THROTTLED, 1060.0, counts=True, begun_in=0)
+    assert isinstance(ending, TargetError)
+    assert "60 s" in ending.message
+    assert ending.hint is not None
+    assert "--patience" in ending.hint
+
+
+def test_an_answer_begins_that_time_anew() -> None:
+    patience = Patience(20, 60)
+    assert patience.note_fault(THROTTLED, 0.0, counts=True, begun_in=0) is None
+    assert patience.note_answer(did_something=True, last="") is None
+    assert patience.note_fault(THROTTLED, 50.0, counts=True, begun_in=0) is None
+    assert patience.note_fault(THROTTLED, 109.0, counts=True, begun_in=0) is None
+
+
+def test_429s_in_a_row_are_counted_until_an_answer() -> None:
+    patience = Patience(2, 60)
+    seen = []
+    for _ in range(2):
+        patience.note_fault(THROTTLED, 0.0, counts=True, begun_in=0)
+        seen.append(patience.throttled_in_a_row)
+    patience.note_answer(did_something=False, last="")
+    assert [*seen, patience.throttled_in_a_row] == [1, 2, 0]
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_requests_that_do_nothing_end_the_run_whatever_they_end_in(answered: bool) -> None:
+    patience = Patience(2, 1e9)
+
+    def fruitless() -> TargetError | None:
+        if answered:
+            return patience.note_answer(did_something=False, last="KEY_CONFLICT: no")
+        return patience.note_fault(_REFUSED, 0.0, counts=False, begun_in=0)
+
+    for _ in range(99):
+        assert fruitless() is None
+    assert patience.note_answer(did_something=True, last="") is None
+    for _ in range(99):
+        assert fruitless() is None
+    ending = fruitless()
+    assert isinstance(ending, TargetError)
+    assert "100 requests in a row did nothing" in ending.message
+    assert ("KEY_CONFLICT: no" if answered else "INVALID_KEY") in ending.message

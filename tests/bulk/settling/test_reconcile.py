@@ -1,0 +1,147 @@
+"""A batch and its reply, brought together."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvsctl.bulk.settling.reconcile import ReadPolicy, failed, never_named, reconcile
+from kvsctl.model import Failure, Found, Identity, Outcome, State, Verb
+from kvsctl.service.faults import means_later
+from kvsctl.service.reply import AllDone, Reply
+from tests.support.records import identity, record
+
+_NAMES = [f"k{place}" for place in range(6)] + ["ent/k0"]
+_IDENTITIES = st.sampled_from(_NAMES).map(identity)
+_CODES = st.sampled_from(["TIMEOUT", "TOO_MANY_REQUESTS", "INVALID_KEY", "KEY_NOT_FOUND"])
+_NOW = 1_767_225_600.0
+_EXPIRIES = st.sampled_from([None, "2025-12-31T23:59:59Z", "2026-01-01T00:00:01Z", "soon"])
+_REPLIES = st.builds(
+    Reply,
+    st.dictionaries(_IDENTITIES, st.builds(Found, st.just(b"1"), expire_time=_EXPIRIES)),
+    st.dictionaries(_IDENTITIES, st.builds(Failure, _CODES, st.just("no"))),
+)
+_POLICIES = st.builds(ReadPolicy, st.booleans(), st.booleans())
+
+
+@given(st.sets(st.sampled_from(_NAMES), min_size=1), _REPLIES, _POLICIES)
+def test_each_record_gets_one_outcome_or_is_asked_again(
+    names: set[str], reply: Reply, policy: ReadPolicy
+) -> None:
+    records = [record(place, name) for place, name in enumerate(sorted(names))]
+    result = reconcile(records, reply, policy, _NOW)
+    later = [one for one, _ in result.later]
+    ends = [outcome.subject for outcome in result.outcomes] + result.left_out + later
+    assert sorted(end.position for end in ends) == list(range(len(records)))
+    for one in result.left_out:
+        assert one.identity not in reply.succeeded
+        assert one.identity not in reply.failed
+    for one, failure in result.later:
+        assert failure is reply.failed[one.identity]
+        assert means_later(failure.code)
+    for outcome in result.outcomes:
+        name = outcome.subject.identity
+        assert name is not None
+        if outcome.state is State.SUCCEEDED:
+            assert name in reply.succeeded
+            assert name not in reply.failed
+            assert outcome.found is reply.succeeded[name]
+        elif outcome.state is State.FAILED:
+            assert outcome.failure is reply.failed[name]
+        else:
+            assert outcome.state is State.SKIPPED
+            assert outcome.skipped_by in ("missing", "expired")
+
+
+@given(st.sets(st.sampled_from(_NAMES), min_size=1), st.data(), _POLICIES)
+def test_that_all_is_done_says_what_naming_each_does(
+    names: set[str], data: st.DataObject, policy: ReadPolicy
+) -> None:
+    records = [record(place, name) for place, name in enumerate(sorted(names))]
+    founds = st.builds(Found, st.just(b"1"), expire_time=_EXPIRIES)
+    found = data.draw(st.none() | st.lists(founds, min_size=len(names), max_size=len(names)))
+    identities = [one.identity for one in records]
+    named: dict[Identity, Found | None] = dict.fromkeys(identities)
+    named.update(zip(identities, found or [], strict=found is not None))
+    result = reconcile(records, AllDone(found), policy, _NOW)
+    slowly = reconcile(records, Reply(named, {}), policy, _NOW)
+    assert list(map(_parts, result.outcomes)) == list(map(_parts, slowly.outcomes))
+    assert (result.left_out, result.later) == ([], [])
+    assert list(map(_parts, result.outcomes[1:])) == list(map(_parts, slowly.outcomes[1:]))
+    assert _parts(result.outcomes[0]) == _parts(slowly.outcomes[0])
+
+
+def _parts(outcome: Outcome) -> tuple[object, ...]:
+    return (outcome.subject, outcome.state, outcome.failure, outcome.found, outcome.skipped_by)
+
+
+def _only(reply: Reply, policy: ReadPolicy | None = None) -> Outcome:
+    result = reconcile([record(0)], reply, policy or ReadPolicy(), _NOW)
+    assert (result.left_out, result.later) == ([], [])
+    [outcome] = result.outcomes
+    return outcome
+
+
+def test_what_is_in_both_lists_failed() -> None:
+    key, failure = identity("k"), Failure("INVALID_KEY", "no")
+    assert _only(Reply({key: None}, {key: failure})).failure is failure
+
+
+def test_what_is_in_neither_list_is_no_success() -> None:
+    one = record(0, "ent/k")
+    result = reconcile([one], Reply({identity("k"): None}, {}), ReadPolicy(), _NOW)
+    assert (result.outcomes, result.left_out, result.later) == ([], [one], [])
+
+
+@pytest.mark.parametrize(
+    ("ignore_missing", "state", "skipped_by"),
+    [(True, State.SKIPPED, "missing"), (False, State.FAILED, None)],
+)
+def test_a_missing_key_fails_or_is_skipped(
+    ignore_missing: bool, state: State, skipped_by: str | None
+) -> None:
+    reply = Reply({}, {identity("k"): Failure("KEY_NOT_FOUND", "no")})
+    outcome = _only(reply, ReadPolicy(ignore_missing=ignore_missing))
+    assert (outcome.state, outcome.skipped_by) == (state, skipped_by)
+
+
+def test_only_what_is_missing_counts_as_missing() -> None:
+    failure = Failure("INVALID_KEY", "no")
+    assert failed(record(0), failure, ReadPolicy(ignore_missing=True)).failure is failure
+
+
+@pytest.mark.parametrize(
+    ("expire_time", "state"),
+    [
+        ("2025-12-31T23:59:59Z", State.SKIPPED),
+        ("2026-01-01T00:00:00.000Z", State.SKIPPED),
+        ("2026-01-01T01:00:00+01:00", State.SKIPPED),
+        ("2026-01-01T00:00:00.001Z", State.SUCCEEDED),
+        (None, State.SUCCEEDED),
+        ("never", State.SUCCEEDED),
+    ],
+)
+def test_what_is_past_is_skipped_where_asked(expire_time: str | None, state: State) -> None:
+    reply = Reply({identity("k"): Found(b"1", expire_time=expire_time)}, {})
+    assert _only(reply, ReadPolicy(skip_expired=True)).state is state
+    assert _only(reply).state is State.SUCCEEDED
+
+
+@pytest.mark.parametrize("moment", ["2026-01-01T00:00:00", "0001-01-01T00:00:00"])
+@pytest.mark.parametrize("zone", ["UTC-12", "UTC+9"])
+def test_a_time_without_zone_is_utc(
+    moment: str, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reply = Reply({identity("k"): Found(b"1", expire_time=moment)}, {})
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        outcome = _only(reply, ReadPolicy(skip_expired=True))
+    time.tzset()
+    assert outcome.state is State.SKIPPED
+
+
+def test_who_was_never_named_has_a_code_of_its_verb() -> None:
+    assert never_named(Verb.GET).code == "KEY_NOT_FOUND"
+    assert never_named(Verb.SET).code == never_named(Verb.DELETE).code == "NO_ANSWER"
