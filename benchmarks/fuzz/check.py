@@ -13,8 +13,8 @@ from benchmarks.fuzz.options import PLAIN, Options
 from benchmarks.fuzz.oracle import NotJsonError, Refused, Undecided, Wanted, members_of, parsed
 from kvsctl.errors import KvsctlError, StreamError, UsageError
 from kvsctl.model import Failure, Identity, Problem, Record, Verb
+from kvsctl.outputs.failure_line import failure_line
 from kvsctl.records.reader import MOST_PIECES
-from kvsctl.report.failureline import failure_line
 
 _FED_BACK_ONE_IN: Final = 8
 _FED_BACK: Final = {one.verb: one for one in FORMATS if one.name in ("set jsonl", "get jsonl")}

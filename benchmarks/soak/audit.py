@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from benchmarks.soak.workload import Fate, Piece, Placed, placed
-from kvsctl.bulk.journal import JournalState, Stage
 from kvsctl.bulk.outcomes.positions import SettledRanges
+from kvsctl.journal.state import JournalState, Stage
 
 _SHOWN: Final = 20
 

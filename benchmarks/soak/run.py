@@ -26,7 +26,7 @@ from benchmarks.soak.audit import (
 )
 from benchmarks.soak.processes import Client, Ended, await_noted, requests_met, serving
 from benchmarks.soak.workload import POISON_CODE, POISON_PREFIX, piece
-from kvsctl.bulk.journalfile import read_journal
+from kvsctl.journal.file import read_journal
 
 # A 429 makes everyone wait for a second: many of them, and the soak would be sleep.
 _FAULTS: Final = (

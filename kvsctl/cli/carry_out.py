@@ -8,7 +8,6 @@ from typing import NoReturn
 from kvsctl import __version__
 from kvsctl.bulk.checked import Change, CheckedFeed
 from kvsctl.bulk.feeds import feed_of
-from kvsctl.bulk.journal import Stage
 from kvsctl.bulk.run import Run
 from kvsctl.cli.checkfirst import check_first
 from kvsctl.cli.connect import connected, credentials_of
@@ -19,6 +18,7 @@ from kvsctl.cli.loop import on_a_loop
 from kvsctl.cli.rehearse import rehearse
 from kvsctl.cli.signals import Signals
 from kvsctl.errors import ExitStatus, KvsctlError
+from kvsctl.journal.state import Stage
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About
 from kvsctl.service.auth.credentials import Credentials

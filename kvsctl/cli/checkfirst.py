@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from kvsctl.bulk.checked import Change
-from kvsctl.bulk.fingerprint import change, fingerprint
 from kvsctl.cli.examining import Examination
 from kvsctl.cli.job import BatchJob
 from kvsctl.errors import ExitStatus, UsageError
+from kvsctl.journal.fingerprint import change, fingerprint
 from kvsctl.records.sources import File, Source
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About

@@ -12,9 +12,9 @@ from kvsctl.cli.ending import End, Ending
 from kvsctl.cli.job import BatchJob
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageError
 from kvsctl.model import Record
+from kvsctl.outputs.failures import FailuresFile
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile
-from kvsctl.report.failures import FailuresFile
 from kvsctl.report.problemlines import ProblemLines
 from kvsctl.report.rehearsed import Rehearsed
 

@@ -21,7 +21,7 @@ def show_command(
     json: Annotated[bool, typer.Option("--json", help="Print it as one line of JSON.")] = False,
 ) -> None:
     """Show what is settled in a journal, also while a run is working on it."""
-    from kvsctl.bulk.journalfile import is_in_use, read_journal
+    from kvsctl.journal.file import is_in_use, read_journal
     from kvsctl.report.journalview import journal_document, journal_lines
     from kvsctl.report.jsonline import json_line
 

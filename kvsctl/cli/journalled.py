@@ -8,16 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from kvsctl.bulk.fingerprint import change, fingerprint
-from kvsctl.bulk.journal import Group, Header, JournalState
-from kvsctl.bulk.journalfile import JournalFile
 from kvsctl.cli.job import BatchJob
 from kvsctl.errors import ExitStatus, StreamError, UsageError
 from kvsctl.files.mounts import network_file_system
 from kvsctl.files.raw import write_all
+from kvsctl.journal.file import JournalFile
+from kvsctl.journal.fingerprint import change, fingerprint
+from kvsctl.journal.state import Group, Header, JournalState
+from kvsctl.journal.totals import restored, without_retryable
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, report_document, report_line
-from kvsctl.report.tallystate import restored, without_retryable
 
 _SAME_COMMAND: Final = "A journal goes on with the command that began it. Name another to begin."
 

@@ -7,17 +7,17 @@ from pathlib import Path
 
 from kvsctl.bulk.events import Listener
 from kvsctl.bulk.feeds import Feed
-from kvsctl.bulk.journal import JournalState, Stage
-from kvsctl.bulk.journalfile import JournalFile
 from kvsctl.bulk.outcomes.tally import Tally
-from kvsctl.bulk.resume import ResumedFeed
 from kvsctl.cli.job import BatchJob
 from kvsctl.errors import KvsctlError, StreamError
 from kvsctl.files.sinks import ByteSink, PartFile
+from kvsctl.journal.file import JournalFile
+from kvsctl.journal.resume import ResumedFeed
+from kvsctl.journal.state import JournalState, Stage
+from kvsctl.journal.totals import restored
+from kvsctl.journal.writer import JournalWriter
 from kvsctl.model import Problem, Record
-from kvsctl.report.failures import FailuresFile
-from kvsctl.report.journaling import JournalWriter
-from kvsctl.report.tallystate import restored
+from kvsctl.outputs.failures import FailuresFile
 
 
 class Keeping:

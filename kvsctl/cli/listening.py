@@ -9,8 +9,6 @@ from typing import Final, Self
 
 from kvsctl.bulk.events import Listener
 from kvsctl.bulk.feeds import Feed
-from kvsctl.bulk.journal import Stage
-from kvsctl.bulk.journalfile import JournalFile
 from kvsctl.bulk.plan import Pressure
 from kvsctl.bulk.required import RequiredFeed
 from kvsctl.bulk.run import Run
@@ -19,10 +17,10 @@ from kvsctl.cli.job import BatchJob, Printing
 from kvsctl.cli.keeping import Keeping
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageError
 from kvsctl.files.sinks import ByteSink, DescriptorWriter, open_output, status_of
-from kvsctl.report.console import Environment
-from kvsctl.report.document import About, ReportFile, require_writable
-from kvsctl.report.failures import FailuresFile
-from kvsctl.report.output import (
+from kvsctl.journal.file import JournalFile
+from kvsctl.journal.state import Stage
+from kvsctl.outputs.failures import FailuresFile
+from kvsctl.outputs.records import (
     Formatter,
     Metadata,
     RecordOutput,
@@ -30,6 +28,8 @@ from kvsctl.report.output import (
     json_lines,
     raw_values,
 )
+from kvsctl.report.console import Environment
+from kvsctl.report.document import About, ReportFile, require_writable
 from kvsctl.report.verbose import RequestLines
 
 _MOST_HELD_BYTES: Final = 16_000_000

@@ -5,9 +5,9 @@ from kvsctl.bulk.forecast import Forecaster
 from kvsctl.cli.examining import Examination
 from kvsctl.cli.job import BatchJob
 from kvsctl.errors import ExitStatus
+from kvsctl.outputs.failures import FailuresFile
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About
-from kvsctl.report.failures import FailuresFile
 from kvsctl.report.rehearsed import Rehearsed
 
 

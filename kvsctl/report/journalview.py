@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any, Final
 
-from kvsctl.bulk.journal import JournalState, Stage
-from kvsctl.bulk.journaltext import FORMAT, Journal
+from kvsctl.journal.state import JournalState, Stage
+from kvsctl.journal.text import FORMAT, Journal
 from kvsctl.report.escape import visible
 
 SCHEMA: Final = 1

@@ -10,8 +10,8 @@ import pytest
 
 from benchmarks.soak.audit import Mismatches, Row, audit_numbers, audit_store, audit_whole
 from benchmarks.soak.workload import SPAN, Fate, Piece, Placed, piece, placed
-from kvsctl.bulk.journal import JournalState, Stage, Totals
 from kvsctl.bulk.outcomes.positions import SettledRanges
+from kvsctl.journal.state import JournalState, Stage, Totals
 
 _SEED = 4
 _RECORDS = 10_000

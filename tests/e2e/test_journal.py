@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from kvsctl.bulk.journal import JournalState
-from kvsctl.bulk.journalfile import read_journal
+from kvsctl.journal.file import read_journal
+from kvsctl.journal.state import JournalState
 from tests.support.command import Command, Ended
 from tests.support.serving import serving
 

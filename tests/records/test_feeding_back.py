@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kvsctl.model import Failure, Found, Identity, Origin, Problem, Record
+from kvsctl.outputs.failure_line import failure_line
+from kvsctl.outputs.records import Metadata, json_lines
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 from kvsctl.records.parsing.objects import shaped_set_parser
 from kvsctl.records.parsing.records import (
@@ -22,8 +24,6 @@ from kvsctl.records.parsing.records import (
 )
 from kvsctl.records.shapes import shape_of
 from kvsctl.records.ttl import Ttl
-from kvsctl.report.failureline import failure_line
-from kvsctl.report.output import Metadata, json_lines
 from kvsctl.service.wire import key_body
 from tests.support.jsontexts import NOT_NULL, model
 

@@ -4,9 +4,9 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from kvsctl.bulk.journal import FailuresMark, Group, Stage, Totals
-from kvsctl.bulk.journalfile import JournalFile, read_journal
 from kvsctl.bulk.outcomes.positions import SettledRanges
+from kvsctl.journal.file import JournalFile, read_journal
+from kvsctl.journal.state import FailuresMark, Group, Stage, Totals
 from kvsctl.report.journalview import journal_document, journal_lines
 from tests.support.journals import HEADER, note
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from kvsctl.bulk.journal import Header
-from kvsctl.bulk.journaltext import encode_header
+from kvsctl.journal.state import Header
+from kvsctl.journal.text import encode_header
 
 HEADER = Header(
     "0.1", "set", "local", {"ttl": None}, [{"kind": "stdin"}], None, None, True, "2026-01-01"

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from kvsctl.bulk.journal import JournalState
-from kvsctl.bulk.journalfile import read_journal
 from kvsctl.bulk.outcomes.positions import SettledRanges
+from kvsctl.journal.file import read_journal
+from kvsctl.journal.state import JournalState
 from kvsctl.model import Identity, Outcome, Record, State, Verb
 from tests.whole.jobs import Job
 from tests.whole.process import Ended

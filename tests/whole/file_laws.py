@@ -2,8 +2,8 @@
 
 import json
 
-from kvsctl.bulk.journal import JournalState, Stage
 from kvsctl.errors import ExitStatus
+from kvsctl.journal.state import JournalState, Stage
 from kvsctl.model import Outcome, State
 from tests.whole.account import Account, failed
 from tests.whole.process import Ended

@@ -4,8 +4,8 @@ import json
 from collections import Counter
 from typing import Any
 
-from kvsctl.bulk.journal import JournalState, Stage
 from kvsctl.errors import ExitStatus, StreamError
+from kvsctl.journal.state import JournalState, Stage
 from kvsctl.model import Outcome, State, Verb
 from tests.whole.account import Account, failed, is_ambiguous, positions
 from tests.whole.file_laws import check_failures_file, check_output

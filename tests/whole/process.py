@@ -18,13 +18,13 @@ from unittest.mock import patch
 
 import typer
 
-from kvsctl.bulk.journalfile import JournalFile
 from kvsctl.bulk.run import Run
 from kvsctl.cli import carry_out as command
 from kvsctl.cli.app import command_line
 from kvsctl.cli.arguments import prepared
 from kvsctl.cli.listening import Listening
 from kvsctl.errors import ExitStatus, KvsctlError
+from kvsctl.journal.file import JournalFile
 from kvsctl.model import Record, Verb
 from kvsctl.report.console import Environment
 from kvsctl.service.client import Answer, Service

@@ -1,7 +1,7 @@
 """What has to hold of each record that settled, and of the store."""
 
-from kvsctl.bulk.journal import JournalState
 from kvsctl.bulk.settling import verify
+from kvsctl.journal.state import JournalState
 from kvsctl.model import Identity, Outcome, State, Verb
 from tests.whole.account import Account, is_ambiguous
 from tests.whole.process import Ended

@@ -21,8 +21,8 @@ from hypothesis.stateful import (
     rule,
 )
 
-from kvsctl.bulk.journal import Stage
 from kvsctl.errors import ExitStatus
+from kvsctl.journal.state import Stage
 from kvsctl.model import Verb
 from tests.whole.account import Account
 from tests.whole.disk import Disk

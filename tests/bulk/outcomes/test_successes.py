@@ -9,14 +9,14 @@ import pytest
 from rich.console import Console
 
 from kvsctl.bulk.events import RecordsRead, Settled
-from kvsctl.bulk.journal import Group, Stage
-from kvsctl.bulk.journalfile import JournalFile, read_journal
 from kvsctl.bulk.outcomes.positions import SettledRanges
 from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.journal.file import JournalFile, read_journal
+from kvsctl.journal.state import Group, Stage
+from kvsctl.journal.writer import JournalWriter
 from kvsctl.model import Found, Outcome, Record, State, Successes, Verb
-from kvsctl.report.failures import FailuresFile
-from kvsctl.report.journaling import JournalWriter
-from kvsctl.report.output import RecordOutput, json_lines
+from kvsctl.outputs.failures import FailuresFile
+from kvsctl.outputs.records import RecordOutput, json_lines
 from kvsctl.report.progress import ProgressBarLine
 from tests.report.outcomes import failed, record
 from tests.support.inline import InlineExecutor

@@ -1,7 +1,7 @@
 """What groups say together."""
 
-from kvsctl.bulk.journal import FailuresMark, Group, JournalState, Stage, Totals
 from kvsctl.bulk.outcomes.positions import SettledRanges
+from kvsctl.journal.state import FailuresMark, Group, JournalState, Stage, Totals
 from tests.support.journals import note
 
 

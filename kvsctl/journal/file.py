@@ -7,11 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
-from kvsctl.bulk.journal import Group, Header, JournalState
-from kvsctl.bulk.journaltext import Journal, decode, encode_group, encode_header
 from kvsctl.errors import StreamError, UsageError
 from kvsctl.files.durable import sync_file, sync_folder
 from kvsctl.files.locks import is_locked, try_lock
+from kvsctl.journal.state import Group, Header, JournalState
+from kvsctl.journal.text import Journal, decode, encode_group, encode_header
 
 _PRIVATE: Final = 0o600  # lines that wait for the failures file hold values
 _BINARY: Final = getattr(os, "O_BINARY", 0)

@@ -15,20 +15,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kvsctl.bulk.events import Listener
-from kvsctl.bulk.journal import JournalState, Stage
-from kvsctl.bulk.journalfile import JournalFile, read_journal
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.packing.rule import PackingRule
 from kvsctl.bulk.plan import RunPlan
-from kvsctl.bulk.resume import ResumedFeed
 from kvsctl.bulk.retrying.policy import RetryPolicy
 from kvsctl.bulk.run import Run
 from kvsctl.files.sinks import PartFile
+from kvsctl.journal.file import JournalFile, read_journal
+from kvsctl.journal.resume import ResumedFeed
+from kvsctl.journal.state import JournalState, Stage
+from kvsctl.journal.totals import restored
+from kvsctl.journal.writer import JournalWriter
 from kvsctl.model import Identity, Outcome, Problem, Record, State, Verb
-from kvsctl.report.failures import FailuresFile
-from kvsctl.report.journaling import JournalWriter
-from kvsctl.report.output import RecordOutput, bare_values
-from kvsctl.report.tallystate import restored
+from kvsctl.outputs.failures import FailuresFile
+from kvsctl.outputs.records import RecordOutput, bare_values
 from tests.support.books import Books
 from tests.support.inline import InlineExecutor
 from tests.support.journals import HEADER

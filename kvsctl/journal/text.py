@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any, Final, NamedTuple
 
-from kvsctl.bulk.journal import FailuresMark, Group, Header, JournalState, Stage, Totals
 from kvsctl.bulk.outcomes.positions import SettledRanges
 from kvsctl.errors import UsageError
+from kvsctl.journal.state import FailuresMark, Group, Header, JournalState, Stage, Totals
 
 FORMAT: Final = 1
 _MAGIC: Final = b"kvsctl-journal"

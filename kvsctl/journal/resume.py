@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from kvsctl.bulk.feeds import Feed
-from kvsctl.bulk.journal import JournalState
+from kvsctl.journal.state import JournalState
 from kvsctl.model import Problem, Record
 
 Replay: TypeAlias = Callable[[Sequence[Record | Problem]], None]

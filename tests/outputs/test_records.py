@@ -5,13 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvsctl.bulk.events import RecordsRead, Settled
-from kvsctl.bulk.journal import JournalState
 from kvsctl.bulk.outcomes.in_order import HOLDING_BYTES
 from kvsctl.bulk.outcomes.positions import SettledRanges
+from kvsctl.journal.state import JournalState
 from kvsctl.model import Found, Identity, Record, State
-from kvsctl.records.parsed import Parsed
-from kvsctl.records.parsing.records import Rules, key_object_parser
-from kvsctl.report.output import (
+from kvsctl.outputs.records import (
     Formatter,
     Metadata,
     RecordOutput,
@@ -19,6 +17,8 @@ from kvsctl.report.output import (
     json_lines,
     raw_values,
 )
+from kvsctl.records.parsed import Parsed
+from kvsctl.records.parsing.records import Rules, key_object_parser
 from tests.report.outcomes import ended, failed, record, succeeded
 
 

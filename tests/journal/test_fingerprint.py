@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kvsctl.bulk.fingerprint import change, fingerprint, stdin_fingerprint
 from kvsctl.errors import UsageError
+from kvsctl.journal.fingerprint import change, fingerprint, stdin_fingerprint
 from kvsctl.records.sources import Arguments, File
 
 _BIG = b"x" * 300_000

@@ -2,9 +2,9 @@
 
 import asyncio
 
-from kvsctl.bulk.journal import JournalState
 from kvsctl.bulk.outcomes.positions import SettledRanges
-from kvsctl.bulk.resume import ResumedFeed
+from kvsctl.journal.resume import ResumedFeed
+from kvsctl.journal.state import JournalState
 from kvsctl.model import Record
 from tests.support.records import problem, record
 from tests.support.virtual_time import MemoryFeed, Piece, Step, run_virtual

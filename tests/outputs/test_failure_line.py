@@ -6,8 +6,8 @@ import json
 import pytest
 
 from kvsctl.model import Failure, Identity, Origin, Outcome, Problem, Record
+from kvsctl.outputs.failure_line import failure_line
 from kvsctl.records.ttl import parse_expire_time
-from kvsctl.report.failureline import failure_line
 from tests.report.outcomes import problem, record
 
 NO = Failure("NO_ANSWER", "no\nanswer")

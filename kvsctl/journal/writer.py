@@ -7,16 +7,16 @@ from contextlib import suppress
 from typing import Final, Protocol
 
 from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled
-from kvsctl.bulk.journal import Group, JournalState, Stage
-from kvsctl.bulk.journalfile import JournalFile
 from kvsctl.bulk.outcomes.in_order import Reorder
 from kvsctl.bulk.outcomes.positions import SettledRanges
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.outcomes.unreplaced import Standing
 from kvsctl.errors import KvsctlError, StreamError
+from kvsctl.journal.file import JournalFile
+from kvsctl.journal.state import Group, JournalState, Stage
+from kvsctl.journal.totals import TallyNews, restored
 from kvsctl.model import SUCCEEDED, Outcome, Problem, Record, State, Successes, Verb
-from kvsctl.report.failures import FailuresFile
-from kvsctl.report.tallystate import TallyNews, restored
+from kvsctl.outputs.failures import FailuresFile
 
 GROUP_SECONDS: Final = 0.9
 """With the time that syncing takes, about a second."""

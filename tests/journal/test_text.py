@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kvsctl.bulk.journal import FailuresMark, Group, Header, JournalState, Stage, Totals
-from kvsctl.bulk.journaltext import decode, encode_group, encode_header
 from kvsctl.bulk.outcomes.positions import SettledRanges
 from kvsctl.errors import UsageError
+from kvsctl.journal.state import FailuresMark, Group, Header, JournalState, Stage, Totals
+from kvsctl.journal.text import decode, encode_group, encode_header
 from tests.support.journals import HEADER, header_line, note
 
 _POSITIONS = st.integers(0, 60)

@@ -3,7 +3,6 @@
 from dataclasses import asdict
 from typing import Final
 
-from kvsctl.bulk.journal import JournalState, Note, Totals
 from kvsctl.bulk.outcomes.tally import (
     OTHER_CODES,
     REQUEST_COUNTS,
@@ -11,6 +10,7 @@ from kvsctl.bulk.outcomes.tally import (
     FailureNote,
     Tally,
 )
+from kvsctl.journal.state import JournalState, Note, Totals
 
 _COUNTS: Final = (
     "records",

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvsctl.bulk.events import RecordsRead, Settled
-from kvsctl.bulk.journal import Group, JournalState, Totals
 from kvsctl.bulk.outcomes.positions import SettledRanges
 from kvsctl.bulk.outcomes.tally import KEPT_CODES, OTHER_CODES, Tally
+from kvsctl.journal.state import Group, JournalState, Totals
+from kvsctl.journal.totals import TallyNews, restored, without_retryable
 from kvsctl.model import Outcome, State
-from kvsctl.report.tallystate import TallyNews, restored, without_retryable
 from tests.report.outcomes import ended, failed, succeeded
 
 

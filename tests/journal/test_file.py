@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from kvsctl.bulk import journalfile
-from kvsctl.bulk.journal import Group
-from kvsctl.bulk.journalfile import JournalFile, is_in_use, read_journal
 from kvsctl.bulk.outcomes.positions import SettledRanges
 from kvsctl.errors import StreamError, UsageError
+from kvsctl.journal import file
+from kvsctl.journal.file import JournalFile, is_in_use, read_journal
+from kvsctl.journal.state import Group
 from tests.support.journals import HEADER
 
 
@@ -165,7 +165,7 @@ def test_short_writes_are_gone_on_with(path: Path) -> None:
 def test_another_process_is_refused_until_the_first_is_gone(path: Path) -> None:
     _filled(path, 1)
     program = (
-        "import sys; from pathlib import Path; from kvsctl.bulk.journalfile import JournalFile\n"
+        "import sys; from pathlib import Path; from kvsctl.journal.file import JournalFile\n"
         "journal = JournalFile(Path(sys.argv[1])); print('open', flush=True); input()"
     )
     other = subprocess.Popen(
@@ -237,7 +237,7 @@ def test_a_file_that_is_replaced_while_it_is_being_locked_is_not_taken(
         _replace(path)
         return True
 
-    monkeypatch.setattr(journalfile, "try_lock", lock_late)
+    monkeypatch.setattr(file, "try_lock", lock_late)
     with pytest.raises(UsageError, match="another run is working on the journal"):
         JournalFile(path)
 
@@ -246,7 +246,7 @@ def test_a_file_system_without_locks_is_named(path: Path, monkeypatch: pytest.Mo
     def refuse(_: int) -> bool:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(journalfile, "try_lock", refuse)
+    monkeypatch.setattr(file, "try_lock", refuse)
     with pytest.raises(UsageError, match=r"cannot lock the journal .*: No locks available"):
         JournalFile(path)
 
@@ -257,7 +257,7 @@ def test_a_folder_that_cannot_be_synced_ends_the_run(
     def refuse(_: Path) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(journalfile, "sync_folder", refuse)
+    monkeypatch.setattr(file, "sync_folder", refuse)
     with (
         JournalFile(path) as journal,
         pytest.raises(StreamError, match=r"cannot write the journal .*: Input/output error"),

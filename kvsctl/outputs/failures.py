@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from kvsctl.bulk.events import Event, Settled
-from kvsctl.bulk.journal import FailuresMark, JournalState
 from kvsctl.bulk.outcomes.in_order import Reorder
 from kvsctl.bulk.outcomes.unreplaced import NumberSet, Standing
 from kvsctl.errors import StreamError, UsageError
@@ -20,8 +19,9 @@ from kvsctl.files.raw import (
     sync,
     write_all,
 )
+from kvsctl.journal.state import FailuresMark, JournalState
 from kvsctl.model import Identity, Outcome, Problem, Record, State, Successes, Verb
-from kvsctl.report.failureline import failure_line
+from kvsctl.outputs.failure_line import failure_line
 
 
 class _Failed(NamedTuple):

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled, Throttled
-from kvsctl.bulk.journal import Group, JournalState, Stage
-from kvsctl.bulk.journalfile import JournalFile, read_journal
 from kvsctl.bulk.outcomes.positions import SettledRanges
 from kvsctl.bulk.outcomes.tally import REQUEST_COUNTS, Tally
 from kvsctl.errors import KvsctlError, StreamError
+from kvsctl.journal.file import JournalFile, read_journal
+from kvsctl.journal.state import Group, JournalState, Stage
+from kvsctl.journal.writer import JournalWriter
 from kvsctl.model import State, Verb
-from kvsctl.report.failures import FailuresFile
-from kvsctl.report.journaling import JournalWriter
+from kvsctl.outputs.failures import FailuresFile
 from tests.report.outcomes import ended, failed, problem, record, succeeded
 from tests.support.inline import InlineExecutor
 from tests.support.journals import HEADER

@@ -8,9 +8,9 @@ from typing import Final, TypeAlias
 import orjson
 
 from kvsctl.bulk.events import Event, Settled
-from kvsctl.bulk.journal import JournalState
 from kvsctl.bulk.outcomes.in_order import Reorder
 from kvsctl.files.sinks import ByteSink
+from kvsctl.journal.state import JournalState
 from kvsctl.model import SUCCEEDED, Found, Outcome, Record, Successes
 from kvsctl.report.jsonline import one_line
 

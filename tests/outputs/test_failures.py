@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvsctl.bulk.events import RecordsRead, Settled
-from kvsctl.bulk.journal import FailuresMark, JournalState
 from kvsctl.bulk.outcomes.in_order import HOLDING_BYTES
 from kvsctl.bulk.outcomes.positions import SettledRanges
 from kvsctl.errors import StreamError, UsageError
 from kvsctl.files import raw
+from kvsctl.journal.state import FailuresMark, JournalState
 from kvsctl.model import Outcome, State, Verb
-from kvsctl.report import failures
-from kvsctl.report.failures import FailuresFile
+from kvsctl.outputs import failures
+from kvsctl.outputs.failures import FailuresFile
 from tests.report.outcomes import ended, failed, problem, record, succeeded
 
 
