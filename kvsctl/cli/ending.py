@@ -13,9 +13,9 @@ from kvsctl.files.raw import write_all
 from kvsctl.files.sinks import status_of
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, report_document, report_line
+from kvsctl.report.dry_run import Rehearsed
 from kvsctl.report.escape import visible
 from kvsctl.report.inputs import input_lines, inputs_read
-from kvsctl.report.rehearsed import Rehearsed
 from kvsctl.report.summary import failures_place, summary
 
 
@@ -123,8 +123,8 @@ class Ending(msgspec.Struct, frozen=True):
             summary(environment, self.tally, self.about, end.elapsed_seconds, self.rehearsed)
         )
         if groups:
-            from kvsctl.report.screen import stderr_console
-            from kvsctl.report.tables import print_failures
+            from kvsctl.report.failures_table import print_failures
+            from kvsctl.report.rich_console import stderr_console
 
             print_failures(stderr_console(environment), groups)
         if self.failures_path is not None and self.tally.failed:

@@ -15,8 +15,8 @@ from kvsctl.model import Record
 from kvsctl.outputs.failures import FailuresFile
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile
-from kvsctl.report.problemlines import ProblemLines
-from kvsctl.report.rehearsed import Rehearsed
+from kvsctl.report.dry_run import Rehearsed
+from kvsctl.report.problem_lines import ProblemLines
 
 
 @dataclass(slots=True)

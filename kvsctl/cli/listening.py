@@ -30,7 +30,7 @@ from kvsctl.outputs.records import (
 )
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, require_writable
-from kvsctl.report.verbose import RequestLines
+from kvsctl.report.request_lines import RequestLines
 
 _MOST_HELD_BYTES: Final = 16_000_000
 _MOST_PENDING_BYTES: Final = 8_000_000
@@ -105,7 +105,7 @@ class Listening:
 
     def _progress(self) -> AbstractContextManager[Listener]:
         from kvsctl.report.progress import ProgressBarLine
-        from kvsctl.report.screen import stderr_console
+        from kvsctl.report.rich_console import stderr_console
 
         return ProgressBarLine(
             stderr_console(self._environment),

@@ -8,7 +8,7 @@ from kvsctl.errors import ExitStatus
 from kvsctl.outputs.failures import FailuresFile
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About
-from kvsctl.report.rehearsed import Rehearsed
+from kvsctl.report.dry_run import Rehearsed
 
 
 def rehearse(job: BatchJob, about: About, environment: Environment) -> ExitStatus:

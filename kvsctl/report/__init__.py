@@ -1,1 +1,9 @@
-"""What a run tells people and programs: the only importer of rich."""
+"""What a run shows to people and to programs: the only importer of rich.
+
+- `console`, `rich_console`: the process's streams, and a rich console on stderr.
+- `styled`, `escape`: styled lines without rich; text from outside made safe for a terminal.
+- `document`, `inputs`: the JSON report.
+- `summary`, `failures_table`, `advice`: the report for people.
+- `progress`, `request_lines`, `problem_lines`: what is shown while a run works.
+- `dry_run`, `journal`: the reports of `--dry-run` and of `kvsctl journal show`.
+"""

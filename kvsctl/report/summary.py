@@ -4,9 +4,9 @@ from kvsctl.bulk.events import SizeLearnt
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About
+from kvsctl.report.dry_run import Rehearsed
 from kvsctl.report.escape import visible
-from kvsctl.report.rehearsed import Rehearsed
-from kvsctl.report.spans import Span, painted, span_columns
+from kvsctl.report.styled import Span, painted, span_columns
 
 
 def summary(

@@ -14,7 +14,7 @@ from kvsctl.bulk.outcomes.tally import KEPT_CODES, OTHER_CODES, Tally
 from kvsctl.journal.state import Group, JournalState, Totals
 from kvsctl.journal.totals import TallyNews, restored, without_retryable
 from kvsctl.model import Outcome, State
-from tests.report.outcomes import ended, failed, succeeded
+from tests.support.outcomes import ended, failed, succeeded
 
 
 def _totals(outcomes: Sequence[Outcome]) -> Totals:

@@ -8,7 +8,7 @@ import pytest
 from kvsctl.model import Failure, Identity, Origin, Outcome, Problem, Record
 from kvsctl.outputs.failure_line import failure_line
 from kvsctl.records.ttl import parse_expire_time
-from tests.report.outcomes import problem, record
+from tests.support.outcomes import problem, record
 
 NO = Failure("NO_ANSWER", "no\nanswer")
 ADDED = b',"error":{"code":"NO_ANSWER","message":"no\\nanswer"},"source":"users.jsonl:17"}\n'

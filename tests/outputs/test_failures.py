@@ -18,7 +18,7 @@ from kvsctl.journal.state import FailuresMark, JournalState
 from kvsctl.model import Outcome, State, Verb
 from kvsctl.outputs import failures
 from kvsctl.outputs.failures import FailuresFile
-from tests.report.outcomes import ended, failed, problem, record, succeeded
+from tests.support.outcomes import ended, failed, problem, record, succeeded
 
 
 @pytest.fixture

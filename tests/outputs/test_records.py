@@ -19,7 +19,7 @@ from kvsctl.outputs.records import (
 )
 from kvsctl.records.parsed import Parsed
 from kvsctl.records.parsing.records import Rules, key_object_parser
-from tests.report.outcomes import ended, failed, record, succeeded
+from tests.support.outcomes import ended, failed, record, succeeded
 
 
 class Collected:

@@ -18,7 +18,7 @@ from kvsctl.report.document import (
     require_writable,
 )
 from kvsctl.report.jsonline import json_line, one_line
-from tests.report.outcomes import ended, failed, problem
+from tests.support.outcomes import ended, failed, problem
 
 ABOUT = About("set", "staging", "0.1.0", datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC))
 MEMBERS = """

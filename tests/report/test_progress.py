@@ -8,9 +8,9 @@ from rich.cells import cell_len
 from kvsctl.bulk.events import RecordsRead, RequestEnded, Settled, Throttled
 from kvsctl.model import Verb
 from kvsctl.report.progress import ProgressBarLine
-from kvsctl.report.screen import stderr_console
-from tests.report.outcomes import failed, succeeded
-from tests.report.terminal import Read, stderr
+from kvsctl.report.rich_console import stderr_console
+from tests.support.outcomes import failed, succeeded
+from tests.support.terminal import Read, stderr
 
 
 class Bench:

@@ -11,7 +11,7 @@ from kvsctl.bulk.outcomes import tally as tally_module
 from kvsctl.bulk.outcomes.tally import OTHER_CODES, Tally
 from kvsctl.errors import Defect
 from kvsctl.model import Outcome, State, Verb
-from tests.report.outcomes import ended, failed, problem, record, succeeded
+from tests.support.outcomes import ended, failed, problem, record, succeeded
 
 
 def request(verb: Verb = Verb.SET, status: int | None = 200, **more: int | bool) -> RequestEnded:

@@ -7,10 +7,10 @@ from kvsctl.bulk.forecast import Forecast
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.model import Outcome, State
 from kvsctl.report.document import About
-from kvsctl.report.rehearsed import Rehearsed
+from kvsctl.report.dry_run import Rehearsed
 from kvsctl.report.summary import summary
-from tests.report.outcomes import failed, record
-from tests.report.terminal import stderr
+from tests.support.outcomes import failed, record
+from tests.support.terminal import stderr
 
 FORECAST = Forecast(
     records=2,

@@ -1,6 +1,6 @@
 from kvsctl.bulk.events import RecordsRead, Settled
-from kvsctl.report.problemlines import ProblemLines
-from tests.report.outcomes import failed, succeeded
+from kvsctl.report.problem_lines import ProblemLines
+from tests.support.outcomes import failed, succeeded
 
 
 def test_each_failure_is_a_line_and_nothing_else_is() -> None:

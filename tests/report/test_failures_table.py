@@ -14,11 +14,11 @@ from kvsctl.bulk.events import RecordsRead, RequestEnded, Settled
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.model import Failure, Identity, Outcome, Record, State, Verb
 from kvsctl.report.document import About
-from kvsctl.report.screen import stderr_console
+from kvsctl.report.failures_table import print_failures
+from kvsctl.report.rich_console import stderr_console
 from kvsctl.report.summary import failures_place, summary
-from kvsctl.report.tables import print_failures
-from tests.report.outcomes import ended, failed, problem, record, succeeded
-from tests.report.terminal import stderr
+from tests.support.outcomes import ended, failed, problem, record, succeeded
+from tests.support.terminal import stderr
 
 ABOUT = About("set", "staging", "0.1.0", datetime(2026, 1, 2, tzinfo=UTC))
 

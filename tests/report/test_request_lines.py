@@ -4,7 +4,7 @@ import pytest
 
 from kvsctl.bulk.events import RecordsRead, RequestEnded, SizeLearnt, Throttled
 from kvsctl.model import Verb
-from kvsctl.report.verbose import RequestLines
+from kvsctl.report.request_lines import RequestLines
 
 
 @pytest.mark.parametrize(

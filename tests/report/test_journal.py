@@ -7,7 +7,7 @@ from pathlib import Path
 from kvsctl.bulk.outcomes.positions import SettledRanges
 from kvsctl.journal.file import JournalFile, read_journal
 from kvsctl.journal.state import FailuresMark, Group, Stage, Totals
-from kvsctl.report.journalview import journal_document, journal_lines
+from kvsctl.report.journal import journal_document, journal_lines
 from tests.support.journals import HEADER, note
 
 
