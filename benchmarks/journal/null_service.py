@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from kvsctl.__main__ import main
-from kvsctl.cli import carry_out
+from kvsctl.jobs import runner
 from kvsctl.model import Found, Record, Verb
 from kvsctl.service.client import Answer
 from kvsctl.service.reply import Reply
@@ -39,6 +39,6 @@ async def _connected(*_: Any, **__: Any) -> AsyncIterator[NullService]:
 
 
 if __name__ == "__main__":
-    carry_out.connected = _connected  # type: ignore[assignment]
+    runner.connected = _connected  # type: ignore[assignment]
     sys.argv[0] = "kvsctl"
     main()

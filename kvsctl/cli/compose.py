@@ -13,19 +13,19 @@ from kvsctl.bulk.plan import BEGINNING_CONCURRENCY, RunPlan
 from kvsctl.bulk.retrying.policy import RetryPolicy
 from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.cli.arguments import METADATA_NAMES
-from kvsctl.cli.job import BatchJob, Intake, Journalling, Printing, Reporting
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions
 from kvsctl.cli.options.target import TargetOptions
-from kvsctl.cli.roles import Place, require_one_role_each
 from kvsctl.config.file import ConfigFile, read_config
 from kvsctl.config.settings import Running, resolve_running
 from kvsctl.config.targets import Target, TargetFlags, choose_target
 from kvsctl.errors import UsageError
 from kvsctl.files.descriptors import descriptor
 from kvsctl.files.sinks import part_path
+from kvsctl.jobs.file_roles import Place, require_one_role_each
+from kvsctl.jobs.job import BatchJob, Intake, Journalling, Printing, Reporting
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb
 from kvsctl.records.reader import ParserChoice, Reader

@@ -42,7 +42,7 @@ def get_command(
     A key that does not exist is a failure, unless --ignore-missing.
     """
     from kvsctl.cli import compose, forms, inputs
-    from kvsctl.cli.carry_out import carry_out
+    from kvsctl.jobs.runner import carry_out
     from kvsctl.model import Verb
     from kvsctl.records import parser_choice
 

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Final
 
-from kvsctl.cli.checkfirst import require_rereadable
-from kvsctl.cli.job import Intake
 from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.input import InputOptions
 from kvsctl.config.limitsfile import read_limits
 from kvsctl.errors import UsageError
+from kvsctl.jobs.check_first import require_rereadable
+from kvsctl.jobs.job import Intake
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb
 from kvsctl.records.checks import Breach, check_entity

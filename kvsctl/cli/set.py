@@ -41,7 +41,7 @@ def set_command(
     again later in the input wins.
     """
     from kvsctl.cli import compose, forms, inputs
-    from kvsctl.cli.carry_out import carry_out
+    from kvsctl.jobs.runner import carry_out
     from kvsctl.model import Verb
     from kvsctl.records import parser_choice
 

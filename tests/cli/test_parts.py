@@ -13,8 +13,8 @@ from kvsctl import __main__
 from kvsctl.cli import app as app_module
 from kvsctl.cli.arguments import prepared
 from kvsctl.cli.flags import takes
-from kvsctl.cli.roles import require_one_role_each
 from kvsctl.errors import Defect, ExitStatus, StreamError, UsageError
+from kvsctl.jobs.file_roles import require_one_role_each
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,11 @@ from unittest.mock import patch
 import typer
 
 from kvsctl.bulk.run import Run
-from kvsctl.cli import carry_out as command
 from kvsctl.cli.app import command_line
 from kvsctl.cli.arguments import prepared
-from kvsctl.cli.listening import Listening
 from kvsctl.errors import ExitStatus, KvsctlError
+from kvsctl.jobs import runner as command
+from kvsctl.jobs.listeners import Listening
 from kvsctl.journal.file import JournalFile
 from kvsctl.model import Record, Verb
 from kvsctl.report.console import Environment
@@ -177,12 +177,12 @@ def _in_place(job: Job, world: World, disk: Disk, ended: Ended) -> Iterator[None
             ("on_a_loop", on_virtual_time),
         ):
             stack.enter_context(patch(f"{command.__name__}.{name}", replacement))
-        stack.enter_context(patch("kvsctl.cli.connect.Service", service))
+        stack.enter_context(patch("kvsctl.jobs.connect.Service", service))
         stack.enter_context(patch("kvsctl.service.transport.choose.over_network", over_network))
-        stack.enter_context(patch("kvsctl.cli.journalled.JournalFile", journal))
-        stack.enter_context(patch("kvsctl.cli.keeping.ThreadPoolExecutor", lambda *_: executor()))
+        stack.enter_context(patch("kvsctl.jobs.journal.JournalFile", journal))
+        stack.enter_context(patch("kvsctl.jobs.keeping.ThreadPoolExecutor", lambda *_: executor()))
         clock = SimpleNamespace(monotonic=world.now)
-        stack.enter_context(patch("kvsctl.cli.keeping.time", clock))
+        stack.enter_context(patch("kvsctl.jobs.keeping.time", clock))
         stack.enter_context(patch("kvsctl.service.auth.credentials.in_daemon_thread", at_once))
         stack.enter_context(patch.dict(os.environ, environment))
         yield

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from kvsctl.bulk.checked import Change
-from kvsctl.cli.examining import Examination
-from kvsctl.cli.job import BatchJob
 from kvsctl.errors import ExitStatus, UsageError
+from kvsctl.jobs.examine import Examination
+from kvsctl.jobs.job import BatchJob
 from kvsctl.journal.fingerprint import change, fingerprint
 from kvsctl.records.sources import File, Source
 from kvsctl.report.console import Environment

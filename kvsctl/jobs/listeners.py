@@ -12,11 +12,11 @@ from kvsctl.bulk.feeds import Feed
 from kvsctl.bulk.plan import Pressure
 from kvsctl.bulk.required import RequiredFeed
 from kvsctl.bulk.run import Run
-from kvsctl.cli.ending import End, Ending
-from kvsctl.cli.job import BatchJob, Printing
-from kvsctl.cli.keeping import Keeping
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageError
 from kvsctl.files.sinks import ByteSink, DescriptorWriter, open_output, status_of
+from kvsctl.jobs.ending import End, Ending
+from kvsctl.jobs.job import BatchJob, Printing
+from kvsctl.jobs.keeping import Keeping
 from kvsctl.journal.file import JournalFile
 from kvsctl.journal.state import Stage
 from kvsctl.outputs.failures import FailuresFile

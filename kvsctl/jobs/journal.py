@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from kvsctl.cli.job import BatchJob
 from kvsctl.errors import ExitStatus, StreamError, UsageError
 from kvsctl.files.mounts import network_file_system
 from kvsctl.files.raw import write_all
+from kvsctl.jobs.job import BatchJob
 from kvsctl.journal.file import JournalFile
 from kvsctl.journal.fingerprint import change, fingerprint
 from kvsctl.journal.state import Group, Header, JournalState

@@ -9,15 +9,15 @@ from kvsctl import __version__
 from kvsctl.bulk.checked import Change, CheckedFeed
 from kvsctl.bulk.feeds import feed_of
 from kvsctl.bulk.run import Run
-from kvsctl.cli.checkfirst import check_first
-from kvsctl.cli.connect import connected, credentials_of
-from kvsctl.cli.job import BatchJob
-from kvsctl.cli.journalled import begun, opened_journal, tell_complete
-from kvsctl.cli.listening import Listening
-from kvsctl.cli.loop import on_a_loop
-from kvsctl.cli.rehearse import rehearse
-from kvsctl.cli.signals import Signals
 from kvsctl.errors import ExitStatus, KvsctlError
+from kvsctl.jobs.check_first import check_first
+from kvsctl.jobs.connect import connected, credentials_of
+from kvsctl.jobs.event_loop import on_a_loop
+from kvsctl.jobs.job import BatchJob
+from kvsctl.jobs.journal import begun, opened_journal, tell_complete
+from kvsctl.jobs.listeners import Listening
+from kvsctl.jobs.rehearse import rehearse
+from kvsctl.jobs.signals import Signals
 from kvsctl.journal.state import Stage
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About

@@ -8,9 +8,9 @@ from pathlib import Path
 from kvsctl.bulk.events import Listener
 from kvsctl.bulk.feeds import Feed
 from kvsctl.bulk.outcomes.tally import Tally
-from kvsctl.cli.job import BatchJob
 from kvsctl.errors import KvsctlError, StreamError
 from kvsctl.files.sinks import ByteSink, PartFile
+from kvsctl.jobs.job import BatchJob
 from kvsctl.journal.file import JournalFile
 from kvsctl.journal.resume import ResumedFeed
 from kvsctl.journal.state import JournalState, Stage

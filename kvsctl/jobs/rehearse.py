@@ -2,9 +2,9 @@
 
 from kvsctl.bulk.billing import cost_usd
 from kvsctl.bulk.forecast import Forecaster
-from kvsctl.cli.examining import Examination
-from kvsctl.cli.job import BatchJob
 from kvsctl.errors import ExitStatus
+from kvsctl.jobs.examine import Examination
+from kvsctl.jobs.job import BatchJob
 from kvsctl.outputs.failures import FailuresFile
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About

@@ -8,9 +8,9 @@ from pathlib import Path
 from kvsctl.bulk.events import Listener
 from kvsctl.bulk.examine import examine
 from kvsctl.bulk.outcomes.tally import Tally
-from kvsctl.cli.ending import End, Ending
-from kvsctl.cli.job import BatchJob
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageError
+from kvsctl.jobs.ending import End, Ending
+from kvsctl.jobs.job import BatchJob
 from kvsctl.model import Record
 from kvsctl.outputs.failures import FailuresFile
 from kvsctl.report.console import Environment

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from kvsctl.cli.signals import Signals
 from kvsctl.errors import ExitStatus
+from kvsctl.jobs.signals import Signals
 
 
 class _Run:

@@ -8,10 +8,10 @@ import pytest
 
 from kvsctl.bulk.events import RecordsRead
 from kvsctl.bulk.plan import RunPlan
-from kvsctl.cli.job import BatchJob, Reporting
-from kvsctl.cli.listening import Listening
 from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus
+from kvsctl.jobs.job import BatchJob, Reporting
+from kvsctl.jobs.listeners import Listening
 from kvsctl.model import Verb
 from kvsctl.records.reader import Reader
 from kvsctl.report.console import Environment

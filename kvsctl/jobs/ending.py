@@ -7,10 +7,10 @@ import msgspec
 from msgspec.structs import replace
 
 from kvsctl.bulk.outcomes.tally import Tally
-from kvsctl.cli.job import BatchJob
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError
 from kvsctl.files.raw import write_all
 from kvsctl.files.sinks import status_of
+from kvsctl.jobs.job import BatchJob
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, report_document, report_line
 from kvsctl.report.dry_run import Rehearsed

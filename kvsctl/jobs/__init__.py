@@ -1,0 +1,12 @@
+"""A job from its request to its exit status: no Typer, no sys.exit, no event loop of its own.
+
+- `job`: a batch command as one frozen request.
+- `runner`: carry a job out.
+- `connect`: open the target.
+- `listeners`: open and close everything that listens to a run.
+- `journal`, `keeping`: begin, resume and keep a journal.
+- `examine`, `check_first`, `rehearse`: read the input without sending it.
+- `ending`: report a finished run.
+- `signals`, `event_loop`: for the command's edge.
+- `file_roles`: refuse one file in two roles.
+"""
