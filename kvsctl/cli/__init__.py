@@ -1,1 +1,8 @@
-"""The command line: options become a frozen request, the request a run."""
+"""The command line: the only importer of Typer. Options become a frozen request, which jobs/ runs.
+
+- `app`: the commands, each loaded when it is called.
+- `commands`: one module for each command: `records/` (set, get, delete), `tools/` (serve, journal).
+- `options`, `option_groups`: options in groups, and how a command takes groups.
+- `request`, `inputs`, `forms`: from options to a job.
+- `arguments`, `help`: the words of the command line, and help pages.
+"""

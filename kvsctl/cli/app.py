@@ -32,31 +32,31 @@ def command_line(words: Sequence[str] = ()) -> typer.Typer:
 
 
 def _add_set(app: typer.Typer) -> None:
-    from kvsctl.cli.set import set_command
+    from kvsctl.cli.commands.records.set import set_command
 
     app.command("set", cls=Command)(set_command)
 
 
 def _add_get(app: typer.Typer) -> None:
-    from kvsctl.cli.get import get_command
+    from kvsctl.cli.commands.records.get import get_command
 
     app.command("get", cls=Command)(get_command)
 
 
 def _add_delete(app: typer.Typer) -> None:
-    from kvsctl.cli.delete import delete_command
+    from kvsctl.cli.commands.records.delete import delete_command
 
     app.command("delete", cls=Command)(delete_command)
 
 
 def _add_serve(app: typer.Typer) -> None:
-    from kvsctl.cli.serve import serve_command
+    from kvsctl.cli.commands.tools.serve import serve_command
 
     app.command("serve", cls=Command)(serve_command)
 
 
 def _add_journal(app: typer.Typer) -> None:
-    from kvsctl.cli.journal import journal_app
+    from kvsctl.cli.commands.tools.journal import journal_app
 
     app.add_typer(journal_app, name="journal")
 

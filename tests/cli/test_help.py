@@ -9,8 +9,8 @@ import typer
 from typer.testing import CliRunner
 
 from kvsctl.cli.app import command_line
-from kvsctl.cli.flags import takes
 from kvsctl.cli.help import Command
+from kvsctl.cli.option_groups import takes
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,12 @@ _NETWORK = ("httpx", "httptools", "uvloop", "urllib.request", "kvsctl.service.tr
 _SERVER = ("uvicorn", "yaml", "kvsctl.emulator.web.serve", "kvsctl.emulator.web.admin")
 _TABLES = ("rich",)
 _RUNS = ("asyncio", "sqlite3", "orjson", "msgspec", "kvsctl.bulk", "kvsctl.records")
-_OTHER_COMMANDS = ("kvsctl.cli.set", "kvsctl.cli.delete", "kvsctl.cli.serve", "kvsctl.cli.journal")
+_OTHER_COMMANDS = (
+    "kvsctl.cli.commands.records.set",
+    "kvsctl.cli.commands.records.delete",
+    "kvsctl.cli.commands.tools.serve",
+    "kvsctl.cli.commands.tools.journal",
+)
 _EVERYTHING = (*_NETWORK, *_SERVER, *_TABLES, *_RUNS)
 
 _LIST = """

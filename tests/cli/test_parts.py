@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from kvsctl import __main__
 from kvsctl.cli import app as app_module
 from kvsctl.cli.arguments import prepared
-from kvsctl.cli.flags import takes
+from kvsctl.cli.option_groups import takes
 from kvsctl.errors import Defect, ExitStatus, StreamError, UsageError
 from kvsctl.jobs.file_roles import require_one_role_each
 

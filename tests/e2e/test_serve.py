@@ -7,8 +7,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from kvsctl.cli.serve import _emulator_options
-from kvsctl.cli.serve_options import OpenOptions, QuotaFlags, ServingOptions
+from kvsctl.cli.commands.tools.serve import _emulator_options
+from kvsctl.cli.options.serve import OpenOptions, QuotaFlags, ServingOptions
 from kvsctl.errors import UsageError
 from tests.support.command import Command, records_file
 from tests.support.serving import serving

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, NoReturn
 
-from kvsctl.cli.flags import takes
-from kvsctl.cli.serve_options import OpenOptions, QuotaFlags, ServingOptions
+from kvsctl.cli.option_groups import takes
+from kvsctl.cli.options.serve import OpenOptions, QuotaFlags, ServingOptions
 
 if TYPE_CHECKING:
     from kvsctl.emulator.options import EmulatorOptions, Token

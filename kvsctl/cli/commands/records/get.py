@@ -1,17 +1,19 @@
-"""kvsctl delete: deletes keys."""
+"""kvsctl get: reads records."""
 
-from kvsctl.cli.flags import takes
+from kvsctl.cli.option_groups import takes
 from kvsctl.cli.options.checking import CheckingOptions
+from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.input import InputOptions, KeysArgument, NullOption
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.report import ReportOptions
-from kvsctl.cli.options.running import RunningOptions, VerifyOption
+from kvsctl.cli.options.running import RunningOptions
 from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions
 from kvsctl.cli.options.target import TargetOptions
 
 
 @takes(
     KeysArgument,
+    GetOptions,
     InputOptions,
     NullOption,
     ShapeOptions,
@@ -19,12 +21,12 @@ from kvsctl.cli.options.target import TargetOptions
     CheckingOptions,
     TargetOptions,
     RunningOptions,
-    VerifyOption,
     JournalOptions,
     ReportOptions,
 )
-def delete_command(
+def get_command(
     own: KeysArgument,
+    output: GetOptions,
     given: InputOptions,
     null: NullOption,
     shape: ShapeOptions,
@@ -32,35 +34,37 @@ def delete_command(
     checking: CheckingOptions,
     target: TargetOptions,
     running: RunningOptions,
-    verifying: VerifyOption,
     journal: JournalOptions,
     report: ReportOptions,
 ) -> None:
-    """Delete keys from arguments, files or stdin: one a line, or JSON Lines.
+    """Read records, one line of JSON each, in the order of the input.
 
-    Deleting a key that does not exist succeeds.
+    A key that does not exist is a failure, unless --ignore-missing.
     """
-    from kvsctl.cli import compose, forms, inputs
+    from kvsctl.cli import forms, inputs, request
     from kvsctl.jobs.runner import carry_out
     from kvsctl.model import Verb
     from kvsctl.records import parser_choice
 
+    records, asked, policy = request.record_output(output)
     limits = inputs.limits_of(checking)
-    form = forms.key_forms(Verb.DELETE, shape, kind, null)
+    form = forms.key_forms(Verb.GET, shape, kind, null)
     end = b"\0" if null.null else b"\n"
-    sources = inputs.gather_sources(Verb.DELETE, own.keys or (), given, form, end)
+    sources = inputs.gather_sources(Verb.GET, own.keys or (), given, form, end)
     parsers = parser_choice.key_parsers(inputs.rules_of(given, limits), form.shape)
     carry_out(
-        compose.batch_job(
-            Verb.DELETE,
+        request.batch_job(
+            Verb.GET,
             sources,
             parsers,
             limits,
             target,
             running,
             report,
-            verify=verifying.verify,
-            journal=compose.journalling(journal, limits, given, shape, kind, null),
+            records=records,
+            asked=asked,
+            policy=policy,
+            journal=request.journalling(journal, limits, output, given, shape, kind, null),
             intake=inputs.intake_of(checking, sources),
         )
     )

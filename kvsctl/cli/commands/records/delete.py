@@ -1,21 +1,21 @@
-"""kvsctl set: writes records."""
+"""kvsctl delete: deletes keys."""
 
-from kvsctl.cli.flags import takes
+from kvsctl.cli.option_groups import takes
 from kvsctl.cli.options.checking import CheckingOptions
-from kvsctl.cli.options.input import InputOptions
+from kvsctl.cli.options.input import InputOptions, KeysArgument, NullOption
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
-from kvsctl.cli.options.set import SetOptions
-from kvsctl.cli.options.shape import ShapeOptions, ValueOptions
+from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions
 from kvsctl.cli.options.target import TargetOptions
 
 
 @takes(
-    SetOptions,
+    KeysArgument,
     InputOptions,
+    NullOption,
     ShapeOptions,
-    ValueOptions,
+    KeyFormOption,
     CheckingOptions,
     TargetOptions,
     RunningOptions,
@@ -23,11 +23,12 @@ from kvsctl.cli.options.target import TargetOptions
     JournalOptions,
     ReportOptions,
 )
-def set_command(
-    own: SetOptions,
+def delete_command(
+    own: KeysArgument,
     given: InputOptions,
+    null: NullOption,
     shape: ShapeOptions,
-    values: ValueOptions,
+    kind: KeyFormOption,
     checking: CheckingOptions,
     target: TargetOptions,
     running: RunningOptions,
@@ -35,24 +36,23 @@ def set_command(
     journal: JournalOptions,
     report: ReportOptions,
 ) -> None:
-    """Write records: KEY=VALUE pairs, or JSON Lines, a JSON array, CSV or TSV from files or stdin.
+    """Delete keys from arguments, files or stdin: one a line, or JSON Lines.
 
-    A record is {"key": …, "value": …}, with "entityName" and "ttl" if you like. The same key
-    again later in the input wins.
+    Deleting a key that does not exist succeeds.
     """
-    from kvsctl.cli import compose, forms, inputs
+    from kvsctl.cli import forms, inputs, request
     from kvsctl.jobs.runner import carry_out
     from kvsctl.model import Verb
     from kvsctl.records import parser_choice
 
     limits = inputs.limits_of(checking)
-    form = forms.set_forms(shape, values)
-    sources = inputs.gather_sources(Verb.SET, own.pairs or (), given, form)
-    rules = inputs.rules_of(given, limits, own.ttl)
-    parsers = parser_choice.set_parsers(rules, form.shape, string=own.string)
+    form = forms.key_forms(Verb.DELETE, shape, kind, null)
+    end = b"\0" if null.null else b"\n"
+    sources = inputs.gather_sources(Verb.DELETE, own.keys or (), given, form, end)
+    parsers = parser_choice.key_parsers(inputs.rules_of(given, limits), form.shape)
     carry_out(
-        compose.batch_job(
-            Verb.SET,
+        request.batch_job(
+            Verb.DELETE,
             sources,
             parsers,
             limits,
@@ -60,7 +60,7 @@ def set_command(
             running,
             report,
             verify=verifying.verify,
-            journal=compose.journalling(journal, limits, own, given, shape, values),
+            journal=request.journalling(journal, limits, given, shape, kind, null),
             intake=inputs.intake_of(checking, sources),
         )
     )

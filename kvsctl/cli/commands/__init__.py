@@ -1,0 +1,5 @@
+"""The commands, one module each.
+
+- `records`: set, get, delete.
+- `tools`: serve, journal.
+"""

@@ -1,0 +1,1 @@
+"""The batch commands: set, get, delete."""
