@@ -7,7 +7,7 @@ msgspec for the common one.
 
 import json
 import re
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import orjson
 
@@ -135,3 +135,22 @@ def _split_object(text: bytes) -> dict[str, bytes]:
         if mark in b"]}":
             depth -= 1
     return found
+
+
+def json_line(value: Any) -> bytes:
+    """The value as JSON without a line break, whatever its strings hold.
+
+    A lone surrogate, which is in no legal key but can be in a refused one, is written as its
+    escape.
+    """
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # orjson takes only strings that UTF-8 can write
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
+def one_line(text: bytes) -> bytes:
+    """The same JSON text on one line: untouched if it is, else without white space."""
+    if b"\n" in text or b"\r" in text:
+        return compact(text)
+    return text

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from kvsctl import jsontext
+from kvsctl.jsontext import json_line, one_line
 from kvsctl.model import Failure, Problem, Record
-from kvsctl.report.jsonline import json_line, one_line
 
 _DEPTH: Final = 200  # far past the service's limit, and safe to parse
 _OF_AN_EARLIER_RUN: Final = frozenset({"error", "source"})

@@ -11,8 +11,8 @@ from kvsctl.bulk.events import Event, Settled
 from kvsctl.bulk.outcomes.in_order import Reorder
 from kvsctl.files.sinks import ByteSink
 from kvsctl.journal.state import JournalState
+from kvsctl.jsontext import one_line
 from kvsctl.model import SUCCEEDED, Found, Outcome, Record, Successes
-from kvsctl.report.jsonline import one_line
 
 
 class Metadata(Enum):

@@ -10,7 +10,7 @@ from kvsctl.bulk.outcomes.tally import FailureNote, Tally
 from kvsctl.errors import ExitStatus, StreamError, UsageError
 from kvsctl.files.descriptors import descriptor
 from kvsctl.files.raw import is_regular, open_emptied, write_all
-from kvsctl.report.jsonline import json_line
+from kvsctl.jsontext import json_line
 
 SCHEMA: Final = 1
 

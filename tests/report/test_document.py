@@ -9,6 +9,7 @@ import pytest
 from kvsctl.bulk.events import RecordsRead, Settled
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.errors import ExitStatus, StreamError, UsageError
+from kvsctl.jsontext import json_line, one_line
 from kvsctl.model import Failure, Identity, Origin, Outcome, Problem, Record, State
 from kvsctl.report.document import (
     About,
@@ -17,7 +18,6 @@ from kvsctl.report.document import (
     report_line,
     require_writable,
 )
-from kvsctl.report.jsonline import json_line, one_line
 from tests.support.outcomes import ended, failed, problem
 
 ABOUT = About("set", "staging", "0.1.0", datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC))

@@ -22,8 +22,8 @@ def show_command(
 ) -> None:
     """Show what is settled in a journal, also while a run is working on it."""
     from kvsctl.journal.file import is_in_use, read_journal
+    from kvsctl.jsontext import json_line
     from kvsctl.report.journal import journal_document, journal_lines
-    from kvsctl.report.jsonline import json_line
 
     journal = read_journal(path)
     in_use = is_in_use(path)
