@@ -40,13 +40,13 @@ def delete_command(
 
     Deleting a key that does not exist succeeds.
     """
-    from kvsctl.cli import forms, inputs, request
+    from kvsctl.cli import inputs, request
     from kvsctl.jobs.runner import carry_out
     from kvsctl.model import Verb
     from kvsctl.records import parser_choice
 
     limits = inputs.limits_of(checking)
-    form = forms.key_forms(Verb.DELETE, shape, kind, null)
+    form = inputs.key_forms(Verb.DELETE, shape, kind, null)
     end = b"\0" if null.null else b"\n"
     sources = inputs.gather_sources(Verb.DELETE, own.keys or (), given, form, end)
     parsers = parser_choice.key_parsers(inputs.rules_of(given, limits), form.shape)

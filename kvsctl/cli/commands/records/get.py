@@ -41,14 +41,14 @@ def get_command(
 
     A key that does not exist is a failure, unless --ignore-missing.
     """
-    from kvsctl.cli import forms, inputs, request
+    from kvsctl.cli import inputs, request
     from kvsctl.jobs.runner import carry_out
     from kvsctl.model import Verb
     from kvsctl.records import parser_choice
 
     records, asked, policy = request.record_output(output)
     limits = inputs.limits_of(checking)
-    form = forms.key_forms(Verb.GET, shape, kind, null)
+    form = inputs.key_forms(Verb.GET, shape, kind, null)
     end = b"\0" if null.null else b"\n"
     sources = inputs.gather_sources(Verb.GET, own.keys or (), given, form, end)
     parsers = parser_choice.key_parsers(inputs.rules_of(given, limits), form.shape)

@@ -40,13 +40,13 @@ def set_command(
     A record is {"key": …, "value": …}, with "entityName" and "ttl" if you like. The same key
     again later in the input wins.
     """
-    from kvsctl.cli import forms, inputs, request
+    from kvsctl.cli import inputs, request
     from kvsctl.jobs.runner import carry_out
     from kvsctl.model import Verb
     from kvsctl.records import parser_choice
 
     limits = inputs.limits_of(checking)
-    form = forms.set_forms(shape, values)
+    form = inputs.set_forms(shape, values)
     sources = inputs.gather_sources(Verb.SET, own.pairs or (), given, form)
     rules = inputs.rules_of(given, limits, own.ttl)
     parsers = parser_choice.set_parsers(rules, form.shape, string=own.string)
