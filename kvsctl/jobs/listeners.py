@@ -16,7 +16,7 @@ from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageErr
 from kvsctl.files.sinks import ByteSink, DescriptorWriter, open_output, status_of
 from kvsctl.jobs.ending import End, Ending
 from kvsctl.jobs.job import BatchJob, Printing
-from kvsctl.jobs.keeping import Keeping
+from kvsctl.jobs.journal import Keeping
 from kvsctl.journal.file import JournalFile
 from kvsctl.journal.state import Stage
 from kvsctl.outputs.failures import FailuresFile

@@ -180,9 +180,9 @@ def _in_place(job: Job, world: World, disk: Disk, ended: Ended) -> Iterator[None
         stack.enter_context(patch("kvsctl.jobs.connect.Service", service))
         stack.enter_context(patch("kvsctl.service.transport.choose.over_network", over_network))
         stack.enter_context(patch("kvsctl.jobs.journal.JournalFile", journal))
-        stack.enter_context(patch("kvsctl.jobs.keeping.ThreadPoolExecutor", lambda *_: executor()))
+        stack.enter_context(patch("kvsctl.jobs.journal.ThreadPoolExecutor", lambda *_: executor()))
         clock = SimpleNamespace(monotonic=world.now)
-        stack.enter_context(patch("kvsctl.jobs.keeping.time", clock))
+        stack.enter_context(patch("kvsctl.jobs.journal.time", clock))
         stack.enter_context(patch("kvsctl.service.auth.credentials.in_daemon_thread", at_once))
         stack.enter_context(patch.dict(os.environ, environment))
         yield
