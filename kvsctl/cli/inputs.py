@@ -8,7 +8,7 @@ from kvsctl.cli.options.input import InputOptions, NullOption
 from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions, ValueOptions
 from kvsctl.config.limitsfile import read_limits
 from kvsctl.errors import UsageError
-from kvsctl.jobs.check_first import require_rereadable
+from kvsctl.jobs.examine import require_rereadable
 from kvsctl.jobs.job import Intake
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb

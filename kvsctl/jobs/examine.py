@@ -1,18 +1,22 @@
-"""A job's input read to its end with nothing sent: for a dry run, and before the first request."""
+"""Read a job's input to its end without sending it: for --dry-run and for --check-first."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kvsctl.bulk.events import Listener
-from kvsctl.bulk.examine import examine
+from kvsctl.bulk.billing import cost_usd
+from kvsctl.bulk.checked import Change
+from kvsctl.bulk.events import Listener, RecordsRead, Settled
+from kvsctl.bulk.forecast import Forecaster
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageError
 from kvsctl.jobs.ending import End, Ending
 from kvsctl.jobs.job import BatchJob
-from kvsctl.model import Record
+from kvsctl.journal.fingerprint import change, fingerprint
+from kvsctl.model import Failure, Outcome, Problem, Record, State
 from kvsctl.outputs.failures import FailuresFile
+from kvsctl.records.sources import File, Source
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile
 from kvsctl.report.dry_run import Rehearsed
@@ -93,3 +97,77 @@ class Examination:
                 failures.close()
             except StreamError as error:
                 self.error = self.error or error
+
+
+def require_rereadable(sources: Sequence[Source]) -> None:
+    """Raises UsageError for input that cannot be read twice."""
+    for source in sources:
+        if isinstance(source, File) and (source.path is None or source.size is None):
+            name = "stdin" if source.path is None else source.label
+            raise UsageError(
+                f"--check-first reads the input twice, which {name} cannot be",
+                "Put it into a regular file and name that by -f.",
+            )
+
+
+def check_first(job: BatchJob, about: About, environment: Environment) -> Change | ExitStatus:
+    """Checks the whole input. What is wrong is told, and the exit code given.
+
+    If nothing is, gives a function that says what has changed in the input since, None if
+    nothing has.
+    """
+    sources = job.reader.sources
+    then = fingerprint(sources)
+    examination = Examination(job, about, environment)
+    examination.carry_out()
+    if examination.found_nothing:
+        return lambda: change(then, fingerprint(sources))
+    path = job.reporting.failures_path
+    if path is None or job.journal is not None:  # a journal has marks in the file
+        return examination.tell(None)
+    if examination.tally.failed:
+        examination.keep_failures(path)
+    return examination.tell(path)
+
+
+def rehearse(job: BatchJob, about: About, environment: Environment) -> ExitStatus:
+    """Reads, checks and packs the input, and reports what the run would need.
+
+    Opens no target and no journal. Only the report and the failures file are written, and the
+    latter not beside a journal, which has marks in it. Raises UsageError.
+    """
+    path = job.reporting.failures_path if job.journal is None else None
+    failures = None if path is None else FailuresFile(path, job.plan.verb)
+    forecaster = Forecaster(job.plan)
+    examination = Examination(job, about, environment)
+    examination.carry_out(forecaster.admit, failures)
+    forecast = forecaster.finish()
+    rehearsed = Rehearsed(forecast, cost_usd(job.plan.verb, forecast))
+    return examination.tell(path, rehearsed)
+
+
+def examine(
+    pieces_read: Iterable[list[Record | Problem]],
+    listeners: Sequence[Listener],
+    admit: Callable[[Record], None] = lambda _: None,
+) -> None:
+    """Settles each problem as failed and each record as unsent; `admit` is given the records.
+
+    Raises what reading raises; what was read before that is settled.
+    """
+    for pieces in pieces_read:
+        if not pieces:
+            continue
+        outcomes = [_outcome(piece) for piece in pieces]
+        for listener in listeners:
+            listener(RecordsRead(len(pieces)))
+            listener(Settled(outcomes))
+        for piece in pieces:
+            if isinstance(piece, Record):
+                admit(piece)
+
+
+def _outcome(piece: Record | Problem) -> Outcome:
+    if isinstance(piece, Problem):
+        return Outcome(piece, State.FAILED, Failure(piece.code, piece.message))
+    return Outcome(piece, State.UNSENT)

@@ -10,13 +10,12 @@ from kvsctl.bulk.checked import Change, CheckedFeed
 from kvsctl.bulk.feeds import feed_of
 from kvsctl.bulk.run import Run
 from kvsctl.errors import ExitStatus, KvsctlError
-from kvsctl.jobs.check_first import check_first
 from kvsctl.jobs.connect import connected, credentials_of
 from kvsctl.jobs.event_loop import on_a_loop
+from kvsctl.jobs.examine import check_first, rehearse
 from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.journal import begun, opened_journal, tell_complete
 from kvsctl.jobs.listeners import Listening
-from kvsctl.jobs.rehearse import rehearse
 from kvsctl.jobs.signals import Signals
 from kvsctl.journal.state import Stage
 from kvsctl.report.console import Environment

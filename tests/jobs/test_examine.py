@@ -1,5 +1,5 @@
 from kvsctl.bulk.events import Event, RecordsRead, Settled
-from kvsctl.bulk.examine import examine
+from kvsctl.jobs.examine import examine
 from kvsctl.model import Record, State
 from tests.support.records import problem, record
 
