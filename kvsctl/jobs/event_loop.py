@@ -2,10 +2,8 @@
 
 import asyncio
 import gc
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
-
-from kvsctl.service.loops import quick_loop
 
 _T = TypeVar("_T")
 
@@ -20,3 +18,15 @@ def on_a_loop(work: Coroutine[Any, Any, _T], *, has_network: bool) -> _T:
     gc.set_threshold(50_000, 20, 100)
     with asyncio.Runner(loop_factory=quick_loop() if has_network else None) as runner:
         return runner.run(work)
+
+
+def quick_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Makes loops of uvloop, which take a third of the time a request; None where it is missing.
+
+    Importing it takes about 4 ms.
+    """
+    try:
+        from uvloop import new_event_loop
+    except ImportError:
+        return None
+    return new_event_loop

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from kvsctl.service.loops import quick_loop
+from kvsctl.jobs.event_loop import quick_loop
 from kvsctl.service.transport.carrier import Carrier
 from kvsctl.service.transport.choose import by_httpx, certificates, directly, proxy_for
 from kvsctl.service.transport.urls import parsed_url
