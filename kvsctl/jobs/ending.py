@@ -12,10 +12,16 @@ from kvsctl.files.raw import write_all
 from kvsctl.files.sinks import status_of
 from kvsctl.jobs.job import BatchJob
 from kvsctl.report.console import Environment
-from kvsctl.report.document import About, ReportFile, report_document, report_line
+from kvsctl.report.document import (
+    About,
+    ReportFile,
+    input_lines,
+    inputs_read,
+    report_document,
+    report_line,
+)
 from kvsctl.report.dry_run import Rehearsed
 from kvsctl.report.escape import visible
-from kvsctl.report.inputs import input_lines, inputs_read
 from kvsctl.report.summary import failures_place, summary
 
 

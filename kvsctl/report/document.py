@@ -1,6 +1,7 @@
 """The report for programs: one JSON object, schema 1."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,8 @@ from kvsctl.errors import ExitStatus, StreamError, UsageError
 from kvsctl.files.descriptors import descriptor
 from kvsctl.files.raw import is_regular, open_emptied, write_all
 from kvsctl.jsontext import json_line
+from kvsctl.records.sources import File, Source
+from kvsctl.report.escape import visible
 
 SCHEMA: Final = 1
 
@@ -130,3 +133,29 @@ def _failure(note: FailureNote) -> dict[str, Any]:
 def _utc(moment: datetime) -> str:
     stamp = moment.astimezone(UTC).isoformat(timespec="milliseconds")
     return stamp.removesuffix("+00:00") + "Z"
+
+
+def inputs_read(sources: Sequence[Source]) -> list[dict[str, str | None]]:
+    """One for each file: its name, the form and the compression that were found of it.
+
+    They are None for what was not looked into, and for what is not compressed.
+    """
+    return [
+        {
+            "source": source.label,
+            "format": None if source.format is None else source.format.value,
+            "compression": None if source.compression is None else source.compression.value,
+        }
+        for source in sources
+        if isinstance(source, File)
+    ]
+
+
+def input_lines(sources: Sequence[Source]) -> list[str]:
+    """The same in words, for `-v`."""
+    return [
+        f"input {visible(str(one['source']))}: "
+        + ", ".join(str(one[name]) for name in ("format", "compression") if one[name])
+        for one in inputs_read(sources)
+        if one["format"]
+    ]
