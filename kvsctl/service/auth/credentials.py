@@ -12,8 +12,12 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from kvsctl.errors import CredentialsError
-from kvsctl.service.auth.blocking import in_daemon_thread
-from kvsctl.service.auth.token_output import SaysTooMuchError, command_bytes, file_bytes
+from kvsctl.service.auth.token_output import (
+    SaysTooMuchError,
+    command_bytes,
+    file_bytes,
+    in_daemon_thread,
+)
 
 _COMMAND_TIMEOUT_SECONDS: Final = 60.0
 

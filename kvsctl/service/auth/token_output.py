@@ -1,11 +1,13 @@
-"""What a token's file or command says: never more than a token could need, and never for ever."""
+"""Read a token from a file or a command: at most as long as a token can be, and never for ever."""
 
+import asyncio
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 MOST_BYTES: Final = 64 * 1024
 """No token is longer: it would not fit into the header of a request."""
@@ -55,3 +57,32 @@ def _bounded(content: bytes) -> bytes:
     if len(content) > MOST_BYTES:
         raise SaysTooMuchError
     return content
+
+
+_T = TypeVar("_T")
+
+
+async def in_daemon_thread(work: Callable[[], _T]) -> _T:
+    """Awaits `work()`, which runs in a thread of its own.
+
+    Unlike with `asyncio.to_thread`, neither the loop nor the process waits for the thread when
+    whoever awaits is cancelled: nothing ends a call that hangs. Raises what `work` raises.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[_T] = loop.create_future()
+
+    def settle(settling: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the loop is gone: nobody waits any more
+            loop.call_soon_threadsafe(lambda: None if done.done() else settling())
+
+    def run() -> None:
+        try:
+            result = work()
+        except Exception as error:
+            failure = error
+            settle(lambda: done.set_exception(failure))
+        else:
+            settle(lambda: done.set_result(result))
+
+    threading.Thread(target=run, name="kvsctl-blocking", daemon=True).start()
+    return await done
