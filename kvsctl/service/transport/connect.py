@@ -11,8 +11,7 @@ from ssl import SSLContext
 from typing import Any, Final
 
 from kvsctl.service.transport.carrier import Unreached
-from kvsctl.service.transport.connection import HttpConnection
-from kvsctl.service.transport.outbox import Outbox
+from kvsctl.service.transport.connection import HttpConnection, Outbox
 
 _STAGGER_SECONDS: Final = 0.25
 """How long one address is tried alone, before the next is tried beside it (RFC 8305)."""

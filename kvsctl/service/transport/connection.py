@@ -1,6 +1,7 @@
 """One HTTP/1.1 connection: a request at a time, each written once."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final, cast
 
 import httptools
@@ -13,11 +14,33 @@ from kvsctl.service.transport.carrier import (
     Unanswered,
     add_header,
 )
-from kvsctl.service.transport.outbox import Outbox
 
 _MOST_HEAD_BYTES: Final = 256 * 1024
 _JOINED_BYTES: Final = 64 * 1024
 """Up to here copying a body behind its head costs less than writing twice."""
+
+
+class Outbox:
+    """Holds writes back until all that could run in a turn of the loop has.
+
+    Several requests are made in a turn, and each that is written wakes a server that waits, on
+    another processor: written one after the other, they find it awake. None waits for more than
+    the turn.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[Callable[[], None]] = []
+
+    def add(self, write: Callable[[], None]) -> None:
+        """Calls `write` in a moment."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._write_all)
+        self._waiting.append(write)
+
+    def _write_all(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for write in waiting:
+            write()
 
 
 class HttpConnection(asyncio.Protocol):

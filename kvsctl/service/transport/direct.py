@@ -10,8 +10,7 @@ from typing import Final
 
 from kvsctl.service.transport.carrier import CONNECT_SHARE, CarrierAnswer, Unsendable
 from kvsctl.service.transport.connect import Route, opened
-from kvsctl.service.transport.connection import HttpConnection
-from kvsctl.service.transport.outbox import Outbox
+from kvsctl.service.transport.connection import HttpConnection, Outbox
 
 _IDLE_SECONDS: Final = 4.0
 """Servers close connections that idle, few of them sooner than after 5 s.

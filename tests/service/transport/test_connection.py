@@ -7,8 +7,7 @@ from typing import Any, cast
 import pytest
 
 from kvsctl.service.transport.carrier import CarrierAnswer, TooSlow, Unanswered
-from kvsctl.service.transport.connection import HttpConnection
-from kvsctl.service.transport.outbox import Outbox
+from kvsctl.service.transport.connection import HttpConnection, Outbox
 
 _ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 
