@@ -9,8 +9,7 @@ import msgspec
 from kvsctl.limits import Limits
 from kvsctl.model import Identity
 from kvsctl.records.checks import Breach
-from kvsctl.records.fast.line_blocks import COMMON_IN_KEY, compact_keys
-from kvsctl.records.fast.spaced import spaced_keys
+from kvsctl.records.fast.line_blocks import COMMON_IN_KEY, compact_keys, spaced_keys
 from kvsctl.records.fields import ROOM_BYTES, decode_plain, may_repeat
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 

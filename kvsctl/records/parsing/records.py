@@ -13,8 +13,8 @@ from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Identity
 from kvsctl.records import checks
 from kvsctl.records.checks import Breach
+from kvsctl.records.fast.line_blocks import spaced_line_parser
 from kvsctl.records.fast.lines import common_key_parser, common_line_parser
-from kvsctl.records.fast.spaced import spaced_line_parser
 from kvsctl.records.fields import Fields, read_fields
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 from kvsctl.records.ttl import Ttl, parse_expire_time, parse_ttl

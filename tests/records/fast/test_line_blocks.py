@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from kvsctl.jsontext import members
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Identity
+from kvsctl.records.fast.line_blocks import spaced_keys
 from kvsctl.records.fast.lines import CommonLines
-from kvsctl.records.fast.spaced import spaced_keys
 from kvsctl.records.parsed import Parsed, Parser
 from kvsctl.records.parsing.records import (
     Rules,
