@@ -3,10 +3,10 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Iterable
-from typing import Final, Protocol
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol, TypeAlias
 
-from kvsctl.errors import KvsctlError
+from kvsctl.errors import KvsctlError, StreamError, UsageError
 from kvsctl.model import Problem, Record
 
 _MOST_AHEAD: Final = 12
@@ -134,3 +134,63 @@ class ThreadFeed:
             self._loop.call_soon_threadsafe(self._arrived.set)
         except RuntimeError:
             self._closed = True  # the loop is gone: nobody waits any more
+
+
+class RequiredFeed:
+    """The same feed; one that ends with nothing having come is a UsageError."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._has_come = False
+
+    async def get(self) -> list[Record | Problem] | None:
+        """See Feed."""
+        pieces = await self._feed.get()
+        if pieces is None and not self._has_come:
+            raise UsageError("the input has no records", "--require-input asks for some.")
+        self._has_come = self._has_come or bool(pieces)
+        return pieces
+
+    def close(self) -> None:
+        """See Feed."""
+        self._feed.close()
+
+
+Change: TypeAlias = Callable[[], str | None]
+"""What is different about the input since its check; None if nothing is."""
+
+_NOTHING_SENT: Final = "Nothing was sent. Run the command again when the input is complete."
+_PART_SENT: Final = "What was read before was sent. Run the command again with input at rest."
+
+
+class CheckedFeed:
+    """The same feed, ended as soon as the input is not what was checked.
+
+    `change` is asked before anything is given, and at the end. A problem is a change too, as the
+    check found none.
+    """
+
+    def __init__(self, feed: Feed, change: Change) -> None:
+        self._feed = feed
+        self._change = change
+        self._has_begun = False
+
+    async def get(self) -> list[Record | Problem] | None:
+        """See Feed. Raises UsageError if nothing was given yet, StreamError otherwise."""
+        if not self._has_begun:
+            if (changed := self._change()) is not None:
+                raise UsageError(f"the input changed after its check: {changed}", _NOTHING_SENT)
+            self._has_begun = True
+        pieces = await self._feed.get()
+        bad = next((piece for piece in pieces or () if isinstance(piece, Problem)), None)
+        if bad is not None:
+            raise StreamError(
+                f"the input changed after its check: {bad.origin} is not what it was", _PART_SENT
+            )
+        if pieces is None and (changed := self._change()) is not None:
+            raise StreamError(f"the input changed while it was sent: {changed}", _PART_SENT)
+        return pieces
+
+    def close(self) -> None:
+        """See Feed."""
+        self._feed.close()

@@ -8,9 +8,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from kvsctl.bulk.events import Listener
-from kvsctl.bulk.feeds import Feed
+from kvsctl.bulk.feeds import Feed, RequiredFeed
 from kvsctl.bulk.plan import Pressure
-from kvsctl.bulk.required import RequiredFeed
 from kvsctl.bulk.run import Run
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageError
 from kvsctl.files.sinks import ByteSink, DescriptorWriter, open_output, status_of

@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 from typing import NoReturn
 
 from kvsctl import __version__
-from kvsctl.bulk.checked import Change, CheckedFeed
-from kvsctl.bulk.feeds import feed_of
+from kvsctl.bulk.feeds import Change, CheckedFeed, feed_of
 from kvsctl.bulk.run import Run
 from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.jobs.connect import connected, credentials_of

@@ -4,6 +4,6 @@ Each parser here returns None for anything unusual; the careful parser then deci
 prove that both give the same records.
 
 - `lines`: one common line.
-- `line_blocks`, `spaced`: many common lines at once, without and with white space.
+- `line_blocks`: many common lines at once, without and with white space.
 - `columns`: many rows of a table at once, column by column.
 """

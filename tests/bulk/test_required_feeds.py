@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from kvsctl.bulk.required import RequiredFeed
+from kvsctl.bulk.feeds import RequiredFeed
 from kvsctl.errors import UsageError
 from kvsctl.model import Problem, Record
 from tests.support.records import record

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from kvsctl.bulk.checked import CheckedFeed
+from kvsctl.bulk.feeds import CheckedFeed
 from kvsctl.errors import StreamError, UsageError
 from kvsctl.model import Problem, Record
 from tests.support.records import problem, record
