@@ -1,5 +1,7 @@
 """What a run will ask of the service, worked out from its records and its plan. Pure."""
 
+from typing import Final
+
 import msgspec
 
 from kvsctl.bulk.lanes import Lanes
@@ -74,3 +76,20 @@ class Forecaster:
         self._bytes_sent += size
         for record in batch.records:
             self._records += 1 + len(self._lanes.settle(record))
+
+
+_WRITE_USD_PER_GB: Final = 1.09
+_READ_USD_PER_GB: Final = 0.055
+_GB_BYTES: Final = 1_000_000_000
+_EMPTY_READ_BYTES: Final = 1000
+
+
+def cost_usd(verb: Verb, forecast: Forecast) -> float:
+    """US dollars. Writes and deletes by the bytes sent.
+
+    Reads are billed by what comes back, which only the service knows: so the least, which is
+    that of empty answers.
+    """
+    if verb is Verb.GET:
+        return forecast.requests * _EMPTY_READ_BYTES * _READ_USD_PER_GB / _GB_BYTES
+    return forecast.bytes_sent * _WRITE_USD_PER_GB / _GB_BYTES

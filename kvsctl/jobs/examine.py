@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kvsctl.bulk.billing import cost_usd
 from kvsctl.bulk.events import Listener, RecordsRead, Settled
 from kvsctl.bulk.feeds import Change
-from kvsctl.bulk.forecast import Forecaster
+from kvsctl.bulk.forecast import Forecaster, cost_usd
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageError
 from kvsctl.jobs.ending import End, Ending

@@ -1,7 +1,6 @@
 import pytest
 
-from kvsctl.bulk.billing import cost_usd
-from kvsctl.bulk.forecast import Forecast
+from kvsctl.bulk.forecast import Forecast, cost_usd
 from kvsctl.model import Verb
 
 
