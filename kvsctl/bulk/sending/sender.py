@@ -6,10 +6,9 @@ from typing import Final
 from kvsctl.bulk.events import RequestEnded, Throttled
 from kvsctl.bulk.pacing.pace import request_units
 from kvsctl.bulk.retrying.policy import is_throttled
+from kvsctl.bulk.sending.answers import take_fault, take_reply
 from kvsctl.bulk.sending.queue import Batch
-from kvsctl.bulk.sending.replies import take_reply
 from kvsctl.bulk.sending.run_state import Bench
-from kvsctl.bulk.sending.troubles import take_fault
 from kvsctl.errors import CredentialsError
 from kvsctl.model import Outcome, State
 from kvsctl.service.client import Answer
