@@ -12,9 +12,9 @@ from typing import Final
 import msgspec
 
 from kvsctl.bulk.pacing.ceiling import Ceiling
-from kvsctl.bulk.pacing.gauge import Gauge
 from kvsctl.bulk.pacing.limit_detector import Refusals
 from kvsctl.bulk.pacing.pace import MINUTE_SECONDS, Pace
+from kvsctl.bulk.pacing.window import Gauge
 
 _FIRST_PROBE_SECONDS: Final = 0.25
 _LONGEST_PROBE_SECONDS: Final = 10.0
