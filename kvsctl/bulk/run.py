@@ -15,7 +15,7 @@ from kvsctl.bulk.lanes import Lanes
 from kvsctl.bulk.pacing.concurrency import Concurrency
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import Caller, Pressure, RunPlan
-from kvsctl.bulk.retrying.endings import too_many_failures, unreachable
+from kvsctl.bulk.retrying.give_up import too_many_failures, unreachable
 from kvsctl.bulk.sending.chooser import Chooser
 from kvsctl.bulk.sending.queue import Batch, SendQueue
 from kvsctl.bulk.sending.run_state import Bench

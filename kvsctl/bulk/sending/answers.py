@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from kvsctl.bulk.packing.capacity import Inquiry
-from kvsctl.bulk.retrying.endings import refused_end
+from kvsctl.bulk.retrying.give_up import refused_end
 from kvsctl.bulk.retrying.policy import (
     EndRun,
     GiveUp,
