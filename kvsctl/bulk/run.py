@@ -42,7 +42,12 @@ class Run:
         self._now = asyncio.get_running_loop().time
         self._lanes = Lanes(join=plan.verb is GET)
         self._queue = SendQueue(self._lanes, plan.packing, counts_units=plan.verb is not GET)
-        self._concurrency = Concurrency(plan)
+        self._concurrency = Concurrency(
+            plan.concurrency,
+            is_found=plan.finds_concurrency,
+            window_bytes=plan.window_bytes,
+            read_batch=plan.packing.max_records if plan.verb is GET else 0,
+        )
         self._ledger = Ledger(
             self._lanes, listeners, changed=self._look_after_settling, stop=self.stop
         )

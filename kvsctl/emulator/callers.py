@@ -9,7 +9,7 @@ any header it is the default store. With tokens configured, only those are let i
 from collections.abc import Mapping
 
 from kvsctl.emulator.options import DEFAULT_INSTALLATION, EmulatorOptions, store_of_token
-from kvsctl.emulator.refusals import Refusal
+from kvsctl.emulator.refusals import unauthorized
 
 
 def installation_of(headers: Mapping[bytes, bytes], options: EmulatorOptions) -> str:
@@ -31,11 +31,6 @@ def installation_of(headers: Mapping[bytes, bytes], options: EmulatorOptions) ->
 def bearer_of(headers: Mapping[bytes, bytes]) -> str | None:
     """The bearer token that came, if any."""
     return _bearer(headers.get(b"authorization", b"").decode("latin-1"))
-
-
-def unauthorized() -> Refusal:
-    """401; the contract names the status and no code."""
-    return Refusal(401, "UNAUTHORIZED", "The token is missing, invalid or expired")
 
 
 def _bearer(header: str) -> str | None:

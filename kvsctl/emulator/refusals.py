@@ -59,3 +59,8 @@ def key_not_found() -> Refusal:
 def key_conflict() -> Refusal:
     """409 for `FAIL_IF_EXISTS` on a key that exists."""
     return Refusal(409, "KEY_CONFLICT", "Provided key already exists and cannot be overwritten")
+
+
+def unauthorized() -> Refusal:
+    """401; the contract names the status and no code."""
+    return Refusal(401, "UNAUTHORIZED", "The token is missing, invalid or expired")

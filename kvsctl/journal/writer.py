@@ -13,17 +13,16 @@ from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.outcomes.unreplaced import Standing
 from kvsctl.errors import KvsctlError, StreamError
 from kvsctl.journal.file import JournalFile
-from kvsctl.journal.state import Group, JournalState, Stage
+from kvsctl.journal.state import FailuresMark, Group, JournalState, Stage
 from kvsctl.journal.totals import TallyNews, restored
 from kvsctl.model import SUCCEEDED, Outcome, Problem, Record, State, Successes, Verb
-from kvsctl.outputs.failures import FailuresFile
 
 GROUP_SECONDS: Final = 0.9
 """With the time that syncing takes, about a second."""
 
 
 class MarkedOutput(Protocol):
-    """An output that can be cut back to a mark: see `streams.PartFile`."""
+    """An output that can be cut back to a mark: see `files.sinks.PartFile`."""
 
     length: int
 
@@ -34,6 +33,25 @@ class MarkedOutput(Protocol):
 
     def sync(self) -> None:
         """Waits until what was written is on disk."""
+        ...
+
+
+class MarkedFailures(Protocol):
+    """A failures file that can be cut back to a mark: see `outputs.failures.FailuresFile`."""
+
+    is_broken: bool
+
+    @property
+    def mark(self) -> FailuresMark:
+        """Return how long the file is, and how much of the input that covers."""
+        ...
+
+    def take_newly_held(self) -> dict[int, bytes]:
+        """Return the lines, by position, that wait for an earlier position and are new."""
+        ...
+
+    def sync(self) -> None:
+        """Wait until everything written is on disk. Raise OSError."""
         ...
 
 
@@ -55,7 +73,7 @@ class JournalWriter:
         verb: Verb,
         executor: Executor,
         *,
-        failures: FailuresFile | None = None,
+        failures: MarkedFailures | None = None,
         output: MarkedOutput | None = None,
         in_order: bool = False,
         counted: Tally | None = None,

@@ -3,9 +3,6 @@
 import math
 from typing import Final
 
-from kvsctl.bulk.plan import RunPlan
-from kvsctl.model import Verb
-
 _MOST: Final = 128
 """At the service's 1000 requests a second this is enough for answers that take an eighth of one."""
 _LEAST: Final = 2
@@ -20,21 +17,22 @@ _LEARNING: Final = 0.1
 class Concurrency:
     """Doubles the requests at a time while that brings a tenth more answers; else goes back.
 
-    Only times in which every sender was busy are judged. Where the plan gives the number, that
-    is it. Reads stay so few that the answers on their way fit the plan's `window_bytes`.
+    Only periods in which every sender was busy are judged. `first`: how many are in flight at
+    first, and always unless `is_found`. Reads of `read_batch` records (0: writes) stay so few that
+    the answers in flight fit into `window_bytes`.
     """
 
-    def __init__(self, plan: RunPlan) -> None:
-        self._is_found = plan.finds_concurrency
-        self._window_bytes = plan.window_bytes
-        self._read_batch = plan.packing.max_records if plan.verb is Verb.GET else 0
+    def __init__(self, first: int, *, is_found: bool, window_bytes: int, read_batch: int) -> None:
+        self._is_found = is_found
+        self._window_bytes = window_bytes
+        self._read_batch = read_batch
         self._answer_bytes = 0.0
         self._answers = 0
         self._since: float | None = None
         self._before: tuple[int, float] | None = None
         self._rest_seconds = _FIRST_REST_SECONDS
         self._rests_until = -math.inf
-        self._first = self.limit = plan.concurrency
+        self._first = self.limit = first
 
     def note_read(self, received_bytes: int) -> None:
         """How large the answer to a read was."""

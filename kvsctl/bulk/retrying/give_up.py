@@ -1,4 +1,7 @@
-"""When a run in which nothing succeeds any more is given up, and what it then says. Pure; the caller gives the time."""
+"""When a run in which nothing succeeds any more is given up, and what it then says.
+
+Pure; the caller gives the time.
+"""
 
 from typing import Final
 

@@ -9,9 +9,8 @@ import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from kvsctl.emulator.callers import unauthorized
 from kvsctl.emulator.clock import http_date
-from kvsctl.emulator.refusals import ConnectionLost, Refusal
+from kvsctl.emulator.refusals import ConnectionLost, Refusal, unauthorized
 from kvsctl.emulator.switches.fault_spec import FaultPlan
 from kvsctl.emulator.switches.quota import announcement
 from kvsctl.emulator.wire import Answer, refusal_answer
