@@ -1,3 +1,18 @@
-"""Bulk client for Atlassian Forge key-value stores, with an emulator of the service."""
+"""Bulk client for Atlassian Forge key-value stores, with an emulator of the service.
+
+Imports run one way, from the first of these to the last:
+
+- `cli`: the command line.
+- `jobs`: a job from its request to its exit status.
+- `report`, `outputs`: what a job shows, and what else it writes.
+- `journal`: what is settled of a job, on disk.
+- `bulk`: the engine: records in, outcomes out.
+- `service`, `records`, `config`, `files`, `emulator`: HTTP, input, settings, the operating
+  system's files, and the emulator, which imports `limits` and nothing else of ours.
+- `model`: what passes between them: records, problems, outcomes.
+- `jsontext`, `jsonequal`: JSON as text, and whether two JSON texts are equal.
+- `limits`: the service's limits.
+- `errors`: the errors that end a command, and the exit codes.
+"""
 
 __version__ = "0.1.0"

@@ -1,12 +1,15 @@
-"""A file that is long, or a function, is a sign that a room is missing."""
+"""A long file, a long function or a crowded folder is a sign that a room is missing."""
 
 import ast
 from pathlib import Path
+
+import pytest
 
 import kvsctl
 
 _MOST_LINES = 400
 _MOST_FUNCTION_LINES = 60
+_MOST_MODULES = 15
 _TOP = Path(kvsctl.__file__).parent
 
 
@@ -28,6 +31,25 @@ def test_what_is_long_is_found() -> None:
     ]
     assert _too_long(Path("a.py"), "\n" * (_MOST_LINES + 1)) == ["a.py has 401 lines"]
     assert _too_long(Path("a.py"), "def f():" + body.removesuffix("\n    pass")) == []
+
+
+def _folders() -> list[Path]:
+    return sorted({path.parent for path in _TOP.rglob("*.py")})
+
+
+def _modules(folder: Path) -> list[str]:
+    return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("__"))
+
+
+@pytest.mark.parametrize("folder", _folders(), ids=lambda path: str(path.relative_to(_TOP.parent)))
+class TestFolders:
+    def test_holds_few_modules(self, folder: Path) -> None:
+        assert len(_modules(folder)) <= _MOST_MODULES
+
+    def test_its_docstring_names_its_rooms(self, folder: Path) -> None:
+        text = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))) or ""
+        packages = [path.parent.name for path in folder.glob("*/__init__.py")]
+        assert [name for name in _modules(folder) + packages if f"`{name}`" not in text] == []
 
 
 def _too_long(path: Path, text: str) -> list[str]:

@@ -3,6 +3,6 @@
 - `app`: the commands, each loaded when it is called.
 - `commands`: one module for each command: `records/` (set, get, delete), `tools/` (serve, journal).
 - `options`, `option_groups`: options in groups, and how a command takes groups.
-- `request`, `inputs`, `forms`: from options to a job.
+- `request`, `inputs`: from options to a job.
 - `arguments`, `help`: the words of the command line, and help pages.
 """

@@ -2,6 +2,15 @@
 
 It imports `kvsctl.limits` and nothing else of ours, and nothing heavy: the embedded target
 starts it in every command. `embedded` is what a client in the same process calls.
+
+- `web`: the ASGI application and its server; `pytest_plugin`: the fixture for tests of apps.
+- `operations`: what each endpoint does; `callers`: whose store a request opens.
+- `storage`: records in SQLite, and the entities that a manifest declares.
+- `switches`: faults, quotas, rounding; `options`: everything that can be switched.
+- `rules`: the service's checks, a deliberate twin of `kvsctl.records.checks`.
+- `wire`: requests and answers as bytes; `json_slices`: JSON as text, a deliberate twin of
+  `kvsctl.jsontext`.
+- `clock`, `refusals`: the service's time, and what it answers when it refuses.
 """
 
 from pathlib import Path

@@ -4,8 +4,8 @@
 - `runner`: carry a job out.
 - `connect`: open the target.
 - `listeners`: open and close everything that listens to a run.
-- `journal`, `keeping`: begin, resume and keep a journal.
-- `examine`, `check_first`, `rehearse`: read the input without sending it.
+- `journal`: begin, resume and keep a journal.
+- `examine`: read the input without sending it.
 - `ending`: report a finished run.
 - `signals`, `event_loop`: for the command's edge.
 - `file_roles`: refuse one file in two roles.

@@ -2,7 +2,7 @@
 
 - `console`, `rich_console`: the process's streams, and a rich console on stderr.
 - `styled`, `escape`: styled lines without rich; text from outside made safe for a terminal.
-- `document`, `inputs`: the JSON report.
+- `document`: the JSON report.
 - `summary`, `failures_table`, `advice`: the report for people.
 - `progress`, `request_lines`, `problem_lines`: what is shown while a run works.
 - `dry_run`, `journal`: the reports of `--dry-run` and of `kvsctl journal show`.

@@ -2,5 +2,5 @@
 
 - `policy`: the decision for one failed request: wait, split, renew the token, give up, end the run.
 - `budget`: the retries that the whole run shares.
-- `give_up`, `endings`: when nothing succeeds any more, and the error that says so.
+- `give_up`: when nothing succeeds any more, and the error that says so.
 """

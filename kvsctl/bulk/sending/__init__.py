@@ -3,5 +3,5 @@
 - `run_state`: what all requests of a run share.
 - `queue`, `chooser`: what waits to be sent, and which batch goes next.
 - `sender`: send one batch.
-- `replies`, `troubles`: act on a 200 answer, and on a fault.
+- `answers`: act on a 200 answer, or on a fault.
 """

@@ -1,1 +1,8 @@
-"""The options that commands take, in groups: a module each. Their names are promises to users."""
+"""The options that commands take, in groups: one module a group. Their names are promises to users.
+
+- `input`, `shape`, `checking`: what to work on, how to read it, what it is checked against.
+- `set`, `get`: what only one command takes.
+- `target`, `running`, `journal`, `report`: where to, how, resumable, and what to show.
+- `serve`: the options of `kvsctl serve`.
+- `panels`: the headings under which help shows them.
+"""

@@ -2,5 +2,4 @@
 
 - `credentials`: tokens, where they come from, and when they are renewed.
 - `token_output`: read a bounded token from a file or a command.
-- `blocking`: run a blocking call in a daemon thread.
 """

@@ -1,1 +1,1 @@
-"""The batch commands: set, get, delete."""
+"""The batch commands: `set`, `get` and `delete`."""
