@@ -23,7 +23,7 @@ _READS_AHEAD: Final = 2
 
 
 class Caller(Protocol):
-    """What a run needs of the service: see `service.client.Service`."""
+    """What a run needs of the service: see `service.client.BatchClient`."""
 
     async def prepare(self) -> None:
         """Has what requests need at hand, sending nothing. Raises CredentialsError."""

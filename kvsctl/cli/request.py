@@ -30,7 +30,7 @@ from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb
 from kvsctl.records.reader import ParserChoice, Reader
 from kvsctl.records.sources import File, Source
-from kvsctl.service.wire import Metadata
+from kvsctl.service.wire import MetadataRequest
 
 _STDOUT: Final = 1
 _NO_FORM: Final = frozenset(
@@ -50,7 +50,7 @@ def batch_job(
     report: ReportOptions,
     *,
     records: Printing | None = None,
-    asked: Metadata = Metadata(),  # noqa: B008 - frozen
+    asked: MetadataRequest = MetadataRequest(),  # noqa: B008 - frozen
     policy: ReadPolicy = ReadPolicy(),  # noqa: B008 - frozen
     verify: bool = False,
     journal: Journalling | None = None,
@@ -196,7 +196,7 @@ def _outputs(records: Printing | None) -> list[tuple[str, Place]]:
     return [("output", records.path), ("output", part_path(records.path))]
 
 
-def record_output(options: GetOptions) -> tuple[Printing, Metadata, ReadPolicy]:
+def record_output(options: GetOptions) -> tuple[Printing, MetadataRequest, ReadPolicy]:
     """How `get` prints, what it asks the service for beside values, and what it skips."""
     if options.values and options.raw:
         raise UsageError("--values and --raw are both given", "Choose one.")
@@ -205,14 +205,16 @@ def record_output(options: GetOptions) -> tuple[Printing, Metadata, ReadPolicy]:
         raise UsageError("--metadata has no place beside bare values", "Leave out one of them.")
     printed = _metadata(options.metadata)
     style = "raw" if options.raw else "values" if options.values else "jsonl"
-    asked = Metadata(printed.created, printed.updated, printed.expires or options.skip_expired)
+    asked = MetadataRequest(
+        printed.created, printed.updated, printed.expires or options.skip_expired
+    )
     path = None if options.output == Path("-") else options.output
     output = Printing(style, path, not options.unordered, printed)
     return output, asked, ReadPolicy(options.ignore_missing, options.skip_expired)
 
 
-def _metadata(given: str | None) -> Metadata:
+def _metadata(given: str | None) -> MetadataRequest:
     names = set() if given is None else set(given.split(","))
     if unknown := sorted(names - set(METADATA_NAMES)):
         raise UsageError(f'--metadata takes {",".join(METADATA_NAMES)}, not "{unknown[0]}"')
-    return Metadata("created" in names, "updated" in names, "expires" in names)
+    return MetadataRequest("created" in names, "updated" in names, "expires" in names)

@@ -33,7 +33,7 @@ class Asked(msgspec.Struct, rename="camel"):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """A status, a body, and the headers that this answer alone has."""
 
     status: int = 200
@@ -101,10 +101,10 @@ def encoded(answer: object) -> bytes:
         return json.dumps(msgspec.to_builtins(answer)).encode()
 
 
-def refusal_answer(refusal: Refusal) -> Answer:
+def refusal_answer(refusal: Refusal) -> Response:
     """`{code, message}`, the body of every answer that is no success."""
     body = encoded({"code": refusal.code, "message": refusal.message})
-    return Answer(refusal.status, body, headers=tuple(refusal.headers.items()))
+    return Response(refusal.status, body, headers=tuple(refusal.headers.items()))
 
 
 def record_of(found: dict[str, str], limits: Limits) -> Asked:

@@ -18,9 +18,9 @@ from kvsctl.service.auth.credentials import (
     bearer,
     container,
 )
-from kvsctl.service.client import Service
+from kvsctl.service.client import BatchClient
 from kvsctl.service.transport.in_process import in_process
-from kvsctl.service.wire import Metadata
+from kvsctl.service.wire import MetadataRequest
 
 if TYPE_CHECKING:
     from kvsctl.emulator import Emulator
@@ -50,12 +50,12 @@ async def connected(
     credentials: Credentials,
     *,
     timeout_seconds: float,
-    asked: Metadata,
+    asked: MetadataRequest,
     wants_headers: bool,
-) -> AsyncIterator[Service]:
+) -> AsyncIterator[BatchClient]:
     """The target's service; its connections, and an embedded emulator, are closed at the end."""
     make = partial(
-        Service,
+        BatchClient,
         credentials=credentials,
         timeout_seconds=timeout_seconds,
         metadata=asked,

@@ -9,7 +9,7 @@ import msgspec
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.config.targets import Target
 from kvsctl.records.reader import Reader
-from kvsctl.service.wire import Metadata
+from kvsctl.service.wire import MetadataRequest
 
 
 class Printing(msgspec.Struct, frozen=True):
@@ -18,7 +18,7 @@ class Printing(msgspec.Struct, frozen=True):
     style: str = "jsonl"
     path: Path | None = None
     in_order: bool = True
-    metadata: Metadata = msgspec.field(default_factory=Metadata)
+    metadata: MetadataRequest = msgspec.field(default_factory=MetadataRequest)
 
 
 class Reporting(msgspec.Struct, frozen=True):
@@ -69,6 +69,6 @@ class BatchJob(msgspec.Struct, frozen=True):
     timeout_seconds: float
     reporting: Reporting
     records: Printing | None = None
-    asked: Metadata = msgspec.field(default_factory=Metadata)
+    asked: MetadataRequest = msgspec.field(default_factory=MetadataRequest)
     journal: Journalling | None = None
     intake: Intake = msgspec.field(default_factory=Intake)

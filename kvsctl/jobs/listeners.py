@@ -21,7 +21,7 @@ from kvsctl.journal.state import Stage
 from kvsctl.outputs.failures import FailuresFile
 from kvsctl.outputs.records import (
     Formatter,
-    Metadata,
+    MetadataField,
     RecordOutput,
     bare_values,
     json_lines,
@@ -266,8 +266,8 @@ def _formatter(records: Printing) -> Formatter:
         return raw_values
     wanted = records.metadata
     asked = {
-        Metadata.CREATED: wanted.created,
-        Metadata.UPDATED: wanted.updated,
-        Metadata.EXPIRES: wanted.expires,
+        MetadataField.CREATED: wanted.created,
+        MetadataField.UPDATED: wanted.updated,
+        MetadataField.EXPIRES: wanted.expires,
     }
     return json_lines(field for field, is_wanted in asked.items() if is_wanted)

@@ -15,7 +15,7 @@ from kvsctl.jsontext import one_line
 from kvsctl.model import SUCCEEDED, Found, Outcome, Record, Successes
 
 
-class Metadata(Enum):
+class MetadataField(Enum):
     """What a printed record can say beside its value; the value is the member's name."""
 
     CREATED = "createdAt"
@@ -23,10 +23,10 @@ class Metadata(Enum):
     EXPIRES = "expireTime"
 
 
-_READERS: Final[dict[Metadata, Callable[[Found], int | str | None]]] = {
-    Metadata.CREATED: lambda found: found.created_at,
-    Metadata.UPDATED: lambda found: found.updated_at,
-    Metadata.EXPIRES: lambda found: found.expire_time,
+_READERS: Final[dict[MetadataField, Callable[[Found], int | str | None]]] = {
+    MetadataField.CREATED: lambda found: found.created_at,
+    MetadataField.UPDATED: lambda found: found.updated_at,
+    MetadataField.EXPIRES: lambda found: found.expire_time,
 }
 
 Formatter: TypeAlias = Callable[[Sequence[Record], Sequence[Found]], list[bytes]]
@@ -34,13 +34,13 @@ Formatter: TypeAlias = Callable[[Sequence[Record], Sequence[Found]], list[bytes]
 where an answer broke them over lines, white space between tokens goes."""
 
 
-def json_lines(metadata: Iterable[Metadata] = ()) -> Formatter:
+def json_lines(metadata: Iterable[MetadataField] = ()) -> Formatter:
     """Lines of `{"key","value"}`, `entityName` where it has one, and the metadata asked for.
 
     They begin as the records' bodies do, which ask for just that key.
     """
     asked_for = frozenset(metadata)
-    wanted = [field for field in Metadata if field in asked_for]
+    wanted = [field for field in MetadataField if field in asked_for]
     readers = [(b',"%b":' % field.value.encode(), _READERS[field]) for field in wanted]
 
     def extra(found: Found) -> bytes:

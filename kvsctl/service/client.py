@@ -12,7 +12,7 @@ from kvsctl.service.faults import Fault, http_date
 from kvsctl.service.interpret import HIDDEN, fault_of, read, without
 from kvsctl.service.reply import AllDone, Reply
 from kvsctl.service.transport.carrier import Carrier, CarrierAnswer, CarrierError
-from kvsctl.service.wire import Metadata, encode
+from kvsctl.service.wire import MetadataRequest, encode
 
 _TRACE_HEADERS = ("x-b3-traceid", "x-trace-id", "atl-traceid")
 _SECRET_HEADERS = frozenset(
@@ -39,7 +39,7 @@ class Answer(msgspec.Struct):
     headers: Sequence[str] = ()
 
 
-class Service:
+class BatchClient:
     """The batch endpoints of one store, reached by one carrier.
 
     `timeout_seconds` is the carrier's, to be told of.
@@ -52,7 +52,7 @@ class Service:
         *,
         fixed_headers: Mapping[str, str],
         timeout_seconds: float,
-        metadata: Metadata,
+        metadata: MetadataRequest,
         wants_headers: bool = False,
         epoch: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,

@@ -17,7 +17,7 @@ _CLOCK_GRAIN_SECONDS: Final = 2
 """How far the service's clock may be from what is known of it: its `Date` has whole seconds."""
 
 
-class Metadata(msgspec.Struct, frozen=True):
+class MetadataRequest(msgspec.Struct, frozen=True):
     """Which metadata batch/get is asked for."""
 
     created: bool = False
@@ -60,7 +60,7 @@ def key_body(identity: Identity) -> bytes:
     )
 
 
-def encode(records: Sequence[Record], metadata: Metadata, service_now: float) -> bytes:
+def encode(records: Sequence[Record], metadata: MetadataRequest, service_now: float) -> bytes:
     """The body of a batch request. An expiry becomes the ttl that is left, rounded up.
 
     `service_now` is the service's clock, epoch seconds. Every `expires_at` lies after it.

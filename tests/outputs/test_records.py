@@ -11,7 +11,7 @@ from kvsctl.journal.state import JournalState
 from kvsctl.model import Found, Identity, Record, State
 from kvsctl.outputs.records import (
     Formatter,
-    Metadata,
+    MetadataField,
     RecordOutput,
     bare_values,
     json_lines,
@@ -74,12 +74,12 @@ def test_the_entity_is_named_where_there_is_one() -> None:
 
 
 def test_metadata_is_printed_where_asked_for_and_answered() -> None:
-    full = json_lines([Metadata.EXPIRES, Metadata.CREATED, Metadata.UPDATED])
+    full = json_lines([MetadataField.EXPIRES, MetadataField.CREATED, MetadataField.UPDATED])
     assert line(full, b"1") == (
         b'{"key":"user:1","value":1,"createdAt":1700000000000,"updatedAt":1700000000001,'
         b'"expireTime":"2026-01-02T03:04:05Z"}\n'
     )
-    created = json_lines([Metadata.CREATED])
+    created = json_lines([MetadataField.CREATED])
     assert line(created, b"1") == b'{"key":"user:1","value":1,"createdAt":1700000000000}\n'
     without = Found(b"1", 5)
     asked = record(0, "a", body='{"key":"a"}')

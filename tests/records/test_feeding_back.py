@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kvsctl.model import Failure, Found, Identity, Origin, Problem, Record
 from kvsctl.outputs.failure_line import failure_line
-from kvsctl.outputs.records import Metadata, json_lines
+from kvsctl.outputs.records import MetadataField, json_lines
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 from kvsctl.records.parsing.objects import shaped_set_parser
 from kvsctl.records.parsing.records import (
@@ -76,13 +76,13 @@ def failure_of(parser: Parser, piece: bytes) -> tuple[Parsed | Rejected, bytes]:
 
 
 @settings(max_examples=300)
-@given(KEYS, ENTITIES, NOT_NULL, st.sets(st.sampled_from(Metadata)))
+@given(KEYS, ENTITIES, NOT_NULL, st.sets(st.sampled_from(MetadataField)))
 def test_what_get_prints_is_what_set_stores(
-    key: str, entity: str | None, value: str, shown: set[Metadata]
+    key: str, entity: str | None, value: str, shown: set[MetadataField]
 ) -> None:
     identity = Identity(entity, key)
     record = Record(0, "arg", 1, identity, key_body(identity))
-    expires = "2026-06-01T00:00:00.000Z" if Metadata.EXPIRES in shown else None
+    expires = "2026-06-01T00:00:00.000Z" if MetadataField.EXPIRES in shown else None
     found = Found(value.encode(), 1_767_225_600_000, 1_767_225_600_001, expires)
     [line] = json_lines(shown)([record], [found])
     assert line.count(b"\n") == 1

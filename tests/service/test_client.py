@@ -11,13 +11,13 @@ import pytest
 from kvsctl.errors import CredentialsError
 from kvsctl.model import Failure, Found, Identity, Record, Verb
 from kvsctl.service.auth.credentials import Credentials, Secret, TokenFile, bearer
-from kvsctl.service.client import Answer, Service
+from kvsctl.service.client import Answer, BatchClient
 from kvsctl.service.faults import FaultKind
 from kvsctl.service.reply import AllDone, Reply
 from kvsctl.service.transport.carrier import Carrier
 from kvsctl.service.transport.httpx_carrier import HttpxCarrier
 from kvsctl.service.transport.in_process import in_process
-from kvsctl.service.wire import Metadata
+from kvsctl.service.wire import MetadataRequest
 from tests.service.networks import Network
 from tests.service.wires import App, Behaviour, Wire, listening, response, sending, silent
 
@@ -44,15 +44,15 @@ def record(body: bytes = b'{"key":"a","value":1}', expires_at: float | None = No
     return Record(0, "f", 1, Identity(None, "a"), body, expires_at)
 
 
-def service(carrier: Carrier, **given: Any) -> Service:
+def service(carrier: Carrier, **given: Any) -> BatchClient:
     options: dict[str, Any] = {
         "credentials": Credentials(Given(TOKEN), bearer),
         "fixed_headers": {},
         "timeout_seconds": 30.0,
-        "metadata": Metadata(),
+        "metadata": MetadataRequest(),
         "epoch": lambda: NOW,
     }
-    return Service(carrier, **(options | given))
+    return BatchClient(carrier, **(options | given))
 
 
 def ask(app: App, *, verb: Verb = Verb.SET, **given: Any) -> Answer:
@@ -100,7 +100,7 @@ class TestRequests:
     def test_asks_for_the_metadata_it_was_made_for(self) -> None:
         body = b'{"successfulKeys":[{"key":"a","value":1.0,"createdAt":5}],"failedKeys":[]}'
         app = App([(200, {}, body)])
-        answer = ask(app, verb=Verb.GET, metadata=Metadata(created=True))
+        answer = ask(app, verb=Verb.GET, metadata=MetadataRequest(created=True))
         assert b'"metadataFields":["CREATED_AT"]' in app.bodies[0]
         assert answer.reply == AllDone([Found(b"1.0", 5)])
 
@@ -441,7 +441,9 @@ async def call(carrier: Carrier, **given: Any) -> Answer:
 
 
 class TestClock:
-    def run(self, app: App, then: Callable[[Service], Awaitable[Any]], *, calls: int = 1) -> Any:
+    def run(
+        self, app: App, then: Callable[[BatchClient], Awaitable[Any]], *, calls: int = 1
+    ) -> Any:
         async def work() -> Any:
             one = service(in_process(URL, app, 30.0))
             for _ in range(calls):
@@ -467,13 +469,13 @@ class TestClock:
         ],
     )
     def test_is_the_services_as_its_answers_tell(self, date: str, offset: float) -> None:
-        async def now(one: Service) -> float:
+        async def now(one: BatchClient) -> float:
             return one.now()
 
         assert self.run(App([(200, {"date": date}, DONE)]), now) == NOW + offset
 
     def test_follows_the_last_answer_that_told(self) -> None:
-        async def now(one: Service) -> float:
+        async def now(one: BatchClient) -> float:
             return one.now()
 
         ahead = (200, {"date": "Thu, 01 Jan 2026 01:00:00 GMT"}, DONE)
@@ -484,7 +486,7 @@ class TestClock:
     def test_expiries_are_counted_by_it(self) -> None:
         app = App([(200, {"date": "Thu, 01 Jan 2026 01:00:00 GMT"}, DONE)])
 
-        async def send_expiring(one: Service) -> None:
+        async def send_expiring(one: BatchClient) -> None:
             await one.call(Verb.SET, [record(expires_at=NOW + 7200)])
 
         self.run(app, send_expiring)

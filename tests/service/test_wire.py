@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from kvsctl import jsontext
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Identity, Record
-from kvsctl.service.wire import Metadata, encode, wire_bytes
+from kvsctl.service.wire import MetadataRequest, encode, wire_bytes
 from tests.support.jsontexts import LEGAL_KEYS, VALUES
 
 NOW = 1_767_225_600.0
-ALL = Metadata(created=True, updated=True, expires=True)
-NOTHING = Metadata()
+ALL = MetadataRequest(created=True, updated=True, expires=True)
+NOTHING = MetadataRequest()
 
 
 def record(body: bytes, expires_at: float | None = None) -> Record:
@@ -67,12 +67,12 @@ class TestEncode:
     @pytest.mark.parametrize(
         ("metadata", "fields"),
         [
-            (Metadata(created=True), ["CREATED_AT"]),
-            (Metadata(updated=True, expires=True), ["UPDATED_AT", "EXPIRE_TIME"]),
+            (MetadataRequest(created=True), ["CREATED_AT"]),
+            (MetadataRequest(updated=True, expires=True), ["UPDATED_AT", "EXPIRE_TIME"]),
             (ALL, ["CREATED_AT", "UPDATED_AT", "EXPIRE_TIME"]),
         ],
     )
-    def test_asks_for_metadata(self, metadata: Metadata, fields: list[str]) -> None:
+    def test_asks_for_metadata(self, metadata: MetadataRequest, fields: list[str]) -> None:
         body = encode([record(b'{"key":"a"}'), record(b'{"key":"b"}')], metadata, NOW)
         options: dict[str, Any] = {"metadataFields": fields}
         assert json.loads(body) == [

@@ -27,7 +27,7 @@ from kvsctl.jobs.listeners import Listening
 from kvsctl.journal.file import JournalFile
 from kvsctl.model import Record, Verb
 from kvsctl.report.console import Environment
-from kvsctl.service.client import Answer, Service
+from kvsctl.service.client import Answer, BatchClient
 from kvsctl.service.transport.carrier import Carrier
 from kvsctl.service.transport.in_process import in_process
 from tests.support.books import Books
@@ -152,7 +152,7 @@ def _in_place(job: Job, world: World, disk: Disk, ended: Ended) -> Iterator[None
             self.listeners.insert(0, ended.books)
             return self
 
-    def service(carrier: Carrier, **named: Any) -> Service:
+    def service(carrier: Carrier, **named: Any) -> BatchClient:
         clock = asyncio.get_running_loop().time
         noting = _Noting(carrier, epoch=world.now, monotonic=clock, **named)
         noting.sent = ended.sent
@@ -177,7 +177,7 @@ def _in_place(job: Job, world: World, disk: Disk, ended: Ended) -> Iterator[None
             ("on_a_loop", on_virtual_time),
         ):
             stack.enter_context(patch(f"{command.__name__}.{name}", replacement))
-        stack.enter_context(patch("kvsctl.jobs.connect.Service", service))
+        stack.enter_context(patch("kvsctl.jobs.connect.BatchClient", service))
         stack.enter_context(patch("kvsctl.service.transport.choose.over_network", over_network))
         stack.enter_context(patch("kvsctl.jobs.journal.JournalFile", journal))
         stack.enter_context(patch("kvsctl.jobs.journal.ThreadPoolExecutor", lambda *_: executor()))
@@ -188,7 +188,7 @@ def _in_place(job: Job, world: World, disk: Disk, ended: Ended) -> Iterator[None
         yield
 
 
-class _Noting(Service):
+class _Noting(BatchClient):
     """Notes which positions each request carries, what is read back left out."""
 
     sent: list[list[int]]

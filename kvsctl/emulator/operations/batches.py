@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from kvsctl.emulator import rules
 from kvsctl.emulator.operations.service import NO_FIELDS, Call, Service, Write, metadata_fields
 from kvsctl.emulator.refusals import Refusal, key_not_found
-from kvsctl.emulator.wire import Answer, Asked, encoded, read_batch
+from kvsctl.emulator.wire import Asked, Response, encoded, read_batch
 
 T = TypeVar("T")
 
@@ -52,9 +52,11 @@ class _Sorted:
         error = {"code": refusal.code, "message": refusal.message}
         self.failed.append({**_named(asked), "error": error})
 
-    def answer(self) -> Answer:
+    def answer(self) -> Response:
         """The body of the 200."""
-        return Answer(body=encoded({"successfulKeys": self.successful, "failedKeys": self.failed}))
+        return Response(
+            body=encoded({"successfulKeys": self.successful, "failedKeys": self.failed})
+        )
 
 
 def _named(asked: Asked) -> dict[str, Any]:
@@ -63,7 +65,7 @@ def _named(asked: Asked) -> dict[str, Any]:
     return {"key": asked.key, "entityName": asked.entity_name}
 
 
-def set_batch(service: Service, call: Call) -> Answer:
+def set_batch(service: Service, call: Call) -> Response:
     """Write up to 25 records."""
     lists = _Sorted(service, call)
     spaces: dict[str, list[Write]] = {}
@@ -77,7 +79,7 @@ def set_batch(service: Service, call: Call) -> Answer:
     return lists.answer()
 
 
-def delete_batch(service: Service, call: Call) -> Answer:
+def delete_batch(service: Service, call: Call) -> Response:
     """Delete up to 25 keys; deleting what is not there succeeds."""
     lists = _Sorted(service, call)
     spaces: dict[str, list[str]] = {}
@@ -89,7 +91,7 @@ def delete_batch(service: Service, call: Call) -> Answer:
     return lists.answer()
 
 
-def get_batch(service: Service, call: Call) -> Answer:
+def get_batch(service: Service, call: Call) -> Response:
     """Read up to 25 keys, strictly consistent."""
     lists = _Sorted(service, call)
     checked_key = _checked_key(service)

@@ -13,7 +13,7 @@ from kvsctl.emulator.refusals import Refusal, malformed
 from kvsctl.emulator.storage.entities import BY_KEY, Index
 from kvsctl.emulator.storage.indexing import partition_text, positions, sortable
 from kvsctl.emulator.storage.rows import FIELDS, LAST, Row, as_row
-from kvsctl.emulator.wire import Answer, encoded, read_object
+from kvsctl.emulator.wire import Response, encoded, read_object
 
 Position = list[str | int | float | None]
 EVERYTHING = 2**62
@@ -30,7 +30,7 @@ class Plan:
     range_clause: dict[str, Any] | None
 
 
-def query_entity(service: Service, call: Call) -> Answer:
+def query_entity(service: Service, call: Call) -> Response:
     """One page of an entity's records, and a cursor while there are more."""
     request = read_object(call.body)
     space = service.space(request.get("entityName") or _nameless())
@@ -54,7 +54,7 @@ def query_entity(service: Service, call: Call) -> Answer:
     answer: dict[str, Any] = {"data": [listed(service, row, fields) for _, row in page]}
     if more:
         answer["cursor"] = cursor_of(*page[-1][0])
-    return Answer(body=encoded(answer))
+    return Response(body=encoded(answer))
 
 
 def _nameless() -> str:

@@ -9,12 +9,12 @@ from kvsctl.emulator.operations.cursors import cursor_of, position_of
 from kvsctl.emulator.operations.service import Service
 from kvsctl.emulator.options import DEFAULT_INSTALLATION
 from kvsctl.emulator.refusals import malformed
-from kvsctl.emulator.wire import Answer, encoded
+from kvsctl.emulator.wire import Response, encoded
 
 PAGE_MOST = 100
 
 
-def list_installations(service: Service, query: bytes, *, plain: bool) -> Answer:
+def list_installations(service: Service, query: bytes, *, plain: bool) -> Response:
     """A page of the installations there are; `plain`: all of them, as /v0 does.
 
     There are those that the options name and those that anything was written to.
@@ -22,7 +22,7 @@ def list_installations(service: Service, query: bytes, *, plain: bool) -> Answer
     known = sorted({*service.options.installations, *service.rows.installations()})
     known = known or [DEFAULT_INSTALLATION]
     if plain:
-        return Answer(body=encoded([_described(one) for one in known]))
+        return Response(body=encoded([_described(one) for one in known]))
     asked = dict(parse_qsl(query.decode("latin-1")))
     size = _page_size(asked)
     position = position_of(asked.get("cursor"), 1)
@@ -31,7 +31,7 @@ def list_installations(service: Service, query: bytes, *, plain: bool) -> Answer
     page = known[:size]
     cursor = cursor_of(page[-1]) if len(known) > size else None
     answer = {"installations": [_described(one) for one in page], "cursor": cursor}
-    return Answer(body=encoded(answer))
+    return Response(body=encoded(answer))
 
 
 def _page_size(asked: Mapping[str, str]) -> int:

@@ -11,10 +11,10 @@ from kvsctl.emulator.operations.cursors import cursor_of, position_of
 from kvsctl.emulator.operations.service import Call, Service, metadata_fields
 from kvsctl.emulator.refusals import Refusal, malformed
 from kvsctl.emulator.storage.rows import PLAIN, Row
-from kvsctl.emulator.wire import Answer, encoded, read_object
+from kvsctl.emulator.wire import Response, encoded, read_object
 
 
-def query(service: Service, call: Call) -> Answer:
+def query(service: Service, call: Call) -> Response:
     """One page of plain records, and a cursor while there are more."""
     request = read_object(call.body)
     limits = service.limits
@@ -34,7 +34,7 @@ def query(service: Service, call: Call) -> Answer:
     answer: dict[str, Any] = {"data": [listed(service, row, fields) for row in rows[:limit]]}
     if len(rows) > limit:
         answer["cursor"] = cursor_of(rows[limit - 1].key)
-    return Answer(body=encoded(answer))
+    return Response(body=encoded(answer))
 
 
 def is_page(limit: object, most: int) -> bool:

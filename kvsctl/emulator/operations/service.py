@@ -15,7 +15,7 @@ from kvsctl.emulator.storage.indexing import Indexing
 from kvsctl.emulator.storage.lagging import Past
 from kvsctl.emulator.storage.rows import PLAIN, Row
 from kvsctl.emulator.storage.store import Store
-from kvsctl.emulator.wire import Answer, Asked
+from kvsctl.emulator.wire import Asked, Response
 
 LAZY_PURGE_MS = 48 * 3600 * 1000
 METADATA_FIELDS = {"CREATED_AT", "UPDATED_AT", "EXPIRE_TIME"}
@@ -204,4 +204,4 @@ def metadata_fields(options: object, member: str = "metadataFields") -> frozense
     return frozenset(fields)
 
 
-Operation = Callable[[Service, Call], Answer]
+Operation = Callable[[Service, Call], Response]

@@ -10,7 +10,7 @@ from kvsctl.emulator import rules
 from kvsctl.emulator.operations.service import Call, Operation, Service, metadata_fields
 from kvsctl.emulator.refusals import key_conflict, key_not_found, malformed
 from kvsctl.emulator.storage.rows import SECRET, Row
-from kvsctl.emulator.wire import Answer, Asked, encoded, read_record
+from kvsctl.emulator.wire import Asked, Response, encoded, read_record
 
 SpaceOf = Callable[[Service, Asked], str]
 
@@ -34,7 +34,7 @@ def _entity(service: Service, asked: Asked) -> str:
 def getter(space_of: SpaceOf) -> Operation:
     """The endpoint that reads one record; one that is not there is 404."""
 
-    def get(service: Service, call: Call) -> Answer:
+    def get(service: Service, call: Call) -> Response:
         asked = read_record(call.body, service.limits)
         call.check_mishap(asked.key)
         space = space_of(service, asked)
@@ -43,7 +43,7 @@ def getter(space_of: SpaceOf) -> Operation:
         row = service.read(call.installation, space, [key], call.now_ms).get(key)
         if row is None:
             raise key_not_found()
-        return Answer(body=encoded(_record(service, asked, row, fields)))
+        return Response(body=encoded(_record(service, asked, row, fields)))
 
     return get
 
@@ -51,7 +51,7 @@ def getter(space_of: SpaceOf) -> Operation:
 def setter(space_of: SpaceOf) -> Operation:
     """The endpoint that writes one record, answering it when `returnValue` asks for that."""
 
-    def set_one(service: Service, call: Call) -> Answer:
+    def set_one(service: Service, call: Call) -> Response:
         asked = read_record(call.body, service.limits)
         call.check_mishap(asked.key)
         space = space_of(service, asked)
@@ -65,8 +65,8 @@ def setter(space_of: SpaceOf) -> Operation:
         service.put(call.installation, space, [write], call.now_ms)
         shown = _one(service, call, space, write.key) if wanted == "LATEST" else before
         if wanted is None or shown is None:
-            return Answer()
-        return Answer(body=encoded(_record(service, asked, shown, fields)))
+            return Response()
+        return Response(body=encoded(_record(service, asked, shown, fields)))
 
     return set_one
 
@@ -74,13 +74,13 @@ def setter(space_of: SpaceOf) -> Operation:
 def deleter(space_of: SpaceOf) -> Operation:
     """The endpoint that deletes one record; one that is not there is as good as deleted."""
 
-    def delete(service: Service, call: Call) -> Answer:
+    def delete(service: Service, call: Call) -> Response:
         asked = read_record(call.body, service.limits)
         call.check_mishap(asked.key)
         space = space_of(service, asked)
         key = rules.check_key(asked.key, service.limits, of_entity=asked.entity_name is not None)
         service.remove(call.installation, space, [key], call.now_ms)
-        return Answer()
+        return Response()
 
     return delete
 

@@ -11,7 +11,7 @@ from kvsctl.emulator import json_slices, rules
 from kvsctl.emulator.operations.conditions import predicate
 from kvsctl.emulator.operations.service import Call, Service
 from kvsctl.emulator.refusals import Refusal, malformed
-from kvsctl.emulator.wire import Answer, Asked, read_members, record_of
+from kvsctl.emulator.wire import Asked, Response, read_members, record_of
 
 VERBS = ("set", "delete", "check")
 
@@ -24,7 +24,7 @@ class Step(msgspec.Struct):
     conditions: Any
 
 
-def transact(service: Service, call: Call) -> Answer:
+def transact(service: Service, call: Call) -> Response:
     """Carry the transaction out and answer 204, or change nothing."""
     steps = _steps(service, call)
     _check_steps(service, steps)
@@ -39,7 +39,7 @@ def transact(service: Service, call: Call) -> Answer:
             service.put(call.installation, space, [write], call.now_ms)
         elif step.verb == "delete":
             service.remove(call.installation, space, [asked.key], call.now_ms)
-    return Answer(204)
+    return Response(204)
 
 
 def _steps(service: Service, call: Call) -> list[Step]:

@@ -13,7 +13,7 @@ from kvsctl.emulator.clock import http_date
 from kvsctl.emulator.refusals import ConnectionLost, Refusal, unauthorized
 from kvsctl.emulator.switches.fault_spec import FaultPlan
 from kvsctl.emulator.switches.quota import announcement
-from kvsctl.emulator.wire import Answer, refusal_answer
+from kvsctl.emulator.wire import Response, refusal_answer
 
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>"
 MESSAGES = {
@@ -55,7 +55,7 @@ class Draw:
         if self.kind in ("500", "502", "503", "504"):
             raise _server_error(int(self.kind))
 
-    def after(self, answer: Answer) -> Answer:
+    def after(self, answer: Response) -> Response:
         """The answer that goes out once the work is done, or `ConnectionLost`."""
         if self.kind == "reset-after":
             raise ConnectionLost("by a fault, after the write")
@@ -63,11 +63,11 @@ class Draw:
             return refusal_answer(_server_error(int(self.kind[:3])))
         return answer
 
-    def instead(self) -> Answer | None:
+    def instead(self) -> Response | None:
         """An answer that is no JSON, as a proxy gives it in place of the service's."""
         if self.kind == "502-html":
-            return Answer(502, HTML, "text/html")
-        return Answer(502) if self.kind == "502-empty" else None
+            return Response(502, HTML, "text/html")
+        return Response(502) if self.kind == "502-empty" else None
 
     def _announced(self, now_ms: int) -> Mapping[str, str]:
         wait_ms = int(self.plan.announced_seconds * 1000)

@@ -20,7 +20,7 @@ from kvsctl.emulator.refusals import EmulatorError, Refusal, malformed
 from kvsctl.emulator.storage.store import Store
 from kvsctl.emulator.switches.fault_spec import FaultPlan, read_faults
 from kvsctl.emulator.switches.faults import Faults
-from kvsctl.emulator.wire import Answer, encoded, read_object
+from kvsctl.emulator.wire import Response, encoded, read_object
 
 UNNAMED = "default"
 
@@ -38,7 +38,7 @@ class Administered(Protocol):
         """Let these faults happen from now on."""
 
 
-async def administer(emulator: Administered, method: str, action: str, body: bytes) -> Answer:
+async def administer(emulator: Administered, method: str, action: str, body: bytes) -> Response:
     """Do one action of the list above and answer 200 with what came of it."""
     request = read_object(body) if body.strip() else {}
     service, store = emulator.service, emulator.store
@@ -59,7 +59,7 @@ async def administer(emulator: Administered, method: str, action: str, body: byt
         shown = _arm(emulator, request)
     else:
         raise Refusal(403, "FORBIDDEN", "There is no such route, or you may not use it")
-    return Answer(body=encoded(shown))
+    return Response(body=encoded(shown))
 
 
 def _arm(emulator: Administered, request: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from kvsctl.emulator.options import EmulatorOptions
 from kvsctl.emulator.refusals import ConnectionLost, Refusal
 from kvsctl.emulator.storage.store import Store
 from kvsctl.emulator.web.routes import ADMIN_PREFIX, INSTALLATION_PATHS, ROUTES, Route
-from kvsctl.emulator.wire import Answer, encoded, refusal_answer
+from kvsctl.emulator.wire import Response, encoded, refusal_answer
 
 if TYPE_CHECKING:
     # At run time only with faults or quotas: every command imports this module.
@@ -118,7 +118,7 @@ class Emulator:
 
     async def _operate(
         self, route: Route, headers: dict[bytes, bytes], receive: Receive, draw: Draw | None
-    ) -> Answer:
+    ) -> Response:
         installation = installation_of(headers, self.options)
         limits = self.options.limits
         limit = limits.batch_bytes if route.name != "transaction" else limits.transaction_bytes
@@ -140,7 +140,7 @@ class Emulator:
             answer = await self._within_quota(self.quota, route, call)
         return answer if draw is None else draw.after(answer)
 
-    async def _within_quota(self, quota: Quota, route: Route, call: Call) -> Answer:
+    async def _within_quota(self, quota: Quota, route: Route, call: Call) -> Response:
         cost: Cost = "read" if route.cost == "read" else "write"
         units = 1 if cost == "read" else self._units(len(call.body))
         if route.cost == "delete" and self.options.delete_cost == "free":
@@ -157,7 +157,7 @@ class Emulator:
     def _units(self, size: int) -> int:
         return max(1, -(-size // self.options.limits.unit_bytes))
 
-    async def _other(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Answer:
+    async def _other(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Response:
         path, method = scope["path"], scope["method"]
         if path.startswith(ADMIN_PREFIX) and self.options.admin:
             from kvsctl.emulator.web import admin
@@ -178,24 +178,24 @@ class Emulator:
         if path == "/openapi.json" and method == "GET":
             from kvsctl.emulator.web.openapi import document
 
-            return Answer(body=encoded(document(self.options)))
+            return Response(body=encoded(document(self.options)))
         if path in ROUTES:
             raise _other_method("POST")
         if path in INSTALLATION_PATHS or path == "/openapi.json":
             raise _other_method("GET")
         raise Refusal(403, "FORBIDDEN", "There is no such route, or you may not use it")
 
-    def _run(self, route: Route, call: Call) -> Answer:
+    def _run(self, route: Route, call: Call) -> Response:
         if route.writes:
             return self.store.writing(lambda: self._write(route, call))
         return route.run(self.service, call)
 
-    def _write(self, route: Route, call: Call) -> Answer:
+    def _write(self, route: Route, call: Call) -> Response:
         self.service.purge(call.now_ms)
         return route.run(self.service, call)
 
     async def _send(
-        self, answer: Answer, trace_id: bytes, send: Send, *, cut: bool = False
+        self, answer: Response, trace_id: bytes, send: Send, *, cut: bool = False
     ) -> None:
         headers = [
             (b"date", http_date(self.clock.now_ms()).encode()),

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from kvsctl.bulk.packing.rule import PackingRule, choose
 from kvsctl.limits import Limits
 from kvsctl.model import Record
-from kvsctl.service.wire import Metadata, encode, wire_bytes
+from kvsctl.service.wire import MetadataRequest, encode, wire_bytes
 from tests.support.records import record
 
 _RULES = st.builds(PackingRule, st.integers(1, 25), st.integers(30, 600))
@@ -30,7 +30,7 @@ def test_batches_keep_the_limits_and_lose_nothing(waiting: list[Record], rule: P
         assert chosen
         assert chosen == rest[: len(chosen)]
         assert len(chosen) <= rule.max_records
-        body = encode(chosen, Metadata(), 9e9 - 3600)
+        body = encode(chosen, MetadataRequest(), 9e9 - 3600)
         assert len(chosen) == 1 or len(body) <= rule.max_bytes
         assert len({one.identity for one in chosen}) == len(chosen)
         following = rest[len(chosen) : len(chosen) + 1]
