@@ -1,6 +1,7 @@
 """The command line: the only importer of Typer. Options become a frozen request, which jobs/ runs.
 
 - `app`: the commands, each loaded when it is called.
+- `carry_out`: the edge between a job and the process: event loop, signals, exit code.
 - `commands`: one module for each command: `records/` (set, get, delete), `tools/` (serve, journal).
 - `options`, `option_groups`: options in groups, and how a command takes groups.
 - `request`, `inputs`: from options to a job.

@@ -3,18 +3,22 @@
 from collections.abc import Sequence
 from typing import Final
 
+from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.checking import CheckingOptions
-from kvsctl.cli.options.input import InputOptions, NullOption
+from kvsctl.cli.options.input import InputOptions, KeysArgument, NullOption
+from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions, ValueOptions
 from kvsctl.config.limitsfile import read_limits
 from kvsctl.errors import UsageError
 from kvsctl.jobs.examine import require_rereadable
-from kvsctl.jobs.job import Intake
+from kvsctl.jobs.job import InputChecks, JobInput, ReaderInput
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb
 from kvsctl.records.checks import Breach, check_entity
 from kvsctl.records.formats import Format, Forms
+from kvsctl.records.parser_choice import key_parsers, set_parsers
 from kvsctl.records.parsing.records import Rules
+from kvsctl.records.reader import Reader
 from kvsctl.records.shapes import RECORDS, shape_of
 from kvsctl.records.sources import Arguments, File, Source
 from kvsctl.records.ttl import parse_ttl
@@ -25,81 +29,105 @@ _EXAMPLES: Final = {
     Verb.GET: "kvsctl get greeting, or kvsctl get -f keys.txt",
     Verb.DELETE: "kvsctl delete greeting, or kvsctl delete -f keys.txt",
 }
+_WITH_VALUES: Final = tuple(one.value for one in Format if one is not Format.KEYS)
+_WITH_KEYS: Final = tuple(one.value for one in Format)
 
 
-def gather_sources(
-    verb: Verb, words: Sequence[str], options: InputOptions, forms: Forms, end: bytes = b"\n"
-) -> list[Source]:
-    """Arguments, then files in order; stdin only if there is neither and it is no terminal.
+def read_input(verb: Verb, given: Given, limits: Limits | None) -> JobInput:
+    """Return the input that the options name, read as they say. Raise UsageError.
 
-    `end` is what plain keys end in. Raises UsageError, with an example, where there is nothing
-    to read, and for a file that cannot be read at all.
+    `limits`: what records are checked against; None: nothing.
     """
-    sources: list[Source] = [Arguments(words)] if words else []
-    files = [
-        File(None if str(path) == "-" else path, end=end, forms=forms) for path in options.file
-    ]
-    if sum(file.path is None for file in files) > 1:
-        raise UsageError("stdin (-) is named twice", "It can be read once only.")
-    environment = Environment.of_process()
-    if not environment.stdin_is_open and any(file.path is None for file in files):
-        raise UsageError("stdin (-) is closed", "Name a file.")
-    for file in files:
-        file.require_readable()
-    sources += files
-    if words and not files and forms.shape != RECORDS:
-        raise UsageError(
-            "there is no file for --key-field, --key and others like it", "Name it by -f FILE."
-        )
-    if not sources:
-        if environment.stdin_is_terminal or not environment.stdin_is_open:
-            raise UsageError("nothing to work on", f"For example: {_EXAMPLES[verb]}")
-        sources = [File(None, end=end, forms=forms)]
-    return sources
+    options, end = given.of(InputOptions), b"\n"
+    if verb is Verb.SET:
+        words = given.of(SetOptions).pairs or ()
+        forms = _set_forms(given)
+        rules = _rules(options, limits, given.of(SetOptions).ttl)
+        parsers = set_parsers(rules, forms.shape, string=given.of(SetOptions).string)
+    else:
+        words = given.of(KeysArgument).keys or ()
+        forms = _key_forms(verb, given)
+        end = b"\0" if given.of(NullOption).null else end
+        parsers = key_parsers(_rules(options, limits), forms.shape)
+    return ReaderInput(Reader(_sources(verb, words, options, forms, end), parsers))
 
 
-def limits_of(options: CheckingOptions) -> Limits | None:
-    """What records are held to; None: to nothing. Raises UsageError for a bad file."""
+def limits_of(given: Given) -> Limits | None:
+    """Return what records are checked against; None: nothing. Raise UsageError for a bad file."""
+    options = given.of(CheckingOptions)
     if options.no_checks:
         if options.limits is not None:
-            raise UsageError("--limits has no use with --no-checks", "Leave out one of them.")
+            raise UsageError("--limits and --no-checks exclude each other", "Give one of them.")
         return None
     return DEFAULT_LIMITS if options.limits is None else read_limits(options.limits)
 
 
-def intake_of(options: CheckingOptions, sources: Sequence[Source]) -> Intake:
-    """What is asked of the input. Raises UsageError where it cannot be read twice but has to."""
+def input_checks(given: Given, source: JobInput) -> InputChecks:
+    """Return what is required of the input. Raise UsageError if that needs it to be read twice."""
+    options = given.of(CheckingOptions)
     if options.check_first:
-        require_rereadable(sources)
-    return Intake(options.require_input, options.check_first, options.dry_run)
+        require_rereadable(source)
+    return InputChecks(options.require_input, options.check_first, options.dry_run)
 
 
-def rules_of(options: InputOptions, limits: Limits | None, ttl: str | None = None) -> Rules:
-    """What records are held to, with the defaults that the options give them."""
+def _sources(
+    verb: Verb, words: Sequence[str], options: InputOptions, forms: Forms, end: bytes
+) -> list[Source]:
+    """Return arguments, then files in order; stdin if there is neither and it is not a terminal.
+
+    `end` ends plain keys. Raise UsageError, with an example, if there is nothing to read, and for
+    a file that cannot be read at all.
+    """
+    files = [
+        File(None if str(path) == "-" else path, end=end, forms=forms) for path in options.file
+    ]
+    if sum(file.path is None for file in files) > 1:
+        raise UsageError("--file -: stdin is given twice", "It can be read only once.")
+    environment = Environment.of_process()
+    if not environment.stdin_is_open and any(file.path is None for file in files):
+        raise UsageError("--file -: stdin is closed", "Give the name of a file.")
+    for file in files:
+        file.require_readable()
+    if words and not files and forms.shape != RECORDS:
+        raise UsageError(
+            "options such as --key and --key-field apply to files, and none is given",
+            "Add -f FILE.",
+        )
+    if not words and not files:
+        if environment.stdin_is_terminal or not environment.stdin_is_open:
+            what = "records" if verb is Verb.SET else "keys"
+            arguments = "KEY=VALUE pairs" if verb is Verb.SET else "keys"
+            raise UsageError(
+                f"no input: give {arguments}, --file or pipe {what} on stdin",
+                f"For example: {_EXAMPLES[verb]}",
+            )
+        files = [File(None, end=end, forms=forms)]
+    return [Arguments(words), *files] if words else list(files)
+
+
+def _rules(options: InputOptions, limits: Limits | None, ttl: str | None = None) -> Rules:
+    """Return what records are checked against, and the defaults that the options give them."""
     if (
         options.entity is not None
         and limits is not None
         and (breach := check_entity(options.entity, limits))
     ):
-        raise UsageError(f"--entity: {breach.message}")
+        raise UsageError(f"--entity {options.entity}: {breach.message}")
     parsed = None if ttl is None else parse_ttl(ttl, limits)
     if isinstance(parsed, Breach):
-        raise UsageError(f"--ttl: {parsed.message}")
+        raise UsageError(f"--ttl {ttl}: {parsed.message}")
     return Rules(limits, options.entity, parsed)
 
 
-_WITH_VALUES: Final = tuple(one.value for one in Format if one is not Format.KEYS)
-_WITH_KEYS: Final = tuple(one.value for one in Format)
+def _set_forms(given: Given) -> Forms:
+    """Return how the form of each file that `set` reads is found. Raise UsageError."""
+    return _forms(Verb.SET, given.of(ShapeOptions), given.of(ValueOptions))
 
 
-def set_forms(shape: ShapeOptions, values: ValueOptions) -> Forms:
-    """How the form of each file is found that `set` reads. Raises UsageError."""
-    return _forms(Verb.SET, shape, values)
-
-
-def key_forms(verb: Verb, shape: ShapeOptions, form: KeyFormOption, null: NullOption) -> Forms:
-    """The same for `get` and `delete`. Keys that end in NUL are plain keys."""
-    if not null.null:
+def _key_forms(verb: Verb, given: Given) -> Forms:
+    """Return the same for `get` and `delete`. Keys that end in NUL are plain keys."""
+    shape, form = given.of(ShapeOptions), given.of(KeyFormOption)
+    if not given.of(NullOption).null:
         return _forms(verb, shape, ValueOptions(format=form.format))
     for flag, is_given in (
         ("--format", form.format not in (None, Format.KEYS.value)),
@@ -108,7 +136,7 @@ def key_forms(verb: Verb, shape: ShapeOptions, form: KeyFormOption, null: NullOp
         ("--delimiter", shape.delimiter is not None),
     ):
         if is_given:
-            raise UsageError(f"-0 is for plain keys, {flag} for others", "Leave out one of them.")
+            raise UsageError(f"--null reads plain keys, {flag} something else", "Give one of them.")
     return Forms(Format.KEYS, has_values=False)
 
 
@@ -123,7 +151,7 @@ def _forms(verb: Verb, shape: ShapeOptions, values: ValueOptions) -> Forms:
     ):
         if is_given and not has_use:
             raise UsageError(
-                f"{flag} has no use with --format {values.format}", "Leave out one of them."
+                f"{flag} does not apply to --format {values.format}", "Give one of them."
             )
     made_of = shape_of(
         key_field=shape.key_field,
@@ -140,5 +168,7 @@ def _checked_format(verb: Verb, given: str | None) -> Format | None:
     if given is None or given in names:
         return None if given is None else Format(given)
     if given in _WITH_KEYS:
-        raise UsageError(f"--format {given} has no values to set", "Give records.")
-    raise UsageError(f'no format "{given}"', f"There are {', '.join(names)}.")
+        raise UsageError(
+            f"--format {given}: keys have no values to set", f"Known: {', '.join(names)}."
+        )
+    raise UsageError(f'--format: unknown format "{given}"', f"Known: {', '.join(names)}.")

@@ -1,4 +1,4 @@
-"""What is told once a run is over: saved, printed, said in words; and the exit code."""
+"""Report a finished run: save and print the report, then errors; choose the exit status."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -16,17 +16,16 @@ from kvsctl.report.document import (
     About,
     ReportFile,
     input_lines,
-    inputs_read,
     report_document,
     report_line,
 )
-from kvsctl.report.dry_run import Rehearsed
+from kvsctl.report.dry_run import DryRun
 from kvsctl.report.escape import visible
 from kvsctl.report.summary import failures_place, summary
 
 
 class End(msgspec.Struct, frozen=True):
-    """How a run ended. `is_unread`: whoever was to read its output went away."""
+    """How a run ended. `is_unread`: the reader of its output has closed the pipe."""
 
     error: KvsctlError | None
     interrupted: ExitStatus | None
@@ -35,9 +34,9 @@ class End(msgspec.Struct, frozen=True):
 
 
 class Ending(msgspec.Struct, frozen=True):
-    """What a run that is over is told with. `failures_path`: where failed records are kept.
+    """Everything needed to report a finished run.
 
-    `rehearsed`: what the run would have needed, had it been carried out.
+    `failures_path`: where failed records were written. `dry_run`: set if nothing was sent.
     """
 
     job: BatchJob
@@ -46,27 +45,30 @@ class Ending(msgspec.Struct, frozen=True):
     tally: Tally
     report: ReportFile | None
     failures_path: Path | None
-    rehearsed: Rehearsed | None = None
+    dry_run: DryRun | None = None
 
-    def tell(self, end: End) -> ExitStatus:
-        """Reports wherever a report was asked for, whichever of these places break."""
+    def publish(self, end: End) -> ExitStatus:
+        """Write the report everywhere it was asked for, even if some of these places fail.
+
+        Return the exit status, which is also in each report written after the last failure.
+        """
         end = self._save(end)
         if self._status(end) is ExitStatus.PIPE_CLOSED:
             return ExitStatus.PIPE_CLOSED
         reporting = self.job.reporting
         shares_stderr = reporting.as_json and self.job.records is not None
-        if shares_stderr:  # there the report is the last line
-            self._say(end)
+        if shares_stderr:  # on stderr the JSON report is the last line
+            self._print_errors(end)
         if reporting.as_json:
             printed = self._print_json(end)
-            if printed != end:  # the file must not say that all went well
+            if printed != end:  # the saved report must not claim success
                 end = self._save(printed)
             if self._status(end) is ExitStatus.PIPE_CLOSED:
                 return ExitStatus.PIPE_CLOSED
         elif not reporting.quiet or self._status(end) is not ExitStatus.OK:
             self._print_tables(end)
         if not shares_stderr:
-            self._say(end)
+            self._print_errors(end)
         return self._status(end)
 
     def _status(self, end: End) -> ExitStatus:
@@ -88,11 +90,11 @@ class Ending(msgspec.Struct, frozen=True):
             end.elapsed_seconds,
             interrupted=end.interrupted is not None,
         )
-        document["inputs"] = inputs_read(self.job.reader.sources)
-        return report_line(document | (self.rehearsed.members if self.rehearsed else {}))
+        document["inputs"] = self.job.input.inputs_read()
+        return report_line(document | (self.dry_run.members if self.dry_run else {}))
 
     def _save(self, end: End) -> End:
-        """Saves the report; gives the end as it is then."""
+        """Save the report file; return how the run has ended now."""
         if self.report is not None:
             try:
                 self.report.save(self._line(end))
@@ -101,9 +103,9 @@ class Ending(msgspec.Struct, frozen=True):
         return end
 
     def _print_json(self, end: End) -> End:
-        """To stdout; to stderr, which may be gone, where stdout is for records.
+        """Print to stdout or, if stdout is for records, to stderr, which may be closed.
 
-        Gives the end as it is then.
+        Return how the run has ended now.
         """
         environment, line = self.environment, self._line(end)
         if self.job.records is not None:
@@ -123,10 +125,10 @@ class Ending(msgspec.Struct, frozen=True):
     def _print_tables(self, end: End) -> None:
         environment, groups = self.environment, self.tally.groups
         if self.job.reporting.verbosity:
-            for line in input_lines(self.job.reader.sources):
+            for line in input_lines(self.job.input.inputs_read()):
                 environment.tell(line)
         environment.write_stderr(
-            summary(environment, self.tally, self.about, end.elapsed_seconds, self.rehearsed)
+            summary(environment, self.tally, self.about, end.elapsed_seconds, self.dry_run)
         )
         if groups:
             from kvsctl.report.failures_table import print_failures
@@ -136,8 +138,8 @@ class Ending(msgspec.Struct, frozen=True):
         if self.failures_path is not None and self.tally.failed:
             environment.write_stderr(failures_place(environment, str(self.failures_path)))
 
-    def _say(self, end: End) -> None:
-        """Says in words what the report cannot."""
+    def _print_errors(self, end: End) -> None:
+        """Print the error that ended the run, or that the input was empty."""
         tell, error = self.environment.tell, end.error
         if error is not None:
             tell(f"kvsctl: {visible(error.message)}")

@@ -1,15 +1,83 @@
 """A batch command as one frozen request, free of the command line that made it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
+from kvsctl.bulk.feeds import Feed, feed_of
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.config.targets import Target
+from kvsctl.journal.fingerprint import Fingerprint, fingerprint
 from kvsctl.records.reader import Reader
+from kvsctl.report.document import InputRead, inputs_read
 from kvsctl.service.wire import MetadataRequest
+
+
+class JobInput(Protocol):
+    """Where a job's records come from: files and arguments, a listing, or an earlier stage."""
+
+    def feed(self) -> Feed:
+        """Return a new feed that starts at the first record."""
+        ...
+
+    def fraction_read(self) -> float | None:
+        """Return how much of the input was read, from 0 to 1; None if its size is unknown."""
+        ...
+
+    @property
+    def places(self) -> Sequence[Path | int]:
+        """The files that are read, by path or descriptor; none of them may be written."""
+        ...
+
+    @property
+    def single_use(self) -> str | None:
+        """What in the input cannot be read a second time, as users know it; None if all can."""
+        ...
+
+    def fingerprint(self) -> list[Fingerprint]:
+        """Return what tells this input from another. Raise UsageError if it cannot be read."""
+        ...
+
+    def inputs_read(self) -> list[InputRead]:
+        """Return what the report says of each file that was read."""
+        ...
+
+
+class ReaderInput(msgspec.Struct, frozen=True):
+    """Files, stdin and arguments as the input of a job."""
+
+    reader: Reader
+
+    def feed(self) -> Feed:
+        """See JobInput."""
+        return feed_of(self.reader, may_wait=self.reader.may_wait)
+
+    def fraction_read(self) -> float | None:
+        """See JobInput."""
+        return self.reader.fraction_read()
+
+    @property
+    def places(self) -> Sequence[Path | int]:
+        """See JobInput."""
+        return [source.place for source in self.reader.sources if source.place is not None]
+
+    @property
+    def single_use(self) -> str | None:
+        """See JobInput."""
+        for source in self.reader.sources:
+            if not source.is_rereadable:
+                return source.label if isinstance(source.place, Path) else "stdin"
+        return None
+
+    def fingerprint(self) -> list[Fingerprint]:
+        """See JobInput."""
+        return fingerprint(self.reader.sources)
+
+    def inputs_read(self) -> list[InputRead]:
+        """See JobInput."""
+        return inputs_read(self.reader.sources)
 
 
 class Printing(msgspec.Struct, frozen=True):
@@ -22,7 +90,7 @@ class Printing(msgspec.Struct, frozen=True):
 
 
 class Reporting(msgspec.Struct, frozen=True):
-    """What the run tells, and where."""
+    """What the run reports, and where."""
 
     as_json: bool = False
     report_path: Path | None = None
@@ -32,27 +100,27 @@ class Reporting(msgspec.Struct, frozen=True):
 
 
 class Journalling(msgspec.Struct, frozen=True):
-    """Where the job's journal is, and how it is gone on from.
+    """Where the job's journal is, and how the job is resumed from it.
 
-    `form` holds the options that say what the records are, and how they are printed.
+    `identity` holds the options that must be the same when the job is resumed.
     """
 
     path: Path
-    form: Mapping[str, Any]
+    identity: Mapping[str, Any]
     retry_failed: bool = False
     force: bool = False
 
 
-class Intake(msgspec.Struct, frozen=True):
-    """What is asked of the input before anything is sent.
+class InputChecks(msgspec.Struct, frozen=True):
+    """What is required of the input before anything is sent.
 
-    `requires_input`: no records at all is an error. `checks_first`: all of it has to be right.
-    `is_rehearsal`: nothing is sent at all.
+    `requires_input`: at least one record. `checks_first`: no problem in all of it.
+    `is_dry_run`: nothing is sent at all.
     """
 
     requires_input: bool = False
     checks_first: bool = False
-    is_rehearsal: bool = False
+    is_dry_run: bool = False
 
 
 class BatchJob(msgspec.Struct, frozen=True):
@@ -62,7 +130,7 @@ class BatchJob(msgspec.Struct, frozen=True):
     itself needs.
     """
 
-    reader: Reader
+    input: JobInput
     plan: RunPlan
     target: Target
     allow_http: bool
@@ -71,4 +139,4 @@ class BatchJob(msgspec.Struct, frozen=True):
     records: Printing | None = None
     asked: MetadataRequest = msgspec.field(default_factory=MetadataRequest)
     journal: Journalling | None = None
-    intake: Intake = msgspec.field(default_factory=Intake)
+    checks: InputChecks = msgspec.field(default_factory=InputChecks)

@@ -1,4 +1,4 @@
-"""Whether a job may go on from its journal, and with what it starts."""
+"""Begin, resume and keep a job's journal."""
 
 import os
 import time
@@ -19,7 +19,7 @@ from kvsctl.files.raw import write_all
 from kvsctl.files.sinks import ByteSink, PartFile
 from kvsctl.jobs.job import BatchJob
 from kvsctl.journal.file import JournalFile
-from kvsctl.journal.fingerprint import change, fingerprint
+from kvsctl.journal.fingerprint import change
 from kvsctl.journal.resume import ResumedFeed
 from kvsctl.journal.state import Group, Header, JournalState, Stage
 from kvsctl.journal.totals import restored, without_retryable
@@ -29,16 +29,18 @@ from kvsctl.outputs.failures import FailuresFile
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, report_document, report_line
 
-_SAME_COMMAND: Final = "A journal goes on with the command that began it. Name another to begin."
+_SAME_COMMAND: Final = (
+    "A journal can be resumed only by the command that began it. Use another file to start anew."
+)
 
 
 @contextmanager
 def opened_journal(
     job: BatchJob, about: About, warn: Callable[[str], None]
 ) -> Iterator[JournalFile | None]:
-    """The job's journal, locked, and ready to be gone on from; None if it keeps none.
+    """Open and lock the job's journal, begun or ready to be resumed; None if the job has none.
 
-    Raises UsageError, with nothing changed, if it belongs to another job.
+    Raise UsageError, with nothing changed, if the journal belongs to another job.
     """
     asked = job.journal
     if asked is None:
@@ -48,8 +50,8 @@ def opened_journal(
         kind = network_file_system(asked.path)
         if kind is not None:
             warn(
-                f"the journal is on a network file system ({kind}): what was written last, and "
-                "the lock against a second run, may not hold there"
+                f"the journal is on a network file system ({kind}): the last writes may be lost "
+                "there, and a second run may not be kept out"
             )
         now = _header(job, about)
         if file.header is None:
@@ -63,13 +65,15 @@ def opened_journal(
 
 
 def begun(about: About, file: JournalFile) -> About:
-    """The same, but begun when the journal was."""
+    """Return `about` with the time at which the journal was begun."""
     assert file.header is not None  # noqa: S101
     return replace(about, started_at=datetime.fromisoformat(file.header.started_at))
 
 
-def tell_complete(job: BatchJob, about: About, environment: Environment, file: JournalFile) -> None:
-    """Reports a job that an earlier run has completed. Raises StreamError."""
+def report_complete(
+    job: BatchJob, about: About, environment: Environment, file: JournalFile
+) -> None:
+    """Report a job that an earlier run has completed. Raise StreamError."""
     state = file.state
     tally = restored(state.totals)
     line = report_line(report_document(tally, about, ExitStatus.OK, state.elapsed_seconds))
@@ -93,7 +97,7 @@ def tell_complete(job: BatchJob, about: About, environment: Environment, file: J
             f"{tally.failed:,} failed"
         )
         if state.retryable:
-            environment.tell("Failures are tried again with --retry-failed.")
+            environment.tell("Use --retry-failed to retry the failures.")
 
 
 def _header(job: BatchJob, about: About) -> Header:
@@ -103,8 +107,8 @@ def _header(job: BatchJob, about: About) -> Header:
         version=about.version,
         command=about.command,
         target=about.target + (f" installation {installation}" if installation else ""),
-        form=job.journal.form,
-        input=fingerprint(job.reader.sources),
+        form=job.journal.identity,
+        input=job.input.fingerprint(),
         failures_path=_real(job.reporting.failures_path),
         output_path=_real(job.records.path if job.records else None),
         in_order=job.records is not None and job.records.in_order,
@@ -119,9 +123,11 @@ def _require_same(then: Header, now: Header, *, is_forced: bool) -> None:
         ("output", then.output_path, now.output_path),
     ):
         if one != other:
-            raise UsageError(f"the journal's {name} is {one}, not {other}", _SAME_COMMAND)
+            raise UsageError(f"the journal was begun with {name} {one}, not {other}", _SAME_COMMAND)
     if now.in_order and not then.in_order:
-        raise UsageError("the journal's output is in no order", "Say --unordered again.")
+        raise UsageError(
+            "the journal was begun with --unordered", "Use --unordered again to resume it."
+        )
     if is_forced:
         return
     for name in sorted({*then.form, *now.form}):
@@ -129,24 +135,24 @@ def _require_same(then: Header, now: Header, *, is_forced: bool) -> None:
         if one != other:
             flag = "--" + name.replace("_", "-")
             raise UsageError(
-                f"{flag} is {_shown(other)}, and was {_shown(one)} when the journal was begun",
-                _SAME_COMMAND + " --journal-force goes on all the same.",
+                f"{flag} is {_shown(other)}, but was {_shown(one)} when the journal was begun",
+                _SAME_COMMAND + " --journal-force resumes all the same.",
             )
     changed = change(then.input, now.input)
     if changed is not None:
         raise UsageError(
-            f"the input is not the journal's: {changed}",
-            "Positions in it may mean other records now. Begin with another journal, or go on "
-            "all the same with --journal-force.",
+            f"the input has changed since the journal was begun: {changed}",
+            "The journal counts records by position, which may mean other records now. Start "
+            "anew with another journal, or resume all the same with --journal-force.",
         )
 
 
 def _require_same_failures(state: JournalState, now: Header, *, retries_failed: bool) -> None:
     if state.failures_path != now.failures_path and not retries_failed:
         raise UsageError(
-            f"the journal's failures file is {_shown(state.failures_path)}, not "
+            f"the journal was begun with --failures {_shown(state.failures_path)}, not "
             f"{_shown(now.failures_path)}",
-            "Name the same --failures, or add --retry-failed, which begins a new one.",
+            "Give the same --failures, or add --retry-failed, which begins a new file.",
         )
 
 
@@ -171,8 +177,8 @@ def _shown(value: object) -> str:
     return "not given" if value in (None, False) else str(value)
 
 
-class Keeping:
-    """A job's journal in use. `state` is what it said when the run began; None: no journal."""
+class JobJournal:
+    """A job's journal during a run. `state`: what it held when the run began; None: no journal."""
 
     def __init__(self, job: BatchJob, file: JournalFile | None) -> None:
         self._job = job
@@ -185,18 +191,18 @@ class Keeping:
 
     @property
     def earlier_seconds(self) -> float:
-        """How long earlier runs of the job took."""
+        """How many seconds earlier runs of the job took."""
         return self.state.elapsed_seconds if self.state else 0.0
 
     def tally(self) -> Tally:
-        """A count that goes on from the earlier runs."""
+        """Return the totals of the job: those of earlier runs, to be added to."""
         self._tally = restored(self.state.totals) if self.state else Tally()
         return self._tally
 
     def failures_file(self, path: Path) -> FailuresFile | None:
-        """The failures file, open where it goes on; None if an earlier run has completed it.
+        """Open the failures file at the journal's mark; None if an earlier run completed it.
 
-        Raises UsageError if it cannot be opened.
+        Raise UsageError if it cannot be opened.
         """
         if self.state is not None and _is_complete(path, self.state):
             return None
@@ -204,7 +210,7 @@ class Keeping:
         return self._failures
 
     def part_file(self, path: Path) -> PartFile | None:
-        """The output, open where it goes on; None without a journal. Raises UsageError."""
+        """Open the output at the journal's mark; None without a journal. Raise UsageError."""
         if self.state is None:
             return None
         kept, may_be_complete = self.state.output_bytes, self.state.has_ended
@@ -213,7 +219,10 @@ class Keeping:
     def listeners(
         self, sink: ByteSink | None, fail: Callable[[KvsctlError], None]
     ) -> list[Listener]:
-        """Who writes the journal, to be last. `fail` hears what keeps it from being written."""
+        """Return the listener that writes the journal; it must come last.
+
+        `fail` receives the error if the journal cannot be written.
+        """
         if self._file is None:
             return []
         records = self._job.records
@@ -231,11 +240,11 @@ class Keeping:
         return [self._writer]
 
     def feed(self, feed: Feed) -> Feed:
-        """The input of the run, without what is settled in the journal."""
+        """Return the input of the run, without what the journal has settled."""
         return feed if self.state is None else ResumedFeed(feed, self.state, self._replay)
 
     def note(self, stage: Stage) -> StreamError | None:
-        """Writes what is not yet written; returns what kept it from that."""
+        """Write everything not yet written; return the error if that fails."""
         try:
             if self._writer is not None:
                 self._writer.finish(stage)
@@ -251,9 +260,9 @@ class Keeping:
 
 
 def _is_complete(path: Path, state: JournalState) -> bool:
-    """Whether an earlier run ended the job and took the replaced lines out of the file.
+    """Return whether an earlier run ended the job and removed the superseded lines.
 
-    Taking lines out makes it shorter than the journal's last mark; nothing else does.
+    Only removing lines makes the file shorter than the journal's last mark.
     """
     is_shorter = path.exists() and path.stat().st_size < state.failures.length
     return state.stage is Stage.ENDED and is_shorter

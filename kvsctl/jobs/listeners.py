@@ -1,4 +1,4 @@
-"""Who listens to a run: opened together, closed together."""
+"""Everything that listens to a run, opened together and closed together."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageErr
 from kvsctl.files.sinks import ByteSink, DescriptorWriter, open_output, status_of
 from kvsctl.jobs.ending import End, Ending
 from kvsctl.jobs.job import BatchJob, Printing
-from kvsctl.jobs.journal import Keeping
+from kvsctl.jobs.journal import JobJournal
 from kvsctl.journal.file import JournalFile
 from kvsctl.journal.state import Stage
 from kvsctl.outputs.failures import FailuresFile
@@ -35,10 +35,11 @@ _MOST_HELD_BYTES: Final = 16_000_000
 _MOST_PENDING_BYTES: Final = 8_000_000
 
 
-class Listening:
-    """The listeners of one run: opened together, closed together, then the report.
+class JobListeners:
+    """The listeners of one run, and the files they write.
 
-    Raises UsageError, on entering, for a file that cannot be opened.
+    Enter to open the files; raise UsageError if one cannot be opened. After the block, `finish`
+    completes the files and reports.
     """
 
     def __init__(
@@ -51,8 +52,8 @@ class Listening:
         self._job = job
         self._about = about
         self._environment = environment
-        self._keeping = Keeping(job, journal)
-        self._tally = self._keeping.tally()
+        self._journal = JobJournal(job, journal)
+        self._tally = self._journal.tally()
         self._sink: ByteSink | None = None
         self._records: RecordOutput | None = None
         self._failures: FailuresFile | None = None
@@ -63,10 +64,10 @@ class Listening:
         self.listeners: list[Listener] = [self._tally]
 
     def require_usable(self) -> None:
-        """Raises UsageError for what cannot be written; opens and changes nothing."""
+        """Raise UsageError if something cannot be written. Open and change nothing."""
         job, environment = self._job, self._environment
         if job.records is None and job.reporting.as_json and environment.stdout_fd is None:
-            raise UsageError("stdout is closed", "Give --report FILE in place of --json.")
+            raise UsageError("cannot print the report: stdout is closed", "Use --report FILE.")
         if job.reporting.report_path is not None:
             require_writable(job.reporting.report_path)
 
@@ -75,7 +76,7 @@ class Listening:
         if job.reporting.report_path is not None:
             self._report = ReportFile(job.reporting.report_path)
         if job.reporting.failures_path is not None:
-            self._failures = self._keeping.failures_file(job.reporting.failures_path)
+            self._failures = self._journal.failures_file(job.reporting.failures_path)
         if self._failures is not None:
             self.listeners.append(self._failures)
         if job.records is not None:
@@ -84,10 +85,10 @@ class Listening:
                 self._sink,
                 _formatter(job.records),
                 is_ordered=job.records.in_order,
-                state=self._keeping.state,
+                state=self._journal.state,
             )
             self.listeners.append(self._records)
-        self.listeners += self._keeping.listeners(self._sink, self._stop)
+        self.listeners += self._journal.listeners(self._sink, self._stop)
         if job.reporting.verbosity:
             self.listeners.append(RequestLines(environment.tell))
         elif self._wants_progress:
@@ -109,7 +110,7 @@ class Listening:
         return ProgressBarLine(
             stderr_console(self._environment),
             self._about.command,
-            fraction_read=self._job.reader.fraction_read,
+            fraction_read=self._job.input.fraction_read,
             columns=self._environment.current_width,
         )
 
@@ -119,37 +120,37 @@ class Listening:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """After an error, leaves files as far as they are; otherwise `finish` closes them."""
+        """After an error, leave the files incomplete; otherwise `finish` completes them."""
         self._screen.close()
         if kind is not None:
-            self._keeping.note(Stage.RUNNING)  # the error that is on its way says more
+            self._journal.note(Stage.RUNNING)  # the error being raised says more
         if kind is not None and self._sink is not None:
             self._sink.abandon()
 
     def attach(self, run: Run) -> None:
-        """Lets the run be woken, from any thread, when output has been written or has broken."""
+        """Let output wake the run, from any thread, when it was written or has failed."""
         loop = asyncio.get_running_loop()
         self._run = run
 
         def wake() -> None:
-            with suppress(RuntimeError):  # the loop may be gone before the last write
+            with suppress(RuntimeError):  # the loop may be closed before the last write
                 loop.call_soon_threadsafe(run.wake)
 
         self._wake = wake
 
     def feed(self, feed: Feed) -> Feed:
-        """The input of the run: with a journal, without what is settled in it.
+        """Return the input of the run, without what the journal has settled.
 
-        Ends in an error if there has to be input and there is none.
+        Reading it raises UsageError if records are required and there are none.
         """
-        return self._keeping.feed(RequiredFeed(feed) if self._job.intake.requires_input else feed)
+        return self._journal.feed(RequiredFeed(feed) if self._job.checks.requires_input else feed)
 
     def _stop(self, error: KvsctlError) -> None:
         if self._run is not None:
             self._run.stop(error)
 
     def pressure(self) -> Pressure:
-        """How much more the run may let come in. Stops the run if the output has broken."""
+        """Return how much more output can be taken. Stop the run if the output has failed."""
         sink, records = self._sink, self._records
         if sink is None or records is None:
             return self._held_pressure(0)
@@ -163,9 +164,9 @@ class Listening:
     def finish(
         self, error: KvsctlError | None, interrupted: ExitStatus | None, elapsed_seconds: float
     ) -> ExitStatus:
-        """Completes every file, reports, and tells the exit code.
+        """Complete every file, report, and return the exit status.
 
-        What goes wrong with one of these keeps none of the others from being done.
+        An error in one of these steps does not prevent the others.
         """
         broken = self._close_files(is_whole=error is None and interrupted is None)
         ending = Ending(
@@ -179,30 +180,30 @@ class Listening:
         end = End(
             self._bad_sum() or error or broken,
             interrupted,
-            elapsed_seconds + self._keeping.earlier_seconds,
+            elapsed_seconds + self._journal.earlier_seconds,
             is_unread=self._pipe_closed,
         )
         try:
-            return ending.tell(end)
+            return ending.publish(end)
         finally:
             if self._report is not None:
                 self._report.close()
 
     @property
     def _failures_path(self) -> Path | None:
-        """Where failed records are kept; None if that broke."""
+        """Where failed records were written; None if that failed."""
         is_broken = self._failures is not None and self._failures.is_broken
         return None if is_broken else self._job.reporting.failures_path
 
     def _open_sink(self, records: Printing) -> ByteSink:
         if records.path is not None:
-            part = self._keeping.part_file(records.path)
-            return part or open_output(records.path, self._moved)
+            part = self._journal.part_file(records.path)
+            return part or open_output(records.path, self._output_changed)
         if self._environment.stdout_fd is None:
-            raise UsageError("stdout is closed", "Give --output FILE.")
-        return DescriptorWriter(self._environment.stdout_fd, self._moved)
+            raise UsageError("cannot print records: stdout is closed", "Use --output FILE.")
+        return DescriptorWriter(self._environment.stdout_fd, self._output_changed)
 
-    def _moved(self) -> None:
+    def _output_changed(self) -> None:
         self._wake()
 
     def _held_pressure(self, held_bytes: int) -> Pressure:
@@ -211,15 +212,15 @@ class Listening:
         return Pressure.OLDEST_ONLY if held_bytes > _MOST_HELD_BYTES else Pressure.NONE
 
     def _close_files(self, *, is_whole: bool) -> StreamError | None:
-        """A journal is told when all is settled, and again when the files are complete."""
+        """Note in the journal that all is settled, and again that the files are complete."""
         ends = is_whole and not (self._tally.unknown or self._tally.unsent)
-        broken = self._keeping.note(Stage.ENDED if ends else Stage.RUNNING)
-        if self._keeping.state is not None:
+        broken = self._journal.note(Stage.ENDED if ends else Stage.RUNNING)
+        if self._journal.state is not None:
             is_whole = ends and broken is None
         unfinished = self._complete_files(is_whole=is_whole)
         broken = broken or unfinished
         if ends and broken is None:
-            broken = self._keeping.note(Stage.COMPLETE)
+            broken = self._journal.note(Stage.COMPLETE)
         return broken
 
     def _complete_files(self, *, is_whole: bool) -> StreamError | None:

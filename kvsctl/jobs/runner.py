@@ -1,54 +1,86 @@
-"""A batch job carried out: connection, listeners, signals, report, exit code."""
+"""Carry out a job: connect, listen, run, report, and return the exit status.
 
-import sys
+The event loop, the garbage collector's settings and the signal handlers belong to the process, so
+they are set up by whoever calls `run_job` (for the command line: `cli/carry_out.py`).
+"""
+
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import NoReturn
+from typing import Protocol
 
 from kvsctl import __version__
-from kvsctl.bulk.feeds import Change, CheckedFeed, feed_of
+from kvsctl.bulk.feeds import Change, CheckedFeed
 from kvsctl.bulk.run import Run
 from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.jobs.connect import connected, credentials_of
-from kvsctl.jobs.event_loop import on_a_loop
-from kvsctl.jobs.examine import check_first, rehearse
+from kvsctl.jobs.examine import carry_out_dry_run, check_first
 from kvsctl.jobs.job import BatchJob
-from kvsctl.jobs.journal import begun, opened_journal, tell_complete
-from kvsctl.jobs.listeners import Listening
-from kvsctl.jobs.signals import Signals
+from kvsctl.jobs.journal import begun, opened_journal, report_complete
+from kvsctl.jobs.listeners import JobListeners
+from kvsctl.jobs.signals import Stoppable
 from kvsctl.journal.state import Stage
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About
 from kvsctl.service.auth.credentials import Credentials
 
 
-def carry_out(job: BatchJob) -> NoReturn:
-    """Runs the job, tells what came of it, and exits with its code.
+class Interrupts(Protocol):
+    """What may interrupt a job: see `jobs.signals.Signals`."""
 
-    Raises UsageError, also where a file or the target cannot be opened, before anything is sent.
+    interrupted: ExitStatus | None
+
+    @contextmanager
+    def stopping(self, run: Stoppable) -> Iterator[None]:
+        """Stop `run` when an interrupt arrives inside the block."""
+        ...
+
+
+class NoInterrupts:
+    """Nothing interrupts the job, for callers that stop it themselves or never."""
+
+    interrupted: ExitStatus | None = None
+
+    @contextmanager
+    def stopping(self, run: Stoppable) -> Iterator[None]:
+        """Do nothing."""
+        del run
+        yield
+
+
+async def run_job(
+    job: BatchJob, environment: Environment, interrupts: Interrupts | None = None
+) -> ExitStatus:
+    """Carry out `job`, report what happened, and return its exit status.
+
+    May be called any number of times in one event loop, one call after the other or at the same
+    time. Raise UsageError, before anything is sent, if a file or the target cannot be opened.
+    Anything that goes wrong later is reported and in the exit status.
     """
-    environment = Environment.of_process()
-    if job.intake.is_rehearsal:
-        sys.exit(rehearse(job, _about(job), environment))
+    interrupts = interrupts or NoInterrupts()
+    if job.checks.is_dry_run:
+        return await carry_out_dry_run(job, _about(job), environment)
     credentials = credentials_of(job.target, allow_http=job.allow_http)
     about = _about(job, credentials.source_name)
-    checked = check_first(job, about, environment) if job.intake.checks_first else None
-    if isinstance(checked, ExitStatus):
-        sys.exit(checked)
+    change: Change | None = None
+    if job.checks.checks_first:
+        checked = await check_first(job, about, environment)
+        if isinstance(checked, ExitStatus):
+            return checked
+        change = checked
     started = time.monotonic()
     with opened_journal(job, about, lambda text: environment.tell(f"kvsctl: {text}")) as journal:
         if journal is not None:
             about = begun(about, journal)
             if journal.state.stage is Stage.COMPLETE:
-                tell_complete(job, about, environment, journal)
-                sys.exit(ExitStatus.OK)
-        listening = Listening(job, about, environment, journal)
-        listening.require_usable()
-        with Signals() as signals:
-            work = _run(job, credentials, listening, checked, signals)
-            error = on_a_loop(work, has_network=job.target.url is not None)
-            elapsed_seconds = time.monotonic() - started
-            sys.exit(listening.finish(error, signals.interrupted, elapsed_seconds))
+                report_complete(job, about, environment, journal)
+                return ExitStatus.OK
+        listeners = JobListeners(job, about, environment, journal)
+        listeners.require_usable()
+        error = await _send(job, credentials, listeners, change, interrupts)
+        elapsed_seconds = time.monotonic() - started
+        return listeners.finish(error, interrupts.interrupted, elapsed_seconds)
 
 
 def _about(job: BatchJob, token_source: str | None = None) -> About:
@@ -62,14 +94,14 @@ def _about(job: BatchJob, token_source: str | None = None) -> About:
     )
 
 
-async def _run(
+async def _send(
     job: BatchJob,
     credentials: Credentials,
-    listening: Listening,
-    checked: Change | None,
-    signals: Signals,
+    listeners: JobListeners,
+    change: Change | None,
+    interrupts: Interrupts,
 ) -> KvsctlError | None:
-    """Returns what ended the run early, if anything but a signal did."""
+    """Send the job's records. Return the error that ended the run early, if any."""
     target = connected(
         job.target,
         credentials,
@@ -77,12 +109,12 @@ async def _run(
         asked=job.asked,
         wants_headers=job.reporting.verbosity > 1,
     )
-    # The target first: one that cannot be used leaves every file as it was.
+    # The target is opened first: if that fails, every file is left as it was.
     async with target as service:
-        with listening:
-            run = Run(job.plan, service, listening.listeners, pressure=listening.pressure)
-            listening.attach(run)
-            with signals.stopping(run):
-                feed = feed_of(job.reader, may_wait=job.reader.may_wait)
-                read = feed if checked is None else CheckedFeed(feed, checked)
-                return await run.work(listening.feed(read))
+        with listeners:
+            run = Run(job.plan, service, listeners.listeners, pressure=listeners.pressure)
+            listeners.attach(run)
+            with interrupts.stopping(run):
+                feed = job.input.feed()
+                checked = feed if change is None else CheckedFeed(feed, change)
+                return await run.work(listeners.feed(checked))

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, from the first request of a run until its report is out."""
+"""Ctrl-C and SIGTERM, from the first request of a run until its report is written."""
 
 import asyncio
 import signal
@@ -16,23 +16,23 @@ _STATUSES: Final = {
 
 
 class Stoppable(Protocol):
-    """What signals end: see `bulk.run.Run`."""
+    """What signals stop: see `bulk.run.Run`."""
 
     def stop(self) -> None:
-        """Finishes what is on its way."""
+        """Finish the requests in flight and send no more."""
         ...
 
     def abort(self) -> None:
-        """Stops at once."""
+        """Stop at once."""
         ...
 
 
 class Signals:
-    """While a run works the first signal stops it, the second aborts it.
+    """While a run works, the first signal stops it and the second aborts it.
 
-    Once it is over, files and report are being completed, which is what a first signal asks for:
-    it is let pass. Completing may wait, for a reader or a disk, so one more then ends the process
-    with its code.
+    After the run, files and report are completed, which is what a first signal asks for: it is
+    ignored. As completing may wait for a reader or a disk, a second signal then ends the process
+    with its exit code.
     """
 
     def __init__(self) -> None:
@@ -41,10 +41,10 @@ class Signals:
         self._is_over = False
         self._passed = 0
         self.interrupted: ExitStatus | None = None
-        """The exit code of the first signal that came while the run worked."""
+        """The exit code of the first signal that arrived while a run worked."""
 
     def __enter__(self) -> Self:
-        # Here, not where they are set: inside a loop, Ctrl-C has a handler of the loop's.
+        # Read here, not where they are replaced: inside an event loop, Ctrl-C has the loop's.
         self._before = {number: signal.getsignal(number) for number in _STATUSES}
         return self
 
@@ -59,8 +59,9 @@ class Signals:
 
     @contextmanager
     def stopping(self, run: Stoppable) -> Iterator[None]:
-        """Signals are the run's from here on; after the block, those of what follows it."""
+        """Stop `run` on signals inside the block; complete files and report after it."""
         loop = asyncio.get_running_loop()
+        self._is_over, self._passed = False, 0
 
         def receive(status: ExitStatus) -> None:
             self.interrupted = self.interrupted or status

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from kvsctl.errors import UsageError
-from kvsctl.records.sources import Arguments, File, Source
+from kvsctl.records.sources import Source
 
 _END_BYTES: Final = 64 * 1024
 
@@ -34,6 +34,7 @@ def change(then: Sequence[Fingerprint], now: Sequence[Fingerprint]) -> str | Non
             ("ends", "other content"),
             ("changed_ns", "been modified"),
             ("begins_at", "another place where reading begins"),
+            ("selection", "another selection"),
         ):
             if one.get(member) != other.get(member):
                 return f"{_name(other)} has {said}{_details(member, one, other)}"
@@ -41,12 +42,10 @@ def change(then: Sequence[Fingerprint], now: Sequence[Fingerprint]) -> str | Non
 
 
 def _of_source(source: Source) -> Fingerprint:
-    if isinstance(source, Arguments):
+    if source.words is not None:
         words = b"\0".join(os.fsencode(word) for word in source.words)
         return {"kind": "arguments", "size": len(source.words), "ends": _hash(words)}
-    if not isinstance(source, File) or source.path is None:
-        return stdin_fingerprint()
-    return _of_file(source.path)
+    return _of_file(source.place) if isinstance(source.place, Path) else stdin_fingerprint()
 
 
 def stdin_fingerprint(fd: int = 0) -> Fingerprint:

@@ -130,6 +130,7 @@ class JournalWriter:
             self._timer.cancel()
         if self._writing is not None:
             self._writing.result()
+            self._writing = None
         group = self._take_group(stage)
         if group is not None:
             self._write(group)

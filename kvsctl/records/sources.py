@@ -33,6 +33,31 @@ class Source(Protocol):
         """How places in it are named: a path, `-` for stdin, `arg`."""
         ...
 
+    @property
+    def words(self) -> Sequence[str] | None:
+        """The words of the command line, if these are the source."""
+        ...
+
+    @property
+    def place(self) -> Path | int | None:
+        """The file's path or descriptor; None if the source is not a file."""
+        ...
+
+    @property
+    def is_rereadable(self) -> bool:
+        """Whether the source can be read twice with the same result."""
+        ...
+
+    @property
+    def format(self) -> Format | None:
+        """The format that was found, once reading has begun."""
+        ...
+
+    @property
+    def compression(self) -> Compression | None:
+        """The compression that was found, once reading has begun."""
+        ...
+
     def lines(self) -> Iterator[Sequence[Line]]:
         """All lines, in lists of what arrived together. Raises StreamError."""
         ...
@@ -44,6 +69,10 @@ class Arguments:
 
     words: Sequence[str]
     label: str = "arg"
+    place: None = None
+    is_rereadable: bool = True
+    format: None = None
+    compression: None = None
 
     def lines(self) -> Iterator[Sequence[Line]]:
         """All words, as the bytes that the shell gave."""
@@ -67,6 +96,7 @@ class File:
     format: Format | None = field(default=None, init=False)
     compression: Compression | None = field(default=None, init=False)
     header: Header | None = field(default=None, init=False)
+    words: None = field(default=None, init=False)
 
     @property
     def label(self) -> str:
@@ -77,6 +107,11 @@ class File:
     def place(self) -> Path | int:
         """What the system knows it by: its path, or stdin's descriptor."""
         return self.descriptor if self.path is None else self.path
+
+    @property
+    def is_rereadable(self) -> bool:
+        """Whether it is a regular file that is read from its start: stdin is not."""
+        return self.path is not None and self.size is not None
 
     @property
     def size(self) -> int | None:

@@ -5,17 +5,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from kvsctl.bulk.outcomes.tally import FailureNote, Tally
 from kvsctl.errors import ExitStatus, StreamError, UsageError
 from kvsctl.files.descriptors import descriptor
 from kvsctl.files.raw import is_regular, open_emptied, write_all
 from kvsctl.jsontext import json_line
-from kvsctl.records.sources import File, Source
+from kvsctl.records.sources import Source
 from kvsctl.report.escape import visible
 
 SCHEMA: Final = 1
+
+InputRead: TypeAlias = dict[str, str | None]
+"""One file that was read: `source`, `format` and `compression`."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -135,7 +138,7 @@ def _utc(moment: datetime) -> str:
     return stamp.removesuffix("+00:00") + "Z"
 
 
-def inputs_read(sources: Sequence[Source]) -> list[dict[str, str | None]]:
+def inputs_read(sources: Sequence[Source]) -> list[InputRead]:
     """One for each file: its name, the form and the compression that were found of it.
 
     They are None for what was not looked into, and for what is not compressed.
@@ -147,15 +150,15 @@ def inputs_read(sources: Sequence[Source]) -> list[dict[str, str | None]]:
             "compression": None if source.compression is None else source.compression.value,
         }
         for source in sources
-        if isinstance(source, File)
+        if source.place is not None
     ]
 
 
-def input_lines(sources: Sequence[Source]) -> list[str]:
-    """The same in words, for `-v`."""
+def input_lines(inputs: Sequence[InputRead]) -> list[str]:
+    """Return the same in words, for `-v`."""
     return [
         f"input {visible(str(one['source']))}: "
         + ", ".join(str(one[name]) for name in ("format", "compression") if one[name])
-        for one in inputs_read(sources)
+        for one in inputs
         if one["format"]
     ]

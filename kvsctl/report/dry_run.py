@@ -1,4 +1,4 @@
-"""The report of a dry run: what the run would need."""
+"""The report of a dry run: what the run would cost."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from kvsctl.bulk.forecast import Forecast
 from kvsctl.bulk.outcomes.tally import Tally
 
 
-class Rehearsed(msgspec.Struct, frozen=True):
-    """What a run would need that was not carried out. `cost_usd` is the least for reads."""
+class DryRun(msgspec.Struct, frozen=True):
+    """What a run would cost. For reads, `cost_usd` is the least."""
 
     forecast: Forecast
     cost_usd: float
 
     def enter(self, tally: Tally) -> None:
-        """Puts the forecast where a report has what a run did."""
+        """Put the forecast where the report has the totals of a run."""
         forecast = self.forecast
         tally.requests = forecast.requests
         tally.bytes_sent = forecast.bytes_sent
@@ -27,7 +27,7 @@ class Rehearsed(msgspec.Struct, frozen=True):
 
     @property
     def members(self) -> dict[str, Any]:
-        """What the JSON report has beside the members of every report."""
+        """The members that only the JSON report of a dry run has."""
         return {
             "dry_run": True,
             "least_s": round(self.forecast.least_seconds, 3),

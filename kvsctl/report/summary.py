@@ -4,7 +4,7 @@ from kvsctl.bulk.events import SizeLearnt
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About
-from kvsctl.report.dry_run import Rehearsed
+from kvsctl.report.dry_run import DryRun
 from kvsctl.report.escape import visible
 from kvsctl.report.styled import Span, painted, span_columns
 
@@ -14,20 +14,20 @@ def summary(
     tally: Tally,
     about: About,
     elapsed_seconds: float,
-    rehearsed: Rehearsed | None = None,
+    dry_run: DryRun | None = None,
 ) -> str:
     """The target, one line of totals, and notes on what they do not show.
 
     Everything from outside is made visible. On a terminal nothing is wider than it; in a log
-    each of these stays on one line. Of a run that was `rehearsed`, what it would take.
+    each of these stays on one line. With `dry_run`, what the run would cost.
     """
-    lines = [_headline(about, is_dry_run=rehearsed is not None)]
-    if rehearsed is None:
+    lines = [_headline(about, is_dry_run=dry_run is not None)]
+    if dry_run is None:
         lines += _joined(environment, _total_parts(tally, elapsed_seconds))
         lines += [[(note, "yellow")] for note in _notes(tally)]
     else:
         lines += _joined(environment, _count_parts(tally))
-        lines += _joined(environment, _needs(rehearsed))
+        lines += _joined(environment, _needs(dry_run))
     return "".join(painted(line, environment) for line in lines)
 
 
@@ -114,9 +114,9 @@ def _count_parts(tally: Tally) -> list[Span]:
     return parts
 
 
-def _needs(rehearsed: Rehearsed) -> list[Span]:
+def _needs(dry_run: DryRun) -> list[Span]:
     """What a run would take; of reads, only the least is known."""
-    forecast = rehearsed.forecast
+    forecast = dry_run.forecast
     at_least = "at least " if forecast.are_units_least else ""
     kind = "read" if forecast.are_units_least else "write"
     seconds = forecast.least_seconds
@@ -125,13 +125,13 @@ def _needs(rehearsed: Rehearsed) -> list[Span]:
         (f"{at_least}{forecast.units:,} {kind} {plural('unit', forecast.units)}", ""),
         (f"{forecast.bytes_sent:,} bytes", ""),
         (f"at least {_duration(seconds) if seconds else '0 s'}", ""),
-        (_price(rehearsed), ""),
+        (_price(dry_run), ""),
     ]
 
 
-def _price(rehearsed: Rehearsed) -> str:
-    amount = rehearsed.cost_usd
-    if rehearsed.forecast.are_units_least:
+def _price(dry_run: DryRun) -> str:
+    amount = dry_run.cost_usd
+    if dry_run.forecast.are_units_least:
         return f"at least {amount:,.2f} USD, by the size of the answers"
     return "less than 0.01 USD" if 0 < amount < 0.01 else f"{amount:,.2f} USD"
 

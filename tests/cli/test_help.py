@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from kvsctl.cli.app import command_line
 from kvsctl.cli.help import Command
-from kvsctl.cli.option_groups import takes
+from kvsctl.cli.option_groups import Given, takes
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def _help(*words: str) -> str:
 
 def test_options_stand_under_their_groups_in_order_and_help_is_last() -> None:
     @takes(_Painting)
-    def paint(painting: _Painting) -> None:
+    def paint(given: Given) -> None:
         """Paint a wall."""
 
     painter = typer.Typer(rich_markup_mode=None, add_completion=False)

@@ -1,7 +1,7 @@
 """The command line's own small parts."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +12,24 @@ from typer.testing import CliRunner
 from kvsctl import __main__
 from kvsctl.cli import app as app_module
 from kvsctl.cli.arguments import prepared
-from kvsctl.cli.option_groups import takes
+from kvsctl.cli.option_groups import Given, OnResume, resume_rules, takes
+from kvsctl.cli.options.checking import CheckingOptions
+from kvsctl.cli.options.get import GetOptions
+from kvsctl.cli.options.input import InputOptions, KeysArgument, NullOption
+from kvsctl.cli.options.journal import JournalOptions
+from kvsctl.cli.options.report import ReportOptions
+from kvsctl.cli.options.running import RunningOptions, VerifyOption
+from kvsctl.cli.options.set import SetOptions
+from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions, ValueOptions
+from kvsctl.cli.options.target import TargetOptions
 from kvsctl.errors import Defect, ExitStatus, StreamError, UsageError
 from kvsctl.jobs.file_roles import require_one_role_each
+
+BATCH_GROUPS = [
+    *(CheckingOptions, GetOptions, InputOptions, JournalOptions, KeyFormOption, KeysArgument),
+    *(NullOption, ReportOptions, RunningOptions, SetOptions, ShapeOptions, TargetOptions),
+    *(ValueOptions, VerifyOption),
+]
 
 
 @pytest.mark.parametrize(
@@ -47,9 +62,9 @@ def test_groups_become_options_and_come_back_as_groups() -> None:
     seen: list[tuple[_Loud, _Named]] = []
 
     @takes(_Named, _Loud)
-    def greet(named: _Named, loud: _Loud) -> None:
+    def greet(given: Given) -> None:
         """Greet."""
-        seen.append((loud, named))
+        seen.append((given.of(_Loud), given.of(_Named)))
 
     app = typer.Typer()
     app.command()(greet)
@@ -129,3 +144,33 @@ def test_exit_codes_are_the_contract() -> None:
         "OK": 0, "FAILURES": 1, "USAGE": 2, "REFUSED": 3, "UNREACHABLE": 4, "STREAM": 5,
         "DEFECT": 70, "INTERRUPTED": 130, "PIPE_CLOSED": 141, "TERMINATED": 143,
     }  # fmt: skip
+
+
+class TestOptionsAndTheJournal:
+    def test_an_option_added_to_a_group_is_asked_whether_it_belongs_to_the_jobs_identity(
+        self,
+    ) -> None:
+        @dataclass(frozen=True)
+        class Grown(InputOptions):
+            fancy: Annotated[bool, typer.Option("--fancy")] = False
+
+        with pytest.raises(TypeError, match=r"Grown\.fancy does not say what it means"):
+            takes(Grown, JournalOptions)
+
+    def test_an_option_that_says_so_is_part_of_it(self) -> None:
+        @dataclass(frozen=True)
+        class Grown(InputOptions):
+            fancy: Annotated[bool, typer.Option("--fancy"), OnResume.MUST_MATCH] = False
+            plain: Annotated[bool, typer.Option("--plain"), OnResume.MAY_DIFFER] = False
+
+        takes(Grown, JournalOptions)
+        given = Given([Grown(entity="user", fancy=True, plain=True), JournalOptions()])
+        assert given.identity() == {"entity": "user", "fancy": True}
+        assert Given([Grown(plain=True)]).identity() == {}, "what was not given is left out"
+
+    def test_a_command_without_a_journal_is_not_asked(self) -> None:
+        takes(_Loud, _Named)
+
+    @pytest.mark.parametrize("group", BATCH_GROUPS, ids=lambda group: group.__name__)
+    def test_every_option_of_the_batch_commands_says_it(self, group: type) -> None:
+        assert set(resume_rules(group)) == {field.name for field in fields(group)}

@@ -269,9 +269,9 @@ def test_another_job_is_refused(bench: Bench) -> None:
     bench.kill(*words)
     other = bench.folder / "other.failed"
     for changed, said in (
-        (["delete", *words[1:]], "the journal's command is set, not delete"),
+        (["delete", *words[1:]], "the journal was begun with command set, not delete"),
         ([bench.quick if word == bench.slow else word for word in words], "target"),
-        ([*words, "--ttl", "1h"], "--ttl is 1h, and was not given when the journal was begun"),
+        ([*words, "--ttl", "1h"], "--ttl is 1h, but was not given when the journal was begun"),
         ([*words, "k=1"], "the journal's input has 1 parts, this one 2"),
         (words[:-4] + words[-2:], "failures file"),
         ([other if str(word).endswith(".failed") else word for word in words], "failures file"),
@@ -300,7 +300,7 @@ def test_failures_are_tried_again_only_when_asked(bench: Bench, kvsctl: Command)
     same = kvsctl(*words, "--url", bench.quick, "--json", status=0)
     assert (same.report["failed"], same.report["exit_code"]) == (2, 0)
     told = kvsctl(*words, "--url", bench.quick, status=0)
-    assert b"tried again with --retry-failed" in told.err
+    assert b"Use --retry-failed to retry the failures." in told.err
     retried = kvsctl(*words, "--url", bench.quick, "--json", "--retry-failed", status=1)
     assert retried.report["failed"] == 2
     assert retried.report["records"] == 3
@@ -357,9 +357,9 @@ def test_get_finds_on_a_later_try_what_was_missing(local: Command, tmp_path: Pat
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["get", "k", "--journal", "j"], "Give -o FILE."),
-        (["get", "k", "-o", "/dev/null", "--journal", "j"], "has to be a regular file"),
-        (["set", "k=1", "--failures", "/dev/null", "--journal", "j"], "has to be a regular file"),
+        (["get", "k", "--journal", "j"], "Add -o FILE."),
+        (["get", "k", "-o", "/dev/null", "--journal", "j"], "must be a regular file"),
+        (["set", "k=1", "--failures", "/dev/null", "--journal", "j"], "must be a regular file"),
         (["set", "k=1", "--retry-failed"], "--retry-failed needs a journal"),
         (["set", "k=1", "--journal-force"], "--journal-force needs a journal"),
         (["set", "k=1", "--journal", "/dev/full"], "is no regular file"),

@@ -161,7 +161,7 @@ def test_empty_input_is_a_warning(local: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"), [("get", b"nothing to work on"), ("set -f -", b"stdin (-) is closed")]
+    ("words", "said"), [("get", b"no input: give keys"), ("set -f -", b"--file -: stdin is closed")]
 )
 def test_a_closed_stdin_is_no_input(local: Command, words: str, said: bytes) -> None:
     done = subprocess.run(
@@ -428,7 +428,7 @@ def test_a_dash_is_no_file_that_is_written(local: Command, tmp_path: Path, flag:
     process = local.start("set", "k=1", flag, "-", cwd=tmp_path, stderr=subprocess.PIPE)
     _, complaint = process.communicate(timeout=_WAIT_SECONDS)
     assert process.returncode == 2
-    assert f"{flag} - is no file".encode() in complaint
+    assert f"{flag} -: not a file name".encode() in complaint
     assert not (tmp_path / "-").exists()
 
 

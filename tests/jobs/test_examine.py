@@ -1,4 +1,7 @@
+import asyncio
+
 from kvsctl.bulk.events import Event, RecordsRead, Settled
+from kvsctl.bulk.feeds import ReadyFeed
 from kvsctl.jobs.examine import examine
 from kvsctl.model import Record, State
 from tests.support.records import problem, record
@@ -6,7 +9,8 @@ from tests.support.records import problem, record
 
 def test_everything_that_is_read_is_settled_and_nothing_sent() -> None:
     events, admitted = list[Event](), list[Record]()
-    examine([[record(0), problem(1)], [], [record(2, "x")]], [events.append], admitted.append)
+    feed = ReadyFeed([[record(0), problem(1)], [], [record(2, "x")]])
+    asyncio.run(examine(feed, [events.append], admitted.append))
     read = [event.count for event in events if isinstance(event, RecordsRead)]
     ends = [event.outcomes for event in events if isinstance(event, Settled)]
     assert read == [2, 1]

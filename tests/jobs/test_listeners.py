@@ -10,8 +10,8 @@ from kvsctl.bulk.events import RecordsRead
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus
-from kvsctl.jobs.job import BatchJob, Reporting
-from kvsctl.jobs.listeners import Listening
+from kvsctl.jobs.job import BatchJob, ReaderInput, Reporting
+from kvsctl.jobs.listeners import JobListeners
 from kvsctl.model import Verb
 from kvsctl.records.reader import Reader
 from kvsctl.report.console import Environment
@@ -25,11 +25,11 @@ def test_a_sum_that_does_not_hold_is_said_beside_the_report(
     reader = Reader([], lambda *_: pytest.fail("nothing is read"))
     target = Target("local", local_path=tmp_path / "db")
     reporting = Reporting(as_json=True, report_path=report)
-    job = BatchJob(reader, RunPlan(Verb.SET), target, False, 1.0, reporting)
+    job = BatchJob(ReaderInput(reader), RunPlan(Verb.SET), target, False, 1.0, reporting)
     about = About("set", "local", "1", datetime.now(UTC))
-    with Listening(job, about, Environment.of_process({})) as listening:
-        listening.listeners[0](RecordsRead(2))
-    assert listening.finish(None, ExitStatus.INTERRUPTED, 1.0) is ExitStatus.DEFECT
+    with JobListeners(job, about, Environment.of_process({})) as listeners:
+        listeners.listeners[0](RecordsRead(2))
+    assert listeners.finish(None, ExitStatus.INTERRUPTED, 1.0) is ExitStatus.DEFECT
     out, err = capfd.readouterr()
     assert "the report does not add up: 2 records, but 0 succeeded" in err
     assert "Please report it" in err

@@ -18,9 +18,16 @@ from kvsctl.records.sources import Arguments, File, Source
 from tests.support.jsontexts import LEGAL_KEYS, NOT_NULL, object_of
 
 
+class _Stream:
+    """What a source that is not a file says of itself."""
+
+    words = place = format = compression = None
+    is_rereadable = False
+
+
 @dataclass
-class Given:
-    """A source of lines that are given in the lists of the test's choice."""
+class Given(_Stream):
+    """A source whose lines arrive in lists that the test chooses."""
 
     label: str
     arrivals: list[list[Line]]
@@ -109,7 +116,7 @@ def test_each_source_chooses_its_parser_once_by_its_first_line() -> None:
 def test_lines_are_read_as_they_are_asked_for() -> None:
     """A pipe that never ends flows through."""
 
-    class Endless:
+    class Endless(_Stream):
         label = "-"
 
         def lines(self) -> Iterator[list[Line]]:

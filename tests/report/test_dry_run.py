@@ -7,7 +7,7 @@ from kvsctl.bulk.forecast import Forecast
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.model import Outcome, State
 from kvsctl.report.document import About
-from kvsctl.report.dry_run import Rehearsed
+from kvsctl.report.dry_run import DryRun
 from kvsctl.report.summary import summary
 from tests.support.outcomes import failed, record
 from tests.support.terminal import stderr
@@ -23,10 +23,10 @@ FORECAST = Forecast(
 )
 
 
-def shown(rehearsed: Rehearsed, tally: Tally) -> list[str]:
+def shown(dry_run: DryRun, tally: Tally) -> list[str]:
     about = About("set", "staging", "0.1.0", datetime(2026, 1, 2, tzinfo=UTC))
     with stderr(200) as (environment, _):
-        return summary(environment, tally, about, 1.0, rehearsed).splitlines()
+        return summary(environment, tally, about, 1.0, dry_run).splitlines()
 
 
 def tally_of_four() -> Tally:
@@ -38,13 +38,13 @@ def tally_of_four() -> Tally:
 
 def test_the_forecast_stands_where_a_report_has_what_was_done() -> None:
     tally = tally_of_four()
-    rehearsed = Rehearsed(FORECAST, 0.02725)
-    rehearsed.enter(tally)
+    dry_run = DryRun(FORECAST, 0.02725)
+    dry_run.enter(tally)
     tally.check_sum()
     assert (tally.requests, tally.units_write, tally.units_read) == (1, 3, 0)
     assert (tally.unsent, tally.duplicates, tally.bytes_sent) == (2, 1, 25_000)
-    assert rehearsed.members == {"dry_run": True, "least_s": 61.0, "cost_usd": 0.02725}
-    assert shown(rehearsed, tally) == [
+    assert dry_run.members == {"dry_run": True, "least_s": 61.0, "cost_usd": 0.02725}
+    assert shown(dry_run, tally) == [
         "set  DRY RUN, nothing was sent  staging",
         "4 records · 2 to send · 1 failed · 1 duplicate",
         "would take 1 request · 3 write units · 25,000 bytes · at least 1:01 min · 0.03 USD",
@@ -53,18 +53,18 @@ def test_the_forecast_stands_where_a_report_has_what_was_done() -> None:
 
 def test_of_reads_only_the_least_is_known() -> None:
     tally = tally_of_four()
-    rehearsed = Rehearsed(replace(FORECAST, are_units_least=True), 0.0)
-    rehearsed.enter(tally)
+    dry_run = DryRun(replace(FORECAST, are_units_least=True), 0.0)
+    dry_run.enter(tally)
     assert (tally.units_write, tally.units_read) == (0, 3)
-    assert "at least 3 read units" in shown(rehearsed, tally)[2]
-    assert "at least 0.00 USD, by the size of the answers" in shown(rehearsed, tally)[2]
+    assert "at least 3 read units" in shown(dry_run, tally)[2]
+    assert "at least 0.00 USD, by the size of the answers" in shown(dry_run, tally)[2]
 
 
 def test_a_little_money_is_not_shown_as_none() -> None:
     tally = tally_of_four()
-    assert "less than 0.01 USD" in shown(Rehearsed(FORECAST, 0.0001), tally)[2]
+    assert "less than 0.01 USD" in shown(DryRun(FORECAST, 0.0001), tally)[2]
 
 
 def test_without_a_quota_there_is_nothing_to_wait_for() -> None:
     tally = tally_of_four()
-    assert "at least 0 s" in shown(Rehearsed(replace(FORECAST, least_seconds=0.0), 1.0), tally)[2]
+    assert "at least 0 s" in shown(DryRun(replace(FORECAST, least_seconds=0.0), 1.0), tally)[2]

@@ -22,8 +22,7 @@ from kvsctl.bulk.run import Run
 from kvsctl.cli.app import command_line
 from kvsctl.cli.arguments import prepared
 from kvsctl.errors import ExitStatus, KvsctlError
-from kvsctl.jobs import runner as command
-from kvsctl.jobs.listeners import Listening
+from kvsctl.jobs.listeners import JobListeners
 from kvsctl.journal.file import JournalFile
 from kvsctl.model import Record, Verb
 from kvsctl.report.console import Environment
@@ -130,11 +129,16 @@ def _in_place(job: Job, world: World, disk: Disk, ended: Ended) -> Iterator[None
 
     async def worked(work: Coroutine[Any, Any, _T]) -> _T:
         nonlocal turns
-        asyncio.get_running_loop().set_exception_handler(told)
-        for number, seconds in zip((signal.SIGTERM, signal.SIGINT), fate.signals, strict=False):
-            asyncio.get_running_loop().call_later(seconds, signal.raise_signal, number)
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(told)
+        signals = [
+            loop.call_later(seconds, signal.raise_signal, number)
+            for number, seconds in zip((signal.SIGTERM, signal.SIGINT), fate.signals, strict=False)
+        ]
         try:
             result = await work
+            for timer in signals:
+                timer.cancel()  # the command has ended: there is nobody to receive it
             await world.settle()
             return result
         finally:
@@ -146,7 +150,7 @@ def _in_place(job: Job, world: World, disk: Disk, ended: Ended) -> Iterator[None
         finally:
             work.close()  # it may not even have begun
 
-    class Heard(Listening):
+    class Heard(JobListeners):
         def __enter__(self) -> Self:
             super().__enter__()
             self.listeners.insert(0, ended.books)
@@ -170,13 +174,13 @@ def _in_place(job: Job, world: World, disk: Disk, ended: Ended) -> Iterator[None
         out = stack.enter_context((job.folder / "stdout").open("wb"))
         streams = Environment(out.fileno(), out.fileno(), False, False, False, False, 80)
         for name, replacement in (
-            ("Environment.of_process", lambda: streams),
-            ("Listening", Heard),
-            ("Run", partial(Run, random=random)),
-            ("feed_of", lambda reader, may_wait: PacedFeed(random, reader)),
-            ("on_a_loop", on_virtual_time),
+            ("cli.carry_out.Environment.of_process", lambda: streams),
+            ("cli.carry_out.on_a_loop", on_virtual_time),
+            ("jobs.runner.JobListeners", Heard),
+            ("jobs.runner.Run", partial(Run, random=random)),
+            ("jobs.job.feed_of", lambda reader, may_wait: PacedFeed(random, reader)),
         ):
-            stack.enter_context(patch(f"{command.__name__}.{name}", replacement))
+            stack.enter_context(patch(f"kvsctl.{name}", replacement))
         stack.enter_context(patch("kvsctl.jobs.connect.BatchClient", service))
         stack.enter_context(patch("kvsctl.service.transport.choose.over_network", over_network))
         stack.enter_context(patch("kvsctl.jobs.journal.JournalFile", journal))

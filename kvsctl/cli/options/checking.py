@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from kvsctl.cli.option_groups import OnResume
 from kvsctl.cli.options import panels
 
 
@@ -20,6 +21,7 @@ class CheckingOptions:
             help="Check against the limits in FILE (TOML or JSON).",
             rich_help_panel=panels.INPUT,
         ),
+        OnResume.CHECKED_ELSEWHERE,
     ] = None
     no_checks: Annotated[
         bool,
@@ -28,6 +30,7 @@ class CheckingOptions:
             help="Let the service judge keys and values.",
             rich_help_panel=panels.INPUT,
         ),
+        OnResume.CHECKED_ELSEWHERE,
     ] = False
     require_input: Annotated[
         bool,
@@ -36,6 +39,7 @@ class CheckingOptions:
             help="Fail if the input has no records.",
             rich_help_panel=panels.INPUT,
         ),
+        OnResume.MAY_DIFFER,
     ] = False
     check_first: Annotated[
         bool,
@@ -44,6 +48,7 @@ class CheckingOptions:
             help="Check all of the input first, and send nothing if anything is wrong.",
             rich_help_panel=panels.INPUT,
         ),
+        OnResume.MAY_DIFFER,
     ] = False
     dry_run: Annotated[
         bool,
@@ -53,4 +58,5 @@ class CheckingOptions:
             help="Send nothing: list what is wrong, and what the run would take.",
             rich_help_panel=panels.RUNNING,
         ),
+        OnResume.MAY_DIFFER,
     ] = False

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from kvsctl.cli.option_groups import OnResume
 from kvsctl.cli.options import panels
 
 
@@ -16,12 +17,14 @@ class GetOptions:
     values: Annotated[
         bool,
         typer.Option("--values", help="Print the bare JSON values.", rich_help_panel=panels.OUTPUT),
+        OnResume.MUST_MATCH,
     ] = False
     raw: Annotated[
         bool,
         typer.Option(
             "--raw", help="As --values, strings without quotes.", rich_help_panel=panels.OUTPUT
         ),
+        OnResume.MUST_MATCH,
     ] = False
     metadata: Annotated[
         str | None,
@@ -30,12 +33,14 @@ class GetOptions:
             help="Add created,updated,expires, or those that LIST names.",
             rich_help_panel=panels.OUTPUT,
         ),
+        OnResume.MUST_MATCH,
     ] = None
     unordered: Annotated[
         bool,
         typer.Option(
             "--unordered", help="Print records as they arrive.", rich_help_panel=panels.OUTPUT
         ),
+        OnResume.CHECKED_ELSEWHERE,
     ] = False
     output: Annotated[
         Path | None,
@@ -46,6 +51,7 @@ class GetOptions:
             help="Write to FILE; FILE.part until it is complete.",
             rich_help_panel=panels.OUTPUT,
         ),
+        OnResume.CHECKED_ELSEWHERE,
     ] = None
     ignore_missing: Annotated[
         bool,
@@ -54,6 +60,7 @@ class GetOptions:
             help="Skip keys that do not exist.",
             rich_help_panel=panels.OUTPUT,
         ),
+        OnResume.MUST_MATCH,
     ] = False
     skip_expired: Annotated[
         bool,
@@ -62,4 +69,5 @@ class GetOptions:
             help="Skip records whose time is past.",
             rich_help_panel=panels.OUTPUT,
         ),
+        OnResume.MUST_MATCH,
     ] = False

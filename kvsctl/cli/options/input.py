@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from kvsctl.cli.option_groups import OnResume
 from kvsctl.cli.options import panels
 
 
@@ -22,6 +23,7 @@ class InputOptions:
             help="Read FILE; - is stdin. May be given again.",
             rich_help_panel=panels.INPUT,
         ),
+        OnResume.CHECKED_ELSEWHERE,
     ] = field(default_factory=list)
     entity: Annotated[
         str | None,
@@ -30,6 +32,7 @@ class InputOptions:
             help="Custom entity of records that name none.",
             rich_help_panel=panels.INPUT,
         ),
+        OnResume.MUST_MATCH,
     ] = None
 
 
@@ -40,6 +43,7 @@ class NullOption:
     null: Annotated[
         bool,
         typer.Option("--null", "-0", help="Plain keys end in NUL.", rich_help_panel=panels.INPUT),
+        OnResume.MUST_MATCH,
     ] = False
 
 
@@ -47,4 +51,8 @@ class NullOption:
 class KeysArgument:
     """Keys on the command line."""
 
-    keys: Annotated[list[str] | None, typer.Argument(metavar="[KEY]...", help="Plain keys.")] = None
+    keys: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY]...", help="Plain keys."),
+        OnResume.CHECKED_ELSEWHERE,
+    ] = None

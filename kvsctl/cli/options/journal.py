@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from kvsctl.cli.option_groups import OnResume
 from kvsctl.cli.options import panels
 
 
@@ -20,6 +21,7 @@ class JournalOptions:
             help="Keep in FILE what is done; the same command goes on from there.",
             rich_help_panel=panels.RUNNING,
         ),
+        OnResume.MAY_DIFFER,
     ] = None
     retry_failed: Annotated[
         bool,
@@ -28,6 +30,7 @@ class JournalOptions:
             help="Try the failures in the journal again.",
             rich_help_panel=panels.RUNNING,
         ),
+        OnResume.MAY_DIFFER,
     ] = False
     journal_force: Annotated[
         bool,
@@ -36,4 +39,5 @@ class JournalOptions:
             help="Go on though the input or its options have changed.",
             rich_help_panel=panels.RUNNING,
         ),
+        OnResume.MAY_DIFFER,
     ] = False

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from kvsctl.cli.option_groups import OnResume
 from kvsctl.cli.options import panels
 
 
@@ -18,6 +19,7 @@ class ReportOptions:
         typer.Option(
             "--json", help="Print the report as one line of JSON.", rich_help_panel=panels.REPORT
         ),
+        OnResume.MAY_DIFFER,
     ] = False
     report: Annotated[
         Path | None,
@@ -26,6 +28,7 @@ class ReportOptions:
             help="Write the JSON report to FILE as well.",
             rich_help_panel=panels.REPORT,
         ),
+        OnResume.MAY_DIFFER,
     ] = None
     failures: Annotated[
         Path | None,
@@ -34,10 +37,12 @@ class ReportOptions:
             help="Write failed input to FILE, ready to be fed back.",
             rich_help_panel=panels.REPORT,
         ),
+        OnResume.CHECKED_ELSEWHERE,
     ] = None
     quiet: Annotated[
         bool,
         typer.Option("--quiet", "-q", help="Print errors only.", rich_help_panel=panels.REPORT),
+        OnResume.MAY_DIFFER,
     ] = False
     verbose: Annotated[
         int,
@@ -49,4 +54,5 @@ class ReportOptions:
             help="A line a request; -vv with headers.",
             rich_help_panel=panels.REPORT,
         ),
+        OnResume.MAY_DIFFER,
     ] = 0

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from kvsctl.cli.option_groups import OnResume
 from kvsctl.cli.options import panels
 
 
@@ -15,10 +16,12 @@ class SetOptions:
     pairs: Annotated[
         list[str] | None,
         typer.Argument(metavar="[KEY=VALUE]...", help="VALUE is JSON if it parses, else a string."),
+        OnResume.CHECKED_ELSEWHERE,
     ] = None
     string: Annotated[
         bool,
         typer.Option("--string", help="Take each VALUE as a string.", rich_help_panel=panels.INPUT),
+        OnResume.MUST_MATCH,
     ] = False
     ttl: Annotated[
         str | None,
@@ -27,4 +30,5 @@ class SetOptions:
             help="Time to live of records that name none: 45s, 30m, 12h, 7d.",
             rich_help_panel=panels.INPUT,
         ),
+        OnResume.MUST_MATCH,
     ] = None

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from kvsctl.cli.option_groups import OnResume
 from kvsctl.cli.options import panels
 
 
@@ -19,6 +20,7 @@ class ShapeOptions:
             help="The key is the member or column NAME.",
             rich_help_panel=panels.INPUT,
         ),
+        OnResume.MUST_MATCH,
     ] = None
     key: Annotated[
         str | None,
@@ -27,6 +29,7 @@ class ShapeOptions:
             help="The key is made of members or columns: 'user:{id}'.",
             rich_help_panel=panels.INPUT,
         ),
+        OnResume.MUST_MATCH,
     ] = None
     delimiter: Annotated[
         str | None,
@@ -35,6 +38,7 @@ class ShapeOptions:
             help="What stands between cells. (default: comma for csv, tab for tsv)",
             rich_help_panel=panels.INPUT,
         ),
+        OnResume.MUST_MATCH,
     ] = None
 
 
@@ -49,6 +53,7 @@ class ValueOptions:
             help="Form of the input. By default from the suffix or the first bytes.",
             rich_help_panel=panels.INPUT,
         ),
+        OnResume.MUST_MATCH,
     ] = None
     value_field: Annotated[
         str | None,
@@ -57,6 +62,7 @@ class ValueOptions:
             help="The value is the member or column NAME.",
             rich_help_panel=panels.INPUT,
         ),
+        OnResume.MUST_MATCH,
     ] = None
     infer_types: Annotated[
         bool,
@@ -65,6 +71,7 @@ class ValueOptions:
             help="A cell that is JSON is that, and no string.",
             rich_help_panel=panels.INPUT,
         ),
+        OnResume.MUST_MATCH,
     ] = False
 
 
@@ -79,4 +86,5 @@ class KeyFormOption:
             help="Form of the input. By default from the suffix or the first bytes.",
             rich_help_panel=panels.INPUT,
         ),
+        OnResume.MUST_MATCH,
     ] = None

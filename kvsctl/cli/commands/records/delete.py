@@ -1,6 +1,6 @@
-"""kvsctl delete: deletes keys."""
+"""kvsctl delete: delete keys."""
 
-from kvsctl.cli.option_groups import takes
+from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.input import InputOptions, KeysArgument, NullOption
 from kvsctl.cli.options.journal import JournalOptions
@@ -23,44 +23,13 @@ from kvsctl.cli.options.target import TargetOptions
     JournalOptions,
     ReportOptions,
 )
-def delete_command(
-    own: KeysArgument,
-    given: InputOptions,
-    null: NullOption,
-    shape: ShapeOptions,
-    kind: KeyFormOption,
-    checking: CheckingOptions,
-    target: TargetOptions,
-    running: RunningOptions,
-    verifying: VerifyOption,
-    journal: JournalOptions,
-    report: ReportOptions,
-) -> None:
-    """Delete keys from arguments, files or stdin: one a line, or JSON Lines.
+def delete_command(given: Given) -> None:
+    """Delete keys given as arguments, or read from files or stdin: one per line, or JSON Lines.
 
     Deleting a key that does not exist succeeds.
     """
-    from kvsctl.cli import inputs, request
-    from kvsctl.jobs.runner import carry_out
+    from kvsctl.cli.carry_out import carry_out
+    from kvsctl.cli.request import batch_job
     from kvsctl.model import Verb
-    from kvsctl.records import parser_choice
 
-    limits = inputs.limits_of(checking)
-    form = inputs.key_forms(Verb.DELETE, shape, kind, null)
-    end = b"\0" if null.null else b"\n"
-    sources = inputs.gather_sources(Verb.DELETE, own.keys or (), given, form, end)
-    parsers = parser_choice.key_parsers(inputs.rules_of(given, limits), form.shape)
-    carry_out(
-        request.batch_job(
-            Verb.DELETE,
-            sources,
-            parsers,
-            limits,
-            target,
-            running,
-            report,
-            verify=verifying.verify,
-            journal=request.journalling(journal, limits, given, shape, kind, null),
-            intake=inputs.intake_of(checking, sources),
-        )
-    )
+    carry_out(batch_job(Verb.DELETE, given))

@@ -1,6 +1,6 @@
-"""kvsctl set: writes records."""
+"""kvsctl set: write records."""
 
-from kvsctl.cli.option_groups import takes
+from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.input import InputOptions
 from kvsctl.cli.options.journal import JournalOptions
@@ -23,44 +23,14 @@ from kvsctl.cli.options.target import TargetOptions
     JournalOptions,
     ReportOptions,
 )
-def set_command(
-    own: SetOptions,
-    given: InputOptions,
-    shape: ShapeOptions,
-    values: ValueOptions,
-    checking: CheckingOptions,
-    target: TargetOptions,
-    running: RunningOptions,
-    verifying: VerifyOption,
-    journal: JournalOptions,
-    report: ReportOptions,
-) -> None:
+def set_command(given: Given) -> None:
     """Write records: KEY=VALUE pairs, or JSON Lines, a JSON array, CSV or TSV from files or stdin.
 
-    A record is {"key": …, "value": …}, with "entityName" and "ttl" if you like. The same key
-    again later in the input wins.
+    A record is {"key": …, "value": …}, with optional "entityName" and "ttl". If a key occurs more
+    than once in the input, its last record is the one that is stored.
     """
-    from kvsctl.cli import inputs, request
-    from kvsctl.jobs.runner import carry_out
+    from kvsctl.cli.carry_out import carry_out
+    from kvsctl.cli.request import batch_job
     from kvsctl.model import Verb
-    from kvsctl.records import parser_choice
 
-    limits = inputs.limits_of(checking)
-    form = inputs.set_forms(shape, values)
-    sources = inputs.gather_sources(Verb.SET, own.pairs or (), given, form)
-    rules = inputs.rules_of(given, limits, own.ttl)
-    parsers = parser_choice.set_parsers(rules, form.shape, string=own.string)
-    carry_out(
-        request.batch_job(
-            Verb.SET,
-            sources,
-            parsers,
-            limits,
-            target,
-            running,
-            report,
-            verify=verifying.verify,
-            journal=request.journalling(journal, limits, own, given, shape, values),
-            intake=inputs.intake_of(checking, sources),
-        )
-    )
+    carry_out(batch_job(Verb.SET, given))

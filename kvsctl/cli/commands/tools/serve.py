@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, NoReturn
 
-from kvsctl.cli.option_groups import takes
+from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.serve import OpenOptions, QuotaFlags, ServingOptions
 
 if TYPE_CHECKING:
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @takes(ServingOptions, OpenOptions, QuotaFlags)
-def serve_command(serving: ServingOptions, open_points: OpenOptions, quotas: QuotaFlags) -> None:
+def serve_command(given: Given) -> None:
     """Run the local emulator of the service until Ctrl-C or SIGTERM.
 
     Prints its URL when it is ready. Point kvsctl at it by --url, an app by its base URL.
@@ -20,7 +20,7 @@ def serve_command(serving: ServingOptions, open_points: OpenOptions, quotas: Quo
     from kvsctl.errors import UsageError
 
     try:
-        _serve(serving, open_points, quotas)
+        _serve(given.of(ServingOptions), given.of(OpenOptions), given.of(QuotaFlags))
     except EmulatorError as error:
         raise UsageError(str(error)) from error
 
