@@ -12,6 +12,14 @@ from typing import Any, Final, NoReturn
 import orjson
 
 WHITE_SPACE: Final = b" \t\r\n"
+PARSER_DEPTH: Final = 200
+"""How deep JSON may nest before kvsctl gives it to a parser.
+
+Parsers recurse: deeper text would exhaust the stack. Check `depth_exceeds(text, PARSER_DEPTH)`
+before any parser sees text from outside. 200 is far below Python's recursion limit and far above
+what the service accepts (`Limits.value_depth`), so a value that is only too deep for the service
+is still read and can be reported by its key.
+"""
 
 # Possessive, and a string may lack its end: no search looks twice at a byte or keeps a way back.
 _STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'

@@ -8,7 +8,6 @@ from kvsctl import jsontext
 from kvsctl.jsontext import json_line, one_line
 from kvsctl.model import Failure, Problem, Record
 
-_DEPTH: Final = 200  # far past the service's limit, and safe to parse
 _OF_AN_EARLIER_RUN: Final = frozenset({"error", "source"})
 _UNREAD: Final = frozenset({"raw", "raw_base64"})
 
@@ -47,7 +46,7 @@ def _expiry(record: Record) -> list[bytes]:
 
 
 def _readable_members(problem: Problem) -> list[bytes]:
-    if not problem.readable or jsontext.depth_exceeds(problem.raw, _DEPTH):
+    if not problem.readable or jsontext.depth_exceeds(problem.raw, jsontext.PARSER_DEPTH):
         return []
     try:
         members = jsontext.members(problem.raw)
@@ -63,7 +62,7 @@ def _readable_members(problem: Problem) -> list[bytes]:
 
 def _unread_before(raw: bytes) -> list[bytes]:
     """The `raw` of an earlier failures file's line: wrapped again it would grow each time."""
-    if jsontext.depth_exceeds(raw, _DEPTH):
+    if jsontext.depth_exceeds(raw, jsontext.PARSER_DEPTH):
         return []
     try:
         members = jsontext.members(raw)

@@ -17,6 +17,9 @@ _BLANK = re.compile(f"[{_JS_SPACE}]*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ENTITY = re.compile(r"(?![.\-])(?!.*\.{2})[a-z0-9:\-.]*(?<![.])")
 
+RECORD_DEPTH: Final = 1
+"""The nesting level that a record adds around its value: its own braces."""
+
 
 class Breach(NamedTuple):
     """A broken rule: the service's code for it and a message that says what to change."""

@@ -14,8 +14,6 @@ _BEFORE_KEYS: Final = b'{"successfulKeys":[{"key":"'
 _BETWEEN_KEYS: Final = '"},{"key":"'
 _BEHIND_KEYS: Final = b'"}],"failedKeys":[]}'
 _PLAIN_CHARACTERS: Final = f"{ascii_letters}{digits} :._#-".encode()
-_MAX_DEPTH: Final = 100
-"""Far past what a value may have (31) with the answer around it, and safe for every parser."""
 
 
 class UnreadableAnswer(Exception):
@@ -88,7 +86,7 @@ def decode(
     """
     if asked and verb is not GET and _names_all(body, asked):
         return AllDone()
-    if jsontext.depth_exceeds(body, _MAX_DEPTH):
+    if jsontext.depth_exceeds(body, jsontext.PARSER_DEPTH):
         raise UnreadableAnswer("it nests too deep")
     try:
         if not body.isascii():

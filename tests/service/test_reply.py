@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvsctl import jsontext
+from kvsctl.jsontext import PARSER_DEPTH
 from kvsctl.model import Failure, Found, Identity, Record, Verb
 from kvsctl.service.reply import AllDone, Reply, UnreadableAnswer, decode, decode_error
 from tests.support.jsontexts import NUMBERS, STRINGS, VALUES, array_of, object_of
@@ -167,6 +168,16 @@ class TestDecode:
     def test_what_is_no_such_answer_is_unreadable(self, body: bytes) -> None:
         with pytest.raises(UnreadableAnswer):
             get(body)
+
+    @pytest.mark.parametrize("scalar", ["1", r'"\ud800"'])
+    def test_nesting_up_to_the_parser_depth_is_read(self, scalar: str) -> None:
+        around = PARSER_DEPTH - 3  # the reply, its list and the record nest around the value
+        value = "[" * around + scalar + "]" * around
+        found = get(one_found(f'"value":{value}')).succeeded[Identity(None, "a")]
+        assert found is not None
+        assert found.value.decode() == value
+        with pytest.raises(UnreadableAnswer):
+            get(one_found(f'"value":[{value}]'))
 
     @given(answers(), st.data())
     def test_damage_is_unreadable_or_names_nothing_that_is_not_there(

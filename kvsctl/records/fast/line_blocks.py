@@ -11,6 +11,7 @@ import msgspec
 
 from kvsctl.limits import Limits
 from kvsctl.model import Identity
+from kvsctl.records.checks import RECORD_DEPTH
 from kvsctl.records.fields import LEAST_BYTES, Plain, decode_all_plain
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 
@@ -18,7 +19,6 @@ COMMON_IN_KEY: Final = f"{ascii_letters}{digits}:._#-"
 _COMMON_BYTES: Final = COMMON_IN_KEY.encode()
 _ONE_BRACKET: Final = bytes.maketrans(b"[", b"{")
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"\0{["))
-_RECORD_DEPTH: Final = 1  # the record's own braces
 _NULL: Final = msgspec.Raw(b"null")
 
 
@@ -70,7 +70,7 @@ def _are_too_deep(lines: Sequence[bytes], limits: Limits) -> bool:
     """Whether one of the lines has more opening brackets than a record may be deep."""
     # NUL between them, as it stands in no line that is JSON.
     brackets = b"\0".join(lines).translate(_ONE_BRACKET, _NO_BRACKETS)
-    return b"{" * (limits.value_depth + _RECORD_DEPTH + 1) in brackets
+    return b"{" * (limits.value_depth + RECORD_DEPTH + 1) in brackets
 
 
 def are_common(keys: Sequence[str], limits: Limits) -> bool:

@@ -8,13 +8,12 @@ import msgspec
 
 from kvsctl.limits import Limits
 from kvsctl.model import Identity
-from kvsctl.records.checks import Breach
+from kvsctl.records.checks import RECORD_DEPTH, Breach
 from kvsctl.records.fast.line_blocks import COMMON_IN_KEY, compact_keys, spaced_keys
 from kvsctl.records.fields import ROOM_BYTES, decode_plain, may_repeat
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 
 UNCOMMON_IN_KEY: Final = re.compile(rf"[^{COMMON_IN_KEY}]").search
-_RECORD_DEPTH: Final = 1  # the record's own braces
 _UNCOMMON: Final = Rejected(Breach("UNCOMMON", "to be read carefully"))
 
 
@@ -56,7 +55,7 @@ def common_line_parser(limits: Limits, careful: Parser) -> CommonLines:
     Common is an ASCII line with a plain key, a value and nothing else: `careful` would find no
     fault in it, and send it as the bytes it is.
     """
-    most_brackets = limits.value_depth + _RECORD_DEPTH
+    most_brackets = limits.value_depth + RECORD_DEPTH
     most_key_chars, most_bytes = limits.key_chars, limits.value_bytes
 
     def parse(line: bytes) -> Parsed | Rejected:

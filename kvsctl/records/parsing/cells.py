@@ -14,8 +14,6 @@ Cells: TypeAlias = Callable[[bytes], list[str] | Breach]
 _SCALAR: Final = re.compile(
     r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null"
 ).fullmatch
-_PARSER_DEPTH: Final = 200
-"""Far past what a value may have, and safe for every parser."""
 
 
 def cells_reader(delimiter: str) -> Cells:
@@ -71,7 +69,7 @@ def json_of_cell(cell: str) -> bytes | None:
         return cell.encode()
     if cell[:1] in ("{", "[", '"') and cell[-1:] in ("}", "]", '"'):
         text = cell.encode()
-        if jsontext.depth_exceeds(text, _PARSER_DEPTH):
+        if jsontext.depth_exceeds(text, jsontext.PARSER_DEPTH):
             return None
         try:
             return jsontext.value(text)

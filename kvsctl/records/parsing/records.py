@@ -9,20 +9,18 @@ from typing import Final
 import orjson
 
 from kvsctl import jsontext
+from kvsctl.jsontext import PARSER_DEPTH
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Identity
 from kvsctl.records import checks
-from kvsctl.records.checks import Breach
+from kvsctl.records.checks import RECORD_DEPTH, Breach
 from kvsctl.records.fast.line_blocks import spaced_line_parser
 from kvsctl.records.fast.lines import common_key_parser, common_line_parser
 from kvsctl.records.fields import Fields, read_fields
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 from kvsctl.records.ttl import Ttl, parse_expire_time, parse_ttl
 
-_RECORD_DEPTH: Final = 1  # the record's own braces
-_PARSER_DEPTH: Final = 200
-"""Far past what a value may have, and safe for every parser."""
-_READABLE: Final = replace(DEFAULT_LIMITS, value_depth=_PARSER_DEPTH - _RECORD_DEPTH)
+_READABLE: Final = replace(DEFAULT_LIMITS, value_depth=PARSER_DEPTH - RECORD_DEPTH)
 """How deep a value may be that is held to nothing."""
 _CLOCKS_APART_SECONDS: Final = 24 * 3600
 
@@ -56,7 +54,7 @@ def careful_set_line_parser(rules: Rules) -> Parser:
 
     def parse(piece: bytes) -> Parsed | Rejected:
         line = piece.strip(jsontext.WHITE_SPACE)
-        too_deep = _check_depth(line, limits, around=_RECORD_DEPTH)
+        too_deep = _check_depth(line, limits, around=RECORD_DEPTH)
         fields = _fields(line, too_deep)
         if isinstance(fields, Rejected):
             return fields
@@ -133,7 +131,7 @@ def careful_key_object_parser(rules: Rules) -> Parser:
         line = piece.strip(jsontext.WHITE_SPACE)
         if line.startswith(b'"'):
             return strings(line)
-        fields = _fields(line, _check_depth(line, rules.limits, around=_RECORD_DEPTH))
+        fields = _fields(line, _check_depth(line, rules.limits, around=RECORD_DEPTH))
         if isinstance(fields, Rejected):
             return fields
         return key_record(_identity(fields, rules), rules.limits, is_plain=False)
@@ -143,7 +141,7 @@ def careful_key_object_parser(rules: Rules) -> Parser:
 
 def _fields(line: bytes, too_deep: Breach | None) -> Fields | Rejected:
     """Reads a line; one that is too deep is read as far as parsers bear, to say which it is."""
-    if too_deep and jsontext.depth_exceeds(line, _PARSER_DEPTH):
+    if too_deep and jsontext.depth_exceeds(line, PARSER_DEPTH):
         return Rejected(too_deep, readable=False)
     fields = read_fields(line)
     if isinstance(fields, Breach):
@@ -194,7 +192,7 @@ def set_record(fields: Fields, rules: Rules) -> Parsed | Rejected:
 
 def too_deep_to_read(text: bytes) -> Breach | None:
     """Whether a text nests deeper than parsers bear."""
-    return checks.check_depth(text, _READABLE, around=_RECORD_DEPTH)
+    return checks.check_depth(text, _READABLE, around=RECORD_DEPTH)
 
 
 def key_record(identity: Identity, limits: Limits | None, *, is_plain: bool) -> Parsed | Rejected:
@@ -273,7 +271,7 @@ def _argument_value(
     """The value, b"" if it is too deep to be read at all; and whether it is too deep."""
     if not string:
         too_deep = _check_depth(text, limits)
-        if too_deep and jsontext.depth_exceeds(text, _PARSER_DEPTH):
+        if too_deep and jsontext.depth_exceeds(text, PARSER_DEPTH):
             return b"", too_deep
         try:
             return jsontext.value(text), too_deep

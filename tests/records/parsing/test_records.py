@@ -6,6 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from kvsctl import jsontext
+from kvsctl.jsontext import PARSER_DEPTH
 from kvsctl.limits import Limits
 from kvsctl.model import Identity
 from kvsctl.records.parsed import Parsed, Parser, Rejected
@@ -247,6 +248,14 @@ class TestSetLines:
         assert parsed(PARSE_LINE, line).body == line
         deep_error = b'{"key":"a","value":1,"error":%b}' % (b"[" * 40 + b"]" * 40)
         assert parsed(PARSE_LINE, deep_error).body == b'{"key":"a","value":1}'
+
+    @pytest.mark.parametrize("scalar", [b"1", rb'"\ud800"'])
+    def test_without_limits_any_depth_that_parsers_read_is_legal(self, scalar: bytes) -> None:
+        parse = set_line_parser(rules(limits=None))
+        line = b'{"key":"a","value":%b}'
+        deepest = b"[" * (PARSER_DEPTH - 1) + scalar + b"]" * (PARSER_DEPTH - 1)
+        assert parsed(parse, line % deepest).body == line % deepest
+        assert code_of(parse, line % (b"[%b]" % deepest)) == "MAX_DEPTH"
 
     def test_follows_the_limits_it_is_given(self) -> None:
         parse = set_line_parser(rules(limits=Limits(value_bytes=4, value_depth=1, key_chars=2)))
