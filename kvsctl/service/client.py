@@ -93,19 +93,19 @@ class BatchClient:
         body = encode(records, self._metadata, self.now())
         started = self._monotonic()
         try:
-            answer = await self._carrier.post(_PATHS[verb], self._headers_with(token), body)
+            headers = self._headers_with(token)
+            answer = await self._carrier.request("POST", _PATHS[verb], headers, body)
         except CarrierError as error:
             trouble = fault_of(error, self._timeout_seconds)
             elapsed = self._monotonic() - started
             return Answer(None, trouble, None, elapsed, len(body), 0, None, token)
         elapsed = self._monotonic() - started
-        headers = answer.headers
         trace_id: str | None = None
         for name in _TRACE_HEADERS:
-            if name in headers:
-                trace_id = without(token, headers[name])
+            if name in answer.headers:
+                trace_id = without(token, answer.headers[name])
                 break
-        self._learn_clock(headers)
+        self._learn_clock(answer.headers)
         reply, fault = read(verb, records, answer, trace_id, token, self.now())
         return Answer(
             reply,

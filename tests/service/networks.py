@@ -52,10 +52,11 @@ def _networks() -> list[Any]:
     ]
 
 
-DIRECT_NETWORKS = [one for one in _networks() if one.id != "httpx"]
+NETWORKS = _networks()
+DIRECT_NETWORKS = [one for one in NETWORKS if one.id != "httpx"]
 
 
-@pytest.fixture(params=_networks())
+@pytest.fixture(params=NETWORKS)
 def network(request: pytest.FixtureRequest) -> Network:
     """Each kind of carrier in turn."""
     given: Network = request.param

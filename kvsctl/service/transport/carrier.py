@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
+
+Method: TypeAlias = Literal["GET", "POST"]
 
 MOST_ANSWER_BYTES: Final = 64_000_000
 """Ten times the largest answer that a batch can have. What is larger is no answer of a service."""
@@ -35,6 +37,13 @@ def add_header(headers: dict[str, str], name: bytes, value: bytes) -> None:
     headers[named] = f"{headers[named]}, {text}" if named in headers else text
 
 
+def headers_of(method: Method, headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the headers that a request of this method carries: no `content-type` for a GET."""
+    if method == "POST":
+        return headers
+    return {name: value for name, value in headers.items() if name.lower() != "content-type"}
+
+
 class CarrierError(Exception):
     """No whole answer came. `str()` says why; it holds no secret.
 
@@ -65,8 +74,8 @@ class Unsendable(CarrierError):
 class Carrier(Protocol):
     """Sends each request once, over connections that it keeps.
 
-    It follows no redirect, keeps no cookie and repeats nothing. It adds to the headers that it is
-    given `host` and `content-length`, and towards a proxy what the proxy asks for.
+    It follows no redirect, keeps no cookie and repeats nothing. It adds `host` to the headers that
+    it is given, for a POST `content-length`, and towards a proxy what the proxy asks for.
     """
 
     @property
@@ -74,10 +83,15 @@ class Carrier(Protocol):
         """The `host` header."""
         ...
 
-    async def post(self, path: str, headers: Mapping[str, str], body: bytes) -> CarrierAnswer:
-        """Sends a request to the URL with `path` after it. Raises CarrierError.
+    async def request(
+        self, method: Method, path: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> CarrierAnswer:
+        """Send one request and return its answer. Raise CarrierError if there is no whole answer.
 
-        One and the same mapping may be given many times; it must not change meanwhile.
+        `path` is appended to the carrier's URL. It is percent-encoded and may end in a query.
+        A POST has a `body`. A GET has none, and is sent without `content-type`, so that callers
+        may pass the same headers with both methods. The same mapping may be passed many times,
+        but must not be changed: carriers prepare the bytes of a request once per mapping.
         """
         ...
 

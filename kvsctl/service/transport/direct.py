@@ -8,7 +8,13 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
-from kvsctl.service.transport.carrier import CONNECT_SHARE, CarrierAnswer, Unsendable
+from kvsctl.service.transport.carrier import (
+    CONNECT_SHARE,
+    CarrierAnswer,
+    Method,
+    Unsendable,
+    headers_of,
+)
 from kvsctl.service.transport.connect import Route, opened
 from kvsctl.service.transport.connection import HttpConnection, Outbox
 
@@ -28,7 +34,7 @@ class DirectCarrier:
         self._timeout_seconds = timeout_seconds
         self._idle: list[tuple[float, HttpConnection]] = []
         self._open: set[HttpConnection] = set()
-        self._heads: dict[str, bytes] = {}
+        self._heads: dict[tuple[Method, str], bytes] = {}
         self._headers: Mapping[str, str] | None = None
         self._outbox = Outbox()
 
@@ -37,9 +43,15 @@ class DirectCarrier:
         """See Carrier."""
         return self._route.authority.decode("ascii")
 
-    async def post(self, path: str, headers: Mapping[str, str], body: bytes) -> CarrierAnswer:
+    async def request(
+        self, method: Method, path: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> CarrierAnswer:
         """See Carrier."""
-        head = b"%bcontent-length: %d\r\n\r\n" % (self._head(path, headers), len(body))
+        head = self._head(method, path, headers)
+        if body is None:
+            body = b""
+        else:
+            head = b"%b%d\r\n\r\n" % (head, len(body))
         now = asyncio.get_running_loop().time
         started = now()
         connection = self._take_idle(started)
@@ -80,23 +92,27 @@ class DirectCarrier:
         self._open.discard(connection)
         connection.abort()
 
-    def _head(self, path: str, headers: Mapping[str, str]) -> bytes:
-        """Everything before `content-length`, made once for a path and its headers."""
+    def _head(self, method: Method, path: str, headers: Mapping[str, str]) -> bytes:
+        """Return what stands before the number of `content-length`; for a GET the whole head.
+
+        It is made once per method, path and headers.
+        """
         if headers is not self._headers:
             self._heads, self._headers = {}, headers
-        head = self._heads.get(path)
+        head = self._heads.get((method, path))
         if head is None:
-            self._heads[path] = head = self._made_head(path, headers)
+            self._heads[method, path] = head = self._made_head(method, path, headers)
         return head
 
-    def _made_head(self, path: str, headers: Mapping[str, str]) -> bytes:
+    def _made_head(self, method: Method, path: str, headers: Mapping[str, str]) -> bytes:
         route, target = self._route, f"{self._base_path}{path}"
         proxy_header = b""
         if route.proxy is not None and route.tls is None:
             target = f"http://{self.host}{target}"
             proxy_header = route.proxy.header
-        lines = [f"POST {target} HTTP/1.1", f"host: {self.host}"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
+        lines = [f"{method} {target} HTTP/1.1", f"host: {self.host}"]
+        lines += [f"{name}: {value}" for name, value in headers_of(method, headers).items()]
         if not all(line.isascii() and line.isprintable() for line in lines):
             raise Unsendable("a header has a character that none may have")
-        return "".join(f"{line}\r\n" for line in lines).encode() + proxy_header
+        end = b"\r\n" if method == "GET" else b"content-length: "
+        return "".join(f"{line}\r\n" for line in lines).encode() + proxy_header + end

@@ -10,10 +10,12 @@ from kvsctl.service.transport.carrier import (
     MOST_ANSWER_BYTES,
     CarrierAnswer,
     CarrierError,
+    Method,
     TooSlow,
     Unanswered,
     Unreached,
     Unsendable,
+    headers_of,
 )
 
 _UNREACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
@@ -37,11 +39,14 @@ class HttpxCarrier:
         """See Carrier."""
         return httpx.URL(self._url).netloc.decode("ascii")
 
-    async def post(self, path: str, headers: Mapping[str, str], body: bytes) -> CarrierAnswer:
+    async def request(
+        self, method: Method, path: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> CarrierAnswer:
         """See Carrier."""
+        sent = headers_of(method, headers)
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                return await self._post(f"{self._url}{path}", headers, body)
+                return await self._exchange(method, f"{self._url}{path}", sent, body)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise _carrier_error(error) from error
 
@@ -49,9 +54,11 @@ class HttpxCarrier:
         """See Carrier."""
         await self._transport.aclose()
 
-    async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> CarrierAnswer:
+    async def _exchange(
+        self, method: Method, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> CarrierAnswer:
         request = httpx.Request(
-            "POST", url, headers=headers, content=body, extensions=self._extensions
+            method, url, headers=headers, content=body, extensions=self._extensions
         )
         response = await self._transport.handle_async_request(request)
         try:

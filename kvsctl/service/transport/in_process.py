@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from kvsctl.service.transport.carrier import (
     Carrier,
     CarrierAnswer,
     CarrierError,
+    Method,
     TooSlow,
     Unanswered,
     add_header,
+    headers_of,
 )
 
 AsgiApp: TypeAlias = Callable[
@@ -47,9 +49,7 @@ class _InProcess:
             "type": "http",
             "asgi": {"version": "3.0"},
             "http_version": "1.1",
-            "method": "POST",
             "scheme": parts.scheme,
-            "query_string": b"",
             "root_path": "",
             "server": (parts.hostname, parts.port),
             "client": _CLIENT,
@@ -60,9 +60,12 @@ class _InProcess:
         """See Carrier."""
         return self._host
 
-    async def post(self, path: str, headers: Mapping[str, str], body: bytes) -> CarrierAnswer:
+    async def request(
+        self, method: Method, path: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> CarrierAnswer:
         """See Carrier."""
-        exchange, scope = _Exchange(body), self._scope_of(path, headers, body)
+        exchange = _Exchange(body or b"")
+        scope = self._scope_of(method, path, headers, body)
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 await self._app(scope, exchange.receive, exchange.send)
@@ -77,11 +80,22 @@ class _InProcess:
     async def aclose(self) -> None:
         """See Carrier. The application stays open."""
 
-    def _scope_of(self, path: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
-        whole = f"{self._base_path}{path}"
-        lines = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        lines += [(b"host", self._host.encode()), (b"content-length", b"%d" % len(body))]
-        return self._scope | {"path": whole, "raw_path": whole.encode(), "headers": lines}
+    def _scope_of(
+        self, method: Method, path: str, headers: Mapping[str, str], body: bytes | None
+    ) -> dict[str, Any]:
+        raw_path, _, query = f"{self._base_path}{path}".partition("?")
+        sent = headers_of(method, headers)
+        lines = [(name.lower().encode(), value.encode()) for name, value in sent.items()]
+        lines.append((b"host", self._host.encode()))
+        if body is not None:
+            lines.append((b"content-length", b"%d" % len(body)))
+        return self._scope | {
+            "method": method,
+            "path": unquote(raw_path),
+            "raw_path": raw_path.encode(),
+            "query_string": query.encode(),
+            "headers": lines,
+        }
 
 
 class _Exchange:

@@ -19,7 +19,7 @@ def _post(app: AsgiApp, timeout_seconds: float = 30.0) -> CarrierAnswer:
         carrier = in_process(_URL, app, timeout_seconds)
         assert carrier.host == "kvsctl.localhost"
         try:
-            return await carrier.post("/v1/batch/set", {"X-Name": "value"}, b"[1]")
+            return await carrier.request("POST", "/v1/batch/set", {"X-Name": "value"}, b"[1]")
         finally:
             await carrier.aclose()
 

@@ -28,7 +28,7 @@ OK = response("200 OK", b"{}")
 
 
 async def post(carrier: Carrier, body: bytes = b"[]") -> CarrierAnswer:
-    return await carrier.post("/v1/batch/set", HEADERS, body)
+    return await carrier.request("POST", "/v1/batch/set", HEADERS, body)
 
 
 async def using(carrier: Carrier, work: Callable[[Carrier], Awaitable[_T]]) -> _T:
