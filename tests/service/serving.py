@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
+
+from tests.service.loopback import listening_on_loopback
 
 CERTIFICATES = Path(__file__).parent / "certificates"
 
@@ -29,35 +31,18 @@ class Served:
 @asynccontextmanager
 async def serving(talk: Reply, *, tls: bool = False) -> AsyncIterator[Served]:
     """Calls `talk` for each connection, until the block ends."""
-    served, tasks = Served(), set[asyncio.Task[Any]]()
+    served = Served()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         served.connections += 1
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        try:
-            await talk(served, reader, writer)
-        except (OSError, EOFError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.close()
-            tasks.discard(task)
+        await talk(served, reader, writer)
 
     context = None
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(CERTIFICATES / "server.pem")
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-    served.port = server.sockets[0].getsockname()[1]
-    try:
+    async with listening_on_loopback(serve, tls=context) as served.port:
         yield served
-    finally:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await server.wait_closed()
 
 
 async def read_head(served: Served, reader: asyncio.StreamReader) -> int:

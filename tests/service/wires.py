@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from tests.service.loopback import listening_on_loopback
+
 Behaviour: TypeAlias = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -26,38 +28,20 @@ class Wire:
 async def listening(behave: Behaviour) -> AsyncIterator[Wire]:
     """Serves one request a connection: reads it whole, then behaves."""
     wire = Wire()
-    tasks: set[asyncio.Task[Any]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         wire.connections += 1
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = next(
-                int(line.split(b":")[1])
-                for line in head.lower().splitlines()
-                if line.startswith(b"content-length:")
-            )
-            wire.requests.append(head + await reader.readexactly(length))
-            await behave(writer)
-        except (ConnectionError, asyncio.CancelledError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
-            tasks.discard(task)
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(
+            int(line.split(b":")[1])
+            for line in head.lower().splitlines()
+            if line.startswith(b"content-length:")
+        )
+        wire.requests.append(head + await reader.readexactly(length))
+        await behave(writer)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    wire.port = server.sockets[0].getsockname()[1]
-    try:
+    async with listening_on_loopback(serve) as wire.port:
         yield wire
-    finally:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await server.wait_closed()
 
 
 def sending(text: bytes, *, reset: bool = False) -> Behaviour:
