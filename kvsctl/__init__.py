@@ -11,7 +11,7 @@ Imports run one way, from the first of these to the last:
   system's files, and the emulator, which imports `limits` and nothing else of ours.
 - `model`: what passes between them: records, problems, outcomes.
 - `jsontext`, `jsonequal`: JSON as text, and whether two JSON texts are equal.
-- `limits`: the service's limits.
+- `limits`, `codes`: the service's limits; the error codes that a record can fail with.
 - `errors`: the errors that end a command, and the exit codes.
 """
 

@@ -7,7 +7,7 @@ Source of every number and pattern: the service contract, section Limits.
 import re
 from typing import Final, NamedTuple
 
-from kvsctl import jsontext
+from kvsctl import codes, jsontext
 from kvsctl.limits import Limits
 
 # JavaScript's \s, which is not Python's: it has U+FEFF and lacks U+001C-1F and U+0085.
@@ -31,20 +31,20 @@ class Breach(NamedTuple):
 def check_key(key: str, limits: Limits) -> Breach | None:
     """1 to 500 of `a-zA-Z0-9:._-#` and white space, and not only white space."""
     if not key:
-        return Breach("EMPTY_KEY", "the key is empty: give it at least one character")
+        return Breach(codes.EMPTY_KEY, "the key is empty: give it at least one character")
     if len(key) > limits.key_chars:
         return Breach(
-            "KEY_TOO_LONG",
+            codes.KEY_TOO_LONG,
             f"the key has {len(key):,} characters, at most {limits.key_chars} are allowed",
         )
     if illegal := _ILLEGAL_IN_KEY.search(key):
         return Breach(
-            "INVALID_KEY",
+            codes.INVALID_KEY,
             f"the key has {_describe(illegal.group())} at character {illegal.start() + 1}: "
             "only letters, digits, white space and : . _ - # are allowed",
         )
     if _BLANK.fullmatch(key):
-        return Breach("INVALID_KEY", "the key is only white space: give it another character")
+        return Breach(codes.INVALID_KEY, "the key is only white space: give it another character")
     return None
 
 
@@ -52,19 +52,19 @@ def check_entity(entity: str, limits: Limits) -> Breach | None:
     """3 to 60 of `a-z0-9:-.`, no leading `.` or `-`, no `..`, no trailing `.`."""
     if len(entity) < limits.entity_chars_min:
         return Breach(
-            "ENTITY_TYPE_TOO_SHORT",
+            codes.ENTITY_TYPE_TOO_SHORT,
             f"the entity name has {len(entity)} character{'' if len(entity) == 1 else 's'}, "
             f"at least {limits.entity_chars_min} are needed",
         )
     if len(entity) > limits.entity_chars_max:
         return Breach(
-            "ENTITY_TYPE_TOO_LARGE",
+            codes.ENTITY_TYPE_TOO_LARGE,
             f"the entity name has {len(entity):,} characters, "
             f"at most {limits.entity_chars_max} are allowed",
         )
     if not _ENTITY.fullmatch(entity):
         return Breach(
-            "INVALID_ENTITY_TYPE",
+            codes.INVALID_ENTITY_TYPE,
             "an entity name takes a-z, 0-9 and : - . only, begins with neither . nor -, "
             "has no two dots in a row and ends in no dot",
         )
@@ -75,7 +75,7 @@ def check_text(text: str) -> Breach | None:
     """Whether a key or an entity's name can be written at all: a lone surrogate cannot."""
     if surrogate := _SURROGATE.search(text):
         return Breach(
-            "INVALID_KEY", f"a lone surrogate, U+{ord(surrogate.group()):04X}, cannot be sent"
+            codes.INVALID_KEY, f"a lone surrogate, U+{ord(surrogate.group()):04X}, cannot be sent"
         )
     return None
 
@@ -83,10 +83,10 @@ def check_text(text: str) -> Breach | None:
 def check_value(value: bytes, limits: Limits) -> Breach | None:
     """Any JSON but null, at most 240 KiB as it stands. Its depth is `check_depth`'s."""
     if value == b"null":
-        return Breach("INVALID_VALUE", "the value is null: delete the key, or give it a value")
+        return Breach(codes.INVALID_VALUE, "the value is null: delete the key, or give it a value")
     if len(value) > limits.value_bytes:
         return Breach(
-            "MAX_SIZE",
+            codes.MAX_SIZE,
             f"the value has {len(value):,} bytes, at most {limits.value_bytes:,} are allowed",
         )
     return None
@@ -96,7 +96,7 @@ def check_depth(text: bytes, limits: Limits, around: int = 0) -> Breach | None:
     """Objects and arrays at most 31 deep, after `around` levels that are not the value's."""
     if jsontext.depth_exceeds(text, limits.value_depth + around):
         return Breach(
-            "MAX_DEPTH",
+            codes.MAX_DEPTH,
             f"the value nests deeper than {limits.value_depth} levels: flatten it",
         )
     return None
@@ -105,10 +105,11 @@ def check_depth(text: bytes, limits: Limits, around: int = 0) -> Breach | None:
 def check_ttl(seconds: int, limits: Limits) -> Breach | None:
     """A positive whole number, at most a year."""
     if seconds <= 0:
-        return Breach("INVALID_TTL", f"the ttl must be positive, it is {seconds:,} s")
+        return Breach(codes.INVALID_TTL, f"the ttl must be positive, it is {seconds:,} s")
     if seconds > limits.ttl_seconds:
         return Breach(
-            "INVALID_TTL", f"the ttl is {seconds:,} s, at most {limits.ttl_seconds:,} are allowed"
+            codes.INVALID_TTL,
+            f"the ttl is {seconds:,} s, at most {limits.ttl_seconds:,} are allowed",
         )
     return None
 

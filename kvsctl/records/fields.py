@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from kvsctl import jsontext
+from kvsctl import codes, jsontext
 from kvsctl.records.checks import Breach
 
 # What get, export, plans and failures files add: accepted, so that these can be fed back.
@@ -97,7 +97,7 @@ def _read_carefully(line: bytes) -> Fields | Breach:
         members = jsontext.members(line)
         return _typed(members)
     except jsontext.JsonTextError as error:
-        return Breach("INVALID_JSON", str(error))
+        return Breach(codes.INVALID_JSON, str(error))
 
 
 def _typed(members: dict[str, bytes]) -> Fields:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import count, repeat
 from typing import Final, TypeAlias
 
+from kvsctl import codes
 from kvsctl.errors import StreamError, UsageError
 from kvsctl.model import Identity, Origin, Problem, Record
 from kvsctl.records.cutting.csv_blocks import Block
@@ -133,7 +134,7 @@ def _piece(line: Line, parser: Parser, position: int, label: str) -> Record | Pr
     if line.cut:
         message = f"it is longer than {MAX_LINE_BYTES:,} bytes: no record is"
         origin = Origin(label, number)
-        return Problem(position, origin, None, "MAX_SIZE", message, line.text, readable=False)
+        return Problem(position, origin, None, codes.MAX_SIZE, message, line.text, readable=False)
     parsed = parser(line.text)
     if isinstance(parsed, Parsed):
         return Record(position, label, number, parsed.identity, parsed.body, parsed.expires_at)

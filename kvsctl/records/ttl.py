@@ -4,6 +4,7 @@ import re
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from kvsctl import codes
 from kvsctl.limits import TTL_UNIT_SECONDS, Limits
 from kvsctl.records.checks import Breach, check_ttl
 
@@ -31,7 +32,7 @@ def parse_ttl(given: Any, limits: Limits | None) -> Ttl | Breach:
     """
     ttl = _read(given)
     if ttl is None:
-        return Breach("INVALID_TTL", 'write a ttl as "45s", "30m", "12h" or "7d"')
+        return Breach(codes.INVALID_TTL, 'write a ttl as "45s", "30m", "12h" or "7d"')
     if limits is None:
         return ttl
     return check_ttl(ttl.value * TTL_UNIT_SECONDS[ttl.unit], limits) or ttl
@@ -62,4 +63,4 @@ def parse_expire_time(given: Any) -> float | Breach:
             moment = None
         if moment is not None and moment.tzinfo is not None:
             return moment.timestamp()
-    return Breach("INVALID_TTL", 'write an expireTime as "2026-12-31T23:59:59Z"')
+    return Breach(codes.INVALID_TTL, 'write an expireTime as "2026-12-31T23:59:59Z"')

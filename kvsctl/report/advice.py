@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from kvsctl import codes
+
 _SLOW_DOWN: Final = (
     "The installation's quota is used up. Feed the failures back later, or go slower with a "
     "lower --concurrency."
@@ -32,48 +34,52 @@ _UNANSWERED: Final = (
 )
 
 ADVICE: Final[dict[str, str]] = {
-    "CONNECTION_LOST": _UNANSWERED,
-    "EMPTY_KEY": _KEY_LENGTH,
-    "ENTITY_TYPE_TOO_LARGE": _ENTITY,
-    "ENTITY_TYPE_TOO_SHORT": _ENTITY,
-    "HTTP_401": _CREDENTIALS,
-    "HTTP_403": "The target may not be used this way. Check its URL, and that the app has the "
+    codes.BODY_TOO_LARGE: _BATCH_BYTES,
+    codes.CONNECTION_LOST: _UNANSWERED,
+    codes.CONTENT_TOO_LARGE: _BATCH_BYTES,
+    codes.EMPTY_KEY: _KEY_LENGTH,
+    codes.ENTITY_TYPE_TOO_LARGE: _ENTITY,
+    codes.ENTITY_TYPE_TOO_SHORT: _ENTITY,
+    codes.HTTP_401: _CREDENTIALS,
+    codes.HTTP_403: "The target may not be used this way. Check its URL, and that the app has the "
     "scope storage:app.",
-    "HTTP_413": _BATCH_BYTES,
-    "HTTP_429": _SLOW_DOWN,
-    "INCORRECT_PROPERTY_TYPE": _ATTRIBUTES,
-    "INTERNAL_ERROR": _AGAIN,
-    "INTERNAL_SERVER_ERROR": _AGAIN,
-    "INVALID_ENTITY_TYPE": _ENTITY,
-    "INVALID_ENTITY_VALUE": _ATTRIBUTES,
-    "INVALID_JSON": 'Each line is one record, {"key": ..., "value": ...}. If it is something '
+    codes.HTTP_413: _BATCH_BYTES,
+    codes.HTTP_429: _SLOW_DOWN,
+    codes.INCORRECT_PROPERTY_TYPE: _ATTRIBUTES,
+    codes.INTERNAL_ERROR: _AGAIN,
+    codes.INTERNAL_SERVER_ERROR: _AGAIN,
+    codes.INVALID_ENTITY_TYPE: _ENTITY,
+    codes.INVALID_ENTITY_VALUE: _ATTRIBUTES,
+    codes.INVALID_JSON: 'Each line is one record, {"key": ..., "value": ...}. If it is something '
     "else, name it with --format.",
-    "INVALID_KEY": _KEY,
-    "INVALID_TTL": "A ttl is a positive whole number of seconds to days, at most 1 year.",
-    "INVALID_VALUE": "A value is any JSON but null. To take a key away, use kvsctl delete.",
-    "KEY_NOT_FOUND": "No such key in this target: check -t and the entity. "
+    codes.INVALID_KEY: _KEY,
+    codes.INVALID_TTL: "A ttl is a positive whole number of seconds to days, at most 1 year.",
+    codes.INVALID_VALUE: "A value is any JSON but null. To take a key away, use kvsctl delete.",
+    codes.KEY_NOT_FOUND: "No such key in this target: check -t and the entity. "
     "--ignore-missing lets missing keys pass.",
-    "KEY_TOO_LONG": _KEY_LENGTH,
-    "KEY_TOO_SHORT": _KEY_LENGTH,
-    "MAX_DEPTH": "Values nest at most 31 levels deep. Flatten the value, or store a part of it "
+    codes.KEY_TOO_LONG: _KEY_LENGTH,
+    codes.KEY_TOO_SHORT: _KEY_LENGTH,
+    codes.MAX_DEPTH: "Values nest at most 31 levels deep. Flatten the value, or store a part of it "
     "as a string.",
-    "MAX_SIZE": "Values have at most 240 KiB of JSON. Shorten the value, or spread it over "
+    codes.MAX_SIZE: "Values have at most 240 KiB of JSON. Shorten the value, or spread it over "
     "several keys.",
-    "NO_ANSWER": _UNANSWERED,
-    "PAYLOAD_TOO_LARGE": _BATCH_BYTES,
-    "RATE_LIMIT_EXCEEDED": _SLOW_DOWN,
-    "REQUEST_THROTTLED": "The installation may be past its storage or transfer limit: see the "
+    codes.NO_ANSWER: _UNANSWERED,
+    codes.PAYLOAD_TOO_LARGE: _BATCH_BYTES,
+    codes.RATE_LIMIT_EXCEEDED: _SLOW_DOWN,
+    codes.REQUEST_ENTITY_TOO_LARGE: _BATCH_BYTES,
+    codes.REQUEST_THROTTLED: "The installation may be past its storage or transfer limit: see the "
     "developer console. Going slower does not help.",
-    "SCHEMA_NOT_FOUND": "The app's manifest declares no such entity in this installation. "
+    codes.REQUEST_TOO_LARGE: _BATCH_BYTES,
+    codes.SCHEMA_NOT_FOUND: "The app's manifest declares no such entity in this installation. "
     "Check its name, or deploy the app first.",
-    "SERVICE_UNAVAILABLE": _AGAIN,
-    "TIMEOUT": _UNANSWERED,
-    "TOO_MANY_BATCH_ENTITIES": _BATCH,
-    "TOO_MANY_REQUESTS": _SLOW_DOWN,
-    "UNREACHABLE": "No connection to the target. Check its URL and the network.",
-    "UNREADABLE_ANSWER": "Something answered that is not the service. Check the target's URL, and "
-    "for a proxy on the way.",
-    "VERIFY_FAILED": "The service said done, but the store does not hold what was written: "
+    codes.SERVICE_UNAVAILABLE: _AGAIN,
+    codes.TIMEOUT: _UNANSWERED,
+    codes.TOO_MANY_BATCH_ENTITIES: _BATCH,
+    codes.TOO_MANY_REQUESTS: _SLOW_DOWN,
+    codes.UNREACHABLE: "No connection to the target. Check its URL and the network.",
+    codes.UNREADABLE_ANSWER: "Something answered that is not the service. Check the target's "
+    "URL, and for a proxy on the way.",
+    codes.VERIFY_FAILED: "The service said done, but the store does not hold what was written: "
     "something else writes there, or a late attempt landed. Feed the failures back.",
 }
 
@@ -81,6 +87,6 @@ ADVICE: Final[dict[str, str]] = {
 def advice(code: str) -> str | None:
     """What to do about the code, in a sentence or two; None for a code that is not known."""
     known = ADVICE.get(code)
-    if known is None and code.startswith("HTTP_5"):
+    if known is None and code.startswith(codes.HTTP_5XX_PREFIX):
         return _AGAIN
     return known

@@ -8,6 +8,8 @@ from typing import Final
 
 import msgspec
 
+from kvsctl import codes
+
 
 class FaultKind(Enum):
     """What a fault asks for."""
@@ -52,13 +54,15 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 _LATER_STATUS: Final = frozenset({408, 425})
-_QUOTA_CODES: Final = frozenset({"RATE_LIMIT_EXCEEDED", "TOO_MANY_REQUESTS", "REQUEST_THROTTLED"})
+_QUOTA_CODES: Final = frozenset(
+    {codes.RATE_LIMIT_EXCEEDED, codes.TOO_MANY_REQUESTS, codes.REQUEST_THROTTLED}
+)
 _LATER_CODES: Final = _QUOTA_CODES | {
-    "INTERNAL_SERVER_ERROR",
-    "INTERNAL_ERROR",
-    "SERVICE_UNAVAILABLE",
-    "TIMEOUT",
-    "NO_ANSWER",
+    codes.INTERNAL_SERVER_ERROR,
+    codes.INTERNAL_ERROR,
+    codes.SERVICE_UNAVAILABLE,
+    codes.TIMEOUT,
+    codes.NO_ANSWER,
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from kvsctl import codes
 from kvsctl.model import Record, Verb
 from kvsctl.service.auth.credentials import Secret
 from kvsctl.service.faults import Fault, FaultKind, kind_of_status, retry_after
@@ -39,9 +40,11 @@ def read(
             return reply, None
         except UnreadableAnswer as error:
             message = f"the answer cannot be read: {error}"
-            return None, Fault(FaultKind.UNANSWERED, "UNREADABLE_ANSWER", message, status, trace_id)
+            return None, Fault(
+                FaultKind.UNANSWERED, codes.UNREADABLE_ANSWER, message, status, trace_id
+            )
     code, message = decode_error(answer.body) or (
-        f"HTTP_{status}",
+        codes.http_code(status),
         f"HTTP {status} {_phrase(status)}".rstrip(),
     )
     if status in _REDIRECTS and "location" in answer.headers:
@@ -90,13 +93,15 @@ def _redirect_host(location: str) -> str:
 def fault_of(error: CarrierError, timeout_seconds: float) -> Fault:
     """What it means that no answer came."""
     if isinstance(error, Unreached):
-        return Fault(FaultKind.UNREACHED, "UNREACHABLE", _reason(error, "no connection"))
+        return Fault(FaultKind.UNREACHED, codes.UNREACHABLE, _reason(error, "no connection"))
     if isinstance(error, Unsendable):
-        return Fault(FaultKind.MISDIRECTED, "UNREACHABLE", _reason(error, "no request"))
+        return Fault(FaultKind.MISDIRECTED, codes.UNREACHABLE, _reason(error, "no request"))
     if isinstance(error, TooSlow):
         message = f"no answer within {timeout_seconds:g} s"
-        return Fault(FaultKind.UNANSWERED, "TIMEOUT", message)
-    return Fault(FaultKind.UNANSWERED, "CONNECTION_LOST", _reason(error, "the connection broke"))
+        return Fault(FaultKind.UNANSWERED, codes.TIMEOUT, message)
+    return Fault(
+        FaultKind.UNANSWERED, codes.CONNECTION_LOST, _reason(error, "the connection broke")
+    )
 
 
 def _reason(error: Exception, otherwise: str) -> str:

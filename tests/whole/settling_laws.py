@@ -1,6 +1,6 @@
 """What has to hold of each record that settled, and of the store."""
 
-from kvsctl.bulk.settling import verify
+from kvsctl import codes
 from kvsctl.journal.state import JournalState
 from kvsctl.model import Identity, Outcome, State, Verb
 from tests.whole.account import Account, is_ambiguous
@@ -55,7 +55,7 @@ def check_outcomes(account: Account, ended: Ended, before: JournalState) -> None
         if is_open and line.identity is not None:
             account.doubtful.add(line.identity)
     for outcome in heard.values():
-        if outcome.failure is not None and outcome.failure.code == verify.CODE:
+        if outcome.failure is not None and outcome.failure.code == codes.VERIFY_FAILED:
             _check_verified(account, ended, outcome)
 
 

@@ -6,14 +6,19 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from kvsctl import codes
 from kvsctl.bulk.packing.rule import PackingRule, body_bytes
 from kvsctl.model import Record
 from kvsctl.service.faults import Fault
 
-COUNT_CODE: Final = "TOO_MANY_BATCH_ENTITIES"
 _PAYLOAD_STATUS: Final = 413
 _PAYLOAD_CODES: Final = frozenset(
-    {"REQUEST_TOO_LARGE", "REQUEST_ENTITY_TOO_LARGE", "CONTENT_TOO_LARGE", "BODY_TOO_LARGE"}
+    {
+        codes.REQUEST_TOO_LARGE,
+        codes.REQUEST_ENTITY_TOO_LARGE,
+        codes.CONTENT_TOO_LARGE,
+        codes.BODY_TOO_LARGE,
+    }
 )
 _LOWER_BYTES: Final = 1_000_000
 """The limit that the service is known to have enforced by mistake: worth the first guess."""
@@ -71,7 +76,7 @@ class Capacity:
         """
         if len(records) < 2:
             return False
-        if fault.code == COUNT_CODE:
+        if fault.code == codes.TOO_MANY_BATCH_ENTITIES:
             self._learn_count(len(records))
             return True
         if _means_size(fault) and self._trusts_refusals and sent_bytes > self._taken_bytes:

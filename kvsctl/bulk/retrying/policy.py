@@ -5,11 +5,10 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from kvsctl import codes
 from kvsctl.model import Record
 from kvsctl.service.faults import Fault, FaultKind
 
-STORAGE_CODE: Final = "REQUEST_THROTTLED"
-"""Past the maximum of storage or transfer, not past the quota: slowing down does not help."""
 _LEFT_OUT_RETRIES: Final = 3
 """Asking a fourth time for a key that three answers left out has never helped."""
 _THROTTLED_RETRIES_FACTOR: Final = 10
@@ -107,7 +106,7 @@ class RetryPolicy(msgspec.Struct, frozen=True):
 
 def is_throttled(fault: Fault) -> bool:
     """Whether the service asks for less: patience helps, and is no strike against a record."""
-    return fault.kind is FaultKind.THROTTLED and fault.code != STORAGE_CODE
+    return fault.kind is FaultKind.THROTTLED and fault.code != codes.REQUEST_THROTTLED
 
 
 def is_strike(fault: Fault) -> bool:

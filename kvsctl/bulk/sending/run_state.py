@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+from kvsctl import codes
 from kvsctl.bulk.events import SizeLearnt
 from kvsctl.bulk.pacing.concurrency import Concurrency
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import Caller, RunPlan
 from kvsctl.bulk.retrying.budget import RetryBudget
 from kvsctl.bulk.retrying.give_up import Patience
-from kvsctl.bulk.retrying.policy import STORAGE_CODE
 from kvsctl.bulk.sending.queue import Batch, SendQueue
 from kvsctl.bulk.settling.ledger import Ledger
 from kvsctl.bulk.settling.verify import Verifier
@@ -72,7 +72,7 @@ class Bench:
 
     def is_past_sparing(self, code: str) -> bool:
         """Whether this is full storage, which waiting does not cure, and the budget is spent."""
-        return code == STORAGE_CODE and not self.budget.can_spare(self.now())
+        return code == codes.REQUEST_THROTTLED and not self.budget.can_spare(self.now())
 
     def _read_back(self, records: list[Record]) -> None:
         self.queue.resend(Batch(records, is_loose=True, reads_back=True), self.now())
@@ -80,7 +80,7 @@ class Bench:
 
 def explained(failure: Failure) -> Failure:
     """A failure that says what its code means, where the code alone does not."""
-    if failure.code != STORAGE_CODE:
+    if failure.code != codes.REQUEST_THROTTLED:
         return failure
     return failure._replace(
         message=f"{failure.message} (the installation's storage may be full)".lstrip()

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from kvsctl import codes
 from kvsctl.model import SUCCEEDED, Failure, Found, Outcome, Record, State, Successes, Verb
 from kvsctl.service.faults import means_later
 from kvsctl.service.reply import AllDone, Reply
 
-MISSING_CODE = "KEY_NOT_FOUND"
 _UNNAMED = Found(b"")
 
 
@@ -65,7 +65,7 @@ def reconcile(
 
 def failed(record: Record, failure: Failure, policy: ReadPolicy) -> Outcome:
     """The outcome of a record that the service refused, or has not, or never answered for."""
-    if policy.ignore_missing and failure.code == MISSING_CODE:
+    if policy.ignore_missing and failure.code == codes.KEY_NOT_FOUND:
         return Outcome(record, State.SKIPPED, skipped_by="missing")
     return Outcome(record, State.FAILED, failure)
 
@@ -73,8 +73,10 @@ def failed(record: Record, failure: Failure, policy: ReadPolicy) -> Outcome:
 def never_named(verb: Verb) -> Failure:
     """Why a record failed that no answer named, however often it was asked for."""
     if verb is Verb.GET:
-        return Failure(MISSING_CODE, "no answer of the service named the key")
-    return Failure("NO_ANSWER", "no answer of the service named the key: it may or may not be done")
+        return Failure(codes.KEY_NOT_FOUND, "no answer of the service named the key")
+    return Failure(
+        codes.NO_ANSWER, "no answer of the service named the key: it may or may not be done"
+    )
 
 
 def _found(record: Record, found: Found, policy: ReadPolicy, service_now: float) -> Outcome:

@@ -14,14 +14,12 @@ from typing import Final
 
 import msgspec
 
-from kvsctl import jsontext
-from kvsctl.bulk.settling.reconcile import MISSING_CODE
+from kvsctl import codes, jsontext
 from kvsctl.jsonequal import are_equal, differ_by_rounding
 from kvsctl.limits import TTL_UNIT_SECONDS
 from kvsctl.model import Failure, Found, Outcome, Record, State, Verb
 from kvsctl.service.wire import key_body
 
-CODE: Final = "VERIFY_FAILED"
 _CLOCK_GRAIN_SECONDS: Final = 2.0
 """How far the service's clock may be from what its `Date` headers, cut to the second, tell."""
 
@@ -99,11 +97,11 @@ class Verifier:
         if why is None:
             return Outcome(written, State.SUCCEEDED)
         trace_id = outcome.failure.trace_id if outcome.failure else None
-        return Outcome(written, State.FAILED, Failure(CODE, why, trace_id))
+        return Outcome(written, State.FAILED, Failure(codes.VERIFY_FAILED, why, trace_id))
 
     def _why_failed(self, reading: ReadBack, written: Record, outcome: Outcome) -> str | None:
         failure, found = outcome.failure, outcome.found
-        if failure is not None and failure.code != MISSING_CODE:
+        if failure is not None and failure.code != codes.KEY_NOT_FOUND:
             return f"written, but not read back: {failure.code}: {failure.message}"
         if self._verb is Verb.DELETE:
             return None if found is None else "the key is still there"

@@ -14,7 +14,7 @@ from kvsctl.records.fields import ROOM_BYTES, decode_plain, may_repeat
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 
 UNCOMMON_IN_KEY: Final = re.compile(rf"[^{COMMON_IN_KEY}]").search
-_UNCOMMON: Final = Rejected(Breach("UNCOMMON", "to be read carefully"))
+_UNCOMMON: Final = Rejected(Breach("", "to be read carefully"))
 
 
 class CommonLines:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from kvsctl import jsontext
+from kvsctl import codes, jsontext
 from kvsctl.records.checks import Breach
 
 Cells: TypeAlias = Callable[[bytes], list[str] | Breach]
@@ -39,7 +39,7 @@ def cells_reader(delimiter: str) -> Cells:
         try:
             text = row.decode()
         except UnicodeDecodeError as error:
-            return Breach("INVALID_JSON", f"not UTF-8 at byte {error.start + 1} of the row")
+            return Breach(codes.INVALID_JSON, f"not UTF-8 at byte {error.start + 1} of the row")
         if '"' not in text:
             return text.split(delimiter)
         if "\r" not in text:
@@ -50,7 +50,7 @@ def cells_reader(delimiter: str) -> Cells:
                 pass  # what is wrong, or only too long for it, is seen below
         if not is_row(text):
             return Breach(
-                "INVALID_JSON",
+                codes.INVALID_JSON,
                 "a quoted cell is not closed, or text follows its quote: write a quote within "
                 "as two",
             )

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from kvsctl import jsontext
+from kvsctl import codes, jsontext
 from kvsctl.errors import UsageError
 from kvsctl.records.checks import Breach
 from kvsctl.records.cutting.lines import Line
@@ -61,6 +61,6 @@ class Header:
         """The same if they are as many as the header has, else a Breach."""
         if isinstance(cells, list) and len(cells) != len(self.names):
             return Breach(
-                "INVALID_JSON", f"the row has {len(cells)} cells, the header {len(self.names)}"
+                codes.INVALID_JSON, f"the row has {len(cells)} cells, the header {len(self.names)}"
             )
         return cells

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 import orjson
 
-from kvsctl import jsontext
+from kvsctl import codes, jsontext
 from kvsctl.model import Identity
 from kvsctl.records.checks import Breach
 from kvsctl.records.fields import Fields, fields_of
@@ -37,7 +37,7 @@ def shaped_set_parser(rules: Rules, shape: Shape) -> Parser:
         try:
             fields = _fields(line, members, key, shape)
         except jsontext.JsonTextError as error:
-            return Rejected(Breach("INVALID_JSON", str(error)), readable=False)
+            return Rejected(Breach(codes.INVALID_JSON, str(error)), readable=False)
         return set_record(fields, rules)
 
     return parse
@@ -80,7 +80,7 @@ def _members_and_key(line: bytes, template: KeyTemplate) -> tuple[dict[str, byte
     try:
         members = object_members(line)
     except jsontext.JsonTextError as error:
-        return Rejected(Breach("INVALID_JSON", str(error)), readable=False)
+        return Rejected(Breach(codes.INVALID_JSON, str(error)), readable=False)
     texts = []
     for name in template.members:
         text = _key_text(members.get(name, b"null"))
@@ -91,10 +91,10 @@ def _members_and_key(line: bytes, template: KeyTemplate) -> tuple[dict[str, byte
                 if name in members
                 else f"the object has no {shown} to make the key of"
             )
-            return Rejected(Breach("INVALID_JSON", reason), readable=False)
+            return Rejected(Breach(codes.INVALID_JSON, reason), readable=False)
         if not text and not template.is_bare:
             empty = Breach(
-                "EMPTY_KEY", f"{jsontext.quoted(name)} is empty, which is to make the key"
+                codes.EMPTY_KEY, f"{jsontext.quoted(name)} is empty, which is to make the key"
             )
             return Rejected(empty, readable=False)
         texts.append(text)

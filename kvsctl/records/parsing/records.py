@@ -8,7 +8,7 @@ from typing import Final
 
 import orjson
 
-from kvsctl import jsontext
+from kvsctl import codes, jsontext
 from kvsctl.jsontext import PARSER_DEPTH
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Identity
@@ -61,7 +61,7 @@ def careful_set_line_parser(rules: Rules) -> Parser:
         identity = _identity(fields, rules)
         parsed: Parsed | Breach
         if not fields.value:
-            parsed = Breach("INVALID_JSON", 'the record has no "value"')
+            parsed = Breach(codes.INVALID_JSON, 'the record has no "value"')
         elif breach := _check(identity, fields.value, too_deep, limits):
             parsed = breach
         elif fields.plain and rules.ttl is None and identity.entity == fields.entity:
@@ -82,12 +82,12 @@ def set_argument_parser(rules: Rules, *, string: bool) -> Parser:
     def parse(piece: bytes) -> Parsed | Rejected:
         name, found, text = piece.partition(b"=")
         if not found:
-            no_value = Breach("INVALID_JSON", "no = in the argument: write KEY=VALUE")
+            no_value = Breach(codes.INVALID_JSON, "no = in the argument: write KEY=VALUE")
             return Rejected(no_value, readable=False)
         try:
             key, (value, too_deep) = name.decode(), _argument_value(text, limits, string=string)
         except UnicodeDecodeError:
-            return Rejected(Breach("INVALID_JSON", "the argument is not UTF-8"), readable=False)
+            return Rejected(Breach(codes.INVALID_JSON, "the argument is not UTF-8"), readable=False)
         identity = Identity(rules.entity, key)
         if not value:
             assert too_deep  # noqa: S101
@@ -104,10 +104,12 @@ def key_line_parser(rules: Rules) -> Parser:
         try:
             key = orjson.loads(piece) if piece.startswith(b'"') else piece.decode()
         except orjson.JSONDecodeError as error:
-            breach = Breach("INVALID_JSON", f'a line that begins with " is a JSON string: {error}')
+            breach = Breach(
+                codes.INVALID_JSON, f'a line that begins with " is a JSON string: {error}'
+            )
             return Rejected(breach, readable=False)
         except UnicodeDecodeError as error:
-            breach = Breach("INVALID_JSON", f"the key is not UTF-8 at byte {error.start + 1}")
+            breach = Breach(codes.INVALID_JSON, f"the key is not UTF-8 at byte {error.start + 1}")
             return Rejected(breach, readable=False)
         return key_record(Identity(rules.entity, key), rules.limits, is_plain=True)
 
@@ -251,7 +253,7 @@ def _expiry(fields: Fields, rules: Rules) -> float | Breach:
         seconds = int(expires_at - rules.epoch()) - _CLOCKS_APART_SECONDS
         if seconds > rules.limits.ttl_seconds:
             return Breach(
-                "INVALID_TTL",
+                codes.INVALID_TTL,
                 f"the expireTime is too far away, at most {rules.limits.ttl_seconds:,} s "
                 "are allowed",
             )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
-from kvsctl import jsontext
+from kvsctl import codes, jsontext
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Identity
 from kvsctl.records.checks import Breach
@@ -19,7 +19,7 @@ from kvsctl.records.shapes import KeyTemplate, Shape
 _Row: TypeAlias = list[str]
 _SAYING: Final = {"entityName", "ttl", "expireTime"}
 _EMPTY: Final = "the cell {} is empty, which is to make the key"
-_TOO_DEEP: Final = Breach("MAX_DEPTH", "a cell nests far too deep: flatten it")
+_TOO_DEEP: Final = Breach(codes.MAX_DEPTH, "a cell nests far too deep: flatten it")
 
 
 def table_set_parser(header: Header, rules: Rules, shape: Shape) -> TableParser:
@@ -94,7 +94,7 @@ def _key_of(header: Header, template: KeyTemplate) -> Callable[[_Row], str | Bre
         texts = [cells[column] for column in columns]
         if "" in texts:
             empty = jsontext.quoted(template.members[texts.index("")])
-            return Breach("EMPTY_KEY", _EMPTY.format(empty))
+            return Breach(codes.EMPTY_KEY, _EMPTY.format(empty))
         return template.fill(texts)
 
     return fill
