@@ -15,6 +15,14 @@ _LEAST_AHEAD: Final = 3
 """How few are left when it reads on. Both threads want the interpreter: each turn costs a wait."""
 
 
+NO_RECORDS: Final = "the input has no records"
+
+
+def no_records() -> UsageError:
+    """Return the error of a run that was given `--require-input` and no records."""
+    return UsageError(NO_RECORDS, "--require-input needs at least one record.")
+
+
 class Feed(Protocol):
     """Where a run gets its records from."""
 
@@ -147,7 +155,7 @@ class RequiredFeed:
         """See Feed."""
         pieces = await self._feed.get()
         if pieces is None and not self._has_come:
-            raise UsageError("the input has no records", "--require-input asks for some.")
+            raise no_records()
         self._has_come = self._has_come or bool(pieces)
         return pieces
 

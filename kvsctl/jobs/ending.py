@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
+from kvsctl.bulk.feeds import NO_RECORDS
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError
 from kvsctl.files.raw import write_all
@@ -17,10 +18,10 @@ from kvsctl.report.document import (
     ReportFile,
     input_lines,
     report_document,
-    report_line,
 )
 from kvsctl.report.dry_run import DryRun
 from kvsctl.report.escape import visible
+from kvsctl.report.schema import document_line
 from kvsctl.report.summary import failures_place, summary
 
 
@@ -91,7 +92,7 @@ class Ending(msgspec.Struct, frozen=True):
             interrupted=end.interrupted is not None,
         )
         document["inputs"] = self.job.input.inputs_read()
-        return report_line(document | (self.dry_run.members if self.dry_run else {}))
+        return document_line(document | (self.dry_run.members if self.dry_run else {}))
 
     def _save(self, end: End) -> End:
         """Save the report file; return how the run has ended now."""
@@ -146,4 +147,4 @@ class Ending(msgspec.Struct, frozen=True):
             if error.hint:
                 tell(visible(error.hint))
         elif not (self.tally.records or end.interrupted or self.job.reporting.quiet):
-            tell("kvsctl: the input has no records")
+            tell(f"kvsctl: {NO_RECORDS}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kvsctl.bulk.events import Listener, RecordsRead, Settled
-from kvsctl.bulk.feeds import Change, Feed
+from kvsctl.bulk.feeds import Change, Feed, no_records
 from kvsctl.bulk.forecast import Forecaster, cost_usd
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageError
@@ -55,7 +55,7 @@ class Examination:
             self.error = UsageError(error.message, error.hint or _NOTHING_SENT)
         self._complete(failures)
         if self.job.checks.requires_input and not (self.tally.records or self.error):
-            self.error = UsageError("the input has no records", "--require-input asks for some.")
+            self.error = no_records()
         self.elapsed_seconds = time.monotonic() - started
 
     async def write_failures(self, path: Path) -> None:

@@ -27,7 +27,8 @@ from kvsctl.journal.writer import JournalWriter
 from kvsctl.model import Problem, Record
 from kvsctl.outputs.failures import FailuresFile
 from kvsctl.report.console import Environment
-from kvsctl.report.document import About, ReportFile, report_document, report_line
+from kvsctl.report.document import About, ReportFile, report_document
+from kvsctl.report.schema import document_line
 
 _SAME_COMMAND: Final = (
     "A journal can be resumed only by the command that began it. Use another file to start anew."
@@ -76,7 +77,7 @@ def report_complete(
     """Report a job that an earlier run has completed. Raise StreamError."""
     state = file.state
     tally = restored(state.totals)
-    line = report_line(report_document(tally, about, ExitStatus.OK, state.elapsed_seconds))
+    line = document_line(report_document(tally, about, ExitStatus.OK, state.elapsed_seconds))
     if job.reporting.report_path is not None:
         report = ReportFile(job.reporting.report_path)
         try:

@@ -2,7 +2,7 @@
 
 - `console`, `rich_console`: the process's streams, and a rich console on stderr.
 - `styled`, `escape`: styled lines without rich; text from outside made safe for a terminal.
-- `document`: the JSON report.
+- `document`, `schema`: the JSON report; the schemas of all JSON documents.
 - `summary`, `failures_table`, `advice`: the report for people.
 - `progress`, `request_lines`, `problem_lines`: what is shown while a run works.
 - `dry_run`, `journal`: the reports of `--dry-run` and of `kvsctl journal show`.

@@ -5,17 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from kvsctl.bulk.outcomes.tally import FailureNote, Tally
 from kvsctl.errors import ExitStatus, StreamError, UsageError
 from kvsctl.files.descriptors import descriptor
 from kvsctl.files.raw import is_regular, open_emptied, write_all
-from kvsctl.jsontext import json_line
 from kvsctl.records.sources import Source
 from kvsctl.report.escape import visible
-
-SCHEMA: Final = 1
+from kvsctl.report.schema import REPORT_SCHEMA
 
 InputRead: TypeAlias = dict[str, str | None]
 """One file that was read: `source`, `format` and `compression`."""
@@ -47,7 +45,7 @@ def report_document(
 ) -> dict[str, Any]:
     """The members that the contract names, in its order, all of them always there."""
     return {
-        "schema": SCHEMA,
+        "schema": REPORT_SCHEMA,
         "version": about.version,
         "command": about.command,
         "target": about.target,
@@ -73,11 +71,6 @@ def report_document(
         "failures": [_failure(note) for note in tally.failures],
         "failures_truncated": tally.failures_truncated,
     }
-
-
-def report_line(document: dict[str, Any]) -> bytes:
-    """The document as one line of JSON, line feed included."""
-    return json_line(document) + b"\n"
 
 
 def require_writable(path: Path) -> None:

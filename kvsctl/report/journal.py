@@ -6,8 +6,8 @@ from typing import Any, Final
 from kvsctl.journal.state import JournalState, Stage
 from kvsctl.journal.text import FORMAT, Journal
 from kvsctl.report.escape import visible
+from kvsctl.report.schema import JOURNAL_SCHEMA
 
-SCHEMA: Final = 1
 _COUNTS: Final = ("records", "succeeded", "failed", "skipped", "duplicates", "ambiguous")
 _STAGES: Final = {
     Stage.RUNNING: "not complete: the same command goes on",
@@ -20,7 +20,7 @@ def journal_document(path: Path, journal: Journal, *, in_use: bool) -> dict[str,
     """A journal as one JSON object. Ranges are half open and count records from 0."""
     header, state = journal.header, journal.state
     return {
-        "schema": SCHEMA,
+        "schema": JOURNAL_SCHEMA,
         "format": FORMAT,
         "path": str(path),
         "in_use": in_use,

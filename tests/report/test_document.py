@@ -15,9 +15,9 @@ from kvsctl.report.document import (
     About,
     ReportFile,
     report_document,
-    report_line,
     require_writable,
 )
+from kvsctl.report.schema import document_line
 from tests.support.outcomes import ended, failed, problem
 
 ABOUT = About("set", "staging", "0.1.0", datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC))
@@ -89,7 +89,7 @@ def test_the_report_is_one_line_whatever_the_keys_hold() -> None:
     origin = Origin("users.jsonl", 1)
     subject = Problem(0, origin, Identity(None, "\ud800\n"), "INVALID_KEY", "no", b"", True)
     outcome = Outcome(subject, State.FAILED, Failure("INVALID_KEY", "no"))
-    line = report_line(report_document(tally_of(outcome), ABOUT, ExitStatus.FAILURES, 1))
+    line = document_line(report_document(tally_of(outcome), ABOUT, ExitStatus.FAILURES, 1))
     assert line.endswith(b"}\n")
     assert line.count(b"\n") == 1
     assert json.loads(line)["failures"][0]["key"] == "\ud800\n"

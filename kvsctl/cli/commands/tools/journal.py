@@ -22,13 +22,13 @@ def show_command(
 ) -> None:
     """Show what is settled in a journal, also while a run is working on it."""
     from kvsctl.journal.file import is_in_use, read_journal
-    from kvsctl.jsontext import json_line
     from kvsctl.report.journal import journal_document, journal_lines
+    from kvsctl.report.schema import document_line
 
     journal = read_journal(path)
     in_use = is_in_use(path)
     if json:
-        typer.echo(json_line(journal_document(path, journal, in_use=in_use)))
+        typer.echo(document_line(journal_document(path, journal, in_use=in_use)), nl=False)
         return
     for line in journal_lines(path, journal, in_use=in_use):
         typer.echo(line)
