@@ -1,9 +1,9 @@
 """What a run shows to people and to programs: the only importer of rich.
 
 - `console`, `rich_console`: the process's streams, and a rich console on stderr.
-- `styled`, `escape`: styled lines without rich; text from outside made safe for a terminal.
+- `styled`, `escape`: styled lines without rich; text from outside, escaped for a terminal.
 - `document`, `schema`: the JSON report; the schemas of all JSON documents.
 - `summary`, `failures_table`, `advice`: the report for people.
-- `progress`, `request_lines`, `problem_lines`: what is shown while a run works.
+- `progress`, `request_lines`, `problem_lines`: what is shown during a run.
 - `dry_run`, `journal`: the reports of `--dry-run` and of `kvsctl journal show`.
 """

@@ -1,4 +1,4 @@
-"""The process's surroundings, looked at once and passed in: streams, terminals, width, colour."""
+"""The process's environment, read once and passed in: streams, terminals, width, colour."""
 
 import os
 import sys
@@ -18,8 +18,8 @@ _LEAST_WIDTH: Final = 20
 class Environment:
     """Where a command runs. A descriptor is None if the process was started without it.
 
-    `width` and `encoding` are those of stderr. `can_redraw`: stderr is a terminal on which lines
-    can be drawn over.
+    `width` and `encoding` are those of stderr. `can_redraw`: whether stderr is a terminal on which
+    a line can be overwritten.
     """
 
     stdout_fd: int | None
@@ -35,7 +35,7 @@ class Environment:
 
     @classmethod
     def of_process(cls, variables: Mapping[str, str] = os.environ) -> "Environment":
-        """This process's surroundings as they are now. Call it before anything opens a file."""
+        """Return this process's environment as it is now. Call it before anything opens a file."""
         stdout_fd = _descriptor(sys.__stdout__, 1)
         stderr_fd = _descriptor(sys.__stderr__, 2)
         stdout_is_terminal = _is_terminal(stdout_fd)
@@ -54,40 +54,42 @@ class Environment:
         )
 
     def current_width(self) -> int:
-        """The width that stderr has by now: a terminal may have got another since."""
+        """Return the width of stderr now: a terminal may have been resized."""
         return _width(os.environ, self.stderr_fd if self.stderr_is_terminal else None)
 
     @property
     def is_drawn_on(self) -> bool:
-        """Whether stderr is looked at as it is: a terminal, or what colours were asked for."""
+        """Whether lines on stderr are styled and folded: it is a terminal, or colour is forced."""
         return self.stderr_has_colour or self.can_redraw
 
     def wants_progress(self, *, is_silenced: bool, prints_records: bool) -> bool:
-        """Whether a bar belongs on stderr: a terminal, and no records go to one on stdout.
+        """Return whether to draw a progress bar on stderr.
 
+        It is drawn on a terminal only, and not if records are printed on a terminal, too.
         `is_silenced`: the user asked for quiet, for JSON, or for lines that a bar would break.
         """
         is_shared = prints_records and self.stdout_is_terminal
         return self.can_redraw and not is_silenced and not is_shared
 
     def tell(self, text: str) -> None:
-        """Writes text and a line feed to stderr, at once. A stderr that is gone is let pass.
+        """Write text and a line feed to stderr at once; ignore a stderr that is closed.
 
-        What comes from outside must have been made `visible` before.
+        Text from outside must have been made `visible` before.
         """
         self.write_stderr(f"{text}\n")
 
     def write_stderr(self, text: str) -> None:
-        """Writes text to stderr, escaping what its encoding lacks; never raises OSError."""
+        """Write text to stderr, escaping what its encoding lacks; never raise OSError."""
         if self.stderr_fd is not None:
             with suppress(OSError):
                 write_all(self.stderr_fd, text.encode(self.encoding, "backslashreplace"))
 
 
 def has_colour(variables: Mapping[str, str], *, is_terminal: bool) -> bool:
-    """Whether to write colours: `NO_COLOR`, then `FORCE_COLOR`, then `TERM` and the terminal.
+    """Return whether to write colours.
 
-    A variable that is set but empty counts as not set; `FORCE_COLOR=0` forces nothing.
+    `NO_COLOR` decides first, then `FORCE_COLOR`, then `TERM` and whether it is a terminal. An empty
+    variable counts as unset; `FORCE_COLOR=0` forces nothing.
     """
     if variables.get("NO_COLOR"):
         return False
@@ -101,8 +103,8 @@ def _is_dumb(variables: Mapping[str, str]) -> bool:
 
 
 def _descriptor(stream: TextIO | None, fd: int) -> int | None:
-    # Python sets a stream to None whose descriptor was closed when the process began. The number
-    # may be another file's by now, so it must not be used.
+    # Python sets a stream to None if its descriptor was closed when the process began. The number
+    # may belong to another file by now, so it must not be used.
     return None if stream is None else fd
 
 

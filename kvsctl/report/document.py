@@ -21,10 +21,11 @@ InputRead: TypeAlias = dict[str, str | None]
 
 @dataclass(slots=True, frozen=True)
 class About:
-    """What a report is about. `target` is what a person calls it; it holds no secret.
+    """The run that a report describes. `target` is the name that users know; it holds no secret.
 
-    `local_path` is set when the target is the embedded emulator: where its database lies.
-    `token_source` says where the token came from (`KVSCTL_TOKEN`, `token file PATH`), never what.
+    `local_path`: the path of the embedded emulator's database, if that is the target.
+    `token_source`: where the token was read from (`KVSCTL_TOKEN`, `token file PATH`), never the
+    token.
     """
 
     command: str
@@ -43,7 +44,7 @@ def report_document(
     *,
     interrupted: bool = False,
 ) -> dict[str, Any]:
-    """The members that the contract names, in its order, all of them always there."""
+    """Return all the members that the contract names, always, in the order of the contract."""
     return {
         "schema": REPORT_SCHEMA,
         "version": about.version,
@@ -74,7 +75,7 @@ def report_document(
 
 
 def require_writable(path: Path) -> None:
-    """Raises UsageError where a report cannot go, before there is one; touches nothing."""
+    """Raise UsageError if a report could not be written to `path`; change nothing."""
     if path.is_dir():
         raise UsageError(f"cannot write to {path}: Is a directory")
     if not path.parent.is_dir():
@@ -84,10 +85,10 @@ def require_writable(path: Path) -> None:
 
 
 class ReportFile:
-    """The file that keeps the report's line: opened, and emptied, before anything is sent.
+    """The file that holds the report's line. It is opened and emptied before anything is sent.
 
-    So a run that is killed leaves no earlier run's report behind. Raises UsageError if it cannot
-    be opened.
+    So a run that is killed does not leave the report of an earlier run behind. Raise UsageError if
+    the file cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:
@@ -95,7 +96,7 @@ class ReportFile:
         self._fd = open_emptied(path)
 
     def save(self, line: bytes) -> None:
-        """Makes the line the whole file. Raises StreamError if it cannot be written."""
+        """Replace the file's content by the line. Raise StreamError if it cannot be written."""
         try:
             if descriptor(self._path) is None and is_regular(self._fd):
                 os.lseek(self._fd, 0, os.SEEK_SET)
@@ -107,7 +108,7 @@ class ReportFile:
             ) from error
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Close the file."""
         os.close(self._fd)
 
 
@@ -132,9 +133,9 @@ def _utc(moment: datetime) -> str:
 
 
 def inputs_read(sources: Sequence[Source]) -> list[InputRead]:
-    """One for each file: its name, the form and the compression that were found of it.
+    """Return each input file's name, and the format and compression that were detected.
 
-    They are None for what was not looked into, and for what is not compressed.
+    Both are None for a file that was not read; the compression also for one that has none.
     """
     return [
         {
@@ -148,7 +149,7 @@ def inputs_read(sources: Sequence[Source]) -> list[InputRead]:
 
 
 def input_lines(inputs: Sequence[InputRead]) -> list[str]:
-    """Return the same in words, for `-v`."""
+    """Return a line for each input file that was read, for `-v`."""
     return [
         f"input {visible(str(one['source']))}: "
         + ", ".join(str(one[name]) for name in ("format", "compression") if one[name])

@@ -9,13 +9,13 @@ from kvsctl.bulk.outcomes.tally import Tally
 
 
 class DryRun(msgspec.Struct, frozen=True):
-    """What a run would cost. For reads, `cost_usd` is the least."""
+    """What a run would need. `cost_usd` is a lower bound for reads."""
 
     forecast: Forecast
     cost_usd: float
 
     def enter(self, tally: Tally) -> None:
-        """Put the forecast where the report has the totals of a run."""
+        """Set the counts of the report to the forecast's: what the run would do."""
         forecast = self.forecast
         tally.requests = forecast.requests
         tally.bytes_sent = forecast.bytes_sent
@@ -27,7 +27,7 @@ class DryRun(msgspec.Struct, frozen=True):
 
     @property
     def members(self) -> dict[str, Any]:
-        """The members that only the JSON report of a dry run has."""
+        """The members of the JSON report that only a dry run has."""
         return {
             "dry_run": True,
             "least_s": round(self.forecast.least_seconds, 3),

@@ -1,4 +1,4 @@
-"""Text from outside made safe to look at in a terminal."""
+"""Text from outside, escaped for a terminal."""
 
 import unicodedata
 from typing import Final
@@ -8,12 +8,12 @@ _NAMED: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def visible(text: str, width: int | None = None) -> str:
-    """The text on one line, with every character that is not seen as itself as an escape.
+    """Return the text on one line, with every character that is not printable escaped.
 
-    The result holds no control character (C0, C1, DEL, ESC), nothing that turns or hides text
-    (bidirectional marks, zero-width characters), no line or paragraph separator and no lone
-    surrogate. With `width`, it takes at most that many terminal columns, the last an ellipsis if
-    something was cut; an escape is never cut in two.
+    The result holds no control character (C0, C1, DEL, ESC), no character that reorders or hides
+    text (bidirectional marks, zero-width characters), no line or paragraph separator and no lone
+    surrogate. With `width`, it takes at most that many terminal columns, and the last one is an
+    ellipsis if the text was truncated. An escape is never split.
     """
     if text.isprintable() and (width is None or (text.isascii() and len(text) <= width)):
         return text
@@ -22,7 +22,7 @@ def visible(text: str, width: int | None = None) -> str:
 
 
 def columns(text: str) -> int:
-    """How many terminal columns printable text takes; wide characters take two."""
+    """Return how many terminal columns printable text takes; a wide character takes two."""
     if text.isascii():
         return len(text)
     return sum(_character_columns(character) for character in text)

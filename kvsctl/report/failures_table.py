@@ -1,4 +1,4 @@
-"""What failed, as tables for people."""
+"""The failures of a run, grouped by code, as a table for people."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -15,19 +15,19 @@ from kvsctl.report.escape import visible
 from kvsctl.report.summary import plural
 
 _SHOWN_CODES: Final = 20
-_TABLE_WIDTH: Final = 60  # what is narrower gets a block for each code
+_TABLE_WIDTH: Final = 60  # a narrower terminal gets a block for each code instead
 _SHOWN_MESSAGE: Final = 200
 _NO_KEY: Final = "(no key)"
 
 
 def print_failures(console: Console, groups: Sequence[FailureGroup]) -> None:
-    """Prints what failed, by code, the first groups first, with what to do next.
+    """Print the groups in the given order, and what to do about each.
 
-    Everything from outside is made visible. On a terminal nothing is wider than it.
+    Text from outside is escaped. No line is wider than the terminal.
     """
     with console.capture() as page:
         _print_groups(console, groups)
-    # Rich fills table cells and padding up with spaces, which only litter a log.
+    # Rich pads table cells with trailing spaces, which only litter a log.
     lines = (line.rstrip() for line in page.get().splitlines())
     console.file.write("".join(f"{line}\n" for line in lines))
 

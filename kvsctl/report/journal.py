@@ -1,4 +1,4 @@
-"""What a journal holds, for people and for programs."""
+"""What `kvsctl journal show` prints: a journal for people and for programs."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -7,17 +7,18 @@ from kvsctl.journal.state import JournalState, Stage
 from kvsctl.journal.text import FORMAT, Journal
 from kvsctl.report.escape import visible
 from kvsctl.report.schema import JOURNAL_SCHEMA
+from kvsctl.report.summary import plural
 
 _COUNTS: Final = ("records", "succeeded", "failed", "skipped", "duplicates", "ambiguous")
 _STAGES: Final = {
-    Stage.RUNNING: "not complete: the same command goes on",
-    Stage.ENDED: "every record is settled, files are not complete: the same command goes on",
+    Stage.RUNNING: "not complete: run the same command to resume",
+    Stage.ENDED: "every record is settled, files are incomplete: run the same command to finish",
     Stage.COMPLETE: "complete",
 }
 
 
 def journal_document(path: Path, journal: Journal, *, in_use: bool) -> dict[str, Any]:
-    """A journal as one JSON object. Ranges are half open and count records from 0."""
+    """Return a journal as one JSON object. Ranges are half open and count records from 0."""
     header, state = journal.header, journal.state
     return {
         "schema": JOURNAL_SCHEMA,
@@ -44,19 +45,19 @@ def journal_document(path: Path, journal: Journal, *, in_use: bool) -> dict[str,
 
 
 def journal_lines(path: Path, journal: Journal, *, in_use: bool) -> list[str]:
-    """A journal in some lines, with nothing in them that a terminal would obey."""
+    """Return a journal as a few lines for people, escaped for a terminal."""
     header, state = journal.header, journal.state
     if header is None:
-        return [f"{visible(str(path))} is a journal in which nothing stands yet"]
-    counts = state.totals.counts
+        return [f"{visible(str(path))}: an empty journal"]
+    counts, retryable = state.totals.counts, len(state.retryable)
     rows = [
         ("job", f"{header.command} on {header.target}"),
         ("input", ", ".join(str(one.get("path", one["kind"])) for one in header.input)),
-        ("state", "a run is working on it" if in_use else _STAGES[state.stage]),
-        ("begun", f"{header.started_at}, at work for {state.elapsed_seconds:,.1f} s"),
+        ("state", "in use by a run" if in_use else _STAGES[state.stage]),
+        ("started", f"{header.started_at}, {state.elapsed_seconds:,.1f} s of running time"),
         ("settled", _settled(state)),
-        ("of these", ", ".join(f"{counts.get(name, 0):,} {name}" for name in _COUNTS[1:5])),
-        ("to retry", f"{len(state.retryable):,} failures, with --retry-failed"),
+        ("outcomes", ", ".join(f"{counts.get(name, 0):,} {name}" for name in _COUNTS[1:5])),
+        ("to retry", f"{retryable:,} {plural('failure', retryable)}, with --retry-failed"),
     ]
     if state.failures_path is not None:
         rows.append(("failures", f"{state.failures_path}, {state.failures.length:,} bytes"))
@@ -68,4 +69,5 @@ def journal_lines(path: Path, journal: Journal, *, in_use: bool) -> list[str]:
 def _settled(state: JournalState) -> str:
     through = state.settled.settled_through
     beyond = len(state.settled) - through
-    return f"{len(state.settled):,} records: the first {through:,}, and {beyond:,} after them"
+    count = len(state.settled)
+    return f"{count:,} {plural('record', count)}: the first {through:,}, and {beyond:,} later ones"

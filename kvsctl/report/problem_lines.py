@@ -1,4 +1,4 @@
-"""A line for each problem, as linters print them."""
+"""A line for each failed record, in the form that linters use."""
 
 from collections.abc import Callable
 
@@ -9,13 +9,13 @@ _SHOWN_MESSAGE = 500
 
 
 class ProblemLines:
-    """A listener that tells of each failure in input order as `PLACE: CODE: message`."""
+    """A listener that writes each failure as `PLACE: CODE: message`, in input order."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
 
     def __call__(self, event: Event) -> None:
-        """Writes the lines of what settled together at once."""
+        """Write the failures of one event in one call."""
         if isinstance(event, Settled):
             lines = [
                 f"{visible(str(outcome.subject.origin))}: {visible(outcome.failure.code)}: "

@@ -1,4 +1,4 @@
-"""The bar that shows a run going on."""
+"""The progress bar of a run."""
 
 import time
 from collections import deque
@@ -17,17 +17,17 @@ from kvsctl.model import State, Successes
 
 _BAR_WIDTH: Final = 24
 _LEAST_BAR_WIDTH: Final = 8
-_REDRAWS_A_SECOND: Final = 8
+_REDRAWS_PER_SECOND: Final = 8
 _RATE_SECONDS: Final = 5.0
 
 
 class ProgressBarLine:
-    """A listener that keeps one line up to date on a terminal while it is entered.
+    """A listener that draws one line on a terminal, as a context manager.
 
-    On leaving, the line is gone. The listener itself only counts; a thread draws, some times a
-    second, so the line also lives while nothing happens. `fraction_read` says how much of the
-    input was read, from 0 to 1, or None as long as that cannot be known: without it there is a
-    count, but no bar and no time that is left. `columns` says how wide the terminal is by now.
+    Leaving the context erases the line. The listener only counts; a thread redraws the line a few
+    times per second, also while there are no events. `fraction_read` returns how much of the input
+    was read, from 0 to 1, or None while that is unknown: then the line has a count, but no bar and
+    no time left. `columns` returns the current width of the terminal.
     """
 
     def __init__(
@@ -53,14 +53,14 @@ class ProgressBarLine:
         self._live = Live(
             console=console,
             get_renderable=self.render,
-            refresh_per_second=_REDRAWS_A_SECOND,
+            refresh_per_second=_REDRAWS_PER_SECOND,
             transient=True,
             redirect_stdout=False,
             redirect_stderr=False,
         )
 
     def __call__(self, event: Event) -> None:
-        """Counts what happened."""
+        """Count the event."""
         match event:
             case Settled(outcomes):
                 self._settled += len(outcomes)
@@ -85,7 +85,7 @@ class ProgressBarLine:
         self._live.stop()
 
     def render(self) -> RenderableType:
-        """The line as it is now."""
+        """Return the line as it is now."""
         if self._columns is not None:
             self._console.width = self._columns()
         now = self._clock()
@@ -107,7 +107,7 @@ class ProgressBarLine:
         parts = []
         if now < self._throttled_until:
             wait = _clock_time(self._throttled_until - now)
-            parts.append(Text(f"throttled, goes on in {wait}", "yellow"))
+            parts.append(Text(f"throttled, resumes in {wait}", "yellow"))
         if done is not None:
             parts.append(Text(f"{done:4.0%}"))
         parts.append(Text(f"{self._settled:,} record{'' if self._settled == 1 else 's'}"))
@@ -120,7 +120,7 @@ class ProgressBarLine:
         return parts
 
     def _fraction_done(self) -> float | None:
-        """How much of the input is settled: what is read ahead is not done yet."""
+        """Return how much of the input is settled: records that are only read are not done."""
         fraction = self._fraction_read()
         if fraction is None:
             return None
@@ -128,7 +128,7 @@ class ProgressBarLine:
         return min(1.0, max(0.0, fraction * settled_of_read))
 
     def _rate(self, now: float) -> float:
-        """Records a second, over the last seconds."""
+        """Return the records per second, averaged over the last `_RATE_SECONDS`."""
         self._samples.append((now, self._settled))
         while len(self._samples) > 2 and self._samples[1][0] <= now - _RATE_SECONDS:
             self._samples.popleft()

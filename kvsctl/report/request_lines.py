@@ -1,4 +1,4 @@
-"""`-v`: a line for each request."""
+"""The lines of `-v`: one for each request."""
 
 from collections.abc import Callable
 
@@ -6,21 +6,21 @@ from kvsctl.bulk.events import Event, RequestEnded, SizeLearnt
 from kvsctl.report.escape import visible
 from kvsctl.report.summary import size_line
 
-_SHOWN_TROUBLE = 200
+_SHOWN_ERROR = 200
 _SHOWN_HEADER = 500
 
 
 class RequestLines:
-    """A listener that tells of each request in one line, and of what it taught: no keys or values.
+    """A listener that writes a line for each request, and for each limit that was learnt.
 
-    Headers follow, a line each, where the run asked for them (`-vv`).
+    A line holds no keys and no values. With `-vv` the headers follow, one per line.
     """
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
 
     def __call__(self, event: Event) -> None:
-        """Tells of the event if a request ended, or taught something."""
+        """Write the event if a request ended or a limit was learnt."""
         if isinstance(event, SizeLearnt):
             self._tell(f"learnt: {size_line(event)}")
         if isinstance(event, RequestEnded):
@@ -30,7 +30,7 @@ class RequestLines:
 
 
 def request_line(request: RequestEnded) -> str:
-    """Verb, status, milliseconds, records and units; then what went wrong, and the trace id."""
+    """Return verb, status, milliseconds, records and units; then the error and the trace id."""
     status = "no answer" if request.status is None else str(request.status)
     parts = [
         f"{request.verb.value} {status}",
@@ -41,7 +41,7 @@ def request_line(request: RequestEnded) -> str:
     if request.is_retry:
         parts.append("retry")
     if request.trouble is not None:
-        parts.append(visible(request.trouble, _SHOWN_TROUBLE))
+        parts.append(visible(request.trouble, _SHOWN_ERROR))
     if request.trace_id is not None:
-        parts.append(f"trace {visible(request.trace_id, _SHOWN_TROUBLE)}")
+        parts.append(f"trace {visible(request.trace_id, _SHOWN_ERROR)}")
     return ", ".join(parts)

@@ -1,4 +1,4 @@
-"""A rich console on the process's stderr, as the environment says it is."""
+"""A rich console on the process's stderr."""
 
 from typing import IO, cast
 
@@ -8,7 +8,7 @@ from kvsctl.report.console import Environment
 
 
 class _Stderr:
-    """What rich writes to: the raw descriptor, so that a stderr that is gone raises nothing."""
+    """The file that rich writes to: the raw descriptor, so that a closed stderr raises nothing."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
@@ -19,19 +19,19 @@ class _Stderr:
         return len(text)
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: nothing is buffered."""
 
     def isatty(self) -> bool:
         return self._environment.stderr_is_terminal
 
 
 def stderr_console(environment: Environment) -> Console:
-    """A console that adds nothing of its own: no markup, no emoji, no highlighting."""
+    """Return a console that shows text as it is: no markup, no emoji, no highlighting."""
     return Console(
         file=cast(IO[str], _Stderr(environment)),
         width=environment.width,
         color_system="standard" if environment.stderr_has_colour else None,
-        # Rich drops styles, bold included, where it sees no terminal; asked-for colour is kept.
+        # Without a terminal rich would drop all styles, also if FORCE_COLOR asks for them.
         force_terminal=environment.is_drawn_on,
         no_color=not environment.stderr_has_colour,
         markup=False,

@@ -1,4 +1,4 @@
-"""Lines of a few styles, painted and folded without rich: its import takes longer than a get."""
+"""Lines with a few styles, without rich: importing rich takes longer than a get."""
 
 from typing import Final, TypeAlias
 
@@ -6,22 +6,22 @@ from kvsctl.report.console import Environment
 from kvsctl.report.escape import columns
 
 Span: TypeAlias = tuple[str, str]
-"""Text and its style: words of `_CODES`, or nothing."""
+"""Text and its style: words of `_CODES`, or an empty string."""
 
 _CODES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
 def painted(line: list[Span], environment: Environment) -> str:
-    """The line and a line feed, with colours if stderr has them, folded at a terminal's edge.
+    """Return the line and a line feed, in colour if stderr has it, folded to a terminal's width.
 
-    In a log it stays on one line: a path that is broken is no path. The text has to be printable.
+    In a log it stays on one line, so that a path in it is not broken. The text must be printable.
     """
     rows = _folded(line, environment.width) if environment.is_drawn_on else [line]
     return "".join(f"{_row(row, environment)}\n" for row in rows)
 
 
 def span_columns(line: list[Span]) -> int:
-    """How many terminal columns the line takes."""
+    """Return how many terminal columns the line takes."""
     return sum(columns(text) for text, _ in line)
 
 

@@ -1,4 +1,4 @@
-"""The first lines of the report for people: where, and how much of what."""
+"""The first lines of the report for people: the target and the totals."""
 
 from kvsctl.bulk.events import SizeLearnt
 from kvsctl.bulk.outcomes.tally import Tally
@@ -16,10 +16,10 @@ def summary(
     elapsed_seconds: float,
     dry_run: DryRun | None = None,
 ) -> str:
-    """The target, one line of totals, and notes on what they do not show.
+    """Return the target, a line of totals, and notes on what the totals do not show.
 
-    Everything from outside is made visible. On a terminal nothing is wider than it; in a log
-    each of these stays on one line. With `dry_run`, what the run would cost.
+    With `dry_run`, return what the run would need. Text from outside is escaped. No line is
+    wider than a terminal; in a log each of the three stays on one line.
     """
     lines = [_headline(about, is_dry_run=dry_run is not None)]
     if dry_run is None:
@@ -32,21 +32,22 @@ def summary(
 
 
 def failures_place(environment: Environment, path: str) -> str:
-    """Where the failed records are."""
-    return painted([(f"Failed records, to be fed back: {visible(path)}", "")], environment)
+    """Return the line that names the failures file."""
+    line = f"Failed records are in {visible(path)}: retry them with -f."
+    return painted([(line, "")], environment)
 
 
 def size_line(learnt: SizeLearnt) -> str:
-    """What one request carries by now."""
+    """Return the limits of one request as far as they are known."""
     records = plural("record", learnt.max_records)
     return (
-        f"one request carries at most {learnt.max_records:,} {records} and "
-        f"{learnt.max_bytes:,} bytes here"
+        f"the target accepts at most {learnt.max_records:,} {records} and "
+        f"{learnt.max_bytes:,} bytes per request"
     )
 
 
 def plural(word: str, count: int) -> str:
-    """The word as it stands after `count`."""
+    """Return the word in the form that follows `count`."""
     return word if count == 1 else f"{word}s"
 
 
@@ -115,13 +116,13 @@ def _count_parts(tally: Tally) -> list[Span]:
 
 
 def _needs(dry_run: DryRun) -> list[Span]:
-    """What a run would take; of reads, only the least is known."""
+    """Return what a run would need; for reads, only a lower bound is known."""
     forecast = dry_run.forecast
     at_least = "at least " if forecast.are_units_least else ""
     kind = "read" if forecast.are_units_least else "write"
     seconds = forecast.least_seconds
     return [
-        (f"would take {forecast.requests:,} {plural('request', forecast.requests)}", ""),
+        (f"would need {forecast.requests:,} {plural('request', forecast.requests)}", ""),
         (f"{at_least}{forecast.units:,} {kind} {plural('unit', forecast.units)}", ""),
         (f"{forecast.bytes_sent:,} bytes", ""),
         (f"at least {_duration(seconds) if seconds else '0 s'}", ""),
@@ -132,7 +133,7 @@ def _needs(dry_run: DryRun) -> list[Span]:
 def _price(dry_run: DryRun) -> str:
     amount = dry_run.cost_usd
     if dry_run.forecast.are_units_least:
-        return f"at least {amount:,.2f} USD, by the size of the answers"
+        return f"at least {amount:,.2f} USD, depending on the size of the answers"
     return "less than 0.01 USD" if 0 < amount < 0.01 else f"{amount:,.2f} USD"
 
 
@@ -148,15 +149,15 @@ def _notes(tally: Tally) -> list[str]:
     if tally.ambiguous:
         records = plural("record", tally.ambiguous)
         notes.append(
-            f"{tally.ambiguous:,} {records} had an attempt that went unanswered: a late one may "
-            "still land."
+            f"{tally.ambiguous:,} {records} had an attempt without an answer, which may still be "
+            "applied late."
         )
     if tally.size_learnt is not None:
         notes.append(f"Learnt from refusals: {size_line(tally.size_learnt)}.")
     if tally.unsent and not tally.requests:
         notes.append("Nothing was sent.")
     elif tally.unknown or tally.unsent:
-        notes.append("The run ended early. Running the same command again is safe.")
+        notes.append("The run ended early. It is safe to run the same command again.")
     return notes
 
 

@@ -40,7 +40,7 @@ def test_a_lower_payload_limit_is_learnt(kvsctl: Command, tmp_path: Path, status
 def test_what_is_learnt_is_told(kvsctl: Command, tmp_path: Path) -> None:
     source = _records(tmp_path / "in.jsonl", 50, 150_000)
     limited = ("--payload-status", "413", "--faults", "payload-limit=1000000")
-    learnt = b"one request carries at most 25 records and 1,000,000 bytes here"
+    learnt = b"the target accepts at most 25 records and 1,000,000 bytes per request"
     with serving(kvsctl, *limited) as url:
         ended = kvsctl("set", "-f", source, "--url", url, "-v", "-c", "1", status=0)
     assert b"learnt: " + learnt in ended.err

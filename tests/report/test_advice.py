@@ -15,9 +15,9 @@ def test_each_code_has_a_sentence_or_two(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["HTTP_404", "SOMETHING_NEW", ""])
-def test_a_code_that_is_not_known_has_none(code: str) -> None:
+def test_an_unknown_code_has_no_advice(code: str) -> None:
     assert advice(code) is None
 
 
-def test_codes_stand_in_order() -> None:
+def test_the_table_is_sorted() -> None:
     assert list(ADVICE) == sorted(ADVICE)

@@ -1,4 +1,4 @@
-"""What the process stands in is seen as it is, and stderr never brings a command down."""
+"""The process's environment is read correctly, and a failing stderr never ends a command."""
 
 import os
 import pty
@@ -44,7 +44,7 @@ def test_colour(variables: dict[str, str], is_terminal: bool, expected: bool) ->
 
 @contextmanager
 def stderr_on_a_terminal(columns: int) -> Iterator[None]:
-    """While it lasts, stderr leads to a terminal of so many columns."""
+    """Point stderr to a terminal with `columns` columns inside the context."""
     master, slave = pty.openpty()
     termios.tcsetwinsize(slave, (24, columns))
     saved = os.dup(2)
@@ -75,7 +75,7 @@ def test_a_terminal(variables: dict[str, str], width: int, can_redraw: bool) -> 
     assert environment.stderr_has_colour is can_redraw
 
 
-def test_a_terminal_that_does_not_know_its_width() -> None:
+def test_a_terminal_without_a_width() -> None:
     with stderr_on_a_terminal(0):
         assert Environment.of_process({"TERM": "xterm"}).width == 80
 
@@ -90,7 +90,7 @@ def test_a_terminal_that_does_not_know_its_width() -> None:
         (False, False, False, False, False),
     ],
 )
-def test_a_bar_is_drawn_only_where_it_disturbs_nothing(
+def test_when_a_bar_is_drawn(
     can_redraw: bool,
     is_silenced: bool,
     prints_records: bool,
@@ -115,10 +115,10 @@ def test_a_closed_descriptor_is_not_used(monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setattr(f"sys.{name}", None)
     environment = Environment.of_process({})
     assert (environment.stdout_fd, environment.stderr_fd) == (None, None)
-    environment.tell("nobody hears this")
+    environment.tell("nobody reads this")
 
 
-def test_telling_escapes_what_the_encoding_lacks() -> None:
+def test_characters_that_the_encoding_lacks_are_escaped() -> None:
     reader, writer = os.pipe()
     environment = replace(NOWHERE, stderr_fd=writer, encoding="ascii")
     environment.tell("caf\xe9")

@@ -1,4 +1,4 @@
-"""The report for programs keeps to its schema."""
+"""The JSON report has the members that the contract names."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -52,7 +52,7 @@ def test_times_are_utc_wherever_the_run_was() -> None:
     assert document["started_at"] == "2026-01-02T03:04:05.678Z"
 
 
-def test_failures_name_what_is_known_and_leave_out_the_rest() -> None:
+def test_failures_leave_out_members_that_are_unknown() -> None:
     subject = Record(4, "-", 5, Identity("person", "a"), b"{}", attempts=2)
     refused = Outcome(subject, State.FAILED, Failure("MAX_SIZE", "big", "abc123"))
     tally = tally_of(refused, problem(9, b"{", code="INVALID_JSON"), failed(1, "b"))
@@ -76,7 +76,7 @@ def test_failures_name_what_is_known_and_leave_out_the_rest() -> None:
     assert document["failures"][2]["key"] is None
 
 
-def test_skips_are_told_by_rule_in_a_fixed_order() -> None:
+def test_skipped_records_are_counted_by_reason_in_a_fixed_order() -> None:
     tally = tally_of(
         ended(0, State.SKIPPED, skipped_by="missing"),
         ended(1, State.SKIPPED, skipped_by="expired"),
@@ -119,7 +119,7 @@ def test_a_report_that_cannot_be_written() -> None:
     full.close()
 
 
-def test_where_no_report_can_go_is_known_before(tmp_path: Path) -> None:
+def test_an_unwritable_path_is_refused_before_the_run(tmp_path: Path) -> None:
     require_writable(tmp_path / "report.json")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "old.json").touch()
@@ -130,7 +130,7 @@ def test_where_no_report_can_go_is_known_before(tmp_path: Path) -> None:
             require_writable(path)
 
 
-def test_text_is_joined_to_one_line_only_where_it_must_be() -> None:
+def test_json_is_compacted_only_if_it_has_line_breaks() -> None:
     assert one_line(b'{ "a" : 1.0 }') == b'{ "a" : 1.0 }'
     assert one_line(b'{\n "a b" : 1.00,\r\n\t"c": [1, 2]}') == b'{"a b":1.00,"c":[1,2]}'
     assert json_line({"a": "\u2028é"}) == '{"a":"\u2028é"}'.encode()

@@ -36,7 +36,7 @@ def tally_of_four() -> Tally:
     return tally
 
 
-def test_the_forecast_stands_where_a_report_has_what_was_done() -> None:
+def test_the_forecast_fills_the_counts_of_the_report() -> None:
     tally = tally_of_four()
     dry_run = DryRun(FORECAST, 0.02725)
     dry_run.enter(tally)
@@ -47,24 +47,24 @@ def test_the_forecast_stands_where_a_report_has_what_was_done() -> None:
     assert shown(dry_run, tally) == [
         "set  DRY RUN, nothing was sent  staging",
         "4 records · 2 to send · 1 failed · 1 duplicate",
-        "would take 1 request · 3 write units · 25,000 bytes · at least 1:01 min · 0.03 USD",
+        "would need 1 request · 3 write units · 25,000 bytes · at least 1:01 min · 0.03 USD",
     ]
 
 
-def test_of_reads_only_the_least_is_known() -> None:
+def test_units_and_price_of_reads_are_lower_bounds() -> None:
     tally = tally_of_four()
     dry_run = DryRun(replace(FORECAST, are_units_least=True), 0.0)
     dry_run.enter(tally)
     assert (tally.units_write, tally.units_read) == (0, 3)
     assert "at least 3 read units" in shown(dry_run, tally)[2]
-    assert "at least 0.00 USD, by the size of the answers" in shown(dry_run, tally)[2]
+    assert "at least 0.00 USD, depending on the size of the answers" in shown(dry_run, tally)[2]
 
 
-def test_a_little_money_is_not_shown_as_none() -> None:
+def test_a_small_price_is_not_rounded_to_zero() -> None:
     tally = tally_of_four()
     assert "less than 0.01 USD" in shown(DryRun(FORECAST, 0.0001), tally)[2]
 
 
-def test_without_a_quota_there_is_nothing_to_wait_for() -> None:
+def test_without_a_quota_the_least_time_is_zero() -> None:
     tally = tally_of_four()
     assert "at least 0 s" in shown(DryRun(replace(FORECAST, least_seconds=0.0), 1.0), tally)[2]

@@ -1,4 +1,4 @@
-"""What outsiders put into keys and messages never reaches a terminal as itself."""
+"""Control characters in keys and messages never reach a terminal."""
 
 import pytest
 from hypothesis import given
@@ -23,7 +23,7 @@ from kvsctl.report.escape import columns, visible
         ("[red]x[/red]", "[red]x[/red]"),
     ],
 )
-def test_only_what_is_seen_as_itself_stays(text: str, seen: str) -> None:
+def test_all_but_printable_characters_are_escaped(text: str, seen: str) -> None:
     assert visible(text) == seen
 
 
@@ -41,7 +41,7 @@ def test_only_what_is_seen_as_itself_stays(text: str, seen: str) -> None:
         ("abc", 0, ""),
     ],
 )
-def test_cut_to_a_width(text: str, width: int, seen: str) -> None:
+def test_truncated_to_a_width(text: str, width: int, seen: str) -> None:
     assert visible(text, width) == seen
 
 

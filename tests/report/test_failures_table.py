@@ -1,4 +1,4 @@
-"""The report for people: complete, readable at any width, and safe to look at."""
+"""The report for people: complete, readable at any width, and escaped."""
 
 import os
 import re
@@ -52,15 +52,15 @@ def printed(
         return read()
 
 
-def test_a_path_in_a_log_is_not_broken() -> None:
+def test_a_path_in_a_log_is_not_folded() -> None:
     path = "/home/" + "long-folder/" * 12 + "failures of today.jsonl"
     about = About("set", "local", "1", ABOUT.started_at, local_path=path)
     lines = printed(tally_of(failed(0)), about=about, failures_path=path).splitlines()
     assert lines[0] == f"set  LOCAL EMULATOR {path}"
-    assert lines[-1] == f"Failed records, to be fed back: {path}"
+    assert lines[-1] == f"Failed records are in {path}: retry them with -f."
 
 
-def test_all_went_well() -> None:
+def test_a_run_without_failures() -> None:
     tally = tally_of(*(succeeded(n) for n in range(3000)))
     tally(RequestEnded(Verb.SET, 25, 200, 0.1, 9, 9, 120, False))
     assert printed(tally) == (
@@ -76,7 +76,7 @@ def test_the_local_emulator_is_named_first() -> None:
     assert first == "set  LOCAL EMULATOR /home/ann/kvsctl.db"
 
 
-def test_every_other_end_is_named_where_it_happened() -> None:
+def test_each_other_outcome_is_counted_if_it_occurred() -> None:
     late = record(6)
     late.ambiguous = True
     tally = tally_of(
@@ -96,7 +96,7 @@ def test_every_other_end_is_named_where_it_happened() -> None:
         "7 records · 2 succeeded · 0 failed · 2 skipped (expired 1, missing 1) · 1 duplicate · "
         "1 unknown · 1 unsent · 0.00 s · 0 keys/s · 1 retry · 1 throttled · 2 read + 3 write units"
     )
-    assert "1 record had an attempt that went unanswered" in notes[0]
+    assert "1 record had an attempt without an answer" in notes[0]
     assert "The run ended early" in " ".join(notes)
 
 
@@ -104,11 +104,11 @@ def test_every_other_end_is_named_where_it_happened() -> None:
     ("seconds", "shown"),
     [(0.123, "0.12 s"), (12.34, "12.3 s"), (75.4, "1:15 min"), (3725, "1:02:05 h")],
 )
-def test_times_read_well(seconds: float, shown: str) -> None:
+def test_durations(seconds: float, shown: str) -> None:
     assert f" · {shown} · " in printed(tally_of(succeeded(0)), seconds=seconds)
 
 
-def test_failures_are_grouped_with_an_example_and_the_next_step() -> None:
+def test_failures_are_grouped_with_an_example_and_advice() -> None:
     subject = Record(9, "users.jsonl", 10, Identity("person", "ann"), b"{}")
     tally = tally_of(
         *(failed(n, f"user:{n}", "KEY_NOT_FOUND", "no such key") for n in (3, 1, 2)),
@@ -121,12 +121,12 @@ def test_failures_are_grouped_with_an_example_and_the_next_step() -> None:
     assert ["3", "KEY_NOT_FOUND", "user:1", "users.jsonl:2"] in rows
     assert ["1", "INVALID_JSON", "(no key)", "users.jsonl:5"] in rows
     assert ["1", "STRANGE", "person ann", "users.jsonl:10"] in rows
-    assert "KEY_NOT_FOUND\n  no such key\n  No such key in this target" in text
+    assert "KEY_NOT_FOUND\n  no such key\n  The target does not hold this key" in text
     assert "STRANGE\n  how odd\n  trace abc123\n" in text
-    assert text.endswith("Failed records, to be fed back: failed.jsonl\n")
+    assert text.endswith("Failed records are in failed.jsonl: retry them with -f.\n")
 
 
-def test_the_failures_file_is_not_mentioned_where_nothing_failed() -> None:
+def test_the_failures_file_is_not_named_if_nothing_failed() -> None:
     assert "failed.jsonl" not in printed(tally_of(succeeded(0)), failures_path="failed.jsonl")
 
 
@@ -134,7 +134,7 @@ HOSTILE = "\x1b[2J[red]x[/red]:smile:\n\u202e"
 
 
 @pytest.mark.parametrize("width", [40, 120])
-def test_nothing_from_outside_acts_on_the_terminal(width: int) -> None:
+def test_text_from_outside_is_escaped(width: int) -> None:
     subject = Record(0, HOSTILE, 1, Identity(None, HOSTILE), b"{}")
     hostile = Outcome(subject, State.FAILED, Failure(HOSTILE, HOSTILE, HOSTILE))
     about = replace(ABOUT, target=HOSTILE)
@@ -146,7 +146,7 @@ def test_nothing_from_outside_acts_on_the_terminal(width: int) -> None:
 
 
 @pytest.mark.parametrize("width", [20, 30, 59, 60, 80, 200])
-def test_a_terminal_is_never_overrun(width: int) -> None:
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     tally = tally_of(
         failed(0, "k" * 500, "MAX_SIZE", "m" * 1000),
         failed(1, "日" * 200, "C" * 300),
@@ -159,7 +159,7 @@ def test_a_terminal_is_never_overrun(width: int) -> None:
     assert "INVALID_JSON" in text
 
 
-def test_many_codes_are_cut_to_the_most_frequent() -> None:
+def test_only_the_most_frequent_codes_are_shown() -> None:
     outcomes = [failed(n, code=f"C{n % 30:02}") for n in range(65)]
     text = printed(tally_of(*outcomes))
     assert "C04" in text
@@ -167,25 +167,25 @@ def test_many_codes_are_cut_to_the_most_frequent() -> None:
     assert "and 20 failures with other codes" in text
 
 
-def test_no_line_ends_in_blanks() -> None:
+def test_no_line_ends_in_white_space() -> None:
     text = printed(tally_of(failed(0), failed(1, code="MAX_SIZE")))
     assert not re.search(r"[ \t]\n", text)
 
 
-def test_colour_only_where_it_is_wanted() -> None:
+def test_colour_only_if_wanted() -> None:
     tally = tally_of(failed(0), succeeded(1))
     assert "\x1b[" not in printed(tally)
     assert "\x1b[" not in printed(tally, is_terminal=True)
     assert "\x1b[1;31m1 failed\x1b[0m" in printed(tally, has_colour=True)
 
 
-def test_an_ascii_terminal_gets_ascii() -> None:
+def test_an_ascii_terminal_is_sent_ascii() -> None:
     text = printed(tally_of(failed(0)), encoding="ascii")
     assert "1 record, 0 succeeded, 1 failed" in text
     assert "\\u" not in text
 
 
-def test_a_stderr_that_is_gone_does_no_harm() -> None:
+def test_a_closed_stderr_is_ignored() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     with stderr() as (environment, _):
@@ -195,7 +195,7 @@ def test_a_stderr_that_is_gone_does_no_harm() -> None:
     os.close(writer)
 
 
-def test_only_what_draws_loads_rich() -> None:
+def test_only_modules_that_draw_import_rich() -> None:
     modules = (
         *("advice", "console", "document", "dry_run", "escape", "journal", "problem_lines"),
         *("request_lines", "styled", "summary"),

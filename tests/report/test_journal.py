@@ -31,20 +31,21 @@ def _journal(path: Path, stage: Stage = Stage.RUNNING) -> Path:
     return path
 
 
-def test_people_see_where_a_job_stands(tmp_path: Path) -> None:
+def test_lines_for_people_show_the_progress_of_a_job(tmp_path: Path) -> None:
     path = _journal(tmp_path / "j")
     text = "\n".join(journal_lines(path, read_journal(path), in_use=False))
     for said in (
-        "set on local", "stdin", "not complete: the same command goes on", "at work for 2.5 s",
-        "8 records: the first 5, and 3 after them", "7 succeeded, 1 failed, 0 skipped",
-        "1 failures, with --retry-failed", "90 bytes", "/tmp/out, 1,234 bytes",
+        "set on local", "stdin", "not complete: run the same command to resume",
+        "2.5 s of running time",
+        "8 records: the first 5, and 3 later ones", "7 succeeded, 1 failed, 0 skipped",
+        "1 failure, with --retry-failed", "90 bytes", "/tmp/out, 1,234 bytes",
     ):  # fmt: skip
         assert said in text
     assert "\x1b" not in text
-    assert "a run is working on it" in "".join(journal_lines(path, read_journal(path), in_use=True))
+    assert "in use by a run" in "".join(journal_lines(path, read_journal(path), in_use=True))
 
 
-def test_programs_get_all_of_it(tmp_path: Path) -> None:
+def test_the_document_for_programs_is_complete(tmp_path: Path) -> None:
     path = _journal(tmp_path / "j", Stage.COMPLETE)
     with path.open("ab") as file:
         file.write(b"torn")
@@ -62,10 +63,8 @@ def test_programs_get_all_of_it(tmp_path: Path) -> None:
     assert {name: document[name] for name in expected} == expected
 
 
-def test_a_journal_that_has_not_begun_is_said_to_be_empty(tmp_path: Path) -> None:
+def test_a_journal_without_a_header_is_shown_as_empty(tmp_path: Path) -> None:
     path = tmp_path / "j"
     path.touch()
-    assert journal_lines(path, read_journal(path), in_use=False) == [
-        f"{path} is a journal in which nothing stands yet"
-    ]
+    assert journal_lines(path, read_journal(path), in_use=False) == [f"{path}: an empty journal"]
     assert journal_document(path, read_journal(path), in_use=False)["command"] is None

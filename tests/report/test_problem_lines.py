@@ -3,7 +3,7 @@ from kvsctl.report.problem_lines import ProblemLines
 from tests.support.outcomes import failed, succeeded
 
 
-def test_each_failure_is_a_line_and_nothing_else_is() -> None:
+def test_each_failure_is_one_line_and_successes_are_none() -> None:
     written: list[str] = []
     listener = ProblemLines(written.append)
     listener(RecordsRead(3))
@@ -15,7 +15,7 @@ def test_each_failure_is_a_line_and_nothing_else_is() -> None:
     assert second.startswith(str(failed(2).subject.origin) + ": ")
 
 
-def test_text_from_outside_is_made_visible() -> None:
+def test_text_from_outside_is_escaped() -> None:
     written: list[str] = []
     outcome = failed(0)
     assert outcome.failure is not None

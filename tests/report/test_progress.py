@@ -1,4 +1,4 @@
-"""The bar says where the run is, and leaves nothing behind."""
+"""The progress bar shows how far the run is, and is erased at its end."""
 
 from collections.abc import Iterator
 
@@ -37,7 +37,7 @@ class Bench:
         return page.get().rstrip()
 
 
-def test_without_a_known_size_it_counts() -> None:
+def test_without_a_known_size_there_is_only_a_count() -> None:
     bench = Bench()
     assert bench.line() == "set 0 records  0/s"
     bench.bar(RecordsRead(5000))
@@ -61,7 +61,7 @@ def test_with_a_known_size_it_shows_how_much_is_done_and_left() -> None:
     assert "3:01:30 left" in bench.line()
 
 
-def test_read_ahead_is_not_done() -> None:
+def test_records_that_are_only_read_are_not_done() -> None:
     bench = Bench()
     bench.fraction = 1.0
     bench.bar(RecordsRead(100))
@@ -71,7 +71,7 @@ def test_read_ahead_is_not_done() -> None:
     assert "0:00 left" in bench.line()
 
 
-def test_the_rate_is_that_of_the_last_seconds() -> None:
+def test_the_rate_is_averaged_over_the_last_seconds() -> None:
     bench = Bench()
     for second in range(60):
         bench.bar(Settled([succeeded(n) for n in range(100 if second < 50 else 10)]))
@@ -91,7 +91,7 @@ def test_throttling_shows_until_it_is_over() -> None:
     bench.bar(Throttled(5.0))
     bench.bar(Throttled(2.0))
     bench.now += 1
-    assert "throttled, goes on in 0:04" in bench.line()
+    assert "throttled, resumes in 0:04" in bench.line()
     bench.now += 4
     assert "throttled" not in bench.line()
 
@@ -99,7 +99,7 @@ def test_throttling_shows_until_it_is_over() -> None:
 @pytest.mark.parametrize(
     ("width", "has_bar"), [(20, False), (40, False), (65, False), (66, True), (80, True)]
 )
-def test_a_narrow_terminal_still_takes_one_line(width: int, has_bar: bool) -> None:
+def test_a_narrow_terminal_has_one_line(width: int, has_bar: bool) -> None:
     bench = Bench(width)
     bench.fraction = 0.5
     bench.bar(RecordsRead(2000))
@@ -111,7 +111,7 @@ def test_a_narrow_terminal_still_takes_one_line(width: int, has_bar: bool) -> No
     assert ("━" in line) is has_bar
 
 
-def test_a_terminal_that_changes_its_width_is_followed() -> None:
+def test_the_bar_follows_a_resized_terminal() -> None:
     bench = Bench(80)
     bench.fraction = 0.5
     bench.bar(RecordsRead(2000))
@@ -142,7 +142,7 @@ def test_entering_draws_and_leaving_erases(drawn: tuple[ProgressBarLine, Read]) 
     assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") == 1
 
 
-def test_an_error_on_the_way_gives_the_cursor_back(drawn: tuple[ProgressBarLine, Read]) -> None:
+def test_an_error_shows_the_cursor_again(drawn: tuple[ProgressBarLine, Read]) -> None:
     bar, read = drawn
     with pytest.raises(RuntimeError), bar:
         raise RuntimeError

@@ -1,4 +1,4 @@
-"""`-v` says what each request was, in one line, and nothing that is secret."""
+"""`-v` prints one line for each request, without secrets."""
 
 import pytest
 
@@ -25,11 +25,11 @@ from kvsctl.report.request_lines import RequestLines
     ],
 )
 def test_a_request_is_a_line(request_ended: RequestEnded, line: str) -> None:
-    told: list[str] = []
-    listener = RequestLines(told.append)
+    lines: list[str] = []
+    listener = RequestLines(lines.append)
     listener(RecordsRead(5))
     listener(request_ended)
     listener(Throttled(1.0))
     listener(SizeLearnt(1, 999_999))
-    learnt = "learnt: one request carries at most 1 record and 999,999 bytes here"
-    assert told == [line, learnt]
+    learnt = "learnt: the target accepts at most 1 record and 999,999 bytes per request"
+    assert lines == [line, learnt]
