@@ -27,7 +27,11 @@ from kvsctl.model import GET, Outcome, Problem, Record, State
 
 
 class Run:
-    """Carries out a plan. Listeners hear of everything; the run itself writes nothing."""
+    """Carries out a plan. Listeners hear of everything; the run itself writes nothing.
+
+    `pacer` may be shared by several runs on one installation, at the same time or one after the
+    other, so that they keep to one quota together. Its pace then replaces that of the plan.
+    """
 
     def __init__(
         self,
@@ -36,6 +40,7 @@ class Run:
         listeners: Sequence[Listener],
         *,
         pressure: Callable[[], Pressure] = lambda: Pressure.NONE,
+        pacer: Pacer | None = None,
         random: Random | None = None,
     ) -> None:
         self._plan = plan
@@ -51,12 +56,13 @@ class Run:
         self._ledger = Ledger(
             self._lanes, listeners, changed=self._look_after_settling, stop=self.stop
         )
+        self._pacer = pacer or Pacer(plan.pace, self._now)
         jitter = random or Random()  # noqa: S311 - no secret
         bench = Bench(
             plan,
             service,
             self._queue,
-            Pacer(plan.pace, self._now),
+            self._pacer,
             self._concurrency,
             self._ledger,
             self.stop,
@@ -84,10 +90,12 @@ class Run:
         Returns what ended the run early, if anything but `stop()` or `abort()` did. However it
         ends, each record that was read has been settled.
         """
+        self._pacer.subscribe(self.wake)
         intake = asyncio.create_task(self._take_in(feed))
         try:
             await self._dispatch()
         finally:
+            self._pacer.unsubscribe(self.wake)
             feed.close()
             intake.cancel()
             for task in self._away:
@@ -231,6 +239,7 @@ class Run:
 
     def _sender_ended(self, task: asyncio.Task[None]) -> None:
         batch = self._away[task]
+        self._sender.release(batch)
         if task.cancelled():
             self._aborted += batch.records
         elif (error := task.exception()) is not None:

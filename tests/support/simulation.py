@@ -7,6 +7,7 @@ from itertools import islice
 from random import Random
 
 from kvsctl.bulk.events import Event, Settled
+from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.run import Run
 from kvsctl.errors import KvsctlError
@@ -65,28 +66,67 @@ def simulate(
     answer_bytes: Callable[[Record], int] = lambda _record: 100,
     watched_seconds: float | None = None,
 ) -> Simulated:
-    """Carries out a plan, to its end or for so many seconds."""
+    """Carry out a plan, to its end or for `watched_seconds`."""
     service = QuotaService(quota, latency_seconds, answer_bytes)
-    counts = dict.fromkeys(State, 0)
 
-    def listen(event: Event) -> None:
+    async def work() -> Simulated:
+        one = _Simulation(plan, service, records_of(records, body_bytes))
+        if watched_seconds is not None:
+            asyncio.get_running_loop().call_later(watched_seconds, one.run.stop)
+        return await one.work()
+
+    return run_virtual(work())
+
+
+def simulate_two(
+    plan: RunPlan, quota: Quota, *, records: int, at_once: bool, shares_pacer: bool = True
+) -> tuple[Simulated, Simulated]:
+    """Carry out a plan twice on one service, at once or one after the other.
+
+    Both have the `ticks` of both.
+    """
+    service = QuotaService(quota)
+
+    async def work() -> tuple[Simulated, Simulated]:
+        pacer = Pacer(plan.pace, asyncio.get_running_loop().time) if shares_pacer else None
+        first, second = (
+            _Simulation(plan, service, records_of(records, lambda _: 100), pacer) for _ in range(2)
+        )
+        if at_once:
+            return await asyncio.gather(first.work(), second.work())
+        return await first.work(), await second.work()
+
+    return run_virtual(work())
+
+
+class _Simulation:
+    """A run, and the count of its outcomes."""
+
+    def __init__(
+        self,
+        plan: RunPlan,
+        service: QuotaService,
+        records: Iterator[Record],
+        pacer: Pacer | None = None,
+    ) -> None:
+        self._service = service
+        self._records = records
+        self._counts = dict.fromkeys(State, 0)
+        self.run = Run(plan, service, [self._listen], pacer=pacer, random=Random(7))
+
+    def _listen(self, event: Event) -> None:
         if isinstance(event, Settled):
             for outcome in event.outcomes:
-                counts[outcome.state] += 1
+                self._counts[outcome.state] += 1
 
-    async def work() -> tuple[KvsctlError | None, float]:
-        run = Run(plan, service, [listen], random=Random(7))
-        loop = asyncio.get_running_loop()
-        if watched_seconds is not None:
-            loop.call_later(watched_seconds, run.stop)
-        return await run.work(_Feed(records_of(records, body_bytes))), loop.time()
-
-    error, seconds = run_virtual(work())
-    return Simulated(
-        seconds,
-        counts[State.SUCCEEDED],
-        counts[State.FAILED],
-        service.ticks,
-        service.most_in_flight,
-        error,
-    )
+    async def work(self) -> Simulated:
+        """Carry it out."""
+        error = await self.run.work(_Feed(self._records))
+        return Simulated(
+            asyncio.get_running_loop().time(),
+            self._counts[State.SUCCEEDED],
+            self._counts[State.FAILED],
+            self._service.ticks,
+            self._service.most_in_flight,
+            error,
+        )

@@ -1,8 +1,9 @@
 """When the next request may start: within the given pace, and what refusals have taught.
 
-All senders of a run share one pacer. Limits that no document names are learnt as the load under
-which the service refused: first taken for those of a second, and where it still refuses once a
-second's load is gone, for those of a minute.
+All senders of a run share one pacer, and so do all runs on one installation, which has one quota.
+Limits that no document names are learnt as the load under which the service refused. Such a load is
+first taken for a limit per second. If the service still refuses when the load of a second is gone,
+it is taken for a limit per minute.
 """
 
 import math
@@ -43,7 +44,14 @@ class Start(msgspec.Struct, eq=False, gc=False):
 
 
 class Pacer:
-    """Holds all senders back as far as the service's limits, given or learnt, need it."""
+    """Holds requests back as far as the limits of the service, given or learnt, require.
+
+    `monotonic` returns seconds. It must be the clock of the loop that the runs share.
+
+    A run that is held back must look again when a request of another run ends, because that may be
+    what it waits for: see `subscribe`. Runs get their turns in the order in which they ask, so
+    none is guaranteed a share.
+    """
 
     def __init__(self, pace: Pace, monotonic: Callable[[], float]) -> None:
         self._now = monotonic
@@ -56,8 +64,18 @@ class Pacer:
         self._lesson_at = -math.inf
         self._probe_seconds = 0.0
         self._calm_refusals = 0.0
-        self._away = 0
+        self._in_flight = 0
         self._units_a_record = 0.0
+        self._subscribers: list[Callable[[], None]] = []
+        self._has_held_back = False
+
+    def subscribe(self, request_ended: Callable[[], None]) -> None:
+        """Call `request_ended` whenever a request ends after any request was held back."""
+        self._subscribers.append(request_ended)
+
+    def unsubscribe(self, request_ended: Callable[[], None]) -> None:
+        """Undo `subscribe`."""
+        self._subscribers.remove(request_ended)
 
     @property
     def held_seconds(self) -> float:
@@ -74,8 +92,17 @@ class Pacer:
         return max(1, math.ceil(records * self._units_a_record))
 
     def wait_seconds(self, units: int, *, reads: bool) -> float:
-        """How long until a request may start; 0: now; infinite: not before an answer comes."""
-        if self.is_probing and self._away:
+        """Return how long until a request may start.
+
+        0: it may start now. Infinite: not before a request in flight, of any run, has ended.
+        """
+        wait_seconds = self._wait_seconds(units, reads=reads)
+        if wait_seconds > 0:
+            self._has_held_back = True
+        return wait_seconds
+
+    def _wait_seconds(self, units: int, *, reads: bool) -> float:
+        if self.is_probing and self._in_flight:
             return math.inf
         now = self._now()
         if not self._is_given and self._lesson_at == -math.inf:  # no limit is known
@@ -90,7 +117,7 @@ class Pacer:
 
     def start(self, units: int, records: int, *, reads: bool) -> Start:
         """A request starts, which `wait_seconds` has let."""
-        self._away += 1
+        self._in_flight += 1
         self._seconds.start(1)
         self._requests[reads].start(1)
         self._units[reads].start(units)
@@ -148,10 +175,14 @@ class Pacer:
         self._held_until = max(self._held_until, self._now() + seconds)
 
     def _close(self, started: Start, now: float, requests: int, units: int) -> None:
-        self._away -= 1
+        self._in_flight -= 1
         self._seconds.end(now, 1, requests)
         self._requests[started.reads].end(now, 1, requests)
         self._units[started.reads].end(now, started.reserved, units)
+        if self._has_held_back:
+            self._has_held_back = False
+            for request_ended in self._subscribers:
+                request_ended()
 
     def _gauges(self, reads: bool) -> tuple[Gauge, ...]:
         return (self._seconds, self._requests[reads], self._units[reads])

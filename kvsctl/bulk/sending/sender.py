@@ -53,6 +53,9 @@ class Sender:
         except CancelledError:
             for record in records:
                 record.ambiguous = True
+            if batch.start is not None:  # the service may have charged for it
+                bench.pacer.end(batch.start, requests=1, units=batch.start.reserved)
+                batch.start = None
             raise
         units = self._units(batch, answer)
         self._note(batch, answer, units, is_retry=is_retry)
@@ -65,11 +68,14 @@ class Sender:
 
     def came_back(self, batch: Batch, *, was_busy: bool) -> None:
         """A batch is no longer away, whatever became of it."""
-        bench = self._bench
-        if batch.start is not None:  # nothing was sent, or it was cut off
-            bench.pacer.end(batch.start, requests=0, units=0)
+        self.release(batch)
+        self._bench.concurrency.note_end(self._bench.now(), was_busy=was_busy)
+
+    def release(self, batch: Batch) -> None:
+        """Give back what the pacer still reserves for a batch: it was never sent."""
+        if batch.start is not None:
+            self._bench.pacer.end(batch.start, requests=0, units=0)
             batch.start = None
-        bench.concurrency.note_end(bench.now(), was_busy=was_busy)
 
     def _note_pace(self, batch: Batch, answer: Answer, units: int) -> None:
         bench, fault, start = self._bench, answer.fault, batch.start
