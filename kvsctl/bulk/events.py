@@ -19,7 +19,7 @@ class RequestEnded(msgspec.Struct, frozen=True, gc=False):
 
     `units` are quota units by the documented rule and 0 unless it was answered 200. `is_retry`:
     it carried records that had been sent before. `headers`: lines to show, secrets hidden, if
-    they were asked for.
+    they were asked for. `is_throttled`: see `Fault`.
     """
 
     verb: Verb
@@ -33,6 +33,7 @@ class RequestEnded(msgspec.Struct, frozen=True, gc=False):
     trace_id: str | None = None
     trouble: str | None = None
     headers: Sequence[str] = ()
+    is_throttled: bool = False
 
 
 class Throttled(msgspec.Struct, frozen=True, gc=False):

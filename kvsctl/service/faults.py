@@ -52,6 +52,33 @@ class Fault(msgspec.Struct, frozen=True):
             return True
         return self.kind in (FaultKind.UNANSWERED, FaultKind.TROUBLED)
 
+    @property
+    def is_throttled(self) -> bool:
+        """Whether the service refused the request because of any limit on its use: HTTP 429.
+
+        The patience of a run and the count in its report use this. For both it does not matter
+        which limit was met: nothing was applied. Compare `is_rate_limited`, which is narrower.
+        """
+        return self.kind is FaultKind.THROTTLED
+
+    @property
+    def is_rate_limited(self) -> bool:
+        """Whether the service asks for fewer requests, so that slowing down helps.
+
+        The pacer and the retry policy use this: such a fault slows the whole run down and uses up
+        no retry. It leaves out REQUEST_THROTTLED, which is also throttling, but for storage or
+        transfer: slowing down does not cure that, so it uses up retries as other trouble does.
+        """
+        return self.is_throttled and not means_full_storage(self.code)
+
+
+def means_full_storage(code: str) -> bool:
+    """Whether a request or key failed because storage or transfer is past its maximum.
+
+    The code of a failed request and of a single failed key are the same.
+    """
+    return code == codes.REQUEST_THROTTLED
+
 
 _LATER_STATUS: Final = frozenset({408, 425})
 _QUOTA_CODES: Final = frozenset(

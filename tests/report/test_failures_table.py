@@ -88,7 +88,7 @@ def test_each_other_outcome_is_counted_if_it_occurred() -> None:
         ended(5, State.UNSENT),
         Outcome(late, State.SUCCEEDED),
     )
-    tally(RequestEnded(Verb.SET, 25, 429, 0.1, 9, 9, 0, True))
+    tally(RequestEnded(Verb.SET, 25, 429, 0.1, 9, 9, 0, True, is_throttled=True))
     tally(RequestEnded(Verb.GET, 25, 200, 0.1, 9, 9, 2, False))
     tally(RequestEnded(Verb.SET, 25, 200, 0.1, 9, 9, 3, False))
     _, totals, *notes = printed(tally, seconds=0.0).splitlines()

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvsctl.service.faults import Fault, FaultKind, kind_of_status, means_later, retry_after
+from kvsctl.service.faults import (
+    Fault,
+    FaultKind,
+    kind_of_status,
+    means_full_storage,
+    means_later,
+    retry_after,
+)
 from tests.support.naming import short
 
 NOW = 1_767_225_600.0  # 2026-01-01T00:00:00Z
@@ -50,6 +57,27 @@ def zone(request: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 )
 def test_a_status_is_a_fault_of_a_kind(status: int, code: str, kind: FaultKind) -> None:
     assert kind_of_status(status, code) is kind
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "is_throttled", "is_rate_limited"),
+    [
+        (429, "RATE_LIMIT_EXCEEDED", True, True),
+        (429, "HTTP_429", True, True),
+        (503, "TOO_MANY_REQUESTS", True, True),
+        (429, "REQUEST_THROTTLED", True, False),
+        (503, "REQUEST_THROTTLED", True, False),
+        (503, "SERVICE_UNAVAILABLE", False, False),
+        (400, "INVALID_KEY", False, False),
+        (401, "UNAUTHORIZED", False, False),
+    ],
+)
+def test_full_storage_is_throttling_that_slowing_down_does_not_cure(
+    status: int, code: str, is_throttled: bool, is_rate_limited: bool
+) -> None:
+    fault = Fault(kind_of_status(status, code), code, "m", status)
+    assert (fault.is_throttled, fault.is_rate_limited) == (is_throttled, is_rate_limited)
+    assert means_full_storage(code) == (code == "REQUEST_THROTTLED")
 
 
 @pytest.mark.parametrize("kind", FaultKind)

@@ -184,7 +184,7 @@ class Tally:
         """Counts what ended: what calling does for this one event."""
         self.requests += 1
         self.retries += request.is_retry
-        self.throttled += request.status == 429
+        self.throttled += request.is_throttled
         if request.verb is GET:
             self.units_read += request.units
         else:

@@ -69,7 +69,7 @@ class Patience:
             return None
         said = f"{fault.code}: {fault.message}"
         self._fruitless += 1
-        if fault.kind is FaultKind.THROTTLED:
+        if fault.is_throttled:
             return self._note_throttled(now, said) or self._fruitless_end(said)
         if counts:
             return self._note_failed(now, said, begun_in) or self._fruitless_end(said)

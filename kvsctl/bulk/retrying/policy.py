@@ -5,7 +5,6 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from kvsctl import codes
 from kvsctl.model import Record
 from kvsctl.service.faults import Fault, FaultKind
 
@@ -81,7 +80,7 @@ class RetryPolicy(msgspec.Struct, frozen=True):
                 return EndRun()
             case FaultKind.REFUSED:
                 return Split() if records > 1 else GiveUp()
-        if is_throttled(fault):
+        if fault.is_rate_limited:
             allowed = max(_LEAST_THROTTLED_RETRIES, self.retries * _THROTTLED_RETRIES_FACTOR)
             return GiveUp() if tries > allowed else self.wait_throttled(fault, tries, random)
         if tries > self.retries:
@@ -104,16 +103,11 @@ class RetryPolicy(msgspec.Struct, frozen=True):
         return Wait(self.backoff_seconds(tries, random))
 
 
-def is_throttled(fault: Fault) -> bool:
-    """Whether the service asks for less: patience helps, and is no strike against a record."""
-    return fault.kind is FaultKind.THROTTLED and fault.code != codes.REQUEST_THROTTLED
-
-
 def is_strike(fault: Fault) -> bool:
     """Whether a fault uses up one of its records' retries."""
-    return fault.kind in _STRIKES and not is_throttled(fault)
+    return fault.kind in _STRIKES and not fault.is_rate_limited
 
 
 def tries_of(record: Record, fault: Fault) -> int:
     """How often a record was tried, as far as it counts for what to do about `fault`."""
-    return record.attempts if is_throttled(fault) else record.strikes
+    return record.attempts if fault.is_rate_limited else record.strikes

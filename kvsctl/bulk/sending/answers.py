@@ -13,7 +13,6 @@ from kvsctl.bulk.retrying.policy import (
     Split,
     Wait,
     is_strike,
-    is_throttled,
     tries_of,
 )
 from kvsctl.bulk.sending.queue import Batch
@@ -100,7 +99,7 @@ async def take_fault(bench: Bench, batch: Batch, fault: Fault, answer: Answer) -
     counts = not batch.is_part and not is_to_be_split
     patience = bench.patience
     ending = patience.note_fault(fault, bench.now(), counts=counts, begun_in=batch.round)
-    if counts and not is_throttled(fault) and patience.rounds_failed > 1:
+    if counts and not fault.is_rate_limited and patience.rounds_failed > 1:
         # Nothing gets through: what has not been tried yet would only fail beside the rest.
         bench.pacer.hold(bench.plan.retry.outage_seconds(patience.rounds_failed - 1, bench.random))
     await _decide(bench, batch, fault, answer)
@@ -126,7 +125,7 @@ async def _decide(bench: Bench, batch: Batch, fault: Fault, answer: Answer) -> N
 
 async def _give_up(bench: Bench, batch: Batch, tries: int, fault: Fault, answer: Answer) -> None:
     """Fails the most-tried records; the others are decided on anew."""
-    if is_throttled(fault) and bench.patience.throttled_in_a_row >= tries:
+    if fault.is_rate_limited and bench.patience.throttled_in_a_row >= tries:
         # Nothing else went through meanwhile: it is not these records, and patience has an end.
         _wait(bench, batch, bench.plan.retry.wait_throttled(fault, tries, bench.random))
         return

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from kvsctl import codes
 from kvsctl.bulk.events import SizeLearnt
 from kvsctl.bulk.pacing.concurrency import Concurrency
 from kvsctl.bulk.pacing.pacer import Pacer
@@ -17,6 +16,7 @@ from kvsctl.bulk.settling.verify import Verifier
 from kvsctl.errors import KvsctlError
 from kvsctl.model import GET, Failure, Outcome, Record, Verb
 from kvsctl.service.client import Answer
+from kvsctl.service.faults import means_full_storage
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ class Bench:
 
     def is_past_sparing(self, code: str) -> bool:
         """Whether this is full storage, which waiting does not cure, and the budget is spent."""
-        return code == codes.REQUEST_THROTTLED and not self.budget.can_spare(self.now())
+        return means_full_storage(code) and not self.budget.can_spare(self.now())
 
     def _read_back(self, records: list[Record]) -> None:
         self.queue.resend(Batch(records, is_loose=True, reads_back=True), self.now())
@@ -80,7 +80,7 @@ class Bench:
 
 def explained(failure: Failure) -> Failure:
     """A failure that says what its code means, where the code alone does not."""
-    if failure.code != codes.REQUEST_THROTTLED:
+    if not means_full_storage(failure.code):
         return failure
     return failure._replace(
         message=f"{failure.message} (the installation's storage may be full)".lstrip()

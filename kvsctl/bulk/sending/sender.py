@@ -5,7 +5,6 @@ from typing import Final
 
 from kvsctl.bulk.events import RequestEnded, Throttled
 from kvsctl.bulk.pacing.pace import request_units
-from kvsctl.bulk.retrying.policy import is_throttled
 from kvsctl.bulk.sending.answers import take_fault, take_reply
 from kvsctl.bulk.sending.queue import Batch
 from kvsctl.bulk.sending.run_state import Bench
@@ -82,7 +81,7 @@ class Sender:
         batch.start = None
         if start is None:
             return
-        if fault is not None and is_throttled(fault):
+        if fault is not None and fault.is_rate_limited:
             bench.pacer.refuse(start, bench.plan.retry.asked_seconds(fault))
             if bench.pacer.is_probing:
                 bench.concurrency.note_throttled(bench.now())
@@ -132,5 +131,6 @@ class Sender:
                 answer.trace_id,
                 f"{fault.code}: {fault.message}" if fault else None,
                 answer.headers,
+                is_throttled=fault is not None and fault.is_throttled,
             )
         )

@@ -17,7 +17,15 @@ from tests.support.outcomes import ended, failed, problem, record, succeeded
 def request(verb: Verb = Verb.SET, status: int | None = 200, **more: int | bool) -> RequestEnded:
     given: dict[str, int | bool] = {"units": 2, "is_retry": False, **more}
     return RequestEnded(
-        verb, 25, status, 0.1, 1000, 200, int(given["units"]), bool(given["is_retry"])
+        verb,
+        25,
+        status,
+        0.1,
+        1000,
+        200,
+        int(given["units"]),
+        bool(given["is_retry"]),
+        is_throttled=bool(given.get("is_throttled")),
     )
 
 
@@ -73,7 +81,7 @@ def test_requests_are_counted_by_what_became_of_them() -> None:
     tally(request(is_retry=True))
     tally(request(Verb.GET, units=3))
     tally(request(Verb.DELETE, units=4))
-    tally(request(status=429, units=0))
+    tally(request(status=429, units=0, is_throttled=True))
     tally(request(status=None, units=0))
     tally(Throttled(3.0))
     assert (tally.requests, tally.retries, tally.throttled) == (6, 1, 1)

@@ -4,6 +4,7 @@ import pytest
 
 from kvsctl.bulk.retrying.give_up import Patience
 from kvsctl.errors import TargetError
+from kvsctl.service.faults import Fault
 from tests.support.model_service import BROKEN, THROTTLED, refused
 
 _UNAUTHORISED = refused(401, "UNAUTHORIZED")
@@ -42,12 +43,13 @@ def test_requests_that_fail_together_are_a_row_only_if_it_lasts() -> None:
     assert patience.note_fault(BROKEN, 60.0, counts=True, begun_in=0) is None
 
 
-def test_nothing_but_429_ends_the_run_after_a_time() -> None:
+@pytest.mark.parametrize("fault", [THROTTLED, refused(429, "REQUEST_THROTTLED")])
+def test_nothing_but_429_ends_the_run_after_a_time(fault: Fault) -> None:
     patience = Patience(20, 60)
-    assert patience.note_fault(THROTTLED, 1000.0, counts=True, begun_in=0) is None
+    assert patience.note_fault(fault, 1000.0, counts=True, begun_in=0) is None
     assert patience.note_fault(BROKEN, 1010.0, counts=True, begun_in=0) is None
-    assert patience.note_fault(THROTTLED, 1059.9, counts=True, begun_in=0) is None
-    ending = patience.note_fault(THROTTLED, 1060.0, counts=True, begun_in=0)
+    assert patience.note_fault(fault, 1059.9, counts=True, begun_in=0) is None
+    ending = patience.note_fault(fault, 1060.0, counts=True, begun_in=0)
     assert isinstance(ending, TargetError)
     assert "60 s" in ending.message
     assert ending.hint is not None

@@ -156,6 +156,7 @@ def test_full_storage_is_said() -> None:
     ran = _one_batch(service, 1, retry=RetryPolicy(retries=2))
     assert len(service.requests) == 3
     assert ran.books.throttled == [], "slowing down does not help"
+    assert all(request.is_throttled for request in ran.books.requests), "the report counts it"
     failure = ran.books.outcomes[0].failure
     assert failure is not None
     assert failure.code == "REQUEST_THROTTLED"
