@@ -9,7 +9,8 @@ Words used throughout the engine:
 - The *ledger* is where records are settled and listeners are told.
 - The *pace* is how much the run may ask of the service in a second and in a minute.
 
-Modules: `run` (the orchestration), `intake`, `feeds`, `lanes`, `plan`, `events`, `forecast`.
+Modules: `run` (the orchestration), `intake` and `stopping` (its state), `feeds`, `lanes`, `plan`,
+`events`, `forecast`.
 
 - `sending`: choose the next batch, send it, act on its answer.
 - `packing`: which records share a request.

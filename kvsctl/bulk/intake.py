@@ -1,11 +1,93 @@
-"""What has arrived, on its way into the lanes as far as the window has room."""
+"""Read a feed, and admit its records to the lanes while there is room for them."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from typing import TypeGuard
 
+from kvsctl.bulk.events import RecordsRead
+from kvsctl.bulk.feeds import Feed
 from kvsctl.bulk.lanes import Lanes
 from kvsctl.bulk.plan import RunPlan
+from kvsctl.bulk.settling.ledger import Ledger
+from kvsctl.bulk.stopping import Stopping
+from kvsctl.errors import KvsctlError
 from kvsctl.model import Failure, Outcome, Problem, Record, State
+
+
+class Intake:
+    """Reads a feed until it ends or the run stops. Reads no further while the window is full.
+
+    `changed` is called whenever there may be something new to send.
+    """
+
+    def __init__(
+        self,
+        lanes: Lanes,
+        ledger: Ledger,
+        plan: RunPlan,
+        stopping: Stopping,
+        *,
+        changed: Callable[[], None],
+    ) -> None:
+        self._ledger = ledger
+        self._plan = plan
+        self._stopping = stopping
+        self._changed = changed
+        self._admission = Admission(lanes, plan)
+        self._room = asyncio.Event()
+        self._is_starved = False
+        self.is_crowded = False
+        """Whether records wait until others have settled, so that there is room for them."""
+        self.has_ended = False
+        """Whether nothing more will be read."""
+
+    @property
+    def has_no_more_for_now(self) -> bool:
+        """Whether a batch that is not full need not wait for more records."""
+        return self._is_starved or self.is_crowded or self.has_ended
+
+    @property
+    def not_admitted(self) -> Sequence[Record | Problem]:
+        """What was read and found no room before the run stopped."""
+        return self._admission.left
+
+    async def read(self, feed: Feed) -> None:
+        """Read and admit everything. An error of the feed is noted, and ends the reading."""
+        try:
+            while (pieces := await feed.get()) is not None and not self._stopping.is_stopping:
+                self._is_starved = not pieces
+                if pieces:
+                    self._ledger.tell(RecordsRead(len(pieces)))
+                    await self._admit(pieces)
+                self._changed()
+        except KvsctlError as error:
+            self._stopping.note_error(error)
+        except Exception as error:
+            self._stopping.note_crash(error)
+        self.has_ended = True
+        self._changed()
+
+    def wake(self) -> None:
+        """Make it look again for room: records may have settled."""
+        self._room.set()
+
+    def fit_window(self, concurrency: int) -> None:
+        """Let as many records in as that many requests at a time need."""
+        self._admission.window = self._plan.window_at(concurrency)
+
+    async def _admit(self, pieces: Sequence[Record | Problem]) -> None:
+        self._admission.arrive(pieces)
+        while not self._admission.is_empty:
+            await self._await_room()
+            self._ledger.settle_here(self._admission.admit())
+
+    async def _await_room(self) -> None:
+        while self._admission.is_full:
+            self.is_crowded = True
+            self._changed()
+            self._room.clear()
+            await self._room.wait()
+        self.is_crowded = False
 
 
 class Admission:

@@ -1,0 +1,58 @@
+"""Whether a run ends early, why, and how long it still reads back what it wrote."""
+
+import math
+from collections.abc import Callable
+
+from kvsctl.errors import KvsctlError
+
+
+class Stopping:
+    """The early end of a run, if it comes to one.
+
+    A run that stops sends nothing new. Records in flight are finished. Records that were written
+    and wait to be verified may be read back for `read_back_seconds`, unless an error ended the run.
+
+    `now` returns monotonic seconds.
+    """
+
+    def __init__(self, now: Callable[[], float], read_back_seconds: float) -> None:
+        self._now = now
+        self._read_back_seconds = read_back_seconds
+        self._reads_back_until = -math.inf
+        self.is_stopping = False
+        self.error: KvsctlError | None = None
+        """What went wrong, if the run was not only asked to stop. The run may still finish."""
+        self.crash: BaseException | None = None
+        """A defect: the run raises it."""
+
+    def begin(self, error: KvsctlError | None = None) -> None:
+        """Stop, because of `error` or because it was asked for. Only the first call counts."""
+        if self.is_stopping:
+            return
+        self.is_stopping, self.error = True, error
+        if error is None:
+            self._reads_back_until = self._now() + self._read_back_seconds
+
+    def cut_off(self) -> None:
+        """Stop, and read nothing back."""
+        self.begin()
+        self._reads_back_until = -math.inf
+
+    def note_crash(self, crash: BaseException) -> None:
+        """Stop because of a defect, and read nothing back."""
+        self.crash = crash
+        self.cut_off()
+
+    def note_error(self, error: KvsctlError) -> None:
+        """Keep an error of the input without stopping: what was read before is still sent."""
+        self.error = self.error or error
+
+    @property
+    def may_read_back(self) -> bool:
+        """Whether a stopping run may still read back what it wrote."""
+        return self._now() < self._reads_back_until
+
+    @property
+    def deadline(self) -> float | None:
+        """When a stopping run may no longer read back; None if it may not, or does not stop."""
+        return self._reads_back_until if self.may_read_back else None

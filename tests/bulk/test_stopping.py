@@ -1,0 +1,83 @@
+"""How a run is stopped: why, and until when it still reads back."""
+
+import pytest
+
+from kvsctl.bulk.stopping import Stopping
+from kvsctl.errors import StreamError, TargetError
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> _Clock:
+    return _Clock()
+
+
+@pytest.fixture
+def stopping(clock: _Clock) -> Stopping:
+    return Stopping(clock, read_back_seconds=30)
+
+
+def test_a_run_that_is_not_stopped_has_no_deadline(stopping: Stopping) -> None:
+    assert not stopping.is_stopping
+    assert not stopping.may_read_back
+    assert (stopping.error, stopping.crash, stopping.deadline) == (None, None, None)
+
+
+def test_a_run_that_is_asked_to_stop_reads_back_until_its_deadline(
+    stopping: Stopping, clock: _Clock
+) -> None:
+    stopping.begin()
+    clock.now += 29
+    assert stopping.is_stopping
+    assert (stopping.may_read_back, stopping.deadline) == (True, 130)
+    clock.now += 1
+    assert (stopping.may_read_back, stopping.deadline) == (False, None)
+
+
+def test_an_error_ends_a_run_without_reading_back(stopping: Stopping) -> None:
+    error = TargetError("given up")
+    stopping.begin(error)
+    assert stopping.is_stopping
+    assert stopping.error is error
+    assert not stopping.may_read_back
+
+
+def test_only_the_first_stop_counts(stopping: Stopping, clock: _Clock) -> None:
+    stopping.begin()
+    clock.now += 10
+    stopping.begin()
+    stopping.begin(TargetError("given up"))
+    assert stopping.error is None
+    assert stopping.deadline == 130
+
+
+@pytest.mark.parametrize("is_stopping", [True, False])
+def test_a_run_that_is_cut_off_reads_nothing_back(stopping: Stopping, is_stopping: bool) -> None:
+    if is_stopping:
+        stopping.begin()
+    stopping.cut_off()
+    assert stopping.is_stopping
+    assert not stopping.may_read_back
+
+
+def test_a_crash_cuts_the_run_off(stopping: Stopping) -> None:
+    crash = ZeroDivisionError()
+    stopping.note_crash(crash)
+    assert stopping.crash is crash
+    assert stopping.is_stopping
+    assert not stopping.may_read_back
+
+
+def test_an_error_of_the_input_stops_nothing(stopping: Stopping) -> None:
+    first = StreamError("in.jsonl failed")
+    stopping.note_error(first)
+    stopping.note_error(StreamError("again"))
+    assert stopping.error is first
+    assert not stopping.is_stopping
