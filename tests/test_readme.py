@@ -1,43 +1,146 @@
-"""What the README says of options, defaults and exit codes is what there is."""
+"""README.md, SECURITY.md and docs/ name the options, commands and defaults that exist, no others.
+
+The tests walk the live commands and read the help that each of them prints.
+"""
 
 import re
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from kvsctl.cli.app import command_line
 from kvsctl.config.settings import RUNNING
 from kvsctl.errors import ExitStatus
 
-_README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
-# By name, as Typer's class has no type for it.
-_COMMANDS = getattr(get_command(command_line()), "commands")  # noqa: B009
+_ROOT: Final = Path(__file__).parents[1]
+_README: Final = (_ROOT / "README.md").read_text("utf-8")
+_PAGES: Final = {
+    path.relative_to(_ROOT).as_posix(): path.read_text("utf-8")
+    for path in [_ROOT / "README.md", _ROOT / "SECURITY.md", *sorted((_ROOT / "docs").glob("*.md"))]
+}
+_OTHER_PROGRAMS: Final[dict[str, str]] = {}
+"""Long options of other programs that the pages may name, with the program's name."""
+_OPTION: Final = r"(?<![\w-])--?[a-zA-Z0-9][\w-]*"
+_LONG_OPTION: Final = r"(?<![\w-])--[a-z][\w-]*"
 
 
-def _options(name: str) -> list[list[str]]:
-    """The names of each option of a command."""
-    return [parameter.opts for parameter in _COMMANDS[name].params if "-" in parameter.opts[0]]
+def _walk(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield each public command with its words, the program itself first."""
+    yield words, command
+    for name, inner in getattr(command, "commands", {}).items():
+        if not inner.hidden:
+            yield from _walk(inner, (*words, name))
 
 
-def test_every_option_that_is_named_is_there() -> None:
-    live = {name for command in _COMMANDS for names in _options(command) for name in names}
-    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", _README))
-    whole = {"--help", "--version", "--install-completion", "--show-completion"}
-    assert named - live <= whole
+_COMMANDS: Final = dict(_walk(get_command(command_line())))
 
 
-@pytest.mark.parametrize("command", ["set", "get", "delete"])
-def test_every_option_is_named(command: str) -> None:
-    words = set(re.findall(r"(?<![\w-])--?[a-zA-Z0-9][a-z-]*", _README))
-    assert [names for names in _options(command) if not words & set(names)] == []
+@cache
+def _options(words: tuple[str, ...]) -> frozenset[str]:
+    """Return the names of the options in the help of a command."""
+    shown = CliRunner().invoke(command_line(words), [*words, "--help"])
+    assert shown.exit_code == 0
+    names = re.findall(r"^  (-.*?)(?:  |$)", shown.output, re.MULTILINE)
+    return frozenset(name for row in names for name in re.findall(_OPTION, row))
+
+
+def _all_options() -> frozenset[str]:
+    return frozenset().union(*map(_options, _COMMANDS))
+
+
+def _section(title: str) -> str:
+    """Return a section of the README, from its heading to the next of the same level."""
+    (found,) = re.findall(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", _README, re.M | re.S)
+    return str(found)
+
+
+def _describing(words: tuple[str, ...]) -> str:
+    """Return the text in which a reader looks for the options of a command.
+
+    `serve` shares names with the other commands, such as --token and --installation, so its
+    options must be named where the emulator is described, and the others outside of it.
+    """
+    emulator = _section("The emulator")
+    if words[:1] == ("serve",):
+        return emulator + _PAGES["docs/emulator.md"]
+    others = (
+        text for name, text in _PAGES.items() if name not in ("README.md", "docs/emulator.md")
+    )
+    return "\n".join([_README.replace(emulator, ""), *others])
+
+
+@pytest.mark.parametrize("words", _COMMANDS, ids=" ".join)
+def test_the_help_shows_every_public_option(words: tuple[str, ...]) -> None:
+    public = [
+        name
+        for parameter in _COMMANDS[words].params
+        if parameter.param_type_name == "option" and not parameter.hidden
+        for name in [*parameter.opts, *parameter.secondary_opts]
+    ]
+    assert _options(words) == {*public, "-h", "--help"}
+
+
+@pytest.mark.parametrize("words", _COMMANDS, ids=" ".join)
+def test_every_option_of_a_command_is_documented(words: tuple[str, ...]) -> None:
+    named = set(re.findall(_OPTION, _describing(words))) | {"-h", "--help"}
+    assert sorted(_options(words) - named) == []
+
+
+@pytest.mark.parametrize("page", _PAGES)
+def test_every_option_that_is_documented_exists(page: str) -> None:
+    named = set(re.findall(_LONG_OPTION, _PAGES[page]))
+    assert sorted(named - _all_options() - _OTHER_PROGRAMS.keys()) == []
+
+
+@pytest.mark.parametrize("page", _PAGES)
+def test_every_name_in_a_table_of_options_exists(page: str) -> None:
+    cells = re.findall(r"^\| (`-.*?`) \| ", _PAGES[page], re.MULTILINE)
+    named = {name for cell in cells for name in re.findall(_OPTION, cell)}
+    assert sorted(named - _all_options()) == []
+
+
+def test_only_options_of_other_programs_are_exempt() -> None:
+    named = {name for text in _PAGES.values() for name in re.findall(_LONG_OPTION, text)}
+    assert _OTHER_PROGRAMS.keys() <= named - _all_options()
+
+
+def test_every_command_is_documented() -> None:
+    called = {" ".join(words) for words, command in _COMMANDS.items() if not _is_group(command)}
+    assert [words for words in called if f"`kvsctl {words}" not in _README] == []
+
+
+@pytest.mark.parametrize("page", _PAGES)
+def test_every_command_that_is_documented_exists(page: str) -> None:
+    named = re.findall(r"(?:`|^\$ |/)kvsctl ([a-z]+)", _PAGES[page], re.MULTILINE)
+    assert {(name,) for name in named} <= _COMMANDS.keys()
+
+
+def _is_group(command: Any) -> bool:
+    return hasattr(command, "commands")
+
+
+def test_every_variable_that_is_documented_exists() -> None:
+    sources = [*(_ROOT / "kvsctl").rglob("*.py"), *(_ROOT / "tests/whole").glob("*.py")]
+    read = {
+        name
+        for path in sources
+        for name in re.findall(r"\bKVSCTL_[A-Z_]*[A-Z]", path.read_text("utf-8"))
+    }
+    settings = {f"KVSCTL_{name.upper()}" for name in RUNNING}
+    named = {name for text in _PAGES.values() for name in re.findall(r"KVSCTL_[A-Z_]+", text)}
+    assert sorted(named - read - settings) == []
 
 
 def test_the_defaults_are_those_that_hold() -> None:
     rows = re.findall(r"^\| .*?`--([a-z-]+) [NS]` \| .* \| (.+?) \|$", _README, re.MULTILINE)
-    told = {name.replace("-", "_"): default for name, default in rows}
+    documented = {name.replace("-", "_"): default for name, default in rows}
     unset = {"concurrency": "as many as help", "rps": "the share", "units_per_min": "the share"}
-    assert told == {
+    assert documented == {
         name: unset.get(name, "any number")
         if setting.default is None
         else f"{setting.default:g}"
@@ -47,7 +150,18 @@ def test_the_defaults_are_those_that_hold() -> None:
     }
 
 
-def test_the_exit_codes_are_all_there() -> None:
+def test_every_exit_code_is_documented() -> None:
     table = re.findall(r"^\| ([\d, ]+) \| ", _README, re.MULTILINE)
     codes = {int(code) for row in table for code in row.split(",")}
     assert codes == set(map(int, ExitStatus))
+
+
+@pytest.mark.parametrize("page", _PAGES)
+def test_every_link_leads_somewhere(page: str) -> None:
+    headings = re.findall(r"^#+ (.+)$", _PAGES[page], re.MULTILINE)
+    slugs = (re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in headings)
+    anchors = {f"#{slug}" for slug in slugs}
+    folder = (_ROOT / page).parent
+    for link in re.findall(r"\]\(([^)\s]+)\)", _PAGES[page]):
+        is_elsewhere = "://" in link
+        assert is_elsewhere or link in anchors or (folder / link.partition("#")[0]).is_file(), link

@@ -1,0 +1,70 @@
+"""The README's examples, run as they stand there, print what is shown."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support.command import KVSCTL, Command
+
+_ROOT: Final = Path(__file__).parents[2]
+_README: Final = (_ROOT / "README.md").read_text("utf-8")
+_FENCE: Final = "```"
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the examples need a POSIX shell")
+
+
+def _examples() -> list[tuple[str, str]]:
+    """Return each command of the README's console blocks, with the output shown under it."""
+    install = re.search(r"<!-- run -->\n```sh\n.*\.venv/bin/(kvsctl .*)\n```\n\n```\n", _README)
+    assert install is not None
+    first_output = _README[install.end() :].partition(_FENCE)[0]
+    found = [(install[1], first_output)]
+    for block in re.findall(rf"^{_FENCE}console\n(.*?)^{_FENCE}", _README, re.M | re.S):
+        for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = step.partition("\n")
+            found.append((command, output))
+    return found
+
+
+def _without_measurements(text: str, home: Path) -> str:
+    """Replace paths, times and rates, which differ between runs."""
+    text = text.replace(str(home), "/home/you")
+    text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00", "TIME", text)
+    return re.sub(r"\d+\.\d+ s\b", "0 s", re.sub(r"[\d,]+ keys/s", "0 keys/s", text))
+
+
+def test_every_example_prints_what_is_shown(kvsctl: Command) -> None:
+    home = kvsctl.home
+    environ = kvsctl.environ
+    del environ["COLUMNS"]
+    environ["PATH"] = f"{KVSCTL.parent}:{environ['PATH']}"
+    (home / "examples").symlink_to(_ROOT / "examples")
+    ran = 0
+    for command, shown in _examples():
+        words = command.split()
+        if words[0] == "cat":  # the content of a file that the next command reads
+            (home / words[1]).write_text(shown, "utf-8")
+        elif "serve" in words or ("jq" in words and shutil.which("jq") is None):
+            continue  # has a port of its own, and never ends
+        else:
+            done = subprocess.run(
+                ["bash", "-c", command],
+                cwd=home,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                encoding="utf-8",
+                timeout=60,
+                check=False,
+            )
+            printed = _without_measurements(done.stdout + done.stderr, home)
+            assert _without_measurements(shown, home) in printed, command
+            assert shown or done.returncode == 0, command
+            ran += 1
+    assert ran >= 10
