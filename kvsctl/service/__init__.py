@@ -6,5 +6,5 @@
 - `interpret`: turn an answer, or its absence, into a reply or a fault.
 - `faults`: classify status codes and exceptions.
 - `auth`: authorization headers and the sources of tokens.
-- `transport`: what carries requests: sockets, httpx or an application in this process.
+- `transport`: carry requests over sockets, by httpx or to an application in this process.
 """

@@ -1,4 +1,4 @@
-"""One call is one request: no retry, no sleep, no redirect."""
+"""Send batch requests. One call is one request: no retry, no sleep, no redirect."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +9,7 @@ from kvsctl import __version__
 from kvsctl.model import Record, Verb
 from kvsctl.service.auth.credentials import Credentials, Secret
 from kvsctl.service.faults import Fault, http_date
-from kvsctl.service.interpret import HIDDEN, fault_of, read, without
+from kvsctl.service.interpret import HIDDEN, fault_of, hide_token, interpret
 from kvsctl.service.reply import AllDone, Reply
 from kvsctl.service.transport.carrier import Carrier, CarrierAnswer, CarrierError
 from kvsctl.service.wire import MetadataRequest, encode
@@ -22,10 +22,10 @@ _PATHS = {verb: f"/v1/batch/{verb.value}" for verb in Verb}
 
 
 class Answer(msgspec.Struct):
-    """How one request ended: with a `reply`, or with a `fault`, never both.
+    """The end of one request: a `reply` or a `fault`, never both.
 
-    `headers` are lines that show what went (`> `) and came (`< `), secrets hidden, if they were
-    asked for.
+    `headers`, filled if the client `wants_headers`, are lines for people: sent headers begin with
+    `> `, received ones with `< `. Secrets are hidden.
     """
 
     reply: Reply | AllDone | None
@@ -40,9 +40,9 @@ class Answer(msgspec.Struct):
 
 
 class BatchClient:
-    """The batch endpoints of one store, reached by one carrier.
+    """The batch endpoints of one store, reached over one carrier.
 
-    `timeout_seconds` is the carrier's, to be told of.
+    `timeout_seconds` only appears in messages; the carrier enforces it.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class BatchClient:
         self._monotonic = monotonic
         self._clock_offset_seconds = 0.0
         self._date = ""
-        self._told: float | None = None
+        self._date_epoch: float | None = None
         self._fixed_headers = {
             "content-type": "application/json",
             "accept": "application/json",
@@ -78,35 +78,38 @@ class BatchClient:
         self._headers: Mapping[str, str] = self._fixed_headers
 
     def now(self) -> float:
-        """The service's clock, epoch seconds, as far as its `Date` headers have told."""
+        """Return the service's time in epoch seconds, corrected by its latest `Date` header."""
         return self._epoch() + self._clock_offset_seconds
 
     async def prepare(self) -> None:
-        """Has the token at hand. Nothing is sent. Raises CredentialsError if there is none."""
-        if not self._credentials.are_at_hand:
+        """Load the token. Send nothing. Raise CredentialsError if the source gives none."""
+        if not self._credentials.is_loaded:
             await self._credentials.current()
 
     async def call(self, verb: Verb, records: Sequence[Record]) -> Answer:
-        """Sends one batch, once prepared. Never raises for trouble on the way."""
+        """Send one batch. Return failed requests as faults.
+
+        Raise CredentialsError only if the token is not loaded yet and cannot be: see `prepare`.
+        """
         credentials = self._credentials
-        token = credentials.at_hand if credentials.are_at_hand else await credentials.current()
+        token = credentials.token if credentials.is_loaded else await credentials.current()
         body = encode(records, self._metadata, self.now())
         started = self._monotonic()
         try:
             headers = self._headers_with(token)
             answer = await self._carrier.request("POST", _PATHS[verb], headers, body)
         except CarrierError as error:
-            trouble = fault_of(error, self._timeout_seconds)
             elapsed = self._monotonic() - started
-            return Answer(None, trouble, None, elapsed, len(body), 0, None, token)
+            lost = fault_of(error, self._timeout_seconds)
+            return Answer(None, lost, None, elapsed, len(body), 0, None, token)
         elapsed = self._monotonic() - started
         trace_id: str | None = None
         for name in _TRACE_HEADERS:
             if name in answer.headers:
-                trace_id = without(token, answer.headers[name])
+                trace_id = hide_token(token, answer.headers[name])
                 break
         self._learn_clock(answer.headers)
-        reply, fault = read(verb, records, answer, trace_id, token, self.now())
+        reply, fault = interpret(verb, records, answer, trace_id, token, self.now())
         return Answer(
             reply,
             fault,
@@ -120,15 +123,15 @@ class BatchClient:
         )
 
     async def renew(self, refused: Secret | None) -> bool:
-        """Whether another token than the refused one could be had. Raises CredentialsError."""
+        """Return whether there is now another token than the refused one: see Credentials."""
         return await self._credentials.renew(refused)
 
     async def aclose(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         await self._carrier.aclose()
 
     def _headers_with(self, token: Secret | None) -> Mapping[str, str]:
-        """One and the same mapping as long as the token is the same."""
+        """Return the same mapping while the token stays the same, as carriers prepare it once."""
         if token is not self._token:
             self._headers = self._fixed_headers | dict(self._credentials.headers(token))
             self._token = token
@@ -136,22 +139,21 @@ class BatchClient:
 
     def _learn_clock(self, headers: Mapping[str, str]) -> None:
         date = headers.get("date", "")
-        if date != self._date:  # thousands of answers say the same second
-            self._date, self._told = date, http_date(date)
-        told = self._told
-        if told is None:
+        if date != self._date:  # thousands of answers carry the same second
+            self._date, self._date_epoch = date, http_date(date)
+        if self._date_epoch is None:
             return
-        offset = told - self._epoch()
-        # A Date header is cut to the second: less than two apart is no difference.
+        offset = self._date_epoch - self._epoch()
+        # A Date header is truncated to the second, so a difference below 2 s means nothing.
         self._clock_offset_seconds = offset if abs(offset) >= 2 else 0.0
 
     def _header_lines(
         self, body_bytes: int, answer: CarrierAnswer, token: Secret | None
     ) -> list[str]:
-        went = {"host": self._carrier.host, **self._headers, "content-length": str(body_bytes)}
+        sent = {"host": self._carrier.host, **self._headers, "content-length": str(body_bytes)}
         lines = []
-        for mark, headers in ((">", went), ("<", answer.headers)):
+        for mark, headers in ((">", sent), ("<", answer.headers)):
             for name, value in headers.items():
-                shown = HIDDEN if name in _SECRET_HEADERS else without(token, value)
+                shown = HIDDEN if name in _SECRET_HEADERS else hide_token(token, value)
                 lines.append(f"{mark} {name}: {shown}")
         return lines

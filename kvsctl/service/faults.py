@@ -1,4 +1,4 @@
-"""What can go wrong on the way, as one table: status code or exception to Fault."""
+"""Classify failed requests: which status, code or wait makes which fault."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,28 +12,28 @@ from kvsctl import codes
 
 
 class FaultKind(Enum):
-    """What a fault asks for."""
+    """The kind of a fault, which decides what to do about it."""
 
     THROTTLED = auto()
-    """Past the quota: not applied, wait."""
+    """Over the quota: not applied. Wait, then retry."""
     UNREACHED = auto()
-    """Never sent: no connection."""
+    """No connection: nothing was sent."""
     UNANSWERED = auto()
-    """Sent, and no whole answer came: it may have been applied."""
+    """Sent, but no whole answer arrived: it may have been applied."""
     TROUBLED = auto()
-    """The service has trouble of its own: it may have been applied."""
+    """The service failed, for example with a 5xx status: it may have been applied."""
     REFUSED = auto()
-    """The batch was refused as it is: not applied."""
+    """The service refused this batch: not applied."""
     UNAUTHORISED = auto()
     """401: the token is missing, wrong or expired."""
     FORBIDDEN = auto()
     """403: these credentials may not do this."""
     MISDIRECTED = auto()
-    """Answers that no such service gives, such as a redirect: the URL is wrong."""
+    """An answer that the service never gives, such as a redirect: the URL is wrong."""
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """Trouble with one request. `retry_after_seconds`: the service's own wish, if it gave one."""
+    """A failed request. `retry_after_seconds` is the wait that the service asked for, if any."""
 
     kind: FaultKind
     code: str
@@ -44,9 +44,9 @@ class Fault(msgspec.Struct, frozen=True):
 
     @property
     def may_be_applied(self) -> bool:
-        """Whether the request may have been applied, or may land late.
+        """Whether the request may have been applied, or may still be.
 
-        A status that means success, and is not the service's 200, may mean it of the request.
+        That includes every 2xx status: one other than 200 is a fault, but may mean success.
         """
         if self.status is not None and 200 <= self.status < 300:
             return True
@@ -73,18 +73,18 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 def means_full_storage(code: str) -> bool:
-    """Whether a request or key failed because storage or transfer is past its maximum.
+    """Return whether a request or key failed because storage or transfer is past its maximum.
 
     The code of a failed request and of a single failed key are the same.
     """
     return code == codes.REQUEST_THROTTLED
 
 
-_LATER_STATUS: Final = frozenset({408, 425})
+_RETRIED_STATUSES: Final = frozenset({408, 425})
 _QUOTA_CODES: Final = frozenset(
     {codes.RATE_LIMIT_EXCEEDED, codes.TOO_MANY_REQUESTS, codes.REQUEST_THROTTLED}
 )
-_LATER_CODES: Final = _QUOTA_CODES | {
+_RETRIED_CODES: Final = _QUOTA_CODES | {
     codes.INTERNAL_SERVER_ERROR,
     codes.INTERNAL_ERROR,
     codes.SERVICE_UNAVAILABLE,
@@ -94,19 +94,19 @@ _LATER_CODES: Final = _QUOTA_CODES | {
 
 
 def means_later(code: str) -> bool:
-    """Whether a failed key with this code may succeed if it is asked again."""
-    return code in _LATER_CODES
+    """Return whether a failed key with this code may succeed on a retry."""
+    return code in _RETRIED_CODES
 
 
 def kind_of_status(status: int, code: str) -> FaultKind:
-    """The fault that a status other than 200 is."""
+    """Return the kind of fault that a status other than 200 means. `code` is the service's."""
     if status == 429 or code in _QUOTA_CODES:
         return FaultKind.THROTTLED
     if status == 401:
         return FaultKind.UNAUTHORISED
     if status in (403, 407):
         return FaultKind.FORBIDDEN
-    if status >= 500 or status in _LATER_STATUS:
+    if status >= 500 or status in _RETRIED_STATUSES:
         return FaultKind.TROUBLED
     if status < 400:
         return FaultKind.MISDIRECTED
@@ -114,30 +114,31 @@ def kind_of_status(status: int, code: str) -> FaultKind:
 
 
 def retry_after(headers: Mapping[str, str], now_epoch: float) -> float | None:
-    """Seconds to wait by `Retry-After` (seconds or a date) or `X-RateLimit-Reset` (a time).
+    """Return the seconds to wait before a retry; None if no header states them. Never negative.
 
-    A reset is taken as epoch seconds, epoch milliseconds or an ISO-8601 instant, whichever it
-    reads as. Never negative; None where neither header is there or can be read.
+    `Retry-After` is a number of seconds or a date. Without a readable one, `X-RateLimit-Reset`
+    counts. It is an ISO 8601 time or a number: above 1e11 epoch milliseconds, above 1e9 epoch
+    seconds, otherwise seconds from now.
     """
     if (given := headers.get("retry-after")) is not None:
         wait = _number(given)
         if wait is None:
-            wait = _until(http_date(given), now_epoch)
+            wait = _seconds_until(http_date(given), now_epoch)
         if wait is not None:
             return max(0.0, wait)
     if (reset := headers.get("x-ratelimit-reset")) is not None:
-        return _until(_reset_time(reset, now_epoch), now_epoch)
+        return _seconds_until(_reset_epoch(reset, now_epoch), now_epoch)
     return None
 
 
-def _until(moment: float | None, now_epoch: float) -> float | None:
-    return None if moment is None else max(0.0, moment - now_epoch)
+def _seconds_until(time: float | None, now_epoch: float) -> float | None:
+    return None if time is None else max(0.0, time - now_epoch)
 
 
-def _reset_time(given: str, now_epoch: float) -> float | None:
+def _reset_epoch(given: str, now_epoch: float) -> float | None:
     number = _number(given)
     if number is None:
-        return _iso(given)
+        return _iso_epoch(given)
     if number > 1e11:
         return number / 1000
     return number if number > 1e9 else now_epoch + number
@@ -152,20 +153,20 @@ def _number(text: str) -> float | None:
 
 
 def http_date(text: str) -> float | None:
-    """An HTTP date as epoch seconds; None where it is none."""
+    """Return an HTTP date in epoch seconds; None if the text is not a date."""
     try:
         return _epoch(parsedate_to_datetime(text))
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
 
 
-def _iso(text: str) -> float | None:
+def _iso_epoch(text: str) -> float | None:
     try:
         return _epoch(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
         return None
 
 
-def _epoch(moment: datetime) -> float:
-    """A time without an offset is UTC, whatever zone this machine is in."""
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+def _epoch(time: datetime) -> float:
+    """Return epoch seconds. A time without an offset is UTC, whatever this machine's zone."""
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()

@@ -1,4 +1,4 @@
-"""An answer, or the lack of one, to a reply or a fault; what a token must not show is hidden."""
+"""Turn an answer, or the lack of one, into a reply or a fault. Hide the token in texts."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -22,7 +22,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MESSAGE_CHARACTERS = 500
 
 
-def read(
+def interpret(
     verb: Verb,
     asked: Sequence[Record],
     answer: CarrierAnswer,
@@ -30,7 +30,10 @@ def read(
     token: Secret | None,
     service_now: float,
 ) -> tuple[Reply | AllDone | None, Fault | None]:
-    """What an answer says: a reply or a fault, never both. `service_now`: epoch seconds."""
+    """Return the reply or the fault that an answer means, never both.
+
+    `asked` are the records of the request. `service_now` is the service's time in epoch seconds.
+    """
     status = answer.status
     if status == HTTPStatus.OK:
         try:
@@ -39,7 +42,7 @@ def read(
                 _hide_in_failures(token, reply)
             return reply, None
         except UnreadableAnswer as error:
-            message = f"the answer cannot be read: {error}"
+            message = f"cannot read the answer: {error}"
             return None, Fault(
                 FaultKind.UNANSWERED, codes.UNREADABLE_ANSWER, message, status, trace_id
             )
@@ -52,8 +55,8 @@ def read(
         message += ": redirects are not followed"
     fault = Fault(
         kind_of_status(status, code),
-        without(token, code),
-        without(token, message)[:_MESSAGE_CHARACTERS],
+        hide_token(token, code),
+        hide_token(token, message)[:_MESSAGE_CHARACTERS],
         status,
         trace_id,
         retry_after(answer.headers, service_now),
@@ -61,8 +64,8 @@ def read(
     return None, fault
 
 
-def without(token: Secret | None, text: str) -> str:
-    """For text of a target's own: one that refuses a token may say which."""
+def hide_token(token: Secret | None, text: str) -> str:
+    """Replace the token in a text of the target, which may quote the token that it refuses."""
     return text if token is None else text.replace(token.reveal(), HIDDEN)
 
 
@@ -70,7 +73,7 @@ def _hide_in_failures(token: Secret | None, reply: Reply) -> None:
     if token is not None and reply.failed:
         reply.failed = {
             identity: failure._replace(
-                code=without(token, failure.code), message=without(token, failure.message)
+                code=hide_token(token, failure.code), message=hide_token(token, failure.message)
             )
             for identity, failure in reply.failed.items()
         }
@@ -87,21 +90,20 @@ def _redirect_host(location: str) -> str:
     try:
         return urlsplit(location).hostname or "another path"
     except ValueError:
-        return "what is no URL"
+        return "an invalid URL"
 
 
 def fault_of(error: CarrierError, timeout_seconds: float) -> Fault:
-    """What it means that no answer came."""
+    """Return the fault that a missing answer means."""
     if isinstance(error, Unreached):
         return Fault(FaultKind.UNREACHED, codes.UNREACHABLE, _reason(error, "no connection"))
     if isinstance(error, Unsendable):
-        return Fault(FaultKind.MISDIRECTED, codes.UNREACHABLE, _reason(error, "no request"))
+        reason = _reason(error, "cannot make the request")
+        return Fault(FaultKind.MISDIRECTED, codes.UNREACHABLE, reason)
     if isinstance(error, TooSlow):
         message = f"no answer within {timeout_seconds:g} s"
         return Fault(FaultKind.UNANSWERED, codes.TIMEOUT, message)
-    return Fault(
-        FaultKind.UNANSWERED, codes.CONNECTION_LOST, _reason(error, "the connection broke")
-    )
+    return Fault(FaultKind.UNANSWERED, codes.CONNECTION_LOST, _reason(error, "connection lost"))
 
 
 def _reason(error: Exception, otherwise: str) -> str:

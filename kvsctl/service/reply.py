@@ -1,4 +1,4 @@
-"""Answer bytes to a Reply; values stay the bytes they are."""
+"""Decode the body of a 200 answer. The bytes of values stay as they are."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,18 +12,18 @@ from kvsctl.model import GET, Failure, Found, Identity, Record, Verb
 
 _BEFORE_KEYS: Final = b'{"successfulKeys":[{"key":"'
 _BETWEEN_KEYS: Final = '"},{"key":"'
-_BEHIND_KEYS: Final = b'"}],"failedKeys":[]}'
+_AFTER_KEYS: Final = b'"}],"failedKeys":[]}'
 _PLAIN_CHARACTERS: Final = f"{ascii_letters}{digits} :._#-".encode()
 
 
 class UnreadableAnswer(Exception):
-    """The body of an answer is not what the endpoint answers. `str()` says why; no values."""
+    """The body is not an answer of the endpoint. `str()` says why and holds no value."""
 
 
 class Reply(msgspec.Struct):
-    """What a batch answer says of each identity that it names.
+    """The outcome of each identity that a batch answer names.
 
-    An identity in both lists counts as failed. One in neither is not named here at all.
+    An identity in both lists of the answer counts as failed. One in neither list is missing here.
     """
 
     succeeded: Mapping[Identity, Found | None]
@@ -31,9 +31,9 @@ class Reply(msgspec.Struct):
 
 
 class AllDone(NamedTuple):
-    """A batch answer that says of all that was asked, in its order, that it succeeded.
+    """A batch answer that names every record of the request, in the same order, as succeeded.
 
-    `found` is what was read, in that order; None for writes.
+    `found` holds what was read, in that order; None for writes.
     """
 
     found: Sequence[Found] | None = None
@@ -69,7 +69,7 @@ _decode_error = msgspec.json.Decoder(_Error).decode
 
 
 def decode_error(body: bytes) -> tuple[str, str] | None:
-    """Code and message of a non-2xx answer; None where it is not the service's own form."""
+    """Return the code and message of an error answer; None if it is not in the service's form."""
     try:
         error = _decode_error(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -80,17 +80,17 @@ def decode_error(body: bytes) -> tuple[str, str] | None:
 def decode(
     verb: Verb, body: bytes, trace_id: str | None, asked: Sequence[Record] = ()
 ) -> Reply | AllDone:
-    """Reads the 200 answer of a batch endpoint. Raises UnreadableAnswer.
+    """Decode the 200 answer of a batch endpoint. Raise UnreadableAnswer.
 
-    `asked` are the records that it answers.
+    `asked` are the records of the request. Without them the result is always a Reply.
     """
     if asked and verb is not GET and _names_all(body, asked):
         return AllDone()
     if jsontext.depth_exceeds(body, jsontext.PARSER_DEPTH):
-        raise UnreadableAnswer("it nests too deep")
+        raise UnreadableAnswer(f"more than {jsontext.PARSER_DEPTH} levels of nesting")
     try:
         if not body.isascii():
-            body.decode()  # msgspec does not look at the UTF-8 inside a Raw
+            body.decode()  # msgspec does not check the UTF-8 inside a Raw
         answer = _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         answer = _decode_carefully(body)
@@ -111,27 +111,27 @@ def decode(
 
 
 def _names_all(body: bytes, asked: Sequence[Record]) -> bool:
-    """Whether an answer says that all succeeded, in their order, in just the bytes it takes.
+    """Fast path: return whether the body is exactly "all succeeded" in its shortest form.
 
-    So do nearly all answers to writes; nothing else has to be looked for in them.
+    Nearly all answers to writes are, and need no further parsing.
     """
     identities = [record.identity for record in asked]
     if [identity.entity for identity in identities].count(None) < len(identities):
         return False
     keys = [identity.key for identity in identities]
-    # A key that is longer than these characters make may spell more than a key.
+    # Any other character, such as a quote, could make one key look like several.
     if not _are_plain("".join(keys)):
         return False
-    return body == b"%b%b%b" % (_BEFORE_KEYS, _BETWEEN_KEYS.join(keys).encode(), _BEHIND_KEYS)
+    return body == b"%b%b%b" % (_BEFORE_KEYS, _BETWEEN_KEYS.join(keys).encode(), _AFTER_KEYS)
 
 
 def _are_plain(keys: str) -> bool:
-    """Whether they stand in JSON as they are, whatever stands beside them."""
+    """Return whether all characters are plain: JSON neither escapes them nor uses them itself."""
     return keys.isascii() and not keys.encode().translate(None, _PLAIN_CHARACTERS)
 
 
 def _are_named(asked: Sequence[Record], succeeded: list[_Succeeded]) -> bool:
-    """Whether an answer names what was asked and nothing else, in the same order."""
+    """Return whether an answer names the records of the request, in the same order."""
     identities = [record.identity for record in asked]
     return (
         len(identities) == len(succeeded)
@@ -143,11 +143,11 @@ def _are_named(asked: Sequence[Record], succeeded: list[_Succeeded]) -> bool:
 def _found(succeeded: Sequence[_Succeeded]) -> list[Found]:
     values = [bytes(one.value) for one in succeeded]
     if b"" in values:
-        raise UnreadableAnswer("a record that was found has no value")
+        raise UnreadableAnswer("a found record has no value")
     created = [one.createdAt for one in succeeded]
     updated = [one.updatedAt for one in succeeded]
     expiries = [one.expireTime for one in succeeded]
-    if all(told.count(None) == len(values) for told in (created, updated, expiries)):
+    if all(times.count(None) == len(values) for times in (created, updated, expiries)):
         return list(map(Found, values))
     return list(map(Found, values, map(_whole, created), map(_whole, updated), expiries))
 
@@ -158,11 +158,11 @@ def _whole(number: float | None) -> int | None:
     try:
         return int(number)
     except OverflowError:
-        raise UnreadableAnswer("a time in it is past every range") from None
+        raise UnreadableAnswer("a time is out of range") from None
 
 
 def _decode_carefully(body: bytes) -> _Answer:
-    """For what msgspec refuses and JSON allows: lone surrogate escapes inside values."""
+    """Decode what msgspec refuses but JSON allows: lone surrogate escapes inside values."""
     try:
         answer = jsontext.members(body)
         succeeded = [
@@ -170,7 +170,7 @@ def _decode_carefully(body: bytes) -> _Answer:
         ]
         failed = msgspec.convert(json.loads(answer["failedKeys"]), list[_Failed])
     except KeyError as error:
-        raise UnreadableAnswer(f"the answer has no {error}") from None
+        raise UnreadableAnswer(f"no member {error}") from None
     except (jsontext.JsonTextError, msgspec.MsgspecError, ValueError, TypeError) as error:
         raise UnreadableAnswer(str(error)) from None
     return _Answer(succeeded, failed)

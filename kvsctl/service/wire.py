@@ -1,4 +1,4 @@
-"""Records to request bytes; values go as the bytes they are."""
+"""Encode records as request bytes. The bytes of values stay as they are."""
 
 import math
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ from kvsctl.model import Identity, Record
 
 _COMMA_BYTES: Final = 1
 _TTL_BYTES: Final = 60
-"""More than the ttl member takes that an expiry becomes when the request is made."""
+"""An upper bound for the ttl member that an expiry becomes when the request is encoded."""
 _CLOCK_GRAIN_SECONDS: Final = 2
-"""How far the service's clock may be from what is known of it: its `Date` has whole seconds."""
+"""How far our estimate of the service's clock may be off: its `Date` has whole seconds."""
 
 
 class MetadataRequest(msgspec.Struct, frozen=True):
-    """Which metadata batch/get is asked for."""
+    """Which metadata a batch/get requests."""
 
     created: bool = False
     updated: bool = False
@@ -26,7 +26,7 @@ class MetadataRequest(msgspec.Struct, frozen=True):
 
     @property
     def member(self) -> bytes:
-        """The `options` member of a batch/get record, b"" where nothing is asked for."""
+        """The `options` member of a batch/get record; b"" if no metadata is requested."""
         names = []
         if self.created:
             names.append(b'"CREATED_AT"')
@@ -38,20 +38,20 @@ class MetadataRequest(msgspec.Struct, frozen=True):
 
 
 def wire_bytes(record: Record) -> int:
-    """An upper bound of what a record adds to a batch/set body."""
+    """Return an upper bound of the bytes that a record adds to a batch/set body."""
     expiry = _TTL_BYTES if record.expires_at is not None else 0
     return len(record.body) + _COMMA_BYTES + expiry
 
 
 def wire_bytes_of_all(records: Sequence[Record]) -> int:
-    """The sum of their `wire_bytes`, in less time: every record is counted by it."""
+    """Return the sum of `wire_bytes` over all records, faster than one by one."""
     expiries = len(records) - [record.expires_at for record in records].count(None)
     bodies = sum(map(len, [record.body for record in records]))
     return bodies + len(records) * _COMMA_BYTES + expiries * _TTL_BYTES
 
 
 def key_body(identity: Identity) -> bytes:
-    """The JSON that asks for a record, or deletes it."""
+    """Return the JSON of one record in a batch/get or batch/delete body."""
     if identity.entity is None:
         return b'{"key":%b}' % orjson.dumps(identity.key)
     return b'{"key":%b,"entityName":%b}' % (
@@ -61,9 +61,9 @@ def key_body(identity: Identity) -> bytes:
 
 
 def encode(records: Sequence[Record], metadata: MetadataRequest, service_now: float) -> bytes:
-    """The body of a batch request. An expiry becomes the ttl that is left, rounded up.
+    """Return the body of a batch request. An expiry becomes the remaining ttl, rounded up.
 
-    `service_now` is the service's clock, epoch seconds. Every `expires_at` lies after it.
+    `service_now` is the service's time in epoch seconds. Every `expires_at` must be later.
     """
     member = metadata.member
     if member:

@@ -114,7 +114,7 @@ def test_tokens_that_expire_in_mid_run_are_renewed_once_for_all(
     [
         ("echo hidden-marker; exit 7", b"ended with exit code 7"),
         (":", b"gave no token"),
-        ("printf 'hidden-marker\\nhidden-marker\\n'", b"more than a token on one line"),
+        ("printf 'hidden-marker\\nhidden-marker\\n'", b"gave more than one token"),
         ("echo token-0", b"refused the credentials"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Fixtures that several tests of the service layer take."""
+"""Fixtures shared by several tests of the service layer."""
 
 from tests.service.networks import network
 

@@ -1,4 +1,4 @@
-"""The carriers of bytes over a network, each on the loop that it is used with."""
+"""The carriers over a network, each on the event loop that it is used with."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -17,13 +17,13 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Network:
-    """A kind of carrier, and the loop that its tests run on."""
+    """A kind of carrier and the loop that its tests run on."""
 
     is_direct: bool
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None
 
     def carrier(self, url: str, timeout_seconds: float = 30.0) -> Carrier:
-        """A carrier of this kind, as `over_network` would make it."""
+        """Return a carrier of this kind, as `over_network` would make it."""
         proxy_url = proxy_for(url)
         context = certificates() if url.startswith("https:") else None
         if not self.is_direct:
@@ -34,7 +34,7 @@ class Network:
         return direct
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Runs a test's coroutine."""
+        """Run a test's coroutine."""
         with asyncio.Runner(loop_factory=self.loop_factory) as runner:
             return runner.run(work)
 
@@ -46,7 +46,7 @@ def _networks() -> list[Any]:
         pytest.param(
             Network(is_direct=True, loop_factory=quick),
             id="direct-uvloop",
-            marks=pytest.mark.skipif(quick is None, reason="there is no uvloop here"),
+            marks=pytest.mark.skipif(quick is None, reason="uvloop is not installed"),
         ),
         pytest.param(Network(is_direct=False, loop_factory=None), id="httpx"),
     ]
@@ -58,6 +58,6 @@ DIRECT_NETWORKS = [one for one in NETWORKS if one.id != "httpx"]
 
 @pytest.fixture(params=NETWORKS)
 def network(request: pytest.FixtureRequest) -> Network:
-    """Each kind of carrier in turn."""
+    """Return each kind of carrier in turn."""
     given: Network = request.param
     return given

@@ -1,4 +1,4 @@
-"""A server that keeps connections, with or without TLS, and a proxy: both on loopback."""
+"""A server that keeps connections open, with or without TLS, and a proxy: both on loopback."""
 
 import asyncio
 import ssl
@@ -17,20 +17,20 @@ Reply: TypeAlias = Callable[["Served", asyncio.StreamReader, asyncio.StreamWrite
 
 @dataclass
 class Served:
-    """What a server saw. `heads` are those of the requests, in the order in which they came."""
+    """What a server has received. `heads` are the heads of its requests in order of arrival."""
 
     port: int = 0
     connections: int = 0
     heads: list[bytes] = field(default_factory=list)
 
     def url(self, scheme: str = "http", host: str = "127.0.0.1") -> str:
-        """The URL of the server by a name for it."""
+        """Return the URL of the server under this host name."""
         return f"{scheme}://{host}:{self.port}"
 
 
 @asynccontextmanager
 async def serving(talk: Reply, *, tls: bool = False) -> AsyncIterator[Served]:
-    """Calls `talk` for each connection, until the block ends."""
+    """Call `talk` for each connection until the block ends."""
     served = Served()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -46,7 +46,7 @@ async def serving(talk: Reply, *, tls: bool = False) -> AsyncIterator[Served]:
 
 
 async def read_head(served: Served, reader: asyncio.StreamReader) -> int:
-    """Reads and notes a head; returns how long the body is."""
+    """Read and note the head of a request; return the length of its body."""
     head = await reader.readuntil(b"\r\n\r\n")
     served.heads.append(head)
     lines = head.lower().splitlines()
@@ -54,12 +54,12 @@ async def read_head(served: Served, reader: asyncio.StreamReader) -> int:
 
 
 async def read_request(served: Served, reader: asyncio.StreamReader) -> None:
-    """Reads a request whole."""
+    """Read a whole request."""
     await reader.readexactly(await read_head(served, reader))
 
 
 def answering(*answers: bytes) -> Reply:
-    """Gives these answers, one a request, on each connection; then hangs up."""
+    """On each connection give these answers, one per request, then hang up."""
 
     async def talk(
         served: Served, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -73,7 +73,7 @@ def answering(*answers: bytes) -> Reply:
 
 
 def proxying(target: Callable[[], Served], *, refusal: bytes = b"") -> Reply:
-    """A proxy that takes every CONNECT, whatever host it names, to one server."""
+    """Be a proxy that connects every CONNECT, whatever its host, to one server."""
 
     async def talk(
         served: Served, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -29,7 +29,7 @@ URL = "http://kvsctl.localhost/base/"
 
 
 class Given:
-    """Gives tokens in turn."""
+    """A source that gives tokens in turn."""
 
     name = "test source"
 
@@ -56,7 +56,7 @@ def service(carrier: Carrier, **given: Any) -> BatchClient:
 
 
 def ask(app: App, *, verb: Verb = Verb.SET, **given: Any) -> Answer:
-    """One call to an application in this process."""
+    """Make one call to an application in this process."""
 
     async def work() -> Answer:
         one = service(in_process(URL, app, 30.0), **given)
@@ -71,7 +71,7 @@ def ask(app: App, *, verb: Verb = Verb.SET, **given: Any) -> Answer:
 def ask_wire(
     network: Network, behave: Behaviour, timeout_seconds: float = 30.0
 ) -> tuple[Answer, Wire]:
-    """One call to a server that misbehaves."""
+    """Make one call to a server that misbehaves."""
 
     async def work() -> tuple[Answer, Wire]:
         async with listening(behave) as wire:
@@ -97,14 +97,14 @@ class TestRequests:
         assert headers["content-type"] == headers["accept"] == "application/json"
         assert headers["forge-proxy-authorization"] == "Forge as=app"
 
-    def test_asks_for_the_metadata_it_was_made_for(self) -> None:
+    def test_requests_the_configured_metadata(self) -> None:
         body = b'{"successfulKeys":[{"key":"a","value":1.0,"createdAt":5}],"failedKeys":[]}'
         app = App([(200, {}, body)])
         answer = ask(app, verb=Verb.GET, metadata=MetadataRequest(created=True))
         assert b'"metadataFields":["CREATED_AT"]' in app.bodies[0]
         assert answer.reply == AllDone([Found(b"1.0", 5)])
 
-    def test_a_failed_key_repeats_no_token(self) -> None:
+    def test_the_token_is_hidden_in_a_failed_key(self) -> None:
         error = {"code": f"NO_{TOKEN}", "message": f"no {TOKEN} here"}
         body = {"successfulKeys": [], "failedKeys": [{"key": "a", "error": error}]}
         answer = ask(App([(200, {}, json.dumps(body).encode())]))
@@ -118,7 +118,7 @@ class TestRequests:
         assert "authorization" not in app.headers[0]
         assert answer.token is None
 
-    def test_a_request_to_this_machine_takes_no_proxy(
+    def test_a_request_to_this_machine_bypasses_the_proxy(
         self, monkeypatch: pytest.MonkeyPatch, network: Network
     ) -> None:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
@@ -126,13 +126,13 @@ class TestRequests:
         answer, _ = ask_wire(network, sending(response("200 OK", DONE)))
         assert answer.reply is not None
 
-    def test_without_a_token_to_be_had_nothing_is_sent(self, tmp_path: Path) -> None:
+    def test_nothing_is_sent_if_the_source_gives_no_token(self, tmp_path: Path) -> None:
         app = App([OK])
         with pytest.raises(CredentialsError):
             ask(app, credentials=Credentials(TokenFile(tmp_path / "none"), bearer))
         assert app.paths == []
 
-    def test_a_renewed_token_is_what_the_next_call_carries(self) -> None:
+    def test_the_next_call_carries_the_renewed_token(self) -> None:
         app = App([(401, {}, b'{"code":"UNAUTHORIZED","message":"expired"}'), OK])
 
         async def work() -> tuple[Answer, bool, Answer]:
@@ -154,7 +154,7 @@ class TestRequests:
 
 
 class TestAnswers:
-    def test_a_reply_comes_with_its_measures(self) -> None:
+    def test_a_reply_has_its_measurements(self) -> None:
         ticks = iter([10.0, 12.5])
         app = App([(200, {"X-B3-TraceId": "t1"}, DONE)])
         answer = ask(app, monotonic=lambda: next(ticks))
@@ -225,21 +225,21 @@ class TestAnswers:
         assert answer.status == status
 
     @pytest.mark.parametrize("body", [b"", b"<html>ok</html>", b"{}", b"[" * 100_000, DONE[:-1]])
-    def test_a_good_status_with_an_unreadable_body_went_unanswered(self, body: bytes) -> None:
+    def test_a_200_with_an_unreadable_body_is_unanswered(self, body: bytes) -> None:
         answer = ask(App([(200, {"x-trace-id": "t1"}, body)]))
         assert answer.reply is None
         assert answer.fault is not None
         assert (answer.fault.kind, answer.fault.code) == (FaultKind.UNANSWERED, "UNREADABLE_ANSWER")
-        assert answer.fault.message.startswith("the answer cannot be read: ")
+        assert answer.fault.message.startswith("cannot read the answer: ")
         assert answer.fault.trace_id == "t1"
 
-    def test_a_long_message_is_cut(self) -> None:
+    def test_a_long_message_is_truncated(self) -> None:
         body = b'{"code":"X","message":"' + b"m" * 100_000 + b'"}'
         fault = ask(App([(400, {}, body)])).fault
         assert fault is not None
         assert len(fault.message) == 500
 
-    def test_headers_are_shown_if_asked_for_with_secrets_hidden(self) -> None:
+    def test_headers_are_shown_on_request_with_secrets_hidden(self) -> None:
         app = App([(200, {"set-cookie": "s3cret", "x-more": "1"}, DONE)])
         fixed = {"forge-proxy-authorization": "Forge s3cret"}
         lines = ask(app, wants_headers=True, fixed_headers=fixed).headers
@@ -251,7 +251,7 @@ class TestAnswers:
         assert "< x-more: 1" in lines
         assert "s3cret" not in "\n".join(lines)
 
-    def test_a_target_that_tells_the_token_is_not_repeated(self) -> None:
+    def test_the_token_is_hidden_in_the_texts_of_a_target(self) -> None:
         body = b'{"code":"UNAUTHORIZED","message":"no such token: %b!"}' % TOKEN.encode()
         app = App([(401, {"x-seen": f"Bearer {TOKEN}", "x-trace-id": f"of {TOKEN}"}, body)])
         answer = ask(app, wants_headers=True)
@@ -260,7 +260,7 @@ class TestAnswers:
         assert answer.trace_id == answer.fault.trace_id == "of …"
         assert "< x-seen: Bearer …" in answer.headers
 
-    def test_nor_is_one_that_makes_a_code_of_it(self) -> None:
+    def test_the_token_is_hidden_in_a_code(self) -> None:
         answer = ask(App([(401, {}, b'{"code":"NO_%b","message":"no"}' % TOKEN.encode())]))
         assert answer.fault is not None
         assert (answer.fault.kind.name, answer.fault.code) == ("UNAUTHORISED", "NO_…")
@@ -271,7 +271,9 @@ class TestAnswers:
 
 class TestRedirects:
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-    def test_is_not_followed_and_the_token_stays(self, status: int, network: Network) -> None:
+    def test_a_redirect_is_not_followed_and_gets_no_token(
+        self, status: int, network: Network
+    ) -> None:
         async def work() -> tuple[Answer, Wire, Wire]:
             async with listening(sending(response("200 OK", DONE))) as other:
                 location = f"location: {other.url}/x?y"
@@ -292,21 +294,23 @@ class TestRedirects:
         )
 
     @pytest.mark.parametrize(
-        ("status", "headers", "told"),
+        ("status", "headers", "message"),
         [
             (302, {"location": "/login"}, "a redirect to another path"),
             (302, {}, "HTTP 302 Found"),
             (304, {}, "HTTP 304 Not Modified"),
             (300, {"location": "http://[::1/"}, "HTTP 300 Multiple Choices"),
-            (302, {"location": "http://[::1/"}, "a redirect to what is no URL"),
+            (302, {"location": "http://[::1/"}, "a redirect to an invalid URL"),
             (302, {"location": "http://user:s3cret@other.test/"}, "a redirect to other.test"),
         ],
     )
-    def test_any_is_told_of(self, status: int, headers: dict[str, str], told: str) -> None:
+    def test_any_redirect_is_reported(
+        self, status: int, headers: dict[str, str], message: str
+    ) -> None:
         fault = ask(App([(status, headers, b"")])).fault
         assert fault is not None
         assert fault.kind is FaultKind.MISDIRECTED
-        assert told in fault.message
+        assert message in fault.message
         assert "s3cret" not in fault.message
 
 
@@ -338,7 +342,7 @@ class TestTrouble:
         assert answer.token == Secret(TOKEN)
         assert wire.connections == 1
 
-    def test_an_html_page_of_a_proxy_is_trouble_of_the_services(self, network: Network) -> None:
+    def test_an_html_error_page_counts_as_a_failure_of_the_service(self, network: Network) -> None:
         answer, _ = ask_wire(network, sending(response("502 Bad Gateway", b"<html>" * 100)))
         assert answer.fault is not None
         assert (answer.fault.kind, answer.fault.code) == (FaultKind.TROUBLED, "HTTP_502")
@@ -368,7 +372,7 @@ class TestTrouble:
                 return httpx.Response(200, content=self._slowly())
 
             async def _slowly(self) -> AsyncIterator[bytes]:
-                for _ in range(200_000):  # 0.1 s is over long before
+                for _ in range(200_000):  # the timeout of 0.1 s passes long before the end
                     yield b" "
                     await asyncio.sleep(0)
 
@@ -376,9 +380,9 @@ class TestTrouble:
         assert answer.fault is not None
         assert answer.fault.code == "TIMEOUT"
 
-    def test_nobody_there_is_unreached(self, network: Network) -> None:
+    def test_a_refused_connection_is_unreached(self, network: Network) -> None:
         with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))  # bound and not listening: refused
+            taken.bind(("127.0.0.1", 0))  # bound but not listening, so connections are refused
             url = f"http://127.0.0.1:{taken.getsockname()[1]}"
             answer = network.run(call(network.carrier(url)))
         assert answer.fault is not None
@@ -386,7 +390,7 @@ class TestTrouble:
         assert answer.fault.message
         assert answer.status is None
 
-    def test_a_host_that_never_takes_the_connection_is_unreached(self, network: Network) -> None:
+    def test_a_host_that_never_accepts_the_connection_is_unreached(self, network: Network) -> None:
         with socket.socket() as full:
             full.bind(("127.0.0.1", 0))
             full.listen(0)
@@ -468,13 +472,13 @@ class TestClock:
             ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", 0.0),
         ],
     )
-    def test_is_the_services_as_its_answers_tell(self, date: str, offset: float) -> None:
+    def test_is_that_of_the_services_date_headers(self, date: str, offset: float) -> None:
         async def now(one: BatchClient) -> float:
             return one.now()
 
         assert self.run(App([(200, {"date": date}, DONE)]), now) == NOW + offset
 
-    def test_follows_the_last_answer_that_told(self) -> None:
+    def test_follows_the_latest_answer_with_a_date(self) -> None:
         async def now(one: BatchClient) -> float:
             return one.now()
 
@@ -483,7 +487,7 @@ class TestClock:
         assert self.run(App([ahead, OK]), now, calls=2) == NOW + 3600
         assert self.run(App([ahead, level]), now, calls=2) == NOW
 
-    def test_expiries_are_counted_by_it(self) -> None:
+    def test_counts_for_expiries(self) -> None:
         app = App([(200, {"date": "Thu, 01 Jan 2026 01:00:00 GMT"}, DONE)])
 
         async def send_expiring(one: BatchClient) -> None:
@@ -492,7 +496,7 @@ class TestClock:
         self.run(app, send_expiring)
         assert b'"options":{"ttl":{"value":3600,"unit":"SECONDS"}}' in app.bodies[1]
 
-    def test_dates_to_wait_for_are_counted_by_it(self) -> None:
+    def test_counts_for_dates_to_wait_for(self) -> None:
         headers = {
             "date": "Thu, 01 Jan 2026 01:00:00 GMT",
             "retry-after": "Thu, 01 Jan 2026 01:00:30 GMT",

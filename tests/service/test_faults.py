@@ -21,7 +21,7 @@ NOW = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 
 @pytest.fixture(params=["UTC", "America/New_York"])
 def zone(request: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No header means another instant where the machine stands in another zone."""
+    """The meaning of a header does not depend on the time zone of the machine."""
     monkeypatch.setenv("TZ", request.param)
     time.tzset()
     yield
@@ -55,7 +55,7 @@ def zone(request: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (101, "HTTP_101", FaultKind.MISDIRECTED),
     ],
 )
-def test_a_status_is_a_fault_of_a_kind(status: int, code: str, kind: FaultKind) -> None:
+def test_the_kind_of_a_status(status: int, code: str, kind: FaultKind) -> None:
     assert kind_of_status(status, code) is kind
 
 
@@ -81,14 +81,14 @@ def test_full_storage_is_throttling_that_slowing_down_does_not_cure(
 
 
 @pytest.mark.parametrize("kind", FaultKind)
-def test_what_went_unanswered_or_troubled_may_be_applied(kind: FaultKind) -> None:
+def test_unanswered_and_troubled_requests_may_be_applied(kind: FaultKind) -> None:
     assert Fault(kind, "X", "m").may_be_applied == (kind.name in ("UNANSWERED", "TROUBLED"))
 
 
 @pytest.mark.parametrize(
     ("status", "may_be"), [(101, False), (201, True), (204, True), (302, False), (403, False)]
 )
-def test_what_calls_itself_a_success_may_be_applied(status: int, may_be: bool) -> None:
+def test_an_unexpected_2xx_may_be_applied(status: int, may_be: bool) -> None:
     kind = kind_of_status(status, f"HTTP_{status}")
     assert Fault(kind, f"HTTP_{status}", "m", status).may_be_applied is may_be
 
@@ -106,7 +106,7 @@ def test_what_calls_itself_a_success_may_be_applied(status: int, may_be: bool) -
         ("", False),
     ],
 )
-def test_some_codes_mean_later(code: str, later: bool) -> None:
+def test_which_codes_may_succeed_on_a_retry(code: str, later: bool) -> None:
     assert means_later(code) == later
 
 
@@ -147,7 +147,7 @@ def test_some_codes_mean_later(code: str, later: bool) -> None:
     ],
     ids=short,
 )
-def test_a_wish_to_wait_is_read_in_all_its_forms(
+def test_the_requested_wait_is_read_in_every_form(
     headers: dict[str, str], seconds: float | None
 ) -> None:
     assert retry_after(headers, NOW) == seconds
@@ -182,7 +182,7 @@ _WORDS = st.lists(
 
 
 @given(st.text(max_size=20) | _WORDS.map(" ".join) | _WORDS.map("".join))
-def test_no_header_raises_or_asks_for_less_than_nothing(text: str) -> None:
+def test_no_header_raises_or_gives_a_negative_wait(text: str) -> None:
     for name in ("retry-after", "x-ratelimit-reset"):
         seconds = retry_after({name: text}, NOW)
         assert seconds is None or seconds >= 0

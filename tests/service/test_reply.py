@@ -32,7 +32,7 @@ KEYS = STRINGS
 
 @st.composite
 def answers(draw: st.DrawFn) -> tuple[str, dict[Identity, str], dict[Identity, tuple[str, str]]]:
-    """The text of a batch/get answer, and what it says: found values, failures."""
+    """Draw a batch/get answer: its text, its found values and its failures."""
     keys = draw(st.lists(KEYS, max_size=5, unique_by=json.loads))
     found: dict[Identity, str] = {}
     failed: dict[Identity, tuple[str, str]] = {}
@@ -60,10 +60,10 @@ def answers(draw: st.DrawFn) -> tuple[str, dict[Identity, str], dict[Identity, t
     return draw(object_of(draw(st.permutations(lists)))), found, failed
 
 
-def told(
+def reply_of(
     verb: Verb, body: bytes, trace_id: str | None = None, asked: Sequence[Record] = ()
 ) -> Reply:
-    """What an answer says of each identity, however that is told."""
+    """Decode an answer to a Reply, also one that is decoded to AllDone."""
     reply = decode(verb, body, trace_id, asked)
     if isinstance(reply, Reply):
         return reply
@@ -73,7 +73,7 @@ def told(
 
 
 def get(body: str | bytes) -> Reply:
-    return told(Verb.GET, body.encode() if isinstance(body, str) else body, "t1")
+    return reply_of(Verb.GET, body.encode() if isinstance(body, str) else body, "t1")
 
 
 def one_found(members: str) -> str:
@@ -82,7 +82,7 @@ def one_found(members: str) -> str:
 
 class TestDecode:
     @given(answers())
-    def test_says_what_the_answer_says_to_the_byte(
+    def test_keeps_every_byte_of_the_values(
         self,
         answer: tuple[str, dict[Identity, str], dict[Identity, tuple[str, str]]],
     ) -> None:
@@ -94,7 +94,7 @@ class TestDecode:
         assert reply.failed == {name: Failure(*error, "t1") for name, error in failed.items()}
 
     @pytest.mark.parametrize("value", ODD_VALUES, ids=short)
-    def test_keeps_what_parsers_lose(self, value: str) -> None:
+    def test_keeps_values_that_parsers_change(self, value: str) -> None:
         found = get(one_found(f'"value": {value} ')).succeeded[Identity(None, "a")]
         assert found == Found(value.encode())
 
@@ -111,12 +111,12 @@ class TestDecode:
         )
 
     @pytest.mark.parametrize("verb", [Verb.SET, Verb.DELETE])
-    def test_writes_and_deletions_answer_no_values(self, verb: Verb) -> None:
+    def test_answers_to_writes_and_deletions_have_no_values(self, verb: Verb) -> None:
         body = (
             b'{"successfulKeys":[{"key":"a"},{"key":"b","entityName":"abc"}],'
             b'"failedKeys":[{"key":"c","error":{"code":"X","message":"m"}}]}'
         )
-        reply = told(verb, body)
+        reply = reply_of(verb, body)
         assert reply.succeeded == {Identity(None, "a"): None, Identity("abc", "b"): None}
         assert reply.failed == {Identity(None, "c"): Failure("X", "m", None)}
 
@@ -165,7 +165,7 @@ class TestDecode:
         ],
         ids=short,
     )
-    def test_what_is_no_such_answer_is_unreadable(self, body: bytes) -> None:
+    def test_any_other_body_is_unreadable(self, body: bytes) -> None:
         with pytest.raises(UnreadableAnswer):
             get(body)
 
@@ -180,7 +180,7 @@ class TestDecode:
             get(one_found(f'"value":[{value}]'))
 
     @given(answers(), st.data())
-    def test_damage_is_unreadable_or_names_nothing_that_is_not_there(
+    def test_a_damaged_answer_is_unreadable_or_names_only_keys_in_it(
         self,
         answer: tuple[str, dict[Identity, str], dict[Identity, tuple[str, str]]],
         data: st.DataObject,
@@ -194,7 +194,7 @@ class TestDecode:
             body[place : place + data.draw(st.integers(0, 4))] = data.draw(junk)
         for verb in Verb:
             try:
-                reply = told(verb, bytes(body))
+                reply = reply_of(verb, bytes(body))
             except UnreadableAnswer:
                 continue
             names = set(_strings(json.loads(bytes(body))))
@@ -202,7 +202,7 @@ class TestDecode:
                 assert identity.key in names
 
     @given(answers(), st.integers(0, 400))
-    def test_a_cut_answer_is_unreadable(
+    def test_a_truncated_answer_is_unreadable(
         self,
         answer: tuple[str, dict[Identity, str], dict[Identity, tuple[str, str]]],
         length: int,
@@ -216,14 +216,14 @@ class TestDecode:
         with pytest.raises(UnreadableAnswer):
             get(body)
 
-    def test_says_why_and_shows_no_value(self) -> None:
+    def test_an_error_says_why_and_shows_no_value(self) -> None:
         with pytest.raises(UnreadableAnswer) as caught:
             get('{"successfulKeys":[{"key":"a","value":"s3cret" "s3cret"}],"failedKeys":[]}')
         assert "Expecting ',' delimiter at column 48" in str(caught.value)
         assert "s3cret" not in str(caught.value)
 
     @given(NUMBERS)
-    def test_a_time_is_a_whole_number_or_unreadable(self, number: str) -> None:
+    def test_a_time_is_an_integer_or_unreadable(self, number: str) -> None:
         try:
             found = get(one_found(f'"value":1,"createdAt":{number}')).succeeded[Identity(None, "a")]
         except UnreadableAnswer:
@@ -273,8 +273,8 @@ class TestDecodeError:
         decode_error(body)
 
 
-def test_both_paths_read_alike() -> None:
-    """A lone surrogate escape anywhere turns an answer over to the careful path."""
+def test_both_paths_decode_alike() -> None:
+    """A lone surrogate escape anywhere makes an answer take the careful path."""
     fast = one_found('"value":[1.0],"entityName":"abc","createdAt":1')
     careful = fast[:-1] + r',"x":"\ud800"}'
     assert jsontext.members(careful.encode())
@@ -282,7 +282,7 @@ def test_both_paths_read_alike() -> None:
 
 
 class TestAsked:
-    """What was asked is at hand: an answer in that order is told by the same identities."""
+    """The records of the request are given: an answer in their order is decoded to AllDone."""
 
     PLAIN = Record(0, "f", 1, Identity(None, "a"), b"{}")
     TYPED = Record(1, "f", 2, Identity("users", "a"), b"{}")
@@ -301,7 +301,7 @@ class TestAsked:
         ],
         ids=range(7),
     )
-    def test_says_the_same_whatever_was_asked(
+    def test_decodes_alike_with_and_without_the_records_of_the_request(
         self, verb: Verb, named: list[tuple[str, str | None]]
     ) -> None:
         records = [
@@ -310,8 +310,8 @@ class TestAsked:
         ]
         body = json.dumps({"successfulKeys": records, "failedKeys": []}).encode()
         asked = [self.PLAIN, self.TYPED]
-        reply = told(verb, body, None, asked)
-        assert reply == told(verb, body)
+        reply = reply_of(verb, body, None, asked)
+        assert reply == reply_of(verb, body)
         names_all = named == [("a", None), ("a", "users")]
         assert isinstance(decode(verb, body, None, asked), AllDone) is names_all
         assert list(reply.succeeded) == [Identity(entity, key) for key, entity in named]
@@ -325,17 +325,17 @@ class TestAsked:
     st.lists(st.text(st.sampled_from('a"\\{},:key\n\x7fé'), max_size=12), max_size=4),
     st.booleans(),
 )
-def test_an_answer_known_by_its_bytes_says_what_it_says_when_read(
+def test_the_fast_path_decodes_like_the_parser(
     asked_keys: list[str], other_keys: list[str], is_what_was_asked: bool
 ) -> None:
     keys = asked_keys if is_what_was_asked else other_keys
     body = json.dumps(
         {"successfulKeys": [{"key": key} for key in keys], "failedKeys": []}, separators=(",", ":")
     ).encode()
-    assert told(Verb.SET, body, None, _asked(asked_keys)) == told(Verb.SET, body)
+    assert reply_of(Verb.SET, body, None, _asked(asked_keys)) == reply_of(Verb.SET, body)
 
 
-def test_a_key_that_spells_an_answer_is_not_taken_for_two() -> None:
+def test_a_key_that_contains_json_is_not_taken_for_two_keys() -> None:
     body = b'{"successfulKeys":[{"key":"a"},{"key":"b"}],"failedKeys":[]}'
     asked = _asked(['a"},{"key":"b'])
     both = {Identity(None, "a"): None, Identity(None, "b"): None}

@@ -1,4 +1,4 @@
-"""Every form in which the emulator says when to come again, read by the client."""
+"""The client reads every form in which the emulator says how long to wait."""
 
 import asyncio
 
@@ -45,7 +45,9 @@ def _second_answer(options: EmulatorOptions) -> Answer:
         ({}, None, None),
     ],
 )
-def test_a_fault_says_when(form: dict[str, str], least: float | None, most: float | None) -> None:
+def test_a_fault_says_how_long_to_wait(
+    form: dict[str, str], least: float | None, most: float | None
+) -> None:
     answer = _second_answer(EmulatorOptions(faults=plan_of({"429": "1", **form})))
     _check(answer, least, most)
 
@@ -54,7 +56,9 @@ def test_a_fault_says_when(form: dict[str, str], least: float | None, most: floa
     ("announces", "least", "most"),
     [("retry-after", 1, 60), ("reset", 0.5, 60), ("nothing", None, None)],
 )
-def test_a_quota_says_when(announces: str, least: float | None, most: float | None) -> None:
+def test_a_quota_says_how_long_to_wait(
+    announces: str, least: float | None, most: float | None
+) -> None:
     quota = QuotaOptions(
         write_units_per_minute=1,
         window="sliding",

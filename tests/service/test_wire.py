@@ -43,7 +43,7 @@ class TestEncode:
                 assert part == one.body
 
     @given(st.lists(set_records(), min_size=1, max_size=5))
-    def test_is_never_longer_than_the_records_were_said_to_be(self, records: list[Record]) -> None:
+    def test_is_never_longer_than_the_sum_of_wire_bytes(self, records: list[Record]) -> None:
         assert len(encode(records, NOTHING, NOW)) <= 2 + sum(map(wire_bytes, records))
 
     @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ class TestEncode:
             (DEFAULT_LIMITS.ttl_seconds + 100, DEFAULT_LIMITS.ttl_seconds + 100),
         ],
     )
-    def test_an_expiry_becomes_the_ttl_that_is_left(self, left: float, seconds: int) -> None:
+    def test_an_expiry_becomes_the_remaining_ttl(self, left: float, seconds: int) -> None:
         body = encode([record(b'{"key":"a","value":1}', NOW + left)], NOTHING, NOW)
         ttl = {"value": seconds, "unit": "SECONDS"}
         assert json.loads(body) == [{"key": "a", "value": 1, "options": {"ttl": ttl}}]
@@ -72,7 +72,7 @@ class TestEncode:
             (ALL, ["CREATED_AT", "UPDATED_AT", "EXPIRE_TIME"]),
         ],
     )
-    def test_asks_for_metadata(self, metadata: MetadataRequest, fields: list[str]) -> None:
+    def test_requests_metadata(self, metadata: MetadataRequest, fields: list[str]) -> None:
         body = encode([record(b'{"key":"a"}'), record(b'{"key":"b"}')], metadata, NOW)
         options: dict[str, Any] = {"metadataFields": fields}
         assert json.loads(body) == [
@@ -80,5 +80,5 @@ class TestEncode:
             {"key": "b", "options": options},
         ]
 
-    def test_asks_for_none_by_default(self) -> None:
+    def test_requests_no_metadata_by_default(self) -> None:
         assert encode([record(b'{"key":"a"}')], NOTHING, NOW) == b'[{"key":"a"}]'

@@ -1,4 +1,4 @@
-"""A server that does to a connection what a test says, and applications that answer."""
+"""A server that misbehaves as a test wants, and an application that gives fixed answers."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
@@ -13,7 +13,7 @@ Behaviour: TypeAlias = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 @dataclass
 class Wire:
-    """A listening server. `requests` holds what came, heads and bodies."""
+    """A listening server. `requests` holds the received requests, heads and bodies."""
 
     port: int = 0
     connections: int = 0
@@ -26,7 +26,7 @@ class Wire:
 
 @asynccontextmanager
 async def listening(behave: Behaviour) -> AsyncIterator[Wire]:
-    """Serves one request a connection: reads it whole, then behaves."""
+    """Serve one request per connection: read it whole, then call `behave`."""
     wire = Wire()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -45,7 +45,7 @@ async def listening(behave: Behaviour) -> AsyncIterator[Wire]:
 
 
 def sending(text: bytes, *, reset: bool = False) -> Behaviour:
-    """Sends `text` as it is, then hangs up: in good order, or with a reset."""
+    """Send `text` unchanged, then hang up: orderly, or with a reset."""
 
     async def behave(writer: asyncio.StreamWriter) -> None:
         writer.write(text)
@@ -57,19 +57,19 @@ def sending(text: bytes, *, reset: bool = False) -> Behaviour:
 
 
 async def silent(writer: asyncio.StreamWriter) -> None:
-    """Never answers."""
+    """Never answer."""
     await asyncio.Event().wait()
 
 
 def response(status: str, body: bytes = b"", *headers: str, length: int | None = None) -> bytes:
-    """An HTTP response as text; `length` is what it claims of its body."""
+    """Return an HTTP response; `length` is the length that it claims for its body."""
     lines = [f"HTTP/1.1 {status}", f"content-length: {len(body) if length is None else length}"]
     return "\r\n".join([*lines, *headers, "", ""]).encode() + body
 
 
 @dataclass
 class App:
-    """An ASGI application that gives its answers in turn and notes what it was asked."""
+    """An ASGI application that gives its answers in turn and notes its requests."""
 
     answers: list[tuple[int, dict[str, str], bytes]]
     paths: list[str] = field(default_factory=list)

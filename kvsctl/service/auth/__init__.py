@@ -1,5 +1,5 @@
 """Authorization headers and the sources of tokens.
 
-- `credentials`: tokens, where they come from, and when they are renewed.
-- `token_output`: read a bounded token from a file or a command.
+- `credentials`: tokens, their sources, and when they are renewed.
+- `token_output`: read a token from a file or a command, with bounds on size and time.
 """

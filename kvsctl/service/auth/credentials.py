@@ -1,6 +1,6 @@
-"""Who kvsctl is to the target: authorization headers and where tokens come from.
+"""Authorization headers and the sources of tokens.
 
-Tokens appear in no message and no repr, here and everywhere.
+No message and no repr contains a token, in this module or elsewhere.
 """
 
 import asyncio
@@ -13,17 +13,18 @@ from typing import Final, Protocol
 
 from kvsctl.errors import CredentialsError
 from kvsctl.service.auth.token_output import (
-    SaysTooMuchError,
+    TooMuchOutputError,
     command_bytes,
     file_bytes,
     in_daemon_thread,
 )
 
 _COMMAND_TIMEOUT_SECONDS: Final = 60.0
+_HINT: Final = "It must give one line that holds only the token."
 
 
 class Secret:
-    """A string that shows itself only to who asks `reveal()`."""
+    """A string that only `reveal()` shows: its repr does not contain it."""
 
     __slots__ = ("_text",)
 
@@ -31,7 +32,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """The string itself."""
+        """Return the string itself."""
         return self._text
 
     def __eq__(self, other: object) -> bool:
@@ -45,27 +46,27 @@ class Secret:
 
 
 class TokenSource(Protocol):
-    """Where a token comes from. `name` says so in reports and errors."""
+    """Where a token comes from. Reports and errors call it by its `name`."""
 
     @property
     def name(self) -> str:
-        """For people: `KVSCTL_TOKEN`, `token file PATH`, `token command`."""
+        """The name shown to users: `KVSCTL_TOKEN`, `token file PATH` or `token command`."""
         ...
 
     def read(self) -> Secret:
-        """The token as it is now. Raises CredentialsError."""
+        """Return the current token. Raise CredentialsError if there is none."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class GivenToken:
-    """A token that is what it is, such as an environment variable's."""
+    """A token that does not change, such as that of an environment variable."""
 
     name: str
     token: Secret
 
     def read(self) -> Secret:
-        """The same each time."""
+        """Return the same token each time."""
         return _checked(self.token.reveal(), self.name)
 
 
@@ -77,20 +78,20 @@ class TokenFile:
 
     @property
     def name(self) -> str:
-        """The file, by its path."""
+        """The name shown to users, with the path."""
         return f"token file {self.path}"
 
     def read(self) -> Secret:
-        """The file's one line."""
+        """Return the token: the only line of the file. Raise CredentialsError."""
         try:
             text = file_bytes(self.path).decode()
-        except SaysTooMuchError:
+        except TooMuchOutputError:
             raise _too_much(self.name) from None
         except UnicodeDecodeError:
-            raise CredentialsError(f"the {self.name} cannot be read: not UTF-8") from None
+            raise CredentialsError(f"cannot read {self.name}: not UTF-8") from None
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise CredentialsError(f"the {self.name} cannot be read: {reason}") from None
+            raise CredentialsError(f"cannot read {self.name}: {reason}") from None
         return _checked(text, self.name)
 
 
@@ -98,8 +99,8 @@ class TokenFile:
 class TokenCommand:
     """A command that prints a token, run again when the token is refused.
 
-    It is run without a shell, its words split as a shell splits them. What it prints on stdout
-    is never shown; stderr goes to the terminal, so that it can ask or explain.
+    The command is split into words as a shell splits them, and run without a shell. Its stdout is
+    never shown. Its stderr goes to the terminal, so that it can prompt or explain.
     """
 
     command: str = field(repr=False)
@@ -107,47 +108,50 @@ class TokenCommand:
 
     @property
     def name(self) -> str:
-        """Not the command itself: its arguments may be secret."""
+        """The name shown to users. It omits the command, whose arguments may be secret."""
         return "token command"
 
     def read(self) -> Secret:
-        """Its one line of output. Raises CredentialsError where it fails, hangs or says nothing."""
+        """Return the token: the only line that the command prints.
+
+        Raise CredentialsError if the command fails, hangs or prints anything else.
+        """
         try:
             words = shlex.split(self.command)
             if not words:
-                raise CredentialsError("the token command is empty")
+                raise CredentialsError("token command is empty")
             status, text = command_bytes(words, self.timeout_seconds)
-        except SaysTooMuchError:
+        except TooMuchOutputError:
             raise _too_much(self.name) from None
         except subprocess.TimeoutExpired:
             raise CredentialsError(
-                f"the token command did not end within {self.timeout_seconds:g} s"
+                f"token command did not end within {self.timeout_seconds:g} s"
             ) from None
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise CredentialsError(f"the token command cannot be run: {reason}") from None
+            raise CredentialsError(f"cannot run token command: {reason}") from None
         if status:
-            raise CredentialsError(f"the token command ended with exit code {status}")
+            raise CredentialsError(f"token command ended with exit code {status}")
         return _checked(text.decode("utf-8", "replace"), self.name)
 
 
 def _checked(text: str, name: str) -> Secret:
     token = text.strip()
     if not token:
-        raise CredentialsError(f"the {name} gave no token", "It should be one line: the token.")
+        raise CredentialsError(f"{name} gave no token", _HINT)
     if len(token.split()) > 1:
         raise _too_much(name)
     if not (token.isascii() and token.isprintable()):
-        raise CredentialsError(f"the {name} gave characters that no token has")
+        raise CredentialsError(f"{name} gave characters other than printable ASCII", _HINT)
     return Secret(token)
 
 
 def _too_much(name: str) -> CredentialsError:
-    return CredentialsError(f"the {name} gave more than a token on one line")
+    return CredentialsError(f"{name} gave more than one token", _HINT)
 
 
 class Credentials:
-    """The authorization header of every request, renewed once for all senders on a 401."""
+    """The token and authorization header of all requests. On a 401 one renewal serves them all."""
 
     def __init__(
         self, source: TokenSource | None, header: Callable[[Secret], Mapping[str, str]]
@@ -160,37 +164,38 @@ class Credentials:
 
     @property
     def source_name(self) -> str | None:
-        """Where the token comes from, for the report; None: requests carry none."""
+        """The name of the token's source, for the report. None if requests carry no token."""
         return self._source.name if self._source else None
 
     @property
-    def are_at_hand(self) -> bool:
-        """Whether `current` would give what there is at once."""
+    def is_loaded(self) -> bool:
+        """Whether `token` can be used now, without awaiting `current`."""
         return self._token is not None or self._source is None
 
     @property
-    def at_hand(self) -> Secret | None:
-        """The token to use now, as far as it was read."""
+    def token(self) -> Secret | None:
+        """The token to use now. None if it is not loaded, or requests carry none."""
         return self._token
 
     async def current(self) -> Secret | None:
-        """The token to use now, read at the first call. Raises CredentialsError."""
-        if not self.are_at_hand and self._source is not None:
+        """Return the token to use now; the first call reads it. Raise CredentialsError."""
+        if not self.is_loaded and self._source is not None:
             async with self._renewal:
                 if self._token is None:
                     await self._read(self._source)
         return self._token
 
     def headers(self, token: Secret | None) -> Mapping[str, str]:
-        """What a request with this token carries."""
+        """Return the headers of a request with this token."""
         return {} if token is None else self._header(token)
 
     async def renew(self, refused: Secret | None) -> bool:
-        """Whether there is another token than the refused one; reads the source once for all.
+        """Return whether there is now another token than the refused one.
 
-        `refused` is the very object that `current` gave: one read before the last renewal says
-        nothing of the token since, even if both have the same text.
-        Raises CredentialsError where the source fails.
+        Concurrent calls read the source once. `refused` must be the object that `current`
+        returned: if it was read before the last renewal, its refusal does not count against the
+        token that replaced it, even if both have the same text. Raise CredentialsError if the
+        source fails.
         """
         if self._source is None or refused is None:
             return False
@@ -200,7 +205,7 @@ class Credentials:
             return self._token != refused
 
     async def _read(self, source: TokenSource) -> None:
-        """Reads the source; one that failed is not asked again by those who wait for it too."""
+        """Read the source. After a failure, raise it again instead of reading once more."""
         if self._failure is None:
             try:
                 self._token = await in_daemon_thread(source.read)
@@ -211,10 +216,10 @@ class Credentials:
 
 
 def bearer(token: Secret) -> Mapping[str, str]:
-    """The header of the public URL."""
+    """Return the authorization header for the public URL."""
     return {"authorization": f"Bearer {token.reveal()}"}
 
 
 def container(installation: str) -> Mapping[str, str]:
-    """The header of the Forge Container proxy, which needs no token."""
+    """Return the header for the Forge Container proxy, which needs no token."""
     return {"forge-proxy-authorization": f"Forge as=app,installationId={installation}"}

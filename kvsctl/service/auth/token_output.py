@@ -1,4 +1,4 @@
-"""Read a token from a file or a command: at most as long as a token can be, and never for ever."""
+"""Read a token from a file or a command, with bounds on size and time."""
 
 import asyncio
 import subprocess
@@ -9,30 +9,30 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
-MOST_BYTES: Final = 64 * 1024
-"""No token is longer: it would not fit into the header of a request."""
+MAX_TOKEN_BYTES: Final = 64 * 1024
+"""The most that is read. A longer token would not fit into a request header."""
 
 
-class SaysTooMuchError(Exception):
-    """There are more than `MOST_BYTES`."""
+class TooMuchOutputError(Exception):
+    """The file or the command gives more than `MAX_TOKEN_BYTES`."""
 
 
 def file_bytes(path: Path) -> bytes:
-    """A file's content, also a pipe's. Raises OSError, ValueError, SaysTooMuchError."""
+    """Read a file or a pipe to its end. Raise OSError, ValueError or TooMuchOutputError."""
     with path.open("rb") as opened:
-        return _bounded(opened.read(MOST_BYTES + 1))
+        return _bounded(opened.read(MAX_TOKEN_BYTES + 1))
 
 
 def command_bytes(words: Sequence[str], timeout_seconds: float) -> tuple[int, bytes]:
-    """A command's exit code, and what it printed on stdout; one that does not end is killed.
+    """Run a command and return its exit code and its stdout. Kill it if it does not end in time.
 
-    Raises OSError and ValueError where it cannot be run, SaysTooMuchError, and
-    subprocess.TimeoutExpired, also if only what it started goes on.
+    Raise OSError or ValueError if it cannot be run, TooMuchOutputError if it prints too much, and
+    subprocess.TimeoutExpired if it, or a child that keeps its stdout open, does not end in time.
     """
     ends = time.monotonic() + timeout_seconds
     process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     printed: list[bytes] = []
-    # A thread, as a pipe that another process keeps open has no end, and Windows no select on it.
+    # In a thread: a child may keep the pipe open for ever, and Windows cannot select on a pipe.
     reader = threading.Thread(target=_read, args=(process, printed), daemon=True)
     reader.start()
     try:
@@ -50,12 +50,12 @@ def command_bytes(words: Sequence[str], timeout_seconds: float) -> tuple[int, by
 def _read(process: "subprocess.Popen[bytes]", printed: list[bytes]) -> None:
     assert process.stdout is not None  # noqa: S101
     with process.stdout as pipe:
-        printed.append(pipe.read(MOST_BYTES + 1))
+        printed.append(pipe.read(MAX_TOKEN_BYTES + 1))
 
 
 def _bounded(content: bytes) -> bytes:
-    if len(content) > MOST_BYTES:
-        raise SaysTooMuchError
+    if len(content) > MAX_TOKEN_BYTES:
+        raise TooMuchOutputError
     return content
 
 
@@ -63,26 +63,26 @@ _T = TypeVar("_T")
 
 
 async def in_daemon_thread(work: Callable[[], _T]) -> _T:
-    """Awaits `work()`, which runs in a thread of its own.
+    """Run `work()` in a daemon thread and return its result. Raise what `work` raises.
 
-    Unlike with `asyncio.to_thread`, neither the loop nor the process waits for the thread when
-    whoever awaits is cancelled: nothing ends a call that hangs. Raises what `work` raises.
+    A hanging call cannot be ended. So, unlike with `asyncio.to_thread`, neither the loop nor the
+    process waits for the thread once the caller is cancelled.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[_T] = loop.create_future()
 
-    def settle(settling: Callable[[], None]) -> None:
-        with suppress(RuntimeError):  # the loop is gone: nobody waits any more
-            loop.call_soon_threadsafe(lambda: None if done.done() else settling())
+    def finish(set_outcome: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the loop is closed, so no caller is left
+            loop.call_soon_threadsafe(lambda: None if done.done() else set_outcome())
 
     def run() -> None:
         try:
             result = work()
         except Exception as error:
             failure = error
-            settle(lambda: done.set_exception(failure))
+            finish(lambda: done.set_exception(failure))
         else:
-            settle(lambda: done.set_result(result))
+            finish(lambda: done.set_result(result))
 
     threading.Thread(target=run, name="kvsctl-blocking", daemon=True).start()
     return await done

@@ -1,4 +1,4 @@
-"""What carries requests to a target and brings the answers back: the interface, and its errors."""
+"""The interface of what carries requests to a target, with its limits and its errors."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -6,19 +6,19 @@ from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
 Method: TypeAlias = Literal["GET", "POST"]
 
-MOST_ANSWER_BYTES: Final = 64_000_000
-"""Ten times the largest answer that a batch can have. What is larger is no answer of a service."""
+MAX_ANSWER_BYTES: Final = 64_000_000
+"""Ten times the largest answer to a batch. A larger answer is not read: it counts as none."""
 
 CONNECT_SHARE: Final = 0.5
-"""The part of the timeout that making a connection may take.
+"""The share of the timeout that opening a connection may take.
 
-A connection that takes too long has to be seen as that before the whole request counts as
-unanswered: nothing was sent.
+It is below 1 so that a connection that cannot be opened is recognised as Unreached, with nothing
+sent, before the whole request counts as unanswered.
 """
 
 
 class CarrierAnswer(NamedTuple):
-    """A whole answer. Header names are lower-case; one that came twice is joined by commas."""
+    """A whole answer. Header names are lower-case; repeated ones are joined by commas."""
 
     status: int
     headers: Mapping[str, str]
@@ -27,12 +27,12 @@ class CarrierAnswer(NamedTuple):
 
 @lru_cache(maxsize=64)
 def _lower_case(name: bytes) -> str:
-    """Each answer has the same few names."""
+    """Cached, as every answer has the same few names."""
     return name.decode("latin-1").lower()
 
 
 def add_header(headers: dict[str, str], name: bytes, value: bytes) -> None:
-    """Adds a header that came to those of an answer, as `CarrierAnswer` has them."""
+    """Add a received header to `headers`, in the form that CarrierAnswer has."""
     named, text = _lower_case(name), value.decode("latin-1")
     headers[named] = f"{headers[named]}, {text}" if named in headers else text
 
@@ -45,13 +45,13 @@ def headers_of(method: Method, headers: Mapping[str, str]) -> Mapping[str, str]:
 
 
 class CarrierError(Exception):
-    """No whole answer came. `str()` says why; it holds no secret.
+    """No whole answer arrived. `str()` says why and holds no secret.
 
     CarrierError
     ├── Unreached     no connection: nothing of the request was sent
-    ├── Unanswered    the request was sent, perhaps in part, and the connection was of no more use
-    │   └── TooSlow   the same, because the time was over
-    └── Unsendable    no request can be made of this URL
+    ├── Unanswered    the request was sent, at least in part, but no whole answer arrived
+    │   └── TooSlow   the same, because the timeout passed
+    └── Unsendable    these arguments do not make a valid request
     """
 
 
@@ -60,27 +60,27 @@ class Unreached(CarrierError):
 
 
 class Unanswered(CarrierError):
-    """The request was sent, at least in part, and no whole answer came."""
+    """The request was sent, at least in part, but no whole answer arrived."""
 
 
 class TooSlow(Unanswered):
-    """The time for the whole request was over."""
+    """The timeout of the whole request passed."""
 
 
 class Unsendable(CarrierError):
-    """No request can be made of what was given."""
+    """The URL, path or headers do not make a valid request."""
 
 
 class Carrier(Protocol):
-    """Sends each request once, over connections that it keeps.
+    """Sends each request once, over connections that it keeps open.
 
-    It follows no redirect, keeps no cookie and repeats nothing. It adds `host` to the headers that
-    it is given, for a POST `content-length`, and towards a proxy what the proxy asks for.
+    It follows no redirect, keeps no cookie and retries nothing. To the headers of a request it adds
+    `host`, for a POST `content-length`, and towards a proxy `proxy-authorization` if needed.
     """
 
     @property
     def host(self) -> str:
-        """The `host` header."""
+        """The value of the `host` header."""
         ...
 
     async def request(
@@ -96,5 +96,5 @@ class Carrier(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         ...

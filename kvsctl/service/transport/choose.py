@@ -1,4 +1,4 @@
-"""What carries the bytes of a target; proxy, certificates and timeouts are resolved once, here."""
+"""Choose the carrier for a target. Proxy and certificates are resolved once, here."""
 
 import os
 import ssl
@@ -9,12 +9,12 @@ from kvsctl.service.transport.urls import Url, is_loopback, parsed_url
 
 
 def over_network(url: str, timeout_seconds: float) -> Carrier:
-    """Carries requests to `url`, through the environment's proxy for it, if there is one.
+    """Return a carrier to `url`, through the proxy that the environment sets for it, if any.
 
-    Loopback is never proxied: a token meant for this machine stays on it. Certificates are
-    checked against `SSL_CERT_FILE`, `SSL_CERT_DIR` or the bundled authorities. What carries is
-    `DirectCarrier`; httpx does where its parser has no wheel, and to proxies of other kinds
-    than HTTP.
+    Loopback is never proxied, so a token for this machine stays on it. Certificates are verified
+    against `SSL_CERT_FILE`, `SSL_CERT_DIR` or the bundled authorities. The carrier is a
+    DirectCarrier. It is an HttpxCarrier if httptools is not installed or the proxy is not an HTTP
+    proxy. Raise UsageError if the proxy or the certificates cannot be used.
     """
     target = parsed_url(url)
     proxy_url = proxy_for(url)
@@ -31,15 +31,15 @@ def over_network(url: str, timeout_seconds: float) -> Carrier:
         return by_httpx(url, proxy_url, context, timeout_seconds)
     except (ValueError, ImportError):
         raise UsageError(
-            "the proxy that the environment names cannot be used",
-            "Set HTTPS_PROXY to http://HOST:PORT, or name the target's host in NO_PROXY.",
+            "the proxy set in the environment cannot be used",
+            "Set HTTPS_PROXY to http://HOST:PORT, or add the target's host to NO_PROXY.",
         ) from None
 
 
 def directly(
     target: Url, proxy_url: Url | None, context: ssl.SSLContext | None, timeout_seconds: float
 ) -> Carrier | None:
-    """The carrier of kvsctl's own, None where its parser is not installed."""
+    """Return a DirectCarrier; None if httptools, its parser, is not installed."""
     try:
         from kvsctl.service.transport.direct import DirectCarrier
     except ImportError:
@@ -49,16 +49,16 @@ def directly(
     proxy = None
     if proxy_url is not None:
         user, password = proxy_url.user, proxy_url.password
-        proxy = Proxy.of(proxy_url.host, proxy_url.any_port, user, password)
+        proxy = Proxy.of(proxy_url.host, proxy_url.effective_port, user, password)
     tls = context if target.scheme == "https" else None
-    route = Route(target.host, target.any_port, target.authority.encode("ascii"), tls, proxy)
+    route = Route(target.host, target.effective_port, target.authority.encode("ascii"), tls, proxy)
     return DirectCarrier(route, target.path.rstrip("/"), timeout_seconds)
 
 
 def by_httpx(
     url: str, proxy_url: str | None, context: ssl.SSLContext | None, timeout_seconds: float
 ) -> Carrier:
-    """The carrier on httpx's own transport. Raises ValueError or ImportError for some proxies."""
+    """Return an HttpxCarrier. Raise ValueError or ImportError if httpx cannot use the proxy."""
     import httpx
 
     from kvsctl.service.transport.httpx_carrier import HttpxCarrier
@@ -76,7 +76,7 @@ def by_httpx(
 
 
 def certificates() -> ssl.SSLContext:
-    """What servers are checked against. Raises UsageError for files that hold none."""
+    """Return the context that verifies servers. Raise UsageError for unusable certificates."""
     file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     try:
         if file:
@@ -88,13 +88,14 @@ def certificates() -> ssl.SSLContext:
 
             context = ssl.create_default_context(cafile=certifi.where())
     except OSError as error:
-        raise UsageError(f"the certificates that SSL_CERT_FILE names: {error.strerror}") from None
+        source = f" from SSL_CERT_FILE={file}" if file else ""
+        raise UsageError(f"cannot load certificates{source}: {error.strerror}") from None
     context.set_alpn_protocols(["http/1.1"])
     return context
 
 
 def proxy_for(url: str) -> str | None:
-    """The proxy that `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` name for `url`."""
+    """Return the proxy for `url` by `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`."""
     parsed = parsed_url(url)
     if is_loopback(parsed.host):
         return None

@@ -1,4 +1,4 @@
-"""How a connection is made: the first address that takes it, through a proxy, with TLS."""
+"""Open a connection: to the first address that accepts it, through a proxy, with TLS."""
 
 import asyncio
 import re
@@ -14,14 +14,14 @@ from kvsctl.service.transport.carrier import Unreached
 from kvsctl.service.transport.connection import HttpConnection, Outbox
 
 _STAGGER_SECONDS: Final = 0.25
-"""How long one address is tried alone, before the next is tried beside it (RFC 8305)."""
-_MOST_HEAD_BYTES: Final = 64 * 1024
+"""How long to wait for one address before trying the next one as well (RFC 8305)."""
+_MAX_HEAD_BYTES: Final = 64 * 1024
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r]")
 
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """An HTTP proxy. `authorization` is its header's value, b"" for none."""
+    """An HTTP proxy. `authorization` is the value of its header, b"" for none."""
 
     host: str
     port: int
@@ -29,23 +29,23 @@ class Proxy:
 
     @classmethod
     def of(cls, host: str, port: int, user: str, password: str) -> "Proxy":
-        """A proxy that asks who it is, if `user` or `password` is not empty."""
+        """Return a proxy with basic authorization, if `user` or `password` is not empty."""
         if not (user or password):
             return cls(host, port)
         return cls(host, port, b"Basic " + b64encode(f"{user}:{password}".encode()))
 
     @property
     def header(self) -> bytes:
-        """The header line that it asks for; b"" for none."""
+        """The `proxy-authorization` line; b"" for none."""
         line = b"proxy-authorization: %b\r\n" % self.authorization
         return line if self.authorization else b""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The way to a server: resolved once, the same for each connection.
+    """How to reach a server: resolved once, the same for every connection.
 
-    `authority` is the URL's host and port as a `host` header has them. `tls` is None for http.
+    `authority` is the value of the `host` header. `tls` is None for http.
     """
 
     host: str
@@ -55,11 +55,11 @@ class Route:
     proxy: Proxy | None
 
 
-async def opened(route: Route, timeout_seconds: float, outbox: Outbox) -> HttpConnection:
-    """A new connection, over which nothing was sent yet. Raises Unreached."""
+async def open_connection(route: Route, timeout_seconds: float, outbox: Outbox) -> HttpConnection:
+    """Open a connection and send nothing over it yet. Raise Unreached if that fails."""
     try:
         async with asyncio.timeout(timeout_seconds):
-            return await _opened(route, outbox)
+            return await _open(route, outbox)
     except TimeoutError as error:
         reason = str(error) or f"no connection within {timeout_seconds:g} s"
         raise Unreached(reason) from error
@@ -67,10 +67,10 @@ async def opened(route: Route, timeout_seconds: float, outbox: Outbox) -> HttpCo
         raise Unreached(str(error) or type(error).__name__) from error
 
 
-async def _opened(route: Route, outbox: Outbox) -> HttpConnection:
+async def _open(route: Route, outbox: Outbox) -> HttpConnection:
     proxy = route.proxy
-    reached = await _reached(proxy.host, proxy.port) if proxy else None
-    reached = reached or await _reached(route.host, route.port)
+    reached = await _connect(proxy.host, proxy.port) if proxy else None
+    reached = reached or await _connect(route.host, route.port)
     try:
         if proxy is not None and route.tls is not None:
             await _tunnel(reached, route, proxy)
@@ -95,19 +95,19 @@ async def _tunnel(reached: socket.socket, route: Route, proxy: Proxy) -> None:
     )
     head = b""
     while b"\r\n\r\n" not in head:
-        chunk = await loop.sock_recv(reached, _MOST_HEAD_BYTES)
+        chunk = await loop.sock_recv(reached, _MAX_HEAD_BYTES)
         head += chunk
-        if not chunk or len(head) > _MOST_HEAD_BYTES:
-            raise Unreached("the proxy gave no answer")
-    said = _STATUS.match(head)
-    if said is None:
-        raise Unreached("the proxy gave an answer that is no HTTP")
-    if not said[1].startswith(b"2"):
-        raise Unreached(f"the proxy made no connection: HTTP {said[1].decode()}")
+        if not chunk or len(head) > _MAX_HEAD_BYTES:
+            raise Unreached("no answer from the proxy")
+    status = _STATUS.match(head)
+    if status is None:
+        raise Unreached("the answer of the proxy is not valid HTTP")
+    if not status[1].startswith(b"2"):
+        raise Unreached(f"the proxy refused to connect: HTTP {status[1].decode()}")
 
 
-async def _reached(host: str, port: int) -> socket.socket:
-    """A connected socket. Addresses of both families are tried in turns, a little apart."""
+async def _connect(host: str, port: int) -> socket.socket:
+    """Return a connected socket. Both address families are tried alternately, staggered in time."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     first = found[0][0]
     same = [one for one in found if one[0] == first]
@@ -119,7 +119,7 @@ async def _reached(host: str, port: int) -> socket.socket:
     try:
         while reached is None and (waiting or trying):
             if waiting:
-                trying.add(asyncio.create_task(_connected(*waiting.pop(0))))
+                trying.add(asyncio.create_task(_connect_to(*waiting.pop(0))))
             pause = _STAGGER_SECONDS if waiting else None
             done, _ = await asyncio.wait(trying, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
             trying -= done
@@ -132,13 +132,13 @@ async def _reached(host: str, port: int) -> socket.socket:
                 elif isinstance(error, OSError):
                     failure = failure or error
     finally:
-        await _call_off(trying)
+        await _cancel(trying)
     if reached is None:
         raise failure or Unreached(f"no address of {host} could be reached")
     return reached
 
 
-async def _call_off(trying: set[asyncio.Task[socket.socket]]) -> None:
+async def _cancel(trying: set[asyncio.Task[socket.socket]]) -> None:
     for one in trying:
         one.cancel()
     for ended in await asyncio.gather(*trying, return_exceptions=True):
@@ -146,7 +146,7 @@ async def _call_off(trying: set[asyncio.Task[socket.socket]]) -> None:
             ended.close()
 
 
-async def _connected(
+async def _connect_to(
     family: int, kind: int, protocol: int, _name: str, address: tuple[Any, ...]
 ) -> socket.socket:
     made = socket.socket(family, kind, protocol)

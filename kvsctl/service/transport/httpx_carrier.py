@@ -1,4 +1,4 @@
-"""Requests carried by a transport of httpx, where `direct` cannot go."""
+"""A carrier on a transport of httpx, for what `direct` does not support."""
 
 import asyncio
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ import httpx
 
 from kvsctl.service.transport.carrier import (
     CONNECT_SHARE,
-    MOST_ANSWER_BYTES,
+    MAX_ANSWER_BYTES,
     CarrierAnswer,
     CarrierError,
     Method,
@@ -22,7 +22,7 @@ _UNREACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 
 
 class HttpxCarrier:
-    """See Carrier. The transport is used as it is, without httpx's client around it."""
+    """A Carrier that uses a transport of httpx without an httpx client around it."""
 
     def __init__(
         self, url: str, transport: httpx.AsyncBaseTransport, timeout_seconds: float
@@ -74,8 +74,8 @@ async def _read(response: httpx.Response) -> bytes:
     async for chunk in response.aiter_bytes():
         chunks.append(chunk)
         body_bytes += len(chunk)
-        if body_bytes > MOST_ANSWER_BYTES:
-            raise Unanswered(f"the answer is larger than {MOST_ANSWER_BYTES:,} bytes")
+        if body_bytes > MAX_ANSWER_BYTES:
+            raise Unanswered(f"the answer is larger than {MAX_ANSWER_BYTES:,} bytes")
     return b"".join(chunks)
 
 

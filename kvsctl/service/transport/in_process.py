@@ -1,4 +1,4 @@
-"""Requests carried to an application in this process, without httpx, whose import takes longer."""
+"""A carrier to an application in this process. It avoids httpx, which is slow to import."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -29,15 +29,15 @@ _CLIENT: Final = ("127.0.0.1", 0)
 
 
 def in_process(url: str, app: AsgiApp, timeout_seconds: float) -> Carrier:
-    """Carries requests to an ASGI application in this process; no network is touched.
+    """Return a carrier to an ASGI application in this process, without any network.
 
-    An application that raises is to its caller what a server is that hangs up.
+    An exception in the application raises Unanswered, as if a server had hung up.
     """
     return _InProcess(url, app, timeout_seconds)
 
 
 class _InProcess:
-    """See Carrier."""
+    """A Carrier to an ASGI application."""
 
     def __init__(self, url: str, app: AsgiApp, timeout_seconds: float) -> None:
         parts = urlsplit(url)
@@ -99,7 +99,7 @@ class _InProcess:
 
 
 class _Exchange:
-    """One request as the application sees it, and what it has answered."""
+    """One request as the application receives it, and the answer that it has sent."""
 
     def __init__(self, body: bytes) -> None:
         self._body: bytes | None = body
@@ -121,9 +121,9 @@ class _Exchange:
             self._is_whole = not message.get("more_body", False)
 
     def answer(self) -> CarrierAnswer:
-        """What was answered. Raises Unanswered unless it is whole."""
+        """Return the answer. Raise Unanswered unless it is whole."""
         if self._head is None or not self._is_whole:
-            raise Unanswered("the application ended without an answer")
+            raise Unanswered("the application returned without a whole answer")
         headers: dict[str, str] = {}
         for name, value in self._head.get("headers", ()):
             add_header(headers, name, value)

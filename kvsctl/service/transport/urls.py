@@ -1,6 +1,6 @@
-"""Which URLs kvsctl sends to, and whether they name this machine.
+"""Parse URLs, refuse unsafe ones and recognise those of this machine.
 
-Parsed without httpx, whose import takes longer than all that most commands do.
+URLs are parsed without httpx: importing it takes longer than most commands.
 """
 
 import ipaddress
@@ -12,20 +12,20 @@ from urllib.parse import quote, unquote, urlsplit
 from kvsctl.errors import UsageError
 
 _HOST: Final = re.compile(r"[a-z0-9._~!$&'()*+,;=-]+")
-_MOST_CHARACTERS: Final = 65_536
+_MAX_CHARACTERS: Final = 65_536
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _PATH_SAFE: Final = "/%:@!$&'()*+,;=~-._"
 
 
 class InvalidUrlError(ValueError):
-    """What is no URL. `str()` says why; it repeats nothing of it."""
+    """The text is not a valid URL. `str()` says why and quotes nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """A URL, taken apart. `host` is ASCII, in lower case, without the brackets of IPv6.
+    """A parsed URL. `host` is lower-case ASCII without the brackets of IPv6.
 
-    `port` is None where the URL names none, or its scheme's own. `path` is percent-encoded.
+    `port` is None if it is missing or the default of the scheme. `path` is percent-encoded.
     """
 
     scheme: str
@@ -37,30 +37,30 @@ class Url:
 
     @property
     def authority(self) -> str:
-        """Host and port as a `host` header has them."""
+        """Host and port as in a `host` header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port is None else f"{host}:{self.port}"
 
     @property
-    def any_port(self) -> int:
-        """The port to connect to."""
+    def effective_port(self) -> int:
+        """The port to connect to: `port`, or the default of the scheme."""
         return self.port or _DEFAULT_PORTS[self.scheme]
 
 
 def parsed_url(text: str) -> Url:
-    """Raises InvalidUrlError. What is missing is empty."""
-    if len(text) > _MOST_CHARACTERS:
-        raise InvalidUrlError("it is too long")
+    """Parse a URL. Missing parts are empty. Raise InvalidUrlError."""
+    if len(text) > _MAX_CHARACTERS:
+        raise InvalidUrlError(f"longer than {_MAX_CHARACTERS:,} characters")
     if any(character.isspace() or not character.isprintable() for character in text):
-        raise InvalidUrlError("it has white space or a character that cannot be printed")
+        raise InvalidUrlError("it contains white space or an unprintable character")
     try:
         parts = urlsplit(text)
     except ValueError:
-        raise InvalidUrlError("its host is none") from None
+        raise InvalidUrlError("the host is not valid") from None
     try:
         port = parts.port
     except ValueError:
-        raise InvalidUrlError("no such port") from None
+        raise InvalidUrlError("the port must be a number from 1 to 65535") from None
     scheme = parts.scheme
     return Url(
         scheme,
@@ -72,31 +72,31 @@ def parsed_url(text: str) -> Url:
     )
 
 
-def _ascii_host(place: str) -> str:
-    if place.startswith("["):
-        literal, bracket, rest = place[1:].partition("]")
+def _ascii_host(text: str) -> str:
+    if text.startswith("["):
+        literal, bracket, rest = text[1:].partition("]")
         try:
             if not bracket or "%" in literal or (rest and not rest.startswith(":")):
                 raise ValueError
             ipaddress.IPv6Address(literal)
         except ValueError:
-            raise InvalidUrlError("its host is no IPv6 address") from None
+            raise InvalidUrlError("the host is not a valid IPv6 address") from None
         return literal.lower()
-    host = place.partition(":")[0].lower()
+    host = text.partition(":")[0].lower()
     if not host.isascii():
         import idna
 
         try:
             host = idna.encode(host).decode("ascii")
         except idna.IDNAError:
-            raise InvalidUrlError("its host is no name") from None
+            raise InvalidUrlError("the host is not a valid name") from None
     if host and not _HOST.fullmatch(host):
-        raise InvalidUrlError("its host is no name")
+        raise InvalidUrlError("the host is not a valid name")
     return host
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine and no other."""
+    """Return whether a host name or address is loopback: this machine and no other."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -106,29 +106,33 @@ def is_loopback(host: str) -> bool:
 
 
 def is_loopback_url(url: str) -> bool:
-    """Whether a URL that can be used names this machine."""
+    """Return whether the host of a valid URL is loopback. Raise InvalidUrlError."""
     return is_loopback(parsed_url(url).host)
 
 
 def require_safe(url: str, *, allow_http: bool) -> None:
-    """Raises UsageError for a URL not to send to: plain http goes to loopback only."""
+    """Raise UsageError for a URL that must not be used, such as plain http beyond loopback."""
     try:
         parsed = parsed_url(url)
     except InvalidUrlError as error:
-        raise UsageError(f"the URL cannot be used: {error}") from None
+        raise UsageError(f"the URL is not valid: {error}") from None
     if parsed.scheme not in _DEFAULT_PORTS or not parsed.host:
-        raise UsageError("the URL must begin with https:// (or http:// for this machine)")
+        raise UsageError(
+            "the URL must begin with https:// (or http:// for this machine) and a host"
+        )
     if "@" in urlsplit(url).netloc:
         raise UsageError(
-            "the URL holds a user name or password",
-            "Give the token by KVSCTL_TOKEN, --token-file or --token-command.",
+            "the URL contains a user name or password",
+            "Give the token with KVSCTL_TOKEN, --token-file or --token-command.",
         )
     if "?" in url or "#" in url:
-        raise UsageError("the URL ends in a query or a fragment", "Give it up to its path.")
+        raise UsageError(
+            "the URL contains a query or a fragment", "Remove everything from ? or # on."
+        )
     if parsed.port == 0:
-        raise UsageError("the URL cannot be used: no such port")
+        raise UsageError("the URL is not valid: the port must be a number from 1 to 65535")
     if parsed.scheme == "http" and not (allow_http or is_loopback(parsed.host)):
         raise UsageError(
-            f"{parsed.host} is not this machine and http:// is not encrypted",
-            "Use https://, or --allow-http if the network in between is yours.",
+            f"http:// to {parsed.host} is refused: {parsed.host} is not this machine",
+            "Use https://, as http is not encrypted, or --allow-http if you trust the network.",
         )

@@ -45,7 +45,7 @@ class TestSecret:
         assert "s3cret" not in f"{secret} {secret!r} {secret!s} {[secret]}"
         assert secret.reveal() == TOKEN
 
-    def test_is_equal_by_its_text(self) -> None:
+    def test_is_compared_by_its_text(self) -> None:
         assert Secret("a") == Secret("a")
         assert Secret("a") != Secret("b")
         assert Secret("a") != "a"
@@ -66,21 +66,21 @@ def test_no_repr_shows_a_token(holder: object) -> None:
 
 
 class TestGivenToken:
-    def test_is_what_it_is_without_the_white_space_around_it(self) -> None:
+    def test_is_stripped_of_white_space(self) -> None:
         assert GivenToken("KVSCTL_TOKEN", Secret(f" {TOKEN}\n")).read() == Secret(TOKEN)
 
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("", "the KVSCTL_TOKEN gave no token"),
-            (" \n", "the KVSCTL_TOKEN gave no token"),
-            ("s3cret\ns3cret", "the KVSCTL_TOKEN gave more than a token on one line"),
-            ("Bearer s3cret", "the KVSCTL_TOKEN gave more than a token on one line"),
-            ("s3cret\u00e9", "the KVSCTL_TOKEN gave characters that no token has"),
-            ("s3cret\x00", "the KVSCTL_TOKEN gave characters that no token has"),
+            ("", "KVSCTL_TOKEN gave no token"),
+            (" \n", "KVSCTL_TOKEN gave no token"),
+            ("s3cret\ns3cret", "KVSCTL_TOKEN gave more than one token"),
+            ("Bearer s3cret", "KVSCTL_TOKEN gave more than one token"),
+            ("s3cret\u00e9", "KVSCTL_TOKEN gave characters other than printable ASCII"),
+            ("s3cret\x00", "KVSCTL_TOKEN gave characters other than printable ASCII"),
         ],
     )
-    def test_says_what_is_wrong_and_not_what_it_is(self, text: str, message: str) -> None:
+    def test_an_error_says_what_is_wrong_and_shows_no_token(self, text: str, message: str) -> None:
         assert failure_of(GivenToken("KVSCTL_TOKEN", Secret(text))).message == message
 
 
@@ -96,32 +96,34 @@ class TestTokenFile:
     @pytest.mark.parametrize(
         ("content", "message"),
         [
-            (None, "cannot be read: No such file or directory"),
-            (b"", "gave no token"),
-            (b"\n\n", "gave no token"),
-            (b"s3cret\ns3cret2\n", "gave more than a token on one line"),
-            (b"s3cret\xff", "cannot be read: not UTF-8"),
-            (b"s3cret\x1b[0m", "gave characters that no token has"),
+            (None, "cannot read {}: No such file or directory"),
+            (b"", "{} gave no token"),
+            (b"\n\n", "{} gave no token"),
+            (b"s3cret\ns3cret2\n", "{} gave more than one token"),
+            (b"s3cret\xff", "cannot read {}: not UTF-8"),
+            (b"s3cret\x1b[0m", "{} gave characters other than printable ASCII"),
         ],
     )
-    def test_says_what_is_wrong_and_not_what_it_holds(
+    def test_an_error_says_what_is_wrong_and_shows_no_content(
         self, tmp_path: Path, content: bytes | None, message: str
     ) -> None:
         path = tmp_path / "token"
         if content is not None:
             path.write_bytes(content)
-        assert failure_of(TokenFile(path)).message == f"the token file {path} {message}"
+        assert failure_of(TokenFile(path)).message == message.format(f"token file {path}")
 
-    def test_a_path_that_cannot_be_is_no_traceback(self, tmp_path: Path) -> None:
-        assert "cannot be read" in failure_of(TokenFile(tmp_path / "a\0b")).message
+    def test_an_impossible_path_is_an_error_without_traceback(self, tmp_path: Path) -> None:
+        assert failure_of(TokenFile(tmp_path / "a\0b")).message.startswith(
+            "cannot read token file "
+        )
         assert "Is a directory" in failure_of(TokenFile(tmp_path)).message
 
 
-def test_of_a_file_no_more_is_read_than_a_token_may_have(tmp_path: Path) -> None:
+def test_only_as_much_of_a_file_is_read_as_a_token_can_have(tmp_path: Path) -> None:
     path = tmp_path / "dump"
     path.touch()
-    os.truncate(path, 10**13)  # takes no room on disk, but more than there is in memory
-    assert failure_of(TokenFile(path)).message.endswith("gave more than a token on one line")
+    os.truncate(path, 10**13)  # takes no space on disk, but would not fit into memory
+    assert failure_of(TokenFile(path)).message.endswith("gave more than one token")
 
 
 class TestTokenCommand:
@@ -138,34 +140,37 @@ class TestTokenCommand:
     @pytest.mark.parametrize(
         ("source", "message"),
         [
-            (command(""), "the token command gave no token"),
-            (command('print("s3cret"); print("s3cret2")'), "gave more than a token on one line"),
+            (command(""), "token command gave no token"),
+            (command('print("s3cret"); print("s3cret2")'), "gave more than one token"),
             (
                 command('import sys; sys.stdout.buffer.write(b"s3cret\\xff")'),
-                "gave characters that no token has",
+                "gave characters other than printable ASCII",
             ),
             (command('print("s3cret"); raise SystemExit(3)'), "ended with exit code 3"),
             (
                 command('print("s3cret", flush=True); import time; time.sleep(60)', 0.3),
                 "did not end within 0.3 s",
             ),
-            (TokenCommand("/none/such s3cret"), "cannot be run: No such file or directory"),
-            (TokenCommand("/ s3cret"), "cannot be run: Permission denied"),
-            (TokenCommand("echo 's3cret"), "cannot be run: No closing quotation"),
-            (TokenCommand("echo s3cret\0"), "cannot be run: embedded null byte"),
-            (TokenCommand(""), "the token command is empty"),
-            (TokenCommand("  "), "the token command is empty"),
+            (
+                TokenCommand("/none/such s3cret"),
+                "cannot run token command: No such file or directory",
+            ),
+            (TokenCommand("/ s3cret"), "cannot run token command: Permission denied"),
+            (TokenCommand("echo 's3cret"), "cannot run token command: No closing quotation"),
+            (TokenCommand("echo s3cret\0"), "cannot run token command: embedded null byte"),
+            (TokenCommand(""), "token command is empty"),
+            (TokenCommand("  "), "token command is empty"),
         ],
         ids=range(11),
     )
-    def test_says_what_is_wrong_and_not_what_it_printed(
+    def test_an_error_says_what_is_wrong_and_shows_no_output(
         self, source: TokenCommand, message: str
     ) -> None:
         assert message in failure_of(source).message
 
-    def test_one_that_prints_without_end_is_ended(self) -> None:
+    def test_a_command_that_prints_without_end_is_killed(self) -> None:
         endless = command('import sys\nwhile True: sys.stdout.write("s3cret" * 1000)')
-        assert failure_of(endless).message == "the token command gave more than a token on one line"
+        assert failure_of(endless).message == "token command gave more than one token"
 
     def test_does_not_read_the_records_on_stdin(self) -> None:
         assert command('import sys; print("token" + sys.stdin.read())').read() == Secret("token")
@@ -189,7 +194,7 @@ class TestTokenCommand:
 
 
 class Source:
-    """Gives tokens in turn, the last one again and again, and counts how often it is read."""
+    """A source that gives tokens in turn, repeats the last one, and counts its reads."""
 
     name = "test source"
 
@@ -237,7 +242,7 @@ class TestCredentials:
         assert asyncio.run(work()) == ([True] * 21, Secret("second"))
         assert source.reads == 2
 
-    def test_a_source_that_gives_the_refused_token_again_is_asked_once(self) -> None:
+    def test_a_source_that_gives_the_refused_token_again_is_read_once(self) -> None:
         source = Source("same")
 
         async def work() -> list[bool]:
@@ -263,7 +268,7 @@ class TestCredentials:
         assert source.reads == 3
 
     @pytest.mark.parametrize("before", [0, 1])
-    def test_a_source_that_fails_is_asked_once(self, before: int) -> None:
+    def test_a_source_that_fails_is_read_once(self, before: int) -> None:
         failing = CredentialsError("the test source failed", "a hint")
         source = Source(*["first"] * before, failing)
 
@@ -300,7 +305,7 @@ class TestCredentials:
         assert container("i-1") == {"forge-proxy-authorization": "Forge as=app,installationId=i-1"}
 
     def test_reading_does_not_hold_up_the_loop(self) -> None:
-        """The source waits for something that only the loop can do."""
+        """The source waits for an event that only the loop can set."""
         released = threading.Event()
 
         class Slow(Source):
@@ -317,7 +322,7 @@ class TestCredentials:
         assert asyncio.run(work()) == Secret("token")
 
     def test_a_source_that_hangs_does_not_keep_the_process(self) -> None:
-        """Who is cut off while the source is asked leaves at once, whatever the source does."""
+        """A caller that is cancelled while the source is read returns at once."""
         asked, released = threading.Event(), threading.Event()
 
         class Hanging(Source):

@@ -1,3 +1,4 @@
+import os
 import ssl
 import sys
 from pathlib import Path
@@ -52,7 +53,7 @@ def set_all(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> Non
         ("https://localhost/", {"HTTPS_PROXY": "http://p:1"}, None),
     ],
 )
-def test_the_environment_names_the_proxy(
+def test_the_environment_sets_the_proxy(
     monkeypatch: pytest.MonkeyPatch, url: str, environment: dict[str, str], proxy: str | None
 ) -> None:
     set_all(monkeypatch, environment)
@@ -60,17 +61,19 @@ def test_the_environment_names_the_proxy(
 
 
 class TestOverNetwork:
-    def test_takes_the_way_of_our_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_chooses_the_direct_carrier(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert isinstance(over_network("http://kvs.test/", 30.0), DirectCarrier)
         monkeypatch.setenv("HTTP_PROXY", "http://p:3128")
         assert isinstance(over_network("http://kvs.test/", 30.0), DirectCarrier)
 
-    def test_takes_httpx_to_proxies_of_other_kinds(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_chooses_httpx_for_proxies_other_than_http(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("HTTP_PROXY", "https://p:3128")
         assert isinstance(over_network("http://kvs.test/", 30.0), HttpxCarrier)
 
     @pytest.mark.parametrize("scheme", ["https", "HTTPS"])
-    def test_checks_a_proxy_against_the_same_certificates(
+    def test_verifies_a_proxy_against_the_same_certificates(
         self, monkeypatch: pytest.MonkeyPatch, scheme: str
     ) -> None:
         contexts = []
@@ -85,7 +88,7 @@ class TestOverNetwork:
         over_network("http://kvs.test/", 30.0)
         assert [type(context) for context in contexts] == [ssl.SSLContext]
 
-    def test_takes_httpx_where_there_is_no_parser(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_chooses_httpx_without_httptools(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delitem(sys.modules, "kvsctl.service.transport.direct")
         monkeypatch.setitem(sys.modules, "kvsctl.service.transport.connection", None)
         assert isinstance(over_network("http://kvs.test/", 30.0), HttpxCarrier)
@@ -94,12 +97,18 @@ class TestOverNetwork:
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
-        with pytest.raises(UsageError, match="SSL_CERT_FILE"):
+        with pytest.raises(
+            UsageError,
+            match=f"^cannot load certificates from SSL_CERT_FILE={os.environ['SSL_CERT_FILE']}: ",
+        ):
             over_network(FORGE, 30.0)
         junk = tmp_path / "junk.pem"
         junk.write_text("junk")
         monkeypatch.setenv("SSL_CERT_FILE", str(junk))
-        with pytest.raises(UsageError, match="SSL_CERT_FILE"):
+        with pytest.raises(
+            UsageError,
+            match=f"^cannot load certificates from SSL_CERT_FILE={os.environ['SSL_CERT_FILE']}: ",
+        ):
             over_network(FORGE, 30.0)
 
     @pytest.mark.parametrize(
@@ -115,6 +124,8 @@ class TestOverNetwork:
         self, monkeypatch: pytest.MonkeyPatch, proxy: str
     ) -> None:
         monkeypatch.setenv("HTTPS_PROXY", proxy)
-        with pytest.raises(UsageError, match="proxy") as caught:
+        with pytest.raises(
+            UsageError, match=r"^the proxy set in the environment cannot be used$"
+        ) as caught:
             over_network(FORGE, 30.0)
         assert "s3cret" not in caught.value.message

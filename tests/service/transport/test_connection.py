@@ -1,4 +1,4 @@
-"""One connection on its own: when requests are written, and when their time is over."""
+"""One connection on its own: when requests are written, and when they time out."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,7 +13,7 @@ _ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 
 
 class _Transport:
-    """A socket that takes everything at once."""
+    """A transport that accepts all data at once."""
 
     def __init__(self, written: list[bytes]) -> None:
         self.written = written
@@ -38,7 +38,7 @@ def _connection(outbox: Outbox, written: list[bytes]) -> HttpConnection:
     return connection
 
 
-def test_what_several_senders_write_in_a_turn_is_written_when_all_have_run() -> None:
+def test_the_writes_of_one_turn_are_done_together_at_its_end() -> None:
     async def work() -> None:
         outbox, written, ran = Outbox(), list[bytes](), list[int]()
         connections = [_connection(outbox, written) for _ in range(3)]
@@ -61,7 +61,7 @@ def test_what_several_senders_write_in_a_turn_is_written_when_all_have_run() -> 
     asyncio.run(work())
 
 
-def test_a_large_body_follows_its_head() -> None:
+def test_a_large_body_is_written_apart_from_its_head() -> None:
     async def work() -> None:
         written: list[bytes] = []
         connection = _connection(Outbox(), written)
@@ -76,24 +76,24 @@ def test_a_large_body_follows_its_head() -> None:
     asyncio.run(work())
 
 
-def test_what_comes_before_the_request_was_written_is_not_its_answer() -> None:
+def test_data_before_the_request_is_written_is_not_its_answer() -> None:
     async def work() -> None:
         written: list[bytes] = []
         connection = _connection(Outbox(), written)
         sending = asyncio.create_task(connection.exchange(b"head", b"body", 1e9))
         await asyncio.sleep(0)
         connection.data_received(_ANSWER)
-        with pytest.raises(Unanswered, match="before it was asked"):
+        with pytest.raises(Unanswered, match="sent data before the request"):
             await sending
         await asyncio.sleep(0)
-        assert written == [], "nothing goes into a connection that is of no more use"
+        assert written == [], "nothing is written to an unusable connection"
         assert not connection.is_reusable
 
     asyncio.run(work())
 
 
 class _Clock:
-    """A loop whose time goes on only when told, and its one kind of timer."""
+    """A clock that the test advances, with the timers of the loop."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.seconds = 0.0
@@ -108,13 +108,13 @@ class _Clock:
 
     @property
     def pending(self) -> list["_Timer"]:
-        return [timer for timer in self.timers if not timer.is_over]
+        return [timer for timer in self.timers if not timer.is_done]
 
-    def pass_until(self, seconds: float) -> None:
+    def advance_to(self, seconds: float) -> None:
         self.seconds = seconds
         for timer in self.pending:
             if timer.when <= seconds:
-                timer.is_over = True
+                timer.is_done = True
                 timer.call()
 
 
@@ -122,10 +122,10 @@ class _Timer:
     def __init__(self, when: float, call: Callable[[], None]) -> None:
         self.when = when
         self.call = call
-        self.is_over = False
+        self.is_done = False
 
     def cancel(self) -> None:
-        self.is_over = True
+        self.is_done = True
 
 
 async def _begin(connection: HttpConnection, deadline: float) -> "asyncio.Task[CarrierAnswer]":
@@ -147,12 +147,12 @@ def test_each_exchange_ends_at_its_own_deadline(monkeypatch: pytest.MonkeyPatch)
     async def work() -> None:
         clock = _Clock(monkeypatch)
         connection = await _answered_once(30.0)
-        clock.pass_until(20.0)
+        clock.advance_to(20.0)
         second = await _begin(connection, 50.0)
-        clock.pass_until(30.0)
+        clock.advance_to(30.0)
         assert not second.done()
         assert len(clock.pending) == 1
-        clock.pass_until(50.0)
+        clock.advance_to(50.0)
         with pytest.raises(TooSlow):
             await second
         assert not connection.is_reusable
@@ -160,15 +160,17 @@ def test_each_exchange_ends_at_its_own_deadline(monkeypatch: pytest.MonkeyPatch)
     asyncio.run(work())
 
 
-def test_one_that_idles_past_a_deadline_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_idles_past_a_deadline_stays_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def work() -> None:
         clock = _Clock(monkeypatch)
         connection = await _answered_once(30.0)
-        clock.pass_until(40.0)
+        clock.advance_to(40.0)
         assert connection.is_reusable
         assert clock.pending == []
         second = await _begin(connection, 70.0)
-        clock.pass_until(70.0)
+        clock.advance_to(70.0)
         with pytest.raises(TooSlow):
             await second
 
@@ -176,7 +178,9 @@ def test_one_that_idles_past_a_deadline_is_left_alone(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("is_lost", [True, False])
-def test_one_that_is_over_leaves_no_timer(monkeypatch: pytest.MonkeyPatch, is_lost: bool) -> None:
+def test_a_closed_connection_leaves_no_timer(
+    monkeypatch: pytest.MonkeyPatch, is_lost: bool
+) -> None:
     async def work() -> None:
         clock = _Clock(monkeypatch)
         connection = _connection(Outbox(), [])

@@ -26,7 +26,7 @@ def _post(app: AsgiApp, timeout_seconds: float = 30.0) -> CarrierAnswer:
     return asyncio.run(ask())
 
 
-def test_request_and_answer_go_as_they_are() -> None:
+def test_request_and_answer_are_passed_unchanged() -> None:
     seen: list[Any] = []
 
     async def app(scope: MutableMapping[str, Any], receive: _Receive, send: _Send) -> None:
@@ -56,15 +56,15 @@ def test_an_application_that_raises_is_a_server_that_hangs_up() -> None:
         _post(broken)
 
 
-@pytest.mark.parametrize("said", ["nothing", "only a head", "half a body"])
-def test_an_answer_that_is_not_whole_is_none(said: str) -> None:
+@pytest.mark.parametrize("sent", ["nothing", "only a head", "half a body"])
+def test_a_partial_answer_is_not_an_answer(sent: str) -> None:
     async def breaks_off(scope: object, receive: object, send: _Send) -> None:
-        if said != "nothing":
+        if sent != "nothing":
             await send({"type": "http.response.start", "status": 200})
-        if said == "half a body":
+        if sent == "half a body":
             await send({"type": "http.response.body", "body": b"[", "more_body": True})
 
-    with pytest.raises(Unanswered, match="without an answer"):
+    with pytest.raises(Unanswered, match="without a whole answer"):
         _post(breaks_off)
 
 

@@ -1,4 +1,4 @@
-"""What holds of every carrier over a network, on real servers."""
+"""Connections, answers, TLS and proxies: the same for every carrier over a network."""
 
 import asyncio
 import base64
@@ -49,7 +49,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 class TestConnections:
     def ask(self, network: Network, talk: Any, times: int) -> tuple[list[Any], Served]:
-        """As many requests after each other; an error stands where its answer would."""
+        """Send requests one after another; return their answers or errors."""
 
         async def work() -> tuple[list[Any], Served]:
             async with serving(talk) as served:
@@ -58,7 +58,7 @@ class TestConnections:
                     ends: list[Any] = []
                     for _ in range(times):
                         ends += await asyncio.gather(post(carrier), return_exceptions=True)
-                        for _ in range(20):  # what the server does next is seen before the next
+                        for _ in range(20):  # time for the client to see what the server does next
                             await asyncio.sleep(0.001)
                     return ends
 
@@ -66,17 +66,17 @@ class TestConnections:
 
         return network.run(work())
 
-    def test_one_is_kept_for_the_next_request(self, network: Network) -> None:
+    def test_a_connection_is_kept_for_the_next_request(self, network: Network) -> None:
         ends, served = self.ask(network, answering(OK, OK, OK), 3)
         assert [end.body for end in ends] == [b"{}"] * 3
         assert served.connections == 1
 
-    def test_one_that_was_closed_meanwhile_is_not_used(self, network: Network) -> None:
+    def test_a_connection_closed_while_idle_is_not_reused(self, network: Network) -> None:
         ends, served = self.ask(network, answering(OK), 3)
         assert [end.status for end in ends] == [200] * 3
         assert (served.connections, len(served.heads)) == (3, 3)
 
-    def test_one_that_its_answer_closes_is_not_used(self, network: Network) -> None:
+    def test_a_connection_closed_by_its_answer_is_not_reused(self, network: Network) -> None:
         async def talk(served: Served, reader: Any, writer: Any) -> None:
             await read_request(served, reader)
             writer.write(response("200 OK", b"{}", "connection: close"))
@@ -86,7 +86,7 @@ class TestConnections:
         assert [end.status for end in ends] == [200] * 2
         assert served.connections == 2
 
-    def test_a_request_that_went_into_a_closing_one_is_never_repeated(
+    def test_a_request_that_met_a_closing_connection_is_never_repeated(
         self, network: Network
     ) -> None:
         async def talk(served: Served, reader: Any, writer: Any) -> None:
@@ -99,7 +99,7 @@ class TestConnections:
         assert isinstance(ends[1], Unanswered)
         assert (served.connections, len(served.heads)) == (1, 2)
 
-    def test_what_comes_unasked_answers_no_request(self, network: Network) -> None:
+    def test_unrequested_data_is_not_taken_for_an_answer(self, network: Network) -> None:
         async def talk(served: Served, reader: Any, writer: Any) -> None:
             await read_request(served, reader)
             writer.write(OK)
@@ -111,7 +111,7 @@ class TestConnections:
         assert [end.status for end in ends] == [200, 200]
         assert served.connections == 2
 
-    def test_requests_at_a_time_have_one_each(self, network: Network) -> None:
+    def test_concurrent_requests_have_a_connection_each(self, network: Network) -> None:
         async def work() -> int:
             async with serving(answering(OK, OK)) as served:
 
@@ -124,7 +124,7 @@ class TestConnections:
 
         assert network.run(work()) == 20
 
-    def test_a_request_that_is_cut_off_closes_its_own(self, network: Network) -> None:
+    def test_cancelling_a_request_closes_its_connection(self, network: Network) -> None:
         async def work() -> int:
             hung_up, arrived = asyncio.Event(), asyncio.Event()
 
@@ -139,7 +139,7 @@ class TestConnections:
 
             async with serving(talk) as served, asyncio.timeout(10):
 
-                async def cut_off(carrier: Carrier) -> None:
+                async def cancel_one(carrier: Carrier) -> None:
                     task = asyncio.create_task(post(carrier))
                     await arrived.wait()
                     task.cancel()
@@ -148,7 +148,7 @@ class TestConnections:
                     await hung_up.wait()
                     assert (await post(carrier)).status == 200
 
-                await using(network.carrier(served.url()), cut_off)
+                await using(network.carrier(served.url()), cancel_one)
                 return served.connections
 
         assert network.run(work()) == 2
@@ -174,7 +174,7 @@ class TestAnswers:
         ],
         ids=["chunked", "to-the-end", "http-1.0", "continue", "early-hints"],
     )
-    def test_are_read_in_every_form(self, network: Network, answer: bytes) -> None:
+    def test_are_read_in_every_framing(self, network: Network, answer: bytes) -> None:
         said = self.ask(network, answering(answer))
         assert (said.status, said.body) == (200, b"{}")
 
@@ -185,8 +185,10 @@ class TestAnswers:
         assert headers["x-more"] == "1, 2"
         assert headers["content-length"] == "2"
 
-    @pytest.mark.parametrize("network", DIRECT_NETWORKS)  # httpx reads nothing before it sent all
-    def test_one_that_comes_while_the_request_is_sent_is_taken(self, network: Network) -> None:
+    @pytest.mark.parametrize(
+        "network", DIRECT_NETWORKS
+    )  # httpx reads nothing before it has sent everything
+    def test_an_answer_during_the_request_is_accepted(self, network: Network) -> None:
         async def talk(served: Served, reader: Any, writer: Any) -> None:
             await read_head(served, reader)
             writer.write(response("413 Content Too Large", b"", "connection: close"))
@@ -196,22 +198,22 @@ class TestAnswers:
 
         assert self.ask(network, talk, b"x" * 30_000_000).status == 413
 
-    def test_one_that_is_too_large_is_none(
+    def test_an_answer_that_is_too_large_is_refused(
         self, network: Network, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for module in (connection, httpx_carrier):
-            monkeypatch.setattr(module, "MOST_ANSWER_BYTES", 1000)
+            monkeypatch.setattr(module, "MAX_ANSWER_BYTES", 1000)
         fits = self.ask(network, answering(response("200 OK", b"x" * 1000)))
         assert len(fits.body) == 1000
         with pytest.raises(Unanswered, match="larger than 1,000 bytes"):
             self.ask(network, answering(response("200 OK", b"x" * 1001)))
 
     @pytest.mark.parametrize("hint", [b"100 Continue", b"103 Early Hints"])
-    def test_one_that_is_only_announced_is_none(self, network: Network, hint: bytes) -> None:
+    def test_an_answer_of_1xx_alone_is_not_an_answer(self, network: Network, hint: bytes) -> None:
         with pytest.raises(Unanswered):
             self.ask(network, answering(b"HTTP/1.1 %b\r\n\r\n" % hint))
 
-    def test_a_head_without_end_is_none(self, network: Network) -> None:
+    def test_an_endless_head_is_refused(self, network: Network) -> None:
         async def talk(served: Served, reader: Any, writer: Any) -> None:
             await read_request(served, reader)
             writer.write(b"HTTP/1.1 200 OK\r\n")
@@ -237,18 +239,18 @@ class TestTls:
         assert answer.body == b"{}"
         assert b"authorization: bearer s3cret\r\n" in served.heads[0].lower()
 
-    def test_an_unknown_authority_is_not(
+    def test_an_unknown_authority_is_not_trusted(
         self, network: Network, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.delenv("SSL_CERT_FILE")
         with pytest.raises(Unreached, match="certificate"):
             self.ask(network)
 
-    def test_nor_is_a_certificate_of_another_host(self, network: Network) -> None:
+    def test_a_certificate_of_another_host_is_not_trusted(self, network: Network) -> None:
         with pytest.raises(Unreached, match="127"):
             self.ask(network, "127.0.0.1")
 
-    def test_a_server_without_it_is_unreached(self, network: Network) -> None:
+    def test_a_server_without_tls_is_unreached(self, network: Network) -> None:
         async def work() -> None:
             async with serving(answering(OK)) as served:
                 await using(network.carrier(served.url("https", "localhost"), 0.4), post)
@@ -258,7 +260,7 @@ class TestTls:
 
 
 class TestProxies:
-    """A host that no resolver knows is reached, so the proxy was asked for it."""
+    """The host is unknown to any resolver: if it is reached, then through the proxy."""
 
     URL = "https://kvs.test:8443/base"
 
@@ -292,12 +294,12 @@ class TestProxies:
         assert served.heads[0].startswith(b"POST /base/v1/batch/set HTTP/1.1\r\n")
         assert b"host: kvs.test:8443\r\n" in served.heads[0].lower()
 
-    def test_a_proxy_is_told_who_asks(
+    def test_a_proxy_receives_its_authorization(
         self, network: Network, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         _, served, proxy = self.ask(network, monkeypatch, user="ann:p%40ss@")
-        told = base64.b64encode(b"ann:p@ss")
-        assert b"basic " + told.lower() in proxy.heads[0].lower()
+        credentials = base64.b64encode(b"ann:p@ss")
+        assert b"basic " + credentials.lower() in proxy.heads[0].lower()
         assert b"proxy-authorization" not in served.heads[0].lower()
 
     def test_a_proxy_that_refuses_leaves_the_target_unreached(
@@ -308,14 +310,14 @@ class TestProxies:
             self.ask(network, monkeypatch, refusal=refusal, user="ann:p4ss@")
         assert "p4ss" not in str(caught.value)
 
-    def test_a_proxy_that_speaks_no_http_is_no_answer(
+    def test_a_proxy_that_does_not_answer_in_http_is_an_error(
         self, network: Network, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        # httpx does not say whose answer it was: then it may have been the target's.
+        # httpx does not say whose answer it was, so it may have been the target's.
         with pytest.raises(Unreached if network.is_direct else Unanswered):
             self.ask(network, monkeypatch, refusal=b"SSH-2.0-x\r\n\r\n")
 
-    def test_http_is_asked_of_the_proxy_itself(
+    def test_http_is_requested_from_the_proxy_itself(
         self, network: Network, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async def work() -> bytes:
@@ -329,7 +331,7 @@ class TestProxies:
         assert b"host: kvs.test\r\n" in head
         assert b"proxy-authorization: basic " in head
 
-    def test_no_proxy_is_asked_for_hosts_that_it_is_not_for(
+    def test_hosts_in_no_proxy_bypass_the_proxy(
         self, network: Network, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("NO_PROXY", "kvs.test")
@@ -338,14 +340,14 @@ class TestProxies:
 
 
 class TestAddresses:
-    """A host has several addresses, of which the first is no good."""
+    """A host with several addresses, the first of which does not work."""
 
     @pytest.fixture(autouse=True)
     def quick_stagger(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(connect, "_STAGGER_SECONDS", 0.01)
 
     def reach(self, monkeypatch: pytest.MonkeyPatch, first: Any) -> str:
-        connected = connect._connected
+        connected = connect._connect_to
 
         async def connected_family(
             family: int, kind: int, protocol: int, name: str, address: Any
@@ -363,19 +365,19 @@ class TestAddresses:
                     return [six, six, (socket.AF_INET, socket.SOCK_STREAM, 0, "", place)]
 
                 monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
-                with await connect._reached("kvs.test", served.port) as reached:
+                with await connect._connect("kvs.test", served.port) as reached:
                     return str(reached.getpeername()[0])
 
-        monkeypatch.setattr(connect, "_connected", connected_family)
+        monkeypatch.setattr(connect, "_connect_to", connected_family)
         return asyncio.run(work())
 
-    def test_one_that_refuses_is_passed_over(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_address_that_refuses_is_skipped(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async def refused() -> None:
             raise ConnectionRefusedError
 
         assert self.reach(monkeypatch, refused) == "127.0.0.1"
 
-    def test_one_that_never_answers_is_not_waited_for(
+    def test_an_address_that_never_answers_is_not_waited_for(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async def silent() -> None:
@@ -383,7 +385,7 @@ class TestAddresses:
 
         assert self.reach(monkeypatch, silent) == "127.0.0.1"
 
-    def test_where_none_takes_the_connection_the_first_error_is_told(
+    def test_if_no_address_accepts_the_first_error_is_raised(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async def work() -> None:
@@ -391,7 +393,7 @@ class TestAddresses:
                 return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 1))] * 2
 
             monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
-            await connect._reached("kvs.test", 1)
+            await connect._connect("kvs.test", 1)
 
         with pytest.raises(ConnectionRefusedError):
             asyncio.run(work())
