@@ -3,7 +3,7 @@
 - `durable`: make file contents and directory entries survive a power loss.
 - `locks`: lock an open file until the process ends.
 - `mounts`: detect network file systems.
-- `descriptors`: recognise paths of descriptors that the shell opened, such as `/dev/stdout`.
-- `raw`: write to raw descriptors, without Python's buffers.
-- `sinks`: where records go, to a stream or to a file that appears once it is complete.
+- `descriptors`: recognise paths of open descriptors, such as `/dev/stdout`.
+- `raw`: open files and write to raw descriptors, without Python's buffers.
+- `sinks`: write records to a stream, or to a file that appears once it is complete.
 """

@@ -1,4 +1,4 @@
-"""What was written, safe on disk: not in the system's memory, nor in that of the disk."""
+"""Wait until written data is on disk, in neither the system's cache nor the disk's own."""
 
 import errno
 import os
@@ -6,34 +6,35 @@ import sys
 from pathlib import Path
 from typing import Final
 
-_CANNOT: Final = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.ENOTTY})
+_UNSUPPORTED: Final = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.ENOTTY})
 
 if sys.platform == "darwin":
     import fcntl
 
     def sync_file(fd: int) -> None:
-        """Waits until a file's bytes are on disk. Raises OSError.
+        """Wait until the data of a file is on disk. Raise OSError.
 
-        There fsync leaves them in the disk's own memory, which a power cut empties.
+        On macOS fsync leaves it in the disk's own cache, which a power loss empties.
         """
         try:
             fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
         except OSError as error:
-            if error.errno not in _CANNOT:
+            if error.errno not in _UNSUPPORTED:
                 raise
             os.fsync(fd)
 
 else:
 
     def sync_file(fd: int) -> None:
-        """Waits until a file's bytes are on disk. Raises OSError."""
+        """Wait until the data of a file is on disk. Raise OSError."""
         os.fsync(fd)
 
 
 def sync_folder(folder: Path) -> None:
-    """Waits until what was made or renamed in a folder is on disk. Raises OSError.
+    """Wait until files created or renamed in a folder are on disk under their names.
 
-    Some systems and file systems offer no such thing; they are taken at their word.
+    Do nothing where the system or the file system does not support this. Raise OSError for any
+    other failure.
     """
     if os.name != "posix":
         return
@@ -41,7 +42,7 @@ def sync_folder(folder: Path) -> None:
     try:
         os.fsync(fd)
     except OSError as error:
-        if error.errno not in _CANNOT:
+        if error.errno not in _UNSUPPORTED:
             raise
     finally:
         os.close(fd)

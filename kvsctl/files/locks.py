@@ -1,4 +1,4 @@
-"""A lock on an open file that ends with the process, however it ends."""
+"""Lock an open file until the process ends, however it ends."""
 
 import sys
 
@@ -6,31 +6,31 @@ if sys.platform == "win32":
     import msvcrt
     import os
 
-    _FAR = 0x7FFF_FFFF  # Windows keeps others from reading what is locked: lock past the end
+    _LOCK_OFFSET = 0x7FFF_FFFF  # past the end, as Windows lets no one else read a locked range
 
     def try_lock(fd: int) -> bool:
-        """Locks the file for this process; False if another one has it."""
-        place = os.lseek(fd, 0, os.SEEK_CUR)
-        os.lseek(fd, _FAR, os.SEEK_SET)
+        """Lock the file for this process. Return False if another process holds the lock."""
+        position = os.lseek(fd, 0, os.SEEK_CUR)
+        os.lseek(fd, _LOCK_OFFSET, os.SEEK_SET)
         try:
             msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
         except OSError:
             return False
         finally:
-            os.lseek(fd, place, os.SEEK_SET)
+            os.lseek(fd, position, os.SEEK_SET)
         return True
 
     def is_locked(fd: int) -> bool:
-        """Whether another process has locked the file."""
+        """Return whether another process has locked the file."""
         return not try_lock(fd)
 
 else:
     import fcntl
 
     def try_lock(fd: int) -> bool:
-        """Locks the file for this process; False if another one has it.
+        """Lock the file for this process. Return False if another process holds the lock.
 
-        Raises OSError where locks do not work.
+        Raise OSError if the file system does not support locks.
         """
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -39,9 +39,12 @@ else:
         return True
 
     def is_locked(fd: int) -> bool:
-        """Whether another process has locked the file. Raises OSError where locks do not work."""
+        """Return whether another process has locked the file.
+
+        Raise OSError if the file system does not support locks.
+        """
         try:
-            # Shared: two that ask at once do not take each other for the one that has it.
+            # A shared lock, so that two concurrent checks do not see each other as the holder.
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True

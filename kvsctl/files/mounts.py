@@ -1,4 +1,4 @@
-"""Whether a file lies on a network file system, where the system says so."""
+"""Detect network file systems, on systems that list their mounts."""
 
 import os
 from pathlib import Path
@@ -15,24 +15,24 @@ _NETWORK: Final = frozenset(
 
 
 def network_file_system(path: Path, mounts: str | None = None) -> str | None:
-    """The type of the network file system that `path` is on; None if it is on none, or unknown.
+    """Return the type of the network file system that holds `path`; None for any other or unknown.
 
-    `mounts` is text as in /proc/mounts, by default that of this machine.
+    `mounts` is text in the format of /proc/mounts, by default that of this machine.
     """
     if mounts is None:
         try:
             mounts = _MOUNTS.read_text("utf-8", "surrogateescape")
         except OSError:
             return None
-    place = Path(os.path.realpath(path))
+    real = Path(os.path.realpath(path))
     best, kind = -1, None
     for line in mounts.splitlines():
         fields = line.split(" ")
         if len(fields) < 3:
             continue
-        # Spaces and the like stand there as octal escapes.
+        # Spaces and similar characters are octal escapes.
         folder = Path(fields[1].encode("latin-1", "replace").decode("unicode_escape"))
-        # Of two mounts on one place, the later one hides the other.
-        if place.is_relative_to(folder) and len(folder.parts) >= best:
+        # If two mounts have the same folder, the later one hides the other.
+        if real.is_relative_to(folder) and len(folder.parts) >= best:
             best, kind = len(folder.parts), fields[2]
     return kind if kind in _NETWORK else None

@@ -1,4 +1,4 @@
-"""Files and pipes by their raw descriptors, so that no buffer of Python's stands in between."""
+"""Open files and write to raw descriptors, without Python's buffers in between."""
 
 import os
 import select
@@ -11,13 +11,13 @@ from kvsctl.files.descriptors import descriptor
 from kvsctl.files.durable import sync_file, sync_folder
 
 _PRIVATE: Final = 0o600
-_BINARY: Final = getattr(os, "O_BINARY", 0)  # Windows would turn line feeds into two characters
+_BINARY: Final = getattr(os, "O_BINARY", 0)  # without it Windows writes LF as CRLF
 
 
 def write_all(fd: int, chunk: bytes) -> None:
-    """Writes every byte, also to a descriptor that someone else made non-blocking.
+    """Write all bytes, also to a descriptor that another process made non-blocking.
 
-    Raises OSError as the system gives it.
+    Raise OSError if the system refuses.
     """
     rest = memoryview(chunk)
     while rest:
@@ -28,9 +28,9 @@ def write_all(fd: int, chunk: bytes) -> None:
 
 
 def open_emptied(path: Path) -> int:
-    """Opens a file for writing, emptied; what a path of a descriptor stands for, as it is.
+    """Open a file for writing and truncate it. A path of a descriptor is not truncated.
 
-    Raises UsageError if it cannot be opened.
+    Raise UsageError if it cannot be opened.
     """
     try:
         if (fd := descriptor(path)) is not None:
@@ -41,10 +41,10 @@ def open_emptied(path: Path) -> int:
 
 
 def open_private(path: Path) -> int:
-    """Opens a file for writing, emptied, of mode 600 whether it is new or not.
+    """Open a file for writing, truncate it and set its mode to 600, also if it exists.
 
-    What is no regular file, such as a pipe, or is open already, keeps its mode. Raises UsageError
-    if it cannot be opened.
+    A path of a descriptor is neither truncated nor changed in mode. A file that is not regular,
+    such as a pipe, keeps its mode. Raise UsageError if it cannot be opened.
     """
     try:
         if (given := descriptor(path)) is not None:
@@ -58,22 +58,22 @@ def open_private(path: Path) -> int:
 
 
 def open_cut(path: Path, length: int) -> int:
-    """Opens a regular file of mode 600 for writing at its end, cut back to `length` bytes.
+    """Open a regular file for writing at its end, truncated to `length` bytes, with mode 600.
 
-    Raises UsageError if it is shorter, or cannot be opened.
+    Raise UsageError if it is shorter or cannot be opened.
     """
     try:
         creating = 0 if length else os.O_CREAT
         fd = os.open(path, os.O_WRONLY | creating | _BINARY, _PRIVATE)
         path.chmod(_PRIVATE)
-        if creating:  # a journal will mark the file, so its name has to outlast a power cut too
+        if creating:  # a journal will refer to the file, so its name must survive a power loss too
             sync_folder(path.absolute().parent)
         found = os.fstat(fd).st_size
         if found < length:
             os.close(fd)
             raise UsageError(
-                f"{path} has {found:,} bytes, the journal knows of {length:,}",
-                "Put it back as the run left it, or begin again with another journal.",
+                f"{path} has {found:,} bytes, but the journal recorded {length:,}",
+                "Restore the file as the run left it, or start again with a new journal.",
             )
         os.ftruncate(fd, length)
         os.lseek(fd, length, os.SEEK_SET)
@@ -83,11 +83,11 @@ def open_cut(path: Path, length: int) -> int:
 
 
 def is_regular(fd: int) -> bool:
-    """Whether the descriptor is of a file on disk: no pipe, terminal or device."""
+    """Return whether the descriptor is of a regular file, not of a pipe, terminal or device."""
     return stat.S_ISREG(os.fstat(fd).st_mode)
 
 
 def sync(fd: int) -> None:
-    """Waits until what was written is on disk; does nothing where there is no disk behind it."""
+    """Wait until written data is on disk. Do nothing for a descriptor that is not of a file."""
     if is_regular(fd):
         sync_file(fd)

@@ -1,4 +1,4 @@
-"""Where records go: standard output, or a file that appears once it is complete."""
+"""Write output to a stream, or to a file that appears once it is complete."""
 
 import os
 import threading
@@ -16,37 +16,37 @@ _WRITE_BYTES: Final = 256 * 1024
 
 
 class ByteSink(Protocol):
-    """Takes bytes in order. No method raises OSError: `broken` keeps the first one."""
+    """Takes bytes in order. No method raises OSError: `broken` holds the first one."""
 
     @property
     def broken(self) -> OSError | None:
-        """Why writing ended early; what is written after that goes nowhere."""
+        """The error that ended writing early, or None. Bytes written after it are dropped."""
 
     @property
     def pending_bytes(self) -> int:
-        """How much was taken and not yet written. Who writes keeps this within bounds."""
+        """How many bytes were taken but not yet written. The caller keeps this within bounds."""
 
     def write(self, chunk: bytes) -> None:
-        """Takes bytes without waiting for whoever reads them."""
+        """Take bytes, without waiting for their reader."""
 
     def complete(self) -> None:
-        """Waits until all is written, and makes it the whole output. Look at `broken` after."""
+        """Wait until all is written, and make it the whole output. Then check `broken`."""
 
     def abandon(self) -> None:
-        """Waits until all is written, and marks it as a part. Look at `broken` after."""
+        """Wait until all is written, and leave it marked as partial. Then check `broken`."""
 
 
 def status_of(broken: OSError) -> ExitStatus:
-    """How a command ends whose output broke: its reader went away, or writing failed."""
+    """Return the exit status for an output error: a closed pipe, or a failed write."""
     if isinstance(broken, BrokenPipeError):
         return ExitStatus.PIPE_CLOSED
     return ExitStatus.STREAM
 
 
 def open_output(path: Path, moved: Callable[[], None] = lambda: None) -> ByteSink:
-    """A sink for `--output`: a PartFile, or a writer to what is there already.
+    """Return a sink for `--output`: a PartFile; for a pipe, device or descriptor a writer to it.
 
-    Raises UsageError if it cannot be opened.
+    Raise UsageError if it cannot be opened. See DescriptorWriter for `moved`.
     """
     is_stream = path.exists() and not path.is_file() and not path.is_dir()
     if is_stream or descriptor(path) is not None:
@@ -55,16 +55,15 @@ def open_output(path: Path, moved: Callable[[], None] = lambda: None) -> ByteSin
 
 
 def part_path(path: Path) -> Path:
-    """What an output is called until it is complete; beside the file that a link leads to."""
+    """Return the path of an output until it is complete: next to the file, links resolved."""
     return Path(os.path.realpath(path) + ".part")
 
 
 class DescriptorWriter:
-    """A ByteSink over a descriptor that may make its writer wait, such as standard output.
+    """A ByteSink over a descriptor that may block its writer, such as standard output.
 
-    A thread of its own writes, so `write` never blocks and a reader that went away is noticed.
-    The thread does not keep the process from ending. It calls `moved` whenever bytes have been
-    written or writing has broken.
+    A daemon thread writes, so that `write` never blocks and a closed pipe is noticed. It calls
+    `moved` whenever bytes have been written or writing has failed.
     """
 
     def __init__(self, fd: int, moved: Callable[[], None] = lambda: None) -> None:
@@ -80,32 +79,32 @@ class DescriptorWriter:
 
     @property
     def broken(self) -> OSError | None:
-        """Why writing ended early."""
+        """The error that ended writing early, or None."""
         return self._broken
 
     @property
     def pending_bytes(self) -> int:
-        """How much was taken and not yet written; 0 once it is broken."""
+        """How many bytes were taken but not yet written; 0 after an error."""
         return self._pending_bytes
 
     def write(self, chunk: bytes) -> None:
-        """Takes bytes; returns at once."""
+        """Take bytes and return at once."""
         with self._changed:
-            # Nothing to write would look to the thread like the end.
+            # The thread takes an empty chunk for the end.
             if chunk and self._broken is None and not self._is_closed:
                 self._chunks.append(chunk)
                 self._pending_bytes += len(chunk)
                 self._changed.notify()
 
     def complete(self) -> None:
-        """Waits until all is written, or writing has failed. Leaves the descriptor open."""
+        """Wait until all is written or writing has failed. Leave the descriptor open."""
         with self._changed:
             self._is_closed = True
             self._changed.notify()
         self._thread.join()
 
     def abandon(self) -> None:
-        """As `complete`: what is written to a stream cannot be marked."""
+        """Do the same as `complete`: a stream cannot be marked as partial."""
         self.complete()
 
     def _write_chunks(self) -> None:
@@ -141,9 +140,10 @@ class DescriptorWriter:
 class PartFile:
     """A ByteSink that is `PATH.part`, of mode 600, until it is complete and becomes `PATH`.
 
-    A link at `PATH` stays one. With `kept_bytes` it goes on after so many bytes of an earlier
-    run's part; if that run `may_be_complete`, also of the file that the part became. Raises
-    UsageError if the file cannot be opened, or has fewer bytes.
+    A link at `PATH` is kept, and its target replaced. With `kept_bytes` an earlier run is resumed:
+    its part is truncated to that many bytes and continued. If that run `may_be_complete`, `PATH` is
+    renamed back to the part if there is none. Raise UsageError if the file cannot be opened or has
+    fewer bytes.
     """
 
     def __init__(self, path: Path, *, kept_bytes: int = 0, may_be_complete: bool = False) -> None:
@@ -163,16 +163,16 @@ class PartFile:
 
     @property
     def broken(self) -> OSError | None:
-        """Why writing, or completing, failed; the part is left as it is."""
+        """The error that made writing or completing fail, or None. The part is left as it is."""
         return self._broken
 
     @property
     def pending_bytes(self) -> int:
-        """Always 0: files are written at once."""
+        """Always 0, as bytes are written at once."""
         return 0
 
     def write(self, chunk: bytes) -> None:
-        """Writes the bytes, unless writing has failed before."""
+        """Write the bytes, unless writing has failed before."""
         if self._broken is None:
             try:
                 write_all(self._fd, chunk)
@@ -181,7 +181,7 @@ class PartFile:
                 self._broken = error
 
     def sync(self) -> None:
-        """Waits until what was written is on disk, under its name. Raises OSError."""
+        """Wait until written data and the name of the part are on disk. Raise OSError."""
         if self._is_open:
             sync(self._fd)
             if not self._has_lasting_name:
@@ -189,7 +189,7 @@ class PartFile:
                 self._has_lasting_name = True
 
     def complete(self) -> None:
-        """Puts the file, safe on disk, in the place of its path; not if it is broken."""
+        """Sync the part to disk and rename it to its path, unless writing has failed."""
         self._close()
         if self._broken is None:
             try:
@@ -199,13 +199,13 @@ class PartFile:
                 self._broken = error
 
     def abandon(self) -> None:
-        """Leaves what was written so far in `part_path`, safe on disk."""
+        """Leave what was written so far in `part_path`, synced to disk."""
         self._close()
 
     def _close(self) -> None:
         if self._is_open:
             self._is_open = False
-            for finish in (sync, os.close):  # some file systems fail no sooner than on closing
+            for finish in (sync, os.close):  # some file systems report errors only on closing
                 try:
                     finish(self._fd)
                 except OSError as error:

@@ -389,7 +389,7 @@ def test_an_output_that_is_not_as_it_was_left_is_refused(local: Command, tmp_pat
     journal.write_bytes(b"".join(lines[:-1]))
     out.write_bytes(b"")
     ended = local(*words, status=2)
-    assert b"has 0 bytes, the journal knows of" in ended.err
+    assert b"has 0 bytes, but the journal recorded" in ended.err
 
 
 def test_a_disk_that_is_full_ends_with_5_and_a_correct_report(bench: Bench) -> None:

@@ -1,4 +1,4 @@
-"""Waiting for the disk, and where there is nothing to wait for."""
+"""Waiting for the disk, also on file systems that do not support it."""
 
 import errno
 import os
@@ -9,24 +9,24 @@ import pytest
 from kvsctl.files.durable import sync_file, sync_folder
 
 
-def test_files_and_folders_can_be_waited_for(tmp_path: Path) -> None:
+def test_files_and_folders_can_be_synced(tmp_path: Path) -> None:
     with (tmp_path / "file").open("wb") as file:
         sync_file(file.fileno())
     sync_folder(tmp_path)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="folders cannot be waited for there")
+@pytest.mark.skipif(os.name != "posix", reason="folders cannot be synced there")
 @pytest.mark.parametrize(
-    ("number", "is_let_pass"), [(errno.EINVAL, True), (errno.ENOTSUP, True), (errno.EIO, False)]
+    ("number", "is_ignored"), [(errno.EINVAL, True), (errno.ENOTSUP, True), (errno.EIO, False)]
 )
-def test_a_file_system_that_cannot_sync_folders_is_let_pass(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, *, is_let_pass: bool
+def test_only_errors_that_mean_unsupported_are_ignored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, *, is_ignored: bool
 ) -> None:
     def refuse(_: int) -> None:
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "fsync", refuse)
-    if is_let_pass:
+    if is_ignored:
         sync_folder(tmp_path)
         return
     with pytest.raises(OSError, match=os.strerror(number)):

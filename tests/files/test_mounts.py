@@ -1,4 +1,4 @@
-"""Network file systems are known by the table of mounts."""
+"""Network file systems are detected by the table of mounts."""
 
 from pathlib import Path
 
@@ -34,6 +34,6 @@ def test_the_nearest_mount_counts(path: str, kind: str | None) -> None:
     assert network_file_system(Path(path), _MOUNTS) == kind
 
 
-def test_nothing_is_said_where_nothing_is_known(tmp_path: Path) -> None:
+def test_without_a_matching_mount_the_result_is_none(tmp_path: Path) -> None:
     assert network_file_system(tmp_path / "job", "") is None
     assert network_file_system(tmp_path / "job") is None

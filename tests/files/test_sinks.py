@@ -1,4 +1,4 @@
-"""Output that neither blocks nor vanishes, whatever happens to who reads it."""
+"""Output neither blocks nor gets lost, whatever its reader does."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ from kvsctl.files.sinks import DescriptorWriter, PartFile, open_output, status_o
 
 MEGABYTE = b"x" * 1_000_000
 needs_full_disk = pytest.mark.skipif(
-    not os.path.exists("/dev/full"), reason="only Linux has a full disk at hand"
+    not os.path.exists("/dev/full"), reason="only Linux has /dev/full"
 )
 
 
@@ -64,7 +64,7 @@ def test_completing_waits_for_the_last_byte(tmp_path: Path) -> None:
     os.close(fd)
 
 
-def test_nothing_to_write_ends_nothing(pipe: tuple[int, int]) -> None:
+def test_empty_writes_do_not_end_the_output(pipe: tuple[int, int]) -> None:
     reader, writer = pipe
     sink = DescriptorWriter(writer)
     sink.write(b"")
@@ -76,7 +76,7 @@ def test_nothing_to_write_ends_nothing(pipe: tuple[int, int]) -> None:
     assert read_exactly(reader, 1) == b"b"
 
 
-def test_a_closed_pipe_is_noticed_and_quiet(pipe: tuple[int, int]) -> None:
+def test_a_closed_pipe_has_its_own_exit_status(pipe: tuple[int, int]) -> None:
     reader, writer = pipe
     os.close(reader)
     sink = DescriptorWriter(writer)
@@ -89,7 +89,7 @@ def test_a_closed_pipe_is_noticed_and_quiet(pipe: tuple[int, int]) -> None:
 
 
 @needs_full_disk
-def test_a_full_disk_is_another_end_than_a_closed_pipe() -> None:
+def test_a_full_disk_is_a_stream_error() -> None:
     sink = open_output(Path("/dev/full"))
     sink.write(b"a")
     sink.complete()
@@ -99,11 +99,11 @@ def test_a_full_disk_is_another_end_than_a_closed_pipe() -> None:
 
 def test_a_part_becomes_the_file_when_it_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
-    path.write_bytes(b"of an earlier run")
+    path.write_bytes(b"earlier run")
     sink = open_output(path)
     sink.write(b"a\n")
     sink.write(b"b\n")
-    assert path.read_bytes() == b"of an earlier run"
+    assert path.read_bytes() == b"earlier run"
     part = tmp_path / "out.jsonl.part"
     assert stat.S_IMODE(part.stat().st_mode) == 0o600
     sink.complete()
@@ -115,12 +115,12 @@ def test_a_part_becomes_the_file_when_it_is_complete(tmp_path: Path) -> None:
 
 def test_an_abandoned_part_stays_and_the_file_is_untouched(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
-    path.write_bytes(b"of an earlier run")
+    path.write_bytes(b"earlier run")
     sink = PartFile(path)
     sink.write(b"a\n")
     sink.abandon()
     assert sink.broken is None
-    assert path.read_bytes() == b"of an earlier run"
+    assert path.read_bytes() == b"earlier run"
     assert sink.part_path.read_bytes() == b"a\n"
 
 
@@ -133,7 +133,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert (tmp_path / "real").read_bytes() == b"a"
 
 
-def test_a_part_that_cannot_take_its_place_is_broken(tmp_path: Path) -> None:
+def test_a_part_that_cannot_be_renamed_is_broken(tmp_path: Path) -> None:
     sink = PartFile(tmp_path / "out")
     sink.write(b"a")
     (tmp_path / "out").mkdir()
@@ -157,7 +157,7 @@ def test_a_part_that_cannot_be_closed_is_broken(
 
 
 @needs_full_disk
-def test_a_part_that_broke_never_becomes_the_file(
+def test_a_broken_part_never_becomes_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sink = PartFile(tmp_path / "out")
@@ -175,7 +175,7 @@ def test_a_part_that_broke_never_becomes_the_file(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_pipe_with_a_name_is_written_to_in_place(tmp_path: Path) -> None:
+def test_a_named_pipe_is_written_to_in_place(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -187,14 +187,14 @@ def test_a_pipe_with_a_name_is_written_to_in_place(tmp_path: Path) -> None:
     os.close(reader)
 
 
-def test_what_cannot_be_opened_is_a_usage_error(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_opened_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="Is a directory"):
         open_output(tmp_path)
     with pytest.raises(UsageError, match="No such file"):
         open_output(tmp_path / "no" / "file")
 
 
-def test_a_part_is_cut_to_its_mark_and_gone_on_with(tmp_path: Path) -> None:
+def test_a_part_is_truncated_to_the_kept_bytes_and_continued(tmp_path: Path) -> None:
     part = tmp_path / "out.part"
     part.write_bytes(b"abcdef")
     sink = PartFile(tmp_path / "out", kept_bytes=3)
@@ -208,7 +208,7 @@ def test_a_part_is_cut_to_its_mark_and_gone_on_with(tmp_path: Path) -> None:
     assert (tmp_path / "out").read_bytes() == b"abcDE"
 
 
-def test_a_file_that_was_complete_is_gone_on_with_only_if_it_may_be_the_part(
+def test_a_complete_file_is_continued_only_if_it_may_be_the_part(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "out"
@@ -222,7 +222,7 @@ def test_a_file_that_was_complete_is_gone_on_with_only_if_it_may_be_the_part(
     assert path.read_bytes() == b"abcd"
 
 
-def test_a_part_that_is_shorter_than_its_mark_is_refused(tmp_path: Path) -> None:
+def test_a_part_that_is_shorter_than_the_kept_bytes_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out.part").write_bytes(b"ab")
-    with pytest.raises(UsageError, match="has 2 bytes, the journal knows of 3"):
+    with pytest.raises(UsageError, match="has 2 bytes, but the journal recorded 3"):
         PartFile(tmp_path / "out", kept_bytes=3)

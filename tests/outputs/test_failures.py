@@ -223,7 +223,7 @@ def test_before_the_job_is_whole_nothing_waits_no_longer_and_nothing_goes(path: 
 
 def test_a_file_that_is_shorter_than_its_mark_is_refused(path: Path) -> None:
     for text in ("", "short"):
-        with pytest.raises(UsageError, match=f"has {len(text)} bytes, the journal knows of 6"):
+        with pytest.raises(UsageError, match=f"has {len(text)} bytes, but the journal recorded 6"):
             _kept(path, text, 4, {})
     path.unlink()
     with pytest.raises(UsageError, match="cannot write"):
