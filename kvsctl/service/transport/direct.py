@@ -95,13 +95,15 @@ class DirectCarrier:
     def _head(self, method: Method, path: str, headers: Mapping[str, str]) -> bytes:
         """Return the head up to the number of `content-length`; for a GET the whole head.
 
-        It is made once per method, path and headers.
+        It is made once per method, path and headers, unless the path has a query.
         """
         if headers is not self._headers:
             self._heads, self._headers = {}, headers
         head = self._heads.get((method, path))
         if head is None:
-            self._heads[method, path] = head = self._made_head(method, path, headers)
+            head = self._made_head(method, path, headers)
+            if "?" not in path:  # paths with a cursor in their query would pile up
+                self._heads[method, path] = head
         return head
 
     def _made_head(self, method: Method, path: str, headers: Mapping[str, str]) -> bytes:
