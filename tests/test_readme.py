@@ -14,7 +14,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from kvsctl.cli.app import command_line
-from kvsctl.config.settings import RUNNING
+from kvsctl.config.settings import RUNNING, default_of
 from kvsctl.errors import ExitStatus
 
 _ROOT: Final = Path(__file__).parents[1]
@@ -142,10 +142,10 @@ def test_the_defaults_are_those_that_hold() -> None:
     unset = {"concurrency": "as many as help", "rps": "the share", "units_per_min": "the share"}
     assert documented == {
         name: unset.get(name, "any number")
-        if setting.default is None
-        else f"{setting.default:g}"
+        if default_of(name) is None
+        else f"{default_of(name):g}"
         if setting.kind is float
-        else str(setting.default)
+        else str(default_of(name))
         for name, setting in RUNNING.items()
     }
 

@@ -10,6 +10,7 @@ from kvsctl.bulk.pacing.pace import Pace
 from kvsctl.bulk.packing.rule import PackingRule
 from kvsctl.bulk.retrying.policy import RetryPolicy
 from kvsctl.bulk.settling.reconcile import ReadPolicy
+from kvsctl.config.settings import DEFAULTS
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Record, Verb
 from kvsctl.service.auth.credentials import Secret
@@ -70,11 +71,11 @@ class RunPlan(msgspec.Struct, frozen=True):
     """`concurrency` is where the run begins; it finds how many requests at a time help."""
     retry: RetryPolicy = msgspec.field(default_factory=RetryPolicy)
     read_policy: ReadPolicy = msgspec.field(default_factory=ReadPolicy)
-    give_up_after: int = 20
-    patience_seconds: float = 300.0
+    give_up_after: int = DEFAULTS.give_up_after
+    patience_seconds: float = DEFAULTS.patience
     max_failures: int | None = None
     verify: bool = False
-    stop_seconds: float = 30.0
+    stop_seconds: float = DEFAULTS.timeout
     """How long a run that was asked to stop goes on reading back what it wrote."""
     window_bytes: int = 16_000_000
     """How many bytes the admitted records may have together, give or take the last."""

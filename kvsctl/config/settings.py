@@ -1,4 +1,7 @@
-"""Settings of how a run works: flag before environment before file before default."""
+"""How a run works: each setting from its flag, the environment, the configuration file or default.
+
+`DEFAULTS` is the only place where a default is written: help, plans and reports read it.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,54 +11,68 @@ from kvsctl.errors import UsageError
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """How a run works, resolved.
+
+    `concurrency` None: as many requests as help. `timeout`: seconds per request. `retries`: per
+    record. `give_up_after`: consecutive failed requests. `patience`: seconds of nothing but 429
+    responses. `max_failures` None: any number of failed records. `rps` (requests per second) and
+    `units_per_min` None: `quota_share` of the documented quota; 0: no limit.
+    """
+
+    concurrency: int | None = None
+    batch_size: int = DEFAULT_LIMITS.batch_records
+    max_batch_bytes: int = DEFAULT_LIMITS.batch_bytes
+    timeout: float = 30.0
+    retries: int = 8
+    give_up_after: int = 20
+    patience: float = 300.0
+    max_failures: int | None = None
+    quota_share: float = 0.7
+    rps: float | None = None
+    units_per_min: float | None = None
+
+
+DEFAULTS: Final = Running()
+
+
 class Setting(NamedTuple):
-    """One setting: `least` and `most` bound it, `kind` reads it from text."""
+    """One setting: `kind` reads it from text, `least` and `most` bound it, both included."""
 
     kind: Callable[[str], int | float]
-    default: int | float | None
     least: float
     most: float
 
 
 def running_settings(limits: Limits) -> Mapping[str, Setting]:
-    """All settings, by name, for an installation with these limits."""
+    """Return all settings, by name, for an installation with these limits."""
     return {
-        "concurrency": Setting(int, None, 1, 256),
-        "batch_size": Setting(int, limits.batch_records, 1, limits.batch_records),
-        "max_batch_bytes": Setting(int, limits.batch_bytes, 1, limits.batch_bytes),
-        "timeout": Setting(float, 30.0, 0.001, 3600),
-        "retries": Setting(int, 8, 0, 1000),
-        "give_up_after": Setting(int, 20, 1, 1_000_000),
-        "patience": Setting(float, 300.0, 0.001, 86_400),
-        "max_failures": Setting(int, None, 1, 10**12),
-        "quota_share": Setting(float, 0.7, 0.001, 1),
-        "rps": Setting(float, None, 0, 1_000_000),
-        "units_per_min": Setting(float, None, 0, 100_000_000),
+        "concurrency": Setting(int, 1, 256),
+        "batch_size": Setting(int, 1, limits.batch_records),
+        "max_batch_bytes": Setting(int, 1, limits.batch_bytes),
+        "timeout": Setting(float, 0.001, 3600),
+        "retries": Setting(int, 0, 1000),
+        "give_up_after": Setting(int, 1, 1_000_000),
+        "patience": Setting(float, 0.001, 86_400),
+        "max_failures": Setting(int, 1, 10**12),
+        "quota_share": Setting(float, 0.001, 1),
+        "rps": Setting(float, 0, 1_000_000),
+        "units_per_min": Setting(float, 0, 100_000_000),
     }
 
 
 RUNNING: Final = running_settings(DEFAULT_LIMITS)
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
-    """How a run works, resolved. `timeout` is seconds a request, `patience` those of a run.
-
-    `concurrency` None: as many as help. `rps` and `units_per_min` None: `quota_share` of the
-    documented quota; 0: no limit.
-    """
-
-    concurrency: int | None
-    batch_size: int
-    max_batch_bytes: int
-    timeout: float
-    retries: int
-    give_up_after: int
-    patience: float
-    max_failures: int | None
-    quota_share: float
-    rps: float | None
-    units_per_min: float | None
+def default_of(name: str, limits: Limits = DEFAULT_LIMITS) -> int | float | None:
+    """Return the default of a setting for an installation with these limits."""
+    if name == "batch_size":
+        return limits.batch_records
+    if name == "max_batch_bytes":
+        return limits.batch_bytes
+    default: int | float | None = getattr(DEFAULTS, name)
+    return default
 
 
 def resolve_running(
@@ -65,9 +82,9 @@ def resolve_running(
     section_name: str,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Running:
-    """Each setting from its flag, `KVSCTL_NAME`, the target's section or its default.
+    """Return each setting from its flag, `KVSCTL_NAME`, the target's section or its default.
 
-    Raises UsageError that names where a value that cannot be used came from.
+    Raise UsageError, naming where the value comes from, if one cannot be used.
     """
     resolved: dict[str, Any] = {}
     for name, setting in running_settings(limits).items():
@@ -80,7 +97,7 @@ def resolve_running(
         elif name in section:
             resolved[name] = _checked(section[name], setting, f"{section_name} {name}")
         else:
-            resolved[name] = setting.default
+            resolved[name] = default_of(name, limits)
     return Running(**resolved)
 
 
@@ -94,7 +111,8 @@ def _checked(given: Any, setting: Setting, where: str) -> int | float:
             raise ValueError
     except (ValueError, OverflowError):
         kind = "a whole number" if setting.kind is int else "a number"
-        raise UsageError(f"{where} takes {kind}, not {given!r}") from None
+        raise UsageError(f"{where}: expected {kind}, not {given!r}") from None
     if not setting.least <= value <= setting.most:
-        raise UsageError(f"{where} takes {setting.least:,g} to {setting.most:,.0f}, not {value:,g}")
+        bounds = f"{setting.least:,g} to {setting.most:,.0f}"
+        raise UsageError(f"{where}: expected {bounds}, not {value:,g}")
     return value

@@ -8,9 +8,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from kvsctl.bulk.plan import RunPlan
 from kvsctl.cli.app import command_line
 from kvsctl.cli.help import Command
 from kvsctl.cli.option_groups import Given, takes
+from kvsctl.config.settings import DEFAULTS
+from kvsctl.model import Verb
 
 
 @dataclass(frozen=True)
@@ -66,3 +69,27 @@ def test_colours_are_there_only_where_they_are_wanted(monkeypatch: pytest.Monkey
     plain = _help("set")
     assert "\x1b" not in plain
     assert re.sub(r"\x1b\[\d*m", "", coloured) == plain
+
+
+def test_help_shows_the_defaults_of_the_settings() -> None:
+    text = " ".join(_help("set").split())
+    shown = {
+        "--batch-size": DEFAULTS.batch_size,
+        "--max-batch-bytes": DEFAULTS.max_batch_bytes,
+        "--timeout": DEFAULTS.timeout,
+        "--retries": DEFAULTS.retries,
+        "--give-up-after": DEFAULTS.give_up_after,
+        "--patience": DEFAULTS.patience,
+        "--quota-share": DEFAULTS.quota_share,
+    }
+    for flag, default in shown.items():
+        value = f"{default:g}" if isinstance(default, float) else str(default)
+        assert re.search(rf"{flag} [NS] [^-]*?\(default: {re.escape(value)}\)", text), flag
+
+
+def test_a_plan_has_the_defaults_of_the_settings() -> None:
+    plan = RunPlan(Verb.SET)
+    assert (plan.give_up_after, plan.patience_seconds, plan.stop_seconds, plan.retry.retries) == (
+        *(DEFAULTS.give_up_after, DEFAULTS.patience, DEFAULTS.timeout),
+        DEFAULTS.retries,
+    )

@@ -5,6 +5,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from kvsctl.config.settings import DEFAULTS
 from kvsctl.model import Record
 from kvsctl.service.faults import Fault, FaultKind
 
@@ -53,7 +54,7 @@ class RetryPolicy(msgspec.Struct, frozen=True):
     `retries` bounds how often a record is sent again after trouble.
     """
 
-    retries: int = 8
+    retries: int = DEFAULTS.retries
     base_seconds: float = 0.25
     cap_seconds: float = 30.0
     asked_cap_seconds: float = 300.0

@@ -7,11 +7,16 @@ import typer
 
 from kvsctl.cli.option_groups import OnResume
 from kvsctl.cli.options import panels
+from kvsctl.config.settings import DEFAULTS
+
+
+def _default(value: float) -> str:
+    return f"(default: {value:g})" if isinstance(value, float) else f"(default: {value})"
 
 
 @dataclass(frozen=True, slots=True)
 class RunningOptions:
-    """How the run works; None: from the environment, the configuration file or the default."""
+    """How a run works; None: from the environment, the configuration file or the default."""
 
     concurrency: Annotated[
         int | None,
@@ -19,7 +24,7 @@ class RunningOptions:
             "--concurrency",
             "-c",
             metavar="N",
-            help="Requests at a time. (default: as many as help)",
+            help="Requests in flight at a time. (default: as many as help)",
             rich_help_panel=panels.RUNNING,
         ),
         OnResume.MAY_DIFFER,
@@ -27,14 +32,18 @@ class RunningOptions:
     batch_size: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Records a request. (default 25)", rich_help_panel=panels.RUNNING
+            metavar="N",
+            help=f"Records per request. {_default(DEFAULTS.batch_size)}",
+            rich_help_panel=panels.RUNNING,
         ),
         OnResume.MAY_DIFFER,
     ] = None
     max_batch_bytes: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Bytes a request. (default 4000000)", rich_help_panel=panels.RUNNING
+            metavar="N",
+            help=f"Bytes per request. {_default(DEFAULTS.max_batch_bytes)}",
+            rich_help_panel=panels.RUNNING,
         ),
         OnResume.MAY_DIFFER,
     ] = None
@@ -42,7 +51,7 @@ class RunningOptions:
         float | None,
         typer.Option(
             metavar="S",
-            help="Seconds to wait for an answer. (default 30)",
+            help=f"Give up on a request after S seconds. {_default(DEFAULTS.timeout)}",
             rich_help_panel=panels.RUNNING,
         ),
         OnResume.MAY_DIFFER,
@@ -51,7 +60,7 @@ class RunningOptions:
         int | None,
         typer.Option(
             metavar="N",
-            help="How often a record is sent again. (default 8)",
+            help=f"Retries per record. {_default(DEFAULTS.retries)}",
             rich_help_panel=panels.RUNNING,
         ),
         OnResume.MAY_DIFFER,
@@ -60,7 +69,7 @@ class RunningOptions:
         int | None,
         typer.Option(
             metavar="N",
-            help="Stop after N failed requests in a row. (default 20)",
+            help="Give up after N consecutive failed requests. " + _default(DEFAULTS.give_up_after),
             rich_help_panel=panels.RUNNING,
         ),
         OnResume.MAY_DIFFER,
@@ -69,7 +78,8 @@ class RunningOptions:
         float | None,
         typer.Option(
             metavar="S",
-            help="Stop when all that came for S seconds is 429. (default 300)",
+            help="Give up after S seconds of nothing but 429 responses. "
+            + _default(DEFAULTS.patience),
             rich_help_panel=panels.RUNNING,
         ),
         OnResume.MAY_DIFFER,
@@ -77,7 +87,7 @@ class RunningOptions:
     max_failures: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Stop after N failed records.", rich_help_panel=panels.RUNNING
+            metavar="N", help="Give up after N failed records.", rich_help_panel=panels.RUNNING
         ),
         OnResume.MAY_DIFFER,
     ] = None
@@ -85,7 +95,8 @@ class RunningOptions:
         float | None,
         typer.Option(
             metavar="N",
-            help="How much of the documented quota to use; the rest is the app's. (default 0.7)",
+            help="Share of the documented quota to use; the rest is left to the app. "
+            + _default(DEFAULTS.quota_share),
             rich_help_panel=panels.RUNNING,
         ),
         OnResume.MAY_DIFFER,
@@ -94,7 +105,7 @@ class RunningOptions:
         float | None,
         typer.Option(
             metavar="N",
-            help="Requests a second, in place of the share; 0: any number.",
+            help="Requests per second, instead of the share; 0: no limit.",
             rich_help_panel=panels.RUNNING,
         ),
         OnResume.MAY_DIFFER,
@@ -103,7 +114,7 @@ class RunningOptions:
         float | None,
         typer.Option(
             metavar="N",
-            help="Quota units a minute, in place of the share; 0: any number.",
+            help="Quota units per minute, instead of the share; 0: no limit.",
             rich_help_panel=panels.RUNNING,
         ),
         OnResume.MAY_DIFFER,
@@ -112,13 +123,13 @@ class RunningOptions:
 
 @dataclass(frozen=True, slots=True)
 class VerifyOption:
-    """Whether what was written is read back."""
+    """Whether written records are read back."""
 
     verify: Annotated[
         bool,
         typer.Option(
             "--verify",
-            help="Read back what was written, and fail what is not there.",
+            help="Read back each written record; fail it if it is not there.",
             rich_help_panel=panels.RUNNING,
         ),
         OnResume.MAY_DIFFER,
