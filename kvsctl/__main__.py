@@ -1,4 +1,4 @@
-"""The outermost function: every end of a command becomes an exit code and at most two lines."""
+"""The entry point: every way a command can end becomes an exit code and at most two lines."""
 
 import gc
 import io
@@ -10,27 +10,27 @@ from kvsctl import __version__
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError
 
 _COMPLETION: Final = "_KVSCTL_COMPLETE"
-"""What the completion scripts set when a shell asks what may come next."""
+"""Set by the completion scripts when the shell asks for completions."""
 
 _STDERR: Final = 2
 _GARBAGE_THRESHOLD: Final = 100_000
-"""What a start makes is there to stay: to look for garbage in it takes a twentieth of the time.
+"""Objects made at start-up stay for good; searching them for garbage takes 5 % of a short run.
 
-It holds for the whole process: what is garbage in cycles is little, and found all the same.
+The threshold holds for the whole process: it creates few reference cycles.
 """
 
 
 def main() -> None:
-    """Runs the command line and exits with a code of `ExitStatus`. No traceback reaches anyone.
+    """Run the command line and exit with a code of `ExitStatus`, never with a traceback.
 
-    With `KVSCTL_DEBUG` set, a defect of kvsctl shows where it is.
+    If `KVSCTL_DEBUG` is set, a defect of kvsctl does show its traceback.
     """
     _occupy_standard_descriptors()
     try:
         with _Stdout():
             _run(sys.argv[1:])
     except KvsctlError as error:
-        _tell(error.message, error.hint)
+        _print_error(error.message, error.hint)
         sys.exit(error.status)
     except KeyboardInterrupt:
         sys.exit(ExitStatus.INTERRUPTED)
@@ -38,16 +38,16 @@ def main() -> None:
         if os.environ.get("KVSCTL_DEBUG"):
             raise
         defect = Defect(f"kvsctl has a defect: {type(error).__name__}")
-        _tell(defect.message, defect.hint)
+        _print_error(defect.message, defect.hint)
         sys.exit(defect.status)
 
 
 def _occupy_standard_descriptors() -> None:
-    """Opens the null device for each standard stream that the process was started without.
+    """Open the null device for each standard stream that the process was started without.
 
-    Otherwise a file or connection would get its number: a child's messages would go into the file,
-    and libuv, which closes no standard stream, aborts the process. `sys.stdout` and the others
-    stay None, so that a closed stream is known as one.
+    Otherwise a file or connection would get its number: the output of a child process would go
+    into the file, and libuv, which never closes a standard stream, would abort the process.
+    `sys.stdout` and the others stay None, which tells that the stream is closed.
     """
     while (fd := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
         os.set_inheritable(fd, True)
@@ -58,11 +58,11 @@ def _run(words: list[str]) -> None:
     gc.set_threshold(_GARBAGE_THRESHOLD)
     is_completion = _COMPLETION in os.environ
     if words == ["--version"] and sys.stdout is not None and not is_completion:
-        # The rest of the command line would take most of the time.
+        # Loading the command line would take most of the time.
         sys.stdout.write(f"kvsctl {__version__}\n")
         return
     if is_completion:
-        # Typer passes descriptions through rich if there is one, which takes longer than the rest.
+        # Typer formats descriptions with rich if it is installed, which takes longer than the rest.
         sys.modules["rich"] = None  # type: ignore[assignment]
     from kvsctl.cli.app import command_line
     from kvsctl.cli.arguments import prepared
@@ -72,10 +72,10 @@ def _run(words: list[str]) -> None:
 
 
 class _Stdout:
-    """Puts a stdout that never raises in place of the process's, and looks at it on leaving.
+    """Replace stdout by one that never raises, and look for its errors on leaving.
 
-    Help and the like are printed by libraries, each of which ends in its own way where that fails.
-    On leaving, exits with 141 if the reader went away; raises StreamError if writing failed.
+    Libraries print help and the like, and each ends in its own way if that fails. On leaving, exit
+    with 141 if the reader has closed the pipe; raise StreamError if writing failed otherwise.
     """
 
     def __init__(self) -> None:
@@ -104,7 +104,7 @@ class _Stdout:
 
 
 class _Raw(io.RawIOBase):
-    """Another stream's bytes, with what goes wrong kept in `broken` in place of raising it."""
+    """A raw stream that writes to another one and keeps errors in `broken` instead of raising."""
 
     def __init__(self, stream: io.TextIOWrapper) -> None:
         self._stream = stream
@@ -129,17 +129,17 @@ class _Raw(io.RawIOBase):
         return len(chunk)
 
 
-def _tell(message: str, hint: str | None) -> None:
+def _print_error(message: str, hint: str | None) -> None:
     from kvsctl.report.escape import visible
 
     if sys.stderr is None:
-        return  # it was closed before the start
+        return  # closed before the start
     lines = [f"kvsctl: {visible(message)}"] + ([visible(hint)] if hint else [])
     try:
         sys.stderr.write("".join(f"{line}\n" for line in lines))
         sys.stderr.flush()
     except OSError:
-        return  # nobody is left to tell
+        return  # nobody can see it
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What can end a command, and the exit code that each end has.
+"""The errors that end a command, and the exit code of each.
 
 The tree:
 
@@ -7,16 +7,16 @@ The tree:
     ├── CredentialsError    3   the target refused the credentials, or none could be had
     ├── TargetError         4   the target could not be reached
     ├── StreamError         5   input or output failed part-way
-    └── Defect              70  kvsctl itself is wrong
+    └── Defect              70  a bug in kvsctl
 
-A record that fails is no exception: it is an outcome (`model.Outcome`).
+A failed record is not an exception: it is an outcome (`model.Outcome`).
 """
 
 from enum import IntEnum
 
 
 class ExitStatus(IntEnum):
-    """The whole exit-code contract."""
+    """All exit codes (README: "Exit codes")."""
 
     OK = 0
     FAILURES = 1
@@ -31,10 +31,10 @@ class ExitStatus(IntEnum):
 
 
 class KvsctlError(Exception):
-    """An end of the command that the user is told of in one or two lines.
+    """An error that ends the command and is shown in one or two lines.
 
-    `message` says what happened and where; `hint`, if any, what to do next. Neither holds a
-    token or a value.
+    `message` says what happened and where; `hint`, if any, says what to do. Neither contains a
+    token or a record's value.
     """
 
     status: ExitStatus = ExitStatus.DEFECT
@@ -46,13 +46,13 @@ class KvsctlError(Exception):
 
 
 class UsageError(KvsctlError):
-    """The command line, the settings or an input cannot be used. Nothing was sent."""
+    """The command line, the settings or the input cannot be used. Nothing was sent."""
 
     status = ExitStatus.USAGE
 
 
 class CredentialsError(KvsctlError):
-    """The target refused the credentials, or their source gave none."""
+    """The target refused the credentials, or there are none."""
 
     status = ExitStatus.REFUSED
 
@@ -70,11 +70,11 @@ class StreamError(KvsctlError):
 
 
 class Defect(KvsctlError):
-    """kvsctl contradicts itself, for example in a report that does not add up."""
+    """A bug in kvsctl, for example a report that does not add up."""
 
     status = ExitStatus.DEFECT
 
     def __init__(self, message: str) -> None:
         super().__init__(
-            message, "Please report it with what you ran: kvsctl's issue tracker wants to know."
+            message, "Please report it on kvsctl's issue tracker, with the command you ran."
         )

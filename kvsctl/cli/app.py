@@ -1,4 +1,4 @@
-"""The commands, put together."""
+"""The command line, put together from its commands."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated, Final
@@ -10,10 +10,9 @@ from kvsctl.cli.help import WIDTH, Command, Group
 
 
 def command_line(words: Sequence[str] = ()) -> typer.Typer:
-    """The command line: all of it, or of the commands just the one that the first word names.
+    """Return the command line with the command that the first word names, or with all of them.
 
-    To load the others and their options would take a tenth of the time that a command takes to
-    begin.
+    Loading the other commands and their options would take a tenth of a command's start-up time.
     """
     app = typer.Typer(
         name="kvsctl",

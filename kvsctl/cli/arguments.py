@@ -1,4 +1,4 @@
-"""The command line's words, made ready for Typer."""
+"""Prepare the words of the command line for Typer."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -8,9 +8,10 @@ _BARE: Final = "--metadata"
 
 
 def prepared(words: Sequence[str]) -> list[str]:
-    """Gives a bare `--metadata` its list: Typer has no options whose value may be left out.
+    """Return the words with a value for a bare `--metadata`.
 
-    A next word is its list if it consists of the names that a list takes.
+    Typer has no options whose value may be left out. The next word is the value if it is a list of
+    metadata names; otherwise the value is all of them.
     """
     result: list[str] = []
     rest = list(words)

@@ -1,7 +1,7 @@
-"""Help that is good to look at and quick: options under the headings of their groups.
+"""Help pages: options under the headings of their groups, as plain text.
 
-Typer's own such help takes rich and a Markdown parser, which cost more to import than all the
-rest of a command that prints help. This writes the same order of things as plain text.
+Typer's own grouped help needs rich and a Markdown parser, which take longer to import than
+everything else that printing help needs.
 """
 
 import os
@@ -16,34 +16,34 @@ from typer.core import TyperCommand, TyperGroup
 from kvsctl.report.console import has_colour
 
 WIDTH: Final = 100
-"""Columns at most: longer lines are hard to read."""
+"""The most columns of a help page: longer lines are hard to read."""
 
 _OPTIONS: Final = "Options"
 
 
 class Page(Protocol):
-    """What Typer gives to write help on."""
+    """The formatter that Typer passes for a help page."""
 
     def section(self, name: str) -> AbstractContextManager[None]:
-        """A heading, and what is written within it."""
+        """Write a heading; what is written inside the block is indented below it."""
 
     def write_dl(self, rows: Sequence[tuple[str, str]]) -> None:
-        """Two columns."""
+        """Write rows of two columns."""
 
 
 class Command(TyperCommand):
-    """A command whose options stand under the `rich_help_panel` that each names."""
+    """A command whose help shows each option under its `rich_help_panel`."""
 
     def format_options(self, ctx: Any, formatter: Page) -> None:
-        """Writes arguments first, then groups in the order in which they come, `--help` last."""
+        """Write arguments, then groups in the order of their first options, `--help` last."""
         _write_options(self, ctx, formatter)
 
 
 class Group(TyperGroup):
-    """A command of commands; these follow its options."""
+    """A group of commands, whose help lists them after its options."""
 
     def format_options(self, ctx: Any, formatter: Page) -> None:
-        """Writes the options, then the commands with the first sentence of their help."""
+        """Write the options, then the commands with the first sentence of their help."""
         _write_options(self, ctx, formatter)
         commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
         with formatter.section(_heading("Commands", ctx)):

@@ -11,7 +11,7 @@ from kvsctl.errors import UsageError
 
 
 class ConfigFile(msgspec.Struct, frozen=True):
-    """What the file says. `exists`: there is one; `sections`: each target's table, unchecked."""
+    """The file's content. `sections`: the table of each target, not yet checked."""
 
     path: Path
     exists: bool = False
@@ -20,40 +20,45 @@ class ConfigFile(msgspec.Struct, frozen=True):
 
 
 def config_path(environ: Mapping[str, str]) -> Path:
-    """`KVSCTL_CONFIG`, else `kvsctl/config.toml` under the XDG configuration directory."""
+    """Return `KVSCTL_CONFIG`, else `kvsctl/config.toml` in the XDG configuration directory."""
     if given := environ.get("KVSCTL_CONFIG"):
         return Path(given)
     return _xdg(environ, "XDG_CONFIG_HOME", ".config") / "kvsctl" / "config.toml"
 
 
 def local_database(environ: Mapping[str, str]) -> Path:
-    """`KVSCTL_LOCAL_DB`, else `kvsctl/local.db` under the XDG data directory."""
+    """Return `KVSCTL_LOCAL_DB`, else `kvsctl/local.db` in the XDG data directory."""
     if given := environ.get("KVSCTL_LOCAL_DB"):
         return Path(given)
     return _xdg(environ, "XDG_DATA_HOME", ".local/share") / "kvsctl" / "local.db"
 
 
 def read_config(environ: Mapping[str, str]) -> ConfigFile:
-    """Reads the file. A missing one is empty, unless `KVSCTL_CONFIG` named it: UsageError."""
+    """Read the configuration file; a missing one counts as empty.
+
+    Raise UsageError if it cannot be read, and if it is missing although `KVSCTL_CONFIG` names it.
+    """
     path = config_path(environ)
     try:
         parsed = tomllib.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
         if environ.get("KVSCTL_CONFIG"):
-            raise UsageError(f"{path} does not exist", "KVSCTL_CONFIG names it.") from None
+            raise UsageError(f"cannot read {path}: not found", "KVSCTL_CONFIG names it.") from None
         return ConfigFile(path)
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not TOML: {error}") from None
     if unknown := sorted(parsed.keys() - {"default", "targets"}):
-        raise UsageError(f'{path}: no setting "{unknown[0]}"', "It takes default and [targets.…].")
+        raise UsageError(
+            f'{path}: unknown setting "{unknown[0]}"', "Known: default and [targets.NAME]."
+        )
     default, sections = parsed.get("default"), parsed.get("targets", {})
     if not isinstance(default, str | None):
-        raise UsageError(f"{path}: default is not the name of a target")
+        raise UsageError(f"{path}: default must be the name of a target")
     tables = isinstance(sections, dict) and all(isinstance(s, dict) for s in sections.values())
     if not tables:
-        raise UsageError(f"{path}: targets takes tables, such as [targets.staging]")
+        raise UsageError(f"{path}: targets must consist of tables, such as [targets.staging]")
     return ConfigFile(path, True, default, sections)
 
 

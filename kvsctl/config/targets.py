@@ -1,4 +1,4 @@
-"""Which store a command works on, and what it presents there."""
+"""Choose the store a command works on, and where its token comes from."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ FORGE_URL: Final = "https://api.atlassian.com/forge/storage/kvs"
 _CONTAINER_PATH: Final = "/forge/storage/kvs"
 _BUILT_IN: Final = ("local", "forge", "container")
 _INSTALLATION = re.compile(r"[\x21-\x7e]{1,300}")
-# Also where they are empty: so a missing secret reaches the jobs of many a CI service.
+# Even if empty: that is how a missing secret looks in a job of many CI services.
 _SIGNS_OF_SETTINGS: Final = (
     "KVSCTL_TARGET",
     "KVSCTL_URL",
@@ -31,7 +31,7 @@ _WITHOUT_EFFECT: Final[Mapping[str, frozenset[str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class TargetFlags:
-    """What the command line says of the target; None: nothing."""
+    """The options that choose a target; None: not given."""
 
     target: str | None = None
     url: str | None = None
@@ -42,10 +42,11 @@ class TargetFlags:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A store: `local_path` is set for the embedded emulator, `url` for every other.
+    """A store: `local_path` is set for the embedded emulator, `url` for every other target.
 
-    At most one of the three token fields is set; none: requests carry no token. `installation`
-    is set in a Forge Container. `section` is its table of the configuration file.
+    At most one of the three token fields is set; if none is, requests carry no token.
+    `installation` is set in a Forge Container. `section` is the target's table in the
+    configuration file.
     """
 
     name: str
@@ -59,17 +60,17 @@ class Target:
 
     @property
     def display(self) -> str:
-        """What a person calls it, for reports; it holds no secret."""
+        """The target's name in reports; it contains no secret."""
         if self.local_path is not None:
             return f"{self.name} ({self.local_path})"
         return str(self.url) if self.name == self.url else f"{self.name} ({self.url})"
 
 
 def choose_target(flags: TargetFlags, environ: Mapping[str, str], config: ConfigFile) -> Target:
-    """Finds the target by flag, environment and file, in that order; else `local`.
+    """Return the target chosen by flag, environment or configuration file, else `local`.
 
-    Raises UsageError for an unknown name, contradictions, a remote target without a token, and
-    for no choice at all where the surroundings look as if one was meant.
+    The first of these that names one wins. Raise UsageError for an unknown name, for options that
+    contradict each other, and if no target is chosen although settings for one are present.
     """
     _require_no_empty_flag(flags)
     name, url = _choice(flags, environ, config)
@@ -77,16 +78,20 @@ def choose_target(flags: TargetFlags, environ: Mapping[str, str], config: Config
     _check_section(name, section, config)
     installation = flags.installation or section.get("installation")
     if name in ("local", "container") and (flags.token_file or flags.token_command):
-        raise UsageError(f"the target {name} takes no token", "Leave --token-… out.")
+        flag = "--token-file" if flags.token_file else "--token-command"
+        raise UsageError(f"target {name} uses no token", f"Remove {flag}.")
     if name == "container":
         return _container(environ, installation, section)
     if installation:
-        raise UsageError("an installation is only chosen with the target container")
+        raise UsageError(
+            f"--installation {installation}: only the target container has installations",
+            "Use -t container, or remove it.",
+        )
     if name == "local":
         return Target("local", local_path=local_database(environ), section=section)
     base = url or section.get("url") or (FORGE_URL if name == "forge" else None)
     if base is None:
-        raise UsageError(f"{config.path}: [targets.{name}] has no url")
+        raise UsageError(f"{config.path}: [targets.{name}] has no url", 'Add url = "https://…".')
     token_file, token_command, token = _token(flags, section, environ)
     return Target(
         name or base,
@@ -99,20 +104,20 @@ def choose_target(flags: TargetFlags, environ: Mapping[str, str], config: Config
 
 
 def _require_no_empty_flag(flags: TargetFlags) -> None:
-    """What a script leaves empty by mistake must not choose another store or token."""
+    """Raise UsageError for an empty option, which a script may have left empty by mistake."""
     for flag in fields(flags):
         if getattr(flags, flag.name) in ("", Path()):
             raise UsageError(
-                f"--{flag.name.replace('_', '-')} is empty", "Fill it, or leave the option out."
+                f"--{flag.name.replace('_', '-')} is empty", "Give a value, or remove the option."
             )
 
 
 def _choice(
     flags: TargetFlags, environ: Mapping[str, str], config: ConfigFile
 ) -> tuple[str | None, str | None]:
-    """A target's name, or the URL of an unnamed one."""
+    """Return the name of a target, or the URL of an unnamed one."""
     if flags.target and flags.url:
-        raise UsageError("--target and --url are both given", "Choose one.")
+        raise UsageError("--target and --url exclude each other", "Give one of them.")
     if flags.url:
         return None, flags.url
     name, where = flags.target, "--target"
@@ -130,35 +135,36 @@ def _choice(
         _require_nothing_lost(environ, config, known)
         return "local", None
     if name not in known:
-        raise UsageError(f'{where} names no target: "{name}"', f"There are {', '.join(known)}.")
+        raise UsageError(f'{where}: unknown target "{name}"', f"Known targets: {', '.join(known)}.")
     return name, None
 
 
 def _require_nothing_lost(environ: Mapping[str, str], config: ConfigFile, known: list[str]) -> None:
-    """A job that lost its settings must not succeed into a local file."""
+    """Raise UsageError if settings for a target are present: the job may have lost its choice."""
     signs = [name for name in _SIGNS_OF_SETTINGS if name in environ]
     if signs or config.exists:
         empty = "" if not signs or environ[signs[0]] else ", but empty"
         because = f"{signs[0]} is set{empty}" if signs else f"{config.path} exists"
         raise UsageError(
             f"no target is chosen, although {because}",
-            f"Choose one by --target or KVSCTL_TARGET ({', '.join(known)}), or by --url.",
+            f"Choose one with --target or KVSCTL_TARGET ({', '.join(known)}), or with --url.",
         )
 
 
 def _check_section(name: str | None, section: Mapping[str, Any], config: ConfigFile) -> None:
     where = f"{config.path}: [targets.{name}]"
     if unknown := sorted(section.keys() - _SECTION_KEYS - RUNNING.keys()):
-        raise UsageError(f'{where} has no setting "{unknown[0]}"')
+        raise UsageError(f'{where}: unknown setting "{unknown[0]}"')
     for key in sorted(_WITHOUT_EFFECT.get(name or "", frozenset()) & section.keys()):
         raise UsageError(
-            f"{where} takes no {key}: that name is built in", "Give your target another name."
+            f"{where}: {key} has no effect, as this target is built in",
+            "Give your own target another name.",
         )
     for key in sorted(_SECTION_KEYS & section.keys()):
         if not isinstance(section[key], str) or not section[key]:
-            raise UsageError(f"{where} {key} is not a string")
+            raise UsageError(f"{where}: {key} must be a string that is not empty")
     if "token_file" in section and "token_command" in section:
-        raise UsageError(f"{where} has token_file and token_command", "Keep one.")
+        raise UsageError(f"{where}: token_file and token_command exclude each other", "Keep one.")
 
 
 def _container(
@@ -167,12 +173,13 @@ def _container(
     proxy = environ.get("FORGE_EGRESS_PROXY_URL")
     if not proxy:
         raise UsageError(
-            "FORGE_EGRESS_PROXY_URL is not set", "The target container works inside one only."
+            "FORGE_EGRESS_PROXY_URL is not set",
+            "The target container works only inside a Forge Container.",
         )
     if not installation:
-        raise UsageError("no installation is chosen", "Give --installation ID.")
+        raise UsageError("no installation is chosen", "Add --installation ID.")
     if not _INSTALLATION.fullmatch(installation):
-        raise UsageError("the installation is no id", "It is a UUID or an ARI.")
+        raise UsageError("the installation is not a valid id", "Give its UUID or ARI.")
     url = proxy.rstrip("/") + _CONTAINER_PATH
     return Target("container", url=url, installation=installation, section=section)
 
@@ -180,9 +187,9 @@ def _container(
 def _token(
     flags: TargetFlags, section: Mapping[str, Any], environ: Mapping[str, str]
 ) -> tuple[Path | None, str | None, str | None]:
-    """Where the token comes from: a flag, the target's own source, or `KVSCTL_TOKEN`."""
+    """Return the source of the token: a flag, the target's own source, or `KVSCTL_TOKEN`."""
     if flags.token_file and flags.token_command:
-        raise UsageError("--token-file and --token-command are both given", "Choose one.")
+        raise UsageError("--token-file and --token-command exclude each other", "Give one of them.")
     if flags.token_file or flags.token_command:
         return flags.token_file, flags.token_command, None
     if "token_file" in section:

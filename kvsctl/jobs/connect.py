@@ -1,4 +1,4 @@
-"""A target made into a service that answers: embedded, or over the network."""
+"""Open a target: the embedded emulator, or a service over the network."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,7 +29,7 @@ _EMBEDDED_URL = "http://kvsctl.localhost"
 
 
 def credentials_of(target: Target, *, allow_http: bool) -> Credentials:
-    """What the target is presented. Raises UsageError for a URL or a lack of token to refuse."""
+    """Return the target's credentials. Raise UsageError for an unsafe URL or a missing token."""
     if target.url is None:
         return Credentials(None, bearer)
     from kvsctl.service.transport.urls import is_loopback_url, require_safe
@@ -38,8 +38,8 @@ def credentials_of(target: Target, *, allow_http: bool) -> Credentials:
     source = _token_source(target)
     if source is None and target.installation is None and not is_loopback_url(target.url):
         raise UsageError(
-            f"the target {target.display} has no token",
-            "Give one by KVSCTL_TOKEN, --token-file or --token-command.",
+            f"target {target.display} has no token",
+            "Set KVSCTL_TOKEN, or use --token-file or --token-command.",
         )
     return Credentials(source, bearer)
 
@@ -53,7 +53,7 @@ async def connected(
     asked: MetadataRequest,
     wants_headers: bool,
 ) -> AsyncIterator[BatchClient]:
-    """The target's service; its connections, and an embedded emulator, are closed at the end."""
+    """Open the target's service; close its connections and an embedded emulator at the end."""
     make = partial(
         BatchClient,
         credentials=credentials,
@@ -83,7 +83,7 @@ async def connected(
 
 
 def _open_embedded(path: Path) -> "Emulator":
-    from kvsctl import emulator  # a target over the network has no use for it
+    from kvsctl import emulator  # not needed for a target over the network
 
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -91,9 +91,9 @@ def _open_embedded(path: Path) -> "Emulator":
     except emulator.EmulatorError as error:
         raise UsageError(str(error)) from error
     except FileExistsError:
-        raise UsageError(f"{path} cannot be opened: {path.parent} is not a directory") from None
+        raise UsageError(f"cannot open {path}: {path.parent} is not a directory") from None
     except OSError as error:
-        raise UsageError(f"{path} cannot be opened: {error.strerror}") from error
+        raise UsageError(f"cannot open {path}: {error.strerror}") from error
 
 
 def _token_source(target: Target) -> TokenSource | None:

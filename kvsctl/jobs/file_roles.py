@@ -1,4 +1,4 @@
-"""A file may have one role in a run: the same file twice is refused before any is opened."""
+"""Refuse one file in two roles of a run, before any file is opened."""
 
 import os
 import stat
@@ -9,13 +9,14 @@ from typing import TypeAlias
 from kvsctl.errors import UsageError
 
 Place: TypeAlias = Path | int
-"""A file by its path, or by the descriptor that the shell opened for it."""
+"""A file, by its path or by the descriptor that the shell opened for it."""
 
 
 def require_one_role_each(roles: Iterable[tuple[str, Place | None]]) -> None:
-    """Raises UsageError if two roles name one file, under whatever path or descriptor.
+    """Raise UsageError if two roles name one file, under whatever path or descriptor.
 
-    None is no role. What is no regular file (`/dev/null`, a pipe) may have any number of them.
+    A role without a file is None. A file that is not regular (`/dev/null`, a pipe) may have any
+    number of roles, and an input may be given more than once.
     """
     seen: list[tuple[str, Place]] = []
     for role, place in roles:
@@ -26,7 +27,7 @@ def require_one_role_each(roles: Iterable[tuple[str, Place | None]]) -> None:
                 path = place if isinstance(place, Path) else other
                 shown = path if isinstance(path, Path) else "one file"
                 raise UsageError(
-                    f"{shown} is {other_role} and {role} at once", "Give each its own file."
+                    f"{shown} is {other_role} and {role} at once", "Use a different file for each."
                 )
         seen.append((role, place))
 
@@ -35,7 +36,7 @@ def _can_clash(place: Place) -> bool:
     try:
         return stat.S_ISREG(_status(place).st_mode)
     except OSError:
-        return isinstance(place, Path)  # a file that is not there yet
+        return isinstance(place, Path)  # a file that does not exist yet
 
 
 def _status(place: Place) -> os.stat_result:

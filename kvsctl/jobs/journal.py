@@ -124,7 +124,10 @@ def _require_same(then: Header, now: Header, *, is_forced: bool) -> None:
         ("output", then.output_path, now.output_path),
     ):
         if one != other:
-            raise UsageError(f"the journal was begun with {name} {one}, not {other}", _SAME_COMMAND)
+            raise UsageError(
+                f"the {name} is {_shown(other)}, but was {_shown(one)} when the journal was begun",
+                _SAME_COMMAND,
+            )
     if now.in_order and not then.in_order:
         raise UsageError(
             "the journal was begun with --unordered", "Use --unordered again to resume it."
@@ -151,8 +154,8 @@ def _require_same(then: Header, now: Header, *, is_forced: bool) -> None:
 def _require_same_failures(state: JournalState, now: Header, *, retries_failed: bool) -> None:
     if state.failures_path != now.failures_path and not retries_failed:
         raise UsageError(
-            f"the journal was begun with --failures {_shown(state.failures_path)}, not "
-            f"{_shown(now.failures_path)}",
+            f"the failures file is {_shown(now.failures_path)}, but was "
+            f"{_shown(state.failures_path)} when the journal was begun",
             "Give the same --failures, or add --retry-failed, which begins a new file.",
         )
 

@@ -90,7 +90,7 @@ def test_a_flag_with_nothing_in_it_is_no_flag_left_out(flags: TargetFlags, name:
 )
 def test_a_setting_that_its_target_would_pass_over_is_refused(name: str, setting: str) -> None:
     config = _config(name, **{name: {setting: "http://127.0.0.1:8787"}})
-    with pytest.raises(UsageError, match=rf"targets\.{name}\] takes no {setting}"):
+    with pytest.raises(UsageError, match=rf"targets\.{name}\]: {setting} has no effect"):
         choose_target(TargetFlags(), {"FORGE_EGRESS_PROXY_URL": "http://localhost:1"}, config)
 
 
@@ -102,13 +102,13 @@ def test_an_unknown_name_says_where_it_stands() -> None:
     ):
         with pytest.raises(UsageError) as caught:
             choose_target(flags, environ, config)
-        assert caught.value.message == f'{where} names no target: "x"'
+        assert caught.value.message == f'{where}: unknown target "x"'
 
 
 def test_an_unknown_name_lists_the_known() -> None:
     with pytest.raises(UsageError) as caught:
         choose_target(TargetFlags(target="x"), {}, _config(staging={"url": "https://s"}))
-    assert caught.value.hint == "There are local, forge, container, staging."
+    assert caught.value.hint == "Known targets: local, forge, container, staging."
 
 
 def test_a_targets_own_token_source_beats_the_environment() -> None:
@@ -210,5 +210,5 @@ def test_a_token_for_a_target_that_takes_none_is_refused(name: str) -> None:
     flags = TargetFlags(
         target=name, token_command="c", installation="i" if name == "container" else None
     )
-    with pytest.raises(UsageError, match="takes no token"):
+    with pytest.raises(UsageError, match="uses no token"):
         choose_target(flags, environ, _NONE)

@@ -26,16 +26,16 @@ def test_limits_of_a_file_take_the_place_of_the_documented_ones(
     assert [failure["code"] for failure in report["failures"]] == ["MAX_SIZE"] * 2
     assert report["requests"] == 2  # of at most two records
     refused = local("set", "a=1", "--ttl", "61s", "--limits", limits, status=2)
-    assert b"--ttl: the ttl is 61 s" in refused.err
+    assert b"--ttl 61s: the ttl is 61 s" in refused.err
     too_many = local("set", "a=1", "--limits", limits, "--batch-size", "3", status=2)
-    assert b"--batch-size takes 1 to 2" in too_many.err
+    assert b"--batch-size: expected 1 to 2, not 3" in too_many.err
 
 
 def test_a_bad_limits_file_is_a_usage_error(local: Command, tmp_path: Path) -> None:
     limits = tmp_path / "limits.json"
     limits.write_text('{"value_size": 1}')
     ended = local("set", "a=1", "--limits", limits, status=2)
-    assert b'no limit "value_size"' in ended.err
+    assert b'unknown limit "value_size"' in ended.err
     assert not local.database.exists()
     assert b"--no-checks" in local("set", "a=1", "--limits", limits, "--no-checks", status=2).err
 

@@ -269,7 +269,7 @@ def test_another_job_is_refused(bench: Bench) -> None:
     bench.kill(*words)
     other = bench.folder / "other.failed"
     for changed, said in (
-        (["delete", *words[1:]], "the journal was begun with command set, not delete"),
+        (["delete", *words[1:]], "the command is delete, but was set when the journal was begun"),
         ([bench.quick if word == bench.slow else word for word in words], "target"),
         ([*words, "--ttl", "1h"], "--ttl is 1h, but was not given when the journal was begun"),
         ([*words, "k=1"], "the journal's input has 1 parts, this one 2"),

@@ -254,7 +254,7 @@ def test_a_path_of_a_descriptor_is_written_as_the_stream_it_is(
     assert json.loads((tmp_path / "failed").read_text())["key"] == "bad/"
     assert (tmp_path / "status").read_text() == "2\n2\n"
     assert "Name the file itself" in (tmp_path / "refused").read_text()
-    assert "has to be a regular file" in (tmp_path / "journalled").read_text()
+    assert "must be a regular file" in (tmp_path / "journalled").read_text()
 
 
 def test_files_are_read_in_order_and_dash_is_stdin(local: Command, tmp_path: Path) -> None:

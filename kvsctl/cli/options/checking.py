@@ -1,4 +1,4 @@
-"""What input is held to."""
+"""What the input is checked against."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from kvsctl.cli.options import panels
 
 @dataclass(frozen=True, slots=True)
 class CheckingOptions:
-    """What input is held to, before anything of it is sent."""
+    """What the input is checked against before anything is sent."""
 
     limits: Annotated[
         Path | None,
@@ -27,7 +27,7 @@ class CheckingOptions:
         bool,
         typer.Option(
             "--no-checks",
-            help="Let the service judge keys and values.",
+            help="Do not check keys, values and ttl; leave that to the service.",
             rich_help_panel=panels.INPUT,
         ),
         OnResume.CHECKED_ELSEWHERE,
@@ -36,7 +36,7 @@ class CheckingOptions:
         bool,
         typer.Option(
             "--require-input",
-            help="Fail if the input has no records.",
+            help="Fail if the input is empty.",
             rich_help_panel=panels.INPUT,
         ),
         OnResume.MAY_DIFFER,
@@ -45,7 +45,7 @@ class CheckingOptions:
         bool,
         typer.Option(
             "--check-first",
-            help="Check all of the input first, and send nothing if anything is wrong.",
+            help="Check the whole input first; send nothing if anything is wrong.",
             rich_help_panel=panels.INPUT,
         ),
         OnResume.MAY_DIFFER,
@@ -55,7 +55,7 @@ class CheckingOptions:
         typer.Option(
             "--dry-run",
             "-n",
-            help="Send nothing: list what is wrong, and what the run would take.",
+            help="Send nothing; list problems and what the run would cost.",
             rich_help_panel=panels.RUNNING,
         ),
         OnResume.MAY_DIFFER,

@@ -1,4 +1,4 @@
-"""What only `get` takes."""
+"""Options of `get` only."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +12,17 @@ from kvsctl.cli.options import panels
 
 @dataclass(frozen=True, slots=True)
 class GetOptions:
-    """What only `get` takes."""
+    """Options of `get` only."""
 
     values: Annotated[
         bool,
-        typer.Option("--values", help="Print the bare JSON values.", rich_help_panel=panels.OUTPUT),
+        typer.Option("--values", help="Print only the JSON values.", rich_help_panel=panels.OUTPUT),
         OnResume.MUST_MATCH,
     ] = False
     raw: Annotated[
         bool,
         typer.Option(
-            "--raw", help="As --values, strings without quotes.", rich_help_panel=panels.OUTPUT
+            "--raw", help="Like --values, with strings unquoted.", rich_help_panel=panels.OUTPUT
         ),
         OnResume.MUST_MATCH,
     ] = False
@@ -30,7 +30,7 @@ class GetOptions:
         str | None,
         typer.Option(
             metavar="[LIST]",
-            help="Add created,updated,expires, or those that LIST names.",
+            help="Print created,updated,expires as well, or only those in LIST.",
             rich_help_panel=panels.OUTPUT,
         ),
         OnResume.MUST_MATCH,
@@ -38,7 +38,9 @@ class GetOptions:
     unordered: Annotated[
         bool,
         typer.Option(
-            "--unordered", help="Print records as they arrive.", rich_help_panel=panels.OUTPUT
+            "--unordered",
+            help="Print records as they arrive, not in input order.",
+            rich_help_panel=panels.OUTPUT,
         ),
         OnResume.CHECKED_ELSEWHERE,
     ] = False
@@ -48,7 +50,7 @@ class GetOptions:
             "--output",
             "-o",
             metavar="FILE",
-            help="Write to FILE; FILE.part until it is complete.",
+            help="Write to FILE (FILE.part until complete).",
             rich_help_panel=panels.OUTPUT,
         ),
         OnResume.CHECKED_ELSEWHERE,
@@ -66,7 +68,7 @@ class GetOptions:
         bool,
         typer.Option(
             "--skip-expired",
-            help="Skip records whose time is past.",
+            help="Skip expired records.",
             rich_help_panel=panels.OUTPUT,
         ),
         OnResume.MUST_MATCH,

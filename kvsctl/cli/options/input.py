@@ -1,4 +1,4 @@
-"""What to work on."""
+"""Files and keys to work on."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from kvsctl.cli.options import panels
 
 @dataclass(frozen=True, slots=True)
 class InputOptions:
-    """What to work on."""
+    """Files and keys to work on."""
 
     file: Annotated[
         list[Path],
@@ -20,7 +20,7 @@ class InputOptions:
             "--file",
             "-f",
             metavar="FILE",
-            help="Read FILE; - is stdin. May be given again.",
+            help="Read FILE; - is stdin. Repeatable.",
             rich_help_panel=panels.INPUT,
         ),
         OnResume.CHECKED_ELSEWHERE,
@@ -29,7 +29,7 @@ class InputOptions:
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Custom entity of records that name none.",
+            help='Default entity for records without "entityName".',
             rich_help_panel=panels.INPUT,
         ),
         OnResume.MUST_MATCH,
@@ -38,11 +38,16 @@ class InputOptions:
 
 @dataclass(frozen=True, slots=True)
 class NullOption:
-    """How plain keys end."""
+    """How plain keys are separated."""
 
     null: Annotated[
         bool,
-        typer.Option("--null", "-0", help="Plain keys end in NUL.", rich_help_panel=panels.INPUT),
+        typer.Option(
+            "--null",
+            "-0",
+            help="Read plain keys that end in NUL instead of line feed.",
+            rich_help_panel=panels.INPUT,
+        ),
         OnResume.MUST_MATCH,
     ] = False
 

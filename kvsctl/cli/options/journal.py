@@ -1,4 +1,4 @@
-"""How a run is gone on with that was stopped."""
+"""How a stopped run is resumed."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +12,13 @@ from kvsctl.cli.options import panels
 
 @dataclass(frozen=True, slots=True)
 class JournalOptions:
-    """How a run is gone on with that was stopped."""
+    """How a stopped run is resumed."""
 
     journal: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Keep in FILE what is done; the same command goes on from there.",
+            help="Record progress in FILE; rerun the same command to resume.",
             rich_help_panel=panels.RUNNING,
         ),
         OnResume.MAY_DIFFER,
@@ -27,7 +27,7 @@ class JournalOptions:
         bool,
         typer.Option(
             "--retry-failed",
-            help="Try the failures in the journal again.",
+            help="Retry the failures in the journal.",
             rich_help_panel=panels.RUNNING,
         ),
         OnResume.MAY_DIFFER,
@@ -36,7 +36,7 @@ class JournalOptions:
         bool,
         typer.Option(
             "--journal-force",
-            help="Go on though the input or its options have changed.",
+            help="Resume even if the input or its options have changed.",
             rich_help_panel=panels.RUNNING,
         ),
         OnResume.MAY_DIFFER,

@@ -1,4 +1,4 @@
-"""What a run tells, and where."""
+"""What a run reports, and where."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from kvsctl.cli.options import panels
 
 @dataclass(frozen=True, slots=True)
 class ReportOptions:
-    """What the run tells, and where."""
+    """What a run reports, and where."""
 
     json: Annotated[
         bool,
@@ -25,7 +25,7 @@ class ReportOptions:
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Write the JSON report to FILE as well.",
+            help="Also write the JSON report to FILE.",
             rich_help_panel=panels.REPORT,
         ),
         OnResume.MAY_DIFFER,
@@ -34,7 +34,7 @@ class ReportOptions:
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Write failed input to FILE, ready to be fed back.",
+            help="Write failed records to FILE, ready to be fed back.",
             rich_help_panel=panels.REPORT,
         ),
         OnResume.CHECKED_ELSEWHERE,
@@ -51,7 +51,7 @@ class ReportOptions:
             "-v",
             count=True,
             show_default=False,
-            help="A line a request; -vv with headers.",
+            help="Print a line per request; -vv adds headers.",
             rich_help_panel=panels.REPORT,
         ),
         OnResume.MAY_DIFFER,

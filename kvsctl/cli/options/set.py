@@ -1,4 +1,4 @@
-"""What only `set` takes."""
+"""Options of `set` only."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -11,23 +11,26 @@ from kvsctl.cli.options import panels
 
 @dataclass(frozen=True, slots=True)
 class SetOptions:
-    """What only `set` takes."""
+    """Options of `set` only."""
 
     pairs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KEY=VALUE]...", help="VALUE is JSON if it parses, else a string."),
+        typer.Argument(
+            metavar="[KEY=VALUE]...",
+            help="VALUE is parsed as JSON if possible, else taken as a string.",
+        ),
         OnResume.CHECKED_ELSEWHERE,
     ] = None
     string: Annotated[
         bool,
-        typer.Option("--string", help="Take each VALUE as a string.", rich_help_panel=panels.INPUT),
+        typer.Option("--string", help="Never parse VALUE as JSON.", rich_help_panel=panels.INPUT),
         OnResume.MUST_MATCH,
     ] = False
     ttl: Annotated[
         str | None,
         typer.Option(
             metavar="TTL",
-            help="Time to live of records that name none: 45s, 30m, 12h, 7d.",
+            help='Default time to live for records without "ttl": 45s, 30m, 12h, 7d.',
             rich_help_panel=panels.INPUT,
         ),
         OnResume.MUST_MATCH,

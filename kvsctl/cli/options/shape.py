@@ -1,4 +1,4 @@
-"""What objects and rows that are no records as they stand are made of."""
+"""How objects and rows in other shapes become records."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -11,13 +11,13 @@ from kvsctl.cli.options import panels
 
 @dataclass(frozen=True, slots=True)
 class ShapeOptions:
-    """Where in objects and rows the key stands."""
+    """Where objects and rows have their key."""
 
     key_field: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="The key is the member or column NAME.",
+            help="Take the key from the member or column NAME.",
             rich_help_panel=panels.INPUT,
         ),
         OnResume.MUST_MATCH,
@@ -26,7 +26,7 @@ class ShapeOptions:
         str | None,
         typer.Option(
             metavar="TEMPLATE",
-            help="The key is made of members or columns: 'user:{id}'.",
+            help="Build the key from members or columns, such as 'user:{id}'.",
             rich_help_panel=panels.INPUT,
         ),
         OnResume.MUST_MATCH,
@@ -35,7 +35,7 @@ class ShapeOptions:
         str | None,
         typer.Option(
             metavar="C",
-            help="What stands between cells. (default: comma for csv, tab for tsv)",
+            help="Field delimiter. (default: comma for csv, tab for tsv)",
             rich_help_panel=panels.INPUT,
         ),
         OnResume.MUST_MATCH,
@@ -44,13 +44,13 @@ class ShapeOptions:
 
 @dataclass(frozen=True, slots=True)
 class ValueOptions:
-    """What form files of records have, and where in objects and rows the value stands."""
+    """The format of files of records, and where objects and rows have their value."""
 
     format: Annotated[
         str | None,
         typer.Option(
             metavar="jsonl|json|csv|tsv",
-            help="Form of the input. By default from the suffix or the first bytes.",
+            help="Input format. (default: by suffix, else by the first bytes)",
             rich_help_panel=panels.INPUT,
         ),
         OnResume.MUST_MATCH,
@@ -59,7 +59,7 @@ class ValueOptions:
         str | None,
         typer.Option(
             metavar="NAME",
-            help="The value is the member or column NAME.",
+            help="Take the value from the member or column NAME.",
             rich_help_panel=panels.INPUT,
         ),
         OnResume.MUST_MATCH,
@@ -68,7 +68,7 @@ class ValueOptions:
         bool,
         typer.Option(
             "--infer-types",
-            help="A cell that is JSON is that, and no string.",
+            help="Parse cells as JSON where possible.",
             rich_help_panel=panels.INPUT,
         ),
         OnResume.MUST_MATCH,
@@ -77,13 +77,13 @@ class ValueOptions:
 
 @dataclass(frozen=True, slots=True)
 class KeyFormOption:
-    """What form files of keys have."""
+    """The format of files of keys."""
 
     format: Annotated[
         str | None,
         typer.Option(
             metavar="jsonl|json|csv|tsv|keys",
-            help="Form of the input. By default from the suffix or the first bytes.",
+            help="Input format. (default: by suffix, else by the first bytes)",
             rich_help_panel=panels.INPUT,
         ),
         OnResume.MUST_MATCH,

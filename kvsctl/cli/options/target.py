@@ -1,4 +1,4 @@
-"""Which store, and as whom."""
+"""Which store, and with which credentials."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from kvsctl.cli.options import panels
 
 @dataclass(frozen=True, slots=True)
 class TargetOptions:
-    """Which store, and as whom."""
+    """Which store, and with which credentials."""
 
     target: Annotated[
         str | None,
@@ -20,7 +20,7 @@ class TargetOptions:
             "--target",
             "-t",
             metavar="NAME",
-            help="local, forge, container, or a target of the configuration file.",
+            help="Target: local, forge, container or one from the configuration file.",
             rich_help_panel=panels.TARGET,
         ),
         OnResume.CHECKED_ELSEWHERE,
@@ -40,14 +40,18 @@ class TargetOptions:
     token_command: Annotated[
         str | None,
         typer.Option(
-            metavar="CMD", help="Run CMD, which prints the token.", rich_help_panel=panels.TARGET
+            metavar="CMD",
+            help="Run CMD and read the token from its output.",
+            rich_help_panel=panels.TARGET,
         ),
         OnResume.MAY_DIFFER,
     ] = None
     installation: Annotated[
         str | None,
         typer.Option(
-            metavar="ID", help="In a Forge Container: whose store.", rich_help_panel=panels.TARGET
+            metavar="ID",
+            help="Installation whose store to use, in a Forge Container.",
+            rich_help_panel=panels.TARGET,
         ),
         OnResume.CHECKED_ELSEWHERE,
     ] = None
@@ -55,7 +59,7 @@ class TargetOptions:
         bool,
         typer.Option(
             "--allow-http",
-            help="Allow plain http to other machines.",
+            help="Allow unencrypted http to other hosts.",
             rich_help_panel=panels.TARGET,
         ),
         OnResume.MAY_DIFFER,

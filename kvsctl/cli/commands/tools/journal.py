@@ -1,4 +1,4 @@
-"""kvsctl journal: what a journal holds."""
+"""kvsctl journal: inspect a journal."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 from kvsctl.cli.help import Command, Group
 
 journal_app = typer.Typer(
-    help="Look into a journal that --journal has kept.",
+    help="Inspect a journal written by --journal.",
     no_args_is_help=True,
     cls=Group,
     rich_markup_mode=None,
@@ -18,9 +18,9 @@ journal_app = typer.Typer(
 @journal_app.command("show", cls=Command)
 def show_command(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="The journal.")],
-    json: Annotated[bool, typer.Option("--json", help="Print it as one line of JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
-    """Show what is settled in a journal, also while a run is working on it."""
+    """Show the progress recorded in a journal, even while a run is using it."""
     from kvsctl.journal.file import is_in_use, read_journal
     from kvsctl.report.journal import journal_document, journal_lines
     from kvsctl.report.schema import document_line
