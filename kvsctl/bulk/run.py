@@ -101,7 +101,7 @@ class Run:
         self._settle_the_rest()
         unreached = self._sender.unreached
         if not self._stopping.is_stopping and unreached is not None and self._ledger.failures:
-            return unreachable(unreached)
+            return self._stopping.error or unreachable(unreached)
         return self._stopping.error
 
     def stop(self, error: KvsctlError | None = None) -> None:

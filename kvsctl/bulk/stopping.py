@@ -26,10 +26,13 @@ class Stopping:
         """A defect: the run raises it."""
 
     def begin(self, error: KvsctlError | None = None) -> None:
-        """Stop, because of `error` or because it was asked for. Only the first call counts."""
+        """Stop, because of `error` or because it was asked for. Only the first call counts.
+
+        An error that was noted before stays: input that failed outweighs how the run then ended.
+        """
         if self.is_stopping:
             return
-        self.is_stopping, self.error = True, error
+        self.is_stopping, self.error = True, self.error or error
         if error is None:
             self._reads_back_until = self._now() + self._read_back_seconds
 

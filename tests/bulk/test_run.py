@@ -376,6 +376,17 @@ def test_what_was_read_before_a_feed_breaks_is_sent() -> None:
     assert ran.books.states == {"succeeded": 4}
 
 
+@pytest.mark.parametrize("moments", [[], [(0.2, _stop)]], ids=["to the end", "stopped"])
+def test_a_feed_that_breaks_outweighs_a_target_that_does_not_answer(
+    moments: list[tuple[float, Callable[[Run], None]]],
+) -> None:
+    broken = StreamError("in.jsonl failed after 3 bytes: Input/output error")
+    service = ModelService(always(Turn(fault=NO_CONNECTION)))
+    plan = RunPlan(Verb.SET, retry=RetryPolicy(retries=2))
+    ran = carry_out(plan, [_input(2), broken], service, moments=moments)
+    assert ran.error is broken, "exit code 5, which precedes 4"
+
+
 def test_a_defect_of_the_feed_is_no_silent_end() -> None:
     with pytest.raises(ZeroDivisionError):
         carry_out(RunPlan(Verb.SET), [_input(2), ZeroDivisionError()], ModelService())

@@ -81,3 +81,14 @@ def test_an_error_of_the_input_stops_nothing(stopping: Stopping) -> None:
     stopping.note_error(StreamError("again"))
     assert stopping.error is first
     assert not stopping.is_stopping
+
+
+@pytest.mark.parametrize("ending", [None, TargetError("given up")])
+def test_an_error_of_the_input_outweighs_a_later_stop(
+    stopping: Stopping, ending: TargetError | None
+) -> None:
+    broken = StreamError("in.jsonl failed")
+    stopping.note_error(broken)
+    stopping.begin(ending)
+    assert stopping.is_stopping
+    assert stopping.error is broken
