@@ -1,18 +1,20 @@
-"""A reader as something that the run can await: read by a thread of its own where it may wait."""
+"""Where a run gets its records from: a reader, on the loop or in a thread, or an async iterator."""
 
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from typing import Final, Protocol, TypeAlias
 
-from kvsctl.errors import KvsctlError, StreamError, UsageError
+from kvsctl.errors import Defect, KvsctlError, StreamError, UsageError
 from kvsctl.model import Problem, Record
 
 _MOST_AHEAD: Final = 12
 """How many lists the thread may be ahead of the run: bounds memory, hides reading."""
 _LEAST_AHEAD: Final = 3
 """How few are left when it reads on. Both threads want the interpreter: each turn costs a wait."""
+_MOST_PAGES_AHEAD: Final = 4
+"""How many lists an asynchronous iterator may be ahead of the run."""
 
 
 NO_RECORDS: Final = "the input has no records"
@@ -142,6 +144,70 @@ class ThreadFeed:
             self._loop.call_soon_threadsafe(self._arrived.set)
         except RuntimeError:
             self._closed = True  # the loop is gone: nobody waits any more
+
+
+class AsyncFeed:
+    """A feed of lists that an asynchronous iterator yields, such as the pages of a listing.
+
+    The iterator is at most `max_ahead` lists ahead of the run, so a run that is slower than its
+    input does not pile it up. An empty list means that there is nothing more for now. An error of
+    the iterator reaches the run after everything before it.
+    """
+
+    def __init__(
+        self,
+        lists: AsyncIterator[Sequence[Record | Problem]],
+        *,
+        max_ahead: int = _MOST_PAGES_AHEAD,
+    ) -> None:
+        self._lists = lists
+        self._room = asyncio.Semaphore(max_ahead)
+        self._ready: asyncio.Queue[list[Record | Problem] | Exception | None] = asyncio.Queue()
+        self._is_closed = False
+        self._task = asyncio.create_task(self._read_all())
+
+    async def get(self) -> list[Record | Problem] | None:
+        """See Feed."""
+        arrived = await self._ready.get()
+        if isinstance(arrived, list):
+            self._room.release()
+            return arrived
+        self._ready.put_nowait(arrived)  # the end stays the end
+        if arrived is not None:
+            raise arrived
+        return None
+
+    def close(self) -> None:
+        """See Feed. The iterator is cancelled and closed: `wait_closed` waits for that."""
+        self._is_closed = True
+        self._task.cancel()
+
+    async def wait_closed(self) -> None:
+        """Wait until the iterator has ended or, after `close`, has cleaned up."""
+        await asyncio.wait([self._task])
+
+    async def _read_all(self) -> None:
+        end: Exception | None = None
+        try:
+            while True:
+                await self._room.acquire()
+                self._ready.put_nowait(list(await anext(self._lists)))
+        except StopAsyncIteration:
+            pass
+        except asyncio.CancelledError:
+            if not self._is_closed:
+                # Never a silent end: what is not listed would count as done.
+                end = Defect("the source of the records was cancelled")
+            raise
+        except Exception as error:
+            end = error
+        finally:
+            try:
+                if isinstance(self._lists, AsyncGenerator):
+                    await self._lists.aclose()
+            except Exception as error:
+                end = end or error
+            self._ready.put_nowait(end)
 
 
 class RequiredFeed:
