@@ -9,11 +9,11 @@ from typing import Final, Protocol, TypeAlias
 from kvsctl.errors import Defect, KvsctlError, StreamError, UsageError
 from kvsctl.model import Problem, Record
 
-_MOST_AHEAD: Final = 12
+_MAX_AHEAD: Final = 12
 """How many lists the thread may be ahead of the run: bounds memory, hides reading."""
-_LEAST_AHEAD: Final = 3
+_MIN_AHEAD: Final = 3
 """How few are left when it reads on. Both threads want the interpreter: each turn costs a wait."""
-_MOST_PAGES_AHEAD: Final = 4
+_MAX_PAGES_AHEAD: Final = 4
 """How many lists an asynchronous iterator may be ahead of the run."""
 
 
@@ -109,7 +109,7 @@ class ThreadFeed:
         if isinstance(arrived, BaseException):
             raise arrived
         self._ready.popleft()
-        if len(self._ready) <= _LEAST_AHEAD:
+        if len(self._ready) <= _MIN_AHEAD:
             self._room.set()
         return arrived
 
@@ -131,9 +131,9 @@ class ThreadFeed:
             self._hand_over(None)
 
     def _await_room(self) -> None:
-        if len(self._ready) >= _MOST_AHEAD:
+        if len(self._ready) >= _MAX_AHEAD:
             self._room.clear()
-            if len(self._ready) > _LEAST_AHEAD and not self._closed:
+            if len(self._ready) > _MIN_AHEAD and not self._closed:
                 self._room.wait()
 
     def _hand_over(self, arrived: list[Record | Problem] | BaseException | None) -> None:
@@ -158,7 +158,7 @@ class AsyncFeed:
         self,
         lists: AsyncIterator[Sequence[Record | Problem]],
         *,
-        max_ahead: int = _MOST_PAGES_AHEAD,
+        max_ahead: int = _MAX_PAGES_AHEAD,
     ) -> None:
         self._lists = lists
         self._room = asyncio.Semaphore(max_ahead)

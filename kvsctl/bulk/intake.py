@@ -57,7 +57,7 @@ class Intake:
             while (pieces := await feed.get()) is not None and not self._stopping.is_stopping:
                 self._is_starved = not pieces
                 if pieces:
-                    self._ledger.tell(RecordsRead(len(pieces)))
+                    self._ledger.emit(RecordsRead(len(pieces)))
                     await self._admit(pieces)
                 self._changed()
         except KvsctlError as error:

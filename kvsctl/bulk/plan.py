@@ -18,7 +18,7 @@ from kvsctl.service.client import Answer
 
 BEGINNING_CONCURRENCY: Final = 8
 """How many requests a run sends at a time before it knows what helps."""
-_LEAST_WINDOW: Final = 1000
+_MIN_WINDOW: Final = 1000
 _WRITES_AHEAD: Final = 4
 _READS_AHEAD: Final = 2
 
@@ -88,4 +88,4 @@ class RunPlan(msgspec.Struct, frozen=True):
         at_a_time = concurrency * self.packing.max_records
         if self.verb is Verb.GET:
             return _READS_AHEAD * at_a_time
-        return max(_LEAST_WINDOW, _WRITES_AHEAD * at_a_time)
+        return max(_MIN_WINDOW, _WRITES_AHEAD * at_a_time)

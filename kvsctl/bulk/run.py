@@ -18,7 +18,7 @@ from kvsctl.bulk.plan import Caller, Pressure, RunPlan
 from kvsctl.bulk.retrying.give_up import too_many_failures, unreachable
 from kvsctl.bulk.sending.chooser import Chooser
 from kvsctl.bulk.sending.queue import Batch, SendQueue
-from kvsctl.bulk.sending.run_state import Bench
+from kvsctl.bulk.sending.run_state import RunState
 from kvsctl.bulk.sending.sender import Sender
 from kvsctl.bulk.settling.ledger import Ledger
 from kvsctl.bulk.settling.verify import ReadBack
@@ -63,7 +63,7 @@ class Run:
         self._intake = Intake(
             self._lanes, self._ledger, plan, self._stopping, changed=self._changed.set
         )
-        bench = Bench(
+        state = RunState(
             plan,
             service,
             self._queue,
@@ -74,8 +74,8 @@ class Run:
             self._now,
             random or Random(),  # noqa: S311 - no secret
         )
-        self._chooser = Chooser(bench, pressure)
-        self._sender = Sender(bench)
+        self._chooser = Chooser(state, pressure)
+        self._sender = Sender(state)
         self._in_flight: dict[asyncio.Task[None], Batch] = {}
         self._cut_off: list[Record] = []
 

@@ -139,7 +139,7 @@ def test_who_waits_is_woken_by_what_arrives() -> None:
 
 def test_the_thread_is_no_more_than_some_lists_ahead_and_reads_on_when_few_are_left() -> None:
     asked = threading.Semaphore(0)
-    most, least = feed_module._MOST_AHEAD, feed_module._LEAST_AHEAD
+    most, least = feed_module._MAX_AHEAD, feed_module._MIN_AHEAD
 
     def read() -> Iterator[Pieces]:
         for place in range(100):

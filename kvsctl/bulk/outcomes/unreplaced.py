@@ -8,7 +8,7 @@ from typing import Final
 
 from kvsctl.model import Identity
 
-_MOST_IN_MEMORY: Final = 20_000
+_MAX_IN_MEMORY: Final = 20_000
 _SIEVE_BITS: Final = 1 << 23
 _CACHE_KIB: Final = 4000
 
@@ -20,7 +20,7 @@ class Standing:
     file, which is gone with the process. OSError is raised where that cannot be written.
     """
 
-    def __init__(self, most_in_memory: int = _MOST_IN_MEMORY) -> None:
+    def __init__(self, most_in_memory: int = _MAX_IN_MEMORY) -> None:
         self._most_in_memory = most_in_memory
         self._numbers: dict[Identity, list[int]] = {}
         self._count = 0
@@ -54,7 +54,7 @@ class Standing:
             self._database = None
 
     def _move_to_disk(self) -> None:
-        with _told_as_os_error():
+        with _raising_os_error():
             if self._database is None:
                 self._database = _temporary_database()
                 self._sieve = bytearray(_SIEVE_BITS >> 3)
@@ -75,7 +75,7 @@ class Standing:
 
     def _take_from_disk(self, database: sqlite3.Connection, identity: Identity) -> list[int]:
         named = (_text(identity),)
-        with _told_as_os_error():
+        with _raising_os_error():
             found = database.execute("SELECT number FROM standing WHERE identity = ?", named)
             numbers = [number for (number,) in found]
             if numbers:
@@ -124,7 +124,7 @@ def _text(identity: Identity) -> str:
 
 
 @contextmanager
-def _told_as_os_error() -> Iterator[None]:
+def _raising_os_error() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:

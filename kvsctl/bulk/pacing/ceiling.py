@@ -4,10 +4,10 @@ import math
 from typing import Final
 
 _STEP: Final = 0.02
-_MOST_STEP: Final = 0.32
-_MOST_PATIENCE: Final = 16
-_LUCK: Final = 0.02
-_UNLUCKY_FEW: Final = 2
+_MAX_STEP: Final = 0.32
+_MAX_PATIENCE: Final = 16
+_LOW_NOISE: Final = 0.02
+_NOISE_ALLOWANCE: Final = 2
 """How many more may be, where the service refuses more than a fiftieth whatever the load."""
 
 
@@ -63,7 +63,7 @@ class Ceiling:
             self._refused += was_refused
             if self._refused > self._borne(noise):
                 self.allowed = self.learnt
-                self._patience = min(2 * self._patience, _MOST_PATIENCE)
+                self._patience = min(2 * self._patience, _MAX_PATIENCE)
                 self._rest(now)
             if was_refused:
                 return True
@@ -74,7 +74,7 @@ class Ceiling:
     def _borne(self, noise: float) -> float:
         if not self._bearable:
             return 0.0
-        few = _UNLUCKY_FEW if noise > _LUCK else 0
+        few = _NOISE_ALLOWANCE if noise > _LOW_NOISE else 0
         return few + self._tried * max(self._bearable, 2 * noise)
 
     def _grow(self, now: float) -> None:
@@ -84,7 +84,7 @@ class Ceiling:
             return
         if self.allowed > self.learnt:
             self.learnt, self._patience = self.allowed, 1
-            self._step = min(2 * self._step, _MOST_STEP)
+            self._step = min(2 * self._step, _MAX_STEP)
         self.allowed = self.learnt + max(1.0, self.learnt * self._step)
         self._next_try = now + self._quiet_seconds
         self._is_binding = False

@@ -3,9 +3,9 @@
 import math
 from typing import Final
 
-_MOST: Final = 128
+_MAX: Final = 128
 """At the service's 1000 requests a second this is enough for answers that take an eighth of one."""
-_LEAST: Final = 2
+_MIN: Final = 2
 _EPOCH_ANSWERS: Final = 16
 _EPOCH_SECONDS: Final = 0.1
 _HELPS: Final = 1.1
@@ -68,9 +68,9 @@ class Concurrency:
     @property
     def _most(self) -> int:
         if not self._read_batch or not self._answer_bytes:
-            return _MOST
+            return _MAX
         # What is answered out of order waits as long again for its turn.
-        return max(_LEAST, min(_MOST, int(self._window_bytes / (2 * self._answer_bytes))))
+        return max(_MIN, min(_MAX, int(self._window_bytes / (2 * self._answer_bytes))))
 
     def _begin(self, now: float) -> None:
         self._since, self._answers = now, 0

@@ -3,11 +3,11 @@
 from collections import deque
 from typing import Final
 
-_IN_A_ROW: Final = 4
+_CONSECUTIVE: Final = 4
 _SHORT, _OF_SHORT = 30, 10
 _LONG, _OF_LONG = 200, 40
 _LEARNING: Final = 0.02
-_MOST_NOISE: Final = 0.1
+_MAX_NOISE: Final = 0.1
 """More than this is a limit until it proves not to be one."""
 _RECOVERED: Final = 10
 
@@ -40,25 +40,25 @@ class Refusals:
 
     def __init__(self) -> None:
         self._short, self._long = _Last(_SHORT), _Last(_LONG)
-        self._in_a_row = 0
-        self._passed_in_a_row = 0
+        self._consecutive_refused = 0
+        self._consecutive_passed = 0
         self.noise = 0.0
 
     def note(self, *, was_refused: bool, is_ordinary: bool) -> None:
         """How one more request ended. `is_ordinary`: neither a probe nor beyond what is learnt."""
         self._short.note(was_refused=was_refused)
         self._long.note(was_refused=was_refused)
-        self._in_a_row = self._in_a_row + 1 if was_refused else 0
-        self._passed_in_a_row = 0 if was_refused else self._passed_in_a_row + 1
+        self._consecutive_refused = self._consecutive_refused + 1 if was_refused else 0
+        self._consecutive_passed = 0 if was_refused else self._consecutive_passed + 1
         if is_ordinary:
             noise = self.noise + (was_refused - self.noise) * _LEARNING
-            self.noise = min(noise, _MOST_NOISE)
+            self.noise = min(noise, _MAX_NOISE)
 
     @property
     def are_many(self) -> bool:
         """Whether the service has refused so often of late that it means a limit."""
         return (
-            self._in_a_row >= _IN_A_ROW
+            self._consecutive_refused >= _CONSECUTIVE
             or self._short.refused >= _OF_SHORT
             or self._long.refused >= _OF_LONG
         )
@@ -66,10 +66,10 @@ class Refusals:
     @property
     def are_over(self) -> bool:
         """Whether requests pass again one after the other."""
-        return self._passed_in_a_row >= _RECOVERED
+        return self._consecutive_passed >= _RECOVERED
 
     def forget(self) -> None:
         """What was refused has taught what it could."""
         self._short.forget()
         self._long.forget()
-        self._in_a_row = 0
+        self._consecutive_refused = 0

@@ -21,7 +21,7 @@ _FIRST_PROBE_SECONDS: Final = 0.25
 _LONGEST_PROBE_SECONDS: Final = 10.0
 _SECOND_QUIET: Final = 3.0
 _BEARABLE_IN_A_SECOND: Final = 0.05
-_LITTLE: Final = 2
+_LOW_LOAD: Final = 2
 """A load of a second at which no limit of a second can be met."""
 _CALM_REFUSALS: Final = 3
 """So many refusals while a second holds little say that it is the minute."""
@@ -65,7 +65,7 @@ class Pacer:
         self._probe_seconds = 0.0
         self._calm_refusals = 0.0
         self._in_flight = 0
-        self._units_a_record = 0.0
+        self._units_per_record = 0.0
         self._subscribers: list[Callable[[], None]] = []
         self._has_held_back = False
 
@@ -89,7 +89,7 @@ class Pacer:
 
     def expected_units(self, records: int) -> int:
         """What a read of so many records will cost, by the answers so far."""
-        return max(1, math.ceil(records * self._units_a_record))
+        return max(1, math.ceil(records * self._units_per_record))
 
     def wait_seconds(self, units: int, *, reads: bool) -> float:
         """Return how long until a request may start.
@@ -123,16 +123,14 @@ class Pacer:
         self._units[reads].start(units)
         return Start(reads, records, units, self._now())
 
-    def end(
-        self, started: Start, *, requests: int, units: int, was_let_through: bool = False
-    ) -> None:
+    def end(self, started: Start, *, requests: int, units: int, is_accepted: bool = False) -> None:
         """It is answered, or lost, and was not refused for coming too soon.
 
         `requests` (0 or 1) and `units` are what the service may have charged.
         """
         now = self._now()
         self._close(started, now, requests, units)
-        if not was_let_through:
+        if not is_accepted:
             return
         self._refusals.note(was_refused=False, is_ordinary=not self.is_probing)
         for gauge in self._gauges(started.reads):
@@ -151,8 +149,8 @@ class Pacer:
     def note_read(self, records: int, units: int) -> None:
         """What a read has cost teaches what the next ones will."""
         cost = units / records
-        known = self._units_a_record
-        self._units_a_record = known + (cost - known) * _LEARNING if known else cost
+        known = self._units_per_record
+        self._units_per_record = known + (cost - known) * _LEARNING if known else cost
 
     def refuse(self, started: Start, asked_seconds: float) -> None:
         """It was refused for coming too soon. `asked_seconds`: when to come again, 0 if unsaid."""
@@ -195,7 +193,7 @@ class Pacer:
 
     def _is_calm(self, now: float) -> bool:
         """Whether so little passed in the last second that no limit of a second is met."""
-        return self._seconds.load(now) < max(_LITTLE, (self._seconds.ceiling.learnt or 0) / 2)
+        return self._seconds.load(now) < max(_LOW_LOAD, (self._seconds.ceiling.learnt or 0) / 2)
 
     def _learn(self, reads: bool, now: float, asked_seconds: float) -> None:
         load, ceiling = self._seconds.load(now), self._seconds.ceiling
@@ -210,7 +208,7 @@ class Pacer:
                 least = _AT_MOST_DOWN * (gauge.ceiling.learnt or 0)
                 if gauge.load(now):
                     gauge.ceiling.learn(max(least, gauge.load(now)), now)
-        elif not self.is_probing and _LITTLE <= load < known:
+        elif not self.is_probing and _LOW_LOAD <= load < known:
             # A little at a time once it is known: what was held back makes a load look small.
             ceiling.learn(max(load, _AT_MOST_DOWN * (ceiling.learnt or 0)), now)
         self._refusals.forget()

@@ -42,9 +42,9 @@ class Capacity:
     """
 
     def __init__(
-        self, rule: PackingRule, told: Callable[[PackingRule], None] = lambda _: None
+        self, rule: PackingRule, on_change: Callable[[PackingRule], None] = lambda _: None
     ) -> None:
-        self.told = told
+        self.on_change = on_change
         self._rule = rule
         self._given = rule
         self._taken_records = 0
@@ -60,7 +60,7 @@ class Capacity:
     def rule(self, rule: PackingRule) -> None:
         if rule != self._rule:
             self._rule = rule
-            self.told(rule)
+            self.on_change(rule)
 
     def note_taken(self, records: int, sent_bytes: int) -> None:
         """A request of this size was answered."""

@@ -17,7 +17,7 @@ from kvsctl.bulk.packing.rule import PackingRule, body_bytes, choose
 from kvsctl.model import Record
 from kvsctl.service.wire import wire_bytes
 
-_BATCHES_A_BLOCK: Final = 16
+_BATCHES_PER_BLOCK: Final = 16
 
 
 class Proposal(NamedTuple):
@@ -81,7 +81,7 @@ class Packer:
         return not self._left_over and size <= rule.max_bytes and request_units(size) == 1
 
     def _first_of_block(self, rule: PackingRule, *, flush: bool) -> Proposal | None:
-        count = self._left_over + _BATCHES_A_BLOCK * rule.max_records
+        count = self._left_over + _BATCHES_PER_BLOCK * rule.max_records
         if self._lanes.waiting < count and not flush:
             return None
         waiting = self._lanes.next_waiting(count)

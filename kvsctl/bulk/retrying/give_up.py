@@ -15,7 +15,7 @@ Far more than failed ones, because the reason may lie in the input: a stretch of
 service refuses one by one has to end before the run does.
 """
 
-_LONG_ROW_SECONDS: Final = 20.0
+_LONG_OUTAGE_SECONDS: Final = 20.0
 """One trouble fails all that is on its way: so many failures are no row until they go on."""
 
 
@@ -44,7 +44,7 @@ class Patience:
         """How many failures in a row came one after the other."""
 
     @property
-    def throttled_in_a_row(self) -> int:
+    def consecutive_throttled(self) -> int:
         """How many requests in a row were only throttled."""
         return self._throttled
 
@@ -82,9 +82,9 @@ class Patience:
         if begun_in == self.rounds_begun:
             self.rounds_begun += 1
             self.rounds_failed += 1
-        is_row = self.rounds_failed >= self._give_up_after
-        is_long = now - self._failing_since >= _LONG_ROW_SECONDS
-        if is_row or (is_long and self._failed >= self._give_up_after):
+        is_consecutive = self.rounds_failed >= self._give_up_after
+        is_long = now - self._failing_since >= _LONG_OUTAGE_SECONDS
+        if is_consecutive or (is_long and self._failed >= self._give_up_after):
             return failing_end(self._failed, said)
         return None
 

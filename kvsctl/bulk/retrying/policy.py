@@ -12,7 +12,7 @@ from kvsctl.service.faults import Fault, FaultKind
 _LEFT_OUT_RETRIES: Final = 3
 """Asking a fourth time for a key that three answers left out has never helped."""
 _THROTTLED_RETRIES_FACTOR: Final = 10
-_LEAST_THROTTLED_RETRIES: Final = 20
+_MIN_THROTTLED_RETRIES: Final = 20
 """A 429 says that nothing was applied: patience costs nothing, however few `retries` are left."""
 _THROTTLED_CAP_SECONDS: Final = 2.0
 """The pacer knows better when to come again; this only keeps refused batches apart."""
@@ -82,7 +82,7 @@ class RetryPolicy(msgspec.Struct, frozen=True):
             case FaultKind.REFUSED:
                 return Split() if records > 1 else GiveUp()
         if fault.is_rate_limited:
-            allowed = max(_LEAST_THROTTLED_RETRIES, self.retries * _THROTTLED_RETRIES_FACTOR)
+            allowed = max(_MIN_THROTTLED_RETRIES, self.retries * _THROTTLED_RETRIES_FACTOR)
             return GiveUp() if tries > allowed else self.wait_throttled(fault, tries, random)
         if tries > self.retries:
             return GiveUp()

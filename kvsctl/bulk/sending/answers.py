@@ -16,7 +16,7 @@ from kvsctl.bulk.retrying.policy import (
     tries_of,
 )
 from kvsctl.bulk.sending.queue import Batch
-from kvsctl.bulk.sending.run_state import Bench, explained
+from kvsctl.bulk.sending.run_state import RunState, explained
 from kvsctl.bulk.settling.reconcile import failed, never_named, reconcile
 from kvsctl.errors import CredentialsError, KvsctlError
 from kvsctl.model import GET, SUCCEEDED, Failure, Outcome, Record, Successes, Verb
@@ -25,13 +25,13 @@ from kvsctl.service.faults import Fault, FaultKind
 from kvsctl.service.reply import AllDone, Reply
 
 
-def take_reply(bench: Bench, batch: Batch, reply: Reply | AllDone, answer: Answer) -> None:
+def take_reply(run: RunState, batch: Batch, reply: Reply | AllDone, answer: Answer) -> None:
     """Settles each record that the reply decides; the others are queued again."""
-    _note_taken(bench, batch, answer)
-    verb, policy = bench.verb_of(batch), bench.plan.read_policy
-    result = reconcile(batch.records, reply, policy, bench.service.now())
+    _note_taken(run, batch, answer)
+    verb, policy = run.verb_of(batch), run.plan.read_policy
+    result = reconcile(batch.records, reply, policy, run.service.now())
     again = [(record, never_named(verb)) for record in result.left_out] + result.later
-    _note_answer(bench, verb, result.outcomes, again)
+    _note_answer(run, verb, result.outcomes, again)
     for record in result.left_out:
         record.times_left_out += 1
         record.ambiguous = record.ambiguous or verb is not GET
@@ -40,24 +40,24 @@ def take_reply(bench: Bench, batch: Batch, reply: Reply | AllDone, answer: Answe
     wait_seconds = 0.0
     for record, failure in again:
         record.strikes += 1
-        decision = bench.plan.retry.decide_alone(
-            record.strikes, bench.random, times_left_out=record.times_left_out
+        decision = run.plan.retry.decide_alone(
+            record.strikes, run.random, times_left_out=record.times_left_out
         )
-        if isinstance(decision, GiveUp) or bench.is_past_sparing(failure.code):
+        if isinstance(decision, GiveUp) or run.is_past_sparing(failure.code):
             given_up.append(failed(record, explained(failure), policy))
         else:
             # One wait for all, as for a batch that failed whole: they travel together again.
             wait_seconds = wait_seconds or decision.seconds
             together.append(record)
     if together:
-        seconds = max(wait_seconds, bench.budget.take(bench.now()))
+        seconds = max(wait_seconds, run.budget.take(run.now()))
         loose = Batch(together, is_loose=True, reads_back=batch.reads_back)
-        bench.queue.resend(loose, bench.now() + seconds)
-    bench.settle([*result.outcomes, *given_up] if given_up else result.outcomes, answer)
+        run.queue.resend(loose, run.now() + seconds)
+    run.settle([*result.outcomes, *given_up] if given_up else result.outcomes, answer)
 
 
-def _note_taken(bench: Bench, batch: Batch, answer: Answer) -> None:
-    capacity = bench.queue.capacity
+def _note_taken(run: RunState, batch: Batch, answer: Answer) -> None:
+    capacity = run.queue.capacity
     capacity.note_taken(len(batch.records), answer.bytes_sent)
     if batch.inquiry is not None:
         capacity.note_passed(batch.inquiry, answer.bytes_sent)
@@ -65,7 +65,7 @@ def _note_taken(bench: Bench, batch: Batch, answer: Answer) -> None:
 
 
 def _note_answer(
-    bench: Bench,
+    run: RunState,
     verb: Verb,
     outcomes: Sequence[Outcome],
     again: Sequence[tuple[Record, Failure]],
@@ -76,19 +76,19 @@ def _note_answer(
         or (verb is GET and outcomes)
         or SUCCEEDED in [outcome.state for outcome in outcomes]
     ):
-        bench.budget.note_success()
-        bench.patience.note_answer(did_something=True, last="")
+        run.budget.note_success()
+        run.patience.note_answer(did_something=True, last="")
         return
     failures = [outcome.failure for outcome in outcomes] + [failure for _, failure in again]
     last = next((f"{one.code}: {one.message}" for one in failures if one), "nothing")
-    bench.end(bench.patience.note_answer(did_something=False, last=last))
+    run.end(run.patience.note_answer(did_something=False, last=last))
 
 
 _RENEWALS = 3
 """A batch whose token is refused more often than this ends the run: new tokens do not help."""
 
 
-async def take_fault(bench: Bench, batch: Batch, fault: Fault, answer: Answer) -> None:
+async def take_fault(run: RunState, batch: Batch, fault: Fault, answer: Answer) -> None:
     """Each record of the batch is settled or queued again when this returns."""
     for record in batch.records:
         record.ambiguous = record.ambiguous or fault.may_be_applied
@@ -97,76 +97,76 @@ async def take_fault(bench: Bench, batch: Batch, fault: Fault, answer: Answer) -
         batch.renewals = 0  # its token was taken: the next one to expire is another story
     is_to_be_split = fault.kind is FaultKind.REFUSED and len(batch.records) > 1
     counts = not batch.is_part and not is_to_be_split
-    patience = bench.patience
-    ending = patience.note_fault(fault, bench.now(), counts=counts, begun_in=batch.round)
+    patience = run.patience
+    ending = patience.note_fault(fault, run.now(), counts=counts, begun_in=batch.round)
     if counts and not fault.is_rate_limited and patience.rounds_failed > 1:
         # Nothing gets through: what has not been tried yet would only fail beside the rest.
-        bench.pacer.hold(bench.plan.retry.outage_seconds(patience.rounds_failed - 1, bench.random))
-    await _decide(bench, batch, fault, answer)
-    bench.end(ending)
+        run.pacer.hold(run.plan.retry.outage_seconds(patience.rounds_failed - 1, run.random))
+    await _decide(run, batch, fault, answer)
+    run.end(ending)
 
 
-async def _decide(bench: Bench, batch: Batch, fault: Fault, answer: Answer) -> None:
+async def _decide(run: RunState, batch: Batch, fault: Fault, answer: Answer) -> None:
     records = batch.records
     tries = max(tries_of(record, fault) for record in records)
-    match bench.plan.retry.decide(fault, tries, len(records), bench.random):
-        case Wait() as wait if not bench.is_past_sparing(fault.code):
-            _wait(bench, batch, wait)
+    match run.plan.retry.decide(fault, tries, len(records), run.random):
+        case Wait() as wait if not run.is_past_sparing(fault.code):
+            _wait(run, batch, wait)
         case Split():
-            _split(bench, batch, fault, answer)
+            _split(run, batch, fault, answer)
         case Renew():
-            await _renew(bench, batch, fault, answer)
+            await _renew(run, batch, fault, answer)
         case Wait() | GiveUp():
-            await _give_up(bench, batch, tries, fault, answer)
+            await _give_up(run, batch, tries, fault, answer)
         case EndRun():
-            bench.queue.resend(batch, bench.now())
-            bench.stop(refused_end(fault))
+            run.queue.resend(batch, run.now())
+            run.stop(refused_end(fault))
 
 
-async def _give_up(bench: Bench, batch: Batch, tries: int, fault: Fault, answer: Answer) -> None:
+async def _give_up(run: RunState, batch: Batch, tries: int, fault: Fault, answer: Answer) -> None:
     """Fails the most-tried records; the others are decided on anew."""
-    if fault.is_rate_limited and bench.patience.throttled_in_a_row >= tries:
+    if fault.is_rate_limited and run.patience.consecutive_throttled >= tries:
         # Nothing else went through meanwhile: it is not these records, and patience has an end.
-        _wait(bench, batch, bench.plan.retry.wait_throttled(fault, tries, bench.random))
+        _wait(run, batch, run.plan.retry.wait_throttled(fault, tries, run.random))
         return
     if fault.kind is FaultKind.REFUSED:
-        bench.queue.capacity.note_guilty(answer.bytes_sent, fault)
+        run.queue.capacity.note_guilty(answer.bytes_sent, fault)
     records = batch.records
     spent = [record for record in records if tries_of(record, fault) == tries]
     batch.records = [record for record in records if tries_of(record, fault) < tries]
     failure = explained(Failure(fault.code, fault.message, fault.trace_id))
-    policy = bench.plan.read_policy
-    bench.settle([failed(record, failure, policy) for record in spent], answer)
+    policy = run.plan.read_policy
+    run.settle([failed(record, failure, policy) for record in spent], answer)
     if batch.records:
-        await _decide(bench, batch, fault, answer)
+        await _decide(run, batch, fault, answer)
 
 
-def _wait(bench: Bench, batch: Batch, wait: Wait) -> None:
+def _wait(run: RunState, batch: Batch, wait: Wait) -> None:
     # The budget's wait is this batch's own: one that can be spared at once need not wait too.
-    seconds = max(wait.seconds, bench.budget.take(bench.now()))
-    bench.queue.resend(batch, bench.now() + seconds)
+    seconds = max(wait.seconds, run.budget.take(run.now()))
+    run.queue.resend(batch, run.now() + seconds)
 
 
-def _split(bench: Bench, batch: Batch, fault: Fault, answer: Answer) -> None:
+def _split(run: RunState, batch: Batch, fault: Fault, answer: Answer) -> None:
     records, sent_bytes = batch.records, answer.bytes_sent
-    capacity, inquiry = bench.queue.capacity, Inquiry(sent_bytes)
+    capacity, inquiry = run.queue.capacity, Inquiry(sent_bytes)
     part = replace(batch, is_part=True, is_loose=False, inquiry=None)
     if capacity.is_exceeded(records, sent_bytes, fault):
         # The queue packs it anew, by the rule that has just been lowered, or was before.
-        bench.queue.resend(part, bench.now())
+        run.queue.resend(part, run.now())
         return
     middle = len(records) // 2
     for half in (records[:middle], records[middle:]):
-        bench.queue.resend(replace(part, records=half, inquiry=inquiry), bench.now())
+        run.queue.resend(replace(part, records=half, inquiry=inquiry), run.now())
 
 
-async def _renew(bench: Bench, batch: Batch, fault: Fault, answer: Answer) -> None:
+async def _renew(run: RunState, batch: Batch, fault: Fault, answer: Answer) -> None:
     batch.renewals += 1
     ending: KvsctlError | None = None
     try:
-        if batch.renewals > _RENEWALS or not await bench.service.renew(answer.token):
+        if batch.renewals > _RENEWALS or not await run.service.renew(answer.token):
             ending = refused_end(fault)
     except CredentialsError as error:
         ending = error
-    bench.queue.resend(batch, bench.now())
-    bench.end(ending)
+    run.queue.resend(batch, run.now())
+    run.end(ending)

@@ -6,7 +6,7 @@ from kvsctl.bulk.pacing.pace import request_units
 from kvsctl.bulk.packing.rule import body_bytes
 from kvsctl.bulk.plan import Pressure
 from kvsctl.bulk.sending.queue import Batch
-from kvsctl.bulk.sending.run_state import Bench
+from kvsctl.bulk.sending.run_state import RunState
 
 
 class Chooser:
@@ -15,10 +15,10 @@ class Chooser:
     `paced_until`: when the pacer lets the next start, if it held one back when last asked.
     """
 
-    def __init__(self, bench: Bench, pressure: Callable[[], Pressure]) -> None:
-        self._bench = bench
-        self._queue = bench.queue
-        self._pacer = bench.pacer
+    def __init__(self, run: RunState, pressure: Callable[[], Pressure]) -> None:
+        self._run = run
+        self._queue = run.queue
+        self._pacer = run.pacer
         self._pressure = pressure
         self.paced_until: float | None = None
 
@@ -37,7 +37,7 @@ class Chooser:
         if is_probing and (batch := self._next_new(flush=flush)) is not None:
             return batch
         queue = self._queue
-        resend = queue.next_resend(self._bench.now(), self._admits)
+        resend = queue.next_resend(self._run.now(), self._admits)
         if resend is not None or self.paced_until is not None:
             return resend
         nothing_older = not away and queue.next_due is None
@@ -57,14 +57,14 @@ class Chooser:
 
     def _may_start(self, away: int) -> bool:
         self.paced_until = None
-        return away < self._bench.concurrency.limit and not self._is_paced(self._pacer.held_seconds)
+        return away < self._run.concurrency.limit and not self._is_paced(self._pacer.held_seconds)
 
     def _next_new(self, *, flush: bool) -> Batch | None:
         return self._queue.next_new(flush=flush, admits=self._admits)
 
     def _admits(self, batch: Batch) -> bool:
         """Whether the pacer lets a batch start now: then it has. If not, when is noted."""
-        reads, count = self._bench.reads(batch), len(batch.records)
+        reads, count = self._run.reads(batch), len(batch.records)
         if reads:
             units = self._pacer.expected_units(count)
         else:
@@ -77,5 +77,5 @@ class Chooser:
     def _is_paced(self, wait_seconds: float) -> bool:
         if wait_seconds <= 0:
             return False
-        self.paced_until = self._bench.now() + wait_seconds
+        self.paced_until = self._run.now() + wait_seconds
         return True

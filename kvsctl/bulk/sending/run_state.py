@@ -20,7 +20,7 @@ from kvsctl.service.faults import means_full_storage
 
 
 @dataclass(slots=True)
-class Bench:
+class RunState:
     """One run's queue, pacer, budget and books. `stop` ends the run with an error.
 
     `now` is the run's monotonic clock, seconds.
@@ -40,7 +40,7 @@ class Bench:
     _verifier: Verifier = field(init=False)
 
     def __post_init__(self) -> None:
-        self.queue.capacity.told = lambda rule: self.ledger.tell(
+        self.queue.capacity.on_change = lambda rule: self.ledger.emit(
             SizeLearnt(rule.max_records, rule.max_bytes)
         )
         self.patience = Patience(self.plan.give_up_after, self.plan.patience_seconds)

@@ -7,7 +7,7 @@ from kvsctl.bulk.events import RequestEnded, Throttled
 from kvsctl.bulk.pacing.pace import request_units
 from kvsctl.bulk.sending.answers import take_fault, take_reply
 from kvsctl.bulk.sending.queue import Batch
-from kvsctl.bulk.sending.run_state import Bench
+from kvsctl.bulk.sending.run_state import RunState
 from kvsctl.errors import CredentialsError
 from kvsctl.model import Outcome, State
 from kvsctl.service.client import Answer
@@ -19,8 +19,8 @@ _OK: Final = 200
 class Sender:
     """Sends batches and deals with what comes back."""
 
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
+    def __init__(self, run: RunState) -> None:
+        self._run = run
         self._was_answered = False
         self._last_fault: Fault | None = None
 
@@ -31,96 +31,96 @@ class Sender:
 
     async def send(self, batch: Batch) -> None:
         """Sends a batch once. Its records are settled or queued again when this returns."""
-        bench = self._bench
+        run = self._run
         self._skip_expired(batch)
         records = batch.records
         if not records:
             return
         try:
             # Apart from the call: who is cut off while a token is fetched has sent nothing.
-            await bench.service.prepare()
+            await run.service.prepare()
         except CredentialsError as error:
-            bench.queue.resend(batch, bench.now())
-            bench.stop(error)
+            run.queue.resend(batch, run.now())
+            run.stop(error)
             return
         is_retry = not batch.packed_bytes and any(record.attempts for record in records)
         for record in records:
             record.attempts += 1
-        batch.round = bench.patience.rounds_begun
+        batch.round = run.patience.rounds_begun
         try:
-            answer = await bench.service.call(bench.verb_of(batch), records)
+            answer = await run.service.call(run.verb_of(batch), records)
         except CancelledError:
             for record in records:
                 record.ambiguous = True
             if batch.start is not None:  # the service may have charged for it
-                bench.pacer.end(batch.start, requests=1, units=batch.start.reserved)
+                run.pacer.end(batch.start, requests=1, units=batch.start.reserved)
                 batch.start = None
             raise
         units = self._units(batch, answer)
         self._note(batch, answer, units, is_retry=is_retry)
         self._note_pace(batch, answer, units)
         if answer.reply is not None:
-            take_reply(bench, batch, answer.reply, answer)
+            take_reply(run, batch, answer.reply, answer)
         elif answer.fault is not None:
             self._last_fault = answer.fault
-            await take_fault(bench, batch, answer.fault, answer)
+            await take_fault(run, batch, answer.fault, answer)
 
     def came_back(self, batch: Batch, *, was_busy: bool) -> None:
         """A batch is no longer away, whatever became of it."""
         self.release(batch)
-        self._bench.concurrency.note_end(self._bench.now(), was_busy=was_busy)
+        self._run.concurrency.note_end(self._run.now(), was_busy=was_busy)
 
     def release(self, batch: Batch) -> None:
         """Give back what the pacer still reserves for a batch: it was never sent."""
         if batch.start is not None:
-            self._bench.pacer.end(batch.start, requests=0, units=0)
+            self._run.pacer.end(batch.start, requests=0, units=0)
             batch.start = None
 
     def _note_pace(self, batch: Batch, answer: Answer, units: int) -> None:
-        bench, fault, start = self._bench, answer.fault, batch.start
+        run, fault, start = self._run, answer.fault, batch.start
         batch.start = None
         if start is None:
             return
         if fault is not None and fault.is_rate_limited:
-            bench.pacer.refuse(start, bench.plan.retry.asked_seconds(fault))
-            if bench.pacer.is_probing:
-                bench.concurrency.note_throttled(bench.now())
-            if (held_seconds := bench.pacer.held_seconds) > 0:
-                bench.ledger.tell(Throttled(held_seconds))
+            run.pacer.refuse(start, run.plan.retry.asked_seconds(fault))
+            if run.pacer.is_probing:
+                run.concurrency.note_throttled(run.now())
+            if (held_seconds := run.pacer.held_seconds) > 0:
+                run.ledger.emit(Throttled(held_seconds))
         elif answer.status == _OK:
-            bench.pacer.end(start, requests=1, units=units, was_let_through=True)
+            run.pacer.end(start, requests=1, units=units, is_accepted=True)
             if start.reads:
-                bench.pacer.note_read(start.records, units)
-                bench.concurrency.note_read(answer.bytes_received)
+                run.pacer.note_read(start.records, units)
+                run.concurrency.note_read(answer.bytes_received)
         else:
             may_be_charged = fault is not None and fault.may_be_applied
             requests = 0 if answer.status is None and not may_be_charged else 1
-            bench.pacer.end(start, requests=requests, units=start.reserved * may_be_charged)
+            run.pacer.end(start, requests=requests, units=start.reserved * may_be_charged)
 
     def _units(self, batch: Batch, answer: Answer) -> int:
         if answer.status != _OK:
             return 0
-        is_read = self._bench.reads(batch)
+        is_read = self._run.reads(batch)
         return request_units(answer.bytes_received if is_read else answer.bytes_sent)
 
     def _skip_expired(self, batch: Batch) -> None:
         expiring = [record for record in batch.records if record.expires_at is not None]
         if not expiring:
             return
-        now = self._bench.service.now()
+        now = self._run.service.now()
         past = [r for r in expiring if r.expires_at is not None and r.expires_at <= now]
         if past:
             batch.records = [record for record in batch.records if record not in past]
-            self._bench.ledger.settle_away(
+            self._run.ledger.settle_away(
                 Outcome(record, State.SKIPPED, skipped_by="expired") for record in past
             )
 
     def _note(self, batch: Batch, answer: Answer, units: int, *, is_retry: bool) -> None:
         fault = answer.fault
         self._was_answered = self._was_answered or answer.status is not None
-        self._bench.ledger.tell(
+        self._run.ledger.emit(
             RequestEnded(
-                self._bench.verb_of(batch),
+                self._run.verb_of(batch),
                 len(batch.records),
                 answer.status,
                 answer.elapsed_seconds,

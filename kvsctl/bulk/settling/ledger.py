@@ -31,7 +31,7 @@ class Ledger:
         self._stop = stop
         self.failures = 0
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         """Lets every listener hear of an event, in their order, also where one breaks."""
         for listener in self._listeners:
             try:
@@ -58,7 +58,7 @@ class Ledger:
             return
         if not isinstance(outcomes, Successes):
             self.failures += sum([outcome.state is FAILED for outcome in outcomes])
-        self.tell(Settled(outcomes))
+        self.emit(Settled(outcomes))
         self._changed()
 
 

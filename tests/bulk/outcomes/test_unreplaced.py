@@ -54,7 +54,7 @@ def test_what_cannot_be_kept_is_an_os_error(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_memory_does_not_grow_with_failures() -> None:
     kept = Standing()
-    limit = unreplaced._MOST_IN_MEMORY
+    limit = unreplaced._MAX_IN_MEMORY
     for line in range(3 * limit):
         kept.add(Identity(None, f"k{line}"), line)
         assert len(kept._numbers) <= limit

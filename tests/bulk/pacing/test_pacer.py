@@ -27,7 +27,7 @@ def _let_through(pacer: Pacer, clock: _Clock, count: int = 1) -> None:
     for _ in range(count):
         started = pacer.start(1, 1, reads=False)
         clock.now += 0.001
-        pacer.end(started, requests=1, units=1, was_let_through=True)
+        pacer.end(started, requests=1, units=1, is_accepted=True)
 
 
 def _refuse(pacer: Pacer, clock: _Clock, count: int = 1, asked_seconds: float = 0.0) -> None:
@@ -65,7 +65,7 @@ def test_units_count_from_the_start_until_a_minute_after_the_answer() -> None:
     assert pacer.wait_seconds(4, reads=False) == 0
     assert pacer.wait_seconds(10, reads=True) == 0, "reads have units of their own"
     clock.now += 20
-    pacer.end(first, requests=1, units=6, was_let_through=True)
+    pacer.end(first, requests=1, units=6, is_accepted=True)
     assert 60 <= pacer.wait_seconds(5, reads=False) <= 60.2
     clock.now += 60.2
     assert pacer.wait_seconds(10, reads=False) == 0
@@ -75,7 +75,7 @@ def test_more_units_than_the_limit_may_go_alone() -> None:
     pacer, clock = _pacer(Pace(units_per_minute=10))
     large = pacer.start(1, 1, reads=False)
     assert pacer.wait_seconds(400, reads=False) > 0
-    pacer.end(large, requests=1, units=1, was_let_through=True)
+    pacer.end(large, requests=1, units=1, is_accepted=True)
     clock.now += 61
     assert pacer.wait_seconds(400, reads=False) == 0
 
@@ -114,7 +114,7 @@ def test_429s_in_a_row_teach_how_much_a_second_holds() -> None:
     probe = pacer.start(1, 1, reads=False)
     assert pacer.wait_seconds(1, reads=False) == math.inf, "one at a time finds out"
     clock.now += 0.001
-    pacer.end(probe, requests=1, units=1, was_let_through=True)
+    pacer.end(probe, requests=1, units=1, is_accepted=True)
     _let_through(pacer, clock, 48)
     assert pacer.wait_seconds(1, reads=False) == 0
     _let_through(pacer, clock, 1)
@@ -170,6 +170,6 @@ def test_no_minute_is_ever_charged_more_than_it_may(
         started = pacer.start(units, 1, reads=False)
         charges.append((clock.now + min(charged_after, latency_seconds), units))
         clock.now += latency_seconds
-        pacer.end(started, requests=1, units=units, was_let_through=True)
+        pacer.end(started, requests=1, units=units, is_accepted=True)
     for at, _ in charges:
         assert sum(units for when, units in charges if at - 60 < when <= at) <= 50

@@ -69,9 +69,9 @@ def test_429s_in_a_row_are_counted_until_an_answer() -> None:
     seen = []
     for _ in range(2):
         patience.note_fault(THROTTLED, 0.0, counts=True, begun_in=0)
-        seen.append(patience.throttled_in_a_row)
+        seen.append(patience.consecutive_throttled)
     patience.note_answer(did_something=False, last="")
-    assert [*seen, patience.throttled_in_a_row] == [1, 2, 0]
+    assert [*seen, patience.consecutive_throttled] == [1, 2, 0]
 
 
 @pytest.mark.parametrize("answered", [True, False])

@@ -102,7 +102,7 @@ def test_nothing_settled_is_not_told() -> None:
 def test_a_broken_listener_stops_the_run_and_the_others_hear_on() -> None:
     desk = _Desk()
     desk.broken = StreamError("disk full")
-    desk.ledger.tell(RecordsRead(1))
+    desk.ledger.emit(RecordsRead(1))
     desk.ledger.settle_here([Outcome(problem(0), State.FAILED, Failure("CODE", "no"))])
     assert desk.stops == [desk.broken] * 2
     assert desk.heard[0] == RecordsRead(1)
