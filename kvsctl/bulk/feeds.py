@@ -234,7 +234,7 @@ Change: TypeAlias = Callable[[], str | None]
 """What is different about the input since its check; None if nothing is."""
 
 _NOTHING_SENT: Final = "Nothing was sent. Run the command again when the input is complete."
-_PART_SENT: Final = "What was read before was sent. Run the command again with input at rest."
+_PART_SENT: Final = "What was read before was sent. Run the command again with stable input."
 
 
 class CheckedFeed:
@@ -259,10 +259,10 @@ class CheckedFeed:
         bad = next((piece for piece in pieces or () if isinstance(piece, Problem)), None)
         if bad is not None:
             raise StreamError(
-                f"the input changed after its check: {bad.origin} is not what it was", _PART_SENT
+                f"the input changed after its check: {bad.origin} is different", _PART_SENT
             )
         if pieces is None and (changed := self._change()) is not None:
-            raise StreamError(f"the input changed while it was sent: {changed}", _PART_SENT)
+            raise StreamError(f"the input changed while it was being sent: {changed}", _PART_SENT)
         return pieces
 
     def close(self) -> None:

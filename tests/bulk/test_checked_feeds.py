@@ -44,5 +44,5 @@ def test_a_change_while_it_is_sent_is_told_at_the_end() -> None:
 
 
 def test_what_the_check_would_have_found_ends_it_at_once() -> None:
-    with pytest.raises(StreamError, match="jsonl:2 is not what it was"):
+    with pytest.raises(StreamError, match="jsonl:2 is different"):
         read([RECORDS, [problem(1)], RECORDS], SAME)

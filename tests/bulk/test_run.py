@@ -435,7 +435,7 @@ def test_a_target_that_never_answers_is_unreachable() -> None:
     plan = RunPlan(Verb.SET, retry=RetryPolicy(retries=2))
     ran = carry_out(plan, [_input(3)], service)
     assert isinstance(ran.error, TargetError)
-    assert "could not be reached" in ran.error.message
+    assert "cannot reach the target" in ran.error.message
     assert "UNREACHABLE" in ran.error.message
     assert ran.books.states == {"failed": 3}
 

@@ -107,7 +107,7 @@ def test_3_when_a_token_command_fails(kvsctl: Command) -> None:
 def test_4_when_nothing_listens(kvsctl: Command, free_port: int) -> None:
     url = f"http://127.0.0.1:{free_port}"
     ended = kvsctl("set", "k=1", "--url", url, "--retries", "1", "--json", status=4)
-    assert b"could not be reached" in ended.err
+    assert b"cannot reach the target" in ended.err
     report = json.loads(ended.out)
     assert (report["exit_code"], report["failed"], report["requests"]) == (4, 1, 2)
 
@@ -120,7 +120,7 @@ def test_4_when_the_service_only_fails(kvsctl: Command, tmp_path: Path) -> None:
             "--batch-size", "1", "--json", status=4,
         )  # fmt: skip
     report = json.loads(ended.out)
-    assert b"given up after" in ended.err
+    assert b"gave up after" in ended.err
     assert report["unknown"] + report["unsent"] + report["failed"] == report["records"]
     assert report["unknown"] > 0
 

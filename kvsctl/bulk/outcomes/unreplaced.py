@@ -128,4 +128,4 @@ def _raising_os_error() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise OSError(errno.EIO, f"its temporary file: {error}") from error
+        raise OSError(errno.EIO, f"temporary file: {error}") from error

@@ -1,4 +1,4 @@
-"""When a run in which nothing succeeds any more is given up, and what it then says.
+"""When to give up a run in which nothing succeeds any more, and the error that says why.
 
 Pure; the caller gives the time.
 """
@@ -9,24 +9,28 @@ from kvsctl.errors import CredentialsError, KvsctlError, TargetError
 from kvsctl.service.faults import Fault, FaultKind
 
 _FRUITLESS_FACTOR: Final = 50
-"""How many times `give_up_after` requests may do nothing for whatever reason, in a row.
+"""How many times `give_up_after` consecutive requests may achieve nothing, for whatever reason.
 
-Far more than failed ones, because the reason may lie in the input: a stretch of records that the
-service refuses one by one has to end before the run does.
+Far more than failed ones, because the reason may lie in the input. A run must survive a stretch of
+records that the service refuses one by one.
 """
 
 _LONG_OUTAGE_SECONDS: Final = 20.0
-"""One trouble fails all that is on its way: so many failures are no row until they go on."""
+"""One outage fails every request in flight.
+
+That burst counts as consecutive failures only if it lasts this long.
+"""
 
 
 class Patience:
-    """Counts what is in a row, and gives the error to end the run with once it is too much.
+    """Counts consecutive failures, and returns the error that ends the run when there are too many.
 
-    Three rows are counted: failed requests, requests that did nothing, and the time in which
-    the service only throttled. A refused token counts in none.
+    Three things are counted: consecutive failed requests, consecutive requests that achieved
+    nothing, and the time in which the service answered nothing but 429. A refused token counts for
+    none of them.
 
-    Failed requests end the run once there were so many one after the other, or, of those that
-    failed together, once they have gone on for 20 seconds.
+    Failed requests end the run when `give_up_after` of them followed one another. Requests that
+    were in flight together and failed together end it only if that many failures last 20 seconds.
     """
 
     def __init__(self, give_up_after: int, patience_seconds: float) -> None:
@@ -39,19 +43,20 @@ class Patience:
         self._throttled_since: float | None = None
 
         self.rounds_begun = 0
-        """Goes up with each failure after the last: what has begun before failed beside it."""
+        """Grows with each failed round. Requests that began in the same round fail together."""
         self.rounds_failed = 0
-        """How many failures in a row came one after the other."""
+        """How many consecutive rounds have failed."""
 
     @property
     def consecutive_throttled(self) -> int:
-        """How many requests in a row were only throttled."""
+        """How many consecutive requests were throttled."""
         return self._throttled
 
     def note_answer(self, *, did_something: bool, last: str) -> TargetError | None:
-        """A request was answered. `did_something`: a record of it succeeded, or was read.
+        """Note a request that was answered. Return the error that ends the run, if it must end.
 
-        `last` says for people what the answer said.
+        `did_something`: at least one of its records succeeded or was read. `last` describes the
+        answer for the error message.
         """
         self._failed = self._throttled = self.rounds_failed = 0
         self._throttled_since = None
@@ -61,9 +66,10 @@ class Patience:
     def note_fault(
         self, fault: Fault, now: float, *, counts: bool, begun_in: int
     ) -> TargetError | None:
-        """A request failed. `counts`: towards failed requests in a row; 429 and 401 never do.
+        """Note a request that failed. Return the error that ends the run, if it must end.
 
-        `begun_in`: what `rounds_begun` was when it was sent.
+        `counts`: whether it may count as a consecutive failure; a 429 and a 401 never do.
+        `begun_in`: the value of `rounds_begun` when it was sent.
         """
         if fault.kind is FaultKind.UNAUTHORISED:
             return None
@@ -102,53 +108,56 @@ class Patience:
 
 
 def refused_end(fault: Fault) -> KvsctlError:
-    """What a run ends in whose credentials or URL the target refused."""
+    """Return the error of a run after the target refused its credentials or its URL."""
     said = f"{fault.code}: {fault.message}" + (
         f" (trace {fault.trace_id})" if fault.trace_id else ""
     )
     if fault.kind is FaultKind.MISDIRECTED:
-        return TargetError(f"the target is not the service: {said}", "Check the URL.")
+        return TargetError(f"the target does not answer like the service: {said}", "Check the URL.")
     hint = (
-        "The token is missing, wrong or expired. Give a fresh one by KVSCTL_TOKEN, --token-file "
-        "or --token-command."
+        "The token is missing, wrong or expired. Provide a new one with KVSCTL_TOKEN, "
+        "--token-file or --token-command."
         if fault.kind is FaultKind.UNAUTHORISED
-        else "This token may not use the store, or the URL is not the service's."
+        else "The token has no permission to use the store, or the URL is wrong."
     )
     return CredentialsError(f"the target refused the credentials: {said}", hint)
 
 
 def too_many_failures(count: int) -> KvsctlError:
-    """What a run ends in that reached its bound of failed records."""
-    return TargetError(f"{count:,} records failed: --max-failures")
+    """Return the error of a run with as many failed records as `--max-failures` allows."""
+    return TargetError(
+        f"gave up after {count:,} failed records: --max-failures was reached",
+        "Correct the records that failed, or raise --max-failures.",
+    )
 
 
 def unreachable(fault: Fault) -> KvsctlError:
-    """What a run ends in that had no answer at all."""
+    """Return the error of a run that got no answer at all."""
     return TargetError(
-        f"the target could not be reached: {fault.code}: {fault.message}",
+        f"cannot reach the target: {fault.code}: {fault.message}",
         "Check the URL, the network and the proxy settings.",
     )
 
 
 def throttled_end(seconds: float, said: str) -> TargetError:
-    """What a run ends in that is only throttled."""
+    """Return the error of a run that got nothing but 429 responses."""
     return TargetError(
-        f"given up: for {seconds:,.0f} s the service let no request through: {said}",
-        "Run it again later, or raise --patience.",
+        f"gave up after {seconds:,.0f} s of nothing but 429 responses, the last: {said}",
+        "Run the command again later, or raise --patience.",
     )
 
 
 def failing_end(requests: int, said: str) -> TargetError:
-    """What a run ends in of whose requests too many failed in a row."""
+    """Return the error of a run with too many consecutive failed requests."""
     return TargetError(
-        f"given up after {requests} failed requests in a row, the last: {said}",
-        "Run it again when the service answers, or raise --give-up-after.",
+        f"gave up after {requests} consecutive failed requests, the last: {said}",
+        "Run the command again when the service answers, or raise --give-up-after.",
     )
 
 
 def fruitless_end(requests: int, said: str) -> TargetError:
-    """What a run ends in of whose requests too many did nothing."""
+    """Return the error of a run with too many consecutive requests that achieved nothing."""
     return TargetError(
-        f"given up: {requests:,} requests in a row did nothing, the last: {said}",
-        "See what the failures have in common, or raise --give-up-after.",
+        f"gave up after {requests:,} consecutive requests without a success, the last: {said}",
+        "Check what the failures have in common, or raise --give-up-after.",
     )

@@ -73,9 +73,10 @@ def failed(record: Record, failure: Failure, policy: ReadPolicy) -> Outcome:
 def never_named(verb: Verb) -> Failure:
     """Why a record failed that no answer named, however often it was asked for."""
     if verb is Verb.GET:
-        return Failure(codes.KEY_NOT_FOUND, "no answer of the service named the key")
+        return Failure(codes.KEY_NOT_FOUND, "the answers of the service did not name the key")
     return Failure(
-        codes.NO_ANSWER, "no answer of the service named the key: it may or may not be done"
+        codes.NO_ANSWER,
+        "the answers of the service did not name the key; the request may or may not be applied",
     )
 
 

@@ -102,12 +102,16 @@ class Verifier:
     def _why_failed(self, reading: ReadBack, written: Record, outcome: Outcome) -> str | None:
         failure, found = outcome.failure, outcome.found
         if failure is not None and failure.code != codes.KEY_NOT_FOUND:
-            return f"written, but not read back: {failure.code}: {failure.message}"
+            return f"written, but reading it back failed: {failure.code}: {failure.message}"
         if self._verb is Verb.DELETE:
-            return None if found is None else "the key is still there"
+            return None if found is None else "the key still exists"
         if found is not None:
             return _difference(written, found)
-        return None if _has_expired(reading, written, self._service_now()) else "it is not there"
+        return (
+            None
+            if _has_expired(reading, written, self._service_now())
+            else "the key does not exist"
+        )
 
 
 class _Ttl(msgspec.Struct, gc=False):
@@ -124,8 +128,8 @@ def _difference(written: Record, found: Found) -> str | None:
     if are_equal(value, found.value):
         return None
     if differ_by_rounding(value, found.value):
-        return "the service keeps numbers as doubles and has rounded one"
-    return "the store holds another value"
+        return "the service stores numbers as doubles and has rounded one"
+    return "the store holds a different value"
 
 
 def _has_expired(reading: ReadBack, written: Record, service_now: float) -> bool:

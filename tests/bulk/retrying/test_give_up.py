@@ -28,7 +28,7 @@ def test_failed_requests_in_a_row_end_the_run() -> None:
             assert patience.note_fault(fault, 0, counts=counts, begun_in=begun_in) is None
     ending = _fail(patience)
     assert isinstance(ending, TargetError)
-    assert "given up after 3 failed requests in a row" in ending.message
+    assert "gave up after 3 consecutive failed requests" in ending.message
     assert BROKEN.code in ending.message
 
 
@@ -51,7 +51,7 @@ def test_nothing_but_429_ends_the_run_after_a_time(fault: Fault) -> None:
     assert patience.note_fault(fault, 1059.9, counts=True, begun_in=0) is None
     ending = patience.note_fault(fault, 1060.0, counts=True, begun_in=0)
     assert isinstance(ending, TargetError)
-    assert "60 s" in ending.message
+    assert "gave up after 60 s of nothing but 429 responses" in ending.message
     assert ending.hint is not None
     assert "--patience" in ending.hint
 
@@ -90,5 +90,5 @@ def test_requests_that_do_nothing_end_the_run_whatever_they_end_in(answered: boo
         assert fruitless() is None
     ending = fruitless()
     assert isinstance(ending, TargetError)
-    assert "100 requests in a row did nothing" in ending.message
+    assert "gave up after 100 consecutive requests without a success" in ending.message
     assert ("KEY_CONFLICT: no" if answered else "INVALID_KEY") in ending.message

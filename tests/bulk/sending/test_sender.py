@@ -176,7 +176,7 @@ def test_full_storage_is_retried_within_the_budget_and_ends_the_run_that_writes_
     service = ModelService(always(Turn(0.01, fault=refused(429, "REQUEST_THROTTLED"))))
     ran = carry_out(_plan(packing=PackingRule(1, 1000)), [_input(20_000)], service)
     assert isinstance(ran.error, TargetError)
-    assert "did nothing" in ran.error.message
+    assert "without a success" in ran.error.message
     assert ran.books.throttled == []
     retries = sum(request.is_retry for request in ran.books.requests)
     assert retries <= 100 + ran.seconds
@@ -593,7 +593,7 @@ def test_a_service_that_only_fails_is_given_up() -> None:
     plan = _plan(packing=PackingRule(1, 1000), concurrency=1, give_up_after=5)
     ran = carry_out(plan, [_input(50)], service)
     assert isinstance(ran.error, TargetError)
-    assert "given up after 5 failed requests in a row" in ran.error.message
+    assert "gave up after 5 consecutive failed requests" in ran.error.message
     assert len(service.requests) == 5
     states = ran.books.states
     assert states["unknown"] == len({tuple(sent) for sent in service.sent})

@@ -72,7 +72,7 @@ def _missing(code: str = "KEY_NOT_FOUND") -> Callable[[Record], Outcome]:
     [
         (b"1", b"1", None),
         (b'{"b":1.0,"a":[1e2]}', b'{"a":[100],"b":1}', None),
-        (b"1", b"2", "another value"),
+        (b"1", b"2", "different value"),
         (b"9007199254740993", b"9007199254740992", "rounded"),
     ],
 )
@@ -89,10 +89,10 @@ def test_a_value_is_compared_by_what_it_says(value: bytes, found: bytes, why: st
 def test_what_is_not_there_or_still_there_fails() -> None:
     body = b'{"key":"k","value":1}'
     gone = _judge(body, _missing()).failure
-    assert gone == Failure("VERIFY_FAILED", "it is not there", "trace")
+    assert gone == Failure("VERIFY_FAILED", "the key does not exist", "trace")
     assert _judge(body, _missing(), verb=Verb.DELETE).state is State.SUCCEEDED
     kept = _judge(body, _found(b"1"), verb=Verb.DELETE).failure
-    assert kept == Failure("VERIFY_FAILED", "the key is still there", None)
+    assert kept == Failure("VERIFY_FAILED", "the key still exists", None)
 
 
 @pytest.mark.parametrize("verb", [Verb.SET, Verb.DELETE])
