@@ -2,12 +2,18 @@
 
 Words used throughout the engine:
 
+- A *piece* is what the input yields: a record, or a problem (input that is not a valid record).
+- Pieces are *read*, and records then *admitted* to lanes as far as memory is bounded to.
 - A *lane* is the queue of one identity (key and entity name). One record of a lane is in flight at
   a time, so an older write never lands after a newer one.
+- A *batch* is the set of records of one request. A *reply* is a decoded 200 answer, a *fault* is a
+  failed request, a *failure* is a failed record.
+- A record is *away* from the start of its first request until it is settled, waits between
+  retries included.
 - To *settle* a record is to give it its final outcome: succeeded, failed, skipped, duplicate,
   unknown or unsent. Each record is settled exactly once.
-- The *ledger* is where records are settled and listeners are told.
-- The *pace* is how much the run may ask of the service in a second and in a minute.
+- The *ledger* is where records are settled and listeners are notified.
+- The *pace* is how much the run may ask of the service per second and per minute.
 
 Modules: `run` (the orchestration), `intake` and `stopping` (its state), `feeds`, `lanes`, `plan`,
 `events`, `forecast`.

@@ -1,4 +1,4 @@
-"""What happens in a run, told to whoever listens. The engine writes to no terminal and no file."""
+"""The events of a run, which listeners receive. The engine writes to no terminal and no file."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
@@ -9,16 +9,16 @@ from kvsctl.model import Outcome, Verb
 
 
 class RecordsRead(msgspec.Struct, frozen=True, gc=False):
-    """`count` more records and problems came in."""
+    """`count` more records and problems were read."""
 
     count: int
 
 
 class RequestEnded(msgspec.Struct, frozen=True, gc=False):
-    """One request ended: answered (`status`), or not (`status` None, `trouble` says why).
+    """One request ended. `status` is None if it got no answer, and `trouble` then says why.
 
-    `units` are quota units by the documented rule and 0 unless it was answered 200. `is_retry`:
-    it carried records that had been sent before. `headers`: lines to show, secrets hidden, if
+    `units` are quota units by the documented rule; 0 unless the status is 200. `is_retry`: it
+    carried records that had been sent before. `headers`: lines to show, with secrets hidden, if
     they were asked for. `is_throttled`: see `Fault`.
     """
 
@@ -37,20 +37,20 @@ class RequestEnded(msgspec.Struct, frozen=True, gc=False):
 
 
 class Throttled(msgspec.Struct, frozen=True, gc=False):
-    """The service asked for less, or showed a limit: no request starts for `wait_seconds`."""
+    """The service asked for fewer requests, or a limit was met. None starts for `wait_seconds`."""
 
     wait_seconds: float
 
 
 class SizeLearnt(msgspec.Struct, frozen=True, gc=False):
-    """Refusals taught what one request may carry; from now on none carries more."""
+    """Refusals have shown how much one request may carry. From now on none carries more."""
 
     max_records: int
     max_bytes: int
 
 
 class Settled(msgspec.Struct, frozen=True, gc=False):
-    """These input positions have their outcome, each exactly once in a run."""
+    """These records and problems have their final outcome. Each is settled once in a run."""
 
     outcomes: Sequence[Outcome]
 

@@ -10,9 +10,9 @@ from kvsctl.errors import Defect, KvsctlError, StreamError, UsageError
 from kvsctl.model import Problem, Record
 
 _MAX_AHEAD: Final = 12
-"""How many lists the thread may be ahead of the run: bounds memory, hides reading."""
+"""How many lists the thread may be ahead of the run: few bound memory, many hide reading time."""
 _MIN_AHEAD: Final = 3
-"""How few are left when it reads on. Both threads want the interpreter: each turn costs a wait."""
+"""How few lists are left when the thread resumes. Both threads need the interpreter: turns cost."""
 _MAX_PAGES_AHEAD: Final = 4
 """How many lists an asynchronous iterator may be ahead of the run."""
 
@@ -29,30 +29,31 @@ class Feed(Protocol):
     """Where a run gets its records from."""
 
     async def get(self) -> list[Record | Problem] | None:
-        """What arrived next; an empty list: nothing more right now; None: the end.
+        """Return the next pieces; an empty list: no more for now; None: the end.
 
-        Raises StreamError where reading failed.
+        Raise StreamError if reading failed.
         """
         ...
 
     def close(self) -> None:
-        """Takes nothing more."""
+        """Read no further."""
         ...
 
 
 def feed_of(reader: Iterable[list[Record | Problem]], *, may_wait: bool) -> Feed:
-    """Gets the lists of a reader. `may_wait`: it may have to wait for more, as of a pipe.
+    """Return a feed of a reader's lists. `may_wait`: it may wait for input, such as from a pipe.
 
-    Both have the interpreter in turns, so a thread where none is needed costs a sixth of the time.
+    Only a reader that may wait gets a thread: a needless one costs a sixth of the time, because
+    both threads take turns with the interpreter.
     """
     return ThreadFeed(reader) if may_wait else ReadyFeed(reader)
 
 
 class ReadyFeed:
-    """Iterates `reader` on the loop, a list at a time; an empty one is a pause.
+    """A feed that iterates `reader` on the loop, a list at a time. An empty list is a pause.
 
-    A disk that keeps it waiting keeps the run waiting, signals included, so that lists should be
-    short, and none should be long in coming.
+    The whole run waits while a list is read, signals included. So lists should be short and quick
+    to read.
     """
 
     def __init__(self, reader: Iterable[list[Record | Problem]]) -> None:
@@ -64,8 +65,8 @@ class ReadyFeed:
         if self._error is not None:
             raise self._error
         pieces: list[Record | Problem] | None = []
-        while pieces == []:  # only a pause, as what there is can be read at once
-            # Whatever is read, signals, timers and answers have their turn between two lists.
+        while pieces == []:  # a pause only: this reader never waits for input
+            # Signals, timers and answers get a turn between two lists.
             await asyncio.sleep(0)
             try:
                 pieces = next(self._lists, None)
@@ -80,7 +81,7 @@ class ReadyFeed:
 
 
 class ThreadFeed:
-    """Iterates `reader` in a daemon thread, at most a few lists ahead of who gets them."""
+    """A feed that iterates `reader` in a daemon thread, at most a few lists ahead of the run."""
 
     def __init__(self, reader: Iterable[list[Record | Problem]]) -> None:
         self._reader = reader
@@ -90,7 +91,7 @@ class ThreadFeed:
         self._is_awaited = False
         self._room = threading.Event()
         self._closed = False
-        # A daemon, because nothing ends a read of a pipe that stays silent.
+        # A daemon, because nothing ends the read of a silent pipe.
         self._thread = threading.Thread(target=self._read_all, name="kvsctl-reader", daemon=True)
         self._thread.start()
 
@@ -99,7 +100,7 @@ class ThreadFeed:
         while not self._ready:
             self._arrived.clear()
             self._is_awaited = True
-            if self._ready:  # looked at again: the thread may not have seen that it is awaited
+            if self._ready:  # the thread may have appended before it saw `_is_awaited`
                 break
             await self._arrived.wait()
         self._is_awaited = False
@@ -114,7 +115,7 @@ class ThreadFeed:
         return arrived
 
     def close(self) -> None:
-        """Lets the thread end at its next list."""
+        """Let the thread end at its next list."""
         self._closed = True
         self._room.set()
 
@@ -143,7 +144,7 @@ class ThreadFeed:
         try:
             self._loop.call_soon_threadsafe(self._arrived.set)
         except RuntimeError:
-            self._closed = True  # the loop is gone: nobody waits any more
+            self._closed = True  # the loop is closed: nobody waits any more
 
 
 class AsyncFeed:
@@ -211,7 +212,7 @@ class AsyncFeed:
 
 
 class RequiredFeed:
-    """The same feed; one that ends with nothing having come is a UsageError."""
+    """The same feed, which raises UsageError if it ends without a record or problem."""
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
@@ -231,17 +232,17 @@ class RequiredFeed:
 
 
 Change: TypeAlias = Callable[[], str | None]
-"""What is different about the input since its check; None if nothing is."""
+"""Returns how the input has changed since its check; None if it has not."""
 
 _NOTHING_SENT: Final = "Nothing was sent. Run the command again when the input is complete."
 _PART_SENT: Final = "What was read before was sent. Run the command again with stable input."
 
 
 class CheckedFeed:
-    """The same feed, ended as soon as the input is not what was checked.
+    """The same feed, which ends with an error if the input has changed since its check.
 
-    `change` is asked before anything is given, and at the end. A problem is a change too, as the
-    check found none.
+    `change` is called before the first piece, and at the end. A problem is a change too, because
+    the check found none.
     """
 
     def __init__(self, feed: Feed, change: Change) -> None:
@@ -250,7 +251,7 @@ class CheckedFeed:
         self._has_begun = False
 
     async def get(self) -> list[Record | Problem] | None:
-        """See Feed. Raises UsageError if nothing was given yet, StreamError otherwise."""
+        """See Feed. Raise UsageError if nothing was returned yet, StreamError otherwise."""
         if not self._has_begun:
             if (changed := self._change()) is not None:
                 raise UsageError(f"the input changed after its check: {changed}", _NOTHING_SENT)

@@ -1,4 +1,4 @@
-"""What a run will ask of the service, worked out from its records and its plan. Pure."""
+"""How many requests and units a run will need, computed from its records and its plan. Pure."""
 
 from typing import Final
 
@@ -12,12 +12,12 @@ from kvsctl.model import Record, Verb
 
 
 class Forecast(msgspec.Struct, frozen=True):
-    """What records need that all go through at the first attempt, from input that never stalls.
+    """What a run needs if every request succeeds at the first attempt and input never stalls.
 
-    `records` are those that are sent, `duplicates` those that a later one replaces before.
-    `units` are those of writes as packed; of reads, which are charged by their answers, the
-    least: one a request (`are_units_least`). `bytes_sent` are those of the request bodies, at most.
-    `least_seconds`: the time that the plan's pace takes, apart from the last answer's.
+    `records` counts records that are sent, `duplicates` records that a later one supersedes before.
+    `units` of writes are computed as packed. Reads are charged by their answers, so theirs are the
+    least, one per request (`are_units_least`). `bytes_sent` is an upper bound of the request
+    bodies. `least_seconds` is the time that the plan's pace takes, without the last answer's.
     """
 
     records: int
@@ -30,7 +30,7 @@ class Forecast(msgspec.Struct, frozen=True):
 
 
 class Forecaster:
-    """Takes a run's records one by one, packs them as the run would, and counts."""
+    """Packs the records of a run as the run would, and counts."""
 
     def __init__(self, plan: RunPlan) -> None:
         self._plan = plan
@@ -41,7 +41,7 @@ class Forecaster:
         self._requests = self._units = self._bytes_sent = 0
 
     def admit(self, record: Record) -> None:
-        """Counts one more record. Holds no more of them than a run does."""
+        """Count one more record. Hold no more records in memory than a run does."""
         replaced = self._lanes.admit(record)
         self._duplicates += replaced is not None
         is_crowded = self._lanes.admitted_bytes >= self._plan.window_bytes
@@ -49,11 +49,11 @@ class Forecaster:
 
     @property
     def held_bytes(self) -> int:
-        """The bodies of the records that are not counted yet."""
+        """The size of the bodies of records that are not counted yet."""
         return self._lanes.admitted_bytes
 
     def finish(self) -> Forecast:
-        """What all of them need, once there are no more."""
+        """Return what all records need, when there are no more."""
         self._send(flush=True)
         return Forecast(
             self._records,
@@ -85,10 +85,10 @@ _EMPTY_READ_BYTES: Final = 1000
 
 
 def cost_usd(verb: Verb, forecast: Forecast) -> float:
-    """US dollars. Writes and deletes by the bytes sent.
+    """Return the cost in US dollars. Writes and deletes are billed by the bytes sent.
 
-    Reads are billed by what comes back, which only the service knows: so the least, which is
-    that of empty answers.
+    Reads are billed by their answers, which only the service knows. Theirs is the least cost, that
+    of empty answers.
     """
     if verb is Verb.GET:
         return forecast.requests * _EMPTY_READ_BYTES * _READ_USD_PER_GB / _GB_BYTES

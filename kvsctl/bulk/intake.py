@@ -91,9 +91,9 @@ class Intake:
 
 
 class Admission:
-    """Lets pieces of the input in, in their order, and no more of them than memory is bounded to.
+    """Admits pieces in input order, and no more of them than the bounds on memory allow.
 
-    `window`: how many records may be admitted and unsettled.
+    `window`: how many records may be admitted and unsettled at a time.
     """
 
     def __init__(self, lanes: Lanes, plan: RunPlan) -> None:
@@ -104,27 +104,30 @@ class Admission:
         self.window = plan.window_at(plan.concurrency)
 
     def arrive(self, pieces: Sequence[Record | Problem]) -> None:
-        """These come next. None that arrived before may be left."""
+        """Take the pieces to admit next. All earlier ones must be admitted."""
         self._pieces, self._next = pieces, 0
 
     @property
     def is_empty(self) -> bool:
-        """Whether all that has arrived is admitted."""
+        """Whether every piece that arrived is admitted."""
         return self._next >= len(self._pieces)
 
     @property
     def left(self) -> Sequence[Record | Problem]:
-        """What has arrived and is not admitted."""
+        """The pieces that arrived and are not admitted."""
         return self._pieces[self._next :]
 
     @property
     def is_full(self) -> bool:
-        """Whether something has to settle before more is admitted."""
+        """Whether records must settle before more are admitted."""
         lanes = self._lanes
         return lanes.admitted >= self.window or lanes.admitted_bytes >= self._most_bytes
 
     def admit(self) -> list[Outcome]:
-        """Admits what there is room for; returns what ends thereby, each problem among it."""
+        """Admit as many pieces as there is room for. Return the outcomes that this decides.
+
+        These are the problems, and the records that a newer one superseded.
+        """
         room = self.window - self._lanes.admitted
         pieces = self._pieces[self._next : self._next + room]
         if _are_records(pieces) and self._admit_at_once(pieces):
@@ -133,7 +136,10 @@ class Admission:
         return self._admit_each(pieces)
 
     def _admit_at_once(self, records: Sequence[Record]) -> bool:
-        """All of them in less time, or none: only if that is all that there is to be done."""
+        """Fast path: admit the whole slice if every key is new and it fits.
+
+        Otherwise admit nothing and return False.
+        """
         coming_bytes = sum(map(len, [record.body for record in records]))
         fits = self._lanes.admitted_bytes + coming_bytes < self._most_bytes
         return fits and self._lanes.admit_all(records, coming_bytes)
@@ -154,7 +160,7 @@ class Admission:
 
 
 def failed_check(problem: Problem) -> Outcome:
-    """How a problem ends."""
+    """Return the outcome of a problem."""
     return Outcome(problem, State.FAILED, Failure(problem.code, problem.message))
 
 

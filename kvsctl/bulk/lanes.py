@@ -1,6 +1,6 @@
-"""One identity at a time, in input order, so that an older write never lands after a newer one.
+"""One record per identity at a time, in input order: an older write never lands after a newer one.
 
-A lane is open while its record waits, closed while a request (or a retry of it) is on its way.
+A lane is open while its record waits, and closed while its record is away.
 """
 
 from collections import deque
@@ -13,20 +13,22 @@ from kvsctl.model import Identity, Record
 class Lanes:
     """The records that are admitted and not settled.
 
-    Of records with one identity at most one waits to be sent and at most one is on its way.
-    A newer one takes the place of an older one that is not on its way yet (`supersede`), or
-    shares its answer (`join`, for reads).
+    Of the records with one identity, at most one waits to be sent and at most one is away. A newer
+    record supersedes an older one that has not been sent. With `join` (for reads) it follows the
+    older one instead, and shares its answer.
+
+    A record is parked while it waits for an older record of its lane that is away.
     """
 
     def __init__(self, *, join: bool) -> None:
         self._join = join
         self._newest: dict[Identity, Record | None] = {}
-        """Of each lane: what waits, or is parked, or is away. None: what was parked is drained."""
+        """The newest record of each lane. None: it was parked and has been drained."""
         self._order: deque[Record] = deque()
-        """What waits, the oldest lane first, and what went on its way from between."""
+        """The waiting records, oldest lane first, mixed with `_gone` records that were sent."""
         self._gone = 0
         self._stand_ins: dict[Identity, Record] = {}
-        """Replaced records that stand in the order for the newest of their lanes."""
+        """Superseded records that still mark the place of their lane in `_order`."""
         self._parked: dict[Identity, None] = {}  # as a set that keeps their order
         self._followers: dict[Identity, list[Record]] = {}
         self._follower_count = 0
@@ -34,21 +36,21 @@ class Lanes:
 
     @property
     def waiting(self) -> int:
-        """Records that could be sent now."""
+        """How many records could be sent now."""
         return len(self._order) - self._gone
 
     @property
     def admitted(self) -> int:
-        """Records admitted and not settled: waiting, away, parked or following."""
+        """How many records are admitted and not settled: waiting, away, parked or following."""
         return len(self._newest) + len(self._parked) + self._follower_count
 
     @property
     def admitted_bytes(self) -> int:
-        """The bodies of all admitted records."""
+        """The size of the bodies of all admitted records."""
         return self._admitted_bytes
 
     def admit(self, record: Record) -> Record | None:
-        """Takes a record in. Returns the older one that it replaces, which is never sent."""
+        """Admit a record. Return the older record that it supersedes, which is never sent."""
         self._admitted_bytes += len(record.body)
         before = self._newest.setdefault(record.identity, record)
         if before is record:
@@ -61,9 +63,9 @@ class Lanes:
         return self._supersede(before, record)
 
     def admit_all(self, records: Sequence[Record], bodies_bytes: int) -> bool:
-        """The same for several, in less time, or for none: only if each opens a lane of its own.
+        """Admit several records in less time, if each opens a lane of its own.
 
-        `bodies_bytes`: what their bodies come to.
+        Otherwise admit none and return False. `bodies_bytes` is the size of their bodies together.
         """
         fresh = {record.identity: record for record in records}
         if len(fresh) < len(records) or not self._newest.keys().isdisjoint(fresh):
@@ -85,7 +87,7 @@ class Lanes:
         return before
 
     def next_waiting(self, count: int) -> list[Record]:
-        """The first `count` waiting records, oldest lane first; they stay where they are."""
+        """Return the first `count` waiting records, oldest lane first. They keep waiting."""
         order: Iterable[Record] = self._order
         if self._gone:
             order = (one for one in order if not one.is_away)
@@ -93,11 +95,11 @@ class Lanes:
         return self.as_waiting(first) if self._stand_ins else first
 
     def as_waiting(self, records: Iterable[Record]) -> list[Record]:
-        """For each of some waiting records the one that has taken its place, or itself."""
+        """Return the records, with those that were superseded meanwhile replaced by the newest."""
         return [self._newest.get(record.identity) or record for record in records]
 
     def send(self, records: Sequence[Record]) -> None:
-        """Closes the lanes of waiting records that go on their way."""
+        """Close the lanes of waiting records that are being sent."""
         order = self._order
         for record in records:
             record.is_away = True
@@ -113,14 +115,14 @@ class Lanes:
             self._gone -= 1
 
     def settle(self, record: Record) -> list[Record]:
-        """Opens the lane of a record that is away and done.
+        """Open the lane of a record that was away. Return the followers that share its answer.
 
-        A parked record begins to wait. Returns the followers that share its answer.
+        A parked record of the lane begins to wait.
         """
         return self.settle_all([record]).get(record.identity, [])
 
     def settle_all(self, records: Sequence[Record]) -> Mapping[Identity, list[Record]]:
-        """The same for several; the followers by the identity whose answer they share."""
+        """Do the same for several records. Return their followers by identity."""
         newest = self._newest
         for record in records:
             identity = record.identity
@@ -142,7 +144,7 @@ class Lanes:
         return taken
 
     def drain(self) -> list[Record]:
-        """Takes out all that never went on its way: waiting, parked, and their followers."""
+        """Remove and return all records that were never sent: waiting, parked, their followers."""
         left = self.next_waiting(self.waiting)
         for record in list(left):
             del self._newest[record.identity]

@@ -1,4 +1,4 @@
-"""What a run does, within which bounds, and what it needs of others."""
+"""What a run does, its bounds, and the interfaces that it needs."""
 
 from collections.abc import Sequence
 from enum import Enum
@@ -17,7 +17,7 @@ from kvsctl.service.auth.credentials import Secret
 from kvsctl.service.client import Answer
 
 BEGINNING_CONCURRENCY: Final = 8
-"""How many requests a run sends at a time before it knows what helps."""
+"""How many requests are in flight at a time until the run has found how many help."""
 _MIN_WINDOW: Final = 1000
 _WRITES_AHEAD: Final = 4
 _READS_AHEAD: Final = 2
@@ -27,40 +27,40 @@ class Caller(Protocol):
     """What a run needs of the service: see `service.client.BatchClient`."""
 
     async def prepare(self) -> None:
-        """Has what requests need at hand, sending nothing. Raises CredentialsError."""
+        """Get the token that requests need. Send nothing. Raise CredentialsError."""
         ...
 
     async def call(self, verb: Verb, records: Sequence[Record]) -> Answer:
-        """Sends one request, once prepared."""
+        """Send one request. `prepare` was called before."""
         ...
 
     async def renew(self, refused: Secret | None) -> bool:
-        """Whether another token could be had."""
+        """Replace the refused token. Return whether there is another one."""
         ...
 
     def now(self) -> float:
-        """The service's clock, epoch seconds."""
+        """Return the time by the service's clock, in epoch seconds."""
         ...
 
 
 class Pressure(Enum):
-    """How much more output the listeners can take."""
+    """Whether listeners can take more output."""
 
     NONE = "none"
-    """Anything."""
+    """They can: any batch may go."""
     OLDEST_ONLY = "oldest only"
-    """What is held back waits for older records: only those help."""
+    """Output is held back until older records settle: only the oldest may go."""
     STOP = "stop"
-    """Nothing, until what is there has been written."""
+    """They cannot until pending output is written: nothing may go."""
 
 
 class RunPlan(msgspec.Struct, frozen=True):
-    """What a run does and within which bounds.
+    """What a run does, and its bounds.
 
-    `give_up_after`: failed requests in a row; 429, 401, batches that are split and their parts
-    do not count. `patience_seconds`: how long the service may answer nothing but 429.
-    `max_failures`: failed records in all; None: any number. `verify`: what is written is read
-    back before it settles.
+    `give_up_after`: how many consecutive failed requests end the run; 429, 401, batches that are
+    split and their parts do not count. `patience_seconds`: how long the service may answer nothing
+    but 429. `max_failures`: how many failed records end the run; None: no number does. `verify`:
+    read back what was written before it settles.
     """
 
     verb: Verb
@@ -68,7 +68,7 @@ class RunPlan(msgspec.Struct, frozen=True):
     pace: Pace = msgspec.field(default_factory=Pace)
     concurrency: int = BEGINNING_CONCURRENCY
     finds_concurrency: bool = False
-    """`concurrency` is where the run begins; it finds how many requests at a time help."""
+    """Begin with `concurrency` requests at a time, and find out how many help."""
     retry: RetryPolicy = msgspec.field(default_factory=RetryPolicy)
     read_policy: ReadPolicy = msgspec.field(default_factory=ReadPolicy)
     give_up_after: int = DEFAULTS.give_up_after
@@ -76,14 +76,14 @@ class RunPlan(msgspec.Struct, frozen=True):
     max_failures: int | None = None
     verify: bool = False
     stop_seconds: float = DEFAULTS.timeout
-    """How long a run that was asked to stop goes on reading back what it wrote."""
+    """How long a run that was asked to stop continues to read back what it wrote."""
     window_bytes: int = 16_000_000
-    """How many bytes the admitted records may have together, give or take the last."""
+    """The most bytes that admitted records may have together. The last one may exceed it."""
 
     def window_at(self, concurrency: int) -> int:
-        """How many records may be admitted and unsettled: bounds memory.
+        """Return how many records may be admitted and unsettled at a time. This bounds memory.
 
-        Fewer for reads: each of their records may come back with 240 KiB.
+        Reads may have fewer, because each answered record may have 240 KiB.
         """
         at_a_time = concurrency * self.packing.max_records
         if self.verb is Verb.GET:

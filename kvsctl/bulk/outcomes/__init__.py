@@ -1,4 +1,4 @@
-"""What listeners make of outcomes.
+"""Count and order outcomes, for listeners.
 
 - `tally`: count everything that a report says.
 - `positions`: settled input positions, as ranges.

@@ -1,4 +1,4 @@
-"""What comes in any order, let go in the order of the input."""
+"""Release payloads, which arrive in any order, in the order of the input."""
 
 from collections.abc import Callable, Iterable
 from typing import Final, Generic, TypeVar
@@ -8,16 +8,15 @@ from kvsctl.bulk.outcomes.positions import SettledRanges
 Payload = TypeVar("Payload")
 
 HOLDING_BYTES: Final = 200
-"""About what holding one more costs beside its own bytes: objects, and a place in a dict."""
+"""The approximate cost of holding a payload besides its own bytes: objects, a dict entry."""
 
 
 class Reorder(Generic[Payload]):
-    """Releases payloads in position order, each as soon as every earlier position is in.
+    """Releases payloads in position order, each as soon as every earlier position was added.
 
-    Each position from 0 comes once, with a payload or with None where there is nothing to
-    release; positions that follow each other may share one. Those in `settled` do not come, they
-    were released before. `size` tells how many bytes a payload has; holding it costs
-    `HOLDING_BYTES` more.
+    Each position from 0 is added once, with a payload, or with None if there is nothing to release.
+    Consecutive positions may share a payload. Positions in `settled` were released before and are
+    never added. `size` returns the bytes of a payload; holding it costs `HOLDING_BYTES` more.
     """
 
     def __init__(
@@ -31,18 +30,18 @@ class Reorder(Generic[Payload]):
 
     @property
     def settled_through(self) -> int:
-        """The first position that has not come in."""
+        """The first position that was not added."""
         return self._settled.settled_through
 
     @property
     def held_bytes(self) -> int:
-        """What the payloads cost that wait for an earlier position."""
+        """The bytes of the payloads that wait for an earlier position."""
         return self._held_bytes
 
     def add(self, position: int, payload: Payload | None, stop: int | None = None) -> list[Payload]:
-        """Takes a position in, or all from it up to but not including `stop`.
+        """Add a position, or all positions from it up to but not including `stop`.
 
-        Returns what can now be released, in position order.
+        Return the payloads that this releases, in position order.
         """
         is_next = position == self._settled.settled_through
         self._settled.add(position, stop)
@@ -59,7 +58,7 @@ class Reorder(Generic[Payload]):
         return released
 
     def _release(self, start: int, released: list[Payload]) -> None:
-        """Lets go what is held from `start` on and waits for nothing any more."""
+        """Move to `released` the payloads from `start` on that wait for no earlier position."""
         place, through = start, self._settled.settled_through
         while place < through:
             waited = self._held.pop(place, None)
@@ -69,7 +68,7 @@ class Reorder(Generic[Payload]):
             place = self._stops.pop(place, place + 1)
 
     def drain(self) -> list[Payload]:
-        """At the end of a run that left gaps: all that is still held, in position order."""
+        """Remove and return all held payloads in position order, when no more will be added."""
         rest = [payload for _, payload in sorted(self._held.items(), key=lambda pair: pair[0])]
         self._held.clear()
         self._stops.clear()

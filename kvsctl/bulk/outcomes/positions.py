@@ -1,4 +1,4 @@
-"""Which input positions are settled, as ranges: as small as the gaps are few."""
+"""Settled input positions, kept as ranges: the fewer gaps, the smaller."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 class SettledRanges:
     """A set of positions kept as disjoint half-open ranges in ascending order.
 
-    Adding behind the last costs nothing much, elsewhere a search and, out of order, a shift of as
-    many ranges as there are gaps: what comes in several orders is sorted first.
+    Adding after the last position is cheap. Adding elsewhere costs a search, and a shift of as many
+    ranges as there are gaps.
     """
 
     __slots__ = ("_starts", "_stops")
@@ -20,10 +20,10 @@ class SettledRanges:
             self.add(start, stop)
 
     def add(self, start: int, stop: int | None = None) -> None:
-        """Adds `start`, or all from `start` up to but not including `stop`."""
+        """Add `start`, or all positions from `start` up to but not including `stop`."""
         stops = self._stops
         end = start + 1 if stop is None else stop
-        if stops and start == stops[-1] and end > start:  # what follows: what comes most often
+        if stops and start == stops[-1] and end > start:  # the most frequent case
             stops[-1] = end
             return
         if start < 0 or end < start:
@@ -44,10 +44,10 @@ class SettledRanges:
         self._stops[first:last] = [end]
 
     def add_all(self, positions: Sequence[int]) -> None:
-        """Adds positions of which no two are the same; cheap where they come in runs.
+        """Add distinct positions. This is cheap where many are consecutive.
 
-        What a run settles is so: each position is settled once. Others would be counted by their
-        ends, and positions between them added that were never given.
+        A run settles each position once, so its positions are distinct. Positions that are not
+        distinct give a wrong result: positions between them may be added too.
         """
         if not positions:
             return
@@ -67,7 +67,7 @@ class SettledRanges:
             self.add(start, end)
 
     def shared(self, other: "SettledRanges") -> int:
-        """How many positions are in both."""
+        """Return how many positions are in both sets."""
         count = place = 0
         theirs = list(other)
         for start, stop in self:
@@ -80,7 +80,7 @@ class SettledRanges:
         return count
 
     def discard(self, start: int, stop: int) -> None:
-        """Takes out all from `start` up to but not including `stop`, as far as they are in."""
+        """Remove all positions from `start` up to but not including `stop`."""
         first = bisect_right(self._stops, start)
         last = bisect_left(self._starts, stop)
         if start >= stop or first >= last:
@@ -92,7 +92,7 @@ class SettledRanges:
 
     @property
     def settled_through(self) -> int:
-        """The first position that is not settled: all below it are."""
+        """The first position that is not settled."""
         return self._stops[0] if self._starts and self._starts[0] == 0 else 0
 
     def __contains__(self, position: int) -> bool:
@@ -103,7 +103,7 @@ class SettledRanges:
         return iter(zip(self._starts, self._stops, strict=True))
 
     def __len__(self) -> int:
-        """How many positions are settled."""
+        """Return how many positions are settled."""
         return sum(self._stops) - sum(self._starts)
 
     def __repr__(self) -> str:

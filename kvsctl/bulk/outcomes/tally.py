@@ -1,4 +1,4 @@
-"""The count of a run: everything its report says, gathered as it happens."""
+"""Count a run: everything that its report shows."""
 
 import heapq
 from collections import Counter
@@ -22,12 +22,12 @@ REQUEST_COUNTS: Final = (
     "bytes_sent",
     "bytes_received",
 )
-"""What is counted of requests; the rest is counted of records."""
+"""The counts of requests. All others are counts of records."""
 
 
 @dataclass(slots=True, frozen=True)
 class FailureNote:
-    """One failure as the report lists it. `key` is None where the input names none."""
+    """One failure as the report lists it. `key` is None if the input has none."""
 
     position: int
     key: str | None
@@ -51,8 +51,8 @@ class FailureGroup:
 class Tally:
     """A listener that counts a run.
 
-    Memory is bounded: of the failures the first `KEPT_FAILURES` in input order are kept, and one
-    example a code for `KEPT_CODES` codes; further codes are counted together.
+    Memory is bounded. Only the first `KEPT_FAILURES` failures in input order are kept, and one
+    example per code for `KEPT_CODES` codes. Further codes are counted together.
     """
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class Tally:
         self._groups: dict[str, FailureGroup] = {}
 
     def __call__(self, event: Event) -> None:
-        """Counts what happened."""
+        """Count an event."""
         match event:
             case Settled():
                 self._count_outcomes(event.outcomes)
@@ -95,7 +95,7 @@ class Tally:
 
     @property
     def failures_truncated(self) -> bool:
-        """Whether there were more failures than `failures` holds."""
+        """Whether more records failed than `failures` lists."""
         return self.failed > len(self._notes)
 
     @property
@@ -104,17 +104,17 @@ class Tally:
         return sorted(self._groups.values(), key=lambda group: (-group.count, group.code))
 
     def group_code(self, code: str) -> str:
-        """The code of the group that a failure with this code is counted in."""
+        """Return the code of the group that counts failures with this code."""
         return code if code in self._groups else OTHER_CODES
 
     def take_over(self, groups: Iterable[FailureGroup], notes: Iterable[FailureNote]) -> None:
-        """Goes on from the failures of an earlier run; counts are set as they are."""
+        """Register the failures of an earlier run. The caller sets the counts."""
         self._groups = {group.code: group for group in groups}
         for note in notes:
             self._keep(note)
 
     def check_sum(self) -> None:
-        """Raises Defect unless every record that came in ended in exactly one way."""
+        """Raise Defect unless every record that was read has exactly one outcome."""
         ends = {state.value: getattr(self, state.value) for state in State}
         if self.records != sum(ends.values()):
             parts = ", ".join(f"{count} {name}" for name, count in ends.items())
@@ -176,12 +176,12 @@ class Tally:
             heapq.heappop(self._notes)
 
     def take_requests(self, other: "Tally") -> None:
-        """Counts the same requests as another, which has heard of the same ones."""
+        """Copy the counts of requests from another tally, which received the same events."""
         for name in REQUEST_COUNTS:
             setattr(self, name, getattr(other, name))
 
     def count_request(self, request: RequestEnded) -> None:
-        """Counts what ended: what calling does for this one event."""
+        """Count a request, as calling the tally with this event does."""
         self.requests += 1
         self.retries += request.is_retry
         self.throttled += request.is_throttled

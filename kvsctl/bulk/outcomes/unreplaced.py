@@ -1,4 +1,4 @@
-"""Which failures stand, until a later record of the same identity replaces them."""
+"""The failures that stand: no later record of the same identity has replaced them."""
 
 import errno
 import sqlite3
@@ -14,10 +14,11 @@ _CACHE_KIB: Final = 4000
 
 
 class Standing:
-    """Numbers by identity, exactly, in memory that does not grow with them.
+    """Numbers by identity, exact, in bounded memory.
 
-    A number is a line, or a position. Beyond `most_in_memory` they go to a database in a temporary
-    file, which is gone with the process. OSError is raised where that cannot be written.
+    A number is a line or a position. When there are more than `most_in_memory`, they move to a
+    database in a temporary file, which is deleted with the process. Methods raise OSError if that
+    file cannot be written.
     """
 
     def __init__(self, most_in_memory: int = _MAX_IN_MEMORY) -> None:
@@ -28,18 +29,18 @@ class Standing:
         self._sieve = bytearray()
 
     def __bool__(self) -> bool:
-        """Whether anything may stand."""
+        """Return whether any number may be left."""
         return bool(self._numbers) or self._database is not None
 
     def add(self, identity: Identity, number: int) -> None:
-        """This stands under the identity, beside what else does."""
+        """Add a number to those of the identity."""
         self._numbers.setdefault(identity, []).append(number)
         self._count += 1
         if self._count > self._most_in_memory:
             self._move_to_disk()
 
     def take(self, identity: Identity) -> list[int]:
-        """Takes out what stands under the identity; returns it."""
+        """Remove and return the numbers of the identity."""
         numbers = self._numbers.pop(identity, []) if self._numbers else []
         self._count -= len(numbers)
         if self._database is not None and self._may_be_on_disk(identity):
@@ -47,7 +48,7 @@ class Standing:
         return numbers
 
     def close(self) -> None:
-        """Removes the temporary file. Nothing stands any more."""
+        """Remove all numbers and the temporary file."""
         self._numbers.clear()
         if self._database is not None:
             self._database.close()
@@ -69,7 +70,7 @@ class Standing:
         self._count = 0
 
     def _may_be_on_disk(self, identity: Identity) -> bool:
-        """False saves a search: most records of a run never failed."""
+        """Return False if a search is needless, as it is for most records: they never failed."""
         place = hash(identity) % _SIEVE_BITS
         return bool(self._sieve[place >> 3] >> (place & 7) & 1)
 
@@ -84,7 +85,7 @@ class Standing:
 
 
 class NumberSet:
-    """Numbers from 0, a bit for each up to the largest."""
+    """A set of numbers from 0, with one bit for each up to the largest."""
 
     def __init__(self) -> None:
         self._bits = bytearray()
@@ -97,7 +98,7 @@ class NumberSet:
         return place < len(self._bits) and bool(self._bits[place] >> (number & 7) & 1)
 
     def update(self, numbers: Iterable[int]) -> None:
-        """Takes numbers in."""
+        """Add numbers."""
         for number in numbers:
             place = number >> 3
             if place >= len(self._bits):
@@ -106,7 +107,7 @@ class NumberSet:
 
 
 def _temporary_database() -> sqlite3.Connection:
-    # An empty name is a file in the folder for temporary files that nobody else can open.
+    # An empty name: a file in the folder for temporary files that no other process can open.
     database = sqlite3.connect("", isolation_level=None)
     database.execute("PRAGMA journal_mode = OFF")
     database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
@@ -119,7 +120,7 @@ def _temporary_database() -> sqlite3.Connection:
 
 
 def _text(identity: Identity) -> str:
-    """One text an identity: quoted, so that entity and key cannot run into each other."""
+    """Return a unique text of an identity: quotes keep entity and key apart."""
     return ascii((identity.entity, identity.key))
 
 

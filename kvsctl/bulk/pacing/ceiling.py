@@ -1,4 +1,4 @@
-"""The most that a window of the service seems to hold, learnt from refusals. Pure."""
+"""Learn from refusals the limit of a window that no document names. Pure."""
 
 import math
 from typing import Final
@@ -8,17 +8,17 @@ _MAX_STEP: Final = 0.32
 _MAX_PATIENCE: Final = 16
 _LOW_NOISE: Final = 0.02
 _NOISE_ALLOWANCE: Final = 2
-"""How many more may be, where the service refuses more than a fiftieth whatever the load."""
+"""How many more refusals a try may have, if the service refuses over 2 % at any load."""
 
 
 class Ceiling:
-    """A limit that is unknown until refusals teach it, and probed a little from then.
+    """A limit that is unknown until refusals show it, and from then on tried to be raised.
 
-    `learnt` is what the service let through when it refused more. `allowed` may be somewhat
-    more, to find out whether the limit has risen: refusals of what goes beyond take it back and
-    double the time until the next try; where they stay out, the next step is twice as large.
-    `bearable` is the share of a try's requests that may be refused, `quiet_seconds` how long
-    what is learnt holds before the first try.
+    `learnt` is the load that the service accepted when it refused more. `allowed` may be somewhat
+    more: a try, to find out whether the limit has risen. If the service refuses what goes beyond
+    `learnt`, the try ends and the time until the next try doubles. If it does not, the next step is
+    twice as large. `bearable` is the share of a try's requests that may be refused.
+    `quiet_seconds` is how long a learnt limit holds before the first try.
     """
 
     def __init__(self, quiet_seconds: float, bearable: float) -> None:
@@ -33,28 +33,28 @@ class Ceiling:
         self.allowed = math.inf
 
     def learn(self, load: float, now: float) -> None:
-        """The window holds no more than `load`, and at least one."""
+        """Set the limit to `load`, and to at least one."""
         self.learnt = self.allowed = max(1.0, load)
         self._rest(now)
 
     def at_least(self, load: float) -> None:
-        """What was on its way when the limit was learnt has been let through as well."""
+        """Raise the limit: requests in flight when it was learnt were accepted as well."""
         if self.learnt is not None and load > self.learnt:
             self.learnt = load
             self.allowed = max(self.allowed, load)
 
     def forget(self) -> None:
-        """What was learnt was another window's doing."""
+        """Remove the limit: the refusals came from another window."""
         self.learnt, self.allowed = None, math.inf
 
     def note_held(self) -> None:
-        """It has held a request back."""
+        """Note that the limit has held a request back."""
         self._is_binding = True
 
     def note(self, load: float, now: float, noise: float, *, was_refused: bool) -> bool:
-        """A request ended under this load. Whether a try explains why it was refused.
+        """Note that a request ended under this load. Return whether a try explains its refusal.
 
-        `noise`: the share of requests that the service refuses without a try.
+        `noise`: the share of requests that the service refuses at any load.
         """
         if self.learnt is None:
             return False
@@ -78,7 +78,7 @@ class Ceiling:
         return few + self._tried * max(self._bearable, 2 * noise)
 
     def _grow(self, now: float) -> None:
-        """Allows a little more once it has been held to for long enough."""
+        """Allow a little more, if the limit has held requests back for long enough."""
         assert self.learnt is not None  # noqa: S101
         if not self._is_binding or now < self._next_try:
             return

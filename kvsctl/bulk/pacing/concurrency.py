@@ -1,10 +1,10 @@
-"""How many requests go at a time: given, or found by what helps. Pure."""
+"""How many requests are in flight at a time: given, or found by trying. Pure."""
 
 import math
 from typing import Final
 
 _MAX: Final = 128
-"""At the service's 1000 requests a second this is enough for answers that take an eighth of one."""
+"""Enough for 1000 requests per second, the service's limit, if answers take an eighth of one."""
 _MIN: Final = 2
 _EPOCH_ANSWERS: Final = 16
 _EPOCH_SECONDS: Final = 0.1
@@ -15,11 +15,11 @@ _LEARNING: Final = 0.1
 
 
 class Concurrency:
-    """Doubles the requests at a time while that brings a tenth more answers; else goes back.
+    """Doubles `limit` while that brings a tenth more answers per second; otherwise steps back.
 
-    Only periods in which every sender was busy are judged. `first`: how many are in flight at
-    first, and always unless `is_found`. Reads of `read_batch` records (0: writes) stay so few that
-    the answers in flight fit into `window_bytes`.
+    Only periods in which every sender was busy are judged. `first` is the limit at first, and
+    always unless `is_found`. Reads of `read_batch` records (0: writes) are limited so that the
+    answers in flight fit into `window_bytes`.
     """
 
     def __init__(self, first: int, *, is_found: bool, window_bytes: int, read_batch: int) -> None:
@@ -35,14 +35,14 @@ class Concurrency:
         self._first = self.limit = first
 
     def note_read(self, received_bytes: int) -> None:
-        """How large the answer to a read was."""
+        """Note the size of the answer to a read."""
         if self._is_found:
             grown = received_bytes - self._answer_bytes
             self._answer_bytes += grown if grown > 0 else grown * _LEARNING
             self.limit = min(self.limit, self._most)
 
     def note_end(self, now: float, *, was_busy: bool) -> None:
-        """A request ended. `was_busy`: every sender was, and nothing held them back."""
+        """Note that a request ended. `was_busy`: every sender was busy, and none was held back."""
         if not self._is_found:
             return
         if not was_busy or self._since is None:
@@ -55,9 +55,9 @@ class Concurrency:
             self._begin(now)
 
     def note_throttled(self, now: float) -> None:
-        """The service lets less through: fewer at a time lose less by that.
+        """Halve the limit: with fewer requests in flight, fewer are refused at once.
 
-        No fewer than it began with: how often those start is the pacer's to say.
+        It stays at least `first`. How often requests start is the pacer's decision.
         """
         if self._is_found:
             self.limit = min(self.limit, max(self._first, self.limit // 2))
@@ -69,7 +69,7 @@ class Concurrency:
     def _most(self) -> int:
         if not self._read_batch or not self._answer_bytes:
             return _MAX
-        # What is answered out of order waits as long again for its turn.
+        # Twice: an answer that is out of order waits in memory for its turn.
         return max(_MIN, min(_MAX, int(self._window_bytes / (2 * self._answer_bytes))))
 
     def _begin(self, now: float) -> None:

@@ -1,4 +1,4 @@
-"""When refusals mean that a limit was met, and when that a single request was unlucky. Pure."""
+"""Distinguish refusals that mean a limit from random ones. Pure."""
 
 from collections import deque
 from typing import Final
@@ -8,12 +8,12 @@ _SHORT, _OF_SHORT = 30, 10
 _LONG, _OF_LONG = 200, 40
 _LEARNING: Final = 0.02
 _MAX_NOISE: Final = 0.1
-"""More than this is a limit until it proves not to be one."""
+"""A larger share of refusals is taken for a limit."""
 _RECOVERED: Final = 10
 
 
 class _Last:
-    """How many of the last so many requests were refused."""
+    """How many of the last `length` requests were refused."""
 
     def __init__(self, length: int) -> None:
         self._ends: deque[bool] = deque(maxlen=length)
@@ -21,7 +21,7 @@ class _Last:
 
     def note(self, *, was_refused: bool) -> None:
         if not (was_refused or self.refused):
-            return  # as long as none is, what passes makes no difference
+            return  # as long as none was refused, the length does not matter
         if len(self._ends) == self._ends.maxlen:
             self.refused -= self._ends[0]
         self._ends.append(was_refused)
@@ -33,9 +33,9 @@ class _Last:
 
 
 class Refusals:
-    """How a run's requests ended of late: one 429 alone teaches nothing, several do.
+    """How the latest requests ended. A single 429 means nothing, several mean a limit.
 
-    `noise` is the share of requests that the service seems to refuse whatever the load.
+    `noise` is the share of requests that the service seems to refuse at any load.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Refusals:
         self.noise = 0.0
 
     def note(self, *, was_refused: bool, is_ordinary: bool) -> None:
-        """How one more request ended. `is_ordinary`: neither a probe nor beyond what is learnt."""
+        """Note how a request ended. `is_ordinary`: not a probe, and within the learnt limits."""
         self._short.note(was_refused=was_refused)
         self._long.note(was_refused=was_refused)
         self._consecutive_refused = self._consecutive_refused + 1 if was_refused else 0
@@ -56,7 +56,7 @@ class Refusals:
 
     @property
     def are_many(self) -> bool:
-        """Whether the service has refused so often of late that it means a limit."""
+        """Whether the latest requests were refused so often that it means a limit."""
         return (
             self._consecutive_refused >= _CONSECUTIVE
             or self._short.refused >= _OF_SHORT
@@ -65,11 +65,11 @@ class Refusals:
 
     @property
     def are_over(self) -> bool:
-        """Whether requests pass again one after the other."""
+        """Whether the latest requests all passed."""
         return self._consecutive_passed >= _RECOVERED
 
     def forget(self) -> None:
-        """What was refused has taught what it could."""
+        """Forget the refusals: a limit was learnt from them."""
         self._short.forget()
         self._long.forget()
         self._consecutive_refused = 0

@@ -1,4 +1,4 @@
-"""How much a run may ask of the service in a time: what is given, not what is learnt. Pure."""
+"""How much a run may ask of the service per second and minute: the given limits. Pure."""
 
 import math
 from typing import Final
@@ -11,9 +11,9 @@ MINUTE_SECONDS: Final = 60.0
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """At most so many requests in any second, and units in any minute. None: any number.
+    """The most requests in any second, and the most units in any minute. None: no limit.
 
-    Reads and writes have the units each for themselves, as in the service's quotas.
+    Reads and writes have separate units, as in the service's quotas.
     """
 
     requests_per_second: float | None = None
@@ -23,9 +23,9 @@ class Pace(msgspec.Struct, frozen=True):
     def of(
         cls, share: float, *, rps: float | None = None, units_per_minute: float | None = None
     ) -> "Pace":
-        """A share of the documented quota, infinite for no limit.
+        """Return the pace of a share of the documented quota. An infinite share: no limit.
 
-        What is given replaces it; 0 is no limit.
+        `rps` and `units_per_minute` replace the share; 0: no limit.
         """
         return cls(
             _given(rps, share * DEFAULT_LIMITS.requests_per_second),
@@ -34,9 +34,9 @@ class Pace(msgspec.Struct, frozen=True):
 
     @property
     def request_window(self) -> tuple[float, float | None]:
-        """How long the window of requests is, seconds, and how many it may hold.
+        """The length of the window of requests in seconds, and how many requests it may hold.
 
-        A second; where it may hold less than one, as long as one takes.
+        The length is a second, or longer if less than one request per second is allowed.
         """
         rate = self.requests_per_second
         if rate is None or rate >= 1:
@@ -44,9 +44,9 @@ class Pace(msgspec.Struct, frozen=True):
         return 1 / rate, 1.0
 
     def least_seconds(self, requests: int, units: int) -> float:
-        """The time that must pass between the first of these requests and the last.
+        """Return the least time between the first and the last of these requests.
 
-        The first window's worth goes at once, each further one a window later.
+        The requests of the first window go at once, those of each further one a window later.
         """
         seconds, in_last = 0.0, requests
         if self.units_per_minute is not None and units > self.units_per_minute:
@@ -62,7 +62,7 @@ class Pace(msgspec.Struct, frozen=True):
 
 
 def request_units(body_bytes: int) -> int:
-    """What a request of this size costs; a read, what an answer of this size does."""
+    """Return the units of a request with this body; of a read, those of an answer of this size."""
     return max(1, -(-body_bytes // DEFAULT_LIMITS.unit_bytes))
 
 

@@ -1,4 +1,4 @@
-"""When the next request may start: within the given pace, and what refusals have taught.
+"""Decide when the next request may start: within the given pace and the learnt limits.
 
 All senders of a run share one pacer, and so do all runs on one installation, which has one quota.
 Limits that no document names are learnt as the load under which the service refused. Such a load is
@@ -22,20 +22,20 @@ _LONGEST_PROBE_SECONDS: Final = 10.0
 _SECOND_QUIET: Final = 3.0
 _BEARABLE_IN_A_SECOND: Final = 0.05
 _LOW_LOAD: Final = 2
-"""A load of a second at which no limit of a second can be met."""
+"""Requests in a second that are too few to meet any limit per second."""
 _CALM_REFUSALS: Final = 3
-"""So many refusals while a second holds little say that it is the minute."""
+"""This many refusals at a low load mean that the limit is one per minute."""
 _MORE_THAN_A_SECOND: Final = 2.0
-"""Who asks for a longer wait than this does not count by the second; headers are whole seconds."""
+"""A longer `Retry-After` means that the limit is not one per second. It has whole seconds."""
 _CALM_PASS: Final = 0.5
-"""How much of such a refusal a request that passes takes back: a bucket lets some through."""
+"""How much of such a refusal a request that passes cancels: a bucket lets some through."""
 _AT_MOST_DOWN: Final = 0.85
 _LEARNING: Final = 0.1
-"""How much the newest answer counts in what a read is expected to cost."""
+"""The weight of the newest answer in the expected cost of a read."""
 
 
 class Start(msgspec.Struct, eq=False, gc=False):
-    """One request that has started: `reserved` units of it count until its end is noted."""
+    """A request that has started. Its `reserved` units count until its end is noted."""
 
     reads: bool
     records: int
@@ -79,16 +79,16 @@ class Pacer:
 
     @property
     def held_seconds(self) -> float:
-        """How long until any request may start, as far as that does not depend on its price."""
+        """How long until any request may start, whatever its units."""
         return max(0.0, self._held_until - self._now())
 
     @property
     def is_probing(self) -> bool:
-        """Whether one request at a time finds out if the service lets any through."""
+        """Whether only one request is in flight at a time, to find out if any passes."""
         return self._probe_seconds > 0
 
     def expected_units(self, records: int) -> int:
-        """What a read of so many records will cost, by the answers so far."""
+        """Return the units that a read of this many records will cost, by the answers so far."""
         return max(1, math.ceil(records * self._units_per_record))
 
     def wait_seconds(self, units: int, *, reads: bool) -> float:
@@ -116,7 +116,7 @@ class Pacer:
         )
 
     def start(self, units: int, records: int, *, reads: bool) -> Start:
-        """A request starts, which `wait_seconds` has let."""
+        """Note that a request starts. `wait_seconds` has returned 0 for it."""
         self._in_flight += 1
         self._seconds.start(1)
         self._requests[reads].start(1)
@@ -124,7 +124,7 @@ class Pacer:
         return Start(reads, records, units, self._now())
 
     def end(self, started: Start, *, requests: int, units: int, is_accepted: bool = False) -> None:
-        """It is answered, or lost, and was not refused for coming too soon.
+        """Note that a request ended, with or without an answer, and was not throttled.
 
         `requests` (0 or 1) and `units` are what the service may have charged.
         """
@@ -147,19 +147,19 @@ class Pacer:
                 self._calm_refusals = max(0, self._calm_refusals - _CALM_PASS)
 
     def note_read(self, records: int, units: int) -> None:
-        """What a read has cost teaches what the next ones will."""
+        """Learn from the cost of a read what the next ones will cost."""
         cost = units / records
         known = self._units_per_record
         self._units_per_record = known + (cost - known) * _LEARNING if known else cost
 
     def refuse(self, started: Start, asked_seconds: float) -> None:
-        """It was refused for coming too soon. `asked_seconds`: when to come again, 0 if unsaid."""
+        """Note that a request was throttled. `asked_seconds`: its `Retry-After`; 0 if none."""
         now = self._now()
         self._close(started, now, 0, 0)
         if asked_seconds:
             self.hold(asked_seconds)
         if started.at <= self._lesson_at:
-            return  # it was on its way when the limit was learnt
+            return  # it was in flight when the limit was learnt
         is_tried = self._is_tried(started.reads, now)
         self._refusals.note(was_refused=True, is_ordinary=not (self.is_probing or is_tried))
         if self._is_calm(now):
@@ -169,7 +169,7 @@ class Pacer:
             self._learn(started.reads, now, asked_seconds)
 
     def hold(self, seconds: float) -> None:
-        """Lets no request start for `seconds`, nor sooner than an earlier hold ends."""
+        """Hold all requests back for `seconds`, or until an earlier hold ends if that is later."""
         self._held_until = max(self._held_until, self._now() + seconds)
 
     def _close(self, started: Start, now: float, requests: int, units: int) -> None:
@@ -186,13 +186,13 @@ class Pacer:
         return (self._seconds, self._requests[reads], self._units[reads])
 
     def _is_tried(self, reads: bool, now: float) -> bool:
-        """Whether it was refused for going beyond what is learnt, to see if it may."""
+        """Return whether the request was refused because a learnt limit was being tried."""
         noise = self._refusals.noise
         tries = [gauge.note(now, noise, was_refused=True) for gauge in self._gauges(reads)]
         return any(tries)
 
     def _is_calm(self, now: float) -> bool:
-        """Whether so little passed in the last second that no limit of a second is met."""
+        """Return whether the last second's load is too low for any limit per second."""
         return self._seconds.load(now) < max(_LOW_LOAD, (self._seconds.ceiling.learnt or 0) / 2)
 
     def _learn(self, reads: bool, now: float, asked_seconds: float) -> None:
@@ -201,7 +201,7 @@ class Pacer:
         is_minute_known = self._requests[reads].ceiling.learnt is not None
         enough = 1.5 if is_minute_known else _CALM_REFUSALS
         if self._calm_refusals >= enough or asked_seconds > _MORE_THAN_A_SECOND:
-            # A second's load is gone, and the service still refuses, or says that it will.
+            # The load of a second is gone, and the service still refuses or announces that it will.
             self._calm_refusals = 0.0
             ceiling.forget()
             for gauge in (self._requests[reads], self._units[reads]):
@@ -209,7 +209,7 @@ class Pacer:
                 if gauge.load(now):
                     gauge.ceiling.learn(max(least, gauge.load(now)), now)
         elif not self.is_probing and _LOW_LOAD <= load < known:
-            # A little at a time once it is known: what was held back makes a load look small.
+            # A known limit falls in small steps, because holding requests back lowers the load.
             ceiling.learn(max(load, _AT_MOST_DOWN * (ceiling.learnt or 0)), now)
         self._refusals.forget()
         self._lesson_at = now

@@ -1,4 +1,4 @@
-"""An amount used in the last so many seconds. Pure; the caller gives the time."""
+"""The amount used in the last seconds, and its limits. Pure; the caller gives the time."""
 
 import math
 from collections import deque
@@ -10,10 +10,10 @@ _SLOTS: Final = 400
 
 
 class SlidingWindow:
-    """What was used in the last `length_seconds`, give or take a four-hundredth of them.
+    """The amount used in the last `length_seconds`, with a precision of 1/400 of that time.
 
-    Uses are gathered in slots, and a slot counts until its end has left the window: what is
-    told is never too little. Memory and time do not depend on how much is used.
+    Uses are counted in slots. A slot counts until its end has left the window, so the amount is
+    never too small. Memory and time do not depend on how much is used.
     """
 
     def __init__(self, length_seconds: float) -> None:
@@ -24,24 +24,24 @@ class SlidingWindow:
         self._used = 0.0
 
     def add(self, now: float, amount: float) -> None:
-        """Uses an amount now."""
+        """Use an amount now."""
         if now < self._slot_ends and self._slots:
             self._slots[-1][1] += amount
         else:
-            # The end of the slot that `now` is in, never `now` itself: times are rounded.
+            # The end of the slot that `now` is in, never `now` itself, because times are rounded.
             self._slot_ends = (math.floor(now / self._grain) + 1) * self._grain
             self._slots.append([self._slot_ends + self.length_seconds, amount])
         self._used += amount
 
     def used(self, now: float) -> float:
-        """What counts now."""
+        """Return the amount that counts now."""
         slots = self._slots
         while slots and slots[0][0] <= now:
             self._used -= slots.popleft()[1]
         return self._used if slots else 0.0
 
     def seconds_until(self, now: float, level: float) -> float:
-        """How long until no more than `level` counts, if nothing is added."""
+        """Return how long until at most `level` counts, if nothing is added."""
         left = self.used(now)
         if left <= level:
             return 0.0
@@ -53,10 +53,10 @@ class SlidingWindow:
 
 
 class Gauge:
-    """Keeps an amount within a sliding window: a given limit, and one learnt from refusals.
+    """Keeps the amount in a sliding window within two limits: a given one, and a learnt one.
 
-    The service may charge a request at any time between its start and its answer. So it counts
-    from its start, and until a whole window has passed since its answer.
+    The service may charge a request at any time between its start and its answer. So a request
+    counts from its start until a whole window has passed since its answer.
     """
 
     def __init__(self, length_seconds: float, given: float | None, ceiling: Ceiling) -> None:
@@ -66,13 +66,13 @@ class Gauge:
         self.ceiling = ceiling
 
     def load(self, now: float) -> float:
-        """What the service let through in the last window."""
+        """Return the amount that the service accepted in the last window."""
         return self._window.used(now)
 
     def wait_seconds(self, now: float, amount: float) -> float:
-        """How long until `amount` may start; infinite: not before something else has ended.
+        """Return how long until `amount` may start; infinite: not before another request ends.
 
-        More than the limit in one may start when nothing else counts.
+        An amount above the limit may start when nothing else counts.
         """
         limit = min(self._given, self.ceiling.allowed)
         if limit == math.inf:
@@ -88,17 +88,17 @@ class Gauge:
         return self._window.seconds_until(now, max(0.0, level))
 
     def start(self, amount: float) -> None:
-        """An amount goes on its way."""
+        """Reserve an amount for a request that starts."""
         self._away += amount
 
     def end(self, now: float, reserved: float, charged: float) -> None:
-        """What started with `reserved` is answered, and `charged` counts."""
+        """Replace the `reserved` amount of a request that ended by what was `charged` for it."""
         self._away = max(0.0, self._away - reserved)
         if charged:
             self._window.add(now, charged)
 
     def note(self, now: float, noise: float, *, was_refused: bool) -> bool:
-        """How a request ended, for the ceiling: see there."""
+        """Note for the ceiling how a request ended: see `Ceiling.note`."""
         if self.ceiling.learnt is None:
             return False
         return self.ceiling.note(self._window.used(now), now, noise, was_refused=was_refused)

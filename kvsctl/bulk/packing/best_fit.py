@@ -1,8 +1,10 @@
-"""Sizes into batches so that their units are few: best fit. Pure.
+"""Divide sizes into batches that cost few quota units: best fit. Pure.
 
-A batch begins with the oldest that is left and goes on in order as far as some number of units
-holds it; what is left of the last unit is filled with whatever fits it best. So the oldest never
-waits, and each batch ends close to the end of a unit, or has all the records that it may have.
+A batch begins with the oldest record left and continues in order, up to a whole number of units.
+The rest of the last unit is filled with the records that fit it best. So the oldest record never
+waits, and each batch fills its last unit well, or has as many records as it may have.
+
+A *place* is an index into the sizes.
 """
 
 from bisect import bisect_right
@@ -17,13 +19,16 @@ from kvsctl.limits import DEFAULT_LIMITS
 BRACKETS_BYTES: Final = 2
 _UNIT_BYTES: Final = DEFAULT_LIMITS.unit_bytes
 _STEPS_DOWN: Final = 3
-"""How many sizes of batch are tried: the largest, and those of a unit and of two fewer."""
+"""How many batch sizes are tried: the largest, and one and two units fewer."""
 _GOOD_ENOUGH: Final = 1.003
 _AFTER_ANY_PLACE: Final = 1 << 62
 
 
 def cut(sizes: Sequence[int], max_records: int, max_bytes: int) -> list[list[int]]:
-    """The places in order, as many in a batch as it may hold: what best fit has to beat."""
+    """Return the places in plain order, as many per batch as it may hold.
+
+    Best fit is used only where it costs less than this.
+    """
     batches: list[list[int]] = []
     current: list[int] = []
     body_bytes = BRACKETS_BYTES
@@ -39,7 +44,7 @@ def cut(sizes: Sequence[int], max_records: int, max_bytes: int) -> list[list[int
 
 
 def units_of(batches: Sequence[Sequence[int]], sizes: Sequence[int]) -> int:
-    """What these batches cost together."""
+    """Return how many units these batches cost together."""
     return sum(
         request_units(BRACKETS_BYTES + sum([sizes[place] for place in places]))
         for places in batches
@@ -47,7 +52,7 @@ def units_of(batches: Sequence[Sequence[int]], sizes: Sequence[int]) -> int:
 
 
 def fit(sizes: Sequence[int], max_records: int, max_bytes: int) -> list[list[int]]:
-    """The places of `sizes` in batches, each place in one, the oldest left first in each."""
+    """Return the places in batches. Each place is in one; the oldest left comes first in each."""
     block = _Block(sizes, max_records, max_bytes)
     batches: list[list[int]] = []
     while block.left:
@@ -69,11 +74,11 @@ class _Block:
         self._gone = bytearray(len(sizes))
         self._oldest = 0
         self.left = len(sizes)
-        # What is scarce decides what a good batch is: one of full units, or of many records.
+        # The scarcer limit decides what a good batch is: one of full units, or of many records.
         self._is_bound_by_bytes = sum(sizes) / _UNIT_BYTES > len(sizes) / max_records
 
     def next_batch(self) -> list[int]:
-        """Takes the next batch out."""
+        """Remove and return the next batch."""
         prefix, ends = self._prefix()
         most_units = request_units(ends[-1])
         best: _Candidate | None = None
@@ -87,12 +92,12 @@ class _Block:
                 best = candidate
             if best.waste < _GOOD_ENOUGH:
                 break
-        places = prefix if best is None else best.places  # None: one record beyond the bound
+        places = prefix if best is None else best.places  # None: one record above the bound
         self._take_out(places)
         return places
 
     def _prefix(self) -> tuple[list[int], list[int]]:
-        """The oldest records that one batch may hold, and the body's size after each."""
+        """Return the oldest records that fit one batch, and the size of the body after each."""
         places: list[int] = []
         ends = [BRACKETS_BYTES]
         for place in range(self._oldest, len(self._sizes)):
@@ -108,7 +113,7 @@ class _Block:
         return places, ends
 
     def _filled(self, places: list[int], body_bytes: int, room_bytes: int) -> _Candidate:
-        """`places`, and the largest of the others that the room still holds."""
+        """Return `places` and, largest first, the others that fit the rest of the room."""
         chosen = set(places)
         ranked, at = self._ranked, len(self._ranked)
         while len(places) < self._max_records and body_bytes < room_bytes:

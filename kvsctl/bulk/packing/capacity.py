@@ -1,4 +1,4 @@
-"""What the service takes in one request, as far as its refusals have taught. Pure."""
+"""Learn from refusals how much the service accepts in one request. Pure."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -21,13 +21,13 @@ _PAYLOAD_CODES: Final = frozenset(
     }
 )
 _LOWER_BYTES: Final = 1_000_000
-"""The limit that the service is known to have enforced by mistake: worth the first guess."""
+"""A limit that the service is known to have enforced by mistake: the first guess."""
 _TELLING_BYTES: Final = 100_000
-"""No service bounds a body below this: what is refused below it is refused for its content."""
+"""No service limits a body to less: a smaller body is refused for its content."""
 
 
 class Inquiry(msgspec.Struct, eq=False):
-    """A batch that was refused whole for no known reason, and how many of its halves passed."""
+    """A batch that was refused whole for an unknown reason, and how many of its halves passed."""
 
     sent_bytes: int
     passed: int = 0
@@ -37,8 +37,8 @@ class Inquiry(msgspec.Struct, eq=False):
 class Capacity:
     """The packing rule of a run. It starts as given, and refusals lower it.
 
-    Each lesson is learnt once: what was on its way when the rule was lowered is packed anew when
-    it is refused, and teaches nothing.
+    Each lesson is learnt once. A batch that was in flight when the rule was lowered is packed again
+    if it is refused, and lowers nothing.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Capacity:
 
     @property
     def rule(self) -> PackingRule:
-        """What a request may carry, as far as is known by now. `told` hears of each change."""
+        """How much a request may carry, as far as is known. `on_change` is called if it changes."""
         return self._rule
 
     @rule.setter
@@ -63,16 +63,16 @@ class Capacity:
             self.on_change(rule)
 
     def note_taken(self, records: int, sent_bytes: int) -> None:
-        """A request of this size was answered."""
+        """Note that a request of this size was answered."""
         if records > self._taken_records:
             self._taken_records = records
         if sent_bytes > self._taken_bytes:
             self._taken_bytes = sent_bytes
 
     def is_exceeded(self, records: Sequence[Record], sent_bytes: int, fault: Fault) -> bool:
-        """Whether a batch was refused for its size, so that fewer records together may pass.
+        """Return whether a batch was refused for its size, so that fewer records may pass.
 
-        Lowers the rule if the batch kept to it. The records then never fit one request.
+        Lower the rule if the batch kept to it. All records together then no longer fit a request.
         """
         if len(records) < 2:
             return False
@@ -87,19 +87,19 @@ class Capacity:
         return False
 
     def note_guilty(self, sent_bytes: int, fault: Fault) -> None:
-        """A record alone was refused.
+        """Note that a single record was refused.
 
-        If that was for its size, and larger requests were answered, then refusals for size are
-        not what they say: what they taught is forgotten, and only what passes teaches from then.
+        If it was refused for its size although larger requests were answered, refusals for size
+        mean nothing: forget what they taught, and learn only from what passes.
         """
         if self._trusts_refusals and _means_size(fault) and sent_bytes <= self._taken_bytes:
             self._trusts_refusals = False
             self.rule = replace(self.rule, max_bytes=self._given.max_bytes)
 
     def note_passed(self, inquiry: Inquiry, sent_bytes: int) -> None:
-        """A half of a refused batch was answered.
+        """Note that one half of a refused batch was answered.
 
-        If both were, no record was guilty: the batch was too large, whatever its refusal said.
+        If both were, no record was at fault: the batch was too large, whatever the refusal said.
         """
         inquiry.passed += 1
         inquiry.largest_bytes = max(inquiry.largest_bytes, sent_bytes)
@@ -113,12 +113,12 @@ class Capacity:
     def _learn_count(self, refused: int) -> None:
         if refused > self.rule.max_records:
             return
-        if self._taken_records >= refused:  # it takes less than it did
+        if self._taken_records >= refused:  # the service accepts less than before
             self._taken_records = 0
         self.rule = replace(self.rule, max_records=max(refused // 2, self._taken_records))
 
     def _lower_bytes(self, guess: int, refused: int) -> None:
-        if self._taken_bytes >= refused:  # it takes less than it did
+        if self._taken_bytes >= refused:  # the service accepts less than before
             self._taken_bytes = 0
         lowered = min(max(guess, self._taken_bytes), refused - 1, self.rule.max_bytes)
         self.rule = replace(self.rule, max_bytes=lowered)

@@ -1,9 +1,9 @@
-"""Which waiting records go together, so that a run's units are few.
+"""Pack waiting records so that a run costs few quota units.
 
-Records are packed a block at a time by best fit, and in plain order where that is no dearer. The
-last batch of a block is not sent with it: its records wait for the next block, which may have
-what fills it. That costs nothing, because the next block is compared with what sending it as it
-is would cost: units are never more than those of 25 at a time.
+Records are packed one block at a time, by best fit or in plain order, whichever is cheaper. The
+last batch of a block is not sent with the block: its records wait for the next one, which may
+fill it. That never costs more, because best fit is used only if it is not dearer than sending the
+left-over batch as it is and the rest in plain order.
 """
 
 from collections import deque
@@ -21,21 +21,21 @@ _BATCHES_PER_BLOCK: Final = 16
 
 
 class Proposal(NamedTuple):
-    """Records that should go together, and an upper bound of the body that they make."""
+    """Records that should share a request, and an upper bound of its body."""
 
     records: list[Record]
     body_bytes: int
 
     @classmethod
     def of(cls, records: list[Record]) -> "Proposal":
-        """These records, counted."""
+        """Return a proposal of these records."""
         return cls(records, body_bytes(records))
 
 
 class Packer:
-    """Proposes batches of what waits in lanes. Nothing is taken out until it is `sent`.
+    """Proposes batches of the records that wait in lanes. They keep waiting until `sent`.
 
-    A block needs its records to be there; with `flush` what is there will do.
+    A block is packed when it is complete, or with `flush` as it is.
     """
 
     def __init__(self, lanes: Lanes, *, counts_units: bool) -> None:
@@ -46,7 +46,7 @@ class Packer:
         self._left_over = 0
 
     def next_batch(self, rule: PackingRule, *, flush: bool) -> Proposal | None:
-        """The next batch; None where nothing should go yet."""
+        """Return the next batch; None if it should wait for more records."""
         if rule is not self._rule:
             self._rule = rule
             self._forget()
@@ -65,7 +65,7 @@ class Packer:
         return self._first_of_block(rule, flush=flush)
 
     def sent(self, records: Sequence[Record]) -> None:
-        """The proposed batch has gone on its way."""
+        """Note that the proposed batch is being sent."""
         if self._planned:
             self._planned.popleft()
         else:
@@ -73,9 +73,9 @@ class Packer:
         self._lanes.send(records)
 
     def _is_plain_best(self, full: Proposal, rule: PackingRule) -> bool:
-        """Whether nothing can be won: they are as many as can go, and for one unit.
+        """Return whether the batch cannot be improved: it is full, and costs one unit.
 
-        Not beside records that are left over: the comparison of the next block rests on them.
+        Never while records are left over, because the next block is compared including them.
         """
         size = full.body_bytes
         return not self._left_over and size <= rule.max_bytes and request_units(size) == 1
@@ -95,9 +95,9 @@ class Packer:
         return self._planned[0]
 
     def _still_planned(self, rule: PackingRule) -> Proposal | None:
-        """The batch that is planned next, with records that replaced others of it meanwhile.
+        """Return the next planned batch, with superseded records replaced by their newest.
 
-        None, and the plan forgotten, where those make it dearer or too large.
+        Return None and drop the plan if that makes the batch dearer or too large.
         """
         planned = self._planned[0]
         records = self._lanes.as_waiting(planned.records)
@@ -116,7 +116,7 @@ class Packer:
 
 
 def _cheapest(sizes: list[int], older: int, rule: PackingRule) -> list[list[int]]:
-    """The batches of a block whose first `older` records are left over from the last one."""
+    """Return the batches of a block. Its first `older` records are left over from the last one."""
     limits = (rule.max_records, rule.max_bytes)
     plain = [list(range(older))] if older else []
     plain += [[older + place for place in places] for places in cut(sizes[older:], *limits)]

@@ -1,4 +1,4 @@
-"""What may travel in one request: at most 25 records, at most 4 MB, each identity once."""
+"""What one request may carry: at most 25 records, at most 4 MB, each identity once."""
 
 from collections.abc import Sequence
 
@@ -11,22 +11,22 @@ from kvsctl.service.wire import wire_bytes, wire_bytes_of_all
 
 
 class PackingRule(msgspec.Struct, frozen=True):
-    """The most that one request may carry. A single record may pass `max_bytes` alone."""
+    """The most that one request may carry. A record that is alone may exceed `max_bytes`."""
 
     max_records: int
     max_bytes: int
 
     @classmethod
     def of(cls, limits: Limits) -> "PackingRule":
-        """The rule that the service's limits make."""
+        """Return the rule of the service's limits."""
         return cls(limits.batch_records, limits.batch_bytes)
 
 
 def choose(waiting: Sequence[Record], rule: PackingRule) -> tuple[list[Record], bool]:
-    """The records of `waiting` to send together, in its order, and whether the batch is full.
+    """Return the first records of `waiting` that fit one request, and whether the batch is full.
 
-    `waiting` holds each identity once. Full means that the next record, if there is one, does
-    not fit. A batch of what is given is never empty.
+    `waiting` holds each identity once. Full means that one more record would not fit. The batch is
+    empty only if `waiting` is.
     """
     if len(waiting) <= rule.max_records and body_bytes(waiting) <= rule.max_bytes:
         return list(waiting), len(waiting) == rule.max_records
@@ -44,5 +44,5 @@ def choose(waiting: Sequence[Record], rule: PackingRule) -> tuple[list[Record], 
 
 
 def body_bytes(records: Sequence[Record]) -> int:
-    """An upper bound of the body that these records make, as `choose` counts it."""
+    """Return an upper bound of the request body of these records, as `choose` counts it."""
     return BRACKETS_BYTES + wire_bytes_of_all(records)

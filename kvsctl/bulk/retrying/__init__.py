@@ -1,6 +1,6 @@
-"""What is retried, how often, and when a run is given up.
+"""Decide what is retried, how often, and when a run is given up.
 
-- `policy`: the decision for one failed request: wait, split, renew the token, give up, end the run.
+- `policy`: what to do about one fault: wait, split, renew the token, give up, end the run.
 - `budget`: the retries that the whole run shares.
 - `give_up`: when nothing succeeds any more, and the error that says so.
 """

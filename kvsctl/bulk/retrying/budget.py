@@ -3,20 +3,20 @@
 from typing import Final
 
 CAPACITY: Final = 100.0
-"""As many retries at once as a burst of trouble may need."""
+"""Enough retries at once for a burst of faults."""
 PER_SUCCESS: Final = 3.0
-"""Three failures for each success: what a run meets of whose requests a quarter succeed."""
+"""Each success earns three retries: the budget holds while one request in four succeeds."""
 PER_SECOND: Final = 1.0
-"""What a service that only fails still gets, so that its recovery is noticed."""
+"""Retries during an outage, so that its end is noticed."""
 LONGEST_WAIT_SECONDS: Final = 30.0
 
 
 class RetryBudget:
-    """Each retry takes one, each success gives three back; time gives a little.
+    """A token bucket. Each retry takes one token, each success adds three, each second adds one.
 
-    While a quarter of the requests succeed no retry waits for the budget, bursts longer than
-    its capacity apart. Beyond that retries are spread over time. The budget never fails a
-    record, except where waiting does not help: see `can_spare`.
+    While one request in four succeeds, no retry waits for the budget, except in bursts longer than
+    its capacity. When fewer succeed, retries are spread over time. The budget never fails a record,
+    except where waiting does not help: see `can_spare`.
     """
 
     def __init__(self) -> None:
@@ -24,18 +24,18 @@ class RetryBudget:
         self._filled_at: float | None = None
 
     def note_success(self) -> None:
-        """A request was answered and did something."""
+        """Note a request that achieved something."""
         self._tokens = min(CAPACITY, self._tokens + PER_SUCCESS)
 
     def can_spare(self, now: float) -> bool:
-        """Whether a retry could go without waiting for the budget."""
+        """Return whether a retry could go without waiting for the budget."""
         self._fill(now)
         return self._tokens >= 1.0
 
     def take(self, now: float) -> float:
-        """Takes for one retry. Returns how many seconds it has to wait at least, 0 to 30."""
+        """Take a token for one retry. Return how many seconds it must wait at least, 0 to 30."""
         self._fill(now)
-        # Bounded debt: when the service recovers, nothing waits longer than this.
+        # Debt is bounded, so that nothing waits longer when the service recovers.
         self._tokens = max(self._tokens - 1.0, -LONGEST_WAIT_SECONDS * PER_SECOND)
         return max(0.0, -self._tokens / PER_SECOND)
 

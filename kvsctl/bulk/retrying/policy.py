@@ -1,4 +1,4 @@
-"""What to do about a fault: wait, split, renew the token, give up, or end the run. Pure."""
+"""Decide about a fault: wait, split, renew the token, give up, or end the run. Pure."""
 
 from random import Random
 from typing import Final, TypeAlias
@@ -10,14 +10,14 @@ from kvsctl.model import Record
 from kvsctl.service.faults import Fault, FaultKind
 
 _LEFT_OUT_RETRIES: Final = 3
-"""Asking a fourth time for a key that three answers left out has never helped."""
+"""A fourth request for a key that three answers left out has never helped."""
 _THROTTLED_RETRIES_FACTOR: Final = 10
 _MIN_THROTTLED_RETRIES: Final = 20
-"""A 429 says that nothing was applied: patience costs nothing, however few `retries` are left."""
+"""A 429 means that nothing was applied, so waiting is safe, however few `retries` are left."""
 _THROTTLED_CAP_SECONDS: Final = 2.0
-"""The pacer knows better when to come again; this only keeps refused batches apart."""
+"""The pacer decides when requests resume. This only keeps refused batches apart."""
 _OUTAGE_CAP_SECONDS: Final = 2.0
-"""How late at most a run sees that the service is there again."""
+"""How long after an outage a run resumes at most."""
 _STRIKES: Final = frozenset(
     {FaultKind.UNREACHED, FaultKind.UNANSWERED, FaultKind.TROUBLED, FaultKind.THROTTLED}
 )
@@ -30,49 +30,50 @@ class Wait(msgspec.Struct, frozen=True):
 
 
 class Split(msgspec.Struct, frozen=True):
-    """Send the records in two halves, to find which of them is refused."""
+    """Send the records in two halves, to find the one that is refused."""
 
 
 class Renew(msgspec.Struct, frozen=True):
-    """Read the token again, then send the same records."""
+    """Get another token, then send the same records again."""
 
 
 class GiveUp(msgspec.Struct, frozen=True):
-    """These records have failed."""
+    """Fail these records."""
 
 
 class EndRun(msgspec.Struct, frozen=True):
-    """No request of this run can succeed."""
+    """End the run: none of its requests can succeed."""
 
 
 Decision: TypeAlias = Wait | Split | Renew | GiveUp | EndRun
 
 
 class RetryPolicy(msgspec.Struct, frozen=True):
-    """Exponential backoff with full jitter: up to `base_seconds` doubled each time, capped.
+    """Exponential backoff with full jitter.
 
-    `retries` bounds how often a record is sent again after trouble.
+    The `n`-th wait is random, from 0 to `base_seconds` doubled `n - 1` times or to `cap_seconds`.
+    `retries` bounds how often a record is retried after a fault that counts: see `is_strike`.
     """
 
     retries: int = DEFAULTS.retries
     base_seconds: float = 0.25
     cap_seconds: float = 30.0
     asked_cap_seconds: float = 300.0
-    """The longest that a `Retry-After` is obeyed."""
+    """The longest `Retry-After` that is obeyed."""
 
     def backoff_seconds(self, tries: int, random: Random) -> float:
-        """A wait after the `tries`-th failed attempt, anywhere from nothing to the bound."""
+        """Return a random wait after the `tries`-th failed attempt, from 0 to its bound."""
         bound = min(self.cap_seconds, self.base_seconds * 2.0 ** min(tries - 1, 30))
         return random.uniform(0.0, bound)
 
     def outage_seconds(self, rounds: int, random: Random) -> float:
-        """How long nothing is sent after all that was sent in `rounds` has failed."""
+        """Return how long to send nothing after `rounds` consecutive rounds have failed."""
         return min(self.backoff_seconds(rounds, random), _OUTAGE_CAP_SECONDS)
 
     def decide(self, fault: Fault, tries: int, records: int, random: Random) -> Decision:
-        """What becomes of a request that ended in `fault`.
+        """Return what to do about a request that ended in `fault`.
 
-        `tries` are those of its most-tried record by `tries_of`, this time included.
+        `tries`: the largest `tries_of` of its records, this attempt included.
         """
         match fault.kind:
             case FaultKind.UNAUTHORISED:
@@ -89,26 +90,26 @@ class RetryPolicy(msgspec.Struct, frozen=True):
         return Wait(self.backoff_seconds(tries, random) + self.asked_seconds(fault))
 
     def asked_seconds(self, fault: Fault) -> float:
-        """The wait that the service asks for, as far as it is obeyed; 0 if it asks for none."""
+        """Return the wait that the service asks for, as far as it is obeyed; 0 if none."""
         return min(fault.retry_after_seconds or 0.0, self.asked_cap_seconds)
 
     def wait_throttled(self, fault: Fault, tries: int, random: Random) -> Wait:
-        """How long a refused batch keeps apart from others, beside what the pacer holds back."""
+        """Return how long a throttled batch waits, in addition to what the pacer requires."""
         backoff = min(self.backoff_seconds(tries, random), _THROTTLED_CAP_SECONDS)
         return Wait(self.asked_seconds(fault) + backoff)
 
     def decide_alone(self, tries: int, random: Random, *, times_left_out: int) -> Wait | GiveUp:
-        """What becomes of one record that a good answer left out or put off until later."""
+        """Return what to do about a record that a 200 answer left out or put off until later."""
         if tries > self.retries or times_left_out > _LEFT_OUT_RETRIES:
             return GiveUp()
         return Wait(self.backoff_seconds(tries, random))
 
 
 def is_strike(fault: Fault) -> bool:
-    """Whether a fault uses up one of its records' retries."""
+    """Return whether a fault uses up one of the `retries` of its records."""
     return fault.kind in _STRIKES and not fault.is_rate_limited
 
 
 def tries_of(record: Record, fault: Fault) -> int:
-    """How often a record was tried, as far as it counts for what to do about `fault`."""
+    """Return how many attempts of a record count in deciding about `fault`."""
     return record.attempts if fault.is_rate_limited else record.strikes

@@ -1,4 +1,4 @@
-"""Act on an answer: settle records, ask again, wait, split, renew the token, or give up."""
+"""Act on an answer: settle records, retry, wait, split, renew the token, or give up."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ from kvsctl.service.reply import AllDone, Reply
 
 
 def take_reply(run: RunState, batch: Batch, reply: Reply | AllDone, answer: Answer) -> None:
-    """Settles each record that the reply decides; the others are queued again."""
+    """Settle each record that the reply decides, and queue the others again."""
     _note_taken(run, batch, answer)
     verb, policy = run.verb_of(batch), run.plan.read_policy
     result = reconcile(batch.records, reply, policy, run.service.now())
@@ -46,7 +46,7 @@ def take_reply(run: RunState, batch: Batch, reply: Reply | AllDone, answer: Answ
         if isinstance(decision, GiveUp) or run.is_past_sparing(failure.code):
             given_up.append(failed(record, explained(failure), policy))
         else:
-            # One wait for all, as for a batch that failed whole: they travel together again.
+            # One wait for all, as for a batch that failed whole: they share a request again.
             wait_seconds = wait_seconds or decision.seconds
             together.append(record)
     if together:
@@ -70,7 +70,7 @@ def _note_answer(
     outcomes: Sequence[Outcome],
     again: Sequence[tuple[Record, Failure]],
 ) -> None:
-    # A key that does not exist is an answer: reading it did something.
+    # A missing key is an answer: reading it achieved something.
     if (
         isinstance(outcomes, Successes)
         or (verb is GET and outcomes)
@@ -85,22 +85,22 @@ def _note_answer(
 
 
 _RENEWALS = 3
-"""A batch whose token is refused more often than this ends the run: new tokens do not help."""
+"""A batch whose token is refused more often ends the run: new tokens do not help."""
 
 
 async def take_fault(run: RunState, batch: Batch, fault: Fault, answer: Answer) -> None:
-    """Each record of the batch is settled or queued again when this returns."""
+    """Settle or queue again each record of a batch whose request failed."""
     for record in batch.records:
         record.ambiguous = record.ambiguous or fault.may_be_applied
         record.strikes += is_strike(fault)
     if fault.status is not None and fault.kind is not FaultKind.UNAUTHORISED:
-        batch.renewals = 0  # its token was taken: the next one to expire is another story
+        batch.renewals = 0  # its token was accepted: a later refusal starts a new count
     is_to_be_split = fault.kind is FaultKind.REFUSED and len(batch.records) > 1
     counts = not batch.is_part and not is_to_be_split
     patience = run.patience
     ending = patience.note_fault(fault, run.now(), counts=counts, begun_in=batch.round)
     if counts and not fault.is_rate_limited and patience.rounds_failed > 1:
-        # Nothing gets through: what has not been tried yet would only fail beside the rest.
+        # An outage: records that were not tried yet would only fail as well.
         run.pacer.hold(run.plan.retry.outage_seconds(patience.rounds_failed - 1, run.random))
     await _decide(run, batch, fault, answer)
     run.end(ending)
@@ -124,9 +124,9 @@ async def _decide(run: RunState, batch: Batch, fault: Fault, answer: Answer) -> 
 
 
 async def _give_up(run: RunState, batch: Batch, tries: int, fault: Fault, answer: Answer) -> None:
-    """Fails the most-tried records; the others are decided on anew."""
+    """Fail the records with the most tries, and decide again about the others."""
     if fault.is_rate_limited and run.patience.consecutive_throttled >= tries:
-        # Nothing else went through meanwhile: it is not these records, and patience has an end.
+        # No other request succeeded meanwhile: these records are not the cause. Patience ends it.
         _wait(run, batch, run.plan.retry.wait_throttled(fault, tries, run.random))
         return
     if fault.kind is FaultKind.REFUSED:
@@ -142,7 +142,7 @@ async def _give_up(run: RunState, batch: Batch, tries: int, fault: Fault, answer
 
 
 def _wait(run: RunState, batch: Batch, wait: Wait) -> None:
-    # The budget's wait is this batch's own: one that can be spared at once need not wait too.
+    # Only this batch waits for the budget: others that it can pay for at once do not.
     seconds = max(wait.seconds, run.budget.take(run.now()))
     run.queue.resend(batch, run.now() + seconds)
 
@@ -152,7 +152,7 @@ def _split(run: RunState, batch: Batch, fault: Fault, answer: Answer) -> None:
     capacity, inquiry = run.queue.capacity, Inquiry(sent_bytes)
     part = replace(batch, is_part=True, is_loose=False, inquiry=None)
     if capacity.is_exceeded(records, sent_bytes, fault):
-        # The queue packs it anew, by the rule that has just been lowered, or was before.
+        # The queue packs it again, by the rule that was lowered now or before.
         run.queue.resend(part, run.now())
         return
     middle = len(records) // 2

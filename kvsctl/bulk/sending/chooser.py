@@ -1,4 +1,4 @@
-"""Which batch goes next, and whether it may go now."""
+"""Choose which batch goes next, and whether it may go now."""
 
 from collections.abc import Callable
 
@@ -10,9 +10,9 @@ from kvsctl.bulk.sending.run_state import RunState
 
 
 class Chooser:
-    """Proposes batches as long as one more may be on its way. What it gives counts as started.
+    """Chooses batches as long as one more may be in flight. A batch that it returns has started.
 
-    `paced_until`: when the pacer lets the next start, if it held one back when last asked.
+    `paced_until`: when the next batch may start, if the pacer held back the last one; else None.
     """
 
     def __init__(self, run: RunState, pressure: Callable[[], Pressure]) -> None:
@@ -22,17 +22,17 @@ class Chooser:
         self._pressure = pressure
         self.paced_until: float | None = None
 
-    def next_batch(self, away: int, *, flush: bool) -> Batch | None:
-        """The next batch, with `away` on their way.
+    def next_batch(self, in_flight: int, *, flush: bool) -> Batch | None:
+        """Return the next batch, if one may go with `in_flight` requests in flight.
 
-        `flush`: nothing that would fill one is to be waited for.
+        `flush`: do not wait for records that would fill a batch.
         """
-        if not self._may_start(away):
+        if not self._may_start(in_flight):
             return None
         pressure = self._pressure()
         if pressure is Pressure.STOP:
             return None
-        # While probing, not the refused ones first: if only those are refused, others end it.
+        # While probing, refused batches do not go first. If only they are refused, others end it.
         is_probing = self._pacer.is_probing and pressure is Pressure.NONE
         if is_probing and (batch := self._next_new(flush=flush)) is not None:
             return batch
@@ -40,7 +40,7 @@ class Chooser:
         resend = queue.next_resend(self._run.now(), self._admits)
         if resend is not None or self.paced_until is not None:
             return resend
-        nothing_older = not away and queue.next_due is None
+        nothing_older = not in_flight and queue.next_due is None
         if pressure is Pressure.OLDEST_ONLY:
             if not nothing_older:
                 return None
@@ -51,19 +51,20 @@ class Chooser:
             return queue.next_last(self._admits)
         return batch
 
-    def next_unread(self, away: int) -> Batch | None:
-        """The next of what was written and not read back."""
-        return self._queue.next_unread(self._admits) if self._may_start(away) else None
+    def next_unread(self, in_flight: int) -> Batch | None:
+        """Return the next batch of records that were written and not read back."""
+        return self._queue.next_unread(self._admits) if self._may_start(in_flight) else None
 
-    def _may_start(self, away: int) -> bool:
+    def _may_start(self, in_flight: int) -> bool:
         self.paced_until = None
-        return away < self._run.concurrency.limit and not self._is_paced(self._pacer.held_seconds)
+        has_room = in_flight < self._run.concurrency.limit
+        return has_room and not self._is_paced(self._pacer.held_seconds)
 
     def _next_new(self, *, flush: bool) -> Batch | None:
         return self._queue.next_new(flush=flush, admits=self._admits)
 
     def _admits(self, batch: Batch) -> bool:
-        """Whether the pacer lets a batch start now: then it has. If not, when is noted."""
+        """Start a batch if the pacer allows it now. Otherwise note when, and return False."""
         reads, count = self._run.reads(batch), len(batch.records)
         if reads:
             units = self._pacer.expected_units(count)

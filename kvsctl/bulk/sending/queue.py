@@ -1,4 +1,4 @@
-"""What is sent next: new batches from open lanes, and resends when they are due."""
+"""The batches that wait to be sent: new ones from open lanes, and resends when they are due."""
 
 import heapq
 from collections.abc import Callable
@@ -18,14 +18,14 @@ from kvsctl.model import Record
 
 
 class Batch(msgspec.Struct, eq=False):
-    """Records that travel in one request, each identity once.
+    """The records of one request, each identity once.
 
-    `packed_bytes`: an upper bound of its body as it was packed; 0 for one that is sent again.
-    `is_part`: split off a batch that was refused. `renewals` counts the times that it was sent
-    again because its token was refused. `is_loose`: its records need not stay together.
-    `reads_back`: its records are read, to see that they were written. `inquiry`: why the batch
-    was refused that this is a half of. `start`: what the pacer counts for it while it is away.
-    `round`: see `Patience`.
+    `packed_bytes`: an upper bound of its body as it was packed; 0 for a resend. `is_part`: it is
+    part of a batch that was refused and split. `renewals` counts its resends because its token was
+    refused. `is_loose`: its records need not stay together. `reads_back`: its records are read, to
+    verify that they were written. `inquiry`: shared by the two halves of a refused batch, to learn
+    why it was refused. `start`: what the pacer counts for it while it is in flight. `round`: see
+    `Patience`.
     """
 
     records: list[Record]
@@ -59,11 +59,12 @@ def _is_unread(resend: _Resend) -> bool:
 
 
 class SendQueue:
-    """Chooses the next batch, by `capacity`. Times are the caller's monotonic seconds.
+    """Packs and keeps the batches that wait. Times are the caller's monotonic seconds.
 
-    A batch that `admits` says no to stays where it is.
+    `capacity` holds the rule by which they are packed. A batch for which `admits` returns False
+    keeps its place.
 
-    `counts_units`: requests are priced by their size, so it matters what fills them.
+    `counts_units`: requests are charged by their size, so it matters how well they are filled.
     """
 
     def __init__(self, lanes: Lanes, rule: PackingRule, *, counts_units: bool = True) -> None:
@@ -74,19 +75,19 @@ class SendQueue:
         self._order = count()
 
     def resend(self, batch: Batch, due: float) -> None:
-        """Sends a batch again at `due`; its lanes stay closed until then."""
+        """Queue a batch to be sent again at `due`. Its lanes stay closed."""
         batch.packed_bytes = 0
         heapq.heappush(self._resends, _Resend(due, next(self._order), batch))
 
     @property
     def next_due(self) -> float | None:
-        """When the next resend is due; None if there is none."""
+        """When the next resend is due; None if none waits."""
         return self._resends[0].due if self._resends else None
 
     def next_resend(self, now: float, admits: Admits = _any) -> Batch | None:
-        """A batch that is due to be sent again. Loose ones that are due travel together.
+        """Return a resend that is due. Loose ones that are due share a request.
 
-        One that no longer fits, because the rule was lowered meanwhile, goes in several requests.
+        A batch that no longer fits, because the rule was lowered, goes in several requests.
         """
         if not self._resends or self._resends[0].due > now:
             return None
@@ -108,7 +109,7 @@ class SendQueue:
         return batch
 
     def next_new(self, *, flush: bool, admits: Admits = _any) -> Batch | None:
-        """A batch of records not sent before: a well filled one, or with `flush` any."""
+        """Return a batch of records not sent before: well filled, or with `flush` any batch."""
         proposed = self._packer.next_batch(self.capacity.rule, flush=flush)
         if proposed is None or not admits(batch := Batch(*proposed)):
             return None
@@ -116,11 +117,11 @@ class SendQueue:
         return batch
 
     def leave_for_last(self, records: list[Record]) -> None:
-        """Keeps records that are to be read back when little else is left to do."""
+        """Keep records that are read back last, when little else is left to do."""
         self._last += records
 
     def next_last(self, admits: Admits = _any) -> Batch | None:
-        """The first records that were left for last, to be read back together."""
+        """Return a batch of the first records that were left for last."""
         if not self._last:
             return None
         records, _ = choose(self._last, self.capacity.rule)
@@ -132,11 +133,11 @@ class SendQueue:
 
     @property
     def has_unread(self) -> bool:
-        """Whether `next_unread` has anything to propose."""
+        """Whether `next_unread` has a batch."""
         return bool(self._last) or any(map(_is_unread, self._resends))
 
     def next_unread(self, admits: Admits = _any) -> Batch | None:
-        """Written records that were not read back yet, nor tried to; due or not."""
+        """Return a batch of written records that no request has read back yet, due or not."""
         first = min(filter(_is_unread, self._resends), default=None)
         if first is None:
             return self.next_last(admits)
@@ -155,7 +156,7 @@ class SendQueue:
         return replace(batch, records=chosen, inquiry=None)
 
     def drain_resends(self) -> list[Record]:
-        """Takes out the records that would have been sent again, or read back."""
+        """Remove and return the records that would have been sent again or read back."""
         records = [record for resend in self._resends for record in resend.batch.records]
         records += self._last
         self._resends.clear()

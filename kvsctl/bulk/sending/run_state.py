@@ -1,4 +1,4 @@
-"""What all requests of a run share: what is still to send, what was learnt, where it is noted."""
+"""The state that all requests of a run share: its queue, what was learnt, and its ledger."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,9 +21,9 @@ from kvsctl.service.faults import means_full_storage
 
 @dataclass(slots=True)
 class RunState:
-    """One run's queue, pacer, budget and books. `stop` ends the run with an error.
+    """The parts of one run. `stop` ends the run with an error.
 
-    `now` is the run's monotonic clock, seconds.
+    `now` is the monotonic clock of the run, in seconds.
     """
 
     plan: RunPlan
@@ -52,26 +52,26 @@ class RunState:
         )
 
     def reads(self, batch: Batch) -> bool:
-        """Whether a batch asks for values, so that the service charges it by its answer."""
+        """Return whether a batch reads values, so that the service charges it by its answer."""
         return batch.reads_back or self.plan.verb is GET
 
     def verb_of(self, batch: Batch) -> Verb:
-        """What a batch asks the service to do."""
+        """Return the operation that a batch requests."""
         return GET if batch.reads_back else self.plan.verb
 
     def settle(self, outcomes: Sequence[Outcome], answer: Answer) -> None:
-        """Settles what an answer decided, or has it read back first."""
+        """Settle the outcomes of an answer. With `verify`, written records are read back first."""
         if self.plan.verify:
             outcomes = self._verifier.sift(outcomes, answer.elapsed_seconds)
         self.ledger.settle_away(outcomes)
 
     def end(self, error: KvsctlError | None) -> None:
-        """Ends the run if there is something to end it with."""
+        """End the run, if there is an error."""
         if error is not None:
             self.stop(error)
 
     def is_past_sparing(self, code: str) -> bool:
-        """Whether this is full storage, which waiting does not cure, and the budget is spent."""
+        """Return whether storage is full, which waiting does not cure, and the budget is spent."""
         return means_full_storage(code) and not self.budget.can_spare(self.now())
 
     def _read_back(self, records: list[Record]) -> None:
@@ -79,7 +79,7 @@ class RunState:
 
 
 def explained(failure: Failure) -> Failure:
-    """A failure that says what its code means, where the code alone does not."""
+    """Return the failure, with the meaning of its code where the code is misleading."""
     if not means_full_storage(failure.code):
         return failure
     return failure._replace(

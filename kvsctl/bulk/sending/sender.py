@@ -1,4 +1,4 @@
-"""One batch on its way: sent, told of, and handed to what its answer decides."""
+"""Send one batch, notify listeners, and act on the answer."""
 
 from asyncio import CancelledError
 from typing import Final
@@ -17,7 +17,7 @@ _OK: Final = 200
 
 
 class Sender:
-    """Sends batches and deals with what comes back."""
+    """Sends the batches of a run, each by `send`."""
 
     def __init__(self, run: RunState) -> None:
         self._run = run
@@ -30,14 +30,14 @@ class Sender:
         return None if self._was_answered else self._last_fault
 
     async def send(self, batch: Batch) -> None:
-        """Sends a batch once. Its records are settled or queued again when this returns."""
+        """Send a batch once. Its records are settled or queued again when this returns."""
         run = self._run
         self._skip_expired(batch)
         records = batch.records
         if not records:
             return
         try:
-            # Apart from the call: who is cut off while a token is fetched has sent nothing.
+            # Apart from the call: a batch that is cut off while a token is fetched was not sent.
             await run.service.prepare()
         except CredentialsError as error:
             run.queue.resend(batch, run.now())
@@ -66,7 +66,7 @@ class Sender:
             await take_fault(run, batch, answer.fault, answer)
 
     def came_back(self, batch: Batch, *, was_busy: bool) -> None:
-        """A batch is no longer away, whatever became of it."""
+        """Note that a batch is no longer in flight, whatever its end."""
         self.release(batch)
         self._run.concurrency.note_end(self._run.now(), was_busy=was_busy)
 

@@ -1,4 +1,4 @@
-"""Where outcomes are noted: lanes open, followers share, listeners hear, failures count."""
+"""Settle records: open their lanes, notify listeners, count failures."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -11,10 +11,10 @@ from kvsctl.model import FAILED, Identity, Outcome, Record, Successes
 
 
 class Ledger:
-    """Settles records, each once.
+    """Settles each record once.
 
-    `changed` is called whenever lanes may have opened, `stop` with the error of a listener that
-    cannot go on.
+    `changed` is called whenever lanes may have opened. `stop` is called with the error of a
+    listener that failed.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Ledger:
         self.failures = 0
 
     def emit(self, event: Event) -> None:
-        """Lets every listener hear of an event, in their order, also where one breaks."""
+        """Pass an event to every listener, in order, even if one of them fails."""
         for listener in self._listeners:
             try:
                 listener(event)
@@ -40,7 +40,7 @@ class Ledger:
                 self._stop(error)
 
     def settle_away(self, outcomes: Iterable[Outcome]) -> None:
-        """Settles records that were on their way, and those that share their answers."""
+        """Settle records that were away, and the followers that share their answers."""
         settled: Sequence[Outcome]
         if isinstance(outcomes, Successes):
             settled, records = outcomes, outcomes.records
@@ -53,7 +53,7 @@ class Ledger:
         self.settle_here(settled)
 
     def settle_here(self, outcomes: Sequence[Outcome]) -> None:
-        """Settles what never went on its way: problems, duplicates, what stays unsent."""
+        """Settle records that are in no lane: problems, duplicates, unsent records."""
         if not outcomes:
             return
         if not isinstance(outcomes, Successes):
@@ -63,12 +63,12 @@ class Ledger:
 
 
 def _shared(outcome: Outcome, followers: Mapping[Identity, list[Record]]) -> list[Outcome]:
-    """The outcome, and that of each record that shares it."""
+    """Return the outcome, and the same for each record that shares it."""
     record = outcome.subject
     assert isinstance(record, Record)  # noqa: S101
     sharing = followers.get(record.identity, [])
     for follower in sharing:
         follower.attempts = record.attempts
-        # An earlier run of the job may have left open what the follower alone asked for.
+        # An earlier run of the job may have sent the follower and got no answer.
         follower.ambiguous = follower.ambiguous or record.ambiguous
     return [outcome] + [structs.replace(outcome, subject=one) for one in sharing]

@@ -1,6 +1,6 @@
-"""A batch and its reply, brought together: each record gets one outcome or is asked again.
+"""Match a batch with its reply: each record gets one outcome or is sent again.
 
-What the reply leaves out is never a success.
+A record that the reply leaves out is never a success.
 """
 
 from collections.abc import Sequence
@@ -17,17 +17,17 @@ _UNNAMED = Found(b"")
 
 
 class ReadPolicy(msgspec.Struct, frozen=True):
-    """Which answers of batch/get count as skipped instead of as failed or found."""
+    """Which answers of batch/get count as skipped, not as failed or found."""
 
     ignore_missing: bool = False
     skip_expired: bool = False
 
 
 class Reconciled(msgspec.Struct):
-    """What a reply settles; the other records are to be asked again.
+    """What a reply decides about the records of a batch. Each is in exactly one of the three.
 
-    `left_out`: the reply did not name them. `later`: it did, with a code that means "later".
-    Together each record of the batch stands in exactly one of the three.
+    `outcomes`: these settle. `left_out`: the reply did not name them. `later`: it did, with a code
+    that means "later". The last two are sent again.
     """
 
     outcomes: Sequence[Outcome] = ()
@@ -38,7 +38,7 @@ class Reconciled(msgspec.Struct):
 def reconcile(
     records: Sequence[Record], reply: Reply | AllDone, policy: ReadPolicy, service_now: float
 ) -> Reconciled:
-    """Finds what the reply says of each record. `service_now`: epoch seconds."""
+    """Return what the reply decides about each record. `service_now`: epoch seconds."""
     if isinstance(reply, AllDone):
         if reply.found is None or not policy.skip_expired:
             return Reconciled(Successes(records, reply.found))
@@ -64,14 +64,14 @@ def reconcile(
 
 
 def failed(record: Record, failure: Failure, policy: ReadPolicy) -> Outcome:
-    """The outcome of a record that the service refused, or has not, or never answered for."""
+    """Return the outcome of a record that failed: a missing key may count as skipped."""
     if policy.ignore_missing and failure.code == codes.KEY_NOT_FOUND:
         return Outcome(record, State.SKIPPED, skipped_by="missing")
     return Outcome(record, State.FAILED, failure)
 
 
 def never_named(verb: Verb) -> Failure:
-    """Why a record failed that no answer named, however often it was asked for."""
+    """Return the failure of a record that no answer named, despite retries."""
     if verb is Verb.GET:
         return Failure(codes.KEY_NOT_FOUND, "the answers of the service did not name the key")
     return Failure(

@@ -1,12 +1,12 @@
-"""Reading back what was written: what the service called done is read before it settles.
+"""Read back what was written, before it settles (`--verify`).
 
 A record is read while its lane is still closed, so no newer record of the same identity can have
-been sent: what the store holds must be what this record wrote. A later pass over the input would
-have to know which record of an identity was the last that landed, and would keep every value
-until then; this keeps those that are admitted, which a window bounds.
+been sent: the store must hold what this record wrote. A later pass over the input would have to
+know which record of an identity was written last, and would keep every value until then. This
+keeps only the admitted records, and the window bounds how many those are.
 
-Records of which an attempt went unanswered are read last, when nothing else is left to send: a
-late attempt, theirs or that of an older record, has had the longest time to land by then.
+Ambiguous records (an attempt went unanswered) are read last, when nothing else is left to send.
+By then a late attempt, theirs or an older record's, has had the longest time to be applied.
 """
 
 from collections.abc import Callable, Iterable
@@ -21,13 +21,14 @@ from kvsctl.model import Failure, Found, Outcome, Record, State, Verb
 from kvsctl.service.wire import key_body
 
 _CLOCK_GRAIN_SECONDS: Final = 2.0
-"""How far the service's clock may be from what its `Date` headers, cut to the second, tell."""
+"""How far the service's clock may differ from its `Date` headers, which have whole seconds."""
 
 
 class ReadBack(Record, gc=False):
-    """A record to read in place of `written`, with counts of its own.
+    """A record that reads back the record `written`. It counts its own attempts.
 
-    `written_at` (the service's clock, epoch seconds): it was not written earlier than that.
+    `written_at`: the earliest time at which it can have been written, by the service's clock, in
+    epoch seconds.
     """
 
     written: Record | None = None
@@ -35,7 +36,7 @@ class ReadBack(Record, gc=False):
 
     @classmethod
     def of(cls, written: Record, written_at: float) -> "ReadBack":
-        """What reads a record back."""
+        """Return a record that reads back `written`."""
         return cls(
             written.position,
             written.source,
@@ -48,9 +49,9 @@ class ReadBack(Record, gc=False):
 
 
 class Verifier:
-    """Between the answer to a write and its settling.
+    """Has written records read back, and judges them before they settle.
 
-    `read` takes the records to read back soon, `read_last` those that wait for the rest.
+    `read` is called with records to read back soon, `read_last` with records to read back last.
     """
 
     def __init__(
@@ -67,9 +68,9 @@ class Verifier:
         self._service_now = service_now
 
     def sift(self, outcomes: Iterable[Outcome], elapsed_seconds: float) -> list[Outcome]:
-        """The outcomes that settle now; written records go to be read back first.
+        """Return the outcomes that settle now. Written records are read back first.
 
-        `elapsed_seconds`: how long the request took that they come from.
+        `elapsed_seconds`: how long their request took.
         """
         written_at = self._service_now() - elapsed_seconds
         settled: list[Outcome] = []
@@ -107,11 +108,9 @@ class Verifier:
             return None if found is None else "the key still exists"
         if found is not None:
             return _difference(written, found)
-        return (
-            None
-            if _has_expired(reading, written, self._service_now())
-            else "the key does not exist"
-        )
+        if _has_expired(reading, written, self._service_now()):
+            return None
+        return "the key does not exist"
 
 
 class _Ttl(msgspec.Struct, gc=False):
@@ -133,7 +132,7 @@ def _difference(written: Record, found: Found) -> str | None:
 
 
 def _has_expired(reading: ReadBack, written: Record, service_now: float) -> bool:
-    """Whether a record that is gone may be gone because its time was over."""
+    """Return whether a missing record may have expired."""
     if written.expires_at is not None:
         return written.expires_at <= service_now + _CLOCK_GRAIN_SECONDS
     options = jsontext.members(written.body).get("options")
