@@ -1,10 +1,11 @@
 """The journal: what is settled of a job, on disk, so that a stopped run can be resumed.
 
-- `state`: what a journal says.
+- `state`: what a journal holds. Its docstring has the proof that a resumed job keeps the order of
+  each key.
 - `text`: the journal's format. Its docstring has the proof that a torn file is read correctly.
 - `file`: one writer on disk; groups are appended and synced.
 - `totals`: counts as a journal keeps them.
-- `writer`: the listener that notes what has settled.
-- `resume`: skip what an earlier run settled.
-- `fingerprint`: recognise the same input in a later run.
+- `writer`: the listener that records what has settled.
+- `resume`: the input without what earlier runs settled.
+- `fingerprint`: whether a later run reads the same input.
 """

@@ -1,4 +1,4 @@
-"""The journal on disk: one writer, appended in groups, each synced before the next."""
+"""The journal on disk. It has one writer, who syncs each group before the next is appended."""
 
 import os
 import stat
@@ -18,14 +18,14 @@ _BINARY: Final = getattr(os, "O_BINARY", 0)
 
 
 class JournalFile:
-    """A journal that is open, locked and read; what is torn at its end is cut off.
+    """A journal that is open, locked and read. A torn group at its end is truncated.
 
-    `header` is None until `begin`. What was read, and what `begin` or `append` returned from, is
-    on disk. A group that could not be synced is taken back, as far as that can be done, and there
-    is no other after it, so a torn group is always the last. A file that is no
-    longer at its path is no place to note anything: nobody would go on from it.
+    `header` is None until `begin`. What was read, and what `begin` or `append` has written when it
+    returns, is on disk. A group that could not be synced is truncated, if that is possible, and no
+    group is written after it, so a torn group is always the last. Nothing is written to a file
+    that is no longer at its path, because no run would resume from it.
 
-    Raises UsageError, on opening, if another process has it, or it cannot be used.
+    Raise UsageError, on opening, if another process has locked the journal or it cannot be used.
     """
 
     def __init__(
@@ -48,16 +48,16 @@ class JournalFile:
 
     @property
     def header(self) -> Header | None:
-        """What it belongs to."""
+        """The job that the journal belongs to."""
         return self._journal.header
 
     @property
     def state(self) -> JournalState:
-        """What was in it when it was opened, and the groups that were `apply`d since."""
+        """The content when the journal was opened, and the groups that were `apply`d since."""
         return self._journal.state
 
     def begin(self, header: Header) -> None:
-        """Writes the first line of a new journal. Raises StreamError."""
+        """Write the first line of a new journal. Raise StreamError."""
         line, checksum = encode_header(header)
         self._put(line)
         try:
@@ -67,7 +67,7 @@ class JournalFile:
         self._journal = self._journal._replace(header=header, checksum=checksum)
 
     def append(self, group: Group) -> None:
-        """Writes a group; does nothing after a write that failed. Raises StreamError."""
+        """Write a group; do nothing if an earlier write failed. Raise StreamError."""
         if self._is_broken:
             return
         assert self._fd is not None  # noqa: S101
@@ -75,14 +75,14 @@ class JournalFile:
             self._is_broken = True
             raise StreamError(
                 f"the journal {self._path} was removed or replaced during the run",
-                "What settled since then is noted nowhere.",
+                "What settled after that is not in any journal.",
             )
         line, checksum = encode_group(group, self._journal.checksum)
         self._put(line)
         self._journal = self._journal._replace(checksum=checksum)
 
     def close(self) -> None:
-        """Lets go of the file, and of the lock."""
+        """Close the file and release the lock."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
@@ -95,7 +95,10 @@ class JournalFile:
 
     def _read(self, fd: int) -> Journal:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise UsageError(f"{self._path} is no regular file", "A journal has to be one.")
+            raise UsageError(
+                f"cannot use {self._path} as a journal: not a regular file",
+                "Give --journal the name of a regular file, or of a new one.",
+            )
         self._lock(fd)
         with open(fd, "rb", closefd=False) as lines:
             journal = _decoded(self._path, lines)
@@ -103,7 +106,7 @@ class JournalFile:
             self._path.chmod(_PRIVATE)
             os.ftruncate(fd, journal.valid_bytes)
             os.lseek(fd, 0, os.SEEK_END)
-            self._sync(fd)  # who wrote the last group may have died before it could
+            self._sync(fd)  # the run that wrote the last group may have died before its sync
         except OSError as error:
             raise self._broken(error) from error
         return journal
@@ -114,12 +117,12 @@ class JournalFile:
         except OSError as error:
             raise UsageError(
                 f"cannot lock the journal {self._path}: {error.strerror}",
-                "Keep it on a file system that knows locks.",
+                "Put it on a file system that supports locks.",
             ) from error
-        # Whoever had it may have put another file in its place before letting go of it.
+        # The process that had the lock may have replaced the file before it released the lock.
         if not (is_mine and _leads_to(self._path, fd)):
             raise UsageError(
-                f"another run is working on the journal {self._path}",
+                f"the journal {self._path} is in use by another run",
                 "Wait for it, or give each run a journal of its own.",
             )
 
@@ -133,7 +136,7 @@ class JournalFile:
             self._sync(self._fd)
         except OSError as error:
             self._is_broken = True
-            # A sync that failed may be followed by one that claims to have done it.
+            # After a failed sync, a later one may succeed although the data was lost.
             with suppress(OSError):
                 os.ftruncate(self._fd, before_bytes)
             raise self._broken(error) from error
@@ -143,7 +146,7 @@ class JournalFile:
 
 
 def read_journal(path: Path) -> Journal:
-    """Reads a journal without locking it. Raises UsageError."""
+    """Read a journal without locking it. Raise UsageError."""
     try:
         with path.open("rb") as lines:
             return _decoded(path, lines)
@@ -152,7 +155,7 @@ def read_journal(path: Path) -> Journal:
 
 
 def is_in_use(path: Path) -> bool:
-    """Whether a run is working on it right now. Raises UsageError if that cannot be told."""
+    """Return whether a run is using the journal now. Raise UsageError if that is unknown."""
     try:
         fd = os.open(path, os.O_RDONLY | _BINARY)
         try:
@@ -160,7 +163,7 @@ def is_in_use(path: Path) -> bool:
         finally:
             os.close(fd)
     except OSError as error:
-        raise UsageError(f"cannot look at the journal {path}: {error.strerror}") from error
+        raise UsageError(f"cannot read the journal {path}: {error.strerror}") from error
 
 
 def _decoded(path: Path, lines: Iterable[bytes]) -> Journal:
@@ -179,7 +182,7 @@ def _leads_to(path: Path, fd: int) -> bool:
 
 def _open(path: Path) -> int:
     try:
-        # Without O_NONBLOCK a pipe would wait for a reader before it could be refused.
+        # Without O_NONBLOCK, opening a pipe would wait for a reader instead of refusing it.
         flags = os.O_RDWR | os.O_CREAT | _BINARY | getattr(os, "O_NONBLOCK", 0)
         return os.open(path, flags, _PRIVATE)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""By what a later run can tell that it has the same input before it."""
+"""Fingerprints, by which a later run recognises the same input."""
 
 import os
 import stat
@@ -17,27 +17,30 @@ Fingerprint: TypeAlias = dict[str, Any]
 
 
 def fingerprint(sources: Sequence[Source]) -> list[Fingerprint]:
-    """One for each source. Files, also those that stdin is: size, time of change, hashes of both
-    ends. Of a stream, all that can be said is that it is one."""
+    """Return a fingerprint for each source.
+
+    A file, also one on stdin, is known by its size, its modification time, and hashes of both ends.
+    A stream is known only to be a stream.
+    """
     return [_of_source(source) for source in sources]
 
 
 def change(then: Sequence[Fingerprint], now: Sequence[Fingerprint]) -> str | None:
-    """What is different, for people; None if nothing is. Where a file lies does not matter."""
+    """Return what has changed, for people; None if nothing has. The path of a file may change."""
     if len(then) != len(now):
-        return f"the journal's input has {len(then)} parts, this one {len(now)}"
+        return f"the number of inputs is {len(now)}, it was {len(then)}"
     for one, other in zip(then, now, strict=True):
         if one["kind"] != other["kind"]:
-            return f"{_name(other)} was {_name(one)}"
-        for member, said in (
-            ("size", "another size"),
-            ("ends", "other content"),
-            ("changed_ns", "been modified"),
-            ("begins_at", "another place where reading begins"),
-            ("selection", "another selection"),
+            return f"{_name(other)} is read in place of {_name(one)}"
+        for member, difference in (
+            ("size", "has a different size"),
+            ("ends", "has different content"),
+            ("changed_ns", "has been modified"),
+            ("begins_at", "is read from a different offset"),
+            ("selection", "has a different selection"),
         ):
             if one.get(member) != other.get(member):
-                return f"{_name(other)} has {said}{_details(member, one, other)}"
+                return f"{_name(other)} {difference}{_details(member, one, other)}"
     return None
 
 
@@ -49,17 +52,17 @@ def _of_source(source: Source) -> Fingerprint:
 
 
 def stdin_fingerprint(fd: int = 0) -> Fingerprint:
-    """Of what stands on a descriptor that is read from where it is."""
+    """Return the fingerprint of a descriptor that is read from its current offset."""
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             return {"kind": "stdin"}
-        place = os.lseek(fd, 0, os.SEEK_CUR)
+        offset = os.lseek(fd, 0, os.SEEK_CUR)
         try:
-            return {"kind": "stdin", **_of_descriptor(fd), "begins_at": place}
+            return {"kind": "stdin", **_of_descriptor(fd), "begins_at": offset}
         finally:
-            os.lseek(fd, place, os.SEEK_SET)
+            os.lseek(fd, offset, os.SEEK_SET)
     except OSError as error:
-        raise UsageError(f"stdin cannot be read: {error.strerror}") from error
+        raise UsageError(f"cannot read stdin: {error.strerror}") from error
 
 
 def _of_file(path: Path) -> Fingerprint:
@@ -69,11 +72,11 @@ def _of_file(path: Path) -> Fingerprint:
         with path.open("rb") as file:
             return {"kind": "file", "path": str(path), **_of_descriptor(file.fileno())}
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _of_descriptor(fd: int) -> Fingerprint:
-    """Of a regular file. Leaves the place in it elsewhere."""
+    """Return the fingerprint of a regular file. The descriptor's offset is changed."""
     status = os.fstat(fd)
     os.lseek(fd, 0, os.SEEK_SET)
     head = os.read(fd, _END_BYTES)

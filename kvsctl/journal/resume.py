@@ -1,4 +1,4 @@
-"""The input of a run that goes on from a journal: what is settled is not read again as new."""
+"""The input of a resumed run, without what the journal has as settled."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -12,10 +12,11 @@ Replay: TypeAlias = Callable[[Sequence[Record | Problem]], None]
 
 
 class ResumedFeed:
-    """A feed without the positions that `state` has as settled; those are told to `replay`.
+    """A feed without the positions that `state` has as settled; `replay` is called with those.
 
-    They are told in input order, each before any later position is given. A record that an
-    earlier run left unknown, or that failed there without an answer, is given as ambiguous.
+    `replay` is called in input order, with each position before a later one is returned. A record
+    that an earlier run left unknown, or that failed there without an answer, is returned as
+    ambiguous.
     """
 
     def __init__(self, feed: Feed, state: JournalState, replay: Replay) -> None:
@@ -33,7 +34,7 @@ class ResumedFeed:
             rest = self._without_settled(pieces)
             if rest:
                 return rest
-            # The thread may be quicker than this: signals and timers shall have their turn.
+            # The reading thread may be faster than this loop: let signals and timers run.
             await asyncio.sleep(0)
         return pieces
 

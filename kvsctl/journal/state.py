@@ -1,19 +1,25 @@
-"""What a journal says: what is settled of a job, with the totals and marks of that moment.
+"""What a journal holds: what is settled of a job, and the totals and marks of that moment.
 
-Pure; the text of it is `journaltext`, the file `journalfile`.
+Nothing here touches a file: `text` encodes this state, and `file` keeps it on disk.
 
-Why an older record of a key is never sent after a newer one of that key was applied, also over
-several runs: within a run a lane lets a newer record go only when the older one is settled, and
-what settles earlier is noted earlier or in the same group, which counts whole or not at all. So
-if the newer one is settled in the journal, the older one is too, and is not sent again; this
-includes an older one that settled as a duplicate when the newer one was read. If the newer one
-is not settled in the journal, the next run reads both in input order, and its lanes keep that
-order: whether the older one was on its way at the kill, or was settled, or the newer one had not
-been read yet, the newer one is sent last. A parked newer record cannot be settled while the older
-one is on its way, since it is sent no sooner than its lane opens. That leaves failures that are
-to be tried again: one that a later settled record of its key has replaced is noted as replaced,
-and never tried again. (A request that was on its way at a kill may still land late, as after any
-attempt that went unanswered: no client can call it back.)
+**Claim.** An older record of a key is never sent after a newer record of that key was applied, also
+over several runs of a job.
+
+**Proof.** Within one run, a lane sends the newer record only after the older one is settled. What
+settles earlier is noted in an earlier group or in the same group, and a group counts whole or not
+at all.
+
+- If the newer record is settled in the journal, the older one is settled there, too, and is not
+  sent again. This includes an older record that settled as a duplicate when the newer was read.
+- If the newer record is not settled in the journal, the next run reads both in input order, and its
+  lanes keep that order. So the newer record is sent last: if the older one was in flight at the
+  kill, if it was settled, and if the newer one had not been read yet. A newer record that is parked
+  cannot be settled while the older one is in flight, because it is sent only when its lane opens.
+- A failure may be retried after records of later positions have settled. If one of those has the
+  same key, it has replaced the failure: that is noted, and the failure is never retried.
+
+**Exception.** A request that was in flight at a kill may still be applied late, as may any attempt
+without an answer: no client can cancel it.
 """
 
 from collections.abc import Mapping
@@ -25,23 +31,23 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from kvsctl.bulk.outcomes.positions import SettledRanges
 
 Note: TypeAlias = dict[str, Any]
-"""One failure as the report lists it; its `position` is a member."""
+"""One failure as the report lists it; `position` is one of its members."""
 
 
 class Stage(Enum):
-    """How far a job is."""
+    """How far a job has come."""
 
     RUNNING = "running"
     ENDED = "ended"
-    """Every record is settled; output and failures file may not be complete yet."""
+    """Every record is settled; the output and the failures file may be incomplete."""
     COMPLETE = "complete"
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a journal belongs to. `form` holds the options that say what the records are.
+    """The job that a journal belongs to. `form` holds the options that define the records.
 
-    `input` is a fingerprint: see `bulk.fingerprint`. Paths are absolute; None: no such file.
+    `input` holds fingerprints: see `fingerprint`. Paths are absolute, and None without such a file.
     """
 
     version: str
@@ -59,7 +65,7 @@ class Header:
 class Totals:
     """The report's numbers, for settled records only, and the failures that it lists.
 
-    `examples` has for each of `codes` its first failure, `notes` failures by position.
+    `examples` holds the first failure of each of `codes`, `notes` the failures by position.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -70,7 +76,7 @@ class Totals:
 
 
 class FailuresMark(NamedTuple):
-    """The failures file has `length` bytes: all lines of failures before position `through`."""
+    """The failures file's `length` in bytes: it holds all failures before position `through`."""
 
     length: int = 0
     through: int = 0
@@ -81,13 +87,15 @@ _EMPTY: Final = FailuresMark()
 
 @dataclass(slots=True)
 class Group:
-    """What one group says. Ranges, `held`, `examples` and `notes` are what is new; the rest is as
-    it stands.
+    """The content of one group of a journal.
 
-    `failed` has the failures that may be tried again, by code; `replaced` those that no longer
-    may. `ambiguous`: failed or unknown, and maybe applied. `held` are lines of the failures file
-    that wait for an earlier position. `retries_failed`: before anything else the failures that
-    may be tried again become unsettled, and the failures file is an empty one at `failures_path`.
+    Ranges, `held`, `examples` and `notes` hold only what is new; all else holds current values.
+
+    `failed`: the failures that may be retried, by code; `replaced`: failures that no longer may.
+    `ambiguous`: records that failed or are unknown, and may have been applied. `held`: lines of the
+    failures file that wait for an earlier position. `retries_failed`: before the group is applied,
+    the failures that may be retried become unsettled, and the failures file is an empty one at
+    `failures_path`.
     """
 
     settled: SettledRanges = field(default_factory=SettledRanges)
@@ -106,9 +114,10 @@ class Group:
 
 @dataclass(slots=True)
 class JournalState:
-    """What all groups say together. `lines`: the failures that have a line, written or held.
+    """The content of all groups together.
 
-    `has_ended`: every record was settled once, though failures may be tried again since.
+    `lines`: the failures that have a line in the failures file, written or held. `has_ended`: every
+    record was settled once, even if failures have become unsettled since, to be retried.
     """
 
     settled: SettledRanges = field(default_factory=SettledRanges)
@@ -127,11 +136,11 @@ class JournalState:
 
     @property
     def retryable(self) -> SettledRanges:
-        """The failures that may be tried again."""
+        """The failures that may be retried."""
         return SettledRanges(sorted(chain.from_iterable(self.failed.values())))
 
     def apply(self, group: Group) -> None:
-        """Takes one more group in."""
+        """Add the next group."""
         if group.retries_failed:
             self._forget_failed()
             self.failures_path = group.failures_path

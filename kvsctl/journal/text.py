@@ -1,10 +1,18 @@
-"""A journal as text. Pure: no file is touched here.
+"""A journal as text. Nothing here touches a file.
 
-A journal is lines. The first names the format's version and holds the header; each other is a
-group: what settled since the group before, and the totals and marks of that moment. Every line
-carries a checksum that goes on from the line before, so nothing is taken for a group that is not
-one, whole and in its place. A last line that is torn or corrupt was never synced: it counts as
-not written. A bad line with others after it is damage, and refused.
+A journal consists of lines. The first line has the format's version and the header. Each other
+line is a group: what settled since the previous group, and the totals and marks of that moment.
+
+Why a torn file is read correctly:
+
+- Each line carries a checksum that continues from the checksum of the previous line. So a line
+  counts as a group only if it is a group, is whole, and follows the line that it was written after.
+- `file` syncs each line before it appends the next, and appends nothing after a failed sync. When
+  it opens a journal, it truncates a torn line and syncs the rest before it appends. So a line with
+  another line after it was on disk whole.
+- Therefore a torn or corrupt last line was never synced, and counts as not written: what it noted
+  is not settled, and is sent again.
+- Therefore a bad line with other lines after it is damage, and the journal is refused.
 """
 
 import json
@@ -20,11 +28,14 @@ from kvsctl.journal.state import FailuresMark, Group, Header, JournalState, Stag
 FORMAT: Final = 1
 _MAGIC: Final = b"kvsctl-journal"
 _MISFITS: Final = (AttributeError, KeyError, TypeError, ValueError)
-_BEGIN_AGAIN: Final = "Remove it, or name another, to begin again from the first record."
+_BEGIN_AGAIN: Final = "Remove it or name another to start again from the first record."
 
 
 class Journal(NamedTuple):
-    """A journal as it was read. `checksum` is its last line's; the rest of it was torn."""
+    """A journal as it was read. `checksum` is the one of the last whole line.
+
+    What follows the first `valid_bytes` of the file was torn.
+    """
 
     header: Header | None
     state: JournalState
@@ -33,21 +44,21 @@ class Journal(NamedTuple):
 
 
 def encode_header(header: Header) -> tuple[bytes, int]:
-    """The first line, and its checksum."""
+    """Return the first line and its checksum."""
     line, checksum = _sealed(asdict(header), 0)
     return b"%b %d %b" % (_MAGIC, FORMAT, line), checksum
 
 
 def encode_group(group: Group, checksum: int) -> tuple[bytes, int]:
-    """A group's line, given the checksum of the line before, and its own."""
+    """Return a group's line and its checksum, given the checksum of the previous line."""
     return _sealed(_members_of(group), checksum)
 
 
 def decode(lines: Iterable[bytes]) -> Journal:
-    """Reads a journal from its lines, ends included.
+    """Read a journal from its lines, which include their line ends.
 
-    Raises UsageError for what is no journal, one of a newer format or with members that are not
-    known, and one that is damaged before its last line.
+    Raise UsageError if the lines are not a journal, have a newer format or unknown members, or are
+    damaged before the last line.
     """
     rest = iter(lines)
     first = next(rest, b"")
@@ -76,16 +87,16 @@ def decode(lines: Iterable[bytes]) -> Journal:
 def _decode_header(line: bytes, rest: Iterator[bytes]) -> tuple[Header | None, int]:
     magic, _, after = line.partition(b" ")
     if _MAGIC[: len(line)] != magic:
-        raise UsageError("the file is no journal", "Give --journal a file of its own.")
+        raise UsageError("the file is not a journal", "Give --journal a file of its own.")
     version, _, sealed = after.partition(b" ")
     if version.isdigit() and sealed and int(version) > FORMAT:
         raise UsageError(
-            f"the journal has format {int(version)}, this kvsctl knows {FORMAT}",
+            f"the journal has format {int(version)}, this kvsctl supports {FORMAT}",
             "Use the version of kvsctl that wrote it, or a newer one.",
         )
     opened = _opened(sealed, 0)
     if opened is None:
-        # Nothing is sent before the header is on disk, so nothing is lost with a torn one.
+        # Nothing is sent before the header is on disk, so a torn header loses nothing.
         if next(rest, None) is not None:
             raise UsageError("the journal is damaged in its first line", _BEGIN_AGAIN)
         return None, 0
@@ -98,7 +109,7 @@ def _decode_header(line: bytes, rest: Iterator[bytes]) -> tuple[Header | None, i
 
 def _foreign() -> UsageError:
     return UsageError(
-        "the journal says what this kvsctl does not know",
+        "the journal has content that this kvsctl does not support",
         "Use the version of kvsctl that wrote it, or a newer one.",
     )
 
@@ -127,7 +138,7 @@ def _members_of(group: Group) -> dict[str, Any]:
         "failed": {code: list(ranges) for code, ranges in group.failed.items()},
         "replaced": list(group.replaced),
         "ambiguous": list(group.ambiguous),
-        # Latin-1, as the bytes of a line may be no UTF-8 one day, and must come back as they are.
+        # Latin-1 keeps every byte, also if a line should ever not be UTF-8.
         "held": [[at, line.decode("latin-1")] for at, line in group.held.items()],
         "counts": totals.counts,
         "skipped_by": totals.skipped_by,

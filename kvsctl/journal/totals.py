@@ -1,4 +1,4 @@
-"""A count as a journal keeps it, so that the last report covers all runs of a job."""
+"""A tally as a journal keeps it, so that the last report covers all runs of a job."""
 
 from dataclasses import asdict
 from typing import Final
@@ -24,7 +24,7 @@ _COUNTS: Final = (
 
 
 def restored(totals: Totals) -> Tally:
-    """A tally that goes on from these totals."""
+    """Return a tally that continues from these totals."""
     tally = Tally()
     for name, count in totals.counts.items():
         setattr(tally, name, count)
@@ -38,7 +38,7 @@ def restored(totals: Totals) -> Tally:
 
 
 class TallyNews:
-    """The totals of a tally, with the failures that were not told before."""
+    """The totals of a tally, with the failures that are new since they were last taken."""
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
@@ -46,7 +46,7 @@ class TallyNews:
         self._examples = {group.code: group.example.position for group in tally.groups}
 
     def take(self) -> Totals:
-        """The totals as they are now."""
+        """Return the current totals, with the new failures."""
         tally = self._tally
         notes = [note for note in tally.failures if note.position not in self._noted]
         self._noted.update(note.position for note in notes)
@@ -66,10 +66,10 @@ class TallyNews:
 
 
 def without_retryable(state: JournalState) -> Totals:
-    """The totals once the failures that may be tried again no longer count.
+    """Return the totals without the failures that may be retried.
 
-    The examples are those that have changed; there are no notes, as none is new. The example of
-    a code of which only failures past those that are listed stay is left as it was.
+    `examples` holds only examples that have changed, and `notes` is empty, because no failure is
+    new. If none of a code's remaining failures is listed, its example stays as it was.
     """
     totals, retried = state.totals, state.retryable
     ambiguous = retried.shared(state.ambiguous)

@@ -1,4 +1,4 @@
-"""The listener that notes in the journal what has settled, a second apart."""
+"""The listener that writes to the journal what has settled, about once per second."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
@@ -18,32 +18,32 @@ from kvsctl.journal.totals import TallyNews, restored
 from kvsctl.model import SUCCEEDED, Outcome, Problem, Record, State, Successes, Verb
 
 GROUP_SECONDS: Final = 0.9
-"""With the time that syncing takes, about a second."""
+"""Syncing takes the rest of about one second."""
 
 
 class MarkedOutput(Protocol):
-    """An output that can be cut back to a mark: see `files.sinks.PartFile`."""
+    """An output that can be truncated to a mark: see `files.sinks.PartFile`."""
 
     length: int
 
     @property
     def broken(self) -> OSError | None:
-        """Why writing ended early."""
+        """The error that ended writing early."""
         ...
 
     def sync(self) -> None:
-        """Waits until what was written is on disk."""
+        """Wait until everything written is on disk."""
         ...
 
 
 class MarkedFailures(Protocol):
-    """A failures file that can be cut back to a mark: see `outputs.failures.FailuresFile`."""
+    """A failures file that can be truncated to a mark: see `outputs.failures.FailuresFile`."""
 
     is_broken: bool
 
     @property
     def mark(self) -> FailuresMark:
-        """Return how long the file is, and how much of the input that covers."""
+        """The length of the file, and the position up to which it covers the input."""
         ...
 
     def take_newly_held(self) -> dict[int, bytes]:
@@ -56,15 +56,14 @@ class MarkedFailures(Protocol):
 
 
 class JournalWriter:
-    """Takes outcomes in; from then on at most about a second goes by until they are on disk.
+    """A listener that puts outcomes on disk within about a second.
 
-    It has to hear of an event after the failures file and the output have. A group is made on
-    the loop, so that it is of one moment, and written on `executor`: first the files that it
-    marks are synced, then the journal. With `in_order`, the output is in input order and a
-    record counts as settled once every earlier one is, as it is written no sooner. `counted`, where
-    there is one, has heard of the same requests, so they are not counted again. `fail` is told
-    what keeps the journal from being written. Once a marked file is broken, nothing
-    further is noted.
+    It must be notified after the failures file and the output. A group is made on the event loop,
+    so that all of it is of one moment, and written on `executor`: first the files that it marks are
+    synced, then the journal. With `in_order`, the output is in input order, and a record counts as
+    settled once every earlier one is, because it is not written sooner. `counted`, if given, has
+    received the same requests, so they are not counted again. `fail` is called with the error if
+    the journal cannot be written. Once a marked file is broken, nothing more is written.
     """
 
     def __init__(
@@ -92,7 +91,7 @@ class JournalWriter:
         self._counted = counted
         self._news = TallyNews(self._tally)
         self._retryable = _Retryable(state) if verb is not Verb.GET else None
-        self._may_replace = False  # as long as nothing has failed
+        self._may_replace = False  # until something has failed
         self._reorder: Reorder[Outcome] | None = None
         if in_order:
             self._reorder = Reorder(lambda _: 0, state.settled)
@@ -102,7 +101,7 @@ class JournalWriter:
         self._writing: Future[None] | None = None
 
     def __call__(self, event: Event) -> None:
-        """Notes what happened."""
+        """Take in the event, and start the timer of the next group."""
         if isinstance(event, Settled):
             self._settle(event.outcomes)
         elif isinstance(event, RequestEnded):
@@ -116,7 +115,7 @@ class JournalWriter:
             self._timer = loop.call_later(GROUP_SECONDS, self._begin_writing)
 
     def replay(self, pieces: Sequence[Record | Problem]) -> None:
-        """Takes in whose the failures are that an earlier run noted."""
+        """Register the keys of failures that an earlier run recorded."""
         if self._retryable is not None:
             self._may_replace = True
             try:
@@ -125,7 +124,7 @@ class JournalWriter:
                 raise _not_kept(error) from error
 
     def finish(self, stage: Stage) -> None:
-        """Writes what is not yet written. Raises StreamError if that fails, or failed before."""
+        """Write what is not yet written. Raise StreamError if that fails, or failed before."""
         if self._timer is not None:
             self._timer.cancel()
         if self._writing is not None:
@@ -142,14 +141,14 @@ class JournalWriter:
             self._note_plain([record.position for record in outcomes.records])
             return
         positions, others = _parted(outcomes)
-        # First, because it may fail: what is not noted as settled is sent again.
+        # First, because it may fail: records that are not noted as settled are sent again.
         replaced = self._replaced_by(outcomes) if others or self._may_replace else []
         self._note_plain(positions)
         self._group.settled.add_all(self._settle_others(others))
         self._group.replaced.add_all(replaced)
 
     def _note_plain(self, positions: list[int]) -> None:
-        """Notes records that just succeeded."""
+        """Note records that succeeded and are not ambiguous."""
         self._tally.records += len(positions)
         self._tally.succeeded += len(positions)
         self._group.settled.add_all(positions)
@@ -164,7 +163,7 @@ class JournalWriter:
             raise _not_kept(error) from error
 
     def _settle_others(self, outcomes: Sequence[Outcome]) -> list[int]:
-        """Notes all but plain successes; returns which positions are settled."""
+        """Note all other outcomes; return the positions that are settled."""
         final = [outcome for outcome in outcomes if outcome.is_final]
         if len(final) < len(outcomes):
             unknown = [o.position for o in outcomes if o.state is State.UNKNOWN]
@@ -200,7 +199,7 @@ class JournalWriter:
         loop = asyncio.get_running_loop()
 
         def written(_: Future[None]) -> None:
-            with suppress(RuntimeError):  # the loop may be gone, then `finish` looks
+            with suppress(RuntimeError):  # if the loop is closed, `finish` raises the error
                 loop.call_soon_threadsafe(self._end_writing)
 
         self._writing = self._executor.submit(self._write, group)
@@ -211,7 +210,7 @@ class JournalWriter:
             return
         error = self._writing.exception()
         if error is not None:
-            # It stays there, so that nothing further is written, and `finish` raises it.
+            # `_writing` stays set, so that nothing more is written and `finish` raises the error.
             self._fail(error if isinstance(error, KvsctlError) else StreamError(str(error)))
             return
         self._writing = None
@@ -220,7 +219,7 @@ class JournalWriter:
             self._timer = loop.call_later(GROUP_SECONDS, self._begin_writing)
 
     def _take_group(self, stage: Stage) -> Group | None:
-        """What is new; None if a file that it would mark is broken."""
+        """Return what is new; None if a file that the group would mark is broken."""
         failures, output = self._failures, self._output
         if (failures and failures.is_broken) or (output and output.broken is not None):
             return None
@@ -242,14 +241,14 @@ class JournalWriter:
             if self._output is not None:
                 self._output.sync()
         except OSError as error:
-            raise StreamError(f"cannot write what the journal marks: {error.strerror}") from error
+            raise _unsynced(error) from error
         self._file.append(group)
 
 
 def _parted(outcomes: Sequence[Outcome]) -> tuple[list[int], list[Outcome]]:
-    """The positions of records that just succeeded, and all other outcomes.
+    """Return the positions of unambiguous successes, and all other outcomes.
 
-    A problem has no `ambiguous`, and is not asked for it: it never succeeds.
+    A problem has no `ambiguous`. That is not read, because a problem never succeeds.
     """
     outcomes = list(outcomes)
     others = [
@@ -264,20 +263,20 @@ def _parted(outcomes: Sequence[Outcome]) -> tuple[list[int], list[Outcome]]:
 
 
 class _Retryable:
-    """The failures that may be tried again: a later record of their key replaces them."""
+    """The failures that may be retried. A later record of the same key replaces them."""
 
     def __init__(self, state: JournalState) -> None:
         self._positions = state.retryable
         self._standing = Standing()
 
     def replay(self, pieces: Sequence[Record | Problem]) -> None:
-        """Takes in what an earlier run settled."""
+        """Register the failures that an earlier run recorded."""
         for piece in pieces:
             if piece.identity is not None and piece.position in self._positions:
                 self._standing.add(piece.identity, piece.position)
 
     def take(self, outcomes: Iterable[Outcome]) -> list[int]:
-        """Takes in what settled, in the order in which it did; returns what that replaces."""
+        """Take in outcomes as they settle; return the positions of the failures they replace."""
         replaced: list[int] = []
         for outcome in outcomes:
             identity = outcome.subject.identity
@@ -288,7 +287,10 @@ class _Retryable:
         return replaced
 
     def _earlier(self, record: Record) -> list[int]:
-        """Takes out the failures of its key that stand before it: a problem may stand after it."""
+        """Remove and return the failures of the record's key that precede it in the input.
+
+        A failure of that key may also follow it: a problem that was read later.
+        """
         standing = self._standing.take(record.identity)
         for place in standing:
             if place > record.position:
@@ -296,10 +298,14 @@ class _Retryable:
         return [place for place in standing if place < record.position]
 
 
+def _unsynced(error: OSError) -> StreamError:
+    return StreamError(f"cannot sync the output or the failures file: {error.strerror}")
+
+
 def _not_kept(error: OSError) -> StreamError:
-    return StreamError(f"cannot keep the journal: {error.strerror}")
+    return StreamError(f"cannot write a temporary file for the journal: {error.strerror}")
 
 
 def _without_value(outcome: Outcome) -> Outcome:
-    """The output holds the value already."""
+    """Return the outcome without the value, which the output already holds."""
     return Outcome(outcome.subject, outcome.state, outcome.failure, None, outcome.skipped_by)

@@ -1,4 +1,4 @@
-"""One line of the failures file: failed input as a record that can be fed back."""
+"""One line of the failures file: failed input as a record that can be read again."""
 
 import base64
 from datetime import UTC, datetime
@@ -13,19 +13,17 @@ _UNREAD: Final = frozenset({"raw", "raw_base64"})
 
 
 def failure_line(subject: Record | Problem, failure: Failure) -> bytes:
-    """The input's own members with `error` and `source` after them, line feed included.
+    """Return the input's own members followed by `error` and `source`, with a line feed.
 
-    Values keep their bytes; only where they hold line breaks, white space between tokens goes.
-    An expiry that the record asked for, and an entity that was given beside it, are written in.
-    What could not be read as a JSON record stands in `raw`, or `raw_base64` if it is no UTF-8,
-    and stays there as it is when it is fed back unmended.
+    Values keep their bytes; if they hold line breaks, white space between tokens is removed. An
+    expiry that the record has, and an entity name from an option, are written as members. Input
+    that could not be read as a JSON record is the text in `raw`, or in `raw_base64` if it is not
+    UTF-8. If that line is read again without being corrected, its `raw` stays unchanged.
     """
     if isinstance(subject, Record):
         members = [_inside(subject.body), *_expiry(subject)]
     else:
-        members = (
-            _readable_members(subject) or _unread_before(subject.raw) or [_raw_member(subject.raw)]
-        )
+        members = _readable_members(subject) or _unreadable_members(subject.raw)
     error = {"code": failure.code, "message": failure.message}
     members += [_member("error", json_line(error))]
     members += [_member("source", json_line(str(subject.origin)))]
@@ -40,7 +38,7 @@ def _expiry(record: Record) -> list[bytes]:
     if record.expires_at is None:
         return []
     moment = datetime.fromtimestamp(record.expires_at, UTC).replace(tzinfo=None)
-    # The service tells milliseconds; what a line said more exactly is not cut to them.
+    # The service answers milliseconds; a more exact time in the input is not truncated to them.
     grain = "microseconds" if moment.microsecond % 1000 else "milliseconds"
     return [_member("expireTime", b'"%bZ"' % moment.isoformat(timespec=grain).encode())]
 
@@ -52,7 +50,7 @@ def _readable_members(problem: Problem) -> list[bytes]:
         members = jsontext.members(problem.raw)
     except jsontext.JsonTextError:
         return []
-    for name in _OF_AN_EARLIER_RUN:  # named twice, they would make the line unreadable
+    for name in _OF_AN_EARLIER_RUN:  # a repeated member would make the line unreadable
         members.pop(name, None)
     entity = problem.identity.entity if problem.identity else None
     if entity is not None and members.get("entityName", b"null") == b"null":
@@ -60,8 +58,12 @@ def _readable_members(problem: Problem) -> list[bytes]:
     return [_member(name, value) for name, value in members.items()]
 
 
-def _unread_before(raw: bytes) -> list[bytes]:
-    """The `raw` of an earlier failures file's line: wrapped again it would grow each time."""
+def _unreadable_members(raw: bytes) -> list[bytes]:
+    return _earlier_raw_member(raw) or [_raw_member(raw)]
+
+
+def _earlier_raw_member(raw: bytes) -> list[bytes]:
+    """Return the `raw` of an earlier failures file's line, which would grow if nested again."""
     if jsontext.depth_exceeds(raw, jsontext.PARSER_DEPTH):
         return []
     try:

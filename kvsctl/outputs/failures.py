@@ -1,4 +1,4 @@
-"""The failures file: what failed, ready to be fed back."""
+"""The failures file: failed input, ready to be read again."""
 
 import os
 import tempfile
@@ -25,9 +25,9 @@ from kvsctl.outputs.failure_line import failure_line
 
 
 class _Failed(NamedTuple):
-    """A failure: its line, whose it is, and whether it was a record that passed its checks.
+    """A failure: its line, its identity, and whether it was a record that passed its checks.
 
-    The line is empty if the file has it already.
+    The line is empty if it is already in the file.
     """
 
     line: bytes
@@ -42,18 +42,20 @@ _End: TypeAlias = _Failed | Identity
 class FailuresFile:
     """A listener that writes failed input as JSON lines, in input order, to a file of mode 600.
 
-    A line is appended once every earlier position is settled, so whatever stops the run, what
-    stands in the file is complete up to its last line. `close()` takes out the lines that a later
-    record of the same identity has replaced, if that record passed its checks: feeding the file
-    back never undoes newer data. Reading replaces nothing, so for get all lines stay.
+    A line is appended once every earlier position is settled. So however the run stops, the file
+    is complete up to its last line. `close()` removes the lines that a later record of the same
+    identity has replaced, if that record passed its checks: reading the file again never undoes
+    newer data. A get replaces nothing, so all its lines stay.
 
-    Memory is bounded by what waits for an earlier position; what stands is kept by `Standing`.
+    Memory is bounded by the lines that wait for an earlier position; `Standing` holds the
+    identities of the lines in the file.
 
-    With `state`, the run keeps a journal and the file goes on from the mark in it: `replay` has to
-    be told of each position that is settled there. What waits for a position that this run
-    leaves unsettled is left to the next, and lines are taken out once the job is whole.
+    With `state`, the run keeps a journal, and the file is resumed from the mark in it: `replay`
+    must be called with each position that is settled there. Lines that wait for a position that
+    this run leaves unsettled are left to the next run, and lines are removed only once the job is
+    complete.
 
-    Raises UsageError if the file cannot be opened, StreamError if writing fails later.
+    Raise UsageError if the file cannot be opened, StreamError if writing fails later.
     """
 
     def __init__(self, path: Path, verb: Verb, state: JournalState | None = None) -> None:
@@ -65,7 +67,7 @@ class FailuresFile:
         if descriptor(path) is not None and is_regular(fd):
             os.close(fd)
             raise UsageError(
-                f"{path} is a file here, and lines may have to be taken out of it",
+                f"cannot write failures to {path}: a descriptor of a file cannot be rewritten",
                 "Name the file itself.",
             )
         self._newly_held: dict[int, bytes] = {}
@@ -77,7 +79,7 @@ class FailuresFile:
         self._replaced = NumberSet()
 
     def __call__(self, event: Event) -> None:
-        """Takes outcomes in, and appends what no longer waits for an earlier one."""
+        """Take in outcomes, and append the lines that no longer wait for an earlier position."""
         if not isinstance(event, Settled):
             return
         if isinstance(event.outcomes, Successes):
@@ -89,7 +91,7 @@ class FailuresFile:
                 self._take(outcome.position, self._end(outcome))
 
     def replay(self, pieces: Sequence[Record | Problem]) -> None:
-        """Takes in what an earlier run settled, so that its failures can be replaced."""
+        """Take in what an earlier run settled, so that its failures can be replaced."""
         assert self._state is not None  # noqa: S101
         for piece in pieces:
             passed_checks = isinstance(piece, Record)
@@ -101,31 +103,32 @@ class FailuresFile:
 
     @property
     def mark(self) -> FailuresMark:
-        """How long the file is, and up to where that covers the input."""
+        """The length of the file, and the position up to which it covers the input."""
         earlier = self._state.failures.through if self._state else 0
         return FailuresMark(self._length, max(earlier, self._reorder.settled_through))
 
     def take_newly_held(self) -> dict[int, bytes]:
-        """The lines that wait for an earlier position, by position, without those told before."""
+        """Return the lines that wait for an earlier position and were not returned before."""
         through = self._reorder.settled_through
         held = {place: line for place, line in self._newly_held.items() if place >= through}
         self._newly_held.clear()
         return held
 
     def sync(self) -> None:
-        """Waits until what was written is on disk. Raises OSError."""
+        """Wait until everything written is on disk. Raise OSError."""
         if self._fd is not None:
             sync(self._fd)
 
     @property
     def held_bytes(self) -> int:
-        """How many bytes wait for an earlier position to settle."""
+        """The number of bytes that wait for an earlier position to settle."""
         return self._reorder.held_bytes
 
     def close(self, *, is_whole: bool = True) -> None:
-        """Completes the file: every failure is in it, replaced ones are out, it is on disk.
+        """Complete the file: add every failure, remove the replaced ones, and sync it.
 
-        With a journal this is for the end of the job: before it `is_whole`, it is only synced.
+        With a journal the file is completed at the end of the job: while the job is not yet
+        `is_whole`, the file is only synced.
         """
         if self._fd is None:
             return
@@ -139,7 +142,7 @@ class FailuresFile:
             self._standing.close()
 
     def _close_appended(self, fd: int, *, completes: bool) -> bool:
-        """Whether lines are to be taken out, for which Windows needs the file to be closed."""
+        """Close the file, as Windows replaces only closed files; return whether to remove lines."""
         try:
             if completes:
                 self._append(self._reorder.drain())
@@ -185,7 +188,7 @@ class FailuresFile:
             raise self._broken(error) from error
 
     def _rewrite(self) -> None:
-        """Puts a file without the replaced lines in this one's place, at once or not at all."""
+        """Replace the file, atomically, by one without the replaced lines."""
         folder = self._path.parent
         fd, name = tempfile.mkstemp(prefix=f".{self._path.name}.", dir=folder)
         try:

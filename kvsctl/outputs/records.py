@@ -1,4 +1,4 @@
-"""Records on their way out: how get writes them, and in which order."""
+"""The records that get writes: their form and their order."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -16,7 +16,7 @@ from kvsctl.model import SUCCEEDED, Found, Outcome, Record, Successes
 
 
 class MetadataField(Enum):
-    """What a printed record can say beside its value; the value is the member's name."""
+    """A member that a printed record can have beside its value; the value is the member's name."""
 
     CREATED = "createdAt"
     UPDATED = "updatedAt"
@@ -30,22 +30,22 @@ _READERS: Final[dict[MetadataField, Callable[[Found], int | str | None]]] = {
 }
 
 Formatter: TypeAlias = Callable[[Sequence[Record], Sequence[Found]], list[bytes]]
-"""Records that were found as one line each, line feed included. Values keep their bytes; only
-where an answer broke them over lines, white space between tokens goes."""
+"""Formats found records, each as one line with its line feed. Values keep their bytes; if a value
+has line breaks, white space between its tokens is removed."""
 
 
 def json_lines(metadata: Iterable[MetadataField] = ()) -> Formatter:
-    """Lines of `{"key","value"}`, `entityName` where it has one, and the metadata asked for.
+    """Return a formatter of lines of `{"key","value"}`, with `entityName` and the given metadata.
 
-    They begin as the records' bodies do, which ask for just that key.
+    A line begins like the record's body, which holds the key and, if there is one, the entity name.
     """
     asked_for = frozenset(metadata)
     wanted = [field for field in MetadataField if field in asked_for]
     readers = [(b',"%b":' % field.value.encode(), _READERS[field]) for field in wanted]
 
     def extra(found: Found) -> bytes:
-        said = ((name, read(found)) for name, read in readers)
-        return b"".join(name + orjson.dumps(value) for name, value in said if value is not None)
+        values = ((name, read(found)) for name, read in readers)
+        return b"".join(name + orjson.dumps(value) for name, value in values if value is not None)
 
     def format_lines(records: Sequence[Record], founds: Sequence[Found]) -> list[bytes]:
         heads = [record.body[:-1] for record in records]
@@ -54,20 +54,20 @@ def json_lines(metadata: Iterable[MetadataField] = ()) -> Formatter:
             pairs = zip(heads, values, strict=True)
             return [b'%b,"value":%b}\n' % pair for pair in pairs]
         members = zip(heads, values, map(extra, founds), strict=True)
-        return [b'%b,"value":%b%b}\n' % said for said in members]
+        return [b'%b,"value":%b%b}\n' % parts for parts in members]
 
     return format_lines
 
 
 def bare_values(_: Sequence[Record], founds: Sequence[Found]) -> list[bytes]:
-    """The values alone, as JSON."""
+    """Format the values alone, as JSON."""
     return [value + b"\n" for value in _one_line_each(founds)]
 
 
 def raw_values(_: Sequence[Record], founds: Sequence[Found]) -> list[bytes]:
-    """The values alone, strings without their quotes and escapes.
+    """Format the values alone, strings without their quotes and escapes.
 
-    A lone surrogate, which UTF-8 cannot write, stays an escape.
+    A lone surrogate stays an escape, because UTF-8 cannot encode it.
     """
     return [
         _unquoted(value) if value.startswith(b'"') else value + b"\n"
@@ -89,13 +89,13 @@ def _one_line_each(founds: Sequence[Found]) -> list[bytes]:
 
 
 class RecordOutput:
-    """A listener that writes the records that were found to a sink, in input order or as they come.
+    """A listener that writes found records to a sink, in input order or as they arrive.
 
-    What is not found leaves no trace in the output. In input order, `held_bytes` wait for earlier
-    positions; `close` lets go what waits behind positions that never settled.
+    Records that are not found write nothing. In input order, `held_bytes` wait for earlier
+    positions; `close` writes those that wait for positions that never settled.
 
-    With `state`, the run keeps a journal: the output goes on where an earlier run was, and what
-    waits for a position that this run leaves unsettled is left to the next.
+    With `state`, the run keeps a journal: the output resumes where an earlier run ended, and
+    records that wait for a position that this run leaves unsettled are left to the next run.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class RecordOutput:
         self._reorder: Reorder[bytes] | None = Reorder(len, settled) if is_ordered else None
 
     def __call__(self, event: Event) -> None:
-        """Takes outcomes in, and writes what no longer waits for an earlier one."""
+        """Take in outcomes, and write the records that no longer wait for an earlier position."""
         if not isinstance(event, Settled):
             return
         outcomes = event.outcomes
@@ -148,11 +148,11 @@ class RecordOutput:
 
     @property
     def held_bytes(self) -> int:
-        """How many bytes wait for an earlier position to settle."""
+        """The number of bytes that wait for an earlier position to settle."""
         return self._reorder.held_bytes if self._reorder is not None else 0
 
     def close(self) -> None:
-        """Writes what is still held. Completing the sink is left to who made it."""
+        """Write what is still held. The caller completes the sink."""
         if self._reorder is not None and not self._leaves_gaps:
             self._write(self._reorder.drain())
 

@@ -90,16 +90,16 @@ class ProgressBarLine:
             self._console.width = self._columns()
         now = self._clock()
         done = self._fraction_done()
-        told = Text("  ").join(self._parts(now, done))
+        details = Text("  ").join(self._parts(now, done))
         label = Text(self._label, "bold")
-        room = self._console.width - label.cell_len - told.cell_len - 2
+        room = self._console.width - label.cell_len - details.cell_len - 2
         if done is None or room < _LEAST_BAR_WIDTH:
-            line = Text(" ").join([label, told])
+            line = Text(" ").join([label, details])
             line.truncate(self._console.width, overflow="ellipsis")
             return line
         table = Table.grid(padding=(0, 1))
         table.add_row(
-            label, ProgressBar(total=1.0, completed=done, width=min(room, _BAR_WIDTH)), told
+            label, ProgressBar(total=1.0, completed=done, width=min(room, _BAR_WIDTH)), details
         )
         return table
 

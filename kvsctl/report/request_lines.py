@@ -16,17 +16,17 @@ class RequestLines:
     A line holds no keys and no values. With `-vv` the headers follow, one per line.
     """
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        self._tell = tell
+    def __init__(self, write_line: Callable[[str], None]) -> None:
+        self._write_line = write_line
 
     def __call__(self, event: Event) -> None:
         """Write the event if a request ended or a limit was learnt."""
         if isinstance(event, SizeLearnt):
-            self._tell(f"learnt: {size_line(event)}")
+            self._write_line(f"learnt: {size_line(event)}")
         if isinstance(event, RequestEnded):
-            self._tell(request_line(event))
+            self._write_line(request_line(event))
             for header in event.headers:
-                self._tell(f"  {visible(header, _SHOWN_HEADER)}")
+                self._write_line(f"  {visible(header, _SHOWN_HEADER)}")
 
 
 def request_line(request: RequestEnded) -> str:

@@ -207,7 +207,7 @@ def test_a_second_run_on_a_journal_is_refused(bench: Bench) -> None:
     with bench.started(*words) as process:
         process.send_signal(signal.SIGSTOP)  # so that it is not over before it is looked at
         refused = bench.kvsctl(*words, status=2)
-        assert b"another run is working on the journal" in refused.err
+        assert b"is in use by another run" in refused.err
         shown = bench.kvsctl("journal", "show", bench.journal, "--json", status=0)
         assert shown.lines[0]["in_use"] is True
         process.send_signal(signal.SIGCONT)
@@ -272,7 +272,7 @@ def test_another_job_is_refused(bench: Bench) -> None:
         (["delete", *words[1:]], "the command is delete, but was set when the journal was begun"),
         ([bench.quick if word == bench.slow else word for word in words], "target"),
         ([*words, "--ttl", "1h"], "--ttl is 1h, but was not given when the journal was begun"),
-        ([*words, "k=1"], "the journal's input has 1 parts, this one 2"),
+        ([*words, "k=1"], "the number of inputs is 2, it was 1"),
         (words[:-4] + words[-2:], "failures file"),
         ([other if str(word).endswith(".failed") else word for word in words], "failures file"),
     ):
@@ -282,7 +282,7 @@ def test_another_job_is_refused(bench: Bench) -> None:
     assert "in.jsonl has been modified" in _refused(bench, *words)
     with bench.source.open("a") as source:
         source.write('{"key":"one-more","value":1}\n')
-    assert "in.jsonl has another size" in _refused(bench, *words)
+    assert "in.jsonl has a different size" in _refused(bench, *words)
     done = kvsctl(*words, "--journal-force", status=1)
     assert done.report["records"] == _COUNT + 1
 
@@ -362,7 +362,7 @@ def test_get_finds_on_a_later_try_what_was_missing(local: Command, tmp_path: Pat
         (["set", "k=1", "--failures", "/dev/null", "--journal", "j"], "must be a regular file"),
         (["set", "k=1", "--retry-failed"], "--retry-failed needs a journal"),
         (["set", "k=1", "--journal-force"], "--journal-force needs a journal"),
-        (["set", "k=1", "--journal", "/dev/full"], "is no regular file"),
+        (["set", "k=1", "--journal", "/dev/full"], "not a regular file"),
         (["set", "k=1", "--journal", "x", "--failures", "x"], "at once"),
     ],
 )

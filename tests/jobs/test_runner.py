@@ -234,7 +234,7 @@ class TestListing:
         broken = self.deleting(Listing(300, breaks_at=200), tmp_path, journal)
         assert asyncio.run(run_job(broken, environment)) is ExitStatus.STREAM
         other = self.deleting(Listing(300, selection="tmp:"), tmp_path, journal)
-        with pytest.raises(UsageError, match="listing has another selection"):
+        with pytest.raises(UsageError, match="listing has a different selection"):
             asyncio.run(run_job(other, environment))
         same = self.deleting(Listing(300), tmp_path, journal)
         assert asyncio.run(run_job(same, environment)) is ExitStatus.OK

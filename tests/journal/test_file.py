@@ -1,4 +1,4 @@
-"""The journal on disk: locked, cut, synced, and whole wherever a write breaks off."""
+"""The journal on disk: locked, truncated, synced, and whole wherever a write ends early."""
 
 import errno
 import os
@@ -35,7 +35,7 @@ def _filled(path: Path, count: int) -> None:
             journal.append(_group(number))
 
 
-def test_what_was_appended_is_there_again(path: Path) -> None:
+def test_appended_groups_are_read_back(path: Path) -> None:
     _filled(path, 2)
     with JournalFile(path) as journal:
         assert journal.header == HEADER
@@ -45,7 +45,7 @@ def test_what_was_appended_is_there_again(path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_only_its_owner_can_read_it_whoever_made_it(path: Path) -> None:
+def test_it_has_mode_600_even_if_it_existed_before(path: Path) -> None:
     path.touch(0o644)
     path.chmod(0o644)
     JournalFile(path).close()
@@ -65,7 +65,7 @@ def test_it_is_synced_after_each_line(path: Path) -> None:
     assert calls == ["sync", "write", "sync", "write", "sync"]
 
 
-def test_every_cut_of_the_last_two_groups_can_be_gone_on_from(path: Path) -> None:
+def test_a_run_can_resume_from_every_cut_of_the_last_two_groups(path: Path) -> None:
     _filled(path, 3)
     text = path.read_bytes()
     lines = text.splitlines(keepends=True)
@@ -81,7 +81,7 @@ def test_every_cut_of_the_last_two_groups_can_be_gone_on_from(path: Path) -> Non
 
 
 class _Death(BaseException):
-    """The process is gone: nothing after it is done."""
+    """The end of the process: nothing after it is executed."""
 
 
 _FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -90,7 +90,7 @@ _FULL = OSError(errno.ENOSPC, "No space left on device")
 def _crashing(
     at: int, kept: Callable[[bytes], int], end: BaseException
 ) -> Callable[[int, bytes], int]:
-    """A write that breaks off at its call number `at`, after some bytes."""
+    """A write that fails in its call number `at`, after some bytes."""
     calls = iter(range(10**6))
 
     def write(fd: int, chunk: bytes) -> int:
@@ -129,7 +129,7 @@ def test_a_crash_in_any_write_leaves_what_was_synced(
     assert (70, 75) in list(read_journal(path).state.settled)
 
 
-def test_a_sync_that_fails_is_the_end_of_writing(path: Path) -> None:
+def test_nothing_is_written_after_a_failed_sync(path: Path) -> None:
     def sync(_: int) -> None:
         if fails:
             raise OSError(errno.EIO, "Input/output error")
@@ -146,7 +146,7 @@ def test_a_sync_that_fails_is_the_end_of_writing(path: Path) -> None:
         assert path.read_bytes() == before
 
 
-def test_what_cannot_be_synced_when_it_is_read_is_not_gone_on_from(path: Path) -> None:
+def test_a_journal_that_cannot_be_synced_on_opening_is_refused(path: Path) -> None:
     def sync(_: int) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
@@ -155,14 +155,14 @@ def test_what_cannot_be_synced_when_it_is_read_is_not_gone_on_from(path: Path) -
         JournalFile(path, sync=sync)
 
 
-def test_short_writes_are_gone_on_with(path: Path) -> None:
+def test_short_writes_are_continued(path: Path) -> None:
     with JournalFile(path, write=lambda fd, chunk: os.write(fd, chunk[:7])) as journal:
         journal.begin(HEADER)
         journal.append(_group(0))
     assert read_journal(path).state.groups == 1
 
 
-def test_another_process_is_refused_until_the_first_is_gone(path: Path) -> None:
+def test_another_process_is_refused_until_the_first_ends(path: Path) -> None:
     _filled(path, 1)
     program = (
         "import sys; from pathlib import Path; from kvsctl.journal.file import JournalFile\n"
@@ -174,7 +174,7 @@ def test_another_process_is_refused_until_the_first_is_gone(path: Path) -> None:
     with other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"open\n"
-        with pytest.raises(UsageError, match="another run is working on the journal"):
+        with pytest.raises(UsageError, match="is in use by another run"):
             JournalFile(path)
         assert is_in_use(path)
         other.kill()
@@ -184,11 +184,11 @@ def test_another_process_is_refused_until_the_first_is_gone(path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["/dev/null", "/dev/full"])
 def test_a_device_is_refused(name: str) -> None:
-    with pytest.raises(UsageError, match="no regular file"):
+    with pytest.raises(UsageError, match="not a regular file"):
         JournalFile(Path(name))
 
 
-def test_what_cannot_be_opened_or_is_no_journal_is_refused(tmp_path: Path) -> None:
+def test_an_unusable_file_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "no" / "file"):
         with pytest.raises(UsageError, match="cannot open the journal"):
             JournalFile(path)
@@ -196,7 +196,7 @@ def test_what_cannot_be_opened_or_is_no_journal_is_refused(tmp_path: Path) -> No
         read_journal(tmp_path / "none")
     other = tmp_path / "data.jsonl"
     other.write_text('{"key":"k"}\n')
-    with pytest.raises(UsageError, match=r"data\.jsonl: the file is no journal"):
+    with pytest.raises(UsageError, match=r"data\.jsonl: the file is not a journal"):
         JournalFile(other)
     assert other.read_text() == '{"key":"k"}\n'
 
@@ -213,7 +213,7 @@ def _replace(path: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="an open file stays where it is there")
 @pytest.mark.parametrize("change", [_remove, _replace])
-def test_nothing_is_noted_in_a_file_that_nobody_would_find(
+def test_nothing_is_written_to_a_file_that_is_no_longer_at_its_path(
     path: Path, change: Callable[[Path], None]
 ) -> None:
     with JournalFile(path) as journal:
@@ -228,7 +228,7 @@ def test_nothing_is_noted_in_a_file_that_nobody_would_find(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="an open file stays where it is there")
-def test_a_file_that_is_replaced_while_it_is_being_locked_is_not_taken(
+def test_a_file_that_is_replaced_during_locking_is_refused(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _filled(path, 1)
@@ -238,7 +238,7 @@ def test_a_file_that_is_replaced_while_it_is_being_locked_is_not_taken(
         return True
 
     monkeypatch.setattr(file, "try_lock", lock_late)
-    with pytest.raises(UsageError, match="another run is working on the journal"):
+    with pytest.raises(UsageError, match="is in use by another run"):
         JournalFile(path)
 
 
@@ -266,7 +266,7 @@ def test_a_folder_that_cannot_be_synced_ends_the_run(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there is no shared lock there")
-def test_who_only_looks_is_not_taken_for_a_run(path: Path) -> None:
+def test_reading_does_not_count_as_use(path: Path) -> None:
     import fcntl
 
     _filled(path, 1)

@@ -1,4 +1,4 @@
-"""Fingerprints: the same input is known again, a changed one is not."""
+"""Fingerprints: the same input is recognised, a changed one is not."""
 
 import os
 from collections.abc import Callable
@@ -27,15 +27,17 @@ def _rewrite(new: bytes) -> Callable[[Path], None]:
 
 
 @pytest.mark.parametrize(
-    ("alter", "said"),
+    ("alter", "difference"),
     [
-        (_rewrite(_BIG + b"y"), "another size: 300,000 before, 300,001 now"),
-        (_rewrite(b"y" + _BIG[1:]), "other content"),
-        (_rewrite(_BIG[1:] + b"y"), "other content"),
+        (_rewrite(_BIG + b"y"), "a different size: 300,000 before, 300,001 now"),
+        (_rewrite(b"y" + _BIG[1:]), "different content"),
+        (_rewrite(_BIG[1:] + b"y"), "different content"),
         (_touch, "been modified: 20"),
     ],
 )
-def test_a_changed_file_is_found(tmp_path: Path, alter: Callable[[Path], None], said: str) -> None:
+def test_a_changed_file_is_found(
+    tmp_path: Path, alter: Callable[[Path], None], difference: str
+) -> None:
     path = tmp_path / "in.jsonl"
     path.write_bytes(_BIG)
     before = fingerprint([File(path)])
@@ -43,7 +45,7 @@ def test_a_changed_file_is_found(tmp_path: Path, alter: Callable[[Path], None], 
     alter(path)
     changed = change(before, fingerprint([File(path)]))
     assert changed is not None
-    assert changed.startswith(f"{path} has {said}")
+    assert changed.startswith(f"{path} has {difference}")
 
 
 def test_a_file_may_move(tmp_path: Path) -> None:
@@ -54,7 +56,7 @@ def test_a_file_may_move(tmp_path: Path) -> None:
     assert change(before, fingerprint([File(other)])) is None
 
 
-def test_of_a_stream_all_that_is_known_is_that_it_is_one(tmp_path: Path) -> None:
+def test_a_stream_is_known_only_to_be_a_stream(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     streams = [File(None), File(tmp_path / "pipe")]
     assert [one["kind"] for one in fingerprint(streams)] == ["stdin", "stream"]
@@ -68,19 +70,17 @@ def test_other_sources_are_found(tmp_path: Path) -> None:
     assert change(words, fingerprint([Arguments(["a", "b"])])) is None
     for other in (["a", "c"], ["a"], ["a\0b"]):
         assert change(words, fingerprint([Arguments(other)])) is not None
-    assert change(words, fingerprint([File(path)])) == f"{path} was arguments"
-    assert change(words, []) == "the journal's input has 1 parts, this one 0"
+    assert change(words, fingerprint([File(path)])) == f"{path} is read in place of arguments"
+    assert change(words, []) == "the number of inputs is 0, it was 1"
 
 
-def test_a_file_that_is_gone_is_a_usage_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_file_is_a_usage_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "is_file", lambda _: True)
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="cannot read"):
         fingerprint([File(tmp_path / "none")])
 
 
-def test_stdin_that_is_a_file_is_known_again(tmp_path: Path) -> None:
+def test_a_file_on_stdin_is_recognised(tmp_path: Path) -> None:
     fingerprints = []
     for name, text in (("one", _BIG), ("two", _BIG + b"y")):
         (tmp_path / name).write_bytes(text)
@@ -91,6 +91,6 @@ def test_stdin_that_is_a_file_is_known_again(tmp_path: Path) -> None:
                 assert file.tell() == skipped
     first, later, other, _ = fingerprints
     assert change([first], [first]) is None
-    assert change([first], [later]) == "stdin has another place where reading begins"
-    assert change([first], [other]) == "stdin has another size: 300,000 before, 300,001 now"
-    assert change([first], [{"kind": "stdin"}]) == "stdin has another size"
+    assert change([first], [later]) == "stdin is read from a different offset"
+    assert change([first], [other]) == "stdin has a different size: 300,000 before, 300,001 now"
+    assert change([first], [{"kind": "stdin"}]) == "stdin has a different size"

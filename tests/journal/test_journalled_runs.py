@@ -1,4 +1,4 @@
-"""Random jobs, killed at random moments and gone on with: what always holds at their end."""
+"""Random jobs, killed at random moments and resumed: what always holds at their end."""
 
 import asyncio
 import json
@@ -41,8 +41,11 @@ _KEYS = [f"k{place}" for place in range(9)] + ["ent/k0"]
 
 @dataclass(frozen=True)
 class _Kill:
-    """When and how a run ends early, and what the disk keeps of the journal after a kill: all
-    but so many groups, and so many bytes of the next."""
+    """When and how a run ends early.
+
+    A kill removes the last `groups_lost` groups of the journal, and leaves `bytes_torn` bytes of
+    the first of them.
+    """
 
     seconds: float
     way: str
@@ -52,7 +55,7 @@ class _Kill:
 
 @dataclass
 class _Job:
-    """A job, all of it drawn, and what its runs leave."""
+    """A random job, and what its runs leave behind."""
 
     plan: RunPlan
     seed: int
@@ -64,7 +67,7 @@ class _Job:
     tally: Tally = field(default_factory=Tally)
 
     def steps(self) -> list[Step]:
-        """The same input again, with fresh records, arriving in its own way each time."""
+        """Return the same input with new records, which arrive in another way each time."""
         random = Random(self.seed)
         steps: list[Step] = []
         position = 0
@@ -113,7 +116,7 @@ def _jobs(draw: st.DrawFn) -> _Job:
 
 
 class _Opened:
-    """One run's files and listeners, as the command line puts them together."""
+    """The files and listeners of one run, set up as on the command line."""
 
     def __init__(self, job: _Job) -> None:
         self.is_closed = False
@@ -150,7 +153,7 @@ class _Opened:
         self.writer.replay(pieces)
 
     def close(self) -> None:
-        """Lets go of the files without completing them."""
+        """Close the files without completing them."""
         self.is_closed = True
         self.failures.close(is_whole=False)
         self.part.abandon()
@@ -169,11 +172,11 @@ async def _work(job: _Job, opened: _Opened, kill: _Kill | None) -> None:
             "abort": run.abort,
         }
         asyncio.get_running_loop().call_later(kill.seconds, how[kill.way])
-    await run.work(feed)  # where nothing was answered at all, it says so
+    await run.work(feed)  # records an error if no request was answered
 
 
 def _lose(journal: Path, kill: _Kill) -> None:
-    """What was not synced is not there after a power cut; the other files may have more."""
+    """Remove what a power cut loses from the journal; the other files may have more."""
     lines = journal.read_bytes().splitlines(keepends=True)
     kept = max(1, len(lines) - kill.groups_lost)
     torn = b"".join(lines[kept : kept + 1])[: kill.bytes_torn]
@@ -181,7 +184,7 @@ def _lose(journal: Path, kill: _Kill) -> None:
 
 
 def _run(job: _Job, kill: _Kill | None) -> bool:
-    """One run; whether it came to its end."""
+    """Do one run; return whether it reached its end."""
     opened = _Opened(job)
     sent_before = len(job.service.sent)
     settled = set(_places(opened.state))
@@ -232,7 +235,7 @@ def _check_report(job: _Job) -> None:
 
 
 def _newest(job: _Job) -> dict[Identity, int]:
-    """The last record of each identity that passed its checks."""
+    """Return the last record of each identity that passed its checks."""
     return {one.identity: one.position for one in job.pieces if isinstance(one, Record)}
 
 
@@ -258,8 +261,10 @@ def _check_files(job: _Job) -> None:
 
 
 def _check_store(job: _Job) -> None:
-    """Nothing older than what the report calls done: newer only if a kill, or no answer, left it
-    open whether that was applied."""
+    """Assert that the store holds no older record of a key than the last that succeeded.
+
+    An older one is possible only if an attempt had no answer and may have been applied late.
+    """
     for name, newest in _newest_done(job).items():
         kept = job.service.store.get(name)
         if kept is None or kept == newest:
@@ -277,7 +282,7 @@ def _newest_done(job: _Job) -> dict[Identity, int]:
 
 
 def _has_ambiguous(job: _Job, name: Identity) -> bool:
-    """Whether an attempt of an older record went unanswered, so that it may land late."""
+    """Return whether an attempt of an older record had no answer, and may be applied late."""
     return any(
         isinstance(one.subject, Record) and one.subject.ambiguous and one.subject.identity == name
         for one in job.outcomes.values()
@@ -286,7 +291,7 @@ def _has_ambiguous(job: _Job, name: Identity) -> bool:
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(_jobs())
-def test_a_job_ends_as_if_it_had_not_been_killed(job: _Job) -> None:
+def test_a_killed_and_resumed_job_ends_like_any_other(job: _Job) -> None:
     folder = Path(tempfile.mkdtemp())
     job.folder = folder
     try:

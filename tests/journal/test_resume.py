@@ -1,4 +1,4 @@
-"""The input of a run that goes on: settled records are told apart, not given again."""
+"""The input of a resumed run: settled records are replayed, and not returned again."""
 
 import asyncio
 
@@ -43,7 +43,7 @@ def test_settled_records_and_problems_are_replayed_in_order() -> None:
     assert replayed == [0, 1, 3, 6]
 
 
-def test_what_was_left_unknown_is_given_as_ambiguous() -> None:
+def test_unknown_records_are_returned_as_ambiguous() -> None:
     state = JournalState(ambiguous=SettledRanges([(1, 3)]), settled=SettledRanges([(2, 3)]))
     given, _, pieces = _read(state, [record(0), record(1), record(2)], [record(3)])
     assert given == [[0, 1], [3]]
@@ -51,7 +51,7 @@ def test_what_was_left_unknown_is_given_as_ambiguous() -> None:
     assert marked == [1]
 
 
-def test_reading_past_what_is_settled_lets_others_run() -> None:
+def test_skipping_settled_records_lets_other_tasks_run() -> None:
     state, turns = JournalState(SettledRanges([(0, 50)])), 0
 
     async def count() -> None:

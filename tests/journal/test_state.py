@@ -1,11 +1,11 @@
-"""What groups say together."""
+"""The content of several groups together."""
 
 from kvsctl.bulk.outcomes.positions import SettledRanges
 from kvsctl.journal.state import FailuresMark, Group, JournalState, Stage, Totals
 from tests.support.journals import note
 
 
-def test_news_adds_up_and_totals_are_the_last_ones() -> None:
+def test_ranges_add_up_and_the_last_totals_count() -> None:
     state = JournalState()
     one = Totals({"failed": 1}, {"expired": 1}, {"A": 1}, {"A": note(3)}, {3: note(3)})
     two = Totals({"failed": 2}, {}, {"A": 2}, {}, {9: note(9)})
@@ -20,7 +20,7 @@ def test_news_adds_up_and_totals_are_the_last_ones() -> None:
     )
 
 
-def test_a_replaced_failure_keeps_its_line_and_is_not_tried_again() -> None:
+def test_a_replaced_failure_keeps_its_line_and_is_not_retried() -> None:
     state = JournalState()
     state.apply(Group(SettledRanges([(0, 9)]), {"A": SettledRanges([(2, 5)])}))
     state.apply(Group(replaced=SettledRanges([(3, 4)])))
@@ -37,7 +37,7 @@ def test_held_lines_are_kept_until_the_file_has_them() -> None:
     assert state.held == {7: b"seven"}
 
 
-def test_trying_failures_again_unsettles_those_that_may_be() -> None:
+def test_retrying_failures_makes_them_unsettled() -> None:
     state = JournalState()
     totals = Totals({}, {}, {"A": 3}, {"A": note(2)}, {at: note(at) for at in (2, 3, 4)})
     state.apply(

@@ -1,4 +1,4 @@
-"""The journal as text: what is written comes back, what is torn does not."""
+"""The journal as text: whole groups are read back, torn ones are not."""
 
 import json
 import zlib
@@ -63,7 +63,7 @@ def _text_of(groups: list[Group]) -> list[bytes]:
 
 
 def _plain(state: JournalState) -> dict[str, Any]:
-    """The state as something that can be compared."""
+    """Return the state in a form that can be compared."""
     return {one.name: repr(getattr(state, one.name)) for one in fields(state)}
 
 
@@ -75,7 +75,7 @@ def _applied(groups: list[Group]) -> JournalState:
 
 
 @given(st.lists(_groups(), max_size=5))
-def test_what_is_written_comes_back(groups: list[Group]) -> None:
+def test_groups_are_read_back(groups: list[Group]) -> None:
     lines = _text_of(groups)
     read = decode(lines)
     assert read.header == HEADER
@@ -113,7 +113,7 @@ def test_a_changed_byte_in_the_last_group_is_found(
         assert decode(changed.splitlines(keepends=True)[: len(lines)]).state.groups < len(lines) - 1
 
 
-def test_zeros_for_a_group_that_never_reached_the_disk_count_as_not_written() -> None:
+def test_zeros_in_place_of_the_last_group_count_as_not_written() -> None:
     lines = _text_of([Group(SettledRanges([(0, 5)]))])
     assert decode([*lines, b"\0" * 4096]).state.groups == 1
 
@@ -128,12 +128,12 @@ def test_a_bad_line_with_others_after_it_is_damage() -> None:
         decode([lines[0][:30] + b"\n", lines[1]])
 
 
-def test_a_group_stands_in_one_place_only() -> None:
+def test_a_group_in_another_place_is_not_read() -> None:
     lines = _text_of([Group(SettledRanges([(0, 5)])), Group(SettledRanges([(5, 9)]))])
     assert decode([lines[0], lines[2]]).state.groups == 0
 
 
-def test_a_torn_first_line_is_a_journal_that_has_not_begun() -> None:
+def test_a_torn_first_line_counts_as_an_empty_journal() -> None:
     line = header_line()
     for cut in range(len(line)):
         read = decode([line[:cut]] if cut else [])
@@ -141,14 +141,14 @@ def test_a_torn_first_line_is_a_journal_that_has_not_begun() -> None:
 
 
 @pytest.mark.parametrize("text", [b"{}\n", b'{"key":"a"}\n{}\n', b"kvsctl\n", b"\0\0\0", b"\n"])
-def test_another_file_is_no_journal(text: bytes) -> None:
-    with pytest.raises(UsageError, match="no journal"):
+def test_another_file_is_refused(text: bytes) -> None:
+    with pytest.raises(UsageError, match="not a journal"):
         decode(text.splitlines(keepends=True))
 
 
 def test_a_newer_format_is_refused() -> None:
     newer = header_line().replace(b"kvsctl-journal 1 ", b"kvsctl-journal 2 ")
-    with pytest.raises(UsageError, match="has format 2, this kvsctl knows 1"):
+    with pytest.raises(UsageError, match="has format 2, this kvsctl supports 1"):
         decode([newer, b"whatever it means then\n"])
 
 
@@ -161,15 +161,15 @@ def test_the_header_has_lone_surrogates_and_line_breaks() -> None:
 
 
 @pytest.mark.parametrize("members", [{"stage": "paused"}, {}, {"stage": "running", "settled": 1}])
-def test_a_group_of_another_make_is_refused(members: dict[str, Any]) -> None:
+def test_a_group_with_unknown_content_is_refused(members: dict[str, Any]) -> None:
     first, checksum = encode_header(HEADER)
     text = json.dumps(members, separators=(",", ":")).encode()
     line = b"%08x %b\n" % (zlib.crc32(text, checksum), text)
-    with pytest.raises(UsageError, match="says what this kvsctl does not know"):
+    with pytest.raises(UsageError, match="has content that this kvsctl does not support"):
         decode([first, line])
 
 
-def test_a_header_of_another_make_is_refused() -> None:
+def test_a_header_with_unknown_content_is_refused() -> None:
     text = b'{"version":"9"}'
-    with pytest.raises(UsageError, match="says what this kvsctl does not know"):
+    with pytest.raises(UsageError, match="has content that this kvsctl does not support"):
         decode([b"kvsctl-journal 1 %08x %b\n" % (zlib.crc32(text), text)])

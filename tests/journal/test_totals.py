@@ -1,4 +1,4 @@
-"""A count that goes on: cut anywhere, kept and restored, it is the same."""
+"""Totals that are kept and restored at any point are the same at the end."""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from tests.support.outcomes import ended, failed, succeeded
 
 
 def _totals(outcomes: Sequence[Outcome]) -> Totals:
-    """What a journal keeps of these."""
+    """Return what a journal keeps of these."""
     tally = Tally()
     news = TallyNews(tally)
     _count(tally, outcomes)
@@ -31,7 +31,7 @@ def _count(tally: Tally, outcomes: Sequence[Outcome]) -> None:
 
 
 def _plain(tally: Tally) -> dict[str, Any]:
-    """All that a report says of it."""
+    """Return everything that a report takes from the tally."""
     plain: dict[str, Any] = {
         name: value for name, value in vars(tally).items() if not name.startswith("_")
     }
@@ -47,7 +47,9 @@ def _outcome(position: int, end: str) -> Outcome:
 
 
 @given(st.lists(st.sampled_from(["done", "skipped", "A", "B"]), max_size=30), st.data())
-def test_totals_in_pieces_are_those_of_the_whole(ends: list[str], data: st.DataObject) -> None:
+def test_totals_in_parts_equal_the_totals_of_the_whole(
+    ends: list[str], data: st.DataObject
+) -> None:
     outcomes = [_outcome(at, end) for at, end in enumerate(ends)]
     order = data.draw(st.permutations(outcomes))
     whole, kept, state = Tally(), Tally(), JournalState()
@@ -70,7 +72,9 @@ def test_totals_in_pieces_are_those_of_the_whole(ends: list[str], data: st.DataO
 
 
 @given(st.lists(st.sampled_from(["done", "A", "B"]), max_size=20), st.data())
-def test_without_what_is_tried_again_it_never_was(ends: list[str], data: st.DataObject) -> None:
+def test_totals_without_retried_failures_never_had_them(
+    ends: list[str], data: st.DataObject
+) -> None:
     retried = {at for at, end in enumerate(ends) if end != "done" and data.draw(st.booleans())}
     rest, state = Tally(), JournalState()
     outcomes = [_outcome(at, end) for at, end in enumerate(ends)]
@@ -84,7 +88,7 @@ def test_without_what_is_tried_again_it_never_was(ends: list[str], data: st.Data
     assert _plain(restored(state.totals)) == _plain(rest)
 
 
-def test_ambiguous_failures_that_are_tried_again_are_not_counted_twice() -> None:
+def test_ambiguous_failures_that_are_retried_are_not_counted_twice() -> None:
     state = JournalState()
     outcome = failed(3, code="A")
     outcome.subject.ambiguous = True  # type: ignore[union-attr]
@@ -95,7 +99,7 @@ def test_ambiguous_failures_that_are_tried_again_are_not_counted_twice() -> None
     assert without_retryable(state).counts["ambiguous"] == 0
 
 
-def test_codes_that_are_counted_together_are_found_together() -> None:
+def test_codes_that_are_counted_together_are_retried_together() -> None:
     tally, state = Tally(), JournalState()
     outcomes = [failed(at, code=f"C{at}") for at in range(KEPT_CODES + 2)]
     _count(tally, outcomes)

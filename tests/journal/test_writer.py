@@ -1,4 +1,4 @@
-"""When the journal is written, in which order, and what happens when it cannot be."""
+"""When the journal is written, in which order, and what happens if it cannot be written."""
 
 import asyncio
 import errno
@@ -42,7 +42,7 @@ def _state(path: Path) -> JournalState:
     return read_journal(path).state
 
 
-def test_what_settles_is_on_disk_within_a_second(path: Path, journal: JournalFile) -> None:
+def test_outcomes_are_on_disk_within_a_second(path: Path, journal: JournalFile) -> None:
     writer = JournalWriter(journal, Verb.SET, InlineExecutor())
 
     async def settle_all() -> None:
@@ -61,7 +61,7 @@ def test_what_settles_is_on_disk_within_a_second(path: Path, journal: JournalFil
     run_virtual(settle_all())
 
 
-def test_only_what_changes_the_report_is_news(path: Path, journal: JournalFile) -> None:
+def test_a_group_holds_only_what_is_new(path: Path, journal: JournalFile) -> None:
     writer = JournalWriter(journal, Verb.SET, InlineExecutor())
 
     async def tell(event: Event) -> int:
@@ -77,7 +77,9 @@ def test_only_what_changes_the_report_is_news(path: Path, journal: JournalFile) 
     assert _state(path).totals.counts["requests"] == 1
 
 
-def test_requests_are_those_of_who_counted_them_before(path: Path, journal: JournalFile) -> None:
+def test_requests_are_taken_from_the_tally_that_counted_them(
+    path: Path, journal: JournalFile
+) -> None:
     counted = Tally()
     writer = JournalWriter(journal, Verb.SET, InlineExecutor(), counted=counted)
 
@@ -96,7 +98,7 @@ def test_requests_are_those_of_who_counted_them_before(path: Path, journal: Jour
     assert (counts["requests"], counts["records"], counted.records) == (1, 1, 2)
 
 
-def test_what_is_unknown_or_unsent_is_not_settled(path: Path, journal: JournalFile) -> None:
+def test_unknown_and_unsent_records_are_not_settled(path: Path, journal: JournalFile) -> None:
     writer = JournalWriter(journal, Verb.SET, InlineExecutor())
     unknown = ended(1, State.UNKNOWN)
     unknown.subject.ambiguous = True  # type: ignore[union-attr]
@@ -114,7 +116,7 @@ def test_what_is_unknown_or_unsent_is_not_settled(path: Path, journal: JournalFi
 
 
 class _Output:
-    """An output whose calls are noted."""
+    """An output that records its calls."""
 
     def __init__(self, calls: list[str]) -> None:
         self.length = 7
@@ -141,7 +143,7 @@ def test_marked_files_are_synced_before_the_journal(tmp_path: Path, path: Path) 
     assert _state(path).stage is Stage.ENDED
 
 
-def test_once_a_marked_file_is_broken_nothing_is_noted(path: Path, journal: JournalFile) -> None:
+def test_nothing_is_written_once_a_marked_file_is_broken(path: Path, journal: JournalFile) -> None:
     output = _Output([])
     writer = JournalWriter(journal, Verb.GET, InlineExecutor(), output=output)
 
@@ -155,7 +157,7 @@ def test_once_a_marked_file_is_broken_nothing_is_noted(path: Path, journal: Jour
     assert _state(path).groups == 0
 
 
-def test_a_record_in_order_counts_once_every_earlier_one_does(
+def test_in_order_a_record_is_settled_once_every_earlier_one_is(
     path: Path, journal: JournalFile
 ) -> None:
     journal.append(Group(SettledRanges([(0, 2)])))
@@ -176,7 +178,7 @@ def test_a_record_in_order_counts_once_every_earlier_one_does(
     assert _state(path).totals.counts["records"] == 3
 
 
-def test_a_failure_may_be_tried_again_until_newer_data_replaces_it(
+def test_a_failure_may_be_retried_until_newer_data_replaces_it(
     path: Path, journal: JournalFile
 ) -> None:
     journal.state.apply(Group(failed={"A": SettledRanges([(0, 2)])}))
@@ -216,7 +218,7 @@ def _failing_after(count: int) -> Callable[[int, bytes], int]:
     return write
 
 
-def test_a_full_disk_is_told_at_once_and_again_at_the_end(path: Path) -> None:
+def test_a_full_disk_is_reported_at_once_and_at_the_end(path: Path) -> None:
     told: list[KvsctlError] = []
     with JournalFile(path, write=_failing_after(1)) as journal:
         journal.begin(HEADER)
@@ -237,19 +239,19 @@ def test_a_full_disk_is_told_at_once_and_again_at_the_end(path: Path) -> None:
     assert _state(path).groups == 0
 
 
-def test_a_marked_file_that_cannot_be_synced_is_told(path: Path, journal: JournalFile) -> None:
+def test_a_marked_file_that_cannot_be_synced_is_reported(path: Path, journal: JournalFile) -> None:
     def fail() -> None:
         raise OSError(errno.EIO, "Input/output error")
 
     output = _Output([])
     output.sync = fail  # type: ignore[method-assign]
     writer = JournalWriter(journal, Verb.GET, InlineExecutor(), output=output)
-    with pytest.raises(StreamError, match="what the journal marks: Input/output error"):
+    with pytest.raises(StreamError, match=r"cannot sync the output or .*: Input/output error"):
         writer.finish(Stage.RUNNING)
     assert _state(path).groups == 0
 
 
-def test_a_thread_writes_while_the_loop_goes_on(path: Path, journal: JournalFile) -> None:
+def test_a_thread_writes_while_the_loop_runs(path: Path, journal: JournalFile) -> None:
     with ThreadPoolExecutor(1) as executor:
         writer = JournalWriter(journal, Verb.SET, executor, elapsed=lambda: 1.5)
 

@@ -1,4 +1,4 @@
-"""A line of the failures file is the failed input, to the byte, and can be fed back."""
+"""A line of the failures file is the failed input, byte for byte, and can be read again."""
 
 import base64
 import json
@@ -33,13 +33,13 @@ def test_a_record_keeps_its_bytes(body: str) -> None:
     assert line == body.encode()[:-1].rstrip().replace(b"{ ", b"{", 1) + ADDED
 
 
-def test_line_breaks_between_tokens_go_and_nothing_else() -> None:
+def test_only_line_breaks_between_tokens_are_removed() -> None:
     body = '{"key":"a","value":{\r\n  "a  b": 1.00,\n  "c": "\\n"\n}}'
     line = failure_line(record(16, "a", body=body), NO)
     assert line == b'{"key":"a","value":{"a  b":1.00,"c":"\\n"}' + ADDED
 
 
-def test_an_expiry_is_written_as_the_time_it_is() -> None:
+def test_an_expiry_is_written_as_a_time() -> None:
     body = b'{"key":"a","value":1}'
     subject = Record(16, "users.jsonl", 17, Identity(None, "a"), body, 1767323045.5)
     expected = b'{"key":"a","value":1,"expireTime":"2026-01-02T03:04:05.500Z"' + ADDED
@@ -51,18 +51,18 @@ def test_a_readable_problem_keeps_its_members() -> None:
     assert line_of(problem(16, raw, key="a!")) == b'{"key":"a!","value":1.0,"ttl":"7d"' + ADDED
 
 
-def test_what_an_earlier_failures_file_added_is_replaced() -> None:
+def test_members_of_an_earlier_failures_file_are_replaced() -> None:
     raw = b'{"key":"a!","value":1.0,"error":{"code":"X"},"source":"old:1"}'
     assert line_of(problem(16, raw, key="a!")) == b'{"key":"a!","value":1.0' + ADDED
 
 
 @pytest.mark.parametrize("raw", [b'{"key":"a!"}', b'{"key":"a!","entityName":null}'])
-def test_an_entity_given_beside_the_input_is_written_in(raw: bytes) -> None:
+def test_an_entity_from_an_option_is_written(raw: bytes) -> None:
     line = line_of(problem(16, raw, key="a!", entity="person"))
     assert line == b'{"key":"a!","entityName":"person"' + ADDED
 
 
-def test_an_entity_of_its_own_stays() -> None:
+def test_an_entity_of_the_record_is_kept() -> None:
     raw = b'{"key":"a!","entityName":"p"}'
     assert line_of(problem(16, raw, key="a!", entity="p")) == raw[:-1] + ADDED
 
@@ -77,26 +77,26 @@ def test_an_entity_of_its_own_stays() -> None:
         (b"name=Jos\xc3\xa9\n", False),
     ],
 )
-def test_what_is_no_json_record_stands_as_text(raw: bytes, readable: bool) -> None:
+def test_input_that_is_not_a_json_record_is_kept_as_text(raw: bytes, readable: bool) -> None:
     line = line_of(problem(16, raw, readable=readable))
     assert line.endswith(ADDED)
     assert json.loads(line)["raw"] == raw.decode()
 
 
 @pytest.mark.parametrize("raw", [b'{"key":', b"\xff\xfe{", b'{"raw":"x","key":1}'])
-def test_what_an_earlier_failures_file_could_not_read_is_not_wrapped_again(raw: bytes) -> None:
+def test_raw_text_of_an_earlier_failures_file_is_not_nested(raw: bytes) -> None:
     once = line_of(problem(16, raw, readable=False))
     fed_back = once.rstrip(b"\n").replace(b"users.jsonl:17", b"failed.jsonl:1")
     assert line_of(problem(16, fed_back, readable=False)) == once
 
 
-def test_what_is_no_text_stands_as_base64() -> None:
+def test_input_that_is_not_text_is_kept_as_base64() -> None:
     found = json.loads(line_of(problem(16, b"\xff\xfe{", readable=False)))
     assert base64.b64decode(found["raw_base64"]) == b"\xff\xfe{"
     assert "raw" not in found
 
 
-def test_lone_surrogates_do_no_harm() -> None:
+def test_lone_surrogates_are_kept() -> None:
     subject = Problem(
         16, Origin("\udc80.jsonl", 17), Identity("\ud800", "k"), "C", "m", b'{"key":"\\ud800"}'
     )
@@ -112,7 +112,7 @@ def test_lone_surrogates_do_no_harm() -> None:
         ("2026-12-31T23:59:59Z", b"2026-12-31T23:59:59.000Z"),
     ],
 )
-def test_an_expiry_is_written_as_exactly_as_it_was_read(moment: str, written: bytes) -> None:
+def test_an_expiry_keeps_its_precision(moment: str, written: bytes) -> None:
     expires_at = parse_expire_time(moment)
     assert isinstance(expires_at, float)
     body = b'{"key":"a","value":1}'

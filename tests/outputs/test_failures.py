@@ -1,4 +1,4 @@
-"""The failures file: in input order, complete as far as it goes, never undoing newer data."""
+"""The failures file: in input order, complete up to its last line, never undoing newer data."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def sources(path: Path) -> list[int]:
-    """The positions of the lines."""
+    """Return the positions of the lines."""
     lines = path.read_text().splitlines()
     return [int(json.loads(line)["source"].rpartition(":")[2]) - 1 for line in lines]
 
@@ -90,16 +90,16 @@ def test_a_later_problem_replaces_nothing(path: Path) -> None:
     assert written(path, failed(0, "a"), problem(1, b"{}", key="a")) == [0, 1]
 
 
-def test_an_earlier_record_that_ends_later_replaces_nothing(path: Path) -> None:
+def test_an_earlier_record_that_settles_later_replaces_nothing(path: Path) -> None:
     assert written(path, failed(1, "a"), succeeded(0, "a")) == [1]
 
 
-def test_other_identities_are_left_alone(path: Path) -> None:
+def test_other_identities_are_kept(path: Path) -> None:
     unreadable = problem(1, b"{", readable=False)
     assert written(path, failed(0, "a"), unreadable, succeeded(2, "b")) == [0, 1]
 
 
-def test_every_line_of_a_replaced_identity_goes(path: Path) -> None:
+def test_every_line_of_a_replaced_identity_is_removed(path: Path) -> None:
     outcomes = [problem(0, b"{}", key="a"), problem(1, b"{}", key="a"), failed(2, "b")]
     assert written(path, *outcomes, failed(3, "a"), succeeded(4, "c")) == [2, 3]
 
@@ -119,7 +119,7 @@ ENDS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("sfp")), max_s
 
 
 @given(ENDS, st.data())
-def test_what_stays_does_not_depend_on_the_order_of_ends(
+def test_the_lines_do_not_depend_on_the_order_of_settling(
     tmp_path_factory: pytest.TempPathFactory, ends: list[tuple[str, str]], data: st.DataObject
 ) -> None:
     path = tmp_path_factory.mktemp("law") / "failed.jsonl"
@@ -147,7 +147,7 @@ def test_a_device_is_written_to_and_never_replaced() -> None:
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
 
 
-def test_what_cannot_be_opened_is_a_usage_error(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_opened_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="Is a directory"):
         FailuresFile(tmp_path, Verb.SET)
     with pytest.raises(UsageError, match="No such file"):
@@ -172,7 +172,7 @@ def test_a_disk_that_fills_up_at_the_end_is_a_stream_error_once() -> None:
 
 
 def _kept(path: Path, text: str, through: int, held: dict[int, bytes]) -> FailuresFile:
-    """A file that goes on: positions 0 to 8 are settled but for 4, and 1 and 6 have lines."""
+    """A file to resume: positions 0 to 8 except 4 are settled, and 1 and 6 have lines."""
     path.write_text(text)
     state = JournalState(
         SettledRanges([(0, 4), (5, 8)]),
@@ -183,7 +183,7 @@ def _kept(path: Path, text: str, through: int, held: dict[int, bytes]) -> Failur
     return FailuresFile(path, Verb.SET, state)
 
 
-def test_it_is_cut_to_the_mark_and_gone_on_with(path: Path) -> None:
+def test_it_is_truncated_to_the_mark_and_resumed(path: Path) -> None:
     file = _kept(path, "first\nnot in the journal", 4, {6: b"sixth\n"})
     assert path.read_text() == "first\n"
     assert file.mark == FailuresMark(6, 4)
@@ -208,7 +208,7 @@ def test_a_line_of_an_earlier_run_is_replaced_too(path: Path) -> None:
     assert path.read_text() == "sixth\n"
 
 
-def test_before_the_job_is_whole_nothing_waits_no_longer_and_nothing_goes(path: Path) -> None:
+def test_before_the_job_is_complete_lines_keep_waiting_and_none_is_removed(path: Path) -> None:
     state = JournalState()
     file = FailuresFile(path, Verb.SET, state)
     file(Settled([failed(0, "a"), succeeded(1, "a"), failed(4), ended(2, State.UNSENT)]))
@@ -231,10 +231,10 @@ def test_a_file_that_is_shorter_than_its_mark_is_refused(path: Path) -> None:
     assert not path.exists()
 
 
-def test_lines_are_taken_out_of_a_file_that_is_closed(
+def test_lines_are_removed_after_the_file_is_closed(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Windows puts no file in the place of one that is open."""
+    """Windows does not replace a file that is open."""
     opened: list[int] = []
     replaced: list[Path] = []
 

@@ -1,4 +1,4 @@
-"""What get prints: exact values, one line each, in input order unless it may come as it comes."""
+"""What get prints: exact values, one line each, in input order or as they arrive."""
 
 import pytest
 from hypothesis import given
@@ -23,7 +23,7 @@ from tests.support.outcomes import ended, failed, record, succeeded
 
 
 class Collected:
-    """A sink that keeps what it is given."""
+    """A sink that keeps the bytes it is given."""
 
     broken = None
     pending_bytes = 0
@@ -56,7 +56,7 @@ def test_values_keep_their_bytes(value: bytes) -> None:
     assert line(bare_values, value) == value + b"\n"
 
 
-def test_a_value_broken_over_lines_is_joined() -> None:
+def test_a_value_with_line_breaks_is_printed_on_one_line() -> None:
     value = b'{\r\n  "a  b": 1.00,\n  "c": "x\\ny"\n}'
     joined = b'{"a  b":1.00,"c":"x\\ny"}'
     assert line(json_lines(), value) == b'{"key":"user:1","value":%b}\n' % joined
@@ -64,7 +64,7 @@ def test_a_value_broken_over_lines_is_joined() -> None:
     assert line(raw_values, value) == joined + b"\n"
 
 
-def test_the_entity_is_named_where_there_is_one() -> None:
+def test_the_entity_is_printed_if_there_is_one() -> None:
     parse = key_object_parser(Rules())
     parsed = parse(b'{"entityName":"person","value":7,"key":"a b"}')
     assert isinstance(parsed, Parsed)
@@ -73,7 +73,7 @@ def test_the_entity_is_named_where_there_is_one() -> None:
     assert json_lines()([subject], [Found(b"1", 5, 6)]) == [expected]
 
 
-def test_metadata_is_printed_where_asked_for_and_answered() -> None:
+def test_metadata_is_printed_if_asked_for_and_answered() -> None:
     full = json_lines([MetadataField.EXPIRES, MetadataField.CREATED, MetadataField.UPDATED])
     assert line(full, b"1") == (
         b'{"key":"user:1","value":1,"createdAt":1700000000000,"updatedAt":1700000000001,'
@@ -103,7 +103,9 @@ def test_raw_unquotes_strings_only(value: bytes, printed: bytes) -> None:
 
 
 @given(st.lists(st.sampled_from(["found", "missing", "skipped"]), max_size=15), st.data())
-def test_input_order_comes_out_of_any_order(ends: list[str], data: st.DataObject) -> None:
+def test_any_order_of_arrival_is_printed_in_input_order(
+    ends: list[str], data: st.DataObject
+) -> None:
     make = {
         "found": lambda n: succeeded(n, found=Found(b"%d" % n)),
         "missing": lambda n: failed(n, code="KEY_NOT_FOUND"),
@@ -129,7 +131,7 @@ def test_one_event_is_one_write() -> None:
     assert sink.chunks == [b"0\n1\n2\n"]
 
 
-def test_held_bytes_are_known_and_let_go_at_the_end() -> None:
+def test_held_bytes_are_counted_and_written_at_the_end() -> None:
     sink = Collected()
     output = RecordOutput(sink, bare_values)
     output(Settled([succeeded(2, found=Found(b"22")), succeeded(1, found=Found(b"1"))]))
@@ -149,7 +151,7 @@ def test_unordered_waits_for_nothing() -> None:
     assert len(sink.chunks) == 2
 
 
-def test_a_journal_leaves_what_waits_for_an_unsettled_record_to_the_next_run() -> None:
+def test_with_a_journal_waiting_records_are_left_to_the_next_run() -> None:
     sink = Collected()
     state = JournalState(SettledRanges([(0, 1), (2, 3)]))
     output = RecordOutput(sink, bare_values, state=state)
