@@ -154,8 +154,8 @@ def _require_same(then: Header, now: Header, *, is_forced: bool) -> None:
 def _require_same_failures(state: JournalState, now: Header, *, retries_failed: bool) -> None:
     if state.failures_path != now.failures_path and not retries_failed:
         raise UsageError(
-            f"the failures file is {_shown(now.failures_path)}, but was "
-            f"{_shown(state.failures_path)} when the journal was begun",
+            f"--failures is {_shown(now.failures_path)}, but was {_shown(state.failures_path)} "
+            "when the journal was begun",
             "Give the same --failures, or add --retry-failed, which begins a new file.",
         )
 

@@ -267,14 +267,17 @@ def test_another_job_is_refused(bench: Bench) -> None:
     kvsctl = bench.kvsctl
     words = bench.journalled("set")
     bench.kill(*words)
-    other = bench.folder / "other.failed"
+    failed, other = bench.folder / "killed.failed", bench.folder / "other.failed"
     for changed, said in (
         (["delete", *words[1:]], "the command is delete, but was set when the journal was begun"),
         ([bench.quick if word == bench.slow else word for word in words], "target"),
         ([*words, "--ttl", "1h"], "--ttl is 1h, but was not given when the journal was begun"),
         ([*words, "k=1"], "the number of inputs is 2, it was 1"),
-        (words[:-4] + words[-2:], "failures file"),
-        ([other if str(word).endswith(".failed") else word for word in words], "failures file"),
+        (words[:-4] + words[-2:], f"--failures is not given, but was {failed} when"),
+        (
+            [other if word == failed else word for word in words],
+            f"--failures is {other}, but was {failed} when the journal was begun",
+        ),
     ):
         assert said in _refused(bench, *changed)
     moment = bench.source.stat().st_mtime
