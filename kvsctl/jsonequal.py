@@ -1,7 +1,8 @@
-"""Whether two JSON texts say the same: members in any order, numbers by value.
+"""Compare JSON texts by meaning: members in any order, numbers by value.
 
-Numbers are compared exactly, of any size: 1.0 equals 1 and 1e2 equals 100, but two integers past
-2^53 that a double cannot tell apart differ. Of a member that stands twice the last counts.
+Numbers of any size are compared exactly: 1.0 equals 1, and 1e2 equals 100. Two integers above
+2^53 that round to the same double are different. If an object has a member twice, only the last
+one counts.
 """
 
 import json
@@ -12,12 +13,15 @@ _NUMBER: Final = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?"
 
 
 def are_equal(one: bytes, other: bytes) -> bool:
-    """Whether two valid JSON texts mean the same value. The caller has bounded their depth."""
+    """Return whether two valid JSON texts mean the same value.
+
+    The caller must have checked that neither is nested deeper than `jsontext.PARSER_DEPTH`.
+    """
     return one == other or bool(_exact(one) == _exact(other))
 
 
 def differ_by_rounding(one: bytes, other: bytes) -> bool:
-    """Whether two texts that differ mean the same value once numbers are doubles."""
+    """Return whether two different JSON texts mean the same value once numbers are doubles."""
     return bool(_rounded(one) == _rounded(other))
 
 
@@ -30,7 +34,11 @@ def _rounded(text: bytes) -> Any:
 
 
 def _number(text: str) -> tuple[str, str, int | str]:
-    """Sign, digits without zeros around them, and the power of ten of the last digit."""
+    """Return a number's sign, its digits without outer zeros, and the exponent of the last digit.
+
+    Two numbers have the same value if and only if they have the same triple. The one exception is
+    an exponent with more digits than `int()` accepts: it is returned as text.
+    """
     found = _NUMBER.fullmatch(text)
     assert found is not None  # noqa: S101
     sign, whole, fraction, exponent = found.groups(default="")
@@ -40,6 +48,6 @@ def _number(text: str) -> tuple[str, str, int | str]:
     kept = digits.rstrip("0")
     try:
         power = int(exponent or 0)
-    except ValueError:  # more digits than int() takes: such a number equals only its like
+    except ValueError:  # int() refuses so many digits; such a number equals only one written alike
         return sign, kept, exponent
     return sign, kept, power - len(fraction) + len(digits) - len(kept)

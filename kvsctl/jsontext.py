@@ -1,8 +1,12 @@
-"""JSON as text: where its parts stand, to the byte, without changing any.
+"""Find the parts of a JSON text without changing a byte of them.
 
-Parsers lose what a bulk tool must keep (long integers, `1.0`, member order, repeated members),
-so values travel as the bytes they came as. These functions are the careful path; callers use
-msgspec for the common one.
+Parsers lose what a bulk tool must keep: long integers, `1.0`, member order, repeated members. So
+kvsctl sends and prints values with the exact bytes of the input. These functions are the careful
+path. For common input, callers use msgspec, which is faster.
+
+`kvsctl/emulator/json_slices.py` is a deliberate twin of this module. The emulator must not
+inherit the client's mistakes: with shared code, a bug here would pass every test against the
+emulator. Do not merge the two.
 """
 
 import json
@@ -13,7 +17,7 @@ import orjson
 
 WHITE_SPACE: Final = b" \t\r\n"
 PARSER_DEPTH: Final = 200
-"""How deep JSON may nest before kvsctl gives it to a parser.
+"""The deepest nesting of JSON that kvsctl gives to a parser.
 
 Parsers recurse: deeper text would exhaust the stack. Check `depth_exceeds(text, PARSER_DEPTH)`
 before any parser sees text from outside. 200 is far below Python's recursion limit and far above
@@ -21,21 +25,25 @@ what the service accepts (`Limits.value_depth`), so a value that is only too dee
 is still read and can be reported by its key.
 """
 
-# Possessive, and a string may lack its end: no search looks twice at a byte or keeps a way back.
+# Possessive, with an optional closing quote, so that no search backtracks or reads a byte twice.
 _STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
 _TOKEN = re.compile(_STRING + rb"|[\[\]{}:,]", re.DOTALL)
 _OUTSIDE_STRINGS = re.compile(rb"(" + _STRING + rb")|[ \t\r\n]+", re.DOTALL)
-_SHOWN_CHARACTERS: Final = 40
+_MOST_QUOTED_CHARACTERS: Final = 40
 
 
 class JsonTextError(ValueError):
-    """The text is no JSON, or no object, or names a member twice. `str()` says which."""
+    """A text that is not JSON, not the expected kind, or has a duplicate member.
+
+    `str()` gives the reason, without any value.
+    """
 
 
 def depth_exceeds(text: bytes, limit: int) -> bool:
-    """Whether objects and arrays nest deeper than `limit`; linear in time, flat in memory.
+    """Return whether objects and arrays nest deeper than `limit`.
 
-    Counts brackets outside strings, so it is safe to ask before any parser sees the text.
+    Counts brackets outside strings, in linear time and constant memory. It does not recurse, so
+    call it before any parser sees the text.
     """
     if text.count(b"[") + text.count(b"{") <= limit:
         return False
@@ -52,13 +60,13 @@ def depth_exceeds(text: bytes, limit: int) -> bool:
 
 
 def members(text: bytes) -> dict[str, bytes]:
-    """The members at the top of a JSON object, each value as the bytes that stand there.
+    """Return the top-level members of a JSON object, each value with its exact bytes.
 
-    Accepts all that the JSON grammar does, so also lone surrogate escapes, numbers past every
-    range and any number of digits. The caller has bounded the depth.
+    Accepts everything that the JSON grammar allows, including lone surrogate escapes, numbers
+    outside any range and numbers of any length. The caller must have checked the depth
+    (`PARSER_DEPTH`).
 
-    Raises JsonTextError for anything that is not one JSON object in UTF-8, and for a member
-    named twice.
+    Raise JsonTextError if the text is not one JSON object in UTF-8, or has a duplicate member.
     """
     _require_valid(text)
     stripped = text.strip(WHITE_SPACE)
@@ -68,7 +76,10 @@ def members(text: bytes) -> dict[str, bytes]:
 
 
 def elements(text: bytes) -> list[bytes]:
-    """The elements of a JSON array, each as the bytes that stand there; otherwise as `members`."""
+    """Return the elements of a JSON array, each with its exact bytes. See also `members`.
+
+    Raise JsonTextError if the text is not one JSON array in UTF-8.
+    """
     _require_valid(text)
     stripped = text.strip(WHITE_SPACE)
     if not stripped.startswith(b"["):
@@ -84,13 +95,16 @@ def elements(text: bytes) -> list[bytes]:
 
 
 def value(text: bytes) -> bytes:
-    """The text of one JSON value without the white space around it; otherwise as `members`."""
+    """Return the text of one JSON value without outer white space. See also `members`.
+
+    Raise JsonTextError if the text is not one JSON value in UTF-8.
+    """
     _require_valid(text)
     return text.strip(WHITE_SPACE)
 
 
 def string(text: str) -> bytes:
-    """The text as a JSON string; a lone surrogate as its escape."""
+    """Return the text as a JSON string. A lone surrogate is written as its escape."""
     try:
         return orjson.dumps(text)
     except TypeError:
@@ -98,14 +112,14 @@ def string(text: str) -> bytes:
 
 
 def quoted(name: str) -> str:
-    """A name from outside as a message may show it: short, ASCII, in quotes."""
-    if len(name) > _SHOWN_CHARACTERS:
-        name = name[:_SHOWN_CHARACTERS] + "..."
+    """Return a name from outside in the form messages show it: short, ASCII, in quotes."""
+    if len(name) > _MOST_QUOTED_CHARACTERS:
+        name = name[:_MOST_QUOTED_CHARACTERS] + "..."
     return json.dumps(name)
 
 
 def compact(text: bytes) -> bytes:
-    """The same JSON without white space between its tokens; strings and numbers untouched."""
+    """Return the JSON without white space between tokens. Strings and numbers keep their bytes."""
     return _OUTSIDE_STRINGS.sub(rb"\1", text)
 
 
@@ -113,9 +127,9 @@ def _require_valid(text: bytes) -> None:
     try:
         json.loads(text.decode("utf-8"), parse_constant=_refuse, parse_int=str, parse_float=str)
     except UnicodeDecodeError as error:
-        raise JsonTextError(f"not UTF-8 at byte {error.start + 1}") from None
+        raise JsonTextError(f"invalid UTF-8 at byte {error.start + 1}") from None
     except json.JSONDecodeError as error:
-        reason = error.msg.removesuffix(" at")
+        reason = error.msg[:1].lower() + error.msg[1:].removesuffix(" at")
         raise JsonTextError(f"{reason} at column {error.pos + 1}") from None
 
 
@@ -135,7 +149,7 @@ def _split_object(text: bytes) -> dict[str, bytes]:
             name, value_start = str(json.loads(last_string)), token.end()
         elif depth == 1 and mark in b",}" and name is not None:
             if name in found:
-                raise JsonTextError(f"the member {quoted(name)} stands twice")
+                raise JsonTextError(f"duplicate member {quoted(name)}")
             found[name] = text[value_start : token.start()].strip(WHITE_SPACE)
             name = None
         elif mark == ord('"'):
@@ -146,19 +160,18 @@ def _split_object(text: bytes) -> dict[str, bytes]:
 
 
 def json_line(value: Any) -> bytes:
-    """The value as JSON without a line break, whatever its strings hold.
+    """Return the value as JSON on one line, whatever its strings hold.
 
-    A lone surrogate, which is in no legal key but can be in a refused one, is written as its
-    escape.
+    A lone surrogate is written as its escape. Legal keys have none, but a refused key may.
     """
     try:
         return orjson.dumps(value)
-    except TypeError:  # orjson takes only strings that UTF-8 can write
+    except TypeError:  # orjson refuses strings that UTF-8 cannot encode
         return json.dumps(value, separators=(",", ":")).encode()
 
 
 def one_line(text: bytes) -> bytes:
-    """The same JSON text on one line: untouched if it is, else without white space."""
+    """Return the JSON text on one line: unchanged if it has no line break, else compact."""
     if b"\n" in text or b"\r" in text:
         return compact(text)
     return text

@@ -1,6 +1,7 @@
-"""The service's numbers, as its documentation gives them.
+"""The limits of the service, as its documentation states them.
 
-Client and emulator share these and nothing else: each writes its own checks.
+The client and the emulator share these numbers and nothing else. Each has its own checks, so
+that a wrong check in one is found by the other.
 """
 
 from dataclasses import dataclass
@@ -8,17 +9,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of one installation. Sizes are bytes, lengths are characters."""
+    """The limits of one installation. Sizes are in bytes, lengths in characters."""
 
     batch_records: int = 25
-    """Records in one batch request."""
+    """The most records in one batch request."""
     batch_bytes: int = 4_000_000
-    """Body of one batch/set request: 4 MB, read as decimal, the stricter reading."""
+    """The largest body of a batch/set request: 4 MB, taken as decimal (the stricter reading)."""
     key_chars: int = 500
     value_bytes: int = 240 * 1024
-    """A value as raw JSON."""
+    """The largest value, measured as raw JSON."""
     value_depth: int = 31
-    """Objects and arrays within each other."""
+    """The most levels of nested objects and arrays in a value."""
     entity_chars_min: int = 3
     entity_chars_max: int = 60
     ttl_seconds: int = 365 * 24 * 3600
@@ -27,7 +28,7 @@ class Limits:
     transaction_operations: int = 25
     transaction_bytes: int = 4_000_000
     unit_bytes: int = 10_000
-    """A request costs one quota unit for each of these begun, and at least one."""
+    """A request costs one quota unit per started block of this many bytes, and at least one."""
     requests_per_second: int = 1000
     read_units_per_minute: int = 4000
     write_units_per_minute: int = 4000

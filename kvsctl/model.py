@@ -1,7 +1,8 @@
-"""The words of a run: what goes in, what is sent, what came of it.
+"""The data of a run: records and problems that go in, and the outcomes that come out.
 
-Millions of them are made in a run, so they are structs of msgspec: made in C, and unknown to the
-garbage collector, as none of them refers back to what refers to it.
+A run creates millions of these objects, so they are msgspec structs: C code creates them, and the
+garbage collector does not track them (`gc=False`). That is safe because none of them is part of a
+reference cycle.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ import msgspec
 
 
 class Verb(Enum):
-    """The three batch operations; the value is the endpoint's last path segment."""
+    """The three batch operations. The value is the last path segment of the endpoint."""
 
     SET = "set"
     GET = "get"
@@ -20,14 +21,14 @@ class Verb(Enum):
 
 
 class Identity(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
-    """What the service tells records apart by; `entity` is None for plain keys."""
+    """What makes a record unique in a store. `entity` is None for plain keys."""
 
     entity: str | None
     key: str
 
 
 class Origin(msgspec.Struct, frozen=True, gc=False):
-    """Where in the input a record stands: `users.jsonl:17`, `-:17` for stdin, `arg:3`."""
+    """The place of a record in the input: `users.jsonl:17`, `-:17` for stdin, `arg:3`."""
 
     source: str
     line: int
@@ -37,16 +38,19 @@ class Origin(msgspec.Struct, frozen=True, gc=False):
 
 
 class Record(msgspec.Struct, eq=False, gc=False):
-    """One record that passed its checks.
+    """A record that passed its checks.
 
-    `position` counts records and problems from 0 in input order over all inputs; `source` and
-    `line` are its origin. `body` is the JSON that a batch request carries for it, value bytes as
-    they came. `expires_at` (epoch seconds) asks for a ttl that is worked out when the request is
-    made. The last five change while the run works on it. `attempts` counts how often it was sent,
-    `strikes` those of them that trouble undid (what retries bound: being throttled, split or
-    refused a token is none), `times_left_out` the answers that did not name it. `ambiguous`: an
-    attempt went unanswered, so it may have been applied or may land late. `is_away`: its lane no
-    longer counts it as waiting.
+    `position` counts records and problems from 0, in input order, over all inputs. `source` and
+    `line` are the record's origin. `body` is the record's JSON in a batch request; it holds the
+    value with the exact bytes of the input. If `expires_at` (epoch seconds) is set, the record's
+    ttl is computed when the request is made.
+
+    A run changes only the last five fields. `attempts` counts how often the record was sent.
+    `strikes` counts the attempts that failed and that the limit on retries counts; throttled,
+    split and unauthorized requests are not counted. `times_left_out` counts the replies that did
+    not name the record. `ambiguous` is True after an attempt that got no answer: the service may
+    have applied it, or may apply it late. `is_away` is True once the record's lane no longer
+    counts it as waiting.
     """
 
     position: int
@@ -63,7 +67,7 @@ class Record(msgspec.Struct, eq=False, gc=False):
 
     @property
     def origin(self) -> Origin:
-        """Where in the input it stands. Few are asked, so it is made then."""
+        """The record's place in the input. Created on each call, because few records need it."""
         return Origin(self.source, self.line)
 
     def __repr__(self) -> str:
@@ -71,11 +75,11 @@ class Record(msgspec.Struct, eq=False, gc=False):
 
 
 class Problem(msgspec.Struct, eq=False, gc=False):
-    """One piece of input that breaks a rule, found before anything of it was sent.
+    """A piece of input that breaks a rule. Problems are found before anything is sent.
 
-    `code` is the service's own for that rule where it has one. `readable` says
-    whether it could be read as a record at all: then `raw` is that record's JSON, otherwise the
-    piece as it was read.
+    `code` is the service's error code for the rule, where the service has one. `readable` is True
+    if the piece could be read as a record. In that case `raw` is the record's JSON; otherwise
+    `raw` holds the bytes of the piece.
     """
 
     position: int
@@ -91,10 +95,10 @@ class Problem(msgspec.Struct, eq=False, gc=False):
 
 
 class Found(msgspec.Struct, frozen=True, gc=False):
-    """What batch/get answered for a key. `value` is its JSON as the very bytes of the answer.
+    """A record that batch/get returned. `value` is its JSON, with the exact bytes of the reply.
 
-    `created_at` and `updated_at` are epoch milliseconds, `expire_time` is ISO-8601, each None
-    where the answer has none.
+    `created_at` and `updated_at` are epoch milliseconds. `expire_time` is ISO-8601. Each is None
+    if the reply does not contain it.
     """
 
     value: bytes
@@ -107,7 +111,7 @@ class Found(msgspec.Struct, frozen=True, gc=False):
 
 
 class State(Enum):
-    """How a record ended. Exactly one each: the closing sum counts these."""
+    """How a record ended. Each record has exactly one state; the report counts each state."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -120,11 +124,14 @@ class State(Enum):
 GET: Final = Verb.GET
 SUCCEEDED: Final = State.SUCCEEDED
 FAILED: Final = State.FAILED
-"""Looked up once, for what is asked of every record or request: 129 ns each time in 3.11, not 9."""
+"""Aliases for code that runs per record or per request.
+
+In Python 3.11, looking up a member on its enum takes 129 ns, and reading a global 9 ns.
+"""
 
 
 class Failure(NamedTuple):
-    """Why a record failed: the service's code and message, or kvsctl's own, and the trace id."""
+    """Why a record failed: a code and a message of the service or of kvsctl, and a trace id."""
 
     code: str
     message: str
@@ -132,10 +139,10 @@ class Failure(NamedTuple):
 
 
 class Outcome(msgspec.Struct, eq=False, gc=False):
-    """The one end of one input position.
+    """The result of one input position. Each position has exactly one.
 
-    `failure` is set when it failed, `found` when batch/get answered it, `skipped_by` names the
-    rule that skipped it (`missing`, `expired`).
+    `failure` is set if the record failed, `found` if batch/get returned the record, and
+    `skipped_by` if a rule skipped the record; it names the rule (`missing`, `expired`).
     """
 
     subject: Record | Problem
@@ -146,20 +153,20 @@ class Outcome(msgspec.Struct, eq=False, gc=False):
 
     @property
     def position(self) -> int:
-        """The input position that this settles."""
+        """The input position that this outcome settles."""
         return self.subject.position
 
     @property
     def is_final(self) -> bool:
-        """Whether a run that goes on with the job need not look at the record again."""
+        """Whether the record is done, so that a resumed run does not send it again."""
         return self.state not in (State.UNKNOWN, State.UNSENT)
 
 
 class Successes(Sequence[Outcome]):
-    """The outcomes of records that all succeeded; as such they are made when asked for.
+    """The outcomes of records that all succeeded. Each `Outcome` is created on access.
 
-    `found` is what batch/get answered for each of them, None for writes. `ambiguous` counts those
-    of which an attempt went unanswered.
+    `found` holds what batch/get returned for each record; it is None for writes. `ambiguous` is
+    the number of records with an attempt that got no answer.
     """
 
     __slots__ = ("ambiguous", "found", "records")

@@ -87,7 +87,7 @@ class TestMembers:
         "text", ['{"a":1,"a":1}', '{"a":1,"\\u0061":2}', '{"a":{"a":1},"b":[], "a" :{}}']
     )
     def test_refuses_a_member_named_twice(self, text: str) -> None:
-        with pytest.raises(JsonTextError, match='the member "a" stands twice'):
+        with pytest.raises(JsonTextError, match='duplicate member "a"'):
             jsontext.members(text.encode())
 
     def test_lets_members_repeat_inside_a_value(self) -> None:
@@ -99,11 +99,11 @@ class TestMembers:
             jsontext.members(text)
 
     def test_says_where_the_text_breaks(self) -> None:
-        with pytest.raises(JsonTextError, match=r"Expecting ',' delimiter at column 8"):
+        with pytest.raises(JsonTextError, match=r"^expecting ',' delimiter at column 8"):
             jsontext.members(b'{"a":1 2}')
-        with pytest.raises(JsonTextError, match=r"^Invalid control character at column 7$"):
+        with pytest.raises(JsonTextError, match=r"^invalid control character at column 7$"):
             jsontext.members(b'{"a":"\n"}')
-        with pytest.raises(JsonTextError, match=r"^not UTF-8 at byte 7$"):
+        with pytest.raises(JsonTextError, match=r"^invalid UTF-8 at byte 7$"):
             jsontext.members(b'{"a":"\xff"}')
         with pytest.raises(JsonTextError, match=r"^NaN is not JSON$"):
             jsontext.members(b'{"a":NaN}')

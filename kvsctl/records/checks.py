@@ -1,7 +1,11 @@
-"""The service's limits on one record, as small rules that can each be named.
+"""Check one record against the service's limits, one function per rule.
 
-A rule returns None, or the Breach it found: the service's own error code and what to change.
-Source of every number and pattern: the service contract, section Limits.
+A rule returns None, or a Breach with the service's error code and a message that says what to
+change. Source of every number and pattern: the service contract, section Limits.
+
+`kvsctl/emulator/rules.py` is a deliberate twin of this module. The emulator must not inherit the
+client's mistakes: with shared code, a wrong rule here would pass every test against the emulator.
+Do not merge the two.
 """
 
 import re
@@ -10,7 +14,7 @@ from typing import Final, NamedTuple
 from kvsctl import codes, jsontext
 from kvsctl.limits import Limits
 
-# JavaScript's \s, which is not Python's: it has U+FEFF and lacks U+001C-1F and U+0085.
+# JavaScript's \s. Unlike Python's, it has U+FEFF and does not have U+001C-1F and U+0085.
 _JS_SPACE: Final = "\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 _ILLEGAL_IN_KEY = re.compile(f"[^a-zA-Z0-9:._#{_JS_SPACE}-]")
 _BLANK = re.compile(f"[{_JS_SPACE}]*")
@@ -22,20 +26,20 @@ RECORD_DEPTH: Final = 1
 
 
 class Breach(NamedTuple):
-    """A broken rule: the service's code for it and a message that says what to change."""
+    """A broken rule: the service's code for the rule, and a message that says what to change."""
 
     code: str
     message: str
 
 
 def check_key(key: str, limits: Limits) -> Breach | None:
-    """1 to 500 of `a-zA-Z0-9:._-#` and white space, and not only white space."""
+    """Check a key: 1 to 500 of `a-zA-Z0-9:._-#` and white space, not only white space."""
     if not key:
         return Breach(codes.EMPTY_KEY, "the key is empty: give it at least one character")
     if len(key) > limits.key_chars:
         return Breach(
             codes.KEY_TOO_LONG,
-            f"the key has {len(key):,} characters, at most {limits.key_chars} are allowed",
+            f"the key has {len(key):,} characters: at most {limits.key_chars} are allowed",
         )
     if illegal := _ILLEGAL_IN_KEY.search(key):
         return Breach(
@@ -44,56 +48,58 @@ def check_key(key: str, limits: Limits) -> Breach | None:
             "only letters, digits, white space and : . _ - # are allowed",
         )
     if _BLANK.fullmatch(key):
-        return Breach(codes.INVALID_KEY, "the key is only white space: give it another character")
+        return Breach(codes.INVALID_KEY, "the key is only white space: add another character")
     return None
 
 
 def check_entity(entity: str, limits: Limits) -> Breach | None:
-    """3 to 60 of `a-z0-9:-.`, no leading `.` or `-`, no `..`, no trailing `.`."""
+    """Check an entity name: 3 to 60 of `a-z0-9:-.`, no `.` or `-` first, no `..`, no `.` last."""
     if len(entity) < limits.entity_chars_min:
         return Breach(
             codes.ENTITY_TYPE_TOO_SHORT,
-            f"the entity name has {len(entity)} character{'' if len(entity) == 1 else 's'}, "
+            f"the entity name has {len(entity)} character{'' if len(entity) == 1 else 's'}: "
             f"at least {limits.entity_chars_min} are needed",
         )
     if len(entity) > limits.entity_chars_max:
         return Breach(
             codes.ENTITY_TYPE_TOO_LARGE,
-            f"the entity name has {len(entity):,} characters, "
+            f"the entity name has {len(entity):,} characters: "
             f"at most {limits.entity_chars_max} are allowed",
         )
     if not _ENTITY.fullmatch(entity):
         return Breach(
             codes.INVALID_ENTITY_TYPE,
-            "an entity name takes a-z, 0-9 and : - . only, begins with neither . nor -, "
-            "has no two dots in a row and ends in no dot",
+            "the entity name is not valid: only a-z, 0-9 and : - . are allowed, "
+            "without . or - at the start, . at the end, or two consecutive dots",
         )
     return None
 
 
 def check_text(text: str) -> Breach | None:
-    """Whether a key or an entity's name can be written at all: a lone surrogate cannot."""
+    """Check that UTF-8 can encode a key and an entity name: it cannot encode lone surrogates."""
     if surrogate := _SURROGATE.search(text):
         return Breach(
-            codes.INVALID_KEY, f"a lone surrogate, U+{ord(surrogate.group()):04X}, cannot be sent"
+            codes.INVALID_KEY,
+            f"the key or entity name has a lone surrogate (U+{ord(surrogate.group()):04X}): "
+            "UTF-8 cannot encode it",
         )
     return None
 
 
 def check_value(value: bytes, limits: Limits) -> Breach | None:
-    """Any JSON but null, at most 240 KiB as it stands. Its depth is `check_depth`'s."""
+    """Check a value: any JSON except null, at most 240 KiB of text. `check_depth` checks depth."""
     if value == b"null":
         return Breach(codes.INVALID_VALUE, "the value is null: delete the key, or give it a value")
     if len(value) > limits.value_bytes:
         return Breach(
             codes.MAX_SIZE,
-            f"the value has {len(value):,} bytes, at most {limits.value_bytes:,} are allowed",
+            f"the value has {len(value):,} bytes: at most {limits.value_bytes:,} are allowed",
         )
     return None
 
 
 def check_depth(text: bytes, limits: Limits, around: int = 0) -> Breach | None:
-    """Objects and arrays at most 31 deep, after `around` levels that are not the value's."""
+    """Check that a value nests at most 31 deep, not counting the `around` levels outside it."""
     if jsontext.depth_exceeds(text, limits.value_depth + around):
         return Breach(
             codes.MAX_DEPTH,
@@ -103,13 +109,13 @@ def check_depth(text: bytes, limits: Limits, around: int = 0) -> Breach | None:
 
 
 def check_ttl(seconds: int, limits: Limits) -> Breach | None:
-    """A positive whole number, at most a year."""
+    """Check a ttl: a positive whole number of seconds, at most a year."""
     if seconds <= 0:
-        return Breach(codes.INVALID_TTL, f"the ttl must be positive, it is {seconds:,} s")
+        return Breach(codes.INVALID_TTL, f"the ttl is {seconds:,} s: it must be positive")
     if seconds > limits.ttl_seconds:
         return Breach(
             codes.INVALID_TTL,
-            f"the ttl is {seconds:,} s, at most {limits.ttl_seconds:,} are allowed",
+            f"the ttl is {seconds:,} s: at most {limits.ttl_seconds:,} are allowed",
         )
     return None
 

@@ -1,4 +1,4 @@
-"""A line of JSON read as the members of a record, the value as the bytes that stand there."""
+"""Read the members of a record from a line of JSON. The value keeps its exact bytes."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -10,29 +10,31 @@ import msgspec
 from kvsctl import codes, jsontext
 from kvsctl.records.checks import Breach
 
-# What get, export, plans and failures files add: accepted, so that these can be fed back.
-_PASSED_OVER: Final = frozenset({"createdAt", "updatedAt", "error", "source", "installation"})
-_UNREAD: Final = frozenset({"raw", "raw_base64"})
-"""Where a failures file keeps input that was no record."""
-KNOWN_MEMBERS: Final = _PASSED_OVER | {"key", "value", "entityName", "ttl", "options", "expireTime"}
+# Members that get, export, plans and failures files add. They are ignored, so that the output of
+# these can be input again.
+_IGNORED: Final = frozenset({"createdAt", "updatedAt", "error", "source", "installation"})
+_RAW: Final = frozenset({"raw", "raw_base64"})
+"""Members in which a failures file keeps input that is not a record."""
+KNOWN_MEMBERS: Final = _IGNORED | {"key", "value", "entityName", "ttl", "options", "expireTime"}
 
-# `{"key":""}`, `,"value":` and `,"entityName":""` without white space, and the least that naming
-# a member a second time adds: `"key":"",`. A line with less to spare names none twice.
+# Lengths of `{"key":""}`, `,"value":` and `,"entityName":""` without white space, and of the
+# shortest duplicate member, `"key":"",`. A line with fewer spare bytes has no duplicate member.
 _FRAME_BYTES: Final = 10
 _VALUE_BYTES: Final = 9
 _ENTITY_BYTES: Final = 16
 _REPEATED_MEMBER_BYTES: Final = 9
 _PLAIN_NAMES: Final = (b'"key"', b'"value"', b'"entityName"')
 LEAST_BYTES: Final = _FRAME_BYTES + _VALUE_BYTES
-"""What a line with key and value has beside both, at the least."""
+"""The fewest bytes that a line with a key and a value has besides these two."""
 ROOM_BYTES: Final = LEAST_BYTES + _REPEATED_MEMBER_BYTES
-"""What a line with key and value has beside both, if it has room to name a member twice."""
+"""The fewest bytes besides key and value that leave room for a duplicate member."""
 
 
 class Fields(msgspec.Struct, gc=False):
-    """What a line says. `value` is b"" where it has none; `plain`: the line can be sent as it is.
+    """The members of a record. `value` is b"" if the line has none.
 
-    `ttl` and `expire_time` are as they were parsed, unchecked.
+    `plain` is True if the line itself can be sent unchanged. `ttl` and `expire_time` are the
+    parsed JSON, not checked yet.
     """
 
     key: str
@@ -44,38 +46,41 @@ class Fields(msgspec.Struct, gc=False):
 
 
 class Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """A line that says no more than a record is made of. `entityName` may be null there."""
+    """A line with no members but these. `entityName` may be null in the line."""
 
     key: str
     value: msgspec.Raw = msgspec.Raw(b"")
     entityName: str | msgspec.UnsetType | None = msgspec.UNSET  # noqa: N815 - the service's name
 
 
-# An integer too long for any member read here becomes a float, which no check takes for a whole
-# number, and none for a name; int() itself refuses more than 4,300 digits.
+# int() refuses more than 4,300 digits. An integer too long for any member read here becomes a
+# float instead, and the checks refuse a float both as a whole number and as a name.
 _loads: Callable[[bytes], Any] = partial(
     json.loads, parse_int=lambda digits: int(digits) if len(digits) < 20 else float(digits)
 )
 decode_plain = msgspec.json.Decoder(Plain).decode
-"""Reads a line that has these members and no other. Raises MsgspecError; does not look at UTF-8."""
+"""Decode a line that has no members but those of `Plain`. Raise MsgspecError for any other line.
+
+It does not check the UTF-8 of the value.
+"""
 decode_all_plain = msgspec.json.Decoder(list[Plain]).decode
-"""The same for an array of them."""
+"""Decode an array of such lines, like `decode_plain`."""
 
 
 def read_fields(line: bytes) -> Fields | Breach:
-    """Reads one JSON object. The caller has bounded its depth and cut outer white space.
+    """Read one JSON object, or return a Breach (`INVALID_JSON`) that says what is wrong and where.
 
-    A Breach (`INVALID_JSON`) says what is wrong with the line and where in it.
+    The caller must have checked the depth (`PARSER_DEPTH`) and removed outer white space.
     """
     try:
         if not line.isascii():
-            line.decode()  # msgspec does not look at the UTF-8 inside a Raw
+            line.decode()  # msgspec does not check the UTF-8 inside a Raw
         plain = decode_plain(line)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return _read_carefully(line)
     entity = None if plain.entityName is msgspec.UNSET else plain.entityName
     if entity is None and plain.entityName is None:
-        return _read_carefully(line)  # the service is not asked what it makes of null
+        return _read_carefully(line)  # never send null: the service documents no meaning for it
     value = bytes(plain.value)
     spare = len(line) - len(plain.key) - len(value) - _FRAME_BYTES
     if value:
@@ -88,7 +93,7 @@ def read_fields(line: bytes) -> Fields | Breach:
 
 
 def may_repeat(line: bytes) -> bool:
-    """Whether one of the names in `Plain` may stand twice; a name could be spelt by escapes."""
+    """Return whether a member of `Plain` may occur twice. Escapes may hide the name of one."""
     return b"\\" in line or max(map(line.count, _PLAIN_NAMES)) > 1
 
 
@@ -101,12 +106,15 @@ def _read_carefully(line: bytes) -> Fields | Breach:
 
 
 def _typed(members: dict[str, bytes]) -> Fields:
-    if unread := [name for name in members if name in _UNREAD]:
+    if raw := [name for name in members if name in _RAW]:
         raise jsontext.JsonTextError(
-            f'this could not be read before: write what stands in "{unread[0]}" as a record'
+            f'an earlier run could not read this input: rewrite the text in "{raw[0]}" as a record'
         )
     if unknown := [name for name in members if name not in KNOWN_MEMBERS]:
-        raise jsontext.JsonTextError(f"a record has no member {jsontext.quoted(unknown[0])}")
+        raise jsontext.JsonTextError(
+            f"unknown member {jsontext.quoted(unknown[0])}: a record has key, value, entityName, "
+            "ttl, options and expireTime"
+        )
     if "key" not in members:
         raise jsontext.JsonTextError('the record has no "key"')
     key = _loads(members["key"])
@@ -116,7 +124,10 @@ def _typed(members: dict[str, bytes]) -> Fields:
 
 
 def fields_of(key: str, value: bytes, members: Mapping[str, bytes]) -> Fields:
-    """With what the members say of entity, ttl and expiry. Raises JsonTextError."""
+    """Return the fields of a record, with the entity, ttl and expiry that `members` give.
+
+    Raise JsonTextError if one of these members has the wrong type.
+    """
     entity = _loads(members.get("entityName", b"null"))
     if not isinstance(entity, str | None):
         raise jsontext.JsonTextError('"entityName" is not a string')
@@ -134,9 +145,9 @@ def fields_of(key: str, value: bytes, members: Mapping[str, bytes]) -> Fields:
 
 def _ttl_of_options(options: Any, ttl: Any) -> Any:
     if not isinstance(options, dict) or options.keys() - {"ttl"}:
-        raise jsontext.JsonTextError('"options" takes only "ttl"')
+        raise jsontext.JsonTextError('"options" must be an object with no member except "ttl"')
     if "ttl" not in options:
         return ttl
     if ttl is not None:
-        raise jsontext.JsonTextError('the record has "ttl" twice: in "options" and beside it')
+        raise jsontext.JsonTextError('the record has two ttls: "ttl" and the one in "options"')
     return options["ttl"]

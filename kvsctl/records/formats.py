@@ -1,4 +1,4 @@
-"""Which form a file has: as it was asked for, by its name, or by its first bytes."""
+"""Find the format of a file: from `--format`, from its name, or from its first bytes."""
 
 from enum import Enum
 from pathlib import PurePath
@@ -10,11 +10,11 @@ from kvsctl.records.shapes import Shape
 
 _BLANK: Final = b" \t\r\n"
 _HEAD_BYTES: Final = 64 * 1024
-"""A first line that is longer is looked at no further: it is no header."""
+"""A longer first line is taken not to be a table's header, without reading more of it."""
 
 
 class Format(Enum):
-    """The forms of input; the value is what `--format` takes and what a report says."""
+    """The input formats. The value is the name in `--format` and in reports."""
 
     JSONL = "jsonl"
     JSON = "json"
@@ -24,7 +24,7 @@ class Format(Enum):
 
     @property
     def is_table(self) -> bool:
-        """Whether it has a header, rows and cells."""
+        """Whether the format has a header, rows and cells."""
         return self in (Format.CSV, Format.TSV)
 
 
@@ -40,10 +40,10 @@ _ARCHIVES: Final = (".gz", ".gzip", ".zst", ".zstd")
 
 
 class Forms(msgspec.Struct, frozen=True):
-    """How the form of each file of a command is found.
+    """How to find the format of each input file of a command.
 
-    `given` is what `--format` says and decides alone. `has_values`: the command needs values
-    (set), so plain lines of keys are no input for it.
+    `given` is the value of `--format`; if set, it decides alone. `has_values` is True for a
+    command that needs values (set): such a command does not read plain lines of keys.
     """
 
     given: Format | None = None
@@ -51,13 +51,16 @@ class Forms(msgspec.Struct, frozen=True):
     has_values: bool = True
 
     def find(self, label: str, head: bytes, *, is_whole: bool) -> Format | None:
-        """The form of the file named `label` that begins with `head`, decompressed, without mark.
+        """Return the format of the file `label`, or None if more of the file is needed to tell.
 
-        None: more of it has to be seen, which is never said when `is_whole`. The suffix decides,
-        a suffix of compression aside; `.json` and others leave it to the first bytes: `{` begins
-        JSON Lines, `[` an array, and a first line with commas or tabs (or the delimiter that was
-        given) between cells that name the key begins a table. All else is JSON Lines for a
-        command that needs values, and plain keys for one that does not.
+        `head` is the start of the file, decompressed and without a byte order mark. If `is_whole`
+        is True, it is the whole file, and the result is never None.
+
+        A known suffix decides; a compression suffix is ignored. For `.json` and all other
+        suffixes, the first bytes decide. `{` starts JSON Lines and `[` starts an array. A first
+        line with commas or tabs (or the delimiter that was given) between cells that name the key
+        starts a table. Everything else is JSON Lines for a command that needs values, and plain
+        keys for other commands.
         """
         if self.given is not None:
             return self.given
@@ -75,7 +78,7 @@ class Forms(msgspec.Struct, frozen=True):
         return self._of_header(first) or (Format.JSONL if self.has_values else Format.KEYS)
 
     def delimiter(self, found: Format) -> str:
-        """What stands between the cells of a table of the form `found`."""
+        """Return the delimiter between the cells of a table in the format `found`."""
         return self.shape.delimiter or ("\t" if found is Format.TSV else ",")
 
     def _of_header(self, line: bytes) -> Format | None:

@@ -1,4 +1,4 @@
-"""What parsing a piece of input gives: a record, or what is wrong with it."""
+"""The results of parsing a piece of input: a record, or the reason why it is not one."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
@@ -10,7 +10,7 @@ from kvsctl.records.checks import Breach
 
 
 class Parsed(msgspec.Struct, frozen=True, gc=False):
-    """A record without its place: `body` is what a batch request carries for it."""
+    """A record without its place in the input. `body` is its JSON in a batch request."""
 
     identity: Identity
     body: bytes
@@ -18,10 +18,11 @@ class Parsed(msgspec.Struct, frozen=True, gc=False):
 
 
 class Rejected(NamedTuple):
-    """Why a piece of input is no record. `readable`: it is one by its form.
+    """Why a piece of input is not a valid record.
 
-    `record` is the JSON of the record that it is by its form, where the piece itself is not that:
-    a plain key, an argument, or a line that gets a default beside what it says.
+    `readable` is True if the piece has the form of a record. `record` is then the JSON of that
+    record, if the piece itself is not: for a plain key, an argument, or a line that gets a
+    default added.
     """
 
     breach: Breach
@@ -34,9 +35,10 @@ Parser: TypeAlias = Callable[[bytes], Parsed | Rejected]
 
 
 class CommonRows(NamedTuple):
-    """Rows that are records without an entity: their keys and bodies.
+    """The keys and bodies of rows that are records without an entity.
 
-    Of the rows at `others` nothing is said: they are to be read one by one.
+    The entries at the indexes in `others` are not valid: the caller must read these rows one by
+    one.
     """
 
     keys: Sequence[str]
@@ -45,10 +47,10 @@ class CommonRows(NamedTuple):
 
 
 class TableParser(msgspec.Struct, frozen=True):
-    """A parser of rows, be they bytes or cells already.
+    """A parser of rows, given as bytes or already split into cells.
 
-    `cells` reads a row's bytes, `of_cells` what came of it. `common`, where there is one, reads
-    many rows and says of none but what `of_cells` says of it.
+    `cells` splits the bytes of a row. `of_cells` parses the result. `common`, if set, parses many
+    rows at once; for each row it gives the same result as `of_cells`.
     """
 
     cells: Callable[[bytes], list[str] | Breach]
@@ -56,5 +58,5 @@ class TableParser(msgspec.Struct, frozen=True):
     common: Callable[[list[list[str]]], CommonRows] | None = None
 
     def __call__(self, piece: bytes) -> Parsed | Rejected:
-        """Reads a row."""
+        """Parse the bytes of a row."""
         return self.of_cells(self.cells(piece))

@@ -1,4 +1,4 @@
-"""Which parser reads the pieces of a source, by the form that was found of it."""
+"""Choose the parser for the pieces of a source, by the source's format."""
 
 from kvsctl.records.formats import Format
 from kvsctl.records.parsed import Parser
@@ -18,10 +18,10 @@ from kvsctl.records.sources import Arguments, File, Source
 
 
 def set_parsers(rules: Rules, shape: Shape = RECORDS, *, string: bool) -> ParserChoice:
-    """Pairs for arguments, records of this shape for the rest.
+    """Return the parsers for set: `KEY=VALUE` for arguments, records of `shape` for other sources.
 
-    `string`: values of pairs are never JSON. Choosing raises UsageError for a table whose header
-    lacks what the shape needs.
+    If `string` is True, the VALUE of an argument is always a string, never JSON. The returned
+    function raises UsageError if the header of a table lacks a column that the shape needs.
     """
     pairs = set_argument_parser(rules, string=string)
     objects = set_line_parser(rules) if shape.is_record else shaped_set_parser(rules, shape)
@@ -37,9 +37,11 @@ def set_parsers(rules: Rules, shape: Shape = RECORDS, *, string: bool) -> Parser
 
 
 def key_parsers(rules: Rules, shape: Shape = RECORDS) -> ParserChoice:
-    """Plain keys for arguments and files of keys, objects and JSON strings for the rest.
+    """Return the parsers for get and delete.
 
-    Of objects and rows, only what says whose record they are is read. Choosing raises as for set.
+    Arguments and files of keys hold plain keys; other sources hold objects, JSON strings or rows.
+    Of objects and rows, only the parts that identify a record are read. The returned function
+    raises UsageError like that of `set_parsers`.
     """
     keys = key_line_parser(rules)
     objects = key_object_parser(rules) if shape.key is None else shaped_key_parser(rules, shape)

@@ -1,4 +1,4 @@
-"""All inputs in order, as records and problems with their positions."""
+"""Read all inputs in order, as records and problems with their positions."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,21 +15,24 @@ from kvsctl.records.parsed import Parsed, Parser, Rejected, TableParser
 from kvsctl.records.sources import File, Source
 
 ParserChoice: TypeAlias = Callable[[Source, bytes], Parser]
-"""Which parser reads a source, given its first line that is not blank."""
+"""A function that chooses a source's parser, given its first line that is not blank."""
 
 
 MOST_PIECES: Final = 1000
-"""Short lines come by tens of thousands at a time: as records they would fill the memory."""
+"""The most records in one list. A chunk can hold tens of thousands of short lines; as records, all
+of them at once would need too much memory."""
 
 
 @dataclass(slots=True)
 class Reader:
-    """Reads `sources` in order. Iterating gives lists of what arrived together.
+    """A reader of `sources` in order. Iterate it to get lists of records and problems.
 
-    A list holds at most `MOST_PIECES`. An empty list says that the input has nothing more right
-    now. Positions count from 0 over all sources. A piece that cannot be read is a Problem and stops
-    nothing. A source that cannot be used at all raises UsageError if it is the first to give
-    anything, otherwise, as all reading that fails part-way, StreamError.
+    A list holds pieces that arrived together, at most `MOST_PIECES`. An empty list means that the
+    input has nothing more right now. Positions count from 0 over all sources. A piece that cannot
+    be read becomes a Problem, and reading continues.
+
+    Raise UsageError if a source cannot be used at all and nothing was read before it. After that,
+    raise StreamError: for an unusable source as for any read that fails part-way.
     """
 
     sources: Sequence[Source]
@@ -37,14 +40,14 @@ class Reader:
 
     @property
     def may_wait(self) -> bool:
-        """Whether a source may have to wait for what is not there yet: a pipe, a terminal."""
+        """Whether reading may block until input arrives, as from a pipe or a terminal."""
         return any(isinstance(source, File) and source.size is None for source in self.sources)
 
     def fraction_read(self) -> float | None:
-        """How much was read, from 0 to 1; None unless every source is a regular file.
+        """Return the part of the input that was read, from 0 to 1.
 
-        Bytes of archives count as they lie there. A file that shrinks while it is read is read
-        to 1 early.
+        Return None unless every source is a regular file. For an archive, compressed bytes count.
+        If a file shrinks while it is read, the result reaches 1 early.
         """
         files = [source for source in self.sources if isinstance(source, File)]
         sizes = [file.size for file in files]
@@ -84,7 +87,7 @@ class Reader:
 def pieces_of(
     part: Sequence[Line], parser: Parser, position: int, label: str
 ) -> list[Record | Problem]:
-    """What the lines say, the first of which is at `position` of all inputs."""
+    """Return a record or a problem for each line. The first line is at `position`."""
     if isinstance(part, Block) and isinstance(parser, TableParser):
         return _rows(part, parser, position, label)
     if isinstance(part, Lines) and isinstance(parser, CommonLines):
@@ -101,13 +104,13 @@ def _plain_records(
     keys: Iterable[str],
     bodies: Iterable[bytes],
 ) -> list[Record | Problem]:
-    """Records without an entity, made one after the other without a step of Python each."""
+    """Create records without an entity. map() does so without Python bytecode per record."""
     identities = map(Identity, repeat(None), keys)
     return list(map(Record, count(position), repeat(label), numbers, identities, bodies))
 
 
 def _rows(block: Block, parser: TableParser, position: int, label: str) -> list[Record | Problem]:
-    """Rows that were read to cells already."""
+    """Return a record or a problem for each row of a block, whose cells are already split."""
     if parser.common is None:
         return [_row(block, place, parser, position, label) for place in range(len(block))]
     keys, bodies, others = parser.common(block.cells)
@@ -132,7 +135,7 @@ def _row(
 def _piece(line: Line, parser: Parser, position: int, label: str) -> Record | Problem:
     number = line.number
     if line.cut:
-        message = f"it is longer than {MAX_LINE_BYTES:,} bytes: no record is"
+        message = f"longer than {MAX_LINE_BYTES:,} bytes: no valid record is that long"
         origin = Origin(label, number)
         return Problem(position, origin, None, codes.MAX_SIZE, message, line.text, readable=False)
     parsed = parser(line.text)

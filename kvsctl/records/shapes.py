@@ -1,4 +1,4 @@
-"""Where in an object or a row the key and the value stand."""
+"""Where an object or a row keeps its key and its value."""
 
 import re
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from operator import add
 from typing import Final
 
 from kvsctl.errors import UsageError
+from kvsctl.jsontext import quoted
 
 _DELIMITER: Final = re.compile(r"[\x01-\x09\x0b\x0c\x0e-\x21\x23-\x7f]")
 _PART: Final = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|([^{}]+)")
@@ -14,7 +15,10 @@ _PART: Final = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|([^{}]+)")
 
 @dataclass(frozen=True, slots=True)
 class KeyTemplate:
-    """Text and members in turns: `literals[0] members[0] literals[1] …`, one literal more."""
+    """Alternating text and members: `literals[0] members[0] literals[1] …`.
+
+    There is one literal more than there are members.
+    """
 
     literals: tuple[str, ...]
     members: tuple[str, ...]
@@ -25,19 +29,19 @@ class KeyTemplate:
         return self.literals == ("", "")
 
     def fill(self, texts: Sequence[str]) -> str:
-        """The key that these texts of the members make."""
+        """Return the key for these texts of the members."""
         return self.literals[0] + "".join(map(add, texts, self.literals[1:]))
 
     @classmethod
     def of_member(cls, name: str) -> "KeyTemplate":
-        """The key is what this member says."""
+        """Return the template of keys that are the text of this member."""
         return cls(("", ""), (name,))
 
     @classmethod
     def parse(cls, text: str) -> "KeyTemplate":
-        """Reads `user:{id}`. Braces that are meant as such are doubled.
+        """Read a template such as `user:{id}`. `{{` and `}}` are literal braces.
 
-        Raises UsageError for a brace without its other, and where no member is named.
+        Raise UsageError if a brace is unmatched, or if no member is named.
         """
         literals, members, end = [""], [], 0
         for part in _PART.finditer(text):
@@ -51,22 +55,24 @@ class KeyTemplate:
                 literals[-1] += part[2] or part[0][0]
         if end != len(text):
             raise UsageError(
-                f"--key: a brace at character {end + 1} has no other to it",
-                "Name members as in 'user:{id}'; write {{ or }} for a brace.",
+                f"--key: unmatched brace at character {end + 1}",
+                "Name members as in 'user:{id}'; write {{ or }} for a literal brace.",
             )
         if not members:
-            raise UsageError("--key names no member", "For example: --key 'user:{id}'")
+            raise UsageError(
+                "--key: the template names no member", "Write it as in --key 'user:{id}'."
+            )
         return cls(tuple(literals), tuple(members))
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What the options say about objects and rows that are no records as they stand.
+    """How to make records from objects and rows. Create it with `shape_of`.
 
-    `key` None: the member `key` is the key. `value_field` None: with `key` None the member
-    `value` is the value, with a `key` the whole object is, as its exact bytes. `infer_types`: a
-    cell of a table that is JSON is that JSON, to the byte; else every cell is a string.
-    `delimiter` None: a comma for CSV, a tab for TSV. Build one with `shape_of`.
+    If `key` is None, the key is the member `key`. If `value_field` is None, the value is the
+    member `value` if `key` is None too; if `key` is set, the value is the whole object, with its
+    exact bytes. If `infer_types` is True, a table cell that is valid JSON becomes that JSON, byte
+    for byte; all other cells are strings. If `delimiter` is None, CSV has a comma and TSV a tab.
     """
 
     key: KeyTemplate | None = None
@@ -76,7 +82,7 @@ class Shape:
 
     @property
     def is_record(self) -> bool:
-        """Whether objects are records: `{"key": …, "value": …}` and what belongs to it."""
+        """Whether objects are records already: `{"key": …, "value": …}` with optional members."""
         return self.key is None and self.value_field is None
 
     @property
@@ -86,17 +92,17 @@ class Shape:
 
     @property
     def key_template(self) -> KeyTemplate:
-        """How the key is made."""
+        """The template that makes the key."""
         return self.key or _KEY
 
     @property
     def key_members(self) -> frozenset[str]:
-        """The members without which there is no key."""
+        """The members that the key is made from."""
         return frozenset(self.key_template.members)
 
 
 RECORDS: Final = Shape()
-"""Records as they stand."""
+"""The shape of objects that are records already."""
 _KEY: Final = KeyTemplate.of_member("key")
 
 
@@ -108,18 +114,19 @@ def shape_of(
     infer_types: bool = False,
     delimiter: str | None = None,
 ) -> Shape:
-    """The shape that options ask for: `--key-field`, `--key`, and so on, as they were given.
+    """Return the shape for the values of `--key-field`, `--key` and the other options of its kind.
 
-    `delimiter` is one ASCII character, or `\\t` spelt out. Raises UsageError, which names the
-    option.
+    `delimiter` is one ASCII character, or the two characters `\\t` for a tab. Raise UsageError,
+    with the option's name, if a value is not valid.
     """
     if key_field is not None and key is not None:
-        raise UsageError("--key-field and --key are both given", "Choose one.")
+        raise UsageError("--key-field and --key cannot be combined", "Give one of them.")
     if delimiter == "\\t":
         delimiter = "\t"
     if delimiter is not None and not _DELIMITER.fullmatch(delimiter):
         raise UsageError(
-            "--delimiter takes one ASCII character, and no quote or line end", "For example: ';'"
+            f"--delimiter {quoted(delimiter)}: not a valid delimiter",
+            "Give one ASCII character that is not a quote or a line end, such as ';'.",
         )
     template = None if key is None else KeyTemplate.parse(key)
     if key_field is not None:

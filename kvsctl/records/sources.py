@@ -1,4 +1,4 @@
-"""Files, stdin and arguments as pieces with their numbers; never a whole file in memory."""
+"""Read files, stdin and arguments as numbered pieces, never a whole file in memory."""
 
 import os
 import select
@@ -18,24 +18,27 @@ from kvsctl.records.formats import Format, Forms
 from kvsctl.records.parsing.header import Header
 
 _CHUNK_BYTES: Final = 64 * 1024
-_BYTES_A_PAUSE: Final = 1024 * 1024
-"""A file may give nothing for long, such as line feeds alone: who reads it has turns meanwhile."""
-"""What is made of a chunk stays in the processor's own memory: larger ones read slower."""
-# Windows would end a file at its first byte of 26, and take the CR off lines of an archive too.
-_READING: Final = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+"""Bytes per read. The objects made from a chunk fit into the processor's cache; larger chunks are
+slower."""
+_BYTES_PER_PAUSE: Final = 1024 * 1024
+"""A file may hold no pieces for long, such as only line feeds. After each block of this size,
+reading pauses with an empty list, so that the caller gets a turn."""
+# In text mode, Windows would end a file at its first byte 0x1A and remove each CR before an LF,
+# even in an archive.
+_OPEN_FLAGS: Final = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
 
 class Source(Protocol):
-    """Where lines come from. An empty list says that nothing more is there right now."""
+    """An input. An empty list of lines means that nothing more is available right now."""
 
     @property
     def label(self) -> str:
-        """How places in it are named: a path, `-` for stdin, `arg`."""
+        """The name of the source in messages: a path, `-` for stdin, or `arg`."""
         ...
 
     @property
     def words(self) -> Sequence[str] | None:
-        """The words of the command line, if these are the source."""
+        """The arguments of the command line, if they are the source; else None."""
         ...
 
     @property
@@ -59,13 +62,13 @@ class Source(Protocol):
         ...
 
     def lines(self) -> Iterator[Sequence[Line]]:
-        """All lines, in lists of what arrived together. Raises StreamError."""
+        """Yield lists of the lines that arrived together. Raise StreamError if reading fails."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """Words of the command line; line numbers count them from 1."""
+    """Arguments of the command line. Their line numbers count from 1."""
 
     words: Sequence[str]
     label: str = "arg"
@@ -75,17 +78,18 @@ class Arguments:
     compression: None = None
 
     def lines(self) -> Iterator[Sequence[Line]]:
-        """All words, as the bytes that the shell gave."""
+        """Yield one list of all arguments, each as the bytes that the shell passed."""
         yield [Line(number, os.fsencode(word)) for number, word in enumerate(self.words, 1)]
 
 
 @dataclass(slots=True)
 class File:
-    """A file or, with `path` None, stdin.
+    """A file, or stdin if `path` is None.
 
-    `end` is what plain keys end in. `bytes_read` grows as it is read, in bytes of the file as it
-    lies there. Once the first piece is there, `format` is the form that `forms` found,
-    `compression` what was unfolded, and `header` the first row of a table, which is no piece.
+    `end` is the byte that ends a plain key. `bytes_read` grows while the file is read; it counts
+    the bytes of the file itself, compressed or not. From the first piece on, `format` is the
+    format that `forms` found, `compression` is how the file is compressed, and `header` is the
+    first row of a table. The header is not a piece.
     """
 
     path: Path | None
@@ -100,12 +104,12 @@ class File:
 
     @property
     def label(self) -> str:
-        """The path as it was given, or `-`."""
+        """The path as the user gave it, or `-`."""
         return "-" if self.path is None else str(self.path)
 
     @property
     def place(self) -> Path | int:
-        """What the system knows it by: its path, or stdin's descriptor."""
+        """How the operating system identifies the file: by its path, or by stdin's descriptor."""
         return self.descriptor if self.path is None else self.path
 
     @property
@@ -115,7 +119,7 @@ class File:
 
     @property
     def size(self) -> int | None:
-        """Its size in bytes if it is a regular file."""
+        """The size in bytes of a regular file; None for anything else."""
         try:
             status = os.fstat(self.descriptor) if self.path is None else self.path.stat()
         except OSError:
@@ -123,26 +127,27 @@ class File:
         return status.st_size if stat.S_ISREG(status.st_mode) else None
 
     def require_readable(self) -> None:
-        """Raises UsageError if it cannot be read at all, before anything is sent."""
+        """Raise UsageError if the file cannot be read at all. Call it before sending anything."""
         if self.path is None:
             return
         try:
             if self.path.is_dir():
-                raise UsageError(f"{self.path} is a directory", "Name a file of it.")
+                raise UsageError(f"cannot read {self.path}: is a directory", "Name a file in it.")
             if self.path.is_fifo():
                 return
             self.path.open("rb").close()
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
-            raise UsageError(f"{self.path} cannot be read: {reason}") from error
+            raise UsageError(f"cannot read {self.path}: {reason}") from error
 
     def lines(self) -> Iterator[Sequence[Line]]:
-        """All pieces as they arrive; raises StreamError if reading fails part-way.
+        """Yield lists of pieces as they arrive.
 
-        Of a regular file an empty list is a pause, so that none takes long to come.
-        UsageError is for what is not of the form that it was taken for.
+        For a regular file, an empty list is only a pause, so that no list takes long to arrive.
+        Raise StreamError if reading fails part-way, and UsageError if the content does not have
+        the format that was given or found.
         """
-        chunks = without_mark(decompressed(self._chunks(), self.label, self._see_compression))
+        chunks = without_mark(decompressed(self._chunks(), self.label, self._set_compression))
         if self.size is not None:
             chunks = _with_pauses(chunks)
         head = b""
@@ -174,20 +179,20 @@ class File:
                 self.header = Header(self.label, first, delimiter)
             yield arrived
 
-    def _see_compression(self, found: Compression | None) -> None:
+    def _set_compression(self, found: Compression | None) -> None:
         self.compression = found
 
     def _chunks(self) -> Iterator[bytes]:
         try:
-            descriptor = self.descriptor if self.path is None else os.open(self.path, _READING)
+            descriptor = self.descriptor if self.path is None else os.open(self.path, _OPEN_FLAGS)
         except OSError as error:
-            raise StreamError(f"{self.label} cannot be read: {error.strerror}") from error
+            raise StreamError(f"cannot read {self.label}: {error.strerror}") from error
         self.bytes_read = 0
         try:
             status = os.fstat(descriptor)
             waits = not stat.S_ISREG(status.st_mode)
             while True:
-                if waits and not _ready(descriptor):
+                if waits and not _is_ready(descriptor):
                     yield b""
                 chunk = os.read(descriptor, _CHUNK_BYTES)
                 if not chunk:
@@ -197,36 +202,36 @@ class File:
                 yield chunk
         except OSError as error:
             raise StreamError(
-                f"{self.label} failed after {self.bytes_read:,} bytes: {error.strerror}"
+                f"cannot read {self.label} after {self.bytes_read:,} bytes: {error.strerror}"
             ) from error
         finally:
             if self.path is not None:
                 os.close(descriptor)
 
     def _require_whole(self, at_first: os.stat_result) -> None:
-        """Raises StreamError if a file ended before the end that it had at first."""
-        # stdin may have been read by another before: only a file is read from its start.
+        """Raise StreamError if a file is now shorter than when it was opened."""
+        # Not for stdin: another process may have read a part of it before.
         if self.path is not None and stat.S_ISREG(at_first.st_mode):
             missing_bytes = at_first.st_size - self.bytes_read
             if missing_bytes > 0:
                 raise StreamError(
-                    f"{self.label} shrank while it was read: {missing_bytes:,} bytes of it are gone"
+                    f"{self.label} shrank while it was read: {missing_bytes:,} bytes are missing"
                 )
 
 
 def _with_pauses(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The same, with an empty chunk for each `_BYTES_A_PAUSE`."""
+    """Yield the chunks, with an empty chunk after every `_BYTES_PER_PAUSE` bytes."""
     passed_bytes = 0
     for chunk in chunks:
         yield chunk
         passed_bytes += len(chunk)
-        if passed_bytes >= _BYTES_A_PAUSE:
+        if passed_bytes >= _BYTES_PER_PAUSE:
             passed_bytes = 0
             yield b""
 
 
-def _ready(descriptor: int) -> bool:
-    """Whether a read would return at once; False where the system cannot say."""
+def _is_ready(descriptor: int) -> bool:
+    """Return whether a read would return at once; False where the system cannot tell."""
     try:
         return bool(select.select([descriptor], [], [], 0)[0])
     except (OSError, ValueError):

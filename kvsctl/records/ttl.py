@@ -1,4 +1,4 @@
-"""A time to live in the forms that people write it, and what is left of an expiry."""
+"""Read a ttl in the forms that people write, and an expiry time."""
 
 import re
 from datetime import datetime
@@ -9,30 +9,32 @@ from kvsctl.limits import TTL_UNIT_SECONDS, Limits
 from kvsctl.records.checks import Breach, check_ttl
 
 _SHORT = re.compile(r"([0-9]{1,12})([smhd])")
-_VALUE_BOUND = 10**12  # as many digits as the short form has; a longer number is not shown
+_VALUE_BOUND = 10**12  # the 12 digits of the short form; messages show no longer number
 _SHORT_UNITS = {"s": "SECONDS", "m": "MINUTES", "h": "HOURS", "d": "DAYS"}
 
 
 class Ttl(NamedTuple):
-    """A ttl as the service takes it: a whole number of a unit (SECONDS, MINUTES, HOURS, DAYS)."""
+    """A ttl in the service's form: a whole number of SECONDS, MINUTES, HOURS or DAYS."""
 
     value: int
     unit: str
 
     @property
     def json(self) -> bytes:
-        """The `options` member that asks for it."""
+        """The value of a record's `options` member that sets this ttl."""
         return b'{"ttl":{"value":%d,"unit":"%s"}}' % (self.value, self.unit.encode())
 
 
 def parse_ttl(given: Any, limits: Limits | None) -> Ttl | Breach:
-    """Reads `"7d"`, `"12h"`, `"30m"`, `"45s"` or `{"value": 7, "unit": "DAYS"}`.
+    """Read `"7d"`, `"12h"`, `"30m"`, `"45s"` or `{"value": 7, "unit": "DAYS"}`.
 
-    Without `limits`, of any length.
+    If `limits` is None, any length is accepted, also zero and negative ones.
     """
     ttl = _read(given)
     if ttl is None:
-        return Breach(codes.INVALID_TTL, 'write a ttl as "45s", "30m", "12h" or "7d"')
+        return Breach(
+            codes.INVALID_TTL, 'the ttl is not valid: write it as "45s", "30m", "12h" or "7d"'
+        )
     if limits is None:
         return ttl
     return check_ttl(ttl.value * TTL_UNIT_SECONDS[ttl.unit], limits) or ttl
@@ -55,7 +57,7 @@ def _read(given: Any) -> Ttl | None:
 
 
 def parse_expire_time(given: Any) -> float | Breach:
-    """Reads an ISO-8601 instant with its offset as epoch seconds."""
+    """Read an ISO-8601 time with an offset. Return it in epoch seconds."""
     if isinstance(given, str):
         try:
             moment = datetime.fromisoformat(given)
@@ -63,4 +65,6 @@ def parse_expire_time(given: Any) -> float | Breach:
             moment = None
         if moment is not None and moment.tzinfo is not None:
             return moment.timestamp()
-    return Breach(codes.INVALID_TTL, 'write an expireTime as "2026-12-31T23:59:59Z"')
+    return Breach(
+        codes.INVALID_TTL, 'the expireTime is not valid: write it as "2026-12-31T23:59:59Z"'
+    )

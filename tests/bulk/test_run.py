@@ -369,7 +369,7 @@ def test_abort_settles_followers_too() -> None:
 
 
 def test_what_was_read_before_a_feed_breaks_is_sent() -> None:
-    broken = StreamError("in.jsonl failed after 3 bytes: Input/output error")
+    broken = StreamError("cannot read in.jsonl after 3 bytes: Input/output error")
     service = ModelService()
     ran = carry_out(RunPlan(Verb.SET), [_input(2), [], 0.05, _input(2, 2), broken], service)
     assert ran.error is broken

@@ -82,7 +82,7 @@ def test_an_archive_cut_short_sends_what_is_in_it_and_ends_with_5(
     path = tmp_path / "r.jsonl.gz"
     path.write_bytes(packed[: int(len(packed) * kept_share)])
     ended = local("set", "-f", path, "--json", status=5)
-    assert b"the gzip archive is cut short" in ended.err
+    assert b"the gzip archive is truncated" in ended.err
     report = ended.report
     # What the cut made of the line that it is in is no record.
     assert report["records"] - 1 <= report["succeeded"] < 20_000
@@ -91,7 +91,7 @@ def test_an_archive_cut_short_sends_what_is_in_it_and_ends_with_5(
 
 def test_an_array_cut_short_sends_what_is_in_it_and_ends_with_5(local: Command) -> None:
     ended = local("set", "--json", stdin=_ARRAY.encode()[:-60], status=5)
-    assert b"-: the array is cut short" in ended.err
+    assert b"-: the array is truncated" in ended.err
     assert ended.report["records"] == ended.report["succeeded"] + ended.report["failed"] == 3
 
 
@@ -99,7 +99,7 @@ def test_a_table_without_keys_sends_nothing(local: Command, tmp_path: Path) -> N
     path = tmp_path / "r.csv"
     path.write_text("id,value\n1,2\n")
     ended = local("set", "-f", path, status=2)
-    assert b'r.csv:1: no column is named "key"' in ended.err
+    assert b'r.csv:1: no column "key"' in ended.err
     assert local("set", "x=1", "-f", path, "--json", status=5).report["succeeded"] == 1
 
 

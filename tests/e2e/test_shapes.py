@@ -67,8 +67,8 @@ def test_the_form_that_was_found_is_named(local: Command, tmp_path: Path) -> Non
     [
         (["set", "-f", "FILE", "--key-field", "id", "--key", "{id}"], "--key"),
         (["set", "-f", "FILE", "--key", "user:{id"], "--key"),
-        (["set", "-f", "FILE", "--key", "user"], "--key names no member"),
-        (["set", "-f", "FILE", "--delimiter", ";;"], "--delimiter takes one"),
+        (["set", "-f", "FILE", "--key", "user"], "--key: the template names no member"),
+        (["set", "-f", "FILE", "--delimiter", ";;"], '--delimiter ";;": not a valid delimiter'),
         (
             ["set", "-f", "FILE", "--delimiter", ";", "--format", "jsonl"],
             "--delimiter does not apply",

@@ -160,7 +160,7 @@ class TestValue:
         most = b'"' + b"a" * (240 * 1024 - 2) + b'"'
         assert check_value(most, LIMITS) is None
         breach = check_value(most + b" ", LIMITS)
-        assert breach == ("MAX_SIZE", "the value has 245,761 bytes, at most 245,760 are allowed")
+        assert breach == ("MAX_SIZE", "the value has 245,761 bytes: at most 245,760 are allowed")
 
 
 class TestDepth:
@@ -207,4 +207,4 @@ def test_a_message_says_what_to_change(check: Callable[[], Breach | None], broke
 def test_one_character_is_not_many() -> None:
     breach = check_entity("x", LIMITS)
     assert breach is not None
-    assert breach.message.startswith("the entity name has 1 character, ")
+    assert breach.message.startswith("the entity name has 1 character: ")

@@ -115,28 +115,39 @@ class TestReadFields:
             (b'{"key":1}', '"key" is not a string'),
             (b'{"key":null}', '"key" is not a string'),
             (b'{"key":"a","entityName":1}', '"entityName" is not a string'),
-            (b'{"key":"a","size":1}', 'a record has no member "size"'),
+            (
+                b'{"key":"a","size":1}',
+                'unknown member "size": a record has key, value, entityName, ttl, options and '
+                "expireTime",
+            ),
             (
                 b'{"raw":"{","error":{},"source":"f:1"}',
-                'this could not be read before: write what stands in "raw" as a record',
+                'an earlier run could not read this input: rewrite the text in "raw" as a record',
             ),
             (
                 b'{"raw_base64":"/w==","error":{},"source":"f:1"}',
-                'this could not be read before: write what stands in "raw_base64" as a record',
+                'an earlier run could not read this input: rewrite the text in "raw_base64" '
+                "as a record",
             ),
-            (b'{"key":"a","options":{"keyPolicy":1}}', '"options" takes only "ttl"'),
-            (b'{"key":"a","options":null}', '"options" takes only "ttl"'),
+            (
+                b'{"key":"a","options":{"keyPolicy":1}}',
+                '"options" must be an object with no member except "ttl"',
+            ),
+            (
+                b'{"key":"a","options":null}',
+                '"options" must be an object with no member except "ttl"',
+            ),
             (
                 b'{"key":"a","options":{"ttl":"1d"},"ttl":"1d"}',
-                'the record has "ttl" twice: in "options" and beside it',
+                'the record has two ttls: "ttl" and the one in "options"',
             ),
-            (b'{"key":"a","key":"b"}', 'the member "key" stands twice'),
+            (b'{"key":"a","key":"b"}', 'duplicate member "key"'),
             (b'{"key":"a","value":NaN}', "NaN is not JSON"),
             (b'["a"]', "not a JSON object"),
             (b'"a"', "not a JSON object"),
-            (b'{"key":"a\xff"}', "not UTF-8 at byte 10"),
-            (b'{"key":"a","value":"\xff"}', "not UTF-8 at byte 21"),
-            (b"", "Expecting value at column 1"),
+            (b'{"key":"a\xff"}', "invalid UTF-8 at byte 10"),
+            (b'{"key":"a","value":"\xff"}', "invalid UTF-8 at byte 21"),
+            (b"", "expecting value at column 1"),
         ],
     )
     def test_says_what_is_wrong(self, line: bytes, message: str) -> None:

@@ -83,5 +83,5 @@ class TestShapes:
         assert shape == Shape(KeyTemplate(("", ""), ("id",)), infer_types=True)
         assert (shape.is_record, shape.takes_whole) == (False, True)
         assert shape_of(value_field="v").key_members == {"key"}
-        with pytest.raises(UsageError, match="both given"):
+        with pytest.raises(UsageError, match="--key-field and --key cannot be combined"):
             shape_of(key_field="a", key="{a}")

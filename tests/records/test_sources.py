@@ -110,32 +110,33 @@ class TestFile:
         assert len(os.listdir("/dev/fd")) == before
 
     @pytest.mark.parametrize(
-        ("name", "message"),
+        ("name", "reason"),
         [
-            ("none.txt", "none.txt cannot be read: No such file or directory"),
-            (".", " is a directory"),
-            ("a" * 300, " cannot be read: File name too long"),
-            ("a\0b", " cannot be read: "),
+            ("none.txt", "No such file or directory"),
+            (".", "is a directory"),
+            ("a" * 300, "File name too long"),
+            ("a\0b", ""),
         ],
     )
     def test_refuses_what_cannot_be_read_before_anything_is_sent(
-        self, tmp_path: Path, name: str, message: str
+        self, tmp_path: Path, name: str, reason: str
     ) -> None:
+        path = tmp_path / name
         with pytest.raises(UsageError) as caught:
-            File(tmp_path / name).require_readable()
-        assert message in caught.value.message
+            File(path).require_readable()
+        assert caught.value.message.startswith(f"cannot read {path}: {reason}")
 
     def test_stdin_is_readable_until_it_is_read(self) -> None:
         File(None).require_readable()
 
     def test_a_file_that_vanishes_is_a_stream_error(self, tmp_path: Path) -> None:
-        with pytest.raises(StreamError, match="cannot be read: No such file"):
+        with pytest.raises(StreamError, match=r"cannot read .*: No such file"):
             list(File(tmp_path / "none.txt").lines())
 
     def test_a_read_that_fails_says_how_far_it_came(self, tmp_path: Path) -> None:
         directory = os.open(tmp_path, os.O_RDONLY)
         try:
-            with pytest.raises(StreamError, match="- failed after 0 bytes: Is a directory"):
+            with pytest.raises(StreamError, match="cannot read - after 0 bytes: Is a directory"):
                 list(File(None, directory).lines())
         finally:
             os.close(directory)

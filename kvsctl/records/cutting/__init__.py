@@ -1,4 +1,7 @@
-"""Cut a stream of bytes into pieces, each with its number, in bounded memory.
+"""Cut a stream of bytes into numbered pieces, in bounded memory.
+
+An empty chunk in a stream, or an empty list of pieces, means that nothing more is available right
+now. Callers use it to do other work instead of waiting.
 
 - `lines`: lines.
 - `array`: the elements of one JSON array.

@@ -1,4 +1,7 @@
-"""One JSON array cut into its elements as it arrives, each as the bytes that stand there."""
+"""Cut one JSON array into its elements while it arrives, each with its exact bytes.
+
+A *seam* is the text between two elements: the end of one, a comma, and the start of the next.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,14 +13,14 @@ from kvsctl.errors import StreamError, UsageError
 from kvsctl.records.cutting import lines as bounds
 from kvsctl.records.cutting.lines import Line, Lines
 
-# A string ends at its quote or, as none may hold one, at a line feed. Possessive: no search looks
-# twice at a byte. What begins within a string is given its quote first.
+# A string ends at its quote, or at a line feed, which no string may hold. Possessive, so that no
+# search reads a byte twice. Text that starts inside a string gets a quote as its prefix first.
 _TOKEN: Final = re.compile(
     rb'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+(?P<close>["\n])?+(?P<odd>\\)?+|[\[\]{},]', re.DOTALL
 )
 _SPACE: Final = rb"[ \t\r\n]*+"
 _SEAM: Final = re.compile(rb"[\]}\"]" + _SPACE + rb"," + _SPACE + rb"(?:[\[{][^,:]{0,8}|\")")
-_TRIES: Final = 3
+_MOST_ATTEMPTS: Final = 3
 _COMMA: Final = ord(",")
 _BRACKET: Final = ord("]")
 
@@ -26,18 +29,19 @@ _decode = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def seam_at(text: bytes, place: int) -> bytes | None:
-    """How an element ends here and the next begins, as a mark of where others do; None if not."""
+    """Return the seam at `place`, to search for others like it; None if there is no seam."""
     seam = _SEAM.match(text, place)
     return seam.group() if seam else None
 
 
 def elements_up_to(text: bytes, seam: bytes) -> tuple[list[bytes], int]:
-    """The elements before one of the last seams, and where the next begins; none and 0 if unsure.
+    """Return the elements before one of the last seams, and the index where the next one starts.
 
-    `text` begins with an element. What looks like a seam is one if all before it is JSON.
+    `text` starts with an element. A text that looks like a seam is one if everything before it is
+    JSON. Return no elements and 0 if no such seam is found in a few attempts.
     """
     end = len(text)
-    for _ in range(_TRIES):
+    for _ in range(_MOST_ATTEMPTS):
         end = text.rfind(seam, 0, end)
         if end < 0:
             break
@@ -50,10 +54,10 @@ def elements_up_to(text: bytes, seam: bytes) -> tuple[list[bytes], int]:
 
 
 class ElementScanner:
-    """Looks for the end of one element in texts that follow each other; linear in time.
+    """A search for the end of one element in consecutive texts, in linear time.
 
-    It remembers how deep and whether within a string the texts so far have led, so that none of
-    them need be kept.
+    It remembers the nesting depth, and whether the last text ended inside a string, so the caller
+    need not keep any text.
     """
 
     def __init__(self) -> None:
@@ -61,8 +65,8 @@ class ElementScanner:
         self._prefix = b""
 
     def find_end(self, text: bytes, start: int = 0) -> int | None:
-        """Where the comma or bracket stands that ends the element; None if not in this text."""
-        if not self._prefix and self._passes_whole(text, start):
+        """Return the index of the comma or bracket after the element; None if not in this text."""
+        if not self._prefix and self._skip_whole(text, start):
             return None
         prefix = self._prefix
         self._prefix = b""
@@ -80,8 +84,11 @@ class ElementScanner:
                 self._depth -= 1
         return None
 
-    def _passes_whole(self, text: bytes, start: int) -> bool:
-        """Whether the text has no strings and too few brackets to come back from the depth."""
+    def _skip_whole(self, text: bytes, start: int) -> bool:
+        """Skip the whole text, and return True, if the element cannot end in it.
+
+        That is so if the text has no strings and fewer closing brackets than the depth needs.
+        """
         if text.find(b'"', start) >= 0:
             return False
         closing = text.count(b"]", start) + text.count(b"}", start)
@@ -98,16 +105,17 @@ _NESTED: Final = rb"[\[{](?:" + _FLAT + rb"|[\[{](?:" + _FLAT + rb")*+[\]}])*+[\
 _ELEMENT: Final = re.compile(
     _SPACE + rb"(" + _NESTED + rb"|" + _STRING + rb")" + _SPACE + rb"([,\]])", re.DOTALL
 )
-"""An element and what ends it, if it is all there and of the common kind."""
+"""A complete element of a common kind, and the comma or bracket after it."""
 
 
 def split_array(chunks: Iterator[bytes], label: str) -> Iterator[Sequence[Line]]:
-    """The elements, numbered from 1, in lists of what each chunk completed.
+    """Yield lists of the elements that each chunk completed, numbered from 1.
 
-    An empty chunk gives a list that may be empty. At most `MAX_LINE_BYTES` are kept of an
-    unfinished element. What stands between two commas is an element, be it one or not. Raises
-    UsageError if the text begins as no array; StreamError, after all elements that could be told
-    apart, if it ends before its array does or goes on after it.
+    An empty chunk gives a list that may be empty. At most `MAX_LINE_BYTES` of an unfinished
+    element are kept. Any text between two commas counts as an element, valid or not.
+
+    Raise UsageError if the text does not start like an array. Raise StreamError, after all
+    elements that could be separated, if the text ends before the array or continues after it.
     """
     array = _Array(label)
     for chunk in chunks:
@@ -121,7 +129,7 @@ def split_array(chunks: Iterator[bytes], label: str) -> Iterator[Sequence[Line]]
 
 
 class _Array:
-    """Where in the array the reading is, and what of it is not cut yet."""
+    """The state of reading an array: the text that is not cut yet, and the position."""
 
     def __init__(self, label: str) -> None:
         self._label = label
@@ -138,43 +146,43 @@ class _Array:
 
     @property
     def _number(self) -> int:
-        """That of the last element that was found."""
+        """The number of the last element that was found."""
         return self._given + len(self._texts)
 
     def take(self, chunk: bytes) -> Sequence[Line]:
-        """The elements that are complete with this; an empty chunk asks for all there are."""
+        """Return the elements that `chunk` completes. After an empty chunk, return all so far."""
         self._read(chunk)
-        return self._give()
+        return self._take_found()
 
     def finish(self) -> Sequence[Line]:
-        """The rest, when no more will come: an array that has no end may have an element more."""
+        """Return the rest at the end of the input: an unclosed array may have one more element."""
         self._read(b"")
         rest = self._text.strip(_BLANK)
         if self._too_long is not None:
             self._add(self._start, is_cut=True)
         elif self._has_begun and not self._has_ended and rest:
             self._add(rest)
-        return self._give()
+        return self._take_found()
 
     def require_no_more(self) -> None:
-        """Raises StreamError if text follows the array."""
+        """Raise StreamError if text follows the array."""
         if self._has_ended and self._text.strip(_BLANK):
             raise StreamError(
-                f"{self._label}: more text follows the end of the array, "
-                f"which has {self._number:,} elements",
-                "What stands in the array was read. Put all records into one array.",
+                f"{self._label}: more text follows the end of the array, after "
+                f"element {self._number:,}",
+                "The elements of the array were read. Put all records into one array.",
             )
 
     def require_end(self) -> None:
-        """Raises StreamError if the array was not closed."""
+        """Raise StreamError if the array was not closed."""
         if not self._has_begun and not self._text.strip(_BLANK):
             return
         self.require_no_more()
         if not self._has_ended:
             raise StreamError(
-                f"{self._label}: the array is cut short: it has no end after "
+                f"{self._label}: the array is truncated: it is not closed after "
                 f"element {self._number:,}",
-                "What came before was read. See whether the file is whole.",
+                "Everything before that was read. Check that the file is complete.",
             )
 
     def _begin(self) -> bool:
@@ -183,8 +191,8 @@ class _Array:
         self._text = self._text.lstrip(_BLANK)
         if self._text and not self._text.startswith(b"["):
             raise UsageError(
-                f"{self._label} is no JSON array: it does not begin with [",
-                "Say --format jsonl if each line is a record.",
+                f'{self._label}: not a JSON array: it does not start with "["',
+                "Use --format jsonl if each line is a record.",
             )
         self._has_begun = bool(self._text)
         self._text = self._text[1:]
@@ -196,16 +204,16 @@ class _Array:
             self._text = self._text.lstrip(_BLANK)
         if self._has_ended or not self._begin():
             return
-        if self._too_long is not None and not self._read_past(self._too_long):
+        if self._too_long is not None and not self._skip_too_long(self._too_long):
             return
-        # What is unfinished is looked at again when it has doubled: so not often.
+        # Search an unfinished element again only when the text has doubled: linear time in all.
         if not self._has_ended and (not chunk or len(self._text) >= self._wanted_bytes):
             self._cut()
             self._wanted_bytes = min(2 * len(self._text), bounds.MAX_LINE_BYTES + 1)
             if len(self._text) > bounds.MAX_LINE_BYTES and not self._has_ended:
                 self._start = self._text[: bounds.KEPT_BYTES]
                 self._too_long = ElementScanner()
-                self._read_past(self._too_long)
+                self._skip_too_long(self._too_long)
 
     def _cut(self) -> None:
         text = self._text
@@ -222,14 +230,14 @@ class _Array:
                 break
             element = common[1] if common else text[place:stop].strip(_BLANK)
             self._has_ended = text[stop] == ord("]")
-            # Only the first may be missing: `[]`.
+            # Text without an element is an empty array only right at the start: `[]`.
             if element or self._number or not self._has_ended:
                 self._add(element)
             place = stop + 1
             self._seam = seam_at(text, stop - 1) or self._seam
         self._text = text[place:].lstrip(_BLANK)
 
-    def _read_past(self, scanner: ElementScanner) -> bool:
+    def _skip_too_long(self, scanner: ElementScanner) -> bool:
         stop = scanner.find_end(self._text)
         if stop is None:
             self._text = b""
@@ -247,8 +255,8 @@ class _Array:
             self._cut_ones.add(self._number + 1)
         self._texts.append(text)
 
-    def _give(self) -> Sequence[Line]:
-        """What was found since it was last given."""
+    def _take_found(self) -> Sequence[Line]:
+        """Return the elements found since the last call."""
         texts, cut_ones, first = self._texts, self._cut_ones, self._given + 1
         self._given = self._number
         self._texts, self._cut_ones = [], set()

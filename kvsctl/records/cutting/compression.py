@@ -1,4 +1,4 @@
-"""Archives read as what is in them, a bounded piece at a time."""
+"""Decompress gzip and zstd archives, a bounded part at a time."""
 
 import sys
 import zlib
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from backports.zstd import ZstdDecompressor
 
 _PIECE_BYTES: Final = 256 * 1024
-"""At most so much comes out at a time, whatever an archive unfolds to."""
+"""The most bytes that are decompressed at a time, however large the content of an archive is."""
 
 
 class Compression(Enum):
-    """How a file is compressed; the value is what a report says."""
+    """How a file is compressed. The value is the name in reports."""
 
     GZIP = "gzip"
     ZSTD = "zstd"
@@ -34,7 +34,10 @@ _HEAD_BYTES: Final = 4
 
 
 def compression_of(label: str, head: bytes) -> Compression | None:
-    """By the first four bytes of a file, else by its suffix; no text in UTF-8 begins so."""
+    """Return how a file is compressed: by its first four bytes, else by its suffix.
+
+    No text in UTF-8 starts with the bytes that these formats start with.
+    """
     for magic, compression in _MAGIC.items():
         if head.startswith(magic):
             return compression
@@ -42,20 +45,20 @@ def compression_of(label: str, head: bytes) -> Compression | None:
 
 
 class _Member(Protocol):
-    """One member or frame of an archive, as the standard library's decompressors have it."""
+    """A gzip member or a zstd frame of an archive, like the standard library's decompressors."""
 
     @property
     def eof(self) -> bool:
-        """Whether its end was reached."""
+        """Whether the end of the member was reached."""
         ...
 
     @property
     def unused_data(self) -> bytes:
-        """What was given beyond its end."""
+        """The bytes given after the end of the member."""
         ...
 
     def take(self, given: bytes) -> Iterator[bytes]:
-        """What comes out when this is given as well, in pieces."""
+        """Decompress more bytes, and yield the result in bounded parts."""
         ...
 
 
@@ -100,8 +103,8 @@ class _ZstdFrame:
 _Start: TypeAlias = Callable[[], _Member]
 
 
-def _machinery(compression: Compression) -> tuple[_Start, type[Exception]]:
-    """What reads a member, and what it raises for one that is broken."""
+def _decompressor_for(compression: Compression) -> tuple[_Start, type[Exception]]:
+    """Return the function that starts a member, and the exception for a corrupt one."""
     if compression is Compression.GZIP:
         return _GzipMember, zlib.error
     if sys.version_info >= (3, 14):
@@ -114,10 +117,11 @@ def _machinery(compression: Compression) -> tuple[_Start, type[Exception]]:
 def decompressed(
     chunks: Iterator[bytes], label: str, found: Callable[[Compression | None], None]
 ) -> Iterator[bytes]:
-    """What is in the file, members or frames that follow each other as one; else it as it is.
+    """Yield the decompressed content of a file, or the file itself if it is not compressed.
 
-    `found` is told how it is compressed once that is known. An empty chunk is passed on. Raises
-    StreamError, after all that could be read, for an archive that is broken or cut short.
+    Consecutive members or frames are read as one. `found` is called with the compression as soon
+    as it is known. An empty chunk is passed on. Raise StreamError, after everything that could be
+    read, if the archive is corrupt or truncated.
     """
     head, pauses = b"", False
     for chunk in chunks:
@@ -132,12 +136,12 @@ def decompressed(
     compression = compression_of(label, head)
     found(compression)
     if compression is not None:
-        yield from _unfolded(compression, head, chunks, label)
+        yield from _decompress(compression, head, chunks, label)
         return
     if head:
         yield head
     if pauses:
-        yield b""  # what was passed over above: the input has nothing more right now
+        yield b""  # the empty chunk that ended the loop above
     yield from chunks
 
 
@@ -145,10 +149,10 @@ def _may_be_magic(head: bytes) -> bool:
     return any(magic.startswith(head) for magic in _MAGIC)
 
 
-def _unfolded(
+def _decompress(
     compression: Compression, head: bytes, chunks: Iterator[bytes], label: str
 ) -> Iterator[bytes]:
-    start, broken = _machinery(compression)
+    start, broken = _decompressor_for(compression)
     member, is_fresh, out_bytes = start(), True, 0
     given = head
     try:
@@ -160,7 +164,7 @@ def _unfolded(
                         yield piece
                 is_fresh, given = False, b""
                 if member.eof:
-                    # Tapes and block devices fill archives up with zeros.
+                    # Tapes and block devices pad archives with zeros.
                     given = member.unused_data.lstrip(b"\0")
                     member, is_fresh = start(), True
             chunk = next(chunks, None)
@@ -171,13 +175,13 @@ def _unfolded(
             given = chunk.lstrip(b"\0") if is_fresh else chunk
     except broken as error:
         raise StreamError(
-            f"{label}: the {compression.value} archive is broken after {out_bytes:,} bytes "
-            f"of what is in it: {error}",
-            "What came before was read. Get the file again, or unpack it by hand.",
+            f"{label}: the {compression.value} archive is corrupt after {out_bytes:,} "
+            f"decompressed bytes: {error}",
+            "Everything before that was read. Get the file again, or decompress it yourself.",
         ) from error
     if not is_fresh or not (out_bytes or head):
         raise StreamError(
-            f"{label}: the {compression.value} archive is cut short after {out_bytes:,} bytes "
-            "of what is in it",
-            "What came before was read. Get the file again.",
+            f"{label}: the {compression.value} archive is truncated after {out_bytes:,} "
+            "decompressed bytes",
+            "Everything before that was read. Get the file again.",
         )

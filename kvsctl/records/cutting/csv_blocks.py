@@ -1,4 +1,4 @@
-"""Many rows of a table read at once: by Python's csv module, which says where it can not."""
+"""Read many rows of a table at once, with Python's csv module. Leave unusual rows to `rows`."""
 
 import csv
 import re
@@ -9,18 +9,19 @@ from typing import Final, overload
 from kvsctl.records.cutting.lines import Line
 
 BLOCK_ROWS: Final = 300
-"""So few lists of cells at once that the garbage collector, which begins at 700, is not woken."""
+"""The most rows in a block: few enough lists that creating them does not start the garbage
+collector, which runs after 700 allocations."""
 _VISIBLE: Final = "!"
 _REPEATED_CR: Final = re.compile("\r\r").search
-"""Quicker than to ask whether it is in the text."""
+"""Faster than the `in` operator."""
 
 
 class Block(Sequence[Line]):
-    """Rows that follow each other, with their cells.
+    """Consecutive rows, with their cells.
 
-    As a sequence it is the rows as `Line`s with the bytes that stand there, made when asked for.
-    `numbers` are those of the rows' first lines, `lines` all lines they stand on. `end`: what
-    the last line of a row may still end in that belongs to its end.
+    As a sequence, it holds each row as a `Line` with its exact bytes, created on access.
+    `numbers` has the number of each row's first line. `lines` has all lines of all rows. `end` is
+    what the last line of a row may still end with that belongs to the line end.
     """
 
     __slots__ = ("cells", "end", "lines", "numbers")
@@ -56,16 +57,16 @@ class Block(Sequence[Line]):
         return Line(self.numbers[row], "\n".join(lines).removesuffix(self.end).encode())
 
     def _place(self, row: int) -> int:
-        """Where among the lines a row begins."""
+        """Return the index in `lines` at which a row starts."""
         if row >= len(self.numbers):
             return len(self.lines)
         return self.numbers[row] - self.numbers[0]
 
 
 class BlockReader:
-    """Reads rows that no more needs to be known of than they say themselves.
+    """A reader of common rows, in blocks.
 
-    `has_read_all`: the text read last held nothing else.
+    After `read`, `has_read_all` is True if the text held nothing but common rows.
     """
 
     def __init__(self, delimiter: str) -> None:
@@ -74,19 +75,19 @@ class BlockReader:
         self.has_read_all = False
 
     def read(self, text: str, number: int) -> Iterator[Block]:
-        """The rows of a text, of which `number` is the first line's, in blocks.
+        """Yield the rows of a text in blocks. `number` is the number of its first line.
 
-        The text is whole lines without the end of the last. It stops before a block with a blank
-        row or anything that is to be read with care: quotes that are wrong, a CR within a line, a
-        cell longer than the csv module takes, a row that has no end.
+        The text is whole lines, without the end of the last one. Stop before a block with a blank
+        row or with anything that needs the careful path: wrong quotes, a CR inside a line, a cell
+        longer than the csv module accepts, or a row without an end.
         """
         self.has_read_all = False
         if '"' not in text:
-            # The CR before a line's end belongs to the end; any other to its cell.
+            # A CR before a line feed belongs to the line end; any other belongs to its cell.
             lines = text.replace("\r\n", "\n").removesuffix("\r").split("\n")
             blocks = self._plain(lines, number)
         elif _REPEATED_CR(text):
-            return  # the csv module takes both for the line's end
+            return  # the csv module would take both CRs for the line end
         else:
             blocks = self._quoted(text.split("\n"), number)
         try:
@@ -118,7 +119,7 @@ class BlockReader:
             yield from self._several_lines_each(lines[done:], number + done)
 
     def _one_line_each(self, lines: list[str], number: int) -> Iterator[Block]:
-        """Stops, and remembers it, before a block with a row that stands on several lines."""
+        """Stop before a block with a row of several lines, and set `_has_joined`."""
         rows = csv.reader(lines, delimiter=self._delimiter, strict=True)
         start = 0
         while cells := list(islice(rows, BLOCK_ROWS)):

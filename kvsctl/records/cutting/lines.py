@@ -1,4 +1,4 @@
-"""Bytes cut into lines, each with its number; never more of one in memory than a bound."""
+"""Cut bytes into numbered lines, holding at most a bounded part of each line in memory."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -7,7 +7,7 @@ from typing import Final, overload
 import msgspec
 
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
-"""A longer piece is no record: all but its first `KEPT_BYTES` is read past, not kept."""
+"""A longer piece is not a valid record: only its first `KEPT_BYTES` are kept."""
 KEPT_BYTES: Final = 1024
 BLANK: Final = re.compile(rb"[ \t\r\n]*")
 VISIBLE: Final = b"!"
@@ -15,10 +15,10 @@ _MARK: Final = b"\xef\xbb\xbf"
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
-    """One piece of input: a line without its end, an array's element, a row of a table.
+    """A piece of input: a line without its end, an element of an array, or a row of a table.
 
-    `number` counts lines from 1, that of a row is its first line's; elements are counted from 1
-    as well. `cut`: it was too long to keep.
+    `number` counts lines from 1; a row has the number of its first line. Elements of an array are
+    counted from 1 too. `cut` is True if the piece was too long to keep and `text` is truncated.
     """
 
     number: int
@@ -27,9 +27,9 @@ class Line(msgspec.Struct, frozen=True, gc=False):
 
 
 class Lines(Sequence[Line]):
-    """Lines that follow each other, none of them blank or cut; as `Line`s they are made if asked.
+    """Consecutive lines, none of them blank or cut. Each `Line` is created on access.
 
-    `first` is the number of the first.
+    `first` is the number of the first line.
     """
 
     __slots__ = ("first", "texts")
@@ -55,7 +55,7 @@ class Lines(Sequence[Line]):
 
 
 def without_mark(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The same without the byte order mark of UTF-8 at the start."""
+    """Yield the chunks without a UTF-8 byte order mark at the start."""
     head = b""
     for chunk in chunks:
         head += chunk
@@ -70,11 +70,11 @@ def without_mark(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def split_lines(chunks: Iterator[bytes], end: bytes = b"\n") -> Iterator[Sequence[Line]]:
-    """Cuts chunks at `end`. Of lines, a final CR is taken off.
+    """Cut chunks at `end`. If `end` is a line feed, remove a CR before it.
 
-    Blank lines are counted and left out. The lists hold what each chunk completed; an empty
-    chunk gives an empty list. At most `MAX_LINE_BYTES` are kept of an unfinished line; one that
-    is longer is never blank, as what was not kept is not known.
+    Blank lines are counted and skipped. Each list holds the lines that a chunk completed; an
+    empty chunk gives an empty list. At most `MAX_LINE_BYTES` of an unfinished line are kept. A
+    longer line is never taken for blank, because the part that was not kept is unknown.
     """
     number, tail, cut = 1, bytearray(), False
     finish: Callable[[bytes], bytes] = without_cr if end == b"\n" else bytes
@@ -91,7 +91,7 @@ def split_lines(chunks: Iterator[bytes], end: bytes = b"\n") -> Iterator[Sequenc
         lines = []
         for piece in pieces:
             cut = cut or len(piece) > MAX_LINE_BYTES
-            # What begins with a visible character is not blank: most lines are seen so at once.
+            # The comparison is the quick test: a line that starts with a visible byte is not blank.
             if cut or piece >= VISIBLE or not BLANK.fullmatch(piece):
                 lines.append(Line(number, piece[:KEPT_BYTES] if cut else finish(piece), cut))
             number, cut = number + 1, False
@@ -106,11 +106,11 @@ def split_lines(chunks: Iterator[bytes], end: bytes = b"\n") -> Iterator[Sequenc
 
 
 def _are_common(pieces: list[bytes], chunk: bytes, tail: bytearray) -> bool:
-    """Whether all lines are taken as they are, and so far what follows them."""
+    """Return whether all lines and the unfinished tail can be used unchanged."""
     return (
         b"\r" not in chunk
         and b"\r" not in pieces[0]
-        and len(chunk) <= MAX_LINE_BYTES  # and so is each line but the first, which began before
+        and len(chunk) <= MAX_LINE_BYTES  # holds for each line but the first, which began earlier
         and len(pieces[0]) <= MAX_LINE_BYTES
         and len(tail) <= MAX_LINE_BYTES
         and min(pieces) >= VISIBLE
@@ -118,7 +118,7 @@ def _are_common(pieces: list[bytes], chunk: bytes, tail: bytearray) -> bool:
 
 
 def take_complete(tail: bytearray, chunk: bytes, end: bytes) -> list[bytes]:
-    """The pieces that `chunk`, just added to `tail`, has completed; they are taken off it."""
+    """Remove from `tail` the pieces that `chunk`, its last part, completed, and return them."""
     if end not in chunk:
         return []
     pieces = bytes(tail).split(end)
@@ -127,5 +127,5 @@ def take_complete(tail: bytearray, chunk: bytes, end: bytes) -> list[bytes]:
 
 
 def without_cr(line: bytes) -> bytes:
-    """The line without the CR of its end."""
+    """Return the line without a final CR."""
     return line.removesuffix(b"\r")

@@ -1,4 +1,4 @@
-"""A table cut into rows: quoted cells may hold line ends, so a row may be several lines."""
+"""Cut a table into rows. Quoted cells may hold line ends, so a row may be several lines."""
 
 import re
 from collections.abc import Generator, Iterator, Sequence
@@ -9,12 +9,13 @@ from kvsctl.records.cutting.lines import BLANK, Line, without_cr
 
 
 def split_rows(chunks: Iterator[bytes], delimiter: str) -> Iterator[Sequence[Line]]:
-    """The rows as the bytes that stand there, without their ends, as of `split_lines`.
+    """Yield lists of rows, each with its exact bytes but without its line end, like `split_lines`.
 
-    The number is that of the row's first line. A quote opens a cell only at its start, and what
-    follows its other up to the delimiter belongs to it; a cell that nothing closes reaches to
-    the end. At most `MAX_LINE_BYTES` are kept of a row; where one that is longer ends is told by
-    whether its quotes are even in number. Most rows come as a `Block`, with their cells.
+    A row has the number of its first line. A quote opens a cell only at the start of the cell.
+    Text between the closing quote and the delimiter belongs to the cell. A cell that is never
+    closed extends to the end of the input. At most `MAX_LINE_BYTES` of a row are kept; a longer
+    row ends at the first line end after an even number of quotes. Most lists are a `Block`, which
+    has the cells too.
     """
     rows = _Rows(delimiter)
     blocks = BlockReader(delimiter)
@@ -48,7 +49,7 @@ def split_rows(chunks: Iterator[bytes], delimiter: str) -> Iterator[Sequence[Lin
 
 
 def _seeming_end(text: bytes) -> int:
-    """Where the last line ends before which quotes are even in number; -1 if none does."""
+    """Return the index of the last line end after an even number of quotes; -1 if none."""
     end, is_odd = len(text), text.count(b'"') % 2
     while is_odd and end >= 0:
         before = text.rfind(b"\n", 0, end)
@@ -58,7 +59,7 @@ def _seeming_end(text: bytes) -> int:
 
 
 class _Rows:
-    """Joins lines to rows."""
+    """Joins lines into rows. Holds the lines of the row that is still open."""
 
     def __init__(self, delimiter: str) -> None:
         mark = re.escape(delimiter).encode()
@@ -77,7 +78,7 @@ class _Rows:
     def take_open(
         self, text: bytes, found: list[Line], dropped_quotes: int, *, was_cut: bool
     ) -> int:
-        """Takes lines up to the end of the row that is open; returns where the next one begins."""
+        """Read lines up to the end of the open row. Return the index where the next row starts."""
         start = 0
         while start <= len(text) and (self._open or was_cut):
             end = text.find(b"\n", start)
@@ -88,12 +89,12 @@ class _Rows:
         return start
 
     def take_lines(self, text: bytes, blocks: BlockReader) -> Iterator[Sequence[Line]]:
-        """Takes whole lines, the first of which begins a row."""
+        """Read whole lines. The first one must start a row."""
         rest: bytes | None = text
         if len(text) <= bounds.MAX_LINE_BYTES:
             rest = yield from self._take_blocks(text, blocks)
             end = -1 if rest is None else _seeming_end(rest)
-            # The last row may go on in what is yet to come: those before it are as good as others.
+            # The last row may continue in a later chunk. The rows before it can be read in blocks.
             if rest is not None and 0 <= end < len(rest):
                 left = yield from self._take_blocks(rest[:end], blocks)
                 rest = rest[end + 1 :] if left is None else left + rest[end:]
@@ -106,7 +107,7 @@ class _Rows:
     def _take_blocks(
         self, text: bytes, blocks: BlockReader
     ) -> Generator[Sequence[Line], None, bytes | None]:
-        """Takes what can be read at once, and returns the lines after it; None if none are."""
+        """Read what a block reader can. Return the lines after that; None if all were read."""
         try:
             shown = text.decode()
         except UnicodeDecodeError:
@@ -120,7 +121,10 @@ class _Rows:
         return text.split(b"\n", self._number - first)[-1]
 
     def take(self, line: bytes, found: list[Line], dropped_quotes: int, *, was_cut: bool) -> None:
-        """Adds a line, of which some may have been dropped, and the row that it completes."""
+        """Read a line, and add the row that it completes to `found`.
+
+        If `was_cut` is True, a part of the line was dropped; `dropped_quotes` counts its quotes.
+        """
         self._number += 1
         was_cut = was_cut or len(line) > bounds.MAX_LINE_BYTES
         if not self._open:
@@ -140,7 +144,7 @@ class _Rows:
             self.finish(found)
 
     def finish(self, found: list[Line]) -> None:
-        """Adds the row that is open."""
+        """End the open row, if there is one, and add it to `found`."""
         if self._open:
             text = b"\n".join(self._open)
             found.append(

@@ -1,4 +1,4 @@
-"""A key and a value of many rows, read column by column."""
+"""Read the key and the value of many rows, column by column."""
 
 from collections.abc import Callable, Sequence
 
@@ -20,9 +20,9 @@ _encode_lines = msgspec.json.Encoder().encode_lines
 def common_rows_reader(
     count: int, key_at: int, value_at: int, limits: Limits
 ) -> Callable[[list[list[str]]], CommonRows]:
-    """Reads rows of `count` cells, of which two are a plain key and a string.
+    """Return a function that reads rows of `count` cells with a plain key and a string value.
 
-    Rows of other lengths, and those that may break a rule, are not read.
+    The function lists rows of other lengths, and rows that may break a rule, in `others`.
     """
     width, most_bytes = {count}, limits.value_bytes
 
@@ -37,7 +37,7 @@ def common_rows_reader(
         lines = _encode_lines(list(map(_Pair, keys, [row[value_at] for row in rows])))
         bodies = lines.split(b"\n")
         bodies.pop()
-        # With the key it is longer than the value alone, so none is taken that is too long.
+        # A body is longer than its value, so this finds every value that is too long.
         if len(lines) > most_bytes:
             others += [place for place, body in enumerate(bodies) if len(body) > most_bytes]
         return CommonRows(keys, bodies, others)
@@ -46,7 +46,7 @@ def common_rows_reader(
 
 
 def _without(rows: list[list[str]], others: Sequence[int], count: int) -> list[list[str]]:
-    """The rows with one that says nothing in each of these places."""
+    """Return the rows, with a row of empty cells at each index in `others`."""
     kept = rows.copy()
     for place in others:
         kept[place] = [""] * count

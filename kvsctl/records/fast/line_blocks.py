@@ -1,4 +1,4 @@
-"""Many lines at once that hold no byte that is not needed: what machines write."""
+"""Read many common lines at once: compact lines, or lines with the same white space."""
 
 import re
 from collections.abc import Sequence
@@ -23,13 +23,13 @@ _NULL: Final = msgspec.Raw(b"null")
 
 
 def compact_keys(lines: Sequence[bytes], limits: Limits) -> list[str] | None:
-    """The keys of lines that are all common and hold no byte that is not needed; else None.
+    """Return the keys of lines if all are common and have no unneeded byte besides key and value.
 
-    They are decoded as one array. That each line is one element of it is known by lengths: an
-    element is never shorter than its key, its value and `LEAST_BYTES`. Where none of the lines
-    is longer than that of the element in its place, nothing is left to stand between or across.
+    Return None otherwise. The lines are decoded together, as one array. Lengths prove that each
+    line is one element: an element is never shorter than its key, its value and `LEAST_BYTES`. If
+    no line is longer than that, no byte is left between elements or across lines.
     """
-    # One writer wrote most files: its first line says at little cost what the others are like.
+    # Most files have one writer, so the first line alone is a cheap test for all.
     if len(lines) > 1 and compact_keys(lines[:1], limits) is None:
         return None
     plains = decoded_together(lines, limits)
@@ -38,7 +38,7 @@ def compact_keys(lines: Sequence[bytes], limits: Limits) -> list[str] | None:
     keys = [plain.key for plain in plains]
     value_lengths = [len(plain.value) for plain in plains]
     lengths = list(map(len, lines))
-    # Plain map(), and membership in place of min(): each record of most inputs passes here.
+    # map() and count() instead of a loop: each record of most inputs passes here.
     beside_both = list(map(sub, map(sub, lengths, map(len, keys)), value_lengths))
     if (
         len(plains) != len(lines)
@@ -53,9 +53,10 @@ def compact_keys(lines: Sequence[bytes], limits: Limits) -> list[str] | None:
 
 
 def decoded_together(lines: Sequence[bytes], limits: Limits) -> list[Plain] | None:
-    """The elements of the array that the lines make; None if it is none, too deep, or not ASCII.
+    """Decode the lines together, as the elements of one array.
 
-    Whether each line is one of them is for the caller to see.
+    Return None if the array is not valid, too deep, or not ASCII. The caller must check that each
+    line is exactly one element.
     """
     text = b",".join(lines)
     if not text.isascii() or _are_too_deep(lines, limits):
@@ -67,14 +68,14 @@ def decoded_together(lines: Sequence[bytes], limits: Limits) -> list[Plain] | No
 
 
 def _are_too_deep(lines: Sequence[bytes], limits: Limits) -> bool:
-    """Whether one of the lines has more opening brackets than a record may be deep."""
-    # NUL between them, as it stands in no line that is JSON.
+    """Return whether a line has more opening brackets than the depth of a record allows."""
+    # NUL separates the lines, because no line of JSON holds one.
     brackets = b"\0".join(lines).translate(_ONE_BRACKET, _NO_BRACKETS)
     return b"{" * (limits.value_depth + RECORD_DEPTH + 1) in brackets
 
 
 def are_common(keys: Sequence[str], limits: Limits) -> bool:
-    """Whether these keys, at least one, surely are legal: not too long, and of `COMMON_IN_KEY`."""
+    """Return whether all keys (at least one) are certainly legal: `COMMON_IN_KEY`, not too long."""
     lengths = set(map(len, keys))
     together = "".join(keys)
     return (
@@ -92,9 +93,9 @@ _FRAME: Final = re.compile(
 
 
 def spaced_line_parser(limits: Limits, careful: Parser) -> Parser:
-    """Reads a line by itself if it is one for `spaced_keys`, and gives others to `careful`.
+    """Return a parser that reads a line that `spaced_keys` accepts, and calls `careful` for others.
 
-    So that what a line is sent as does not depend on those beside it.
+    With it, the bytes sent for a line do not depend on the lines beside it.
     """
 
     def parse(line: bytes) -> Parsed | Rejected:
@@ -105,16 +106,16 @@ def spaced_line_parser(limits: Limits, careful: Parser) -> Parser:
 
 
 def spaced_keys(lines: Sequence[bytes], limits: Limits) -> list[str] | None:
-    """The keys of lines with the same white space around key and value; None unless all are such.
+    """Return the keys of common lines that all have the same white space around key and value.
 
-    What stands around both in the first line has to stand there in each, to the byte: nothing is
-    left to stand between.
+    Return None otherwise. The bytes around key and value in the first line must be the same in
+    each line, so no byte is left for anything else.
     """
     if not lines or max(map(len, lines)) > limits.value_bytes:
         return None
     frame = _FRAME(lines[0])
     if frame is None or sum(map(len, frame.groups())) == LEAST_BYTES:
-        return None  # the second: without any white space, so it has been tried
+        return None  # if it has no white space, `compact_keys` was tried before
     plains = decoded_together(lines, limits)
     if not plains:
         return None

@@ -1,4 +1,4 @@
-"""The common line, read in one go: only what needs no change and breaks no rule is taken."""
+"""Read a common line in one step. It needs no change and breaks no rule."""
 
 import re
 from collections.abc import Sequence
@@ -14,22 +14,23 @@ from kvsctl.records.fields import ROOM_BYTES, decode_plain, may_repeat
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 
 UNCOMMON_IN_KEY: Final = re.compile(rf"[^{COMMON_IN_KEY}]").search
-_UNCOMMON: Final = Rejected(Breach("", "to be read carefully"))
+_UNCOMMON: Final = Rejected(Breach("", "needs the careful path"))
+"""Internal: never shown. It only tells `common_key_parser` to call its careful parser."""
 
 
 class CommonLines:
-    """A parser of lines, with a quick way for many of them that are records without an entity."""
+    """A parser of lines, with a fast path for many records without an entity."""
 
     def __init__(self, limits: Limits, parse: Parser) -> None:
         self._limits = limits
         self._parse = parse
 
     def __call__(self, line: bytes) -> Parsed | Rejected:
-        """Reads one line."""
+        """Parse one line."""
         return self._parse(line)
 
     def parse_all(self, lines: Sequence[bytes]) -> tuple[Sequence[str], Sequence[bytes]] | None:
-        """Their keys and bodies, in order; None unless those can be told of all at once."""
+        """Return the keys and bodies of the lines, in order; None unless all lines are common."""
         keys = compact_keys(lines, self._limits)
         if keys is None:
             keys = spaced_keys(lines, self._limits)
@@ -37,23 +38,23 @@ class CommonLines:
 
 
 class CommonKeys(CommonLines):
-    """The same for the keys of lines."""
+    """Like `CommonLines`, but the bodies hold only the keys, as get and delete send them."""
 
     def parse_all(self, lines: Sequence[bytes]) -> tuple[Sequence[str], Sequence[bytes]] | None:
-        """See CommonLines."""
+        """Return the same as `CommonLines.parse_all`, with bodies that hold only the keys."""
         read = super().parse_all(lines)
         if read is None:
             return None
-        # All at once, as no common key holds a line feed.
+        # One join and one split for all keys. No common key holds a line feed.
         joined = '"}\n{"key":"'.join(read[0])
         return read[0], f'{{"key":"{joined}"}}'.encode().split(b"\n")
 
 
 def common_line_parser(limits: Limits, careful: Parser) -> CommonLines:
-    """Reads common lines by itself, and gives all others to `careful`.
+    """Return a parser that reads common lines itself, and calls `careful` for all others.
 
-    Common is an ASCII line with a plain key, a value and nothing else: `careful` would find no
-    fault in it, and send it as the bytes it is.
+    A common line is ASCII, with a plain key, a value and nothing else. `careful` would accept it
+    and send it with its exact bytes.
     """
     most_brackets = limits.value_depth + RECORD_DEPTH
     most_key_chars, most_bytes = limits.key_chars, limits.value_bytes
@@ -87,7 +88,7 @@ def common_line_parser(limits: Limits, careful: Parser) -> CommonLines:
 
 
 def common_key_parser(limits: Limits, careful: Parser) -> CommonKeys:
-    """Reads the keys of common lines by itself, and gives all others to `careful`."""
+    """Return a parser of the keys of common lines. It calls `careful` for all other lines."""
     read = common_line_parser(limits, lambda _: _UNCOMMON)
 
     def parse(line: bytes) -> Parsed | Rejected:
@@ -101,7 +102,7 @@ def common_key_parser(limits: Limits, careful: Parser) -> CommonKeys:
 
 
 def is_common(key: str, value: bytes, limits: Limits) -> bool:
-    """Whether a plain key and a value surely break no rule; False says nothing."""
+    """Return whether a key and a value certainly break no rule. False means only "not certain"."""
     return (
         0 < len(key) <= limits.key_chars
         and len(value) <= limits.value_bytes

@@ -1,6 +1,6 @@
-"""The careful way from one piece of input to a record or a problem. Complete by itself.
+"""Parse one piece of input into a record or a problem: the careful path, complete by itself.
 
 - `records`: JSON lines, arguments and plain keys.
-- `objects`: objects whose key and value are picked by `--key`, `--key-field`, `--value-field`.
+- `objects`: objects whose key and value `--key`, `--key-field` and `--value-field` choose.
 - `tables`, `header`, `cells`: rows of a table.
 """

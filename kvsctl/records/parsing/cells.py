@@ -1,4 +1,4 @@
-"""A row of a table as the texts of its cells."""
+"""Split a row of a table into the texts of its cells."""
 
 import csv
 import re
@@ -17,11 +17,12 @@ _SCALAR: Final = re.compile(
 
 
 def cells_reader(delimiter: str) -> Cells:
-    """Reads rows as `rows.split_rows` cuts them.
+    """Return a function that splits a row, as cut by `rows.split_rows`, into cells.
 
-    A cell that begins with a quote ends at its other; two quotes within stand for one. In any
-    other cell quotes are themselves. White space belongs to the cell. A row that breaks this, or
-    is not UTF-8, is a Breach (`INVALID_JSON`, as for all input that cannot be read).
+    A cell that starts with a quote ends at its closing quote; two quotes inside it stand for one.
+    In any other cell a quote is an ordinary character. White space belongs to the cell. For a row
+    that breaks these rules or is not UTF-8, the function returns a Breach (`INVALID_JSON`, as for
+    all input that cannot be read).
     """
     mark = re.escape(delimiter)
     quoted = r'"([^"]*+(?:""[^"]*+)*+)"'
@@ -31,7 +32,8 @@ def cells_reader(delimiter: str) -> Cells:
         rf"(?:{quoted}|[^{mark}\"][^{mark}]*+|)(?:{mark}(?:{quoted}|[^{mark}\"][^{mark}]*+|))*+"
     ).fullmatch
 
-    # One reader for all rows, as making one costs more than a row; it begins each anew.
+    # One reader for all rows, because creating one costs more than reading a row. It
+    # carries no state from one row to the next.
     given: deque[str] = deque()
     quick = csv.reader(iter(given.popleft, None), delimiter=delimiter, strict=True)
 
@@ -39,7 +41,7 @@ def cells_reader(delimiter: str) -> Cells:
         try:
             text = row.decode()
         except UnicodeDecodeError as error:
-            return Breach(codes.INVALID_JSON, f"not UTF-8 at byte {error.start + 1} of the row")
+            return Breach(codes.INVALID_JSON, f"invalid UTF-8 at byte {error.start + 1} of the row")
         if '"' not in text:
             return text.split(delimiter)
         if "\r" not in text:
@@ -47,12 +49,12 @@ def cells_reader(delimiter: str) -> Cells:
             try:
                 return next(quick)
             except (csv.Error, IndexError):
-                pass  # what is wrong, or only too long for it, is seen below
+                pass  # the row is wrong, or only too long for the csv module: decided below
         if not is_row(text):
             return Breach(
                 codes.INVALID_JSON,
-                "a quoted cell is not closed, or text follows its quote: write a quote within "
-                "as two",
+                "a quoted cell is not closed, or text follows its closing quote: "
+                "write a quote inside a quoted cell as two quotes",
             )
         return [quoted.replace('""', '"') or plain for quoted, plain in find_cells(text)]
 
@@ -60,10 +62,11 @@ def cells_reader(delimiter: str) -> Cells:
 
 
 def json_of_cell(cell: str) -> bytes | None:
-    """The JSON that a cell is, to the byte, else the cell as a string: `--infer-types`.
+    """Return the JSON for a cell under `--infer-types`: valid JSON unchanged, else a string.
 
-    A number, true, false, null, an object, an array or a string in JSON's quotes; with white
-    space around it, it is none of these. None: it nests too deep for any parser.
+    JSON is a number, true, false, null, an object, an array or a string in JSON quotes. A cell
+    with outer white space becomes a string. Return None if the cell nests deeper than
+    `jsontext.PARSER_DEPTH`.
     """
     if _SCALAR(cell):
         return cell.encode()

@@ -1,4 +1,4 @@
-"""The first row of a table, which says what the others mean."""
+"""The header of a table: its first row, which names the columns."""
 
 from typing import Final
 
@@ -13,10 +13,10 @@ _COLUMNS: Final = KNOWN_MEMBERS - {"options"}
 
 
 class Header:
-    """The names of a table's columns, and how its rows are read.
+    """The column names of a table, and the function that splits its rows into cells.
 
-    Raises UsageError, which names the file, if the first row is no header: not UTF-8, a column
-    without a name, two of the same, lines that end in CR alone.
+    Raise UsageError, with the file's name, if the first row cannot be a header: if it is not
+    UTF-8, has a column without a name or a duplicate name, or if lines end in CR alone.
     """
 
     def __init__(self, label: str, line: Line, delimiter: str) -> None:
@@ -24,43 +24,45 @@ class Header:
         self.read: Cells = cells_reader(delimiter)
         names = self.read(line.text)
         if line.cut or isinstance(names, Breach):
-            reason = "it is far too long" if isinstance(names, list) else names.message
-            raise UsageError(f"{self._place} is no header: {reason}")
+            reason = "the row is too long" if isinstance(names, list) else names.message
+            raise UsageError(f"{self._place}: not a valid header: {reason}")
         for column, name in enumerate(names, 1):
             if not name:
                 raise UsageError(f"{self._place}: column {column} has no name")
             if "\r" in name and b'"' not in line.text:
-                # Without LF the whole file is this row: it would pass for one without records.
+                # A file without LF is one row: it would pass for a table without records.
                 raise UsageError(
-                    f"{self._place}: a CR stands in the name of column {column}",
-                    "End lines in LF or CRLF.",
+                    f"{self._place}: the name of column {column} contains a CR",
+                    "End lines with LF or CRLF.",
                 )
             if names.index(name) != column - 1:
-                raise UsageError(f"{self._place}: two columns are named {jsontext.quoted(name)}")
+                raise UsageError(f"{self._place}: duplicate column {jsontext.quoted(name)}")
         self.names = names
         self.columns = {name: column for column, name in enumerate(names)}
 
     def require(self, name: str, option: str) -> int:
-        """Where this column is."""
+        """Return the index of a column. Raise UsageError, with `option` as its hint, if missing."""
         if name not in self.columns:
             raise UsageError(
-                f"{self._place}: no column is named {jsontext.quoted(name)}",
-                f"Say which it is by {option}.",
+                f"{self._place}: no column {jsontext.quoted(name)}",
+                f"Choose a column with {option}.",
             )
         return self.columns[name]
 
     def require_known(self) -> None:
-        """Raises UsageError for a column that no record has."""
+        """Raise UsageError if a column is not a member of records."""
         if unknown := [name for name in self.names if name not in _COLUMNS]:
             raise UsageError(
-                f"{self._place}: a record has no column {jsontext.quoted(unknown[0])}",
-                "Say what key and value are by --key-field or --key, and --value-field.",
+                f"{self._place}: unknown column {jsontext.quoted(unknown[0])}",
+                "Choose the key with --key-field or --key, and the value with --value-field.",
             )
 
     def require_width(self, cells: list[str] | Breach) -> list[str] | Breach:
-        """The same if they are as many as the header has, else a Breach."""
+        """Return the cells, or a Breach if the row does not have as many cells as the header."""
         if isinstance(cells, list) and len(cells) != len(self.names):
+            plural = "" if len(cells) == 1 else "s"
             return Breach(
-                codes.INVALID_JSON, f"the row has {len(cells)} cells, the header {len(self.names)}"
+                codes.INVALID_JSON,
+                f"the row has {len(cells)} cell{plural}: the header has {len(self.names)}",
             )
         return cells

@@ -1,4 +1,4 @@
-"""Objects that are no records as they stand: the key and the value are made of their members."""
+"""Parse objects that are not records: their members make the key and the value."""
 
 import json
 from typing import Final
@@ -21,11 +21,11 @@ _count_members = json.JSONDecoder(object_pairs_hook=len, parse_int=len, parse_fl
 
 
 def shaped_set_parser(rules: Rules, shape: Shape) -> Parser:
-    """Reads objects as records to set.
+    """Return a parser of objects as records to set.
 
-    The value is the whole object, or one member of it. In that case `entityName`, `ttl`,
-    `options` and `expireTime` beside it mean what they mean in a record, and other members are
-    passed over.
+    The value is the whole object, or one member of it. If it is one member, then `entityName`,
+    `ttl`, `options` and `expireTime` mean what they mean in a record, and all other members are
+    ignored.
     """
 
     def parse(piece: bytes) -> Parsed | Rejected:
@@ -44,7 +44,7 @@ def shaped_set_parser(rules: Rules, shape: Shape) -> Parser:
 
 
 def shaped_key_parser(rules: Rules, shape: Shape) -> Parser:
-    """Reads objects as keys; members that do not make the key are passed over."""
+    """Return a parser of objects as keys. Members that do not make the key are ignored."""
 
     def parse(piece: bytes) -> Parsed | Rejected:
         found = _members_and_key(piece.strip(jsontext.WHITE_SPACE), shape.key_template)
@@ -56,10 +56,10 @@ def shaped_key_parser(rules: Rules, shape: Shape) -> Parser:
 
 
 def object_members(line: bytes) -> dict[str, bytes]:
-    """As `jsontext.members`, quicker for most objects; also raises JsonTextError."""
+    """Return the same as `jsontext.members`, faster for most objects. Raise JsonTextError alike."""
     try:
         if not line.isascii():
-            line.decode()  # msgspec does not look at the UTF-8 inside a Raw
+            line.decode()  # msgspec does not check the UTF-8 inside a Raw
         members = {name: bytes(value) for name, value in _decode(line).items()}
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return jsontext.members(line)
@@ -87,14 +87,14 @@ def _members_and_key(line: bytes, template: KeyTemplate) -> tuple[dict[str, byte
         if text is None:
             shown = jsontext.quoted(name)
             reason = (
-                f"{shown} is null, an object or an array: no key can be made of it"
+                f"{shown} is null, an object or an array: a key cannot be made from it"
                 if name in members
-                else f"the object has no {shown} to make the key of"
+                else f"the object has no {shown}: the key is made from it"
             )
             return Rejected(Breach(codes.INVALID_JSON, reason), readable=False)
         if not text and not template.is_bare:
             empty = Breach(
-                codes.EMPTY_KEY, f"{jsontext.quoted(name)} is empty, which is to make the key"
+                codes.EMPTY_KEY, f"{jsontext.quoted(name)} is empty: the key is made from it"
             )
             return Rejected(empty, readable=False)
         texts.append(text)
@@ -102,12 +102,15 @@ def _members_and_key(line: bytes, template: KeyTemplate) -> tuple[dict[str, byte
 
 
 def _key_text(text: bytes) -> str | None:
-    """A string as what it says; numbers, true and false as they are written."""
+    """Return the text for the key: a string decoded; a number, true or false as written.
+
+    Return None for null, objects and arrays.
+    """
     if text.startswith(b'"'):
         try:
             return str(orjson.loads(text))
         except orjson.JSONDecodeError:
-            return str(json.loads(text))  # a lone surrogate, which the checks refuse
+            return str(json.loads(text))  # has a lone surrogate; the checks refuse it
     if text == b"null" or text[:1] in (b"{", b"["):
         return None
     return text.decode()
@@ -118,7 +121,7 @@ def _fields(line: bytes, members: dict[str, bytes], key: str, shape: Shape) -> F
         return Fields(key, line)
     if shape.value_field not in members:
         raise jsontext.JsonTextError(
-            f"the object has no {jsontext.quoted(shape.value_field)} to be the value"
+            f"the object has no {jsontext.quoted(shape.value_field)}: the value is read from it"
         )
     value = members.pop(shape.value_field)
     return fields_of(key, value, members)

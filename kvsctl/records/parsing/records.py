@@ -1,4 +1,4 @@
-"""One piece of input to one record, or to what is wrong with it."""
+"""Parse one piece of input into a record, or into the reason why it is not one."""
 
 import json
 import time
@@ -21,15 +21,16 @@ from kvsctl.records.parsed import Parsed, Parser, Rejected
 from kvsctl.records.ttl import Ttl, parse_expire_time, parse_ttl
 
 _READABLE: Final = replace(DEFAULT_LIMITS, value_depth=PARSER_DEPTH - RECORD_DEPTH)
-"""How deep a value may be that is held to nothing."""
+"""The depth limit for records without limits (`--no-checks`): what parsers can read."""
 _CLOCKS_APART_SECONDS: Final = 24 * 3600
+"""How far the service's clock and this one may differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a record is held to, and what it gets where it names none itself.
+    """The limits for records, and the default entity and ttl of records that have none.
 
-    `limits` None: to nothing but that it can be read and sent.
+    If `limits` is None, a record must only be readable and possible to send.
     """
 
     limits: Limits | None = field(default=DEFAULT_LIMITS)
@@ -39,7 +40,10 @@ class Rules:
 
 
 def set_line_parser(rules: Rules) -> Parser:
-    """Reads `{"key": …, "value": …}` lines; an unchanged line is sent as the bytes it is."""
+    """Return a parser of `{"key": …, "value": …}` lines.
+
+    A line that needs no change is sent with its exact bytes.
+    """
     careful = careful_set_line_parser(rules)
     if rules.ttl is not None or rules.entity is not None:
         return careful
@@ -49,7 +53,7 @@ def set_line_parser(rules: Rules) -> Parser:
 
 
 def careful_set_line_parser(rules: Rules) -> Parser:
-    """What `set_line_parser` comes to, without its short way for common lines."""
+    """Return a parser with the results of `set_line_parser`, without its fast path."""
     limits = rules.limits
 
     def parse(piece: bytes) -> Parsed | Rejected:
@@ -76,18 +80,23 @@ def careful_set_line_parser(rules: Rules) -> Parser:
 
 
 def set_argument_parser(rules: Rules, *, string: bool) -> Parser:
-    """Reads `KEY=VALUE`, split at the first `=`; VALUE is JSON if it parses, else a string."""
+    """Return a parser of `KEY=VALUE`, split at the first `=`.
+
+    VALUE is JSON if it parses, else a string. If `string` is True, VALUE is always a string.
+    """
     limits = rules.limits
 
     def parse(piece: bytes) -> Parsed | Rejected:
         name, found, text = piece.partition(b"=")
         if not found:
-            no_value = Breach(codes.INVALID_JSON, "no = in the argument: write KEY=VALUE")
+            no_value = Breach(codes.INVALID_JSON, 'the argument has no "=": write KEY=VALUE')
             return Rejected(no_value, readable=False)
         try:
             key, (value, too_deep) = name.decode(), _argument_value(text, limits, string=string)
         except UnicodeDecodeError:
-            return Rejected(Breach(codes.INVALID_JSON, "the argument is not UTF-8"), readable=False)
+            return Rejected(
+                Breach(codes.INVALID_JSON, "invalid UTF-8 in the argument"), readable=False
+            )
         identity = Identity(rules.entity, key)
         if not value:
             assert too_deep  # noqa: S101
@@ -98,18 +107,20 @@ def set_argument_parser(rules: Rules, *, string: bool) -> Parser:
 
 
 def key_line_parser(rules: Rules) -> Parser:
-    """Reads plain keys as they stand, and keys written as JSON strings (`"a\\tb"`)."""
+    """Return a parser of plain keys. A key may also be a JSON string (`"a\\tb"`)."""
 
     def parse(piece: bytes) -> Parsed | Rejected:
         try:
             key = orjson.loads(piece) if piece.startswith(b'"') else piece.decode()
         except orjson.JSONDecodeError as error:
             breach = Breach(
-                codes.INVALID_JSON, f'a line that begins with " is a JSON string: {error}'
+                codes.INVALID_JSON, f'a key that starts with " must be a JSON string: {error}'
             )
             return Rejected(breach, readable=False)
         except UnicodeDecodeError as error:
-            breach = Breach(codes.INVALID_JSON, f"the key is not UTF-8 at byte {error.start + 1}")
+            breach = Breach(
+                codes.INVALID_JSON, f"invalid UTF-8 at byte {error.start + 1} of the key"
+            )
             return Rejected(breach, readable=False)
         return key_record(Identity(rules.entity, key), rules.limits, is_plain=True)
 
@@ -117,7 +128,10 @@ def key_line_parser(rules: Rules) -> Parser:
 
 
 def key_object_parser(rules: Rules) -> Parser:
-    """Reads `{"key": …, "entityName": …}` lines; other members of a record are passed over."""
+    """Return a parser of `{"key": …, "entityName": …}` lines as keys.
+
+    Other members of a record are ignored.
+    """
     careful = careful_key_object_parser(rules)
     if rules.entity is not None:
         return careful
@@ -126,7 +140,7 @@ def key_object_parser(rules: Rules) -> Parser:
 
 
 def careful_key_object_parser(rules: Rules) -> Parser:
-    """What `key_object_parser` comes to, without its short way for common lines."""
+    """Return a parser with the results of `key_object_parser`, without its fast path."""
     strings = key_line_parser(rules)
 
     def parse(piece: bytes) -> Parsed | Rejected:
@@ -142,7 +156,7 @@ def careful_key_object_parser(rules: Rules) -> Parser:
 
 
 def _fields(line: bytes, too_deep: Breach | None) -> Fields | Rejected:
-    """Reads a line; one that is too deep is read as far as parsers bear, to say which it is."""
+    """Read a line. A value that is too deep is still read, if parsers can, to report its key."""
     if too_deep and jsontext.depth_exceeds(line, PARSER_DEPTH):
         return Rejected(too_deep, readable=False)
     fields = read_fields(line)
@@ -171,7 +185,11 @@ def _check_identity(identity: Identity, limits: Limits | None) -> Breach | None:
 def _check(
     identity: Identity, value: bytes, too_deep: Breach | None, limits: Limits | None
 ) -> Breach | None:
-    """`too_deep` is what was found of the text around the value, which may be deeper than it."""
+    """Return the first rule that a record breaks, or None.
+
+    `too_deep` is the result for the whole line. If it is set, the value is checked again, because
+    other members may be the deep ones.
+    """
     breach = _check_identity(identity, limits)
     if breach is None and limits is not None:
         breach = checks.check_value(value, limits)
@@ -179,9 +197,9 @@ def _check(
 
 
 def set_record(fields: Fields, rules: Rules) -> Parsed | Rejected:
-    """A record of parts that stood in no record: its JSON is written around the value's bytes.
+    """Make a record of separate parts: write its JSON around the exact bytes of the value.
 
-    The caller has seen that the value is JSON and no deeper than parsers bear.
+    The caller must have checked that the value is JSON and not deeper than `PARSER_DEPTH`.
     """
     identity = _identity(fields, rules)
     too_deep = _check_depth(fields.value, rules.limits)
@@ -193,12 +211,15 @@ def set_record(fields: Fields, rules: Rules) -> Parsed | Rejected:
 
 
 def too_deep_to_read(text: bytes) -> Breach | None:
-    """Whether a text nests deeper than parsers bear."""
+    """Return a Breach if a text nests deeper than `PARSER_DEPTH`, else None."""
     return checks.check_depth(text, _READABLE, around=RECORD_DEPTH)
 
 
 def key_record(identity: Identity, limits: Limits | None, *, is_plain: bool) -> Parsed | Rejected:
-    """A key that is asked for or deleted. `is_plain`: it does not stand in JSON of a record."""
+    """Make a record of a key to get or delete.
+
+    `is_plain` is False if the piece already is the JSON of a record with this key.
+    """
     if breach := _check_identity(identity, limits):
         record = b"{%b}" % _identity_members(identity) if is_plain else None
         return Rejected(breach, identity, record=record)
@@ -206,7 +227,7 @@ def key_record(identity: Identity, limits: Limits | None, *, is_plain: bool) -> 
 
 
 def _rebuilt(fields: Fields, identity: Identity, rules: Rules) -> Parsed | Breach:
-    """The record's JSON written anew around the value's own bytes."""
+    """Write the record's JSON again, around the exact bytes of the value."""
     ttl: Ttl | Breach | None = rules.ttl
     expires_at: float | Breach | None = None
     if fields.ttl is not None:
@@ -226,19 +247,19 @@ def _body(identity: Identity, value: bytes, ttl: Ttl | None) -> bytes:
 
 
 def _as_given(fields: Fields, identity: Identity, rules: Rules) -> bytes:
-    """The JSON of a record with a ttl as it was said, be it one or not."""
-    said = b""
+    """Return the JSON of a record with the ttl or expireTime of the input, valid or not."""
+    expiry = b""
     if fields.ttl is not None:
-        said = b',"ttl":' + json.dumps(fields.ttl).encode()
+        expiry = b',"ttl":' + json.dumps(fields.ttl).encode()
     elif fields.expire_time is not None:
-        said = b',"expireTime":' + json.dumps(fields.expire_time).encode()
+        expiry = b',"expireTime":' + json.dumps(fields.expire_time).encode()
     elif rules.ttl is not None:
-        said = b',"options":' + rules.ttl.json
-    return b'{%b,"value":%b%b}' % (_identity_members(identity), fields.value, said)
+        expiry = b',"options":' + rules.ttl.json
+    return b'{%b,"value":%b%b}' % (_identity_members(identity), fields.value, expiry)
 
 
 def _with_default_ttl(line: bytes, fields: Fields, rules: Rules) -> bytes | None:
-    """The line with the ttl that it would get; None if it gets none."""
+    """Return the line with the default ttl added; None if the default does not apply to it."""
     if rules.ttl is None or fields.ttl is not None or fields.expire_time is not None:
         return None
     members = jsontext.members(line) | {"options": rules.ttl.json}
@@ -249,13 +270,13 @@ def _with_default_ttl(line: bytes, fields: Fields, rules: Rules) -> bytes | None
 def _expiry(fields: Fields, rules: Rules) -> float | Breach:
     expires_at = parse_expire_time(fields.expire_time)
     if isinstance(expires_at, float) and rules.limits is not None:
-        # The service's clock, which decides, may differ from this one: so a day more.
+        # The service's clock decides, and it may differ from this one: allow a day more.
         seconds = int(expires_at - rules.epoch()) - _CLOCKS_APART_SECONDS
         if seconds > rules.limits.ttl_seconds:
             return Breach(
                 codes.INVALID_TTL,
-                f"the expireTime is too far away, at most {rules.limits.ttl_seconds:,} s "
-                "are allowed",
+                f"the expireTime is too far away: at most {rules.limits.ttl_seconds:,} s "
+                "from now are allowed",
             )
     return expires_at
 
@@ -270,7 +291,10 @@ def _identity_members(identity: Identity) -> bytes:
 def _argument_value(
     text: bytes, limits: Limits | None, *, string: bool
 ) -> tuple[bytes, Breach | None]:
-    """The value, b"" if it is too deep to be read at all; and whether it is too deep."""
+    """Return the value's JSON, and a Breach if it is too deep.
+
+    The JSON is b"" if the value is deeper than `PARSER_DEPTH`, so that it cannot be read.
+    """
     if not string:
         too_deep = _check_depth(text, limits)
         if too_deep and jsontext.depth_exceeds(text, PARSER_DEPTH):

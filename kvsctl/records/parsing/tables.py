@@ -1,4 +1,4 @@
-"""Rows of a table with a header, as records."""
+"""Parse the rows of a table with a header into records."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
@@ -17,13 +17,18 @@ from kvsctl.records.parsing.records import Rules, key_record, set_record
 from kvsctl.records.shapes import KeyTemplate, Shape
 
 _Row: TypeAlias = list[str]
-_SAYING: Final = {"entityName", "ttl", "expireTime"}
-_EMPTY: Final = "the cell {} is empty, which is to make the key"
-_TOO_DEEP: Final = Breach(codes.MAX_DEPTH, "a cell nests far too deep: flatten it")
+_OPTIONAL_COLUMNS: Final = {"entityName", "ttl", "expireTime"}
+_EMPTY: Final = "the cell {} is empty: the key is made from it"
+_TOO_DEEP: Final = Breach(
+    codes.MAX_DEPTH, f"a cell nests deeper than {jsontext.PARSER_DEPTH} levels: flatten it"
+)
 
 
 def table_set_parser(header: Header, rules: Rules, shape: Shape) -> TableParser:
-    """Reads rows as records to set. Raises UsageError if the header lacks what is needed."""
+    """Return a parser of rows as records to set.
+
+    Raise UsageError if the header lacks a column that the shape needs.
+    """
     key_of = _key_of(header, shape.key_template)
     value_of = _value_of(header, shape)
     columns = {} if shape.takes_whole else dict(header.columns)
@@ -42,7 +47,7 @@ def table_set_parser(header: Header, rules: Rules, shape: Shape) -> TableParser:
             return Rejected(_TOO_DEEP, Identity(rules.entity, key), readable=False)
         return set_record(Fields(key, value, entity(cells), ttl(cells), expiry(cells)), rules)
 
-    if rules.entity is not None or rules.ttl is not None or columns.keys() & _SAYING:
+    if rules.entity is not None or rules.ttl is not None or columns.keys() & _OPTIONAL_COLUMNS:
         return TableParser(header.read, careful)
     limits, count = rules.limits or DEFAULT_LIMITS, len(header.names)
 
@@ -62,7 +67,11 @@ def table_set_parser(header: Header, rules: Rules, shape: Shape) -> TableParser:
 
 
 def table_key_parser(header: Header, rules: Rules, shape: Shape) -> TableParser:
-    """Reads rows as keys: what makes the key, and `entityName`; other columns are passed over."""
+    """Return a parser of rows as keys.
+
+    It reads the columns that make the key, and `entityName` if the rows are records. Other columns
+    are ignored. Raise UsageError if the header lacks a column that makes the key.
+    """
     key_of = _key_of(header, shape.key_template)
     entity = _optional(header.columns if shape.is_record else {}, "entityName")
 
@@ -101,7 +110,7 @@ def _key_of(header: Header, template: KeyTemplate) -> Callable[[_Row], str | Bre
 
 
 def _value_of(header: Header, shape: Shape) -> Callable[[_Row], bytes | None]:
-    """None: a cell nests too deep to be looked at."""
+    """Return a function from a row to its value. It returns None if a cell nests too deep."""
     encode: Callable[[str], bytes | None]
     encode = json_of_cell if shape.infer_types else jsontext.string
     if not shape.takes_whole:

@@ -105,7 +105,7 @@ class TestBadElements:
 class TestBrokenArrays:
     @pytest.mark.parametrize("content", [b"x[", b'{"key":1}', b"\0"])
     def test_what_is_none_is_unusable(self, content: bytes) -> None:
-        with pytest.raises(UsageError, match=r"f\.json is no JSON array"):
+        with pytest.raises(UsageError, match=r"f\.json: not a JSON array"):
             elements(content)
 
     @given(st.integers(1, 40), CUTS)
@@ -121,7 +121,7 @@ class TestBrokenArrays:
             assert [line.text for line in found] == whole
             return
         assert error is not None
-        assert "cut short" in error.message
+        assert "the array is truncated" in error.message
         texts = [line.text for line in found]
         assert texts[:-1] == whole[: max(0, len(texts) - 1)]
         assert not texts or whole[len(texts) - 1].startswith(texts[-1])

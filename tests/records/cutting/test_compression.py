@@ -43,7 +43,7 @@ def test_members_that_follow_each_other_are_one_text(
 
 
 @given(st.binary(max_size=20).filter(lambda text: compression_of("-", text) is None), CUTS)
-def test_what_is_no_archive_is_left_as_it_is(text: bytes, cuts: list[int]) -> None:
+def test_a_file_that_is_not_an_archive_is_unchanged(text: bytes, cuts: list[int]) -> None:
     seen: list[Compression | None] = []
     assert b"".join(decompressed(cut_into(text, cuts), "-", seen.append)) == text
     assert seen == [None]
@@ -52,43 +52,43 @@ def test_what_is_no_archive_is_left_as_it_is(text: bytes, cuts: list[int]) -> No
 def test_what_a_pipe_gave_is_not_waited_on() -> None:
     pieces = decompressed(iter([b"a\n", b"", b"b"]), "-", lambda found: None)
     assert next(pieces) == b"a\n"
-    assert next(pieces) == b""  # so what came is sent before more is waited for
+    assert next(pieces) == b""  # so that it can be sent before waiting for more
     assert list(pieces) == [b"b"]
 
 
 @EITHER
-def test_one_that_is_cut_short_gives_what_is_in_it_and_an_error(name: str) -> None:
+def test_a_truncated_archive_gives_its_content_so_far_and_an_error(name: str) -> None:
     text = b"".join(b"%d\n" % (number * 7919) for number in range(100_000))
     content = PACKERS[name](text)
     for length in (4, len(content) // 2, len(content) - 1):
         out, message = until_error(iter([content[:length]]), name)
         assert text.startswith(out)
-        assert "is cut short after" in message
+        assert "is truncated after" in message
     assert len(out) > len(text) // 2
-    assert f"{len(out):,} bytes" in message
+    assert f"is truncated after {len(out):,} decompressed bytes" in message
 
 
 @EITHER
-def test_an_empty_file_of_that_name_is_cut_short(name: str) -> None:
-    assert "cut short" in until_error(iter([]), name)[1]
+def test_an_empty_file_with_an_archive_suffix_is_truncated(name: str) -> None:
+    assert "is truncated after" in until_error(iter([]), name)[1]
 
 
 @EITHER
-def test_one_that_is_broken_gives_what_came_before(name: str) -> None:
+def test_a_corrupt_archive_gives_what_comes_before_the_damage(name: str) -> None:
     content = PACKERS[name](b"first\n") + b"junk, and more than four bytes of it"
     out, message = until_error(iter([content]), name)
     assert out == b"first\n"
-    assert "is broken after 6 bytes" in message
-    assert "is broken" in until_error(iter([b"plain text"]), name)[1]
+    assert "is corrupt after 6 decompressed bytes" in message
+    assert "is corrupt after 0 decompressed bytes" in until_error(iter([b"plain text"]), name)[1]
 
 
-def test_a_wrong_checksum_is_told_of() -> None:
+def test_a_wrong_checksum_is_an_error() -> None:
     content = bytearray(gzip.compress(b"text"))
     content[-8] ^= 1
-    assert "is broken" in until_error(iter([bytes(content)]), "-")[1]
+    assert "is corrupt after 0 decompressed bytes" in until_error(iter([bytes(content)]), "-")[1]
 
 
-def test_zeros_that_fill_up_an_archive_are_passed_over() -> None:
+def test_zeros_that_pad_an_archive_are_skipped() -> None:
     content = gzip.compress(b"a") + b"\0" * 5
     assert unpacked(iter([content, b"\0" * 9, gzip.compress(b"b"), b"\0"])) == b"ab"
 
@@ -118,7 +118,7 @@ def test_a_member_whose_last_bytes_wait_in_the_machine_is_whole() -> None:
 
 
 @pytest.mark.parametrize("name", ["a.jsonl.gz", "a.jsonl.zst", "a.bin"])
-def test_a_file_is_unfolded_and_its_lines_keep_their_numbers(tmp_path: Path, name: str) -> None:
+def test_a_file_is_decompressed_and_its_lines_keep_their_numbers(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes((zstd if "zst" in name else gzip).compress(b"\xef\xbb\xbf{}\n\n{}"))
     file = File(path)

@@ -124,7 +124,7 @@ class TestCells:
     def test_a_quote_that_is_not_closed_or_closed_too_soon_is_a_breach(self, row: bytes) -> None:
         breach = cells_reader(",")(row)
         assert isinstance(breach, Breach)
-        assert "write a quote within" in breach.message
+        assert "write a quote inside a quoted cell as two quotes" in breach.message
 
     def test_a_broken_row_leaves_no_trace_in_the_next(self) -> None:
         read = cells_reader(",")
@@ -135,7 +135,7 @@ class TestCells:
     def test_what_is_not_utf8_is_a_breach_that_says_where(self) -> None:
         breach = cells_reader(",")(b"ab,\xff")
         assert isinstance(breach, Breach)
-        assert breach.message == "not UTF-8 at byte 4 of the row"
+        assert breach.message == "invalid UTF-8 at byte 4 of the row"
 
     def test_quotes_within_a_cell_and_white_space_are_the_cell(self) -> None:
         assert cells_reader(",")(b'5" nail, a ,') == ['5" nail', " a ", ""]
