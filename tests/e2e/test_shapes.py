@@ -71,23 +71,32 @@ def test_the_form_that_was_found_is_named(local: Command, tmp_path: Path) -> Non
         (["set", "-f", "FILE", "--delimiter", ";;"], '--delimiter ";;": not a valid delimiter'),
         (
             ["set", "-f", "FILE", "--delimiter", ";", "--format", "jsonl"],
-            "--delimiter does not apply",
+            "--delimiter does not apply to --format jsonl",
         ),
         (
             ["set", "-f", "FILE", "--infer-types", "--format", "json"],
-            "--infer-types does not apply",
+            "--infer-types does not apply to --format json",
         ),
         (["set", "-f", "FILE", "--format", "keys"], "keys have no values to set"),
-        (["set", "-f", "FILE", "--format", "xml"], "Known: jsonl, json, csv, tsv."),
-        (["get", "-f", "FILE", "--format", "xml"], "Known: jsonl, json, csv, tsv, keys."),
+        (
+            ["set", "-f", "FILE", "--format", "xml"],
+            'unknown format "xml"\nKnown: jsonl, json, csv, tsv.',
+        ),
+        (
+            ["get", "-f", "FILE", "--format", "xml"],
+            'unknown format "xml"\nKnown: jsonl, json, csv, tsv, keys.',
+        ),
         (
             ["get", "-f", "FILE", "--key-field", "id", "--format", "keys"],
-            "--key-field does not apply",
+            "--key-field does not apply to --format keys",
         ),
         (["get", "-f", "FILE", "--format", "csv", "-0"], "--null reads plain keys"),
         (["delete", "-f", "FILE", "--key", "{id}", "-0"], "--null reads plain keys"),
-        (["set", "a=1", "--key-field", "id"], "such as --key and --key-field apply to files"),
-        (["get", "a", "--key", "{id}"], "such as --key and --key-field apply to files"),
+        (
+            ["set", "a=1", "--key-field", "id"],
+            "--key and --key-field apply to files, and none is given",
+        ),
+        (["get", "a", "--key", "{id}"], "--key and --key-field apply to files, and none is given"),
     ],
     ids=lambda given: " ".join(given[2:]) if isinstance(given, list) else "",
 )
