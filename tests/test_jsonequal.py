@@ -1,4 +1,4 @@
-"""When two JSON texts say the same."""
+"""Tests of comparing JSON texts by meaning."""
 
 import json
 from decimal import Decimal
@@ -58,14 +58,14 @@ def test_not_equal(one: str, other: str) -> None:
     assert not are_equal(other.encode(), one.encode())
 
 
-def test_rounding_is_told_from_other_differences() -> None:
+def test_rounding_is_distinguished_from_other_differences() -> None:
     assert differ_by_rounding(b'{"n":9007199254740993}', b'{"n":9007199254740992}')
     assert not differ_by_rounding(b"1", b"2")
     assert not differ_by_rounding(b"1e400", b"null")
 
 
 @given(NUMBERS, NUMBERS)
-def test_numbers_compare_as_decimals_do(one: str, other: str) -> None:
+def test_numbers_compare_like_decimals(one: str, other: str) -> None:
     assert are_equal(one.encode(), other.encode()) == (Decimal(one) == Decimal(other))
 
 
@@ -87,7 +87,7 @@ def test_a_value_equals_itself_however_it_is_written(text: str, seed: int) -> No
 
 
 @given(VALUES)
-def test_what_a_normalising_service_gives_back_is_equal_or_was_rounded(text: str) -> None:
+def test_a_value_from_a_normalising_service_is_equal_or_rounded(text: str) -> None:
     back = bytes(normalised(text.encode()))
     equal = are_equal(text.encode(), back)
     assert equal or b"null" in back or differ_by_rounding(text.encode(), back)

@@ -54,7 +54,7 @@ NOT_JSON = [
 
 
 def nesting(value: Any) -> int:
-    """How deep objects and arrays nest in a parsed value."""
+    """Return how deep objects and arrays nest in a parsed value."""
     if isinstance(value, dict):
         return 1 + max(map(nesting, value.values()), default=0)
     if isinstance(value, list):
@@ -64,7 +64,7 @@ def nesting(value: Any) -> int:
 
 class TestMembers:
     @given(st.dictionaries(st.text(), PYTHON_VALUES, max_size=6), st.booleans(), st.booleans())
-    def test_gives_what_a_parser_gives(
+    def test_agrees_with_a_parser(
         self, value: dict[str, Any], ascii_only: bool, indented: bool
     ) -> None:
         text = json.dumps(value, ensure_ascii=ascii_only, indent=2 if indented else None)
@@ -73,7 +73,7 @@ class TestMembers:
         assert list(found) == list(value)
 
     @given(st.data())
-    def test_each_value_is_the_bytes_that_stand_there(self, data: st.DataObject) -> None:
+    def test_each_value_has_its_exact_bytes(self, data: st.DataObject) -> None:
         pairs = data.draw(
             st.lists(
                 st.tuples(STRINGS, VALUES), max_size=4, unique_by=lambda pair: json.loads(pair[0])
@@ -86,19 +86,19 @@ class TestMembers:
     @pytest.mark.parametrize(
         "text", ['{"a":1,"a":1}', '{"a":1,"\\u0061":2}', '{"a":{"a":1},"b":[], "a" :{}}']
     )
-    def test_refuses_a_member_named_twice(self, text: str) -> None:
+    def test_refuses_a_duplicate_member(self, text: str) -> None:
         with pytest.raises(JsonTextError, match='duplicate member "a"'):
             jsontext.members(text.encode())
 
-    def test_lets_members_repeat_inside_a_value(self) -> None:
+    def test_allows_duplicate_members_inside_a_value(self) -> None:
         assert jsontext.members(b'{"v":{"a":1,"a":2}}') == {"v": b'{"a":1,"a":2}'}
 
     @pytest.mark.parametrize("text", [b"[]", b"1", b'"{}"', b"null", *NOT_JSON])
-    def test_refuses_what_is_no_object(self, text: bytes) -> None:
+    def test_refuses_text_that_is_not_an_object(self, text: bytes) -> None:
         with pytest.raises(JsonTextError):
             jsontext.members(text)
 
-    def test_says_where_the_text_breaks(self) -> None:
+    def test_reports_where_the_text_is_wrong(self) -> None:
         with pytest.raises(JsonTextError, match=r"^expecting ',' delimiter at column 8"):
             jsontext.members(b'{"a":1 2}')
         with pytest.raises(JsonTextError, match=r"^invalid control character at column 7$"):
@@ -108,7 +108,7 @@ class TestMembers:
         with pytest.raises(JsonTextError, match=r"^NaN is not JSON$"):
             jsontext.members(b'{"a":NaN}')
 
-    def test_a_message_shows_no_long_name_and_no_character_that_a_terminal_obeys(self) -> None:
+    def test_a_message_has_no_long_name_and_no_terminal_control_characters(self) -> None:
         name = r"\ud800\u001b[31m" + "x" * 100_000
         with pytest.raises(JsonTextError) as caught:
             jsontext.members(f'{{"{name}":1,"{name}":1}}'.encode())
@@ -124,18 +124,18 @@ class TestMembers:
 
 class TestElements:
     @given(st.lists(PYTHON_VALUES, max_size=6), st.booleans())
-    def test_gives_what_a_parser_gives(self, value: list[Any], indented: bool) -> None:
+    def test_agrees_with_a_parser(self, value: list[Any], indented: bool) -> None:
         text = json.dumps(value, indent=2 if indented else None)
         assert [json.loads(part) for part in jsontext.elements(text.encode())] == value
 
     @given(st.data())
-    def test_each_element_is_the_bytes_that_stand_there(self, data: st.DataObject) -> None:
+    def test_each_element_has_its_exact_bytes(self, data: st.DataObject) -> None:
         parts = data.draw(st.lists(VALUES, max_size=4))
         text = data.draw(SPACES) + data.draw(array_of(parts)) + data.draw(SPACES)
         assert jsontext.elements(text.encode()) == [part.encode() for part in parts]
 
     @pytest.mark.parametrize("text", [b"{}", b"1", b'"[]"', *NOT_JSON])
-    def test_refuses_what_is_no_array(self, text: bytes) -> None:
+    def test_refuses_text_that_is_not_an_array(self, text: bytes) -> None:
         with pytest.raises(JsonTextError):
             jsontext.elements(text)
 
@@ -148,7 +148,7 @@ class TestValue:
         assert jsontext.value(f"{before}{text}{after}".encode()) == text.encode()
 
     @pytest.mark.parametrize("text", [*NOT_JSON, b"1,2", b'1,"b":2', b"1}", b"]", b"1]"])
-    def test_refuses_what_is_not_one_value(self, text: bytes) -> None:
+    def test_refuses_text_that_is_not_one_value(self, text: bytes) -> None:
         with pytest.raises(JsonTextError):
             jsontext.value(text)
 
@@ -161,7 +161,7 @@ class TestDepthExceeds:
 
     @given(VALUES, st.integers(0, 4))
     def test_agrees_whatever_the_strings_hold(self, text: str, limit: int) -> None:
-        # Members are numbered, because a repeated one counts and json would drop it.
+        # Members are numbered, because json would drop a duplicate member, and its nesting counts.
         parsed = json.loads(
             text, object_pairs_hook=lambda pairs: dict(enumerate(value for _, value in pairs))
         )
@@ -179,7 +179,7 @@ class TestDepthExceeds:
         text = b'"' + b'\\"' * 200_000 + b"[" * 40
         before = time.process_time()
         assert not jsontext.depth_exceeds(text, 31)
-        # Linear it takes 5 ms; looking again at each quote took ten minutes.
+        # Linear time takes 5 ms; searching again from each quote took ten minutes.
         assert time.process_time() - before < 2
 
     def test_needs_no_memory_for_many_escapes(self) -> None:
@@ -195,7 +195,7 @@ class TestDepthExceeds:
 
 class TestCompact:
     @given(VALUES)
-    def test_says_the_same_without_white_space(self, text: str) -> None:
+    def test_keeps_the_content_without_white_space(self, text: str) -> None:
         small = jsontext.compact(text.encode()).decode()
         assert model(small) == model(text)
         assert len(small) <= len(text)

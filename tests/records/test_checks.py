@@ -21,7 +21,7 @@ from kvsctl.records.checks import (
 )
 from tests.support.naming import short
 
-# Every UTF-16 code unit, asked of the pattern of the service's documentation, verbatim.
+# Tests every UTF-16 code unit against the exact pattern of the service's documentation.
 _ASK_NODE = r"""
 const legal = /^(?!\s+$)[a-zA-Z0-9:._\s-#]+$/;
 const alone = [], inside = [];
@@ -76,13 +76,13 @@ class TestKey:
     def test_names_the_rule_that_is_broken(self, key: str, code: str) -> None:
         assert code_of(check_key(key, LIMITS)) == code
 
-    def test_says_which_character_and_where(self) -> None:
+    def test_names_the_illegal_character_and_its_position(self) -> None:
         breach = check_key("ab/c", LIMITS)
         assert breach is not None
         assert '"/" (U+002F) at character 3' in breach.message
 
     @given(st.text())
-    def test_a_message_holds_nothing_that_a_terminal_obeys(self, key: str) -> None:
+    def test_a_message_has_no_terminal_control_characters(self, key: str) -> None:
         breach = check_key(key, LIMITS)
         assert breach is None or breach.message.isprintable()
 
@@ -90,8 +90,8 @@ class TestKey:
         assert code_of(check_key("abcd", Limits(key_chars=3))) == "KEY_TOO_LONG"
         assert check_key("abc", Limits(key_chars=3)) is None
 
-    def test_is_the_pattern_of_the_documentation(self) -> None:
-        """Against a table of JavaScript's white space; against JavaScript itself below."""
+    def test_matches_the_pattern_of_the_documentation(self) -> None:
+        """Compare with a list of JavaScript's white space; the next test runs JavaScript itself."""
         legal = {unit for unit in range(0x10000) if check_key(f"a{chr(unit)}b", LIMITS) is None}
         assert legal == {*_SPACES, *_VISIBLE}
         alone = {unit for unit in range(0x10000) if check_key(chr(unit), LIMITS) is None}
@@ -138,7 +138,7 @@ class TestEntity:
         assert code_of(check_entity(name, LIMITS)) == code
 
     @given(st.text("ab9:-._A", min_size=3, max_size=8))
-    def test_says_what_its_rules_say(self, name: str) -> None:
+    def test_accepts_exactly_what_the_documented_rules_accept(self, name: str) -> None:
         legal = (
             re.fullmatch(r"[a-z0-9:\-.]+", name) is not None
             and name[0] not in ".-"
@@ -156,7 +156,7 @@ class TestValue:
     def test_refuses_null(self) -> None:
         assert code_of(check_value(b"null", LIMITS)) == "INVALID_VALUE"
 
-    def test_bounds_its_bytes_as_they_stand(self) -> None:
+    def test_limits_the_bytes_of_the_text(self) -> None:
         most = b'"' + b"a" * (240 * 1024 - 2) + b'"'
         assert check_value(most, LIMITS) is None
         breach = check_value(most + b" ", LIMITS)
@@ -167,7 +167,7 @@ class TestDepth:
     @pytest.mark.parametrize(
         ("levels", "around", "fits"), [(31, 0, 1), (32, 0, 0), (32, 1, 1), (33, 1, 0)]
     )
-    def test_bounds_nesting_within_what_is_around(
+    def test_limits_the_nesting_inside_the_outer_levels(
         self, levels: int, around: int, fits: int
     ) -> None:
         text = b"[" * levels + b"]" * levels
@@ -204,7 +204,7 @@ def test_a_message_says_what_to_change(check: Callable[[], Breach | None], broke
     assert broken in breach.message
 
 
-def test_one_character_is_not_many() -> None:
+def test_one_character_is_singular() -> None:
     breach = check_entity("x", LIMITS)
     assert breach is not None
     assert breach.message.startswith("the entity name has 1 character: ")

@@ -1,6 +1,7 @@
-"""What commands write, read back: `get | set` and the failures file lose nothing.
+"""Output of commands as input again: `get | set` and the failures file lose nothing.
 
-In process, with the very readers and formatters of the commands: that is thousands of records.
+The tests call the readers and formatters of the commands in process, so that they can try
+thousands of records.
 """
 
 import json
@@ -35,7 +36,7 @@ SPACES = "\t\n\v\f\r \u00a0\u1680\u2003\u2028\u2029\u3000\ufeff"
 KEYS = st.text(
     st.sampled_from("abcXYZ019:._#-") | st.sampled_from(SPACES), min_size=1, max_size=20
 ).filter(lambda key: key.strip(SPACES))
-"""Legal keys, with all white space that a key may hold."""
+"""Legal keys, with all kinds of white space that a key may hold."""
 ENTITIES = st.none() | st.from_regex(r"[a-z][a-z0-9]{2,10}", fullmatch=True)
 ANY_KEYS = KEYS | st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
@@ -47,7 +48,7 @@ def read(parser: Parser, line: bytes) -> Parsed:
 
 
 def members(body: bytes) -> dict[str, object]:
-    """What a body says, exactly, in whatever order."""
+    """Return the members of a body, with exact values, in any order."""
     parsed: Any = model(body.decode())
     kind, pairs = parsed
     assert kind == "object"
@@ -57,7 +58,7 @@ def members(body: bytes) -> dict[str, object]:
 
 
 def failure_of(parser: Parser, piece: bytes) -> tuple[Parsed | Rejected, bytes]:
-    """What a piece of input is, and its line in a failures file."""
+    """Parse a piece of input. Return the result and its line in a failures file."""
     result, origin = parser(piece), Origin("in", 1)
     subject: Record | Problem
     if isinstance(result, Parsed):
@@ -77,7 +78,7 @@ def failure_of(parser: Parser, piece: bytes) -> tuple[Parsed | Rejected, bytes]:
 
 @settings(max_examples=300)
 @given(KEYS, ENTITIES, NOT_NULL, st.sets(st.sampled_from(MetadataField)))
-def test_what_get_prints_is_what_set_stores(
+def test_set_reads_exactly_what_get_prints(
     key: str, entity: str | None, value: str, shown: set[MetadataField]
 ) -> None:
     identity = Identity(entity, key)
@@ -94,7 +95,7 @@ def test_what_get_prints_is_what_set_stores(
 
 
 def written(key: str, value: str, entity: str | None, more: str) -> bytes:
-    """A record as someone may write it."""
+    """Return a record as a user may write it."""
     named = "" if entity is None else f',"entityName":{json.dumps(entity)}'
     return f'{{"key": {json.dumps(key)}, "value":{value}{named}{more}}}'.encode()
 
@@ -108,7 +109,7 @@ MORE = st.sampled_from(
 
 @settings(max_examples=300)
 @given(ANY_KEYS, NOT_NULL | st.just("null"), ENTITIES | st.just("B!"), MORE, st.booleans())
-def test_a_failed_record_is_the_record_again(
+def test_a_failed_record_reads_back_as_the_same_record(
     key: str, value: str, entity: str | None, more: str, has_defaults: bool
 ) -> None:
     rules = DEFAULTS if has_defaults else PLAIN
@@ -118,7 +119,9 @@ def test_a_failed_record_is_the_record_again(
 
 @settings(max_examples=300)
 @given(ANY_KEYS, NOT_NULL | st.just("null") | st.text('ab[{"\n', max_size=9), st.booleans())
-def test_a_failed_pair_is_the_record_again(key: str, value: str, has_defaults: bool) -> None:
+def test_a_failed_argument_reads_back_as_the_same_record(
+    key: str, value: str, has_defaults: bool
+) -> None:
     rules = DEFAULTS if has_defaults else PLAIN
     key = key.replace("=", "")
     before, line = failure_of(set_argument_parser(rules, string=False), f"{key}={value}".encode())
@@ -127,7 +130,9 @@ def test_a_failed_pair_is_the_record_again(key: str, value: str, has_defaults: b
 
 @settings(max_examples=300)
 @given(ANY_KEYS, st.booleans(), st.booleans())
-def test_a_failed_key_is_the_key_again(key: str, has_default: bool, is_json: bool) -> None:
+def test_a_failed_key_reads_back_as_the_same_key(
+    key: str, has_default: bool, is_json: bool
+) -> None:
     rules = replace(PLAIN, entity="given") if has_default else PLAIN
     piece = (json.dumps(key) if is_json or key.startswith('"') else key).encode()
     before, line = failure_of(key_line_parser(rules), piece)
@@ -136,7 +141,7 @@ def test_a_failed_key_is_the_key_again(key: str, has_default: bool, is_json: boo
 
 @settings(max_examples=300)
 @given(ANY_KEYS, NOT_NULL | st.just("null"), st.booleans(), st.booleans())
-def test_a_failed_object_is_the_record_that_was_made_of_it(
+def test_a_failed_object_reads_back_as_the_record_made_from_it(
     key: str, value: str, takes_whole: bool, has_defaults: bool
 ) -> None:
     shape = shape_of(key="{id}", value_field=None if takes_whole else "v")
@@ -148,9 +153,7 @@ def test_a_failed_object_is_the_record_that_was_made_of_it(
 
 @settings(max_examples=300)
 @given(st.binary(max_size=40) | st.text('{}[]":,key\\value0 ').map(str.encode), st.booleans())
-def test_what_could_not_be_read_is_kept_however_often_it_is_fed_back(
-    piece: bytes, is_set: bool
-) -> None:
+def test_unreadable_input_is_kept_however_often_it_is_fed_back(piece: bytes, is_set: bool) -> None:
     parser = set_line_parser(PLAIN) if is_set else key_object_parser(PLAIN)
     before, line = failure_of(parser, piece)
     if isinstance(before, Parsed) or before.readable:
@@ -165,7 +168,7 @@ def unsourced(line: bytes) -> dict[str, object]:
 
 
 def assert_same(before: Parsed | Rejected, parser: Parser, line: bytes) -> None:
-    """The line says what the input said, with no default needed."""
+    """Require that the line has the same content as the input, without any default."""
     after = parser(line)
     assert after.identity == before.identity
     if isinstance(before, Parsed):

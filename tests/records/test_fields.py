@@ -17,7 +17,7 @@ TTLS = st.sampled_from(['"7d"', '{"value":1,"unit":"DAYS"}', '{"value": 1e3}', "
 
 @st.composite
 def members(draw: st.DrawFn) -> tuple[str, str]:
-    """A member of a record: its name in any spelling, and a value that may or may not suit it."""
+    """Draw a member of a record: its name in any spelling, and a value of any type."""
     name = draw(st.sampled_from(["key", "value", "entityName"] * 3 + KNOWN))
     suiting = {
         "key": STRINGS,
@@ -68,7 +68,7 @@ class TestTwoPaths:
         assert without_mark(read_fields(damaged)) == fields._read_carefully(damaged)
 
     @given(LINES)
-    def test_only_lines_that_can_be_sent_as_they_are_count_as_plain(self, line: str) -> None:
+    def test_only_lines_that_can_be_sent_unchanged_are_plain(self, line: str) -> None:
         text = line.strip(" \t\r\n")
         read = read_fields(text.encode())
         if isinstance(read, Fields) and read.plain:
@@ -99,7 +99,7 @@ class TestReadFields:
         )
         assert read_fields(line) == Fields("a", b"[1]", "abc", "7d", "x")
 
-    def test_null_names_nothing(self) -> None:
+    def test_null_means_that_the_member_is_missing(self) -> None:
         line = b'{"key":"a","value":1,"entityName":null,"ttl":null,"expireTime":null}'
         assert read_fields(line) == Fields("a", b"1")
 
@@ -159,13 +159,13 @@ class TestReadFields:
         assert breach.message.isprintable()
         assert len(breach.message) < 200
 
-    def test_a_number_past_every_range_is_no_number(self) -> None:
+    def test_a_number_outside_every_range_is_infinite(self) -> None:
         digits = b"9" * 5_000
         assert read_fields(b'{"key":"a","ttl":%b}' % digits) == Fields("a", ttl=float("inf"))
 
     @pytest.mark.parametrize("member", [b"key", b"entityName"])
     @pytest.mark.parametrize("digits", [20, 400, 5_000])
-    def test_a_long_number_is_no_name(self, member: bytes, digits: int) -> None:
+    def test_a_long_number_is_not_a_name(self, member: bytes, digits: int) -> None:
         line = b'{"key":"a","value":1,"entityName":"abc"}'
         text = {b"key": b'"a"', b"entityName": b'"abc"'}[member]
         breach = read_fields(line.replace(b":%b" % text, b":" + b"1" * digits))

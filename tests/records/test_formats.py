@@ -29,21 +29,21 @@ class TestFind:
             (".gz", b"key\n", Format.JSONL, Format.KEYS),
         ],
     )
-    def test_by_suffix_then_by_the_first_bytes(
+    def test_the_suffix_decides_then_the_first_bytes(
         self, label: str, head: bytes, of_set: Format, of_get: Format
     ) -> None:
         assert SET.find(label, head, is_whole=True) is of_set
         assert GET.find(label, head, is_whole=True) is of_get
 
-    def test_what_was_given_decides(self) -> None:
+    def test_a_given_format_decides(self) -> None:
         assert Forms(Format.TSV).find("a.jsonl", b"[", is_whole=False) is Format.TSV
 
     @pytest.mark.parametrize("head", [b"", b" \n", b"xyz"])
-    def test_asks_for_more_until_the_first_line_is_there(self, head: bytes) -> None:
+    def test_asks_for_more_until_the_first_line_is_complete(self, head: bytes) -> None:
         assert SET.find("-", head, is_whole=False) is None
         assert SET.find("-", head + b"x" * 70_000, is_whole=False) is Format.JSONL
 
-    def test_a_header_is_known_by_the_members_that_make_the_key(self) -> None:
+    def test_a_header_is_recognised_by_the_members_that_make_the_key(self) -> None:
         forms = Forms(shape=Shape(KeyTemplate.parse("{a}-{b}"), delimiter=";"))
         assert forms.find("-", b"b;c;a\n", is_whole=False) is Format.CSV
         assert forms.find("-", b"b;c\n", is_whole=False) is Format.JSONL
@@ -65,7 +65,7 @@ class TestShapes:
         assert KeyTemplate.parse(text) == KeyTemplate(literals, members)
 
     @pytest.mark.parametrize("text", ["", "user", "{", "a}", "{a", "{}", "{a}{", "{a{b}}", "{{a}}"])
-    def test_a_template_that_names_no_member_or_has_an_odd_brace_is_refused(
+    def test_a_template_without_a_member_or_with_an_unmatched_brace_is_refused(
         self, text: str
     ) -> None:
         with pytest.raises(UsageError, match="--key"):
@@ -76,7 +76,7 @@ class TestShapes:
         with pytest.raises(UsageError, match="--delimiter"):
             shape_of(delimiter=delimiter)
 
-    def test_a_shape_is_what_the_options_say(self) -> None:
+    def test_a_shape_follows_the_options(self) -> None:
         assert shape_of() == Shape()
         assert shape_of(delimiter="\\t").delimiter == "\t"
         shape = shape_of(key_field="id", infer_types=True)

@@ -67,21 +67,21 @@ def test_a_bad_line_is_a_problem_with_its_place_and_stops_nothing() -> None:
     assert other.position == 2
 
 
-def test_lines_that_arrive_together_come_in_lists_of_a_bounded_length() -> None:
+def test_lines_that_arrive_together_are_split_into_bounded_lists() -> None:
     count = 2 * MOST_PIECES + 1
     lists = read(Given("f", [[Line(n, b"k%d" % n) for n in range(1, count + 1)]]))
     assert [len(pieces) for pieces in lists] == [MOST_PIECES, MOST_PIECES, 1]
     assert [piece.position for pieces in lists for piece in pieces] == list(range(count))
 
 
-def test_an_expiry_is_handed_on() -> None:
+def test_a_record_keeps_its_expiry() -> None:
     line = b'{"key":"a","value":1,"expireTime":"2020-01-01T00:00:00Z"}'
     ((record,),) = read(Given("f", [[Line(1, line)]]), parser=set_line_parser(Rules()))
     assert isinstance(record, Record)
     assert record.expires_at == 1_577_836_800.0
 
 
-def test_a_cut_line_is_a_problem_whatever_it_begins_with() -> None:
+def test_a_cut_line_is_a_problem_whatever_its_start() -> None:
     ((problem, record),) = read(Given("f", [[Line(1, b"a", cut=True), Line(2, b"b")]]))
     assert isinstance(problem, Problem)
     assert (problem.code, problem.identity, problem.readable) == ("MAX_SIZE", None, False)
@@ -90,7 +90,7 @@ def test_a_cut_line_is_a_problem_whatever_it_begins_with() -> None:
     assert record.position == 1
 
 
-def test_an_empty_list_says_that_nothing_more_is_there() -> None:
+def test_an_empty_list_means_that_no_input_is_available() -> None:
     arrived = read(Given("-", [[], [Line(1, b"a")], []]), Given("f", []))
     assert [len(pieces) for pieces in arrived] == [0, 1, 0]
 
@@ -113,8 +113,8 @@ def test_each_source_chooses_its_parser_once_by_its_first_line() -> None:
     assert entities == ["entity-a", "entity-a", "entity-a", "entity-b"]
 
 
-def test_lines_are_read_as_they_are_asked_for() -> None:
-    """A pipe that never ends flows through."""
+def test_lines_are_read_only_on_demand() -> None:
+    """Reading works for a pipe that never ends."""
 
     class Endless(_Stream):
         label = "-"
@@ -130,7 +130,7 @@ def test_lines_are_read_as_they_are_asked_for() -> None:
 
 
 @given(st.lists(st.tuples(LEGAL_KEYS, NOT_NULL), min_size=1, max_size=6), st.data())
-def test_an_array_gives_the_records_that_its_elements_are_as_lines(
+def test_an_array_gives_the_same_records_as_its_elements_on_lines(
     tmp_path_factory: pytest.TempPathFactory, pairs: list[tuple[str, str]], data: st.DataObject
 ) -> None:
     texts = [data.draw(object_of([('"key"', f'"{k}"'), ('"value"', v)])) for k, v in pairs]
@@ -147,7 +147,7 @@ def test_an_array_gives_the_records_that_its_elements_are_as_lines(
 
 
 @pytest.mark.parametrize("closed", [True, False])
-def test_an_element_of_brackets_alone_is_a_problem(tmp_path: Path, closed: bool) -> None:
+def test_an_element_of_only_brackets_is_a_problem(tmp_path: Path, closed: bool) -> None:
     path = tmp_path / "deep.json"
     deep = b"[" * 100_000 + b"]" * (100_000 if closed else 99_999)
     path.write_bytes(b'[{"key":"a","value":1},' + deep + b',{"key":"b","value":2}]')
@@ -162,7 +162,7 @@ def test_an_element_of_brackets_alone_is_a_problem(tmp_path: Path, closed: bool)
     assert [one.identity, two.identity] == [Identity(None, "a"), Identity(None, "b")]
 
 
-def test_a_file_that_shrinks_is_never_read_by_more_than_all_of_it(tmp_path: Path) -> None:
+def test_the_fraction_read_of_a_shrinking_file_is_at_most_1(tmp_path: Path) -> None:
     path = tmp_path / "f.jsonl"
     path.write_bytes(b'{"key":"a","value":1}\n' * 100)
     reader = Reader([File(path)], set_parsers(Rules(), string=False))
@@ -172,7 +172,7 @@ def test_a_file_that_shrinks_is_never_read_by_more_than_all_of_it(tmp_path: Path
     assert reader.fraction_read() == 1.0
 
 
-def test_what_is_no_regular_file_may_wait(tmp_path: Path) -> None:
+def test_only_a_regular_file_never_waits(tmp_path: Path) -> None:
     path, fifo = tmp_path / "f.jsonl", tmp_path / "fifo"
     path.write_bytes(b"")
     os.mkfifo(fifo)

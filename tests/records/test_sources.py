@@ -18,7 +18,7 @@ KEYS = Forms(Format.KEYS, has_values=False)
 
 
 class TestArguments:
-    def test_are_the_bytes_that_the_shell_gave(self) -> None:
+    def test_are_the_bytes_that_the_shell_passed(self) -> None:
         words = ["a=1", "", os.fsdecode(b"b=\xff")]
         assert list(Arguments(words).lines()) == [
             [Line(1, b"a=1"), Line(2, b""), Line(3, b"b=\xff")]
@@ -80,13 +80,13 @@ class TestFile:
             assert list(arrivals) == []
             assert file.size is None
             assert file.label == "-"
-            os.fstat(reading)  # stdin is not the source's to close
+            os.fstat(reading)  # the source must not close stdin
         finally:
             os.close(reading)
             if writing >= 0:
                 os.close(writing)
 
-    def test_a_named_pipe_is_not_opened_to_see_whether_it_can_be_read(self, tmp_path: Path) -> None:
+    def test_checking_a_named_pipe_does_not_open_it(self, tmp_path: Path) -> None:
         path = tmp_path / "pipe"
         os.mkfifo(path)
         file = File(path)
@@ -118,7 +118,7 @@ class TestFile:
             ("a\0b", ""),
         ],
     )
-    def test_refuses_what_cannot_be_read_before_anything_is_sent(
+    def test_refuses_an_unreadable_file_before_anything_is_sent(
         self, tmp_path: Path, name: str, reason: str
     ) -> None:
         path = tmp_path / name
@@ -133,7 +133,7 @@ class TestFile:
         with pytest.raises(StreamError, match=r"cannot read .*: No such file"):
             list(File(tmp_path / "none.txt").lines())
 
-    def test_a_read_that_fails_says_how_far_it_came(self, tmp_path: Path) -> None:
+    def test_a_read_that_fails_reports_how_much_was_read(self, tmp_path: Path) -> None:
         directory = os.open(tmp_path, os.O_RDONLY)
         try:
             with pytest.raises(StreamError, match="cannot read - after 0 bytes: Is a directory"):
@@ -172,10 +172,10 @@ def test_a_file_that_grows_while_it_is_read_is_read_to_its_end(tmp_path: Path) -
     assert count == 50_001
 
 
-def test_bytes_are_read_as_they_are_on_systems_that_know_text(
+def test_files_are_opened_in_binary_mode_where_there_is_a_text_mode(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Windows, unless told otherwise, ends a file at a byte of 26 and turns CRLF into LF."""
+    """In text mode, Windows ends a file at a byte 0x1A and turns CRLF into LF."""
     mark = 1 << 20
     monkeypatch.setattr(os, "O_BINARY", mark, raising=False)
     found = importlib.util.find_spec("kvsctl.records.sources")
@@ -199,9 +199,7 @@ def test_bytes_are_read_as_they_are_on_systems_that_know_text(
 
 
 @pytest.mark.parametrize("is_compressed", [True, False])
-def test_a_file_that_gives_nothing_for_long_gives_turns(
-    tmp_path: Path, is_compressed: bool
-) -> None:
+def test_reading_pauses_in_a_long_file_without_pieces(tmp_path: Path, is_compressed: bool) -> None:
     path = tmp_path / "blank.jsonl"
     text = b"\n" * 10_000_000 + b'{"key":"a","value":1}\n'
     path.write_bytes(gzip.compress(text) if is_compressed else text)

@@ -79,7 +79,7 @@ class TestParseTtl:
     def test_never_raises(self, given: Any) -> None:
         assert isinstance(parse_ttl(given, LIMITS), Ttl | Breach)
 
-    def test_is_written_as_the_service_reads_it(self) -> None:
+    def test_its_json_is_what_the_service_reads(self) -> None:
         assert Ttl(7, "DAYS").json == b'{"ttl":{"value":7,"unit":"DAYS"}}'
 
 
@@ -96,7 +96,7 @@ class TestParseExpireTime:
     @pytest.mark.parametrize(
         "given", ["", "soon", "2026-01-01", "2026-01-01T00:00:00", 1_767_225_600, {}, "\ud800", "Z"]
     )
-    def test_refuses_what_names_no_instant(self, given: Any) -> None:
+    def test_refuses_text_that_is_not_an_instant(self, given: Any) -> None:
         breach = parse_expire_time(given)
         assert isinstance(breach, Breach)
         assert breach.code == "INVALID_TTL"

@@ -23,7 +23,7 @@ def elements(*chunks: bytes) -> list[bytes]:
 
 
 def until_error(chunks: Iterator[bytes]) -> tuple[list[Line], StreamError | None]:
-    """What was cut, and the error that ended it."""
+    """Return the elements that were cut, and the error that ended the reading, if any."""
     found: list[Line] = []
     try:
         for lines in split_array(chunks, "f.json"):
@@ -35,7 +35,7 @@ def until_error(chunks: Iterator[bytes]) -> tuple[list[Line], StreamError | None
 
 class TestLegalArrays:
     @given(st.lists(VALUES, max_size=8), st.data(), SPACES, SPACES, CUTS)
-    def test_each_element_is_the_bytes_that_stand_there_however_it_arrives(
+    def test_each_element_has_its_exact_bytes_whatever_the_chunks(
         self, texts: list[str], data: st.DataObject, before: str, after: str, cuts: list[int]
     ) -> None:
         content = (before + data.draw(array_of(texts)) + after).encode()
@@ -51,7 +51,7 @@ class TestLegalArrays:
         chunks = [content[at : at + 5000] for at in range(0, len(content), 5000)]
         assert elements(*chunks) == nested
 
-    def test_elements_come_as_they_are_complete(self) -> None:
+    def test_elements_are_given_once_complete(self) -> None:
         arrivals = split_array(iter([b'[{"a":1},{"b"', b"", b":2}", b",", b"3,", b"4]"]), "-")
         assert [[line.text for line in lines] for lines in arrivals] == [
             [b'{"a":1}'],
@@ -61,7 +61,7 @@ class TestLegalArrays:
             [b"4"],
         ]
 
-    def test_elements_that_are_kept_whole_come_as_lists_to_be_read_at_once(self) -> None:
+    def test_whole_elements_are_given_as_lists_that_can_be_read_at_once(self) -> None:
         chunks = [b"[1, 2,", b"3, 4,", b"5]"]
         assert [(type(lines), len(lines)) for lines in split_array(iter(chunks), "-")] == [
             (Lines, 2),
@@ -70,7 +70,7 @@ class TestLegalArrays:
         ]
 
     @pytest.mark.parametrize("content", [b"[]", b" \n[ \r\n]\n\n", b"", b" \n"])
-    def test_an_empty_one_has_no_elements(self, content: bytes) -> None:
+    def test_an_empty_array_has_no_elements(self, content: bytes) -> None:
         assert elements(content) == []
 
 
@@ -91,26 +91,28 @@ class TestBadElements:
         ],
     )
     @pytest.mark.parametrize("after", [b"", b"\n"])
-    def test_one_costs_no_other_where_its_end_can_be_told(self, bad: bytes, after: bytes) -> None:
+    def test_a_bad_element_affects_no_other_if_its_end_can_be_found(
+        self, bad: bytes, after: bytes
+    ) -> None:
         if bad == b'"\\':
-            bad, after = b'"open', b"\n"  # a string that ends with its line
+            bad, after = b'"open', b"\n"  # an open string ends at a line feed
         content = b'[{"a":1},' + bad + after + b',{"b":2}]'
         assert elements(content) == [b'{"a":1}', bad, b'{"b":2}']
 
-    def test_a_comma_too_many_is_an_element_that_is_none(self) -> None:
+    def test_an_extra_comma_makes_an_empty_element(self) -> None:
         assert elements(b"[1,,2,]") == [b"1", b"", b"2", b""]
         assert elements(b"[,]") == [b"", b""]
 
 
 class TestBrokenArrays:
     @pytest.mark.parametrize("content", [b"x[", b'{"key":1}', b"\0"])
-    def test_what_is_none_is_unusable(self, content: bytes) -> None:
+    def test_text_that_is_not_an_array_is_unusable(self, content: bytes) -> None:
         with pytest.raises(UsageError, match=r"f\.json: not a JSON array"):
             elements(content)
 
     @given(st.integers(1, 40), CUTS)
     @example(27, [])
-    def test_one_cut_short_gives_what_is_there_and_an_error(
+    def test_a_truncated_array_gives_its_elements_and_an_error(
         self, length: int, cuts: list[int]
     ) -> None:
         whole = [b'{"key":"a]"}', b'{"key":"b"}', b"[1]"]
@@ -128,7 +130,7 @@ class TestBrokenArrays:
 
     @pytest.mark.parametrize("rest", [b"x", b"\n[2]", b"]", b"\0"])
     @pytest.mark.parametrize("pause", [[], [b""], [b"\n"]])
-    def test_text_behind_it_is_an_error_after_its_elements(
+    def test_text_after_the_array_is_an_error_after_its_elements(
         self, rest: bytes, pause: list[bytes]
     ) -> None:
         found, error = until_error(iter([b"[1, 2]", *pause, rest]))
@@ -154,7 +156,7 @@ class TestLongElements:
         ],
     )
     @pytest.mark.parametrize("step", [1, 2, 3, 5, 8, 13, 100])
-    def test_one_is_cut_and_costs_no_other(self, long: bytes, step: int) -> None:
+    def test_a_long_element_is_cut_and_affects_no_other(self, long: bytes, step: int) -> None:
         content = b'[{"a":1},' + long + b',{"b":2}, ' + long + b"]"
         found, error = until_error(content[at : at + step] for at in range(0, len(content), step))
         assert error is None
@@ -168,7 +170,7 @@ class TestLongElements:
         assert found[1].text == long[:3]
 
     @pytest.mark.parametrize("step", [1, 2, 5, 100])
-    def test_white_space_before_one_is_no_part_of_it(self, step: int) -> None:
+    def test_white_space_before_an_element_does_not_count(self, step: int) -> None:
         spaces = b" \r\n\t" * 5
         content = b"[%b1234567890123,%b2]" % (spaces, spaces)
         found, error = until_error(content[at : at + step] for at in range(0, len(content), step))
@@ -176,12 +178,12 @@ class TestLongElements:
         assert [(line.text, line.cut) for line in found] == [(b"123", True), (b"2", False)]
 
     @pytest.mark.parametrize("step", [1, 7, 100])
-    def test_white_space_alone_is_none(self, step: int) -> None:
+    def test_white_space_alone_is_not_an_element(self, step: int) -> None:
         content = b"[" + b" " * 50 + b"]" + b"\n" * 50
         found, error = until_error(content[at : at + step] for at in range(0, len(content), step))
         assert (found, error) == ([], None)
 
-    def test_one_without_an_end_is_told_of(self) -> None:
+    def test_an_element_without_an_end_is_an_error(self) -> None:
         found, error = until_error(iter([b"[1,", b"[" * 30]))
         assert [(line.text, line.cut) for line in found] == [(b"1", False), (b"[[[", True)]
         assert error is not None

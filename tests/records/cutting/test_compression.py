@@ -35,9 +35,7 @@ def until_error(chunks: Iterator[bytes], label: str) -> tuple[bytes, str]:
 
 
 @given(st.lists(st.binary(max_size=50), min_size=1, max_size=3), CUTS, st.sampled_from([*PACKERS]))
-def test_members_that_follow_each_other_are_one_text(
-    texts: list[bytes], cuts: list[int], name: str
-) -> None:
+def test_consecutive_members_are_one_text(texts: list[bytes], cuts: list[int], name: str) -> None:
     content = b"".join(PACKERS[name](text) for text in texts)
     assert unpacked(cut_into(content, cuts)) == b"".join(texts)
 
@@ -49,7 +47,7 @@ def test_a_file_that_is_not_an_archive_is_unchanged(text: bytes, cuts: list[int]
     assert seen == [None]
 
 
-def test_what_a_pipe_gave_is_not_waited_on() -> None:
+def test_input_of_a_pipe_is_given_before_waiting_for_more() -> None:
     pieces = decompressed(iter([b"a\n", b"", b"b"]), "-", lambda found: None)
     assert next(pieces) == b"a\n"
     assert next(pieces) == b""  # so that it can be sent before waiting for more
@@ -94,7 +92,7 @@ def test_zeros_that_pad_an_archive_are_skipped() -> None:
 
 
 @EITHER
-def test_a_bomb_comes_out_in_small_pieces(name: str) -> None:
+def test_a_decompression_bomb_is_given_in_small_parts(name: str) -> None:
     zeros = b"\0" * (64 * 1024 * 1024)
     content = PACKERS[name](zeros)
     assert len(content) < 256 * 1024
@@ -109,8 +107,8 @@ def test_a_bomb_comes_out_in_small_pieces(name: str) -> None:
     assert peak < 16 * 1024 * 1024
 
 
-def test_a_member_whose_last_bytes_wait_in_the_machine_is_whole() -> None:
-    """Output that ends with a full piece when all input is taken."""
+def test_a_member_with_output_left_in_the_decompressor_is_whole() -> None:
+    """Covers output whose last part is full when all input was consumed."""
     for size in itertools.chain(range(262_140, 262_150), [524_288]):
         packer = zlib.compressobj(9, zlib.DEFLATED, 31)
         content = packer.compress(b"a" * size) + packer.flush()

@@ -1,4 +1,4 @@
-"""Rows read many at once are the rows that are read one by one, whatever the bytes."""
+"""Rows that are read in blocks equal rows that are read one by one, for any bytes."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -43,7 +43,7 @@ CHOICES: list[tuple[ParserChoice, Shape]] = [
 
 @dataclass(slots=True)
 class _Chunked(File):
-    """A file that is read in the chunks it is told to."""
+    """A file that is read in the given chunks."""
 
     given: Sequence[bytes] = field(default=(), kw_only=True)
 
@@ -73,7 +73,7 @@ class _None(BlockReader):
 @example(b'5" a,2\nb,"3\n4"\n', [], 0, Format.CSV, 1)
 @example(b'\t\nb\t"3"\n', [], 2, Format.TSV, 2)
 @example(b"a\t1\n\t\n \t \nb\t3\n", [], 3, Format.TSV, 2)
-def test_the_same_is_read_of_any_bytes(
+def test_blocks_and_single_rows_give_the_same_records(
     content: bytes, cuts: list[int], chosen: int, form: Format, block_rows: int
 ) -> None:
     header = b"key,value\n" if form is Format.CSV else b"value\tkey\n"
@@ -89,7 +89,9 @@ def test_the_same_is_read_of_any_bytes(
 )
 @example([["a", '"\\/\x00\x1f\x7f\u2028'], ["a" * 501, "b"], ["", "c"], ["é", "d"]], (0, 1))
 @example([["a", "b" * 240 * 1024], ["b", "c"]], (0, 1))
-def test_columns_say_what_a_row_says(table: list[list[str]], places: tuple[int, int]) -> None:
+def test_columns_give_the_same_result_as_each_row(
+    table: list[list[str]], places: tuple[int, int]
+) -> None:
     count = max(places) + 1
     keys, bodies, others = common_rows_reader(count, *places, DEFAULT_LIMITS)(table)
     assert len(keys) == len(bodies) == len(table)
@@ -103,7 +105,7 @@ def test_columns_say_what_a_row_says(table: list[list[str]], places: tuple[int, 
         assert msgspec.json.decode(bodies[place]) == {"key": key, "value": value}
 
 
-def test_columns_take_all_that_is_common() -> None:
+def test_columns_accept_every_common_row() -> None:
     read_rows = common_rows_reader(2, 0, 1, DEFAULT_LIMITS)
     table = [["a", "1"], ["b/", "2"], ["c"], ["", "4"], ["k" * 501, "5"], ["f", "6" * 300_000]]
     assert sorted(set(read_rows(table).others)) == [1, 2, 3, 4, 5]
@@ -129,11 +131,11 @@ def quick_rows(content: bytes) -> int:
         (b'a,"%b"\n' % (b"x" * (csv.field_size_limit() + 1)), 0),
     ],
 )
-def test_what_is_read_at_once(content: bytes, count: int) -> None:
+def test_which_rows_are_read_at_once(content: bytes, count: int) -> None:
     assert quick_rows(content) == count
 
 
-def test_a_block_is_its_rows() -> None:
+def test_a_block_is_a_sequence_of_its_rows() -> None:
     (block,) = BlockReader(",").read('a,"1\n\n2"\r\nb,"3"\nc,4\r', 7)
     lines = [(7, b'a,"1\n\n2"'), (10, b'b,"3"'), (11, b"c,4")]
     assert [(line.number, line.text) for line in block] == lines

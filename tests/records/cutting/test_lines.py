@@ -16,7 +16,7 @@ PIECES = st.lists(
 
 
 def model(content: bytes, end: bytes) -> list[Line]:
-    """What lines are, said plainly, for content that is there as a whole."""
+    """Return the lines of the whole content: the plainest implementation."""
     found = []
     for number, text in enumerate(content.removeprefix(BOM).split(end), 1):
         if end == b"\n":
@@ -36,7 +36,7 @@ def lines_of(chunks: Iterator[bytes], end: bytes = b"\n") -> list[Line]:
     return [line for lines in split_lines(without_mark(chunks), end) for line in lines]
 
 
-def test_lines_are_numbered_however_they_are_cut() -> None:
+def test_line_numbers_do_not_depend_on_the_chunks() -> None:
     lines = Lines(7, [b"a", b"b", b"c", b"d"])
     assert (
         [*lines] == [*lines[:1], *lines[1:]] == [Line(7 + n, b"%c" % b"abcd"[n]) for n in range(4)]
@@ -56,7 +56,7 @@ class TestSplitLines:
     @example(b"a\r\n\r\nb\r", [2, 3], b"\n")
     @example(b"a\r\r\n", [], b"\n")
     @example(b"\n" + BOM + b"a", [], b"\n")
-    def test_agrees_with_a_plain_model_however_the_chunks_are_cut(
+    def test_agrees_with_a_plain_model_whatever_the_chunks(
         self, content: bytes, places: list[int], end: bytes
     ) -> None:
         assert lines_of(cut_into(content, places), end) == model(content, end)
@@ -64,7 +64,7 @@ class TestSplitLines:
     def test_numbers_count_blank_lines(self) -> None:
         assert lines_of(iter([b"a\n\n \r\nb"])) == [Line(1, b"a"), Line(4, b"b")]
 
-    def test_gives_each_line_when_it_is_complete_and_says_when_nothing_is_there(self) -> None:
+    def test_gives_each_line_once_complete_and_an_empty_list_for_an_empty_chunk(self) -> None:
         chunks = iter([b"a\nb", b"", b"c\n", b"", b"d"])
         assert list(map(list, split_lines(chunks))) == [
             [Line(1, b"a")],
@@ -89,7 +89,7 @@ class TestLongLines:
         "long",
         [b"123456789", b"1" * 40, b"         x", b" " * 20 + b"x" + b" " * 20, b" " * 20],
     )
-    def test_one_is_cut_and_stops_nothing_however_the_chunks_are_cut(
+    def test_a_long_line_is_cut_and_affects_no_other_whatever_the_chunks(
         self, step: int, long: bytes
     ) -> None:
         content = b"a\n" + long + b"\nb\n\n" + long
@@ -111,7 +111,7 @@ class TestLongLines:
         assert lines_of(iter([BOM + b"12345678\n"])) == [Line(1, b"12345678")]
 
 
-def test_a_line_past_the_bound_is_not_kept_in_memory() -> None:
+def test_a_line_over_the_limit_is_not_kept_in_memory() -> None:
     chunk = b"x" * (1024 * 1024)
     chunks = (chunk for _ in range(MAX_LINE_BYTES // len(chunk) + 2))
     (line,) = lines_of(chunks)

@@ -40,7 +40,7 @@ class TestAgainstTheStandardLibrary:
     @given(TABLES, DELIMITERS, st.sampled_from(["\n", "\r\n"]), st.booleans(), CUTS)
     @example([["a", ""], ["", "b"]], ",", "\n", False, [])
     @example([['"', "\n"]], ",", "\r\n", True, [2, 3])
-    def test_what_it_writes_is_read(
+    def test_reads_what_the_csv_module_writes(
         self, table: list[list[str]], delimiter: str, end: str, quoted: bool, cuts: list[int]
     ) -> None:
         content = written(table, delimiter, end, quoted=quoted)
@@ -51,7 +51,7 @@ class TestAgainstTheStandardLibrary:
 
     @given(st.text(st.sampled_from('a",\n'), max_size=30), CUTS)
     def test_any_text_has_the_same_rows(self, text: str, cuts: list[int]) -> None:
-        """Where rows begin and end, be their quotes right or wrong."""
+        """Rows start and end at the same places, whether their quotes are right or wrong."""
         theirs = list(csv.reader(io.StringIO(text, newline="")))
         found = rows_of(text.encode(), cuts)
         assert len(found) == len([row for row in theirs if row])
@@ -71,7 +71,7 @@ class TestPlaces:
             Line(7, b'\xff"'),
         ]
 
-    def test_rows_come_as_they_are_complete(self) -> None:
+    def test_rows_are_given_once_complete(self) -> None:
         chunks = iter([b'a,"', b"", b'\n"\nb', b"", b""])
         assert [list(rows) for rows in split_rows(chunks, ",")] == [
             [],
@@ -101,7 +101,9 @@ class TestLongRows:
             (b'"\n\n4567890123456"', 3),
         ],
     )
-    def test_one_is_cut_and_costs_no_other(self, long: bytes, lines: int, step: int) -> None:
+    def test_a_long_row_is_cut_and_affects_no_other(
+        self, long: bytes, lines: int, step: int
+    ) -> None:
         content = b"a,b\n" + long + b"\nc,d\n" + long
         chunks = (content[at : at + step] for at in range(0, len(content), step))
         found = [row for rows in split_rows(chunks, ",") for row in rows]
@@ -112,7 +114,7 @@ class TestLongRows:
             Line(3 + lines, long[:3], cut=True),
         ]
 
-    def test_the_longest_is_kept(self) -> None:
+    def test_the_longest_row_is_kept(self) -> None:
         assert rows_of(b'"12345\n789"\n"12345\n7890"', []) == [
             Line(1, b'"12345\n789"'),
             Line(3, b'"12345\n7890"'),
@@ -126,29 +128,29 @@ class TestCells:
         assert isinstance(breach, Breach)
         assert "write a quote inside a quoted cell as two quotes" in breach.message
 
-    def test_a_broken_row_leaves_no_trace_in_the_next(self) -> None:
+    def test_a_broken_row_does_not_affect_the_next(self) -> None:
         read = cells_reader(",")
         for broken in (b'"a', b'"a"b', b'"' + b"x" * 200_000):
             assert isinstance(read(broken), Breach)
             assert read(b'"b""",c') == ['b"', "c"]
 
-    def test_what_is_not_utf8_is_a_breach_that_says_where(self) -> None:
+    def test_invalid_utf8_is_a_breach_with_its_position(self) -> None:
         breach = cells_reader(",")(b"ab,\xff")
         assert isinstance(breach, Breach)
         assert breach.message == "invalid UTF-8 at byte 4 of the row"
 
-    def test_quotes_within_a_cell_and_white_space_are_the_cell(self) -> None:
+    def test_quotes_inside_a_cell_and_white_space_belong_to_it(self) -> None:
         assert cells_reader(",")(b'5" nail, a ,') == ['5" nail', " a ", ""]
 
 
 class TestTypes:
     @given(VALUES)
-    def test_what_is_json_stays_to_the_byte(self, text: str) -> None:
+    def test_json_keeps_its_exact_bytes(self, text: str) -> None:
         assert json_of_cell(text) == text.encode()
 
     @pytest.mark.parametrize("cell", ["", " 1", "01", "1.", "NaN", "{", '"', "[1,]", "True", "-"])
-    def test_all_else_is_a_string(self, cell: str) -> None:
+    def test_everything_else_is_a_string(self, cell: str) -> None:
         assert json_of_cell(cell) == b'"%b"' % cell.replace('"', '\\"').encode()
 
-    def test_what_nests_too_deep_is_not_looked_at(self) -> None:
+    def test_a_cell_that_nests_too_deep_is_not_parsed(self) -> None:
         assert json_of_cell("[" * 100_000 + "]" * 100_000) is None

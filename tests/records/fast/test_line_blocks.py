@@ -1,4 +1,4 @@
-"""Lines that are spaced alike, read many at once: no otherwise than one by one."""
+"""Lines with the same white space give the same results together as one by one."""
 
 import json
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ _ALIKE = st.tuples(_FRAMES, st.lists(_PAIRS, min_size=1, max_size=4)).map(
 
 
 def same(found: tuple[Sequence[str], Sequence[bytes]], lines: list[bytes], careful: Parser) -> bool:
-    """Whether what was found is what each line says; the careful way may write it anew."""
+    """Check that the results equal those of each line. Bodies may differ in their white space."""
     for key, body, said in zip(*found, map(careful, lines), strict=True):
         assert isinstance(said, Parsed)
         assert said.identity == Identity(None, key)
@@ -49,7 +49,7 @@ def spaced(*pairs: tuple[str, object], indent: int | None = None) -> list[bytes]
 
 
 @given(_ALIKE, st.lists(_ALIKE, max_size=1))
-def test_what_is_read_at_once_is_what_each_line_says(
+def test_many_lines_give_the_same_results_as_each_line(
     lines: list[bytes], others: list[list[bytes]]
 ) -> None:
     lines += [line for several in others for line in several]
@@ -60,7 +60,7 @@ def test_what_is_read_at_once_is_what_each_line_says(
 
 
 @pytest.mark.parametrize("indent", [None, 2])
-def test_what_json_dumps_writes_is_read_at_once(indent: int | None) -> None:
+def test_lines_from_json_dumps_are_read_at_once(indent: int | None) -> None:
     lines = spaced(("a", {"b": [1, "}"]}), ("c:1", 'say "hi", {'), ("d", []), indent=indent)
     assert spaced_keys(lines, DEFAULT_LIMITS) == ["a", "c:1", "d"]
     for quick, careful in ((_SET, _CAREFUL_SET), (_GET, _CAREFUL_GET)):
@@ -99,7 +99,7 @@ def test_what_json_dumps_writes_is_read_at_once(indent: int | None) -> None:
         b"",
     ],
 )
-def test_one_odd_line_and_all_are_read_one_by_one(odd: bytes) -> None:
+def test_one_odd_line_makes_all_be_read_one_by_one(odd: bytes) -> None:
     (common,) = spaced(("a", 1))
     assert spaced_keys([common, common], DEFAULT_LIMITS) == ["a", "a"]
     assert spaced_keys([common, odd], DEFAULT_LIMITS) is None
@@ -107,12 +107,12 @@ def test_one_odd_line_and_all_are_read_one_by_one(odd: bytes) -> None:
     assert spaced_keys([common, odd, common], DEFAULT_LIMITS) is None
 
 
-def test_records_that_do_not_end_with_their_lines_are_no_records() -> None:
+def test_records_that_span_lines_are_not_records() -> None:
     lines = [b'{"key": "a", "value": [1', b'2]},{"key": "b", "value": 1}']
     assert spaced_keys(lines, DEFAULT_LIMITS) is None
 
 
-def test_what_a_line_is_sent_as_does_not_depend_on_those_beside_it() -> None:
+def test_the_body_of_a_line_does_not_depend_on_its_neighbours() -> None:
     lines = spaced(("a", 'an "escape" \\'), ("b", "none"), indent=4)
     assert isinstance(_SET, CommonLines)
     found = _SET.parse_all(lines)
@@ -122,11 +122,11 @@ def test_what_a_line_is_sent_as_does_not_depend_on_those_beside_it() -> None:
         assert parsed.body == body
 
 
-def test_lines_without_white_space_are_left_to_others() -> None:
+def test_lines_without_white_space_are_left_to_compact_keys() -> None:
     assert spaced_keys([b'{"key":"a","value":1}'] * 2, DEFAULT_LIMITS) is None
     assert spaced_keys([], DEFAULT_LIMITS) is None
 
 
-def test_a_long_line_of_braces_and_spaces_is_soon_done() -> None:
+def test_a_long_line_of_braces_and_spaces_is_fast() -> None:
     line = b'{"key": "a", "value": ' + b"} " * 100_000
     assert spaced_keys([line], DEFAULT_LIMITS) is None

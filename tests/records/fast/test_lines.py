@@ -30,7 +30,7 @@ _LINES = st.builds("{}{}{}".format, SPACES, _PAIRS | _OBJECTS, SPACES).map(
 
 
 @given(_LINES)
-def test_takes_nothing_that_the_careful_way_does_not_send_as_it_is(line: bytes) -> None:
+def test_accepts_only_lines_that_the_careful_path_sends_unchanged(line: bytes) -> None:
     parsed = PARSE(line)
     if isinstance(parsed, Parsed):
         assert parsed == CAREFUL(line) == Parsed(parsed.identity, line)
@@ -39,7 +39,7 @@ def test_takes_nothing_that_the_careful_way_does_not_send_as_it_is(line: bytes) 
 
 
 @given(_LINES)
-def test_the_key_of_a_common_line_is_what_the_careful_way_makes_of_it(line: bytes) -> None:
+def test_the_key_of_a_common_line_equals_that_of_the_careful_path(line: bytes) -> None:
     parsed = PARSE_KEY(line)
     assert parsed is NOT_COMMON or parsed == CAREFUL_KEY(line)
 
@@ -57,7 +57,7 @@ def test_the_key_of_a_common_line_is_read_at_once() -> None:
         b'{"value":"","key":"a"}',
     ],
 )
-def test_takes_what_is_common(line: bytes) -> None:
+def test_accepts_common_lines(line: bytes) -> None:
     assert PARSE(line) == CAREFUL(line)
     assert isinstance(PARSE(line), Parsed)
 
@@ -86,16 +86,16 @@ def test_takes_what_is_common(line: bytes) -> None:
     ],
     ids=range(18),
 )
-def test_leaves_the_rest_to_a_closer_look(line: bytes) -> None:
+def test_leaves_other_lines_to_the_careful_path(line: bytes) -> None:
     assert PARSE(line) is NOT_COMMON
 
 
-def test_an_entity_is_no_part_of_the_identity() -> None:
+def test_the_identity_of_a_common_line_has_no_entity() -> None:
     assert PARSE(b'{"key":"a","value":1}') == Parsed(Identity(None, "a"), b'{"key":"a","value":1}')
 
 
 @pytest.mark.parametrize("name", [b"key", b"value", b"entityName"])
-def test_only_a_name_that_stands_twice_or_an_escape_asks_for_a_closer_look(name: bytes) -> None:
+def test_only_a_repeated_name_or_an_escape_needs_the_careful_path(name: bytes) -> None:
     line = b'{  "key" : "a",\n  "value" : "b",\n  "entityName" : "abc"  }'
     assert not may_repeat(line)
     assert may_repeat(line + b'"%b"' % name)
@@ -104,7 +104,7 @@ def test_only_a_name_that_stands_twice_or_an_escape_asks_for_a_closer_look(name:
 
 @st.composite
 def _cut_at_commas(draw: st.DrawFn) -> list[bytes]:
-    """Lines that would make an array of records together, cut where a comma stands."""
+    """Draw the text of an array of records, cut into lines at some of its commas."""
     pairs = draw(st.lists(_PAIRS | _OBJECTS, min_size=1, max_size=4))
     parts = ",".join(pairs).encode("utf-8", "surrogatepass").split(b",")
     lines = [parts[0]]
@@ -117,7 +117,7 @@ def _cut_at_commas(draw: st.DrawFn) -> list[bytes]:
 
 
 @given(st.lists(_LINES, max_size=4) | _cut_at_commas())
-def test_many_lines_are_read_as_each_of_them_is(lines: list[bytes]) -> None:
+def test_many_lines_give_the_same_results_as_each_line(lines: list[bytes]) -> None:
     for common, careful in ((PARSE, CAREFUL), (PARSE_KEY, CAREFUL_KEY)):
         read = common.parse_all(lines)
         if read is not None:
@@ -126,7 +126,7 @@ def test_many_lines_are_read_as_each_of_them_is(lines: list[bytes]) -> None:
             assert parsed == [careful(line) for line in lines]
 
 
-def test_lines_that_only_together_are_an_array_are_not_read_as_one() -> None:
+def test_lines_that_are_an_array_only_together_are_not_read_together() -> None:
     across = [b'{"key":"a","value":[{}', b"{}]}", b'{"key":"b","value":1},{"key":"c","value":2}']
     assert PARSE.parse_all(across) is None
     assert PARSE.parse_all([b'{"key":"a","value":1', b'"key":"b"}']) is None
@@ -153,5 +153,5 @@ def test_many_common_lines_are_read_at_once() -> None:
         b'{"key":"a","value":1}}',
     ],
 )
-def test_one_line_that_is_not_common_has_all_read_one_by_one(line: bytes) -> None:
+def test_one_uncommon_line_makes_all_be_read_one_by_one(line: bytes) -> None:
     assert PARSE.parse_all([b'{"key":"z","value":1}', line]) is None

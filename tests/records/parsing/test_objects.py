@@ -29,7 +29,7 @@ def refused(parser: Parser, piece: bytes) -> tuple[str, str, bytes | None]:
 
 
 @given(st.lists(st.tuples(STRINGS, VALUES), max_size=4), st.data())
-def test_members_are_those_of_the_careful_way(
+def test_members_equal_those_of_the_careful_path(
     pairs: list[tuple[str, str]], data: st.DataObject
 ) -> None:
     line = data.draw(object_of(pairs)).strip().encode()
@@ -43,13 +43,13 @@ def test_members_are_those_of_the_careful_way(
 
 
 @pytest.mark.parametrize("line", [b"", b"[]", b"1", b'{"a":nope}', b'{"a":"\xff"}', b'{"a":NaN}'])
-def test_what_is_no_object_is_told_of(line: bytes) -> None:
+def test_text_that_is_not_an_object_is_refused(line: bytes) -> None:
     with pytest.raises(jsontext.JsonTextError):
         object_members(line)
 
 
 @given(LEGAL_KEYS, st.lists(VALUES, max_size=3), st.data())
-def test_the_whole_object_is_the_value_to_the_byte(
+def test_the_value_is_the_exact_bytes_of_the_object(
     key: str, values: list[str], data: st.DataObject
 ) -> None:
     members = [(f'"m{place}"', value) for place, value in enumerate(values)]
@@ -64,9 +64,7 @@ def test_the_whole_object_is_the_value_to_the_byte(
     ("text", "key"),
     [("12345678901234567890123", None), ("1.0", None), ("true", None), (r'"a\u0062"', "ab")],
 )
-def test_a_key_is_made_of_strings_and_of_numbers_as_they_are_written(
-    text: str, key: str | None
-) -> None:
+def test_a_key_is_made_from_strings_and_numbers_as_written(text: str, key: str | None) -> None:
     line = b'{"id":%b}' % text.encode()
     made = json.loads(body(WHOLE, line))["key"]
     assert made == f"user:{key or text}"
@@ -85,9 +83,7 @@ def test_a_key_is_made_of_strings_and_of_numbers_as_they_are_written(
         (b'{"id":1,"a":' + b"[" * 100_000 + b"}", "MAX_DEPTH", "the value nests"),
     ],
 )
-def test_where_no_key_can_be_made_the_piece_is_kept_as_it_is(
-    line: bytes, code: str, message: str
-) -> None:
+def test_without_a_key_the_piece_is_kept_unchanged(line: bytes, code: str, message: str) -> None:
     found = refused(WHOLE, line)
     assert (found[0], found[2]) == (code, None)
     assert message in found[1]
@@ -104,25 +100,25 @@ class TestANamedValue:
     rules = Rules(entity="xyz", ttl=Ttl(1, "HOURS"))
     parse = staticmethod(shaped_set_parser(rules, shape_of(key_field="id", value_field="v")))
 
-    def test_members_beside_it_mean_what_they_mean_in_a_record(self) -> None:
+    def test_other_members_mean_what_they_mean_in_a_record(self) -> None:
         line = b'{"id":"a","v": 1.0 ,"other":[1],"entityName":"abc","ttl":"7d"}'
         assert body(self.parse, line) == (
             b'{"key":"a","entityName":"abc","value":1.0,"options":{"ttl":{"value":7,"unit":"DAYS"}}}'
         )
 
-    def test_defaults_are_for_those_that_say_nothing(self) -> None:
+    def test_defaults_apply_to_objects_without_their_own(self) -> None:
         assert body(self.parse, b'{"id":"a","v":1e400}') == (
             b'{"key":"a","entityName":"xyz","value":1e400,'
             b'"options":{"ttl":{"value":1,"unit":"HOURS"}}}'
         )
 
-    def test_an_object_without_it_is_no_record(self) -> None:
+    def test_an_object_without_the_value_field_is_not_a_record(self) -> None:
         assert (
             refused(self.parse, b'{"id":"a"}')[1]
             == 'the object has no "v": the value is read from it'
         )
 
-    def test_null_is_no_value(self) -> None:
+    def test_null_is_not_a_valid_value(self) -> None:
         assert refused(self.parse, b'{"id":"a","v":null}')[0] == "INVALID_VALUE"
 
 

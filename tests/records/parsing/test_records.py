@@ -62,7 +62,7 @@ def code_of(parser: Parser, piece: bytes) -> str:
 
 @st.composite
 def records(draw: st.DrawFn) -> tuple[str, dict[str, str]]:
-    """A legal set record as a line, and its members' texts."""
+    """Draw a legal set record: its line, and the texts of its members."""
     texts = {"key": json.dumps(draw(LEGAL_KEYS)), "value": draw(NOT_NULL)}
     if draw(st.booleans()):
         texts["entityName"] = draw(st.sampled_from(['"abc"', '"a.b-c:1"', "null"]))
@@ -85,7 +85,7 @@ def records(draw: st.DrawFn) -> tuple[str, dict[str, str]]:
 
 class TestSetLines:
     @given(records())
-    def test_the_value_arrives_unchanged_in_a_body_that_says_what_the_line_says(
+    def test_the_body_has_the_same_content_and_the_exact_value_of_the_line(
         self, record: tuple[str, dict[str, str]]
     ) -> None:
         line, texts = record
@@ -133,20 +133,20 @@ class TestSetLines:
     @pytest.mark.parametrize(
         "frame", ['{"key":"a","value":%s}', '{"value": %s , "ttl": "1d","key":"a"}']
     )
-    def test_keeps_what_parsers_lose(self, value: str, frame: str) -> None:
+    def test_keeps_details_that_parsers_lose(self, value: str, frame: str) -> None:
         body = parsed(PARSE_LINE, (frame % value).encode()).body
         assert b'"value":' + value.encode() in body
 
-    def test_sends_an_unchanged_line_as_it_is(self) -> None:
+    def test_sends_an_unchanged_line_with_its_exact_bytes(self) -> None:
         line = b'{"value": {"b":1, "a":1.0}, "key":"a"}'
         assert parsed(PARSE_LINE, b" \t" + line + b" \r").body == line
 
     @pytest.mark.parametrize("parse", [PARSE_LINE, careful_set_line_parser(Rules())])
-    def test_an_entity_of_null_is_none_and_not_sent(self, parse: Parser) -> None:
+    def test_an_entity_of_null_is_not_sent(self, parse: Parser) -> None:
         line = b'{"key":"a","value":1,"entityName":null}'
         assert parsed(parse, line) == Parsed(Identity(None, "a"), b'{"key":"a","value":1}')
 
-    def test_gives_defaults_to_records_that_name_none(self) -> None:
+    def test_gives_defaults_to_records_without_their_own(self) -> None:
         parse = set_line_parser(rules(entity="abc", ttl=Ttl(1, "DAYS")))
         assert parsed(parse, b'{"key":"a","value":1}') == Parsed(
             Identity("abc", "a"),
@@ -159,7 +159,7 @@ class TestSetLines:
             b'"options":{"ttl":{"value":2,"unit":"HOURS"}}}',
         )
 
-    def test_an_expiry_of_its_own_beats_the_default_ttl(self) -> None:
+    def test_the_expiry_of_a_record_overrides_the_default_ttl(self) -> None:
         parse = set_line_parser(rules(ttl=Ttl(1, "DAYS")))
         line = b'{"key":"a","value":1,"expireTime":"2026-01-02T00:00:00Z"}'
         assert parsed(parse, line) == Parsed(
@@ -207,7 +207,7 @@ class TestSetLines:
         ],
         ids=short,
     )
-    def test_a_broken_limit_is_told_of_a_readable_record(self, line: str, code: str) -> None:
+    def test_a_record_that_breaks_a_limit_is_readable(self, line: str, code: str) -> None:
         result = rejected(PARSE_LINE, line.encode())
         assert result.breach.code == code
         assert result.identity is not None
@@ -230,7 +230,7 @@ class TestSetLines:
             b"\x00",
         ],
     )
-    def test_what_is_no_record_is_invalid_json(self, line: bytes) -> None:
+    def test_a_line_that_is_not_a_record_is_invalid_json(self, line: bytes) -> None:
         result = rejected(PARSE_LINE, line)
         assert result.breach.code == "INVALID_JSON"
         assert result.identity is None
@@ -298,7 +298,7 @@ class TestSetLines:
         ],
         ids=short,
     )
-    def test_held_to_nothing_a_record_goes_as_it_is(self, line: bytes) -> None:
+    def test_without_limits_a_record_is_sent_unchanged(self, line: bytes) -> None:
         assert isinstance(PARSE_LINE(line), Rejected)
         body = parsed(set_line_parser(rules(limits=None)), line).body
         assert json.loads(body) == json.loads(line)
@@ -314,13 +314,13 @@ class TestSetLines:
         ],
         ids=short,
     )
-    def test_held_to_nothing_it_still_has_to_be_one(self, line: bytes) -> None:
+    def test_without_limits_a_line_must_still_be_a_record(self, line: bytes) -> None:
         assert isinstance(set_line_parser(rules(limits=None))(line), Rejected)
 
 
 class TestSetArguments:
     @given(LEGAL_KEYS, NOT_NULL)
-    def test_a_value_that_is_json_arrives_unchanged(self, key: str, value: str) -> None:
+    def test_a_json_value_keeps_its_exact_bytes(self, key: str, value: str) -> None:
         result = parsed(PARSE_ARGUMENT, f"{key}={value}".encode())
         assert result == Parsed(
             Identity(None, key), f'{{"key":{json.dumps(key)},"value":{value}}}'.encode()
@@ -341,7 +341,7 @@ class TestSetArguments:
         assert json.loads(result.body) == {"key": "a", "value": text}
 
     @given(st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(["1", "null", "{}"]))
-    def test_string_makes_a_string_of_any(self, text: str) -> None:
+    def test_with_string_every_value_is_a_string(self, text: str) -> None:
         parse = set_argument_parser(rules(), string=True)
         result = parsed(parse, f"a={text}".encode())
         assert json.loads(result.body) == {"key": "a", "value": text}
@@ -386,16 +386,18 @@ class TestSetArguments:
         ],
         ids=short,
     )
-    def test_a_pair_that_fails_is_a_record_all_the_same(self, piece: bytes, record: bytes) -> None:
+    def test_an_argument_that_fails_is_still_kept_as_a_record(
+        self, piece: bytes, record: bytes
+    ) -> None:
         result = rejected(PARSE_ARGUMENT, piece)
         assert (result.readable, result.record) == (True, record)
 
     @pytest.mark.parametrize("piece", [b"a", b"a=\xff", b"a=" + b"[" * 100_000], ids=short)
-    def test_what_is_no_pair_is_no_record(self, piece: bytes) -> None:
+    def test_an_argument_without_an_equals_sign_is_not_a_record(self, piece: bytes) -> None:
         result = rejected(PARSE_ARGUMENT, piece)
         assert (result.readable, result.record) == (False, None)
 
-    def test_a_pair_that_fails_keeps_its_defaults(self) -> None:
+    def test_an_argument_that_fails_keeps_its_defaults(self) -> None:
         parse = set_argument_parser(rules(entity="abc", ttl=Ttl(1, "DAYS")), string=False)
         assert rejected(parse, b"a/=1").record == (
             b'{"key":"a/","entityName":"abc","value":1,"options":{"ttl":{"value":1,"unit":"DAYS"}}}'
@@ -408,7 +410,7 @@ class TestKeyLines:
             lambda key: key.strip("\t \u2003\ufeff")
         )
     )
-    def test_a_key_is_what_stands_there(self, key: str) -> None:
+    def test_a_key_is_the_exact_text(self, key: str) -> None:
         plain = parsed(PARSE_KEY, key.encode())
         assert plain.identity == Identity(None, key)
         assert json.loads(plain.body) == {"key": key}
@@ -442,12 +444,12 @@ class TestKeyLines:
         assert result.breach.code == code
         assert result.readable == (code != "INVALID_JSON")
 
-    def test_a_key_that_fails_is_a_record_all_the_same(self) -> None:
+    def test_a_key_that_fails_is_still_kept_as_a_record(self) -> None:
         parse = key_line_parser(rules(entity="abc"))
         assert rejected(parse, b"a/").record == b'{"key":"a/","entityName":"abc"}'
         assert rejected(parse, b'"a/').record is None
 
-    def test_no_check_lets_a_bad_default_entity_pass(self) -> None:
+    def test_a_bad_default_entity_is_refused(self) -> None:
         assert code_of(key_line_parser(rules(entity="A")), b"a") == "ENTITY_TYPE_TOO_SHORT"
 
 
@@ -468,7 +470,7 @@ class TestKeyObjects:
         assert parsed(parse, b'{"key":"a"}').identity == Identity("abc", "a")
         assert parsed(parse, b'{"key":"a","entityName":"xyz"}').identity == Identity("xyz", "a")
 
-    def test_does_not_mind_the_value(self) -> None:
+    def test_ignores_the_value(self) -> None:
         deep = b"[" * 40 + b"]" * 40
         for value in (b"null", deep, b'"' + b"x" * 300_000 + b'"'):
             assert parsed(PARSE_OBJECT, b'{"key":"a","value":%b}' % value).body == b'{"key":"a"}'

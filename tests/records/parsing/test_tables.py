@@ -62,7 +62,7 @@ class TestRecords:
         ]
         assert [piece.origin.line for piece in pieces] == [2, 3, 5, 6]
 
-    def test_types_are_inferred_to_the_byte_if_asked(self, folder: Path) -> None:
+    def test_inferred_types_keep_their_exact_bytes(self, folder: Path) -> None:
         content = (
             'key,value\na,1.0\nb,9007199254740993\nc,true\nd,"{""b"":1,""b"":2e400}"\ne,01\nf,\n'
         )
@@ -75,7 +75,7 @@ class TestRecords:
             '{"key":"f","value":""}',
         ]
 
-    def test_an_inferred_null_is_no_value(self, folder: Path) -> None:
+    def test_an_inferred_null_is_not_a_valid_value(self, folder: Path) -> None:
         found = problem(read(folder, "key,value\na,null\n", Shape(infer_types=True)))
         assert (found.code, found.raw) == ("INVALID_VALUE", b'{"key":"a","value":null}')
 
@@ -117,7 +117,7 @@ class TestProblems:
             (b'a,"1"2', "INVALID_JSON", "a quoted cell is not closed"),
         ],
     )
-    def test_a_row_that_cannot_be_read_costs_itself_and_is_kept(
+    def test_an_unreadable_row_is_kept_and_affects_no_other(
         self, folder: Path, row: bytes, code: str, message: str
     ) -> None:
         pieces = read(folder, b'key,value\n"b","\n"\n' + row + b"\nc,3\n")
@@ -136,13 +136,13 @@ class TestProblems:
             (b"a,1,7", "INVALID_TTL", b'{"key":"a","value":"1","ttl":"7"}'),
         ],
     )
-    def test_one_that_breaks_a_rule_is_kept_as_the_record_that_it_is(
+    def test_a_row_that_breaks_a_rule_is_kept_as_a_record(
         self, folder: Path, row: bytes, code: str, raw: bytes
     ) -> None:
         found = problem(read(folder, b"key,value,ttl\n" + row))
         assert (found.code, found.raw, found.readable) == (code, raw, True)
 
-    def test_a_long_cell_is_read_past_the_bound_of_the_csv_module(self, folder: Path) -> None:
+    def test_a_cell_longer_than_the_csv_module_allows_is_read(self, folder: Path) -> None:
         found = problem(read(folder, 'key,value\na,"' + "x" * 300_000 + '"\n'))
         assert found.code == "MAX_SIZE"
 
@@ -161,14 +161,12 @@ class TestHeaders:
             ("key,value\r\r", "f.csv:1: the name of column 2 contains a CR"),
         ],
     )
-    def test_one_that_cannot_be_used_ends_the_reading(
-        self, folder: Path, header: str, message: str
-    ) -> None:
+    def test_an_unusable_header_ends_reading(self, folder: Path, header: str, message: str) -> None:
         with pytest.raises(UsageError) as caught:
             read(folder, f"{header}\n1,2,3\n")
         assert message in caught.value.message
 
-    def test_after_other_input_it_is_a_failure_part_way(self, folder: Path) -> None:
+    def test_an_unusable_header_after_other_input_is_a_stream_error(self, folder: Path) -> None:
         path = folder / "f.csv"
         path.write_text("id,value\n1,2\n")
         reader = Reader([Arguments(["a=1"]), File(path)], set_parsers(Rules(), string=False))
@@ -189,25 +187,25 @@ class TestHeaders:
 
 
 class TestShapes:
-    def test_the_whole_row_is_the_value_if_none_is_named(self, folder: Path) -> None:
+    def test_the_whole_row_is_the_value_if_no_value_field_is_given(self, folder: Path) -> None:
         shape = shape_of(key="user:{id}-{n}", infer_types=True)
         assert bodies(read(folder, "id,n,ttl\n7,x,1.0\n", shape)) == [
             '{"key":"user:7-x","value":{"id":7,"n":"x","ttl":1.0}}'
         ]
 
-    def test_a_named_value_leaves_the_rest_aside(self, folder: Path) -> None:
+    def test_with_a_value_field_other_columns_are_ignored(self, folder: Path) -> None:
         shape = shape_of(key_field="id", value_field="v")
         assert bodies(read(folder, "id,n,v,ttl\n7,x,1.0,7d\n", shape)) == [
             '{"key":"7","value":"1.0","options":{"ttl":{"value":7,"unit":"DAYS"}}}'
         ]
 
-    def test_an_empty_cell_makes_no_key(self, folder: Path) -> None:
+    def test_a_key_cannot_be_made_from_an_empty_cell(self, folder: Path) -> None:
         found = problem(read(folder, "id,n\n,x\n", shape_of(key="user:{id}")))
         assert (found.code, found.raw, found.readable) == ("EMPTY_KEY", b",x", False)
 
 
 class TestKeys:
-    def test_rows_name_keys(self, folder: Path) -> None:
+    def test_rows_as_keys(self, folder: Path) -> None:
         path = folder / "f.csv"
         path.write_text('key,n,entityName\na,1,abc\n"b",2,\nc/,3,\n')
         forms = Forms(has_values=False)
@@ -219,7 +217,7 @@ class TestKeys:
 
 
 @given(st.lists(st.tuples(LEGAL_KEYS, NOT_NULL), min_size=1, max_size=5))
-def test_every_key_and_value_comes_through_a_table(
+def test_every_key_and_value_survives_a_table(
     tmp_path_factory: pytest.TempPathFactory, pairs: list[tuple[str, str]]
 ) -> None:
     out = io.StringIO()
