@@ -27,7 +27,7 @@ class Bare:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.bucket = store.writing(lambda: store.rows.made_bucket("default", ""))
+        self.bucket = store.writing(lambda: store.rows.get_or_create_bucket("default", ""))
         self.state = 1
         shown = b'{"key":"user:0000000","value":' + VALUE + b"},"
         self.read_answer = b'{"successfulKeys":[' + shown * BATCH + b'],"failedKeys":[]}'

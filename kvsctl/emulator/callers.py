@@ -8,7 +8,7 @@ any header it is the default store. With tokens configured, only those are let i
 
 from collections.abc import Mapping
 
-from kvsctl.emulator.options import DEFAULT_INSTALLATION, EmulatorOptions, store_of_token
+from kvsctl.emulator.options import DEFAULT_INSTALLATION, EmulatorOptions, installation_of_token
 from kvsctl.emulator.refusals import unauthorized
 
 
@@ -25,7 +25,7 @@ def installation_of(headers: Mapping[bytes, bytes], options: EmulatorOptions) ->
         return by_token
     if bearer is None:
         return DEFAULT_INSTALLATION
-    return store_of_token(bearer)
+    return installation_of_token(bearer)
 
 
 def bearer_of(headers: Mapping[bytes, bytes]) -> str | None:

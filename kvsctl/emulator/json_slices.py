@@ -11,7 +11,7 @@ import re
 from kvsctl.emulator.refusals import malformed
 
 OPENING = (b"{", b"[")
-NO_JSON = "The request body is not valid JSON"
+NOT_JSON = "The request body is not valid JSON"
 SPACE = re.compile(r"[ \t\n\r]*")
 STRUCTURE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 SCALAR = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[^\s,\[\]{}":]+', re.DOTALL)
@@ -70,7 +70,7 @@ def members(text: str, start: int = 0, *, alone: bool = False) -> dict[str, str]
         name_end = _end_of_value(text, at)
         name = parsed(text[at:name_end])
         if not isinstance(name, str):
-            raise malformed(NO_JSON)
+            raise malformed(NOT_JSON)
         at = _expect(text, name_end, ":")
         end = _end_of_value(text, at)
         found[name] = text[at:end]
@@ -88,7 +88,7 @@ def parsed(text: str | bytes) -> object:
     try:
         return json.loads(text, parse_constant=_no_constant, parse_int=_integer)
     except (ValueError, RecursionError):
-        raise malformed(NO_JSON) from None
+        raise malformed(NOT_JSON) from None
 
 
 def _integer(digits: str) -> int | float:
@@ -107,20 +107,20 @@ def _skip(text: str, at: int) -> int:
 def _expect(text: str, at: int, character: str) -> int:
     at = _skip(text, at)
     if text[at : at + 1] != character:
-        raise malformed(NO_JSON)
+        raise malformed(NOT_JSON)
     return _skip(text, at + 1)
 
 
 def _expect_end(text: str, at: int) -> None:
     if _skip(text, at) != len(text):
-        raise malformed(NO_JSON)
+        raise malformed(NOT_JSON)
 
 
 def _end_of_value(text: str, at: int) -> int:
     if text[at : at + 1] not in ("{", "["):
         match = SCALAR.match(text, at)
         if not match:
-            raise malformed(NO_JSON)
+            raise malformed(NOT_JSON)
         return match.end()
     level = 0
     for match in STRUCTURE.finditer(text, at):
@@ -131,4 +131,4 @@ def _end_of_value(text: str, at: int) -> int:
             level -= 1
             if level == 0:
                 return match.end()
-    raise malformed(NO_JSON)
+    raise malformed(NOT_JSON)

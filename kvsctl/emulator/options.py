@@ -28,7 +28,7 @@ class Token:
     installation: str
 
 
-def token_of(text: str) -> Token:
+def parse_token(text: str) -> Token:
     """A token as `--token` takes it: `TOKEN`, or `INSTALLATION=TOKEN`.
 
     A token without installation opens a store of its own; several for one installation are how a
@@ -37,10 +37,10 @@ def token_of(text: str) -> Token:
     installation, _, secret = text.partition("=")
     if installation and secret.strip("="):
         return Token(secret, installation)
-    return Token(text, store_of_token(text))
+    return Token(text, installation_of_token(text))
 
 
-def store_of_token(secret: str) -> str:
+def installation_of_token(secret: str) -> str:
     """The installation that a token stands for when nobody named one; it does not show it."""
     import hashlib  # only here: the embedded target needs no token
 

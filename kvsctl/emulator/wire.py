@@ -14,7 +14,7 @@ NO_VALUE = msgspec.Raw(b"")
 JSON_TYPE = "application/json"
 
 
-class Asked(msgspec.Struct, rename="camel"):
+class Item(msgspec.Struct, rename="camel"):
     """One record of a request: an element of a batch, or the body of a plain request.
 
     `value` is the exact bytes that came, without the white space around them; empty when there
@@ -42,13 +42,13 @@ class Response:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-_BATCH = msgspec.json.Decoder(list[Asked])
-_RECORD = msgspec.json.Decoder(Asked)
+_BATCH = msgspec.json.Decoder(list[Item])
+_RECORD = msgspec.json.Decoder(Item)
 _ANYTHING = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
 
 
-def read_batch(body: bytes, limits: Limits) -> list[Asked]:
+def read_batch(body: bytes, limits: Limits) -> list[Item]:
     """The records of a batch request; a body that is none is refused whole."""
     text = None if body.isascii() else json_slices.decoded(body)
     try:
@@ -62,7 +62,7 @@ def read_batch(body: bytes, limits: Limits) -> list[Asked]:
     ]
 
 
-def read_record(body: bytes, limits: Limits) -> Asked:
+def read_record(body: bytes, limits: Limits) -> Item:
     """The one record that a plain, entity or secret request is about."""
     text = None if body.isascii() else json_slices.decoded(body)
     try:
@@ -107,7 +107,7 @@ def refusal_answer(refusal: Refusal) -> Response:
     return Response(refusal.status, body, headers=tuple(refusal.headers.items()))
 
 
-def record_of(found: dict[str, str], limits: Limits) -> Asked:
+def record_of(found: dict[str, str], limits: Limits) -> Item:
     """A record from the raw values of its members, all of them checked to be JSON."""
     value = found.pop("value", "").encode()
     if json_slices.depth(value) <= limits.value_depth:
@@ -116,4 +116,4 @@ def record_of(found: dict[str, str], limits: Limits) -> Asked:
     key, entity_name = fields.get("key"), fields.get("entityName")
     if not isinstance(key, str) or not (entity_name is None or isinstance(entity_name, str)):
         raise malformed("key and entityName must be strings")
-    return Asked(key, entity_name, msgspec.Raw(value), fields.get("options"))
+    return Item(key, entity_name, msgspec.Raw(value), fields.get("options"))

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 from kvsctl.emulator import rules
 from kvsctl.emulator.operations.service import NO_FIELDS, Call, Service, Write, metadata_fields
 from kvsctl.emulator.refusals import Refusal, key_not_found
-from kvsctl.emulator.wire import Asked, Response, encoded, read_batch
+from kvsctl.emulator.wire import Item, Response, encoded, read_batch
 
 T = TypeVar("T")
 
 
-class _Sorted:
+class _BatchLists:
     """The two lists of a batch's answer, filled record by record."""
 
     def __init__(self, service: Service, call: Call) -> None:
@@ -24,33 +24,33 @@ class _Sorted:
         self.successful: list[dict[str, Any]] = []
         self.failed: list[dict[str, Any]] = []
 
-    def each(self, verb: str, check: Callable[[Asked, str], T]) -> list[tuple[Asked, str, T]]:
+    def each(self, verb: str, check: Callable[[Item, str], T]) -> list[tuple[Item, str, T]]:
         """The records that pass `check`, with their space; the others are in `failed`."""
         limits = self.service.limits
         records = read_batch(self.call.body, limits)
         rules.check_batch_count(len(records), verb, limits)
         rules.check_distinct(((one.entity_name, one.key) for one in records), len(records))
-        passed: list[tuple[Asked, str, T]] = []
-        mishaps = self.call.mishaps
-        for asked in records:
-            if mishaps is not None and mishaps.leaves_out(asked.key):
+        passed: list[tuple[Item, str, T]] = []
+        record_faults = self.call.record_faults
+        for item in records:
+            if record_faults is not None and record_faults.leaves_out(item.key):
                 continue
             try:
-                refusal = None if mishaps is None else mishaps.refusal(asked.key)
+                refusal = None if record_faults is None else record_faults.refusal(item.key)
                 if refusal is not None:
                     raise refusal
-                space = self.service.space(asked.entity_name)
-                passed.append((asked, space, check(asked, space)))
+                space = self.service.space(item.entity_name)
+                passed.append((item, space, check(item, space)))
             except Refusal as found:
-                self.fail(asked, found)
+                self.fail(item, found)
         return passed
 
-    def fail(self, asked: Asked, refusal: Refusal) -> None:
+    def fail(self, item: Item, refusal: Refusal) -> None:
         """Put the record into `failedKeys`, or refuse the batch."""
         if self.service.options.bad_record == "refuses-batch" and refusal.code != "KEY_NOT_FOUND":
             raise refusal
         error = {"code": refusal.code, "message": refusal.message}
-        self.failed.append({**_named(asked), "error": error})
+        self.failed.append({**_named(item), "error": error})
 
     def answer(self) -> Response:
         """The body of the 200."""
@@ -59,21 +59,21 @@ class _Sorted:
         )
 
 
-def _named(asked: Asked) -> dict[str, Any]:
-    if asked.entity_name is None:
-        return {"key": asked.key}
-    return {"key": asked.key, "entityName": asked.entity_name}
+def _named(item: Item) -> dict[str, Any]:
+    if item.entity_name is None:
+        return {"key": item.key}
+    return {"key": item.key, "entityName": item.entity_name}
 
 
 def set_batch(service: Service, call: Call) -> Response:
     """Write up to 25 records."""
-    lists = _Sorted(service, call)
+    lists = _BatchLists(service, call)
     spaces: dict[str, list[Write]] = {}
-    for asked, space, write in lists.each(
-        "set", lambda asked, _space: service.checked_write(asked, call.now_ms)
+    for item, space, write in lists.each(
+        "set", lambda item, _space: service.checked_write(item, call.now_ms)
     ):
         spaces.setdefault(space, []).append(write)
-        lists.successful.append(_named(asked))
+        lists.successful.append(_named(item))
     for space, writes in spaces.items():
         service.put(call.installation, space, writes, call.now_ms)
     return lists.answer()
@@ -81,11 +81,11 @@ def set_batch(service: Service, call: Call) -> Response:
 
 def delete_batch(service: Service, call: Call) -> Response:
     """Delete up to 25 keys; deleting what is not there succeeds."""
-    lists = _Sorted(service, call)
+    lists = _BatchLists(service, call)
     spaces: dict[str, list[str]] = {}
-    for asked, space, key in lists.each("delete", _checked_key(service)):
+    for item, space, key in lists.each("delete", _checked_key(service)):
         spaces.setdefault(space, []).append(key)
-        lists.successful.append(_named(asked))
+        lists.successful.append(_named(item))
     for space, keys in spaces.items():
         service.remove(call.installation, space, keys, call.now_ms)
     return lists.answer()
@@ -93,35 +93,35 @@ def delete_batch(service: Service, call: Call) -> Response:
 
 def get_batch(service: Service, call: Call) -> Response:
     """Read up to 25 keys, strictly consistent."""
-    lists = _Sorted(service, call)
+    lists = _BatchLists(service, call)
     checked_key = _checked_key(service)
 
-    def check(asked: Asked, space: str) -> frozenset[str]:
-        checked_key(asked, space)
-        return NO_FIELDS if asked.options is None else metadata_fields(asked.options)
+    def check(item: Item, space: str) -> frozenset[str]:
+        checked_key(item, space)
+        return NO_FIELDS if item.options is None else metadata_fields(item.options)
 
     wanted = lists.each("get", check)
     spaces: dict[str, list[str]] = {}
-    for asked, space, _fields in wanted:
-        spaces.setdefault(space, []).append(asked.key)
+    for item, space, _fields in wanted:
+        spaces.setdefault(space, []).append(item.key)
     found = {
         space: service.read(call.installation, space, keys, call.now_ms)
         for space, keys in spaces.items()
     }
-    for asked, space, fields in wanted:
-        row = found[space].get(asked.key)
+    for item, space, fields in wanted:
+        row = found[space].get(item.key)
         if row is not None:
             shown = service.shown(row, fields)
-            if asked.entity_name is not None:
-                shown["entityName"] = asked.entity_name
+            if item.entity_name is not None:
+                shown["entityName"] = item.entity_name
             lists.successful.append(shown)
         elif service.options.missing_keys == "failed":
-            lists.fail(asked, key_not_found())
+            lists.fail(item, key_not_found())
     return lists.answer()
 
 
-def _checked_key(service: Service) -> Callable[[Asked, str], str]:
-    def check(asked: Asked, space: str) -> str:
-        return rules.check_key(asked.key, service.limits, of_entity=bool(space))
+def _checked_key(service: Service) -> Callable[[Item, str], str]:
+    def check(item: Item, space: str) -> str:
+        return rules.check_key(item.key, service.limits, of_entity=bool(space))
 
     return check

@@ -16,7 +16,7 @@ from kvsctl.emulator.storage.rows import FIELDS, LAST, Row, as_row
 from kvsctl.emulator.wire import Response, encoded, read_object
 
 Position = list[str | int | float | None]
-EVERYTHING = 2**62
+NO_LIMIT = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +122,12 @@ def _walk(service: Service, call: Call, space: str, plan: Plan) -> Iterator[Row]
     if bucket is None:
         return iter(())
     if service.lags:
-        rows = service.list(call.installation, space, "", None, EVERYTHING, call.now_ms)
-        return _sorted_out(rows, plan)
+        rows = service.list(call.installation, space, "", None, NO_LIMIT, call.now_ms)
+        return _walk_past(rows, plan)
     return _indexed(service, bucket, plan, service.gone_ms(call.now_ms))
 
 
-def _sorted_out(rows: list[Row], plan: Plan) -> Iterator[Row]:
+def _walk_past(rows: list[Row], plan: Plan) -> Iterator[Row]:
     """The walk through records as they were, whose index is not kept."""
     placed: list[tuple[tuple[bool, Any, str], Row]] = []
     for row in rows:
@@ -160,7 +160,7 @@ def _indexed(service: Service, bucket: int, plan: Plan, gone_ms: int) -> Iterato
         order, position = f"key {way}", ["key"]
     else:
         source = (
-            f"(SELECT i.range, i.name, i.part, i.bucket, {_of_record()} FROM indexed i"  # noqa: S608
+            f"(SELECT i.range, i.name, i.part, i.bucket, {_record_columns()} FROM indexed i"  # noqa: S608
             " JOIN record r ON r.bucket = i.bucket AND r.key = i.key)"
             " WHERE bucket = ? AND name = ? AND part = ?"
         )
@@ -177,7 +177,7 @@ def _indexed(service: Service, bucket: int, plan: Plan, gone_ms: int) -> Iterato
     return map(as_row, found)
 
 
-def _of_record() -> str:
+def _record_columns() -> str:
     return ", ".join(f"r.{name} AS {name}" for name in FIELDS.split(", "))
 
 

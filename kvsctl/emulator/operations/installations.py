@@ -23,9 +23,9 @@ def list_installations(service: Service, query: bytes, *, plain: bool) -> Respon
     known = known or [DEFAULT_INSTALLATION]
     if plain:
         return Response(body=encoded([_described(one) for one in known]))
-    asked = dict(parse_qsl(query.decode("latin-1")))
-    size = _page_size(asked)
-    position = position_of(asked.get("cursor"), 1)
+    parameters = dict(parse_qsl(query.decode("latin-1")))
+    size = _page_size(parameters)
+    position = position_of(parameters.get("cursor"), 1)
     if position is not None:
         known = [one for one in known if one > str(position[0])]
     page = known[:size]
@@ -34,8 +34,8 @@ def list_installations(service: Service, query: bytes, *, plain: bool) -> Respon
     return Response(body=encoded(answer))
 
 
-def _page_size(asked: Mapping[str, str]) -> int:
-    text = asked.get("pageSize", str(PAGE_MOST))
+def _page_size(parameters: Mapping[str, str]) -> int:
+    text = parameters.get("pageSize", str(PAGE_MOST))
     if not text.isdecimal() or not 1 <= int(text) <= PAGE_MOST:
         raise malformed(f"pageSize must be a number from 1 to {PAGE_MOST}")
     return int(text)

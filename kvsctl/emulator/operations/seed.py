@@ -59,12 +59,12 @@ def _seed(line: bytes, service: Service) -> Seed:
     now_ms = service.clock.now_ms()
     if "ttl" in members:
         members["options"] = _ttl_options(_parsed(members, "ttl"))
-    asked = record_of(dict(members), service.limits)
+    item = record_of(dict(members), service.limits)
     installation = _parsed(members, "installation") or DEFAULT_INSTALLATION
     if not isinstance(installation, str):
         raise malformed("installation must be a string")
-    space = service.space(asked.entity_name)
-    write = service.checked_write(asked, now_ms)
+    space = service.space(item.entity_name)
+    write = service.checked_write(item, now_ms)
     expire_time = _parsed(members, "expireTime")
     if expire_time is not None:
         write = Write(write.key, write.value, _moment(expire_time))

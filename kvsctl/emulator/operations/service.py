@@ -12,17 +12,17 @@ from kvsctl.emulator.options import EmulatorOptions
 from kvsctl.emulator.refusals import Refusal, malformed
 from kvsctl.emulator.storage.entities import schema_not_found
 from kvsctl.emulator.storage.indexing import Indexing
-from kvsctl.emulator.storage.lagging import Past
+from kvsctl.emulator.storage.lagging import PastVersions
 from kvsctl.emulator.storage.rows import PLAIN, Row
 from kvsctl.emulator.storage.store import Store
-from kvsctl.emulator.wire import Asked, Response
+from kvsctl.emulator.wire import Item, Response
 
 LAZY_PURGE_MS = 48 * 3600 * 1000
 METADATA_FIELDS = {"CREATED_AT", "UPDATED_AT", "EXPIRE_TIME"}
 PURGE_EVERY_MS = 60_000
 
 
-class Mishaps(Protocol):
+class RecordFaults(Protocol):
     """What a fault does to single records of a batch."""
 
     def leaves_out(self, key: str) -> bool:
@@ -39,11 +39,11 @@ class Call:
     installation: str
     body: bytes
     now_ms: int
-    mishaps: Mishaps | None = None
+    record_faults: RecordFaults | None = None
 
-    def check_mishap(self, key: str) -> None:
+    def check_fault(self, key: str) -> None:
         """Refuse the whole request when a fault refuses this key."""
-        refusal = None if self.mishaps is None else self.mishaps.refusal(key)
+        refusal = None if self.record_faults is None else self.record_faults.refusal(key)
         if refusal is not None:
             raise refusal
 
@@ -66,7 +66,7 @@ class Service:
         self.store = store
         self.rows = store.rows
         self.clock = clock
-        self.past = Past(store.connection)
+        self.past = PastVersions(store.connection)
         self.indexing = Indexing(store.connection, options.entities)
         if not self.indexing.is_current():
             store.writing(self.indexing.rebuild)
@@ -97,14 +97,14 @@ class Service:
             raise schema_not_found()
         return name
 
-    def checked_write(self, asked: Asked, now_ms: int) -> Write:
-        """The record that `asked` sets, after all checks on its key, value and ttl."""
-        key = rules.check_key(asked.key, self.limits, of_entity=asked.entity_name is not None)
-        value = rules.check_value(asked.value_bytes, self.limits)
-        lifetime = rules.ttl_milliseconds(asked.options, self.limits)
+    def checked_write(self, item: Item, now_ms: int) -> Write:
+        """The record that `item` sets, after all checks on its key, value and ttl."""
+        key = rules.check_key(item.key, self.limits, of_entity=item.entity_name is not None)
+        value = rules.check_value(item.value_bytes, self.limits)
+        lifetime = rules.ttl_milliseconds(item.options, self.limits)
         declared = self.options.entities
-        if declared is not None and asked.entity_name is not None:
-            declared[asked.entity_name].check(json_slices.parsed(value))
+        if declared is not None and item.entity_name is not None:
+            declared[item.entity_name].check(json_slices.parsed(value))
         return Write(key, value, None if lifetime is None else now_ms + lifetime)
 
     def put(
@@ -118,7 +118,7 @@ class Service:
     ) -> None:
         """Store these records, in a write transaction; new ones as created `created_ms`."""
         created = now_ms if created_ms is None else created_ms
-        bucket = self.rows.made_bucket(installation, space)
+        bucket = self.rows.get_or_create_bucket(installation, space)
         if self._lag_ms:
             self._keep_past(bucket, [one.key for one in writes], now_ms)
         rows = [(bucket, one.key, one.value, created, now_ms, one.expires) for one in writes]

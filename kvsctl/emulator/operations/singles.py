@@ -10,40 +10,40 @@ from kvsctl.emulator import rules
 from kvsctl.emulator.operations.service import Call, Operation, Service, metadata_fields
 from kvsctl.emulator.refusals import key_conflict, key_not_found, malformed
 from kvsctl.emulator.storage.rows import SECRET, Row
-from kvsctl.emulator.wire import Asked, Response, encoded, read_record
+from kvsctl.emulator.wire import Item, Response, encoded, read_record
 
-SpaceOf = Callable[[Service, Asked], str]
+SpaceOf = Callable[[Service, Item], str]
 
 
-def _plain(service: Service, asked: Asked) -> str:
-    asked.entity_name = None
+def _plain(service: Service, item: Item) -> str:
+    item.entity_name = None
     return service.space(None)
 
 
-def _secret(_service: Service, asked: Asked) -> str:
-    asked.entity_name = None
+def _secret(_service: Service, item: Item) -> str:
+    item.entity_name = None
     return SECRET
 
 
-def _entity(service: Service, asked: Asked) -> str:
-    if asked.entity_name is None:
+def _entity(service: Service, item: Item) -> str:
+    if item.entity_name is None:
         raise malformed("entityName is missing")
-    return service.space(asked.entity_name)
+    return service.space(item.entity_name)
 
 
 def getter(space_of: SpaceOf) -> Operation:
     """The endpoint that reads one record; one that is not there is 404."""
 
     def get(service: Service, call: Call) -> Response:
-        asked = read_record(call.body, service.limits)
-        call.check_mishap(asked.key)
-        space = space_of(service, asked)
-        key = rules.check_key(asked.key, service.limits, of_entity=asked.entity_name is not None)
-        fields = metadata_fields(asked.options)
+        item = read_record(call.body, service.limits)
+        call.check_fault(item.key)
+        space = space_of(service, item)
+        key = rules.check_key(item.key, service.limits, of_entity=item.entity_name is not None)
+        fields = metadata_fields(item.options)
         row = service.read(call.installation, space, [key], call.now_ms).get(key)
         if row is None:
             raise key_not_found()
-        return Response(body=encoded(_record(service, asked, row, fields)))
+        return Response(body=encoded(_record(service, item, row, fields)))
 
     return get
 
@@ -52,11 +52,11 @@ def setter(space_of: SpaceOf) -> Operation:
     """The endpoint that writes one record, answering it when `returnValue` asks for that."""
 
     def set_one(service: Service, call: Call) -> Response:
-        asked = read_record(call.body, service.limits)
-        call.check_mishap(asked.key)
-        space = space_of(service, asked)
-        write = service.checked_write(asked, call.now_ms)
-        policy, wanted, fields = _set_options(asked.options)
+        item = read_record(call.body, service.limits)
+        call.check_fault(item.key)
+        space = space_of(service, item)
+        write = service.checked_write(item, call.now_ms)
+        policy, wanted, fields = _set_options(item.options)
         before = None
         if policy == "FAIL_IF_EXISTS" or wanted == "PREVIOUS":
             before = _one(service, call, space, write.key)
@@ -66,7 +66,7 @@ def setter(space_of: SpaceOf) -> Operation:
         shown = _one(service, call, space, write.key) if wanted == "LATEST" else before
         if wanted is None or shown is None:
             return Response()
-        return Response(body=encoded(_record(service, asked, shown, fields)))
+        return Response(body=encoded(_record(service, item, shown, fields)))
 
     return set_one
 
@@ -75,10 +75,10 @@ def deleter(space_of: SpaceOf) -> Operation:
     """The endpoint that deletes one record; one that is not there is as good as deleted."""
 
     def delete(service: Service, call: Call) -> Response:
-        asked = read_record(call.body, service.limits)
-        call.check_mishap(asked.key)
-        space = space_of(service, asked)
-        key = rules.check_key(asked.key, service.limits, of_entity=asked.entity_name is not None)
+        item = read_record(call.body, service.limits)
+        call.check_fault(item.key)
+        space = space_of(service, item)
+        key = rules.check_key(item.key, service.limits, of_entity=item.entity_name is not None)
         service.remove(call.installation, space, [key], call.now_ms)
         return Response()
 
@@ -89,10 +89,10 @@ def _one(service: Service, call: Call, space: str, key: str) -> Row | None:
     return service.read(call.installation, space, [key], call.now_ms).get(key)
 
 
-def _record(service: Service, asked: Asked, row: Row, fields: frozenset[str]) -> dict[str, Any]:
+def _record(service: Service, item: Item, row: Row, fields: frozenset[str]) -> dict[str, Any]:
     shown = service.shown(row, fields)
-    if asked.entity_name is not None:
-        shown["entityName"] = asked.entity_name
+    if item.entity_name is not None:
+        shown["entityName"] = item.entity_name
     return shown
 
 

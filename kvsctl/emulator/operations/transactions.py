@@ -11,7 +11,7 @@ from kvsctl.emulator import json_slices, rules
 from kvsctl.emulator.operations.conditions import predicate
 from kvsctl.emulator.operations.service import Call, Service
 from kvsctl.emulator.refusals import Refusal, malformed
-from kvsctl.emulator.wire import Asked, Response, read_members, record_of
+from kvsctl.emulator.wire import Item, Response, read_members, record_of
 
 VERBS = ("set", "delete", "check")
 
@@ -20,7 +20,7 @@ class Step(msgspec.Struct):
     """One operation: what it does, on which record, under which conditions."""
 
     verb: str
-    asked: Asked
+    item: Item
     conditions: Any
 
 
@@ -29,16 +29,16 @@ def transact(service: Service, call: Call) -> Response:
     steps = _steps(service, call)
     _check_steps(service, steps)
     for step in steps:
-        asked = step.asked
-        call.check_mishap(asked.key)
-        space = service.space(asked.entity_name)
-        rules.check_key(asked.key, service.limits, of_entity=bool(space))
+        item = step.item
+        call.check_fault(item.key)
+        space = service.space(item.entity_name)
+        rules.check_key(item.key, service.limits, of_entity=bool(space))
         _check_conditions(service, call, step, space)
         if step.verb == "set":
-            write = service.checked_write(asked, call.now_ms)
+            write = service.checked_write(item, call.now_ms)
             service.put(call.installation, space, [write], call.now_ms)
         elif step.verb == "delete":
-            service.remove(call.installation, space, [asked.key], call.now_ms)
+            service.remove(call.installation, space, [item.key], call.now_ms)
     return Response(204)
 
 
@@ -65,7 +65,7 @@ def _check_steps(service: Service, steps: list[Step]) -> None:
             "UNPROCESSABLE_ENTITY",
             "Request cannot be processed due to one or more semantic errors",
         )
-    rules.check_distinct(((one.asked.entity_name, one.asked.key) for one in steps), len(steps))
+    rules.check_distinct(((one.item.entity_name, one.item.key) for one in steps), len(steps))
 
 
 def _check_conditions(service: Service, call: Call, step: Step, space: str) -> None:
@@ -74,7 +74,7 @@ def _check_conditions(service: Service, call: Call, step: Step, space: str) -> N
         if step.verb == "check":
             raise malformed("A check must have conditions")
         return
-    key = step.asked.key
+    key = step.item.key
     row = service.read(call.installation, space, [key], call.now_ms).get(key)
     value = {} if row is None else json_slices.parsed(row.value)
     # A record that is not there has no attributes: only NOT_… conditions can hold of it.

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from kvsctl.emulator.storage.rows import FIELDS, LAST, Row, as_row
 
 
-class Past:
+class PastVersions:
     """Versions that were replaced, in one database. Called in the store's thread only."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:

@@ -54,7 +54,7 @@ class Rows:
             found = self._buckets[installation, space] = row[0]
         return found
 
-    def made_bucket(self, installation: str, space: str) -> int:
+    def get_or_create_bucket(self, installation: str, space: str) -> int:
         """The number of a bucket, made if need be (in a write transaction)."""
         found = self.bucket(installation, space)
         if found is None:

@@ -72,7 +72,7 @@ class FixedWindow:
             self._used = 0
 
 
-class QuotaWindow:
+class RollingWindow:
     """What was used in the last `length_ms` counts."""
 
     def __init__(self, limit: int, length_ms: int) -> None:
@@ -129,7 +129,7 @@ class BucketWindow:
 
 WINDOWS: dict[str, Callable[[int, int], Window]] = {
     "fixed": FixedWindow,
-    "sliding": QuotaWindow,
+    "sliding": RollingWindow,
     "bucket": BucketWindow,
 }
 

@@ -25,7 +25,7 @@ from kvsctl.emulator.wire import Response, encoded, read_object
 UNNAMED = "default"
 
 
-class Administered(Protocol):
+class AdminTarget(Protocol):
     """What of an emulator this changes."""
 
     service: Service
@@ -38,7 +38,7 @@ class Administered(Protocol):
         """Let these faults happen from now on."""
 
 
-async def administer(emulator: Administered, method: str, action: str, body: bytes) -> Response:
+async def administer(emulator: AdminTarget, method: str, action: str, body: bytes) -> Response:
     """Do one action of the list above and answer 200 with what came of it."""
     request = read_object(body) if body.strip() else {}
     service, store = emulator.service, emulator.store
@@ -62,7 +62,7 @@ async def administer(emulator: Administered, method: str, action: str, body: byt
     return Response(body=encoded(shown))
 
 
-def _arm(emulator: Administered, request: dict[str, Any]) -> dict[str, Any]:
+def _arm(emulator: AdminTarget, request: dict[str, Any]) -> dict[str, Any]:
     spec = request.get("spec")
     if not isinstance(spec, str) or spec.endswith((".toml", ".json")):
         raise malformed("spec must be faults in one line")

@@ -18,11 +18,11 @@ from kvsctl.emulator.refusals import ConnectionLost, Refusal
 from kvsctl.emulator.web.app import Emulator, Message, Receive, Scope, Send
 
 access = logging.getLogger("kvsctl.emulator.access")
-NOT_OURS = Refusal(403, "FORBIDDEN", "The Host or Origin header does not name this emulator")
+FOREIGN_HOST = Refusal(403, "FORBIDDEN", "The Host or Origin header does not name this emulator")
 NO_LINGER = struct.pack("ii", 1, 0)
 
 
-class Front:
+class Guard:
     """An ASGI app around the emulator, for uvicorn. `names`: more host names that are ours."""
 
     def __init__(
@@ -37,8 +37,8 @@ class Front:
         """Let the request through, or refuse it: 403."""
         if scope["type"] != "http":
             await self._emulator(scope, receive, send)
-        elif not self._is_ours(scope):
-            await self._emulator.refuse(NOT_OURS, send)
+        elif not self._is_allowed(scope):
+            await self._emulator.refuse(FOREIGN_HOST, send)
         elif self._verbose:
             await self._logged(scope, receive, send)
         else:
@@ -50,7 +50,7 @@ class Front:
         try:
             await self._emulator(scope, receive, send)
         except ConnectionLost as lost:
-            await _hang_up(server_send, receive, gently=lost.gently)
+            await _close_connection(server_send, receive, gently=lost.gently)
 
     async def _logged(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = time.perf_counter()
@@ -65,12 +65,12 @@ class Front:
         elapsed_ms = (time.perf_counter() - start) * 1000
         access.info("%s %s %s %.1f ms", scope["method"], scope["path"], status, elapsed_ms)
 
-    def _is_ours(self, scope: Scope) -> bool:
+    def _is_allowed(self, scope: Scope) -> bool:
         for name, value in scope["headers"]:
             if name in (b"host", b"origin"):
                 known = self._known.get(value)
                 if known is None:
-                    known = is_ours(value.decode("latin-1"), self._names)
+                    known = is_allowed_host(value.decode("latin-1"), self._names)
                     if len(self._known) < 1000:
                         self._known[value] = known
                 if not known:
@@ -78,7 +78,7 @@ class Front:
         return True
 
 
-def is_ours(host: str, names: frozenset[str]) -> bool:
+def is_allowed_host(host: str, names: frozenset[str]) -> bool:
     """Whether a Host or Origin header names this machine, an address, or one of `names`."""
     try:
         name = urlsplit(host if "://" in host else f"//{host}").hostname or ""
@@ -92,7 +92,7 @@ def is_ours(host: str, names: frozenset[str]) -> bool:
     return False
 
 
-async def _hang_up(send: Send, receive: Receive, *, gently: bool) -> None:
+async def _close_connection(send: Send, receive: Receive, *, gently: bool) -> None:
     """End the connection under uvicorn's feet: with a reset, or gently after what was sent.
 
     uvicorn hands the app a method of its own request cycle, which has the transport.

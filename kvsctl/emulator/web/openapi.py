@@ -34,13 +34,13 @@ def document(options: EmulatorOptions) -> Schema:
 
 def _operations(limits: Limits) -> dict[str, tuple[Schema, Schema | None, str]]:
     found: dict[str, tuple[Schema, Schema | None, str]] = {}
-    for verb, asked, answered in (
+    for verb, item_schema, answered in (
         ("set", _set(), _reference("BatchAnswer")),
         ("get", _get(), _reference("BatchGetAnswer")),
         ("delete", _named(), _reference("BatchAnswer")),
     ):
         batch = {"type": "array", "minItems": 1, "maxItems": limits.batch_records}
-        found[f"batch/{verb}"] = (batch | {"items": asked}, answered, "200")
+        found[f"batch/{verb}"] = (batch | {"items": item_schema}, answered, "200")
     for space, required in (("", []), ("entity/", ["entityName"]), ("secret/", [])):
         found[f"{space}get"] = (_requiring(_get(), required), _reference("Record"), "200")
         # The record comes back only when returnValue asks for it.

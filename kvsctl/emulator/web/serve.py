@@ -23,7 +23,7 @@ from kvsctl.emulator.refusals import EmulatorError
 from kvsctl.emulator.storage.schema import MEMORY
 from kvsctl.emulator.storage.store import Store
 from kvsctl.emulator.web.app import Emulator
-from kvsctl.emulator.web.guard import Front
+from kvsctl.emulator.web.guard import Guard
 
 DEFAULT_PORT = 8787
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -137,7 +137,7 @@ def is_loopback(host: str) -> bool:
 def _config(options: ServeOptions, emulator: Emulator) -> uvicorn.Config:
     # "auto" takes httptools and uvloop where they are installed.
     return uvicorn.Config(
-        Front(emulator, options.host_names, verbose=options.verbose),
+        Guard(emulator, options.host_names, verbose=options.verbose),
         http="auto",
         loop="auto",
         ws="none",

@@ -61,7 +61,7 @@ def test_a_transaction_is_whole_or_not_at_all() -> None:
     store = Store(":memory:")
 
     def fails() -> None:
-        bucket = store.rows.made_bucket("i", "")
+        bucket = store.rows.get_or_create_bucket("i", "")
         store.rows.write([(bucket, "a", b"1", 0, 0, None)], -1)
         raise KeyError("a")
 
@@ -107,7 +107,7 @@ def test_the_thread_outlives_a_caller_that_went_away() -> None:
 
 def test_keys_list_in_lexicographic_order() -> None:
     store = Store(":memory:")
-    bucket = store.writing(lambda: store.rows.made_bucket("i", ""))
+    bucket = store.writing(lambda: store.rows.get_or_create_bucket("i", ""))
     keys = ["b", "a", "a b", "a\ufeff", "a-", "B", "a\u2028", "aa"]
     store.rows.write([(bucket, key, b"1", 0, 0, None) for key in keys], -1)
     assert [row.key for row in store.rows.page(bucket, "", None, 100, -1)] == sorted(keys)
@@ -120,7 +120,7 @@ def test_keys_list_in_lexicographic_order() -> None:
 def test_purging_deletes_what_is_gone() -> None:
     store = Store(":memory:")
     rows: Rows = store.rows
-    bucket = rows.made_bucket("i", "")
+    bucket = rows.get_or_create_bucket("i", "")
     rows.write([(bucket, key, b"1", 0, 0, at) for key, at in (("a", 5), ("b", 6), ("c", None))], -1)
     assert rows.purge(5) == 1
     assert [row.key for row in rows.each(bucket, -1)] == ["b", "c"]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kvsctl.emulator.switches.quota import BucketWindow, FixedWindow, QuotaOptions, QuotaWindow
+from kvsctl.emulator.switches.quota import BucketWindow, FixedWindow, QuotaOptions, RollingWindow
 from kvsctl.limits import Limits
 from tests.emulator.support import START_MS, Desk, OpenDesk
 
@@ -17,7 +17,7 @@ def test_a_fixed_window_starts_anew_at_multiples_of_its_length() -> None:
 
 
 def test_a_sliding_window_frees_what_lies_back() -> None:
-    window = QuotaWindow(10, 1000)
+    window = RollingWindow(10, 1000)
     window.use(0, 4)
     window.use(500, 6)
     assert window.wait_ms(600, 4) == 400
@@ -36,7 +36,7 @@ def test_a_bucket_refills_evenly() -> None:
     assert window.wait_ms(5000, 10) == 0
 
 
-@pytest.mark.parametrize("kind", [FixedWindow, QuotaWindow, BucketWindow])
+@pytest.mark.parametrize("kind", [FixedWindow, RollingWindow, BucketWindow])
 def test_a_request_past_the_whole_limit_gets_in_alone(kind: Any) -> None:
     window = kind(10, 1000)
     assert window.wait_ms(0, 11) == 0
@@ -44,7 +44,7 @@ def test_a_request_past_the_whole_limit_gets_in_alone(kind: Any) -> None:
     assert window.wait_ms(1, 1) > 0
 
 
-@pytest.mark.parametrize("kind", [FixedWindow, QuotaWindow, BucketWindow])
+@pytest.mark.parametrize("kind", [FixedWindow, RollingWindow, BucketWindow])
 def test_what_is_given_back_may_be_used(kind: Any) -> None:
     window = kind(10, 1000)
     window.use(0, 10)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kvsctl.emulator import ConnectionLost
-from kvsctl.emulator.options import Token, token_of
+from kvsctl.emulator.options import Token, parse_token
 from tests.emulator.support import Desk, OpenDesk
 
 BATCH = [{"key": "a", "value": 1}]
@@ -88,10 +88,10 @@ def test_tokens_do_not_show() -> None:
 
 
 def test_tokens_are_read_with_and_without_an_installation() -> None:
-    assert token_of("i=one") == Token("one", "i")
-    assert token_of("i=b25l==") == Token("b25l==", "i")
+    assert parse_token("i=one") == Token("one", "i")
+    assert parse_token("i=b25l==") == Token("b25l==", "i")
     for text in ("one", "b25l==", "=one"):
-        token = token_of(text)
+        token = parse_token(text)
         assert (token.secret, token.installation[:6]) == (text, "token-")
         assert text not in token.installation
 

@@ -15,7 +15,7 @@ from kvsctl.emulator import EmulatorError, EmulatorOptions
 from kvsctl.emulator.options import Token
 from kvsctl.emulator.pytest_plugin import EmulatorUnderTest
 from kvsctl.emulator.switches.fault_spec import read_faults
-from kvsctl.emulator.web.guard import is_ours
+from kvsctl.emulator.web.guard import is_allowed_host
 from kvsctl.emulator.web.serve import ServeOptions, is_loopback, listen, running, serve
 from tests.emulator.serving import server_process
 
@@ -65,10 +65,10 @@ def test_rebound_names_and_foreign_pages_are_refused(header: Any, value: Any, st
 
 
 def test_what_names_this_machine() -> None:
-    assert is_ours("app.localhost", frozenset())
-    assert not is_ours("localhost.evil.example", frozenset())
-    assert not is_ours("", frozenset())
-    assert not is_ours("http://[", frozenset())
+    assert is_allowed_host("app.localhost", frozenset())
+    assert not is_allowed_host("localhost.evil.example", frozenset())
+    assert not is_allowed_host("", frozenset())
+    assert not is_allowed_host("http://[", frozenset())
 
 
 def test_off_loopback_a_token_is_required() -> None:

@@ -81,12 +81,12 @@ def _emulator_options(
 
 
 def _token(given: str) -> "Token":
-    from kvsctl.emulator.options import token_of
+    from kvsctl.emulator.options import parse_token
     from kvsctl.errors import UsageError
 
     if not given.strip():
         raise UsageError("--token is empty", "A server that lets in nobody is of no use.")
-    return token_of(given)
+    return parse_token(given)
 
 
 def _quota(flags: QuotaFlags) -> "QuotaOptions | None":
