@@ -6,44 +6,48 @@ from typing import Annotated, Literal
 
 import typer
 
-_SERVING, _OPEN, _QUOTAS = "Serving", "What the service's documents leave open", "Quotas and faults"
+_SERVING, _OPEN, _QUOTAS = "Serving", "Undocumented behaviour", "Quotas and faults"
 
 
 @dataclass(frozen=True, slots=True)
 class ServingOptions:
-    """Where, from what, for whom."""
+    """Where the emulator listens, what it serves and which callers it accepts."""
 
     host: Annotated[
         str,
         typer.Option(
             metavar="ADDRESS",
-            help="Address to serve on; any but loopback needs --token.",
+            help="Address to listen on; any but loopback requires --token.",
             rich_help_panel=_SERVING,
         ),
     ] = "127.0.0.1"
     port: Annotated[
         int,
-        typer.Option(metavar="N", help="Port; 0 takes a free one.", rich_help_panel=_SERVING),
+        typer.Option(
+            metavar="N", help="Port to listen on; 0 picks a free one.", rich_help_panel=_SERVING
+        ),
     ] = 8787
     db: Annotated[
         str,
         typer.Option(
             metavar="PATH",
-            help="SQLite file to keep records in, or :memory:.",
+            help="SQLite file that holds the records, or :memory:.",
             rich_help_panel=_SERVING,
         ),
     ] = ":memory:"
     seed: Annotated[
         list[Path],
         typer.Option(
-            metavar="FILE", help="Load JSON Lines records first.", rich_help_panel=_SERVING
+            metavar="FILE",
+            help="Load the records of this JSON Lines file first. May be given again.",
+            rich_help_panel=_SERVING,
         ),
     ] = field(default_factory=list)
     manifest: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="The app's manifest.yml: its entities are enforced.",
+            help="Enforce the entities that this manifest.yml declares.",
             rich_help_panel=_SERVING,
         ),
     ] = None
@@ -51,8 +55,8 @@ class ServingOptions:
         list[str],
         typer.Option(
             metavar="[INSTALLATION=]TOKEN",
-            help="Let in callers with TOKEN only, each to its own store or to INSTALLATION's. "
-            "May be given again.",
+            help="Accept only callers with a TOKEN. Each token opens a store of its own, or the "
+            "store of INSTALLATION. May be given again.",
             rich_help_panel=_SERVING,
         ),
     ] = field(default_factory=list)
@@ -60,7 +64,7 @@ class ServingOptions:
         list[str],
         typer.Option(
             metavar="ID",
-            help="An installation to list from the start. May be given again.",
+            help="List this installation even before it has records. May be given again.",
             rich_help_panel=_SERVING,
         ),
     ] = field(default_factory=list)
@@ -68,35 +72,50 @@ class ServingOptions:
         list[str],
         typer.Option(
             metavar="NAME",
-            help="Answer requests to NAME besides localhost.",
+            help="Accept NAME as a host name besides localhost. May be given again.",
             rich_help_panel=_SERVING,
         ),
     ] = field(default_factory=list)
     verbose: Annotated[
         bool,
-        typer.Option("--verbose", "-v", help="A line a request.", rich_help_panel=_SERVING),
+        typer.Option(
+            "--verbose",
+            "-v",
+            help="Print one line per request on stderr.",
+            rich_help_panel=_SERVING,
+        ),
     ] = False
 
 
 @dataclass(frozen=True, slots=True)
 class OpenOptions:
-    """One switch for each open point of the contract."""
+    """One switch for each point that the service's documentation leaves open (contract: [open])."""
 
     bad_record: Annotated[
         Literal["fails-alone", "refuses-batch"],
-        typer.Option(help="What one bad record does to its batch.", rich_help_panel=_OPEN),
+        typer.Option(
+            help="Fail a bad record alone, or refuse its whole batch.", rich_help_panel=_OPEN
+        ),
     ] = "fails-alone"
     missing_keys: Annotated[
         Literal["failed", "left-out"],
-        typer.Option(help="Where batch/get puts missing keys.", rich_help_panel=_OPEN),
+        typer.Option(
+            help="Put missing keys of batch/get into failedKeys, or into neither list.",
+            rich_help_panel=_OPEN,
+        ),
     ] = "failed"
     payload_status: Annotated[
         Literal["413", "400"],
-        typer.Option(help="Status for a body too large.", rich_help_panel=_OPEN),
+        typer.Option(
+            help="Status code for a request body that is too large.", rich_help_panel=_OPEN
+        ),
     ] = "413"
     ttl_less_set: Annotated[
         Literal["clears-expiry", "keeps-expiry"],
-        typer.Option(help="What a set without ttl does.", rich_help_panel=_OPEN),
+        typer.Option(
+            help="Clear or keep the expiry of a record that is set without ttl.",
+            rich_help_panel=_OPEN,
+        ),
     ] = "clears-expiry"
     expiry: Annotated[
         Literal["lazy", "strict"],
@@ -109,50 +128,62 @@ class OpenOptions:
         bool,
         typer.Option(
             "--normalise",
-            help="Reorder members and round numbers as JavaScript does.",
+            help="Reorder members and round numbers in values as JavaScript does.",
             rich_help_panel=_OPEN,
         ),
     ] = False
     query_lag: Annotated[
         float,
         typer.Option(
-            metavar="S", min=0, help="Seconds that queries lag writes.", rich_help_panel=_OPEN
+            metavar="S",
+            min=0,
+            help="Seconds that queries lag behind writes.",
+            rich_help_panel=_OPEN,
         ),
     ] = 0.0
     query_metadata: Annotated[
         Literal["current", "stale", "omitted"],
-        typer.Option(help="createdAt and updatedAt in query answers.", rich_help_panel=_OPEN),
+        typer.Option(
+            help="State of createdAt and updatedAt in query responses.", rich_help_panel=_OPEN
+        ),
     ] = "current"
     delete_cost: Annotated[
         Literal["size", "free"],
-        typer.Option(help="Whether deletes cost units.", rich_help_panel=_OPEN),
+        typer.Option(
+            help="Charge a delete by the size of its request, or nothing.", rich_help_panel=_OPEN
+        ),
     ] = "size"
     kb: Annotated[
         Literal["1000", "1024"],
-        typer.Option(help="Bytes of a KB, of which a unit has 10.", rich_help_panel=_OPEN),
+        typer.Option(help="Bytes per KB; a quota unit is 10 KB.", rich_help_panel=_OPEN),
     ] = "1000"
 
 
 @dataclass(frozen=True, slots=True)
 class QuotaFlags:
-    """Quotas and faults; all off by default."""
+    """Quotas and faults, all off by default."""
 
     quotas: Annotated[
         bool,
         typer.Option(
             "--quotas",
-            help="Keep to the documented quotas; each option below does so too.",
+            help="Enforce the documented quotas; each quota option below implies it.",
             rich_help_panel=_QUOTAS,
         ),
     ] = False
     requests_per_second: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="(default 1000)", rich_help_panel=_QUOTAS),
+        typer.Option(
+            metavar="N", min=1, help="Requests per second (default 1000).", rich_help_panel=_QUOTAS
+        ),
     ] = None
     read_units: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=1, help="Read units a minute (default 4000).", rich_help_panel=_QUOTAS
+            metavar="N",
+            min=1,
+            help="Read units per minute (default 4000).",
+            rich_help_panel=_QUOTAS,
         ),
     ] = None
     write_units: Annotated[
@@ -160,31 +191,33 @@ class QuotaFlags:
         typer.Option(
             metavar="N",
             min=1,
-            help="Write units a minute (default 4000).",
+            help="Write units per minute (default 4000).",
             rich_help_panel=_QUOTAS,
         ),
     ] = None
     minute: Annotated[
         float | None,
         typer.Option(
-            metavar="S", help="Seconds of that minute (default 60).", rich_help_panel=_QUOTAS
+            metavar="S",
+            help="Length of the quota minute in seconds (default 60).",
+            rich_help_panel=_QUOTAS,
         ),
     ] = None
     window: Annotated[
         Literal["fixed", "sliding", "bucket"] | None,
-        typer.Option(help="Kind of window (default fixed).", rich_help_panel=_QUOTAS),
+        typer.Option(help="Kind of quota window (default fixed).", rich_help_panel=_QUOTAS),
     ] = None
     announce: Annotated[
         Literal["retry-after", "reset", "nothing"] | None,
         typer.Option(
-            help="What a 429 says of when (default retry-after).", rich_help_panel=_QUOTAS
+            help="How a 429 announces when to retry (default retry-after).", rich_help_panel=_QUOTAS
         ),
     ] = None
     faults: Annotated[
         str | None,
         typer.Option(
             metavar="FILE|SPEC",
-            help="What goes wrong, such as seed=7,429=0.05,reset-after=0.01.",
+            help="Inject faults: a spec such as seed=7,429=0.05,reset-after=0.01, or a file.",
             rich_help_panel=_QUOTAS,
         ),
     ] = None

@@ -1,4 +1,4 @@
-"""kvsctl serve: the emulator as an HTTP server."""
+"""`kvsctl serve`: run the emulator as an HTTP server."""
 
 from typing import TYPE_CHECKING, NoReturn
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 def serve_command(given: Given) -> None:
     """Run the local emulator of the service until Ctrl-C or SIGTERM.
 
-    Prints its URL when it is ready. Point kvsctl at it by --url, an app by its base URL.
+    Prints its base URL once it accepts requests. Pass that URL to kvsctl with --url, or configure
+    it as the base URL of an app.
     """
     from kvsctl.emulator.refusals import EmulatorError
     from kvsctl.errors import UsageError
@@ -47,7 +48,7 @@ def _serve(serving: ServingOptions, open_points: OpenOptions, quotas: QuotaFlags
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("kvsctl.emulator.access").setLevel(logging.INFO)
     stopped_by = serve(options, typer.echo)
-    # A server that is told to stop and stops has done its work.
+    # SIGTERM is the normal way to stop a server, so it is not a failure.
     sys.exit(ExitStatus.INTERRUPTED if stopped_by == signal.SIGINT else ExitStatus.OK)
 
 
@@ -85,7 +86,9 @@ def _token(given: str) -> "Token":
     from kvsctl.errors import UsageError
 
     if not given.strip():
-        raise UsageError("--token is empty", "A server that lets in nobody is of no use.")
+        raise UsageError(
+            "--token: empty token", "Give a token, or leave out --token to accept every caller."
+        )
     return parse_token(given)
 
 
@@ -103,5 +106,5 @@ def _quota(flags: QuotaFlags) -> "QuotaOptions | None":
     }
     chosen = {name: value for name, value in given.items() if value is not None}
     if flags.minute is not None and flags.minute < 0.001:
-        raise UsageError("--minute is too short", "It takes seconds, at least 0.001.")
+        raise UsageError(f"--minute {flags.minute:g}: too short", "Give at least 0.001 seconds.")
     return QuotaOptions(**chosen) if chosen or flags.quotas else None  # type: ignore[arg-type]
