@@ -1,16 +1,20 @@
 """A local emulator of the service, for the embedded target and for `kvsctl serve`.
 
-It imports `kvsctl.limits` and nothing else of ours, and nothing heavy: the embedded target
-starts it in every command. `embedded` is what a client in the same process calls.
+Of kvsctl it imports `kvsctl.limits` only, so that an error in the client cannot hide behind the
+same error in the emulator. It imports nothing heavy, because every command with the embedded
+target starts it. A client in the same process calls `embedded`.
 
-- `web`: the ASGI application and its server; `pytest_plugin`: the fixture for tests of apps.
-- `operations`: what each endpoint does; `callers`: whose store a request opens.
+- `web`: the ASGI application and its server; `pytest_plugin`: a fixture for the tests of apps.
+- `operations`: what each endpoint does; `callers`: which installation's store a caller may use.
 - `storage`: records in SQLite, and the entities that a manifest declares.
-- `switches`: faults, quotas, rounding; `options`: everything that can be switched.
+- `switches`: faults, quotas and JavaScript rounding; `options`: every setting of an emulator.
 - `rules`: the service's checks, a deliberate twin of `kvsctl.records.checks`.
-- `wire`: requests and answers as bytes; `json_slices`: JSON as text, a deliberate twin of
+- `wire`: request and response bodies; `json_slices`: JSON as text, a deliberate twin of
   `kvsctl.jsontext`.
-- `clock`, `refusals`: the service's time, and what it answers when it refuses.
+- `clock`: the emulator's time; `refusals`: the errors that the service answers.
+
+Words used throughout: the emulator *refuses* a request, or one *item* of a batch, with a code and
+a message. Its *response* is the HTTP response. An *installation* owns a store of its own.
 """
 
 from pathlib import Path
@@ -27,10 +31,10 @@ __all__ = ["ConnectionLost", "Emulator", "EmulatorError", "EmulatorOptions", "em
 def embedded(
     path: Path | str, options: EmulatorOptions | None = None, clock: Clock | None = None
 ) -> Emulator:
-    """An emulator on a file of its own (`:memory:`: on none), to be called as an ASGI app.
+    """Return an emulator on a database file, or in memory (`:memory:`), to call as an ASGI app.
 
-    Opens the file at once and raises `EmulatorError` if that cannot be done. Close it with
-    `close()` or `await aclose()`; what was answered is safe even if nobody does.
+    The file is opened at once. Raise `EmulatorError` if that fails. Close the emulator with
+    `close()` or `await aclose()`; every write that was answered is safe even without that.
     """
     options = options or EmulatorOptions()
     store = Store(path, keep_expiry=options.ttl_less_set == "keeps-expiry")

@@ -1,9 +1,14 @@
-"""Who calls: the authorization headers, and the installation whose store they open.
+"""From the authorization headers of a request to the installation whose store it may use.
 
-The contract's section "Where and who". A `forge-proxy-authorization` header with an
-`installationId` opens that installation's store, one with an invocation `id` the default one. A
-bearer token opens the store of the installation it was given for, or one of its own. Without
-any header it is the default store. With tokens configured, only those are let in.
+Source: contract, section "Where and who".
+
+- A `forge-proxy-authorization` header with `installationId` opens the store of that installation.
+- The same header with `id` (an invocation) opens the store of the default installation.
+- A configured bearer token opens the store of the installation it was configured for.
+- With no tokens configured, each bearer token opens a store of its own.
+- Without any header the request uses the store of the default installation.
+
+With tokens configured, every request without one of them is refused.
 """
 
 from collections.abc import Mapping
@@ -13,14 +18,17 @@ from kvsctl.emulator.refusals import unauthorized
 
 
 def installation_of(headers: Mapping[bytes, bytes], options: EmulatorOptions) -> str:
-    """The installation that this caller may use; a caller who may use none is refused, 401."""
+    """Return the installation that this caller may use.
+
+    Raise Refusal (401) if the caller may use none.
+    """
     bearer = _bearer(headers.get(b"authorization", b"").decode("latin-1"))
-    by_token = _known(bearer, options)
+    by_token = _configured_installation(bearer, options)
     if options.tokens and by_token is None:
         raise unauthorized()
     proxied = headers.get(b"forge-proxy-authorization")
     if proxied is not None:
-        return _proxied(proxied.decode("latin-1"))
+        return _proxied_installation(proxied.decode("latin-1"))
     if by_token is not None:
         return by_token
     if bearer is None:
@@ -29,7 +37,7 @@ def installation_of(headers: Mapping[bytes, bytes], options: EmulatorOptions) ->
 
 
 def bearer_of(headers: Mapping[bytes, bytes]) -> str | None:
-    """The bearer token that came, if any."""
+    """Return the bearer token of a request, or None."""
     return _bearer(headers.get(b"authorization", b"").decode("latin-1"))
 
 
@@ -38,10 +46,10 @@ def _bearer(header: str) -> str | None:
     return secret.strip() or None if scheme.lower() == "bearer" else None
 
 
-def _known(bearer: str | None, options: EmulatorOptions) -> str | None:
+def _configured_installation(bearer: str | None, options: EmulatorOptions) -> str | None:
     if bearer is None or not options.tokens:
         return None
-    import hmac  # only here: the embedded target has no tokens
+    import hmac  # not at the top: the embedded target has no tokens
 
     found = None
     for token in options.tokens:
@@ -50,7 +58,7 @@ def _known(bearer: str | None, options: EmulatorOptions) -> str | None:
     return found
 
 
-def _proxied(header: str) -> str:
+def _proxied_installation(header: str) -> str:
     scheme, _, rest = header.partition(" ")
     fields = dict(part.strip().partition("=")[::2] for part in rest.split(","))
     if scheme.lower() != "forge" or fields.get("as") != "app":

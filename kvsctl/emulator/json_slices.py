@@ -1,8 +1,11 @@
-"""Values cut out of a request as the very bytes that came.
+"""Cut values out of a JSON request without changing a byte: the careful path.
 
-`msgspec.Raw` does that in one pass, but it knows no lone surrogate escapes (legal JSON, and
-JavaScript writes them) and stops at Python's recursion limit. What it refuses is read again
-here, slowly, and refused only if it is no JSON.
+The fast path is `msgspec.Raw`. It rejects lone surrogate escapes (legal JSON, and JavaScript
+writes them) and stops at Python's recursion limit. A body that it rejects is read again by these
+functions, which are slower and refuse only what is not JSON.
+
+A deliberate twin of `kvsctl.jsontext`: client and emulator each have their own scanner, so that a
+byte which one of them loses shows up as a difference. Do not merge them.
 """
 
 import json
@@ -19,7 +22,7 @@ STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
 def decoded(body: bytes) -> str:
-    """The body as text; anything but UTF-8 is refused."""
+    """Return the body as text. Raise Refusal if it is not UTF-8."""
     try:
         return body.decode()
     except UnicodeDecodeError:
@@ -27,7 +30,7 @@ def decoded(body: bytes) -> str:
 
 
 def depth(value: bytes) -> int:
-    """How many objects and arrays lie within each other; 0 for a scalar. Never recurses."""
+    """Return how deep objects and arrays nest; 0 for a scalar. Never recurses."""
     if value[:1] not in OPENING:
         return 0
     if value.count(b"{") + value.count(b"[") == 1:
@@ -43,7 +46,7 @@ def depth(value: bytes) -> int:
 
 
 def elements(text: str) -> list[int]:
-    """Where each element of the array that the text is begins."""
+    """Return where each element of an array begins. Raise Refusal if `text` is not an array."""
     starts: list[int] = []
     at = _expect(text, 0, "[")
     if text[at : at + 1] == "]":
@@ -59,9 +62,10 @@ def elements(text: str) -> list[int]:
 
 
 def members(text: str, start: int = 0, *, alone: bool = False) -> dict[str, str]:
-    """The raw value of each member of the object at `start`; `alone`: nothing may follow it.
+    """Return the raw value of each member of the object that begins at `start`.
 
-    Of a member that is there twice the last counts, as in JavaScript.
+    With `alone`, nothing but white space may follow the object. If a member occurs twice, the last
+    one counts, as in JavaScript. Raise Refusal if there is not an object at `start`.
     """
     found: dict[str, str] = {}
     at = _expect(text, start, "{")
@@ -84,7 +88,10 @@ def members(text: str, start: int = 0, *, alone: bool = False) -> dict[str, str]
 
 
 def parsed(text: str | bytes) -> object:
-    """The text as Python objects, numbers past every size included; no JSON: refused."""
+    """Return the text as Python objects, with numbers of any size.
+
+    Raise Refusal if it is not JSON.
+    """
     try:
         return json.loads(text, parse_constant=_no_constant, parse_int=_integer)
     except (ValueError, RecursionError):
@@ -92,6 +99,7 @@ def parsed(text: str | bytes) -> object:
 
 
 def _integer(digits: str) -> int | float:
+    # Python does not parse integers of more than 4300 digits, and past 309 a float is inf anyway.
     return int(digits) if len(digits) < 400 else float(digits)
 
 

@@ -1,6 +1,6 @@
-"""How the emulator answers: the service's limits and what its documents leave open.
+"""Every setting of an emulator: limits, open points of the contract, tokens, quotas, faults.
 
-Every default is the answer that the contract names; each field is one switch.
+Each default is the behaviour that the contract names.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    # Not at run time: every command imports this module, and few have entities, faults, quotas.
+    # Not imported at run time: every command imports this module, and few use these three.
     from kvsctl.emulator.storage.entities import Entity
     from kvsctl.emulator.switches.fault_spec import FaultPlan
     from kvsctl.emulator.switches.quota import QuotaOptions
@@ -22,17 +22,18 @@ DEFAULT_INSTALLATION = "default"
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A bearer token that is accepted, and the installation whose store it opens."""
+    """An accepted bearer token and the installation whose store it opens."""
 
     secret: str = field(repr=False)
     installation: str
 
 
 def parse_token(text: str) -> Token:
-    """A token as `--token` takes it: `TOKEN`, or `INSTALLATION=TOKEN`.
+    """Return the Token for a value of `--token`: `TOKEN` or `INSTALLATION=TOKEN`.
 
-    A token without installation opens a store of its own; several for one installation are how a
-    token that expires is followed by the next. `=` at the end is padding, not a separator.
+    A token without an installation opens a store of its own. An installation may have several
+    tokens, so that a new one can follow one that expires. A trailing `=` is base64 padding, not a
+    separator.
     """
     installation, _, secret = text.partition("=")
     if installation and secret.strip("="):
@@ -41,44 +42,47 @@ def parse_token(text: str) -> Token:
 
 
 def installation_of_token(secret: str) -> str:
-    """The installation that a token stands for when nobody named one; it does not show it."""
-    import hashlib  # only here: the embedded target needs no token
+    """Return the installation of a token that was given without one.
+
+    The name is a hash, so it does not reveal the token.
+    """
+    import hashlib  # not at the top: the embedded target has no tokens
 
     return "token-" + hashlib.sha256(secret.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmulatorOptions:
-    """Settings of one emulator; they do not change while it runs."""
+    """The settings of one emulator. They do not change while it runs."""
 
     limits: Limits = DEFAULT_LIMITS
     bad_record: Literal["fails-alone", "refuses-batch"] = "fails-alone"
-    """What one bad record does to its batch."""
+    """Whether a bad record fails alone, in `failedKeys`, or has its whole batch refused."""
     missing_keys: Literal["failed", "left-out"] = "failed"
-    """Where batch/get puts a key that does not exist: `failedKeys`, or neither list."""
+    """Whether batch/get lists a key that does not exist in `failedKeys`, or in neither list."""
     payload_status: Literal[413, 400] = 413
-    """The status for a body that is too large."""
+    """The status code for a request body that is too large."""
     ttl_less_set: Literal["clears-expiry", "keeps-expiry"] = "clears-expiry"
-    """What a set without ttl does to a record that has one."""
+    """What a set without ttl does to the expiry of an existing record."""
     expiry: Literal["lazy", "strict"] = "lazy"
-    """`lazy`: expired records are served until they are purged, 48 hours later."""
+    """`lazy`: expired records are served for 48 more hours. `strict`: they are hidden at once."""
     normalise: bool = False
-    """Give values back as a JavaScript service would: reordered, numbers as doubles."""
+    """Whether to return values as JavaScript would: members reordered, numbers as doubles."""
     query_lag_seconds: float = 0.0
-    """How far queries lie behind writes. Gets never do."""
+    """How far queries lag behind writes. Gets never lag."""
     query_metadata: Literal["current", "stale", "omitted"] = "current"
-    """`createdAt` and `updatedAt` in query answers; `stale`: `updatedAt` is the creation."""
+    """`createdAt` and `updatedAt` in query responses. `stale`: `updatedAt` is the creation time."""
     delete_cost: Literal["size", "free"] = "size"
-    """Whether a delete costs write units by the size of its request, or none."""
+    """Whether a delete costs write units by the size of its request, or nothing."""
     tokens: tuple[Token, ...] = ()
-    """Bearer tokens that are accepted; none: every caller is."""
+    """The accepted bearer tokens. Empty: every caller is accepted."""
     installations: tuple[str, ...] = ()
-    """Installations to list although nothing was written to them yet."""
+    """Installations to list even if nothing was ever written to them."""
     entities: Mapping[str, Entity] | None = None
-    """The entities that the app declares; None: every entity is taken, without types."""
+    """The entities that the app declares. None: every entity is accepted, without types."""
     quota: QuotaOptions | None = None
-    """Quotas; None: there are none."""
+    """The enforced quotas, or None."""
     faults: FaultPlan | None = None
-    """Faults; None: there are none."""
+    """The injected faults, or None."""
     admin: bool = True
-    """Whether `/_emulator/` is there, for loopback callers."""
+    """Whether callers on loopback may use `/_emulator/`."""

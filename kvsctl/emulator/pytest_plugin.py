@@ -1,9 +1,9 @@
-"""For other projects' tests: the fixture `kvsctl_emulator`, a server that is empty at the start.
+"""The pytest fixture `kvsctl_emulator` for tests of apps: a server, emptied before each test.
 
     def test_mine(kvsctl_emulator):
         call(kvsctl_emulator.url, headers={"authorization": f"Bearer {kvsctl_emulator.token}"})
 
-Override the session fixture `kvsctl_emulator_options` to give a manifest, quotas or faults.
+Override the session fixture `kvsctl_emulator_options` to set a manifest, quotas or faults.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ TOKEN = "kvsctl-test-token"  # noqa: S105 - it opens an emulator on loopback
 
 @dataclass(frozen=True, slots=True)
 class EmulatorUnderTest:
-    """A running emulator: where it is, what it wants to see, and how it forgets."""
+    """A running emulator: its base URL, a token that it accepts, and `reset`."""
 
     url: str
     token: str
 
     def reset(self) -> None:
-        """Forget every record of every installation."""
+        """Delete all records of all installations."""
         with urlopen(Request(f"{self.url}/_emulator/reset", method="POST")):  # noqa: S310
             pass
 
 
 @pytest.fixture(scope="session")
 def kvsctl_emulator_options() -> ServeOptions:
-    """How the emulator of this session serves: in memory, on a free port of loopback."""
+    """Return the options of the session's emulator: in memory, on a free port of loopback."""
     from kvsctl.emulator.options import DEFAULT_INSTALLATION, EmulatorOptions, Token
     from kvsctl.emulator.web.serve import ServeOptions
 
@@ -46,7 +46,7 @@ def kvsctl_emulator_options() -> ServeOptions:
 
 @pytest.fixture(scope="session")
 def kvsctl_emulator_server(kvsctl_emulator_options: ServeOptions) -> Iterator[Running]:
-    """The server that all tests of the session share."""
+    """Run the server that all tests of the session share."""
     from kvsctl.emulator.web.serve import running
 
     with running(kvsctl_emulator_options) as server:
@@ -57,7 +57,7 @@ def kvsctl_emulator_server(kvsctl_emulator_options: ServeOptions) -> Iterator[Ru
 def kvsctl_emulator(
     kvsctl_emulator_server: Running, kvsctl_emulator_options: ServeOptions
 ) -> EmulatorUnderTest:
-    """The emulator, with no records in it."""
+    """Return the running emulator, emptied for this test."""
     tokens = kvsctl_emulator_options.emulator.tokens
     secret = tokens[0].secret if tokens else TOKEN
     under_test = EmulatorUnderTest(kvsctl_emulator_server.url, secret)

@@ -1,7 +1,7 @@
-"""What the service answers when it does not do what was asked.
+"""The errors of the emulator: refused requests, lost connections, unusable settings.
 
-Codes and messages are the contract's (sections "Limits" and "Quotas"); where it names none, the
-comment at the code says so.
+Codes and messages of refusals are the contract's (sections "Limits" and "Quotas"). Where the
+contract names no code, the docstring of the refusal says so.
 """
 
 from collections.abc import Mapping
@@ -11,10 +11,10 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Refusal(Exception):
-    """A request, or one record of a batch, that the service refuses.
+    """A refused request, or one refused item of a batch.
 
-    `status` is the HTTP status when the whole request is refused; `code` and `message` are the
-    two members of the body, or of the record's `error` in `failedKeys`.
+    `status` is the HTTP status if the whole request is refused. `code` and `message` are the two
+    members of the response body, or of the item's `error` in `failedKeys`.
     """
 
     def __init__(
@@ -28,39 +28,45 @@ class Refusal(Exception):
 
 
 class EmulatorError(Exception):
-    """The emulator cannot be set up as asked: its file, manifest, seed or options are unusable.
+    """The emulator cannot start: its file, manifest, seed or options are unusable.
 
-    The message is one line for people and holds no value of a record.
+    The message is one line for the user. It never contains a value of a record.
     """
 
 
 class ConnectionLost(Exception):
-    """The connection ends without an answer, or in the midst of one: a fault, or the caller left.
+    """A connection that ends without a complete response: by a fault, or because the caller left.
 
-    A server answers it by resetting the TCP connection, or `gently` closing it after what was
-    sent; in-process callers see it raised.
+    The server then resets the TCP connection, or, if `gently`, closes it after the bytes already
+    sent. For callers in the same process the exception is raised.
     """
 
     def __init__(self, when: str, *, gently: bool = False) -> None:
-        super().__init__(f"the connection was ended {when}")
+        super().__init__(f"the connection was closed {when}")
         self.gently = gently
 
 
+def reason_of(error: OSError) -> str:
+    """Return why the operating system refused, such as `permission denied`."""
+    reason = error.strerror or str(error)
+    return reason[:1].lower() + reason[1:]
+
+
 def malformed(message: str) -> Refusal:
-    """400 for a body that is not what the endpoint takes. The contract names no code for it."""
+    """Return a 400 for a malformed request. The contract names no code for it."""
     return Refusal(400, "INVALID_REQUEST", message)
 
 
 def key_not_found() -> Refusal:
-    """404, with the message that was measured on the live service."""
+    """Return a 404 for a missing key, with the message of the live service."""
     return Refusal(404, "KEY_NOT_FOUND", "Provided key does not exist")
 
 
 def key_conflict() -> Refusal:
-    """409 for `FAIL_IF_EXISTS` on a key that exists."""
+    """Return a 409 for `FAIL_IF_EXISTS` on an existing key."""
     return Refusal(409, "KEY_CONFLICT", "Provided key already exists and cannot be overwritten")
 
 
 def unauthorized() -> Refusal:
-    """401; the contract names the status and no code."""
+    """Return a 401. The contract names the status but no code."""
     return Refusal(401, "UNAUTHORIZED", "The token is missing, invalid or expired")

@@ -1,7 +1,9 @@
-"""The service's limits on keys, values, entity names, ttls and batches, as small checks.
+"""Checks of the service's limits on keys, values, entity names, ttls and batches.
 
-Each raises a `Refusal` with the code and message of the contract's section "Limits". They are
-written from that page alone, so that a wrong rule of the client cannot pass here too.
+Each check raises a Refusal with the code and message of the contract's section "Limits".
+
+A deliberate twin of `kvsctl.records.checks`: these checks are written from the contract alone, so
+that a wrong rule in the client is refused here instead of passing unnoticed. Do not merge them.
 """
 
 import re
@@ -12,7 +14,7 @@ from kvsctl.emulator.json_slices import depth
 from kvsctl.emulator.refusals import Refusal, malformed
 from kvsctl.limits import TTL_UNIT_SECONDS, Limits
 
-# What JavaScript's \s matches; Python's lacks U+FEFF and has U+001C-1F and U+0085.
+# What JavaScript's \s matches. Python's \s lacks U+FEFF and has U+001C-1F and U+0085 as well.
 JS_SPACE = "\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 KEY = re.compile(rf"(?![{JS_SPACE}]+\Z)[a-zA-Z0-9:._{JS_SPACE}\-#]+")
 KEY_PATTERN = r"/^(?!\s+$)[a-zA-Z0-9:._\s-#]+$/"
@@ -22,12 +24,13 @@ PLAIN_KEY = re.compile(r"[a-zA-Z0-9:._\-#]+")
 
 
 def check_key(key: object, limits: Limits, *, of_entity: bool = False) -> str:
-    """A legal key, or `EMPTY_KEY`, `KEY_TOO_SHORT`, `KEY_TOO_LONG`, `INVALID_KEY`.
+    """Return the key if it is legal.
 
-    The documentation of plain keys names `KEY_TOO_SHORT`, that of entities `EMPTY_KEY`.
+    Raise Refusal with `EMPTY_KEY`, `KEY_TOO_SHORT`, `KEY_TOO_LONG` or `INVALID_KEY`. For an empty
+    key, the documentation names `KEY_TOO_SHORT` for plain keys and `EMPTY_KEY` for entities.
     """
     if isinstance(key, str) and len(key) <= limits.key_chars and PLAIN_KEY.fullmatch(key):
-        return key  # nearly every key
+        return key  # fast path for nearly every key
     if not isinstance(key, str):
         raise malformed("A key must be a string")
     if not key:
@@ -48,7 +51,10 @@ def check_key(key: object, limits: Limits, *, of_entity: bool = False) -> str:
 
 
 def check_entity_name(name: object, limits: Limits) -> str:
-    """A legal entity name, or `ENTITY_TYPE_TOO_SHORT`, `…_TOO_LARGE`, `INVALID_ENTITY_TYPE`."""
+    """Return the entity name if it is legal.
+
+    Raise Refusal with `ENTITY_TYPE_TOO_SHORT`, `ENTITY_TYPE_TOO_LARGE` or `INVALID_ENTITY_TYPE`.
+    """
     if not isinstance(name, str):
         raise malformed("An entityName must be a string")
     if len(name) < limits.entity_chars_min:
@@ -73,9 +79,10 @@ def check_entity_name(name: object, limits: Limits) -> str:
 
 
 def check_value(value: bytes, limits: Limits) -> bytes:
-    """A value as raw JSON that may be stored, or `MAX_SIZE`, `MAX_DEPTH`, `INVALID_VALUE`.
+    """Return the value, raw JSON, if it may be stored.
 
-    The contract gives no code for null and for a value that is not there: `INVALID_VALUE`.
+    Raise Refusal with `MAX_SIZE`, `MAX_DEPTH` or `INVALID_VALUE`. The last one is for null and for
+    a missing value, where the contract names no code.
     """
     if value in (b"", b"null"):
         raise Refusal(400, "INVALID_VALUE", "The value must be any JSON but null.")
@@ -92,7 +99,10 @@ def check_value(value: bytes, limits: Limits) -> bytes:
 
 
 def ttl_milliseconds(options: object, limits: Limits) -> int | None:
-    """How long a record with these `options` lives; None for ever; else `INVALID_TTL`."""
+    """Return the ttl in `options` in milliseconds, or None for a record that never expires.
+
+    Raise Refusal with `INVALID_TTL` for an illegal ttl.
+    """
     if options is None:
         return None
     if not isinstance(options, dict):
@@ -119,7 +129,7 @@ def ttl_milliseconds(options: object, limits: Limits) -> int | None:
 
 
 def check_batch_count(count: int, verb: str, limits: Limits) -> None:
-    """1 to 25 records, else the whole batch is refused. `verb` is set, get or delete."""
+    """Raise Refusal unless a batch has 1 to 25 items. `verb` is set, get or delete."""
     if count > limits.batch_records:
         raise Refusal(
             400,
@@ -128,18 +138,18 @@ def check_batch_count(count: int, verb: str, limits: Limits) -> None:
             f"{limits.batch_records} entities at a time.",
         )
     if count == 0:
-        # Refused whole by the documentation, which names no code.
+        # The documentation says that the batch is refused whole, but names no code.
         raise malformed("A batch must hold at least one record")
 
 
 def check_distinct(identities: Iterable[tuple[str | None, str]], count: int) -> None:
-    """The same key (with the same entity) twice in one request refuses the whole of it."""
+    """Raise Refusal if a request names the same key (with the same entity) twice."""
     if len(set(identities)) != count:
         raise Refusal(400, "KEY_DUPLICATION_ERROR", "Duplicate key found in request")
 
 
 def _may_be_deep(value: bytes, most: int) -> bool:
-    # So many levels need twice as many bytes, and as many opening brackets.
+    # Each level needs two bytes and one opening bracket.
     return len(value) > 2 * most and value.count(b"{") + value.count(b"[") > most
 
 

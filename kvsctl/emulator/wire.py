@@ -1,4 +1,4 @@
-"""Request bodies into the records they ask about, and answers into bytes."""
+"""Decode request bodies into items, and encode response bodies."""
 
 import json
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ JSON_TYPE = "application/json"
 
 
 class Item(msgspec.Struct, rename="camel"):
-    """One record of a request: an element of a batch, or the body of a plain request.
+    """One record of a request: an element of a batch, or the body of a request for one record.
 
-    `value` is the exact bytes that came, without the white space around them; empty when there
-    was none.
+    `value` is the exact bytes of the request without surrounding white space, or empty if the item
+    has no value.
     """
 
     key: str
@@ -28,13 +28,13 @@ class Item(msgspec.Struct, rename="camel"):
 
     @property
     def value_bytes(self) -> bytes:
-        """The value as raw JSON."""
+        """The value as raw JSON, or empty bytes."""
         return bytes(self.value)
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A status, a body, and the headers that this answer alone has."""
+    """An HTTP response: status, body, and its headers besides those that every response has."""
 
     status: int = 200
     body: bytes = b""
@@ -49,7 +49,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def read_batch(body: bytes, limits: Limits) -> list[Item]:
-    """The records of a batch request; a body that is none is refused whole."""
+    """Return the items of a batch request. Raise Refusal if the body is not a batch."""
     text = None if body.isascii() else json_slices.decoded(body)
     try:
         return _BATCH.decode(body)
@@ -58,12 +58,12 @@ def read_batch(body: bytes, limits: Limits) -> list[Item]:
     except (msgspec.DecodeError, RecursionError):
         text = text or json_slices.decoded(body)
     return [
-        record_of(json_slices.members(text, start), limits) for start in json_slices.elements(text)
+        item_of(json_slices.members(text, start), limits) for start in json_slices.elements(text)
     ]
 
 
 def read_record(body: bytes, limits: Limits) -> Item:
-    """The one record that a plain, entity or secret request is about."""
+    """Return the item of a request for one record. Raise Refusal if the body is malformed."""
     text = None if body.isascii() else json_slices.decoded(body)
     try:
         return _RECORD.decode(body)
@@ -71,11 +71,11 @@ def read_record(body: bytes, limits: Limits) -> Item:
         raise malformed(f"The request body is not valid: {error}") from None
     except (msgspec.DecodeError, RecursionError):
         text = text or json_slices.decoded(body)
-    return record_of(json_slices.members(text, alone=True), limits)
+    return item_of(json_slices.members(text, alone=True), limits)
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """A request body that must be one JSON object, as Python objects."""
+    """Return a request body as a dict. Raise Refusal if it is not a JSON object."""
     try:
         found = _ANYTHING.decode(body)
     except (msgspec.DecodeError, RecursionError):
@@ -88,27 +88,34 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 def read_members(body: bytes) -> dict[str, str]:
-    """The raw values of the members of a request body that must be one JSON object."""
+    """Return the raw value of each member of a request body.
+
+    Raise Refusal if the body is not a JSON object.
+    """
     return json_slices.members(json_slices.decoded(body), alone=True)
 
 
 def encoded(answer: object) -> bytes:
-    """An answer as JSON; values held as `msgspec.Raw` go out as the bytes they are."""
+    """Return a response body as JSON. A `msgspec.Raw` is written byte for byte."""
     try:
         return _ENCODER.encode(answer)
     except UnicodeEncodeError:
-        # A refused key may hold a lone surrogate; only refusals, which hold no values, do.
+        # A refused key may contain a lone surrogate. Refusals contain no values, so no Raw is lost.
         return json.dumps(msgspec.to_builtins(answer)).encode()
 
 
-def refusal_answer(refusal: Refusal) -> Response:
-    """`{code, message}`, the body of every answer that is no success."""
+def refusal_response(refusal: Refusal) -> Response:
+    """Return the response for a refusal, with the body `{code, message}`."""
     body = encoded({"code": refusal.code, "message": refusal.message})
     return Response(refusal.status, body, headers=tuple(refusal.headers.items()))
 
 
-def record_of(found: dict[str, str], limits: Limits) -> Item:
-    """A record from the raw values of its members, all of them checked to be JSON."""
+def item_of(found: dict[str, str], limits: Limits) -> Item:
+    """Return an item from the raw values of its members.
+
+    Raise Refusal if a member is not JSON. A value nested too deep is not parsed here, because
+    `rules.check_value` refuses it.
+    """
     value = found.pop("value", "").encode()
     if json_slices.depth(value) <= limits.value_depth:
         json_slices.parsed(value or b"0")

@@ -1,8 +1,8 @@
-"""What the service does, one module for each group of endpoints.
+"""The operations of the service: one module per group of endpoints.
 
-- `service`: what the operations share: a caller's installation, its limits, its answers.
+- `service`: the parts that the operations share: options, clock, records, metadata.
 - `batches`, `singles`, `transactions`: set, get and delete.
 - `queries`, `entity_queries`, `conditions`, `cursors`: listings.
-- `installations`: the list that a Forge Container's proxy gives.
+- `installations`: the list of installations, as the proxy of a Forge Container returns it.
 - `seed`: load records before the first request.
 """

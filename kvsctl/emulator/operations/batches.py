@@ -1,7 +1,7 @@
 """batch/set, batch/get and batch/delete.
 
-A record that is refused fails alone, in `failedKeys`, or takes the batch down with it when the
-options say so. What is stored of a batch is stored in one transaction.
+A refused item fails alone, in `failedKeys`. With `bad_record="refuses-batch"` the whole batch is
+refused instead. All changes of a batch are made in one database transaction.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class _BatchLists:
-    """The two lists of a batch's answer, filled record by record."""
+    """The two lists of a batch response, filled item by item."""
 
     def __init__(self, service: Service, call: Call) -> None:
         self.service = service
@@ -25,7 +25,10 @@ class _BatchLists:
         self.failed: list[dict[str, Any]] = []
 
     def each(self, verb: str, check: Callable[[Item, str], T]) -> list[tuple[Item, str, T]]:
-        """The records that pass `check`, with their space; the others are in `failed`."""
+        """Check the items of the batch and return those that pass, with space and check result.
+
+        The other items are added to `failed`. Raise Refusal if the whole batch is refused.
+        """
         limits = self.service.limits
         records = read_batch(self.call.body, limits)
         rules.check_batch_count(len(records), verb, limits)
@@ -46,14 +49,18 @@ class _BatchLists:
         return passed
 
     def fail(self, item: Item, refusal: Refusal) -> None:
-        """Put the record into `failedKeys`, or refuse the batch."""
+        """Add the item to `failedKeys`.
+
+        Raise the refusal, for the whole batch, if the options say so. A missing key never refuses
+        a batch.
+        """
         if self.service.options.bad_record == "refuses-batch" and refusal.code != "KEY_NOT_FOUND":
             raise refusal
         error = {"code": refusal.code, "message": refusal.message}
         self.failed.append({**_named(item), "error": error})
 
     def answer(self) -> Response:
-        """The body of the 200."""
+        """Return the response with both lists."""
         return Response(
             body=encoded({"successfulKeys": self.successful, "failedKeys": self.failed})
         )
@@ -66,7 +73,7 @@ def _named(item: Item) -> dict[str, Any]:
 
 
 def set_batch(service: Service, call: Call) -> Response:
-    """Write up to 25 records."""
+    """Write the records of a batch."""
     lists = _BatchLists(service, call)
     spaces: dict[str, list[Write]] = {}
     for item, space, write in lists.each(
@@ -80,7 +87,7 @@ def set_batch(service: Service, call: Call) -> Response:
 
 
 def delete_batch(service: Service, call: Call) -> Response:
-    """Delete up to 25 keys; deleting what is not there succeeds."""
+    """Delete the keys of a batch. Deleting a missing key succeeds."""
     lists = _BatchLists(service, call)
     spaces: dict[str, list[str]] = {}
     for item, space, key in lists.each("delete", _checked_key(service)):
@@ -92,7 +99,7 @@ def delete_batch(service: Service, call: Call) -> Response:
 
 
 def get_batch(service: Service, call: Call) -> Response:
-    """Read up to 25 keys, strictly consistent."""
+    """Read the keys of a batch, strictly consistent."""
     lists = _BatchLists(service, call)
     checked_key = _checked_key(service)
 

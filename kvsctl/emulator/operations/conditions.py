@@ -1,7 +1,7 @@
-"""Conditions on attributes: the filters of entity queries, and what transactions check.
+"""Conditions on attributes: the filters of entity queries and the checks of transactions.
 
-`{"and": […]}` or `{"or": […]}` of `{property, condition, values}`; the codes are those of the
-documentation's table of errors for entities.
+A filter is `{"and": […]}` or `{"or": […]}` with a list of `{property, condition, values}`. The
+error codes are those of the documentation's error table for entities.
 """
 
 from collections.abc import Callable
@@ -15,24 +15,24 @@ Test = Callable[[Any, list[Any]], bool]
 
 
 def comparable(value: object, other: object) -> bool:
-    """Whether two JSON values can be put in order: both strings, or both numbers."""
+    """Return whether two JSON values can be ordered: two strings or two numbers."""
     if isinstance(value, str):
         return isinstance(other, str)
     return is_number(value) and is_number(other)
 
 
 def is_number(value: object) -> bool:
-    """A JSON number; Python's True is none."""
+    """Return whether a value is a JSON number. Python's True is not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def equal(value: object, other: object) -> bool:
-    """Equality of JSON scalars, where 1 and true differ."""
+    """Return whether two JSON scalars are equal. 1 and true are not."""
     return isinstance(value, bool) == isinstance(other, bool) and value == other
 
 
 def begins_with(value: object, prefix: object) -> bool:
-    """Whether a string, or a number as it is written, begins so."""
+    """Return whether a string, or a number written as text, begins with `prefix`."""
     if is_number(value) and not isinstance(prefix, str):
         return str(value).startswith(str(prefix))
     return isinstance(value, str) and isinstance(prefix, str) and value.startswith(prefix)
@@ -46,7 +46,7 @@ def _contains(value: Any, wanted: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition: how many values it takes, and whether an attribute meets it."""
+    """A condition: how many values it takes, and the test of an attribute against them."""
 
     values: int
     test: Test
@@ -87,7 +87,10 @@ RANGE_CONDITIONS = frozenset(CONDITIONS) - {
 
 
 def predicate(filters: object) -> Predicate | None:
-    """What `filters` asks of an object; None when nothing."""
+    """Return the test of an object that `filters` describes, or None without filters.
+
+    Raise Refusal if `filters` is malformed.
+    """
     if filters is None:
         return None
     if not isinstance(filters, dict):
@@ -105,7 +108,7 @@ def predicate(filters: object) -> Predicate | None:
         )
     clauses = filters[operators[0]]
     if not isinstance(clauses, list):
-        raise malformed("A filter operator takes an array of conditions")
+        raise malformed("A filter operator must hold an array of conditions")
     tests = [_clause(clause) for clause in clauses]
     meets = all if operators[0] == "and" else any
     return lambda value: meets(test(value) for test in tests)
@@ -122,7 +125,10 @@ def _clause(clause: object) -> Predicate:
 
 
 def checked_condition(clause: dict[str, Any], allowed: frozenset[str]) -> tuple[Test, list[Any]]:
-    """The test that a condition names and the values it takes, after checking both."""
+    """Return the test that a condition names, and its values.
+
+    Raise Refusal if the condition is not in `allowed` or its values do not fit.
+    """
     name = clause.get("condition")
     if not isinstance(name, str) or name not in allowed:
         raise Refusal(

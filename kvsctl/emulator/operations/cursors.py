@@ -1,4 +1,4 @@
-"""Where a listing goes on: opaque to clients, and refused when it is none of ours."""
+"""Cursors: the position at which a listing continues, opaque to clients."""
 
 import base64
 import binascii
@@ -9,14 +9,15 @@ from kvsctl.emulator.refusals import Refusal, malformed
 
 
 def cursor_of(*position: str | int | float | None) -> str:
-    """A position in a listing as a cursor."""
+    """Return the cursor for a position in a listing."""
     return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
 
 
 def position_of(cursor: object, length: int) -> list[str | int | float | None] | None:
-    """The position that a cursor stands for; None without one.
+    """Return the position that a cursor stands for, with `length` parts; None without a cursor.
 
-    The contract names no code for a cursor that is no cursor: `INVALID_CURSOR`.
+    Raise Refusal with `INVALID_CURSOR` if the cursor was not made by `cursor_of` for such a
+    position. The contract names no code for that.
     """
     if cursor is None:
         return None
@@ -27,7 +28,7 @@ def position_of(cursor: object, length: int) -> list[str | int | float | None] |
         raw = base64.b64decode(padded, altchars=b"-_", validate=True)
         position = msgspec.json.decode(raw, type=list[str | int | float | None])
         if len(position) != length:
-            raise ValueError("of another listing")
+            raise ValueError("a cursor of another listing")
     except (ValueError, msgspec.MsgspecError, binascii.Error):
         raise Refusal(400, "INVALID_CURSOR", "The cursor is not valid") from None
     return position

@@ -1,4 +1,4 @@
-"""entity/query: one index of one entity, in order, filtered, page by page."""
+"""entity/query: list an entity by one of its indexes, filtered, page by page."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ NO_LIMIT = 2**62
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to walk through: an index (None: the keys), a partition of it, which way."""
+    """What to list: an index (None: the keys), its partition, the order and the start."""
 
     index: Index | None
     part: str
@@ -31,7 +31,7 @@ class Plan:
 
 
 def query_entity(service: Service, call: Call) -> Response:
-    """One page of an entity's records, and a cursor while there are more."""
+    """Return one page of an entity's records, with a cursor if there are more."""
     request = read_object(call.body)
     space = service.space(request.get("entityName") or _nameless())
     plan = _plan(service, space, request)
@@ -88,7 +88,7 @@ def _plan(service: Service, space: str, request: dict[str, Any]) -> Plan:
     partition = [] if partition is None else partition
     expected = len(index.partition) if index is not None else 0
     if not isinstance(partition, list) or len(partition) != expected:
-        raise malformed(f"This index takes a partition of {expected} values")
+        raise malformed(f"This index needs a partition of {expected} values")
     part = partition_text(partition)
     if part is None:
         raise malformed("The values of a partition must be strings, numbers or booleans")
@@ -106,7 +106,7 @@ def _plan(service: Service, space: str, request: dict[str, Any]) -> Plan:
 
 def _is_position(after: Position) -> bool:
     at, key = after
-    # An integer past 64 bits is sorted as a float, and so cannot have come from us.
+    # Our cursors hold sortable values only: an integer past 64 bits is a float there.
     return at is not None and type(sortable(at)) is type(at) and isinstance(key, str)
 
 
@@ -128,7 +128,7 @@ def _walk(service: Service, call: Call, space: str, plan: Plan) -> Iterator[Row]
 
 
 def _walk_past(rows: list[Row], plan: Plan) -> Iterator[Row]:
-    """The walk through records as they were, whose index is not kept."""
+    """Sort lagging records here, because the index holds current records only."""
     placed: list[tuple[tuple[bool, Any, str], Row]] = []
     for row in rows:
         if plan.index is None:
@@ -182,7 +182,7 @@ def _record_columns() -> str:
 
 
 def _bounds(plan: Plan) -> tuple[str, list[Any]]:
-    """Bounds that a range condition gives to the index; what they let through is tested again."""
+    """Return SQL bounds for a range condition. They may match too much: rows are tested again."""
     if plan.range_clause is None:
         return "", []
     values = [sortable(value) for value in plan.range_clause.get("values") or []]

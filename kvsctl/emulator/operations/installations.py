@@ -1,4 +1,4 @@
-"""GET /v1/installations, as a Forge Container's proxy answers it, and the older /v0."""
+"""GET /v1/installations as the proxy of a Forge Container answers it, and the older /v0."""
 
 import uuid
 from collections.abc import Mapping
@@ -15,9 +15,10 @@ PAGE_MOST = 100
 
 
 def list_installations(service: Service, query: bytes, *, plain: bool) -> Response:
-    """A page of the installations there are; `plain`: all of them, as /v0 does.
+    """Return a page of the app's installations; with `plain` all of them in an array, as /v0 does.
 
-    There are those that the options name and those that anything was written to.
+    These are the installations that the options name and those that were ever written to. If there
+    are none, the list holds the default installation.
     """
     known = sorted({*service.options.installations, *service.rows.installations()})
     known = known or [DEFAULT_INSTALLATION]

@@ -1,8 +1,8 @@
-"""query: the plain keys of an installation in lexicographic order, page by page.
+"""query: list the plain keys of an installation in lexicographic order, page by page.
 
-Eventually consistent when the options give a lag. Answers always carry values; of the metadata
-only `expireTime` is promised, so the other two can be left out or be stale (the contract's
-section "Endpoints").
+With a query lag, listings are eventually consistent. Responses always contain values. Of the
+metadata only `expireTime` is promised, so the options can omit `createdAt` and `updatedAt` or make
+them stale (contract: section "Endpoints").
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from kvsctl.emulator.wire import Response, encoded, read_object
 
 
 def query(service: Service, call: Call) -> Response:
-    """One page of plain records, and a cursor while there are more."""
+    """Return one page of plain records, with a cursor if there are more."""
     request = read_object(call.body)
     limits = service.limits
     limit = request.get("limit")
@@ -38,12 +38,12 @@ def query(service: Service, call: Call) -> Response:
 
 
 def is_page(limit: object, most: int) -> bool:
-    """Whether `limit` is a page size between 1 and `most`."""
+    """Return whether `limit` is an integer from 1 to `most`."""
     return isinstance(limit, int) and not isinstance(limit, bool) and 1 <= limit <= most
 
 
 def listed(service: Service, row: Row, fields: frozenset[str]) -> dict[str, object]:
-    """A record as query answers show it."""
+    """Return a record as query responses show it."""
     metadata = service.options.query_metadata
     if metadata == "omitted":
         fields &= {"EXPIRE_TIME"}

@@ -1,4 +1,6 @@
-"""Records to start with: JSON Lines as `kvsctl export` writes them, through the service's checks.
+"""Load records before the server starts, from JSON Lines as `kvsctl export` writes them.
+
+A line has these members, which pass the same checks as a request:
 
     {"key", "value", "entityName"?, "installation"?, "ttl"? or "options": {"ttl"}?, "createdAt"?,
      "updatedAt"?, "expireTime"?}
@@ -16,9 +18,9 @@ from typing import Any
 from kvsctl.emulator import json_slices
 from kvsctl.emulator.operations.service import Service, Write
 from kvsctl.emulator.options import DEFAULT_INSTALLATION
-from kvsctl.emulator.refusals import EmulatorError, Refusal, malformed
+from kvsctl.emulator.refusals import EmulatorError, Refusal, malformed, reason_of
 from kvsctl.emulator.storage.store import Store
-from kvsctl.emulator.wire import record_of
+from kvsctl.emulator.wire import item_of
 
 CHUNK = 1000
 TTL_UNITS = {"s": "SECONDS", "m": "MINUTES", "h": "HOURS", "d": "DAYS"}
@@ -27,10 +29,10 @@ Seed = tuple[str, str, Write, int, int]
 
 
 def load_seed(path: Path, service: Service, store: Store) -> int:
-    """Load the file before the emulator serves; how many records that were.
+    """Load the records of a file and return how many there were.
 
-    A line that the service would refuse raises `EmulatorError` with its place and the code; the
-    lines of earlier thousands are then loaded.
+    Raise `EmulatorError`, with the line and the code, for a line that the service would refuse.
+    Records are stored in blocks of 1000 lines, so earlier blocks are then already loaded.
     """
     loaded = 0
     try:
@@ -40,7 +42,7 @@ def load_seed(path: Path, service: Service, store: Store) -> int:
                 store.writing(lambda chunk=chunk: _put(chunk, service))  # type: ignore[misc]
                 loaded += len(chunk)
     except OSError as error:
-        raise EmulatorError(f"{path}: cannot be read: {error}") from error
+        raise EmulatorError(f"cannot read {path}: {reason_of(error)}") from error
     return loaded
 
 
@@ -59,7 +61,7 @@ def _seed(line: bytes, service: Service) -> Seed:
     now_ms = service.clock.now_ms()
     if "ttl" in members:
         members["options"] = _ttl_options(_parsed(members, "ttl"))
-    item = record_of(dict(members), service.limits)
+    item = item_of(dict(members), service.limits)
     installation = _parsed(members, "installation") or DEFAULT_INSTALLATION
     if not isinstance(installation, str):
         raise malformed("installation must be a string")
@@ -75,10 +77,10 @@ def _seed(line: bytes, service: Service) -> Seed:
 
 
 def _ttl_options(ttl: Any) -> str:
-    """A ttl as people write it ("7d"), or as the service takes it, as the service takes it."""
+    """Return the `options` for a ttl in short form ("7d") or in the service's own form."""
     if isinstance(ttl, str):
         if not (ttl[:-1].isdecimal() and len(ttl) <= MOST_TTL_CHARACTERS and ttl[-1] in TTL_UNITS):
-            raise malformed('ttl must be such as "45s", "30m", "12h" or "7d"')
+            raise malformed('ttl must be a duration such as "45s", "30m", "12h" or "7d"')
         ttl = {"value": int(ttl[:-1]), "unit": TTL_UNITS[ttl[-1]]}
     return json.dumps({"ttl": ttl})
 

@@ -1,4 +1,4 @@
-"""What every operation needs: options, clock, records; and the one way records change."""
+"""The parts that all operations share: options, clock, records, and the only way to change them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,18 +23,18 @@ PURGE_EVERY_MS = 60_000
 
 
 class RecordFaults(Protocol):
-    """What a fault does to single records of a batch."""
+    """The faults of single records."""
 
     def leaves_out(self, key: str) -> bool:
-        """Whether the answer does not speak of this key."""
+        """Return whether the response leaves out this key. Each call draws again."""
 
     def refusal(self, key: str) -> Refusal | None:
-        """With what the key is refused, if it is."""
+        """Return the refusal of this key, or None."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request: whose store, when, with what body."""
+    """One request: the caller's installation, the body, the time, the faults of its records."""
 
     installation: str
     body: bytes
@@ -42,7 +42,7 @@ class Call:
     record_faults: RecordFaults | None = None
 
     def check_fault(self, key: str) -> None:
-        """Refuse the whole request when a fault refuses this key."""
+        """Raise Refusal, for the whole request, if a fault refuses this key."""
         refusal = None if self.record_faults is None else self.record_faults.refusal(key)
         if refusal is not None:
             raise refusal
@@ -50,7 +50,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A record as it will be stored; `expires` in epoch milliseconds."""
+    """A record as it will be stored. `expires` is in epoch milliseconds, or None."""
 
     key: str
     value: bytes
@@ -58,7 +58,7 @@ class Write:
 
 
 class Service:
-    """The emulated service around one database. Used in the store's thread only."""
+    """The emulated service on one database. Used in the store's thread only."""
 
     def __init__(self, options: EmulatorOptions, store: Store, clock: Clock) -> None:
         self.options = options
@@ -73,22 +73,27 @@ class Service:
         self._lag_ms = int(options.query_lag_seconds * 1000)
         self._shown: Callable[[bytes], msgspec.Raw] = msgspec.Raw
         if options.normalise:
-            from kvsctl.emulator.switches.javascript import normalised  # only with this option
+            from kvsctl.emulator.switches.javascript import (
+                normalised,
+            )  # not at the top: only --normalise needs it
 
             self._shown = normalised
         self._purged_ms = 0
 
     @property
     def lags(self) -> bool:
-        """Whether queries lie behind writes."""
+        """Whether queries lag behind writes."""
         return self._lag_ms > 0
 
     def gone_ms(self, now_ms: int) -> int:
-        """Records that expired up to here do not exist any more."""
+        """Return `gone_ms` (see `storage.rows`): records that expired at or before it are gone."""
         return now_ms if self.options.expiry == "strict" else now_ms - LAZY_PURGE_MS
 
     def space(self, entity_name: str | None) -> str:
-        """The space of a plain record or of an entity that may be used."""
+        """Return the space of an entity, or of plain records without an entity name.
+
+        Raise Refusal if the name is illegal or the entity is not declared.
+        """
         if entity_name is None:
             return PLAIN
         name = rules.check_entity_name(entity_name, self.limits)
@@ -98,7 +103,7 @@ class Service:
         return name
 
     def checked_write(self, item: Item, now_ms: int) -> Write:
-        """The record that `item` sets, after all checks on its key, value and ttl."""
+        """Return the record that `item` sets. Raise Refusal if its key, value or ttl is illegal."""
         key = rules.check_key(item.key, self.limits, of_entity=item.entity_name is not None)
         value = rules.check_value(item.value_bytes, self.limits)
         lifetime = rules.ttl_milliseconds(item.options, self.limits)
@@ -116,7 +121,10 @@ class Service:
         *,
         created_ms: int | None = None,
     ) -> None:
-        """Store these records, in a write transaction; new ones as created `created_ms`."""
+        """Store these records. Call it in a write transaction.
+
+        New records get the creation time `created_ms`, by default `now_ms`.
+        """
         created = now_ms if created_ms is None else created_ms
         bucket = self.rows.get_or_create_bucket(installation, space)
         if self._lag_ms:
@@ -127,7 +135,7 @@ class Service:
             self.indexing.update(bucket, space, [(one.key, one.value) for one in writes])
 
     def remove(self, installation: str, space: str, keys: Sequence[str], now_ms: int) -> None:
-        """Delete these records, in a write transaction."""
+        """Delete these records. Call it in a write transaction."""
         bucket = self.rows.bucket(installation, space)
         if bucket is None:
             return
@@ -144,7 +152,7 @@ class Service:
         limit: int,
         now_ms: int,
     ) -> list[Row]:
-        """Records in the order of their keys, as far behind the writes as queries lie."""
+        """Return at most `limit` records in key order, as a query sees them, lag included."""
         bucket = self.rows.bucket(installation, space)
         if bucket is None:
             return []
@@ -159,7 +167,10 @@ class Service:
         self.past.keep(bucket, keys, now_ms)
 
     def purge(self, now_ms: int) -> None:
-        """Delete what is gone, at most once a minute; called in write transactions."""
+        """Delete the records that do not exist any more, at most once per minute.
+
+        Call it in a write transaction.
+        """
         if abs(now_ms - self._purged_ms) >= PURGE_EVERY_MS:
             self._purged_ms = now_ms
             self.rows.purge(self.gone_ms(now_ms))
@@ -167,12 +178,12 @@ class Service:
     def read(
         self, installation: str, space: str, keys: Sequence[str], now_ms: int
     ) -> dict[str, Row]:
-        """The records of these keys that exist, as they are this moment."""
+        """Return the existing records among these keys, without lag."""
         bucket = self.rows.bucket(installation, space)
         return {} if bucket is None else self.rows.read(bucket, keys, self.gone_ms(now_ms))
 
     def shown(self, row: Row, fields: frozenset[str] | set[str]) -> dict[str, object]:
-        """A record as an answer shows it, with these metadata fields."""
+        """Return a record as a response shows it, with these metadata fields."""
         shown: dict[str, object] = {"key": row.key, "value": self._shown(row.value)}
         if fields:
             if "CREATED_AT" in fields:
@@ -188,7 +199,10 @@ NO_FIELDS: frozenset[str] = frozenset()
 
 
 def metadata_fields(options: object, member: str = "metadataFields") -> frozenset[str]:
-    """The metadata that `options` asks for; anything but an array of known names is refused."""
+    """Return the metadata fields that `options` requests.
+
+    Raise Refusal if they are not an array of known names.
+    """
     if options is None:
         return NO_FIELDS
     if not isinstance(options, dict):
@@ -200,7 +214,7 @@ def metadata_fields(options: object, member: str = "metadataFields") -> frozense
         raise malformed(f"{member} must be an array")
     unknown = sorted(set(fields) - METADATA_FIELDS)
     if unknown:
-        raise malformed(f"{member} knows {', '.join(sorted(METADATA_FIELDS))}")
+        raise malformed(f"{member} takes {', '.join(sorted(METADATA_FIELDS))}")
     return frozenset(fields)
 
 

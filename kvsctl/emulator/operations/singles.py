@@ -1,6 +1,6 @@
-"""get, set and delete of one record: plain, of an entity, secret.
+"""get, set and delete of one record: plain, secret, or of an entity.
 
-The three spaces differ in their paths and in who sees them, not in what they do.
+The operations are the same for all three. Only their paths and spaces differ.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def _entity(service: Service, item: Item) -> str:
 
 
 def getter(space_of: SpaceOf) -> Operation:
-    """The endpoint that reads one record; one that is not there is 404."""
+    """Return the operation that reads one record. A missing record is a 404."""
 
     def get(service: Service, call: Call) -> Response:
         item = read_record(call.body, service.limits)
@@ -49,7 +49,7 @@ def getter(space_of: SpaceOf) -> Operation:
 
 
 def setter(space_of: SpaceOf) -> Operation:
-    """The endpoint that writes one record, answering it when `returnValue` asks for that."""
+    """Return the operation that writes one record, and returns it if `returnValue` says so."""
 
     def set_one(service: Service, call: Call) -> Response:
         item = read_record(call.body, service.limits)
@@ -72,7 +72,7 @@ def setter(space_of: SpaceOf) -> Operation:
 
 
 def deleter(space_of: SpaceOf) -> Operation:
-    """The endpoint that deletes one record; one that is not there is as good as deleted."""
+    """Return the operation that deletes one record. Deleting a missing record succeeds."""
 
     def delete(service: Service, call: Call) -> Response:
         item = read_record(call.body, service.limits)
@@ -105,7 +105,7 @@ def _set_options(options: Any) -> tuple[str | None, str | None, frozenset[str]]:
     if wanted not in (None, "PREVIOUS", "LATEST"):
         raise malformed("returnValue must be PREVIOUS or LATEST")
     if wanted is not None and policy == "FAIL_IF_EXISTS":
-        raise malformed("returnValue goes with keyPolicy OVERRIDE only")
+        raise malformed("returnValue is allowed with keyPolicy OVERRIDE only")
     return policy, wanted, metadata_fields(options, "returnMetadataFields")
 
 

@@ -1,6 +1,7 @@
 """transaction: sets, deletes and checks, all or nothing.
 
-At most 25 operations, each key once; a condition that does not hold undoes everything.
+A transaction has at most 25 operations and names each key once. If a condition does not hold,
+nothing is changed.
 """
 
 from typing import Any
@@ -11,13 +12,13 @@ from kvsctl.emulator import json_slices, rules
 from kvsctl.emulator.operations.conditions import predicate
 from kvsctl.emulator.operations.service import Call, Service
 from kvsctl.emulator.refusals import Refusal, malformed
-from kvsctl.emulator.wire import Item, Response, read_members, record_of
+from kvsctl.emulator.wire import Item, Response, item_of, read_members
 
 VERBS = ("set", "delete", "check")
 
 
 class Step(msgspec.Struct):
-    """One operation: what it does, on which record, under which conditions."""
+    """One operation of a transaction: its verb, its item and its conditions."""
 
     verb: str
     item: Item
@@ -25,7 +26,7 @@ class Step(msgspec.Struct):
 
 
 def transact(service: Service, call: Call) -> Response:
-    """Carry the transaction out and answer 204, or change nothing."""
+    """Apply the whole transaction and return 204. Raise Refusal otherwise, changing nothing."""
     steps = _steps(service, call)
     _check_steps(service, steps)
     for step in steps:
@@ -52,7 +53,7 @@ def _steps(service: Service, call: Call) -> list[Step]:
         for start in json_slices.elements(text):
             found = json_slices.members(text, start)
             conditions = json_slices.parsed(found.pop("conditions", "null"))
-            steps.append(Step(verb, record_of(found, service.limits), conditions))
+            steps.append(Step(verb, item_of(found, service.limits), conditions))
     return steps
 
 
@@ -77,7 +78,7 @@ def _check_conditions(service: Service, call: Call, step: Step, space: str) -> N
     key = step.item.key
     row = service.read(call.installation, space, [key], call.now_ms).get(key)
     value = {} if row is None else json_slices.parsed(row.value)
-    # A record that is not there has no attributes: only NOT_… conditions can hold of it.
+    # A missing record has no attributes, so only NOT_… conditions can hold for it.
     if not meets(value if isinstance(value, dict) else {}):
         raise Refusal(
             400,

@@ -1,6 +1,9 @@
-"""Records on disk or in memory, in SQLite.
+"""Records in SQLite, on disk or in memory.
 
-- `store`, `schema`, `rows`: the database, its tables, and rows as records.
-- `lagging`: what a query saw some time ago (`--query-lag`).
-- `entities`, `manifest`, `indexing`: entities as the manifest declares them, and their indexes.
+A *space* is the plain keys, the secrets, or the keys of one entity. A *bucket* is one space of one
+installation; queries list one bucket.
+
+- `store`, `schema`, `rows`: the database and its thread, the tables, the statements on records.
+- `lagging`: the records that lagging queries see (`--query-lag`).
+- `entities`, `manifest`, `indexing`: the entities that a manifest declares, and their indexes.
 """

@@ -1,4 +1,4 @@
-"""Custom entities as an app's manifest declares them, and what a value must be to fit."""
+"""Custom entities as an app's manifest declares them, and the check of a value against them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ INTEGER_MIN, INTEGER_MAX = -(2**31), 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An index: records are parted by these attributes and sorted by the range attribute."""
+    """An index: the attributes of its partition, and the range attribute that it is sorted by."""
 
     name: str
     partition: tuple[str, ...]
@@ -21,17 +21,18 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A declared entity: attribute types by name, indexes by name."""
+    """A declared entity: its attribute types and its indexes, both by name."""
 
     name: str
     attributes: Mapping[str, str]
     indexes: Mapping[str, Index]
 
     def check(self, value: object) -> dict[str, Any]:
-        """The value, an object whose attributes have their declared types.
+        """Return the value if it is an object whose attributes have their declared types.
 
-        Anything else is `INVALID_ENTITY_VALUE` or `INCORRECT_PROPERTY_TYPE`. Attributes that are
-        not declared, missing or null are let pass: the contract does not speak of them.
+        Raise Refusal with `INVALID_ENTITY_VALUE` or `INCORRECT_PROPERTY_TYPE` otherwise.
+        Attributes that are undeclared, missing or null are accepted: the contract has no rule for
+        them.
         """
         if not isinstance(value, dict):
             raise Refusal(
@@ -51,7 +52,7 @@ class Entity:
 
 
 def is_of_type(value: object, kind: str) -> bool:
-    """Whether a JSON value fits an attribute type of the manifest."""
+    """Return whether a JSON value has an attribute type of the manifest."""
     if kind == "any":
         return True
     if kind == "boolean":
@@ -66,5 +67,5 @@ def is_of_type(value: object, kind: str) -> bool:
 
 
 def schema_not_found() -> Refusal:
-    """404 for an entity that the manifest does not declare."""
+    """Return a 404 for an entity that the manifest does not declare."""
     return Refusal(404, "SCHEMA_NOT_FOUND", "The schema provided does not exist")

@@ -1,7 +1,7 @@
-"""The indexes of declared entities, kept beside the records in the same transactions.
+"""The indexes of declared entities, updated in the same transactions as the records.
 
-A record is in an index when it has all its attributes as scalars. Within a partition it is
-sorted by the range attribute, then by its key.
+A record is in an index if all attributes of the index are scalars in its value. Within a partition
+records are sorted by the range attribute, then by key.
 """
 
 import json
@@ -20,7 +20,7 @@ SETTING = "entities"
 
 
 def sortable(value: object) -> Scalar | None:
-    """A JSON scalar as SQLite sorts it; None for what cannot be in an index."""
+    """Return a JSON scalar in the form that SQLite sorts, or None if it cannot be indexed."""
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, str):
@@ -31,7 +31,10 @@ def sortable(value: object) -> Scalar | None:
 
 
 def partition_text(values: Iterable[object]) -> str | None:
-    """One text for one combination of partition values; 1 and 1.0 are the same."""
+    """Return a text that identifies a combination of partition values; 1 and 1.0 are equal.
+
+    Return None if one of them cannot be indexed.
+    """
     parts: list[object] = []
     for value in values:
         if sortable(value) is None:
@@ -42,14 +45,17 @@ def partition_text(values: Iterable[object]) -> str | None:
 
 
 def positions(index: Index, value: Mapping[str, Any]) -> tuple[str, Scalar] | None:
-    """Where an index has a record with this value: partition and range, or nowhere."""
+    """Return the partition and the range value of a record in an index.
+
+    Return None if the index does not contain a record with this value.
+    """
     part = partition_text(value.get(name) for name in index.partition)
     at = sortable(value.get(index.range))
     return None if part is None or at is None else (part, at)
 
 
 class Indexing:
-    """Keeps the `indexed` table true to the records. Called in the store's thread only."""
+    """The `indexed` table, kept in step with the records. Used in the store's thread only."""
 
     def __init__(
         self, connection: sqlite3.Connection, entities: Mapping[str, Entity] | None
@@ -58,7 +64,7 @@ class Indexing:
         self._entities = entities or {}
 
     def update(self, bucket: int, space: str, records: Sequence[tuple[str, bytes]]) -> None:
-        """Index these keys and values in place of what was there before."""
+        """Index these keys and values, replacing the earlier index rows of the keys."""
         entity = self._entities.get(space)
         if entity is None or not entity.indexes:
             return
@@ -78,14 +84,14 @@ class Indexing:
         )
 
     def is_current(self) -> bool:
-        """Whether the indexes in the file are those of these entities."""
+        """Return whether the indexes in the file belong to the declared entities."""
         row = self._connection.execute(
             "SELECT value FROM setting WHERE name = ?", (SETTING,)
         ).fetchone()
         return (row[0] if row else "{}") == self._fingerprint()
 
     def rebuild(self) -> None:
-        """Index every record anew, in a write transaction."""
+        """Index every record again. Call it in a write transaction."""
         connection = self._connection
         connection.execute("DELETE FROM indexed")
         buckets = connection.execute("SELECT id, space FROM bucket").fetchall()

@@ -1,8 +1,8 @@
-"""What queries still see while they lie behind the writes.
+"""The records that queries see while they lag behind writes (`--query-lag`).
 
-With a lag, each write first keeps what it replaces, with the time it did so; a query then looks
-at the state of `horizon_ms`: for a key that was replaced after that, the oldest version kept
-since, else what is stored. Gets never come here.
+With a lag, each write first saves the version that it replaces, with the time of the write. A query
+then reads the state at `horizon_ms`. For a key replaced after that time it reads the oldest version
+saved since, for any other key the stored record. Gets do not use this module: they never lag.
 """
 
 import sqlite3
@@ -12,13 +12,13 @@ from kvsctl.emulator.storage.rows import FIELDS, LAST, Row, as_row
 
 
 class PastVersions:
-    """Versions that were replaced, in one database. Called in the store's thread only."""
+    """The replaced versions of the records of one database. Used in the store's thread only."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def keep(self, bucket: int, keys: Sequence[str], now_ms: int) -> None:
-        """Keep these keys as they are, or as not there, before they are written."""
+        """Save the current versions of these keys, or their absence, before a write."""
         self._connection.executemany(
             f"INSERT INTO past (bucket, {FIELDS}, replaced)"  # noqa: S608
             " SELECT :bucket, :key, value, created, updated, expires, :now FROM (SELECT 1)"
@@ -27,13 +27,13 @@ class PastVersions:
         )
 
     def forget(self, horizon_ms: int) -> None:
-        """Drop versions that no query can see any more."""
+        """Delete versions replaced at or before `horizon_ms`: no query can see them any more."""
         self._connection.execute("DELETE FROM past WHERE replaced <= ?", (horizon_ms,))
 
     def page(
         self, bucket: int, prefix: str, after: str | None, limit: int, gone_ms: int, horizon_ms: int
     ) -> list[Row]:
-        """`Rows.page` as it was at `horizon_ms`."""
+        """Return what `Rows.page` would have returned at `horizon_ms`."""
         found = self._connection.execute(
             f"SELECT {FIELDS} FROM ("  # noqa: S608
             f" SELECT {FIELDS} FROM record r WHERE bucket = :bucket AND NOT EXISTS ("

@@ -1,7 +1,7 @@
-"""The statements on records. Called in the store's thread only.
+"""The SQL statements on records. Used in the store's thread only.
 
-Times are milliseconds since the epoch. `gone_ms`: a record whose expiry is at or before it does
-not exist any more; that one number is the whole difference between the expiry modes.
+Times are milliseconds since the epoch. A record that expired at or before `gone_ms` does not exist
+any more; the expiry modes differ in this one number only.
 """
 
 import sqlite3
@@ -10,13 +10,13 @@ from functools import partial
 from typing import Any, NamedTuple
 
 PLAIN = ""
-SECRET = "!secret"  # noqa: S105 - the name of a space; no entity can have it
+SECRET = "!secret"  # noqa: S105 - the name of a space; not a legal entity name
 LAST = "\U0010ffff"
 FIELDS = "key, value, created, updated, expires"
 
 
 class Row(NamedTuple):
-    """A stored record; `value` is the exact bytes that were set."""
+    """A stored record. `value` is the exact bytes that were set."""
 
     key: str
     value: bytes
@@ -25,12 +25,12 @@ class Row(NamedTuple):
     expires: int | None
 
 
-# What `Row._make` does, without a Python frame for each row.
+# Like `Row._make`, but without a Python frame for each row.
 as_row: Callable[[tuple[Any, ...]], Row] = partial(tuple.__new__, Row)
 
 
 class Rows:
-    """Records in one database. `keep_expiry`: a write without ttl leaves the old expiry be."""
+    """The records of one database. With `keep_expiry`, a write without ttl keeps the old expiry."""
 
     def __init__(self, connection: sqlite3.Connection, *, keep_expiry: bool = False) -> None:
         self._connection = connection
@@ -39,11 +39,11 @@ class Rows:
         self._upserts: dict[int, str] = {}
 
     def forget_buckets(self) -> None:
-        """After a rollback: a bucket that was made in the transaction is not there."""
+        """Forget cached bucket numbers, after a rollback that may have removed a new bucket."""
         self._buckets.clear()
 
     def bucket(self, installation: str, space: str) -> int | None:
-        """The number of a bucket, if anything was ever written to it."""
+        """Return the number of a bucket, or None if nothing was ever written to it."""
         found = self._buckets.get((installation, space))
         if found is None:
             row = self._connection.execute(
@@ -55,7 +55,7 @@ class Rows:
         return found
 
     def get_or_create_bucket(self, installation: str, space: str) -> int:
-        """The number of a bucket, made if need be (in a write transaction)."""
+        """Return the number of a bucket; create it if missing. Call it in a write transaction."""
         found = self.bucket(installation, space)
         if found is None:
             cursor = self._connection.execute(
@@ -65,7 +65,7 @@ class Rows:
         return found
 
     def read(self, bucket: int, keys: Sequence[str], gone_ms: int) -> dict[str, Row]:
-        """The records of these keys that exist."""
+        """Return the existing records among these keys, by key."""
         marks = ",".join("?" * len(keys))
         found = self._connection.execute(
             f"SELECT {FIELDS} FROM record WHERE bucket = ? AND key IN ({marks})"  # noqa: S608
@@ -77,14 +77,17 @@ class Rows:
     def write(
         self, rows: Sequence[tuple[int, str, bytes, int, int, int | None]], gone_ms: int
     ) -> None:
-        """Write (bucket, key, value, created, updated, expires); an older `created` is kept."""
+        """Write rows of (bucket, key, value, created, updated, expires).
+
+        An existing record keeps its `created`.
+        """
         sql = self._upserts.get(len(rows)) or self._upsert(len(rows))
         parameters = [field for row in rows for field in row]
         parameters += [gone_ms] * (2 if self._keep_expiry else 1)
         self._connection.execute(sql, parameters)
 
     def remove(self, bucket: int, keys: Sequence[str]) -> None:
-        """Delete these keys; those that are not there need no word."""
+        """Delete these keys; missing keys are ignored."""
         marks = ",".join("?" * len(keys))
         self._connection.execute(
             f"DELETE FROM record WHERE bucket = ? AND key IN ({marks})",  # noqa: S608
@@ -94,7 +97,7 @@ class Rows:
     def page(
         self, bucket: int, prefix: str, after: str | None, limit: int, gone_ms: int
     ) -> list[Row]:
-        """Up to `limit` records in the order of their keys, behind the key `after`."""
+        """Return at most `limit` records with this prefix, in key order, after the key `after`."""
         found = self._connection.execute(
             f"SELECT {FIELDS} FROM record WHERE bucket = ? AND key > ? AND key >= ?"  # noqa: S608
             " AND key < ? AND (expires IS NULL OR expires > ?) ORDER BY key LIMIT ?",
@@ -103,18 +106,18 @@ class Rows:
         return list(map(as_row, found.fetchall()))
 
     def purge(self, gone_ms: int) -> int:
-        """Delete what does not exist any more; how many that were."""
+        """Delete the records that do not exist any more, and return how many."""
         return self._connection.execute(
             "DELETE FROM record WHERE expires <= ?", (gone_ms,)
         ).rowcount
 
     def installations(self) -> list[str]:
-        """Every installation that was ever written to, in order."""
+        """Return every installation that was ever written to, sorted."""
         found = self._connection.execute("SELECT DISTINCT installation FROM bucket ORDER BY 1")
         return [row[0] for row in found]
 
     def each(self, bucket: int, gone_ms: int) -> Iterator[Row]:
-        """All records of a bucket, in the order of their keys."""
+        """Return an iterator over all records of a bucket, in key order."""
         found = self._connection.execute(
             f"SELECT {FIELDS} FROM record WHERE bucket = ?"  # noqa: S608
             " AND (expires IS NULL OR expires > ?) ORDER BY key",

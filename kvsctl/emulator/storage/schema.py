@@ -1,7 +1,8 @@
-"""The database file: its format, its settings, and who may read it.
+"""The database file: its tables, format version, settings and permissions.
 
-Made mode 600; WAL with synchronous=NORMAL, so that a process killed at any moment loses nothing
-that was committed. The format version is `user_version`, with `application_id` naming us.
+The file is created with mode 600. It uses WAL with synchronous=NORMAL, so a process that is killed
+at any moment loses nothing that was committed. `application_id` identifies the file as kvsctl's;
+`user_version` is its format version.
 """
 
 import os
@@ -9,15 +10,14 @@ import sqlite3
 import time
 from pathlib import Path
 
-from kvsctl.emulator.refusals import EmulatorError
+from kvsctl.emulator.refusals import EmulatorError, reason_of
 
 MEMORY = ":memory:"
 APPLICATION_ID = 0x6B767363
 FORMAT = 1
 BUSY_SECONDS = 30.0
 
-# A bucket is what lists and counts together: the plain keys, the secrets or one entity of one
-# installation. Buckets are never deleted, so that every process may remember their numbers.
+# Buckets are never deleted, so that every process may cache their numbers.
 SCHEMA = """
 CREATE TABLE bucket (
   id INTEGER PRIMARY KEY, installation TEXT NOT NULL, space TEXT NOT NULL,
@@ -49,10 +49,10 @@ CREATE TABLE snapshot_name (name TEXT PRIMARY KEY) WITHOUT ROWID;
 
 
 def connect(path: Path | str) -> sqlite3.Connection:
-    """Open the file, or make it; `:memory:` keeps everything in this process.
+    """Open the database file, or create it; `:memory:` keeps everything in this process.
 
-    The connection is in autocommit mode and may be used from any one thread at a time. Raises
-    `EmulatorError` for a file that is no database of ours or of a newer format.
+    The connection is in autocommit mode and may be used from any thread, one at a time. Raise
+    `EmulatorError` if the file cannot be opened, is not a kvsctl database or has a newer format.
     """
     try:
         if str(path) != MEMORY:
@@ -64,13 +64,15 @@ def connect(path: Path | str) -> sqlite3.Connection:
             check_same_thread=False,
             cached_statements=256,
         )
-    except (OSError, sqlite3.Error) as error:
-        raise EmulatorError(f"{path}: cannot be opened: {error}") from error
+    except OSError as error:
+        raise EmulatorError(f"cannot open {path}: {reason_of(error)}") from error
+    except sqlite3.Error as error:
+        raise EmulatorError(f"cannot open {path}: {error}") from error
     try:
         _prepare(connection, path)
     except sqlite3.Error as error:
         connection.close()
-        raise EmulatorError(f"{path}: cannot be used as a database: {error}") from error
+        raise EmulatorError(f"cannot use {path} as a database: {error}") from error
     except EmulatorError:
         connection.close()
         raise
@@ -79,13 +81,13 @@ def connect(path: Path | str) -> sqlite3.Connection:
 
 def _make_private(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # SQLite gives the -wal and -shm files the mode of the database.
+    # SQLite gives the -wal and -shm files the mode of the database file.
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
 def _prepare(connection: sqlite3.Connection, path: Path | str) -> None:
     if not _is_current(connection, path):
-        # Two processes may be here at once: the second finds the first one's tables.
+        # Two processes may get here at once: the second one then finds the tables of the first.
         _set_wal(connection)
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -105,8 +107,7 @@ def _prepare(connection: sqlite3.Connection, path: Path | str) -> None:
 def _statements() -> list[str]:
     statements: list[str] = []
     for line in SCHEMA.strip().splitlines():
-        begun = statements and not sqlite3.complete_statement(statements[-1])
-        if begun:
+        if statements and not sqlite3.complete_statement(statements[-1]):
             statements[-1] += "\n" + line
         else:
             statements.append(line)
@@ -120,16 +121,16 @@ def _is_current(connection: sqlite3.Connection, path: Path | str) -> bool:
     if owner == 0 and version == 0 and tables == 0:
         return False
     if owner != APPLICATION_ID:
-        raise EmulatorError(f"{path}: is another program's database")
+        raise EmulatorError(f"{path} is another program's database")
     if version > FORMAT:
         raise EmulatorError(
-            f"{path}: has format {version}, this version of kvsctl knows up to {FORMAT}"
+            f"{path} has format {version}; this version of kvsctl reads formats up to {FORMAT}"
         )
     return True
 
 
 def _set_wal(connection: sqlite3.Connection) -> None:
-    # Changing the journal mode asks no busy handler, so waiting for another process is ours.
+    # SQLite calls no busy handler for a change of journal mode, so wait for other processes here.
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:

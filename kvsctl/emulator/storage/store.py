@@ -1,8 +1,8 @@
 """The database and the one thread that works on it, off the event loop.
 
-Work is done in the order it was handed in. What `writing` did is either wholly there or not at
-all; once it has returned, a killed process does not lose it. Another process may use the same
-file at the same time: writers wait for each other.
+Work runs in the order in which it was submitted. The work of `writing` is applied whole or not at
+all, and once `writing` has returned, a killed process does not lose it. Several processes may use
+the same file at the same time: writers wait for each other.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ Job = tuple[Callable[[], Any], "asyncio.Future[Any]", asyncio.AbstractEventLoop]
 
 
 class Store:
-    """Opens its file at once (see `schema.connect`); its thread starts with the first work."""
+    """A database opened at once (see `schema.connect`); its thread starts with the first work."""
 
     def __init__(self, path: Path | str, *, keep_expiry: bool = False) -> None:
         self.path = path
@@ -33,11 +33,11 @@ class Store:
         self._closed = False
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Do `work` in the store's thread and give back what it returned or raised."""
+        """Run `work` in the store's thread; return its result or raise its exception."""
         if self._closed:
             raise RuntimeError("the store is closed")
         if self._thread is None:
-            # A daemon: whoever forgets to close must still be able to exit.
+            # A daemon thread, so that a process can exit without closing the store.
             self._thread = threading.Thread(target=self._work, name="emulator-store", daemon=True)
             self._thread.start()
         loop = asyncio.get_running_loop()
@@ -46,7 +46,7 @@ class Store:
         return await future
 
     def writing(self, work: Callable[[], T]) -> T:
-        """Do `work` as one transaction. Called in the store's thread."""
+        """Run `work` as one write transaction. Call it in the store's thread."""
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             result = work()
@@ -59,7 +59,7 @@ class Store:
         return result
 
     def close(self) -> None:
-        """Finish the work that was handed in, then close the file. Closing twice is harmless."""
+        """Finish the submitted work, then close the file. Closing twice is harmless."""
         if self._closed:
             return
         self._closed = True
@@ -77,11 +77,11 @@ class Store:
                 result = work()
             except BaseException as error:
                 failure = error
-            with contextlib.suppress(RuntimeError):  # its loop is gone, and so is the caller
-                loop.call_soon_threadsafe(_settle, future, result, failure)
+            with contextlib.suppress(RuntimeError):  # the caller's event loop is closed
+                loop.call_soon_threadsafe(_resolve, future, result, failure)
 
 
-def _settle(future: "asyncio.Future[Any]", result: Any, failure: BaseException | None) -> None:
+def _resolve(future: "asyncio.Future[Any]", result: Any, failure: BaseException | None) -> None:
     if future.done():
         return
     if failure is None:

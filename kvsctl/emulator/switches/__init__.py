@@ -1,6 +1,6 @@
-"""What can be switched on to make the service behave worse, or as its documents leave open.
+"""Behaviour of the service that is off by default.
 
-- `faults`, `fault_spec`: failures on purpose, by a seed (`--faults`).
-- `quota`: the documented quotas and others (`--quotas`).
+- `faults`, `fault_spec`: injected faults, reproducible by a seed (`--faults`).
+- `quota`: the documented quotas or other ones (`--quotas`).
 - `javascript`: values as a JavaScript service would return them (`--normalise`).
 """

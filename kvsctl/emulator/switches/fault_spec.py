@@ -1,26 +1,28 @@
-"""What goes wrong, and how often, as a user writes it: one line, or a TOML or JSON file.
+"""Fault specs: the faults to inject and their rates, in one line or in a TOML or JSON file.
 
     seed=7,429=0.05,retry-after=1,500=0.02,reset-after=0.01,leave-out=0.02,latency-ms=5..50
 
-Names with a rate from 0 to 1, of which a request meets one at most:
+Faults with a rate from 0 to 1. A request gets at most one of them:
 
     429 throttled 500 502 503 504 500-after 503-after 502-html 502-empty
     reset-before reset-after cut
 
-`throttled` is 429 `REQUEST_THROTTLED`; `-after` and `reset-after` come once the write is done;
-`cut` ends an answer in its midst. The others:
+`throttled` is a 429 with `REQUEST_THROTTLED`. Faults that end in `-after` happen after the request
+has been carried out. So does `cut`, which truncates the response. All others happen before it.
 
-    seed=N               which requests it hits; the same seed, the same requests
-    retry-after=S        429 says when, in seconds; retry-after-date=S as a date; reset=S as
-                         `X-RateLimit-Reset`; none of them: it does not say
-    leave-out=RATE       a key of a batch is done nothing with, and is in neither list
-    refuse=PREFIX:CODE   keys that begin so are refused with this code (repeatable)
-    latency-ms=N, N..M   answers take so much longer
-    payload-limit=BYTES  the limit of a body, below the documented one
-    token-lifetime=S     a token is refused that long after its first use
-    only=ROUTE+ROUTE     only these endpoints, such as batch/set
-    first=N              only the first N requests
-    script=NAME:NAME:ok  what the first requests meet, one name each, before any rate counts
+The other names:
+
+    seed=N               choose which requests get faults; the same seed chooses the same ones
+    retry-after=S        send Retry-After in seconds with a 429; retry-after-date=S sends it as a
+                         date, reset=S sends X-RateLimit-Reset; without one of them, send neither
+    leave-out=RATE       ignore a key of a batch and put it into neither list
+    refuse=PREFIX:CODE   refuse keys with this prefix with this code (repeatable)
+    latency-ms=N, N..M   delay responses by N, or by N to M, milliseconds
+    payload-limit=BYTES  refuse larger request bodies; at most the documented limit
+    token-lifetime=S     refuse a token S seconds after its first use
+    only=ROUTE+ROUTE     inject faults into these endpoints only, such as batch/set
+    first=N              inject faults into the first N requests only
+    script=NAME:NAME:ok  faults of the first requests, one name each; rates count after them
 """
 
 import json
@@ -29,19 +31,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kvsctl.emulator.refusals import EmulatorError
+from kvsctl.emulator.refusals import EmulatorError, reason_of
 
 KINDS = (
     "429", "throttled", "500", "502", "503", "504", "500-after", "503-after", "502-html",
     "502-empty", "reset-before", "reset-after", "cut",
 )  # fmt: skip
 WAITS = ("retry-after", "retry-after-date", "reset")
-REPEATABLE = {"refuse": ",", "only": "+", "script": ":"}
+# Names whose values are lists, with the separator of their elements in a spec.
+LISTS = {"refuse": ",", "only": "+", "script": ":"}
+NAMES = (
+    *KINDS, *WAITS, "leave-out", "latency-ms", "payload-limit", "first", "seed", "token-lifetime",
+    *LISTS,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultPlan:
-    """The faults of one run. Rates are 0 to 1, times seconds unless named otherwise."""
+    """A parsed fault spec. Rates are 0 to 1; times are seconds unless their name says otherwise."""
 
     seed: int = 0
     rates: Mapping[str, float] = field(default_factory=dict)
@@ -58,42 +65,44 @@ class FaultPlan:
 
 
 def read_faults(source: str) -> FaultPlan:
-    """The plan in a spec, or in the file of that name (`.toml`, `.json`).
+    """Return the plan of a spec, or of a file if `source` ends in `.toml` or `.json`.
 
-    Raises `EmulatorError` naming the part that is wrong.
+    Raise `EmulatorError`, naming the wrong part, if the spec is invalid or the file unreadable.
     """
     path = Path(source)
     try:
         if path.suffix == ".toml":
-            import tomllib  # only here: every command imports this module
+            import tomllib  # not at the top: only TOML files need it
 
             return plan_of(tomllib.loads(path.read_text(encoding="utf-8")))
         if path.suffix == ".json":
             return plan_of(json.loads(path.read_text(encoding="utf-8")))
         return plan_of(_settings(source))
     except OSError as error:
-        raise EmulatorError(f"{source}: cannot be read: {error}") from error
+        raise EmulatorError(f"cannot read {source}: {reason_of(error)}") from error
+    except UnicodeDecodeError as error:
+        raise EmulatorError(f"cannot read {source}: not valid UTF-8") from error
     except (ValueError, TypeError) as error:
-        raise EmulatorError(f"faults: {error}") from error
+        raise EmulatorError(f"invalid faults: {error}") from error
 
 
 def _settings(spec: str) -> dict[str, Any]:
     settings: dict[str, Any] = {}
-    for part in filter(None, (one.strip() for one in spec.split(","))):
+    for part in filter(None, (text.strip() for text in spec.split(","))):
         name, separator, text = part.partition("=")
         if not separator:
-            raise ValueError(f"{part} has no value")
-        if name in REPEATABLE:
-            settings.setdefault(name, []).extend(text.split(REPEATABLE[name]))
+            raise ValueError(f'"{part}" has no value; write NAME=VALUE')
+        if name in LISTS:
+            settings.setdefault(name, []).extend(text.split(LISTS[name]))
         elif name in settings:
-            raise ValueError(f"{name} is there twice")
+            raise ValueError(f"{name} is given twice")
         else:
             settings[name] = text
     return settings
 
 
 def plan_of(settings: Mapping[str, Any]) -> FaultPlan:
-    """The plan that these names and values make; `ValueError` for one that is wrong."""
+    """Return the plan for these names and values. Raise ValueError, naming the wrong one."""
     rates: dict[str, float] = {}
     plan: dict[str, Any] = {"rates": rates}
     for name, value in settings.items():
@@ -101,7 +110,7 @@ def plan_of(settings: Mapping[str, Any]) -> FaultPlan:
             rates[name] = _rate(name, value)
         elif name in WAITS:
             if "announces" in plan:
-                raise ValueError(f"only one of {', '.join(WAITS)}")
+                raise ValueError(f"give only one of {', '.join(WAITS)}")
             plan["announces"], plan["announced_seconds"] = name, _number(name, value)
         elif name == "leave-out":
             plan["leave_out"] = _rate(name, value)
@@ -118,7 +127,7 @@ def plan_of(settings: Mapping[str, Any]) -> FaultPlan:
         elif name == "script":
             plan["script"] = tuple(_scripted(text) for text in _texts(name, value))
         else:
-            raise ValueError(f"there is no fault {name}")
+            raise ValueError(f'unknown name "{name}"; known names: {", ".join(NAMES)}')
     if sum(rates.values()) > 1 + 1e-9:
         raise ValueError("the rates add up to more than 1")
     return FaultPlan(**plan)
@@ -128,16 +137,16 @@ def _number(name: str, value: Any) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise ValueError(f"{name}={value} is no number") from None
+        raise ValueError(f"{name}={value} is not a number") from None
     if not 0 <= number < float("inf"):
-        raise ValueError(f"{name}={value} is out of range")
+        raise ValueError(f"{name}={value} is out of range; give 0 or a positive number")
     return number
 
 
 def _rate(name: str, value: Any) -> float:
     rate = _number(name, value)
     if rate > 1:
-        raise ValueError(f"{name}={value} is no rate from 0 to 1")
+        raise ValueError(f"{name}={value} is not a rate from 0 to 1")
     return rate
 
 
@@ -145,24 +154,24 @@ def _span(name: str, value: Any) -> tuple[float, float]:
     least, separator, most = str(value).partition("..")
     span = _number(name, least), _number(name, most if separator else least)
     if span[0] > span[1]:
-        raise ValueError(f"{name}={value} ends before it begins")
+        raise ValueError(f"{name}={value} ends before it begins; write N..M with N at most M")
     return span
 
 
 def _refused(text: str) -> tuple[str, str]:
     prefix, separator, code = text.rpartition(":")
     if not separator or not code:
-        raise ValueError(f"refuse={text} is not PREFIX:CODE")
+        raise ValueError(f"refuse={text} is not of the form PREFIX:CODE")
     return prefix, code
 
 
 def _scripted(name: str) -> str:
     if name != "ok" and name not in KINDS:
-        raise ValueError(f"there is no fault {name}")
+        raise ValueError(f'unknown fault "{name}" in script; known faults: ok, {", ".join(KINDS)}')
     return name
 
 
 def _texts(name: str, value: Any) -> Iterable[str]:
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-        raise ValueError(f"{name} must be a list of texts")
+        raise ValueError(f"{name} must be a list of strings")
     return value

@@ -1,7 +1,8 @@
-"""The project's one fault server: what each request meets, drawn from a seeded plan.
+"""Fault injection: the faults of each request, drawn from a seeded plan.
 
-The n-th request meets the same in every run with the same plan. A lost connection is raised as
-`ConnectionLost`: `serve` resets the TCP connection, callers in the process see the exception.
+With the same plan, the n-th request gets the same faults in every run. A lost connection is raised
+as `ConnectionLost`: `serve` then resets the TCP connection, and callers in the same process get the
+exception.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from kvsctl.emulator.clock import http_date
 from kvsctl.emulator.refusals import ConnectionLost, Refusal, unauthorized
 from kvsctl.emulator.switches.fault_spec import FaultPlan
 from kvsctl.emulator.switches.quota import announcement
-from kvsctl.emulator.wire import Response, refusal_answer
+from kvsctl.emulator.wire import Response, refusal_response
 
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>"
 MESSAGES = {
@@ -27,7 +28,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 @dataclass(slots=True)
 class Draw:
-    """What one request meets."""
+    """The faults drawn for one request. `kind` is a name of `fault_spec.KINDS`, or "ok"."""
 
     kind: str
     latency_seconds: float
@@ -35,36 +36,39 @@ class Draw:
     chance: random.Random = field(repr=False)
 
     def leaves_out(self, _key: str) -> bool:
-        """Whether this key is in neither list of the answer."""
+        """Return whether the response leaves out this key. Each call draws again."""
         return self.plan.leave_out > 0 and self.chance.random() < self.plan.leave_out
 
     def refusal(self, key: str) -> Refusal | None:
-        """With what this key is refused, if the plan names its beginning."""
+        """Return the refusal of this key, or None if the plan does not name its prefix."""
         for prefix, code in self.plan.refuse:
             if key.startswith(prefix):
                 return Refusal(400, code, "Refused by the emulator's faults")
         return None
 
     def before(self, now_ms: int) -> None:
-        """Raise what comes in place of doing the work."""
+        """Raise the fault that prevents the request from being carried out, if there is one."""
         if self.kind in ("429", "throttled"):
             code = "TOO_MANY_REQUESTS" if self.kind == "429" else "REQUEST_THROTTLED"
             raise Refusal(429, code, "Too many requests", self._announced(now_ms))
         if self.kind == "reset-before":
-            raise ConnectionLost("by a fault, before the write")
+            raise ConnectionLost("by a fault, before the request was carried out")
         if self.kind in ("500", "502", "503", "504"):
             raise _server_error(int(self.kind))
 
     def after(self, answer: Response) -> Response:
-        """The answer that goes out once the work is done, or `ConnectionLost`."""
+        """Return the response to send after the request was carried out.
+
+        Raise ConnectionLost if the fault is a reset.
+        """
         if self.kind == "reset-after":
-            raise ConnectionLost("by a fault, after the write")
+            raise ConnectionLost("by a fault, after the request was carried out")
         if self.kind.endswith("-after"):
-            return refusal_answer(_server_error(int(self.kind[:3])))
+            return refusal_response(_server_error(int(self.kind[:3])))
         return answer
 
     def instead(self) -> Response | None:
-        """An answer that is no JSON, as a proxy gives it in place of the service's."""
+        """Return the response that a failing proxy sends in place of the service's, or None."""
         if self.kind == "502-html":
             return Response(502, HTML, "text/html")
         return Response(502) if self.kind == "502-empty" else None
@@ -77,7 +81,7 @@ class Draw:
 
 
 class Faults:
-    """Draws for one request after the other. Called in the event loop's thread only."""
+    """The source of draws, one per request in order. Used in the event loop's thread only."""
 
     def __init__(self, plan: FaultPlan, sleep: Sleep = asyncio.sleep) -> None:
         self.plan = plan
@@ -87,7 +91,7 @@ class Faults:
         self._first_use_ms: dict[str, int] = {}
 
     def draw(self, route: str) -> Draw | None:
-        """What the next request on this route meets; None where the plan does not reach."""
+        """Draw the faults of the next request. Return None if the plan does not cover it."""
         plan = self.plan
         if plan.only and route not in plan.only:
             return None
@@ -101,7 +105,7 @@ class Faults:
         return Draw(kind, source.uniform(*plan.latency_ms) / 1000, plan, source)
 
     def check_token(self, bearer: str | None, now_ms: int) -> None:
-        """Refuse a token, 401, once its lifetime since its first use is over."""
+        """Raise Refusal (401) if the lifetime of the token, counted from its first use, is over."""
         lifetime = self.plan.token_lifetime
         if lifetime is None or bearer is None:
             return

@@ -1,7 +1,7 @@
-"""A value as a JavaScript service gives it back: parsed, and written by `JSON.stringify`.
+"""Values as a JavaScript service returns them: parsed, then written by `JSON.stringify`.
 
-Numbers become doubles, members whose names are array indexes come first in their order, of a
-member that is there twice the last value stays in the place of the first.
+Numbers become doubles. Members named like array indexes come first, in numeric order. If a member
+occurs twice, the last value takes the place of the first.
 """
 
 import json
@@ -18,7 +18,7 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def normalised(value: bytes) -> msgspec.Raw:
-    """The bytes of a value after its way through JavaScript."""
+    """Return a value after `JSON.parse` and `JSON.stringify`."""
     parsed = json.loads(value, parse_int=float)
     return msgspec.Raw(_written(parsed).encode())
 
@@ -50,7 +50,7 @@ def _string(text: str) -> str:
 
 
 def js_number(number: float) -> str:
-    """A double as JavaScript writes it; what is past the largest is null."""
+    """Return a double as JavaScript writes it. A number past the largest double is null."""
     if not math.isfinite(number):
         return "null"
     if number == 0:
@@ -59,7 +59,7 @@ def js_number(number: float) -> str:
     mantissa, _, exponent = f"{abs(number)!r}".partition("e")
     whole, _, fraction = mantissa.partition(".")
     digits = (whole + fraction).lstrip("0")
-    # The number is 0.digits times ten to the `point`.
+    # The number is 0.digits times 10 to the power of `point`.
     point = len(whole) + int(exponent or 0)
     if whole == "0":
         point -= len(fraction) - len(fraction.lstrip("0")) + 1

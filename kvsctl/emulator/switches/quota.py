@@ -1,9 +1,11 @@
-"""Quotas of an installation: requests a second, units a minute for reads and for writes.
+"""Quotas of an installation: requests per second, read units and write units per minute.
 
-The contract's section "Quotas". Which kind of window the minute is, is open: fixed, sliding, or
-a bucket that refills. Units of a write are known and taken before it runs, and given back when
-it is not answered 2xx; those of a read are known by its answer, so a read goes ahead while
-anything is left.
+Source: contract, section "Quotas". It leaves open which kind of window the minute is: fixed,
+sliding, or a bucket that refills.
+
+The units of a write are known in advance. They are taken before it runs, and given back if it is
+refused. The units of a read are known only from its response, so a read is admitted while any units
+are left.
 """
 
 import math
@@ -22,30 +24,30 @@ Cost = Literal["read", "write"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaOptions:
-    """The numbers, how time is cut into windows, and what a 429 says."""
+    """The quotas, the kind of their windows, and the header of a 429."""
 
     requests_per_second: int = DEFAULT_LIMITS.requests_per_second
     read_units_per_minute: int = DEFAULT_LIMITS.read_units_per_minute
     write_units_per_minute: int = DEFAULT_LIMITS.write_units_per_minute
     minute_seconds: float = 60.0
-    """The length of the minute, so that tests need not wait for one."""
+    """The length of the quota minute. A short one spares tests the wait."""
     window: Literal["fixed", "sliding", "bucket"] = "fixed"
     announces: Literal["retry-after", "reset", "nothing"] = "retry-after"
-    """`Retry-After` in seconds, `X-RateLimit-Reset` as a time, or neither."""
+    """The header of a 429: `Retry-After` in seconds, `X-RateLimit-Reset` as a time, or neither."""
 
 
 class Window(Protocol):
-    """An amount that may be used in a length of time. Times are milliseconds."""
+    """A limit on the amount used within a length of time. Times are milliseconds."""
 
     def wait_ms(self, now_ms: int, amount: int) -> int:
-        """0 if `amount` may be used now, else how long until it may."""
+        """Return how long until `amount` may be used; 0 means now."""
 
     def use(self, now_ms: int, amount: int) -> None:
-        """Use `amount`; a negative one gives back."""
+        """Use `amount`. A negative amount is given back."""
 
 
 class FixedWindow:
-    """Starts anew at every multiple of its length."""
+    """A window that starts again at every multiple of its length."""
 
     def __init__(self, limit: int, length_ms: int) -> None:
         self._limit = limit
@@ -54,14 +56,14 @@ class FixedWindow:
         self._used = 0
 
     def wait_ms(self, now_ms: int, amount: int) -> int:
-        """Until the next window, once this one is used up."""
+        """Return the time until the next window if this one has too little left."""
         self._turn(now_ms)
         if self._used <= 0 or self._used + amount <= self._limit:
             return 0
         return self._length_ms - now_ms % self._length_ms
 
     def use(self, now_ms: int, amount: int) -> None:
-        """Use it of the window that `now_ms` lies in."""
+        """Use `amount` of the window that contains `now_ms`."""
         self._turn(now_ms)
         self._used += amount
 
@@ -73,7 +75,7 @@ class FixedWindow:
 
 
 class RollingWindow:
-    """What was used in the last `length_ms` counts."""
+    """A sliding window: the amount used in the last `length_ms` counts."""
 
     def __init__(self, limit: int, length_ms: int) -> None:
         self._limit = limit
@@ -82,7 +84,7 @@ class RollingWindow:
         self._used = 0
 
     def wait_ms(self, now_ms: int, amount: int) -> int:
-        """Until enough of what was used lies far enough back."""
+        """Return the time until enough earlier uses have left the window."""
         while self._uses and self._uses[0][0] <= now_ms - self._length_ms:
             self._used -= self._uses.popleft()[1]
         left = self._used
@@ -95,13 +97,13 @@ class RollingWindow:
         return self._length_ms
 
     def use(self, now_ms: int, amount: int) -> None:
-        """Use it now."""
+        """Use `amount` at `now_ms`."""
         self._uses.append((now_ms, amount))
         self._used += amount
 
 
 class BucketWindow:
-    """A bucket that starts full and refills evenly, `limit` in `length_ms`."""
+    """A token bucket that starts full and refills evenly, by `limit` per `length_ms`."""
 
     def __init__(self, limit: int, length_ms: int) -> None:
         self._limit = limit
@@ -110,13 +112,13 @@ class BucketWindow:
         self._filled_ms: int | None = None
 
     def wait_ms(self, now_ms: int, amount: int) -> int:
-        """Until it holds `amount`, or is full."""
+        """Return the time until the bucket holds `amount` or is full."""
         self._fill(now_ms)
         lacking = min(amount, self._limit) - self._level
         return 0 if lacking <= 1e-9 else max(1, math.ceil(lacking / self._per_ms))
 
     def use(self, now_ms: int, amount: int) -> None:
-        """Take it out; reads may leave a debt."""
+        """Take `amount` out. The level may become negative: reads are charged afterwards."""
         self._fill(now_ms)
         self._level = min(self._limit, self._level - amount)
 
@@ -135,14 +137,14 @@ WINDOWS: dict[str, Callable[[int, int], Window]] = {
 
 
 class Quota:
-    """The three windows of every installation. Called in the event loop's thread only."""
+    """The windows of all installations, three each. Used in the event loop's thread only."""
 
     def __init__(self, options: QuotaOptions) -> None:
         self._options = options
         self._windows: dict[tuple[str, str], Window] = {}
 
     def admit(self, installation: str, cost: Cost, units: int, now_ms: int) -> None:
-        """Let a request of `units` in and count it, or refuse it: 429 `RATE_LIMIT_EXCEEDED`."""
+        """Admit and count a request of `units`. Raise Refusal (429) if a quota is used up."""
         requests = self._window(installation, "requests")
         spending = self._window(installation, cost)
         wait_ms = max(requests.wait_ms(now_ms, 1), spending.wait_ms(now_ms, units))
@@ -152,7 +154,10 @@ class Quota:
         spending.use(now_ms, units)
 
     def admit_listing(self, now_ms: int) -> None:
-        """Let a listing of installations in: 100 a minute for the whole app."""
+        """Admit and count a listing of installations: 100 per minute for the whole app.
+
+        Raise Refusal (429) if that quota is used up.
+        """
         window = self._window("", "listing")
         wait_ms = window.wait_ms(now_ms, 1)
         if wait_ms:
@@ -160,7 +165,7 @@ class Quota:
         window.use(now_ms, 1)
 
     def adjust(self, installation: str, cost: Cost, units: int, now_ms: int) -> None:
-        """Count `units` more, or fewer, than a request was let in for."""
+        """Correct the units of an admitted request by `units`, which may be negative."""
         if units:
             self._window(installation, cost).use(now_ms, units)
 
@@ -188,7 +193,7 @@ class Quota:
 
 
 def announcement(kind: str, now_ms: int, wait_ms: int) -> dict[str, str]:
-    """The header that says when to come again, if any does."""
+    """Return the header of a 429 that says when to retry, or no header."""
     if kind == "retry-after":
         return {"retry-after": str(math.ceil(wait_ms / 1000))}
     if kind == "reset":

@@ -1,9 +1,9 @@
 """The emulator as an ASGI application and as a server.
 
-- `app`: routing, and one request from its bytes to its answer.
-- `routes`: which operation answers which path.
-- `guard`: hosts, origins, tokens and body sizes, checked before a request is served.
+- `app`: routing, and one request from its bytes to its response.
+- `routes`: which operation serves which path.
+- `guard`: the check of the `Host` and `Origin` headers, the access log, and lost connections.
 - `serve`: run the application under uvicorn.
-- `admin`: `/_emulator/`: reset, snapshot, restore, stats, clock.
+- `admin`: `/_emulator/`: reset, snapshot, restore, stats, clock, faults.
 - `openapi`: the OpenAPI document.
 """

@@ -1,12 +1,12 @@
-"""`/_emulator/`: what a test does to the emulator itself. For loopback callers only.
+"""`/_emulator/`: control of the emulator by a test. For callers on loopback only.
 
-POST reset      {}                        forget all records (and those of snapshots not)
-POST snapshot   {"name"?}                 keep all records under a name
-POST restore    {"name"?}                 return to them; 404 for a name that is not there
-GET  stats                                records, requests and faults so far
+POST reset      {}                        delete all records; snapshots stay
+POST snapshot   {"name"?}                 save all records under a name
+POST restore    {"name"?}                 return to a snapshot; 404 for an unknown name
+GET  stats                                records, responses and faults so far
 GET  clock                                {"now": epoch milliseconds, "iso"}
 POST clock      {"now": ms, "frozen"?} or {"advance_ms": n} or {"resume": true}
-POST faults     {"spec": "…"}             other faults from now on; "" for none
+POST faults     {"spec": "…"}             replace the faults; "" for none
 """
 
 import ipaddress
@@ -26,7 +26,7 @@ UNNAMED = "default"
 
 
 class AdminTarget(Protocol):
-    """What of an emulator this changes."""
+    """The parts of an emulator that the actions read and change."""
 
     service: Service
     store: Store
@@ -35,11 +35,14 @@ class AdminTarget(Protocol):
     statuses: dict[int, int]
 
     def arm(self, plan: FaultPlan | None) -> None:
-        """Let these faults happen from now on."""
+        """Inject these faults from now on."""
 
 
 async def administer(emulator: AdminTarget, method: str, action: str, body: bytes) -> Response:
-    """Do one action of the list above and answer 200 with what came of it."""
+    """Run an action of the list above and return its result in a 200.
+
+    Raise Refusal for a malformed request (400) and for an unknown action (403).
+    """
     request = read_object(body) if body.strip() else {}
     service, store = emulator.service, emulator.store
     if method == "POST" and action in WRITES:
@@ -58,14 +61,14 @@ async def administer(emulator: AdminTarget, method: str, action: str, body: byte
     elif (method, action) == ("POST", "faults"):
         shown = _arm(emulator, request)
     else:
-        raise Refusal(403, "FORBIDDEN", "There is no such route, or you may not use it")
+        raise Refusal(403, "FORBIDDEN", "No such route, or this caller may not use it")
     return Response(body=encoded(shown))
 
 
 def _arm(emulator: AdminTarget, request: dict[str, Any]) -> dict[str, Any]:
     spec = request.get("spec")
     if not isinstance(spec, str) or spec.endswith((".toml", ".json")):
-        raise malformed("spec must be faults in one line")
+        raise malformed("spec must be a fault spec in one line, not a file")
     try:
         emulator.arm(read_faults(spec) if spec else None)
     except EmulatorError as error:
@@ -74,7 +77,7 @@ def _arm(emulator: AdminTarget, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_admin_caller(client: object, headers: dict[bytes, bytes]) -> None:
-    """403 for a caller that is not on this machine, or is a web page."""
+    """Raise Refusal (403) if the caller is on another machine or is a web page."""
     host = client[0] if isinstance(client, tuple | list) and client else ""
     try:
         address = ipaddress.ip_address(host)
@@ -82,11 +85,11 @@ def check_admin_caller(client: object, headers: dict[bytes, bytes]) -> None:
         address = None
     mapped = getattr(address, "ipv4_mapped", None)
     if address is None or not (mapped or address).is_loopback or b"origin" in headers:
-        raise Refusal(403, "FORBIDDEN", "Only callers on this machine may do that")
+        raise Refusal(403, "FORBIDDEN", "Only callers on this machine may use /_emulator/")
 
 
 def reset(service: Service, _request: dict[str, Any]) -> dict[str, Any]:
-    """Forget every record of every installation; snapshots stay."""
+    """Delete all records of all installations. Snapshots stay."""
     connection = service.store.connection
     connection.execute("DELETE FROM record")
     connection.execute("DELETE FROM past")
@@ -94,7 +97,7 @@ def reset(service: Service, _request: dict[str, Any]) -> dict[str, Any]:
 
 
 def snapshot(service: Service, request: dict[str, Any]) -> dict[str, Any]:
-    """Keep all records under a name, in place of what had that name."""
+    """Save all records under a name, replacing an earlier snapshot of that name."""
     name = _name(request)
     connection = service.store.connection
     connection.execute("DELETE FROM snapshot WHERE name = ?", (name,))
@@ -104,11 +107,14 @@ def snapshot(service: Service, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def restore(service: Service, request: dict[str, Any]) -> dict[str, Any]:
-    """Return to a snapshot; without it everything stays as it is."""
+    """Replace all records with those of a snapshot.
+
+    Raise Refusal (404), changing nothing, if there is no snapshot of that name.
+    """
     name = _name(request)
     connection = service.store.connection
     if not connection.execute("SELECT 1 FROM snapshot_name WHERE name = ?", (name,)).fetchone():
-        raise Refusal(404, "SNAPSHOT_NOT_FOUND", f"There is no snapshot {name}")
+        raise Refusal(404, "SNAPSHOT_NOT_FOUND", f'Unknown snapshot "{name}"')
     reset(service, {})
     restored = connection.execute(
         "INSERT INTO record SELECT bucket, key, value, created, updated, expires"
@@ -120,7 +126,10 @@ def restore(service: Service, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def record_counts(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:
-    """How many records each installation has, by space: "" plain, or an entity's name."""
+    """Return the number of records of each installation, by space.
+
+    A space is "" for plain keys, "!secret" for secrets, or the name of an entity.
+    """
     counts: dict[str, dict[str, int]] = {}
     found = connection.execute(
         "SELECT installation, space, (SELECT count(*) FROM record WHERE bucket = id) FROM bucket"
@@ -131,7 +140,7 @@ def record_counts(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:
 
 
 def set_clock(clock: Clock, request: dict[str, Any]) -> None:
-    """Set, move or resume the emulator's time."""
+    """Set, move or resume the emulator's time. Raise Refusal if the request is malformed."""
     now: Any = request.get("now")
     by: Any = request.get("advance_ms")
     if request.get("resume") is True:
@@ -141,11 +150,11 @@ def set_clock(clock: Clock, request: dict[str, Any]) -> None:
     elif _is_whole(by):
         clock.advance(by)
     else:
-        raise malformed("Give now (epoch milliseconds), advance_ms or resume")
+        raise malformed("The request needs now (epoch milliseconds), advance_ms or resume")
 
 
 def clock_shown(clock: Clock) -> dict[str, Any]:
-    """The emulator's time, twice."""
+    """Return the emulator's time in epoch milliseconds and as ISO 8601."""
     now = clock.now_ms()
     return {"now": now, "iso": iso8601(now)}
 
@@ -157,7 +166,7 @@ def _is_whole(number: Any) -> bool:
 def _name(request: dict[str, Any]) -> str:
     name = request.get("name", UNNAMED)
     if not isinstance(name, str) or not name:
-        raise malformed("name must be a string")
+        raise malformed("name must be a string and not empty")
     return name
 
 

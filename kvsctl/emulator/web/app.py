@@ -1,7 +1,7 @@
-"""The emulated service as a raw ASGI 3 application.
+"""The emulated service as an ASGI 3 application without a framework.
 
-Every answer carries `x-b3-traceid` and `Date`; every answer that is no success has the body
-`{code, message}` (the contract's sections "Endpoints" and "Limits").
+Every response has the headers `x-b3-traceid` and `Date`. Every response that is not a success has
+the body `{code, message}` (contract: sections "Endpoints" and "Limits").
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from kvsctl.emulator.options import EmulatorOptions
 from kvsctl.emulator.refusals import ConnectionLost, Refusal
 from kvsctl.emulator.storage.store import Store
 from kvsctl.emulator.web.routes import ADMIN_PREFIX, INSTALLATION_PATHS, ROUTES, Route
-from kvsctl.emulator.wire import Response, encoded, refusal_answer
+from kvsctl.emulator.wire import Response, encoded, refusal_response
 
 if TYPE_CHECKING:
-    # At run time only with faults or quotas: every command imports this module.
+    # Imported at run time only with faults or quotas: every command imports this module.
     from kvsctl.emulator.switches.fault_spec import FaultPlan
     from kvsctl.emulator.switches.faults import Draw, Faults
     from kvsctl.emulator.switches.quota import Cost, Quota
@@ -36,9 +36,9 @@ log = logging.getLogger(__name__)
 
 
 class Emulator:
-    """The service around one store. It answers `http` and `lifespan` scopes.
+    """The service on one store, as an ASGI app for `http` and `lifespan` scopes.
 
-    A server tells it by lifespan when to close; whoever calls it in the process closes it.
+    It closes itself when a server's lifespan ends. A caller in the same process must close it.
     """
 
     def __init__(self, options: EmulatorOptions, store: Store, clock: Clock | None = None) -> None:
@@ -56,25 +56,25 @@ class Emulator:
         self.arm(options.faults)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or follow a server's start and stop."""
+        """Handle one request, or a server's lifespan. Raise ValueError for any other scope."""
         if scope["type"] == "http":
             await self._http(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         else:
-            raise ValueError(f"no {scope['type']} here")
+            raise ValueError(f"unsupported ASGI scope: {scope['type']}")
 
     def close(self) -> None:
-        """Finish what was begun and close the store. Closing twice is harmless."""
+        """Finish the work in flight, then close the store. Closing twice is harmless."""
         self.store.close()
 
     async def aclose(self) -> None:
-        """`close`, for callers in a coroutine; it takes as long as the work in flight."""
+        """Like `close`, for coroutines. It blocks until the work in flight is finished."""
         self.close()
 
     async def refuse(self, refusal: Refusal, send: Send) -> None:
-        """Answer a request that is not to be looked at."""
-        await self._send(refusal_answer(refusal), _trace_id(), send)
+        """Send a refusal without handling the request."""
+        await self._send(refusal_response(refusal), _trace_id(), send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -84,7 +84,7 @@ class Emulator:
         await send({"type": "lifespan.shutdown.complete"})
 
     def arm(self, plan: FaultPlan | None) -> None:
-        """Let these faults happen from now on, counted anew; None: no more."""
+        """Inject these faults from now on, with counts starting at 0; None for no faults."""
         self.faults = None
         if plan is not None:
             from kvsctl.emulator.switches.faults import Faults
@@ -103,15 +103,17 @@ class Emulator:
             else:
                 answer = await self._other(scope, headers, receive)
         except Refusal as refusal:
-            answer = refusal_answer(refusal)
+            answer = refusal_response(refusal)
         except ConnectionLost:
             raise
         except Exception as error:
             wants_trace = log.isEnabledFor(logging.DEBUG)
             name = type(error).__name__
             log.error("the emulator failed on %s: %s", scope["path"], name, exc_info=wants_trace)
-            answer = refusal_answer(
-                Refusal(500, "INTERNAL_SERVER_ERROR", "The emulator failed; this is a defect")
+            answer = refusal_response(
+                Refusal(
+                    500, "INTERNAL_SERVER_ERROR", "Internal error: this is a defect of the emulator"
+                )
             )
         self.statuses[answer.status] = self.statuses.get(answer.status, 0) + 1
         await self._send(answer, trace_id, send, cut=cut)
@@ -183,7 +185,7 @@ class Emulator:
             raise _other_method("POST")
         if path in INSTALLATION_PATHS or path == "/openapi.json":
             raise _other_method("GET")
-        raise Refusal(403, "FORBIDDEN", "There is no such route, or you may not use it")
+        raise Refusal(403, "FORBIDDEN", "No such route, or this caller may not use it")
 
     def _run(self, route: Route, call: Call) -> Response:
         if route.writes:
@@ -209,7 +211,7 @@ class Emulator:
         if cut:
             half = answer.body[: len(answer.body) // 2]
             await send({"type": "http.response.body", "body": half, "more_body": True})
-            raise ConnectionLost("by a fault, in the midst of the answer", gently=True)
+            raise ConnectionLost("by a fault, in the middle of the response", gently=True)
         await send({"type": "http.response.body", "body": answer.body})
 
 
@@ -222,7 +224,11 @@ def _other_method(allowed: str) -> Refusal:
 
 
 async def read_body(receive: Receive, limit: int, options: EmulatorOptions) -> bytes:
-    """The whole body; past `limit` bytes it is read to its end, dropped and refused."""
+    """Return the whole request body.
+
+    Raise Refusal if it is larger than `limit` bytes, after reading and dropping the rest, up to
+    64 MB in all. Raise ConnectionLost if the caller leaves before the end of the body.
+    """
     message = await receive()
     body: bytes = message.get("body", b"")
     size = len(body)
@@ -230,7 +236,7 @@ async def read_body(receive: Receive, limit: int, options: EmulatorOptions) -> b
     while message.get("more_body", False):
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ConnectionLost("by the caller, before the request was whole")
+            raise ConnectionLost("by the caller, before the request was complete")
         body = message.get("body", b"")
         size += len(body)
         if size <= limit:

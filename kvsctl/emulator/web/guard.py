@@ -1,7 +1,7 @@
-"""What stands between the network and the emulator: who may speak to it, and how lines go dead.
+"""The layer between uvicorn and the emulator: header checks, access log, lost connections.
 
-DNS rebinding and web pages are kept out by the `Host` and `Origin` headers: both must name this
-machine, an address, or a name that the options allow.
+To prevent DNS rebinding and requests of foreign web pages, the `Host` and `Origin` headers must
+name this machine, an IP address, or a host name that the options allow.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class Guard:
-    """An ASGI app around the emulator, for uvicorn. `names`: more host names that are ours."""
+    """An ASGI app around the emulator, for uvicorn. `names` are the allowed host names."""
 
     def __init__(
         self, emulator: Emulator, names: frozenset[str] = frozenset(), *, verbose: bool = False
@@ -34,7 +34,7 @@ class Guard:
         self._known: dict[bytes, bool] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the request through, or refuse it: 403."""
+        """Pass the request to the emulator, or refuse it (403)."""
         if scope["type"] != "http":
             await self._emulator(scope, receive, send)
         elif not self._is_allowed(scope):
@@ -54,14 +54,14 @@ class Guard:
 
     async def _logged(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = time.perf_counter()
-        status: Any = "lost"
+        status: Any = "no response"
 
-        async def noting(message: Message) -> None:
+        async def sending(message: Message) -> None:
             nonlocal status
             status = message.get("status", status)
             await send(message)
 
-        await self._answered(scope, receive, noting, send)
+        await self._answered(scope, receive, sending, send)
         elapsed_ms = (time.perf_counter() - start) * 1000
         access.info("%s %s %s %.1f ms", scope["method"], scope["path"], status, elapsed_ms)
 
@@ -79,7 +79,7 @@ class Guard:
 
 
 def is_allowed_host(host: str, names: frozenset[str]) -> bool:
-    """Whether a Host or Origin header names this machine, an address, or one of `names`."""
+    """Return whether a header value names this machine, an IP address or one of `names`."""
     try:
         name = urlsplit(host if "://" in host else f"//{host}").hostname or ""
     except ValueError:
@@ -93,18 +93,18 @@ def is_allowed_host(host: str, names: frozenset[str]) -> bool:
 
 
 async def _close_connection(send: Send, receive: Receive, *, gently: bool) -> None:
-    """End the connection under uvicorn's feet: with a reset, or gently after what was sent.
+    """Close the connection without uvicorn: with a reset, or `gently` after the bytes sent so far.
 
-    uvicorn hands the app a method of its own request cycle, which has the transport.
+    `send` must be uvicorn's own: it is a method of its request cycle, which has the transport.
     """
     transport: asyncio.Transport = send.__self__.transport  # type: ignore[attr-defined]
     if gently:
         transport.close()
     else:
-        line = transport.get_extra_info("socket")
-        if line is not None:
-            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+        connection = transport.get_extra_info("socket")
+        if connection is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
         transport.abort()
-    # Until uvicorn has seen it, it would take a missing answer for a defect.
+    # Wait until uvicorn has noticed: before that, it would log the missing response as an error.
     while (await receive())["type"] != "http.disconnect":
         pass

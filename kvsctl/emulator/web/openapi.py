@@ -1,4 +1,4 @@
-"""The service as OpenAPI 3.1, written from the contract's sections "Endpoints" and "Limits"."""
+"""The OpenAPI 3.1 document of the service (contract: sections "Endpoints" and "Limits")."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ Schema = dict[str, Any]
 
 
 def document(options: EmulatorOptions) -> Schema:
-    """The whole document, with the limits of this emulator."""
+    """Return the whole document, with the limits of this emulator."""
     limits = options.limits
     paths: Schema = {
         f"/v1/{path}": {"post": _operation(path, request, answer, status)}
@@ -20,7 +20,7 @@ def document(options: EmulatorOptions) -> Schema:
     paths["/v1/installations"] = {"get": _installations()}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Forge KVS and Custom Entity Store (emulated)", "version": "1"},
+        "info": {"title": "Forge KVS and Custom Entity Store (emulator)", "version": "1"},
         "paths": paths,
         "components": {
             "schemas": _schemas(limits),
@@ -43,7 +43,7 @@ def _operations(limits: Limits) -> dict[str, tuple[Schema, Schema | None, str]]:
         found[f"batch/{verb}"] = (batch | {"items": item_schema}, answered, "200")
     for space, required in (("", []), ("entity/", ["entityName"]), ("secret/", [])):
         found[f"{space}get"] = (_requiring(_get(), required), _reference("Record"), "200")
-        # The record comes back only when returnValue asks for it.
+        # The response contains the record only if returnValue asks for it.
         found[f"{space}set"] = (_requiring(_set(extended=True), required), None, "200")
         found[f"{space}delete"] = (_requiring(_named(), required), None, "200")
     found["query"] = (_query(limits), _reference("Page"), "200")
@@ -53,10 +53,10 @@ def _operations(limits: Limits) -> dict[str, tuple[Schema, Schema | None, str]]:
 
 
 def _operation(path: str, request: Schema, answer: Schema | None, status: str) -> Schema:
-    answered: Schema = {"description": "Done"}
+    answered: Schema = {"description": "The operation succeeded."}
     if answer is not None:
         answered["content"] = _json(answer)
-    refused = {"description": "Refused", "content": _json(_reference("Refusal"))}
+    refused = {"description": "The request was refused.", "content": _json(_reference("Refusal"))}
     return {
         "operationId": path.replace("/", "_"),
         "requestBody": {"required": True, "content": _json(request)},
@@ -75,11 +75,17 @@ def _installations() -> Schema:
         ],
         "responses": {
             "200": {
-                "description": "A page of installations",
+                "description": "One page of the app's installations.",
                 "content": _json(_reference("Installations")),
             },
-            "400": {"description": "Refused", "content": _json(_reference("Refusal"))},
-            "401": {"description": "Refused", "content": _json(_reference("Refusal"))},
+            "400": {
+                "description": "The request was refused.",
+                "content": _json(_reference("Refusal")),
+            },
+            "401": {
+                "description": "The request was refused.",
+                "content": _json(_reference("Refusal")),
+            },
         },
     }
 
@@ -93,8 +99,8 @@ def _schemas(limits: Limits) -> Schema:
             "key": text,
             "entityName": text,
             "value": {},
-            "createdAt": {"type": "integer", "description": "epoch milliseconds"},
-            "updatedAt": {"type": "integer", "description": "epoch milliseconds"},
+            "createdAt": {"type": "integer", "description": "Epoch milliseconds."},
+            "updatedAt": {"type": "integer", "description": "Epoch milliseconds."},
             "expireTime": {"type": "string", "format": "date-time"},
         },
         "key",
@@ -118,7 +124,7 @@ def _schemas(limits: Limits) -> Schema:
             "pattern": "^[a-z0-9:.-]*$",
         },
         "Value": {
-            "description": f"Any JSON but null, at most {limits.value_bytes} bytes as raw JSON",
+            "description": f"Any JSON except null, at most {limits.value_bytes} bytes as raw JSON.",
             "type": ["string", "number", "boolean", "array", "object"],
         },
         "Refusal": _object({"code": text, "message": text}, "code", "message"),

@@ -1,4 +1,4 @@
-"""Which operation answers which path, and what it counts as."""
+"""The routes: which operation serves which path, and which quota it counts against."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -17,7 +17,7 @@ ADMIN_PREFIX = "/_emulator/"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A POST endpoint. `cost`: the quota that its units are counted against."""
+    """A POST endpoint. `cost` names the quota that its units count against."""
 
     name: str
     run: Operation

@@ -1,7 +1,7 @@
 """The emulator as an HTTP server, on uvicorn.
 
-Loopback by default; any other address needs a token. It stops on SIGTERM and Ctrl-C: no new
-requests, those in flight are answered, the file is closed.
+It listens on loopback by default; any other address requires a token. On SIGTERM or Ctrl-C it
+accepts no new requests, answers the requests in flight and closes the database file.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ import uvicorn
 
 from kvsctl.emulator.operations.seed import load_seed
 from kvsctl.emulator.options import EmulatorOptions
-from kvsctl.emulator.refusals import EmulatorError
+from kvsctl.emulator.refusals import EmulatorError, reason_of
 from kvsctl.emulator.storage.schema import MEMORY
 from kvsctl.emulator.storage.store import Store
 from kvsctl.emulator.web.app import Emulator
@@ -34,30 +34,31 @@ SWITCH_SECONDS = 0.0005
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeOptions:
-    """Where to serve, what to serve from, how to answer."""
+    """The address to listen on, the database to serve, and the emulator's own options."""
 
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
-    """0 takes a free one."""
+    """0 picks a free port."""
     db: Path | str = MEMORY
     """A SQLite file, or `:memory:`."""
     seed: tuple[Path, ...] = ()
-    """Files of records to load before serving."""
+    """Files of records to load before the server starts."""
     host_names: frozenset[str] = frozenset()
-    """Names besides localhost that a `Host` header may have, such as a container's."""
+    """Host names to accept besides localhost, such as the name of a container."""
     verbose: bool = False
-    """One line a request on the logger `kvsctl.emulator.access`."""
+    """Log one line per request on the logger `kvsctl.emulator.access`."""
     emulator: EmulatorOptions = field(default_factory=EmulatorOptions)
 
 
 def serve(options: ServeOptions, announce: Callable[[str], None]) -> int:
-    """Serve until a signal comes, and give back its number.
+    """Serve until a signal arrives, and return the number of the signal.
 
-    `announce` gets the URL as soon as requests are answered. Raises `EmulatorError` if the
-    address, the file or a seed cannot be used, or an address off loopback has no token.
+    `announce` is called with the URL once the server accepts requests. Raise `EmulatorError` if
+    the address, the database or a seed cannot be used, or if an address other than loopback is
+    given without a token.
     """
-    # The loop and the store's thread hand the interpreter to each other at every request: the
-    # default of 5 ms is most of the slowest answers' time.
+    # The event loop and the store's thread pass the interpreter to each other at every request.
+    # With the default interval of 5 ms, the slowest requests spend most of their time waiting.
     sys.setswitchinterval(SWITCH_SECONDS)
     with _opened(options) as (listener, emulator):
         server = _Server(_config(options, emulator), lambda: announce(url_of(listener)))
@@ -67,7 +68,7 @@ def serve(options: ServeOptions, announce: Callable[[str], None]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server in a thread of this process."""
+    """A server that runs in a thread of this process."""
 
     url: str
     emulator: Emulator
@@ -75,7 +76,7 @@ class Running:
 
 @contextlib.contextmanager
 def running(options: ServeOptions) -> Iterator[Running]:
-    """Serve from a thread for as long as the block lasts. Raises what `serve` raises."""
+    """Serve from a thread until the block ends. Raise the same errors as `serve`."""
     with _opened(options) as (listener, emulator):
         ready = threading.Event()
         server = _Server(_config(options, emulator), ready.set)
@@ -83,7 +84,7 @@ def running(options: ServeOptions) -> Iterator[Running]:
         thread.start()
         try:
             if not ready.wait(GRACE_SECONDS):
-                raise EmulatorError("the emulator does not start")
+                raise EmulatorError(f"the emulator did not start within {GRACE_SECONDS} seconds")
             yield Running(url_of(listener), emulator)
         finally:
             server.should_exit = True
@@ -103,29 +104,40 @@ def _opened(options: ServeOptions) -> Iterator[tuple[socket.socket, Emulator]]:
 
 
 def listen(options: ServeOptions) -> socket.socket:
-    """The socket to serve on, bound and listening."""
+    """Return a listening socket.
+
+    Raise `EmulatorError` if the address is not loopback and there is no token, or if the address
+    cannot be used.
+    """
     if not is_loopback(options.host) and not options.emulator.tokens:
-        raise EmulatorError(f"{options.host} is not loopback: give a token that callers must have")
+        raise EmulatorError(
+            f"cannot listen on {options.host}: not a loopback address; give a token (--token) that "
+            "callers must send"
+        )
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((options.host, options.port))
         listener.listen(2048)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         listener.close()
-        raise EmulatorError(f"cannot serve on {options.host}:{options.port}: {error}") from error
+        where = f"{options.host}:{options.port}"
+        raise EmulatorError(f"cannot listen on {where}: {reason_of(error)}") from error
+    except OverflowError as error:
+        listener.close()
+        raise EmulatorError(f"invalid port {options.port}: not from 0 to 65535") from error
     return listener
 
 
 def url_of(listener: socket.socket) -> str:
-    """The URL that clients use, with the port that was taken."""
+    """Return the URL for clients, with the actual port."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach the address."""
+    """Return whether the address is reachable from this machine only."""
     if host == "localhost":
         return True
     try:
@@ -135,7 +147,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _config(options: ServeOptions, emulator: Emulator) -> uvicorn.Config:
-    # "auto" takes httptools and uvloop where they are installed.
+    # "auto" uses httptools and uvloop if they are installed.
     return uvicorn.Config(
         Guard(emulator, options.host_names, verbose=options.verbose),
         http="auto",
@@ -153,7 +165,7 @@ def _config(options: ServeOptions, emulator: Emulator) -> uvicorn.Config:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, which says when it is ready and does not raise its signals again."""
+    """A uvicorn server that reports when it is ready and does not raise signals again."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -167,15 +179,15 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop on the first signal, at once on the second; a thread hears of none."""
+        """Stop on the first signal, at once on the second. Outside the main thread, handle none."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self._stop) for number in STOP_SIGNALS}
+        previous_handlers = {number: signal.signal(number, self._stop) for number in STOP_SIGNALS}
         try:
             yield
         finally:
-            for number, previous in before.items():
+            for number, previous in previous_handlers.items():
                 signal.signal(number, previous)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:

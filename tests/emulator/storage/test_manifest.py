@@ -50,15 +50,15 @@ def declaring(**entity: Any) -> Any:
 @pytest.mark.parametrize(
     ("manifest", "message"),
     [
-        ([], "what holds app must be a mapping"),
+        ([], "the manifest must be a mapping"),
         ({"app": {"storage": {"entities": {}}}}, "must be a list"),
-        (declaring(name="ab"), "entity ab"),
-        (declaring(name=None), "entity None"),
-        (declaring(attributes=[]), "attributes of abc must be a mapping"),
+        (declaring(name="ab"), "invalid entity name ab"),
+        (declaring(name=None), "invalid entity name None"),
+        (declaring(attributes=[]), "the attributes of abc must be a mapping"),
         (declaring(attributes={"a": {"type": "date"}}), "type must be one of"),
-        (declaring(attributes={"a b": {"type": "any"}}), "is no name"),
-        (declaring(indexes=["a"]), "names no attribute a"),
-        (declaring(indexes=[{"name": "x"}]), "a name and a range"),
+        (declaring(attributes={"a b": {"type": "any"}}), "invalid attribute name"),
+        (declaring(indexes=["a"]), 'index a uses the undeclared attribute "a"'),
+        (declaring(indexes=[{"name": "x"}]), "needs a name and a range"),
         (declaring(attributes={"a": {"type": "any"}}, indexes=["a", "a"]), "declared twice"),
         (declaring(indexes=[{"name": "by-key", "range": ["a"]}]), "reserved"),
     ],
@@ -81,5 +81,5 @@ def test_an_unusable_file_is_named(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(EmulatorError, match=message):
             read_manifest(path)
-    with pytest.raises(EmulatorError, match="cannot be read"):
+    with pytest.raises(EmulatorError, match=r"cannot read .*: no such file"):
         read_manifest(tmp_path / "none.yml")

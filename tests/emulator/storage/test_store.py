@@ -51,9 +51,9 @@ def test_another_programs_file_is_refused(tmp_path: Path) -> None:
         embedded(path)
     text = tmp_path / "text"
     text.write_text("this is no database at all, but long enough to be looked at" * 20)
-    with pytest.raises(EmulatorError, match="cannot be used"):
+    with pytest.raises(EmulatorError, match=r"cannot use .* as a database"):
         embedded(text)
-    with pytest.raises(EmulatorError, match="cannot be opened"):
+    with pytest.raises(EmulatorError, match=r"cannot open .*: is a directory"):
         embedded(tmp_path)
 
 

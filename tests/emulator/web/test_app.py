@@ -130,7 +130,7 @@ def test_a_server_starts_and_stops_it(desk: Desk) -> None:
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     with pytest.raises(RuntimeError, match="closed"):
         asyncio.run(desk.emulator.store.run(lambda: None))
-    with pytest.raises(ValueError, match="no websocket here"):
+    with pytest.raises(ValueError, match="unsupported ASGI scope: websocket"):
         asyncio.run(desk.emulator({"type": "websocket"}, receive, send))
 
 

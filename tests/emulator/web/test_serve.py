@@ -72,7 +72,7 @@ def test_what_names_this_machine() -> None:
 
 
 def test_off_loopback_a_token_is_required() -> None:
-    with pytest.raises(EmulatorError, match="give a token"):
+    with pytest.raises(EmulatorError, match="not a loopback address; give a token"):
         listen(ServeOptions(host="0.0.0.0", port=0))
     tokens = (Token("t", "i"),)
     listen(ServeOptions(host="0.0.0.0", port=0, emulator=EmulatorOptions(tokens=tokens))).close()
@@ -86,7 +86,9 @@ def test_an_address_that_is_taken_is_named() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(EmulatorError, match=f"127.0.0.1:{port}"):
+        with pytest.raises(
+            EmulatorError, match=f"cannot listen on 127.0.0.1:{port}: address already in use"
+        ):
             serve(ServeOptions(port=port), print)
 
 
@@ -162,7 +164,7 @@ def test_a_wrong_seed_is_named(tmp_path: Path, line: Any, message: Any) -> None:
     with pytest.raises(EmulatorError, match=message), running(ServeOptions(port=0, seed=(seed,))):
         pass
     with (
-        pytest.raises(EmulatorError, match="cannot be read"),
+        pytest.raises(EmulatorError, match=r"cannot read .*: no such file"),
         running(ServeOptions(port=0, seed=(tmp_path / "none",))),
     ):
         pass
