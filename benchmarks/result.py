@@ -1,8 +1,8 @@
-"""What every benchmark takes and gives, so that all can be run, kept and compared alike.
+"""The options and the output of every benchmark, so that all are run, saved and compared alike.
 
-A benchmark is a script `benchmarks/NAME/run.py`. It takes `--short`, a form of a few seconds that
-passes through all of it and whose times mean nothing, and `--save FILE`. It prints one JSON object
-and nothing else on stdout, and exits 0 unless what it did was wrong: a slow machine is no error.
+A benchmark is a script `benchmarks/NAME/run.py`. It takes `--save FILE`, and `--short`, which runs
+all parts of the script in a few seconds; the times then mean nothing. It prints one JSON object and
+nothing else on stdout. It exits 0 unless a result was wrong: a slow machine is not an error.
 """
 
 import argparse
@@ -20,17 +20,19 @@ import kvsctl
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:
-    """The options that every benchmark has."""
+    """Return a parser with the options that every benchmark has."""
     made = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument("--short", action="store_true", help="a few seconds, to see that it works")
+    made.add_argument(
+        "--short", action="store_true", help="run in a few seconds, to check that it works"
+    )
     made.add_argument("--save", type=Path, metavar="FILE", help="write the result to FILE as well")
     return made
 
 
 def publish(given: argparse.Namespace, measured: Mapping[str, Any]) -> None:
-    """Prints the result with the conditions it was got under, and saves it if asked to."""
+    """Print the result with the conditions of the measurement, and save it if requested."""
     name = Path(sys.argv[0]).resolve().parent.name
     text = json.dumps({"benchmark": name, **measured, "conditions": _conditions(given)}, indent=2)
     print(text)
@@ -39,7 +41,7 @@ def publish(given: argparse.Namespace, measured: Mapping[str, Any]) -> None:
 
 
 def spread(values: Iterable[float]) -> dict[str, float]:
-    """The median of several runs, with the least and the most."""
+    """Return the median of several runs, with the least and the most."""
     ordered = sorted(values)
     return {
         "median": round(statistics.median(ordered), 4),

@@ -1,6 +1,6 @@
-"""The emulator against a bare app that runs the same SQL; see ../README.md.
+"""Measure the emulator against a bare app that runs the same SQL; see ../README.md.
 
-Ratios of medians over alternating runs, with their spread. Needs `wrk`.
+The results are ratios of medians over alternating runs, with their spread. Needs `wrk`.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ MILLION = 1_000_000
 
 @contextlib.contextmanager
 def server(kind: str, db: Path) -> Iterator[tuple[str, int]]:
-    """The URL and process number of a server on this file."""
+    """Run a server on this file; yield its URL and process id."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -50,14 +50,14 @@ def server(kind: str, db: Path) -> Iterator[tuple[str, int]]:
 
 
 def post(url: str, path: str, body: object) -> bytes:
-    """POST and the answer's body."""
+    """Send a POST request and return the body of the answer."""
     request = urllib.request.Request(url + path, json.dumps(body).encode())
     with urllib.request.urlopen(request) as answer:
         return bytes(answer.read())
 
 
 def load(url: str, mode: str, seconds: int, seed: int) -> tuple[float, float, float]:
-    """Requests a second, median and 99th percentile in milliseconds, at 16 connections."""
+    """Return requests per second, and median and 99th percentile in ms, at 16 connections."""
     command = ["wrk", "-t2", "-c16", f"-d{seconds}", "--latency", "-s", str(HERE / "batch.lua")]
     environment = os.environ | {"MODE": mode, "SEED": str(seed)}
     shown = subprocess.run(
@@ -70,7 +70,7 @@ def load(url: str, mode: str, seconds: int, seed: int) -> tuple[float, float, fl
 
 
 def percentile(shown: str, which: str) -> float:
-    """A line of wrk's latency distribution, in milliseconds."""
+    """Return a percentile of wrk's latency distribution in milliseconds."""
     found = re.search(rf"\s{which}%\s+([\d.]+)(us|ms|s)\b", shown)
     if found is None:
         raise SystemExit(f"wrk shows no percentiles:\n{shown}")
@@ -78,7 +78,7 @@ def percentile(shown: str, which: str) -> float:
 
 
 def batches(folder: Path, runs: int, seconds: int) -> dict[str, Any]:
-    """batch/set and batch/get, alternating between the two servers."""
+    """Measure batch/set and batch/get, alternating between the two servers."""
     rates: dict[tuple[str, str], list[float]] = {}
     tails: dict[tuple[str, str], list[float]] = {}
     for run in range(runs):
@@ -105,7 +105,7 @@ def _compared(
 
 
 def pages(folder: Path, runs: int, most_keys: int) -> dict[str, Any]:
-    """A query page of 100 from many keys and from a thousand; memory before and after."""
+    """Measure query pages of 100 from many keys and a thousand, and memory before and after."""
     for keys in (1000, most_keys):
         fill(str(folder / f"{keys}.db"), keys)
     times: dict[int, list[float]] = {1000: [], most_keys: []}
@@ -129,7 +129,7 @@ def pages(folder: Path, runs: int, most_keys: int) -> dict[str, Any]:
 
 
 def page_ms(url: str, keys: int) -> float:
-    """The median time of a page that begins in the middle."""
+    """Return the median time of a page that starts in the middle of the keys."""
     where = [begins(f"user:{keys // 2:07}"[:-2])]
     after = json.loads(post(url, "/v1/query", {"limit": 50, "where": where}))["cursor"]
     taken = []
@@ -141,7 +141,7 @@ def page_ms(url: str, keys: int) -> float:
 
 
 def begins(prefix: str) -> dict[str, object]:
-    """A where clause."""
+    """Return a where clause for keys with this prefix."""
     return {"property": "key", "condition": "BEGINS_WITH", "values": [prefix]}
 
 
@@ -156,13 +156,13 @@ def walk(url: str) -> None:
 
 
 def memory_mb(process: int) -> float:
-    """Resident memory."""
+    """Return the resident memory of a process in MB."""
     status = Path(f"/proc/{process}/status").read_text()
     return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Measure and print the result."""
     options = parser(__doc__)
     options.add_argument("--runs", type=int, default=5)
     options.add_argument("--seconds", type=int, default=5)

@@ -1,8 +1,10 @@
-"""Feeds the readers whatever a seed can think of, and compares with a slow, independent reading.
+"""Feed generated input to the readers and compare the result with a slow, independent reading.
 
-Any bytes give records or problems, never an exception; each line that is not blank gives exactly
-one piece, with the right place and position; a record says what its line says, to the byte; a
-problem holds what was read. `--only N` does the N-th input alone. Exits 1 if anything differs.
+Any bytes must give records or problems, never an exception. Each line that is not blank must give
+exactly one piece, with the right place and position. A record must have the content of its line,
+byte for byte, and a problem must contain the text that was read.
+
+`--only N` checks the N-th input alone. Exits with code 1 if anything differs.
 """
 
 import sys
@@ -23,7 +25,7 @@ _AT_ONCE = 5000
 
 @dataclass
 class Found:
-    """What came of some inputs."""
+    """The results of some inputs."""
 
     counts: Counts = field(default_factory=Counts)
     differing: int = 0
@@ -31,7 +33,7 @@ class Found:
     slowest_seconds: float = 0.0
 
     def add(self, other: "Found") -> None:
-        """Takes in what came of later inputs."""
+        """Add the results of later inputs."""
         self.counts.inputs.update(other.counts.inputs)
         self.counts.pieces.update(other.counts.pieces)
         self.differing += other.differing
@@ -40,7 +42,7 @@ class Found:
 
 
 def check_inputs(seed: int, numbers: range) -> Found:
-    """Checks these inputs, one after the other."""
+    """Check these inputs one after the other."""
     found = Found()
     for number in numbers:
         before = time.process_time()
@@ -55,7 +57,7 @@ def check_inputs(seed: int, numbers: range) -> Found:
 
 
 def main() -> None:
-    """Runs, and prints the result."""
+    """Run the fuzz and print the result."""
     options = parser(__doc__)
     options.add_argument("--inputs", type=int, default=1_000_000)
     options.add_argument("--seed", type=int, default=1)

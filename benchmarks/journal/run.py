@@ -1,9 +1,9 @@
-"""What a journal costs: the same job with and without one, in alternating runs.
+"""Measure what a journal costs: run the same job with and without one, in turns.
 
-A round is two runs, one of each, in turns the one or the other first; its ratio is that of their
-times, so what the machine does meanwhile meets both. `elapsed_s` of the report is the time: it is
-without start-up. CPU time, start-up included, is told beside it: it hardly changes with what else
-the machine does, and says nothing of waiting for the disk.
+A round is one run of each kind; which one runs first alternates. Its result is the ratio of the two
+times, so other load on the machine affects both sides. The time is `elapsed_s` of the report, which
+excludes start-up. CPU time, which includes start-up, is measured too: it depends little on other
+load, but does not include waiting for the disk.
 """
 
 import argparse
@@ -24,11 +24,11 @@ _SERVICES = ("embedded", "null")
 
 
 def main() -> None:
-    """Runs, and prints the result."""
+    """Run the benchmark and print the result."""
     options = parser(__doc__)
     options.add_argument("--records", type=int, default=300_000)
     options.add_argument("--rounds", type=int, default=9)
-    options.add_argument("--service", choices=_SERVICES, help="by default both")
+    options.add_argument("--service", choices=_SERVICES, help="default: both")
     options.add_argument("--verb", choices=("set", "get"), default="set")
     given = options.parse_args()
     if given.short:

@@ -1,7 +1,8 @@
-"""How memory and time grow with the input: they should not, and in step.
+"""Measure memory and time as the input grows: memory should stay flat, time grow in proportion.
 
 Peak memory is that of the kvsctl process alone. Many records go to the server in C of the
-throughput benchmark, which is faster than any client; large values and failures to `kvsctl serve`.
+throughput benchmark, which is faster than any client. Large values and failures go to
+`kvsctl serve`.
 """
 
 import argparse
@@ -18,18 +19,20 @@ from benchmarks.throughput.tools import Missing, served
 
 _SIZES = (10_000, 100_000, 200_000, 1_000_000, 2_000_000, 10_000_000)
 _SMALL, _LARGE = "x" * 100, "x" * 240_000
-_ASKED = {
-    "peak_mb": "under 110, for all",
-    "growth": "peak at 2,000,000 records within 1.2 of that at 200,000; time in step with records",
+_TARGETS = {
+    "peak_mb": "under 110 in every run",
+    "growth": "peak at 2,000,000 at most 1.2 times that at 200,000; constant time per record",
 }
 
 
 def main() -> None:
-    """Runs, and prints the result."""
+    """Run the benchmark and print the result."""
     options = parser(__doc__)
     options.add_argument("--most", type=int, default=2_000_000, help="records in the largest run")
-    options.add_argument("--many", type=int, default=1_000_000, help="of one key, and of failures")
-    options.add_argument("--large", type=int, default=2000, help="records, every other of 240 KB")
+    options.add_argument(
+        "--many", type=int, default=1_000_000, help="records of one key, and failures"
+    )
+    options.add_argument("--large", type=int, default=2000, help="records, every second of 240 KB")
     given = options.parse_args()
     if given.short:
         given.most, given.many, given.large = 4000, 2000, 20
@@ -39,8 +42,8 @@ def main() -> None:
 
 def _measured(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     if not can_measure():
-        return {"skipped": "this system does not tell the memory that a process had"}
-    result: dict[str, Any] = {"asked": _ASKED}
+        return {"skipped": "this system does not report the peak memory of a process"}
+    result: dict[str, Any] = {"targets": _TARGETS}
     try:
         with served(folder) as url:
             result["growth"] = _growth(folder, url, given.most)
@@ -96,9 +99,9 @@ def _large_values(folder: Path, count: int) -> dict[str, Any]:
 
 
 def _failures(folder: Path, count: int) -> dict[str, Any]:
-    """Records that pass every check, and of which the service refuses nine of ten one by one.
+    """Send records that pass every check; the service refuses nine in ten of them one by one.
 
-    Those that succeed in between keep the run from giving up.
+    The records that succeed in between keep the run from giving up.
     """
     records = count * 10 // 9
     failed = records - -(-records // 10)
@@ -122,7 +125,7 @@ def _failures(folder: Path, count: int) -> dict[str, Any]:
 
 
 def _ended(took: Took, **expected: int) -> Took:
-    """The run, which has to have ended so for every record."""
+    """Return the run. Raise RuntimeError if its counts are not the expected ones."""
     if any(took.report[name] != count for name, count in expected.items()):
         seen = {name: took.report[name] for name in ("records", *expected)}
         raise RuntimeError(f"expected {expected}, not {seen}")
@@ -133,7 +136,7 @@ def _row(took: Took, records: int) -> dict[str, float]:
     return {
         "records": records,
         "seconds": round(took.seconds, 2),
-        "us_a_record": round(took.seconds / records * 1e6, 2),
+        "us_per_record": round(took.seconds / records * 1e6, 2),
         "peak_mb": round(took.peak_mb, 1),
     }
 

@@ -1,7 +1,7 @@
-"""How much of a quota a run gets through, and how often it is refused: simulated, on a fake clock.
+"""Simulate how much of a quota a run uses, and how often it is refused.
 
-Whole runs of the shipped engine against the emulator's windows. No machine's speed is in it.
-`--draw` writes the picture beside this file.
+Whole runs of the shipped engine use a fake clock against the emulator's windows, so the result does
+not depend on the machine. `--draw` writes the picture next to this file.
 """
 
 import argparse
@@ -46,7 +46,7 @@ _SIZES: Final[dict[str, Callable[[Random], int]]] = {
 
 
 def main() -> None:
-    """Runs, and prints the result."""
+    """Run the simulations and print the result."""
     options = parser(__doc__)
     options.add_argument("--draw", action="store_true", help=f"write {_PICTURE.name}")
     given = options.parse_args()
@@ -67,7 +67,7 @@ def main() -> None:
 
 
 def _packed(name: str, count: int) -> dict[str, float]:
-    """Units as packed and as 25 at a time in order, each against the least there can be."""
+    """Compare the units as packed, and in batches of 25 in input order, with the least possible."""
     rule = RunPlan(Verb.SET).packing
     records = list(records_of(count, _SIZES[name]))
     sizes = [wire_bytes(record) for record in records]
@@ -83,7 +83,7 @@ def _packed(name: str, count: int) -> dict[str, float]:
 
 
 def _documented(kind: Kind, given: argparse.Namespace, panels: list[Panel]) -> dict[str, float]:
-    """6,000 batches of one unit each, as fast as the documented quota lets them."""
+    """Send 6,000 batches of one unit each, as fast as the documented quota allows."""
     packing = _ONE_EACH if given.short else RunPlan(Verb.SET).packing
     count = 6000 * packing.max_records
     plan = RunPlan(Verb.SET, packing=packing, pace=Pace.of(1.0), finds_concurrency=True)
@@ -101,7 +101,7 @@ def _documented(kind: Kind, given: argparse.Namespace, panels: list[Panel]) -> d
 
 
 def _unknown(name: str, kind: Kind, minutes: int, panels: list[Panel]) -> dict[str, Any]:
-    """A limit that no header tells of, watched for some minutes; the first is apart."""
+    """Run some minutes against a limit that no header announces; report the first separately."""
     amount, seconds = _UNKNOWN[name]
     plan = RunPlan(Verb.SET, packing=_ONE_EACH, pace=Pace.of(0.7), finds_concurrency=True)
     quota = Quota(kind, ((amount, seconds, False),))

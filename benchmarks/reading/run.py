@@ -1,9 +1,9 @@
-"""Reading each form of input to records, against the leanest reading that a script would do.
+"""Compare reading each format into records with the fastest plain reading of a script.
 
-JSON Lines, arrays and archives against orjson over the same records line by line, an indented array
-also against orjson over the same file at once, tables against Python's csv module over the same
-file; see ../README.md. The sides take turns, each form in a process of its own. Then each form is
-read by a process of its own at two sizes, for its peak memory.
+JSON Lines, arrays and archives are compared with orjson over the same records line by line, an
+indented array also with orjson over the same file at once, and tables with Python's csv module over
+the same file; see ../README.md. The two sides take turns, and each format has a process of its own.
+Then a process of its own reads each format at two sizes, to measure peak memory.
 """
 
 import csv
@@ -36,7 +36,7 @@ FORMS |= {"quoted table": "q.csv", "gzip": "r.jsonl.gz", "zstd": "r.jsonl.zst"}
 
 
 def write(folder: Path, count: int) -> None:
-    """The same records in each form; tables hold the values as strings."""
+    """Write the same records in each format; tables contain the values as strings."""
     records = [
         {
             "key": f"user:{number:08}",
@@ -60,7 +60,7 @@ def write(folder: Path, count: int) -> None:
 
 
 def zstd(path: Path, text: bytes) -> None:
-    """Writes an archive."""
+    """Write a zstd archive."""
     if sys.version_info >= (3, 14):
         from compression.zstd import compress
     else:
@@ -69,13 +69,13 @@ def zstd(path: Path, text: bytes) -> None:
 
 
 def by_kvsctl(path: Path) -> int:
-    """How many records there are."""
+    """Return the number of records."""
     reader = Reader([File(path)], set_parsers(Rules(), string=False))
     return sum(type(piece) is Record for pieces in reader for piece in pieces)
 
 
 def by_orjson(path: Path) -> int:
-    """How many lines of JSON there are, each parsed."""
+    """Parse each line of JSON; return the number of lines."""
     count = 0
     with path.open("rb") as file:
         for line in file:
@@ -85,18 +85,18 @@ def by_orjson(path: Path) -> int:
 
 
 def by_orjson_at_once(path: Path) -> int:
-    """How many elements an array has, all parsed at once."""
+    """Parse an array at once; return the number of elements."""
     return len(orjson.loads(path.read_bytes()))
 
 
 def by_csv(path: Path) -> int:
-    """How many rows there are behind the header."""
+    """Return the number of rows after the header."""
     with path.open(newline="", encoding="utf-8") as file:
         return sum(1 for _ in csv.reader(file)) - 1
 
 
 def seconds(read: Callable[[Path], int], path: Path, count: int) -> float:
-    """CPU time; ends the benchmark if a record is missing."""
+    """Return the CPU time of a reading; end the benchmark if a record is missing."""
     began = time.process_time()
     found = read(path)
     taken = time.process_time() - began
@@ -106,7 +106,7 @@ def seconds(read: Callable[[Path], int], path: Path, count: int) -> float:
 
 
 def yardsticks(form: str) -> dict[str, tuple[Callable[[Path], int], str]]:
-    """What a form is measured against, by its name: the reading and the file that it reads."""
+    """Return the readings a format is compared with: by name, the function and its file."""
     if "table" in form:
         return {"csv": (by_csv, FORMS[form])}
     found = {"orjson": (by_orjson, FORMS["lines"])}
@@ -116,7 +116,7 @@ def yardsticks(form: str) -> dict[str, tuple[Callable[[Path], int], str]]:
 
 
 def compare(folder: Path, count: int, runs: int, form: str) -> dict[str, Any]:
-    """A form against its yardsticks, in turns."""
+    """Compare a format with its yardsticks, in turns."""
     path = folder / FORMS[form]
     ours: list[float] = []
     theirs: dict[str, list[float]] = {against: [] for against in yardsticks(form)}
@@ -125,7 +125,7 @@ def compare(folder: Path, count: int, runs: int, form: str) -> dict[str, Any]:
             theirs[against].append(seconds(read, folder / base, count))
         ours.append(seconds(by_kvsctl, path, count))
     return {
-        "us_a_record": spread(taken / count * 1e6 for taken in ours),
+        "us_per_record": spread(taken / count * 1e6 for taken in ours),
         "ratio": {
             against: spread(one / other for one, other in zip(ours, taken, strict=True))
             for against, taken in theirs.items()
@@ -134,14 +134,14 @@ def compare(folder: Path, count: int, runs: int, form: str) -> dict[str, Any]:
 
 
 def compare_all(folder: Path, count: int, runs: int) -> dict[str, Any]:
-    """Each form, in a process of its own: what one leaves of the memory slows the next."""
+    """Compare each format in a process of its own: memory left by one would slow the next."""
     own = ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1)
     with own as pool:
         return dict(zip(FORMS, pool.map(partial(compare, folder, count, runs), FORMS), strict=True))
 
 
 def peaks(folder: Path, counts: tuple[int, int]) -> dict[str, dict[str, float]]:
-    """Peak memory in MB of a process that reads, by form and number of records."""
+    """Return the peak memory in MB of a reading process, by format and number of records."""
     found: dict[str, dict[str, float]] = {form: {} for form in FORMS}
     for count in counts:
         write(folder, count)
@@ -153,7 +153,7 @@ def peaks(folder: Path, counts: tuple[int, int]) -> dict[str, dict[str, float]]:
 
 
 def peak_mb() -> float:
-    """Of this process. Linux tells it of the program alone, elsewhere its parent's may count."""
+    """Return the peak memory of this process; outside Linux it may include its parent's."""
     status = Path("/proc/self/status")
     if status.exists():
         (peak,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
@@ -165,9 +165,11 @@ def peak_mb() -> float:
 
 
 def main() -> None:
-    """Runs it."""
+    """Run the benchmark and print the result."""
     options = parser(__doc__)
-    options.add_argument("--peak", type=Path, metavar="FILE", help="read FILE and print the peak")
+    options.add_argument(
+        "--peak", type=Path, metavar="FILE", help="read FILE and print the peak memory in MB"
+    )
     given = options.parse_args()
     if given.peak is not None:
         by_kvsctl(given.peak)

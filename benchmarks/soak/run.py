@@ -1,9 +1,10 @@
-"""Loads records into a service that fails, is killed and goes on; then counts every one of them.
+"""Load records into a faulty service with a client that is killed and resumes; check every record.
 
-`kvsctl set --journal --failures` on a served emulator with seeded faults, killed (SIGKILL) at
-seeded points and started again with the same words. After each kill all that the journal calls
-settled has to be in the store; at the end store, failures file, journal and report have to be
-what the seed says, every key and value of them. Exits 1 if anything is not. POSIX only.
+`kvsctl set --journal --failures` runs against a served emulator with seeded faults. It is killed
+(SIGKILL) at points chosen by the seed and started again with the same arguments. After each kill,
+every record that the journal calls settled must be in the store. At the end, the store, failures
+file, journal and report must be what the seed determines, down to every key and value. Exits with
+code 1 if anything differs. POSIX only.
 """
 
 import json
@@ -28,7 +29,7 @@ from benchmarks.soak.processes import Client, Ended, await_noted, requests_met, 
 from benchmarks.soak.workload import POISON_CODE, POISON_PREFIX, piece
 from kvsctl.journal.file import read_journal
 
-# A 429 makes everyone wait for a second: many of them, and the soak would be sleep.
+# A 429 holds all requests back for a second: with many of them, the soak would mostly sleep.
 _FAULTS: Final = (
     "429={few},throttled={few},retry-after=0.2,500={r},500-after={r},503={r},503-after={r},"
     "502-html={r},502-empty={r},504={r},reset-before={r},reset-after={r},cut={r},"
@@ -39,15 +40,20 @@ _KILLED: Final = -9
 
 
 def main() -> None:
-    """Runs, and prints the result."""
+    """Run the soak and print the result."""
     options = parser(__doc__)
     options.add_argument("--records", type=int, default=10_000_000)
     options.add_argument("--kills", type=int, default=4)
     options.add_argument("--seed", type=int, default=20)
     options.add_argument(
-        "--fault-rate", type=float, default=0.001, help="of each kind; a tenth of it for 429"
+        "--fault-rate",
+        type=float,
+        default=0.001,
+        help="rate of each kind of fault; a tenth of it for 429",
     )
-    options.add_argument("--folder", type=Path, help="where to work; by default a temporary one")
+    options.add_argument(
+        "--folder", type=Path, help="folder to work in (default: a temporary folder)"
+    )
     given = options.parse_args()
     if given.short:
         given.records, given.kills = 100_000, 2
@@ -61,7 +67,7 @@ def main() -> None:
 class Soak:
     """One job from its first record to its last.
 
-    `is_slow`: it takes some seconds however few records it has, so that there is time to kill it.
+    `is_slow`: the job takes some seconds even with few records, so that there is time to kill it.
     """
 
     def __init__(self, folder: Path, seed: int, records: int, *, is_slow: bool) -> None:
@@ -79,7 +85,7 @@ class Soak:
         self.client_seconds = 0.0
 
     def run(self, kills: int, fault_rate: float) -> tuple[Mismatches, dict[str, Any]]:
-        """Returns what does not agree, and the result."""
+        """Run the job, and return the mismatches and the result."""
         started = time.monotonic()
         chance = random.Random(self.seed)
         source = self.folder / "in.jsonl"
@@ -121,7 +127,7 @@ class Soak:
         }
 
     def kill(self, words: list[str], records: int, delay_seconds: float) -> int:
-        """Kills a run a moment after so many records are noted; returns how many are settled."""
+        """Kill a run shortly after `records` are in the journal; return how many are settled."""
         started = time.monotonic()
         client = Client(words, self.folder)
         if not await_noted(client, self.journal, records):
@@ -134,7 +140,7 @@ class Soak:
         return len(settled)
 
     def finish(self, words: list[str]) -> dict[str, Any]:
-        """Lets the job end, and sees that there is nothing left to do then."""
+        """Run the job to its end, and check that another run has nothing left to do."""
         started = time.monotonic()
         ended = Client(words, self.folder).wait()
         self._note_end(ended, started, _SOME_FAILED)
@@ -144,7 +150,7 @@ class Soak:
         return report
 
     def audit(self, report: dict[str, Any], requests_met: int) -> None:
-        """Compares all that there is at the end."""
+        """Compare the store and every file at the end."""
         with self.failures.open("rb") as lines:
             sums, standing = audit_whole(
                 self.seed, self.records, stored_rows(self.database), lines, self.found

@@ -1,7 +1,7 @@
-"""How soon a command begins, against the least that its parts cost: importing them.
+"""Compare how soon a command starts to work with the time to import its libraries.
 
-A round runs the reference and every command once, whole processes of the same interpreter, in an
-order that turns from round to round; a ratio is that of two runs of one round.
+A round runs the reference and every command once, as whole processes of the same interpreter. The
+order rotates from round to round. A ratio compares two runs of the same round.
 """
 
 import argparse
@@ -30,11 +30,11 @@ _COMPLETION = {
     "_KVSCTL_COMPLETE": "complete_zsh",
     "_TYPER_COMPLETE_ARGS": "kvsctl set --tok",
 }
-_ASKED = {"version": 0.5, "help": 0.9, "get": 1.5}
+_TARGETS = {"version": 0.5, "help": 0.9, "get": 1.5}
 
 
 def main() -> None:
-    """Runs, and prints the result."""
+    """Run the benchmark and print the result."""
     options = parser(__doc__)
     options.add_argument("--rounds", type=int, default=25)
     given = options.parse_args()
@@ -46,12 +46,12 @@ def main() -> None:
 
 def _measured(folder: str, given: argparse.Namespace) -> dict[str, Any]:
     base = {"PATH": os.environ["PATH"], "HOME": folder, "KVSCTL_LOCAL_DB": f"{folder}/local.db"}
-    # Some systems' interpreters do not start without it.
+    # On Windows the interpreter does not start without it.
     base |= {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
     subprocess.run([*_KVSCTL, "set", "-qt", "local", "greeting=hello"], env=base, check=True)
     names = list(_COMMANDS)
     for name in names:
-        _seconds(name, base)  # what is read and compiled only once is by then
+        _seconds(name, base)  # warm up: fill the file and bytecode caches
     rounds = []
     for turn in range(given.rounds):
         order = names[turn % len(names) :] + names[: turn % len(names)]
@@ -68,11 +68,11 @@ def _against_reference(name: str, rounds: list[dict[str, tuple[float, float]]]) 
         kind: spread(one[name][place] / max(one["reference"][place], 1e-9) for one in rounds)
         for place, kind in enumerate(("ratio", "cpu_ratio"))
     }
-    return result | ({"asked_at_most": _ASKED[name]} if name in _ASKED else {})
+    return result | ({"target_at_most": _TARGETS[name]} if name in _TARGETS else {})
 
 
 def _seconds(name: str, base: dict[str, str]) -> tuple[float, float]:
-    """Wall and CPU time of one run, which has to end well and, but for the reference, say so."""
+    """Return the wall and CPU time of a run. It must succeed and, unless the reference, print."""
     environment = base | (_COMPLETION if name == "completion" else {})
     before, started = os.times(), time.perf_counter()
     done = subprocess.run(_COMMANDS[name], env=environment, capture_output=True, check=True)
