@@ -64,7 +64,7 @@ def test_every_example_prints_what_is_shown(kvsctl: Command) -> None:
                 check=False,
             )
             printed = _without_measurements(done.stdout + done.stderr, home)
-            assert _without_measurements(shown, home) in printed, command
+            assert _without_measurements(shown, home) in printed, f"$ {command}\n{printed}"
             assert shown or done.returncode == 0, command
             ran += 1
     assert ran >= 10
