@@ -1,8 +1,8 @@
-"""The two servers that are compared: `servers.py emulator|bare PORT DB`.
+"""The two servers to compare: `servers.py emulator|bare PORT DB`.
 
-`bare` is an ASGI app under the same uvicorn settings. It echoes a body of the same size and runs
-the same SQL in the same kind of thread, on keys of its own: no parsing, no rules, no answer to
-be made.
+`bare` is an ASGI app under the same uvicorn settings. It sends a fixed body of the same size and
+runs the same SQL in the same kind of thread, on keys of its own. It parses nothing, checks nothing
+and builds no answer.
 """
 
 import sys
@@ -23,7 +23,7 @@ VALUE = b'{"name":"' + b"x" * 60 + b'","n":1}'
 
 
 class Bare:
-    """Echoes, after running one batch's SQL."""
+    """An ASGI app that runs the SQL of one batch, then sends a fixed answer."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -46,22 +46,22 @@ class Bare:
         await send({"type": "http.response.body", "body": body})
 
     def keys(self) -> list[str]:
-        """25 keys out of a million, anywhere."""
+        """Return 25 keys spread over a million."""
         self.state = (self.state * 1_103_515 + 12_345) % 2**31
         return [f"user:{(self.state + n * 40_000) % KEYS:07}" for n in range(BATCH)]
 
     def write(self) -> None:
-        """What a batch/set writes."""
+        """Write what a batch/set writes."""
         rows = [(self.bucket, key, VALUE, 1, 1, None) for key in self.keys()]
         self.store.writing(lambda: self.store.rows.write(rows, 0))
 
     def read(self) -> None:
-        """What a batch/get reads."""
+        """Read what a batch/get reads."""
         self.store.rows.read(self.bucket, self.keys(), 0)
 
 
 def fill(db: str, keys: int) -> None:
-    """A file with `keys` records, written through the emulator itself."""
+    """Create a file with `keys` records, written through the emulator itself."""
     emulator: Emulator = embedded(db)
     service = emulator.service
 
@@ -75,7 +75,7 @@ def fill(db: str, keys: int) -> None:
 
 
 def main() -> None:
-    """Serve until a signal comes; the port is printed when ready."""
+    """Serve until a signal arrives; print the URL when ready."""
     kind, port, db = sys.argv[1:4]
     if kind == "emulator":
         serve(ServeOptions(port=int(port), db=db), lambda url: print(url, flush=True))

@@ -1,4 +1,4 @@
-"""Archives of texts: whole, in several members, cut short, or changed."""
+"""Archives of texts: whole, in several members, truncated, or changed."""
 
 import gzip
 from enum import Enum
@@ -13,14 +13,14 @@ _MAGIC_BYTES: Final = 4
 
 
 class Archive(Enum):
-    """How a text is packed."""
+    """A kind of archive."""
 
     GZIP = "gzip"
     ZSTD = "zstd"
 
 
 class Damage(Enum):
-    """What was done to an archive."""
+    """The damage done to an archive."""
 
     NONE = "none"
     CUT = "cut"
@@ -28,7 +28,7 @@ class Damage(Enum):
 
 
 def archived(archive: Archive, text: bytes, grammar: Grammar) -> tuple[bytes, Damage]:
-    """The text packed, in one member or more, and what was done to the archive."""
+    """Pack the text in one or more members; return the archive and the damage done to it."""
     members = [text]
     if grammar.once_in(3):
         middle = int(grammar.chance.random() * (len(text) + 1))
@@ -39,7 +39,7 @@ def archived(archive: Archive, text: bytes, grammar: Grammar) -> tuple[bytes, Da
         packed[-1] = last[: 1 + int(grammar.chance.random() * (len(last) - 1))]
         if packed[-1] != last:
             short = b"".join(packed)
-            # Of fewer bytes nobody can say that they began an archive.
+            # Fewer bytes cannot be recognised as the beginning of an archive.
             return short, Damage.CUT if len(short) >= _MAGIC_BYTES else Damage.CHANGED
     whole = b"".join(packed)
     if grammar.once_in(_CUT_ONE_IN):

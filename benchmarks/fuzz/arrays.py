@@ -1,4 +1,4 @@
-"""JSON arrays: drawn, and cut into elements a character at a time."""
+"""Draw JSON arrays, and cut them into elements one character at a time."""
 
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -10,10 +10,10 @@ _PAIRS: Final = {ord("]"): ord("["), ord("}"): ord("{")}
 
 
 class Split(NamedTuple):
-    """The elements that an array surely has, and their lengths with the white space beside them.
+    """The elements that an array certainly has, and their lengths with surrounding white space.
 
-    `is_open`: more may follow, of which people could differ where each ends. `breaks`: whether
-    the text is no whole array; None: that is open too.
+    `is_open`: more elements may follow, whose ends are a matter of opinion. `breaks`: whether the
+    text is not a whole array; None: a matter of opinion too.
     """
 
     elements: list[bytes]
@@ -23,7 +23,7 @@ class Split(NamedTuple):
 
 
 def draw_array(grammar: Grammar, element: Callable[[], bytes]) -> bytes:
-    """An array of such elements, or nearly one."""
+    """Draw an array of such elements, or nearly one."""
     spaces = (b"", b"", b"\n", b" ", b"\r\n  ", b"\t")
     elements = [
         grammar.one_of(spaces) + element() + grammar.one_of(spaces) for _ in range(grammar.up_to(7))
@@ -39,7 +39,7 @@ def draw_array(grammar: Grammar, element: Callable[[], bytes]) -> bytes:
 
 
 def split_elements(text: bytes) -> Split:
-    """Cuts at the commas outside strings and brackets; stops where it is not sure any more."""
+    """Cut at the commas outside strings and brackets; stop where the text becomes ambiguous."""
     stripped = text.lstrip(_WHITE)
     if not stripped:
         return Split([], [])
@@ -76,7 +76,7 @@ def split_elements(text: bytes) -> Split:
 
 
 def _after_string(text: bytes, at: int) -> int | None:
-    """Where the string that begins here is over; None if it is not, or holds a line's end."""
+    """Return the end of the string that begins here; None if it has none or spans lines."""
     at += 1
     while at < len(text) and text[at] != ord('"'):
         if text[at] == ord("\n"):

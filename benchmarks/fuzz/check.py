@@ -1,4 +1,4 @@
-"""One input: read by kvsctl, judged by the oracle, compared."""
+"""Check one input: read it with kvsctl, judge it with the oracle, compare the two."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,16 +18,16 @@ from kvsctl.records.reader import MOST_PIECES
 
 _FED_BACK_ONE_IN: Final = 8
 _FED_BACK: Final = {one.verb: one for one in FORMATS if one.name in ("set jsonl", "get jsonl")}
-"""How lines of the failures file are read."""
+"""The formats for reading lines of the failures file."""
 
 
 class MismatchError(Exception):
-    """kvsctl and the oracle differ, or a law does not hold."""
+    """kvsctl and the oracle differ, or a rule does not hold."""
 
 
 @dataclass
 class Counts:
-    """What the inputs held."""
+    """The number of inputs by format, and of pieces by verdict."""
 
     inputs: Counter[str] = field(default_factory=Counter)
     pieces: Counter[str] = field(default_factory=Counter)
@@ -36,7 +36,7 @@ class Counts:
 def check_input(
     seed: int, number: int, counts: Counts, formats: Sequence[Format] = FORMATS
 ) -> None:
-    """The `number`-th input of a seed. Raises MismatchError, or whatever a reader raised."""
+    """Check the `number`-th input of a seed. Raise MismatchError, or whatever a reader raises."""
     chance = Random(seed * 1_000_000_007 + number)
     grammar = Grammar(chance)
     chosen = formats[number % len(formats)]
@@ -57,7 +57,7 @@ def check_input(
 def _read(
     chosen: Format, chunks: Sequence[bytes], options: Options
 ) -> tuple[list[Record | Problem], KvsctlError | None]:
-    """All pieces, and the error of the input that reading ended in."""
+    """Return all pieces, and the error that ended the reading, if any."""
     pieces: list[Record | Problem] = []
     try:
         for several in chosen.reader(chunks, options):
@@ -108,7 +108,7 @@ def _compare_piece(piece: Record | Problem, wanted: Expected, options: Options) 
 
 
 def _holds_what_was_read(problem: Problem, wanted: Expected, options: Options) -> bool:
-    """Whether it has the bytes, or the record that they are by their form, defaults included."""
+    """Return whether the problem has the bytes, or the record they form, defaults included."""
     if problem.readable and wanted.form is not None:
         members = {name: (said, text) for name, said, text in _members(problem.raw)}
         key, value = (members.get(name, (None, None)) for name in ("key", "value"))
@@ -123,12 +123,12 @@ def _holds_what_was_read(problem: Problem, wanted: Expected, options: Options) -
 
 
 def _shown(value: str | None) -> str | None:
-    """The value spelt in one way, no number changed."""
+    """Return the value in a canonical spelling, with numbers unchanged."""
     return None if value is None else repr(parsed(value))
 
 
 def _members(text: bytes) -> list[tuple[str, Any, str]]:
-    """The members of what kvsctl says is an object."""
+    """Return the members of a text that kvsctl treats as an object."""
     try:
         shown = text.decode("utf-8")
         if not isinstance(parsed(shown), list) or not shown.lstrip().startswith("{"):
@@ -167,7 +167,7 @@ def _options_text(ttl: tuple[int, str]) -> str:
 
 
 def _check_fed_back(verb: Verb, piece: Record | Problem) -> None:
-    """A line of the failures file says what the input said: read again, it comes to the same."""
+    """Check that a line of the failures file gives the same result when it is read again."""
     line = failure_line(piece, Failure("CODE", "message"))
     if line.count(b"\n") != 1:
         raise MismatchError(f"{piece.origin}: its failure is not one line")
@@ -194,7 +194,7 @@ def _said(record: Record) -> tuple[object, ...]:
 
 
 def _outside_strings(text: str) -> list[str]:
-    """The text without white space between its tokens, which one line may not keep."""
+    """Return the text without white space between tokens, which a single line may not keep."""
     kept, inside, escaped = [], False, False
     for character in text:
         if inside:

@@ -1,4 +1,4 @@
-"""The formats that are fuzzed: how each is drawn, read by kvsctl, and judged by the oracle.
+"""The formats to fuzz: how each is drawn, read by kvsctl, and judged by the oracle.
 
 A new format is one more entry of `FORMATS`.
 """
@@ -56,7 +56,7 @@ _OTHER_COLUMNS: Final = ("name", "v", "n 1", "é", 'a"b', "7")
 
 
 class Drawn(NamedTuple):
-    """An input: the bytes to read, and the text that they stand for."""
+    """An input: the bytes to read, and the text they encode."""
 
     packed: bytes
     text: bytes
@@ -65,10 +65,10 @@ class Drawn(NamedTuple):
 
 @dataclass(frozen=True)
 class Format:
-    """`draw` makes a text, `judge` says which pieces it holds.
+    """A format to fuzz. `draw` makes a text, `judge` returns the pieces in it.
 
-    `verb` is the command that reads it, and to which failures are fed back. `form` is what
-    `--format` would say, `end` what pieces end in. One of `choices` is asked for beside it.
+    `verb` is the command that reads the text and, later, its failures. `form` is the value of
+    `--format`, `end` the end of each piece. Each input uses one of the options in `choices`.
     """
 
     name: str
@@ -81,11 +81,11 @@ class Format:
     choices: tuple[Options, ...] = (PLAIN,)
 
     def options(self, grammar: Grammar) -> Options:
-        """What the command is asked for."""
+        """Draw the options of the command."""
         return draw_options(grammar, self.choices, is_table=self.form.is_table)
 
     def drawn(self, grammar: Grammar, options: Options) -> Drawn:
-        """An input of this format."""
+        """Draw an input of this format."""
         text = self.draw(grammar, options)
         if self.archive is None:
             return Drawn(text, text)
@@ -93,7 +93,7 @@ class Format:
         return Drawn(packed, text, damage)
 
     def judged(self, drawn: Drawn, options: Options) -> Judged:
-        """What has to come of it. Of a damaged archive, nothing that is not in it."""
+        """Return the required result. A damaged archive gives nothing that is not in the text."""
         judged = self.judge(drawn.text, options)
         match drawn.damage:
             case Damage.NONE:
@@ -105,7 +105,7 @@ class Format:
                 return Judged([], is_open=True, breaks=None)
 
     def reader(self, chunks: Sequence[bytes], options: Options) -> Reader:
-        """kvsctl's own, on these chunks."""
+        """Return kvsctl's reader on these chunks."""
         has_values = self.verb is Verb.SET
         forms = Forms(given=self.form, shape=options.shape, has_values=has_values)
         source = _Chunked(Path(_LABEL), end=self.end, forms=forms, given=chunks)
@@ -116,7 +116,7 @@ class Format:
 
 @dataclass(slots=True)
 class _Chunked(File):
-    """A file that is read in the chunks it is told to."""
+    """A file that is read in the given chunks."""
 
     given: Sequence[bytes] = field(default=(), kw_only=True)
 
@@ -126,14 +126,14 @@ class _Chunked(File):
 
 @dataclass(frozen=True)
 class _Kind:
-    """Pieces of one kind: what draws them for a file, what one says, and what it is by its form."""
+    """Pieces of one kind: how they are drawn, judged, and read as the form of a record."""
 
     writer: Callable[[Grammar, Options], Callable[[], bytes]]
     judge: Callable[[bytes, Options], Verdict]
     formed: Callable[[bytes, Options], Form | None] = lambda _, __: None
 
     def lines(self, name: str, verb: Verb, form: formats.Format, end: bytes = b"\n") -> Format:
-        """A format of lines of it."""
+        """Return a format of lines with these pieces."""
 
         def judged(text: bytes, options: Options) -> Judged:
             return judge_lines(text, end, options.bound, *self._of(options))
@@ -144,7 +144,7 @@ class _Kind:
         return Format(name, verb, form, drawn, judged, end)
 
     def array(self, name: str, verb: Verb) -> Format:
-        """A format of arrays of it."""
+        """Return a format of arrays with these pieces."""
 
         def judged(text: bytes, options: Options) -> Judged:
             return judge_array(text, options.bound, *self._of(options))

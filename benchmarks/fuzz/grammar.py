@@ -1,4 +1,4 @@
-"""Texts that people have in their files, and texts that nobody should: drawn by a seed."""
+"""Draw ordinary and malformed texts by a seed."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -67,18 +67,18 @@ _VERY_DEEP: Final = 100_000
 
 
 class Grammar:
-    """Draws texts. Most of what it gives is as it should be; each part may be otherwise."""
+    """A source of texts. Most parts are well-formed; any part may be malformed."""
 
     def __init__(self, chance: Random) -> None:
         self.chance = chance
         self._random = chance.random
 
     def once_in(self, times: int) -> bool:
-        """Whether something rare happens."""
+        """Return True once in so many draws."""
         return self._random() * times < 1
 
     def one_of(self, choices: Sequence[bytes]) -> bytes:
-        """Any of them."""
+        """Return one of the choices."""
         return choices[int(self._random() * len(choices))]
 
     def up_to(self, most: int) -> int:
@@ -86,14 +86,14 @@ class Grammar:
         return int(self._random() * self._random() * (most + 1))
 
     def string(self) -> bytes:
-        """A JSON string, or nearly one."""
+        """Draw a JSON string, or nearly one."""
         parts = [self.one_of(_CHARACTERS) for _ in range(self.up_to(8))]
         if self.once_in(40):
             parts.append(self.one_of(_STRANGE_CHARACTERS))
         return b'"%b"' % b"".join(parts)
 
     def value(self, depth: int = 0) -> bytes:
-        """A JSON value, or nearly one."""
+        """Draw a JSON value, or nearly one."""
         draw = self._random()
         if draw < 0.35:
             return self.string()
@@ -112,7 +112,7 @@ class Grammar:
         return b"{%b}" % self._joined(members)
 
     def deep(self) -> bytes:
-        """Brackets in brackets, closed or not."""
+        """Draw nested brackets, closed or not."""
         deep = _VERY_DEEP if self.once_in(2000) else int(_DEEP[int(self._random() * len(_DEEP))])
         begin, end = (b"[", b"]") if self._random() < 0.6 else (b'{"a":', b"}")
         inner = b'"[[[{{{"' if self._random() < 0.5 else b"1"
@@ -121,7 +121,7 @@ class Grammar:
         return begin * deep + inner + end * deep
 
     def key(self) -> bytes:
-        """The text of a key as it stands in a JSON string."""
+        """Draw the text of a key as in a JSON string."""
         draw = self._random()
         if draw < 0.5:
             return b"k%d" % int(draw * 40)
@@ -130,7 +130,7 @@ class Grammar:
         return self.one_of(_BAD_KEYS if draw < 0.99 else _STRANGE_CHARACTERS)
 
     def record(self) -> bytes:
-        """A record as a JSON object, or nearly one."""
+        """Draw a record as a JSON object, or nearly one."""
         key = self.value() if self.once_in(60) else b'"%b"' % self.key()
         members = [(b"key", key), (b"value", self.value()), *self.settings()]
         if self.once_in(6):
@@ -140,7 +140,7 @@ class Grammar:
         return self.object_of(members)
 
     def settings(self) -> list[tuple[bytes, bytes]]:
-        """What a record may say beside its key and value, or nearly."""
+        """Draw further members of a record, or nearly."""
         members = []
         if self.once_in(5):
             members.append((b"entityName", self.one_of(_ENTITIES)))
@@ -154,7 +154,7 @@ class Grammar:
         return members
 
     def object_of(self, members: list[tuple[bytes, bytes]]) -> bytes:
-        """An object of these members in any order; one may be missing or stand twice."""
+        """Draw an object of these members in any order; one may be missing or repeated."""
         if self.once_in(30):
             members.append(members[int(self._random() * len(members))])
         if self.once_in(40):
@@ -165,7 +165,7 @@ class Grammar:
         return b"%b{%b}%b" % (self.one_of(_SPACES), self._joined(shown), self.one_of(_SPACES))
 
     def line(self) -> bytes:
-        """A line of JSON Lines: mostly a record."""
+        """Draw a line of JSON Lines: mostly a record."""
         draw = self._random()
         if draw < 0.9:
             text = self.record()
@@ -178,7 +178,7 @@ class Grammar:
         return self.mutated(text) if self.once_in(6) else text
 
     def writer(self) -> Callable[[], bytes]:
-        """What writes the lines of a file: any, or mostly such as are spaced alike."""
+        """Choose what draws the lines of a file: any, or mostly lines with the same spacing."""
         if not self.once_in(4):
             return self.line
         frame = self.one_of(_FRAMES)
@@ -193,7 +193,7 @@ class Grammar:
         return alike
 
     def plain_key(self) -> bytes:
-        """A line of plain keys: as it is, or as a JSON string."""
+        """Draw a line of plain keys: plain, or as a JSON string."""
         draw = self._random()
         text = self.key() if draw < 0.6 else b'"%b"' % self.key()
         if draw > 0.9:
@@ -201,7 +201,7 @@ class Grammar:
         return self.mutated(text) if self.once_in(8) else text
 
     def mutated(self, text: bytes) -> bytes:
-        """Bytes taken out, put in, doubled, swapped, or cut off."""
+        """Return the text with bytes removed, inserted, doubled, swapped or cut off."""
         changed = bytearray(text)
         for _ in range(1 + self.up_to(3)):
             at = int(self._random() * (len(changed) + 1))
@@ -222,7 +222,7 @@ class Grammar:
         return bytes(changed)
 
     def lines(self, line: Callable[[], bytes], end: bytes) -> bytes:
-        """A file of lines, with the ends and the beginnings that files have."""
+        """Draw a file of lines, with the beginnings and line ends that files have."""
         ends = (end, end, end, b"\r" + end, b"\r\r" + end, end + end, end + b" \t" + end)
         text = b"".join(
             line() + (self.one_of(ends) if self.once_in(4) else end)
@@ -235,7 +235,7 @@ class Grammar:
         return self.mutated(text) if self.once_in(12) else text
 
     def chunks(self, text: bytes) -> list[bytes]:
-        """The text in pieces as they may be read; an empty one says that no more is there yet."""
+        """Split the text into chunks as a reader may get them; an empty one means no data yet."""
         draw = self._random()
         if draw < 0.3:
             return [text] if text else []

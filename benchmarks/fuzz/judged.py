@@ -1,4 +1,4 @@
-"""Which pieces a text holds: lines, elements or rows, each with its place and what it says."""
+"""Find the pieces of a text: lines, elements or rows, each with its place and content."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _INVALID_JSON: Final = Refused(frozenset({"INVALID_JSON"}))
 
 
 class Form(NamedTuple):
-    """The record that a piece is by its form, whatever rule it breaks; `value` as JSON, if any."""
+    """The record that a piece has the form of, valid or not; `value` as JSON, if any."""
 
     key: str
     value: str | None = None
@@ -24,14 +24,13 @@ class Form(NamedTuple):
 
 Judge: TypeAlias = Callable[[bytes], Verdict]
 Formed: TypeAlias = Callable[[bytes], Form | None]
-"""The record that a piece is, where a problem that is readable holds that in place of it."""
+"""Return the record that a readable problem contains instead of the piece's bytes."""
 
 
 class Expected(NamedTuple):
-    """A piece that has to come: the line it is on, its bytes, and what they say.
+    """A piece that must be read: its line, its bytes and their verdict.
 
-    `cut`: so much may be kept of it, white space behind it aside, if it passes for one that is
-    too long.
+    `cut`: how much of it may be kept, trailing white space aside, if it is judged too long.
     """
 
     line: int
@@ -43,10 +42,10 @@ class Expected(NamedTuple):
 
 @dataclass(frozen=True)
 class Judged:
-    """What has to come of an input.
+    """The required result of an input.
 
-    `is_open`: after these, any pieces may follow. `may_lack`: not all of these need to come.
-    `breaks`: whether reading has to end in an error of the input; None: it may.
+    `is_open`: any pieces may follow these. `may_lack`: some of these may be missing.
+    `breaks`: whether reading must end with an error of the input; None: it may.
     """
 
     expected: list[Expected]
@@ -56,7 +55,7 @@ class Judged:
 
 
 class Columns(NamedTuple):
-    """What a table's header has to name. `is_record`: and nothing but what records have."""
+    """The columns that a header must name. `is_record`: it may name only members of records."""
 
     needed: Sequence[str]
     is_record: bool
@@ -65,7 +64,7 @@ class Columns(NamedTuple):
 def judge_lines(
     text: bytes, end: bytes, bound: Bound | None, judge: Judge, formed: Formed
 ) -> Judged:
-    """Lines that are not blank; one that is too long may be."""
+    """Judge the lines that are not blank; a line that is too long may be blank."""
     expected = []
     for number, line in enumerate(text.removeprefix(_BOM).split(end), 1):
         if bound is not None and len(line) > bound.most_bytes:
@@ -77,7 +76,7 @@ def judge_lines(
 
 
 def judge_array(text: bytes, bound: Bound | None, judge: Judge, formed: Formed) -> Judged:
-    """The elements that can be told apart."""
+    """Judge the elements that can be told apart."""
     split = split_elements(text.removeprefix(_BOM))
     expected = []
     for number, (element, length) in enumerate(zip(split.elements, split.lengths, strict=True), 1):
@@ -98,7 +97,7 @@ def judge_table(
     columns: Columns,
     judge: Callable[[Row, list[str]], Expected],
 ) -> Judged:
-    """The rows behind the header. `judge` is asked of those that have as many cells as it."""
+    """Judge the rows after the header; `judge` gets those with as many cells as the header."""
     rows = rows_of(text.removeprefix(_BOM), delimiter)
     if not rows:
         return Judged([])
@@ -124,7 +123,7 @@ def judge_table(
 
 
 def _has_plain_quotes(row: Row) -> bool:
-    """Whether quotes stand only around cells, and doubled within these."""
+    """Return whether quotes occur only around cells, and doubled inside them."""
     if row.cells is None:
         return False
     outside = row.raw

@@ -1,4 +1,4 @@
-"""What a command is asked for beside its input, as its flags say it; drawn by a seed."""
+"""The options of a command besides its input, drawn by a seed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from kvsctl.records.ttl import Ttl
 
 
 class Defaults(NamedTuple):
-    """What records get that name none themselves."""
+    """The defaults for records without an entity or ttl."""
 
     entity: str | None = None
     ttl: tuple[int, str] | None = None
@@ -30,14 +30,14 @@ _DEFAULTS: Final = (
 
 
 class Bound(NamedTuple):
-    """How long a piece may be, and how much is kept of a longer one."""
+    """The longest piece, and how much of a longer one is kept."""
 
     most_bytes: int
     kept_bytes: int
 
 
 class Options(NamedTuple):
-    """The flags of a command. `bound`: in place of 16 MiB, which would take too long to draw."""
+    """The options of a command. `bound` replaces 16 MiB, which would take too long to draw."""
 
     defaults: Defaults = Defaults()
     key_field: str | None = None
@@ -49,13 +49,13 @@ class Options(NamedTuple):
 
     @property
     def rules(self) -> Rules:
-        """Some of it as the parsers take it."""
+        """The defaults, as the parsers take them."""
         entity, ttl = self.defaults
         return Rules(entity=entity, ttl=Ttl(*ttl) if ttl else None)
 
     @property
     def shape(self) -> Shape:
-        """The rest of it as the parsers take it."""
+        """The shape, as the parsers take it."""
         return shape_of(
             key_field=self.key_field,
             key=self.key,
@@ -66,7 +66,7 @@ class Options(NamedTuple):
 
     @property
     def takes_records(self) -> bool:
-        """Whether objects and rows are records as they stand."""
+        """Whether objects and rows are records without any mapping."""
         return self.key_field is None and self.key is None and self.value_field is None
 
     @property
@@ -76,7 +76,7 @@ class Options(NamedTuple):
 
     @contextmanager
     def bounded(self) -> Iterator[None]:
-        """Has kvsctl keep to the bound."""
+        """Make kvsctl use the bound within this block."""
         if self.bound is None:
             yield
             return
@@ -99,13 +99,13 @@ SHAPES: Final = (
     Options(value_field="v"),
 )
 KEY_SHAPES: Final = tuple(one._replace(value_field=None) for one in SHAPES[:7])
-"""For commands that take no values."""
+"""The choices for commands without values."""
 DELIMITERS: Final = (";", "|", "\\t", " ", ":", "^", "]", "-", "\\", ".", "a", "\x01", "\x1c")
 BOUNDS: Final = (Bound(60, 9), Bound(24, 1), Bound(100, 100), Bound(12, 3))
 
 
 def draw_options(grammar: Grammar, choices: tuple[Options, ...], *, is_table: bool) -> Options:
-    """One of the choices with defaults, and for a table with what says how cells are read."""
+    """Draw one of the choices with defaults and, for a table, how its cells are read."""
     chance = grammar.chance
     options = chance.choice(choices)._replace(defaults=chance.choice(_DEFAULTS))
     if is_table and not options.takes_records:

@@ -1,7 +1,7 @@
-"""What a text says, found out slowly by the standard library alone; shares nothing with kvsctl.
+"""Read a text slowly with the standard library alone; share nothing with kvsctl.
 
-The rules are written anew from the service's contract and the command line's. Where people could
-differ on what a text means, a verdict is undecided, and only the laws that hold for all are asked.
+The rules are written anew from the contracts of the service and of the command line. Where the
+meaning of a text is a matter of opinion, the verdict is undecided, and only general rules apply.
 """
 
 import json
@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final, NoReturn
 
 Members = dict[str, tuple[Any, str]]
-"""The members of an object by name: what each says, and its exact text."""
+"""The members of an object by name: the parsed value and the exact text of each."""
 
 _PARSER_DEPTH: Final = 200
 _VALUE_DEPTH: Final = 31
@@ -50,7 +50,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Refused:
-    """The text is no record, for one of these reasons; none named: for any."""
+    """The text is not a record, for one of these reasons; if empty, for any reason."""
 
     codes: frozenset[str] = field(default_factory=frozenset)
 
@@ -64,7 +64,7 @@ Verdict = Wanted | Refused | Undecided
 
 
 class NotJsonError(Exception):
-    """The text is no JSON."""
+    """The text is not JSON."""
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -72,13 +72,13 @@ def _no_constant(name: str) -> NoReturn:
 
 
 class _Number(str):
-    """A number as its text: none is too large, and none is rounded."""
+    """A number kept as its text, so it is never too large or rounded."""
 
     __slots__ = ()
 
 
 class _Pairs(list[tuple[str, Any]]):
-    """An object as it stands, repeated members included."""
+    """An object with its members in order, repeated ones included."""
 
     __slots__ = ()
 
@@ -92,7 +92,7 @@ _DECODER: Final = json.JSONDecoder(
 
 
 def depth_of(text: str) -> int:
-    """How deep brackets outside strings nest."""
+    """Return how deep brackets outside strings nest."""
     deepest = depth = 0
     inside = escaped = False
     for character in text:
@@ -114,7 +114,7 @@ def depth_of(text: str) -> int:
 
 
 def parsed(text: str) -> Any:
-    """What a JSON text says, white space around it allowed. Raises NotJsonError."""
+    """Parse a JSON text, surrounding white space allowed. Raise NotJsonError."""
     try:
         found, end = _DECODER.raw_decode(text, _after_white(text, 0))
     except (json.JSONDecodeError, RecursionError) as error:
@@ -125,7 +125,7 @@ def parsed(text: str) -> Any:
 
 
 def members_of(text: str) -> list[tuple[str, Any, str]]:
-    """The members of a JSON object in their order, each with its exact text. `text` is valid."""
+    """Return the members of a valid JSON object in order, each with its exact text."""
     found: list[tuple[str, Any, str]] = []
     at = _after_white(text, _after_white(text, 0) + 1)
     while text[at] != "}":
@@ -146,12 +146,12 @@ def _after_white(text: str, at: int) -> int:
 
 
 def judge_set_line(line: bytes, entity: str | None, ttl: tuple[int, str] | None) -> Verdict:
-    """A line of JSON Lines as `set` reads it, with its defaults."""
+    """Judge a line of JSON Lines as `set` reads it, with its defaults."""
     return _judged(line, lambda members: judge_record(members, entity, ttl))
 
 
 def judge_key_line(line: bytes, entity: str | None) -> Verdict:
-    """A line of JSON Lines as `get` and `delete` read it: a record or a key as a string."""
+    """Judge a line of JSON Lines as `get` and `delete` read it: a record, or a key as a string."""
     if line.strip(_WHITE.encode()).startswith(b'"'):
         return judge_plain_key(line.strip(_WHITE.encode()), entity)
 
@@ -167,7 +167,7 @@ def judge_key_line(line: bytes, entity: str | None) -> Verdict:
 
 
 def judge_plain_key(line: bytes, entity: str | None) -> Verdict:
-    """A plain key, or one written as a JSON string."""
+    """Judge a plain key, or a key written as a JSON string."""
     key = key_of(line)
     if key is None:
         return Refused(_INVALID_JSON)
@@ -180,7 +180,7 @@ def judge_plain_key(line: bytes, entity: str | None) -> Verdict:
 def judge_row(
     cells: dict[str, str], entity: str | None, ttl: tuple[int, str] | None, *, infers: bool
 ) -> Verdict:
-    """A row of a table as `set` reads it, cells by column. `infers`: what is JSON is that."""
+    """Judge a row as `set` reads it, cells by column. `infers`: cells are parsed as JSON."""
     text = cell_as_json(cells["value"]) if infers else None
     if text is not None and depth_of(text) > _PARSER_DEPTH:
         return Refused()
@@ -196,14 +196,14 @@ def judge_row(
 
 
 def judge_key_row(cells: dict[str, str], entity: str | None) -> Verdict:
-    """A row of a table as `get` and `delete` read it."""
+    """Judge a row as `get` and `delete` read it."""
     named = cells.get("entityName") or entity
     codes = key_codes(cells["key"]) | entity_codes(named)
     return Refused(codes) if codes else Wanted(cells["key"], named)
 
 
 def cell_as_json(cell: str) -> str | None:
-    """The JSON that a cell is, where types are inferred; None if it is a string."""
+    """Return the JSON text of a cell where types are inferred; None if it is a string."""
     if not cell or cell[0] in _WHITE or cell[-1] in _WHITE:
         return None
     if depth_of(cell) > _PARSER_DEPTH and cell[0] in "[{" and cell[-1] in "]}":
@@ -216,7 +216,7 @@ def cell_as_json(cell: str) -> str | None:
 
 
 def key_of(line: bytes) -> str | None:
-    """The key that a line of plain keys names, if it names one."""
+    """Return the key in a line of plain keys, if there is one."""
     try:
         text = line.decode("utf-8")
         return str(parsed(text)) if text.startswith('"') else text
@@ -232,7 +232,7 @@ def _judged(line: bytes, record: Callable[[Members], Verdict]) -> Verdict:
 
 
 def object_of(line: bytes) -> Members | Refused:
-    """The members of a line that is an object."""
+    """Return the members of a line that is an object."""
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
@@ -252,7 +252,7 @@ def object_of(line: bytes) -> Members | Refused:
 
 @dataclass(frozen=True)
 class Shape:
-    """A record by its form, its rules not yet looked at. `ttl` is None where none is asked."""
+    """A record as written, before its rules are checked. `ttl` is None if none is given."""
 
     key: str
     entity: str | None
@@ -284,7 +284,7 @@ def _is_text(said: Any) -> bool:
 
 
 def judge_record(members: Members, entity: str | None, default: tuple[int, str] | None) -> Verdict:
-    """The members of a record to set, with its defaults."""
+    """Judge the members of a record to set, with its defaults."""
     shape = _shape(members)
     if isinstance(shape, Refused):
         return shape
@@ -321,7 +321,7 @@ def judge_record(members: Members, entity: str | None, default: tuple[int, str] 
 
 
 def _moment(text: str) -> tuple[float | None, bool]:
-    """Epoch seconds, and whether it is open what comes of it: it may be too far away."""
+    """Return epoch seconds, and whether the outcome is undecided: it may be too far away."""
     try:
         moment = datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError):
@@ -351,7 +351,7 @@ def _ttl(said: Any) -> tuple[int, str] | None:
 
 
 def key_codes(key: str) -> frozenset[str]:
-    """With what a key may be refused."""
+    """Return the codes with which a key may be refused."""
     codes = set()
     if not key:
         codes.add("EMPTY_KEY")
@@ -363,7 +363,7 @@ def key_codes(key: str) -> frozenset[str]:
 
 
 def entity_codes(entity: str | None) -> frozenset[str]:
-    """With what an entity name may be refused."""
+    """Return the codes with which an entity name may be refused."""
     codes = set()
     if entity is None:
         return frozenset()

@@ -1,4 +1,4 @@
-"""Objects and rows that are no records as they stand: drawn, and judged by the oracle's rules."""
+"""Draw objects and rows of other shapes than records, and judge them by the oracle's rules."""
 
 import json
 from typing import Any, Final
@@ -26,7 +26,7 @@ _OTHERS: Final = (b"id", b"name", b"v", b"key", b"value", b"error", b"raw", b"mo
 
 
 def template_of(options: Options) -> list[tuple[str, bool]]:
-    """The key as texts and names of members, each told by whether it is a name."""
+    """Return the parts of the key: each a text or a member's name, and whether it is a name."""
     if options.key is None:
         return [(options.key_field or "key", True)]
     parts, text, at = list[tuple[str, bool]](), options.key, 0
@@ -45,12 +45,12 @@ def template_of(options: Options) -> list[tuple[str, bool]]:
 
 
 def key_names(options: Options) -> list[str]:
-    """The members or columns that make the key."""
+    """Return the members or columns that make the key."""
     return [name for name, is_name in template_of(options) if is_name]
 
 
 def draw_object(grammar: Grammar, options: Options) -> bytes:
-    """An object that such a key can be made of, or nearly one."""
+    """Draw an object that such a key can be made from, or nearly one."""
     names = [name.encode() for name in dict.fromkeys(key_names(options))]
     members = [(name, _key_member(grammar)) for name in names]
     if options.value_field is not None and options.value_field.encode() not in names:
@@ -65,7 +65,7 @@ def draw_object(grammar: Grammar, options: Options) -> bytes:
 
 
 def draw_line(grammar: Grammar, options: Options) -> bytes:
-    """A line of such objects, now and then something else."""
+    """Draw a line with such an object, or now and then something else."""
     text = grammar.line() if grammar.once_in(20) else draw_object(grammar, options)
     return grammar.mutated(text) if grammar.once_in(10) else text
 
@@ -80,7 +80,7 @@ def _key_member(grammar: Grammar) -> bytes:
 
 
 def judge_object(line: bytes, options: Options) -> Verdict:
-    """A line of objects as `set` reads it."""
+    """Judge a line with an object as `set` reads it."""
     members = object_of(line)
     key = members if isinstance(members, Refused) else _key(members, options)
     if isinstance(members, Refused) or isinstance(key, Refused):
@@ -95,7 +95,7 @@ def judge_object(line: bytes, options: Options) -> Verdict:
 
 
 def judge_key_object(line: bytes, options: Options) -> Verdict:
-    """The same as `get` and `delete` read it."""
+    """Judge a line with an object as `get` and `delete` read it."""
     form = form_of_key_object(line, options)
     if form is not None:
         return _judge_key(form.key, options)
@@ -106,7 +106,7 @@ def judge_key_object(line: bytes, options: Options) -> Verdict:
 
 
 def form_of_object(line: bytes, options: Options) -> Form | None:
-    """The record that can be made of an object, legal or not."""
+    """Return the record that can be made from an object, valid or not."""
     form, members = form_of_key_object(line, options), object_of(line)
     if form is None or isinstance(members, Refused):
         return None
@@ -114,7 +114,7 @@ def form_of_object(line: bytes, options: Options) -> Form | None:
 
 
 def form_of_key_object(line: bytes, options: Options) -> Form | None:
-    """The same without a value."""
+    """Return the record that can be made from an object, without a value."""
     members = object_of(line)
     key = members if isinstance(members, Refused) else _key(members, options)
     return None if isinstance(key, Refused) else Form(key)
@@ -140,7 +140,7 @@ def _key(members: Members, options: Options) -> str | Refused:
 
 
 def _is_of_parts(options: Options) -> bool:
-    """Whether more than one member makes the key: then none of them may be empty."""
+    """Return whether several parts make the key: then no member among them may be empty."""
     return len(template_of(options)) > 1
 
 
@@ -156,7 +156,7 @@ def _judge_key(key: str, options: Options) -> Verdict:
 
 
 def judge_shaped_row(cells: dict[str, str], options: Options, *, has_values: bool) -> Verdict:
-    """A row of a table, cells by column."""
+    """Judge a row of a table, cells by column."""
     form = form_of_row(cells, options, has_values=has_values)
     if form is None:
         return Refused(frozenset({"EMPTY_KEY"}))
@@ -173,9 +173,9 @@ def judge_shaped_row(cells: dict[str, str], options: Options, *, has_values: boo
 
 
 def form_of_row(cells: dict[str, str], options: Options, *, has_values: bool) -> Form | None:
-    """The record that a row is, legal or not; None if a cell is empty that makes part of the key.
+    """Return the record that a row makes, valid or not; None if a cell for the key is empty.
 
-    Its value is None where a cell is far too deep to be looked at.
+    The record's value is None if a cell is nested too deep for the parser.
     """
     texts = [cells[part] if is_name else part for part, is_name in template_of(options)]
     if _is_of_parts(options) and "" in texts:

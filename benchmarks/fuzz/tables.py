@@ -1,4 +1,4 @@
-"""Tables: drawn, and cut into rows and cells a character at a time."""
+"""Draw tables, and cut them into rows and cells one character at a time."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -25,9 +25,9 @@ _TEXTS: Final = {
 
 
 class Row(NamedTuple):
-    """A row with the number of its first line. `cells` is None where people could not read it.
+    """A row with the number of its first line. `cells` is None if the row is unreadable.
 
-    `length` counts the CR of its end, which does not belong to it.
+    `length` includes the CR of the line end, which does not belong to the row.
     """
 
     line: int
@@ -39,7 +39,7 @@ class Row(NamedTuple):
 def draw_table(
     grammar: Grammar, delimiter: bytes, keys: Sequence[bytes], others: Sequence[bytes]
 ) -> bytes:
-    """A table with columns of keys and of anything, some that records have, or nearly one."""
+    """Draw a table with columns of keys, of anything, and of members of records, or nearly one."""
     settings = (name for name in _TEXTS if grammar.once_in(4))
     columns = list(dict.fromkeys((*keys, *others, *settings)))
     if grammar.once_in(3):
@@ -80,14 +80,14 @@ def _quoted(grammar: Grammar, cell: bytes, delimiter: bytes) -> bytes:
 
 
 def rows_of(text: bytes, delimiter: bytes) -> list[Row]:
-    """All rows that are not blank, the header first."""
+    """Return all rows that are not blank, the header first."""
     found: list[Row] = []
     line, at = 1, 0
     while at < len(text):
         end, is_closed = _row_end(text, at, delimiter)
         raw = text[at:end]
         if b'"' in raw or raw.strip(_WHITE):
-            # What no quote closes reaches to the end of the text, its last line's end aside.
+            # An unclosed cell reaches to the end of the text, without the last line end.
             whole = raw if is_closed else raw.removesuffix(b"\n")
             raw = whole.removesuffix(b"\r")
             cells = _cells(raw, delimiter) if is_closed else None
@@ -98,7 +98,7 @@ def rows_of(text: bytes, delimiter: bytes) -> list[Row]:
 
 
 def _row_end(text: bytes, at: int, delimiter: bytes) -> tuple[int, bool]:
-    """Where the row that begins here ends, and whether all its quotes are closed."""
+    """Return the end of the row that begins here, and whether all its quotes are closed."""
     starts, inside = True, False
     while at < len(text):
         mark = text[at : at + 1]
@@ -140,7 +140,7 @@ def _cells(raw: bytes, delimiter: bytes) -> list[str] | None:
 
 
 def header_fault(header: Row, needed: Sequence[str], *, is_record: bool) -> bool:
-    """Whether the first row cannot be a header. `is_record`: of records, which have no others."""
+    """Return whether the first row cannot be a header. `is_record`: only members of records."""
     names = header.cells
     if names is None or "" in names or len(set(names)) < len(names) or set(needed) - set(names):
         return True

@@ -1,4 +1,4 @@
-"""kvsctl on a service that answers at once and does nothing: what is left is kvsctl's own work."""
+"""Run kvsctl on a service that answers at once and does nothing: only kvsctl's own work is left."""
 
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -13,23 +13,23 @@ from kvsctl.service.reply import Reply
 
 
 class NullService:
-    """Every record succeeds."""
+    """A service on which every record succeeds."""
 
     async def prepare(self) -> None:
-        """There is nothing to prepare."""
+        """Do nothing."""
 
     async def call(self, verb: Verb, records: Sequence[Record]) -> Answer:
-        """Answers."""
+        """Return an answer in which every record succeeds."""
         found = Found(b"1") if verb is Verb.GET else None
         reply = Reply({one.identity: found for one in records}, {})
         return Answer(reply, None, 200, 0.0, 1000, 100, None, None)
 
     async def renew(self, _: object) -> bool:
-        """There is nothing to renew."""
+        """Return False: there is no token to renew."""
         return False
 
     def now(self) -> float:
-        """No record asks for a ttl."""
+        """Return 0: no record has a ttl."""
         return 0.0
 
 

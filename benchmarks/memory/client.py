@@ -1,4 +1,4 @@
-"""One run of kvsctl with what it took, and a served emulator to run it against."""
+"""Run kvsctl and measure time and memory, against a served emulator or another server."""
 
 import json
 import os
@@ -15,7 +15,7 @@ _WAIT_FOR_END = getattr(os, "wait4", None)
 
 
 class Took(NamedTuple):
-    """One run: how each record ended, its wall time, and the most memory that it ever had."""
+    """One run: its report, wall time and peak memory."""
 
     report: dict[str, Any]
     seconds: float
@@ -23,12 +23,12 @@ class Took(NamedTuple):
 
 
 def can_measure() -> bool:
-    """Whether this system tells how much memory a process had at most."""
+    """Return whether this system reports the peak memory of a process."""
     return _WAIT_FOR_END is not None
 
 
 def run(folder: Path, url: str, source: Path, *words: str) -> Took:
-    """Runs the verb in `words` on `source`; get writes to a file."""
+    """Run the command in `words` on `source`; `get` writes to a file."""
     assert _WAIT_FOR_END is not None
     command: list[str | Path] = [*_KVSCTL, *words, "--url", url, "--json", "-f", source]
     command += ["--rps", "0", "--units-per-min", "0"]
@@ -38,7 +38,9 @@ def run(folder: Path, url: str, source: Path, *words: str) -> Took:
     with (folder / "said").open("w+b") as said:
         process = subprocess.Popen(command, stdout=said, stderr=said, env=_environment(folder))
         _, _, used = _WAIT_FOR_END(process.pid, 0)
-        process.returncode = 0  # it is waited for; Popen must not wait for what took its number
+        process.returncode = (
+            0  # already waited for; Popen must not wait for another process with this id
+        )
         seconds = time.perf_counter() - started
         said.seek(0)
         lines = said.read().splitlines()
@@ -50,7 +52,7 @@ def run(folder: Path, url: str, source: Path, *words: str) -> Took:
 
 
 def write(source: Path, lines: Iterable[str]) -> Path:
-    """Writes an input file, a record a line."""
+    """Write an input file with one record per line."""
     with source.open("w") as file:
         file.writelines(f"{line}\n" for line in lines)
     return source
@@ -58,7 +60,7 @@ def write(source: Path, lines: Iterable[str]) -> Path:
 
 @contextmanager
 def emulated(folder: Path, *words: str) -> Iterator[str]:
-    """The URL of a `kvsctl serve` in memory, which runs until the block ends."""
+    """Run `kvsctl serve` in memory until the block ends; yield its URL."""
     command = [*_KVSCTL, "serve", "--port", "0", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=_environment(folder)) as server:
         assert server.stdout is not None

@@ -1,4 +1,4 @@
-"""Lines in panels, as SVG text: nothing to install."""
+"""Draw lines in panels as SVG text, without any library."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _ROWS: Final = (("share of the limit", 1.2), ("requests refused", 0.6))
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One line in each of a limit's two panels: a value a minute."""
+    """One line in each of a limit's two panels, with a value per minute."""
 
     limit: str
     kind: str
@@ -22,7 +22,7 @@ class Panel:
 
 
 def drawn(panels: Sequence[Panel]) -> str:
-    """A column for each limit, with what was achieved above and what was refused below."""
+    """Draw a column per limit: the share achieved above, the share refused below."""
     limits = list(dict.fromkeys(panel.limit for panel in panels))
     width = _LEFT + len(limits) * (_WIDTH + _GAP)
     height = _TOP + 2 * (_HEIGHT + _GAP) + 10

@@ -1,4 +1,4 @@
-"""What a run left behind against what the seed says it should have: one pass, bounded memory."""
+"""Compare what a run left behind with what the seed determines, in one pass and bounded memory."""
 
 import json
 import sqlite3
@@ -18,7 +18,7 @@ Settled: TypeAlias = SettledRanges | range
 
 
 class Row(NamedTuple):
-    """A record as the server's database holds it."""
+    """A record in the server's database."""
 
     key: str
     value: bytes
@@ -27,25 +27,25 @@ class Row(NamedTuple):
 
 @dataclass
 class Mismatches:
-    """How many there are, and the first of them in words."""
+    """The number of mismatches, and a text for each of the first ones."""
 
     count: int = 0
     shown: list[str] = field(default_factory=list)
 
     def note(self, words: str) -> None:
-        """One more."""
+        """Count a mismatch."""
         self.count += 1
         if len(self.shown) < _SHOWN:
             self.shown.append(words)
 
     def expect(self, what: str, found: object, expected: object) -> None:
-        """Notes it unless they are equal."""
+        """Count a mismatch unless both are equal."""
         if found != expected:
             self.note(f"{what}: {found!r}, expected {expected!r}")
 
 
 def stored_rows(database: Path) -> Iterator[Row]:
-    """What the server's SQLite file holds, in key order; the server may be running."""
+    """Yield the rows of the server's SQLite file in key order; the server may be running."""
     connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
     try:
         found = connection.execute("SELECT key, value, expires FROM record ORDER BY bucket, key")
@@ -55,10 +55,10 @@ def stored_rows(database: Path) -> Iterator[Row]:
 
 
 class StoreAudit:
-    """Compares rows with pieces, both in key order.
+    """A comparison of rows with pieces, both in key order.
 
-    For a key whose last record is settled the store has to hold that record's value. For any
-    other it holds nothing, or a value that some record of the key has.
+    If the last record of a key is settled, the store must hold that record's value. For any other
+    key it holds nothing, or the value of one of the key's records.
     """
 
     def __init__(self, rows: Iterable[Row], settled: Settled, found: Mismatches) -> None:
@@ -69,11 +69,11 @@ class StoreAudit:
 
     @property
     def is_read(self) -> bool:
-        """Whether there are no more rows."""
+        """Whether all rows are read."""
         return self._next is None
 
     def take(self, one: Placed) -> None:
-        """Looks at the key of a piece that is the first of it."""
+        """Check the key of this piece if the piece is the first of its key."""
         key = one.piece.key
         if key is None or not one.is_first or one.piece.fate is Fate.REFUSED:
             return
@@ -86,7 +86,7 @@ class StoreAudit:
         self._judge(key, row, writes)
 
     def finish(self) -> None:
-        """What is left in the store belongs to no piece."""
+        """Count the remaining rows as mismatches: they belong to no piece."""
         while self._next is not None:
             self._leave(self._next)
 
@@ -110,24 +110,24 @@ def _holds(row: Row, piece: Piece) -> bool:
 
 
 class FailuresAudit:
-    """Compares the failures file with the pieces that should stand in it, in input order."""
+    """A comparison of the failures file with the pieces expected in it, in input order."""
 
     def __init__(self, lines: Iterable[bytes], found: Mismatches) -> None:
         self._lines = iter(lines)
         self._found = found
         self._positions: set[int] = set()
         self.standing: Counter[str] = Counter()
-        """How many failures should stand, by code."""
+        """The number of failures expected in the file, by code."""
         self.failing: Counter[str] = Counter()
-        """How many pieces there are that may fail, by code; replaced ones too."""
+        """The number of pieces that may fail, by code, superseded ones included."""
 
     @property
     def positions(self) -> set[int]:
-        """The failures that should stand."""
+        """The failures expected in the file."""
         return self._positions
 
     def take(self, one: Placed) -> None:
-        """Looks at the next line if the piece fails, and no later record replaces it."""
+        """Check the next line if the piece fails and no later record supersedes it."""
         piece = one.piece
         if piece.fate is Fate.STORED:
             return
@@ -143,7 +143,7 @@ class FailuresAudit:
         self._judge(json.loads(line), piece)
 
     def finish(self) -> None:
-        """What is left in the file should not be there."""
+        """Count the remaining lines as mismatches."""
         for line in self._lines:
             self._found.note(f"the failures file has one too many, of {json.loads(line)['source']}")
 
@@ -160,13 +160,13 @@ class FailuresAudit:
 
 @dataclass
 class Sums:
-    """What the seed says of the numbers in report and journal."""
+    """The numbers that the seed determines for report and journal."""
 
     records: int
     keys: int = 0
-    """How many keys there are of which some record is stored."""
+    """The number of keys with a stored record."""
     replaced: int = 0
-    """How many records have a later record of their key: each may count as a duplicate."""
+    """The number of records with a later record of the same key: each may count as a duplicate."""
     standing: Counter[str] = field(default_factory=Counter)
     failing: Counter[str] = field(default_factory=Counter)
 
@@ -174,7 +174,7 @@ class Sums:
 def audit_store(
     seed: int, records: int, rows: Iterable[Row], settled: SettledRanges, found: Mismatches
 ) -> None:
-    """In the midst of a job: nothing that is settled may be missing."""
+    """Check the store during a job: no settled record may be missing."""
     store = StoreAudit(rows, settled, found)
     settled_end = max((stop for _, stop in settled), default=0)
     for one in placed(seed, records):
@@ -187,7 +187,7 @@ def audit_store(
 def audit_whole(
     seed: int, records: int, rows: Iterable[Row], failures: Iterable[bytes], found: Mismatches
 ) -> tuple[Sums, set[int]]:
-    """At the end of a job. Returns what the numbers should be, and which failures should stand."""
+    """Check everything at the end of a job. Return the expected numbers and failures."""
     store = StoreAudit(rows, range(records), found)
     failed = FailuresAudit(failures, found)
     sums = Sums(records, standing=failed.standing, failing=failed.failing)
@@ -205,7 +205,7 @@ def audit_whole(
 def audit_numbers(
     report: dict[str, Any], state: JournalState, sums: Sums, standing: set[int], found: Mismatches
 ) -> None:
-    """The last report and the journal, with each other and with the seed."""
+    """Compare the last report, the journal and the seed."""
     totals = state.totals
     found.expect("stage", state.stage, Stage.COMPLETE)
     found.expect("settled", list(state.settled), [(0, sums.records)])

@@ -1,4 +1,4 @@
-"""The server and the client as processes, as a user runs them; and what they used."""
+"""Run server and client as processes, as a user does, and measure their memory."""
 
 import json
 import os
@@ -15,12 +15,12 @@ from typing import Any, Final
 
 KVSCTL: Final = Path(sys.executable).with_name("kvsctl")
 _LAST_BYTES: Final = 512 * 1024
-"""More than any group of a journal has here."""
+"""More than the size of any group in this journal."""
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a process ended. `status` is negative where a signal ended it."""
+    """How a process ended. `status` is negative if a signal ended it."""
 
     status: int
     out: bytes
@@ -30,7 +30,7 @@ class Ended:
 
 @contextmanager
 def serving(database: Path, faults: str) -> Iterator[str]:
-    """`kvsctl serve` on a free port; gives its URL."""
+    """Run `kvsctl serve` on a free port; yield its URL."""
     words = ["serve", "--port", "0", "--db", str(database), "--bad-record", "refuses-batch"]
     process = subprocess.Popen([KVSCTL, *words, "--faults", faults], stdout=subprocess.PIPE)
     with process:
@@ -42,14 +42,14 @@ def serving(database: Path, faults: str) -> Iterator[str]:
 
 
 def requests_met(url: str) -> dict[str, int]:
-    """How many requests the server has had, by the fault that each met."""
+    """Return the number of requests to the server, by the fault that each met."""
     with urllib.request.urlopen(f"{url}/_emulator/stats") as answer:
         met: dict[str, int] = json.load(answer)["faults"]
     return met
 
 
 class Client:
-    """One run of the client, to be killed or awaited."""
+    """One run of the client, which can be killed or awaited."""
 
     def __init__(self, words: list[str], folder: Path) -> None:
         self._out, self._err = folder / "client.out", folder / "client.err"
@@ -60,17 +60,17 @@ class Client:
         self._ended: Ended | None = None
 
     def has_ended(self) -> bool:
-        """Whether it is over; does not wait."""
+        """Return whether the run has ended, without waiting."""
         self._wait(os.WNOHANG)
         return self._ended is not None
 
     def kill(self) -> Ended:
-        """As nothing can be caught: SIGKILL."""
+        """Kill the run with SIGKILL, which it cannot catch."""
         os.kill(self._process.pid, signal.SIGKILL)
         return self.wait()
 
     def wait(self) -> Ended:
-        """Waits for its end."""
+        """Wait for the end of the run."""
         self._wait(0)
         assert self._ended is not None
         return self._ended
@@ -92,7 +92,7 @@ class Client:
 
 
 def records_noted(journal: Path) -> int:
-    """How many records the last group of a journal that is being written counts."""
+    """Return the record count in the last group of a journal that is being written."""
     try:
         with journal.open("rb") as file:
             file.seek(max(0, journal.stat().st_size - _LAST_BYTES))
@@ -107,7 +107,7 @@ def records_noted(journal: Path) -> int:
 
 
 def await_noted(client: Client, journal: Path, records: int) -> bool:
-    """Waits until so many are noted; False if the client ended before."""
+    """Wait until the journal counts `records`; return False if the client ended before."""
     while records_noted(journal) < records:
         if client.has_ended():
             return False

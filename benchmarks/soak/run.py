@@ -97,7 +97,6 @@ class Soak:
         faults = f"seed={self.seed},{kinds},refuse={POISON_PREFIX}:{POISON_CODE}"
         with serving(self.database, faults) as url:
             words = ["set", "-f", str(source), "--url", url, "--json", "-q", *self.pace]
-            words += ["--rps", "0", "--units-per-min", "0"]
             words += ["--journal", str(self.journal), "--failures", str(self.failures)]
             points = sorted(chance.uniform(0.05, 0.8) for _ in range(kills))
             killed_at = [

@@ -1,7 +1,7 @@
-"""The soak's input: each line is made from the seed and its position alone, nothing is kept.
+"""The soak's input: each line depends only on the seed and its position, so nothing is stored.
 
-Keys sort as their first positions do, and what belongs together lies at most `SPAN` positions
-apart, so all that a store should hold can be compared in one pass and in bounded memory.
+Keys sort in the order of their first positions, and records of the same key lie at most `SPAN`
+positions apart. A whole store can therefore be compared in one pass and in bounded memory.
 """
 
 from collections import deque
@@ -27,18 +27,18 @@ _PROBLEM_OF_REPEATS: Final = 16
 
 
 class Fate(Enum):
-    """What has to become of a piece of input."""
+    """The required end of a piece of input."""
 
     STORED = "stored"
-    """Written, unless a later one of its key is."""
+    """The record is written, unless a later record of its key is."""
     REFUSED = "refused"
-    """Passes the checks, and the service refuses it."""
+    """The record passes the checks, and the service refuses it."""
     PROBLEM = "problem"
-    """Breaks a rule of the checks."""
+    """The record fails the checks."""
 
 
 class Piece(NamedTuple):
-    """One line of input, and what has to become of it. `key` is None where it names none."""
+    """One line of input and its required end. `key` is None if the line has no readable key."""
 
     position: int
     line: bytes
@@ -51,14 +51,14 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A piece with all pieces of its key, itself among them, in input order."""
+    """A piece with all pieces of its key, itself included, in input order."""
 
     piece: Piece
     of_its_key: list[Piece]
 
     @property
     def is_first(self) -> bool:
-        """Whether it is the first of its key."""
+        """Whether the piece is the first of its key."""
         return self.of_its_key[0].position == self.piece.position
 
     @property
@@ -71,7 +71,7 @@ class Placed:
 
 
 def piece(seed: int, position: int) -> Piece:
-    """The piece at a position, the same each time."""
+    """Return the piece at a position, always the same."""
     chance = blake2b(b"%d %d" % (seed, position), digest_size=20).digest()
     draw = int.from_bytes(chance[:4]) % _OF
     key = f"k{position:010}"
@@ -99,7 +99,7 @@ def piece(seed: int, position: int) -> Piece:
 
 
 def placed(seed: int, records: int) -> Iterator[Placed]:
-    """All pieces in input order, each once everything of its key is known."""
+    """Yield all pieces in input order, each once all pieces of its key are known."""
     window: deque[Placed] = deque()
     by_key: dict[str, list[Piece]] = {}
     for position in range(records):
@@ -144,7 +144,7 @@ def _stored(position: int, key: str, draw: int, chance: bytes) -> Piece:
 
 
 def _value(position: int, chance: bytes, *, large: bool = False) -> bytes:
-    """No two are the same, and none survives a parser that makes floats of numbers."""
+    """Return a unique value that a parser with float numbers would change."""
     number = int.from_bytes(chance[8:20])
     pad = b"x" * (chance[7] * 40 if large else chance[7] & 31)
     return b'{"at":%d,"n":%d,"f":1.%d0,"s":"%b"}' % (position, number, chance[7], pad)

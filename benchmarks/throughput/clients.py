@@ -1,4 +1,4 @@
-"""The clients that are measured, each a whole process that names every record or fails."""
+"""The clients to measure: each is a process that accounts for every record, or fails."""
 
 import json
 import os
@@ -16,13 +16,13 @@ _HERE = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A command, and how to read from its stdout how many records the answers named."""
+    """A command, and how to read from its output how many records the answers named."""
 
     command: list[str | Path]
     named: Callable[[bytes], int]
     environment: Mapping[str, str] = field(default_factory=dict)
     stale: Path | None = None
-    """A file that each run has to begin without."""
+    """A file to remove before each run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,10 @@ class Took:
 
 
 def kvsctl(folder: Path, url: str, source: Path, connections: int, *words: str) -> Client:
-    """The command as it is installed here; `words` begin with the verb."""
+    """Return the client for kvsctl as installed here; `words` begin with the command."""
     command: list[str | Path] = [sys.executable, "-m", "kvsctl", *words, "--url", url]
     command += ["--concurrency", str(connections), "--rps", "0", "--units-per-min", "0"]
     command += ["--json", "-f", source]
-    command += ["--rps", "0", "--units-per-min", "0"]
     if words[0] == "get":
         command += ["-o", folder / "out.jsonl"]
     environment = {"KVSCTL_TOKEN": "benchmark", "HOME": str(folder)}
@@ -47,12 +46,12 @@ def kvsctl(folder: Path, url: str, source: Path, connections: int, *words: str) 
 
 
 def journalled(folder: Path, url: str, source: Path, connections: int) -> Client:
-    """`kvsctl set --journal`, from the start each time."""
+    """Return the client for `kvsctl set --journal`, with a new journal for each run."""
     return kvsctl(folder, url, source, connections, "set", "--journal", str(folder / "journal"))
 
 
 def node(script: str, url: str, source: Path, connections: int) -> Client:
-    """One of the Node scripts. Raises Missing."""
+    """Return the client for a Node script. Raise Missing if a tool is not installed."""
     command = [require("node"), _HERE / script, url, source, str(connections)]
     wants_undici = script == "undici_pool.mjs"
     environment = {"MODULES": str(undici_modules())} if wants_undici else {}
@@ -60,12 +59,12 @@ def node(script: str, url: str, source: Path, connections: int) -> Client:
 
 
 def httpx_client(url: str, source: Path, connections: int) -> Client:
-    """The plain httpx script."""
+    """Return the client for the plain httpx script."""
     return Client([sys.executable, _HERE / "httpx_client.py", url, source, str(connections)], int)
 
 
 def run(client: Client, records: int) -> Took:
-    """Runs a client once. Raises RuntimeError if the answers did not name every record."""
+    """Run a client once. Raise RuntimeError if the answers did not name every record."""
     if client.stale is not None:
         client.stale.unlink(missing_ok=True)
     environment = {"PATH": os.environ["PATH"], **client.environment}

@@ -1,4 +1,4 @@
-"""What most would write in Python: httpx.AsyncClient. URL FILE CONNECTIONS"""
+"""Send a file with httpx.AsyncClient, as most would write it: URL FILE CONNECTIONS."""
 
 import asyncio
 import sys

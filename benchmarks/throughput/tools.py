@@ -1,4 +1,4 @@
-"""What the measurement needs besides Python: the server, compiled, and undici, installed."""
+"""The tools of the measurement besides Python: the compiled server, and undici."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ class Missing(Exception):
 
 
 def require(tool: str) -> str:
-    """The path of a program. Raises Missing."""
+    """Return the path of a program. Raise Missing if it is not installed."""
     found = shutil.which(tool)
     if found is None:
         raise Missing(f"{tool} is not installed")
@@ -25,9 +25,9 @@ def require(tool: str) -> str:
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """The URL of the server, which runs until the block ends. Raises Missing."""
+    """Compile and run the server until the block ends; yield its URL. Raise Missing."""
     if sys.platform != "linux":
-        raise Missing("Linux, whose epoll the server uses, is not what this is")
+        raise Missing("the server needs Linux (epoll)")
     program = folder / "server"
     command = [require("cc"), "-O2", "-o", program, _HERE / "server.c"]
     subprocess.run(command, check=True)
@@ -39,12 +39,12 @@ def served(folder: Path) -> Iterator[str]:
 
 
 def undici_modules() -> Path:
-    """The folder that holds undici, installed as the lock file says, once. Raises Missing."""
+    """Install undici from the lock file, once, and return its folder. Raise Missing."""
     npm = require("npm")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = cache / "kvsctl" / "throughput"
     lock = (_HERE / "package-lock.json").read_bytes()
-    done = folder / "installed.json"  # what of the lock was installed to its end
+    done = folder / "installed.json"  # the lock file of the last complete installation
     if done.is_file() and done.read_bytes() == lock:
         return folder
     folder.mkdir(parents=True, exist_ok=True)
