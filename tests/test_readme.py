@@ -43,7 +43,7 @@ _COMMANDS: Final = dict(_walk(get_command(command_line())))
 @cache
 def _options(words: tuple[str, ...]) -> frozenset[str]:
     """Return the names of the options in the help of a command."""
-    shown = CliRunner().invoke(command_line(words), [*words, "--help"])
+    shown = CliRunner(env={"COLUMNS": "100"}).invoke(command_line(words), [*words, "--help"])
     assert shown.exit_code == 0
     names = re.findall(r"^  (-.*?)(?:  |$)", shown.output, re.MULTILINE)
     return frozenset(name for row in names for name in re.findall(_OPTION, row))
