@@ -191,6 +191,7 @@ class JobJournal:
         self._started = time.monotonic()
         self._failures: FailuresFile | None = None
         self._writer: JournalWriter | None = None
+        self._executor = ThreadPoolExecutor(1, "journal")
         self._tally: Tally | None = None
 
     @property
@@ -233,7 +234,7 @@ class JobJournal:
         self._writer = JournalWriter(
             self._file,
             self._job.plan.verb,
-            ThreadPoolExecutor(1, "journal"),
+            self._executor,
             failures=self._failures,
             output=sink if isinstance(sink, PartFile) else None,
             in_order=records is not None and records.in_order,
@@ -255,6 +256,13 @@ class JobJournal:
         except StreamError as error:
             return error
         return None
+
+    def end_thread(self) -> None:
+        """Let the thread that writes end, once it has written what it was given.
+
+        Call it after the last event; `note` writes without it.
+        """
+        self._executor.shutdown(wait=False)
 
     def _replay(self, pieces: Sequence[Record | Problem]) -> None:
         if self._failures is not None:

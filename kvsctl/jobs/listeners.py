@@ -122,6 +122,7 @@ class JobListeners:
     ) -> None:
         """After an error, leave the files incomplete; otherwise `finish` completes them."""
         self._screen.close()
+        self._journal.end_thread()
         if kind is not None:
             self._journal.note(Stage.RUNNING)  # the error being raised says more
         if kind is not None and self._sink is not None:
