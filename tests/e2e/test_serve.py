@@ -11,16 +11,16 @@ from kvsctl.cli.commands.tools.serve import _emulator_options
 from kvsctl.cli.options.serve import OpenOptions, QuotaFlags, ServingOptions
 from kvsctl.errors import UsageError
 from tests.support.command import Command, records_file
-from tests.support.serving import serving
+from tests.support.serving import serving, serving_process
 
 _WAIT_SECONDS = 30
 
 
 def test_it_serves_keeps_and_stops(kvsctl: Command, tmp_path: Path) -> None:
     db = tmp_path / "kept.db"
-    with serving(kvsctl, "--db", db) as url:
+    with serving_process(kvsctl, "--db", db) as url:
         kvsctl("set", "--url", url, "k=1", status=0)
-    with serving(kvsctl, "--db", db) as url:
+    with serving_process(kvsctl, "--db", db) as url:
         assert kvsctl("get", "--url", url, "k", "--values", status=0).out == b"1\n"
     assert db.stat().st_mode & 0o777 == 0o600
 

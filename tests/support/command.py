@@ -1,4 +1,4 @@
-"""The installed command, run as a user runs it: a process with streams and an exit code."""
+"""The command, run as a user runs it: with streams and an exit code."""
 
 import json
 import os
@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tests.support.in_process import run_in_process
 
 KVSCTL = Path(sys.executable).with_name("kvsctl")
 _TIMEOUT_SECONDS = 60
@@ -57,9 +59,20 @@ class Command:
         return self.home / ".local/share/kvsctl/local.db"
 
     def __call__(
+        self,
+        *words: str | Path,
+        stdin: bytes | None = None,
+        status: int | None = None,
+        folder: Path | None = None,
+    ) -> Ended:
+        """Run `kvsctl WORDS` in this process, without a terminal; stdin None is /dev/null."""
+        given = [str(word) for word in words]
+        return _checked(Ended(*run_in_process(given, self.environ, stdin, folder)), status)
+
+    def process(
         self, *words: str | Path, stdin: bytes | None = None, status: int | None = None
     ) -> Ended:
-        """Runs `kvsctl WORDS`, without a terminal; stdin None is /dev/null."""
+        """Do the same with the installed command, as a process."""
         source: Mapping[str, Any] = {"stdin": subprocess.DEVNULL} if stdin is None else {}
         done = subprocess.run(
             [KVSCTL, *map(str, words)],
@@ -70,11 +83,7 @@ class Command:
             check=False,
             **source,
         )
-        ended = Ended(done.returncode, done.stdout, done.stderr)
-        assert b"Traceback" not in ended.err, ended.err.decode()
-        if status is not None:
-            assert ended.status == status, ended
-        return ended
+        return _checked(Ended(done.returncode, done.stdout, done.stderr), status)
 
     def start(self, *words: str | Path, **streams: Any) -> "subprocess.Popen[bytes]":
         """Starts `kvsctl WORDS` and leaves it running, for signals and pipes."""
@@ -83,6 +92,13 @@ class Command:
     def having(self, **variables: str) -> "Command":
         """The same command with more environment variables."""
         return Command(self.home, {**self.variables, **variables})
+
+
+def _checked(ended: Ended, status: int | None) -> Ended:
+    assert b"Traceback" not in ended.err, ended.err.decode()
+    if status is not None:
+        assert ended.status == status, ended
+    return ended
 
 
 def records_file(path: Path, records: Sequence[Any]) -> Path:
