@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 def serve_command(given: Given) -> None:
     """Run the local emulator of the service until Ctrl-C or SIGTERM.
 
-    Prints its base URL once it accepts requests. Pass that URL to kvsctl with --url, or configure
-    it as the base URL of an app.
+    Prints its base URL once it accepts requests. Give that URL to an app, or to kvsctl as --url.
     """
     from kvsctl.emulator.refusals import EmulatorError
     from kvsctl.errors import UsageError
