@@ -3,24 +3,24 @@ from typing import Any
 
 import pytest
 
-from tests.emulator.support import Desk, OpenDesk, open_desk
+from tests.emulator.support import EmulatorClient, OpenClient, emulator_client
 
 
 @pytest.fixture
-def desks() -> Iterator[OpenDesk]:
-    """Opens emulators and closes them after the test."""
-    opened: list[Desk] = []
+def open_client() -> Iterator[OpenClient]:
+    """Return a function that opens emulators. They are closed after the test."""
+    opened: list[EmulatorClient] = []
 
-    def opener(*args: Any, **options: Any) -> Desk:
-        opened.append(open_desk(*args, **options))
+    def opener(*args: Any, **options: Any) -> EmulatorClient:
+        opened.append(emulator_client(*args, **options))
         return opened[-1]
 
     yield opener
-    for desk in opened:
-        desk.emulator.close()
+    for client in opened:
+        client.emulator.close()
 
 
 @pytest.fixture
-def desk(desks: OpenDesk) -> Desk:
-    """An emulator with the answers that the contract names."""
-    return desks()
+def client(open_client: OpenClient) -> EmulatorClient:
+    """Return a client of an emulator with default options."""
+    return open_client()

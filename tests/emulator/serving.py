@@ -1,4 +1,4 @@
-"""A server in a process of its own, for what only a process can show."""
+"""Run the server in a process of its own, for tests that signal or kill it."""
 
 import contextlib
 import subprocess
@@ -18,7 +18,7 @@ print("stopped by", number, flush=True)
 
 @contextlib.contextmanager
 def server_process(db: Path | str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    """The URL and the process of a server on this file; it is killed at the end."""
+    """Start a server on a database file and yield its URL and process. Kill it at the end."""
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(db)], stdout=subprocess.PIPE, text=True
     )

@@ -1,4 +1,4 @@
-"""An emulator in the process, called by httpx as any client would."""
+"""A client of an emulator in this process, through httpx like any HTTP client."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,7 +15,7 @@ START_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 
 
 class FakeTime:
-    """A source of time that stands still until a test moves it."""
+    """A time source that stands still until a test moves it."""
 
     def __init__(self, now_ms: int = START_MS) -> None:
         self.now_ms = now_ms
@@ -27,8 +27,8 @@ class FakeTime:
         self.now_ms += int(seconds * 1000)
 
 
-class Desk:
-    """A synchronous caller of one emulator."""
+class EmulatorClient:
+    """A synchronous client of one emulator."""
 
     def __init__(self, emulator: Emulator, time: FakeTime) -> None:
         self.emulator = emulator
@@ -42,13 +42,13 @@ class Desk:
         json: Any = None,
         content: bytes | None = None,
         headers: dict[str, str] | None = None,
-        client: tuple[str, int] = ("127.0.0.1", 123),
+        address: tuple[str, int] = ("127.0.0.1", 123),
     ) -> httpx.Response:
         if content is None and json is not None:
             content = dumps(json).encode()
 
         async def send() -> httpx.Response:
-            transport = httpx.ASGITransport(app=self.emulator, client=client)
+            transport = httpx.ASGITransport(app=self.emulator, client=address)
             async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
                 return await http.request(method, path, content=content, headers=headers)
 
@@ -58,22 +58,22 @@ class Desk:
         return self.request("POST", path, json=json, **kwargs)
 
     def ok(self, path: str, json: Any, **kwargs: Any) -> Any:
-        """POST, which must succeed, and the answer's JSON."""
+        """Send a POST that must succeed, and return the JSON of its response."""
         response = self.post(path, json, **kwargs)
         assert 200 <= response.status_code < 300, response.text
         return response.json() if response.content else None
 
     def refused(self, path: str, json: Any, **kwargs: Any) -> tuple[int, str]:
-        """POST, which must be refused, with what status and code."""
+        """Send a POST that must be refused, and return the status and the error code."""
         response = self.post(path, json, **kwargs)
         body = response.json()
         assert set(body) == {"code", "message"}, body
         return response.status_code, body["code"]
 
 
-OpenDesk = Callable[..., Desk]
+OpenClient = Callable[..., EmulatorClient]
 
 
-def open_desk(path: Path | str = ":memory:", **options: Any) -> Desk:
+def emulator_client(path: Path | str = ":memory:", **options: Any) -> EmulatorClient:
     time = FakeTime()
-    return Desk(embedded(path, EmulatorOptions(**options), Clock(time)), time)
+    return EmulatorClient(embedded(path, EmulatorOptions(**options), Clock(time)), time)

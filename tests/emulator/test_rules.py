@@ -1,4 +1,4 @@
-"""The limits of the contract, one by one."""
+"""The checks of the contract's limits, one by one."""
 
 from typing import Any
 
@@ -108,7 +108,7 @@ def test_legal_ttls(ttl: Any, milliseconds: Any) -> None:
     assert rules.ttl_milliseconds({"ttl": ttl}, LIMITS) == milliseconds
 
 
-def test_without_ttl_a_record_lives_for_ever() -> None:
+def test_without_ttl_a_record_never_expires() -> None:
     assert rules.ttl_milliseconds(None, LIMITS) is None
     assert rules.ttl_milliseconds({}, LIMITS) is None
 
@@ -137,7 +137,7 @@ def test_the_message_of_an_illegal_ttl_is_the_live_one() -> None:
         rules.ttl_milliseconds({"ttl": {"value": 0, "unit": "SECONDS"}}, LIMITS)
 
 
-def test_batches_hold_1_to_25() -> None:
+def test_batches_have_1_to_25_items() -> None:
     rules.check_batch_count(25, "set", LIMITS)
     assert code_of(rules.check_batch_count, 0, "set", LIMITS) == "INVALID_REQUEST"
     with pytest.raises(Refusal, match=r"^Number of entities to set was 26, ") as caught:

@@ -1,4 +1,4 @@
-"""The vendor's own client, every method of it, against the running emulator."""
+"""Every method of the vendor's own client, run against the emulator."""
 
 import os
 import shutil
@@ -14,24 +14,24 @@ from kvsctl.emulator.web.serve import ServeOptions, running
 NODE = Path(__file__).parent / "node"
 
 
-def absent(why: str) -> None:
-    """Skip on a developer's machine; where CI=true a skip would hide a failure."""
+def skip_or_fail(why: str) -> None:
+    """Skip the test, or fail it with CI=true: there, a skip would hide a failure."""
     if os.environ.get("CI") == "true":
         pytest.fail(f"the vendor's client could not be run: {why}")
     pytest.skip(f"the vendor's client was not run: {why}")
 
 
 def installed(folder: Path) -> Path:
-    """The folder with the pinned client and its test, installed from npm."""
+    """Install the pinned client and its test from npm into a folder, and return the folder."""
     if shutil.which("node") is None or shutil.which("npm") is None:
-        absent("node and npm are not there")
+        skip_or_fail("node or npm is not installed")
     for file in NODE.iterdir():
         if file.is_file():
             shutil.copy(file, folder)
     command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
-        absent(f"npm ci failed: {done.stderr.strip()[-500:]}")
+        skip_or_fail(f"npm ci failed: {done.stderr.strip()[-500:]}")
     return folder
 
 

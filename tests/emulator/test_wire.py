@@ -1,4 +1,4 @@
-"""Bodies into records: the value is the bytes that came, and what is no JSON is refused."""
+"""From request bodies to items: values keep their bytes, and anything but JSON is refused."""
 
 import json
 from typing import Any
@@ -28,7 +28,7 @@ VALUES = [
 
 
 @pytest.mark.parametrize("value", VALUES)
-def test_a_value_is_the_bytes_that_came(value: Any) -> None:
+def test_a_value_keeps_its_bytes(value: Any) -> None:
     body = b'[{"key":"a", "value":  ' + value + b' }, {"value":' + value + b',"key":"b"}]'
     assert [one.value_bytes for one in read_batch(body, LIMITS)] == [value, value]
     assert read_record(b' {"key":"a","value": ' + value + b"} ", LIMITS).value_bytes == value
@@ -57,20 +57,20 @@ def test_a_value_is_the_bytes_that_came(value: Any) -> None:
         b'\xef\xbb\xbf[{"key":"a","value":1}]',
     ],
 )
-def test_what_is_no_batch_is_refused(body: Any) -> None:
+def test_malformed_batches_are_refused(body: Any) -> None:
     with pytest.raises(Refusal) as caught:
         read_batch(body, LIMITS)
     assert (caught.value.status, caught.value.code) == (400, "INVALID_REQUEST")
 
 
-def test_nesting_past_every_recursion_limit_is_read() -> None:
+def test_nesting_beyond_the_recursion_limit_is_read() -> None:
     value = b"[" * 100_000 + b"]" * 100_000
     (asked,) = read_batch(b'[{"key":"a","value":' + value + b"}]", LIMITS)
     assert asked.value_bytes == value
     assert json_slices.depth(value) == 100_000
 
 
-def test_of_a_member_that_is_there_twice_the_last_counts() -> None:
+def test_the_last_of_repeated_members_counts() -> None:
     (fast,) = read_batch(b'[{"key":"a","key":"b","value":1,"value":2}]', LIMITS)
     (slow,) = read_batch(b'[{"key":"a","key":"b","value":"\\ud800","value":2}]', LIMITS)
     assert (fast.key, fast.value_bytes) == (slow.key, slow.value_bytes) == ("b", b"2")
@@ -83,12 +83,12 @@ def test_of_a_member_that_is_there_twice_the_last_counts() -> None:
         max_leaves=10,
     )
 )
-def test_the_slow_way_reads_what_the_fast_one_reads(value: Any) -> None:
+def test_the_careful_path_reads_what_the_fast_path_reads(value: Any) -> None:
     text = json.dumps(value)
     try:
         (fast,) = read_batch(f'[{{"key": "a", "value": {text}}}]'.encode(), LIMITS)
     except Refusal:
-        return  # floats that Python writes as Infinity
+        return  # Python writes an infinite float as Infinity, which is not JSON
     (slow,) = read_batch(f'[{{"x": "\\ud800", "key": "a", "value": {text}}}]'.encode(), LIMITS)
     assert slow.value_bytes == fast.value_bytes == text.encode()
 
@@ -101,7 +101,7 @@ def test_depth_counts_brackets_outside_strings() -> None:
     assert json_slices.depth(b'{"a":["\\"[["],"b":[[1]]}') == 3
 
 
-def test_an_object_is_read_whatever_its_strings_hold() -> None:
+def test_objects_with_lone_surrogates_are_read() -> None:
     assert read_object(b'{"a":"\\ud800"}') == {"a": "\ud800"}
     for body in (b"[]", b"{", b'{"a":"\xff"}'):
         with pytest.raises(Refusal):

@@ -1,12 +1,12 @@
-// Every method of the vendor's own client, driven against a running emulator.
-// KVS_URL is the emulator, with tests/emulator/node/manifest.yml; its store is empty.
+// Every method of the vendor's own client, run against an emulator at KVS_URL.
+// The emulator uses tests/emulator/node/manifest.yml; its store is empty.
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { before, describe, test } from 'node:test';
 
 const base = process.env.KVS_URL;
-// The one thing that the client calls.
+// The client sends all its requests through this function.
 globalThis.__forge_fetch__ = (_target, path, options) => fetch(base + path, options);
 
 const require = createRequire(import.meta.url);
@@ -301,7 +301,7 @@ describe('transaction', () => {
     await staff.set('ada', { age: 36 });
   });
 
-  test('everything is done', async () => {
+  test('all operations are applied', async () => {
     await kvs.set('old', 1);
     await kvs
       .transact()
@@ -315,7 +315,7 @@ describe('transaction', () => {
     assert.equal(await kvs.get('old'), undefined);
   });
 
-  test('or nothing', async () => {
+  test('a false condition changes nothing', async () => {
     const transaction = kvs
       .transact()
       .set('never', 1)

@@ -1,30 +1,30 @@
-"""batch/set, batch/get and batch/delete as the contract has them."""
+"""batch/set, batch/get and batch/delete, by the contract."""
 
 from typing import Any
 
 import pytest
 
 from kvsctl.limits import Limits
-from tests.emulator.support import Desk, OpenDesk
+from tests.emulator.support import EmulatorClient, OpenClient
 
 A_MINUTE = {"ttl": {"value": 1, "unit": "MINUTES"}}
 ALL_FIELDS = {"metadataFields": ["CREATED_AT", "UPDATED_AT", "EXPIRE_TIME"]}
 
 
 @pytest.mark.parametrize("prefix", ["/v1", "/api/v1", "/forge/storage/kvs/v1"])
-def test_what_is_set_is_read_and_deleted_under_every_prefix(desk: Desk, prefix: Any) -> None:
-    assert desk.ok(f"{prefix}/batch/set", [{"key": "a", "value": 1}]) == {
+def test_set_get_and_delete_work_under_every_prefix(client: EmulatorClient, prefix: Any) -> None:
+    assert client.ok(f"{prefix}/batch/set", [{"key": "a", "value": 1}]) == {
         "successfulKeys": [{"key": "a"}],
         "failedKeys": [],
     }
-    assert desk.ok(f"{prefix}/batch/get", [{"key": "a"}])["successfulKeys"] == [
+    assert client.ok(f"{prefix}/batch/get", [{"key": "a"}])["successfulKeys"] == [
         {"key": "a", "value": 1}
     ]
-    assert desk.ok(f"{prefix}/batch/delete", [{"key": "a"}])["successfulKeys"] == [{"key": "a"}]
-    assert desk.ok(f"{prefix}/batch/get", [{"key": "a"}])["successfulKeys"] == []
+    assert client.ok(f"{prefix}/batch/delete", [{"key": "a"}])["successfulKeys"] == [{"key": "a"}]
+    assert client.ok(f"{prefix}/batch/get", [{"key": "a"}])["successfulKeys"] == []
 
 
-def test_values_come_back_as_the_bytes_they_were(desk: Desk) -> None:
+def test_values_are_returned_byte_for_byte(client: EmulatorClient) -> None:
     values = [
         b'{"b" : 1.0,"a":2}',
         b"12345678901234567890",
@@ -33,15 +33,15 @@ def test_values_come_back_as_the_bytes_they_were(desk: Desk) -> None:
         b'{"a":1,"a":2}',
     ]
     body = b",".join(b'{"key":"k%d","value":%s}' % (n, value) for n, value in enumerate(values))
-    assert desk.post("/v1/batch/set", content=b"[" + body + b"]").json()["failedKeys"] == []
+    assert client.post("/v1/batch/set", content=b"[" + body + b"]").json()["failedKeys"] == []
     keys = [{"key": f"k{n}"} for n in range(len(values))]
-    answer = desk.post("/v1/batch/get", keys).content
+    answer = client.post("/v1/batch/get", keys).content
     for value in values:
         assert b'"value":' + value in answer
 
 
-def test_a_bad_record_fails_alone(desk: Desk) -> None:
-    answer = desk.ok(
+def test_a_bad_record_fails_alone(client: EmulatorClient) -> None:
+    answer = client.ok(
         "/v1/batch/set",
         [{"key": "a/b", "value": 1}, {"key": "b", "value": 2}, {"key": "c", "entityName": "x"}],
     )
@@ -52,15 +52,15 @@ def test_a_bad_record_fails_alone(desk: Desk) -> None:
     ]
 
 
-def test_a_bad_record_can_refuse_the_batch(desks: OpenDesk) -> None:
-    desk = desks(bad_record="refuses-batch")
+def test_a_bad_record_can_refuse_the_batch(open_client: OpenClient) -> None:
+    client = open_client(bad_record="refuses-batch")
     batch = [{"key": "b", "value": 2}, {"key": "a/b", "value": 1}]
-    assert desk.refused("/v1/batch/set", batch) == (400, "INVALID_KEY")
-    assert desk.ok("/v1/batch/get", [{"key": "b"}])["successfulKeys"] == []
+    assert client.refused("/v1/batch/set", batch) == (400, "INVALID_KEY")
+    assert client.ok("/v1/batch/get", [{"key": "b"}])["successfulKeys"] == []
 
 
-def test_a_missing_key_fails_with_the_live_message(desk: Desk) -> None:
-    assert desk.ok("/v1/batch/get", [{"key": "a"}]) == {
+def test_a_missing_key_fails_with_the_live_message(client: EmulatorClient) -> None:
+    assert client.ok("/v1/batch/get", [{"key": "a"}]) == {
         "successfulKeys": [],
         "failedKeys": [
             {
@@ -71,20 +71,20 @@ def test_a_missing_key_fails_with_the_live_message(desk: Desk) -> None:
     }
 
 
-def test_a_missing_key_can_be_in_neither_list(desks: OpenDesk) -> None:
-    desk = desks(missing_keys="left-out")
-    assert desk.ok("/v1/batch/get", [{"key": "a"}]) == {"successfulKeys": [], "failedKeys": []}
+def test_a_missing_key_can_be_in_neither_list(open_client: OpenClient) -> None:
+    client = open_client(missing_keys="left-out")
+    assert client.ok("/v1/batch/get", [{"key": "a"}]) == {"successfulKeys": [], "failedKeys": []}
 
 
-def test_deleting_what_is_not_there_succeeds(desk: Desk) -> None:
+def test_deleting_a_missing_key_succeeds(client: EmulatorClient) -> None:
     named = {"key": "a", "entityName": "abc"}
-    assert desk.ok("/v1/batch/delete", [named]) == {"successfulKeys": [named], "failedKeys": []}
+    assert client.ok("/v1/batch/delete", [named]) == {"successfulKeys": [named], "failedKeys": []}
 
 
-def test_entities_and_plain_keys_do_not_meet(desk: Desk) -> None:
+def test_entities_and_plain_keys_are_separate(client: EmulatorClient) -> None:
     batch = [{"key": "a", "value": 1}, {"key": "a", "value": {"n": 2}, "entityName": "abc"}]
-    assert len(desk.ok("/v1/batch/set", batch)["successfulKeys"]) == 2
-    read = desk.ok("/v1/batch/get", [{"key": "a"}, {"key": "a", "entityName": "abc"}])
+    assert len(client.ok("/v1/batch/set", batch)["successfulKeys"]) == 2
+    read = client.ok("/v1/batch/get", [{"key": "a"}, {"key": "a", "entityName": "abc"}])
     assert read["successfulKeys"] == [
         {"key": "a", "value": 1},
         {"key": "a", "value": {"n": 2}, "entityName": "abc"},
@@ -92,34 +92,36 @@ def test_entities_and_plain_keys_do_not_meet(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("verb", ["set", "get", "delete"])
-def test_whole_batches_are_refused(desk: Desk, verb: Any) -> None:
+def test_whole_batches_are_refused(client: EmulatorClient, verb: Any) -> None:
     path = f"/v1/batch/{verb}"
     many = [{"key": f"k{n}", "value": n} for n in range(26)]
-    assert desk.refused(path, many) == (400, "TOO_MANY_BATCH_ENTITIES")
+    assert client.refused(path, many) == (400, "TOO_MANY_BATCH_ENTITIES")
     assert (
-        desk.post(path, many).json()["message"].startswith(f"Number of entities to {verb} was 26, ")
+        client.post(path, many)
+        .json()["message"]
+        .startswith(f"Number of entities to {verb} was 26, ")
     )
-    assert desk.refused(path, []) == (400, "INVALID_REQUEST")
+    assert client.refused(path, []) == (400, "INVALID_REQUEST")
     twice = [{"key": "a", "value": 1}, {"key": "a", "value": 2}]
-    assert desk.refused(path, twice) == (400, "KEY_DUPLICATION_ERROR")
-    assert desk.ok("/v1/batch/get", [{"key": "a"}])["successfulKeys"] == []
+    assert client.refused(path, twice) == (400, "KEY_DUPLICATION_ERROR")
+    assert client.ok("/v1/batch/get", [{"key": "a"}])["successfulKeys"] == []
 
 
-def test_a_payload_that_is_too_large(desks: OpenDesk) -> None:
+def test_a_payload_that_is_too_large_is_refused(open_client: OpenClient) -> None:
     batch = [{"key": f"k{n}", "value": "x" * 100} for n in range(20)]
-    assert desks(limits=Limits(batch_bytes=2000)).refused("/v1/batch/set", batch) == (
+    assert open_client(limits=Limits(batch_bytes=2000)).refused("/v1/batch/set", batch) == (
         413,
         "PAYLOAD_TOO_LARGE",
     )
-    other = desks(limits=Limits(batch_bytes=2000), payload_status=400)
+    other = open_client(limits=Limits(batch_bytes=2000), payload_status=400)
     assert other.refused("/v1/batch/set", batch) == (400, "PAYLOAD_TOO_LARGE")
 
 
-def test_metadata(desk: Desk) -> None:
-    desk.ok("/v1/batch/set", [{"key": "a", "value": 1, "options": A_MINUTE}])
-    desk.time.forward(1.5)
-    desk.ok("/v1/batch/set", [{"key": "a", "value": 2, "options": A_MINUTE}])
-    (record,) = desk.ok("/v1/batch/get", [{"key": "a", "options": ALL_FIELDS}])["successfulKeys"]
+def test_batch_get_returns_the_requested_metadata(client: EmulatorClient) -> None:
+    client.ok("/v1/batch/set", [{"key": "a", "value": 1, "options": A_MINUTE}])
+    client.time.forward(1.5)
+    client.ok("/v1/batch/set", [{"key": "a", "value": 2, "options": A_MINUTE}])
+    (record,) = client.ok("/v1/batch/get", [{"key": "a", "options": ALL_FIELDS}])["successfulKeys"]
     assert record == {
         "key": "a",
         "value": 2,
@@ -129,42 +131,42 @@ def test_metadata(desk: Desk) -> None:
     }
 
 
-def test_metadata_fields_are_an_array_of_known_names(desk: Desk) -> None:
+def test_metadata_fields_are_an_array_of_known_names(client: EmulatorClient) -> None:
     for fields in ({"0": "CREATED_AT"}, ["SIZE"], [1]):
         options = {"metadataFields": fields}
-        failed = desk.ok("/v1/batch/get", [{"key": "a", "options": options}])["failedKeys"]
+        failed = client.ok("/v1/batch/get", [{"key": "a", "options": options}])["failedKeys"]
         assert failed[0]["error"]["code"] == "INVALID_REQUEST"
 
 
-def read_codes(desk: Desk) -> Any:
-    answer = desk.ok("/v1/batch/get", [{"key": "a"}])
+def read_codes(client: EmulatorClient) -> Any:
+    answer = client.ok("/v1/batch/get", [{"key": "a"}])
     return [one["key"] for one in answer["successfulKeys"]]
 
 
-def test_expired_records_are_served_for_48_hours(desk: Desk) -> None:
-    desk.ok("/v1/batch/set", [{"key": "a", "value": 1, "options": A_MINUTE}])
-    desk.time.forward(60 + 48 * 3600 - 1)
-    assert read_codes(desk) == ["a"]
-    desk.time.forward(1)
-    assert read_codes(desk) == []
+def test_expired_records_are_served_for_48_hours(client: EmulatorClient) -> None:
+    client.ok("/v1/batch/set", [{"key": "a", "value": 1, "options": A_MINUTE}])
+    client.time.forward(60 + 48 * 3600 - 1)
+    assert read_codes(client) == ["a"]
+    client.time.forward(1)
+    assert read_codes(client) == []
 
 
-def test_strict_expiry_hides_them_at_once(desks: OpenDesk) -> None:
-    desk = desks(expiry="strict")
-    desk.ok("/v1/batch/set", [{"key": "a", "value": 1, "options": A_MINUTE}])
-    desk.time.forward(59.999)
-    assert read_codes(desk) == ["a"]
-    desk.time.forward(0.001)
-    assert read_codes(desk) == []
-    desk.ok("/v1/batch/set", [{"key": "a", "value": 1}])
-    (record,) = desk.ok("/v1/batch/get", [{"key": "a", "options": ALL_FIELDS}])["successfulKeys"]
-    assert record["createdAt"] == desk.time.now_ms
+def test_strict_expiry_hides_expired_records_at_once(open_client: OpenClient) -> None:
+    client = open_client(expiry="strict")
+    client.ok("/v1/batch/set", [{"key": "a", "value": 1, "options": A_MINUTE}])
+    client.time.forward(59.999)
+    assert read_codes(client) == ["a"]
+    client.time.forward(0.001)
+    assert read_codes(client) == []
+    client.ok("/v1/batch/set", [{"key": "a", "value": 1}])
+    (record,) = client.ok("/v1/batch/get", [{"key": "a", "options": ALL_FIELDS}])["successfulKeys"]
+    assert record["createdAt"] == client.time.now_ms
 
 
-def test_a_set_without_ttl_clears_the_expiry_or_keeps_it(desks: OpenDesk) -> None:
+def test_a_set_without_ttl_clears_the_expiry_or_keeps_it(open_client: OpenClient) -> None:
     for option, kept in (("clears-expiry", False), ("keeps-expiry", True)):
-        desk = desks(ttl_less_set=option)
-        desk.ok("/v1/batch/set", [{"key": "a", "value": 1, "options": A_MINUTE}])
-        desk.ok("/v1/batch/set", [{"key": "a", "value": 2}])
-        read = desk.ok("/v1/batch/get", [{"key": "a", "options": ALL_FIELDS}])
+        client = open_client(ttl_less_set=option)
+        client.ok("/v1/batch/set", [{"key": "a", "value": 1, "options": A_MINUTE}])
+        client.ok("/v1/batch/set", [{"key": "a", "value": 2}])
+        read = client.ok("/v1/batch/get", [{"key": "a", "options": ALL_FIELDS}])
         assert ("expireTime" in read["successfulKeys"][0]) is kept

@@ -1,4 +1,4 @@
-"""What each condition holds of."""
+"""The values for which each condition holds."""
 
 from typing import Any
 

@@ -5,26 +5,26 @@ from typing import Any
 import pytest
 
 from kvsctl.limits import Limits
-from tests.emulator.support import Desk, OpenDesk
+from tests.emulator.support import EmulatorClient, OpenClient
 
 
 def condition(name: Any, *values: Any, of: Any = "n") -> Any:
     return {"and": [{"property": of, "condition": name, "values": list(values)}]}
 
 
-def stored(desk: Desk, key: Any, entity: Any = "abc") -> Any:
-    response = desk.post("/v1/entity/get", {"key": key, "entityName": entity})
+def stored(client: EmulatorClient, key: Any, entity: Any = "abc") -> Any:
+    response = client.post("/v1/entity/get", {"key": key, "entityName": entity})
     return response.json().get("value")
 
 
 @pytest.fixture
-def filled(desk: Desk) -> Any:
-    desk.ok("/v1/entity/set", {"key": "a", "value": {"n": 1, "s": "x"}, "entityName": "abc"})
-    desk.ok("/v1/set", {"key": "a", "value": "plain"})
-    return desk
+def filled(client: EmulatorClient) -> Any:
+    client.ok("/v1/entity/set", {"key": "a", "value": {"n": 1, "s": "x"}, "entityName": "abc"})
+    client.ok("/v1/set", {"key": "a", "value": "plain"})
+    return client
 
 
-def test_everything_is_done(filled: Any) -> None:
+def test_all_operations_are_applied(filled: Any) -> None:
     response = filled.post(
         "/v1/transaction",
         {
@@ -54,7 +54,7 @@ def test_a_false_condition_changes_nothing(filled: Any, verb: Any) -> None:
     assert stored(filled, "a") == {"n": 1, "s": "x"}
 
 
-def test_of_a_record_that_is_not_there_only_absence_holds(filled: Any) -> None:
+def test_only_not_exists_holds_for_a_missing_record(filled: Any) -> None:
     for name, values, status in (("NOT_EXISTS", [True], 204), ("EXISTS", [True], 400)):
         check = {"key": "z", "entityName": "abc", "conditions": condition(name, *values)}
         assert filled.post("/v1/transaction", {"check": [check]}).status_code == status
@@ -68,42 +68,42 @@ def test_or_needs_one_condition_only(filled: Any) -> None:
     assert filled.post("/v1/transaction", {"check": [check]}).status_code == 400
 
 
-def test_25_operations_are_the_most(desk: Desk) -> None:
+def test_at_most_25_operations_are_accepted(client: EmulatorClient) -> None:
     many = [{"key": f"k{n}", "value": n} for n in range(26)]
-    assert desk.refused("/v1/transaction", {"set": many}) == (422, "UNPROCESSABLE_ENTITY")
-    assert desk.post("/v1/transaction", {"set": many[1:]}).status_code == 204
+    assert client.refused("/v1/transaction", {"set": many}) == (422, "UNPROCESSABLE_ENTITY")
+    assert client.post("/v1/transaction", {"set": many[1:]}).status_code == 204
 
 
-def test_a_transaction_has_a_payload_limit_of_its_own(desks: OpenDesk) -> None:
-    desk = desks(limits=Limits(transaction_bytes=100))
+def test_a_transaction_has_a_payload_limit_of_its_own(open_client: OpenClient) -> None:
+    client = open_client(limits=Limits(transaction_bytes=100))
     request = {"set": [{"key": "a", "value": "x" * 100}]}
-    assert desk.refused("/v1/transaction", request) == (413, "PAYLOAD_TOO_LARGE")
-    desk.ok("/v1/batch/set", request["set"])
+    assert client.refused("/v1/transaction", request) == (413, "PAYLOAD_TOO_LARGE")
+    client.ok("/v1/batch/set", request["set"])
 
 
-def test_a_key_may_be_there_once(desk: Desk) -> None:
+def test_a_key_may_occur_only_once(client: EmulatorClient) -> None:
     request = {"set": [{"key": "a", "value": 1}], "delete": [{"key": "a"}]}
-    assert desk.refused("/v1/transaction", request) == (400, "KEY_DUPLICATION_ERROR")
+    assert client.refused("/v1/transaction", request) == (400, "KEY_DUPLICATION_ERROR")
 
 
 @pytest.mark.parametrize(
     "request_body",
     [{}, {"set": []}, {"set": {}}, {"check": [{"key": "a", "entityName": "abc"}]}, {"set": [1]}],
 )
-def test_what_is_no_transaction_is_refused(desk: Desk, request_body: Any) -> None:
-    assert desk.refused("/v1/transaction", request_body) == (400, "INVALID_REQUEST")
+def test_malformed_transactions_are_refused(client: EmulatorClient, request_body: Any) -> None:
+    assert client.refused("/v1/transaction", request_body) == (400, "INVALID_REQUEST")
 
 
-def test_a_bad_record_refuses_the_transaction(desk: Desk) -> None:
+def test_a_bad_record_refuses_the_transaction(client: EmulatorClient) -> None:
     request = {"set": [{"key": "a", "value": 1}, {"key": "b/c", "value": 1}]}
-    assert desk.refused("/v1/transaction", request) == (400, "INVALID_KEY")
-    assert desk.refused("/v1/get", {"key": "a"}) == (404, "KEY_NOT_FOUND")
+    assert client.refused("/v1/transaction", request) == (400, "INVALID_KEY")
+    assert client.refused("/v1/get", {"key": "a"}) == (404, "KEY_NOT_FOUND")
 
 
-def test_values_and_ttls_are_kept_exactly(desk: Desk) -> None:
+def test_values_and_ttls_are_kept_exactly(client: EmulatorClient) -> None:
     body = b'{"set":[{"key":"a","value": {"x": 1.0}, "options":{"ttl":{"value":1,"unit":"DAYS"}}}]}'
-    assert desk.post("/v1/transaction", content=body).status_code == 204
-    read = desk.post("/v1/get", {"key": "a", "options": {"metadataFields": ["EXPIRE_TIME"]}})
+    assert client.post("/v1/transaction", content=body).status_code == 204
+    read = client.post("/v1/get", {"key": "a", "options": {"metadataFields": ["EXPIRE_TIME"]}})
     assert b'"value":{"x": 1.0},' in read.content
     assert read.json()["expireTime"] == "2026-01-02T00:00:00.000Z"
 

@@ -8,7 +8,7 @@ import pytest
 from kvsctl.emulator import EmulatorOptions, embedded
 from kvsctl.emulator.operations.cursors import cursor_of
 from kvsctl.emulator.storage.entities import Entity, Index
-from tests.emulator.support import Desk, OpenDesk, open_desk
+from tests.emulator.support import EmulatorClient, OpenClient, emulator_client
 
 EMPLOYEE = Entity(
     "employee",
@@ -34,17 +34,17 @@ def named(**request: Any) -> Any:
 
 
 @pytest.fixture(params=[0, 5])
-def staff(request: Any, desks: OpenDesk) -> Any:
-    """The people, queried at once and with queries that lie behind."""
-    desk = desks(entities=ENTITIES, query_lag_seconds=request.param)
+def staff(request: Any, open_client: OpenClient) -> Any:
+    """Return a client of an emulator that holds PEOPLE, once without and once with query lag."""
+    client = open_client(entities=ENTITIES, query_lag_seconds=request.param)
     for key, value in PEOPLE.items():
-        desk.ok("/v1/entity/set", named(key=key, value=value))
-    desk.time.forward(10)
-    return desk
+        client.ok("/v1/entity/set", named(key=key, value=value))
+    client.time.forward(10)
+    return client
 
 
-def found(desk: Desk, **request: Any) -> Any:
-    answer = desk.ok("/v1/entity/query", named(**request))
+def found(client: EmulatorClient, **request: Any) -> Any:
+    answer = client.ok("/v1/entity/query", named(**request))
     return "".join(record["key"] for record in answer["data"])
 
 
@@ -100,7 +100,7 @@ def test_indexes_are_queried(staff: Any, request_body: Any, keys: Any) -> None:
 
 @pytest.mark.parametrize("sort", ["ASC", "DESC"])
 @pytest.mark.parametrize("index", ["age", "by-key"])
-def test_cursors_lead_through_an_index_once(staff: Any, index: Any, sort: Any) -> None:
+def test_cursors_visit_every_record_of_an_index_once(staff: Any, index: Any, sort: Any) -> None:
     whole = found(staff, indexName=index, sort=sort)
     keys, request = "", named(indexName=index, sort=sort, limit=1)
     while True:
@@ -176,7 +176,7 @@ def test_types_are_enforced(staff: Any, value: Any, name: Any, kind: Any) -> Non
     }
 
 
-def test_values_that_fit_are_taken(staff: Any) -> None:
+def test_values_of_the_declared_types_are_accepted(staff: Any) -> None:
     value = {"age": 2**31 - 1, "pay": 1, "x": [1], "boss": None, "more": 1}
     staff.ok("/v1/entity/set", named(key="z", value=value))
     assert staff.refused("/v1/entity/set", named(key="z", value=[])) == (
@@ -193,19 +193,19 @@ def test_numbers_and_strings_share_an_index(staff: Any) -> None:
     assert found(staff, indexName="x") == "ebca"
 
 
-def test_without_a_manifest_only_by_key_is_there(desk: Desk) -> None:
-    desk.ok("/v1/entity/set", named(key="a", value={"n": 1}))
-    assert found(desk, indexName="by-key") == "a"
-    assert desk.refused("/v1/entity/query", named(indexName="n")) == (400, "INVALID_ENTITY_INDEX")
+def test_without_a_manifest_the_only_index_is_by_key(client: EmulatorClient) -> None:
+    client.ok("/v1/entity/set", named(key="a", value={"n": 1}))
+    assert found(client, indexName="by-key") == "a"
+    assert client.refused("/v1/entity/query", named(indexName="n")) == (400, "INVALID_ENTITY_INDEX")
 
 
-def test_another_manifest_makes_the_indexes_anew(tmp_path: Path) -> None:
+def test_another_manifest_rebuilds_the_indexes(tmp_path: Path) -> None:
     path = tmp_path / "kvs.db"
-    plain = open_desk(path)
+    plain = emulator_client(path)
     for key, value in PEOPLE.items():
         plain.ok("/v1/entity/set", named(key=key, value=value))
     plain.emulator.close()
-    declared = open_desk(path, entities=ENTITIES)
+    declared = emulator_client(path, entities=ENTITIES)
     assert found(declared, indexName="age") == "bacd"
     declared.emulator.close()
     again = embedded(path, EmulatorOptions(entities=ENTITIES))

@@ -1,4 +1,4 @@
-"""Entities out of a manifest."""
+"""The entities of a manifest."""
 
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ def declaring(**entity: Any) -> Any:
         (declaring(indexes=[{"name": "by-key", "range": ["a"]}]), "reserved"),
     ],
 )
-def test_what_is_wrong_is_named(manifest: Any, message: Any) -> None:
+def test_errors_name_what_is_wrong(manifest: Any, message: Any) -> None:
     with pytest.raises(ValueError, match=message):
         declared_entities(manifest)
 

@@ -1,4 +1,4 @@
-"""The database file: private, versioned, shared by processes, one transaction a batch."""
+"""The database file: private, versioned, shared by processes, one transaction per batch."""
 
 import asyncio
 import sqlite3
@@ -13,20 +13,20 @@ import pytest
 from kvsctl.emulator import EmulatorError, embedded
 from kvsctl.emulator.storage.rows import Rows
 from kvsctl.emulator.storage.store import Store
-from tests.emulator.support import OpenDesk, open_desk
+from tests.emulator.support import OpenClient, emulator_client
 
 
-def test_what_is_written_is_there_after_closing(tmp_path: Path, desks: OpenDesk) -> None:
+def test_records_survive_closing(tmp_path: Path, open_client: OpenClient) -> None:
     path = tmp_path / "deep" / "kvs.db"
-    first = desks(path)
+    first = open_client(path)
     first.ok("/v1/batch/set", [{"key": "a", "value": 1}])
     first.emulator.close()
-    assert desks(path).ok("/v1/batch/get", [{"key": "a"}])["successfulKeys"]
+    assert open_client(path).ok("/v1/batch/get", [{"key": "a"}])["successfulKeys"]
 
 
-def test_only_the_owner_may_read_the_files(tmp_path: Path, desks: OpenDesk) -> None:
+def test_only_the_owner_may_read_the_files(tmp_path: Path, open_client: OpenClient) -> None:
     path = tmp_path / "kvs.db"
-    desks(path).ok("/v1/batch/set", [{"key": "a", "value": 1}])
+    open_client(path).ok("/v1/batch/set", [{"key": "a", "value": 1}])
     files = sorted(tmp_path.iterdir())
     assert [file.name for file in files] == ["kvs.db", "kvs.db-shm", "kvs.db-wal"]
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
@@ -50,14 +50,14 @@ def test_another_programs_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EmulatorError, match="another program's"):
         embedded(path)
     text = tmp_path / "text"
-    text.write_text("this is no database at all, but long enough to be looked at" * 20)
+    text.write_text("this is not a database, but long enough to be examined as one" * 20)
     with pytest.raises(EmulatorError, match=r"cannot use .* as a database"):
         embedded(text)
     with pytest.raises(EmulatorError, match=r"cannot open .*: is a directory"):
         embedded(tmp_path)
 
 
-def test_a_transaction_is_whole_or_not_at_all() -> None:
+def test_a_failed_transaction_changes_nothing() -> None:
     store = Store(":memory:")
 
     def fails() -> None:
@@ -86,7 +86,7 @@ def test_work_is_done_off_the_event_loop() -> None:
         asyncio.run(names())
 
 
-def test_the_thread_outlives_a_caller_that_went_away() -> None:
+def test_the_thread_survives_a_cancelled_caller() -> None:
     store = Store(":memory:")
     started, leave = threading.Event(), threading.Event()
 
@@ -117,7 +117,7 @@ def test_keys_list_in_lexicographic_order() -> None:
     store.close()
 
 
-def test_purging_deletes_what_is_gone() -> None:
+def test_purging_deletes_expired_records() -> None:
     store = Store(":memory:")
     rows: Rows = store.rows
     bucket = rows.get_or_create_bucket("i", "")
@@ -129,12 +129,12 @@ def test_purging_deletes_what_is_gone() -> None:
 
 WRITER = """
 import sys
-from tests.emulator.support import open_desk
-desk = open_desk(sys.argv[1])
+from tests.emulator.support import emulator_client
+client = emulator_client(sys.argv[1])
 for n in range(40):
     batch = [{"key": f"{sys.argv[2]}-{n}-{i}", "value": n} for i in range(25)]
-    assert len(desk.ok("/v1/batch/set", batch)["successfulKeys"]) == 25
-desk.emulator.close()
+    assert len(client.ok("/v1/batch/set", batch)["successfulKeys"]) == 25
+client.emulator.close()
 """
 
 
@@ -144,11 +144,11 @@ def test_two_processes_may_use_a_file_at_once(tmp_path: Path) -> None:
         subprocess.Popen([sys.executable, "-c", WRITER, str(path), name]) for name in ("a", "b")
     ]
     assert [writer.wait(60) for writer in writers] == [0, 0]
-    desk = open_desk(path)
-    bucket = desk.emulator.store.rows.bucket("default", "")
+    client = emulator_client(path)
+    bucket = client.emulator.store.rows.bucket("default", "")
     assert bucket is not None
-    assert len(list(desk.emulator.store.rows.each(bucket, -1))) == 2000
-    desk.emulator.close()
+    assert len(list(client.emulator.store.rows.each(bucket, -1))) == 2000
+    client.emulator.close()
 
 
 def test_nothing_heavy_is_imported() -> None:

@@ -1,4 +1,4 @@
-"""Faults: as they are written, and as requests meet them."""
+"""Fault specs, and the faults that requests get."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from kvsctl.emulator import ConnectionLost, EmulatorError
 from kvsctl.emulator.options import Token
 from kvsctl.emulator.switches.fault_spec import FaultPlan, read_faults
 from kvsctl.emulator.switches.faults import Faults
-from tests.emulator.support import Desk, OpenDesk
+from tests.emulator.support import EmulatorClient, OpenClient
 
 SET = [{"key": "a", "value": 1}, {"key": "b", "value": 2}]
 
@@ -36,7 +36,7 @@ def test_a_spec_is_read() -> None:
     )
 
 
-def test_files_have_the_same_names(tmp_path: Path) -> None:
+def test_files_use_the_same_names_as_specs(tmp_path: Path) -> None:
     toml, text = tmp_path / "f.toml", tmp_path / "f.json"
     toml.write_text('429 = 0.5\nlatency-ms = 5\nrefuse = ["a:B"]\nscript = ["cut"]\n')
     text.write_text(json.dumps({"429": 0.5, "latency-ms": 5, "refuse": ["a:B"], "script": ["cut"]}))
@@ -53,12 +53,12 @@ def test_files_have_the_same_names(tmp_path: Path) -> None:
         "latency-ms=9..1", "refuse=a", "script=nope", "retry-after=1,reset=1", "none.toml",
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_refused(spec: Any) -> None:
+def test_invalid_specs_are_refused(spec: Any) -> None:
     with pytest.raises(EmulatorError):
         read_faults(spec)
 
 
-def test_a_file_that_is_no_plan_is_refused(tmp_path: Path) -> None:
+def test_invalid_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "f.json"
     for content in ("{", '{"refuse": "a:B"}', '{"only": [1]}'):
         path.write_text(content)
@@ -91,13 +91,13 @@ def test_faults_can_be_limited_to_routes_and_to_the_first_requests() -> None:
     assert faults.counts == {"429": 2}
 
 
-def armed(desks: OpenDesk, spec: Any, **options: Any) -> Any:
-    return desks(faults=read_faults(spec), **options)
+def armed(open_client: OpenClient, spec: Any, **options: Any) -> Any:
+    return open_client(faults=read_faults(spec), **options)
 
 
-def stored(desk: Desk) -> Any:
-    desk.emulator.arm(None)
-    return len(desk.ok("/v1/batch/get", SET)["successfulKeys"])
+def stored(client: EmulatorClient) -> Any:
+    client.emulator.arm(None)
+    return len(client.ok("/v1/batch/get", SET)["successfulKeys"])
 
 
 @pytest.mark.parametrize(
@@ -114,30 +114,30 @@ def stored(desk: Desk) -> Any:
     ],
 )
 def test_errors_before_and_after_the_write(
-    desks: OpenDesk, kind: Any, status: Any, code: Any, written: Any
+    open_client: OpenClient, kind: Any, status: Any, code: Any, written: Any
 ) -> None:
-    desk = armed(desks, f"script={kind}")
-    assert desk.refused("/v1/batch/set", SET) == (status, code)
-    assert stored(desk) == written
+    client = armed(open_client, f"script={kind}")
+    assert client.refused("/v1/batch/set", SET) == (status, code)
+    assert stored(client) == written
 
 
 @pytest.mark.parametrize(("kind", "written"), [("reset-before", 0), ("reset-after", 2), ("cut", 2)])
 def test_lost_connections_are_raised_in_the_process(
-    desks: OpenDesk, kind: Any, written: Any
+    open_client: OpenClient, kind: Any, written: Any
 ) -> None:
-    desk = armed(desks, f"script={kind}")
+    client = armed(open_client, f"script={kind}")
     with pytest.raises(ConnectionLost):
-        desk.post("/v1/batch/set", SET)
-    assert stored(desk) == written
+        client.post("/v1/batch/set", SET)
+    assert stored(client) == written
 
 
-def test_answers_that_are_no_json(desks: OpenDesk) -> None:
-    desk = armed(desks, "script=502-html:502-empty")
-    html, empty = desk.post("/v1/batch/set", SET), desk.post("/v1/batch/set", SET)
+def test_proxy_faults_are_not_json(open_client: OpenClient) -> None:
+    client = armed(open_client, "script=502-html:502-empty")
+    html, empty = client.post("/v1/batch/set", SET), client.post("/v1/batch/set", SET)
     assert (html.status_code, html.headers["content-type"]) == (502, "text/html")
     assert html.text.startswith("<html>")
     assert (empty.status_code, empty.content) == (502, b"")
-    assert stored(desk) == 0
+    assert stored(client) == 0
 
 
 @pytest.mark.parametrize(
@@ -149,56 +149,58 @@ def test_answers_that_are_no_json(desks: OpenDesk) -> None:
         ("first=1", "retry-after", None),
     ],
 )
-def test_a_429_says_when_or_does_not(desks: OpenDesk, wait: Any, header: Any, value: Any) -> None:
-    assert armed(desks, f"429=1,{wait}").post("/v1/query", {}).headers.get(header) == value
+def test_a_429_announces_its_wait_or_nothing(
+    open_client: OpenClient, wait: Any, header: Any, value: Any
+) -> None:
+    assert armed(open_client, f"429=1,{wait}").post("/v1/query", {}).headers.get(header) == value
 
 
-def test_keys_are_left_out_of_both_lists(desks: OpenDesk) -> None:
-    desk = armed(desks, "leave-out=1")
+def test_keys_are_left_out_of_both_lists(open_client: OpenClient) -> None:
+    client = armed(open_client, "leave-out=1")
     for verb in ("set", "get", "delete"):
-        assert desk.ok(f"/v1/batch/{verb}", SET) == {"successfulKeys": [], "failedKeys": []}
-    assert stored(desk) == 0
-    some = armed(desks, "leave-out=0.5,seed=3").ok(
+        assert client.ok(f"/v1/batch/{verb}", SET) == {"successfulKeys": [], "failedKeys": []}
+    assert stored(client) == 0
+    some = armed(open_client, "leave-out=0.5,seed=3").ok(
         "/v1/batch/set", [{"key": f"k{n}", "value": n} for n in range(25)]
     )
     assert 4 < len(some["successfulKeys"]) < 21
 
 
-def test_single_keys_are_refused(desks: OpenDesk) -> None:
-    desk = armed(desks, "refuse=a:INVALID_THING")
-    answer = desk.ok("/v1/batch/set", SET)
+def test_single_keys_are_refused(open_client: OpenClient) -> None:
+    client = armed(open_client, "refuse=a:INVALID_THING")
+    answer = client.ok("/v1/batch/set", SET)
     assert [one["key"] for one in answer["successfulKeys"]] == ["b"]
     assert answer["failedKeys"][0]["error"]["code"] == "INVALID_THING"
-    assert desk.refused("/v1/set", SET[0]) == (400, "INVALID_THING")
-    assert desk.refused("/v1/transaction", {"set": SET}) == (400, "INVALID_THING")
+    assert client.refused("/v1/set", SET[0]) == (400, "INVALID_THING")
+    assert client.refused("/v1/transaction", {"set": SET}) == (400, "INVALID_THING")
 
 
-def test_latency_is_waited_for(desks: OpenDesk) -> None:
-    desk = armed(desks, "latency-ms=50..60")
+def test_latency_is_waited_for(open_client: OpenClient) -> None:
+    client = armed(open_client, "latency-ms=50..60")
     waited: list[float] = []
 
     async def sleep(seconds: float) -> None:
         waited.append(seconds)
 
-    desk.emulator.faults.sleep = sleep
-    desk.ok("/v1/query", {})
+    client.emulator.faults.sleep = sleep
+    client.ok("/v1/query", {})
     assert len(waited) == 1
     assert 0.05 <= waited[0] <= 0.06
 
 
-def test_the_payload_limit_can_lie_lower(desks: OpenDesk) -> None:
-    desk = armed(desks, "payload-limit=100")
-    assert desk.refused("/v1/set", {"key": "a", "value": "x" * 100}) == (413, "PAYLOAD_TOO_LARGE")
-    desk.ok("/v1/set", {"key": "a", "value": "x"})
+def test_the_payload_limit_can_be_lowered(open_client: OpenClient) -> None:
+    client = armed(open_client, "payload-limit=100")
+    assert client.refused("/v1/set", {"key": "a", "value": "x" * 100}) == (413, "PAYLOAD_TOO_LARGE")
+    client.ok("/v1/set", {"key": "a", "value": "x"})
 
 
-def test_tokens_expire(desks: OpenDesk) -> None:
+def test_tokens_expire(open_client: OpenClient) -> None:
     tokens = (Token("one", "i"), Token("two", "i"))
-    desk = armed(desks, "token-lifetime=60", tokens=tokens)
+    client = armed(open_client, "token-lifetime=60", tokens=tokens)
     one, two = ({"authorization": f"Bearer {token.secret}"} for token in tokens)
-    desk.ok("/v1/set", {"key": "a", "value": 1}, headers=one)
-    desk.time.forward(59)
-    desk.ok("/v1/get", {"key": "a"}, headers=one)
-    desk.time.forward(1)
-    assert desk.refused("/v1/get", {"key": "a"}, headers=one) == (401, "UNAUTHORIZED")
-    assert desk.ok("/v1/get", {"key": "a"}, headers=two)["value"] == 1
+    client.ok("/v1/set", {"key": "a", "value": 1}, headers=one)
+    client.time.forward(59)
+    client.ok("/v1/get", {"key": "a"}, headers=one)
+    client.time.forward(1)
+    assert client.refused("/v1/get", {"key": "a"}, headers=one) == (401, "UNAUTHORIZED")
+    assert client.ok("/v1/get", {"key": "a"}, headers=two)["value"] == 1

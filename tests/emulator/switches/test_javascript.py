@@ -1,15 +1,15 @@
-"""Values as a JavaScript service gives them back."""
+"""Values as a JavaScript service returns them."""
 
 from typing import Any
 
 import pytest
 
 from kvsctl.emulator.switches.javascript import normalised
-from tests.emulator.support import OpenDesk
+from tests.emulator.support import OpenClient
 
 
 @pytest.mark.parametrize(
-    ("came", "goes"),
+    ("value", "returned"),
     [
         (b'{ "b" : 1.0, "10": 1, "2": 2, "a": [ ] }', b'{"2":2,"10":1,"b":1,"a":[]}'),
         (b'{"01":1,"4294967295":2,"4294967294":3}', b'{"4294967294":3,"01":1,"4294967295":2}'),
@@ -26,11 +26,11 @@ from tests.emulator.support import OpenDesk
         (b"[true,false,null]", b"[true,false,null]"),
     ],
 )
-def test_values_go_through_javascript(came: Any, goes: Any) -> None:
-    assert bytes(normalised(came)) == goes
+def test_values_go_through_javascript(value: Any, returned: Any) -> None:
+    assert bytes(normalised(value)) == returned
 
 
-def test_the_option_normalises_answers(desks: OpenDesk) -> None:
-    desk = desks(normalise=True)
-    desk.post("/v1/batch/set", content=b'[{"key":"a","value":{"b":1.0,"1":2}}]')
-    assert b'"value":{"1":2,"b":1}' in desk.post("/v1/batch/get", [{"key": "a"}]).content
+def test_the_option_normalises_answers(open_client: OpenClient) -> None:
+    client = open_client(normalise=True)
+    client.post("/v1/batch/set", content=b'[{"key":"a","value":{"b":1.0,"1":2}}]')
+    assert b'"value":{"1":2,"b":1}' in client.post("/v1/batch/get", [{"key": "a"}]).content

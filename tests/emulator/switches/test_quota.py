@@ -1,4 +1,4 @@
-"""Quotas: units, the three kinds of windows, and what a 429 says."""
+"""Quotas: units, the three kinds of windows, and the header of a 429."""
 
 from typing import Any
 
@@ -6,17 +6,17 @@ import pytest
 
 from kvsctl.emulator.switches.quota import BucketWindow, FixedWindow, QuotaOptions, RollingWindow
 from kvsctl.limits import Limits
-from tests.emulator.support import START_MS, Desk, OpenDesk
+from tests.emulator.support import START_MS, EmulatorClient, OpenClient
 
 
-def test_a_fixed_window_starts_anew_at_multiples_of_its_length() -> None:
+def test_a_fixed_window_starts_again_at_multiples_of_its_length() -> None:
     window = FixedWindow(10, 1000)
     window.use(500, 10)
     assert window.wait_ms(900, 1) == 100
     assert window.wait_ms(1000, 10) == 0
 
 
-def test_a_sliding_window_frees_what_lies_back() -> None:
+def test_a_sliding_window_frees_uses_older_than_its_length() -> None:
     window = RollingWindow(10, 1000)
     window.use(0, 4)
     window.use(500, 6)
@@ -37,7 +37,7 @@ def test_a_bucket_refills_evenly() -> None:
 
 
 @pytest.mark.parametrize("kind", [FixedWindow, RollingWindow, BucketWindow])
-def test_a_request_past_the_whole_limit_gets_in_alone(kind: Any) -> None:
+def test_a_request_above_the_whole_limit_is_admitted_alone(kind: Any) -> None:
     window = kind(10, 1000)
     assert window.wait_ms(0, 11) == 0
     window.use(0, 11)
@@ -45,7 +45,7 @@ def test_a_request_past_the_whole_limit_gets_in_alone(kind: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", [FixedWindow, RollingWindow, BucketWindow])
-def test_what_is_given_back_may_be_used(kind: Any) -> None:
+def test_units_given_back_can_be_used_again(kind: Any) -> None:
     window = kind(10, 1000)
     window.use(0, 10)
     window.use(0, -4)
@@ -53,86 +53,86 @@ def test_what_is_given_back_may_be_used(kind: Any) -> None:
     assert window.wait_ms(0, 5) > 0
 
 
-def limited(desks: OpenDesk, **quota: Any) -> Any:
+def limited(open_client: OpenClient, **quota: Any) -> Any:
     options = {"limits": Limits(unit_bytes=100)} | quota.pop("options", {})
-    return desks(quota=QuotaOptions(**quota), **options)
+    return open_client(quota=QuotaOptions(**quota), **options)
 
 
-def statuses(desk: Desk, path: Any, body: Any, times: Any) -> Any:
-    return [desk.post(path, body).status_code for _ in range(times)]
+def statuses(client: EmulatorClient, path: Any, body: Any, times: Any) -> Any:
+    return [client.post(path, body).status_code for _ in range(times)]
 
 
-def test_requests_a_second(desks: OpenDesk) -> None:
-    desk = limited(desks, requests_per_second=2)
-    assert statuses(desk, "/v1/batch/get", [{"key": "a"}], 3) == [200, 200, 429]
-    response = desk.post("/v1/batch/get", [{"key": "a"}])
+def test_requests_per_second_are_limited(open_client: OpenClient) -> None:
+    client = limited(open_client, requests_per_second=2)
+    assert statuses(client, "/v1/batch/get", [{"key": "a"}], 3) == [200, 200, 429]
+    response = client.post("/v1/batch/get", [{"key": "a"}])
     assert response.json()["code"] == "RATE_LIMIT_EXCEEDED"
     assert response.headers["retry-after"] == "1"
-    desk.time.forward(1)
-    assert statuses(desk, "/v1/batch/get", [{"key": "a"}], 1) == [200]
+    client.time.forward(1)
+    assert statuses(client, "/v1/batch/get", [{"key": "a"}], 1) == [200]
 
 
-def test_writes_cost_by_the_size_of_the_request(desks: OpenDesk) -> None:
-    desk = limited(desks, write_units_per_minute=5)
+def test_writes_cost_by_the_size_of_the_request(open_client: OpenClient) -> None:
+    client = limited(open_client, write_units_per_minute=5)
     batch = [{"key": "a", "value": "x" * 250}]  # 3 units of 100 bytes
-    assert statuses(desk, "/v1/batch/set", batch, 2) == [200, 429]
-    assert statuses(desk, "/v1/batch/set", [{"key": "a", "value": 1}], 3) == [200, 200, 429]
-    assert statuses(desk, "/v1/batch/get", [{"key": "a"}], 1) == [200]
-    assert desk.post("/v1/batch/set", batch).headers["retry-after"] == "60"
+    assert statuses(client, "/v1/batch/set", batch, 2) == [200, 429]
+    assert statuses(client, "/v1/batch/set", [{"key": "a", "value": 1}], 3) == [200, 200, 429]
+    assert statuses(client, "/v1/batch/get", [{"key": "a"}], 1) == [200]
+    assert client.post("/v1/batch/set", batch).headers["retry-after"] == "60"
 
 
-def test_reads_cost_by_the_size_of_the_answer(desks: OpenDesk) -> None:
-    desk = limited(desks, read_units_per_minute=4)
-    desk.ok("/v1/batch/set", [{"key": "a", "value": "x" * 200}])  # answers of 3 units
-    assert statuses(desk, "/v1/batch/get", [{"key": "a"}], 3) == [200, 200, 429]
+def test_reads_cost_by_the_size_of_the_answer(open_client: OpenClient) -> None:
+    client = limited(open_client, read_units_per_minute=4)
+    client.ok("/v1/batch/set", [{"key": "a", "value": "x" * 200}])  # answers of 3 units
+    assert statuses(client, "/v1/batch/get", [{"key": "a"}], 3) == [200, 200, 429]
 
 
-def test_what_is_refused_costs_no_units(desks: OpenDesk) -> None:
-    desk = limited(desks, write_units_per_minute=1)
-    assert statuses(desk, "/v1/batch/set", [], 3) == [400, 400, 400]
-    assert statuses(desk, "/v1/set", {"key": "a", "value": 1}, 2) == [200, 429]
+def test_refused_requests_cost_no_units(open_client: OpenClient) -> None:
+    client = limited(open_client, write_units_per_minute=1)
+    assert statuses(client, "/v1/batch/set", [], 3) == [400, 400, 400]
+    assert statuses(client, "/v1/set", {"key": "a", "value": 1}, 2) == [200, 429]
 
 
-def test_deletes_cost_by_size_or_nothing(desks: OpenDesk) -> None:
+def test_deletes_cost_by_size_or_nothing(open_client: OpenClient) -> None:
     for cost, expected in (("size", [200, 429]), ("free", [200, 200])):
-        desk = limited(desks, write_units_per_minute=1, options={"delete_cost": cost})
-        assert statuses(desk, "/v1/batch/delete", [{"key": "a"}], 2) == expected
+        client = limited(open_client, write_units_per_minute=1, options={"delete_cost": cost})
+        assert statuses(client, "/v1/batch/delete", [{"key": "a"}], 2) == expected
 
 
-def test_every_installation_has_its_own_quota(desks: OpenDesk) -> None:
-    desk = limited(desks, requests_per_second=1)
+def test_every_installation_has_its_own_quota(open_client: OpenClient) -> None:
+    client = limited(open_client, requests_per_second=1)
     for name in ("i", "j"):
         headers = {"forge-proxy-authorization": f"Forge as=app,installationId={name}"}
         codes = [
-            desk.post("/v1/batch/get", [{"key": "a"}], headers=headers).status_code
+            client.post("/v1/batch/get", [{"key": "a"}], headers=headers).status_code
             for _ in range(2)
         ]
         assert codes == [200, 429]
 
 
-def test_the_minute_has_the_length_that_is_set(desks: OpenDesk) -> None:
-    desk = limited(desks, write_units_per_minute=1, minute_seconds=0.5)
-    assert statuses(desk, "/v1/set", {"key": "a", "value": 1}, 2) == [200, 429]
-    desk.time.forward(0.5)
-    assert statuses(desk, "/v1/set", {"key": "a", "value": 1}, 1) == [200]
+def test_the_length_of_the_minute_can_be_set(open_client: OpenClient) -> None:
+    client = limited(open_client, write_units_per_minute=1, minute_seconds=0.5)
+    assert statuses(client, "/v1/set", {"key": "a", "value": 1}, 2) == [200, 429]
+    client.time.forward(0.5)
+    assert statuses(client, "/v1/set", {"key": "a", "value": 1}, 1) == [200]
 
 
 @pytest.mark.parametrize("window", ["fixed", "sliding", "bucket"])
-def test_every_window_can_be_chosen(desks: OpenDesk, window: Any) -> None:
-    desk = limited(desks, write_units_per_minute=2, window=window)
-    desk.time.now_ms = START_MS + 30_000
-    assert statuses(desk, "/v1/set", {"key": "a", "value": 1}, 3) == [200, 200, 429]
+def test_every_window_can_be_chosen(open_client: OpenClient, window: Any) -> None:
+    client = limited(open_client, write_units_per_minute=2, window=window)
+    client.time.now_ms = START_MS + 30_000
+    assert statuses(client, "/v1/set", {"key": "a", "value": 1}, 3) == [200, 200, 429]
     waits = {"fixed": "30", "sliding": "60", "bucket": "30"}
-    response = desk.post("/v1/set", {"key": "a", "value": 1})
+    response = client.post("/v1/set", {"key": "a", "value": 1})
     assert response.headers["retry-after"] == waits[window]
 
 
-def test_a_429_may_say_when_or_nothing(desks: OpenDesk) -> None:
+def test_a_429_announces_a_reset_or_nothing(open_client: OpenClient) -> None:
     for announces, name, value in (
         ("reset", "x-ratelimit-reset", "2026-01-01T00:00:01.000Z"),
         ("nothing", "x-ratelimit-reset", None),
         ("nothing", "retry-after", None),
     ):
-        desk = limited(desks, requests_per_second=1, announces=announces)
-        desk.ok("/v1/query", {})
-        assert desk.post("/v1/query", {}).headers.get(name) == value
+        client = limited(open_client, requests_per_second=1, announces=announces)
+        client.ok("/v1/query", {})
+        assert client.post("/v1/query", {}).headers.get(name) == value

@@ -1,4 +1,4 @@
-"""HTTP around the operations: routes, headers, who may call, what a defect looks like."""
+"""The ASGI app: routes, headers, authorization and internal errors."""
 
 import asyncio
 from typing import Any
@@ -7,29 +7,29 @@ import pytest
 
 from kvsctl.emulator import ConnectionLost
 from kvsctl.emulator.options import Token, parse_token
-from tests.emulator.support import Desk, OpenDesk
+from tests.emulator.support import EmulatorClient, OpenClient
 
 BATCH = [{"key": "a", "value": 1}]
 
 
-def test_every_answer_has_a_date_and_a_trace_id(desk: Desk) -> None:
+def test_every_response_has_a_date_and_a_trace_id(client: EmulatorClient) -> None:
     for path in ("/v1/batch/get", "/nowhere"):
-        response = desk.post(path, [{"key": "a"}])
+        response = client.post(path, [{"key": "a"}])
         assert response.headers["date"] == "Thu, 01 Jan 2026 00:00:00 GMT"
         assert len(response.headers["x-b3-traceid"]) == 16
 
 
-def test_a_caller_may_bring_its_trace_id(desk: Desk) -> None:
-    response = desk.post("/v1/batch/get", BATCH, headers={"x-b3-traceid": "abc"})
+def test_a_trace_id_of_the_request_is_kept(client: EmulatorClient) -> None:
+    response = client.post("/v1/batch/get", BATCH, headers={"x-b3-traceid": "abc"})
     assert response.headers["x-b3-traceid"] == "abc"
 
 
-def test_an_unknown_route_is_403(desk: Desk) -> None:
-    assert desk.refused("/v2/batch/get", BATCH) == (403, "FORBIDDEN")
+def test_an_unknown_route_is_403(client: EmulatorClient) -> None:
+    assert client.refused("/v2/batch/get", BATCH) == (403, "FORBIDDEN")
 
 
-def test_another_method_is_405(desk: Desk) -> None:
-    response = desk.request("GET", "/v1/batch/get")
+def test_another_method_is_405(client: EmulatorClient) -> None:
+    response = client.request("GET", "/v1/batch/get")
     assert (response.status_code, response.json()["code"]) == (405, "METHOD_NOT_ALLOWED")
     assert response.headers["allow"] == "POST"
 
@@ -42,48 +42,50 @@ def test_another_method_is_405(desk: Desk) -> None:
         {"authorization": "Bearer secret"},
     ],
 )
-def test_every_installation_has_its_own_store(desk: Desk, headers: Any) -> None:
-    desk.ok("/v1/batch/set", BATCH, headers=headers)
-    assert desk.ok("/v1/batch/get", [{"key": "a"}])["successfulKeys"] == []
-    assert desk.ok("/v1/batch/get", [{"key": "a"}], headers=headers)["successfulKeys"]
+def test_every_installation_has_its_own_store(client: EmulatorClient, headers: Any) -> None:
+    client.ok("/v1/batch/set", BATCH, headers=headers)
+    assert client.ok("/v1/batch/get", [{"key": "a"}])["successfulKeys"] == []
+    assert client.ok("/v1/batch/get", [{"key": "a"}], headers=headers)["successfulKeys"]
 
 
-def test_an_ari_names_the_installation_that_its_id_names(desk: Desk) -> None:
+def test_an_ari_selects_the_installation_in_its_last_part(client: EmulatorClient) -> None:
     header = "forge-proxy-authorization"
-    desk.ok("/v1/batch/set", BATCH, headers={header: "Forge as=app,installationId=a:b/i"})
-    read = desk.ok(
+    client.ok("/v1/batch/set", BATCH, headers={header: "Forge as=app,installationId=a:b/i"})
+    read = client.ok(
         "/v1/batch/get", [{"key": "a"}], headers={header: "Forge as=app,installationId=i"}
     )
     assert read["successfulKeys"]
 
 
-def test_an_invocation_id_opens_the_default_store(desk: Desk) -> None:
-    desk.ok("/v1/batch/set", BATCH, headers={"forge-proxy-authorization": "Forge as=app,id=x"})
-    assert desk.ok("/v1/batch/get", [{"key": "a"}])["successfulKeys"]
+def test_an_invocation_id_opens_the_default_store(client: EmulatorClient) -> None:
+    client.ok("/v1/batch/set", BATCH, headers={"forge-proxy-authorization": "Forge as=app,id=x"})
+    assert client.ok("/v1/batch/get", [{"key": "a"}])["successfulKeys"]
 
 
 @pytest.mark.parametrize("value", ["Forge as=user,installationId=i", "Forge as=app", "Bearer x"])
-def test_a_proxy_header_that_names_no_installation_is_401(desk: Desk, value: Any) -> None:
+def test_a_proxy_header_that_names_no_installation_is_401(
+    client: EmulatorClient, value: Any
+) -> None:
     headers = {"forge-proxy-authorization": value}
-    assert desk.refused("/v1/batch/get", BATCH, headers=headers) == (401, "UNAUTHORIZED")
+    assert client.refused("/v1/batch/get", BATCH, headers=headers) == (401, "UNAUTHORIZED")
 
 
-def test_with_tokens_others_are_refused(desks: OpenDesk) -> None:
-    desk = desks(tokens=(Token("one", "i"), Token("two", "i"), Token("three", "j")))
-    assert desk.refused("/v1/batch/set", BATCH) == (401, "UNAUTHORIZED")
+def test_with_tokens_other_callers_are_refused(open_client: OpenClient) -> None:
+    client = open_client(tokens=(Token("one", "i"), Token("two", "i"), Token("three", "j")))
+    assert client.refused("/v1/batch/set", BATCH) == (401, "UNAUTHORIZED")
     for bad in ("Bearer four", "Basic one", "one"):
-        assert desk.refused("/v1/batch/set", BATCH, headers={"authorization": bad})[0] == 401
+        assert client.refused("/v1/batch/set", BATCH, headers={"authorization": bad})[0] == 401
     proxied = {"forge-proxy-authorization": "Forge as=app,installationId=i"}
-    assert desk.refused("/v1/batch/set", BATCH, headers=proxied)[0] == 401
-    desk.ok("/v1/batch/set", BATCH, headers={"authorization": "Bearer one"})
+    assert client.refused("/v1/batch/set", BATCH, headers=proxied)[0] == 401
+    client.ok("/v1/batch/set", BATCH, headers={"authorization": "Bearer one"})
     for secret, found in (("two", 1), ("three", 0)):
-        read = desk.ok("/v1/batch/get", BATCH, headers={"authorization": f"Bearer {secret}"})
+        read = client.ok("/v1/batch/get", BATCH, headers={"authorization": f"Bearer {secret}"})
         assert len(read["successfulKeys"]) == found
     both = proxied | {"authorization": "Bearer three"}
-    assert desk.ok("/v1/batch/get", BATCH, headers=both)["successfulKeys"]
+    assert client.ok("/v1/batch/get", BATCH, headers=both)["successfulKeys"]
 
 
-def test_tokens_do_not_show() -> None:
+def test_repr_hides_the_secret_of_a_token() -> None:
     assert "hush" not in repr(Token("hush", "i"))
 
 
@@ -96,7 +98,7 @@ def test_tokens_are_read_with_and_without_an_installation() -> None:
         assert text not in token.installation
 
 
-def test_a_request_that_was_not_whole_does_nothing(desk: Desk) -> None:
+def test_an_incomplete_request_changes_nothing(client: EmulatorClient) -> None:
     messages = [
         {"type": "http.request", "body": b'[{"key":"a","value":1}]', "more_body": True},
         {"type": "http.disconnect"},
@@ -111,12 +113,12 @@ def test_a_request_that_was_not_whole_does_nothing(desk: Desk) -> None:
 
     scope = {"type": "http", "path": "/v1/batch/set", "method": "POST", "headers": []}
     with pytest.raises(ConnectionLost):
-        asyncio.run(desk.emulator(scope, receive, send))
+        asyncio.run(client.emulator(scope, receive, send))
     assert sent == []
-    assert desk.ok("/v1/batch/get", [{"key": "a"}])["successfulKeys"] == []
+    assert client.ok("/v1/batch/get", [{"key": "a"}])["successfulKeys"] == []
 
 
-def test_a_server_starts_and_stops_it(desk: Desk) -> None:
+def test_the_end_of_the_lifespan_closes_the_store(client: EmulatorClient) -> None:
     messages = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
     sent: list[str] = []
 
@@ -126,17 +128,17 @@ def test_a_server_starts_and_stops_it(desk: Desk) -> None:
     async def send(message: Any) -> None:
         sent.append(message["type"])
 
-    asyncio.run(desk.emulator({"type": "lifespan"}, receive, send))
+    asyncio.run(client.emulator({"type": "lifespan"}, receive, send))
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     with pytest.raises(RuntimeError, match="closed"):
-        asyncio.run(desk.emulator.store.run(lambda: None))
+        asyncio.run(client.emulator.store.run(lambda: None))
     with pytest.raises(ValueError, match="unsupported ASGI scope: websocket"):
-        asyncio.run(desk.emulator({"type": "websocket"}, receive, send))
+        asyncio.run(client.emulator({"type": "websocket"}, receive, send))
 
 
 def test_a_defect_is_a_500_that_is_logged(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    client: EmulatorClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(desk.emulator.store, "run", None)
-    assert desk.refused("/v1/batch/get", BATCH) == (500, "INTERNAL_SERVER_ERROR")
+    monkeypatch.setattr(client.emulator.store, "run", None)
+    assert client.refused("/v1/batch/get", BATCH) == (500, "INTERNAL_SERVER_ERROR")
     assert "the emulator failed on /v1/batch/get" in caplog.text

@@ -1,4 +1,4 @@
-"""The emulator as a real HTTP server."""
+"""The emulator as an HTTP server."""
 
 import concurrent.futures
 import json
@@ -57,14 +57,16 @@ def test_sixteen_callers_at_once(tmp_path: Path) -> None:
         ("origin", "http://localhost:3000", 200),
     ],
 )
-def test_rebound_names_and_foreign_pages_are_refused(header: Any, value: Any, status: Any) -> None:
+def test_unknown_hosts_and_foreign_origins_are_refused(
+    header: Any, value: Any, status: Any
+) -> None:
     with running(ServeOptions(port=0, host_names=frozenset({"kvs.test"}))) as server:
         response = httpx.post(f"{server.url}/v1/query", json={}, headers={header: value})
         assert response.status_code == status
         assert "x-b3-traceid" in response.headers
 
 
-def test_what_names_this_machine() -> None:
+def test_names_of_this_machine_are_allowed_hosts() -> None:
     assert is_allowed_host("app.localhost", frozenset())
     assert not is_allowed_host("localhost.evil.example", frozenset())
     assert not is_allowed_host("", frozenset())
@@ -81,7 +83,7 @@ def test_off_loopback_a_token_is_required() -> None:
     assert is_loopback("::1")
 
 
-def test_an_address_that_is_taken_is_named() -> None:
+def test_an_address_in_use_is_named() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -92,7 +94,7 @@ def test_an_address_that_is_taken_is_named() -> None:
             serve(ServeOptions(port=port), print)
 
 
-def lost(spec: Any) -> Any:
+def serving_faults(spec: Any) -> Any:
     options = EmulatorOptions(faults=read_faults(spec))
     return running(ServeOptions(port=0, emulator=options))
 
@@ -108,7 +110,7 @@ def lost(spec: Any) -> Any:
 def test_connections_are_lost(
     kind: Any, error: Any, written: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with lost(f"script={kind}") as server, httpx.Client(base_url=server.url) as client:
+    with serving_faults(f"script={kind}") as server, httpx.Client(base_url=server.url) as client:
         with pytest.raises(error):
             client.post("/v1/batch/set", json=[RECORD])
         found = client.post("/v1/batch/get", json=[{"key": "a"}]).json()["successfulKeys"]
@@ -116,7 +118,7 @@ def test_connections_are_lost(
     assert not caplog.records
 
 
-def test_the_access_log_has_a_line_a_request(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_access_log_has_one_line_per_request(caplog: pytest.LogCaptureFixture) -> None:
     with (
         caplog.at_level(logging.INFO, logger="kvsctl.emulator.access"),
         running(ServeOptions(port=0, verbose=True)) as server,
@@ -126,7 +128,7 @@ def test_the_access_log_has_a_line_a_request(caplog: pytest.LogCaptureFixture) -
     assert record.getMessage().startswith("POST /v1/get 404 ")
 
 
-def test_a_seed_is_there_from_the_start(tmp_path: Path) -> None:
+def test_seed_records_are_loaded(tmp_path: Path) -> None:
     seed = tmp_path / "seed.jsonl"
     seed.write_text(
         '{"key":"a","value": {"n": 1.0},"createdAt":5,"updatedAt":6}\n\n'
@@ -158,7 +160,7 @@ def test_a_seed_is_there_from_the_start(tmp_path: Path) -> None:
         ('{"key":"a","value":1,"installation":1}', "installation"),
     ],
 )
-def test_a_wrong_seed_is_named(tmp_path: Path, line: Any, message: Any) -> None:
+def test_errors_in_a_seed_name_the_line(tmp_path: Path, line: Any, message: Any) -> None:
     seed = tmp_path / "seed.jsonl"
     seed.write_text('{"key":"a","value":1}\n' + line)
     with pytest.raises(EmulatorError, match=message), running(ServeOptions(port=0, seed=(seed,))):
@@ -180,7 +182,7 @@ def test_sigterm_stops_it_cleanly(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["kvs.db"]
 
 
-def test_killed_at_any_moment_it_has_all_it_acknowledged(tmp_path: Path) -> None:
+def test_a_killed_server_keeps_every_acknowledged_write(tmp_path: Path) -> None:
     db = tmp_path / "kvs.db"
     acknowledged: list[str] = []
     for attempt in range(3):
