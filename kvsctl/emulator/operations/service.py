@@ -73,9 +73,8 @@ class Service:
         self._lag_ms = int(options.query_lag_seconds * 1000)
         self._shown: Callable[[bytes], msgspec.Raw] = msgspec.Raw
         if options.normalise:
-            from kvsctl.emulator.switches.javascript import (
-                normalised,
-            )  # not at the top: only --normalise needs it
+            # Not at the top: only --normalise needs it.
+            from kvsctl.emulator.switches.javascript import normalised
 
             self._shown = normalised
         self._purged_ms = 0
