@@ -1,4 +1,4 @@
-"""A run fed by an asynchronous iterator, as it is by a listing."""
+"""A run fed by an asynchronous iterator, such as a listing."""
 
 import asyncio
 from collections import Counter
@@ -24,7 +24,7 @@ _PAGE = 500
 
 
 class _Pages:
-    """An iterator of numbered records, one a page, that counts what it has yielded."""
+    """An iterator of numbered records, one per page, that counts the pages it has yielded."""
 
     def __init__(self, count: int, error: BaseException | None = None, seconds: float = 0) -> None:
         self._count = count
@@ -154,7 +154,7 @@ def test_an_iterator_that_is_not_a_generator_will_do() -> None:
 
 
 class _CountedIdentity(Identity, frozen=True, gc=False, cache_hash=True):
-    """An identity that knows how many of it there are in memory."""
+    """An identity that counts its instances in memory."""
 
     counts: ClassVar[Counter[str]] = Counter()
 
@@ -167,7 +167,7 @@ class _CountedIdentity(Identity, frozen=True, gc=False, cache_hash=True):
 
 
 async def _listing(count: int) -> AsyncIterator[Sequence[Record | Problem]]:
-    """Identities page by page, faster than they can be deleted."""
+    """Yield records page by page, faster than they can be deleted."""
     for start in range(0, count, _PAGE):
         await asyncio.sleep(0.001)
         page: list[Record | Problem] = []
@@ -237,7 +237,7 @@ def test_a_run_that_is_stopped_closes_its_listing() -> None:
 
 
 def test_a_listing_that_fills_no_batch_is_not_held_back_for_ever() -> None:
-    """The last records wait for a full batch, and are sent at the end of the listing."""
+    """The last records wait to fill a batch, and are sent when the listing ends."""
     settled: list[int] = []
 
     def listen(event: Event) -> None:

@@ -13,7 +13,7 @@ SAME = (None, None)
 
 
 def read(steps: list[list[Record | Problem]], changes: tuple[str | None, ...]) -> list[object]:
-    """What comes, when the input changes as told: before the first record, and at the end."""
+    """Return what a checked feed yields if the input changes before its start or at its end."""
 
     async def run() -> list[object]:
         told = iter(changes)
@@ -38,11 +38,11 @@ def test_nothing_is_given_of_input_that_changed_before() -> None:
         read([RECORDS], ("another size",))
 
 
-def test_a_change_while_it_is_sent_is_told_at_the_end() -> None:
+def test_a_change_while_it_is_being_sent_is_an_error_at_the_end() -> None:
     with pytest.raises(StreamError, match="been modified"):
         read([RECORDS], (None, "been modified"))
 
 
-def test_what_the_check_would_have_found_ends_it_at_once() -> None:
+def test_a_problem_that_the_check_did_not_find_ends_it_at_once() -> None:
     with pytest.raises(StreamError, match="jsonl:2 is different"):
         read([RECORDS, [problem(1)], RECORDS], SAME)

@@ -1,4 +1,4 @@
-"""A reader in its own thread, and a run that awaits it."""
+"""Feeds of a reader, on the loop and in a thread."""
 
 import asyncio
 import threading
@@ -119,7 +119,7 @@ def test_a_closed_feed_reads_no_more() -> None:
     _run(work)
 
 
-def test_who_waits_is_woken_by_what_arrives() -> None:
+def test_a_waiting_run_is_woken_when_a_list_arrives() -> None:
     go = threading.Event()
 
     def read() -> Iterator[Pieces]:

@@ -1,4 +1,4 @@
-"""What a dry run says that a run will need."""
+"""Forecasts: what a run will need."""
 
 from random import Random
 

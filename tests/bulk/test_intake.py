@@ -1,4 +1,4 @@
-"""How records come in: as many as there is room for, in order, until the end."""
+"""Reading and admitting records: in order, as many as there is room for, until the end."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -46,7 +46,7 @@ class _Bench:
         return sum(event.count for event in self.events if isinstance(event, RecordsRead))
 
     def flags(self) -> dict[str, bool]:
-        """What is true of the intake now."""
+        """Return the flags of the intake that are set."""
         names = ("is_crowded", "has_ended", "has_no_more_for_now")
         return {name: True for name in names if getattr(self.intake, name)}
 

@@ -1,4 +1,4 @@
-"""One identity at a time, checked against a plain model."""
+"""Lanes, checked against a plain model."""
 
 from itertools import chain
 
@@ -14,7 +14,7 @@ _NAMES = st.sampled_from("abcd")
 
 
 class _LanesMachine(RuleBasedStateMachine):
-    """The model: per identity what is away, and the rest of its records in input order."""
+    """The model: for each identity its record that is away, and its others in input order."""
 
     join = False
 
@@ -117,7 +117,7 @@ def test_a_newer_record_takes_the_waiting_ones_place_in_the_queue() -> None:
     assert lanes.next_waiting(2) == [new, other]
 
 
-def test_what_is_parked_waits_for_the_answer() -> None:
+def test_a_parked_record_waits_for_the_answer() -> None:
     lanes = Lanes(join=False)
     old, parked, newest = (record(position, "a") for position in range(3))
     lanes.admit(old)

@@ -98,7 +98,7 @@ def test_the_end_flushes_what_is_left() -> None:
 
 
 @pytest.mark.parametrize("concurrency", [1, 3, 16])
-def test_as_many_requests_as_allowed_are_on_their_way(concurrency: int) -> None:
+def test_as_many_requests_as_allowed_are_in_flight(concurrency: int) -> None:
     service = ModelService(concurrency=concurrency)
     ran = carry_out(RunPlan(Verb.SET, concurrency=concurrency), [_input(25 * 48)], service)
     assert service.most_in_flight == concurrency
@@ -131,7 +131,7 @@ def test_the_window_bounds_the_bytes_of_what_is_open() -> None:
     assert len(ran.books.outcomes) == 400
 
 
-def test_the_window_grows_with_what_is_on_its_way() -> None:
+def test_the_window_grows_with_the_requests_in_flight() -> None:
     assert RunPlan(Verb.SET).window_at(64) == 4 * 64 * 25
 
 
@@ -145,7 +145,7 @@ def test_a_wait_that_ends_while_the_run_looks_around_is_not_missed(fault: Fault)
     assert ran.books.states == {"succeeded": 1}
 
 
-def test_an_older_record_that_is_not_on_its_way_is_a_duplicate() -> None:
+def test_an_older_record_that_was_not_sent_is_a_duplicate() -> None:
     service = ModelService()
     steps: list[Step] = [[record(0)], [], 0.05, [record(1), record(2)], []]
     ran = carry_out(RunPlan(Verb.SET), steps, service)
@@ -184,7 +184,7 @@ def test_each_occurrence_of_a_key_is_answered_and_it_is_fetched_once() -> None:
         assert ran.books.outcomes[place + 1].skipped_by == "missing"
 
 
-def test_a_follower_was_tried_as_often_as_who_it_follows() -> None:
+def test_a_follower_has_the_attempts_of_the_record_it_follows() -> None:
     ran = carry_out(RunPlan(Verb.GET), [[record(0), record(1)]], ModelService())
     follower = ran.books.outcomes[1].subject
     assert ran.books.code(1) == "KEY_NOT_FOUND"
@@ -195,7 +195,7 @@ def test_a_follower_was_tried_as_often_as_who_it_follows() -> None:
 
 
 class _Valve:
-    """Pressure that a test sets, telling the run of it as a listener would."""
+    """Pressure that a test sets. It wakes the run as a listener would."""
 
     def __init__(self, pressure: Pressure) -> None:
         self.pressure = pressure
@@ -230,7 +230,7 @@ def test_under_pressure_only_the_oldest_go() -> None:
     assert ran.books.states == {"succeeded": 8}
 
 
-def test_under_pressure_what_is_to_be_retried_goes_beside_what_is_away() -> None:
+def test_under_pressure_retries_go_while_others_are_in_flight() -> None:
     valve = _Valve(Pressure.NONE)
     plan = RunPlan(Verb.SET, packing=PackingRule(1, 1000), concurrency=2)
     service = ModelService(in_turn(Turn(0.1, fault=BROKEN), Turn(60.0)))
@@ -251,7 +251,7 @@ def test_a_run_under_full_pressure_can_be_stopped() -> None:
 # Stopping
 
 
-def test_stop_finishes_what_is_on_its_way() -> None:
+def test_stop_finishes_requests_in_flight() -> None:
     plan = RunPlan(Verb.SET, packing=PackingRule(2, 1000), concurrency=2)
     service = ModelService()
     ran = carry_out(plan, [_input(10)], service, moments=[(0.05, _stop)])
@@ -280,7 +280,7 @@ def test_stop_reads_no_further() -> None:
     assert ran.books.states == {"succeeded": 3}
 
 
-def test_stop_settles_what_found_no_room() -> None:
+def test_stop_settles_records_that_were_not_admitted() -> None:
     pieces: list[Piece] = [*_input(1000), problem(1000), record(1001)]
     service = ModelService(always(Turn(10.0)))
     ran = carry_out(_ONE_BY_ONE, [pieces], service, moments=[(5.0, _stop)])
@@ -303,7 +303,7 @@ def test_a_stopped_run_without_answers_is_stopped_not_unreachable() -> None:
     assert ran.books.states == {"failed": 1, "unsent": 1}
 
 
-def test_abort_cuts_off_what_is_on_its_way() -> None:
+def test_abort_cuts_off_requests_in_flight() -> None:
     plan = RunPlan(Verb.SET, packing=PackingRule(2, 1000), concurrency=2)
     service = ModelService(always(Turn(1000.0)))
     moments = [(1.0, _stop), (2.0, _abort)]
@@ -314,7 +314,7 @@ def test_abort_cuts_off_what_is_on_its_way() -> None:
     assert all(one.ambiguous for request in service.requests for one in request.records)
 
 
-def test_abort_knows_what_a_refused_token_left_unsent() -> None:
+def test_abort_leaves_records_with_a_refused_token_unsent() -> None:
     service = ModelService(renewals=1)
     service.revoked.add(service.token)
     ran = carry_out(RunPlan(Verb.SET), [_input(2)], service, moments=[(0.12, _abort)])
@@ -323,20 +323,20 @@ def test_abort_knows_what_a_refused_token_left_unsent() -> None:
 
 
 class _AskingForAToken(ModelService):
-    """A service whose token takes its time, as one that a person is asked for."""
+    """A service whose token takes a minute, such as one that a person types."""
 
     async def prepare(self) -> None:
         await asyncio.sleep(60)
 
 
-def test_abort_knows_that_nothing_is_sent_before_there_is_a_token() -> None:
+def test_abort_while_a_token_is_fetched_leaves_records_unsent() -> None:
     service = _AskingForAToken()
     ran = carry_out(RunPlan(Verb.SET), [_input(2)], service, moments=[(1.0, _stop), (2.0, _abort)])
     assert service.requests == []
     assert ran.books.states == {"unsent": 2}
 
 
-def test_abort_knows_what_was_throttled_and_is_not_yet_on_its_way_again() -> None:
+def test_abort_leaves_throttled_records_that_wait_unsent() -> None:
     service = ModelService(in_turn(Turn(fault=THROTTLED)))
     run_of: list[Run] = []
 
@@ -368,7 +368,7 @@ def test_abort_settles_followers_too() -> None:
 # Other ends
 
 
-def test_what_was_read_before_a_feed_breaks_is_sent() -> None:
+def test_records_read_before_a_feed_fails_are_sent() -> None:
     broken = StreamError("cannot read in.jsonl after 3 bytes: Input/output error")
     service = ModelService()
     ran = carry_out(RunPlan(Verb.SET), [_input(2), [], 0.05, _input(2, 2), broken], service)
@@ -387,12 +387,12 @@ def test_a_feed_that_breaks_outweighs_a_target_that_does_not_answer(
     assert ran.error is broken, "exit code 5, which precedes 4"
 
 
-def test_a_defect_of_the_feed_is_no_silent_end() -> None:
+def test_a_defect_of_the_feed_is_raised() -> None:
     with pytest.raises(ZeroDivisionError):
         carry_out(RunPlan(Verb.SET), [_input(2), ZeroDivisionError()], ModelService())
 
 
-def test_a_defect_of_a_listener_is_no_silent_end() -> None:
+def test_a_defect_of_a_listener_is_raised() -> None:
     def listener(event: Event) -> None:
         if isinstance(event, Settled):
             raise ZeroDivisionError

@@ -1,4 +1,4 @@
-"""How a run is stopped: why, and until when it still reads back."""
+"""How a run stops: why, and until when it still reads back."""
 
 import pytest
 

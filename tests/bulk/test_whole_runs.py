@@ -1,4 +1,4 @@
-"""Random inputs, faults and moments of stopping: what always holds of a run."""
+"""Properties that hold for every run, with random inputs, faults and stops."""
 
 import math
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ _KEYS = [f"k{place}" for place in range(7)] + ["ent/k0"]
 
 @dataclass
 class _Case:
-    """One run, all of it drawn."""
+    """One run with everything drawn at random."""
 
     plan: RunPlan
     steps: list[Step]
@@ -40,7 +40,7 @@ class _Case:
 
 @st.composite
 def _steps(draw: st.DrawFn) -> list[Step]:
-    """Lists, silences and starving, with few keys, so that they meet again and again."""
+    """Draw lists, pauses and empty lists, with few keys, so that records often share one."""
     random = Random(draw(st.integers(0, 2**32)))
     key_count = draw(st.integers(1, len(_KEYS)))
     steps: list[Step] = []
@@ -81,7 +81,7 @@ def _cases(draw: st.DrawFn, verbs: tuple[Verb, ...] = (Verb.SET,)) -> _Case:
 
 
 def _records_of(outcomes: dict[int, Outcome]) -> dict[Identity, list[Outcome]]:
-    """The outcomes of records that passed their checks, in input order for each identity."""
+    """Return the outcomes of valid records, in input order for each identity."""
     lanes: dict[Identity, list[Outcome]] = {}
     for _, outcome in sorted(outcomes.items()):
         if isinstance(outcome.subject, Record):
@@ -94,7 +94,7 @@ def _is_ambiguous(outcome: Outcome) -> bool:
 
 
 def _check_writes(case: _Case, ran: Ran) -> None:
-    """What a report says of writes, against what landed."""
+    """Check the reported outcomes of writes against what the service applied."""
     service, outcomes = case.service, ran.books.outcomes
     landed = {landing.position for landing in service.landings}
     sent = {position for positions in service.sent for position in positions}
@@ -129,7 +129,7 @@ def _check_writes(case: _Case, ran: Ran) -> None:
 
 
 def _check_failures(case: _Case, ran: Ran) -> None:
-    """A write fails for a reason: it is poison, or its retries are used up."""
+    """Check that each failed write is poison or has used up its retries."""
     retries = case.plan.retry.retries
     for outcome in ran.books.outcomes.values():
         subject = outcome.subject

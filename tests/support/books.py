@@ -1,4 +1,4 @@
-"""A listener that keeps the books of a run, and a run with all that it needs."""
+"""A listener that collects the events of a run, and a function that carries out a run."""
 
 import asyncio
 from collections import Counter
@@ -17,7 +17,7 @@ from tests.support.virtual_time import MemoryFeed, Step, run_virtual
 
 @dataclass(slots=True)
 class Books:
-    """Everything that a run told."""
+    """The events of a run, collected."""
 
     read: int = 0
     outcomes: dict[int, Outcome] = field(default_factory=dict)
@@ -44,20 +44,20 @@ class Books:
 
     @property
     def states(self) -> dict[str, int]:
-        """How many records ended in which way."""
+        """How many records have each outcome."""
         return dict(Counter(outcome.state.value for outcome in self.outcomes.values()))
 
     def positions(self, state: State) -> list[int]:
-        """Which records ended so."""
+        """Return the positions of records with this outcome."""
         return sorted(p for p, outcome in self.outcomes.items() if outcome.state is state)
 
     def code(self, position: int) -> str | None:
-        """Why a record failed."""
+        """Return the code with which a record failed."""
         failure = self.outcomes[position].failure
         return failure.code if failure else None
 
     def check_sum(self) -> None:
-        """Every record that was read is settled, once: positions run without a gap."""
+        """Check that every record that was read is settled: positions have no gap."""
         assert sorted(self.outcomes) == list(range(self.read))
 
 
@@ -104,7 +104,7 @@ def carry_out(
     random: Random | None = None,
     reading_seconds: float = 0.0,
 ) -> Ran:
-    """Carries out a plan on virtual time. `moments`: what is done to the run, and when."""
+    """Carry out a plan on virtual time. `moments`: what to do to the run, and when."""
     ran = run_virtual(
         _carry_out(plan, steps, service, moments, pressure, listeners, random or Random(7)),
         reading_seconds=reading_seconds,

@@ -32,7 +32,7 @@ class Quota:
 
 @dataclass(slots=True)
 class Tick:
-    """One request as the service saw it, and what became of it."""
+    """One request as the service saw it, and whether it was refused."""
 
     at: float
     units: int
@@ -105,18 +105,18 @@ class QuotaService:
 
 
 def let_through(ticks: Sequence[Tick], start: float, end: float) -> int:
-    """The units that were let through from `start` up to `end`."""
+    """Return the units that were accepted from `start` up to `end`."""
     return sum(tick.units for tick in ticks if start <= tick.at < end and not tick.was_refused)
 
 
 def refused_share(ticks: Sequence[Tick], start: float = 0.0, end: float = float("inf")) -> float:
-    """The share of requests in a time that were refused."""
+    """Return the share of requests that were refused in a time."""
     within = [tick for tick in ticks if start <= tick.at < end]
     return sum(tick.was_refused for tick in within) / max(1, len(within))
 
 
 def most_in_any(ticks: Sequence[Tick], seconds: float) -> int:
-    """The most units that were let through within any window of so many seconds."""
+    """Return the most units that were accepted within any window of `seconds`."""
     recent: deque[Tick] = deque()
     most = total = 0
     for tick in ticks:

@@ -20,7 +20,7 @@ _LIST: int = 500
 
 @dataclass(slots=True)
 class Simulated:
-    """What became of a run: `seconds` it took, or was watched for."""
+    """The end of a run. `seconds`: how long it took, or was watched."""
 
     seconds: float
     succeeded: int
@@ -31,7 +31,7 @@ class Simulated:
 
 
 class _Feed:
-    """Gives records as long as they are taken."""
+    """A feed of records that are always ready."""
 
     def __init__(self, records: Iterator[Record]) -> None:
         self._records = records
@@ -46,7 +46,7 @@ class _Feed:
 
 
 def records_of(count: int, body_bytes: Callable[[Random], int]) -> Iterator[Record]:
-    """Records of the sizes that are drawn, the same each time."""
+    """Yield records of random sizes, the same each time."""
     random = Random(3)
     for place in range(count):
         key = f"k{place}"

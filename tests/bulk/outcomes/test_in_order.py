@@ -1,4 +1,4 @@
-"""Input order comes out whatever order goes in, and as early as it can."""
+"""Payloads are released in input order, in whatever order they are added, and without delay."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +26,7 @@ def test_releases_in_position_order_as_soon_as_earlier_ones_are_in(data: st.Data
 
 
 @given(st.lists(st.tuples(st.integers(1, 4), st.booleans()), max_size=12), st.data())
-def test_what_stands_for_several_positions_is_released_in_its_place(
+def test_a_payload_of_several_positions_is_released_in_its_place(
     runs: list[tuple[int, bool]], data: st.DataObject
 ) -> None:
     starts = [sum(length for length, _ in runs[:place]) for place in range(len(runs))]
@@ -46,7 +46,7 @@ def test_what_stands_for_several_positions_is_released_in_its_place(
     assert reorder.settled_through == sum(length for length, _ in runs)
 
 
-def test_drain_gives_what_waits_behind_a_gap_in_order() -> None:
+def test_drain_returns_payloads_after_a_gap_in_order() -> None:
     reorder: Reorder[bytes] = Reorder(len)
     for position, payload in [(5, b"f"), (2, b"c"), (4, None), (0, b"a")]:
         reorder.add(position, payload)
@@ -55,7 +55,7 @@ def test_drain_gives_what_waits_behind_a_gap_in_order() -> None:
     assert reorder.drain() == []
 
 
-def test_what_an_earlier_run_settled_is_skipped() -> None:
+def test_positions_that_an_earlier_run_settled_are_skipped() -> None:
     reorder: Reorder[bytes] = Reorder(len, [(0, 2), (3, 5), (6, 7)])
     assert reorder.settled_through == 2
     assert reorder.add(7, b"h") == []

@@ -84,7 +84,7 @@ def test_no_position_is_refused_in_bulk(positions: list[int]) -> None:
 
 
 @given(st.sets(_POSITIONS), st.sets(_POSITIONS))
-def test_what_two_share_agrees_with_sets(one: set[int], other: set[int]) -> None:
+def test_shared_positions_agree_with_sets(one: set[int], other: set[int]) -> None:
     ranges, others = SettledRanges(), SettledRanges()
     ranges.add_all(list(one))
     others.add_all(list(other))

@@ -1,4 +1,4 @@
-"""Records that all succeeded are told of at once: each listener notes what it does one by one."""
+"""Listeners treat `Successes` exactly as they treat single outcomes."""
 
 import json
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ _FOUND = [Found(b"%d" % n) for n in range(4)]
 
 
 def _records(*, ambiguous: bool = True) -> list[Record]:
-    """Not in order, and of one an attempt went unanswered."""
+    """Successes out of order, one of them ambiguous."""
     records = [record(position) for position in (1, 2, 0, 3)]
     records[1].ambiguous = ambiguous
     return records

@@ -1,4 +1,4 @@
-"""The count of a run: complete, bounded, and the same whatever order things end in."""
+"""The count of a run: complete, bounded, and independent of the order of outcomes."""
 
 from collections import Counter
 
@@ -75,7 +75,7 @@ def test_a_failure_without_a_reason_is_a_defect() -> None:
         counted(ended(7, State.FAILED))
 
 
-def test_requests_are_counted_by_what_became_of_them() -> None:
+def test_requests_are_counted_by_how_they_ended() -> None:
     tally = Tally()
     tally(request())
     tally(request(is_retry=True))

@@ -1,4 +1,4 @@
-"""What stands is known exactly, in memory or on disk."""
+"""Numbers by identity are exact, in memory and on disk."""
 
 import sqlite3
 
@@ -16,7 +16,7 @@ _STEPS = st.lists(st.tuples(st.booleans(), _IDENTITIES), max_size=60)
 
 
 @given(_STEPS, st.sampled_from([0, 1, 5, 1000]))
-def test_what_stands_is_taken_when_its_identity_comes_again(
+def test_numbers_are_taken_when_their_identity_comes_again(
     steps: list[tuple[bool, Identity]], most_in_memory: int
 ) -> None:
     kept = Standing(most_in_memory)
@@ -42,7 +42,9 @@ def test_a_set_of_numbers_holds_those_that_it_was_given(given_sets: list[set[int
     assert bool(kept) == bool(expected)
 
 
-def test_what_cannot_be_kept_is_an_os_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_temporary_file_that_cannot_be_written_is_an_os_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise sqlite3.OperationalError("disk full")
 

@@ -1,4 +1,4 @@
-"""A limit that refusals teach."""
+"""A limit that is learnt from refusals."""
 
 import math
 
@@ -54,7 +54,7 @@ def test_bearable_refusals_do_not_end_a_try() -> None:
     assert ceiling.allowed == 100
 
 
-def test_what_was_on_its_way_counts_and_another_windows_lesson_is_forgotten() -> None:
+def test_requests_in_flight_count_and_a_limit_of_another_window_is_forgotten() -> None:
     ceiling = Ceiling(3, 0.05)
     ceiling.learn(0, 0.0)
     assert ceiling.learnt == 1

@@ -1,4 +1,4 @@
-"""When a request may start."""
+"""When the pacer lets a request start."""
 
 import math
 
@@ -81,7 +81,7 @@ def test_more_units_than_the_limit_may_go_alone() -> None:
 
 
 @pytest.mark.parametrize(("rate", "seconds"), [(0.5, 2.0), (0.1, 10.0), (1.0, 1.0), (1.9, 1.0)])
-def test_fewer_requests_than_two_a_second_go_one_by_one(rate: float, seconds: float) -> None:
+def test_fewer_than_two_requests_per_second_go_one_by_one(rate: float, seconds: float) -> None:
     pacer, clock = _pacer(Pace(requests_per_second=rate))
     for _ in range(5):
         _let_through(pacer, clock)
@@ -90,7 +90,7 @@ def test_fewer_requests_than_two_a_second_go_one_by_one(rate: float, seconds: fl
         clock.now += wait_seconds
 
 
-def test_what_the_service_never_saw_costs_nothing() -> None:
+def test_a_request_that_was_never_sent_costs_nothing() -> None:
     pacer, _ = _pacer(Pace(units_per_minute=10))
     pacer.end(pacer.start(10, 1, reads=False), requests=0, units=0)
     assert pacer.wait_seconds(10, reads=False) == 0
@@ -104,7 +104,7 @@ def test_one_429_alone_teaches_nothing() -> None:
         assert pacer.wait_seconds(1, reads=False) == 0
 
 
-def test_429s_in_a_row_teach_how_much_a_second_holds() -> None:
+def test_consecutive_429s_show_the_limit_per_second() -> None:
     pacer, clock = _pacer()
     _let_through(pacer, clock, 50)
     _refuse(pacer, clock, 4)
@@ -121,7 +121,7 @@ def test_429s_in_a_row_teach_how_much_a_second_holds() -> None:
     assert 0 < pacer.wait_seconds(1, reads=False) <= 1
 
 
-def test_429s_after_a_quiet_second_teach_how_much_a_minute_holds() -> None:
+def test_429s_after_a_quiet_second_show_the_limit_per_minute() -> None:
     pacer, clock = _pacer()
     began = clock.now
     _let_through(pacer, clock, 45)
@@ -138,7 +138,7 @@ def test_429s_after_a_quiet_second_teach_how_much_a_minute_holds() -> None:
     assert pacer.wait_seconds(1, reads=False) > 50
 
 
-def test_what_the_service_asks_for_holds_everyone() -> None:
+def test_a_retry_after_holds_all_requests_back() -> None:
     pacer, clock = _pacer()
     _refuse(pacer, clock, asked_seconds=7.0)
     assert 6.9 < pacer.wait_seconds(1, reads=True) <= 7
@@ -162,7 +162,7 @@ def test_reads_are_expected_to_cost_what_they_did() -> None:
 def test_no_minute_is_ever_charged_more_than_it_may(
     requests: list[tuple[int, float, float]],
 ) -> None:
-    """Whenever between its start and its answer the service charges a request."""
+    """The service may charge a request at any time between its start and its answer."""
     pacer, clock = _pacer(Pace(units_per_minute=50))
     charges: list[tuple[float, int]] = []
     for units, latency_seconds, charged_after in requests:

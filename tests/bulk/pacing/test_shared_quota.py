@@ -71,7 +71,7 @@ def test_two_runs_learn_an_undocumented_limit_together(
 
 
 class _Pair:
-    """Two runs with one pacer, of one record each unless told, on services of their own."""
+    """Two runs of one record each that share a pacer, with a service each."""
 
     def __init__(self, pace: Pace, first: ModelService, second: ModelService) -> None:
         self.pacer = Pacer(pace, asyncio.get_running_loop().time)
@@ -140,7 +140,7 @@ def test_a_run_resumes_when_another_is_aborted(is_sent: bool) -> None:
     assert request.started == pytest.approx(expected_seconds, abs=0.1), "it may have been charged"
 
 
-def test_what_the_service_asks_of_one_run_holds_the_other() -> None:
+def test_a_retry_after_for_one_run_holds_the_other_back() -> None:
     asked = refused(429, "TOO_MANY_REQUESTS", retry_after_seconds=40.0)
     first, second = ModelService(in_turn(Turn(0.0, fault=asked))), ModelService()
 

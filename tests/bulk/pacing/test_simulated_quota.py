@@ -55,7 +55,7 @@ def test_the_given_number_of_requests_at_a_time_is_kept() -> None:
 
 @_KINDS
 @pytest.mark.parametrize("announces", [False, True])
-def test_45_batches_a_minute_are_found(kind: Kind, announces: bool) -> None:
+def test_a_limit_of_45_batches_per_minute_is_found(kind: Kind, announces: bool) -> None:
     quota = Quota(kind, ((45, 60.0, False),), announces=announces)
     ran = simulate(_plan(share=0.7), quota, records=5000, watched_seconds=600)
     assert let_through(ran.ticks, 60, 600) >= 0.8 * 45 * 9
@@ -64,7 +64,7 @@ def test_45_batches_a_minute_are_found(kind: Kind, announces: bool) -> None:
 
 
 @_KINDS
-def test_50_requests_a_second_are_found(kind: Kind) -> None:
+def test_a_limit_of_50_requests_per_second_is_found(kind: Kind) -> None:
     quota = Quota(kind, ((50, 1.0, False),))
     ran = simulate(_plan(share=0.7), quota, records=20_000, watched_seconds=120)
     assert let_through(ran.ticks, 60, 120) >= 0.8 * 50 * 60
@@ -96,7 +96,7 @@ def test_large_answers_are_asked_for_few_at_a_time() -> None:
 
 
 @pytest.mark.parametrize("median_bytes", [300, 900])
-def test_a_dry_run_tells_the_units_and_the_least_time(median_bytes: int) -> None:
+def test_a_forecast_gives_the_units_and_the_least_time(median_bytes: int) -> None:
     def sizes(random: Random) -> int:
         return int(median_bytes * random.lognormvariate(0, 1))
 

@@ -1,4 +1,4 @@
-"""What was used in the last so many seconds."""
+"""The amount used in the last seconds."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +9,7 @@ _USES = st.lists(st.tuples(st.floats(0, 30), st.integers(1, 50)), max_size=80)
 
 
 @given(_USES)
-def test_it_never_tells_too_little_and_forgets_soon(uses: list[tuple[float, int]]) -> None:
+def test_the_amount_is_never_too_small_and_is_forgotten_soon(uses: list[tuple[float, int]]) -> None:
     window = SlidingWindow(60.0)
     noted: list[tuple[float, int]] = []
     now = 0.0

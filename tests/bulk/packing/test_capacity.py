@@ -1,4 +1,4 @@
-"""What refusals teach about the size of a request."""
+"""Learning from refusals how large a request may be."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,7 +45,7 @@ def test_the_first_guess_is_the_limit_that_was_enforced_by_mistake() -> None:
         assert capacity.rule == PackingRule(25, 1_000_000)
 
 
-def test_what_was_away_already_teaches_nothing() -> None:
+def test_a_refused_batch_that_was_already_in_flight_teaches_nothing() -> None:
     capacity = Capacity(PackingRule(25, 4_000_000))
     for _ in range(8):
         assert _refuse(capacity, _batch(25, 150_000), _TOO_LARGE)
@@ -53,7 +53,7 @@ def test_what_was_away_already_teaches_nothing() -> None:
     assert capacity.rule == PackingRule(10, 1_000_000)
 
 
-def test_what_was_taken_bounds_what_is_learnt() -> None:
+def test_accepted_requests_bound_what_is_learnt() -> None:
     capacity = Capacity(PackingRule(25, 4_000_000))
     capacity.note_taken(20, 1_200_000)
     _refuse(capacity, _batch(25, 60_000), _TOO_LARGE)
@@ -68,7 +68,7 @@ def test_a_service_that_takes_fewer_than_it_did_is_followed() -> None:
     assert capacity.rule.max_records == 12
 
 
-def test_a_batch_smaller_than_what_was_taken_was_not_refused_for_its_size() -> None:
+def test_a_batch_smaller_than_an_accepted_one_was_not_refused_for_its_size() -> None:
     capacity = Capacity(PackingRule(25, 4_000_000))
     capacity.note_taken(25, 5_000)
     assert not _refuse(capacity, _batch(25), _TOO_LARGE)
@@ -133,7 +133,7 @@ def test_a_small_batch_was_not_refused_for_its_size() -> None:
     assert capacity.rule.max_bytes == 4_000_000
 
 
-def test_each_lesson_is_told_once() -> None:
+def test_each_lesson_is_announced_once() -> None:
     told: list[PackingRule] = []
     capacity = Capacity(PackingRule(25, 4_000_000), told.append)
     for _ in range(2):

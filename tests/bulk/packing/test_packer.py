@@ -1,4 +1,4 @@
-"""Records into batches of few units."""
+"""Packing records into batches that cost few units."""
 
 from collections.abc import Callable, Sequence
 from random import Random
@@ -22,7 +22,7 @@ def _sized(sizes: Sequence[int]) -> list[Record]:
 
 
 def _pack(records: Sequence[Record], rule: PackingRule = _RULE) -> list[list[Record]]:
-    """All batches of records that come in as fast as they are wanted; each settles at once."""
+    """Return all batches of records that are admitted at once; each batch settles at once."""
     lanes = Lanes(join=False)
     packer = Packer(lanes, counts_units=True)
     batches: list[list[Record]] = []

@@ -1,4 +1,4 @@
-"""Which records travel together."""
+"""Which records share a request."""
 
 from hypothesis import given
 from hypothesis import strategies as st

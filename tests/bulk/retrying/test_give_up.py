@@ -12,11 +12,11 @@ _REFUSED = refused(400, "INVALID_KEY")
 
 
 def _fail(patience: Patience, now: float = 0.0) -> TargetError | None:
-    """A request fails that was sent after the last failure."""
+    """Fail a request that was sent after the last failure."""
     return patience.note_fault(BROKEN, now, counts=True, begun_in=patience.rounds_begun)
 
 
-def test_failed_requests_in_a_row_end_the_run() -> None:
+def test_consecutive_failed_requests_end_the_run() -> None:
     patience = Patience(3, 60)
     for _ in range(2):
         assert _fail(patience) is None
@@ -32,7 +32,7 @@ def test_failed_requests_in_a_row_end_the_run() -> None:
     assert BROKEN.code in ending.message
 
 
-def test_requests_that_fail_together_are_a_row_only_if_it_lasts() -> None:
+def test_requests_that_fail_together_are_consecutive_only_if_that_lasts() -> None:
     patience = Patience(3, 60)
     for _ in range(50):
         assert patience.note_fault(BROKEN, 5.0, counts=True, begun_in=0) is None
@@ -64,7 +64,7 @@ def test_an_answer_begins_that_time_anew() -> None:
     assert patience.note_fault(THROTTLED, 109.0, counts=True, begun_in=0) is None
 
 
-def test_429s_in_a_row_are_counted_until_an_answer() -> None:
+def test_consecutive_429s_are_counted_until_an_answer() -> None:
     patience = Patience(2, 60)
     seen = []
     for _ in range(2):
@@ -75,7 +75,7 @@ def test_429s_in_a_row_are_counted_until_an_answer() -> None:
 
 
 @pytest.mark.parametrize("answered", [True, False])
-def test_requests_that_do_nothing_end_the_run_whatever_they_end_in(answered: bool) -> None:
+def test_requests_without_a_success_end_the_run_however_they_end(answered: bool) -> None:
     patience = Patience(2, 1e9)
 
     def fruitless() -> TargetError | None:

@@ -1,4 +1,4 @@
-"""What is done about a fault, and how long a wait is."""
+"""The decision about each fault, and how long waits are."""
 
 from random import Random
 

@@ -1,4 +1,4 @@
-"""What is sent next."""
+"""Which batch is sent next."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,7 +67,7 @@ def test_loose_records_that_are_due_travel_together_within_the_rule() -> None:
     assert queue.next_due == 4.0
 
 
-def test_the_bytes_bound_what_travels_together() -> None:
+def test_the_size_of_a_request_is_bounded() -> None:
     queue = _queue(PackingRule(25, 250))
     for place in range(3):
         one = record(place, f"k{place}", body_bytes=100)
@@ -77,7 +77,7 @@ def test_the_bytes_bound_what_travels_together() -> None:
     assert len(batch.records) == 2
 
 
-def test_what_was_split_stays_apart() -> None:
+def test_parts_of_a_split_batch_stay_apart() -> None:
     queue = _queue()
     part, loose, whole = (Batch([one]) for one in _records(3))
     part.is_part, loose.is_loose = True, True

@@ -1,4 +1,4 @@
-"""What becomes of a request, seen through whole runs on virtual time."""
+"""What happens to each request, in whole runs on virtual time."""
 
 import asyncio
 from collections.abc import Sequence
@@ -74,7 +74,7 @@ def test_trouble_without_end_fails_with_its_code_after_the_retries() -> None:
     assert [one.attempts for one in service.requests[0].records] == [4, 4]
 
 
-def test_a_429_holds_everyone_for_as_long_as_it_asks() -> None:
+def test_a_429_holds_all_requests_back_for_its_retry_after() -> None:
     asked = refused(429, "TOO_MANY_REQUESTS", retry_after_seconds=40.0)
     service = ModelService(in_turn(Turn(fault=asked)))
     plan = _plan(packing=PackingRule(1, 1000), concurrency=1)
@@ -85,7 +85,7 @@ def test_a_429_holds_everyone_for_as_long_as_it_asks() -> None:
     assert ran.books.states == {"succeeded": 2}
 
 
-def test_a_5xx_holds_nobody_else() -> None:
+def test_a_5xx_holds_no_other_request_back() -> None:
     asked = refused(503, "SERVICE_UNAVAILABLE", retry_after_seconds=40.0)
     service = ModelService(in_turn(Turn(fault=asked)))
     plan = _plan(packing=PackingRule(1, 1000), concurrency=1)
@@ -150,7 +150,7 @@ def test_keys_of_one_answer_that_are_put_off_travel_together_again() -> None:
     assert [sorted(sent) for sent in service.sent[1:]] == [[2, 3, *range(5, 20)]]
 
 
-def test_full_storage_is_said() -> None:
+def test_full_storage_is_explained() -> None:
     full = refused(429, "REQUEST_THROTTLED")
     service = ModelService(always(Turn(fault=full)))
     ran = _one_batch(service, 1, retry=RetryPolicy(retries=2))
@@ -163,7 +163,7 @@ def test_full_storage_is_said() -> None:
     assert "storage may be full" in failure.message
 
 
-def test_full_storage_is_said_of_a_single_key() -> None:
+def test_full_storage_of_a_single_key_is_explained() -> None:
     later = {identity("k0"): "REQUEST_THROTTLED"}
     ran = _one_batch(ModelService(always(Turn(later=later))), 2, retry=RetryPolicy(retries=1))
     failure = ran.books.outcomes[0].failure
@@ -244,7 +244,7 @@ def test_while_a_quarter_of_the_requests_succeed_nothing_waits_for_the_budget() 
 
 
 @pytest.mark.parametrize(("verb", "code"), [(Verb.SET, "NO_ANSWER"), (Verb.GET, "KEY_NOT_FOUND")])
-def test_what_every_answer_leaves_out_fails(verb: Verb, code: str) -> None:
+def test_a_record_that_every_answer_leaves_out_fails(verb: Verb, code: str) -> None:
     service = ModelService(always(Turn(left_out=frozenset({identity("k1")}))))
     service.store = {identity(f"k{place}"): place for place in range(3)}
     ran = carry_out(RunPlan(verb), [_input(3)], service)
@@ -256,7 +256,7 @@ def test_what_every_answer_leaves_out_fails(verb: Verb, code: str) -> None:
     assert ambiguous == [False, verb is Verb.SET, False]
 
 
-def test_what_one_answer_leaves_out_is_asked_again() -> None:
+def test_a_record_that_one_answer_leaves_out_is_retried() -> None:
     service = ModelService(in_turn(Turn(left_out=frozenset({identity("k1")}))))
     ran = _one_batch(service)
     assert service.sent == [[0, 1, 2], [1]]
@@ -271,7 +271,7 @@ def test_being_left_out_once_after_other_trouble_is_not_the_end() -> None:
     assert ran.books.states == {"succeeded": 3}
 
 
-def test_a_key_that_is_told_later_is_asked_again_without_the_others() -> None:
+def test_a_key_that_fails_for_now_is_retried_without_the_others() -> None:
     service = ModelService(in_turn(Turn(later={identity("k0"): "TIMEOUT"})))
     ran = _one_batch(service)
     assert service.sent == [[0, 1, 2], [0]]
@@ -279,7 +279,7 @@ def test_a_key_that_is_told_later_is_asked_again_without_the_others() -> None:
     assert not service.requests[0].records[0].ambiguous
 
 
-def test_a_key_that_is_told_later_for_ever_fails_with_that_code() -> None:
+def test_a_key_that_always_fails_for_now_fails_with_that_code() -> None:
     service = ModelService(always(Turn(later={identity("k0"): "TIMEOUT"})))
     ran = _one_batch(service, retry=RetryPolicy(retries=2))
     assert service.sent == [[0, 1, 2], [0], [0]]
@@ -391,7 +391,7 @@ def test_poison_in_every_batch_that_is_away_does_not_end_the_run() -> None:
 
 @pytest.mark.parametrize("batch_size", [1, 25])
 @pytest.mark.parametrize("whole", [True, False])
-def test_a_run_of_which_everything_is_refused_ends(batch_size: int, whole: bool) -> None:
+def test_a_run_whose_requests_are_all_refused_ends(batch_size: int, whole: bool) -> None:
     def script(records: Sequence[Record]) -> Turn:
         if whole:
             return Turn(0.01, fault=refused(404, "SCHEMA_NOT_FOUND"))
@@ -437,7 +437,7 @@ def test_a_lower_payload_limit_is_learnt_once(fault: Fault) -> None:
     assert len(service.requests) <= 8 + -(-400 // 6) + 8 * 2
 
 
-def test_a_payload_limit_that_no_code_tells_of_is_learnt_from_what_passes() -> None:
+def test_a_payload_limit_without_a_code_is_learnt_from_what_passes() -> None:
     pieces: list[Piece] = [record(n, f"k{n}", body_bytes=150_000) for n in range(400)]
     service = _limited(1_000_000, refused(400, "SOMETHING"))
     ran = carry_out(_plan(concurrency=4), [pieces], service)
@@ -465,7 +465,7 @@ def test_a_lower_count_is_learnt_once() -> None:
     assert {len(request.records) for request in service.requests[8:]} <= set(range(1, 13))
 
 
-def test_what_waits_for_a_retry_is_packed_by_what_was_learnt_meanwhile() -> None:
+def test_a_waiting_resend_is_packed_by_the_rule_learnt_meanwhile() -> None:
     def script(records: Sequence[Record]) -> Turn:
         if records[0].position == 0 and records[0].attempts == 1:
             return Turn(fault=refused(503, "SERVICE_UNAVAILABLE", retry_after_seconds=9.0))
@@ -524,7 +524,7 @@ def test_a_batch_may_outlive_more_tokens_than_that_if_they_were_taken_in_between
     assert service.renewals == 6
 
 
-def test_no_other_token_ends_the_run() -> None:
+def test_a_run_without_another_token_ends() -> None:
     service = ModelService()
     service.revoked.add(service.token)
     ran = _one_batch(service)
@@ -553,7 +553,7 @@ class _NoToken(ModelService):
 
 
 @pytest.mark.parametrize("when", ["prepare", "renew"])
-def test_a_source_that_gives_no_token_ends_the_run_in_its_words(when: str) -> None:
+def test_the_error_of_a_token_source_ends_the_run(when: str) -> None:
     ran = carry_out(_plan(), [_input(3)], _NoToken(when=when))
     assert isinstance(ran.error, CredentialsError)
     assert ran.error.message == "the token command ended with exit code 1"
@@ -568,7 +568,9 @@ def test_a_source_that_gives_no_token_ends_the_run_in_its_words(when: str) -> No
         (Fault(FaultKind.MISDIRECTED, "UNREACHABLE", "no such protocol"), TargetError),
     ],
 )
-def test_what_no_request_can_cure_ends_the_run(fault: Fault, error: type[KvsctlError]) -> None:
+def test_a_fault_that_no_request_can_cure_ends_the_run(
+    fault: Fault, error: type[KvsctlError]
+) -> None:
     service = ModelService(in_turn(Turn(), then=Turn(fault=fault)))
     plan = _plan(packing=PackingRule(2, 1000), concurrency=1)
     ran = carry_out(plan, [_input(6)], service)
@@ -578,7 +580,7 @@ def test_what_no_request_can_cure_ends_the_run(fault: Fault, error: type[KvsctlE
     assert ran.books.states == {"succeeded": 2, "unsent": 4}
 
 
-def test_what_a_strange_success_answered_is_unknown() -> None:
+def test_records_of_a_success_status_other_than_200_are_unknown() -> None:
     service = ModelService(always(Turn(fault=refused(202, "HTTP_202"))))
     ran = carry_out(_plan(packing=PackingRule(2, 1000), concurrency=1), [_input(6)], service)
     assert isinstance(ran.error, TargetError)
@@ -645,13 +647,13 @@ def test_too_many_failed_records_end_the_run() -> None:
     assert ran.books.states == {"failed": 4, "unsent": 46}
 
 
-def test_no_failure_is_not_too_many() -> None:
+def test_a_run_without_failures_does_not_reach_a_bound_of_0() -> None:
     ran = _one_batch(ModelService(), 30, max_failures=0)
     assert ran.error is None
     assert ran.books.states == {"succeeded": 30}
 
 
-# What is told of a request
+# The event of a request
 
 
 @pytest.mark.parametrize(
@@ -678,7 +680,7 @@ def test_units_are_those_of_requests_answered_200(fault: Fault, units: int) -> N
 # Expiry
 
 
-def test_what_has_expired_is_skipped_unsent() -> None:
+def test_expired_records_are_skipped_unsent() -> None:
     service = ModelService(in_turn(Turn(fault=BROKEN)))
     epoch = 1_767_225_600.0
     past, soon, later = (

@@ -1,4 +1,4 @@
-"""Where outcomes are noted."""
+"""The ledger: settling, lanes and listeners."""
 
 from kvsctl.bulk.events import Event, RecordsRead, Settled
 from kvsctl.bulk.lanes import Lanes
@@ -9,7 +9,7 @@ from tests.support.records import problem, record
 
 
 class _Desk:
-    """A ledger and all that it tells."""
+    """A ledger, and the events that it emits."""
 
     def __init__(self, *, join: bool = False) -> None:
         self.heard: list[Event] = []
@@ -41,7 +41,7 @@ class _Desk:
         ]
 
 
-def test_settling_opens_the_lane_and_tells_in_one_event() -> None:
+def test_settling_opens_the_lane_and_emits_one_event() -> None:
     desk = _Desk()
     first, second = record(0, "a"), record(1, "b")
     for one in (first, second):
@@ -93,7 +93,7 @@ def test_followers_that_fail_count_as_failures() -> None:
     assert desk.ledger.failures == 3
 
 
-def test_nothing_settled_is_not_told() -> None:
+def test_no_event_is_emitted_if_nothing_settled() -> None:
     desk = _Desk()
     desk.ledger.settle_here([])
     assert (desk.heard, desk.changes) == ([], 0)

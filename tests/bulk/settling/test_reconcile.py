@@ -1,4 +1,4 @@
-"""A batch and its reply, brought together."""
+"""Matching a batch with its reply."""
 
 import time
 
@@ -55,7 +55,7 @@ def test_each_record_gets_one_outcome_or_is_asked_again(
 
 
 @given(st.sets(st.sampled_from(_NAMES), min_size=1), st.data(), _POLICIES)
-def test_that_all_is_done_says_what_naming_each_does(
+def test_a_reply_without_names_equals_one_that_names_every_key(
     names: set[str], data: st.DataObject, policy: ReadPolicy
 ) -> None:
     records = [record(place, name) for place, name in enumerate(sorted(names))]
@@ -83,12 +83,12 @@ def _only(reply: Reply, policy: ReadPolicy | None = None) -> Outcome:
     return outcome
 
 
-def test_what_is_in_both_lists_failed() -> None:
+def test_a_key_in_both_lists_failed() -> None:
     key, failure = identity("k"), Failure("INVALID_KEY", "no")
     assert _only(Reply({key: None}, {key: failure})).failure is failure
 
 
-def test_what_is_in_neither_list_is_no_success() -> None:
+def test_a_key_in_neither_list_is_not_a_success() -> None:
     one = record(0, "ent/k")
     result = reconcile([one], Reply({identity("k"): None}, {}), ReadPolicy(), _NOW)
     assert (result.outcomes, result.left_out, result.later) == ([], [one], [])
@@ -106,7 +106,7 @@ def test_a_missing_key_fails_or_is_skipped(
     assert (outcome.state, outcome.skipped_by) == (state, skipped_by)
 
 
-def test_only_what_is_missing_counts_as_missing() -> None:
+def test_only_missing_keys_count_as_missing() -> None:
     failure = Failure("INVALID_KEY", "no")
     assert failed(record(0), failure, ReadPolicy(ignore_missing=True)).failure is failure
 
@@ -122,7 +122,7 @@ def test_only_what_is_missing_counts_as_missing() -> None:
         ("never", State.SUCCEEDED),
     ],
 )
-def test_what_is_past_is_skipped_where_asked(expire_time: str | None, state: State) -> None:
+def test_expired_records_are_skipped_if_asked(expire_time: str | None, state: State) -> None:
     reply = Reply({identity("k"): Found(b"1", expire_time=expire_time)}, {})
     assert _only(reply, ReadPolicy(skip_expired=True)).state is state
     assert _only(reply).state is State.SUCCEEDED
@@ -142,6 +142,6 @@ def test_a_time_without_zone_is_utc(
     assert outcome.state is State.SKIPPED
 
 
-def test_who_was_never_named_has_a_code_of_its_verb() -> None:
+def test_a_record_that_was_never_named_has_a_code_of_its_verb() -> None:
     assert never_named(Verb.GET).code == "KEY_NOT_FOUND"
     assert never_named(Verb.SET).code == never_named(Verb.DELETE).code == "NO_ANSWER"

@@ -1,4 +1,4 @@
-"""What is read back, when, and what is made of it."""
+"""Reading back: which records, when, and how they are judged."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -44,7 +44,7 @@ def _judge(
     elapsed_seconds: float = 0.5,
     expires_at: float | None = None,
 ) -> Outcome:
-    """What becomes of a record that was written `now` and is read back like this."""
+    """Return the outcome of a record that was written and is read back as given."""
     now, read = [_NOW], list[Record]()
     verifier = Verifier(verb, read=read.extend, read_last=read.extend, service_now=lambda: now[0])
     written = Record(0, "in", 1, Identity(None, "k"), body, expires_at)
@@ -76,7 +76,7 @@ def _missing(code: str = "KEY_NOT_FOUND") -> Callable[[Record], Outcome]:
         (b"9007199254740993", b"9007199254740992", "rounded"),
     ],
 )
-def test_a_value_is_compared_by_what_it_says(value: bytes, found: bytes, why: str | None) -> None:
+def test_values_are_compared_by_meaning(value: bytes, found: bytes, why: str | None) -> None:
     outcome = _judge(b'{"key":"k","value":%b}' % value, _found(found))
     if why is None:
         assert (outcome.state, outcome.failure) == (State.SUCCEEDED, None)
@@ -86,7 +86,7 @@ def test_a_value_is_compared_by_what_it_says(value: bytes, found: bytes, why: st
         assert why in outcome.failure.message
 
 
-def test_what_is_not_there_or_still_there_fails() -> None:
+def test_a_missing_written_key_and_a_present_deleted_key_fail() -> None:
     body = b'{"key":"k","value":1}'
     gone = _judge(body, _missing()).failure
     assert gone == Failure("VERIFY_FAILED", "the key does not exist", "trace")
@@ -96,7 +96,7 @@ def test_what_is_not_there_or_still_there_fails() -> None:
 
 
 @pytest.mark.parametrize("verb", [Verb.SET, Verb.DELETE])
-def test_what_cannot_be_read_back_fails_and_says_why(verb: Verb) -> None:
+def test_a_record_that_cannot_be_read_back_fails_with_the_reason(verb: Verb) -> None:
     failure = _judge(b'{"key":"k","value":1}', _missing("INVALID_KEY"), verb=verb).failure
     assert failure is not None
     assert failure.code == "VERIFY_FAILED"
@@ -107,7 +107,9 @@ def test_what_cannot_be_read_back_fails_and_says_why(verb: Verb) -> None:
     ("ttl", "seconds", "state"),
     [(b"5", 10.0, State.SUCCEEDED), (b"60", 10.0, State.FAILED)],
 )
-def test_what_has_expired_since_is_not_missed(ttl: bytes, seconds: float, state: State) -> None:
+def test_a_record_that_expired_meanwhile_does_not_fail(
+    ttl: bytes, seconds: float, state: State
+) -> None:
     body = b'{"key":"k","value":1,"options":{"ttl":{"value":%b,"unit":"SECONDS"}}}' % ttl
     assert _judge(body, _missing(), seconds_later=seconds).state is state
     expiring = _NOW + int(ttl)
@@ -153,7 +155,7 @@ def test_without_verify_nothing_is_read() -> None:
     assert set(_verbs(ran)) == {"set"}
 
 
-def test_what_someone_else_changed_in_between_fails_alone() -> None:
+def test_only_a_record_that_another_client_changed_fails() -> None:
     service = ModelService()
 
     def script(records: Sequence[Record]) -> Turn:
@@ -200,7 +202,7 @@ def test_a_write_that_lands_late_over_a_newer_one_is_seen_if_it_lands_before_the
     assert ends == {(1, None), (0, "VERIFY_FAILED"), (0, None)}
 
 
-def test_what_is_left_for_last_never_fills_the_window() -> None:
+def test_records_left_for_last_never_fill_the_window() -> None:
     plan = _plan(packing=PackingRule(5, 1000), concurrency=2, retry=RetryPolicy(base_seconds=0.0))
 
     def script(records: Sequence[Record]) -> Turn:
@@ -222,7 +224,7 @@ def test_output_that_waits_for_the_oldest_gets_it() -> None:
     assert service.sent.index([0, 1], 2) < len(service.sent) - 2
 
 
-def test_reading_is_tried_again_and_its_trouble_is_no_strike_against_the_write() -> None:
+def test_reading_back_is_retried_without_strikes_against_the_write() -> None:
     service = ModelService(in_turn(Turn(), Turn(fault=BROKEN), Turn(fault=TIMED_OUT)))
     ran = carry_out(_plan(retry=RetryPolicy(retries=2)), [_input(3)], service)
     assert ran.books.states == {"succeeded": 3}
@@ -230,7 +232,7 @@ def test_reading_is_tried_again_and_its_trouble_is_no_strike_against_the_write()
     assert [(one.attempts, one.strikes, one.ambiguous) for one in written] == [(1, 0, False)] * 3
 
 
-def test_what_never_could_be_read_fails() -> None:
+def test_a_record_that_never_could_be_read_fails() -> None:
     service = ModelService(in_turn(Turn(), then=Turn(fault=refused(400, "INVALID_KEY"))))
     ran = carry_out(_plan(), [_input(3)], service)
     assert {ran.books.code(place) for place in range(3)} == {"VERIFY_FAILED"}
@@ -262,7 +264,7 @@ def test_a_token_that_expires_before_the_reading_is_renewed() -> None:
     assert service.renewals == 1
 
 
-def test_what_was_not_read_when_the_run_was_cut_off_is_unknown() -> None:
+def test_a_record_not_read_back_when_the_run_was_cut_off_is_unknown() -> None:
     service = ModelService(always(Turn()))
     plan = _plan(packing=PackingRule(1, 1000), concurrency=1)
     ran = carry_out(plan, [_input(2)], service, moments=[(0.15, Run.abort)])
@@ -277,7 +279,7 @@ def test_a_run_that_is_stopped_reads_back_what_it_wrote() -> None:
     assert ran.books.states == {"succeeded": 1, "unsent": 1}
 
 
-def test_a_run_that_is_stopped_reads_back_what_was_left_for_last() -> None:
+def test_a_stopped_run_reads_back_records_left_for_last() -> None:
     service = ModelService(in_turn(Turn(fault=TIMED_OUT, applies=True)))
     plan = _plan(packing=PackingRule(2, 1000), concurrency=1, retry=RetryPolicy(base_seconds=0.0))
     ran = carry_out(plan, [_input(40)], service, moments=[(0.85, Run.stop)])
@@ -292,7 +294,7 @@ def test_reading_back_after_a_stop_is_tried_once() -> None:
     assert ran.books.states == {"unknown": 3}
 
 
-def test_reading_back_after_a_stop_waits_no_longer_than_it_may() -> None:
+def test_reading_back_after_a_stop_ends_at_the_deadline() -> None:
     throttled = Turn(fault=structs.replace(THROTTLED, retry_after_seconds=50.0))
     service = ModelService(in_turn(Turn(0.105), throttled))
     plan = _plan(packing=PackingRule(1, 1000), concurrency=2, stop_seconds=20.0)
