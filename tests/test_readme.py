@@ -45,7 +45,9 @@ def _options(words: tuple[str, ...]) -> frozenset[str]:
     """Return the names of the options in the help of a command."""
     shown = CliRunner(env={"COLUMNS": "100"}).invoke(command_line(words), [*words, "--help"])
     assert shown.exit_code == 0
-    names = re.findall(r"^  (-.*?)(?:  |$)", shown.output, re.MULTILINE)
+    # Under the first heading; a line of the description may begin with an option as well.
+    _, *tables = re.split(r"^\S.*:$", shown.output, flags=re.MULTILINE)
+    names = re.findall(r"^  (-.*?)(?:  |$)", "".join(tables), re.MULTILINE)
     return frozenset(name for row in names for name in re.findall(_OPTION, row))
 
 
