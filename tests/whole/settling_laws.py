@@ -1,6 +1,7 @@
 """What has to hold of each record that settled, and of the store."""
 
 from kvsctl import codes
+from kvsctl.bulk.settling.verify import MISSING, NOT_READ_BACK
 from kvsctl.journal.state import JournalState
 from kvsctl.model import Identity, Outcome, State, Verb
 from tests.whole.account import Account, is_ambiguous
@@ -79,8 +80,8 @@ def _check_verified(account: Account, ended: Ended, outcome: Outcome) -> None:
     assert account.job.shape.verifies
     assert outcome.failure is not None
     assert identity is not None
-    is_left_out = "leave-out" in ended.fate.faults and "not there" in outcome.failure.message
-    if "not read back" not in outcome.failure.message and not is_left_out:
+    is_left_out = "leave-out" in ended.fate.faults and outcome.failure.message == MISSING
+    if NOT_READ_BACK not in outcome.failure.message and not is_left_out:
         assert identity in account.doubtful, outcome
     account.doubtful.add(identity)
 

@@ -20,6 +20,8 @@ from kvsctl.limits import TTL_UNIT_SECONDS
 from kvsctl.model import Failure, Found, Outcome, Record, State, Verb
 from kvsctl.service.wire import key_body
 
+NOT_READ_BACK: Final = "written, but reading it back failed"
+MISSING: Final = "the key does not exist"
 _CLOCK_GRAIN_SECONDS: Final = 2.0
 """How far the service's clock may differ from its `Date` headers, which have whole seconds."""
 
@@ -103,14 +105,14 @@ class Verifier:
     def _why_failed(self, reading: ReadBack, written: Record, outcome: Outcome) -> str | None:
         failure, found = outcome.failure, outcome.found
         if failure is not None and failure.code != codes.KEY_NOT_FOUND:
-            return f"written, but reading it back failed: {failure.code}: {failure.message}"
+            return f"{NOT_READ_BACK}: {failure.code}: {failure.message}"
         if self._verb is Verb.DELETE:
             return None if found is None else "the key still exists"
         if found is not None:
             return _difference(written, found)
         if _has_expired(reading, written, self._service_now()):
             return None
-        return "the key does not exist"
+        return MISSING
 
 
 class _Ttl(msgspec.Struct, gc=False):
