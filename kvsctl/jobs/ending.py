@@ -34,6 +34,23 @@ class End(msgspec.Struct, frozen=True):
     is_unread: bool = False
 
 
+def exit_status(end: End, *, has_failures: bool) -> ExitStatus:
+    """Return the exit status of a run. This is where it is decided which one wins.
+
+    The order is the command line's contract: a defect, failed input or output, an interrupt, an
+    unread pipe, any other error, failed records.
+    """
+    if isinstance(end.error, Defect | StreamError):
+        return end.error.status
+    if end.interrupted is not None:
+        return end.interrupted
+    if end.is_unread:
+        return ExitStatus.PIPE_CLOSED
+    if end.error is not None:
+        return end.error.status
+    return ExitStatus.FAILURES if has_failures else ExitStatus.OK
+
+
 class Ending(msgspec.Struct, frozen=True):
     """Everything needed to report a finished run.
 
@@ -73,15 +90,7 @@ class Ending(msgspec.Struct, frozen=True):
         return self._status(end)
 
     def _status(self, end: End) -> ExitStatus:
-        if isinstance(end.error, Defect):
-            return end.error.status
-        if end.interrupted is not None:
-            return end.interrupted
-        if end.is_unread:
-            return ExitStatus.PIPE_CLOSED
-        if end.error is not None:
-            return end.error.status
-        return ExitStatus.FAILURES if self.tally.failed else ExitStatus.OK
+        return exit_status(end, has_failures=bool(self.tally.failed))
 
     def _line(self, end: End) -> bytes:
         document = report_document(
