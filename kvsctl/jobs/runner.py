@@ -12,6 +12,7 @@ from typing import Protocol
 
 from kvsctl import __version__
 from kvsctl.bulk.feeds import Change, CheckedFeed
+from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.run import Run
 from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.jobs.connect import connected, credentials_of
@@ -50,13 +51,18 @@ class NoInterrupts:
 
 
 async def run_job(
-    job: BatchJob, environment: Environment, interrupts: Interrupts | None = None
+    job: BatchJob,
+    environment: Environment,
+    interrupts: Interrupts | None = None,
+    *,
+    pacer: Pacer | None = None,
 ) -> ExitStatus:
     """Carry out `job`, report what happened, and return its exit status.
 
     May be called any number of times in one event loop, one call after the other or at the same
-    time. Raise UsageError, before anything is sent, if a file or the target cannot be opened.
-    Anything that goes wrong later is reported and in the exit status.
+    time. Jobs on one installation share its quota if they are given the same `pacer`. Raise
+    UsageError, before anything is sent, if a file or the target cannot be opened; anything that
+    goes wrong later is reported and in the exit status.
     """
     interrupts = interrupts or NoInterrupts()
     if job.checks.is_dry_run:
@@ -78,7 +84,7 @@ async def run_job(
                 return ExitStatus.OK
         listeners = JobListeners(job, about, environment, journal)
         listeners.require_usable()
-        error = await _send(job, credentials, listeners, change, interrupts)
+        error = await _send(job, credentials, listeners, change, interrupts, pacer)
         elapsed_seconds = time.monotonic() - started
         return listeners.finish(error, interrupts.interrupted, elapsed_seconds)
 
@@ -100,6 +106,7 @@ async def _send(
     listeners: JobListeners,
     change: Change | None,
     interrupts: Interrupts,
+    pacer: Pacer | None,
 ) -> KvsctlError | None:
     """Send the job's records. Return the error that ended the run early, if any."""
     target = connected(
@@ -112,7 +119,9 @@ async def _send(
     # The target is opened first: if that fails, every file is left as it was.
     async with target as service:
         with listeners:
-            run = Run(job.plan, service, listeners.listeners, pressure=listeners.pressure)
+            run = Run(
+                job.plan, service, listeners.listeners, pressure=listeners.pressure, pacer=pacer
+            )
             listeners.attach(run)
             with interrupts.stopping(run):
                 feed = job.input.feed()

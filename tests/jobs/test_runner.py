@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from kvsctl.bulk.feeds import Feed
+from kvsctl.bulk.feeds import AsyncFeed, Feed
+from kvsctl.bulk.pacing.pace import Pace
+from kvsctl.bulk.pacing.pacer import Pacer, Start
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus, StreamError, UsageError
@@ -88,6 +90,27 @@ def test_two_jobs_at_the_same_time_stay_apart(tmp_path: Path, environment: Envir
     ]
 
 
+def test_jobs_that_are_given_one_pacer_ask_it_for_every_request(
+    tmp_path: Path, environment: Environment
+) -> None:
+    started: list[int] = []
+
+    class Counting(Pacer):
+        def start(self, units: int, records: int, *, reads: bool) -> Start:
+            started.append(records)
+            return super().start(units, records, reads=reads)
+
+    words = [f"k{n}=1" for n in range(30)]
+    jobs = [job(Verb.SET, words, tmp_path / "db"), job(Verb.DELETE, ["k1", "k2"], tmp_path / "db")]
+
+    async def both() -> list[ExitStatus]:
+        pacer = Counting(Pace(), asyncio.get_running_loop().time)
+        return [await run_job(one, environment, pacer=pacer) for one in jobs]
+
+    assert asyncio.run(both()) == [ExitStatus.OK, ExitStatus.OK]
+    assert sorted(started) == [2, 5, 25]
+
+
 def test_the_same_job_with_a_journal_twice_in_one_loop(
     tmp_path: Path, environment: Environment
 ) -> None:
@@ -163,7 +186,7 @@ class Listing:
         self.given = 0
 
     def feed(self) -> Feed:
-        return _Pages(self)
+        return AsyncFeed(self.pages())
 
     def fraction_read(self) -> float | None:
         return None
@@ -193,17 +216,6 @@ class Listing:
                 Record(place, "listing", place + 1, identity, key_body(identity))
                 for place, identity in enumerate(identities, start)
             ]
-
-
-class _Pages:
-    def __init__(self, listing: Listing) -> None:
-        self._pages = listing.pages()
-
-    async def get(self) -> list[Record | Problem] | None:
-        return await anext(self._pages, None)
-
-    def close(self) -> None:
-        return
 
 
 class TestListing:
