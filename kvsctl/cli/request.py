@@ -148,7 +148,7 @@ def _journalling(given: Given, limits: Limits | None) -> Journalling | None:
 
 def _changed(limits: Limits) -> dict[str, int]:
     """Return the limits that differ from the documented ones."""
-    given, documented = asdict(limits), asdict(DEFAULT_LIMITS)
+    given, documented = limits._asdict(), DEFAULT_LIMITS._asdict()
     return {name: given[name] for name in given if given[name] != documented[name]}
 
 

@@ -2,14 +2,13 @@
 
 import json
 import tomllib
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from kvsctl.errors import UsageError
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 
-_NAMES = tuple(field.name for field in fields(Limits))
+_NAMES = Limits._fields
 _MOST = 10**15
 """Larger than any real limit, and small enough for sums of limits."""
 
@@ -31,7 +30,7 @@ def read_limits(path: Path) -> Limits:
         is_whole = isinstance(number, int) and not isinstance(number, bool)
         if not is_whole or not 0 < number <= _MOST:
             raise UsageError(f"{path}: {name} must be a positive whole number up to {_MOST:,}")
-    limits = replace(DEFAULT_LIMITS, **given)
+    limits = DEFAULT_LIMITS._replace(**given)
     if limits.entity_chars_min > limits.entity_chars_max:
         raise UsageError(f"{path}: entity_chars_min is more than entity_chars_max")
     return limits

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 import orjson
@@ -20,7 +20,7 @@ from kvsctl.records.fields import Fields, read_fields
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 from kvsctl.records.ttl import Ttl, parse_expire_time, parse_ttl
 
-_READABLE: Final = replace(DEFAULT_LIMITS, value_depth=PARSER_DEPTH - RECORD_DEPTH)
+_READABLE: Final = DEFAULT_LIMITS._replace(value_depth=PARSER_DEPTH - RECORD_DEPTH)
 """The depth limit for records without limits (`--no-checks`): what parsers can read."""
 _CLOCKS_APART_SECONDS: Final = 24 * 3600
 """How far the service's clock and this one may differ."""

@@ -54,15 +54,13 @@ def _serve(serving: ServingOptions, open_points: OpenOptions, quotas: QuotaFlags
 def _emulator_options(
     serving: ServingOptions, open_points: OpenOptions, quotas: QuotaFlags
 ) -> "EmulatorOptions":
-    from dataclasses import replace
-
     from kvsctl.emulator.options import EmulatorOptions
     from kvsctl.emulator.storage.manifest import read_manifest
     from kvsctl.emulator.switches.fault_spec import read_faults
     from kvsctl.limits import DEFAULT_LIMITS
 
     return EmulatorOptions(
-        limits=replace(DEFAULT_LIMITS, unit_bytes=10 * int(open_points.kb)),
+        limits=DEFAULT_LIMITS._replace(unit_bytes=10 * int(open_points.kb)),
         bad_record=open_points.bad_record,
         missing_keys=open_points.missing_keys,
         payload_status=413 if open_points.payload_status == "413" else 400,
