@@ -1,8 +1,11 @@
 """Whole jobs: runs, kills, power cuts, full disks, signals, tokens and faults in random order.
 
 After each run store, report, journal, failures file and output are held against a plain model.
-`KVSCTL_MACHINE_EXAMPLES=5000` tries so many, other ones each time; without it the same few hundred,
-so that a run of the tests says the same as the one before.
+There is one machine for each verb, so that they can run at the same time. Most jobs of a machine
+have its verb; the others change the store between them.
+
+`KVSCTL_MACHINE_EXAMPLES=5000` tries 5000 others in each machine; without it each run of the tests
+tries the same few.
 """
 
 import json
@@ -11,7 +14,9 @@ import shutil
 import tempfile
 from pathlib import Path
 from random import Random
+from typing import ClassVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -26,19 +31,20 @@ from kvsctl.journal.state import Stage
 from kvsctl.model import Verb
 from tests.whole.account import Account
 from tests.whole.disk import Disk
-from tests.whole.fates import FATES, SEEDS, SHAPES
+from tests.whole.fates import FATES, SEEDS, shapes
 from tests.whole.jobs import Job, Line, Shape, random_job
 from tests.whole.laws import check_run
 from tests.whole.process import Ended, Fate, run
 from tests.whole.wire import World
 
 _ASKED = os.environ.get("KVSCTL_MACHINE_EXAMPLES")
-_FEW = 200
 _OVER = (ExitStatus.OK, ExitStatus.FAILURES)
 
 
 class WholeJobs(RuleBasedStateMachine):
     """One world, and jobs in it one after the other."""
+
+    verb: ClassVar[Verb]
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,14 +58,21 @@ class WholeJobs(RuleBasedStateMachine):
     @initialize(
         bad_record=st.sampled_from(["fails-alone", "refuses-batch"]),
         missing_keys=st.sampled_from(["failed", "left-out"]),
+        stored=st.sampled_from([0, 0, 60]),
+        seed=SEEDS,
     )
-    def open(self, bad_record: str, missing_keys: str) -> None:
+    def open(self, bad_record: str, missing_keys: str, stored: int, seed: int) -> None:
         options = {"bad_record": bad_record, "missing_keys": missing_keys}
         self.world = World(self.folder, self.disk, options)
+        if stored and self.verb is not Verb.SET:
+            self._begin(random_job(Shape(Verb.SET), self._new_folder(), Random(seed), stored))
+            self.finish()
+            self.account, self.is_over = None, False
 
     @precondition(lambda self: self.account is None)
-    @rule(shape=SHAPES, seed=SEEDS, count=st.integers(0, 90))
-    def begin(self, shape: Shape, seed: int, count: int) -> None:
+    @rule(data=st.data(), seed=SEEDS, count=st.integers(0, 90))
+    def begin(self, data: st.DataObject, seed: int, count: int) -> None:
+        shape = data.draw(shapes(self.verb))
         self._begin(random_job(shape, self._new_folder(), Random(seed), count))
 
     @precondition(lambda self: self.account is not None and not self.is_over)
@@ -172,11 +185,37 @@ def _line_of(at: int, text: str) -> Line:
     return Line(at, text, None, "raw" not in members and "ttl" not in members)
 
 
-TestWholeJobs = WholeJobs.TestCase
-TestWholeJobs.settings = settings(
-    max_examples=int(_ASKED or _FEW),
-    stateful_step_count=12,
-    derandomize=_ASKED is None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+class SetJobs(WholeJobs):
+    """Jobs that mostly set."""
+
+    verb = Verb.SET
+
+
+class GetJobs(WholeJobs):
+    """Jobs that mostly get."""
+
+    verb = Verb.GET
+
+
+class DeleteJobs(WholeJobs):
+    """Jobs that mostly delete."""
+
+    verb = Verb.DELETE
+
+
+def _settings(examples: int) -> settings:
+    return settings(
+        max_examples=int(_ASKED or examples),
+        stateful_step_count=12,
+        derandomize=_ASKED is None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+TestSetJobs = pytest.mark.slow(SetJobs.TestCase)
+TestSetJobs.settings = _settings(100)
+TestGetJobs = pytest.mark.slow(GetJobs.TestCase)
+TestGetJobs.settings = _settings(50)
+TestDeleteJobs = pytest.mark.slow(DeleteJobs.TestCase)
+TestDeleteJobs.settings = _settings(50)
