@@ -65,7 +65,7 @@ def main() -> None:
     options.add_argument("--processes", type=int, default=1)
     given = options.parse_args()
     if given.short:
-        given.inputs = 10_000
+        given.inputs = 4000
     if given.only is not None:
         check_input(given.seed, given.only, Counts())
         return

@@ -56,7 +56,7 @@ def main() -> None:
     )
     given = options.parse_args()
     if given.short:
-        given.records, given.kills = 100_000, 2
+        given.records, given.kills = 25_000, 2
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         soak = Soak(Path(folder), given.seed, given.records, is_slow=given.short)
         found, result = soak.run(given.kills, given.fault_rate)
@@ -76,7 +76,7 @@ class Soak:
         self.records = records
         self.latency_ms, self.pace = "0..2", ["--rps", "0", "--units-per-min", "0"]
         if is_slow:
-            self.latency_ms, self.pace = "5..10", [*self.pace, "-c", "4"]
+            self.latency_ms, self.pace = "15..25", [*self.pace, "-c", "4"]
         self.journal = folder / "journal"
         self.failures = folder / "failures.jsonl"
         self.database = folder / "server.db"

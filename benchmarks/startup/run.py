@@ -39,7 +39,7 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=25)
     given = options.parse_args()
     if given.short:
-        given.rounds = 2
+        given.rounds = 1
     with tempfile.TemporaryDirectory() as folder:
         publish(given, _measured(folder, given))
 

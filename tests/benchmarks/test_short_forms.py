@@ -18,6 +18,7 @@ def test_there_are_benchmarks() -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", _SCRIPTS, ids=lambda script: script.parent.name)
 def test_the_short_form_ends_with_a_result(script: Path, tmp_path: Path) -> None:
     saved = tmp_path / "result.json"
