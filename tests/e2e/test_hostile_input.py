@@ -5,9 +5,11 @@ Nothing else suffers from it, and no memory is spent on it.
 
 import gzip
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -15,12 +17,14 @@ from random import Random
 import pytest
 
 from tests.support.command import KVSCTL, Command, Ended
+from tests.support.serving import serving
 
 GOOD = b'{"key":"good","value":1}\n'
 MB = 1_000_000
-HUGE_BYTES = int(os.environ.get("KVSCTL_TEST_LINE_BYTES", str(200 * MB)))
+HUGE_BYTES = int(os.environ.get("KVSCTL_TEST_LINE_BYTES", str(100 * MB)))
 """How long a very long line is: KVSCTL_TEST_LINE_BYTES=2000000000 is the form for a quiet hour."""
-MOST_MEMORY_KB = 160_000
+MOST_MEMORY_KB = 110_000
+"""Above the 50,000 to 70,000 that are taken, and below them with such an input in memory."""
 needs_posix = pytest.mark.skipif(os.name == "nt", reason="Windows has neither FIFOs nor getrusage")
 
 
@@ -114,13 +118,12 @@ def test_a_line_without_end_takes_no_memory(local: Command, verb: str, start: by
 @needs_posix
 def test_a_stream_of_short_lines_takes_no_memory(local: Command) -> None:
     def lines() -> Iterator[bytes]:
-        for _ in range(3):
-            yield b"x\n" * (MB // 10)
+        yield b"x\n" * (MB // 10)
 
     status, out, _, peak_kb = _fed(local, ("set", "-n", "--json", "--format", "jsonl"), lines())
     assert status == 1
-    assert b'"failed":300000,' in out
-    assert peak_kb < MOST_MEMORY_KB
+    assert b'"failed":100000,' in out
+    assert peak_kb < 60_000, "it takes 35,000, and 50,000 more if it keeps a problem per line"
 
 
 @needs_posix
@@ -135,7 +138,7 @@ def test_a_stream_of_short_lines_takes_no_memory(local: Command) -> None:
     ids=["line", "spaces", "brackets", "cell"],
 )
 def test_a_gzip_bomb_takes_no_memory(local: Command, start: bytes, fill: bytes) -> None:
-    bomb = gzip.compress(start) + gzip.compress(fill * 10 * MB) * 20
+    bomb = gzip.compress(start) + gzip.compress(fill * 10 * MB) * 10
     status, out, _, peak_kb = _fed(local, ("set", "--json"), iter([bomb]))
     assert status in (1, 5)
     assert b'"succeeded":1,' in out
@@ -189,18 +192,33 @@ def test_a_device_without_end_is_one_line(local: Command) -> None:
     process = local.start(
         "set", "-f", "/dev/zero", "--json", stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    timer = threading.Timer(3, lambda: process.send_signal(2))
-    timer.start()
+    _wait_until_much_is_read(process.pid)
+    process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert b'"records":0' in out
 
 
-def _changed_while_read(local: Command, path: Path, change: Callable[[], object]) -> Ended:
-    """Runs a set on a file, which is changed once the first request is answered."""
-    words = ("--batch-size", "5", "-c", "1", "-v", "--report", path.with_name("report"))
-    process = local.start("set", "-f", path, *words, stderr=subprocess.PIPE)
-    with process:
+def _wait_until_much_is_read(pid: int) -> None:
+    """Wait until a process has read more than it could without reading its input."""
+    counts = Path(f"/proc/{pid}/io")
+    if not counts.exists():
+        time.sleep(3)
+        return
+    while int(counts.read_text().split()[1]) < 100 * MB:
+        time.sleep(0.02)
+
+
+def _changed_while_read(kvsctl: Command, path: Path, change: Callable[[], object]) -> Ended:
+    """Run a set on a file, and change the file once the first request is answered.
+
+    The service is slow, so that most of the file is still to be read then.
+    """
+    words = ("-c", "1", "-v", "--report", path.with_name("report"))
+    with (
+        serving(kvsctl, "--faults", "latency-ms=15") as url,
+        kvsctl.start("set", "-f", path, "--url", url, *words, stderr=subprocess.PIPE) as process,
+    ):
         assert process.stderr is not None
         assert process.stderr.readline().startswith(b"set 200")
         change()
@@ -208,28 +226,28 @@ def _changed_while_read(local: Command, path: Path, change: Callable[[], object]
     return Ended(process.returncode, path.with_name("report").read_bytes(), told)
 
 
-MANY = 20_000
+MANY = 3000
 
 
 def _many(path: Path) -> Path:
-    padding = "x" * 300
+    padding = "x" * 1000
     lines = (f'{{"key":"k{n}","value":"{padding}"}}\n' for n in range(MANY))
     path.write_text("".join(lines))
     return path
 
 
 @needs_posix
-def test_a_file_that_shrinks_while_it_is_read_is_told(local: Command, tmp_path: Path) -> None:
+def test_a_file_that_shrinks_while_it_is_read_is_told(kvsctl: Command, tmp_path: Path) -> None:
     path = _many(tmp_path / "in.jsonl")
     size = path.stat().st_size
-    ended = _changed_while_read(local, path, lambda: os.truncate(path, size * 3 // 4))
+    ended = _changed_while_read(kvsctl, path, lambda: os.truncate(path, size * 3 // 4))
     assert ended.status == 5
     assert f"{path} shrank while it was read".encode() in ended.err
     assert 0 < ended.report["succeeded"] < MANY
 
 
 def test_a_file_that_grows_while_it_is_read_is_read_to_its_end(
-    local: Command, tmp_path: Path
+    kvsctl: Command, tmp_path: Path
 ) -> None:
     path = _many(tmp_path / "in.jsonl")
 
@@ -237,7 +255,7 @@ def test_a_file_that_grows_while_it_is_read_is_read_to_its_end(
         with path.open("ab") as file:
             file.write(GOOD + b'{"key":"half')
 
-    ended = _changed_while_read(local, path, grow)
+    ended = _changed_while_read(kvsctl, path, grow)
     assert ended.status == 1
     (failure,) = ended.report["failures"]
     assert failure["source"] == f"{path}:{MANY + 2}"

@@ -354,11 +354,8 @@ def test_redirected_input_is_not_written_over(local: Command, tmp_path: Path) ->
     source = records_file(tmp_path / "in.jsonl", [{"key": "a/b", "value": 1}])
     before = source.read_bytes()
     for role in ("--failures", "--report"):
-        with source.open("rb") as opened:
-            process = local.start("set", role, source, stdin=opened, stderr=subprocess.PIPE)
-            _, complaint = process.communicate(timeout=_WAIT_SECONDS)
-        assert process.returncode == 2, complaint
-        assert b"at once" in complaint
+        ended = local("set", role, source, stdin=source, status=2)
+        assert b"at once" in ended.err
         assert source.read_bytes() == before
 
 
@@ -425,10 +422,8 @@ def test_keys_and_pairs_that_fail_can_be_mended_and_fed_back(
 
 @pytest.mark.parametrize("flag", ["--failures", "--report", "--journal"])
 def test_a_dash_is_no_file_that_is_written(local: Command, tmp_path: Path, flag: str) -> None:
-    process = local.start("set", "k=1", flag, "-", cwd=tmp_path, stderr=subprocess.PIPE)
-    _, complaint = process.communicate(timeout=_WAIT_SECONDS)
-    assert process.returncode == 2
-    assert f"{flag} -: not a file name".encode() in complaint
+    ended = local("set", "k=1", flag, "-", folder=tmp_path, status=2)
+    assert f"{flag} -: not a file name".encode() in ended.err
     assert not (tmp_path / "-").exists()
 
 

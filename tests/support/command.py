@@ -13,6 +13,7 @@ from tests.support.in_process import run_in_process
 
 KVSCTL = Path(sys.executable).with_name("kvsctl")
 _TIMEOUT_SECONDS = 60
+_MAIN = "from kvsctl.__main__ import main; main()"
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,14 @@ class Command:
     def __call__(
         self,
         *words: str | Path,
-        stdin: bytes | None = None,
+        stdin: bytes | Path | None = None,
         status: int | None = None,
         folder: Path | None = None,
     ) -> Ended:
-        """Run `kvsctl WORDS` in this process, without a terminal; stdin None is /dev/null."""
+        """Run `kvsctl WORDS` in this process, without a terminal.
+
+        `stdin` is what a pipe holds, or a file that is open as stdin; None is /dev/null.
+        """
         given = [str(word) for word in words]
         return _checked(Ended(*run_in_process(given, self.environ, stdin, folder)), status)
 
@@ -85,9 +89,17 @@ class Command:
         )
         return _checked(Ended(done.returncode, done.stdout, done.stderr), status)
 
-    def start(self, *words: str | Path, **streams: Any) -> "subprocess.Popen[bytes]":
-        """Starts `kvsctl WORDS` and leaves it running, for signals and pipes."""
-        return subprocess.Popen([KVSCTL, *map(str, words)], env=self.environ, **streams)
+    def start(
+        self, *words: str | Path, prelude: str = "", **streams: Any
+    ) -> "subprocess.Popen[bytes]":
+        """Start `kvsctl WORDS` as a process and leave it running, for signals and pipes.
+
+        `prelude` is Python code that the process runs first, to change a constant of kvsctl.
+        """
+        program: list[str | Path] = [KVSCTL]
+        if prelude:
+            program = [sys.executable, "-c", f"{prelude}\n{_MAIN}"]
+        return subprocess.Popen([*program, *map(str, words)], env=self.environ, **streams)
 
     def having(self, **variables: str) -> "Command":
         """The same command with more environment variables."""

@@ -31,12 +31,13 @@ _ABSENT: Final = object()
 def run_in_process(
     words: Sequence[str],
     environ: Mapping[str, str],
-    stdin: bytes | None = None,
+    stdin: bytes | Path | None = None,
     folder: Path | None = None,
 ) -> tuple[int, bytes, bytes]:
     """Run `kvsctl WORDS`; return its exit code and what it wrote to stdout and stderr.
 
-    `stdin` None is the null device. The command may leave no thread behind.
+    `stdin` None is the null device, a path is a file that is open as stdin. The command may leave
+    no thread behind.
     """
     out, err = _Drain(), _Drain()
     with (
@@ -97,14 +98,14 @@ class _Drain:
 
 
 @contextmanager
-def _source(content: bytes | None) -> Iterator[int]:
-    """Give a descriptor to read `content` from: a pipe, which a thread feeds."""
-    if content is None:
-        null = os.open(os.devnull, os.O_RDONLY)
+def _source(content: bytes | Path | None) -> Iterator[int]:
+    """Give a descriptor to read from: of a file, or of a pipe, which a thread feeds."""
+    if not isinstance(content, bytes):
+        file = os.open(content or os.devnull, os.O_RDONLY)
         try:
-            yield null
+            yield file
         finally:
-            os.close(null)
+            os.close(file)
         return
     readable, writable = os.pipe()
     feeder = threading.Thread(target=_feed, args=(writable, content), name="feeder", daemon=True)
