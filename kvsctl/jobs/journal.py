@@ -178,7 +178,9 @@ def _real(path: Path | None) -> str | None:
 
 
 def _shown(value: object) -> str:
-    return "not given" if value in (None, False) else str(value)
+    if value in (None, False):
+        return "not given"
+    return "given" if value is True else str(value)
 
 
 class JobJournal:

@@ -275,6 +275,7 @@ def test_another_job_is_refused(bench: Bench) -> None:
     for changed, said in (
         (["delete", *words[1:]], "the command is delete, but was set when the journal was begun"),
         ([bench.quick if word == bench.slow else word for word in words], "target"),
+        ([*words, "--string"], "--string is given, but was not given when the journal was begun"),
         ([*words, "--ttl", "1h"], "--ttl is 1h, but was not given when the journal was begun"),
         ([*words, "k=1"], "the number of inputs is 2, it was 1"),
         (words[:-4] + words[-2:], f"--failures is not given, but was {failed} when"),
