@@ -39,7 +39,7 @@ class ServingOptions:
         list[Path],
         typer.Option(
             metavar="FILE",
-            help="Load the records of this JSON Lines file first. May be repeated.",
+            help="Load the records of this JSON Lines file first. Repeatable.",
             rich_help_panel=_SERVING,
         ),
     ] = field(default_factory=list)
@@ -56,7 +56,7 @@ class ServingOptions:
         typer.Option(
             metavar="[INSTALLATION=]TOKEN",
             help="Accept only callers with a TOKEN. Each token opens a store of its own, or the "
-            "store of INSTALLATION. May be repeated.",
+            "store of INSTALLATION. Repeatable.",
             rich_help_panel=_SERVING,
         ),
     ] = field(default_factory=list)
@@ -64,7 +64,7 @@ class ServingOptions:
         list[str],
         typer.Option(
             metavar="ID",
-            help="List this installation even before it has records. May be repeated.",
+            help="List this installation even before it has records. Repeatable.",
             rich_help_panel=_SERVING,
         ),
     ] = field(default_factory=list)
@@ -72,7 +72,7 @@ class ServingOptions:
         list[str],
         typer.Option(
             metavar="NAME",
-            help="Accept NAME as a host name besides localhost. May be repeated.",
+            help="Accept NAME as a host name besides localhost. Repeatable.",
             rich_help_panel=_SERVING,
         ),
     ] = field(default_factory=list)

@@ -27,7 +27,7 @@ def set_command(given: Given) -> None:
     """Write records: KEY=VALUE pairs, or JSON Lines, a JSON array, CSV or TSV from files or stdin.
 
     A record is {"key": …, "value": …}, with optional "entityName" and "ttl". If a key occurs more
-    than once in the input, its last record is the one that is stored.
+    than once in the input, its last valid record is the one that is stored.
     """
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.cli.request import batch_job
