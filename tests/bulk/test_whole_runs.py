@@ -17,6 +17,7 @@ from kvsctl.bulk.retrying.policy import RetryPolicy
 from kvsctl.bulk.run import Run
 from kvsctl.model import Identity, Outcome, Record, State, Verb
 from tests.support.books import Ran, carry_out
+from tests.support.examples import examples
 from tests.support.model_service import ModelService, Turn, seeded
 from tests.support.records import identity, problem, record
 from tests.support.virtual_time import Piece, Step
@@ -159,7 +160,7 @@ def _check_whole(case: _Case, ran: Ran) -> None:
             assert {outcome.state for outcome in lane} <= {State.FAILED, State.DUPLICATE}
 
 
-@settings(max_examples=250)
+@settings(max_examples=examples(150))
 @given(_cases((Verb.SET, Verb.SET, Verb.DELETE)))
 def test_a_whole_run_accounts_for_all_and_the_last_record_wins(case: _Case) -> None:
     ran = carry_out(case.plan, case.steps, case.service)
@@ -168,7 +169,7 @@ def test_a_whole_run_accounts_for_all_and_the_last_record_wins(case: _Case) -> N
     _check_failures(case, ran)
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(50))
 @given(_cases((Verb.GET,)), st.sets(st.sampled_from(_KEYS)))
 def test_a_whole_run_of_reads_answers_every_occurrence(case: _Case, present: set[str]) -> None:
     case.service.store = {identity(name): place for place, name in enumerate(sorted(present))}
@@ -186,7 +187,7 @@ def test_a_whole_run_of_reads_answers_every_occurrence(case: _Case, present: set
             assert outcome.subject.attempts > case.plan.retry.retries or case.poison
 
 
-@settings(max_examples=250)
+@settings(max_examples=examples(150))
 @given(
     _cases((Verb.SET, Verb.DELETE, Verb.SET)),
     st.sampled_from([0.0, 0.005, 0.05, 0.1, 0.11, 0.5, 1.5, 4.0, 20.0]),
@@ -212,7 +213,7 @@ def test_a_run_that_is_stopped_at_any_moment_accounts_for_all(
         _check_whole(case, ran)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(80))
 @given(_cases((Verb.SET, Verb.GET)), st.integers(0, 2**32), st.floats(0.1, 0.9))
 def test_pressure_that_comes_and_goes_never_ends_in_a_deadlock(
     case: _Case, seed: int, share: float
@@ -240,7 +241,7 @@ def test_pressure_that_comes_and_goes_never_ends_in_a_deadlock(
     _check_whole(case, ran)
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(50))
 @given(_cases((Verb.GET, Verb.SET)), st.integers(0, 12))
 def test_output_in_order_holds_back_no_more_than_it_may(case: _Case, bound: int) -> None:
     settled = SettledRanges()
@@ -269,7 +270,7 @@ def test_output_in_order_holds_back_no_more_than_it_may(case: _Case, bound: int)
         assert most_held <= bound + away
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(80))
 @given(_cases((Verb.SET,)), st.lists(st.floats(0.01, 6.0), max_size=3))
 def test_tokens_that_expire_at_any_moment_lose_nothing(case: _Case, moments: list[float]) -> None:
     def expire(_: Run) -> None:

@@ -30,6 +30,7 @@ from kvsctl.model import Identity, Outcome, Problem, Record, State, Verb
 from kvsctl.outputs.failures import FailuresFile
 from kvsctl.outputs.records import RecordOutput, bare_values
 from tests.support.books import Books
+from tests.support.examples import examples
 from tests.support.inline import InlineExecutor
 from tests.support.journals import HEADER
 from tests.support.model_service import ModelService, seeded
@@ -289,7 +290,7 @@ def _has_ambiguous(job: _Job, name: Identity) -> bool:
     )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
 @given(_jobs())
 def test_a_killed_and_resumed_job_ends_like_any_other(job: _Job) -> None:
     folder = Path(tempfile.mkdtemp())

@@ -26,6 +26,7 @@ from kvsctl.records.parsing.records import (
 from kvsctl.records.shapes import shape_of
 from kvsctl.records.ttl import Ttl
 from kvsctl.service.wire import key_body
+from tests.support.examples import examples
 from tests.support.jsontexts import NOT_NULL, model
 
 NOW = 1_767_225_600.0  # 2026-01-01T00:00:00Z
@@ -76,7 +77,7 @@ def failure_of(parser: Parser, piece: bytes) -> tuple[Parsed | Rejected, bytes]:
     return result, line.removesuffix(b"\n")
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(150))
 @given(KEYS, ENTITIES, NOT_NULL, st.sets(st.sampled_from(MetadataField)))
 def test_set_reads_exactly_what_get_prints(
     key: str, entity: str | None, value: str, shown: set[MetadataField]
@@ -107,7 +108,7 @@ MORE = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(150))
 @given(ANY_KEYS, NOT_NULL | st.just("null"), ENTITIES | st.just("B!"), MORE, st.booleans())
 def test_a_failed_record_reads_back_as_the_same_record(
     key: str, value: str, entity: str | None, more: str, has_defaults: bool
@@ -117,7 +118,7 @@ def test_a_failed_record_reads_back_as_the_same_record(
     assert_same(before, set_line_parser(PLAIN), line)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(150))
 @given(ANY_KEYS, NOT_NULL | st.just("null") | st.text('ab[{"\n', max_size=9), st.booleans())
 def test_a_failed_argument_reads_back_as_the_same_record(
     key: str, value: str, has_defaults: bool
@@ -128,7 +129,7 @@ def test_a_failed_argument_reads_back_as_the_same_record(
     assert_same(before, set_line_parser(PLAIN), line)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(150))
 @given(ANY_KEYS, st.booleans(), st.booleans())
 def test_a_failed_key_reads_back_as_the_same_key(
     key: str, has_default: bool, is_json: bool
@@ -139,7 +140,7 @@ def test_a_failed_key_reads_back_as_the_same_key(
     assert_same(before, key_object_parser(PLAIN), line)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(150))
 @given(ANY_KEYS, NOT_NULL | st.just("null"), st.booleans(), st.booleans())
 def test_a_failed_object_reads_back_as_the_record_made_from_it(
     key: str, value: str, takes_whole: bool, has_defaults: bool
@@ -151,7 +152,7 @@ def test_a_failed_object_reads_back_as_the_record_made_from_it(
     assert_same(before, set_line_parser(PLAIN), line)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(150))
 @given(st.binary(max_size=40) | st.text('{}[]":,key\\value0 ').map(str.encode), st.booleans())
 def test_unreadable_input_is_kept_however_often_it_is_fed_back(piece: bytes, is_set: bool) -> None:
     parser = set_line_parser(PLAIN) if is_set else key_object_parser(PLAIN)

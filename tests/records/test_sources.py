@@ -201,8 +201,8 @@ def test_files_are_opened_in_binary_mode_where_there_is_a_text_mode(
 @pytest.mark.parametrize("is_compressed", [True, False])
 def test_reading_pauses_in_a_long_file_without_pieces(tmp_path: Path, is_compressed: bool) -> None:
     path = tmp_path / "blank.jsonl"
-    text = b"\n" * 10_000_000 + b'{"key":"a","value":1}\n'
+    text = b"\n" * 4_000_000 + b'{"key":"a","value":1}\n'
     path.write_bytes(gzip.compress(text) if is_compressed else text)
     lists = list(File(path).lines())
-    assert [line for lines in lists for line in lines] == [Line(10_000_001, text[-22:-1])]
-    assert len(lists) > 8
+    assert [line for lines in lists for line in lines] == [Line(4_000_001, text[-22:-1])]
+    assert len(lists) > 3

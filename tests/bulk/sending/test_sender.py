@@ -16,6 +16,7 @@ from kvsctl.model import Record, State, Verb
 from kvsctl.service.auth.credentials import Secret
 from kvsctl.service.faults import Fault, FaultKind
 from tests.support.books import Ran, carry_out
+from tests.support.examples import examples
 from tests.support.model_service import (
     BROKEN,
     NO_CONNECTION,
@@ -361,9 +362,11 @@ def _guilty(records: Sequence[Record]) -> bool:
     return any(one.identity.key.endswith("!") for one in records)
 
 
-@pytest.mark.parametrize("status", [400, 404, 409, 413, 422])
-@settings(max_examples=15)
-@given(st.sets(st.integers(0, 4999), min_size=7, max_size=7))
+@settings(max_examples=examples(25))
+@given(
+    st.sampled_from([400, 404, 409, 413, 422]),
+    st.sets(st.integers(0, 4999), min_size=7, max_size=7),
+)
 def test_seven_poison_records_anywhere_cost_under_100_more_requests(
     status: int, places: set[int]
 ) -> None:

@@ -18,6 +18,7 @@ from kvsctl.emulator import EmulatorOptions
 from kvsctl.emulator.storage.entities import Entity, Index
 from kvsctl.emulator.web.openapi import document
 from kvsctl.emulator.web.serve import Running, ServeOptions, running
+from tests.support.examples import examples
 
 OPTIONS = EmulatorOptions(
     entities={"abc": Entity("abc", {"n": "integer"}, {"n": Index("n", (), "n")})}
@@ -47,7 +48,7 @@ def test_responses_conform_to_the_document(server: Running, path: str, method: s
     cases: Any = st.one_of([operation.as_strategy(generation_mode=mode) for mode in modes])
 
     @settings(
-        max_examples=25,
+        max_examples=examples(15),
         deadline=None,
         database=None,
         phases=[Phase.explicit, Phase.generate],
