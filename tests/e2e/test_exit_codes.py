@@ -46,6 +46,37 @@ def free_port() -> Iterator[int]:
         yield taken.getsockname()[1]
 
 
+class TestProcesses:
+    """Each exit code once as the system reports it; elsewhere commands run in this process.
+
+    130 and 143 are below, 141 is in `test_streams`.
+    """
+
+    @pytest.mark.parametrize(
+        ("words", "status"),
+        [
+            (["set", "k=1", "-t", "local"], 0),
+            (["get", "missing", "-t", "local"], 1),
+            (["get", "--no-such-option"], 2),
+            (["set", "k=1", "-t", "local", "--report", "/dev/full"], 5),
+        ],
+    )
+    def test_0_1_2_and_5(self, kvsctl: Command, words: list[str], status: int) -> None:
+        kvsctl.process(*words, status=status)
+
+    def test_3_and_4(self, kvsctl: Command, free_port: int) -> None:
+        url = f"http://127.0.0.1:{free_port}"
+        kvsctl.process("get", "k", "--url", url, "--token-command", "false", status=3)
+        kvsctl.process("get", "k", "--url", url, "--retries", "0", status=4)
+
+    def test_70(self, kvsctl: Command) -> None:
+        broken = "import kvsctl.cli.app as app; app.command_line = None"
+        process = kvsctl.start("get", "k", prelude=broken, stderr=subprocess.PIPE)
+        _, complaint = process.communicate(timeout=_WAIT_SECONDS)
+        assert process.returncode == 70
+        assert complaint.startswith(b"kvsctl: kvsctl has a defect: TypeError\n")
+
+
 def test_2_for_usage(kvsctl: Command, tmp_path: Path) -> None:
     for words in (
         ["get", "--no-such-option"],
