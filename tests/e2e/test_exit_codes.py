@@ -49,7 +49,7 @@ def free_port() -> Iterator[int]:
 class TestProcesses:
     """Each exit code once as the system reports it; elsewhere commands run in this process.
 
-    130 and 143 are below, 141 is in `test_streams`.
+    130 and 143 are below, 141 is in `test_broken_streams`.
     """
 
     @pytest.mark.parametrize(
