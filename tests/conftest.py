@@ -6,9 +6,15 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.command import Command
+from tests.support.examples import examples
 
 # On loaded machines what counts is what an example finds, not how long it took.
-settings.register_profile("kvsctl", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "kvsctl",
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("kvsctl")
 
 

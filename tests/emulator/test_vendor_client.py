@@ -35,6 +35,7 @@ def installed(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_every_method_of_the_vendors_client(tmp_path: Path) -> None:
     folder = installed(tmp_path)
     options = EmulatorOptions(entities=read_manifest(NODE / "manifest.yml"))

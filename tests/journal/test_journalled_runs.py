@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -290,6 +291,7 @@ def _has_ambiguous(job: _Job, name: Identity) -> bool:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
 @given(_jobs())
 def test_a_killed_and_resumed_job_ends_like_any_other(job: _Job) -> None:
