@@ -39,6 +39,8 @@ from tests.whole.wire import World
 _T = TypeVar("_T")
 _COMMAND: Final = typer.main.get_command(command_line())
 """Made once: making it takes longer than a run."""
+_MOST_TURNS: Final = 200_000
+"""Of the loop, in one run: many times what the longest takes."""
 
 
 @dataclass(frozen=True)
@@ -109,11 +111,13 @@ def run(job: Job, world: World, disk: Disk, fate: Fate) -> Ended:
 def _in_place(job: Job, world: World, disk: Disk, ended: Ended) -> Iterator[None]:
     """Virtual time, the world at the far end, and no thread."""
     fate, random = ended.fate, Random(ended.fate.seed)
-    turns = 0
+    turns = all_turns = 0
 
     def turned(now: float) -> None:
-        nonlocal turns
+        nonlocal turns, all_turns
         turns += 1
+        all_turns += 1
+        assert all_turns < _MOST_TURNS, "the run does not end"
         ended.seconds = now
         if disk.is_dead and turns > 0:
             turns = -(10**9)
