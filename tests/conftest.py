@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.command import Command
+from tests.support.commands.command import Command
 from tests.support.examples import examples
 
 # On loaded machines what counts is what an example finds, not how long it took.

@@ -11,6 +11,7 @@ _MOST_LINES = 400
 _MOST_FUNCTION_LINES = 60
 _MOST_MODULES = 15
 _TOP = Path(kvsctl.__file__).parent
+_TESTS = Path(__file__).parent
 
 
 def test_no_file_and_no_function_is_long() -> None:
@@ -50,6 +51,11 @@ class TestFolders:
         text = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))) or ""
         packages = [path.parent.name for path in folder.glob("*/__init__.py")]
         assert [name for name in _modules(folder) + packages if f"`{name}`" not in text] == []
+
+
+def test_no_folder_of_tests_is_crowded() -> None:
+    crowded = {path.parent for path in _TESTS.rglob("*.py")}
+    assert [folder for folder in crowded if len(_modules(folder)) > _MOST_MODULES] == []
 
 
 def _too_long(path: Path, text: str) -> list[str]:

@@ -22,8 +22,8 @@ from kvsctl.bulk.packing.rule import PackingRule
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.model import Verb
 from kvsctl.service.wire import wire_bytes
-from tests.support.quota_service import Kind, Quota, let_through, refused_share
-from tests.support.simulation import records_of, simulate
+from tests.support.simulated.quota_service import Kind, Quota, let_through, refused_share
+from tests.support.simulated.simulation import records_of, simulate
 
 _PICTURE: Final = Path(__file__).with_name("quota.svg")
 _KINDS: Final[tuple[Kind, ...]] = ("sliding", "fixed", "bucket")

@@ -16,9 +16,9 @@ from kvsctl.errors import Defect, StreamError
 from kvsctl.model import Identity, Problem, Record, Verb
 from kvsctl.service.wire import key_body
 from tests.support.books import Books
-from tests.support.model_service import ModelService, Turn
 from tests.support.records import record
-from tests.support.virtual_time import run_virtual
+from tests.support.simulated.model_service import ModelService, Turn
+from tests.support.simulated.virtual_time import run_virtual
 
 _PAGE = 500
 

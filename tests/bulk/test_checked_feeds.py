@@ -6,7 +6,7 @@ from kvsctl.bulk.feeds import CheckedFeed
 from kvsctl.errors import StreamError, UsageError
 from kvsctl.model import Problem, Record
 from tests.support.records import problem, record
-from tests.support.virtual_time import MemoryFeed
+from tests.support.simulated.virtual_time import MemoryFeed
 
 RECORDS: list[Record | Problem] = [record(0)]
 SAME = (None, None)

@@ -11,7 +11,7 @@ from kvsctl.bulk.feeds import ThreadFeed, feed_of
 from kvsctl.errors import StreamError
 from kvsctl.model import Problem, Record
 from tests.support.records import record
-from tests.support.virtual_time import run_virtual
+from tests.support.simulated.virtual_time import run_virtual
 
 _PATIENCE_SECONDS = 20.0
 

@@ -10,8 +10,8 @@ from kvsctl.bulk.packing.rule import PackingRule
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.model import Record, Verb
 from tests.support.books import carry_out
-from tests.support.model_service import ModelService
 from tests.support.records import record
+from tests.support.simulated.model_service import ModelService
 
 
 def _records(count: int, seed: int = 5) -> list[Record]:

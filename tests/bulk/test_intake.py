@@ -14,7 +14,7 @@ from kvsctl.bulk.stopping import Stopping
 from kvsctl.errors import StreamError
 from kvsctl.model import Record, State, Verb
 from tests.support.records import problem, record
-from tests.support.virtual_time import MemoryFeed, Piece, Step, run_virtual
+from tests.support.simulated.virtual_time import MemoryFeed, Piece, Step, run_virtual
 
 _PLAN = RunPlan(Verb.SET, concurrency=1)
 _WINDOW = _PLAN.window_at(1)

@@ -6,7 +6,7 @@ from kvsctl.bulk.feeds import RequiredFeed
 from kvsctl.errors import UsageError
 from kvsctl.model import Problem, Record
 from tests.support.records import record
-from tests.support.virtual_time import MemoryFeed
+from tests.support.simulated.virtual_time import MemoryFeed
 
 
 def test_input_that_never_comes_is_an_error() -> None:

@@ -15,7 +15,8 @@ from kvsctl.errors import StreamError, TargetError
 from kvsctl.model import State, Verb
 from kvsctl.service.faults import Fault
 from tests.support.books import carry_out
-from tests.support.model_service import (
+from tests.support.records import identity, problem, record
+from tests.support.simulated.model_service import (
     BROKEN,
     NO_CONNECTION,
     THROTTLED,
@@ -26,8 +27,7 @@ from tests.support.model_service import (
     in_turn,
     refused,
 )
-from tests.support.records import identity, problem, record
-from tests.support.virtual_time import Piece, Step
+from tests.support.simulated.virtual_time import Piece, Step
 
 
 def _input(count: int, start: int = 0) -> list[Piece]:

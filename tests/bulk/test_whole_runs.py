@@ -18,9 +18,9 @@ from kvsctl.bulk.run import Run
 from kvsctl.model import Identity, Outcome, Record, State, Verb
 from tests.support.books import Ran, carry_out
 from tests.support.examples import examples
-from tests.support.model_service import ModelService, Turn, seeded
 from tests.support.records import identity, problem, record
-from tests.support.virtual_time import Piece, Step
+from tests.support.simulated.model_service import ModelService, Turn, seeded
+from tests.support.simulated.virtual_time import Piece, Step
 
 _KEYS = [f"k{place}" for place in range(7)] + ["ent/k0"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import KVSCTL, Command
+from tests.support.commands.command import KVSCTL, Command
 
 _FOLDER = Path(__file__).parents[2] / "completions"
 

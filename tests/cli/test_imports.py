@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from kvsctl.emulator import embedded
-from tests.support.command import Command
-from tests.support.server import served
+from tests.support.commands.command import Command
+from tests.support.commands.server import served
 
 _NETWORK = ("httpx", "httptools", "uvloop", "urllib.request", "kvsctl.service.transport.choose")
 _SERVER = ("uvicorn", "yaml", "kvsctl.emulator.web.serve", "kvsctl.emulator.web.admin")

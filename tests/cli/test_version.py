@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kvsctl import __version__
-from tests.support.command import Command
+from tests.support.commands.command import Command
 
 _LINE = f"kvsctl {__version__}\n".encode()
 

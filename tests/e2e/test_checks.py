@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import Command
+from tests.support.commands.command import Command
 
 LONG = b'{"key":"a","value":"%b"}\n' % (b"x" * 300_000)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import Command, records_file
+from tests.support.commands.command import Command, records_file
 
 FAULTY = b'{"key":"a/","value":1}\nnot\n{"key":"b","value":2}\n'
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
-from tests.support.command import Command
+from tests.support.commands.command import Command
 
 _RECORDS = [
     ("a", '{"n": 12345678901234567890, "n": 1.0}'),

@@ -16,8 +16,8 @@ from random import Random
 
 import pytest
 
-from tests.support.command import KVSCTL, Command, Ended
-from tests.support.serving import serving
+from tests.support.commands.command import KVSCTL, Command, Ended
+from tests.support.commands.serving import serving
 
 GOOD = b'{"key":"good","value":1}\n'
 MB = 1_000_000

@@ -12,8 +12,8 @@ from kvsctl.emulator.options import EmulatorOptions
 from kvsctl.emulator.storage.store import Store
 from kvsctl.emulator.switches.quota import Cost, Quota, QuotaOptions
 from kvsctl.emulator.web.app import Emulator
-from tests.support.command import Command, records_file
-from tests.support.server import served
+from tests.support.commands.command import Command, records_file
+from tests.support.commands.server import served
 
 
 class _Counting(Quota):

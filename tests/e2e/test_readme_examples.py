@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from tests.support.command import KVSCTL, Command
+from tests.support.commands.command import KVSCTL, Command
 
 _ROOT: Final = Path(__file__).parents[2]
 _README: Final = (_ROOT / "README.md").read_text("utf-8")

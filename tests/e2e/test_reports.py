@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from kvsctl.emulator import embedded
-from tests.support.command import Command, records_file
-from tests.support.server import served
+from tests.support.commands.command import Command, records_file
+from tests.support.commands.server import served
 
 _WAIT_SECONDS = 30
 _SECRET = "sekrit-token-value"

@@ -10,8 +10,8 @@ import pytest
 from kvsctl.cli.commands.tools.serve import _emulator_options
 from kvsctl.cli.options.serve import OpenOptions, QuotaFlags, ServingOptions
 from kvsctl.errors import UsageError
-from tests.support.command import Command, records_file
-from tests.support.serving import serving, serving_process
+from tests.support.commands.command import Command, records_file
+from tests.support.commands.serving import serving, serving_process
 
 _WAIT_SECONDS = 30
 

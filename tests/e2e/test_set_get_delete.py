@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from kvsctl.emulator import embedded
-from tests.support.command import Command, records_file
-from tests.support.server import served
+from tests.support.commands.command import Command, records_file
+from tests.support.commands.server import served
 
 _CITIES = Path(__file__).parents[2] / "examples" / "cities.jsonl"
 

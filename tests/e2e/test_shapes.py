@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import Command
+from tests.support.commands.command import Command
 
 CSV = b'id,name,age\r\n1,"Ada, L.",36\r\n2,"Al\nan",41\r\n'
 

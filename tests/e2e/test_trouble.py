@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import Command, records_file
-from tests.support.serving import serving
+from tests.support.commands.command import Command, records_file
+from tests.support.commands.serving import serving
 
 
 def _records(path: Path, count: int, size: int = 1) -> Path:

@@ -32,11 +32,11 @@ from kvsctl.outputs.failures import FailuresFile
 from kvsctl.outputs.records import RecordOutput, bare_values
 from tests.support.books import Books
 from tests.support.examples import examples
-from tests.support.inline import InlineExecutor
 from tests.support.journals import HEADER
-from tests.support.model_service import ModelService, seeded
 from tests.support.records import identity, problem, record
-from tests.support.virtual_time import MemoryFeed, Piece, Step, run_virtual
+from tests.support.simulated.inline import InlineExecutor
+from tests.support.simulated.model_service import ModelService, seeded
+from tests.support.simulated.virtual_time import MemoryFeed, Piece, Step, run_virtual
 
 _KEYS = [f"k{place}" for place in range(9)] + ["ent/k0"]
 

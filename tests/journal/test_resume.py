@@ -7,7 +7,7 @@ from kvsctl.journal.resume import ResumedFeed
 from kvsctl.journal.state import JournalState
 from kvsctl.model import Record
 from tests.support.records import problem, record
-from tests.support.virtual_time import MemoryFeed, Piece, Step, run_virtual
+from tests.support.simulated.virtual_time import MemoryFeed, Piece, Step, run_virtual
 
 
 def _read(state: JournalState, *steps: Step) -> tuple[list[list[int]], list[int], list[Piece]]:

@@ -18,10 +18,10 @@ from kvsctl.journal.state import Group, JournalState, Stage
 from kvsctl.journal.writer import JournalWriter
 from kvsctl.model import State, Verb
 from kvsctl.outputs.failures import FailuresFile
-from tests.support.inline import InlineExecutor
 from tests.support.journals import HEADER
 from tests.support.outcomes import ended, failed, problem, record, succeeded
-from tests.support.virtual_time import run_virtual
+from tests.support.simulated.inline import InlineExecutor
+from tests.support.simulated.virtual_time import run_virtual
 
 _REQUEST = RequestEnded(Verb.SET, 1, 200, 0.1, 10, 10, 1, False)
 

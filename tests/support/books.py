@@ -11,8 +11,8 @@ from kvsctl.bulk.plan import Pressure, RunPlan
 from kvsctl.bulk.run import Run
 from kvsctl.errors import KvsctlError
 from kvsctl.model import Outcome, State
-from tests.support.model_service import ModelService
-from tests.support.virtual_time import MemoryFeed, Step, run_virtual
+from tests.support.simulated.model_service import ModelService
+from tests.support.simulated.virtual_time import MemoryFeed, Step, run_virtual
 
 
 @dataclass(slots=True)

@@ -30,7 +30,7 @@ from kvsctl.service.client import Answer, BatchClient
 from kvsctl.service.transport.carrier import Carrier
 from kvsctl.service.transport.in_process import in_process
 from tests.support.books import Books
-from tests.support.virtual_time import run_virtual
+from tests.support.simulated.virtual_time import run_virtual
 from tests.whole.disk import Disk, Killed, Trouble
 from tests.whole.jobs import URL, Job
 from tests.whole.stand_ins import PacedFeed, SlowExecutor, at_once

@@ -15,7 +15,7 @@ from kvsctl.emulator.storage.store import Store
 from kvsctl.emulator.switches.fault_spec import read_faults
 from kvsctl.emulator.web.app import Emulator
 from kvsctl.model import Identity
-from tests.support.virtual_time import run_virtual
+from tests.support.simulated.virtual_time import run_virtual
 from tests.whole.disk import Disk, Killed
 from tests.whole.jobs import PLAIN, POISON
 

@@ -18,10 +18,10 @@ from kvsctl.model import Found, Outcome, Record, State, Successes, Verb
 from kvsctl.outputs.failures import FailuresFile
 from kvsctl.outputs.records import RecordOutput, json_lines
 from kvsctl.report.progress import ProgressBarLine
-from tests.support.inline import InlineExecutor
 from tests.support.journals import HEADER
 from tests.support.outcomes import failed, record
-from tests.support.virtual_time import run_virtual
+from tests.support.simulated.inline import InlineExecutor
+from tests.support.simulated.virtual_time import run_virtual
 
 _FOUND = [Found(b"%d" % n) for n in range(4)]
 

@@ -13,11 +13,11 @@ from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.run import Run
 from kvsctl.model import State, Verb
 from tests.support.books import Books
-from tests.support.model_service import ModelService, Turn, always, in_turn, refused
-from tests.support.quota_service import Quota, Tick, most_in_any, refused_share
 from tests.support.records import record
-from tests.support.simulation import simulate_two
-from tests.support.virtual_time import MemoryFeed, run_virtual
+from tests.support.simulated.model_service import ModelService, Turn, always, in_turn, refused
+from tests.support.simulated.quota_service import Quota, Tick, most_in_any, refused_share
+from tests.support.simulated.simulation import simulate_two
+from tests.support.simulated.virtual_time import MemoryFeed, run_virtual
 
 _RATE, _UNITS = 50, 900
 _UNLIMITED = Quota(limits=())

@@ -13,8 +13,8 @@ from kvsctl.bulk.pacing.pace import Pace
 from kvsctl.bulk.packing.rule import PackingRule
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.model import Verb
-from tests.support.quota_service import Quota, let_through, most_in_any, refused_share
-from tests.support.simulation import records_of, simulate
+from tests.support.simulated.quota_service import Quota, let_through, most_in_any, refused_share
+from tests.support.simulated.simulation import records_of, simulate
 
 _ONE_EACH = PackingRule(1, 4_000_000)
 _KINDS = pytest.mark.parametrize("kind", ["sliding", "fixed", "bucket"])

@@ -7,8 +7,8 @@ from kvsctl.bulk.packing.capacity import Capacity, Inquiry
 from kvsctl.bulk.packing.rule import PackingRule, body_bytes
 from kvsctl.model import Record
 from kvsctl.service.faults import Fault
-from tests.support.model_service import refused
 from tests.support.records import record
+from tests.support.simulated.model_service import refused
 
 _TOO_LARGE = refused(413, "HTTP_413")
 _TOO_MANY = refused(400, "TOO_MANY_BATCH_ENTITIES")

@@ -5,7 +5,7 @@ import pytest
 from kvsctl.bulk.retrying.give_up import Patience
 from kvsctl.errors import TargetError
 from kvsctl.service.faults import Fault
-from tests.support.model_service import BROKEN, THROTTLED, refused
+from tests.support.simulated.model_service import BROKEN, THROTTLED, refused
 
 _UNAUTHORISED = refused(401, "UNAUTHORIZED")
 _REFUSED = refused(400, "INVALID_KEY")

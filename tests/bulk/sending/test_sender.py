@@ -17,7 +17,8 @@ from kvsctl.service.auth.credentials import Secret
 from kvsctl.service.faults import Fault, FaultKind
 from tests.support.books import Ran, carry_out
 from tests.support.examples import examples
-from tests.support.model_service import (
+from tests.support.records import identity, record
+from tests.support.simulated.model_service import (
     BROKEN,
     NO_CONNECTION,
     THROTTLED,
@@ -29,8 +30,7 @@ from tests.support.model_service import (
     in_turn,
     refused,
 )
-from tests.support.records import identity, record
-from tests.support.virtual_time import Piece, Step
+from tests.support.simulated.virtual_time import Piece, Step
 
 
 def _input(count: int) -> list[Piece]:

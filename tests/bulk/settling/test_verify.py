@@ -17,7 +17,8 @@ from kvsctl.bulk.settling.verify import ReadBack, Verifier
 from kvsctl.errors import KvsctlError, TargetError
 from kvsctl.model import Failure, Found, Identity, Outcome, Record, State, Verb
 from tests.support.books import Ran, carry_out
-from tests.support.model_service import (
+from tests.support.records import identity, record
+from tests.support.simulated.model_service import (
     BROKEN,
     THROTTLED,
     TIMED_OUT,
@@ -29,8 +30,7 @@ from tests.support.model_service import (
     refused,
     seeded,
 )
-from tests.support.records import identity, record
-from tests.support.virtual_time import Piece, Step
+from tests.support.simulated.virtual_time import Piece, Step
 
 _NOW = 1_767_225_600.0
 

@@ -12,7 +12,7 @@ from kvsctl.emulator import Emulator, EmulatorOptions, embedded
 from kvsctl.service.transport.carrier import Carrier, CarrierAnswer
 from kvsctl.service.transport.in_process import in_process
 from tests.service.networks import NETWORKS, Network
-from tests.support.server import served
+from tests.support.commands.server import served
 
 HEADERS = {"Content-Type": "application/json", "accept": "application/json"}
 Seen: TypeAlias = list[tuple[str, dict[bytes, bytes], bytes]]

@@ -15,8 +15,8 @@ import pytest
 
 from kvsctl.journal.file import read_journal
 from kvsctl.journal.state import JournalState
-from tests.support.command import Command, Ended
-from tests.support.serving import serving
+from tests.support.commands.command import Command, Ended
+from tests.support.commands.serving import serving
 
 Words: TypeAlias = list[str | Path]
 _WAIT_SECONDS = 60

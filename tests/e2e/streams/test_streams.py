@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import KVSCTL, Command, records_file
-from tests.support.pseudo_terminal import read_within
+from tests.support.commands.command import KVSCTL, Command, records_file
+from tests.support.commands.pseudo_terminal import read_within
 
 _WAIT_SECONDS = 30
 

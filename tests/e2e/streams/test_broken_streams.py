@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from kvsctl.emulator import embedded
-from tests.support.command import KVSCTL, Command
-from tests.support.server import served
+from tests.support.commands.command import KVSCTL, Command
+from tests.support.commands.server import served
 
 _WAIT_SECONDS = 30
 

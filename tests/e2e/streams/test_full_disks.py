@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.command import Command, Ended, records_file
-from tests.support.serving import serving
+from tests.support.commands.command import Command, Ended, records_file
+from tests.support.commands.serving import serving
 
 resource = pytest.importorskip("resource")
 

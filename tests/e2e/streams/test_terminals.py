@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import Command, records_file
-from tests.support.pseudo_terminal import in_terminal
+from tests.support.commands.command import Command, records_file
+from tests.support.commands.pseudo_terminal import in_terminal
 
 _WAIT_SECONDS = 30
 

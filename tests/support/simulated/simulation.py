@@ -12,8 +12,8 @@ from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.run import Run
 from kvsctl.errors import KvsctlError
 from kvsctl.model import Identity, Record, State
-from tests.support.quota_service import Quota, QuotaService, Tick
-from tests.support.virtual_time import Piece, run_virtual
+from tests.support.simulated.quota_service import Quota, QuotaService, Tick
+from tests.support.simulated.virtual_time import Piece, run_virtual
 
 _LIST: int = 500
 

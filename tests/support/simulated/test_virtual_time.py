@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.support.records import record
-from tests.support.virtual_time import MemoryFeed, Stalled, run_virtual
+from tests.support.simulated.virtual_time import MemoryFeed, Stalled, run_virtual
 
 
 def test_time_jumps_to_the_next_timer() -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from unittest.mock import patch
 
 from kvsctl.emulator.web.serve import SWITCH_SECONDS, ServeOptions, running
-from tests.support.command import Command
+from tests.support.commands.command import Command
 
 _WAIT_SECONDS: Final = 30
 

@@ -6,8 +6,8 @@ from typing import TypeAlias
 import pytest
 
 from kvsctl.journal.file import read_journal
-from tests.support.command import Command
-from tests.support.serving import serving
+from tests.support.commands.command import Command
+from tests.support.commands.serving import serving
 
 Words: TypeAlias = list[str | Path]
 

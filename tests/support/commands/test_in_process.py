@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import Command
-from tests.support.in_process import run_in_process
+from tests.support.commands.command import Command
+from tests.support.commands.in_process import run_in_process
 
 _STREAMS = ("stdin", "stdout", "stderr")
 
@@ -80,7 +80,7 @@ def test_the_process_is_as_before_when_the_command_raises(
     def fail() -> None:
         raise RuntimeError("within")
 
-    monkeypatch.setattr("tests.support.in_process.main", fail)
+    monkeypatch.setattr("tests.support.commands.in_process.main", fail)
     before = _state()
     with pytest.raises(RuntimeError, match="within"):
         kvsctl("set")
@@ -141,8 +141,8 @@ def test_a_thread_that_the_command_leaves_behind_is_found(
     def leave() -> None:
         threading.Thread(target=ends.wait, name="left").start()
 
-    monkeypatch.setattr("tests.support.in_process.main", leave)
-    monkeypatch.setattr("tests.support.in_process._WAIT_SECONDS", 0.01)
+    monkeypatch.setattr("tests.support.commands.in_process.main", leave)
+    monkeypatch.setattr("tests.support.commands.in_process._WAIT_SECONDS", 0.01)
     try:
         with pytest.raises(AssertionError, match="left its thread left running"):
             run_in_process([], {})

@@ -5,7 +5,7 @@ import pty
 import select
 from pathlib import Path
 
-from tests.support.command import Command
+from tests.support.commands.command import Command
 
 _WAIT_SECONDS = 30
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.support.in_process import run_in_process
+from tests.support.commands.in_process import run_in_process
 
 KVSCTL = Path(sys.executable).with_name("kvsctl")
 _TIMEOUT_SECONDS = 60
