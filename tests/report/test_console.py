@@ -1,8 +1,6 @@
 """The process's environment is read correctly, and a failing stderr never ends a command."""
 
 import os
-import pty
-import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -45,6 +43,7 @@ def test_colour(variables: dict[str, str], is_terminal: bool, expected: bool) ->
 @contextmanager
 def stderr_on_a_terminal(columns: int) -> Iterator[None]:
     """Point stderr to a terminal with `columns` columns inside the context."""
+    pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
     master, slave = pty.openpty()
     termios.tcsetwinsize(slave, (24, columns))
     saved = os.dup(2)
