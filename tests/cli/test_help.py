@@ -14,6 +14,7 @@ from kvsctl.cli.help import Command
 from kvsctl.cli.option_groups import Given, takes
 from kvsctl.config.settings import DEFAULTS
 from kvsctl.model import Verb
+from kvsctl.records.formats import Format
 
 
 @dataclass(frozen=True)
@@ -93,3 +94,10 @@ def test_a_plan_has_the_defaults_of_the_settings() -> None:
         *(DEFAULTS.give_up_after, DEFAULTS.patience, DEFAULTS.timeout),
         DEFAULTS.retries,
     )
+
+
+def test_help_names_every_input_format() -> None:
+    formats = [one.value for one in Format]
+    shown = {verb: _help(verb).split() for verb in ("set", "get")}
+    assert "|".join(formats) in shown["get"]
+    assert "|".join(formats[:-1]) in shown["set"], "keys, the last one, have no values"

@@ -22,6 +22,7 @@ from kvsctl.cli.options.running import RunningOptions, VerifyOption
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions, ValueOptions
 from kvsctl.cli.options.target import TargetOptions
+from kvsctl.config.settings import RUNNING, Running
 from kvsctl.errors import Defect, ExitStatus, StreamError, UsageError
 from kvsctl.jobs.file_roles import require_one_role_each
 
@@ -174,3 +175,8 @@ class TestOptionsAndTheJournal:
     @pytest.mark.parametrize("group", BATCH_GROUPS, ids=lambda group: group.__name__)
     def test_every_option_of_the_batch_commands_says_it(self, group: type) -> None:
         assert set(resume_rules(group)) == {field.name for field in fields(group)}
+
+
+def test_every_running_option_is_a_setting() -> None:
+    options = {field.name for field in fields(RunningOptions)}
+    assert options == RUNNING.keys() == set(Running._fields)

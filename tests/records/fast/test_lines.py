@@ -10,6 +10,7 @@ from kvsctl.records.fields import may_repeat
 from kvsctl.records.parsed import Parsed, Rejected
 from kvsctl.records.parsing.records import Rules, careful_key_object_parser, careful_set_line_parser
 from tests.support.jsontexts import LEGAL_KEYS, SPACES, VALUES, object_of
+from tests.support.naming import short
 
 CAREFUL = careful_set_line_parser(Rules())
 NOT_COMMON = Rejected(Breach("", "the careful way was asked"))
@@ -84,7 +85,7 @@ def test_accepts_common_lines(line: bytes) -> None:
         b'["key","value"]',
         b"",
     ],
-    ids=range(18),
+    ids=short,
 )
 def test_leaves_other_lines_to_the_careful_path(line: bytes) -> None:
     assert PARSE(line) is NOT_COMMON
