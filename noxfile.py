@@ -44,7 +44,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check types with mypy, as strictly as it can."""
     session.install("-e", ".[dev]")
-    session.run("mypy", *session.posargs)
+    session.run("mypy")
 
 
 @nox.session
