@@ -1,9 +1,10 @@
 """A command on a terminal."""
 
 import os
-import pty
 import select
 from pathlib import Path
+
+import pytest
 
 from tests.support.commands.command import Command
 
@@ -19,7 +20,7 @@ class Screen:
 
 def in_terminal(command: Command, *words: str | Path) -> Screen:
     """Run `kvsctl WORDS` with stdin, stdout and stderr on a pseudo-terminal."""
-    near, far = pty.openpty()
+    near, far = pytest.importorskip("pty").openpty()  # Windows has none
     variables = {"TERM": "xterm", **command.variables}
     process = command.having(**variables).start(*words, stdin=far, stdout=far, stderr=far)
     os.close(far)
