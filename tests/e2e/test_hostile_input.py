@@ -96,6 +96,7 @@ def test_bad_keys_fail_alone(local: Command, verb: str) -> None:
     assert [failure["source"] for failure in report["failures"]] == [f"-:{n}" for n in range(2, 7)]
 
 
+@pytest.mark.slow
 @needs_posix
 @pytest.mark.parametrize("verb", ["set", "get"])
 @pytest.mark.parametrize("start", [b'{"key":"a","value":"', b"["], ids=["record", "array"])
@@ -115,6 +116,7 @@ def test_a_line_without_end_takes_no_memory(local: Command, verb: str, start: by
     assert peak_kb < MOST_MEMORY_KB
 
 
+@pytest.mark.slow
 @needs_posix
 def test_a_stream_of_short_lines_takes_no_memory(local: Command) -> None:
     def lines() -> Iterator[bytes]:
@@ -126,6 +128,7 @@ def test_a_stream_of_short_lines_takes_no_memory(local: Command) -> None:
     assert peak_kb < 60_000, "it takes 35,000, and 50,000 more if it keeps a problem per line"
 
 
+@pytest.mark.slow
 @needs_posix
 @pytest.mark.parametrize(
     ("start", "fill"),

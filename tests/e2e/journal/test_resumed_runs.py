@@ -143,6 +143,7 @@ def _sums(ended: Ended) -> dict[str, Any]:
     return sums
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["set", "get", "delete"])
 def test_a_run_that_is_killed_twice_ends_as_if_it_had_not_been(bench: Bench, verb: str) -> None:
     kvsctl = bench.kvsctl
@@ -219,6 +220,7 @@ def test_a_second_run_on_a_journal_is_refused(bench: Bench) -> None:
     assert json.loads(out)["records"] == _COUNT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["set", "delete"])
 def test_what_was_not_read_back_before_a_kill_is_read_back_after_it(
     bench: Bench, verb: str

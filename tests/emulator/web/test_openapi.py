@@ -40,6 +40,7 @@ def server() -> Any:
         yield opened
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 def test_responses_conform_to_the_document(server: Running, path: str, method: str) -> None:
     schema = schemathesis.openapi.from_dict(DOCUMENT)
