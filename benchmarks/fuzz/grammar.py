@@ -35,7 +35,7 @@ _BAD_KEYS: Final = (
 _ENTITIES: Final = (
     b'"abc"', b'"person"', b'"a:b-c.d"', b"null", b'"e2345678901234567890"',
     b'"%b"' % (b"e" * 60), b'"%b"' % (b"e" * 61), b'"ab"', b'"Abc"', b'".abc"', b'"-abc"',
-    b'"a..b"', b'"abc."', b"7", b"9" * 20, b'""', b'"a_b"', b"[]",
+    b'"a..b"', b'"abc."', b"7", b"9" * 20, b'""', b'"a_b"', b'"_ab"', b"[]",
 )  # fmt: skip
 _TTLS: Final = (
     b'"45s"', b'"30m"', b'"12h"', b'"7d"', b'"365d"', b'"366d"', b'"0s"', b'"-1s"', b'"7"', b"7",

@@ -23,7 +23,7 @@ _JS_SPACE: Final = set("\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\uf
     chr(code) for code in range(0x2000, 0x200B)
 }
 _KEY: Final = _JS_SPACE | set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:._-#")
-_ENTITY: Final = set("abcdefghijklmnopqrstuvwxyz0123456789:-.")
+_ENTITY: Final = set("abcdefghijklmnopqrstuvwxyz0123456789:-_.")
 _UNITS: Final = {"SECONDS": 1, "MINUTES": 60, "HOURS": 3600, "DAYS": 86400}
 _SHORT: Final = {"s": "SECONDS", "m": "MINUTES", "h": "HOURS", "d": "DAYS"}
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?(Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -371,6 +371,7 @@ def entity_codes(entity: str | None) -> frozenset[str]:
         codes.add("ENTITY_TYPE_TOO_SHORT")
     if len(entity) > 60:
         codes.add("ENTITY_TYPE_TOO_LARGE")
-    if set(entity) - _ENTITY or entity[:1] in (".", "-") or ".." in entity or entity[-1:] == ".":
+    ends_wrong = entity[:1] in (".", "-", "_") or entity[-1:] == "."
+    if set(entity) - _ENTITY or ends_wrong or ".." in entity:
         codes.add("INVALID_ENTITY_TYPE")
     return frozenset(codes)

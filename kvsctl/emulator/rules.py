@@ -18,8 +18,8 @@ from kvsctl.limits import TTL_UNIT_SECONDS, Limits
 JS_SPACE = "\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 KEY = re.compile(rf"(?![{JS_SPACE}]+\Z)[a-zA-Z0-9:._{JS_SPACE}\-#]+")
 KEY_PATTERN = r"/^(?!\s+$)[a-zA-Z0-9:._\s-#]+$/"
-ENTITY = re.compile(r"(?![.\-])(?!.*\.\.)[a-z0-9:\-.]*(?<!\.)")
-ENTITY_PATTERN = r"/^(?![\.\-])(?!.*\.{2})[a-z0-9:\-.]*(?<![.])$/"
+ENTITY = re.compile(r"(?![_.\-])(?!.*\.\.)[a-z0-9:\-_.]*(?<!\.)")
+ENTITY_PATTERN = r"/^(?![_\.\-])(?!.*\.{2})[a-z0-9:\-_.]*(?<![.])$/"
 PLAIN_KEY = re.compile(r"[a-zA-Z0-9:._\-#]+")
 
 

@@ -19,7 +19,7 @@ _JS_SPACE: Final = "\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f
 _ILLEGAL_IN_KEY = re.compile(f"[^a-zA-Z0-9:._#{_JS_SPACE}-]")
 _BLANK = re.compile(f"[{_JS_SPACE}]*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_ENTITY = re.compile(r"(?![.\-])(?!.*\.{2})[a-z0-9:\-.]*(?<![.])")
+_ENTITY = re.compile(r"(?![_.\-])(?!.*\.{2})[a-z0-9:\-_.]*(?<![.])")
 
 RECORD_DEPTH: Final = 1
 """The nesting level that a record adds around its value: its own braces."""
@@ -53,7 +53,7 @@ def check_key(key: str, limits: Limits) -> Breach | None:
 
 
 def check_entity(entity: str, limits: Limits) -> Breach | None:
-    """Check an entity name: 3 to 60 of `a-z0-9:-.`, no `.` or `-` first, no `..`, no `.` last."""
+    """Check an entity name: 3 to 60 of `a-z0-9:-_.`, no `.-_` first, no `..`, no `.` last."""
     if len(entity) < limits.entity_chars_min:
         return Breach(
             codes.ENTITY_TYPE_TOO_SHORT,
@@ -69,8 +69,8 @@ def check_entity(entity: str, limits: Limits) -> Breach | None:
     if not _ENTITY.fullmatch(entity):
         return Breach(
             codes.INVALID_ENTITY_TYPE,
-            "the entity name is not valid: only a-z, 0-9 and : - . are allowed, "
-            "without . or - at the start, . at the end, or two consecutive dots",
+            "the entity name is not valid: only a-z, 0-9 and : - _ . are allowed, "
+            "without . or - or _ at the start, . at the end, or two consecutive dots",
         )
     return None
 

@@ -15,8 +15,8 @@ _KEY: Final = (
 )
 _KEY_LENGTH: Final = "A key has 1 to 500 characters. Change the key."
 _ENTITY: Final = (
-    "An entity name has 3 to 60 characters of a-z 0-9 : - . only. It does not begin with a dot or "
-    "a hyphen, end with a dot, or contain two dots together."
+    "An entity name has 3 to 60 characters of a-z 0-9 : - _ . only. It does not begin with a dot, "
+    "a hyphen or an underscore, end with a dot, or contain two dots together."
 )
 _ATTRIBUTES: Final = (
     "The value does not match the entity's attributes in the app's manifest (integers have 32 "

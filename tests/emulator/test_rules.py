@@ -46,7 +46,7 @@ def test_an_empty_key_of_an_entity_has_its_own_code() -> None:
     assert code_of(rules.check_key, "", LIMITS, of_entity=True) == "EMPTY_KEY"
 
 
-@pytest.mark.parametrize("name", ["abc", "a" * 60, "a:b-c.d", "0.1"])
+@pytest.mark.parametrize("name", ["abc", "a" * 60, "a:b-c.d", "a_b", "ab_", "0.1"])
 def test_legal_entity_names(name: Any) -> None:
     assert rules.check_entity_name(name, LIMITS) == name
 
@@ -61,7 +61,7 @@ def test_legal_entity_names(name: Any) -> None:
         ("a..b", "INVALID_ENTITY_TYPE"),
         ("abc.", "INVALID_ENTITY_TYPE"),
         ("Abc", "INVALID_ENTITY_TYPE"),
-        ("a_b", "INVALID_ENTITY_TYPE"),
+        ("_ab", "INVALID_ENTITY_TYPE"),
         ("abc\n", "INVALID_ENTITY_TYPE"),
     ],
 )

@@ -8,6 +8,8 @@ from kvsctl.emulator.options import EmulatorOptions
 from kvsctl.limits import TTL_UNIT_SECONDS, Limits
 
 Schema = dict[str, Any]
+# The service's pattern for entity names, without its lookarounds: some generators cannot read them.
+ENTITY_PATTERN = r"^[a-z0-9:](?:\.?[a-z0-9:_-])*$"
 
 
 def document(options: EmulatorOptions) -> Schema:
@@ -121,7 +123,7 @@ def _schemas(limits: Limits) -> Schema:
             "type": "string",
             "minLength": limits.entity_chars_min,
             "maxLength": limits.entity_chars_max,
-            "pattern": "^[a-z0-9:.-]*$",
+            "pattern": ENTITY_PATTERN,
         },
         "Value": {
             "description": f"Any JSON except null, at most {limits.value_bytes} bytes as raw JSON.",

@@ -195,7 +195,7 @@ class TestSetLines:
             ('{"key":"a","value":"' + "x" * 245_760 + '"}', "MAX_SIZE"),
             ('{"key":"a","value":1,"entityName":"A"}', "ENTITY_TYPE_TOO_SHORT"),
             ('{"key":"a","value":1,"entityName":""}', "ENTITY_TYPE_TOO_SHORT"),
-            ('{"key":"a","value":1,"entityName":"a_bc"}', "INVALID_ENTITY_TYPE"),
+            ('{"key":"a","value":1,"entityName":"_abc"}', "INVALID_ENTITY_TYPE"),
             ('{"key":"a","value":1,"ttl":0}', "INVALID_TTL"),
             ('{"key":"a","value":1,"ttl":' + "9" * 5_000 + "}", "INVALID_TTL"),
             (
