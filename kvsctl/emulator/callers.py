@@ -8,29 +8,33 @@ Source: contract, section "Where and who".
 - With no tokens configured, each bearer token opens a store of its own.
 - Without any header the request uses the store of the default installation.
 
-With tokens configured, every request without one of them is refused.
+With tokens configured, every request without one of them is refused, and a token opens the store of
+its own installation only: a proxy header that names another one is refused.
 """
 
 from collections.abc import Mapping
 
 from kvsctl.emulator.options import DEFAULT_INSTALLATION, EmulatorOptions, installation_of_token
-from kvsctl.emulator.refusals import unauthorized
+from kvsctl.emulator.refusals import Refusal, unauthorized
 
 
 def installation_of(headers: Mapping[bytes, bytes], options: EmulatorOptions) -> str:
     """Return the installation that this caller may use.
 
-    Raise Refusal (401) if the caller may use none.
+    Raise Refusal if the caller may use none (401), or asks for the store of another one (403).
     """
-    bearer = _bearer(headers.get(b"authorization", b"").decode("latin-1"))
+    bearer = bearer_of(headers)
     by_token = _configured_installation(bearer, options)
     if options.tokens and by_token is None:
         raise unauthorized()
     proxied = headers.get(b"forge-proxy-authorization")
-    if proxied is not None:
-        return _proxied_installation(proxied.decode("latin-1"))
+    named = None if proxied is None else _proxied_installation(proxied.decode("latin-1"))
     if by_token is not None:
+        if named not in (None, by_token):
+            raise Refusal(403, "FORBIDDEN", "The token is not of this installation")
         return by_token
+    if proxied is not None:
+        return named or DEFAULT_INSTALLATION
     if bearer is None:
         return DEFAULT_INSTALLATION
     return installation_of_token(bearer)
@@ -58,7 +62,14 @@ def _configured_installation(bearer: str | None, options: EmulatorOptions) -> st
     return found
 
 
-def _proxied_installation(header: str) -> str:
+def check_token(headers: Mapping[bytes, bytes], options: EmulatorOptions) -> None:
+    """Raise Refusal (401) if tokens are configured and the request has none of them."""
+    if options.tokens and _configured_installation(bearer_of(headers), options) is None:
+        raise unauthorized()
+
+
+def _proxied_installation(header: str) -> str | None:
+    """Return the installation that a proxy header names; None for that of its invocation."""
     scheme, _, rest = header.partition(" ")
     fields = dict(part.strip().partition("=")[::2] for part in rest.split(","))
     if scheme.lower() != "forge" or fields.get("as") != "app":
@@ -68,5 +79,5 @@ def _proxied_installation(header: str) -> str:
         # An ARI names the installation in its last part.
         return installation.rsplit("/", 1)[-1]
     if fields.get("id"):
-        return DEFAULT_INSTALLATION
+        return None
     raise unauthorized()

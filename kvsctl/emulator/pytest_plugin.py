@@ -30,7 +30,9 @@ class EmulatorUnderTest:
 
     def reset(self) -> None:
         """Delete all records of all installations."""
-        with urlopen(Request(f"{self.url}/_emulator/reset", method="POST")):  # noqa: S310
+        headers = {"authorization": f"Bearer {self.token}"}
+        request = Request(f"{self.url}/_emulator/reset", method="POST", headers=headers)  # noqa: S310
+        with urlopen(request):  # noqa: S310
             pass
 
 

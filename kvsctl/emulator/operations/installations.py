@@ -14,14 +14,18 @@ from kvsctl.emulator.wire import Response, encoded
 PAGE_MOST = 100
 
 
-def list_installations(service: Service, query: bytes, *, plain: bool) -> Response:
+def list_installations(service: Service, query: bytes, caller: str, *, plain: bool) -> Response:
     """Return a page of the app's installations; with `plain` all of them in an array, as /v0 does.
 
     These are the installations that the options name and those that were ever written to. If there
-    are none, the list holds the default installation.
+    are none, the list holds the default installation. With tokens, it holds only `caller`, the
+    installation of the caller's token.
     """
-    known = sorted({*service.options.installations, *service.rows.installations()})
-    known = known or [DEFAULT_INSTALLATION]
+    if service.options.tokens:
+        known = [caller]
+    else:
+        known = sorted({*service.options.installations, *service.rows.installations()})
+        known = known or [DEFAULT_INSTALLATION]
     if plain:
         return Response(body=encoded([_described(one) for one in known]))
     parameters = dict(parse_qsl(query.decode("latin-1")))

@@ -1,4 +1,5 @@
-"""`/_emulator/`: control of the emulator by a test. For callers on loopback only.
+"""`/_emulator/`: control of the emulator by a test. For callers on loopback only,
+with a token if any is configured.
 
 POST reset      {}                        delete all records; snapshots stay
 POST snapshot   {"name"?}                 save all records under a name

@@ -11,7 +11,7 @@ import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from kvsctl.emulator.callers import bearer_of, installation_of
+from kvsctl.emulator.callers import bearer_of, check_token, installation_of
 from kvsctl.emulator.clock import Clock, http_date
 from kvsctl.emulator.operations.service import Call, Service
 from kvsctl.emulator.options import EmulatorOptions
@@ -165,17 +165,18 @@ class Emulator:
             from kvsctl.emulator.web import admin
 
             admin.check_admin_caller(scope.get("client"), headers)
+            check_token(headers, self.options)
             body = await read_body(receive, self.options.limits.batch_bytes, self.options)
             return await admin.administer(self, method, path.removeprefix(ADMIN_PREFIX), body)
         if path in INSTALLATION_PATHS and method == "GET":
             from kvsctl.emulator.operations.installations import list_installations
 
-            installation_of(headers, self.options)
+            caller = installation_of(headers, self.options)
             if self.quota is not None:
                 self.quota.admit_listing(self.clock.now_ms())
             query, plain = scope.get("query_string", b""), "/v0/" in path
             return await self.store.run(
-                lambda: list_installations(self.service, query, plain=plain)
+                lambda: list_installations(self.service, query, caller, plain=plain)
             )
         if path == "/openapi.json" and method == "GET":
             from kvsctl.emulator.web.openapi import document

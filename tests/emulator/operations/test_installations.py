@@ -58,6 +58,18 @@ def test_the_list_needs_get_and_a_token(open_client: OpenClient) -> None:
     assert client.request("GET", "/v1/installations").status_code == 401
     allowed = {"authorization": "Bearer t"}
     assert client.request("GET", "/v1/installations", headers=allowed).status_code == 200
+
+
+def test_a_token_lists_its_own_installation_only(open_client: OpenClient) -> None:
+    client = open_client(tokens=(Token("t", "i"), Token("u", "j")), installations=("k",))
+    other = {"authorization": "Bearer u"}
+    client.ok("/v1/set", {"key": "a", "value": 1}, headers=other)
+    for version in ("v0", "v1"):
+        response = client.request(
+            "GET", f"/{version}/installations", headers={"authorization": "Bearer t"}
+        )
+        found = response.json() if version == "v0" else response.json()["installations"]
+        assert [one["id"] for one in found] == ["i"]
     assert client.post("/v1/installations", {}).headers["allow"] == "GET"
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from kvsctl.emulator.options import Token
 from tests.emulator.storage.test_entities import ENTITIES, found, named
 from tests.emulator.support import EmulatorClient, OpenClient
 
@@ -91,6 +92,25 @@ def test_other_callers_are_refused(client: EmulatorClient, host: Any) -> None:
 def test_web_pages_are_refused(client: EmulatorClient) -> None:
     response = client.post("/_emulator/reset", headers={"origin": "http://localhost"})
     assert response.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("method", "action"),
+    [
+        ("POST", "reset"), ("POST", "snapshot"), ("POST", "restore"), ("GET", "stats"),
+        ("GET", "clock"), ("POST", "clock"), ("POST", "faults"),
+    ],
+)  # fmt: skip
+def test_with_tokens_the_control_requests_need_one(
+    open_client: OpenClient, method: str, action: str
+) -> None:
+    client = open_client(tokens=(Token("one", "i"),))
+    for headers in ({}, {"authorization": "Bearer two"}):
+        response = client.request(method, f"/_emulator/{action}", json={}, headers=headers)
+        assert (response.status_code, response.json()["code"]) == (401, "UNAUTHORIZED")
+    allowed = {"authorization": "Bearer one"}
+    response = client.request(method, f"/_emulator/{action}", json={}, headers=allowed)
+    assert response.status_code != 401
 
 
 def test_the_control_requests_can_be_switched_off(open_client: OpenClient) -> None:

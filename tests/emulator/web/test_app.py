@@ -81,8 +81,34 @@ def test_with_tokens_other_callers_are_refused(open_client: OpenClient) -> None:
     for secret, found in (("two", 1), ("three", 0)):
         read = client.ok("/v1/batch/get", BATCH, headers={"authorization": f"Bearer {secret}"})
         assert len(read["successfulKeys"]) == found
-    both = proxied | {"authorization": "Bearer three"}
-    assert client.ok("/v1/batch/get", BATCH, headers=both)["successfulKeys"]
+
+
+@pytest.mark.parametrize(
+    ("proxied", "token", "refused"),
+    [
+        ("installationId=i", "one", None),
+        ("installationId=ari:cloud:x::installation/i", "one", None),
+        ("id=invocation", "one", None),
+        ("installationId=i", "two", (403, "FORBIDDEN")),
+        ("installationId=default", "one", (403, "FORBIDDEN")),
+        ("installationId=i", "three", (401, "UNAUTHORIZED")),
+        ("nothing=i", "one", (401, "UNAUTHORIZED")),
+    ],
+)
+def test_a_token_opens_its_own_installation_only(
+    open_client: OpenClient, proxied: str, token: str, refused: Any
+) -> None:
+    client = open_client(tokens=(Token("one", "i"), Token("two", "j")))
+    client.ok("/v1/batch/set", BATCH, headers={"authorization": "Bearer one"})
+    headers = {
+        "authorization": f"Bearer {token}",
+        "forge-proxy-authorization": f"Forge as=app,{proxied}",
+    }
+    if refused is None:
+        assert client.ok("/v1/batch/get", BATCH, headers=headers)["successfulKeys"]
+    else:
+        assert client.refused("/v1/batch/get", BATCH, headers=headers) == refused
+        assert client.refused("/v1/batch/delete", BATCH, headers=headers) == refused
 
 
 def test_repr_hides_the_secret_of_a_token() -> None:
