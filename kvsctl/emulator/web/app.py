@@ -109,7 +109,9 @@ class Emulator:
         except Exception as error:
             wants_trace = log.isEnabledFor(logging.DEBUG)
             name = type(error).__name__
-            log.error("the emulator failed on %s: %s", scope["path"], name, exc_info=wants_trace)
+            log.error(
+                "the emulator failed on %s: %s", shown_path(scope), name, exc_info=wants_trace
+            )
             answer = refusal_response(
                 Refusal(
                     500, "INTERNAL_SERVER_ERROR", "Internal error: this is a defect of the emulator"
@@ -214,6 +216,15 @@ class Emulator:
             await send({"type": "http.response.body", "body": half, "more_body": True})
             raise ConnectionLost("by a fault, in the middle of the response", gently=True)
         await send({"type": "http.response.body", "body": answer.body})
+
+
+def shown_path(scope: Scope) -> str:
+    """Return the path of a request for a log line.
+
+    It is as the caller sent it, percent-encoded; other characters than visible ASCII are escaped.
+    """
+    path: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "backslashreplace")
+    return "".join(chr(byte) if 0x21 <= byte <= 0x7E else f"\\x{byte:02x}" for byte in path)
 
 
 def _trace_id() -> bytes:

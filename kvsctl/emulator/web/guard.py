@@ -1,7 +1,8 @@
 """The layer between uvicorn and the emulator: header checks, access log, lost connections.
 
-To prevent DNS rebinding and requests of foreign web pages, the `Host` and `Origin` headers must
-name this machine, an IP address, or a host name that the options allow.
+To prevent DNS rebinding, the `Host` header must name this machine, an IP address, or a host name
+that the options allow. To prevent requests of foreign web pages, an `Origin` header must be the
+origin of this server: `http://` and the value of `Host`.
 """
 
 import asyncio
@@ -11,11 +12,12 @@ import logging
 import socket
 import struct
 import time
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from kvsctl.emulator.refusals import ConnectionLost, Refusal
-from kvsctl.emulator.web.app import Emulator, Message, Receive, Scope, Send
+from kvsctl.emulator.web.app import Emulator, Message, Receive, Scope, Send, shown_path
 
 access = logging.getLogger("kvsctl.emulator.access")
 FOREIGN_HOST = Refusal(403, "FORBIDDEN", "The Host or Origin header does not name this emulator")
@@ -63,25 +65,49 @@ class Guard:
 
         await self._answered(scope, receive, sending, send)
         elapsed_ms = (time.perf_counter() - start) * 1000
-        access.info("%s %s %s %.1f ms", scope["method"], scope["path"], status, elapsed_ms)
+        access.info("%s %s %s %.1f ms", scope["method"], shown_path(scope), status, elapsed_ms)
 
     def _is_allowed(self, scope: Scope) -> bool:
+        hosts: list[bytes] = []
+        origins: list[bytes] = []
         for name, value in scope["headers"]:
-            if name in (b"host", b"origin"):
-                known = self._known.get(value)
-                if known is None:
-                    known = is_allowed_host(value.decode("latin-1"), self._names)
-                    if len(self._known) < 1000:
-                        self._known[value] = known
-                if not known:
-                    return False
-        return True
+            if name == b"host":
+                hosts.append(value)
+            elif name == b"origin":
+                origins.append(value)
+        return all(map(self._is_known, hosts)) and (not origins or is_same_origin(origins, hosts))
+
+    def _is_known(self, host: bytes) -> bool:
+        known = self._known.get(host)
+        if known is None:
+            known = is_allowed_host(host.decode("latin-1"), self._names)
+            if len(self._known) < 1000:
+                self._known[host] = known
+        return known
+
+
+def is_same_origin(origins: Sequence[bytes], hosts: Sequence[bytes]) -> bool:
+    """Return whether all these `Origin` headers are the origin of the server that `hosts` name."""
+    places = {_place(value.decode("latin-1")) for value in origins}
+    places |= {_place(f"http://{value.decode('latin-1')}") for value in hosts}
+    return len(hosts) == 1 and len(places) == 1 and None not in places
+
+
+def _place(origin: str) -> tuple[str, int] | None:
+    """Return the host and port of an `http` origin, or None for any other text."""
+    try:
+        parts = urlsplit(origin)
+        port = parts.port or 80
+    except ValueError:
+        return None
+    is_origin = parts.scheme == "http" and not (parts.path or parts.query or parts.fragment)
+    return (parts.hostname, port) if is_origin and parts.hostname else None
 
 
 def is_allowed_host(host: str, names: frozenset[str]) -> bool:
-    """Return whether a header value names this machine, an IP address or one of `names`."""
+    """Return whether a `Host` header names this machine, an IP address or one of `names`."""
     try:
-        name = urlsplit(host if "://" in host else f"//{host}").hostname or ""
+        name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return False
     if name == "localhost" or name.endswith(".localhost") or name in names:
