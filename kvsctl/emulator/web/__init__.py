@@ -3,6 +3,7 @@
 - `app`: routing, and one request from its bytes to its response.
 - `routes`: which operation serves which path.
 - `guard`: the check of the `Host` and `Origin` headers, the access log, and lost connections.
+- `connection`: malformed, half-closed and unfinished requests, before the application sees them.
 - `serve`: run the application under uvicorn.
 - `admin`: `/_emulator/`: reset, snapshot, restore, stats, clock, faults.
 - `openapi`: the OpenAPI document.

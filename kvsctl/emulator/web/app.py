@@ -76,6 +76,12 @@ class Emulator:
         """Send a refusal without handling the request."""
         await self._send(refusal_response(refusal), _trace_id(), send)
 
+    def refusal_message(self, refusal: Refusal) -> tuple[list[tuple[bytes, bytes]], bytes]:
+        """Return the headers and the body of a refusal, for a server that sends it itself."""
+        answer = refusal_response(refusal)
+        self.statuses[answer.status] = self.statuses.get(answer.status, 0) + 1
+        return self._headers(answer, _trace_id()), answer.body
+
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "lifespan.startup.complete"})
@@ -202,6 +208,15 @@ class Emulator:
     async def _send(
         self, answer: Response, trace_id: bytes, send: Send, *, cut: bool = False
     ) -> None:
+        headers = self._headers(answer, trace_id)
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        if cut:
+            half = answer.body[: len(answer.body) // 2]
+            await send({"type": "http.response.body", "body": half, "more_body": True})
+            raise ConnectionLost("by a fault, in the middle of the response", gently=True)
+        await send({"type": "http.response.body", "body": answer.body})
+
+    def _headers(self, answer: Response, trace_id: bytes) -> list[tuple[bytes, bytes]]:
         headers = [
             (b"date", http_date(self.clock.now_ms()).encode()),
             (b"x-b3-traceid", trace_id),
@@ -210,12 +225,7 @@ class Emulator:
         if answer.body:
             headers.append((b"content-type", answer.content_type.encode()))
         headers += [(name.encode(), value.encode()) for name, value in answer.headers]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        if cut:
-            half = answer.body[: len(answer.body) // 2]
-            await send({"type": "http.response.body", "body": half, "more_body": True})
-            raise ConnectionLost("by a fault, in the middle of the response", gently=True)
-        await send({"type": "http.response.body", "body": answer.body})
+        return headers
 
 
 def shown_path(scope: Scope) -> str:

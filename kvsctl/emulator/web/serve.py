@@ -14,8 +14,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import Literal
 
 import uvicorn
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from kvsctl.emulator.operations.seed import load_seed
 from kvsctl.emulator.options import EmulatorOptions
@@ -23,6 +26,7 @@ from kvsctl.emulator.refusals import EmulatorError, reason_of
 from kvsctl.emulator.storage.schema import MEMORY
 from kvsctl.emulator.storage.store import Store
 from kvsctl.emulator.web.app import Emulator
+from kvsctl.emulator.web.connection import guarded
 from kvsctl.emulator.web.guard import Guard
 
 DEFAULT_PORT = 8787
@@ -45,6 +49,10 @@ class ServeOptions:
     """Files of records to load before the server starts."""
     host_names: frozenset[str] = frozenset()
     """Host names to accept besides localhost, such as the name of a container."""
+    request_seconds: float = 60.0
+    """How long a request may take to arrive; then it is refused and its connection closed."""
+    http: Literal["auto", "h11"] = "auto"
+    """The HTTP parser: `auto` is httptools where it is installed."""
     verbose: bool = False
     """Log one line per request on the logger `kvsctl.emulator.access`."""
     emulator: EmulatorOptions = field(default_factory=EmulatorOptions)
@@ -148,9 +156,10 @@ def is_loopback(host: str) -> bool:
 
 def _config(options: ServeOptions, emulator: Emulator) -> uvicorn.Config:
     # "auto" uses httptools and uvloop if they are installed.
+    protocol = H11Protocol if options.http == "h11" else AutoHTTPProtocol
     return uvicorn.Config(
         Guard(emulator, options.host_names, verbose=options.verbose),
-        http="auto",
+        http=guarded(protocol, emulator, options.request_seconds),
         loop="auto",
         ws="none",
         lifespan="off",
