@@ -10,6 +10,7 @@ from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions, ValueOptions
 from kvsctl.config.limitsfile import read_limits
 from kvsctl.errors import UsageError
+from kvsctl.files.descriptors import descriptor
 from kvsctl.jobs.examine import require_rereadable
 from kvsctl.jobs.job import InputChecks, JobInput, ReaderInput
 from kvsctl.limits import DEFAULT_LIMITS, Limits
@@ -49,7 +50,9 @@ def read_input(verb: Verb, given: Given, limits: Limits | None) -> JobInput:
         forms = _key_forms(verb, given)
         end = b"\0" if given.of(NullOption).null else end
         parsers = key_parsers(_rules(options, limits), forms.shape)
-    return ReaderInput(Reader(_sources(verb, words, options, forms, end), parsers))
+    reader = Reader(_sources(verb, words, options, forms, end), parsers)
+    _require_usable(reader)
+    return ReaderInput(reader)
 
 
 def limits_of(given: Given) -> Limits | None:
@@ -103,6 +106,22 @@ def _sources(
             )
         files = [File(None, end=end, forms=forms)]
     return [Arguments(words), *files] if words else list(files)
+
+
+def _require_usable(reader: Reader) -> None:
+    """Raise UsageError if a later file cannot be used, before anything of an earlier one is sent.
+
+    The first source needs no look ahead: nothing is sent before it is read.
+    """
+    for source in reader.sources[1:]:
+        # What is read of a descriptor cannot be read again on every system.
+        if (
+            isinstance(source, File)
+            and source.path is not None
+            and source.is_rereadable
+            and descriptor(source.path) is None
+        ):
+            reader.require_usable(source)
 
 
 def _rules(options: InputOptions, limits: Limits | None, ttl: str | None = None) -> Rules:

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from kvsctl.records.cutting.compression import COMPRESSION_SUFFIXES
 from kvsctl.records.shapes import Shape
 
 _BLANK: Final = b" \t\r\n"
@@ -36,7 +37,6 @@ _BY_SUFFIX: Final = {
     ".tab": Format.TSV,
     ".keys": Format.KEYS,
 }
-_ARCHIVES: Final = (".gz", ".gzip", ".zst", ".zstd")
 
 
 class Forms(msgspec.Struct, frozen=True):
@@ -96,6 +96,6 @@ class Forms(msgspec.Struct, frozen=True):
 
 def _suffix(label: str) -> str:
     name = PurePath(label)
-    while name.suffix.lower() in _ARCHIVES:
+    while name.suffix.lower() in COMPRESSION_SUFFIXES:
         name = name.with_suffix("")
     return name.suffix.lower()

@@ -31,8 +31,8 @@ class Reader:
     input has nothing more right now. Positions count from 0 over all sources. A piece that cannot
     be read becomes a Problem, and reading continues.
 
-    Raise UsageError if a source cannot be used at all and nothing was read before it. After that,
-    raise StreamError: for an unusable source as for any read that fails part-way.
+    Raise UsageError if a source cannot be used, or cannot be read, before anything was read. After
+    that, raise StreamError: for an unusable source as for any read that fails part-way.
     """
 
     sources: Sequence[Source]
@@ -62,10 +62,26 @@ class Reader:
             for pieces in self._pieces():
                 yield pieces
                 has_begun = has_begun or bool(pieces)
-        except UsageError as error:
-            if not has_begun:
+        except (UsageError, StreamError) as error:
+            kind = StreamError if has_begun else UsageError
+            if isinstance(error, kind):
                 raise
-            raise StreamError(error.message, error.hint) from error
+            raise kind(error.message, error.hint) from error
+
+    def require_usable(self, source: File) -> None:
+        """Read the start of a regular file, and raise UsageError if it cannot be used.
+
+        Call it before anything is sent, for all files: otherwise the records of one file would be
+        sent before it is known that the next is an archive, or a table without keys.
+        """
+        try:
+            first = source.start()
+            if first:
+                self.choose_parser(source, first[0].text)
+        except StreamError as error:
+            raise UsageError(error.message, error.hint) from error
+        finally:
+            source.reset()
 
     def _pieces(self) -> Iterator[list[Record | Problem]]:
         position = 0

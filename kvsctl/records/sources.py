@@ -3,7 +3,7 @@
 import os
 import select
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -14,6 +14,7 @@ from kvsctl.records.cutting.array import split_array
 from kvsctl.records.cutting.compression import Compression, decompressed
 from kvsctl.records.cutting.lines import Line, split_lines, without_mark
 from kvsctl.records.cutting.rows import split_rows
+from kvsctl.records.cutting.signatures import only_text
 from kvsctl.records.formats import Format, Forms
 from kvsctl.records.parsing.header import Header
 
@@ -147,13 +148,13 @@ class File:
         Raise StreamError if reading fails part-way, and UsageError if the content does not have
         the format that was given or found.
         """
-        chunks = without_mark(decompressed(self._chunks(), self.label, self._set_compression))
+        chunks = decompressed(self._chunks(), self.label, self._set_compression)
+        chunks = without_mark(only_text(chunks, self.label, lambda: self.compression, self.end))
         if self.size is not None:
             chunks = _with_pauses(chunks)
         head = b""
         found = self.forms.find(self.label, head, is_whole=False)
-        self.format = self.compression = self.header = None
-        self.bytes_read = 0
+        self.reset()
         while found is None:
             chunk = next(chunks, None)
             if chunk == b"":
@@ -163,6 +164,20 @@ class File:
             found = self.forms.find(self.label, head, is_whole=chunk is None)
         self.format = found
         yield from self._cut(found, chain([head], chunks) if head else chunks)
+
+    def start(self) -> Sequence[Line]:
+        """Return the first pieces, and read no further. Raise like `lines`."""
+        lines = self.lines()
+        try:
+            return next(lines, ())
+        finally:
+            if isinstance(lines, Generator):
+                lines.close()
+
+    def reset(self) -> None:
+        """Forget everything that reading has found."""
+        self.format = self.compression = self.header = None
+        self.bytes_read = 0
 
     def _cut(self, found: Format, chunks: Iterator[bytes]) -> Iterator[Sequence[Line]]:
         if found is Format.JSON:

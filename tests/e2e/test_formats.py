@@ -1,9 +1,14 @@
 """Every form of input, through the installed command."""
 
+import bz2
 import gzip
+import io
 import json
+import lzma
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 from backports import zstd
@@ -23,6 +28,8 @@ _GOOD = "".join(line + "\n" for line in _JSONL.splitlines() if "bad/" not in lin
 _PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "": bytes,
     ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
     ".zst": zstd.compress,
 }
 _CSV = 'key,value\r\na,"1\r\n2"\r\nbad/,2\r\nb,3'
@@ -100,7 +107,10 @@ def test_a_table_without_keys_sends_nothing(local: Command, tmp_path: Path) -> N
     path.write_text("id,value\n1,2\n")
     ended = local("set", "-f", path, status=2)
     assert b'r.csv:1: no column "key"' in ended.err
-    assert local("set", "x=1", "-f", path, "--json", status=5).report["succeeded"] == 1
+    local("set", "x=1", "-f", path, status=2)
+    local("get", "x", status=1)
+    assert local("set", "x=1", "-f", "-", "--json", "--format", "csv", stdin=b"a\n1\n", status=5)
+    local("get", "x", status=0)
 
 
 @pytest.mark.parametrize("name", ["r.json.gz", "r.csv.zst", "r.csv"])
@@ -123,3 +133,52 @@ def test_a_job_goes_on_from_its_journal(local: Command, tmp_path: Path, name: st
     assert [(line["key"], line["value"]) for line in got.lines] == [
         (key, value) for key, value in pairs if "/" not in key
     ]
+
+
+@pytest.mark.parametrize("verb", ["set", "get", "delete"])
+@pytest.mark.parametrize("compress", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_an_archive_is_not_read_line_by_line(
+    local: Command, tmp_path: Path, verb: str, compress: Callable[[bytes], bytes]
+) -> None:
+    local("set", "k1=1", "k2=2", status=0)
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        entry = tarfile.TarInfo("keys.txt")
+        entry.size = 6
+        archive.addfile(entry, io.BytesIO(b"k1\nk2\n"))
+    path, good = tmp_path / "keys.tar", tmp_path / "good.txt"
+    path.write_bytes(compress(packed.getvalue()))
+    good.write_bytes(b'{"key":"k1","value":0}\n')
+    for given in (("-f", path), ("-f", good, "-f", path)):
+        ended = local(verb, *given, status=2)
+        assert f"{path}: this is a tar archive".encode() in ended.err
+        assert b"tar -xOf" in ended.err
+        assert local("get", "k1", "k2", "--values", status=0).out == b"1\n2\n"
+
+
+def test_an_archive_in_an_archive_is_not_read(local: Command) -> None:
+    packed = gzip.compress(gzip.compress(_JSONL.encode()))
+    ended = local("set", "--json", stdin=packed, status=2)
+    assert b"-: this is a gzip archive inside a gzip archive" in ended.err
+    assert ended.report["exit_code"] == 2
+
+
+def test_a_plain_file_named_as_an_archive_is_read(local: Command, tmp_path: Path) -> None:
+    path = tmp_path / "r.csv.gz"
+    path.write_text("key,value\na,1\n")
+    report = local("set", "-f", path, "--json", status=0).report
+    assert report["inputs"] == [{"source": str(path), "format": "csv", "compression": None}]
+
+
+@pytest.mark.parametrize("cut", [0, 5, 15, 40])
+def test_a_broken_archive_that_gave_nothing_is_2(local: Command, tmp_path: Path, cut: int) -> None:
+    path, good = tmp_path / "r.jsonl.gz", tmp_path / "good.jsonl"
+    random = Random(1)
+    line = b'{"key":"a","value":"%d"}\n' % random.getrandbits(999)
+    path.write_bytes(gzip.compress(line)[:cut])
+    good.write_text('{"key":"b","value":1}\n')
+    ended = local("set", "-f", path, "--json", status=2)
+    assert b"the gzip archive is truncated" in ended.err
+    assert (ended.report["records"], ended.report["exit_code"]) == (0, 2)
+    local("set", "-f", good, "-f", path, status=2)
+    local("get", "b", status=1)

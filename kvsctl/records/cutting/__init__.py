@@ -6,5 +6,6 @@ now. Callers use it to do other work instead of waiting.
 - `lines`: lines.
 - `array`: the elements of one JSON array.
 - `rows`, `csv_blocks`: the rows of a table, one by one or many at once.
-- `compression`: decompress gzip and zstd first.
+- `compression`: decompress gzip, bzip2, xz and zstd first.
+- `signatures`: refuse archives, databases, UTF-16 and other input that is not text.
 """

@@ -1,51 +1,74 @@
-"""Decompress gzip and zstd archives, a bounded part at a time."""
+"""Decompress gzip, bzip2, xz and zstd files, a bounded part at a time."""
 
 import sys
 import zlib
 from collections.abc import Callable, Iterator
 from enum import Enum
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
-from kvsctl.errors import StreamError
-
-if TYPE_CHECKING:
-    from backports.zstd import ZstdDecompressor
+from kvsctl.errors import StreamError, UsageError
 
 _PIECE_BYTES: Final = 256 * 1024
 """The most bytes that are decompressed at a time, however large the content of an archive is."""
+_MOST_XZ_BYTES: Final = 128 * 1024 * 1024
+"""The most memory for decompressing xz. `xz -9` makes files that need 65 MiB."""
 
 
 class Compression(Enum):
     """How a file is compressed. The value is the name in reports."""
 
     GZIP = "gzip"
+    BZIP2 = "bzip2"
+    XZ = "xz"
     ZSTD = "zstd"
 
+    @property
+    def command(self) -> str:
+        """The command that decompresses a file, without the file's name."""
+        return f"{self.value} -dc"
 
-_MAGIC: Final = {b"\x1f\x8b": Compression.GZIP, b"\x28\xb5\x2f\xfd": Compression.ZSTD}
+
+_MAGIC: Final = {
+    b"\x1f\x8b": Compression.GZIP,
+    b"\xfd7zXZ\0": Compression.XZ,
+    b"\x28\xb5\x2f\xfd": Compression.ZSTD,
+    # `BZh` alone may begin a key. A level and the start of a block, or of the end, follow it.
+    **{
+        b"BZh%d%b" % (level, start): Compression.BZIP2
+        for level in range(1, 10)
+        for start in (b"1AY&SY", b"\x17rE8P\x90")
+    },
+}
 _SUFFIXES: Final = {
     ".gz": Compression.GZIP,
     ".gzip": Compression.GZIP,
+    ".bz2": Compression.BZIP2,
+    ".xz": Compression.XZ,
     ".zst": Compression.ZSTD,
     ".zstd": Compression.ZSTD,
 }
-_HEAD_BYTES: Final = 4
+COMPRESSION_SUFFIXES: Final = frozenset(_SUFFIXES)
+"""The suffixes of compressed files, in lower case. They say nothing of the format inside."""
+_HEAD_BYTES: Final = max(map(len, _MAGIC))
 
 
 def compression_of(label: str, head: bytes) -> Compression | None:
-    """Return how a file is compressed: by its first four bytes, else by its suffix.
+    """Return how a file is compressed, by its first bytes; None if it is not.
 
-    No text in UTF-8 starts with the bytes that these formats start with.
+    No text in UTF-8 begins with the bytes that these formats begin with, except that of bzip2,
+    which no key and no JSON begins with. The suffix decides only for a file that ends before it
+    can be told, such as an empty one.
     """
     for magic, compression in _MAGIC.items():
         if head.startswith(magic):
             return compression
-    return _SUFFIXES.get(PurePath(label).suffix.lower())
+    named = _SUFFIXES.get(PurePath(label).suffix.lower())
+    return named if named is not None and _may_be_magic(head, named) else None
 
 
 class _Member(Protocol):
-    """A gzip member or a zstd frame of an archive, like the standard library's decompressors."""
+    """A member, stream or frame of a compressed file."""
 
     @property
     def eof(self) -> bool:
@@ -82,8 +105,20 @@ class _GzipMember:
             given = self._inflate.unconsumed_tail
 
 
-class _ZstdFrame:
-    def __init__(self, decompressor: "ZstdDecompressor") -> None:
+class _Decompressor(Protocol):
+    """What the decompressors of bz2, lzma and zstd have in common."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
+
+
+class _Stream:
+    def __init__(self, decompressor: _Decompressor) -> None:
         self._decompressor = decompressor
 
     @property
@@ -104,14 +139,29 @@ _Start: TypeAlias = Callable[[], _Member]
 
 
 def _decompressor_for(compression: Compression) -> tuple[_Start, type[Exception]]:
-    """Return the function that starts a member, and the exception for a corrupt one."""
-    if compression is Compression.GZIP:
-        return _GzipMember, zlib.error
-    if sys.version_info >= (3, 14):
-        from compression import zstd
-    else:
-        from backports import zstd
-    return lambda: _ZstdFrame(zstd.ZstdDecompressor()), zstd.ZstdError
+    """Return the function that starts a member, and the exception for a corrupt one.
+
+    Raise ImportError if this Python was built without the library.
+    """
+    match compression:
+        case Compression.GZIP:
+            return _GzipMember, zlib.error
+        case Compression.BZIP2:
+            import bz2
+
+            return lambda: _Stream(bz2.BZ2Decompressor()), OSError
+        case Compression.XZ:
+            import lzma
+
+            return lambda: _Stream(
+                lzma.LZMADecompressor(lzma.FORMAT_XZ, _MOST_XZ_BYTES)
+            ), lzma.LZMAError
+        case Compression.ZSTD:
+            if sys.version_info >= (3, 14):
+                from compression import zstd
+            else:
+                from backports import zstd
+            return lambda: _Stream(zstd.ZstdDecompressor()), zstd.ZstdError
 
 
 def decompressed(
@@ -145,14 +195,23 @@ def decompressed(
     yield from chunks
 
 
-def _may_be_magic(head: bytes) -> bool:
-    return any(magic.startswith(head) for magic in _MAGIC)
+def _may_be_magic(head: bytes, of: Compression | None = None) -> bool:
+    """Return whether more bytes may show a compression: any, or the one in `of`."""
+    return any(
+        magic.startswith(head) for magic, found in _MAGIC.items() if of is None or found is of
+    )
 
 
 def _decompress(
     compression: Compression, head: bytes, chunks: Iterator[bytes], label: str
 ) -> Iterator[bytes]:
-    start, broken = _decompressor_for(compression)
+    try:
+        start, broken = _decompressor_for(compression)
+    except ImportError:
+        raise UsageError(
+            f"{label}: this Python was built without {compression.value}",
+            f"Decompress the file first: {compression.command} FILE",
+        ) from None
     member, is_fresh, out_bytes = start(), True, 0
     given = head
     try:
@@ -174,14 +233,16 @@ def _decompress(
                 yield b""
             given = chunk.lstrip(b"\0") if is_fresh else chunk
     except broken as error:
-        raise StreamError(
-            f"{label}: the {compression.value} archive is corrupt after {out_bytes:,} "
-            f"decompressed bytes: {error}",
-            "Everything before that was read. Get the file again, or decompress it yourself.",
-        ) from error
+        raise _broken(label, compression, f"corrupt: {error}", out_bytes) from error
     if not is_fresh or not (out_bytes or head):
-        raise StreamError(
-            f"{label}: the {compression.value} archive is truncated after {out_bytes:,} "
-            "decompressed bytes",
-            "Everything before that was read. Get the file again.",
-        )
+        raise _broken(label, compression, "truncated", out_bytes)
+
+
+def _broken(label: str, compression: Compression, damage: str, out_bytes: int) -> StreamError:
+    damage, colon, reason = damage.partition(":")
+    before = "Everything before that was read. " if out_bytes else ""
+    return StreamError(
+        f"{label}: the {compression.value} archive is {damage} after {out_bytes:,} "
+        f"decompressed bytes{colon}{reason}",
+        f"{before}Get the file again, or decompress it yourself.",
+    )

@@ -1,5 +1,8 @@
+import bz2
 import gzip
 import itertools
+import lzma
+import sys
 import tracemalloc
 import zlib
 from collections import deque
@@ -11,14 +14,19 @@ from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvsctl.errors import StreamError
+from kvsctl.errors import StreamError, UsageError
 from kvsctl.records.cutting.compression import Compression, compression_of, decompressed
 from kvsctl.records.cutting.lines import Line
 from kvsctl.records.sources import File
 from tests.support.chunks import cut_into
 
 CUTS = st.lists(st.integers(0, 200), max_size=6)
-PACKERS: dict[str, Callable[[bytes], bytes]] = {"a.gz": gzip.compress, "a.zst": zstd.compress}
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "a.gz": gzip.compress,
+    "a.bz2": bz2.compress,
+    "a.xz": lzma.compress,
+    "a.zst": zstd.compress,
+}
 EITHER = pytest.mark.parametrize("name", list(PACKERS))
 
 
@@ -62,7 +70,7 @@ def test_a_truncated_archive_gives_its_content_so_far_and_an_error(name: str) ->
         out, message = until_error(iter([content[:length]]), name)
         assert text.startswith(out)
         assert "is truncated after" in message
-    assert len(out) > len(text) // 2
+    assert len(out) > len(text) // 2 or name == "a.bz2"  # which gives blocks of 900 kB
     assert f"is truncated after {len(out):,} decompressed bytes" in message
 
 
@@ -77,7 +85,46 @@ def test_a_corrupt_archive_gives_what_comes_before_the_damage(name: str) -> None
     out, message = until_error(iter([content]), name)
     assert out == b"first\n"
     assert "is corrupt after 6 decompressed bytes" in message
-    assert "is corrupt after 0 decompressed bytes" in until_error(iter([b"plain text"]), name)[1]
+    header_bytes = 4 if name == "a.zst" else 10
+    broken = PACKERS[name](b"first\n")[:header_bytes] + b"\xff" * 40
+    assert "is corrupt after 0 decompressed bytes" in until_error(iter([broken]), name)[1]
+
+
+@EITHER
+@pytest.mark.parametrize("text", [b"plain text", b"B\n", b"BZh9\n", b"\x1f\n"])
+def test_a_plain_file_with_an_archive_suffix_is_read_as_it_is(name: str, text: bytes) -> None:
+    assert unpacked(iter([text]), name) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "start"), [("a.gz", b"\x1f"), ("a.bz2", b"BZh9"), ("a.bz2", b"B")]
+)
+def test_a_file_that_ends_in_the_signature_of_its_suffix_is_truncated(
+    name: str, start: bytes
+) -> None:
+    assert "is truncated after 0" in until_error(iter([start]), name)[1]
+
+
+def test_what_only_begins_like_bzip2_waits_for_no_more_than_it_needs() -> None:
+    pieces = decompressed(iter([b"BZh", b"", b"9\n", b"", b"b"]), "-", lambda found: None)
+    assert list(pieces) == [b"", b"BZh9\n", b"", b"b"]
+
+
+def test_an_xz_file_that_asks_for_much_memory_is_refused() -> None:
+    content = lzma.compress(b"a", filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 28}])
+    assert "Memory usage limit" in until_error(iter([content]), "-")[1]
+
+
+@pytest.mark.parametrize(("module", "name"), [("bz2", "a.bz2"), ("lzma", "a.xz")])
+def test_a_python_without_the_library_says_so(
+    monkeypatch: pytest.MonkeyPatch, module: str, name: str
+) -> None:
+    content = PACKERS[name](b"a")
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(UsageError, match="was built without") as caught:
+        unpacked(iter([content]), name)
+    assert caught.value.hint is not None
+    assert "-dc FILE" in caught.value.hint
 
 
 def test_a_wrong_checksum_is_an_error() -> None:
