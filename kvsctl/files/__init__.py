@@ -2,6 +2,7 @@
 
 - `durable`: make file contents and directory entries survive a power loss.
 - `locks`: lock an open file until the process ends.
+- `claims`: open the regular files that a run writes, each for this run and this user alone.
 - `mounts`: detect network file systems.
 - `descriptors`: recognise paths of open descriptors, such as `/dev/stdout`.
 - `raw`: open files and write to raw descriptors, without Python's buffers.

@@ -26,8 +26,3 @@ def descriptor(path: Path) -> int | None:
             break
         current = current.parent / current.readlink()
     return None
-
-
-def lasting_path(path: Path) -> Path:
-    """Return the path with its links resolved; a path of a descriptor unchanged."""
-    return path if descriptor(path) is not None else Path(os.path.realpath(path))

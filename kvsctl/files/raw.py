@@ -7,10 +7,17 @@ from pathlib import Path
 from typing import Final
 
 from kvsctl.errors import UsageError
+from kvsctl.files.claims import (
+    claim,
+    claim_emptied,
+    claim_shared,
+    is_trusted,
+    narrow,
+    resolved,
+)
 from kvsctl.files.descriptors import descriptor
 from kvsctl.files.durable import sync_file, sync_folder
 
-_PRIVATE: Final = 0o600
 _BINARY: Final = getattr(os, "O_BINARY", 0)  # without it Windows writes LF as CRLF
 
 
@@ -27,59 +34,90 @@ def write_all(fd: int, chunk: bytes) -> None:
             select.select([], [fd], [])
 
 
-def open_emptied(path: Path) -> int:
-    """Open a file for writing and truncate it. A path of a descriptor is not truncated.
+def open_emptied(path: Path, what: str) -> int:
+    """Open a file for writing, empty it and keep other runs out; its mode is set by the umask.
 
-    Raise UsageError if it cannot be opened.
+    Do none of this to a stream: see `open_stream`. `what` names the file in messages (`the
+    report`). Raise UsageError if it cannot be opened.
     """
     try:
-        if (fd := descriptor(path)) is not None:
-            return os.dup(fd)
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o666)
+        fd = open_stream(path)
+        return claim_shared(resolved(path), what) if fd is None else fd
     except OSError as error:
-        raise UsageError(f"cannot write to {path}: {error.strerror}") from error
+        raise _unwritable(path, error) from error
 
 
-def open_private(path: Path) -> int:
-    """Open a file for writing, truncate it and set its mode to 600, also if it exists.
+def open_private(path: Path, what: str) -> int:
+    """Do the same as `open_emptied` with a file of this user alone, of mode 600."""
+    try:
+        fd = open_stream(path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    return open_own(resolved(path), what) if fd is None else fd
 
-    A path of a descriptor is neither truncated nor changed in mode. A file that is not regular,
-    such as a pipe, keeps its mode. Raise UsageError if it cannot be opened.
+
+def open_own(path: Path, what: str) -> int:
+    """Do the same as `open_private` with a path that is not a stream and whose links are resolved.
+
+    A link that is at the path nevertheless is refused.
     """
     try:
-        if (given := descriptor(path)) is not None:
-            return os.dup(given)
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, _PRIVATE)
-        if is_regular(fd):
-            path.chmod(_PRIVATE)
+        return claim_emptied(path, what)
     except OSError as error:
-        raise UsageError(f"cannot write to {path}: {error.strerror}") from error
-    return fd
+        raise _unwritable(path, error) from error
 
 
-def open_cut(path: Path, length: int) -> int:
+def open_cut(path: Path, what: str, length: int) -> int:
     """Open a regular file for writing at its end, truncated to `length` bytes, with mode 600.
 
-    Raise UsageError if it is shorter or cannot be opened.
+    Raise UsageError if it is shorter or cannot be opened, or if it is not this user's alone.
     """
     try:
-        creating = 0 if length else os.O_CREAT
-        fd = os.open(path, os.O_WRONLY | creating | _BINARY, _PRIVATE)
-        path.chmod(_PRIVATE)
-        if creating:  # a journal will refer to the file, so its name must survive a power loss too
+        if not length:
+            fd = claim_emptied(path, what)
+            # A journal will refer to the file, so its name must survive a power loss too.
             sync_folder(path.absolute().parent)
-        found = os.fstat(fd).st_size
-        if found < length:
+            return fd
+        fd = claim(path, what, may_create=False)
+        try:
+            found = os.fstat(fd).st_size
+            if found < length:
+                raise UsageError(
+                    f"{path} has {found:,} bytes, but the journal recorded {length:,}",
+                    "Restore the file as the run left it, or start again with a new journal.",
+                )
+            narrow(path, fd)
+            os.ftruncate(fd, length)
+            os.lseek(fd, length, os.SEEK_SET)
+        except BaseException:
             os.close(fd)
-            raise UsageError(
-                f"{path} has {found:,} bytes, but the journal recorded {length:,}",
-                "Restore the file as the run left it, or start again with a new journal.",
-            )
-        os.ftruncate(fd, length)
-        os.lseek(fd, length, os.SEEK_SET)
+            raise
     except OSError as error:
-        raise UsageError(f"cannot write to {path}: {error.strerror}") from error
+        raise _unwritable(path, error) from error
     return fd
+
+
+def open_stream(path: Path) -> int | None:
+    """Open a descriptor's path, a pipe or a device for writing; return None for any other path.
+
+    A file behind a descriptor is not truncated. Raise UsageError for a pipe of another user, who
+    would receive what is written, and OSError if the path cannot be opened.
+    """
+    if (given := descriptor(path)) is not None:
+        return os.dup(given)
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
+        return None
+    if stat.S_ISFIFO(status.st_mode) and not is_trusted(path, status):
+        raise UsageError(f"cannot write to {path}: a pipe of another user")
+    return os.open(path, os.O_WRONLY | _BINARY)
+
+
+def _unwritable(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"cannot write to {path}: {error.strerror}")
 
 
 def is_regular(fd: int) -> bool:

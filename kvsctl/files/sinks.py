@@ -1,18 +1,22 @@
 """Write output to a stream, or to a file that appears once it is complete."""
 
+import errno
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
 from kvsctl.errors import ExitStatus, UsageError
-from kvsctl.files.descriptors import descriptor
+from kvsctl.files.claims import leads_to, lock_existing, require_unused, resolved
 from kvsctl.files.durable import sync_folder
-from kvsctl.files.raw import open_cut, open_private, sync, write_all
+from kvsctl.files.raw import open_cut, open_own, open_stream, sync, write_all
 
 _WRITE_BYTES: Final = 256 * 1024
+_WHAT: Final = "the output"
 
 
 class ByteSink(Protocol):
@@ -48,10 +52,11 @@ def open_output(path: Path, moved: Callable[[], None] = lambda: None) -> ByteSin
 
     Raise UsageError if it cannot be opened. See DescriptorWriter for `moved`.
     """
-    is_stream = path.exists() and not path.is_file() and not path.is_dir()
-    if is_stream or descriptor(path) is not None:
-        return DescriptorWriter(open_private(path), moved)
-    return PartFile(path)
+    try:
+        fd = open_stream(path)
+    except OSError as error:
+        raise UsageError(f"cannot write to {path}: {error.strerror}") from error
+    return PartFile(path) if fd is None else DescriptorWriter(fd, moved)
 
 
 def part_path(path: Path) -> Path:
@@ -140,22 +145,31 @@ class DescriptorWriter:
 class PartFile:
     """A ByteSink that is `PATH.part`, of mode 600, until it is complete and becomes `PATH`.
 
-    A link at `PATH` is kept, and its target replaced. With `kept_bytes` an earlier run is resumed:
-    its part is truncated to that many bytes and continued. If that run `may_be_complete`, `PATH` is
-    renamed back to the part if there is none. Raise UsageError if the file cannot be opened or has
-    fewer bytes.
+    A link at `PATH` is kept, and its target replaced. Both names are locked until then. With
+    `kept_bytes` an earlier run is resumed: its part is truncated to that many bytes and continued.
+    If that run `may_be_complete`, `PATH` is renamed back to the part if there is none. Raise
+    UsageError if the file cannot be opened, is in use by another run, is not this user's alone or
+    has fewer bytes.
     """
 
     def __init__(self, path: Path, *, kept_bytes: int = 0, may_be_complete: bool = False) -> None:
-        self._path = Path(os.path.realpath(path))
+        self._path = resolved(path)
         if self._path.is_dir():
             raise UsageError(f"cannot write to {path}: Is a directory")
         self.part_path = part_path(path)
+        require_unused(self._path, _WHAT)
         if may_be_complete and not self.part_path.exists() and self._path.is_file():
             self._path.replace(self.part_path)
         self._fd = (
-            open_cut(self.part_path, kept_bytes) if kept_bytes else open_private(self.part_path)
+            open_cut(self.part_path, _WHAT, kept_bytes)
+            if kept_bytes
+            else open_own(self.part_path, _WHAT)
         )
+        try:
+            self._replaced_fd = lock_existing(self._path, _WHAT)
+        except UsageError:
+            os.close(self._fd)
+            raise
         self.length = kept_bytes
         self._is_open = True
         self._has_lasting_name = False
@@ -172,17 +186,23 @@ class PartFile:
         return 0
 
     def write(self, chunk: bytes) -> None:
-        """Write the bytes, unless writing has failed before."""
+        """Write the bytes, unless writing has failed before. Of a chunk that fails nothing stays.
+
+        So the part ends in a whole line, if every chunk does.
+        """
         if self._broken is None:
             try:
                 write_all(self._fd, chunk)
                 self.length += len(chunk)
             except OSError as error:
                 self._broken = error
+                with suppress(OSError):
+                    os.ftruncate(self._fd, self.length)
 
     def sync(self) -> None:
         """Wait until written data and the name of the part are on disk. Raise OSError."""
         if self._is_open:
+            self._require_in_place()
             sync(self._fd)
             if not self._has_lasting_name:
                 sync_folder(self.part_path.parent)
@@ -190,23 +210,40 @@ class PartFile:
 
     def complete(self) -> None:
         """Sync the part to disk and rename it to its path, unless writing has failed."""
-        self._close()
-        if self._broken is None:
-            try:
-                self.part_path.replace(self._path)
-                sync_folder(self._path.parent)
-            except OSError as error:
-                self._broken = error
+        self._close(self._rename)
 
     def abandon(self) -> None:
         """Leave what was written so far in `part_path`, synced to disk."""
-        self._close()
+        self._close(lambda: None)
 
-    def _close(self) -> None:
-        if self._is_open:
-            self._is_open = False
-            for finish in (sync, os.close):  # some file systems report errors only on closing
-                try:
-                    finish(self._fd)
-                except OSError as error:
-                    self._broken = self._broken or error
+    def _require_in_place(self) -> None:
+        if not leads_to(self.part_path, self._fd):
+            name = self.part_path.name
+            raise OSError(errno.ESTALE, f"{name} was removed or replaced during the run")
+
+    def _rename(self) -> None:
+        self.part_path.replace(self._path)
+        sync_folder(self._path.parent)
+
+    def _close(self, finish: Callable[[], None]) -> None:
+        """Sync and close the part, and `finish` if that worked. Then release the locks."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        held = [self._replaced_fd] if self._replaced_fd is not None else []
+        try:
+            self._require_in_place()
+            sync(self._fd)
+            if sys.platform != "win32":  # where an open file cannot be renamed
+                held.append(os.dup(self._fd))  # the lock outlasts the file that is closed
+        except OSError as error:
+            self._broken = self._broken or error
+        try:
+            os.close(self._fd)  # some file systems report errors only here
+            if self._broken is None:
+                finish()
+        except OSError as error:
+            self._broken = self._broken or error
+        for fd in held:
+            with suppress(OSError):
+                os.close(fd)

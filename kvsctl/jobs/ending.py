@@ -51,6 +51,18 @@ def exit_status(end: End, *, has_failures: bool) -> ExitStatus:
     return ExitStatus.FAILURES if has_failures else ExitStatus.OK
 
 
+def graver(one: KvsctlError | None, other: KvsctlError | None) -> KvsctlError | None:
+    """Return the error whose exit code takes precedence: a defect, then failed input or output.
+
+    Of two that are equal in that, it is the first.
+    """
+    for kind in (Defect, StreamError, KvsctlError):
+        for error in (one, other):
+            if isinstance(error, kind):
+                return error
+    return None
+
+
 class Ending(msgspec.Struct, frozen=True):
     """Everything needed to report a finished run.
 
@@ -109,7 +121,7 @@ class Ending(msgspec.Struct, frozen=True):
             try:
                 self.report.save(self._line(end))
             except StreamError as unsaved:
-                return replace(end, error=end.error or unsaved)
+                return replace(end, error=graver(end.error, unsaved))
         return end
 
     def _print_json(self, end: End) -> End:
@@ -129,7 +141,7 @@ class Ending(msgspec.Struct, frozen=True):
                 if status_of(broken) is ExitStatus.PIPE_CLOSED:
                     return replace(end, is_unread=True)
                 unprinted = StreamError(f"cannot write the report to stdout: {broken.strerror}")
-                return replace(end, error=end.error or unprinted)
+                return replace(end, error=graver(end.error, unprinted))
         return end
 
     def _print_tables(self, end: End) -> None:

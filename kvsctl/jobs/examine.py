@@ -10,7 +10,7 @@ from kvsctl.bulk.feeds import Change, Feed, no_records
 from kvsctl.bulk.forecast import Forecaster, cost_usd
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageError
-from kvsctl.jobs.ending import End, Ending
+from kvsctl.jobs.ending import End, Ending, graver
 from kvsctl.jobs.job import BatchJob, JobInput
 from kvsctl.journal.fingerprint import change
 from kvsctl.model import Failure, Outcome, Problem, Record, State
@@ -52,7 +52,7 @@ class Examination:
         try:
             await examine(self.job.input.feed(), listeners, admit)
         except StreamError as error:
-            self.error = UsageError(error.message, error.hint or _NOTHING_SENT)
+            self.error = _nothing_sent(error, failures)
         self._complete(failures)
         if self.job.checks.requires_input and not (self.tally.records or self.error):
             self.error = no_records()
@@ -67,7 +67,7 @@ class Examination:
         try:
             await examine(self.job.input.feed(), [failures])
         except StreamError as error:
-            self.error = self.error or UsageError(error.message, _NOTHING_SENT)
+            self.error = graver(self.error, _nothing_sent(error, failures))
         self._complete(failures)
 
     def report(self, failures_path: Path | None, dry_run: DryRun | None = None) -> ExitStatus:
@@ -99,7 +99,14 @@ class Examination:
             try:
                 failures.close()
             except StreamError as error:
-                self.error = self.error or error
+                self.error = graver(self.error, error)
+
+
+def _nothing_sent(error: StreamError, failures: FailuresFile | None) -> KvsctlError:
+    """Return the error of input that cannot be read; `error` itself if the output failed."""
+    if failures is not None and failures.is_broken:
+        return error
+    return UsageError(error.message, error.hint or _NOTHING_SENT)
 
 
 def require_rereadable(source: JobInput) -> None:

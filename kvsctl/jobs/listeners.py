@@ -12,8 +12,9 @@ from kvsctl.bulk.feeds import Feed, RequiredFeed
 from kvsctl.bulk.plan import Pressure
 from kvsctl.bulk.run import Run
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageError
-from kvsctl.files.sinks import ByteSink, DescriptorWriter, open_output, status_of
-from kvsctl.jobs.ending import End, Ending
+from kvsctl.files.claims import require_unused, resolved
+from kvsctl.files.sinks import ByteSink, DescriptorWriter, open_output, part_path, status_of
+from kvsctl.jobs.ending import End, Ending, graver
 from kvsctl.jobs.job import BatchJob, Printing
 from kvsctl.jobs.journal import JobJournal
 from kvsctl.journal.file import JournalFile
@@ -68,11 +69,33 @@ class JobListeners:
         job, environment = self._job, self._environment
         if job.records is None and job.reporting.as_json and environment.stdout_fd is None:
             raise UsageError("cannot print the report: stdout is closed", "Use --report FILE.")
-        if job.reporting.report_path is not None:
-            require_writable(job.reporting.report_path)
+        report, failures = job.reporting.report_path, job.reporting.failures_path
+        if report is not None:
+            require_writable(report)
+            require_unused(resolved(report), "the report")
+        if failures is not None:
+            require_unused(resolved(failures), "the failures file")
+        if job.records is not None and job.records.path is not None:
+            for path in (resolved(job.records.path), part_path(job.records.path)):
+                require_unused(path, "the output")
 
     def __enter__(self) -> Self:
+        try:
+            self._open_files()
+        except BaseException:
+            self._abandon_files()  # which also lets other runs use them
+            raise
         job, environment = self._job, self._environment
+        self.listeners += self._journal.listeners(self._sink, self._stop)
+        if job.reporting.verbosity:
+            self.listeners.append(RequestLines(environment.tell))
+        elif self._wants_progress:
+            self.listeners.append(self._screen.enter_context(self._progress()))
+        return self
+
+    def _open_files(self) -> None:
+        """Open every file that the run writes, except for the journal."""
+        job = self._job
         if job.reporting.report_path is not None:
             self._report = ReportFile(job.reporting.report_path)
         if job.reporting.failures_path is not None:
@@ -88,12 +111,6 @@ class JobListeners:
                 state=self._journal.state,
             )
             self.listeners.append(self._records)
-        self.listeners += self._journal.listeners(self._sink, self._stop)
-        if job.reporting.verbosity:
-            self.listeners.append(RequestLines(environment.tell))
-        elif self._wants_progress:
-            self.listeners.append(self._screen.enter_context(self._progress()))
-        return self
 
     @property
     def _wants_progress(self) -> bool:
@@ -125,8 +142,16 @@ class JobListeners:
         self._journal.end_thread()
         if kind is not None:
             self._journal.note(Stage.RUNNING)  # the error being raised says more
-        if kind is not None and self._sink is not None:
+        if kind is not None:
+            self._abandon_files()
+
+    def _abandon_files(self) -> None:
+        if self._sink is not None:
             self._sink.abandon()
+        if self._failures is not None:
+            self._failures.abandon()
+        if self._report is not None:
+            self._report.close()
 
     def attach(self, run: Run) -> None:
         """Let output wake the run, from any thread, when it was written or has failed."""
@@ -179,7 +204,7 @@ class JobListeners:
             self._failures_path,
         )
         end = End(
-            self._bad_sum() or error or broken,
+            graver(self._bad_sum(), graver(error, broken)),
             interrupted,
             elapsed_seconds + self._journal.earlier_seconds,
             is_unread=self._pipe_closed,

@@ -1,19 +1,18 @@
 """The journal on disk. It has one writer, who syncs each group before the next is appended."""
 
 import os
-import stat
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
 from kvsctl.errors import StreamError, UsageError
+from kvsctl.files.claims import claim, leads_to, narrow, resolved
 from kvsctl.files.durable import sync_file, sync_folder
-from kvsctl.files.locks import is_locked, try_lock
+from kvsctl.files.locks import is_locked
 from kvsctl.journal.state import Group, Header, JournalState
 from kvsctl.journal.text import Journal, decode, encode_group, encode_header
 
-_PRIVATE: Final = 0o600  # lines that wait for the failures file hold values
 _BINARY: Final = getattr(os, "O_BINARY", 0)
 
 
@@ -25,7 +24,8 @@ class JournalFile:
     group is written after it, so a torn group is always the last. Nothing is written to a file
     that is no longer at its path, because no run would resume from it.
 
-    Raise UsageError, on opening, if another process has locked the journal or it cannot be used.
+    It has mode 600, as lines that wait for the failures file hold values. Raise UsageError, on
+    opening, if another process has locked the journal or it cannot be used.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class JournalFile:
         if self._is_broken:
             return
         assert self._fd is not None  # noqa: S101
-        if not _leads_to(self._path, self._fd):
+        if not leads_to(self._path, self._fd):
             self._is_broken = True
             raise StreamError(
                 f"the journal {self._path} was removed or replaced during the run",
@@ -94,37 +94,16 @@ class JournalFile:
         self.close()
 
     def _read(self, fd: int) -> Journal:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise UsageError(
-                f"cannot use {self._path} as a journal: not a regular file",
-                "Give --journal the name of a regular file, or of a new one.",
-            )
-        self._lock(fd)
         with open(fd, "rb", closefd=False) as lines:
             journal = _decoded(self._path, lines)
         try:
-            self._path.chmod(_PRIVATE)
+            narrow(self._path, fd)
             os.ftruncate(fd, journal.valid_bytes)
             os.lseek(fd, 0, os.SEEK_END)
             self._sync(fd)  # the run that wrote the last group may have died before its sync
         except OSError as error:
             raise self._broken(error) from error
         return journal
-
-    def _lock(self, fd: int) -> None:
-        try:
-            is_mine = try_lock(fd)
-        except OSError as error:
-            raise UsageError(
-                f"cannot lock the journal {self._path}: {error.strerror}",
-                "Put it on a file system that supports locks.",
-            ) from error
-        # The process that had the lock may have replaced the file before it released the lock.
-        if not (is_mine and _leads_to(self._path, fd)):
-            raise UsageError(
-                f"the journal {self._path} is in use by another run",
-                "Wait for it, or give each run a journal of its own.",
-            )
 
     def _put(self, line: bytes) -> None:
         assert self._fd is not None  # noqa: S101
@@ -173,17 +152,8 @@ def _decoded(path: Path, lines: Iterable[bytes]) -> Journal:
         raise UsageError(f"{path}: {error.message}", error.hint) from None
 
 
-def _leads_to(path: Path, fd: int) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(fd))
-    except OSError:
-        return False
-
-
 def _open(path: Path) -> int:
     try:
-        # Without O_NONBLOCK, opening a pipe would wait for a reader instead of refusing it.
-        flags = os.O_RDWR | os.O_CREAT | _BINARY | getattr(os, "O_NONBLOCK", 0)
-        return os.open(path, flags, _PRIVATE)
+        return claim(resolved(path), "the journal", needs_lock=True)
     except OSError as error:
         raise UsageError(f"cannot open the journal {path}: {error.strerror}") from error

@@ -1,16 +1,19 @@
 """The failures file: failed input, ready to be read again."""
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from kvsctl.bulk.events import Event, Settled
 from kvsctl.bulk.outcomes.in_order import Reorder
 from kvsctl.bulk.outcomes.unreplaced import NumberSet, Standing
 from kvsctl.errors import StreamError, UsageError
-from kvsctl.files.descriptors import descriptor, lasting_path
+from kvsctl.files.claims import leads_to, resolved
+from kvsctl.files.descriptors import descriptor
 from kvsctl.files.durable import sync_file, sync_folder
 from kvsctl.files.raw import (
     is_regular,
@@ -22,6 +25,8 @@ from kvsctl.files.raw import (
 from kvsctl.journal.state import FailuresMark, JournalState
 from kvsctl.model import Identity, Outcome, Problem, Record, State, Successes, Verb
 from kvsctl.outputs.failure_line import failure_line
+
+_WHAT: Final = "the failures file"
 
 
 class _Failed(NamedTuple):
@@ -59,12 +64,17 @@ class FailuresFile:
     """
 
     def __init__(self, path: Path, verb: Verb, state: JournalState | None = None) -> None:
-        self._path = lasting_path(path)
+        self._path = resolved(path)
         self._state = state
         self._length = state.failures.length if state else 0
-        fd = open_private(self._path) if state is None else open_cut(self._path, self._length)
+        fd = (
+            open_private(self._path, _WHAT)
+            if state is None
+            else open_cut(self._path, _WHAT, self._length)
+        )
         self._fd: int | None = fd
-        if descriptor(path) is not None and is_regular(fd):
+        self._is_file = is_regular(fd)
+        if self._is_file and descriptor(path) is not None:
             os.close(fd)
             raise UsageError(
                 f"cannot write failures to {path}: a descriptor of a file cannot be rewritten",
@@ -115,8 +125,9 @@ class FailuresFile:
         return held
 
     def sync(self) -> None:
-        """Wait until everything written is on disk. Raise OSError."""
+        """Wait until everything written is on disk. Raise OSError or StreamError."""
         if self._fd is not None:
+            self._require_in_place(self._fd)
             sync(self._fd)
 
     @property
@@ -132,30 +143,39 @@ class FailuresFile:
         """
         if self._fd is None:
             return
+        fd, self._fd = self._fd, None
         completes = is_whole or self._state is None
+        lock: int | None = None
         try:
-            if self._close_appended(self._fd, completes=completes):
+            try:
+                if completes:
+                    self._append(self._reorder.drain(), fd)
+                self._require_in_place(fd)
+                sync(fd)
+                if sys.platform != "win32":  # where only a closed file can be replaced
+                    lock = os.dup(fd)  # keeps other runs out until the file is replaced
+            finally:
+                os.close(fd)
+            if completes and self._replaced and self._is_file and not self.is_broken:
                 self._rewrite()
         except OSError as error:
             raise self._broken(error) from error
         finally:
+            if lock is not None:
+                os.close(lock)
             self._standing.close()
 
-    def _close_appended(self, fd: int, *, completes: bool) -> bool:
-        """Close the file, as Windows replaces only closed files; return whether to remove lines."""
-        try:
-            if completes:
-                self._append(self._reorder.drain())
-            sync(fd)
-            return completes and bool(self._replaced) and is_regular(fd)
-        finally:
+    def abandon(self) -> None:
+        """Close the file as it is, after an error that says more."""
+        if self._fd is not None:
+            os.close(self._fd)
             self._fd = None
-            os.close(fd)
+            self._standing.close()
 
     def _take(self, position: int, end: _End | None) -> None:
         released = self._reorder.add(position, end)
-        if released:
-            self._append(released)
+        if released and self._fd is not None:
+            self._append(released, self._fd)
         elif self._state is not None and isinstance(end, _Failed):
             self._newly_held[position] = end.line
 
@@ -167,7 +187,10 @@ class FailuresFile:
             return _Failed(line, subject.identity, passed_checks)
         return subject.identity if self._replaces and passed_checks else None
 
-    def _append(self, ends: Iterable[_End]) -> None:
+    def _append(self, ends: Iterable[_End], fd: int) -> None:
+        """Append the lines of failures. After an error nothing more is appended."""
+        if self.is_broken:
+            return
         lines = []
         try:
             for end in ends:
@@ -180,12 +203,31 @@ class FailuresFile:
                     self._standing.add(end.identity, self._lines)
                 self._lines += 1
                 lines.append(end.line)
-            if lines and self._fd is not None:
-                text = b"".join(lines)
-                write_all(self._fd, text)
-                self._length += len(text)
+            if lines:
+                self._write(b"".join(lines), fd)
         except OSError as error:
             raise self._broken(error) from error
+
+    def _write(self, text: bytes, fd: int) -> None:
+        """Append whole lines. If there is no room for all, cut the file back to what it was."""
+        self._require_in_place(fd)
+        try:
+            write_all(fd, text)
+        except OSError:
+            if self._is_file:
+                with suppress(OSError):
+                    os.ftruncate(fd, self._length)
+            raise
+        self._length += len(text)
+
+    def _require_in_place(self, fd: int) -> None:
+        """Raise StreamError if the file is no longer at its path: nobody would find the lines."""
+        if self._is_file and not self.is_broken and not leads_to(self._path, fd):
+            self.is_broken = True
+            raise StreamError(
+                f"{_WHAT} {self._path} was removed or replaced during the run",
+                "The failures that it held are in no other file.",
+            )
 
     def _rewrite(self) -> None:
         """Replace the file, atomically, by one without the replaced lines."""

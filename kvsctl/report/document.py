@@ -2,18 +2,22 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from kvsctl.bulk.outcomes.tally import FailureNote, Tally
 from kvsctl.errors import ExitStatus, StreamError, UsageError
+from kvsctl.files.claims import leads_to
 from kvsctl.files.descriptors import descriptor
 from kvsctl.files.raw import is_regular, open_emptied, write_all
 from kvsctl.records.sources import Source
 from kvsctl.report.escape import visible
 from kvsctl.report.schema import REPORT_SCHEMA
+
+_WHAT: Final = "the report"
 
 InputRead: TypeAlias = dict[str, str | None]
 """One file that was read: `source`, `format` and `compression`."""
@@ -93,19 +97,31 @@ class ReportFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._fd = open_emptied(path)
+        self._fd = open_emptied(path, _WHAT)
+        self._is_file = descriptor(path) is None and is_regular(self._fd)
 
     def save(self, line: bytes) -> None:
-        """Replace the file's content by the line. Raise StreamError if it cannot be written."""
+        """Replace the file's content by the line. Raise StreamError if it cannot be written.
+
+        Nothing of the line stays then.
+        """
         try:
-            if descriptor(self._path) is None and is_regular(self._fd):
+            if self._is_file:
+                self._require_in_place()
                 os.lseek(self._fd, 0, os.SEEK_SET)
                 os.ftruncate(self._fd, 0)
             write_all(self._fd, line)
         except OSError as error:
+            if self._is_file:
+                with suppress(OSError):
+                    os.ftruncate(self._fd, 0)
             raise StreamError(
                 f"cannot write the report to {self._path}: {error.strerror}"
             ) from error
+
+    def _require_in_place(self) -> None:
+        if not leads_to(self._path, self._fd):
+            raise StreamError(f"the report {self._path} was removed or replaced during the run")
 
     def close(self) -> None:
         """Close the file."""

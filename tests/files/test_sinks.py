@@ -226,3 +226,39 @@ def test_a_part_that_is_shorter_than_the_kept_bytes_is_refused(tmp_path: Path) -
     (tmp_path / "out.part").write_bytes(b"ab")
     with pytest.raises(UsageError, match="has 2 bytes, but the journal recorded 3"):
         PartFile(tmp_path / "out", kept_bytes=3)
+
+
+@pytest.mark.parametrize("is_complete", [True, False])
+@pytest.mark.parametrize("is_replaced", [True, False])
+def test_a_part_that_was_removed_or_replaced_is_broken(
+    tmp_path: Path, is_complete: bool, is_replaced: bool
+) -> None:
+    sink = PartFile(tmp_path / "out")
+    sink.write(b"a")
+    sink.part_path.unlink()
+    if is_replaced:
+        sink.part_path.write_bytes(b"of somebody else")
+    with pytest.raises(OSError, match=r"out\.part was removed or replaced during the run"):
+        sink.sync()
+    if is_complete:
+        sink.complete()
+    else:
+        sink.abandon()
+    assert sink.broken is not None
+    assert "removed or replaced" in str(sink.broken)
+    assert not (tmp_path / "out").exists()
+
+
+@needs_full_disk
+def test_a_full_disk_leaves_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_half(fd: int, chunk: bytes) -> None:
+        write_all(fd, chunk[: len(chunk) // 2])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    sink = PartFile(tmp_path / "out")
+    sink.write(b"first\n")
+    monkeypatch.setattr("kvsctl.files.sinks.write_all", write_half)
+    sink.write(b"second\n")
+    sink.complete()
+    assert sink.broken is not None
+    assert sink.part_path.read_bytes() == b"first\n"

@@ -13,6 +13,7 @@ import pytest
 
 from kvsctl.bulk.outcomes.positions import SettledRanges
 from kvsctl.errors import StreamError, UsageError
+from kvsctl.files import claims
 from kvsctl.journal import file
 from kvsctl.journal.file import JournalFile, is_in_use, read_journal
 from kvsctl.journal.state import Group
@@ -237,7 +238,7 @@ def test_a_file_that_is_replaced_during_locking_is_refused(
         _replace(path)
         return True
 
-    monkeypatch.setattr(file, "try_lock", lock_late)
+    monkeypatch.setattr(claims, "try_lock", lock_late)
     with pytest.raises(UsageError, match="is in use by another run"):
         JournalFile(path)
 
@@ -246,7 +247,7 @@ def test_a_file_system_without_locks_is_named(path: Path, monkeypatch: pytest.Mo
     def refuse(_: int) -> bool:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(file, "try_lock", refuse)
+    monkeypatch.setattr(claims, "try_lock", refuse)
     with pytest.raises(UsageError, match=r"cannot lock the journal .*: No locks available"):
         JournalFile(path)
 

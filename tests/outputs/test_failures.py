@@ -1,8 +1,10 @@
 """The failures file: in input order, complete up to its last line, never undoing newer data."""
 
+import errno
 import json
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -238,8 +240,8 @@ def test_lines_are_removed_after_the_file_is_closed(
     opened: list[int] = []
     replaced: list[Path] = []
 
-    def opening(place: Path) -> int:
-        opened.append(raw.open_private(place))
+    def opening(place: Path, what: str) -> int:
+        opened.append(raw.open_private(place, what))
         return opened[0]
 
     def replace(self: Path, target: Path) -> Path:
@@ -256,3 +258,56 @@ def test_lines_are_removed_after_the_file_is_closed(
     file.close()
     assert replaced == [path]
     assert path.read_bytes() == b""
+
+
+def _remove(path: Path) -> None:
+    path.unlink()
+
+
+def _replace(path: Path) -> None:
+    other = path.with_name("other")
+    other.write_bytes(path.read_bytes())
+    other.replace(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="an open file stays where it is there")
+@pytest.mark.parametrize("change", [_remove, _replace])
+def test_a_file_that_is_removed_or_replaced_is_noticed_at_the_next_line_and_at_the_end(
+    path: Path, change: Callable[[Path], None]
+) -> None:
+    for notice in (lambda file: file(Settled([failed(1)])), FailuresFile.close):
+        path.unlink(missing_ok=True)
+        file = FailuresFile(path, Verb.SET)
+        file(Settled([failed(0)]))
+        change(path)
+        with pytest.raises(StreamError, match="was removed or replaced during the run"):
+            notice(file)
+        assert file.is_broken
+        file.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="an open file stays where it is there")
+def test_the_journal_learns_that_the_file_was_removed(path: Path) -> None:
+    file = FailuresFile(path, Verb.SET, JournalState())
+    path.unlink()
+    with pytest.raises(StreamError, match="was removed or replaced during the run"):
+        file.sync()
+    file.close()
+
+
+def test_a_full_disk_leaves_whole_lines(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_half(fd: int, text: bytes) -> None:
+        raw.write_all(fd, text[: len(text) // 2])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    file = FailuresFile(path, Verb.SET)
+    file(Settled([failed(0)]))
+    whole = path.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(failures, "write_all", write_half)
+        with pytest.raises(StreamError, match="No space left on device"):
+            file(Settled([failed(1)]))
+    assert path.read_bytes() == whole
+    file(Settled([failed(2)]))  # a later line alone would look as if 1 had succeeded
+    file.close()
+    assert path.read_bytes() == whole

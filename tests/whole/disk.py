@@ -56,7 +56,17 @@ class Disk:
         """One process's life: its changes count, and what it leaves open is closed."""
         self._trouble, self._room_bytes = trouble, trouble.room_bytes
         self.changes, self.is_dead, self.has_failed = 0, False, False
-        names = ("open", "write", "fsync", "ftruncate", "replace", "unlink", "close", "fdopen")
+        names = (
+            "open",
+            "write",
+            "fsync",
+            "ftruncate",
+            "replace",
+            "unlink",
+            "close",
+            "fdopen",
+            "dup",
+        )
         real = {name: getattr(os, name) for name in names}
         self._real = real
         try:
@@ -100,6 +110,12 @@ class Disk:
         size = os.fstat(fd).st_size
         self._synced_bytes[Path(path)] = min(self._synced_bytes.get(Path(path), size), size)
         return fd
+
+    def _dup(self, fd: int) -> int:
+        twin = int(self._real["dup"](fd))
+        if fd in self._paths:
+            self._paths[twin] = self._paths[fd]
+        return twin
 
     def _write(self, fd: int, chunk: bytes) -> int:
         path = self._paths.get(fd)
