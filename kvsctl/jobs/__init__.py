@@ -9,4 +9,5 @@
 - `ending`: report a finished run.
 - `signals`, `event_loop`: for the command's edge.
 - `file_roles`: refuse one file in two roles.
+- `replacing`: refuse to replace a file of another kind.
 """

@@ -90,13 +90,17 @@ class Printing(msgspec.Struct, frozen=True):
 
 
 class Reporting(msgspec.Struct, frozen=True):
-    """What the run reports, and where."""
+    """What the run reports, and where.
+
+    `replaces_any`: the report and the failures file may replace files of another kind.
+    """
 
     as_json: bool = False
     report_path: Path | None = None
     failures_path: Path | None = None
     quiet: bool = False
     verbosity: int = 0
+    replaces_any: bool = False
 
 
 class Journalling(msgspec.Struct, frozen=True):

@@ -1,6 +1,7 @@
 """One line of the failures file: failed input as a record that can be read again."""
 
 import base64
+import re
 from datetime import UTC, datetime
 from typing import Final
 
@@ -9,6 +10,10 @@ from kvsctl.jsontext import json_line, one_line
 from kvsctl.model import Failure, Problem, Record
 
 _OF_AN_EARLIER_RUN: Final = frozenset({"error", "source"})
+_END: Final = re.compile(
+    rb'[{,]"error":\{"code":"(?:[^"\\]|\\.)*","message":"(?:[^"\\]|\\.)*"\},'
+    rb'"source":"(?:[^"\\]|\\.)*"\}\r?\n\Z'
+)
 _UNREAD: Final = frozenset({"raw", "raw_base64"})
 
 
@@ -28,6 +33,11 @@ def failure_line(subject: Record | Problem, failure: Failure) -> bytes:
     members += [_member("error", json_line(error))]
     members += [_member("source", json_line(str(subject.origin)))]
     return b"{%b}\n" % one_line(b",".join(members))
+
+
+def is_failure_line(line: bytes) -> bool:
+    """Return whether a line is one that `failure_line` has written: it ends in error and source."""
+    return _END.search(line) is not None
 
 
 def _inside(body: bytes) -> bytes:

@@ -24,7 +24,7 @@ from kvsctl.files.raw import (
 )
 from kvsctl.journal.state import FailuresMark, JournalState
 from kvsctl.model import Identity, Outcome, Problem, Record, State, Successes, Verb
-from kvsctl.outputs.failure_line import failure_line
+from kvsctl.outputs.failure_line import failure_line, is_failure_line
 
 _WHAT: Final = "the failures file"
 
@@ -42,6 +42,19 @@ class _Failed(NamedTuple):
 
 _End: TypeAlias = _Failed | Identity
 """A failure, or the identity of a record that passed its checks and did not fail."""
+
+
+def holds_failures(path: Path) -> bool:
+    """Return whether each line of a file is a failure's; an empty file has none. Raise OSError.
+
+    The last line may be torn, if it is not the first.
+    """
+    with path.open("rb") as lines:
+        return all(
+            is_failure_line(line)
+            or (place > 0 and line.startswith(b"{") and not line.endswith(b"\n"))
+            for place, line in enumerate(lines)
+        )
 
 
 class FailuresFile:

@@ -1,6 +1,7 @@
 """The report for programs: one JSON object, schema 1."""
 
 import os
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from kvsctl.report.escape import visible
 from kvsctl.report.schema import REPORT_SCHEMA
 
 _WHAT: Final = "the report"
+_BEGINNING: Final = re.compile(rb'\{"schema":[0-9]+,"version":"[^"]*","command":"[^"]*","target":')
+_BEGINNING_BYTES: Final = 1000
 
 InputRead: TypeAlias = dict[str, str | None]
 """One file that was read: `source`, `format` and `compression`."""
@@ -86,6 +89,17 @@ def require_writable(path: Path) -> None:
         raise UsageError(f"cannot write to {path}: No such file or directory")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
         raise UsageError(f"cannot write to {path}: Permission denied")
+
+
+def holds_report(path: Path) -> bool:
+    """Return whether a file is empty or holds a report and nothing else. Raise OSError.
+
+    A report that was torn while it was written counts too.
+    """
+    with path.open("rb") as file:
+        line = file.readline()
+        is_alone = not file.read(1)
+    return is_alone and (not line or _BEGINNING.match(line[:_BEGINNING_BYTES]) is not None)
 
 
 class ReportFile:

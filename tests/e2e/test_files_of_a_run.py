@@ -165,3 +165,36 @@ def test_5_when_a_file_is_removed_or_replaced_in_mid_run(
     )
     if flag == "--failures":
         assert b"not complete" in local("journal", "show", journal, status=0).out
+
+
+@pytest.mark.parametrize("flag", ["--report", "--failures"])
+@pytest.mark.parametrize("extra", [[], ["-n"], ["--check-first"]])
+def test_a_foreign_file_is_replaced_only_by_force(
+    local: Command, tmp_path: Path, flag: str, extra: list[str]
+) -> None:
+    foreign, journal = tmp_path / "users.csv", tmp_path / "journal"
+    foreign.write_bytes(b"key,value\na,1\n")
+    source = tmp_path / "in.jsonl"
+    source.write_bytes(_BAD)
+    words: list[str | Path] = ["set", "-f", source, flag, foreign, *extra]
+    with_journal: list[str | Path] = [] if extra else ["--journal", journal]
+    refused = local(*words, *with_journal, status=2)
+    assert flag.encode() in refused.err
+    assert b"--force" in refused.err
+    assert foreign.read_bytes() == b"key,value\na,1\n"
+    assert not journal.exists()
+    assert not local.database.exists()
+    for _ in range(2):  # what was forced is of the right kind then
+        local(*words, "--force", status=1)
+        written = foreign.read_bytes()
+        assert b"INVALID_KEY" in written
+        local(*words, status=1)
+        assert len(foreign.read_bytes().splitlines()) == len(written.splitlines()) == 1
+
+
+def test_an_output_replaces_any_file(local: Command, tmp_path: Path) -> None:
+    local("set", "a=1", status=0)
+    out = tmp_path / "out"
+    out.write_bytes(b"key,value\n")
+    local("get", "a", "-o", out, status=0)
+    assert out.read_bytes() == b'{"key":"a","value":1}\n'

@@ -39,6 +39,15 @@ class ReportOptions:
         ),
         OnResume.CHECKED_ELSEWHERE,
     ] = None
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Let --report and --failures replace files of another kind.",
+            rich_help_panel=panels.REPORT,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = False
     quiet: Annotated[
         bool,
         typer.Option("--quiet", "-q", help="Print errors only.", rich_help_panel=panels.REPORT),

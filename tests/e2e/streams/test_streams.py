@@ -37,7 +37,8 @@ def test_a_pipe_that_does_not_end_flows_through(local: Command) -> None:
 
 def test_a_run_that_is_killed_leaves_no_earlier_runs_report(local: Command, tmp_path: Path) -> None:
     saved = tmp_path / "report.json"
-    saved.write_text('{"exit_code":0}\n')
+    local("set", "earlier=1", "--report", saved, status=0)
+    assert saved.read_bytes() != b""
     process = local.start("set", "--report", saved, stdin=subprocess.PIPE)
     with process:
         assert process.stdin is not None

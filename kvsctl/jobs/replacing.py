@@ -1,0 +1,40 @@
+"""Refuse to replace a file of another kind, before any file is opened for writing."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from kvsctl.errors import UsageError
+from kvsctl.files.descriptors import descriptor
+from kvsctl.jobs.job import Reporting
+from kvsctl.outputs.failures import holds_failures
+from kvsctl.report.document import holds_report
+
+
+def require_replaceable(reporting: Reporting, *, writes_failures: bool = True) -> None:
+    """Raise UsageError if the report or the failures file would replace a file of another kind.
+
+    An empty file may be replaced, and an earlier report by a report, an earlier failures file by a
+    failures file. With `replaces_any` any file may be. Streams are not replaced. Without
+    `writes_failures` the failures file stays as it is. Change nothing.
+    """
+    if reporting.replaces_any:
+        return
+    failures_path = reporting.failures_path if writes_failures else None
+    for flag, path, kind, is_of_kind in (
+        ("--report", reporting.report_path, "report", holds_report),
+        ("--failures", failures_path, "failures file", holds_failures),
+    ):
+        if path is not None and descriptor(path) is None and path.is_file():
+            _require_kind(flag, path, kind, is_of_kind)
+
+
+def _require_kind(flag: str, path: Path, kind: str, is_of_kind: Callable[[Path], bool]) -> None:
+    try:
+        if is_of_kind(path):
+            return
+    except OSError as error:
+        raise UsageError(f"{flag}: cannot read {path}: {error.strerror}") from error
+    raise UsageError(
+        f"{flag} would replace {path}: it is not empty, and not an earlier {kind}",
+        "Give another file name, or add --force to replace it.",
+    )
