@@ -6,7 +6,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from benchmarks.fuzz.arrays import split_elements
 from benchmarks.fuzz.options import Bound
-from benchmarks.fuzz.oracle import Refused, Verdict
+from benchmarks.fuzz.oracle import Refused, Verdict, goes_on
 from benchmarks.fuzz.tables import Row, header_fault, rows_of
 
 _BOM: Final = b"\xef\xbb\xbf"
@@ -64,15 +64,29 @@ class Columns(NamedTuple):
 def judge_lines(
     text: bytes, end: bytes, bound: Bound | None, judge: Judge, formed: Formed
 ) -> Judged:
-    """Judge the lines that are not blank; a line that is too long may be blank."""
-    expected = []
+    """Judge the lines that are not blank; a line that is too long may be blank.
+
+    If the first is JSON that continues on the next, nothing is read.
+    """
+    expected: list[Expected] = []
     for number, line in enumerate(text.removeprefix(_BOM).split(end), 1):
         if bound is not None and len(line) > bound.most_bytes:
             expected.append(Expected(number, line[: bound.kept_bytes], _TOO_LONG))
         elif line.strip(_WHITE):
             shown = line[:-1] if end == b"\n" and line.endswith(b"\r") else line
             expected.append(Expected(number, shown, judge(shown), formed(shown)))
+    if end == b"\n" and len(expected) > 1 and _is_document(expected):
+        return Judged([], breaks=True)
     return Judged(expected)
+
+
+def _is_document(lines: Sequence[Expected]) -> bool:
+    """Return whether the first line that is not a comment begins a document."""
+    for place, line in enumerate(lines[:20]):
+        if not line.raw.startswith((b"#", b"/")):
+            is_last = place == len(lines) - 1
+            return line.verdict is not _TOO_LONG and not is_last and goes_on(line.raw)
+    return False
 
 
 def judge_array(text: bytes, bound: Bound | None, judge: Judge, formed: Formed) -> Judged:

@@ -145,6 +145,41 @@ def _after_white(text: str, at: int) -> int:
     return at
 
 
+def goes_on(line: bytes) -> bool:
+    """Return whether a line is an object or array that later lines can complete."""
+    text = line.decode("utf-8", "replace").strip(_WHITE)
+    if text[:1] not in ("{", "[") or depth_of(text) > _PARSER_DEPTH:
+        return False
+    closing = _closing(text)
+    starts = ("", "null", '"m":null', ":null", ',"m":null')
+    return bool(closing) and any(_parses(f"{text}\n{start}{closing}") for start in starts)
+
+
+def _parses(text: str) -> bool:
+    try:
+        parsed(text)
+    except NotJsonError:
+        return False
+    return True
+
+
+def _closing(text: str) -> str:
+    """Return the brackets that a text lacks."""
+    lacking: list[str] = []
+    inside = escaped = False
+    for character in text:
+        if inside:
+            inside = escaped or character != '"'
+            escaped = character == "\\" and not escaped
+        elif character == '"':
+            inside = True
+        elif character in "[{":
+            lacking.append("]" if character == "[" else "}")
+        elif character in "]}" and lacking:
+            lacking.pop()
+    return "".join(reversed(lacking))
+
+
 def judge_set_line(line: bytes, entity: str | None, ttl: tuple[int, str] | None) -> Verdict:
     """Judge a line of JSON Lines as `set` reads it, with its defaults."""
     return _judged(line, lambda members: judge_record(members, entity, ttl))

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from kvsctl.errors import StreamError, UsageError
 from kvsctl.records.cutting.array import split_array
 from kvsctl.records.cutting.compression import Compression, decompressed
+from kvsctl.records.cutting.documents import only_lines
 from kvsctl.records.cutting.lines import Line, split_lines, without_mark
 from kvsctl.records.cutting.rows import split_rows
 from kvsctl.records.cutting.signatures import only_text
@@ -185,7 +186,9 @@ class File:
         if found.is_table:
             delimiter = self.forms.delimiter(found)
             return self._rows(split_rows(chunks, delimiter), delimiter)
-        return split_lines(chunks, self.end if found is Format.KEYS else b"\n")
+        if found is Format.KEYS and self.end != b"\n":
+            return split_lines(chunks, self.end)
+        return only_lines(split_lines(chunks), self.label, has_values=self.forms.has_values)
 
     def _rows(self, rows: Iterator[Sequence[Line]], delimiter: str) -> Iterator[Sequence[Line]]:
         for arrived in rows:

@@ -4,6 +4,7 @@ An empty chunk in a stream, or an empty list of pieces, means that nothing more 
 now. Callers use it to do other work instead of waiting.
 
 - `lines`: lines.
+- `documents`: refuse a JSON document over several lines among them.
 - `array`: the elements of one JSON array.
 - `rows`, `csv_blocks`: the rows of a table, one by one or many at once.
 - `compression`: decompress gzip, bzip2, xz and zstd first.
