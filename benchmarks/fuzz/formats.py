@@ -228,6 +228,10 @@ _KEYS: Final = _Kind(
     lambda line, options: judge_plain_key(line, options.defaults.entity),
     lambda line, _: _form_of_key(line),
 )
+_KEYS_BEFORE_NUL: Final = replace(
+    _KEYS,
+    judge=lambda line, options: judge_plain_key(line, options.defaults.entity, before_nul=True),
+)
 _OBJECTS: Final = _Kind(
     lambda grammar, options: partial(draw_line, grammar, options), judge_object, form_of_object
 )
@@ -247,7 +251,7 @@ FORMATS: Final = (
     _SET_LINES,
     _RECORD_KEYS.lines("get jsonl", Verb.GET, _JSONL),
     _GET_KEYS,
-    _KEYS.lines("keys, NUL", Verb.GET, formats.Format.KEYS, b"\0"),
+    _KEYS_BEFORE_NUL.lines("keys, NUL", Verb.GET, formats.Format.KEYS, b"\0"),
     _SET_ARRAY,
     _RECORD_KEYS.array("get json", Verb.GET),
     _SET_CSV,

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, NoReturn
+from unicodedata import category
 
 Members = dict[str, tuple[Any, str]]
 """The members of an object by name: the parsed value and the exact text of each."""
@@ -30,6 +31,7 @@ _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?(Z|[+-]\d\
 _PASSED_OVER: Final = {"createdAt", "updatedAt", "error", "source", "installation"}
 _KNOWN: Final = _PASSED_OVER | {"key", "value", "entityName", "ttl", "options", "expireTime"}
 _INVALID_JSON: Final = frozenset({"INVALID_JSON"})
+_INVALID_KEY: Final = frozenset({"INVALID_KEY"})
 
 
 @dataclass(frozen=True)
@@ -201,11 +203,13 @@ def judge_key_line(line: bytes, entity: str | None) -> Verdict:
     return _judged(line, record)
 
 
-def judge_plain_key(line: bytes, entity: str | None) -> Verdict:
-    """Judge a plain key, or a key written as a JSON string."""
+def judge_plain_key(line: bytes, entity: str | None, *, before_nul: bool = False) -> Verdict:
+    """Judge a plain key, or a key written as a JSON string. `before_nul`: NUL ends it."""
     key = key_of(line)
     if key is None:
         return Refused(_INVALID_JSON)
+    if not line.startswith(b'"') and has_unseen(key, "\t\n\v\f\r" if before_nul else "\t"):
+        return Refused(_INVALID_KEY | key_codes(key))
     codes = key_codes(key) | entity_codes(entity)
     if any(0xD800 <= ord(character) <= 0xDFFF for character in key):
         return Refused()
@@ -216,6 +220,8 @@ def judge_row(
     cells: dict[str, str], entity: str | None, ttl: tuple[int, str] | None, *, infers: bool
 ) -> Verdict:
     """Judge a row as `set` reads it, cells by column. `infers`: cells are parsed as JSON."""
+    if has_unseen(cells["key"]):
+        return Refused(_INVALID_KEY | key_codes(cells["key"]))
     text = cell_as_json(cells["value"]) if infers else None
     if text is not None and depth_of(text) > _PARSER_DEPTH:
         return Refused()
@@ -232,9 +238,19 @@ def judge_row(
 
 def judge_key_row(cells: dict[str, str], entity: str | None) -> Verdict:
     """Judge a row as `get` and `delete` read it."""
+    if has_unseen(cells["key"]):
+        return Refused(_INVALID_KEY | key_codes(cells["key"]))
     named = cells.get("entityName") or entity
     codes = key_codes(cells["key"]) | entity_codes(named)
     return Refused(codes) if codes else Wanted(cells["key"], named)
+
+
+def has_unseen(key: str, allowed: str = "\t") -> bool:
+    """Return whether a plain key has a control character or a byte order mark."""
+    return any(
+        character == "\ufeff" or (category(character) == "Cc" and character not in allowed)
+        for character in key
+    )
 
 
 def cell_as_json(cell: str) -> str | None:

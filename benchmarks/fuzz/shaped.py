@@ -14,6 +14,7 @@ from benchmarks.fuzz.oracle import (
     cell_as_json,
     depth_of,
     entity_codes,
+    has_unseen,
     judge_record,
     judge_row,
     key_codes,
@@ -160,6 +161,8 @@ def judge_shaped_row(cells: dict[str, str], options: Options, *, has_values: boo
     form = form_of_row(cells, options, has_values=has_values)
     if form is None:
         return Refused(frozenset({"EMPTY_KEY"}))
+    if has_unseen(form.key):
+        return Refused(key_codes(form.key) | {"INVALID_KEY"})
     if not has_values:
         return _judge_key(form.key, options)
     if form.value is None:

@@ -54,6 +54,8 @@ def draw_table(
         if grammar.once_in(20):
             cells.append(b"more")
         rows.append([_quoted(grammar, cell, delimiter) for cell in cells])
+        if grammar.once_in(40):
+            rows[-1][0] = b"\xef\xbb\xbf" + rows[-1][0]
     end = b"\r\n" if grammar.once_in(3) else b"\n"
     lines = [delimiter.join(row) + (end * 2 if grammar.once_in(10) else end) for row in rows]
     text = b"".join(lines)
@@ -121,6 +123,8 @@ def _cells(raw: bytes, delimiter: bytes) -> list[str] | None:
         text, mark = raw.decode("utf-8"), delimiter.decode()
     except UnicodeDecodeError:
         return None
+    if text.startswith("\ufeff"):
+        return None  # left by joining files
     cells, at = [], 0
     while True:
         if text[at : at + 1] == '"':

@@ -1,5 +1,7 @@
 """Where a batch command's records come from, and how they are read."""
 
+import os
+import shlex
 from collections.abc import Sequence
 from typing import Final
 
@@ -52,7 +54,29 @@ def read_input(verb: Verb, given: Given, limits: Limits | None) -> JobInput:
         parsers = key_parsers(_rules(options, limits), forms.shape)
     reader = Reader(_sources(verb, words, options, forms, end), parsers)
     _require_usable(reader)
-    return ReaderInput(reader)
+    return ReaderInput(reader, _doubts(verb, words))
+
+
+def _doubts(verb: Verb, words: Sequence[str]) -> list[str]:
+    """Return a doubt about arguments that are names of files. Raise UsageError if set has one.
+
+    A name of a file may be a key, but it is never KEY=VALUE.
+    """
+    names = [word for word in words if os.path.isfile(word)]  # noqa: PTH113 - raises nothing
+    if verb is Verb.SET:
+        names = [name for name in names if "=" not in name]
+        if names:
+            raise UsageError(
+                f"{names[0]} is a file, not KEY=VALUE", f"Read it with -f {shlex.quote(names[0])}"
+            )
+        return []
+    if not names:
+        return []
+    count = "1 key is" if len(names) == 1 else f"{len(names):,} keys are"
+    return [
+        f"{count} also the name of a file here: to {verb.value} the keys in it, use "
+        f"-f {shlex.quote(names[0])}"
+    ]
 
 
 def limits_of(given: Given) -> Limits | None:

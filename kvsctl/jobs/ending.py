@@ -161,8 +161,11 @@ class Ending(msgspec.Struct, frozen=True):
             environment.write_stderr(failures_place(environment, str(self.failures_path)))
 
     def _print_errors(self, end: End) -> None:
-        """Print the error that ended the run, or that the input was empty."""
+        """Print warnings, and the error that ended the run, or that the input was empty."""
         tell, error = self.environment.tell, end.error
+        if not self.job.reporting.quiet:
+            for warning in self.job.input.warnings():
+                tell(f"kvsctl: warning: {visible(warning)}")
         if error is not None:
             tell(f"kvsctl: {visible(error.message)}")
             if error.hint:

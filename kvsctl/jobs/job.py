@@ -44,11 +44,19 @@ class JobInput(Protocol):
         """Return what the report says of each file that was read."""
         ...
 
+    def warnings(self) -> list[str]:
+        """Return what may be wrong with the input that was read, a sentence each."""
+        ...
+
 
 class ReaderInput(msgspec.Struct, frozen=True):
-    """Files, stdin and arguments as the input of a job."""
+    """Files, stdin and arguments as the input of a job.
+
+    `doubts`: what may be wrong with the arguments, a sentence each.
+    """
 
     reader: Reader
+    doubts: Sequence[str] = ()
 
     def feed(self) -> Feed:
         """See JobInput."""
@@ -78,6 +86,18 @@ class ReaderInput(msgspec.Struct, frozen=True):
     def inputs_read(self) -> list[InputRead]:
         """See JobInput."""
         return inputs_read(self.reader.sources)
+
+    def warnings(self) -> list[str]:
+        """See JobInput."""
+        odd = self.reader.odd_blanks
+        if not odd.count:
+            return [*self.doubts]
+        keys = "1 key has" if odd.count == 1 else f"{odd.count:,} keys have"
+        return [
+            *self.doubts,
+            f"{keys} outer white space, tabs or no-break spaces, the first at {odd.first}; "
+            "such keys are used as they are",
+        ]
 
 
 class Printing(msgspec.Struct, frozen=True):

@@ -10,11 +10,15 @@ from kvsctl.records.checks import Breach
 
 
 class Parsed(msgspec.Struct, frozen=True, gc=False):
-    """A record without its place in the input. `body` is its JSON in a batch request."""
+    """A record without its place in the input. `body` is its JSON in a batch request.
+
+    `has_odd_blanks`: its key is plain text with white space that is seldom meant.
+    """
 
     identity: Identity
     body: bytes
     expires_at: float | None = None
+    has_odd_blanks: bool = False
 
 
 class Rejected(NamedTuple):

@@ -44,12 +44,15 @@ def key_parsers(rules: Rules, shape: Shape = RECORDS) -> ParserChoice:
     raises UsageError like that of `set_parsers`.
     """
     keys = key_line_parser(rules)
+    keys_before_nul = key_line_parser(rules, ends_in_nul=True)
     objects = key_object_parser(rules) if shape.key is None else shaped_key_parser(rules, shape)
 
     def choose(source: Source, first: bytes) -> Parser:
         del first
-        if not isinstance(source, File) or source.format is Format.KEYS:
+        if not isinstance(source, File):
             return keys
+        if source.format is Format.KEYS:
+            return keys_before_nul if source.end == b"\0" else keys
         header = _header(source)
         return objects if header is None else table_key_parser(header, rules, shape)
 

@@ -1,7 +1,7 @@
 """Read all inputs in order, as records and problems with their positions."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count, repeat
 from typing import Final, TypeAlias
 
@@ -37,6 +37,7 @@ class Reader:
 
     sources: Sequence[Source]
     choose_parser: ParserChoice
+    odd_blanks: "OddBlanks" = field(default_factory=lambda: OddBlanks(), init=False)
 
     @property
     def may_wait(self) -> bool:
@@ -58,6 +59,7 @@ class Reader:
 
     def __iter__(self) -> Iterator[list[Record | Problem]]:
         has_begun = False
+        self.odd_blanks = OddBlanks()
         try:
             for pieces in self._pieces():
                 yield pieces
@@ -96,21 +98,36 @@ class Reader:
                     parser = self.choose_parser(source, lines[0].text)
                 for start in range(0, len(lines), MOST_PIECES):
                     part = lines[start : start + MOST_PIECES]
-                    yield pieces_of(part, parser, position, label)
+                    yield pieces_of(part, parser, position, label, self.odd_blanks)
                     position += len(part)
 
 
+@dataclass(slots=True)
+class OddBlanks:
+    """The plain keys that were read and have white space that is seldom meant."""
+
+    count: int = 0
+    first: Origin | None = None
+
+    def add(self, origin: Origin) -> None:
+        """Count a key."""
+        self.count += 1
+        self.first = self.first or origin
+
+
 def pieces_of(
-    part: Sequence[Line], parser: Parser, position: int, label: str
+    part: Sequence[Line], parser: Parser, position: int, label: str, odd_blanks: OddBlanks
 ) -> list[Record | Problem]:
     """Return a record or a problem for each line. The first line is at `position`."""
     if isinstance(part, Block) and isinstance(parser, TableParser):
-        return _rows(part, parser, position, label)
+        return _rows(part, parser, position, label, odd_blanks)
     if isinstance(part, Lines) and isinstance(parser, CommonLines):
         common = parser.parse_all(part.texts)
         if common is not None:
             return _plain_records(position, label, count(part.first), *common)
-    return [_piece(line, parser, place, label) for place, line in enumerate(part, position)]
+    return [
+        _piece(line, parser, place, label, odd_blanks) for place, line in enumerate(part, position)
+    ]
 
 
 def _plain_records(
@@ -125,19 +142,28 @@ def _plain_records(
     return list(map(Record, count(position), repeat(label), numbers, identities, bodies))
 
 
-def _rows(block: Block, parser: TableParser, position: int, label: str) -> list[Record | Problem]:
+def _rows(
+    block: Block, parser: TableParser, position: int, label: str, odd_blanks: OddBlanks
+) -> list[Record | Problem]:
     """Return a record or a problem for each row of a block, whose cells are already split."""
     if parser.common is None:
-        return [_row(block, place, parser, position, label) for place in range(len(block))]
+        return [
+            _row(block, place, parser, position, label, odd_blanks) for place in range(len(block))
+        ]
     keys, bodies, others = parser.common(block.cells)
     pieces = _plain_records(position, label, block.numbers, keys, bodies)
     for place in others:
-        pieces[place] = _row(block, place, parser, position, label)
+        pieces[place] = _row(block, place, parser, position, label, odd_blanks)
     return pieces
 
 
 def _row(
-    block: Block, place: int, parser: TableParser, position: int, label: str
+    block: Block,
+    place: int,
+    parser: TableParser,
+    position: int,
+    label: str,
+    odd_blanks: OddBlanks,
 ) -> Record | Problem:
     parsed = parser.of_cells(block.cells[place])
     position += place
@@ -145,10 +171,14 @@ def _row(
         line = block[place]
         return _problem(parsed, position, Origin(label, line.number), line.text)
     number = block.numbers[place]
+    if parsed.has_odd_blanks:
+        odd_blanks.add(Origin(label, number))
     return Record(position, label, number, parsed.identity, parsed.body, parsed.expires_at)
 
 
-def _piece(line: Line, parser: Parser, position: int, label: str) -> Record | Problem:
+def _piece(
+    line: Line, parser: Parser, position: int, label: str, odd_blanks: OddBlanks
+) -> Record | Problem:
     number = line.number
     if line.cut:
         message = f"longer than {MAX_LINE_BYTES:,} bytes: no valid record is that long"
@@ -156,6 +186,8 @@ def _piece(line: Line, parser: Parser, position: int, label: str) -> Record | Pr
         return Problem(position, origin, None, codes.MAX_SIZE, message, line.text, readable=False)
     parsed = parser(line.text)
     if isinstance(parsed, Parsed):
+        if parsed.has_odd_blanks:
+            odd_blanks.add(Origin(label, number))
         return Record(position, label, number, parsed.identity, parsed.body, parsed.expires_at)
     return _problem(parsed, position, Origin(label, number), line.text)
 

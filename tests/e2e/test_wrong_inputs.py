@@ -70,3 +70,107 @@ class TestDocuments:
     def test_a_torn_record_after_others_fails_alone(self, local: Command) -> None:
         text = b'{"key":"a","value":0}\n{"key":"b","value":\n{"key":"c","value":0}\n'
         assert local("set", "--json", stdin=text, status=1).report["succeeded"] == 2
+
+
+MARK = b"\xef\xbb\xbf"
+
+
+class TestInvisible:
+    @pytest.mark.parametrize("verb", ["delete", "get"])
+    @pytest.mark.parametrize(
+        ("text", "failing", "shown"),
+        [
+            (MARK + b"a\r\n" + MARK + b"b\r\n", ["-:2"], "byte order mark (U+FEFF)"),
+            (b"b\rc\rd\r", ["-:1"], "a CR (U+000D)"),
+            (b"a\r\n b\r\r\nc\n", ["-:2"], "a CR (U+000D)"),
+            (b"b\x0b\n", ["-:1"], "a control character (U+000B)"),
+            (b"b\x00\n", ["-:1"], "(U+0000)"),
+            (b'\xef\xbb\xbf"a"\n\xef\xbb\xbf"b"\n', ["-:2"], "byte order mark"),
+        ],
+        ids=range(6),
+    )
+    def test_a_plain_key_with_it_fails_at_its_place(
+        self, local: Command, verb: str, text: bytes, failing: list[str], shown: str
+    ) -> None:
+        report = local(verb, "--json", stdin=text, status=1).report
+        assert [failure["source"] for failure in report["failures"]] == failing
+        assert {failure["code"] for failure in report["failures"]} == {"INVALID_KEY"}
+        assert shown in report["failures"][0]["message"]
+        assert report["records"] == report["succeeded"] + len(failing)
+
+    def test_a_key_with_it_is_written_as_a_json_string(self, local: Command) -> None:
+        key = '"\\ufeffa\\r"'
+        local("set", stdin=b'{"key":%b,"value":9}' % key.encode(), status=0)
+        assert local("get", "--values", stdin=key.encode(), status=0).out == b"9\n"
+
+    @pytest.mark.parametrize("verb", ["set", "delete"])
+    @pytest.mark.parametrize(
+        ("table", "failing"),
+        [
+            (MARK + b"key,value\r\na,1\r\n" + MARK + b"key,value\r\nb,0\r\n", 3),
+            (b"value,key\n1,a\n" + MARK + b"0,b\n", 3),
+            (b'key,value\na,1\n"b\r",0\n', 3),
+            (b'key,value\na,1\n"\xef\xbb\xbfb",0\n', 3),
+        ],
+        ids=range(4),
+    )
+    def test_a_row_with_it_fails_at_its_place(
+        self, local: Command, verb: str, table: bytes, failing: int
+    ) -> None:
+        report = local(verb, "--json", "--format", "csv", stdin=table, status=1).report
+        assert [failure["source"] for failure in report["failures"]] == [f"-:{failing}"]
+
+    @pytest.mark.parametrize(
+        ("text", "count"),
+        [
+            (b" a\n b\nc\n", 2),
+            (b"a\tu\nb\n", 1),
+            ("a\u00a0\n".encode(), 1),
+            ("a\u3000b\nc \n".encode(), 2),
+            (b"key,n\n a,1\nb,2\n", 1),
+            (b"a b\nc\n", 0),
+            (b'" a"\n', 0),
+            (b'{"key":" a"}\n', 0),
+        ],
+    )
+    @pytest.mark.parametrize("verb", ["delete", "get"])
+    def test_odd_blanks_are_legal_and_warned_of_once(
+        self, local: Command, verb: str, text: bytes, count: int
+    ) -> None:
+        told = local(verb, stdin=text).err.decode()
+        warnings = [line for line in told.splitlines() if "warning" in line]
+        if count:
+            (warning,) = warnings
+            place = "-:2" if text.startswith(b"key") else "-:1"
+            keys = "1 key has" if count == 1 else f"{count} keys have"
+            assert warning.startswith(f"kvsctl: warning: {keys} outer white space")
+            assert f"the first at {place};" in warning
+        else:
+            assert warnings == []
+        assert local(verb, "-q", stdin=text).err.count(b"warning") == 0
+
+    def test_a_key_before_nul_that_ends_in_a_line_feed_is_warned_of(self, local: Command) -> None:
+        assert b"warning: 1 key has outer" in local("delete", "-0", stdin=b"a\nb\n", status=0).err
+        assert kept(local) == b"1\n2\n3\n4\n"
+
+
+class TestNamesOfFiles:
+    def test_set_refuses_them(self, local: Command, tmp_path: Path) -> None:
+        (tmp_path / "my users.csv").write_text("key,value\nx,1\n")
+        ended = local("set", "a=0", "my users.csv", status=2, folder=tmp_path)
+        assert b"my users.csv is a file, not KEY=VALUE\nRead it with -f 'my users.csv'" in ended.err
+        assert kept(local) == b"1\n2\n3\n4\n"
+
+    @pytest.mark.parametrize("verb", ["get", "delete"])
+    def test_as_keys_they_are_warned_of(self, local: Command, tmp_path: Path, verb: str) -> None:
+        (tmp_path / "keys.txt").write_text("a\nb\n")
+        (tmp_path / "folder").mkdir()
+        told = local(verb, "keys.txt", "a", "none", folder=tmp_path).err
+        assert (
+            b"kvsctl: warning: 1 key is also the name of a file here: to %b" % verb.encode() in told
+        )
+        assert b"use -f keys.txt" in told
+        assert b"warning" not in local(verb, "a", "folder", folder=tmp_path).err
+        as_json = local(verb, "keys.txt", "a", "--json", folder=tmp_path)
+        assert b"warning" in as_json.err
+        assert as_json.report["records"] == 2

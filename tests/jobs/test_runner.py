@@ -205,6 +205,9 @@ class Listing:
     def inputs_read(self) -> list[InputRead]:
         return []
 
+    def warnings(self) -> list[str]:
+        return []
+
     async def pages(self) -> AsyncIterator[list[Record | Problem]]:
         for start in range(0, self._count, 100):
             await asyncio.sleep(0)

@@ -11,6 +11,7 @@ from kvsctl.records.cutting.lines import Line
 BLOCK_ROWS: Final = 300
 """The most rows in a block: few enough lists that creating them does not start the garbage
 collector, which runs after 700 allocations."""
+BYTE_ORDER_MARK: Final = "\ufeff"
 _VISIBLE: Final = "!"
 _REPEATED_CR: Final = re.compile("\r\r").search
 """Faster than the `in` operator."""
@@ -78,10 +79,12 @@ class BlockReader:
         """Yield the rows of a text in blocks. `number` is the number of its first line.
 
         The text is whole lines, without the end of the last one. Stop before a block with a blank
-        row or with anything that needs the careful path: wrong quotes, a CR inside a line, a cell
-        longer than the csv module accepts, or a row without an end.
+        row or with anything that needs the careful path: wrong quotes, a CR inside a line, a byte
+        order mark, a cell longer than the csv module accepts, or a row without an end.
         """
         self.has_read_all = False
+        if BYTE_ORDER_MARK in text:
+            return  # a row that begins with one is not valid
         if '"' not in text:
             # A CR before a line feed belongs to the line end; any other belongs to its cell.
             lines = text.replace("\r\n", "\n").removesuffix("\r").split("\n")

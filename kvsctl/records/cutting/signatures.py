@@ -140,7 +140,8 @@ def only_text(
         if len(head) >= _HEAD_BYTES:
             break
         if not chunk:
-            if end in head or head[:1] in (b"[", b"{"):
+            has_piece = end in head or head.startswith((b"[", b"{"))
+            if has_piece and not any(start.startswith(head) for start, _ in _STARTS):
                 is_paused = True
                 break
             yield b""

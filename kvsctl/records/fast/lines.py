@@ -1,4 +1,4 @@
-"""Read a common line in one step. It needs no change and breaks no rule."""
+"""Read a common line or plain key in one step. It needs no change and breaks no rule."""
 
 import re
 from collections.abc import Sequence
@@ -9,7 +9,12 @@ import msgspec
 from kvsctl.limits import Limits
 from kvsctl.model import Identity
 from kvsctl.records.checks import RECORD_DEPTH, Breach
-from kvsctl.records.fast.line_blocks import COMMON_IN_KEY, compact_keys, spaced_keys
+from kvsctl.records.fast.line_blocks import (
+    COMMON_IN_KEY,
+    are_common,
+    compact_keys,
+    spaced_keys,
+)
 from kvsctl.records.fields import ROOM_BYTES, decode_plain, may_repeat
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 
@@ -45,9 +50,27 @@ class CommonKeys(CommonLines):
         read = super().parse_all(lines)
         if read is None:
             return None
-        # One join and one split for all keys. No common key holds a line feed.
-        joined = '"}\n{"key":"'.join(read[0])
-        return read[0], f'{{"key":"{joined}"}}'.encode().split(b"\n")
+        return read[0], _key_bodies(read[0])
+
+
+class PlainKeys(CommonLines):
+    """A parser of plain keys, with a fast path for many common keys."""
+
+    def parse_all(self, lines: Sequence[bytes]) -> tuple[Sequence[str], Sequence[bytes]] | None:
+        """Return the keys and their bodies, in order; None unless all keys are common."""
+        together = b"\n".join(lines)
+        if not together.isascii():
+            return None
+        keys = together.decode().split("\n")
+        if len(keys) != len(lines) or not are_common(keys, self._limits):
+            return None
+        return keys, _key_bodies(keys)
+
+
+def _key_bodies(keys: Sequence[str]) -> list[bytes]:
+    # One join and one split for all keys. No common key holds a line feed.
+    joined = '"}\n{"key":"'.join(keys)
+    return f'{{"key":"{joined}"}}'.encode().split(b"\n")
 
 
 def common_line_parser(limits: Limits, careful: Parser) -> CommonLines:
@@ -99,6 +122,11 @@ def common_key_parser(limits: Limits, careful: Parser) -> CommonKeys:
         return Parsed(identity, b'{"key":"%b"}' % identity.key.encode())
 
     return CommonKeys(limits, parse)
+
+
+def plain_key_parser(limits: Limits, careful: Parser) -> PlainKeys:
+    """Return a parser of plain keys that reads many at once if all are common."""
+    return PlainKeys(limits, careful)
 
 
 def is_common(key: str, value: bytes, limits: Limits) -> bool:

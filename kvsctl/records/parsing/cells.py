@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 
 from kvsctl import codes, jsontext
 from kvsctl.records.checks import Breach
+from kvsctl.records.cutting.csv_blocks import BYTE_ORDER_MARK
 
 Cells: TypeAlias = Callable[[bytes], list[str] | Breach]
 
@@ -21,8 +22,8 @@ def cells_reader(delimiter: str) -> Cells:
 
     A cell that starts with a quote ends at its closing quote; two quotes inside it stand for one.
     In any other cell a quote is an ordinary character. White space belongs to the cell. For a row
-    that breaks these rules or is not UTF-8, the function returns a Breach (`INVALID_JSON`, as for
-    all input that cannot be read).
+    that breaks these rules, is not UTF-8 or begins with a byte order mark, the function returns a
+    Breach (`INVALID_JSON`, as for all input that cannot be read).
     """
     mark = re.escape(delimiter)
     quoted = r'"([^"]*+(?:""[^"]*+)*+)"'
@@ -42,6 +43,11 @@ def cells_reader(delimiter: str) -> Cells:
             text = row.decode()
         except UnicodeDecodeError as error:
             return Breach(codes.INVALID_JSON, f"invalid UTF-8 at byte {error.start + 1} of the row")
+        if text.startswith(BYTE_ORDER_MARK):
+            return Breach(
+                codes.INVALID_JSON,
+                "the row begins with a byte order mark (U+FEFF): files were joined; remove it",
+            )
         if '"' not in text:
             return text.split(delimiter)
         if "\r" not in text:

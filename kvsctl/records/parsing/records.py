@@ -15,8 +15,9 @@ from kvsctl.model import Identity
 from kvsctl.records import checks
 from kvsctl.records.checks import RECORD_DEPTH, Breach
 from kvsctl.records.fast.line_blocks import spaced_line_parser
-from kvsctl.records.fast.lines import common_key_parser, common_line_parser
+from kvsctl.records.fast.lines import common_key_parser, common_line_parser, plain_key_parser
 from kvsctl.records.fields import Fields, read_fields
+from kvsctl.records.invisible import check_raw, has_odd_blanks
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 from kvsctl.records.ttl import Ttl, parse_expire_time, parse_ttl
 
@@ -106,12 +107,21 @@ def set_argument_parser(rules: Rules, *, string: bool) -> Parser:
     return parse
 
 
-def key_line_parser(rules: Rules) -> Parser:
+def key_line_parser(rules: Rules, *, ends_in_nul: bool = False) -> Parser:
     """Return a parser of plain keys. A key may also be a JSON string (`"a\\tb"`)."""
+    careful = careful_key_line_parser(rules, ends_in_nul=ends_in_nul)
+    if rules.entity is not None:
+        return careful
+    return plain_key_parser(rules.limits or DEFAULT_LIMITS, careful)
+
+
+def careful_key_line_parser(rules: Rules, *, ends_in_nul: bool = False) -> Parser:
+    """Return a parser with the results of `key_line_parser`, without its fast path."""
 
     def parse(piece: bytes) -> Parsed | Rejected:
+        is_string = piece.startswith(b'"')
         try:
-            key = orjson.loads(piece) if piece.startswith(b'"') else piece.decode()
+            key = orjson.loads(piece) if is_string else piece.decode()
         except orjson.JSONDecodeError as error:
             breach = Breach(
                 codes.INVALID_JSON, f'a key that starts with " must be a JSON string: {error}'
@@ -122,9 +132,24 @@ def key_line_parser(rules: Rules) -> Parser:
                 codes.INVALID_JSON, f"invalid UTF-8 at byte {error.start + 1} of the key"
             )
             return Rejected(breach, readable=False)
-        return key_record(Identity(rules.entity, key), rules.limits, is_plain=True)
+        identity = Identity(rules.entity, key)
+        if is_string:
+            return key_record(identity, rules.limits, is_plain=True)
+        return plain_key_record(identity, rules.limits, ends_in_nul=ends_in_nul)
 
     return parse
+
+
+def plain_key_record(
+    identity: Identity, limits: Limits | None, *, ends_in_nul: bool = False, is_cell: bool = False
+) -> Parsed | Rejected:
+    """Make a record of a plain key to get or delete, which must show what it holds."""
+    if breach := check_raw(identity.key, limits, ends_in_nul=ends_in_nul, is_cell=is_cell):
+        return Rejected(breach, identity, readable=False)
+    parsed = key_record(identity, limits, is_plain=True)
+    if isinstance(parsed, Parsed) and has_odd_blanks(identity.key):
+        return Parsed(identity, parsed.body, has_odd_blanks=True)
+    return parsed
 
 
 def key_object_parser(rules: Rules) -> Parser:
@@ -141,7 +166,7 @@ def key_object_parser(rules: Rules) -> Parser:
 
 def careful_key_object_parser(rules: Rules) -> Parser:
     """Return a parser with the results of `key_object_parser`, without its fast path."""
-    strings = key_line_parser(rules)
+    strings = careful_key_line_parser(rules)
 
     def parse(piece: bytes) -> Parsed | Rejected:
         line = piece.strip(jsontext.WHITE_SPACE)

@@ -10,10 +10,11 @@ from kvsctl.records.checks import Breach
 from kvsctl.records.fast.columns import common_rows_reader
 from kvsctl.records.fast.lines import is_common
 from kvsctl.records.fields import Fields
+from kvsctl.records.invisible import check_raw
 from kvsctl.records.parsed import Parsed, Rejected, TableParser
 from kvsctl.records.parsing.cells import json_of_cell
 from kvsctl.records.parsing.header import Header
-from kvsctl.records.parsing.records import Rules, key_record, set_record
+from kvsctl.records.parsing.records import Rules, plain_key_record, set_record
 from kvsctl.records.shapes import KeyTemplate, Shape
 
 _Row: TypeAlias = list[str]
@@ -43,6 +44,8 @@ def table_set_parser(header: Header, rules: Rules, shape: Shape) -> TableParser:
         key, value = key_of(cells), value_of(cells)
         if isinstance(key, Breach):
             return Rejected(key, readable=False)
+        if breach := check_raw(key, rules.limits, is_cell=True):
+            return Rejected(breach, Identity(rules.entity, key), readable=False)
         if value is None:
             return Rejected(_TOO_DEEP, Identity(rules.entity, key), readable=False)
         return set_record(Fields(key, value, entity(cells), ttl(cells), expiry(cells)), rules)
@@ -81,7 +84,8 @@ def table_key_parser(header: Header, rules: Rules, shape: Shape) -> TableParser:
         if isinstance(key, Breach):
             return Rejected(key, readable=False)
         assert isinstance(cells, list)  # noqa: S101
-        return key_record(Identity(entity(cells) or rules.entity, key), rules.limits, is_plain=True)
+        identity = Identity(entity(cells) or rules.entity, key)
+        return plain_key_record(identity, rules.limits, is_cell=True)
 
     return TableParser(header.read, of_cells)
 

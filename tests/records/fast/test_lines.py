@@ -5,10 +5,16 @@ from hypothesis import strategies as st
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Identity
 from kvsctl.records.checks import Breach
-from kvsctl.records.fast.lines import common_key_parser, common_line_parser
+from kvsctl.records.fast.lines import PlainKeys, common_key_parser, common_line_parser
 from kvsctl.records.fields import may_repeat
 from kvsctl.records.parsed import Parsed, Rejected
-from kvsctl.records.parsing.records import Rules, careful_key_object_parser, careful_set_line_parser
+from kvsctl.records.parsing.records import (
+    Rules,
+    careful_key_line_parser,
+    careful_key_object_parser,
+    careful_set_line_parser,
+    key_line_parser,
+)
 from tests.support.jsontexts import LEGAL_KEYS, SPACES, VALUES, object_of
 from tests.support.naming import short
 
@@ -156,3 +162,32 @@ def test_many_common_lines_are_read_at_once() -> None:
 )
 def test_one_uncommon_line_makes_all_be_read_one_by_one(line: bytes) -> None:
     assert PARSE.parse_all([b'{"key":"z","value":1}', line]) is None
+
+
+_PLAIN_KEYS = st.lists(
+    (LEGAL_KEYS | st.text('ab\t \n\r"\ufeff/é', max_size=4)).map(str.encode)
+    | st.sampled_from([b"k" * 500, b"k" * 501, b"\xff", b'"a"']),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(_PLAIN_KEYS)
+def test_many_plain_keys_give_the_same_results_as_each(lines: list[bytes]) -> None:
+    for ends_in_nul in (False, True):
+        quick = key_line_parser(Rules(), ends_in_nul=ends_in_nul)
+        careful = careful_key_line_parser(Rules(), ends_in_nul=ends_in_nul)
+        assert isinstance(quick, PlainKeys)
+        assert [quick(line) for line in lines] == [careful(line) for line in lines]
+        read = quick.parse_all(lines)
+        if read is not None:
+            pairs = zip(*read, strict=True)
+            parsed = [Parsed(Identity(None, key), body) for key, body in pairs]
+            assert parsed == [careful(line) for line in lines]
+
+
+def test_many_common_plain_keys_are_read_at_once() -> None:
+    quick = key_line_parser(Rules())
+    assert isinstance(quick, PlainKeys)
+    assert quick.parse_all([b"a", b"b:1"]) == (["a", "b:1"], [b'{"key":"a"}', b'{"key":"b:1"}'])
+    assert quick.parse_all([b"a", b"b 1"]) is None

@@ -406,16 +406,44 @@ class TestSetArguments:
 
 class TestKeyLines:
     @given(
-        st.text("ab:._-# \t\ufeff\u2003", min_size=1).filter(
-            lambda key: key.strip("\t \u2003\ufeff")
-        )
+        st.text("ab:._-# \t\xa0\u2003", min_size=1).filter(lambda key: key.strip("\t \xa0\u2003"))
     )
     def test_a_key_is_the_exact_text(self, key: str) -> None:
         plain = parsed(PARSE_KEY, key.encode())
         assert plain.identity == Identity(None, key)
         assert json.loads(plain.body) == {"key": key}
-        assert parsed(PARSE_KEY, json.dumps(key).encode()) == plain
-        assert parsed(PARSE_KEY, json.dumps(key, ensure_ascii=False).encode()) == plain
+        assert plain.has_odd_blanks == (
+            key.strip() != key or set(key) & set("\t\xa0\u2003") > set()
+        )
+        for text in (json.dumps(key), json.dumps(key, ensure_ascii=False)):
+            assert parsed(PARSE_KEY, text.encode()) == Parsed(plain.identity, plain.body)
+
+    @pytest.mark.parametrize("unseen", ["\ufeff", "\r", "\n", "\v", "\f"])
+    @pytest.mark.parametrize("key", ["{}a", "a{}b", "a{}"])
+    def test_what_is_invisible_in_a_plain_key_is_shown_and_refused(
+        self, unseen: str, key: str
+    ) -> None:
+        key = key.format(unseen)
+        result = rejected(PARSE_KEY, key.encode())
+        assert (result.breach.code, result.readable) == ("INVALID_KEY", False)
+        assert f"U+{ord(unseen):04X}" in result.breach.message
+        assert json.dumps(key) in result.breach.message
+
+    @pytest.mark.parametrize("unseen", ["\ufeff", "\r", "\0", "\x1f", "\x7f", "\x85"])
+    def test_without_limits_it_is_refused_as_well(self, unseen: str) -> None:
+        parse = key_line_parser(rules(limits=None))
+        assert code_of(parse, f"a{unseen}".encode()) == "INVALID_KEY"
+        assert code_of(PARSE_KEY, f"a{unseen}".encode()) == "INVALID_KEY"
+
+    @pytest.mark.parametrize("key", ["\ufeffa", "a\rb", "a\n"])
+    def test_as_a_json_string_it_is_part_of_the_key(self, key: str) -> None:
+        assert parsed(PARSE_KEY, json.dumps(key).encode()).identity.key == key
+
+    def test_before_nul_white_space_is_part_of_the_key(self) -> None:
+        parse = key_line_parser(rules(), ends_in_nul=True)
+        assert parsed(parse, b"a\r\nb").has_odd_blanks
+        assert code_of(parse, "\ufeffa".encode()) == "INVALID_KEY"
+        assert code_of(parse, b"a\x01") == "INVALID_KEY"
 
     def test_takes_the_default_entity(self) -> None:
         parse = key_line_parser(rules(entity="abc"))

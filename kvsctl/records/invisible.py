@@ -1,0 +1,63 @@
+"""Find what is invisible in a plain key: byte order marks, control characters and odd blanks.
+
+A plain key is text as it stands in a line, an argument or a cell. Files that were joined, converted
+or padded leave such characters there. A key with one of them is another key: deleting it succeeds,
+and the key that was meant stays.
+"""
+
+import re
+from typing import Final
+
+from kvsctl import codes, jsontext
+from kvsctl.limits import Limits
+from kvsctl.records.checks import Breach
+
+_MARK: Final = "\ufeff"
+_LEGAL: Final = re.compile(f"[\n\v\f\r{_MARK}]")
+_LEGAL_BEFORE_NUL: Final = re.compile(_MARK)
+_ANY: Final = re.compile(f"[\x00-\x08\x0a-\x1f\x7f-\x9f{_MARK}]")
+_ANY_BEFORE_NUL: Final = re.compile(f"[\x00-\x08\x0e-\x1f\x7f-\x9f{_MARK}]")
+_NAMES: Final = {_MARK: "a byte order mark", "\r": "a CR", "\n": "a line feed"}
+_CAUSES: Final = {
+    _MARK: "files were joined, and the second began with it",
+    "\r": "end lines with LF or CRLF",
+}
+
+
+def check_raw(
+    key: str, limits: Limits | None, *, ends_in_nul: bool = False, is_cell: bool = False
+) -> Breach | None:
+    """Check a plain key for characters that must not stand in it as they are.
+
+    These are U+FEFF and the control characters that the service allows in keys, except tab.
+    `checks.check_key` finds the others, so without `limits` this function does. If NUL ends each
+    key, white space that is a control character is allowed too. `is_cell`: the key is in a table.
+    """
+    if key.isprintable():
+        return None
+    if ends_in_nul:
+        unseen = _ANY_BEFORE_NUL if limits is None else _LEGAL_BEFORE_NUL
+    else:
+        unseen = _ANY if limits is None else _LEGAL
+    found = unseen.search(key)
+    if found is None:
+        return None
+    character = found.group()
+    name = _NAMES.get(character, "a control character")
+    reason = f"{_CAUSES[character]}; " if character in _CAUSES else ""
+    where = "give the key in JSON Lines" if is_cell else "write the key as a JSON string"
+    return Breach(
+        codes.INVALID_KEY,
+        f"the key has {name} (U+{ord(character):04X}) at character {found.start() + 1}: {reason}"
+        f"if it belongs to the key, {where}: {jsontext.quoted(key)}",
+    )
+
+
+def has_odd_blanks(key: str) -> bool:
+    """Return whether a key begins or ends with white space, or has any but the common space.
+
+    Such keys are legal, but seldom meant. `key` is a legal key.
+    """
+    is_padded = key[:1] == " " or key[-1:] == " "
+    # Of all legal characters, only white space other than the common space is not printable.
+    return is_padded or not key.isprintable()
