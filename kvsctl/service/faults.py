@@ -46,9 +46,10 @@ class Fault(msgspec.Struct, frozen=True):
     def may_be_applied(self) -> bool:
         """Whether the request may have been applied, or may still be.
 
-        That includes every 2xx status: one other than 200 is a fault, but may mean success.
+        That includes every 2xx status: one other than 200 is a fault, but may mean success. It
+        includes 101, too: the rest of the answer may follow in another protocol.
         """
-        if self.status is not None and 200 <= self.status < 300:
+        if self.status is not None and (200 <= self.status < 300 or self.status == 101):
             return True
         return self.kind in (FaultKind.UNANSWERED, FaultKind.TROUBLED)
 

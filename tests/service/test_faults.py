@@ -86,9 +86,9 @@ def test_unanswered_and_troubled_requests_may_be_applied(kind: FaultKind) -> Non
 
 
 @pytest.mark.parametrize(
-    ("status", "may_be"), [(101, False), (201, True), (204, True), (302, False), (403, False)]
+    ("status", "may_be"), [(101, True), (201, True), (204, True), (302, False), (403, False)]
 )
-def test_an_unexpected_2xx_may_be_applied(status: int, may_be: bool) -> None:
+def test_an_unexpected_2xx_or_a_protocol_switch_may_be_applied(status: int, may_be: bool) -> None:
     kind = kind_of_status(status, f"HTTP_{status}")
     assert Fault(kind, f"HTTP_{status}", "m", status).may_be_applied is may_be
 

@@ -6,5 +6,6 @@
 - `connection`, `connect`: one connection, and how it is opened.
 - `httpx_carrier`: httpx, where httptools has no wheel.
 - `in_process`: an ASGI application in this process.
+- `answer_memory`: bound the memory of unfinished answers over all connections.
 - `urls`: parse URLs, refuse unsafe ones, recognise this machine.
 """

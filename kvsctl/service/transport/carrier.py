@@ -1,6 +1,6 @@
 """The interface of what carries requests to a target, with its limits and its errors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
@@ -18,7 +18,10 @@ sent, before the whole request counts as unanswered.
 
 
 class CarrierAnswer(NamedTuple):
-    """A whole answer. Header names are lower-case; repeated ones are joined by commas."""
+    """A whole answer. Header names are lower-case; repeated ones are joined by commas.
+
+    Trailers are dropped.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -31,10 +34,18 @@ def _lower_case(name: bytes) -> str:
     return name.decode("latin-1").lower()
 
 
-def add_header(headers: dict[str, str], name: bytes, value: bytes) -> None:
-    """Add a received header to `headers`, in the form that CarrierAnswer has."""
-    named, text = _lower_case(name), value.decode("latin-1")
-    headers[named] = f"{headers[named]}, {text}" if named in headers else text
+def joined_headers(lines: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return received header lines, names and values, in the form that CarrierAnswer has.
+
+    The time is linear in their size, however often a name is repeated.
+    """
+    headers = {_lower_case(name): value.decode("latin-1") for name, value in lines}
+    if len(headers) < len(lines):
+        values: dict[str, list[str]] = {}
+        for name, value in lines:
+            values.setdefault(_lower_case(name), []).append(value.decode("latin-1"))
+        headers = {name: ", ".join(each) for name, each in values.items()}
+    return headers
 
 
 def headers_of(method: Method, headers: Mapping[str, str]) -> Mapping[str, str]:

@@ -4,14 +4,14 @@ import asyncio
 import re
 import socket
 from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import chain, zip_longest
 from ssl import SSLContext
 from typing import Any, Final
 
 from kvsctl.service.transport.carrier import Unreached
-from kvsctl.service.transport.connection import HttpConnection, Outbox
+from kvsctl.service.transport.connection import HttpConnection
 
 _STAGGER_SECONDS: Final = 0.25
 """How long to wait for one address before trying the next one as well (RFC 8305)."""
@@ -55,11 +55,13 @@ class Route:
     proxy: Proxy | None
 
 
-async def open_connection(route: Route, timeout_seconds: float, outbox: Outbox) -> HttpConnection:
-    """Open a connection and send nothing over it yet. Raise Unreached if that fails."""
+async def open_connection(
+    route: Route, timeout_seconds: float, make: Callable[[], HttpConnection]
+) -> HttpConnection:
+    """Open the connection that `make` returns. Send no request. Raise Unreached if that fails."""
     try:
         async with asyncio.timeout(timeout_seconds):
-            return await _open(route, outbox)
+            return await _open(route, make)
     except TimeoutError as error:
         reason = str(error) or f"no connection within {timeout_seconds:g} s"
         raise Unreached(reason) from error
@@ -67,7 +69,7 @@ async def open_connection(route: Route, timeout_seconds: float, outbox: Outbox) 
         raise Unreached(str(error) or type(error).__name__) from error
 
 
-async def _open(route: Route, outbox: Outbox) -> HttpConnection:
+async def _open(route: Route, make: Callable[[], HttpConnection]) -> HttpConnection:
     proxy = route.proxy
     reached = await _connect(proxy.host, proxy.port) if proxy else None
     reached = reached or await _connect(route.host, route.port)
@@ -75,7 +77,7 @@ async def _open(route: Route, outbox: Outbox) -> HttpConnection:
         if proxy is not None and route.tls is not None:
             await _tunnel(reached, route, proxy)
         _, connection = await asyncio.get_running_loop().create_connection(
-            partial(HttpConnection, outbox),
+            make,
             sock=reached,
             ssl=route.tls,
             server_hostname=route.host if route.tls is not None else None,

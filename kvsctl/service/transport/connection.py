@@ -2,22 +2,32 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 import httptools
 
+from kvsctl.service.transport.answer_memory import UNCOUNTED_BYTES, AnswerMemory
 from kvsctl.service.transport.carrier import (
     MAX_ANSWER_BYTES,
     CarrierAnswer,
     CarrierError,
     TooSlow,
     Unanswered,
-    add_header,
+    joined_headers,
 )
 
 _MAX_HEAD_BYTES: Final = 256 * 1024
+"""The most that may arrive without a byte of a body: headers, trailers, extensions of chunks."""
+_MAX_CHUNKS: Final = 1024
+"""More chunks of a large answer are joined at once: each takes some 50 bytes beside its content."""
 _JOINED_BYTES: Final = 64 * 1024
 """Up to this size, joining head and body costs less than writing twice."""
+
+
+_SWITCHING_PROTOCOLS: Final = 101
+
+_Parts: TypeAlias = tuple[int, dict[str, str], list[bytes]]
+"""The status, headers and chunks of an answer that has arrived whole."""
 
 
 class Outbox:
@@ -49,18 +59,22 @@ class HttpConnection(asyncio.Protocol):
     take another request.
     """
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox, memory: AnswerMemory) -> None:
         loop = asyncio.get_running_loop()
         self._loop = loop
         self._outbox = outbox
+        self._memory = memory
+        self._is_counted = False
         self._unsent: tuple[bytes, ...] = ()
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
-        self._answered: asyncio.Future[CarrierAnswer] | None = None
+        self._answered: asyncio.Future[_Parts] | None = None
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._lines: list[tuple[bytes, bytes]] = []
         self._headers: dict[str, str] = {}
         self._chunks: list[bytes] = []
+        self._joined_chunks = 0
         self._head_bytes = 0
         self._body_bytes = 0
         self._is_in_body = False
@@ -76,17 +90,24 @@ class HttpConnection(asyncio.Protocol):
         transport = self._transport
         if transport is None or not self.is_reusable:
             raise Unanswered("the connection is closed")
-        answered: asyncio.Future[CarrierAnswer] = self._loop.create_future()
+        answered: asyncio.Future[_Parts] = self._loop.create_future()
         self._answered, self._deadline = answered, deadline
         if self._timer is None:
             self._timer = self._loop.call_at(deadline, self._check_deadline)
         self._unsent = (head, body) if len(body) > _JOINED_BYTES else (head + body,)
         self._outbox.add(self._send)
         try:
-            return await answered
+            status, headers, chunks = await answered
         except asyncio.CancelledError:
             self.abort()
             raise
+        finally:
+            if self._is_counted:
+                self._is_counted = False
+                self._memory.release(self)
+        # Joined here, where the caller takes it over, and not before: several answers may have
+        # ended in one turn of the loop.
+        return CarrierAnswer(status, headers, b"".join(chunks))
 
     def give_up(self, error: CarrierError) -> None:
         """End the current exchange, if any, with an error; close the connection."""
@@ -101,6 +122,16 @@ class HttpConnection(asyncio.Protocol):
         self._cancel_timer()
         if self._transport is not None:
             self._transport.abort()
+
+    def pause_reading(self) -> None:
+        """See AnswerReader."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """See AnswerReader."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def _send(self) -> None:
         unsent, self._unsent = self._unsent, ()
@@ -139,14 +170,14 @@ class HttpConnection(asyncio.Protocol):
             # No request is waiting, or it is not written yet: these bytes are not its answer.
             self.give_up(Unanswered("the server sent data before the request"))
             return
-        if not self._is_in_body:
-            self._head_bytes += len(data)
+        self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+        except httptools.HttpParserUpgrade:
+            self.abort()  # what follows an answer of 101 is not HTTP/1.1
+        except httptools.HttpParserError as error:
             self.give_up(Unanswered(f"the answer is not valid HTTP/1.1: {error}"))
-            return
-        if not self._is_in_body and self._head_bytes > _MAX_HEAD_BYTES:
+        if self._head_bytes > _MAX_HEAD_BYTES:
             self.give_up(
                 Unanswered(f"the answer has more than {_MAX_HEAD_BYTES:,} bytes of headers")
             )
@@ -179,29 +210,47 @@ class HttpConnection(asyncio.Protocol):
         """See httptools. An answer to no request makes the connection unusable."""
         if self._answered is None:
             self.is_reusable = False
-        self._headers, self._chunks = {}, []
+        self._lines, self._headers, self._chunks = [], {}, []
         self._body_bytes, self._is_in_body = 0, False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """See httptools."""
-        add_header(self._headers, name, value)
+        """See httptools. It is called for trailers, too, which are dropped."""
+        self._lines.append((name, value))
 
     def on_headers_complete(self) -> None:
         """See httptools."""
         self._is_in_body = True
+        self._headers, self._lines = joined_headers(self._lines), []
 
     def on_body(self, chunk: bytes) -> None:
-        """See httptools. Give up if the body becomes too large."""
+        """See httptools."""
+        self._head_bytes = 0
         self._body_bytes += len(chunk)
+        self._chunks.append(chunk)
+        if self._body_bytes > UNCOUNTED_BYTES:
+            self._bound_body()
+
+    def _bound_body(self) -> None:
+        """Give up if the body has become too large. Count what it holds."""
         if self._body_bytes > MAX_ANSWER_BYTES:
             self._chunks = []
             self.give_up(Unanswered(f"the answer is larger than {MAX_ANSWER_BYTES:,} bytes"))
             return
-        self._chunks.append(chunk)
+        joined = self._joined_chunks
+        if len(self._chunks) - joined > _MAX_CHUNKS:
+            self._chunks[joined:] = [b"".join(self._chunks[joined:])]
+            self._joined_chunks += 1
+        if self._answered is not None:
+            self._is_counted = True
+            self._memory.hold(self, self._body_bytes)
 
     def on_message_complete(self) -> None:
-        """See httptools. An answer of 1xx only announces the real one."""
-        if self._parser.get_status_code() >= 200:
+        """See httptools. An answer of 1xx only announces the real one, except for 101.
+
+        101 is an answer of its own, although no request asks for another protocol.
+        """
+        status = self._parser.get_status_code()
+        if status >= 200 or status == _SWITCHING_PROTOCOLS:
             self._complete()
         else:
             self._is_in_body = False  # what follows is the head of the real answer
@@ -209,11 +258,12 @@ class HttpConnection(asyncio.Protocol):
     def _complete(self) -> None:
         answered, self._answered = self._answered, None
         headers, chunks = self._headers, self._chunks
-        self._headers, self._chunks = {}, []
-        self._head_bytes, self._is_in_body = 0, False
+        self._lines, self._headers, self._chunks = [], {}, []
+        self._head_bytes, self._joined_chunks, self._is_in_body = 0, 0, False
         if self._transport is None or self._transport.get_write_buffer_size():
             self.is_reusable = False  # answered before the whole request was sent
-        if not self._parser.should_keep_alive():
+        status = self._parser.get_status_code()
+        if not self._parser.should_keep_alive() or status == _SWITCHING_PROTOCOLS:
             self.is_reusable = False
         if answered is None or answered.done():
             return
@@ -222,5 +272,4 @@ class HttpConnection(asyncio.Protocol):
                 Unanswered("the answer has a content-encoding that was not requested")
             )
             return
-        status = self._parser.get_status_code()
-        answered.set_result(CarrierAnswer(status, headers, b"".join(chunks)))
+        answered.set_result((status, headers, chunks))

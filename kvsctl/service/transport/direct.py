@@ -6,8 +6,10 @@ client: a prepared request is written straight to its connection.
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
+from kvsctl.service.transport.answer_memory import AnswerMemory
 from kvsctl.service.transport.carrier import (
     CONNECT_SHARE,
     CarrierAnswer,
@@ -36,7 +38,7 @@ class DirectCarrier:
         self._open: set[HttpConnection] = set()
         self._heads: dict[tuple[Method, str], bytes] = {}
         self._headers: Mapping[str, str] | None = None
-        self._outbox = Outbox()
+        self._make = partial(HttpConnection, Outbox(), AnswerMemory())
 
     @property
     def host(self) -> str:
@@ -84,7 +86,7 @@ class DirectCarrier:
 
     async def _connect(self) -> HttpConnection:
         connect_seconds = self._timeout_seconds * CONNECT_SHARE
-        connection = await open_connection(self._route, connect_seconds, self._outbox)
+        connection = await open_connection(self._route, connect_seconds, self._make)
         self._open.add(connection)
         return connection
 

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
+from http import HTTPStatus
 
 import httpx
 
+from kvsctl.service.transport.answer_memory import UNCOUNTED_BYTES, AnswerMemory
 from kvsctl.service.transport.carrier import (
     CONNECT_SHARE,
     MAX_ANSWER_BYTES,
@@ -33,6 +35,7 @@ class HttpxCarrier:
         connect_seconds = timeout_seconds * CONNECT_SHARE
         timeout = httpx.Timeout(timeout_seconds, connect=connect_seconds, pool=None)
         self._extensions = {"timeout": timeout.as_dict()}
+        self._memory = AnswerMemory()
 
     @property
     def host(self) -> str:
@@ -48,6 +51,8 @@ class HttpxCarrier:
             async with asyncio.timeout(self._timeout_seconds):
                 return await self._exchange(method, f"{self._url}{path}", sent, body)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            if _is_protocol_switch(error):
+                return CarrierAnswer(HTTPStatus.SWITCHING_PROTOCOLS, {}, b"")
             raise _carrier_error(error) from error
 
     async def aclose(self) -> None:
@@ -61,22 +66,43 @@ class HttpxCarrier:
             method, url, headers=headers, content=body, extensions=self._extensions
         )
         response = await self._transport.handle_async_request(request)
+        reader = _Reader()
         try:
-            content = await _read(response)
+            content = await self._read(response, reader)
         finally:
+            self._memory.release(reader)
             await response.aclose()
         return CarrierAnswer(response.status_code, response.headers, content)
 
+    async def _read(self, response: httpx.Response, reader: "_Reader") -> bytes:
+        content = bytearray()  # chunks may be tiny, and each takes memory of its own
+        async for chunk in response.aiter_bytes():
+            content += chunk
+            if len(content) > MAX_ANSWER_BYTES:
+                raise Unanswered(f"the answer is larger than {MAX_ANSWER_BYTES:,} bytes")
+            if len(content) > UNCOUNTED_BYTES:
+                self._memory.hold(reader, len(content))
+                await reader.may_read.wait()
+        return bytes(content)
 
-async def _read(response: httpx.Response) -> bytes:
-    chunks: list[bytes] = []
-    body_bytes = 0
-    async for chunk in response.aiter_bytes():
-        chunks.append(chunk)
-        body_bytes += len(chunk)
-        if body_bytes > MAX_ANSWER_BYTES:
-            raise Unanswered(f"the answer is larger than {MAX_ANSWER_BYTES:,} bytes")
-    return b"".join(chunks)
+
+class _Reader:
+    """An AnswerReader that waits while it is paused."""
+
+    def __init__(self) -> None:
+        self.may_read = asyncio.Event()
+        self.may_read.set()
+
+    def pause_reading(self) -> None:
+        self.may_read.clear()
+
+    def resume_reading(self) -> None:
+        self.may_read.set()
+
+
+def _is_protocol_switch(error: Exception) -> bool:
+    """Return whether the answer was a 101, which h11 refuses if nothing asked for it."""
+    return isinstance(error, httpx.RemoteProtocolError) and "_SWITCH_UPGRADE" in str(error)
 
 
 def _carrier_error(error: Exception) -> CarrierError:

@@ -12,8 +12,8 @@ from kvsctl.service.transport.carrier import (
     Method,
     TooSlow,
     Unanswered,
-    add_header,
     headers_of,
+    joined_headers,
 )
 
 AsgiApp: TypeAlias = Callable[
@@ -124,7 +124,5 @@ class _Exchange:
         """Return the answer. Raise Unanswered unless it is whole."""
         if self._head is None or not self._is_whole:
             raise Unanswered("the application returned without a whole answer")
-        headers: dict[str, str] = {}
-        for name, value in self._head.get("headers", ()):
-            add_header(headers, name, value)
+        headers = joined_headers(list(self._head.get("headers", ())))
         return CarrierAnswer(self._head["status"], headers, b"".join(self._chunks))

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from kvsctl.service.transport.answer_memory import AnswerMemory
 from kvsctl.service.transport.carrier import CarrierAnswer, TooSlow, Unanswered
 from kvsctl.service.transport.connection import HttpConnection, Outbox
 
@@ -33,7 +34,7 @@ class _Transport:
 
 
 def _connection(outbox: Outbox, written: list[bytes]) -> HttpConnection:
-    connection = HttpConnection(outbox)
+    connection = HttpConnection(outbox, AnswerMemory())
     connection.connection_made(cast(Any, _Transport(written)))
     return connection
 

@@ -203,6 +203,7 @@ class TestAnswers:
     ) -> None:
         for module in (connection, httpx_carrier):
             monkeypatch.setattr(module, "MAX_ANSWER_BYTES", 1000)
+            monkeypatch.setattr(module, "UNCOUNTED_BYTES", 500)
         fits = self.ask(network, answering(response("200 OK", b"x" * 1000)))
         assert len(fits.body) == 1000
         with pytest.raises(Unanswered, match="larger than 1,000 bytes"):
