@@ -5,7 +5,8 @@ import ssl
 
 from kvsctl.errors import UsageError
 from kvsctl.service.transport.carrier import Carrier
-from kvsctl.service.transport.urls import Url, is_loopback, parsed_url
+from kvsctl.service.transport.proxies import proxy_for
+from kvsctl.service.transport.urls import Url, parsed_url
 
 
 def over_network(url: str, timeout_seconds: float) -> Carrier:
@@ -92,17 +93,3 @@ def certificates() -> ssl.SSLContext:
         raise UsageError(f"cannot load certificates{source}: {error.strerror}") from None
     context.set_alpn_protocols(["http/1.1"])
     return context
-
-
-def proxy_for(url: str) -> str | None:
-    """Return the proxy for `url` by `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`."""
-    parsed = parsed_url(url)
-    if is_loopback(parsed.host):
-        return None
-    from urllib.request import getproxies, proxy_bypass
-
-    if proxy_bypass(parsed.host):
-        return None
-    proxies = getproxies()
-    proxy = proxies.get(parsed.scheme) or proxies.get("all")
-    return f"http://{proxy}" if proxy and "://" not in proxy else proxy

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from kvsctl.errors import UsageError
-from kvsctl.service.transport.choose import over_network, proxy_for
+from kvsctl.service.transport.choose import over_network
 from kvsctl.service.transport.direct import DirectCarrier
 from kvsctl.service.transport.httpx_carrier import HttpxCarrier
 
@@ -23,41 +23,6 @@ FORGE = "https://api.atlassian.com/forge/storage/kvs"
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (*PROXY_NAMES, "SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
-
-
-def set_all(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-
-
-@pytest.mark.parametrize(
-    ("url", "environment", "proxy"),
-    [
-        (FORGE, {}, None),
-        (FORGE, {"HTTPS_PROXY": "http://p:3128"}, "http://p:3128"),
-        (FORGE, {"https_proxy": "http://p:3128"}, "http://p:3128"),
-        (FORGE, {"HTTP_PROXY": "http://p:3128"}, None),
-        (FORGE, {"ALL_PROXY": "http://p:3128"}, "http://p:3128"),
-        (FORGE, {"ALL_PROXY": "http://all:1", "HTTPS_PROXY": "http://p:2"}, "http://p:2"),
-        (FORGE, {"HTTPS_PROXY": "p:3128"}, "http://p:3128"),
-        (FORGE, {"HTTPS_PROXY": ""}, None),
-        (FORGE, {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "api.atlassian.com"}, None),
-        (FORGE, {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "other, .atlassian.com"}, None),
-        (FORGE, {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, None),
-        (FORGE, {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "lassian.com"}, "http://p:1"),
-        ("http://kvs.test/", {"HTTP_PROXY": "http://p:1"}, "http://p:1"),
-        ("http://kvs.test/", {"HTTPS_PROXY": "http://p:1"}, None),
-        ("http://localhost:7072/", {"HTTP_PROXY": "http://p:1", "ALL_PROXY": "http://p:1"}, None),
-        ("http://127.0.0.1/", {"HTTP_PROXY": "http://p:1"}, None),
-        ("http://[::1]:80/", {"HTTP_PROXY": "http://p:1"}, None),
-        ("https://localhost/", {"HTTPS_PROXY": "http://p:1"}, None),
-    ],
-)
-def test_the_environment_sets_the_proxy(
-    monkeypatch: pytest.MonkeyPatch, url: str, environment: dict[str, str], proxy: str | None
-) -> None:
-    set_all(monkeypatch, environment)
-    assert proxy_for(url) == proxy
 
 
 class TestOverNetwork:
