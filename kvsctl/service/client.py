@@ -12,6 +12,7 @@ from kvsctl.service.faults import Fault, http_date
 from kvsctl.service.interpret import HIDDEN, fault_of, hide_token, interpret
 from kvsctl.service.reply import AllDone, Reply
 from kvsctl.service.transport.carrier import Carrier, CarrierAnswer, CarrierError
+from kvsctl.service.transport.encoding import decompressed
 from kvsctl.service.wire import MetadataRequest, encode
 
 _TRACE_HEADERS = ("x-b3-traceid", "x-trace-id", "atl-traceid")
@@ -98,6 +99,8 @@ class BatchClient:
         try:
             headers = self._headers_with(token)
             answer = await self._carrier.request("POST", _PATHS[verb], headers, body)
+            if "content-encoding" in answer.headers:
+                answer = decompressed(answer)
         except CarrierError as error:
             elapsed = self._monotonic() - started
             lost = fault_of(error, self._timeout_seconds)

@@ -12,6 +12,7 @@ from kvsctl.service.reply import AllDone, Reply, UnreadableAnswer, decode, decod
 from kvsctl.service.transport.carrier import (
     CarrierAnswer,
     CarrierError,
+    Misencoded,
     TooSlow,
     Unreached,
     Unsendable,
@@ -95,6 +96,9 @@ def _redirect_host(location: str) -> str:
 
 def fault_of(error: CarrierError, timeout_seconds: float) -> Fault:
     """Return the fault that a missing answer means."""
+    if isinstance(error, Misencoded):
+        message = f"cannot read the answer: {error}"
+        return Fault(FaultKind.MISDIRECTED, codes.UNREADABLE_ANSWER, message, HTTPStatus.OK)
     if isinstance(error, Unreached):
         return Fault(FaultKind.UNREACHED, codes.UNREACHABLE, _reason(error, "no connection"))
     if isinstance(error, Unsendable):

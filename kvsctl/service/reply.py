@@ -1,6 +1,7 @@
 """Decode the body of a 200 answer. The bytes of values stay as they are."""
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
 from string import ascii_letters, digits
 from typing import Any, Final, NamedTuple
@@ -71,7 +72,7 @@ _decode_error = msgspec.json.Decoder(_Error).decode
 def decode_error(body: bytes) -> tuple[str, str] | None:
     """Return the code and message of an error answer; None if it is not in the service's form."""
     try:
-        error = _decode_error(body)
+        error = _decode_error(body.removeprefix(BOM_UTF8))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return (error.code, error.message or "") if error.code else None
@@ -93,6 +94,8 @@ def decode(
             body.decode()  # msgspec does not check the UTF-8 inside a Raw
         answer = _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError):
+        if body.startswith(BOM_UTF8):
+            return decode(verb, body[len(BOM_UTF8) :], trace_id, asked)
         answer = _decode_carefully(body)
     succeeded, failed = answer.successfulKeys, answer.failedKeys
     found = None if verb is not GET else _found(succeeded)

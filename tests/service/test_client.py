@@ -1,6 +1,8 @@
 import asyncio
+import gzip
 import json
 import socket
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -314,6 +316,69 @@ class TestRedirects:
         assert "s3cret" not in fault.message
 
 
+class TestOddAnswers:
+    """What edges and proxies do to an answer, over every carrier."""
+
+    @pytest.mark.parametrize(
+        ("body", "headers"),
+        [
+            (gzip.compress(DONE, mtime=0), ["Content-Encoding: gzip"]),
+            (gzip.compress(DONE, mtime=0), ["Content-Encoding: GZIP"]),
+            (DONE, ["Content-Encoding: Identity"]),
+            (DONE, ["Content-Encoding: "]),
+            (BOM_UTF8 + DONE, []),
+            (gzip.compress(BOM_UTF8 + DONE, mtime=0), ["Content-Encoding: gzip"]),
+        ],
+        ids=["gzip", "GZIP", "Identity", "empty", "bom", "gzip-bom"],
+    )
+    def test_are_read(self, network: Network, body: bytes, headers: list[str]) -> None:
+        answer, _ = ask_wire(network, sending(response("200 OK", body, *headers)))
+        assert (answer.reply, answer.fault) == (AllDone(), None)
+
+    @pytest.mark.parametrize(
+        ("body", "headers"),
+        [
+            (gzip.compress(DONE, mtime=0), {"content-encoding": "gzip"}),
+            (DONE, {"content-encoding": "Identity"}),
+            (BOM_UTF8 + DONE, {}),
+        ],
+    )
+    def test_are_read_in_this_process(self, body: bytes, headers: dict[str, str]) -> None:
+        assert ask(App([(200, headers, body)])).reply == AllDone()
+
+    def test_count_by_their_plain_size(self) -> None:
+        app = App([(200, {"content-encoding": "gzip"}, gzip.compress(DONE, mtime=0))])
+        assert ask(app).bytes_received == len(DONE)
+
+    def test_a_compressed_refusal_is_read(self, network: Network) -> None:
+        error = BOM_UTF8 + b'{"code":"INVALID_KEY","message":"no"}'
+        answering = response("400 Bad Request", gzip.compress(error), "content-encoding: gzip")
+        fault = ask_wire(network, sending(answering))[0].fault
+        assert fault is not None
+        assert (fault.kind, fault.code, fault.message) == (FaultKind.REFUSED, "INVALID_KEY", "no")
+
+    def test_an_unknown_encoding_is_not_retried(self, network: Network) -> None:
+        answering = sending(response("200 OK", b"junk", "content-encoding: br"))
+        fault = ask_wire(network, answering)[0].fault
+        assert fault is not None
+        assert (fault.kind, fault.code) == (FaultKind.MISDIRECTED, "UNREADABLE_ANSWER")
+        assert '"br"' in fault.message
+        assert fault.may_be_applied
+
+    def test_a_status_counts_whatever_the_encoding_of_its_body(self, network: Network) -> None:
+        answering = sending(response("503 Busy", b"junk", "content-encoding: br"))
+        fault = ask_wire(network, answering)[0].fault
+        assert fault is not None
+        assert (fault.kind, fault.code) == (FaultKind.TROUBLED, "HTTP_503")
+
+    def test_another_protocol_is_not_retried(self, network: Network) -> None:
+        answering = sending(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\n\r\n")
+        fault = ask_wire(network, answering)[0].fault
+        assert fault is not None
+        assert (fault.kind, fault.code) == (FaultKind.MISDIRECTED, "HTTP_101")
+        assert fault.may_be_applied
+
+
 class TestTrouble:
     @pytest.mark.parametrize(
         "behave",
@@ -325,7 +390,7 @@ class TestTrouble:
             sending(response("200 OK", DONE[:10], length=len(DONE))),
             sending(response("200 OK", DONE[:10], length=len(DONE)), reset=True),
             sending(b'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{"suc\r\n'),
-            sending(response("200 OK", b"junk", "content-encoding: gzip")),
+            sending(response("200 OK", b"\x1f\x8bjunk", "content-encoding: gzip")),
         ],
         ids=["close", "reset", "nonsense", "head", "cut", "cut-reset", "chunk", "gzip"],
     )

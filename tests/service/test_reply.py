@@ -1,4 +1,5 @@
 import json
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from typing import Any
 
@@ -350,3 +351,11 @@ def test_an_entity_is_not_taken_for_a_plain_key() -> None:
 
 def _asked(keys: list[str]) -> list[Record]:
     return [Record(place, "-", place, Identity(None, key), b"") for place, key in enumerate(keys)]
+
+
+@pytest.mark.parametrize("verb", Verb)
+def test_a_byte_order_mark_before_the_answer_is_skipped(verb: Verb) -> None:
+    body = b'{"successfulKeys":[{"key":"a","value":1.0}],"failedKeys":[]}'
+    asked = [Record(0, "f", 1, Identity(None, "a"), b'{"key":"a"}')]
+    assert decode(verb, BOM_UTF8 + body, None, asked) == decode(verb, body, None, asked)
+    assert decode_error(BOM_UTF8 + b'{"code":"X","message":"m"}') == ("X", "m")

@@ -8,5 +8,6 @@
 - `httpx_carrier`: httpx, where httptools has no wheel.
 - `in_process`: an ASGI application in this process.
 - `answer_memory`: bound the memory of unfinished answers over all connections.
+- `encoding`: decompress an answer that is compressed although nothing asked for it.
 - `urls`: parse URLs, refuse unsafe ones, recognise this machine.
 """

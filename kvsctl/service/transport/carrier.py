@@ -20,7 +20,7 @@ sent, before the whole request counts as unanswered.
 class CarrierAnswer(NamedTuple):
     """A whole answer. Header names are lower-case; repeated ones are joined by commas.
 
-    Trailers are dropped.
+    Trailers are dropped. The body is as it was sent: see `encoding` for a `content-encoding`.
     """
 
     status: int
@@ -62,6 +62,7 @@ class CarrierError(Exception):
     ├── Unreached     no connection: nothing of the request was sent
     ├── Unanswered    the request was sent, at least in part, but no whole answer arrived
     │   └── TooSlow   the same, because the timeout passed
+    ├── Misencoded    the answer has status 200 and an encoding that is not supported
     └── Unsendable    these arguments do not make a valid request
     """
 
@@ -76,6 +77,10 @@ class Unanswered(CarrierError):
 
 class TooSlow(Unanswered):
     """The timeout of the whole request passed."""
+
+
+class Misencoded(CarrierError):
+    """The answer has status 200 and a `content-encoding` that is not supported."""
 
 
 class Unsendable(CarrierError):

@@ -265,11 +265,5 @@ class HttpConnection(asyncio.Protocol):
         status = self._parser.get_status_code()
         if not self._parser.should_keep_alive() or status == _SWITCHING_PROTOCOLS:
             self.is_reusable = False
-        if answered is None or answered.done():
-            return
-        if headers.get("content-encoding", "identity") != "identity":
-            answered.set_exception(
-                Unanswered("the answer has a content-encoding that was not requested")
-            )
-            return
-        answered.set_result((status, headers, chunks))
+        if answered is not None and not answered.done():
+            answered.set_result((status, headers, chunks))

@@ -76,7 +76,7 @@ class HttpxCarrier:
 
     async def _read(self, response: httpx.Response, reader: "_Reader") -> bytes:
         content = bytearray()  # chunks may be tiny, and each takes memory of its own
-        async for chunk in response.aiter_bytes():
+        async for chunk in response.aiter_raw():
             content += chunk
             if len(content) > MAX_ANSWER_BYTES:
                 raise Unanswered(f"the answer is larger than {MAX_ANSWER_BYTES:,} bytes")

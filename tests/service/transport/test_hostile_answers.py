@@ -1,6 +1,7 @@
 """Answers without end, in pieces or in another protocol: the same for every carrier."""
 
 import asyncio
+import gzip
 import time
 from typing import Any
 
@@ -129,3 +130,9 @@ def test_another_protocol_is_an_answer_of_its_own(network: Network, answer: byte
     """curl takes it so as well: the answer has status 101 and nothing after it is HTTP."""
     switched = ask(network, answering(answer))
     assert (switched.status, switched.body) == (101, b"")
+
+
+def test_a_compressed_body_arrives_as_it_was_sent(network: Network) -> None:
+    body = gzip.compress(b"{}")
+    answer = ask(network, answering(response("200 OK", body, "content-encoding: gzip")))
+    assert answer.body == body
