@@ -112,7 +112,9 @@ class BatchClient:
                 trace_id = hide_token(token, answer.headers[name])
                 break
         self._learn_clock(answer.headers)
-        reply, fault = interpret(verb, records, answer, trace_id, token, self.now())
+        reply, fault = interpret(
+            verb, records, answer, trace_id, token, self.now(), self._carrier.proxy
+        )
         return Answer(
             reply,
             fault,

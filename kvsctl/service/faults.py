@@ -28,6 +28,10 @@ class FaultKind(Enum):
     """401: the token is missing, wrong or expired."""
     FORBIDDEN = auto()
     """403: these credentials may not do this."""
+    UNTRUSTED = auto()
+    """The certificate of the target is not trusted: nothing was sent."""
+    PROXY_REFUSED = auto()
+    """A proxy does not let requests through to the target: nothing was applied."""
     MISDIRECTED = auto()
     """An answer that the service never gives, such as a redirect: the URL is wrong."""
 
@@ -105,7 +109,9 @@ def kind_of_status(status: int, code: str) -> FaultKind:
         return FaultKind.THROTTLED
     if status == 401:
         return FaultKind.UNAUTHORISED
-    if status in (403, 407):
+    if status == 407:
+        return FaultKind.PROXY_REFUSED
+    if status == 403:
         return FaultKind.FORBIDDEN
     if status >= 500 or status in _RETRIED_STATUSES:
         return FaultKind.TROUBLED

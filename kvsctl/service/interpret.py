@@ -13,9 +13,12 @@ from kvsctl.service.transport.carrier import (
     CarrierAnswer,
     CarrierError,
     Misencoded,
+    ProxyRefused,
     TooSlow,
     Unreached,
     Unsendable,
+    Untrusted,
+    http_status,
 )
 
 HIDDEN = "…"
@@ -30,10 +33,12 @@ def interpret(
     trace_id: str | None,
     token: Secret | None,
     service_now: float,
+    proxy: str | None = None,
 ) -> tuple[Reply | AllDone | None, Fault | None]:
     """Return the reply or the fault that an answer means, never both.
 
     `asked` are the records of the request. `service_now` is the service's time in epoch seconds.
+    `proxy` is the proxy that may have answered in place of the service, if there is one.
     """
     status = answer.status
     if status == HTTPStatus.OK:
@@ -47,15 +52,18 @@ def interpret(
             return None, Fault(
                 FaultKind.UNANSWERED, codes.UNREADABLE_ANSWER, message, status, trace_id
             )
-    code, message = decode_error(answer.body) or (
-        codes.http_code(status),
-        f"HTTP {status} {_phrase(status)}".rstrip(),
-    )
+    error_body = decode_error(answer.body)
+    code, message = error_body or (codes.http_code(status), http_status(status))
+    kind = kind_of_status(status, code)
+    is_forbidden_by_proxy = kind is FaultKind.FORBIDDEN and proxy is not None and error_body is None
+    if kind is FaultKind.PROXY_REFUSED or is_forbidden_by_proxy:
+        kind = FaultKind.PROXY_REFUSED
+        message = f"the proxy {proxy or 'before the target'} refused the request: {message}"
     if status in _REDIRECTS and "location" in answer.headers:
         message += f", a redirect to {_redirect_host(answer.headers['location'])}"
         message += ": redirects are not followed"
     fault = Fault(
-        kind_of_status(status, code),
+        kind,
         hide_token(token, code),
         hide_token(token, message)[:_MESSAGE_CHARACTERS],
         status,
@@ -80,13 +88,6 @@ def _hide_in_failures(token: Secret | None, reply: Reply) -> None:
         }
 
 
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
-
-
 def _redirect_host(location: str) -> str:
     try:
         return urlsplit(location).hostname or "another path"
@@ -96,6 +97,10 @@ def _redirect_host(location: str) -> str:
 
 def fault_of(error: CarrierError, timeout_seconds: float) -> Fault:
     """Return the fault that a missing answer means."""
+    if isinstance(error, Untrusted):
+        return Fault(FaultKind.UNTRUSTED, codes.UNREACHABLE, str(error)[:_MESSAGE_CHARACTERS])
+    if isinstance(error, ProxyRefused):
+        return Fault(FaultKind.PROXY_REFUSED, codes.UNREACHABLE, str(error)[:_MESSAGE_CHARACTERS])
     if isinstance(error, Misencoded):
         message = f"cannot read the answer: {error}"
         return Fault(FaultKind.MISDIRECTED, codes.UNREADABLE_ANSWER, message, HTTPStatus.OK)

@@ -9,7 +9,8 @@ import pytest
 
 from kvsctl.jobs.event_loop import quick_loop
 from kvsctl.service.transport.carrier import Carrier
-from kvsctl.service.transport.choose import by_httpx, certificates, directly
+from kvsctl.service.transport.certificates import certificates
+from kvsctl.service.transport.choose import by_httpx, directly
 from kvsctl.service.transport.proxies import proxy_for
 from kvsctl.service.transport.urls import parsed_url
 

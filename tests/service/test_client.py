@@ -12,11 +12,12 @@ import pytest
 
 from kvsctl.errors import CredentialsError
 from kvsctl.model import Failure, Found, Identity, Record, Verb
+from kvsctl.service import interpret
 from kvsctl.service.auth.credentials import Credentials, Secret, TokenFile, bearer
 from kvsctl.service.client import Answer, BatchClient
-from kvsctl.service.faults import FaultKind
+from kvsctl.service.faults import Fault, FaultKind
 from kvsctl.service.reply import AllDone, Reply
-from kvsctl.service.transport.carrier import Carrier
+from kvsctl.service.transport.carrier import Carrier, CarrierError, ProxyRefused, Untrusted
 from kvsctl.service.transport.httpx_carrier import HttpxCarrier
 from kvsctl.service.transport.in_process import in_process
 from kvsctl.service.wire import MetadataRequest
@@ -377,6 +378,67 @@ class TestOddAnswers:
         assert fault is not None
         assert (fault.kind, fault.code) == (FaultKind.MISDIRECTED, "HTTP_101")
         assert fault.may_be_applied
+
+
+class TestProxies:
+    """A proxy for http answers in place of the target."""
+
+    def ask(
+        self, network: Network, monkeypatch: pytest.MonkeyPatch, answering: bytes
+    ) -> tuple[Fault, str]:
+        async def work() -> tuple[Fault, str]:
+            async with listening(sending(answering)) as wire:
+                monkeypatch.setenv("http_proxy", wire.url)
+                for name in ("no_proxy", "NO_PROXY"):
+                    monkeypatch.delenv(name, raising=False)
+                fault = (await call(network.carrier("http://kvs.test/"))).fault
+                assert fault is not None
+                return fault, f"127.0.0.1:{wire.port}"
+
+        return network.run(work())
+
+    @pytest.mark.parametrize(
+        "status", ["407 Proxy Authentication Required", "403 Forbidden"], ids=["407", "403"]
+    )
+    def test_a_refusal_by_the_proxy_names_it(
+        self, network: Network, monkeypatch: pytest.MonkeyPatch, status: str
+    ) -> None:
+        answering = response(status, b"<html>no</html>")
+        fault, proxy = self.ask(network, monkeypatch, answering)
+        assert fault.kind is FaultKind.PROXY_REFUSED
+        assert fault.message == f"the proxy {proxy} refused the request: HTTP {status}"
+
+    def test_a_refusal_by_the_service_passes_through_it(
+        self, network: Network, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        answering = response("403 Forbidden", b'{"code":"FORBIDDEN","message":"no"}')
+        fault, _ = self.ask(network, monkeypatch, answering)
+        assert (fault.kind, fault.message) == (FaultKind.FORBIDDEN, "no")
+
+    def test_without_a_proxy_a_403_is_the_targets_and_a_407_is_not(self) -> None:
+        faults = [ask(App([(status, {}, b"<html>")])).fault for status in (403, 407)]
+        assert [fault and (fault.kind, fault.message) for fault in faults] == [
+            (FaultKind.FORBIDDEN, "HTTP 403 Forbidden"),
+            (
+                FaultKind.PROXY_REFUSED,
+                "the proxy before the target refused the request: "
+                "HTTP 407 Proxy Authentication Required",
+            ),
+        ]
+
+    @pytest.mark.parametrize(
+        ("error", "kind"),
+        [
+            (Untrusted("x" * 9_000), FaultKind.UNTRUSTED),
+            (ProxyRefused("x" * 9_000), FaultKind.PROXY_REFUSED),
+        ],
+    )
+    def test_an_error_that_no_retry_cures_has_a_kind_of_its_own(
+        self, error: CarrierError, kind: FaultKind
+    ) -> None:
+        fault = interpret.fault_of(error, 30.0)
+        assert (fault.kind, fault.code, len(fault.message)) == (kind, "UNREACHABLE", 500)
+        assert not fault.may_be_applied
 
 
 class TestTrouble:

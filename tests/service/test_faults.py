@@ -38,7 +38,7 @@ def zone(request: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (503, "REQUEST_THROTTLED", FaultKind.THROTTLED),
         (401, "UNAUTHORIZED", FaultKind.UNAUTHORISED),
         (403, "FORBIDDEN", FaultKind.FORBIDDEN),
-        (407, "HTTP_407", FaultKind.FORBIDDEN),
+        (407, "HTTP_407", FaultKind.PROXY_REFUSED),
         (500, "INTERNAL_SERVER_ERROR", FaultKind.TROUBLED),
         (502, "HTTP_502", FaultKind.TROUBLED),
         (503, "HTTP_503", FaultKind.TROUBLED),

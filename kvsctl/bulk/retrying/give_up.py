@@ -108,12 +108,24 @@ class Patience:
 
 
 def refused_end(fault: Fault) -> KvsctlError:
-    """Return the error of a run after the target refused its credentials or its URL."""
+    """Return the error of a run after a fault that no other request can avoid."""
     said = f"{fault.code}: {fault.message}" + (
         f" (trace {fault.trace_id})" if fault.trace_id else ""
     )
     if fault.kind is FaultKind.MISDIRECTED:
         return TargetError(f"the target does not answer like the service: {said}", "Check the URL.")
+    if fault.kind is FaultKind.UNTRUSTED:
+        return TargetError(
+            f"cannot trust the target: {said}",
+            "Set SSL_CERT_FILE to a PEM file with the certificates of the authorities to trust, "
+            "or check the URL and the server's certificate.",
+        )
+    if fault.kind is FaultKind.PROXY_REFUSED:
+        return TargetError(
+            f"cannot reach the target through the proxy: {said}",
+            "Set HTTPS_PROXY (HTTP_PROXY for http) to http://USER:PASSWORD@HOST:PORT if the proxy "
+            "needs a password, or add the target's host to NO_PROXY.",
+        )
     hint = (
         "The token is missing, wrong or expired. Provide a new one with KVSCTL_TOKEN, "
         "--token-file or --token-command."

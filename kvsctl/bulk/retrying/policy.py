@@ -78,7 +78,12 @@ class RetryPolicy(msgspec.Struct, frozen=True):
         match fault.kind:
             case FaultKind.UNAUTHORISED:
                 return Renew()
-            case FaultKind.FORBIDDEN | FaultKind.MISDIRECTED:
+            case (
+                FaultKind.FORBIDDEN
+                | FaultKind.UNTRUSTED
+                | FaultKind.PROXY_REFUSED
+                | FaultKind.MISDIRECTED
+            ):
                 return EndRun()
             case FaultKind.REFUSED:
                 return Split() if records > 1 else GiveUp()

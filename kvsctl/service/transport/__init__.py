@@ -3,6 +3,7 @@
 - `carrier`: the interface, its limits and its errors.
 - `choose`: choose a carrier; resolve proxy and certificates once.
 - `proxies`: the proxy that the environment sets for a URL.
+- `certificates`: the certificates to trust, and the error for one that is not trusted.
 - `direct`: HTTP/1.1 on the event loop, parsed by httptools.
 - `connection`, `connect`: one connection, and how it is opened.
 - `httpx_carrier`: httpx, where httptools has no wheel.

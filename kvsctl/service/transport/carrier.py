@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
 Method: TypeAlias = Literal["GET", "POST"]
@@ -15,6 +16,17 @@ CONNECT_SHARE: Final = 0.5
 It is below 1 so that a connection that cannot be opened is recognised as Unreached, with nothing
 sent, before the whole request counts as unanswered.
 """
+
+
+_TEMPORARY_REFUSALS: Final = frozenset({408, 425, 429})
+
+
+def http_status(status: int) -> str:
+    """Return a status for messages, such as `HTTP 403 Forbidden`."""
+    try:
+        return f"HTTP {status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return f"HTTP {status}"
 
 
 class CarrierAnswer(NamedTuple):
@@ -59,16 +71,26 @@ class CarrierError(Exception):
     """No whole answer arrived. `str()` says why and holds no secret.
 
     CarrierError
-    ├── Unreached     no connection: nothing of the request was sent
-    ├── Unanswered    the request was sent, at least in part, but no whole answer arrived
-    │   └── TooSlow   the same, because the timeout passed
-    ├── Misencoded    the answer has status 200 and an encoding that is not supported
-    └── Unsendable    these arguments do not make a valid request
+    ├── Unreached         no connection: nothing of the request was sent
+    │   ├── Untrusted     the same, because the server's certificate is not trusted
+    │   └── ProxyRefused  the same, because the proxy refused to connect
+    ├── Unanswered        the request was sent, at least in part, but no whole answer arrived
+    │   └── TooSlow       the same, because the timeout passed
+    ├── Misencoded        the answer has status 200 and an encoding that is not supported
+    └── Unsendable        these arguments do not make a valid request
     """
 
 
 class Unreached(CarrierError):
     """No connection: nothing of the request was sent."""
+
+
+class Untrusted(Unreached):
+    """The server's certificate is not trusted: another attempt would not help."""
+
+
+class ProxyRefused(Unreached):
+    """The proxy refused to connect: another attempt would not help."""
 
 
 class Unanswered(CarrierError):
@@ -87,6 +109,16 @@ class Unsendable(CarrierError):
     """The URL, path or headers do not make a valid request."""
 
 
+def refusal_of_proxy(proxy: str, status: int) -> Unreached:
+    """Return the error for a proxy that answers a CONNECT with a status other than 2xx.
+
+    It is a ProxyRefused if the status means that another attempt would end the same way.
+    """
+    reason = f"the proxy {proxy} refused to connect: {http_status(status)}"
+    is_final = 300 <= status < 500 and status not in _TEMPORARY_REFUSALS
+    return ProxyRefused(reason) if is_final else Unreached(reason)
+
+
 class Carrier(Protocol):
     """Sends each request once, over connections that it keeps open.
 
@@ -97,6 +129,14 @@ class Carrier(Protocol):
     @property
     def host(self) -> str:
         """The value of the `host` header."""
+        ...
+
+    @property
+    def proxy(self) -> str | None:
+        """Host and port of the proxy that may answer in place of the target. None if none can.
+
+        A proxy that only connects to the target does not answer requests itself.
+        """
         ...
 
     async def request(

@@ -1,10 +1,10 @@
 """Choose the carrier for a target. Proxy and certificates are resolved once, here."""
 
-import os
 import ssl
 
 from kvsctl.errors import UsageError
 from kvsctl.service.transport.carrier import Carrier
+from kvsctl.service.transport.certificates import certificates
 from kvsctl.service.transport.proxies import proxy_for
 from kvsctl.service.transport.urls import Url, parsed_url
 
@@ -65,31 +65,14 @@ def by_httpx(
     from kvsctl.service.transport.httpx_carrier import HttpxCarrier
 
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-    proxy = None
+    proxy, proxy_name = None, None
     if proxy_url is not None:
-        is_tls = parsed_url(proxy_url).scheme == "https"
+        parsed = parsed_url(proxy_url)
+        proxy_name = parsed.authority
+        is_tls = parsed.scheme == "https"
         try:
             proxy = httpx.Proxy(proxy_url, ssl_context=context if is_tls else None)
         except httpx.InvalidURL as error:
             raise ValueError from error
     transport = httpx.AsyncHTTPTransport(verify=context or False, limits=limits, proxy=proxy)
-    return HttpxCarrier(url, transport, timeout_seconds)
-
-
-def certificates() -> ssl.SSLContext:
-    """Return the context that verifies servers. Raise UsageError for unusable certificates."""
-    file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
-    try:
-        if file:
-            context = ssl.create_default_context(cafile=file)
-        elif folder:
-            context = ssl.create_default_context(capath=folder)
-        else:
-            import certifi
-
-            context = ssl.create_default_context(cafile=certifi.where())
-    except OSError as error:
-        source = f" from SSL_CERT_FILE={file}" if file else ""
-        raise UsageError(f"cannot load certificates{source}: {error.strerror}") from None
-    context.set_alpn_protocols(["http/1.1"])
-    return context
+    return HttpxCarrier(url, transport, timeout_seconds, proxy_name)

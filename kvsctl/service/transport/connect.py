@@ -7,11 +7,13 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain, zip_longest
-from ssl import SSLContext
+from ssl import SSLCertVerificationError, SSLContext
 from typing import Any, Final
 
-from kvsctl.service.transport.carrier import Unreached
+from kvsctl.service.transport.carrier import Unreached, refusal_of_proxy
+from kvsctl.service.transport.certificates import untrusted
 from kvsctl.service.transport.connection import HttpConnection
+from kvsctl.service.transport.urls import bracketed
 
 _STAGGER_SECONDS: Final = 0.25
 """How long to wait for one address before trying the next one as well (RFC 8305)."""
@@ -33,6 +35,11 @@ class Proxy:
         if not (user or password):
             return cls(host, port)
         return cls(host, port, b"Basic " + b64encode(f"{user}:{password}".encode()))
+
+    @property
+    def name(self) -> str:
+        """Host and port, for messages."""
+        return f"{bracketed(self.host)}:{self.port}"
 
     @property
     def header(self) -> bytes:
@@ -62,6 +69,8 @@ async def open_connection(
     try:
         async with asyncio.timeout(timeout_seconds):
             return await _open(route, make)
+    except SSLCertVerificationError as error:
+        raise untrusted(route.host, error) from error
     except TimeoutError as error:
         reason = str(error) or f"no connection within {timeout_seconds:g} s"
         raise Unreached(reason) from error
@@ -90,8 +99,7 @@ async def _open(route: Route, make: Callable[[], HttpConnection]) -> HttpConnect
 
 async def _tunnel(reached: socket.socket, route: Route, proxy: Proxy) -> None:
     loop = asyncio.get_running_loop()
-    named = f"[{route.host}]" if ":" in route.host else route.host
-    to = f"{named}:{route.port}".encode()
+    to = f"{bracketed(route.host)}:{route.port}".encode()
     await loop.sock_sendall(
         reached, b"CONNECT %b HTTP/1.1\r\nhost: %b\r\n%b\r\n" % (to, to, proxy.header)
     )
@@ -105,7 +113,7 @@ async def _tunnel(reached: socket.socket, route: Route, proxy: Proxy) -> None:
     if status is None:
         raise Unreached("the answer of the proxy is not valid HTTP")
     if not status[1].startswith(b"2"):
-        raise Unreached(f"the proxy refused to connect: HTTP {status[1].decode()}")
+        raise refusal_of_proxy(proxy.name, int(status[1]))
 
 
 async def _connect(host: str, port: int) -> socket.socket:

@@ -45,6 +45,12 @@ class DirectCarrier:
         """See Carrier."""
         return self._route.authority.decode("ascii")
 
+    @property
+    def proxy(self) -> str | None:
+        """See Carrier."""
+        proxy = self._route.proxy
+        return None if proxy is None or self._route.tls is not None else proxy.name
+
     async def request(
         self, method: Method, path: str, headers: Mapping[str, str], body: bytes | None = None
     ) -> CarrierAnswer:

@@ -1,6 +1,8 @@
 """A carrier on a transport of httpx, for what `direct` does not support."""
 
 import asyncio
+import re
+import ssl
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -18,8 +20,12 @@ from kvsctl.service.transport.carrier import (
     Unreached,
     Unsendable,
     headers_of,
+    refusal_of_proxy,
 )
+from kvsctl.service.transport.certificates import untrusted
 
+_REFUSAL = re.compile(r"\d{3}(?!\d)")
+"""The status with which a proxy refused, at the beginning of httpx's message."""
 _UNREACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 
 
@@ -27,9 +33,14 @@ class HttpxCarrier:
     """A Carrier that uses a transport of httpx without an httpx client around it."""
 
     def __init__(
-        self, url: str, transport: httpx.AsyncBaseTransport, timeout_seconds: float
+        self,
+        url: str,
+        transport: httpx.AsyncBaseTransport,
+        timeout_seconds: float,
+        proxy: str | None = None,
     ) -> None:
         self._url = url.rstrip("/")
+        self._proxy = proxy
         self._transport = transport
         self._timeout_seconds = timeout_seconds
         connect_seconds = timeout_seconds * CONNECT_SHARE
@@ -42,6 +53,11 @@ class HttpxCarrier:
         """See Carrier."""
         return httpx.URL(self._url).netloc.decode("ascii")
 
+    @property
+    def proxy(self) -> str | None:
+        """See Carrier."""
+        return None if self._url.startswith("https:") else self._proxy
+
     async def request(
         self, method: Method, path: str, headers: Mapping[str, str], body: bytes | None = None
     ) -> CarrierAnswer:
@@ -53,7 +69,7 @@ class HttpxCarrier:
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             if _is_protocol_switch(error):
                 return CarrierAnswer(HTTPStatus.SWITCHING_PROTOCOLS, {}, b"")
-            raise _carrier_error(error) from error
+            raise self._carrier_error(error) from error
 
     async def aclose(self) -> None:
         """See Carrier."""
@@ -85,6 +101,20 @@ class HttpxCarrier:
                 await reader.may_read.wait()
         return bytes(content)
 
+    def _carrier_error(self, error: Exception) -> CarrierError:
+        if (untrusted_by := _certificate_error(error)) is not None:
+            return untrusted(httpx.URL(self._url).host, untrusted_by)
+        refusal = _REFUSAL.match(str(error)) if isinstance(error, httpx.ProxyError) else None
+        if refusal is not None and self._proxy is not None:
+            return refusal_of_proxy(self._proxy, int(refusal[0]))
+        if isinstance(error, _UNREACHED):
+            return Unreached(str(error))
+        if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
+            return Unsendable(str(error))
+        if isinstance(error, httpx.TimeoutException | TimeoutError):
+            return TooSlow()
+        return Unanswered(str(error))
+
 
 class _Reader:
     """An AnswerReader that waits while it is paused."""
@@ -105,11 +135,8 @@ def _is_protocol_switch(error: Exception) -> bool:
     return isinstance(error, httpx.RemoteProtocolError) and "_SWITCH_UPGRADE" in str(error)
 
 
-def _carrier_error(error: Exception) -> CarrierError:
-    if isinstance(error, _UNREACHED):
-        return Unreached(str(error))
-    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
-        return Unsendable(str(error))
-    if isinstance(error, httpx.TimeoutException | TimeoutError):
-        return TooSlow()
-    return Unanswered(str(error))
+def _certificate_error(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    """Return the certificate error that an error of httpx was raised for, if any."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error

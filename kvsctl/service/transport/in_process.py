@@ -60,6 +60,10 @@ class _InProcess:
         """See Carrier."""
         return self._host
 
+    @property
+    def proxy(self) -> None:
+        """See Carrier."""
+
     async def request(
         self, method: Method, path: str, headers: Mapping[str, str], body: bytes | None = None
     ) -> CarrierAnswer:

@@ -38,13 +38,18 @@ class Url:
     @property
     def authority(self) -> str:
         """Host and port as in a `host` header."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = bracketed(self.host)
         return host if self.port is None else f"{host}:{self.port}"
 
     @property
     def effective_port(self) -> int:
         """The port to connect to: `port`, or the default of the scheme."""
         return self.port or _DEFAULT_PORTS[self.scheme]
+
+
+def bracketed(host: str) -> str:
+    """Return a host as a URL has it: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 def parsed_url(text: str) -> Url:

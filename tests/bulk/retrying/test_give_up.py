@@ -2,9 +2,9 @@
 
 import pytest
 
-from kvsctl.bulk.retrying.give_up import Patience
-from kvsctl.errors import TargetError
-from kvsctl.service.faults import Fault
+from kvsctl.bulk.retrying.give_up import Patience, refused_end
+from kvsctl.errors import CredentialsError, KvsctlError, TargetError
+from kvsctl.service.faults import Fault, FaultKind
 from tests.support.simulated.model_service import BROKEN, THROTTLED, refused
 
 _UNAUTHORISED = refused(401, "UNAUTHORIZED")
@@ -92,3 +92,24 @@ def test_requests_without_a_success_end_the_run_however_they_end(answered: bool)
     assert isinstance(ending, TargetError)
     assert "gave up after 100 consecutive requests without a success" in ending.message
     assert ("KEY_CONFLICT: no" if answered else "INVALID_KEY") in ending.message
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "said", "advice"),
+    [
+        (FaultKind.UNTRUSTED, TargetError, "cannot trust the target", "SSL_CERT_FILE"),
+        (FaultKind.PROXY_REFUSED, TargetError, "through the proxy", "HTTPS_PROXY"),
+        (FaultKind.MISDIRECTED, TargetError, "does not answer like the service", "URL"),
+        (FaultKind.FORBIDDEN, CredentialsError, "refused the credentials", "permission"),
+        (FaultKind.UNAUTHORISED, CredentialsError, "refused the credentials", "KVSCTL_TOKEN"),
+    ],
+)
+def test_a_refused_run_ends_with_its_cause_and_advice(
+    kind: FaultKind, error: type[KvsctlError], said: str, advice: str
+) -> None:
+    ending = refused_end(Fault(kind, "CODE", "why", trace_id="t1"))
+    assert type(ending) is error
+    assert said in ending.message
+    assert ending.message.endswith(": CODE: why (trace t1)")
+    assert ending.hint is not None
+    assert advice in ending.hint

@@ -77,6 +77,8 @@ def test_other_faults_are_decided_by_their_kind(tries: int) -> None:
     assert decisions == {
         FaultKind.UNAUTHORISED: Renew(),
         FaultKind.FORBIDDEN: EndRun(),
+        FaultKind.UNTRUSTED: EndRun(),
+        FaultKind.PROXY_REFUSED: EndRun(),
         FaultKind.MISDIRECTED: EndRun(),
         FaultKind.REFUSED: Split(),
     }

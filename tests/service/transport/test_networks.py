@@ -6,10 +6,18 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+import certifi
 import pytest
 
 from kvsctl.service.transport import connect, connection, httpx_carrier
-from kvsctl.service.transport.carrier import Carrier, CarrierAnswer, Unanswered, Unreached
+from kvsctl.service.transport.carrier import (
+    Carrier,
+    CarrierAnswer,
+    ProxyRefused,
+    Unanswered,
+    Unreached,
+    Untrusted,
+)
 from tests.service.networks import DIRECT_NETWORKS, Network
 from tests.service.serving import (
     CERTIFICATES,
@@ -244,12 +252,22 @@ class TestTls:
         self, network: Network, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.delenv("SSL_CERT_FILE")
-        with pytest.raises(Unreached, match="certificate"):
+        reason = r"^the certificate of localhost is not trusted: .* \(SSL_CERT_FILE can name the"
+        with pytest.raises(Untrusted, match=reason):
+            self.ask(network)
+
+    def test_a_file_that_lacks_the_authority_is_named(
+        self, network: Network, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file = certifi.where()
+        monkeypatch.setenv("SSL_CERT_FILE", file)
+        with pytest.raises(Untrusted, match=rf"\(SSL_CERT_FILE={file} does not hold its authority"):
             self.ask(network)
 
     def test_a_certificate_of_another_host_is_not_trusted(self, network: Network) -> None:
-        with pytest.raises(Unreached, match="127"):
+        with pytest.raises(Untrusted, match=r"of 127\.0\.0\.1 is not trusted: IP addr") as caught:
             self.ask(network, "127.0.0.1")
+        assert "SSL_CERT_FILE" not in str(caught.value)
 
     def test_a_server_without_tls_is_unreached(self, network: Network) -> None:
         async def work() -> None:
@@ -303,12 +321,27 @@ class TestProxies:
         assert b"basic " + credentials.lower() in proxy.heads[0].lower()
         assert b"proxy-authorization" not in served.heads[0].lower()
 
+    @pytest.mark.parametrize(
+        ("status", "error"),
+        [
+            ("407 Proxy Authentication Required", ProxyRefused),
+            ("403 Forbidden", ProxyRefused),
+            ("302 Found", ProxyRefused),
+            ("429 Too Many Requests", Unreached),
+            ("503 Service Unavailable", Unreached),
+        ],
+    )
     def test_a_proxy_that_refuses_leaves_the_target_unreached(
-        self, network: Network, monkeypatch: pytest.MonkeyPatch
+        self,
+        network: Network,
+        monkeypatch: pytest.MonkeyPatch,
+        status: str,
+        error: type[Unreached],
     ) -> None:
-        refusal = response("407 Proxy Authentication Required")
-        with pytest.raises(Unreached, match="407") as caught:
-            self.ask(network, monkeypatch, refusal=refusal, user="ann:p4ss@")
+        named = rf"^the proxy 127\.0\.0\.1:\d+ refused to connect: HTTP {status}$"
+        with pytest.raises(Unreached, match=named) as caught:
+            self.ask(network, monkeypatch, refusal=response(status), user="ann:p4ss@")
+        assert type(caught.value) is error
         assert "p4ss" not in str(caught.value)
 
     def test_a_proxy_that_does_not_answer_in_http_is_an_error(

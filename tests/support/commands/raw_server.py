@@ -1,0 +1,70 @@
+"""A server in a thread that answers each request with bytes of the test's choice, for commands."""
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+Answering: TypeAlias = Callable[[bytes, bytes], bytes]
+"""Returns the answer to a request, given its head and body. The connection is then closed."""
+
+
+_PIECE_BYTES = 256 * 1024
+
+
+@dataclass
+class RawServer:
+    """A listening server. `requests` holds the bodies of the requests that arrived whole."""
+
+    port: int
+    connections: int = 0
+    requests: list[bytes] = field(default_factory=list)
+
+
+@contextmanager
+def raw_server(
+    answer: Answering, tls: ssl.SSLContext | None = None, *, pause_seconds: float = 0.0
+) -> Iterator[RawServer]:
+    """Serve until the block ends, each connection in a thread of its own.
+
+    With a pause after each 256 KiB of an answer, several answers arrive at the same time.
+    """
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+        server = RawServer(listener.getsockname()[1])
+
+        def serve(accepted: socket.socket) -> None:
+            with suppress(OSError), accepted:
+                accepted.settimeout(30)
+                opened = accepted if tls is None else tls.wrap_socket(accepted, server_side=True)
+                with opened, opened.makefile("rb") as received:
+                    lines = list(iter(received.readline, b"\r\n"))
+                    length = sum(int(line[15:]) for line in lines if _is_length(line))
+                    body = received.read(length)
+                    server.requests.append(body)
+                    given = memoryview(answer(b"".join(lines), body))
+                    for begin in range(0, len(given), _PIECE_BYTES):
+                        opened.sendall(given[begin : begin + _PIECE_BYTES])
+                        time.sleep(pause_seconds)
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    accepted, _ = listener.accept()
+                    server.connections += 1
+                    threading.Thread(target=serve, args=(accepted,), daemon=True).start()
+
+        accepting = threading.Thread(target=accept, daemon=True)
+        accepting.start()
+        try:
+            yield server
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            accepting.join(10)
+
+
+def _is_length(line: bytes) -> bool:
+    return line.lower().startswith(b"content-length:")
