@@ -7,9 +7,9 @@ import msgspec
 
 from kvsctl import __version__
 from kvsctl.model import Record, Verb
-from kvsctl.service.auth.credentials import Credentials, Secret
+from kvsctl.service.auth.credentials import HIDDEN, Credentials, Secret
 from kvsctl.service.faults import Fault, http_date
-from kvsctl.service.interpret import HIDDEN, fault_of, hide_token, interpret
+from kvsctl.service.interpret import fault_of, hide_token, interpret, shown_trace_id
 from kvsctl.service.reply import AllDone, Reply
 from kvsctl.service.transport.carrier import Carrier, CarrierAnswer, CarrierError
 from kvsctl.service.transport.encoding import decompressed
@@ -19,6 +19,7 @@ _TRACE_HEADERS = ("x-b3-traceid", "x-trace-id", "atl-traceid")
 _SECRET_HEADERS = frozenset(
     {"authorization", "forge-proxy-authorization", "cookie", "set-cookie", "proxy-authorization"}
 )
+_HEADER_CHARACTERS = 1000
 _PATHS = {verb: f"/v1/batch/{verb.value}" for verb in Verb}
 
 
@@ -109,7 +110,7 @@ class BatchClient:
         trace_id: str | None = None
         for name in _TRACE_HEADERS:
             if name in answer.headers:
-                trace_id = hide_token(token, answer.headers[name])
+                trace_id = shown_trace_id(token, answer.headers[name])
                 break
         self._learn_clock(answer.headers)
         reply, fault = interpret(
@@ -159,6 +160,6 @@ class BatchClient:
         lines = []
         for mark, headers in ((">", sent), ("<", answer.headers)):
             for name, value in headers.items():
-                shown = HIDDEN if name in _SECRET_HEADERS else hide_token(token, value)
-                lines.append(f"{mark} {name}: {shown}")
+                shown = f"{name}: {HIDDEN if name in _SECRET_HEADERS else value}"
+                lines.append(f"{mark} {hide_token(token, shown)[:_HEADER_CHARACTERS]}")
         return lines

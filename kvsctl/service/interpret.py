@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
+from typing import Final
 from urllib.parse import urlsplit
 
 from kvsctl import codes
@@ -21,9 +22,10 @@ from kvsctl.service.transport.carrier import (
     http_status,
 )
 
-HIDDEN = "…"
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_MESSAGE_CHARACTERS = 500
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_MESSAGE_CHARACTERS: Final = 500
+_NAME_CHARACTERS: Final = 100
+"""How much is shown of a code, a trace id or a host."""
 
 
 def interpret(
@@ -45,10 +47,10 @@ def interpret(
         try:
             reply = decode(verb, answer.body, trace_id, asked)
             if isinstance(reply, Reply):
-                _hide_in_failures(token, reply)
+                _bound_failures(token, reply)
             return reply, None
         except UnreadableAnswer as error:
-            message = f"cannot read the answer: {error}"
+            message = _shown(token, f"cannot read the answer: {error}", _MESSAGE_CHARACTERS)
             return None, Fault(
                 FaultKind.UNANSWERED, codes.UNREADABLE_ANSWER, message, status, trace_id
             )
@@ -64,8 +66,8 @@ def interpret(
         message += ": redirects are not followed"
     fault = Fault(
         kind,
-        hide_token(token, code),
-        hide_token(token, message)[:_MESSAGE_CHARACTERS],
+        _shown(token, code, _NAME_CHARACTERS),
+        _shown(token, message, _MESSAGE_CHARACTERS),
         status,
         trace_id,
         retry_after(answer.headers, service_now),
@@ -75,14 +77,25 @@ def interpret(
 
 def hide_token(token: Secret | None, text: str) -> str:
     """Replace the token in a text of the target, which may quote the token that it refuses."""
-    return text if token is None else text.replace(token.reveal(), HIDDEN)
+    return text if token is None else token.hidden_in(text)
 
 
-def _hide_in_failures(token: Secret | None, reply: Reply) -> None:
-    if token is not None and reply.failed:
+def shown_trace_id(token: Secret | None, trace_id: str) -> str:
+    """Return a trace id of the target for people: bounded, without the token."""
+    return _shown(token, trace_id, _NAME_CHARACTERS)
+
+
+def _shown(token: Secret | None, text: str, characters: int) -> str:
+    # First hidden, then truncated: a part of a token would not be recognised.
+    return hide_token(token, text)[:characters]
+
+
+def _bound_failures(token: Secret | None, reply: Reply) -> None:
+    if reply.failed:
         reply.failed = {
             identity: failure._replace(
-                code=hide_token(token, failure.code), message=hide_token(token, failure.message)
+                code=_shown(token, failure.code, _NAME_CHARACTERS),
+                message=_shown(token, failure.message, _MESSAGE_CHARACTERS),
             )
             for identity, failure in reply.failed.items()
         }
@@ -90,7 +103,7 @@ def _hide_in_failures(token: Secret | None, reply: Reply) -> None:
 
 def _redirect_host(location: str) -> str:
     try:
-        return urlsplit(location).hostname or "another path"
+        return (urlsplit(location).hostname or "another path")[:_NAME_CHARACTERS]
     except ValueError:
         return "an invalid URL"
 

@@ -1,6 +1,5 @@
 import asyncio
 import gzip
-import json
 import socket
 from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -106,14 +105,6 @@ class TestRequests:
         answer = ask(app, verb=Verb.GET, metadata=MetadataRequest(created=True))
         assert b'"metadataFields":["CREATED_AT"]' in app.bodies[0]
         assert answer.reply == AllDone([Found(b"1.0", 5)])
-
-    def test_the_token_is_hidden_in_a_failed_key(self) -> None:
-        error = {"code": f"NO_{TOKEN}", "message": f"no {TOKEN} here"}
-        body = {"successfulKeys": [], "failedKeys": [{"key": "a", "error": error}]}
-        answer = ask(App([(200, {}, json.dumps(body).encode())]))
-        assert isinstance(answer.reply, Reply)
-        failure = answer.reply.failed[Identity(None, "a")]
-        assert (failure.code, failure.message) == ("NO_…", "no … here")
 
     def test_carries_no_authorization_without_a_source(self) -> None:
         app = App([OK])
@@ -236,12 +227,6 @@ class TestAnswers:
         assert answer.fault.message.startswith("cannot read the answer: ")
         assert answer.fault.trace_id == "t1"
 
-    def test_a_long_message_is_truncated(self) -> None:
-        body = b'{"code":"X","message":"' + b"m" * 100_000 + b'"}'
-        fault = ask(App([(400, {}, body)])).fault
-        assert fault is not None
-        assert len(fault.message) == 500
-
     def test_headers_are_shown_on_request_with_secrets_hidden(self) -> None:
         app = App([(200, {"set-cookie": "s3cret", "x-more": "1"}, DONE)])
         fixed = {"forge-proxy-authorization": "Forge s3cret"}
@@ -253,20 +238,6 @@ class TestAnswers:
         assert "< set-cookie: …" in lines
         assert "< x-more: 1" in lines
         assert "s3cret" not in "\n".join(lines)
-
-    def test_the_token_is_hidden_in_the_texts_of_a_target(self) -> None:
-        body = b'{"code":"UNAUTHORIZED","message":"no such token: %b!"}' % TOKEN.encode()
-        app = App([(401, {"x-seen": f"Bearer {TOKEN}", "x-trace-id": f"of {TOKEN}"}, body)])
-        answer = ask(app, wants_headers=True)
-        assert answer.fault is not None
-        assert answer.fault.message == "no such token: …!"
-        assert answer.trace_id == answer.fault.trace_id == "of …"
-        assert "< x-seen: Bearer …" in answer.headers
-
-    def test_the_token_is_hidden_in_a_code(self) -> None:
-        answer = ask(App([(401, {}, b'{"code":"NO_%b","message":"no"}' % TOKEN.encode())]))
-        assert answer.fault is not None
-        assert (answer.fault.kind.name, answer.fault.code) == ("UNAUTHORISED", "NO_…")
 
     def test_no_repr_shows_the_token(self) -> None:
         assert "s3cret" not in repr(ask(App([OK])))

@@ -4,6 +4,7 @@ No message and no repr contains a token, in this module or elsewhere.
 """
 
 import asyncio
+import re
 import shlex
 import subprocess
 from collections.abc import Callable, Mapping
@@ -20,20 +21,37 @@ from kvsctl.service.auth.token_output import (
 )
 
 _COMMAND_TIMEOUT_SECONDS: Final = 60.0
+HIDDEN: Final = "…"
+_SHORT_CHARACTERS: Final = 8
 _HINT: Final = "It must give one line that holds only the token."
 
 
 class Secret:
     """A string that only `reveal()` shows: its repr does not contain it."""
 
-    __slots__ = ("_text",)
+    __slots__ = ("_pattern", "_text")
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._pattern: re.Pattern[str] | None = None
 
     def reveal(self) -> str:
         """Return the string itself."""
         return self._text
+
+    def hidden_in(self, text: str) -> str:
+        """Return `text` with `…` in place of the secret, whatever the case of its letters.
+
+        A secret of fewer than 8 characters is replaced only where it is a whole word.
+        """
+        if len(text) < len(self._text):
+            return text
+        if self._pattern is None:
+            pattern = re.escape(self._text)
+            if len(self._text) < _SHORT_CHARACTERS:
+                pattern = rf"(?<![^\W_]){pattern}(?![^\W_])"
+            self._pattern = re.compile(pattern, re.IGNORECASE)
+        return self._pattern.sub(HIDDEN, text)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and other._text == self._text

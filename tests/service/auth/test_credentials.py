@@ -45,6 +45,22 @@ class TestSecret:
         assert "s3cret" not in f"{secret} {secret!r} {secret!s} {[secret]}"
         assert secret.reveal() == TOKEN
 
+    @pytest.mark.parametrize(
+        ("token", "text", "shown"),
+        [
+            (TOKEN, f"no {TOKEN}!", "no …!"),
+            (TOKEN, f"no {TOKEN.upper()}, {TOKEN.title()}", "no …, …"),
+            (TOKEN, f"x{TOKEN}x", "x…x"),
+            (TOKEN, TOKEN[:-1], TOKEN[:-1]),
+            ("A.B", "axb a.b", "axb …"),
+            ("abc", "abc ABC abcd xabc a-abc-b _abc 1abc abc.", "… … abcd xabc a-…-b _… 1abc …."),
+            ("e", "the e key", "the … key"),
+        ],
+        ids=range(7),
+    )
+    def test_is_hidden_in_texts(self, token: str, text: str, shown: str) -> None:
+        assert Secret(token).hidden_in(text) == shown
+
     def test_is_compared_by_its_text(self) -> None:
         assert Secret("a") == Secret("a")
         assert Secret("a") != Secret("b")
