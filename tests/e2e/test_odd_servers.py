@@ -123,6 +123,18 @@ def test_a_refusal_by_a_proxy_is_not_one_of_the_service(
     assert b"p4ss" not in ended.err
 
 
+@pytest.mark.parametrize("token", ["Bearer s3cret", '"s3cret"'])
+def test_a_token_with_more_around_it_is_refused_with_the_reason(
+    kvsctl: Command, token: str
+) -> None:
+    with raw_server(lambda _, body: answer(all_done(body))) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        ended = kvsctl.having(KVSCTL_TOKEN=token)("set", "a=1", "--url", url, status=3)
+    assert server.requests == []
+    assert b"KVSCTL_TOKEN gave a token " in ended.err
+    assert b"s3cret" not in ended.err
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs wait4")
 def test_memory_is_bounded_over_all_large_answers(kvsctl: Command, tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ from kvsctl.service.auth.token_output import (
 _COMMAND_TIMEOUT_SECONDS: Final = 60.0
 HIDDEN: Final = "…"
 _SHORT_CHARACTERS: Final = 8
+_SCHEME: Final = re.compile(r"[\"']?(authorization:\s*)?bearer(\s|$)", re.IGNORECASE)
+_QUOTES: Final = "\"'`"
 _HINT: Final = "It must give one line that holds only the token."
 
 
@@ -102,7 +104,7 @@ class TokenFile:
     def read(self) -> Secret:
         """Return the token: the only line of the file. Raise CredentialsError."""
         try:
-            text = file_bytes(self.path).decode()
+            text = file_bytes(self.path).decode("utf-8-sig")
         except TooMuchOutputError:
             raise _too_much(self.name) from None
         except UnicodeDecodeError:
@@ -157,6 +159,13 @@ def _checked(text: str, name: str) -> Secret:
     token = text.strip()
     if not token:
         raise CredentialsError(f"{name} gave no token", _HINT)
+    if _SCHEME.match(token):
+        raise CredentialsError(
+            f'{name} gave a token with "Bearer" before it',
+            'Give only the token: "Bearer" is added to it.',
+        )
+    if token[0] in _QUOTES or token[-1] in _QUOTES:
+        raise CredentialsError(f"{name} gave a token in quotes", "Give the token without quotes.")
     if len(token.split()) > 1:
         raise _too_much(name)
     if not (token.isascii() and token.isprintable()):

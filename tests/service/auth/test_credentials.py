@@ -91,7 +91,14 @@ class TestGivenToken:
             ("", "KVSCTL_TOKEN gave no token"),
             (" \n", "KVSCTL_TOKEN gave no token"),
             ("s3cret\ns3cret", "KVSCTL_TOKEN gave more than one token"),
-            ("Bearer s3cret", "KVSCTL_TOKEN gave more than one token"),
+            ("Bearer s3cret", 'KVSCTL_TOKEN gave a token with "Bearer" before it'),
+            ("bearer  s3cret\n", 'KVSCTL_TOKEN gave a token with "Bearer" before it'),
+            ("'Bearer s3cret'", 'KVSCTL_TOKEN gave a token with "Bearer" before it'),
+            ("Authorization: Bearer s3cret", 'KVSCTL_TOKEN gave a token with "Bearer" before it'),
+            ("Bearer ", 'KVSCTL_TOKEN gave a token with "Bearer" before it'),
+            ('"s3cret"', "KVSCTL_TOKEN gave a token in quotes"),
+            ("'s3cret", "KVSCTL_TOKEN gave a token in quotes"),
+            ("`s3cret`", "KVSCTL_TOKEN gave a token in quotes"),
             ("s3cret\u00e9", "KVSCTL_TOKEN gave characters other than printable ASCII"),
             ("s3cret\x00", "KVSCTL_TOKEN gave characters other than printable ASCII"),
         ],
@@ -107,6 +114,8 @@ class TestTokenFile:
         assert source.read() == Secret(TOKEN)
         source.path.write_text("other")
         assert source.read() == Secret("other")
+        source.path.write_text("other", "utf-8-sig")
+        assert source.read() == Secret("other")
         assert source.name == f"token file {source.path}"
 
     @pytest.mark.parametrize(
@@ -117,6 +126,8 @@ class TestTokenFile:
             (b"\n\n", "{} gave no token"),
             (b"s3cret\ns3cret2\n", "{} gave more than one token"),
             (b"s3cret\xff", "cannot read {}: not UTF-8"),
+            (b"Bearer s3cret\n", '{} gave a token with "Bearer" before it'),
+            (b'"s3cret"\r\n', "{} gave a token in quotes"),
             (b"s3cret\x1b[0m", "{} gave characters other than printable ASCII"),
         ],
     )
@@ -162,6 +173,8 @@ class TestTokenCommand:
                 command('import sys; sys.stdout.buffer.write(b"s3cret\\xff")'),
                 "gave characters other than printable ASCII",
             ),
+            (TokenCommand("echo Bearer s3cret"), 'gave a token with "Bearer" before it'),
+            (TokenCommand("echo '\"s3cret\"'"), "gave a token in quotes"),
             (command('print("s3cret"); raise SystemExit(3)'), "ended with exit code 3"),
             (
                 command('print("s3cret", flush=True); import time; time.sleep(60)', 0.3),
@@ -177,7 +190,7 @@ class TestTokenCommand:
             (TokenCommand(""), "token command is empty"),
             (TokenCommand("  "), "token command is empty"),
         ],
-        ids=range(11),
+        ids=range(13),
     )
     def test_an_error_says_what_is_wrong_and_shows_no_output(
         self, source: TokenCommand, message: str
