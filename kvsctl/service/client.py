@@ -60,6 +60,7 @@ class BatchClient:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._carrier = carrier
+        self._proxy = carrier.proxy
         self._credentials = credentials
         self._timeout_seconds = timeout_seconds
         self._metadata = metadata
@@ -113,9 +114,7 @@ class BatchClient:
                 trace_id = shown_trace_id(token, answer.headers[name])
                 break
         self._learn_clock(answer.headers)
-        reply, fault = interpret(
-            verb, records, answer, trace_id, token, self.now(), self._carrier.proxy
-        )
+        reply, fault = interpret(verb, records, answer, trace_id, token, self.now(), self._proxy)
         return Answer(
             reply,
             fault,

@@ -76,7 +76,7 @@ class CarrierError(Exception):
     │   └── ProxyRefused  the same, because the proxy refused to connect
     ├── Unanswered        the request was sent, at least in part, but no whole answer arrived
     │   └── TooSlow       the same, because the timeout passed
-    ├── Misencoded        the answer has status 200 and an encoding that is not supported
+    ├── Misencoded        the answer has status 200 and cannot be decompressed
     └── Unsendable        these arguments do not make a valid request
     """
 
@@ -102,7 +102,10 @@ class TooSlow(Unanswered):
 
 
 class Misencoded(CarrierError):
-    """The answer has status 200 and a `content-encoding` that is not supported."""
+    """The answer has status 200 and a `content-encoding` that another attempt would not cure.
+
+    It is not supported, or the body is compressed and larger than an answer may be.
+    """
 
 
 class Unsendable(CarrierError):

@@ -18,9 +18,9 @@ _OK: Final = 200
 def decompressed(answer: CarrierAnswer) -> CarrierAnswer:
     """Return the answer with its body as it was before the `content-encoding`.
 
-    Raise Misencoded for an encoding that is not supported. Raise Unanswered if the body is damaged
-    or larger than an answer may be. An answer other than 200 is returned without a body instead:
-    its status says enough.
+    Raise Misencoded for an encoding that is not supported, or if the body is larger than an answer
+    may be. Raise Unanswered if it is damaged. An answer other than 200 is returned without a body
+    instead: its status says enough.
     """
     try:
         body = _plain(answer.body, answer.headers.get("content-encoding", ""))
@@ -67,7 +67,7 @@ def _decompressed(body: bytes, window_bits: int) -> bytes:
     except zlib.error:
         raise Unanswered("the compressed answer is damaged") from None
     if len(plain) > MAX_ANSWER_BYTES:
-        raise Unanswered(f"the answer is larger than {MAX_ANSWER_BYTES:,} bytes")
+        raise Misencoded(f"decompressed, the answer is larger than {MAX_ANSWER_BYTES:,} bytes")
     if not stream.eof:
         raise Unanswered("the compressed answer is cut off")
     if stream.unused_data:

@@ -75,6 +75,18 @@ def test_an_answer_without_end_is_given_up(network: Network, begin: bytes, again
         ask(network, endless(begin, again))
 
 
+def test_announcements_without_end_are_given_up(network: Network) -> None:
+    async def work() -> None:
+        async with serving(endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)) as served:
+            carrier = network.carrier(served.url(), 1.0)
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                with pytest.raises(Unanswered):
+                    await carrier.request("POST", "/", {}, b"[]")
+            await carrier.aclose()
+
+    network.run(work())
+
+
 def test_trailers_do_not_become_headers(network: Network) -> None:
     trailers = b"Retry-After: 9\r\nx-trace-id: evil\r\ncontent-encoding: gzip\r\n\r\n"
     answer = ask(network, answering(CHUNKED + b"2\r\n{}\r\n0\r\n" + trailers))
@@ -98,7 +110,7 @@ def test_a_connection_is_reused_after_trailers(network: Network) -> None:
 
 
 def test_many_tiny_chunks_make_one_body(network: Network) -> None:
-    size = 300_000
+    size = 140_000  # just past where an answer is counted
     answer = ask(network, answering(CHUNKED + b"2\r\nab\r\n" * (size // 2) + b"0\r\n\r\n"))
     assert answer.body == b"ab" * (size // 2)
 

@@ -34,7 +34,7 @@ def raw_server(
     With a pause after each 256 KiB of an answer, several answers arrive at the same time.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
-        server = RawServer(listener.getsockname()[1])
+        server, is_over = RawServer(listener.getsockname()[1]), threading.Event()
 
         def serve(accepted: socket.socket) -> None:
             with suppress(OSError), accepted:
@@ -51,18 +51,21 @@ def raw_server(
                         time.sleep(pause_seconds)
 
         def accept() -> None:
-            with suppress(OSError):
-                while True:
-                    accepted, _ = listener.accept()
-                    server.connections += 1
-                    threading.Thread(target=serve, args=(accepted,), daemon=True).start()
+            while True:
+                accepted, _ = listener.accept()
+                if is_over.is_set():
+                    accepted.close()
+                    return
+                server.connections += 1
+                threading.Thread(target=serve, args=(accepted,), daemon=True).start()
 
         accepting = threading.Thread(target=accept, daemon=True)
         accepting.start()
         try:
             yield server
         finally:
-            listener.shutdown(socket.SHUT_RDWR)
+            is_over.set()
+            socket.create_connection(("127.0.0.1", server.port)).close()  # wakes `accept`
             accepting.join(10)
 
 
