@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import Command
+from tests.support.commands.command import Command
 
 
 @pytest.fixture
