@@ -9,7 +9,7 @@ from kvsctl.service.transport import direct, httpx_carrier
 from kvsctl.service.transport.answer_memory import AnswerMemory
 from kvsctl.service.transport.carrier import TooSlow
 from tests.service.networks import Network
-from tests.service.serving import Served, read_request, serving
+from tests.service.serving import CERTIFICATES, Served, read_request, serving
 
 
 class _Reader:
@@ -85,7 +85,11 @@ def noted(monkeypatch: pytest.MonkeyPatch) -> list[_Noted]:
     return _Noted.all
 
 
-def test_many_large_answers_at_once_all_arrive(network: Network, noted: list[_Noted]) -> None:
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
+def test_many_large_answers_at_once_all_arrive(
+    network: Network, noted: list[_Noted], monkeypatch: pytest.MonkeyPatch, tls: bool
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATES / "ca.pem"))
     size, requests = 2_000_000, 16
     body = b"x" * size
 
@@ -96,8 +100,8 @@ def test_many_large_answers_at_once_all_arrive(network: Network, noted: list[_No
         await reader.read()
 
     async def work() -> None:
-        async with serving(talk) as served:
-            carrier = network.carrier(served.url())
+        async with serving(talk, tls=tls) as served:
+            carrier = network.carrier(served.url("https" if tls else "http", "localhost"))
             asked = (carrier.request("POST", "/", {}, b"[]") for _ in range(requests))
             answers = await asyncio.gather(*asked)
             assert [answer.body == body for answer in answers] == [True] * requests
