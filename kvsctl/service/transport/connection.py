@@ -179,7 +179,9 @@ class HttpConnection(asyncio.Protocol):
             self.give_up(Unanswered(f"the answer is not valid HTTP/1.1: {error}"))
         if self._head_bytes > _MAX_HEAD_BYTES:
             self.give_up(
-                Unanswered(f"the answer has more than {_MAX_HEAD_BYTES:,} bytes of headers")
+                Unanswered(
+                    f"the answer has more than {_MAX_HEAD_BYTES:,} bytes of headers or trailers"
+                )
             )
 
     def eof_received(self) -> bool:

@@ -67,6 +67,10 @@ class TestOverNetwork:
             match=f"^cannot load certificates from SSL_CERT_FILE={os.environ['SSL_CERT_FILE']}: ",
         ):
             over_network(FORGE, 30.0)
+        with pytest.raises(UsageError) as caught:
+            over_network(FORGE, 30.0)
+        assert caught.value.hint is not None
+        assert "Set SSL_CERT_FILE to a PEM file" in caught.value.hint
         junk = tmp_path / "junk.pem"
         junk.write_text("junk")
         monkeypatch.setenv("SSL_CERT_FILE", str(junk))
