@@ -2,9 +2,12 @@
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+EPOCH = datetime.fromtimestamp(0, UTC)
+LATEST_MS = 10**14
+"""The clock can be set to times before this one, in the year 5138: dates have four digits then."""
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -49,12 +52,12 @@ class Clock:
 
 def iso8601(at_ms: int) -> str:
     """Return a time as JavaScript writes it, such as `2026-01-31T12:00:00.000Z`."""
-    moment = datetime.fromtimestamp(at_ms // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
+    moment = EPOCH + timedelta(seconds=at_ms // 1000)
+    return f"{moment.year:04d}{moment:-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
 
 
 def http_date(at_ms: int) -> str:
     """Return a time in the form of a `Date` header, independent of the locale."""
-    moment = datetime.fromtimestamp(at_ms // 1000, UTC)
+    moment = EPOCH + timedelta(seconds=at_ms // 1000)
     day, month = WEEKDAYS[moment.weekday()], MONTHS[moment.month - 1]
     return f"{day}, {moment.day:02d} {month} {moment.year:04d} {moment:%H:%M:%S} GMT"

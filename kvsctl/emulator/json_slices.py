@@ -29,6 +29,11 @@ def decoded(body: bytes) -> str:
         raise malformed("The request body is not valid UTF-8") from None
 
 
+def is_unicode(text: str) -> bool:
+    """Return whether UTF-8 can encode a text: it cannot encode a lone surrogate."""
+    return text.isascii() or not any("\ud800" <= one <= "\udfff" for one in text)
+
+
 def depth(value: bytes) -> int:
     """Return how deep objects and arrays nest; 0 for a scalar. Never recurses."""
     if value[:1] not in OPENING:

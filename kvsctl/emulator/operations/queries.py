@@ -7,6 +7,7 @@ them stale (contract: section "Endpoints").
 
 from typing import Any
 
+from kvsctl.emulator.json_slices import is_unicode
 from kvsctl.emulator.operations.cursors import cursor_of, position_of
 from kvsctl.emulator.operations.service import Call, Service, metadata_fields
 from kvsctl.emulator.refusals import Refusal, malformed
@@ -80,6 +81,6 @@ def _prefix(where: object) -> str:
             "The specified number of values are not supported by the given condition.",
         )
     prefix: str = values[0]
-    if not prefix.isascii() and any("\ud800" <= one <= "\udfff" for one in prefix):
+    if not is_unicode(prefix):
         raise malformed("A prefix must be valid Unicode")
     return prefix

@@ -24,7 +24,7 @@ def sortable(value: object) -> Scalar | None:
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, str):
-        return None if any("\ud800" <= one <= "\udfff" for one in value) else value
+        return value if json_slices.is_unicode(value) else None
     if isinstance(value, int):
         return value if -INT64 <= value < INT64 else float(value)
     return value if isinstance(value, float) else None

@@ -15,11 +15,12 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from kvsctl.emulator.clock import Clock, iso8601
+from kvsctl.emulator.clock import LATEST_MS, Clock, iso8601
+from kvsctl.emulator.json_slices import is_unicode
 from kvsctl.emulator.operations.service import Service
 from kvsctl.emulator.refusals import EmulatorError, Refusal, malformed
 from kvsctl.emulator.storage.store import Store
-from kvsctl.emulator.switches.fault_spec import FaultPlan, read_faults
+from kvsctl.emulator.switches.fault_spec import FaultPlan, is_file, read_faults
 from kvsctl.emulator.switches.faults import Faults
 from kvsctl.emulator.wire import Response, encoded, read_object
 
@@ -45,6 +46,9 @@ async def administer(emulator: AdminTarget, method: str, action: str, body: byte
     Raise Refusal for a malformed request (400) and for an unknown action (403).
     """
     request = read_object(body) if body.strip() else {}
+    unknown = sorted(request.keys() - MEMBERS.get((method, action), frozenset()))
+    if unknown and (method, action) in MEMBERS:
+        raise malformed(f'{action} has no member "{unknown[0]}"')
     service, store = emulator.service, emulator.store
     if method == "POST" and action in WRITES:
         work = WRITES[action]
@@ -68,7 +72,7 @@ async def administer(emulator: AdminTarget, method: str, action: str, body: byte
 
 def _arm(emulator: AdminTarget, request: dict[str, Any]) -> dict[str, Any]:
     spec = request.get("spec")
-    if not isinstance(spec, str) or spec.endswith((".toml", ".json")):
+    if not isinstance(spec, str) or is_file(spec):
         raise malformed("spec must be a fault spec in one line, not a file")
     try:
         emulator.arm(read_faults(spec) if spec else None)
@@ -142,16 +146,20 @@ def record_counts(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:
 
 def set_clock(clock: Clock, request: dict[str, Any]) -> None:
     """Set, move or resume the emulator's time. Raise Refusal if the request is malformed."""
-    now: Any = request.get("now")
-    by: Any = request.get("advance_ms")
-    if request.get("resume") is True:
+    given = request.keys() & {"now", "advance_ms", "resume"}
+    frozen = request.get("frozen", False)
+    if len(given) != 1 or ("frozen" in request and given != {"now"}):
+        raise malformed("The request needs now (with frozen or not), advance_ms or resume")
+    if not isinstance(frozen, bool) or request.get("resume", True) is not True:
+        raise malformed("frozen must be a boolean, and resume must be true")
+    if given == {"resume"}:
         clock.resume()
-    elif _is_whole(now) and now >= 0:
-        clock.set(now, frozen=request.get("frozen") is True)
-    elif _is_whole(by):
-        clock.advance(by)
+    elif given == {"now"}:
+        clock.set(_time(request["now"]), frozen=frozen)
     else:
-        raise malformed("The request needs now (epoch milliseconds), advance_ms or resume")
+        by_ms = _whole(request["advance_ms"])
+        _time(clock.now_ms() + by_ms)
+        clock.advance(by_ms)
 
 
 def clock_shown(clock: Clock) -> dict[str, Any]:
@@ -160,14 +168,25 @@ def clock_shown(clock: Clock) -> dict[str, Any]:
     return {"now": now, "iso": iso8601(now)}
 
 
-def _is_whole(number: Any) -> bool:
-    return isinstance(number, int) and not isinstance(number, bool) and abs(number) < 10**14
+def _whole(number: object) -> int:
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise malformed("now and advance_ms must be whole numbers of milliseconds")
+    return number
+
+
+def _time(number: object) -> int:
+    now_ms = _whole(number)
+    if not 0 <= now_ms < LATEST_MS:
+        raise malformed(f"The time must be from {iso8601(0)} to {iso8601(LATEST_MS - 1)}")
+    return now_ms
 
 
 def _name(request: dict[str, Any]) -> str:
     name = request.get("name", UNNAMED)
     if not isinstance(name, str) or not name:
         raise malformed("name must be a string and not empty")
+    if not is_unicode(name):
+        raise malformed("name must be valid Unicode, without lone surrogates")
     return name
 
 
@@ -176,3 +195,11 @@ WRITES: dict[str, Callable[[Service, dict[str, Any]], dict[str, Any]]] = {
     "snapshot": snapshot,
     "restore": restore,
 }
+MEMBERS = {
+    ("POST", "reset"): frozenset[str](),
+    ("POST", "snapshot"): frozenset({"name"}),
+    ("POST", "restore"): frozenset({"name"}),
+    ("POST", "clock"): frozenset({"now", "frozen", "advance_ms", "resume"}),
+    ("POST", "faults"): frozenset({"spec"}),
+}
+"""The members that the body of each action may have."""

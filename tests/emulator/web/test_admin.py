@@ -1,5 +1,6 @@
 """/_emulator/: control of the emulator by a test."""
 
+from json import dumps
 from typing import Any
 
 import pytest
@@ -65,8 +66,56 @@ def test_the_clock_is_set_moved_and_resumed(client: EmulatorClient) -> None:
     client.time.forward(1)
     assert client.request("GET", "/_emulator/clock").json()["now"] == 1005
     assert act(client, "clock", {"resume": True})["now"] == start + 2000
-    for wrong in ({}, {"now": -1}, {"now": "x"}, {"advance_ms": 1.5}, {"now": True}):
-        assert client.refused("/_emulator/clock", wrong) == (400, "INVALID_REQUEST")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {}, {"now": -1}, {"now": "x"}, {"advance_ms": 1.5}, {"now": True}, {"now": 10**14},
+        {"now": None}, {"now": 10**400}, {"now": -(10**13)}, {"advance_ms": -(10**13)},
+        {"advance_ms": 10**14}, {"advance_ms": -(10**30)}, {"advance_ms": None},
+        {"now": 5, "advance_ms": 1}, {"now": 5, "frozen": 1}, {"resume": False}, {"resume": 1},
+        {"resume": True, "frozen": True}, {"now": 5, "frosen": True}, [], "now", None, 5,
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_clock_that_cannot_be_set_is_left_alone(client: EmulatorClient, wrong: Any) -> None:
+    content = dumps(wrong).encode()
+    response = client.request("POST", "/_emulator/clock", content=content)
+    assert (response.status_code, response.json()["code"]) == (400, "INVALID_REQUEST")
+    assert client.request("GET", "/_emulator/clock").json()["now"] == client.time.now_ms
+
+
+def test_the_clock_moves_between_its_ends(client: EmulatorClient) -> None:
+    shown = act(client, "clock", {"now": 0})
+    assert shown == {"now": 0, "iso": "1970-01-01T00:00:00.000Z"}
+    assert client.refused("/_emulator/clock", {"advance_ms": -1}) == (400, "INVALID_REQUEST")
+    assert act(client, "clock", {"now": 10**14 - 1})["iso"] == "5138-11-16T09:46:39.999Z"
+    client.ok(
+        "/v1/set", {"key": "a", "value": 1, "options": {"ttl": {"value": 365, "unit": "DAYS"}}}
+    )
+    fields = {"metadataFields": ["EXPIRE_TIME", "CREATED_AT"]}
+    found = client.ok("/v1/get", {"key": "a", "options": fields})
+    assert found["expireTime"] == "5139-11-16T09:46:39.999Z"
+    client.time.forward(86_400)
+    assert client.post("/v1/query", {}).status_code == 200
+
+
+@pytest.mark.parametrize("action", ["snapshot", "restore"])
+@pytest.mark.parametrize("body", [b'{"name": "\\ud800"}', b'{"name": ""}', b'{"name": 1}',
+                                  b'{"name": null}', b'{"nam": "x"}', b"[]", b"{", b"\xff", b"1",
+                                  b'{"name":' + b"[" * 100_000])  # fmt: skip
+def test_malformed_snapshot_requests_are_refused(
+    client: EmulatorClient, action: str, body: bytes
+) -> None:
+    response = client.request("POST", f"/_emulator/{action}", content=body)
+    assert (response.status_code, response.json()["code"]) == (400, "INVALID_REQUEST")
+
+
+def test_any_unicode_names_a_snapshot(client: EmulatorClient) -> None:
+    for name in ("a\x00b", "\n", "\u202e", "\U0001f600", "n" * 100_000):
+        assert act(client, "snapshot", {"name": name})["name"] == name
+        assert act(client, "restore", {"name": name})["name"] == name
 
 
 def test_faults_can_be_changed(client: EmulatorClient) -> None:
@@ -74,7 +123,10 @@ def test_faults_can_be_changed(client: EmulatorClient) -> None:
     assert client.refused("/v1/query", {}) == (500, "INTERNAL_SERVER_ERROR")
     act(client, "faults", {"spec": ""})
     assert keys(client) == []
-    for wrong in ({}, {"spec": "bogus=1"}, {"spec": "/etc/passwd.json"}):
+    for wrong in (
+        {}, {"spec": "bogus=1"}, {"spec": "/etc/passwd.json"}, {"spec": "a.toml"}, {"spec": None},
+        {"spec": "\ud800"}, {"spec": "\x00"}, {"spec": "", "x": 1}, {"spec": "seed=" + "9" * 400},
+    ):  # fmt: skip
         assert client.refused("/_emulator/faults", wrong) == (400, "INVALID_REQUEST")
 
 
