@@ -11,6 +11,7 @@ target starts it. A client in the same process calls `embedded`.
 - `rules`: the service's checks, a deliberate twin of `kvsctl.records.checks`.
 - `wire`: request and response bodies; `json_slices`: JSON as text, a deliberate twin of
   `kvsctl.jsontext`.
+- `option_files`: read the files that options name.
 - `clock`: the emulator's time; `refusals`: the errors that the service answers.
 
 Words used throughout: the emulator *refuses* a request, or one *item* of a batch, with a code and

@@ -132,3 +132,29 @@ def test_quotas_and_faults_are_off_by_default() -> None:
     assert _emulator_options(ServingOptions(), OpenOptions(), QuotaFlags(quotas=True)).quota
     with pytest.raises(UsageError):
         _emulator_options(ServingOptions(), OpenOptions(), QuotaFlags(minute=0.0))
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "content"),
+    [
+        ("--manifest", "manifest.yml", "[" * 50_000),
+        ("--manifest", "manifest.yml", "app: {storage: {entities: [{name: abc, attributes: 5}]}}"),
+        (
+            "--manifest",
+            "manifest.yml",
+            "app: {storage: {entities: [{name: abc, attributes: {}, indexes: 5}]}}",
+        ),
+        ("--faults", "faults.json", "[]"),
+        ("--faults", "faults.json", "[" * 100_000),
+        ("--faults", "faults.toml", "a = " + "[" * 100_000),
+        ("--seed", "seed.jsonl", "[" * 100_000),
+    ],
+)
+def test_an_unusable_option_file_is_a_usage_error(
+    kvsctl: Command, tmp_path: Path, option: str, name: str, content: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(content)
+    ended = kvsctl("serve", "--port", "0", option, path, status=2)
+    assert len(ended.err) < 500
+    assert b"Traceback" not in ended.err

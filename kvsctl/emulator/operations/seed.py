@@ -23,6 +23,8 @@ from kvsctl.emulator.storage.store import Store
 from kvsctl.emulator.wire import item_of
 
 CHUNK = 1000
+LINE_BYTES_MAX = 4_000_000
+MOMENT_MAX_MS = 253_402_300_799_999
 TTL_UNITS = {"s": "SECONDS", "m": "MINUTES", "h": "HOURS", "d": "DAYS"}
 MOST_TTL_CHARACTERS = 12
 Seed = tuple[str, str, Write, int, int]
@@ -36,8 +38,8 @@ def load_seed(path: Path, service: Service, store: Store) -> int:
     """
     loaded = 0
     try:
-        with path.open("rb") as lines:
-            seeds = _seeds(path, lines, service)
+        with path.open("rb") as file:
+            seeds = _seeds(path, iter(lambda: file.readline(LINE_BYTES_MAX + 1), b""), service)
             while chunk := list(islice(seeds, CHUNK)):
                 store.writing(lambda chunk=chunk: _put(chunk, service))  # type: ignore[misc]
                 loaded += len(chunk)
@@ -48,6 +50,8 @@ def load_seed(path: Path, service: Service, store: Store) -> int:
 
 def _seeds(path: Path, lines: Iterable[bytes], service: Service) -> Iterator[Seed]:
     for number, line in enumerate(lines, 1):
+        if len(line) > LINE_BYTES_MAX:
+            raise EmulatorError(f"{path}:{number}: longer than {LINE_BYTES_MAX:,} bytes")
         if not line.strip():
             continue
         try:
@@ -63,8 +67,8 @@ def _seed(line: bytes, service: Service) -> Seed:
         members["options"] = _ttl_options(_parsed(members, "ttl"))
     item = item_of(dict(members), service.limits)
     installation = _parsed(members, "installation") or DEFAULT_INSTALLATION
-    if not isinstance(installation, str):
-        raise malformed("installation must be a string")
+    if not isinstance(installation, str) or not json_slices.is_unicode(installation):
+        raise malformed("installation must be a string of valid Unicode")
     space = service.space(item.entity_name)
     write = service.checked_write(item, now_ms)
     expire_time = _parsed(members, "expireTime")
@@ -105,7 +109,9 @@ def _milliseconds(found: Any, now_ms: int) -> int:
 
 def _moment(text: Any) -> int:
     try:
-        moment = datetime.fromisoformat(text)
-        return int(moment.timestamp() * 1000)
-    except (TypeError, ValueError):
-        raise malformed("expireTime must be an ISO 8601 time") from None
+        moment_ms = int(datetime.fromisoformat(text).timestamp() * 1000)
+    except (TypeError, ValueError, OverflowError, OSError):
+        moment_ms = -1
+    if not 0 <= moment_ms <= MOMENT_MAX_MS:
+        raise malformed("expireTime must be an ISO 8601 time from 1970 to 9999")
+    return moment_ms

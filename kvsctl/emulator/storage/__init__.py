@@ -6,4 +6,5 @@ installation; queries list one bucket.
 - `store`, `schema`, `rows`: the database and its thread, the tables, the statements on records.
 - `lagging`: the records that lagging queries see (`--query-lag`).
 - `entities`, `manifest`, `indexing`: the entities that a manifest declares, and their indexes.
+- `yaml12`: YAML as the vendor's parser reads it, for manifests.
 """

@@ -31,13 +31,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kvsctl.emulator.refusals import EmulatorError, reason_of
+from kvsctl.emulator.option_files import read_option_file
+from kvsctl.emulator.refusals import EmulatorError
 
 KINDS = (
     "429", "throttled", "500", "502", "503", "504", "500-after", "503-after", "502-html",
     "502-empty", "reset-before", "reset-after", "cut",
 )  # fmt: skip
 WAITS = ("retry-after", "retry-after-date", "reset")
+SECONDS_MAX = 10 * 365 * 86_400
+"""The longest wait, latency or lifetime: ten years, so that no date is out of range."""
 # Names whose values are lists, with the separator of their elements in a spec.
 LISTS = {"refuse": ",", "only": "+", "script": ":"}
 NAMES = (
@@ -69,21 +72,36 @@ def read_faults(source: str) -> FaultPlan:
 
     Raise `EmulatorError`, naming the wrong part, if the spec is invalid or the file unreadable.
     """
-    path = Path(source)
     try:
-        if path.suffix == ".toml":
-            import tomllib  # not at the top: only TOML files need it
-
-            return plan_of(tomllib.loads(path.read_text(encoding="utf-8")))
-        if path.suffix == ".json":
-            return plan_of(json.loads(path.read_text(encoding="utf-8")))
-        return plan_of(_settings(source))
-    except OSError as error:
-        raise EmulatorError(f"cannot read {source}: {reason_of(error)}") from error
-    except UnicodeDecodeError as error:
-        raise EmulatorError(f"cannot read {source}: not valid UTF-8") from error
+        return plan_of(_file_settings(Path(source)) if is_file(source) else _settings(source))
     except (ValueError, TypeError) as error:
         raise EmulatorError(f"invalid faults: {error}") from error
+    except RecursionError as error:
+        raise EmulatorError("invalid faults: nested too deep") from error
+
+
+def is_file(source: str) -> bool:
+    """Return whether `source` names a file, by its suffix. Otherwise it is a spec."""
+    return Path(source).suffix in (".toml", ".json")
+
+
+def _file_settings(path: Path) -> dict[str, Any]:
+    text = read_option_file(path)
+    if path.suffix == ".toml":
+        import tomllib  # not at the top: only TOML files need it
+
+        return tomllib.loads(text)
+    found = json.loads(text, object_pairs_hook=_each_once)
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} must hold a JSON object of names and values")  # noqa: TRY004
+    return found
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    settings = dict(pairs)
+    if len(settings) < len(pairs):
+        raise ValueError("a name is given twice")
+    return settings
 
 
 def _settings(spec: str) -> dict[str, Any]:
@@ -111,7 +129,7 @@ def plan_of(settings: Mapping[str, Any]) -> FaultPlan:
         elif name in WAITS:
             if "announces" in plan:
                 raise ValueError(f"give only one of {', '.join(WAITS)}")
-            plan["announces"], plan["announced_seconds"] = name, _number(name, value)
+            plan["announces"], plan["announced_seconds"] = name, _seconds(name, value)
         elif name == "leave-out":
             plan["leave_out"] = _rate(name, value)
         elif name == "refuse":
@@ -119,9 +137,9 @@ def plan_of(settings: Mapping[str, Any]) -> FaultPlan:
         elif name == "latency-ms":
             plan["latency_ms"] = _span(name, value)
         elif name in ("payload-limit", "first", "seed"):
-            plan[name.replace("-", "_")] = int(_number(name, value))
+            plan[name.replace("-", "_")] = _whole(name, value)
         elif name == "token-lifetime":
-            plan["token_lifetime"] = _number(name, value)
+            plan["token_lifetime"] = _seconds(name, value)
         elif name == "only":
             plan["only"] = frozenset(_texts(name, value))
         elif name == "script":
@@ -135,26 +153,50 @@ def plan_of(settings: Mapping[str, Any]) -> FaultPlan:
 
 def _number(name: str, value: Any) -> float:
     try:
-        number = float(value)
+        number = float("x" if isinstance(value, bool) else value)
     except (TypeError, ValueError):
-        raise ValueError(f"{name}={value} is not a number") from None
+        raise ValueError(f"{name}={_shown(value)} is not a number") from None
+    except OverflowError:
+        number = float("inf")
     if not 0 <= number < float("inf"):
-        raise ValueError(f"{name}={value} is out of range; give 0 or a positive number")
+        raise ValueError(f"{name}={_shown(value)} is out of range; give 0 or a positive number")
     return number
+
+
+def _whole(name: str, value: Any) -> int:
+    number = _number(name, value)
+    if not number.is_integer():
+        raise ValueError(f"{name}={_shown(value)} is not a whole number")
+    return int(number)
+
+
+def _seconds(name: str, value: Any) -> float:
+    seconds = _number(name, value)
+    if seconds > SECONDS_MAX:
+        raise ValueError(f"{name}={_shown(value)} is out of range; give at most {SECONDS_MAX}")
+    return seconds
+
+
+def _shown(value: Any) -> str:
+    return str(value)[:40] if isinstance(value, str | int | float) else type(value).__name__
 
 
 def _rate(name: str, value: Any) -> float:
     rate = _number(name, value)
     if rate > 1:
-        raise ValueError(f"{name}={value} is not a rate from 0 to 1")
+        raise ValueError(f"{name}={_shown(value)} is not a rate from 0 to 1")
     return rate
 
 
 def _span(name: str, value: Any) -> tuple[float, float]:
-    least, separator, most = str(value).partition("..")
+    least, separator, most = _shown(value).partition("..")
     span = _number(name, least), _number(name, most if separator else least)
+    if span[1] > SECONDS_MAX * 1000:
+        raise ValueError(f"{name}={_shown(value)} is out of range")
     if span[0] > span[1]:
-        raise ValueError(f"{name}={value} ends before it begins; write N..M with N at most M")
+        raise ValueError(
+            f"{name}={_shown(value)} ends before it begins; write N..M with N at most M"
+        )
     return span
 
 

@@ -51,6 +51,8 @@ def test_files_use_the_same_names_as_specs(tmp_path: Path) -> None:
     [
         "bogus=1", "429", "429=2", "429=x", "429=-1", "429=nan", "429=0.6,500=0.6", "429=0,429=0",
         "latency-ms=9..1", "refuse=a", "script=nope", "retry-after=1,reset=1", "none.toml",
+        "seed=1.5", "first=x", "retry-after=1e300", "reset=1e10", "retry-after-date=1e12",
+        "token-lifetime=1e300", "latency-ms=1e300", "429=1e999",
     ],
 )  # fmt: skip
 def test_invalid_specs_are_refused(spec: Any) -> None:
@@ -60,10 +62,20 @@ def test_invalid_specs_are_refused(spec: Any) -> None:
 
 def test_invalid_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "f.json"
-    for content in ("{", '{"refuse": "a:B"}', '{"only": [1]}'):
-        path.write_text(content)
+    for content in (
+        "", "{", "[]", "1", "null", '"429=1"', '{"refuse": "a:B"}', '{"only": [1]}',
+        '{"429": true}', '{"429": []}', '{"429": 1, "429": 0}', '{"seed": 1%s}' % ("0" * 400),
+        "[" * 100_000, '{"latency-ms": [1, 2]}', '{"latency-ms": {}}', '{"429": NaN}',
+        "\x00", "\ud800",
+    ):  # fmt: skip
+        path.write_bytes(content.encode(errors="surrogatepass"))
         with pytest.raises(EmulatorError):
             read_faults(str(path))
+    toml = tmp_path / "f.toml"
+    for content in ("a = " + "[" * 100_000, "429 = 1\n429 = 1\n", "429"):
+        toml.write_text(content)
+        with pytest.raises(EmulatorError):
+            read_faults(str(toml))
 
 
 def kinds(spec: Any, count: Any = 200) -> Any:

@@ -212,6 +212,11 @@ def test_seed_records_are_loaded(tmp_path: Path) -> None:
         ('{"key":"a","value":1,"ttl":"soon"}', "ttl"),
         ('{"key":"a","value":1,"ttl":"0d"}', "INVALID_TTL"),
         ('{"key":"a","value":1,"installation":1}', "installation"),
+        ('{"key":"a","value":1,"installation":"\\ud800"}', "installation"),
+        ('{"key":"a","value":1,"expireTime":"0001-01-01T00:00:00+14:00"}', "expireTime"),
+        ('{"key":"a","value":1,"expireTime":"9999-12-31T23:59:59-14:00"}', "expireTime"),
+        ('{"key":"a","value":' + "[" * 100_000, "seed.jsonl:2: "),
+        (" " * 4_000_001, "seed.jsonl:2: longer than 4,000,000 bytes"),
     ],
 )
 def test_errors_in_a_seed_name_the_line(tmp_path: Path, line: Any, message: Any) -> None:
