@@ -19,6 +19,7 @@ from benchmarks.fuzz.judged import (
     Formed,
     Judge,
     Judged,
+    Marks,
     judge_array,
     judge_lines,
     judge_table,
@@ -186,7 +187,7 @@ def _table(name: str, verb: Verb, form: formats.Format) -> Format:
         needed = key_names(options) + (values_of(options) if has_values else [])
         return judge_table(
             text,
-            delimiter_of(options),
+            Marks(delimiter_of(options), options.delimiter is not None, options.quote != "none"),
             options.bound,
             Columns(needed, is_record=has_values and options.takes_records),
             lambda row, names: row_judged(row, names, options),

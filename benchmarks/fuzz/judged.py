@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, TypeAlias
 from benchmarks.fuzz.arrays import split_elements
 from benchmarks.fuzz.options import Bound
 from benchmarks.fuzz.oracle import Refused, Verdict, goes_on
-from benchmarks.fuzz.tables import Row, header_fault, rows_of
+from benchmarks.fuzz.tables import Row, header_fault, named_delimiter, rows_of
 
 _BOM: Final = b"\xef\xbb\xbf"
 _WHITE: Final = b" \t\r\n"
@@ -61,6 +61,14 @@ class Columns(NamedTuple):
     is_record: bool
 
 
+class Marks(NamedTuple):
+    """What separates cells. `is_given`: by an option, so that the table cannot name another."""
+
+    delimiter: bytes
+    is_given: bool = False
+    has_quotes: bool = True
+
+
 def judge_lines(
     text: bytes, end: bytes, bound: Bound | None, judge: Judge, formed: Formed
 ) -> Judged:
@@ -106,18 +114,24 @@ def judge_array(text: bytes, bound: Bound | None, judge: Judge, formed: Formed) 
 
 def judge_table(
     text: bytes,
-    delimiter: bytes,
+    marks: Marks,
     bound: Bound | None,
     columns: Columns,
     judge: Callable[[Row, list[str]], Expected],
 ) -> Judged:
     """Judge the rows after the header; `judge` gets those with as many cells as the header."""
-    rows = rows_of(text.removeprefix(_BOM), delimiter)
+    named, lines = named_delimiter(text.removeprefix(_BOM))
+    rows = rows_of(
+        lines,
+        marks.delimiter if named is None or marks.is_given else named,
+        first=1 if named is None else 2,
+        has_quotes=marks.has_quotes,
+    )
     if not rows:
         return Judged([])
     header, *rest = rows
     has_long_header = bound is not None and header.length > bound.most_bytes
-    if has_long_header and not _has_plain_quotes(header):
+    if has_long_header and marks.has_quotes and not _has_plain_quotes(header):
         return Judged([], is_open=True, breaks=None)
     if has_long_header or header_fault(header, columns.needed, is_record=columns.is_record):
         return Judged([], breaks=True if rest else None)
@@ -126,10 +140,14 @@ def judge_table(
     for row in rest:
         if bound is not None and row.length > bound.most_bytes:
             # Where it ends is told by the number of its quotes.
-            if not _has_plain_quotes(row):
+            if marks.has_quotes and not _has_plain_quotes(row):
                 return Judged(expected, is_open=True)
             expected.append(Expected(row.line, row.raw[: bound.kept_bytes], _TOO_LONG))
-        elif row.cells is None or len(row.cells) != len(header.cells):
+        elif (
+            row.cells is None
+            or len(row.cells) != len(header.cells)
+            or row.cells == header.cells  # left by joining files
+        ):
             expected.append(Expected(row.line, row.raw, _INVALID_JSON))
         else:
             expected.append(judge(row, header.cells))

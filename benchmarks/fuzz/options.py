@@ -45,6 +45,7 @@ class Options(NamedTuple):
     value_field: str | None = None
     infer_types: bool = False
     delimiter: str | None = None
+    quote: str | None = None
     bound: Bound | None = None
 
     @property
@@ -62,6 +63,7 @@ class Options(NamedTuple):
             value_field=self.value_field,
             infer_types=self.infer_types,
             delimiter=self.delimiter,
+            quote=self.quote,
         )
 
     @property
@@ -108,6 +110,8 @@ def draw_options(grammar: Grammar, choices: tuple[Options, ...], *, is_table: bo
     """Draw one of the choices with defaults and, for a table, how its cells are read."""
     chance = grammar.chance
     options = chance.choice(choices)._replace(defaults=chance.choice(_DEFAULTS))
+    if is_table:
+        options = options._replace(quote=chance.choice((None, None, "double", "none")))
     if is_table and not options.takes_records:
         infers, delimiter = grammar.once_in(2), chance.choice(DELIMITERS)
         options = options._replace(infer_types=infers, delimiter=delimiter)

@@ -56,8 +56,15 @@ def draw_table(
         rows.append([_quoted(grammar, cell, delimiter) for cell in cells])
         if grammar.once_in(40):
             rows[-1][0] = b"\xef\xbb\xbf" + rows[-1][0]
+        if grammar.once_in(40):
+            rows.append(rows[0])
     end = b"\r\n" if grammar.once_in(3) else b"\n"
     lines = [delimiter.join(row) + (end * 2 if grammar.once_in(10) else end) for row in rows]
+    if grammar.once_in(12):
+        named = grammar.one_of((delimiter, delimiter, b";"))
+        lines.insert(
+            0, grammar.one_of((b"sep=%b", b'"sep=%b"', b"SEP=%b;;", b"sep=%b ")) % named + end
+        )
     text = b"".join(lines)
     if grammar.once_in(3):
         text = text.removesuffix(end)
@@ -81,10 +88,31 @@ def _quoted(grammar: Grammar, cell: bytes, delimiter: bytes) -> bytes:
     return cell
 
 
-def rows_of(text: bytes, delimiter: bytes) -> list[Row]:
-    """Return all rows that are not blank, the header first."""
+def named_delimiter(text: bytes) -> tuple[bytes | None, bytes]:
+    """Return the delimiter that the first line names, as in `sep=;`, and the lines after it."""
+    line, _, rest = text.partition(b"\n")
+    shown = line.removesuffix(b"\r")
+    for code in set(range(1, 128)) - set(b'\n\r"'):
+        mark = bytes([code])
+        for quote in (b"", b'"'):
+            frame = quote + b"sep=" + mark + quote
+            start, after = shown[: len(frame)], shown[len(frame) :]
+            same = start.endswith(mark + quote) and start.lower() == frame.lower()
+            if same and not after.strip(b",;\t"):
+                return mark, rest
+    return None, text
+
+
+def rows_of(text: bytes, delimiter: bytes, *, first: int = 1, has_quotes: bool = True) -> list[Row]:
+    """Return all rows that are not blank, the header first. `first`: the first line's number."""
+    if not has_quotes:
+        return [
+            Row(number, raw.removesuffix(b"\r"), _plain_cells(raw, delimiter), len(raw))
+            for number, raw in enumerate(text.split(b"\n"), first)
+            if raw.strip(_WHITE)
+        ]
     found: list[Row] = []
-    line, at = 1, 0
+    line, at = first, 0
     while at < len(text):
         end, is_closed = _row_end(text, at, delimiter)
         raw = text[at:end]
@@ -97,6 +125,14 @@ def rows_of(text: bytes, delimiter: bytes) -> list[Row]:
         line += 1 + text[at:end].count(b"\n")
         at = end + 1
     return found
+
+
+def _plain_cells(raw: bytes, delimiter: bytes) -> list[str] | None:
+    try:
+        text = raw.removesuffix(b"\r").decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return None if text.startswith("\ufeff") else text.split(delimiter.decode())
 
 
 def _row_end(text: bytes, at: int, delimiter: bytes) -> tuple[int, bool]:

@@ -177,6 +177,7 @@ def _key_forms(verb: Verb, given: Given) -> Forms:
         ("--key-field", shape.key_field is not None),
         ("--key", shape.key is not None),
         ("--delimiter", shape.delimiter is not None),
+        ("--quote", shape.quote is not None),
     ):
         if is_given:
             raise UsageError(f"--null reads plain keys, {flag} something else", "Give one of them.")
@@ -188,6 +189,7 @@ def _forms(verb: Verb, shape: ShapeOptions, values: ValueOptions) -> Forms:
     is_table = form is None or form.is_table
     for flag, is_given, has_use in (
         ("--delimiter", shape.delimiter is not None, is_table),
+        ("--quote", shape.quote is not None, is_table),
         ("--infer-types", values.infer_types, is_table),
         ("--key-field", shape.key_field is not None, form is not Format.KEYS),
         ("--key", shape.key is not None, form is not Format.KEYS),
@@ -202,6 +204,7 @@ def _forms(verb: Verb, shape: ShapeOptions, values: ValueOptions) -> Forms:
         value_field=values.value_field,
         infer_types=values.infer_types,
         delimiter=shape.delimiter,
+        quote=shape.quote,
     )
     return Forms(form, made_of, has_values=verb is Verb.SET)
 

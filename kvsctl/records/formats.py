@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from kvsctl.records.cutting.compression import COMPRESSION_SUFFIXES
+from kvsctl.records.cutting.separator import take_separator
 from kvsctl.records.shapes import Shape
 
 _BLANK: Final = b" \t\r\n"
@@ -59,8 +60,8 @@ class Forms(msgspec.Struct, frozen=True):
         A known suffix decides; a compression suffix is ignored. For `.json` and all other
         suffixes, the first bytes decide. `{` starts JSON Lines and `[` starts an array. A first
         line with commas or tabs (or the delimiter that was given) between cells that name the key
-        starts a table. Everything else is JSON Lines for a command that needs values, and plain
-        keys for other commands.
+        starts a table, and so does one that names the delimiter, such as `sep=;`. Everything else
+        is JSON Lines for a command that needs values, and plain keys for other commands.
         """
         if self.given is not None:
             return self.given
@@ -75,6 +76,8 @@ class Forms(msgspec.Struct, frozen=True):
         first, ended, _ = start.partition(b"\n")
         if not (ended or is_whole or len(start) > _HEAD_BYTES):
             return None
+        if take_separator(first)[0] is not None:
+            return Format.CSV
         return self._of_header(first) or (Format.JSONL if self.has_values else Format.KEYS)
 
     def delimiter(self, found: Format) -> str:

@@ -10,6 +10,8 @@ from kvsctl.errors import UsageError
 from kvsctl.jsontext import quoted
 
 _DELIMITER: Final = re.compile(r"[\x01-\x09\x0b\x0c\x0e-\x21\x23-\x7f]")
+QUOTES: Final = ("double", "none")
+"""The values of `--quote`."""
 _PART: Final = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|([^{}]+)")
 
 
@@ -72,13 +74,16 @@ class Shape:
     If `key` is None, the key is the member `key`. If `value_field` is None, the value is the
     member `value` if `key` is None too; if `key` is set, the value is the whole object, with its
     exact bytes. If `infer_types` is True, a table cell that is valid JSON becomes that JSON, byte
-    for byte; all other cells are strings. If `delimiter` is None, CSV has a comma and TSV a tab.
+    for byte; all other cells are strings. If `delimiter` is None, CSV has a comma and TSV a tab,
+    unless a table names its delimiter itself. If `has_quotes` is False, a quote in a table is an
+    ordinary character, and every line is a row.
     """
 
     key: KeyTemplate | None = None
     value_field: str | None = None
     infer_types: bool = False
     delimiter: str | None = None
+    has_quotes: bool = True
 
     @property
     def is_record(self) -> bool:
@@ -113,16 +118,19 @@ def shape_of(
     value_field: str | None = None,
     infer_types: bool = False,
     delimiter: str | None = None,
+    quote: str | None = None,
 ) -> Shape:
     """Return the shape for the values of `--key-field`, `--key` and the other options of its kind.
 
-    `delimiter` is one ASCII character, or the two characters `\\t` for a tab. Raise UsageError,
-    with the option's name, if a value is not valid.
+    `delimiter` is one ASCII character, or the two characters `\\t` for a tab. `quote` is `double`,
+    the default, or `none`. Raise UsageError, with the option's name, if a value is not valid.
     """
     if key_field is not None and key is not None:
         raise UsageError("--key-field and --key cannot be combined", "Give one of them.")
     if delimiter == "\\t":
         delimiter = "\t"
+    if quote not in (None, *QUOTES):
+        raise UsageError(f"--quote: unknown value {quoted(quote)}", f"Known: {', '.join(QUOTES)}.")
     if delimiter is not None and not _DELIMITER.fullmatch(delimiter):
         raise UsageError(
             f"--delimiter {quoted(delimiter)}: not a valid delimiter",
@@ -131,4 +139,4 @@ def shape_of(
     template = None if key is None else KeyTemplate.parse(key)
     if key_field is not None:
         template = KeyTemplate.of_member(key_field)
-    return Shape(template, value_field, infer_types, delimiter)
+    return Shape(template, value_field, infer_types, delimiter, has_quotes=quote != "none")

@@ -15,6 +15,7 @@ from kvsctl.records.cutting.compression import Compression, decompressed
 from kvsctl.records.cutting.documents import only_lines
 from kvsctl.records.cutting.lines import Line, split_lines, without_mark
 from kvsctl.records.cutting.rows import split_rows
+from kvsctl.records.cutting.separator import MOST_SEPARATOR_BYTES, take_separator
 from kvsctl.records.cutting.signatures import only_text
 from kvsctl.records.formats import Format, Forms
 from kvsctl.records.parsing.header import Header
@@ -184,17 +185,31 @@ class File:
         if found is Format.JSON:
             return split_array(chunks, self.label)
         if found.is_table:
-            delimiter = self.forms.delimiter(found)
-            return self._rows(split_rows(chunks, delimiter), delimiter)
+            return self._table(found, chunks)
         if found is Format.KEYS and self.end != b"\n":
             return split_lines(chunks, self.end)
         return only_lines(split_lines(chunks), self.label, has_values=self.forms.has_values)
 
-    def _rows(self, rows: Iterator[Sequence[Line]], delimiter: str) -> Iterator[Sequence[Line]]:
+    def _table(self, found: Format, chunks: Iterator[bytes]) -> Iterator[Sequence[Line]]:
+        shape, head = self.forms.shape, b""
+        for chunk in chunks:
+            head += chunk
+            if b"\n" in head or len(head) >= MOST_SEPARATOR_BYTES:
+                break
+            if not chunk:
+                yield []
+        named, rest = take_separator(head)
+        delimiter = shape.delimiter or named or self.forms.delimiter(found)
+        rows = split_rows(
+            chain([rest], chunks) if rest else chunks,
+            delimiter,
+            first=1 if named is None else 2,
+            has_quotes=shape.has_quotes,
+        )
         for arrived in rows:
             if arrived and self.header is None:
-                first, arrived = arrived[0], arrived[1:]
-                self.header = Header(self.label, first, delimiter)
+                header, arrived = arrived[0], arrived[1:]
+                self.header = Header(self.label, header, delimiter, has_quotes=shape.has_quotes)
             yield arrived
 
     def _set_compression(self, found: Compression | None) -> None:

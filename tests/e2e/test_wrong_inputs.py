@@ -174,3 +174,85 @@ class TestNamesOfFiles:
         as_json = local(verb, "keys.txt", "a", "--json", folder=tmp_path)
         assert b"warning" in as_json.err
         assert as_json.report["records"] == 2
+
+
+class TestTables:
+    @pytest.mark.parametrize(
+        ("table", "words", "message", "hint"),
+        [
+            (b"key;value\na;0\n", (), 'no column "key"; columns: "key;value"', "--delimiter ';'"),
+            (b"key\tvalue\na\t0\n", (), 'columns: "key\\tvalue"', "--delimiter '\\t'"),
+            (b"key|value\na|0\n", (), 'columns: "key|value"', "--delimiter '|'"),
+            (b"# made in 2026\nkey,value\na,0\n", (), "# made in 2026", "remove the comment"),
+            (b"id,n\na,0\n", ("--key", "user:{ID}"), 'columns: "id", "n"', 'the column is "id"'),
+            (b"id,n\na,0\n", ("--key-field", "x"), 'columns: "id", "n"', "--key-field or --key"),
+            (b"key,n\na,0\n", (), 'unknown column "n"', "--value-field"),
+            (b"key,value\ra,0\r", (), "contains a CR", "tr '\\r' '\\n'"),
+        ],
+        ids=range(8),
+    )
+    def test_what_is_wrong_with_a_header_is_said(
+        self,
+        local: Command,
+        tmp_path: Path,
+        table: bytes,
+        words: tuple[str, ...],
+        message: str,
+        hint: str,
+    ) -> None:
+        path = tmp_path / "in.csv"
+        path.write_bytes(table)
+        told = local("set", "-f", path, *words, status=2).err.decode()
+        assert f"{path}:1: " in told
+        assert message in told
+        assert hint in told.splitlines()[-1]
+
+    @pytest.mark.parametrize("name", ["in.csv", "in.tsv", None])
+    @pytest.mark.parametrize(
+        "first", [b"sep=;\n", b'"sep=;"\r\n', b"\xef\xbb\xbfSEP=;\r\n", b"sep=;;\n"]
+    )
+    def test_a_table_that_names_its_delimiter_is_read_with_it(
+        self, local: Command, tmp_path: Path, first: bytes, name: str | None
+    ) -> None:
+        table = first + b"key;value\na;0\nb/;1\n"
+        given: tuple[str | Path, ...] = ()
+        if name is not None:
+            (tmp_path / name).write_bytes(table)
+            given, table = ("-f", tmp_path / name), b""
+        for words in (given, (*given, "--delimiter", ";")):
+            report = local("set", *words, "--json", stdin=table, status=1).report
+            assert report["failures"][0]["source"].endswith(":4")
+            assert report["succeeded"] == 1
+        assert kept(local).startswith(b'"0"\n')
+
+    @pytest.mark.parametrize("verb", ["set", "get", "delete"])
+    def test_a_header_that_is_repeated_fails_alone(self, local: Command, verb: str) -> None:
+        table = b"key,value\na,0\n" * 2 + b'"key","value"\nb,0\n'
+        report = local(verb, "--json", stdin=table, status=1).report
+        assert [failure["source"] for failure in report["failures"]] == ["-:3", "-:5"]
+        assert "repeats the header" in report["failures"][0]["message"]
+        local("get", "key", status=1)
+
+    def test_without_quoting_a_quote_is_a_character(self, local: Command, tmp_path: Path) -> None:
+        path = tmp_path / "in.tsv"
+        path.write_bytes(b'key\tvalue\na\t"open\nb\tsay "hi"\nc\t"x""y"\n')
+        local("set", "-f", path, "--quote", "none", status=0)
+        assert local("get", "a", "b", "c", "--raw", status=0).out == b'"open\nsay "hi"\n"x""y"\n'
+        local("delete", "-f", path, "--quote", "none", status=0)
+        assert kept(local) == b"4\n"
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            (("--quote", "single"), '--quote: unknown value "single"\nKnown: double, none.'),
+            (("--quote", "none", "--format", "jsonl"), "--quote does not apply to --format jsonl"),
+        ],
+    )
+    def test_quoting_is_one_of_two_kinds(
+        self, local: Command, tmp_path: Path, words: tuple[str, ...], message: str
+    ) -> None:
+        path = tmp_path / "in.csv"
+        path.write_bytes(b"key,value\n")
+        assert message in local("set", "-f", path, *words, status=2).err.decode()
+        given = ("get", "-0", "--quote", "none", "-f", path)
+        assert b"--quote something else" in local(*given, status=2).err

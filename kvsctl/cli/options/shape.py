@@ -40,6 +40,15 @@ class ShapeOptions:
         ),
         OnResume.MUST_MATCH,
     ] = None
+    quote: Annotated[
+        str | None,
+        typer.Option(
+            metavar="double|none",
+            help="Quoting of cells; none takes quotes as they are. (default: double)",
+            rich_help_panel=panels.INPUT,
+        ),
+        OnResume.MUST_MATCH,
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

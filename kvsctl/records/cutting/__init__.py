@@ -7,6 +7,7 @@ now. Callers use it to do other work instead of waiting.
 - `documents`: refuse a JSON document over several lines among them.
 - `array`: the elements of one JSON array.
 - `rows`, `csv_blocks`: the rows of a table, one by one or many at once.
+- `separator`: the line in which a table names its delimiter.
 - `compression`: decompress gzip, bzip2, xz and zstd first.
 - `signatures`: refuse archives, databases, UTF-16 and other input that is not text.
 """

@@ -70,8 +70,9 @@ class BlockReader:
     After `read`, `has_read_all` is True if the text held nothing but common rows.
     """
 
-    def __init__(self, delimiter: str) -> None:
+    def __init__(self, delimiter: str, *, has_quotes: bool = True) -> None:
         self._delimiter = delimiter
+        self._has_quotes = has_quotes
         self._has_joined = False
         self.has_read_all = False
 
@@ -85,7 +86,7 @@ class BlockReader:
         self.has_read_all = False
         if BYTE_ORDER_MARK in text:
             return  # a row that begins with one is not valid
-        if '"' not in text:
+        if not self._has_quotes or '"' not in text:
             # A CR before a line feed belongs to the line end; any other belongs to its cell.
             lines = text.replace("\r\n", "\n").removesuffix("\r").split("\n")
             blocks = self._plain(lines, number)

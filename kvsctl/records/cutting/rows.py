@@ -8,17 +8,20 @@ from kvsctl.records.cutting.csv_blocks import BlockReader
 from kvsctl.records.cutting.lines import BLANK, Line, without_cr
 
 
-def split_rows(chunks: Iterator[bytes], delimiter: str) -> Iterator[Sequence[Line]]:
+def split_rows(
+    chunks: Iterator[bytes], delimiter: str, *, first: int = 1, has_quotes: bool = True
+) -> Iterator[Sequence[Line]]:
     """Yield lists of rows, each with its exact bytes but without its line end, like `split_lines`.
 
     A row has the number of its first line. A quote opens a cell only at the start of the cell.
     Text between the closing quote and the delimiter belongs to the cell. A cell that is never
     closed extends to the end of the input. At most `MAX_LINE_BYTES` of a row are kept; a longer
     row ends at the first line end after an even number of quotes. Most lists are a `Block`, which
-    has the cells too.
+    has the cells too. `first` is the number of the first line. If `has_quotes` is False, every line
+    is a row.
     """
-    rows = _Rows(delimiter)
-    blocks = BlockReader(delimiter)
+    rows = _Rows(delimiter, first, has_quotes=has_quotes)
+    blocks = BlockReader(delimiter, has_quotes=has_quotes)
     tail, dropped_quotes, was_cut = bytearray(), 0, False
     for chunk in chunks:
         if not chunk:
@@ -61,7 +64,8 @@ def _seeming_end(text: bytes) -> int:
 class _Rows:
     """Joins lines into rows. Holds the lines of the row that is still open."""
 
-    def __init__(self, delimiter: str) -> None:
+    def __init__(self, delimiter: str, first: int, *, has_quotes: bool) -> None:
+        self._has_quotes = has_quotes
         mark = re.escape(delimiter).encode()
         closed = rb'"[^"]*+(?:""[^"]*+)*+"[^%b]*+' % mark
         cells = rb'(?:(?:%b|[^%b"][^%b]*+|)(?:%b|\Z))*+' % (closed, mark, mark, mark)
@@ -69,7 +73,7 @@ class _Rows:
         self._from_within = re.compile(
             rb'[^"]*+(?:""[^"]*+)*+"[^%b]*+(?:%b|\Z)%b' % (mark, mark, cells)
         )
-        self._number = 0
+        self._number = first - 1
         self._open: list[bytes] = []
         self._open_bytes = 0
         self._first = 0
@@ -128,12 +132,14 @@ class _Rows:
         self._number += 1
         was_cut = was_cut or len(line) > bounds.MAX_LINE_BYTES
         if not self._open:
-            if not was_cut and b'"' not in line:
+            if not was_cut and not (self._has_quotes and b'"' in line):
                 if not BLANK.fullmatch(line):
                     found.append(Line(self._number, without_cr(line)))
                 return
             self._first = self._number
-        if was_cut:
+        if not self._has_quotes:
+            is_open = False
+        elif was_cut:
             is_open = bool((line.count(b'"') + dropped_quotes) % 2) != bool(self._open)
         else:
             pattern = self._from_within if self._open else self._from_start

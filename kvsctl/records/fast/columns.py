@@ -18,12 +18,14 @@ _encode_lines = msgspec.json.Encoder().encode_lines
 
 
 def common_rows_reader(
-    count: int, key_at: int, value_at: int, limits: Limits
+    names: list[str], key_at: int, value_at: int, limits: Limits
 ) -> Callable[[list[list[str]]], CommonRows]:
-    """Return a function that reads rows of `count` cells with a plain key and a string value.
+    """Return a function that reads rows below the header `names`: a plain key, a string value.
 
-    The function lists rows of other lengths, and rows that may break a rule, in `others`.
+    The function lists rows of other lengths, rows that repeat the header, and rows that may break
+    a rule, in `others`.
     """
+    count, key_name = len(names), names[key_at]
     width, most_bytes = {count}, limits.value_bytes
 
     def read(rows: list[list[str]]) -> CommonRows:
@@ -32,6 +34,8 @@ def common_rows_reader(
             others = [place for place, row in enumerate(rows) if len(row) != count]
             rows = _without(rows, others, count)
         keys = [row[key_at] for row in rows]
+        if key_name in keys:
+            others += [place for place, row in enumerate(rows) if row == names]
         if not are_common(keys, limits):
             others += [place for place, key in enumerate(keys) if not are_common([key], limits)]
         lines = _encode_lines(list(map(_Pair, keys, [row[value_at] for row in rows])))

@@ -17,10 +17,11 @@ _SCALAR: Final = re.compile(
 ).fullmatch
 
 
-def cells_reader(delimiter: str) -> Cells:
+def cells_reader(delimiter: str, *, has_quotes: bool = True) -> Cells:
     """Return a function that splits a row, as cut by `rows.split_rows`, into cells.
 
-    A cell that starts with a quote ends at its closing quote; two quotes inside it stand for one.
+    A cell that starts with a quote ends at its closing quote; two quotes inside it stand for one,
+    unless `has_quotes` is False.
     In any other cell a quote is an ordinary character. White space belongs to the cell. For a row
     that breaks these rules, is not UTF-8 or begins with a byte order mark, the function returns a
     Breach (`INVALID_JSON`, as for all input that cannot be read).
@@ -48,7 +49,7 @@ def cells_reader(delimiter: str) -> Cells:
                 codes.INVALID_JSON,
                 "the row begins with a byte order mark (U+FEFF): files were joined; remove it",
             )
-        if '"' not in text:
+        if not has_quotes or '"' not in text:
             return text.split(delimiter)
         if "\r" not in text:
             given.append(text)

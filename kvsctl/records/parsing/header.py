@@ -10,6 +10,10 @@ from kvsctl.records.fields import KNOWN_MEMBERS
 from kvsctl.records.parsing.cells import Cells, cells_reader
 
 _COLUMNS: Final = KNOWN_MEMBERS - {"options"}
+_DELIMITERS: Final = {",": "','", ";": "';'", "\t": r"'\t'", "|": "'|'"}
+"""Delimiters that tables often have, as a shell takes them."""
+_COMMENTS: Final = ("#", "//", "--")
+_SHOWN_COLUMNS: Final = 12
 
 
 class Header:
@@ -19,9 +23,11 @@ class Header:
     UTF-8, has a column without a name or a duplicate name, or if lines end in CR alone.
     """
 
-    def __init__(self, label: str, line: Line, delimiter: str) -> None:
+    def __init__(self, label: str, line: Line, delimiter: str, *, has_quotes: bool = True) -> None:
         self._place = f"{label}:{line.number}"
-        self.read: Cells = cells_reader(delimiter)
+        self._text = line.text
+        self._has_quotes = has_quotes
+        self.read: Cells = cells_reader(delimiter, has_quotes=has_quotes)
         names = self.read(line.text)
         if line.cut or isinstance(names, Breach):
             reason = "the row is too long" if isinstance(names, list) else names.message
@@ -33,7 +39,7 @@ class Header:
                 # A file without LF is one row: it would pass for a table without records.
                 raise UsageError(
                     f"{self._place}: the name of column {column} contains a CR",
-                    "End lines with LF or CRLF.",
+                    "End lines with LF or CRLF: tr '\\r' '\\n'",
                 )
             if names.index(name) != column - 1:
                 raise UsageError(f"{self._place}: duplicate column {jsontext.quoted(name)}")
@@ -41,13 +47,30 @@ class Header:
         self.columns = {name: column for column, name in enumerate(names)}
 
     def require(self, name: str, option: str) -> int:
-        """Return the index of a column. Raise UsageError, with `option` as its hint, if missing."""
+        """Return the index of a column. Raise UsageError if it is missing.
+
+        Its message lists the columns. Its hint names the delimiter that would fit, or `option`.
+        """
         if name not in self.columns:
+            shown = ", ".join(map(jsontext.quoted, self.names[:_SHOWN_COLUMNS]))
+            more = ", …" if len(self.names) > _SHOWN_COLUMNS else ""
             raise UsageError(
-                f"{self._place}: no column {jsontext.quoted(name)}",
-                f"Choose a column with {option}.",
+                f"{self._place}: no column {jsontext.quoted(name)}; columns: {shown}{more}",
+                self._hint(name, option),
             )
         return self.columns[name]
+
+    def _hint(self, name: str, option: str) -> str:
+        for delimiter, written in _DELIMITERS.items():
+            names = cells_reader(delimiter, has_quotes=self._has_quotes)(self._text)
+            if isinstance(names, list) and name in names:
+                return f"The columns are separated by another delimiter: --delimiter {written}"
+        if self.names[0].lstrip().startswith(_COMMENTS):
+            return "The first row must be the header: remove the comment above it."
+        alike = [one for one in self.names if one.strip().lower() == name.strip().lower()]
+        if alike:
+            return f"Names must match exactly: the column is {jsontext.quoted(alike[0])}."
+        return f"Choose a column with {option}."
 
     def require_known(self) -> None:
         """Raise UsageError if a column is not a member of records."""
@@ -57,12 +80,17 @@ class Header:
                 "Choose the key with --key-field or --key, and the value with --value-field.",
             )
 
-    def require_width(self, cells: list[str] | Breach) -> list[str] | Breach:
-        """Return the cells, or a Breach if the row does not have as many cells as the header."""
+    def require_row(self, cells: list[str] | Breach) -> list[str] | Breach:
+        """Return the cells of a row.
+
+        Return a Breach if there are not as many as in the header, or if they repeat the header.
+        """
         if isinstance(cells, list) and len(cells) != len(self.names):
             plural = "" if len(cells) == 1 else "s"
             return Breach(
                 codes.INVALID_JSON,
                 f"the row has {len(cells)} cell{plural}: the header has {len(self.names)}",
             )
+        if cells == self.names:
+            return Breach(codes.INVALID_JSON, "the row repeats the header: files were joined")
         return cells

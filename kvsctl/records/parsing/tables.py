@@ -38,7 +38,7 @@ def table_set_parser(header: Header, rules: Rules, shape: Shape) -> TableParser:
     entity, ttl, expiry = (_optional(columns, name) for name in ("entityName", "ttl", "expireTime"))
 
     def careful(given: _Row | Breach) -> Parsed | Rejected:
-        cells = header.require_width(given)
+        cells = header.require_row(given)
         if isinstance(cells, Breach):
             return Rejected(cells, readable=False)
         key, value = key_of(cells), value_of(cells)
@@ -52,10 +52,11 @@ def table_set_parser(header: Header, rules: Rules, shape: Shape) -> TableParser:
 
     if rules.entity is not None or rules.ttl is not None or columns.keys() & _OPTIONAL_COLUMNS:
         return TableParser(header.read, careful)
-    limits, count = rules.limits or DEFAULT_LIMITS, len(header.names)
+    limits, names = rules.limits or DEFAULT_LIMITS, header.names
+    count = len(names)
 
     def quick(cells: _Row | Breach) -> Parsed | Rejected:
-        if len(cells) != count or isinstance(cells, Breach):
+        if len(cells) != count or isinstance(cells, Breach) or cells == names:
             return careful(cells)
         key, value = key_of(cells), value_of(cells)
         if value is None or isinstance(key, Breach) or not is_common(key, value, limits):
@@ -66,7 +67,7 @@ def table_set_parser(header: Header, rules: Rules, shape: Shape) -> TableParser:
         return TableParser(header.read, quick)
     key_at = header.columns[shape.key_template.members[0]]
     value_at = header.columns[shape.value_field or "value"]
-    return TableParser(header.read, quick, common_rows_reader(count, key_at, value_at, limits))
+    return TableParser(header.read, quick, common_rows_reader(names, key_at, value_at, limits))
 
 
 def table_key_parser(header: Header, rules: Rules, shape: Shape) -> TableParser:
@@ -79,7 +80,7 @@ def table_key_parser(header: Header, rules: Rules, shape: Shape) -> TableParser:
     entity = _optional(header.columns if shape.is_record else {}, "entityName")
 
     def of_cells(given: _Row | Breach) -> Parsed | Rejected:
-        cells = header.require_width(given)
+        cells = header.require_row(given)
         key = cells if isinstance(cells, Breach) else key_of(cells)
         if isinstance(key, Breach):
             return Rejected(key, readable=False)

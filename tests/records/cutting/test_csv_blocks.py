@@ -89,26 +89,30 @@ def test_blocks_and_single_rows_give_the_same_records(
 )
 @example([["a", '"\\/\x00\x1f\x7f\u2028'], ["a" * 501, "b"], ["", "c"], ["é", "d"]], (0, 1))
 @example([["a", "b" * 240 * 1024], ["b", "c"]], (0, 1))
+@example([["b", "c"], ["a", ""], ["a", "c"]], (0, 1))
 def test_columns_give_the_same_result_as_each_row(
     table: list[list[str]], places: tuple[int, int]
 ) -> None:
-    count = max(places) + 1
-    keys, bodies, others = common_rows_reader(count, *places, DEFAULT_LIMITS)(table)
+    names = ["a", "", "c"][: max(places) + 1]
+    count = len(names)
+    keys, bodies, others = common_rows_reader(names, *places, DEFAULT_LIMITS)(table)
     assert len(keys) == len(bodies) == len(table)
     for place, row in enumerate(table):
         if place in others:
             continue
         key, value = row[places[0]], row[places[1]]
         assert len(row) == count
+        assert row != names
         assert keys[place] == key
         assert bodies[place] == msgspec.json.encode({"key": key, "value": value})
         assert msgspec.json.decode(bodies[place]) == {"key": key, "value": value}
 
 
 def test_columns_accept_every_common_row() -> None:
-    read_rows = common_rows_reader(2, 0, 1, DEFAULT_LIMITS)
+    read_rows = common_rows_reader(["key", "value"], 0, 1, DEFAULT_LIMITS)
     table = [["a", "1"], ["b/", "2"], ["c"], ["", "4"], ["k" * 501, "5"], ["f", "6" * 300_000]]
-    assert sorted(set(read_rows(table).others)) == [1, 2, 3, 4, 5]
+    table += [["key", "value"], ["key", "1"]]
+    assert sorted(set(read_rows(table).others)) == [1, 2, 3, 4, 5, 6]
 
 
 def quick_rows(content: bytes) -> int:
