@@ -6,7 +6,7 @@ reference cycle.
 """
 
 from collections.abc import Iterator, Sequence
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Final, NamedTuple, overload
 
 import msgspec
@@ -74,12 +74,57 @@ class Record(msgspec.Struct, eq=False, gc=False):
         return f"{type(self).__name__}({self.position}, {self.origin}, {self.identity})"
 
 
+class Cause(StrEnum):
+    """Why a piece of input cannot be read as a record: what to do differs, the code does not."""
+
+    ARGUMENT = "argument"
+    """An argument of set is not KEY=VALUE."""
+    ARRAY = "array"
+    """A line is a JSON array, such as a row of a query's result."""
+    COMMA = "comma"
+    """A comma follows the record, as in an array."""
+    CR = "cr"
+    """Lines end in CR alone."""
+    DOCUMENT = "document"
+    """A line is a part of a JSON document over several lines."""
+    ENCODING = "encoding"
+    """The text is not UTF-8."""
+    HEADER = "header"
+    """A row repeats the header."""
+    KEY_KIND = "key kind"
+    """The member for the key is an object, an array or null."""
+    MANY = "many"
+    """Several values are on one line."""
+    MAP = "map"
+    """An object without a key: its members may be the records."""
+    MARK = "mark"
+    """A line begins with a byte order mark."""
+    MEMBERS = "members"
+    """A record has other members too."""
+    MEMBER_KIND = "member kind"
+    """A member of a record has the wrong type."""
+    NO_KEY = "no key"
+    """The object lacks the member for the key."""
+    NO_VALUE = "no value"
+    """The object lacks the member for the value."""
+    PYTHON = "python"
+    """The line is written as Python writes it."""
+    QUOTES = "quotes"
+    """The quotes of a row do not match."""
+    RAW = "raw"
+    """A line of a failures file was not corrected."""
+    TABLE = "table"
+    """The line looks like a row of a table."""
+    WIDTH = "width"
+    """A row has too many or too few cells."""
+
+
 class Problem(msgspec.Struct, eq=False, gc=False):
     """A piece of input that breaks a rule. Problems are found before anything is sent.
 
     `code` is the service's error code for the rule, where the service has one. `readable` is True
     if the piece could be read as a record. In that case `raw` is the record's JSON; otherwise
-    `raw` holds the bytes of the piece.
+    `raw` holds the bytes of the piece. `cause` may say more about an `INVALID_JSON`.
     """
 
     position: int
@@ -89,6 +134,7 @@ class Problem(msgspec.Struct, eq=False, gc=False):
     message: str
     raw: bytes
     readable: bool = True
+    cause: Cause | None = None
 
     def __repr__(self) -> str:
         return f"Problem({self.position}, {self.origin}, {self.code})"
@@ -131,11 +177,15 @@ In Python 3.11, looking up a member on its enum takes 129 ns, and reading a glob
 
 
 class Failure(NamedTuple):
-    """Why a record failed: a code and a message of the service or of kvsctl, and a trace id."""
+    """Why a record failed: a code and a message of the service or of kvsctl, and a trace id.
+
+    `cause` may say more about an `INVALID_JSON`.
+    """
 
     code: str
     message: str
     trace_id: str | None = None
+    cause: Cause | None = None
 
 
 class Outcome(msgspec.Struct, eq=False, gc=False):

@@ -315,8 +315,8 @@ def _shape(members: Members) -> "Shape | Refused":
     if not _is_text(key) or not (entity is None or _is_text(entity)):
         return Refused(_INVALID_JSON)
     ttl = _said(members, "ttl")
-    if "options" in members:
-        options = _said(members, "options")
+    options = _said(members, "options")
+    if options is not None:
         if not isinstance(options, _Pairs) or {name for name, _ in options} - {"ttl"}:
             return Refused(_INVALID_JSON)
         if options:

@@ -161,7 +161,9 @@ class Admission:
 
 def failed_check(problem: Problem) -> Outcome:
     """Return the outcome of a problem."""
-    return Outcome(problem, State.FAILED, Failure(problem.code, problem.message))
+    return Outcome(
+        problem, State.FAILED, Failure(problem.code, problem.message, cause=problem.cause)
+    )
 
 
 def _are_records(pieces: Sequence[Record | Problem]) -> TypeGuard[Sequence[Record]]:

@@ -156,7 +156,7 @@ class Ending(msgspec.Struct, frozen=True):
             from kvsctl.report.failures_table import print_failures
             from kvsctl.report.rich_console import stderr_console
 
-            print_failures(stderr_console(environment), groups)
+            print_failures(stderr_console(environment), groups, self.tally.failures)
         if self.failures_path is not None and self.tally.failed:
             environment.write_stderr(failures_place(environment, str(self.failures_path)))
 

@@ -176,5 +176,5 @@ async def examine(
 
 def _outcome(piece: Record | Problem) -> Outcome:
     if isinstance(piece, Problem):
-        return Outcome(piece, State.FAILED, Failure(piece.code, piece.message))
+        return Outcome(piece, State.FAILED, Failure(piece.code, piece.message, cause=piece.cause))
     return Outcome(piece, State.UNSENT)

@@ -8,6 +8,7 @@ table, or an argument.
 - `formats`, `shapes`: which format a file has; where an object keeps its key and value.
 - `parser_choice`: pick the parser for a format and a shape.
 - `fields`, `checks`, `ttl`, `parsed`: the parts that all parsers share.
+- `causes`: why a line is not a record, for the advice.
 - `invisible`: what must not stand in a plain key unseen.
 - `cutting`: cut bytes into pieces.
 - `parsing`: the careful path from a piece to a record; complete by itself.

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from kvsctl import codes, jsontext
 from kvsctl.limits import Limits
+from kvsctl.model import Cause
 
 # JavaScript's \s. Unlike Python's, it has U+FEFF and does not have U+001C-1F and U+0085.
 _JS_SPACE: Final = "\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
@@ -26,10 +27,14 @@ RECORD_DEPTH: Final = 1
 
 
 class Breach(NamedTuple):
-    """A broken rule: the service's code for the rule, and a message that says what to change."""
+    """A broken rule: the service's code for the rule, and a message that says what to change.
+
+    `cause` may say more about input that cannot be read.
+    """
 
     code: str
     message: str
+    cause: Cause | None = None
 
 
 def check_key(key: str, limits: Limits) -> Breach | None:

@@ -8,6 +8,8 @@ from typing import Any, Final
 import msgspec
 
 from kvsctl import codes, jsontext
+from kvsctl.model import Cause
+from kvsctl.records.causes import MemberError, cause_of
 from kvsctl.records.checks import Breach
 
 # Members that get, export, plans and failures files add. They are ignored, so that the output of
@@ -102,24 +104,26 @@ def _read_carefully(line: bytes) -> Fields | Breach:
         members = jsontext.members(line)
         return _typed(members)
     except jsontext.JsonTextError as error:
-        return Breach(codes.INVALID_JSON, str(error))
+        return Breach(codes.INVALID_JSON, str(error), cause_of(line, error))
 
 
 def _typed(members: dict[str, bytes]) -> Fields:
     if raw := [name for name in members if name in _RAW]:
-        raise jsontext.JsonTextError(
-            f'an earlier run could not read this input: rewrite the text in "{raw[0]}" as a record'
+        raise MemberError(
+            f'an earlier run could not read this input: rewrite the text in "{raw[0]}" as a record',
+            Cause.RAW,
         )
     if unknown := [name for name in members if name not in KNOWN_MEMBERS]:
-        raise jsontext.JsonTextError(
+        raise MemberError(
             f"unknown member {jsontext.quoted(unknown[0])}: a record has key, value, entityName, "
-            "ttl, options and expireTime"
+            "ttl, options and expireTime",
+            Cause.MEMBERS if "key" in members else Cause.MAP,
         )
     if "key" not in members:
-        raise jsontext.JsonTextError('the record has no "key"')
+        raise MemberError('the record has no "key"', Cause.NO_KEY)
     key = _loads(members["key"])
     if not isinstance(key, str):
-        raise jsontext.JsonTextError('"key" is not a string')
+        raise MemberError('"key" is not a string', Cause.KEY_KIND)
     return fields_of(key, members.get("value", b""), members)
 
 
@@ -130,7 +134,7 @@ def fields_of(key: str, value: bytes, members: Mapping[str, bytes]) -> Fields:
     """
     entity = _loads(members.get("entityName", b"null"))
     if not isinstance(entity, str | None):
-        raise jsontext.JsonTextError('"entityName" is not a string')
+        raise MemberError('"entityName" is not a string', Cause.MEMBER_KIND)
     ttl = _loads(members.get("ttl", b"null"))
     if "options" in members:
         ttl = _ttl_of_options(_loads(members["options"]), ttl)
@@ -144,10 +148,16 @@ def fields_of(key: str, value: bytes, members: Mapping[str, bytes]) -> Fields:
 
 
 def _ttl_of_options(options: Any, ttl: Any) -> Any:
+    if options is None:
+        return ttl
     if not isinstance(options, dict) or options.keys() - {"ttl"}:
-        raise jsontext.JsonTextError('"options" must be an object with no member except "ttl"')
+        raise MemberError(
+            '"options" must be an object with no member except "ttl"', Cause.MEMBER_KIND
+        )
     if "ttl" not in options:
         return ttl
     if ttl is not None:
-        raise jsontext.JsonTextError('the record has two ttls: "ttl" and the one in "options"')
+        raise MemberError(
+            'the record has two ttls: "ttl" and the one in "options"', Cause.MEMBER_KIND
+        )
     return options["ttl"]

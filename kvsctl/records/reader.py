@@ -193,6 +193,6 @@ def _piece(
 
 
 def _problem(parsed: Rejected, position: int, origin: Origin, text: bytes) -> Problem:
-    code, message = parsed.breach
+    code, message, cause = parsed.breach
     raw = text if parsed.record is None else parsed.record
-    return Problem(position, origin, parsed.identity, code, message, raw, parsed.readable)
+    return Problem(position, origin, parsed.identity, code, message, raw, parsed.readable, cause)

@@ -3,6 +3,7 @@
 from typing import Final
 
 from kvsctl import codes
+from kvsctl.model import Cause
 
 _SLOW_DOWN: Final = (
     "The installation's quota is used up. Retry the failed records later, or with a lower "
@@ -87,8 +88,50 @@ ADVICE: Final[dict[str, str]] = {
 }
 
 
-def advice(code: str) -> str | None:
+CAUSES: Final[dict[str, str]] = {
+    Cause.ARGUMENT: "Write KEY=VALUE. To read records from a file, use -f FILE.",
+    Cause.ARRAY: "If each line is an array such as [key, value], make records of them: "
+    "jq -c '{key: .[0], value: .[1]}'.",
+    Cause.COMMA: "Remove the comma at the end of each line: sed 's/,$//'. Or put all of them into "
+    "one array, [ ... ], and use --format json.",
+    Cause.CR: "The lines end in CR alone. End them with LF: tr '\\r' '\\n'.",
+    Cause.DOCUMENT: "A record must be on one line. Print the document with jq -c, such as "
+    "jq -c . or jq -c '.[]'.",
+    Cause.ENCODING: "The text must be UTF-8. To convert it: iconv -f WINDOWS-1252 -t UTF-8.",
+    Cause.HEADER: "Remove the header from all files but the first before they are joined, or give "
+    "each file with its own -f.",
+    Cause.KEY_KIND: "A key is made from a string, a number, true or false. For an object such as "
+    "MongoDB's: jq -c '._id |= .[\"$oid\"]' and --key-field _id.",
+    Cause.MANY: "Write one record per line: jq -c . prints each value on a line of its own "
+    "(jq -c --seq . reads JSON text sequences).",
+    Cause.MAP: "If the members are the records: jq -c 'to_entries[]'. If one holds them: "
+    "jq -c '.NAME[]'. If the object is the value: --key-field NAME or --key 'user:{NAME}'.",
+    Cause.MARK: "Files that begin with a byte order mark were joined. Give each file with its own "
+    "-f, or remove the marks: sed 's/^\\xEF\\xBB\\xBF//'.",
+    Cause.MEMBERS: "To ignore other members: --key-field key, and for set --value-field value. "
+    "With --key-field key alone, set stores the whole object.",
+    Cause.MEMBER_KIND: '"key" and "entityName" are strings, "ttl" is one such as "7d", and '
+    '"options" holds nothing but a ttl.',
+    Cause.NO_KEY: "Name the member that holds the key with --key-field NAME, or build the key from "
+    "members with --key 'user:{NAME}'.",
+    Cause.NO_VALUE: "Name the member that holds the value with --value-field NAME, or store the "
+    "whole object: --key-field key.",
+    Cause.PYTHON: "The line is written as Python writes it. Write JSON: json.dumps(record, "
+    "allow_nan=False).",
+    Cause.QUOTES: "If quotes are ordinary characters in this table, use --quote none.",
+    Cause.RAW: 'Correct the text in "raw" and write it as a record in place of the line.',
+    Cause.TABLE: "If the lines are rows of a table with a header, use --format csv or tsv, and "
+    "--delimiter if it is not a comma or tab.",
+    Cause.WIDTH: "Quote cells that hold the delimiter, or choose another with --delimiter. If "
+    "quotes are ordinary characters in this table, use --quote none.",
+}
+"""The advice for the causes of `INVALID_JSON`."""
+
+
+def advice(code: str, cause: str | None = None) -> str | None:
     """Return what to do about the code, in a sentence or two; None for an unknown code."""
+    if code == codes.INVALID_JSON and cause in CAUSES:
+        return CAUSES[cause]
     known = ADVICE.get(code)
     if known is None and code.startswith(codes.HTTP_5XX_PREFIX):
         return _AGAIN

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from kvsctl.bulk.outcomes.tally import FailureGroup
+from kvsctl.bulk.outcomes.tally import FailureGroup, FailureNote
 from kvsctl.report.advice import advice
 from kvsctl.report.escape import visible
 from kvsctl.report.summary import plural
@@ -17,27 +17,33 @@ from kvsctl.report.summary import plural
 _SHOWN_CODES: Final = 20
 _TABLE_WIDTH: Final = 60  # a narrower terminal gets a block for each code instead
 _SHOWN_MESSAGE: Final = 200
+_SHOWN_CAUSES: Final = 4
 _NO_KEY: Final = "(no key)"
 
 
-def print_failures(console: Console, groups: Sequence[FailureGroup]) -> None:
+def print_failures(
+    console: Console, groups: Sequence[FailureGroup], notes: Sequence[FailureNote] = ()
+) -> None:
     """Print the groups in the given order, and what to do about each.
 
+    `notes` are the first failures: if those of a group have several causes, each is explained.
     Text from outside is escaped. No line is wider than the terminal.
     """
     with console.capture() as page:
-        _print_groups(console, groups)
+        _print_groups(console, groups, notes)
     # Rich pads table cells with trailing spaces, which only litter a log.
     lines = (line.rstrip() for line in page.get().splitlines())
     console.file.write("".join(f"{line}\n" for line in lines))
 
 
-def _print_groups(console: Console, groups: Sequence[FailureGroup]) -> None:
+def _print_groups(
+    console: Console, groups: Sequence[FailureGroup], notes: Sequence[FailureNote]
+) -> None:
     shown, rest = groups[:_SHOWN_CODES], groups[_SHOWN_CODES:]
     if shown and console.width >= _TABLE_WIDTH:
-        console.print(_table(console, shown), _next_steps(shown), sep="")
+        console.print(_table(console, shown), _next_steps(shown, notes), sep="")
     elif shown:
-        console.print(_blocks(console, shown))
+        console.print(_blocks(console, shown, notes))
     if rest:
         failed = sum(group.count for group in rest)
         console.print(f"and {failed:,} {plural('failure', failed)} with other codes")
@@ -61,15 +67,17 @@ def _table(console: Console, groups: Sequence[FailureGroup]) -> RenderableType:
     return table
 
 
-def _next_steps(groups: Sequence[FailureGroup]) -> RenderableType:
+def _next_steps(groups: Sequence[FailureGroup], notes: Sequence[FailureNote]) -> RenderableType:
     steps: list[RenderableType] = []
     for group in groups:
         steps.append(Text(visible(group.code, _SHOWN_MESSAGE), "bold"))
-        steps += [Padding(line, (0, 0, 0, 2)) for line in _explained(group)]
+        steps += [Padding(line, (0, 0, 0, 2)) for line in _explained(group, notes)]
     return Group(*steps)
 
 
-def _blocks(console: Console, groups: Sequence[FailureGroup]) -> RenderableType:
+def _blocks(
+    console: Console, groups: Sequence[FailureGroup], notes: Sequence[FailureNote]
+) -> RenderableType:
     lines: list[RenderableType] = []
     for group in groups:
         width = 2 * console.width
@@ -77,17 +85,28 @@ def _blocks(console: Console, groups: Sequence[FailureGroup]) -> RenderableType:
             Text(),
             Text(f"{group.count:,}  {visible(group.code, width)}", "bold red"),
             Text(f"{_key(group, width)}  {visible(group.example.source, width)}"),
-            *_explained(group),
+            *_explained(group, notes),
         ]
     return Group(*lines)
 
 
-def _explained(group: FailureGroup) -> list[Text]:
-    lines = [Text(visible(group.example.message, _SHOWN_MESSAGE), "dim")]
-    if (next_step := advice(group.code)) is not None:
+def _explained(group: FailureGroup, notes: Sequence[FailureNote]) -> list[Text]:
+    example = group.example
+    lines = _advised(group.code, example, example.message)
+    if example.trace_id is not None:
+        lines.append(Text(f"trace {visible(example.trace_id, 100)}", "dim"))
+    by_cause = {note.cause: note for note in reversed(notes) if note.code == group.code}
+    by_cause.pop(example.cause, None)
+    others = sorted(by_cause.values(), key=lambda note: note.position)
+    for note in others[: _SHOWN_CAUSES - 1]:
+        lines += _advised(group.code, note, f"{note.source}: {note.message}")
+    return lines
+
+
+def _advised(code: str, note: FailureNote, message: str) -> list[Text]:
+    lines = [Text(visible(message, _SHOWN_MESSAGE), "dim")]
+    if (next_step := advice(code, note.cause)) is not None:
         lines.append(Text(next_step))
-    if group.example.trace_id is not None:
-        lines.append(Text(f"trace {visible(group.example.trace_id, 100)}", "dim"))
     return lines
 
 

@@ -256,3 +256,43 @@ class TestTables:
         assert message in local("set", "-f", path, *words, status=2).err.decode()
         given = ("get", "-0", "--quote", "none", "-f", path)
         assert b"--quote something else" in local(*given, status=2).err
+
+
+class TestAdvice:
+    """The report's advice for input that cannot be read fits the cause."""
+
+    @pytest.mark.parametrize(
+        ("text", "words", "advice"),
+        [
+            (b'{"a":1,"b":2}\n', (), "jq -c 'to_entries[]'"),
+            (b'{"a":1,"b":2}\n', (), "--key-field NAME or --key 'user:{NAME}'"),
+            (b'[\n{"key":"a","flags":0,"value":"x"}\n]\n', (), "--value-field value"),
+            (b'{"_id":{"$oid":"65aa"},"n":1}\n', ("--key-field", "_id"), """._id |= .["$oid"]"""),
+            (b'{"key":"a","value":1},\n{"key":"b","value":1}\n', (), "sed 's/,$//'"),
+            (b'{"key":"a","value":1}{"key":"b","value":1}\n', (), "jq -c . prints"),
+            (b'{"key":"a","value":1}\r{"key":"b","value":1}\r', (), "tr '\\r' '\\n'"),
+            (b'["a",1]\n["b",1]\n', ("--format", "jsonl"), "{key: .[0], value: .[1]}"),
+            (b"key;value\na;1\n", (), "--format csv or tsv, and --delimiter"),
+            (b'{"id":"a"}\n', ("--key-field", "ID"), "--key-field NAME"),
+            (b'{"key":"a"}\n', (), "--value-field NAME"),
+        ],
+        ids=range(11),
+    )
+    def test_of_set(self, local: Command, text: bytes, words: tuple[str, ...], advice: str) -> None:
+        told = " ".join(local("set", *words, stdin=text, status=1).err.decode().split())
+        assert advice in told
+        assert "Write one record per line: {" not in told
+
+    def test_of_a_journalled_job_that_is_resumed(self, local: Command, tmp_path: Path) -> None:
+        path = tmp_path / "in.jsonl"
+        path.write_bytes(b'{"x":1}\n{"key":"a","value":0},\n{"key":"b","value":0}\n')
+        words = ("set", "-f", path, "--journal", tmp_path / "j")
+        assert b"to_entries" in local(*words, "--max-failures", "1").err
+        assert b"to_entries" in local(*words).err
+
+    @pytest.mark.parametrize("member", ['"ttl":null', '"options":null', '"options":{"ttl":null}'])
+    def test_a_ttl_of_null_is_none(self, local: Command, member: str) -> None:
+        local("set", stdin=f'{{"key":"a","value":0,{member}}}\n'.encode(), status=0)
+        assert local("get", "a", "--metadata", "expires", status=0).lines == [
+            {"key": "a", "value": 0}
+        ]

@@ -150,7 +150,9 @@ class TestValue:
         most = b'"' + b"a" * (240 * 1024 - 2) + b'"'
         assert check_value(most, LIMITS) is None
         breach = check_value(most + b" ", LIMITS)
-        assert breach == ("MAX_SIZE", "the value has 245,761 bytes: at most 245,760 are allowed")
+        assert breach == Breach(
+            "MAX_SIZE", "the value has 245,761 bytes: at most 245,760 are allowed"
+        )
 
 
 class TestDepth:

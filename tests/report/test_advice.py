@@ -2,7 +2,8 @@
 
 import pytest
 
-from kvsctl.report.advice import ADVICE, advice
+from kvsctl.model import Cause
+from kvsctl.report.advice import ADVICE, CAUSES, advice
 from tests.test_codes import CODES
 
 
@@ -21,3 +22,21 @@ def test_an_unknown_code_has_no_advice(code: str) -> None:
 
 def test_the_table_is_sorted() -> None:
     assert list(ADVICE) == sorted(ADVICE)
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_each_cause_has_a_sentence_or_two(cause: Cause) -> None:
+    sentence = advice("INVALID_JSON", cause)
+    assert sentence is not None
+    assert sentence != advice("INVALID_JSON")
+    assert sentence.endswith(".")
+    assert len(sentence) < 200
+
+
+def test_a_cause_of_a_later_version_is_passed_over() -> None:
+    assert advice("INVALID_JSON", "new") == advice("INVALID_JSON")
+    assert advice("INVALID_KEY", "map") == advice("INVALID_KEY")
+
+
+def test_the_causes_are_all_there() -> None:
+    assert list(CAUSES) == sorted(Cause, key=lambda cause: cause.name)

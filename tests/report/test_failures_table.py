@@ -12,7 +12,8 @@ from rich.cells import cell_len
 
 from kvsctl.bulk.events import RecordsRead, RequestEnded, Settled
 from kvsctl.bulk.outcomes.tally import Tally
-from kvsctl.model import Failure, Identity, Outcome, Record, State, Verb
+from kvsctl.model import Cause, Failure, Identity, Outcome, Record, State, Verb
+from kvsctl.report.advice import advice
 from kvsctl.report.document import About
 from kvsctl.report.failures_table import print_failures
 from kvsctl.report.rich_console import stderr_console
@@ -46,7 +47,7 @@ def printed(
         read,
     ):
         environment.write_stderr(summary(environment, tally, about, seconds))
-        print_failures(stderr_console(environment), tally.groups)
+        print_failures(stderr_console(environment), tally.groups, tally.failures)
         if failures_path is not None and tally.failed:
             environment.write_stderr(failures_place(environment, failures_path))
         return read()
@@ -203,3 +204,38 @@ def test_only_modules_that_draw_import_rich() -> None:
     imports = "; ".join(f"import kvsctl.report.{module}" for module in modules)
     script = f"{imports}; import sys; sys.exit('rich' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_each_cause_of_a_code_is_explained_once() -> None:
+    causes = [Cause.COMMA, Cause.MAP, None, Cause.COMMA, Cause.MAP, Cause.ARRAY, Cause.MANY]
+    outcomes = [
+        Outcome(
+            problem(place, b"x").subject,
+            State.FAILED,
+            Failure("INVALID_JSON", f"message {place}", cause=cause),
+        )
+        for place, cause in enumerate(causes)
+    ]
+    text = " ".join(printed(tally_of(*outcomes), 100).split())
+    for place, cause in ((0, Cause.COMMA), (1, Cause.MAP), (2, None), (5, Cause.ARRAY)):
+        told = advice("INVALID_JSON", cause)
+        assert told is not None
+        assert f"message {place} {' '.join(told.split())}" in text
+        assert text.count(" ".join(told.split())) == 1
+    assert "message 3" not in text
+    assert "message 6" not in text  # at most four
+
+
+def test_the_first_failure_of_a_cause_explains_it_whatever_the_order() -> None:
+    outcomes = [
+        Outcome(
+            problem(place, b"x").subject,
+            State.FAILED,
+            Failure("INVALID_JSON", f"message {place}", cause=Cause.MAP if place else None),
+        )
+        for place in (2, 1, 0)
+    ]
+    text = printed(tally_of(*outcomes))
+    assert "message 0" in text
+    assert "message 1" in text
+    assert "message 2" not in text

@@ -27,7 +27,10 @@ REQUEST_COUNTS: Final = (
 
 @dataclass(slots=True, frozen=True)
 class FailureNote:
-    """One failure as the report lists it. `key` is None if the input has none."""
+    """One failure as the report lists it. `key` is None if the input has none.
+
+    `cause`: see `model.Cause`.
+    """
 
     position: int
     key: str | None
@@ -37,6 +40,7 @@ class FailureNote:
     message: str
     attempts: int
     trace_id: str | None
+    cause: str | None = None
 
 
 @dataclass(slots=True)
@@ -205,4 +209,5 @@ def _note(outcome: Outcome, failure: Failure) -> FailureNote:
         message=failure.message,
         attempts=subject.attempts if isinstance(subject, Record) else 0,
         trace_id=failure.trace_id,
+        cause=failure.cause,
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from kvsctl import codes, jsontext
+from kvsctl.model import Cause
 from kvsctl.records.checks import Breach
 from kvsctl.records.cutting.csv_blocks import BYTE_ORDER_MARK
 
@@ -43,11 +44,16 @@ def cells_reader(delimiter: str, *, has_quotes: bool = True) -> Cells:
         try:
             text = row.decode()
         except UnicodeDecodeError as error:
-            return Breach(codes.INVALID_JSON, f"invalid UTF-8 at byte {error.start + 1} of the row")
+            return Breach(
+                codes.INVALID_JSON,
+                f"invalid UTF-8 at byte {error.start + 1} of the row",
+                Cause.ENCODING,
+            )
         if text.startswith(BYTE_ORDER_MARK):
             return Breach(
                 codes.INVALID_JSON,
                 "the row begins with a byte order mark (U+FEFF): files were joined; remove it",
+                Cause.MARK,
             )
         if not has_quotes or '"' not in text:
             return text.split(delimiter)
@@ -62,6 +68,7 @@ def cells_reader(delimiter: str, *, has_quotes: bool = True) -> Cells:
                 codes.INVALID_JSON,
                 "a quoted cell is not closed, or text follows its closing quote: "
                 "write a quote inside a quoted cell as two quotes",
+                Cause.QUOTES,
             )
         return [quoted.replace('""', '"') or plain for quoted, plain in find_cells(text)]
 

@@ -4,6 +4,7 @@ from typing import Final
 
 from kvsctl import codes, jsontext
 from kvsctl.errors import UsageError
+from kvsctl.model import Cause
 from kvsctl.records.checks import Breach
 from kvsctl.records.cutting.lines import Line
 from kvsctl.records.fields import KNOWN_MEMBERS
@@ -90,7 +91,10 @@ class Header:
             return Breach(
                 codes.INVALID_JSON,
                 f"the row has {len(cells)} cell{plural}: the header has {len(self.names)}",
+                Cause.WIDTH,
             )
         if cells == self.names:
-            return Breach(codes.INVALID_JSON, "the row repeats the header: files were joined")
+            return Breach(
+                codes.INVALID_JSON, "the row repeats the header: files were joined", Cause.HEADER
+            )
         return cells

@@ -1,19 +1,23 @@
 """Parse objects that are not records: their members make the key and the value."""
 
 import json
+from collections.abc import Collection
+from itertools import islice
 from typing import Final
 
 import msgspec
 import orjson
 
 from kvsctl import codes, jsontext
-from kvsctl.model import Identity
+from kvsctl.model import Cause, Identity
+from kvsctl.records.causes import MemberError, cause_of
 from kvsctl.records.checks import Breach
 from kvsctl.records.fields import Fields, fields_of
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 from kvsctl.records.parsing.records import Rules, key_record, set_record, too_deep_to_read
 from kvsctl.records.shapes import KeyTemplate, Shape
 
+_SHOWN_MEMBERS: Final = 8
 _LEAST_REPEATED_BYTES: Final = 5  # `"":1,`
 
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -37,7 +41,7 @@ def shaped_set_parser(rules: Rules, shape: Shape) -> Parser:
         try:
             fields = _fields(line, members, key, shape)
         except jsontext.JsonTextError as error:
-            return Rejected(Breach(codes.INVALID_JSON, str(error)), readable=False)
+            return Rejected(_unread(line, error), readable=False)
         return set_record(fields, rules)
 
     return parse
@@ -80,18 +84,12 @@ def _members_and_key(line: bytes, template: KeyTemplate) -> tuple[dict[str, byte
     try:
         members = object_members(line)
     except jsontext.JsonTextError as error:
-        return Rejected(Breach(codes.INVALID_JSON, str(error)), readable=False)
+        return Rejected(_unread(line, error), readable=False)
     texts = []
     for name in template.members:
         text = _key_text(members.get(name, b"null"))
         if text is None:
-            shown = jsontext.quoted(name)
-            reason = (
-                f"{shown} is null, an object or an array: a key cannot be made from it"
-                if name in members
-                else f"the object has no {shown}: the key is made from it"
-            )
-            return Rejected(Breach(codes.INVALID_JSON, reason), readable=False)
+            return Rejected(_no_key_text(name, members), readable=False)
         if not text and not template.is_bare:
             empty = Breach(
                 codes.EMPTY_KEY, f"{jsontext.quoted(name)} is empty: the key is made from it"
@@ -99,6 +97,32 @@ def _members_and_key(line: bytes, template: KeyTemplate) -> tuple[dict[str, byte
             return Rejected(empty, readable=False)
         texts.append(text)
     return members, template.fill(texts)
+
+
+def _unread(line: bytes, error: jsontext.JsonTextError) -> Breach:
+    return Breach(codes.INVALID_JSON, str(error), cause_of(line, error))
+
+
+def _no_key_text(name: str, members: Collection[str]) -> Breach:
+    shown = jsontext.quoted(name)
+    if name in members:
+        return Breach(
+            codes.INVALID_JSON,
+            f"{shown} is null, an object or an array: a key cannot be made from it",
+            Cause.KEY_KIND,
+        )
+    return Breach(
+        codes.INVALID_JSON,
+        f"the object has no {shown}: the key is made from it; {_listed(members)}",
+        Cause.NO_KEY,
+    )
+
+
+def _listed(members: Collection[str]) -> str:
+    """Return a phrase with the names of an object's members."""
+    names = ", ".join(map(jsontext.quoted, islice(members, _SHOWN_MEMBERS)))
+    more = ", …" if len(members) > _SHOWN_MEMBERS else ""
+    return f"its members: {names}{more}" if names else "it has no members"
 
 
 def _key_text(text: bytes) -> str | None:
@@ -120,8 +144,10 @@ def _fields(line: bytes, members: dict[str, bytes], key: str, shape: Shape) -> F
     if shape.value_field is None:
         return Fields(key, line)
     if shape.value_field not in members:
-        raise jsontext.JsonTextError(
-            f"the object has no {jsontext.quoted(shape.value_field)}: the value is read from it"
+        raise MemberError(
+            f"the object has no {jsontext.quoted(shape.value_field)}: the value is read from it; "
+            + _listed(members),
+            Cause.NO_VALUE,
         )
     value = members.pop(shape.value_field)
     return fields_of(key, value, members)

@@ -11,7 +11,7 @@ import orjson
 from kvsctl import codes, jsontext
 from kvsctl.jsontext import PARSER_DEPTH
 from kvsctl.limits import DEFAULT_LIMITS, Limits
-from kvsctl.model import Identity
+from kvsctl.model import Cause, Identity
 from kvsctl.records import checks
 from kvsctl.records.checks import RECORD_DEPTH, Breach
 from kvsctl.records.fast.line_blocks import spaced_line_parser
@@ -66,7 +66,7 @@ def careful_set_line_parser(rules: Rules) -> Parser:
         identity = _identity(fields, rules)
         parsed: Parsed | Breach
         if not fields.value:
-            parsed = Breach(codes.INVALID_JSON, 'the record has no "value"')
+            parsed = Breach(codes.INVALID_JSON, 'the record has no "value"', Cause.NO_VALUE)
         elif breach := _check(identity, fields.value, too_deep, limits):
             parsed = breach
         elif fields.plain and rules.ttl is None and identity.entity == fields.entity:
@@ -90,7 +90,9 @@ def set_argument_parser(rules: Rules, *, string: bool) -> Parser:
     def parse(piece: bytes) -> Parsed | Rejected:
         name, found, text = piece.partition(b"=")
         if not found:
-            no_value = Breach(codes.INVALID_JSON, 'the argument has no "=": write KEY=VALUE')
+            no_value = Breach(
+                codes.INVALID_JSON, 'the argument has no "=": write KEY=VALUE', Cause.ARGUMENT
+            )
             return Rejected(no_value, readable=False)
         try:
             key, (value, too_deep) = name.decode(), _argument_value(text, limits, string=string)
@@ -124,12 +126,16 @@ def careful_key_line_parser(rules: Rules, *, ends_in_nul: bool = False) -> Parse
             key = orjson.loads(piece) if is_string else piece.decode()
         except orjson.JSONDecodeError as error:
             breach = Breach(
-                codes.INVALID_JSON, f'a key that starts with " must be a JSON string: {error}'
+                codes.INVALID_JSON,
+                f'a key that starts with " must be a JSON string: {error}',
+                Cause.COMMA if piece.endswith((b'",', b'", ')) else None,
             )
             return Rejected(breach, readable=False)
         except UnicodeDecodeError as error:
             breach = Breach(
-                codes.INVALID_JSON, f"invalid UTF-8 at byte {error.start + 1} of the key"
+                codes.INVALID_JSON,
+                f"invalid UTF-8 at byte {error.start + 1} of the key",
+                Cause.ENCODING,
             )
             return Rejected(breach, readable=False)
         identity = Identity(rules.entity, key)

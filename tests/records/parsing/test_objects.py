@@ -115,7 +115,7 @@ class TestANamedValue:
     def test_an_object_without_the_value_field_is_not_a_record(self) -> None:
         assert (
             refused(self.parse, b'{"id":"a"}')[1]
-            == 'the object has no "v": the value is read from it'
+            == 'the object has no "v": the value is read from it; its members: "id"'
         )
 
     def test_null_is_not_a_valid_value(self) -> None:

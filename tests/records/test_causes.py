@@ -1,0 +1,154 @@
+"""The cause of a line that is not a record, by which the advice is chosen."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvsctl.model import Cause, Problem, Record
+from kvsctl.records.formats import Format, Forms
+from kvsctl.records.parser_choice import key_parsers, set_parsers
+from kvsctl.records.parsing.records import Rules, set_line_parser
+from kvsctl.records.reader import Reader
+from kvsctl.records.shapes import Shape, shape_of
+from kvsctl.records.sources import Arguments, File
+
+SHAPED = shape_of(key_field="_id")
+GOOD = b'{"key":"a","value":1}'
+
+
+def cause_of(line: bytes, shape: Shape | None = None, *, is_table: bool = False) -> Cause | None:
+    """Read a line after a good one, so that it is not the start of a document."""
+    return problem(line, shape, is_table=is_table).cause
+
+
+def problem(line: bytes, shape: Shape | None = None, *, is_table: bool = False) -> Problem:
+    shape = shape or Shape()
+    first = b"key,value\nz,1" if is_table else GOOD
+    if shape is SHAPED:
+        first = b'{"_id":"a"}'
+    forms = Forms(Format.CSV if is_table else Format.JSONL, shape)
+    source = Given(first + b"\n" + line + b"\n", forms)
+    pieces = [
+        piece
+        for several in Reader([source], set_parsers(Rules(), shape, string=False))
+        for piece in several
+    ]
+    assert isinstance(pieces[0], Record)
+    assert isinstance(pieces[1], Problem)
+    assert pieces[1].code == "INVALID_JSON"
+    return pieces[1]
+
+
+class Given(File):
+    """A file with this content."""
+
+    def __init__(self, content: bytes, forms: Forms) -> None:
+        super().__init__(Path("in"), forms=forms)
+        self._content = content
+
+    def _chunks(self):  # type: ignore[no-untyped-def]
+        return iter([self._content])
+
+
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        (b'{"a":1,"b":2}', Cause.MAP),
+        (b'{"Items":[{"key":"a"}]}', Cause.MAP),
+        (b'{"key":"a","value":1,"flags":0}', Cause.MEMBERS),
+        (b'{"_id":{"$oid":"65aa"},"key":"a","value":1}', Cause.MEMBERS),
+        (b'{"value":1}', Cause.NO_KEY),
+        (b'{"key":"a"}', Cause.NO_VALUE),
+        (b'{"key":7,"value":1}', Cause.KEY_KIND),
+        (b'{"key":"a","value":1,"options":[]}', Cause.MEMBER_KIND),
+        (b'{"key":"a","value":1,"entityName":7}', Cause.MEMBER_KIND),
+        (b'{"raw":"x"}', Cause.RAW),
+        (GOOD + b",", Cause.COMMA),
+        (GOOD + GOOD, Cause.MANY),
+        (GOOD + b" " + GOOD, Cause.MANY),
+        (b"\x1e" + GOOD, Cause.MANY),
+        (GOOD + b"\r" + GOOD, Cause.CR),
+        (b'["a",1]', Cause.ARRAY),
+        (b'["a",1],', Cause.COMMA),
+        (b"{", Cause.DOCUMENT),
+        (b"}", Cause.DOCUMENT),
+        (b"],", Cause.DOCUMENT),
+        (b'  "key": "a",', Cause.DOCUMENT),
+        (b'  "value": {', Cause.DOCUMENT),
+        (b'  "value": 1', Cause.DOCUMENT),
+        (b"\xef\xbb\xbf" + GOOD, Cause.MARK),
+        (b'{"key":"a","value":"\xe9"}', Cause.ENCODING),
+        (b"{'key': 'a', 'value': 1}", Cause.PYTHON),
+        (b'{"key": "a", "value": None}', Cause.PYTHON),
+        (b'{"key": "a", "value": NaN}', Cause.PYTHON),
+        (b"a;1", Cause.TABLE),
+        (b"a,1", Cause.TABLE),
+        (b"a\t1", Cause.TABLE),
+        (b"just text", None),
+        (b'{"key":"a","value":}', None),
+        (b'{"key":"a","key":"b","value":1}', None),
+        (b'"a"', None),
+    ],
+)
+def test_of_a_line(line: bytes, cause: Cause | None) -> None:
+    assert cause_of(line) is cause
+
+
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        (b'{"_id":{"$oid":"65aa"},"n":1}', Cause.KEY_KIND),
+        (b'{"id":"a","n":1}', Cause.NO_KEY),
+        (b'{"_id":"a"},', Cause.COMMA),
+        (b"[1]", Cause.ARRAY),
+    ],
+)
+def test_of_an_object_of_another_shape(line: bytes, cause: Cause) -> None:
+    assert cause_of(line, SHAPED) is cause
+
+
+def test_the_message_lists_the_members() -> None:
+    assert problem(b'{"id":"a","n":1}', SHAPED).message == (
+        'the object has no "_id": the key is made from it; its members: "id", "n"'
+    )
+    many = b"{" + b",".join(b'"m%d":1' % n for n in range(20)) + b"}"
+    assert problem(many, SHAPED).message.endswith('"m7", …')
+    assert problem(b"{}", SHAPED).message.endswith("; it has no members")
+
+
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        (b"key,value", Cause.HEADER),
+        (b"\xef\xbb\xbfa,1", Cause.MARK),
+        (b"a,1,2", Cause.WIDTH),
+        (b"a", Cause.WIDTH),
+        (b'a,"1"2', Cause.QUOTES),
+        (b"a,\xff", Cause.ENCODING),
+    ],
+)
+def test_of_a_row(line: bytes, cause: Cause) -> None:
+    assert cause_of(line, is_table=True) is cause
+
+
+def test_of_an_argument_and_of_a_key() -> None:
+    for word, parsers, cause in (
+        ("a", set_parsers(Rules(), string=False), Cause.ARGUMENT),
+        ('"a",', key_parsers(Rules()), Cause.COMMA),
+        ("\udcff", key_parsers(Rules()), Cause.ENCODING),
+    ):
+        ((piece,),) = list(Reader([Arguments([word])], parsers))
+        assert isinstance(piece, Problem)
+        assert piece.cause is cause
+
+
+@given(st.binary(max_size=60) | st.text('{}[]",:key\\ \r\n0', max_size=30).map(str.encode))
+def test_any_line_has_a_cause_or_none(line: bytes) -> None:
+    set_line_parser(Rules())(line)
+
+
+def test_a_long_line_is_judged_fast() -> None:
+    for line in (b'{"a":[' * 100_000, b'"' * 1_000_000, b"{ '" * 300_000, b"a," * 500_000):
+        set_line_parser(Rules())(line)
