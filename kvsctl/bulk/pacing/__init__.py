@@ -3,6 +3,6 @@
 - `pace`: the given limits.
 - `pacer`: hold requests back within the given and the learnt limits.
 - `window`: the amount used in the last seconds.
-- `ceiling`, `limit_detector`: learn limits from 429 responses.
+- `learner`: learn limits from 429 responses. Its parts: `limit_detector`, `history`, `ceiling`.
 - `concurrency`: find how many requests in flight help.
 """

@@ -1,4 +1,4 @@
-"""Learn from refusals the limit of a window that no document names. Pure."""
+"""A limit that refusals have shown, and careful tries to raise it. Pure."""
 
 import math
 from typing import Final
@@ -14,16 +14,13 @@ _NOISE_ALLOWANCE: Final = 2
 class Ceiling:
     """A limit that is unknown until refusals show it, and from then on tried to be raised.
 
-    `learnt` is the load that the service accepted when it refused more. `allowed` may be somewhat
-    more: a try, to find out whether the limit has risen. If the service refuses what goes beyond
-    `learnt`, the try ends and the time until the next try doubles. If it does not, the next step is
-    twice as large. `bearable` is the share of a try's requests that may be refused.
-    `quiet_seconds` is how long a learnt limit holds before the first try.
+    `learnt` is the rate that the service accepted while it refused more. `allowed` may be somewhat
+    higher: a try, to find out whether the limit has risen. If the service refuses the try, it ends
+    and the time until the next try doubles. If it does not, the next step is twice as large.
     """
 
-    def __init__(self, quiet_seconds: float, bearable: float) -> None:
-        self._quiet_seconds = quiet_seconds
-        self._bearable = bearable
+    def __init__(self) -> None:
+        self._quiet_seconds = self._bearable = 0.0
         self._patience = 1
         self._step = _STEP
         self._next_try = 0.0
@@ -32,33 +29,32 @@ class Ceiling:
         self.learnt: float | None = None
         self.allowed = math.inf
 
-    def learn(self, load: float, now: float) -> None:
-        """Set the limit to `load`, and to at least one."""
-        self.learnt = self.allowed = max(1.0, load)
+    def learn(self, rate: float, now: float, quiet_seconds: float, bearable: float) -> None:
+        """Set the limit. `quiet_seconds` is how long it holds before the first try.
+
+        `bearable` is the share of a try's requests that may be refused.
+        """
+        self.learnt = self.allowed = rate
+        self._quiet_seconds, self._bearable = quiet_seconds, bearable
         self._rest(now)
 
-    def at_least(self, load: float) -> None:
-        """Raise the limit: requests in flight when it was learnt were accepted as well."""
-        if self.learnt is not None and load > self.learnt:
-            self.learnt = load
-            self.allowed = max(self.allowed, load)
-
     def forget(self) -> None:
-        """Remove the limit: the refusals came from another window."""
+        """Remove the limit: the service contradicted it."""
         self.learnt, self.allowed = None, math.inf
+        self._patience = 1
 
     def note_held(self) -> None:
         """Note that the limit has held a request back."""
         self._is_binding = True
 
-    def note(self, load: float, now: float, noise: float, *, was_refused: bool) -> bool:
-        """Note that a request ended under this load. Return whether a try explains its refusal.
+    def note(self, now: float, noise: float, *, was_refused: bool) -> bool:
+        """Note that a request ended. Return whether a try explains its refusal.
 
         `noise`: the share of requests that the service refuses at any load.
         """
         if self.learnt is None:
             return False
-        if self.allowed > self.learnt and load >= self.learnt:
+        if self.allowed > self.learnt:
             self._tried += 1
             self._refused += was_refused
             if self._refused > self._borne(noise):
@@ -72,10 +68,9 @@ class Ceiling:
         return False
 
     def _borne(self, noise: float) -> float:
-        if not self._bearable:
-            return 0.0
-        few = _NOISE_ALLOWANCE if noise > _LOW_NOISE else 0
-        return few + self._tried * max(self._bearable, 2 * noise)
+        if noise <= _LOW_NOISE:
+            return self._tried * self._bearable
+        return _NOISE_ALLOWANCE + self._tried * max(self._bearable, 2 * noise)
 
     def _grow(self, now: float) -> None:
         """Allow a little more, if the limit has held requests back for long enough."""
@@ -85,7 +80,7 @@ class Ceiling:
         if self.allowed > self.learnt:
             self.learnt, self._patience = self.allowed, 1
             self._step = min(2 * self._step, _MAX_STEP)
-        self.allowed = self.learnt + max(1.0, self.learnt * self._step)
+        self.allowed = self.learnt * (1 + self._step)
         self._next_try = now + self._quiet_seconds
         self._is_binding = False
         self._tried = self._refused = 0

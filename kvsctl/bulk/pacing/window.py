@@ -1,10 +1,8 @@
-"""The amount used in the last seconds, and its limits. Pure; the caller gives the time."""
+"""The amount used in the last seconds, and its given limit. Pure; the caller gives the time."""
 
 import math
 from collections import deque
 from typing import Final
-
-from kvsctl.bulk.pacing.ceiling import Ceiling
 
 _SLOTS: Final = 400
 
@@ -53,36 +51,28 @@ class SlidingWindow:
 
 
 class Gauge:
-    """Keeps the amount in a sliding window within two limits: a given one, and a learnt one.
+    """Keeps the amount in a sliding window within a given limit; None: no limit.
 
     The service may charge a request at any time between its start and its answer. So a request
     counts from its start until a whole window has passed since its answer.
     """
 
-    def __init__(self, length_seconds: float, given: float | None, ceiling: Ceiling) -> None:
+    def __init__(self, length_seconds: float, limit: float | None) -> None:
         self._window = SlidingWindow(length_seconds)
-        self._given = math.inf if given is None else given
+        self._limit = math.inf if limit is None else limit
         self._away = 0.0
-        self.ceiling = ceiling
-
-    def load(self, now: float) -> float:
-        """Return the amount that the service accepted in the last window."""
-        return self._window.used(now)
 
     def wait_seconds(self, now: float, amount: float) -> float:
         """Return how long until `amount` may start; infinite: not before another request ends.
 
         An amount above the limit may start when nothing else counts.
         """
-        limit = min(self._given, self.ceiling.allowed)
-        if limit == math.inf:
+        if self._limit == math.inf:
             return 0.0
         used = self._window.used(now)
-        if used + self._away + amount <= limit or not (used or self._away):
+        if used + self._away + amount <= self._limit or not (used or self._away):
             return 0.0
-        if limit == self.ceiling.allowed:
-            self.ceiling.note_held()
-        level = limit - self._away - amount
+        level = self._limit - self._away - amount
         if level < 0 and self._away:
             return math.inf
         return self._window.seconds_until(now, max(0.0, level))
@@ -94,11 +84,5 @@ class Gauge:
     def end(self, now: float, reserved: float, charged: float) -> None:
         """Replace the `reserved` amount of a request that ended by what was `charged` for it."""
         self._away = max(0.0, self._away - reserved)
-        if charged:
+        if charged and self._limit < math.inf:
             self._window.add(now, charged)
-
-    def note(self, now: float, noise: float, *, was_refused: bool) -> bool:
-        """Note for the ceiling how a request ended: see `Ceiling.note`."""
-        if self.ceiling.learnt is None:
-            return False
-        return self.ceiling.note(self._window.used(now), now, noise, was_refused=was_refused)

@@ -104,38 +104,82 @@ def test_one_429_alone_teaches_nothing() -> None:
         assert pacer.wait_seconds(1, reads=False) == 0
 
 
-def test_consecutive_429s_show_the_limit_per_second() -> None:
+def _refuse_until_it_probes(pacer: Pacer, clock: _Clock) -> None:
+    _refuse(pacer, clock, 4)
+    assert pacer.is_probing
+
+
+def _probe(pacer: Pacer, clock: _Clock, opens_at: float) -> int:
+    """Probe as the pacer allows until the service accepts, at `opens_at`. Return how often."""
+    for probes in range(1, 400):
+        clock.now += pacer.wait_seconds(1, reads=False)
+        if clock.now >= opens_at:
+            _let_through(pacer, clock)
+            return probes
+        _refuse(pacer, clock)
+    raise AssertionError("it probes without end")
+
+
+def test_consecutive_429s_make_one_request_at_a_time_probe() -> None:
     pacer, clock = _pacer()
     _let_through(pacer, clock, 50)
-    _refuse(pacer, clock, 4)
-    assert pacer.wait_seconds(1, reads=False) > 0
-    clock.now += 1.1
-    assert pacer.wait_seconds(1, reads=False) == 0
-    probe = pacer.start(1, 1, reads=False)
-    assert pacer.wait_seconds(1, reads=False) == math.inf, "one at a time finds out"
-    clock.now += 0.001
-    pacer.end(probe, requests=1, units=1, is_accepted=True)
-    _let_through(pacer, clock, 48)
-    assert pacer.wait_seconds(1, reads=False) == 0
-    _let_through(pacer, clock, 1)
-    assert 0 < pacer.wait_seconds(1, reads=False) <= 1
+    _refuse_until_it_probes(pacer, clock)
+    assert 0 < pacer.wait_seconds(1, reads=False) <= 2, "a second or two at first"
+    assert pacer.wait_seconds(1, reads=True) == 0, "reads have a limit of their own"
+    clock.now += pacer.wait_seconds(1, reads=False)
+    pacer.start(1, 1, reads=False)
+    assert pacer.wait_seconds(1, reads=False) == math.inf
 
 
-def test_429s_after_a_quiet_second_show_the_limit_per_minute() -> None:
+@pytest.mark.parametrize("window_seconds", [1.0, 2.0, 7.0, 60.0, 3600.0])
+def test_a_window_of_any_length_is_noticed_soon_after_it_opens(window_seconds: float) -> None:
     pacer, clock = _pacer()
     began = clock.now
     _let_through(pacer, clock, 45)
-    _refuse(pacer, clock, 4)
-    for _ in range(8):
-        wait_seconds = pacer.wait_seconds(1, reads=False)
-        if clock.now + wait_seconds > began + 30:
-            break
-        clock.now += wait_seconds
-        _refuse(pacer, clock)
-    assert began + 59 < clock.now + pacer.wait_seconds(1, reads=False) < began + 61
-    clock.now = began + 61.0
-    _let_through(pacer, clock, 45)
-    assert pacer.wait_seconds(1, reads=False) > 50
+    _refuse_until_it_probes(pacer, clock)
+    probes = _probe(pacer, clock, began + window_seconds)
+    assert clock.now - began <= 1.3 * window_seconds + 0.2
+    assert probes <= 300
+
+
+def test_after_two_windows_that_agree_requests_are_spread_evenly() -> None:
+    pacer, clock = _pacer()
+    for _ in range(2):
+        began = clock.now
+        _let_through(pacer, clock, 45)
+        assert pacer.wait_seconds(1, reads=False) == 0, "one window is not trusted"
+        _refuse_until_it_probes(pacer, clock)
+        _probe(pacer, clock, began + 60)
+    began = clock.now
+    for _ in range(20):
+        clock.now += pacer.wait_seconds(1, reads=False)
+        _let_through(pacer, clock)
+    assert clock.now - began == pytest.approx(20 * 60 / 45, rel=0.2)
+
+
+def test_a_learnt_rate_that_the_service_contradicts_is_dropped() -> None:
+    pacer, clock = _pacer()
+    for seconds in (2, 2):
+        began = clock.now
+        _let_through(pacer, clock, 45)
+        _refuse_until_it_probes(pacer, clock)
+        _probe(pacer, clock, began + seconds)
+    _let_through(pacer, clock, 5)
+    assert pacer.wait_seconds(1, reads=False) > 0, "it is learnt"
+    _refuse_until_it_probes(pacer, clock)
+    _probe(pacer, clock, clock.now + 60)
+    _let_through(pacer, clock, 3)
+    assert pacer.wait_seconds(1, reads=False) == 0
+
+
+def test_requests_of_others_that_used_the_window_up_teach_nothing() -> None:
+    pacer, clock = _pacer()
+    _let_through(pacer, clock, 3)
+    _refuse_until_it_probes(pacer, clock)
+    _probe(pacer, clock, clock.now + 40)
+    for _ in range(300):
+        assert pacer.wait_seconds(1, reads=False) == 0
+        _let_through(pacer, clock)
 
 
 def test_a_retry_after_holds_all_requests_back() -> None:

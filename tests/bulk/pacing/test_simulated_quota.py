@@ -1,8 +1,10 @@
 """Whole runs against simulated quotas, for minutes of virtual time: bounds that users can rely on.
 
-`benchmarks/quota/run.py` does the same at length, and draws it.
+`benchmarks/quota/run.py` does the same at length, and draws it. With KVSCTL_LONG_TESTS=1 unknown
+windows are simulated for more lengths, concurrencies and seeds, which takes minutes.
 """
 
+import os
 from random import Random
 from typing import Literal
 
@@ -109,3 +111,57 @@ def test_a_forecast_gives_the_units_and_the_least_time(median_bytes: int) -> Non
     assert forecast.requests == len(ran.ticks)
     assert forecast.units == sum(tick.units for tick in ran.ticks)
     assert forecast.least_seconds <= ran.seconds <= 1.05 * forecast.least_seconds + 2
+
+
+_IS_LONG = bool(os.environ.get("KVSCTL_LONG_TESTS"))
+_LENGTHS = (1, 2, 5, 7, 10, 20, 60, 300, 1000, 3600) if _IS_LONG else (2, 10, 60, 3600)
+"""Seconds of a window: from a second to an hour."""
+_CONCURRENCIES = (1, 2, 8, 64) if _IS_LONG else (1, 64)
+_SEEDS = range(5) if _IS_LONG else range(1)
+
+
+def _unknown_window(
+    kind: Kind, limit: int, seconds: float, concurrency: int, *, others: float, seed: int
+) -> None:
+    """Send ten windows' worth against a limit that nothing announces."""
+    records = 10 * limit
+    plan = RunPlan(
+        Verb.SET,
+        packing=_ONE_EACH,
+        concurrency=concurrency,
+        patience_seconds=1e9,
+        give_up_after=1000,
+    )
+    quota = Quota(
+        kind,
+        ((limit, seconds, False),),
+        phase_seconds=0.6 * seconds,
+        unlucky=others,
+        failing=others,
+    )
+    ran = simulate(plan, quota, records=records, seed=seed)
+    assert (ran.succeeded, ran.error) == (records, None)
+    answers_seconds = 0.1 * records / concurrency / (1 - 2 * others)
+    least = max(9 * seconds, answers_seconds)
+    assert ran.seconds - seconds <= 1.5 * least, f"{ran.seconds:.1f} s, at least {least:.1f} s"
+
+
+@_KINDS
+@pytest.mark.parametrize("concurrency", _CONCURRENCIES)
+@pytest.mark.parametrize("others", [0.0, 0.05], ids=["alone", "with other faults"])
+@pytest.mark.parametrize("seconds", _LENGTHS)
+@pytest.mark.parametrize("seed", _SEEDS)
+def test_an_unknown_window_of_any_length_is_used_well(
+    kind: Kind, concurrency: int, others: float, seconds: float, seed: int
+) -> None:
+    _unknown_window(kind, 60, seconds, concurrency, others=others, seed=seed)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_job_at_one_request_at_a_time_is_not_held_for_a_minute(seed: int) -> None:
+    """60 units in 2 s, other faults beside: 240 units take 6 s after the first 60."""
+    plan = RunPlan(Verb.SET, concurrency=1)
+    quota = Quota("fixed", ((60, 2.0, True),), phase_seconds=0.5 * seed, failing=0.05)
+    ran = simulate(plan, quota, records=1500, body_bytes=lambda _: 1500, seed=seed)
+    assert (ran.succeeded, ran.error) == (1500, None)
+    assert ran.seconds <= 30, "60 batches of 4 units: 8 s, and the waits after other faults"

@@ -28,6 +28,8 @@ class Quota:
     """Where in a fixed window the run begins."""
     unlucky: float = 0.0
     """The share of requests that is refused for no reason."""
+    failing: float = 0.0
+    """The share of requests that is answered 500, and not charged."""
 
 
 @dataclass(slots=True)
@@ -76,6 +78,11 @@ class QuotaService:
         await asyncio.sleep(latency / 2)
         sent = 1 + sum([len(one.body) + 1 for one in taken])
         answered = 40 + (sum(map(self.answer_bytes, taken)) if verb is Verb.GET else 0)
+        if self.random.random() < self.quota.failing:
+            await asyncio.sleep(latency / 2)
+            self._in_flight -= 1
+            broken = Fault(FaultKind.TROUBLED, "INTERNAL_SERVER_ERROR", "no", 500)
+            return Answer(None, broken, 500, latency, sent, 50, None, None)
         units = max(1, -(-(answered if verb is Verb.GET else sent) // 10_000))
         wait_ms = self._charge(units, reads=verb is Verb.GET)
         await asyncio.sleep(latency / 2)

@@ -65,9 +65,10 @@ def simulate(
     latency_seconds: float = 0.1,
     answer_bytes: Callable[[Record], int] = lambda _record: 100,
     watched_seconds: float | None = None,
+    seed: int = 11,
 ) -> Simulated:
-    """Carry out a plan, to its end or for `watched_seconds`."""
-    service = QuotaService(quota, latency_seconds, answer_bytes)
+    """Carry out a plan, to its end or for `watched_seconds`. `seed`: of the service's chances."""
+    service = QuotaService(quota, latency_seconds, answer_bytes, Random(seed))
 
     async def work() -> Simulated:
         one = _Simulation(plan, service, records_of(records, body_bytes))

@@ -1,0 +1,65 @@
+"""What the service accepted of late, and the highest rate that it sustained. Pure."""
+
+from typing import Final, NamedTuple
+
+_GRAIN_SECONDS: Final = 0.02
+_MOST_MARKS: Final = 256
+_ABOUT_THE_SAME: Final = 0.95
+
+
+class Sustained(NamedTuple):
+    """A rate per second that the service accepted, and the time over which it did."""
+
+    requests: float
+    units: float
+    seconds: float
+
+
+class History:
+    """The requests and units accepted since `clear`, with less detail the longer ago they were.
+
+    Memory does not depend on how many there are.
+    """
+
+    def __init__(self) -> None:
+        self._marks: list[tuple[float, int, int]] = []  # (time, requests, units) before that time
+        self._requests = self._units = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._marks)
+
+    @property
+    def began_at(self) -> float:
+        """When the first request was accepted. There must be one."""
+        return self._marks[0][0]
+
+    def add(self, now: float, units: int) -> None:
+        """Note an accepted request."""
+        marks = self._marks
+        if not marks or now - marks[-1][0] >= _GRAIN_SECONDS:
+            marks.append((now, self._requests, self._units))
+            if len(marks) > _MOST_MARKS:
+                half = _MOST_MARKS // 2
+                marks[:half] = marks[:half:2]
+        self._requests += 1
+        self._units += units
+
+    def sustained(self, now: float) -> Sustained:
+        """Return the highest rate over any time that ends now, which must be after the last `add`.
+
+        A service that refused everything of late has a limit of at most this rate: what was
+        accepted since any earlier time, spread over all the time since then. The time is the
+        shortest that has about this rate.
+        """
+        best = Sustained(0.0, 0.0, 0.0)
+        for at, requests, units in reversed(self._marks):
+            seconds = now - at
+            rate = (self._requests - requests) / seconds
+            if rate * _ABOUT_THE_SAME > best.requests:
+                best = Sustained(rate, (self._units - units) / seconds, seconds)
+        return best
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._marks.clear()
+        self._requests = self._units = 0
