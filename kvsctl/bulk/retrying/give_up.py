@@ -21,13 +21,16 @@ _LONG_OUTAGE_SECONDS: Final = 20.0
 That burst counts as consecutive failures only if it lasts this long.
 """
 
+_NO_PROGRESS_SECONDS: Final = 60.0
+"""How long 200 answers may name none of the keys that they were asked for."""
+
 
 class Patience:
     """Counts consecutive failures, and returns the error that ends the run when there are too many.
 
-    Three things are counted: consecutive failed requests, consecutive requests that achieved
-    nothing, and the time in which the service answered nothing but 429. A refused token counts for
-    none of them.
+    Four things are counted: consecutive failed requests, consecutive requests that achieved
+    nothing, consecutive 200 answers that named none of the keys asked for, and the time in which
+    the service answered nothing but 429. A refused token counts for none of them.
 
     Failed requests end the run when `give_up_after` of them followed one another. Requests that
     were in flight together and failed together end it only if that many failures last 20 seconds.
@@ -39,6 +42,8 @@ class Patience:
         self._failed = 0
         self._failing_since = 0.0
         self._fruitless = 0
+        self._lacking = 0
+        self._lacking_since = 0.0
         self._throttled = 0
         self._throttled_since: float | None = None
 
@@ -52,16 +57,33 @@ class Patience:
         """How many consecutive requests were throttled."""
         return self._throttled
 
-    def note_answer(self, *, did_something: bool, last: str) -> TargetError | None:
+    def note_answer(
+        self, *, did_something: bool, last: str, is_lacking: bool = False
+    ) -> TargetError | None:
         """Note a request that was answered. Return the error that ends the run, if it must end.
 
-        `did_something`: at least one of its records succeeded or was read. `last` describes the
-        answer for the error message.
+        `did_something`: at least one of its records succeeded, was read, or is known not to exist.
+        `last` describes the answer for the error message. `is_lacking`: see `note_lacking`.
         """
+        self._lacking = self._lacking if is_lacking else 0
         self._failed = self._throttled = self.rounds_failed = 0
         self._throttled_since = None
         self._fruitless = 0 if did_something else self._fruitless + 1
         return self._fruitless_end(last)
+
+    def note_lacking(self, now: float, lacked: str, *, counts: bool) -> TargetError | None:
+        """Note a 200 answer that named none of its keys. Return the error that ends the run.
+
+        `lacked` says what the answer lacked. `counts`: the number of such answers may end the run,
+        and not only the time for which there was nothing else.
+        """
+        if not self._lacking:
+            self._lacking_since = now
+        self._lacking += 1
+        are_many = counts and self._lacking >= self._give_up_after
+        if are_many or now - self._lacking_since >= _NO_PROGRESS_SECONDS:
+            return lacking_end(self._lacking, lacked)
+        return None
 
     def note_fault(
         self, fault: Fault, now: float, *, counts: bool, begun_in: int
@@ -172,4 +194,12 @@ def fruitless_end(requests: int, said: str) -> TargetError:
     return TargetError(
         f"gave up after {requests:,} consecutive requests without a success, the last: {said}",
         "Check what the failures have in common, or raise --give-up-after.",
+    )
+
+
+def lacking_end(answers: int, lacked: str) -> TargetError:
+    """Return the error of a run whose answers named none of the keys that were sent."""
+    return TargetError(
+        f"gave up after {answers} consecutive answers with status 200 {lacked}",
+        "Check that the URL is that of the service, and that nothing changes its answers.",
     )

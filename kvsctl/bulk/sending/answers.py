@@ -1,7 +1,5 @@
 """Act on an answer: settle records, retry, wait, split, renew the token, or give up."""
 
-from collections.abc import Sequence
-
 from msgspec.structs import replace
 
 from kvsctl.bulk.packing.capacity import Inquiry
@@ -17,9 +15,9 @@ from kvsctl.bulk.retrying.policy import (
 )
 from kvsctl.bulk.sending.queue import Batch
 from kvsctl.bulk.sending.run_state import RunState, explained
-from kvsctl.bulk.settling.reconcile import failed, never_named, reconcile
+from kvsctl.bulk.settling.reconcile import Reconciled, failed, never_named, reconcile
 from kvsctl.errors import CredentialsError, KvsctlError
-from kvsctl.model import GET, SUCCEEDED, Failure, Outcome, Record, Successes, Verb
+from kvsctl.model import GET, SUCCEEDED, Failure, Outcome, Record, Successes
 from kvsctl.service.client import Answer
 from kvsctl.service.faults import Fault, FaultKind
 from kvsctl.service.reply import AllDone, Reply
@@ -31,7 +29,6 @@ def take_reply(run: RunState, batch: Batch, reply: Reply | AllDone, answer: Answ
     verb, policy = run.verb_of(batch), run.plan.read_policy
     result = reconcile(batch.records, reply, policy, run.service.now())
     again = [(record, never_named(verb)) for record in result.left_out] + result.later
-    _note_answer(run, verb, result.outcomes, again)
     for record in result.left_out:
         record.times_left_out += 1
         record.ambiguous = record.ambiguous or verb is not GET
@@ -49,6 +46,9 @@ def take_reply(run: RunState, batch: Batch, reply: Reply | AllDone, answer: Answ
             # One wait for all, as for a batch that failed whole: they share a request again.
             wait_seconds = wait_seconds or decision.seconds
             together.append(record)
+    # A key that is read and left out until retries end is known to be missing: that is progress.
+    is_missing = verb is GET and any(one.subject in result.left_out for one in given_up)
+    _note_answer(run, batch, reply, result, did_something=is_missing)
     if together:
         seconds = max(wait_seconds, run.budget.take(run.now()))
         loose = Batch(together, is_loose=True, reads_back=batch.reads_back)
@@ -65,23 +65,37 @@ def _note_taken(run: RunState, batch: Batch, answer: Answer) -> None:
 
 
 def _note_answer(
-    run: RunState,
-    verb: Verb,
-    outcomes: Sequence[Outcome],
-    again: Sequence[tuple[Record, Failure]],
+    run: RunState, batch: Batch, reply: Reply | AllDone, result: Reconciled, *, did_something: bool
 ) -> None:
+    verb, outcomes = run.verb_of(batch), result.outcomes
     # A missing key is an answer: reading it achieved something.
     if (
-        isinstance(outcomes, Successes)
+        did_something
+        or isinstance(outcomes, Successes)
         or (verb is GET and outcomes)
         or SUCCEEDED in [outcome.state for outcome in outcomes]
     ):
         run.budget.note_success()
         run.patience.note_answer(did_something=True, last="")
         return
-    failures = [outcome.failure for outcome in outcomes] + [failure for _, failure in again]
+    failures = [outcome.failure for outcome in outcomes] + [failure for _, failure in result.later]
+    failures += [never_named(verb)] * bool(result.left_out)
     last = next((f"{one.code}: {one.message}" for one in failures if one), "nothing")
-    run.end(run.patience.note_answer(did_something=False, last=last))
+    is_lacking = len(result.left_out) == len(batch.records)
+    run.end(run.patience.note_answer(did_something=False, last=last, is_lacking=is_lacking))
+    if is_lacking:
+        lacked = _lacked(reply, asked=len(batch.records))
+        # Reads end by themselves: each key is soon known to be missing.
+        run.end(run.patience.note_lacking(run.now(), lacked, counts=verb is not GET))
+
+
+def _lacked(reply: Reply | AllDone, *, asked: int) -> str:
+    """Return what a reply lacked that named none of the `asked` keys, for an error message."""
+    named = 0 if isinstance(reply, AllDone) else len(reply.succeeded) + len(reply.failed)
+    keys = "the key" if asked == 1 else f"any of the {asked} keys"
+    if named:
+        return f"that named other keys or entities, but not {keys} of the request"
+    return f"that did not name {keys} of the request: both of their lists were empty"
 
 
 _RENEWALS = 3

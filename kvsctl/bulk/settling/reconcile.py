@@ -1,15 +1,27 @@
 """Match a batch with its reply: each record gets one outcome or is sent again.
 
-A record that the reply leaves out is never a success.
+A record that the reply leaves out is never a success. A reply may omit the entity name of a key
+that is in the batch only once.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
 
 from kvsctl import codes
-from kvsctl.model import SUCCEEDED, Failure, Found, Outcome, Record, State, Successes, Verb
+from kvsctl.model import (
+    SUCCEEDED,
+    Failure,
+    Found,
+    Identity,
+    Outcome,
+    Record,
+    State,
+    Successes,
+    Verb,
+)
 from kvsctl.service.faults import means_later
 from kvsctl.service.reply import AllDone, Reply
 
@@ -47,8 +59,7 @@ def reconcile(
     outcomes: list[Outcome] = []
     result = Reconciled(outcomes)
     failures, succeeded = reply.failed, reply.succeeded
-    for record in records:
-        identity = record.identity
+    for record, identity in zip(records, _named(records, reply), strict=True):
         if failures and (failure := failures.get(identity)) is not None:
             if means_later(failure.code):
                 result.later.append((record, failure))
@@ -61,6 +72,24 @@ def reconcile(
         else:
             result.left_out.append(record)
     return result
+
+
+def _named(records: Sequence[Record], reply: Reply) -> list[Identity]:
+    """Return the identity by which the reply would name each record."""
+    identities = [record.identity for record in records]
+    if [identity.entity for identity in identities].count(None) == len(identities):
+        return identities
+    counts = Counter(identity.key for identity in identities)
+    for place, identity in enumerate(identities):
+        bare = Identity(None, identity.key)
+        is_named = identity in reply.succeeded or identity in reply.failed
+        if (
+            not is_named
+            and counts[identity.key] == 1
+            and (bare in reply.succeeded or bare in reply.failed)
+        ):
+            identities[place] = bare
+    return identities
 
 
 def failed(record: Record, failure: Failure, policy: ReadPolicy) -> Outcome:

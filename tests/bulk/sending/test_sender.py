@@ -257,6 +257,46 @@ def test_a_record_that_every_answer_leaves_out_fails(verb: Verb, code: str) -> N
     assert ambiguous == [False, verb is Verb.SET, False]
 
 
+def _leaves_all_out(records: Sequence[Record]) -> Turn:
+    return Turn(0.01, left_out=frozenset(one.identity for one in records))
+
+
+def _leaves_all_out_slowly(records: Sequence[Record]) -> Turn:
+    return Turn(1.0, left_out=frozenset(one.identity for one in records))
+
+
+@pytest.mark.parametrize("verb", [Verb.SET, Verb.DELETE])
+def test_a_write_whose_answers_leave_every_key_out_ends_the_run(verb: Verb) -> None:
+    ran = carry_out(
+        RunPlan(verb, packing=PackingRule(1, 1000)), [_input(500)], ModelService(_leaves_all_out)
+    )
+    assert isinstance(ran.error, TargetError)
+    assert "20 consecutive answers" in str(ran.error)
+    assert "did not name the key" in str(ran.error)
+    assert len(ran.books.requests) <= 20 + 8
+    assert ran.books.states.get("succeeded") is None
+
+
+def test_reads_whose_answers_leave_every_key_out_settle_as_not_found() -> None:
+    plan = RunPlan(Verb.GET, packing=PackingRule(1, 1000), give_up_after=1)
+    ran = carry_out(plan, [_input(200)], ModelService(_leaves_all_out))
+    assert ran.error is None
+    assert ran.books.states == {"failed": 200}
+    assert {ran.books.code(place) for place in range(200)} == {"KEY_NOT_FOUND"}
+
+
+def test_a_minute_of_answers_that_name_no_key_ends_the_run() -> None:
+    plan = _plan(
+        packing=PackingRule(1, 1000),
+        give_up_after=1000,
+        concurrency=1,
+        retry=RetryPolicy(base_seconds=20.0),
+    )
+    ran = carry_out(plan, [_input(2000)], ModelService(_leaves_all_out_slowly))
+    assert isinstance(ran.error, TargetError)
+    assert 60 <= ran.seconds <= 70
+
+
 def test_a_record_that_one_answer_leaves_out_is_retried() -> None:
     service = ModelService(in_turn(Turn(left_out=frozenset({identity("k1")}))))
     ran = _one_batch(service)

@@ -33,16 +33,24 @@ def test_each_record_gets_one_outcome_or_is_asked_again(
     result = reconcile(records, reply, policy, _NOW)
     later = [one for one, _ in result.later]
     ends = [outcome.subject for outcome in result.outcomes] + result.left_out + later
+
+    def named(whose: Identity) -> Identity:
+        """The identity by which the reply names it: without its entity, if the key is unique."""
+        bare = Identity(None, whose.key)
+        is_once = [one.identity.key for one in records].count(whose.key) == 1
+        is_named = whose in reply.succeeded or whose in reply.failed
+        return bare if is_once and not is_named else whose
+
     assert sorted(end.position for end in ends) == list(range(len(records)))
     for one in result.left_out:
-        assert one.identity not in reply.succeeded
-        assert one.identity not in reply.failed
+        assert named(one.identity) not in reply.succeeded
+        assert named(one.identity) not in reply.failed
     for one, failure in result.later:
-        assert failure is reply.failed[one.identity]
+        assert failure is reply.failed[named(one.identity)]
         assert means_later(failure.code)
     for outcome in result.outcomes:
-        name = outcome.subject.identity
-        assert name is not None
+        assert outcome.subject.identity is not None
+        name = named(outcome.subject.identity)
         if outcome.state is State.SUCCEEDED:
             assert name in reply.succeeded
             assert name not in reply.failed
@@ -90,7 +98,7 @@ def test_a_key_in_both_lists_failed() -> None:
 
 def test_a_key_in_neither_list_is_not_a_success() -> None:
     one = record(0, "ent/k")
-    result = reconcile([one], Reply({identity("k"): None}, {}), ReadPolicy(), _NOW)
+    result = reconcile([one], Reply({identity("other/k"): None}, {}), ReadPolicy(), _NOW)
     assert (result.outcomes, result.left_out, result.later) == ([], [one], [])
 
 
@@ -145,3 +153,22 @@ def test_a_time_without_zone_is_utc(
 def test_a_record_that_was_never_named_has_a_code_of_its_verb() -> None:
     assert never_named(Verb.GET).code == "KEY_NOT_FOUND"
     assert never_named(Verb.SET).code == never_named(Verb.DELETE).code == "NO_ANSWER"
+
+
+def test_a_key_that_is_in_the_batch_once_is_matched_without_its_entity_name() -> None:
+    one, other = record(0, "users/a"), record(1, "users/b")
+    reply = Reply({Identity(None, "a"): None}, {Identity(None, "b"): Failure("INVALID_KEY", "no")})
+    result = reconcile([one, other], reply, ReadPolicy(), 0.0)
+    assert [outcome.state for outcome in result.outcomes] == [State.SUCCEEDED, State.FAILED]
+    assert result.left_out == []
+
+
+def test_a_key_that_is_in_the_batch_twice_is_not_matched_without_its_entity_name() -> None:
+    one, other = record(0, "users/a"), record(1, "orders/a")
+    plain = record(2, "a")
+    reply = Reply({Identity(None, "a"): None}, {})
+    result = reconcile([one, other], reply, ReadPolicy(), 0.0)
+    assert (result.outcomes, result.left_out) == ([], [one, other])
+    result = reconcile([one, plain], reply, ReadPolicy(), 0.0)
+    assert [outcome.subject for outcome in result.outcomes] == [plain]
+    assert result.left_out == [one]
