@@ -74,6 +74,7 @@ class Run:
             self._now,
             random or Random(),  # noqa: S311 - no secret
         )
+        self._patience = state.patience
         self._chooser = Chooser(state, pressure)
         self._sender = Sender(state)
         self._in_flight: dict[asyncio.Task[None], Batch] = {}
@@ -134,6 +135,7 @@ class Run:
             batch = self._next_batch(len(self._in_flight))
             if batch is None:
                 await self._await_change(due)
+                self._end_if_overdue()
                 continue
             task = asyncio.create_task(self._send_on(batch))
             self._in_flight[task] = batch
@@ -169,7 +171,7 @@ class Run:
 
     async def _await_change(self, due: float | None) -> None:
         """Wait until something has changed or a wait is over; not at all if it is over by now."""
-        ends = (due, self._chooser.paced_until, self._stopping.deadline)
+        ends = (due, self._chooser.paced_until, self._stopping.deadline, self._overdue_at)
         wait_over = min((at for at in ends if at is not None and at < math.inf), default=None)
         has_room = len(self._in_flight) < self._concurrency.limit
         if wait_over is None or not has_room:
@@ -180,6 +182,16 @@ class Run:
                 await self._changed.wait()
         except TimeoutError:
             return
+
+    @property
+    def _overdue_at(self) -> float:
+        """When the run ends because records wait and the service answers nothing but 429."""
+        is_waiting = not self._in_flight and self._lanes.admitted and not self._stopping.is_stopping
+        return self._patience.throttled_until if is_waiting else math.inf
+
+    def _end_if_overdue(self) -> None:
+        if self._overdue_at <= self._now():
+            self.stop(self._patience.overdue(self._now()))
 
     def _look_after_settling(self) -> None:
         limit, failures = self._plan.max_failures, self._ledger.failures

@@ -123,16 +123,15 @@ def kind_of_status(status: int, code: str) -> FaultKind:
 def retry_after(headers: Mapping[str, str], now_epoch: float) -> float | None:
     """Return the seconds to wait before a retry; None if no header states them. Never negative.
 
-    `Retry-After` is a number of seconds or a date. Without a readable one, `X-RateLimit-Reset`
-    counts. It is an ISO 8601 time or a number: above 1e11 epoch milliseconds, above 1e9 epoch
-    seconds, otherwise seconds from now.
+    `Retry-After` is a number or a date. Without a readable one, `X-RateLimit-Reset` counts, which
+    is an ISO 8601 time or a number. A number is seconds from now, unless it is too large for that:
+    then it is a date, in epoch seconds or a smaller unit (see `_epoch_of`).
     """
     if (given := headers.get("retry-after")) is not None:
-        wait = _number(given)
-        if wait is None:
-            wait = _seconds_until(http_date(given), now_epoch)
-        if wait is not None:
-            return max(0.0, wait)
+        number = _number(given)
+        date = http_date(given) if number is None else _epoch_of(number, now_epoch)
+        if date is not None:
+            return _seconds_until(date, now_epoch)
     if (reset := headers.get("x-ratelimit-reset")) is not None:
         return _seconds_until(_reset_epoch(reset, now_epoch), now_epoch)
     return None
@@ -144,11 +143,25 @@ def _seconds_until(time: float | None, now_epoch: float) -> float | None:
 
 def _reset_epoch(given: str, now_epoch: float) -> float | None:
     number = _number(given)
-    if number is None:
-        return _iso_epoch(given)
-    if number > 1e11:
-        return number / 1000
-    return number if number > 1e9 else now_epoch + number
+    return _iso_epoch(given) if number is None else _epoch_of(number, now_epoch)
+
+
+_LEAST_EPOCH: Final = 1e9
+"""31 years as a wait, September 2001 as a date."""
+
+
+def _epoch_of(number: float, now_epoch: float) -> float:
+    """Return the time that a number means, in epoch seconds.
+
+    Up to 1e9 it is seconds from now. Above that it is a date in seconds, above 1e11 in
+    milliseconds, above 1e14 in microseconds, above 1e17 in nanoseconds.
+    """
+    if number <= _LEAST_EPOCH:
+        return now_epoch + number
+    for least, per_second in ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3)):
+        if number > least:
+            return number / per_second
+    return number
 
 
 def _number(text: str) -> float | None:
@@ -156,7 +169,7 @@ def _number(text: str) -> float | None:
         number = float(text)
     except ValueError:
         return None
-    return number if 0 <= number < 1e15 else None
+    return number if 0 <= number < 1e20 else None
 
 
 def http_date(text: str) -> float | None:

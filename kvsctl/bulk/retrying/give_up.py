@@ -3,6 +3,7 @@
 Pure; the caller gives the time.
 """
 
+import math
 from typing import Final
 
 from kvsctl.errors import CredentialsError, KvsctlError, TargetError
@@ -32,6 +33,8 @@ class Patience:
     nothing, consecutive 200 answers that named none of the keys asked for, and the time in which
     the service answered nothing but 429. A refused token counts for none of them.
 
+    A wait that the service asks for and that ends later than that time allows ends the run at once.
+
     Failed requests end the run when `give_up_after` of them followed one another. Requests that
     were in flight together and failed together end it only if that many failures last 20 seconds.
     """
@@ -46,6 +49,7 @@ class Patience:
         self._lacking_since = 0.0
         self._throttled = 0
         self._throttled_since: float | None = None
+        self._last_throttled = ""
 
         self.rounds_begun = 0
         """Grows with each failed round. Requests that began in the same round fail together."""
@@ -97,8 +101,11 @@ class Patience:
             return None
         said = f"{fault.code}: {fault.message}"
         self._fruitless += 1
+        asked_seconds = fault.retry_after_seconds or 0.0
         if fault.is_throttled:
-            return self._note_throttled(now, said) or self._fruitless_end(said)
+            return self._note_throttled(now, said, asked_seconds) or self._fruitless_end(said)
+        if asked_seconds > self._patience_seconds:
+            return asked_end(asked_seconds, self._patience_seconds, said)
         if counts:
             return self._note_failed(now, said, begun_in) or self._fruitless_end(said)
         return self._fruitless_end(said)
@@ -116,12 +123,27 @@ class Patience:
             return failing_end(self._failed, said)
         return None
 
-    def _note_throttled(self, now: float, said: str) -> TargetError | None:
+    def _note_throttled(self, now: float, said: str, asked_seconds: float) -> TargetError | None:
         self._throttled += 1
+        self._last_throttled = said
         if self._throttled_since is None:
             self._throttled_since = now
-        seconds = now - self._throttled_since
-        return throttled_end(seconds, said) if seconds >= self._patience_seconds else None
+        if asked_seconds and now + asked_seconds > self.throttled_until > now:
+            waited_seconds = now - self._throttled_since
+            return asked_end(asked_seconds, self._patience_seconds, said, waited_seconds)
+        return self.overdue(now)
+
+    @property
+    def throttled_until(self) -> float:
+        """When the run ends if the service answers nothing but 429 until then; else infinite."""
+        since = self._throttled_since
+        return math.inf if since is None else since + self._patience_seconds
+
+    def overdue(self, now: float) -> TargetError | None:
+        """Return the error that ends the run if `throttled_until` is past."""
+        if self._throttled_since is None or now < self.throttled_until:
+            return None
+        return throttled_end(now - self._throttled_since, self._last_throttled)
 
     def _fruitless_end(self, said: str) -> TargetError | None:
         if self._fruitless < self._give_up_after * _FRUITLESS_FACTOR:
@@ -178,6 +200,19 @@ def throttled_end(seconds: float, said: str) -> TargetError:
     return TargetError(
         f"gave up after {seconds:,.0f} s of nothing but 429 responses, the last: {said}",
         "Run the command again later, or raise --patience.",
+    )
+
+
+def asked_end(
+    asked_seconds: float, patience_seconds: float, said: str, waited_seconds: float = 0.0
+) -> TargetError:
+    """Return the error of a run that the service asks to wait longer than its patience."""
+    waited = f" after {waited_seconds:,.0f} s of nothing but 429 responses"
+    return TargetError(
+        f"gave up because the service asks to wait {asked_seconds:,.0f} s"
+        f"{waited if waited_seconds >= 1 else ''}, longer than --patience "
+        f"({patience_seconds:g} s) allows: {said}",
+        "Run the command again after that time, or raise --patience.",
     )
 
 

@@ -58,8 +58,6 @@ class RetryPolicy(msgspec.Struct, frozen=True):
     retries: int = DEFAULTS.retries
     base_seconds: float = 0.25
     cap_seconds: float = 30.0
-    asked_cap_seconds: float = 300.0
-    """The longest `Retry-After` that is obeyed."""
 
     def backoff_seconds(self, tries: int, random: Random) -> float:
         """Return a random wait after the `tries`-th failed attempt, from 0 to its bound."""
@@ -95,8 +93,8 @@ class RetryPolicy(msgspec.Struct, frozen=True):
         return Wait(self.backoff_seconds(tries, random) + self.asked_seconds(fault))
 
     def asked_seconds(self, fault: Fault) -> float:
-        """Return the wait that the service asks for, as far as it is obeyed; 0 if none."""
-        return min(fault.retry_after_seconds or 0.0, self.asked_cap_seconds)
+        """Return the wait that the service asks for; 0 if none. `Patience` bounds it."""
+        return fault.retry_after_seconds or 0.0
 
     def wait_throttled(self, fault: Fault, tries: int, random: Random) -> Wait:
         """Return how long a throttled batch waits, in addition to what the pacer requires."""
