@@ -67,6 +67,8 @@ ADVICE: Final[dict[str, str]] = {
     "it as a string.",
     codes.MAX_SIZE: "A value has at most 240 KiB of JSON. Shorten the value, or split it over "
     "several keys.",
+    codes.NOT_FOUND: "The target does not know what was asked for. Check the target's URL, the "
+    "entity and the key.",
     codes.NO_ANSWER: _UNANSWERED,
     codes.PAYLOAD_TOO_LARGE: _BATCH_BYTES,
     codes.RATE_LIMIT_EXCEEDED: _SLOW_DOWN,

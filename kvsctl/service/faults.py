@@ -67,6 +67,14 @@ class Fault(msgspec.Struct, frozen=True):
         return self.kind is FaultKind.THROTTLED
 
     @property
+    def means_missing(self) -> bool:
+        """Whether the service refused the request because it does not hold a key.
+
+        A 404 with any other code may mean a wrong URL or an entity that is not declared.
+        """
+        return self.status == 404 and self.code == codes.KEY_NOT_FOUND
+
+    @property
     def is_rate_limited(self) -> bool:
         """Whether the service asks for fewer requests, so that slowing down helps.
 
@@ -85,6 +93,12 @@ def means_full_storage(code: str) -> bool:
     return code == codes.REQUEST_THROTTLED
 
 
+def means_missing(code: str) -> bool:
+    """Return whether a failed key with this code is one that the store does not hold."""
+    return code in _MISSING_CODES
+
+
+_MISSING_CODES: Final = frozenset({codes.KEY_NOT_FOUND, codes.NOT_FOUND})
 _RETRIED_STATUSES: Final = frozenset({408, 425})
 _QUOTA_CODES: Final = frozenset(
     {codes.RATE_LIMIT_EXCEEDED, codes.TOO_MANY_REQUESTS, codes.REQUEST_THROTTLED}

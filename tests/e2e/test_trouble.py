@@ -66,6 +66,21 @@ def test_4_when_all_is_refused(kvsctl: Command, tmp_path: Path) -> None:
     assert b"without a success" in ended.err
 
 
+@pytest.mark.parametrize("code", ["KEY_NOT_FOUND", "NOT_FOUND"])
+@pytest.mark.parametrize("more", [[], ["--verify"]])
+def test_deleting_a_key_that_the_service_calls_gone_succeeds(
+    kvsctl: Command, code: str, more: list[str]
+) -> None:
+    with serving(kvsctl, "--faults", f"refuse=gone:{code}") as url:
+        words = ("delete", "k1", "gone", "k2", "--url", url, "--json", *more)
+        deleted = kvsctl(*words, status=0).report
+        kept = kvsctl("get", "gone", "--ignore-missing", "--url", url, "--json", status=0).report
+        missing = kvsctl("get", "gone", "--url", url, "--json", status=1).report
+    assert (deleted["succeeded"], deleted["failed"]) == (3, 0)
+    assert kept["skipped_by"] == {"missing": 1}
+    assert missing["failures"][0]["code"] == "KEY_NOT_FOUND"
+
+
 # Tokens
 
 

@@ -17,7 +17,7 @@ from kvsctl.bulk.sending.queue import Batch
 from kvsctl.bulk.sending.run_state import RunState, explained
 from kvsctl.bulk.settling.reconcile import Reconciled, failed, never_named, reconcile
 from kvsctl.errors import CredentialsError, KvsctlError
-from kvsctl.model import GET, SUCCEEDED, Failure, Outcome, Record, Successes
+from kvsctl.model import GET, SUCCEEDED, Failure, Outcome, Record, Successes, Verb
 from kvsctl.service.client import Answer
 from kvsctl.service.faults import Fault, FaultKind
 from kvsctl.service.reply import AllDone, Reply
@@ -27,7 +27,7 @@ def take_reply(run: RunState, batch: Batch, reply: Reply | AllDone, answer: Answ
     """Settle each record that the reply decides, and queue the others again."""
     _note_taken(run, batch, answer)
     verb, policy = run.verb_of(batch), run.plan.read_policy
-    result = reconcile(batch.records, reply, policy, run.service.now())
+    result = reconcile(verb, batch.records, reply, policy, run.service.now())
     again = [(record, never_named(verb)) for record in result.left_out] + result.later
     for record in result.left_out:
         record.times_left_out += 1
@@ -104,6 +104,11 @@ _RENEWALS = 3
 
 async def take_fault(run: RunState, batch: Batch, fault: Fault, answer: Answer) -> None:
     """Settle or queue again each record of a batch whose request failed."""
+    if fault.means_missing and len(batch.records) == 1 and run.verb_of(batch) is Verb.DELETE:
+        run.budget.note_success()
+        run.patience.note_answer(did_something=True, last="")
+        run.settle([Outcome(record, SUCCEEDED) for record in batch.records], answer)
+        return
     for record in batch.records:
         record.ambiguous = record.ambiguous or fault.may_be_applied
         record.strikes += is_strike(fault)

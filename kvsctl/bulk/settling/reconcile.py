@@ -12,6 +12,7 @@ import msgspec
 
 from kvsctl import codes
 from kvsctl.model import (
+    GET,
     SUCCEEDED,
     Failure,
     Found,
@@ -22,7 +23,7 @@ from kvsctl.model import (
     Successes,
     Verb,
 )
-from kvsctl.service.faults import means_later
+from kvsctl.service.faults import means_later, means_missing
 from kvsctl.service.reply import AllDone, Reply
 
 _UNNAMED = Found(b"")
@@ -48,9 +49,17 @@ class Reconciled(msgspec.Struct):
 
 
 def reconcile(
-    records: Sequence[Record], reply: Reply | AllDone, policy: ReadPolicy, service_now: float
+    verb: Verb,
+    records: Sequence[Record],
+    reply: Reply | AllDone,
+    policy: ReadPolicy,
+    service_now: float,
 ) -> Reconciled:
-    """Return what the reply decides about each record. `service_now`: epoch seconds."""
+    """Return what the reply to a `verb` decides about each record. `service_now`: epoch seconds.
+
+    A key that is missing is done for a delete. For a get it fails with `KEY_NOT_FOUND`, by whatever
+    name the service says so.
+    """
     if isinstance(reply, AllDone):
         if reply.found is None or not policy.skip_expired:
             return Reconciled(Successes(records, reply.found))
@@ -63,8 +72,13 @@ def reconcile(
         if failures and (failure := failures.get(identity)) is not None:
             if means_later(failure.code):
                 result.later.append((record, failure))
+            elif verb is Verb.SET or not means_missing(failure.code):
+                outcomes.append(Outcome(record, State.FAILED, failure))
+            elif verb is GET:
+                missing = failure._replace(code=codes.KEY_NOT_FOUND)
+                outcomes.append(failed(record, missing, policy))
             else:
-                outcomes.append(failed(record, failure, policy))
+                outcomes.append(Outcome(record, SUCCEEDED))
         elif (found := succeeded.get(identity, _UNNAMED)) is None:
             outcomes.append(Outcome(record, SUCCEEDED))
         elif found is not _UNNAMED:

@@ -12,6 +12,7 @@ from msgspec import structs
 from kvsctl.bulk.packing.rule import PackingRule, body_bytes
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.retrying.policy import RetryPolicy
+from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.errors import CredentialsError, KvsctlError, TargetError
 from kvsctl.model import Record, State, Verb
 from kvsctl.service.auth.credentials import Secret
@@ -347,6 +348,66 @@ def test_a_key_that_always_fails_for_now_fails_with_that_code() -> None:
     assert service.sent == [[0, 1, 2], [0], [0]]
     assert ran.books.code(0) == "TIMEOUT"
     assert ran.books.states == {"succeeded": 2, "failed": 1}
+
+
+@pytest.mark.parametrize("verify", [False, True])
+@pytest.mark.parametrize("code", ["KEY_NOT_FOUND", "NOT_FOUND"])
+def test_deleting_a_key_that_is_gone_succeeds(code: str, verify: bool) -> None:
+    service = ModelService(in_turn(Turn(later={identity("k1"): code})))
+    ran = carry_out(RunPlan(Verb.DELETE, verify=verify), [_input(3)], service)
+    assert ran.books.states == {"succeeded": 3}
+    assert ran.error is None
+
+
+@pytest.mark.parametrize("verify", [False, True])
+def test_a_delete_refused_as_a_whole_because_a_key_is_gone_succeeds(verify: bool) -> None:
+    def script(records: Sequence[Record]) -> Turn:
+        is_gone = any(one.position == 1 for one in records)
+        return Turn(fault=refused(404, "KEY_NOT_FOUND")) if is_gone else Turn()
+
+    ran = carry_out(RunPlan(Verb.DELETE, verify=verify), [_input(3)], ModelService(script))
+    assert ran.books.states == {"succeeded": 3}
+    assert ran.error is None
+
+
+def test_deleting_nothing_but_keys_that_are_gone_is_progress() -> None:
+    service = ModelService(always(Turn(fault=refused(404, "KEY_NOT_FOUND"))))
+    plan = RunPlan(Verb.DELETE, give_up_after=1, packing=PackingRule(1, 1000))
+    ran = carry_out(plan, [_input(200)], service)
+    assert ran.error is None
+    assert ran.books.states == {"succeeded": 200}
+
+
+@pytest.mark.parametrize("verify", [False, True])
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(404, "NOT_FOUND"), (404, "SCHEMA_NOT_FOUND"), (404, "HTTP_404"), (400, "KEY_NOT_FOUND")],
+)
+def test_any_other_refusal_of_a_whole_delete_fails(status: int, code: str, verify: bool) -> None:
+    service = ModelService(always(Turn(fault=refused(status, code))))
+    ran = carry_out(RunPlan(Verb.DELETE, verify=verify), [_input(2)], service)
+    assert ran.books.states == {"failed": 2}
+    assert ran.books.code(0) == code
+
+
+@pytest.mark.parametrize(
+    ("code", "states"), [("NOT_FOUND", {"failed": 2}), ("KEY_NOT_FOUND", {"succeeded": 2})]
+)
+def test_a_read_back_refused_as_a_whole_proves_only_a_missing_key(
+    code: str, states: dict[str, int]
+) -> None:
+    turns = [Turn(), *[Turn(fault=refused(404, code))] * 10]
+    plan = RunPlan(Verb.DELETE, verify=True)
+    assert carry_out(plan, [_input(2)], ModelService(in_turn(*turns))).books.states == states
+
+
+@pytest.mark.parametrize(
+    ("code", "states"), [("NOT_FOUND", {"failed": 2}), ("KEY_NOT_FOUND", {"skipped": 2})]
+)
+def test_only_a_missing_key_is_ignored_in_a_refused_get(code: str, states: dict[str, int]) -> None:
+    service = ModelService(always(Turn(fault=refused(404, code))))
+    plan = RunPlan(Verb.GET, read_policy=ReadPolicy(ignore_missing=True))
+    assert carry_out(plan, [_input(2)], service).books.states == states
 
 
 def test_a_record_that_joins_tired_ones_keeps_its_own_retries() -> None:

@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 
 from kvsctl.bulk.settling.reconcile import ReadPolicy, failed, never_named, reconcile
 from kvsctl.model import Failure, Found, Identity, Outcome, State, Verb
-from kvsctl.service.faults import means_later
+from kvsctl.service.faults import means_later, means_missing
 from kvsctl.service.reply import AllDone, Reply
 from tests.support.records import identity, record
 
 _NAMES = [f"k{place}" for place in range(6)] + ["ent/k0"]
 _IDENTITIES = st.sampled_from(_NAMES).map(identity)
-_CODES = st.sampled_from(["TIMEOUT", "TOO_MANY_REQUESTS", "INVALID_KEY", "KEY_NOT_FOUND"])
+_MISSING = ["KEY_NOT_FOUND", "NOT_FOUND"]
+_CODES = st.sampled_from(["TIMEOUT", "TOO_MANY_REQUESTS", "INVALID_KEY", *_MISSING])
 _NOW = 1_767_225_600.0
 _EXPIRIES = st.sampled_from([None, "2025-12-31T23:59:59Z", "2026-01-01T00:00:01Z", "soon"])
 _REPLIES = st.builds(
@@ -25,12 +26,12 @@ _REPLIES = st.builds(
 _POLICIES = st.builds(ReadPolicy, st.booleans(), st.booleans())
 
 
-@given(st.sets(st.sampled_from(_NAMES), min_size=1), _REPLIES, _POLICIES)
+@given(st.sampled_from(Verb), st.sets(st.sampled_from(_NAMES), min_size=1), _REPLIES, _POLICIES)
 def test_each_record_gets_one_outcome_or_is_asked_again(
-    names: set[str], reply: Reply, policy: ReadPolicy
+    verb: Verb, names: set[str], reply: Reply, policy: ReadPolicy
 ) -> None:
     records = [record(place, name) for place, name in enumerate(sorted(names))]
-    result = reconcile(records, reply, policy, _NOW)
+    result = reconcile(verb, records, reply, policy, _NOW)
     later = [one for one, _ in result.later]
     ends = [outcome.subject for outcome in result.outcomes] + result.left_out + later
 
@@ -51,12 +52,19 @@ def test_each_record_gets_one_outcome_or_is_asked_again(
     for outcome in result.outcomes:
         assert outcome.subject.identity is not None
         name = named(outcome.subject.identity)
-        if outcome.state is State.SUCCEEDED:
-            assert name in reply.succeeded
-            assert name not in reply.failed
+        refused = reply.failed.get(name)
+        if outcome.state is State.SUCCEEDED and refused is not None:
+            assert verb is Verb.DELETE
+            assert means_missing(refused.code)
+        elif outcome.state is State.SUCCEEDED:
             assert outcome.found is reply.succeeded[name]
         elif outcome.state is State.FAILED:
-            assert outcome.failure is reply.failed[name]
+            assert refused is not None
+            is_named_anew = verb is Verb.GET and refused.code == "NOT_FOUND"
+            assert outcome.failure == refused._replace(
+                code="KEY_NOT_FOUND" if is_named_anew else refused.code
+            )
+            assert verb is Verb.SET or outcome.failure.code != "NOT_FOUND"
         else:
             assert outcome.state is State.SKIPPED
             assert outcome.skipped_by in ("missing", "expired")
@@ -72,8 +80,8 @@ def test_a_reply_without_names_equals_one_that_names_every_key(
     identities = [one.identity for one in records]
     named: dict[Identity, Found | None] = dict.fromkeys(identities)
     named.update(zip(identities, found or [], strict=found is not None))
-    result = reconcile(records, AllDone(found), policy, _NOW)
-    slowly = reconcile(records, Reply(named, {}), policy, _NOW)
+    result = reconcile(Verb.GET, records, AllDone(found), policy, _NOW)
+    slowly = reconcile(Verb.GET, records, Reply(named, {}), policy, _NOW)
     assert list(map(_parts, result.outcomes)) == list(map(_parts, slowly.outcomes))
     assert (result.left_out, result.later) == ([], [])
     assert list(map(_parts, result.outcomes[1:])) == list(map(_parts, slowly.outcomes[1:]))
@@ -84,8 +92,8 @@ def _parts(outcome: Outcome) -> tuple[object, ...]:
     return (outcome.subject, outcome.state, outcome.failure, outcome.found, outcome.skipped_by)
 
 
-def _only(reply: Reply, policy: ReadPolicy | None = None) -> Outcome:
-    result = reconcile([record(0)], reply, policy or ReadPolicy(), _NOW)
+def _only(reply: Reply, policy: ReadPolicy | None = None, verb: Verb = Verb.GET) -> Outcome:
+    result = reconcile(verb, [record(0)], reply, policy or ReadPolicy(), _NOW)
     assert (result.left_out, result.later) == ([], [])
     [outcome] = result.outcomes
     return outcome
@@ -98,7 +106,8 @@ def test_a_key_in_both_lists_failed() -> None:
 
 def test_a_key_in_neither_list_is_not_a_success() -> None:
     one = record(0, "ent/k")
-    result = reconcile([one], Reply({identity("other/k"): None}, {}), ReadPolicy(), _NOW)
+    reply = Reply({identity("other/k"): None}, {})
+    result = reconcile(Verb.GET, [one], reply, ReadPolicy(), _NOW)
     assert (result.outcomes, result.left_out, result.later) == ([], [one], [])
 
 
@@ -106,12 +115,25 @@ def test_a_key_in_neither_list_is_not_a_success() -> None:
     ("ignore_missing", "state", "skipped_by"),
     [(True, State.SKIPPED, "missing"), (False, State.FAILED, None)],
 )
+@pytest.mark.parametrize("code", _MISSING)
 def test_a_missing_key_fails_or_is_skipped(
-    ignore_missing: bool, state: State, skipped_by: str | None
+    code: str, ignore_missing: bool, state: State, skipped_by: str | None
 ) -> None:
-    reply = Reply({}, {identity("k"): Failure("KEY_NOT_FOUND", "no")})
+    reply = Reply({}, {identity("k"): Failure(code, "no")})
     outcome = _only(reply, ReadPolicy(ignore_missing=ignore_missing))
     assert (outcome.state, outcome.skipped_by) == (state, skipped_by)
+    if outcome.failure is not None:
+        assert outcome.failure.code == "KEY_NOT_FOUND"
+
+
+@pytest.mark.parametrize("code", _MISSING)
+def test_deleting_a_missing_key_succeeds_and_setting_one_fails(code: str) -> None:
+    reply = Reply({}, {identity("k"): Failure(code, "no")})
+    deleted = _only(reply, verb=Verb.DELETE)
+    assert (deleted.state, deleted.failure) == (State.SUCCEEDED, None)
+    refused = _only(reply, verb=Verb.SET).failure
+    assert refused is not None
+    assert refused.code == code
 
 
 def test_only_missing_keys_count_as_missing() -> None:
@@ -158,7 +180,7 @@ def test_a_record_that_was_never_named_has_a_code_of_its_verb() -> None:
 def test_a_key_that_is_in_the_batch_once_is_matched_without_its_entity_name() -> None:
     one, other = record(0, "users/a"), record(1, "users/b")
     reply = Reply({Identity(None, "a"): None}, {Identity(None, "b"): Failure("INVALID_KEY", "no")})
-    result = reconcile([one, other], reply, ReadPolicy(), 0.0)
+    result = reconcile(Verb.SET, [one, other], reply, ReadPolicy(), 0.0)
     assert [outcome.state for outcome in result.outcomes] == [State.SUCCEEDED, State.FAILED]
     assert result.left_out == []
 
@@ -167,8 +189,8 @@ def test_a_key_that_is_in_the_batch_twice_is_not_matched_without_its_entity_name
     one, other = record(0, "users/a"), record(1, "orders/a")
     plain = record(2, "a")
     reply = Reply({Identity(None, "a"): None}, {})
-    result = reconcile([one, other], reply, ReadPolicy(), 0.0)
+    result = reconcile(Verb.SET, [one, other], reply, ReadPolicy(), 0.0)
     assert (result.outcomes, result.left_out) == ([], [one, other])
-    result = reconcile([one, plain], reply, ReadPolicy(), 0.0)
+    result = reconcile(Verb.SET, [one, plain], reply, ReadPolicy(), 0.0)
     assert [outcome.subject for outcome in result.outcomes] == [plain]
     assert result.left_out == [one]
