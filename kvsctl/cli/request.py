@@ -29,6 +29,7 @@ from kvsctl.jobs.file_roles import Place, require_one_role_each
 from kvsctl.jobs.job import BatchJob, JobInput, Journalling, Printing, Reporting
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb
+from kvsctl.report.console import Environment
 from kvsctl.service.wire import MetadataRequest
 
 _STDOUT: Final = 1
@@ -87,6 +88,7 @@ def _target(flags: TargetOptions, config: ConfigFile) -> Target:
         ),
         os.environ,
         config,
+        is_on_terminal=Environment.of_process().stderr_is_terminal,
     )
 
 

@@ -66,14 +66,17 @@ class Target:
         return str(self.url) if self.name == self.url else f"{self.name} ({self.url})"
 
 
-def choose_target(flags: TargetFlags, environ: Mapping[str, str], config: ConfigFile) -> Target:
+def choose_target(
+    flags: TargetFlags, environ: Mapping[str, str], config: ConfigFile, *, is_on_terminal: bool
+) -> Target:
     """Return the target chosen by flag, environment or configuration file, else `local`.
 
     The first of these that names one wins. Raise UsageError for an unknown name, for options that
-    contradict each other, and if no target is chosen although settings for one are present.
+    contradict each other, and if no target is chosen although settings for one are present or,
+    as `is_on_terminal` says, nobody watches: a job may have lost its settings.
     """
     _require_no_empty_flag(flags)
-    name, url = _choice(flags, environ, config)
+    name, url = _choice(flags, environ, config, is_on_terminal=is_on_terminal)
     section = config.sections.get(name, {}) if name is not None else {}
     _check_section(name, section, config)
     installation = flags.installation or section.get("installation")
@@ -113,7 +116,7 @@ def _require_no_empty_flag(flags: TargetFlags) -> None:
 
 
 def _choice(
-    flags: TargetFlags, environ: Mapping[str, str], config: ConfigFile
+    flags: TargetFlags, environ: Mapping[str, str], config: ConfigFile, *, is_on_terminal: bool
 ) -> tuple[str | None, str | None]:
     """Return the name of a target, or the URL of an unnamed one."""
     if flags.target and flags.url:
@@ -132,23 +135,32 @@ def _choice(
         name, where = config.default, f"{config.path}: default"
     known = [*_BUILT_IN, *(n for n in sorted(config.sections) if n not in _BUILT_IN)]
     if name is None:
-        _require_nothing_lost(environ, config, known)
+        _require_nothing_lost(environ, config, known, is_on_terminal=is_on_terminal)
         return "local", None
     if name not in known:
         raise UsageError(f'{where}: unknown target "{name}"', f"Known targets: {', '.join(known)}.")
     return name, None
 
 
-def _require_nothing_lost(environ: Mapping[str, str], config: ConfigFile, known: list[str]) -> None:
-    """Raise UsageError if settings for a target are present: the job may have lost its choice."""
+def _require_nothing_lost(
+    environ: Mapping[str, str], config: ConfigFile, known: list[str], *, is_on_terminal: bool
+) -> None:
+    """Raise UsageError if the job may have lost its choice of a target.
+
+    It may have if settings for a target are present, or if it was not started on a terminal.
+    """
     signs = [name for name in _SIGNS_OF_SETTINGS if name in environ]
     if signs or config.exists:
-        empty = "" if not signs or environ[signs[0]] else ", but empty"
-        because = f"{signs[0]} is set{empty}" if signs else f"{config.path} exists"
-        raise UsageError(
-            f"no target is chosen, although {because}",
-            f"Choose one with --target or KVSCTL_TARGET ({', '.join(known)}), or with --url.",
-        )
+        verb = "exists" if not signs else "is set" if environ[signs[0]] else "is set, but empty"
+        problem = f"although {signs[0] if signs else config.path} {verb}"
+    elif not is_on_terminal:
+        problem = "and stderr is not a terminal"
+    else:
+        return
+    raise UsageError(
+        f"no target is chosen, {problem}",
+        f"Choose one with --target or KVSCTL_TARGET ({', '.join(known)}), or with --url.",
+    )
 
 
 def _check_section(name: str | None, section: Mapping[str, Any], config: ConfigFile) -> None:

@@ -1,12 +1,14 @@
 """Choosing a target: the contract's section "Targets and settings"."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kvsctl.config import targets
 from kvsctl.config.file import ConfigFile, local_database, read_config
-from kvsctl.config.targets import FORGE_URL, Target, TargetFlags, choose_target
+from kvsctl.config.targets import FORGE_URL, Target, TargetFlags
 from kvsctl.errors import UsageError
 
 _PATH = Path("/etc/kvsctl.toml")
@@ -19,7 +21,17 @@ def _config(default: str | None = None, **sections: dict[str, Any]) -> ConfigFil
 _NONE = ConfigFile(_PATH)
 
 
-def test_without_any_sign_of_settings_it_is_local() -> None:
+def choose_target(
+    flags: TargetFlags,
+    environ: Mapping[str, str],
+    config: ConfigFile,
+    *,
+    is_on_terminal: bool = True,
+) -> Target:
+    return targets.choose_target(flags, environ, config, is_on_terminal=is_on_terminal)
+
+
+def test_on_a_terminal_without_any_sign_of_settings_it_is_local() -> None:
     target = choose_target(TargetFlags(), {"KVSCTL_LOCAL_DB": "/data/k.db"}, _NONE)
     assert (target.name, target.local_path) == ("local", Path("/data/k.db"))
 
@@ -38,6 +50,24 @@ def test_lost_settings_never_mean_local(environ: dict[str, str], config: ConfigF
         choose_target(TargetFlags(), environ, config)
     assert "no target is chosen" in caught.value.message
     assert "local, forge, container" in (caught.value.hint or "")
+
+
+def test_without_a_terminal_nothing_chosen_is_refused() -> None:
+    with pytest.raises(UsageError) as caught:
+        choose_target(TargetFlags(), {}, _NONE, is_on_terminal=False)
+    assert caught.value.message == "no target is chosen, and stderr is not a terminal"
+    assert "--target or KVSCTL_TARGET (local, forge, container)" in (caught.value.hint or "")
+
+
+def test_without_a_terminal_any_choice_counts() -> None:
+    local = {"KVSCTL_TARGET": "local"}
+    for flags, environ, config in (
+        (TargetFlags(target="local"), {}, _NONE),
+        (TargetFlags(), local, _NONE),
+        (TargetFlags(), {}, _config("local")),
+    ):
+        target = choose_target(flags, environ, config, is_on_terminal=False)
+        assert target.name == "local"
 
 
 def test_flag_beats_environment_beats_file() -> None:

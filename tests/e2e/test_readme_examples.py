@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Final
@@ -10,6 +9,9 @@ from typing import Final
 import pytest
 
 from tests.support.commands.command import KVSCTL, Command
+
+if sys.platform != "win32":
+    from tests.support.commands.on_terminal import run_on_terminal
 
 _ROOT: Final = Path(__file__).parents[2]
 _README: Final = (_ROOT / "README.md").read_text("utf-8")
@@ -40,8 +42,7 @@ def _without_measurements(text: str, home: Path) -> str:
 
 def test_every_example_prints_what_is_shown(kvsctl: Command) -> None:
     home = kvsctl.home
-    environ = kvsctl.environ
-    del environ["COLUMNS"]
+    environ = kvsctl.environ | {"TERM": "dumb"}  # without colours and a progress bar
     environ["PATH"] = f"{KVSCTL.parent}:{environ['PATH']}"
     (home / "examples").symlink_to(_ROOT / "examples")
     ran = 0
@@ -52,19 +53,9 @@ def test_every_example_prints_what_is_shown(kvsctl: Command) -> None:
         elif "serve" in words or ("jq" in words and shutil.which("jq") is None):
             continue  # has a port of its own, and never ends
         else:
-            done = subprocess.run(
-                ["bash", "-c", command],
-                cwd=home,
-                env=environ,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                encoding="utf-8",
-                timeout=60,
-                check=False,
-            )
-            printed = _without_measurements(done.stdout + done.stderr, home)
+            status, out, err = run_on_terminal(["bash", "-c", command], environ, folder=home)
+            printed = _without_measurements((out + err).decode(), home)
             assert _without_measurements(shown, home) in printed, f"$ {command}\n{printed}"
-            assert shown or done.returncode == 0, command
+            assert shown or status == 0, command
             ran += 1
     assert ran >= 10

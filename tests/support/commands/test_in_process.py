@@ -116,9 +116,10 @@ def test_each_run_has_its_own_surroundings(kvsctl: Command, tmp_path: Path) -> N
     """Variables, folder and stdin of one run are not those of the next."""
     nowhere = kvsctl.having(KVSCTL_TARGET="nowhere")
     assert b"nowhere" in nowhere("get", "k", status=2).err
-    kvsctl("set", "--failures", "here", stdin=b"no record\n", folder=tmp_path, status=1)
+    local = kvsctl.having(KVSCTL_TARGET="local")
+    local("set", "--failures", "here", stdin=b"no record\n", folder=tmp_path, status=1)
     assert (tmp_path / "here").exists()
-    assert b"the input has no records" in kvsctl("get", stdin=b"", status=0).err
+    assert b"the input has no records" in local("get", stdin=b"", status=0).err
 
 
 def test_more_than_a_pipe_holds_goes_in_and_out(kvsctl: Command) -> None:
