@@ -2,6 +2,7 @@
 
 Imports run one way, from the first of these to the last:
 
+- `entry`: every end of a command as an exit code; `__main__`, before it, prepares the process.
 - `cli`: the command line.
 - `jobs`: a job from its request to its exit status.
 - `report`, `outputs`: what a job shows, and what else it writes.

@@ -1,145 +1,56 @@
-"""The entry point: every way a command can end becomes an exit code and at most two lines."""
+"""What must hold in the process of the command before the rest of kvsctl is imported."""
 
-import gc
-import io
-import os
 import sys
-from typing import Any, Final, TextIO
 
-from kvsctl import __version__
-from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError
-
-_COMPLETION: Final = "_KVSCTL_COMPLETE"
-"""Set by the completion scripts when the shell asks for completions."""
-
-_STDERR: Final = 2
-_GARBAGE_THRESHOLD: Final = 100_000
-"""Objects made at start-up stay for good; searching them for garbage takes 5 % of a short run.
-
-The threshold holds for the whole process: it creates few reference cycles.
-"""
+_INTERRUPTED = 130
+"""`ExitStatus.INTERRUPTED`, which is not imported yet."""
 
 
 def main() -> None:
-    """Run the command line and exit with a code of `ExitStatus`, never with a traceback.
+    """Run the command line and exit with a code of `ExitStatus`: see `kvsctl.entry`."""
+    _let_ctrl_c_end_the_process()
+    _hide_traces()
+    from kvsctl.entry import main as run
 
-    If `KVSCTL_DEBUG` is set, a defect of kvsctl does show its traceback.
+    run()
+
+
+def _let_ctrl_c_end_the_process() -> None:
+    """Give SIGINT its default action until a run has a handler of its own.
+
+    Python's handler raises KeyboardInterrupt anywhere: amid imports, where C modules crash on it,
+    or in a callback, where it is lost. Until a run begins nothing is in flight, so the process can
+    just end. A signal that is ignored stays ignored.
     """
-    _occupy_standard_descriptors()
+    # Not signal, which takes several milliseconds to import: it makes enums.
+    import _signal  # type: ignore[import-not-found]
+
     try:
-        with _Stdout():
-            _run(sys.argv[1:])
-    except KvsctlError as error:
-        _print_error(error.message, error.hint)
-        sys.exit(error.status)
-    except KeyboardInterrupt:
-        sys.exit(ExitStatus.INTERRUPTED)
-    except Exception as error:
-        if os.environ.get("KVSCTL_DEBUG"):
-            raise
-        defect = Defect(f"kvsctl has a defect: {type(error).__name__}")
-        _print_error(defect.message, defect.hint)
-        sys.exit(defect.status)
+        if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+            _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    except KeyboardInterrupt:  # it arrived just before
+        sys.exit(_INTERRUPTED)
 
 
-def _occupy_standard_descriptors() -> None:
-    """Open the null device for each standard stream that the process was started without.
+def _hide_traces() -> None:
+    """Keep what Python itself would print off stderr, unless `KVSCTL_DEBUG` is set.
 
-    Otherwise a file or connection would get its number: the output of a child process would go
-    into the file, and libuv, which never closes a standard stream, would abort the process.
-    `sys.stdout` and the others stay None, which tells that the stream is closed.
+    That is the likes of "Exception ignored in", "coroutine was never awaited" and the traces of
+    threads. They are about what was cut off; how the command ends, kvsctl says in a line.
     """
-    while (fd := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
-        os.set_inheritable(fd, True)
-    os.close(fd)
+    import os
+    import threading
+    import warnings
 
-
-def _run(words: list[str]) -> None:
-    gc.set_threshold(_GARBAGE_THRESHOLD)
-    is_completion = _COMPLETION in os.environ
-    if words == ["--version"] and sys.stdout is not None and not is_completion:
-        # Loading the command line would take most of the time.
-        sys.stdout.write(f"kvsctl {__version__}\n")
+    if os.environ.get("KVSCTL_DEBUG"):
         return
-    if is_completion:
-        # Typer formats descriptions with rich if it is installed, which takes longer than the rest.
-        sys.modules["rich"] = None  # type: ignore[assignment]
-    from kvsctl.cli.app import command_line
-    from kvsctl.cli.arguments import prepared
-
-    given = prepared(words)
-    command_line(() if is_completion else given)(args=given, prog_name="kvsctl")
+    sys.unraisablehook = _ignore
+    threading.excepthook = _ignore
+    warnings.simplefilter("ignore")
 
 
-class _Stdout:
-    """Replace stdout by one that never raises, and look for its errors on leaving.
-
-    Libraries print help and the like, and each ends in its own way if that fails. On leaving, exit
-    with 141 if the reader has closed the pipe; raise StreamError if writing failed otherwise.
-    """
-
-    def __init__(self) -> None:
-        self._before: TextIO | None = sys.stdout
-        self._raw = _Raw(self._before) if isinstance(self._before, io.TextIOWrapper) else None
-
-    def __enter__(self) -> None:
-        if self._raw is not None and isinstance(self._before, io.TextIOWrapper):
-            sys.stdout = io.TextIOWrapper(
-                io.BufferedWriter(self._raw),
-                self._before.encoding,
-                self._before.errors,
-                line_buffering=self._before.line_buffering,
-            )
-
-    def __exit__(self, *_: object) -> None:
-        if self._raw is None:
-            return
-        if sys.stdout is not None:
-            sys.stdout.flush()
-        broken = self._raw.broken
-        if isinstance(broken, BrokenPipeError):
-            sys.exit(ExitStatus.PIPE_CLOSED)
-        if broken is not None:
-            raise StreamError(f"cannot write to stdout: {broken.strerror}") from broken
-
-
-class _Raw(io.RawIOBase):
-    """A raw stream that writes to another one and keeps errors in `broken` instead of raising."""
-
-    def __init__(self, stream: io.TextIOWrapper) -> None:
-        self._stream = stream
-        self.broken: OSError | None = None
-
-    def writable(self) -> bool:
-        return True
-
-    def fileno(self) -> int:
-        return self._stream.fileno()
-
-    def isatty(self) -> bool:
-        return self._stream.isatty()
-
-    def write(self, chunk: Any) -> int:
-        try:
-            if self.broken is None:
-                self._stream.buffer.write(chunk)
-                self._stream.buffer.flush()
-        except OSError as error:
-            self.broken = error
-        return len(chunk)
-
-
-def _print_error(message: str, hint: str | None) -> None:
-    from kvsctl.report.escape import visible
-
-    if sys.stderr is None:
-        return  # closed before the start
-    lines = [f"kvsctl: {visible(message)}"] + ([visible(hint)] if hint else [])
-    try:
-        sys.stderr.write("".join(f"{line}\n" for line in lines))
-        sys.stderr.flush()
-    except OSError:
-        return  # nobody can see it
+def _ignore(_: object) -> None:
+    return
 
 
 if __name__ == "__main__":

@@ -105,6 +105,11 @@ class Run:
             return self._stopping.error or unreachable(unreached)
         return self._stopping.error
 
+    @property
+    def in_flight(self) -> int:
+        """How many requests are in flight."""
+        return len(self._in_flight)
+
     def stop(self, error: KvsctlError | None = None) -> None:
         """Read no more input. What is in flight is finished and settled.
 

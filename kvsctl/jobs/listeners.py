@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from kvsctl.bulk.events import Listener
 from kvsctl.bulk.feeds import Feed, RequiredFeed
@@ -31,6 +31,9 @@ from kvsctl.outputs.records import (
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, require_writable
 from kvsctl.report.request_lines import RequestLines
+
+if TYPE_CHECKING:
+    from kvsctl.report.progress import ProgressBarLine
 
 _MOST_HELD_BYTES: Final = 16_000_000
 _MOST_PENDING_BYTES: Final = 8_000_000
@@ -62,6 +65,7 @@ class JobListeners:
         self._wake: Callable[[], None] = lambda: None
         self._run: Run | None = None
         self._screen = ExitStack()
+        self._tell = environment.tell
         self.listeners: list[Listener] = [self._tally]
 
     def require_usable(self) -> None:
@@ -90,7 +94,10 @@ class JobListeners:
         if job.reporting.verbosity:
             self.listeners.append(RequestLines(environment.tell))
         elif self._wants_progress:
-            self.listeners.append(self._screen.enter_context(self._progress()))
+            progress = self._progress()
+            self.listeners.append(self._screen.enter_context(progress))
+            self._tell = progress.print_above
+            self._screen.callback(setattr, self, "_tell", self._environment.tell)
         return self
 
     def _open_files(self) -> None:
@@ -112,6 +119,10 @@ class JobListeners:
             )
             self.listeners.append(self._records)
 
+    def notice(self, text: str) -> None:
+        """Write a line of the command's own to stderr at once, above a progress bar."""
+        self._tell(f"kvsctl: {text}")
+
     @property
     def _wants_progress(self) -> bool:
         reporting, records = self._job.reporting, self._job.records
@@ -120,7 +131,7 @@ class JobListeners:
             prints_records=records is not None and records.path is None,
         )
 
-    def _progress(self) -> AbstractContextManager[Listener]:
+    def _progress(self) -> "ProgressBarLine":
         from kvsctl.report.progress import ProgressBarLine
         from kvsctl.report.rich_console import stderr_console
 

@@ -5,7 +5,7 @@ they are set up by whoever calls `run_job` (for the command line: `cli/carry_out
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Protocol
@@ -34,8 +34,8 @@ class Interrupts(Protocol):
     interrupted: ExitStatus | None
 
     @contextmanager
-    def stopping(self, run: Stoppable) -> Iterator[None]:
-        """Stop `run` when an interrupt arrives inside the block."""
+    def stopping(self, run: Stoppable, tell: Callable[[str], None]) -> Iterator[None]:
+        """Stop `run` when an interrupt arrives inside the block, and say so through `tell`."""
         ...
 
 
@@ -45,9 +45,9 @@ class NoInterrupts:
     interrupted: ExitStatus | None = None
 
     @contextmanager
-    def stopping(self, run: Stoppable) -> Iterator[None]:
+    def stopping(self, run: Stoppable, tell: Callable[[str], None]) -> Iterator[None]:
         """Do nothing."""
-        del run
+        del run, tell
         yield
 
 
@@ -121,12 +121,10 @@ async def _send(
     )
     # The target is opened first: if that fails, every file is left as it was.
     async with target as service:
-        with listeners:
-            run = Run(
-                job.plan, service, listeners.listeners, pressure=listeners.pressure, pacer=pacer
-            )
+        run = Run(job.plan, service, listeners.listeners, pressure=listeners.pressure, pacer=pacer)
+        # Signals are received before anything is opened, and drawn on the terminal.
+        with interrupts.stopping(run, listeners.notice), listeners:
             listeners.attach(run)
-            with interrupts.stopping(run):
-                feed = job.input.feed()
-                checked = feed if change is None else CheckedFeed(feed, change)
-                return await run.work(listeners.feed(checked))
+            feed = job.input.feed()
+            checked = feed if change is None else CheckedFeed(feed, change)
+            return await run.work(listeners.feed(checked))

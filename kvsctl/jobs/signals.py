@@ -1,8 +1,9 @@
-"""Ctrl-C and SIGTERM, from the first request of a run until its report is written."""
+"""Ctrl-C, SIGTERM and SIGHUP, from the first request of a run until its report is written."""
 
 import asyncio
 import signal
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Final, Protocol, Self
@@ -13,10 +14,18 @@ _STATUSES: Final = {
     signal.SIGINT: ExitStatus.INTERRUPTED,
     signal.SIGTERM: ExitStatus.TERMINATED,
 }
+if hasattr(signal, "SIGHUP"):  # not on Windows
+    _STATUSES[signal.SIGHUP] = ExitStatus.TERMINATED
+_MANY_SIGNALS: Final = 4096
 
 
 class Stoppable(Protocol):
     """What signals stop: see `bulk.run.Run`."""
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are in flight."""
+        ...
 
     def stop(self) -> None:
         """Finish the requests in flight and send no more."""
@@ -30,9 +39,12 @@ class Stoppable(Protocol):
 class Signals:
     """While a run works, the first signal stops it and the second aborts it.
 
-    After the run, files and report are completed, which is what a first signal asks for: it is
-    ignored. As completing may wait for a reader or a disk, a second signal then ends the process
-    with its exit code.
+    The first is answered at once, through `tell`, with what is still being finished. After the
+    run, files and report are completed, which is what a first signal asks for: it is ignored. As
+    completing may wait for a reader or a disk, a second signal then ends the process with its exit
+    code.
+
+    A signal that was ignored when the process began, as under `nohup`, stays ignored.
     """
 
     def __init__(self) -> None:
@@ -45,7 +57,12 @@ class Signals:
 
     def __enter__(self) -> Self:
         # Read here, not where they are replaced: inside an event loop, Ctrl-C has the loop's.
-        self._before = {number: signal.getsignal(number) for number in _STATUSES}
+        before = {number: signal.getsignal(number) for number in _STATUSES}
+        self._before = {
+            number: handler
+            for number, handler in before.items()
+            if handler not in (signal.SIG_IGN, None)
+        }
         return self
 
     def __exit__(
@@ -58,32 +75,70 @@ class Signals:
             signal.signal(number, handler)
 
     @contextmanager
-    def stopping(self, run: Stoppable) -> Iterator[None]:
+    def stopping(self, run: Stoppable, tell: Callable[[str], None]) -> Iterator[None]:
         """Stop `run` on signals inside the block; complete files and report after it."""
         loop = asyncio.get_running_loop()
         self._is_over, self._passed = False, 0
 
-        def receive(status: ExitStatus) -> None:
+        def receive(number: signal.Signals) -> None:
+            if self._is_over:  # it arrived during the last step of the run
+                self._passed += 1
+                return
+            status = _STATUSES[number]
             self.interrupted = self.interrupted or status
             self._received.append(status)
             if len(self._received) == 1:
+                tell(_notice(run.in_flight, number))
                 run.stop()
             else:
                 run.abort()
 
         def handle(number: int, _frame: FrameType | None) -> None:
-            status = _STATUSES[signal.Signals(number)]
+            received = signal.Signals(number)
             if not self._is_over:
-                loop.call_soon_threadsafe(receive, status)
+                loop.call_soon_threadsafe(receive, received)
                 return
             self._passed += 1
             if self._passed > 1:
-                raise SystemExit(status)
+                raise SystemExit(_STATUSES[received])
 
-        for number in _STATUSES:
+        for number in self._before:
             # Not loop.add_signal_handler, which Windows lacks.
             signal.signal(number, handle)
+        with _woken(loop):
+            try:
+                yield
+            finally:
+                self._is_over = True
+
+
+@contextmanager
+def _woken(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Have signals wake the loop, so that their handlers run at once.
+
+    Python runs a handler between two of its instructions. A signal that arrives after the last one
+    before the loop waits for its sockets would be handled when the wait ends, which may be never.
+    """
+    far, near = socket.socketpair()
+    with far, near:
+        far.setblocking(False)
+        near.setblocking(False)
+        before = signal.set_wakeup_fd(far.fileno(), warn_on_full_buffer=False)
+        if before != -1:  # uvloop and the loop of Windows do the same
+            signal.set_wakeup_fd(before)
+            yield
+            return
+        loop.add_reader(near, near.recv, _MANY_SIGNALS)
         try:
             yield
         finally:
-            self._is_over = True
+            loop.remove_reader(near)
+            signal.set_wakeup_fd(-1)
+
+
+def _notice(in_flight: int, number: signal.Signals) -> str:
+    if not in_flight:
+        return "stopping: no request is in flight"
+    requests = "request" if in_flight == 1 else "requests"
+    again = "Ctrl-C again" if number is signal.SIGINT else "signal again"
+    return f"stopping: finishing {in_flight:,} {requests} ({again} to abort)"

@@ -84,6 +84,10 @@ class ProgressBarLine:
     ) -> None:
         self._live.stop()
 
+    def print_above(self, text: str) -> None:
+        """Write a line of printable text above the progress line."""
+        self._console.print(Text(text))
+
     def render(self) -> RenderableType:
         """Return the line as it is now."""
         if self._columns is not None:

@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from kvsctl import __main__
+from kvsctl import entry
 from kvsctl.cli import app as app_module
 from kvsctl.cli.arguments import prepared
 from kvsctl.cli.option_groups import Given, OnResume, resume_rules, takes
@@ -116,7 +116,6 @@ def test_a_file_that_the_shell_opened_has_one_role_too(tmp_path: Path) -> None:
         (StreamError("disk \x1b[31m full", "Make room."), 5, "disk \\x1b[31m full\nMake room.\n"),
         (RuntimeError("a secret value"), 70, "kvsctl has a defect: RuntimeError\nPlease report"),
         (Defect("it does not add up"), 70, "kvsctl: it does not add up\nPlease report it"),
-        (KeyboardInterrupt(), 130, ""),
     ],
 )
 def test_every_end_becomes_an_exit_code_and_no_traceback(
@@ -132,7 +131,7 @@ def test_every_end_becomes_an_exit_code_and_no_traceback(
     monkeypatch.setattr(app_module, "command_line", lambda _: fail)
     monkeypatch.delenv("KVSCTL_DEBUG", raising=False)
     with pytest.raises(SystemExit) as ended:
-        __main__.main()
+        entry.main()
     printed = capsys.readouterr().err
     assert ended.value.code == status
     assert said in printed

@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -9,10 +11,19 @@ import pytest
 from kvsctl.errors import ExitStatus
 from kvsctl.jobs.signals import Signals
 
+_CODES = {
+    signal.SIGINT: ExitStatus.INTERRUPTED,
+    signal.SIGTERM: ExitStatus.TERMINATED,
+    signal.SIGHUP: ExitStatus.TERMINATED,
+}
+_WAIT_SECONDS = 10
+_NUMBERS = tuple(_CODES)
+
 
 class _Run:
-    def __init__(self) -> None:
+    def __init__(self, in_flight: int) -> None:
         self.told: list[str] = []
+        self.in_flight = in_flight
 
     def stop(self) -> None:
         self.told.append("stop")
@@ -23,16 +34,16 @@ class _Run:
 
 @pytest.fixture(autouse=True)
 def _handlers() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in _NUMBERS}
     yield
     assert {number: signal.getsignal(number) for number in before} == before
 
 
-def _work(signals: Signals, *numbers: signal.Signals) -> list[str]:
-    run = _Run()
+def _work(signals: Signals, *numbers: signal.Signals, in_flight: int = 8) -> list[str]:
+    run = _Run(in_flight)
 
     async def work() -> None:
-        with signals.stopping(run):
+        with signals.stopping(run, run.told.append):
             for number in numbers:
                 signal.raise_signal(number)
                 await asyncio.sleep(0.001)
@@ -44,11 +55,71 @@ def _work(signals: Signals, *numbers: signal.Signals) -> list[str]:
 def test_the_first_stops_the_run_and_the_others_abort_it() -> None:
     with Signals() as signals:
         told = _work(signals, signal.SIGTERM, signal.SIGINT, signal.SIGINT)
-    assert told == ["stop", "abort", "abort"]
+    assert told == [
+        "stopping: finishing 8 requests (signal again to abort)", "stop", "abort", "abort"
+    ]  # fmt: skip
     assert signals.interrupted is ExitStatus.TERMINATED
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("number", "in_flight", "notice"),
+    [
+        (signal.SIGINT, 8, "stopping: finishing 8 requests (Ctrl-C again to abort)"),
+        (signal.SIGINT, 1, "stopping: finishing 1 request (Ctrl-C again to abort)"),
+        (signal.SIGINT, 0, "stopping: no request is in flight"),
+        (signal.SIGHUP, 2, "stopping: finishing 2 requests (signal again to abort)"),
+    ],
+)
+def test_the_first_is_answered_with_what_is_being_finished(
+    number: signal.Signals, in_flight: int, notice: str
+) -> None:
+    with Signals() as signals:
+        told = _work(signals, number, in_flight=in_flight)
+    assert told == [notice, "stop"]
+    assert signals.interrupted is _CODES[number]
+
+
+def test_a_signal_is_handled_although_the_loop_waits() -> None:
+    """Another thread receives it, so it does not end the loop's wait for its sockets."""
+    done = threading.Event()
+    other = threading.Thread(target=done.wait)
+    other.start()
+    run, stopped = _Run(1), asyncio.Event()
+
+    async def work() -> None:
+        run.stop = stopped.set  # type: ignore[method-assign]
+        with signals.stopping(run, run.told.append):
+            assert other.ident is not None
+            sender = threading.Timer(0.05, signal.pthread_kill, (other.ident, signal.SIGINT))
+            sender.start()
+            async with asyncio.timeout(_WAIT_SECONDS):
+                await stopped.wait()
+
+    began = time.monotonic()
+    try:
+        with Signals() as signals:
+            asyncio.run(work())
+    finally:
+        done.set()
+        other.join()
+    assert time.monotonic() - began < _WAIT_SECONDS / 2
+
+
+@pytest.mark.parametrize("number", _NUMBERS)
+def test_a_signal_that_was_ignored_stays_ignored(number: signal.Signals) -> None:
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        with Signals() as signals:
+            assert _work(signals, number, number) == []
+            signal.raise_signal(number)
+            assert signal.getsignal(number) is signal.SIG_IGN
+        assert signal.getsignal(number) is signal.SIG_IGN
+        assert signals.interrupted is None
+    finally:
+        signal.signal(number, before)
+
+
+@pytest.mark.parametrize("number", _NUMBERS)
 def test_what_is_being_completed_is_completed(number: signal.Signals) -> None:
     with Signals() as signals:
         assert not _work(signals)

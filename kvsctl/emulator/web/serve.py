@@ -1,7 +1,7 @@
 """The emulator as an HTTP server, on uvicorn.
 
-It listens on loopback by default; any other address requires a token. On SIGTERM or Ctrl-C it
-accepts no new requests, answers the requests in flight and closes the database file.
+It listens on loopback by default; any other address requires a token. On Ctrl-C, SIGTERM or SIGHUP
+it accepts no new requests, answers the requests in flight and closes the database file.
 """
 
 import contextlib
@@ -30,7 +30,8 @@ from kvsctl.emulator.web.connection import guarded
 from kvsctl.emulator.web.guard import Guard
 
 DEFAULT_PORT = 8787
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# SIGHUP is missing on Windows.
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, *filter(None, [getattr(signal, "SIGHUP", None)]))
 GRACE_SECONDS = 10
 KEEP_ALIVE_SECONDS = 75
 SWITCH_SECONDS = 0.0005
@@ -188,11 +189,18 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop on the first signal, at once on the second. Outside the main thread, handle none."""
+        """Stop on the first signal, at once on the second. Outside the main thread, handle none.
+
+        A signal that was ignored when the process began, as under `nohup`, stays ignored.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        previous_handlers = {number: signal.signal(number, self._stop) for number in STOP_SIGNALS}
+        previous_handlers = {
+            number: signal.signal(number, self._stop)
+            for number in STOP_SIGNALS
+            if signal.getsignal(number) is not signal.SIG_IGN
+        }
         try:
             yield
         finally:

@@ -1,4 +1,4 @@
-"""The command in this process: its whole way through `kvsctl.__main__`, without a new interpreter.
+"""The command in this process: its whole way through `kvsctl.entry`, without a new interpreter.
 
 A process takes 0.2 s to begin, most of it for imports. Here the command gets all that it would
 have as a process: arguments, environment, folder and the descriptors 0, 1 and 2, which are pipes.
@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Final
 from unittest.mock import patch
 
-from kvsctl.__main__ import main
+from kvsctl.entry import main
 
 _WAIT_SECONDS: Final = 60
 _PIECE_BYTES: Final = 1 << 16
-_HANDLED: Final = (signal.SIGINT, signal.SIGTERM)
+_HANDLED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _MODULES: Final = ("rich",)
-"""What `__main__` keeps from being imported, by an entry in `sys.modules`."""
+"""What `kvsctl.entry` keeps from being imported, by an entry in `sys.modules`."""
 _ABSENT: Final = object()
 
 

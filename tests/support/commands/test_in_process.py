@@ -29,7 +29,7 @@ def _state() -> list[object]:
         [getattr(sys, f"__{name}__") for name in _STREAMS],
         [(os.fstat(fd).st_dev, os.fstat(fd).st_ino) for fd in range(3)],
         sorted(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else [],
-        [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)],
+        [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)],
         gc.get_threshold(),
         gc.get_freeze_count(),
         sys.getswitchinterval(),
