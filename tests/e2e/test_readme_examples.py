@@ -9,9 +9,7 @@ from typing import Final
 import pytest
 
 from tests.support.commands.command import KVSCTL, Command
-
-if sys.platform != "win32":
-    from tests.support.commands.on_terminal import run_on_terminal
+from tests.support.commands.pseudo_terminal import run_with_terminal_stderr
 
 _ROOT: Final = Path(__file__).parents[2]
 _README: Final = (_ROOT / "README.md").read_text("utf-8")
@@ -53,9 +51,10 @@ def test_every_example_prints_what_is_shown(kvsctl: Command) -> None:
         elif "serve" in words or ("jq" in words and shutil.which("jq") is None):
             continue  # has a port of its own, and never ends
         else:
-            status, out, err = run_on_terminal(["bash", "-c", command], environ, folder=home)
-            printed = _without_measurements((out + err).decode(), home)
+            shell = ["bash", "-c", command]
+            ended = run_with_terminal_stderr(shell, environ, folder=home)
+            printed = _without_measurements((ended.out + ended.err).decode(), home)
             assert _without_measurements(shown, home) in printed, f"$ {command}\n{printed}"
-            assert shown or status == 0, command
+            assert shown or ended.status == 0, command
             ran += 1
     assert ran >= 10

@@ -89,20 +89,6 @@ class Command:
         )
         return _checked(Ended(done.returncode, done.stdout, done.stderr), status)
 
-    def on_terminal(
-        self,
-        *words: str | Path,
-        stdin: bytes | None = None,
-        status: int | None = None,
-        has_stdout: bool = False,
-    ) -> Ended:
-        """Do the same as `process` with stderr, and stdout if asked, on a terminal."""
-        from tests.support.commands.on_terminal import run_on_terminal  # no such module on Windows
-
-        line = [str(KVSCTL), *map(str, words)]
-        done = run_on_terminal(line, self.environ, stdin=stdin, has_stdout=has_stdout)
-        return _checked(Ended(*done), status)
-
     def start(
         self, *words: str | Path, prelude: str = "", **streams: Any
     ) -> "subprocess.Popen[bytes]":

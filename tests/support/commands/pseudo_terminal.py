@@ -2,11 +2,14 @@
 
 import os
 import select
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands.command import Command
+from tests.support.commands.command import KVSCTL, Command, Ended
 
 _WAIT_SECONDS = 30
 
@@ -39,3 +42,48 @@ def read_within(fd: int, seconds: float) -> bytes:
         return os.read(fd, 65536)
     except OSError:  # Linux says so when the last process has left the terminal
         return b""
+
+
+def with_terminal_stderr(
+    command: Command, *words: str | Path, status: int | None = None, stdin: bytes | None = None
+) -> Ended:
+    """Run `kvsctl WORDS` with only stderr on a pseudo-terminal, as in a pipe of a shell."""
+    ended = run_with_terminal_stderr([KVSCTL, *words], command.environ, stdin=stdin)
+    assert b"Traceback" not in ended.err, ended.err.decode()
+    assert status in (None, ended.status), ended
+    return ended
+
+
+def run_with_terminal_stderr(
+    words: Sequence[str | Path],
+    environ: Mapping[str, str],
+    *,
+    stdin: bytes | None = None,
+    folder: Path | None = None,
+) -> Ended:
+    """Run any program so. Line ends in `err` are those that it wrote."""
+    near, far = pytest.importorskip("pty").openpty()  # Windows has none
+    shown: list[bytes] = []
+    reader = threading.Thread(target=_read_to_end, args=(near, shown), daemon=True)
+    reader.start()
+    try:
+        process = subprocess.Popen(
+            words,
+            env=environ,
+            cwd=folder,
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=far,
+        )
+    finally:
+        os.close(far)
+    with process:
+        out, _ = process.communicate(stdin, _WAIT_SECONDS)
+    reader.join(_WAIT_SECONDS)
+    os.close(near)
+    return Ended(process.returncode, out, b"".join(shown).replace(b"\r\n", b"\n"))
+
+
+def _read_to_end(fd: int, shown: list[bytes]) -> None:
+    while chunk := read_within(fd, _WAIT_SECONDS):
+        shown.append(chunk)

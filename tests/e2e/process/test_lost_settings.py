@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.commands.command import Command
+from tests.support.commands.pseudo_terminal import with_terminal_stderr
 
 _MESSAGE = b"kvsctl: no target is chosen, and stderr is not a terminal\n"
 _JOBS = [["set", "k=1"], ["get", "k"], ["delete", "k"], ["set", "-n", "k=1"]]
@@ -29,12 +30,13 @@ def test_a_chosen_local_target_is_used(kvsctl: Command, chosen: list[str]) -> No
 
 
 def test_on_a_terminal_it_is_local(kvsctl: Command) -> None:
-    assert b"1 succeeded" in kvsctl.on_terminal("set", "-v", "k=1", status=0).err
+    assert b"1 succeeded" in with_terminal_stderr(kvsctl, "set", "-v", "k=1", status=0).err
     assert kvsctl.database.exists()
 
 
 @pytest.mark.parametrize("name", ["KVSCTL_TOKEN", "FORGE_EGRESS_PROXY_URL"])
 def test_on_a_terminal_left_over_settings_are_a_sign(kvsctl: Command, name: str) -> None:
-    ended = kvsctl.having(**{name: "http://x"}).on_terminal("set", "k=1", status=2)
+    left = kvsctl.having(**{name: "http://x"})
+    ended = with_terminal_stderr(left, "set", "k=1", status=2)
     assert b"no target is chosen, although " + name.encode() in ended.err
     assert not kvsctl.database.exists()
