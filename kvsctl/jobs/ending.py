@@ -22,7 +22,7 @@ from kvsctl.report.document import (
 from kvsctl.report.dry_run import DryRun
 from kvsctl.report.escape import visible
 from kvsctl.report.schema import document_line
-from kvsctl.report.summary import failures_place, summary
+from kvsctl.report.summary import EarlyEnd, failures_place, summary
 
 
 class End(msgspec.Struct, frozen=True):
@@ -95,7 +95,7 @@ class Ending(msgspec.Struct, frozen=True):
                 end = self._save(printed)
             if self._status(end) is ExitStatus.PIPE_CLOSED:
                 return ExitStatus.PIPE_CLOSED
-        elif not reporting.quiet or self._status(end) is not ExitStatus.OK:
+        elif not ((reporting.quiet and self._status(end) is ExitStatus.OK) or self._is_plain(end)):
             self._print_tables(end)
         if not shares_stderr:
             self._print_errors(end)
@@ -103,6 +103,23 @@ class Ending(msgspec.Struct, frozen=True):
 
     def _status(self, end: End) -> ExitStatus:
         return exit_status(end, has_failures=bool(self.tally.failed))
+
+    def _is_plain(self, end: End) -> bool:
+        """Return whether a report would only repeat what the user typed: all of it succeeded."""
+        tally = self.tally
+        return (
+            self.environment.stderr_is_terminal
+            and self.job.input.is_typed
+            and not (self.job.reporting.verbosity or self.dry_run)
+            and self._status(end) is ExitStatus.OK
+            and 0 < tally.records == tally.succeeded
+            and not tally.ambiguous
+        )
+
+    def _early_end(self, end: End) -> EarlyEnd | None:
+        if end.interrupted is None and not (self.tally.unknown or self.tally.unsent):
+            return None
+        return EarlyEnd(self.job.input.fraction_read(), self.job.journal is not None)
 
     def _line(self, end: End) -> bytes:
         document = report_document(
@@ -150,7 +167,14 @@ class Ending(msgspec.Struct, frozen=True):
             for line in input_lines(self.job.input.inputs_read()):
                 environment.tell(line)
         environment.write_stderr(
-            summary(environment, self.tally, self.about, end.elapsed_seconds, self.dry_run)
+            summary(
+                environment,
+                self.tally,
+                self.about,
+                end.elapsed_seconds,
+                self.dry_run,
+                self._early_end(end),
+            )
         )
         if groups:
             from kvsctl.report.failures_table import print_failures

@@ -11,6 +11,7 @@ from kvsctl.bulk.plan import RunPlan
 from kvsctl.config.targets import Target
 from kvsctl.journal.fingerprint import Fingerprint, fingerprint
 from kvsctl.records.reader import Reader
+from kvsctl.records.sources import Arguments
 from kvsctl.report.document import InputRead, inputs_read
 from kvsctl.service.wire import MetadataRequest
 
@@ -24,6 +25,11 @@ class JobInput(Protocol):
 
     def fraction_read(self) -> float | None:
         """Return how much of the input was read, from 0 to 1; None if its size is unknown."""
+        ...
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether all records were given as arguments of the command line."""
         ...
 
     @property
@@ -65,6 +71,11 @@ class ReaderInput(msgspec.Struct, frozen=True):
     def fraction_read(self) -> float | None:
         """See JobInput."""
         return self.reader.fraction_read()
+
+    @property
+    def is_typed(self) -> bool:
+        """See JobInput."""
+        return all(isinstance(source, Arguments) for source in self.reader.sources)
 
     @property
     def places(self) -> Sequence[Path | int]:

@@ -1,5 +1,8 @@
 """The first lines of the report for people: the target and the totals."""
 
+import math
+from typing import NamedTuple
+
 from kvsctl.bulk.events import SizeLearnt
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.report.console import Environment
@@ -9,12 +12,24 @@ from kvsctl.report.escape import visible
 from kvsctl.report.styled import Span, painted, span_columns
 
 
+class EarlyEnd(NamedTuple):
+    """How far a run came that ended early.
+
+    `fraction_read`: how much of the input was read, from 0 to 1; None if its size is unknown.
+    `is_resumable`: whether a journal lets the same command resume the run.
+    """
+
+    fraction_read: float | None
+    is_resumable: bool
+
+
 def summary(
     environment: Environment,
     tally: Tally,
     about: About,
     elapsed_seconds: float,
     dry_run: DryRun | None = None,
+    early_end: EarlyEnd | None = None,
 ) -> str:
     """Return the target, a line of totals, and notes on what the totals do not show.
 
@@ -24,7 +39,7 @@ def summary(
     lines = [_headline(about, is_dry_run=dry_run is not None)]
     if dry_run is None:
         lines += _joined(environment, _total_parts(tally, elapsed_seconds))
-        lines += [[(note, "yellow")] for note in _notes(tally)]
+        lines += [[(note, "yellow")] for note in _notes(tally, early_end)]
     else:
         lines += _joined(environment, _count_parts(tally))
         lines += _joined(environment, _needs(dry_run))
@@ -144,7 +159,7 @@ def _units(tally: Tally) -> str:
     return f"{' + '.join(named) or '0'} {plural('unit', total)}"
 
 
-def _notes(tally: Tally) -> list[str]:
+def _notes(tally: Tally, early_end: EarlyEnd | None) -> list[str]:
     notes = []
     if tally.ambiguous:
         records = plural("record", tally.ambiguous)
@@ -156,9 +171,21 @@ def _notes(tally: Tally) -> list[str]:
         notes.append(f"Learnt from refusals: {size_line(tally.size_learnt)}.")
     if tally.unsent and not tally.requests:
         notes.append("Nothing was sent.")
-    elif tally.unknown or tally.unsent:
-        notes.append("The run ended early. It is safe to run the same command again.")
+    elif early_end is not None:
+        notes.append(_how_far(early_end, tally.records))
     return notes
+
+
+def _how_far(early_end: EarlyEnd, records: int) -> str:
+    fraction = early_end.fraction_read
+    part = "" if fraction is None else f" ({math.floor(100 * fraction)}% of the input)"
+    again = (
+        "Run the same command again to resume it."
+        if early_end.is_resumable
+        else "The same command starts over, which is safe; with --journal FILE it would resume."
+    )
+    read = f"{records:,} {plural('record', records)}{part}"
+    return f"The run ended early, after reading {read}. {again}"
 
 
 def _duration(seconds: float) -> str:

@@ -192,6 +192,10 @@ class Listing:
         return None
 
     @property
+    def is_typed(self) -> bool:
+        return False
+
+    @property
     def places(self) -> Sequence[Path | int]:
         return ()
 

@@ -17,7 +17,7 @@ from kvsctl.report.advice import advice
 from kvsctl.report.document import About
 from kvsctl.report.failures_table import print_failures
 from kvsctl.report.rich_console import stderr_console
-from kvsctl.report.summary import failures_place, summary
+from kvsctl.report.summary import EarlyEnd, failures_place, summary
 from tests.support.outcomes import ended, failed, problem, record, succeeded
 from tests.support.terminal import stderr
 
@@ -41,12 +41,13 @@ def printed(
     has_colour: bool = False,
     encoding: str = "utf-8",
     failures_path: str | None = None,
+    early_end: EarlyEnd | None = None,
 ) -> str:
     with stderr(width, is_terminal=is_terminal, has_colour=has_colour, encoding=encoding) as (
         environment,
         read,
     ):
-        environment.write_stderr(summary(environment, tally, about, seconds))
+        environment.write_stderr(summary(environment, tally, about, seconds, None, early_end))
         print_failures(stderr_console(environment), tally.groups, tally.failures)
         if failures_path is not None and tally.failed:
             environment.write_stderr(failures_place(environment, failures_path))
@@ -92,13 +93,45 @@ def test_each_other_outcome_is_counted_if_it_occurred() -> None:
     tally(RequestEnded(Verb.SET, 25, 429, 0.1, 9, 9, 0, True, is_throttled=True))
     tally(RequestEnded(Verb.GET, 25, 200, 0.1, 9, 9, 2, False))
     tally(RequestEnded(Verb.SET, 25, 200, 0.1, 9, 9, 3, False))
-    _, totals, *notes = printed(tally, seconds=0.0).splitlines()
+    early_end = EarlyEnd(None, is_resumable=False)
+    _, totals, *notes = printed(tally, seconds=0.0, early_end=early_end).splitlines()
     assert totals == (
         "7 records · 2 succeeded · 0 failed · 2 skipped (expired 1, missing 1) · 1 duplicate · "
         "1 unknown · 1 unsent · 0.00 s · 0 keys/s · 1 retry · 1 throttled · 2 read + 3 write units"
     )
     assert "1 record had an attempt without an answer" in notes[0]
-    assert "The run ended early" in " ".join(notes)
+    assert notes[1].startswith("The run ended early, after reading 7 records.")
+
+
+@pytest.mark.parametrize(
+    ("fraction", "is_resumable", "note"),
+    [
+        (
+            0.999,
+            True,
+            "The run ended early, after reading 2 records (99% of the input). "
+            "Run the same command again to resume it.",
+        ),
+        (
+            1.0,
+            False,
+            "The run ended early, after reading 2 records (100% of the input). "
+            "The same command starts over, which is safe; with --journal FILE it would resume.",
+        ),
+        (
+            None,
+            True,
+            "The run ended early, after reading 2 records. Run the same command again to resume "
+            "it.",
+        ),
+    ],
+)
+def test_an_early_end_says_how_far_it_came_and_what_to_do(
+    fraction: float | None, is_resumable: bool, note: str
+) -> None:
+    tally = tally_of(succeeded(0), ended(1, State.UNSENT))
+    tally(RequestEnded(Verb.SET, 1, 200, 0.1, 9, 9, 1, False))
+    assert printed(tally, early_end=EarlyEnd(fraction, is_resumable)).splitlines()[-1] == note
 
 
 @pytest.mark.parametrize(

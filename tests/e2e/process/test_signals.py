@@ -20,7 +20,7 @@ from typing import Final
 import pytest
 
 import kvsctl as package
-from tests.support.commands.command import Command
+from tests.support.commands.command import Command, records_file
 
 _WAIT_SECONDS: Final = 30
 _TRIES: Final = int(os.environ.get("KVSCTL_SIGNAL_TRIES", "24"))
@@ -140,14 +140,18 @@ def test_a_server_stops_on_hangup_unless_it_is_ignored(kvsctl: Command, is_ignor
 
 @contextmanager
 def _in_flight(
-    kvsctl: Command, count: int, *words: str, stderr: int = subprocess.PIPE
+    kvsctl: Command,
+    count: int,
+    *words: str,
+    stderr: int = subprocess.PIPE,
+    source: Path | None = None,
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Start a run whose `count` requests are sent and never answered."""
     with ExitStack() as stack:
         silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         silent.settimeout(_WAIT_SECONDS)
         process = kvsctl.start(
-            "set", *(f"k{n}=1" for n in range(count)), "--batch-size", "1", "-c", str(count),
+            "set", *(["-f", source] if source else (f"k{n}=1" for n in range(count))), "--batch-size", "1", "-c", str(count),
             "--url", f"http://127.0.0.1:{silent.getsockname()[1]}", "--timeout", "600", *words,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr,
         )  # fmt: skip
@@ -176,6 +180,23 @@ def test_the_first_signal_says_at_once_what_is_being_finished(
         assert process.stderr.readline() == b"kvsctl: " + notice + b"\n"
         process.send_signal(signal.SIGINT)
         assert process.wait(_WAIT_SECONDS) == 128 + number
+
+
+@pytest.mark.parametrize("has_journal", [False, True])
+def test_an_interrupted_run_says_how_far_it_came(
+    kvsctl: Command, tmp_path: Path, has_journal: bool
+) -> None:
+    source = records_file(tmp_path / "in.jsonl", [{"key": f"k{n}", "value": n} for n in range(2)])
+    more = ["--journal", str(tmp_path / "journal")] if has_journal else []
+    with _in_flight(kvsctl, 2, *more, source=source) as process:
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        assert process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        report = process.stderr.read()
+    assert b"The run ended early, after reading 2 records (100% of the input). " in report
+    advice = b"Run the same command again to resume it." if has_journal else b"starts over"
+    assert advice in report
 
 
 def test_it_is_said_above_a_progress_bar(kvsctl: Command) -> None:
