@@ -150,8 +150,9 @@ def _in_flight(
     with ExitStack() as stack:
         silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         silent.settimeout(_WAIT_SECONDS)
+        given = ["-f", source] if source else [f"k{n}=1" for n in range(count)]
         process = kvsctl.start(
-            "set", *(["-f", source] if source else (f"k{n}=1" for n in range(count))), "--batch-size", "1", "-c", str(count),
+            "set", *given, "--batch-size", "1", "-c", str(count),
             "--url", f"http://127.0.0.1:{silent.getsockname()[1]}", "--timeout", "600", *words,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr,
         )  # fmt: skip
