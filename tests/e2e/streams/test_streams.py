@@ -1,9 +1,12 @@
 """Pipes and files as a user meets them."""
 
+import errno
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -113,17 +116,30 @@ def test_places_on_stdin_and_arguments(local: Command) -> None:
 
 def test_an_input_that_fails_half_way_is_exit_5(local: Command, tmp_path: Path) -> None:
     first = records_file(tmp_path / "1.jsonl", [{"key": "k", "value": 1}])
-    vanishing = tmp_path / "2.jsonl"
-    os.mkfifo(vanishing)
+    vanishing = records_file(tmp_path / "3.jsonl", [{"key": "gone", "value": 3}])
+    fifo = tmp_path / "2.jsonl"
+    os.mkfifo(fifo)
     process = local.start(
-        "set", "-f", first, "-f", vanishing, "-f", "/proc/self/mem", "--json",
+        "set", "-f", first, "-f", fifo, "-f", vanishing, "--json",
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    with vanishing.open("wb") as pipe:
+    with _opened_for_reader(fifo, process) as pipe:
+        vanishing.unlink()
         pipe.write(b'{"key":"piped","value":2}\n')
     out, complaint = process.communicate(timeout=_WAIT_SECONDS)
     assert process.returncode == 5, complaint
     assert b'"succeeded":2' in out
+
+
+def _opened_for_reader(fifo: Path, process: "subprocess.Popen[bytes]") -> BinaryIO:
+    """Open a FIFO for writing once the process reads it. Fail if the process ends before that."""
+    while True:
+        try:
+            return open(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK), "wb")
+        except OSError as error:
+            assert error.errno == errno.ENXIO  # noqa: PT017 - it has no reader yet
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
 
 
 def test_the_same_file_in_two_roles_is_refused_untouched(local: Command, tmp_path: Path) -> None:
