@@ -22,11 +22,18 @@ from pathlib import Path
 
 from kvsctl.emulator.clock import Clock
 from kvsctl.emulator.options import EmulatorOptions
-from kvsctl.emulator.refusals import ConnectionLost, EmulatorError
+from kvsctl.emulator.refusals import ConnectionLost, DatabaseFailed, EmulatorError
 from kvsctl.emulator.storage.store import Store
 from kvsctl.emulator.web.app import Emulator
 
-__all__ = ["ConnectionLost", "Emulator", "EmulatorError", "EmulatorOptions", "embedded"]
+__all__ = [
+    "ConnectionLost",
+    "DatabaseFailed",
+    "Emulator",
+    "EmulatorError",
+    "EmulatorOptions",
+    "embedded",
+]
 
 
 def embedded(
@@ -34,7 +41,8 @@ def embedded(
 ) -> Emulator:
     """Return an emulator on a database file, or in memory (`:memory:`), to call as an ASGI app.
 
-    The file is opened at once. Raise `EmulatorError` if that fails. Close the emulator with
+    The file is opened at once. Raise `EmulatorError` if that fails, and `DatabaseFailed`, also
+    later, if the file is damaged or its disk fails. Close the emulator with
     `close()` or `await aclose()`; every write that was answered is safe even without that.
     """
     options = options or EmulatorOptions()

@@ -28,9 +28,17 @@ class Refusal(Exception):
 
 
 class EmulatorError(Exception):
-    """The emulator cannot start: its file, manifest, seed or options are unusable.
+    """The emulator cannot work: its file, manifest, seed or options are unusable.
 
     The message is one line for the user. It never contains a value of a record.
+    """
+
+
+class DatabaseFailed(EmulatorError):
+    """The database file cannot be read or written: a full disk, a damaged page.
+
+    What the failed request asked for was not applied. A server answers 500. For callers in the
+    same process the exception is raised.
     """
 
 

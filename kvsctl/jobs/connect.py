@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kvsctl.config.targets import Target
-from kvsctl.errors import UsageError
+from kvsctl.errors import StreamError, UsageError
 from kvsctl.service.auth.credentials import (
     Credentials,
     GivenToken,
@@ -19,7 +19,7 @@ from kvsctl.service.auth.credentials import (
     container,
 )
 from kvsctl.service.client import BatchClient
-from kvsctl.service.transport.in_process import in_process
+from kvsctl.service.transport.in_process import AsgiApp, in_process
 from kvsctl.service.wire import MetadataRequest
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ async def connected(
     )
     if target.local_path is not None:
         embedded = _open_embedded(target.local_path)
-        carrier = in_process(_EMBEDDED_URL, embedded, timeout_seconds)
+        carrier = in_process(_EMBEDDED_URL, _ending_runs(embedded), timeout_seconds)
         service = make(carrier, fixed_headers={})
         try:
             yield service
@@ -88,12 +88,33 @@ def _open_embedded(path: Path) -> "Emulator":
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return emulator.embedded(path)
+    except emulator.DatabaseFailed as failed:
+        raise _failed(failed) from failed
     except emulator.EmulatorError as error:
         raise UsageError(str(error)) from error
     except FileExistsError:
         raise UsageError(f"cannot open {path}: {path.parent} is not a directory") from None
     except OSError as error:
         raise UsageError(f"cannot open {path}: {error.strerror}") from error
+
+
+def _ending_runs(embedded: "Emulator") -> AsgiApp:
+    """Return the emulator as an application that raises StreamError if its database fails."""
+    from kvsctl.emulator import DatabaseFailed
+
+    async def application(*scope_and_channels: Any) -> None:
+        try:
+            await embedded(*scope_and_channels)
+        except DatabaseFailed as failed:
+            raise _failed(failed) from failed
+
+    return application
+
+
+def _failed(failed: Exception) -> StreamError:
+    return StreamError(
+        str(failed), "Correct that, or give another file with KVSCTL_LOCAL_DB. Then run it again."
+    )
 
 
 def _token_source(target: Target) -> TokenSource | None:

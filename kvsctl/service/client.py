@@ -93,6 +93,7 @@ class BatchClient:
         """Send one batch. Return failed requests as faults.
 
         Raise CredentialsError only if the token is not loaded yet and cannot be: see `prepare`.
+        Raise StreamError, with nothing applied, if the files under an embedded target fail.
         """
         credentials = self._credentials
         token = credentials.token if credentials.is_loaded else await credentials.current()

@@ -8,7 +8,7 @@ from kvsctl.bulk.pacing.pace import request_units
 from kvsctl.bulk.sending.answers import take_fault, take_reply
 from kvsctl.bulk.sending.queue import Batch
 from kvsctl.bulk.sending.run_state import RunState
-from kvsctl.errors import CredentialsError
+from kvsctl.errors import CredentialsError, StreamError
 from kvsctl.model import Outcome, State
 from kvsctl.service.client import Answer
 from kvsctl.service.faults import Fault
@@ -56,6 +56,10 @@ class Sender:
                 run.pacer.end(batch.start, requests=1, units=batch.start.reserved)
                 batch.start = None
             raise
+        except StreamError as error:  # nothing was applied, and no retry would help
+            run.queue.resend(batch, run.now())
+            run.stop(error)
+            return
         units = self._units(batch, answer)
         self._note(batch, answer, units, is_retry=is_retry)
         self._note_pace(batch, answer, units)

@@ -1,21 +1,39 @@
 """The database file: its tables, format version, settings and permissions.
 
-The file is created with mode 600. It uses WAL with synchronous=NORMAL, so a process that is killed
-at any moment loses nothing that was committed. `application_id` identifies the file as kvsctl's;
-`user_version` is its format version.
+The file is created with mode 600; a wider mode is narrowed. It uses WAL with synchronous=NORMAL, so
+a process that is killed at any moment loses nothing that was committed. `application_id` identifies
+the file as kvsctl's; `user_version` is its format version. Where the file cannot be written, it is
+opened for reading only.
 """
 
+import errno
 import os
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from kvsctl.emulator.refusals import EmulatorError, reason_of
+from kvsctl.emulator.refusals import DatabaseFailed, EmulatorError, reason_of
 
 MEMORY = ":memory:"
 APPLICATION_ID = 0x6B767363
 FORMAT = 1
 BUSY_SECONDS = 30.0
+_PRIVATE = 0o600
+_PRIMARY = 0xFF
+_READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
+_FAILING = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_NOLFS,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_READONLY,
+}
+"""What SQLite answers if the file, its disk or its folder is at fault, not the statement."""
 
 # Buckets are never deleted, so that every process may cache their numbers.
 SCHEMA = """
@@ -52,37 +70,118 @@ def connect(path: Path | str) -> sqlite3.Connection:
     """Open the database file, or create it; `:memory:` keeps everything in this process.
 
     The connection is in autocommit mode and may be used from any thread, one at a time. Raise
-    `EmulatorError` if the file cannot be opened, is not a kvsctl database or has a newer format.
+    `EmulatorError` if the file cannot be opened, is not a kvsctl database or has a newer format,
+    and `DatabaseFailed` if it is damaged or its disk fails.
     """
+    if str(path) == MEMORY:
+        return _connected(MEMORY, path, _prepare)
     try:
-        if str(path) != MEMORY:
-            _make_private(Path(path))
-        connection = sqlite3.connect(
-            str(path),
-            timeout=BUSY_SECONDS,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=256,
-        )
+        _make_private(Path(path))
+        return _connected(str(path), path, _prepare)
     except OSError as error:
+        if error.errno in _READ_ONLY and (connection := _read_only(Path(path))) is not None:
+            return connection
         raise EmulatorError(f"cannot open {path}: {reason_of(error)}") from error
     except sqlite3.Error as error:
-        raise EmulatorError(f"cannot open {path}: {error}") from error
+        is_read_only = error.sqlite_errorcode & _PRIMARY in (
+            sqlite3.SQLITE_READONLY,
+            sqlite3.SQLITE_CANTOPEN,
+        )
+        if is_read_only and (connection := _read_only(Path(path))) is not None:
+            return connection
+        raise _unusable(error, path) from error
+
+
+def failure_of(error: sqlite3.Error, path: Path | str) -> Exception:
+    """Return DatabaseFailed, with the path and SQLite's reason, if the file or its disk fails.
+
+    Any other error, which is a defect of the emulator, is returned as it is.
+    """
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None or code & _PRIMARY not in _FAILING:
+        return error
+    failed = DatabaseFailed(f"the database {path} cannot be used: {error}")
+    failed.__cause__ = error
+    return failed
+
+
+def _unusable(error: sqlite3.Error, path: Path | str) -> Exception:
+    failed = failure_of(error, path)
+    if isinstance(failed, DatabaseFailed):
+        return failed
+    return EmulatorError(f"cannot use {path} as a database: {error}")
+
+
+def _connected(
+    database: str,
+    path: Path | str,
+    prepare: Callable[[sqlite3.Connection, Path | str], None],
+    *,
+    is_uri: bool = False,
+) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        database,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+        uri=is_uri,
+    )
     try:
-        _prepare(connection, path)
-    except sqlite3.Error as error:
-        connection.close()
-        raise EmulatorError(f"cannot use {path} as a database: {error}") from error
-    except EmulatorError:
+        prepare(connection, path)
+    except BaseException:
         connection.close()
         raise
     return connection
 
 
+def _read_only(path: Path) -> sqlite3.Connection | None:
+    """Open an existing database for reading; return None if it cannot be opened so either.
+
+    In a folder that cannot be written, SQLite cannot make the files that readers share. Then the
+    file is opened as one that nobody changes, unless a log beside it holds newer records.
+    """
+    uri = path.absolute().as_uri()
+    log = path.with_name(path.name + "-wal")
+    modes = ["mode=ro"]
+    if not log.exists() or not log.stat().st_size:
+        modes.append("immutable=1")
+    for mode in modes if path.is_file() else []:
+        try:
+            return _connected(f"{uri}?{mode}", path, _require_current, is_uri=True)
+        except sqlite3.Error:
+            continue
+    return None
+
+
+def _require_current(connection: sqlite3.Connection, path: Path | str) -> None:
+    if not _is_current(connection, path):
+        raise EmulatorError(f"cannot open {path}: it is empty, and cannot be written")
+    connection.execute("PRAGMA temp_store = MEMORY")
+
+
 def _make_private(path: Path) -> None:
+    """Create the file, or narrow the mode of the one that is there. Raise OSError.
+
+    Raise EmulatorError if others may read or write the file and its mode cannot be narrowed.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # SQLite gives the -wal and -shm files the mode of the database file.
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    # SQLite gives new -wal and -shm files the mode of the database file.
+    fd = os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_NONBLOCK", 0), _PRIVATE)
+    os.close(fd)
+    if os.name != "posix":
+        return  # modes mean nothing else there than read-only
+    for name in ("", "-wal", "-shm"):
+        file = path.with_name(path.name + name)
+        try:
+            if file.stat().st_mode & 0o077:
+                file.chmod(_PRIVATE)
+        except FileNotFoundError:
+            continue
+        except PermissionError as error:
+            raise EmulatorError(
+                f"cannot open {path}: others may read {file}, and its mode cannot be set to 600"
+            ) from error
 
 
 def _prepare(connection: sqlite3.Connection, path: Path | str) -> None:

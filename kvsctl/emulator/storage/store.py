@@ -33,7 +33,10 @@ class Store:
         self._closed = False
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Run `work` in the store's thread; return its result or raise its exception."""
+        """Run `work` in the store's thread; return its result or raise its exception.
+
+        Raise DatabaseFailed if the database file cannot be read or written.
+        """
         if self._closed:
             raise RuntimeError("the store is closed")
         if self._thread is None:
@@ -46,15 +49,20 @@ class Store:
         return await future
 
     def writing(self, work: Callable[[], T]) -> T:
-        """Run `work` as one write transaction. Call it in the store's thread."""
-        self.connection.execute("BEGIN IMMEDIATE")
+        """Run `work` as one write transaction. Call it in the store's thread.
+
+        Raise DatabaseFailed, with nothing applied, if the database file cannot be written.
+        """
         try:
+            self.connection.execute("BEGIN IMMEDIATE")
             result = work()
             self.connection.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             self.rows.forget_buckets()
             with contextlib.suppress(sqlite3.Error):
                 self.connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise schema.failure_of(error, self.path) from None
             raise
         return result
 
@@ -75,6 +83,8 @@ class Store:
             failure: BaseException | None = None
             try:
                 result = work()
+            except sqlite3.Error as error:
+                failure = schema.failure_of(error, self.path)
             except BaseException as error:
                 failure = error
             with contextlib.suppress(RuntimeError):  # the caller's event loop is closed

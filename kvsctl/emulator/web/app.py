@@ -15,7 +15,7 @@ from kvsctl.emulator.callers import bearer_of, check_token, installation_of
 from kvsctl.emulator.clock import Clock, http_date
 from kvsctl.emulator.operations.service import Call, Service
 from kvsctl.emulator.options import EmulatorOptions
-from kvsctl.emulator.refusals import ConnectionLost, Refusal
+from kvsctl.emulator.refusals import ConnectionLost, DatabaseFailed, Refusal
 from kvsctl.emulator.storage.store import Store
 from kvsctl.emulator.web.routes import ADMIN_PREFIX, INSTALLATION_PATHS, ROUTES, Route
 from kvsctl.emulator.wire import Response, encoded, refusal_response
@@ -110,7 +110,7 @@ class Emulator:
                 answer = await self._other(scope, headers, receive)
         except Refusal as refusal:
             answer = refusal_response(refusal)
-        except ConnectionLost:
+        except (ConnectionLost, DatabaseFailed):
             raise
         except Exception as error:
             wants_trace = log.isEnabledFor(logging.DEBUG)

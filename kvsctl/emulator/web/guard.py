@@ -16,10 +16,14 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from kvsctl.emulator.refusals import ConnectionLost, Refusal
+from kvsctl.emulator.refusals import ConnectionLost, DatabaseFailed, Refusal
 from kvsctl.emulator.web.app import Emulator, Message, Receive, Scope, Send, shown_path
 
 access = logging.getLogger("kvsctl.emulator.access")
+log = logging.getLogger(__name__)
+DATABASE_FAILED = Refusal(
+    500, "INTERNAL_SERVER_ERROR", "The database of the emulator cannot be used; see its log"
+)
 FOREIGN_HOST = Refusal(403, "FORBIDDEN", "The Host or Origin header does not name this emulator")
 NO_LINGER = struct.pack("ii", 1, 0)
 
@@ -53,6 +57,9 @@ class Guard:
             await self._emulator(scope, receive, send)
         except ConnectionLost as lost:
             await _close_connection(server_send, receive, gently=lost.gently)
+        except DatabaseFailed as failed:
+            log.error("%s", failed)
+            await self._emulator.refuse(DATABASE_FAILED, send)
 
     async def _logged(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = time.perf_counter()

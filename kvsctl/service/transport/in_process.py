@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote, urlsplit
 
+from kvsctl.errors import KvsctlError
 from kvsctl.service.transport.carrier import (
     Carrier,
     CarrierAnswer,
@@ -31,7 +32,8 @@ _CLIENT: Final = ("127.0.0.1", 0)
 def in_process(url: str, app: AsgiApp, timeout_seconds: float) -> Carrier:
     """Return a carrier to an ASGI application in this process, without any network.
 
-    An exception in the application raises Unanswered, as if a server had hung up.
+    An exception in the application raises Unanswered, as if a server had hung up. A KvsctlError is
+    raised as it is: no retry helps against it.
     """
     return _InProcess(url, app, timeout_seconds)
 
@@ -75,7 +77,7 @@ class _InProcess:
                 await self._app(scope, exchange.receive, exchange.send)
         except TimeoutError:
             raise TooSlow from None
-        except CarrierError:
+        except (CarrierError, KvsctlError):
             raise
         except Exception as error:
             raise Unanswered(f"the application raised {type(error).__name__}") from error

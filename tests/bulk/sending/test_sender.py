@@ -13,9 +13,10 @@ from kvsctl.bulk.packing.rule import PackingRule, body_bytes
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.retrying.policy import RetryPolicy
 from kvsctl.bulk.settling.reconcile import ReadPolicy
-from kvsctl.errors import CredentialsError, KvsctlError, TargetError
+from kvsctl.errors import CredentialsError, KvsctlError, StreamError, TargetError
 from kvsctl.model import Record, State, Verb
 from kvsctl.service.auth.credentials import Secret
+from kvsctl.service.client import Answer
 from kvsctl.service.faults import Fault, FaultKind
 from tests.support.books import Ran, carry_out
 from tests.support.examples import examples
@@ -675,6 +676,29 @@ class _NoToken(ModelService):
 
     async def renew(self, refused: Secret | None) -> bool:
         raise CredentialsError("the token command ended with exit code 1")
+
+
+class _FullDisk(ModelService):
+    """An embedded target that finds no room for its second request and for any later one."""
+
+    async def call(self, verb: Verb, records: Sequence[Record]) -> Answer:
+        if self.requests:
+            raise StreamError("the database kvs.db cannot be used: database or disk is full")
+        return await super().call(verb, records)
+
+
+def test_a_disk_that_fails_under_the_target_ends_the_run_without_a_retry() -> None:
+    service = _FullDisk()
+    plan = _plan(concurrency=1, packing=PackingRule(2, 4_000_000))
+    ran = carry_out(plan, [_input(6)], service)
+    assert isinstance(ran.error, StreamError)
+    assert "disk is full" in ran.error.message
+    assert ran.books.states == {"succeeded": 2, "unsent": 4}
+    assert service.sent == [[0, 1]]
+    assert not any(
+        isinstance(one.subject, Record) and one.subject.ambiguous
+        for one in ran.books.outcomes.values()
+    )
 
 
 @pytest.mark.parametrize("when", ["prepare", "renew"])

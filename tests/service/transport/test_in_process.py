@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kvsctl.errors import StreamError
 from kvsctl.service.transport.carrier import CarrierAnswer, TooSlow, Unanswered
 from kvsctl.service.transport.in_process import AsgiApp, in_process
 
@@ -54,6 +55,14 @@ def test_an_application_that_raises_is_a_server_that_hangs_up() -> None:
 
     with pytest.raises(Unanswered, match="the application raised RuntimeError"):
         _post(broken)
+
+
+def test_an_error_that_ends_the_run_is_raised_as_it_is() -> None:
+    async def full(scope: object, receive: object, send: object) -> None:
+        raise StreamError("the database /x cannot be used: database or disk is full")
+
+    with pytest.raises(StreamError, match="database or disk is full"):
+        _post(full)
 
 
 @pytest.mark.parametrize("sent", ["nothing", "only a head", "half a body"])
