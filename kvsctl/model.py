@@ -75,7 +75,7 @@ class Record(msgspec.Struct, eq=False, gc=False):
 
 
 class Cause(StrEnum):
-    """Why a piece of input cannot be read as a record: what to do differs, the code does not."""
+    """Why a piece of input is not a record: what to do differs, the code does not."""
 
     ARGUMENT = "argument"
     """An argument of set is not KEY=VALUE."""
@@ -113,6 +113,8 @@ class Cause(StrEnum):
     """The quotes of a row do not match."""
     RAW = "raw"
     """A line of a failures file was not corrected."""
+    RAW_CONTROL = "raw control"
+    """A plain key has a control character that its line does not show."""
     TABLE = "table"
     """The line looks like a row of a table."""
     WIDTH = "width"
@@ -124,7 +126,7 @@ class Problem(msgspec.Struct, eq=False, gc=False):
 
     `code` is the service's error code for the rule, where the service has one. `readable` is True
     if the piece could be read as a record. In that case `raw` is the record's JSON; otherwise
-    `raw` holds the bytes of the piece. `cause` may say more about an `INVALID_JSON`.
+    `raw` holds the bytes of the piece. `cause` may say more about input that is not a record.
     """
 
     position: int
@@ -179,7 +181,7 @@ In Python 3.11, looking up a member on its enum takes 129 ns, and reading a glob
 class Failure(NamedTuple):
     """Why a record failed: a code and a message of the service or of kvsctl, and a trace id.
 
-    `cause` may say more about an `INVALID_JSON`.
+    `cause` may say more about input that is not a record.
     """
 
     code: str

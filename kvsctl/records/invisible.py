@@ -10,6 +10,7 @@ from typing import Final
 
 from kvsctl import codes, jsontext
 from kvsctl.limits import Limits
+from kvsctl.model import Cause
 from kvsctl.records.checks import Breach
 
 _MARK: Final = "\ufeff"
@@ -18,10 +19,7 @@ _LEGAL_BEFORE_NUL: Final = re.compile(_MARK)
 _ANY: Final = re.compile(f"[\x00-\x08\x0a-\x1f\x7f-\x9f{_MARK}]")
 _ANY_BEFORE_NUL: Final = re.compile(f"[\x00-\x08\x0e-\x1f\x7f-\x9f{_MARK}]")
 _NAMES: Final = {_MARK: "a byte order mark", "\r": "a CR", "\n": "a line feed"}
-_CAUSES: Final = {
-    _MARK: "files were joined, and the second began with it",
-    "\r": "end lines with LF or CRLF",
-}
+_CAUSES: Final = {_MARK: Cause.MARK, "\r": Cause.CR}
 
 
 def check_raw(
@@ -44,12 +42,12 @@ def check_raw(
         return None
     character = found.group()
     name = _NAMES.get(character, "a control character")
-    reason = f"{_CAUSES[character]}; " if character in _CAUSES else ""
     where = "give the key in JSON Lines" if is_cell else "write the key as a JSON string"
     return Breach(
         codes.INVALID_KEY,
-        f"the key has {name} (U+{ord(character):04X}) at character {found.start() + 1}: {reason}"
+        f"the key has {name} (U+{ord(character):04X}) at character {found.start() + 1}: "
         f"if it belongs to the key, {where}: {jsontext.quoted(key)}",
+        _CAUSES.get(character, Cause.RAW_CONTROL),
     )
 
 

@@ -122,17 +122,19 @@ CAUSES: Final[dict[str, str]] = {
     "allow_nan=False).",
     Cause.QUOTES: "If quotes are ordinary characters in this table, use --quote none.",
     Cause.RAW: 'Correct the text in "raw" and write it as a record in place of the line.',
+    Cause.RAW_CONTROL: "Remove the character from the input, or write the key as a JSON string in "
+    "double quotes.",
     Cause.TABLE: "If the lines are rows of a table with a header, use --format csv or tsv, and "
     "--delimiter if it is not a comma or tab.",
     Cause.WIDTH: "Quote cells that hold the delimiter, or choose another with --delimiter. If "
     "quotes are ordinary characters in this table, use --quote none.",
 }
-"""The advice for the causes of `INVALID_JSON`."""
+"""The advice for the causes of `INVALID_JSON` and `INVALID_KEY`."""
 
 
 def advice(code: str, cause: str | None = None) -> str | None:
     """Return what to do about the code, in a sentence or two; None for an unknown code."""
-    if code == codes.INVALID_JSON and cause in CAUSES:
+    if code in (codes.INVALID_JSON, codes.INVALID_KEY) and cause in CAUSES:
         return CAUSES[cause]
     known = ADVICE.get(code)
     if known is None and code.startswith(codes.HTTP_5XX_PREFIX):

@@ -138,6 +138,9 @@ def test_of_an_argument_and_of_a_key() -> None:
         ("a", set_parsers(Rules(), string=False), Cause.ARGUMENT),
         ('"a",', key_parsers(Rules()), Cause.COMMA),
         ("\udcff", key_parsers(Rules()), Cause.ENCODING),
+        ("\ufeffa", key_parsers(Rules()), Cause.MARK),
+        ("a\rb", key_parsers(Rules()), Cause.CR),
+        ("a\v", key_parsers(Rules()), Cause.RAW_CONTROL),
     ):
         ((piece,),) = list(Reader([Arguments([word])], parsers))
         assert isinstance(piece, Problem)
