@@ -51,11 +51,10 @@ def check_raw(
     )
 
 
-def has_odd_blanks(key: str) -> bool:
-    """Return whether a key begins or ends with white space, or has any but the common space.
+def is_plainly_visible(key: str) -> bool:
+    """Return whether a key has no white space but common spaces inside, and nothing invisible.
 
-    Such keys are legal, but seldom meant. `key` is a legal key.
+    A legal key that is not is legal still, but seldom meant.
     """
-    is_padded = key[:1] == " " or key[-1:] == " "
     # Of all legal characters, only white space other than the common space is not printable.
-    return is_padded or not key.isprintable()
+    return key.isprintable() and not key.startswith(" ") and not key.endswith(" ")

@@ -11,13 +11,13 @@ from kvsctl.model import Identity
 from kvsctl.records.checks import RECORD_DEPTH, Breach
 from kvsctl.records.fast.line_blocks import (
     COMMON_IN_KEY,
-    are_common,
     compact_keys,
     spaced_keys,
 )
 from kvsctl.records.fields import ROOM_BYTES, decode_plain, may_repeat
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 
+_COMMON_IN_PLAIN_KEYS: Final = f"{COMMON_IN_KEY} \n".encode()
 UNCOMMON_IN_KEY: Final = re.compile(rf"[^{COMMON_IN_KEY}]").search
 _UNCOMMON: Final = Rejected(Breach("", "needs the careful path"))
 """Internal: never shown. It only tells `common_key_parser` to call its careful parser."""
@@ -54,17 +54,24 @@ class CommonKeys(CommonLines):
 
 
 class PlainKeys(CommonLines):
-    """A parser of plain keys, with a fast path for many common keys."""
+    """A parser of plain keys, with a fast path for many common keys.
+
+    A common plain key may have spaces inside.
+    """
 
     def parse_all(self, lines: Sequence[bytes]) -> tuple[Sequence[str], Sequence[bytes]] | None:
         """Return the keys and their bodies, in order; None unless all keys are common."""
-        together = b"\n".join(lines)
-        if not together.isascii():
+        together = b"\n%b\n" % b"\n".join(lines)
+        if (
+            together.translate(None, _COMMON_IN_PLAIN_KEYS)
+            or max(map(len, lines)) > self._limits.key_chars
+            or b"\n\n" in together
+            or b"\n " in together
+            or b" \n" in together
+        ):
             return None
-        keys = together.decode().split("\n")
-        if len(keys) != len(lines) or not are_common(keys, self._limits):
-            return None
-        return keys, _key_bodies(keys)
+        keys = together.decode().split("\n")[1:-1]
+        return (keys, _key_bodies(keys)) if len(keys) == len(lines) else None
 
 
 def _key_bodies(keys: Sequence[str]) -> list[bytes]:

@@ -17,7 +17,7 @@ from kvsctl.records.checks import RECORD_DEPTH, Breach
 from kvsctl.records.fast.line_blocks import spaced_line_parser
 from kvsctl.records.fast.lines import common_key_parser, common_line_parser, plain_key_parser
 from kvsctl.records.fields import Fields, read_fields
-from kvsctl.records.invisible import check_raw, has_odd_blanks
+from kvsctl.records.invisible import check_raw, is_plainly_visible
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 from kvsctl.records.ttl import Ttl, parse_expire_time, parse_ttl
 
@@ -150,10 +150,13 @@ def plain_key_record(
     identity: Identity, limits: Limits | None, *, ends_in_nul: bool = False, is_cell: bool = False
 ) -> Parsed | Rejected:
     """Make a record of a plain key to get or delete, which must show what it holds."""
-    if breach := check_raw(identity.key, limits, ends_in_nul=ends_in_nul, is_cell=is_cell):
+    key = identity.key
+    if is_plainly_visible(key):
+        return key_record(identity, limits, is_plain=True)
+    if breach := check_raw(key, limits, ends_in_nul=ends_in_nul, is_cell=is_cell):
         return Rejected(breach, identity, readable=False)
     parsed = key_record(identity, limits, is_plain=True)
-    if isinstance(parsed, Parsed) and has_odd_blanks(identity.key):
+    if isinstance(parsed, Parsed):
         return Parsed(identity, parsed.body, has_odd_blanks=True)
     return parsed
 

@@ -7,7 +7,7 @@ from kvsctl import codes, jsontext
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Identity
 from kvsctl.records.checks import Breach
-from kvsctl.records.fast.columns import common_rows_reader
+from kvsctl.records.fast.columns import common_key_rows_reader, common_rows_reader
 from kvsctl.records.fast.lines import is_common
 from kvsctl.records.fields import Fields
 from kvsctl.records.invisible import check_raw
@@ -88,7 +88,15 @@ def table_key_parser(header: Header, rules: Rules, shape: Shape) -> TableParser:
         identity = Identity(entity(cells) or rules.entity, key)
         return plain_key_record(identity, rules.limits, is_cell=True)
 
-    return TableParser(header.read, of_cells)
+    if (
+        rules.entity is not None
+        or not shape.key_template.is_bare
+        or (shape.is_record and "entityName" in header.columns)
+    ):
+        return TableParser(header.read, of_cells)
+    key_at = header.columns[shape.key_template.members[0]]
+    limits = rules.limits or DEFAULT_LIMITS
+    return TableParser(header.read, of_cells, common_key_rows_reader(header.names, key_at, limits))
 
 
 def _optional(columns: Mapping[str, int], name: str) -> Callable[[_Row], str | None]:

@@ -12,14 +12,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kvsctl.limits import DEFAULT_LIMITS
-from kvsctl.model import Problem, Record
+from kvsctl.model import Identity, Problem, Record
 from kvsctl.records.cutting import csv_blocks, rows
 from kvsctl.records.cutting.csv_blocks import Block, BlockReader
+from kvsctl.records.cutting.lines import Line
 from kvsctl.records.cutting.rows import split_rows
 from kvsctl.records.fast.columns import common_rows_reader
 from kvsctl.records.formats import Format, Forms
+from kvsctl.records.parsed import Parsed
 from kvsctl.records.parser_choice import key_parsers, set_parsers
+from kvsctl.records.parsing.header import Header
 from kvsctl.records.parsing.records import Rules
+from kvsctl.records.parsing.tables import table_key_parser
 from kvsctl.records.reader import ParserChoice, Reader
 from kvsctl.records.shapes import RECORDS, Shape, shape_of
 from kvsctl.records.sources import File
@@ -106,6 +110,18 @@ def test_columns_give_the_same_result_as_each_row(
         assert keys[place] == key
         assert bodies[place] == msgspec.json.encode({"key": key, "value": value})
         assert msgspec.json.decode(bodies[place]) == {"key": key, "value": value}
+
+
+@given(st.lists(st.lists(st.text("ab\t \ufeffé", max_size=3), min_size=1, max_size=3), min_size=1))
+@example([["key", "a"], ["a", ""], ["b", "1"], ["c"]])
+def test_keys_of_columns_are_those_of_each_row(table: list[list[str]]) -> None:
+    header = Header("in", Line(1, b"key,a"), ",")
+    parser = table_key_parser(header, Rules(), Shape())
+    assert parser.common is not None
+    keys, bodies, others = parser.common(table)
+    for place, row in enumerate(table):
+        if place not in others:
+            assert parser.of_cells(row) == Parsed(Identity(None, keys[place]), bodies[place])
 
 
 def test_columns_accept_every_common_row() -> None:

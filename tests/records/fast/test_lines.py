@@ -190,4 +190,7 @@ def test_many_common_plain_keys_are_read_at_once() -> None:
     quick = key_line_parser(Rules())
     assert isinstance(quick, PlainKeys)
     assert quick.parse_all([b"a", b"b:1"]) == (["a", "b:1"], [b'{"key":"a"}', b'{"key":"b:1"}'])
-    assert quick.parse_all([b"a", b"b 1"]) is None
+    assert quick.parse_all([b"a 1", b"b"]) == (["a 1", "b"], [b'{"key":"a 1"}', b'{"key":"b"}'])
+    for odd in (b" b", b"b ", b"", b"b\t1", b"b\nc", b"k" * 501, b"b/", b'"b"', b"\xff"):
+        for lines in ([b"a", odd], [odd, b"a"], [odd]):
+            assert quick.parse_all(lines) is None
