@@ -15,8 +15,8 @@ Words used throughout the engine:
 - The *ledger* is where records are settled and listeners are notified.
 - The *pace* is how much the run may ask of the service per second and per minute.
 
-Modules: `run` (the orchestration), `intake` and `stopping` (its state), `feeds`, `lanes`, `plan`,
-`events`, `forecast`.
+Modules: `run` (the orchestration), `intake`, `stopping` and `failure_limit` (its state), `feeds`,
+`lanes`, `plan`, `events`, `forecast`.
 
 - `sending`: choose the next batch, send it, act on its answer.
 - `packing`: which records share a request.

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeGuard
 
 from kvsctl.bulk.events import RecordsRead
+from kvsctl.bulk.failure_limit import FailureLimit
 from kvsctl.bulk.feeds import Feed
 from kvsctl.bulk.lanes import Lanes
 from kvsctl.bulk.plan import RunPlan
@@ -28,12 +29,14 @@ class Intake:
         stopping: Stopping,
         *,
         changed: Callable[[], None],
+        limit: FailureLimit | None = None,
     ) -> None:
         self._ledger = ledger
+        self._limit = limit or FailureLimit(None)
         self._plan = plan
         self._stopping = stopping
         self._changed = changed
-        self._admission = Admission(lanes, plan)
+        self._admission = Admission(lanes, plan, self._limit)
         self._room = asyncio.Event()
         self._is_starved = False
         self.is_crowded = False
@@ -49,7 +52,7 @@ class Intake:
     @property
     def not_admitted(self) -> Sequence[Record | Problem]:
         """What was read and found no room before the run stopped."""
-        return self._admission.left
+        return [*self._limit.held, *self._admission.left]
 
     async def read(self, feed: Feed) -> None:
         """Read and admit everything. An error of the feed is noted, and ends the reading."""
@@ -75,14 +78,21 @@ class Intake:
         """Let as many records in as that many requests at a time need."""
         self._admission.window = self._plan.window_at(concurrency)
 
+    def settle_held(self) -> None:
+        """Settle the problems that were held back until everything before them had settled."""
+        if self._limit.is_limited:
+            released = self._limit.release(self._ledger.failures)
+            self._ledger.settle_here([failed_check(problem) for problem in released])
+
     async def _admit(self, pieces: Sequence[Record | Problem]) -> None:
         self._admission.arrive(pieces)
         while not self._admission.is_empty:
             await self._await_room()
             self._ledger.settle_here(self._admission.admit())
+            self.settle_held()
 
     async def _await_room(self) -> None:
-        while self._admission.is_full:
+        while self._admission.is_full or self._limit.is_full(self._ledger.failures):
             self.is_crowded = True
             self._changed()
             self._room.clear()
@@ -96,8 +106,9 @@ class Admission:
     `window`: how many records may be admitted and unsettled at a time.
     """
 
-    def __init__(self, lanes: Lanes, plan: RunPlan) -> None:
+    def __init__(self, lanes: Lanes, plan: RunPlan, limit: FailureLimit | None = None) -> None:
         self._lanes = lanes
+        self._limit = limit or FailureLimit(None)
         self._most_bytes = plan.window_bytes
         self._pieces: Sequence[Record | Problem] = ()
         self._next = 0
@@ -126,7 +137,8 @@ class Admission:
     def admit(self) -> list[Outcome]:
         """Admit as many pieces as there is room for. Return the outcomes that this decides.
 
-        These are the problems, and the records that a newer one superseded.
+        These are the problems, unless failures are limited, and the records that a newer one
+        superseded.
         """
         room = self.window - self._lanes.admitted
         pieces = self._pieces[self._next : self._next + room]
@@ -142,15 +154,23 @@ class Admission:
         """
         coming_bytes = sum(map(len, [record.body for record in records]))
         fits = self._lanes.admitted_bytes + coming_bytes < self._most_bytes
-        return fits and self._lanes.admit_all(records, coming_bytes)
+        is_admitted = fits and self._lanes.admit_all(records, coming_bytes)
+        if is_admitted and self._limit.is_limited:
+            self._limit.admit(records)
+        return is_admitted
 
     def _admit_each(self, pieces: Sequence[Record | Problem]) -> list[Outcome]:
         ended: list[Outcome] = []
         for piece in pieces:
             self._next += 1
             if isinstance(piece, Problem):
-                ended.append(failed_check(piece))
-                continue
+                if not self._limit.is_limited:
+                    ended.append(failed_check(piece))
+                    continue
+                self._limit.hold(piece)
+                break
+            if self._limit.is_limited:
+                self._limit.admit([piece])
             replaced = self._lanes.admit(piece)
             if replaced is not None:
                 ended.append(Outcome(replaced, State.DUPLICATE))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from kvsctl.bulk.events import Listener
+from kvsctl.bulk.failure_limit import FailureLimit
 from kvsctl.bulk.feeds import Feed
 from kvsctl.bulk.intake import Intake, failed_check
 from kvsctl.bulk.lanes import Lanes
@@ -55,13 +56,21 @@ class Run:
             window_bytes=plan.window_bytes,
             read_batch=plan.packing.max_records if plan.verb is GET else 0,
         )
+        self._limit = FailureLimit(plan.max_failures)
+        if self._limit.is_limited:
+            listeners = [*listeners, self._limit]
         self._ledger = Ledger(
             self._lanes, listeners, changed=self._look_after_settling, stop=self.stop
         )
         self._pacer = pacer or Pacer(plan.pace, self._now)
         self._stopping = Stopping(self._now, plan.stop_seconds)
         self._intake = Intake(
-            self._lanes, self._ledger, plan, self._stopping, changed=self._changed.set
+            self._lanes,
+            self._ledger,
+            plan,
+            self._stopping,
+            changed=self._changed.set,
+            limit=self._limit,
         )
         state = RunState(
             plan,
@@ -199,9 +208,10 @@ class Run:
             self.stop(self._patience.overdue(self._now()))
 
     def _look_after_settling(self) -> None:
-        limit, failures = self._plan.max_failures, self._ledger.failures
-        if limit is not None and failures >= max(1, limit):
-            self.stop(too_many_failures(failures))
+        if self._limit.is_reached(self._ledger.failures):
+            self.stop(too_many_failures(self._ledger.failures))
+        elif not self._stopping.is_stopping:
+            self._intake.settle_held()
         if self._intake.is_crowded:
             self._intake.wake()
         if len(self._in_flight) < self._concurrency.limit:
@@ -227,11 +237,16 @@ class Run:
         resends = [_left_over(record) for record in self._queue.drain_resends()]
         never_sent = [_left_over(record) for record in self._lanes.drain()]
         not_admitted = [
-            failed_check(piece) if isinstance(piece, Problem) else _left_over(piece)
+            self._unread(piece) if isinstance(piece, Problem) else _left_over(piece)
             for piece in self._intake.not_admitted
         ]
         self._ledger.settle_away(cut_off + resends)
         self._ledger.settle_here(never_sent + not_admitted)
+
+    def _unread(self, problem: Problem) -> Outcome:
+        """Return the outcome of a problem that was read ahead of what ended the run."""
+        is_ahead = self._limit.is_reached(self._ledger.failures)
+        return Outcome(problem, State.UNSENT) if is_ahead else failed_check(problem)
 
 
 def _left_over(record: Record) -> Outcome:

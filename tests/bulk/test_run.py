@@ -457,3 +457,24 @@ def test_failed_checks_count_towards_too_many_failures() -> None:
     assert isinstance(ran.error, TargetError)
     assert "--max-failures" in ran.error.message
     assert ran.books.states == {"failed": 3}
+
+
+@pytest.mark.parametrize("limit", [1, 10, 40])
+def test_problems_that_are_read_ahead_do_not_count_as_failures(limit: int) -> None:
+    pieces: list[Piece] = [record(place, f"k{place}") for place in range(300)]
+    pieces += [problem(place) for place in range(300, 1000)]
+    ran = carry_out(RunPlan(Verb.SET, max_failures=limit), [pieces], ModelService())
+    assert isinstance(ran.error, TargetError)
+    assert ran.books.states == {"succeeded": 300, "failed": limit, "unsent": 700 - limit}
+    assert ran.books.positions(State.FAILED) == list(range(300, 300 + limit))
+
+
+def test_problems_below_the_limit_all_settle() -> None:
+    pieces: list[Piece] = [
+        problem(place) if place % 7 == 0 else record(place, f"k{place % 90}")
+        for place in range(1000)
+    ]
+    ran = carry_out(RunPlan(Verb.SET, max_failures=144), [pieces], ModelService())
+    assert ran.error is None
+    assert ran.books.states["failed"] == 143
+    assert sum(ran.books.states.values()) == 1000

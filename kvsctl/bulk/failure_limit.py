@@ -1,0 +1,66 @@
+"""Count the failures of a run that ends after so many, in input order."""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from kvsctl.bulk.events import Event, Settled
+from kvsctl.model import Problem, Record
+
+
+class FailureLimit:
+    """Holds problems back until all earlier records are settled, if failures are limited.
+
+    The input is read ahead of what is sent. Without this, problems far ahead would count as
+    failures, and end the run, before the records in front of them had been sent.
+
+    It is a listener, and must receive the events of the run. `limit` None: nothing is held back.
+    """
+
+    def __init__(self, limit: int | None) -> None:
+        self._limit = None if limit is None else max(1, limit)
+        self._open: deque[int] = deque()  # positions admitted and not settled, in input order
+        self._settled: set[int] = set()  # of these, the ones behind one that is not settled
+        self._held: deque[Problem] = deque()
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the number of failures is limited at all."""
+        return self._limit is not None
+
+    def is_reached(self, failures: int) -> bool:
+        """Return whether a run with so many failures must end."""
+        return self._limit is not None and failures >= self._limit
+
+    def is_full(self, failures: int) -> bool:
+        """Return whether the problems held back may reach the limit: then read no further."""
+        return bool(self._held) and self.is_reached(failures + len(self._held))
+
+    def __call__(self, event: Event) -> None:
+        """Note which positions have settled."""
+        if not isinstance(event, Settled):
+            return
+        self._settled.update(outcome.subject.position for outcome in event.outcomes)
+        while self._open and self._open[0] in self._settled:
+            self._settled.discard(self._open.popleft())
+
+    def admit(self, records: Iterable[Record]) -> None:
+        """Note records that are admitted, in input order."""
+        self._open.extend(record.position for record in records)
+
+    def hold(self, problem: Problem) -> None:
+        """Hold a problem back. Its position is after all that were admitted."""
+        self._held.append(problem)
+
+    def release(self, failures: int) -> list[Problem]:
+        """Return the problems whose turn it is, and no more than may still fail."""
+        released: list[Problem] = []
+        while self._held and not self.is_reached(failures + len(released)):
+            if self._open and self._open[0] < self._held[0].position:
+                break
+            released.append(self._held.popleft())
+        return released
+
+    @property
+    def held(self) -> Sequence[Problem]:
+        """The problems that are held back."""
+        return list(self._held)
