@@ -1,6 +1,7 @@
 """The events of a run, which listeners receive. The engine writes to no terminal and no file."""
 
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import TypeAlias
 
 import msgspec
@@ -36,9 +37,23 @@ class RequestEnded(msgspec.Struct, frozen=True, gc=False):
     is_throttled: bool = False
 
 
-class Throttled(msgspec.Struct, frozen=True, gc=False):
-    """The service asked for fewer requests, or a limit was met. None starts for `wait_seconds`."""
+class WaitReason(Enum):
+    """Why a run sends nothing for a time."""
 
+    QUOTA = "quota"
+    """The quota that it may use is used up."""
+    THROTTLED = "throttled"
+    """The service asked for fewer requests, or a limit was met."""
+    UNREACHABLE = "unreachable"
+    """There is no connection to the service."""
+    FAILING = "failing"
+    """The service fails, for example with 5xx."""
+
+
+class Waiting(msgspec.Struct, frozen=True, gc=False):
+    """No request starts for `wait_seconds`, unless something changes before."""
+
+    reason: WaitReason
     wait_seconds: float
 
 
@@ -55,5 +70,5 @@ class Settled(msgspec.Struct, frozen=True, gc=False):
     outcomes: Sequence[Outcome]
 
 
-Event: TypeAlias = RecordsRead | RequestEnded | Throttled | SizeLearnt | Settled
+Event: TypeAlias = RecordsRead | RequestEnded | Waiting | SizeLearnt | Settled
 Listener: TypeAlias = Callable[[Event], None]

@@ -7,8 +7,9 @@ import asyncio
 import math
 from collections.abc import Callable, Sequence
 from random import Random
+from typing import Final
 
-from kvsctl.bulk.events import Listener
+from kvsctl.bulk.events import Listener, Waiting, WaitReason
 from kvsctl.bulk.failure_limit import FailureLimit
 from kvsctl.bulk.feeds import Feed
 from kvsctl.bulk.intake import Intake, failed_check
@@ -26,6 +27,9 @@ from kvsctl.bulk.settling.verify import ReadBack
 from kvsctl.bulk.stopping import Stopping
 from kvsctl.errors import KvsctlError
 from kvsctl.model import GET, Outcome, Problem, Record, State
+
+_SHORT_WAIT_SECONDS: Final = 0.5
+"""Listeners are not told of shorter waits."""
 
 
 class Run:
@@ -191,11 +195,22 @@ class Run:
         if wait_over is None or not has_room:
             await self._changed.wait()
             return
+        self._note_wait(wait_over - self._now())
         try:
             async with asyncio.timeout_at(wait_over):
                 await self._changed.wait()
         except TimeoutError:
             return
+
+    def _note_wait(self, wait_seconds: float) -> None:
+        """Tell listeners why nothing is sent, if that lasts. A 429 has told them before."""
+        if self._in_flight or wait_seconds < _SHORT_WAIT_SECONDS or self._pacer.is_probing:
+            return
+        reason = self._sender.trouble
+        if reason is None and self._chooser.paced_until is not None:
+            reason = WaitReason.QUOTA if not self._pacer.held_seconds else None
+        if reason is not None:
+            self._ledger.emit(Waiting(reason, wait_seconds))
 
     @property
     def _overdue_at(self) -> float:

@@ -139,6 +139,7 @@ class JobListeners:
             stderr_console(self._environment),
             self._about.command,
             fraction_read=self._job.input.fraction_read,
+            least_seconds=self._job.plan.pace.least_seconds,
             columns=self._environment.current_width,
         )
 

@@ -12,13 +12,21 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from kvsctl.bulk.events import Event, RecordsRead, Settled, Throttled
+from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled, Waiting, WaitReason
 from kvsctl.model import State, Successes
 
 _BAR_WIDTH: Final = 24
 _LEAST_BAR_WIDTH: Final = 8
 _REDRAWS_PER_SECOND: Final = 8
 _RATE_SECONDS: Final = 5.0
+_OK: Final = 200
+_REASONS: Final = {
+    WaitReason.QUOTA: ("quota used up", "resumes"),
+    WaitReason.THROTTLED: ("429: throttled", "resumes"),
+    WaitReason.UNREACHABLE: ("cannot reach the target", "next attempt"),
+    WaitReason.FAILING: ("the target fails", "next attempt"),
+}
+"""What the line shows while a run waits, and what then happens."""
 
 
 class ProgressBarLine:
@@ -27,7 +35,8 @@ class ProgressBarLine:
     Leaving the context erases the line. The listener only counts; a thread redraws the line a few
     times per second, also while there are no events. `fraction_read` returns how much of the input
     was read, from 0 to 1, or None while that is unknown: then the line has a count, but no bar and
-    no time left. `columns` returns the current width of the terminal.
+    no time left. `least_seconds` returns how long the quota makes so many requests and units take.
+    `columns` returns the current width of the terminal.
     """
 
     def __init__(
@@ -36,6 +45,7 @@ class ProgressBarLine:
         label: str,
         *,
         fraction_read: Callable[[], float | None] = lambda: None,
+        least_seconds: Callable[[int, int], float] = lambda _requests, _units: 0.0,
         clock: Callable[[], float] = time.monotonic,
         columns: Callable[[], int] | None = None,
     ) -> None:
@@ -48,7 +58,11 @@ class ProgressBarLine:
         self._read = 0
         self._settled = 0
         self._failed = 0
-        self._throttled_until = self._started
+        self._requests = 0
+        self._units = 0
+        self._least_seconds = least_seconds
+        self._waiting: WaitReason | None = None
+        self._waits_until = self._started
         self._samples: deque[tuple[float, int]] = deque([(self._started, 0)])
         self._live = Live(
             console=console,
@@ -68,9 +82,16 @@ class ProgressBarLine:
                     self._failed += sum(outcome.state is State.FAILED for outcome in outcomes)
             case RecordsRead(count):
                 self._read += count
-            case Throttled(wait_seconds):
+            case RequestEnded():
+                self._requests += 1
+                self._units += event.units
+                if event.status == _OK:
+                    self._waiting = None
+            case Waiting(reason, wait_seconds):
                 until = self._clock() + wait_seconds
-                self._throttled_until = max(self._throttled_until, until)
+                is_same = reason is self._waiting
+                self._waits_until = max(self._waits_until, until) if is_same else until
+                self._waiting = reason
 
     def __enter__(self) -> Self:
         self._live.start(refresh=True)
@@ -109,9 +130,8 @@ class ProgressBarLine:
 
     def _parts(self, now: float, done: float | None) -> list[Text]:
         parts = []
-        if now < self._throttled_until:
-            wait = _clock_time(self._throttled_until - now)
-            parts.append(Text(f"throttled, resumes in {wait}", "yellow"))
+        if self._waiting is not None:
+            parts.append(Text(self._reason(self._waiting, now), "yellow"))
         if done is not None:
             parts.append(Text(f"{done:4.0%}"))
         parts.append(Text(f"{self._settled:,} record{'' if self._settled == 1 else 's'}"))
@@ -119,9 +139,20 @@ class ProgressBarLine:
         if self._failed:
             parts.append(Text(f"{self._failed:,} failed", "red"))
         if done:
-            left = (now - self._started) * (1 - done) / done
-            parts.append(Text(f"{_clock_time(left)} left"))
+            parts.append(Text(f"{_clock_time(self._seconds_left(now, done))} left"))
         return parts
+
+    def _reason(self, waiting: WaitReason, now: float) -> str:
+        reason, then = _REASONS[waiting]
+        if now >= self._waits_until:
+            return f"{reason}, trying now"
+        return f"{reason}, {then} in {_clock_time(self._waits_until - now)}"
+
+    def _seconds_left(self, now: float, done: float) -> float:
+        """Return the time left at the rate so far, or by the quota if that is longer."""
+        elapsed = now - self._started
+        least = self._least_seconds(round(self._requests / done), round(self._units / done))
+        return max(elapsed * (1 - done) / done, least - elapsed)
 
     def _fraction_done(self) -> float | None:
         """Return how much of the input is settled: records that are only read are not done."""

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from kvsctl.bulk.events import Event, RequestEnded, Settled
+from kvsctl.bulk.events import Event, RequestEnded, Settled, WaitReason
+from kvsctl.bulk.pacing.pace import Pace
 from kvsctl.bulk.packing.rule import PackingRule
 from kvsctl.bulk.plan import Pressure, RunPlan
 from kvsctl.bulk.retrying.policy import RetryPolicy
@@ -14,7 +15,7 @@ from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.errors import StreamError, TargetError
 from kvsctl.model import State, Verb
 from kvsctl.service.faults import Fault
-from tests.support.books import carry_out
+from tests.support.books import Ran, carry_out
 from tests.support.records import identity, problem, record
 from tests.support.simulated.model_service import (
     BROKEN,
@@ -478,3 +479,28 @@ def test_problems_below_the_limit_all_settle() -> None:
     assert ran.error is None
     assert ran.books.states["failed"] == 143
     assert sum(ran.books.states.values()) == 1000
+
+
+def _waits(ran: Ran) -> set[WaitReason]:
+    return {wait.reason for wait in ran.books.waits}
+
+
+def test_a_wait_for_the_quota_is_an_event_with_its_seconds() -> None:
+    plan = RunPlan(Verb.SET, packing=PackingRule(1, 1000), pace=Pace(units_per_minute=2))
+    ran = carry_out(plan, [[record(place, f"k{place}") for place in range(6)]], ModelService())
+    assert ran.books.states == {"succeeded": 6}
+    assert _waits(ran) == {WaitReason.QUOTA}
+    assert [wait.wait_seconds for wait in ran.books.waits] == pytest.approx([60, 60], abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [(NO_CONNECTION, WaitReason.UNREACHABLE), (BROKEN, WaitReason.FAILING)],
+    ids=["unreachable", "failing"],
+)
+def test_a_wait_for_a_service_that_fails_is_an_event_with_its_reason(
+    fault: Fault, reason: WaitReason
+) -> None:
+    ran = carry_out(RunPlan(Verb.SET), [[record(0)]], ModelService(always(Turn(fault=fault))))
+    assert _waits(ran) == {reason}
+    assert all(wait.wait_seconds >= 0.5 for wait in ran.books.waits)

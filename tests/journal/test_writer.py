@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled, Throttled
+from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled, Waiting, WaitReason
 from kvsctl.bulk.outcomes.positions import SettledRanges
 from kvsctl.bulk.outcomes.tally import REQUEST_COUNTS, Tally
 from kvsctl.errors import KvsctlError, StreamError
@@ -71,7 +71,10 @@ def test_a_group_holds_only_what_is_new(path: Path, journal: JournalFile) -> Non
         return _state(path).groups - before
 
     async def tell_all() -> list[int]:
-        return [await tell(event) for event in (RecordsRead(1), Throttled(1.0), _REQUEST)]
+        return [
+            await tell(event)
+            for event in (RecordsRead(1), Waiting(WaitReason.THROTTLED, 1.0), _REQUEST)
+        ]
 
     assert run_virtual(tell_all()) == [0, 0, 1]
     assert _state(path).totals.counts["requests"] == 1

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 from rich.cells import cell_len
 
-from kvsctl.bulk.events import RecordsRead, RequestEnded, Settled, Throttled
+from kvsctl.bulk.events import RecordsRead, RequestEnded, Settled, Waiting, WaitReason
+from kvsctl.bulk.pacing.pace import Pace
 from kvsctl.model import Verb
 from kvsctl.report.progress import ProgressBarLine
 from kvsctl.report.rich_console import stderr_console
@@ -88,12 +89,53 @@ def test_failures_are_counted() -> None:
 
 def test_throttling_shows_until_it_is_over() -> None:
     bench = Bench()
-    bench.bar(Throttled(5.0))
-    bench.bar(Throttled(2.0))
+    bench.bar(Waiting(WaitReason.THROTTLED, 5.0))
+    bench.bar(Waiting(WaitReason.THROTTLED, 2.0))
     bench.now += 1
-    assert "throttled, resumes in 0:04" in bench.line()
+    assert "429: throttled, resumes in 0:04" in bench.line()
     bench.now += 4
+    assert "429: throttled, trying now" in bench.line()
+    bench.bar(RequestEnded(Verb.SET, 25, 200, 0.1, 9, 9, 1, False))
     assert "throttled" not in bench.line()
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        (WaitReason.QUOTA, "quota used up, resumes in 0:40"),
+        (WaitReason.UNREACHABLE, "cannot reach the target, next attempt in 0:40"),
+        (WaitReason.FAILING, "the target fails, next attempt in 0:40"),
+    ],
+)
+def test_a_wait_has_its_reason_and_the_seconds_left(reason: WaitReason, shown: str) -> None:
+    bench = Bench()
+    bench.bar(Waiting(reason, 41.0))
+    bench.now += 1
+    assert shown in bench.line()
+
+
+def test_another_reason_replaces_the_one_before() -> None:
+    bench = Bench()
+    bench.bar(Waiting(WaitReason.QUOTA, 41.0))
+    bench.bar(Waiting(WaitReason.UNREACHABLE, 2.0))
+    assert "cannot reach the target, next attempt in 0:02" in bench.line()
+
+
+def test_the_time_left_knows_the_quota() -> None:
+    bench = Bench()
+    bench.bar = ProgressBarLine(
+        bench.console,
+        "set",
+        fraction_read=lambda: 1.0,
+        least_seconds=Pace(units_per_minute=2800).least_seconds,
+        clock=lambda: bench.now,
+    )
+    bench.bar(RecordsRead(700_000))
+    for _ in range(2800):
+        bench.bar(RequestEnded(Verb.SET, 25, 200, 0.1, 9, 9, 1, False))
+    bench.bar(Settled([succeeded(0)] * 70_000))
+    bench.now += 4
+    assert "8:56 left" in bench.line(), "28,000 units take nine minutes after the first 2,800"
 
 
 @pytest.mark.parametrize(

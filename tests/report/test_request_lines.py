@@ -2,7 +2,7 @@
 
 import pytest
 
-from kvsctl.bulk.events import RecordsRead, RequestEnded, SizeLearnt, Throttled
+from kvsctl.bulk.events import RecordsRead, RequestEnded, SizeLearnt, Waiting, WaitReason
 from kvsctl.model import Verb
 from kvsctl.report.request_lines import RequestLines
 
@@ -29,7 +29,7 @@ def test_a_request_is_a_line(request_ended: RequestEnded, line: str) -> None:
     listener = RequestLines(lines.append)
     listener(RecordsRead(5))
     listener(request_ended)
-    listener(Throttled(1.0))
+    listener(Waiting(WaitReason.THROTTLED, 1.0))
     listener(SizeLearnt(1, 999_999))
     learnt = "learnt: the target accepts at most 1 record and 999,999 bytes per request"
     assert lines == [line, learnt]

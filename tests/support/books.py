@@ -6,7 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from kvsctl.bulk.events import Event, Listener, RecordsRead, RequestEnded, Settled, Throttled
+from kvsctl.bulk.events import (
+    Event,
+    Listener,
+    RecordsRead,
+    RequestEnded,
+    Settled,
+    Waiting,
+    WaitReason,
+)
 from kvsctl.bulk.plan import Pressure, RunPlan
 from kvsctl.bulk.run import Run
 from kvsctl.errors import KvsctlError
@@ -24,6 +32,7 @@ class Books:
     settled_at: dict[int, float] = field(default_factory=dict)
     requests: list[RequestEnded] = field(default_factory=list)
     throttled: list[float] = field(default_factory=list)
+    waits: list[Waiting] = field(default_factory=list)
     most_open: int = 0
 
     def __call__(self, event: Event) -> None:
@@ -39,7 +48,9 @@ class Books:
                     self.settled_at[outcome.position] = now
             case RequestEnded():
                 self.requests.append(event)
-            case Throttled(seconds):
+            case Waiting(reason, _) if reason is not WaitReason.THROTTLED:
+                self.waits.append(event)
+            case Waiting(_, seconds):
                 self.throttled.append(seconds)
 
     @property

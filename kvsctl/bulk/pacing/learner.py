@@ -91,10 +91,14 @@ class Learner:
         """Whether only one request is in flight at a time, to find out if any passes."""
         return self._blocked_at is not None
 
+    def probe_seconds(self, now: float) -> float:
+        """Return how long until the next probe may start, while it probes."""
+        return max(0.0, self._probe_at - now)
+
     def wait_seconds(self, now: float) -> float:
         """Return how long until a request may start; infinite: not before another one ends."""
         if self._blocked_at is not None:
-            return float("inf") if self.in_flight else max(0.0, self._probe_at - now)
+            return float("inf") if self.in_flight else self.probe_seconds(now)
         if self._ramp is not None and self.in_flight >= self._ramp:
             return float("inf")
         return max(self._requests.wait_seconds(now), self._units.wait_seconds(now))

@@ -62,6 +62,13 @@ class Pacer:
         """How long until any request may start, whatever its units."""
         return max(0.0, self._held_until - self._now())
 
+    def refused_seconds(self, *, reads: bool) -> float:
+        """Return how long no request may start because the service refused the last ones."""
+        now = self._now()
+        learner = self._learners[reads]
+        probe_seconds = learner.probe_seconds(now) if learner.is_probing else 0.0
+        return max(0.0, self._held_until - now, probe_seconds)
+
     @property
     def is_probing(self) -> bool:
         """Whether only one request is in flight at a time, to find out if any passes."""

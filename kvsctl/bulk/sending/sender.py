@@ -3,7 +3,7 @@
 from asyncio import CancelledError
 from typing import Final
 
-from kvsctl.bulk.events import RequestEnded, Throttled
+from kvsctl.bulk.events import RequestEnded, Waiting, WaitReason
 from kvsctl.bulk.pacing.pace import request_units
 from kvsctl.bulk.sending.answers import take_fault, take_reply
 from kvsctl.bulk.sending.queue import Batch
@@ -11,7 +11,7 @@ from kvsctl.bulk.sending.run_state import RunState
 from kvsctl.errors import CredentialsError, StreamError
 from kvsctl.model import Outcome, State
 from kvsctl.service.client import Answer
-from kvsctl.service.faults import Fault
+from kvsctl.service.faults import Fault, FaultKind
 
 _OK: Final = 200
 
@@ -28,6 +28,14 @@ class Sender:
     def unreached(self) -> Fault | None:
         """The last fault, if no request of the run was ever answered."""
         return None if self._was_answered else self._last_fault
+
+    @property
+    def trouble(self) -> WaitReason | None:
+        """Why requests fail, if the last ones did."""
+        if self._last_fault is None or not self._run.patience.rounds_failed:
+            return None
+        is_unreached = self._last_fault.kind is FaultKind.UNREACHED
+        return WaitReason.UNREACHABLE if is_unreached else WaitReason.FAILING
 
     async def send(self, batch: Batch) -> None:
         """Send a batch once. Its records are settled or queued again when this returns."""
@@ -89,8 +97,9 @@ class Sender:
             run.pacer.refuse(start, run.plan.retry.asked_seconds(fault))
             if run.pacer.is_probing:
                 run.concurrency.note_throttled(run.now())
-            if (held_seconds := run.pacer.held_seconds) > 0:
-                run.ledger.emit(Throttled(held_seconds))
+            wait_seconds = run.pacer.refused_seconds(reads=start.reads)
+            if wait_seconds > 0:
+                run.ledger.emit(Waiting(WaitReason.THROTTLED, wait_seconds))
         elif answer.status == _OK:
             run.pacer.end(start, requests=1, units=units, is_accepted=True)
             if start.reads:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvsctl.bulk.events import RecordsRead, RequestEnded, Settled, Throttled
+from kvsctl.bulk.events import RecordsRead, RequestEnded, Settled, Waiting, WaitReason
 from kvsctl.bulk.outcomes import tally as tally_module
 from kvsctl.bulk.outcomes.tally import OTHER_CODES, Tally
 from kvsctl.errors import Defect
@@ -83,7 +83,7 @@ def test_requests_are_counted_by_how_they_ended() -> None:
     tally(request(Verb.DELETE, units=4))
     tally(request(status=429, units=0, is_throttled=True))
     tally(request(status=None, units=0))
-    tally(Throttled(3.0))
+    tally(Waiting(WaitReason.THROTTLED, 3.0))
     assert (tally.requests, tally.retries, tally.throttled) == (6, 1, 1)
     assert (tally.units_read, tally.units_write) == (3, 8)
     assert (tally.bytes_sent, tally.bytes_received) == (6000, 1200)
