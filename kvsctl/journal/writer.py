@@ -1,6 +1,7 @@
-"""The listener that writes to the journal what has settled, about once per second."""
+"""The listener that writes to the journal what has settled, as often as costs next to nothing."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
@@ -18,7 +19,12 @@ from kvsctl.journal.totals import TallyNews, restored
 from kvsctl.model import SUCCEEDED, Outcome, Problem, Record, State, Successes, Verb
 
 GROUP_SECONDS: Final = 0.9
-"""Syncing takes the rest of about one second."""
+"""The longest time between two groups. Syncing takes the rest of about one second."""
+_LEAST_GROUP_SECONDS: Final = 0.1
+_COST_FACTOR: Final = 50.0
+"""The next group begins after this many times the processor time of the last: that is 2 %."""
+_SYNC_FACTOR: Final = 3.0
+"""And so many times the time it took to write, because a disk may be shared with the target."""
 
 
 class MarkedOutput(Protocol):
@@ -56,7 +62,7 @@ class MarkedFailures(Protocol):
 
 
 class JournalWriter:
-    """A listener that puts outcomes on disk within about a second.
+    """A listener that puts outcomes on disk within about a second, and sooner where that is cheap.
 
     It must be notified after the failures file and the output. A group is made on the event loop,
     so that all of it is of one moment, and written on `executor`: first the files that it marks are
@@ -64,6 +70,8 @@ class JournalWriter:
     settled once every earlier one is, because it is not written sooner. `counted`, if given, has
     received the same requests, so they are not counted again. `fail` is called with the error if
     the journal cannot be written. Once a marked file is broken, nothing more is written.
+
+    `cpu_seconds` and `wall_seconds` measure what a group costs, in the thread that calls them.
     """
 
     def __init__(
@@ -78,6 +86,8 @@ class JournalWriter:
         counted: Tally | None = None,
         elapsed: Callable[[], float] = lambda: 0.0,
         fail: Callable[[KvsctlError], None] = lambda _: None,
+        cpu_seconds: Callable[[], float] = time.thread_time,
+        wall_seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         state = file.state
         self._file = file
@@ -86,6 +96,9 @@ class JournalWriter:
         self._failures = failures
         self._output = output
         self._elapsed = elapsed
+        self._cpu_seconds = cpu_seconds
+        self._wall_seconds = wall_seconds
+        self._group_seconds = min(_LEAST_GROUP_SECONDS, GROUP_SECONDS)
         self._fail = fail
         self._tally = restored(state.totals)
         self._counted = counted
@@ -111,8 +124,7 @@ class JournalWriter:
             return
         self._is_dirty = True
         if self._timer is None and self._writing is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(GROUP_SECONDS, self._begin_writing)
+            self._begin_later()
 
     def replay(self, pieces: Sequence[Record | Problem]) -> None:
         """Register the keys of failures that an earlier run recorded."""
@@ -191,9 +203,15 @@ class JournalWriter:
         if isinstance(outcome.subject, Record) and outcome.subject.ambiguous:
             self._group.ambiguous.add(outcome.position)
 
+    def _begin_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._group_seconds, self._begin_writing)
+
     def _begin_writing(self) -> None:
         self._timer = None
+        before = self._cpu_seconds()
         group = self._take_group(Stage.RUNNING)
+        taken_seconds = self._cpu_seconds() - before
         if group is None:
             return
         loop = asyncio.get_running_loop()
@@ -202,7 +220,7 @@ class JournalWriter:
             with suppress(RuntimeError):  # if the loop is closed, `finish` raises the error
                 loop.call_soon_threadsafe(self._end_writing)
 
-        self._writing = self._executor.submit(self._write, group)
+        self._writing = self._executor.submit(self._write_measured, group, taken_seconds)
         self._writing.add_done_callback(written)
 
     def _end_writing(self) -> None:
@@ -215,8 +233,7 @@ class JournalWriter:
             return
         self._writing = None
         if self._is_dirty:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(GROUP_SECONDS, self._begin_writing)
+            self._begin_later()
 
     def _take_group(self, stage: Stage) -> Group | None:
         """Return what is new; None if a file that the group would mark is broken."""
@@ -233,6 +250,15 @@ class JournalWriter:
         group.elapsed_seconds = self._elapsed()
         group.stage = stage
         return group
+
+    def _write_measured(self, group: Group, taken_seconds: float) -> None:
+        """Write a group, and choose from what it cost when the next begins."""
+        cpu, wall = self._cpu_seconds(), self._wall_seconds()
+        self._write(group)
+        cpu_seconds = taken_seconds + self._cpu_seconds() - cpu
+        wall_seconds = self._wall_seconds() - wall
+        seconds = max(_COST_FACTOR * cpu_seconds, _SYNC_FACTOR * wall_seconds)
+        self._group_seconds = min(max(seconds, _LEAST_GROUP_SECONDS), GROUP_SECONDS)
 
     def _write(self, group: Group) -> None:
         try:
