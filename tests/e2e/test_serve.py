@@ -34,6 +34,7 @@ def test_seeds_tokens_and_installations(kvsctl: Command, tmp_path: Path) -> None
         kvsctl.having(KVSCTL_TOKEN="three", KVSCTL_URL=url)("get", "k", status=3)
 
 
+@pytest.mark.slow
 def test_faults_are_got_through_and_the_report_says_so(kvsctl: Command, tmp_path: Path) -> None:
     source = records_file(tmp_path / "in", [{"key": f"k{n}", "value": n} for n in range(300)])
     faults = "seed=3,429=0.1,500=0.05,reset-before=0.05,reset-after=0.05,cut=0.05,leave-out=0.02"
