@@ -53,7 +53,8 @@ def read_input(verb: Verb, given: Given, limits: Limits | None) -> JobInput:
         end = b"\0" if given.of(NullOption).null else end
         parsers = key_parsers(_rules(options, limits), forms.shape)
     reader = Reader(_sources(verb, words, options, forms, end), parsers)
-    _require_usable(reader)
+    # What is read from a descriptor cannot be read again on every system.
+    reader.require_usable(may_reread=lambda path: descriptor(path) is None)
     return ReaderInput(reader, _doubts(verb, words))
 
 
@@ -130,22 +131,6 @@ def _sources(
             )
         files = [File(None, end=end, forms=forms)]
     return [Arguments(words), *files] if words else list(files)
-
-
-def _require_usable(reader: Reader) -> None:
-    """Raise UsageError if a later file cannot be used, before anything of an earlier one is sent.
-
-    The first source needs no look ahead: nothing is sent before it is read.
-    """
-    for source in reader.sources[1:]:
-        # What is read of a descriptor cannot be read again on every system.
-        if (
-            isinstance(source, File)
-            and source.path is not None
-            and source.is_rereadable
-            and descriptor(source.path) is None
-        ):
-            reader.require_usable(source)
 
 
 def _rules(options: InputOptions, limits: Limits | None, ttl: str | None = None) -> Rules:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count, repeat
+from pathlib import Path
 from typing import Final, TypeAlias
 
 from kvsctl import codes
@@ -70,12 +71,24 @@ class Reader:
                 raise
             raise kind(error.message, error.hint) from error
 
-    def require_usable(self, source: File) -> None:
-        """Read the start of a regular file, and raise UsageError if it cannot be used.
+    def require_usable(self, *, may_reread: Callable[[Path], bool]) -> None:
+        """Read the start of each later regular file; raise UsageError if one cannot be used.
 
-        Call it before anything is sent, for all files: otherwise the records of one file would be
-        sent before it is known that the next is an archive, or a table without keys.
+        Call it before anything is sent: otherwise the records of one file would be sent before it
+        is known that the next is an archive, or a table without keys. The first source needs no
+        look ahead, as nothing is sent before it is read. Files that `may_reread` refuses are left
+        alone.
         """
+        for source in self.sources[1:]:
+            if (
+                isinstance(source, File)
+                and source.path is not None
+                and source.is_rereadable
+                and may_reread(source.path)
+            ):
+                self._require_usable(source)
+
+    def _require_usable(self, source: File) -> None:
         try:
             first = source.start()
             if first:

@@ -1,6 +1,6 @@
 """A report or failures file replaces only an earlier one of its kind."""
 
-import os
+import errno
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -94,10 +94,15 @@ def test_streams_are_not_replaced() -> None:
             require_replaceable(_reporting(flag, Path(name)))
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root reads every file")
-def test_a_file_that_cannot_be_read_is_not_replaced(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "file"
     path.write_bytes(_REPORT)
-    path.chmod(0o200)
-    with pytest.raises(UsageError, match=r"cannot read .*: Permission denied"):
+
+    def refuse(_: Path) -> bool:  # a mode would not keep root from reading
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("kvsctl.jobs.replacing.holds_report", refuse)
+    with pytest.raises(UsageError, match=r"--report: cannot read .*file: Permission denied"):
         require_replaceable(_reporting("--report", path))
