@@ -2,17 +2,27 @@
 
 import sys
 
+# Of `ExitStatus`, which is not imported yet.
+_USAGE = 2
 _INTERRUPTED = 130
-"""`ExitStatus.INTERRUPTED`, which is not imported yet."""
 
 
 def main() -> None:
     """Run the command line and exit with a code of `ExitStatus`: see `kvsctl.entry`."""
     _let_ctrl_c_end_the_process()
     _hide_traces()
-    from kvsctl.entry import main as run
-
+    try:
+        from kvsctl.entry import main as run
+    except (ImportError, MemoryError, OSError) as error:
+        sys.exit(_cannot_start(error))
     run()
+
+
+def _cannot_start(error: Exception) -> int:
+    """Say in a line why kvsctl cannot be loaded. Return the exit code."""
+    if sys.stderr is not None:
+        sys.stderr.write(f"kvsctl: cannot start: {error or type(error).__name__}\n")
+    return _USAGE
 
 
 def _let_ctrl_c_end_the_process() -> None:

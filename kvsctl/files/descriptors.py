@@ -5,10 +5,33 @@ import re
 from pathlib import Path
 from typing import Final
 
+from kvsctl.errors import UsageError
+
 _DESCRIPTOR: Final = re.compile(r"/dev/(stdin|stdout|stderr)|/(?:dev|proc/self)/fd/([0-9]{1,9})")
+_LEAST_SPARE: Final = 32
+"""How many more descriptors a command needs at least: its loop, files, database and connections."""
 _STREAMS: Final = ("stdin", "stdout", "stderr")
 _MAX_LINKS: Final = 40
 """How many links the system follows before it reports a loop."""
+
+
+def require_descriptors() -> None:
+    """Raise UsageError if the process may open too few descriptors to do any work.
+
+    Otherwise an event loop would fail half-way, in which libraries abort the process.
+    """
+    opened: list[int] = []
+    try:
+        while len(opened) < _LEAST_SPARE:
+            opened.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        raise UsageError(
+            f"cannot open {_LEAST_SPARE} files at a time: {error.strerror}",
+            "Raise the limit on open files (ulimit -n).",
+        ) from None
+    finally:
+        for fd in opened:
+            os.close(fd)
 
 
 def descriptor(path: Path) -> int | None:

@@ -2,8 +2,11 @@
 
 import asyncio
 import gc
+import os
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
+
+from kvsctl.files.descriptors import require_descriptors
 
 _T = TypeVar("_T")
 
@@ -12,12 +15,23 @@ def on_a_loop(work: Coroutine[Any, Any, _T], *, has_network: bool) -> _T:
     """Run a coroutine to its end, on uvloop if it is installed and the coroutine uses sockets.
 
     The garbage collector is made to run rarely: everything loaded before stays for the life of
-    the process, and a run creates few reference cycles.
+    the process, and a run creates few reference cycles. Raise UsageError if the process may open
+    too few files.
     """
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-    with asyncio.Runner(loop_factory=quick_loop() if has_network else None) as runner:
-        return runner.run(work)
+    try:
+        require_descriptors()
+        with asyncio.Runner(loop_factory=quick_loop() if has_network else None) as runner:
+            if not os.environ.get("KVSCTL_DEBUG"):
+                runner.get_loop().set_exception_handler(_ignore)
+            return runner.run(work)
+    finally:
+        work.close()  # it has not begun if there is no loop
+
+
+def _ignore(_loop: asyncio.AbstractEventLoop, _context: dict[str, Any]) -> None:
+    """Log nothing, such as "Task was destroyed": it is about what was cut off at the end."""
 
 
 def quick_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -27,6 +27,7 @@ def serve_command(given: Given) -> None:
 
 def _serve(serving: ServingOptions, open_points: OpenOptions, quotas: QuotaFlags) -> NoReturn:
     import logging
+    import os
     import signal
     import sys
 
@@ -34,7 +35,9 @@ def _serve(serving: ServingOptions, open_points: OpenOptions, quotas: QuotaFlags
 
     from kvsctl.emulator.web.serve import ServeOptions, serve
     from kvsctl.errors import ExitStatus
+    from kvsctl.files.descriptors import require_descriptors
 
+    require_descriptors()
     options = ServeOptions(
         host=serving.host,
         port=serving.port,
@@ -45,6 +48,7 @@ def _serve(serving: ServingOptions, open_points: OpenOptions, quotas: QuotaFlags
         emulator=_emulator_options(serving, open_points, quotas),
     )
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("asyncio").disabled = "KVSCTL_DEBUG" not in os.environ
     logging.getLogger("kvsctl.emulator.access").setLevel(logging.INFO)
     stopped_by = serve(options, typer.echo)
     # SIGTERM is the normal way to stop a server, so it is not a failure.
