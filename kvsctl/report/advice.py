@@ -21,7 +21,7 @@ _ENTITY: Final = (
 )
 _ATTRIBUTES: Final = (
     "The value does not match the entity's attributes in the app's manifest (integers have 32 "
-    "bits). Change the value or the manifest."
+    "bits), or is not an object. Change the value or the manifest."
 )
 _CREDENTIALS: Final = (
     "The target refused the credentials. Check the token and where it comes from: "
@@ -51,6 +51,8 @@ ADVICE: Final[dict[str, str]] = {
     codes.INCORRECT_PROPERTY_TYPE: _ATTRIBUTES,
     codes.INTERNAL_ERROR: _AGAIN,
     codes.INTERNAL_SERVER_ERROR: _AGAIN,
+    codes.INVALID_ENTITY_ATTRIBUTE: "An attribute of the entity has a reserved name. Rename it in "
+    "the app's manifest and in the values.",
     codes.INVALID_ENTITY_TYPE: _ENTITY,
     codes.INVALID_ENTITY_VALUE: _ATTRIBUTES,
     codes.INVALID_JSON: 'Write one record per line: {"key": ..., "value": ...}. If the input has '
