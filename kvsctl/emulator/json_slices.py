@@ -10,6 +10,7 @@ byte which one of them loses shows up as a difference. Do not merge them.
 
 import json
 import re
+from decimal import Decimal, InvalidOperation
 
 from kvsctl.emulator.refusals import malformed
 
@@ -101,6 +102,28 @@ def parsed(text: str | bytes) -> object:
         return json.loads(text, parse_constant=_no_constant, parse_int=_integer)
     except (ValueError, RecursionError):
         raise malformed(NOT_JSON) from None
+
+
+def parsed_exactly(text: str | bytes) -> object:
+    """Return the text as Python objects like `parsed`, with every number as int or Decimal."""
+    try:
+        return json.loads(
+            text, parse_constant=_no_constant, parse_float=_decimal, parse_int=_exact_integer
+        )
+    except (ValueError, RecursionError):
+        raise malformed(NOT_JSON) from None
+
+
+def _decimal(digits: str) -> Decimal:
+    try:
+        return Decimal(digits)
+    except InvalidOperation:
+        # The exponent is past what Decimal takes.
+        return Decimal("Infinity")
+
+
+def _exact_integer(digits: str) -> int | Decimal:
+    return int(digits) if len(digits) < 400 else Decimal(digits)
 
 
 def _integer(digits: str) -> int | float:

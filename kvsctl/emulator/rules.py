@@ -7,7 +7,7 @@ that a wrong rule in the client is refused here instead of passing unnoticed. Do
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kvsctl.emulator.json_slices import depth
@@ -98,15 +98,33 @@ def check_value(value: bytes, limits: Limits) -> bytes:
     return value
 
 
-def ttl_milliseconds(options: object, limits: Limits) -> int | None:
+def check_entity_value(value: bytes) -> None:
+    """Raise Refusal with `INVALID_ENTITY_VALUE` unless an entity's value is an object."""
+    if not value.startswith(b"{"):
+        raise Refusal(400, "INVALID_ENTITY_VALUE", "The value of an entity must be an object.")
+
+
+def check_options(options: object, allowed: frozenset[str]) -> dict[str, Any]:
+    """Return the options of a request or item; an empty dict if there are none.
+
+    Raise Refusal if they are not an object, or have a member that is not in `allowed`.
+    """
+    if options is None:
+        return {}
+    if not isinstance(options, dict):
+        raise malformed("options must be an object")
+    for name in options:
+        if name not in allowed:
+            known = ", ".join(sorted(allowed)) or "none"
+            raise malformed(f"Unknown option {str(name)[:40]!r}; known options here: {known}")
+    return options
+
+
+def ttl_milliseconds(options: Mapping[str, Any], limits: Limits) -> int | None:
     """Return the ttl in `options` in milliseconds, or None for a record that never expires.
 
     Raise Refusal with `INVALID_TTL` for an illegal ttl.
     """
-    if options is None:
-        return None
-    if not isinstance(options, dict):
-        raise malformed("options must be an object")
     ttl = options.get("ttl")
     if ttl is None:
         return None

@@ -147,9 +147,9 @@ def test_output_file_is_complete_and_private(target: Command, tmp_path: Path) ->
 
 def test_entities_are_other_records_than_keys(target: Command) -> None:
     target("set", "k=1", status=0)
-    target("set", "k=2", "--entity", "employee", status=0)
+    target("set", 'k={"n":2}', "--entity", "employee", status=0)
     got = target("get", "k", "--entity", "employee", status=0)
-    assert got.out == b'{"key":"k","entityName":"employee","value":2}\n'
+    assert got.out == b'{"key":"k","entityName":"employee","value":{"n":2}}\n'
     target("delete", stdin=b'{"key":"k","entityName":"employee"}\n', status=0)
     assert target("get", "k", "--values", status=0).out == b"1\n"
 

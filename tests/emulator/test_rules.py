@@ -109,8 +109,8 @@ def test_legal_ttls(ttl: Any, milliseconds: Any) -> None:
 
 
 def test_without_ttl_a_record_never_expires() -> None:
-    assert rules.ttl_milliseconds(None, LIMITS) is None
     assert rules.ttl_milliseconds({}, LIMITS) is None
+    assert rules.ttl_milliseconds({"ttl": None}, LIMITS) is None
 
 
 @pytest.mark.parametrize(

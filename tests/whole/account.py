@@ -83,10 +83,12 @@ class Account:
         return f"{self.job.source}:{at + 1}"
 
     def position_of(self, exchange: Exchange, identity: Identity) -> int:
-        """Which record of the input a write carried: values begin with it."""
+        """Return the number of the record that a write carried: the text of a value begins so."""
         value = exchange.carried[identity]
         assert value is not None
-        return int(json.loads(value).partition(":")[0])
+        carried = json.loads(value)
+        text: str = carried if identity.entity is None else carried["text"]
+        return int(text.partition(":")[0])
 
     def line_found(self, at: int) -> dict[str, Any]:
         """What `get` prints for a record that was found."""

@@ -109,9 +109,10 @@ def _set_line(position: int, random: Random, names: list[str], job: str) -> Line
     drawn = random.random()
     name = random.choice(POISON if drawn < 0.1 else names)
     identity = Identity(_ENTITY if drawn > 0.9 else None, name)
-    members = {"key": name, "value": f"{position}:{job}:{'x' * random.choice((0, 9, 90, 400))}"}
+    text = f"{position}:{job}:{'x' * random.choice((0, 9, 90, 400))}"
+    members: dict[str, object] = {"key": name, "value": text}
     if identity.entity is not None:
-        members["entityName"] = identity.entity
+        members |= {"value": {"text": text}, "entityName": identity.entity}
     value = json.dumps(members["value"])
     if 0.1 < drawn < 0.16:
         members["ttl"] = "soon"

@@ -8,7 +8,14 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from kvsctl.emulator import rules
-from kvsctl.emulator.operations.service import NO_FIELDS, Call, Service, Write, metadata_fields
+from kvsctl.emulator.operations.service import (
+    NO_FIELDS,
+    NO_OPTIONS,
+    Call,
+    Service,
+    Write,
+    requested_fields,
+)
 from kvsctl.emulator.refusals import Refusal, key_not_found
 from kvsctl.emulator.wire import Item, Response, encoded, read_batch
 
@@ -90,7 +97,13 @@ def delete_batch(service: Service, call: Call) -> Response:
     """Delete the keys of a batch. Deleting a missing key succeeds."""
     lists = _BatchLists(service, call)
     spaces: dict[str, list[str]] = {}
-    for item, space, key in lists.each("delete", _checked_key(service)):
+    checked_key = _checked_key(service)
+
+    def check(item: Item, space: str) -> str:
+        rules.check_options(item.options, NO_OPTIONS)
+        return checked_key(item, space)
+
+    for item, space, key in lists.each("delete", check):
         spaces.setdefault(space, []).append(key)
         lists.successful.append(_named(item))
     for space, keys in spaces.items():
@@ -105,7 +118,7 @@ def get_batch(service: Service, call: Call) -> Response:
 
     def check(item: Item, space: str) -> frozenset[str]:
         checked_key(item, space)
-        return NO_FIELDS if item.options is None else metadata_fields(item.options)
+        return NO_FIELDS if item.options is None else requested_fields(item.options)
 
     wanted = lists.each("get", check)
     spaces: dict[str, list[str]] = {}

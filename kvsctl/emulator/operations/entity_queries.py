@@ -8,7 +8,7 @@ from kvsctl.emulator import json_slices
 from kvsctl.emulator.operations.conditions import RANGE_CONDITIONS, checked_condition, predicate
 from kvsctl.emulator.operations.cursors import cursor_of, position_of
 from kvsctl.emulator.operations.queries import is_page, listed
-from kvsctl.emulator.operations.service import Call, Service, metadata_fields
+from kvsctl.emulator.operations.service import Call, Service, requested_fields
 from kvsctl.emulator.refusals import Refusal, malformed
 from kvsctl.emulator.storage.entities import BY_KEY, Index
 from kvsctl.emulator.storage.indexing import partition_text, positions, sortable
@@ -38,7 +38,7 @@ def query_entity(service: Service, call: Call) -> Response:
     in_range = _range_test(plan)
     meets = predicate(request.get("filters"))
     limit = _limit(service, request.get("limit"))
-    fields = metadata_fields(request.get("options"))
+    fields = requested_fields(request.get("options"))
     page: list[tuple[Position, Row]] = []
     more = False
     for row in _walk(service, call, space, plan):

@@ -9,7 +9,7 @@ from typing import Any
 
 from kvsctl.emulator.json_slices import is_unicode
 from kvsctl.emulator.operations.cursors import cursor_of, position_of
-from kvsctl.emulator.operations.service import Call, Service, metadata_fields
+from kvsctl.emulator.operations.service import Call, Service, requested_fields
 from kvsctl.emulator.refusals import Refusal, malformed
 from kvsctl.emulator.storage.rows import PLAIN, Row
 from kvsctl.emulator.wire import Response, encoded, read_object
@@ -28,7 +28,7 @@ def query(service: Service, call: Call) -> Response:
             f"Limit for list query should be between 1 and {limits.query_page}.",
         )
     prefix = _prefix(request.get("where"))
-    fields = metadata_fields(request.get("options"))
+    fields = requested_fields(request.get("options"))
     position = position_of(request.get("after"), 1)
     after = None if position is None else str(position[0])
     rows = service.list(call.installation, PLAIN, prefix, after, limit + 1, call.now_ms)

@@ -1,12 +1,12 @@
 """The parts that all operations share: options, clock, records, and the only way to change them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
-from kvsctl.emulator import json_slices, rules
+from kvsctl.emulator import rules
 from kvsctl.emulator.clock import Clock, iso8601
 from kvsctl.emulator.options import EmulatorOptions
 from kvsctl.emulator.refusals import Refusal, malformed
@@ -18,6 +18,10 @@ from kvsctl.emulator.storage.store import Store
 from kvsctl.emulator.wire import Item, Response
 
 LAZY_PURGE_MS = 48 * 3600 * 1000
+NO_OPTIONS: frozenset[str] = frozenset()
+SET_OPTIONS = frozenset({"ttl"})
+GET_OPTIONS = frozenset({"metadataFields"})
+"""The options of requests (contract: section "Endpoints")."""
 METADATA_FIELDS = {"CREATED_AT", "UPDATED_AT", "EXPIRE_TIME"}
 PURGE_EVERY_MS = 60_000
 
@@ -101,14 +105,22 @@ class Service:
             raise schema_not_found()
         return name
 
-    def checked_write(self, item: Item, now_ms: int) -> Write:
-        """Return the record that `item` sets. Raise Refusal if its key, value or ttl is illegal."""
+    def checked_write(
+        self, item: Item, now_ms: int, options: frozenset[str] = SET_OPTIONS
+    ) -> Write:
+        """Return the record that `item` sets. `options` are those that it may have.
+
+        Raise Refusal if its key, value, ttl or an option is illegal.
+        """
         key = rules.check_key(item.key, self.limits, of_entity=item.entity_name is not None)
         value = rules.check_value(item.value_bytes, self.limits)
-        lifetime = rules.ttl_milliseconds(item.options, self.limits)
-        declared = self.options.entities
-        if declared is not None and item.entity_name is not None:
-            declared[item.entity_name].check(json_slices.parsed(value))
+        given = rules.check_options(item.options, options)
+        lifetime = rules.ttl_milliseconds(given, self.limits)
+        if item.entity_name is not None:
+            rules.check_entity_value(value)
+            declared = self.options.entities
+            if declared is not None:
+                declared[item.entity_name].check(value)
         return Write(key, value, None if lifetime is None else now_ms + lifetime)
 
     def put(
@@ -197,15 +209,19 @@ class Service:
 NO_FIELDS: frozenset[str] = frozenset()
 
 
-def metadata_fields(options: object, member: str = "metadataFields") -> frozenset[str]:
-    """Return the metadata fields that `options` requests.
+def requested_fields(options: object) -> frozenset[str]:
+    """Return the metadata fields that the options of a get or query request.
+
+    Raise Refusal if there is another option, or a field that is not known.
+    """
+    return metadata_fields(rules.check_options(options, GET_OPTIONS), "metadataFields")
+
+
+def metadata_fields(options: Mapping[str, Any], member: str) -> frozenset[str]:
+    """Return the metadata fields that a member of `options` requests.
 
     Raise Refusal if they are not an array of known names.
     """
-    if options is None:
-        return NO_FIELDS
-    if not isinstance(options, dict):
-        raise malformed("options must be an object")
     fields = options.get(member)
     if fields is None:
         return NO_FIELDS

@@ -7,11 +7,20 @@ from collections.abc import Callable
 from typing import Any
 
 from kvsctl.emulator import rules
-from kvsctl.emulator.operations.service import Call, Operation, Service, metadata_fields
+from kvsctl.emulator.operations.service import (
+    NO_OPTIONS,
+    SET_OPTIONS,
+    Call,
+    Operation,
+    Service,
+    metadata_fields,
+    requested_fields,
+)
 from kvsctl.emulator.refusals import key_conflict, key_not_found, malformed
 from kvsctl.emulator.storage.rows import SECRET, Row
 from kvsctl.emulator.wire import Item, Response, encoded, read_record
 
+SINGLE_SET_OPTIONS = SET_OPTIONS | {"keyPolicy", "returnValue", "returnMetadataFields"}
 SpaceOf = Callable[[Service, Item], str]
 
 
@@ -39,7 +48,7 @@ def getter(space_of: SpaceOf) -> Operation:
         call.check_fault(item.key)
         space = space_of(service, item)
         key = rules.check_key(item.key, service.limits, of_entity=item.entity_name is not None)
-        fields = metadata_fields(item.options)
+        fields = requested_fields(item.options)
         row = service.read(call.installation, space, [key], call.now_ms).get(key)
         if row is None:
             raise key_not_found()
@@ -55,7 +64,7 @@ def setter(space_of: SpaceOf) -> Operation:
         item = read_record(call.body, service.limits)
         call.check_fault(item.key)
         space = space_of(service, item)
-        write = service.checked_write(item, call.now_ms)
+        write = service.checked_write(item, call.now_ms, SINGLE_SET_OPTIONS)
         policy, wanted, fields = _set_options(item.options)
         before = None
         if policy == "FAIL_IF_EXISTS" or wanted == "PREVIOUS":
@@ -79,6 +88,7 @@ def deleter(space_of: SpaceOf) -> Operation:
         call.check_fault(item.key)
         space = space_of(service, item)
         key = rules.check_key(item.key, service.limits, of_entity=item.entity_name is not None)
+        rules.check_options(item.options, NO_OPTIONS)
         service.remove(call.installation, space, [key], call.now_ms)
         return Response()
 
@@ -96,9 +106,10 @@ def _record(service: Service, item: Item, row: Row, fields: frozenset[str]) -> d
     return shown
 
 
-def _set_options(options: Any) -> tuple[str | None, str | None, frozenset[str]]:
-    if options is None:
-        return None, None, frozenset()
+def _set_options(
+    options: dict[str, Any] | None,
+) -> tuple[str | None, str | None, frozenset[str]]:
+    options = options or {}
     policy, wanted = options.get("keyPolicy"), options.get("returnValue")
     if policy not in (None, "OVERRIDE", "FAIL_IF_EXISTS"):
         raise malformed("keyPolicy must be OVERRIDE or FAIL_IF_EXISTS")

@@ -10,7 +10,7 @@ import msgspec
 
 from kvsctl.emulator import json_slices, rules
 from kvsctl.emulator.operations.conditions import predicate
-from kvsctl.emulator.operations.service import Call, Service
+from kvsctl.emulator.operations.service import NO_OPTIONS, Call, Service
 from kvsctl.emulator.refusals import Refusal, malformed
 from kvsctl.emulator.wire import Item, Response, item_of, read_members
 
@@ -38,7 +38,9 @@ def transact(service: Service, call: Call) -> Response:
         if step.verb == "set":
             write = service.checked_write(item, call.now_ms)
             service.put(call.installation, space, [write], call.now_ms)
-        elif step.verb == "delete":
+            continue
+        rules.check_options(item.options, NO_OPTIONS)
+        if step.verb == "delete":
             service.remove(call.installation, space, [item.key], call.now_ms)
     return Response(204)
 

@@ -2,12 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
+from kvsctl.emulator import json_slices
 from kvsctl.emulator.refusals import Refusal
+from kvsctl.emulator.rules import JS_SPACE
 
 BY_KEY = "by-key"
 INTEGER_MIN, INTEGER_MAX = -(2**31), 2**31 - 1
+SMALLEST_EXPONENT, LARGEST_EXPONENT = -130, 125
+DIGITS_MAX = 38
+RANGE_BYTES_MAX = 900
+PARTITION_BYTES_MAX = 1700
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,28 +34,38 @@ class Entity:
     attributes: Mapping[str, str]
     indexes: Mapping[str, Index]
 
-    def check(self, value: object) -> dict[str, Any]:
-        """Return the value if it is an object whose attributes have their declared types.
+    def check(self, value: bytes) -> None:
+        """Check an object, raw JSON: its attributes have their declared types and fit the indexes.
 
-        Raise Refusal with `INVALID_ENTITY_VALUE` or `INCORRECT_PROPERTY_TYPE` otherwise.
-        Attributes that are undeclared, missing or null are accepted: the contract has no rule for
-        them.
+        Raise Refusal with `INCORRECT_PROPERTY_TYPE` or `INVALID_ENTITY_VALUE` otherwise. Attributes
+        that are undeclared, missing or null are accepted: the contract has no rule for them.
         """
-        if not isinstance(value, dict):
-            raise Refusal(
-                400,
-                "INVALID_ENTITY_VALUE",
-                "Entity values must match one of the types defined in Custom Entities.",
-            )
+        found: Any = json_slices.parsed_exactly(value)
         for name, kind in self.attributes.items():
-            found = value.get(name)
-            if found is not None and not is_of_type(found, kind):
+            attribute = found.get(name)
+            if attribute is None:
+                continue
+            if not is_of_type(attribute, kind):
                 raise Refusal(
                     400,
                     "INCORRECT_PROPERTY_TYPE",
                     f'Data type for property "{name}" is defined as "{kind}"',
                 )
-        return value
+            if kind == "string" and not attribute.strip(JS_SPACE):
+                raise _invalid(f'The string "{name}" needs a character that is not white space')
+            if kind == "float" and not is_storable(attribute):
+                raise _invalid(
+                    f'The float "{name}" must be 0, or from 1E-130 to 9.99E+125 in size with at '
+                    f"most {DIGITS_MAX} digits"
+                )
+        for index in self.indexes.values():
+            if _size(found.get(index.range)) > RANGE_BYTES_MAX:
+                raise _invalid(f'The range "{index.range}" is larger than {RANGE_BYTES_MAX} bytes')
+            if sum(_size(found.get(name)) for name in index.partition) > PARTITION_BYTES_MAX:
+                raise _invalid(
+                    f'The partition of index "{index.name}" is larger than {PARTITION_BYTES_MAX} '
+                    "bytes"
+                )
 
 
 def is_of_type(value: object, kind: str) -> bool:
@@ -59,11 +76,32 @@ def is_of_type(value: object, kind: str) -> bool:
         return isinstance(value, bool)
     if kind == "string":
         return isinstance(value, str)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
         return False
     if kind == "integer":
-        return INTEGER_MIN <= value <= INTEGER_MAX and value % 1 == 0
-    return abs(value) != float("inf")
+        return INTEGER_MIN <= value <= INTEGER_MAX and value == int(value)
+    return True
+
+
+def is_storable(value: int | Decimal) -> bool:
+    """Return whether a float attribute may have this value: its size and digits are limited."""
+    number = Decimal(value)
+    if number.is_zero():
+        return True
+    if not number.is_finite() or not SMALLEST_EXPONENT <= number.adjusted() <= LARGEST_EXPONENT:
+        return False
+    digits = "".join(map(str, number.as_tuple().digits))
+    return len(digits.rstrip("0")) <= DIGITS_MAX
+
+
+def _size(value: object) -> int:
+    """Return the size of an indexed value: the bytes of its text."""
+    text = value if isinstance(value, str) else "" if value is None else str(value)
+    return len(text.encode(errors="surrogatepass"))
+
+
+def _invalid(message: str) -> Refusal:
+    return Refusal(400, "INVALID_ENTITY_VALUE", message)
 
 
 def schema_not_found() -> Refusal:

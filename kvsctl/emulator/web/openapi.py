@@ -161,7 +161,7 @@ def _named() -> Schema:
 
 
 def _get() -> Schema:
-    options = _object({"metadataFields": _fields()})
+    options = _options({"metadataFields": _fields()})
     return _requiring(_named(), [], options=options)
 
 
@@ -181,7 +181,7 @@ def _set(*, extended: bool = False) -> Schema:
             "returnValue": {"type": "string", "enum": ["PREVIOUS", "LATEST"]},
             "returnMetadataFields": _fields(),
         }
-    return _requiring(_named(), ["value"], value=_reference("Value"), options=_object(options))
+    return _requiring(_named(), ["value"], value=_reference("Value"), options=_options(options))
 
 
 def _query(limits: Limits) -> Schema:
@@ -202,7 +202,7 @@ def _query(limits: Limits) -> Schema:
             "where": {"type": "array", "items": where, "maxItems": 1},
             "limit": _page(limits),
             "after": {"type": "string"},
-            "options": _object({"metadataFields": _fields()}),
+            "options": _options({"metadataFields": _fields()}),
         }
     )
 
@@ -218,7 +218,7 @@ def _entity_query(limits: Limits) -> Schema:
             "sort": {"type": "string", "enum": ["ASC", "DESC"]},
             "limit": _page(limits),
             "cursor": {"type": "string"},
-            "options": _object({"metadataFields": _fields()}),
+            "options": _options({"metadataFields": _fields()}),
         },
         "entityName",
         "indexName",
@@ -274,6 +274,10 @@ def _page(limits: Limits) -> Schema:
 def _object(properties: Schema, *required: str) -> Schema:
     made: Schema = {"type": "object", "properties": properties}
     return made | {"required": list(required)} if required else made
+
+
+def _options(properties: Schema) -> Schema:
+    return _object(properties) | {"additionalProperties": False}
 
 
 def _requiring(schema: Schema, required: list[str], **properties: Schema) -> Schema:

@@ -176,6 +176,93 @@ def test_types_are_enforced(staff: Any, value: Any, name: Any, kind: Any) -> Non
     }
 
 
+@pytest.mark.parametrize(
+    ("attribute", "text", "code"),
+    [
+        ("name", '"x"', None),
+        ("name", '" \\u00e9 "', None),
+        ("name", '""', "INVALID_ENTITY_VALUE"),
+        ("name", '" \\t\\n\\u00a0\\ufeff"', "INVALID_ENTITY_VALUE"),
+        ("name", '"\\u0085"', None),
+        ("x", '""', None),
+        ("undeclared", '""', None),
+        ("pay", "0", None),
+        ("pay", "-0.0e5", None),
+        ("pay", "0e9999", None),
+        ("pay", "1E-130", None),
+        ("pay", "-1e-130", None),
+        ("pay", "9.9E-131", "INVALID_ENTITY_VALUE"),
+        ("pay", "9.9999999999999999999999999999999999999E125", None),
+        ("pay", "1E126", "INVALID_ENTITY_VALUE"),
+        ("pay", "-1E126", "INVALID_ENTITY_VALUE"),
+        ("pay", "1e999999999999999999999", "INVALID_ENTITY_VALUE"),
+        ("pay", "1" * 38, None),
+        ("pay", "1" * 39, "INVALID_ENTITY_VALUE"),
+        ("pay", "1" * 38 + "0" * 20, None),
+        ("pay", "1" * 10_000, "INVALID_ENTITY_VALUE"),
+        ("pay", "0." + "1" * 38, None),
+        ("pay", "0." + "1" * 39, "INVALID_ENTITY_VALUE"),
+        ("pay", "0.000" + "1" * 38 + "000", None),
+        ("age", "1.0", None),
+        ("age", "1.000000000000000000000000000000000000001", "INCORRECT_PROPERTY_TYPE"),
+        ("age", "1e999999999999999999999", "INCORRECT_PROPERTY_TYPE"),
+        ("age", "2147483648", "INCORRECT_PROPERTY_TYPE"),
+        ("age", "1" * 10_000, "INCORRECT_PROPERTY_TYPE"),
+        ("pay", "true", "INCORRECT_PROPERTY_TYPE"),
+    ],
+)
+def test_attributes_keep_the_documented_rules(
+    open_client: OpenClient, attribute: str, text: str, code: str | None
+) -> None:
+    client = open_client(entities=ENTITIES)
+    content = f'{{"entityName":"employee","key":"z","value":{{"{attribute}":{text}}}}}'.encode()
+    response = client.request("POST", "/v1/entity/set", content=content)
+    if code is None:
+        assert response.status_code == 200, response.text
+    else:
+        assert (response.status_code, response.json()["code"]) == (400, code)
+    batch = client.request("POST", "/v1/batch/set", content=b"[%b]" % content).json()
+    assert [one["error"]["code"] for one in batch["failedKeys"]] == ([code] if code else [])
+
+
+@pytest.mark.parametrize(
+    ("value", "refused"),
+    [
+        ({"city": "é" * 450}, False),
+        ({"city": "é" * 450 + "a"}, True),
+        ({"city": "a", "street": "s" * 1000, "town": "t" * 700}, False),
+        ({"city": "a", "street": "s" * 1000, "town": "t" * 701}, True),
+        ({"town": "t" * 5000}, True),
+        ({"free": "f" * 5000}, False),
+    ],
+)
+def test_indexed_values_are_limited_in_size(
+    open_client: OpenClient, value: Any, refused: bool
+) -> None:
+    names = ("city", "street", "town", "free")
+    by_place = Index("by-place", ("street", "town"), "city")
+    place = Entity("place", dict.fromkeys(names, "string"), {"by-place": by_place})
+    client = open_client(entities={"place": place})
+    body = {"entityName": "place", "key": "a", "value": value}
+    if refused:
+        assert client.refused("/v1/entity/set", body) == (400, "INVALID_ENTITY_VALUE")
+    else:
+        client.ok("/v1/entity/set", body)
+
+
+@pytest.mark.parametrize("value", [1, "x", True, [], [{}], '{"a":1}'])
+def test_the_value_of_an_entity_is_an_object_without_a_manifest_too(
+    client: EmulatorClient, value: Any
+) -> None:
+    item = {"key": "a", "value": value, "entityName": "abc"}
+    for path, body in (("entity/set", item), ("transaction", {"set": [item]})):
+        assert client.refused(f"/v1/{path}", body) == (400, "INVALID_ENTITY_VALUE")
+    answer = client.ok("/v1/batch/set", [item, item | {"key": "b", "value": {}}])
+    assert [one["error"]["code"] for one in answer["failedKeys"]] == ["INVALID_ENTITY_VALUE"]
+    assert [one["key"] for one in answer["successfulKeys"]] == ["b"]
+    client.ok("/v1/batch/set", [{"key": "a", "value": value}])
+
+
 def test_values_of_the_declared_types_are_accepted(staff: Any) -> None:
     value = {"age": 2**31 - 1, "pay": 1, "x": [1], "boss": None, "more": 1}
     staff.ok("/v1/entity/set", named(key="z", value=value))

@@ -186,7 +186,7 @@ def test_seed_records_are_loaded(tmp_path: Path) -> None:
     seed = tmp_path / "seed.jsonl"
     seed.write_text(
         '{"key":"a","value": {"n": 1.0},"createdAt":5,"updatedAt":6}\n\n'
-        '{"key":"b","value":1,"entityName":"abc","expireTime":"2099-01-01T00:00:00.000Z"}\n'
+        '{"key":"b","value":{},"entityName":"abc","expireTime":"2099-01-01T00:00:00.000Z"}\n'
         '{"key":"c","value":1,"installation":"other","options":{"ttl":{"value":1,"unit":"DAYS"}}}\n'
         '{"key":"d","value":1,"installation":"other","ttl":"7d"}\n'
     )
