@@ -133,7 +133,8 @@ async def _close_connection(send: Send, receive: Receive, *, gently: bool) -> No
     transport: asyncio.Transport = send.__self__.transport  # type: ignore[attr-defined]
     if gently:
         transport.close()
-    else:
+    elif not transport.is_closing():
+        # A connection that is closing is left alone: its last answer may not be sent yet.
         connection = transport.get_extra_info("socket")
         if connection is not None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)

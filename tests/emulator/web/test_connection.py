@@ -80,6 +80,21 @@ def test_malformed_http_is_refused_as_json(
     assert not [record for record in caplog.records if record.levelno > logging.WARNING]
 
 
+@pytest.mark.parametrize("half_close", [False, True])
+def test_a_request_that_is_refused_on_its_way_is_no_error_of_the_server(
+    server: Running, half_close: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    chunked = b"POST /v1/set HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for _ in range(20):
+        for sent in (chunked + b"z\r\n", request("set", SET, said=100)):
+            if half_close or sent.endswith(b"z\r\n"):
+                found = answers(exchange(server.url, sent, half_close=half_close))
+                assert [status for status, _ in found] == [400]
+    # The end of a request that was refused is handled by the time that the next one is answered.
+    assert answers(exchange(server.url, request("set", SET), half_close=True)) == [(200, None)]
+    assert not [record for record in caplog.records if record.levelno > logging.WARNING]
+
+
 def test_no_bytes_cause_an_error_of_the_server(
     server: Running, caplog: pytest.LogCaptureFixture
 ) -> None:
