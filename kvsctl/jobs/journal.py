@@ -17,7 +17,8 @@ from kvsctl.errors import ExitStatus, KvsctlError, StreamError, UsageError
 from kvsctl.files.mounts import network_file_system
 from kvsctl.files.raw import write_all
 from kvsctl.files.sinks import ByteSink, PartFile
-from kvsctl.jobs.job import BatchJob
+from kvsctl.jobs.job import BatchJob, Journalling
+from kvsctl.jobs.replacing import require_replaceable
 from kvsctl.journal.file import JournalFile
 from kvsctl.journal.fingerprint import change
 from kvsctl.journal.resume import ResumedFeed
@@ -33,6 +34,17 @@ from kvsctl.report.schema import document_line
 _SAME_COMMAND: Final = (
     "A journal can be resumed only by the command that began it. Use another file to start anew."
 )
+
+
+def is_begun(journal: Journalling | None) -> bool:
+    """Return whether an earlier run has begun the journal: its failures file is the job's own.
+
+    That file need not look like one. A kill or a power loss may have torn its only line.
+    """
+    try:
+        return journal is not None and journal.path.stat().st_size > 0
+    except OSError:
+        return False
 
 
 @contextmanager
@@ -60,6 +72,8 @@ def opened_journal(
         else:
             _require_same(file.header, now, is_forced=asked.force)
             _require_same_failures(file.state, now, retries_failed=asked.retry_failed)
+            if file.state.failures_path != now.failures_path:
+                require_replaceable(job.reporting)
         if asked.retry_failed and len(file.state.retryable):
             _retry_failed(file, now)
         yield file

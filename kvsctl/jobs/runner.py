@@ -18,7 +18,7 @@ from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.jobs.connect import connected, credentials_of
 from kvsctl.jobs.examine import carry_out_dry_run, check_first
 from kvsctl.jobs.job import BatchJob
-from kvsctl.jobs.journal import begun, opened_journal, report_complete
+from kvsctl.jobs.journal import begun, is_begun, opened_journal, report_complete
 from kvsctl.jobs.listeners import JobListeners
 from kvsctl.jobs.replacing import require_replaceable
 from kvsctl.jobs.signals import Stoppable
@@ -66,8 +66,7 @@ async def run_job(
     goes wrong later is reported and in the exit status.
     """
     interrupts = interrupts or NoInterrupts()
-    writes_failures = job.journal is None or not job.checks.is_dry_run
-    require_replaceable(job.reporting, writes_failures=writes_failures)
+    require_replaceable(job.reporting, writes_failures=not is_begun(job.journal))
     if job.checks.is_dry_run:
         return await carry_out_dry_run(job, _about(job), environment)
     credentials = credentials_of(job.target, allow_http=job.allow_http)

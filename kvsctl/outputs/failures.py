@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
+from kvsctl import jsontext
 from kvsctl.bulk.events import Event, Settled
 from kvsctl.bulk.outcomes.in_order import Reorder
 from kvsctl.bulk.outcomes.unreplaced import NumberSet, Standing
@@ -47,14 +48,20 @@ _End: TypeAlias = _Failed | Identity
 def holds_failures(path: Path) -> bool:
     """Return whether each line of a file is a failure's; an empty file has none. Raise OSError.
 
-    The last line may be torn, if it is not the first.
+    The last line may be torn by a kill. Then it is not JSON, as that of another file would be.
     """
     with path.open("rb") as lines:
-        return all(
-            is_failure_line(line)
-            or (place > 0 and line.startswith(b"{") and not line.endswith(b"\n"))
-            for place, line in enumerate(lines)
-        )
+        return all(is_failure_line(line) or _is_torn(line) for line in lines)
+
+
+def _is_torn(line: bytes) -> bool:
+    if not line.startswith(b"{") or line.endswith(b"\n"):
+        return False
+    try:
+        jsontext.members(line)
+    except ValueError:
+        return True
+    return False
 
 
 class FailuresFile:

@@ -31,6 +31,7 @@ _FOREIGN = [
     b"# README\n",
     b'{"key":"a","value":1}\n',
     b'{"schema":1,"users":[]}\n',
+    b'{"key":"a","value":1}',
     b'{"key":"a","value":{"error":{"code":"A","message":"b"},"source":"in:1"}}\n',
     b'{"key":"a","value":"x","error":"no","source":"in:1"}\n',
     b"\x00" * 5000,
@@ -55,6 +56,8 @@ def _reporting(flag: str, path: Path, *, replaces_any: bool = False) -> Reportin
         ("--failures", b""),
         ("--failures", _FAILURES),
         ("--failures", _FAILURES[:-30]),
+        ("--failures", _LINES[0][:-30]),
+        ("--failures", _LINES[0][:1]),
         *(("--failures", line) for line in _LINES),
     ],
 )

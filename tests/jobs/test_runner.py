@@ -263,3 +263,15 @@ class TestListing:
     def test_cannot_be_checked_first(self) -> None:
         with pytest.raises(UsageError, match="a listing can be read only once"):
             require_rereadable(Listing(1))
+
+    def test_resumes_although_a_kill_has_torn_its_failures_file(
+        self, tmp_path: Path, environment: Environment
+    ) -> None:
+        journal, failures = tmp_path / "journal", tmp_path / "failures"
+        broken = self.deleting(Listing(300, breaks_at=200), tmp_path, journal)
+        reporting = replace(broken.reporting, failures_path=failures)
+        asyncio.run(run_job(replace(broken, reporting=reporting), environment))
+        failures.write_bytes(b"\x00" * 40)  # what a power loss may leave behind the mark
+        again = self.deleting(Listing(300), tmp_path, journal)
+        status = asyncio.run(run_job(replace(again, reporting=reporting), environment))
+        assert (status, failures.read_bytes()) == (ExitStatus.OK, b"")
