@@ -103,7 +103,9 @@ def test_a_failures_file_that_finds_no_room(
         done = kvsctl(*limited, status=1)
         whole = kvsctl(*words, other, "--failures", tmp_path / "plain", status=1)
     assert stopped.status == stopped.report["exit_code"] == 5, stopped
-    assert b"cannot write the failures file" in stopped.err
+    # The journal holds lines that wait for an earlier position: it may be the first that is full.
+    full = ("failures file", "journal") if with_journal else ("failures file",)
+    assert any(f"cannot write the {name}".encode() in stopped.err for name in full), stopped
     assert (done.report["records"], done.report["failed"]) == (_COUNT, _COUNT // 2)
     assert done.report["failures"] == whole.report["failures"]
     assert failed.read_bytes() == (tmp_path / "plain").read_bytes()
