@@ -29,13 +29,18 @@ _EMBEDDED_URL = "http://kvsctl.localhost"
 
 
 def credentials_of(target: Target, *, allow_http: bool) -> Credentials:
-    """Return the target's credentials. Raise UsageError for an unsafe URL or a missing token."""
+    """Return the target's credentials.
+
+    Raise UsageError for an unsafe URL, a missing token, or a token file that cannot be opened.
+    """
     if target.url is None:
         return Credentials(None, bearer)
     from kvsctl.service.transport.urls import is_loopback_url, require_safe
 
     require_safe(target.url, allow_http=allow_http)
     source = _token_source(target)
+    if isinstance(source, TokenFile):
+        source.require_readable()
     if source is None and target.installation is None and not is_loopback_url(target.url):
         raise UsageError(
             f"target {target.display} has no token",

@@ -136,6 +136,23 @@ def test_3_when_a_token_command_fails(kvsctl: Command) -> None:
             assert b"token command" in ended.err
 
 
+def test_2_when_a_token_file_cannot_be_read(kvsctl: Command, tmp_path: Path) -> None:
+    app = Answering(200, b"{}")
+    with served(app) as url:
+        for path in (tmp_path / "none", tmp_path):
+            ended = kvsctl("set", "k=1", "--url", url, "--token-file", path, status=2)
+            assert f"cannot read token file {path}: ".encode() in ended.err
+    assert app.seen == []
+
+
+def test_a_token_command_that_does_not_exist_is_named(kvsctl: Command) -> None:
+    with served(Answering(200, b"{}")) as url:
+        command = "no-such-command hidden-word"
+        ended = kvsctl("set", "k=1", "--url", url, "--token-command", command, status=3)
+    assert b'cannot run token command "no-such-command": No such file' in ended.err
+    assert b"hidden-word" not in ended.err
+
+
 def test_4_when_nothing_listens(kvsctl: Command, free_port: int) -> None:
     url = f"http://127.0.0.1:{free_port}"
     ended = kvsctl("set", "k=1", "--url", url, "--retries", "1", "--json", status=4)

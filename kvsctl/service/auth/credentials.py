@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
-from kvsctl.errors import CredentialsError
+from kvsctl.errors import CredentialsError, UsageError
 from kvsctl.service.auth.token_output import (
     TooMuchOutputError,
     command_bytes,
@@ -101,6 +101,15 @@ class TokenFile:
         """The name shown to users, with the path."""
         return f"token file {self.path}"
 
+    def require_readable(self) -> None:
+        """Raise UsageError if the file cannot be opened. A pipe is not opened: it is read once."""
+        try:
+            if not self.path.is_fifo():
+                self.path.open("rb").close()
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise UsageError(f"cannot read {self.name}: {reason}", "Check --token-file.") from None
+
     def read(self) -> Secret:
         """Return the token: the only line of the file. Raise CredentialsError."""
         try:
@@ -136,10 +145,12 @@ class TokenCommand:
 
         Raise CredentialsError if the command fails, hangs or prints anything else.
         """
+        program = ""
         try:
             words = shlex.split(self.command)
             if not words:
                 raise CredentialsError("token command is empty")
+            program = f' "{words[0]}"'
             status, text = command_bytes(words, self.timeout_seconds)
         except TooMuchOutputError:
             raise _too_much(self.name) from None
@@ -149,7 +160,7 @@ class TokenCommand:
             ) from None
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise CredentialsError(f"cannot run token command: {reason}") from None
+            raise CredentialsError(f"cannot run token command{program}: {reason}") from None
         if status:
             raise CredentialsError(f"token command ended with exit code {status}")
         return _checked(text.decode("utf-8", "replace"), self.name)
