@@ -124,7 +124,15 @@ class ProgressBarLine:
             return line
         table = Table.grid(padding=(0, 1))
         table.add_row(
-            label, ProgressBar(total=1.0, completed=done, width=min(room, _BAR_WIDTH)), details
+            label,
+            ProgressBar(
+                total=1.0,
+                completed=done,
+                width=min(room, _BAR_WIDTH),
+                complete_style="cyan",  # by default red, as failures are
+                finished_style="cyan",
+            ),
+            details,
         )
         return table
 

@@ -1,5 +1,6 @@
 """The progress bar shows how far the run is, and is erased at its end."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -189,3 +190,17 @@ def test_an_error_shows_the_cursor_again(drawn: tuple[ProgressBarLine, Read]) ->
     with pytest.raises(RuntimeError), bar:
         raise RuntimeError
     assert "\x1b[?25h" in read()
+
+
+@pytest.mark.parametrize("fraction", [0.5, 1.0])
+def test_the_bar_of_a_plain_run_is_not_red(fraction: float) -> None:
+    with stderr(is_terminal=True, has_colour=True) as (environment, read):
+        console = stderr_console(environment)
+        bar = ProgressBarLine(console, "set", fraction_read=lambda: fraction)
+        bar(RecordsRead(1))
+        bar(Settled([succeeded(0)]))
+        console.print(bar.render())
+        shown = read()
+    styles = {code for codes in re.findall(r"\x1b\[([0-9;]+)m", shown) for code in codes.split(";")}
+    assert "36" in styles, "cyan"
+    assert not styles & {"31", "35", "91", "95"}, "red or magenta"
