@@ -4,9 +4,29 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Final
 
 import typer
+from typer._completion_classes import ZshComplete
+from typer._completion_shared import _completion_scripts
 
 from kvsctl import __version__
 from kvsctl.cli.help import WIDTH, Command, Group
+
+_ZSH_COMPLETION: Final = """\
+#compdef %(prog_name)s
+
+%(complete_func)s() {
+  eval $(env _TYPER_COMPLETE_ARGS="${words[1,$CURRENT]}" %(autocomplete_var)s=complete_zsh %(prog_name)s)
+}
+
+if [[ "${funcstack[1]}" = _%(prog_name)s ]]; then
+  %(complete_func)s "$@"
+else
+  compdef %(complete_func)s %(prog_name)s
+fi
+"""  # noqa: E501
+"""Typer's script begins with an empty line, so zsh does not find it in a folder of `fpath`.
+
+Found there, it is the body of a function, which must also complete when it is called.
+"""
 
 
 def command_line(words: Sequence[str] = ()) -> typer.Typer:
@@ -24,6 +44,7 @@ def command_line(words: Sequence[str] = ()) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
     )
     app.callback()(_root)
+    ZshComplete.source_template = _completion_scripts["zsh"] = _ZSH_COMPLETION
     named = words[0] if words else ""
     for add in [_COMMANDS[named]] if named in _COMMANDS else _COMMANDS.values():
         add(app)

@@ -1,5 +1,7 @@
 """The completion scripts that ship are those that the program writes."""
 
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -25,6 +27,27 @@ def test_commands_and_options_are_completed(kvsctl: Command) -> None:
     ]  # fmt: skip
     options = kvsctl.having(COMP_WORDS="kvsctl set --tok", COMP_CWORD="2")
     assert _complete(options, "complete_bash").split() == [b"--token-file", b"--token-command"]
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="needs zsh")
+def test_zsh_completes_from_a_folder_of_fpath(kvsctl: Command) -> None:
+    script = f"""
+        fpath=({_FOLDER} $fpath)
+        autoload -Uz compinit && compinit -D -u
+        print "found: $_comps[kvsctl]"
+        _arguments() {{ print -r -- "offered: $*" }}
+        _describe() {{ print -r -- "offered: $*" }}
+        words=(kvsctl set --tok) CURRENT=3
+        $_comps[kvsctl]
+    """
+    environ = kvsctl.environ | {"PATH": f"{KVSCTL.parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["zsh", "-f", "-c", script], env=environ, capture_output=True, text=True, check=False
+    )
+    assert "found: _kvsctl\n" in done.stdout, done.stderr
+    offered = done.stdout.partition("offered: ")[2]
+    assert "--token-file" in offered
+    assert "--token-command" in offered
 
 
 def _complete(command: Command, instruction: str) -> bytes:
