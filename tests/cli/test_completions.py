@@ -1,13 +1,13 @@
 """The completion scripts that ship are those that the program writes."""
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.support.commands.command import KVSCTL, Command
+from tests.support.needs import program
 
 _FOLDER = Path(__file__).parents[2] / "completions"
 
@@ -29,7 +29,6 @@ def test_commands_and_options_are_completed(kvsctl: Command) -> None:
     assert _complete(options, "complete_bash").split() == [b"--token-file", b"--token-command"]
 
 
-@pytest.mark.skipif(shutil.which("zsh") is None, reason="needs zsh")
 def test_zsh_completes_from_a_folder_of_fpath(kvsctl: Command) -> None:
     script = f"""
         fpath=({_FOLDER} $fpath)
@@ -42,7 +41,11 @@ def test_zsh_completes_from_a_folder_of_fpath(kvsctl: Command) -> None:
     """
     environ = kvsctl.environ | {"PATH": f"{KVSCTL.parent}:{os.environ['PATH']}"}
     done = subprocess.run(
-        ["zsh", "-f", "-c", script], env=environ, capture_output=True, text=True, check=False
+        [program("zsh"), "-f", "-c", script],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert "found: _kvsctl\n" in done.stdout, done.stderr
     offered = done.stdout.partition("offered: ")[2]

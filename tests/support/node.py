@@ -1,20 +1,12 @@
 """Node and npm packages for tests that ask JavaScript, or the vendor's own code, for the answer."""
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-
-def skip_or_fail(why: str) -> None:
-    """Skip the test, or fail it with CI=true: there, a skip would hide a failure."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"node is needed: {why}")
-    pytest.skip(f"node is needed: {why}")
+from tests.support.needs import skip_or_fail
 
 
 def ask_node(script: str, question: Any, folder: Path | None = None) -> Any:
