@@ -20,10 +20,10 @@ _FIRST_PROBE_SECONDS: Final = 0.35
 _PROBE_GROWTH: Final = 0.25
 """The next probe waits this share of the time since the block began, so little time is lost."""
 _LONGEST_PROBE_SECONDS: Final = 15.0
-_USUAL_WINDOWS: Final = (1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 300.0, 600.0, 900.0, 1800.0, 3600.0)
+_USUAL_WINDOWS: Final = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)
 """Windows that services use, in seconds: a probe at their end may pass."""
-_JUST_AFTER: Final = (1.01, 1.06)
-"""Multiples of a length: when to probe for its end. A fault may lose the first probe."""
+_JUST_AFTER: Final = (1.01, 1.06, 1.12)
+"""Multiples of a length: when to probe for its end. Faults may lose the first probes."""
 _AGREEMENT: Final = 2.0
 _AT_MOST_DOWN: Final = 0.85
 """A learnt rate falls in small steps if the first probe passes: the block may be an accident."""
@@ -175,7 +175,7 @@ class Learner:
         self._history.clear()
         known = self._requests.ceiling.learnt
         if known is None and previous is not None:
-            found = _pooled(found, previous)
+            found = _combined(found, previous)
         self._previous = found
         expected = known or (previous.requests if previous else 0.0)
         is_contradicted = found.requests * _AGREEMENT < expected
@@ -200,13 +200,12 @@ class Learner:
         return min(known, max(sustained, least))
 
 
-def _pooled(found: Sustained, previous: Sustained) -> Sustained:
-    """Return what was found; with what was found before, if few requests have shown it."""
-    if (
-        found.requests * found.seconds >= _FEW_REQUESTS
-        or previous.requests > _AGREEMENT * found.requests
-    ):
+def _combined(found: Sustained, previous: Sustained) -> Sustained:
+    """Return the rate that two blocks in succession show, or the latest if they do not agree."""
+    if not 1 / _AGREEMENT <= found.requests / previous.requests <= _AGREEMENT:
         return found
+    if found.requests * found.seconds >= _FEW_REQUESTS:
+        return max(found, previous)  # a fault that loses a probe only lowers the rate
     seconds = found.seconds + previous.seconds
     return Sustained(
         (found.requests * found.seconds + previous.requests * previous.seconds) / seconds,
