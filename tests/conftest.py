@@ -1,5 +1,6 @@
 """Fixtures of all tests."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,14 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("kvsctl")
+
+# A shell ignores these for what it runs in the background, and kvsctl leaves ignored signals so:
+# the tests, and the processes that they start, begin with what a foreground command has.
+for _name in ("SIGINT", "SIGTERM", "SIGHUP"):
+    _number = getattr(signal, _name, None)
+    if _number is not None and signal.getsignal(_number) is signal.SIG_IGN:
+        _is_interrupt = _number == signal.SIGINT
+        signal.signal(_number, signal.default_int_handler if _is_interrupt else signal.SIG_DFL)
 
 
 @pytest.fixture

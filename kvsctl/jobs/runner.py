@@ -66,7 +66,8 @@ async def run_job(
     goes wrong later is reported and in the exit status.
     """
     interrupts = interrupts or NoInterrupts()
-    require_replaceable(job.reporting, writes_failures=not is_begun(job.journal))
+    leaves_failures = is_begun(job.journal) or (job.checks.is_dry_run and job.journal is not None)
+    require_replaceable(job.reporting, writes_failures=not leaves_failures)
     if job.checks.is_dry_run:
         return await carry_out_dry_run(job, _about(job), environment)
     credentials = credentials_of(job.target, allow_http=job.allow_http)
