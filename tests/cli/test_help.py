@@ -13,6 +13,7 @@ from kvsctl.cli.app import command_line
 from kvsctl.cli.help import Command
 from kvsctl.cli.option_groups import Given, takes
 from kvsctl.config.settings import DEFAULTS
+from kvsctl.emulator.switches.quota import QuotaOptions
 from kvsctl.model import Verb
 from kvsctl.records.formats import Format
 
@@ -101,3 +102,18 @@ def test_help_names_every_input_format() -> None:
     shown = {verb: _help(verb).split() for verb in ("set", "get")}
     assert "|".join(formats) in shown["get"]
     assert "|".join(formats[:-1]) in shown["set"], "keys, the last one, have no values"
+
+
+def test_help_of_serve_shows_the_defaults_of_the_emulator() -> None:
+    entries = re.split(r"^  (?=--)", _help("serve"), flags=re.MULTILINE)
+    options = QuotaOptions()
+    for flag, default in {
+        "--requests-per-second": options.requests_per_second,
+        "--read-units": options.read_units_per_minute,
+        "--write-units": options.write_units_per_minute,
+        "--minute": f"{options.minute_seconds:g}",
+        "--window": options.window,
+        "--announce": options.announces,
+    }.items():
+        (entry,) = [one for one in entries if one.startswith(f"{flag} ")]
+        assert f"(default {default})" in " ".join(entry.split())

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from kvsctl.limits import DEFAULT_LIMITS
+
 _SERVING, _OPEN, _QUOTAS = "Serving", "Undocumented behaviour", "Quotas and faults"
 
 
@@ -174,7 +176,10 @@ class QuotaFlags:
     requests_per_second: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=1, help="Requests per second (default 1000).", rich_help_panel=_QUOTAS
+            metavar="N",
+            min=1,
+            help=f"Requests per second (default {DEFAULT_LIMITS.requests_per_second}).",
+            rich_help_panel=_QUOTAS,
         ),
     ] = None
     read_units: Annotated[
@@ -182,7 +187,7 @@ class QuotaFlags:
         typer.Option(
             metavar="N",
             min=1,
-            help="Read units per minute (default 4000).",
+            help=f"Read units per minute (default {DEFAULT_LIMITS.read_units_per_minute}).",
             rich_help_panel=_QUOTAS,
         ),
     ] = None
@@ -191,7 +196,7 @@ class QuotaFlags:
         typer.Option(
             metavar="N",
             min=1,
-            help="Write units per minute (default 4000).",
+            help=f"Write units per minute (default {DEFAULT_LIMITS.write_units_per_minute}).",
             rich_help_panel=_QUOTAS,
         ),
     ] = None
