@@ -7,7 +7,6 @@ import gzip
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +15,8 @@ from random import Random
 
 import pytest
 
-from tests.support.commands.command import KVSCTL, Command, Ended
+from tests.support.commands.command import Command, Ended
+from tests.support.commands.measured import fed
 from tests.support.commands.serving import serving
 
 GOOD = b'{"key":"good","value":1}\n'
@@ -109,7 +109,7 @@ def test_a_line_without_end_takes_no_memory(local: Command, verb: str, start: by
 
     local("set", "good=1", status=0)
     words = (verb, "--json", "--format", "jsonl")
-    status, out, err, peak_kb = _fed(local, words, lines())
+    status, out, err, peak_kb = fed(local, words, lines())
     assert status == 1
     assert b'"failed":1,' in out + err
     assert b'"source":"-:2","code":"MAX_SIZE"' in out + err
@@ -122,7 +122,7 @@ def test_a_stream_of_short_lines_takes_no_memory(local: Command) -> None:
     def lines() -> Iterator[bytes]:
         yield b"x\n" * (MB // 10)
 
-    status, out, _, peak_kb = _fed(local, ("set", "-n", "--json", "--format", "jsonl"), lines())
+    status, out, _, peak_kb = fed(local, ("set", "-n", "--json", "--format", "jsonl"), lines())
     assert status == 1
     assert b'"failed":100000,' in out
     assert peak_kb < 60_000, "it takes 35,000, and 50,000 more if it keeps a problem per line"
@@ -142,7 +142,7 @@ def test_a_stream_of_short_lines_takes_no_memory(local: Command) -> None:
 )
 def test_a_gzip_bomb_takes_no_memory(local: Command, start: bytes, fill: bytes) -> None:
     bomb = gzip.compress(start) + gzip.compress(fill * 10 * MB) * 10
-    status, out, _, peak_kb = _fed(local, ("set", "--json"), iter([bomb]))
+    status, out, _, peak_kb = fed(local, ("set", "--json"), iter([bomb]))
     assert status in (1, 5)
     assert b'"succeeded":1,' in out
     assert peak_kb < MOST_MEMORY_KB
@@ -263,35 +263,3 @@ def test_a_file_that_grows_while_it_is_read_is_read_to_its_end(
     (failure,) = ended.report["failures"]
     assert failure["source"] == f"{path}:{MANY + 2}"
     assert ended.report["succeeded"] == MANY + 1
-
-
-_MEASURED = """
-import resource, subprocess, sys
-status = subprocess.call(sys.argv[2:])
-with open(sys.argv[1], "w") as file:
-    file.write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
-sys.exit(status)
-"""
-"""A small process between the tests and kvsctl: a process is charged with what its parent held."""
-
-
-def _fed(
-    command: Command, words: tuple[str, ...], chunks: Iterator[bytes]
-) -> tuple[int, bytes, bytes, int]:
-    """Feeds a command; its exit code, what it printed, and the most memory that it had, in KB."""
-    log, out_path, peak = (command.home / name for name in ("err", "out", "peak"))
-    with log.open("wb") as err, out_path.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-S", "-c", _MEASURED, peak, KVSCTL, *words],
-            env=command.environ,
-            stdin=subprocess.PIPE,
-            stdout=out,
-            stderr=err,
-        )
-        assert process.stdin is not None
-        for chunk in chunks:
-            process.stdin.write(chunk)
-        process.stdin.close()
-        status = process.wait()
-    peak_kb = int(peak.read_text()) // (1024 if sys.platform == "darwin" else 1)
-    return status, out_path.read_bytes(), log.read_bytes(), peak_kb

@@ -2,9 +2,7 @@
 
 import gzip
 import json
-import os
 import ssl
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +11,7 @@ import pytest
 
 from tests.service.serving import CERTIFICATES
 from tests.support.commands.command import Command, records_file
+from tests.support.commands.measured import fed
 from tests.support.commands.raw_server import raw_server
 
 TOKEN = "s3cret-token"
@@ -145,7 +144,7 @@ def test_a_token_with_more_around_it_is_refused_with_the_reason(
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="needs wait4")
+@pytest.mark.skipif(sys.platform == "win32", reason="needs getrusage")
 def test_memory_is_bounded_over_all_large_answers(kvsctl: Command, tmp_path: Path) -> None:
     """Sixteen answers of 20 MB arrive at the same time."""
     keys = [{"key": f"k{n}"} for n in range(400)]
@@ -157,15 +156,7 @@ def test_memory_is_bounded_over_all_large_answers(kvsctl: Command, tmp_path: Pat
 
     with raw_server(answering, pause_seconds=0.004) as server:
         url = f"http://127.0.0.1:{server.port}"
-        words = ("delete", "-f", records, "--url", url, "--json", "-c", "16")
-        started = kvsctl.start(
-            *map(str, words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=None
-        )
-        assert started.stdout is not None
-        with started.stdout:
-            printed = started.stdout.read()
-        _, status, used = os.wait4(started.pid, 0)
-        started.returncode = os.waitstatus_to_exitcode(status)
-    assert (started.returncode, json.loads(printed)["succeeded"]) == (0, 400)
-    most_bytes = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    assert most_bytes < 250_000_000
+        words = ("delete", "-f", str(records), "--url", url, "--json", "-c", "16")
+        status, printed, _, peak_kb = fed(kvsctl, words)
+    assert (status, json.loads(printed)["succeeded"]) == (0, 400)
+    assert peak_kb < 250_000
