@@ -1,5 +1,6 @@
 """Fixtures of all tests."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -9,14 +10,7 @@ from hypothesis import HealthCheck, settings
 from tests.support.commands.command import Command
 from tests.support.examples import examples
 
-# On loaded machines what counts is what an example finds, not how long it took.
-settings.register_profile(
-    "kvsctl",
-    max_examples=examples(60),
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
-settings.load_profile("kvsctl")
+_E2E = Path(__file__).parent / "e2e"
 
 # A shell ignores these for what it runs in the background, and kvsctl leaves ignored signals so:
 # the tests, and the processes that they start, begin with what a foreground command has.
@@ -33,3 +27,24 @@ def kvsctl(tmp_path: Path) -> Command:
     home = tmp_path / "home"
     home.mkdir()
     return Command(home)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set how many examples a property is tried with: fewer in the inner loop."""
+    if config.getoption("markexpr") == "not slow":
+        os.environ.setdefault("KVSCTL_EXAMPLES_TIMES", "0.2")
+    # On loaded machines what counts is what an example finds, not how long it took.
+    settings.register_profile(
+        "kvsctl",
+        max_examples=examples(60),
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    settings.load_profile("kvsctl")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every end-to-end test slow: the inner loop leaves them to the whole run."""
+    for item in items:
+        if _E2E in item.path.parents:
+            item.add_marker(pytest.mark.slow)

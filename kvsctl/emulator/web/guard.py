@@ -60,6 +60,10 @@ class Guard:
         except DatabaseFailed as failed:
             log.error("%s", failed)
             await self._emulator.refuse(DATABASE_FAILED, send)
+        except RuntimeError as error:
+            # uvloop's, for a connection that closed before its answer was written.
+            if "handler is closed" not in str(error):
+                raise
 
     async def _logged(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = time.perf_counter()

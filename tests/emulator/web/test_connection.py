@@ -1,18 +1,22 @@
 """Malformed, half-closed and unfinished requests, in bytes, with both HTTP parsers."""
 
+import asyncio
 import json
 import logging
 import random
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from kvsctl.emulator import EmulatorOptions
+from kvsctl.emulator import EmulatorOptions, embedded
 from kvsctl.emulator.switches.fault_spec import read_faults
+from kvsctl.emulator.web.app import Message
+from kvsctl.emulator.web.guard import Guard
 from kvsctl.emulator.web.serve import Running, ServeOptions, running
 from tests.emulator.serving import exchange
 
@@ -189,3 +193,27 @@ def test_a_slow_answer_is_not_a_slow_request(hasty: Running) -> None:
         for _ in range(2):
             assert client.post("/v1/query", json={}).status_code == 200
             assert client.post("/v1/set", content=SET).status_code == 200
+
+
+def test_a_connection_that_closes_before_its_answer_is_no_error_of_the_server(
+    tmp_path: Path,
+) -> None:
+    async def closed(message: Message) -> None:
+        raise RuntimeError("unable to perform operation on <TCPTransport>; the handler is closed")
+
+    async def defective(message: Message) -> None:
+        raise RuntimeError("a defect")
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    scope = {"type": "http", "method": "GET", "path": "/openapi.json", "query_string": b"",
+             "headers": [(b"host", b"localhost")], "client": ("127.0.0.1", 1)}  # fmt: skip
+
+    async def ask() -> None:
+        guard = Guard(embedded(tmp_path / "db"))
+        await guard(scope, receive, closed)
+        with pytest.raises(RuntimeError, match="a defect"):
+            await guard(scope, receive, defective)
+
+    asyncio.run(ask())
