@@ -23,6 +23,7 @@ from kvsctl.config.file import ConfigFile, read_config
 from kvsctl.config.settings import Running, resolve_running
 from kvsctl.config.targets import Target, TargetFlags, choose_target
 from kvsctl.errors import UsageError
+from kvsctl.files.compressed import compressor_of
 from kvsctl.files.descriptors import descriptor
 from kvsctl.files.sinks import part_path
 from kvsctl.jobs.file_roles import Place, require_one_role_each
@@ -127,6 +128,8 @@ def _record_output(options: GetOptions) -> tuple[Printing, MetadataRequest, Read
         printed.created, printed.updated, printed.expires or options.skip_expired
     )
     path = None if options.output == Path("-") else options.output
+    if path is not None:
+        compressor_of(path)  # refuses what cannot be written
     output = Printing(style, path, not options.unordered, printed)
     return output, asked, ReadPolicy(options.ignore_missing, options.skip_expired)
 

@@ -7,4 +7,5 @@
 - `descriptors`: recognise paths of open descriptors, such as `/dev/stdout`.
 - `raw`: open files and write to raw descriptors, without Python's buffers.
 - `sinks`: write records to a stream, or to a file that appears once it is complete.
+- `compressed`: compress an output whose name says so.
 """

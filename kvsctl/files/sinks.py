@@ -40,6 +40,18 @@ class ByteSink(Protocol):
         """Wait until all is written, and leave it marked as partial. Then check `broken`."""
 
 
+class MarkedSink(ByteSink, Protocol):
+    """A sink that an interrupted run can truncate to a mark, to continue there."""
+
+    def mark(self) -> int:
+        """Return how many bytes the output has, once everything taken so far is written."""
+        ...
+
+    def sync(self) -> None:
+        """Wait until everything written is on disk. Raise OSError."""
+        ...
+
+
 def status_of(broken: OSError) -> ExitStatus:
     """Return the exit status for an output error: a closed pipe, or a failed write."""
     if isinstance(broken, BrokenPipeError):
@@ -170,7 +182,7 @@ class PartFile:
         except UsageError:
             os.close(self._fd)
             raise
-        self.length = kept_bytes
+        self._length = kept_bytes
         self._is_open = True
         self._has_lasting_name = False
         self._broken: OSError | None = None
@@ -193,11 +205,15 @@ class PartFile:
         if self._broken is None:
             try:
                 write_all(self._fd, chunk)
-                self.length += len(chunk)
+                self._length += len(chunk)
             except OSError as error:
                 self._broken = error
                 with suppress(OSError):
-                    os.ftruncate(self._fd, self.length)
+                    os.ftruncate(self._fd, self._length)
+
+    def mark(self) -> int:
+        """See MarkedSink."""
+        return self._length
 
     def sync(self) -> None:
         """Wait until written data and the name of the part are on disk. Raise OSError."""

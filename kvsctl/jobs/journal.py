@@ -14,9 +14,10 @@ from kvsctl.bulk.events import Listener
 from kvsctl.bulk.feeds import Feed
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.errors import ExitStatus, KvsctlError, StreamError, UsageError
+from kvsctl.files.compressed import MarkedCompressedSink, compressor_of
 from kvsctl.files.mounts import network_file_system
 from kvsctl.files.raw import write_all
-from kvsctl.files.sinks import ByteSink, PartFile
+from kvsctl.files.sinks import ByteSink, MarkedSink, PartFile
 from kvsctl.jobs.job import BatchJob, Journalling
 from kvsctl.jobs.replacing import require_replaceable
 from kvsctl.journal.file import JournalFile
@@ -230,12 +231,14 @@ class JobJournal:
         self._failures = FailuresFile(path, self._job.plan.verb, self.state)
         return self._failures
 
-    def part_file(self, path: Path) -> PartFile | None:
+    def part_file(self, path: Path) -> MarkedSink | None:
         """Open the output at the journal's mark; None without a journal. Raise UsageError."""
         if self.state is None:
             return None
         kept, may_be_complete = self.state.output_bytes, self.state.has_ended
-        return PartFile(path, kept_bytes=kept, may_be_complete=may_be_complete)
+        part = PartFile(path, kept_bytes=kept, may_be_complete=may_be_complete)
+        compress = compressor_of(path)
+        return part if compress is None else MarkedCompressedSink(part, compress)
 
     def listeners(
         self, sink: ByteSink | None, fail: Callable[[KvsctlError], None]
@@ -252,7 +255,7 @@ class JobJournal:
             self._job.plan.verb,
             self._executor,
             failures=self._failures,
-            output=sink if isinstance(sink, PartFile) else None,
+            output=sink if isinstance(sink, PartFile | MarkedCompressedSink) else None,
             in_order=records is not None and records.in_order,
             counted=self._tally,
             elapsed=lambda: self.earlier_seconds + time.monotonic() - self._started,

@@ -13,6 +13,7 @@ from kvsctl.bulk.plan import Pressure
 from kvsctl.bulk.run import Run
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageError
 from kvsctl.files.claims import require_unused, resolved
+from kvsctl.files.compressed import CompressedSink, compressor_of
 from kvsctl.files.sinks import ByteSink, DescriptorWriter, open_output, part_path, status_of
 from kvsctl.jobs.ending import End, Ending, graver
 from kvsctl.jobs.job import BatchJob, Printing
@@ -235,8 +236,11 @@ class JobListeners:
 
     def _open_sink(self, records: Printing) -> ByteSink:
         if records.path is not None:
-            part = self._journal.part_file(records.path)
-            return part or open_output(records.path, self._output_changed)
+            if (part := self._journal.part_file(records.path)) is not None:
+                return part
+            sink = open_output(records.path, self._output_changed)
+            compress = compressor_of(records.path)
+            return sink if compress is None else CompressedSink(sink, compress)
         if self._environment.stdout_fd is None:
             raise UsageError("cannot print records: stdout is closed", "Use --output FILE.")
         return DescriptorWriter(self._environment.stdout_fd, self._output_changed)

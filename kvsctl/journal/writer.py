@@ -28,13 +28,15 @@ _SYNC_FACTOR: Final = 3.0
 
 
 class MarkedOutput(Protocol):
-    """An output that can be truncated to a mark: see `files.sinks.PartFile`."""
-
-    length: int
+    """An output that can be truncated to a mark: see `files.sinks.MarkedSink`."""
 
     @property
     def broken(self) -> OSError | None:
         """The error that ended writing early."""
+        ...
+
+    def mark(self) -> int:
+        """Return the length to truncate it to. Everything taken so far is written before that."""
         ...
 
     def sync(self) -> None:
@@ -238,6 +240,8 @@ class JournalWriter:
     def _take_group(self, stage: Stage) -> Group | None:
         """Return what is new; None if a file that the group would mark is broken."""
         failures, output = self._failures, self._output
+        # Marked first: that may be when it turns out that the output cannot be written.
+        output_bytes = output.mark() if output else 0
         if (failures and failures.is_broken) or (output and output.broken is not None):
             return None
         group, self._group, self._is_dirty = self._group, Group(), False
@@ -246,7 +250,7 @@ class JournalWriter:
         group.totals = self._news.take()
         group.held = failures.take_newly_held() if failures else {}
         group.failures = failures.mark if failures else self._earlier_mark
-        group.output_bytes = output.length if output else 0
+        group.output_bytes = output_bytes
         group.elapsed_seconds = self._elapsed()
         group.stage = stage
         return group

@@ -182,3 +182,22 @@ def test_a_broken_archive_that_gave_nothing_is_2(local: Command, tmp_path: Path,
     assert (ended.report["records"], ended.report["exit_code"]) == (0, 2)
     local("set", "-f", good, "-f", path, status=2)
     local("get", "b", status=1)
+
+
+@pytest.mark.parametrize("name", ["out.jsonl.gz", "out.jsonl.zst"])
+def test_a_compressed_output_is_input_again(local: Command, tmp_path: Path, name: str) -> None:
+    local("set", "a=1", 'b="2"', status=0)
+    out = tmp_path / name
+    local("get", "a", "b", "-o", out, status=0)
+    assert not out.read_bytes().isascii()
+    local("delete", "a", "b", status=0)
+    local("set", "-f", out, status=0)
+    assert (
+        local("get", "a", "b", status=0).out == b'{"key":"a","value":1}\n{"key":"b","value":"2"}\n'
+    )
+
+
+def test_an_output_that_cannot_be_compressed_is_refused(local: Command, tmp_path: Path) -> None:
+    ended = local("get", "a", "-o", tmp_path / "out.xz", status=2)
+    assert b"compressed as gzip or zstd only" in ended.err
+    assert not list(tmp_path.glob("out*"))

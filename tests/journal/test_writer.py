@@ -162,9 +162,14 @@ class _Output:
     """An output that records its calls."""
 
     def __init__(self, calls: list[str]) -> None:
-        self.length = 7
         self.broken: OSError | None = None
+        self.breaks_when_marked = False
         self._calls = calls
+
+    def mark(self) -> int:
+        if self.breaks_when_marked:
+            self.broken = OSError(errno.ENOSPC, "No space left on device")
+        return 7
 
     def sync(self) -> None:
         self._calls.append("output")
@@ -186,12 +191,18 @@ def test_marked_files_are_synced_before_the_journal(tmp_path: Path, path: Path) 
     assert _state(path).stage is Stage.ENDED
 
 
-def test_nothing_is_written_once_a_marked_file_is_broken(path: Path, journal: JournalFile) -> None:
+@pytest.mark.parametrize("when_marked", [False, True])
+def test_nothing_is_written_once_a_marked_file_is_broken(
+    path: Path, journal: JournalFile, when_marked: bool
+) -> None:
     output = _Output([])
     writer = JournalWriter(journal, Verb.GET, InlineExecutor(), output=output)
 
     async def settle() -> None:
-        output.broken = OSError(errno.ENOSPC, "No space left on device")
+        if when_marked:
+            output.breaks_when_marked = True
+        else:
+            output.broken = OSError(errno.ENOSPC, "No space left on device")
         writer(Settled([succeeded(0)]))
         await asyncio.sleep(5)
 

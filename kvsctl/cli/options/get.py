@@ -50,7 +50,7 @@ class GetOptions:
             "--output",
             "-o",
             metavar="FILE",
-            help="Write to FILE (FILE.part until complete).",
+            help="Write to FILE (FILE.part until complete), compressed if it ends in .gz or .zst.",
             rich_help_panel=panels.OUTPUT,
         ),
         OnResume.CHECKED_ELSEWHERE,

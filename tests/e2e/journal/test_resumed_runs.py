@@ -1,5 +1,6 @@
 """Runs that are killed or stopped, and resumed by the same command: nothing lost, nothing twice."""
 
+import gzip
 import json
 import os
 import re
@@ -39,6 +40,7 @@ class Bench:
     folder: Path
     source: Path
     keys: Path
+    output_suffix: str = ""
 
     def words(self, verb: str, url: str, name: str) -> Words:
         """A run of the input, with all its files named after `name`."""
@@ -46,7 +48,7 @@ class Bench:
         words: Words = [verb, "-f", source, "--url", url, "--json", *_SLOW]
         words += ["--failures", self.folder / f"{name}.failed"]
         if verb == "get":
-            words += ["-o", self.folder / f"{name}.out"]
+            words += ["-o", self.folder / f"{name}.out{self.output_suffix}"]
         return words
 
     def journalled(self, verb: str) -> Words:
@@ -130,6 +132,10 @@ def bench(kvsctl: Command, tmp_path: Path) -> Iterator[Bench]:
         yield Bench(kvsctl, slow, quick, tmp_path, source, keys)
 
 
+def _content(path: Path) -> bytes:
+    return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+
+
 def _sums(ended: Ended) -> dict[str, Any]:
     """What a report says, without what chance decides: what was replaced before it was sent."""
     report = ended.report
@@ -144,9 +150,14 @@ def _sums(ended: Ended) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("verb", ["set", "get", "delete"])
-def test_a_run_that_is_killed_twice_ends_as_if_it_had_not_been(bench: Bench, verb: str) -> None:
+@pytest.mark.parametrize(
+    ("verb", "suffix"), [("set", ""), ("get", ""), ("get", ".gz"), ("delete", "")]
+)
+def test_a_run_that_is_killed_twice_ends_as_if_it_had_not_been(
+    bench: Bench, verb: str, suffix: str
+) -> None:
     kvsctl = bench.kvsctl
+    bench.output_suffix = suffix
     if verb != "set":
         for url in (bench.slow, bench.quick):
             kvsctl("set", "-f", bench.source, "--url", url, status=1)
@@ -158,11 +169,12 @@ def test_a_run_that_is_killed_twice_ends_as_if_it_had_not_been(bench: Bench, ver
     assert _sums(done) == _sums(plain)
     assert done.report["elapsed_s"] > earlier_seconds > 0.2, "the time of all runs"
     assert bench.store(bench.slow) == bench.store(bench.quick)
-    for kind in ("failed", "out") if verb == "get" else ("failed",):
+    output = f"out{suffix}"
+    for kind in ("failed", output) if verb == "get" else ("failed",):
         killed, whole = bench.folder / f"killed.{kind}", bench.folder / f"plain.{kind}"
-        assert killed.read_bytes() == whole.read_bytes()
+        assert _content(killed) == _content(whole)
         assert killed.stat().st_mode & 0o777 == 0o600
-    assert not (bench.folder / "killed.out.part").exists()
+    assert not (bench.folder / f"killed.{output}.part").exists()
     requests = done.report["requests"]
     again = kvsctl(*bench.journalled(verb), status=0)
     assert again.report["records"] == _COUNT

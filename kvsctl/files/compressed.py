@@ -1,0 +1,116 @@
+"""Compress an output whose name says so."""
+
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from kvsctl.errors import UsageError
+from kvsctl.files.sinks import ByteSink, MarkedSink
+
+_MEMBER_BYTES: Final = 1_000_000
+"""How much of the output is compressed at a time. It is in memory until then."""
+_GZIP: Final = zlib.MAX_WBITS | 16
+
+Compress: TypeAlias = Callable[[bytes], bytes]
+"""Makes a whole member or frame. Files of several are read as one."""
+
+
+def compressor_of(path: Path) -> Compress | None:
+    """Return what compresses a file of this name: `.gz` or `.zst`; None if nothing does.
+
+    Raise UsageError for other suffixes of archives, and if this Python has no library for it.
+    """
+    suffix = path.suffix.lower()
+    if suffix in (".gz", ".gzip"):
+        return _gzip
+    if suffix in (".zst", ".zstd"):
+        try:
+            return _zstd()
+        except ImportError:
+            raise UsageError(
+                f"cannot write {path}: this Python was built without zstd", "Name it .gz instead."
+            ) from None
+    if suffix in (".bz2", ".xz"):
+        raise UsageError(
+            f"cannot write {path}: output is compressed as gzip or zstd only",
+            "Name it .gz or .zst, or compress it afterwards.",
+        )
+    return None
+
+
+def _gzip(content: bytes) -> bytes:
+    return zlib.compress(content, wbits=_GZIP)
+
+
+def _zstd() -> Compress:
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    return zstd.compress
+
+
+class CompressedSink:
+    """A sink that compresses what it passes on to another one, a megabyte at a time.
+
+    What it has passed on is always a whole archive, also if the disk is full or the process dies.
+    """
+
+    def __init__(self, sink: ByteSink, compress: Compress) -> None:
+        self._sink = sink
+        self._compress = compress
+        self._chunks: list[bytes] = []
+        self._held_bytes = 0
+
+    @property
+    def broken(self) -> OSError | None:
+        """See ByteSink."""
+        return self._sink.broken
+
+    @property
+    def pending_bytes(self) -> int:
+        """See ByteSink. What waits for the rest of its megabyte does not count."""
+        return self._sink.pending_bytes
+
+    def write(self, chunk: bytes) -> None:
+        """See ByteSink."""
+        self._chunks.append(chunk)
+        self._held_bytes += len(chunk)
+        if self._held_bytes >= _MEMBER_BYTES:
+            self._pass_on()
+
+    def complete(self) -> None:
+        """See ByteSink."""
+        self._pass_on()
+        self._sink.complete()
+
+    def abandon(self) -> None:
+        """See ByteSink."""
+        self._pass_on()
+        self._sink.abandon()
+
+    def _pass_on(self) -> None:
+        content = b"".join(self._chunks)
+        self._chunks.clear()
+        self._held_bytes = 0
+        if content:
+            self._sink.write(self._compress(content))
+
+
+class MarkedCompressedSink(CompressedSink):
+    """The same for a sink that can be truncated to a mark."""
+
+    def __init__(self, sink: MarkedSink, compress: Compress) -> None:
+        super().__init__(sink, compress)
+        self._marked = sink
+
+    def mark(self) -> int:
+        """See MarkedSink."""
+        self._pass_on()
+        return self._marked.mark()
+
+    def sync(self) -> None:
+        """See MarkedSink."""
+        self._marked.sync()
