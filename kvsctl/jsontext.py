@@ -16,6 +16,10 @@ from typing import Any, Final, NoReturn
 import orjson
 
 WHITE_SPACE: Final = b" \t\r\n"
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+"""The mark with which some systems begin a file in UTF-8. JSON does not allow it."""
+RECORD_SEPARATOR: Final = b"\x1e"
+"""Begins each value of a JSON text sequence (RFC 7464). JSON does not allow it."""
 PARSER_DEPTH: Final = 200
 """The deepest nesting of JSON that kvsctl gives to a parser.
 
@@ -129,8 +133,20 @@ def _require_valid(text: bytes) -> None:
     except UnicodeDecodeError as error:
         raise JsonTextError(f"invalid UTF-8 at byte {error.start + 1}") from None
     except json.JSONDecodeError as error:
-        reason = error.msg[:1].lower() + error.msg[1:].removesuffix(" at")
-        raise JsonTextError(f"{reason} at column {error.pos + 1}") from None
+        raise JsonTextError(f"{_reason(error)} at column {error.pos + 1}") from None
+
+
+def _reason(error: json.JSONDecodeError) -> str:
+    """Return what is wrong, and which character if it is invisible."""
+    character = error.doc[error.pos : error.pos + 1]
+    if character == BYTE_ORDER_MARK.decode():
+        return "a byte order mark (U+FEFF)"
+    reason = error.msg[:1].lower() + error.msg[1:].removesuffix(" at")
+    if reason == "extra data" and error.doc[: error.pos].rstrip(" \t").endswith("\r"):
+        return "extra data after a CR (U+000D)"
+    if character and ord(character) < ord(" "):
+        return f"{reason} (U+{ord(character):04X})"
+    return reason
 
 
 def _refuse(name: str) -> NoReturn:

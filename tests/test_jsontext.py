@@ -98,10 +98,30 @@ class TestMembers:
         with pytest.raises(JsonTextError):
             jsontext.members(text)
 
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            (b'\xef\xbb\xbf{"a":1}', "a byte order mark (U+FEFF) at column 1"),
+            (b'{"a":\xef\xbb\xbf1}', "a byte order mark (U+FEFF) at column 6"),
+            (b'{"a":1}\xef\xbb\xbf{"a":1}', "a byte order mark (U+FEFF) at column 8"),
+            (b'{"a":1}\r{"a":1}', "extra data after a CR (U+000D) at column 9"),
+            (b'{"a":1} {"a":1}', "extra data at column 9"),
+            (b'{"a":\x001}', "expecting value (U+0000) at column 6"),
+            (b'{"a":"\n"}', "invalid control character (U+000A) at column 7"),
+            (b'{"a":"\x1b"}', "invalid control character (U+001B) at column 7"),
+        ],
+    )
+    def test_names_what_is_invisible(self, text: bytes, message: str) -> None:
+        with pytest.raises(JsonTextError) as caught:
+            jsontext.members(text)
+        assert str(caught.value) == message
+
     def test_reports_where_the_text_is_wrong(self) -> None:
         with pytest.raises(JsonTextError, match=r"^expecting ',' delimiter at column 8"):
             jsontext.members(b'{"a":1 2}')
-        with pytest.raises(JsonTextError, match=r"^invalid control character at column 7$"):
+        with pytest.raises(
+            JsonTextError, match=r"^invalid control character \(U\+000A\) at column 7$"
+        ):
             jsontext.members(b'{"a":"\n"}')
         with pytest.raises(JsonTextError, match=r"^invalid UTF-8 at byte 7$"):
             jsontext.members(b'{"a":"\xff"}')

@@ -4,12 +4,17 @@ import json
 import re
 from typing import Final
 
-from kvsctl.jsontext import PARSER_DEPTH, WHITE_SPACE, JsonTextError, depth_exceeds
+from kvsctl.jsontext import (
+    BYTE_ORDER_MARK,
+    PARSER_DEPTH,
+    RECORD_SEPARATOR,
+    WHITE_SPACE,
+    JsonTextError,
+    depth_exceeds,
+)
 from kvsctl.model import Cause
 
-_MARK: Final = b"\xef\xbb\xbf"
-_SEQUENCE: Final = b"\x1e"
-"""Begins each value of a JSON text sequence (RFC 7464)."""
+_MARK: Final = BYTE_ORDER_MARK.decode()
 _READ_BYTES: Final = 64 * 1024
 _PART: Final = re.compile(rb"[\[\]{}],?|\"[^\"]*\"\s*:.*|.*[\[{,]", re.DOTALL)
 _PYTHON: Final = re.compile(rb"\{\s*'|:\s*(?:None|True|False|NaN|-?Infinity)\b")
@@ -29,9 +34,9 @@ def cause_of(line: bytes, error: JsonTextError) -> Cause | None:
     """Return why a line cannot be read as an object; `error` is what its parser raised."""
     if isinstance(error, MemberError):
         return error.cause
-    if line.startswith(_MARK):
+    if line.startswith(BYTE_ORDER_MARK):
         return Cause.MARK
-    if line.startswith(_SEQUENCE):
+    if line.startswith(RECORD_SEPARATOR):
         return Cause.MANY
     try:
         text = line.decode()
@@ -54,6 +59,8 @@ def _of_values(text: str) -> Cause | None:
         return None
     if follows.startswith(","):
         return Cause.COMMA
+    if follows.startswith(_MARK):
+        return Cause.MARK
     if not follows:
         return Cause.ARRAY if isinstance(first, list) else None
     has_lone_cr = rest.startswith("\r") and not rest.startswith("\r\n")

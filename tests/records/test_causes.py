@@ -69,6 +69,7 @@ class Given(File):
         (GOOD + GOOD, Cause.MANY),
         (GOOD + b" " + GOOD, Cause.MANY),
         (b"\x1e" + GOOD, Cause.MANY),
+        (GOOD + b"\xef\xbb\xbf" + GOOD, Cause.MARK),
         (GOOD + b"\r" + GOOD, Cause.CR),
         (b'["a",1]', Cause.ARRAY),
         (b'["a",1],', Cause.COMMA),

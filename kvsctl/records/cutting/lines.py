@@ -6,12 +6,13 @@ from typing import Final, overload
 
 import msgspec
 
+from kvsctl.jsontext import BYTE_ORDER_MARK
+
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 """A longer piece is not a valid record: only its first `KEPT_BYTES` are kept."""
 KEPT_BYTES: Final = 1024
 BLANK: Final = re.compile(rb"[ \t\r\n]*")
 VISIBLE: Final = b"!"
-_MARK: Final = b"\xef\xbb\xbf"
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
@@ -59,12 +60,12 @@ def without_mark(chunks: Iterator[bytes]) -> Iterator[bytes]:
     head = b""
     for chunk in chunks:
         head += chunk
-        if chunk and (len(head) >= len(_MARK) or not _MARK.startswith(head)):
-            yield head.removeprefix(_MARK)
+        if chunk and (len(head) >= len(BYTE_ORDER_MARK) or not BYTE_ORDER_MARK.startswith(head)):
+            yield head.removeprefix(BYTE_ORDER_MARK)
             break
         yield b""
     else:
-        if rest := head.removeprefix(_MARK):
+        if rest := head.removeprefix(BYTE_ORDER_MARK):
             yield rest
     yield from chunks
 

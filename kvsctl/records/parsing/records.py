@@ -124,13 +124,8 @@ def careful_key_line_parser(rules: Rules, *, ends_in_nul: bool = False) -> Parse
         is_string = piece.startswith(b'"')
         try:
             key = orjson.loads(piece) if is_string else piece.decode()
-        except orjson.JSONDecodeError as error:
-            breach = Breach(
-                codes.INVALID_JSON,
-                f'a key that starts with " must be a JSON string: {error}',
-                Cause.COMMA if piece.endswith((b'",', b'", ')) else None,
-            )
-            return Rejected(breach, readable=False)
+        except orjson.JSONDecodeError:
+            return Rejected(_not_a_string(piece), readable=False)
         except UnicodeDecodeError as error:
             breach = Breach(
                 codes.INVALID_JSON,
@@ -144,6 +139,20 @@ def careful_key_line_parser(rules: Rules, *, ends_in_nul: bool = False) -> Parse
         return plain_key_record(identity, rules.limits, ends_in_nul=ends_in_nul)
 
     return parse
+
+
+def _not_a_string(piece: bytes) -> Breach:
+    try:
+        jsontext.value(piece)
+    except jsontext.JsonTextError as error:
+        reason = str(error)
+    else:
+        reason = "UTF-8 cannot encode a lone surrogate"
+    return Breach(
+        codes.INVALID_JSON,
+        f'a key that starts with " must be a JSON string: {reason}',
+        Cause.COMMA if piece.endswith((b'",', b'", ')) else None,
+    )
 
 
 def plain_key_record(

@@ -418,6 +418,19 @@ class TestKeyLines:
         for text in (json.dumps(key), json.dumps(key, ensure_ascii=False)):
             assert parsed(PARSE_KEY, text.encode()) == Parsed(plain.identity, plain.body)
 
+    @pytest.mark.parametrize(
+        ("line", "reason"),
+        [
+            (b'"a",', "extra data at column 4"),
+            (b'"a', "unterminated string starting at column 1"),
+            (b'"a"\xef\xbb\xbf', "a byte order mark (U+FEFF) at column 4"),
+            (b'"\\ud800"', "UTF-8 cannot encode a lone surrogate"),
+        ],
+    )
+    def test_what_is_wrong_with_a_json_string_is_said(self, line: bytes, reason: str) -> None:
+        breach = rejected(PARSE_KEY, line).breach
+        assert breach.message == f'a key that starts with " must be a JSON string: {reason}'
+
     @pytest.mark.parametrize("unseen", ["\ufeff", "\r", "\n", "\v", "\f"])
     @pytest.mark.parametrize("key", ["{}a", "a{}b", "a{}"])
     def test_what_is_invisible_in_a_plain_key_is_shown_and_refused(
