@@ -4,6 +4,7 @@ A *piece* is a unit of input that may be a record: a line, an element of a JSON 
 table, or an argument.
 
 - `reader`: read all inputs in order and number their records.
+- `pieces`: make records and problems of the pieces of one source.
 - `sources`: open files, stdin and arguments; detect format and compression.
 - `formats`, `shapes`: which format a file has; where an object keeps its key and value.
 - `parser_choice`: pick the parser for a format and a shape.

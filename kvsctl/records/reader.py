@@ -1,18 +1,15 @@
 """Read all inputs in order, as records and problems with their positions."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import count, repeat
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from kvsctl import codes
 from kvsctl.errors import StreamError, UsageError
-from kvsctl.model import Identity, Origin, Problem, Record
-from kvsctl.records.cutting.csv_blocks import Block
-from kvsctl.records.cutting.lines import MAX_LINE_BYTES, Line, Lines
-from kvsctl.records.fast.lines import CommonLines
-from kvsctl.records.parsed import Parsed, Parser, Rejected, TableParser
+from kvsctl.model import Problem, Record
+from kvsctl.records.formats import Format
+from kvsctl.records.parsed import Parser
+from kvsctl.records.pieces import OddBlanks, Pieces
 from kvsctl.records.sources import File, Source
 
 ParserChoice: TypeAlias = Callable[[Source, bytes], Parser]
@@ -38,7 +35,7 @@ class Reader:
 
     sources: Sequence[Source]
     choose_parser: ParserChoice
-    odd_blanks: "OddBlanks" = field(default_factory=lambda: OddBlanks(), init=False)
+    odd_blanks: OddBlanks = field(default_factory=OddBlanks, init=False)
 
     @property
     def may_wait(self) -> bool:
@@ -101,111 +98,39 @@ class Reader:
     def _pieces(self) -> Iterator[list[Record | Problem]]:
         position = 0
         for source in self.sources:
-            parser: Parser | None = None
-            label = source.label
-            for lines in source.lines():
-                if not lines:
-                    yield []
-                    continue
-                if parser is None:
-                    parser = self.choose_parser(source, lines[0].text)
-                for start in range(0, len(lines), MOST_PIECES):
-                    part = lines[start : start + MOST_PIECES]
-                    yield pieces_of(part, parser, position, label, self.odd_blanks)
-                    position += len(part)
+            pieces: Pieces | None = None
+            try:
+                for lines in source.lines():
+                    if not lines:
+                        yield []
+                        continue
+                    if pieces is None:
+                        pieces = self._pieces_of(source, lines[0].text, position)
+                    start = 0
+                    while start < len(lines):
+                        end = start + MOST_PIECES - pieces.kept_count
+                        yield pieces.take(lines[start:end])
+                        start = end
+            except (UsageError, StreamError):
+                if pieces is not None and pieces.kept_count:
+                    yield pieces.finish()
+                raise
+            if pieces is not None:
+                if pieces.kept_count:
+                    yield pieces.finish()
+                position = pieces.position
 
-
-@dataclass(slots=True)
-class OddBlanks:
-    """The plain keys that were read and have white space that is seldom meant."""
-
-    count: int = 0
-    first: Origin | None = None
-
-    def add(self, origin: Origin) -> None:
-        """Count a key."""
-        self.count += 1
-        self.first = self.first or origin
-
-
-def pieces_of(
-    part: Sequence[Line], parser: Parser, position: int, label: str, odd_blanks: OddBlanks
-) -> list[Record | Problem]:
-    """Return a record or a problem for each line. The first line is at `position`."""
-    if isinstance(part, Block) and isinstance(parser, TableParser):
-        return _rows(part, parser, position, label, odd_blanks)
-    if isinstance(part, Lines) and isinstance(parser, CommonLines):
-        common = parser.parse_all(part.texts)
-        if common is not None:
-            return _plain_records(position, label, count(part.first), *common)
-    return [
-        _piece(line, parser, place, label, odd_blanks) for place, line in enumerate(part, position)
-    ]
-
-
-def _plain_records(
-    position: int,
-    label: str,
-    numbers: Iterable[int],
-    keys: Iterable[str],
-    bodies: Iterable[bytes],
-) -> list[Record | Problem]:
-    """Create records without an entity. map() does so without Python bytecode per record."""
-    identities = map(Identity, repeat(None), keys)
-    return list(map(Record, count(position), repeat(label), numbers, identities, bodies))
-
-
-def _rows(
-    block: Block, parser: TableParser, position: int, label: str, odd_blanks: OddBlanks
-) -> list[Record | Problem]:
-    """Return a record or a problem for each row of a block, whose cells are already split."""
-    if parser.common is None:
-        return [
-            _row(block, place, parser, position, label, odd_blanks) for place in range(len(block))
-        ]
-    keys, bodies, others = parser.common(block.cells)
-    pieces = _plain_records(position, label, block.numbers, keys, bodies)
-    for place in others:
-        pieces[place] = _row(block, place, parser, position, label, odd_blanks)
-    return pieces
-
-
-def _row(
-    block: Block,
-    place: int,
-    parser: TableParser,
-    position: int,
-    label: str,
-    odd_blanks: OddBlanks,
-) -> Record | Problem:
-    parsed = parser.of_cells(block.cells[place])
-    position += place
-    if isinstance(parsed, Rejected):
-        line = block[place]
-        return _problem(parsed, position, Origin(label, line.number), line.text)
-    number = block.numbers[place]
-    if parsed.has_odd_blanks:
-        odd_blanks.add(Origin(label, number))
-    return Record(position, label, number, parsed.identity, parsed.body, parsed.expires_at)
-
-
-def _piece(
-    line: Line, parser: Parser, position: int, label: str, odd_blanks: OddBlanks
-) -> Record | Problem:
-    number = line.number
-    if line.cut:
-        message = f"longer than {MAX_LINE_BYTES:,} bytes: no valid record is that long"
-        origin = Origin(label, number)
-        return Problem(position, origin, None, codes.MAX_SIZE, message, line.text, readable=False)
-    parsed = parser(line.text)
-    if isinstance(parsed, Parsed):
-        if parsed.has_odd_blanks:
-            odd_blanks.add(Origin(label, number))
-        return Record(position, label, number, parsed.identity, parsed.body, parsed.expires_at)
-    return _problem(parsed, position, Origin(label, number), line.text)
-
-
-def _problem(parsed: Rejected, position: int, origin: Origin, text: bytes) -> Problem:
-    code, message, cause = parsed.breach
-    raw = text if parsed.record is None else parsed.record
-    return Problem(position, origin, parsed.identity, code, message, raw, parsed.readable, cause)
+    def _pieces_of(self, source: Source, first: bytes, position: int) -> Pieces:
+        parser = self.choose_parser(source, first)
+        are_keys = source.format is Format.KEYS
+        are_lines = source.format is Format.JSONL
+        if isinstance(source, File) and are_keys:
+            are_lines = source.end == b"\n"
+        return Pieces(
+            source.label,
+            parser,
+            position,
+            self.odd_blanks,
+            are_lines=are_lines,
+            are_keys=are_keys,
+        )

@@ -106,8 +106,8 @@ CAUSES: Final[dict[str, str]] = {
     "each file with its own -f.",
     Cause.KEY_KIND: "A key is made from a string, a number, true or false. For an object such as "
     "MongoDB's: jq -c '._id |= .[\"$oid\"]' and --key-field _id.",
-    Cause.MANY: "Write one record per line: jq -c . prints each value on a line of its own "
-    "(jq -c --seq . reads JSON text sequences).",
+    Cause.MANY: "Write one record per line: jq -c . prints each value on a line of its own. In a "
+    "JSON text sequence, remove the separators first: tr -d '\\036'.",
     Cause.MAP: "If the members are the records: jq -c 'to_entries[]'. If one holds them: "
     "jq -c '.NAME[]'. If the object is the value: --key-field NAME or --key 'user:{NAME}'.",
     Cause.MARK: "Files that begin with a byte order mark were joined. Give each file with its own "

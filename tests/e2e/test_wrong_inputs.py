@@ -71,6 +71,49 @@ class TestDocuments:
         text = b'{"key":"a","value":0}\n{"key":"b","value":\n{"key":"c","value":0}\n'
         assert local("set", "--json", stdin=text, status=1).report["succeeded"] == 2
 
+    @pytest.mark.parametrize(
+        ("name", "good"), [("in.jsonl", b'{"key":"a"}\n"b"\n'), ("in.keys", b"a\nb\n")]
+    )
+    @pytest.mark.parametrize(
+        "document",
+        [
+            b'{\n "keep": [\n  "c",\n  "d"\n ]\n}\n',
+            b'[\n"c",\n"d"\n]\n',
+            b'\xef\xbb\xbf{ "keep": [\n"c",\n"d" ]\n}\n',
+            b'{keep: [\n"c", // one\n"d",\n]}\n',
+            b'module.exports = {"keep": [\n"c",\n"d"\n]}\n',
+            b'\x1e{\n"keep": [\n"c",\n"d"\n]}\n',
+            b'{"Items":[\n{"key":"c"},\n{"key":"d"}\n],"Count":2}\n',
+            b'{"Items":[\n{"key":"c"}\n]}\n{"Items":[\n"d"\n',
+        ],
+        ids=range(8),
+    )
+    def test_a_document_after_the_first_line_is_not_read(
+        self, local: Command, tmp_path: Path, name: str, good: bytes, document: bytes
+    ) -> None:
+        path, failures = tmp_path / name, tmp_path / "failures.jsonl"
+        path.write_bytes(good + document)
+        ended = local("delete", "-f", path, "--failures", failures, "--json", status=1)
+        report = ended.report
+        lines = document.count(b"\n")
+        assert (report["succeeded"], report["failed"]) == (2, lines)
+        assert kept(local) == b"3\n4\n"
+        assert report["failures"][0]["source"] == f"{path}:3"
+        assert report["failures"][0]["message"] == "a JSON document over several lines begins here"
+        # What the document holds is not deleted when the failures are input again.
+        local("delete", "-f", failures, status=1)
+        assert kept(local) == b"3\n4\n"
+
+    def test_no_record_in_a_later_document_is_stored(self, local: Command) -> None:
+        text = b'{"key":"a","value":0}\n{"Items":[\n{"key":"b","value":0}\n]}\n'
+        assert local("set", "--json", stdin=text, status=1).report["succeeded"] == 1
+        assert kept(local) == b"0\n2\n3\n4\n"
+
+    def test_what_follows_a_document_is_read(self, local: Command) -> None:
+        text = b'{"key":"a"}\n{"keep":[\n"b"\n]}\n{"key":"c"}\n'
+        assert local("delete", "--json", stdin=text, status=1).report["succeeded"] == 2
+        assert kept(local) == b"2\n4\n"
+
 
 MARK = b"\xef\xbb\xbf"
 

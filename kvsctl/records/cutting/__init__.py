@@ -5,6 +5,7 @@ now. Callers use it to do other work instead of waiting.
 
 - `lines`: lines.
 - `documents`: refuse a JSON document over several lines among them.
+- `unfinished`: follow such a document in the middle of the lines.
 - `array`: the elements of one JSON array.
 - `rows`, `csv_blocks`: the rows of a table, one by one or many at once.
 - `separator`: the line in which a table names its delimiter.

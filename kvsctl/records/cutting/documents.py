@@ -54,15 +54,19 @@ def only_lines(
 
 def _start_of_document(lines: Sequence[Line]) -> int | None:
     """Return the index of a first line that is the start of a document; None if it is not."""
+    is_comment = False
     for place, line in enumerate(lines[:_MOST_COMMENTS]):
-        if not line.text.startswith((b"#", b"/")):
-            return None if line.cut or not is_unfinished(line.text) else place
+        text = line.text
+        if is_comment or text.startswith(b"/*"):
+            is_comment = b"*/" not in text
+        elif not text.startswith((b"#", b"/")):
+            return None if line.cut or not is_unfinished(text) else place
     return None
 
 
 def is_unfinished(text: bytes) -> bool:
     """Return whether a text is the start of a JSON object or array that may end on a later line."""
-    stripped = text.strip(jsontext.WHITE_SPACE)
+    stripped = text.removeprefix(jsontext.RECORD_SEPARATOR).strip(jsontext.WHITE_SPACE)
     if not stripped.startswith((b"{", b"[")):
         return False
     if jsontext.depth_exceeds(stripped, jsontext.PARSER_DEPTH):
@@ -77,11 +81,13 @@ def is_unfinished(text: bytes) -> bool:
 
 def _refusal(document: Sequence[Line], label: str, *, has_values: bool) -> UsageError:
     text = b"\n".join(line.text for line in document)
-    if text.lstrip(jsontext.WHITE_SPACE).startswith(b"["):
+    file = "FILE" if label == "-" else shlex.quote(label)
+    if text.startswith(jsontext.RECORD_SEPARATOR):
+        hint = f"Put each record on a line of its own: tr -d '\\036' <{file} | jq -c ."
+    elif text.lstrip(jsontext.WHITE_SPACE).startswith(b"["):
         hint = "Read it as one JSON array: --format json"
     else:
         program = _program(text, has_values=has_values)
-        file = "FILE" if label == "-" else shlex.quote(label)
         hint = f"Put each record on a line of its own: jq -c {program} {file}"
     return UsageError(
         f"{label}:{document[0].number}: not JSON Lines: a JSON document over several lines", hint

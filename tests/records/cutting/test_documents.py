@@ -100,6 +100,15 @@ def test_comments_before_the_document_are_passed_over() -> None:
         read(iter([b'// keys\n# more\n{\n"keys": [\n"a"\n]\n}']))
 
 
+def test_a_comment_over_several_lines_is_passed_over() -> None:
+    with pytest.raises(UsageError, match="in:4: not JSON Lines"):
+        read(iter([b'/* keys\n{\nto delete */\n{\n"keys": [\n"a"\n]\n}']))
+
+
+def test_a_sequence_of_documents_is_refused_with_the_command_that_reads_it() -> None:
+    assert hint(b'\x1e{\n"key": "a"\n}\n').endswith("tr -d '\\036' <in | jq -c .")
+
+
 def test_a_line_from_a_pipe_is_given_at_once_and_an_unfinished_one_is_held() -> None:
     lists = only_lines(split_lines(iter([b"{\n", b"", b'"a":1\n'])), "in", has_values=True)
     assert next(lists) == []

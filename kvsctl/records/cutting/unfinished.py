@@ -1,0 +1,155 @@
+"""Follow a JSON document that begins on one line and continues on later lines.
+
+In the middle of JSON Lines or plain keys, such a document does harm if its lines are read one by
+one: the last string of an array has no comma after it, so it would be a key to delete. A line that
+is not a record and leaves a bracket open starts a document. The lines after it belong to the
+document, up to the line that closes it, or to the end of the input.
+
+A *truncated* record leaves brackets open too, and must not cost the records after it. The first
+line that cannot continue it tells it from a document: in JSON, a comma, a colon or an opening
+bracket stands between the values of two lines. If that line begins with `{`, and names a member
+that the truncated record names too, it is a record, and so are the objects in between. Among plain
+keys, a line that begins with a word that is not JSON ends a document.
+"""
+
+import re
+from enum import Enum, auto
+from typing import Final
+
+from kvsctl import jsontext
+
+MOST_UNDECIDED: Final = 8
+"""How many lines after the start may be undecided. More are taken for lines of a document."""
+_TOKEN: Final = re.compile(
+    rb'(?P<comment>//.*|\#.*|/\*.*?(?:\*/|\Z))|(?P<quoted>"[^"\\]*+(?:\\.[^"\\]*+)*+(?P<end>")?+)'
+    rb"|(?P<single>'[^'\\]*+(?:\\.[^'\\]*+)*+')|[\[\]{}:,]|(?P<word>[^ \t\r\n\"\[\]{}:,]++)",
+    re.DOTALL,
+)
+_LITERAL: Final = re.compile(
+    rb"true|false|null|-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
+)
+_AROUND: Final = jsontext.WHITE_SPACE + jsontext.RECORD_SEPARATOR
+_BETWEEN: Final = b"]},:"
+_MOST_NAMES: Final = 64
+_VALUE: Final = ord("v")
+
+
+class Place(Enum):
+    """Where a line stands, seen from a document that began before it."""
+
+    INSIDE = auto()
+    """It belongs to the document."""
+    LAST = auto()
+    """It belongs to the document and closes it."""
+    UNDECIDED = auto()
+    """It belongs to the document, unless a later line shows that there is none."""
+    OUTSIDE = auto()
+    """There is no document, or it ends before this line without being closed."""
+
+
+class Document:
+    """A document that `start_of_document` found, and what its lines have opened so far.
+
+    `has_keys`: the other lines are plain keys.
+    """
+
+    def __init__(self, outline: "_Outline", *, has_keys: bool) -> None:
+        self._outline = outline
+        self._has_keys = has_keys
+        self._undecided = 0
+        self._is_certain = False
+
+    def place_of(self, text: bytes) -> Place:
+        """Return where the next line stands. After `LAST` and `OUTSIDE`, give no more lines."""
+        opening = _TOKEN.search(text)
+        if opening is None or opening["comment"]:
+            return Place.INSIDE
+        if self._has_keys and opening["word"] and not _LITERAL.fullmatch(opening["word"]):
+            return Place.OUTSIDE
+        mark = opening.group()[:1]
+        continues = self._outline.may_continue(mark)
+        if mark == b"{" and self._is_like(text):
+            if not continues:
+                return Place.OUTSIDE
+            if not self._is_certain and self._undecided < MOST_UNDECIDED:
+                self._undecided += 1
+                self._outline.add(text)
+                if self._outline.is_open and self._outline.last != ord(","):
+                    return Place.UNDECIDED
+            else:
+                self._outline.add(text)
+        elif self._undecided and not self._is_certain and not continues:
+            return Place.OUTSIDE
+        else:
+            self._outline.add(text)
+        self._is_certain = True
+        return Place.INSIDE if self._outline.is_open else Place.LAST
+
+    def _is_like(self, text: bytes) -> bool:
+        """Return whether an object may be a record such as the one that was truncated, if any."""
+        names = self._outline.names
+        return not names or not names.isdisjoint(_Outline(text).names)
+
+
+def start_of_document(text: bytes, *, has_keys: bool = False) -> Document | None:
+    """Return the document that a line starts; None if it starts none.
+
+    The line begins or ends with an opening bracket, and leaves a bracket open. It does not end
+    inside a string, because no string of JSON continues on the next line.
+    """
+    shown = text.strip(_AROUND).removeprefix(jsontext.BYTE_ORDER_MARK).strip(_AROUND)
+    if not shown.startswith((b"{", b"[")) and not shown.endswith((b"{", b"[")):
+        return None
+    outline = _Outline(shown)
+    if not outline.is_open or outline.ends_in_string:
+        return None
+    return Document(outline, has_keys=has_keys)
+
+
+class _Outline:
+    """The open brackets of the lines so far, their last token, and the names at the top."""
+
+    def __init__(self, text: bytes) -> None:
+        self.names: set[bytes] = set()
+        self.last = 0
+        self.ends_in_string = False
+        self._open = bytearray()
+        self.add(text)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a bracket is open."""
+        return bool(self._open)
+
+    def may_continue(self, mark: bytes) -> bool:
+        """Return whether JSON may continue with a token that begins with `mark`."""
+        if mark in _BETWEEN:
+            return True
+        is_in_object = self._open.endswith(b"{")
+        if self.last in b"{," and is_in_object:
+            return mark not in b"[{"
+        return self.last in b"[:,"
+
+    def add(self, text: bytes) -> None:
+        """Add a line. Stop where the outermost bracket closes."""
+        string = b""
+        for token in _TOKEN.finditer(text):
+            if token["comment"]:
+                continue
+            shown = token.group()
+            mark = shown[0]
+            if mark in b"{[":
+                self._open.append(mark)
+            elif mark in b"]}":
+                del self._open[-1:]
+                if not self._open:
+                    self.last = mark
+                    return
+            elif mark == ord(":"):
+                if string and self._open == b"{" and len(self.names) < _MOST_NAMES:
+                    self.names.add(string)
+            elif mark != ord(","):
+                string = shown.strip(b"\"'")
+                self.ends_in_string = token["quoted"] is not None and token["end"] is None
+                mark = _VALUE
+            self.last = mark

@@ -1,0 +1,91 @@
+"""A document among lines is followed to its end; a truncated record costs no other record."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvsctl.records.cutting.unfinished import MOST_UNDECIDED, Place, start_of_document
+from tests.support.jsontexts import VALUES
+
+RECORD = b'{"key":"b","value":1}'
+INSIDE, LAST, UNDECIDED, OUTSIDE = Place.INSIDE, Place.LAST, Place.UNDECIDED, Place.OUTSIDE
+
+
+def places(*lines: bytes, has_keys: bool = False) -> list[Place]:
+    """Return the places of the lines after the first, up to the end of the document."""
+    document = start_of_document(lines[0], has_keys=has_keys)
+    assert document is not None
+    found: list[Place] = []
+    for line in lines[1:]:
+        found.append(document.place_of(line))
+        if found[-1] in (LAST, OUTSIDE):
+            break
+    return found
+
+
+@given(VALUES.filter(lambda text: text.strip()[0] in "[{"), st.booleans())
+def test_every_line_of_a_document_belongs_to_it(text: str, has_keys: bool) -> None:
+    lines = [line for line in text.encode().split(b"\n") if line.strip()]
+    if len(lines) == 1:
+        assert start_of_document(lines[0], has_keys=has_keys) is None
+        return
+    found = places(*lines, has_keys=has_keys)
+    assert set(found[:-1]) <= {INSIDE, UNDECIDED}
+    assert len(found) == len(lines) - 1
+    assert found[-1] is LAST
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([b'{"Items":[', RECORD + b",", RECORD, b"]}"], [INSIDE, INSIDE, LAST]),
+        # Commas are missing: the members of the records are not those of the document.
+        ([b'{"Items":[', RECORD, RECORD, b"]}"], [INSIDE, INSIDE, LAST]),
+        # A comma that is not needed, comments and names without quotes.
+        ([b"{keep: [", b'"c",', b'"d", // last', b"],", b"}"], [INSIDE] * 3 + [LAST]),
+        ([b"[", b"# comment", b"'a',", b'"b"', b"] // ;"], [INSIDE] * 3 + [LAST]),
+        ([b"export default [", b'"a",', b'"b"', b"];"], [INSIDE] * 2 + [LAST]),
+        ([b"\x1e{", b'"a": 1', b"}"], [INSIDE, LAST]),
+        ([b'\xef\xbb\xbf{"keep":[', b'"c"', b"]}"], [INSIDE, LAST]),
+        # Objects of a tree have members with the same names.
+        ([b'{"id":"r","of":[', b'{"id":"leaf"}', b"]}"], [UNDECIDED, LAST]),
+        ([b"[", b'{"key":"a"}', b"]"], [UNDECIDED, LAST]),
+        # Brackets in strings are text.
+        ([b'{"a":"}",', b'"b":"\\"}"', b"}"], [INSIDE, LAST]),
+        # Truncated records.
+        ([b'{"key":"a",', RECORD], [OUTSIDE]),
+        ([b'{"key":"a","value":{"b":1}', RECORD], [OUTSIDE]),
+        ([b'{"key":"a","value":', RECORD, RECORD], [UNDECIDED, OUTSIDE]),
+        ([b'{"key":"a","value":[[1,', RECORD, b"nonsense"], [UNDECIDED, OUTSIDE]),
+        ([b'{"key":"a","value":', b'{"key":"b",', b'{"key":"c"}'], [INSIDE, OUTSIDE]),
+        ([b"{", RECORD], [OUTSIDE]),
+        ([b"[", RECORD, RECORD], [UNDECIDED, OUTSIDE]),
+    ],
+)
+def test_the_first_line_that_cannot_continue_ends_a_truncated_record(
+    lines: list[bytes], expected: list[Place]
+) -> None:
+    assert places(*lines) == expected
+
+
+@pytest.mark.parametrize("line", [b"user:1", b"k 2", b"2026-01-01", b"nullable", b"_"])
+def test_a_plain_key_ends_a_document_that_is_not_closed(line: bytes) -> None:
+    assert places(b"[", b'"a"', line, has_keys=True) == [INSIDE, OUTSIDE]
+    assert places(b"[", b'"a"', line) == [INSIDE, INSIDE]
+
+
+@pytest.mark.parametrize("line", [b'"b"', b"-1.5e3", b"true", b"null,", b"]", b"# b", b"// b"])
+def test_json_among_plain_keys_belongs_to_the_document(line: bytes) -> None:
+    assert places(b"[[", line, has_keys=True) == [INSIDE]
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"a", b"{}", b"[1]", b'{"a":"x', b'["a', b'"{"', b"a[0", b"]", b'{"a":1}}']
+)
+def test_other_lines_start_no_document(text: bytes) -> None:
+    assert start_of_document(text) is None
+
+
+def test_the_undecided_lines_are_bounded() -> None:
+    lines = [b'{"key":"a","value":'] * (MOST_UNDECIDED + 2)
+    assert places(*lines) == [UNDECIDED] * MOST_UNDECIDED + [INSIDE]

@@ -1,0 +1,184 @@
+"""Documents and truncated records among lines, in the careful and the quick readers alike."""
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvsctl.errors import StreamError
+from kvsctl.model import Cause, Identity, Problem, Record
+from kvsctl.records.cutting.lines import Line, split_lines
+from kvsctl.records.formats import Format
+from kvsctl.records.parsed import Parser
+from kvsctl.records.parsing.records import (
+    Rules,
+    careful_key_line_parser,
+    careful_key_object_parser,
+    careful_set_line_parser,
+    key_line_parser,
+    key_object_parser,
+    set_line_parser,
+)
+from kvsctl.records.pieces import OddBlanks, Pieces
+from kvsctl.records.reader import MOST_PIECES, Reader
+from tests.support.chunks import cut_into
+from tests.support.jsontexts import VALUES
+
+QUICK = {
+    "set": set_line_parser(Rules()),
+    "objects": key_object_parser(Rules()),
+    "keys": key_line_parser(Rules()),
+}
+CAREFUL = {
+    "set": careful_set_line_parser(Rules()),
+    "objects": careful_key_object_parser(Rules()),
+    "keys": careful_key_line_parser(Rules()),
+}
+CUTS = st.lists(st.integers(0, 400), max_size=6)
+RECORDS = st.lists(st.integers(0, 99), min_size=1, max_size=6).map(
+    lambda numbers: [b'{"key":"k%d","value":{"n":[%d,{"key":1}]}}' % (n, n) for n in numbers]
+)
+FORMS = ["set", "objects"]
+OPENINGS = (b'{"key":"a","value":', b'{"Items":[', b"[", b"{", b'{"key":"a",', b'["x",')
+LINES = st.lists(
+    st.sampled_from(
+        [
+            *OPENINGS,
+            b'{"key":"b","value":1}',
+            b'{"key":"c","value":1},',
+            b'"d"',
+            b'"e",',
+            b"f",
+            b"]",
+            b"}",
+            b"]}",
+            b"# g",
+            b"7",
+            b'{"key":"h","va',
+        ]
+    ),
+    max_size=14,
+)
+
+
+def read(
+    parser: Parser, arrivals: Iterator[Sequence[Line]], *, are_keys: bool = False
+) -> list[Record | Problem]:
+    pieces = Pieces("in", parser, 0, OddBlanks(), are_lines=True, are_keys=are_keys)
+    found = [one for lines in arrivals for one in pieces.take(lines)]
+    return found + pieces.finish()
+
+
+def shown(pieces: list[Record | Problem]) -> list[object]:
+    return [
+        (piece.position, piece.origin.line, piece.body)
+        if isinstance(piece, Record)
+        else (piece.position, piece.origin.line, piece.code, piece.message, piece.raw, piece.cause)
+        for piece in pieces
+    ]
+
+
+@given(RECORDS, st.data(), st.sampled_from(FORMS), CUTS)
+def test_a_truncated_record_costs_no_other_record(
+    records: list[bytes], data: st.DataObject, form: str, cuts: list[int]
+) -> None:
+    place = data.draw(st.integers(0, len(records) - 1))
+    end = data.draw(st.integers(1, len(records[place]) - 1))
+    lines = [*records[:place], records[place][:end], *records[place:]]
+    chunks = cut_into(b"\n".join(lines), cuts)
+    found = read(QUICK[form], split_lines(chunks))
+    assert [isinstance(piece, Record) for piece in found] == [
+        number != place for number in range(len(lines))
+    ]
+
+
+@given(
+    RECORDS,
+    VALUES.filter(lambda text: "\n" in text.strip() and text.strip()[0] in "[{"),
+    RECORDS,
+    st.sampled_from(FORMS),
+    CUTS,
+)
+def test_no_line_of_a_document_is_a_record(
+    before: list[bytes], document: str, after: list[bytes], form: str, cuts: list[int]
+) -> None:
+    inside = [line for line in document.encode().split(b"\n") if line.strip()]
+    lines = [*before, *inside, *after]
+    found = read(QUICK[form], split_lines(cut_into(b"\n".join(lines), cuts)))
+    expected = [True] * len(before) + [False] * len(inside) + [True] * len(after)
+    assert [isinstance(piece, Record) for piece in found] == expected
+    problems = [piece for piece in found if isinstance(piece, Problem)]
+    if len(inside) > 1:
+        assert problems[0].message == "a JSON document over several lines begins here"
+        first = problems[0].origin.line
+        assert {piece.message for piece in problems[1:]} == {
+            f"part of the JSON document that begins on line {first}"
+        }
+        assert {piece.cause for piece in problems} == {Cause.DOCUMENT}
+    assert [piece.raw for piece in problems] == [line.removesuffix(b"\r") for line in inside]
+    assert not any(piece.readable or piece.identity for piece in problems)
+
+
+@given(LINES, st.sampled_from(list(QUICK)), CUTS)
+def test_each_line_gives_one_piece_however_lines_arrive(
+    lines: list[bytes], form: str, cuts: list[int]
+) -> None:
+    text = b"\n".join(lines)
+    are_keys = form == "keys"
+    quick = read(QUICK[form], split_lines(cut_into(text, cuts)), are_keys=are_keys)
+    careful = read(CAREFUL[form], split_lines(iter([text])), are_keys=are_keys)
+    assert shown(quick) == shown(careful)
+    assert [piece.position for piece in quick] == list(range(len(lines)))
+    assert [piece.origin.line for piece in quick] == list(range(1, len(lines) + 1))
+
+
+def test_a_document_among_plain_keys_deletes_none_of_its_strings() -> None:
+    text = b'k1\n{\n "keep": [\n  "c",\n  "d"\n ]\n}\nk2\n[\n"e"\nk3\n'
+    found = read(QUICK["keys"], split_lines(iter([text])), are_keys=True)
+    keys = [piece.identity for piece in found if isinstance(piece, Record)]
+    assert keys == [Identity(None, "k1"), Identity(None, "k2"), Identity(None, "k3")]
+
+
+def test_a_document_is_found_without_checks_too() -> None:
+    parser = key_line_parser(Rules(limits=None))
+    found = read(parser, split_lines(iter([b'k1\n[\n"c"\n]\n'])), are_keys=True)
+    assert [isinstance(piece, Record) for piece in found] == [True, False, False, False]
+
+
+class Breaking:
+    """A source that fails after these lines."""
+
+    label = "in"
+    words = place = compression = None
+    is_rereadable = False
+    format = Format.JSONL
+
+    def __init__(self, lines: list[Line]) -> None:
+        self._lines = lines
+
+    def lines(self) -> Iterator[list[Line]]:
+        yield self._lines
+        raise StreamError("broken")
+
+
+def test_lines_that_are_undecided_when_reading_fails_are_reported() -> None:
+    lines = [Line(1, b'{"key":"a","value":'), Line(2, b'{"key":"b","value":1}')]
+    found = iter(Reader([Breaking(lines)], lambda source, first: QUICK["set"]))
+    assert [type(piece) for piece in [*next(found), *next(found)]] == [Problem, Record]
+    with pytest.raises(StreamError, match="broken"):
+        next(found)
+
+
+def test_undecided_lines_do_not_make_a_list_longer() -> None:
+    start = [Line(1, b'{"key":"a","value":'), Line(2, b'{"key":"b","value":1}')]
+    rest = [Line(n, b'{"key":"b","value":1}') for n in range(3, 3 + 2 * MOST_PIECES)]
+
+    class Two(Breaking):
+        def lines(self) -> Iterator[list[Line]]:
+            yield start
+            yield rest
+
+    lists = list(Reader([Two([])], lambda source, first: QUICK["set"]))
+    assert max(map(len, lists)) == MOST_PIECES
+    assert sum(map(len, lists)) == len(start) + len(rest)
