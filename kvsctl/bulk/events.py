@@ -1,6 +1,6 @@
 """The events of a run, which listeners receive. The engine writes to no terminal and no file."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from enum import Enum
 from typing import TypeAlias
 
@@ -72,3 +72,10 @@ class Settled(msgspec.Struct, frozen=True, gc=False):
 
 Event: TypeAlias = RecordsRead | RequestEnded | Waiting | SizeLearnt | Settled
 Listener: TypeAlias = Callable[[Event], None]
+"""Receives events. One with a `wants`, a set of types of event, receives only those."""
+
+
+def wants(listener: Listener, kind: type[Event]) -> bool:
+    """Return whether a listener receives events of this type."""
+    kinds: Container[type[Event]] | None = getattr(listener, "wants", None)
+    return kinds is None or kind in kinds

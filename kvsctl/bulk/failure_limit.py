@@ -16,6 +16,8 @@ class FailureLimit:
     It is a listener, and must receive the events of the run. `limit` None: nothing is held back.
     """
 
+    wants = frozenset({Settled})
+
     def __init__(self, limit: int | None) -> None:
         self._limit = None if limit is None else max(1, limit)
         self._open: deque[int] = deque()  # positions admitted and not settled, in input order

@@ -35,6 +35,8 @@ _SHORT_WAIT_SECONDS: Final = 0.5
 class Run:
     """Carries out a plan. Listeners receive its events; the run itself writes nothing.
 
+    More may be added to the list of `listeners` until `work` is called.
+
     `pacer` may be shared by several runs on one installation, at the same time or one after the
     other, so that they keep to one quota together. Its pace then replaces that of the plan.
     """
@@ -61,10 +63,12 @@ class Run:
             read_batch=plan.packing.max_records if plan.verb is GET else 0,
         )
         self._limit = FailureLimit(plan.max_failures)
-        if self._limit.is_limited:
-            listeners = [*listeners, self._limit]
         self._ledger = Ledger(
-            self._lanes, listeners, changed=self._look_after_settling, stop=self.stop
+            self._lanes,
+            listeners,
+            inner=[self._limit] if self._limit.is_limited else [],
+            changed=self._look_after_settling,
+            stop=self.stop,
         )
         self._pacer = pacer or Pacer(plan.pace, self._now)
         self._stopping = Stopping(self._now, plan.stop_seconds)

@@ -76,6 +76,8 @@ class JournalWriter:
     `cpu_seconds` and `wall_seconds` measure what a group costs, in the thread that calls them.
     """
 
+    wants = frozenset({Settled, RequestEnded})
+
     def __init__(
         self,
         file: JournalFile,

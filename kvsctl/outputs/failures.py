@@ -87,6 +87,8 @@ class FailuresFile:
     Raise UsageError if the file cannot be opened, StreamError if writing fails later.
     """
 
+    wants = frozenset({Settled})
+
     def __init__(self, path: Path, verb: Verb, state: JournalState | None = None) -> None:
         self._path = resolved(path)
         self._state = state

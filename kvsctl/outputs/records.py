@@ -98,6 +98,8 @@ class RecordOutput:
     records that wait for a position that this run leaves unsettled are left to the next run.
     """
 
+    wants = frozenset({Settled})
+
     def __init__(
         self,
         sink: ByteSink,

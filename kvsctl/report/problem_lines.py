@@ -11,6 +11,8 @@ _SHOWN_MESSAGE = 500
 class ProblemLines:
     """A listener that writes each failure as `PLACE: CODE: message`, in input order."""
 
+    wants = frozenset({Settled})
+
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
 

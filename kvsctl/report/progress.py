@@ -39,6 +39,8 @@ class ProgressBarLine:
     `columns` returns the current width of the terminal.
     """
 
+    wants = frozenset({Settled, RecordsRead, RequestEnded, Waiting})
+
     def __init__(
         self,
         console: Console,

@@ -16,6 +16,8 @@ class RequestLines:
     A line holds no keys and no values. With `-vv` the headers follow, one per line.
     """
 
+    wants = frozenset({RequestEnded, SizeLearnt})
+
     def __init__(self, write_line: Callable[[str], None]) -> None:
         self._write_line = write_line
 

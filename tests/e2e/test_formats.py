@@ -135,6 +135,22 @@ def test_a_job_goes_on_from_its_journal(local: Command, tmp_path: Path, name: st
     ]
 
 
+@pytest.mark.parametrize("limit", [[], ["--max-failures", "50"]], ids=["", "limited"])
+def test_every_file_is_written_whether_failures_are_limited_or_not(
+    local: Command, tmp_path: Path, limit: list[str]
+) -> None:
+    failures, output, journal = (tmp_path / name for name in ("failures", "output", "journal"))
+    files = ["--failures", str(failures), "--journal", str(journal), *limit]
+    local("set", *files, stdin=_JSONL.encode(), status=1)
+    [failed] = failures.read_bytes().splitlines()
+    assert failed.startswith(b'{"key":"bad/","value":1,')
+    shown = local("journal", "show", "--json", journal, status=0).report
+    assert (shown["succeeded"], shown["failed"]) == (4, 1)
+    local("get", "-o", output, *limit, stdin=_JSONL.encode(), status=1)
+    found = [json.loads(line)["key"] for line in output.read_bytes().splitlines()]
+    assert found == ["a", "b", "c", "d"]
+
+
 @pytest.mark.parametrize("verb", ["set", "get", "delete"])
 @pytest.mark.parametrize("compress", [bytes, gzip.compress], ids=["plain", "gzip"])
 def test_an_archive_is_not_read_line_by_line(

@@ -59,6 +59,8 @@ class Tally:
     example per code for `KEPT_CODES` codes. Further codes are counted together.
     """
 
+    wants = frozenset({Settled, RequestEnded, RecordsRead, SizeLearnt})
+
     def __init__(self) -> None:
         self.records = 0
         self.succeeded = 0

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import structs
 
-from kvsctl.bulk.events import Event, Listener, Settled
+from kvsctl.bulk.events import Event, Listener, Settled, wants
 from kvsctl.bulk.lanes import Lanes
 from kvsctl.errors import KvsctlError
 from kvsctl.model import FAILED, Identity, Outcome, Record, Successes
@@ -13,8 +13,9 @@ from kvsctl.model import FAILED, Identity, Outcome, Record, Successes
 class Ledger:
     """Settles each record once.
 
-    `changed` is called whenever lanes may have opened. `stop` is called with the error of a
-    listener that failed.
+    `listeners` may grow until the first event. `inner` are listeners of the run itself. `changed`
+    is called whenever lanes may have opened. `stop` is called with the error of a listener that
+    failed.
     """
 
     def __init__(
@@ -22,18 +23,27 @@ class Ledger:
         lanes: Lanes,
         listeners: Sequence[Listener],
         *,
+        inner: Sequence[Listener] = (),
         changed: Callable[[], None],
         stop: Callable[[KvsctlError], None],
     ) -> None:
         self._lanes = lanes
         self._listeners = listeners
+        self._inner = inner
+        self._wanted: dict[type[Event], list[Listener]] = {}
         self._changed = changed
         self._stop = stop
         self.failures = 0
 
     def emit(self, event: Event) -> None:
-        """Pass an event to every listener, in order, even if one of them fails."""
-        for listener in self._listeners:
+        """Pass an event to every listener that wants it, in order, even if one of them fails."""
+        kind = type(event)
+        listeners = self._wanted.get(kind)
+        if listeners is None:
+            everyone = [*self._listeners, *self._inner]
+            listeners = [listener for listener in everyone if wants(listener, kind)]
+            self._wanted[kind] = listeners
+        for listener in listeners:
             try:
                 listener(event)
             except KvsctlError as error:

@@ -1,6 +1,6 @@
 """The ledger: settling, lanes and listeners."""
 
-from kvsctl.bulk.events import Event, RecordsRead, Settled
+from kvsctl.bulk.events import Event, Listener, RecordsRead, Settled
 from kvsctl.bulk.lanes import Lanes
 from kvsctl.bulk.settling.ledger import Ledger
 from kvsctl.errors import KvsctlError, StreamError
@@ -97,6 +97,30 @@ def test_no_event_is_emitted_if_nothing_settled() -> None:
     desk = _Desk()
     desk.ledger.settle_here([])
     assert (desk.heard, desk.changes) == ([], 0)
+
+
+def test_a_listener_receives_only_what_it_wants_though_it_was_added_late() -> None:
+    class Selective:
+        wants = frozenset({Settled})
+
+        def __init__(self) -> None:
+            self.heard: list[Event] = []
+
+        def __call__(self, event: Event) -> None:
+            self.heard.append(event)
+
+    everything: list[Event] = []
+    inner, late = Selective(), Selective()
+    listeners: list[Listener] = [everything.append]
+    ledger = Ledger(
+        Lanes(join=False), listeners, inner=[inner], changed=lambda: None, stop=lambda _: None
+    )
+    listeners.append(late)
+    outcomes = [Outcome(problem(0), State.FAILED, Failure("CODE", "no"))]
+    ledger.emit(RecordsRead(1))
+    ledger.settle_here(outcomes)
+    assert everything == [RecordsRead(1), Settled(outcomes)]
+    assert inner.heard == late.heard == [Settled(outcomes)]
 
 
 def test_a_broken_listener_stops_the_run_and_the_others_hear_on() -> None:
