@@ -229,7 +229,7 @@ class Run:
     def _look_after_settling(self) -> None:
         if self._limit.is_reached(self._ledger.failures):
             self.stop(too_many_failures(self._ledger.failures))
-        elif not self._stopping.is_stopping:
+        elif self._limit.is_limited and not self._stopping.is_stopping:
             self._intake.settle_held()
         if self._intake.is_crowded:
             self._intake.wake()
@@ -237,9 +237,12 @@ class Run:
             self._changed.set()
 
     def _came_back(self, batch: Batch) -> None:
-        was_busy = 4 * len(self._in_flight) >= 3 * self._concurrency.limit
-        self._sender.came_back(batch, was_busy=was_busy and self._chooser.paced_until is None)
-        self._intake.fit_window(self._concurrency.limit)
+        self._sender.release(batch)
+        if self._plan.finds_concurrency:
+            was_busy = 4 * len(self._in_flight) >= 3 * self._concurrency.limit
+            was_busy = was_busy and self._chooser.paced_until is None
+            self._concurrency.note_end(self._now(), was_busy=was_busy)
+            self._intake.fit_window(self._concurrency.limit)
 
     def _sender_ended(self, task: asyncio.Task[None]) -> None:
         batch = self._in_flight.pop(task)

@@ -84,15 +84,14 @@ class Tally:
 
     def __call__(self, event: Event) -> None:
         """Count an event."""
-        match event:
-            case Settled():
-                self._count_outcomes(event.outcomes)
-            case RequestEnded():
-                self.count_request(event)
-            case RecordsRead():
-                self.records += event.count
-            case SizeLearnt():
-                self.size_learnt = event
+        if isinstance(event, Settled):
+            self._count_outcomes(event.outcomes)
+        elif isinstance(event, RequestEnded):
+            self.count_request(event)
+        elif isinstance(event, RecordsRead):
+            self.records += event.count
+        elif isinstance(event, SizeLearnt):
+            self.size_learnt = event
 
     @property
     def failures(self) -> list[FailureNote]:

@@ -71,9 +71,13 @@ class _PacedRate:
 
 
 class Learner:
-    """What refusals have shown about the limit of one kind of request: reads or writes."""
+    """What refusals have shown about the limit of one kind of request: reads or writes.
+
+    Until the first refusal there is nothing to learn. It only remembers what was accepted.
+    """
 
     def __init__(self) -> None:
+        self._was_refused = False
         self._refusals = Refusals()
         self._history = History()
         self._requests, self._units = _PacedRate(), _PacedRate()
@@ -97,6 +101,8 @@ class Learner:
 
     def wait_seconds(self, now: float) -> float:
         """Return how long until a request may start; infinite: not before another one ends."""
+        if not self._was_refused:
+            return 0.0
         if self._blocked_at is not None:
             return float("inf") if self.in_flight else self.probe_seconds(now)
         if self._ramp is not None and self.in_flight >= self._ramp:
@@ -106,6 +112,8 @@ class Learner:
     def start(self, now: float, units: int) -> None:
         """Note that a request starts."""
         self.in_flight += 1
+        if not self._was_refused:
+            return
         self._requests.use(now, 1)
         self._units.use(now, units)
 
@@ -118,6 +126,9 @@ class Learner:
     def accept(self, now: float, started_at: float, reserved: int, units: int) -> None:
         """Note that the service accepted a request and charged `units` for it."""
         self.in_flight -= 1
+        if not self._was_refused:
+            self._history.add(now, units)
+            return
         self._units.use(now, units - reserved)
         self._refusals.note(was_refused=False, is_ordinary=not self.is_probing)
         if self._blocked_at is not None and started_at > self._lesson_at:
@@ -129,6 +140,7 @@ class Learner:
 
     def refuse(self, now: float, started_at: float, asked_seconds: float) -> None:
         """Note that a request was throttled. `asked_seconds`: its `Retry-After`; 0 if none."""
+        self._was_refused = True
         self.in_flight -= 1  # its turn stays used, so that the service gets a rest
         if started_at <= self._lesson_at:
             return  # it was in flight when the block was noticed

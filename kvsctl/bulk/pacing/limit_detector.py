@@ -9,7 +9,6 @@ _LONG, _OF_LONG = 200, 40
 _LEARNING: Final = 0.02
 _MAX_NOISE: Final = 0.1
 """A larger share of refusals is taken for a limit."""
-_RECOVERED: Final = 10
 
 
 class _Last:
@@ -41,7 +40,6 @@ class Refusals:
     def __init__(self) -> None:
         self._short, self._long = _Last(_SHORT), _Last(_LONG)
         self._consecutive_refused = 0
-        self._consecutive_passed = 0
         self.noise = 0.0
 
     def note(self, *, was_refused: bool, is_ordinary: bool) -> None:
@@ -49,7 +47,6 @@ class Refusals:
         self._short.note(was_refused=was_refused)
         self._long.note(was_refused=was_refused)
         self._consecutive_refused = self._consecutive_refused + 1 if was_refused else 0
-        self._consecutive_passed = 0 if was_refused else self._consecutive_passed + 1
         if is_ordinary:
             noise = self.noise + (was_refused - self.noise) * _LEARNING
             self.noise = min(noise, _MAX_NOISE)
@@ -62,11 +59,6 @@ class Refusals:
             or self._short.refused >= _OF_SHORT
             or self._long.refused >= _OF_LONG
         )
-
-    @property
-    def are_over(self) -> bool:
-        """Whether the latest requests all passed."""
-        return self._consecutive_passed >= _RECOVERED
 
     def forget(self) -> None:
         """Forget the refusals: a limit was learnt from them."""

@@ -48,6 +48,8 @@ class Pacer:
         self._units_per_record = 0.0
         self._subscribers: list[Callable[[], None]] = []
         self._has_held_back = False
+        self.is_probing = False
+        """Whether only one request is in flight at a time, to find out if any passes."""
 
     def subscribe(self, request_ended: Callable[[], None]) -> None:
         """Call `request_ended` whenever a request ends after any request was held back."""
@@ -68,11 +70,6 @@ class Pacer:
         learner = self._learners[reads]
         probe_seconds = learner.probe_seconds(now) if learner.is_probing else 0.0
         return max(0.0, self._held_until - now, probe_seconds)
-
-    @property
-    def is_probing(self) -> bool:
-        """Whether only one request is in flight at a time, to find out if any passes."""
-        return any(learner.is_probing for learner in self._learners)
 
     def expected_units(self, records: int) -> int:
         """Return the units that a read of this many records will cost, by the answers so far."""
@@ -102,8 +99,9 @@ class Pacer:
     def start(self, units: int, records: int, *, reads: bool) -> Start:
         """Note that a request starts. `wait_seconds` has returned 0 for it."""
         now = self._now()
-        self._seconds.start(1)
-        self._units[reads].start(units)
+        if self._is_given:
+            self._seconds.start(1)
+            self._units[reads].start(units)
         self._learners[reads].start(now, units)
         return Start(reads, records, units, now)
 
@@ -118,6 +116,8 @@ class Pacer:
             learner.accept(now, started.at, started.reserved, units)
         else:
             learner.end(now, started.reserved)
+        if self.is_probing:
+            self._note_probing()
         self._close(started, now, requests, units)
 
     def note_read(self, records: int, units: int) -> None:
@@ -132,15 +132,20 @@ class Pacer:
         if asked_seconds:
             self.hold(asked_seconds)
         self._learners[started.reads].refuse(now, started.at, asked_seconds)
+        self._note_probing()
         self._close(started, now, 0, 0)
 
     def hold(self, seconds: float) -> None:
         """Hold all requests back for `seconds`, or until an earlier hold ends if that is later."""
         self._held_until = max(self._held_until, self._now() + seconds)
 
+    def _note_probing(self) -> None:
+        self.is_probing = any(learner.is_probing for learner in self._learners)
+
     def _close(self, started: Start, now: float, requests: int, units: int) -> None:
-        self._seconds.end(now, 1, requests)
-        self._units[started.reads].end(now, started.reserved, units)
+        if self._is_given:
+            self._seconds.end(now, 1, requests)
+            self._units[started.reads].end(now, started.reserved, units)
         if self._has_held_back:
             self._has_held_back = False
             for request_ended in self._subscribers:

@@ -23,9 +23,10 @@ class RetryBudget:
         self._tokens = CAPACITY
         self._filled_at: float | None = None
 
-    def note_success(self) -> None:
-        """Note a request that achieved something."""
+    def note_success(self) -> bool:
+        """Note a request that achieved something. Return whether the budget is full again."""
         self._tokens = min(CAPACITY, self._tokens + PER_SUCCESS)
+        return self._tokens == CAPACITY
 
     def can_spare(self, now: float) -> bool:
         """Return whether a retry could go without waiting for the budget."""

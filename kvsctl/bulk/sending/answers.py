@@ -28,6 +28,18 @@ def take_reply(run: RunState, batch: Batch, reply: Reply | AllDone, answer: Answ
     _note_taken(run, batch, answer)
     verb, policy = run.verb_of(batch), run.plan.read_policy
     result = reconcile(verb, batch.records, reply, policy, run.service.now())
+    if isinstance(result.outcomes, Successes):
+        run.note_success()
+        run.settle(result.outcomes, answer)
+    else:
+        _take_mixed(run, batch, reply, result, answer)
+
+
+def _take_mixed(
+    run: RunState, batch: Batch, reply: Reply | AllDone, result: Reconciled, answer: Answer
+) -> None:
+    """Take a reply by which some records did not succeed, or may not have."""
+    verb, policy = run.verb_of(batch), run.plan.read_policy
     again = [(record, never_named(verb)) for record in result.left_out] + result.later
     for record in result.left_out:
         record.times_left_out += 1
@@ -50,7 +62,7 @@ def take_reply(run: RunState, batch: Batch, reply: Reply | AllDone, answer: Answ
     is_missing = verb is GET and any(one.subject in result.left_out for one in given_up)
     _note_answer(run, batch, reply, result, did_something=is_missing)
     if together:
-        seconds = max(wait_seconds, run.budget.take(run.now()))
+        seconds = run.retry_seconds(wait_seconds)
         loose = Batch(together, is_loose=True, reads_back=batch.reads_back)
         run.queue.resend(loose, run.now() + seconds)
     run.settle([*result.outcomes, *given_up] if given_up else result.outcomes, answer)
@@ -71,13 +83,12 @@ def _note_answer(
     # A missing key is an answer: reading it achieved something.
     if (
         did_something
-        or isinstance(outcomes, Successes)
         or (verb is GET and outcomes)
         or SUCCEEDED in [outcome.state for outcome in outcomes]
     ):
-        run.budget.note_success()
-        run.patience.note_answer(did_something=True, last="")
+        run.note_success()
         return
+    run.note_trouble()
     failures = [outcome.failure for outcome in outcomes] + [failure for _, failure in result.later]
     failures += [never_named(verb)] * bool(result.left_out)
     last = next((f"{one.code}: {one.message}" for one in failures if one), "nothing")
@@ -105,10 +116,10 @@ _RENEWALS = 3
 async def take_fault(run: RunState, batch: Batch, fault: Fault, answer: Answer) -> None:
     """Settle or queue again each record of a batch whose request failed."""
     if fault.means_missing and len(batch.records) == 1 and run.verb_of(batch) is Verb.DELETE:
-        run.budget.note_success()
-        run.patience.note_answer(did_something=True, last="")
+        run.note_success()
         run.settle([Outcome(record, SUCCEEDED) for record in batch.records], answer)
         return
+    run.note_trouble()
     for record in batch.records:
         record.ambiguous = record.ambiguous or fault.may_be_applied
         record.strikes += is_strike(fault)
@@ -162,8 +173,7 @@ async def _give_up(run: RunState, batch: Batch, tries: int, fault: Fault, answer
 
 def _wait(run: RunState, batch: Batch, wait: Wait) -> None:
     # Only this batch waits for the budget: others that it can pay for at once do not.
-    seconds = max(wait.seconds, run.budget.take(run.now()))
-    run.queue.resend(batch, run.now() + seconds)
+    run.queue.resend(batch, run.now() + run.retry_seconds(wait.seconds))
 
 
 def _split(run: RunState, batch: Batch, fault: Fault, answer: Answer) -> None:

@@ -37,6 +37,8 @@ class RunState:
     random: Random
     budget: RetryBudget = field(init=False, default_factory=RetryBudget)
     patience: Patience = field(init=False)
+    is_calm: bool = field(init=False, default=True)
+    """Whether budget and patience are as at the start, so that a success changes nothing."""
     _verifier: Verifier = field(init=False)
 
     def __post_init__(self) -> None:
@@ -64,6 +66,21 @@ class RunState:
         if self.plan.verify:
             outcomes = self._verifier.sift(outcomes, answer.elapsed_seconds)
         self.ledger.settle_away(outcomes)
+
+    def note_success(self) -> None:
+        """Note a request that achieved something."""
+        if not self.is_calm:
+            self.patience.note_answer(did_something=True, last="")
+            self.is_calm = self.budget.note_success()
+
+    def note_trouble(self) -> None:
+        """Note a request that failed or achieved nothing, before patience counts it."""
+        self.is_calm = False
+
+    def retry_seconds(self, least: float) -> float:
+        """Take one retry from the budget. Return how long it waits: `least` seconds or more."""
+        self.is_calm = False
+        return max(least, self.budget.take(self.now()))
 
     def end(self, error: KvsctlError | None) -> None:
         """End the run, if there is an error."""

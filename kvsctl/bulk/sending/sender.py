@@ -9,7 +9,7 @@ from kvsctl.bulk.sending.answers import take_fault, take_reply
 from kvsctl.bulk.sending.queue import Batch
 from kvsctl.bulk.sending.run_state import RunState
 from kvsctl.errors import CredentialsError, StreamError
-from kvsctl.model import Outcome, State
+from kvsctl.model import GET, Outcome, State, Verb
 from kvsctl.service.client import Answer
 from kvsctl.service.faults import Fault, FaultKind
 
@@ -55,8 +55,9 @@ class Sender:
         for record in records:
             record.attempts += 1
         batch.round = run.patience.rounds_begun
+        verb = run.verb_of(batch)
         try:
-            answer = await run.service.call(run.verb_of(batch), records)
+            answer = await run.service.call(verb, records)
         except CancelledError:
             for record in records:
                 record.ambiguous = True
@@ -68,19 +69,16 @@ class Sender:
             run.queue.resend(batch, run.now())
             run.stop(error)
             return
-        units = self._units(batch, answer)
-        self._note(batch, answer, units, is_retry=is_retry)
+        units = 0
+        if answer.status == _OK:
+            units = request_units(answer.bytes_received if verb is GET else answer.bytes_sent)
+        self._note(verb, batch, answer, units, is_retry=is_retry)
         self._note_pace(batch, answer, units)
         if answer.reply is not None:
             take_reply(run, batch, answer.reply, answer)
         elif answer.fault is not None:
             self._last_fault = answer.fault
             await take_fault(run, batch, answer.fault, answer)
-
-    def came_back(self, batch: Batch, *, was_busy: bool) -> None:
-        """Note that a batch is no longer in flight, whatever its end."""
-        self.release(batch)
-        self._run.concurrency.note_end(self._run.now(), was_busy=was_busy)
 
     def release(self, batch: Batch) -> None:
         """Give back what the pacer still reserves for a batch: it was never sent."""
@@ -110,12 +108,6 @@ class Sender:
             requests = 0 if answer.status is None and not may_be_charged else 1
             run.pacer.end(start, requests=requests, units=start.reserved * may_be_charged)
 
-    def _units(self, batch: Batch, answer: Answer) -> int:
-        if answer.status != _OK:
-            return 0
-        is_read = self._run.reads(batch)
-        return request_units(answer.bytes_received if is_read else answer.bytes_sent)
-
     def _skip_expired(self, batch: Batch) -> None:
         expiring = [record for record in batch.records if record.expires_at is not None]
         if not expiring:
@@ -128,12 +120,14 @@ class Sender:
                 Outcome(record, State.SKIPPED, skipped_by="expired") for record in past
             )
 
-    def _note(self, batch: Batch, answer: Answer, units: int, *, is_retry: bool) -> None:
+    def _note(
+        self, verb: Verb, batch: Batch, answer: Answer, units: int, *, is_retry: bool
+    ) -> None:
         fault = answer.fault
         self._was_answered = self._was_answered or answer.status is not None
         self._run.ledger.emit(
             RequestEnded(
-                self._run.verb_of(batch),
+                verb,
                 len(batch.records),
                 answer.status,
                 answer.elapsed_seconds,
