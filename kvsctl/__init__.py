@@ -13,6 +13,7 @@ Imports run one way, from the first of these to the last:
 - `model`: what passes between them: records, problems, outcomes.
 - `jsontext`, `jsonequal`: JSON as text, and whether two JSON texts are equal.
 - `limits`, `codes`: the service's limits; the error codes that a record can fail with.
+- `unexpected`: what an exception means that nothing has foreseen.
 - `errors`: the errors that end a command, and the exit codes.
 """
 

@@ -1,27 +1,45 @@
 """What must hold in the process of the command before the rest of kvsctl is imported."""
 
+import os
 import sys
 
 # Of `ExitStatus`, which is not imported yet.
 _USAGE = 2
+_STREAM = 5
 _INTERRUPTED = 130
+
+_STDERR = 2
+_LAST_WORDS = b"kvsctl: out of memory\nRaise the limits of the process (ulimit -a).\n"
 
 
 def main() -> None:
     """Run the command line and exit with a code of `ExitStatus`: see `kvsctl.entry`."""
-    _let_ctrl_c_end_the_process()
-    _hide_traces()
     try:
-        from kvsctl.entry import main as run
-    except (ImportError, MemoryError, OSError) as error:
-        sys.exit(_cannot_start(error))
-    run()
+        _let_ctrl_c_end_the_process()
+        _hide_traces()
+        try:
+            from kvsctl.entry import main as run
+        except (ImportError, OSError) as error:
+            sys.exit(_cannot_start(error))
+        run()
+    except Exception:
+        if os.environ.get("KVSCTL_DEBUG"):
+            raise
+        _end_without_memory()
+
+
+def _end_without_memory() -> None:
+    """End the process with what needs no memory: nothing was left to handle an exception with."""
+    try:
+        os.write(_STDERR, _LAST_WORDS)
+    finally:
+        os._exit(_STREAM)
 
 
 def _cannot_start(error: Exception) -> int:
     """Say in a line why kvsctl cannot be loaded. Return the exit code."""
     if sys.stderr is not None:
-        sys.stderr.write(f"kvsctl: cannot start: {error or type(error).__name__}\n")
+        sys.stderr.write(f"kvsctl: cannot start: {error}\n")
     return _USAGE
 
 
@@ -48,7 +66,6 @@ def _hide_traces() -> None:
     That is the likes of "Exception ignored in", "coroutine was never awaited" and the traces of
     threads. They are about what was cut off; how the command ends, kvsctl says in a line.
     """
-    import os
     import threading
     import warnings
 

@@ -1,6 +1,5 @@
 """Every way a command can end becomes an exit code and at most two lines."""
 
-import errno
 import gc
 import io
 import os
@@ -8,12 +7,12 @@ import sys
 from typing import Any, Final, TextIO
 
 from kvsctl import __version__
-from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError
+from kvsctl.errors import ExitStatus, KvsctlError, StreamError
+from kvsctl.unexpected import explained
 
 _COMPLETION: Final = "_KVSCTL_COMPLETE"
 """Set by the completion scripts when the shell asks for completions."""
 
-_LIMITS: Final = "Raise the limits of the process (ulimit -a), or stop other programs."
 _STDERR: Final = 2
 _GARBAGE_THRESHOLD: Final = 100_000
 """Objects made at start-up stay for good; searching them for garbage takes 5 % of a short run.
@@ -37,12 +36,9 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("KVSCTL_DEBUG"):
             raise
-        if _is_out_of_resources(error):
-            _print_error(f"out of memory, threads or open files: {error}".rstrip(": "), _LIMITS)
-            sys.exit(ExitStatus.STREAM)
-        defect = Defect(f"kvsctl has a defect: {type(error).__name__}")
-        _print_error(defect.message, defect.hint)
-        sys.exit(defect.status)
+        reason = explained(error)
+        _print_error(reason.message, reason.hint)
+        sys.exit(reason.status)
 
 
 def _occupy_standard_descriptors() -> None:
@@ -132,20 +128,12 @@ class _Raw(io.RawIOBase):
         return len(chunk)
 
 
-def _is_out_of_resources(error: Exception) -> bool:
-    """Return whether the system has refused the process what it needs, which is not a defect."""
-    if isinstance(error, OSError):
-        return error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
-    # A library that cannot be mapped; an ImportError of a missing module is another class.
-    is_library = isinstance(error, ImportError) and not isinstance(error, ModuleNotFoundError)
-    is_thread = isinstance(error, RuntimeError) and str(error) == "can't start new thread"
-    return isinstance(error, MemoryError) or is_library or is_thread
-
-
 def _visible(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
     try:
         from kvsctl.report.escape import visible
-    except (ImportError, MemoryError):  # no memory is left for it
+    except Exception:  # no memory is left for it, which shows in any way
         return "".join(character if " " <= character <= "~" else "?" for character in text)
     return visible(text)
 

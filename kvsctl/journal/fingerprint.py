@@ -2,9 +2,11 @@
 
 import os
 import stat
+
+# As in hashlib, which loads OpenSSL: that takes 5 MB of memory, and prints a traceback without it.
+from _blake2 import blake2b
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 

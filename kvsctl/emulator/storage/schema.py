@@ -11,6 +11,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from kvsctl.emulator.refusals import DatabaseFailed, EmulatorError, reason_of
@@ -197,7 +198,8 @@ def _prepare(connection: sqlite3.Connection, path: Path | str) -> None:
                 connection.execute(f"PRAGMA user_version = {FORMAT}")
             connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            with suppress(sqlite3.Error):  # SQLite may have rolled back: the first error is told
+                connection.execute("ROLLBACK")
             raise
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA temp_store = MEMORY")

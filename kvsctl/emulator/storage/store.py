@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from kvsctl.emulator.refusals import DatabaseFailed
 from kvsctl.emulator.storage import schema
 from kvsctl.emulator.storage.rows import Rows
 
@@ -35,14 +36,19 @@ class Store:
     async def run(self, work: Callable[[], T]) -> T:
         """Run `work` in the store's thread; return its result or raise its exception.
 
-        Raise DatabaseFailed if the database file cannot be read or written.
+        Raise DatabaseFailed if the database file cannot be read or written, or if the system
+        refuses the thread.
         """
         if self._closed:
             raise RuntimeError("the store is closed")
         if self._thread is None:
             # A daemon thread, so that a process can exit without closing the store.
-            self._thread = threading.Thread(target=self._work, name="emulator-store", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._work, name="emulator-store", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                raise DatabaseFailed(f"the database {self.path} cannot be used: {error}") from error
+            self._thread = thread
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._jobs.put((work, future, loop))

@@ -110,7 +110,7 @@ class Emulator:
                 answer = await self._other(scope, headers, receive)
         except Refusal as refusal:
             answer = refusal_response(refusal)
-        except (ConnectionLost, DatabaseFailed):
+        except (ConnectionLost, DatabaseFailed, MemoryError):
             raise
         except Exception as error:
             wants_trace = log.isEnabledFor(logging.DEBUG)

@@ -16,6 +16,7 @@ from kvsctl.service.transport.carrier import (
     headers_of,
     joined_headers,
 )
+from kvsctl.unexpected import explained, is_shortage
 
 AsgiApp: TypeAlias = Callable[
     [
@@ -33,7 +34,8 @@ def in_process(url: str, app: AsgiApp, timeout_seconds: float) -> Carrier:
     """Return a carrier to an ASGI application in this process, without any network.
 
     An exception in the application raises Unanswered, as if a server had hung up. A KvsctlError is
-    raised as it is: no retry helps against it.
+    raised as it is: no retry helps against it. For want of memory, StreamError is raised: the
+    application has what this process has.
     """
     return _InProcess(url, app, timeout_seconds)
 
@@ -80,6 +82,8 @@ class _InProcess:
         except (CarrierError, KvsctlError):
             raise
         except Exception as error:
+            if is_shortage(error):
+                raise explained(error) from error
             raise Unanswered(f"the application raised {type(error).__name__}") from error
         return exchange.answer()
 

@@ -1,0 +1,109 @@
+"""What an exception means that nothing has foreseen: a shortage, a damaged installation, a defect.
+
+In too little memory any code can fail in any way: half-imported modules lack attributes, and C
+modules raise SystemError. So the kind of the exception says little; the facts about the process
+decide. They are read from `/proc`, and where there is none only the exception is known.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from typing import Final
+
+from kvsctl.errors import Defect, KvsctlError, StreamError
+
+_NEAR_BYTES: Final = 16 << 20
+"""More than any single allocation at start-up: the stack of a thread (8 MiB), a library (5 MiB)."""
+_SHORTAGES: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+_LIMITS_HINT: Final = "Raise the limits of the process (ulimit -a), or stop other programs."
+_LIMITED: Final = {b"Max address space": b"VmPeak:", b"Max data size": b"VmData:"}
+"""Lines of `/proc/self/limits`, and the line of `/proc/self/status` that each limit bounds."""
+_UNIT_BYTES: Final = 1024
+_RESERVE_BYTES: Final = 2 << 20
+
+_reserve: Final = [bytearray(_RESERVE_BYTES)]
+"""Address space that is never touched: given back, so that the end of a command has some."""
+
+
+def explained(error: Exception) -> KvsctlError:
+    """Return the error to show for an exception that ended the command.
+
+    Give the memory back that was reserved for showing it.
+    """
+    _reserve.clear()
+    if is_shortage(error):
+        return StreamError(
+            f"out of memory, threads or open files: {error}".rstrip(": "), _LIMITS_HINT
+        )
+    return Defect(f"kvsctl has a defect: {type(error).__name__}")
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Return whether the system has refused the process what it needs, which is not a defect."""
+    if isinstance(error, OSError) and error.errno == errno.EAGAIN:
+        return True
+    if any(_is_refused(one) for one in _chain(error)):
+        return True
+    spare_bytes = spare_memory_bytes()
+    return spare_bytes is not None and spare_bytes < _NEAR_BYTES
+
+
+def spare_memory_bytes() -> int | None:
+    """Return how far the process, at its largest, has stayed below its limits on memory.
+
+    None if it has no limit, or if that cannot be known (not Linux).
+    """
+    try:
+        return _spare_bytes(_read("/proc/self/limits"), _read("/proc/self/status"))
+    except OSError as error:
+        return 0 if error.errno in _SHORTAGES else None
+    except MemoryError:
+        return 0
+
+
+def _spare_bytes(limits: bytes, status: bytes) -> int | None:
+    used: dict[bytes, int] = {}
+    for line in status.splitlines():
+        if line.startswith(b"Vm"):
+            name, kibibytes, _ = line.split()
+            used[name] = int(kibibytes) * _UNIT_BYTES
+    spare: list[int] = []
+    for line in limits.splitlines():
+        for limited, name in _LIMITED.items():
+            if line.startswith(limited):
+                soft = line[len(limited) :].split()[0]
+                if soft != b"unlimited" and name in used:
+                    spare.append(int(soft) - used[name])
+    return min(spare, default=None)
+
+
+def _is_refused(error: BaseException) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in _SHORTAGES
+    # A library that cannot be mapped; an ImportError of a missing module is another class.
+    is_library = isinstance(error, ImportError) and not isinstance(error, ModuleNotFoundError)
+    is_thread = isinstance(error, RuntimeError) and str(error) == "can't start new thread"
+    return isinstance(error, MemoryError) or is_library or is_thread
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield the exception, its causes, and what it was raised amid or is made of."""
+    seen: set[int] = set()
+    left: list[BaseException | None] = [error]
+    while left:
+        one = left.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        left += [one.__cause__, one.__context__]
+        if isinstance(one, BaseExceptionGroup):
+            left += one.exceptions
+
+
+def _read(path: str) -> bytes:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(fd, 1 << 14)
+    finally:
+        os.close(fd)

@@ -1,0 +1,112 @@
+"""What an exception means that nothing has foreseen."""
+
+import errno
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvsctl import unexpected
+from kvsctl.errors import ExitStatus
+from kvsctl.unexpected import explained, is_shortage
+from tests.support.commands.command import Command
+
+_KINDS = (AttributeError, KeyError, RuntimeError, SystemError, ValueError)
+_LIMITS = b"""\
+Limit                     Soft Limit           Hard Limit           Units
+Max data size             %s unlimited            bytes
+Max stack size            8388608              unlimited            bytes
+Max address space         %s unlimited            bytes
+"""
+_STATUS = b"""\
+Name:\tkvsctl
+VmPeak:\t   30000 kB
+VmSize:\t   20000 kB
+VmData:\t   10000 kB
+Threads:\t1
+"""
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(_KINDS), st.sampled_from(["cause", "context", "group"]))),
+    st.sampled_from([MemoryError(), OSError(errno.ENOMEM, ""), OSError(errno.EMFILE, "")]),
+)
+def test_a_shortage_is_one_whatever_it_led_to(
+    steps: list[tuple[type[Exception], str]], first: Exception
+) -> None:
+    error = first
+    for kind, link in steps:
+        if link == "group":
+            error = ExceptionGroup("some failed", [kind(), error])
+            continue
+        later = kind()
+        setattr(later, f"__{link}__", error)
+        error = later
+    assert is_shortage(error)
+    assert explained(error).status is ExitStatus.STREAM
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_without_a_limit_on_memory_an_exception_is_a_defect(
+    kind: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unexpected, "spare_memory_bytes", lambda: None)
+    error = kind("secret")
+    error.__context__ = error  # no loop follows it for ever
+    explanation = explained(error)
+    assert explanation.status is ExitStatus.DEFECT
+    assert explanation.message == f"kvsctl has a defect: {kind.__name__}"
+
+
+@pytest.mark.parametrize(
+    ("spare_bytes", "status"),
+    [(-1, ExitStatus.STREAM), (1 << 20, ExitStatus.STREAM), (1 << 30, ExitStatus.DEFECT)],
+)
+def test_next_to_the_limit_no_exception_is_a_defect(
+    spare_bytes: int, status: ExitStatus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unexpected, "spare_memory_bytes", lambda: spare_bytes)
+    assert explained(SystemError("error return without exception set")).status is status
+
+
+@pytest.mark.parametrize(
+    ("data", "space", "spare_bytes"),
+    [
+        (b"unlimited", b"unlimited", None),
+        (b"unlimited", b"40960000", 40_960_000 - 30_720_000),
+        (b"10240001", b"unlimited", 1),
+        (b"10240001", b"40960000", 1),
+        (b"40960000", b"30720000", 0),
+    ],
+)
+def test_what_is_spare_is_the_least_of_what_each_limit_leaves(
+    data: bytes, space: bytes, spare_bytes: int | None
+) -> None:
+    assert unexpected._spare_bytes(_LIMITS % (data, space), _STATUS) == spare_bytes
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
+def test_the_process_knows_its_own_limit() -> None:
+    program = (
+        "import resource; from kvsctl.unexpected import spare_memory_bytes as spare\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (1 << 40,) * 2)\n"
+        "assert 0 < spare() < 1 << 40\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_an_end_without_any_memory_still_says_so(kvsctl: Command) -> None:
+    prelude = (
+        "import kvsctl.entry\n"
+        "def no_memory(*_): raise MemoryError\n"
+        "kvsctl.entry._run = kvsctl.entry.explained = no_memory"
+    )
+    process = kvsctl.start("get", "k", prelude=prelude, stderr=subprocess.PIPE)
+    _, complaint = process.communicate(timeout=60)
+    assert process.returncode == ExitStatus.STREAM
+    assert complaint.splitlines() == [
+        b"kvsctl: out of memory",
+        b"Raise the limits of the process (ulimit -a).",
+    ]
