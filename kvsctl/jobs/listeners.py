@@ -1,8 +1,8 @@
 """Everything that listens to a run, opened together and closed together."""
 
 import asyncio
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
@@ -65,7 +65,6 @@ class JobListeners:
         self._report: ReportFile | None = None
         self._wake: Callable[[], None] = lambda: None
         self._run: Run | None = None
-        self._screen = ExitStack()
         self._tell = environment.tell
         self.listeners: list[Listener] = [self._tally]
 
@@ -90,15 +89,9 @@ class JobListeners:
         except BaseException:
             self._abandon_files()  # which also lets other runs use them
             raise
-        job, environment = self._job, self._environment
         self.listeners += self._journal.listeners(self._sink, self._stop)
-        if job.reporting.verbosity:
-            self.listeners.append(RequestLines(environment.tell))
-        elif self._wants_progress:
-            progress = self._progress()
-            self.listeners.append(self._screen.enter_context(progress))
-            self._tell = progress.print_above
-            self._screen.callback(setattr, self, "_tell", self._environment.tell)
+        if self._job.reporting.verbosity:
+            self.listeners.append(RequestLines(self._environment.tell))
         return self
 
     def _open_files(self) -> None:
@@ -120,6 +113,20 @@ class JobListeners:
             )
             self.listeners.append(self._records)
 
+    @contextmanager
+    def showing_progress(self) -> Iterator[None]:
+        """Draw the progress of the run on a terminal inside the block, if that is wanted."""
+        if not self._wants_progress:
+            yield
+            return
+        with self._progress() as progress:
+            self.listeners.append(progress)
+            self._tell = progress.print_above
+            try:
+                yield
+            finally:
+                self._tell = self._environment.tell
+
     def notice(self, text: str) -> None:
         """Write a line of the command's own to stderr at once, above a progress bar."""
         self._tell(f"kvsctl: {text}")
@@ -128,7 +135,7 @@ class JobListeners:
     def _wants_progress(self) -> bool:
         reporting, records = self._job.reporting, self._job.records
         return self._environment.wants_progress(
-            is_silenced=reporting.quiet or reporting.as_json,
+            is_silenced=reporting.quiet or reporting.as_json or bool(reporting.verbosity),
             prints_records=records is not None and records.path is None,
         )
 
@@ -151,7 +158,6 @@ class JobListeners:
         trace: TracebackType | None,
     ) -> None:
         """After an error, leave the files incomplete; otherwise `finish` completes them."""
-        self._screen.close()
         self._journal.end_thread()
         if kind is not None:
             self._journal.note(Stage.RUNNING)  # the error being raised says more

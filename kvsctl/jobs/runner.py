@@ -122,8 +122,13 @@ async def _send(
     # The target is opened first: if that fails, every file is left as it was.
     async with target as service:
         run = Run(job.plan, service, listeners.listeners, pressure=listeners.pressure, pacer=pacer)
-        # Signals are received before anything is opened, and drawn on the terminal.
-        with interrupts.stopping(run, listeners.notice), listeners:
+        # To open a pipe waits for its reader. Until then a signal has its default action, which
+        # ends the process; what draws on the terminal must be stopped, so it begins later.
+        with (
+            listeners,
+            interrupts.stopping(run, listeners.notice),
+            listeners.showing_progress(),
+        ):
             listeners.attach(run)
             feed = job.input.feed()
             checked = feed if change is None else CheckedFeed(feed, change)

@@ -25,6 +25,8 @@ from tests.support.commands.command import Command, records_file
 _WAIT_SECONDS: Final = 30
 _TRIES: Final = int(os.environ.get("KVSCTL_SIGNAL_TRIES", "24"))
 _START_SECONDS: Final = 0.4
+_OPENING_SECONDS: Final = 1.5
+"""Enough to start and to open the files of a run; a little less proves less, and never fails."""
 _OURS: Final = str(Path(package.__file__).parent).encode()
 _LEFT_BEHIND: Final = (b"Exception ignored", b"was never awaited", b"was destroyed", b"defect")
 
@@ -91,6 +93,23 @@ def test_a_dry_run_is_ended_without_a_word(local: Command) -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(_WAIT_SECONDS) == -signal.SIGINT
         assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("flag", ["-o", "--failures", "--report"])
+def test_a_run_that_waits_for_the_reader_of_a_pipe_is_ended(
+    local: Command, tmp_path: Path, flag: str, number: signal.Signals
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with local.start("get", "k", flag, pipe, stderr=subprocess.PIPE) as process:
+        try:
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(_OPENING_SECONDS)
+            process.send_signal(number)
+            assert process.wait(_WAIT_SECONDS) == -number
+        finally:
+            process.kill()
 
 
 # Ignored
