@@ -21,6 +21,7 @@ _PRIVATE: Final = 0o600
 _BY_UMASK: Final = 0o666
 _FLAGS: Final = (
     os.O_RDWR
+    | os.O_APPEND  # a file that another program truncates gets no hole, and stays shorter
     | getattr(os, "O_BINARY", 0)  # without it Windows writes LF as CRLF
     | getattr(os, "O_NOFOLLOW", 0)
 )
@@ -157,6 +158,16 @@ def leads_to(path: Path, fd: int) -> bool:
         return False
 
 
+def interference(path: Path, fd: int, length: int) -> str | None:
+    """Return what another program did to a claimed file of `length` bytes; None if nothing.
+
+    The file may be longer: another thread may be writing it.
+    """
+    if not leads_to(path, fd):
+        return "removed or replaced"
+    return "truncated by another program" if os.fstat(fd).st_size < length else None
+
+
 def is_trusted(path: Path, status: os.stat_result) -> bool:
     """Return whether a link or pipe was made by this user or by the system's administrator."""
     return status.st_uid == 0 or _is_of_this_user(path, status)
@@ -208,8 +219,9 @@ def _require_regular(path: Path, status: os.stat_result) -> None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if stat.S_ISREG(status.st_mode):
         return
-    kind = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "not a regular file"
-    raise UsageError(f"cannot write to {path}: {kind}", _REMOVE_IT)
+    if stat.S_ISLNK(status.st_mode):
+        raise UsageError(f"cannot write to {path}: a symbolic link", _REMOVE_IT)
+    raise UsageError(f"cannot write to {path}: not a regular file", "Give another file name.")
 
 
 def _require_own(path: Path, fd: int) -> None:

@@ -78,14 +78,14 @@ def open_cut(path: Path, what: str, length: int) -> int:
             # A journal will refer to the file, so its name must survive a power loss too.
             sync_folder(path.absolute().parent)
             return fd
-        fd = claim(path, what, may_create=False)
+        try:
+            fd = claim(path, what, may_create=False)
+        except FileNotFoundError as error:
+            raise _too_short(path, "is missing", length) from error
         try:
             found = os.fstat(fd).st_size
             if found < length:
-                raise UsageError(
-                    f"{path} has {found:,} bytes, but the journal recorded {length:,}",
-                    "Restore the file as the run left it, or start again with a new journal.",
-                )
+                raise _too_short(path, f"has {found:,} bytes", length)
             narrow(path, fd)
             os.ftruncate(fd, length)
             os.lseek(fd, length, os.SEEK_SET)
@@ -95,6 +95,13 @@ def open_cut(path: Path, what: str, length: int) -> int:
     except OSError as error:
         raise _unwritable(path, error) from error
     return fd
+
+
+def _too_short(path: Path, state: str, length: int) -> UsageError:
+    return UsageError(
+        f"{path} {state}, but the journal recorded {length:,} bytes",
+        "Restore the file as the run left it, or start again with a new journal.",
+    )
 
 
 def open_stream(path: Path) -> int | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from kvsctl.errors import ExitStatus, UsageError
-from kvsctl.files.claims import leads_to, lock_existing, require_unused, resolved
+from kvsctl.files.claims import interference, lock_existing, require_unused, resolved
 from kvsctl.files.durable import sync_folder
 from kvsctl.files.raw import open_cut, open_own, open_stream, sync, write_all
 
@@ -218,7 +218,7 @@ class PartFile:
     def sync(self) -> None:
         """Wait until written data and the name of the part are on disk. Raise OSError."""
         if self._is_open:
-            self._require_in_place()
+            self._require_untouched()
             sync(self._fd)
             if not self._has_lasting_name:
                 sync_folder(self.part_path.parent)
@@ -232,10 +232,9 @@ class PartFile:
         """Leave what was written so far in `part_path`, synced to disk."""
         self._close(lambda: None)
 
-    def _require_in_place(self) -> None:
-        if not leads_to(self.part_path, self._fd):
-            name = self.part_path.name
-            raise OSError(errno.ESTALE, f"{name} was removed or replaced during the run")
+    def _require_untouched(self) -> None:
+        if (done := interference(self.part_path, self._fd, self._length)) is not None:
+            raise OSError(errno.ESTALE, f"{self.part_path.name} was {done} during the run")
 
     def _rename(self) -> None:
         self.part_path.replace(self._path)
@@ -248,7 +247,7 @@ class PartFile:
         self._is_open = False
         held = [self._replaced_fd] if self._replaced_fd is not None else []
         try:
-            self._require_in_place()
+            self._require_untouched()
             sync(self._fd)
             if sys.platform != "win32":  # where an open file cannot be renamed
                 held.append(os.dup(self._fd))  # the lock outlasts the file that is closed

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from kvsctl.errors import StreamError, UsageError
-from kvsctl.files.claims import claim, leads_to, narrow, resolved
+from kvsctl.files.claims import claim, interference, narrow, resolved
 from kvsctl.files.durable import sync_file, sync_folder
 from kvsctl.files.locks import is_locked
 from kvsctl.journal.state import Group, Header, JournalState
@@ -71,10 +71,11 @@ class JournalFile:
         if self._is_broken:
             return
         assert self._fd is not None  # noqa: S101
-        if not leads_to(self._path, self._fd):
+        length = os.lseek(self._fd, 0, os.SEEK_CUR)
+        if (done := interference(self._path, self._fd, length)) is not None:
             self._is_broken = True
             raise StreamError(
-                f"the journal {self._path} was removed or replaced during the run",
+                f"the journal {self._path} was {done} during the run",
                 "What settled after that is not in any journal.",
             )
         line, checksum = encode_group(group, self._journal.checksum)

@@ -13,7 +13,7 @@ from kvsctl.bulk.events import Event, Settled
 from kvsctl.bulk.outcomes.in_order import Reorder
 from kvsctl.bulk.outcomes.unreplaced import NumberSet, Standing
 from kvsctl.errors import StreamError, UsageError
-from kvsctl.files.claims import leads_to, resolved
+from kvsctl.files.claims import interference, resolved
 from kvsctl.files.descriptors import descriptor
 from kvsctl.files.durable import sync_file, sync_folder
 from kvsctl.files.raw import (
@@ -153,7 +153,7 @@ class FailuresFile:
     def sync(self) -> None:
         """Wait until everything written is on disk. Raise OSError or StreamError."""
         if self._fd is not None:
-            self._require_in_place(self._fd)
+            self._require_untouched(self._fd)
             sync(self._fd)
 
     @property
@@ -176,7 +176,7 @@ class FailuresFile:
             try:
                 if completes:
                     self._append(self._reorder.drain(), fd)
-                self._require_in_place(fd)
+                self._require_untouched(fd)
                 sync(fd)
                 if sys.platform != "win32":  # where only a closed file can be replaced
                     lock = os.dup(fd)  # keeps other runs out until the file is replaced
@@ -236,7 +236,7 @@ class FailuresFile:
 
     def _write(self, text: bytes, fd: int) -> None:
         """Append whole lines. If there is no room for all, cut the file back to what it was."""
-        self._require_in_place(fd)
+        self._require_untouched(fd)
         try:
             write_all(fd, text)
         except OSError:
@@ -246,12 +246,14 @@ class FailuresFile:
             raise
         self._length += len(text)
 
-    def _require_in_place(self, fd: int) -> None:
-        """Raise StreamError if the file is no longer at its path: nobody would find the lines."""
-        if self._is_file and not self.is_broken and not leads_to(self._path, fd):
+    def _require_untouched(self, fd: int) -> None:
+        """Raise StreamError if the file is not as it was left: its lines would be lost."""
+        if not self._is_file or self.is_broken:
+            return
+        if (done := interference(self._path, fd, self._length)) is not None:
             self.is_broken = True
             raise StreamError(
-                f"{_WHAT} {self._path} was removed or replaced during the run",
+                f"{_WHAT} {self._path} was {done} during the run",
                 "The failures that it held are in no other file.",
             )
 

@@ -140,10 +140,24 @@ def _replace(path: Path) -> None:
     other.replace(path)
 
 
-@pytest.mark.parametrize("change", [_remove, _replace])
-@pytest.mark.parametrize("flag", ["--failures", "--report", "-o"])
-def test_5_when_a_file_is_removed_or_replaced_in_mid_run(
-    local: Command, tmp_path: Path, flag: str, change: Callable[[Path], None]
+def _truncate(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "flag"),
+    [
+        (_remove, "--failures"),
+        (_remove, "--report"),
+        (_remove, "-o"),
+        (_replace, "--failures"),
+        (_replace, "--report"),
+        (_replace, "-o"),
+        (_truncate, "--failures"),
+    ],
+)
+def test_5_when_a_file_is_removed_replaced_or_truncated_in_mid_run(
+    local: Command, tmp_path: Path, change: Callable[[Path], None], flag: str
 ) -> None:
     path, journal = tmp_path / "file", tmp_path / "journal"
     opened = tmp_path / "file.part" if flag == "-o" else path
@@ -155,7 +169,8 @@ def test_5_when_a_file_is_removed_or_replaced_in_mid_run(
         change(opened)
         ended = run.end(b"" if flag == "-o" else _GOOD)
     assert ended.status == 5, ended
-    assert b"was removed or replaced during the run" in ended.err
+    done = b"truncated by another program" if change is _truncate else b"removed or replaced"
+    assert b"was " + done + b" during the run" in ended.err
     if change is _replace:
         assert opened.read_bytes() == b"of somebody else"
     report = ended.report

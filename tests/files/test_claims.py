@@ -14,7 +14,7 @@ from kvsctl.files.claims import (
     claim,
     claim_emptied,
     claim_shared,
-    leads_to,
+    interference,
     lock_existing,
     require_unused,
     resolved,
@@ -103,8 +103,9 @@ def test_a_link_or_pipe_is_refused(
     foreign.write_bytes(b"kept")
     plant(path, foreign)
     names = sorted(os.listdir(path.parent))
-    with pytest.raises(UsageError, match=r"symbolic link|not a regular file"):
+    with pytest.raises(UsageError, match=r"symbolic link|not a regular file") as refused:
         claimed(path, _WHAT)
+    assert (refused.value.hint == "Give another file name.") is (plant is _fifo)
     assert foreign.read_bytes() == b"kept"
     assert sorted(os.listdir(path.parent)) == names
 
@@ -233,11 +234,20 @@ def test_a_file_that_was_removed_or_replaced_is_noticed(
     path: Path, keep: Callable[[int], int]
 ) -> None:
     fd = keep(claim(path, _WHAT))
-    assert leads_to(path, fd)
+    assert interference(path, fd, 0) is None
     path.rename(path.with_name("moved"))
-    assert not leads_to(path, fd)
+    assert interference(path, fd, 0) == "removed or replaced"
     path.touch()
-    assert not leads_to(path, fd)
+    assert interference(path, fd, 0) == "removed or replaced"
+
+
+def test_a_file_that_was_truncated_is_noticed(path: Path, keep: Callable[[int], int]) -> None:
+    fd = keep(claim(path, _WHAT))
+    os.write(fd, b"abc")
+    assert interference(path, fd, 3) is None
+    assert interference(path, fd, 2) is None, "another thread wrote"
+    os.truncate(path, 2)
+    assert interference(path, fd, 3) == "truncated by another program"
 
 
 def test_what_an_output_replaces_is_locked_too(tmp_path: Path) -> None:

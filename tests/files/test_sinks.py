@@ -226,6 +226,27 @@ def test_a_part_that_is_shorter_than_the_kept_bytes_is_refused(tmp_path: Path) -
     (tmp_path / "out.part").write_bytes(b"ab")
     with pytest.raises(UsageError, match="has 2 bytes, but the journal recorded 3"):
         PartFile(tmp_path / "out", kept_bytes=3)
+    (tmp_path / "out.part").unlink()
+    with pytest.raises(UsageError, match="is missing, but the journal recorded 3 bytes"):
+        PartFile(tmp_path / "out", kept_bytes=3)
+
+
+@pytest.mark.parametrize("is_complete", [True, False])
+def test_a_part_that_was_truncated_is_broken(tmp_path: Path, is_complete: bool) -> None:
+    sink = PartFile(tmp_path / "out")
+    sink.write(b"abc")
+    os.truncate(sink.part_path, 2)
+    with pytest.raises(OSError, match=r"out\.part was truncated by another program"):
+        sink.sync()
+    sink.write(b"d")
+    assert sink.part_path.read_bytes() == b"abd"
+    if is_complete:
+        sink.complete()
+    else:
+        sink.abandon()
+    assert sink.broken is not None
+    assert "truncated by another program during the run" in str(sink.broken)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("is_complete", [True, False])

@@ -212,19 +212,25 @@ def _replace(path: Path) -> None:
     other.replace(path)
 
 
+def _truncate(path: Path) -> None:
+    os.truncate(path, 0)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="an open file stays where it is there")
-@pytest.mark.parametrize("change", [_remove, _replace])
-def test_nothing_is_written_to_a_file_that_is_no_longer_at_its_path(
+@pytest.mark.parametrize("change", [_remove, _replace, _truncate])
+def test_nothing_is_written_to_a_file_that_was_removed_replaced_or_truncated(
     path: Path, change: Callable[[Path], None]
 ) -> None:
     with JournalFile(path) as journal:
         journal.begin(HEADER)
         journal.append(_group(0))
         change(path)
-        with pytest.raises(StreamError, match="was removed or replaced"):
+        with pytest.raises(StreamError, match=r"was removed or replaced|was truncated by another"):
             journal.append(_group(1))
         journal.append(_group(2))
-    if path.exists():
+    if change is _truncate:
+        assert path.read_bytes() == b""
+    elif path.exists():
         assert list(read_journal(path).state.settled) == [(0, 5)]
 
 

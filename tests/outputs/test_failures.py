@@ -228,7 +228,7 @@ def test_a_file_that_is_shorter_than_its_mark_is_refused(path: Path) -> None:
         with pytest.raises(UsageError, match=f"has {len(text)} bytes, but the journal recorded 6"):
             _kept(path, text, 4, {})
     path.unlink()
-    with pytest.raises(UsageError, match="cannot write"):
+    with pytest.raises(UsageError, match="is missing, but the journal recorded 6 bytes"):
         FailuresFile(path, Verb.SET, JournalState(failures=FailuresMark(6, 4)))
     assert not path.exists()
 
@@ -270,9 +270,13 @@ def _replace(path: Path) -> None:
     other.replace(path)
 
 
+def _truncate(path: Path) -> None:
+    os.truncate(path, 0)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="an open file stays where it is there")
-@pytest.mark.parametrize("change", [_remove, _replace])
-def test_a_file_that_is_removed_or_replaced_is_noticed_at_the_next_line_and_at_the_end(
+@pytest.mark.parametrize("change", [_remove, _replace, _truncate])
+def test_a_file_that_is_removed_replaced_or_truncated_is_noticed_at_the_next_line_and_at_the_end(
     path: Path, change: Callable[[Path], None]
 ) -> None:
     for notice in (lambda file: file(Settled([failed(1)])), FailuresFile.close):
@@ -280,7 +284,8 @@ def test_a_file_that_is_removed_or_replaced_is_noticed_at_the_next_line_and_at_t
         file = FailuresFile(path, Verb.SET)
         file(Settled([failed(0)]))
         change(path)
-        with pytest.raises(StreamError, match="was removed or replaced during the run"):
+        done = "truncated by another program" if change is _truncate else "removed or replaced"
+        with pytest.raises(StreamError, match=f"was {done} during the run"):
             notice(file)
         assert file.is_broken
         file.close()
