@@ -36,6 +36,8 @@ class Reader:
     sources: Sequence[Source]
     choose_parser: ParserChoice
     odd_blanks: OddBlanks = field(default_factory=OddBlanks, init=False)
+    _bytes_ahead: float = field(default=0.0, init=False)
+    """About how many bytes are those of pieces that were not asked for yet."""
 
     @property
     def may_wait(self) -> bool:
@@ -43,7 +45,7 @@ class Reader:
         return any(isinstance(source, File) and source.size is None for source in self.sources)
 
     def fraction_read(self) -> float | None:
-        """Return the part of the input that was read, from 0 to 1.
+        """Return about which part of the input was given out, from 0 to 1.
 
         Return None unless every source is a regular file. For an archive, compressed bytes count.
         If a file shrinks while it is read, the result reaches 1 early.
@@ -53,7 +55,8 @@ class Reader:
         if len(files) < len(self.sources) or None in sizes:
             return None
         total = sum(size or 0 for size in sizes)
-        return min(1.0, sum(file.bytes_read for file in files) / total) if total else 1.0
+        given_bytes = sum(file.bytes_read for file in files) - self._bytes_ahead
+        return min(1.0, given_bytes / total) if total else 1.0
 
     def __iter__(self) -> Iterator[list[Record | Problem]]:
         has_begun = False
@@ -99,6 +102,7 @@ class Reader:
         position = 0
         for source in self.sources:
             pieces: Pieces | None = None
+            passed_bytes = 0
             try:
                 for lines in source.lines():
                     if not lines:
@@ -106,9 +110,13 @@ class Reader:
                         continue
                     if pieces is None:
                         pieces = self._pieces_of(source, lines[0].text, position)
+                    read_bytes = source.bytes_read if isinstance(source, File) else 0
+                    bytes_per_line = (read_bytes - passed_bytes) / len(lines)
+                    passed_bytes = read_bytes
                     start = 0
                     while start < len(lines):
                         end = start + MOST_PIECES - pieces.kept_count
+                        self._bytes_ahead = bytes_per_line * max(0, len(lines) - end)
                         yield pieces.take(lines[start:end])
                         start = end
             except (UsageError, StreamError):

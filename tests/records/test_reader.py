@@ -162,6 +162,19 @@ def test_an_element_of_only_brackets_is_a_problem(tmp_path: Path, closed: bool) 
     assert [one.identity, two.identity] == [Identity(None, "a"), Identity(None, "b")]
 
 
+def test_the_fraction_read_is_that_of_the_records_given_out(tmp_path: Path) -> None:
+    counts = (2500, 500, 1500)
+    paths = [tmp_path / f"f{number}.jsonl" for number in range(len(counts))]
+    for path, count in zip(paths, counts, strict=True):
+        path.write_bytes(b'{"key":"a","value":1}\n' * count)
+    reader = Reader([File(path) for path in paths], set_parsers(Rules(), string=False))
+    total, given = sum(counts), 0
+    for pieces in reader:
+        given += len(pieces)
+        assert reader.fraction_read() == pytest.approx(given / total, abs=0.001)
+    assert given == total
+
+
 def test_the_fraction_read_of_a_shrinking_file_is_at_most_1(tmp_path: Path) -> None:
     path = tmp_path / "f.jsonl"
     path.write_bytes(b'{"key":"a","value":1}\n' * 100)
