@@ -7,7 +7,8 @@ reference cycle.
 
 from collections.abc import Iterator, Sequence
 from enum import Enum, StrEnum
-from typing import Final, NamedTuple, overload
+from itertools import count, repeat
+from typing import Final, NamedTuple, TypeAlias, overload
 
 import msgspec
 
@@ -72,6 +73,123 @@ class Record(msgspec.Struct, eq=False, gc=False):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.position}, {self.origin}, {self.identity})"
+
+
+class Slab(Sequence[Record]):
+    """Consecutive records that have nothing special yet, as columns. Each `Record` is created on
+    access.
+
+    None has an entity or an `expires_at`, and none is ambiguous. The first is at `position`, and
+    each next one at the next position; `lines` has their line numbers. Slices are slabs.
+
+    `attempts` and `is_away` hold for each record: see `Record`. Anything else that a run changes
+    about a record would be lost, so a record that changes is taken out first: `list(slab)` creates
+    the records that then replace the slab.
+    """
+
+    __slots__ = (
+        "_body_bytes",
+        "attempts",
+        "bodies",
+        "is_away",
+        "keys",
+        "lines",
+        "position",
+        "source",
+    )
+
+    def __init__(
+        self,
+        position: int,
+        source: str,
+        lines: Sequence[int],
+        keys: Sequence[str],
+        bodies: Sequence[bytes],
+    ) -> None:
+        self.position = position
+        self.source = source
+        self.lines = lines
+        self.keys = keys
+        self.bodies = bodies
+        self.attempts = 0
+        self.is_away = False
+        self._body_bytes = -1
+
+    @property
+    def body_bytes(self) -> int:
+        """The size of all bodies together."""
+        if self._body_bytes < 0:
+            self._body_bytes = sum(map(len, self.bodies))
+        return self._body_bytes
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Slab": ...
+    def __getitem__(self, index: int | slice) -> "Record | Slab":
+        places = range(len(self.keys))[index]
+        if isinstance(places, int):
+            return next(iter(self[places : places + 1]))
+        if places.step != 1:
+            raise ValueError("records of a slab follow each other")
+        start, stop = places.start, places.stop
+        part = Slab(
+            self.position + start,
+            self.source,
+            self.lines[start:stop],
+            self.keys[start:stop],
+            self.bodies[start:stop],
+        )
+        part.attempts, part.is_away = self.attempts, self.is_away
+        return part
+
+    def __iter__(self) -> Iterator[Record]:
+        # map() and repeat() create many records without Python bytecode for each.
+        return map(
+            Record,
+            count(self.position),
+            repeat(self.source),
+            self.lines,
+            map(Identity, repeat(None), self.keys),
+            self.bodies,
+            repeat(None),
+            repeat(self.attempts),
+            repeat(False),
+            repeat(0),
+            repeat(0),
+            repeat(self.is_away),
+        )
+
+    def joined(self, other: "Slab") -> "Slab | None":
+        """Return both as one slab; None if `other` does not follow this one in the same source."""
+        if other.position != self.position + len(self) or other.source != self.source:
+            return None
+        lines: Sequence[int] = [*self.lines, *other.lines]
+        if lines and lines[-1] - lines[0] == len(lines) - 1:
+            lines = range(lines[0], lines[-1] + 1)
+        return Slab(
+            self.position,
+            self.source,
+            lines,
+            [*self.keys, *other.keys],
+            [*self.bodies, *other.bodies],
+        )
+
+    def __repr__(self) -> str:
+        return f"Slab({self.position}, {len(self)} records)"
+
+
+def plain_keys(records: Sequence[Record]) -> Sequence[str] | None:
+    """Return the keys of records that all have no entity; None if one has an entity."""
+    if isinstance(records, Slab):
+        return records.keys
+    identities = [record.identity for record in records]
+    if [identity.entity for identity in identities].count(None) < len(identities):
+        return None
+    return [identity.key for identity in identities]
 
 
 class Cause(StrEnum):
@@ -140,6 +258,10 @@ class Problem(msgspec.Struct, eq=False, gc=False):
 
     def __repr__(self) -> str:
         return f"Problem({self.position}, {self.origin}, {self.code})"
+
+
+PieceList: TypeAlias = Sequence[Record | Problem]
+"""What the input yields, in its order: a slab, or records and problems one by one."""
 
 
 class Found(msgspec.Struct, frozen=True, gc=False):
@@ -226,7 +348,9 @@ class Successes(Sequence[Outcome]):
     def __init__(self, records: Sequence[Record], found: Sequence[Found] | None = None) -> None:
         self.records = records
         self.found = found
-        self.ambiguous = [record.ambiguous for record in records].count(True)
+        self.ambiguous = (
+            0 if isinstance(records, Slab) else [record.ambiguous for record in records].count(True)
+        )
 
     def __len__(self) -> int:
         return len(self.records)

@@ -3,11 +3,11 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from typing import Final, Protocol, TypeAlias
 
 from kvsctl.errors import Defect, KvsctlError, StreamError, UsageError
-from kvsctl.model import Problem, Record
+from kvsctl.model import PieceList, Problem, Slab
 
 _MAX_AHEAD: Final = 12
 """How many lists the thread may be ahead of the run: few bound memory, many hide reading time."""
@@ -28,7 +28,7 @@ def no_records() -> UsageError:
 class Feed(Protocol):
     """Where a run gets its records from."""
 
-    async def get(self) -> list[Record | Problem] | None:
+    async def get(self) -> PieceList | None:
         """Return the next pieces; an empty list: no more for now; None: the end.
 
         Raise StreamError if reading failed.
@@ -40,7 +40,7 @@ class Feed(Protocol):
         ...
 
 
-def feed_of(reader: Iterable[list[Record | Problem]], *, may_wait: bool) -> Feed:
+def feed_of(reader: Iterable[PieceList], *, may_wait: bool) -> Feed:
     """Return a feed of a reader's lists. `may_wait`: it may wait for input, such as from a pipe.
 
     Only a reader that may wait gets a thread: a needless one costs a sixth of the time, because
@@ -56,16 +56,16 @@ class ReadyFeed:
     to read.
     """
 
-    def __init__(self, reader: Iterable[list[Record | Problem]]) -> None:
+    def __init__(self, reader: Iterable[PieceList]) -> None:
         self._lists = iter(reader)
         self._error: KvsctlError | None = None
 
-    async def get(self) -> list[Record | Problem] | None:
+    async def get(self) -> PieceList | None:
         """See Feed."""
         if self._error is not None:
             raise self._error
-        pieces: list[Record | Problem] | None = []
-        while pieces == []:  # a pause only: this reader never waits for input
+        pieces: PieceList | None = ()
+        while pieces is not None and not pieces:  # a pause only: this reader never waits for input
             # Signals, timers and answers get a turn between two lists.
             await asyncio.sleep(0)
             try:
@@ -83,10 +83,10 @@ class ReadyFeed:
 class ThreadFeed:
     """A feed that iterates `reader` in a daemon thread, at most a few lists ahead of the run."""
 
-    def __init__(self, reader: Iterable[list[Record | Problem]]) -> None:
+    def __init__(self, reader: Iterable[PieceList]) -> None:
         self._reader = reader
         self._loop = asyncio.get_running_loop()
-        self._ready: deque[list[Record | Problem] | BaseException | None] = deque()
+        self._ready: deque[PieceList | BaseException | None] = deque()
         self._arrived = asyncio.Event()
         self._is_awaited = False
         self._room = threading.Event()
@@ -95,7 +95,7 @@ class ThreadFeed:
         self._thread = threading.Thread(target=self._read_all, name="kvsctl-reader", daemon=True)
         self._thread.start()
 
-    async def get(self) -> list[Record | Problem] | None:
+    async def get(self) -> PieceList | None:
         """See Feed."""
         while not self._ready:
             self._arrived.clear()
@@ -137,7 +137,7 @@ class ThreadFeed:
             if len(self._ready) > _MIN_AHEAD and not self._closed:
                 self._room.wait()
 
-    def _hand_over(self, arrived: list[Record | Problem] | BaseException | None) -> None:
+    def _hand_over(self, arrived: PieceList | BaseException | None) -> None:
         self._ready.append(arrived)
         if not self._is_awaited:
             return
@@ -157,26 +157,26 @@ class AsyncFeed:
 
     def __init__(
         self,
-        lists: AsyncIterator[Sequence[Record | Problem]],
+        lists: AsyncIterator[PieceList],
         *,
         max_ahead: int = _MAX_PAGES_AHEAD,
     ) -> None:
         self._lists = lists
         self._room = asyncio.Semaphore(max_ahead)
-        self._ready: asyncio.Queue[list[Record | Problem] | Exception | None] = asyncio.Queue()
+        self._ready: asyncio.Queue[PieceList | Exception | None] = asyncio.Queue()
         self._is_closed = False
         self._task = asyncio.create_task(self._read_all())
 
-    async def get(self) -> list[Record | Problem] | None:
+    async def get(self) -> PieceList | None:
         """See Feed."""
         arrived = await self._ready.get()
-        if isinstance(arrived, list):
-            self._room.release()
-            return arrived
-        self._ready.put_nowait(arrived)  # the end stays the end
-        if arrived is not None:
-            raise arrived
-        return None
+        if arrived is None or isinstance(arrived, Exception):
+            self._ready.put_nowait(arrived)  # the end stays the end
+            if arrived is not None:
+                raise arrived
+            return None
+        self._room.release()
+        return arrived
 
     def close(self) -> None:
         """See Feed. The iterator is cancelled and closed: `wait_closed` waits for that."""
@@ -218,7 +218,7 @@ class RequiredFeed:
         self._feed = feed
         self._has_come = False
 
-    async def get(self) -> list[Record | Problem] | None:
+    async def get(self) -> PieceList | None:
         """See Feed."""
         pieces = await self._feed.get()
         if pieces is None and not self._has_come:
@@ -250,14 +250,16 @@ class CheckedFeed:
         self._change = change
         self._has_begun = False
 
-    async def get(self) -> list[Record | Problem] | None:
+    async def get(self) -> PieceList | None:
         """See Feed. Raise UsageError if nothing was returned yet, StreamError otherwise."""
         if not self._has_begun:
             if (changed := self._change()) is not None:
                 raise UsageError(f"the input changed after its check: {changed}", _NOTHING_SENT)
             self._has_begun = True
         pieces = await self._feed.get()
-        bad = next((piece for piece in pieces or () if isinstance(piece, Problem)), None)
+        bad = None
+        if not isinstance(pieces, Slab):  # which has records only
+            bad = next((piece for piece in pieces or () if isinstance(piece, Problem)), None)
         if bad is not None:
             raise StreamError(
                 f"the input changed after its check: {bad.origin} is different", _PART_SENT

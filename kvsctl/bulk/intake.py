@@ -61,7 +61,7 @@ class Intake:
                 self._is_starved = not pieces
                 if pieces:
                     self._ledger.emit(RecordsRead(len(pieces)))
-                    await self._admit(pieces)
+                    await self._admit(list(pieces))
                 self._changed()
         except KvsctlError as error:
             self._stopping.note_error(error)

@@ -1,14 +1,14 @@
 """The input of a resumed run, without what the journal has as settled."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeAlias
 
 from kvsctl.bulk.feeds import Feed
 from kvsctl.journal.state import JournalState
-from kvsctl.model import Problem, Record
+from kvsctl.model import PieceList, Record, Slab
 
-Replay: TypeAlias = Callable[[Sequence[Record | Problem]], None]
+Replay: TypeAlias = Callable[[PieceList], None]
 
 
 class ResumedFeed:
@@ -26,10 +26,11 @@ class ResumedFeed:
         self._replay = replay
         self._end = max((stop for _, stop in (*state.settled, *state.ambiguous)), default=0)
 
-    async def get(self) -> list[Record | Problem] | None:
+    async def get(self) -> PieceList | None:
         """See Feed."""
         while pieces := await self._feed.get():
-            if pieces[0].position >= self._end:
+            first = pieces.position if isinstance(pieces, Slab) else pieces[0].position
+            if first >= self._end:
                 return pieces
             rest = self._without_settled(pieces)
             if rest:
@@ -42,7 +43,8 @@ class ResumedFeed:
         """See Feed."""
         self._feed.close()
 
-    def _without_settled(self, pieces: list[Record | Problem]) -> list[Record | Problem]:
+    def _without_settled(self, pieces: PieceList) -> PieceList:
+        pieces = list(pieces)
         settled = [piece for piece in pieces if piece.position in self._settled]
         if settled:
             self._replay(settled)

@@ -1,11 +1,10 @@
 """Make records and problems of the lines, elements or rows of one source, in order."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import count, repeat
 
 from kvsctl import codes
-from kvsctl.model import Cause, Identity, Origin, Problem, Record
+from kvsctl.model import Cause, Origin, PieceList, Problem, Record, Slab
 from kvsctl.records.cutting.csv_blocks import Block
 from kvsctl.records.cutting.lines import MAX_LINE_BYTES, Line, Lines
 from kvsctl.records.cutting.unfinished import Document, Place, start_of_document
@@ -52,13 +51,15 @@ class Pieces:
         """How many lines were taken and did not give a record or problem yet."""
         return len(self._kept)
 
-    def take(self, lines: Sequence[Line]) -> list[Record | Problem]:
+    def take(self, lines: Sequence[Line]) -> PieceList:
         """Return a record or a problem for each line, in order. A few may be kept for later."""
-        found = self._quickly(lines) if self._document is None else None
-        if found is None:
-            found = []
-            for line in lines:
-                self._add(line, found)
+        quick = self._quickly(lines) if self._document is None else None
+        if quick is not None:
+            self.position += len(quick)
+            return quick
+        found: list[Record | Problem] = []
+        for line in lines:
+            self._add(line, found)
         self.position += len(found)
         return found
 
@@ -70,14 +71,14 @@ class Pieces:
         self.position += len(found)
         return found
 
-    def _quickly(self, lines: Sequence[Line]) -> list[Record | Problem] | None:
+    def _quickly(self, lines: Sequence[Line]) -> PieceList | None:
         """Return what each line alone gives, sooner, or None. No common line starts a document."""
         if isinstance(lines, Block) and isinstance(self.parser, TableParser):
             return self._rows(lines, self.parser)
         if isinstance(lines, Lines) and isinstance(self.parser, CommonLines):
             common = self.parser.parse_all(lines.texts)
             if common is not None:
-                return self._common(count(lines.first), *common)
+                return self._common(lines.numbers, *common)
         return None
 
     def _add(self, line: Line, found: list[Record | Problem]) -> None:
@@ -140,21 +141,19 @@ class Pieces:
             cause=Cause.DOCUMENT,
         )
 
-    def _common(
-        self, numbers: Iterable[int], keys: Iterable[str], bodies: Iterable[bytes]
-    ) -> list[Record | Problem]:
-        """Create records without an entity. map() does so without Python bytecode per record."""
-        identities = map(Identity, repeat(None), keys)
-        return list(
-            map(Record, count(self.position), repeat(self.label), numbers, identities, bodies)
-        )
+    def _common(self, numbers: Sequence[int], keys: Sequence[str], bodies: Sequence[bytes]) -> Slab:
+        """Return records without an entity."""
+        return Slab(self.position, self.label, numbers, keys, bodies)
 
-    def _rows(self, block: Block, parser: TableParser) -> list[Record | Problem]:
+    def _rows(self, block: Block, parser: TableParser) -> PieceList:
         """Return a record or a problem for each row of a block, whose cells are already split."""
         if parser.common is None:
             return [self._row(block, place, parser) for place in range(len(block))]
         keys, bodies, others = parser.common(block.cells)
-        pieces = self._common(block.numbers, keys, bodies)
+        records = self._common(block.numbers, keys, bodies)
+        if not others:
+            return records
+        pieces: list[Record | Problem] = [*records]
         for place in others:
             pieces[place] = self._row(block, place, parser)
         return pieces

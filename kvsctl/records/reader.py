@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from kvsctl.errors import StreamError, UsageError
-from kvsctl.model import Problem, Record
+from kvsctl.model import PieceList
 from kvsctl.records.formats import Format
 from kvsctl.records.parsed import Parser
 from kvsctl.records.pieces import OddBlanks, Pieces
@@ -58,7 +58,7 @@ class Reader:
         given_bytes = sum(file.bytes_read for file in files) - self._bytes_ahead
         return min(1.0, given_bytes / total) if total else 1.0
 
-    def __iter__(self) -> Iterator[list[Record | Problem]]:
+    def __iter__(self) -> Iterator[PieceList]:
         has_begun = False
         self.odd_blanks = OddBlanks()
         try:
@@ -98,7 +98,7 @@ class Reader:
         finally:
             source.reset()
 
-    def _pieces(self) -> Iterator[list[Record | Problem]]:
+    def _pieces(self) -> Iterator[PieceList]:
         position = 0
         for source in self.sources:
             pieces: Pieces | None = None

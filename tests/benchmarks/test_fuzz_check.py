@@ -29,7 +29,7 @@ class _Spoilt(Reader):
 
     def __iter__(self) -> Iterator[list[Piece]]:
         for pieces in super().__iter__():
-            yield type(self).spoil(pieces)
+            yield type(self).spoil(list(pieces))
 
 
 def _with(chosen: Format, spoil: Spoil) -> Format:

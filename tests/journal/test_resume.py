@@ -20,7 +20,7 @@ def _read(state: JournalState, *steps: Step) -> tuple[list[list[int]], list[int]
             memory, state, lambda pieces: replayed.extend(p.position for p in pieces)
         )
         while (pieces := await feed.get()) is not None:
-            given.append(pieces)
+            given.append(list(pieces))
         feed.close()
 
     run_virtual(read())

@@ -38,7 +38,7 @@ class Given(_Stream):
 
 def read(*given: Source, parser: Parser | None = None) -> list[list[Record | Problem]]:
     chosen = parser or key_line_parser(Rules())
-    return list(Reader(given, lambda source, first: chosen))
+    return [list(pieces) for pieces in Reader(given, lambda source, first: chosen)]
 
 
 def test_positions_count_over_sources_and_places_name_them() -> None:

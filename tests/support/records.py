@@ -1,6 +1,8 @@
 """Records and problems for tests that do not read any input."""
 
-from kvsctl.model import Identity, Origin, Problem, Record
+from collections.abc import Sequence
+
+from kvsctl.model import Identity, Origin, Problem, Record, Slab
 
 
 def identity(name: str) -> Identity:
@@ -29,3 +31,12 @@ def problem(position: int, name: str | None = None) -> Problem:
     whose = None if name is None else identity(name)
     origin = Origin("in.jsonl", position + 1)
     return Problem(position, origin, whose, "INVALID_KEY", "no such key", b"{}")
+
+
+def slab(position: int, names: Sequence[str], *, body_bytes: int = 0) -> Slab:
+    """Consecutive set records without an entity, each as `record` makes it."""
+    records = [
+        record(position + place, name, body_bytes=body_bytes) for place, name in enumerate(names)
+    ]
+    lines = range(position + 1, position + 1 + len(names))
+    return Slab(position, "in.jsonl", lines, list(names), [one.body for one in records])

@@ -39,6 +39,11 @@ class Lines(Sequence[Line]):
         self.first = first
         self.texts = texts
 
+    @property
+    def numbers(self) -> range:
+        """The number of each line."""
+        return range(self.first, self.first + len(self.texts))
+
     def __len__(self) -> int:
         return len(self.texts)
 

@@ -1,0 +1,67 @@
+"""Slabs are sequences of records, and are made of the records that they stand for."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvsctl.model import Identity, Record, Slab, Successes, plain_keys
+from tests.support.records import record, slab
+
+
+def _fields(record: Record) -> tuple[object, ...]:
+    return tuple(getattr(record, name) for name in Record.__struct_fields__)
+
+
+@given(st.integers(0, 9), st.integers(0, 20), st.data())
+def test_a_slab_is_a_sequence_of_records(position: int, count: int, data: st.DataObject) -> None:
+    names = [f"k{place}" for place in range(count)]
+    records = [record(position + place, name) for place, name in enumerate(names)]
+    whole = slab(position, names)
+    assert len(whole) == count
+    assert whole.body_bytes == sum(len(one.body) for one in records)
+    assert list(map(_fields, whole)) == list(map(_fields, records))
+    start, stop = data.draw(st.integers(-9, 25)), data.draw(st.integers(-9, 25))
+    part = whole[start:stop]
+    assert list(map(_fields, part)) == list(map(_fields, records[start:stop]))
+    assert part.body_bytes == sum(len(one.body) for one in records[start:stop])
+    for place in range(-count, count):
+        assert _fields(whole[place]) == _fields(records[place])
+    for place in (-count - 1, count):
+        with pytest.raises(IndexError):
+            whole[place]
+    joined = whole[: count // 2].joined(whole[count // 2 :])
+    assert joined is not None
+    assert list(map(_fields, joined)) == list(map(_fields, records))
+
+
+def test_only_what_follows_in_the_same_source_is_joined() -> None:
+    first = slab(0, ["a", "b"])
+    assert first.joined(slab(3, ["c"])) is None
+    elsewhere = slab(2, ["c"])
+    elsewhere.source = "other.jsonl"
+    assert first.joined(elsewhere) is None
+    later = Slab(2, "in.jsonl", [9], ["c"], [b"{}"])
+    joined = first.joined(later)
+    assert joined is not None
+    assert [one.line for one in joined] == [1, 2, 9]
+    with pytest.raises(ValueError, match="follow each other"):
+        joined[::2]
+
+
+def test_what_holds_for_a_slab_holds_for_its_records() -> None:
+    whole = slab(0, ["a", "b"])
+    whole.attempts, whole.is_away = 1, True
+    records = [*whole, whole[0], *whole[1:]]
+    assert [(one.attempts, one.is_away) for one in records] == [(1, True)] * 4
+
+
+def test_records_of_an_entity_have_no_plain_keys() -> None:
+    assert plain_keys(slab(0, ["a", "b"])) == ["a", "b"]
+    assert plain_keys([record(0, "a"), record(1, "b")]) == ["a", "b"]
+    assert plain_keys([record(0, "a"), record(1, "ent/b")]) is None
+
+
+def test_successes_of_a_slab_are_those_of_its_records() -> None:
+    outcomes = Successes(slab(0, ["a", "b"]))
+    assert (len(outcomes), outcomes.ambiguous) == (2, 0)
+    assert [one.subject.identity for one in outcomes[1:]] == [Identity(None, "b")]
