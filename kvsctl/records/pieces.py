@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final, TypeAlias
 
 from kvsctl import codes
 from kvsctl.model import Cause, Origin, PieceList, Problem, Record, Slab
@@ -9,7 +10,10 @@ from kvsctl.records.cutting.csv_blocks import Block
 from kvsctl.records.cutting.lines import MAX_LINE_BYTES, Line, Lines
 from kvsctl.records.cutting.unfinished import Document, Place, start_of_document
 from kvsctl.records.fast.lines import CommonLines
-from kvsctl.records.parsed import Parsed, Parser, Rejected, TableParser
+from kvsctl.records.parsed import Parser, Rejected, TableParser
+
+_Piece: TypeAlias = tuple[Line, Record | Problem]
+_BRACKETS: Final = frozenset((b"{", b"["))
 
 
 @dataclass(slots=True)
@@ -29,7 +33,7 @@ class OddBlanks:
 class Pieces:
     """The records and problems of the source `label`.
 
-    `position` is the position of the next one. `are_lines`: a JSON document over several lines may
+    `position` is the position of the next line. `are_lines`: a JSON document over several lines may
     stand among the pieces; its lines become problems. `are_keys`: the other lines are plain keys.
     """
 
@@ -41,10 +45,8 @@ class Pieces:
     are_keys: bool = False
     _document: Document | None = field(default=None, init=False)
     _document_line: int = field(default=0, init=False)
-    _kept: list[Line] = field(default_factory=list, init=False)
+    _kept: list[_Piece] = field(default_factory=list, init=False)
     """The first line of the document, and those after it, until it is certain that it is one."""
-    _kept_start: Record | Problem | None = field(default=None, init=False)
-    """What the first of these is if there is no document."""
 
     @property
     def kept_count(self) -> int:
@@ -53,14 +55,18 @@ class Pieces:
 
     def take(self, lines: Sequence[Line]) -> PieceList:
         """Return a record or a problem for each line, in order. A few may be kept for later."""
-        quick = self._quickly(lines) if self._document is None else None
-        if quick is not None:
-            self.position += len(quick)
-            return quick
+        made: PieceList | None = self._quickly(lines)
+        is_quick = made is not None
+        if made is None:
+            made = [self._piece(line, place) for place, line in enumerate(lines, self.position)]
+        self.position += len(made)
+        # No common line starts a document.
+        may_start = self.are_lines and not is_quick and self._may_start_document(made, lines)
+        if self._document is None and not may_start:
+            return made
         found: list[Record | Problem] = []
-        for line in lines:
-            self._add(line, found)
-        self.position += len(found)
+        for pair in zip(lines, made, strict=True):
+            self._follow(pair, found)
         return found
 
     def finish(self) -> list[Record | Problem]:
@@ -68,11 +74,10 @@ class Pieces:
         found: list[Record | Problem] = []
         while self._kept:
             self._end_without_document(found)
-        self.position += len(found)
         return found
 
     def _quickly(self, lines: Sequence[Line]) -> PieceList | None:
-        """Return what each line alone gives, sooner, or None. No common line starts a document."""
+        """Return what each line alone gives, sooner; None if a line is not common."""
         if isinstance(lines, Block) and isinstance(self.parser, TableParser):
             return self._rows(lines, self.parser)
         if isinstance(lines, Lines) and isinstance(self.parser, CommonLines):
@@ -81,58 +86,59 @@ class Pieces:
                 return self._common(lines.numbers, *common)
         return None
 
-    def _add(self, line: Line, found: list[Record | Problem]) -> None:
-        if self._document is not None:
-            self._add_to_document(line, self._document, found)
-            return
-        piece = self._piece(line, self.position + len(found))
-        if (
-            self.are_lines
-            and (self.are_keys or (isinstance(piece, Problem) and not piece.readable))
-            and not line.cut
-        ):
-            self._document = start_of_document(line.text, has_keys=self.are_keys)
-            if self._document is not None:
-                self._document_line = line.number
-                self._kept, self._kept_start = [line], piece
-                return
-        found.append(piece)
+    def _may_start_document(self, made: PieceList, lines: Sequence[Line]) -> bool:
+        if Problem in set(map(type, made)):
+            return True
+        # Without checks, a bracket is a key like others.
+        if not self.are_keys:
+            return False
+        texts = lines.texts if isinstance(lines, Lines) else [line.text for line in lines]
+        return not _BRACKETS.isdisjoint([text[:1] for text in texts])
 
-    def _add_to_document(
-        self, line: Line, document: Document, found: list[Record | Problem]
-    ) -> None:
-        place = Place.INSIDE if line.cut else document.place_of(line.text)
+    def _follow(self, pair: _Piece, found: list[Record | Problem]) -> None:
+        """Add what a line gives to `found`, unless the line is kept."""
+        line, piece = pair
+        if self._document is None:
+            self._document = self._document_of(line, piece)
+            if self._document is None:
+                found.append(piece)
+            else:
+                self._document_line = line.number
+                self._kept.append(pair)
+            return
+        place = self._document.place_of(b"" if line.cut else line.text)
         if place is Place.OUTSIDE:
             self._end_without_document(found)
-            self._add(line, found)
+            self._follow(pair, found)
             return
-        self._kept.append(line)
-        if place is Place.UNDECIDED:
-            return
-        kept, self._kept, self._kept_start = self._kept, [], None
-        for one in kept:
-            found.append(self._part_of_document(one, self.position + len(found)))
+        self._kept.append(pair)
+        if place is not Place.UNDECIDED:
+            found += [self._part_of_document(*one) for one in self._kept]
+            self._kept = []
         if place is Place.LAST:
             self._document = None
 
-    def _end_without_document(self, found: list[Record | Problem]) -> None:
-        """Read the lines that were kept as records. If none were, the document ends unclosed."""
-        kept, start = self._kept, self._kept_start
-        self._document, self._kept, self._kept_start = None, [], None
-        if start is not None:
-            found.append(start)
-        for line in kept[1:]:
-            self._add(line, found)
+    def _document_of(self, line: Line, piece: Record | Problem) -> Document | None:
+        is_record = isinstance(piece, Record) or piece.readable
+        if line.cut or (is_record and not self.are_keys):
+            return None
+        return start_of_document(line.text, has_keys=self.are_keys)
 
-    def _part_of_document(self, line: Line, position: int) -> Problem:
+    def _end_without_document(self, found: list[Record | Problem]) -> None:
+        """Take the lines that were kept for records. If none were, the document is not closed."""
+        kept, self._kept, self._document = self._kept, [], None
+        found += [piece for _, piece in kept[:1]]
+        for pair in kept[1:]:
+            self._follow(pair, found)
+
+    def _part_of_document(self, line: Line, piece: Record | Problem) -> Problem:
         if line.number == self._document_line:
             message = "a JSON document over several lines begins here"
         else:
             message = f"part of the JSON document that begins on line {self._document_line}"
-        origin = Origin(self.label, line.number)
         return Problem(
-            position,
-            origin,
+            piece.position,
+            Origin(self.label, line.number),
             None,
             codes.INVALID_JSON,
             message,
@@ -164,7 +170,10 @@ class Pieces:
         if isinstance(parsed, Rejected):
             line = block[place]
             return _problem(parsed, position, Origin(self.label, line.number), line.text)
-        return self._record(parsed, position, block.numbers[place])
+        number = block.numbers[place]
+        if parsed.has_odd_blanks:
+            self.odd_blanks.add(Origin(self.label, number))
+        return Record(position, self.label, number, parsed.identity, parsed.body, parsed.expires_at)
 
     def _piece(self, line: Line, position: int) -> Record | Problem:
         if line.cut:
@@ -173,11 +182,9 @@ class Pieces:
             text = line.text
             return Problem(position, origin, None, codes.MAX_SIZE, message, text, readable=False)
         parsed = self.parser(line.text)
-        if isinstance(parsed, Parsed):
-            return self._record(parsed, position, line.number)
-        return _problem(parsed, position, Origin(self.label, line.number), line.text)
-
-    def _record(self, parsed: Parsed, position: int, number: int) -> Record:
+        number = line.number
+        if isinstance(parsed, Rejected):
+            return _problem(parsed, position, Origin(self.label, number), line.text)
         if parsed.has_odd_blanks:
             self.odd_blanks.add(Origin(self.label, number))
         return Record(position, self.label, number, parsed.identity, parsed.body, parsed.expires_at)

@@ -7,9 +7,11 @@ document, up to the line that closes it, or to the end of the input.
 
 A *truncated* record leaves brackets open too, and must not cost the records after it. The first
 line that cannot continue it tells it from a document: in JSON, a comma, a colon or an opening
-bracket stands between the values of two lines. If that line begins with `{`, and names a member
-that the truncated record names too, it is a record, and so are the objects in between. Among plain
-keys, a line that begins with a word that is not JSON ends a document.
+bracket stands between the values of two lines. If that line begins with `{`, it is a record, and so
+are the objects in between. Two kinds of lines are not taken for truncated records so easily: those
+that end in an opening bracket, and those that a line other than an object has continued. After
+them, only an object that names one of the same members is a record. Among plain keys, a line that
+begins with a word that is not JSON ends a document.
 """
 
 import re
@@ -56,37 +58,45 @@ class Document:
     def __init__(self, outline: "_Outline", *, has_keys: bool) -> None:
         self._outline = outline
         self._has_keys = has_keys
+        self._looks_whole = outline.last in b"[{"
+        """A document has line ends after its brackets. Few records are truncated there."""
         self._undecided = 0
+        self._has_object = False
         self._is_certain = False
 
     def place_of(self, text: bytes) -> Place:
-        """Return where the next line stands. After `LAST` and `OUTSIDE`, give no more lines."""
+        """Return where the next line stands. After `LAST` and `OUTSIDE`, give no more lines.
+
+        An empty text is a line whose content is not known.
+        """
         opening = _TOKEN.search(text)
         if opening is None or opening["comment"]:
-            return Place.INSIDE
+            return self._undecided_place()
         if self._has_keys and opening["word"] and not _LITERAL.fullmatch(opening["word"]):
             return Place.OUTSIDE
         mark = opening.group()[:1]
         continues = self._outline.may_continue(mark)
-        if mark == b"{" and self._is_like(text):
-            if not continues:
-                return Place.OUTSIDE
-            if not self._is_certain and self._undecided < MOST_UNDECIDED:
-                self._undecided += 1
-                self._outline.add(text)
-                if self._outline.is_open and self._outline.last != ord(","):
-                    return Place.UNDECIDED
-            else:
-                self._outline.add(text)
-        elif self._undecided and not self._is_certain and not continues:
+        may_be_record = mark == b"{" and self._may_be_record(text)
+        if not continues and (may_be_record or (self._has_object and not self._is_certain)):
             return Place.OUTSIDE
-        else:
-            self._outline.add(text)
+        self._outline.add(text)
+        if not self._outline.is_open:
+            return Place.LAST
+        if may_be_record and self._outline.last != ord(","):
+            self._has_object = True
+            return self._undecided_place()
         self._is_certain = True
-        return Place.INSIDE if self._outline.is_open else Place.LAST
+        return Place.INSIDE
 
-    def _is_like(self, text: bytes) -> bool:
-        """Return whether an object may be a record such as the one that was truncated, if any."""
+    def _undecided_place(self) -> Place:
+        self._is_certain = self._is_certain or self._undecided == MOST_UNDECIDED
+        self._undecided += not self._is_certain
+        return Place.INSIDE if self._is_certain else Place.UNDECIDED
+
+    def _may_be_record(self, text: bytes) -> bool:
+        """Return whether an object may be a record that follows a truncated one."""
+        if not self._is_certain and not self._looks_whole:
+            return True
         names = self._outline.names
         return not names or not names.isdisjoint(_Outline(text).names)
 
