@@ -137,7 +137,8 @@ class _Kind:
         """Return a format of lines with these pieces."""
 
         def judged(text: bytes, options: Options) -> Judged:
-            return judge_lines(text, end, options.bound, *self._of(options))
+            has_keys = form is formats.Format.KEYS
+            return judge_lines(text, end, options.bound, *self._of(options), has_keys=has_keys)
 
         def drawn(grammar: Grammar, options: Options) -> bytes:
             return grammar.lines(self.writer(grammar, options), end)

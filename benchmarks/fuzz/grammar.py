@@ -225,7 +225,7 @@ class Grammar:
         """Draw a file of lines, with the beginnings and line ends that files have."""
         ends = (end, end, end, b"\r" + end, b"\r\r" + end, end + end, end + b" \t" + end)
         text = b"".join(
-            line() + (self.one_of(ends) if self.once_in(4) else end)
+            self.line_or_document(line) + (self.one_of(ends) if self.once_in(4) else end)
             for _ in range(1 + self.up_to(6))
         )
         if self.once_in(4):
@@ -233,6 +233,21 @@ class Grammar:
         if self.once_in(10):
             text = b"\xef\xbb\xbf" + text
         return self.mutated(text) if self.once_in(12) else text
+
+    def line_or_document(self, line: Callable[[], bytes]) -> bytes:
+        """Draw a line; seldom a part of one, or a JSON document over several lines."""
+        if self._random() < 0.95:
+            return line()
+        if self.once_in(2):
+            shown = line()
+            return shown[: self.up_to(len(shown))]
+        inner = [self.string() if self.once_in(2) else line() for _ in range(self.up_to(4))]
+        document = self.one_of((b'{"keep":[%b]}', b"[%b]", b"{a: [%b]}")) % self._joined(inner)
+        marks = (b"[", b"{", b",", b":", b"]", b"}", b"// a,", b"# b")
+        for mark in marks:
+            if self.once_in(2):
+                document = document.replace(mark, mark + b"\n")
+        return document
 
     def chunks(self, text: bytes) -> list[bytes]:
         """Split the text into chunks as a reader may get them; an empty one means no data yet."""

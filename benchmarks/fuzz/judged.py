@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
 from benchmarks.fuzz.arrays import split_elements
+from benchmarks.fuzz.documents import Text, lines_of_documents
 from benchmarks.fuzz.options import Bound
-from benchmarks.fuzz.oracle import Refused, Verdict, goes_on
+from benchmarks.fuzz.oracle import Refused, Verdict, Wanted, goes_on
 from benchmarks.fuzz.tables import Row, header_fault, named_delimiter, rows_of
 
 _BOM: Final = b"\xef\xbb\xbf"
@@ -70,11 +71,18 @@ class Marks(NamedTuple):
 
 
 def judge_lines(
-    text: bytes, end: bytes, bound: Bound | None, judge: Judge, formed: Formed
+    text: bytes,
+    end: bytes,
+    bound: Bound | None,
+    judge: Judge,
+    formed: Formed,
+    *,
+    has_keys: bool,
 ) -> Judged:
     """Judge the lines that are not blank; a line that is too long may be blank.
 
-    If the first is JSON that continues on the next, nothing is read.
+    If the first is JSON that continues on the next, nothing is read. `has_keys`: the lines are
+    plain keys.
     """
     expected: list[Expected] = []
     for number, line in enumerate(text.removeprefix(_BOM).split(end), 1):
@@ -83,9 +91,28 @@ def judge_lines(
         elif line.strip(_WHITE):
             shown = line[:-1] if end == b"\n" and line.endswith(b"\r") else line
             expected.append(Expected(number, shown, judge(shown), formed(shown)))
-    if end == b"\n" and len(expected) > 1 and _is_document(expected):
+    if end != b"\n":
+        return Judged(expected)
+    if len(expected) > 1 and _is_document(expected):
         return Judged([], breaks=True)
-    return Judged(expected)
+    return Judged(_with_documents(expected, has_keys=has_keys))
+
+
+def _with_documents(lines: Sequence[Expected], *, has_keys: bool) -> list[Expected]:
+    """Return the lines, those of documents refused."""
+    texts = [
+        Text(None if line.verdict is _TOO_LONG else line.raw, _may_start(line, has_keys=has_keys))
+        for line in lines
+    ]
+    inside = lines_of_documents(texts, has_keys=has_keys)
+    return [
+        Expected(line.line, line.raw, _INVALID_JSON) if place in inside else line
+        for place, line in enumerate(lines)
+    ]
+
+
+def _may_start(line: Expected, *, has_keys: bool) -> bool:
+    return has_keys or not isinstance(line.verdict, Wanted)
 
 
 def _is_document(lines: Sequence[Expected]) -> bool:

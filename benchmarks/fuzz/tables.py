@@ -54,7 +54,7 @@ def draw_table(
         if grammar.once_in(20):
             cells.append(b"more")
         rows.append([_quoted(grammar, cell, delimiter) for cell in cells])
-        if grammar.once_in(40):
+        if cells and grammar.once_in(40):
             rows[-1][0] = b"\xef\xbb\xbf" + rows[-1][0]
         if grammar.once_in(40):
             rows.append(rows[0])
