@@ -33,6 +33,11 @@ is still read and can be reported by its key.
 _STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
 _TOKEN = re.compile(_STRING + rb"|[\[\]{}:,]", re.DOTALL)
 _OUTSIDE_STRINGS = re.compile(rb"(" + _STRING + rb")|[ \t\r\n]+", re.DOTALL)
+_BLANK: Final = WHITE_SPACE.decode()
+_SPACE: Final = r"[ \t\r\n]*+"
+_OPENING: Final = re.compile(r"\{" + _SPACE)
+_COLON: Final = re.compile(_SPACE + ":" + _SPACE)
+_AFTER_VALUE: Final = re.compile(_SPACE + r"([,}])" + _SPACE)
 _MOST_QUOTED_CHARACTERS: Final = 40
 
 
@@ -72,11 +77,14 @@ def members(text: bytes) -> dict[str, bytes]:
 
     Raise JsonTextError if the text is not one JSON object in UTF-8, or has a duplicate member.
     """
-    _require_valid(text)
-    stripped = text.strip(WHITE_SPACE)
-    if not stripped.startswith(b"{"):
-        raise JsonTextError("not a JSON object")
-    return _split_object(stripped)
+    try:
+        found, repeated = _scan_object(text.decode().strip(_BLANK))
+    except (ValueError, JsonTextError):
+        _require_valid(text)  # says what is wrong, and where in the text
+        raise JsonTextError("not a JSON object") from None
+    if repeated is not None:
+        raise JsonTextError(f"duplicate member {quoted(repeated)}")
+    return found
 
 
 def elements(text: bytes) -> list[bytes]:
@@ -127,9 +135,44 @@ def compact(text: bytes) -> bytes:
     return _OUTSIDE_STRINGS.sub(rb"\1", text)
 
 
+def _scan_object(text: str) -> tuple[dict[str, bytes], str | None]:
+    """Return the members of an object, and the first name that occurs twice.
+
+    Raise ValueError if the text is not one JSON object without outer white space.
+    """
+    found: dict[str, bytes] = {}
+    repeated = None
+    mark, place = "{", _matched(_OPENING, text, 0).end()
+    if text.endswith("}") and place == len(text) - 1:
+        return found, None
+    while mark != "}":
+        if not text.startswith('"', place):
+            raise ValueError("no name")
+        name, place = _scan(text, place)
+        start = _matched(_COLON, text, place).end()
+        _, end = _scan(text, start)
+        if name in found:
+            repeated = name if repeated is None else repeated
+        found[name] = text[start:end].encode()
+        after = _matched(_AFTER_VALUE, text, end)
+        mark, place = after[1], after.end()
+    if place != len(text):
+        raise ValueError("extra data")
+    return found, repeated
+
+
+def _matched(pattern: re.Pattern[str], text: str, place: int) -> re.Match[str]:
+    match = pattern.match(text, place)
+    if match is None:
+        raise ValueError("unexpected text")
+    return match
+
+
 def _require_valid(text: bytes) -> None:
     try:
-        json.loads(text.decode("utf-8"), parse_constant=_refuse, parse_int=str, parse_float=str)
+        shown = text.decode()
+        # json.loads() alone says that it is a byte order mark that it refuses.
+        (json.loads if shown.startswith("\ufeff") else _decoder.decode)(shown)
     except UnicodeDecodeError as error:
         raise JsonTextError(f"invalid UTF-8 at byte {error.start + 1}") from None
     except json.JSONDecodeError as error:
@@ -153,26 +196,8 @@ def _refuse(name: str) -> NoReturn:
     raise JsonTextError(f"{name} is not JSON")
 
 
-def _split_object(text: bytes) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
-    depth, name, value_start = 0, None, 0
-    last_string = b""
-    for token in _TOKEN.finditer(text):
-        mark = text[token.start()]
-        if mark in b"[{":
-            depth += 1
-        elif depth == 1 and mark == ord(":") and name is None:
-            name, value_start = str(json.loads(last_string)), token.end()
-        elif depth == 1 and mark in b",}" and name is not None:
-            if name in found:
-                raise JsonTextError(f"duplicate member {quoted(name)}")
-            found[name] = text[value_start : token.start()].strip(WHITE_SPACE)
-            name = None
-        elif mark == ord('"'):
-            last_string = token.group()
-        if mark in b"]}":
-            depth -= 1
-    return found
+_decoder: Final = json.JSONDecoder(parse_constant=_refuse, parse_int=str, parse_float=str)
+_scan: Final = _decoder.raw_decode
 
 
 def json_line(value: Any) -> bytes:

@@ -7,7 +7,7 @@ from unittest import mock
 
 from benchmarks.fuzz.grammar import Grammar
 from kvsctl.records.cutting import lines
-from kvsctl.records.parsing.records import Rules
+from kvsctl.records.rules import Rules
 from kvsctl.records.shapes import Shape, shape_of
 from kvsctl.records.ttl import Ttl
 

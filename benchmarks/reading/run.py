@@ -27,8 +27,8 @@ import orjson
 from benchmarks.result import parser, publish, spread
 from kvsctl.model import Record
 from kvsctl.records.parser_choice import set_parsers
-from kvsctl.records.parsing.records import Rules
 from kvsctl.records.reader import Reader
+from kvsctl.records.rules import Rules
 from kvsctl.records.sources import File
 
 FORMS = {"lines": "r.jsonl", "array": "r.json", "indented": "i.json", "table": "r.csv"}

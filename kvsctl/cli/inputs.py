@@ -20,8 +20,8 @@ from kvsctl.model import Verb
 from kvsctl.records.checks import Breach, check_entity
 from kvsctl.records.formats import Format, Forms
 from kvsctl.records.parser_choice import key_parsers, set_parsers
-from kvsctl.records.parsing.records import Rules
 from kvsctl.records.reader import Reader
+from kvsctl.records.rules import Rules
 from kvsctl.records.shapes import RECORDS, shape_of
 from kvsctl.records.sources import Arguments, File, Source
 from kvsctl.records.ttl import parse_ttl

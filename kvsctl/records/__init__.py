@@ -8,10 +8,11 @@ table, or an argument.
 - `sources`: open files, stdin and arguments; detect format and compression.
 - `formats`, `shapes`: which format a file has; where an object keeps its key and value.
 - `parser_choice`: pick the parser for a format and a shape.
+- `rules`: the limits and defaults of a command.
 - `fields`, `checks`, `ttl`, `parsed`: the parts that all parsers share.
 - `causes`: why a line is not a record, for the advice.
 - `invisible`: what must not stand in a plain key unseen.
 - `cutting`: cut bytes into pieces.
 - `parsing`: the careful path from a piece to a record; complete by itself.
-- `fast`: the same records, sooner, for common lines and rows.
+- `fast`: the same records, sooner, for many common lines or rows at once.
 """

@@ -36,30 +36,51 @@ class Rejected(NamedTuple):
 
 
 Parser: TypeAlias = Callable[[bytes], Parsed | Rejected]
+Cells: TypeAlias = list[str]
 
 
-class CommonRows(NamedTuple):
-    """The keys and bodies of rows that are records without an entity.
+class Columns(NamedTuple):
+    """The records of many pieces, column by column.
 
-    The entries at the indexes in `others` are not valid: the caller must read these rows one by
-    one.
+    The entries at the indexes in `others` are not valid: the caller must parse these pieces one by
+    one. `entities` and `expiries` are None if no record has one.
     """
 
     keys: Sequence[str]
     bodies: Sequence[bytes]
     others: Sequence[int] = ()
+    entities: Sequence[str | None] | None = None
+    expiries: Sequence[float | None] | None = None
+
+
+ReadMany: TypeAlias = Callable[[Sequence[bytes]], Columns]
+
+
+class BlockParser(msgspec.Struct, frozen=True):
+    """A parser of pieces, given one by one or many at once, with the same results.
+
+    `careful` parses one. `read_many` reads a block, and leaves pieces that are not common to
+    `careful`.
+    """
+
+    careful: Parser
+    read_many: ReadMany
+
+    def __call__(self, piece: bytes) -> Parsed | Rejected:
+        """Parse one piece."""
+        return self.careful(piece)
 
 
 class TableParser(msgspec.Struct, frozen=True):
     """A parser of rows, given as bytes or already split into cells.
 
-    `cells` splits the bytes of a row. `of_cells` parses the result. `common`, if set, parses many
-    rows at once; for each row it gives the same result as `of_cells`.
+    `cells` splits the bytes of a row. `of_cells` parses the result. `read_many` reads many rows at
+    once, and leaves rows that are not common to `of_cells`.
     """
 
-    cells: Callable[[bytes], list[str] | Breach]
-    of_cells: Callable[[list[str] | Breach], Parsed | Rejected]
-    common: Callable[[list[list[str]]], CommonRows] | None = None
+    cells: Callable[[bytes], Cells | Breach]
+    of_cells: Callable[[Cells | Breach], Parsed | Rejected]
+    read_many: Callable[[Sequence[Cells]], Columns]
 
     def __call__(self, piece: bytes) -> Parsed | Rejected:
         """Parse the bytes of a row."""

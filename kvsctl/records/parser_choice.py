@@ -5,7 +5,6 @@ from kvsctl.records.parsed import Parser
 from kvsctl.records.parsing.header import Header
 from kvsctl.records.parsing.objects import shaped_key_parser, shaped_set_parser
 from kvsctl.records.parsing.records import (
-    Rules,
     key_line_parser,
     key_object_parser,
     set_argument_parser,
@@ -13,6 +12,7 @@ from kvsctl.records.parsing.records import (
 )
 from kvsctl.records.parsing.tables import table_key_parser, table_set_parser
 from kvsctl.records.reader import ParserChoice
+from kvsctl.records.rules import Rules
 from kvsctl.records.shapes import RECORDS, Shape
 from kvsctl.records.sources import Arguments, File, Source
 

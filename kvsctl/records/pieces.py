@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count, repeat
 from typing import Final, TypeAlias
 
 from kvsctl import codes
-from kvsctl.model import Cause, Origin, PieceList, Problem, Record, Slab
+from kvsctl.model import Cause, Identity, Origin, PieceList, Problem, Record, Slab
 from kvsctl.records.cutting.csv_blocks import Block
 from kvsctl.records.cutting.lines import MAX_LINE_BYTES, Line, Lines
 from kvsctl.records.cutting.unfinished import Document, Place, start_of_document
-from kvsctl.records.fast.lines import CommonLines
-from kvsctl.records.parsed import Parser, Rejected, TableParser
+from kvsctl.records.parsed import BlockParser, Columns, Parsed, Parser, Rejected, TableParser
 
 _Piece: TypeAlias = tuple[Line, Record | Problem]
 _BRACKETS: Final = frozenset((b"{", b"["))
@@ -55,13 +55,12 @@ class Pieces:
 
     def take(self, lines: Sequence[Line]) -> PieceList:
         """Return a record or a problem for each line, in order. A few may be kept for later."""
-        made: PieceList | None = self._quickly(lines)
-        is_quick = made is not None
-        if made is None:
-            made = [self._piece(line, place) for place, line in enumerate(lines, self.position)]
+        if not lines:
+            return []
+        made, are_common = self._made(lines)
         self.position += len(made)
-        # No common line starts a document.
-        may_start = self.are_lines and not is_quick and self._may_start_document(made, lines)
+        # No common line starts a document, but it may stand in one.
+        may_start = self.are_lines and not are_common and self._may_start_document(made, lines)
         if self._document is None and not may_start:
             return made
         found: list[Record | Problem] = []
@@ -76,15 +75,27 @@ class Pieces:
             self._end_without_document(found)
         return found
 
-    def _quickly(self, lines: Sequence[Line]) -> PieceList | None:
-        """Return what each line alone gives, sooner; None if a line is not common."""
+    def _made(self, lines: Sequence[Line]) -> tuple[PieceList, bool]:
+        """Return what each line alone gives, and whether all of them are common."""
         if isinstance(lines, Block) and isinstance(self.parser, TableParser):
-            return self._rows(lines, self.parser)
-        if isinstance(lines, Lines) and isinstance(self.parser, CommonLines):
-            common = self.parser.parse_all(lines.texts)
-            if common is not None:
-                return self._common(lines.numbers, *common)
-        return None
+            return self._rows(lines, self.parser), True
+        if not isinstance(self.parser, BlockParser):
+            return [self._piece(line, at) for at, line in enumerate(lines, self.position)], False
+        numbers: Sequence[int]
+        if isinstance(lines, Lines):
+            columns = self.parser.read_many(lines.texts)
+            numbers = lines.numbers
+        else:
+            # No record is empty: what is left of a line that was too long is not read as one.
+            columns = self.parser.read_many([b"" if line.cut else line.text for line in lines])
+            numbers = [line.number for line in lines]
+        records = self._records(numbers, columns)
+        if not columns.others:
+            return records, True
+        pieces: list[Record | Problem] = [*records]
+        for place in columns.others:
+            pieces[place] = self._piece(lines[place], self.position + place)
+        return pieces, False
 
     def _may_start_document(self, made: PieceList, lines: Sequence[Line]) -> bool:
         if Problem in set(map(type, made)):
@@ -147,20 +158,24 @@ class Pieces:
             cause=Cause.DOCUMENT,
         )
 
-    def _common(self, numbers: Sequence[int], keys: Sequence[str], bodies: Sequence[bytes]) -> Slab:
-        """Return records without an entity."""
-        return Slab(self.position, self.label, numbers, keys, bodies)
+    def _records(self, numbers: Sequence[int], columns: Columns) -> Sequence[Record]:
+        """Return the records of columns: a slab if none has an entity or an expiry time."""
+        keys, bodies, _, entities, expiries = columns
+        if entities is None and expiries is None:
+            return Slab(self.position, self.label, numbers, keys, bodies)
+        identities = map(Identity, entities or repeat(None), keys)
+        label, times = repeat(self.label), expiries or repeat(None)
+        # map() creates many records without Python bytecode for each.
+        return list(map(Record, count(self.position), label, numbers, identities, bodies, times))
 
     def _rows(self, block: Block, parser: TableParser) -> PieceList:
         """Return a record or a problem for each row of a block, whose cells are already split."""
-        if parser.common is None:
-            return [self._row(block, place, parser) for place in range(len(block))]
-        keys, bodies, others = parser.common(block.cells)
-        records = self._common(block.numbers, keys, bodies)
-        if not others:
+        columns = parser.read_many(block.cells)
+        records = self._records(block.numbers, columns)
+        if not columns.others:
             return records
         pieces: list[Record | Problem] = [*records]
-        for place in others:
+        for place in columns.others:
             pieces[place] = self._row(block, place, parser)
         return pieces
 
@@ -170,10 +185,7 @@ class Pieces:
         if isinstance(parsed, Rejected):
             line = block[place]
             return _problem(parsed, position, Origin(self.label, line.number), line.text)
-        number = block.numbers[place]
-        if parsed.has_odd_blanks:
-            self.odd_blanks.add(Origin(self.label, number))
-        return Record(position, self.label, number, parsed.identity, parsed.body, parsed.expires_at)
+        return self._record(parsed, position, block.numbers[place])
 
     def _piece(self, line: Line, position: int) -> Record | Problem:
         if line.cut:
@@ -182,9 +194,11 @@ class Pieces:
             text = line.text
             return Problem(position, origin, None, codes.MAX_SIZE, message, text, readable=False)
         parsed = self.parser(line.text)
-        number = line.number
-        if isinstance(parsed, Rejected):
-            return _problem(parsed, position, Origin(self.label, number), line.text)
+        if isinstance(parsed, Parsed):
+            return self._record(parsed, position, line.number)
+        return _problem(parsed, position, Origin(self.label, line.number), line.text)
+
+    def _record(self, parsed: Parsed, position: int, number: int) -> Record:
         if parsed.has_odd_blanks:
             self.odd_blanks.add(Origin(self.label, number))
         return Record(position, self.label, number, parsed.identity, parsed.body, parsed.expires_at)

@@ -2,12 +2,14 @@
 
 import re
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from kvsctl import codes
 from kvsctl.limits import TTL_UNIT_SECONDS, Limits
 from kvsctl.records.checks import Breach, check_ttl
 
+CLOCKS_APART_SECONDS: Final = 24 * 3600
+"""How far the service's clock and this one may differ."""
 _SHORT = re.compile(r"([0-9]{1,12})([smhd])")
 _VALUE_BOUND = 10**12  # the 12 digits of the short form; messages show no longer number
 _SHORT_UNITS = {"s": "SECONDS", "m": "MINUTES", "h": "HOURS", "d": "DAYS"}

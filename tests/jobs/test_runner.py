@@ -22,8 +22,8 @@ from kvsctl.jobs.signals import Signals
 from kvsctl.journal.fingerprint import Fingerprint
 from kvsctl.model import Identity, Problem, Record, Verb
 from kvsctl.records.parser_choice import key_parsers, set_parsers
-from kvsctl.records.parsing.records import Rules
 from kvsctl.records.reader import Reader
+from kvsctl.records.rules import Rules
 from kvsctl.records.sources import Arguments
 from kvsctl.report.console import Environment
 from kvsctl.report.document import InputRead

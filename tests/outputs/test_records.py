@@ -18,7 +18,8 @@ from kvsctl.outputs.records import (
     raw_values,
 )
 from kvsctl.records.parsed import Parsed
-from kvsctl.records.parsing.records import Rules, key_object_parser
+from kvsctl.records.parsing.records import key_object_parser
+from kvsctl.records.rules import Rules
 from tests.support.outcomes import ended, failed, record, succeeded
 
 

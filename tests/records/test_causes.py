@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from kvsctl.model import Cause, Problem, Record
 from kvsctl.records.formats import Format, Forms
 from kvsctl.records.parser_choice import key_parsers, set_parsers
-from kvsctl.records.parsing.records import Rules, set_line_parser
+from kvsctl.records.parsing.records import set_line_parser
 from kvsctl.records.reader import Reader
+from kvsctl.records.rules import Rules
 from kvsctl.records.shapes import Shape, shape_of
 from kvsctl.records.sources import Arguments, File
 

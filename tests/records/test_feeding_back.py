@@ -17,12 +17,12 @@ from kvsctl.outputs.records import MetadataField, json_lines
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 from kvsctl.records.parsing.objects import shaped_set_parser
 from kvsctl.records.parsing.records import (
-    Rules,
     key_line_parser,
     key_object_parser,
     set_argument_parser,
     set_line_parser,
 )
+from kvsctl.records.rules import Rules
 from kvsctl.records.shapes import shape_of
 from kvsctl.records.ttl import Ttl
 from kvsctl.service.wire import key_body

@@ -12,7 +12,6 @@ from kvsctl.records.cutting.lines import Line, split_lines
 from kvsctl.records.formats import Format
 from kvsctl.records.parsed import Parser
 from kvsctl.records.parsing.records import (
-    Rules,
     careful_key_line_parser,
     careful_key_object_parser,
     careful_set_line_parser,
@@ -22,6 +21,7 @@ from kvsctl.records.parsing.records import (
 )
 from kvsctl.records.pieces import OddBlanks, Pieces
 from kvsctl.records.reader import MOST_PIECES, Reader
+from kvsctl.records.rules import Rules
 from tests.support.chunks import cut_into
 from tests.support.jsontexts import VALUES
 

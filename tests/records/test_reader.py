@@ -12,8 +12,9 @@ from kvsctl.model import Identity, Origin, Problem, Record
 from kvsctl.records.cutting.lines import Line
 from kvsctl.records.parsed import Parsed, Parser
 from kvsctl.records.parser_choice import set_parsers
-from kvsctl.records.parsing.records import Rules, key_line_parser, set_line_parser
+from kvsctl.records.parsing.records import key_line_parser, set_line_parser
 from kvsctl.records.reader import MOST_PIECES, Reader
+from kvsctl.records.rules import Rules
 from kvsctl.records.sources import Arguments, File, Source
 from tests.support.jsontexts import LEGAL_KEYS, NOT_NULL, object_of
 

@@ -1,21 +1,25 @@
 """The fast path: the same results as `parsing`, sooner, for common input only.
 
-Common input is a record with a key of letters, digits and `:._#-`, a legal value, and no other
-member. A common line is also all ASCII. The contract between a fast function and its careful one:
+A block of pieces is read at once, column by column: first all keys, then all values, and so on. A
+common piece has a common key (see `keys`), legal members, each of them once, and a value that
+nests no deeper than a count of its brackets proves. The contract between a fast function and its
+careful one:
 
 - The careful parser decides what input means. It works without the fast path, and it never calls
   the fast path for a result.
-- A fast function either gives the result of the careful one, byte for byte, or declines: it
-  returns None or False, lists the row in `others`, or calls the careful parser it was given.
+- A fast function either gives the result of the careful one, byte for byte, or declines: it lists
+  the piece in `others`, and the caller gives that piece, alone, to the careful parser.
 - A fast function never rejects input. It declines when it is not sure, so that problems and their
   messages come from the careful path only. Declining common input costs time and nothing else.
-- A block of lines is read at once only if the result is the same as for each line alone.
+- The result for a piece does not depend on the pieces beside it.
 - Property tests run both on the same input and require equal results. A change to the rules of
   one path must keep these tests passing.
 
 The modules:
 
-- `lines`: one common line.
-- `line_blocks`: many common lines at once, without and with white space.
-- `columns`: many rows of a table at once, column by column.
+- `keys`: which keys are common; plain keys and JSON strings, one per line.
+- `members`: lines into their members, with the proof that no member occurs twice.
+- `columns`: keys, values and other members, as columns, into records.
+- `lines`: objects in lines or arrays, as records or as keys.
+- `rows`: rows of a table, as records or as keys.
 """

@@ -1,93 +1,321 @@
-"""Read the key and the value of many rows, column by column."""
+"""Make records of keys, values and other members, column by column.
 
-from collections.abc import Callable, Sequence
+A *column* has one entry per piece. A function that converts a column adds the indexes of entries
+that it is not sure of to `others`, and puts something legal in their place.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime
+from itertools import repeat
+from typing import Any, Final, TypeVar
 
 import msgspec
+import orjson
 
 from kvsctl.limits import Limits
-from kvsctl.records.fast.line_blocks import are_common
-from kvsctl.records.parsed import CommonRows
+from kvsctl.records.checks import Breach, check_entity
+from kvsctl.records.fast.keys import entity_bodies, key_bodies, uncommon_keys
+from kvsctl.records.parsed import Columns
+from kvsctl.records.rules import Rules
+from kvsctl.records.shapes import KeyTemplate
+from kvsctl.records.ttl import CLOCKS_APART_SECONDS, parse_ttl
+
+_NO_ENTITY: Final = b'","value":'
+_NULL: Final = b"null"
+_MISSING: Final = (b"", _NULL)
+
+_Given = TypeVar("_Given")
+_Made = TypeVar("_Made")
 
 
-class _Pair(msgspec.Struct, gc=False):
-    key: str
-    value: str
+def converted(
+    column: Sequence[_Given],
+    convert: Callable[[_Given], _Made],
+    others: set[int],
+    instead: _Made,
+) -> list[_Made]:
+    """Convert a column. Entries for which `convert` raises a ValueError become `instead`.
 
-
-class _Key(msgspec.Struct, gc=False):
-    key: str
-
-
-_encode_lines = msgspec.json.Encoder().encode_lines
-
-
-def common_rows_reader(
-    names: list[str], key_at: int, value_at: int, limits: Limits
-) -> Callable[[list[list[str]]], CommonRows]:
-    """Return a function that reads rows below the header `names`: a plain key, a string value.
-
-    The function lists rows of other lengths, rows that repeat the header, and rows that may break
-    a rule, in `others`.
+    Equal entries are converted once, because a column often has few different ones.
     """
-    read_keys, most_bytes = _keys_reader(names, key_at, limits), limits.value_bytes
-
-    def read(rows: list[list[str]]) -> CommonRows:
-        keys, rows, others = read_keys(rows)
-        lines = _encode_lines(list(map(_Pair, keys, [row[value_at] for row in rows])))
-        bodies = lines.split(b"\n")
-        bodies.pop()
-        # A body is longer than its value, so this finds every value that is too long.
-        if len(lines) > most_bytes:
-            others += [place for place, body in enumerate(bodies) if len(body) > most_bytes]
-        return CommonRows(keys, bodies, others)
-
-    return read
+    made, wrong = {}, set()
+    for given in set(column):
+        try:
+            made[given] = convert(given)
+        except ValueError:
+            made[given] = instead
+            wrong.add(given)
+    if wrong:
+        others.update(place for place, given in enumerate(column) if given in wrong)
+    return list(map(made.__getitem__, column))
 
 
-def common_key_rows_reader(
-    names: list[str], key_at: int, limits: Limits
-) -> Callable[[list[list[str]]], CommonRows]:
-    """Return a function like that of `common_rows_reader`, with bodies that hold only the keys."""
-    read_keys = _keys_reader(names, key_at, limits)
-
-    def read(rows: list[list[str]]) -> CommonRows:
-        keys, _, others = read_keys(rows)
-        bodies = _encode_lines(list(map(_Key, keys))).split(b"\n")
-        bodies.pop()
-        return CommonRows(keys, bodies, others)
-
-    return read
+def filled(template: KeyTemplate, columns: Sequence[Sequence[str]], others: set[int]) -> list[str]:
+    """Return the keys that a template makes of the columns of its members."""
+    if template.is_bare:
+        return list(columns[0])
+    for column in columns:
+        if "" in column:
+            others.update(place for place, text in enumerate(column) if not text)
+    pattern = "%s".join(literal.replace("%", "%%") for literal in template.literals)
+    return list(map(pattern.__mod__, zip(*columns, strict=True)))
 
 
-def _keys_reader(
-    names: list[str], key_at: int, limits: Limits
-) -> Callable[[list[list[str]]], tuple[list[str], list[list[str]], list[int]]]:
-    """Return a function that reads the keys of rows.
+class Extras(msgspec.Struct):
+    """The members of records besides key and value, as columns.
 
-    It returns the keys, the rows, with empty cells in place of a row of another length, and the
-    indexes of rows that may not be valid.
+    `entities` and `expiries` are None if no record has one. `options` has the bytes that set the
+    ttl of a record, from the comma before them on.
     """
-    count, key_name = len(names), names[key_at]
-    width = {count}
 
-    def read(rows: list[list[str]]) -> tuple[list[str], list[list[str]], list[int]]:
-        others: list[int] = []
-        if {*map(len, rows)} != width:
-            others = [place for place, row in enumerate(rows) if len(row) != count]
-            rows = _without(rows, others, count)
-        keys = [row[key_at] for row in rows]
-        if key_name in keys:
-            others += [place for place, row in enumerate(rows) if row == names]
-        if not are_common(keys, limits):
-            others += [place for place, key in enumerate(keys) if not are_common([key], limits)]
-        return keys, rows, others
-
-    return read
+    entities: list[str | None] | None
+    options: Iterable[bytes]
+    expiries: list[float | None] | None = None
 
 
-def _without(rows: list[list[str]], others: Sequence[int], count: int) -> list[list[str]]:
-    """Return the rows, with a row of empty cells at each index in `others`."""
-    kept = rows.copy()
+def default_extras(rules: Rules, count: int, others: set[int]) -> Extras:
+    """Return the extras of records that have nothing but key and value: the defaults."""
+    return Extras(default_entities(rules, count, others), repeat(_default_options(rules)))
+
+
+def default_entities(rules: Rules, count: int, others: set[int]) -> list[str | None] | None:
+    """Return the entities of records that name none."""
+    if rules.entity is None:
+        return None
+    if check_entity(rules.entity, rules.certain_limits):
+        others.update(range(count))
+    return [rules.entity] * count
+
+
+def extras_of_json(
+    rules: Rules, members: Callable[[str], Sequence[msgspec.Raw]], others: set[int]
+) -> Extras:
+    """Return the extras of objects. `members` returns the members of a name, as JSON or empty."""
+    limits = rules.certain_limits
+    named, ttls, options = members("entityName"), members("ttl"), members("options")
+    times = members("expireTime")
+    extras = Extras(entity_column(named, rules, others), repeat(_default_options(rules)))
+    ttl_texts: list[bytes | None]
+    if any(options):
+        pairs = list(zip(map(bytes, ttls), map(bytes, options), strict=True))
+        ttl_texts = converted(pairs, _options_of_both(limits), others, None)
+    elif any(ttls):
+        ttl_texts = converted(list(map(bytes, ttls)), _options_of_json(limits), others, None)
+    else:
+        ttl_texts = []
+    expiries = (
+        converted(list(map(bytes, times)), _moment_of_json, others, None) if any(times) else []
+    )
+    return _with_expiry(extras, rules, ttl_texts, expiries, others)
+
+
+def extras_of_cells(
+    rules: Rules, cells: Callable[[str], Sequence[str] | None], count: int, others: set[int]
+) -> Extras:
+    """Return the extras of rows. `cells` returns the column of a name; None if there is none."""
+    extras = default_extras(rules, count, others)
+    named, ttls, times = cells("entityName"), cells("ttl"), cells("expireTime")
+    if named is not None:
+        extras.entities = entities_of_cells(named, rules, others)
+    of_ttl = _options_of_given(rules.certain_limits)
+    ttl_texts = (
+        [] if ttls is None else converted(ttls, lambda cell: of_ttl(cell or None), others, None)
+    )
+    expiries = [] if times is None else converted(times, _moment_of_cell, others, None)
+    return _with_expiry(extras, rules, ttl_texts, expiries, others)
+
+
+def set_columns(
+    keys: Sequence[str],
+    values: Sequence[bytes] | Sequence[msgspec.Raw],
+    extras: Extras,
+    others: set[int],
+    limits: Limits,
+) -> Columns:
+    """Return records to set, written around the exact bytes of the values."""
+    entities, expiries = _if_any(extras.entities), _if_any(extras.expiries)
+    others.update(uncommon_keys(keys, limits), unusual_values(values, limits))
+    middles: Iterable[bytes] = repeat(_NO_ENTITY)
+    if entities is not None:
+        texts = {entity: _middle(entity) for entity in set(entities)}
+        middles = map(texts.__getitem__, entities)
+    parts = zip(map(str.encode, keys), middles, values, extras.options)  # noqa: B905 - repeat()
+    bodies = list(map(b'{"key":"%b%b%b%b}'.__mod__, parts))
+    return Columns(keys, bodies, sorted(others), entities, expiries)
+
+
+def key_columns(
+    keys: list[str], entities: list[str | None] | None, others: set[int], limits: Limits
+) -> Columns:
+    """Return records to get or delete. The keys in `others` are replaced."""
+    others.update(uncommon_keys(keys, limits))
     for place in others:
-        kept[place] = [""] * count
-    return kept
+        keys[place] = ""  # one with a line feed would make two bodies
+    entities = _if_any(entities)
+    bodies = key_bodies(keys) if entities is None else entity_bodies(keys, entities)
+    return Columns(keys, bodies, sorted(others), entities)
+
+
+def entity_column(
+    column: Sequence[msgspec.Raw], rules: Rules, others: set[int]
+) -> list[str | None] | None:
+    """Return the entities of records whose `entityName` is this JSON, or empty."""
+    default = default_entities(rules, len(column), others)
+    if not any(column):
+        return default
+    legal = _legal_entity(rules.certain_limits)
+
+    def of_json(text: bytes) -> str | None:
+        return rules.entity if text in _MISSING else legal(string_of_json(text))
+
+    return converted(list(map(bytes, column)), of_json, others, rules.entity)
+
+
+def string_of_json(text: bytes) -> str:
+    """Return the text of a JSON string without escapes. Raise ValueError for other JSON."""
+    if not text.startswith(b'"') or b"\\" in text:
+        raise ValueError
+    return text[1:-1].decode()
+
+
+def entities_of_cells(
+    column: Sequence[str], rules: Rules, others: set[int]
+) -> list[str | None] | None:
+    """Return the entities of rows whose `entityName` is this cell."""
+    default_entities(rules, len(column), others)
+    legal = _legal_entity(rules.certain_limits)
+    return converted(
+        column, lambda name: legal(name) if name else rules.entity, others, rules.entity
+    )
+
+
+def require_options(
+    ttls: Sequence[msgspec.Raw], options: Sequence[msgspec.Raw], rules: Rules, others: set[int]
+) -> None:
+    """Add the indexes of records to `others` that may not have these options."""
+    pairs = list(zip(map(bytes, ttls), map(bytes, options), strict=True))
+    converted(pairs, _options_of_both(rules.certain_limits), others, None)
+
+
+def unusual_values(
+    values: Sequence[bytes] | Sequence[msgspec.Raw], limits: Limits
+) -> Collection[int]:
+    """Return the indexes of values that are missing, null or too long."""
+    lengths = list(map(len, values))
+    if 0 not in lengths and len(_NULL) not in lengths and max(lengths) <= limits.value_bytes:
+        return ()
+    return [
+        place
+        for place, length in enumerate(lengths)
+        if not 0 < length <= limits.value_bytes
+        or (length == len(_NULL) and bytes(values[place]) == _NULL)
+    ]
+
+
+def _if_any(column: list[_Made | None] | None) -> list[_Made | None] | None:
+    """Return the column; None if no record has an entry."""
+    return column if column is not None and column.count(None) < len(column) else None
+
+
+def _with_expiry(
+    extras: Extras,
+    rules: Rules,
+    ttl_texts: Sequence[bytes | None],
+    expiries: list[float | None],
+    others: set[int],
+) -> Extras:
+    """Add ttls and expiry times. A ttl overrides an expiry time, and both override the default."""
+    default = _default_options(rules)
+    if not expiries:
+        if ttl_texts:
+            extras.options = [default if text is None else text for text in ttl_texts]
+        return extras
+    if ttl_texts:
+        pairs = list(zip(ttl_texts, expiries, strict=True))
+        expiries = [moment if text is None else None for text, moment in pairs]
+        extras.options = [
+            text if text is not None else default if moment is None else b""
+            for text, moment in pairs
+        ]
+    elif default:
+        extras.options = [default if moment is None else b"" for moment in expiries]
+    latest = rules.epoch() + rules.certain_limits.ttl_seconds + CLOCKS_APART_SECONDS
+    others.update(
+        place for place, moment in enumerate(expiries) if moment is not None and moment > latest
+    )
+    extras.expiries = expiries
+    return extras
+
+
+def _default_options(rules: Rules) -> bytes:
+    return b"" if rules.ttl is None else b',"options":' + rules.ttl.json
+
+
+def _middle(entity: str | None) -> bytes:
+    """Return the bytes between a key and a value."""
+    if entity is None:
+        return _NO_ENTITY
+    return b'","entityName":"%b","value":' % entity.encode()
+
+
+def _legal_entity(limits: Limits) -> Callable[[str], str]:
+    def convert(name: str) -> str:
+        if check_entity(name, limits):
+            raise ValueError
+        return name
+
+    return convert
+
+
+def _options_of_given(limits: Limits) -> Callable[[Any], bytes | None]:
+    def convert(given: Any) -> bytes | None:
+        if given is None:
+            return None
+        ttl = parse_ttl(given, limits)
+        if isinstance(ttl, Breach):
+            raise ValueError  # noqa: TRY004 - it declines
+        return b',"options":' + ttl.json
+
+    return convert
+
+
+def _options_of_json(limits: Limits) -> Callable[[bytes], bytes | None]:
+    of_given = _options_of_given(limits)
+    return lambda text: of_given(_loaded(text))
+
+
+def _options_of_both(limits: Limits) -> Callable[[tuple[bytes, bytes]], bytes | None]:
+    of_given = _options_of_given(limits)
+
+    def convert(texts: tuple[bytes, bytes]) -> bytes | None:
+        ttl, options = map(_loaded, texts)
+        if options is None:
+            return of_given(ttl)
+        if not isinstance(options, dict) or options.keys() - {"ttl"}:
+            raise ValueError
+        if "ttl" not in options:
+            return of_given(ttl)
+        if ttl is not None:
+            raise ValueError
+        return of_given(options["ttl"])
+
+    return convert
+
+
+def _loaded(text: bytes) -> Any:
+    return None if text in _MISSING else orjson.loads(text)
+
+
+def _moment_of_json(text: bytes) -> float | None:
+    return None if text in _MISSING else _moment(string_of_json(text))
+
+
+def _moment_of_cell(cell: str) -> float | None:
+    return _moment(cell) if cell else None
+
+
+def _moment(text: str) -> float:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError
+    return moment.timestamp()

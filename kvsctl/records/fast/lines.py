@@ -1,147 +1,151 @@
-"""Read a common line or plain key in one step. It needs no change and breaks no rule."""
+"""Read many objects at once, from lines or from an array, as records or as keys."""
 
 import re
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Final
 
 import msgspec
 
-from kvsctl.limits import Limits
-from kvsctl.model import Identity
-from kvsctl.records.checks import RECORD_DEPTH, Breach
-from kvsctl.records.fast.line_blocks import (
-    COMMON_IN_KEY,
-    compact_keys,
-    spaced_keys,
+from kvsctl.jsontext import WHITE_SPACE
+from kvsctl.records.fast.columns import (
+    converted,
+    default_entities,
+    default_extras,
+    entity_column,
+    extras_of_json,
+    filled,
+    key_columns,
+    require_options,
+    set_columns,
+    string_of_json,
+    unusual_values,
 )
-from kvsctl.records.fields import ROOM_BYTES, decode_plain, may_repeat
-from kvsctl.records.parsed import Parsed, Parser, Rejected
+from kvsctl.records.fast.keys import read_keys, read_strings, uncommon_keys
+from kvsctl.records.fast.members import NONE, objects_of, records_of, repeats, spare_bytes
+from kvsctl.records.fields import MEMBER_BYTES
+from kvsctl.records.parsed import Columns, ReadMany
+from kvsctl.records.rules import Rules
+from kvsctl.records.shapes import KeyTemplate, Shape
 
-_COMMON_IN_PLAIN_KEYS: Final = f"{COMMON_IN_KEY} \n".encode()
-UNCOMMON_IN_KEY: Final = re.compile(rf"[^{COMMON_IN_KEY}]").search
-_UNCOMMON: Final = Rejected(Breach("", "needs the careful path"))
-"""Internal: never shown. It only tells `common_key_parser` to call its careful parser."""
-
-
-class CommonLines:
-    """A parser of lines, with a fast path for many records without an entity."""
-
-    def __init__(self, limits: Limits, parse: Parser) -> None:
-        self._limits = limits
-        self._parse = parse
-
-    def __call__(self, line: bytes) -> Parsed | Rejected:
-        """Parse one line."""
-        return self._parse(line)
-
-    def parse_all(self, lines: Sequence[bytes]) -> tuple[Sequence[str], Sequence[bytes]] | None:
-        """Return the keys and bodies of the lines, in order; None unless all lines are common."""
-        keys = compact_keys(lines, self._limits)
-        if keys is None:
-            keys = spaced_keys(lines, self._limits)
-        return None if keys is None else (keys, lines)
+_begins_scalar: Final = re.compile(rb"[-0-9tf]").match
 
 
-class CommonKeys(CommonLines):
-    """Like `CommonLines`, but the bodies hold only the keys, as get and delete send them."""
+def set_lines_reader(rules: Rules) -> ReadMany:
+    """Return a function that reads lines as records to set."""
+    limits = rules.certain_limits
+    has_defaults = rules.ttl is not None or rules.entity is not None
 
-    def parse_all(self, lines: Sequence[bytes]) -> tuple[Sequence[str], Sequence[bytes]] | None:
-        """Return the same as `CommonLines.parse_all`, with bodies that hold only the keys."""
-        read = super().parse_all(lines)
-        if read is None:
-            return None
-        return read[0], _key_bodies(read[0])
+    def read(lines: Sequence[bytes]) -> Columns:
+        records = records_of(lines, limits)
+        keys = [record.key for record in records]
+        values = [record.value for record in records]
+        spare = spare_bytes(lines, keys, values)
+        if max(spare):
+            lines = _stripped(lines)
+            spare = spare_bytes(lines, keys, values)
+        others: set[int] = set()
+        if max(spare) >= MEMBER_BYTES:
+            others.update(repeats(lines, records))
+            extras = extras_of_json(
+                rules, lambda name: [getattr(record, name) for record in records], others
+            )
+        elif has_defaults:
+            extras = default_extras(rules, len(lines), others)
+        else:
+            others.update(uncommon_keys(keys, limits), unusual_values(values, limits))
+            return Columns(keys, lines, sorted(others))
+        found = set_columns(keys, values, extras, others, limits)
+        if has_defaults:
+            return found
+        choices = zip(lines, found.bodies, spare, strict=True)
+        bodies = [line if few < MEMBER_BYTES else body for line, body, few in choices]
+        return found._replace(bodies=bodies)
+
+    return read
 
 
-class PlainKeys(CommonLines):
-    """A parser of plain keys, with a fast path for many common keys.
+def key_lines_reader(rules: Rules) -> ReadMany:
+    """Return a function that reads lines as keys: objects, or JSON strings."""
+    limits = rules.certain_limits
 
-    A common plain key may have spaces inside.
+    def read(lines: Sequence[bytes]) -> Columns:
+        if lines[0].startswith(b'"'):
+            return _of_keys(read_strings(lines), rules)
+        records = records_of(lines, limits)
+        others = set(repeats(lines, records))
+        named = [record.entityName for record in records]
+        options = [record.options for record in records]
+        if any(options):
+            require_options([record.ttl for record in records], options, rules, others)
+        keys = [record.key for record in records]
+        return key_columns(keys, entity_column(named, rules, others), others, limits)
+
+    return read
+
+
+def shaped_set_reader(rules: Rules, shape: Shape) -> ReadMany:
+    """Return a function that reads objects as records to set, whose shape is not that of records.
+
+    See `parsing.objects`.
     """
+    limits = rules.certain_limits
 
-    def parse_all(self, lines: Sequence[bytes]) -> tuple[Sequence[str], Sequence[bytes]] | None:
-        """Return the keys and their bodies, in order; None unless all keys are common."""
-        together = b"\n%b\n" % b"\n".join(lines)
-        if (
-            together.translate(None, _COMMON_IN_PLAIN_KEYS)
-            or max(map(len, lines)) > self._limits.key_chars
-            or b"\n\n" in together
-            or b"\n " in together
-            or b" \n" in together
-        ):
-            return None
-        keys = together.decode().split("\n")[1:-1]
-        return (keys, _key_bodies(keys)) if len(keys) == len(lines) else None
+    def read(lines: Sequence[bytes]) -> Columns:
+        lines = _stripped(lines)
+        objects = objects_of(lines, limits)
+        others = set(repeats(lines, objects))
+        keys = _keys(objects, shape.key_template, others)
+        if shape.value_field is None:
+            extras = default_extras(rules, len(lines), others)
+            return set_columns(keys, lines, extras, others, limits)
+        values = [members.pop(shape.value_field, NONE) for members in objects]
+        extras = extras_of_json(
+            rules, lambda name: [members.get(name, NONE) for members in objects], others
+        )
+        return set_columns(keys, values, extras, others, limits)
 
-
-def _key_bodies(keys: Sequence[str]) -> list[bytes]:
-    # One join and one split for all keys. No common key holds a line feed.
-    joined = '"}\n{"key":"'.join(keys)
-    return f'{{"key":"{joined}"}}'.encode().split(b"\n")
+    return read
 
 
-def common_line_parser(limits: Limits, careful: Parser) -> CommonLines:
-    """Return a parser that reads common lines itself, and calls `careful` for all others.
+def shaped_keys_reader(rules: Rules, shape: Shape) -> ReadMany:
+    """Return a function that reads objects as keys, whose shape is not that of records."""
+    limits = rules.certain_limits
 
-    A common line is ASCII, with a plain key, a value and nothing else. `careful` would accept it
-    and send it with its exact bytes.
-    """
-    most_brackets = limits.value_depth + RECORD_DEPTH
-    most_key_chars, most_bytes = limits.key_chars, limits.value_bytes
+    def read(lines: Sequence[bytes]) -> Columns:
+        objects = objects_of(lines, limits)
+        others = set(repeats(lines, objects))
+        keys = _keys(objects, shape.key_template, others)
+        return key_columns(keys, default_entities(rules, len(lines), others), others, limits)
 
-    def parse(line: bytes) -> Parsed | Rejected:
-        if (
-            not line.isascii()
-            or not line.endswith(b"}")
-            or len(line) > most_bytes
-            or line.count(b"{") + line.count(b"[") > most_brackets
-        ):
-            return careful(line)
-        try:
-            plain = decode_plain(line)
-        except msgspec.MsgspecError:
-            return careful(line)
-        key, value = plain.key, bytes(plain.value)
-        if (
-            not value
-            or value == b"null"
-            or plain.entityName is not msgspec.UNSET
-            or not 0 < len(key) <= most_key_chars
-            or UNCOMMON_IN_KEY(key)
-            or not line.startswith(b"{")
-            or (len(line) - len(key) - len(value) >= ROOM_BYTES and may_repeat(line))
-        ):
-            return careful(line)
-        return Parsed(Identity(None, key), line)
-
-    return CommonLines(limits, parse)
+    return read
 
 
-def common_key_parser(limits: Limits, careful: Parser) -> CommonKeys:
-    """Return a parser of the keys of common lines. It calls `careful` for all other lines."""
-    read = common_line_parser(limits, lambda _: _UNCOMMON)
-
-    def parse(line: bytes) -> Parsed | Rejected:
-        parsed = read(line)
-        if not isinstance(parsed, Parsed):
-            return careful(line)
-        identity = parsed.identity
-        return Parsed(identity, b'{"key":"%b"}' % identity.key.encode())
-
-    return CommonKeys(limits, parse)
+def plain_keys_reader(rules: Rules) -> ReadMany:
+    """Return a function that reads lines as plain keys, or keys as JSON strings."""
+    return lambda lines: _of_keys(read_keys(lines), rules)
 
 
-def plain_key_parser(limits: Limits, careful: Parser) -> PlainKeys:
-    """Return a parser of plain keys that reads many at once if all are common."""
-    return PlainKeys(limits, careful)
+def _of_keys(keys: list[str], rules: Rules) -> Columns:
+    others: set[int] = set()
+    entities = default_entities(rules, len(keys), others)
+    return key_columns(keys, entities, others, rules.certain_limits)
 
 
-def is_common(key: str, value: bytes, limits: Limits) -> bool:
-    """Return whether a key and a value certainly break no rule. False means only "not certain"."""
-    return (
-        0 < len(key) <= limits.key_chars
-        and len(value) <= limits.value_bytes
-        and not UNCOMMON_IN_KEY(key)
-        and value != b"null"
-        and value.count(b"{") + value.count(b"[") <= limits.value_depth
-    )
+def _stripped(lines: Sequence[bytes]) -> list[bytes]:
+    return list(map(bytes.strip, lines, repeat(WHITE_SPACE)))
+
+
+def _keys(
+    objects: Sequence[dict[str, msgspec.Raw]], template: KeyTemplate, others: set[int]
+) -> list[str]:
+    columns = []
+    for name in template.members:
+        texts = [bytes(members.get(name, NONE)) for members in objects]
+        columns.append(converted(texts, _key_text, others, ""))
+    return filled(template, columns, others)
+
+
+def _key_text(text: bytes) -> str:
+    """Return the text for a key: that of a string, or a number, true or false as written."""
+    return text.decode() if _begins_scalar(text) else string_of_json(text)

@@ -5,23 +5,20 @@ from collections.abc import Collection
 from itertools import islice
 from typing import Final
 
-import msgspec
 import orjson
 
 from kvsctl import codes, jsontext
 from kvsctl.model import Cause, Identity
 from kvsctl.records.causes import MemberError, cause_of
 from kvsctl.records.checks import Breach
+from kvsctl.records.fast.lines import shaped_keys_reader, shaped_set_reader
 from kvsctl.records.fields import Fields, fields_of
-from kvsctl.records.parsed import Parsed, Parser, Rejected
-from kvsctl.records.parsing.records import Rules, key_record, set_record, too_deep_to_read
+from kvsctl.records.parsed import BlockParser, Parsed, Parser, Rejected
+from kvsctl.records.parsing.records import key_record, set_record, too_deep_to_read
+from kvsctl.records.rules import Rules
 from kvsctl.records.shapes import KeyTemplate, Shape
 
 _SHOWN_MEMBERS: Final = 8
-_LEAST_REPEATED_BYTES: Final = 5  # `"":1,`
-
-_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_count_members = json.JSONDecoder(object_pairs_hook=len, parse_int=len, parse_float=len).decode
 
 
 def shaped_set_parser(rules: Rules, shape: Shape) -> Parser:
@@ -44,7 +41,7 @@ def shaped_set_parser(rules: Rules, shape: Shape) -> Parser:
             return Rejected(_unread(line, error), readable=False)
         return set_record(fields, rules)
 
-    return parse
+    return BlockParser(parse, shaped_set_reader(rules, shape))
 
 
 def shaped_key_parser(rules: Rules, shape: Shape) -> Parser:
@@ -56,33 +53,14 @@ def shaped_key_parser(rules: Rules, shape: Shape) -> Parser:
             return found
         return key_record(Identity(rules.entity, found[1]), rules.limits, is_plain=True)
 
-    return parse
-
-
-def object_members(line: bytes) -> dict[str, bytes]:
-    """Return the same as `jsontext.members`, faster for most objects. Raise JsonTextError alike."""
-    try:
-        if not line.isascii():
-            line.decode()  # msgspec does not check the UTF-8 inside a Raw
-        members = {name: bytes(value) for name, value in _decode(line).items()}
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return jsontext.members(line)
-    least = 1 + sum(len(name) + len(value) + 4 for name, value in members.items())
-    if len(line) - least >= _LEAST_REPEATED_BYTES:
-        try:
-            count: object = _count_members(line.decode())
-        except ValueError:
-            count = None
-        if count != len(members):
-            return jsontext.members(line)
-    return members
+    return BlockParser(parse, shaped_keys_reader(rules, shape))
 
 
 def _members_and_key(line: bytes, template: KeyTemplate) -> tuple[dict[str, bytes], str] | Rejected:
     if breach := too_deep_to_read(line):
         return Rejected(breach, readable=False)
     try:
-        members = object_members(line)
+        members = jsontext.members(line)
     except jsontext.JsonTextError as error:
         return Rejected(_unread(line, error), readable=False)
     texts = []

@@ -1,9 +1,6 @@
 """Parse one piece of input into a record, or into the reason why it is not one."""
 
 import json
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
 import orjson
@@ -14,43 +11,24 @@ from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Cause, Identity
 from kvsctl.records import checks
 from kvsctl.records.checks import RECORD_DEPTH, Breach
-from kvsctl.records.fast.line_blocks import spaced_line_parser
-from kvsctl.records.fast.lines import common_key_parser, common_line_parser, plain_key_parser
+from kvsctl.records.fast.lines import key_lines_reader, plain_keys_reader, set_lines_reader
 from kvsctl.records.fields import Fields, read_fields
 from kvsctl.records.invisible import check_raw, is_plainly_visible
-from kvsctl.records.parsed import Parsed, Parser, Rejected
-from kvsctl.records.ttl import Ttl, parse_expire_time, parse_ttl
+from kvsctl.records.parsed import BlockParser, Parsed, Parser, Rejected
+from kvsctl.records.rules import Rules
+from kvsctl.records.ttl import CLOCKS_APART_SECONDS, Ttl, parse_expire_time, parse_ttl
 
 _READABLE: Final = DEFAULT_LIMITS._replace(value_depth=PARSER_DEPTH - RECORD_DEPTH)
 """The depth limit for records without limits (`--no-checks`): what parsers can read."""
-_CLOCKS_APART_SECONDS: Final = 24 * 3600
-"""How far the service's clock and this one may differ."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The limits for records, and the default entity and ttl of records that have none.
-
-    If `limits` is None, a record must only be readable and possible to send.
-    """
-
-    limits: Limits | None = field(default=DEFAULT_LIMITS)
-    entity: str | None = None
-    ttl: Ttl | None = None
-    epoch: Callable[[], float] = field(default=time.time)
 
 
 def set_line_parser(rules: Rules) -> Parser:
     """Return a parser of `{"key": …, "value": …}` lines.
 
-    A line that needs no change is sent with its exact bytes.
+    A line that has only a key and a value, and hardly a byte more, is sent with its exact bytes.
+    Any other is written anew, around the exact bytes of the value.
     """
-    careful = careful_set_line_parser(rules)
-    if rules.ttl is not None or rules.entity is not None:
-        return careful
-    limits = rules.limits or DEFAULT_LIMITS
-    careful = spaced_line_parser(limits, careful)
-    return common_line_parser(limits, careful)
+    return BlockParser(careful_set_line_parser(rules), set_lines_reader(rules))
 
 
 def careful_set_line_parser(rules: Rules) -> Parser:
@@ -69,7 +47,7 @@ def careful_set_line_parser(rules: Rules) -> Parser:
             parsed = Breach(codes.INVALID_JSON, 'the record has no "value"', Cause.NO_VALUE)
         elif breach := _check(identity, fields.value, too_deep, limits):
             parsed = breach
-        elif fields.plain and rules.ttl is None and identity.entity == fields.entity:
+        elif fields.plain and rules.ttl is None and rules.entity is None:
             return Parsed(identity, line)
         else:
             parsed = _rebuilt(fields, identity, rules)
@@ -112,9 +90,7 @@ def set_argument_parser(rules: Rules, *, string: bool) -> Parser:
 def key_line_parser(rules: Rules, *, ends_in_nul: bool = False) -> Parser:
     """Return a parser of plain keys. A key may also be a JSON string (`"a\\tb"`)."""
     careful = careful_key_line_parser(rules, ends_in_nul=ends_in_nul)
-    if rules.entity is not None:
-        return careful
-    return plain_key_parser(rules.limits or DEFAULT_LIMITS, careful)
+    return BlockParser(careful, plain_keys_reader(rules))
 
 
 def careful_key_line_parser(rules: Rules, *, ends_in_nul: bool = False) -> Parser:
@@ -175,11 +151,7 @@ def key_object_parser(rules: Rules) -> Parser:
 
     Other members of a record are ignored.
     """
-    careful = careful_key_object_parser(rules)
-    if rules.entity is not None:
-        return careful
-    limits = rules.limits or DEFAULT_LIMITS
-    return common_key_parser(limits, careful)
+    return BlockParser(careful_key_object_parser(rules), key_lines_reader(rules))
 
 
 def careful_key_object_parser(rules: Rules) -> Parser:
@@ -314,7 +286,7 @@ def _expiry(fields: Fields, rules: Rules) -> float | Breach:
     expires_at = parse_expire_time(fields.expire_time)
     if isinstance(expires_at, float) and rules.limits is not None:
         # The service's clock decides, and it may differ from this one: allow a day more.
-        seconds = int(expires_at - rules.epoch()) - _CLOCKS_APART_SECONDS
+        seconds = int(expires_at - rules.epoch()) - CLOCKS_APART_SECONDS
         if seconds > rules.limits.ttl_seconds:
             return Breach(
                 codes.INVALID_TTL,

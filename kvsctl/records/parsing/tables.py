@@ -4,21 +4,19 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from kvsctl import codes, jsontext
-from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Identity
 from kvsctl.records.checks import Breach
-from kvsctl.records.fast.columns import common_key_rows_reader, common_rows_reader
-from kvsctl.records.fast.lines import is_common
+from kvsctl.records.fast.rows import key_rows_reader, set_rows_reader
 from kvsctl.records.fields import Fields
 from kvsctl.records.invisible import check_raw
 from kvsctl.records.parsed import Parsed, Rejected, TableParser
 from kvsctl.records.parsing.cells import json_of_cell
 from kvsctl.records.parsing.header import Header
-from kvsctl.records.parsing.records import Rules, plain_key_record, set_record
+from kvsctl.records.parsing.records import plain_key_record, set_record
+from kvsctl.records.rules import Rules
 from kvsctl.records.shapes import KeyTemplate, Shape
 
 _Row: TypeAlias = list[str]
-_OPTIONAL_COLUMNS: Final = {"entityName", "ttl", "expireTime"}
 _EMPTY: Final = "the cell {} is empty: the key is made from it"
 _TOO_DEEP: Final = Breach(
     codes.MAX_DEPTH, f"a cell nests deeper than {jsontext.PARSER_DEPTH} levels: flatten it"
@@ -50,24 +48,7 @@ def table_set_parser(header: Header, rules: Rules, shape: Shape) -> TableParser:
             return Rejected(_TOO_DEEP, Identity(rules.entity, key), readable=False)
         return set_record(Fields(key, value, entity(cells), ttl(cells), expiry(cells)), rules)
 
-    if rules.entity is not None or rules.ttl is not None or columns.keys() & _OPTIONAL_COLUMNS:
-        return TableParser(header.read, careful)
-    limits, names = rules.limits or DEFAULT_LIMITS, header.names
-    count = len(names)
-
-    def quick(cells: _Row | Breach) -> Parsed | Rejected:
-        if len(cells) != count or isinstance(cells, Breach) or cells == names:
-            return careful(cells)
-        key, value = key_of(cells), value_of(cells)
-        if value is None or isinstance(key, Breach) or not is_common(key, value, limits):
-            return careful(cells)
-        return Parsed(Identity(None, key), b'{"key":"%b","value":%b}' % (key.encode(), value))
-
-    if not shape.key_template.is_bare or shape.takes_whole or shape.infer_types:
-        return TableParser(header.read, quick)
-    key_at = header.columns[shape.key_template.members[0]]
-    value_at = header.columns[shape.value_field or "value"]
-    return TableParser(header.read, quick, common_rows_reader(names, key_at, value_at, limits))
+    return TableParser(header.read, careful, set_rows_reader(header.names, rules, shape))
 
 
 def table_key_parser(header: Header, rules: Rules, shape: Shape) -> TableParser:
@@ -88,15 +69,7 @@ def table_key_parser(header: Header, rules: Rules, shape: Shape) -> TableParser:
         identity = Identity(entity(cells) or rules.entity, key)
         return plain_key_record(identity, rules.limits, is_cell=True)
 
-    if (
-        rules.entity is not None
-        or not shape.key_template.is_bare
-        or (shape.is_record and "entityName" in header.columns)
-    ):
-        return TableParser(header.read, of_cells)
-    key_at = header.columns[shape.key_template.members[0]]
-    limits = rules.limits or DEFAULT_LIMITS
-    return TableParser(header.read, of_cells, common_key_rows_reader(header.names, key_at, limits))
+    return TableParser(header.read, of_cells, key_rows_reader(header.names, rules, shape))
 
 
 def _optional(columns: Mapping[str, int], name: str) -> Callable[[_Row], str | None]:

@@ -6,25 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
 
-import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kvsctl.limits import DEFAULT_LIMITS
-from kvsctl.model import Identity, Problem, Record
+from kvsctl.model import Problem, Record
 from kvsctl.records.cutting import csv_blocks, rows
 from kvsctl.records.cutting.csv_blocks import Block, BlockReader
-from kvsctl.records.cutting.lines import Line
 from kvsctl.records.cutting.rows import split_rows
-from kvsctl.records.fast.columns import common_rows_reader
 from kvsctl.records.formats import Format, Forms
-from kvsctl.records.parsed import Parsed
 from kvsctl.records.parser_choice import key_parsers, set_parsers
-from kvsctl.records.parsing.header import Header
-from kvsctl.records.parsing.records import Rules
-from kvsctl.records.parsing.tables import table_key_parser
 from kvsctl.records.reader import ParserChoice, Reader
+from kvsctl.records.rules import Rules
 from kvsctl.records.shapes import RECORDS, Shape, shape_of
 from kvsctl.records.sources import File
 from tests.support.chunks import cut_into
@@ -85,50 +78,6 @@ def test_blocks_and_single_rows_give_the_same_records(
         found = read(header + content, cuts, chosen, form)
     with mock.patch.object(rows, "BlockReader", _None):
         assert found == read(header + content, [], chosen, form)
-
-
-@given(
-    st.lists(st.lists(st.text(max_size=4), min_size=1, max_size=4), min_size=1, max_size=6),
-    st.sampled_from([(0, 1), (1, 0), (2, 1)]),
-)
-@example([["a", '"\\/\x00\x1f\x7f\u2028'], ["a" * 501, "b"], ["", "c"], ["é", "d"]], (0, 1))
-@example([["a", "b" * 240 * 1024], ["b", "c"]], (0, 1))
-@example([["b", "c"], ["a", ""], ["a", "c"]], (0, 1))
-def test_columns_give_the_same_result_as_each_row(
-    table: list[list[str]], places: tuple[int, int]
-) -> None:
-    names = ["a", "", "c"][: max(places) + 1]
-    count = len(names)
-    keys, bodies, others = common_rows_reader(names, *places, DEFAULT_LIMITS)(table)
-    assert len(keys) == len(bodies) == len(table)
-    for place, row in enumerate(table):
-        if place in others:
-            continue
-        key, value = row[places[0]], row[places[1]]
-        assert len(row) == count
-        assert row != names
-        assert keys[place] == key
-        assert bodies[place] == msgspec.json.encode({"key": key, "value": value})
-        assert msgspec.json.decode(bodies[place]) == {"key": key, "value": value}
-
-
-@given(st.lists(st.lists(st.text("ab\t \ufeffé", max_size=3), min_size=1, max_size=3), min_size=1))
-@example([["key", "a"], ["a", ""], ["b", "1"], ["c"]])
-def test_keys_of_columns_are_those_of_each_row(table: list[list[str]]) -> None:
-    header = Header("in", Line(1, b"key,a"), ",")
-    parser = table_key_parser(header, Rules(), Shape())
-    assert parser.common is not None
-    keys, bodies, others = parser.common(table)
-    for place, row in enumerate(table):
-        if place not in others:
-            assert parser.of_cells(row) == Parsed(Identity(None, keys[place]), bodies[place])
-
-
-def test_columns_accept_every_common_row() -> None:
-    read_rows = common_rows_reader(["key", "value"], 0, 1, DEFAULT_LIMITS)
-    table = [["a", "1"], ["b/", "2"], ["c"], ["", "4"], ["k" * 501, "5"], ["f", "6" * 300_000]]
-    table += [["key", "value"], ["key", "1"]]
-    assert sorted(set(read_rows(table).others)) == [1, 2, 3, 4, 5, 6]
 
 
 def quick_rows(content: bytes) -> int:

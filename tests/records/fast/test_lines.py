@@ -1,196 +1,380 @@
+"""Lines that are read at once give the same records as each line alone, or none."""
+
+import json
+from typing import Any
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Identity
-from kvsctl.records.checks import Breach
-from kvsctl.records.fast.lines import PlainKeys, common_key_parser, common_line_parser
-from kvsctl.records.fields import may_repeat
-from kvsctl.records.parsed import Parsed, Rejected
+from kvsctl.records.fast.lines import (
+    key_lines_reader,
+    plain_keys_reader,
+    set_lines_reader,
+    shaped_keys_reader,
+    shaped_set_reader,
+)
+from kvsctl.records.fields import MEMBER_BYTES
+from kvsctl.records.parsed import BlockParser, Parsed, Parser, ReadMany
+from kvsctl.records.parsing.objects import shaped_key_parser, shaped_set_parser
 from kvsctl.records.parsing.records import (
-    Rules,
     careful_key_line_parser,
     careful_key_object_parser,
     careful_set_line_parser,
-    key_line_parser,
 )
-from tests.support.jsontexts import LEGAL_KEYS, SPACES, VALUES, object_of
+from kvsctl.records.rules import Rules
+from kvsctl.records.shapes import Shape, shape_of
+from tests.support.examples import examples
+from tests.support.jsontexts import LEGAL_KEYS, VALUES
 from tests.support.naming import short
+from tests.support.reading import assert_as_each_alone, records_in
+from tests.support.record_lines import BLOCKS, RULES, TEXTS, Members, blocks_of
 
-CAREFUL = careful_set_line_parser(Rules())
-NOT_COMMON = Rejected(Breach("", "the careful way was asked"))
-CAREFUL_KEY = careful_key_object_parser(Rules())
-PARSE_KEY = common_key_parser(DEFAULT_LIMITS, lambda _: NOT_COMMON)
-PARSE = common_line_parser(DEFAULT_LIMITS, lambda _: NOT_COMMON)
+PLAIN = RULES[0]
+SHAPES = [
+    shape_of(key_field="id"),
+    shape_of(key="user:{id}"),
+    shape_of(key="{id}-{n}"),
+    shape_of(key_field="id", value_field="doc"),
+    shape_of(key="{id}", value_field="ttl"),
+    shape_of(value_field="doc"),
+    shape_of(key="{id}%s{n}"),
+]
 
-_NAMES = st.sampled_from(["key", "value", "entityName", "ttl", "other"])
-_KEYS = LEGAL_KEYS | st.text(max_size=3)
-_MEMBERS = st.tuples(_NAMES, VALUES | _KEYS.map(lambda key: f'"{key}"'))
-_PAIRS = st.tuples(_KEYS, VALUES).map(lambda pair: f'{{"key":"{pair[0]}","value":{pair[1]}}}')
-_OBJECTS = st.lists(_MEMBERS, max_size=4).flatmap(
-    lambda members: object_of([(f'"{name}"', value) for name, value in members])
+
+def careful(parser: Parser) -> Parser:
+    assert isinstance(parser, BlockParser)
+    return parser.careful
+
+
+def pairs(rules: Rules) -> list[tuple[ReadMany, Parser]]:
+    """Return the two ways to read lines that are records: many at once, and one by one."""
+    return [
+        (set_lines_reader(rules), careful_set_line_parser(rules)),
+        (key_lines_reader(rules), careful_key_object_parser(rules)),
+    ]
+
+
+def shaped_pairs(rules: Rules, shape: Shape) -> list[tuple[ReadMany, Parser]]:
+    """Return the two ways to read objects of another shape."""
+    return [
+        (shaped_set_reader(rules, shape), careful(shaped_set_parser(rules, shape))),
+        (shaped_keys_reader(rules, shape), careful(shaped_key_parser(rules, shape))),
+    ]
+
+
+@settings(max_examples=examples(300))
+@given(BLOCKS, st.sampled_from(RULES))
+@example([b'{"key":"a","value":1,"ttl":1}', b'{"key":"a","value":1}'], PLAIN)
+@example([b'{"key":"a","expireTime":"\\u0022\\u0022","value":1,"ttl":"1d","ttl":"2d"}'], PLAIN)
+@example([b'{"key":"a","value":1,"ttl":"1d","source":"\\u0022","ttl":"2d"}'], PLAIN)
+@example(
+    [b'{"key":"a","value":[{}', b"{}]}", b'{"key":"b","value":1},{"key":"c","value":2}'], PLAIN
 )
-_LINES = st.builds("{}{}{}".format, SPACES, _PAIRS | _OBJECTS, SPACES).map(
-    lambda text: text.encode("utf-8", "surrogatepass")
+@example([b'{"key": "a", "value": [1', b'2]},{"key": "b", "value": 1}'], PLAIN)
+@example([b'{"key":"a\\u000ab","value":1}', b'{"key":"b","value":1}'], PLAIN)
+@example([b'{"key":"a","value":1}\0', b'{"key":"a","value":1}'], PLAIN)
+def test_lines_give_the_same_records_together_as_alone(lines: list[bytes], rules: Rules) -> None:
+    for read, parse in pairs(rules):
+        assert_as_each_alone(read(lines), lines, parse)
+
+
+@given(st.lists(BLOCKS, min_size=2, max_size=3), st.sampled_from(RULES))
+def test_a_line_gives_the_same_whatever_stands_beside_it(
+    blocks: list[list[bytes]], rules: Rules
+) -> None:
+    for read, _ in pairs(rules):
+        alone = [record for lines in blocks for record in records_in(read(lines))]
+        together = records_in(read([line for lines in blocks for line in lines]))
+        for one, other in zip(alone, together, strict=True):
+            # Beside a string, an object is left to the careful parser.
+            assert one is None or other is None or one == other
+
+
+@given(LEGAL_KEYS, VALUES.filter("null".__ne__))
+def test_a_legal_record_without_surrogates_is_read_at_once(key: str, value: str) -> None:
+    line = f'{{"key":"{key}","value":{value}}}'.encode()
+    if b"\\ud" not in line and line.count(b"{") + line.count(b"[") <= 32:
+        assert records_in(set_lines_reader(PLAIN)([line])) == [careful_set_line_parser(PLAIN)(line)]
+
+
+RECORD = {"key": "a:1", "value": {"n": 1, "text": 'say "hi" \\ {'}}
+EXTRAS: list[dict[str, Any]] = [
+    {},
+    {"entityName": "abc"},
+    {"ttl": "7d"},
+    {"ttl": {"value": 7, "unit": "DAYS"}},
+    {"options": {"ttl": {"value": 7, "unit": "DAYS"}}},
+    {"options": {"ttl": "1h"}, "ttl": None},
+    {"options": None, "ttl": None, "entityName": None, "expireTime": None},
+    {"options": {}},
+    {"expireTime": "2026-06-01T00:00:00.123Z"},
+    {"expireTime": "2026-06-01T00:00:00Z", "ttl": "7d"},
+    {"createdAt": 1, "updatedAt": 2, "expireTime": "2026-06-01T00:00:00Z"},
+    {"entityName": "abc", "ttl": "7d", "createdAt": 1, "updatedAt": 2},
+    {"error": {"code": "X"}, "source": "f:1", "installation": "i"},
+]
+LAYOUTS: list[dict[str, Any]] = [
+    {"separators": (",", ":")},
+    {},
+    {"indent": 2},
+    {"ensure_ascii": False},
+    {"separators": (" ,\t", "\r: ")},
+]
+
+
+@pytest.mark.parametrize("extra", EXTRAS, ids=short)
+@pytest.mark.parametrize("layout", LAYOUTS, ids=short)
+@pytest.mark.parametrize("rules", RULES[:5], ids=short)
+def test_common_records_are_read_at_once(
+    extra: dict[str, Any], layout: dict[str, Any], rules: Rules
+) -> None:
+    both = {**RECORD, **extra}
+    orders = [both, dict(reversed(both.items())), dict(sorted(both.items()))]
+    texts = [json.dumps(record, **layout) for record in orders]
+    texts += [text.replace('say \\"', "é\\n") for text in texts]
+    lines = [text.encode() for text in texts]
+    for read, parse in pairs(rules):
+        columns = read(lines)
+        assert not columns.others
+        assert_as_each_alone(columns, lines, parse)
+
+
+def test_mixed_shapes_are_all_read_at_once() -> None:
+    records = [{**RECORD, "key": f"k{place}", **extra} for place, extra in enumerate(EXTRAS)]
+    lines = [
+        json.dumps(record, **LAYOUTS[place % 3]).encode() for place, record in enumerate(records)
+    ]
+    for read, parse in pairs(PLAIN):
+        assert not read(lines).others
+        assert_as_each_alone(read(lines), lines, parse)
+
+
+ODD = [
+    b'{"key":"a","key":"b","value":1}',
+    b'{"key": "b", "value": 2, "value": 1}',
+    b'{"key":"a","value":1,"ttl":"1d","ttl":"1d"}',
+    b'{"key":"a","value":1,"entityName":"abc","entityName":null}',
+    b'{"key": "a", "value": 1, "ttl":"1d","createdAt":1,"createdAt":1}',
+    b'{"key":"a","value":1,"ttl":"soon"}',
+    b'{"key":"a","value":1,"ttl":7}',
+    b'{"key":"a","value":1,"ttl":"400d"}',
+    b'{"key":"a","value":1,"ttl":"1d","options":{"ttl":"1d"}}',
+    b'{"key":"a","value":1,"options":{"keyPolicy":1}}',
+    b'{"key":"a","value":1,"expireTime":"2026-06-01"}',
+    b'{"key":"a","value":1,"expireTime":"2099-01-01T00:00:00Z"}',
+    b'{"key":"a","value":1,"expireTime":5}',
+    b'{"key":"a","value":1,"entityName":"A"}',
+    b'{"key":"a","value":1,"entityName":""}',
+    b'{"key":"a","value":1,"entityName":5}',
+    b'{"key":"a","value":1,"other":5}',
+    b'{"key":"a","value":null}',
+    b'{"key":"a","value": null}',
+    b'{"key":"a"}',
+    b'{"value":1}',
+    b'{"key":"a","value":NaN}',
+    b'{"key":"a","value":01}',
+    b'{"key":"a","value":}',
+    b'{"key":"","value":1}',
+    b'{"key":"b/c","value":1}',
+    b'{"key":" a","value":1}',
+    b'{"key":"a\\tb","value":1}',
+    b'{"key":5,"value":1}',
+    b'{"key":"%b","value":1}' % (b"k" * 501),
+    '{"key":"é","value":1}'.encode(),
+    b'{"key":"b","value":"\xff"}',
+    b'{"key":"b","value":"\\ud800"}',
+    b'{"key":"a","value":%b1%b}' % (b"[" * 32, b"]" * 32),
+    b'{"key":"a","value":%b1%b}' % (b"[" * 100_000, b"]" * 100_000),
+    b'{"key":"a","value":%b%b}' % (b"[{" * 17, b"}]" * 17),
+    b'{"key":"a","value":"%b"}' % (b"x" * 240 * 1024),
+    b'{"key":"a","value":1},{"key":"c","value":1}',
+    b'{"key":"a","value":1}{"key":"c","value":1}',
+    b'{"key":"a","value":1',
+    b'{"key":"a","value":1}}',
+    b'{"key":"a","value":1}\x0b',
+    b'\x0c{"key":"a","value":1}',
+    b'\xef\xbb\xbf{"key":"a","value":1}',
+    b'["key","value"]',
+    b"a",
+    b"",
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=short)
+def test_an_odd_line_is_left_to_the_careful_path_and_no_other(odd: bytes) -> None:
+    common = [b'{"key":"y","value":1}', b'{"key":"z", "ttl":"7d", "value":1}']
+    lines = [common[0], odd, common[1], odd, common[0]]
+    read, parse = pairs(PLAIN)[0]
+    columns = read(lines)
+    assert columns.others == [1, 3]
+    assert_as_each_alone(columns, lines, parse)
+    assert read([odd]).others == [0]
+
+
+def test_only_a_line_with_hardly_a_byte_more_is_sent_with_its_exact_bytes() -> None:
+    lines = [b'{"value":1%b,"key":"a"}' % (b" " * spaces) for spaces in range(MEMBER_BYTES + 1)]
+    for several in (lines, lines[:-1], lines[-1:]):
+        columns = set_lines_reader(PLAIN)(several)
+        expected = [line if line != lines[-1] else b'{"key":"a","value":1}' for line in several]
+        assert columns.bodies == expected
+        assert_as_each_alone(columns, several, careful_set_line_parser(PLAIN))
+
+
+def test_outer_white_space_is_not_sent() -> None:
+    lines = [b' {"key":"a","value":1}\r', b'{"key":"b","value":1}\t ']
+    bodies = [b'{"key":"a","value":1}', b'{"key":"b","value":1}']
+    assert set_lines_reader(PLAIN)(lines).bodies == bodies
+
+
+@st.composite
+def shaped_members(draw: st.DrawFn, *, is_legal: bool) -> Members:
+    """Draw the members of an object that is a record of another shape."""
+    texts = TEXTS if not is_legal else {"ttl": st.just('"7d"'), "entityName": st.just('"abc"')}
+    scalars = st.sampled_from(["7", "1.0", "true", '"a"', '"b-1"', "-1E5"])
+    odd = st.sampled_from(
+        ["null", "{}", "[1]", '""', '"\\u0061"', '"é"', '" a"', '"\\ud800"', "01"]
+    )
+    drawn = [(f'"{name}"', draw(scalars if is_legal else scalars | odd)) for name in ("id", "n")]
+    drawn.append(('"doc"', draw(VALUES.filter("null".__ne__) if is_legal else TEXTS["value"])))
+    for name in draw(st.lists(st.sampled_from(sorted(texts)), max_size=2, unique=is_legal)):
+        drawn.append((f'"{name}"', draw(texts[name])))
+    if not is_legal:
+        extra = [('"\\u0022"', "1"), ('"id"', "2"), ('"doc"', "1"), ('"\\u0069d"', "1")]
+        drawn += draw(st.lists(st.sampled_from(extra), max_size=2))
+    return draw(st.permutations(drawn))
+
+
+@settings(max_examples=examples(200))
+@given(
+    blocks_of(shaped_members(is_legal=True), shaped_members(is_legal=False)),
+    st.sampled_from(RULES),
+    st.sampled_from(SHAPES),
 )
+@example([b'{"id":"a","n":1,"\\u0022\\u0022":1,"x":1,"x":1}'], PLAIN, SHAPES[0])
+def test_objects_give_the_same_records_together_as_alone(
+    lines: list[bytes], rules: Rules, shape: Shape
+) -> None:
+    for read, parse in shaped_pairs(rules, shape):
+        assert_as_each_alone(read(lines), lines, parse)
 
 
-@given(_LINES)
-def test_accepts_only_lines_that_the_careful_path_sends_unchanged(line: bytes) -> None:
-    parsed = PARSE(line)
-    if isinstance(parsed, Parsed):
-        assert parsed == CAREFUL(line) == Parsed(parsed.identity, line)
-    else:
-        assert parsed is NOT_COMMON
-
-
-@given(_LINES)
-def test_the_key_of_a_common_line_equals_that_of_the_careful_path(line: bytes) -> None:
-    parsed = PARSE_KEY(line)
-    assert parsed is NOT_COMMON or parsed == CAREFUL_KEY(line)
-
-
-def test_the_key_of_a_common_line_is_read_at_once() -> None:
-    line = b'{"key":"a:1","value":{"nested":[null]}}'
-    assert PARSE_KEY(line) == Parsed(Identity(None, "a:1"), b'{"key":"a:1"}')
+@pytest.mark.parametrize("layout", LAYOUTS, ids=short)
+@pytest.mark.parametrize("shape", SHAPES[:4], ids=short)
+def test_common_objects_are_read_at_once(layout: dict[str, Any], shape: Shape) -> None:
+    objects = [
+        {"id": 7, "n": "x", "doc": {"n": 1}, "ttl": "7d", "on": None},
+        {"on": [True], "doc": 'say "hi"', "n": 1.5, "id": "b-1", "entityName": "abc"},
+        {"expireTime": "2026-06-01T00:00:00Z", "id": "c", "n": 0, "doc": "é"},
+    ]
+    lines = [json.dumps(one, **layout).encode() for one in objects]
+    for rules in RULES[:4]:
+        for read, parse in shaped_pairs(rules, shape):
+            columns = read(lines)
+            assert not columns.others
+            assert_as_each_alone(columns, lines, parse)
 
 
 @pytest.mark.parametrize(
-    "line",
+    "odd",
     [
-        b'{"key":"a","value":1}',
-        b'{"key":"user:1.x_y-z#", "value": {"nested": [null, "\\u00e9"]}}',
-        b'{"value":"","key":"a"}',
-    ],
-)
-def test_accepts_common_lines(line: bytes) -> None:
-    assert PARSE(line) == CAREFUL(line)
-    assert isinstance(PARSE(line), Parsed)
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        b'{"key":"a","value":1} ',
-        b' {"key":"a","value":1}',
-        '{"key":"a","value":"é"}'.encode(),
-        b'{"key":"a b","value":1}',
-        b'{"key":"","value":1}',
-        b'{"key":"%b","value":1}' % (b"k" * 501),
-        b'{"key":"a","value":null}',
-        b'{"key":"a"}',
-        b'{"key":"a","value":1,"entityName":"users"}',
-        b'{"key":"a","value":1,"ttl":1}',
-        b'{"key":"a","key":"b","value":1}',
-        b'{"key":"a","value":1,"value":2}',
-        b'{"key":"a","value":1,"entityName":null}',
-        b'{"key":"a","value":%b1%b}' % (b"[" * 32, b"]" * 32),
-        b'{"key":"a","value":"%b"}' % (b"x" * 240 * 1024),
-        b'{"key":"a","value":1',
-        b'["key","value"]',
+        b'{"id":"a","x":1,"x":1}',
+        b'{"id":"a","id":"a"}',
+        b'{"id":null}',
+        b'{"id":[1]}',
+        b'{"n":1}',
+        b'{"id":"a/b"}',
+        b'{"id":"\\u0061"}',
+        b'{"id":"a","v":"\xff"}',
+        b'{"id":"a","v":%b%b}' % (b"[" * 31, b"]" * 31),
+        b"[1]",
+        b"{}",
         b"",
     ],
     ids=short,
 )
-def test_leaves_other_lines_to_the_careful_path(line: bytes) -> None:
-    assert PARSE(line) is NOT_COMMON
+def test_an_odd_object_is_left_to_the_careful_path_and_no_other(odd: bytes) -> None:
+    lines = [b'{"id":1}', odd, b'{"id": "b", "x": 1}']
+    for read, parse in shaped_pairs(PLAIN, SHAPES[0]):
+        columns = read(lines)
+        assert columns.others == [1]
+        assert_as_each_alone(columns, lines, parse)
 
 
-def test_the_identity_of_a_common_line_has_no_entity() -> None:
-    assert PARSE(b'{"key":"a","value":1}') == Parsed(Identity(None, "a"), b'{"key":"a","value":1}')
-
-
-@pytest.mark.parametrize("name", [b"key", b"value", b"entityName"])
-def test_only_a_repeated_name_or_an_escape_needs_the_careful_path(name: bytes) -> None:
-    line = b'{  "key" : "a",\n  "value" : "b",\n  "entityName" : "abc"  }'
-    assert not may_repeat(line)
-    assert may_repeat(line + b'"%b"' % name)
-    assert may_repeat(line + rb'"\u006b"')
-
-
-@st.composite
-def _cut_at_commas(draw: st.DrawFn) -> list[bytes]:
-    """Draw the text of an array of records, cut into lines at some of its commas."""
-    pairs = draw(st.lists(_PAIRS | _OBJECTS, min_size=1, max_size=4))
-    parts = ",".join(pairs).encode("utf-8", "surrogatepass").split(b",")
-    lines = [parts[0]]
-    for part in parts[1:]:
-        if draw(st.booleans()):
-            lines.append(part)
-        else:
-            lines[-1] += b"," + part
-    return lines
-
-
-@given(st.lists(_LINES, max_size=4) | _cut_at_commas())
-def test_many_lines_give_the_same_results_as_each_line(lines: list[bytes]) -> None:
-    for common, careful in ((PARSE, CAREFUL), (PARSE_KEY, CAREFUL_KEY)):
-        read = common.parse_all(lines)
-        if read is not None:
-            pairs = zip(*read, strict=True)
-            parsed = [Parsed(Identity(None, key), body) for key, body in pairs]
-            assert parsed == [careful(line) for line in lines]
-
-
-def test_lines_that_are_an_array_only_together_are_not_read_together() -> None:
-    across = [b'{"key":"a","value":[{}', b"{}]}", b'{"key":"b","value":1},{"key":"c","value":2}']
-    assert PARSE.parse_all(across) is None
-    assert PARSE.parse_all([b'{"key":"a","value":1', b'"key":"b"}']) is None
-
-
-def test_many_common_lines_are_read_at_once() -> None:
-    lines = [b'{"key":"a","value":{"b":[null]}}', b'{"value":1.0,"key":"b"}']
-    assert PARSE.parse_all(lines) == (["a", "b"], lines)
-    assert PARSE_KEY.parse_all(lines) == (["a", "b"], [b'{"key":"a"}', b'{"key":"b"}'])
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        b'{"key":"a","value":null}',
-        b'{"key":"a","value": 1}',
-        b'{"key":"","value":1}',
-        b'{"key":"\\u0061","value":1}',
-        b'{"key":"a b","value":1}',
-        b'{"key":"%b","value":1}' % (b"k" * 501),
-        b'{"key":"a","value":%b%b}' % (b"[" * 32, b"]" * 32),
-        b'{"key":"a","value":%b%b}' % (b"[{" * 16, b"}]" * 16),
-        b'{"key":"a"}',
-        b'{"key":"a","value":1}}',
-    ],
-)
-def test_one_uncommon_line_makes_all_be_read_one_by_one(line: bytes) -> None:
-    assert PARSE.parse_all([b'{"key":"z","value":1}', line]) is None
-
-
-_PLAIN_KEYS = st.lists(
+_KEY_LINES = st.lists(
     (LEGAL_KEYS | st.text('ab\t \n\r"\ufeff/é', max_size=4)).map(str.encode)
-    | st.sampled_from([b"k" * 500, b"k" * 501, b"\xff", b'"a"']),
+    | LEGAL_KEYS.map(lambda key: f'"{key}"'.encode())
+    | st.sampled_from(
+        [
+            b"k" * 500,
+            b"k" * 501,
+            b"\xff",
+            b'"a"',
+            b'"a',
+            b'"\\u0061"',
+            b'"\\ud800"',
+            b'" a"',
+            b'"a\\nb"',
+        ]
+    ),
     min_size=1,
     max_size=4,
 )
 
 
-@given(_PLAIN_KEYS)
-def test_many_plain_keys_give_the_same_results_as_each(lines: list[bytes]) -> None:
+@given(_KEY_LINES, st.sampled_from(RULES))
+def test_keys_give_the_same_together_as_alone(lines: list[bytes], rules: Rules) -> None:
     for ends_in_nul in (False, True):
-        quick = key_line_parser(Rules(), ends_in_nul=ends_in_nul)
-        careful = careful_key_line_parser(Rules(), ends_in_nul=ends_in_nul)
-        assert isinstance(quick, PlainKeys)
-        assert [quick(line) for line in lines] == [careful(line) for line in lines]
-        read = quick.parse_all(lines)
-        if read is not None:
-            pairs = zip(*read, strict=True)
-            parsed = [Parsed(Identity(None, key), body) for key, body in pairs]
-            assert parsed == [careful(line) for line in lines]
+        parse = careful_key_line_parser(rules, ends_in_nul=ends_in_nul)
+        assert_as_each_alone(plain_keys_reader(rules)(lines), lines, parse)
+    strings = [line for line in lines if line.startswith(b'"')]
+    if strings:
+        read, parse = pairs(rules)[1]
+        assert_as_each_alone(read([*strings, *lines]), [*strings, *lines], parse)
 
 
-def test_many_common_plain_keys_are_read_at_once() -> None:
-    quick = key_line_parser(Rules())
-    assert isinstance(quick, PlainKeys)
-    assert quick.parse_all([b"a", b"b:1"]) == (["a", "b:1"], [b'{"key":"a"}', b'{"key":"b:1"}'])
-    assert quick.parse_all([b"a 1", b"b"]) == (["a 1", "b"], [b'{"key":"a 1"}', b'{"key":"b"}'])
-    for odd in (b" b", b"b ", b"", b"b\t1", b"b\nc", b"k" * 501, b"b/", b'"b"', b"\xff"):
-        for lines in ([b"a", odd], [odd, b"a"], [odd]):
-            assert quick.parse_all(lines) is None
+def test_common_keys_are_read_at_once() -> None:
+    lines = [b"a", b"b:1", b'"c"', b"d 1", b'"e 2"', b'"\\u0066"']
+    columns = plain_keys_reader(PLAIN)(lines)
+    assert not columns.others
+    assert columns.keys == ["a", "b:1", "c", "d 1", "e 2", "f"]
+    assert columns.bodies[:2] == [b'{"key":"a"}', b'{"key":"b:1"}']
+    assert_as_each_alone(columns, lines, careful_key_line_parser(PLAIN))
+    strings = [b'"a"', b'"b 1"']
+    assert not key_lines_reader(PLAIN)(strings).others
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b" b",
+        b"b ",
+        b"",
+        b"b\t1",
+        b"b\nc",
+        b"k" * 501,
+        b"b/",
+        b'"',
+        b"\xff",
+        b'"\xff"',
+        "é".encode(),
+    ],
+)
+def test_an_odd_key_is_left_to_the_careful_path_and_no_other(odd: bytes) -> None:
+    for lines in ([b"a", odd], [b"a", odd, b'"c"']):
+        columns = plain_keys_reader(PLAIN)(lines)
+        assert columns.others == [1]
+        assert_as_each_alone(columns, lines, careful_key_line_parser(PLAIN))
+
+
+def test_a_long_line_of_braces_and_spaces_is_fast() -> None:
+    line = b'{"key": "a", "value": ' + b"} " * 100_000
+    assert set_lines_reader(PLAIN)([line]).others == [0]
+
+
+def test_a_plain_record_needs_no_new_body() -> None:
+    line = b'{"key":"a","value":1}'
+    columns = set_lines_reader(PLAIN)([line])
+    assert columns.bodies[0] is line
+    assert records_in(columns) == [Parsed(Identity(None, "a"), line)]

@@ -11,13 +11,13 @@ from kvsctl.limits import Limits
 from kvsctl.model import Identity
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 from kvsctl.records.parsing.records import (
-    Rules,
     careful_set_line_parser,
     key_line_parser,
     key_object_parser,
     set_argument_parser,
     set_line_parser,
 )
+from kvsctl.records.rules import Rules
 from kvsctl.records.ttl import Ttl
 from tests.support.jsontexts import LEGAL_KEYS, NOT_NULL, SPACES, model, object_of, spelt
 from tests.support.naming import short

@@ -12,8 +12,8 @@ from kvsctl.errors import StreamError, UsageError
 from kvsctl.model import Identity, Problem, Record
 from kvsctl.records.formats import Forms
 from kvsctl.records.parser_choice import key_parsers, set_parsers
-from kvsctl.records.parsing.records import Rules
 from kvsctl.records.reader import Reader
+from kvsctl.records.rules import Rules
 from kvsctl.records.shapes import RECORDS, Shape, shape_of
 from kvsctl.records.sources import Arguments, File
 from kvsctl.records.ttl import Ttl

@@ -1,0 +1,135 @@
+"""Read many rows of a table at once, as records or as keys."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from kvsctl.records.fast.columns import (
+    default_entities,
+    default_extras,
+    entities_of_cells,
+    extras_of_cells,
+    filled,
+    key_columns,
+    set_columns,
+)
+from kvsctl.records.parsed import Cells, Columns
+from kvsctl.records.rules import Rules
+from kvsctl.records.shapes import KeyTemplate, Shape
+
+_SCALAR: Final = re.compile(
+    r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null"
+).fullmatch
+_ENDS: Final = {"{": "}", "[": "]", '"': '"'}
+_begins_json: Final = re.compile(r'[-0-9tfn{\["]').match
+
+_encode_lines = msgspec.json.Encoder().encode_lines
+_decode_raw = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+def set_rows_reader(
+    names: list[str], rules: Rules, shape: Shape
+) -> Callable[[Sequence[Cells]], Columns]:
+    """Return a function that reads rows below the header `names` as records to set."""
+    limits = rules.certain_limits
+    places = {name: place for place, name in enumerate(names)}
+    value_name = None if shape.takes_whole else shape.value_field or "value"
+    members = [b"%b:%%b" % name.replace(b"%", b"%%") for name in _strings(names)]
+    whole = (b"{%b}" % b",".join(members)).__mod__
+
+    def read(rows: Sequence[Cells]) -> Columns:
+        others: set[int] = set()
+        cells = _columns(rows, names, others)
+
+        def texts(column: Sequence[str]) -> list[bytes]:
+            if not shape.infer_types:
+                return _strings(column)
+            return _inferred(column, limits.value_depth - shape.takes_whole, others)
+
+        def named(name: str) -> Sequence[str] | None:
+            return cells[places[name]] if name in places and name != value_name else None
+
+        keys = filled(shape.key_template, _of_key(cells, places, shape.key_template), others)
+        if value_name is None:
+            values = list(map(whole, zip(*map(texts, cells), strict=True)))
+            extras = default_extras(rules, len(rows), others)
+        else:
+            values = texts(cells[places[value_name]])
+            extras = extras_of_cells(rules, named, len(rows), others)
+        return set_columns(keys, values, extras, others, limits)
+
+    return read
+
+
+def key_rows_reader(
+    names: list[str], rules: Rules, shape: Shape
+) -> Callable[[Sequence[Cells]], Columns]:
+    """Return a function that reads rows below the header `names` as keys."""
+    places = {name: place for place, name in enumerate(names)}
+    entity_at = places.get("entityName") if shape.is_record else None
+
+    def read(rows: Sequence[Cells]) -> Columns:
+        others: set[int] = set()
+        cells = _columns(rows, names, others)
+        keys = filled(shape.key_template, _of_key(cells, places, shape.key_template), others)
+        if entity_at is None:
+            entities = default_entities(rules, len(rows), others)
+        else:
+            entities = entities_of_cells(cells[entity_at], rules, others)
+        return key_columns(keys, entities, others, rules.certain_limits)
+
+    return read
+
+
+def _columns(rows: Sequence[Cells], names: list[str], others: set[int]) -> Sequence[Sequence[str]]:
+    """Return the columns of rows, with empty cells in place of a row of another length."""
+    count = len(names)
+    if {*map(len, rows)} != {count}:
+        others.update(place for place, row in enumerate(rows) if len(row) != count)
+        rows = [row if len(row) == count else [""] * count for row in rows]
+    if names in rows:
+        others.update(place for place, row in enumerate(rows) if row == names)
+    return list(zip(*rows, strict=True))
+
+
+def _of_key(
+    cells: Sequence[Sequence[str]], places: Mapping[str, int], template: KeyTemplate
+) -> list[Sequence[str]]:
+    return [cells[places[name]] for name in template.members]
+
+
+def _strings(column: Sequence[str]) -> list[bytes]:
+    """Return cells as JSON strings. None of these holds a line feed."""
+    texts = _encode_lines(column).split(b"\n")
+    texts.pop()
+    return texts
+
+
+def _inferred(column: Sequence[str], most_brackets: int, others: set[int]) -> list[bytes]:
+    """Return cells as JSON where they are JSON, else as JSON strings."""
+    texts = _strings(column)
+    for place, cell in enumerate(column):
+        if not _begins_json(cell):
+            continue
+        if _SCALAR(cell):
+            texts[place] = cell.encode()
+        elif cell[-1:] == _ENDS.get(cell[0]):
+            text = cell.encode()
+            if _is_json(text, most_brackets):
+                texts[place] = text
+            else:
+                others.add(place)
+    return texts
+
+
+def _is_json(text: bytes, most_brackets: int) -> bool:
+    """Return whether a text is JSON for certain."""
+    if text.count(b"{") + text.count(b"[") > most_brackets:
+        return False
+    try:
+        _decode_raw(text)
+    except msgspec.MsgspecError:
+        return False
+    return True

@@ -1,0 +1,26 @@
+"""What a command asks of its records, and gives to those that lack it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from kvsctl.limits import DEFAULT_LIMITS, Limits
+from kvsctl.records.ttl import Ttl
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The limits for records, and the default entity and ttl of records that have none.
+
+    If `limits` is None, a record must only be readable and possible to send.
+    """
+
+    limits: Limits | None = field(default=DEFAULT_LIMITS)
+    entity: str | None = None
+    ttl: Ttl | None = None
+    epoch: Callable[[], float] = field(default=time.time)
+
+    @property
+    def certain_limits(self) -> Limits:
+        """The limits within which a record is legal for certain, with limits or without."""
+        return self.limits or DEFAULT_LIMITS

@@ -1,0 +1,36 @@
+"""Common keys are legal, whoever checks them."""
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.records.checks import check_key
+from kvsctl.records.fast.keys import uncommon_keys
+from kvsctl.records.invisible import is_plainly_visible
+from tests.support.jsontexts import LEGAL_KEYS
+
+_KEYS = st.lists(LEGAL_KEYS | st.text(max_size=3) | st.text("ab \n\t", max_size=4), max_size=5)
+
+
+@given(_KEYS)
+@example(["k" * 501])
+@example(["", "a"])
+@example(["a\nb", "c"])
+@example([" "])
+def test_a_common_key_is_legal_and_shows_what_it_holds(keys: list[str]) -> None:
+    uncommon = uncommon_keys(keys, DEFAULT_LIMITS)
+    for place, key in enumerate(keys):
+        if place not in uncommon:
+            assert check_key(key, DEFAULT_LIMITS) is None
+            assert is_plainly_visible(key)
+
+
+@given(_KEYS)
+def test_a_key_is_common_or_not_whatever_stands_beside_it(keys: list[str]) -> None:
+    alone = [place for place, key in enumerate(keys) if uncommon_keys([key], DEFAULT_LIMITS)]
+    assert uncommon_keys(keys, DEFAULT_LIMITS) == alone
+
+
+def test_which_keys_are_common() -> None:
+    keys = ["a", "a b", "a  b", "a:1._#-B", "k" * 500, "", " a", "a ", "a\n", "a\tb", "é", "a/"]
+    assert uncommon_keys(keys, DEFAULT_LIMITS) == [5, 6, 7, 8, 9, 10, 11]
