@@ -71,13 +71,10 @@ def _hide_traces() -> None:
 
     if os.environ.get("KVSCTL_DEBUG"):
         return
-    sys.unraisablehook = _ignore
-    threading.excepthook = _ignore
+    # A built-in function that does nothing: calling it takes no memory, of which none may be left.
+    sys.unraisablehook = callable
+    threading.excepthook = callable
     warnings.simplefilter("ignore")
-
-
-def _ignore(_: object) -> None:
-    return
 
 
 if __name__ == "__main__":

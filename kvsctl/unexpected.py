@@ -42,8 +42,11 @@ def is_shortage(error: BaseException) -> bool:
     """Return whether the system has refused the process what it needs, which is not a defect."""
     if isinstance(error, OSError) and error.errno == errno.EAGAIN:
         return True
-    if any(_is_refused(one) for one in _chain(error)):
-        return True
+    return any(_is_refused(one) for one in _chain(error)) or is_memory_scarce()
+
+
+def is_memory_scarce() -> bool:
+    """Return whether the process is, or has been, next to a limit on its memory."""
     spare_bytes = spare_memory_bytes()
     return spare_bytes is not None and spare_bytes < _NEAR_BYTES
 

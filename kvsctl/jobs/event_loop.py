@@ -3,11 +3,12 @@
 import asyncio
 import gc
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 from kvsctl.files.descriptors import require_descriptors
-from kvsctl.unexpected import spare_memory_bytes
+from kvsctl.unexpected import is_memory_scarce, spare_memory_bytes
 
 _T = TypeVar("_T")
 _UVLOOP_BYTES: Final = 128 << 20
@@ -25,12 +26,26 @@ def on_a_loop(work: Coroutine[Any, Any, _T], *, has_network: bool) -> _T:
     gc.set_threshold(50_000, 20, 100)
     try:
         require_descriptors()
-        with asyncio.Runner(loop_factory=quick_loop() if has_network else None) as runner:
-            if not os.environ.get("KVSCTL_DEBUG"):
-                runner.get_loop().set_exception_handler(_ignore)
+        runner = asyncio.Runner(loop_factory=quick_loop() if has_network else None)
+        if not os.environ.get("KVSCTL_DEBUG"):
+            runner.get_loop().set_exception_handler(_ignore)
+        with _closing(runner):
             return runner.run(work)
     finally:
         work.close()  # it has not begun if there is no loop
+
+
+@contextmanager
+def _closing(runner: asyncio.Runner) -> Iterator[None]:
+    """Close `runner` at the end, but not next to a limit on memory: the process is about to end.
+
+    Closing starts a thread, and `Thread.start` waits for ever if the thread has no memory to begin.
+    """
+    try:
+        yield
+    finally:
+        if not is_memory_scarce():
+            runner.close()
 
 
 def _ignore(_loop: asyncio.AbstractEventLoop, _context: dict[str, Any]) -> None:
