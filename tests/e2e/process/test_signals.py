@@ -112,6 +112,34 @@ def test_a_run_that_waits_for_the_reader_of_a_pipe_is_ended(
             process.kill()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_check_before_the_run_is_ended_without_a_word(
+    local: Command, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Nothing is in flight, nothing was sent, and no file of the run was begun."""
+    folder = tmp_path / "job"
+    folder.mkdir()
+    source = folder / "in.jsonl"  # checking it takes half a second
+    source.write_bytes(b"no record\n" + b'{"key":"k","value":1}\n' * 600_000)
+    written: list[str | Path] = [
+        *("--failures", folder / "failures", "--report", folder / "report"),
+        *("--journal", folder / "journal"),
+    ]
+    process = local.start(
+        "set", "-f", source, "--check-first", *written,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    with process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert b"INVALID_JSON" in process.stderr.readline()
+        process.send_signal(number)
+        assert process.wait(_WAIT_SECONDS) == -number
+        assert (process.stdout.read(), process.stderr.read()) == (b"", b"")
+    assert not local.database.exists()
+    assert os.listdir(folder) == ["in.jsonl"]
+
+
 # Ignored
 
 

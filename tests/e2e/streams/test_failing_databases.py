@@ -1,5 +1,6 @@
 """The disk under the embedded database fails: exit code 5, SQLite's reason, and no retry."""
 
+import ctypes
 import json
 import os
 import shlex
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support.commands.command import KVSCTL, Command, Ended, records_file
+from tests.support.needs import skip_or_fail
 
 resource = pytest.importorskip("resource")
 
@@ -20,6 +22,7 @@ _COUNT = 1000
 _PAGE_BYTES = 4096
 _ROOM_BYTES = 400_000
 _WAIT_SECONDS = 60
+_DROP_FROM_BOUNDING_SET, _DAC_OVERRIDE = 24, 1  # of prctl(2) and capabilities(7)
 
 
 @pytest.fixture
@@ -118,7 +121,7 @@ def _mounted(local: Command, mount: str, *words: str | Path) -> Ended:
         check=False,
     )
     if done.returncode in (1, 99) and b"kvsctl" not in done.stderr:
-        pytest.skip("nothing can be mounted here")
+        skip_or_fail("nothing can be mounted here")
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
@@ -147,14 +150,36 @@ def test_a_read_only_file_system_is_read_and_not_written(local: Command, is_in_u
     writer.close()
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root writes in any folder")
+def _obey_modes() -> None:
+    """Take from root, for the program that the process becomes, the right to write anywhere."""
+    if os.geteuid() == 0 and ctypes.CDLL(None).prctl(_DROP_FROM_BOUNDING_SET, _DAC_OVERRIDE):
+        os._exit(99)
+
+
+def _obeying(local: Command, *words: str) -> Ended:
+    process = local.start(
+        *words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=_obey_modes,
+    )  # fmt: skip
+    out, err = process.communicate(timeout=_WAIT_SECONDS)
+    if process.returncode == 99:
+        skip_or_fail("root cannot be made to obey modes here")
+    return Ended(process.returncode, out, err)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" and (os.name != "posix" or os.geteuid() == 0),
+    reason="only Linux can make root obey the modes of folders",
+)
 def test_a_read_only_folder_is_read_and_not_written(local: Command) -> None:
     local("set", "a=1", status=0)
     folder = local.database.parent
     folder.chmod(0o500)
     try:
-        assert local("get", "a", "--values", status=0).out == b"1\n"
-        _failed(local("set", "b=1", "--json"), local.database, b"attempt to write a readonly")
+        got = _obeying(local, "get", "a", "--values")
+        assert (got.status, got.out) == (0, b"1\n"), got
+        written = _obeying(local, "set", "b=1", "--json")
+        _failed(written, local.database, b"attempt to write a readonly")
     finally:
         folder.chmod(0o700)
     assert json.loads(local("set", "b=1", "--json", status=0).out)["succeeded"] == 1
