@@ -8,6 +8,8 @@ _USAGE = 2
 _STREAM = 5
 _INTERRUPTED = 130
 
+# As in `kvsctl.unexpected`, which may be what cannot be imported.
+_DAMAGE_HINT = "Reinstall kvsctl, or delete the __pycache__ folders of its environment."
 _STDERR = 2
 _LAST_WORDS = b"kvsctl: out of memory\nRaise the limits of the process (ulimit -a).\n"
 
@@ -19,7 +21,9 @@ def main() -> None:
         _hide_traces()
         try:
             from kvsctl.entry import main as run
-        except (ImportError, OSError) as error:
+        except MemoryError:
+            raise
+        except Exception as error:
             sys.exit(_cannot_start(error))
         run()
     except Exception:
@@ -39,7 +43,7 @@ def _end_without_memory() -> None:
 def _cannot_start(error: Exception) -> int:
     """Say in a line why kvsctl cannot be loaded. Return the exit code."""
     if sys.stderr is not None:
-        sys.stderr.write(f"kvsctl: cannot start: {error}\n")
+        sys.stderr.write(f"kvsctl: cannot start: {error}\n{_DAMAGE_HINT}\n")
     return _USAGE
 
 

@@ -8,14 +8,17 @@ decide. They are read from `/proc`, and where there is none only the exception i
 import errno
 import os
 from collections.abc import Iterator
+from types import FrameType
 from typing import Final
 
-from kvsctl.errors import Defect, KvsctlError, StreamError
+from kvsctl.errors import Defect, KvsctlError, StreamError, UsageError
 
 _NEAR_BYTES: Final = 16 << 20
 """More than any single allocation at start-up: the stack of a thread (8 MiB), a library (5 MiB)."""
 _SHORTAGES: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _LIMITS_HINT: Final = "Raise the limits of the process (ulimit -a), or stop other programs."
+_DAMAGE_HINT: Final = "Reinstall kvsctl, or delete the __pycache__ folders of its environment."
+_JOBS_BEGIN_IN: Final = "kvsctl.jobs.event_loop"
 _LIMITED: Final = {b"Max address space": b"VmPeak:", b"Max data size": b"VmData:"}
 """Lines of `/proc/self/limits`, and the line of `/proc/self/status` that each limit bounds."""
 _UNIT_BYTES: Final = 1024
@@ -35,6 +38,10 @@ def explained(error: Exception) -> KvsctlError:
         return StreamError(
             f"out of memory, threads or open files: {error}".rstrip(": "), _LIMITS_HINT
         )
+    if damage := _damage(error):
+        if _has_begun(error):
+            return StreamError(f"cannot continue: {damage}", _DAMAGE_HINT)
+        return UsageError(f"cannot start: {damage}", _DAMAGE_HINT)
     return Defect(f"kvsctl has a defect: {type(error).__name__}")
 
 
@@ -49,6 +56,34 @@ def is_memory_scarce() -> bool:
     """Return whether the process is, or has been, next to a limit on its memory."""
     spare_bytes = spare_memory_bytes()
     return spare_bytes is not None and spare_bytes < _NEAR_BYTES
+
+
+def _damage(error: BaseException) -> str | None:
+    """Return what could not be imported and why; None if the exception is about something else.
+
+    Importing byte code that was not written to its end raises EOFError, ValueError or TypeError.
+    """
+    frames = _frames(error)
+    if frames and frames[-1].f_code.co_filename.startswith("<frozen importlib"):
+        path = frames[-1].f_locals.get("bytecode_path")
+        return f"{path}: {error}" if path else str(error)
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}: {error.msg}"
+    return str(error) if isinstance(error, ImportError) else None
+
+
+def _has_begun(error: BaseException) -> bool:
+    """Return whether a job was at work, so that something may have been sent."""
+    return any(frame.f_globals.get("__name__") == _JOBS_BEGIN_IN for frame in _frames(error))
+
+
+def _frames(error: BaseException) -> list[FrameType]:
+    frames: list[FrameType] = []
+    trace = error.__traceback__
+    while trace is not None:
+        frames.append(trace.tb_frame)
+        trace = trace.tb_next
+    return frames
 
 
 def spare_memory_bytes() -> int | None:
@@ -83,10 +118,8 @@ def _spare_bytes(limits: bytes, status: bytes) -> int | None:
 def _is_refused(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno in _SHORTAGES
-    # A library that cannot be mapped; an ImportError of a missing module is another class.
-    is_library = isinstance(error, ImportError) and not isinstance(error, ModuleNotFoundError)
     is_thread = isinstance(error, RuntimeError) and str(error) == "can't start new thread"
-    return isinstance(error, MemoryError) or is_library or is_thread
+    return isinstance(error, MemoryError) or is_thread
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from kvsctl.report.console import has_colour
+from kvsctl.unexpected import explained
 
 WIDTH: Final = 100
 """The most columns of a help page: longer lines are hard to read."""
@@ -41,6 +42,17 @@ class Command(TyperCommand):
 
 class Group(TyperGroup):
     """A group of commands, whose help lists them after its options."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that the words name.
+
+        Typer takes EOFError for the end of a prompt's input, and says "Aborted!". No command
+        prompts: an import has met byte code that was not written to its end.
+        """
+        try:
+            return super().invoke(ctx)
+        except EOFError as error:
+            raise explained(error) from error
 
     def format_options(self, ctx: Any, formatter: Page) -> None:
         """Write the options, then the commands with the first sentence of their help."""
