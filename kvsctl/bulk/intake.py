@@ -43,6 +43,8 @@ class Intake:
         """Whether records wait until others have settled, so that there is room for them."""
         self.has_ended = False
         """Whether nothing more will be read."""
+        self.is_cut_short = True
+        """Whether reading has not come to where the feed ends or fails."""
 
     @property
     def has_no_more_for_now(self) -> bool:
@@ -63,7 +65,9 @@ class Intake:
                     self._ledger.emit(RecordsRead(len(pieces)))
                     await self._admit(list(pieces))
                 self._changed()
+            self.is_cut_short = pieces is not None
         except KvsctlError as error:
+            self.is_cut_short = False
             self._stopping.note_error(error)
         except Exception as error:
             self._stopping.note_crash(error)

@@ -127,6 +127,11 @@ class Run:
         """How many requests are in flight."""
         return len(self._in_flight)
 
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether the run ended before its feed ended or failed."""
+        return self._intake.is_cut_short
+
     def stop(self, error: KvsctlError | None = None) -> None:
         """Read no more input. What is in flight is finished and settled.
 

@@ -26,12 +26,17 @@ from kvsctl.report.summary import EarlyEnd, failures_place, summary
 
 
 class End(msgspec.Struct, frozen=True):
-    """How a run ended. `is_unread`: the reader of its output has closed the pipe."""
+    """How a run ended.
+
+    `is_unread`: the reader of its output has closed the pipe. `is_cut_short`: before the input
+    ended or failed.
+    """
 
     error: KvsctlError | None
     interrupted: ExitStatus | None
     elapsed_seconds: float
     is_unread: bool = False
+    is_cut_short: bool = False
 
 
 def exit_status(end: End, *, has_failures: bool) -> ExitStatus:
@@ -117,9 +122,11 @@ class Ending(msgspec.Struct, frozen=True):
         )
 
     def _early_end(self, end: End) -> EarlyEnd | None:
-        if end.interrupted is None and not (self.tally.unknown or self.tally.unsent):
+        tally, fraction_read = self.tally, self.job.input.fraction_read()
+        leaves_input = end.is_cut_short and fraction_read != 1.0
+        if not (leaves_input or end.interrupted or tally.unknown or tally.unsent):
             return None
-        return EarlyEnd(self.job.input.fraction_read(), self.job.journal is not None)
+        return EarlyEnd(fraction_read, self.job.journal is not None)
 
     def _line(self, end: End) -> bytes:
         document = report_document(

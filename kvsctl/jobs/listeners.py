@@ -227,6 +227,7 @@ class JobListeners:
             interrupted,
             elapsed_seconds + self._journal.earlier_seconds,
             is_unread=self._pipe_closed,
+            is_cut_short=self._run is not None and self._run.is_cut_short,
         )
         try:
             return ending.publish(end)
