@@ -1,13 +1,14 @@
 """Open a connection: to the first address that accepts it, through a proxy, with TLS."""
 
 import asyncio
+import os
 import re
 import socket
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain, zip_longest
-from ssl import SSLCertVerificationError, SSLContext
+from ssl import SSLCertVerificationError, SSLContext, SSLError
 from typing import Any, Final
 
 from kvsctl.service.transport.carrier import Unreached, refusal_of_proxy
@@ -75,7 +76,18 @@ async def open_connection(
         reason = str(error) or f"no connection within {timeout_seconds:g} s"
         raise Unreached(reason) from error
     except (OSError, UnicodeError) as error:
-        raise Unreached(str(error) or type(error).__name__) from error
+        raise Unreached(_reason(error, route)) from error
+
+
+def _reason(error: Exception, route: Route) -> str:
+    """Return why no connection was opened, in the words of the system."""
+    if not isinstance(error, OSError) or isinstance(error, SSLError) or error.errno is None:
+        return str(error) or type(error).__name__
+    if isinstance(error, socket.gaierror):
+        proxy = route.proxy
+        return f"{proxy.host if proxy else route.host}: {error.strerror}"
+    name = f"proxy {route.proxy.name}" if route.proxy else f"{bracketed(route.host)}:{route.port}"
+    return f"{name}: {os.strerror(error.errno)}"  # not strerror, which asyncio words
 
 
 async def _open(route: Route, make: Callable[[], HttpConnection]) -> HttpConnection:

@@ -11,8 +11,11 @@ from kvsctl.service.transport.carrier import MAX_ANSWER_BYTES, CarrierAnswer, Mi
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _GZIP_FORMAT: Final = 16 + zlib.MAX_WBITS
 _MAX_CODINGS: Final = 3
+_MAX_MEMBERS: Final = 16
+"""The most parts that one body of gzip may have. For each, what follows it is copied."""
 _SHOWN_CHARACTERS: Final = 40
 _OK: Final = 200
+_DAMAGED: Final = "the compressed answer is damaged"
 
 
 def decompressed(answer: CarrierAnswer) -> CarrierAnswer:
@@ -48,7 +51,13 @@ def _plain(body: bytes, header: str) -> bytes:
 def _gunzipped(body: bytes) -> bytes:
     if not body.startswith(_GZIP_MAGIC):
         return body  # something decompressed it and left the header
-    return _decompressed(body, _GZIP_FORMAT)
+    plain = b""
+    for _ in range(_MAX_MEMBERS):
+        member, body = _decompressed(body, _GZIP_FORMAT, MAX_ANSWER_BYTES - len(plain))
+        plain += member
+        if not body:
+            return plain
+    raise Misencoded(f"the compressed answer has more than {_MAX_MEMBERS} members")
 
 
 def _inflated(body: bytes) -> bytes:
@@ -56,20 +65,22 @@ def _inflated(body: bytes) -> bytes:
         return body
     # Some servers leave out the header of zlib, whose first two bytes are a multiple of 31.
     has_header = body[0] & 0x0F == zlib.DEFLATED and int.from_bytes(body[:2], "big") % 31 == 0
-    return _decompressed(body, zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS)
+    window_bits = zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS
+    plain, rest = _decompressed(body, window_bits, MAX_ANSWER_BYTES)
+    if rest:
+        raise Unanswered(_DAMAGED)
+    return plain
 
 
-def _decompressed(body: bytes, window_bits: int) -> bytes:
-    """Decompress one stream, and no more of it than an answer may have."""
+def _decompressed(body: bytes, window_bits: int, most_bytes: int) -> tuple[bytes, bytes]:
+    """Decompress one stream, if it gives `most_bytes` at most. Return that, and what follows it."""
     stream = zlib.decompressobj(window_bits)
     try:
-        plain = stream.decompress(body, MAX_ANSWER_BYTES + 1)
+        plain = stream.decompress(body, most_bytes + 1)
     except zlib.error:
-        raise Unanswered("the compressed answer is damaged") from None
-    if len(plain) > MAX_ANSWER_BYTES:
+        raise Unanswered(_DAMAGED) from None
+    if len(plain) > most_bytes:
         raise Misencoded(f"decompressed, the answer is larger than {MAX_ANSWER_BYTES:,} bytes")
     if not stream.eof:
         raise Unanswered("the compressed answer is cut off")
-    if stream.unused_data:
-        raise Unanswered("the compressed answer is damaged")
-    return plain
+    return plain, stream.unused_data

@@ -42,8 +42,9 @@ def body_of(body: bytes, header: str, status: int = 200) -> bytes:
         ("deflate", raw_deflate(PLAIN)),
         ("deflate, gzip", gzip.compress(zlib.compress(PLAIN))),
         ("gzip, gzip", gzip.compress(GZIP)),
+        ("gzip", gzip.compress(PLAIN[:9]) + gzip.compress(b"") + gzip.compress(PLAIN[9:])),
     ],
-    ids=range(16),
+    ids=range(17),
 )
 def test_the_plain_body_is_returned(header: str, body: bytes) -> None:
     assert body_of(body, header) == PLAIN
@@ -83,10 +84,18 @@ def test_other_encodings_are_refused_by_name(header: str) -> None:
     assert body_of(b"junk", header, 503) == b""
 
 
+def test_members_without_end_are_refused_at_once() -> None:
+    with pytest.raises(Misencoded, match="more than 16 members"):
+        body_of(gzip.compress(b"") * 100_000, "gzip")
+
+
 def test_a_bomb_stays_within_the_bound_of_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoding, "MAX_ANSWER_BYTES", 1_000_000)
     fits = gzip.compress(b" " * 1_000_000)
     assert len(body_of(fits, "gzip")) == 1_000_000
+    member = gzip.compress(b" " * 400_000)
+    with pytest.raises(Misencoded, match="larger than 1,000,000 bytes"):
+        body_of(member * 3, "gzip")
     bomb = gzip.compress(b" " * 100_000_000, 1)
     for body, header in ((bomb, "gzip"), (gzip.compress(bomb), "gzip, gzip")):
         tracemalloc.start()

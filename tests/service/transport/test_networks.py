@@ -234,6 +234,33 @@ class TestAnswers:
             self.ask(network, talk)
 
 
+class TestReasons:
+    """Why no connection was opened, in the words of the system."""
+
+    @pytest.mark.parametrize(
+        ("url", "proxy", "reason"),
+        [
+            ("http://127.0.0.1:{port}", "", "127.0.0.1:{port}: Connection refused"),
+            ("http://kvs.test", "http://127.0.0.1:{port}", "proxy 127.0.0.1:{port}: Connection"),
+            ("http://kvs.test", "", "kvs.test: "),
+        ],
+    )
+    def test_the_host_that_was_not_reached_is_named(
+        self, network: Network, monkeypatch: pytest.MonkeyPatch, url: str, proxy: str, reason: str
+    ) -> None:
+        if not network.is_direct:
+            pytest.skip("httpx words its errors itself")
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            port = unused.getsockname()[1]
+        if proxy:
+            monkeypatch.setenv("HTTP_PROXY", proxy.format(port=port))
+        with pytest.raises(Unreached) as caught:
+            network.run(using(network.carrier(url.format(port=port)), post))
+        assert str(caught.value).startswith(reason.format(port=port))
+        assert "Errno" not in str(caught.value)
+
+
 class TestTls:
     def ask(self, network: Network, host: str = "localhost") -> tuple[CarrierAnswer, Served]:
         async def work() -> tuple[CarrierAnswer, Served]:
