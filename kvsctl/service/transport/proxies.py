@@ -37,7 +37,9 @@ def bypasses(no_proxy: str, host: str) -> bool:
 
     It is `*` alone, or names and addresses between commas or blanks. A name also stands for its
     subdomains. An address may be a network such as `10.0.0.0/8`. An entry with a port matches
-    nothing. `host` is lower-case, an IPv6 address without brackets.
+    nothing: curl compares entries with the host alone, in version 8 as in 7. Since 8.9, curl takes
+    commas only; lists with blanks, which older versions read, are accepted here. `host` is
+    lower-case, an IPv6 address without brackets.
     """
     if no_proxy == "*":
         return True
