@@ -349,6 +349,8 @@ def judge_record(members: Members, entity: str | None, default: tuple[int, str] 
         codes.add("INVALID_VALUE")
     if len(value.encode("utf-8")) > _VALUE_BYTES:
         codes.add("MAX_SIZE")
+    if named is not None and not value.startswith("{"):
+        codes.add("INVALID_ENTITY_VALUE")
     if depth_of(value) > _VALUE_DEPTH:
         codes.add("MAX_DEPTH")
     ttl, expires_at, undecided = default, None, False

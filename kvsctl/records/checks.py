@@ -103,6 +103,16 @@ def check_value(value: bytes, limits: Limits) -> Breach | None:
     return None
 
 
+def check_entity_value(value: bytes) -> Breach | None:
+    """Check the value of a record in a custom entity: an object, whose members are attributes."""
+    if value.startswith(b"{"):
+        return None
+    return Breach(
+        codes.INVALID_ENTITY_VALUE,
+        f"the value is {_kind(value)}: in an entity, it must be an object",
+    )
+
+
 def check_depth(text: bytes, limits: Limits, around: int = 0) -> Breach | None:
     """Check that a value nests at most 31 deep, not counting the `around` levels outside it."""
     if jsontext.depth_exceeds(text, limits.value_depth + around):
@@ -123,6 +133,12 @@ def check_ttl(seconds: int, limits: Limits) -> Breach | None:
             f"the ttl is {seconds:,} s: at most {limits.ttl_seconds:,} are allowed",
         )
     return None
+
+
+def _kind(value: bytes) -> str:
+    """Return what a JSON value other than an object is."""
+    kinds = {b'"': "a string", b"[": "an array", b"t": "true", b"f": "false", b"n": "null"}
+    return kinds.get(value[:1], "a number")
 
 
 def _describe(character: str) -> str:

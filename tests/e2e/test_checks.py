@@ -90,3 +90,14 @@ def test_a_journal_goes_on_with_the_same_limits_only(local: Command, tmp_path: P
         ended = local(*words, *more, status=2)
         assert more[0].encode() in ended.err
     local(*words, status=0)
+
+
+def test_a_value_in_an_entity_must_be_an_object(local: Command) -> None:
+    lines = b'{"key":"a","value":1,"entityName":"employee"}\n{"key":"b","value":{}}\n'
+    ended = local("set", "--entity", "employee", "--json", stdin=lines, status=1)
+    (failure,) = ended.report["failures"]
+    assert (failure["code"], failure["source"]) == ("INVALID_ENTITY_VALUE", "-:1")
+    assert failure["attempts"] == 0
+    unchecked = local("set", "--no-checks", "--json", stdin=lines, status=1)
+    (failure,) = unchecked.report["failures"]
+    assert failure["attempts"] == 1  # the service refuses it as well

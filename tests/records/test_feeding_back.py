@@ -83,6 +83,8 @@ def test_set_reads_exactly_what_get_prints(
     key: str, entity: str | None, value: str, shown: set[MetadataField]
 ) -> None:
     identity = Identity(entity, key)
+    if entity is not None:
+        value = f'{{"n":{value}}}'
     record = Record(0, "arg", 1, identity, key_body(identity))
     expires = "2026-06-01T00:00:00.000Z" if MetadataField.EXPIRES in shown else None
     found = Found(value.encode(), 1_767_225_600_000, 1_767_225_600_001, expires)

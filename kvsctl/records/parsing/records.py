@@ -208,6 +208,8 @@ def _check(
     breach = _check_identity(identity, limits)
     if breach is None and limits is not None:
         breach = checks.check_value(value, limits)
+        if breach is None and identity.entity is not None:
+            breach = checks.check_entity_value(value)
     return breach or (_check_depth(value, limits) if too_deep else None)
 
 

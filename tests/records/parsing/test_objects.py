@@ -85,14 +85,15 @@ class TestANamedValue:
     parse = staticmethod(shaped_set_parser(rules, shape_of(key_field="id", value_field="v")))
 
     def test_other_members_mean_what_they_mean_in_a_record(self) -> None:
-        line = b'{"id":"a","v": 1.0 ,"other":[1],"entityName":"abc","ttl":"7d"}'
+        line = b'{"id":"a","v": {"n":1.0} ,"other":[1],"entityName":"abc","ttl":"7d"}'
         assert body(self.parse, line) == (
-            b'{"key":"a","entityName":"abc","value":1.0,"options":{"ttl":{"value":7,"unit":"DAYS"}}}'
+            b'{"key":"a","entityName":"abc","value":{"n":1.0},'
+            b'"options":{"ttl":{"value":7,"unit":"DAYS"}}}'
         )
 
     def test_defaults_apply_to_objects_without_their_own(self) -> None:
-        assert body(self.parse, b'{"id":"a","v":1e400}') == (
-            b'{"key":"a","entityName":"xyz","value":1e400,'
+        assert body(self.parse, b'{"id":"a","v":{"n":1e400}}') == (
+            b'{"key":"a","entityName":"xyz","value":{"n":1e400},'
             b'"options":{"ttl":{"value":1,"unit":"HOURS"}}}'
         )
 

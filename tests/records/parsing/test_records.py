@@ -66,6 +66,8 @@ def records(draw: st.DrawFn) -> tuple[str, dict[str, str]]:
     texts = {"key": json.dumps(draw(LEGAL_KEYS)), "value": draw(NOT_NULL)}
     if draw(st.booleans()):
         texts["entityName"] = draw(st.sampled_from(['"abc"', '"a.b-c:1"', "null"]))
+        if texts["entityName"] != "null":
+            texts["value"] = draw(object_of([('"n"', texts["value"])]))
     extra = draw(
         st.sampled_from(
             [
@@ -148,14 +150,14 @@ class TestSetLines:
 
     def test_gives_defaults_to_records_without_their_own(self) -> None:
         parse = set_line_parser(rules(entity="abc", ttl=Ttl(1, "DAYS")))
-        assert parsed(parse, b'{"key":"a","value":1}') == Parsed(
+        assert parsed(parse, b'{"key":"a","value":{}}') == Parsed(
             Identity("abc", "a"),
-            b'{"key":"a","entityName":"abc","value":1,"options":{"ttl":{"value":1,"unit":"DAYS"}}}',
+            b'{"key":"a","entityName":"abc","value":{},"options":{"ttl":{"value":1,"unit":"DAYS"}}}',
         )
-        named = parsed(parse, b'{"key":"a","value":1,"entityName":"xyz","ttl":"2h"}')
+        named = parsed(parse, b'{"key":"a","value":{},"entityName":"xyz","ttl":"2h"}')
         assert named == Parsed(
             Identity("xyz", "a"),
-            b'{"key":"a","entityName":"xyz","value":1,'
+            b'{"key":"a","entityName":"xyz","value":{},'
             b'"options":{"ttl":{"value":2,"unit":"HOURS"}}}',
         )
 
@@ -317,6 +319,38 @@ class TestSetLines:
     def test_without_limits_a_line_must_still_be_a_record(self, line: bytes) -> None:
         assert isinstance(set_line_parser(rules(limits=None))(line), Rejected)
 
+    @pytest.mark.parametrize(
+        ("value", "kind"),
+        [
+            ("1", "a number"),
+            ("-1.5", "a number"),
+            ('"{}"', "a string"),
+            ("[{}]", "an array"),
+            ("true", "true"),
+            ("false", "false"),
+        ],
+    )
+    @pytest.mark.parametrize("has_default", [False, True])
+    def test_the_value_in_an_entity_is_an_object(
+        self, value: str, kind: str, has_default: bool
+    ) -> None:
+        named = "" if has_default else ',"entityName":"abc"'
+        entity = "abc" if has_default else None
+        line = f'{{"key":"a","value": {value}{named}}}'.encode()
+        for parse in (
+            set_line_parser(rules(entity=entity)),
+            careful_set_line_parser(rules(entity=entity)),
+        ):
+            result = rejected(parse, line)
+            assert result.breach == (
+                "INVALID_ENTITY_VALUE",
+                f"the value is {kind}: in an entity, it must be an object",
+                None,
+            )
+            assert (result.identity, result.readable) == (Identity("abc", "a"), True)
+            assert isinstance(parse(line.replace(value.encode(), b'{ "n": 1 }')), Parsed)
+        assert isinstance(set_line_parser(rules(limits=None, entity=entity))(line), Parsed)
+
 
 class TestSetArguments:
     @given(LEGAL_KEYS, NOT_NULL)
@@ -348,8 +382,8 @@ class TestSetArguments:
 
     def test_takes_the_defaults(self) -> None:
         parse = set_argument_parser(rules(entity="abc", ttl=Ttl(1, "DAYS")), string=False)
-        assert parsed(parse, b"a=1").body == (
-            b'{"key":"a","entityName":"abc","value":1,"options":{"ttl":{"value":1,"unit":"DAYS"}}}'
+        assert parsed(parse, b"a={}").body == (
+            b'{"key":"a","entityName":"abc","value":{},"options":{"ttl":{"value":1,"unit":"DAYS"}}}'
         )
 
     def test_text_that_only_looks_deep_is_a_string(self) -> None:

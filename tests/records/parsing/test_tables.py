@@ -82,21 +82,26 @@ class TestRecords:
     def test_other_columns_mean_what_they_mean_in_a_record(self, folder: Path) -> None:
         content = (
             "key,value,entityName,ttl,expireTime,createdAt\n"
-            "a,1,abc,7d,,5\n"
-            "b,1,,,2026-01-02T00:00:00Z,\n"
-            "c,1,,,,\n"
+            "a,{},abc,7d,,5\n"
+            "b,{},,,2026-01-02T00:00:00Z,\n"
+            "c,{},,,,\n"
         )
-        pieces = read(folder, content, ttl=Ttl(1, "HOURS"), entity="xyz")
+        shape = Shape(infer_types=True)
+        pieces = read(folder, content, shape, ttl=Ttl(1, "HOURS"), entity="xyz")
         assert bodies(pieces) == [
-            '{"key":"a","entityName":"abc","value":"1","options":{"ttl":{"value":7,"unit":"DAYS"}}}',
-            '{"key":"b","entityName":"xyz","value":"1"}',
-            '{"key":"c","entityName":"xyz","value":"1","options":{"ttl":{"value":1,"unit":"HOURS"}}}',
+            '{"key":"a","entityName":"abc","value":{},"options":{"ttl":{"value":7,"unit":"DAYS"}}}',
+            '{"key":"b","entityName":"xyz","value":{}}',
+            '{"key":"c","entityName":"xyz","value":{},"options":{"ttl":{"value":1,"unit":"HOURS"}}}',
         ]
         assert [piece.expires_at for piece in pieces if isinstance(piece, Record)] == [
             None,
             NOW + 86_400,
             None,
         ]
+
+    def test_a_cell_in_an_entity_must_be_an_object(self, folder: Path) -> None:
+        found = problem(read(folder, "key,value\na,1\n", entity="xyz"))
+        assert (found.code, found.origin.line) == ("INVALID_ENTITY_VALUE", 2)
 
     def test_tabs_and_other_delimiters(self, folder: Path) -> None:
         assert bodies(read(folder, "key\tvalue\na\t1,2\n", name="f.tsv")) == [
