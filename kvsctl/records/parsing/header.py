@@ -76,10 +76,11 @@ class Header:
     def require_known(self) -> None:
         """Raise UsageError if a column is not a member of records."""
         if unknown := [name for name in self.names if name not in _COLUMNS]:
-            raise UsageError(
-                f"{self._place}: unknown column {jsontext.quoted(unknown[0])}",
-                "Choose the key with --key-field or --key, and the value with --value-field.",
-            )
+            hint = "Choose the key with --key-field or --key, and the value with --value-field."
+            alike = [name for name in _COLUMNS if name.lower() == unknown[0].strip().lower()]
+            if alike:
+                hint = f"Names must match exactly: write {jsontext.quoted(alike[0])}."
+            raise UsageError(f"{self._place}: unknown column {jsontext.quoted(unknown[0])}", hint)
 
     def require_row(self, cells: list[str] | Breach) -> list[str] | Breach:
         """Return the cells of a row.

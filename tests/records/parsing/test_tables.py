@@ -154,6 +154,17 @@ class TestProblems:
 
 class TestHeaders:
     @pytest.mark.parametrize(
+        ("header", "name"),
+        [("key, value", "value"), ("key,value,TTL", "ttl"), ("key,Value", "value")],
+    )
+    def test_an_unknown_column_that_is_nearly_one_is_corrected(
+        self, folder: Path, header: str, name: str
+    ) -> None:
+        with pytest.raises(UsageError) as caught:
+            read(folder, f"{header}\na,1,2\n")
+        assert caught.value.hint == f'Names must match exactly: write "{name}".'
+
+    @pytest.mark.parametrize(
         ("header", "message"),
         [
             ("key,value,key", 'f.csv:1: duplicate column "key"'),
