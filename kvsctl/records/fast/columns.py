@@ -22,6 +22,7 @@ from kvsctl.records.ttl import CLOCKS_APART_SECONDS, parse_ttl
 
 _NO_ENTITY: Final = b'","value":'
 _NULL: Final = b"null"
+_OBJECT: Final = b"{"
 _MISSING: Final = (b"", _NULL)
 
 _Given = TypeVar("_Given")
@@ -137,6 +138,7 @@ def set_columns(
     others.update(uncommon_keys(keys, limits), unusual_values(values, limits))
     middles: Iterable[bytes] = repeat(_NO_ENTITY)
     if entities is not None:
+        others.update(non_objects(entities, values))
         texts = {entity: _middle(entity) for entity in set(entities)}
         middles = map(texts.__getitem__, entities)
     parts = zip(map(str.encode, keys), middles, values, extras.options)  # noqa: B905 - repeat()
@@ -209,6 +211,18 @@ def unusual_values(
         for place, length in enumerate(lengths)
         if not 0 < length <= limits.value_bytes
         or (length == len(_NULL) and bytes(values[place]) == _NULL)
+    ]
+
+
+def non_objects(
+    entities: Sequence[str | None], values: Sequence[bytes] | Sequence[msgspec.Raw]
+) -> Iterable[int]:
+    """Return the indexes of values in an entity that are not objects."""
+    pairs = enumerate(zip(entities, values, strict=True))
+    return [
+        place
+        for place, (entity, value) in pairs
+        if entity is not None and bytes(value)[:1] != _OBJECT
     ]
 
 
