@@ -7,10 +7,13 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
+from kvsctl.errors import UsageError
 from kvsctl.files.descriptors import require_descriptors
 from kvsctl.unexpected import is_memory_scarce, spare_memory_bytes
 
 _T = TypeVar("_T")
+_THREADS_BYTES: Final = 24 << 20
+"""The stacks of two threads, 8 MiB each, and what they do."""
 _UVLOOP_BYTES: Final = 128 << 20
 """What uvloop needs at least: four threads with stacks of 8 MiB, and room for what they do."""
 
@@ -26,6 +29,7 @@ def on_a_loop(work: Coroutine[Any, Any, _T], *, has_network: bool) -> _T:
     gc.set_threshold(50_000, 20, 100)
     try:
         require_descriptors()
+        _require_memory()
         runner = asyncio.Runner(loop_factory=quick_loop() if has_network else None)
         if not os.environ.get("KVSCTL_DEBUG"):
             runner.get_loop().set_exception_handler(_ignore)
@@ -33,6 +37,19 @@ def on_a_loop(work: Coroutine[Any, Any, _T], *, has_network: bool) -> _T:
             return runner.run(work)
     finally:
         work.close()  # it has not begun if there is no loop
+
+
+def _require_memory() -> None:
+    """Raise UsageError if the process may not use as much more memory as its threads need.
+
+    Otherwise one may have none to begin or to end with, and the command would wait for it for ever.
+    """
+    spare_bytes = spare_memory_bytes()
+    if spare_bytes is not None and spare_bytes < _THREADS_BYTES:
+        raise UsageError(
+            f"cannot use {_THREADS_BYTES >> 20} MiB more memory: the process is out of memory",
+            "Raise the limit on memory (ulimit -v).",
+        )
 
 
 @contextmanager
