@@ -16,6 +16,7 @@ _LAST_WORDS = b"kvsctl: out of memory\nRaise the limits of the process (ulimit -
 
 def main() -> None:
     """Run the command line and exit with a code of `ExitStatus`: see `kvsctl.entry`."""
+    shows_traces = bool(os.environ.get("KVSCTL_DEBUG"))
     try:
         _let_ctrl_c_end_the_process()
         _hide_traces()
@@ -27,17 +28,13 @@ def main() -> None:
             sys.exit(_cannot_start(error))
         run()
     except Exception:
-        if os.environ.get("KVSCTL_DEBUG"):
+        if shows_traces:
             raise
-        _end_without_memory()
-
-
-def _end_without_memory() -> None:
-    """End the process with what needs no memory: nothing was left to handle an exception with."""
-    try:
-        os.write(_STDERR, _LAST_WORDS)
-    finally:
-        os._exit(_STREAM)
+        # Nothing was left to handle the exception with: this calls built-in functions only.
+        try:
+            os.write(_STDERR, _LAST_WORDS)
+        finally:
+            os._exit(_STREAM)
 
 
 def _cannot_start(error: Exception) -> int:
