@@ -1,6 +1,7 @@
 """The first lines of the report for people: the target and the totals."""
 
 import math
+import textwrap
 from typing import NamedTuple
 
 from kvsctl.bulk.events import SizeLearnt
@@ -39,11 +40,16 @@ def summary(
     lines = [_headline(about, is_dry_run=dry_run is not None)]
     if dry_run is None:
         lines += _joined(environment, _total_parts(tally, elapsed_seconds))
-        lines += [[(note, "yellow")] for note in _notes(tally, early_end)]
+        for note in _notes(tally, early_end):
+            lines += [[(row, "yellow")] for row in _wrapped(note, environment)]
     else:
         lines += _joined(environment, _count_parts(tally))
         lines += _joined(environment, _needs(dry_run))
     return "".join(painted(line, environment) for line in lines)
+
+
+def _wrapped(note: str, environment: Environment) -> list[str]:
+    return textwrap.wrap(note, environment.width) if environment.is_drawn_on else [note]
 
 
 def failures_place(environment: Environment, path: str) -> str:

@@ -62,6 +62,16 @@ def test_a_path_in_a_log_is_not_folded() -> None:
     assert lines[-1] == f"Failed records are in {path}: retry them with -f."
 
 
+def test_notes_are_wrapped_between_words_on_a_terminal() -> None:
+    tally = tally_of(succeeded(0), ended(1, State.UNSENT))
+    tally(RequestEnded(Verb.SET, 1, 200, 0.1, 9, 9, 1, False))
+    shown = printed(tally, 30, is_terminal=True, early_end=EarlyEnd(0.5, is_resumable=True))
+    assert shown.endswith(
+        "The run ended early, after\nreading 2 records (50% of the\n"
+        "input). Run the same command\nagain to resume it.\n"
+    )
+
+
 def test_a_run_without_failures() -> None:
     tally = tally_of(*(succeeded(n) for n in range(3000)))
     tally(RequestEnded(Verb.SET, 25, 200, 0.1, 9, 9, 120, False))

@@ -222,7 +222,8 @@ class QuotaFlags:
         str | None,
         typer.Option(
             metavar="FILE|SPEC",
-            help="Inject faults: a spec such as seed=7,429=0.05,reset-after=0.01, or a file.",
+            help="Inject faults: a spec such as seed=7,429=0.05,reset-after=0.01, "
+            "or a .toml or .json file.",
             rich_help_panel=_QUOTAS,
         ),
     ] = None

@@ -109,7 +109,10 @@ def _settings(spec: str) -> dict[str, Any]:
     for part in filter(None, (text.strip() for text in spec.split(","))):
         name, separator, text = part.partition("=")
         if not separator:
-            raise ValueError(f'"{part}" has no value; write NAME=VALUE')
+            raise ValueError(
+                f'"{part}" has no value; write NAME=VALUE, '
+                "or name a file that ends in .toml or .json"
+            )
         if name in LISTS:
             settings.setdefault(name, []).extend(text.split(LISTS[name]))
         elif name in settings:

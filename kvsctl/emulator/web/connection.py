@@ -47,6 +47,12 @@ class ConnectionGuard(asyncio.Protocol):
         self._unwatch()
         super().connection_lost(exc)
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Do not advise in the log to install support for WebSocket, as uvicorn does.
+
+        The request is answered as any other.
+        """
+
     def data_received(self, data: bytes) -> None:
         """Parse the data; start or stop the timer by whether they completed a request."""
         if self._refusal is not None:

@@ -60,6 +60,11 @@ def test_invalid_specs_are_refused(spec: Any) -> None:
         read_faults(spec)
 
 
+def test_a_file_without_a_known_suffix_is_said_to_be_no_spec() -> None:
+    with pytest.raises(EmulatorError, match=r'"f" has no value; .* ends in \.toml or \.json'):
+        read_faults("f")
+
+
 def test_invalid_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "f.json"
     for content in (

@@ -114,6 +114,16 @@ def test_no_bytes_cause_an_error_of_the_server(
     assert not [record for record in caplog.records if record.levelno > logging.WARNING]
 
 
+def test_an_upgrade_is_answered_without_advice_in_the_log(
+    server: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    upgrade = b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+    sent = b"GET /v1/get HTTP/1.1\r\nHost: localhost\r\n" + upgrade
+    ((status, _),) = answers(exchange(server.url, sent, half_close=True))
+    assert status == 405
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("method", [b"OPTIONS *", b"CONNECT a:1", b"GET http://localhost/v1/get"])
 def test_unusual_targets_are_refused_as_json(server: Running, method: bytes) -> None:
     ((status, body),) = answers(
