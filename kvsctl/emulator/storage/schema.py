@@ -9,6 +9,7 @@ opened for reading only.
 import errno
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -164,12 +165,18 @@ def _require_current(connection: sqlite3.Connection, path: Path | str) -> None:
 def _make_private(path: Path) -> None:
     """Create the file, or narrow the mode of the one that is there. Raise OSError.
 
-    Raise EmulatorError if others may read or write the file and its mode cannot be narrowed.
+    Raise EmulatorError if it is not a regular file, or if others may read or write it and its mode
+    cannot be narrowed.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # SQLite gives new -wal and -shm files the mode of the database file.
     fd = os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_NONBLOCK", 0), _PRIVATE)
-    os.close(fd)
+    try:
+        is_regular = stat.S_ISREG(os.fstat(fd).st_mode)
+    finally:
+        os.close(fd)
+    if not is_regular:  # nobody else could use the null device with a mode of 600
+        raise EmulatorError(f"cannot open {path}: not a regular file")
     if os.name != "posix":
         return  # modes mean nothing else there than read-only
     for name in ("", "-wal", "-shm"):

@@ -1,6 +1,7 @@
 """The database file: private, versioned, shared by processes, one transaction per batch."""
 
 import asyncio
+import os
 import sqlite3
 import stat
 import subprocess
@@ -55,6 +56,19 @@ def test_another_programs_file_is_refused(tmp_path: Path) -> None:
         embedded(text)
     with pytest.raises(EmulatorError, match=r"cannot open .*: is a directory"):
         embedded(tmp_path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and devices of POSIX")
+def test_a_pipe_or_device_is_refused_and_keeps_its_mode(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    pipe.chmod(0o644)
+    link = tmp_path / "link"
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        with pytest.raises(EmulatorError, match=r"cannot open .*: not a regular file"):
+            embedded(path)
+    assert pipe.stat().st_mode & 0o777 == 0o644
 
 
 def test_a_failed_transaction_changes_nothing() -> None:
