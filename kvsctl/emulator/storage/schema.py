@@ -179,10 +179,13 @@ def _make_private(path: Path) -> None:
         raise EmulatorError(f"cannot open {path}: not a regular file")
     if os.name != "posix":
         return  # modes mean nothing else there than read-only
+    # SQLite follows a link to the database, and none to the files beside it.
+    found = Path(os.path.realpath(path))
     for name in ("", "-wal", "-shm"):
-        file = path.with_name(path.name + name)
+        file = found.with_name(found.name + name)
         try:
-            if file.stat().st_mode & 0o077:
+            mode = file.lstat().st_mode
+            if stat.S_ISREG(mode) and mode & 0o077:
                 file.chmod(_PRIVATE)
         except FileNotFoundError:
             continue

@@ -7,11 +7,13 @@ import stat
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from kvsctl.emulator import EmulatorError, embedded
+from kvsctl.emulator.refusals import DatabaseFailed
 from kvsctl.emulator.storage.rows import Rows
 from kvsctl.emulator.storage.store import Store
 from tests.emulator.support import OpenClient, emulator_client
@@ -56,6 +58,25 @@ def test_another_programs_file_is_refused(tmp_path: Path) -> None:
         embedded(text)
     with pytest.raises(EmulatorError, match=r"cannot open .*: is a directory"):
         embedded(tmp_path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links of POSIX")
+def test_a_link_beside_the_database_gives_no_other_file_a_mode(tmp_path: Path) -> None:
+    path, foreign, link = tmp_path / "db", tmp_path / "foreign", tmp_path / "link"
+    embedded(path).close()
+    foreign.touch()
+    foreign.chmod(0o644)
+    (tmp_path / "db-wal").symlink_to(foreign)
+    with suppress(EmulatorError, DatabaseFailed):
+        embedded(path).close()
+    assert foreign.stat().st_mode & 0o777 == 0o644
+    (tmp_path / "db-wal").unlink()
+    (tmp_path / "db-shm").touch(0o644)
+    (tmp_path / "db-shm").chmod(0o644)
+    link.symlink_to(path)
+    opened = embedded(link)
+    assert (tmp_path / "db-shm").stat().st_mode & 0o777 == 0o600
+    opened.close()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes and devices of POSIX")
