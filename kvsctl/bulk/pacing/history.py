@@ -14,6 +14,11 @@ class Sustained(NamedTuple):
     units: float
     seconds: float
 
+    @property
+    def amounts(self) -> tuple[int, int]:
+        """The requests and the units that were accepted in this time."""
+        return round(self.requests * self.seconds), round(self.units * self.seconds)
+
 
 class History:
     """The requests and units accepted since `clear`, with less detail the longer ago they were.
@@ -23,7 +28,7 @@ class History:
 
     def __init__(self) -> None:
         self._marks: list[tuple[float, int, int]] = []  # (time, requests, units) before that time
-        self._requests = self._units = 0
+        self.requests = self.units = 0
 
     def __bool__(self) -> bool:
         return bool(self._marks)
@@ -37,29 +42,34 @@ class History:
         """Note an accepted request."""
         marks = self._marks
         if not marks or now - marks[-1][0] >= _GRAIN_SECONDS:
-            marks.append((now, self._requests, self._units))
+            marks.append((now, self.requests, self.units))
             if len(marks) > _MOST_MARKS:
                 half = _MOST_MARKS // 2
                 marks[:half] = marks[:half:2]
-        self._requests += 1
-        self._units += units
+        self.requests += 1
+        self.units += units
 
     def sustained(self, now: float) -> Sustained:
         """Return the highest rate over any time that ends now, which must be after the last `add`.
 
         A service that refused everything of late has a limit of at most this rate: what was
         accepted since any earlier time, spread over all the time since then. The time is the
-        shortest that has about this rate.
+        shortest that has about this rate, or all the time if that is about as long.
         """
         best = Sustained(0.0, 0.0, 0.0)
         for at, requests, units in reversed(self._marks):
             seconds = now - at
-            rate = (self._requests - requests) / seconds
+            rate = (self.requests - requests) / seconds
             if rate * _ABOUT_THE_SAME > best.requests:
-                best = Sustained(rate, (self._units - units) / seconds, seconds)
+                best = Sustained(rate, (self.units - units) / seconds, seconds)
+        whole_seconds = now - self.began_at
+        if best.seconds >= _ABOUT_THE_SAME * whole_seconds:
+            best = Sustained(
+                self.requests / whole_seconds, self.units / whole_seconds, whole_seconds
+            )
         return best
 
     def clear(self) -> None:
         """Forget everything."""
         self._marks.clear()
-        self._requests = self._units = 0
+        self.requests = self.units = 0

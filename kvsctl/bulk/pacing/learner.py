@@ -3,71 +3,31 @@
 When the service refuses so often that it means a limit, it is *blocked*: one request at a time
 probes, at growing intervals, until one passes. The accepted requests from one pass to the next, by
 the time between, are the rate that the limit allows, whatever kind of window it has and however
-long that is. The first such rate is not used, because the window may have begun before the run, or
-may hold the requests of others. So after the first pass the run sends freely until it is blocked
-again. Two rates in succession that agree are learnt, and requests are then spread evenly at that
-rate. A rate that a later block contradicts is dropped.
+long that is. The first such rate is only a guess, because the window may have begun before the run,
+or may hold the requests of others. Two rates in succession that agree are learnt. From then on
+requests are spread evenly at that rate, or, if the window is long, sent as soon as it opens until
+it is used up. What a later block contradicts is dropped.
+
+After a pass the number of requests in flight grows with the requests that are accepted, and it
+shrinks towards the amount at which the service is expected to refuse.
 """
 
-from collections.abc import Sequence
+import math
 from typing import Final
 
-from kvsctl.bulk.pacing.ceiling import Ceiling
+from kvsctl.bulk.pacing.even_rate import EvenRate
 from kvsctl.bulk.pacing.history import History, Sustained
+from kvsctl.bulk.pacing.learnt_window import LearntWindow
 from kvsctl.bulk.pacing.limit_detector import Refusals
+from kvsctl.bulk.pacing.probes import Block
 
-_FIRST_PROBE_SECONDS: Final = 0.35
-_PROBE_GROWTH: Final = 0.25
-"""The next probe waits this share of the time since the block began, so little time is lost."""
-_LONGEST_PROBE_SECONDS: Final = 15.0
-_USUAL_WINDOWS: Final = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)
-"""Windows that services use, in seconds: a probe at their end may pass."""
-_JUST_AFTER: Final = (1.01, 1.06, 1.12)
-"""Multiples of a length: when to probe for its end. Faults may lose the first probes."""
 _AGREEMENT: Final = 2.0
 _AT_MOST_DOWN: Final = 0.85
-"""A learnt rate falls in small steps if the first probe passes: the block may be an accident."""
-_FEW_REQUESTS: Final = 10
-"""A rate that fewer requests have shown is averaged with the one before."""
-_BURST: Final = 0.05
-"""How much of a window may be sent at once, to make up for time in which nothing could be sent."""
-_LEAST_QUIET_SECONDS: Final = 3.0
-_BEARABLE_IN_A_SECOND: Final = 0.05
-"""A try may exceed a short window a little, because requests do not arrive evenly."""
-_LEAST_QUIET_REQUESTS: Final = 40
-"""A learnt rate holds for so long and for so many requests before a higher one is tried."""
+"""A rate falls in small steps if the first probe passes soon: the block may be an accident."""
+_SURE_SECONDS: Final = 3.0
+"""Over such a time the wait for the first probe distorts a rate little."""
 _MORE_THAN_A_SECOND: Final = 2.0
 """A longer `Retry-After` means a limit, however few requests were refused."""
-
-
-class _PacedRate:
-    """A rate per second, and when the next request may start so that it is kept."""
-
-    def __init__(self) -> None:
-        self.ceiling = Ceiling()
-        self._burst_seconds = 0.0
-        self._next_at = 0.0
-
-    def learn(self, rate: float, now: float, seconds: float) -> None:
-        self._burst_seconds = _BURST * seconds
-        self._next_at = now
-        quiet_seconds = max(_LEAST_QUIET_SECONDS, seconds, _LEAST_QUIET_REQUESTS / rate)
-        bearable = _BEARABLE_IN_A_SECOND if quiet_seconds <= _LEAST_QUIET_SECONDS else 0.0
-        self.ceiling.learn(rate, now, quiet_seconds, bearable)
-
-    def wait_seconds(self, now: float) -> float:
-        if self.ceiling.learnt is None:
-            return 0.0
-        wait_seconds = max(0.0, self._next_at - now)
-        if wait_seconds:
-            self.ceiling.note_held()
-        return wait_seconds
-
-    def use(self, now: float, amount: float) -> None:
-        """Use an amount. A negative amount is given back."""
-        if self.ceiling.learnt is not None:
-            self._next_at = max(self._next_at, now - self._burst_seconds)
-            self._next_at += amount / self.ceiling.allowed
 
 
 class Learner:
@@ -80,33 +40,30 @@ class Learner:
         self._was_refused = False
         self._refusals = Refusals()
         self._history = History()
-        self._requests, self._units = _PacedRate(), _PacedRate()
-        self._previous: Sustained | None = None
-        self._blocked_at: float | None = None
-        self._probe_at = 0.0
-        self._refused_probes = 0
-        self._window_seconds = 0.0
-        self._lesson_at = float("-inf")
-        self._ramp: int | None = None
+        self._requests, self._units = EvenRate(), EvenRate()
+        self._window: LearntWindow | None = None
+        self._block: Block | None = None
+        self._blocked_at = -math.inf
         self.in_flight = 0
 
     @property
     def is_probing(self) -> bool:
-        """Whether only one request is in flight at a time, to find out if any passes."""
-        return self._blocked_at is not None
+        """Whether only one request is in flight at a time, because the service refused others."""
+        block = self._block
+        return block is not None and (block.was_refused or block.has_refused_probe)
 
     def probe_seconds(self, now: float) -> float:
-        """Return how long until the next probe may start, while it probes."""
-        return max(0.0, self._probe_at - now)
+        """Return how long until the next probe may start; 0 if it does not probe."""
+        return max(0.0, self._block.probe_at - now) if self._block is not None else 0.0
 
     def wait_seconds(self, now: float) -> float:
         """Return how long until a request may start; infinite: not before another one ends."""
         if not self._was_refused:
             return 0.0
-        if self._blocked_at is not None:
-            return float("inf") if self.in_flight else self.probe_seconds(now)
-        if self._ramp is not None and self.in_flight >= self._ramp:
-            return float("inf")
+        if self._block is not None:
+            return math.inf if self.in_flight else self.probe_seconds(now)
+        if self.in_flight >= self._most_in_flight:
+            return math.inf
         return max(self._requests.wait_seconds(now), self._units.wait_seconds(now))
 
     def start(self, now: float, units: int) -> None:
@@ -131,96 +88,103 @@ class Learner:
             return
         self._units.use(now, units - reserved)
         self._refusals.note(was_refused=False, is_ordinary=not self.is_probing)
-        if self._blocked_at is not None and started_at > self._lesson_at:
-            self._unblock(now)
+        if self._block is not None and started_at > self._blocked_at:
+            self._unblock(self._block, now)
         self._history.add(now, units)
-        if self._ramp is not None and started_at > self._lesson_at:
-            self._ramp += 1
-        self._note_rates(now, was_refused=False)
+        for rate in (self._requests, self._units):
+            rate.ceiling.note_accepted(now, self._refusals.noise)
+        if self._block is None and self._is_used_up:
+            self._begin_block(now, was_refused=False)
 
     def refuse(self, now: float, started_at: float, asked_seconds: float) -> None:
         """Note that a request was throttled. `asked_seconds`: its `Retry-After`; 0 if none."""
         self._was_refused = True
         self.in_flight -= 1  # its turn stays used, so that the service gets a rest
-        if started_at <= self._lesson_at:
-            return  # it was in flight when the block was noticed
-        if self._blocked_at is not None:
-            self._refused_probes += 1
-            self._schedule_probe(now)
+        if started_at <= self._blocked_at:
+            return  # it was in flight when the block began
+        if self._block is not None:
+            self._block.refused_at = now
+            self._schedule(self._block, now)
             return
-        is_tried = self._note_rates(now, was_refused=True)
-        self._refusals.note(was_refused=True, is_ordinary=not is_tried)
-        if self._refusals.are_many or asked_seconds > _MORE_THAN_A_SECOND:
-            self._blocked_at = self._lesson_at = now
-            self._refused_probes = 0
-            self._refusals.forget()
-            self._schedule_probe(now)
+        is_expected = self._is_tried(now) or self._is_at_limit
+        self._refusals.note(was_refused=True, is_ordinary=not is_expected)
+        is_long_wait = asked_seconds > _MORE_THAN_A_SECOND
+        if self._is_at_limit or self._refusals.are_many or is_long_wait:
+            self._begin_block(now, was_refused=True)
 
-    def _note_rates(self, now: float, *, was_refused: bool) -> bool:
-        """Return whether the request was refused because a higher rate was being tried."""
+    @property
+    def _is_even(self) -> bool:
+        """Whether requests are spread evenly at a learnt rate."""
+        return self._requests.ceiling.learnt is not None
+
+    @property
+    def _left(self) -> float:
+        """How many requests the window still holds, if one is expected to."""
+        if self._window is None or self._is_even:
+            return math.inf
+        return self._window.left(self._history)
+
+    @property
+    def _is_at_limit(self) -> bool:
+        """Whether a single refusal is what was expected."""
+        return abs(self._left) <= 1
+
+    @property
+    def _is_used_up(self) -> bool:
+        """Whether to wait for the next window, before the service refuses."""
+        return self._window is not None and not self._window.is_checked and self._left < 1
+
+    @property
+    def _most_in_flight(self) -> float:
+        """The most after a pass: one at first, and one again where a refusal is expected."""
+        if self._blocked_at == -math.inf or self._is_even:
+            return math.inf
+        return min(1 + self._history.requests, max(1, abs(self._left)))
+
+    def _is_tried(self, now: float) -> bool:
+        """Note a refusal. Return whether it is because a higher rate was being tried."""
         noise = self._refusals.noise
         rates = (self._requests, self._units)
-        return sum(rate.ceiling.note(now, noise, was_refused=was_refused) for rate in rates) > 0
+        return sum(rate.ceiling.note_refused(now, noise) for rate in rates) > 0
 
-    def _schedule_probe(self, now: float) -> None:
-        assert self._blocked_at is not None  # noqa: S101
-        waited = now - self._blocked_at
-        interval = min(max(_FIRST_PROBE_SECONDS, _PROBE_GROWTH * waited), _LONGEST_PROBE_SECONDS)
-        lengths: Sequence[float] = ()
-        began_at = self._blocked_at
-        if self._history:
-            began_at, lengths = self._history.began_at, _USUAL_WINDOWS
-            known = self._previous.seconds if self._previous is not None else 0.0
-            if began_at + known > now:
-                # Most likely nothing passes before the window that the last block has shown.
-                interval, lengths = max(_FIRST_PROBE_SECONDS, waited), (known / _JUST_AFTER[0],)
-        ends = [began_at + after * length for length in lengths for after in _JUST_AFTER]
-        self._probe_at = min([now + interval, *(end for end in ends if end > now)])
+    def _begin_block(self, now: float, *, was_refused: bool) -> None:
+        self._blocked_at = now
+        self._block = Block(now, was_refused=was_refused)
+        self._refusals.forget()
+        self._schedule(self._block, now)
 
-    def _unblock(self, now: float) -> None:
-        self._blocked_at = None
-        self._ramp = None
+    def _schedule(self, block: Block, now: float) -> None:
+        block.schedule(now, self._history.began_at if self._history else None, self._window)
+
+    def _unblock(self, block: Block, now: float) -> None:
+        self._block = None
         if not self._history:  # nothing was ever accepted: others have used the limit up
-            self._ramp = 1
             return
-        found, previous = self._history.sustained(now), self._previous
+        window, opened_at = self._window, self._history.began_at
+        if window is not None and block.was_refused and window.is_early(now - opened_at):
+            return
+        found, refused_seconds = self._history.sustained(now), block.refused_at - opened_at
         self._history.clear()
-        known = self._requests.ceiling.learnt
-        if known is None and previous is not None:
-            found = _combined(found, previous)
-        self._previous = found
-        expected = known or (previous.requests if previous else 0.0)
-        is_contradicted = found.requests * _AGREEMENT < expected
-        is_higher = known is None and found.requests > _AGREEMENT * expected
-        if is_contradicted or is_higher:
+        if window is None or not self._agrees(window, found):
             self._requests.ceiling.forget()
             self._units.ceiling.forget()
-            self._window_seconds = 0.0
-            self._ramp = 1
-            return
-        self._window_seconds = max(found.seconds, self._window_seconds)
-        for rate, sustained in ((self._requests, found.requests), (self._units, found.units)):
-            rate.learn(self._lowered(rate, sustained), now, self._window_seconds)
-        self._requests.use(now, 1)
+            self._window = LearntWindow(found, refused_seconds)
+        elif not window.is_confirmed:
+            self._window = window.confirmed_by(found, refused_seconds)
+            if not self._window.is_long:
+                self._requests.learn(self._window.found.requests, now, self._window.seconds)
+                self._units.learn(self._window.found.units, now, self._window.seconds)
+        elif self._is_even:
+            window.seconds = max(found.seconds, window.seconds)
+            is_sure = block.has_refused_probe or found.seconds >= _SURE_SECONDS
+            for rate, shown in ((self._requests, found.requests), (self._units, found.units)):
+                rate.lower(shown, 0.0 if is_sure else _AT_MOST_DOWN, now, window.seconds)
+        else:
+            window.reopen(found, refused_seconds, was_full=block.was_refused)
 
-    def _lowered(self, rate: _PacedRate, sustained: float) -> float:
-        """Return the rate to keep to: never above one that was just refused."""
-        known = rate.ceiling.learnt
-        if known is None:
-            return sustained
-        least = 0.0 if self._refused_probes else _AT_MOST_DOWN * known
-        return min(known, max(sustained, least))
-
-
-def _combined(found: Sustained, previous: Sustained) -> Sustained:
-    """Return the rate that two blocks in succession show, or the latest if they do not agree."""
-    if not 1 / _AGREEMENT <= found.requests / previous.requests <= _AGREEMENT:
-        return found
-    if found.requests * found.seconds >= _FEW_REQUESTS:
-        return max(found, previous)  # a fault that loses a probe only lowers the rate
-    seconds = found.seconds + previous.seconds
-    return Sustained(
-        (found.requests * found.seconds + previous.requests * previous.seconds) / seconds,
-        (found.units * found.seconds + previous.units * previous.seconds) / seconds,
-        seconds,
-    )
+    def _agrees(self, window: LearntWindow, found: Sustained) -> bool:
+        """Return whether the service does not contradict what is known. It may hold more by now."""
+        known = self._requests.ceiling.learnt or window.found.requests
+        is_lower = found.requests * _AGREEMENT < known
+        is_higher = found.requests > known * _AGREEMENT
+        return not (is_lower or (is_higher and not window.is_confirmed))

@@ -40,7 +40,7 @@ class Refusals:
     def __init__(self) -> None:
         self._short, self._long = _Last(_SHORT), _Last(_LONG)
         self._consecutive_refused = 0
-        self.noise = 0.0
+        self.noise = self._noise_at_pass = 0.0
 
     def note(self, *, was_refused: bool, is_ordinary: bool) -> None:
         """Note how a request ended. `is_ordinary`: not a probe, and within the learnt limits."""
@@ -50,6 +50,8 @@ class Refusals:
         if is_ordinary:
             noise = self.noise + (was_refused - self.noise) * _LEARNING
             self.noise = min(noise, _MAX_NOISE)
+        if not was_refused:
+            self._noise_at_pass = self.noise
 
     @property
     def are_many(self) -> bool:
@@ -61,7 +63,8 @@ class Refusals:
         )
 
     def forget(self) -> None:
-        """Forget the refusals: a limit was learnt from them."""
+        """Forget the refusals: a limit explains them."""
+        self.noise = self._noise_at_pass
         self._short.forget()
         self._long.forget()
         self._consecutive_refused = 0

@@ -142,19 +142,46 @@ def test_a_window_of_any_length_is_noticed_soon_after_it_opens(window_seconds: f
     assert probes <= 300
 
 
-def test_after_two_windows_that_agree_requests_are_spread_evenly() -> None:
-    pacer, clock = _pacer()
+def _learn_a_window(pacer: Pacer, clock: _Clock, seconds: float) -> None:
     for _ in range(2):
         began = clock.now
         _let_through(pacer, clock, 45)
         assert pacer.wait_seconds(1, reads=False) == 0, "one window is not trusted"
         _refuse_until_it_probes(pacer, clock)
-        _probe(pacer, clock, began + 60)
+        _probe(pacer, clock, began + seconds)
+
+
+def test_after_two_short_windows_that_agree_requests_are_spread_evenly() -> None:
+    pacer, clock = _pacer()
+    _learn_a_window(pacer, clock, 5.0)
     began = clock.now
     for _ in range(20):
         clock.now += pacer.wait_seconds(1, reads=False)
         _let_through(pacer, clock)
-    assert clock.now - began == pytest.approx(20 * 60 / 45, rel=0.2)
+    assert clock.now - began == pytest.approx(20 * 5 / 45, rel=0.2)
+
+
+def test_after_two_long_windows_that_agree_a_window_is_used_up_as_soon_as_it_opens() -> None:
+    pacer, clock = _pacer()
+    _learn_a_window(pacer, clock, 60.0)
+    for _ in range(3):
+        opened = clock.now
+        _let_through(pacer, clock, 45)  # and the one that opened it
+        assert clock.now - opened < 1
+        assert not pacer.is_probing, "nothing was refused"
+        assert 58 < pacer.wait_seconds(1, reads=False) < 64
+        clock.now += pacer.wait_seconds(1, reads=False)
+        _let_through(pacer, clock)
+
+
+def test_near_the_end_of_a_window_one_request_is_in_flight() -> None:
+    pacer, clock = _pacer()
+    _learn_a_window(pacer, clock, 60.0)
+    _let_through(pacer, clock, 43)
+    for _ in range(2):
+        assert pacer.wait_seconds(1, reads=False) == 0
+        pacer.start(1, 1, reads=False)
+    assert pacer.wait_seconds(1, reads=False) == math.inf
 
 
 def test_a_learnt_rate_that_the_service_contradicts_is_dropped() -> None:

@@ -74,6 +74,25 @@ def test_a_limit_of_50_requests_per_second_is_found(kind: Kind) -> None:
     assert ran.failed == 0
 
 
+@_KINDS
+@pytest.mark.parametrize(
+    ("amount", "seconds", "least_share", "most_refused"),
+    [(45, 60.0, 0.98, 0.03), (50, 1.0, 0.91, 0.02)],
+    ids=["45 per minute", "50 per second"],
+)
+def test_a_limit_that_was_found_is_used_up_and_hardly_ever_exceeded(
+    kind: Kind, amount: int, seconds: float, least_share: float, most_refused: float
+) -> None:
+    """The scenarios that the benchmark draws."""
+    quota = Quota(kind, ((amount, seconds, False),))
+    watched = 600 if seconds == 60 else 240
+    ran = simulate(_plan(share=0.7), quota, records=10**6, watched_seconds=watched)
+    possible = amount / seconds * (watched - 60)
+    assert let_through(ran.ticks, 60, watched) >= least_share * possible
+    assert refused_share(ran.ticks, 60, watched) <= most_refused
+    assert ran.failed == 0
+
+
 def test_refusals_without_a_limit_slow_nothing_down_for_long() -> None:
     ran = simulate(_plan(), Quota(unlucky=0.1), records=6000)
     assert ran.succeeded == 6000
