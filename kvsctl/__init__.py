@@ -11,6 +11,7 @@ Imports run one way, from the first of these to the last:
 - `service`, `records`, `config`, `files`, `emulator`: HTTP, input, settings, the operating
   system's files, and the emulator, which imports `limits` and nothing else of ours.
 - `model`: what passes between them: records, problems, outcomes.
+- `slabs`: many records, or the outcomes of many, as one value.
 - `jsontext`, `jsonequal`: JSON as text, and whether two JSON texts are equal.
 - `limits`, `codes`: the service's limits; the error codes that a record can fail with.
 - `unexpected`: what an exception means that nothing has foreseen.

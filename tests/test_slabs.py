@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvsctl.model import Identity, Record, Slab, Successes, plain_keys
+from kvsctl.model import Identity, Record
+from kvsctl.slabs import Slab, Successes, plain_keys
 from tests.support.records import record, slab
 
 

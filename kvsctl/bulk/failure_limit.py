@@ -1,10 +1,11 @@
 """Count the failures of a run that ends after so many, in input order."""
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from kvsctl.bulk.events import Event, Settled
 from kvsctl.model import Problem, Record
+from kvsctl.slabs import Successes, positions_of
 
 
 class FailureLimit:
@@ -41,13 +42,18 @@ class FailureLimit:
         """Note which positions have settled."""
         if not isinstance(event, Settled):
             return
-        self._settled.update(outcome.subject.position for outcome in event.outcomes)
+        outcomes = event.outcomes
+        self._settled.update(
+            positions_of(outcomes.records)
+            if isinstance(outcomes, Successes)
+            else [outcome.subject.position for outcome in outcomes]
+        )
         while self._open and self._open[0] in self._settled:
             self._settled.discard(self._open.popleft())
 
-    def admit(self, records: Iterable[Record]) -> None:
+    def admit(self, records: Sequence[Record]) -> None:
         """Note records that are admitted, in input order."""
-        self._open.extend(record.position for record in records)
+        self._open.extend(positions_of(records))
 
     def hold(self, problem: Problem) -> None:
         """Hold a problem back. Its position is after all that were admitted."""

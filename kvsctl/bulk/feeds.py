@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from typing import Final, Protocol, TypeAlias
 
 from kvsctl.errors import Defect, KvsctlError, StreamError, UsageError
-from kvsctl.model import PieceList, Problem, Slab
+from kvsctl.model import PieceList, Problem
+from kvsctl.slabs import Slab
 
 _MAX_AHEAD: Final = 12
 """How many lists the thread may be ahead of the run: few bound memory, many hide reading time."""

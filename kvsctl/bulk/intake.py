@@ -12,7 +12,8 @@ from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.settling.ledger import Ledger
 from kvsctl.bulk.stopping import Stopping
 from kvsctl.errors import KvsctlError
-from kvsctl.model import Failure, Outcome, Problem, Record, State
+from kvsctl.model import Failure, Outcome, PieceList, Problem, Record, State
+from kvsctl.slabs import Slab
 
 
 class Intake:
@@ -52,7 +53,7 @@ class Intake:
         return self._is_starved or self.is_crowded or self.has_ended
 
     @property
-    def not_admitted(self) -> Sequence[Record | Problem]:
+    def not_admitted(self) -> PieceList:
         """What was read and found no room before the run stopped."""
         return [*self._limit.held, *self._admission.left]
 
@@ -63,7 +64,7 @@ class Intake:
                 self._is_starved = not pieces
                 if pieces:
                     self._ledger.emit(RecordsRead(len(pieces)))
-                    await self._admit(list(pieces))
+                    await self._admit(list(pieces) if self._plan.splits_slabs else pieces)
                 self._changed()
             self.is_cut_short = pieces is not None
         except KvsctlError as error:
@@ -88,7 +89,7 @@ class Intake:
             released = self._limit.release(self._ledger.failures)
             self._ledger.settle_here([failed_check(problem) for problem in released])
 
-    async def _admit(self, pieces: Sequence[Record | Problem]) -> None:
+    async def _admit(self, pieces: PieceList) -> None:
         self._admission.arrive(pieces)
         while not self._admission.is_empty:
             await self._await_room()
@@ -114,11 +115,12 @@ class Admission:
         self._lanes = lanes
         self._limit = limit or FailureLimit(None)
         self._most_bytes = plan.window_bytes
-        self._pieces: Sequence[Record | Problem] = ()
+        self._most_records = plan.packing.max_records
+        self._pieces: PieceList = ()
         self._next = 0
         self.window = plan.window_at(plan.concurrency)
 
-    def arrive(self, pieces: Sequence[Record | Problem]) -> None:
+    def arrive(self, pieces: PieceList) -> None:
         """Take the pieces to admit next. All earlier ones must be admitted."""
         self._pieces, self._next = pieces, 0
 
@@ -128,7 +130,7 @@ class Admission:
         return self._next >= len(self._pieces)
 
     @property
-    def left(self) -> Sequence[Record | Problem]:
+    def left(self) -> PieceList:
         """The pieces that arrived and are not admitted."""
         return self._pieces[self._next :]
 
@@ -145,25 +147,45 @@ class Admission:
         superseded.
         """
         room = self.window - self._lanes.admitted
+        if isinstance(self._pieces, Slab):
+            return self._admit_slab(self._pieces, self._next + room)
         pieces = self._pieces[self._next : self._next + room]
-        if _are_records(pieces) and self._admit_at_once(pieces):
-            self._next += len(pieces)
-            return []
-        return self._admit_each(pieces)
+        return [] if self._admit_at_once(pieces) else self._admit_each(pieces)
 
-    def _admit_at_once(self, records: Sequence[Record]) -> bool:
-        """Fast path: admit the whole slice if every key is new and it fits.
+    def _admit_slab(self, slab: Slab, end: int) -> list[Outcome]:
+        """Admit a slab up to `end`, in parts that end where batches will."""
+        ended: list[Outcome] = []
+        lanes, most = self._lanes, self._most_records
+        end = min(end, len(slab))
+        while self._next < end and lanes.admitted_bytes < self._most_bytes:
+            size = most - lanes.waiting % most
+            part = slab[self._next : min(self._next + size, end)]
+            if not self._admit_at_once(part):
+                ended += self._admit_each(part)
+        return ended
+
+    def _admit_at_once(self, pieces: PieceList) -> bool:
+        """Fast path: admit all pieces if they are records, every key is new and they fit.
 
         Otherwise admit nothing and return False.
         """
-        coming_bytes = sum(map(len, [record.body for record in records]))
+        if isinstance(pieces, Slab):
+            records: Sequence[Record] = pieces
+            coming_bytes = pieces.body_bytes
+        elif _are_records(pieces):
+            records = pieces
+            coming_bytes = sum(map(len, [record.body for record in records]))
+        else:
+            return False
         fits = self._lanes.admitted_bytes + coming_bytes < self._most_bytes
-        is_admitted = fits and self._lanes.admit_all(records, coming_bytes)
-        if is_admitted and self._limit.is_limited:
+        if not fits or not self._lanes.admit_all(records, coming_bytes):
+            return False
+        if self._limit.is_limited:
             self._limit.admit(records)
-        return is_admitted
+        self._next += len(records)
+        return True
 
-    def _admit_each(self, pieces: Sequence[Record | Problem]) -> list[Outcome]:
+    def _admit_each(self, pieces: PieceList) -> list[Outcome]:
         ended: list[Outcome] = []
         for piece in pieces:
             self._next += 1
@@ -190,5 +212,5 @@ def failed_check(problem: Problem) -> Outcome:
     )
 
 
-def _are_records(pieces: Sequence[Record | Problem]) -> TypeGuard[Sequence[Record]]:
+def _are_records(pieces: PieceList) -> TypeGuard[Sequence[Record]]:
     return set(map(type, pieces)) == {Record}

@@ -1,13 +1,20 @@
 """One record per identity at a time, in input order: an older write never lands after a newer one.
 
 A lane is open while its record waits, and closed while its record is away.
+
+A slab goes through the lanes whole while each of its keys has a lane of its own. A record of it
+that is superseded makes records of the slab, in its place.
 """
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
+from typing import TypeAlias, cast
 
-from kvsctl.model import Identity, Record
+from kvsctl.model import Lane, Record
+from kvsctl.slabs import Slab
+
+_Waiting: TypeAlias = Record | Slab
 
 
 class Lanes:
@@ -22,22 +29,19 @@ class Lanes:
 
     def __init__(self, *, join: bool) -> None:
         self._join = join
-        self._newest: dict[Identity, Record | None] = {}
-        """The newest record of each lane. None: it was parked and has been drained."""
-        self._order: deque[Record] = deque()
-        """The waiting records, oldest lane first, mixed with `_gone` records that were sent."""
+        self._newest: dict[Lane, Record | Slab | None] = {}
+        """The newest record of each lane, or its slab. None: it was parked and has been drained."""
+        self._order: deque[_Waiting] = deque()
+        """What waits, oldest lane first, mixed with `_gone` records that were sent."""
         self._gone = 0
-        self._stand_ins: dict[Identity, Record] = {}
+        self.waiting = 0
+        """How many records could be sent now."""
+        self._stand_ins: dict[Lane, Record] = {}
         """Superseded records that still mark the place of their lane in `_order`."""
-        self._parked: dict[Identity, None] = {}  # as a set that keeps their order
-        self._followers: dict[Identity, list[Record]] = {}
+        self._parked: dict[Lane, None] = {}  # as a set that keeps their order
+        self._followers: dict[Lane, list[Record]] = {}
         self._follower_count = 0
         self._admitted_bytes = 0
-
-    @property
-    def waiting(self) -> int:
-        """How many records could be sent now."""
-        return len(self._order) - self._gone
 
     @property
     def admitted(self) -> int:
@@ -51,67 +55,164 @@ class Lanes:
 
     def admit(self, record: Record) -> Record | None:
         """Admit a record. Return the older record that it supersedes, which is never sent."""
+        lane = record.identity.lane
         self._admitted_bytes += len(record.body)
-        before = self._newest.setdefault(record.identity, record)
+        before = self._newest.setdefault(lane, record)
         if before is record:
-            self._order.append(record)
+            self._append([record])
             return None
         if self._join:
-            self._followers.setdefault(record.identity, []).append(record)
+            self._followers.setdefault(lane, []).append(record)
             self._follower_count += 1
             return None
-        return self._supersede(before, record)
+        if isinstance(before, Slab) and not before.is_away:
+            self._split_waiting(before)
+            before = self._newest[lane]
+        self._newest[lane] = record
+        if before is None or before.is_away:
+            self._parked[lane] = None
+            return None
+        assert isinstance(before, Record)  # noqa: S101
+        if lane not in self._parked:
+            self._stand_ins.setdefault(lane, before)
+        self._admitted_bytes -= len(before.body)
+        return before
 
     def admit_all(self, records: Sequence[Record], bodies_bytes: int) -> bool:
         """Admit several records in less time, if each opens a lane of its own.
 
         Otherwise admit none and return False. `bodies_bytes` is the size of their bodies together.
         """
-        fresh = {record.identity: record for record in records}
+        fresh: dict[Lane, Record | Slab]
+        if isinstance(records, Slab):
+            fresh = dict.fromkeys(records.keys, records)
+        else:
+            fresh = {record.identity.lane: record for record in records}
         if len(fresh) < len(records) or not self._newest.keys().isdisjoint(fresh):
             return False
         self._newest.update(fresh)
-        self._order.extend(records)
+        self._append(records)
         self._admitted_bytes += bodies_bytes
         return True
 
-    def _supersede(self, before: Record | None, record: Record) -> Record | None:
-        identity = record.identity
-        self._newest[identity] = record
-        if before is None or before.is_away:
-            self._parked[identity] = None
-            return None
-        if identity not in self._parked:
-            self._stand_ins.setdefault(identity, before)
-        self._admitted_bytes -= len(before.body)
-        return before
+    def _append(self, records: Sequence[Record]) -> None:
+        """Let records wait, behind all others."""
+        self.waiting += len(records)
+        if isinstance(records, Slab):
+            self._order.append(records)
+        else:
+            self._order.extend(records)
 
-    def next_waiting(self, count: int) -> list[Record]:
-        """Return the first `count` waiting records, oldest lane first. They keep waiting."""
-        order: Iterable[Record] = self._order
+    def next_waiting(self, count: int) -> Sequence[Record]:
+        """Return the first `count` waiting records, oldest lane first. They keep waiting.
+
+        The result is a slab if they are neither more nor less than one or several slabs.
+        """
+        first = self._order[0] if self._order else None
+        if not isinstance(first, Slab):
+            return self.waiting_records(count)
+        wanted = min(count, self.waiting)
+        if len(first) < wanted:
+            first = self._joined(first, wanted)
+        return first if first and len(first) == wanted else self.waiting_records(count)
+
+    def _joined(self, whole: Slab, count: int) -> Slab | None:
+        """Make one slab of the first ones, if together they are `count` consecutive records."""
+        number = 1
+        while len(whole) < count:
+            after = self._order[number]
+            joined = whole.joined(after) if isinstance(after, Slab) else None
+            if joined is None:
+                return None
+            whole, number = joined, number + 1
+        if len(whole) > count:
+            return None
+        for _ in range(number):
+            self._order.popleft()
+        self._order.appendleft(whole)
+        self._newest.update(dict.fromkeys(whole.keys, whole))
+        return whole
+
+    def waiting_records(self, count: int) -> list[Record]:
+        """Return the same as `next_waiting`, each record by itself."""
+        first = self._first(count)
+        if Slab in map(type, first):
+            passed = 0
+            for one in first:
+                passed += len(one) if isinstance(one, Slab) else 1
+                if isinstance(one, Slab):
+                    self._split_waiting(one)
+                if passed >= count:
+                    break
+            first = self._first(count)
+        records = cast("list[Record]", first)
+        return self.as_waiting(records) if self._stand_ins else records
+
+    def _first(self, count: int) -> list[_Waiting]:
+        """Return the first `count` records and slabs that wait."""
+        order: Iterable[_Waiting] = self._order
         if self._gone:
             order = (one for one in order if not one.is_away)
-        first = list(islice(order, count))
-        return self.as_waiting(first) if self._stand_ins else first
+        return list(islice(order, count))
 
     def as_waiting(self, records: Iterable[Record]) -> list[Record]:
         """Return the records, with those that were superseded meanwhile replaced by the newest."""
-        return [self._newest.get(record.identity) or record for record in records]
+        newest = (self._newest.get(record.identity.lane) for record in records)
+        return [
+            after if isinstance(after, Record) else record
+            for record, after in zip(records, newest, strict=True)
+        ]
+
+    def _split_waiting(self, slab: Slab) -> None:
+        """Make records of a slab that waits, in its place."""
+        records = list(slab)
+        self._newest.update(zip(slab.keys, records, strict=True))
+        order, place = self._order, self._order.index(slab)
+        order.rotate(-place)
+        order.popleft()
+        order.extendleft(reversed(records))
+        order.rotate(place)
+
+    def split_away(self, records: Sequence[Record]) -> list[Record]:
+        """Return records that are away, each by itself, so that it may change.
+
+        In the lanes they replace their slab, if they are one. So the caller must use the result.
+        """
+        if not isinstance(records, Slab):
+            return list(records)
+        each = list(records)
+        newest = self._newest
+        for lane, record in zip(records.keys, each, strict=True):
+            if newest[lane] is records:
+                newest[lane] = record
+        return each
 
     def send(self, records: Sequence[Record]) -> None:
         """Close the lanes of waiting records that are being sent."""
         order = self._order
+        self.waiting -= len(records)
+        if isinstance(records, Slab):
+            records.is_away = True
+            order.popleft()
+            self._drop_sent()
+            return
         for record in records:
             record.is_away = True
-            if self._stand_ins and (replaced := self._stand_ins.pop(record.identity, None)):
-                replaced.is_away = True
+        if self._stand_ins:
+            for record in records:
+                if (replaced := self._stand_ins.pop(record.identity.lane, None)) is not None:
+                    replaced.is_away = True
         if not self._gone and list(islice(order, len(records))) == records:
             for _ in records:
                 order.popleft()
             return
         self._gone += len(records)
-        while order and order[0].is_away:
-            order.popleft()
+        self._drop_sent()
+
+    def _drop_sent(self) -> None:
+        """Remove records that were sent from the front of `_order`."""
+        while self._gone and self._order[0].is_away:
+            self._order.popleft()
             self._gone -= 1
 
     def settle(self, record: Record) -> list[Record]:
@@ -119,43 +220,53 @@ class Lanes:
 
         A parked record of the lane begins to wait.
         """
-        return self.settle_all([record]).get(record.identity, [])
+        return self.settle_all([record]).get(record.identity.lane, [])
 
-    def settle_all(self, records: Sequence[Record]) -> Mapping[Identity, list[Record]]:
-        """Do the same for several records. Return their followers by identity."""
+    def settle_all(self, records: Sequence[Record]) -> Mapping[Lane, list[Record]]:
+        """Do the same for several records. Return their followers by lane."""
+        if isinstance(records, Slab):
+            lanes: Sequence[Lane] = records.keys
+            self._admitted_bytes -= records.body_bytes
+        else:
+            lanes = [record.identity.lane for record in records]
+            self._admitted_bytes -= sum(map(len, [record.body for record in records]))
         newest = self._newest
-        for record in records:
-            identity = record.identity
-            after = newest.pop(identity)
-            if after is not record and after is not None:
-                newest[identity] = after
-                del self._parked[identity]
-                self._order.append(after)
-        self._admitted_bytes -= sum(map(len, [record.body for record in records]))
-        return self._take_followers(records) if self._follower_count else {}
+        if not self._parked:
+            for lane in lanes:
+                del newest[lane]
+        else:
+            for lane in lanes:
+                after = newest.pop(lane)
+                if lane in self._parked:
+                    assert isinstance(after, Record)  # noqa: S101
+                    newest[lane] = after
+                    del self._parked[lane]
+                    self._append([after])
+        return self._take_followers(lanes) if self._follower_count else {}
 
-    def _take_followers(self, records: Sequence[Record]) -> Mapping[Identity, list[Record]]:
-        taken: dict[Identity, list[Record]] = {}
-        for record in records:
-            if (followers := self._followers.pop(record.identity, None)) is not None:
-                taken[record.identity] = followers
+    def _take_followers(self, lanes: Sequence[Lane]) -> Mapping[Lane, list[Record]]:
+        taken: dict[Lane, list[Record]] = {}
+        for lane in lanes:
+            if (followers := self._followers.pop(lane, None)) is not None:
+                taken[lane] = followers
                 self._follower_count -= len(followers)
                 self._admitted_bytes -= sum(len(follower.body) for follower in followers)
         return taken
 
     def drain(self) -> list[Record]:
         """Remove and return all records that were never sent: waiting, parked, their followers."""
-        left = self.next_waiting(self.waiting)
+        left = self.waiting_records(self.waiting)
         for record in list(left):
-            del self._newest[record.identity]
-            left += self._followers.pop(record.identity, ())
+            del self._newest[record.identity.lane]
+            left += self._followers.pop(record.identity.lane, ())
         self._order.clear()
         self._stand_ins.clear()
         self._gone = 0
-        for identity in self._parked:
-            if (parked := self._newest[identity]) is not None:
+        self.waiting = 0
+        for lane in self._parked:
+            if isinstance(parked := self._newest[lane], Record):
                 left.append(parked)
-                self._newest[identity] = None
+                self._newest[lane] = None
         self._parked.clear()
         self._follower_count = sum(map(len, self._followers.values()))
         self._admitted_bytes -= sum(len(record.body) for record in left)

@@ -77,6 +77,8 @@ class RunPlan(msgspec.Struct, frozen=True):
     verify: bool = False
     stop_seconds: float = DEFAULTS.timeout
     """How long a run that was asked to stop continues to read back what it wrote."""
+    splits_slabs: bool = False
+    """Whether records are admitted one by one, for tests: the outcomes are the same."""
     window_bytes: int = 16_000_000
     """The most bytes that admitted records may have together. The last one may exceed it."""
 

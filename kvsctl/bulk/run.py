@@ -253,7 +253,7 @@ class Run:
         batch = self._in_flight.pop(task)
         self._sender.release(batch)
         if task.cancelled():
-            self._cut_off += batch.records
+            self._cut_off += self._queue.split(batch)
         elif (crash := task.exception()) is not None:
             self._stopping.note_crash(crash)
         self.wake()

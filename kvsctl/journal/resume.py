@@ -6,7 +6,8 @@ from typing import TypeAlias
 
 from kvsctl.bulk.feeds import Feed
 from kvsctl.journal.state import JournalState
-from kvsctl.model import PieceList, Record, Slab
+from kvsctl.model import PieceList, Record
+from kvsctl.slabs import Slab
 
 Replay: TypeAlias = Callable[[PieceList], None]
 

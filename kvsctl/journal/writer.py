@@ -16,7 +16,8 @@ from kvsctl.errors import KvsctlError, StreamError
 from kvsctl.journal.file import JournalFile
 from kvsctl.journal.state import FailuresMark, Group, JournalState, Stage
 from kvsctl.journal.totals import TallyNews, restored
-from kvsctl.model import SUCCEEDED, Outcome, Problem, Record, State, Successes, Verb
+from kvsctl.model import SUCCEEDED, Lane, Outcome, Problem, Record, State, Verb
+from kvsctl.slabs import Slab, Successes, positions_of
 
 GROUP_SECONDS: Final = 0.9
 """The longest time between two groups. Syncing takes the rest of about one second."""
@@ -109,7 +110,7 @@ class JournalWriter:
         self._news = TallyNews(self._tally)
         self._retryable = _Retryable(state) if verb is not Verb.GET else None
         self._may_replace = False  # until something has failed
-        self._reorder: Reorder[Outcome] | None = None
+        self._reorder: Reorder[Sequence[Outcome]] | None = None
         if in_order:
             self._reorder = Reorder(lambda _: 0, state.settled)
         self._group = Group()
@@ -152,9 +153,16 @@ class JournalWriter:
 
     def _settle(self, outcomes: Sequence[Outcome]) -> None:
         if self._reorder is not None:
-            outcomes = self._released(self._reorder, outcomes)
-        if isinstance(outcomes, Successes) and not (outcomes.ambiguous or self._may_replace):
-            self._note_plain([record.position for record in outcomes.records])
+            for released in self._released(self._reorder, outcomes):
+                self._note(released)
+        else:
+            self._note(outcomes)
+
+    def _note(self, outcomes: Sequence[Outcome]) -> None:
+        if isinstance(outcomes, Successes) and not (
+            outcomes.ambiguous or self._may_be_replaced_by(outcomes.records)
+        ):
+            self._note_plain(positions_of(outcomes.records))
             return
         positions, others = _parted(outcomes)
         # First, because it may fail: records that are not noted as settled are sent again.
@@ -163,11 +171,20 @@ class JournalWriter:
         self._group.settled.add_all(self._settle_others(others))
         self._group.replaced.add_all(replaced)
 
-    def _note_plain(self, positions: list[int]) -> None:
+    def _note_plain(self, positions: Sequence[int]) -> None:
         """Note records that succeeded and are not ambiguous."""
         self._tally.records += len(positions)
         self._tally.succeeded += len(positions)
-        self._group.settled.add_all(positions)
+        if isinstance(positions, range):
+            self._group.settled.add(positions.start, positions.stop)
+        else:
+            self._group.settled.add_all(positions)
+
+    def _may_be_replaced_by(self, records: Sequence[Record]) -> bool:
+        """Return whether any of the records may replace a failure."""
+        if self._retryable is None or not self._may_replace:
+            return False
+        return not isinstance(records, Slab) or self._retryable.may_hold(records.keys)
 
     def _replaced_by(self, outcomes: Sequence[Outcome]) -> list[int]:
         if self._retryable is None:
@@ -191,13 +208,19 @@ class JournalWriter:
                 self._note_failure(outcome)
         return [outcome.position for outcome in final]
 
-    def _released(self, reorder: Reorder[Outcome], outcomes: Sequence[Outcome]) -> list[Outcome]:
-        released: list[Outcome] = []
+    def _released(
+        self, reorder: Reorder[Sequence[Outcome]], outcomes: Sequence[Outcome]
+    ) -> list[Sequence[Outcome]]:
+        """Return, in input order, what no longer waits for an earlier position."""
+        if isinstance(outcomes, Successes) and isinstance(outcomes.records, Slab):
+            start, stop = outcomes.records.position, outcomes.records.position + len(outcomes)
+            return reorder.add(start, Successes(outcomes.records), stop)
+        released: list[Sequence[Outcome]] = []
         for outcome in outcomes:
             if outcome.is_final:
-                released += reorder.add(outcome.position, _without_value(outcome))
+                released += reorder.add(outcome.position, [_without_value(outcome)])
             else:
-                released.append(outcome)
+                released.append([outcome])
         return released
 
     def _note_failure(self, outcome: Outcome) -> None:
@@ -305,7 +328,11 @@ class _Retryable:
         """Register the failures that an earlier run recorded."""
         for piece in pieces:
             if piece.identity is not None and piece.position in self._positions:
-                self._standing.add(piece.identity, piece.position)
+                self._standing.add(piece.identity.lane, piece.position)
+
+    def may_hold(self, lanes: Sequence[Lane]) -> bool:
+        """Return False if none of these lanes has a failure that could be replaced."""
+        return self._standing.may_hold(lanes)
 
     def take(self, outcomes: Iterable[Outcome]) -> list[int]:
         """Take in outcomes as they settle; return the positions of the failures they replace."""
@@ -315,7 +342,7 @@ class _Retryable:
             if self._standing and isinstance(outcome.subject, Record):
                 replaced += self._earlier(outcome.subject)
             if outcome.state is State.FAILED and identity is not None:
-                self._standing.add(identity, outcome.position)
+                self._standing.add(identity.lane, outcome.position)
         return replaced
 
     def _earlier(self, record: Record) -> list[int]:
@@ -323,10 +350,10 @@ class _Retryable:
 
         A failure of that key may also follow it: a problem that was read later.
         """
-        standing = self._standing.take(record.identity)
+        standing = self._standing.take(record.identity.lane)
         for place in standing:
             if place > record.position:
-                self._standing.add(record.identity, place)
+                self._standing.add(record.identity.lane, place)
         return [place for place in standing if place < record.position]
 
 

@@ -24,10 +24,13 @@ from kvsctl.files.raw import (
     write_all,
 )
 from kvsctl.journal.state import FailuresMark, JournalState
-from kvsctl.model import Identity, Outcome, Problem, Record, State, Successes, Verb
+from kvsctl.model import Identity, Lane, Outcome, Problem, Record, State, Verb
 from kvsctl.outputs.failure_line import failure_line, is_failure_line
+from kvsctl.slabs import Slab, Successes
 
 _WHAT: Final = "the failures file"
+_KEY_BYTES: Final = 60
+"""The approximate cost of holding a key of a list besides its characters."""
 
 
 class _Failed(NamedTuple):
@@ -41,8 +44,8 @@ class _Failed(NamedTuple):
     passed_checks: bool
 
 
-_End: TypeAlias = _Failed | Identity
-"""A failure, or the identity of a record that passed its checks and did not fail."""
+_End: TypeAlias = _Failed | Lane | list[str]
+"""A failure, or the lane of a record that passed its checks and did not fail, or many of these."""
 
 
 def holds_failures(path: Path) -> bool:
@@ -119,8 +122,7 @@ class FailuresFile:
         if not isinstance(event, Settled):
             return
         if isinstance(event.outcomes, Successes):
-            for record in event.outcomes.records:
-                self._take(record.position, record.identity if self._replaces else None)
+            self._take_successes(event.outcomes.records)
             return
         for outcome in event.outcomes:
             if self._state is None or outcome.is_final:
@@ -131,7 +133,9 @@ class FailuresFile:
         assert self._state is not None  # noqa: S101
         for piece in pieces:
             passed_checks = isinstance(piece, Record)
-            end: _End | None = piece.identity if self._replaces and passed_checks else None
+            end: _End | None = None
+            if self._replaces and isinstance(piece, Record):
+                end = piece.identity.lane
             if piece.position in self._state.lines:
                 line = self._state.held.get(piece.position, b"")
                 end = _Failed(line, piece.identity, passed_checks)
@@ -198,8 +202,16 @@ class FailuresFile:
             self._fd = None
             self._standing.close()
 
-    def _take(self, position: int, end: _End | None) -> None:
-        released = self._reorder.add(position, end)
+    def _take_successes(self, records: Sequence[Record]) -> None:
+        if isinstance(records, Slab):
+            end = list(records.keys) if self._replaces else None
+            self._take(records.position, end, records.position + len(records))
+            return
+        for record in records:
+            self._take(record.position, record.identity.lane if self._replaces else None)
+
+    def _take(self, position: int, end: _End | None, stop: int | None = None) -> None:
+        released = self._reorder.add(position, end, stop)
         if released and self._fd is not None:
             self._append(released, self._fd)
         elif self._state is not None and isinstance(end, _Failed):
@@ -211,7 +223,8 @@ class FailuresFile:
         if outcome.state is State.FAILED and outcome.failure is not None:
             line = failure_line(subject, outcome.failure)
             return _Failed(line, subject.identity, passed_checks)
-        return subject.identity if self._replaces and passed_checks else None
+        identity = subject.identity
+        return identity.lane if self._replaces and passed_checks and identity else None
 
     def _append(self, ends: Iterable[_End], fd: int) -> None:
         """Append the lines of failures. After an error nothing more is appended."""
@@ -220,19 +233,26 @@ class FailuresFile:
         lines = []
         try:
             for end in ends:
-                if isinstance(end, Identity):
-                    self._replaced.update(self._standing.take(end))
+                if not isinstance(end, _Failed):
+                    self._replace(end if isinstance(end, list) else [end])
                     continue
                 if self._replaces and end.identity is not None:
+                    lane = end.identity.lane
                     if end.passed_checks:
-                        self._replaced.update(self._standing.take(end.identity))
-                    self._standing.add(end.identity, self._lines)
+                        self._replace([lane])
+                    self._standing.add(lane, self._lines)
                 self._lines += 1
                 lines.append(end.line)
             if lines:
                 self._write(b"".join(lines), fd)
         except OSError as error:
             raise self._broken(error) from error
+
+    def _replace(self, lanes: Sequence[Lane]) -> None:
+        """Note that records of these lanes have replaced the failures before them."""
+        if self._standing.may_hold(lanes):
+            for lane in lanes:
+                self._replaced.update(self._standing.take(lane))
 
     def _write(self, text: bytes, fd: int) -> None:
         """Append whole lines. If there is no room for all, cut the file back to what it was."""
@@ -279,4 +299,8 @@ class FailuresFile:
 
 
 def _held_bytes(end: _End) -> int:
-    return len(end.key) if isinstance(end, Identity) else len(end.line)
+    if isinstance(end, _Failed):
+        return len(end.line)
+    if isinstance(end, list):
+        return sum(map(len, end)) + len(end) * _KEY_BYTES
+    return len(end.key) if isinstance(end, Identity) else len(end)

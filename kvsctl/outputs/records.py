@@ -12,7 +12,8 @@ from kvsctl.bulk.outcomes.in_order import Reorder
 from kvsctl.files.sinks import ByteSink
 from kvsctl.journal.state import JournalState
 from kvsctl.jsontext import one_line
-from kvsctl.model import SUCCEEDED, Found, Outcome, Record, Successes
+from kvsctl.model import SUCCEEDED, Found, Outcome, Record
+from kvsctl.slabs import Successes, bodies_of, positions_of
 
 
 class MetadataField(Enum):
@@ -48,7 +49,7 @@ def json_lines(metadata: Iterable[MetadataField] = ()) -> Formatter:
         return b"".join(name + orjson.dumps(value) for name, value in values if value is not None)
 
     def format_lines(records: Sequence[Record], founds: Sequence[Found]) -> list[bytes]:
-        heads = [record.body[:-1] for record in records]
+        heads = [body[:-1] for body in bodies_of(records)]
         values = _one_line_each(founds)
         if not readers:
             pairs = zip(heads, values, strict=True)
@@ -138,10 +139,9 @@ class RecordOutput:
         if self._reorder is None:
             self._write(lines)
             return
-        positions = [record.position for record in records]
-        start, stop = positions[0], positions[0] + len(positions)
-        if positions == list(range(start, stop)):
-            self._write(self._reorder.add(start, b"".join(lines), stop))
+        positions = positions_of(records)
+        if isinstance(positions, range):
+            self._write(self._reorder.add(positions.start, b"".join(lines), positions.stop))
             return
         released: list[bytes] = []
         for position, line in zip(positions, lines, strict=True):

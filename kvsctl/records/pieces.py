@@ -6,11 +6,12 @@ from itertools import count, repeat
 from typing import Final, TypeAlias
 
 from kvsctl import codes
-from kvsctl.model import Cause, Identity, Origin, PieceList, Problem, Record, Slab
+from kvsctl.model import Cause, Identity, Origin, PieceList, Problem, Record
 from kvsctl.records.cutting.csv_blocks import Block
 from kvsctl.records.cutting.lines import MAX_LINE_BYTES, Line, Lines
 from kvsctl.records.cutting.unfinished import Document, Place, start_of_document
 from kvsctl.records.parsed import BlockParser, Columns, Parsed, Parser, Rejected, TableParser
+from kvsctl.slabs import Slab
 
 _Piece: TypeAlias = tuple[Line, Record | Problem]
 _BRACKETS: Final = frozenset((b"{", b"["))

@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled, Waiting, WaitReason
-from kvsctl.model import State, Successes
+from kvsctl.model import State
+from kvsctl.slabs import Successes
 
 _BAR_WIDTH: Final = 24
 _LEAST_BAR_WIDTH: Final = 8

@@ -10,6 +10,7 @@ import msgspec
 
 from kvsctl import jsontext
 from kvsctl.model import GET, Failure, Found, Identity, Record, Verb
+from kvsctl.slabs import plain_keys
 
 _BEFORE_KEYS: Final = b'{"successfulKeys":[{"key":"'
 _BETWEEN_KEYS: Final = '"},{"key":"'
@@ -118,10 +119,9 @@ def _names_all(body: bytes, asked: Sequence[Record]) -> bool:
 
     Nearly all answers to writes are, and need no further parsing.
     """
-    identities = [record.identity for record in asked]
-    if [identity.entity for identity in identities].count(None) < len(identities):
+    keys = plain_keys(asked)
+    if keys is None:
         return False
-    keys = [identity.key for identity in identities]
     # Any other character, such as a quote, could make one key look like several.
     if not _are_plain("".join(keys)):
         return False
@@ -135,12 +135,16 @@ def _are_plain(keys: str) -> bool:
 
 def _are_named(asked: Sequence[Record], succeeded: list[_Succeeded]) -> bool:
     """Return whether an answer names the records of the request, in the same order."""
+    if len(asked) != len(succeeded):
+        return False
+    keys = plain_keys(asked)
+    if keys is not None:
+        named = [one.key for one in succeeded if one.entityName is None]
+        return named == keys
     identities = [record.identity for record in asked]
-    return (
-        len(identities) == len(succeeded)
-        and [one.key for one in succeeded] == [identity.key for identity in identities]
-        and [one.entityName for one in succeeded] == [identity.entity for identity in identities]
-    )
+    return [one.key for one in succeeded] == [identity.key for identity in identities] and [
+        one.entityName for one in succeeded
+    ] == [identity.entity for identity in identities]
 
 
 def _found(succeeded: Sequence[_Succeeded]) -> list[Found]:

@@ -9,6 +9,7 @@ import orjson
 
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Identity, Record
+from kvsctl.slabs import Slab, bodies_of
 
 _COMMA_BYTES: Final = 1
 _TTL_BYTES: Final = 60
@@ -45,6 +46,8 @@ def wire_bytes(record: Record) -> int:
 
 def wire_bytes_of_all(records: Sequence[Record]) -> int:
     """Return the sum of `wire_bytes` over all records, faster than one by one."""
+    if isinstance(records, Slab):
+        return records.body_bytes + len(records) * _COMMA_BYTES
     expiries = len(records) - [record.expires_at for record in records].count(None)
     bodies = sum(map(len, [record.body for record in records]))
     return bodies + len(records) * _COMMA_BYTES + expiries * _TTL_BYTES
@@ -65,9 +68,12 @@ def encode(records: Sequence[Record], metadata: MetadataRequest, service_now: fl
 
     `service_now` is the service's time in epoch seconds. Every `expires_at` must be later.
     """
+    bodies: Sequence[bytes]
     member = metadata.member
     if member:
-        bodies = [b"%b%b}" % (record.body[:-1], member) for record in records]
+        bodies = [b"%b%b}" % (body[:-1], member) for body in bodies_of(records)]
+    elif isinstance(records, Slab):
+        bodies = records.bodies
     else:
         bodies = [
             record.body if record.expires_at is None else _with_ttl(record, service_now)

@@ -16,9 +16,10 @@ from kvsctl.bulk.plan import Pressure, RunPlan
 from kvsctl.bulk.retrying.policy import RetryPolicy
 from kvsctl.bulk.run import Run
 from kvsctl.model import Identity, Outcome, Record, State, Verb
+from kvsctl.slabs import Slab
 from tests.support.books import Ran, carry_out
 from tests.support.examples import examples
-from tests.support.records import identity, problem, record
+from tests.support.records import as_slabs, identity, problem, record
 from tests.support.simulated.model_service import ModelService, Turn, seeded
 from tests.support.simulated.virtual_time import Piece, Step
 
@@ -36,7 +37,7 @@ class _Case:
 
     @property
     def pieces(self) -> list[Piece]:
-        return [piece for step in self.steps if isinstance(step, list) for piece in step]
+        return [piece for step in self.steps if isinstance(step, list | Slab) for piece in step]
 
 
 @st.composite
@@ -61,6 +62,14 @@ def _steps(draw: st.DrawFn) -> list[Step]:
     return steps
 
 
+def _in_slabs(steps: list[Step]) -> list[Step]:
+    """Return the same steps, with slabs wherever the reader would give one."""
+    given: list[Step] = []
+    for step in steps:
+        given += as_slabs(step) if isinstance(step, list) and step else [step]
+    return given
+
+
 @st.composite
 def _cases(draw: st.DrawFn, verbs: tuple[Verb, ...] = (Verb.SET,)) -> _Case:
     rule = PackingRule(draw(st.integers(1, 6)), draw(st.sampled_from([40, 120, 4000])))
@@ -78,7 +87,8 @@ def _cases(draw: st.DrawFn, verbs: tuple[Verb, ...] = (Verb.SET,)) -> _Case:
     random = Random(draw(st.integers(0, 2**32)))
     script = seeded(random, draw(st.sampled_from([0.0, 0.2, 0.5, 0.9])))
     service = ModelService(script, rule=rule, concurrency=concurrency, poison=poison, renewals=3)
-    return _Case(plan, draw(_steps()), service, poison)
+    steps = draw(_steps())
+    return _Case(plan, _in_slabs(steps) if draw(st.booleans()) else steps, service, poison)
 
 
 def _records_of(outcomes: dict[int, Outcome]) -> dict[Identity, list[Outcome]]:

@@ -1,8 +1,10 @@
 """Records and problems for tests that do not read any input."""
 
 from collections.abc import Sequence
+from itertools import groupby
 
-from kvsctl.model import Identity, Origin, Problem, Record, Slab
+from kvsctl.model import Identity, Origin, Problem, Record
+from kvsctl.slabs import Slab
 
 
 def identity(name: str) -> Identity:
@@ -40,3 +42,24 @@ def slab(position: int, names: Sequence[str], *, body_bytes: int = 0) -> Slab:
     ]
     lines = range(position + 1, position + 1 + len(names))
     return Slab(position, "in.jsonl", lines, list(names), [one.body for one in records])
+
+
+def as_slabs(pieces: Sequence[Record | Problem]) -> list[Slab | list[Record | Problem]]:
+    """Return the same pieces, with records that may be in a slab in one, as a reader gives them."""
+    parts: list[Slab | list[Record | Problem]] = []
+    for is_plain, run in groupby(pieces, _is_plain):
+        some = list(run)
+        records = [one for one in some if isinstance(one, Record)]
+        if not is_plain:
+            parts.append(some)
+            continue
+        first = records[0]
+        keys = [one.identity.key for one in records]
+        lines = [one.line for one in records]
+        bodies = [one.body for one in records]
+        parts.append(Slab(first.position, first.source, lines, keys, bodies))
+    return parts
+
+
+def _is_plain(piece: Record | Problem) -> bool:
+    return isinstance(piece, Record) and piece.identity.entity is None and piece.expires_at is None

@@ -25,7 +25,7 @@ class Reorder(Generic[Payload]):
         self._size = size
         self._settled = SettledRanges(settled)
         self._held: dict[int, Payload] = {}
-        self._stops: dict[int, int] = {}  # of held payloads that stand for several positions
+        self._stops: dict[int, int] = {}  # of added positions that stand for several
         self._held_bytes = 0
 
     @property
@@ -46,11 +46,11 @@ class Reorder(Generic[Payload]):
         is_next = position == self._settled.settled_through
         self._settled.add(position, stop)
         if not is_next:
+            if stop is not None:
+                self._stops[position] = stop
             if payload is not None:
                 self._held[position] = payload
                 self._held_bytes += HOLDING_BYTES + self._size(payload)
-                if stop is not None:
-                    self._stops[position] = stop
             return []
         released = [] if payload is None else [payload]
         if self._held:

@@ -8,7 +8,8 @@ from typing import Final
 
 from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled, SizeLearnt
 from kvsctl.errors import Defect
-from kvsctl.model import GET, Failure, Outcome, Record, State, Successes
+from kvsctl.model import GET, Failure, Outcome, Record, State
+from kvsctl.slabs import Successes
 
 KEPT_FAILURES: Final = 1000
 KEPT_CODES: Final = 200

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from kvsctl.model import Identity
+from kvsctl.model import Identity, Lane
 
 _MAX_IN_MEMORY: Final = 20_000
 _SIEVE_BITS: Final = 1 << 23
@@ -14,7 +14,7 @@ _CACHE_KIB: Final = 4000
 
 
 class Standing:
-    """Numbers by identity, exact, in bounded memory.
+    """Numbers by lane, exact, in bounded memory.
 
     A number is a line or a position. When there are more than `most_in_memory`, they move to a
     database in a temporary file, which is deleted with the process. Methods raise OSError if that
@@ -23,7 +23,7 @@ class Standing:
 
     def __init__(self, most_in_memory: int = _MAX_IN_MEMORY) -> None:
         self._most_in_memory = most_in_memory
-        self._numbers: dict[Identity, list[int]] = {}
+        self._numbers: dict[Lane, list[int]] = {}
         self._count = 0
         self._database: sqlite3.Connection | None = None
         self._sieve = bytearray()
@@ -32,20 +32,26 @@ class Standing:
         """Return whether any number may be left."""
         return bool(self._numbers) or self._database is not None
 
-    def add(self, identity: Identity, number: int) -> None:
-        """Add a number to those of the identity."""
-        self._numbers.setdefault(identity, []).append(number)
+    def add(self, lane: Lane, number: int) -> None:
+        """Add a number to those of the lane."""
+        self._numbers.setdefault(lane, []).append(number)
         self._count += 1
         if self._count > self._most_in_memory:
             self._move_to_disk()
 
-    def take(self, identity: Identity) -> list[int]:
-        """Remove and return the numbers of the identity."""
-        numbers = self._numbers.pop(identity, []) if self._numbers else []
+    def take(self, lane: Lane) -> list[int]:
+        """Remove and return the numbers of the lane."""
+        numbers = self._numbers.pop(lane, []) if self._numbers else []
         self._count -= len(numbers)
-        if self._database is not None and self._may_be_on_disk(identity):
-            numbers += self._take_from_disk(self._database, identity)
+        if self._database is not None and self._may_be_on_disk(lane):
+            numbers += self._take_from_disk(self._database, lane)
         return numbers
+
+    def may_hold(self, lanes: Iterable[Lane]) -> bool:
+        """Return False if none of these lanes has a number, sooner than by asking for each."""
+        if not self._numbers.keys().isdisjoint(lanes):
+            return True
+        return self._database is not None and any(map(self._may_be_on_disk, lanes))
 
     def close(self) -> None:
         """Remove all numbers and the temporary file."""
@@ -63,19 +69,19 @@ class Standing:
                 "INSERT INTO standing VALUES (?, ?)",
                 ((_text(one), n) for one, numbers in self._numbers.items() for n in numbers),
             )
-        for identity in self._numbers:
-            place = hash(identity) % _SIEVE_BITS
+        for lane in self._numbers:
+            place = hash(lane) % _SIEVE_BITS
             self._sieve[place >> 3] |= 1 << (place & 7)
         self._numbers.clear()
         self._count = 0
 
-    def _may_be_on_disk(self, identity: Identity) -> bool:
+    def _may_be_on_disk(self, lane: Lane) -> bool:
         """Return False if a search is needless, as it is for most records: they never failed."""
-        place = hash(identity) % _SIEVE_BITS
+        place = hash(lane) % _SIEVE_BITS
         return bool(self._sieve[place >> 3] >> (place & 7) & 1)
 
-    def _take_from_disk(self, database: sqlite3.Connection, identity: Identity) -> list[int]:
-        named = (_text(identity),)
+    def _take_from_disk(self, database: sqlite3.Connection, lane: Lane) -> list[int]:
+        named = (_text(lane),)
         with _raising_os_error():
             found = database.execute("SELECT number FROM standing WHERE identity = ?", named)
             numbers = [number for (number,) in found]
@@ -119,9 +125,9 @@ def _temporary_database() -> sqlite3.Connection:
     return database
 
 
-def _text(identity: Identity) -> str:
-    """Return a unique text of an identity: quotes keep entity and key apart."""
-    return ascii((identity.entity, identity.key))
+def _text(lane: Lane) -> str:
+    """Return a unique text of a lane: quotes keep entity and key apart."""
+    return ascii((lane.entity, lane.key) if isinstance(lane, Identity) else lane)
 
 
 @contextmanager

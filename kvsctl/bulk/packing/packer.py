@@ -23,11 +23,11 @@ _BATCHES_PER_BLOCK: Final = 16
 class Proposal(NamedTuple):
     """Records that should share a request, and an upper bound of its body."""
 
-    records: list[Record]
+    records: Sequence[Record]
     body_bytes: int
 
     @classmethod
-    def of(cls, records: list[Record]) -> "Proposal":
+    def of(cls, records: Sequence[Record]) -> "Proposal":
         """Return a proposal of these records."""
         return cls(records, body_bytes(records))
 
@@ -53,10 +53,11 @@ class Packer:
         if self._planned and (planned := self._still_planned(rule)):
             return planned
         waiting = self._lanes.next_waiting(rule.max_records)
-        if len(waiting) == rule.max_records:
-            proposed = Proposal.of(waiting)
-            if self._is_plain_best(proposed, rule):
-                return proposed
+        proposed = Proposal.of(waiting)
+        if len(waiting) == rule.max_records and self._is_plain_best(proposed, rule):
+            return proposed
+        if proposed.body_bytes > rule.max_bytes:
+            waiting = self._lanes.waiting_records(len(waiting))
         records, is_full = choose(waiting, rule)
         if not (is_full or (flush and records)):
             return None
@@ -84,7 +85,7 @@ class Packer:
         count = self._left_over + _BATCHES_PER_BLOCK * rule.max_records
         if self._lanes.waiting < count and not flush:
             return None
-        waiting = self._lanes.next_waiting(count)
+        waiting = self._lanes.waiting_records(count)
         sizes = [wire_bytes(record) for record in waiting]
         older = min(self._left_over, len(sizes))
         batches = _cheapest(sizes, older, rule)
@@ -118,7 +119,7 @@ class Packer:
 def _cheapest(sizes: list[int], older: int, rule: PackingRule) -> list[list[int]]:
     """Return the batches of a block. Its first `older` records are left over from the last one."""
     limits = (rule.max_records, rule.max_bytes)
-    plain = [list(range(older))] if older else []
+    plain = cut(sizes[:older], *limits)  # several if larger records have superseded them
     plain += [[older + place for place in places] for places in cut(sizes[older:], *limits)]
     plain_units = units_of(plain, sizes)
     if plain_units == max(request_units(sum(sizes)), -(-len(sizes) // rule.max_records)):

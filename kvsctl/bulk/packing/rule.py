@@ -8,6 +8,7 @@ from kvsctl.bulk.packing.best_fit import BRACKETS_BYTES
 from kvsctl.limits import Limits
 from kvsctl.model import Record
 from kvsctl.service.wire import wire_bytes, wire_bytes_of_all
+from kvsctl.slabs import Slab
 
 
 class PackingRule(msgspec.Struct, frozen=True):
@@ -22,14 +23,15 @@ class PackingRule(msgspec.Struct, frozen=True):
         return cls(limits.batch_records, limits.batch_bytes)
 
 
-def choose(waiting: Sequence[Record], rule: PackingRule) -> tuple[list[Record], bool]:
+def choose(waiting: Sequence[Record], rule: PackingRule) -> tuple[Sequence[Record], bool]:
     """Return the first records of `waiting` that fit one request, and whether the batch is full.
 
     `waiting` holds each identity once. Full means that one more record would not fit. The batch is
-    empty only if `waiting` is.
+    empty only if `waiting` is. A slab that fits is returned itself.
     """
     if len(waiting) <= rule.max_records and body_bytes(waiting) <= rule.max_bytes:
-        return list(waiting), len(waiting) == rule.max_records
+        whole = waiting if isinstance(waiting, Slab) else list(waiting)
+        return whole, len(waiting) == rule.max_records
     chosen: list[Record] = []
     chosen_bytes = BRACKETS_BYTES
     for record in waiting:

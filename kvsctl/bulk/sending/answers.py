@@ -17,29 +17,22 @@ from kvsctl.bulk.sending.queue import Batch
 from kvsctl.bulk.sending.run_state import RunState, explained
 from kvsctl.bulk.settling.reconcile import Reconciled, failed, never_named, reconcile
 from kvsctl.errors import CredentialsError, KvsctlError
-from kvsctl.model import GET, SUCCEEDED, Failure, Outcome, Record, Successes, Verb
+from kvsctl.model import GET, SUCCEEDED, Failure, Outcome, Record, Verb
 from kvsctl.service.client import Answer
 from kvsctl.service.faults import Fault, FaultKind
 from kvsctl.service.reply import AllDone, Reply
+from kvsctl.slabs import Successes
 
 
 def take_reply(run: RunState, batch: Batch, reply: Reply | AllDone, answer: Answer) -> None:
     """Settle each record that the reply decides, and queue the others again."""
     _note_taken(run, batch, answer)
-    verb, policy = run.verb_of(batch), run.plan.read_policy
-    result = reconcile(verb, batch.records, reply, policy, run.service.now())
-    if isinstance(result.outcomes, Successes):
+    if isinstance(reply, AllDone) and not run.looks_at_each:
         run.note_success()
-        run.settle(result.outcomes, answer)
-    else:
-        _take_mixed(run, batch, reply, result, answer)
-
-
-def _take_mixed(
-    run: RunState, batch: Batch, reply: Reply | AllDone, result: Reconciled, answer: Answer
-) -> None:
-    """Take a reply by which some records did not succeed, or may not have."""
+        run.ledger.settle_away(Successes(batch.records, reply.found))
+        return
     verb, policy = run.verb_of(batch), run.plan.read_policy
+    result = reconcile(verb, run.queue.split(batch), reply, policy, run.service.now())
     again = [(record, never_named(verb)) for record in result.left_out] + result.later
     for record in result.left_out:
         record.times_left_out += 1
@@ -83,6 +76,7 @@ def _note_answer(
     # A missing key is an answer: reading it achieved something.
     if (
         did_something
+        or isinstance(outcomes, Successes)
         or (verb is GET and outcomes)
         or SUCCEEDED in [outcome.state for outcome in outcomes]
     ):
@@ -117,10 +111,10 @@ async def take_fault(run: RunState, batch: Batch, fault: Fault, answer: Answer) 
     """Settle or queue again each record of a batch whose request failed."""
     if fault.means_missing and len(batch.records) == 1 and run.verb_of(batch) is Verb.DELETE:
         run.note_success()
-        run.settle([Outcome(record, SUCCEEDED) for record in batch.records], answer)
+        run.settle([Outcome(record, SUCCEEDED) for record in run.queue.split(batch)], answer)
         return
     run.note_trouble()
-    for record in batch.records:
+    for record in run.queue.split(batch):
         record.ambiguous = record.ambiguous or fault.may_be_applied
         record.strikes += is_strike(fault)
     if fault.status is not None and fault.kind is not FaultKind.UNAUTHORISED:

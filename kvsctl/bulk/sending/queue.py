@@ -1,7 +1,7 @@
 """The batches that wait to be sent: new ones from open lanes, and resends when they are due."""
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TypeAlias
@@ -28,7 +28,7 @@ class Batch(msgspec.Struct, eq=False):
     `Patience`.
     """
 
-    records: list[Record]
+    records: Sequence[Record]
     packed_bytes: int = 0
     is_part: bool = False
     is_loose: bool = False
@@ -68,6 +68,7 @@ class SendQueue:
     """
 
     def __init__(self, lanes: Lanes, rule: PackingRule, *, counts_units: bool = True) -> None:
+        self._lanes = lanes
         self._packer = Packer(lanes, counts_units=counts_units)
         self.capacity = Capacity(rule)
         self._resends: list[_Resend] = []
@@ -76,8 +77,14 @@ class SendQueue:
 
     def resend(self, batch: Batch, due: float) -> None:
         """Queue a batch to be sent again at `due`. Its lanes stay closed."""
+        self.split(batch)
         batch.packed_bytes = 0
         heapq.heappush(self._resends, _Resend(due, next(self._order), batch))
+
+    def split(self, batch: Batch) -> list[Record]:
+        """Return the records of a batch that was sent. From now on each of them may change."""
+        batch.records = records = self._lanes.split_away(batch.records)
+        return records
 
     @property
     def next_due(self) -> float | None:
@@ -95,7 +102,7 @@ class SendQueue:
         batch = self._fitting(first.batch, now)
         while batch.is_loose and self._resends and self._resends[0].due <= now:
             other = self._resends[0].batch
-            together = batch.records + other.records
+            together = [*batch.records, *other.records]
             if not other.is_loose or other.reads_back != batch.reads_back:
                 break
             if len(choose(together, self.capacity.rule)[0]) < len(together):

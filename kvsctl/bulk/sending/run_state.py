@@ -39,12 +39,15 @@ class RunState:
     patience: Patience = field(init=False)
     is_calm: bool = field(init=False, default=True)
     """Whether budget and patience are as at the start, so that a success changes nothing."""
+    looks_at_each: bool = field(init=False)
+    """Whether a record may have another outcome although its reply calls it done."""
     _verifier: Verifier = field(init=False)
 
     def __post_init__(self) -> None:
         self.queue.capacity.on_change = lambda rule: self.ledger.emit(
             SizeLearnt(rule.max_records, rule.max_bytes)
         )
+        self.looks_at_each = self.plan.verify or self.plan.read_policy.skip_expired
         self.patience = Patience(self.plan.give_up_after, self.plan.patience_seconds)
         self._verifier = Verifier(
             self.plan.verb,

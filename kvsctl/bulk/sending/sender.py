@@ -12,6 +12,7 @@ from kvsctl.errors import CredentialsError, StreamError
 from kvsctl.model import GET, Outcome, State, Verb
 from kvsctl.service.client import Answer
 from kvsctl.service.faults import Fault, FaultKind
+from kvsctl.slabs import Slab
 
 _OK: Final = 200
 
@@ -52,14 +53,17 @@ class Sender:
             run.stop(error)
             return
         is_retry = not batch.packed_bytes and any(record.attempts for record in records)
-        for record in records:
-            record.attempts += 1
+        if isinstance(records, Slab):
+            records.attempts += 1
+        else:
+            for record in records:
+                record.attempts += 1
         batch.round = run.patience.rounds_begun
         verb = run.verb_of(batch)
         try:
             answer = await run.service.call(verb, records)
         except CancelledError:
-            for record in records:
+            for record in run.queue.split(batch):
                 record.ambiguous = True
             if batch.start is not None:  # the service may have charged for it
                 run.pacer.end(batch.start, requests=1, units=batch.start.reserved)
@@ -109,6 +113,8 @@ class Sender:
             run.pacer.end(start, requests=requests, units=start.reserved * may_be_charged)
 
     def _skip_expired(self, batch: Batch) -> None:
+        if isinstance(batch.records, Slab):
+            return
         expiring = [record for record in batch.records if record.expires_at is not None]
         if not expiring:
             return

@@ -7,7 +7,8 @@ from msgspec import structs
 from kvsctl.bulk.events import Event, Listener, Settled, wants
 from kvsctl.bulk.lanes import Lanes
 from kvsctl.errors import KvsctlError
-from kvsctl.model import FAILED, Identity, Outcome, Record, Successes
+from kvsctl.model import FAILED, Lane, Outcome, Record
+from kvsctl.slabs import Successes
 
 
 class Ledger:
@@ -72,11 +73,11 @@ class Ledger:
         self._changed()
 
 
-def _shared(outcome: Outcome, followers: Mapping[Identity, list[Record]]) -> list[Outcome]:
+def _shared(outcome: Outcome, followers: Mapping[Lane, list[Record]]) -> list[Outcome]:
     """Return the outcome, and the same for each record that shares it."""
     record = outcome.subject
     assert isinstance(record, Record)  # noqa: S101
-    sharing = followers.get(record.identity, [])
+    sharing = followers.get(record.identity.lane, [])
     for follower in sharing:
         follower.attempts = record.attempts
         # An earlier run of the job may have sent the follower and got no answer.

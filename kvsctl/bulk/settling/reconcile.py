@@ -11,20 +11,10 @@ from datetime import UTC, datetime
 import msgspec
 
 from kvsctl import codes
-from kvsctl.model import (
-    GET,
-    SUCCEEDED,
-    Failure,
-    Found,
-    Identity,
-    Outcome,
-    Record,
-    State,
-    Successes,
-    Verb,
-)
+from kvsctl.model import GET, SUCCEEDED, Failure, Found, Identity, Outcome, Record, State, Verb
 from kvsctl.service.faults import means_later, means_missing
 from kvsctl.service.reply import AllDone, Reply
+from kvsctl.slabs import Successes
 
 _UNNAMED = Found(b"")
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from io import StringIO
+from io import BytesIO, StringIO
 from pathlib import Path
 
 import pytest
@@ -14,12 +14,14 @@ from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.journal.file import JournalFile, read_journal
 from kvsctl.journal.state import Group, Stage
 from kvsctl.journal.writer import JournalWriter
-from kvsctl.model import Found, Outcome, Record, State, Successes, Verb
+from kvsctl.model import Found, Outcome, Record, State, Verb
 from kvsctl.outputs.failures import FailuresFile
 from kvsctl.outputs.records import RecordOutput, json_lines
 from kvsctl.report.progress import ProgressBarLine
+from kvsctl.slabs import Successes
 from tests.support.journals import HEADER
 from tests.support.outcomes import failed, record
+from tests.support.records import slab
 from tests.support.simulated.inline import InlineExecutor
 from tests.support.simulated.virtual_time import run_virtual
 
@@ -139,3 +141,88 @@ def test_the_bar_counts_them() -> None:
         bar = ProgressBarLine(console, "set", clock=lambda: 0.0)
         bar(Settled(outcomes))
         assert "4 records" in str(bar.render())
+
+
+def _slabs() -> list[Successes]:
+    """Successes of slabs, out of order."""
+    found = [Found(b"%d" % n) for n in range(6)]
+    whole = slab(0, [f"k{n}" for n in range(6)])
+    parts = ((4, 6), (0, 2), (2, 4))
+    return [Successes(whole[start:stop], found[start:stop]) for start, stop in parts]
+
+
+def _slabs_or_each() -> list[list[Sequence[Outcome]]]:
+    return [list(_slabs()), [list(part) for part in _slabs()]]
+
+
+@pytest.mark.parametrize("verb", [Verb.SET, Verb.GET])
+def test_slabs_replace_failures_as_their_records_do(tmp_path: Path, verb: Verb) -> None:
+    kept = []
+    for parts in _slabs_or_each():
+        path = tmp_path / "failed.jsonl"
+        file = FailuresFile(path, verb)
+        file(Settled([failed(6, "k1"), failed(8, "other"), failed(9, "k7")]))
+        for outcomes in parts:
+            file(Settled(outcomes))
+        assert file.held_bytes
+        last = Successes(slab(7, ["k1"]))
+        file(Settled(last if isinstance(parts[0], Successes) else list(last)))
+        assert not file.held_bytes
+        file.close()
+        kept.append([json.loads(line)["key"] for line in path.read_bytes().splitlines()])
+    assert kept[0] == kept[1]
+    assert kept[0] == (["k1"] if verb is Verb.GET else []) + ["other", "k7"]
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+@pytest.mark.parametrize("stop_early", [True, False])
+def test_the_journal_of_slabs_is_that_of_their_records(
+    tmp_path: Path, in_order: bool, stop_early: bool
+) -> None:
+    states = []
+    for place, parts in enumerate(_slabs_or_each()):
+        path = tmp_path / f"{place}.journal"
+        with JournalFile(path) as journal:
+            journal.begin(HEADER)
+            writer = JournalWriter(journal, Verb.SET, InlineExecutor(), in_order=in_order)
+            for outcomes in parts[:2] if stop_early else parts:
+                run_virtual(_settle(writer, outcomes))
+            writer.finish(Stage.RUNNING)
+        states.append(read_journal(path).state)
+    assert list(states[0].settled) == list(states[1].settled)
+    assert states[0].totals == states[1].totals
+    assert states[0].totals.counts["succeeded"] == len(states[0].settled)
+    expected = [(0, 2)] if in_order else [(0, 2), (4, 6)]
+    assert list(states[0].settled) == (expected if stop_early else [(0, 6)])
+
+
+def test_the_journal_knows_what_slabs_replace(tmp_path: Path) -> None:
+    states = []
+    for place, parts in enumerate(_slabs_or_each()):
+        path = tmp_path / f"{place}.journal"
+        with JournalFile(path) as journal:
+            journal.begin(HEADER)
+            earlier = Group(failed={"A": SettledRanges([(0, 2)])})
+            journal.state.apply(earlier)
+            journal.append(earlier)
+            writer = JournalWriter(journal, Verb.SET, InlineExecutor())
+            writer.replay([record(0, "k3"), record(1, "other")])
+            for outcomes in parts:
+                run_virtual(_settle(writer, outcomes))
+            writer.finish(Stage.RUNNING)
+        states.append(read_journal(path).state)
+    assert [list(state.retryable) for state in states] == [[(1, 2)], [(1, 2)]]
+
+
+@pytest.mark.parametrize("is_ordered", [True, False])
+def test_the_output_of_slabs_is_that_of_their_records(is_ordered: bool) -> None:
+    written = []
+    for parts in _slabs_or_each():
+        sink = BytesIO()
+        output = RecordOutput(sink, json_lines(), is_ordered=is_ordered)  # type: ignore[arg-type]
+        for outcomes in parts:
+            output(Settled(outcomes))
+        assert output.held_bytes == 0
+        written.append(sink.getvalue())
+    assert written[0] == written[1]
+    assert written[0].count(b"\n") == 6

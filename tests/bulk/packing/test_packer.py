@@ -29,7 +29,7 @@ def _pack(records: Sequence[Record], rule: PackingRule = _RULE) -> list[list[Rec
 
     def send(*, flush: bool) -> None:
         while proposed := packer.next_batch(rule, flush=flush):
-            batch = proposed.records
+            batch = list(proposed.records)
             assert proposed.body_bytes == body_bytes(batch)
             packer.sent(batch)
             for one in batch:
@@ -46,7 +46,7 @@ def _pack(records: Sequence[Record], rule: PackingRule = _RULE) -> list[list[Rec
 def _next(packer: Packer, *, flush: bool = False) -> list[Record]:
     proposed = packer.next_batch(_RULE, flush=flush)
     assert proposed is not None
-    return proposed.records
+    return list(proposed.records)
 
 
 def _units(batches: Sequence[Sequence[Record]]) -> int:
@@ -57,7 +57,7 @@ def _plain(records: Sequence[Record], rule: PackingRule = _RULE) -> list[list[Re
     batches: list[list[Record]] = []
     rest = list(records)
     while rest:
-        batches.append(choose(rest, rule)[0])
+        batches.append(list(choose(rest, rule)[0]))
         del rest[: len(batches[-1])]
     return batches
 
@@ -160,6 +160,25 @@ def test_a_replaced_record_of_a_planned_batch_is_sent_as_it_is_now() -> None:
     assert again[0] is larger
     assert body_bytes(again) <= _RULE.max_bytes
     packer.sent(again)
+
+
+def test_a_left_over_batch_that_has_grown_is_cut() -> None:
+    rule = PackingRule(4, 120)
+    lanes = Lanes(join=False)
+    packer = Packer(lanes, counts_units=True)
+    for one in _sized([45] * 64):
+        lanes.admit(one)
+    while proposed := packer.next_batch(rule, flush=False):
+        packer.sent(proposed.records)
+    left = lanes.next_waiting(4)
+    assert len(left) == 2
+    for one in left:
+        larger = record(100 + one.position, one.identity.key, body_bytes=200)
+        assert lanes.admit(larger) is one
+    while proposed := packer.next_batch(rule, flush=True):
+        assert len(proposed.records) == 1
+        packer.sent(proposed.records)
+    assert not lanes.waiting
 
 
 def test_a_lowered_rule_holds_for_what_was_planned_before() -> None:

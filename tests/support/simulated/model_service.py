@@ -11,7 +11,7 @@ from kvsctl.model import Failure, Found, Identity, Record, Verb
 from kvsctl.service.auth.credentials import Secret
 from kvsctl.service.client import Answer
 from kvsctl.service.faults import Fault, FaultKind, kind_of_status
-from kvsctl.service.reply import Reply
+from kvsctl.service.reply import AllDone, Reply
 from kvsctl.service.wire import wire_bytes
 
 
@@ -198,7 +198,7 @@ class ModelService:
 
     def _meet(
         self, verb: Verb, records: list[Record], turn: Turn, token: Secret
-    ) -> tuple[Reply | None, Fault | None]:
+    ) -> tuple[Reply | AllDone | None, Fault | None]:
         """What becomes of a request when it reaches the store."""
         fault = turn.fault
         if fault is None and token in self.revoked:
@@ -226,6 +226,9 @@ class ModelService:
                 succeeded[name] = Found(b"%d" % self.store[name])
             else:
                 failed[name] = Failure("KEY_NOT_FOUND", "Provided key does not exist", "trace")
+        if list(succeeded) == [one.identity for one in records]:
+            found = [one for one in succeeded.values() if one is not None]
+            return AllDone(found if verb is Verb.GET else None), None
         reply.succeeded, reply.failed = succeeded, failed
         return reply, None
 

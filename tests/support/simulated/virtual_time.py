@@ -6,15 +6,16 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeAlias, TypeVar
 
-from kvsctl.model import Problem, Record
+from kvsctl.model import PieceList, Problem, Record
+from kvsctl.slabs import Slab
 
 _T = TypeVar("_T")
 _MAX_STEPS = 5_000_000
 _MAX_REAL_WAIT_SECONDS = 20.0
 
 Piece: TypeAlias = Record | Problem
-Step: TypeAlias = list[Piece] | float | Exception
-"""What a feed does next: give a list, be silent for some seconds, or fail."""
+Step: TypeAlias = list[Piece] | Slab | float | Exception
+"""What a feed does next: give pieces, be silent for some seconds, or fail."""
 
 
 class Stalled(Exception):
@@ -102,12 +103,12 @@ class MemoryFeed:
         self.given = 0
         self.closed = False
 
-    async def get(self) -> list[Piece] | None:
+    async def get(self) -> PieceList | None:
         while self._steps:
             step = self._steps.popleft()
             if isinstance(step, Exception):
                 raise step
-            if isinstance(step, list):
+            if isinstance(step, list | Slab):
                 self.given += len(step)
                 return step
             await asyncio.sleep(step)

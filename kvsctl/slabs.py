@@ -1,0 +1,174 @@
+"""Many records, or the outcomes of many, as one value. Each is created where it is asked for."""
+
+from collections.abc import Iterator, Sequence
+from itertools import count, repeat
+from typing import overload
+
+from kvsctl.model import SUCCEEDED, Found, Identity, Outcome, Record
+
+
+class Slab(Sequence[Record]):
+    """Consecutive records that have nothing special yet, as columns. Each `Record` is created on
+    access.
+
+    None has an entity or an `expires_at`, and none is ambiguous. The first is at `position`, and
+    each next one at the next position; `lines` has their line numbers. Slices are slabs.
+
+    `attempts` and `is_away` hold for each record: see `Record`. Anything else that a run changes
+    about a record would be lost, so a record that changes is taken out first: `list(slab)` creates
+    the records that then replace the slab.
+    """
+
+    __slots__ = (
+        "_body_bytes",
+        "attempts",
+        "bodies",
+        "is_away",
+        "keys",
+        "lines",
+        "position",
+        "source",
+    )
+
+    def __init__(
+        self,
+        position: int,
+        source: str,
+        lines: Sequence[int],
+        keys: Sequence[str],
+        bodies: Sequence[bytes],
+    ) -> None:
+        self.position = position
+        self.source = source
+        self.lines = lines
+        self.keys = keys
+        self.bodies = bodies
+        self.attempts = 0
+        self.is_away = False
+        self._body_bytes = -1
+
+    @property
+    def body_bytes(self) -> int:
+        """The size of all bodies together."""
+        if self._body_bytes < 0:
+            self._body_bytes = sum(map(len, self.bodies))
+        return self._body_bytes
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Slab": ...
+    def __getitem__(self, index: int | slice) -> "Record | Slab":
+        places = range(len(self.keys))[index]
+        if isinstance(places, int):
+            return next(iter(self[places : places + 1]))
+        if places.step != 1:
+            raise ValueError("records of a slab follow each other")
+        start, stop = places.start, places.stop
+        part = Slab(
+            self.position + start,
+            self.source,
+            self.lines[start:stop],
+            self.keys[start:stop],
+            self.bodies[start:stop],
+        )
+        part.attempts, part.is_away = self.attempts, self.is_away
+        return part
+
+    def __iter__(self) -> Iterator[Record]:
+        # map() and repeat() create many records without Python bytecode for each.
+        return map(
+            Record,
+            count(self.position),
+            repeat(self.source),
+            self.lines,
+            map(Identity, repeat(None), self.keys),
+            self.bodies,
+            repeat(None),
+            repeat(self.attempts),
+            repeat(False),
+            repeat(0),
+            repeat(0),
+            repeat(self.is_away),
+        )
+
+    def joined(self, other: "Slab") -> "Slab | None":
+        """Return both as one slab; None if `other` does not follow this one in the same source."""
+        if other.position != self.position + len(self) or other.source != self.source:
+            return None
+        lines: Sequence[int] = [*self.lines, *other.lines]
+        if lines and lines[-1] - lines[0] == len(lines) - 1:
+            lines = range(lines[0], lines[-1] + 1)
+        return Slab(
+            self.position,
+            self.source,
+            lines,
+            [*self.keys, *other.keys],
+            [*self.bodies, *other.bodies],
+        )
+
+    def __repr__(self) -> str:
+        return f"Slab({self.position}, {len(self)} records)"
+
+
+def positions_of(records: Sequence[Record]) -> Sequence[int]:
+    """Return the position of each record: a range if they are consecutive."""
+    if isinstance(records, Slab):
+        return range(records.position, records.position + len(records))
+    positions = [record.position for record in records]
+    run = range(positions[0], positions[0] + len(positions)) if positions else range(0)
+    return run if list(run) == positions else positions
+
+
+def bodies_of(records: Sequence[Record]) -> Sequence[bytes]:
+    """Return the body of each record."""
+    if isinstance(records, Slab):
+        return records.bodies
+    return [record.body for record in records]
+
+
+def plain_keys(records: Sequence[Record]) -> Sequence[str] | None:
+    """Return the keys of records that all have no entity; None if one has an entity."""
+    if isinstance(records, Slab):
+        return records.keys
+    identities = [record.identity for record in records]
+    if [identity.entity for identity in identities].count(None) < len(identities):
+        return None
+    return [identity.key for identity in identities]
+
+
+class Successes(Sequence[Outcome]):
+    """The outcomes of records that all succeeded. Each `Outcome` is created on access.
+
+    `found` holds what batch/get returned for each record; it is None for writes. `ambiguous` is
+    the number of records with an attempt that got no answer.
+    """
+
+    __slots__ = ("ambiguous", "found", "records")
+
+    def __init__(self, records: Sequence[Record], found: Sequence[Found] | None = None) -> None:
+        self.records = records
+        self.found = found
+        self.ambiguous = (
+            0 if isinstance(records, Slab) else [record.ambiguous for record in records].count(True)
+        )
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @overload
+    def __getitem__(self, index: int) -> Outcome: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Successes": ...
+    def __getitem__(self, index: int | slice) -> "Outcome | Successes":
+        found = self.found
+        if isinstance(index, slice):
+            return Successes(self.records[index], None if found is None else found[index])
+        one = None if found is None else found[index]
+        return Outcome(self.records[index], SUCCEEDED, found=one)
+
+    def __iter__(self) -> Iterator[Outcome]:
+        return map(self.__getitem__, range(len(self)))
