@@ -66,7 +66,7 @@ class Lanes:
             self._follower_count += 1
             return None
         if isinstance(before, Slab) and not before.is_away:
-            self._split_waiting(before)
+            self._split_waiting(before, len(before))
             before = self._newest[lane]
         self._newest[lane] = record
         if before is None or before.is_away:
@@ -106,18 +106,18 @@ class Lanes:
     def next_waiting(self, count: int) -> Sequence[Record]:
         """Return the first `count` waiting records, oldest lane first. They keep waiting.
 
-        The result is a slab if they are neither more nor less than one or several slabs.
+        The result is a slab if all of them are in slabs and consecutive.
         """
         first = self._order[0] if self._order else None
         if not isinstance(first, Slab):
             return self.waiting_records(count)
         wanted = min(count, self.waiting)
-        if len(first) < wanted:
-            first = self._joined(first, wanted)
-        return first if first and len(first) == wanted else self.waiting_records(count)
+        if len(first) != wanted:
+            first = self._recut(first, wanted)
+        return first or self.waiting_records(count)
 
-    def _joined(self, whole: Slab, count: int) -> Slab | None:
-        """Make one slab of the first ones, if together they are `count` consecutive records."""
+    def _recut(self, whole: Slab, count: int) -> Slab | None:
+        """Cut or join slabs so that the first has `count` records; None if that cannot be."""
         number = 1
         while len(whole) < count:
             after = self._order[number]
@@ -125,25 +125,23 @@ class Lanes:
             if joined is None:
                 return None
             whole, number = joined, number + 1
-        if len(whole) > count:
-            return None
         for _ in range(number):
             self._order.popleft()
-        self._order.appendleft(whole)
-        self._newest.update(dict.fromkeys(whole.keys, whole))
-        return whole
+        for part in (whole[count:], whole[:count]):
+            if part:
+                self._order.appendleft(part)
+                self._newest.update(dict.fromkeys(part.keys, part))
+        return part
 
     def waiting_records(self, count: int) -> list[Record]:
         """Return the same as `next_waiting`, each record by itself."""
         first = self._first(count)
         if Slab in map(type, first):
-            passed = 0
+            left = count
             for one in first:
-                passed += len(one) if isinstance(one, Slab) else 1
-                if isinstance(one, Slab):
-                    self._split_waiting(one)
-                if passed >= count:
-                    break
+                if left > 0 and isinstance(one, Slab):
+                    self._split_waiting(one, left)
+                left -= len(one) if isinstance(one, Slab) else 1
             first = self._first(count)
         records = cast("list[Record]", first)
         return self.as_waiting(records) if self._stand_ins else records
@@ -163,14 +161,18 @@ class Lanes:
             for record, after in zip(records, newest, strict=True)
         ]
 
-    def _split_waiting(self, slab: Slab) -> None:
-        """Make records of a slab that waits, in its place."""
-        records = list(slab)
-        self._newest.update(zip(slab.keys, records, strict=True))
+    def _split_waiting(self, slab: Slab, count: int) -> None:
+        """Make records of the first `count` of a slab that waits, in their place."""
         order, place = self._order, self._order.index(slab)
         order.rotate(-place)
         order.popleft()
+        rest = slab[count:]
+        if rest:
+            order.appendleft(rest)
+            self._newest.update(dict.fromkeys(rest.keys, rest))
+        records = list(slab[:count])
         order.extendleft(reversed(records))
+        self._newest.update(zip(slab.keys, records, strict=False))
         order.rotate(place)
 
     def split_away(self, records: Sequence[Record]) -> list[Record]:

@@ -219,3 +219,22 @@ def test_a_duplicate_splits_only_the_slab_of_its_key() -> None:
     for some in sent:
         lanes.settle_all(some)
     assert _places(*lanes.next_waiting(2)) == [7]
+
+
+def test_a_record_among_slabs_makes_records_of_one_batch_only() -> None:
+    lanes = Lanes(join=False)
+    lanes.admit(record(0, "first"))
+    names = [f"k{place}" for place in range(40)]
+    for start in range(0, 40, 4):
+        part = slab(1 + start, names[start : start + 4])
+        assert lanes.admit_all(part, part.body_bytes)
+    kinds, places = [], []
+    while lanes.waiting:
+        sent = lanes.next_waiting(4)
+        kinds.append(type(sent))
+        places += _places(*sent)
+        lanes.send(sent)
+        lanes.settle_all(sent)
+    assert kinds == [list] + [Slab] * 10
+    assert places == list(range(41))
+    assert lanes.admitted == lanes.admitted_bytes == 0
