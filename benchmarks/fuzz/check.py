@@ -15,6 +15,7 @@ from kvsctl.errors import KvsctlError, StreamError, UsageError
 from kvsctl.model import Failure, Identity, Problem, Record, Verb
 from kvsctl.outputs.failure_line import failure_line
 from kvsctl.records.reader import MOST_PIECES
+from kvsctl.slabs import Slab
 
 _FED_BACK_ONE_IN: Final = 8
 _FED_BACK: Final = {one.verb: one for one in FORMATS if one.name in ("set jsonl", "get jsonl")}
@@ -63,10 +64,19 @@ def _read(
         for several in chosen.reader(chunks, options):
             if len(several) > MOST_PIECES:
                 raise MismatchError(f"{len(several)} pieces came at once")
-            pieces += several
+            pieces += _recut(several) if isinstance(several, Slab) else several
     except (StreamError, UsageError) as error:
         return pieces, error
     return pieces, None
+
+
+def _recut(slab: Slab) -> Slab:
+    """Return the slab, cut and joined as a run may do before it makes records of it."""
+    half = len(slab) // 2
+    joined = slab[:half].joined(slab[half:])
+    if joined is None:
+        raise MismatchError(f"{slab!r}: its halves do not follow each other")
+    return joined
 
 
 def _compare(

@@ -51,11 +51,18 @@ def requests_met(url: str) -> dict[str, int]:
 class Client:
     """One run of the client, which can be killed or awaited."""
 
-    def __init__(self, words: list[str], folder: Path) -> None:
+    def __init__(self, words: list[str], folder: Path, *, splits_slabs: bool = False) -> None:
+        environment = dict(os.environ)
+        if splits_slabs:
+            environment["KVSCTL_SPLIT_SLABS"] = "1"
         self._out, self._err = folder / "client.out", folder / "client.err"
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self._process = subprocess.Popen(
-                [KVSCTL, *words], stdin=subprocess.DEVNULL, stdout=out, stderr=err
+                [KVSCTL, *words],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
             )
         self._ended: Ended | None = None
 

@@ -1,10 +1,11 @@
 """Load records into a faulty service with a client that is killed and resumes; check every record.
 
 `kvsctl set --journal --failures` runs against a served emulator with seeded faults. It is killed
-(SIGKILL) at points chosen by the seed and started again with the same arguments. After each kill,
-every record that the journal calls settled must be in the store. At the end, the store, failures
-file, journal and report must be what the seed determines, down to every key and value. Exits with
-code 1 if anything differs. POSIX only.
+(SIGKILL) at points chosen by the seed and started again with the same arguments. Every second run
+splits each slab into records at once, the others only where that is needed. After each kill, every
+record that the journal calls settled must be in the store. At the end, the store, failures file,
+journal and report must be what the seed determines, down to every key and value. Exits with code 1
+if anything differs. POSIX only.
 """
 
 import json
@@ -83,6 +84,7 @@ class Soak:
         self.found = Mismatches()
         self.peak_mb = 0.0
         self.client_seconds = 0.0
+        self._runs = 0
 
     def run(self, kills: int, fault_rate: float) -> tuple[Mismatches, dict[str, Any]]:
         """Run the job, and return the mismatches and the result."""
@@ -128,7 +130,7 @@ class Soak:
     def kill(self, words: list[str], records: int, delay_seconds: float) -> int:
         """Kill a run shortly after `records` are in the journal; return how many are settled."""
         started = time.monotonic()
-        client = Client(words, self.folder)
+        client = Client(words, self.folder, splits_slabs=self._takes_turn())
         if not await_noted(client, self.journal, records):
             self._note_end(client.wait(), started, _KILLED)
             return 0
@@ -138,10 +140,14 @@ class Soak:
         audit_store(self.seed, self.records, stored_rows(self.database), settled, self.found)
         return len(settled)
 
+    def _takes_turn(self) -> bool:
+        self._runs += 1
+        return self._runs % 2 == 0
+
     def finish(self, words: list[str]) -> dict[str, Any]:
         """Run the job to its end, and check that another run has nothing left to do."""
         started = time.monotonic()
-        ended = Client(words, self.folder).wait()
+        ended = Client(words, self.folder, splits_slabs=self._takes_turn()).wait()
         self._note_end(ended, started, _SOME_FAILED)
         again = Client(words, self.folder).wait()
         self.found.expect("status of a run of a complete journal", again.status, 0)

@@ -34,6 +34,8 @@ from kvsctl.report.console import Environment
 from kvsctl.service.wire import MetadataRequest
 
 _STDOUT: Final = 1
+_SPLIT_SLABS: Final = "KVSCTL_SPLIT_SLABS"
+"""Not for users: if it is set, every slab is split at once. Tests compare runs with and without."""
 
 
 def batch_job(verb: Verb, given: Given) -> BatchJob:
@@ -111,6 +113,7 @@ def _plan(
         stop_seconds=running.timeout,
         max_failures=running.max_failures,
         verify=given.of(VerifyOption).verify,
+        splits_slabs=_SPLIT_SLABS in os.environ,
     )
 
 

@@ -55,7 +55,7 @@ def _troubles(draw: st.DrawFn) -> Trouble:
 
 SEEDS = st.integers(0, 2**20)
 _quiet = {"faults": _faults(), "sync_seconds": st.sampled_from([0.0, 0.0, 0.3, 2.0]),
-          "renews_tokens": st.booleans(), "seed": SEEDS}  # fmt: skip
+          "renews_tokens": st.booleans(), "splits_slabs": st.booleans(), "seed": SEEDS}  # fmt: skip
 _killed_by_disk = st.builds(
     Fate,
     trouble=st.builds(Trouble, kill_at=st.integers(1, 40), share=st.floats(0, 1)),

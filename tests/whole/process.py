@@ -49,6 +49,7 @@ class Fate:
 
     `kill_turn`, `kill_seconds`: it is gone at that turn of its loop, or then. `signals`: the times
     at which a signal comes. `sync_seconds`: how long it takes to write a group of the journal.
+    `splits_slabs`: the run makes a record of each at once.
     """
 
     faults: str = ""
@@ -60,6 +61,7 @@ class Fate:
     renews_tokens: bool = True
     sync_seconds: float = 0.0
     retries_failed: bool = False
+    splits_slabs: bool = False
     seed: int = 0
 
 
@@ -174,6 +176,8 @@ def _in_place(job: Job, world: World, disk: Disk, ended: Ended) -> Iterator[None
     )
     executor = partial(SlowExecutor, fate.sync_seconds)
     environment = {"XDG_CONFIG_HOME": str(job.folder), "XDG_DATA_HOME": str(job.folder)}
+    if fate.splits_slabs:
+        environment["KVSCTL_SPLIT_SLABS"] = "1"
     with ExitStack() as stack:
         out = stack.enter_context((job.folder / "stdout").open("wb"))
         streams = Environment(out.fileno(), out.fileno(), False, False, False, False, 80)

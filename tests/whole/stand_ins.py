@@ -1,36 +1,45 @@
 """What stands in for threads, so that all time is virtual."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
 from functools import partial
 from random import Random
 from typing import Any, TypeVar
 
-from kvsctl.model import Problem, Record
+from kvsctl.model import PieceList
+from tests.support.records import as_slabs
 
 _T = TypeVar("_T")
 
 
 class PacedFeed:
-    """What a reader gives, in pieces that arrive in their own time."""
+    """What a reader gives, in slabs and pieces that arrive in their own time.
 
-    def __init__(self, random: Random, reader: Iterable[list[Record | Problem]]) -> None:
+    All that may be in a slab is in one, as in an input without anything special.
+    """
+
+    def __init__(self, random: Random, reader: Iterable[PieceList]) -> None:
         self._random = random
-        self._pieces = [piece for pieces in reader for piece in pieces]
+        self._parts: deque[PieceList] = deque(
+            as_slabs([piece for pieces in reader for piece in pieces])
+        )
 
-    async def get(self) -> list[Record | Problem] | None:
-        if not self._pieces:
+    async def get(self) -> PieceList | None:
+        if not self._parts:
             return None
         if self._random.random() < 0.3:
             await asyncio.sleep(self._random.choice((0.0, 0.06, 0.4, 2.0)))
             return []
         count = self._random.randint(1, 20)
-        taken, self._pieces = self._pieces[:count], self._pieces[count:]
-        return taken
+        part = self._parts.popleft()
+        if rest := part[count:]:
+            self._parts.appendleft(rest)
+        return part[:count]
 
     def close(self) -> None:
-        self._pieces.clear()
+        self._parts.clear()
 
 
 class SlowExecutor(Executor):

@@ -12,12 +12,13 @@ import json
 import os
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -27,6 +28,7 @@ from hypothesis.stateful import (
 )
 
 from kvsctl.errors import ExitStatus
+from kvsctl.journal.file import read_journal
 from kvsctl.journal.state import Stage
 from kvsctl.model import Verb
 from tests.whole.account import Account
@@ -219,3 +221,63 @@ TestGetJobs = pytest.mark.slow(GetJobs.TestCase)
 TestGetJobs.settings = _settings(50)
 TestDeleteJobs = pytest.mark.slow(DeleteJobs.TestCase)
 TestDeleteJobs.settings = _settings(50)
+
+
+@settings(
+    max_examples=int(_ASKED or 25),
+    derandomize=_ASKED is None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(
+    verb=st.sampled_from(list(Verb)), data=st.data(), seed=SEEDS, fates=st.lists(FATES, max_size=3)
+)
+def test_runs_that_split_slabs_do_the_same(
+    verb: Verb, data: st.DataObject, seed: int, fates: list[Fate]
+) -> None:
+    shape = data.draw(shapes(verb))
+    folder = Path(tempfile.mkdtemp())  # one path, as it is in files
+    both = [_all_runs(shape, folder, seed, fates, splits_slabs=one) for one in (False, True)]
+    for whole, split in zip(*both, strict=True):
+        assert whole == split
+
+
+def _all_runs(
+    shape: Shape, folder: Path, seed: int, fates: list[Fate], *, splits_slabs: bool
+) -> list[dict[str, Any]]:
+    """Return everything that is left of each run of a job, but for what times stand in."""
+    folder.mkdir(exist_ok=True)
+    disk = Disk(folder)
+    world = World(folder, disk, {"bad_record": "refuses-batch", "missing_keys": "failed"})
+    seen = []
+    try:
+        job = random_job(shape, folder / "job", Random(seed), 60)
+        for fate in [*fates, Fate()]:
+            world.meet(fate.faults)
+            world.renews_tokens = fate.renews_tokens
+            ended = run(job, world, disk, replace(fate, splits_slabs=splits_slabs))
+            outcomes = [
+                (at, one.state, one.failure and one.failure[:2], one.found, one.skipped_by)
+                for at, one in sorted(ended.books.outcomes.items())
+            ]
+            seen.append(
+                {
+                    "status": ended.status,
+                    "sent": ended.sent,
+                    "outcomes": outcomes,
+                    "store": world.store(),
+                    "failed": _bytes_of(job.failed),
+                    "out": _bytes_of(job.out),
+                    "settled": list(read_journal(job.journal).state.settled)
+                    if job.journal.exists()
+                    else None,
+                }
+            )
+    finally:
+        world.close()
+        shutil.rmtree(folder)
+    return seen
+
+
+def _bytes_of(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
