@@ -42,7 +42,7 @@ def kvsctl(folder: Path, url: str, source: Path, connections: int, *words: str) 
         command += ["-o", folder / "out.jsonl"]
     environment = {"KVSCTL_TOKEN": "benchmark", "HOME": str(folder)}
     journal = folder / "journal" if "--journal" in words else None
-    return Client(command, _succeeded, environment, journal)
+    return Client(command, _accounted_for, environment, journal)
 
 
 def journalled(folder: Path, url: str, source: Path, connections: int) -> Client:
@@ -80,5 +80,7 @@ def run(client: Client, records: int) -> Took:
     return Took(seconds, cpu - before.children_user - before.children_system)
 
 
-def _succeeded(output: bytes) -> int:
-    return int(json.loads(output.splitlines()[-1])["succeeded"])
+def _accounted_for(output: bytes) -> int:
+    """Return how many records succeeded, or were replaced by a later one of their key."""
+    report = json.loads(output.splitlines()[-1])
+    return int(report["succeeded"] + report["duplicates"])
