@@ -21,14 +21,11 @@ class FailureLimit:
 
     def __init__(self, limit: int | None) -> None:
         self._limit = None if limit is None else max(1, limit)
+        self.is_limited = limit is not None
+        """Whether the number of failures is limited at all."""
         self._open: deque[int] = deque()  # positions admitted and not settled, in input order
         self._settled: set[int] = set()  # of these, the ones behind one that is not settled
         self._held: deque[Problem] = deque()
-
-    @property
-    def is_limited(self) -> bool:
-        """Whether the number of failures is limited at all."""
-        return self._limit is not None
 
     def is_reached(self, failures: int) -> bool:
         """Return whether a run with so many failures must end."""

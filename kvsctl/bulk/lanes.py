@@ -41,25 +41,21 @@ class Lanes:
         self._parked: dict[Lane, None] = {}  # as a set that keeps their order
         self._followers: dict[Lane, list[Record]] = {}
         self._follower_count = 0
-        self._admitted_bytes = 0
+        self.admitted_bytes = 0
+        """The size of the bodies of all admitted records."""
 
     @property
     def admitted(self) -> int:
         """How many records are admitted and not settled: waiting, away, parked or following."""
         return len(self._newest) + len(self._parked) + self._follower_count
 
-    @property
-    def admitted_bytes(self) -> int:
-        """The size of the bodies of all admitted records."""
-        return self._admitted_bytes
-
     def admit(self, record: Record) -> Record | None:
         """Admit a record. Return the older record that it supersedes, which is never sent."""
         lane = record.identity.lane
-        self._admitted_bytes += len(record.body)
+        self.admitted_bytes += len(record.body)
         before = self._newest.setdefault(lane, record)
         if before is record:
-            self._append([record])
+            self._append(record)
             return None
         if self._join:
             self._followers.setdefault(lane, []).append(record)
@@ -75,7 +71,7 @@ class Lanes:
         assert isinstance(before, Record)  # noqa: S101
         if lane not in self._parked:
             self._stand_ins.setdefault(lane, before)
-        self._admitted_bytes -= len(before.body)
+        self.admitted_bytes -= len(before.body)
         return before
 
     def admit_all(self, records: Sequence[Record], bodies_bytes: int) -> bool:
@@ -84,24 +80,26 @@ class Lanes:
         Otherwise admit none and return False. `bodies_bytes` is the size of their bodies together.
         """
         fresh: dict[Lane, Record | Slab]
+        waiting: Sequence[_Waiting]
         if isinstance(records, Slab):
-            fresh = dict.fromkeys(records.keys, records)
+            fresh, waiting = dict.fromkeys(records.keys, records), [records]
+            count = len(records.keys)
         else:
-            fresh = {record.identity.lane: record for record in records}
-        if len(fresh) < len(records) or not self._newest.keys().isdisjoint(fresh):
+            fresh, waiting = {record.identity.lane: record for record in records}, records
+            count = len(records)
+        newest = self._newest
+        if len(fresh) < count or not newest.keys().isdisjoint(fresh):
             return False
-        self._newest.update(fresh)
-        self._append(records)
-        self._admitted_bytes += bodies_bytes
+        newest.update(fresh)
+        self._order.extend(waiting)
+        self.waiting += count
+        self.admitted_bytes += bodies_bytes
         return True
 
-    def _append(self, records: Sequence[Record]) -> None:
-        """Let records wait, behind all others."""
-        self.waiting += len(records)
-        if isinstance(records, Slab):
-            self._order.append(records)
-        else:
-            self._order.extend(records)
+    def _append(self, record: Record) -> None:
+        """Let a record wait, behind all others."""
+        self._order.append(record)
+        self.waiting += 1
 
     def next_waiting(self, count: int) -> Sequence[Record]:
         """Return the first `count` waiting records, oldest lane first. They keep waiting.
@@ -111,13 +109,14 @@ class Lanes:
         first = self._order[0] if self._order else None
         if not isinstance(first, Slab):
             return self.waiting_records(count)
-        wanted = min(count, self.waiting)
-        if len(first) != wanted:
-            first = self._recut(first, wanted)
-        return first or self.waiting_records(count)
+        if len(first.keys) == count:
+            return first
+        return self._recut(first, min(count, self.waiting)) or self.waiting_records(count)
 
     def _recut(self, whole: Slab, count: int) -> Slab | None:
         """Cut or join slabs so that the first has `count` records; None if that cannot be."""
+        if len(whole) == count:
+            return whole
         number = 1
         while len(whole) < count:
             after = self._order[number]
@@ -192,12 +191,14 @@ class Lanes:
     def send(self, records: Sequence[Record]) -> None:
         """Close the lanes of waiting records that are being sent."""
         order = self._order
-        self.waiting -= len(records)
         if isinstance(records, Slab):
+            self.waiting -= len(records.keys)
             records.is_away = True
             order.popleft()
-            self._drop_sent()
+            if self._gone:
+                self._drop_sent()
             return
+        self.waiting -= len(records)
         for record in records:
             record.is_away = True
         if self._stand_ins:
@@ -228,10 +229,10 @@ class Lanes:
         """Do the same for several records. Return their followers by lane."""
         if isinstance(records, Slab):
             lanes: Sequence[Lane] = records.keys
-            self._admitted_bytes -= records.body_bytes
+            self.admitted_bytes -= records.body_bytes
         else:
             lanes = [record.identity.lane for record in records]
-            self._admitted_bytes -= sum(map(len, [record.body for record in records]))
+            self.admitted_bytes -= sum(map(len, [record.body for record in records]))
         newest = self._newest
         if not self._parked:
             for lane in lanes:
@@ -243,7 +244,7 @@ class Lanes:
                     assert isinstance(after, Record)  # noqa: S101
                     newest[lane] = after
                     del self._parked[lane]
-                    self._append([after])
+                    self._append(after)
         return self._take_followers(lanes) if self._follower_count else {}
 
     def _take_followers(self, lanes: Sequence[Lane]) -> Mapping[Lane, list[Record]]:
@@ -252,7 +253,7 @@ class Lanes:
             if (followers := self._followers.pop(lane, None)) is not None:
                 taken[lane] = followers
                 self._follower_count -= len(followers)
-                self._admitted_bytes -= sum(len(follower.body) for follower in followers)
+                self.admitted_bytes -= sum(len(follower.body) for follower in followers)
         return taken
 
     def drain(self) -> list[Record]:
@@ -271,5 +272,5 @@ class Lanes:
                 self._newest[lane] = None
         self._parked.clear()
         self._follower_count = sum(map(len, self._followers.values()))
-        self._admitted_bytes -= sum(len(record.body) for record in left)
+        self.admitted_bytes -= sum(len(record.body) for record in left)
         return left

@@ -47,7 +47,7 @@ def wire_bytes(record: Record) -> int:
 def wire_bytes_of_all(records: Sequence[Record]) -> int:
     """Return the sum of `wire_bytes` over all records, faster than one by one."""
     if isinstance(records, Slab):
-        return records.body_bytes + len(records) * _COMMA_BYTES
+        return records.body_bytes + len(records.keys) * _COMMA_BYTES
     expiries = len(records) - [record.expires_at for record in records].count(None)
     bodies = sum(map(len, [record.body for record in records]))
     return bodies + len(records) * _COMMA_BYTES + expiries * _TTL_BYTES

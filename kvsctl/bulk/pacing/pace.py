@@ -8,6 +8,7 @@ import msgspec
 from kvsctl.limits import DEFAULT_LIMITS
 
 MINUTE_SECONDS: Final = 60.0
+_UNIT_BYTES: Final = DEFAULT_LIMITS.unit_bytes
 
 
 class Pace(msgspec.Struct, frozen=True):
@@ -63,7 +64,7 @@ class Pace(msgspec.Struct, frozen=True):
 
 def request_units(body_bytes: int) -> int:
     """Return the units of a request with this body; of a read, those of an answer of this size."""
-    return max(1, -(-body_bytes // DEFAULT_LIMITS.unit_bytes))
+    return -(-body_bytes // _UNIT_BYTES) or 1
 
 
 def _given(replacement: float | None, otherwise: float) -> float | None:

@@ -54,9 +54,18 @@ class Packer:
             return planned
         waiting = self._lanes.next_waiting(rule.max_records)
         proposed = Proposal.of(waiting)
-        if len(waiting) == rule.max_records and self._is_plain_best(proposed, rule):
+        size = proposed.body_bytes
+        is_plain_best = (
+            # It is full and costs one unit. But while records are left over, the next block is
+            # compared including them.
+            len(waiting) == rule.max_records
+            and size <= rule.max_bytes
+            and request_units(size) == 1
+            and not self._left_over
+        )
+        if is_plain_best:
             return proposed
-        if proposed.body_bytes > rule.max_bytes:
+        if size > rule.max_bytes:
             waiting = self._lanes.waiting_records(len(waiting))
         records, is_full = choose(waiting, rule)
         if not (is_full or (flush and records)):
@@ -72,14 +81,6 @@ class Packer:
         else:
             self._left_over = 0
         self._lanes.send(records)
-
-    def _is_plain_best(self, full: Proposal, rule: PackingRule) -> bool:
-        """Return whether the batch cannot be improved: it is full, and costs one unit.
-
-        Never while records are left over, because the next block is compared including them.
-        """
-        size = full.body_bytes
-        return not self._left_over and size <= rule.max_bytes and request_units(size) == 1
 
     def _first_of_block(self, rule: PackingRule, *, flush: bool) -> Proposal | None:
         count = self._left_over + _BATCHES_PER_BLOCK * rule.max_records

@@ -26,7 +26,11 @@ from kvsctl.slabs import Successes
 
 def take_reply(run: RunState, batch: Batch, reply: Reply | AllDone, answer: Answer) -> None:
     """Settle each record that the reply decides, and queue the others again."""
-    _note_taken(run, batch, answer)
+    capacity = run.queue.capacity
+    capacity.note_taken(len(batch.records), answer.bytes_sent)
+    if batch.inquiry is not None:
+        capacity.note_passed(batch.inquiry, answer.bytes_sent)
+        batch.inquiry = None
     if isinstance(reply, AllDone) and not run.looks_at_each:
         run.note_success()
         run.ledger.settle_away(Successes(batch.records, reply.found))
@@ -59,14 +63,6 @@ def take_reply(run: RunState, batch: Batch, reply: Reply | AllDone, answer: Answ
         loose = Batch(together, is_loose=True, reads_back=batch.reads_back)
         run.queue.resend(loose, run.now() + seconds)
     run.settle([*result.outcomes, *given_up] if given_up else result.outcomes, answer)
-
-
-def _note_taken(run: RunState, batch: Batch, answer: Answer) -> None:
-    capacity = run.queue.capacity
-    capacity.note_taken(len(batch.records), answer.bytes_sent)
-    if batch.inquiry is not None:
-        capacity.note_passed(batch.inquiry, answer.bytes_sent)
-        batch.inquiry = None
 
 
 def _note_answer(

@@ -29,6 +29,7 @@ class Chooser:
         """
         if not self._may_start(in_flight):
             return None
+        queue = self._queue
         pressure = self._pressure()
         if pressure is Pressure.STOP:
             return None
@@ -36,10 +37,12 @@ class Chooser:
         is_probing = self._pacer.is_probing and pressure is Pressure.NONE
         if is_probing and (batch := self._next_new(flush=flush)) is not None:
             return batch
-        queue = self._queue
-        resend = queue.next_resend(self._run.now(), self._admits)
-        if resend is not None or self.paced_until is not None:
-            return resend
+        if queue.next_due is not None:
+            resend = queue.next_resend(self._run.now(), self._admits)
+            if resend is not None:
+                return resend
+        if self.paced_until is not None:
+            return None
         nothing_older = not in_flight and queue.next_due is None
         if pressure is Pressure.OLDEST_ONLY:
             if not nothing_older:
@@ -57,8 +60,12 @@ class Chooser:
 
     def _may_start(self, in_flight: int) -> bool:
         self.paced_until = None
-        has_room = in_flight < self._run.concurrency.limit
-        return has_room and not self._is_paced(self._pacer.held_seconds)
+        if in_flight >= self._run.concurrency.limit:
+            return False
+        held_seconds = self._pacer.held_seconds
+        if held_seconds > 0:
+            self._note_paced(held_seconds)
+        return held_seconds <= 0
 
     def _next_new(self, *, flush: bool) -> Batch | None:
         return self._queue.next_new(flush=flush, admits=self._admits)
@@ -70,13 +77,12 @@ class Chooser:
             units = self._pacer.expected_units(count)
         else:
             units = request_units(batch.packed_bytes or body_bytes(batch.records))
-        if self._is_paced(self._pacer.wait_seconds(units, reads=reads)):
+        wait_seconds = self._pacer.wait_seconds(units, reads=reads)
+        if wait_seconds > 0:
+            self._note_paced(wait_seconds)
             return False
         batch.start = self._pacer.start(units, count, reads=reads)
         return True
 
-    def _is_paced(self, wait_seconds: float) -> bool:
-        if wait_seconds <= 0:
-            return False
+    def _note_paced(self, wait_seconds: float) -> None:
         self.paced_until = self._run.now() + wait_seconds
-        return True

@@ -22,6 +22,7 @@ class Sender:
 
     def __init__(self, run: RunState) -> None:
         self._run = run
+        self._is_prepared = False
         self._was_answered = False
         self._last_fault: Fault | None = None
 
@@ -41,16 +42,10 @@ class Sender:
     async def send(self, batch: Batch) -> None:
         """Send a batch once. Its records are settled or queued again when this returns."""
         run = self._run
-        self._skip_expired(batch)
+        if not isinstance(batch.records, Slab):
+            self._skip_expired(batch)
         records = batch.records
-        if not records:
-            return
-        try:
-            # Apart from the call: a batch that is cut off while a token is fetched was not sent.
-            await run.service.prepare()
-        except CredentialsError as error:
-            run.queue.resend(batch, run.now())
-            run.stop(error)
+        if not records or not (self._is_prepared or await self._prepares(batch)):
             return
         is_retry = not batch.packed_bytes and any(record.attempts for record in records)
         if isinstance(records, Slab):
@@ -84,6 +79,21 @@ class Sender:
             self._last_fault = answer.fault
             await take_fault(run, batch, answer.fault, answer)
 
+    async def _prepares(self, batch: Batch) -> bool:
+        """Fetch the token for the first time, if there is one. If that fails, end the run.
+
+        Apart from the call: a batch that is cut off while a token is fetched was not sent.
+        """
+        run = self._run
+        try:
+            await run.service.prepare()
+        except CredentialsError as error:
+            run.queue.resend(batch, run.now())
+            run.stop(error)
+            return False
+        self._is_prepared = True
+        return True
+
     def release(self, batch: Batch) -> None:
         """Give back what the pacer still reserves for a batch: it was never sent."""
         if batch.start is not None:
@@ -113,8 +123,6 @@ class Sender:
             run.pacer.end(start, requests=requests, units=start.reserved * may_be_charged)
 
     def _skip_expired(self, batch: Batch) -> None:
-        if isinstance(batch.records, Slab):
-            return
         expiring = [record for record in batch.records if record.expires_at is not None]
         if not expiring:
             return
