@@ -1,7 +1,7 @@
 """Read the members of a record from a line of JSON. The value keeps its exact bytes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -61,17 +61,8 @@ def read_fields(line: bytes) -> Fields | Breach:
 
 
 def _typed(members: dict[str, bytes]) -> Fields:
-    if raw := [name for name in members if name in _RAW]:
-        raise MemberError(
-            f'an earlier run could not read this input: rewrite the text in "{raw[0]}" as a record',
-            Cause.RAW,
-        )
-    if unknown := [name for name in members if name not in KNOWN_MEMBERS]:
-        raise MemberError(
-            f"unknown member {jsontext.quoted(unknown[0])}: a record has key, value, entityName, "
-            "ttl, options and expireTime",
-            Cause.MEMBERS if "key" in members else Cause.MAP,
-        )
+    if not members.keys() <= KNOWN_MEMBERS:
+        raise _unknown(members)
     if "key" not in members:
         raise MemberError('the record has no "key"', Cause.NO_KEY)
     key = _loaded(members["key"])
@@ -80,14 +71,29 @@ def _typed(members: dict[str, bytes]) -> Fields:
     return fields_of(key, members.get("value", b""), members)
 
 
+def _unknown(members: Collection[str]) -> MemberError:
+    for name in members:
+        if name in _RAW:
+            return MemberError(
+                f'an earlier run could not read this input: rewrite the text in "{name}" as a '
+                "record",
+                Cause.RAW,
+            )
+    unknown = next(name for name in members if name not in KNOWN_MEMBERS)
+    return MemberError(
+        f"unknown member {jsontext.quoted(unknown)}: a record has key, value, entityName, "
+        "ttl, options and expireTime",
+        Cause.MEMBERS if "key" in members else Cause.MAP,
+    )
+
+
 def fields_of(key: str, value: bytes, members: Mapping[str, bytes]) -> Fields:
     """Return the fields of a record, with the entity, ttl and expiry that `members` give.
 
     Raise JsonTextError if one of these members has the wrong type.
     """
-    entity, ttl, options, expire_time = map(
-        _loaded, map(members.get, ("entityName", "ttl", "options", "expireTime"))
-    )
+    entity, ttl = _loaded(members.get("entityName")), _loaded(members.get("ttl"))
+    options, expire_time = _loaded(members.get("options")), _loaded(members.get("expireTime"))
     if not isinstance(entity, str | None):
         raise MemberError('"entityName" is not a string', Cause.MEMBER_KIND)
     if options is not None:
@@ -96,7 +102,12 @@ def fields_of(key: str, value: bytes, members: Mapping[str, bytes]) -> Fields:
 
 
 def _loaded(text: bytes | None) -> Any:
-    return None if text is None else _decode(text.decode())
+    """Return a JSON text as Python; None if there is none."""
+    if text is None:
+        return None
+    if text.startswith(b'"') and b"\\" not in text:
+        return text[1:-1].decode()
+    return _decode(text.decode())
 
 
 def _ttl_of_options(options: Any, ttl: Any) -> Any:

@@ -24,7 +24,7 @@ class Ttl(NamedTuple):
     @property
     def json(self) -> bytes:
         """The value of a record's `options` member that sets this ttl."""
-        return b'{"ttl":{"value":%d,"unit":"%s"}}' % (self.value, self.unit.encode())
+        return f'{{"ttl":{{"value":{self.value},"unit":"{self.unit}"}}}}'.encode()
 
 
 def parse_ttl(given: Any, limits: Limits | None) -> Ttl | Breach:
@@ -45,12 +45,11 @@ def parse_ttl(given: Any, limits: Limits | None) -> Ttl | Breach:
 def _read(given: Any) -> Ttl | None:
     if isinstance(given, str) and (match := _SHORT.fullmatch(given)):
         return Ttl(int(match[1]), _SHORT_UNITS[match[2]])
-    if isinstance(given, dict) and given.keys() == {"value", "unit"}:
-        value, unit = given["value"], given["unit"]
-        whole = isinstance(value, int) and not isinstance(value, bool)
+    if isinstance(given, dict) and len(given) == 2:
+        value, unit = given.get("value"), given.get("unit")
         if (
-            whole
-            and abs(value) < _VALUE_BOUND
+            type(value) is int  # not a bool
+            and -_VALUE_BOUND < value < _VALUE_BOUND
             and isinstance(unit, str)
             and unit in TTL_UNIT_SECONDS
         ):

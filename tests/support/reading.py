@@ -1,6 +1,6 @@
 """Compare reading many pieces at once with reading each alone."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from kvsctl.model import Identity
@@ -30,3 +30,8 @@ def assert_as_each_alone(columns: Columns, pieces: Sequence[bytes], careful: Par
     assert len(found) == len(pieces)
     for record, piece in zip(found, pieces, strict=True):
         assert record is None or record == careful(piece), piece
+
+
+def problems_among(pieces: Sequence[_Piece], careful: Callable[[_Piece], object]) -> list[int]:
+    """Return the indexes of pieces that the careful parser refuses."""
+    return [place for place, piece in enumerate(pieces) if not isinstance(careful(piece), Parsed)]

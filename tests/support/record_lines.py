@@ -126,7 +126,8 @@ TEXTS = {
 }
 _SETTLED = {
     "key": KEYS,
-    "value": _PLAIN_VALUES.filter("null".__ne__),
+    # In an entity, only objects are legal.
+    "value": _PLAIN_VALUES.filter("null".__ne__) | st.just('{"n":1}') | st.just('{ "a": "}" }'),
     "entityName": st.sampled_from(['"abc"', '"user"', "null"]),
     "ttl": st.sampled_from(['"7d"', "null", '{"value":7,"unit":"DAYS"}']),
     "expireTime": st.sampled_from(['"2026-06-01T00:00:00.123Z"', "null"]),

@@ -104,9 +104,7 @@ def extras_of_json(
         ttl_texts = converted(list(map(bytes, ttls)), _options_of_json(limits), others, None)
     else:
         ttl_texts = []
-    expiries = (
-        converted(list(map(bytes, times)), _moment_of_json, others, None) if any(times) else []
-    )
+    expiries = _moments_of_json(times, others) if any(times) else []
     return _with_expiry(extras, rules, ttl_texts, expiries, others)
 
 
@@ -122,7 +120,7 @@ def extras_of_cells(
     ttl_texts = (
         [] if ttls is None else converted(ttls, lambda cell: of_ttl(cell or None), others, None)
     )
-    expiries = [] if times is None else converted(times, _moment_of_cell, others, None)
+    expiries = [] if times is None else _moments_of_cells(times, others)
     return _with_expiry(extras, rules, ttl_texts, expiries, others)
 
 
@@ -138,6 +136,7 @@ def set_columns(
     others.update(uncommon_keys(keys, limits), unusual_values(values, limits))
     middles: Iterable[bytes] = repeat(_NO_ENTITY)
     if entities is not None:
+        values = list(map(bytes, values))
         others.update(non_objects(entities, values))
         texts = {entity: _middle(entity) for entity in set(entities)}
         middles = map(texts.__getitem__, entities)
@@ -214,15 +213,15 @@ def unusual_values(
     ]
 
 
-def non_objects(
-    entities: Sequence[str | None], values: Sequence[bytes] | Sequence[msgspec.Raw]
-) -> Iterable[int]:
-    """Return the indexes of values in an entity that are not objects."""
-    pairs = enumerate(zip(entities, values, strict=True))
+def non_objects(entities: Sequence[str | None], values: Sequence[bytes]) -> Collection[int]:
+    """Return the indexes of records in an entity whose value is not an object."""
+    starts = [value[:1] for value in values]
+    if starts.count(_OBJECT) == len(starts):
+        return ()
     return [
         place
-        for place, (entity, value) in pairs
-        if entity is not None and bytes(value)[:1] != _OBJECT
+        for place, (entity, start) in enumerate(zip(entities, starts, strict=True))
+        if entity is not None and start != _OBJECT
     ]
 
 
@@ -320,16 +319,36 @@ def _loaded(text: bytes) -> Any:
     return None if text in _MISSING else orjson.loads(text)
 
 
+def _moments_of_json(column: Sequence[msgspec.Raw], others: set[int]) -> list[float | None]:
+    # All at once, if all are strings. No string holds a line feed.
+    joined = b"\n".join(column).decode()
+    texts = joined[1:-1].split('"\n"')
+    if len(texts) == len(column) and joined.startswith('"') and joined.endswith('"'):
+        try:
+            return [*_moments(texts)]
+        except ValueError:
+            pass
+    return converted(list(map(bytes, column)), _moment_of_json, others, None)
+
+
+def _moments_of_cells(column: Sequence[str], others: set[int]) -> list[float | None]:
+    try:
+        return [*_moments(column)]
+    except ValueError:
+        return converted(column, lambda cell: _moment(cell) if cell else None, others, None)
+
+
 def _moment_of_json(text: bytes) -> float | None:
     return None if text in _MISSING else _moment(string_of_json(text))
 
 
-def _moment_of_cell(cell: str) -> float | None:
-    return _moment(cell) if cell else None
-
-
 def _moment(text: str) -> float:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
+    return _moments([text])[0]
+
+
+def _moments(texts: Sequence[str]) -> list[float]:
+    """Return times in epoch seconds. Raise ValueError if one is not valid."""
+    moments = list(map(datetime.fromisoformat, texts))
+    if None in [moment.tzinfo for moment in moments]:
         raise ValueError
-    return moment.timestamp()
+    return list(map(datetime.timestamp, moments))

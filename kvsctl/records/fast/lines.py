@@ -56,7 +56,7 @@ def set_lines_reader(rules: Rules) -> ReadMany:
             others.update(uncommon_keys(keys, limits), unusual_values(values, limits))
             return Columns(keys, lines, sorted(others))
         found = set_columns(keys, values, extras, others, limits)
-        if has_defaults:
+        if has_defaults or min(spare) >= MEMBER_BYTES:
             return found
         choices = zip(lines, found.bodies, spare, strict=True)
         bodies = [line if few < MEMBER_BYTES else body for line, body, few in choices]

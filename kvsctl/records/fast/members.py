@@ -8,7 +8,7 @@ quotes: each member has at least the two of its name.
 
 from collections.abc import Callable, Sequence
 from itertools import repeat
-from operator import sub
+from operator import methodcaller, sub
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -44,6 +44,7 @@ class Members(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc
 _decode_record = msgspec.json.Decoder(Members).decode
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
+_quotes = methodcaller("count", b'"')
 
 
 def records_of(lines: Sequence[bytes], limits: Limits) -> list[Members]:
@@ -67,15 +68,23 @@ def objects_of(lines: Sequence[bytes], limits: Limits) -> list[dict[str, msgspec
 def repeats(lines: Sequence[bytes], found: Sequence[Any]) -> list[int]:
     """Return the indexes of lines in which a member may occur twice. `found` are their members."""
     written = list(map(_encode, found))
-    if list(map(len, written)) == list(map(len, lines)):
+    if _equal(len, written, lines) or (
+        _equal(_quotes, written, lines) and _ESCAPED_QUOTE not in b"\0".join(lines)
+    ):
         return []
     return [
         place
         for place, (line, text) in enumerate(zip(lines, written, strict=True))
         if len(line) != len(text)
         # A quote may be written as an escape, which has none.
-        and (line.count(b'"') != text.count(b'"') or _ESCAPED_QUOTE in line)
+        and (_quotes(line) != _quotes(text) or _ESCAPED_QUOTE in line)
     ]
+
+
+def _equal(
+    measure: Callable[[bytes], int], texts: Sequence[bytes], others: Sequence[bytes]
+) -> bool:
+    return list(map(measure, texts)) == list(map(measure, others))
 
 
 def spare_bytes(
