@@ -28,8 +28,8 @@ _EVERY: Final = [Identity(entity, key) for entity in (None, "city") for key in P
 class _InlineStore(Store):
     """A store without a thread, so that virtual time need not wait for one."""
 
-    async def run(self, work: Any) -> Any:
-        return work()
+    async def run(self, work: Any, *, writes: bool = False) -> Any:
+        return self.writing(work) if writes else work()
 
 
 @dataclass

@@ -1,25 +1,27 @@
-"""The database and the one thread that works on it, off the event loop.
+"""The database and its transactions, done by one thread.
 
-Work runs in the order in which it was submitted. The work of `writing` is applied whole or not at
-all, and once `writing` has returned, a killed process does not lose it. Several processes may use
-the same file at the same time: writers wait for each other.
+Work runs in the order in which it was submitted. The work of a write transaction is applied whole
+or not at all, and once its result is there, a killed process does not lose it. Several processes
+may use the same file at the same time: writers wait for each other.
 """
 
-import asyncio
 import contextlib
-import queue
 import sqlite3
-import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Final, TypeVar
 
 from kvsctl.emulator.refusals import DatabaseFailed
 from kvsctl.emulator.storage import schema
 from kvsctl.emulator.storage.rows import Rows
+from kvsctl.emulator.storage.worker import End, Job, Worker
 
 T = TypeVar("T")
-Job = tuple[Callable[[], Any], "asyncio.Future[Any]", asyncio.AbstractEventLoop]
+
+_TOGETHER_SECONDS: Final = 0.002
+"""How long the result of a job may wait for the jobs after it to begin."""
 
 
 class Store:
@@ -29,30 +31,23 @@ class Store:
         self.path = path
         self.connection = schema.connect(path)
         self.rows = Rows(self.connection, keep_expiry=keep_expiry)
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._worker = Worker(self._do_some)
         self._closed = False
 
-    async def run(self, work: Callable[[], T]) -> T:
+    async def run(self, work: Callable[[], T], *, writes: bool = False) -> T:
         """Run `work` in the store's thread; return its result or raise its exception.
 
-        Raise DatabaseFailed if the database file cannot be read or written, or if the system
-        refuses the thread.
+        With `writes`, it is one write transaction: if it raises, nothing of it is applied. Raise
+        DatabaseFailed, with nothing applied, if the database file cannot be read or written, or if
+        the system refuses the thread.
         """
         if self._closed:
             raise RuntimeError("the store is closed")
-        if self._thread is None:
-            # A daemon thread, so that a process can exit without closing the store.
-            thread = threading.Thread(target=self._work, name="emulator-store", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError as error:
-                raise DatabaseFailed(f"the database {self.path} cannot be used: {error}") from error
-            self._thread = thread
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        self._jobs.put((work, future, loop))
-        return await future
+        try:
+            self._worker.start()
+        except RuntimeError as error:
+            raise DatabaseFailed(f"the database {self.path} cannot be used: {error}") from error
+        return await self._worker.submit(work, writes=writes)
 
     def writing(self, work: Callable[[], T]) -> T:
         """Run `work` as one write transaction. Call it in the store's thread.
@@ -64,12 +59,8 @@ class Store:
             result = work()
             self.connection.execute("COMMIT")
         except BaseException as error:
-            self.rows.forget_buckets()
-            with contextlib.suppress(sqlite3.Error):
-                self.connection.execute("ROLLBACK")
-            if isinstance(error, sqlite3.Error):
-                raise schema.failure_of(error, self.path) from None
-            raise
+            self._roll_back()
+            raise self._explained(error) from None
         return result
 
     def close(self) -> None:
@@ -77,30 +68,61 @@ class Store:
         if self._closed:
             return
         self._closed = True
-        if self._thread is not None:
-            self._jobs.put(None)
-            self._thread.join()
+        self._worker.close()
         self.connection.close()
 
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            work, future, loop = job
-            result: Any = None
-            failure: BaseException | None = None
-            try:
-                result = work()
-            except sqlite3.Error as error:
-                failure = schema.failure_of(error, self.path)
-            except BaseException as error:
-                failure = error
-            with contextlib.suppress(RuntimeError):  # the caller's event loop is closed
-                loop.call_soon_threadsafe(_resolve, future, result, failure)
+    def _do_some(self, jobs: deque[Job]) -> list[End]:
+        """Do jobs from the left until their time is over; see Worker."""
+        deadline = time.monotonic() + _TOGETHER_SECONDS
+        ends: list[End] = []
+        while jobs and (not ends or time.monotonic() < deadline):
+            if jobs[0].writes:
+                ends += self._write_together(jobs, deadline)
+            else:
+                ends.append(self._end_of(jobs.popleft()))
+        return ends
 
+    def _write_together(self, jobs: deque[Job], deadline: float) -> list[End]:
+        """Do and commit the writes at the left, as a commit costs as much as a write.
 
-def _resolve(future: "asyncio.Future[Any]", result: Any, failure: BaseException | None) -> None:
-    if future.done():
-        return
-    if failure is None:
-        future.set_result(result)
-    else:
-        future.set_exception(failure)
+        Each can be undone alone. No result is there before the commit.
+        """
+        begun: list[Job] = []
+        ends: list[End] = []
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+            while jobs and jobs[0].writes and (not ends or time.monotonic() < deadline):
+                begun.append(jobs.popleft())
+                ends.append(self._end_apart(begun[-1]))
+            self.connection.execute("COMMIT")
+        except BaseException as error:
+            self._roll_back()
+            failure = self._explained(error)
+            return [End(job, None, failure) for job in begun or [jobs.popleft()]]
+        return ends
+
+    def _end_apart(self, job: Job) -> End:
+        """Do a job of several in one transaction. Raise its exception if it undid all of them."""
+        self.connection.execute("SAVEPOINT job")
+        end = self._end_of(job)
+        if end.failure is not None:
+            if not self.connection.in_transaction:
+                raise end.failure
+            self.rows.forget_buckets()
+            self.connection.execute("ROLLBACK TO job")
+        self.connection.execute("RELEASE job")
+        return end
+
+    def _end_of(self, job: Job) -> End:
+        try:
+            return End(job, job.work(), None)
+        except BaseException as error:
+            return End(job, None, self._explained(error))
+
+    def _explained(self, error: BaseException) -> BaseException:
+        return schema.failure_of(error, self.path) if isinstance(error, sqlite3.Error) else error
+
+    def _roll_back(self) -> None:
+        self.rows.forget_buckets()
+        with contextlib.suppress(sqlite3.Error):
+            self.connection.execute("ROLLBACK")

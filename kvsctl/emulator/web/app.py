@@ -145,7 +145,7 @@ class Emulator:
                 return instead
         call = Call(installation, body, now_ms, draw)
         if self.quota is None:
-            answer = await self.store.run(lambda: self._run(route, call))
+            answer = await self._run(route, call)
         else:
             answer = await self._within_quota(self.quota, route, call)
         return answer if draw is None else draw.after(answer)
@@ -158,7 +158,7 @@ class Emulator:
         quota.admit(call.installation, cost, units, call.now_ms)
         spent = 0
         try:
-            answer = await self.store.run(lambda: self._run(route, call))
+            answer = await self._run(route, call)
             spent = self._units(len(answer.body)) if cost == "read" else units
         finally:
             quota.adjust(call.installation, cost, spent - units, self.clock.now_ms())
@@ -196,10 +196,10 @@ class Emulator:
             raise _other_method("GET")
         raise Refusal(403, "FORBIDDEN", "No such route, or this caller may not use it")
 
-    def _run(self, route: Route, call: Call) -> Response:
+    async def _run(self, route: Route, call: Call) -> Response:
         if route.writes:
-            return self.store.writing(lambda: self._write(route, call))
-        return route.run(self.service, call)
+            return await self.store.run(lambda: self._write(route, call), writes=True)
+        return await self.store.run(lambda: route.run(self.service, call))
 
     def _write(self, route: Route, call: Call) -> Response:
         self.service.purge(call.now_ms)

@@ -1,0 +1,92 @@
+"""The thread that does the jobs of a store, off the event loop.
+
+Handing a job to a thread and its result back costs about as much as the job itself. So the thread
+takes all the jobs that wait, and hands back all their results at once.
+"""
+
+import asyncio
+import contextlib
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from itertools import groupby
+from typing import Any, NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+
+class Job(NamedTuple):
+    """Work to do. `writes`: as a write transaction."""
+
+    work: Callable[[], Any]
+    writes: bool
+    future: "asyncio.Future[Any]"
+
+
+class End(NamedTuple):
+    """How a job ended: with a result, or with a failure."""
+
+    job: Job
+    result: Any
+    failure: BaseException | None
+
+
+class Worker:
+    """A thread that does jobs in the order in which they are submitted.
+
+    `do` removes at least one job from the left, does it, and returns how each of them ended. It
+    must not raise.
+    """
+
+    def __init__(self, do: Callable[[deque[Job]], list[End]]) -> None:
+        self._do = do
+        self._submitted: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread unless it runs. Raise RuntimeError if the system refuses it."""
+        if self._thread is None:
+            # A daemon thread, so that a process can exit without closing the store.
+            thread = threading.Thread(target=self._run, name="emulator-store", daemon=True)
+            thread.start()
+            self._thread = thread
+
+    def submit(self, work: Callable[[], T], *, writes: bool) -> "asyncio.Future[T]":
+        """Return the future result of `work`. The thread must have been started."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._submitted.put(Job(work, writes, future))
+        return future
+
+    def close(self) -> None:
+        """Wait until every submitted job is done. Submit nothing afterwards."""
+        if self._thread is not None:
+            self._submitted.put(None)
+            self._thread.join()
+
+    def _run(self) -> None:
+        jobs: deque[Job] = deque()
+        is_open = True
+        while is_open or jobs:
+            taken = [] if jobs else [self._submitted.get()]
+            taken += [self._submitted.get_nowait() for _ in range(self._submitted.qsize())]
+            is_open = is_open and None not in taken
+            jobs.extend(job for job in taken if job is not None)
+            if jobs:
+                _hand_back(self._do(jobs))
+
+
+def _hand_back(ends: Iterable[End]) -> None:
+    for loop, group in groupby(ends, key=lambda end: end.job.future.get_loop()):
+        with contextlib.suppress(RuntimeError):  # the caller's event loop is closed
+            loop.call_soon_threadsafe(_resolve, list(group))
+
+
+def _resolve(ends: Iterable[End]) -> None:
+    for (_, _, future), result, failure in ends:
+        if future.done():
+            continue  # the caller has gone
+        if failure is None:
+            future.set_result(result)
+        else:
+            future.set_exception(failure)
