@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 EPOCH = datetime.fromtimestamp(0, UTC)
@@ -58,6 +59,12 @@ def iso8601(at_ms: int) -> str:
 
 def http_date(at_ms: int) -> str:
     """Return a time in the form of a `Date` header, independent of the locale."""
-    moment = EPOCH + timedelta(seconds=at_ms // 1000)
+    return _date_of(at_ms // 1000)
+
+
+@lru_cache(maxsize=1)
+def _date_of(seconds: int) -> str:
+    """Return a date, remembered because every response of the same second has it."""
+    moment = EPOCH + timedelta(seconds=seconds)
     day, month = WEEKDAYS[moment.weekday()], MONTHS[moment.month - 1]
     return f"{day}, {moment.day:02d} {month} {moment.year:04d} {moment:%H:%M:%S} GMT"
