@@ -7,7 +7,7 @@ that a wrong rule in the client is refused here instead of passing unnoticed. Do
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kvsctl.emulator.json_slices import depth
@@ -48,6 +48,18 @@ def check_key(key: object, limits: Limits, *, of_entity: bool = False) -> str:
             400, "INVALID_KEY", f"The provided key does not match the regex: {KEY_PATTERN}"
         )
     return key
+
+
+def are_common_keys(keys: Sequence[str], limits: Limits) -> bool:
+    """Return whether all keys are legal and of the characters that nearly every key has.
+
+    A fast path: False means nothing.
+    """
+    return (
+        PLAIN_KEY.fullmatch("".join(keys)) is not None
+        and "" not in keys
+        and max(map(len, keys)) <= limits.key_chars
+    )
 
 
 def check_entity_name(name: object, limits: Limits) -> str:
@@ -96,6 +108,19 @@ def check_value(value: bytes, limits: Limits) -> bytes:
             f"({limits.value_depth + 1}) limit.",
         )
     return value
+
+
+def are_common_values(values: Sequence[bytes], limits: Limits) -> bool:
+    """Return whether all values may be stored, without looking into them.
+
+    A fast path: False means nothing.
+    """
+    return (
+        b"" not in values
+        and b"null" not in values
+        and max(map(len, values)) <= limits.value_bytes
+        and not any(_may_be_deep(value, limits.value_depth) for value in values)
+    )
 
 
 def check_entity_value(value: bytes) -> None:

@@ -1,7 +1,6 @@
 """Decode request bodies into items, and encode response bodies."""
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -32,8 +31,7 @@ class Item(msgspec.Struct, rename="camel"):
         return bytes(self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(msgspec.Struct, frozen=True):
     """An HTTP response: status, body, and its headers besides those that every response has."""
 
     status: int = 200
@@ -100,8 +98,14 @@ def encoded(answer: object) -> bytes:
     try:
         return _ENCODER.encode(answer)
     except UnicodeEncodeError:
-        # A refused key may contain a lone surrogate. Refusals contain no values, so no Raw is lost.
+        # A message may contain a lone surrogate. There is no Raw beside a message.
         return json.dumps(msgspec.to_builtins(answer)).encode()
+
+
+def json_text(text: str) -> str | msgspec.Raw:
+    """Return a text of a request for `encoded`, which cannot write a lone surrogate in a `str`."""
+    is_plain = text.isascii() or json_slices.is_unicode(text)
+    return text if is_plain else msgspec.Raw(json.dumps(text).encode())
 
 
 def refusal_response(refusal: Refusal) -> Response:

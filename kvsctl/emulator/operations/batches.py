@@ -4,7 +4,7 @@ A refused item fails alone, in `failedKeys`. With `bad_record="refuses-batch"` t
 refused instead. All changes of a batch are made in one database transaction.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from kvsctl.emulator import rules
@@ -17,7 +17,8 @@ from kvsctl.emulator.operations.service import (
     requested_fields,
 )
 from kvsctl.emulator.refusals import Refusal, key_not_found
-from kvsctl.emulator.wire import Item, Response, encoded, read_batch
+from kvsctl.emulator.storage.rows import PLAIN
+from kvsctl.emulator.wire import Item, Response, encoded, json_text, read_batch
 
 T = TypeVar("T")
 
@@ -25,9 +26,10 @@ T = TypeVar("T")
 class _BatchLists:
     """The two lists of a batch response, filled item by item."""
 
-    def __init__(self, service: Service, call: Call) -> None:
+    def __init__(self, service: Service, call: Call, items: Sequence[Item]) -> None:
         self.service = service
         self.call = call
+        self.items = items
         self.successful: list[dict[str, Any]] = []
         self.failed: list[dict[str, Any]] = []
 
@@ -36,9 +38,8 @@ class _BatchLists:
 
         The other items are added to `failed`. Raise Refusal if the whole batch is refused.
         """
-        limits = self.service.limits
-        records = read_batch(self.call.body, limits)
-        rules.check_batch_count(len(records), verb, limits)
+        records = self.items
+        rules.check_batch_count(len(records), verb, self.service.limits)
         rules.check_distinct(((one.entity_name, one.key) for one in records), len(records))
         passed: list[tuple[Item, str, T]] = []
         record_faults = self.call.record_faults
@@ -75,13 +76,48 @@ class _BatchLists:
 
 def _named(item: Item) -> dict[str, Any]:
     if item.entity_name is None:
-        return {"key": item.key}
-    return {"key": item.key, "entityName": item.entity_name}
+        return {"key": json_text(item.key)}
+    return {"key": json_text(item.key), "entityName": json_text(item.entity_name)}
+
+
+def _common_keys(service: Service, call: Call, items: Sequence[Item]) -> list[str] | None:
+    """Return the keys of a batch of plain records without options; None if there is more to it.
+
+    Nothing of such a batch can be refused because of its keys. Nearly every batch is one. It is
+    carried out as a whole, with the same response.
+    """
+    keys = [item.key for item in items]
+    is_common = (
+        call.record_faults is None
+        and len(keys) == len(set(keys)) <= service.limits.batch_records
+        and all(item.entity_name is None and item.options is None for item in items)
+        and rules.are_common_keys(keys, service.limits)
+    )
+    return keys if is_common else None
+
+
+def _all_done(keys: Sequence[str]) -> Response:
+    """Return the response that all these common keys were written."""
+    named = '"},{"key":"'.join(keys).encode()
+    return Response(body=b'{"successfulKeys":[{"key":"%b"}],"failedKeys":[]}' % named)
+
+
+def _all_found(keys: Sequence[str], values: Mapping[str, bytes]) -> Response:
+    """Return the response that all these common keys were found."""
+    shown = b",".join([b'{"key":"%b","value":%b}' % (key.encode(), values[key]) for key in keys])
+    return Response(body=b'{"successfulKeys":[%b],"failedKeys":[]}' % shown)
 
 
 def set_batch(service: Service, call: Call) -> Response:
     """Write the records of a batch."""
-    lists = _BatchLists(service, call)
+    items = read_batch(call.body, service.limits)
+    keys = _common_keys(service, call, items)
+    if keys is not None:
+        values = [item.value_bytes for item in items]
+        if rules.are_common_values(values, service.limits):
+            service.put(call.installation, PLAIN, list(map(Write, keys, values)), call.now_ms)
+            return _all_done(keys)
+    lists = _BatchLists(service, call, items)
     spaces: dict[str, list[Write]] = {}
     for item, space, write in lists.each(
         "set", lambda item, _space: service.checked_write(item, call.now_ms)
@@ -95,7 +131,12 @@ def set_batch(service: Service, call: Call) -> Response:
 
 def delete_batch(service: Service, call: Call) -> Response:
     """Delete the keys of a batch. Deleting a missing key succeeds."""
-    lists = _BatchLists(service, call)
+    items = read_batch(call.body, service.limits)
+    common_keys = _common_keys(service, call, items)
+    if common_keys is not None:
+        service.remove(call.installation, PLAIN, common_keys, call.now_ms)
+        return _all_done(common_keys)
+    lists = _BatchLists(service, call, items)
     spaces: dict[str, list[str]] = {}
     checked_key = _checked_key(service)
 
@@ -113,7 +154,13 @@ def delete_batch(service: Service, call: Call) -> Response:
 
 def get_batch(service: Service, call: Call) -> Response:
     """Read the keys of a batch, strictly consistent."""
-    lists = _BatchLists(service, call)
+    items = read_batch(call.body, service.limits)
+    common_keys = _common_keys(service, call, items)
+    if common_keys is not None and service.shows_stored_bytes:
+        values = service.values(call.installation, common_keys, call.now_ms)
+        if len(values) == len(common_keys):
+            return _all_found(common_keys, values)
+    lists = _BatchLists(service, call, items)
     checked_key = _checked_key(service)
 
     def check(item: Item, space: str) -> frozenset[str]:

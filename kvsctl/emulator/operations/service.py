@@ -1,7 +1,6 @@
 """The parts that all operations share: options, clock, records, and the only way to change them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
@@ -36,8 +35,7 @@ class RecordFaults(Protocol):
         """Return the refusal of this key, or None."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One request: the caller's installation, the body, the time, the faults of its records."""
 
     installation: str
@@ -52,13 +50,12 @@ class Call:
             raise refusal
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(msgspec.Struct, frozen=True, gc=False):
     """A record as it will be stored. `expires` is in epoch milliseconds, or None."""
 
     key: str
     value: bytes
-    expires: int | None
+    expires: int | None = None
 
 
 class Service:
@@ -192,6 +189,16 @@ class Service:
         """Return the existing records among these keys, without lag."""
         bucket = self.rows.bucket(installation, space)
         return {} if bucket is None else self.rows.read(bucket, keys, self.gone_ms(now_ms))
+
+    @property
+    def shows_stored_bytes(self) -> bool:
+        """Whether values are returned as the bytes that were set."""
+        return not self.options.normalise
+
+    def values(self, installation: str, keys: Sequence[str], now_ms: int) -> dict[str, bytes]:
+        """Return the values of the existing plain records among these keys, without lag."""
+        bucket = self.rows.bucket(installation, PLAIN)
+        return {} if bucket is None else self.rows.values(bucket, keys, self.gone_ms(now_ms))
 
     def shown(self, row: Row, fields: frozenset[str] | set[str]) -> dict[str, object]:
         """Return a record as a response shows it, with these metadata fields."""

@@ -7,6 +7,7 @@ any more; the expiry modes differ in this one number only.
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 PLAIN = ""
@@ -74,6 +75,16 @@ class Rows:
         ).fetchall()
         return {row[0]: as_row(row) for row in found}
 
+    def values(self, bucket: int, keys: Sequence[str], gone_ms: int) -> dict[str, bytes]:
+        """Return the values of the existing records among these keys, by key."""
+        marks = ",".join("?" * len(keys))
+        found = self._connection.execute(
+            f"SELECT key, value FROM record WHERE bucket = ? AND key IN ({marks})"  # noqa: S608
+            " AND (expires IS NULL OR expires > ?)",
+            (bucket, *keys, gone_ms),
+        )
+        return dict(found.fetchall())
+
     def write(
         self, rows: Sequence[tuple[int, str, bytes, int, int, int | None]], gone_ms: int
     ) -> None:
@@ -82,7 +93,7 @@ class Rows:
         An existing record keeps its `created`.
         """
         sql = self._upserts.get(len(rows)) or self._upsert(len(rows))
-        parameters = [field for row in rows for field in row]
+        parameters = list(chain.from_iterable(rows))
         parameters += [gone_ms] * (2 if self._keep_expiry else 1)
         self._connection.execute(sql, parameters)
 

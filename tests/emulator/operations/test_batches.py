@@ -52,6 +52,15 @@ def test_a_bad_record_fails_alone(client: EmulatorClient) -> None:
     ]
 
 
+def test_a_key_that_is_not_unicode_is_named_beside_values(client: EmulatorClient) -> None:
+    client.ok("/v1/batch/set", [{"key": "a", "value": {"n": 1}}])
+    answer = client.ok("/v1/batch/get", [{"key": "a"}, {"key": "\ud800"}])
+    assert answer["successfulKeys"] == [{"key": "a", "value": {"n": 1}}]
+    assert [(one["key"], one["error"]["code"]) for one in answer["failedKeys"]] == [
+        ("\ud800", "INVALID_KEY")
+    ]
+
+
 def test_a_bad_record_can_refuse_the_batch(open_client: OpenClient) -> None:
     client = open_client(bad_record="refuses-batch")
     batch = [{"key": "b", "value": 2}, {"key": "a/b", "value": 1}]
