@@ -49,6 +49,8 @@ class _InProcess:
         self._host = parts.netloc
         self._base_path = parts.path.rstrip("/")
         self._timeout_seconds = timeout_seconds
+        self._sent: Mapping[str, str] = {}
+        self._scopes: dict[tuple[Method, str], dict[str, Any]] = {}
         self._scope = {
             "type": "http",
             "asgi": {"version": "3.0"},
@@ -93,18 +95,29 @@ class _InProcess:
     def _scope_of(
         self, method: Method, path: str, headers: Mapping[str, str], body: bytes | None
     ) -> dict[str, Any]:
+        if headers is not self._sent:  # the same mapping has the same content: see Carrier
+            self._sent = headers
+            self._scopes.clear()
+        scope = self._scopes.get((method, path))
+        if scope is None:
+            scope = self._scopes[method, path] = self._bodiless_scope(method, path, headers)
+        lines = list(scope["headers"])
+        if body is not None:
+            lines.append((b"content-length", b"%d" % len(body)))
+        return scope | {"headers": lines}
+
+    def _bodiless_scope(
+        self, method: Method, path: str, headers: Mapping[str, str]
+    ) -> dict[str, Any]:
         raw_path, _, query = f"{self._base_path}{path}".partition("?")
         sent = headers_of(method, headers)
         lines = [(name.lower().encode(), value.encode()) for name, value in sent.items()]
-        lines.append((b"host", self._host.encode()))
-        if body is not None:
-            lines.append((b"content-length", b"%d" % len(body)))
         return self._scope | {
             "method": method,
             "path": unquote(raw_path),
             "raw_path": raw_path.encode(),
             "query_string": query.encode(),
-            "headers": lines,
+            "headers": [*lines, (b"host", self._host.encode())],
         }
 
 

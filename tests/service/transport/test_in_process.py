@@ -49,6 +49,35 @@ def test_request_and_answer_are_passed_unchanged() -> None:
     ]
 
 
+def test_each_request_has_its_own_path_headers_and_length() -> None:
+    seen: list[Any] = []
+
+    async def app(scope: MutableMapping[str, Any], receive: _Receive, send: _Send) -> None:
+        seen.append([scope["method"], scope["path"], dict(scope["headers"])])
+        scope["headers"].clear()  # as an application may
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body"})
+
+    async def ask() -> None:
+        carrier = in_process(_URL, app, 30.0)
+        one, other = {"A": "1"}, {"A": "2"}
+        await carrier.request("POST", "/x", one, b"1")
+        await carrier.request("POST", "/x", one, b"22")
+        await carrier.request("POST", "/y", one, b"22")
+        await carrier.request("GET", "/x", one)
+        await carrier.request("POST", "/x", other, b"")
+
+    asyncio.run(ask())
+    host = (b"host", b"kvsctl.localhost")
+    assert seen == [
+        ["POST", "/base/x", dict([(b"a", b"1"), host, (b"content-length", b"1")])],
+        ["POST", "/base/x", dict([(b"a", b"1"), host, (b"content-length", b"2")])],
+        ["POST", "/base/y", dict([(b"a", b"1"), host, (b"content-length", b"2")])],
+        ["GET", "/base/x", dict([(b"a", b"1"), host])],
+        ["POST", "/base/x", dict([(b"a", b"2"), host, (b"content-length", b"0")])],
+    ]
+
+
 def test_an_application_that_raises_is_a_server_that_hangs_up() -> None:
     async def broken(scope: object, receive: object, send: object) -> None:
         raise RuntimeError("s3cret value")
