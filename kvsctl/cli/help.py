@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from kvsctl.report.console import has_colour
+from kvsctl.report.colour import has_colour
 from kvsctl.unexpected import explained
 
 WIDTH: Final = 100

@@ -2,7 +2,6 @@
 
 import math
 import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,7 +52,7 @@ def batch_job(verb: Verb, given: Given) -> BatchJob:
     config = read_config(os.environ)
     target = _target(given.of(TargetOptions), config)
     running = resolve_running(
-        asdict(given.of(RunningOptions)),
+        vars(given.of(RunningOptions)),
         os.environ,
         target.section,
         f"{config.path}: [targets.{target.name}]",

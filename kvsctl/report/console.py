@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, TextIO
 
 from kvsctl.files.raw import write_all
+from kvsctl.report.colour import has_colour, is_dumb
 
 _TERMINAL_WIDTH: Final = 80
 _LOG_WIDTH: Final = 100
@@ -46,7 +47,7 @@ class Environment:
             stdout_is_terminal=stdout_is_terminal,
             stderr_is_terminal=stderr_is_terminal,
             stderr_has_colour=has_colour(variables, is_terminal=stderr_is_terminal),
-            can_redraw=stderr_is_terminal and not _is_dumb(variables),
+            can_redraw=stderr_is_terminal and not is_dumb(variables),
             width=_width(variables, stderr_fd if stderr_is_terminal else None),
             encoding=sys.__stderr__.encoding if sys.__stderr__ is not None else "utf-8",
             stdin_is_open=sys.__stdin__ is not None,
@@ -83,23 +84,6 @@ class Environment:
         if self.stderr_fd is not None:
             with suppress(OSError):
                 write_all(self.stderr_fd, text.encode(self.encoding, "backslashreplace"))
-
-
-def has_colour(variables: Mapping[str, str], *, is_terminal: bool) -> bool:
-    """Return whether to write colours.
-
-    `NO_COLOR` decides first, then `FORCE_COLOR`, then `TERM` and whether it is a terminal. An empty
-    variable counts as unset; `FORCE_COLOR=0` forces nothing.
-    """
-    if variables.get("NO_COLOR"):
-        return False
-    if variables.get("FORCE_COLOR", "0") not in ("", "0"):
-        return True
-    return is_terminal and not _is_dumb(variables)
-
-
-def _is_dumb(variables: Mapping[str, str]) -> bool:
-    return variables.get("TERM", "").lower() in ("dumb", "unknown")
 
 
 def _descriptor(stream: TextIO | None, fd: int) -> int | None:

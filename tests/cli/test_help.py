@@ -1,7 +1,6 @@
 """Help is plain text under headings, coloured where the terminal has colours."""
 
 import re
-from dataclasses import dataclass
 from typing import Annotated
 
 import pytest
@@ -11,15 +10,14 @@ from typer.testing import CliRunner
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.cli.app import command_line
 from kvsctl.cli.help import Command
-from kvsctl.cli.option_groups import Given, takes
+from kvsctl.cli.option_groups import Given, OptionGroup, takes
 from kvsctl.config.settings import DEFAULTS
 from kvsctl.emulator.switches.quota import QuotaOptions
 from kvsctl.model import Verb
 from kvsctl.records.formats import Format
 
 
-@dataclass(frozen=True)
-class _Painting:
+class _Painting(OptionGroup):
     wall: Annotated[str, typer.Argument(help="What to paint.")] = "north"
     thick: Annotated[bool, typer.Option("--thick", help="Twice.", rich_help_panel="Paint")] = False
     dry: Annotated[bool, typer.Option("--dry", help="Wait.", rich_help_panel="After")] = False

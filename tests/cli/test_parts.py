@@ -1,7 +1,6 @@
 """The command line's own small parts."""
 
 import os
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,7 @@ from typer.testing import CliRunner
 from kvsctl import entry
 from kvsctl.cli import app as app_module
 from kvsctl.cli.arguments import prepared
-from kvsctl.cli.option_groups import Given, OnResume, resume_rules, takes
+from kvsctl.cli.option_groups import Given, OnResume, OptionGroup, resume_rules, takes
 from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.input import InputOptions, KeysArgument, NullOption
@@ -48,13 +47,11 @@ def test_a_bare_metadata_gets_its_list(words: list[str], expected: list[str]) ->
     assert prepared(words) == expected
 
 
-@dataclass(frozen=True)
-class _Loud:
+class _Loud(OptionGroup):
     loud: Annotated[bool, typer.Option("--loud", help="Shout.")] = False
 
 
-@dataclass(frozen=True)
-class _Named:
+class _Named(OptionGroup):
     names: Annotated[list[str] | None, typer.Argument()] = None
     times: Annotated[int, typer.Option()] = 1
 
@@ -70,7 +67,7 @@ def test_groups_become_options_and_come_back_as_groups() -> None:
     app = typer.Typer()
     app.command()(greet)
     assert CliRunner().invoke(app, ["a", "--times", "2", "b", "--loud"]).exit_code == 0
-    assert seen == [(_Loud(True), _Named(["a", "b"], 2))]
+    assert seen == [(_Loud(loud=True), _Named(names=["a", "b"], times=2))]
     assert "Greet." in CliRunner().invoke(app, ["--help"]).output
 
 
@@ -150,7 +147,6 @@ class TestOptionsAndTheJournal:
     def test_an_option_added_to_a_group_is_asked_whether_it_belongs_to_the_jobs_identity(
         self,
     ) -> None:
-        @dataclass(frozen=True)
         class Grown(InputOptions):
             fancy: Annotated[bool, typer.Option("--fancy")] = False
 
@@ -158,7 +154,6 @@ class TestOptionsAndTheJournal:
             takes(Grown, JournalOptions)
 
     def test_an_option_that_says_so_is_part_of_it(self) -> None:
-        @dataclass(frozen=True)
         class Grown(InputOptions):
             fancy: Annotated[bool, typer.Option("--fancy"), OnResume.MUST_MATCH] = False
             plain: Annotated[bool, typer.Option("--plain"), OnResume.MAY_DIFFER] = False
@@ -172,10 +167,10 @@ class TestOptionsAndTheJournal:
         takes(_Loud, _Named)
 
     @pytest.mark.parametrize("group", BATCH_GROUPS, ids=lambda group: group.__name__)
-    def test_every_option_of_the_batch_commands_says_it(self, group: type) -> None:
-        assert set(resume_rules(group)) == {field.name for field in fields(group)}
+    def test_every_option_of_the_batch_commands_says_it(self, group: type[OptionGroup]) -> None:
+        assert set(resume_rules(group)) == set(group.annotations)
 
 
 def test_every_running_option_is_a_setting() -> None:
-    options = {field.name for field in fields(RunningOptions)}
+    options = set(RunningOptions.annotations)
     assert options == RUNNING.keys() == set(Running._fields)

@@ -106,8 +106,9 @@ def test_each_option_reaches_the_emulator() -> None:
     options = _emulator_options(
         ServingOptions(token=["ari:cloud::x=secret"], installation=["i"]),
         OpenOptions(
-            "refuses-batch", "left-out", "400", "keeps-expiry", "strict", True, 1.5, "stale",
-            "free", "1024",
+            bad_record="refuses-batch", missing_keys="left-out", payload_status="400",
+            ttl_less_set="keeps-expiry", expiry="strict", normalise=True, query_lag=1.5,
+            query_metadata="stale", delete_cost="free", kb="1024",
         ),
         QuotaFlags(read_units=7, window="bucket", announce="reset", faults="500=0.5"),
     )  # fmt: skip

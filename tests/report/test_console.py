@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from kvsctl.report.console import Environment, has_colour
+from kvsctl.report.colour import has_colour
+from kvsctl.report.console import Environment
 
 NOWHERE = Environment(
     stdout_fd=None,

@@ -1,17 +1,15 @@
 """What the input is checked against."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kvsctl.cli.option_groups import OnResume
+from kvsctl.cli.option_groups import OnResume, OptionGroup
 from kvsctl.cli.options import panels
 
 
-@dataclass(frozen=True, slots=True)
-class CheckingOptions:
+class CheckingOptions(OptionGroup):
     """What the input is checked against before anything is sent."""
 
     limits: Annotated[

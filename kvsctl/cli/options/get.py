@@ -1,17 +1,15 @@
 """Options of `get` only."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kvsctl.cli.option_groups import OnResume
+from kvsctl.cli.option_groups import OnResume, OptionGroup
 from kvsctl.cli.options import panels
 
 
-@dataclass(frozen=True, slots=True)
-class GetOptions:
+class GetOptions(OptionGroup):
     """Options of `get` only."""
 
     values: Annotated[

@@ -1,17 +1,16 @@
 """Files and keys to work on."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kvsctl.cli.option_groups import OnResume
+from kvsctl.cli.option_groups import OnResume, OptionGroup
 from kvsctl.cli.options import panels
 
 
-@dataclass(frozen=True, slots=True)
-class InputOptions:
+class InputOptions(OptionGroup):
     """Files and keys to work on."""
 
     file: Annotated[
@@ -36,8 +35,7 @@ class InputOptions:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class NullOption:
+class NullOption(OptionGroup):
     """How plain keys are separated."""
 
     null: Annotated[
@@ -52,8 +50,7 @@ class NullOption:
     ] = False
 
 
-@dataclass(frozen=True, slots=True)
-class KeysArgument:
+class KeysArgument(OptionGroup):
     """Keys on the command line."""
 
     keys: Annotated[

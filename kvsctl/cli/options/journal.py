@@ -1,17 +1,15 @@
 """How a stopped run is resumed."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kvsctl.cli.option_groups import OnResume
+from kvsctl.cli.option_groups import OnResume, OptionGroup
 from kvsctl.cli.options import panels
 
 
-@dataclass(frozen=True, slots=True)
-class JournalOptions:
+class JournalOptions(OptionGroup):
     """How a stopped run is resumed."""
 
     journal: Annotated[

@@ -1,17 +1,15 @@
 """What a run reports, and where."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kvsctl.cli.option_groups import OnResume
+from kvsctl.cli.option_groups import OnResume, OptionGroup
 from kvsctl.cli.options import panels
 
 
-@dataclass(frozen=True, slots=True)
-class ReportOptions:
+class ReportOptions(OptionGroup):
     """What a run reports, and where."""
 
     json: Annotated[

@@ -1,11 +1,10 @@
 """How a run works."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from kvsctl.cli.option_groups import OnResume
+from kvsctl.cli.option_groups import OnResume, OptionGroup
 from kvsctl.cli.options import panels
 from kvsctl.config.settings import DEFAULTS
 
@@ -14,8 +13,7 @@ def _default(value: float) -> str:
     return f"(default: {value:g})" if isinstance(value, float) else f"(default: {value})"
 
 
-@dataclass(frozen=True, slots=True)
-class RunningOptions:
+class RunningOptions(OptionGroup):
     """How a run works; None: from the environment, the configuration file or the default."""
 
     concurrency: Annotated[
@@ -121,8 +119,7 @@ class RunningOptions:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class VerifyOption:
+class VerifyOption(OptionGroup):
     """Whether written records are read back."""
 
     verify: Annotated[

@@ -1,18 +1,18 @@
 """The options of `kvsctl serve`, in groups."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from kvsctl.cli.option_groups import OptionGroup
 from kvsctl.limits import DEFAULT_LIMITS
 
 _SERVING, _OPEN, _QUOTAS = "Serving", "Undocumented behaviour", "Quotas and faults"
 
 
-@dataclass(frozen=True, slots=True)
-class ServingOptions:
+class ServingOptions(OptionGroup):
     """Where the emulator listens, what it serves and which callers it accepts."""
 
     host: Annotated[
@@ -89,8 +89,7 @@ class ServingOptions:
     ] = False
 
 
-@dataclass(frozen=True, slots=True)
-class OpenOptions:
+class OpenOptions(OptionGroup):
     """One switch for each point that the service's documentation leaves open (contract: [open])."""
 
     bad_record: Annotated[
@@ -161,8 +160,7 @@ class OpenOptions:
     ] = "1000"
 
 
-@dataclass(frozen=True, slots=True)
-class QuotaFlags:
+class QuotaFlags(OptionGroup):
     """Quotas and faults, all off by default."""
 
     quotas: Annotated[

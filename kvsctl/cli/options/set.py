@@ -1,16 +1,14 @@
 """Options of `set` only."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from kvsctl.cli.option_groups import OnResume
+from kvsctl.cli.option_groups import OnResume, OptionGroup
 from kvsctl.cli.options import panels
 
 
-@dataclass(frozen=True, slots=True)
-class SetOptions:
+class SetOptions(OptionGroup):
     """Options of `set` only."""
 
     pairs: Annotated[

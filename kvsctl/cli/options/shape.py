@@ -1,16 +1,14 @@
 """How objects and rows in other shapes become records."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from kvsctl.cli.option_groups import OnResume
+from kvsctl.cli.option_groups import OnResume, OptionGroup
 from kvsctl.cli.options import panels
 
 
-@dataclass(frozen=True, slots=True)
-class ShapeOptions:
+class ShapeOptions(OptionGroup):
     """Where objects and rows have their key."""
 
     key_field: Annotated[
@@ -51,8 +49,7 @@ class ShapeOptions:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class ValueOptions:
+class ValueOptions(OptionGroup):
     """The format of files of records, and where objects and rows have their value."""
 
     format: Annotated[
@@ -84,8 +81,7 @@ class ValueOptions:
     ] = False
 
 
-@dataclass(frozen=True, slots=True)
-class KeyFormOption:
+class KeyFormOption(OptionGroup):
     """The format of files of keys."""
 
     format: Annotated[

@@ -1,17 +1,15 @@
 """Which store, and with which credentials."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kvsctl.cli.option_groups import OnResume
+from kvsctl.cli.option_groups import OnResume, OptionGroup
 from kvsctl.cli.options import panels
 
 
-@dataclass(frozen=True, slots=True)
-class TargetOptions:
+class TargetOptions(OptionGroup):
     """Which store, and with which credentials."""
 
     target: Annotated[
