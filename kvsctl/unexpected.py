@@ -24,8 +24,11 @@ _LIMITED: Final = {b"Max address space": b"VmPeak:", b"Max data size": b"VmData:
 _UNIT_BYTES: Final = 1024
 _RESERVE_BYTES: Final = 2 << 20
 
-_reserve: Final = [bytearray(_RESERVE_BYTES)]
-"""Address space that is never touched: given back, so that the end of a command has some."""
+_reserve: Final = [bytes(_RESERVE_BYTES)]
+"""Address space that is given back, so that the end of a command has some.
+
+It is never touched: bytes are allocated as zeros, while a bytearray is filled, which takes 1 ms.
+"""
 
 
 def explained(error: Exception) -> KvsctlError:

@@ -6,9 +6,8 @@ so that a command's body receives one `Given` instead of thirty parameters.
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import Field, field
 from enum import Enum
-from typing import Any, ClassVar, TypeVar, dataclass_transform, get_args
+from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform, get_args
 
 
 class OnResume(Enum):
@@ -26,7 +25,16 @@ class OnResume(Enum):
     """It names input, output or limits, which are compared by what they are, not by name."""
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
+def made(*, factory: Callable[[], Any]) -> Any:
+    """Return a default for a field of an OptionGroup: what `factory` makes for each group."""
+    return _Made(factory)
+
+
+class _Made(NamedTuple):
+    factory: Callable[[], Any]
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(made,))
 class OptionGroup:
     """Options that belong together: fields with an annotation for Typer and a default.
 
@@ -62,10 +70,7 @@ class OptionGroup:
     def default(cls, name: str) -> Any:
         """Return the default of a field."""
         default = getattr(cls, name)
-        if isinstance(default, Field):
-            assert callable(default.default_factory)  # noqa: S101
-            return default.default_factory()
-        return default
+        return default.factory() if isinstance(default, _Made) else default
 
 
 _Group = TypeVar("_Group", bound=OptionGroup)

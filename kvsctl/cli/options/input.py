@@ -1,12 +1,11 @@
 """Files and keys to work on."""
 
-from dataclasses import field
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kvsctl.cli.option_groups import OnResume, OptionGroup
+from kvsctl.cli.option_groups import OnResume, OptionGroup, made
 from kvsctl.cli.options import panels
 
 
@@ -23,7 +22,7 @@ class InputOptions(OptionGroup):
             rich_help_panel=panels.INPUT,
         ),
         OnResume.CHECKED_ELSEWHERE,
-    ] = field(default_factory=list)
+    ] = made(factory=list)
     entity: Annotated[
         str | None,
         typer.Option(

@@ -1,12 +1,11 @@
 """The options of `kvsctl serve`, in groups."""
 
-from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from kvsctl.cli.option_groups import OptionGroup
+from kvsctl.cli.option_groups import OptionGroup, made
 from kvsctl.limits import DEFAULT_LIMITS
 
 _SERVING, _OPEN, _QUOTAS = "Serving", "Undocumented behaviour", "Quotas and faults"
@@ -44,7 +43,7 @@ class ServingOptions(OptionGroup):
             help="Load the records of this JSON Lines file first. Repeatable.",
             rich_help_panel=_SERVING,
         ),
-    ] = field(default_factory=list)
+    ] = made(factory=list)
     manifest: Annotated[
         Path | None,
         typer.Option(
@@ -61,7 +60,7 @@ class ServingOptions(OptionGroup):
             "store of INSTALLATION. Repeatable.",
             rich_help_panel=_SERVING,
         ),
-    ] = field(default_factory=list)
+    ] = made(factory=list)
     installation: Annotated[
         list[str],
         typer.Option(
@@ -69,7 +68,7 @@ class ServingOptions(OptionGroup):
             help="List this installation even before it has records. Repeatable.",
             rich_help_panel=_SERVING,
         ),
-    ] = field(default_factory=list)
+    ] = made(factory=list)
     host_name: Annotated[
         list[str],
         typer.Option(
@@ -77,7 +76,7 @@ class ServingOptions(OptionGroup):
             help="Accept NAME as a host name besides localhost. Repeatable.",
             rich_help_panel=_SERVING,
         ),
-    ] = field(default_factory=list)
+    ] = made(factory=list)
     verbose: Annotated[
         bool,
         typer.Option(
