@@ -13,7 +13,6 @@ from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions, ValueOptions
 from kvsctl.config.limitsfile import read_limits
 from kvsctl.errors import UsageError
 from kvsctl.files.descriptors import descriptor
-from kvsctl.jobs.examine import require_rereadable
 from kvsctl.jobs.job import InputChecks, JobInput, ReaderInput
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb
@@ -94,6 +93,8 @@ def input_checks(given: Given, source: JobInput) -> InputChecks:
     """Return what is required of the input. Raise UsageError if that needs it to be read twice."""
     options = given.of(CheckingOptions)
     if options.check_first:
+        from kvsctl.jobs.examine import require_rereadable
+
         require_rereadable(source)
     return InputChecks(options.require_input, options.check_first, options.dry_run)
 

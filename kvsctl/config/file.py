@@ -1,6 +1,5 @@
 """The configuration file: `default` and `[targets.NAME]`, in TOML."""
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -40,14 +39,20 @@ def read_config(environ: Mapping[str, str]) -> ConfigFile:
     """
     path = config_path(environ)
     try:
-        parsed = tomllib.loads(path.read_text("utf-8-sig"))
+        text = path.read_text("utf-8-sig")
     except FileNotFoundError:
         if environ.get("KVSCTL_CONFIG"):
             raise UsageError(f"cannot read {path}: not found", "KVSCTL_CONFIG names it.") from None
         return ConfigFile(path)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not TOML: {error}") from None
+    import tomllib  # not at the top: most runs have no configuration file
+
+    try:
+        parsed = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is not TOML: {error}") from None
     if unknown := sorted(parsed.keys() - {"default", "targets"}):
         raise UsageError(

@@ -1,7 +1,6 @@
 """`--limits FILE`: the limits of an installation that differ from the documented ones."""
 
 import json
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +36,8 @@ def read_limits(path: Path) -> Limits:
 
 
 def _parsed(path: Path) -> Any:
+    import tomllib  # not at the top: every batch command imports this module
+
     is_json = path.suffix.lower() == ".json"
     try:
         text = path.read_text("utf-8")

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
@@ -51,8 +53,7 @@ def installation_of_token(secret: str) -> str:
     return "token-" + hashlib.sha256(secret.encode()).hexdigest()[:16]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmulatorOptions:
+class EmulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of one emulator. They do not change while it runs."""
 
     limits: Limits = DEFAULT_LIMITS

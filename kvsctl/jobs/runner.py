@@ -16,7 +16,6 @@ from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.run import Run
 from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.jobs.connect import connected, credentials_of
-from kvsctl.jobs.examine import carry_out_dry_run, check_first
 from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.journal import begun, is_begun, opened_journal, report_complete
 from kvsctl.jobs.listeners import JobListeners
@@ -69,11 +68,15 @@ async def run_job(
     leaves_failures = is_begun(job.journal) or (job.checks.is_dry_run and job.journal is not None)
     require_replaceable(job.reporting, writes_failures=not leaves_failures)
     if job.checks.is_dry_run:
+        from kvsctl.jobs.examine import carry_out_dry_run
+
         return await carry_out_dry_run(job, _about(job), environment)
     credentials = credentials_of(job.target, allow_http=job.allow_http)
     about = _about(job, credentials.source_name)
     change: Change | None = None
     if job.checks.checks_first:
+        from kvsctl.jobs.examine import check_first
+
         checked = await check_first(job, about, environment)
         if isinstance(checked, ExitStatus):
             return checked

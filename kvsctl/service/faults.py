@@ -1,8 +1,9 @@
 """Classify failed requests: which status, code or wait makes which fault."""
 
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from typing import Final
 
@@ -99,6 +100,10 @@ def means_missing(code: str) -> bool:
 
 
 _MISSING_CODES: Final = frozenset({codes.KEY_NOT_FOUND, codes.NOT_FOUND})
+_COMMON_DATE: Final = re.compile(
+    r"[A-Z][a-z]{2}, (\d{2}) ([A-Z][a-z]{2}) ([1-9]\d{3}) (\d{2}):(\d{2}):(\d{2}) GMT", re.ASCII
+)
+_MONTHS: Final = "JanFebMarAprMayJunJulAugSepOctNovDec"
 _RETRIED_STATUSES: Final = frozenset({408, 425})
 _QUOTA_CODES: Final = frozenset(
     {codes.RATE_LIMIT_EXCEEDED, codes.TOO_MANY_REQUESTS, codes.REQUEST_THROTTLED}
@@ -188,6 +193,14 @@ def _number(text: str) -> float | None:
 
 def http_date(text: str) -> float | None:
     """Return an HTTP date in epoch seconds; None if the text is not a date."""
+    if (common := _COMMON_DATE.fullmatch(text)) is not None:
+        day, name, year, hour, minute, second = common.groups()
+        with suppress(ValueError):  # no such day, month or time
+            month = _MONTHS.index(name) // 3 + 1
+            date = int(year), month, int(day), int(hour), int(minute), int(second)
+            return _epoch(datetime(*date, tzinfo=UTC))
+    from email.utils import parsedate_to_datetime  # not at the top: few dates need it
+
     try:
         return _epoch(parsedate_to_datetime(text))
     except (ValueError, TypeError, IndexError, OverflowError):

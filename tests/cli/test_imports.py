@@ -14,6 +14,7 @@ _NETWORK = ("httpx", "httptools", "uvloop", "urllib.request", "kvsctl.service.tr
 _SERVER = ("uvicorn", "yaml", "kvsctl.emulator.web.serve", "kvsctl.emulator.web.admin")
 _TABLES = ("rich",)
 _RUNS = ("asyncio", "sqlite3", "orjson", "msgspec", "kvsctl.bulk", "kvsctl.records")
+_RARE = ("email", "tomllib", "kvsctl.jobs.examine")
 _OTHER_COMMANDS = (
     "kvsctl.cli.commands.records.set",
     "kvsctl.cli.commands.records.delete",
@@ -49,11 +50,14 @@ def _imported(kvsctl: Command, *words: str, **variables: str) -> set[str]:
     [
         (["--version"], ("typer", "kvsctl.cli", *_EVERYTHING)),
         (["--help"], _EVERYTHING),
-        (["set", "--help"], _EVERYTHING),
+        (["set", "--help"], (*_EVERYTHING, "dataclasses", "tempfile", "kvsctl.report.console")),
         (["get", "--help"], (*_OTHER_COMMANDS, *_EVERYTHING)),
         (["serve", "--help"], _EVERYTHING),
         (["journal", "show", "--help"], _EVERYTHING),
-        (["get", "there", "-t", "local"], (*_OTHER_COMMANDS, *_NETWORK, *_SERVER, *_TABLES)),
+        (
+            ["get", "there", "-t", "local"],
+            (*_OTHER_COMMANDS, *_NETWORK, *_SERVER, *_TABLES, *_RARE),
+        ),
     ],
     ids=" ".join,
 )

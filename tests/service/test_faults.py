@@ -1,5 +1,7 @@
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from kvsctl.service.faults import (
     Fault,
     FaultKind,
+    http_date,
     kind_of_status,
     means_full_storage,
     means_later,
@@ -194,3 +197,19 @@ def test_no_header_raises_or_gives_a_negative_wait(text: str) -> None:
     for name in ("retry-after", "x-ratelimit-reset"):
         seconds = retry_after({name: text}, NOW)
         assert seconds is None or seconds >= 0
+
+
+@given(st.datetimes(min_value=datetime(1900, 1, 1)), st.data())
+def test_a_common_date_is_the_one_that_the_email_package_reads(
+    moment: datetime, data: st.DataObject
+) -> None:
+    written = format_datetime(moment.replace(tzinfo=UTC), usegmt=True)
+    assert http_date(written) == moment.replace(microsecond=0, tzinfo=UTC).timestamp()
+    place = data.draw(st.integers(0, len(written) - 1))
+    changed = written[:place] + data.draw(st.sampled_from("019 :Jx")) + written[place + 1 :]
+    try:
+        expected = parsedate_to_datetime(changed)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        assert http_date(changed) is None
+    else:
+        assert http_date(changed) == expected.replace(tzinfo=expected.tzinfo or UTC).timestamp()
