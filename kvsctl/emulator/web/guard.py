@@ -64,6 +64,7 @@ class Guard:
             # uvloop's, for a connection that closed before its answer was written.
             if "handler is closed" not in str(error):
                 raise
+            await _disconnected(receive)
 
     async def _logged(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = time.perf_counter()
@@ -143,6 +144,10 @@ async def _close_connection(send: Send, receive: Receive, *, gently: bool) -> No
         if connection is not None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
         transport.abort()
-    # Wait until uvicorn has noticed: before that, it would log the missing response as an error.
+    await _disconnected(receive)
+
+
+async def _disconnected(receive: Receive) -> None:
+    """Wait until uvicorn has noticed. Before that, it logs a missing response as an error."""
     while (await receive())["type"] != "http.disconnect":
         pass

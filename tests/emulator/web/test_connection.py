@@ -214,8 +214,11 @@ def test_a_connection_that_closes_before_its_answer_is_no_error_of_the_server(
     async def defective(message: Message) -> None:
         raise RuntimeError("a defect")
 
+    taken: list[str] = []
+
     async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        taken.append("http.disconnect" if "http.request" in taken else "http.request")
+        return {"type": taken[-1], "body": b"", "more_body": False}
 
     scope = {"type": "http", "method": "GET", "path": "/openapi.json", "query_string": b"",
              "headers": [(b"host", b"localhost")], "client": ("127.0.0.1", 1)}  # fmt: skip
@@ -223,6 +226,7 @@ def test_a_connection_that_closes_before_its_answer_is_no_error_of_the_server(
     async def ask() -> None:
         guard = Guard(embedded(tmp_path / "db"))
         await guard(scope, receive, closed)
+        assert taken[-1] == "http.disconnect", "uvicorn has noticed the end"
         with pytest.raises(RuntimeError, match="a defect"):
             await guard(scope, receive, defective)
 
