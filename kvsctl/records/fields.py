@@ -92,8 +92,15 @@ def fields_of(key: str, value: bytes, members: Mapping[str, bytes]) -> Fields:
 
     Raise JsonTextError if one of these members has the wrong type.
     """
-    entity, ttl = _loaded(members.get("entityName")), _loaded(members.get("ttl"))
-    options, expire_time = _loaded(members.get("options")), _loaded(members.get("expireTime"))
+    entity = ttl = options = expire_time = None
+    if "entityName" in members:
+        entity = _loaded(members["entityName"])
+    if "ttl" in members:
+        ttl = _loaded(members["ttl"])
+    if "options" in members:
+        options = _loaded(members["options"])
+    if "expireTime" in members:
+        expire_time = _loaded(members["expireTime"])
     if not isinstance(entity, str | None):
         raise MemberError('"entityName" is not a string', Cause.MEMBER_KIND)
     if options is not None:
@@ -101,10 +108,8 @@ def fields_of(key: str, value: bytes, members: Mapping[str, bytes]) -> Fields:
     return Fields(key=key, value=value, entity=entity, ttl=ttl, expire_time=expire_time)
 
 
-def _loaded(text: bytes | None) -> Any:
-    """Return a JSON text as Python; None if there is none."""
-    if text is None:
-        return None
+def _loaded(text: bytes) -> Any:
+    """Return a JSON text as Python."""
     if text.startswith(b'"') and b"\\" not in text:
         return text[1:-1].decode()
     return _decode(text.decode())

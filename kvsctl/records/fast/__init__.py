@@ -1,8 +1,8 @@
 """The fast path: the same results as `parsing`, sooner, for common input only.
 
 A block of pieces is read at once, column by column: first all keys, then all values, and so on. A
-common piece has a common key (see `keys`), legal members, each of them once, and a value that
-nests no deeper than a count of its brackets proves. The contract between a fast function and its
+common piece has legal members, each of them once, no lone surrogate, and no more brackets than a
+value may nest. Keys that are plain text must be common, too: see `keys`. The contract between a fast function and its
 careful one:
 
 - The careful parser decides what input means. It works without the fast path, and it never calls

@@ -14,7 +14,7 @@ import orjson
 
 from kvsctl.limits import Limits
 from kvsctl.records.checks import Breach, check_entity
-from kvsctl.records.fast.keys import entity_bodies, key_bodies, uncommon_keys
+from kvsctl.records.fast.keys import entity_bodies, key_bodies, key_texts
 from kvsctl.records.parsed import Columns
 from kvsctl.records.rules import Rules
 from kvsctl.records.shapes import KeyTemplate
@@ -130,30 +130,39 @@ def set_columns(
     extras: Extras,
     others: set[int],
     limits: Limits,
+    *,
+    are_shown: bool = False,
 ) -> Columns:
     """Return records to set, written around the exact bytes of the values."""
     entities, expiries = _if_any(extras.entities), _if_any(extras.expiries)
-    others.update(uncommon_keys(keys, limits), unusual_values(values, limits))
+    texts = key_texts(keys, limits, others, are_shown=are_shown)
+    others.update(unusual_values(values, limits))
     middles: Iterable[bytes] = repeat(_NO_ENTITY)
     if entities is not None:
         values = list(map(bytes, values))
         others.update(non_objects(entities, values))
-        texts = {entity: _middle(entity) for entity in set(entities)}
-        middles = map(texts.__getitem__, entities)
-    parts = zip(map(str.encode, keys), middles, values, extras.options)  # noqa: B905 - repeat()
-    bodies = list(map(b'{"key":"%b%b%b%b}'.__mod__, parts))
+        of_entity = {entity: _middle(entity) for entity in set(entities)}
+        middles = map(of_entity.__getitem__, entities)
+    start, end = repeat(b'{"key":"'), repeat(b"}")
+    parts = zip(start, texts, middles, values, extras.options, end)  # noqa: B905
+    bodies = list(map(b"".join, parts))
     return Columns(keys, bodies, sorted(others), entities, expiries)
 
 
 def key_columns(
-    keys: list[str], entities: list[str | None] | None, others: set[int], limits: Limits
+    keys: Sequence[str],
+    entities: list[str | None] | None,
+    others: set[int],
+    limits: Limits,
+    *,
+    are_shown: bool = False,
 ) -> Columns:
-    """Return records to get or delete. The keys in `others` are replaced."""
-    others.update(uncommon_keys(keys, limits))
+    """Return records to get or delete."""
+    texts = key_texts(keys, limits, others, are_shown=are_shown)
     for place in others:
-        keys[place] = ""  # one with a line feed would make two bodies
+        texts[place] = b""  # one with a line feed would make two bodies
     entities = _if_any(entities)
-    bodies = key_bodies(keys) if entities is None else entity_bodies(keys, entities)
+    bodies = key_bodies(texts) if entities is None else entity_bodies(texts, entities)
     return Columns(keys, bodies, sorted(others), entities)
 
 
@@ -203,7 +212,8 @@ def unusual_values(
 ) -> Collection[int]:
     """Return the indexes of values that are missing, null or too long."""
     lengths = list(map(len, values))
-    if 0 not in lengths and len(_NULL) not in lengths and max(lengths) <= limits.value_bytes:
+    distinct = set(lengths)
+    if distinct.isdisjoint((0, len(_NULL))) and max(distinct) <= limits.value_bytes:
         return ()
     return [
         place

@@ -7,10 +7,12 @@ from typing import Final
 
 import msgspec
 
+from kvsctl import jsontext
 from kvsctl.limits import Limits
+from kvsctl.records.checks import check_key
 
 _VISIBLE: Final = rf"{ascii_letters}{digits}:._#\-"
-_BYTES: Final = f"{ascii_letters}{digits}:._#- \n".encode()
+_BYTES: Final = f"{ascii_letters}{digits}:._#- ".encode()
 _IS_COMMON: Final = re.compile(rf"[{_VISIBLE}](?:[{_VISIBLE} ]*[{_VISIBLE}])?").fullmatch
 _decode_string: Final = msgspec.json.Decoder(str).decode
 
@@ -31,33 +33,57 @@ def uncommon_keys(keys: Sequence[str], limits: Limits) -> list[int]:
 
 
 def _are_common(keys: Sequence[str], limits: Limits) -> bool:
-    # A line feed before and after each key makes its ends visible. No common key holds one.
-    joined = "\n{}\n".format("\n".join(keys))
-    return (
-        joined.isascii()
-        and not joined.encode().translate(None, _BYTES)
-        and "\n\n" not in joined
-        and "\n " not in joined
-        and " \n" not in joined
-        and joined.count("\n") == len(keys) + 1
-        and max(map(len, keys), default=0) <= limits.key_chars
-    )
+    joined, lengths = "".join(keys), set(map(len, keys))
+    if (
+        not joined.isascii()
+        or joined.encode().translate(None, _BYTES)
+        or 0 in lengths
+        or max(lengths, default=0) > limits.key_chars
+    ):
+        return False
+    if " " not in joined:
+        return True
+    # No key holds a line feed: between two of them, it shows where keys begin and end.
+    lines = "\n" + "\n".join(keys) + "\n"
+    return "\n " not in lines and " \n" not in lines
 
 
-def key_bodies(keys: Iterable[str]) -> list[bytes]:
-    """Return the bodies of common keys, as get and delete send them."""
-    # One join and one split for all keys, because no common key holds a line feed.
-    joined = '"}\n{"key":"'.join(keys)
-    return f'{{"key":"{joined}"}}'.encode().split(b"\n")
+def key_texts(
+    keys: Sequence[str], limits: Limits, others: set[int], *, are_shown: bool = False
+) -> list[bytes]:
+    """Return the JSON of keys, without its quotes. Add keys that are not legal to `others`.
+
+    `are_shown`: they are plain text, which must show what they hold. Then keys that are legal but
+    not common are added, too.
+    """
+    texts = list(map(str.encode, keys))
+    for place in uncommon_keys(keys, limits):
+        if are_shown or check_key(keys[place], limits):
+            others.add(place)
+        else:
+            texts[place] = jsontext.string(keys[place])[1:-1]
+    return texts
 
 
-def entity_bodies(keys: Iterable[str], entities: Iterable[str | None]) -> list[bytes]:
-    """Return the bodies of common keys with legal entities, as get and delete send them."""
+def illegal_keys(keys: Sequence[str], limits: Limits) -> list[int]:
+    """Return the indexes of keys that are not legal."""
+    return [place for place in uncommon_keys(keys, limits) if check_key(keys[place], limits)]
+
+
+def key_bodies(texts: Sequence[bytes]) -> list[bytes]:
+    """Return the bodies of keys, as get and delete send them."""
+    # One join and one split for all keys, because no JSON string holds a line feed.
+    joined = b'"}\n{"key":"'.join(texts)
+    return (b'{"key":"%b"}' % joined).split(b"\n")
+
+
+def entity_bodies(texts: Iterable[bytes], entities: Iterable[str | None]) -> list[bytes]:
+    """Return the bodies of keys with legal entities, as get and delete send them."""
     return [
-        b'{"key":"%b"}' % key.encode()
+        b'{"key":"%b"}' % text
         if entity is None
-        else b'{"key":"%b","entityName":"%b"}' % (key.encode(), entity.encode())
-        for key, entity in zip(keys, entities, strict=True)
+        else b'{"key":"%b","entityName":"%b"}' % (text, entity.encode())
+        for text, entity in zip(texts, entities, strict=True)
     ]
 
 

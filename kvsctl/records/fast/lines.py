@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from itertools import repeat
+from operator import attrgetter, sub
 from typing import Final
 
 import msgspec
@@ -21,13 +23,15 @@ from kvsctl.records.fast.columns import (
     string_of_json,
     unusual_values,
 )
-from kvsctl.records.fast.keys import read_keys, read_strings, uncommon_keys
-from kvsctl.records.fast.members import NONE, objects_of, records_of, repeats, spare_bytes
-from kvsctl.records.fields import MEMBER_BYTES
+from kvsctl.records.fast.keys import illegal_keys, read_keys, read_strings
+from kvsctl.records.fast.members import NONE, Members, Pair, objects_of, records_of, repeats
+from kvsctl.records.fields import LEAST_BYTES, MEMBER_BYTES
 from kvsctl.records.parsed import Columns, ReadMany
 from kvsctl.records.rules import Rules
 from kvsctl.records.shapes import KeyTemplate, Shape
 
+_ROOM_BYTES: Final = LEAST_BYTES + MEMBER_BYTES
+"""The fewest bytes besides key and value that leave room for another member."""
 _begins_scalar: Final = re.compile(rb"[-0-9tf]").match
 
 
@@ -40,26 +44,26 @@ def set_lines_reader(rules: Rules) -> ReadMany:
         records = records_of(lines, limits)
         keys = [record.key for record in records]
         values = [record.value for record in records]
-        spare = spare_bytes(lines, keys, values)
-        if max(spare):
-            lines = _stripped(lines)
-            spare = spare_bytes(lines, keys, values)
+        beside = _bytes_beside(lines, keys, values)
+        most = max(beside)
+        if most != LEAST_BYTES and (stripped := _stripped(lines)) != lines:
+            lines = stripped
+            beside = _bytes_beside(lines, keys, values)
+            most = max(beside)
         others: set[int] = set()
-        if max(spare) >= MEMBER_BYTES:
+        extras = default_extras(rules, len(lines), others)
+        if most >= _ROOM_BYTES:
             others.update(repeats(lines, records))
-            extras = extras_of_json(
-                rules, lambda name: [getattr(record, name) for record in records], others
-            )
-        elif has_defaults:
-            extras = default_extras(rules, len(lines), others)
-        else:
-            others.update(uncommon_keys(keys, limits), unusual_values(values, limits))
+            if isinstance(records[0], Members):
+                extras = extras_of_json(rules, partial(_column, records), others)
+        elif not has_defaults:
+            others.update(illegal_keys(keys, limits), unusual_values(values, limits))
             return Columns(keys, lines, sorted(others))
         found = set_columns(keys, values, extras, others, limits)
-        if has_defaults or min(spare) >= MEMBER_BYTES:
+        if has_defaults or min(beside) >= _ROOM_BYTES:
             return found
-        choices = zip(lines, found.bodies, spare, strict=True)
-        bodies = [line if few < MEMBER_BYTES else body for line, body, few in choices]
+        choices = zip(lines, found.bodies, beside, strict=True)
+        bodies = [line if few < _ROOM_BYTES else body for line, body, few in choices]
         return found._replace(bodies=bodies)
 
     return read
@@ -71,15 +75,18 @@ def key_lines_reader(rules: Rules) -> ReadMany:
 
     def read(lines: Sequence[bytes]) -> Columns:
         if lines[0].startswith(b'"'):
-            return _of_keys(read_strings(lines), rules)
+            return _of_keys(read_strings(lines), rules, are_shown=False)
         records = records_of(lines, limits)
         others = set(repeats(lines, records))
-        named = [record.entityName for record in records]
-        options = [record.options for record in records]
-        if any(options):
-            require_options([record.ttl for record in records], options, rules, others)
+        entities = default_entities(rules, len(lines), others)
+        if isinstance(records[0], Members):
+            column = partial(_column, records)
+            entities = entity_column(column("entityName"), rules, others)
+            options = column("options")
+            if any(options):
+                require_options(column("ttl"), options, rules, others)
         keys = [record.key for record in records]
-        return key_columns(keys, entity_column(named, rules, others), others, limits)
+        return key_columns(keys, entities, others, limits)
 
     return read
 
@@ -123,13 +130,25 @@ def shaped_keys_reader(rules: Rules, shape: Shape) -> ReadMany:
 
 def plain_keys_reader(rules: Rules) -> ReadMany:
     """Return a function that reads lines as plain keys, or keys as JSON strings."""
-    return lambda lines: _of_keys(read_keys(lines), rules)
+    return lambda lines: _of_keys(read_keys(lines), rules, are_shown=True)
 
 
-def _of_keys(keys: list[str], rules: Rules) -> Columns:
+def _of_keys(keys: list[str], rules: Rules, *, are_shown: bool) -> Columns:
     others: set[int] = set()
     entities = default_entities(rules, len(keys), others)
-    return key_columns(keys, entities, others, rules.certain_limits)
+    return key_columns(keys, entities, others, rules.certain_limits, are_shown=are_shown)
+
+
+def _bytes_beside(
+    lines: Sequence[bytes], keys: Sequence[str], values: Sequence[msgspec.Raw]
+) -> list[int]:
+    """Return for each line how many bytes it has besides its key and its value."""
+    # map() instead of a loop: each record of most inputs passes here.
+    return list(map(sub, map(sub, map(len, lines), map(len, keys)), map(len, values)))
+
+
+def _column(records: Sequence[Pair], name: str) -> list[msgspec.Raw]:
+    return list(map(attrgetter(name), records))
 
 
 def _stripped(lines: Sequence[bytes]) -> list[bytes]:

@@ -6,16 +6,14 @@ nothing else. A longer line may have white space or escapes, but no other member
 quotes: each member has at least the two of its name.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import repeat
-from operator import methodcaller, sub
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from kvsctl.limits import Limits
 from kvsctl.records.checks import RECORD_DEPTH
-from kvsctl.records.fields import LEAST_BYTES
 
 NONE: Final = msgspec.Raw(b"")
 _ONE_BRACKET: Final = bytes.maketrans(b"[", b"{")
@@ -25,11 +23,16 @@ _ESCAPED_QUOTE: Final = rb"\u0022"
 _T = TypeVar("_T")
 
 
-class Members(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
-    """The members of a record, each as its exact bytes; `NONE` if the line does not have it."""
+class Pair(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    """The members of a plain record. `value` has its exact bytes; it is `NONE` if it is missing."""
 
     key: str
     value: msgspec.Raw = NONE
+
+
+class Members(Pair, gc=False):
+    """The members of any record, each as its exact bytes; `NONE` if the line does not have it."""
+
     entityName: msgspec.Raw = NONE  # noqa: N815 - the service's name
     ttl: msgspec.Raw = NONE
     options: msgspec.Raw = NONE
@@ -41,19 +44,24 @@ class Members(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc
     installation: msgspec.Raw = NONE
 
 
+_decode_pair = msgspec.json.Decoder(Pair).decode
 _decode_record = msgspec.json.Decoder(Members).decode
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
-_quotes = methodcaller("count", b'"')
 
 
-def records_of(lines: Sequence[bytes], limits: Limits) -> list[Members]:
-    """Return the members of each line. A line that is not certainly a record gives an empty key.
+def records_of(lines: Sequence[bytes], limits: Limits) -> list[Pair] | list[Members]:
+    """Return the members of each line: pairs only if no line has any other.
 
-    A line with more opening brackets than the value and the record may nest is not decoded. The
-    members may occur twice: see `repeats` and `spare_bytes`.
+    A line that is not certainly a record gives an empty key. A line with more opening brackets
+    than the value and the record may nest is not decoded. The members may occur twice: see
+    `repeats` and `MEMBER_BYTES`.
     """
-    return _decoded(lines, _decode_record, Members(""), limits.value_depth + RECORD_DEPTH)
+    lines = _decodable(lines, limits.value_depth + RECORD_DEPTH)
+    try:
+        return list(map(_decode_pair, lines))
+    except msgspec.MsgspecError:
+        return _decoded(lines, _decode_record, Members(""))
 
 
 def objects_of(lines: Sequence[bytes], limits: Limits) -> list[dict[str, msgspec.Raw]]:
@@ -62,14 +70,15 @@ def objects_of(lines: Sequence[bytes], limits: Limits) -> list[dict[str, msgspec
     A line with more opening brackets than a value may nest is not decoded. The members may occur
     twice: see `repeats`.
     """
-    return _decoded(lines, _decode_object, {}, limits.value_depth)
+    return _decoded(_decodable(lines, limits.value_depth), _decode_object, {})
 
 
 def repeats(lines: Sequence[bytes], found: Sequence[Any]) -> list[int]:
     """Return the indexes of lines in which a member may occur twice. `found` are their members."""
     written = list(map(_encode, found))
-    if _equal(len, written, lines) or (
-        _equal(_quotes, written, lines) and _ESCAPED_QUOTE not in b"\0".join(lines)
+    if list(map(len, written)) == list(map(len, lines)) or (
+        list(_counts(b'"', written)) == list(_counts(b'"', lines))
+        and _ESCAPED_QUOTE not in b"\0".join(lines)
     ):
         return []
     return [
@@ -77,40 +86,30 @@ def repeats(lines: Sequence[bytes], found: Sequence[Any]) -> list[int]:
         for place, (line, text) in enumerate(zip(lines, written, strict=True))
         if len(line) != len(text)
         # A quote may be written as an escape, which has none.
-        and (_quotes(line) != _quotes(text) or _ESCAPED_QUOTE in line)
+        and (line.count(b'"') != text.count(b'"') or _ESCAPED_QUOTE in line)
     ]
 
 
-def _equal(
-    measure: Callable[[bytes], int], texts: Sequence[bytes], others: Sequence[bytes]
-) -> bool:
-    return list(map(measure, texts)) == list(map(measure, others))
+def _counts(mark: bytes, texts: Sequence[bytes]) -> Iterator[int]:
+    return map(bytes.count, texts, repeat(mark))
 
 
-def spare_bytes(
-    lines: Sequence[bytes], keys: Sequence[str], values: Sequence[msgspec.Raw]
-) -> list[int]:
-    """Return for each line how many bytes it has besides key, value and what these two need.
-
-    Fewer than `fields.MEMBER_BYTES` are white space or escapes: the line has no other member.
-    """
-    # map() instead of a loop: each record of most inputs passes here.
-    beside = map(sub, map(sub, map(len, lines), map(len, keys)), map(len, values))
-    return list(map(sub, beside, repeat(LEAST_BYTES)))
-
-
-def _decoded(
-    lines: Sequence[bytes], decode: Callable[[bytes], _T], nothing: _T, most_brackets: int
-) -> list[_T]:
+def _decodable(lines: Sequence[bytes], most_brackets: int) -> Sequence[bytes]:
+    """Return the lines, with an empty one in place of each that must not be decoded."""
     # NUL separates the lines, because no line of JSON holds one.
     text = b"\0".join(lines)
-    brackets = text.translate(_ONE_BRACKET, _NO_BRACKETS)
-    if b"{" * (most_brackets + 1) in brackets:
+    if b"{" * (most_brackets + 1) in text.translate(_ONE_BRACKET, _NO_BRACKETS):
         # The decoder recurses: text that nests too deep must not reach it.
-        lines = [b"" if _has_more(line, most_brackets) else line for line in lines]
+        lines = [
+            line if line.count(b"{") + line.count(b"[") <= most_brackets else b"" for line in lines
+        ]
     if not _is_utf8(text):
         # The decoder does not check the UTF-8 inside a Raw.
         lines = [line if _is_utf8(line) else b"" for line in lines]
+    return lines
+
+
+def _decoded(lines: Sequence[bytes], decode: Callable[[bytes], _T], nothing: _T) -> list[_T]:
     try:
         return list(map(decode, lines))
     except msgspec.MsgspecError:
@@ -122,10 +121,6 @@ def _decoded_or(line: bytes, decode: Callable[[bytes], _T], nothing: _T) -> _T:
         return decode(line)
     except msgspec.MsgspecError:
         return nothing
-
-
-def _has_more(line: bytes, most_brackets: int) -> bool:
-    return line.count(b"{") + line.count(b"[") > most_brackets
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -58,7 +58,7 @@ def set_rows_reader(
         else:
             values = texts(cells[places[value_name]])
             extras = extras_of_cells(rules, named, len(rows), others)
-        return set_columns(keys, values, extras, others, limits)
+        return set_columns(keys, values, extras, others, limits, are_shown=True)
 
     return read
 
@@ -78,7 +78,7 @@ def key_rows_reader(
             entities = default_entities(rules, len(rows), others)
         else:
             entities = entities_of_cells(cells[entity_at], rules, others)
-        return key_columns(keys, entities, others, rules.certain_limits)
+        return key_columns(keys, entities, others, rules.certain_limits, are_shown=True)
 
     return read
 

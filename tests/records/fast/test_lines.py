@@ -141,6 +141,21 @@ def test_common_records_are_read_at_once(
         assert_as_each_alone(columns, lines, parse)
 
 
+def test_legal_keys_of_objects_are_read_at_once() -> None:
+    keys = [" a", "a ", "a\tb", "a\n", "\u2003a\u3000", "\ufeffa", "a\u2028b", "plain"]
+    records = [{"key": key, "value": {}} for key in keys]
+    records += [record | {"ttl": "7d"} for record in records]
+    for ensure_ascii in (True, False):
+        lines = [json.dumps(record, ensure_ascii=ensure_ascii).encode() for record in records]
+        for read, parse in [*pairs(PLAIN), *pairs(RULES[3])]:
+            assert not read(lines).others
+            assert_as_each_alone(read(lines), lines, parse)
+    strings = [json.dumps(key).encode() for key in keys]
+    read, parse = pairs(PLAIN)[1]
+    assert not read(strings).others
+    assert_as_each_alone(read(strings), strings, parse)
+
+
 def test_mixed_shapes_are_all_read_at_once() -> None:
     records = [{**RECORD, "key": f"k{place}", **extra} for place, extra in enumerate(EXTRAS)]
     lines = [
@@ -183,8 +198,8 @@ ODD = [
     b'{"key":"a","value":}',
     b'{"key":"","value":1}',
     b'{"key":"b/c","value":1}',
-    b'{"key":" a","value":1}',
-    b'{"key":"a\\tb","value":1}',
+    b'{"key":" ","value":1}',
+    b'{"key":"a\\u0000b","value":1}',
     b'{"key":5,"value":1}',
     b'{"key":"%b","value":1}' % (b"k" * 501),
     '{"key":"é","value":1}'.encode(),
