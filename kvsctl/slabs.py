@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from itertools import count, repeat
 from typing import overload
 
+import msgspec
+
 from kvsctl.model import SUCCEEDED, Found, Identity, Outcome, Record
 
 
@@ -138,6 +140,83 @@ def plain_keys(records: Sequence[Record]) -> Sequence[str] | None:
     if [identity.entity for identity in identities].count(None) < len(identities):
         return None
     return [identity.key for identity in identities]
+
+
+class FoundSlab(Sequence[Found]):
+    """What batch/get returned for the records of one request. Each `Found` is created on access.
+
+    `values` are parts of the answer, not copied; they have a length, and `bytes.join` takes them.
+    `created_at`, `updated_at` and `expire_times` are None if the answer has none of them.
+    `is_compact`: no value has a line break.
+    """
+
+    __hash__ = None  # type: ignore[assignment]
+    __slots__ = ("created_at", "expire_times", "is_compact", "updated_at", "values")
+
+    def __init__(
+        self,
+        values: Sequence[msgspec.Raw],
+        created_at: Sequence[int | None] | None = None,
+        updated_at: Sequence[int | None] | None = None,
+        expire_times: Sequence[str | None] | None = None,
+        *,
+        is_compact: bool = False,
+    ) -> None:
+        self.values = values
+        self.created_at = created_at
+        self.updated_at = updated_at
+        self.expire_times = expire_times
+        self.is_compact = is_compact
+
+    @classmethod
+    def of(cls, founds: Sequence[Found]) -> "FoundSlab":
+        """Return a slab of these; the same object if they are one."""
+        if isinstance(founds, FoundSlab):
+            return founds
+        return cls(
+            [msgspec.Raw(one.value) for one in founds],
+            [one.created_at for one in founds],
+            [one.updated_at for one in founds],
+            [one.expire_time for one in founds],
+        )
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether all records have only a value."""
+        return self.created_at is None and self.updated_at is None and self.expire_times is None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @overload
+    def __getitem__(self, index: int) -> Found: ...
+    @overload
+    def __getitem__(self, index: slice) -> "FoundSlab": ...
+    def __getitem__(self, index: int | slice) -> "Found | FoundSlab":
+        created, updated, expires = self.created_at, self.updated_at, self.expire_times
+        if isinstance(index, slice):
+            return FoundSlab(
+                self.values[index],
+                created and created[index],
+                updated and updated[index],
+                expires and expires[index],
+                is_compact=self.is_compact,
+            )
+        return Found(
+            bytes(self.values[index]),
+            created[index] if created else None,
+            updated[index] if updated else None,
+            expires[index] if expires else None,
+        )
+
+    def __iter__(self) -> Iterator[Found]:
+        return map(self.__getitem__, range(len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    def __repr__(self) -> str:
+        return f"FoundSlab({len(self)} records)"
 
 
 class Successes(Sequence[Outcome]):

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
-from typing import Final, TypeAlias
+from typing import TypeAlias, cast
 
 import orjson
 
@@ -11,9 +11,9 @@ from kvsctl.bulk.events import Event, Settled
 from kvsctl.bulk.outcomes.in_order import Reorder
 from kvsctl.files.sinks import ByteSink
 from kvsctl.journal.state import JournalState
-from kvsctl.jsontext import one_line
-from kvsctl.model import SUCCEEDED, Found, Outcome, Record
-from kvsctl.slabs import Successes, bodies_of, positions_of
+from kvsctl.jsontext import json_line, one_line
+from kvsctl.model import SUCCEEDED, Outcome, Record
+from kvsctl.slabs import FoundSlab, Successes, bodies_of, positions_of
 
 
 class MetadataField(Enum):
@@ -24,13 +24,7 @@ class MetadataField(Enum):
     EXPIRES = "expireTime"
 
 
-_READERS: Final[dict[MetadataField, Callable[[Found], int | str | None]]] = {
-    MetadataField.CREATED: lambda found: found.created_at,
-    MetadataField.UPDATED: lambda found: found.updated_at,
-    MetadataField.EXPIRES: lambda found: found.expire_time,
-}
-
-Formatter: TypeAlias = Callable[[Sequence[Record], Sequence[Found]], list[bytes]]
+Formatter: TypeAlias = Callable[[Sequence[Record], FoundSlab], bytes]
 """Formats found records, each as one line with its line feed. Values keep their bytes; if a value
 has line breaks, white space between its tokens is removed."""
 
@@ -42,51 +36,93 @@ def json_lines(metadata: Iterable[MetadataField] = ()) -> Formatter:
     """
     asked_for = frozenset(metadata)
     wanted = [field for field in MetadataField if field in asked_for]
-    readers = [(b',"%b":' % field.value.encode(), _READERS[field]) for field in wanted]
 
-    def extra(found: Found) -> bytes:
-        values = ((name, read(found)) for name, read in readers)
-        return b"".join(name + orjson.dumps(value) for name, value in values if value is not None)
-
-    def format_lines(records: Sequence[Record], founds: Sequence[Found]) -> list[bytes]:
-        heads = [body[:-1] for body in bodies_of(records)]
-        values = _one_line_each(founds)
-        if not readers:
-            pairs = zip(heads, values, strict=True)
-            return [b'%b,"value":%b}\n' % pair for pair in pairs]
-        members = zip(heads, values, map(extra, founds), strict=True)
-        return [b'%b,"value":%b%b}\n' % parts for parts in members]
+    def format_lines(records: Sequence[Record], found: FoundSlab) -> bytes:
+        parts = [b"", b',"value":', b"", *[b""] * (2 * len(wanted)), b"}\n"]
+        width = len(parts)
+        parts *= len(records)
+        parts[::width] = _heads(records)
+        parts[2::width] = _values(found)
+        for place, field in enumerate(wanted):
+            if (column := _column(field, found)) is not None:
+                parts[3 + 2 * place :: width], parts[4 + 2 * place :: width] = column
+        return b"".join(parts)
 
     return format_lines
 
 
-def bare_values(_: Sequence[Record], founds: Sequence[Found]) -> list[bytes]:
+def _heads(records: Sequence[Record]) -> list[bytes]:
+    """Return the body of each record without its closing brace."""
+    bodies = bodies_of(records)
+    heads = b"".join(bodies).split(b"}")
+    heads.pop()
+    # There are more if a key has a brace, which no legal key has.
+    return heads if len(heads) == len(bodies) else [body[:-1] for body in bodies]
+
+
+def _column(field: MetadataField, found: FoundSlab) -> tuple[list[bytes], list[bytes]] | None:
+    """Return the name and the value of a member of each record; b"" for those without it.
+
+    None if no record has it.
+    """
+    values = _values_of(field, found)
+    if values is None:
+        return None
+    names, texts = [b',"%b":' % field.value.encode()] * len(values), _texts(values)
+    for place, value in enumerate(values) if None in values else ():
+        if value is None:
+            names[place] = texts[place] = b""
+    return names, texts
+
+
+def _values_of(field: MetadataField, found: FoundSlab) -> Sequence[int | str | None] | None:
+    match field:
+        case MetadataField.CREATED:
+            return found.created_at
+        case MetadataField.UPDATED:
+            return found.updated_at
+        case MetadataField.EXPIRES:
+            return found.expire_times
+
+
+def _texts(values: Sequence[int | str | None]) -> list[bytes]:
+    """Return the JSON of each value. Mostly all are converted at once, which takes less time."""
+    try:
+        texts = orjson.dumps(values)[1:-1].split(b",")
+    except TypeError:  # for example an integer of more than 64 bits
+        texts = []
+    return texts if len(texts) == len(values) else [json_line(value) for value in values]
+
+
+def _values(found: FoundSlab) -> list[bytes]:
+    """Return the values, each on one line. Those that are not changed are not copied."""
+    values = cast(list[bytes], found.values)  # for joining, a Raw is as good
+    return values if found.is_compact else [one_line(bytes(value)) for value in values]
+
+
+def bare_values(_: Sequence[Record], found: FoundSlab) -> bytes:
     """Format the values alone, as JSON."""
-    return [value + b"\n" for value in _one_line_each(founds)]
+    return b"\n".join([*_values(found), b""])
 
 
-def raw_values(_: Sequence[Record], founds: Sequence[Found]) -> list[bytes]:
+def raw_values(records: Sequence[Record], found: FoundSlab) -> bytes:
     """Format the values alone, strings without their quotes and escapes.
 
     A lone surrogate stays an escape, because UTF-8 cannot encode it.
     """
-    return [
-        _unquoted(value) if value.startswith(b'"') else value + b"\n"
-        for value in _one_line_each(founds)
-    ]
+    lines = bare_values(records, found)
+    if not lines.startswith(b'"') and b'\n"' not in lines:
+        return lines
+    return b"\n".join(map(_unquoted, lines.split(b"\n")))
 
 
 def _unquoted(value: bytes) -> bytes:
+    if not value.startswith(b'"'):
+        return value
+    if b"\\" not in value:
+        return value[1:-1]
     text: str = json.loads(value)
-    return text.encode("utf-8", "backslashreplace") + b"\n"
-
-
-def _one_line_each(founds: Sequence[Found]) -> list[bytes]:
-    values = [found.value for found in founds]
-    together = b"".join(values)
-    if b"\n" in together or b"\r" in together:
-        return list(map(one_line, values))
-    return values
+    return text.encode("utf-8", "backslashreplace")
 
 
 class RecordOutput:
@@ -121,7 +157,7 @@ class RecordOutput:
             return
         outcomes = event.outcomes
         if isinstance(outcomes, Successes) and outcomes.found is not None:
-            self._take_found(outcomes.records, outcomes.found)
+            self._take_found(outcomes.records, FoundSlab.of(outcomes.found))
             return
         lines: list[bytes] = []
         for outcome in outcomes:
@@ -134,18 +170,19 @@ class RecordOutput:
                 lines.append(line)
         self._write(lines)
 
-    def _take_found(self, records: Sequence[Record], founds: Sequence[Found]) -> None:
-        lines = self._format(records, founds)
+    def _take_found(self, records: Sequence[Record], found: FoundSlab) -> None:
         if self._reorder is None:
-            self._write(lines)
+            self._write([self._format(records, found)])
             return
         positions = positions_of(records)
         if isinstance(positions, range):
-            self._write(self._reorder.add(positions.start, b"".join(lines), positions.stop))
+            text = self._format(records, found)
+            self._write(self._reorder.add(positions.start, text, positions.stop))
             return
         released: list[bytes] = []
-        for position, line in zip(positions, lines, strict=True):
-            released += self._reorder.add(position, line)
+        for place, record in enumerate(records):
+            line = self._format([record], found[place : place + 1])
+            released += self._reorder.add(record.position, line)
         self._write(released)
 
     @property
@@ -161,7 +198,7 @@ class RecordOutput:
     def _line(self, outcome: Outcome) -> bytes | None:
         record, found = outcome.subject, outcome.found
         if outcome.state is SUCCEEDED and found is not None and isinstance(record, Record):
-            return self._format([record], [found])[0]
+            return self._format([record], FoundSlab.of([found]))
         return None
 
     def _write(self, lines: list[bytes]) -> None:

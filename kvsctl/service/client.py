@@ -10,7 +10,7 @@ from kvsctl.model import Record, Verb
 from kvsctl.service.auth.credentials import HIDDEN, Credentials, Secret
 from kvsctl.service.faults import Fault, http_date
 from kvsctl.service.interpret import fault_of, hide_token, interpret, shown_trace_id
-from kvsctl.service.reply import AllDone, Reply
+from kvsctl.service.reply import AllDone, Reply, ReplyDecoder
 from kvsctl.service.transport.carrier import Carrier, CarrierAnswer, CarrierError
 from kvsctl.service.transport.encoding import decompressed
 from kvsctl.service.wire import MetadataRequest, encode
@@ -67,6 +67,7 @@ class BatchClient:
         self._wants_headers = wants_headers
         self._epoch = epoch
         self._monotonic = monotonic
+        self._decoder = ReplyDecoder()
         self._clock_offset_seconds = 0.0
         self._date = ""
         self._date_epoch: float | None = None
@@ -115,7 +116,9 @@ class BatchClient:
                 trace_id = shown_trace_id(token, answer.headers[name])
                 break
         self._learn_clock(answer.headers)
-        reply, fault = interpret(verb, records, answer, trace_id, token, self.now(), self._proxy)
+        reply, fault = interpret(
+            self._decoder, verb, records, answer, trace_id, token, self.now(), self._proxy
+        )
         return Answer(
             reply,
             fault,

@@ -9,7 +9,7 @@ from kvsctl import codes
 from kvsctl.model import Record, Verb
 from kvsctl.service.auth.credentials import Secret
 from kvsctl.service.faults import Fault, FaultKind, kind_of_status, retry_after
-from kvsctl.service.reply import AllDone, Reply, UnreadableAnswer, decode, decode_error
+from kvsctl.service.reply import AllDone, Reply, ReplyDecoder, UnreadableAnswer, decode_error
 from kvsctl.service.transport.carrier import (
     CarrierAnswer,
     CarrierError,
@@ -29,6 +29,7 @@ _NAME_CHARACTERS: Final = 100
 
 
 def interpret(
+    decoder: ReplyDecoder,
     verb: Verb,
     asked: Sequence[Record],
     answer: CarrierAnswer,
@@ -39,13 +40,14 @@ def interpret(
 ) -> tuple[Reply | AllDone | None, Fault | None]:
     """Return the reply or the fault that an answer means, never both.
 
-    `asked` are the records of the request. `service_now` is the service's time in epoch seconds.
+    `decoder` is that of the service, and `asked` are the records of the request. `service_now` is
+    the service's time in epoch seconds.
     `proxy` is the proxy that may have answered in place of the service, if there is one.
     """
     status = answer.status
     if status == HTTPStatus.OK:
         try:
-            reply = decode(verb, answer.body, trace_id, asked)
+            reply = decoder.decode(verb, answer.body, trace_id, asked)
             if isinstance(reply, Reply):
                 _bound_failures(token, reply)
             return reply, None

@@ -3,19 +3,20 @@
 import json
 from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
-from string import ascii_letters, digits
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 import msgspec
 
 from kvsctl import jsontext
 from kvsctl.model import GET, Failure, Found, Identity, Record, Verb
-from kvsctl.slabs import plain_keys
+from kvsctl.service.success_form import SHORTEST, learn
+from kvsctl.slabs import FoundSlab, plain_keys
 
-_BEFORE_KEYS: Final = b'{"successfulKeys":[{"key":"'
-_BETWEEN_KEYS: Final = '"},{"key":"'
-_AFTER_KEYS: Final = b'"}],"failedKeys":[]}'
-_PLAIN_CHARACTERS: Final = f"{ascii_letters}{digits} :._#-".encode()
+_MOST_SHALLOW_BYTES: Final = 2 * (jsontext.PARSER_DEPTH - 3)
+"""A value of at most so many bytes does not nest too deep: each level needs two brackets.
+
+The answer, its list and the record nest around it.
+"""
 
 
 class UnreadableAnswer(Exception):
@@ -65,9 +66,75 @@ class _Answer(msgspec.Struct, gc=False):
     successfulKeys: list[_Succeeded]  # noqa: N815
     failedKeys: list[_Failed]  # noqa: N815
 
+    @property
+    def identities(self) -> list[Identity]:
+        return [Identity(one.entityName, one.key) for one in self.successfulKeys]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether no record that succeeded has an entity."""
+        entities = [one.entityName for one in self.successfulKeys]
+        return entities.count(None) == len(entities)
+
+    def names_exactly(self, asked: Sequence[Record]) -> bool:
+        """Return whether these records succeeded, in this order, and nothing else is named."""
+        if self.failedKeys or len(asked) != len(self.successfulKeys):
+            return False
+        if self.is_plain:
+            return plain_keys(asked) == [one.key for one in self.successfulKeys]
+        return self.identities == [record.identity for record in asked]
+
+    def found(self, body: bytes) -> FoundSlab:
+        """Return what the answer, whose text is `body`, says of each record that was found."""
+        succeeded = self.successfulKeys
+        values = [one.value for one in succeeded]
+        if not all(map(len, values)):
+            raise UnreadableAnswer("a found record has no value")
+        expiries = [one.expireTime for one in succeeded]
+        return FoundSlab(
+            values,
+            _times([one.createdAt for one in succeeded]),
+            _times([one.updatedAt for one in succeeded]),
+            None if expiries.count(None) == len(expiries) else expiries,
+            is_compact=_has_no_line_break(body),
+        )
+
+
+class _Read(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    key: str
+    value: msgspec.Raw
+
+
+class _PlainAnswer(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """The answer to a batch/get of plain keys without metadata: nearly all are."""
+
+    successfulKeys: list[_Read]  # noqa: N815
+    failedKeys: list[_Failed]  # noqa: N815
+
+    is_plain: ClassVar = True
+
+    @property
+    def identities(self) -> list[Identity]:
+        return [Identity(None, one.key) for one in self.successfulKeys]
+
+    def names_exactly(self, asked: Sequence[Record]) -> bool:
+        """See _Answer."""
+        return not self.failedKeys and (
+            plain_keys(asked) == [one.key for one in self.successfulKeys]
+        )
+
+    def found(self, body: bytes) -> FoundSlab:
+        """See _Answer."""
+        values = [one.value for one in self.successfulKeys]
+        if self.failedKeys or max(map(len, values), default=0) > _MOST_SHALLOW_BYTES:
+            _require_shallow(body)
+        return FoundSlab(values, is_compact=_has_no_line_break(body))
+
 
 _decode = msgspec.json.Decoder(_Answer).decode
+_decode_plain = msgspec.json.Decoder(_PlainAnswer).decode
 _decode_error = msgspec.json.Decoder(_Error).decode
+_ALL_WRITTEN: Final = AllDone()
 
 
 def decode_error(body: bytes) -> tuple[str, str] | None:
@@ -79,91 +146,80 @@ def decode_error(body: bytes) -> tuple[str, str] | None:
     return (error.code, error.message or "") if error.code else None
 
 
-def decode(
-    verb: Verb, body: bytes, trace_id: str | None, asked: Sequence[Record] = ()
-) -> Reply | AllDone:
-    """Decode the 200 answer of a batch endpoint. Raise UnreadableAnswer.
+class ReplyDecoder:
+    """Decodes the 200 answers of the batch endpoints of one service.
 
-    `asked` are the records of the request. Without them the result is always a Reply.
+    It learns how the service writes its answers, and decodes the next ones sooner if they are
+    written alike. What an answer means does not depend on that.
     """
-    if asked and verb is not GET and _names_all(body, asked):
-        return AllDone()
+
+    def __init__(self) -> None:
+        self._form = SHORTEST
+        self._reads_are_plain = True
+
+    def decode(
+        self, verb: Verb, body: bytes, trace_id: str | None, asked: Sequence[Record] = ()
+    ) -> Reply | AllDone:
+        """Decode an answer. Raise UnreadableAnswer.
+
+        `asked` are the records of the request. Without them the result is always a Reply.
+        """
+        if asked and verb is not GET:
+            keys = plain_keys(asked)
+            if keys is not None and self._form.names_exactly(keys, body):
+                return _ALL_WRITTEN
+        body = body.removeprefix(BOM_UTF8)
+        answer = self._parsed(verb, body)
+        found: FoundSlab | None = None
+        if verb is GET:
+            found = answer.found(body)
+            self._reads_are_plain = found.is_bare and answer.is_plain
+        if asked and answer.names_exactly(asked):
+            if verb is not GET:
+                self._form = learn(body) or self._form
+            return AllDone(found)
+        named = answer.identities
+        return Reply(
+            dict.fromkeys(named) if found is None else dict(zip(named, found, strict=True)),
+            {
+                Identity(one.entityName, one.key): Failure(
+                    one.error.code, one.error.message or "", trace_id
+                )
+                for one in answer.failedKeys
+            },
+        )
+
+    def _parsed(self, verb: Verb, body: bytes) -> _Answer | _PlainAnswer:
+        try:
+            if not body.isascii():
+                body.decode()  # msgspec does not check the UTF-8 inside a Raw
+            if verb is GET and self._reads_are_plain:
+                try:
+                    return _decode_plain(body)
+                except (msgspec.ValidationError, RecursionError):
+                    self._reads_are_plain = False
+            _require_shallow(body)
+            return _decode(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            _require_shallow(body)
+            return _decode_carefully(body)
+
+
+def _require_shallow(body: bytes) -> None:
     if jsontext.depth_exceeds(body, jsontext.PARSER_DEPTH):
         raise UnreadableAnswer(f"more than {jsontext.PARSER_DEPTH} levels of nesting")
-    try:
-        if not body.isascii():
-            body.decode()  # msgspec does not check the UTF-8 inside a Raw
-        answer = _decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        if body.startswith(BOM_UTF8):
-            return decode(verb, body[len(BOM_UTF8) :], trace_id, asked)
-        answer = _decode_carefully(body)
-    succeeded, failed = answer.successfulKeys, answer.failedKeys
-    found = None if verb is not GET else _found(succeeded)
-    if asked and not failed and _are_named(asked, succeeded):
-        return AllDone(found)
-    named = [Identity(one.entityName, one.key) for one in succeeded]
-    return Reply(
-        dict.fromkeys(named) if found is None else dict(zip(named, found, strict=True)),
-        {
-            Identity(one.entityName, one.key): Failure(
-                one.error.code, one.error.message or "", trace_id
-            )
-            for one in failed
-        },
-    )
 
 
-def _names_all(body: bytes, asked: Sequence[Record]) -> bool:
-    """Fast path: return whether the body is exactly "all succeeded" in its shortest form.
-
-    Nearly all answers to writes are, and need no further parsing.
-    """
-    keys = plain_keys(asked)
-    if keys is None:
-        return False
-    # Any other character, such as a quote, could make one key look like several.
-    if not _are_plain("".join(keys)):
-        return False
-    return body == b"%b%b%b" % (_BEFORE_KEYS, _BETWEEN_KEYS.join(keys).encode(), _AFTER_KEYS)
+def _has_no_line_break(body: bytes) -> bool:
+    return b"\n" not in body and b"\r" not in body
 
 
-def _are_plain(keys: str) -> bool:
-    """Return whether all characters are plain: JSON neither escapes them nor uses them itself."""
-    return keys.isascii() and not keys.encode().translate(None, _PLAIN_CHARACTERS)
-
-
-def _are_named(asked: Sequence[Record], succeeded: list[_Succeeded]) -> bool:
-    """Return whether an answer names the records of the request, in the same order."""
-    if len(asked) != len(succeeded):
-        return False
-    keys = plain_keys(asked)
-    if keys is not None:
-        named = [one.key for one in succeeded if one.entityName is None]
-        return named == keys
-    identities = [record.identity for record in asked]
-    return [one.key for one in succeeded] == [identity.key for identity in identities] and [
-        one.entityName for one in succeeded
-    ] == [identity.entity for identity in identities]
-
-
-def _found(succeeded: Sequence[_Succeeded]) -> list[Found]:
-    values = [bytes(one.value) for one in succeeded]
-    if b"" in values:
-        raise UnreadableAnswer("a found record has no value")
-    created = [one.createdAt for one in succeeded]
-    updated = [one.updatedAt for one in succeeded]
-    expiries = [one.expireTime for one in succeeded]
-    if all(times.count(None) == len(values) for times in (created, updated, expiries)):
-        return list(map(Found, values))
-    return list(map(Found, values, map(_whole, created), map(_whole, updated), expiries))
-
-
-def _whole(number: float | None) -> int | None:
-    if number is None:
+def _times(times: list[int | float | None]) -> list[int | None] | None:
+    """Return the times as whole numbers; None if there are none."""
+    if times.count(None) == len(times):
         return None
     try:
-        return int(number)
+        return [None if time is None else int(time) for time in times]
     except OverflowError:
         raise UnreadableAnswer("a time is out of range") from None
 

@@ -20,6 +20,8 @@ from kvsctl.outputs.records import (
 from kvsctl.records.parsed import Parsed
 from kvsctl.records.parsing.records import key_object_parser
 from kvsctl.records.rules import Rules
+from kvsctl.service.wire import key_body
+from kvsctl.slabs import FoundSlab, Slab
 from tests.support.outcomes import ended, failed, record, succeeded
 
 
@@ -44,8 +46,7 @@ class Collected:
 def line(formatter: Formatter, value: bytes, **more: object) -> bytes:
     found = Found(value, 1700000000000, 1700000000001, "2026-01-02T03:04:05Z")
     subject = Record(0, "-", 1, Identity(None, "user:1"), b'{"key":"user:1"}')
-    [one] = formatter([subject], [found])
-    return one
+    return formatter([subject], FoundSlab.of([found]))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def test_the_entity_is_printed_if_there_is_one() -> None:
     assert isinstance(parsed, Parsed)
     subject = Record(0, "-", 1, parsed.identity, parsed.body)
     expected = b'{"key":"a b","entityName":"person","value":1}\n'
-    assert json_lines()([subject], [Found(b"1", 5, 6)]) == [expected]
+    assert json_lines()([subject], FoundSlab.of([Found(b"1", 5, 6)])) == expected
 
 
 def test_metadata_is_printed_if_asked_for_and_answered() -> None:
@@ -81,10 +82,14 @@ def test_metadata_is_printed_if_asked_for_and_answered() -> None:
         b'"expireTime":"2026-01-02T03:04:05Z"}\n'
     )
     created = json_lines([MetadataField.CREATED])
+    late = Found(b"1", 10**30, 2**64)
+    assert created([record(0, "a", body='{"key":"a"}')], FoundSlab.of([late])) == (
+        b'{"key":"a","value":1,"createdAt":%d}\n' % 10**30
+    )
     assert line(created, b"1") == b'{"key":"user:1","value":1,"createdAt":1700000000000}\n'
     without = Found(b"1", 5)
     asked = record(0, "a", body='{"key":"a"}')
-    assert full([asked], [without]) == [b'{"key":"a","value":1,"createdAt":5}\n']
+    assert full([asked], FoundSlab.of([without])) == b'{"key":"a","value":1,"createdAt":5}\n'
 
 
 @pytest.mark.parametrize(
@@ -161,3 +166,41 @@ def test_with_a_journal_waiting_records_are_left_to_the_next_run() -> None:
     output(Settled([succeeded(1, found=Found(b"1"))]))
     output.close()
     assert b"".join(sink.chunks) == b"1\n3\n"
+
+
+VALUES = st.sampled_from(
+    [b"1", b"1e400", b"9" * 30, b'"a"', b'"a\\nb\\u00e9"', b'"\\ud800"', b'""', b"null",
+     b'"\xc3\xa9"', b'{"a":1,"a":2}', b'{ "a" : [1, 2] }', b'[\n  1,\r\n  "x  y"\n]', b'"}\\n{"',
+     b"-0.0"]
+)  # fmt: skip
+FOUND = st.builds(
+    Found,
+    VALUES,
+    st.none() | st.integers(0, 2**53),
+    st.none() | st.integers(0, 2**53),
+    st.none() | st.sampled_from(["2026-01-02T03:04:05Z", 'a"b\\c']),
+)
+
+
+@given(
+    st.lists(st.tuples(FOUND, st.sampled_from(["a", "b:1", "}", '"}', "x}y}"]))),
+    st.sampled_from(
+        [json_lines(), json_lines(MetadataField), json_lines([MetadataField.EXPIRES]), bare_values,
+         raw_values]
+    ),
+)  # fmt: skip
+def test_records_that_are_formatted_together_look_as_they_do_alone(
+    pairs: list[tuple[Found, str]], formatter: Formatter
+) -> None:
+    records = [record(place, key) for place, (_, key) in enumerate(pairs)]
+    for one in records:
+        one.body = key_body(one.identity)
+    found = [one for one, _ in pairs]
+    alone = [
+        formatter([one], FoundSlab.of([other])) for one, other in zip(records, found, strict=True)
+    ]
+    assert formatter(records, FoundSlab.of(found)) == b"".join(alone)
+    bodies = [one.body for one in records]
+    slab = Slab(0, "f", range(len(bodies)), [key for _, key in pairs], bodies)
+    assert formatter(slab, FoundSlab.of(found)) == b"".join(alone)
+    assert all(one.count(b"\n") == 1 or formatter is raw_values for one in alone)

@@ -26,6 +26,7 @@ from kvsctl.records.rules import Rules
 from kvsctl.records.shapes import shape_of
 from kvsctl.records.ttl import Ttl
 from kvsctl.service.wire import key_body
+from kvsctl.slabs import FoundSlab
 from tests.support.examples import examples
 from tests.support.jsontexts import NOT_NULL, model
 
@@ -88,7 +89,7 @@ def test_set_reads_exactly_what_get_prints(
     record = Record(0, "arg", 1, identity, key_body(identity))
     expires = "2026-06-01T00:00:00.000Z" if MetadataField.EXPIRES in shown else None
     found = Found(value.encode(), 1_767_225_600_000, 1_767_225_600_001, expires)
-    [line] = json_lines(shown)([record], [found])
+    line = json_lines(shown)([record], FoundSlab.of([found]))
     assert line.count(b"\n") == 1
     stored = read(set_line_parser(PLAIN), line)
     assert stored.identity == identity

@@ -6,6 +6,7 @@ from io import BytesIO, StringIO
 from pathlib import Path
 
 import pytest
+from msgspec import Raw
 from rich.console import Console
 
 from kvsctl.bulk.events import RecordsRead, Settled
@@ -18,7 +19,7 @@ from kvsctl.model import Found, Outcome, Record, State, Verb
 from kvsctl.outputs.failures import FailuresFile
 from kvsctl.outputs.records import RecordOutput, json_lines
 from kvsctl.report.progress import ProgressBarLine
-from kvsctl.slabs import Successes
+from kvsctl.slabs import FoundSlab, Slab, Successes
 from tests.support.journals import HEADER
 from tests.support.outcomes import failed, record
 from tests.support.records import slab
@@ -26,6 +27,7 @@ from tests.support.simulated.inline import InlineExecutor
 from tests.support.simulated.virtual_time import run_virtual
 
 _FOUND = [Found(b"%d" % n) for n in range(4)]
+_SLAB = FoundSlab([Raw(b"%d" % n) for n in range(4)], is_compact=True)
 
 
 def _records(*, ambiguous: bool = True) -> list[Record]:
@@ -40,14 +42,29 @@ def _both(*, ambiguous: bool = True) -> list[Sequence[Outcome]]:
     return [told[0], list(told[1])]
 
 
-def test_they_are_a_sequence_of_outcomes() -> None:
+@pytest.mark.parametrize("found", [_FOUND, _SLAB])
+def test_they_are_a_sequence_of_outcomes(found: Sequence[Found]) -> None:
     records = _records()
-    told = Successes(records, _FOUND)
+    told = Successes(records, found)
     assert [one.subject for one in told] == records
     assert [one.found for one in told[1:]] == _FOUND[1:]
     assert {one.state for one in told} == {State.SUCCEEDED}
     assert (len(told), told[-1].subject, told[-1].found) == (4, records[-1], _FOUND[-1])
     assert [one.found for one in Successes(records)[:2]] == [None, None]
+
+
+def test_a_slab_of_what_was_found_is_a_sequence_of_it() -> None:
+    all_found = [Found(b"1", 5, None, "x"), Found(b"2"), Found(b'"3"', None, 6)]
+    slab = FoundSlab.of(all_found)
+    assert FoundSlab.of(slab) is slab
+    assert list(slab) == all_found
+    assert list(slab[::-1]) == all_found[::-1]
+    assert (slab[0], slab[-1], len(slab)) == (all_found[0], all_found[-1], 3)
+    assert slab[1:] == all_found[1:]
+    assert slab != all_found[1:]
+    assert list(_SLAB[2:]) == _FOUND[2:]
+    assert _SLAB[2:].is_compact
+    assert "3 records" in repr(slab)
 
 
 def test_the_count_is_the_same() -> None:
@@ -116,6 +133,22 @@ async def _settle(writer: JournalWriter, outcomes: Sequence[Outcome]) -> None:
     writer(Settled(outcomes))
 
 
+def test_the_output_of_slabs_waits_for_earlier_positions() -> None:
+    keys = [f"k{place}" for place in range(4)]
+    slab = Slab(0, "f", range(1, 5), keys, [b'{"key":"%b"}' % key.encode() for key in keys])
+    written: list[bytes] = []
+
+    class Sink:
+        def write(self, chunk: bytes) -> None:
+            written.append(chunk)
+
+    output = RecordOutput(Sink(), json_lines())  # type: ignore[arg-type]
+    output(Settled(Successes(slab[2:], _SLAB[2:])))
+    assert not written
+    output(Settled(Successes(slab[:2], _SLAB[:2])))
+    assert b"".join(written) == b"".join(b'{"key":"k%d","value":%d}\n' % (n, n) for n in range(4))
+
+
 @pytest.mark.parametrize("is_ordered", [True, False])
 def test_the_output_is_the_same(is_ordered: bool) -> None:
     class Sink:
@@ -124,13 +157,14 @@ def test_the_output_is_the_same(is_ordered: bool) -> None:
         def write(self, chunk: bytes) -> None:
             self.written += chunk
 
-    sinks = [Sink(), Sink()]
-    for sink, outcomes in zip(sinks, _both(), strict=True):
+    sinks = [Sink(), Sink(), Sink()]
+    told = [*_both(), Successes(_records(), _SLAB)]
+    for sink, outcomes in zip(sinks, told, strict=True):
         output = RecordOutput(sink, json_lines(), is_ordered=is_ordered)  # type: ignore[arg-type]
         output(Settled(outcomes[:2]))
         output(Settled(outcomes[2:]))
         assert output.held_bytes == 0
-    assert sinks[0].written == sinks[1].written
+    assert sinks[0].written == sinks[1].written == sinks[2].written
     keys = [json.loads(line)["key"] for line in sinks[0].written.splitlines()]
     assert keys == (["k0", "k1", "k2", "k3"] if is_ordered else ["k1", "k2", "k0", "k3"])
 
