@@ -1,9 +1,11 @@
 """Write output to a stream, or to a file that appears once it is complete."""
 
 import errno
+import math
 import os
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +18,11 @@ from kvsctl.files.durable import sync_folder
 from kvsctl.files.raw import open_cut, open_own, open_stream, sync, write_all
 
 _WRITE_BYTES: Final = 256 * 1024
+_GATHERED_BYTES: Final = 64 * 1024
+"""So many bytes are written at once, without waiting for more."""
+_PIPE_SECONDS: Final = 0.005
+_FILE_SECONDS: Final = 0.1
+"""How long output waits for more, so that many small writes become one."""
 _WHAT: Final = "the output"
 
 
@@ -80,13 +87,15 @@ class DescriptorWriter:
     """A ByteSink over a descriptor that may block its writer, such as standard output.
 
     A daemon thread writes, so that `write` never blocks and a closed pipe is noticed. It calls
-    `moved` whenever bytes have been written or writing has failed.
+    `moved` whenever bytes have been written or writing has failed. It waits a moment for more, as
+    waking it and writing cost more than a small chunk does.
     """
 
     def __init__(self, fd: int, moved: Callable[[], None] = lambda: None) -> None:
         self._fd = fd
         self._moved = moved
         self._chunks: deque[bytes] = deque()
+        self._waiting_bytes = 0  # of the chunks, without those that are being written
         self._pending_bytes = 0
         self._broken: OSError | None = None
         self._is_closed = False
@@ -110,8 +119,10 @@ class DescriptorWriter:
             # The thread takes an empty chunk for the end.
             if chunk and self._broken is None and not self._is_closed:
                 self._chunks.append(chunk)
+                self._waiting_bytes += len(chunk)
                 self._pending_bytes += len(chunk)
-                self._changed.notify()
+                if len(self._chunks) == 1 or self._waiting_bytes >= _GATHERED_BYTES:
+                    self._changed.notify()
 
     def complete(self) -> None:
         """Wait until all is written or writing has failed. Leave the descriptor open."""
@@ -139,18 +150,21 @@ class DescriptorWriter:
         with self._changed:
             while not self._chunks and not self._is_closed:
                 self._changed.wait()
+            if self._waiting_bytes < _GATHERED_BYTES and not self._is_closed:
+                self._changed.wait(_PIPE_SECONDS)
             taken: list[bytes] = []
             taken_bytes = 0
             while self._chunks and taken_bytes < _WRITE_BYTES:
                 taken.append(self._chunks.popleft())
                 taken_bytes += len(taken[-1])
+            self._waiting_bytes -= taken_bytes
         return b"".join(taken)
 
     def _break(self, error: OSError) -> None:
         with self._changed:
             self._broken = error
             self._chunks.clear()
-            self._pending_bytes = 0
+            self._waiting_bytes = self._pending_bytes = 0
         self._moved()
 
 
@@ -162,9 +176,20 @@ class PartFile:
     If that run `may_be_complete`, `PATH` is renamed back to the part if there is none. Raise
     UsageError if the file cannot be opened, is in use by another run, is not this user's alone or
     has fewer bytes.
+
+    Chunks that arrive in quick succession are written together, at the latest with the first one
+    that arrives later than that, by `mark` or at the end.
     """
 
-    def __init__(self, path: Path, *, kept_bytes: int = 0, may_be_complete: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        kept_bytes: int = 0,
+        may_be_complete: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._path = resolved(path)
         if self._path.is_dir():
             raise UsageError(f"cannot write to {path}: Is a directory")
@@ -183,6 +208,9 @@ class PartFile:
             os.close(self._fd)
             raise
         self._length = kept_bytes
+        self._chunks: list[bytes] = []
+        self._held_bytes = 0
+        self._written_at = -math.inf
         self._is_open = True
         self._has_lasting_name = False
         self._broken: OSError | None = None
@@ -194,8 +222,8 @@ class PartFile:
 
     @property
     def pending_bytes(self) -> int:
-        """Always 0, as bytes are written at once."""
-        return 0
+        """How many bytes wait to be written together with others."""
+        return self._held_bytes
 
     def write(self, chunk: bytes) -> None:
         """Write the bytes, unless writing has failed before. Of a chunk that fails nothing stays.
@@ -203,17 +231,37 @@ class PartFile:
         So the part ends in a whole line, if every chunk does.
         """
         if self._broken is None:
-            try:
-                write_all(self._fd, chunk)
-                self._length += len(chunk)
-            except OSError as error:
-                self._broken = error
-                with suppress(OSError):
-                    os.ftruncate(self._fd, self._length)
+            self._chunks.append(chunk)
+            self._held_bytes += len(chunk)
+            is_due = self._clock() >= self._written_at + _FILE_SECONDS
+            if is_due or self._held_bytes >= _GATHERED_BYTES:
+                self._write_chunks()
 
     def mark(self) -> int:
         """See MarkedSink."""
+        self._write_chunks()
         return self._length
+
+    def _write_chunks(self) -> None:
+        chunks, self._chunks, self._held_bytes = self._chunks, [], 0
+        if not chunks or self._broken is not None:
+            return
+        self._broken = self._append(b"".join(chunks))
+        if self._broken is not None and len(chunks) > 1:
+            # For example a full disk: what fits is written.
+            self._broken = next(filter(None, map(self._append, chunks)), None)
+        self._written_at = self._clock()
+
+    def _append(self, chunk: bytes) -> OSError | None:
+        """Write a chunk, or nothing of it. Return the error in that case."""
+        try:
+            write_all(self._fd, chunk)
+        except OSError as error:
+            with suppress(OSError):
+                os.ftruncate(self._fd, self._length)
+            return error
+        self._length += len(chunk)
+        return None
 
     def sync(self) -> None:
         """Wait until written data and the name of the part are on disk. Raise OSError."""
@@ -247,6 +295,7 @@ class PartFile:
         self._is_open = False
         held = [self._replaced_fd] if self._replaced_fd is not None else []
         try:
+            self._write_chunks()
             self._require_untouched()
             sync(self._fd)
             if sys.platform != "win32":  # where an open file cannot be renamed
