@@ -142,31 +142,48 @@ def plain_keys(records: Sequence[Record]) -> Sequence[str] | None:
     return [identity.key for identity in identities]
 
 
+class FoundRecord(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A record that batch/get returned, with its members in the order in which get prints them."""
+
+    key: str
+    value: msgspec.Raw
+
+
 class FoundSlab(Sequence[Found]):
     """What batch/get returned for the records of one request. Each `Found` is created on access.
 
     `values` are parts of the answer, not copied; they have a length, and `bytes.join` takes them.
     `created_at`, `updated_at` and `expire_times` are None if the answer has none of them.
-    `is_compact`: no value has a line break.
+    `is_compact`: no value has a line break. `plain_records`: key and value of each record; None if
+    the answer has more than these.
     """
 
     __hash__ = None  # type: ignore[assignment]
-    __slots__ = ("created_at", "expire_times", "is_compact", "updated_at", "values")
+    __slots__ = (
+        "_values",
+        "created_at",
+        "expire_times",
+        "is_compact",
+        "plain_records",
+        "updated_at",
+    )
 
     def __init__(
         self,
-        values: Sequence[msgspec.Raw],
+        values: Sequence[msgspec.Raw] | None,
         created_at: Sequence[int | None] | None = None,
         updated_at: Sequence[int | None] | None = None,
         expire_times: Sequence[str | None] | None = None,
         *,
         is_compact: bool = False,
+        plain_records: Sequence[FoundRecord] | None = None,
     ) -> None:
-        self.values = values
+        self._values = values
         self.created_at = created_at
         self.updated_at = updated_at
         self.expire_times = expire_times
         self.is_compact = is_compact
+        self.plain_records = plain_records
 
     @classmethod
     def of(cls, founds: Sequence[Found]) -> "FoundSlab":
@@ -179,6 +196,18 @@ class FoundSlab(Sequence[Found]):
             [one.updated_at for one in founds],
             [one.expire_time for one in founds],
         )
+
+    @classmethod
+    def of_plain(cls, records: Sequence[FoundRecord], *, is_compact: bool) -> "FoundSlab":
+        """Return a slab of records that have nothing but a key and a value."""
+        return cls(None, is_compact=is_compact, plain_records=records)
+
+    @property
+    def values(self) -> Sequence[msgspec.Raw]:
+        """The value of each record."""
+        if self._values is None:
+            self._values = [one.value for one in self.plain_records or ()]
+        return self._values
 
     @property
     def is_bare(self) -> bool:
@@ -201,6 +230,7 @@ class FoundSlab(Sequence[Found]):
                 updated and updated[index],
                 expires and expires[index],
                 is_compact=self.is_compact,
+                plain_records=self.plain_records and self.plain_records[index],
             )
         return Found(
             bytes(self.values[index]),

@@ -10,7 +10,7 @@ import msgspec
 from kvsctl import jsontext
 from kvsctl.model import GET, Failure, Found, Identity, Record, Verb
 from kvsctl.service.success_form import SHORTEST, learn
-from kvsctl.slabs import FoundSlab, plain_keys
+from kvsctl.slabs import FoundRecord, FoundSlab, plain_keys
 
 _MOST_SHALLOW_BYTES: Final = 2 * (jsontext.PARSER_DEPTH - 3)
 """A value of at most so many bytes does not nest too deep: each level needs two brackets.
@@ -100,15 +100,10 @@ class _Answer(msgspec.Struct, gc=False):
         )
 
 
-class _Read(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    key: str
-    value: msgspec.Raw
-
-
 class _PlainAnswer(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """The answer to a batch/get of plain keys without metadata: nearly all are."""
 
-    successfulKeys: list[_Read]  # noqa: N815
+    successfulKeys: list[FoundRecord]  # noqa: N815
     failedKeys: list[_Failed]  # noqa: N815
 
     is_plain: ClassVar = True
@@ -125,10 +120,10 @@ class _PlainAnswer(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
     def found(self, body: bytes) -> FoundSlab:
         """See _Answer."""
-        values = [one.value for one in self.successfulKeys]
-        if self.failedKeys or max(map(len, values), default=0) > _MOST_SHALLOW_BYTES:
+        longest = max([len(one.value) for one in self.successfulKeys], default=0)
+        if self.failedKeys or longest > _MOST_SHALLOW_BYTES:
             _require_shallow(body)
-        return FoundSlab(values, is_compact=_has_no_line_break(body))
+        return FoundSlab.of_plain(self.successfulKeys, is_compact=_has_no_line_break(body))
 
 
 _decode = msgspec.json.Decoder(_Answer).decode

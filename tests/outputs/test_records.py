@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw
 
 from kvsctl.bulk.events import RecordsRead, Settled
 from kvsctl.bulk.outcomes.in_order import HOLDING_BYTES
@@ -21,7 +22,7 @@ from kvsctl.records.parsed import Parsed
 from kvsctl.records.parsing.records import key_object_parser
 from kvsctl.records.rules import Rules
 from kvsctl.service.wire import key_body
-from kvsctl.slabs import FoundSlab, Slab
+from kvsctl.slabs import FoundRecord, FoundSlab, Slab
 from tests.support.outcomes import ended, failed, record, succeeded
 
 
@@ -204,3 +205,32 @@ def test_records_that_are_formatted_together_look_as_they_do_alone(
     slab = Slab(0, "f", range(len(bodies)), [key for _, key in pairs], bodies)
     assert formatter(slab, FoundSlab.of(found)) == b"".join(alone)
     assert all(one.count(b"\n") == 1 or formatter is raw_values for one in alone)
+
+
+@given(
+    st.lists(st.tuples(st.text(min_size=1, max_size=4), VALUES), max_size=5),
+    st.sampled_from([json_lines(), json_lines(MetadataField), bare_values, raw_values]),
+)
+def test_an_answer_as_it_was_decoded_is_printed_as_its_parts_would_be(
+    pairs: list[tuple[str, bytes]], formatter: Formatter
+) -> None:
+    records = [record(place, key) for place, (key, _) in enumerate(pairs)]
+    for one in records:
+        one.body = key_body(one.identity)
+    for is_compact in (False, not any(b"\n" in value for _, value in pairs)):
+        plain = [FoundRecord(key, Raw(value)) for key, value in pairs]
+        decoded = FoundSlab.of_plain(plain, is_compact=is_compact)
+        parts = FoundSlab.of([Found(value) for _, value in pairs])
+        assert formatter(records, decoded) == formatter(records, parts)
+        assert formatter(records[1:], decoded[1:]) == formatter(records[1:], parts[1:])
+
+
+def test_every_character_of_a_key_is_printed_as_it_is_sent() -> None:
+    keys = ["".join(map(chr, range(first, first + 0x400))) for first in range(0, 0x11_0000, 0x400)]
+    keys = [key for key in keys if not "\ud800" <= key[0] <= "\udfff"]
+    records = [
+        Record(0, "-", 1, Identity(None, key), key_body(Identity(None, key))) for key in keys
+    ]
+    decoded = FoundSlab.of_plain([FoundRecord(key, Raw(b"1")) for key in keys], is_compact=True)
+    expected = [b'%b,"value":1}\n' % one.body[:-1] for one in records]
+    assert json_lines()(records, decoded) == b"".join(expected)
