@@ -8,7 +8,7 @@ that is superseded makes records of the slab, in its place.
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
+from itertools import islice, repeat
 from typing import TypeAlias, cast
 
 from kvsctl.model import Lane, Record
@@ -79,22 +79,32 @@ class Lanes:
 
         Otherwise admit none and return False. `bodies_bytes` is the size of their bodies together.
         """
-        fresh: dict[Lane, Record | Slab]
-        waiting: Sequence[_Waiting]
         if isinstance(records, Slab):
-            fresh, waiting = dict.fromkeys(records.keys, records), [records]
-            count = len(records.keys)
+            if not self._open_all(records):
+                return False
+            self._order.append(records)
+            self.waiting += len(records.keys)
         else:
-            fresh, waiting = {record.identity.lane: record for record in records}, records
-            count = len(records)
-        newest = self._newest
-        if len(fresh) < count or not newest.keys().isdisjoint(fresh):
-            return False
-        newest.update(fresh)
-        self._order.extend(waiting)
-        self.waiting += count
+            fresh = {record.identity.lane: record for record in records}
+            if len(fresh) < len(records) or not self._newest.keys().isdisjoint(fresh):
+                return False
+            self._newest.update(fresh)
+            self._order.extend(records)
+            self.waiting += len(records)
         self.admitted_bytes += bodies_bytes
         return True
+
+    def _open_all(self, slab: Slab) -> bool:
+        """Open a lane for each key of a slab; return False, with none opened, if one is open."""
+        newest, keys = self._newest, slab.keys
+        before = len(newest)
+        found = list(map(newest.setdefault, keys, repeat(slab)))
+        if len(newest) == before + len(keys):
+            return True
+        for key, newest_before in zip(keys, found, strict=True):
+            if newest_before is slab:
+                newest.pop(key, None)
+        return False
 
     def _append(self, record: Record) -> None:
         """Let a record wait, behind all others."""

@@ -8,7 +8,9 @@ left-over batch as it is and the rest in plain order.
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from kvsctl.bulk.lanes import Lanes
 from kvsctl.bulk.pacing.pace import request_units
@@ -20,7 +22,7 @@ from kvsctl.service.wire import wire_bytes
 _BATCHES_PER_BLOCK: Final = 16
 
 
-class Proposal(NamedTuple):
+class Proposal(msgspec.Struct, gc=False):
     """Records that should share a request, and an upper bound of its body."""
 
     records: Sequence[Record]

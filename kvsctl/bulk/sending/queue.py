@@ -118,7 +118,10 @@ class SendQueue:
     def next_new(self, *, flush: bool, admits: Admits = _any) -> Batch | None:
         """Return a batch of records not sent before: well filled, or with `flush` any batch."""
         proposed = self._packer.next_batch(self.capacity.rule, flush=flush)
-        if proposed is None or not admits(batch := Batch(*proposed)):
+        if proposed is None:
+            return None
+        batch = Batch(proposed.records, proposed.body_bytes)
+        if not admits(batch):
             return None
         self._packer.sent(proposed.records)
         return batch

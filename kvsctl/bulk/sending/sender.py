@@ -42,11 +42,11 @@ class Sender:
     async def send(self, batch: Batch) -> None:
         """Send a batch once. Its records are settled or queued again when this returns."""
         run = self._run
-        if not isinstance(batch.records, Slab):
-            self._skip_expired(batch)
-        records = batch.records
-        if not records or not (self._is_prepared or await self._prepares(batch)):
+        if not isinstance(batch.records, Slab) and not self._skip_expired(batch):
             return
+        if not self._is_prepared and not await self._prepares(batch):
+            return
+        records = batch.records
         is_retry = not batch.packed_bytes and any(record.attempts for record in records)
         if isinstance(records, Slab):
             records.attempts += 1
@@ -122,10 +122,11 @@ class Sender:
             requests = 0 if answer.status is None and not may_be_charged else 1
             run.pacer.end(start, requests=requests, units=start.reserved * may_be_charged)
 
-    def _skip_expired(self, batch: Batch) -> None:
+    def _skip_expired(self, batch: Batch) -> bool:
+        """Settle the records of a batch that have expired. Return whether others are left."""
         expiring = [record for record in batch.records if record.expires_at is not None]
         if not expiring:
-            return
+            return bool(batch.records)
         now = self._run.service.now()
         past = [r for r in expiring if r.expires_at is not None and r.expires_at <= now]
         if past:
@@ -133,6 +134,7 @@ class Sender:
             self._run.ledger.settle_away(
                 Outcome(record, State.SKIPPED, skipped_by="expired") for record in past
             )
+        return bool(batch.records)
 
     def _note(
         self, verb: Verb, batch: Batch, answer: Answer, units: int, *, is_retry: bool

@@ -65,9 +65,9 @@ class Ledger:
 
     def settle_here(self, outcomes: Sequence[Outcome]) -> None:
         """Settle records that are in no lane: problems, duplicates, unsent records."""
-        if not outcomes:
-            return
         if not isinstance(outcomes, Successes):
+            if not outcomes:
+                return
             self.failures += sum([outcome.state is FAILED for outcome in outcomes])
         self.emit(Settled(outcomes))
         self._changed()
