@@ -1,8 +1,8 @@
 """The two servers to compare: `servers.py emulator|bare PORT DB`.
 
 `bare` is an ASGI app under the same uvicorn settings. It sends a fixed body of the same size and
-runs the same SQL in the same kind of thread, on keys of its own. It parses nothing, checks nothing
-and builds no answer.
+runs the same SQL in the same thread, which commits writes together, on keys of its own. It parses
+nothing, checks nothing and builds no answer.
 """
 
 import sys
@@ -39,7 +39,7 @@ class Bare:
         while message.get("more_body"):
             message = await receive()
         reads = scope["path"].endswith("get")
-        await self.store.run(self.read if reads else self.write)
+        await self.store.run(self.read if reads else self.write, writes=not reads)
         body = self.read_answer if reads else self.write_answer
         headers = [(b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -53,11 +53,11 @@ class Bare:
     def write(self) -> None:
         """Write what a batch/set writes."""
         rows = [(self.bucket, key, VALUE, 1, 1, None) for key in self.keys()]
-        self.store.writing(lambda: self.store.rows.write(rows, 0))
+        self.store.rows.write(rows, 0)
 
     def read(self) -> None:
         """Read what a batch/get reads."""
-        self.store.rows.read(self.bucket, self.keys(), 0)
+        self.store.rows.values(self.bucket, self.keys(), 0)
 
 
 def fill(db: str, keys: int) -> None:
