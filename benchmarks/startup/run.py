@@ -30,7 +30,7 @@ _COMPLETION = {
     "_KVSCTL_COMPLETE": "complete_zsh",
     "_TYPER_COMPLETE_ARGS": "kvsctl set --tok",
 }
-_TARGETS = {"version": 0.5, "help": 0.9, "get": 1.5}
+_TARGETS = {"version": 0.5, "help": 0.45, "get": 1.0}
 
 
 def main() -> None:
