@@ -5,8 +5,9 @@ error codes are those of the documentation's error table for entities.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from kvsctl.emulator.refusals import Refusal, malformed
 
@@ -44,8 +45,7 @@ def _contains(value: Any, wanted: Any) -> bool:
     return isinstance(value, list) and any(equal(one, wanted) for one in value)
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(msgspec.Struct, frozen=True):
     """A condition: how many values it takes, and the test of an attribute against them."""
 
     values: int

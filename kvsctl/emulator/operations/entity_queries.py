@@ -1,8 +1,9 @@
 """entity/query: list an entity by one of its indexes, filtered, page by page."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from kvsctl.emulator import json_slices
 from kvsctl.emulator.operations.conditions import RANGE_CONDITIONS, checked_condition, predicate
@@ -19,8 +20,7 @@ Position = list[str | int | float | None]
 NO_LIMIT = 2**62
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """What to list: an index (None: the keys), its partition, the order and the start."""
 
     index: Index | None

@@ -1,9 +1,10 @@
 """Custom entities as an app's manifest declares them, and the check of a value against them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+
+import msgspec
 
 from kvsctl.emulator import json_slices
 from kvsctl.emulator.refusals import Refusal
@@ -17,8 +18,7 @@ RANGE_BYTES_MAX = 900
 PARTITION_BYTES_MAX = 1700
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(msgspec.Struct, frozen=True):
     """An index: the attributes of its partition, and the range attribute that it is sorted by."""
 
     name: str
@@ -26,8 +26,7 @@ class Index:
     range: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entity:
+class Entity(msgspec.Struct, frozen=True):
     """A declared entity: its attribute types and its indexes, both by name."""
 
     name: str

@@ -1,7 +1,8 @@
 """The routes: which operation serves which path, and which quota it counts against."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from kvsctl.emulator.operations import batches, entity_queries, queries, singles, transactions
 from kvsctl.emulator.operations.service import Operation
@@ -15,8 +16,7 @@ INSTALLATION_PATHS = frozenset(
 ADMIN_PREFIX = "/_emulator/"
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(msgspec.Struct, frozen=True):
     """A POST endpoint. `cost` names the quota that its units count against."""
 
     name: str
