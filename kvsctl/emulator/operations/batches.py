@@ -4,7 +4,7 @@ A refused item fails alone, in `failedKeys`. With `bad_record="refuses-batch"` t
 refused instead. All changes of a batch are made in one database transaction.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from kvsctl.emulator import rules
@@ -102,9 +102,10 @@ def _all_done(keys: Sequence[str]) -> Response:
     return Response(body=b'{"successfulKeys":[{"key":"%b"}],"failedKeys":[]}' % named)
 
 
-def _all_found(keys: Sequence[str], values: Mapping[str, bytes]) -> Response:
+def _all_found(keys: Sequence[str], values: Sequence[bytes]) -> Response:
     """Return the response that all these common keys were found."""
-    shown = b",".join([b'{"key":"%b","value":%b}' % (key.encode(), values[key]) for key in keys])
+    found = zip(keys, values, strict=True)
+    shown = b",".join([b'{"key":"%b","value":%b}' % (key.encode(), value) for key, value in found])
     return Response(body=b'{"successfulKeys":[%b],"failedKeys":[]}' % shown)
 
 
@@ -158,7 +159,7 @@ def get_batch(service: Service, call: Call) -> Response:
     common_keys = _common_keys(service, call, items)
     if common_keys is not None and service.shows_stored_bytes:
         values = service.values(call.installation, common_keys, call.now_ms)
-        if len(values) == len(common_keys):
+        if values is not None:
             return _all_found(common_keys, values)
     lists = _BatchLists(service, call, items)
     checked_key = _checked_key(service)

@@ -195,10 +195,10 @@ class Service:
         """Whether values are returned as the bytes that were set."""
         return not self.options.normalise
 
-    def values(self, installation: str, keys: Sequence[str], now_ms: int) -> dict[str, bytes]:
-        """Return the values of the existing plain records among these keys, without lag."""
+    def values(self, installation: str, keys: Sequence[str], now_ms: int) -> Sequence[bytes] | None:
+        """Return the values of these plain records, without lag; None unless all of them exist."""
         bucket = self.rows.bucket(installation, PLAIN)
-        return {} if bucket is None else self.rows.values(bucket, keys, self.gone_ms(now_ms))
+        return None if bucket is None else self.rows.values(bucket, keys, self.gone_ms(now_ms))
 
     def shown(self, row: Row, fields: frozenset[str] | set[str]) -> dict[str, object]:
         """Return a record as a response shows it, with these metadata fields."""

@@ -75,15 +75,18 @@ class Rows:
         ).fetchall()
         return {row[0]: as_row(row) for row in found}
 
-    def values(self, bucket: int, keys: Sequence[str], gone_ms: int) -> dict[str, bytes]:
-        """Return the values of the existing records among these keys, by key."""
-        marks = ",".join("?" * len(keys))
+    def values(self, bucket: int, keys: Sequence[str], gone_ms: int) -> list[bytes] | None:
+        """Return the values of these keys, in their order; None unless all of them exist."""
+        # Searching for one key after the other takes two thirds of what IN takes, which sorts them.
+        marks = ",".join(["(?)"] * len(keys))
         found = self._connection.execute(
-            f"SELECT key, value FROM record WHERE bucket = ? AND key IN ({marks})"  # noqa: S608
-            " AND (expires IS NULL OR expires > ?)",
-            (bucket, *keys, gone_ms),
-        )
-        return dict(found.fetchall())
+            f"WITH asked (one) AS (VALUES {marks}) SELECT key, value FROM asked"  # noqa: S608
+            " CROSS JOIN record ON bucket = ? AND key = one AND (expires IS NULL OR expires > ?)",
+            (*keys, bucket, gone_ms),
+        ).fetchall()
+        if [key for key, _ in found] != keys:
+            return None
+        return [value for _, value in found]
 
     def write(
         self, rows: Sequence[tuple[int, str, bytes, int, int, int | None]], gone_ms: int

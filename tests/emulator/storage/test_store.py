@@ -152,6 +152,23 @@ def test_keys_list_in_lexicographic_order() -> None:
     store.close()
 
 
+def test_values_are_in_the_order_of_their_keys_or_not_all_there() -> None:
+    store = Store(":memory:")
+    bucket = store.rows.get_or_create_bucket("i", "")
+    ends = {"b": None, "a": 5, "c": 6}
+    store.rows.write([(bucket, key, key.encode(), 0, 0, at) for key, at in ends.items()], -1)
+    assert store.rows.values(bucket, ["c", "a", "b"], 4) == [b"c", b"a", b"b"]
+    assert store.rows.values(bucket, ["c", "a", "b"], 5) is None, "one has expired"
+    assert store.rows.values(bucket, ["c", "x"], 4) is None
+    plan: list[str] = []
+    store.connection.set_trace_callback(plan.append)
+    store.rows.values(bucket, ["c", "a"], 4)
+    store.connection.set_trace_callback(None)
+    steps = store.connection.execute(f"EXPLAIN QUERY PLAN {plan[0]}").fetchall()
+    assert any("SEARCH record USING PRIMARY KEY (bucket=? AND key=?)" in one[3] for one in steps)
+    store.close()
+
+
 def test_purging_deletes_expired_records() -> None:
     store = Store(":memory:")
     rows: Rows = store.rows
