@@ -46,5 +46,6 @@ def embedded(
     `close()` or `await aclose()`; every write that was answered is safe even without that.
     """
     options = options or EmulatorOptions()
-    store = Store(path, keep_expiry=options.ttl_less_set == "keeps-expiry")
+    keeps = options.ttl_less_set == "keeps-expiry"
+    store = Store(path, keep_expiry=keeps, reads_on_loop=True)
     return Emulator(options, store, clock)

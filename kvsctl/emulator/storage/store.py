@@ -1,10 +1,12 @@
 """The database and its transactions, done by one thread.
 
-Work runs in the order in which it was submitted. The work of a write transaction is applied whole
-or not at all, and once its result is there, a killed process does not lose it. Several processes
-may use the same file at the same time: writers wait for each other.
+Work runs in the order in which it was submitted. Reads may run on the event loop instead, as long
+as the thread has no work: handing them over takes longer than most of them. The work of a write
+transaction is applied whole or not at all, and once its result is there, a killed process does not
+lose it. Several processes may use the same file at the same time: writers wait for each other.
 """
 
+import asyncio
 import contextlib
 import sqlite3
 import time
@@ -25,17 +27,23 @@ _TOGETHER_SECONDS: Final = 0.002
 
 
 class Store:
-    """A database opened at once (see `schema.connect`); its thread starts with the first work."""
+    """A database opened at once (see `schema.connect`); its thread starts with the first work.
 
-    def __init__(self, path: Path | str, *, keep_expiry: bool = False) -> None:
+    `reads_on_loop`: reads may run on the event loop. A slow disk then holds up the whole loop.
+    """
+
+    def __init__(
+        self, path: Path | str, *, keep_expiry: bool = False, reads_on_loop: bool = False
+    ) -> None:
         self.path = path
+        self._reads_on_loop = reads_on_loop
         self.connection = schema.connect(path)
         self.rows = Rows(self.connection, keep_expiry=keep_expiry)
         self._worker = Worker(self._do_some)
         self._closed = False
 
     async def run(self, work: Callable[[], T], *, writes: bool = False) -> T:
-        """Run `work` in the store's thread; return its result or raise its exception.
+        """Run `work`, and return its result or raise its exception.
 
         With `writes`, it is one write transaction: if it raises, nothing of it is applied. Raise
         DatabaseFailed, with nothing applied, if the database file cannot be read or written, or if
@@ -43,11 +51,22 @@ class Store:
         """
         if self._closed:
             raise RuntimeError("the store is closed")
+        if self._reads_on_loop and not writes:
+            await asyncio.sleep(0)  # signals, timers and other requests get a turn
+            with self._worker.idle() as is_idle:
+                if is_idle:
+                    return self._at_once(work)
         try:
             self._worker.start()
         except RuntimeError as error:
             raise DatabaseFailed(f"the database {self.path} cannot be used: {error}") from error
         return await self._worker.submit(work, writes=writes)
+
+    def _at_once(self, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        except sqlite3.Error as error:
+            raise self._explained(error) from None
 
     def writing(self, work: Callable[[], T]) -> T:
         """Run `work` as one write transaction. Call it in the store's thread.

@@ -9,7 +9,7 @@ import contextlib
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
 
@@ -42,6 +42,7 @@ class Worker:
     def __init__(self, do: Callable[[deque[Job]], list[End]]) -> None:
         self._do = do
         self._submitted: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._doing = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -58,6 +59,16 @@ class Worker:
         self._submitted.put(Job(work, writes, future))
         return future
 
+    @contextlib.contextmanager
+    def idle(self) -> Iterator[bool]:
+        """Keep the thread from its jobs inside the block, if it has none now. Yield whether."""
+        is_idle = self._submitted.empty() and self._doing.acquire(blocking=False)
+        try:
+            yield is_idle
+        finally:
+            if is_idle:
+                self._doing.release()
+
     def close(self) -> None:
         """Wait until every submitted job is done. Submit nothing afterwards."""
         if self._thread is not None:
@@ -73,7 +84,9 @@ class Worker:
             is_open = is_open and None not in taken
             jobs.extend(job for job in taken if job is not None)
             if jobs:
-                _hand_back(self._do(jobs))
+                with self._doing:
+                    ends = self._do(jobs)
+                _hand_back(ends)
 
 
 def _hand_back(ends: Iterable[End]) -> None:

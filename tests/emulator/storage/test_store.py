@@ -7,7 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -213,3 +213,69 @@ def test_nothing_heavy_is_imported() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert shown.stdout.strip() == b"[]"
+
+
+class TestReadsOnLoop:
+    """Reads that are done at once, without the store's thread."""
+
+    @staticmethod
+    async def _thread(store: Store, *, writes: bool) -> threading.Thread:
+        return await store.run(threading.current_thread, writes=writes)
+
+    def test_only_reads_run_on_the_loop_and_only_if_asked(self) -> None:
+        async def threads(*, reads_on_loop: bool) -> list[bool]:
+            with closing(Store(":memory:", reads_on_loop=reads_on_loop)) as store:
+                found = [await self._thread(store, writes=writes) for writes in (False, True)]
+            return [thread is threading.current_thread() for thread in found]
+
+        assert asyncio.run(threads(reads_on_loop=True)) == [True, False]
+        assert asyncio.run(threads(reads_on_loop=False)) == [False, False]
+
+    def test_a_read_never_sees_a_write_that_has_not_ended(self) -> None:
+        begun, may_end = threading.Event(), threading.Event()
+
+        def write(store: Store) -> None:
+            begun.set()
+            assert may_end.wait(10)
+
+        async def work() -> bool:
+            with closing(Store(":memory:", reads_on_loop=True)) as store:
+                writing = asyncio.create_task(store.run(lambda: write(store), writes=True))
+                assert await asyncio.to_thread(begun.wait, 10)
+                reading = asyncio.create_task(self._thread(store, writes=False))
+                for _ in range(10):
+                    await asyncio.sleep(0)
+                was_waiting = not reading.done()
+                may_end.set()
+                await writing
+                thread = await reading
+                return was_waiting and thread is not threading.current_thread()
+
+        assert asyncio.run(work())
+
+    def test_other_work_gets_a_turn_between_reads(self) -> None:
+        async def work() -> int:
+            turns = 0
+
+            async def other() -> None:
+                nonlocal turns
+                while True:
+                    turns += 1
+                    await asyncio.sleep(0)
+
+            with closing(Store(":memory:", reads_on_loop=True)) as store:
+                task = asyncio.create_task(other())
+                for _ in range(20):
+                    await self._thread(store, writes=False)
+                task.cancel()
+            return turns
+
+        assert asyncio.run(work()) >= 20
+
+    def test_a_failure_of_the_database_is_named_as_in_the_thread(self) -> None:
+        async def work() -> None:
+            with closing(Store(":memory:", reads_on_loop=True)) as store:
+                await store.run(lambda: store.connection.execute("SELECT * FROM absent"))
+
+        with pytest.raises(sqlite3.OperationalError, match="no such table"):
+            asyncio.run(work())
