@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
+
+import msgspec
 
 Method: TypeAlias = Literal["GET", "POST"]
 
@@ -29,7 +31,7 @@ def http_status(status: int) -> str:
         return f"HTTP {status}"
 
 
-class CarrierAnswer(NamedTuple):
+class CarrierAnswer(msgspec.Struct, frozen=True, gc=False):
     """A whole answer. Header names are lower-case; repeated ones are joined by commas.
 
     Trailers are dropped. The body is as it was sent: see `encoding` for a `content-encoding`.

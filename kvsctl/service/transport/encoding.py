@@ -6,6 +6,8 @@ Some edges and proxies do that.
 import zlib
 from typing import Final
 
+from msgspec.structs import replace
+
 from kvsctl.service.transport.carrier import MAX_ANSWER_BYTES, CarrierAnswer, Misencoded, Unanswered
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -31,7 +33,7 @@ def decompressed(answer: CarrierAnswer) -> CarrierAnswer:
         if answer.status == _OK:
             raise
         body = b""
-    return answer._replace(body=body)
+    return replace(answer, body=body)
 
 
 def _plain(body: bytes, header: str) -> bytes:
