@@ -44,6 +44,9 @@ def set_lines_reader(rules: Rules) -> ReadMany:
         records = records_of(lines, limits)
         keys = [record.key for record in records]
         values = [record.value for record in records]
+        if not has_defaults and _hold_nothing_else(lines, keys, values):
+            illegal, unusual = illegal_keys(keys, limits), unusual_values(values, limits)
+            return Columns(keys, lines, sorted({*illegal, *unusual}))
         beside = _bytes_beside(lines, keys, values)
         most = max(beside)
         if most != LEAST_BYTES and (stripped := _stripped(lines)) != lines:
@@ -77,7 +80,10 @@ def key_lines_reader(rules: Rules) -> ReadMany:
         if lines[0].startswith(b'"'):
             return _of_keys(read_strings(lines), rules, are_shown=False)
         records = records_of(lines, limits)
-        others = set(repeats(lines, records))
+        keys = [record.key for record in records]
+        others: set[int] = set()
+        if not _hold_nothing_else(lines, keys, [record.value for record in records]):
+            others.update(repeats(lines, records))
         entities = default_entities(rules, len(lines), others)
         if isinstance(records[0], Members):
             column = partial(_column, records)
@@ -85,10 +91,21 @@ def key_lines_reader(rules: Rules) -> ReadMany:
             options = column("options")
             if any(options):
                 require_options(column("ttl"), options, rules, others)
-        keys = [record.key for record in records]
         return key_columns(keys, entities, others, limits)
 
     return read
+
+
+def _hold_nothing_else(
+    lines: Sequence[bytes], keys: Sequence[str], values: Sequence[msgspec.Raw]
+) -> bool:
+    """Return whether each line has a key and a value, and no byte that these two do not need.
+
+    No line with both is shorter than that. So if the lines together are not longer, none is.
+    """
+    lengths = list(map(len, values))
+    least = sum(map(len, keys)) + sum(lengths) + len(keys) * LEAST_BYTES
+    return 0 not in lengths and sum(map(len, lines)) == least
 
 
 def shaped_set_reader(rules: Rules, shape: Shape) -> ReadMany:
