@@ -2,8 +2,9 @@
 
 A block of pieces is read at once, column by column: first all keys, then all values, and so on. A
 common piece has legal members, each of them once, no lone surrogate, and no more brackets than a
-value may nest. Keys that are plain text must be common, too: see `keys`. The contract between a
-fast function and its careful one:
+value may nest. Keys that are plain text must be common, too: see `keys`.
+
+The contract between a fast function and its careful one:
 
 - The careful parser decides what input means. It works without the fast path, and it never calls
   the fast path for a result.

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 import orjson
 
-from kvsctl.limits import Limits
+from kvsctl.limits import TTL_UNIT_SECONDS, Limits
 from kvsctl.records.checks import Breach, check_entity
 from kvsctl.records.fast.keys import entity_bodies, key_bodies, key_texts
 from kvsctl.records.parsed import Columns
@@ -24,6 +24,7 @@ _NO_ENTITY: Final = b'","value":'
 _NULL: Final = b"null"
 _OBJECT: Final = b"{"
 _MISSING: Final = (b"", _NULL)
+_FEW: Final = 30
 
 _Given = TypeVar("_Given")
 _Made = TypeVar("_Made")
@@ -60,6 +61,15 @@ def filled(template: KeyTemplate, columns: Sequence[Sequence[str]], others: set[
             others.update(place for place, text in enumerate(column) if not text)
     pattern = "%s".join(literal.replace("%", "%%") for literal in template.literals)
     return list(map(pattern.__mod__, zip(*columns, strict=True)))
+
+
+class _TtlObject(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    value: int
+    unit: str
+
+
+_decode_ttls = msgspec.json.Decoder(list[_TtlObject]).decode
+_encode = msgspec.json.Encoder().encode
 
 
 class Extras(msgspec.Struct):
@@ -101,7 +111,7 @@ def extras_of_json(
         pairs = list(zip(map(bytes, ttls), map(bytes, options), strict=True))
         ttl_texts = converted(pairs, _options_of_both(limits), others, None)
     elif any(ttls):
-        ttl_texts = converted(list(map(bytes, ttls)), _options_of_json(limits), others, None)
+        ttl_texts = _options_of_ttls(list(map(bytes, ttls)), limits, others)
     else:
         ttl_texts = []
     expiries = _moments_of_json(times, others) if any(times) else []
@@ -288,6 +298,24 @@ def _legal_entity(limits: Limits) -> Callable[[str], str]:
         return name
 
     return convert
+
+
+def _options_of_ttls(column: list[bytes], limits: Limits, others: set[int]) -> list[bytes | None]:
+    # Many different ones are seldom texts: read all at once, if all are objects.
+    if len(set(column)) > _FEW:
+        try:
+            return [*_options_of_objects(column, limits)]
+        except (msgspec.MsgspecError, ValueError, KeyError):
+            pass
+    return converted(column, _options_of_json(limits), others, None)
+
+
+def _options_of_objects(column: list[bytes], limits: Limits) -> list[bytes]:
+    ttls = _decode_ttls(b"[%b]" % b",".join(column))
+    seconds = [ttl.value * TTL_UNIT_SECONDS[ttl.unit] for ttl in ttls]
+    if min(seconds) <= 0 or max(seconds) > limits.ttl_seconds:
+        raise ValueError
+    return [b',"options":{"ttl":%b}' % text for text in map(_encode, ttls)]
 
 
 def _options_of_given(limits: Limits) -> Callable[[Any], bytes | None]:

@@ -156,6 +156,22 @@ def test_legal_keys_of_objects_are_read_at_once() -> None:
     assert_as_each_alone(read(strings), strings, parse)
 
 
+@pytest.mark.parametrize(
+    "odd", [None, "0", "-1", "1e1", "true", "9999999", "1.0", '1,"value":2', '"1"', "9" * 30, "7 "]
+)
+def test_many_different_ttls_are_read_at_once(odd: str | None) -> None:
+    values = [*map(str, range(1, 60)), *([] if odd is None else [odd])]
+    lines = [
+        f'{{"key":"k","value":1,"ttl":{{"unit":"HOURS","value":{n}}}}}'.encode() for n in values
+    ]
+    read, parse = pairs(PLAIN)[0]
+    columns = read(lines)
+    assert columns.others == problems_among(lines, parse)
+    assert_as_each_alone(columns, lines, parse)
+    absent = [*lines, b'{"key":"k","value":1,"ttl":"1d"}', b'{"key":"k","value":1}']
+    assert_as_each_alone(read(absent), absent, parse)
+
+
 def test_mixed_shapes_are_all_read_at_once() -> None:
     records = [{**RECORD, "key": f"k{place}", **extra} for place, extra in enumerate(EXTRAS)]
     lines = [
