@@ -13,7 +13,7 @@ _TIMEOUT_SECONDS = 400
 
 
 def test_there_are_benchmarks() -> None:
-    assert {"emulator", "fuzz", "journal", "quota", "soak"} <= {
+    assert {"emulator", "fuzz", "journal", "quota", "shapes", "soak"} <= {
         script.parent.name for script in _SCRIPTS
     }
 
