@@ -159,11 +159,11 @@ class JournalWriter:
             self._note(outcomes)
 
     def _note(self, outcomes: Sequence[Outcome]) -> None:
-        if isinstance(outcomes, Successes) and not (
-            outcomes.ambiguous or self._may_be_replaced_by(outcomes.records)
-        ):
-            self._note_plain(positions_of(outcomes.records))
-            return
+        if isinstance(outcomes, Successes) and not outcomes.ambiguous:
+            records = outcomes.records
+            if not self._may_replace or self._replace_nothing(records):
+                self._note_plain(positions_of(records))
+                return
         positions, others = _parted(outcomes)
         # First, because it may fail: records that are not noted as settled are sent again.
         replaced = self._replaced_by(outcomes) if others or self._may_replace else []
@@ -173,18 +173,19 @@ class JournalWriter:
 
     def _note_plain(self, positions: Sequence[int]) -> None:
         """Note records that succeeded and are not ambiguous."""
-        self._tally.records += len(positions)
-        self._tally.succeeded += len(positions)
+        count = len(positions)
+        self._tally.records += count
+        self._tally.succeeded += count
         if isinstance(positions, range):
             self._group.settled.add(positions.start, positions.stop)
         else:
             self._group.settled.add_all(positions)
 
-    def _may_be_replaced_by(self, records: Sequence[Record]) -> bool:
-        """Return whether any of the records may replace a failure."""
-        if self._retryable is None or not self._may_replace:
-            return False
-        return not isinstance(records, Slab) or self._retryable.may_hold(records.keys)
+    def _replace_nothing(self, records: Sequence[Record]) -> bool:
+        """Return whether certainly none of the records replaces a failure."""
+        if self._retryable is None:
+            return True
+        return isinstance(records, Slab) and not self._retryable.may_hold(records.keys)
 
     def _replaced_by(self, outcomes: Sequence[Outcome]) -> list[int]:
         if self._retryable is None:
