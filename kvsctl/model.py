@@ -19,6 +19,9 @@ class Verb(Enum):
     GET = "get"
     DELETE = "delete"
 
+    __hash__ = object.__hash__
+    """That of Enum calls Python code for each look-up in a mapping. Members are singletons."""
+
 
 class Identity(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """What makes a record unique in a store. `entity` is None for plain keys."""

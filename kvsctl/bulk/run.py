@@ -242,7 +242,8 @@ class Run:
             self._changed.set()
 
     def _came_back(self, batch: Batch) -> None:
-        self._sender.release(batch)
+        if batch.start is not None:
+            self._sender.release(batch)
         if self._plan.finds_concurrency:
             was_busy = 4 * len(self._in_flight) >= 3 * self._concurrency.limit
             was_busy = was_busy and self._chooser.paced_until is None

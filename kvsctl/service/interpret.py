@@ -23,6 +23,7 @@ from kvsctl.service.transport.carrier import (
 )
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_OK: Final = int(HTTPStatus.OK)
 _MESSAGE_CHARACTERS: Final = 500
 _NAME_CHARACTERS: Final = 100
 """How much is shown of a code, a trace id or a host."""
@@ -45,7 +46,7 @@ def interpret(
     `proxy` is the proxy that may have answered in place of the service, if there is one.
     """
     status = answer.status
-    if status == HTTPStatus.OK:
+    if status == _OK:
         try:
             reply = decoder.decode(verb, answer.body, trace_id, asked)
             if isinstance(reply, Reply):

@@ -28,6 +28,8 @@ class MetadataRequest(msgspec.Struct, frozen=True):
     @property
     def member(self) -> bytes:
         """The `options` member of a batch/get record; b"" if no metadata is requested."""
+        if not (self.created or self.updated or self.expires):
+            return b""
         names = []
         if self.created:
             names.append(b'"CREATED_AT"')
@@ -35,7 +37,7 @@ class MetadataRequest(msgspec.Struct, frozen=True):
             names.append(b'"UPDATED_AT"')
         if self.expires:
             names.append(b'"EXPIRE_TIME"')
-        return b',"options":{"metadataFields":[%b]}' % b",".join(names) if names else b""
+        return b',"options":{"metadataFields":[%b]}' % b",".join(names)
 
 
 def wire_bytes(record: Record) -> int:
