@@ -3,12 +3,12 @@
 import os
 import sys
 
-# Of `ExitStatus`, which is not imported yet.
+# The values of `ExitStatus`, which is not imported yet.
 _USAGE = 2
 _STREAM = 5
 _INTERRUPTED = 130
 
-# As in `kvsctl.unexpected`, which may be what cannot be imported.
+# The same text as in `kvsctl.unexpected`, which may be the module that cannot be imported.
 _DAMAGE_HINT = "Reinstall kvsctl, or delete the __pycache__ folders of its environment."
 _STDERR = 2
 _LAST_WORDS = b"kvsctl: out of memory\nRaise the limits of the process (ulimit -a).\n"
@@ -30,7 +30,7 @@ def main() -> None:
     except Exception:
         if shows_traces:
             raise
-        # Nothing was left to handle the exception with: this calls built-in functions only.
+        # No memory is left to handle the exception with, so only built-in functions are called.
         try:
             os.write(_STDERR, _LAST_WORDS)
         finally:
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def _cannot_start(error: Exception) -> int:
-    """Say in a line why kvsctl cannot be loaded. Return the exit code."""
+    """Print why kvsctl cannot be loaded. Return the exit code."""
     if sys.stderr is not None:
         sys.stderr.write(f"kvsctl: cannot start: {error}\n{_DAMAGE_HINT}\n")
     return _USAGE
@@ -62,10 +62,10 @@ def _let_ctrl_c_end_the_process() -> None:
 
 
 def _hide_traces() -> None:
-    """Keep what Python itself would print off stderr, unless `KVSCTL_DEBUG` is set.
+    """Print none of Python's own messages on stderr, unless `KVSCTL_DEBUG` is set.
 
-    That is the likes of "Exception ignored in", "coroutine was never awaited" and the traces of
-    threads. They are about what was cut off; how the command ends, kvsctl says in a line.
+    Such messages are "Exception ignored in", "coroutine was never awaited" and the tracebacks of
+    threads. They are about work that was cut off. kvsctl itself says in a line how a command ends.
     """
     import threading
     import warnings

@@ -1,4 +1,4 @@
-"""Many records, or the outcomes of many, as one value. Each is created where it is asked for."""
+"""Many records, or the outcomes of many, as one value. Each one is created on access."""
 
 from collections.abc import Iterator, Sequence
 from itertools import count, repeat
@@ -10,15 +10,14 @@ from kvsctl.model import SUCCEEDED, Found, Identity, Outcome, Record
 
 
 class Slab(Sequence[Record]):
-    """Consecutive records that have nothing special yet, as columns. Each `Record` is created on
-    access.
+    """Consecutive plain records, as columns. Each `Record` is created on access.
 
-    None has an entity or an `expires_at`, and none is ambiguous. The first is at `position`, and
-    each next one at the next position; `lines` has their line numbers. Slices are slabs.
+    No record has an entity or an `expires_at`, and none is ambiguous. The first is at `position`,
+    and each further one at the next position. `lines` holds their line numbers. Slices are slabs.
 
-    `attempts` and `is_away` hold for each record: see `Record`. Anything else that a run changes
-    about a record would be lost, so a record that changes is taken out first: `list(slab)` creates
-    the records that then replace the slab.
+    `attempts` and `is_away` hold for each record: see `Record`. A slab has no place for anything
+    else that a run changes about a record. So before a record changes, `list(slab)` creates the
+    records that replace the slab.
     """
 
     __slots__ = (
@@ -155,7 +154,7 @@ class FoundSlab(Sequence[Found]):
     `values` are parts of the answer, not copied; they have a length, and `bytes.join` takes them.
     `created_at`, `updated_at` and `expire_times` are None if the answer has none of them.
     `is_compact`: no value has a line break. `plain_records`: key and value of each record; None if
-    the answer has more than these.
+    the answer has other members too.
     """
 
     __hash__ = None  # type: ignore[assignment]
@@ -187,7 +186,7 @@ class FoundSlab(Sequence[Found]):
 
     @classmethod
     def of(cls, founds: Sequence[Found]) -> "FoundSlab":
-        """Return a slab of these; the same object if they are one."""
+        """Return what was found as a slab; the same object if it is one."""
         if isinstance(founds, FoundSlab):
             return founds
         return cls(
@@ -199,7 +198,7 @@ class FoundSlab(Sequence[Found]):
 
     @classmethod
     def of_plain(cls, records: Sequence[FoundRecord], *, is_compact: bool) -> "FoundSlab":
-        """Return a slab of records that have nothing but a key and a value."""
+        """Return a slab of records that have only a key and a value."""
         return cls(None, is_compact=is_compact, plain_records=records)
 
     @property

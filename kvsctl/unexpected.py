@@ -1,8 +1,8 @@
-"""What an exception means that nothing has foreseen: a shortage, a damaged installation, a defect.
+"""Explain an exception that no code handled: a shortage, a damaged installation, or a defect.
 
 In too little memory any code can fail in any way: half-imported modules lack attributes, and C
 modules raise SystemError. So the kind of the exception says little; the facts about the process
-decide. They are read from `/proc`, and where there is none only the exception is known.
+decide. They are read from `/proc`. On systems without it, only the exception is known.
 """
 
 import errno
@@ -25,9 +25,9 @@ _UNIT_BYTES: Final = 1024
 _RESERVE_BYTES: Final = 2 << 20
 
 _reserve: Final = [bytes(_RESERVE_BYTES)]
-"""Address space that is given back, so that the end of a command has some.
+"""Address space that is given back when a command ends in an error, so that showing it has some.
 
-It is never touched: bytes are allocated as zeros, while a bytearray is filled, which takes 1 ms.
+It is never written to: a bytes object of zeros costs no time, while filling a bytearray takes 1 ms.
 """
 
 
@@ -49,7 +49,7 @@ def explained(error: Exception) -> KvsctlError:
 
 
 def is_shortage(error: BaseException) -> bool:
-    """Return whether the system has refused the process what it needs, which is not a defect."""
+    """Return whether the process lacked memory, threads or open files, which is not a defect."""
     if isinstance(error, OSError) and error.errno == errno.EAGAIN:
         return True
     return any(_is_refused(one) for one in _chain(error)) or is_memory_scarce()
@@ -90,9 +90,9 @@ def _frames(error: BaseException) -> list[FrameType]:
 
 
 def spare_memory_bytes() -> int | None:
-    """Return how far the process, at its largest, has stayed below its limits on memory.
+    """Return how many bytes the process, at its largest, has stayed below its limits on memory.
 
-    None if it has no limit, or if that cannot be known (not Linux).
+    Return None if it has no limit, or if that cannot be known (not Linux).
     """
     try:
         return _spare_bytes(_read("/proc/self/limits"), _read("/proc/self/status"))
@@ -126,7 +126,7 @@ def _is_refused(error: BaseException) -> bool:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield the exception, its causes, and what it was raised amid or is made of."""
+    """Yield the exception, its causes and contexts, and the members of groups."""
     seen: set[int] = set()
     left: list[BaseException | None] = [error]
     while left:

@@ -3,10 +3,11 @@
 Words used throughout the engine:
 
 - A *piece* is what the input yields: a record, or a problem (input that is not a valid record).
-- Pieces are *read*, and records then *admitted* to lanes as far as memory is bounded to.
+- Pieces are *read*. Records are then *admitted* to lanes, as many as the bounds on memory allow.
 - A *lane* is the queue of one identity (key and entity name). One record of a lane is in flight at
   a time, so an older write never lands after a newer one.
-- A *slab* is many records as one value (`kvsctl.slabs`). To *split* it is to make its records.
+- A *slab* is many records as one value (`kvsctl.slabs`). To *split* it is to replace it by its
+  records.
 - A *batch* is the set of records of one request. A *reply* is a decoded 200 answer, a *fault* is a
   failed request, a *failure* is a failed record.
 - A record is *away* from the start of its first request until it is settled, waits between

@@ -259,7 +259,7 @@ class CheckedFeed:
             self._has_begun = True
         pieces = await self._feed.get()
         bad = None
-        if not isinstance(pieces, Slab):  # which has records only
+        if not isinstance(pieces, Slab):  # a slab has no problems
             bad = next((piece for piece in pieces or () if isinstance(piece, Problem)), None)
         if bad is not None:
             raise StreamError(

@@ -45,7 +45,7 @@ class Intake:
         self.has_ended = False
         """Whether nothing more will be read."""
         self.is_cut_short = True
-        """Whether reading has not come to where the feed ends or fails."""
+        """Whether reading ended before the feed ended or failed."""
 
     @property
     def has_no_more_for_now(self) -> bool:

@@ -2,8 +2,8 @@
 
 A lane is open while its record waits, and closed while its record is away.
 
-A slab goes through the lanes whole while each of its keys has a lane of its own. A record of it
-that is superseded makes records of the slab, in its place.
+A slab goes through the lanes whole while each of its keys has a lane of its own. If one of its
+records is superseded, the slab is split: its records take its place.
 """
 
 from collections import deque
@@ -95,7 +95,7 @@ class Lanes:
         return True
 
     def _open_all(self, slab: Slab) -> bool:
-        """Open a lane for each key of a slab; return False, with none opened, if one is open."""
+        """Open a lane for each key of a slab. If a key has one already, open none; return False."""
         newest, keys = self._newest, slab.keys
         before = len(newest)
         found = list(map(newest.setdefault, keys, repeat(slab)))
@@ -124,7 +124,7 @@ class Lanes:
         return self._recut(first, min(count, self.waiting)) or self.waiting_records(count)
 
     def _recut(self, whole: Slab, count: int) -> Slab | None:
-        """Cut or join slabs so that the first has `count` records; None if that cannot be."""
+        """Cut or join slabs so that the first has `count` records; None if that is not possible."""
         if len(whole) == count:
             return whole
         number = 1
@@ -143,7 +143,7 @@ class Lanes:
         return part
 
     def waiting_records(self, count: int) -> list[Record]:
-        """Return the same as `next_waiting`, each record by itself."""
+        """Return the same records as `next_waiting`, but split the slabs that hold them."""
         first = self._first(count)
         if Slab in map(type, first):
             left = count
@@ -163,7 +163,7 @@ class Lanes:
         return list(islice(order, count))
 
     def as_waiting(self, records: Iterable[Record]) -> list[Record]:
-        """Return the records, with those that were superseded meanwhile replaced by the newest."""
+        """Return the records, each replaced by the newest of its lane if it was superseded."""
         newest = (self._newest.get(record.identity.lane) for record in records)
         return [
             after if isinstance(after, Record) else record
@@ -171,7 +171,7 @@ class Lanes:
         ]
 
     def _split_waiting(self, slab: Slab, count: int) -> None:
-        """Make records of the first `count` of a slab that waits, in their place."""
+        """Replace the first `count` records of a waiting slab by records of their own."""
         order, place = self._order, self._order.index(slab)
         order.rotate(-place)
         order.popleft()
@@ -185,9 +185,10 @@ class Lanes:
         order.rotate(place)
 
     def split_away(self, records: Sequence[Record]) -> list[Record]:
-        """Return records that are away, each by itself, so that it may change.
+        """Return records that are away as a list, so that each may change.
 
-        In the lanes they replace their slab, if they are one. So the caller must use the result.
+        If they are a slab, the records of the list replace it in the lanes. So the caller must use
+        the result.
         """
         if not isinstance(records, Slab):
             return list(records)

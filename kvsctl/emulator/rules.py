@@ -51,9 +51,9 @@ def check_key(key: object, limits: Limits, *, of_entity: bool = False) -> str:
 
 
 def are_common_keys(keys: Sequence[str], limits: Limits) -> bool:
-    """Return whether all keys are legal and of the characters that nearly every key has.
+    """Return whether all keys are legal and have only the characters that nearly every key has.
 
-    A fast path: False means nothing.
+    A fast path: after False, check each key.
     """
     return (
         PLAIN_KEY.fullmatch("".join(keys)) is not None
@@ -113,7 +113,7 @@ def check_value(value: bytes, limits: Limits) -> bytes:
 def are_common_values(values: Sequence[bytes], limits: Limits) -> bool:
     """Return whether all values may be stored, without looking into them.
 
-    A fast path: False means nothing.
+    A fast path: after False, check each value.
     """
     return (
         b"" not in values

@@ -10,15 +10,15 @@ from kvsctl.errors import UsageError
 from kvsctl.files.sinks import ByteSink, MarkedSink
 
 _MEMBER_BYTES: Final = 1_000_000
-"""How much of the output is compressed at a time. It is in memory until then."""
+"""How many bytes of output are collected in memory and then compressed together."""
 _GZIP: Final = zlib.MAX_WBITS | 16
 
 Compress: TypeAlias = Callable[[bytes], bytes]
-"""Makes a whole member or frame. Files of several are read as one."""
+"""Returns a whole gzip member or zstd frame. A file may have several: they are read as one."""
 
 
 def compressor_of(path: Path) -> Compress | None:
-    """Return what compresses a file of this name: `.gz` or `.zst`; None if nothing does.
+    """Return the function that compresses a file of this name; None if it is not compressed.
 
     Raise UsageError for other suffixes of archives, and if this Python has no library for it.
     """
@@ -55,7 +55,7 @@ def _zstd() -> Compress:
 class CompressedSink:
     """A sink that compresses what it passes on to another one, a megabyte at a time.
 
-    What it has passed on is always a whole archive, also if the disk is full or the process dies.
+    What it has passed on is always a whole archive, even if the disk is full or the process dies.
     """
 
     def __init__(self, sink: ByteSink, compress: Compress) -> None:
@@ -100,7 +100,7 @@ class CompressedSink:
 
 
 class MarkedCompressedSink(CompressedSink):
-    """The same for a sink that can be truncated to a mark."""
+    """A CompressedSink over a sink that can be truncated to a mark."""
 
     def __init__(self, sink: MarkedSink, compress: Compress) -> None:
         super().__init__(sink, compress)

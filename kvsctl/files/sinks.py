@@ -226,7 +226,7 @@ class PartFile:
         return self._held_bytes
 
     def write(self, chunk: bytes) -> None:
-        """Write the bytes, unless writing has failed before. Of a chunk that fails nothing stays.
+        """Write a chunk whole or not at all. Do nothing if writing has failed before.
 
         So the part ends in a whole line, if every chunk does.
         """
@@ -248,7 +248,7 @@ class PartFile:
             return
         self._broken = self._append(b"".join(chunks))
         if self._broken is not None and len(chunks) > 1:
-            # For example a full disk: what fits is written.
+            # For example, the disk is full: the chunks that fit are written.
             self._broken = next(filter(None, map(self._append, chunks)), None)
         self._written_at = self._clock()
 

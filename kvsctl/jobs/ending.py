@@ -28,8 +28,8 @@ from kvsctl.report.summary import EarlyEnd, failures_place, summary
 class End(msgspec.Struct, frozen=True):
     """How a run ended.
 
-    `is_unread`: the reader of its output has closed the pipe. `is_cut_short`: before the input
-    ended or failed.
+    `is_unread`: the reader of its output has closed the pipe. `is_cut_short`: it ended before the
+    input ended or failed.
     """
 
     error: KvsctlError | None

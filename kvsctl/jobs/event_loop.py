@@ -42,7 +42,7 @@ def on_a_loop(work: Coroutine[Any, Any, _T], *, has_network: bool) -> _T:
 def _require_memory() -> None:
     """Raise UsageError if the process may not use as much more memory as its threads need.
 
-    Otherwise one may have none to begin or to end with, and the command would wait for it for ever.
+    A thread without memory may neither begin nor end, and the command would wait for it forever.
     """
     spare_bytes = spare_memory_bytes()
     if spare_bytes is not None and spare_bytes < _THREADS_BYTES:
@@ -54,9 +54,9 @@ def _require_memory() -> None:
 
 @contextmanager
 def _closing(runner: asyncio.Runner) -> Iterator[None]:
-    """Close `runner` at the end, but not next to a limit on memory: the process is about to end.
+    """Close `runner` at the end, unless memory is scarce: the process is about to end.
 
-    Closing starts a thread, and `Thread.start` waits for ever if the thread has no memory to begin.
+    Closing starts a thread. If it has no memory to begin, `Thread.start` waits for it forever.
     """
     try:
         yield

@@ -161,7 +161,6 @@ class JobListeners:
         self._journal.end_thread()
         if kind is not None:
             self._journal.note(Stage.RUNNING)  # the error being raised says more
-        if kind is not None:
             self._abandon_files()
 
     def _abandon_files(self) -> None:

@@ -45,7 +45,7 @@ class _Failed(NamedTuple):
 
 
 _End: TypeAlias = _Failed | Lane | list[str]
-"""A failure, or the lane of a record that passed its checks and did not fail, or many of these."""
+"""A failure, or the lane of a record that passed its checks and did not fail; or several lanes."""
 
 
 def holds_failures(path: Path) -> bool:

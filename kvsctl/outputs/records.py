@@ -93,7 +93,7 @@ def _values_of(field: MetadataField, found: FoundSlab) -> Sequence[int | str | N
 
 
 def _texts(values: Sequence[int | str | None]) -> list[bytes]:
-    """Return the JSON of each value. Mostly all are converted at once, which takes less time."""
+    """Return the JSON of each value. Nearly always, all are converted at once, in less time."""
     try:
         texts = orjson.dumps(values)[1:-1].split(b",")
     except TypeError:  # for example an integer of more than 64 bits
@@ -102,7 +102,7 @@ def _texts(values: Sequence[int | str | None]) -> list[bytes]:
 
 
 def _values(found: FoundSlab) -> list[bytes]:
-    """Return the values, each on one line. Those that are not changed are not copied."""
+    """Return the values, each on one line. If none needs a change, none is copied."""
     values = cast(list[bytes], found.values)  # for joining, a Raw is as good
     return values if found.is_compact else [one_line(bytes(value)) for value in values]
 

@@ -47,7 +47,7 @@ class Pieces:
     _document: Document | None = field(default=None, init=False)
     _document_line: int = field(default=0, init=False)
     _kept: list[_Piece] = field(default_factory=list, init=False)
-    """The first line of the document, and those after it, until it is certain that it is one."""
+    """The lines of what may be a document, from its first on, until that is certain."""
 
     @property
     def kept_count(self) -> int:
@@ -87,7 +87,7 @@ class Pieces:
             columns = self.parser.read_many(lines.texts)
             numbers = lines.numbers
         else:
-            # No record is empty: what is left of a line that was too long is not read as one.
+            # A line that was too long is read as an empty one, which is never a record.
             columns = self.parser.read_many([b"" if line.cut else line.text for line in lines])
             numbers = [line.number for line in lines]
         records = self._records(numbers, columns)
@@ -137,7 +137,7 @@ class Pieces:
         return start_of_document(line.text, has_keys=self.are_keys)
 
     def _end_without_document(self, found: list[Record | Problem]) -> None:
-        """Take the lines that were kept for records. If none were, the document is not closed."""
+        """Give out the lines that were kept, as there is no document, or none that is closed."""
         kept, self._kept, self._document = self._kept, [], None
         found += [piece for _, piece in kept[:1]]
         for pair in kept[1:]:

@@ -37,7 +37,7 @@ class Reader:
     choose_parser: ParserChoice
     odd_blanks: OddBlanks = field(default_factory=OddBlanks, init=False)
     _bytes_ahead: float = field(default=0.0, init=False)
-    """About how many bytes are those of pieces that were not asked for yet."""
+    """The approximate number of bytes of lines that were read and not given out yet."""
 
     @property
     def may_wait(self) -> bool:

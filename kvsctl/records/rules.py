@@ -1,4 +1,4 @@
-"""What a command asks of its records, and gives to those that lack it."""
+"""The limits that a command sets for its records, and its defaults for them."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from kvsctl.records.ttl import Ttl
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The limits for records, and the default entity and ttl of records that have none.
+    """The limits for records, and the entity and ttl of records that have none.
 
     If `limits` is None, a record must only be readable and possible to send.
     """

@@ -1,4 +1,4 @@
-"""Whether to write colours: apart from `console`, as help needs nothing else of it."""
+"""Whether to write colours. Not in `console`, because help needs nothing else of that module."""
 
 from collections.abc import Mapping
 

@@ -42,8 +42,8 @@ def interpret(
     """Return the reply or the fault that an answer means, never both.
 
     `decoder` is that of the service, and `asked` are the records of the request. `service_now` is
-    the service's time in epoch seconds.
-    `proxy` is the proxy that may have answered in place of the service, if there is one.
+    the service's time in epoch seconds. `proxy` is the proxy that may have answered in place of the
+    service, if there is one.
     """
     status = answer.status
     if status == _OK:

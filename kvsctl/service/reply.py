@@ -85,7 +85,7 @@ class _Answer(msgspec.Struct, gc=False):
         return self.identities == [record.identity for record in asked]
 
     def found(self, body: bytes) -> FoundSlab:
-        """Return what the answer, whose text is `body`, says of each record that was found."""
+        """Return what was found, in the order of the answer. `body` is the text of the answer."""
         succeeded = self.successfulKeys
         values = [one.value for one in succeeded]
         if not all(map(len, values)):
@@ -101,12 +101,12 @@ class _Answer(msgspec.Struct, gc=False):
 
 
 class _PlainAnswer(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """The answer to a batch/get of plain keys without metadata: nearly all are."""
+    """An answer to a batch/get of plain keys without metadata, as nearly all are."""
 
     successfulKeys: list[FoundRecord]  # noqa: N815
     failedKeys: list[_Failed]  # noqa: N815
 
-    is_plain: ClassVar = True
+    is_plain: ClassVar[bool] = True
 
     @property
     def identities(self) -> list[Identity]:

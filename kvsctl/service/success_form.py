@@ -1,4 +1,4 @@
-"""Recognise by its bytes an answer that says of each key of a batch that it succeeded.
+"""Recognise by its bytes an answer that says that every key of a batch succeeded.
 
 Nearly every answer to a write says that, and a service always writes it in the same form: only the
 keys differ. So the answer that is expected is made from the keys, and compared. `SHORTEST` is the

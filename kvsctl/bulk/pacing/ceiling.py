@@ -17,13 +17,13 @@ _FEW_REFUSALS: Final = 1.5
 
 
 class Ceiling:
-    """A limit that is unknown until refusals show it, and from then on tried to be raised.
+    """A limit that is unknown until refusals show it. From then on, higher ones are tried.
 
     `learnt` is the rate that the service accepted while it refused more. `allowed` may be somewhat
     higher: a try, to find out whether the limit has risen. If the service refuses the try, it ends
     and the time until the next try doubles. If it does not, the next step is twice as large.
     A limit that is new or was raised is proved once: if more of its first requests are refused than
-    at any load, it falls by that share.
+    the service refuses at any load, the limit falls by that share.
     """
 
     def __init__(self) -> None:

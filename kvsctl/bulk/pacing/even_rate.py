@@ -14,7 +14,7 @@ _BEARABLE_IN_A_SECOND: Final = 0.01
 
 
 class EvenRate:
-    """A rate per second, and when the next request may start so that it is kept."""
+    """A rate per second. It says when the next request may start."""
 
     def __init__(self) -> None:
         self.ceiling = Ceiling()
@@ -30,7 +30,7 @@ class EvenRate:
         self.ceiling.learn(rate, now, quiet_seconds, bearable)
 
     def lower(self, rate: float, least: float, now: float, seconds: float) -> None:
-        """Keep to `rate`, within `least` of the learnt rate and that rate itself."""
+        """Lower the learnt rate to `rate`, or to the share `least` of it if that is more."""
         known = self.ceiling.learnt
         assert known is not None  # noqa: S101
         self.learn(min(known, max(rate, least * known)), now, seconds)

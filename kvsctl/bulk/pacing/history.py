@@ -1,4 +1,4 @@
-"""What the service accepted of late, and the highest rate that it sustained. Pure."""
+"""What the service accepted recently, and the highest rate that it sustained. Pure."""
 
 from typing import Final, NamedTuple
 
@@ -52,7 +52,7 @@ class History:
     def sustained(self, now: float) -> Sustained:
         """Return the highest rate over any time that ends now, which must be after the last `add`.
 
-        A service that refused everything of late has a limit of at most this rate: what was
+        A service that has refused everything recently has a limit of at most this rate: what it
         accepted since any earlier time, spread over all the time since then. The time is the
         shortest that has about this rate, or all the time if that is about as long.
         """

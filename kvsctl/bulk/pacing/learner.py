@@ -33,7 +33,7 @@ _MORE_THAN_A_SECOND: Final = 2.0
 class Learner:
     """What refusals have shown about the limit of one kind of request: reads or writes.
 
-    Until the first refusal there is nothing to learn. It only remembers what was accepted.
+    Until the first refusal there is nothing to learn: only what was accepted is remembered.
     """
 
     def __init__(self) -> None:
@@ -106,7 +106,7 @@ class Learner:
             self._block.refused_at = now
             self._schedule(self._block, now)
             return
-        is_expected = self._is_tried(now) or self._is_at_limit
+        is_expected = self._note_refused(now) or self._is_at_limit
         self._refusals.note(was_refused=True, is_ordinary=not is_expected)
         is_long_wait = asked_seconds > _MORE_THAN_A_SECOND
         if self._is_at_limit or self._refusals.are_many or is_long_wait:
@@ -126,7 +126,7 @@ class Learner:
 
     @property
     def _is_at_limit(self) -> bool:
-        """Whether a single refusal is what was expected."""
+        """Whether the window is about used up, so that a single refusal means its end."""
         return abs(self._left) <= 1
 
     @property
@@ -141,8 +141,8 @@ class Learner:
             return math.inf
         return min(1 + self._history.requests, max(1, abs(self._left)))
 
-    def _is_tried(self, now: float) -> bool:
-        """Note a refusal. Return whether it is because a higher rate was being tried."""
+    def _note_refused(self, now: float) -> bool:
+        """Note a refusal. Return whether the try of a higher rate explains it."""
         noise = self._refusals.noise
         rates = (self._requests, self._units)
         return sum(rate.ceiling.note_refused(now, noise) for rate in rates) > 0

@@ -9,7 +9,7 @@ _PRECISION: Final = 0.03
 _FEW_REQUESTS: Final = 10
 """A rate that fewer requests have shown is averaged with the one before."""
 _LONG_SECONDS: Final = 10.0
-"""In a window of this length the time that a probe takes is little."""
+"""In a window of at least this length, a probe takes a small part of the time."""
 _FIRST_CHECK: Final = 6
 _MAX_PATIENCE: Final = 24
 
@@ -75,7 +75,7 @@ class LearntWindow:
         return min(self._requests - accepted.requests, left_units / units_per_request)
 
     def is_early(self, seconds: float) -> bool:
-        """Return whether it cannot have reopened after so short a time. Not twice in succession."""
+        """Return whether it cannot have reopened after so short a time; False the next time."""
         self._is_in_doubt = (
             self.is_confirmed
             and self.is_long

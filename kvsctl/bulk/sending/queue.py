@@ -82,7 +82,7 @@ class SendQueue:
         heapq.heappush(self._resends, _Resend(due, next(self._order), batch))
 
     def split(self, batch: Batch) -> list[Record]:
-        """Return the records of a batch that was sent. From now on each of them may change."""
+        """Return the records of a batch that was sent, after splitting it: they may now change."""
         batch.records = records = self._lanes.split_away(batch.records)
         return records
 

@@ -81,10 +81,10 @@ def _named(item: Item) -> dict[str, Any]:
 
 
 def _common_keys(service: Service, call: Call, items: Sequence[Item]) -> list[str] | None:
-    """Return the keys of a batch of plain records without options; None if there is more to it.
+    """Return the keys of a batch of plain records without options; None for any other batch.
 
-    Nothing of such a batch can be refused because of its keys. Nearly every batch is one. It is
-    carried out as a whole, with the same response.
+    Nearly every batch is one of plain records. No key in it can be refused, so it is carried out as
+    a whole, with the same response.
     """
     keys = [item.key for item in items]
     is_common = (

@@ -179,7 +179,7 @@ def _make_private(path: Path) -> None:
         raise EmulatorError(f"cannot open {path}: not a regular file")
     if os.name != "posix":
         return  # modes mean nothing else there than read-only
-    # SQLite follows a link to the database, and none to the files beside it.
+    # SQLite follows a link to the database, but no link to the files beside it.
     found = Path(os.path.realpath(path))
     for name in ("", "-wal", "-shm"):
         file = found.with_name(found.name + name)
@@ -208,7 +208,7 @@ def _prepare(connection: sqlite3.Connection, path: Path | str) -> None:
                 connection.execute(f"PRAGMA user_version = {FORMAT}")
             connection.execute("COMMIT")
         except BaseException:
-            with suppress(sqlite3.Error):  # SQLite may have rolled back: the first error is told
+            with suppress(sqlite3.Error):  # SQLite may have rolled back already
                 connection.execute("ROLLBACK")
             raise
     connection.execute("PRAGMA synchronous = NORMAL")

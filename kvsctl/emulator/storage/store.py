@@ -91,7 +91,7 @@ class Store:
         self.connection.close()
 
     def _do_some(self, jobs: deque[Job]) -> list[End]:
-        """Do jobs from the left until their time is over; see Worker."""
+        """Do jobs from the left for a short time; see Worker."""
         deadline = time.monotonic() + _TOGETHER_SECONDS
         ends: list[End] = []
         while jobs and (not ends or time.monotonic() < deadline):
@@ -102,9 +102,9 @@ class Store:
         return ends
 
     def _write_together(self, jobs: deque[Job], deadline: float) -> list[End]:
-        """Do and commit the writes at the left, as a commit costs as much as a write.
+        """Do the writes at the left in one transaction, because a commit costs as much as a write.
 
-        Each can be undone alone. No result is there before the commit.
+        A write that fails is undone alone. No result is returned before the commit.
         """
         begun: list[Job] = []
         ends: list[End] = []
@@ -121,7 +121,7 @@ class Store:
         return ends
 
     def _end_apart(self, job: Job) -> End:
-        """Do a job of several in one transaction. Raise its exception if it undid all of them."""
+        """Do one of several jobs in a transaction. Raise its exception if it undid all of them."""
         self.connection.execute("SAVEPOINT job")
         end = self._end_of(job)
         if end.failure is not None:

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Job(NamedTuple):
-    """Work to do. `writes`: as a write transaction."""
+    """Work to do. `writes`: whether it is a write transaction."""
 
     work: Callable[[], Any]
     writes: bool

@@ -5,13 +5,13 @@ one: the last string of an array has no comma after it, so it would be a key to 
 is not a record and leaves a bracket open starts a document. The lines after it belong to the
 document, up to the line that closes it, or to the end of the input.
 
-A *truncated* record leaves brackets open too, and must not cost the records after it. The first
-line that cannot continue it tells it from a document: in JSON, a comma, a colon or an opening
+A *truncated* record leaves brackets open too. It must not cost the records after it. The first line
+that cannot continue it shows that it is not a document: in JSON, a comma, a colon or an opening
 bracket stands between the values of two lines. If that line begins with `{`, it is a record, and so
-are the objects in between. Two kinds of lines are not taken for truncated records so easily: those
-that end in an opening bracket, and those that a line other than an object has continued. After
-them, only an object that names one of the same members is a record. Among plain keys, a line that
-begins with a word that is not JSON ends a document.
+are the objects in between. Two kinds of first lines are more likely those of documents: one that
+ends in an opening bracket, and one that a line other than an object has continued. After them, only
+an object that names one of the same members is a record. Among plain keys, a line that begins with
+a word that is not JSON ends a document.
 """
 
 import re
@@ -59,7 +59,7 @@ class Document:
         self._outline = outline
         self._has_keys = has_keys
         self._looks_whole = outline.last in b"[{"
-        """A document has line ends after its brackets. Few records are truncated there."""
+        """Whether the first line ends in an opening bracket, where few records are truncated."""
         self._undecided = 0
         self._has_object = False
         self._is_certain = False

@@ -8,8 +8,8 @@ The contract between a fast function and its careful one:
 
 - The careful parser decides what input means. It works without the fast path, and it never calls
   the fast path for a result.
-- A fast function either gives the result of the careful one, byte for byte, or declines: it lists
-  the piece in `others`, and the caller gives that piece, alone, to the careful parser.
+- A fast function either gives the result of the careful one, byte for byte, or declines. To
+  decline, it lists the piece in `others`. The caller then gives that piece to the careful parser.
 - A fast function never rejects input. It declines when it is not sure, so that problems and their
   messages come from the careful path only. Declining common input costs time and nothing else.
 - The result for a piece does not depend on the pieces beside it.

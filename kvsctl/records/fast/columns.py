@@ -212,7 +212,7 @@ def entities_of_cells(
 def require_options(
     ttls: Sequence[msgspec.Raw], options: Sequence[msgspec.Raw], rules: Rules, others: set[int]
 ) -> None:
-    """Add the indexes of records to `others` that may not have these options."""
+    """Add to `others` the indexes of records that may not have these options."""
     pairs = list(zip(map(bytes, ttls), map(bytes, options), strict=True))
     converted(pairs, _options_of_both(rules.certain_limits), others, None)
 
