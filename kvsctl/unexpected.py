@@ -38,8 +38,10 @@ def explained(error: Exception) -> KvsctlError:
     """
     _reserve.clear()
     if is_shortage(error):
+        # Any other exception may hold a key or a value.
+        reason = str(error) if isinstance(error, OSError) or _is_refused(error) else ""
         return StreamError(
-            f"out of memory, threads or open files: {error}".rstrip(": "), _LIMITS_HINT
+            f"out of memory, threads or open files: {reason}".rstrip(": "), _LIMITS_HINT
         )
     if damage := _damage(error):
         if _has_begun(error):

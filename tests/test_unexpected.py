@@ -72,6 +72,22 @@ def test_next_to_the_limit_no_exception_is_a_defect(
 
 
 @pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (KeyError("secret"), ""),
+        (MemoryError(), ""),
+        (RuntimeError("can't start new thread"), ": can't start new thread"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), ": [Errno 12] Cannot allocate memory"),
+    ],
+)
+def test_a_shortage_gives_the_reason_of_the_system_and_no_other_text(
+    error: Exception, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unexpected, "spare_memory_bytes", lambda: 0)
+    assert explained(error).message == f"out of memory, threads or open files{reason}"
+
+
+@pytest.mark.parametrize(
     ("data", "space", "spare_bytes"),
     [
         (b"unlimited", b"unlimited", None),
