@@ -166,7 +166,7 @@ def judge_table(
     expected = []
     for row in rest:
         if bound is not None and row.length > bound.most_bytes:
-            # Where it ends is told by the number of its quotes.
+            # The number of its quotes shows where it ends.
             if marks.has_quotes and not _has_plain_quotes(row):
                 return Judged(expected, is_open=True)
             expected.append(Expected(row.line, row.raw[: bound.kept_bytes], _TOO_LONG))

@@ -78,7 +78,7 @@ class RunPlan(msgspec.Struct, frozen=True):
     stop_seconds: float = DEFAULTS.timeout
     """How long a run that was asked to stop continues to read back what it wrote."""
     splits_slabs: bool = False
-    """Whether records are admitted one by one, for tests: the outcomes are the same."""
+    """Whether slabs are split before they are admitted. For tests: the outcomes are the same."""
     window_bytes: int = 16_000_000
     """The most bytes that admitted records may have together. The last one may exceed it."""
 

@@ -1,4 +1,4 @@
-"""Input of another form than expected: nothing wrong is stored or deleted, and the reader is told.
+"""Input of another form than expected: nothing wrong is stored or deleted, and the error says why.
 
 The inputs are those of real use: pretty-printed JSON, files joined on Windows, other delimiters.
 """

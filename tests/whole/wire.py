@@ -34,7 +34,7 @@ class _InlineStore(Store):
 
 @dataclass
 class Exchange:
-    """One request: what it carried, and what came of it.
+    """One request: what it carried, and how it ended.
 
     `landed`: what of it stood in the store right after the service had worked on it. `done`:
     what an answer that reached the process called done.
@@ -51,7 +51,7 @@ class Exchange:
 
 
 class World:
-    """An emulator, and the token file of who calls it. Its time goes on over all runs."""
+    """An emulator, and the token file of who calls it. Its time continues over all runs."""
 
     def __init__(self, folder: Path, disk: Disk, options: Mapping[str, Any]) -> None:
         tokens = tuple(Token(f"token-{number}", _INSTALLATION) for number in range(_TOKENS))

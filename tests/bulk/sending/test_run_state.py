@@ -40,7 +40,7 @@ def _state() -> RunState:
 
 
 async def _compare(steps: list[_Step]) -> None:
-    """Note each step in a run, and in a budget and a patience that are told of everything."""
+    """Note each step in a run, and in a budget and a patience that note every success."""
     run, budget, patience = _state(), RetryBudget(), Patience(40, 600.0)
     for what, seconds in steps:
         await asyncio.sleep(seconds)
