@@ -26,8 +26,7 @@ def set_parsers(rules: Rules, shape: Shape = RECORDS, *, string: bool) -> Parser
     pairs = set_argument_parser(rules, string=string)
     objects = set_line_parser(rules) if shape.is_record else shaped_set_parser(rules, shape)
 
-    def choose(source: Source, first: bytes) -> Parser:
-        del first
+    def choose(source: Source) -> Parser:
         if isinstance(source, Arguments):
             return pairs
         header = _header(source)
@@ -47,8 +46,7 @@ def key_parsers(rules: Rules, shape: Shape = RECORDS) -> ParserChoice:
     keys_before_nul = key_line_parser(rules, ends_in_nul=True)
     objects = key_object_parser(rules) if shape.key is None else shaped_key_parser(rules, shape)
 
-    def choose(source: Source, first: bytes) -> Parser:
-        del first
+    def choose(source: Source) -> Parser:
         if not isinstance(source, File):
             return keys
         if source.format is Format.KEYS:

@@ -12,8 +12,8 @@ from kvsctl.records.parsed import Parser
 from kvsctl.records.pieces import OddBlanks, Pieces
 from kvsctl.records.sources import File, Source
 
-ParserChoice: TypeAlias = Callable[[Source, bytes], Parser]
-"""A function that chooses a source's parser, given its first line that is not blank."""
+ParserChoice: TypeAlias = Callable[[Source], Parser]
+"""A function that chooses the parser of a source whose first lines are read."""
 
 
 MOST_PIECES: Final = 1000
@@ -90,9 +90,8 @@ class Reader:
 
     def _require_usable(self, source: File) -> None:
         try:
-            first = source.start()
-            if first:
-                self.choose_parser(source, first[0].text)
+            if source.start():
+                self.choose_parser(source)
         except StreamError as error:
             raise UsageError(error.message, error.hint) from error
         finally:
@@ -109,7 +108,7 @@ class Reader:
                         yield []
                         continue
                     if pieces is None:
-                        pieces = self._pieces_of(source, lines[0].text, position)
+                        pieces = self._pieces_of(source, position)
                     read_bytes = source.bytes_read if isinstance(source, File) else 0
                     bytes_per_line = (read_bytes - passed_bytes) / len(lines)
                     passed_bytes = read_bytes
@@ -128,8 +127,8 @@ class Reader:
                     yield pieces.finish()
                 position = pieces.position
 
-    def _pieces_of(self, source: Source, first: bytes, position: int) -> Pieces:
-        parser = self.choose_parser(source, first)
+    def _pieces_of(self, source: Source, position: int) -> Pieces:
+        parser = self.choose_parser(source)
         are_keys = source.format is Format.KEYS
         are_lines = source.format is Format.JSONL
         if isinstance(source, File) and are_keys:

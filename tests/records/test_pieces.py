@@ -164,7 +164,7 @@ class Breaking:
 
 def test_lines_that_are_undecided_when_reading_fails_are_reported() -> None:
     lines = [Line(1, b'{"key":"a","value":'), Line(2, b'{"key":"b","value":1}')]
-    found = iter(Reader([Breaking(lines)], lambda source, first: QUICK["set"]))
+    found = iter(Reader([Breaking(lines)], lambda source: QUICK["set"]))
     assert [type(piece) for piece in [*next(found), *next(found)]] == [Problem, Record]
     with pytest.raises(StreamError, match="broken"):
         next(found)
@@ -179,6 +179,6 @@ def test_undecided_lines_do_not_make_a_list_longer() -> None:
             yield start
             yield rest
 
-    lists = list(Reader([Two([])], lambda source, first: QUICK["set"]))
+    lists = list(Reader([Two([])], lambda source: QUICK["set"]))
     assert max(map(len, lists)) == MOST_PIECES
     assert sum(map(len, lists)) == len(start) + len(rest)

@@ -39,7 +39,7 @@ class Given(_Stream):
 
 def read(*given: Source, parser: Parser | None = None) -> list[list[Record | Problem]]:
     chosen = parser or key_line_parser(Rules())
-    return [list(pieces) for pieces in Reader(given, lambda source, first: chosen)]
+    return [list(pieces) for pieces in Reader(given, lambda source: chosen)]
 
 
 def test_positions_count_over_sources_and_places_name_them() -> None:
@@ -96,11 +96,11 @@ def test_an_empty_list_means_that_no_input_is_available() -> None:
     assert [len(pieces) for pieces in arrived] == [0, 1, 0]
 
 
-def test_each_source_chooses_its_parser_once_by_its_first_line() -> None:
+def test_each_source_that_has_lines_chooses_its_parser_once() -> None:
     asked = []
 
-    def choose(source: Source, first: bytes) -> Parser:
-        asked.append((source.label, first))
+    def choose(source: Source) -> Parser:
+        asked.append(source.label)
         return key_line_parser(Rules(entity=f"entity-{source.label}"))
 
     given = [
@@ -109,7 +109,7 @@ def test_each_source_chooses_its_parser_once_by_its_first_line() -> None:
         Given("c", []),
     ]
     pieces = [piece for arrived in Reader(given, choose) for piece in arrived]
-    assert asked == [("a", b"x"), ("b", b"w")]
+    assert asked == ["a", "b"]
     entities = [piece.identity and piece.identity.entity for piece in pieces]
     assert entities == ["entity-a", "entity-a", "entity-a", "entity-b"]
 
@@ -126,7 +126,7 @@ def test_lines_are_read_only_on_demand() -> None:
                 number += 1
                 yield [Line(number, b"k")]
 
-    pieces = iter(Reader([Endless()], lambda source, first: key_line_parser(Rules())))
+    pieces = iter(Reader([Endless()], lambda source: key_line_parser(Rules())))
     assert [next(pieces)[0].position for _ in range(3)] == [0, 1, 2]
 
 
