@@ -59,7 +59,7 @@ class Write(msgspec.Struct, frozen=True, gc=False):
 
 
 class Service:
-    """The emulated service on one database. Used in the store's thread only."""
+    """The emulated service on one database. Used in the work of its store only."""
 
     def __init__(self, options: EmulatorOptions, store: Store, clock: Clock) -> None:
         self.options = options

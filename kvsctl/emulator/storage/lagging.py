@@ -12,7 +12,7 @@ from kvsctl.emulator.storage.rows import FIELDS, LAST, Row, as_row
 
 
 class PastVersions:
-    """The replaced versions of the records of one database. Used in the store's thread only."""
+    """The replaced versions of the records of one database. Used in the work of a store only."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection

@@ -1,4 +1,4 @@
-"""The SQL statements on records. Used in the store's thread only.
+"""The SQL statements on records. Used in the work of a store only.
 
 Times are milliseconds since the epoch. A record that expired at or before `gone_ms` does not exist
 any more; the expiry modes differ in this one number only.

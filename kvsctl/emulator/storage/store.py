@@ -1,7 +1,7 @@
-"""The database and its transactions, done by one thread.
+"""The database and its transactions: one piece of work at a time, done by one thread.
 
-Work runs in the order in which it was submitted. Reads may run on the event loop instead, as long
-as the thread has no work: handing them over takes longer than most of them. The work of a write
+Work runs in the order in which it was submitted. Only a read may run sooner, on the event loop,
+while the thread is idle: handing it over takes longer than most reads. The work of a write
 transaction is applied whole or not at all, and once its result is there, a killed process does not
 lose it. Several processes may use the same file at the same time: writers wait for each other.
 """
@@ -49,10 +49,12 @@ class Store:
         DatabaseFailed, with nothing applied, if the database file cannot be read or written, or if
         the system refuses the thread.
         """
+        may_run_at_once = self._reads_on_loop and not writes
+        if may_run_at_once:
+            await asyncio.sleep(0)  # signals, timers and other requests get a turn
         if self._closed:
             raise RuntimeError("the store is closed")
-        if self._reads_on_loop and not writes:
-            await asyncio.sleep(0)  # signals, timers and other requests get a turn
+        if may_run_at_once:
             with self._worker.idle() as is_idle:
                 if is_idle:
                     return self._at_once(work)

@@ -61,7 +61,7 @@ class Worker:
 
     @contextlib.contextmanager
     def idle(self) -> Iterator[bool]:
-        """Keep the thread from its jobs inside the block, if it has none now. Yield whether."""
+        """Keep the thread idle inside the block, if it is idle now. Yield whether it is."""
         is_idle = self._submitted.empty() and self._doing.acquire(blocking=False)
         try:
             yield is_idle

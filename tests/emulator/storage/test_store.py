@@ -272,6 +272,18 @@ class TestReadsOnLoop:
 
         assert asyncio.run(work()) >= 20
 
+    def test_a_read_is_refused_if_the_store_closes_before_its_turn(self) -> None:
+        async def work() -> None:
+            store = Store(":memory:", reads_on_loop=True)
+            read = store.run(lambda: store.connection.execute("SELECT 1").fetchall())
+            reading = asyncio.create_task(read)
+            await asyncio.sleep(0)
+            store.close()
+            await reading
+
+        with pytest.raises(RuntimeError, match="the store is closed"):
+            asyncio.run(work())
+
     def test_a_failure_of_the_database_is_named_as_in_the_thread(self) -> None:
         async def work() -> None:
             with closing(Store(":memory:", reads_on_loop=True)) as store:
