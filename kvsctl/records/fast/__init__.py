@@ -21,6 +21,7 @@ The modules:
 - `keys`: which keys are common; plain keys and JSON strings, one per line.
 - `members`: lines into their members, with the proof that no member occurs twice.
 - `columns`: keys, values and other members, as columns, into records.
+- `extras`: the columns of these other members: entities, ttls and expiry times.
 - `lines`: objects in lines or arrays, as records or as keys.
 - `rows`: rows of a table, as records or as keys.
 """

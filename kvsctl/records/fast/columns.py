@@ -5,26 +5,19 @@ that it is not sure of to `others`, and puts something legal in their place.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import datetime
 from itertools import repeat
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
-import orjson
 
-from kvsctl.limits import TTL_UNIT_SECONDS, Limits
-from kvsctl.records.checks import Breach, check_entity
+from kvsctl.limits import Limits
 from kvsctl.records.fast.keys import entity_bodies, key_bodies, key_texts
 from kvsctl.records.parsed import Columns
-from kvsctl.records.rules import Rules
 from kvsctl.records.shapes import KeyTemplate
-from kvsctl.records.ttl import CLOCKS_APART_SECONDS, parse_ttl
 
 _NO_ENTITY: Final = b'","value":'
 _NULL: Final = b"null"
 _OBJECT: Final = b"{"
-_MISSING: Final = (b"", _NULL)
-_FEW: Final = 30
 
 _Given = TypeVar("_Given")
 _Made = TypeVar("_Made")
@@ -63,13 +56,11 @@ def filled(template: KeyTemplate, columns: Sequence[Sequence[str]], others: set[
     return list(map(pattern.__mod__, zip(*columns, strict=True)))
 
 
-class _TtlObject(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    value: int
-    unit: str
-
-
-_decode_ttls = msgspec.json.Decoder(list[_TtlObject]).decode
-_encode = msgspec.json.Encoder().encode
+def string_of_json(text: bytes) -> str:
+    """Return the text of a JSON string without escapes. Raise ValueError for other JSON."""
+    if not text.startswith(b'"') or b"\\" in text:
+        raise ValueError
+    return text[1:-1].decode()
 
 
 class Extras(msgspec.Struct):
@@ -82,56 +73,6 @@ class Extras(msgspec.Struct):
     entities: list[str | None] | None
     options: Iterable[bytes]
     expiries: list[float | None] | None = None
-
-
-def default_extras(rules: Rules, count: int, others: set[int]) -> Extras:
-    """Return the extras of records that have nothing but key and value: the defaults."""
-    return Extras(default_entities(rules, count, others), repeat(_default_options(rules)))
-
-
-def default_entities(rules: Rules, count: int, others: set[int]) -> list[str | None] | None:
-    """Return the entities of records that name none."""
-    if rules.entity is None:
-        return None
-    if check_entity(rules.entity, rules.certain_limits):
-        others.update(range(count))
-    return [rules.entity] * count
-
-
-def extras_of_json(
-    rules: Rules, members: Callable[[str], Sequence[msgspec.Raw]], others: set[int]
-) -> Extras:
-    """Return the extras of objects. `members` returns the members of a name, as JSON or empty."""
-    limits = rules.certain_limits
-    named, ttls, options = members("entityName"), members("ttl"), members("options")
-    times = members("expireTime")
-    extras = Extras(entity_column(named, rules, others), repeat(_default_options(rules)))
-    ttl_texts: list[bytes | None]
-    if any(options):
-        pairs = list(zip(map(bytes, ttls), map(bytes, options), strict=True))
-        ttl_texts = converted(pairs, _options_of_both(limits), others, None)
-    elif any(ttls):
-        ttl_texts = _options_of_ttls(list(map(bytes, ttls)), limits, others)
-    else:
-        ttl_texts = []
-    expiries = _moments_of_json(times, others) if any(times) else []
-    return _with_expiry(extras, rules, ttl_texts, expiries, others)
-
-
-def extras_of_cells(
-    rules: Rules, cells: Callable[[str], Sequence[str] | None], count: int, others: set[int]
-) -> Extras:
-    """Return the extras of rows. `cells` returns the column of a name; None if there is none."""
-    extras = default_extras(rules, count, others)
-    named, ttls, times = cells("entityName"), cells("ttl"), cells("expireTime")
-    if named is not None:
-        extras.entities = entities_of_cells(named, rules, others)
-    of_ttl = _options_of_given(rules.certain_limits)
-    ttl_texts = (
-        [] if ttls is None else converted(ttls, lambda cell: of_ttl(cell or None), others, None)
-    )
-    expiries = [] if times is None else _moments_of_cells(times, others)
-    return _with_expiry(extras, rules, ttl_texts, expiries, others)
 
 
 def set_columns(
@@ -176,47 +117,6 @@ def key_columns(
     return Columns(keys, bodies, sorted(others), entities)
 
 
-def entity_column(
-    column: Sequence[msgspec.Raw], rules: Rules, others: set[int]
-) -> list[str | None] | None:
-    """Return the entities of records whose `entityName` is this JSON, or empty."""
-    default = default_entities(rules, len(column), others)
-    if not any(column):
-        return default
-    legal = _legal_entity(rules.certain_limits)
-
-    def of_json(text: bytes) -> str | None:
-        return rules.entity if text in _MISSING else legal(string_of_json(text))
-
-    return converted(list(map(bytes, column)), of_json, others, rules.entity)
-
-
-def string_of_json(text: bytes) -> str:
-    """Return the text of a JSON string without escapes. Raise ValueError for other JSON."""
-    if not text.startswith(b'"') or b"\\" in text:
-        raise ValueError
-    return text[1:-1].decode()
-
-
-def entities_of_cells(
-    column: Sequence[str], rules: Rules, others: set[int]
-) -> list[str | None] | None:
-    """Return the entities of rows whose `entityName` is this cell."""
-    default_entities(rules, len(column), others)
-    legal = _legal_entity(rules.certain_limits)
-    return converted(
-        column, lambda name: legal(name) if name else rules.entity, others, rules.entity
-    )
-
-
-def require_options(
-    ttls: Sequence[msgspec.Raw], options: Sequence[msgspec.Raw], rules: Rules, others: set[int]
-) -> None:
-    """Add to `others` the indexes of records that may not have these options."""
-    pairs = list(zip(map(bytes, ttls), map(bytes, options), strict=True))
-    converted(pairs, _options_of_both(rules.certain_limits), others, None)
-
-
 def unusual_values(
     values: Sequence[bytes] | Sequence[msgspec.Raw], limits: Limits
 ) -> Collection[int]:
@@ -250,143 +150,8 @@ def _if_any(column: list[_Made | None] | None) -> list[_Made | None] | None:
     return column if column is not None and column.count(None) < len(column) else None
 
 
-def _with_expiry(
-    extras: Extras,
-    rules: Rules,
-    ttl_texts: Sequence[bytes | None],
-    expiries: list[float | None],
-    others: set[int],
-) -> Extras:
-    """Add ttls and expiry times. A ttl overrides an expiry time, and both override the default."""
-    default = _default_options(rules)
-    if not expiries:
-        if ttl_texts:
-            extras.options = [default if text is None else text for text in ttl_texts]
-        return extras
-    if ttl_texts:
-        pairs = list(zip(ttl_texts, expiries, strict=True))
-        expiries = [moment if text is None else None for text, moment in pairs]
-        extras.options = [
-            text if text is not None else default if moment is None else b""
-            for text, moment in pairs
-        ]
-    elif default:
-        extras.options = [default if moment is None else b"" for moment in expiries]
-    latest = rules.epoch() + rules.certain_limits.ttl_seconds + CLOCKS_APART_SECONDS
-    others.update(
-        place for place, moment in enumerate(expiries) if moment is not None and moment > latest
-    )
-    extras.expiries = expiries
-    return extras
-
-
-def _default_options(rules: Rules) -> bytes:
-    return b"" if rules.ttl is None else b',"options":' + rules.ttl.json
-
-
 def _middle(entity: str | None) -> bytes:
     """Return the bytes between a key and a value."""
     if entity is None:
         return _NO_ENTITY
     return b'","entityName":"%b","value":' % entity.encode()
-
-
-def _legal_entity(limits: Limits) -> Callable[[str], str]:
-    def convert(name: str) -> str:
-        if check_entity(name, limits):
-            raise ValueError
-        return name
-
-    return convert
-
-
-def _options_of_ttls(column: list[bytes], limits: Limits, others: set[int]) -> list[bytes | None]:
-    # Many different ones are seldom texts: read all at once, if all are objects.
-    if len(set(column)) > _FEW:
-        try:
-            return [*_options_of_objects(column, limits)]
-        except (msgspec.MsgspecError, ValueError, KeyError):
-            pass
-    return converted(column, _options_of_json(limits), others, None)
-
-
-def _options_of_objects(column: list[bytes], limits: Limits) -> list[bytes]:
-    ttls = _decode_ttls(b"[%b]" % b",".join(column))
-    seconds = [ttl.value * TTL_UNIT_SECONDS[ttl.unit] for ttl in ttls]
-    if min(seconds) <= 0 or max(seconds) > limits.ttl_seconds:
-        raise ValueError
-    return [b',"options":{"ttl":%b}' % text for text in map(_encode, ttls)]
-
-
-def _options_of_given(limits: Limits) -> Callable[[Any], bytes | None]:
-    def convert(given: Any) -> bytes | None:
-        if given is None:
-            return None
-        ttl = parse_ttl(given, limits)
-        if isinstance(ttl, Breach):
-            raise ValueError  # noqa: TRY004 - it declines
-        return b',"options":' + ttl.json
-
-    return convert
-
-
-def _options_of_json(limits: Limits) -> Callable[[bytes], bytes | None]:
-    of_given = _options_of_given(limits)
-    return lambda text: of_given(_loaded(text))
-
-
-def _options_of_both(limits: Limits) -> Callable[[tuple[bytes, bytes]], bytes | None]:
-    of_given = _options_of_given(limits)
-
-    def convert(texts: tuple[bytes, bytes]) -> bytes | None:
-        ttl, options = map(_loaded, texts)
-        if options is None:
-            return of_given(ttl)
-        if not isinstance(options, dict) or options.keys() - {"ttl"}:
-            raise ValueError
-        if "ttl" not in options:
-            return of_given(ttl)
-        if ttl is not None:
-            raise ValueError
-        return of_given(options["ttl"])
-
-    return convert
-
-
-def _loaded(text: bytes) -> Any:
-    return None if text in _MISSING else orjson.loads(text)
-
-
-def _moments_of_json(column: Sequence[msgspec.Raw], others: set[int]) -> list[float | None]:
-    # All at once, if all are strings. No string holds a line feed.
-    joined = b"\n".join(column).decode()
-    texts = joined[1:-1].split('"\n"')
-    if len(texts) == len(column) and joined.startswith('"') and joined.endswith('"'):
-        try:
-            return [*_moments(texts)]
-        except ValueError:
-            pass
-    return converted(list(map(bytes, column)), _moment_of_json, others, None)
-
-
-def _moments_of_cells(column: Sequence[str], others: set[int]) -> list[float | None]:
-    try:
-        return [*_moments(column)]
-    except ValueError:
-        return converted(column, lambda cell: _moment(cell) if cell else None, others, None)
-
-
-def _moment_of_json(text: bytes) -> float | None:
-    return None if text in _MISSING else _moment(string_of_json(text))
-
-
-def _moment(text: str) -> float:
-    return _moments([text])[0]
-
-
-def _moments(texts: Sequence[str]) -> list[float]:
-    """Return times in epoch seconds. Raise ValueError if one is not valid."""
-    moments = list(map(datetime.fromisoformat, texts))
-    if None in [moment.tzinfo for moment in moments]:
-        raise ValueError
-    return list(map(datetime.timestamp, moments))

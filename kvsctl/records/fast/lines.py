@@ -12,16 +12,18 @@ import msgspec
 from kvsctl.jsontext import WHITE_SPACE
 from kvsctl.records.fast.columns import (
     converted,
+    filled,
+    key_columns,
+    set_columns,
+    string_of_json,
+    unusual_values,
+)
+from kvsctl.records.fast.extras import (
     default_entities,
     default_extras,
     entity_column,
     extras_of_json,
-    filled,
-    key_columns,
     require_options,
-    set_columns,
-    string_of_json,
-    unusual_values,
 )
 from kvsctl.records.fast.keys import illegal_keys, read_keys, read_strings
 from kvsctl.records.fast.members import NONE, Members, Pair, objects_of, records_of, repeats

@@ -6,14 +6,12 @@ from typing import Final
 
 import msgspec
 
-from kvsctl.records.fast.columns import (
+from kvsctl.records.fast.columns import filled, key_columns, set_columns
+from kvsctl.records.fast.extras import (
     default_entities,
     default_extras,
     entities_of_cells,
     extras_of_cells,
-    filled,
-    key_columns,
-    set_columns,
 )
 from kvsctl.records.parsed import Cells, Columns
 from kvsctl.records.rules import Rules
