@@ -46,7 +46,7 @@ def _occupy_standard_descriptors() -> None:
 
     Otherwise a file or connection would get its number: the output of a child process would go
     into the file, and libuv, which never closes a standard stream, would abort the process.
-    `sys.stdout` and the others stay None, which tells that the stream is closed.
+    `sys.stdout` and the others stay None, which shows that the stream is closed.
     """
     while (fd := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
         os.set_inheritable(fd, True)

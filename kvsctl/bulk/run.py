@@ -29,7 +29,7 @@ from kvsctl.errors import KvsctlError
 from kvsctl.model import GET, Outcome, Problem, Record, State
 
 _SHORT_WAIT_SECONDS: Final = 0.5
-"""Listeners are not told of shorter waits."""
+"""Shorter waits are not reported to listeners."""
 
 
 class Run:
@@ -154,7 +154,7 @@ class Run:
         self._intake.wake()
 
     async def _dispatch(self) -> None:
-        """Start requests, as many at a time as may be, until nothing is left to do."""
+        """Start requests, as many at a time as allowed, until nothing is left to do."""
         while not self._is_done():
             self._changed.clear()
             # Looked at before the batch: what comes due from here on is either sent or waited for.
@@ -212,7 +212,7 @@ class Run:
             return
 
     def _note_wait(self, wait_seconds: float) -> None:
-        """Tell listeners why nothing is sent, if that lasts. A 429 has told them before."""
+        """Notify listeners why nothing is sent, if that lasts. After a 429 they know it already."""
         if self._in_flight or wait_seconds < _SHORT_WAIT_SECONDS or self._pacer.is_probing:
             return
         reason = self._sender.trouble

@@ -32,7 +32,7 @@ class Item(msgspec.Struct, rename="camel"):
 
 
 class Response(msgspec.Struct, frozen=True):
-    """An HTTP response: status, body, and its headers besides those that every response has."""
+    """An HTTP response: status, body, and the headers that not every response has."""
 
     status: int = 200
     body: bytes = b""

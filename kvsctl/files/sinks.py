@@ -95,7 +95,7 @@ class DescriptorWriter:
         self._fd = fd
         self._moved = moved
         self._chunks: deque[bytes] = deque()
-        self._waiting_bytes = 0  # of the chunks, without those that are being written
+        self._waiting_bytes = 0  # of `_chunks`, which no longer holds what is being written
         self._pending_bytes = 0
         self._broken: OSError | None = None
         self._is_closed = False

@@ -136,7 +136,7 @@ class RecordOutput:
     """A listener that writes found records to a sink, in input order or as they arrive.
 
     Records that are not found write nothing. In input order, `held_bytes` wait for earlier
-    positions; `close` writes those that wait for positions that never settled.
+    positions; `close` writes the records that wait for positions that never settled.
 
     With `state`, the run keeps a journal: the output resumes where an earlier run ended, and
     records that wait for a position that this run leaves unsettled are left to the next run.

@@ -67,5 +67,5 @@ def learn(body: bytes) -> SuccessForm | None:
 
 
 def are_plain(text: str) -> bool:
-    """Return whether all characters are plain: JSON neither escapes them nor uses them itself."""
+    """Return whether all characters are plain: not escaped in JSON, and not part of its syntax."""
     return text.isascii() and not text.encode().translate(None, _PLAIN_CHARACTERS)

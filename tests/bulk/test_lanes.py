@@ -21,7 +21,7 @@ def _places(*records: Record | None) -> list[int]:
 class _LanesMachine(RuleBasedStateMachine):
     """The model: for each identity its record that is away, and its others in input order.
 
-    Records are told apart by their positions, because those of a slab are made when asked for.
+    Records are compared by their positions, because a slab creates its records on access.
     """
 
     join = False

@@ -105,12 +105,11 @@ def _cases(draw: st.DrawFn) -> _Case:
 
 def _account(outcome: Outcome) -> tuple[Any, ...]:
     subject = outcome.subject
-    members = (outcome.state, outcome.failure, outcome.skipped_by, outcome.found)
+    members = (outcome.state, outcome.failure, outcome.found, outcome.skipped_by)
     if isinstance(subject, Problem):
         return (*members, subject.position)
     names = ("position", "source", "line", "identity", "body", "attempts", "ambiguous", "strikes")
-    found = None if outcome.found is None else outcome.found.value
-    return (*members[:3], found, *(getattr(subject, name) for name in names))
+    return (*members, *(getattr(subject, name) for name in names))
 
 
 @settings(max_examples=examples(120))

@@ -71,6 +71,18 @@ def test_groups_become_options_and_come_back_as_groups() -> None:
     assert "Greet." in CliRunner().invoke(app, ["--help"]).output
 
 
+def test_a_group_has_a_list_of_its_own_and_does_not_change() -> None:
+    one, other = InputOptions(), InputOptions(entity="users")
+    one.file.append(Path("a"))
+    assert (one.file, other.file) == ([Path("a")], [])
+    assert (one.entity, other.entity) == (None, "users")
+    assert one != other
+    with pytest.raises(AttributeError, match=r"cannot assign to InputOptions\.entity"):
+        one.entity = "pages"  # type: ignore[misc]
+    with pytest.raises(TypeError, match="InputOptions has no field name"):
+        InputOptions(name="a")  # type: ignore[call-arg]
+
+
 def test_one_file_has_one_role(tmp_path: Path) -> None:
     one, link = tmp_path / "one", tmp_path / "link"
     one.touch()

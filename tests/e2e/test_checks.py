@@ -1,4 +1,4 @@
-"""What input is held to: limits of an installation, no checks, input that has to be there."""
+"""What is checked of input: limits of an installation, no checks, input that is required."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a run tells of itself, as scripts and people get it."""
+"""What a run reports, to scripts and to people."""
 
 import json
 import re

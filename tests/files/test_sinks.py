@@ -1,4 +1,4 @@
-"""Output neither blocks nor gets lost, whatever its reader does."""
+"""Output does not block and is not lost, whatever its reader does."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Learn from refusals a limit that no document names: neither its size nor its window. Pure.
+"""Learn from refusals a limit whose size and window no document names. Pure.
 
 When the service refuses so often that it means a limit, it is *blocked*: one request at a time
 probes, at growing intervals, until one passes. The accepted requests from one pass to the next, by
@@ -75,7 +75,7 @@ class Learner:
         self._units.use(now, units)
 
     def end(self, now: float, reserved: int) -> None:
-        """Note that a request ended, neither accepted nor throttled."""
+        """Note that a request ended and was not accepted or throttled."""
         self.in_flight -= 1
         self._requests.use(now, -1)
         self._units.use(now, -reserved)

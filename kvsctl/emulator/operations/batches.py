@@ -34,7 +34,7 @@ class _BatchLists:
         self.failed: list[dict[str, Any]] = []
 
     def each(self, verb: str, check: Callable[[Item, str], T]) -> list[tuple[Item, str, T]]:
-        """Check the items of the batch and return those that pass, with space and check result.
+        """Check the items of the batch. Return the items that pass, with space and check result.
 
         The other items are added to `failed`. Raise Refusal if the whole batch is refused.
         """

@@ -105,7 +105,7 @@ class Service:
     def checked_write(
         self, item: Item, now_ms: int, options: frozenset[str] = SET_OPTIONS
     ) -> Write:
-        """Return the record that `item` sets. `options` are those that it may have.
+        """Return the record that `item` sets. `options`: the options that it may have.
 
         Raise Refusal if its key, value, ttl or an option is illegal.
         """

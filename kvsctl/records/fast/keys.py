@@ -20,8 +20,8 @@ _decode_string: Final = msgspec.json.Decoder(str).decode
 def uncommon_keys(keys: Sequence[str], limits: Limits) -> list[int]:
     """Return the indexes of keys that are not certainly legal.
 
-    A common key has letters, digits, `:._#-`, and spaces that are neither first nor last. No
-    string in JSON needs an escape for it.
+    A common key has only letters, digits, `:._#-`, and spaces that are not first or last. In JSON,
+    it needs no escape.
     """
     if _are_common(keys, limits):
         return []

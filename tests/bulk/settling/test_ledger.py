@@ -123,7 +123,7 @@ def test_a_listener_receives_only_what_it_wants_though_it_was_added_late() -> No
     assert inner.heard == late.heard == [Settled(outcomes)]
 
 
-def test_a_broken_listener_stops_the_run_and_the_others_hear_on() -> None:
+def test_a_broken_listener_stops_the_run_and_the_others_still_receive_events() -> None:
     desk = _Desk()
     desk.broken = StreamError("disk full")
     desk.ledger.emit(RecordsRead(1))

@@ -75,7 +75,7 @@ def test_torn_byte_code_is_named(
 
 
 @pytest.mark.parametrize("content", [None, "def broken(:\n", "import no_such_module\n"])
-def test_a_module_that_is_missing_or_damaged_is_told(
+def test_a_missing_or_damaged_module_is_reported(
     kvsctl: Command, copy: Path, content: str | None
 ) -> None:
     source = copy / "kvsctl/jobs/job.py"

@@ -74,9 +74,9 @@ def least_megabytes() -> int:
 def test_too_little_memory_ends_in_a_line(
     kvsctl: Command, words: list[str], more: int, least_megabytes: int
 ) -> None:
-    """How far a command gets in so little is not said here, only how it ends.
+    """Only the end of the command is tested, not how far it gets in so little memory.
 
-    Each is one that ends soon if it has enough.
+    Each command ends soon if it has enough.
     """
     more_words = {"get": ["--retries", "0", "--give-up-after", "1"], "set": []}
     with socket.create_server(("127.0.0.1", 0)) as taken:

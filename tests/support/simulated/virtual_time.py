@@ -54,7 +54,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     A wait that nothing will end raises Stalled; with `waits_for_threads` a thread may end it.
     `reading_seconds` pass with every look at the clock, as on a real one: 0 unless told.
-    `turned` hears the time at each turn of the loop; what it raises comes out of the loop at once.
+    `turned` receives the time at each turn of the loop; what it raises leaves the loop at once.
     """
 
     def __init__(
