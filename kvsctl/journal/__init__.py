@@ -6,6 +6,7 @@
 - `file`: one writer on disk; groups are appended and synced.
 - `totals`: counts as a journal keeps them.
 - `writer`: the listener that records what has settled.
+- `retryable`: the failures that a later record of the same key replaces.
 - `resume`: the input without what earlier runs settled.
 - `fingerprint`: whether a later run reads the same input.
 """

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from typing import Final, Protocol
@@ -11,12 +11,12 @@ from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled
 from kvsctl.bulk.outcomes.in_order import Reorder
 from kvsctl.bulk.outcomes.positions import SettledRanges
 from kvsctl.bulk.outcomes.tally import Tally
-from kvsctl.bulk.outcomes.unreplaced import Standing
 from kvsctl.errors import KvsctlError, StreamError
 from kvsctl.journal.file import JournalFile
-from kvsctl.journal.state import FailuresMark, Group, JournalState, Stage
+from kvsctl.journal.retryable import Retryable
+from kvsctl.journal.state import FailuresMark, Group, Stage
 from kvsctl.journal.totals import TallyNews, restored
-from kvsctl.model import SUCCEEDED, Lane, Outcome, Problem, Record, State, Verb
+from kvsctl.model import SUCCEEDED, Outcome, Problem, Record, State, Verb
 from kvsctl.slabs import Slab, Successes, positions_of
 
 GROUP_SECONDS: Final = 0.9
@@ -108,7 +108,7 @@ class JournalWriter:
         self._tally = restored(state.totals)
         self._counted = counted
         self._news = TallyNews(self._tally)
-        self._retryable = _Retryable(state) if verb is not Verb.GET else None
+        self._retryable = Retryable(state) if verb is not Verb.GET else None
         self._may_replace = False  # until something has failed
         self._reorder: Reorder[Sequence[Outcome]] | None = None
         if in_order:
@@ -316,46 +316,6 @@ def _parted(outcomes: Sequence[Outcome]) -> tuple[list[int], list[Outcome]]:
         apart = set(map(id, others))
         outcomes = [one for one in outcomes if id(one) not in apart]
     return [one.subject.position for one in outcomes], others
-
-
-class _Retryable:
-    """The failures that may be retried. A later record of the same key replaces them."""
-
-    def __init__(self, state: JournalState) -> None:
-        self._positions = state.retryable
-        self._standing = Standing()
-
-    def replay(self, pieces: Sequence[Record | Problem]) -> None:
-        """Register the failures that an earlier run recorded."""
-        for piece in pieces:
-            if piece.identity is not None and piece.position in self._positions:
-                self._standing.add(piece.identity.lane, piece.position)
-
-    def may_hold(self, lanes: Sequence[Lane]) -> bool:
-        """Return False if none of these lanes has a failure that could be replaced."""
-        return self._standing.may_hold(lanes)
-
-    def take(self, outcomes: Iterable[Outcome]) -> list[int]:
-        """Take in outcomes as they settle; return the positions of the failures they replace."""
-        replaced: list[int] = []
-        for outcome in outcomes:
-            identity = outcome.subject.identity
-            if self._standing and isinstance(outcome.subject, Record):
-                replaced += self._earlier(outcome.subject)
-            if outcome.state is State.FAILED and identity is not None:
-                self._standing.add(identity.lane, outcome.position)
-        return replaced
-
-    def _earlier(self, record: Record) -> list[int]:
-        """Remove and return the failures of the record's key that precede it in the input.
-
-        A failure of that key may also follow it: a problem that was read later.
-        """
-        standing = self._standing.take(record.identity.lane)
-        for place in standing:
-            if place > record.position:
-                self._standing.add(record.identity.lane, place)
-        return [place for place in standing if place < record.position]
 
 
 def _unsynced(error: OSError) -> StreamError:
