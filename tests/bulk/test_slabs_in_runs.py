@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kvsctl.bulk.events import Event, Settled
 from kvsctl.bulk.packing.rule import PackingRule
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.retrying.policy import RetryPolicy
 from kvsctl.bulk.run import Run
 from kvsctl.bulk.settling.reconcile import ReadPolicy
+from kvsctl.errors import StreamError
 from kvsctl.model import Identity, Outcome, Problem, Record, Verb
 from tests.support.books import Ran, carry_out
 from tests.support.examples import examples
@@ -24,6 +26,20 @@ from tests.support.simulated.model_service import ModelService, seeded
 from tests.support.simulated.virtual_time import Step
 
 _ENDINGS: dict[str, Callable[[Run], None]] = {"stop": Run.stop, "abort": Run.abort}
+
+
+class _Breaking:
+    """A listener that fails when one of these positions settles."""
+
+    wants = frozenset({Settled})
+
+    def __init__(self, positions: frozenset[int]) -> None:
+        self._positions = positions
+
+    def __call__(self, event: Event) -> None:
+        assert isinstance(event, Settled)
+        if not self._positions.isdisjoint(outcome.position for outcome in event.outcomes):
+            raise StreamError("cannot write")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +53,7 @@ class _Case:
     special_rate: float
     poison: frozenset[Identity]
     moments: list[tuple[float, str]]
+    breaks_at: frozenset[int]
 
     def _steps(self) -> list[Step]:
         random = Random(self.seed)
@@ -69,7 +86,9 @@ class _Case:
         if plan.verb is Verb.GET:
             service.store = {identity(f"k{place}"): place for place in range(0, self.keys, 2)}
         moments = [(moment, _ENDINGS[how]) for moment, how in self.moments]
-        return carry_out(plan, self._steps(), service, moments=moments), service
+        listeners = [_Breaking(self.breaks_at)]
+        ran = carry_out(plan, self._steps(), service, moments=moments, listeners=listeners)
+        return ran, service
 
 
 @st.composite
@@ -100,6 +119,7 @@ def _cases(draw: st.DrawFn) -> _Case:
         special_rate=draw(st.sampled_from([0.0, 0.0, 0.02, 0.3])),
         poison=frozenset(draw(st.sets(st.sampled_from([identity("k0"), identity("k1")])))),
         moments=draw(st.lists(moments, max_size=1)),
+        breaks_at=frozenset(draw(st.sampled_from([(), (), (0,), (40,), (170,)]))),
     )
 
 
