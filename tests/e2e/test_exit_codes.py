@@ -4,7 +4,6 @@ import json
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from kvsctl.emulator import embedded
 from tests.support.commands.command import Command, records_file
 from tests.support.commands.server import served
+from tests.support.waiting import wait_until
 
 _WAIT_SECONDS = 30
 _SECRET = "sekrit-token-value"
@@ -195,7 +195,7 @@ def test_a_signal_ends_with_a_report(kvsctl: Command, number: signal.Signals, st
         assert process.stdout is not None
         process.stdin.write(b'{"key":"before","value":1}\n')
         process.stdin.flush()
-        _wait_until(lambda: kvsctl("get", "-t", "local", "before", "-q").status == 0)
+        wait_until(lambda: kvsctl("get", "-t", "local", "before", "-q").status == 0)
         process.send_signal(number)
         report = json.loads(process.stdout.read())
         assert process.wait(_WAIT_SECONDS) == status
@@ -266,13 +266,6 @@ def test_a_served_store_keeps_what_was_set(kvsctl: Command, tmp_path: Path) -> N
         kvsctl("set", "k=1", "--url", url, status=0)
         kvsctl("set", "k=2", "--url", url + "/forge/storage/kvs", status=0)
         assert kvsctl("get", "k", "--values", "--url", url, status=0).out == b"2\n"
-
-
-def _wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _WAIT_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, "it never held"
-        time.sleep(0.02)
 
 
 def test_a_target_that_cannot_be_used_leaves_every_file_as_it_was(

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands.command import Command, Ended, records_file
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks and links of POSIX")
 
@@ -22,13 +22,6 @@ _GOOD = b'{"key":"a","value":1}\n'
 @pytest.fixture
 def local(kvsctl: Command) -> Command:
     return kvsctl.having(KVSCTL_TARGET="local")
-
-
-def _wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _WAIT_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, "it never held"
-        time.sleep(0.02)
 
 
 class _Waiting:
@@ -54,7 +47,7 @@ def _waiting(local: Command, opened: Path, *words: str | Path) -> Iterator[_Wait
     pipe = subprocess.PIPE
     with local.start(*words, stdin=pipe, stdout=pipe, stderr=pipe) as process:
         try:
-            _wait_until(opened.exists)
+            wait_until(opened.exists)
             yield _Waiting(process)
         finally:
             process.kill()
@@ -165,7 +158,7 @@ def test_5_when_a_file_is_removed_replaced_or_truncated_in_mid_run(
     with _waiting(local, opened, *words, flag, path, "--json") as run:
         run.send(b"a\n" if flag == "-o" else _BAD)
         if flag == "--failures":
-            _wait_until(lambda: path.stat().st_size > 0)
+            wait_until(lambda: path.stat().st_size > 0)
         change(opened)
         ended = run.end(b"" if flag == "-o" else _GOOD)
     assert ended.status == 5, ended

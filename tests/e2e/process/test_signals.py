@@ -21,12 +21,13 @@ import pytest
 
 import kvsctl as package
 from tests.support.commands.command import Command, records_file
+from tests.support.waiting import wait_until
 
 _WAIT_SECONDS: Final = 30
 _TRIES: Final = int(os.environ.get("KVSCTL_SIGNAL_TRIES", "24"))
 _START_SECONDS: Final = 0.4
-_OPENING_SECONDS: Final = 1.5
-"""Enough to start and to open the files of a run; a little less proves less, and never fails."""
+_OPENING_SECONDS: Final = 0.3
+"""Enough to open the files of a run; a little less proves less, and never fails."""
 _OURS: Final = str(Path(package.__file__).parent).encode()
 _LEFT_BEHIND: Final = (b"Exception ignored", b"was never awaited", b"was destroyed", b"defect")
 
@@ -104,6 +105,7 @@ def test_a_run_that_waits_for_the_reader_of_a_pipe_is_ended(
     os.mkfifo(pipe)
     with local.start("get", "k", flag, pipe, stderr=subprocess.PIPE) as process:
         try:
+            wait_until(local.database.exists)  # which is opened just before the files
             with pytest.raises(subprocess.TimeoutExpired):
                 process.wait(_OPENING_SECONDS)
             process.send_signal(number)
