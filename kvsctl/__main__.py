@@ -72,7 +72,7 @@ def _hide_traces() -> None:
 
     if os.environ.get("KVSCTL_DEBUG"):
         return
-    # A built-in function that does nothing: calling it takes no memory, of which none may be left.
+    # A built-in function without effect: calling it needs no memory, and there may be none left.
     sys.unraisablehook = callable
     threading.excepthook = callable
     warnings.simplefilter("ignore")

@@ -143,7 +143,7 @@ def compact(text: bytes) -> bytes:
 
 
 def _decoded_members(text: bytes) -> dict[str, bytes] | None:
-    """Return the members of an object, sooner; None if it is not certain what they are."""
+    """Return the members of an object in less time; None if they are not certain."""
     try:
         if not text.isascii():
             text.decode()  # msgspec does not check the UTF-8 inside a Raw

@@ -44,7 +44,7 @@ class CarrierAnswer(msgspec.Struct, frozen=True, gc=False):
 
 @lru_cache(maxsize=64)
 def _lower_case(name: bytes) -> str:
-    """Cached, as every answer has the same few names."""
+    """Return the name of a header. Results are kept: all answers have the same few names."""
     return name.decode("latin-1").lower()
 
 
