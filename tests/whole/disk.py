@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -44,6 +44,7 @@ class Disk:
     def __init__(self, folder: Path) -> None:
         self._folder = str(folder)
         self._paths: dict[int, Path] = {}
+        self._readers: dict[int, os.stat_result] = {}
         self._synced_bytes: dict[Path, int] = {}
         self._trouble = Trouble()
         self._room_bytes = 0
@@ -76,6 +77,15 @@ class Disk:
             for fd in self._paths:
                 real["close"](fd)
             self._paths.clear()
+            self._close_readers()
+
+    def _close_readers(self) -> None:
+        """Close what a process that was killed had open for reading, which may hold a lock."""
+        for fd, status in self._readers.items():
+            with suppress(OSError):
+                if os.path.samestat(os.fstat(fd), status):
+                    self._real["close"](fd)
+        self._readers.clear()
 
     def lose_power(self, random: Random) -> None:
         """Of what no sync has confirmed, files lose any part at their ends."""
@@ -101,8 +111,12 @@ class Disk:
         return trouble.full == path.name and trouble.in_sync is in_sync and self._room_bytes <= 0
 
     def _open(self, path: Any, flags: int, mode: int = 0o777, **more: Any) -> int:
-        if not str(path).startswith(self._folder) or not flags & _CHANGING:
+        if not str(path).startswith(self._folder):
             return int(self._real["open"](path, flags, mode, **more))
+        if not flags & _CHANGING:
+            fd = int(self._real["open"](path, flags, mode, **more))
+            self._readers[fd] = os.fstat(fd)
+            return fd
         if self._change():
             raise Killed
         fd = int(self._real["open"](path, flags, mode, **more))
@@ -176,6 +190,7 @@ class Disk:
 
     def _close(self, fd: int) -> None:
         self._paths.pop(fd, None)
+        self._readers.pop(fd, None)
         self._real["close"](fd)
 
     def _fdopen(self, fd: int, *more: Any, **named: Any) -> Any:
