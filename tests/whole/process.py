@@ -7,10 +7,11 @@ disk, and from then on nothing that its code still does reaches a file or the se
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from random import Random
 from types import SimpleNamespace
 from typing import Any, Final, Self, TypeVar
@@ -24,6 +25,7 @@ from kvsctl.cli.arguments import prepared
 from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.jobs.listeners import JobListeners
 from kvsctl.journal.file import JournalFile
+from kvsctl.journal.writer import JournalWriter
 from kvsctl.model import Record, Verb
 from kvsctl.report.console import Environment
 from kvsctl.service.client import Answer, BatchClient
@@ -193,11 +195,20 @@ def _in_place(job: Job, world: World, disk: Disk, ended: Ended) -> Iterator[None
         stack.enter_context(patch("kvsctl.service.transport.choose.over_network", over_network))
         stack.enter_context(patch("kvsctl.jobs.journal.JournalFile", journal))
         stack.enter_context(patch("kvsctl.jobs.journal.ThreadPoolExecutor", lambda *_: executor()))
+        # What a group costs decides when the next begins, so that must not depend on this machine.
+        costs = {"cpu_seconds": _processor(Random(fate.seed)), "wall_seconds": lambda: 0.0}
+        stack.enter_context(patch.dict(JournalWriter.__init__.__kwdefaults__, costs))
         clock = SimpleNamespace(monotonic=world.now)
         stack.enter_context(patch("kvsctl.jobs.journal.time", clock))
         stack.enter_context(patch("kvsctl.service.auth.credentials.in_daemon_thread", at_once))
         stack.enter_context(patch.dict(os.environ, environment))
         yield
+
+
+def _processor(random: Random) -> Callable[[], float]:
+    """A clock of processor time by which each group of a journal costs the same."""
+    step = random.choice([0.0, 0.001, 0.004, 0.02])
+    return map(step.__mul__, count()).__next__
 
 
 class _Noting(BatchClient):
