@@ -12,7 +12,7 @@ from kvsctl.model import Failure, Problem, Record
 _OF_AN_EARLIER_RUN: Final = frozenset({"error", "source"})
 _END: Final = re.compile(
     rb'[{,]"error":\{"code":"(?:[^"\\]|\\.)*","message":"(?:[^"\\]|\\.)*"\},'
-    rb'"source":"(?:[^"\\]|\\.)*"\}\r?\n\Z'
+    rb'"source":"(?:[^"\\]|\\.)*"\}(?:\r?\n)?\Z'
 )
 _UNREAD: Final = frozenset({"raw", "raw_base64"})
 
@@ -36,7 +36,10 @@ def failure_line(subject: Record | Problem, failure: Failure) -> bytes:
 
 
 def is_failure_line(line: bytes) -> bool:
-    """Return whether a line is one that `failure_line` has written: it ends in error and source."""
+    """Return whether a line is one that `failure_line` has written: it ends in error and source.
+
+    Its line feed may be missing, as after a kill.
+    """
     return _END.search(line) is not None
 
 

@@ -56,6 +56,8 @@ def _reporting(flag: str, path: Path, *, replaces_any: bool = False) -> Reportin
         ("--failures", b""),
         ("--failures", _FAILURES),
         ("--failures", _FAILURES[:-30]),
+        ("--failures", _FAILURES[:-1]),
+        ("--failures", _LINES[0][:-1]),
         ("--failures", _LINES[0][:-30]),
         ("--failures", _LINES[0][:1]),
         *(("--failures", line) for line in _LINES),
@@ -76,7 +78,6 @@ def test_an_empty_file_and_an_earlier_one_are_replaced(
         *(("--report", content) for content in [*_FOREIGN, _FAILURES, _REPORT * 2]),
         *(("--failures", content) for content in [*_FOREIGN, _REPORT]),
         *(("--failures", _FAILURES + content) for content in _FOREIGN),
-        ("--failures", _LINES[0][:-1]),
     ],
 )
 def test_a_file_of_another_kind_is_refused_unless_forced(
