@@ -166,7 +166,10 @@ class JournalState:
         self.held = {place: line for place, line in waiting if place >= self.failures.through}
         self.output_bytes = group.output_bytes
         self.elapsed_seconds = group.elapsed_seconds
-        self.stage = group.stage
+        if group.stage is not Stage.RUNNING or group.settled or group.retries_failed:
+            # A run that is stopped before it settles anything takes nothing back: the failures
+            # file may be complete already, and shorter than its mark.
+            self.stage = group.stage
         self.has_ended = self.has_ended or group.stage is not Stage.RUNNING
         self.groups += 1
 

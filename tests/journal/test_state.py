@@ -62,3 +62,17 @@ def test_retrying_failures_makes_them_unsettled() -> None:
     assert state.stage is Stage.RUNNING
     assert state.has_ended
     assert state.failures_path == "/f"
+
+
+def test_a_run_that_settles_nothing_leaves_a_job_ended() -> None:
+    state = JournalState()
+    state.apply(Group(SettledRanges([(0, 9)]), stage=Stage.ENDED))
+    state.apply(Group(stage=Stage.RUNNING))
+    assert state.stage is Stage.ENDED
+
+
+def test_a_job_whose_input_has_grown_runs_again() -> None:
+    state = JournalState()
+    state.apply(Group(SettledRanges([(0, 9)]), stage=Stage.ENDED))
+    state.apply(Group(SettledRanges([(9, 12)]), stage=Stage.RUNNING))
+    assert state.stage is Stage.RUNNING

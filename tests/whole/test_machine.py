@@ -4,15 +4,14 @@ After each run store, report, journal, failures file and output are held against
 There is one machine for each verb, so that they can run at the same time. Most jobs of a machine
 have its verb; the others change the store between them.
 
-`KVSCTL_MACHINE_EXAMPLES=5000` tries 5000 others in each machine; without it each run of the tests
-tries the same few.
+`KVSCTL_MACHINE_EXAMPLES=5000` tries 5000 others in each machine. Without it, each run of the same
+tests tries the same few; Hypothesis also tries constants of the modules that earlier tests have
+imported.
 """
 
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -42,7 +41,6 @@ from tests.whole.process import Ended, Fate, run
 from tests.whole.wire import World
 
 _ASKED = os.environ.get("KVSCTL_MACHINE_EXAMPLES")
-_TOP = Path(__file__).parents[2]
 _OVER = (ExitStatus.OK, ExitStatus.FAILURES)
 
 
@@ -218,21 +216,12 @@ def _settings(examples: int) -> settings:
     )
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("machine", "examples"), [("SetJobs", 100), ("GetJobs", 50), ("DeleteJobs", 50)]
-)
-def test_whole_jobs(machine: str, examples: int) -> None:
-    """In a process of its own: what other tests left behind once changed how jobs went."""
-    program = (
-        "from hypothesis.stateful import run_state_machine_as_test\n"
-        "from tests.whole import test_machine as machines\n"
-        f"run_state_machine_as_test(machines.{machine}, settings=machines._settings({examples}))"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", program], cwd=_TOP, capture_output=True, text=True, check=False
-    )
-    assert ended.returncode == 0, ended.stderr
+TestSetJobs = pytest.mark.slow(SetJobs.TestCase)
+TestSetJobs.settings = _settings(100)
+TestGetJobs = pytest.mark.slow(GetJobs.TestCase)
+TestGetJobs.settings = _settings(50)
+TestDeleteJobs = pytest.mark.slow(DeleteJobs.TestCase)
+TestDeleteJobs.settings = _settings(50)
 
 
 @settings(
