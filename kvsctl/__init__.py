@@ -8,8 +8,9 @@ Imports run one way, from the first of these to the last:
 - `report`, `outputs`: what a job shows, and what else it writes.
 - `journal`: what is settled of a job, on disk.
 - `bulk`: the engine: records in, outcomes out.
-- `service`, `records`, `config`, `files`, `emulator`: HTTP, input, settings, the operating
-  system's files, and the emulator, which imports `limits` and nothing else of ours.
+- `service`, `records`, `selection`, `config`, `files`, `emulator`: HTTP, input, what a command
+  works on, settings, the operating system's files, and the emulator, which imports `limits` and
+  nothing else of ours.
 - `model`: what passes between them: records, problems, outcomes.
 - `slabs`: many records, or the outcomes of many, as one value.
 - `jsontext`, `jsonequal`: JSON as text, and whether two JSON texts are equal.

@@ -1,0 +1,8 @@
+"""Which records of a store a command works on. Pure: it reads nothing and asks no service.
+
+- `patterns`: globs and regular expressions over keys, and the prefix that each one implies.
+- `prefixes`: the fewest prefixes that cover everything that may be chosen.
+- `moments`: durations and times as people write them.
+- `sizes`: sizes in bytes as people write them.
+- `selection`: all selectors of a command together.
+"""

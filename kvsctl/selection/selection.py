@@ -1,0 +1,132 @@
+"""All selectors of a command together."""
+
+from collections.abc import Sequence
+from enum import Enum
+
+import msgspec
+
+from kvsctl.selection.patterns import Pattern
+from kvsctl.selection.prefixes import covering, within
+
+
+class Verdict(Enum):
+    """Whether a record is chosen."""
+
+    CHOSEN = "chosen"
+    NOT_CHOSEN = "not chosen"
+    UNDECIDED = "undecided"
+    """A selector needs metadata that is not known."""
+
+
+class Known(msgspec.Struct, frozen=True, gc=False):
+    """What is known of a record besides its key. Times are epoch seconds; None: not known.
+
+    `has_expiry` None: it is not known whether the record has a ttl. `expires_at` is None for a
+    record without one.
+    """
+
+    value_bytes: int | None = None
+    created_at: float | None = None
+    updated_at: float | None = None
+    has_expiry: bool | None = None
+    expires_at: float | None = None
+
+
+class AgeFrom(Enum):
+    """The time that a record's age counts from."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+
+
+class Selection(msgspec.Struct, frozen=True):
+    """The records that a command works on. All conditions must hold; without any, all records.
+
+    A key must begin with `prefix`, match one of `matches` if there are any, one of `regexes` if
+    there are any, and none of `excludes`. `older_than` and `newer_than` are epoch seconds, compared
+    with the time that `age_from` names. `larger_than` is bytes of the value.
+    """
+
+    prefix: str = ""
+    matches: Sequence[Pattern] = ()
+    regexes: Sequence[Pattern] = ()
+    excludes: Sequence[Pattern] = ()
+    age_from: AgeFrom = AgeFrom.UPDATED
+    older_than: float | None = None
+    newer_than: float | None = None
+    is_expired: bool = False
+    has_no_expiry: bool = False
+    larger_than: int | None = None
+
+    @property
+    def prefixes(self) -> list[str]:
+        """The prefixes that cover every key that may be chosen; none covers another.
+
+        An empty list: no key can be chosen.
+        """
+        prefixes = [self.prefix]
+        for patterns in (self.matches, self.regexes):
+            if patterns:
+                others = covering(pattern.prefix for pattern in patterns)
+                prefixes = covering(one for prefix in prefixes for one in within(prefix, others))
+        return prefixes
+
+    @property
+    def needs_age(self) -> bool:
+        """Whether it must be known when a record was created or updated."""
+        return self.older_than is not None or self.newer_than is not None
+
+    @property
+    def needs_expiry(self) -> bool:
+        """Whether it must be known when a record expires."""
+        return self.is_expired or self.has_no_expiry
+
+    @property
+    def is_of_keys_only(self) -> bool:
+        """Whether the key alone decides."""
+        return not (self.needs_age or self.needs_expiry or self.larger_than is not None)
+
+    def chooses_key(self, key: str) -> bool:
+        """Return whether the key meets every condition on keys."""
+        return (
+            key.startswith(self.prefix)
+            and (not self.matches or any(one.matches(key) for one in self.matches))
+            and (not self.regexes or any(one.matches(key) for one in self.regexes))
+            and not any(one.matches(key) for one in self.excludes)
+        )
+
+    def judge(self, key: str, known: Known, now: float) -> Verdict:
+        """Decide about a record. `now`: the service's time in epoch seconds.
+
+        What does not meet a condition that can be decided is not chosen, whatever else is unknown.
+        """
+        if not self.chooses_key(key):
+            return Verdict.NOT_CHOSEN
+        tests = (self._is_large(known), self._is_of_age(known), self._has_expiry(known, now))
+        if False in tests:
+            return Verdict.NOT_CHOSEN
+        return Verdict.UNDECIDED if None in tests else Verdict.CHOSEN
+
+    def _is_large(self, known: Known) -> bool | None:
+        if self.larger_than is None:
+            return True
+        return None if known.value_bytes is None else known.value_bytes > self.larger_than
+
+    def _is_of_age(self, known: Known) -> bool | None:
+        if not self.needs_age:
+            return True
+        time = known.created_at if self.age_from is AgeFrom.CREATED else known.updated_at
+        if time is None:
+            return None
+        is_old = self.older_than is None or time < self.older_than
+        return is_old and (self.newer_than is None or time >= self.newer_than)
+
+    def _has_expiry(self, known: Known, now: float) -> bool | None:
+        if not self.needs_expiry:
+            return True
+        if known.has_expiry is None:
+            return None
+        is_past = known.expires_at is not None and known.expires_at <= now
+        if self.is_expired and not is_past:
+            return False
+        return not (self.has_no_expiry and known.has_expiry)

@@ -1,0 +1,67 @@
+"""Durations, times and sizes as people write them."""
+
+import pytest
+
+from kvsctl.errors import UsageError
+from kvsctl.selection.moments import duration_seconds, moment_before
+from kvsctl.selection.sizes import size_bytes
+
+_NOW = 1_000_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("45s", 45), ("30m", 1800), ("12h", 43_200), ("7d", 604_800), ("2w", 1_209_600), ("45", 45)],
+)
+def test_a_duration_is_a_number_and_a_unit(text: str, seconds: int) -> None:
+    assert duration_seconds(text, "--older-than") == seconds
+    assert moment_before(text, _NOW, "--older-than") == _NOW - seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "epoch"),
+    [
+        ("2026-01-31", 1_769_817_600),
+        ("2026-01-31T12:00:00Z", 1_769_860_800),
+        ("2026-01-31T12:00:00+02:00", 1_769_853_600),
+        ("2026-01-31 12:00", 1_769_860_800),
+    ],
+)
+def test_a_time_without_an_offset_is_utc(text: str, epoch: int) -> None:
+    assert moment_before(text, _NOW, "--newer-than") == epoch
+
+
+@pytest.mark.parametrize("text", ["", "1e3", "d", "30 d", "-3d", "1.5d", "30y", "yesterday"])
+def test_anything_else_is_refused_with_the_option(text: str) -> None:
+    with pytest.raises(UsageError, match="--older-than") as refused:
+        moment_before(text, _NOW, "--older-than")
+    assert "30d" in (refused.value.hint or "")
+    with pytest.raises(UsageError, match="not a duration"):
+        duration_seconds(text, "--older-than")
+
+
+def test_eight_digits_may_be_seconds_or_a_date_and_are_refused() -> None:
+    with pytest.raises(UsageError, match="neither an age nor a time"):
+        moment_before("20260131", _NOW, "--older-than")
+    assert duration_seconds("20260131", "--older-than") == 20_260_131
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("500", 500),
+        ("10k", 10_000),
+        ("10Ki", 10_240),
+        ("10KiB", 10_240),
+        ("1.5M", 1_500_000),
+        ("2g", 2 * 10**9),
+    ],
+)
+def test_a_size_has_a_decimal_or_binary_unit(text: str, size: int) -> None:
+    assert size_bytes(text, "--larger-than") == size
+
+
+@pytest.mark.parametrize("text", ["", "k", "-1", "1x", "1i", "1e3", "0x10"])
+def test_what_is_not_a_size_is_refused_with_the_option(text: str) -> None:
+    with pytest.raises(UsageError, match=r"--larger-than .*: not a size"):
+        size_bytes(text, "--larger-than")
