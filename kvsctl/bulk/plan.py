@@ -24,7 +24,7 @@ _READS_AHEAD: Final = 2
 
 
 class Caller(Protocol):
-    """What a run needs of the service: see `service.client.BatchClient`."""
+    """What a run needs of the service: see `service.client.StoreClient`."""
 
     async def prepare(self) -> None:
         """Get the token that requests need. Send nothing. Raise CredentialsError."""

@@ -18,7 +18,7 @@ from kvsctl.service.auth.credentials import (
     bearer,
     container,
 )
-from kvsctl.service.client import BatchClient
+from kvsctl.service.client import StoreClient
 from kvsctl.service.transport.in_process import AsgiApp, in_process
 from kvsctl.service.wire import MetadataRequest
 
@@ -57,10 +57,10 @@ async def connected(
     timeout_seconds: float,
     asked: MetadataRequest,
     wants_headers: bool,
-) -> AsyncIterator[BatchClient]:
+) -> AsyncIterator[StoreClient]:
     """Open the target's service; close its connections and an embedded emulator at the end."""
     make = partial(
-        BatchClient,
+        StoreClient,
         credentials=credentials,
         timeout_seconds=timeout_seconds,
         metadata=asked,

@@ -1,8 +1,10 @@
 """The thin HTTP layer: the only importer of httpx.
 
-- `client`: send one batch request and return its answer.
+- `client`: send one batch request or query and return its answer.
 - `wire`: encode records as request bytes.
-- `reply`: decode the body of a 200 answer.
+- `reply`: decode the body of a batch's 200 answer.
+- `queries`: encode a query, and decode the page that answers it.
+- `found`: decode the records that both kinds of answer hold.
 - `success_form`: recognise "all succeeded" by its bytes.
 - `interpret`: turn an answer, or its absence, into a reply or a fault.
 - `faults`: classify status codes and exceptions.

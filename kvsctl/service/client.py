@@ -1,7 +1,8 @@
-"""Send batch requests. One call is one request: no retry, no sleep, no redirect."""
+"""Send batch requests and queries. One call is one request: no retry, no sleep, no redirect."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -9,7 +10,8 @@ from kvsctl import __version__
 from kvsctl.model import Record, Verb
 from kvsctl.service.auth.credentials import HIDDEN, Credentials, Secret
 from kvsctl.service.faults import Fault, http_date
-from kvsctl.service.interpret import fault_of, hide_token, interpret, shown_trace_id
+from kvsctl.service.interpret import fault_of, hide_token, interpret, interpret_page, shown_trace_id
+from kvsctl.service.queries import Page, Query, encode_query
 from kvsctl.service.reply import AllDone, Reply, ReplyDecoder
 from kvsctl.service.transport.carrier import Carrier, CarrierAnswer, CarrierError
 from kvsctl.service.transport.encoding import decompressed
@@ -41,8 +43,32 @@ class Answer(msgspec.Struct):
     headers: Sequence[str] = ()
 
 
-class BatchClient:
-    """The batch endpoints of one store, reached over one carrier.
+class QueryAnswer(msgspec.Struct):
+    """The end of one query: a `page` or a `fault`, never both. The rest is as in `Answer`."""
+
+    page: Page | None
+    fault: Fault | None
+    status: int | None
+    elapsed_seconds: float
+    bytes_sent: int
+    bytes_received: int
+    trace_id: str | None
+    token: Secret | None
+    headers: Sequence[str] = ()
+
+
+class _Sent(NamedTuple):
+    """A request that was sent, and its answer; `lost` if there is none."""
+
+    answer: CarrierAnswer | None
+    lost: Fault | None
+    elapsed_seconds: float
+    token: Secret | None
+    trace_id: str | None = None
+
+
+class StoreClient:
+    """The batch and query endpoints of one store, reached over one carrier.
 
     `timeout_seconds` only appears in messages; the carrier enforces it.
     """
@@ -96,19 +122,59 @@ class BatchClient:
         Raise CredentialsError only if the token is not loaded yet and cannot be: see `prepare`.
         Raise StreamError, with nothing applied, if the files under an embedded target fail.
         """
+        body = encode(records, self._metadata, self.now())
+        sent = await self._post(_PATHS[verb], body)
+        answer, token = sent.answer, sent.token
+        if answer is None:
+            return Answer(None, sent.lost, None, sent.elapsed_seconds, len(body), 0, None, token)
+        reply, fault = interpret(
+            self._decoder, verb, records, answer, sent.trace_id, token, self.now(), self._proxy
+        )
+        return Answer(
+            reply,
+            fault,
+            answer.status,
+            sent.elapsed_seconds,
+            len(body),
+            len(answer.body),
+            sent.trace_id,
+            token,
+            self._header_lines(len(body), answer, token) if self._wants_headers else (),
+        )
+
+    async def query(self, query: Query) -> QueryAnswer:
+        """Send one query. Return a failed one as a fault. Raise as `call` does."""
+        body = encode_query(query, self._metadata)
+        sent = await self._post(query.path, body)
+        answer, token = sent.answer, sent.token
+        if answer is None:
+            elapsed = sent.elapsed_seconds
+            return QueryAnswer(None, sent.lost, None, elapsed, len(body), 0, None, token)
+        page, fault = interpret_page(answer, sent.trace_id, token, self.now(), self._proxy)
+        return QueryAnswer(
+            page,
+            fault,
+            answer.status,
+            sent.elapsed_seconds,
+            len(body),
+            len(answer.body),
+            sent.trace_id,
+            token,
+            self._header_lines(len(body), answer, token) if self._wants_headers else (),
+        )
+
+    async def _post(self, path: str, body: bytes) -> _Sent:
         credentials = self._credentials
         token = credentials.token if credentials.is_loaded else await credentials.current()
-        body = encode(records, self._metadata, self.now())
         started = self._monotonic()
         try:
             headers = self._headers_with(token)
-            answer = await self._carrier.request("POST", _PATHS[verb], headers, body)
+            answer = await self._carrier.request("POST", path, headers, body)
             if "content-encoding" in answer.headers:
                 answer = decompressed(answer)
         except CarrierError as error:
             elapsed = self._monotonic() - started
-            lost = fault_of(error, self._timeout_seconds)
-            return Answer(None, lost, None, elapsed, len(body), 0, None, token)
+            return _Sent(None, fault_of(error, self._timeout_seconds), elapsed, token)
         elapsed = self._monotonic() - started
         trace_id: str | None = None
         for name in _TRACE_HEADERS:
@@ -116,20 +182,7 @@ class BatchClient:
                 trace_id = shown_trace_id(token, answer.headers[name])
                 break
         self._learn_clock(answer.headers)
-        reply, fault = interpret(
-            self._decoder, verb, records, answer, trace_id, token, self.now(), self._proxy
-        )
-        return Answer(
-            reply,
-            fault,
-            answer.status,
-            elapsed,
-            len(body),
-            len(answer.body),
-            trace_id,
-            token,
-            self._header_lines(len(body), answer, token) if self._wants_headers else (),
-        )
+        return _Sent(answer, None, elapsed, token, trace_id)
 
     async def renew(self, refused: Secret | None) -> bool:
         """Return whether there is now another token than the refused one: see Credentials."""

@@ -9,7 +9,9 @@ from kvsctl import codes
 from kvsctl.model import Record, Verb
 from kvsctl.service.auth.credentials import Secret
 from kvsctl.service.faults import Fault, FaultKind, kind_of_status, retry_after
-from kvsctl.service.reply import AllDone, Reply, ReplyDecoder, UnreadableAnswer, decode_error
+from kvsctl.service.found import UnreadableAnswer
+from kvsctl.service.queries import Page, decode_page
+from kvsctl.service.reply import AllDone, Reply, ReplyDecoder, decode_error
 from kvsctl.service.transport.carrier import (
     CarrierAnswer,
     CarrierError,
@@ -45,18 +47,50 @@ def interpret(
     the service's time in epoch seconds. `proxy` is the proxy that may have answered in place of the
     service, if there is one.
     """
-    status = answer.status
-    if status == _OK:
+    if answer.status == _OK:
         try:
             reply = decoder.decode(verb, answer.body, trace_id, asked)
             if isinstance(reply, Reply):
                 _bound_failures(token, reply)
             return reply, None
         except UnreadableAnswer as error:
-            message = _shown(token, f"cannot read the answer: {error}", _MESSAGE_CHARACTERS)
-            return None, Fault(
-                FaultKind.UNANSWERED, codes.UNREADABLE_ANSWER, message, status, trace_id
-            )
+            return None, _unreadable(error, trace_id, token)
+    return None, _refusal(answer, trace_id, token, service_now, proxy)
+
+
+def interpret_page(
+    answer: CarrierAnswer,
+    trace_id: str | None,
+    token: Secret | None,
+    service_now: float,
+    proxy: str | None = None,
+) -> tuple[Page | None, Fault | None]:
+    """Return the page or the fault that the answer to a query means, never both.
+
+    The arguments are those of `interpret`.
+    """
+    if answer.status == _OK:
+        try:
+            return decode_page(answer.body), None
+        except UnreadableAnswer as error:
+            return None, _unreadable(error, trace_id, token)
+    return None, _refusal(answer, trace_id, token, service_now, proxy)
+
+
+def _unreadable(error: UnreadableAnswer, trace_id: str | None, token: Secret | None) -> Fault:
+    message = _shown(token, f"cannot read the answer: {error}", _MESSAGE_CHARACTERS)
+    return Fault(FaultKind.UNANSWERED, codes.UNREADABLE_ANSWER, message, _OK, trace_id)
+
+
+def _refusal(
+    answer: CarrierAnswer,
+    trace_id: str | None,
+    token: Secret | None,
+    service_now: float,
+    proxy: str | None,
+) -> Fault:
+    """Return the fault that an answer with another status than 200 means."""
+    status = answer.status
     error_body = decode_error(answer.body)
     code, message = error_body or (codes.http_code(status), http_status(status))
     kind = kind_of_status(status, code)
@@ -67,7 +101,7 @@ def interpret(
     if status in _REDIRECTS and "location" in answer.headers:
         message += f", a redirect to {_redirect_host(answer.headers['location'])}"
         message += ": redirects are not followed"
-    fault = Fault(
+    return Fault(
         kind,
         _shown(token, code, _NAME_CHARACTERS),
         _shown(token, message, _MESSAGE_CHARACTERS),
@@ -75,7 +109,6 @@ def interpret(
         trace_id,
         retry_after(answer.headers, service_now),
     )
-    return None, fault
 
 
 def hide_token(token: Secret | None, text: str) -> str:

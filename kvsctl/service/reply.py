@@ -3,24 +3,23 @@
 import json
 from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 import msgspec
 
 from kvsctl import jsontext
 from kvsctl.model import GET, Failure, Found, Identity, Record, Verb
+from kvsctl.service.found import (
+    FoundMembers,
+    UnreadableAnswer,
+    found_plain,
+    found_with_members,
+    members_of,
+    require_shallow,
+    require_utf8,
+)
 from kvsctl.service.success_form import SHORTEST, learn
 from kvsctl.slabs import FoundRecord, FoundSlab, plain_keys
-
-_MOST_SHALLOW_BYTES: Final = 2 * (jsontext.PARSER_DEPTH - 3)
-"""A value of at most so many bytes does not nest too deep: each level needs two brackets.
-
-The answer, its list and the record nest around it.
-"""
-
-
-class UnreadableAnswer(Exception):
-    """The body is not an answer of the endpoint. `str()` says why and holds no value."""
 
 
 class Reply(msgspec.Struct):
@@ -47,15 +46,6 @@ class _Error(msgspec.Struct, gc=False):
     message: str | None = None
 
 
-class _Succeeded(msgspec.Struct, gc=False):
-    key: str
-    value: msgspec.Raw = msgspec.Raw(b"")
-    entityName: str | None = None  # noqa: N815 - the service's names
-    createdAt: int | float | None = None  # noqa: N815
-    updatedAt: int | float | None = None  # noqa: N815
-    expireTime: str | None = None  # noqa: N815
-
-
 class _Failed(msgspec.Struct, gc=False):
     key: str
     error: _Error
@@ -63,7 +53,7 @@ class _Failed(msgspec.Struct, gc=False):
 
 
 class _Answer(msgspec.Struct, gc=False):
-    successfulKeys: list[_Succeeded]  # noqa: N815
+    successfulKeys: list[FoundMembers]  # noqa: N815
     failedKeys: list[_Failed]  # noqa: N815
 
     @property
@@ -86,18 +76,7 @@ class _Answer(msgspec.Struct, gc=False):
 
     def found(self, body: bytes) -> FoundSlab:
         """Return what was found, in the order of the answer. `body` is the text of the answer."""
-        succeeded = self.successfulKeys
-        values = [one.value for one in succeeded]
-        if not all(map(len, values)):
-            raise UnreadableAnswer("a found record has no value")
-        expiries = [one.expireTime for one in succeeded]
-        return FoundSlab(
-            values,
-            _times([one.createdAt for one in succeeded]),
-            _times([one.updatedAt for one in succeeded]),
-            None if expiries.count(None) == len(expiries) else expiries,
-            is_compact=_has_no_line_break(body),
-        )
+        return found_with_members(self.successfulKeys, body)
 
 
 class _PlainAnswer(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -120,10 +99,7 @@ class _PlainAnswer(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
     def found(self, body: bytes) -> FoundSlab:
         """See _Answer."""
-        longest = max([len(one.value) for one in self.successfulKeys], default=0)
-        if self.failedKeys or longest > _MOST_SHALLOW_BYTES:
-            _require_shallow(body)
-        return FoundSlab.of_plain(self.successfulKeys, is_compact=_has_no_line_break(body))
+        return found_plain(self.successfulKeys, body, holds_more=bool(self.failedKeys))
 
 
 _decode = msgspec.json.Decoder(_Answer).decode
@@ -186,57 +162,27 @@ class ReplyDecoder:
 
     def _parsed(self, verb: Verb, body: bytes) -> _Answer | _PlainAnswer:
         try:
-            if not body.isascii():
-                body.decode()  # msgspec does not check the UTF-8 inside a Raw
+            require_utf8(body)
             if verb is GET and self._reads_are_plain:
                 try:
                     return _decode_plain(body)
                 except (msgspec.ValidationError, RecursionError):
                     self._reads_are_plain = False
-            _require_shallow(body)
+            require_shallow(body)
             return _decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            _require_shallow(body)
+            require_shallow(body)
             return _decode_carefully(body)
-
-
-def _require_shallow(body: bytes) -> None:
-    if jsontext.depth_exceeds(body, jsontext.PARSER_DEPTH):
-        raise UnreadableAnswer(f"more than {jsontext.PARSER_DEPTH} levels of nesting")
-
-
-def _has_no_line_break(body: bytes) -> bool:
-    return b"\n" not in body and b"\r" not in body
-
-
-def _times(times: list[int | float | None]) -> list[int | None] | None:
-    """Return the times as whole numbers; None if there are none."""
-    if times.count(None) == len(times):
-        return None
-    try:
-        return [None if time is None else int(time) for time in times]
-    except OverflowError:
-        raise UnreadableAnswer("a time is out of range") from None
 
 
 def _decode_carefully(body: bytes) -> _Answer:
     """Decode what msgspec refuses but JSON allows: lone surrogate escapes inside values."""
     try:
         answer = jsontext.members(body)
-        succeeded = [
-            _succeeded(jsontext.members(one)) for one in jsontext.elements(answer["successfulKeys"])
-        ]
+        succeeded = [members_of(one) for one in jsontext.elements(answer["successfulKeys"])]
         failed = msgspec.convert(json.loads(answer["failedKeys"]), list[_Failed])
     except KeyError as error:
         raise UnreadableAnswer(f"no member {error}") from None
     except (jsontext.JsonTextError, msgspec.MsgspecError, ValueError, TypeError) as error:
         raise UnreadableAnswer(str(error)) from None
     return _Answer(succeeded, failed)
-
-
-def _succeeded(members: dict[str, bytes]) -> _Succeeded:
-    value = members.pop("value", b"")
-    plain: dict[str, Any] = {name: json.loads(text) for name, text in members.items()}
-    found = msgspec.convert(plain, _Succeeded)
-    found.value = msgspec.Raw(value)
-    return found

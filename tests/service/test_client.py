@@ -13,7 +13,7 @@ from kvsctl.errors import CredentialsError
 from kvsctl.model import Failure, Found, Identity, Record, Verb
 from kvsctl.service import interpret
 from kvsctl.service.auth.credentials import Credentials, Secret, TokenFile, bearer
-from kvsctl.service.client import Answer, BatchClient
+from kvsctl.service.client import Answer, StoreClient
 from kvsctl.service.faults import Fault, FaultKind
 from kvsctl.service.reply import AllDone, Reply
 from kvsctl.service.transport.carrier import Carrier, CarrierError, ProxyRefused, Untrusted
@@ -46,7 +46,7 @@ def record(body: bytes = b'{"key":"a","value":1}', expires_at: float | None = No
     return Record(0, "f", 1, Identity(None, "a"), body, expires_at)
 
 
-def service(carrier: Carrier, **given: Any) -> BatchClient:
+def service(carrier: Carrier, **given: Any) -> StoreClient:
     options: dict[str, Any] = {
         "credentials": Credentials(Given(TOKEN), bearer),
         "fixed_headers": {},
@@ -54,7 +54,7 @@ def service(carrier: Carrier, **given: Any) -> BatchClient:
         "metadata": MetadataRequest(),
         "epoch": lambda: NOW,
     }
-    return BatchClient(carrier, **(options | given))
+    return StoreClient(carrier, **(options | given))
 
 
 def ask(app: App, *, verb: Verb = Verb.SET, **given: Any) -> Answer:
@@ -544,7 +544,7 @@ async def call(carrier: Carrier, **given: Any) -> Answer:
 
 class TestClock:
     def run(
-        self, app: App, then: Callable[[BatchClient], Awaitable[Any]], *, calls: int = 1
+        self, app: App, then: Callable[[StoreClient], Awaitable[Any]], *, calls: int = 1
     ) -> Any:
         async def work() -> Any:
             one = service(in_process(URL, app, 30.0))
@@ -571,13 +571,13 @@ class TestClock:
         ],
     )
     def test_is_that_of_the_services_date_headers(self, date: str, offset: float) -> None:
-        async def now(one: BatchClient) -> float:
+        async def now(one: StoreClient) -> float:
             return one.now()
 
         assert self.run(App([(200, {"date": date}, DONE)]), now) == NOW + offset
 
     def test_follows_the_latest_answer_with_a_date(self) -> None:
-        async def now(one: BatchClient) -> float:
+        async def now(one: StoreClient) -> float:
             return one.now()
 
         ahead = (200, {"date": "Thu, 01 Jan 2026 01:00:00 GMT"}, DONE)
@@ -588,7 +588,7 @@ class TestClock:
     def test_counts_for_expiries(self) -> None:
         app = App([(200, {"date": "Thu, 01 Jan 2026 01:00:00 GMT"}, DONE)])
 
-        async def send_expiring(one: BatchClient) -> None:
+        async def send_expiring(one: StoreClient) -> None:
             await one.call(Verb.SET, [record(expires_at=NOW + 7200)])
 
         self.run(app, send_expiring)

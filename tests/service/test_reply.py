@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from kvsctl import jsontext
 from kvsctl.jsontext import PARSER_DEPTH
 from kvsctl.model import Failure, Found, Identity, Record, Verb
-from kvsctl.service.reply import AllDone, Reply, ReplyDecoder, UnreadableAnswer, decode_error
+from kvsctl.service.found import UnreadableAnswer
+from kvsctl.service.reply import AllDone, Reply, ReplyDecoder, decode_error
 from kvsctl.slabs import FoundSlab
 from tests.support.jsontexts import NUMBERS, STRINGS, VALUES, array_of, object_of
 from tests.support.naming import short

@@ -9,7 +9,7 @@ from kvsctl.emulator.switches.fault_spec import plan_of
 from kvsctl.emulator.switches.quota import QuotaOptions
 from kvsctl.model import Verb
 from kvsctl.service.auth.credentials import Credentials, bearer
-from kvsctl.service.client import Answer, BatchClient
+from kvsctl.service.client import Answer, StoreClient
 from kvsctl.service.faults import FaultKind
 from kvsctl.service.transport.in_process import in_process
 from kvsctl.service.wire import MetadataRequest
@@ -19,7 +19,7 @@ from tests.support.records import record
 def _second_answer(options: EmulatorOptions) -> Answer:
     async def ask() -> Answer:
         emulator = embedded(":memory:", options)
-        service = BatchClient(
+        service = StoreClient(
             in_process("http://kvsctl.localhost", emulator, 30),
             Credentials(None, bearer),
             fixed_headers={},

@@ -28,7 +28,7 @@ from kvsctl.journal.file import JournalFile
 from kvsctl.journal.writer import JournalWriter
 from kvsctl.model import Record, Verb
 from kvsctl.report.console import Environment
-from kvsctl.service.client import Answer, BatchClient
+from kvsctl.service.client import Answer, StoreClient
 from kvsctl.service.transport.carrier import Carrier
 from kvsctl.service.transport.in_process import in_process
 from tests.support.books import Books
@@ -164,7 +164,7 @@ def _in_place(job: Job, world: World, disk: Disk, ended: Ended) -> Iterator[None
             self.listeners.insert(0, ended.books)
             return self
 
-    def service(carrier: Carrier, **named: Any) -> BatchClient:
+    def service(carrier: Carrier, **named: Any) -> StoreClient:
         clock = asyncio.get_running_loop().time
         noting = _Noting(carrier, epoch=world.now, monotonic=clock, **named)
         noting.sent = ended.sent
@@ -191,7 +191,7 @@ def _in_place(job: Job, world: World, disk: Disk, ended: Ended) -> Iterator[None
             ("jobs.job.feed_of", lambda reader, may_wait: PacedFeed(random, reader)),
         ):
             stack.enter_context(patch(f"kvsctl.{name}", replacement))
-        stack.enter_context(patch("kvsctl.jobs.connect.BatchClient", service))
+        stack.enter_context(patch("kvsctl.jobs.connect.StoreClient", service))
         stack.enter_context(patch("kvsctl.service.transport.choose.over_network", over_network))
         stack.enter_context(patch("kvsctl.jobs.journal.JournalFile", journal))
         stack.enter_context(patch("kvsctl.jobs.journal.ThreadPoolExecutor", lambda *_: executor()))
@@ -211,7 +211,7 @@ def _processor(random: Random) -> Callable[[], float]:
     return map(step.__mul__, count()).__next__
 
 
-class _Noting(BatchClient):
+class _Noting(StoreClient):
     """Notes which positions each request carries, what is read back left out."""
 
     sent: list[list[int]]

@@ -1,0 +1,101 @@
+"""Decode the records that an answer holds: of batch/get and of queries. Values keep their bytes."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from kvsctl import jsontext
+from kvsctl.slabs import FoundRecord, FoundSlab
+
+_MOST_SHALLOW_BYTES: Final = 2 * (jsontext.PARSER_DEPTH - 3)
+"""A value of at most so many bytes does not nest too deep: each level needs two brackets.
+
+The answer, its list and the record nest around it.
+"""
+
+
+class UnreadableAnswer(Exception):
+    """The body is not an answer of the endpoint. `str()` says why and holds no value."""
+
+
+class FoundMembers(msgspec.Struct, gc=False):
+    """A record of an answer, with all the members that it may have."""
+
+    key: str
+    value: msgspec.Raw = msgspec.Raw(b"")
+    entityName: str | None = None  # noqa: N815 - the service's names
+    createdAt: int | float | None = None  # noqa: N815
+    updatedAt: int | float | None = None  # noqa: N815
+    expireTime: str | None = None  # noqa: N815
+
+
+def found_with_members(records: Sequence[FoundMembers], body: bytes) -> FoundSlab:
+    """Return what was found, in the order of the answer. `body` is the text of the answer.
+
+    Raise UnreadableAnswer if a record has no value, or a time that is out of range.
+    """
+    values = [one.value for one in records]
+    if not all(map(len, values)):
+        raise UnreadableAnswer("a found record has no value")
+    expiries = [one.expireTime for one in records]
+    return FoundSlab(
+        values,
+        _times([one.createdAt for one in records]),
+        _times([one.updatedAt for one in records]),
+        None if expiries.count(None) == len(expiries) else expiries,
+        is_compact=_has_no_line_break(body),
+    )
+
+
+def found_plain(
+    records: Sequence[FoundRecord], body: bytes, *, holds_more: bool = False
+) -> FoundSlab:
+    """Return what was found if every record is a key and a value. `body` is the whole answer.
+
+    `holds_more`: the answer holds more than these records. Raise UnreadableAnswer if it nests too
+    deep.
+    """
+    if holds_more or max([len(one.value) for one in records], default=0) > _MOST_SHALLOW_BYTES:
+        require_shallow(body)
+    return FoundSlab.of_plain(records, is_compact=_has_no_line_break(body))
+
+
+def members_of(record: bytes) -> FoundMembers:
+    """Return a record of an answer that msgspec cannot decode: with lone surrogates in its value.
+
+    Raise JsonTextError, ValueError or MsgspecError if it is not a record.
+    """
+    members = jsontext.members(record)
+    value = members.pop("value", b"")
+    plain: dict[str, Any] = {name: json.loads(text) for name, text in members.items()}
+    found = msgspec.convert(plain, FoundMembers)
+    found.value = msgspec.Raw(value)
+    return found
+
+
+def require_shallow(body: bytes) -> None:
+    """Raise UnreadableAnswer if the body nests deeper than a parser may follow."""
+    if jsontext.depth_exceeds(body, jsontext.PARSER_DEPTH):
+        raise UnreadableAnswer(f"more than {jsontext.PARSER_DEPTH} levels of nesting")
+
+
+def require_utf8(body: bytes) -> None:
+    """Raise UnicodeDecodeError unless all of the body is UTF-8: msgspec leaves out the values."""
+    if not body.isascii():
+        body.decode()
+
+
+def _has_no_line_break(body: bytes) -> bool:
+    return b"\n" not in body and b"\r" not in body
+
+
+def _times(times: list[int | float | None]) -> list[int | None] | None:
+    """Return the times as whole numbers; None if there are none."""
+    if times.count(None) == len(times):
+        return None
+    try:
+        return [None if time is None else int(time) for time in times]
+    except OverflowError:
+        raise UnreadableAnswer("a time is out of range") from None
