@@ -189,7 +189,10 @@ class Run:
     def _next_batch(self, in_flight: int) -> Batch | None:
         if not self._stopping.is_stopping:
             return self._chooser.next_batch(in_flight, flush=self._intake.has_no_more_for_now)
-        return self._chooser.next_unread(in_flight) if self._stopping.may_read_back else None
+        if self._stopping.may_read_back:
+            return self._chooser.next_unread(in_flight)
+        self._chooser.paced_until = None  # no further batch waits for its turn
+        return None
 
     def _next_due(self) -> float | None:
         """Return when the next resend comes due, if it is not due yet."""

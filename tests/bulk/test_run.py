@@ -262,6 +262,18 @@ def test_stop_finishes_requests_in_flight() -> None:
     assert ran.seconds == pytest.approx(0.1)
 
 
+def test_a_stopped_run_does_not_wait_for_the_turn_of_the_next_request() -> None:
+    """It once asked again and again whether that turn had come, until the last answer did."""
+    plan = RunPlan(Verb.SET, packing=PackingRule(1, 1000), concurrency=2)
+    asked = refused(429, "RATE_LIMIT_EXCEEDED", retry_after_seconds=2.0)
+    service = ModelService(in_turn(Turn(10.0), Turn(0.1, fault=asked)))
+    failure = StreamError("no space left")
+    ran = carry_out(plan, [_input(3)], service, moments=[(0.5, lambda run: run.stop(failure))])
+    assert ran.error is failure
+    assert ran.books.states == {"succeeded": 1, "unsent": 2}
+    assert ran.seconds == pytest.approx(10.0)
+
+
 def test_stop_leaves_retries_undone() -> None:
     service = ModelService(in_turn(Turn(fault=TIMED_OUT, applies=True), Turn(fault=THROTTLED)))
     plan = RunPlan(Verb.SET, packing=PackingRule(2, 1000), concurrency=2)
