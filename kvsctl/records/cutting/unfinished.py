@@ -124,6 +124,8 @@ class _Outline:
         self.last = 0
         self.ends_in_string = False
         self._open = bytearray()
+        self._string = b""
+        """The last string: the name of a member, if a colon follows. It may stand lines before."""
         self.add(text)
 
     @property
@@ -142,7 +144,6 @@ class _Outline:
 
     def add(self, text: bytes) -> None:
         """Add a line. Stop where the outermost bracket closes."""
-        string = b""
         for token in _TOKEN.finditer(text):
             if token["comment"]:
                 continue
@@ -156,10 +157,10 @@ class _Outline:
                     self.last = mark
                     return
             elif mark == ord(":"):
-                if string and self._open == b"{" and len(self.names) < _MOST_NAMES:
-                    self.names.add(string)
+                if self._string and self._open == b"{" and len(self.names) < _MOST_NAMES:
+                    self.names.add(self._string)
             elif mark != ord(","):
-                string = shown.strip(b"\"'")
+                self._string = shown.strip(b"\"'")
                 self.ends_in_string = token["quoted"] is not None and token["end"] is None
                 mark = _VALUE
             self.last = mark

@@ -41,6 +41,8 @@ def test_every_line_of_a_document_belongs_to_it(text: str, has_keys: bool) -> No
         ([b'{"Items":[', RECORD + b",", RECORD, b"]}"], [INSIDE, INSIDE, LAST]),
         # Commas are missing: the members of the records are not those of the document.
         ([b'{"Items":[', RECORD, RECORD, b"]}"], [INSIDE, INSIDE, LAST]),
+        ([b'{"Items"', b":[", RECORD, RECORD, b"]}"], [INSIDE] * 3 + [LAST]),
+        ([b"{'Items'", b"# comment", b":[", RECORD, b"]}"], [UNDECIDED, INSIDE, INSIDE, LAST]),
         # A comma that is not needed, comments and names without quotes.
         ([b"{keep: [", b'"c",', b'"d", // last', b"],", b"}"], [INSIDE] * 3 + [LAST]),
         ([b"[", b"# comment", b"'a',", b'"b"', b"] // ;"], [UNDECIDED, INSIDE, INSIDE, LAST]),
