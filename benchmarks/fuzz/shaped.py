@@ -137,7 +137,10 @@ def _key(members: Members, options: Options) -> str | Refused:
         elif not text and _is_of_parts(options):
             codes.add("EMPTY_KEY")
         texts.append(text or "")
-    return Refused(frozenset(codes)) if codes else "".join(texts)
+    if codes:
+        return Refused(frozenset(codes))
+    # JSON counts in UTF-16: halves of a pair that meet are one character.
+    return "".join(texts).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
 def _is_of_parts(options: Options) -> bool:

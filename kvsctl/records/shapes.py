@@ -12,6 +12,7 @@ from kvsctl.jsontext import quoted
 _DELIMITER: Final = re.compile(r"[\x01-\x09\x0b\x0c\x0e-\x21\x23-\x7f]")
 QUOTES: Final = ("double", "none")
 """The values of `--quote`."""
+_PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _PART: Final = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|([^{}]+)")
 
 
@@ -31,8 +32,11 @@ class KeyTemplate:
         return self.literals == ("", "")
 
     def fill(self, texts: Sequence[str]) -> str:
-        """Return the key for these texts of the members."""
-        return self.literals[0] + "".join(map(add, texts, self.literals[1:]))
+        """Return the key for these texts of the members.
+
+        Two halves of a surrogate pair that meet become one character, as in the JSON of the key.
+        """
+        return _paired(self.literals[0] + "".join(map(add, texts, self.literals[1:])))
 
     @classmethod
     def of_member(cls, name: str) -> "KeyTemplate":
@@ -140,3 +144,9 @@ def shape_of(
     if key_field is not None:
         template = KeyTemplate.of_member(key_field)
     return Shape(template, value_field, infer_types, delimiter, has_quotes=quote != "none")
+
+
+def _paired(text: str) -> str:
+    if text.isascii() or not _PAIR.search(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")

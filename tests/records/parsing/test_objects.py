@@ -80,6 +80,20 @@ def test_a_record_that_breaks_a_rule_is_kept_as_that_record() -> None:
     assert (code, record) == ("INVALID_KEY", b'{"key":"user:\\ud800","value":{"id":"\\ud800"}}')
 
 
+def test_halves_of_a_surrogate_pair_that_meet_in_a_key_are_one_character() -> None:
+    shape = shape_of(key="{a}{b}")
+    line = b'{"a":"\\ud83d","b":"\\ude00\\ud800"}'
+    rejected = shaped_set_parser(Rules(), shape)(line)
+    assert isinstance(rejected, Rejected)
+    assert rejected.identity == Identity(None, "\U0001f600\ud800")
+    assert rejected.record is not None
+    # The record in the failures file has the key that was refused.
+    assert json.loads(rejected.record)["key"] == rejected.identity.key
+    made = shaped_set_parser(Rules(limits=None), shape)(b'{"a":"\\ud83d","b":"\\ude00"}')
+    assert isinstance(made, Parsed)
+    assert made.identity == Identity(None, "\U0001f600")
+
+
 class TestANamedValue:
     rules = Rules(entity="xyz", ttl=Ttl(1, "HOURS"))
     parse = staticmethod(shaped_set_parser(rules, shape_of(key_field="id", value_field="v")))
