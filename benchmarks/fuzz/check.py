@@ -82,7 +82,7 @@ def _recut(slab: Slab) -> Slab:
 def _compare(
     pieces: Sequence[Record | Problem], judged: Judged, options: Options, counts: Counts
 ) -> None:
-    expected = judged.expected
+    expected = judged.expected_of(len(pieces))
     lacks = len(pieces) < len(expected) and not judged.may_lack
     if lacks or (len(pieces) > len(expected) and not judged.is_open):
         raise MismatchError(f"{len(pieces)} pieces, expected {len(expected)}")

@@ -47,12 +47,20 @@ class Judged:
 
     `is_open`: any pieces may follow these. `may_lack`: some of these may be missing.
     `breaks`: whether reading must end with an error of the input; None: it may.
+    `of_first`: what is expected if reading ends after so many pieces. None: the first of these.
     """
 
     expected: list[Expected]
     is_open: bool = False
     may_lack: bool = False
     breaks: bool | None = False
+    of_first: Callable[[int], list[Expected]] | None = None
+
+    def expected_of(self, count: int) -> list[Expected]:
+        """Return what is expected of an input of which so many pieces were read."""
+        if not self.may_lack or self.of_first is None or count >= len(self.expected):
+            return self.expected
+        return self.of_first(count)
 
 
 class Columns(NamedTuple):
@@ -95,7 +103,12 @@ def judge_lines(
         return Judged(expected)
     if len(expected) > 1 and _is_document(expected):
         return Judged([], breaks=True)
-    return Judged(_with_documents(expected, has_keys=has_keys))
+
+    def of_first(count: int) -> list[Expected]:
+        # Only later lines can show that a line starts a document.
+        return _with_documents(expected[:count], has_keys=has_keys)
+
+    return Judged(of_first(len(expected)), of_first=of_first)
 
 
 def _with_documents(lines: Sequence[Expected], *, has_keys: bool) -> list[Expected]:

@@ -1,16 +1,17 @@
 """The fuzz finds readers that lose, misplace, change or make up what they read."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import fields, replace
 
 import pytest
 
 from benchmarks.fuzz.arrays import split_elements
 from benchmarks.fuzz.check import Counts, MismatchError, check_input
 from benchmarks.fuzz.formats import FORMATS, Format
+from benchmarks.fuzz.judged import Expected, judge_lines
 from benchmarks.fuzz.options import SHAPES, Options
 from benchmarks.fuzz.oracle import NotJsonError, Refused, Wanted, depth_of, members_of, parsed
-from benchmarks.fuzz.shaped import judge_object, judge_shaped_row, template_of
+from benchmarks.fuzz.shaped import form_of_object, judge_object, judge_shaped_row, template_of
 from benchmarks.fuzz.tables import rows_of
 from kvsctl.model import Identity, Origin, Problem, Record
 from kvsctl.records.reader import Reader
@@ -230,6 +231,28 @@ def test_the_oracle_makes_keys_of_templates() -> None:
     asked = Options(key_field="name", value_field="v")
     assert judge_object(line, asked) == Wanted("n", None, "[ 1 ]", ttl=(7, "DAYS"))
     assert judge_object(line, Options(key="{no}")) == Refused(frozenset({"INVALID_JSON"}))
+
+
+def test_the_oracle_joins_halves_of_a_surrogate_pair() -> None:
+    form = form_of_object(b'{"id":"\\ud83d","name":"\\ude00"}', Options(key="{id}{name}"))
+    assert form is not None
+    assert form.key == "\U0001f600"
+
+
+def test_the_oracle_knows_a_document_by_the_lines_that_were_read() -> None:
+    def judge(line: bytes) -> Refused:
+        return Refused(frozenset({line.decode()}))
+
+    judged = judge_lines(b'a\n{\n"b":\n[\n]}', b"\n", None, judge, lambda _: None, has_keys=True)
+    broken_off = replace(judged, may_lack=True)
+    assert [_codes(one) for one in judged.expected_of(5)] == [{"a"}, *[{"INVALID_JSON"}] * 4]
+    assert [_codes(one) for one in broken_off.expected_of(3)] == [{"a"}, *[{"INVALID_JSON"}] * 2]
+    assert [_codes(one) for one in broken_off.expected_of(2)] == [{"a"}, {"{"}]
+
+
+def _codes(expected: Expected) -> Set[str]:
+    assert isinstance(expected.verdict, Refused)
+    return expected.verdict.codes
 
 
 def test_the_oracle_makes_keys_of_rows() -> None:
