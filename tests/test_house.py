@@ -58,6 +58,13 @@ def test_no_folder_of_tests_is_crowded() -> None:
     assert [folder for folder in crowded if len(_modules(folder)) > _MOST_MODULES] == []
 
 
+def test_no_test_sleeps() -> None:
+    """Waiting for another process, without an event, has one place."""
+    sleeping = "time." + "sleep("
+    found = [path for path in _TESTS.rglob("*.py") if sleeping in path.read_text("utf-8")]
+    assert found == [_TESTS / "support" / "waiting.py"]
+
+
 def _too_long(path: Path, text: str) -> list[str]:
     lines = len(text.splitlines())
     said = [f"{path} has {lines} lines"] if lines > _MOST_LINES else []

@@ -4,6 +4,7 @@ import gzip
 import json
 import ssl
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.support.commands.measured import fed
 from tests.support.commands.raw_server import raw_server
 
 TOKEN = "s3cret-token"
+_WAIT_SECONDS = 30
 
 
 @pytest.fixture
@@ -150,11 +152,13 @@ def test_memory_is_bounded_over_all_large_answers(kvsctl: Command, tmp_path: Pat
     keys = [{"key": f"k{n}"} for n in range(400)]
     records = records_file(tmp_path / "in.jsonl", keys)
     padding = b" " * 20_000_000
+    all_arrived = threading.Barrier(16)
 
     def answering(_: bytes, body: bytes) -> bytes:
+        all_arrived.wait(_WAIT_SECONDS)
         return answer(all_done(body)[:-1] + padding + b"}")
 
-    with raw_server(answering, pause_seconds=0.004) as server:
+    with raw_server(answering) as server:
         url = f"http://127.0.0.1:{server.port}"
         words = ("delete", "-f", str(records), "--url", url, "--json", "-c", "16")
         status, printed, _, peak_kb = fed(kvsctl, words)

@@ -4,7 +4,6 @@ import errno
 import json
 import os
 import subprocess
-import time
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,6 +11,7 @@ import pytest
 
 from tests.support.commands.command import KVSCTL, Command, records_file
 from tests.support.commands.pseudo_terminal import read_within
+from tests.support.waiting import wait_for
 
 _WAIT_SECONDS = 30
 
@@ -133,13 +133,16 @@ def test_an_input_that_fails_half_way_is_exit_5(local: Command, tmp_path: Path) 
 
 def _opened_for_reader(fifo: Path, process: "subprocess.Popen[bytes]") -> BinaryIO:
     """Open a FIFO for writing once the process reads it. Fail if the process ends before that."""
-    while True:
+
+    def opened() -> BinaryIO | None:
         try:
             return open(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK), "wb")
         except OSError as error:
             assert error.errno == errno.ENXIO  # noqa: PT017 - it has no reader yet
         assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
+        return None
+
+    return wait_for(opened)
 
 
 def test_the_same_file_in_two_roles_is_refused_untouched(local: Command, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from kvsctl.service.auth.credentials import (
     bearer,
     container,
 )
+from tests.support.waiting import wait_until
 
 TOKEN = "s3cret-token.value_1"
 
@@ -177,8 +178,8 @@ class TestTokenCommand:
             (TokenCommand("echo '\"s3cret\"'"), "gave a token in quotes"),
             (command('print("s3cret"); raise SystemExit(3)'), "ended with exit code 3"),
             (
-                command('print("s3cret", flush=True); import time; time.sleep(60)', 0.3),
-                "did not end within 0.3 s",
+                command("import threading; threading.Event().wait(60)", 0.0),
+                "did not end within 0 s",
             ),
             (
                 TokenCommand("/none/such s3cret"),
@@ -208,18 +209,26 @@ class TestTokenCommand:
         command('import sys; print("log in at …", file=sys.stderr); print("token")').read()
         assert "log in at" in capfd.readouterr().err
 
-    def test_a_child_that_holds_the_output_does_not_prolong_the_wait(self, tmp_path: Path) -> None:
+    def test_a_child_that_holds_the_output_does_not_prolong_the_wait(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         pid = tmp_path / "pid"
+        waiting = "import threading; threading.Event().wait(60)"
         script = (
-            "import subprocess, sys, time, pathlib; "
-            'child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]); '
-            f'pathlib.Path("{pid}").write_text(str(child.pid)); time.sleep(60)'
+            "import subprocess, sys, pathlib; "
+            f'child = subprocess.Popen([sys.executable, "-c", "{waiting}"]); '
+            'print("s3cret", flush=True); '
+            f'pathlib.Path("{pid}").write_text(str(child.pid)); {waiting}'
         )
+
+        def time_is_up_once_the_child_holds_the_output(*_: object) -> None:
+            wait_until(lambda: pid.exists() and pid.read_text() != "")
+
+        monkeypatch.setattr(threading.Thread, "join", time_is_up_once_the_child_holds_the_output)
         started = time.monotonic()
-        assert "did not end" in failure_of(command(script, 1.0)).message
-        assert time.monotonic() - started < 20
-        if pid.exists():
-            os.kill(int(pid.read_text()), 9)
+        assert "did not end within 5 s" in failure_of(command(script, 5.0)).message
+        assert time.monotonic() - started < 50
+        os.kill(int(pid.read_text()), 9)
 
 
 class Source:

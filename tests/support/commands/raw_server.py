@@ -3,7 +3,6 @@
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -11,9 +10,6 @@ from typing import TypeAlias
 
 Answering: TypeAlias = Callable[[bytes, bytes], bytes]
 """Returns the answer to a request, given its head and body. The connection is then closed."""
-
-
-_PIECE_BYTES = 256 * 1024
 
 
 @dataclass
@@ -26,13 +22,8 @@ class RawServer:
 
 
 @contextmanager
-def raw_server(
-    answer: Answering, tls: ssl.SSLContext | None = None, *, pause_seconds: float = 0.0
-) -> Iterator[RawServer]:
-    """Serve until the block ends, each connection in a thread of its own.
-
-    With a pause after each 256 KiB of an answer, several answers arrive at the same time.
-    """
+def raw_server(answer: Answering, tls: ssl.SSLContext | None = None) -> Iterator[RawServer]:
+    """Serve until the block ends, each connection in a thread of its own."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
         server, is_over = RawServer(listener.getsockname()[1]), threading.Event()
 
@@ -45,10 +36,7 @@ def raw_server(
                     length = sum(int(line[15:]) for line in lines if _is_length(line))
                     body = received.read(length)
                     server.requests.append(body)
-                    given = memoryview(answer(b"".join(lines), body))
-                    for begin in range(0, len(given), _PIECE_BYTES):
-                        opened.sendall(given[begin : begin + _PIECE_BYTES])
-                        time.sleep(pause_seconds)
+                    opened.sendall(answer(b"".join(lines), body))
 
         def accept() -> None:
             while True:
