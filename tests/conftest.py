@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.commands.command import Command
 from tests.support.examples import examples
+from tests.support.needs import require
 
 _E2E = Path(__file__).parent / "e2e"
 
@@ -41,6 +42,11 @@ def pytest_configure(config: pytest.Config) -> None:
         suppress_health_check=[HealthCheck.too_slow],
     )
     settings.load_profile("kvsctl")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip or fail a test that needs something which is missing."""
+    require(item)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

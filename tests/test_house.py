@@ -65,6 +65,17 @@ def test_no_test_sleeps() -> None:
     assert found == [_TESTS / "support" / "waiting.py"]
 
 
+def test_only_one_module_skips_tests() -> None:
+    """The rules of skips, and what they are with CI=true, have one place."""
+    skipping = ("importor" + "skip", "skip" + "if", "pytest." + "skip(", "unit" + "test.skip")
+    found = {
+        path.relative_to(_TESTS).as_posix()
+        for path in _TESTS.rglob("*.py")
+        if any(word in path.read_text("utf-8") for word in skipping)
+    }
+    assert found == {"support/needs.py"}
+
+
 def _too_long(path: Path, text: str) -> list[str]:
     lines = len(text.splitlines())
     said = [f"{path} has {lines} lines"] if lines > _MOST_LINES else []

@@ -12,6 +12,7 @@ from kvsctl import unexpected
 from kvsctl.errors import ExitStatus
 from kvsctl.unexpected import explained, is_shortage
 from tests.support.commands.command import Command
+from tests.support.needs import IS_LINUX, only_on
 
 _KINDS = (AttributeError, KeyError, RuntimeError, SystemError, ValueError)
 _LIMITS = b"""\
@@ -103,7 +104,7 @@ def test_what_is_spare_is_the_least_of_what_each_limit_leaves(
     assert unexpected._spare_bytes(_LIMITS % (data, space), _STATUS) == spare_bytes
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
+@only_on(IS_LINUX, "only Linux has /proc")
 def test_the_process_knows_its_own_limit() -> None:
     program = (
         "import resource; from kvsctl.unexpected import spare_memory_bytes as spare\n"

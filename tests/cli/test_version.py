@@ -4,10 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from kvsctl import __version__
 from tests.support.commands.command import Command
+from tests.support.needs import IS_LINUX, only_on
 
 _LINE = f"kvsctl {__version__}\n".encode()
 
@@ -17,7 +16,7 @@ def test_it_is_told_alone_and_before_anything_else(kvsctl: Command) -> None:
     assert kvsctl("--version", "set", "--nonsense", status=0).out == _LINE
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
+@only_on(IS_LINUX, "only Linux has a device that is always full")
 def test_a_stdout_that_takes_nothing_is_told() -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands.command import Command, records_file
+from tests.support.needs import IS_POSIX, only_on
 
 FAULTY = b'{"key":"a/","value":1}\nnot\n{"key":"b","value":2}\n'
 
@@ -112,7 +113,7 @@ class TestCheckFirst:
         local(*journalled, status=0)
         assert b"already complete" in local(*journalled, status=0).err
 
-    @pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
+    @only_on(IS_POSIX, "Windows has no such pipes")
     def test_what_cannot_be_read_twice_is_refused(self, local: Command, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "fifo")
         for words, name in ((("-f", tmp_path / "fifo"), b"fifo"), ((), b"stdin")):

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands.command import Command, Ended, records_file
+from tests.support.needs import IS_POSIX, only_on
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks and links of POSIX")
+pytestmark = only_on(IS_POSIX, "locks and links of POSIX")
 
 _WAIT_SECONDS = 60
 _BAD = b'{"key":"a/b","value":1}\n'

@@ -7,7 +7,6 @@ import gzip
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 from tests.support.commands.command import Command, Ended
 from tests.support.commands.measured import fed
 from tests.support.commands.serving import serving
+from tests.support.needs import IS_LINUX, IS_POSIX, only_on
 from tests.support.waiting import wait_until
 
 GOOD = b'{"key":"good","value":1}\n'
@@ -26,7 +26,7 @@ HUGE_BYTES = int(os.environ.get("KVSCTL_TEST_LINE_BYTES", str(100 * MB)))
 """How long a very long line is: KVSCTL_TEST_LINE_BYTES=2000000000 is the form for a quiet hour."""
 MOST_MEMORY_KB = 110_000
 """Above the 50,000 to 70,000 that are taken, and below them with such an input in memory."""
-needs_posix = pytest.mark.skipif(os.name == "nt", reason="Windows has neither FIFOs nor getrusage")
+needs_posix = only_on(IS_POSIX, "Windows has neither FIFOs nor getrusage")
 
 
 @pytest.fixture
@@ -190,7 +190,7 @@ def test_a_fifo_is_read_as_the_stream_it_is(local: Command, tmp_path: Path) -> N
     assert report["failures"][0]["source"] == f"{fifo}:2"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts what a process has read")
+@only_on(IS_LINUX, "only Linux counts what a process has read")
 def test_a_device_without_end_is_one_line(local: Command) -> None:
     """/dev/zero never ends: a Ctrl-C does, and what was read is accounted for."""
     process = local.start(

@@ -3,7 +3,6 @@
 import gzip
 import json
 import ssl
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from tests.service.serving import CERTIFICATES
 from tests.support.commands.command import Command, records_file
 from tests.support.commands.measured import fed
 from tests.support.commands.raw_server import raw_server
+from tests.support.needs import IS_POSIX, only_on
 
 TOKEN = "s3cret-token"
 _WAIT_SECONDS = 30
@@ -146,7 +146,7 @@ def test_a_token_with_more_around_it_is_refused_with_the_reason(
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="needs getrusage")
+@only_on(IS_POSIX, "needs getrusage")
 def test_memory_is_bounded_over_all_large_answers(kvsctl: Command, tmp_path: Path) -> None:
     """Sixteen answers of 20 MB arrive at the same time."""
     keys = [{"key": f"k{n}"} for n in range(400)]

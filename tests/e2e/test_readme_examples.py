@@ -1,21 +1,18 @@
 """The README's examples, run as they stand there, print what is shown."""
 
 import re
-import sys
 from pathlib import Path
 from typing import Final
 
-import pytest
-
 from tests.support.commands.command import KVSCTL, Command
 from tests.support.commands.pseudo_terminal import run_with_terminal_stderr
-from tests.support.needs import program
+from tests.support.needs import IS_POSIX, only_on, program
 
 _ROOT: Final = Path(__file__).parents[2]
 _README: Final = (_ROOT / "README.md").read_text("utf-8")
 _FENCE: Final = "```"
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the examples need a POSIX shell")
+pytestmark = only_on(IS_POSIX, "the examples need a POSIX shell")
 
 
 def _examples() -> list[tuple[str, str]]:

@@ -21,11 +21,10 @@ from kvsctl.files.claims import (
 )
 from kvsctl.files.raw import open_cut, open_private
 from kvsctl.files.sinks import PartFile
+from tests.support.needs import IS_POSIX, IS_ROOT, only_on
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="modes, links and owners of POSIX")
-needs_root = pytest.mark.skipif(
-    os.name == "posix" and os.geteuid() != 0, reason="only root gives files away"
-)
+pytestmark = only_on(IS_POSIX, "modes, links and owners of POSIX")
+as_root = only_on(IS_ROOT, "only root gives files away")
 
 _WHAT = "the output"
 _SECRET = b"what others must not read"
@@ -182,7 +181,7 @@ def test_a_resumed_file_has_one_name_and_gets_its_mode(
     assert (path.read_bytes(), mode(path)) == (b"one\n", 0o600)
 
 
-@needs_root
+@as_root
 @pytest.mark.parametrize("opened", [claim, claim_emptied, open_private])
 def test_a_file_of_another_user_is_refused(path: Path, opened: Callable[[Path, str], int]) -> None:
     path.write_bytes(b"kept")
@@ -193,7 +192,7 @@ def test_a_file_of_another_user_is_refused(path: Path, opened: Callable[[Path, s
     assert (path.read_bytes(), mode(path)) == (b"kept", 0o666)
 
 
-@needs_root
+@as_root
 def test_a_link_or_pipe_of_another_user_is_not_followed(path: Path) -> None:
     path.symlink_to(path.with_name("redirected"))
     os.chown(path, 12345, 12345, follow_symlinks=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kvsctl.files.durable import sync_file, sync_folder
+from tests.support.needs import IS_POSIX, only_on
 
 
 def test_files_and_folders_can_be_synced(tmp_path: Path) -> None:
@@ -15,7 +16,7 @@ def test_files_and_folders_can_be_synced(tmp_path: Path) -> None:
     sync_folder(tmp_path)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="folders cannot be synced there")
+@only_on(IS_POSIX, "folders cannot be synced there")
 @pytest.mark.parametrize(
     ("number", "is_ignored"), [(errno.EINVAL, True), (errno.ENOTSUP, True), (errno.EIO, False)]
 )

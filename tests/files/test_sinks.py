@@ -11,11 +11,10 @@ import pytest
 from kvsctl.errors import ExitStatus, UsageError
 from kvsctl.files.raw import write_all
 from kvsctl.files.sinks import DescriptorWriter, PartFile, open_output, status_of
+from tests.support.needs import IS_LINUX, only_on
 
 MEGABYTE = b"x" * 1_000_000
-needs_full_disk = pytest.mark.skipif(
-    not os.path.exists("/dev/full"), reason="only Linux has /dev/full"
-)
+needs_full_disk = only_on(IS_LINUX, "only Linux has a device that is always full")
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from kvsctl.journal import file
 from kvsctl.journal.file import JournalFile, is_in_use, read_journal
 from kvsctl.journal.state import Group
 from tests.support.journals import HEADER
+from tests.support.needs import IS_POSIX, only_on
 
 
 @pytest.fixture
@@ -216,7 +217,7 @@ def _truncate(path: Path) -> None:
     os.truncate(path, 0)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="an open file stays where it is there")
+@only_on(IS_POSIX, "an open file stays where it is there")
 @pytest.mark.parametrize("change", [_remove, _replace, _truncate])
 def test_nothing_is_written_to_a_file_that_was_removed_replaced_or_truncated(
     path: Path, change: Callable[[Path], None]
@@ -234,7 +235,7 @@ def test_nothing_is_written_to_a_file_that_was_removed_replaced_or_truncated(
         assert list(read_journal(path).state.settled) == [(0, 5)]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="an open file stays where it is there")
+@only_on(IS_POSIX, "an open file stays where it is there")
 def test_a_file_that_is_replaced_during_locking_is_refused(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,7 +273,7 @@ def test_a_folder_that_cannot_be_synced_ends_the_run(
         journal.begin(HEADER)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="there is no shared lock there")
+@only_on(IS_POSIX, "there is no shared lock there")
 def test_reading_does_not_count_as_use(path: Path) -> None:
     import fcntl
 

@@ -20,6 +20,7 @@ from kvsctl.journal.state import FailuresMark, JournalState
 from kvsctl.model import Outcome, State, Verb
 from kvsctl.outputs import failures
 from kvsctl.outputs.failures import FailuresFile
+from tests.support.needs import IS_LINUX, IS_POSIX, only_on
 from tests.support.outcomes import ended, failed, problem, record, succeeded
 
 
@@ -156,7 +157,7 @@ def test_a_file_that_cannot_be_opened_is_a_usage_error(tmp_path: Path) -> None:
         FailuresFile(tmp_path / "no" / "file", Verb.SET)
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a full disk at hand")
+@only_on(IS_LINUX, "only Linux has a device that is always full")
 def test_a_full_disk_is_a_stream_error() -> None:
     file = FailuresFile(Path("/dev/full"), Verb.SET)
     with pytest.raises(StreamError, match="/dev/full: No space left on device"):
@@ -164,7 +165,7 @@ def test_a_full_disk_is_a_stream_error() -> None:
     file.close()
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a full disk at hand")
+@only_on(IS_LINUX, "only Linux has a device that is always full")
 def test_a_disk_that_fills_up_at_the_end_is_a_stream_error_once() -> None:
     file = FailuresFile(Path("/dev/full"), Verb.SET)
     file(Settled([failed(1)]))
@@ -274,7 +275,7 @@ def _truncate(path: Path) -> None:
     os.truncate(path, 0)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="an open file stays where it is there")
+@only_on(IS_POSIX, "an open file stays where it is there")
 @pytest.mark.parametrize("change", [_remove, _replace, _truncate])
 def test_a_file_that_is_removed_replaced_or_truncated_is_noticed_at_the_next_line_and_at_the_end(
     path: Path, change: Callable[[Path], None]
@@ -291,7 +292,7 @@ def test_a_file_that_is_removed_replaced_or_truncated_is_noticed_at_the_next_lin
         file.close()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="an open file stays where it is there")
+@only_on(IS_POSIX, "an open file stays where it is there")
 def test_the_journal_learns_that_the_file_was_removed(path: Path) -> None:
     file = FailuresFile(path, Verb.SET, JournalState())
     path.unlink()

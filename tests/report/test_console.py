@@ -9,6 +9,7 @@ import pytest
 
 from kvsctl.report.colour import has_colour
 from kvsctl.report.console import Environment
+from tests.support.needs import system_module
 
 NOWHERE = Environment(
     stdout_fd=None,
@@ -44,7 +45,7 @@ def test_colour(variables: dict[str, str], is_terminal: bool, expected: bool) ->
 @contextmanager
 def stderr_on_a_terminal(columns: int) -> Iterator[None]:
     """Point stderr to a terminal with `columns` columns inside the context."""
-    pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
+    pty, termios = system_module("pty"), system_module("termios")
     master, slave = pty.openpty()
     termios.tcsetwinsize(slave, (24, columns))
     saved = os.dup(2)

@@ -18,6 +18,7 @@ from kvsctl.report.document import (
     require_writable,
 )
 from kvsctl.report.schema import document_line
+from tests.support.needs import IS_LINUX, only_on
 from tests.support.outcomes import ended, failed, problem
 
 ABOUT = About("set", "staging", "0.1.0", datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC))
@@ -111,7 +112,7 @@ def test_a_report_that_cannot_be_opened(tmp_path: Path) -> None:
         ReportFile(tmp_path)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@only_on(IS_LINUX, "only Linux has a device that is always full")
 def test_a_report_that_cannot_be_written() -> None:
     full = ReportFile(Path("/dev/full"))
     with pytest.raises(StreamError, match="cannot write the report to /dev/full: No space left"):

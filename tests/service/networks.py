@@ -1,6 +1,7 @@
 """The carriers over a network, each on the event loop that it is used with."""
 
 import asyncio
+import platform
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -13,8 +14,11 @@ from kvsctl.service.transport.certificates import certificates
 from kvsctl.service.transport.choose import by_httpx, directly
 from kvsctl.service.transport.proxies import proxy_for
 from kvsctl.service.transport.urls import parsed_url
+from tests.support.needs import IS_POSIX, needs, only_on
 
 _T = TypeVar("_T")
+
+_CAN_HAVE_UVLOOP = IS_POSIX and platform.python_implementation() == "CPython"
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,10 @@ def _networks() -> list[Any]:
         pytest.param(
             Network(is_direct=True, loop_factory=quick),
             id="direct-uvloop",
-            marks=pytest.mark.skipif(quick is None, reason="uvloop is not installed"),
+            marks=[
+                only_on(_CAN_HAVE_UVLOOP, "uvloop is for CPython, and not for Windows"),
+                needs(quick is not None, "uvloop is not installed"),
+            ],
         ),
         pytest.param(Network(is_direct=False, loop_factory=None), id="httpx"),
     ]

@@ -1,10 +1,38 @@
-"""Programs that some tests need, installed where that is possible."""
+"""What some tests need, and the only place where tests are skipped: see "Skips" in the README.
+
+- `only_on` is for what belongs to the system: it skips everywhere else.
+- `needs` and `skip_or_fail` are for what can be put there: with CI=true they fail the test.
+"""
 
 import os
 import shutil
 import subprocess
+import sys
+from typing import Any, Final
 
 import pytest
+
+IS_POSIX: Final = os.name == "posix"
+IS_LINUX: Final = sys.platform == "linux"
+IS_ROOT: Final = IS_POSIX and os.geteuid() == 0
+
+
+def only_on(is_here: bool, why: str) -> pytest.MarkDecorator:
+    """Return a mark that skips a test on systems, or for users, that cannot have what it tests."""
+    return pytest.mark.skipif(not is_here, reason=why)
+
+
+def needs(is_met: bool, why_not: str) -> pytest.MarkDecorator:
+    """Return a mark that skips a test if something is missing, or fails it with CI=true."""
+    return pytest.mark.needs(is_met, why_not)
+
+
+def require(item: pytest.Item) -> None:
+    """Skip or fail a test if one of its `needs` is not met."""
+    for mark in item.iter_markers("needs"):
+        is_met, why_not = mark.args
+        if not is_met:
+            skip_or_fail(why_not)
 
 
 def skip_or_fail(why: str) -> None:
@@ -14,6 +42,11 @@ def skip_or_fail(why: str) -> None:
     pytest.skip(why)
 
 
+def system_module(name: str) -> Any:
+    """Import a module of the standard library. Skip where the system has nothing like it."""
+    return pytest.importorskip(name)
+
+
 def program(name: str) -> str:
     """Return the path of a program, installed from Debian's package of its name if it is missing.
 
@@ -21,7 +54,7 @@ def program(name: str) -> str:
     """
     if (found := shutil.which(name)) is not None:
         return found
-    if shutil.which("apt-get") is not None and os.geteuid() == 0:
+    if shutil.which("apt-get") is not None and IS_ROOT:
         for command in (["update"], ["install", "-y", "--no-install-recommends", name]):
             subprocess.run(["apt-get", "-q", *command], capture_output=True, check=False)
     found = shutil.which(name)

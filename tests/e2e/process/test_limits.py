@@ -8,11 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.commands.command import Command
+from tests.support.needs import IS_LINUX, only_on, system_module
 
-if sys.platform == "win32":
-    pytest.skip("limits of POSIX", allow_module_level=True)
-
-import resource
+resource = system_module("resource")
 
 _NAMES = (b"Traceback", b"Exception ignored", b"never awaited", b"was destroyed", b"deallocating")
 _MEGABYTE = 1_000_000
@@ -64,7 +62,7 @@ def least_megabytes() -> int:
     raise AssertionError("Python does not start in 200 MB")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds the address space")
+@only_on(IS_LINUX, "only Linux bounds the address space")
 @pytest.mark.parametrize("more", [2, 5, 9, 12, 16, 20, 25, 30, 34, 44, 52, 60])
 @pytest.mark.parametrize(
     "words",

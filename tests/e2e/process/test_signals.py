@@ -9,7 +9,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -21,6 +20,7 @@ import pytest
 
 import kvsctl as package
 from tests.support.commands.command import Command, records_file
+from tests.support.needs import IS_POSIX, only_on
 from tests.support.waiting import wait_until
 
 _WAIT_SECONDS: Final = 30
@@ -31,7 +31,7 @@ _OPENING_SECONDS: Final = 0.3
 _OURS: Final = str(Path(package.__file__).parent).encode()
 _LEFT_BEHIND: Final = (b"Exception ignored", b"was never awaited", b"was destroyed", b"defect")
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+pytestmark = only_on(IS_POSIX, "signals of POSIX")
 
 
 @pytest.fixture

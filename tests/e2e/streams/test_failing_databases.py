@@ -4,19 +4,25 @@ import ctypes
 import json
 import os
 import shlex
-import shutil
 import sqlite3
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.commands.command import KVSCTL, Command, Ended, records_file
-from tests.support.needs import skip_or_fail
+from tests.support.needs import (
+    IS_LINUX,
+    IS_POSIX,
+    IS_ROOT,
+    only_on,
+    program,
+    skip_or_fail,
+    system_module,
+)
 
-resource = pytest.importorskip("resource")
+resource = system_module("resource")
 
 _COUNT = 1000
 _PAGE_BYTES = 4096
@@ -100,10 +106,7 @@ def test_a_table_that_is_gone_is_a_defect_of_the_emulator(local: Command) -> Non
     assert b"defect" in local("get", "a", "--retries", "0").err
 
 
-_mounts = pytest.mark.skipif(
-    sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("unshare"),
-    reason="only root mounts file systems, on Linux",
-)
+_mounts = only_on(IS_LINUX and IS_ROOT, "only root mounts file systems, on Linux")
 _READ_ONLY = "mount --bind {folder} {folder} && mount -o remount,ro,bind {folder}"
 _SMALL = f"mount -t tmpfs -o size={_ROOM_BYTES} none {{folder}}"
 
@@ -113,7 +116,7 @@ def _mounted(local: Command, mount: str, *words: str | Path) -> Ended:
     mounting = mount.format(folder=shlex.quote(str(local.database.parent)))
     script = f"{mounting} || exit 99; exec {shlex.join([str(KVSCTL), *map(str, words)])}"
     done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", script],
+        [program("unshare"), "--mount", "sh", "-c", script],
         env=local.environ,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -167,10 +170,7 @@ def _obeying(local: Command, *words: str) -> Ended:
     return Ended(process.returncode, out, err)
 
 
-@pytest.mark.skipif(
-    sys.platform != "linux" and (os.name != "posix" or os.geteuid() == 0),
-    reason="only Linux can make root obey the modes of folders",
-)
+@only_on(IS_LINUX or (IS_POSIX and not IS_ROOT), "only Linux makes root obey modes of folders")
 def test_a_read_only_folder_is_read_and_not_written(local: Command) -> None:
     local("set", "a=1", status=0)
     folder = local.database.parent

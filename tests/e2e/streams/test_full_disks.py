@@ -10,8 +10,9 @@ import pytest
 
 from tests.support.commands.command import Command, Ended, records_file
 from tests.support.commands.serving import serving
+from tests.support.needs import system_module
 
-resource = pytest.importorskip("resource")
+resource = system_module("resource")
 
 _COUNT = 300
 _ROOM_BYTES = 60_000

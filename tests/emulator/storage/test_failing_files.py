@@ -15,8 +15,9 @@ from kvsctl.emulator.storage import schema
 from kvsctl.emulator.storage.store import Store
 from kvsctl.emulator.web.guard import Guard
 from tests.emulator.support import EmulatorClient, FakeTime, OpenClient
+from tests.support.needs import IS_POSIX, only_on
 
-_POSIX = pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
+_POSIX = only_on(IS_POSIX, "modes of POSIX")
 
 
 @pytest.fixture

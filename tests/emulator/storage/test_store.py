@@ -17,6 +17,7 @@ from kvsctl.emulator.refusals import DatabaseFailed
 from kvsctl.emulator.storage.rows import Rows
 from kvsctl.emulator.storage.store import Store
 from tests.emulator.support import OpenClient, emulator_client
+from tests.support.needs import IS_POSIX, only_on
 
 
 def test_records_survive_closing(tmp_path: Path, open_client: OpenClient) -> None:
@@ -60,7 +61,7 @@ def test_another_programs_file_is_refused(tmp_path: Path) -> None:
         embedded(tmp_path)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="links of POSIX")
+@only_on(IS_POSIX, "links of POSIX")
 def test_a_link_beside_the_database_gives_no_other_file_a_mode(tmp_path: Path) -> None:
     path, foreign, link = tmp_path / "db", tmp_path / "foreign", tmp_path / "link"
     embedded(path).close()
@@ -79,7 +80,7 @@ def test_a_link_beside_the_database_gives_no_other_file_a_mode(tmp_path: Path) -
     opened.close()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="pipes and devices of POSIX")
+@only_on(IS_POSIX, "pipes and devices of POSIX")
 def test_a_pipe_or_device_is_refused_and_keeps_its_mode(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

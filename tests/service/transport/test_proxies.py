@@ -1,13 +1,12 @@
 """The proxy that the environment sets, and the hosts that NO_PROXY names: as curl reads them."""
 
-import shutil
 import subprocess
-import sys
 
 import pytest
 
 from kvsctl.service.transport.proxies import bypasses, proxy_for
 from kvsctl.service.transport.urls import parsed_url
+from tests.support.needs import IS_POSIX, only_on, program, skip_or_fail
 
 PROXY_NAMES = [
     name
@@ -120,29 +119,27 @@ def test_no_proxy_names_networks_of_ipv6(no_proxy: str, named: bool) -> None:
     assert bypasses(no_proxy, "fd00::1") is named
 
 
-def _curl_version() -> tuple[int, ...]:
-    curl = shutil.which("curl")
-    if curl is None:
-        return ()
+def _version(curl: str) -> tuple[int, ...]:
     said = subprocess.run([curl, "--version"], capture_output=True, text=True, check=True).stdout
     return tuple(int(part) for part in said.split()[1].split("."))
 
 
-@pytest.mark.skipif(
-    sys.platform == "win32" or _curl_version() < (7, 86),
-    reason="no curl that reads networks in NO_PROXY",
-)
+@only_on(IS_POSIX, "curl reads the variables of a POSIX environment")
 def test_no_proxy_is_read_as_curl_reads_it() -> None:
     """curl shows in its trace whether it connects to the proxy. Nothing listens there."""
+    curl = program("curl")
+    version = _version(curl)
+    if version < (7, 86):
+        skip_or_fail("this curl reads no networks in NO_PROXY")
     differ = []
     for no_proxy, url, is_bypassed in CASES:
-        if " " in no_proxy.strip() and "," not in no_proxy and _curl_version() >= (8, 9):
+        if " " in no_proxy.strip() and "," not in no_proxy and version >= (8, 9):
             continue
         words = ["-sv", "--max-time", "5", "--connect-to", "::127.0.0.1:9", url]
         said = subprocess.run(
             ["curl", *words],
             env={"http_proxy": "http://127.0.0.1:1", "no_proxy": no_proxy},
-            executable=shutil.which("curl"),
+            executable=curl,
             capture_output=True,
             check=False,
         ).stderr

@@ -7,9 +7,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pytest
-
 from tests.support.commands.command import KVSCTL, Command, Ended
+from tests.support.needs import system_module
 
 _WAIT_SECONDS = 30
 
@@ -23,7 +22,7 @@ class Screen:
 
 def in_terminal(command: Command, *words: str | Path) -> Screen:
     """Run `kvsctl WORDS` with stdin, stdout and stderr on a pseudo-terminal."""
-    near, far = pytest.importorskip("pty").openpty()  # Windows has none
+    near, far = system_module("pty").openpty()  # Windows has none
     variables = {"TERM": "xterm", **command.variables}
     process = command.having(**variables).start(*words, stdin=far, stdout=far, stderr=far)
     os.close(far)
@@ -62,7 +61,7 @@ def run_with_terminal_stderr(
     folder: Path | None = None,
 ) -> Ended:
     """Run any program so. Line ends in `err` are those that it wrote."""
-    near, far = pytest.importorskip("pty").openpty()  # Windows has none
+    near, far = system_module("pty").openpty()  # Windows has none
     shown: list[bytes] = []
     reader = threading.Thread(target=_read_to_end, args=(near, shown), daemon=True)
     reader.start()
