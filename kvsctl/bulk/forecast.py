@@ -7,7 +7,9 @@ import msgspec
 from kvsctl.bulk.lanes import Lanes
 from kvsctl.bulk.pacing.pace import request_units
 from kvsctl.bulk.plan import RunPlan
-from kvsctl.bulk.sending.queue import Batch, SendQueue
+from kvsctl.bulk.sending.queue import Batch, Purpose
+from kvsctl.bulk.sending.reading_first import ReadFirstQueue, queue_of
+from kvsctl.bulk.settling.precondition import ReadFirst
 from kvsctl.model import Record, Verb
 
 
@@ -18,6 +20,9 @@ class Forecast(msgspec.Struct, frozen=True):
     `units` of writes are computed as packed. Reads are charged by their answers, so theirs are the
     least, one per request (`are_units_least`). `bytes_sent` is an upper bound of the request
     bodies. `least_seconds` is the time that the plan's pace takes, without the last answer's.
+
+    If records are read before they are written, `reads` counts the requests that read them, and
+    `requests`, `units` and `bytes_sent` are what writing all of them would take: the most.
     """
 
     records: int
@@ -27,6 +32,7 @@ class Forecast(msgspec.Struct, frozen=True):
     are_units_least: bool
     bytes_sent: int
     least_seconds: float
+    reads: int = 0
 
 
 class Forecaster:
@@ -35,8 +41,9 @@ class Forecaster:
     def __init__(self, plan: RunPlan) -> None:
         self._plan = plan
         self._reads = plan.verb is Verb.GET
-        self._lanes = Lanes(join=self._reads)
-        self._queue = SendQueue(self._lanes, plan.packing, counts_units=not self._reads)
+        self._lanes = Lanes(join=self._reads, keeps_first=plan.precondition.keeps_first)
+        self._queue = queue_of(plan, self._lanes)
+        self._first_reads = 0
         self._records = self._duplicates = 0
         self._requests = self._units = self._bytes_sent = 0
 
@@ -62,14 +69,25 @@ class Forecaster:
             self._units,
             self._reads,
             self._bytes_sent,
-            self._plan.pace.least_seconds(self._requests, self._units),
+            self._least_seconds(),
+            self._first_reads,
         )
+
+    def _least_seconds(self) -> float:
+        if self._plan.precondition.reads_first:  # perhaps none of them is written
+            return self._plan.pace.least_seconds(self._first_reads, self._first_reads)
+        return self._plan.pace.least_seconds(self._requests, self._units)
 
     def _send(self, *, flush: bool) -> None:
         while (batch := self._queue.next_new(flush=flush)) is not None:
             self._count(batch)
 
     def _count(self, batch: Batch) -> None:
+        if batch.purpose is Purpose.READ_FIRST and isinstance(self._queue, ReadFirstQueue):
+            self._first_reads += 1
+            reads = [one.to_write for one in batch.records if isinstance(one, ReadFirst)]
+            self._queue.take_read(len(reads), reads)
+            return
         size = batch.packed_bytes
         self._requests += 1
         self._units += 1 if self._reads else request_units(size)
@@ -88,8 +106,10 @@ def cost_usd(verb: Verb, forecast: Forecast) -> float:
     """Return the cost in US dollars. Writes and deletes are billed by the bytes sent.
 
     Reads are billed by their answers, which only the service knows. Theirs is the least cost, that
-    of empty answers.
+    of empty answers. Records that are read before they are written are taken to be all written,
+    after empty answers.
     """
     if verb is Verb.GET:
         return forecast.requests * _EMPTY_READ_BYTES * _READ_USD_PER_GB / _GB_BYTES
-    return forecast.bytes_sent * _WRITE_USD_PER_GB / _GB_BYTES
+    first = forecast.reads * _EMPTY_READ_BYTES * _READ_USD_PER_GB
+    return (first + forecast.bytes_sent * _WRITE_USD_PER_GB) / _GB_BYTES

@@ -59,12 +59,13 @@ class Intake:
 
     async def read(self, feed: Feed) -> None:
         """Read and admit everything. An error of the feed is noted, and ends the reading."""
+        splits_slabs = self._plan.splits_slabs or self._plan.precondition.is_one
         try:
             while (pieces := await feed.get()) is not None and not self._stopping.is_stopping:
                 self._is_starved = not pieces
                 if pieces:
                     self._ledger.emit(RecordsRead(len(pieces)))
-                    await self._admit(list(pieces) if self._plan.splits_slabs else pieces)
+                    await self._admit(list(pieces) if splits_slabs else pieces)
                 self._changed()
             self.is_cut_short = pieces is not None
         except KvsctlError as error:

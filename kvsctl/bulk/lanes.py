@@ -24,11 +24,13 @@ class Lanes:
     record supersedes an older one that has not been sent. With `join` (for reads) it follows the
     older one instead, and shares its answer.
 
-    A record is parked while it waits for an older record of its lane that is away.
+    A record is parked while it waits for an older record of its lane that is away. With
+    `keeps_first` it also is while the older record waits: only parked records are superseded.
     """
 
-    def __init__(self, *, join: bool) -> None:
+    def __init__(self, *, join: bool, keeps_first: bool = False) -> None:
         self._join = join
+        self._keeps_first = keeps_first
         self._newest: dict[Lane, Record | Slab | None] = {}
         """The newest record of each lane, or its slab. None: it was parked and has been drained."""
         self._order: deque[_Waiting] = deque()
@@ -65,7 +67,8 @@ class Lanes:
             self._split_waiting(before, len(before))
             before = self._newest[lane]
         self._newest[lane] = record
-        if before is None or before.is_away:
+        is_first_kept = self._keeps_first and lane not in self._parked
+        if before is None or before.is_away or is_first_kept:
             self._parked[lane] = None
             return None
         assert isinstance(before, Record)  # noqa: S101
@@ -164,6 +167,8 @@ class Lanes:
 
     def as_waiting(self, records: Iterable[Record]) -> list[Record]:
         """Return the records, each replaced by the newest of its lane if it was superseded."""
+        if self._keeps_first:
+            return list(records)
         newest = (self._newest.get(record.identity.lane) for record in records)
         return [
             after if isinstance(after, Record) else record
@@ -270,8 +275,10 @@ class Lanes:
     def drain(self) -> list[Record]:
         """Remove and return all records that were never sent: waiting, parked, their followers."""
         left = self.waiting_records(self.waiting)
+        never_sent = {record.identity.lane for record in left}
         for record in list(left):
-            del self._newest[record.identity.lane]
+            if record.identity.lane not in self._parked:
+                del self._newest[record.identity.lane]
             left += self._followers.pop(record.identity.lane, ())
         self._order.clear()
         self._stand_ins.clear()
@@ -280,7 +287,10 @@ class Lanes:
         for lane in self._parked:
             if isinstance(parked := self._newest[lane], Record):
                 left.append(parked)
-                self._newest[lane] = None
+                if lane in never_sent:
+                    del self._newest[lane]
+                else:
+                    self._newest[lane] = None
         self._parked.clear()
         self._follower_count = sum(map(len, self._followers.values()))
         self.admitted_bytes -= sum(len(record.body) for record in left)

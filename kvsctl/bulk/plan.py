@@ -9,6 +9,7 @@ import msgspec
 from kvsctl.bulk.pacing.pace import Pace
 from kvsctl.bulk.packing.rule import PackingRule
 from kvsctl.bulk.retrying.policy import RetryPolicy
+from kvsctl.bulk.settling.precondition import Precondition
 from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.config.settings import DEFAULTS
 from kvsctl.limits import DEFAULT_LIMITS
@@ -75,6 +76,8 @@ class RunPlan(msgspec.Struct, frozen=True):
     patience_seconds: float = DEFAULTS.patience
     max_failures: int | None = None
     verify: bool = False
+    precondition: Precondition = msgspec.field(default_factory=Precondition)
+    """When the records of a set are written."""
     stop_seconds: float = DEFAULTS.timeout
     """How long a run that was asked to stop continues to read back what it wrote."""
     splits_slabs: bool = False

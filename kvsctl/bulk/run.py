@@ -19,10 +19,12 @@ from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import Caller, Pressure, RunPlan
 from kvsctl.bulk.retrying.give_up import too_many_failures, unreachable
 from kvsctl.bulk.sending.chooser import Chooser
-from kvsctl.bulk.sending.queue import Batch, SendQueue
+from kvsctl.bulk.sending.queue import Batch
+from kvsctl.bulk.sending.reading_first import queue_of
 from kvsctl.bulk.sending.run_state import RunState
 from kvsctl.bulk.sending.sender import Sender
 from kvsctl.bulk.settling.ledger import Ledger
+from kvsctl.bulk.settling.precondition import ReadFirst
 from kvsctl.bulk.settling.verify import ReadBack
 from kvsctl.bulk.stopping import Stopping
 from kvsctl.errors import KvsctlError
@@ -54,8 +56,8 @@ class Run:
         self._plan = plan
         self._now = asyncio.get_running_loop().time
         self._changed = asyncio.Event()
-        self._lanes = Lanes(join=plan.verb is GET)
-        self._queue = SendQueue(self._lanes, plan.packing, counts_units=plan.verb is not GET)
+        self._lanes = Lanes(join=plan.verb is GET, keeps_first=plan.precondition.keeps_first)
+        self._queue = queue_of(plan, self._lanes)
         self._concurrency = Concurrency(
             plan.concurrency,
             is_found=plan.finds_concurrency,
@@ -284,4 +286,6 @@ def _left_over(record: Record) -> Outcome:
     if isinstance(record, ReadBack):
         # It was written, but it was not yet verified.
         return Outcome(record.written or record, State.UNKNOWN)
+    if isinstance(record, ReadFirst):
+        return _left_over(record.to_write)
     return Outcome(record, State.UNKNOWN if record.ambiguous else State.UNSENT)

@@ -5,13 +5,19 @@ from typing import Final
 
 METADATA_NAMES: Final = ("created", "updated", "expires")
 _BARE: Final = "--metadata"
+_IF_ABSENT: Final = "--if-absent"
+IF_ABSENT_READS: Final = "read"
+"""The value of `--if-absent` without one: keys are read first."""
+IF_ABSENT_EXACT: Final = "exact"
+"""The value of `--if-absent` that leaves it to the service whether a key exists."""
 
 
 def prepared(words: Sequence[str]) -> list[str]:
-    """Return the words with a value for a bare `--metadata`.
+    """Return the words with a value for a bare `--metadata` and a bare `--if-absent`.
 
-    Typer has no options whose value may be left out. The next word is the value if it is a list of
-    metadata names; otherwise the value is all of them.
+    Typer has no options whose value may be left out. The word after `--metadata` is its value if it
+    is a list of metadata names; otherwise the value is all of them. The word after `--if-absent` is
+    never its value.
     """
     result: list[str] = []
     rest = list(words)
@@ -19,6 +25,8 @@ def prepared(words: Sequence[str]) -> list[str]:
         word = rest.pop(0)
         if word == "--":
             return [*result, word, *rest]
+        if word == _IF_ABSENT:
+            word = f"{_IF_ABSENT}={IF_ABSENT_READS}"
         if word != _BARE:
             result.append(word)
             continue

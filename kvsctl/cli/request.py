@@ -9,14 +9,16 @@ from kvsctl.bulk.pacing.pace import Pace
 from kvsctl.bulk.packing.rule import PackingRule
 from kvsctl.bulk.plan import BEGINNING_CONCURRENCY, RunPlan
 from kvsctl.bulk.retrying.policy import RetryPolicy
+from kvsctl.bulk.settling.precondition import Precondition, WriteIf
 from kvsctl.bulk.settling.reconcile import ReadPolicy
-from kvsctl.cli.arguments import METADATA_NAMES
+from kvsctl.cli.arguments import IF_ABSENT_EXACT, IF_ABSENT_READS, METADATA_NAMES
 from kvsctl.cli.inputs import input_checks, limits_of, read_input
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
+from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.target import TargetOptions
 from kvsctl.config.file import ConfigFile, read_config
 from kvsctl.config.settings import Running, resolve_running
@@ -97,11 +99,13 @@ def _target(flags: TargetOptions, config: ConfigFile) -> Target:
 def _plan(
     verb: Verb, running: Running, policy: ReadPolicy, given: Given, *, is_local: bool
 ) -> RunPlan:
+    condition = _precondition(given.of(SetOptions))
+    sets_alone = condition.write_if is WriteIf.ABSENT_EXACT
     # The embedded emulator has no quota and no app beside it: only what is asked for bounds it.
     share = math.inf if is_local else running.quota_share
     return RunPlan(
         verb,
-        packing=PackingRule(running.batch_size, running.max_batch_bytes),
+        packing=PackingRule(1 if sets_alone else running.batch_size, running.max_batch_bytes),
         pace=Pace.of(share, rps=running.rps, units_per_minute=running.units_per_min),
         concurrency=running.concurrency or BEGINNING_CONCURRENCY,
         finds_concurrency=running.concurrency is None and not is_local,
@@ -112,8 +116,27 @@ def _plan(
         stop_seconds=running.timeout,
         max_failures=running.max_failures,
         verify=given.of(VerifyOption).verify,
+        precondition=condition,
         splits_slabs=_SPLIT_SLABS in os.environ,
     )
+
+
+def _precondition(options: SetOptions) -> Precondition:
+    """Return when records are written. Raise UsageError."""
+    if options.bytes and not options.changed_only:
+        raise UsageError("--bytes compares values for --changed-only", "Add --changed-only.")
+    if options.if_absent is None:
+        write_if = WriteIf.CHANGED if options.changed_only else WriteIf.ALWAYS
+        return Precondition(write_if, options.bytes)
+    if options.changed_only:
+        raise UsageError("--changed-only and --if-absent exclude each other", "Give one of them.")
+    kinds = {IF_ABSENT_READS: WriteIf.ABSENT, IF_ABSENT_EXACT: WriteIf.ABSENT_EXACT}
+    if options.if_absent not in kinds:
+        raise UsageError(
+            f'--if-absent: unknown value "{options.if_absent}"',
+            "Give --if-absent or --if-absent=exact.",
+        )
+    return Precondition(kinds[options.if_absent])
 
 
 def _record_output(options: GetOptions) -> tuple[Printing, MetadataRequest, ReadPolicy]:

@@ -57,10 +57,14 @@ async def connected(
     timeout_seconds: float,
     asked: MetadataRequest,
     wants_headers: bool,
+    creates: bool = False,
 ) -> AsyncIterator[StoreClient]:
-    """Open the target's service; close its connections and an embedded emulator at the end."""
+    """Open the target's service; close its connections and an embedded emulator at the end.
+
+    `creates`: it sets records one by one, each only if its key does not exist.
+    """
     make = partial(
-        StoreClient,
+        _creating_client() if creates else StoreClient,
         credentials=credentials,
         timeout_seconds=timeout_seconds,
         metadata=asked,
@@ -85,6 +89,12 @@ async def connected(
         yield service
     finally:
         await service.aclose()
+
+
+def _creating_client() -> type[StoreClient]:
+    from kvsctl.service.single_sets import CreatingClient
+
+    return CreatingClient
 
 
 def _open_embedded(path: Path) -> "Emulator":

@@ -14,6 +14,7 @@ from kvsctl import __version__
 from kvsctl.bulk.feeds import Change, CheckedFeed
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.run import Run
+from kvsctl.bulk.settling.precondition import WriteIf
 from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.jobs.connect import connected, credentials_of
 from kvsctl.jobs.job import BatchJob
@@ -121,6 +122,7 @@ async def _send(
         timeout_seconds=job.timeout_seconds,
         asked=job.asked,
         wants_headers=job.reporting.verbosity > 1,
+        creates=job.plan.precondition.write_if is WriteIf.ABSENT_EXACT,
     )
     # The target is opened first: if that fails, every file is left as it was.
     async with target as service:

@@ -61,6 +61,8 @@ ADVICE: Final[dict[str, str]] = {
     codes.INVALID_TTL: "A ttl is a positive whole number of seconds, minutes, hours or days, at "
     "most 1 year.",
     codes.INVALID_VALUE: "A value is any JSON except null. To remove a key, use kvsctl delete.",
+    codes.KEY_CONFLICT: "Another writer used the key at the same time. Look at what the store "
+    "holds, with kvsctl get, before you retry.",
     codes.KEY_NOT_FOUND: "The target does not hold this key. Check --target and the entity. "
     "--ignore-missing skips missing keys.",
     codes.KEY_TOO_LONG: _KEY_LENGTH,

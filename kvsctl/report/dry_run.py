@@ -17,13 +17,14 @@ class DryRun(msgspec.Struct, frozen=True):
     def enter(self, tally: Tally) -> None:
         """Set the counts of the report to the forecast's: what the run would do."""
         forecast = self.forecast
-        tally.requests = forecast.requests
+        tally.requests = forecast.reads + forecast.requests
         tally.bytes_sent = forecast.bytes_sent
         tally.duplicates, tally.unsent = forecast.duplicates, forecast.records
         if forecast.are_units_least:
             tally.units_read = forecast.units
         else:
             tally.units_write = forecast.units
+            tally.units_read = forecast.reads
 
     @property
     def members(self) -> dict[str, Any]:

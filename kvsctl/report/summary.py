@@ -139,6 +139,8 @@ def _count_parts(tally: Tally) -> list[Span]:
 def _needs(dry_run: DryRun) -> list[Span]:
     """Return what a run would need; for reads, only a lower bound is known."""
     forecast = dry_run.forecast
+    if forecast.reads:
+        return _needs_of_reading_first(dry_run)
     at_least = "at least " if forecast.are_units_least else ""
     kind = "read" if forecast.are_units_least else "write"
     seconds = forecast.least_seconds
@@ -148,6 +150,24 @@ def _needs(dry_run: DryRun) -> list[Span]:
         (f"{forecast.bytes_sent:,} bytes", ""),
         (f"at least {_duration(seconds) if seconds else '0 s'}", ""),
         (_price(dry_run), ""),
+    ]
+
+
+def _needs_of_reading_first(dry_run: DryRun) -> list[Span]:
+    """Return what a run would need that reads records to find out which of them it writes."""
+    forecast, seconds = dry_run.forecast, dry_run.forecast.least_seconds
+    reads = f"{forecast.reads:,} {plural('request', forecast.reads)} to read"
+    return [
+        (
+            f"would need {reads}, at least {forecast.reads:,} read "
+            f"{plural('unit', forecast.reads)}",
+            "",
+        ),
+        (f"then at most {forecast.requests:,} {plural('request', forecast.requests)} to write", ""),
+        (f"at most {forecast.units:,} write {plural('unit', forecast.units)}", ""),
+        (f"at most {forecast.bytes_sent:,} bytes", ""),
+        (f"at least {_duration(seconds) if seconds else '0 s'}", ""),
+        (f"{_price(dry_run)} if all are written", ""),
     ]
 
 

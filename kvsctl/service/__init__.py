@@ -1,6 +1,7 @@
 """The thin HTTP layer: the only importer of httpx.
 
 - `client`: send one batch request or query and return its answer.
+- `single_sets`: set one record per request, unless its key exists.
 - `wire`: encode records as request bytes.
 - `reply`: decode the body of a batch's 200 answer.
 - `queries`: encode a query, and decode the page that answers it.

@@ -122,14 +122,12 @@ class StoreClient:
         Raise CredentialsError only if the token is not loaded yet and cannot be: see `prepare`.
         Raise StreamError, with nothing applied, if the files under an embedded target fail.
         """
-        body = encode(records, self._metadata, self.now())
-        sent = await self._post(_PATHS[verb], body)
+        path, body = self._request_of(verb, records)
+        sent = await self._post(path, body)
         answer, token = sent.answer, sent.token
         if answer is None:
             return Answer(None, sent.lost, None, sent.elapsed_seconds, len(body), 0, None, token)
-        reply, fault = interpret(
-            self._decoder, verb, records, answer, sent.trace_id, token, self.now(), self._proxy
-        )
+        reply, fault = self._meaning(verb, records, answer, sent.trace_id, token)
         return Answer(
             reply,
             fault,
@@ -183,6 +181,23 @@ class StoreClient:
                 break
         self._learn_clock(answer.headers)
         return _Sent(answer, None, elapsed, token, trace_id)
+
+    def _request_of(self, verb: Verb, records: Sequence[Record]) -> tuple[str, bytes]:
+        """Return the path and the body of a request."""
+        return _PATHS[verb], encode(records, self._metadata, self.now())
+
+    def _meaning(
+        self,
+        verb: Verb,
+        records: Sequence[Record],
+        answer: CarrierAnswer,
+        trace_id: str | None,
+        token: Secret | None,
+    ) -> tuple[Reply | AllDone | None, Fault | None]:
+        """Return the reply or the fault that an answer means, never both."""
+        return interpret(
+            self._decoder, verb, records, answer, trace_id, token, self.now(), self._proxy
+        )
 
     async def renew(self, refused: Secret | None) -> bool:
         """Return whether there is now another token than the refused one: see Credentials."""

@@ -4,10 +4,11 @@ from random import Random
 
 import pytest
 
-from kvsctl.bulk.forecast import Forecaster
+from kvsctl.bulk.forecast import Forecaster, cost_usd
 from kvsctl.bulk.pacing.pace import Pace
 from kvsctl.bulk.packing.rule import PackingRule
 from kvsctl.bulk.plan import RunPlan
+from kvsctl.bulk.settling.precondition import Precondition, WriteIf
 from kvsctl.model import Record, Verb
 from tests.support.books import carry_out
 from tests.support.records import record
@@ -36,6 +37,41 @@ def test_a_run_sends_what_was_forecast(verb: Verb, rule: PackingRule) -> None:
     assert forecast.are_units_least == (verb is Verb.GET)
     units = sum(request.units for request in ran.books.requests)
     assert forecast.units == units
+
+
+@pytest.mark.parametrize("write_if", [WriteIf.CHANGED, WriteIf.ABSENT])
+def test_reads_before_writes_are_forecast_as_if_all_were_written(write_if: WriteIf) -> None:
+    plan = RunPlan(Verb.SET, precondition=Precondition(write_if))
+    forecaster = Forecaster(plan)
+    for one in _records(3000):
+        forecaster.admit(one)
+    forecast = forecaster.finish()
+    ran = carry_out(plan, [list(_records(3000))], ModelService())
+    kinds = [request.verb for request in ran.books.requests]
+    assert (forecast.records, forecast.reads) == (3000, kinds.count(Verb.GET)) == (3000, 120)
+    assert forecast.requests == pytest.approx(kinds.count(Verb.SET), rel=0.05)
+    assert forecast.bytes_sent >= sum(len(one.body) for one in _records(3000))
+    price = cost_usd(Verb.SET, forecast)
+    assert price == pytest.approx((120 * 1000 * 0.055 + forecast.bytes_sent * 1.09) / 1e9)
+
+
+def test_the_least_time_of_reads_before_writes_is_that_of_the_reads() -> None:
+    pace = Pace(units_per_minute=1)
+    plan = RunPlan(Verb.SET, pace=pace, precondition=Precondition(WriteIf.CHANGED))
+    forecaster = Forecaster(plan)
+    for place in range(75):
+        forecaster.admit(record(place, f"k{place}", body_bytes=9000))
+    assert forecaster.finish().least_seconds == 120
+
+
+def test_records_that_are_set_alone_are_forecast_one_by_one() -> None:
+    condition = Precondition(WriteIf.ABSENT_EXACT)
+    plan = RunPlan(Verb.SET, packing=PackingRule(1, 4_000_000), precondition=condition)
+    forecaster = Forecaster(plan)
+    for place in range(10):
+        forecaster.admit(record(place, f"k{place}"))
+    forecast = forecaster.finish()
+    assert (forecast.requests, forecast.units, forecast.reads) == (10, 10, 0)
 
 
 def test_replaced_records_are_not_sent() -> None:

@@ -25,10 +25,11 @@ class _LanesMachine(RuleBasedStateMachine):
     """
 
     join = False
+    keeps_first = False
 
     def __init__(self) -> None:
         super().__init__()
-        self.lanes = Lanes(join=self.join)
+        self.lanes = Lanes(join=self.join, keeps_first=self.keeps_first)
         self.away: dict[str, Record] = {}
         self.away_slabs: list[Slab] = []
         self.behind: dict[str, list[Record]] = {}
@@ -59,7 +60,8 @@ class _LanesMachine(RuleBasedStateMachine):
         newest = record(self.position, name)
         self.position += 1
         behind = self.behind.setdefault(name, [])
-        expected = None if self.join or not behind else behind.pop()
+        is_kept = self.keeps_first and name not in self.away and len(behind) == 1
+        expected = None if self.join or not behind or is_kept else behind.pop()
         behind.append(newest)
         self._open(name)
         assert _places(self.lanes.admit(newest)) == _places(expected)
@@ -140,10 +142,16 @@ class _JoiningLanesMachine(_LanesMachine):
     join = True
 
 
+class _KeepingLanesMachine(_LanesMachine):
+    keeps_first = True
+
+
 _LanesMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 _JoiningLanesMachine.TestCase.settings = _LanesMachine.TestCase.settings
+_KeepingLanesMachine.TestCase.settings = _LanesMachine.TestCase.settings
 TestReplacingLanes = _LanesMachine.TestCase
 TestJoiningLanes = _JoiningLanesMachine.TestCase
+TestKeepingLanes = _KeepingLanesMachine.TestCase
 
 
 def test_a_newer_record_takes_the_waiting_ones_place_in_the_queue() -> None:

@@ -41,9 +41,12 @@ BATCH_GROUPS = [
         (["--metadata=updated"], ["--metadata=updated"]),
         (["--", "--metadata", "k"], ["--", "--metadata", "k"]),
         (["--metadata", ""], ["--metadata=created,updated,expires", ""]),
+        (["set", "--if-absent", "a=1"], ["set", "--if-absent=read", "a=1"]),
+        (["set", "--if-absent=exact", "a=1"], ["set", "--if-absent=exact", "a=1"]),
+        (["set", "--", "--if-absent"], ["set", "--", "--if-absent"]),
     ],
 )
-def test_a_bare_metadata_gets_its_list(words: list[str], expected: list[str]) -> None:
+def test_an_option_whose_value_was_left_out_gets_it(words: list[str], expected: list[str]) -> None:
     assert prepared(words) == expected
 
 

@@ -68,3 +68,15 @@ def test_a_small_price_is_not_rounded_to_zero() -> None:
 def test_without_a_quota_the_least_time_is_zero() -> None:
     tally = tally_of_four()
     assert "at least 0 s" in shown(DryRun(replace(FORECAST, least_seconds=0.0), 1.0), tally)[2]
+
+
+def test_reads_before_writes_are_named_and_writes_are_upper_bounds() -> None:
+    tally = tally_of_four()
+    dry_run = DryRun(replace(FORECAST, reads=2), 0.02725)
+    dry_run.enter(tally)
+    assert (tally.requests, tally.units_read, tally.units_write) == (3, 2, 3)
+    assert shown(dry_run, tally)[2] == (
+        "would need 2 requests to read, at least 2 read units · then at most 1 request to write · "
+        "at most 3 write units · at most 25,000 bytes · at least 1:01 min · "
+        "0.03 USD if all are written"
+    )

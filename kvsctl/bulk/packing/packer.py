@@ -8,11 +8,10 @@ left-over batch as it is and the rest in plain order.
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
-from kvsctl.bulk.lanes import Lanes
 from kvsctl.bulk.pacing.pace import request_units
 from kvsctl.bulk.packing.best_fit import cut, fit, units_of
 from kvsctl.bulk.packing.rule import PackingRule, body_bytes, choose
@@ -34,13 +33,38 @@ class Proposal(msgspec.Struct, gc=False):
         return cls(records, body_bytes(records))
 
 
+class Waiting(Protocol):
+    """What a packer needs of the records that wait: see `lanes.Lanes`."""
+
+    @property
+    def waiting(self) -> int:
+        """How many records wait."""
+        ...
+
+    def next_waiting(self, count: int) -> Sequence[Record]:
+        """Return the first `count` records, perhaps as a slab. They keep waiting."""
+        ...
+
+    def waiting_records(self, count: int) -> list[Record]:
+        """Return the same records one by one."""
+        ...
+
+    def as_waiting(self, records: Sequence[Record]) -> list[Record]:
+        """Return the records, each replaced by the newest of its identity."""
+        ...
+
+    def send(self, records: Sequence[Record]) -> None:
+        """Note that records which waited are being sent."""
+        ...
+
+
 class Packer:
     """Proposes batches of the records that wait in lanes. They keep waiting until `sent`.
 
     A block is packed when it is complete, or with `flush` as it is.
     """
 
-    def __init__(self, lanes: Lanes, *, counts_units: bool) -> None:
+    def __init__(self, lanes: Waiting, *, counts_units: bool) -> None:
         self._lanes = lanes
         self._counts_units = counts_units
         self._rule: PackingRule | None = None

@@ -1,5 +1,7 @@
 """Act on an answer: settle records, retry, wait, split, renew the token, or give up."""
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from kvsctl.bulk.packing.capacity import Inquiry
@@ -17,7 +19,7 @@ from kvsctl.bulk.sending.queue import Batch
 from kvsctl.bulk.sending.run_state import RunState, explained
 from kvsctl.bulk.settling.reconcile import Reconciled, failed, never_named, reconcile
 from kvsctl.errors import CredentialsError, KvsctlError
-from kvsctl.model import GET, SUCCEEDED, Failure, Outcome, Record, Verb
+from kvsctl.model import GET, SUCCEEDED, Failure, Outcome, Record, State, Verb
 from kvsctl.service.client import Answer
 from kvsctl.service.faults import Fault, FaultKind
 from kvsctl.service.reply import AllDone, Reply
@@ -60,9 +62,12 @@ def take_reply(run: RunState, batch: Batch, reply: Reply | AllDone, answer: Answ
     _note_answer(run, batch, reply, result, did_something=is_missing)
     if together:
         seconds = run.retry_seconds(wait_seconds)
-        loose = Batch(together, is_loose=True, reads_back=batch.reads_back)
+        loose = Batch(together, is_loose=True, purpose=batch.purpose)
         run.queue.resend(loose, run.now() + seconds)
     run.settle([*result.outcomes, *given_up] if given_up else result.outcomes, answer)
+
+
+_DONE: Final = frozenset({State.SUCCEEDED, State.SKIPPED})
 
 
 def _note_answer(
@@ -74,7 +79,7 @@ def _note_answer(
         did_something
         or isinstance(outcomes, Successes)
         or (verb is GET and outcomes)
-        or SUCCEEDED in [outcome.state for outcome in outcomes]
+        or not _DONE.isdisjoint(outcome.state for outcome in outcomes)
     ):
         run.note_success()
         return

@@ -85,4 +85,5 @@ class Chooser:
         return True
 
     def _note_paced(self, wait_seconds: float) -> None:
-        self.paced_until = self._run.now() + wait_seconds
+        until = self._run.now() + wait_seconds
+        self.paced_until = min(until, self.paced_until or until)

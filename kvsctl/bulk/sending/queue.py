@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from itertools import count
 from typing import TypeAlias
 
@@ -17,22 +18,32 @@ from kvsctl.bulk.packing.rule import PackingRule, choose
 from kvsctl.model import Record
 
 
+class Purpose(Enum):
+    """What a batch is sent for."""
+
+    WORK = "work"
+    """The operation of the plan."""
+    READ_FIRST = "read first"
+    """A read that decides whether its records are written: see `settling.precondition`."""
+    READ_BACK = "read back"
+    """A read that verifies that its records were written: see `settling.verify`."""
+
+
 class Batch(msgspec.Struct, eq=False):
     """The records of one request, each identity once.
 
     `packed_bytes`: an upper bound of its body as it was packed; 0 for a resend. `is_part`: it is
     part of a batch that was refused and split. `renewals` counts its resends because its token was
-    refused. `is_loose`: its records need not stay together. `reads_back`: its records are read, to
-    verify that they were written. `inquiry`: shared by the two halves of a refused batch, to learn
-    why it was refused. `start`: what the pacer counts for it while it is in flight. `round`: see
-    `Patience`.
+    refused. `is_loose`: its records need not stay together. `inquiry`: shared by the two halves of
+    a refused batch, to learn why it was refused. `start`: what the pacer counts for it while it is
+    in flight. `round`: see `Patience`.
     """
 
     records: Sequence[Record]
     packed_bytes: int = 0
     is_part: bool = False
     is_loose: bool = False
-    reads_back: bool = False
+    purpose: Purpose = Purpose.WORK
     renewals: int = 0
     inquiry: Inquiry | None = None
     start: Start | None = None
@@ -42,7 +53,8 @@ class Batch(msgspec.Struct, eq=False):
 Admits: TypeAlias = Callable[[Batch], bool]
 
 
-def _any(_batch: Batch) -> bool:
+def any_batch(_batch: Batch) -> bool:
+    """Admit every batch."""
     return True
 
 
@@ -55,7 +67,9 @@ class _Resend:
 
 def _is_unread(resend: _Resend) -> bool:
     batch = resend.batch
-    return batch.reads_back and not any(record.attempts for record in batch.records)
+    return batch.purpose is Purpose.READ_BACK and not any(
+        record.attempts for record in batch.records
+    )
 
 
 class SendQueue:
@@ -91,7 +105,7 @@ class SendQueue:
         """When the next resend is due; None if none waits."""
         return self._resends[0].due if self._resends else None
 
-    def next_resend(self, now: float, admits: Admits = _any) -> Batch | None:
+    def next_resend(self, now: float, admits: Admits = any_batch) -> Batch | None:
         """Return a resend that is due. Loose ones that are due share a request.
 
         A batch that no longer fits, because the rule was lowered, goes in several requests.
@@ -103,7 +117,7 @@ class SendQueue:
         while batch.is_loose and self._resends and self._resends[0].due <= now:
             other = self._resends[0].batch
             together = [*batch.records, *other.records]
-            if not other.is_loose or other.reads_back != batch.reads_back:
+            if not other.is_loose or other.purpose is not batch.purpose:
                 break
             if len(choose(together, self.capacity.rule)[0]) < len(together):
                 break
@@ -115,27 +129,33 @@ class SendQueue:
             return None
         return batch
 
-    def next_new(self, *, flush: bool, admits: Admits = _any) -> Batch | None:
+    def next_new(self, *, flush: bool, admits: Admits = any_batch) -> Batch | None:
         """Return a batch of records not sent before: well filled, or with `flush` any batch."""
-        proposed = self._packer.next_batch(self.capacity.rule, flush=flush)
+        return self._next_of(self._packer, flush=flush, admits=admits)
+
+    def _next_of(self, packer: Packer, *, flush: bool, admits: Admits) -> Batch | None:
+        proposed = packer.next_batch(self.capacity.rule, flush=flush)
         if proposed is None:
             return None
         batch = Batch(proposed.records, proposed.body_bytes)
         if not admits(batch):
             return None
-        self._packer.sent(proposed.records)
+        packer.sent(proposed.records)
         return batch
 
     def leave_for_last(self, records: list[Record]) -> None:
         """Keep records that are read back last, when little else is left to do."""
         self._last += records
 
-    def next_last(self, admits: Admits = _any) -> Batch | None:
+    def next_last(self, admits: Admits = any_batch) -> Batch | None:
         """Return a batch of the first records that were left for last."""
+        return self._next_left(admits)
+
+    def _next_left(self, admits: Admits) -> Batch | None:
         if not self._last:
             return None
         records, _ = choose(self._last, self.capacity.rule)
-        batch = Batch(records, is_loose=True, reads_back=True)
+        batch = Batch(records, is_loose=True, purpose=Purpose.READ_BACK)
         if not admits(batch):
             return None
         del self._last[: len(records)]
@@ -146,11 +166,11 @@ class SendQueue:
         """Whether `next_unread` has a batch."""
         return bool(self._last) or any(map(_is_unread, self._resends))
 
-    def next_unread(self, admits: Admits = _any) -> Batch | None:
+    def next_unread(self, admits: Admits = any_batch) -> Batch | None:
         """Return a batch of written records that no request has read back yet, due or not."""
         first = min(filter(_is_unread, self._resends), default=None)
         if first is None:
-            return self.next_last(admits)
+            return self._next_left(admits)
         if not admits(first.batch):
             return None
         self._resends.remove(first)

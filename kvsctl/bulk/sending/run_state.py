@@ -10,8 +10,10 @@ from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import Caller, RunPlan
 from kvsctl.bulk.retrying.budget import RetryBudget
 from kvsctl.bulk.retrying.give_up import Patience
-from kvsctl.bulk.sending.queue import Batch, SendQueue
+from kvsctl.bulk.sending.queue import Batch, Purpose, SendQueue
+from kvsctl.bulk.sending.reading_first import ReadFirstQueue
 from kvsctl.bulk.settling.ledger import Ledger
+from kvsctl.bulk.settling.precondition import Conflicts, FirstReads, WriteIf
 from kvsctl.bulk.settling.verify import Verifier
 from kvsctl.errors import KvsctlError
 from kvsctl.model import GET, Failure, Outcome, Record, Verb
@@ -42,12 +44,22 @@ class RunState:
     looks_at_each: bool = field(init=False)
     """Whether a record may have another outcome although its reply calls it done."""
     _verifier: Verifier = field(init=False)
+    _sift: Callable[[Sequence[Outcome]], list[Outcome]] | None = field(init=False, default=None)
+    """Judges outcomes by the precondition of the plan, if it has one."""
 
     def __post_init__(self) -> None:
         self.queue.capacity.on_change = lambda rule: self.ledger.emit(
             SizeLearnt(rule.max_records, rule.max_bytes)
         )
-        self.looks_at_each = self.plan.verify or self.plan.read_policy.skip_expired
+        condition = self.plan.precondition
+        self.looks_at_each = (
+            self.plan.verify or self.plan.read_policy.skip_expired or condition.is_one
+        )
+        if isinstance(self.queue, ReadFirstQueue):
+            write, now = self.queue.take_read, self.service.now
+            self._sift = FirstReads(condition, write=write, service_now=now).sift
+        elif condition.write_if is WriteIf.ABSENT_EXACT:
+            self._sift = Conflicts(condition, read=self._read_first).sift
         self.patience = Patience(self.plan.give_up_after, self.plan.patience_seconds)
         self._verifier = Verifier(
             self.plan.verb,
@@ -58,14 +70,20 @@ class RunState:
 
     def reads(self, batch: Batch) -> bool:
         """Return whether a batch reads values, so that the service charges it by its answer."""
-        return batch.reads_back or self.plan.verb is GET
+        return self.verb_of(batch) is GET
 
     def verb_of(self, batch: Batch) -> Verb:
         """Return the operation that a batch requests."""
-        return GET if batch.reads_back else self.plan.verb
+        return self.plan.verb if batch.purpose is Purpose.WORK else GET
 
     def settle(self, outcomes: Sequence[Outcome], answer: Answer) -> None:
-        """Settle the outcomes of an answer. With `verify`, written records are read back first."""
+        """Settle the outcomes of an answer.
+
+        First, records whose precondition holds are queued to be written, and with `verify` those
+        that were written to be read back.
+        """
+        if self._sift is not None:
+            outcomes = self._sift(outcomes)
         if self.plan.verify:
             outcomes = self._verifier.sift(outcomes, answer.elapsed_seconds)
         self.ledger.settle_away(outcomes)
@@ -95,7 +113,12 @@ class RunState:
         return means_full_storage(code) and not self.budget.can_spare(self.now())
 
     def _read_back(self, records: list[Record]) -> None:
-        self.queue.resend(Batch(records, is_loose=True, reads_back=True), self.now())
+        batch = Batch(records, is_loose=True, purpose=Purpose.READ_BACK)
+        self.queue.resend(batch, self.now())
+
+    def _read_first(self, records: list[Record]) -> None:
+        batch = Batch(records, is_loose=True, purpose=Purpose.READ_FIRST)
+        self.queue.resend(batch, self.now())
 
 
 def explained(failure: Failure) -> Failure:

@@ -3,4 +3,6 @@
 - `reconcile`: match an answer with its batch.
 - `ledger`: settle records and tell listeners.
 - `verify`: read back what was written (`--verify`).
+- `precondition`: write only what changes the store, or what is absent (`--changed-only`,
+  `--if-absent`).
 """

@@ -17,6 +17,8 @@ from kvsctl.service.reply import AllDone, Reply
 from kvsctl.slabs import Successes
 
 _UNNAMED = Found(b"")
+EXISTS = "exists"
+"""The name under which the report counts records that were skipped because their keys exist."""
 
 
 class ReadPolicy(msgspec.Struct, frozen=True):
@@ -47,7 +49,8 @@ def reconcile(
 ) -> Reconciled:
     """Return what the reply to a `verb` decides about each record. `service_now`: epoch seconds.
 
-    A key that is missing is done for a delete. For a get it fails with `KEY_NOT_FOUND`, by whatever
+    A key that exists is skipped by a set that must not replace it. A key that is missing is done
+    for a delete. For a get it fails with `KEY_NOT_FOUND`, by whatever
     name the service says so.
     """
     if isinstance(reply, AllDone):
@@ -62,6 +65,8 @@ def reconcile(
         if failures and (failure := failures.get(identity)) is not None:
             if means_later(failure.code):
                 result.later.append((record, failure))
+            elif verb is Verb.SET and failure.code == codes.KEY_CONFLICT:
+                outcomes.append(Outcome(record, State.SKIPPED, skipped_by=EXISTS))
             elif verb is Verb.SET or not means_missing(failure.code):
                 outcomes.append(Outcome(record, State.FAILED, failure))
             elif verb is GET:
@@ -114,12 +119,13 @@ def never_named(verb: Verb) -> Failure:
 
 
 def _found(record: Record, found: Found, policy: ReadPolicy, service_now: float) -> Outcome:
-    if policy.skip_expired and _is_past(found.expire_time, service_now):
+    if policy.skip_expired and is_past(found.expire_time, service_now):
         return Outcome(record, State.SKIPPED, skipped_by="expired")
     return Outcome(record, SUCCEEDED, found=found)
 
 
-def _is_past(expire_time: str | None, service_now: float) -> bool:
+def is_past(expire_time: str | None, service_now: float) -> bool:
+    """Return whether a record with this expiry has expired. `service_now`: epoch seconds."""
     if expire_time is None:
         return False
     try:

@@ -33,3 +33,33 @@ class SetOptions(OptionGroup):
         ),
         OnResume.MUST_MATCH,
     ] = None
+    changed_only: Annotated[
+        bool,
+        typer.Option(
+            "--changed-only",
+            help="Read each record first and write only those whose value differs; a write is "
+            "billed 20 times a read.",
+            rich_help_panel=panels.RUNNING,
+        ),
+        OnResume.MUST_MATCH,
+    ] = False
+    bytes: Annotated[
+        bool,
+        typer.Option(
+            "--bytes",
+            help="With --changed-only: compare values byte by byte, not as JSON.",
+            rich_help_panel=panels.RUNNING,
+        ),
+        OnResume.MUST_MATCH,
+    ] = False
+    if_absent: Annotated[
+        str | None,
+        typer.Option(
+            "--if-absent",
+            metavar="[=exact]",
+            help="Write only records whose key does not exist. Reads first, so another writer may "
+            "come between; =exact lets the service decide, with one request and unit per record.",
+            rich_help_panel=panels.RUNNING,
+        ),
+        OnResume.MUST_MATCH,
+    ] = None

@@ -1,0 +1,121 @@
+"""Batches of records that are read before they are written."""
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+from kvsctl.bulk.lanes import Lanes
+from kvsctl.bulk.packing.packer import Packer
+from kvsctl.bulk.packing.rule import PackingRule, choose
+from kvsctl.bulk.plan import RunPlan
+from kvsctl.bulk.sending.queue import Admits, Batch, Purpose, SendQueue, any_batch
+from kvsctl.bulk.settling.precondition import ReadFirst
+from kvsctl.model import Lane, Record, Verb
+
+
+class ReadFirstQueue(SendQueue):
+    """A queue that reads new records, and packs those that are written after their reads.
+
+    `needs_read` says which records are read; others are written at once. Records that were read
+    wait on a shelf until they fill a batch: few of many may differ. Their lanes stay closed.
+    """
+
+    def __init__(
+        self, lanes: Lanes, rule: PackingRule, needs_read: Callable[[Record], bool]
+    ) -> None:
+        super().__init__(lanes, rule, counts_units=False)
+        self._needs_read = needs_read
+        self._waiting_lanes = lanes
+        self._shelf = Shelf()
+        self._writes = Packer(self._shelf, counts_units=True)
+        self._being_read = 0
+
+    def next_new(self, *, flush: bool, admits: Admits = any_batch) -> Batch | None:
+        """Return a full batch of writes, else a batch of reads, else what is left to write.
+
+        Writes that do not fill a batch wait as long as a read may add to them.
+        """
+        batch = self._next_write(flush=False, admits=admits)
+        batch = batch or self._next_read(flush=flush, admits=admits)
+        if batch is not None:
+            return batch
+        nothing_unread = not (self._being_read or self._waiting_lanes.waiting)
+        return self._next_write(flush=flush and nothing_unread, admits=admits)
+
+    def next_last(self, admits: Admits = any_batch) -> Batch | None:
+        """Return what is left to write; else see SendQueue."""
+        return self._next_write(flush=True, admits=admits) or super().next_last(admits)
+
+    def take_read(self, count: int, to_write: Sequence[Record]) -> None:
+        """Note that `count` records were read first, and that these of them are written."""
+        self._being_read -= count
+        self._shelf.add(to_write)
+
+    def drain_resends(self) -> list[Record]:
+        """Remove and return the records that would have been sent again, written or read back."""
+        return super().drain_resends() + self._shelf.drain()
+
+    def _next_write(self, *, flush: bool, admits: Admits) -> Batch | None:
+        return self._next_of(self._writes, flush=flush, admits=admits)
+
+    def _next_read(self, *, flush: bool, admits: Admits) -> Batch | None:
+        while (proposed := self._packer.next_batch(self.capacity.rule, flush=flush)) is not None:
+            to_write = [one for one in proposed.records if not self._needs_read(one)]
+            to_read = [one for one in proposed.records if self._needs_read(one)]
+            # Few bytes as they are, reads may still be longer than what they are to write.
+            reads, _ = choose([ReadFirst.of(one) for one in to_read], self.capacity.rule)
+            batch = Batch(reads, purpose=Purpose.READ_FIRST)
+            if reads and not admits(batch):
+                return None
+            self._packer.sent([*to_read[: len(reads)], *to_write])
+            self._shelf.add(to_write)
+            if reads:
+                self._being_read += len(reads)
+                return batch
+        return None
+
+
+class Shelf:
+    """Records that wait to be written after they were read, for a packer."""
+
+    def __init__(self) -> None:
+        self._records: dict[Lane, Record] = {}
+
+    @property
+    def waiting(self) -> int:
+        """How many records wait."""
+        return len(self._records)
+
+    def add(self, records: Sequence[Record]) -> None:
+        """Let records wait. Each identity is on the shelf at most once."""
+        self._records.update((record.identity.lane, record) for record in records)
+
+    def next_waiting(self, count: int) -> Sequence[Record]:
+        """Return the first `count` records. They keep waiting."""
+        return self.waiting_records(count)
+
+    def waiting_records(self, count: int) -> list[Record]:
+        """Return the same as `next_waiting`."""
+        return list(islice(self._records.values(), count))
+
+    def as_waiting(self, records: Sequence[Record]) -> list[Record]:
+        """Return the records: none is superseded here."""
+        return list(records)
+
+    def send(self, records: Sequence[Record]) -> None:
+        """Remove records that are being sent."""
+        for record in records:
+            del self._records[record.identity.lane]
+
+    def drain(self) -> list[Record]:
+        """Remove and return all records."""
+        left = list(self._records.values())
+        self._records.clear()
+        return left
+
+
+def queue_of(plan: RunPlan, lanes: Lanes) -> SendQueue:
+    """Return the queue of a plan."""
+    condition = plan.precondition
+    if condition.reads_first:
+        return ReadFirstQueue(lanes, plan.packing, condition.needs_read)
+    return SendQueue(lanes, plan.packing, counts_units=plan.verb is not Verb.GET)

@@ -1,0 +1,202 @@
+"""Write a record only if it changes the store, or only if its key is absent.
+
+A record is read while its lane is closed, and written before the lane opens again. So no newer
+record of its identity is sent between its read and its write, and a newer one is compared with what
+this one wrote. Another writer may change the store in between: only a set with `FAIL_IF_EXISTS`,
+which the service decides, excludes that.
+"""
+
+from collections.abc import Callable, Iterable
+from enum import Enum
+
+import msgspec
+
+from kvsctl import codes, jsontext
+from kvsctl.bulk.settling.reconcile import EXISTS, is_past
+from kvsctl.jsonequal import are_equal
+from kvsctl.model import Failure, Found, Outcome, Record, State
+from kvsctl.service.wire import MetadataRequest, key_body
+
+UNCHANGED = "unchanged"
+"""The name under which the report counts records that were skipped because they are equal."""
+
+_EXPIRY = MetadataRequest(expires=True).member
+
+
+class WriteIf(Enum):
+    """When a record is written."""
+
+    ALWAYS = "always"
+    CHANGED = "changed"
+    """It is read first, and written if the store holds another value, or none."""
+    ABSENT = "absent"
+    """It is read first, and written if the store does not hold its key."""
+    ABSENT_EXACT = "absent, decided by the service"
+    """It is set alone, with `FAIL_IF_EXISTS`."""
+
+
+class Precondition(msgspec.Struct, frozen=True):
+    """When the records of a run are written.
+
+    `compares_text`: values are equal only if their bytes are; otherwise if they are the same JSON.
+    """
+
+    write_if: WriteIf = WriteIf.ALWAYS
+    compares_text: bool = False
+
+    @property
+    def is_one(self) -> bool:
+        """Whether there is a precondition at all."""
+        return self.write_if is not WriteIf.ALWAYS
+
+    @property
+    def keeps_first(self) -> bool:
+        """Whether the first of several records of one identity wins: for the others, it exists."""
+        return self.write_if in (WriteIf.ABSENT, WriteIf.ABSENT_EXACT)
+
+    @property
+    def reads_first(self) -> bool:
+        """Whether records are read before they are written."""
+        return self.write_if in (WriteIf.CHANGED, WriteIf.ABSENT)
+
+    def needs_read(self, record: Record) -> bool:
+        """Return whether reading a record can spare its write.
+
+        A record that asks for a ttl changes the store even if its value is equal.
+        """
+        return self.write_if is not WriteIf.CHANGED or not _asks_for_ttl(record)
+
+    def is_met(self, record: Record, found: Found, service_now: float) -> bool:
+        """Return whether a record is written although the store holds its key.
+
+        An expired record counts as absent. For `CHANGED`, so does any record that will expire: to
+        skip the write would let it vanish. `service_now`: epoch seconds.
+        """
+        if self.write_if is WriteIf.CHANGED:
+            return found.expire_time is not None or not self.is_equal(record, found)
+        return is_past(found.expire_time, service_now)
+
+    def is_equal(self, record: Record, found: Found) -> bool:
+        """Return whether the store holds the value of a record."""
+        value = jsontext.members(record.body)["value"]
+        return value == found.value if self.compares_text else are_equal(value, found.value)
+
+
+def _asks_for_ttl(record: Record) -> bool:
+    if record.expires_at is not None:
+        return True
+    return b'"options"' in record.body and "options" in jsontext.members(record.body)
+
+
+class ReadFirst(Record, gc=False, kw_only=True):
+    """A record that reads what the store holds for `to_write`. It counts its own attempts."""
+
+    to_write: Record
+
+    @classmethod
+    def of(cls, record: Record) -> "ReadFirst":
+        """Return a record that reads the value and the expiry of `record` in the store."""
+        return cls(
+            record.position,
+            record.source,
+            record.line,
+            record.identity,
+            b"%b%b}" % (key_body(record.identity)[:-1], _EXPIRY),
+            to_write=record,
+        )
+
+
+class FirstReads:
+    """Judges records that were read first: each is skipped, fails, or is written.
+
+    `write` is called with the number of records that were read, and those that are written.
+    """
+
+    def __init__(
+        self,
+        precondition: Precondition,
+        *,
+        write: Callable[[int, list[Record]], None],
+        service_now: Callable[[], float],
+    ) -> None:
+        self._precondition = precondition
+        self._write = write
+        self._service_now = service_now
+
+    def sift(self, outcomes: Iterable[Outcome]) -> list[Outcome]:
+        """Return the outcomes that settle now."""
+        settled: list[Outcome] = []
+        to_write: list[Record] = []
+        count = 0
+        for outcome in outcomes:
+            reading = outcome.subject
+            if not isinstance(reading, ReadFirst):
+                settled.append(outcome)
+                continue
+            count += 1
+            judged = self._judged(reading.to_write, outcome)
+            if judged is None:
+                to_write.append(reading.to_write)
+            else:
+                settled.append(judged)
+        if count:
+            self._write(count, to_write)
+        return settled
+
+    def _judged(self, record: Record, outcome: Outcome) -> Outcome | None:
+        """Return the outcome of a record; None if it is written."""
+        failure, found = outcome.failure, outcome.found
+        if failure is not None and failure.code != codes.KEY_NOT_FOUND:
+            why = f"not written, because reading it first failed: {failure.message}"
+            return Outcome(record, State.FAILED, failure._replace(message=why))
+        condition = self._precondition
+        if found is None or condition.is_met(record, found, self._service_now()):
+            return None
+        if record.ambiguous and condition.is_equal(record, found):
+            return Outcome(record, State.SUCCEEDED)  # an attempt of an earlier run was applied
+        is_changed = condition.write_if is WriteIf.CHANGED
+        return Outcome(record, State.SKIPPED, skipped_by=UNCHANGED if is_changed else EXISTS)
+
+
+class Conflicts:
+    """Judges records that the service refused to set because their keys exist.
+
+    After an attempt without an answer, the key may exist because that attempt was applied. So it is
+    read: `read` is called with the records that do that.
+    """
+
+    def __init__(self, precondition: Precondition, *, read: Callable[[list[Record]], None]) -> None:
+        self._precondition = precondition
+        self._read = read
+
+    def sift(self, outcomes: Iterable[Outcome]) -> list[Outcome]:
+        """Return the outcomes that settle now."""
+        settled: list[Outcome] = []
+        unclear: list[Record] = []
+        for outcome in outcomes:
+            record = outcome.subject
+            if isinstance(record, ReadFirst):
+                settled.append(self._judged(record.to_write, outcome))
+            elif outcome.skipped_by == EXISTS and isinstance(record, Record) and record.ambiguous:
+                unclear.append(ReadFirst.of(record))
+            else:
+                settled.append(outcome)
+        if unclear:
+            self._read(unclear)
+        return settled
+
+    def _judged(self, record: Record, outcome: Outcome) -> Outcome:
+        failure, found = outcome.failure, outcome.found
+        if found is not None:
+            if self._precondition.is_equal(record, found):
+                return Outcome(record, State.SUCCEEDED)
+            # It still counts as ambiguous: the attempt may have been applied, and replaced since.
+            return Outcome(record, State.SKIPPED, skipped_by=EXISTS)
+        if failure is None or failure.code == codes.KEY_NOT_FOUND:
+            trace_id = None if failure is None else failure.trace_id
+            gone = "the key existed when it was set, and no longer when it was read"
+            failure = Failure(codes.KEY_CONFLICT, gone, trace_id)
+        else:
+            why = f"the key exists, but reading it to see who wrote it failed: {failure.message}"
+            failure = failure._replace(message=why)
+        return Outcome(record, State.FAILED, failure)
