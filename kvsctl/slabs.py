@@ -2,18 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import count, repeat
-from typing import overload
+from typing import TypeVar, overload
 
 import msgspec
 
-from kvsctl.model import SUCCEEDED, Found, Identity, Outcome, Record
+from kvsctl.model import SUCCEEDED, Found, Identity, Lane, Outcome, Record
+
+_Entry = TypeVar("_Entry")
 
 
 class Slab(Sequence[Record]):
-    """Consecutive plain records, as columns. Each `Record` is created on access.
+    """Consecutive records, as columns. Each `Record` is created on access.
 
-    No record has an entity or an `expires_at`, and none is ambiguous. The first is at `position`,
-    and each further one at the next position. `lines` holds their line numbers. Slices are slabs.
+    The first is at `position`, and each further one at the next position. `lines` holds their line
+    numbers. `entities` and `expiries` (`Record.expires_at`) are None if no record has one. `lanes`
+    are those of their identities. No record is ambiguous. Slices are slabs.
 
     `attempts` and `is_away` hold for each record: see `Record`. A slab has no place for anything
     else that a run changes about a record. So before a record changes, `list(slab)` creates the
@@ -24,8 +27,11 @@ class Slab(Sequence[Record]):
         "_body_bytes",
         "attempts",
         "bodies",
+        "entities",
+        "expiries",
         "is_away",
         "keys",
+        "lanes",
         "lines",
         "position",
         "source",
@@ -38,15 +44,38 @@ class Slab(Sequence[Record]):
         lines: Sequence[int],
         keys: Sequence[str],
         bodies: Sequence[bytes],
+        entities: Sequence[str | None] | None = None,
+        expiries: Sequence[float | None] | None = None,
     ) -> None:
         self.position = position
         self.source = source
         self.lines = lines
         self.keys = keys
         self.bodies = bodies
+        self.lanes: Sequence[Lane] = keys
+        self.entities: Sequence[str | None] | None = None
+        self.expiries: Sequence[float | None] | None = None
+        if entities is not None or expiries is not None:
+            self._add(entities, expiries)
         self.attempts = 0
         self.is_away = False
         self._body_bytes = -1
+
+    def _add(
+        self,
+        entities: Sequence[str | None] | None,
+        expiries: Sequence[float | None] | None,
+        lanes: Sequence[Lane] | None = None,
+    ) -> None:
+        """Add the columns that plain records do not need."""
+        if entities is not None and entities.count(None) < len(entities):
+            self.entities = entities
+            self.lanes = lanes or [
+                key if entity is None else Identity(entity, key)
+                for entity, key in zip(entities, self.keys, strict=True)
+            ]
+        if expiries is not None and expiries.count(None) < len(expiries):
+            self.expiries = expiries
 
     @property
     def body_bytes(self) -> int:
@@ -76,6 +105,13 @@ class Slab(Sequence[Record]):
             self.keys[start:stop],
             self.bodies[start:stop],
         )
+        entities, expiries = self.entities, self.expiries
+        if entities is not None or expiries is not None:
+            part._add(
+                entities and entities[start:stop],
+                expiries and expiries[start:stop],
+                self.lanes[start:stop],
+            )
         part.attempts, part.is_away = self.attempts, self.is_away
         return part
 
@@ -86,9 +122,9 @@ class Slab(Sequence[Record]):
             count(self.position),
             repeat(self.source),
             self.lines,
-            map(Identity, repeat(None), self.keys),
+            map(Identity, self.entities or repeat(None), self.keys),
             self.bodies,
-            repeat(None),
+            self.expiries or repeat(None),
             repeat(self.attempts),
             repeat(False),
             repeat(0),
@@ -103,16 +139,29 @@ class Slab(Sequence[Record]):
         lines: Sequence[int] = [*self.lines, *other.lines]
         if lines and lines[-1] - lines[0] == len(lines) - 1:
             lines = range(lines[0], lines[-1] + 1)
-        return Slab(
-            self.position,
-            self.source,
-            lines,
-            [*self.keys, *other.keys],
-            [*self.bodies, *other.bodies],
+        keys, bodies = [*self.keys, *other.keys], [*self.bodies, *other.bodies]
+        whole = Slab(self.position, self.source, lines, keys, bodies)
+        whole._add(
+            _joined(self.entities, len(self), other.entities, len(other)),
+            _joined(self.expiries, len(self), other.expiries, len(other)),
+            [*self.lanes, *other.lanes],
         )
+        return whole
 
     def __repr__(self) -> str:
         return f"Slab({self.position}, {len(self)} records)"
+
+
+def _joined(
+    column: Sequence[_Entry | None] | None,
+    count: int,
+    other: Sequence[_Entry | None] | None,
+    other_count: int,
+) -> Sequence[_Entry | None] | None:
+    """Return two columns as one. A column that is None stands for `count` records without entry."""
+    if column is None and other is None:
+        return None
+    return [*(column or [None] * count), *(other or [None] * other_count)]
 
 
 def positions_of(records: Sequence[Record]) -> Sequence[int]:
@@ -131,14 +180,23 @@ def bodies_of(records: Sequence[Record]) -> Sequence[bytes]:
     return [record.body for record in records]
 
 
-def plain_keys(records: Sequence[Record]) -> Sequence[str] | None:
-    """Return the keys of records that all have no entity; None if one has an entity."""
+def bodies_and_expiries(
+    records: Sequence[Record],
+) -> tuple[Sequence[bytes], Sequence[float | None] | None]:
+    """Return the body and the `expires_at` of each record; no expiries if none has one."""
     if isinstance(records, Slab):
-        return records.keys
+        return records.bodies, records.expiries
+    bodies, expiries = [one.body for one in records], [one.expires_at for one in records]
+    return bodies, expiries if expiries.count(None) < len(expiries) else None
+
+
+def names_of(records: Sequence[Record]) -> tuple[Sequence[str], Sequence[str | None] | None]:
+    """Return the key and the entity of each record, as columns; no entities if none has one."""
+    if isinstance(records, Slab):
+        return records.keys, records.entities
     identities = [record.identity for record in records]
-    if [identity.entity for identity in identities].count(None) < len(identities):
-        return None
-    return [identity.key for identity in identities]
+    keys, entities = [one.key for one in identities], [one.entity for one in identities]
+    return keys, entities if entities.count(None) < len(entities) else None
 
 
 class FoundRecord(msgspec.Struct, gc=False, forbid_unknown_fields=True):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvsctl.model import Identity, Record
-from kvsctl.slabs import Slab, Successes, plain_keys
+from kvsctl.slabs import Slab, Successes, bodies_and_expiries, names_of
 from tests.support.records import record, slab
 
 
@@ -13,18 +13,34 @@ def _fields(record: Record) -> tuple[object, ...]:
     return tuple(getattr(record, name) for name in Record.__struct_fields__)
 
 
-@given(st.integers(0, 9), st.integers(0, 20), st.data())
-def test_a_slab_is_a_sequence_of_records(position: int, count: int, data: st.DataObject) -> None:
-    names = [f"k{place}" for place in range(count)]
-    records = [record(position + place, name) for place, name in enumerate(names)]
-    whole = slab(position, names)
+_ENTITIES = st.sampled_from([[""], ["e/"], ["", "", "e/", "f/"]])
+_EXPIRIES = st.sampled_from([[None], [7.5], [None, None, 7.5, 8.0]])
+
+
+@given(st.integers(0, 9), st.integers(0, 20), _ENTITIES, _EXPIRIES, st.data())
+def test_a_slab_is_a_sequence_of_records(
+    position: int,
+    count: int,
+    entities: list[str],
+    moments: list[float | None],
+    data: st.DataObject,
+) -> None:
+    names = [f"{data.draw(st.sampled_from(entities))}k{place}" for place in range(count)]
+    expiries = [data.draw(st.sampled_from(moments)) for _ in range(count)]
+    records = [
+        record(position + place, name, expires_at=moment)
+        for place, (name, moment) in enumerate(zip(names, expiries, strict=True))
+    ]
+    whole = slab(position, names, expiries=expiries)
     assert len(whole) == count
+    _check_columns(whole, records)
     assert whole.body_bytes == sum(len(one.body) for one in records)
     assert list(map(_fields, whole)) == list(map(_fields, records))
     start, stop = data.draw(st.integers(-9, 25)), data.draw(st.integers(-9, 25))
     part = whole[start:stop]
     assert list(map(_fields, part)) == list(map(_fields, records[start:stop]))
     assert part.body_bytes == sum(len(one.body) for one in records[start:stop])
+    _check_columns(part, records[start:stop])
     for place in range(-count, count):
         assert _fields(whole[place]) == _fields(records[place])
     for place in (-count - 1, count):
@@ -33,6 +49,17 @@ def test_a_slab_is_a_sequence_of_records(position: int, count: int, data: st.Dat
     joined = whole[: count // 2].joined(whole[count // 2 :])
     assert joined is not None
     assert list(map(_fields, joined)) == list(map(_fields, records))
+    _check_columns(joined, records)
+
+
+def _check_columns(whole: Slab, records: list[Record]) -> None:
+    """What is read of the columns of a slab is what its records have."""
+    assert list(whole.lanes) == [one.identity.lane for one in records]
+    assert names_of(whole) == names_of(records)
+    assert bodies_and_expiries(whole) == bodies_and_expiries(records)
+    has_entity = any(one.identity.entity is not None for one in records)
+    assert (whole.entities is not None) is has_entity
+    assert (whole.expiries is not None) is any(one.expires_at is not None for one in records)
 
 
 def test_only_what_follows_in_the_same_source_is_joined() -> None:
@@ -56,10 +83,12 @@ def test_what_holds_for_a_slab_holds_for_its_records() -> None:
     assert [(one.attempts, one.is_away) for one in records] == [(1, True)] * 4
 
 
-def test_records_of_an_entity_have_no_plain_keys() -> None:
-    assert plain_keys(slab(0, ["a", "b"])) == ["a", "b"]
-    assert plain_keys([record(0, "a"), record(1, "b")]) == ["a", "b"]
-    assert plain_keys([record(0, "a"), record(1, "ent/b")]) is None
+def test_only_records_of_an_entity_have_one_in_their_names() -> None:
+    assert names_of(slab(0, ["a", "b"])) == (["a", "b"], None)
+    assert names_of([record(0, "a"), record(1, "b")]) == (["a", "b"], None)
+    for records in ([record(0, "a"), record(1, "ent/b")], slab(0, ["a", "ent/b"])):
+        assert names_of(records) == (["a", "b"], [None, "ent"])
+    assert slab(0, ["ent/a", "b"]).lanes == [Identity("ent", "a"), "b"]
 
 
 def test_successes_of_a_slab_are_those_of_its_records() -> None:

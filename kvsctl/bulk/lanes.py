@@ -98,15 +98,15 @@ class Lanes:
         return True
 
     def _open_all(self, slab: Slab) -> bool:
-        """Open a lane for each key of a slab. If a key has one already, open none; return False."""
-        newest, keys = self._newest, slab.keys
+        """Open a lane for each record. If one has a lane already, open none; return False."""
+        newest, lanes = self._newest, slab.lanes
         before = len(newest)
-        found = list(map(newest.setdefault, keys, repeat(slab)))
-        if len(newest) == before + len(keys):
+        found = list(map(newest.setdefault, lanes, repeat(slab)))
+        if len(newest) == before + len(lanes):
             return True
-        for key, newest_before in zip(keys, found, strict=True):
+        for lane, newest_before in zip(lanes, found, strict=True):
             if newest_before is slab:
-                newest.pop(key, None)
+                newest.pop(lane, None)
         return False
 
     def _append(self, record: Record) -> None:
@@ -142,7 +142,7 @@ class Lanes:
         for part in (whole[count:], whole[:count]):
             if part:
                 self._order.appendleft(part)
-                self._newest.update(dict.fromkeys(part.keys, part))
+                self._newest.update(dict.fromkeys(part.lanes, part))
         return part
 
     def waiting_records(self, count: int) -> list[Record]:
@@ -183,10 +183,10 @@ class Lanes:
         rest = slab[count:]
         if rest:
             order.appendleft(rest)
-            self._newest.update(dict.fromkeys(rest.keys, rest))
+            self._newest.update(dict.fromkeys(rest.lanes, rest))
         records = list(slab[:count])
         order.extendleft(reversed(records))
-        self._newest.update(zip(slab.keys, records, strict=False))
+        self._newest.update(zip(slab.lanes, records, strict=False))
         order.rotate(place)
 
     def split_away(self, records: Sequence[Record]) -> list[Record]:
@@ -199,7 +199,7 @@ class Lanes:
             return list(records)
         each = list(records)
         newest = self._newest
-        for lane, record in zip(records.keys, each, strict=True):
+        for lane, record in zip(records.lanes, each, strict=True):
             if newest[lane] is records:
                 newest[lane] = record
         return each
@@ -244,7 +244,7 @@ class Lanes:
     def settle_all(self, records: Sequence[Record]) -> Mapping[Lane, list[Record]]:
         """Do the same for several records. Return their followers by lane."""
         if isinstance(records, Slab):
-            lanes: Sequence[Lane] = records.keys
+            lanes = records.lanes
             self.admitted_bytes -= records.body_bytes
         else:
             lanes = [record.identity.lane for record in records]

@@ -185,7 +185,7 @@ class JournalWriter:
         """Return whether certainly none of the records replaces a failure."""
         if self._retryable is None:
             return True
-        return isinstance(records, Slab) and not self._retryable.may_hold(records.keys)
+        return isinstance(records, Slab) and not self._retryable.may_hold(records.lanes)
 
     def _replaced_by(self, outcomes: Sequence[Outcome]) -> list[int]:
         if self._retryable is None:

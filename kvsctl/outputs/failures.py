@@ -44,7 +44,7 @@ class _Failed(NamedTuple):
     passed_checks: bool
 
 
-_End: TypeAlias = _Failed | Lane | list[str]
+_End: TypeAlias = _Failed | Lane | list[Lane]
 """A failure, or the lane of a record that passed its checks and did not fail; or several lanes."""
 
 
@@ -204,7 +204,7 @@ class FailuresFile:
 
     def _take_successes(self, records: Sequence[Record]) -> None:
         if isinstance(records, Slab):
-            end = list(records.keys) if self._replaces else None
+            end = list(records.lanes) if self._replaces else None
             self._take(records.position, end, records.position + len(records))
             return
         for record in records:
@@ -302,5 +302,9 @@ def _held_bytes(end: _End) -> int:
     if isinstance(end, _Failed):
         return len(end.line)
     if isinstance(end, list):
-        return sum(map(len, end)) + len(end) * _KEY_BYTES
-    return len(end.key) if isinstance(end, Identity) else len(end)
+        return sum(map(_lane_bytes, end)) + len(end) * _KEY_BYTES
+    return _lane_bytes(end)
+
+
+def _lane_bytes(lane: Lane) -> int:
+    return len(lane.key) if isinstance(lane, Identity) else len(lane)

@@ -1,12 +1,11 @@
 """Make records and problems of the lines, elements or rows of one source, in order."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count, repeat
 from typing import Final, TypeAlias
 
 from kvsctl import codes
-from kvsctl.model import Cause, Identity, Origin, PieceList, Problem, Record
+from kvsctl.model import Cause, Origin, PieceList, Problem, Record
 from kvsctl.records.cutting.csv_blocks import Block
 from kvsctl.records.cutting.lines import MAX_LINE_BYTES, Line, Lines
 from kvsctl.records.cutting.unfinished import Document, Place, start_of_document
@@ -90,16 +89,13 @@ class Pieces:
             # A line that was too long is read as an empty one, which is never a record.
             columns = self.parser.read_many([b"" if line.cut else line.text for line in lines])
             numbers = [line.number for line in lines]
-        records = self._records(numbers, columns)
-        if not columns.others:
-            return records, True
-        pieces: list[Record | Problem] = [*records]
-        for place in columns.others:
-            pieces[place] = self._piece(lines[place], self.position + place)
-        return pieces, False
+        made = self._joined(
+            columns, numbers, lambda place: self._piece(lines[place], self.position + place)
+        )
+        return made, not columns.others
 
     def _may_start_document(self, made: PieceList, lines: Sequence[Line]) -> bool:
-        if Problem in set(map(type, made)):
+        if not isinstance(made, Slab) and Problem in set(map(type, made)):
             return True
         # Without checks, a bracket is a key like others.
         if not self.are_keys:
@@ -159,26 +155,34 @@ class Pieces:
             cause=Cause.DOCUMENT,
         )
 
-    def _records(self, numbers: Sequence[int], columns: Columns) -> Sequence[Record]:
-        """Return the records of columns: a slab if none has an entity or an expiry time."""
+    def _joined(
+        self,
+        columns: Columns,
+        numbers: Sequence[int],
+        careful: Callable[[int], Record | Problem],
+    ) -> PieceList:
+        """Return the records of columns, with what `careful` makes of the others.
+
+        The result is a slab if all are records.
+        """
+        others = {place: careful(place) for place in columns.others}
+        problems = {place: one for place, one in others.items() if isinstance(one, Problem)}
+        records = {place: one for place, one in others.items() if isinstance(one, Record)}
+        if records:
+            columns = _with_records(columns, records)
         keys, bodies, _, entities, expiries = columns
-        if entities is None and expiries is None:
-            return Slab(self.position, self.label, numbers, keys, bodies)
-        identities = map(Identity, entities or repeat(None), keys)
-        label, times = repeat(self.label), expiries or repeat(None)
-        # map() creates many records without Python bytecode for each.
-        return list(map(Record, count(self.position), label, numbers, identities, bodies, times))
+        slab = Slab(self.position, self.label, numbers, keys, bodies, entities, expiries)
+        if not problems:
+            return slab
+        pieces: list[Record | Problem] = [*slab]
+        for place, problem in problems.items():
+            pieces[place] = problem
+        return pieces
 
     def _rows(self, block: Block, parser: TableParser) -> PieceList:
         """Return a record or a problem for each row of a block, whose cells are already split."""
         columns = parser.read_many(block.cells)
-        records = self._records(block.numbers, columns)
-        if not columns.others:
-            return records
-        pieces: list[Record | Problem] = [*records]
-        for place in columns.others:
-            pieces[place] = self._row(block, place, parser)
-        return pieces
+        return self._joined(columns, block.numbers, lambda place: self._row(block, place, parser))
 
     def _row(self, block: Block, place: int, parser: TableParser) -> Record | Problem:
         parsed = parser.of_cells(block.cells[place])
@@ -203,6 +207,17 @@ class Pieces:
         if parsed.has_odd_blanks:
             self.odd_blanks.add(Origin(self.label, number))
         return Record(position, self.label, number, parsed.identity, parsed.body, parsed.expires_at)
+
+
+def _with_records(columns: Columns, records: Mapping[int, Record]) -> Columns:
+    """Return the columns with these records at their indexes."""
+    keys, bodies = list(columns.keys), list(columns.bodies)
+    entities = list(columns.entities or [None] * len(keys))
+    expiries = list(columns.expiries or [None] * len(keys))
+    for place, record in records.items():
+        keys[place], bodies[place] = record.identity.key, record.body
+        entities[place], expiries[place] = record.identity.entity, record.expires_at
+    return columns._replace(keys=keys, bodies=bodies, entities=entities, expiries=expiries)
 
 
 def _problem(parsed: Rejected, position: int, origin: Origin, text: bytes) -> Problem:

@@ -19,7 +19,7 @@ from kvsctl.service.found import (
     require_utf8,
 )
 from kvsctl.service.success_form import SHORTEST, learn
-from kvsctl.slabs import FoundRecord, FoundSlab, plain_keys
+from kvsctl.slabs import FoundRecord, FoundSlab, names_of
 
 
 class Reply(msgspec.Struct):
@@ -68,11 +68,12 @@ class _Answer(msgspec.Struct, gc=False):
 
     def names_exactly(self, asked: Sequence[Record]) -> bool:
         """Return whether these records succeeded, in this order, and nothing else is named."""
-        if self.failedKeys or len(asked) != len(self.successfulKeys):
+        keys, entities = names_of(asked)
+        if self.failedKeys or keys != [one.key for one in self.successfulKeys]:
             return False
         if self.is_plain:
-            return plain_keys(asked) == [one.key for one in self.successfulKeys]
-        return self.identities == [record.identity for record in asked]
+            return entities is None
+        return entities == [one.entityName for one in self.successfulKeys]
 
     def found(self, body: bytes) -> FoundSlab:
         """Return what was found, in the order of the answer. `body` is the text of the answer."""
@@ -93,8 +94,11 @@ class _PlainAnswer(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
     def names_exactly(self, asked: Sequence[Record]) -> bool:
         """See _Answer."""
-        return not self.failedKeys and (
-            plain_keys(asked) == [one.key for one in self.successfulKeys]
+        keys, entities = names_of(asked)
+        return (
+            not self.failedKeys
+            and entities is None
+            and keys == [one.key for one in self.successfulKeys]
         )
 
     def found(self, body: bytes) -> FoundSlab:
@@ -135,9 +139,9 @@ class ReplyDecoder:
 
         `asked` are the records of the request. Without them the result is always a Reply.
         """
-        if asked and verb is not GET:
-            keys = plain_keys(asked)
-            if keys is not None and self._form.names_exactly(keys, body):
+        if verb is not GET:
+            keys, entities = names_of(asked)
+            if keys and self._form.names_exactly(keys, entities, body):
                 return _ALL_WRITTEN
         body = body.removeprefix(BOM_UTF8)
         answer = self._parsed(verb, body)

@@ -1,12 +1,13 @@
 """Recognise by its bytes an answer that says that every key of a batch succeeded.
 
 Nearly every answer to a write says that, and a service always writes it in the same form: only the
-keys differ. So the answer that is expected is made from the keys, and compared. `SHORTEST` is the
-form without white space; `learn` takes another from an answer that was parsed.
+names differ, keys and entities. So the answer that is expected is made from the names, and
+compared. `SHORTEST` is the form without white space; `learn` takes another from an answer that was
+parsed.
 
-A form has only the tokens that `_FORM` lists. With plain keys between them it is a JSON text that
-any parser reads as these keys, in this order, and no failure. So an answer that equals that text
-means success. Any other answer is left to the parser.
+A form has only the tokens that `_FORM` and `_OF_ENTITY` list. With plain names between them it is a
+JSON text that any parser reads as these names, in this order, and no failure. So an answer that
+equals that text means success. Any other answer is left to the parser.
 """
 
 import re
@@ -18,34 +19,51 @@ _PLAIN_CHARACTERS: Final = f"{ascii_letters}{digits} :._#-".encode()
 _NO_FAILURES: Final = r'"failedKeys" : \[ \]'
 _NEXT: Final = r'\{ "key" : "'
 _KEY: Final = r'[^"\\]*+'
-_FORM: Final = re.compile(
-    (
-        rf'(?P<before> \{{ (?P<first>{_NO_FAILURES} , )?"successfulKeys" : \[ {_NEXT}){_KEY}'
-        rf'(?P<between>" \}} , {_NEXT}){_KEY}(?:(?P=between){_KEY})*+'
-        rf'(?P<after>" \}} \] (?(first)|, {_NO_FAILURES} )\}} )'
-    )
-    .replace(" ", r"[ \t\r\n]*+")
-    .encode()
+
+
+def _compiled(pattern: str) -> re.Pattern[bytes]:
+    """Compile a pattern in which a space stands for any white space between two tokens."""
+    return re.compile(pattern.replace(" ", r"[ \t\r\n]*+").encode())
+
+
+_FORM: Final = _compiled(
+    rf'(?P<before> \{{ (?P<first>{_NO_FAILURES} , )?"successfulKeys" : \[ {_NEXT}){_KEY}'
+    rf'(?P<between>" \}} , {_NEXT}){_KEY}(?:(?P=between){_KEY})*+'
+    rf'(?P<after>" \}} \] (?(first)|, {_NO_FAILURES} )\}} )'
 )
-"""A space stands for any white space between two tokens."""
+_OF_ENTITY: Final = _compiled('" , "entityName" : "')
 
 
 class SuccessForm(NamedTuple):
-    """What an answer has before, between and after the keys that it names."""
+    """What an answer has before, between and after the records that it names.
+
+    `of_entity` is what it has between the key and the entity of a record.
+    """
 
     before: bytes
     between: str
     after: bytes
+    of_entity: str = '","entityName":"'
 
-    def names_exactly(self, keys: Sequence[str], body: bytes) -> bool:
-        """Return whether an answer in this form says that these keys succeeded, and no more.
+    def names_exactly(
+        self, keys: Sequence[str], entities: Sequence[str | None] | None, body: bytes
+    ) -> bool:
+        """Return whether an answer in this form says that these records succeeded, and no more.
 
-        False means only that a parser has to decide.
+        `entities` is None if no record has one. False means only that a parser has to decide.
         """
-        # Any other character, such as a quote, could make one key look like several.
+        names = keys
+        if entities is not None:
+            # Any character that is not plain, such as a quote, could make one name look like many.
+            if not are_plain("".join({entity for entity in entities if entity is not None})):
+                return False
+            names = [
+                key if entity is None else f"{key}{self.of_entity}{entity}"
+                for key, entity in zip(keys, entities, strict=True)
+            ]
         return are_plain("".join(keys)) and body == b"%b%b%b" % (
             self.before,
-            self.between.join(keys).encode(),
+            self.between.join(names).encode(),
             self.after,
         )
 
@@ -58,12 +76,15 @@ SHORTEST: Final = SuccessForm(
 def learn(body: bytes) -> SuccessForm | None:
     """Return the form of an answer that a parser has read; None if it has another kind of form.
 
-    The answer must name two keys or more.
+    The answer must name two records or more.
     """
-    found = _FORM.fullmatch(body)
+    named = _OF_ENTITY.search(body)
+    of_entity = named[0] if named else SHORTEST.of_entity.encode()
+    found = _FORM.fullmatch(body.replace(of_entity, b""))
     if found is None:
         return None
-    return SuccessForm(found["before"], found["between"].decode(), found["after"])
+    before, between, after = found["before"], found["between"], found["after"]
+    return SuccessForm(before, between.decode(), after, of_entity.decode())
 
 
 def are_plain(text: str) -> bool:

@@ -9,7 +9,7 @@ import orjson
 
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Identity, Record
-from kvsctl.slabs import Slab, bodies_of
+from kvsctl.slabs import Slab, bodies_and_expiries
 
 _COMMA_BYTES: Final = 1
 _TTL_BYTES: Final = 60
@@ -49,10 +49,12 @@ def wire_bytes(record: Record) -> int:
 def wire_bytes_of_all(records: Sequence[Record]) -> int:
     """Return the sum of `wire_bytes` over all records, faster than one by one."""
     if isinstance(records, Slab):
-        return records.body_bytes + len(records.keys) * _COMMA_BYTES
-    expiries = len(records) - [record.expires_at for record in records].count(None)
-    bodies = sum(map(len, [record.body for record in records]))
-    return bodies + len(records) * _COMMA_BYTES + expiries * _TTL_BYTES
+        expiries, bodies_bytes, count = records.expiries, records.body_bytes, len(records.keys)
+    else:
+        bodies, expiries = bodies_and_expiries(records)
+        bodies_bytes, count = sum(map(len, bodies)), len(bodies)
+    timed = 0 if expiries is None else count - expiries.count(None)
+    return bodies_bytes + count * _COMMA_BYTES + timed * _TTL_BYTES
 
 
 def key_body(identity: Identity) -> bytes:
@@ -70,25 +72,21 @@ def encode(records: Sequence[Record], metadata: MetadataRequest, service_now: fl
 
     `service_now` is the service's time in epoch seconds. Every `expires_at` must be later.
     """
-    bodies: Sequence[bytes]
+    bodies, expiries = bodies_and_expiries(records)
     member = metadata.member
     if member:
-        bodies = [b"%b%b}" % (body[:-1], member) for body in bodies_of(records)]
-    elif isinstance(records, Slab):
-        bodies = records.bodies
-    else:
+        bodies = [b"%b%b}" % (body[:-1], member) for body in bodies]
+    elif expiries is not None:
         bodies = [
-            record.body if record.expires_at is None else _with_ttl(record, service_now)
-            for record in records
+            body if moment is None else _with_ttl(body, moment - service_now)
+            for body, moment in zip(bodies, expiries, strict=True)
         ]
     return b"[%b]" % b",".join(bodies)
 
 
-def _with_ttl(record: Record, service_now: float) -> bytes:
-    assert record.expires_at is not None  # noqa: S101
-    seconds = max(1, math.ceil(record.expires_at - service_now))
+def _with_ttl(body: bytes, seconds_left: float) -> bytes:
+    seconds = max(1, math.ceil(seconds_left))
     longest = DEFAULT_LIMITS.ttl_seconds
     if longest < seconds <= longest + _CLOCK_GRAIN_SECONDS:
         seconds = longest
-    ttl = b',"options":{"ttl":{"value":%d,"unit":"SECONDS"}}}' % seconds
-    return record.body[:-1] + ttl
+    return b'%b,"options":{"ttl":{"value":%d,"unit":"SECONDS"}}}' % (body[:-1], seconds)

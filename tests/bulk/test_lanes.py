@@ -11,11 +11,17 @@ from kvsctl.model import Record
 from kvsctl.slabs import Slab
 from tests.support.records import record, slab
 
-_NAMES = st.sampled_from("abcdefg")
+_NAMES = st.sampled_from(["a", "b", "c", "d", "e/a", "e/b", "f/a"])
 
 
 def _places(*records: Record | None) -> list[int]:
     return [record.position for record in records if record is not None]
+
+
+def _name(record: Record) -> str:
+    """Return the name for which `record` makes the record's identity."""
+    entity, key = record.identity.entity, record.identity.key
+    return key if entity is None else f"{entity}/{key}"
 
 
 class _LanesMachine(RuleBasedStateMachine):
@@ -86,7 +92,7 @@ class _LanesMachine(RuleBasedStateMachine):
         whole = data.draw(st.sampled_from(self.away_slabs))
         self.away_slabs.remove(whole)
         for one in self.lanes.split_away(whole):
-            self.away[one.identity.key] = one
+            self.away[_name(one)] = one
 
     @precondition(lambda self: self.away_slabs)
     @rule(data=st.data())
@@ -94,14 +100,14 @@ class _LanesMachine(RuleBasedStateMachine):
         whole = data.draw(st.sampled_from(self.away_slabs))
         self.away_slabs.remove(whole)
         followers = self.lanes.settle_all(whole)
-        for name in whole.keys:
+        for name in map(_name, whole):
             del self.away[name]
             self._open_next(name, followers.get(name, []))
 
     @property
     def single(self) -> list[str]:
         """The names of the records that are away and not in a slab."""
-        in_slabs = {name for whole in self.away_slabs for name in whole.keys}
+        in_slabs = {_name(one) for whole in self.away_slabs for one in whole}
         return sorted(self.away.keys() - in_slabs)
 
     @precondition(lambda self: self.single)

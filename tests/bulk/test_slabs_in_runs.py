@@ -1,7 +1,7 @@
 """A run that gets slabs does exactly what it does with their records."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -22,9 +22,20 @@ from kvsctl.model import Identity, Outcome, Problem, Record, Verb
 from tests.support.books import Ran, carry_out
 from tests.support.examples import examples
 from tests.support.records import as_slabs, identity, problem, record, slab
-from tests.support.simulated.model_service import ModelService, seeded
+from tests.support.simulated.model_service import EPOCH, ModelService, seeded
 from tests.support.simulated.virtual_time import Step
 
+_ACCOUNTED = (
+    "position",
+    "source",
+    "line",
+    "identity",
+    "body",
+    "expires_at",
+    "attempts",
+    "ambiguous",
+    "strikes",
+)
 _ENDINGS: dict[str, Callable[[Run], None]] = {"stop": Run.stop, "abort": Run.abort}
 
 
@@ -50,7 +61,9 @@ class _Case:
     seed: int
     fault_rate: float
     keys: int
-    special_rate: float
+    problem_rate: float
+    entity_rate: float
+    expiry_rate: float
     poison: frozenset[Identity]
     moments: list[tuple[float, str]]
     breaks_at: frozenset[int]
@@ -63,11 +76,19 @@ class _Case:
             pieces: list[Record | Problem] = []
             for _ in range(random.choice((1, 5, 30, 150))):
                 name = f"k{random.randrange(self.keys)}"
+                if random.random() < self.entity_rate:
+                    name = f"e/{name}"
+                moment: float | None = None
+                if random.random() < self.expiry_rate:
+                    moment = EPOCH + random.choice((-5.0, 0.4, 3.0, 9e6, 9e6, 9e6))
                 piece: Record | Problem = record(
-                    position, name, body_bytes=random.choice((0, 0, 0, 200))
+                    position,
+                    name,
+                    body_bytes=random.choice((0, 0, 0, 200)),
+                    expires_at=moment,
                 )
-                if random.random() < self.special_rate:
-                    piece = random.choice((problem(position, name), record(position, f"e/{name}")))
+                if random.random() < self.problem_rate:
+                    piece = problem(position, name)
                 pieces.append(piece)
                 position += 1
             steps += as_slabs(pieces)
@@ -84,7 +105,8 @@ class _Case:
         )
         plan = msgspec.structs.replace(self.plan, splits_slabs=splits_slabs)
         if plan.verb is Verb.GET:
-            service.store = {identity(f"k{place}"): place for place in range(0, self.keys, 2)}
+            names = [f"{entity}k{place}" for place in range(self.keys) for entity in ("", "e/")]
+            service.store = {identity(name): place for place, name in enumerate(names[::3])}
         moments = [(moment, _ENDINGS[how]) for moment, how in self.moments]
         listeners = [_Breaking(self.breaks_at)]
         ran = carry_out(plan, self._steps(), service, moments=moments, listeners=listeners)
@@ -116,7 +138,9 @@ def _cases(draw: st.DrawFn) -> _Case:
         seed=draw(st.integers(0, 2**32)),
         fault_rate=draw(st.sampled_from([0.0, 0.0, 0.05, 0.4])),
         keys=keys,
-        special_rate=draw(st.sampled_from([0.0, 0.0, 0.02, 0.3])),
+        problem_rate=draw(st.sampled_from([0.0, 0.0, 0.02, 0.3])),
+        entity_rate=draw(st.sampled_from([0.0, 0.0, 0.05, 0.4, 1.0])),
+        expiry_rate=0.0 if verb is not Verb.SET else draw(st.sampled_from([0.0, 0.02, 0.4, 1.0])),
         poison=frozenset(draw(st.sets(st.sampled_from([identity("k0"), identity("k1")])))),
         moments=draw(st.lists(moments, max_size=1)),
         breaks_at=frozenset(draw(st.sampled_from([(), (), (0,), (40,), (170,)]))),
@@ -128,8 +152,7 @@ def _account(outcome: Outcome) -> tuple[Any, ...]:
     members = (outcome.state, outcome.failure, outcome.found, outcome.skipped_by)
     if isinstance(subject, Problem):
         return (*members, subject.position)
-    names = ("position", "source", "line", "identity", "body", "attempts", "ambiguous", "strikes")
-    return (*members, *(getattr(subject, name) for name in names))
+    return (*members, *(getattr(subject, name) for name in _ACCOUNTED))
 
 
 @settings(max_examples=examples(120))
@@ -150,13 +173,22 @@ def test_a_run_of_slabs_is_a_run_of_their_records(case: _Case) -> None:
 
 
 @pytest.mark.parametrize("verb", list(Verb))
+@pytest.mark.parametrize("entities", [("",), ("e/",), ("", "e/", "f/")], ids=str)
+@pytest.mark.parametrize("moments", [(None,), (EPOCH + 9e6,), (None, EPOCH + 9e6)], ids=str)
 def test_no_record_is_made_of_a_slab_without_anything_special(
-    verb: Verb, monkeypatch: pytest.MonkeyPatch
+    verb: Verb,
+    entities: Sequence[str],
+    moments: Sequence[float | None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     service = ModelService()
-    names = [f"k{place}" for place in range(1000)]
+    names = [f"{entities[place % len(entities)]}k{place}" for place in range(1000)]
+    expiries = [moments[place % len(moments)] for place in range(1000)]
     service.store = {identity(name): 1 for name in names}
-    steps: list[Step] = [slab(0, names[:613]), slab(613, names[613:])]
+    steps: list[Step] = [
+        slab(0, names[:613], expiries=expiries[:613]),
+        slab(613, names[613:], expiries=expiries[613:]),
+    ]
     made = 0
 
     class Made(Record):

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from kvsctl.errors import StreamError
 from kvsctl.model import Cause, Identity, Problem, Record
-from kvsctl.records.cutting.lines import Line, split_lines
+from kvsctl.records.cutting.csv_blocks import Block
+from kvsctl.records.cutting.lines import Line, Lines, split_lines
 from kvsctl.records.formats import Format
 from kvsctl.records.parsed import Parser
+from kvsctl.records.parsing.header import Header
 from kvsctl.records.parsing.records import (
     careful_key_line_parser,
     careful_key_object_parser,
@@ -19,9 +21,12 @@ from kvsctl.records.parsing.records import (
     key_object_parser,
     set_line_parser,
 )
+from kvsctl.records.parsing.tables import table_set_parser
 from kvsctl.records.pieces import OddBlanks, Pieces
 from kvsctl.records.reader import MOST_PIECES, Reader
 from kvsctl.records.rules import Rules
+from kvsctl.records.shapes import Shape
+from kvsctl.slabs import Slab
 from tests.support.chunks import cut_into
 from tests.support.jsontexts import VALUES
 
@@ -41,6 +46,17 @@ RECORDS = st.lists(st.integers(0, 99), min_size=1, max_size=6).map(
 )
 FORMS = ["set", "objects"]
 OPENINGS = (b'{"key":"a","value":', b'{"Items":[', b"[", b"{", b'{"key":"a",', b'["x",')
+RECORDS_OF_ALL_KINDS = (
+    b'{"key":"i","value":{"n":1}}',
+    b'{"key":"j","value":{"n":1},"ttl":"7d"}',
+    b'{"value":{"n":1},"entityName":"city","key":"k"}',
+    b'{"key":"l","value":{"n":1},"expireTime":"2026-05-01T00:00:00.000Z"}',
+    b'{"key":"m","value":{"n":1},"entityName":"city","expireTime":"2026-05-01T00:00:00.000Z"}',
+    b'{"key":"n","value":{"text":"\\ud800"}}',
+    b'{"key":"o","value":{"text":"\\ud800"},"entityName":"city"}',
+    b'{"key":"p","value":{"text":"\\ud800"},"expireTime":"2026-05-01T00:00:00.000Z"}',
+)
+"""Of these, only the last three are not common."""
 LINES = st.lists(
     st.sampled_from(
         [
@@ -56,6 +72,7 @@ LINES = st.lists(
             b"# g",
             b"7",
             b'{"key":"h","va',
+            *RECORDS_OF_ALL_KINDS,
         ]
     ),
     max_size=14,
@@ -72,7 +89,7 @@ def read(
 
 def shown(pieces: list[Record | Problem]) -> list[object]:
     return [
-        (piece.position, piece.origin.line, piece.body)
+        (piece.position, piece.origin.line, piece.identity, piece.body, piece.expires_at)
         if isinstance(piece, Record)
         else (piece.position, piece.origin.line, piece.code, piece.message, piece.raw, piece.cause)
         for piece in pieces
@@ -131,6 +148,38 @@ def test_each_line_gives_one_piece_however_lines_arrive(
     assert shown(quick) == shown(careful)
     assert [piece.position for piece in quick] == list(range(len(lines)))
     assert [piece.origin.line for piece in quick] == list(range(1, len(lines) + 1))
+
+
+@given(st.lists(st.sampled_from(RECORDS_OF_ALL_KINDS), min_size=1), st.sampled_from(FORMS))
+def test_records_of_any_kinds_are_one_slab(lines: list[bytes], form: str) -> None:
+    pieces = Pieces("in", QUICK[form], 5, OddBlanks(), are_lines=True)
+    arrival = Lines(1, lines)
+    made = pieces.take(arrival)
+    assert isinstance(made, Slab)
+    careful = Pieces("in", CAREFUL[form], 5, OddBlanks(), are_lines=True).take(arrival)
+    assert shown(list(made)) == shown(list(careful))
+    assert pieces.position == 5 + len(lines)
+
+
+def test_rows_of_any_kinds_are_one_slab() -> None:
+    rows = [
+        "a;1;;",
+        'b;{"n":2};city;',
+        "c;3;;2026-05-01T00:00:00Z",
+        'd;{"text":"\\ud800"};city;2026-05-01T00:00:00Z',
+    ]
+    header = Header("in", Line(1, b"key;value;entityName;expireTime"), ";", has_quotes=False)
+    parser = table_set_parser(header, Rules(), Shape(infer_types=True))
+    assert parser.read_many([row.split(";") for row in rows]).others == [3]
+    made = [
+        Pieces("in", parser, 5, OddBlanks()).take(lines)
+        for lines in (
+            Block([row.split(";") for row in rows], range(2, 6), rows, end=""),
+            [Line(number, row.encode()) for number, row in enumerate(rows, 2)],
+        )
+    ]
+    assert isinstance(made[0], Slab)
+    assert shown(list(made[0])) == shown(list(made[1]))
 
 
 def test_a_document_among_plain_keys_deletes_none_of_its_strings() -> None:

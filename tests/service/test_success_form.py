@@ -9,82 +9,115 @@ from hypothesis import strategies as st
 
 from kvsctl.model import Identity, Record, Verb
 from kvsctl.service.reply import AllDone, Reply, ReplyDecoder
-from kvsctl.service.success_form import SHORTEST, learn
+from kvsctl.service.success_form import SHORTEST, SuccessForm, learn
+from kvsctl.slabs import names_of
 from tests.support.naming import short
 
 WRITES = [Verb.SET, Verb.DELETE]
-PLAIN_KEYS = st.text(st.sampled_from("abz019 :._#-"), min_size=1, max_size=6)
-ANY_KEYS = st.text(st.sampled_from('a"\\{},:[]key\n\x7fé\ud800'), max_size=8) | PLAIN_KEYS
+PLAIN_TEXTS = st.text(st.sampled_from("abz019 :._#-"), min_size=1, max_size=6)
+ANY_TEXTS = st.text(st.sampled_from('a"\\{},:[]key\n\x7fé\ud800'), max_size=8) | PLAIN_TEXTS
+PLAIN_NAMES = st.builds(Identity, st.none() | PLAIN_TEXTS, PLAIN_TEXTS)
+ANY_NAMES = st.builds(Identity, st.none() | ANY_TEXTS, ANY_TEXTS)
+TWO = [Identity(None, "a"), Identity("city", "b")]
+Writer = tuple[str, str, str, str]
 SPACES = st.text(st.sampled_from(" \t\r\n"), max_size=2)
 
 
-def asked(keys: Sequence[str]) -> list[Record]:
-    return [Record(place, "-", place, Identity(None, key), b"") for place, key in enumerate(keys)]
+def asked(names: Sequence[Identity]) -> list[Record]:
+    return [Record(place, "-", place, name, b"") for place, name in enumerate(names)]
+
+
+def plain(*keys: str) -> list[Identity]:
+    return [Identity(None, key) for key in keys]
+
+
+def recognises(form: SuccessForm, names: Sequence[Identity], body: bytes) -> bool:
+    return form.names_exactly(*names_of(asked(names)), body)
+
+
+def shown(names: Sequence[Identity]) -> list[dict[str, str]]:
+    """What an answer says of the records."""
+    return [
+        {"key": name.key} | ({} if name.entity is None else {"entityName": name.entity})
+        for name in names
+    ]
 
 
 @st.composite
-def writers(draw: st.DrawFn) -> tuple[str, str, str]:
-    """Draw how a service writes an answer: what stands before, between and after the keys."""
+def writers(draw: st.DrawFn) -> Writer:
+    """Draw how a service writes an answer.
+
+    That is what stands before, between and after the names, and between a key and an entity.
+    """
     space = [draw(SPACES) for _ in range(9)]
     element = f'{{{space[0]}"key"{space[1]}:{space[2]}"'
     none = f'"failedKeys"{space[1]}:{space[2]}[{space[3]}]'
     done = f'"successfulKeys"{space[1]}:{space[2]}[{space[4]}{element}'
     close, comma = f'"{space[5]}}}', f"{space[6]},{space[7]}"
-    end = f"{close}{space[4]}]"
+    end, between = f"{close}{space[4]}]", f"{close}{comma}{element}"
+    of_entity = f'"{comma}"entityName"{space[1]}:{space[2]}"'
     if draw(st.booleans()):
-        return f"{{{space[8]}{none}{comma}{done}", f"{close}{comma}{element}", f"{end}}}{space[3]}"
-    return f"{{{space[8]}{done}", f"{close}{comma}{element}", f"{end}{comma}{none}{space[3]}}}"
+        return f"{{{space[8]}{none}{comma}{done}", between, f"{end}}}{space[3]}", of_entity
+    return f"{{{space[8]}{done}", between, f"{end}{comma}{none}{space[3]}}}", of_entity
 
 
-def written(writer: tuple[str, str, str], keys: Sequence[str]) -> bytes:
-    before, between, after = writer
-    names = [json.dumps(key, ensure_ascii=False)[1:-1] for key in keys]
-    return f"{before}{between.join(names)}{after}".encode("utf-8", "surrogatepass")
+def written(writer: Writer, names: Sequence[Identity]) -> bytes:
+    before, between, after, of_entity = writer
+    texts = [
+        of_entity.join(
+            json.dumps(text, ensure_ascii=False)[1:-1]
+            for text in (name.key, name.entity)
+            if text is not None
+        )
+        for name in names
+    ]
+    return f"{before}{between.join(texts)}{after}".encode("utf-8", "surrogatepass")
 
 
 class TestLearning:
-    @given(writers(), st.lists(PLAIN_KEYS, min_size=2), st.lists(PLAIN_KEYS, min_size=1))
+    @given(writers(), st.lists(PLAIN_NAMES, min_size=2), st.lists(PLAIN_NAMES, min_size=1))
     def test_the_next_answer_of_the_same_service_is_recognised(
-        self, writer: tuple[str, str, str], first: list[str], second: list[str]
+        self, writer: Writer, first: list[Identity], second: list[Identity]
     ) -> None:
         form = learn(written(writer, first))
         assert form is not None
-        assert form.names_exactly(second, written(writer, second))
+        if all(name.entity is None for name in first):
+            second = [Identity(None, name.key) for name in second]
+        assert recognises(form, second, written(writer, second))
 
-    @given(writers(), st.lists(ANY_KEYS, min_size=2, max_size=4), st.data())
+    @given(writers(), st.lists(ANY_NAMES, min_size=2, max_size=4), st.data())
     def test_whatever_is_recognised_parses_to_success(
-        self, writer: tuple[str, str, str], keys: list[str], data: st.DataObject
+        self, writer: Writer, names: list[Identity], data: st.DataObject
     ) -> None:
-        form = learn(written(writer, ["a", "b"]))
+        form = learn(written(writer, TWO))
         assert form is not None
-        body = _mutated(written(writer, keys), data) if data.draw(st.booleans()) else None
-        body = body or written(writer, data.draw(st.permutations(keys)))
-        if form.names_exactly(keys, body):
-            parsed = json.loads(body)
-            assert parsed == {"successfulKeys": [{"key": key} for key in keys], "failedKeys": []}
-            assert ReplyDecoder().decode(Verb.SET, body, None, asked(keys)) == AllDone()
+        body = _mutated(written(writer, names), data) if data.draw(st.booleans()) else None
+        body = body or written(writer, data.draw(st.permutations(names)))
+        if recognises(form, names, body):
+            assert json.loads(body) == {"successfulKeys": shown(names), "failedKeys": []}
+            assert ReplyDecoder().decode(Verb.SET, body, None, asked(names)) == AllDone()
 
-    @given(st.data(), st.lists(PLAIN_KEYS, min_size=1, max_size=4))
+    @given(st.data(), st.lists(PLAIN_NAMES, min_size=1, max_size=4))
     def test_a_form_learnt_from_any_bytes_recognises_only_successes(
-        self, data: st.DataObject, keys: list[str]
+        self, data: st.DataObject, names: list[Identity]
     ) -> None:
         writer = data.draw(writers())
-        form = learn(_mutated(written(writer, ["a", "bc"]), data))
+        form = learn(_mutated(written(writer, [TWO[0], Identity("e", "bc")]), data))
         if form is None:
             return
-        body = form.before + form.between.join(keys).encode() + form.after
-        assert form.names_exactly(keys, body)
-        assert ReplyDecoder().decode(Verb.SET, body, None, asked(keys)) == AllDone()
+        body = written((form.before.decode(), form.between, form.after.decode(), form[3]), names)
+        assert recognises(form, names, body)
+        assert ReplyDecoder().decode(Verb.SET, body, None, asked(names)) == AllDone()
 
-    @given(writers(), st.lists(PLAIN_KEYS, min_size=1, max_size=4), st.data())
+    @given(writers(), st.lists(PLAIN_NAMES, min_size=1, max_size=4), st.data())
     def test_every_change_of_a_byte_leaves_the_answer_to_the_parser(
-        self, writer: tuple[str, str, str], keys: list[str], data: st.DataObject
+        self, writer: Writer, names: list[Identity], data: st.DataObject
     ) -> None:
-        form = learn(written(writer, ["a", "b"]))
+        form = learn(written(writer, TWO))
         assert form is not None
-        body = written(writer, keys)
+        body = written(writer, names)
         changed = _mutated(body, data)
-        assert form.names_exactly(keys, changed) is (changed == body)
+        assert recognises(form, names, changed) is (changed == body)
 
     @pytest.mark.parametrize(
         "body",
@@ -101,6 +134,9 @@ class TestLearning:
             b'{"successfulKeys":[{"key":"a"},{"key":"b"}],"failedKeys":[],"took":3}',
             b'{"successfulKeys":[{"key":"a"},{"key":"b"}],"failedKeys":[]}x',
             b'{"failedKeys":[{"key":"a"},{"key":"b"}],"successfulKeys":[]}',
+            b'{"successfulKeys":[{"entityName":"c","key":"a"},{"key":"b"}],"failedKeys":[]}',
+            b'{"successfulKeys":[{"key":"a","entityName":null},{"key":"b"}],"failedKeys":[]}',
+            b'{"successfulKeys":[{"key":"a","entityName":"c","entityName":"d"},{"key":"b"}]}',
         ],
         ids=short,
     )
@@ -119,19 +155,40 @@ def _mutated(body: bytes, data: st.DataObject) -> bytes:
 def test_the_shortest_form_needs_no_learning() -> None:
     body = b'{"successfulKeys":[{"key":"a"},{"key":"b"}],"failedKeys":[]}'
     assert learn(body) == SHORTEST
-    assert SHORTEST.names_exactly(["a", "b"], body)
+    assert recognises(SHORTEST, plain("a", "b"), body)
+    body = b'{"successfulKeys":[{"key":"a"},{"key":"b","entityName":"city"}],"failedKeys":[]}'
+    assert learn(body) == SHORTEST
+    assert recognises(SHORTEST, TWO, body)
 
 
 @pytest.mark.parametrize("keys", [["b", "a"], ["a"], ["a", "b", "c"], ["a", "B"], []])
 def test_other_keys_or_another_order_are_not_recognised(keys: list[str]) -> None:
-    assert not SHORTEST.names_exactly(
-        keys, b'{"successfulKeys":[{"key":"a"},{"key":"b"}],"failedKeys":[]}'
-    )
-
-
-def test_a_key_that_contains_json_is_not_recognised() -> None:
     body = b'{"successfulKeys":[{"key":"a"},{"key":"b"}],"failedKeys":[]}'
-    assert not SHORTEST.names_exactly(['a"},{"key":"b'], body)
+    assert not recognises(SHORTEST, plain(*keys), body)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [Identity("city", "a"), Identity("city", "b")],
+        [Identity(None, "a"), Identity(None, "b")],
+        [Identity("city", "a"), Identity(None, "b")],
+        [Identity(None, "a"), Identity("City", "b")],
+    ],
+    ids=str,
+)
+def test_other_entities_are_not_recognised(names: list[Identity]) -> None:
+    body = b'{"successfulKeys":[{"key":"a"},{"key":"b","entityName":"city"}],"failedKeys":[]}'
+    assert not recognises(SHORTEST, names, body)
+
+
+def test_a_name_that_contains_json_is_not_recognised() -> None:
+    body = b'{"successfulKeys":[{"key":"a"},{"key":"b"}],"failedKeys":[]}'
+    assert not recognises(SHORTEST, plain('a"},{"key":"b'), body)
+    body = b'{"successfulKeys":[{"key":"a","entityName":"b"}],"failedKeys":[]}'
+    assert not recognises(SHORTEST, plain('a","entityName":"b'), body)
+    body = b'{"successfulKeys":[{"key":"a","entityName":"b"},{"key":"c"}],"failedKeys":[]}'
+    assert not recognises(SHORTEST, [Identity('b"},{"key":"c', "a")], body)
 
 
 class TestDecoder:
@@ -150,31 +207,29 @@ class TestDecoder:
             return parse(verb, body)
 
         monkeypatch.setattr(decoder, "_parsed", counting)
-        for keys in (["a", "b"], ["c", "d", "e"], ["f"], ["g", "h"]):
-            body = json.dumps(
-                {"failedKeys": [], "successfulKeys": [{"key": key} for key in keys]}, indent=2
-            ).encode()
-            assert decoder.decode(verb, body, None, asked(keys)) == AllDone()
+        for names in (TWO, plain("c", "d", "e"), plain("f"), [*TWO, Identity("land", "g")]):
+            body = json.dumps({"failedKeys": [], "successfulKeys": shown(names)}, indent=2).encode()
+            assert decoder.decode(verb, body, None, asked(names)) == AllDone()
         assert len(parsed) == 1
 
     @given(
         st.lists(
-            st.tuples(writers(), st.lists(ANY_KEYS, min_size=1, max_size=3), st.booleans()),
+            st.tuples(writers(), st.lists(ANY_NAMES, min_size=1, max_size=3), st.booleans()),
             max_size=6,
         ),
         st.data(),
     )
     def test_what_it_has_learnt_changes_no_result(
         self,
-        answers: list[tuple[tuple[str, str, str], list[str], bool]],
+        answers: list[tuple[Writer, list[Identity], bool]],
         data: st.DataObject,
     ) -> None:
         decoder = ReplyDecoder()
-        for writer, keys, is_changed in answers:
-            body = written(writer, keys)
+        for writer, names, is_changed in answers:
+            body = written(writer, names)
             if is_changed:
                 body = _mutated(body, data)
-            assert _result(decoder, body, keys) == _result(ReplyDecoder(), body, keys)
+            assert _result(decoder, body, names) == _result(ReplyDecoder(), body, names)
 
     def test_a_record_with_an_entity_is_not_taken_for_a_plain_one(self) -> None:
         decoder = ReplyDecoder()
@@ -185,8 +240,8 @@ class TestDecoder:
         )
 
 
-def _result(decoder: ReplyDecoder, body: bytes, keys: list[str]) -> object:
+def _result(decoder: ReplyDecoder, body: bytes, names: list[Identity]) -> object:
     try:
-        return decoder.decode(Verb.SET, body, None, asked(keys))
+        return decoder.decode(Verb.SET, body, None, asked(names))
     except Exception as error:
         return type(error), str(error)

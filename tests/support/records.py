@@ -35,31 +35,43 @@ def problem(position: int, name: str | None = None) -> Problem:
     return Problem(position, origin, whose, "INVALID_KEY", "no such key", b"{}")
 
 
-def slab(position: int, names: Sequence[str], *, body_bytes: int = 0) -> Slab:
-    """Consecutive set records without an entity, each as `record` makes it."""
-    records = [
-        record(position + place, name, body_bytes=body_bytes) for place, name in enumerate(names)
-    ]
-    lines = range(position + 1, position + 1 + len(names))
-    return Slab(position, "in.jsonl", lines, list(names), [one.body for one in records])
+def slab(
+    position: int,
+    names: Sequence[str],
+    *,
+    body_bytes: int = 0,
+    expiries: Sequence[float | None] | None = None,
+) -> Slab:
+    """Consecutive set records, each as `record` makes it."""
+    return slab_of(
+        [
+            record(position + place, name, body_bytes=body_bytes, expires_at=moment)
+            for place, (name, moment) in enumerate(
+                zip(names, expiries or [None] * len(names), strict=True)
+            )
+        ],
+        position,
+    )
+
+
+def slab_of(records: Sequence[Record], position: int = 0) -> Slab:
+    """Return consecutive records of one source as a slab."""
+    return Slab(
+        records[0].position if records else position,
+        records[0].source if records else "in.jsonl",
+        [one.line for one in records],
+        [one.identity.key for one in records],
+        [one.body for one in records],
+        [one.identity.entity for one in records],
+        [one.expires_at for one in records],
+    )
 
 
 def as_slabs(pieces: Sequence[Record | Problem]) -> list[Slab | list[Record | Problem]]:
-    """Return the same pieces, with records that may be in a slab in one, as a reader gives them."""
+    """Return the same pieces, with consecutive records in slabs, as a reader gives them."""
     parts: list[Slab | list[Record | Problem]] = []
-    for is_plain, run in groupby(pieces, _is_plain):
+    for kind, run in groupby(pieces, type):
         some = list(run)
         records = [one for one in some if isinstance(one, Record)]
-        if not is_plain:
-            parts.append(some)
-            continue
-        first = records[0]
-        keys = [one.identity.key for one in records]
-        lines = [one.line for one in records]
-        bodies = [one.body for one in records]
-        parts.append(Slab(first.position, first.source, lines, keys, bodies))
+        parts.append(slab_of(records) if kind is Record else some)
     return parts
-
-
-def _is_plain(piece: Record | Problem) -> bool:
-    return isinstance(piece, Record) and piece.identity.entity is None and piece.expires_at is None

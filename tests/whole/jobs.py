@@ -12,17 +12,23 @@ URL: Final = "http://kvsctl.localhost"
 PLAIN: Final = [f"k{number}" for number in range(40)]
 POISON: Final = ["bad0", "bad1", "bad2"]
 _ENTITY: Final = "city"
+_EXPIRIES: Final = {"2026-03-01T00:00:00Z": False, "2025-12-01T00:00:00Z": True}
+"""Moments, and whether they are past in the time of the tests."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of input. `value` is its JSON for set; `is_record`: it passes its checks."""
+    """One line of input. `value` is its JSON for set; `is_record`: it passes its checks.
+
+    `is_expired`: its time was past before the job began, so it is never sent.
+    """
 
     position: int
     text: str
     identity: Identity | None
     is_record: bool
     value: str = ""
+    is_expired: bool = False
 
     @property
     def is_poison(self) -> bool:
@@ -119,7 +125,14 @@ def _set_line(position: int, random: Random, names: list[str], job: str) -> Line
         return Line(position, json.dumps(members), identity, False, value)
     if 0.16 < drawn < 0.2:
         return Line(position, json.dumps(members)[:-3], None, False)
-    return Line(position, json.dumps(members), identity, True, value)
+    is_expired = False
+    match random.randrange(8):
+        case 0:
+            members["ttl"] = "7d"
+        case 1 | 2:
+            members["expireTime"] = moment = random.choice(list(_EXPIRIES))
+            is_expired = _EXPIRIES[moment]
+    return Line(position, json.dumps(members), identity, True, value, is_expired)
 
 
 def _key_line(position: int, random: Random, names: list[str], _job: str) -> Line:

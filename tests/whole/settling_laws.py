@@ -38,6 +38,7 @@ def check_outcomes(account: Account, ended: Ended, before: JournalState) -> None
                 assert at in sent or job.shape.verb is Verb.GET
                 assert line.is_record
                 assert not line.is_poison
+                assert not line.is_expired
             case State.DUPLICATE:
                 assert at not in sent
                 assert at in later, "replaced by nothing"
@@ -46,6 +47,9 @@ def check_outcomes(account: Account, ended: Ended, before: JournalState) -> None
             case State.UNKNOWN:
                 # Of several occurrences of a key that is read, one is sent for all.
                 assert at in sent or at in before.ambiguous or job.shape.verb is Verb.GET
+            case State.SKIPPED if outcome.skipped_by == "expired":
+                assert at not in sent
+                assert line.is_expired
             case State.SKIPPED:
                 assert job.shape.ignores_missing
         if not line.is_record:
@@ -93,7 +97,9 @@ def is_clean(ended: Ended) -> bool:
 
 def _check_clean(account: Account, outcome: Outcome) -> None:
     line = account.job.lines[outcome.position]
-    if line.is_poison:
+    if line.is_expired:
+        assert outcome.state in (State.SKIPPED, State.DUPLICATE)
+    elif line.is_poison:
         assert outcome.state in (State.FAILED, State.DUPLICATE)
     elif account.job.shape.verb is not Verb.GET:
         assert outcome.state in (State.SUCCEEDED, State.DUPLICATE), outcome

@@ -9,10 +9,10 @@ from kvsctl.bulk.sending.answers import take_fault, take_reply
 from kvsctl.bulk.sending.queue import Batch
 from kvsctl.bulk.sending.run_state import RunState
 from kvsctl.errors import CredentialsError, StreamError
-from kvsctl.model import GET, Outcome, State, Verb
+from kvsctl.model import GET, Outcome, Record, State, Verb
 from kvsctl.service.client import Answer
 from kvsctl.service.faults import Fault, FaultKind
-from kvsctl.slabs import Slab
+from kvsctl.slabs import Slab, bodies_and_expiries
 
 _OK: Final = 200
 
@@ -42,7 +42,8 @@ class Sender:
     async def send(self, batch: Batch) -> None:
         """Send a batch once. Its records are settled or queued again when this returns."""
         run = self._run
-        if not isinstance(batch.records, Slab) and not self._skip_expired(batch):
+        may_expire = not isinstance(batch.records, Slab) or batch.records.expiries is not None
+        if may_expire and not self._skip_expired(batch):
             return
         if not self._is_prepared and not await self._prepares(batch):
             return
@@ -124,17 +125,22 @@ class Sender:
 
     def _skip_expired(self, batch: Batch) -> bool:
         """Settle the records of a batch that have expired. Return whether others are left."""
-        expiring = [record for record in batch.records if record.expires_at is not None]
-        if not expiring:
+        _, expiries = bodies_and_expiries(batch.records)
+        if expiries is None:
             return bool(batch.records)
         now = self._run.service.now()
-        past = [r for r in expiring if r.expires_at is not None and r.expires_at <= now]
-        if past:
-            batch.records = [record for record in batch.records if record not in past]
-            self._run.ledger.settle_away(
-                Outcome(record, State.SKIPPED, skipped_by="expired") for record in past
-            )
-        return bool(batch.records)
+        if min([moment for moment in expiries if moment is not None]) > now:
+            return True
+        past: list[Record] = []
+        left: list[Record] = []
+        for record in self._run.queue.split(batch):
+            has_expired = record.expires_at is not None and record.expires_at <= now
+            (past if has_expired else left).append(record)
+        batch.records = left
+        self._run.ledger.settle_away(
+            Outcome(record, State.SKIPPED, skipped_by="expired") for record in past
+        )
+        return bool(left)
 
     def _note(
         self, verb: Verb, batch: Batch, answer: Answer, units: int, *, is_retry: bool

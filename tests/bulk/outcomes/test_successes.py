@@ -15,7 +15,7 @@ from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.journal.file import JournalFile, read_journal
 from kvsctl.journal.state import Group, Stage
 from kvsctl.journal.writer import JournalWriter
-from kvsctl.model import Found, Outcome, Record, State, Verb
+from kvsctl.model import Failure, Found, Outcome, Record, State, Verb
 from kvsctl.outputs.failures import FailuresFile
 from kvsctl.outputs.records import RecordOutput, json_lines
 from kvsctl.report.progress import ProgressBarLine
@@ -177,33 +177,44 @@ def test_the_bar_counts_them() -> None:
         assert "4 records" in str(bar.render())
 
 
-def _slabs() -> list[Successes]:
+@pytest.fixture(params=["k", "city/k"])
+def stem(request: pytest.FixtureRequest) -> str:
+    """How the names of all records begin: plain keys, or those of an entity."""
+    return str(request.param)
+
+
+def _slabs(stem: str) -> list[Successes]:
     """Successes of slabs, out of order."""
     found = [Found(b"%d" % n) for n in range(6)]
-    whole = slab(0, [f"k{n}" for n in range(6)])
+    whole = slab(0, [f"{stem}{n}" for n in range(6)])
     parts = ((4, 6), (0, 2), (2, 4))
     return [Successes(whole[start:stop], found[start:stop]) for start, stop in parts]
 
 
-def _slabs_or_each() -> list[list[Sequence[Outcome]]]:
-    return [list(_slabs()), [list(part) for part in _slabs()]]
+def _slabs_or_each(stem: str) -> list[list[Sequence[Outcome]]]:
+    return [list(_slabs(stem)), [list(part) for part in _slabs(stem)]]
+
+
+def _failed(position: int, name: str) -> Outcome:
+    return Outcome(slab(position, [name])[0], State.FAILED, Failure("NO_ANSWER", "why"))
 
 
 @pytest.mark.parametrize("verb", [Verb.SET, Verb.GET])
-def test_slabs_replace_failures_as_their_records_do(tmp_path: Path, verb: Verb) -> None:
+def test_slabs_replace_failures_as_their_records_do(tmp_path: Path, verb: Verb, stem: str) -> None:
     kept = []
-    for parts in _slabs_or_each():
+    for parts in _slabs_or_each(stem):
         path = tmp_path / "failed.jsonl"
         file = FailuresFile(path, verb)
-        file(Settled([failed(6, "k1"), failed(8, "other"), failed(9, "k7")]))
+        file(Settled([_failed(6, f"{stem}1"), failed(8, "other"), _failed(9, f"{stem}7")]))
         for outcomes in parts:
             file(Settled(outcomes))
         assert file.held_bytes
-        last = Successes(slab(7, ["k1"]))
+        last = Successes(slab(7, [f"{stem}1"]))
         file(Settled(last if isinstance(parts[0], Successes) else list(last)))
         assert not file.held_bytes
         file.close()
-        kept.append([json.loads(line)["key"] for line in path.read_bytes().splitlines()])
+        keys = [json.loads(line)["key"] for line in path.read_bytes().splitlines()]
+        kept.append([key.removeprefix("city/") for key in keys])
     assert kept[0] == kept[1]
     assert kept[0] == (["k1"] if verb is Verb.GET else []) + ["other", "k7"]
 
@@ -211,10 +222,10 @@ def test_slabs_replace_failures_as_their_records_do(tmp_path: Path, verb: Verb) 
 @pytest.mark.parametrize("in_order", [True, False])
 @pytest.mark.parametrize("stop_early", [True, False])
 def test_the_journal_of_slabs_is_that_of_their_records(
-    tmp_path: Path, in_order: bool, stop_early: bool
+    tmp_path: Path, in_order: bool, stop_early: bool, stem: str
 ) -> None:
     states = []
-    for place, parts in enumerate(_slabs_or_each()):
+    for place, parts in enumerate(_slabs_or_each(stem)):
         path = tmp_path / f"{place}.journal"
         with JournalFile(path) as journal:
             journal.begin(HEADER)
@@ -230,9 +241,9 @@ def test_the_journal_of_slabs_is_that_of_their_records(
     assert list(states[0].settled) == (expected if stop_early else [(0, 6)])
 
 
-def test_the_journal_knows_what_slabs_replace(tmp_path: Path) -> None:
+def test_the_journal_knows_what_slabs_replace(tmp_path: Path, stem: str) -> None:
     states = []
-    for place, parts in enumerate(_slabs_or_each()):
+    for place, parts in enumerate(_slabs_or_each(stem)):
         path = tmp_path / f"{place}.journal"
         with JournalFile(path) as journal:
             journal.begin(HEADER)
@@ -240,7 +251,7 @@ def test_the_journal_knows_what_slabs_replace(tmp_path: Path) -> None:
             journal.state.apply(earlier)
             journal.append(earlier)
             writer = JournalWriter(journal, Verb.SET, InlineExecutor())
-            writer.replay([record(0, "k3"), record(1, "other")])
+            writer.replay([slab(0, [f"{stem}3"])[0], record(1, "other")])
             for outcomes in parts:
                 run_virtual(_settle(writer, outcomes))
             writer.finish(Stage.RUNNING)
@@ -249,9 +260,9 @@ def test_the_journal_knows_what_slabs_replace(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("is_ordered", [True, False])
-def test_the_output_of_slabs_is_that_of_their_records(is_ordered: bool) -> None:
+def test_the_output_of_slabs_is_that_of_their_records(is_ordered: bool, stem: str) -> None:
     written = []
-    for parts in _slabs_or_each():
+    for parts in _slabs_or_each(stem):
         sink = BytesIO()
         output = RecordOutput(sink, json_lines(), is_ordered=is_ordered)  # type: ignore[arg-type]
         for outcomes in parts:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from kvsctl.bulk.packing.rule import PackingRule
 from kvsctl.model import Failure, Found, Identity, Record, Verb
@@ -31,6 +31,9 @@ class Turn:
     left_out: frozenset[Identity] = frozenset()
     later: Mapping[Identity, str] = field(default_factory=dict)
 
+
+EPOCH: Final = 1_767_225_600.0
+"""The service's time when the clock of the test is at 0."""
 
 Script: TypeAlias = Callable[[Sequence[Record]], Turn]
 
@@ -123,7 +126,7 @@ class ModelService:
         concurrency: int | None = None,
         poison: frozenset[Identity] = frozenset(),
         renewals: int = 0,
-        epoch: float = 1_767_225_600.0,
+        epoch: float = EPOCH,
     ) -> None:
         self.script = script
         self._rule = rule or PackingRule(25, 4_000_000)
