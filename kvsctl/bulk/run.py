@@ -237,14 +237,18 @@ class Run:
             self.stop(self._patience.overdue(self._now()))
 
     def _look_after_settling(self) -> None:
-        if self._limit.is_reached(self._ledger.failures):
-            self.stop(too_many_failures(self._ledger.failures))
-        elif self._limit.is_limited and not self._stopping.is_stopping:
-            self._intake.settle_held()
+        if self._limit.is_limited:
+            self._look_after_failures()
         if self._intake.is_crowded:
             self._intake.wake()
         if len(self._in_flight) < self._concurrency.limit:
             self._changed.set()
+
+    def _look_after_failures(self) -> None:
+        if self._limit.is_reached(self._ledger.failures):
+            self.stop(too_many_failures(self._ledger.failures))
+        elif not self._stopping.is_stopping:
+            self._intake.settle_held()
 
     def _came_back(self, batch: Batch) -> None:
         if batch.start is not None:

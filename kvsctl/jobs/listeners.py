@@ -196,14 +196,17 @@ class JobListeners:
     def pressure(self) -> Pressure:
         """Return how much more output can be taken. Stop the run if the output has failed."""
         sink, records = self._sink, self._records
-        if sink is None or records is None:
-            return self._held_pressure(0)
-        if sink.broken is not None and self._run is not None:
-            self._run.stop()
-            return Pressure.STOP
-        if sink.pending_bytes > _MOST_PENDING_BYTES:
-            return Pressure.STOP
-        return self._held_pressure(records.held_bytes)
+        held_bytes = 0
+        if sink is not None and records is not None:
+            if sink.broken is not None and self._run is not None:
+                self._run.stop()
+                return Pressure.STOP
+            if sink.pending_bytes > _MOST_PENDING_BYTES:
+                return Pressure.STOP
+            held_bytes = records.held_bytes
+        if self._failures is not None:
+            held_bytes += self._failures.held_bytes
+        return Pressure.OLDEST_ONLY if held_bytes > _MOST_HELD_BYTES else Pressure.NONE
 
     def finish(
         self, error: KvsctlError | None, interrupted: ExitStatus | None, elapsed_seconds: float
@@ -253,11 +256,6 @@ class JobListeners:
 
     def _output_changed(self) -> None:
         self._wake()
-
-    def _held_pressure(self, held_bytes: int) -> Pressure:
-        if self._failures is not None:
-            held_bytes += self._failures.held_bytes
-        return Pressure.OLDEST_ONLY if held_bytes > _MOST_HELD_BYTES else Pressure.NONE
 
     def _close_files(self, *, is_whole: bool) -> StreamError | None:
         """Note in the journal that all is settled, and again that the files are complete."""
