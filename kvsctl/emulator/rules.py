@@ -8,6 +8,7 @@ that a wrong rule in the client is refused here instead of passing unnoticed. Do
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from string import ascii_letters, digits
 from typing import Any
 
 from kvsctl.emulator.json_slices import depth
@@ -21,6 +22,7 @@ KEY_PATTERN = r"/^(?!\s+$)[a-zA-Z0-9:._\s-#]+$/"
 ENTITY = re.compile(r"(?![_.\-])(?!.*\.\.)[a-z0-9:\-_.]*(?<!\.)")
 ENTITY_PATTERN = r"/^(?![_\.\-])(?!.*\.{2})[a-z0-9:\-_.]*(?<![.])$/"
 PLAIN_KEY = re.compile(r"[a-zA-Z0-9:._\-#]+")
+_COMMON = f"{ascii_letters}{digits}:._-#".encode()
 
 
 def check_key(key: object, limits: Limits, *, of_entity: bool = False) -> str:
@@ -55,8 +57,10 @@ def are_common_keys(keys: Sequence[str], limits: Limits) -> bool:
 
     A fast path: after False, check each key.
     """
+    joined = "".join(keys)
     return (
-        PLAIN_KEY.fullmatch("".join(keys)) is not None
+        joined.isascii()
+        and not joined.encode().translate(None, _COMMON)
         and "" not in keys
         and max(map(len, keys)) <= limits.key_chars
     )

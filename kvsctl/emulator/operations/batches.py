@@ -18,7 +18,15 @@ from kvsctl.emulator.operations.service import (
 )
 from kvsctl.emulator.refusals import Refusal, key_not_found
 from kvsctl.emulator.storage.rows import PLAIN
-from kvsctl.emulator.wire import Item, Response, encoded, json_text, read_batch
+from kvsctl.emulator.wire import (
+    Item,
+    PlainItem,
+    Response,
+    encoded,
+    json_text,
+    read_batch,
+    read_plain_batch,
+)
 
 T = TypeVar("T")
 
@@ -80,20 +88,18 @@ def _named(item: Item) -> dict[str, Any]:
     return {"key": json_text(item.key), "entityName": json_text(item.entity_name)}
 
 
-def _common_keys(service: Service, call: Call, items: Sequence[Item]) -> list[str] | None:
-    """Return the keys of a batch of plain records without options; None for any other batch.
+def _common_items(service: Service, call: Call) -> tuple[list[str], list[PlainItem]] | None:
+    """Return the keys and the items of a batch of plain records; None for any other batch.
 
     Nearly every batch is one of plain records. No key in it can be refused, so it is carried out as
     a whole, with the same response.
     """
+    items = read_plain_batch(call.body)
+    if not items or len(items) > service.limits.batch_records or call.record_faults is not None:
+        return None
     keys = [item.key for item in items]
-    is_common = (
-        call.record_faults is None
-        and len(keys) == len(set(keys)) <= service.limits.batch_records
-        and all(item.entity_name is None and item.options is None for item in items)
-        and rules.are_common_keys(keys, service.limits)
-    )
-    return keys if is_common else None
+    is_common = len(set(keys)) == len(keys) and rules.are_common_keys(keys, service.limits)
+    return (keys, items) if is_common else None
 
 
 def _all_done(keys: Sequence[str]) -> Response:
@@ -102,23 +108,15 @@ def _all_done(keys: Sequence[str]) -> Response:
     return Response(body=b'{"successfulKeys":[{"key":"%b"}],"failedKeys":[]}' % named)
 
 
-def _all_found(keys: Sequence[str], values: Sequence[bytes]) -> Response:
-    """Return the response that all these common keys were found."""
-    found = zip(keys, values, strict=True)
-    shown = b",".join([b'{"key":"%b","value":%b}' % (key.encode(), value) for key, value in found])
-    return Response(body=b'{"successfulKeys":[%b],"failedKeys":[]}' % shown)
-
-
 def set_batch(service: Service, call: Call) -> Response:
     """Write the records of a batch."""
-    items = read_batch(call.body, service.limits)
-    keys = _common_keys(service, call, items)
-    if keys is not None:
-        values = [item.value_bytes for item in items]
+    if (common := _common_items(service, call)) is not None:
+        keys, plain_items = common
+        values = [bytes(item.value) for item in plain_items]
         if rules.are_common_values(values, service.limits):
             service.put(call.installation, PLAIN, list(map(Write, keys, values)), call.now_ms)
             return _all_done(keys)
-    lists = _BatchLists(service, call, items)
+    lists = _BatchLists(service, call, read_batch(call.body, service.limits))
     spaces: dict[str, list[Write]] = {}
     for item, space, write in lists.each(
         "set", lambda item, _space: service.checked_write(item, call.now_ms)
@@ -132,12 +130,10 @@ def set_batch(service: Service, call: Call) -> Response:
 
 def delete_batch(service: Service, call: Call) -> Response:
     """Delete the keys of a batch. Deleting a missing key succeeds."""
-    items = read_batch(call.body, service.limits)
-    common_keys = _common_keys(service, call, items)
-    if common_keys is not None:
-        service.remove(call.installation, PLAIN, common_keys, call.now_ms)
-        return _all_done(common_keys)
-    lists = _BatchLists(service, call, items)
+    if (common := _common_items(service, call)) is not None:
+        service.remove(call.installation, PLAIN, common[0], call.now_ms)
+        return _all_done(common[0])
+    lists = _BatchLists(service, call, read_batch(call.body, service.limits))
     spaces: dict[str, list[str]] = {}
     checked_key = _checked_key(service)
 
@@ -155,13 +151,11 @@ def delete_batch(service: Service, call: Call) -> Response:
 
 def get_batch(service: Service, call: Call) -> Response:
     """Read the keys of a batch, strictly consistent."""
-    items = read_batch(call.body, service.limits)
-    common_keys = _common_keys(service, call, items)
-    if common_keys is not None and service.shows_stored_bytes:
-        values = service.values(call.installation, common_keys, call.now_ms)
-        if values is not None:
-            return _all_found(common_keys, values)
-    lists = _BatchLists(service, call, items)
+    if service.shows_stored_bytes and (common := _common_items(service, call)) is not None:
+        records = service.json_of(call.installation, common[0], call.now_ms)
+        if records is not None:
+            return Response(body=b'{"successfulKeys":[%b],"failedKeys":[]}' % records)
+    lists = _BatchLists(service, call, read_batch(call.body, service.limits))
     checked_key = _checked_key(service)
 
     def check(item: Item, space: str) -> frozenset[str]:

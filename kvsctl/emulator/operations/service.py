@@ -195,10 +195,10 @@ class Service:
         """Whether values are returned as the bytes that were set."""
         return not self.options.normalise
 
-    def values(self, installation: str, keys: Sequence[str], now_ms: int) -> Sequence[bytes] | None:
-        """Return the values of these plain records, without lag; None unless all of them exist."""
+    def json_of(self, installation: str, keys: Sequence[str], now_ms: int) -> bytes | None:
+        """Return these plain records without lag, as `rows.json_of`; None unless all exist."""
         bucket = self.rows.bucket(installation, PLAIN)
-        return None if bucket is None else self.rows.values(bucket, keys, self.gone_ms(now_ms))
+        return None if bucket is None else self.rows.json_of(bucket, keys, self.gone_ms(now_ms))
 
     def shown(self, row: Row, fields: frozenset[str] | set[str]) -> dict[str, object]:
         """Return a record as a response shows it, with these metadata fields."""

@@ -38,6 +38,7 @@ class Rows:
         self._buckets: dict[tuple[str, str], int] = {}
         self._keep_expiry = keep_expiry
         self._upserts: dict[int, str] = {}
+        self._selects: dict[int, str] = {}
 
     def forget_buckets(self) -> None:
         """Forget cached bucket numbers, after a rollback that may have removed a new bucket."""
@@ -75,18 +76,14 @@ class Rows:
         ).fetchall()
         return {row[0]: as_row(row) for row in found}
 
-    def values(self, bucket: int, keys: Sequence[str], gone_ms: int) -> list[bytes] | None:
-        """Return the values of these keys, in their order; None unless all of them exist."""
-        # Searching for one key after the other takes two thirds of what IN takes, which sorts them.
-        marks = ",".join(["(?)"] * len(keys))
-        found = self._connection.execute(
-            f"WITH asked (one) AS (VALUES {marks}) SELECT key, value FROM asked"  # noqa: S608
-            " CROSS JOIN record ON bucket = ? AND key = one AND (expires IS NULL OR expires > ?)",
-            (*keys, bucket, gone_ms),
-        ).fetchall()
-        if [key for key, _ in found] != keys:
-            return None
-        return [value for _, value in found]
+    def json_of(self, bucket: int, keys: Sequence[str], gone_ms: int) -> bytes | None:
+        """Return `{"key":…,"value":…}` of each of these keys, separated by commas.
+
+        The keys must be distinct, and need no escape in JSON. Return None unless all of them exist.
+        """
+        sql = self._selects.get(len(keys)) or self._select(len(keys))
+        count, joined = self._connection.execute(sql, (*keys, bucket, gone_ms)).fetchone()
+        return joined if count == len(keys) else None
 
     def write(
         self, rows: Sequence[tuple[int, str, bytes, int, int, int | None]], gone_ms: int
@@ -138,6 +135,18 @@ class Rows:
             (bucket, gone_ms),
         )
         return map(as_row, found)
+
+    def _select(self, count: int) -> str:
+        # Searching for one key after the other takes two thirds of what IN takes, which sorts them.
+        # SQLite joins the JSON, as returning 25 rows takes longer than returning one.
+        sql = self._selects[count] = (
+            f"WITH asked (one) AS (VALUES {','.join(['(?)'] * count)})"  # noqa: S608
+            """ SELECT count(*), CAST("""
+            """group_concat('{"key":"' || key || '","value":' || value, '},') || '}' AS BLOB)"""
+            " FROM asked CROSS JOIN record"
+            " ON bucket = ? AND key = one AND (expires IS NULL OR expires > ?)"
+        )
+        return sql
 
     def _upsert(self, count: int) -> str:
         expires = "excluded.expires"

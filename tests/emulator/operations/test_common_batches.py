@@ -21,7 +21,7 @@ _LIMITS = DEFAULT_LIMITS._replace(key_chars=4, value_bytes=70, value_depth=2, ba
 _PLAIN = st.fixed_dictionaries(
     {
         "key": st.sampled_from([*"abcdefgh", "c:1", "d#-."]).map(json.dumps),
-        "value": st.sampled_from(["1", ' {"b" : 1.0,"a":2} ', '"[[[["', "1e400"]),
+        "value": st.sampled_from(["1", ' {"b" : 1.0,"a":2} ', '"[[[["', "1e400", '"é"']),
     }
 )
 _LONG = [f'"{character * count}"' for character in "[x" for count in (68, 69)]
@@ -100,7 +100,7 @@ def _require_equal(requests: list[tuple[str, bytes]], options: dict[str, Any]) -
         now_ms = place * 43_200_000
         answered = _outcome(quick, verb, body, now_ms)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(batches, "_common_keys", _not_common)
+            patch.setattr(batches, "_common_items", _not_common)
             assert answered == _outcome(careful, verb, body, now_ms)
         assert _stored(quick) == _stored(careful)
     quick.close()
@@ -119,7 +119,8 @@ def test_a_batch_of_plain_records_is_not_looked_at_one_by_one(
 ) -> None:
     client = open_client()
     monkeypatch.setattr(batches, "_BatchLists", None)
-    records = [{"key": f"k{place}", "value": {"n": place}} for place in range(25)]
+    monkeypatch.setattr(batches, "read_batch", None)
+    records = [{"key": f"k{place}", "value": {"n": f"é{place}"}} for place in range(25)]
     keys = [{"key": record["key"]} for record in records]
     assert client.ok("/v1/batch/set", records) == {"successfulKeys": keys, "failedKeys": []}
     assert client.ok("/v1/batch/get", keys) == {"successfulKeys": records, "failedKeys": []}

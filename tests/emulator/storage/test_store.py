@@ -153,17 +153,21 @@ def test_keys_list_in_lexicographic_order() -> None:
     store.close()
 
 
-def test_values_are_in_the_order_of_their_keys_or_not_all_there() -> None:
+def test_the_json_of_keys_is_in_their_order_or_not_all_there() -> None:
     store = Store(":memory:")
     bucket = store.rows.get_or_create_bucket("i", "")
     ends = {"b": None, "a": 5, "c": 6}
-    store.rows.write([(bucket, key, key.encode(), 0, 0, at) for key, at in ends.items()], -1)
-    assert store.rows.values(bucket, ["c", "a", "b"], 4) == [b"c", b"a", b"b"]
-    assert store.rows.values(bucket, ["c", "a", "b"], 5) is None, "one has expired"
-    assert store.rows.values(bucket, ["c", "x"], 4) is None
+    values = {"a": b"1.0", "b": '"\u00e9\U0001f600"'.encode(), "c": b'{"x" : "%s,\\n"}'}
+    rows = [(bucket, key, values[key], 0, 0, at) for key, at in ends.items()]
+    store.rows.write(rows, -1)
+    shown = b",".join(b'{"key":"%b","value":%b}' % (key.encode(), values[key]) for key in "cab")
+    assert store.rows.json_of(bucket, ["c", "a", "b"], 4) == shown
+    assert store.rows.json_of(bucket, ["c", "a", "b"], 5) is None, "one has expired"
+    assert store.rows.json_of(bucket, ["c", "x"], 4) is None
+    assert store.rows.json_of(bucket, ["x"], 4) is None
     plan: list[str] = []
     store.connection.set_trace_callback(plan.append)
-    store.rows.values(bucket, ["c", "a"], 4)
+    store.rows.json_of(bucket, ["c", "a"], 4)
     store.connection.set_trace_callback(None)
     steps = store.connection.execute(f"EXPLAIN QUERY PLAN {plan[0]}").fetchall()
     assert any("SEARCH record USING PRIMARY KEY (bucket=? AND key=?)" in one[3] for one in steps)
