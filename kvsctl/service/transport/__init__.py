@@ -7,7 +7,7 @@
 - `direct`: HTTP/1.1 on the event loop, parsed by httptools.
 - `connection`, `connect`: one connection, and how it is opened.
 - `httpx_carrier`: httpx, where httptools has no wheel.
-- `in_process`: an ASGI application in this process.
+- `in_process`: an ASGI application in this process; `deadlines`: bound the time of its answers.
 - `answer_memory`: bound the memory of unfinished answers over all connections.
 - `encoding`: decompress an answer that is compressed although nothing asked for it.
 - `urls`: parse URLs, refuse unsafe ones, recognise this machine.

@@ -1,6 +1,5 @@
 """A carrier to an application in this process. It avoids httpx, which is slow to import."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote, urlsplit
@@ -16,6 +15,7 @@ from kvsctl.service.transport.carrier import (
     headers_of,
     joined_headers,
 )
+from kvsctl.service.transport.deadlines import Deadlines
 from kvsctl.unexpected import explained, is_shortage
 
 AsgiApp: TypeAlias = Callable[
@@ -48,7 +48,7 @@ class _InProcess:
         self._app = app
         self._host = parts.netloc
         self._base_path = parts.path.rstrip("/")
-        self._timeout_seconds = timeout_seconds
+        self._deadlines = Deadlines(timeout_seconds)
         self._sent: Mapping[str, str] = {}
         self._scopes: dict[tuple[Method, str], dict[str, Any]] = {}
         self._scope = {
@@ -77,7 +77,7 @@ class _InProcess:
         exchange = _Exchange(body or b"")
         scope = self._scope_of(method, path, headers, body)
         try:
-            async with asyncio.timeout(self._timeout_seconds):
+            with self._deadlines.begin():
                 await self._app(scope, exchange.receive, exchange.send)
         except TimeoutError:
             raise TooSlow from None
@@ -91,6 +91,7 @@ class _InProcess:
 
     async def aclose(self) -> None:
         """See Carrier. The application stays open."""
+        self._deadlines.close()
 
     def _scope_of(
         self, method: Method, path: str, headers: Mapping[str, str], body: bytes | None
