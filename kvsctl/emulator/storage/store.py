@@ -54,10 +54,11 @@ class Store:
             await asyncio.sleep(0)  # signals, timers and other requests get a turn
         if self._closed:
             raise RuntimeError("the store is closed")
-        if may_run_at_once:
-            with self._worker.idle() as is_idle:
-                if is_idle:
-                    return self._at_once(work)
+        if may_run_at_once and self._worker.try_hold():
+            try:
+                return self._at_once(work)
+            finally:
+                self._worker.release()
         try:
             self._worker.start()
         except RuntimeError as error:

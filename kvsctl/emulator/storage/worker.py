@@ -9,7 +9,7 @@ import contextlib
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
 
@@ -59,15 +59,13 @@ class Worker:
         self._submitted.put(Job(work, writes, future))
         return future
 
-    @contextlib.contextmanager
-    def idle(self) -> Iterator[bool]:
-        """Keep the thread idle inside the block, if it is idle now. Yield whether it is."""
-        is_idle = self._submitted.empty() and self._doing.acquire(blocking=False)
-        try:
-            yield is_idle
-        finally:
-            if is_idle:
-                self._doing.release()
+    def try_hold(self) -> bool:
+        """Return whether the thread is idle. If so, keep it idle until `release`."""
+        return self._submitted.empty() and self._doing.acquire(blocking=False)
+
+    def release(self) -> None:
+        """Let the thread work again, after `try_hold`."""
+        self._doing.release()
 
     def close(self) -> None:
         """Wait until every submitted job is done. Submit nothing afterwards."""
