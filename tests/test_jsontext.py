@@ -191,6 +191,17 @@ class TestDepthExceeds:
         assert not jsontext.depth_exceeds(b"[" + b"[],{}," * 1000 + b"[]]", 2)
         assert not jsontext.depth_exceeds(b'["' + b"[{" * 1000 + b'"]', 1)
 
+    @pytest.mark.parametrize("strings", ["", "plain", r"\\", r"\" \\\"", "\u00e9\\u005b"])
+    def test_looks_at_each_token_only_if_a_string_has_brackets_or_nesting_is_deep(
+        self, strings: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(jsontext, "_TOKEN", None)
+        text = f'[{{"{strings}":[{{"a":"{strings}"}},[]]}},1,{{}},[["{strings}"]]]'.encode()
+        assert not jsontext.depth_exceeds(text, 4)
+        for other in (text + b"]", b'["["' + text + b"]", b"[" * 20 + b"]" * 20):
+            with pytest.raises(AttributeError):
+                jsontext.depth_exceeds(other, 5)
+
     def test_withstands_any_depth(self) -> None:
         assert jsontext.depth_exceeds(b"[" * 100_000, 31)
         assert jsontext.depth_exceeds(b'{"a":' * 100_000, 31)

@@ -19,6 +19,7 @@ NOT_JSON = "The request body is not valid JSON"
 SPACE = re.compile(r"[ \t\n\r]*")
 STRUCTURE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 SCALAR = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[^\s,\[\]{}":]+', re.DOTALL)
+NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
 STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
@@ -42,11 +43,11 @@ def depth(value: bytes) -> int:
     if value.count(b"{") + value.count(b"[") == 1:
         return 1
     level = deepest = 0
-    for byte in STRINGS.sub(b"", value):
+    for byte in STRINGS.sub(b"", value).translate(None, NO_BRACKETS):
         if byte in b"{[":
             level += 1
             deepest = max(deepest, level)
-        elif byte in b"}]":
+        else:
             level -= 1
     return deepest
 

@@ -104,7 +104,7 @@ def check_value(value: bytes, limits: Limits) -> bytes:
         raise Refusal(400, "INVALID_VALUE", "The value must be any JSON but null.")
     if len(value) > limits.value_bytes:
         raise Refusal(400, "MAX_SIZE", "The provided value has exceeded the maximum size limit.")
-    if _may_be_deep(value, limits.value_depth) and depth(value) > limits.value_depth:
+    if _is_too_deep(value, limits.value_depth):
         raise Refusal(
             400,
             "MAX_DEPTH",
@@ -115,7 +115,7 @@ def check_value(value: bytes, limits: Limits) -> bytes:
 
 
 def are_common_values(values: Sequence[bytes], limits: Limits) -> bool:
-    """Return whether all values may be stored, without looking into them.
+    """Return whether all values may be stored.
 
     A fast path: after False, check each value.
     """
@@ -123,7 +123,7 @@ def are_common_values(values: Sequence[bytes], limits: Limits) -> bool:
         b"" not in values
         and b"null" not in values
         and max(map(len, values)) <= limits.value_bytes
-        and not any(_may_be_deep(value, limits.value_depth) for value in values)
+        and not any(_is_too_deep(value, limits.value_depth) for value in values)
     )
 
 
@@ -195,9 +195,10 @@ def check_distinct(identities: Iterable[tuple[str | None, str]], count: int) -> 
         raise Refusal(400, "KEY_DUPLICATION_ERROR", "Duplicate key found in request")
 
 
-def _may_be_deep(value: bytes, most: int) -> bool:
+def _is_too_deep(value: bytes, most: int) -> bool:
     # Each level needs two bytes and one opening bracket.
-    return len(value) > 2 * most and value.count(b"{") + value.count(b"[") > most
+    may_be = len(value) > 2 * most and value.count(b"{") + value.count(b"[") > most
+    return may_be and depth(value) > most
 
 
 def _shown(amount: object) -> str:

@@ -9,11 +9,10 @@ import msgspec
 from kvsctl import jsontext
 from kvsctl.slabs import FoundRecord, FoundSlab
 
-_MOST_SHALLOW_BYTES: Final = 2 * (jsontext.PARSER_DEPTH - 3)
-"""A value of at most so many bytes does not nest too deep: each level needs two brackets.
-
-The answer, its list and the record nest around it.
-"""
+_VALUE_DEPTH: Final = jsontext.PARSER_DEPTH - 3
+"""How deep a value may nest: the answer, its list and the record nest around it."""
+_MOST_SHALLOW_BYTES: Final = 2 * _VALUE_DEPTH
+"""A value of at most so many bytes does not nest too deep: each level needs two brackets."""
 
 
 class UnreadableAnswer(Exception):
@@ -34,11 +33,15 @@ class FoundMembers(msgspec.Struct, gc=False):
 def found_with_members(records: Sequence[FoundMembers], body: bytes) -> FoundSlab:
     """Return what was found, in the order of the answer. `body` is the text of the answer.
 
-    Raise UnreadableAnswer if a record has no value, or a time that is out of range.
+    Raise UnreadableAnswer if a record has no value, a value that nests too deep, or a time that is
+    out of range.
     """
     values = [one.value for one in records]
-    if not all(map(len, values)):
+    lengths = [len(value) for value in values]
+    if 0 in lengths:
         raise UnreadableAnswer("a found record has no value")
+    if max(lengths, default=0) > _MOST_SHALLOW_BYTES:
+        _require_shallow_values(values, body)
     expiries = [one.expireTime for one in records]
     return FoundSlab(
         values,
@@ -49,17 +52,14 @@ def found_with_members(records: Sequence[FoundMembers], body: bytes) -> FoundSla
     )
 
 
-def found_plain(
-    records: Sequence[FoundRecord], body: bytes, *, holds_more: bool = False
-) -> FoundSlab:
+def found_plain(records: Sequence[FoundRecord], body: bytes) -> FoundSlab:
     """Return what was found if every record is a key and a value. `body` is the whole answer.
 
-    `holds_more`: the answer holds more than these records. Raise UnreadableAnswer if it nests too
-    deep.
+    Raise UnreadableAnswer if a value nests too deep.
     """
-    if holds_more or max([len(one.value) for one in records], default=0) > _MOST_SHALLOW_BYTES:
-        require_shallow(body)
-    return FoundSlab.of_plain(records, is_compact=_has_no_line_break(body))
+    if max([len(one.value) for one in records], default=0) > _MOST_SHALLOW_BYTES:
+        _require_shallow_values([one.value for one in records], body)
+    return FoundSlab(None, is_compact=_has_no_line_break(body), plain_records=records)
 
 
 def members_of(record: bytes) -> FoundMembers:
@@ -78,7 +78,22 @@ def members_of(record: bytes) -> FoundMembers:
 def require_shallow(body: bytes) -> None:
     """Raise UnreadableAnswer if the body nests deeper than a parser may follow."""
     if jsontext.depth_exceeds(body, jsontext.PARSER_DEPTH):
-        raise UnreadableAnswer(f"more than {jsontext.PARSER_DEPTH} levels of nesting")
+        raise too_deep()
+
+
+def too_deep() -> UnreadableAnswer:
+    """Return the error for an answer that nests deeper than a parser may follow."""
+    return UnreadableAnswer(f"more than {jsontext.PARSER_DEPTH} levels of nesting")
+
+
+def _require_shallow_values(values: Sequence[msgspec.Raw], body: bytes) -> None:
+    """Raise UnreadableAnswer if a value nests too deep. `body` holds all of them."""
+    if body.count(b"[") + body.count(b"{") <= _VALUE_DEPTH:
+        return
+    for value in values:
+        is_long = len(value) > _MOST_SHALLOW_BYTES
+        if is_long and jsontext.depth_exceeds(bytes(value), _VALUE_DEPTH):
+            raise too_deep()
 
 
 def require_utf8(body: bytes) -> None:

@@ -21,6 +21,7 @@ from kvsctl.service.found import (
     members_of,
     require_shallow,
     require_utf8,
+    too_deep,
 )
 from kvsctl.service.wire import MetadataRequest
 from kvsctl.slabs import FoundRecord, FoundSlab
@@ -121,11 +122,10 @@ def decode_page(body: bytes) -> Page:
     try:
         require_utf8(body)
         plain = _decode_plain(body)
-        found = found_plain(plain.data, body, holds_more=plain.cursor is not None)
+        found = found_plain(plain.data, body)
         return Page([one.key for one in plain.data], found, plain.cursor or None, size)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        require_shallow(body)
-    page = _decoded(body)
+        page = _decoded(body)
     found = found_with_members(page.data, body)
     return Page([one.key for one in page.data], found, page.cursor or None, size)
 
@@ -134,8 +134,10 @@ def _decoded(body: bytes) -> _Page:
     try:
         require_utf8(body)
         return _decode(body)
+    except RecursionError:
+        raise too_deep() from None
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        pass
+        require_shallow(body)
     try:
         answer = jsontext.members(body)
         records = [members_of(one) for one in jsontext.elements(answer["data"])]

@@ -17,6 +17,7 @@ from kvsctl.service.found import (
     members_of,
     require_shallow,
     require_utf8,
+    too_deep,
 )
 from kvsctl.service.success_form import SHORTEST, learn
 from kvsctl.slabs import FoundRecord, FoundSlab, names_of
@@ -103,7 +104,7 @@ class _PlainAnswer(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
     def found(self, body: bytes) -> FoundSlab:
         """See _Answer."""
-        return found_plain(self.successfulKeys, body, holds_more=bool(self.failedKeys))
+        return found_plain(self.successfulKeys, body)
 
 
 _decode = msgspec.json.Decoder(_Answer).decode
@@ -170,10 +171,11 @@ class ReplyDecoder:
             if verb is GET and self._reads_are_plain:
                 try:
                     return _decode_plain(body)
-                except (msgspec.ValidationError, RecursionError):
+                except msgspec.ValidationError:
                     self._reads_are_plain = False
-            require_shallow(body)
             return _decode(body)
+        except RecursionError:
+            raise too_deep() from None
         except (msgspec.MsgspecError, UnicodeDecodeError):
             require_shallow(body)
             return _decode_carefully(body)
