@@ -19,6 +19,7 @@ _READ_BYTES: Final = 64 * 1024
 _PART: Final = re.compile(rb"[\[\]{}],?|\"[^\"]*\"\s*:.*|.*[\[{,]", re.DOTALL)
 _PYTHON: Final = re.compile(rb"\{\s*'|:\s*(?:None|True|False|NaN|-?Infinity)\b")
 _CELLS: Final = re.compile(rb"[^\[{][^\n]*[,;\t|][^\n]*")
+_KEY_CELLS: Final = re.compile(rb"[^\[{][^\n]*?[,;|][^\n]*")
 _decoder: Final = json.JSONDecoder(parse_int=len, parse_float=len)
 
 
@@ -45,6 +46,11 @@ def cause_of(line: bytes, error: JsonTextError) -> Cause | None:
     if len(line) > _READ_BYTES or depth_exceeds(line, PARSER_DEPTH):
         return None
     return _of_values(text) or _of_text(line)
+
+
+def cause_of_key(line: bytes) -> Cause | None:
+    """Return why a line is not a legal key."""
+    return Cause.CELLS if _KEY_CELLS.fullmatch(line) else None
 
 
 def _of_values(text: str) -> Cause | None:

@@ -40,6 +40,10 @@ _BY_SUFFIX: Final = {
 }
 
 
+_IN_NO_KEY: Final = ",;|"
+"""Delimiters that no legal key holds. One may hold a tab."""
+
+
 class Forms(msgspec.Struct, frozen=True):
     """How to find the format of each input file of a command.
 
@@ -60,8 +64,10 @@ class Forms(msgspec.Struct, frozen=True):
         A known suffix decides; a compression suffix is ignored. For `.json` and all other
         suffixes, the first bytes decide. `{` starts JSON Lines and `[` starts an array. A first
         line with commas or tabs (or the delimiter that was given) between cells that name the key
-        starts a table, and so does one that names the delimiter, such as `sep=;`. Everything else
-        is JSON Lines for a command that needs values, and plain keys for other commands.
+        starts a table, and so does one that names the delimiter, such as `sep=;`. With `;` or `|`
+        between the cells, it is taken for a table too: its header tells which delimiter to give.
+        Everything else is JSON Lines for a command that needs values, and plain keys for other
+        commands.
         """
         if self.given is not None:
             return self.given
@@ -85,15 +91,15 @@ class Forms(msgspec.Struct, frozen=True):
         return self.shape.delimiter or ("\t" if found is Format.TSV else ",")
 
     def _of_header(self, line: bytes) -> Format | None:
-        # No legal key holds a comma, but one may hold a tab.
-        candidates = (Format.CSV, Format.TSV) if self.has_values else (Format.CSV,)
-        for candidate in candidates:
-            delimiter = self.delimiter(candidate).encode()
-            cells = {cell.strip(b'"\r') for cell in line.split(delimiter)}
-            if delimiter in line and cells.issuperset(
-                name.encode(errors="replace") for name in self.shape.key_members
-            ):
-                return candidate
+        given = self.shape.delimiter
+        candidates = {given: Format.CSV} if given else dict.fromkeys(_IN_NO_KEY, Format.CSV)
+        if self.has_values and not given:
+            candidates["\t"] = Format.TSV
+        wanted = {name.encode(errors="replace") for name in self.shape.key_members}
+        for delimiter, found in candidates.items():
+            mark = delimiter.encode()
+            if mark in line and wanted <= {cell.strip(b'"\r') for cell in line.split(mark)}:
+                return found
         return None
 
 

@@ -28,11 +28,19 @@ def check_raw(
     """Check a plain key for characters that must not stand in it as they are.
 
     These are U+FEFF and the control characters that the service allows in keys, except tab.
-    `checks.check_key` finds the others, so without `limits` this function does. If NUL ends each
-    key, white space that is a control character is allowed too. `is_cell`: the key is in a table.
+    `checks.check_key` finds the others, so without `limits` this function does. It always finds
+    NUL, which ends keys in some files. If NUL is known to end each key, white space that is a
+    control character is allowed too. `is_cell`: the key is in a table.
     """
     if key.isprintable():
         return None
+    if not is_cell and (nul := key.find("\0")) >= 0:
+        return Breach(
+            codes.INVALID_KEY,
+            f"the key has a NUL (U+0000) at character {nul + 1}: keys that end in NUL are read "
+            "with --null",
+            Cause.NUL,
+        )
     if ends_in_nul:
         unseen = _ANY_BEFORE_NUL if limits is None else _LEGAL_BEFORE_NUL
     else:

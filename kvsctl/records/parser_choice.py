@@ -5,6 +5,7 @@ from kvsctl.records.parsed import Parser
 from kvsctl.records.parsing.header import Header
 from kvsctl.records.parsing.objects import shaped_key_parser, shaped_set_parser
 from kvsctl.records.parsing.records import (
+    key_argument_parser,
     key_line_parser,
     key_object_parser,
     set_argument_parser,
@@ -42,13 +43,14 @@ def key_parsers(rules: Rules, shape: Shape = RECORDS) -> ParserChoice:
     Of objects and rows, only the parts that identify a record are read. The returned function
     raises UsageError like that of `set_parsers`.
     """
+    arguments = key_argument_parser(rules)
     keys = key_line_parser(rules)
     keys_before_nul = key_line_parser(rules, ends_in_nul=True)
     objects = key_object_parser(rules) if shape.key is None else shaped_key_parser(rules, shape)
 
     def choose(source: Source) -> Parser:
         if not isinstance(source, File):
-            return keys
+            return arguments
         if source.format is Format.KEYS:
             return keys_before_nul if source.end == b"\0" else keys
         header = _header(source)

@@ -197,7 +197,10 @@ class Pieces:
             message = f"longer than {MAX_LINE_BYTES:,} bytes: no valid record is that long"
             origin = Origin(self.label, line.number)
             text = line.text
-            return Problem(position, origin, None, codes.MAX_SIZE, message, text, readable=False)
+            cause = Cause.NUL if self.are_keys and b"\0" in text else None
+            return Problem(
+                position, origin, None, codes.MAX_SIZE, message, text, readable=False, cause=cause
+            )
         parsed = self.parser(line.text)
         if isinstance(parsed, Parsed):
             return self._record(parsed, position, line.number)

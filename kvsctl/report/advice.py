@@ -98,6 +98,9 @@ CAUSES: Final[dict[str, str]] = {
     Cause.ARGUMENT: "Write KEY=VALUE. To read records from a file, use -f FILE.",
     Cause.ARRAY: "If each line is an array such as [key, value], make records of them: "
     "jq -c '{key: .[0], value: .[1]}'.",
+    Cause.CELLS: "A key contains letters, digits, white space and : . _ - # only. If the lines are "
+    "rows of a table with a header: --format csv, --key-field NAME, and --delimiter if it is not "
+    "a comma.",
     Cause.COMMA: "Remove the comma at the end of each line: sed 's/,$//'. Or put all of them into "
     "one array, [ ... ], and use --format json.",
     Cause.CR: "The lines end in CR alone. End them with LF: tr '\\r' '\\n'.",
@@ -122,6 +125,8 @@ CAUSES: Final[dict[str, str]] = {
     "members with --key 'user:{NAME}'.",
     Cause.NO_VALUE: "Name the member that holds the value with --value-field NAME, or store the "
     "whole object: --key-field key.",
+    Cause.NUL: "If each key ends in NUL instead of a line feed, use --null (-0). Otherwise remove "
+    "the NUL characters.",
     Cause.PYTHON: "The line is written as Python writes it. Write JSON: json.dumps(record, "
     "allow_nan=False).",
     Cause.QUOTES: "If quotes are ordinary characters in this table, use --quote none.",
@@ -133,12 +138,14 @@ CAUSES: Final[dict[str, str]] = {
     Cause.WIDTH: "Quote cells that hold the delimiter, or choose another with --delimiter. If "
     "quotes are ordinary characters in this table, use --quote none.",
 }
-"""The advice for the causes of `INVALID_JSON` and `INVALID_KEY`."""
+"""The advice for the causes of `_WITH_CAUSES`. That for NUL fits every code."""
+
+_WITH_CAUSES: Final = (codes.INVALID_JSON, codes.INVALID_KEY)
 
 
 def advice(code: str, cause: str | None = None) -> str | None:
     """Return what to do about the code, in a sentence or two; None for an unknown code."""
-    if code in (codes.INVALID_JSON, codes.INVALID_KEY) and cause in CAUSES:
+    if cause in CAUSES and (code in _WITH_CAUSES or cause == Cause.NUL):
         return CAUSES[cause]
     known = ADVICE.get(code)
     if known is None and code.startswith(codes.HTTP_5XX_PREFIX):

@@ -1,5 +1,6 @@
 """The report for programs: one JSON object, schema 1."""
 
+import errno
 import os
 import re
 from collections.abc import Sequence
@@ -87,8 +88,17 @@ def require_writable(path: Path) -> None:
         raise UsageError(f"cannot write to {path}: Is a directory")
     if not path.parent.is_dir():
         raise UsageError(f"cannot write to {path}: No such file or directory")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise UsageError(f"cannot write to {path}: Permission denied")
+    checked = path if path.exists() else path.parent
+    if not os.access(checked, os.W_OK):
+        reason = errno.EROFS if _is_read_only(checked) else errno.EACCES
+        raise UsageError(f"cannot write to {path}: {os.strerror(reason)}")
+
+
+def _is_read_only(path: Path) -> bool:
+    """Return whether a path is on a file system that is mounted read-only, where that is known."""
+    if not hasattr(os, "statvfs"):
+        return False
+    return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
 
 
 def holds_report(path: Path) -> bool:

@@ -229,10 +229,23 @@ class TestTables:
             (b"# made in 2026\nkey,value\na,0\n", (), "# made in 2026", "remove the comment"),
             (b"id,n\na,0\n", ("--key", "user:{ID}"), 'columns: "id", "n"', 'the column is "id"'),
             (b"id,n\na,0\n", ("--key-field", "x"), 'columns: "id", "n"', "--key-field or --key"),
+            (
+                b"ID;n\na;0\n",
+                ("--key", "user:{id}"),
+                'columns: "ID;n"',
+                """With --delimiter ';', the columns are "ID", "n": choose one with --key-field""",
+            ),
+            (
+                b"ID,x|n,y|m\na;0\n",
+                ("--key-field", "id"),
+                'columns: "ID", "x|n", "y|m"',
+                "Names must match exactly",
+            ),
+            (b"a\tb\tc,d\n1\t2\t3,4\n", ("--key-field", "id"), '"c,d"', 'are "a", "b", "c,d"'),
             (b"key,n\na,0\n", (), 'unknown column "n"', "--value-field"),
             (b"key,value\ra,0\r", (), "contains a CR", "tr '\\r' '\\n'"),
         ],
-        ids=range(8),
+        ids=range(11),
     )
     def test_what_is_wrong_with_a_header_is_said(
         self,
@@ -249,6 +262,18 @@ class TestTables:
         assert f"{path}:1: " in told
         assert message in told
         assert hint in told.splitlines()[-1]
+
+    @pytest.mark.parametrize("verb", ["set", "get", "delete"])
+    @pytest.mark.parametrize("mark", [";", "|"])
+    def test_another_delimiter_is_named_for_a_file_of_any_name(
+        self, local: Command, tmp_path: Path, verb: str, mark: str
+    ) -> None:
+        path = tmp_path / "in.txt"
+        path.write_text(f"key{mark}value\na{mark}0\n")
+        told = local(verb, "-f", path, status=2).err.decode()
+        assert told.endswith(f"by another delimiter: --delimiter '{mark}'\n")
+        assert kept(local) == b"1\n2\n3\n4\n"
+        assert local(verb, "-f", path, "--delimiter", mark, "--json", status=0)
 
     @pytest.mark.parametrize("name", ["in.csv", "in.tsv", None])
     @pytest.mark.parametrize(
@@ -315,7 +340,7 @@ class TestAdvice:
             (b'{"key":"a","value":1}{"key":"b","value":1}\n', (), "jq -c . prints"),
             (b'{"key":"a","value":1}\r{"key":"b","value":1}\r', (), "tr '\\r' '\\n'"),
             (b'["a",1]\n["b",1]\n', ("--format", "jsonl"), "{key: .[0], value: .[1]}"),
-            (b"key;value\na;1\n", (), "--format csv or tsv, and --delimiter"),
+            (b"id;value\na;1\n", (), "--format csv or tsv, and --delimiter"),
             (b'{"id":"a"}\n', ("--key-field", "ID"), "--key-field NAME"),
             (b'{"key":"a"}\n', (), "--value-field NAME"),
         ],
@@ -325,6 +350,18 @@ class TestAdvice:
         told = " ".join(local("set", *words, stdin=text, status=1).err.decode().split())
         assert advice in told
         assert "Write one record per line: {" not in told
+
+    @pytest.mark.parametrize("verb", ["get", "delete"])
+    @pytest.mark.parametrize(
+        ("text", "advice"),
+        [
+            (b"a\0b\0", "use --null (-0)"),
+            (b"ID;n\na;1\n", "--format csv, --key-field NAME, and --delimiter"),
+            (b"a/b\n", "Change the key."),
+        ],
+    )
+    def test_of_keys(self, local: Command, verb: str, text: bytes, advice: str) -> None:
+        assert advice in " ".join(local(verb, stdin=text, status=1).err.decode().split())
 
     def test_of_a_journalled_job_that_is_resumed(self, local: Command, tmp_path: Path) -> None:
         path = tmp_path / "in.jsonl"

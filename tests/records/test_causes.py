@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvsctl.model import Cause, Problem, Record
+from kvsctl.records.cutting.lines import MAX_LINE_BYTES
 from kvsctl.records.formats import Format, Forms
 from kvsctl.records.parser_choice import key_parsers, set_parsers
 from kvsctl.records.parsing.records import set_line_parser
@@ -135,6 +136,31 @@ def test_of_a_row(line: bytes, cause: Cause) -> None:
     assert cause_of(line, is_table=True) is cause
 
 
+@pytest.mark.parametrize(
+    ("line", "code", "cause"),
+    [
+        (b"a;1", "INVALID_KEY", Cause.CELLS),
+        (b"a,1", "INVALID_KEY", Cause.CELLS),
+        (b"a|1", "INVALID_KEY", Cause.CELLS),
+        (b"a/1", "INVALID_KEY", None),
+        (b"a\rb,1", "INVALID_KEY", Cause.CR),
+        (b"a\0b\0", "INVALID_KEY", Cause.NUL),
+        (b"./a\0./b,c\0", "INVALID_KEY", Cause.NUL),
+        (b"key\0" * 1000, "INVALID_KEY", Cause.NUL),
+        (b"key\0" * (MAX_LINE_BYTES // 4 + 1), "MAX_SIZE", Cause.NUL),
+        (b"keys" * (MAX_LINE_BYTES // 4 + 1), "MAX_SIZE", None),
+        (b"k" * 501, "KEY_TOO_LONG", None),
+    ],
+    ids=range(11),
+)
+def test_of_a_line_that_is_a_key(line: bytes, code: str, cause: Cause | None) -> None:
+    source = Given(line + b"\n", Forms(Format.KEYS, has_values=False))
+    for rules in (Rules(), Rules(limits=None)) if cause is Cause.NUL else (Rules(),):
+        ((piece,),) = list(Reader([source], key_parsers(rules)))
+        assert isinstance(piece, Problem)
+        assert (piece.code, piece.cause) == (code, cause)
+
+
 def test_of_an_argument_and_of_a_key() -> None:
     for word, parsers, cause in (
         ("a", set_parsers(Rules(), string=False), Cause.ARGUMENT),
@@ -143,6 +169,7 @@ def test_of_an_argument_and_of_a_key() -> None:
         ("\ufeffa", key_parsers(Rules()), Cause.MARK),
         ("a\rb", key_parsers(Rules()), Cause.CR),
         ("a\v", key_parsers(Rules()), Cause.RAW_CONTROL),
+        ("a;1", key_parsers(Rules()), None),
     ):
         ((piece,),) = list(Reader([Arguments([word])], parsers))
         assert isinstance(piece, Problem)

@@ -142,7 +142,7 @@ def test_a_failed_key_reads_back_as_the_same_key(
     before, line = failure_of(key_line_parser(rules), piece)
     if isinstance(before, Rejected) and not before.readable:
         # It must not become a key that nobody can see: it fails until it is corrected.
-        assert not set(key).isdisjoint("\ufeff\r\n\v\f")
+        assert not set(key).isdisjoint("\ufeff\r\n\v\f\0")
         assert json.loads(line)["raw"] == key
         assert isinstance(key_object_parser(PLAIN)(line), Rejected)
         return

@@ -24,6 +24,9 @@ class TestFind:
             ("-", b"key,value", Format.CSV, Format.CSV),
             ("-", b'"value","key"\r\na,b', Format.CSV, Format.CSV),
             ("-", b"key\tvalue\n", Format.TSV, Format.KEYS),
+            ("-", b"key;value\n", Format.CSV, Format.CSV),
+            ("-", b"value|key\r\n", Format.CSV, Format.CSV),
+            ("-", b"id;value\n", Format.JSONL, Format.KEYS),
             ("-", b"id,value\n", Format.JSONL, Format.KEYS),
             ("-", b"key\n", Format.JSONL, Format.KEYS),
             (".gz", b"key\n", Format.JSONL, Format.KEYS),
@@ -47,6 +50,7 @@ class TestFind:
         forms = Forms(shape=Shape(KeyTemplate.parse("{a}-{b}"), delimiter=";"))
         assert forms.find("-", b"b;c;a\n", is_whole=False) is Format.CSV
         assert forms.find("-", b"b;c\n", is_whole=False) is Format.JSONL
+        assert forms.find("-", b"b,c,a\n", is_whole=False) is Format.JSONL
 
 
 class TestShapes:

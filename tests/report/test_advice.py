@@ -38,5 +38,9 @@ def test_a_cause_of_a_later_version_is_passed_over() -> None:
     assert advice("MAX_SIZE", "map") == advice("MAX_SIZE")
 
 
+def test_nul_explains_a_line_that_is_too_long() -> None:
+    assert advice("MAX_SIZE", "nul") == advice("INVALID_KEY", "nul") != advice("MAX_SIZE")
+
+
 def test_the_causes_are_all_there() -> None:
     assert list(CAUSES) == sorted(Cause, key=lambda cause: cause.name)

@@ -53,24 +53,32 @@ class Header:
         Its message lists the columns. Its hint names the delimiter that would fit, or `option`.
         """
         if name not in self.columns:
-            shown = ", ".join(map(jsontext.quoted, self.names[:_SHOWN_COLUMNS]))
-            more = ", …" if len(self.names) > _SHOWN_COLUMNS else ""
             raise UsageError(
-                f"{self._place}: no column {jsontext.quoted(name)}; columns: {shown}{more}",
+                f"{self._place}: no column {jsontext.quoted(name)}; columns: {_list(self.names)}",
                 self._hint(name, option),
             )
         return self.columns[name]
 
     def _hint(self, name: str, option: str) -> str:
+        split: dict[str, list[str]] = {}
         for delimiter, written in _DELIMITERS.items():
             names = cells_reader(delimiter, has_quotes=self._has_quotes)(self._text)
-            if isinstance(names, list) and name in names:
+            if isinstance(names, list):
+                split[written] = names
+        for written, names in split.items():
+            if name in names:
                 return f"The columns are separated by another delimiter: --delimiter {written}"
         if self.names[0].lstrip().startswith(_COMMENTS):
             return "The first row must be the header: remove the comment above it."
         alike = [one for one in self.names if one.strip().lower() == name.strip().lower()]
         if alike:
             return f"Names must match exactly: the column is {jsontext.quoted(alike[0])}."
+        written, names = max(split.items(), key=lambda one: len(one[1]))
+        if len(names) > len(self.names):
+            return (
+                f"With --delimiter {written}, the columns are {_list(names)}: "
+                f"choose one with {option}."
+            )
         return f"Choose a column with {option}."
 
     def require_known(self) -> None:
@@ -99,3 +107,9 @@ class Header:
                 codes.INVALID_JSON, "the row repeats the header: files were joined", Cause.HEADER
             )
         return cells
+
+
+def _list(names: list[str]) -> str:
+    """Return the first names in quotes, in bounded space."""
+    more = ", …" if len(names) > _SHOWN_COLUMNS else ""
+    return ", ".join(map(jsontext.quoted, names[:_SHOWN_COLUMNS])) + more

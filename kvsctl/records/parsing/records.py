@@ -10,6 +10,7 @@ from kvsctl.jsontext import PARSER_DEPTH
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Cause, Identity
 from kvsctl.records import checks
+from kvsctl.records.causes import cause_of_key
 from kvsctl.records.checks import RECORD_DEPTH, Breach
 from kvsctl.records.fast.lines import key_lines_reader, plain_keys_reader, set_lines_reader
 from kvsctl.records.fields import Fields, read_fields
@@ -93,7 +94,14 @@ def key_line_parser(rules: Rules, *, ends_in_nul: bool = False) -> Parser:
     return BlockParser(careful, plain_keys_reader(rules))
 
 
-def careful_key_line_parser(rules: Rules, *, ends_in_nul: bool = False) -> Parser:
+def key_argument_parser(rules: Rules) -> Parser:
+    """Return a parser of arguments as plain keys. No table is suspected in them."""
+    return BlockParser(careful_key_line_parser(rules, may_be_rows=False), plain_keys_reader(rules))
+
+
+def careful_key_line_parser(
+    rules: Rules, *, ends_in_nul: bool = False, may_be_rows: bool = True
+) -> Parser:
     """Return a parser with the results of `key_line_parser`, without its fast path."""
 
     def parse(piece: bytes) -> Parsed | Rejected:
@@ -112,9 +120,19 @@ def careful_key_line_parser(rules: Rules, *, ends_in_nul: bool = False) -> Parse
         identity = Identity(rules.entity, key)
         if is_string:
             return key_record(identity, rules.limits, is_plain=True)
-        return plain_key_record(identity, rules.limits, ends_in_nul=ends_in_nul)
+        parsed = plain_key_record(identity, rules.limits, ends_in_nul=ends_in_nul)
+        if may_be_rows and isinstance(parsed, Rejected):
+            return _with_cause(parsed, piece)
+        return parsed
 
     return parse
+
+
+def _with_cause(rejected: Rejected, line: bytes) -> Rejected:
+    code, message, cause = rejected.breach
+    if cause is not None or code != codes.INVALID_KEY:
+        return rejected
+    return rejected._replace(breach=Breach(code, message, cause_of_key(line)))
 
 
 def _not_a_string(piece: bytes) -> Breach:

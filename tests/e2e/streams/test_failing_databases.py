@@ -129,6 +129,18 @@ def _mounted(local: Command, mount: str, *words: str | Path) -> Ended:
 
 
 @_mounts
+def test_a_report_cannot_be_on_a_read_only_file_system(local: Command) -> None:
+    """The database can: it is read."""
+    local("set", "a=1", status=0)
+    new, empty = (local.database.with_name(name) for name in ("new", "empty"))
+    empty.touch()
+    for report in (new, empty):
+        got = _mounted(local, _READ_ONLY, "get", "a", "--report", report)
+        assert got.status == 2
+        assert got.err == b"kvsctl: cannot write to %b: Read-only file system\n" % bytes(report)
+
+
+@_mounts
 def test_a_small_file_system_that_is_full(local: Command, source: Path) -> None:
     local.database.parent.mkdir(parents=True)
     stopped = _mounted(local, _SMALL, "set", "-f", source, "--json")
