@@ -69,6 +69,12 @@ def _add_delete(app: typer.Typer) -> None:
     app.command("delete", cls=Command)(delete_command)
 
 
+def _add_verify(app: typer.Typer) -> None:
+    from kvsctl.cli.commands.store.verify import verify_command
+
+    app.command("verify", cls=Command)(verify_command)
+
+
 def _add_serve(app: typer.Typer) -> None:
     from kvsctl.cli.commands.tools.serve import serve_command
 
@@ -85,6 +91,7 @@ _COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
     "set": _add_set,
     "get": _add_get,
     "delete": _add_delete,
+    "verify": _add_verify,
     "serve": _add_serve,
     "journal": _add_journal,
 }

@@ -3,11 +3,12 @@
 import os
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.checking import CheckingOptions
-from kvsctl.cli.options.input import InputOptions, KeysArgument, NullOption
+from kvsctl.cli.options.input import InputOptions, KeysArgument, ManifestOption, NullOption
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions, ValueOptions
 from kvsctl.config.limitsfile import read_limits
@@ -77,6 +78,15 @@ def _doubts(verb: Verb, words: Sequence[str]) -> list[str]:
         f"{count} also the name of a file here: to {verb.value} the keys in it, use "
         f"-f {shlex.quote(names[0])}"
     ]
+
+
+def require_matching_manifests(given: Given, source: JobInput) -> None:
+    """Raise UsageError if a file of the input does not match the manifest beside it."""
+    if given.of(ManifestOption).ignore_manifest:
+        return
+    from kvsctl.backups.checking import require_matching
+
+    require_matching(place for place in source.places if isinstance(place, Path))
 
 
 def limits_of(given: Given) -> Limits | None:

@@ -12,7 +12,7 @@ from kvsctl.bulk.retrying.policy import RetryPolicy
 from kvsctl.bulk.settling.precondition import Precondition, WriteIf
 from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.cli.arguments import IF_ABSENT_EXACT, IF_ABSENT_READS, METADATA_NAMES
-from kvsctl.cli.inputs import input_checks, limits_of, read_input
+from kvsctl.cli.inputs import input_checks, limits_of, read_input, require_matching_manifests
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.journal import JournalOptions
@@ -64,6 +64,8 @@ def batch_job(verb: Verb, given: Given) -> BatchJob:
     _require_own_files(source, records, report, journal, target, config)
     if journal is not None:
         _require_resumable_outputs(journal, records, report.failures)
+    if verb is Verb.SET:
+        require_matching_manifests(given, source)
     return BatchJob(
         source,
         _plan(verb, running, policy, given, is_local=target.local_path is not None),

@@ -8,6 +8,7 @@
 - `examine`: read the input without sending it.
 - `ending`: report a finished run.
 - `signals`, `event_loop`: for the command's edge.
+- `verifying`: check an export against its manifest.
 - `file_roles`: refuse one file in two roles.
 - `replacing`: refuse to replace a file of another kind.
 """

@@ -7,4 +7,5 @@
 - `summary`, `failures_table`, `advice`: the report for people.
 - `progress`, `request_lines`, `problem_lines`: what is shown during a run.
 - `dry_run`, `journal`: the reports of `--dry-run` and of `kvsctl journal show`.
+- `store`: what is shown of backups and whole stores.
 """

@@ -8,6 +8,8 @@ REPORT_SCHEMA: Final = 1
 """The schema of a run's report."""
 JOURNAL_SCHEMA: Final = 1
 """The schema of what `kvsctl journal show --json` prints."""
+VERIFY_SCHEMA: Final = 1
+"""The schema of what `kvsctl verify --json` prints."""
 
 
 def document_line(document: dict[str, Any]) -> bytes:

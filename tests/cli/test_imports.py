@@ -14,10 +14,11 @@ _NETWORK = ("httpx", "httptools", "uvloop", "urllib.request", "kvsctl.service.tr
 _SERVER = ("uvicorn", "yaml", "kvsctl.emulator.web.serve", "kvsctl.emulator.web.admin")
 _TABLES = ("rich",)
 _RUNS = ("asyncio", "sqlite3", "orjson", "msgspec", "kvsctl.bulk", "kvsctl.records")
-_RARE = ("email", "tomllib", "kvsctl.jobs.examine")
+_RARE = ("email", "tomllib", "hashlib", "kvsctl.jobs.examine", "kvsctl.backups")
 _OTHER_COMMANDS = (
     "kvsctl.cli.commands.records.set",
     "kvsctl.cli.commands.records.delete",
+    "kvsctl.cli.commands.store.verify",
     "kvsctl.cli.commands.tools.serve",
     "kvsctl.cli.commands.tools.journal",
 )
@@ -53,6 +54,7 @@ def _imported(kvsctl: Command, *words: str, **variables: str) -> set[str]:
         (["set", "--help"], (*_EVERYTHING, "dataclasses", "tempfile", "kvsctl.report.console")),
         (["get", "--help"], (*_OTHER_COMMANDS, *_EVERYTHING)),
         (["serve", "--help"], _EVERYTHING),
+        (["verify", "--help"], _EVERYTHING),
         (["journal", "show", "--help"], _EVERYTHING),
         (
             ["get", "there", "-t", "local"],

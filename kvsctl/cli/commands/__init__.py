@@ -1,5 +1,6 @@
 """The commands, one module each.
 
 - `records`: set, get, delete.
+- `store`: verify.
 - `tools`: serve, journal.
 """

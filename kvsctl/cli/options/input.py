@@ -34,6 +34,20 @@ class InputOptions(OptionGroup):
     ] = None
 
 
+class ManifestOption(OptionGroup):
+    """Whether exports are checked against their manifests before they are read."""
+
+    ignore_manifest: Annotated[
+        bool,
+        typer.Option(
+            "--ignore-manifest",
+            help="Read files that do not match the manifests beside them.",
+            rich_help_panel=panels.INPUT,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = False
+
+
 class NullOption(OptionGroup):
     """How plain keys are separated."""
 

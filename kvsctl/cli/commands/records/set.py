@@ -2,7 +2,7 @@
 
 from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.checking import CheckingOptions
-from kvsctl.cli.options.input import InputOptions
+from kvsctl.cli.options.input import InputOptions, ManifestOption
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
@@ -16,6 +16,7 @@ from kvsctl.cli.options.target import TargetOptions
     InputOptions,
     ShapeOptions,
     ValueOptions,
+    ManifestOption,
     CheckingOptions,
     TargetOptions,
     RunningOptions,

@@ -1,0 +1,7 @@
+"""Checked backups: the manifest beside an export, and whether a file still matches it.
+
+- `digest`: the count and the hash of uncompressed records.
+- `manifest`: what a manifest says, and its JSON.
+- `writer`: write a manifest once its export is complete.
+- `checking`: compare a file with its manifest.
+"""

@@ -1,0 +1,45 @@
+"""Compare a file with its manifest, before it is used and for `kvsctl verify`."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from kvsctl.backups.digest import Digest, digest_of
+from kvsctl.backups.manifest import manifest_path, read_manifest
+from kvsctl.errors import StreamError, UsageError
+
+
+def mismatch(expected: Digest, found: Digest) -> str | None:
+    """Return how a file differs from its manifest; None if it does not."""
+    if found == expected:
+        return None
+    if found.records != expected.records:
+        return f"it has {found.records:,} of {expected.records:,} records"
+    if found.size_bytes != expected.size_bytes:
+        return f"its records have {found.size_bytes:,} of {expected.size_bytes:,} bytes"
+    return f"its records have changed: sha256 is {found.sha256}, was {expected.sha256}"
+
+
+def damage(path: Path, expected: Digest) -> str | None:
+    """Return how a file that is read now differs from its manifest; None if it does not.
+
+    Raise UsageError if it cannot be opened.
+    """
+    try:
+        return mismatch(expected, digest_of(path))
+    except StreamError as error:
+        return error.message
+
+
+def require_matching(paths: Iterable[Path]) -> None:
+    """Raise UsageError if a file does not match the manifest beside it.
+
+    Files without a manifest are not read.
+    """
+    for path in paths:
+        manifest = read_manifest(path) if path.is_file() else None
+        why = None if manifest is None else damage(path, manifest.digest)
+        if why is not None:
+            raise UsageError(
+                f"{path} does not match {manifest_path(path).name}: {why}",
+                "Restore the file, or add --ignore-manifest to use it as it is.",
+            )

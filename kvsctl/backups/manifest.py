@@ -1,0 +1,149 @@
+"""What a manifest says of an export, and its JSON."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from kvsctl import __version__
+from kvsctl.backups.digest import Digest
+from kvsctl.errors import UsageError
+from kvsctl.jsontext import json_line
+
+FORMAT: Final = 1
+_FORMAT_NAME: Final = "kvsctl_manifest"
+_SUFFIX: Final = ".manifest.json"
+_MOST_BYTES: Final = 16 << 20
+_EXPORT_AGAIN: Final = "Export again. With --ignore-manifest, set reads the file without a check."
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """Where an export comes from, and what it covers.
+
+    `selection` holds the selectors, by name, as they were given; an empty one is the whole store.
+    `entities` are the custom entities that it covers; plain keys too if `has_plain_keys`. All was
+    read between `read_from` and `read_until`.
+    """
+
+    target: str
+    installation: str | None
+    selection: Mapping[str, Any]
+    entities: Sequence[str]
+    has_plain_keys: bool
+    read_from: datetime
+    read_until: datetime
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What was exported, and a digest of it. `version`: that of the kvsctl which wrote it."""
+
+    digest: Digest
+    facts: Facts
+    version: str = __version__
+
+
+def manifest_path(path: Path) -> Path:
+    """Return the path of the manifest of an export."""
+    return path.with_name(path.name + _SUFFIX)
+
+
+def encode(manifest: Manifest) -> bytes:
+    """Return a manifest as one line of JSON."""
+    facts, digest = manifest.facts, manifest.digest
+    return (
+        json_line(
+            {
+                _FORMAT_NAME: FORMAT,
+                "version": manifest.version,
+                "records": digest.records,
+                "bytes": digest.size_bytes,
+                "sha256": digest.sha256,
+                "target": facts.target,
+                "installation": facts.installation,
+                "selection": dict(facts.selection),
+                "entities": list(facts.entities),
+                "plain_keys": facts.has_plain_keys,
+                "read_from": _utc(facts.read_from),
+                "read_until": _utc(facts.read_until),
+            }
+        )
+        + b"\n"
+    )
+
+
+def decode(text: bytes, name: str) -> Manifest:
+    """Return the manifest that a text holds. `name` is the name of its file.
+
+    Raise UsageError if it is not one, or has a newer format.
+    """
+    try:
+        members = json.loads(text)
+        number = members[_FORMAT_NAME]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise _unreadable(name, "not a manifest of an export") from None
+    if not isinstance(number, int) or number < 1:
+        raise _unreadable(name, f"unknown format {number}")
+    if number > FORMAT:
+        raise UsageError(
+            f"{name} has format {number}, but this kvsctl knows formats up to {FORMAT}",
+            "Upgrade kvsctl. With --ignore-manifest, set reads the file without a check.",
+        )
+    try:
+        return msgspec.convert(members, _Members).manifest
+    except msgspec.ValidationError as error:
+        raise _unreadable(name, str(error)) from None
+
+
+def read_manifest(path: Path) -> Manifest | None:
+    """Return the manifest beside an export; None if there is none.
+
+    Raise UsageError if it cannot be read.
+    """
+    beside = manifest_path(path)
+    try:
+        with beside.open("rb") as file:
+            text = file.read(_MOST_BYTES)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UsageError(f"cannot read {beside}: {error.strerror}", _EXPORT_AGAIN) from error
+    return decode(text, str(beside))
+
+
+class _Members(msgspec.Struct):
+    version: str
+    records: int
+    bytes: int
+    sha256: str
+    target: str
+    installation: str | None
+    selection: dict[str, Any]
+    entities: list[str]
+    plain_keys: bool
+    read_from: datetime
+    read_until: datetime
+
+    @property
+    def manifest(self) -> Manifest:
+        facts = Facts(
+            self.target,
+            self.installation,
+            self.selection,
+            self.entities,
+            self.plain_keys,
+            self.read_from,
+            self.read_until,
+        )
+        return Manifest(Digest(self.records, self.bytes, self.sha256), facts, self.version)
+
+
+def _unreadable(name: str, why: str) -> UsageError:
+    return UsageError(f"cannot read {name}: {why}", _EXPORT_AGAIN)
+
+
+def _utc(moment: datetime) -> str:
+    stamp = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return stamp.removesuffix("+00:00") + "Z"

@@ -1,0 +1,1 @@
+"""Commands for backups and whole stores: `verify`."""

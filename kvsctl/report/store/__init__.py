@@ -1,0 +1,4 @@
+"""What is shown of backups and whole stores.
+
+- `verification`: the result of `kvsctl verify`.
+"""

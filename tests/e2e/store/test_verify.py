@@ -1,0 +1,86 @@
+"""`kvsctl verify`, and commands that refuse a file which does not match its manifest."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kvsctl.backups.manifest import manifest_path
+from tests.backups.exports import write_export
+from tests.support.commands.command import Command
+
+pytestmark = pytest.mark.slow
+
+_LINES = [b'{"key":"k%d","value":%d}\n' % (n, n) for n in range(30)]
+
+
+@pytest.fixture(params=["all.jsonl", "all.jsonl.gz"])
+def export(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """An export with its manifest beside it."""
+    return write_export(tmp_path / request.param, _LINES)
+
+
+def test_an_export_that_matches_is_described(kvsctl: Command, export: Path) -> None:
+    shown = kvsctl("verify", export, status=0)
+    assert shown.err == b""
+    size = sum(map(len, _LINES))
+    assert shown.out.decode().splitlines() == [
+        f"file      {export} matches its manifest",
+        f"records   30 records, {size} bytes uncompressed",
+        "target    prod",
+        "covers    plain keys, entity city, selected by --prefix user:",
+        "read      2026-01-02T03:04:05+00:00 to 2026-01-02T03:05:00+00:00",
+    ]
+    document = json.loads(kvsctl("verify", "--json", export, status=0).out)
+    assert (document["matches"], document["damage"], document["records"]) == (True, None, 30)
+    assert document["exit_code"] == 0
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 1, -1, -20])
+def test_a_truncated_export_is_found(kvsctl: Command, export: Path, kept_bytes: int) -> None:
+    export.write_bytes(export.read_bytes()[:kept_bytes])
+    shown = kvsctl("verify", export, status=1)
+    assert shown.out == b""
+    assert f"{export} does not match: " in shown.err.decode()
+    document = json.loads(kvsctl("verify", "--json", export, status=1).out)
+    assert (document["matches"], document["exit_code"]) == (False, 1)
+    assert document["damage"]
+
+
+def test_set_refuses_a_file_that_does_not_match_before_it_sends_anything(
+    kvsctl: Command, tmp_path: Path
+) -> None:
+    good = write_export(tmp_path / "good.jsonl", _LINES)
+    kvsctl("set", "-t", "local", "-f", good, status=0)
+    bad = write_export(tmp_path / "bad.jsonl", [b'{"key":"x","value":1}\n', *_LINES])
+    bad.write_bytes(bad.read_bytes().replace(b'"value":7', b'"value":8'))
+    for words in ((), ("-n",)):
+        refused = kvsctl("set", "-t", "local", *words, "-f", good, "-f", bad, status=2)
+        assert "does not match bad.jsonl.manifest.json: its records have changed" in (
+            refused.err.decode()
+        )
+    kvsctl("get", "-t", "local", "x", status=1)
+    kvsctl("set", "-t", "local", "-f", bad, "--ignore-manifest", status=0)
+    kvsctl("get", "-t", "local", "x", status=0)
+    kvsctl("get", "-t", "local", "-f", bad, status=0)
+
+
+@pytest.mark.parametrize("command", ["set", "verify"])
+def test_a_manifest_of_a_newer_version_is_refused(
+    kvsctl: Command, tmp_path: Path, command: str
+) -> None:
+    path = write_export(tmp_path / "all.jsonl", _LINES)
+    beside = manifest_path(path)
+    newer = json.loads(beside.read_bytes()) | {"kvsctl_manifest": 2}
+    beside.write_text(json.dumps(newer))
+    words = ("set", "-t", "local", "-f", path) if command == "set" else ("verify", path)
+    refused = kvsctl(*words, status=2)
+    assert b"has format 2, but this kvsctl knows formats up to 1" in refused.err
+
+
+def test_verify_needs_a_file_and_its_manifest(kvsctl: Command, tmp_path: Path) -> None:
+    path = tmp_path / "all.jsonl"
+    assert b"not a file" in kvsctl("verify", path, status=2).err
+    path.write_bytes(b"".join(_LINES))
+    refused = kvsctl("verify", path, status=2)
+    assert b"has no manifest: all.jsonl.manifest.json is missing" in refused.err
