@@ -13,6 +13,7 @@ Imports run one way, from the first of these to the last:
   works on, settings, the operating system's files, and the emulator, which imports `limits` and
   nothing else of ours.
 - `model`: what passes between them: records, problems, outcomes.
+- `durations`: durations as people write them.
 - `slabs`: many records, or the outcomes of many, as one value.
 - `jsontext`, `jsonequal`: JSON as text, and whether two JSON texts are equal.
 - `limits`, `codes`: the service's limits; the error codes that a record can fail with.

@@ -7,6 +7,7 @@ The tree:
     ├── CredentialsError    3   the target refused the credentials, or none could be had
     ├── TargetError         4   the target could not be reached
     ├── StreamError         5   input or output failed part-way
+    ├── WorkLeft            75  work is left: run the same command again
     └── Defect              70  a bug in kvsctl
 
 A failed record is not an exception: it is an outcome (`model.Outcome`).
@@ -25,6 +26,7 @@ class ExitStatus(IntEnum):
     UNREACHABLE = 4
     STREAM = 5
     DEFECT = 70
+    WORK_LEFT = 75
     INTERRUPTED = 130
     PIPE_CLOSED = 141
     TERMINATED = 143
@@ -67,6 +69,12 @@ class StreamError(KvsctlError):
     """Reading input or writing output failed part-way."""
 
     status = ExitStatus.STREAM
+
+
+class WorkLeft(KvsctlError):
+    """The time was up, or another run held the lock: the same command does the rest later."""
+
+    status = ExitStatus.WORK_LEFT
 
 
 class Defect(KvsctlError):

@@ -139,9 +139,10 @@ def test_every_variable_that_is_documented_exists() -> None:
 
 
 def test_the_defaults_are_those_that_hold() -> None:
-    rows = re.findall(r"^\| .*?`--([a-z-]+) [NS]` \| .* \| (.+?) \|$", _README, re.MULTILINE)
+    rows = re.findall(r"^\| .*?`--([a-z-]+) [NSD]` \| .* \| (.+?) \|$", _README, re.MULTILINE)
     documented = {name.replace("-", "_"): default for name, default in rows}
     unset = {"concurrency": "as many as help", "rps": "the share", "units_per_min": "the share"}
+    unset["max_duration"] = "any time"
     assert documented == {
         name: unset.get(name, "any number")
         if default_of(name) is None

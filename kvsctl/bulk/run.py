@@ -143,6 +143,16 @@ class Run:
         self._stopping.begin(error)
         self.wake()
 
+    def run_out_of_time(self) -> None:
+        """Read no more input. What was begun is finished and settled.
+
+        That is what is in flight, and, for at most the plan's `stop_seconds`, retries of records
+        with an unanswered attempt and the reading back of written records. An error in that time
+        counts as one before it does.
+        """
+        self._stopping.run_out_of_time()
+        self.wake()
+
     def abort(self) -> None:
         """Stop at once. What is in flight is cut off and counts as unknown."""
         self._stopping.cut_off()
@@ -185,20 +195,25 @@ class Run:
         if self._in_flight:
             return False
         if self._stopping.is_stopping:
-            return not (self._stopping.may_read_back and self._queue.has_unread)
+            queue = self._queue
+            is_left = queue.has_begun if self._stopping.finishes else queue.has_unread
+            return not (self._stopping.may_read_back and is_left)
         return self._intake.has_ended and not self._lanes.admitted
 
     def _next_batch(self, in_flight: int) -> Batch | None:
         if not self._stopping.is_stopping:
             return self._chooser.next_batch(in_flight, flush=self._intake.has_no_more_for_now)
         if self._stopping.may_read_back:
+            if self._stopping.finishes:
+                return self._chooser.next_begun(in_flight)
             return self._chooser.next_unread(in_flight)
         self._chooser.paced_until = None  # no further batch waits for its turn
         return None
 
     def _next_due(self) -> float | None:
         """Return when the next resend comes due, if it is not due yet."""
-        due = self._queue.next_due
+        queue = self._queue
+        due = queue.next_begun_due if self._stopping.finishes else queue.next_due
         return due if due is not None and due > self._now() else None
 
     async def _await_change(self, due: float | None) -> None:

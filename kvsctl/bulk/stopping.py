@@ -12,6 +12,8 @@ class Stopping:
     A run that stops sends nothing new. Records in flight are finished. Records that were written
     and wait to be verified may be read back for `read_back_seconds`, unless an error ended the run.
 
+    A run whose time is up does more in these seconds: it finishes what was begun, see `finishes`.
+
     `now` returns monotonic seconds.
     """
 
@@ -20,6 +22,8 @@ class Stopping:
         self._read_back_seconds = read_back_seconds
         self._reads_back_until = -math.inf
         self.is_stopping = False
+        self.finishes = False
+        """Whether records with an unanswered attempt are still retried, until `deadline`."""
         self.error: KvsctlError | None = None
         """What went wrong, if the run was not only asked to stop. The run may still finish."""
         self.crash: BaseException | None = None
@@ -29,12 +33,23 @@ class Stopping:
         """Stop, because of `error` or because it was asked for. Only the first call counts.
 
         An error that was noted before stays: input that failed outweighs how the run then ended.
+        While a run finishes what it has begun, a second call ends that, and its error counts.
         """
         if self.is_stopping:
+            if self.finishes and error is not None:
+                self.error = self.error or error
+                self._reads_back_until = -math.inf
+            self.finishes = False
             return
         self.is_stopping, self.error = True, self.error or error
         if error is None:
             self._reads_back_until = self._now() + self._read_back_seconds
+
+    def run_out_of_time(self) -> None:
+        """Stop, and finish what was begun. Do nothing if the run stops already."""
+        if not self.is_stopping:
+            self.begin()
+            self.finishes = True
 
     def cut_off(self) -> None:
         """Stop, and read nothing back."""

@@ -18,17 +18,19 @@ from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
+from kvsctl.cli.options.schedule import LockOptions
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.target import TargetOptions
 from kvsctl.config.file import ConfigFile, read_config
 from kvsctl.config.settings import Running, resolve_running
 from kvsctl.config.targets import Target, TargetFlags, choose_target
+from kvsctl.durations import duration_seconds
 from kvsctl.errors import UsageError
 from kvsctl.files.compressed import compressor_of
 from kvsctl.files.descriptors import descriptor
 from kvsctl.files.sinks import part_path
 from kvsctl.jobs.file_roles import Place, require_one_role_each
-from kvsctl.jobs.job import BatchJob, JobInput, Journalling, Printing, Reporting
+from kvsctl.jobs.job import BatchJob, JobInput, Journalling, Printing, Reporting, Schedule
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb
 from kvsctl.report.console import Environment
@@ -61,7 +63,8 @@ def batch_job(verb: Verb, given: Given) -> BatchJob:
         limits or DEFAULT_LIMITS,
     )
     journal = _journalling(given, limits)
-    _require_own_files(source, records, report, journal, target, config)
+    schedule = _schedule(given.of(LockOptions), running)
+    _require_own_files(source, records, report, journal, schedule, target, config)
     if journal is not None:
         _require_resumable_outputs(journal, records, report.failures)
     if verb is Verb.SET:
@@ -84,7 +87,17 @@ def batch_job(verb: Verb, given: Given) -> BatchJob:
         asked,
         journal,
         checks,
+        schedule,
     )
+
+
+def _schedule(options: LockOptions, running: Running) -> Schedule:
+    if options.lock_wait is None:
+        return Schedule(running.max_duration, options.lock)
+    if options.lock is None:
+        raise UsageError("--lock-wait needs a lock", "Add --lock FILE.")
+    wait_seconds = duration_seconds(options.lock_wait, "--lock-wait")
+    return Schedule(running.max_duration, options.lock, wait_seconds)
 
 
 def _target(flags: TargetOptions, config: ConfigFile) -> Target:
@@ -196,6 +209,7 @@ def _require_own_files(
     records: Printing | None,
     report: ReportOptions,
     journal: Journalling | None,
+    schedule: Schedule,
     target: Target,
     config: ConfigFile,
 ) -> None:
@@ -204,6 +218,7 @@ def _require_own_files(
         ("--failures", report.failures),
         ("--report", report.report),
         ("--journal", journal.path if journal else None),
+        ("--lock", schedule.lock_path),
     ):
         if path is not None and str(path) == "-":
             raise UsageError(f"{flag} -: not a file name", f"Give {flag} the name of a file.")
@@ -214,6 +229,7 @@ def _require_own_files(
             ("failures file", report.failures),
             ("journal", journal.path if journal else None),
             ("report", report.report),
+            ("lock", schedule.lock_path),
             *_database_files(target.local_path),
             ("token file", target.token_file),
             ("configuration file", config.path if config.exists else None),

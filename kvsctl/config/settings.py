@@ -6,6 +6,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
+from kvsctl.durations import duration_seconds
 from kvsctl.errors import UsageError
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 
@@ -16,7 +17,8 @@ class Running(NamedTuple):
     `concurrency` None: as many requests as help. `timeout`: seconds per request. `retries`: per
     record. `give_up_after`: consecutive failed requests. `patience`: seconds of nothing but 429
     responses. `max_failures` None: any number of failed records. `rps` (requests per second) and
-    `units_per_min` None: `quota_share` of the documented quota; 0: no limit.
+    `units_per_min` None: `quota_share` of the documented quota; 0: no limit. `max_duration`: after
+    how many seconds a run takes no new work; None: never.
     """
 
     concurrency: int | None = None
@@ -30,17 +32,22 @@ class Running(NamedTuple):
     quota_share: float = 0.7
     rps: float | None = None
     units_per_min: float | None = None
+    max_duration: int | None = None
 
 
 DEFAULTS: Final = Running()
 
 
 class Setting(NamedTuple):
-    """One setting: `kind` reads it from text, `least` and `most` bound it, both included."""
+    """One setting: `kind` reads it from text, `least` and `most` bound it, both included.
+
+    A duration may be written with a unit (`55m`); its bounds are in seconds.
+    """
 
     kind: Callable[[str], int | float]
     least: float
     most: float
+    is_duration: bool = False
 
 
 def running_settings(limits: Limits) -> Mapping[str, Setting]:
@@ -57,6 +64,7 @@ def running_settings(limits: Limits) -> Mapping[str, Setting]:
         "quota_share": Setting(float, 0.001, 1),
         "rps": Setting(float, 0, 1_000_000),
         "units_per_min": Setting(float, 0, 100_000_000),
+        "max_duration": Setting(int, 1, 366 * 86_400, is_duration=True),
     }
 
 
@@ -74,7 +82,7 @@ def default_of(name: str, limits: Limits = DEFAULT_LIMITS) -> int | float | None
 
 
 def resolve_running(
-    flags: Mapping[str, int | float | None],
+    flags: Mapping[str, int | float | str | None],
     environ: Mapping[str, str],
     section: Mapping[str, Any],
     section_name: str,
@@ -100,6 +108,8 @@ def resolve_running(
 
 
 def _checked(given: Any, setting: Setting, where: str) -> int | float:
+    if setting.is_duration and isinstance(given, str):
+        given = duration_seconds(given, where)
     is_number = isinstance(given, int | float) and not isinstance(given, bool)
     try:
         if not (is_number or isinstance(given, str)):

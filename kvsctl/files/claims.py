@@ -33,6 +33,10 @@ _MOST_LINKS: Final = 40
 _REMOVE_IT: Final = "Remove it, or give another file name."
 
 
+class InUse(UsageError):
+    """Another run uses the file."""
+
+
 def claim(path: Path, what: str, *, may_create: bool = True, needs_lock: bool = False) -> int:
     """Open a file for reading and writing; leave its content and its mode as they are.
 
@@ -277,8 +281,8 @@ def _lock(path: Path, what: str, fd: int, *, needs_lock: bool = False) -> None:
         raise _in_use(path, what)
 
 
-def _in_use(path: Path, what: str) -> UsageError:
-    return UsageError(
+def _in_use(path: Path, what: str) -> InUse:
+    return InUse(
         f"{what} {path} is in use by another run",
         f"Wait for that run, or give {what} of each run a name of its own.",
     )

@@ -9,6 +9,7 @@
 - `ending`: report a finished run.
 - `signals`, `event_loop`: for the command's edge.
 - `verifying`: check an export against its manifest.
+- `cron`: what jobs need that run by themselves.
 - `file_roles`: refuse one file in two roles.
 - `replacing`: refuse to replace a file of another kind.
 """

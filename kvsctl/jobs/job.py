@@ -158,6 +158,18 @@ class InputChecks(msgspec.Struct, frozen=True):
     is_dry_run: bool = False
 
 
+class Schedule(msgspec.Struct, frozen=True):
+    """When the job must end, and which lock keeps other jobs out while it runs.
+
+    `max_duration_seconds`: how long it takes new work; None: as long as it needs.
+    `lock_wait_seconds`: how long it waits for a lock that is held.
+    """
+
+    max_duration_seconds: int | None = None
+    lock_path: Path | None = None
+    lock_wait_seconds: int = 0
+
+
 class BatchJob(msgspec.Struct, frozen=True):
     """Everything that a run of set, get or delete needs. `records` is set for get only.
 
@@ -175,3 +187,4 @@ class BatchJob(msgspec.Struct, frozen=True):
     asked: MetadataRequest = msgspec.field(default_factory=MetadataRequest)
     journal: Journalling | None = None
     checks: InputChecks = msgspec.field(default_factory=InputChecks)
+    schedule: Schedule = msgspec.field(default_factory=Schedule)

@@ -208,6 +208,12 @@ class JobListeners:
             held_bytes += self._failures.held_bytes
         return Pressure.OLDEST_ONLY if held_bytes > _MOST_HELD_BYTES else Pressure.NONE
 
+    @property
+    def has_work_left(self) -> bool:
+        """Whether the run has left records unread, unsent or unknown."""
+        is_cut_short = self._run is not None and self._run.is_cut_short
+        return is_cut_short or bool(self._tally.unsent or self._tally.unknown)
+
     def finish(
         self, error: KvsctlError | None, interrupted: ExitStatus | None, elapsed_seconds: float
     ) -> ExitStatus:

@@ -17,6 +17,8 @@ from kvsctl.bulk.run import Run
 from kvsctl.bulk.settling.precondition import WriteIf
 from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.jobs.connect import connected, credentials_of
+from kvsctl.jobs.cron.lock import locked
+from kvsctl.jobs.cron.time_limit import TimeLimit, starting_over
 from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.journal import begun, is_begun, opened_journal, report_complete
 from kvsctl.jobs.listeners import JobListeners
@@ -62,16 +64,42 @@ async def run_job(
 
     May be called any number of times in one event loop, one call after the other or at the same
     time. Jobs on one installation share its quota if they are given the same `pacer`. Raise
-    UsageError, before anything is sent, if a file or the target cannot be opened; anything that
-    goes wrong later is reported and in the exit status.
+    UsageError, before anything is sent, if a file or the target cannot be opened, and WorkLeft if
+    another run holds the job's lock. Anything that goes wrong later is reported and in the exit
+    status.
     """
     interrupts = interrupts or NoInterrupts()
-    leaves_failures = is_begun(job.journal) or (job.checks.is_dry_run and job.journal is not None)
-    require_replaceable(job.reporting, writes_failures=not leaves_failures)
     if job.checks.is_dry_run:
         from kvsctl.jobs.examine import carry_out_dry_run
 
+        _require_replaceable(job)
         return await carry_out_dry_run(job, _about(job), environment)
+    limit = TimeLimit(job)
+
+    def tell(text: str) -> None:
+        if not job.reporting.quiet:
+            environment.tell(f"kvsctl: {text}")
+
+    if (warning := starting_over(job)) is not None:
+        tell(f"warning: {warning}")
+    async with locked(job, limit.ends_at, tell):
+        return await _carry_out(job, environment, interrupts, limit, pacer)
+
+
+def _require_replaceable(job: BatchJob) -> None:
+    leaves_failures = is_begun(job.journal) or (job.checks.is_dry_run and job.journal is not None)
+    require_replaceable(job.reporting, writes_failures=not leaves_failures)
+
+
+async def _carry_out(
+    job: BatchJob,
+    environment: Environment,
+    interrupts: Interrupts,
+    limit: TimeLimit,
+    pacer: Pacer | None,
+) -> ExitStatus:
+    """Do what `run_job` does, with the job's lock held."""
+    _require_replaceable(job)
     credentials = credentials_of(job.target, allow_http=job.allow_http)
     about = _about(job, credentials.source_name)
     change: Change | None = None
@@ -91,7 +119,9 @@ async def run_job(
                 return ExitStatus.OK
         listeners = JobListeners(job, about, environment, journal)
         listeners.require_usable()
-        error = await _send(job, credentials, listeners, change, interrupts, pacer)
+        error = await _send(job, credentials, listeners, change, interrupts, limit, pacer)
+        if error is None and listeners.has_work_left:
+            error = limit.work_left()
         elapsed_seconds = time.monotonic() - started
         return listeners.finish(error, interrupts.interrupted, elapsed_seconds)
 
@@ -113,6 +143,7 @@ async def _send(
     listeners: JobListeners,
     change: Change | None,
     interrupts: Interrupts,
+    limit: TimeLimit,
     pacer: Pacer | None,
 ) -> KvsctlError | None:
     """Send the job's records. Return the error that ended the run early, if any."""
@@ -132,6 +163,7 @@ async def _send(
         with (
             listeners,
             interrupts.stopping(run, listeners.notice),
+            limit.stopping(run),
             listeners.showing_progress(),
         ):
             listeners.attach(run)

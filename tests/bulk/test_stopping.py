@@ -92,3 +92,34 @@ def test_an_error_of_the_input_outweighs_a_later_stop(
     stopping.begin(ending)
     assert stopping.is_stopping
     assert stopping.error is broken
+
+
+def test_a_run_whose_time_is_up_finishes_until_its_deadline(
+    stopping: Stopping, clock: _Clock
+) -> None:
+    stopping.run_out_of_time()
+    assert (stopping.is_stopping, stopping.finishes, stopping.error) == (True, True, None)
+    clock.now += 29
+    assert stopping.may_read_back
+    clock.now += 1
+    assert not stopping.may_read_back
+
+
+def test_an_error_ends_the_finishing_and_counts(stopping: Stopping) -> None:
+    error = TargetError("given up")
+    stopping.run_out_of_time()
+    stopping.begin(error)
+    assert (stopping.finishes, stopping.may_read_back, stopping.error) == (False, False, error)
+
+
+def test_a_signal_ends_the_finishing_but_not_the_reading_back(stopping: Stopping) -> None:
+    stopping.run_out_of_time()
+    stopping.begin()
+    assert (stopping.finishes, stopping.may_read_back, stopping.error) == (False, True, None)
+
+
+def test_time_that_is_up_changes_nothing_about_a_run_that_stops(stopping: Stopping) -> None:
+    stopping.begin(TargetError("given up"))
+    stopping.run_out_of_time()
+    assert not stopping.finishes
+    assert not stopping.may_read_back

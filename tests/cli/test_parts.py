@@ -18,6 +18,7 @@ from kvsctl.cli.options.input import InputOptions, KeysArgument, ManifestOption,
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
+from kvsctl.cli.options.schedule import LockOptions
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions, ValueOptions
 from kvsctl.cli.options.target import TargetOptions
@@ -27,7 +28,8 @@ from kvsctl.jobs.file_roles import require_one_role_each
 
 BATCH_GROUPS = [
     *(CheckingOptions, GetOptions, InputOptions, JournalOptions, KeyFormOption, KeysArgument),
-    *(ManifestOption, NullOption, ReportOptions, RunningOptions, SetOptions, ShapeOptions),
+    *(LockOptions, ManifestOption, NullOption, ReportOptions, RunningOptions, SetOptions),
+    ShapeOptions,
     *(TargetOptions, ValueOptions, VerifyOption),
 ]
 
@@ -154,7 +156,7 @@ def test_every_end_becomes_an_exit_code_and_no_traceback(
 def test_exit_codes_are_the_contract() -> None:
     assert {s.name: int(s) for s in ExitStatus} == {
         "OK": 0, "FAILURES": 1, "USAGE": 2, "REFUSED": 3, "UNREACHABLE": 4, "STREAM": 5,
-        "DEFECT": 70, "INTERRUPTED": 130, "PIPE_CLOSED": 141, "TERMINATED": 143,
+        "DEFECT": 70, "WORK_LEFT": 75, "INTERRUPTED": 130, "PIPE_CLOSED": 141, "TERMINATED": 143,
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ _WHERE = "config.toml: [targets.s]"
 
 
 def _resolve(
-    flags: dict[str, int | float | None] | None = None,
+    flags: dict[str, int | float | str | None] | None = None,
     environ: dict[str, str] | None = None,
     section: dict[str, Any] | None = None,
 ) -> Running:
@@ -45,10 +45,14 @@ def test_flag_beats_environment_beats_section() -> None:
         ({}, {}, {"timeout": True}, "[targets.s] timeout"),
         ({}, {}, {"retries": "x"}, "[targets.s] retries"),
         ({}, {}, {"retries": []}, "[targets.s] retries"),
+        ({"max_duration": "1.5h"}, {}, {}, "--max-duration"),
+        ({"max_duration": "0m"}, {}, {}, "--max-duration"),
+        ({}, {"KVSCTL_MAX_DURATION": ""}, {}, "KVSCTL_MAX_DURATION"),
+        ({}, {}, {"max_duration": True}, "[targets.s] max_duration"),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_its_name(
-    flags: dict[str, int | float | None],
+    flags: dict[str, int | float | str | None],
     environ: dict[str, str],
     section: dict[str, Any],
     where: str,
@@ -56,3 +60,11 @@ def test_what_cannot_be_used_is_refused_by_its_name(
     with pytest.raises(UsageError) as caught:
         _resolve(flags, environ, section)
     assert where in caught.value.message
+
+
+def test_a_duration_has_a_unit_or_is_in_seconds() -> None:
+    assert _resolve().max_duration is None
+    assert _resolve({"max_duration": "55m"}).max_duration == 3300
+    assert _resolve(environ={"KVSCTL_MAX_DURATION": "90"}).max_duration == 90
+    assert _resolve(section={"max_duration": 90}).max_duration == 90
+    assert _resolve(section={"max_duration": "1h"}).max_duration == 3600

@@ -10,6 +10,7 @@ from kvsctl.errors import (
     StreamError,
     TargetError,
     UsageError,
+    WorkLeft,
 )
 from kvsctl.jobs.ending import End, exit_status
 
@@ -24,6 +25,8 @@ _INTERRUPTED, _TERMINATED = ExitStatus.INTERRUPTED, ExitStatus.TERMINATED
         (UsageError("x"), None, False, True, 2),
         (CredentialsError("x"), None, False, True, 3),
         (TargetError("x"), None, False, True, 4),
+        (WorkLeft("x"), None, False, True, 75),
+        (WorkLeft("x"), _INTERRUPTED, False, True, 130),
         (None, None, True, True, 141),
         (TargetError("x"), _INTERRUPTED, False, True, 130),
         (CredentialsError("x"), _TERMINATED, True, True, 143),

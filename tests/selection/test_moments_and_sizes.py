@@ -2,8 +2,9 @@
 
 import pytest
 
+from kvsctl.durations import duration_seconds, duration_text
 from kvsctl.errors import UsageError
-from kvsctl.selection.moments import duration_seconds, moment_before
+from kvsctl.selection.moments import moment_before
 from kvsctl.selection.sizes import size_bytes
 
 _NOW = 1_000_000_000.0
@@ -65,3 +66,9 @@ def test_a_size_has_a_decimal_or_binary_unit(text: str, size: int) -> None:
 def test_what_is_not_a_size_is_refused_with_the_option(text: str) -> None:
     with pytest.raises(UsageError, match=r"--larger-than .*: not a size"):
         size_bytes(text, "--larger-than")
+
+
+@pytest.mark.parametrize("text", ["45s", "61s", "55m", "90m", "12h", "1d", "7d", "0s"])
+def test_a_duration_is_shown_in_its_shortest_form(text: str) -> None:
+    assert duration_text(duration_seconds(text, "--x")) == text
+    assert duration_text(3600) == "1h"

@@ -58,6 +58,12 @@ class Chooser:
         """Return the next batch of records that were written and not read back."""
         return self._queue.next_unread(self._admits) if self._may_start(in_flight) else None
 
+    def next_begun(self, in_flight: int) -> Batch | None:
+        """Return the next batch of records that were written, or may have been."""
+        if not self._may_start(in_flight):
+            return None
+        return self._queue.next_begun(self._run.now(), self._admits)
+
     def _may_start(self, in_flight: int) -> bool:
         self.paced_until = None
         if in_flight >= self._run.concurrency.limit:

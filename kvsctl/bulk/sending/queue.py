@@ -72,6 +72,12 @@ def _is_unread(resend: _Resend) -> bool:
     )
 
 
+def _is_begun(resend: _Resend) -> bool:
+    batch = resend.batch
+    is_read_back = batch.purpose is Purpose.READ_BACK
+    return is_read_back or any(record.ambiguous for record in batch.records)
+
+
 class SendQueue:
     """Packs and keeps the batches that wait. Times are the caller's monotonic seconds.
 
@@ -172,6 +178,27 @@ class SendQueue:
         if first is None:
             return self._next_left(admits)
         if not admits(first.batch):
+            return None
+        self._resends.remove(first)
+        heapq.heapify(self._resends)
+        return first.batch
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether records were written and not read back, or have an attempt without an answer."""
+        return bool(self._last) or any(map(_is_begun, self._resends))
+
+    @property
+    def next_begun_due(self) -> float | None:
+        """When `next_begun` has a batch; None if it has none, or has one at once."""
+        return min((one.due for one in self._resends if _is_begun(one)), default=None)
+
+    def next_begun(self, now: float, admits: Admits = any_batch) -> Batch | None:
+        """Return a batch that is due and that `has_begun` means."""
+        first = min(filter(_is_begun, self._resends), default=None)
+        if first is None:
+            return self._next_left(admits)
+        if first.due > now or not admits(first.batch):
             return None
         self._resends.remove(first)
         heapq.heapify(self._resends)

@@ -2,7 +2,8 @@
 
 - `input`, `shape`, `checking`: what to work on, how to read it, what it is checked against.
 - `set`, `get`: what only one command takes.
-- `target`, `running`, `journal`, `report`: where to, how, resumable, and what to show.
+- `target`, `running`, `schedule`, `journal`, `report`: where to, how, one at a time, resumable, and
+  what to show.
 - `serve`: the options of `kvsctl serve`.
 - `panels`: the headings under which help shows them.
 """

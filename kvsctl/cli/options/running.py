@@ -117,6 +117,15 @@ class RunningOptions(OptionGroup):
         ),
         OnResume.MAY_DIFFER,
     ] = None
+    max_duration: Annotated[
+        str | None,
+        typer.Option(
+            metavar="D",
+            help="Take no new work after D (55m, 12h), finish what was begun, exit with 75.",
+            rich_help_panel=panels.RUNNING,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = None
 
 
 class VerifyOption(OptionGroup):

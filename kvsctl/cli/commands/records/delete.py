@@ -6,6 +6,7 @@ from kvsctl.cli.options.input import InputOptions, KeysArgument, NullOption
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
+from kvsctl.cli.options.schedule import LockOptions
 from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions
 from kvsctl.cli.options.target import TargetOptions
 
@@ -21,6 +22,7 @@ from kvsctl.cli.options.target import TargetOptions
     RunningOptions,
     VerifyOption,
     JournalOptions,
+    LockOptions,
     ReportOptions,
 )
 def delete_command(given: Given) -> None:

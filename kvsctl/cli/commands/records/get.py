@@ -7,6 +7,7 @@ from kvsctl.cli.options.input import InputOptions, KeysArgument, NullOption
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions
+from kvsctl.cli.options.schedule import LockOptions
 from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions
 from kvsctl.cli.options.target import TargetOptions
 
@@ -22,6 +23,7 @@ from kvsctl.cli.options.target import TargetOptions
     TargetOptions,
     RunningOptions,
     JournalOptions,
+    LockOptions,
     ReportOptions,
 )
 def get_command(given: Given) -> None:

@@ -6,6 +6,7 @@ from kvsctl.cli.options.input import InputOptions, ManifestOption
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
+from kvsctl.cli.options.schedule import LockOptions
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.shape import ShapeOptions, ValueOptions
 from kvsctl.cli.options.target import TargetOptions
@@ -22,6 +23,7 @@ from kvsctl.cli.options.target import TargetOptions
     RunningOptions,
     VerifyOption,
     JournalOptions,
+    LockOptions,
     ReportOptions,
 )
 def set_command(given: Given) -> None:

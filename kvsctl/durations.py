@@ -1,0 +1,35 @@
+"""Durations as people write them: `45s`, `30m`, `12h`, `7d`, `2w`, or a number of seconds."""
+
+import re
+from typing import Final
+
+from kvsctl.errors import UsageError
+
+_DURATION: Final = re.compile(r"([0-9]{1,9})(s|m|h|d|w|)")
+_UNIT_SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_SHOWN_UNITS: Final = ("d", "h", "m")
+
+
+def is_duration(text: str) -> bool:
+    """Return whether `duration_seconds` accepts the text."""
+    return _DURATION.fullmatch(text) is not None
+
+
+def duration_seconds(text: str, option: str) -> int:
+    """Return the seconds of `45s`, `30m`, `12h`, `7d`, `2w` or `45`. Raise UsageError."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        from kvsctl.jsontext import quoted  # not at the top: help needs no JSON
+
+        raise UsageError(
+            f"{option} {quoted(text)}: not a duration", "Write it as 45s, 30m, 12h, 7d or 2w."
+        )
+    return int(match[1]) * _UNIT_SECONDS[match[2]]
+
+
+def duration_text(seconds: int) -> str:
+    """Return the shortest form of a duration that loses nothing: `55m`, `90m`, `1d`, `61s`."""
+    for unit in _SHOWN_UNITS:
+        if seconds and seconds % _UNIT_SECONDS[unit] == 0:
+            return f"{seconds // _UNIT_SECONDS[unit]}{unit}"
+    return f"{seconds}s"

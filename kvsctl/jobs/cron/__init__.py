@@ -1,0 +1,5 @@
+"""What a job needs that runs by itself, such as from cron.
+
+- `time_limit`: take no new work when the time is up.
+- `lock`: keep a second run out while one works.
+"""
