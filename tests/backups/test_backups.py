@@ -3,7 +3,6 @@
 import gzip
 import json
 import stat
-import sys
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
 from pathlib import Path
@@ -27,6 +26,7 @@ from kvsctl.backups.manifest import (
 from kvsctl.backups.writer import ManifestWriter
 from kvsctl.errors import StreamError, UsageError
 from tests.backups.exports import FACTS, write_export
+from tests.support.needs import IS_POSIX, only_on
 
 _LINES = [b'{"key":"a","value":1}\n', b'{"key":"b","value":2}\n', b'{"key":"c","value":3}\n']
 _TEXT = b"".join(_LINES)
@@ -93,7 +93,7 @@ def test_a_manifest_is_read_by_programs(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="files have no mode there")
+@only_on(IS_POSIX, "files have no mode there")
 def test_a_manifest_is_this_users_alone_and_leaves_no_part(tmp_path: Path) -> None:
     path = write_export(tmp_path / "all.jsonl", _LINES)
     assert stat.S_IMODE(manifest_path(path).stat().st_mode) == 0o600

@@ -21,8 +21,7 @@ _MORE = pytest.mark.parametrize("more", ["", ',"createdAt":5'], ids=["plain", "w
 
 def _records(values: list[str], more: str) -> str:
     return ",".join(
-        f'{{"key":"k{place}","value":{value}{more}}}'
-        for place, value in enumerate(values)
+        f'{{"key":"k{place}","value":{value}{more}}}' for place, value in enumerate(values)
     )
 
 
