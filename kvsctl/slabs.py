@@ -296,6 +296,19 @@ class FoundSlab(Sequence[Found]):
             expires[index] if expires else None,
         )
 
+    def picked(self, places: Sequence[int]) -> "FoundSlab":
+        """Return a slab of the records at these places."""
+        created, updated, expires = self.created_at, self.updated_at, self.expire_times
+        plain = self.plain_records
+        return FoundSlab(
+            [self.values[place] for place in places],
+            created and [created[place] for place in places],
+            updated and [updated[place] for place in places],
+            expires and [expires[place] for place in places],
+            is_compact=self.is_compact,
+            plain_records=plain and [plain[place] for place in places],
+        )
+
     def __iter__(self) -> Iterator[Found]:
         return map(self.__getitem__, range(len(self)))
 

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from kvsctl.errors import KvsctlError
 from kvsctl.model import Outcome, Verb
 
 
@@ -20,7 +21,8 @@ class RequestEnded(msgspec.Struct, frozen=True, gc=False):
 
     `units` are quota units by the documented rule; 0 unless the status is 200. `is_retry`: it
     carried records that had been sent before. `headers`: lines to show, with secrets hidden, if
-    they were asked for. `is_throttled`: see `Fault`.
+    they were asked for. `is_throttled`: see `Fault`. `is_query`: it was a query, and `records` is
+    how many it found.
     """
 
     verb: Verb
@@ -35,6 +37,7 @@ class RequestEnded(msgspec.Struct, frozen=True, gc=False):
     trouble: str | None = None
     headers: Sequence[str] = ()
     is_throttled: bool = False
+    is_query: bool = False
 
 
 class WaitReason(Enum):
@@ -64,13 +67,19 @@ class SizeLearnt(msgspec.Struct, frozen=True, gc=False):
     max_bytes: int
 
 
+class PageListed(msgspec.Struct, frozen=True, gc=False):
+    """A page of a listing was read. `prefix`: its keys begin with it."""
+
+    prefix: str
+
+
 class Settled(msgspec.Struct, frozen=True, gc=False):
     """These records and problems have their final outcome. Each is settled once in a run."""
 
     outcomes: Sequence[Outcome]
 
 
-Event: TypeAlias = RecordsRead | RequestEnded | Waiting | SizeLearnt | Settled
+Event: TypeAlias = RecordsRead | RequestEnded | Waiting | SizeLearnt | PageListed | Settled
 Listener: TypeAlias = Callable[[Event], None]
 """Receives events. One with a `wants`, a set of types of event, receives only those."""
 
@@ -79,3 +88,37 @@ def wants(listener: Listener, kind: type[Event]) -> bool:
     """Return whether a listener receives events of this type."""
     kinds: Container[type[Event]] | None = getattr(listener, "wants", None)
     return kinds is None or kind in kinds
+
+
+class Emitter:
+    """Passes events to listeners.
+
+    `listeners` may grow until the first event. `inner` are listeners of the run itself. `stop` is
+    called with the error of a listener that failed.
+    """
+
+    def __init__(
+        self,
+        listeners: Sequence[Listener],
+        *,
+        inner: Sequence[Listener] = (),
+        stop: Callable[[KvsctlError], None],
+    ) -> None:
+        self._listeners = listeners
+        self._inner = inner
+        self._wanted: dict[type[Event], list[Listener]] = {}
+        self._stop = stop
+
+    def emit(self, event: Event) -> None:
+        """Pass an event to every listener that wants it, in order, even if one of them fails."""
+        kind = type(event)
+        listeners = self._wanted.get(kind)
+        if listeners is None:
+            everyone = [*self._listeners, *self._inner]
+            listeners = [listener for listener in everyone if wants(listener, kind)]
+            self._wanted[kind] = listeners
+        for listener in listeners:
+            try:
+                listener(event)
+            except KvsctlError as error:
+                self._stop(error)

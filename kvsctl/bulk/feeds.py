@@ -193,7 +193,8 @@ class AsyncFeed:
         try:
             while True:
                 await self._room.acquire()
-                self._ready.put_nowait(list(await anext(self._lists)))
+                pieces = await anext(self._lists)
+                self._ready.put_nowait(pieces if isinstance(pieces, Slab) else list(pieces))
         except StopAsyncIteration:
             pass
         except asyncio.CancelledError:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Final
 
-from kvsctl.bulk.events import Listener, Waiting, WaitReason
+from kvsctl.bulk.events import Event, Listener, Waiting, WaitReason
 from kvsctl.bulk.failure_limit import FailureLimit
 from kvsctl.bulk.feeds import Feed
 from kvsctl.bulk.intake import Intake, failed_check
@@ -159,6 +159,10 @@ class Run:
         self.wake()
         for task in self._in_flight:
             task.cancel()
+
+    def emit(self, event: Event) -> None:
+        """Pass an event of the run's input to the listeners."""
+        self._ledger.emit(event)
 
     def wake(self) -> None:
         """Make the run look again. Call this when the pressure has changed."""

@@ -12,8 +12,17 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled, Waiting, WaitReason
+from kvsctl.bulk.events import (
+    Event,
+    PageListed,
+    RecordsRead,
+    RequestEnded,
+    Settled,
+    Waiting,
+    WaitReason,
+)
 from kvsctl.model import State
+from kvsctl.report.escape import visible
 from kvsctl.slabs import Successes
 
 _BAR_WIDTH: Final = 24
@@ -21,6 +30,7 @@ _LEAST_BAR_WIDTH: Final = 8
 _REDRAWS_PER_SECOND: Final = 8
 _RATE_SECONDS: Final = 5.0
 _OK: Final = 200
+_PREFIX_CHARACTERS: Final = 30
 _REASONS: Final = {
     WaitReason.QUOTA: ("quota used up", "resumes"),
     WaitReason.THROTTLED: ("429: throttled", "resumes"),
@@ -36,11 +46,12 @@ class ProgressBarLine:
     Leaving the context erases the line. The listener only counts; a thread redraws the line a few
     times per second, also while there are no events. `fraction_read` returns how much of the input
     was read, from 0 to 1, or None while that is unknown: then the line has a count, but no bar and
-    no time left. `least_seconds` returns how long the quota makes so many requests and units take.
-    `columns` returns the current width of the terminal.
+    no time left. A listing shows its pages and the prefix that it reads. `least_seconds` returns
+    how long the quota makes so many requests and units take. `columns` returns the current width of
+    the terminal.
     """
 
-    wants = frozenset({Settled, RecordsRead, RequestEnded, Waiting})
+    wants = frozenset({Settled, RecordsRead, RequestEnded, PageListed, Waiting})
 
     def __init__(
         self,
@@ -63,6 +74,8 @@ class ProgressBarLine:
         self._failed = 0
         self._requests = 0
         self._units = 0
+        self._pages = 0
+        self._prefix = ""
         self._least_seconds = least_seconds
         self._waiting: WaitReason | None = None
         self._waits_until = self._started
@@ -90,6 +103,9 @@ class ProgressBarLine:
                 self._units += event.units
                 if event.status == _OK:
                     self._waiting = None
+            case PageListed(prefix):
+                self._pages += 1
+                self._prefix = prefix
             case Waiting(reason, wait_seconds):
                 until = self._clock() + wait_seconds
                 is_same = reason is self._waiting
@@ -146,7 +162,11 @@ class ProgressBarLine:
         if done is not None:
             parts.append(Text(f"{done:4.0%}"))
         parts.append(Text(f"{self._settled:,} record{'' if self._settled == 1 else 's'}"))
+        if self._pages:
+            parts.append(Text(f"{self._pages:,} page{'' if self._pages == 1 else 's'}"))
         parts.append(Text(f"{self._rate(now):,.0f}/s"))
+        if self._prefix:
+            parts.append(Text(f"at {visible(self._prefix, _PREFIX_CHARACTERS)}", "dim"))
         if self._failed:
             parts.append(Text(f"{self._failed:,} failed", "red"))
         if done:

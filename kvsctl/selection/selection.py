@@ -86,6 +86,11 @@ class Selection(msgspec.Struct, frozen=True):
         """Whether the key alone decides."""
         return not (self.needs_age or self.needs_expiry or self.larger_than is not None)
 
+    @property
+    def is_of_prefix_only(self) -> bool:
+        """Whether every key that begins with `prefix` is chosen."""
+        return self.is_of_keys_only and not (self.matches or self.regexes or self.excludes)
+
     def chooses_key(self, key: str) -> bool:
         """Return whether the key meets every condition on keys."""
         return (

@@ -162,7 +162,7 @@ def _seconds_until(time: float | None, now_epoch: float) -> float | None:
 
 def _reset_epoch(given: str, now_epoch: float) -> float | None:
     number = _number(given)
-    return _iso_epoch(given) if number is None else _epoch_of(number, now_epoch)
+    return iso_epoch(given) if number is None else _epoch_of(number, now_epoch)
 
 
 _LEAST_EPOCH: Final = 1e9
@@ -207,7 +207,8 @@ def http_date(text: str) -> float | None:
         return None
 
 
-def _iso_epoch(text: str) -> float | None:
+def iso_epoch(text: str) -> float | None:
+    """Return an ISO 8601 time in epoch seconds; None if the text is not a time."""
     try:
         return _epoch(datetime.fromisoformat(text))
     except (ValueError, OverflowError):

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from kvsctl import jsontext
+from kvsctl.service.faults import iso_epoch
 from kvsctl.slabs import FoundRecord, FoundSlab
 
 _VALUE_DEPTH: Final = jsontext.PARSER_DEPTH - 3
@@ -73,6 +74,15 @@ def members_of(record: bytes) -> FoundMembers:
     found = msgspec.convert(plain, FoundMembers)
     found.value = msgspec.Raw(value)
     return found
+
+
+def is_past(expire_time: str | None, now: float) -> bool:
+    """Return whether an `expireTime` is past. `now`: the service's time in epoch seconds.
+
+    What is not a time is not past.
+    """
+    epoch = None if expire_time is None else iso_epoch(expire_time)
+    return epoch is not None and epoch <= now
 
 
 def require_shallow(body: bytes) -> None:

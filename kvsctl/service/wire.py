@@ -67,6 +67,14 @@ def key_body(identity: Identity) -> bytes:
     )
 
 
+def key_bodies(keys: Sequence[str]) -> list[bytes]:
+    """Return `key_body` of plain keys, faster than one by one."""
+    texts = orjson.dumps(keys)[1:-1].split(b",")
+    if len(texts) != len(keys):  # there is a comma in a key, which no legal key has
+        texts = [orjson.dumps(key) for key in keys]
+    return [b'{"key":%b}' % text for text in texts]
+
+
 def encode(records: Sequence[Record], metadata: MetadataRequest, service_now: float) -> bytes:
     """Return the body of a batch request. An expiry becomes the remaining ttl, rounded up.
 

@@ -53,7 +53,7 @@ class RunState:
         )
         condition = self.plan.precondition
         self.looks_at_each = (
-            self.plan.verify or self.plan.read_policy.skip_expired or condition.is_one
+            self.plan.verify or self.plan.read_policy.looks_at_each or condition.is_one
         )
         if isinstance(self.queue, ReadFirstQueue):
             write, now = self.queue.take_read, self.service.now

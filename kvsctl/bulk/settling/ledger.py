@@ -1,10 +1,11 @@
 """Settle records: open their lanes, notify listeners, count failures."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
 
 from msgspec import structs
 
-from kvsctl.bulk.events import Event, Listener, Settled, wants
+from kvsctl.bulk.events import Emitter, Listener, Settled
 from kvsctl.bulk.lanes import Lanes
 from kvsctl.errors import KvsctlError
 from kvsctl.model import FAILED, Lane, Outcome, Record
@@ -29,26 +30,9 @@ class Ledger:
         stop: Callable[[KvsctlError], None],
     ) -> None:
         self._lanes = lanes
-        self._listeners = listeners
-        self._inner = inner
-        self._wanted: dict[type[Event], list[Listener]] = {}
+        self.emit: Final = Emitter(listeners, inner=inner, stop=stop).emit
         self._changed = changed
-        self._stop = stop
         self.failures = 0
-
-    def emit(self, event: Event) -> None:
-        """Pass an event to every listener that wants it, in order, even if one of them fails."""
-        kind = type(event)
-        listeners = self._wanted.get(kind)
-        if listeners is None:
-            everyone = [*self._listeners, *self._inner]
-            listeners = [listener for listener in everyone if wants(listener, kind)]
-            self._wanted[kind] = listeners
-        for listener in listeners:
-            try:
-                listener(event)
-            except KvsctlError as error:
-                self._stop(error)
 
     def settle_away(self, outcomes: Iterable[Outcome]) -> None:
         """Settle records that were away, and the followers that share their answers."""

@@ -12,9 +12,10 @@ from enum import Enum
 import msgspec
 
 from kvsctl import codes, jsontext
-from kvsctl.bulk.settling.reconcile import EXISTS, is_past
+from kvsctl.bulk.settling.reconcile import EXISTS
 from kvsctl.jsonequal import are_equal
 from kvsctl.model import Failure, Found, Outcome, Record, State
+from kvsctl.service.found import is_past
 from kvsctl.service.wire import MetadataRequest, key_body
 
 UNCHANGED = "unchanged"

@@ -5,14 +5,14 @@ that is in the batch only once.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from kvsctl import codes
 from kvsctl.model import GET, SUCCEEDED, Failure, Found, Identity, Outcome, Record, State, Verb
 from kvsctl.service.faults import means_later, means_missing
+from kvsctl.service.found import is_past
 from kvsctl.service.reply import AllDone, Reply
 from kvsctl.slabs import Successes
 
@@ -22,10 +22,20 @@ EXISTS = "exists"
 
 
 class ReadPolicy(msgspec.Struct, frozen=True):
-    """Which answers of batch/get count as skipped, not as failed or found."""
+    """Which answers of batch/get count as skipped, not as failed or found.
+
+    `chooses`: whether a found record is still what the run works on, given the service's time in
+    epoch seconds; None: it always is.
+    """
 
     ignore_missing: bool = False
     skip_expired: bool = False
+    chooses: Callable[[Identity, Found, float], bool] | None = None
+
+    @property
+    def looks_at_each(self) -> bool:
+        """Whether a found record may be skipped."""
+        return self.skip_expired or self.chooses is not None
 
 
 class Reconciled(msgspec.Struct):
@@ -54,7 +64,7 @@ def reconcile(
     name the service says so.
     """
     if isinstance(reply, AllDone):
-        if reply.found is None or not policy.skip_expired:
+        if reply.found is None or not policy.looks_at_each:
             return Reconciled(Successes(records, reply.found))
         pairs = zip(records, reply.found, strict=True)
         return Reconciled([_found(record, found, policy, service_now) for record, found in pairs])
@@ -119,19 +129,8 @@ def never_named(verb: Verb) -> Failure:
 
 
 def _found(record: Record, found: Found, policy: ReadPolicy, service_now: float) -> Outcome:
+    if policy.chooses is not None and not policy.chooses(record.identity, found, service_now):
+        return Outcome(record, State.SKIPPED, skipped_by="unselected")
     if policy.skip_expired and is_past(found.expire_time, service_now):
         return Outcome(record, State.SKIPPED, skipped_by="expired")
     return Outcome(record, SUCCEEDED, found=found)
-
-
-def is_past(expire_time: str | None, service_now: float) -> bool:
-    """Return whether a record with this expiry has expired. `service_now`: epoch seconds."""
-    if expire_time is None:
-        return False
-    try:
-        moment = datetime.fromisoformat(expire_time)
-    except ValueError:
-        return False
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment.timestamp() <= service_now

@@ -1,0 +1,84 @@
+"""Which records of a page are chosen. Pure."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from kvsctl.selection.selection import Known, Selection, Verdict
+from kvsctl.service.faults import iso_epoch
+from kvsctl.service.found import is_past
+from kvsctl.slabs import FoundSlab
+
+
+class Judged(msgspec.Struct, frozen=True, gc=False):
+    """The places of a page's records by verdict. `chosen` None: all of them.
+
+    `expired` records were chosen, and are skipped because they have expired.
+    """
+
+    chosen: Sequence[int] | None = None
+    undecided: Sequence[int] = ()
+    expired: Sequence[int] = ()
+
+
+_ALL = Judged()
+
+
+class Judge:
+    """Decides about the records of pages.
+
+    `tests_prefix`: keys may be listed that do not begin with the prefix of the selection.
+    """
+
+    def __init__(
+        self, selection: Selection, *, skip_expired: bool, tests_prefix: bool = False
+    ) -> None:
+        self._selection = selection
+        self._skip_expired = skip_expired
+        is_within = not (tests_prefix and selection.prefix)
+        self._takes_all = selection.is_of_prefix_only and is_within
+
+    def judge(self, keys: Sequence[str], found: FoundSlab, now: float) -> Judged:
+        """Return which records are chosen. `now`: the service's time in epoch seconds."""
+        skips = self._skip_expired and found.expire_times is not None
+        if self._takes_all and not skips:
+            return _ALL
+        chosen: list[int] = []
+        undecided: list[int] = []
+        if self._takes_all:
+            chosen = list(range(len(keys)))
+        elif self._selection.is_of_keys_only:
+            chooses = self._selection.chooses_key
+            chosen = [place for place, key in enumerate(keys) if chooses(key)]
+        else:
+            for place, key in enumerate(keys):
+                verdict = self._selection.judge(key, known(found, place), now)
+                if verdict is Verdict.CHOSEN:
+                    chosen.append(place)
+                elif verdict is Verdict.UNDECIDED:
+                    undecided.append(place)
+        times = found.expire_times
+        if not skips or times is None:
+            return Judged(chosen, undecided)
+        expired = [place for place in chosen if is_past(times[place], now)]
+        if expired:
+            gone = set(expired)
+            chosen = [place for place in chosen if place not in gone]
+        return Judged(chosen, undecided, expired)
+
+
+def known(found: FoundSlab, place: int) -> Known:
+    """Return what an answer says of a record besides its key, for an answer with expiry times."""
+    created, updated, expires = found.created_at, found.updated_at, found.expire_times
+    expire_time = expires[place] if expires else None
+    return Known(
+        len(found.values[place]),
+        _seconds(created[place] if created else None),
+        _seconds(updated[place] if updated else None),
+        expire_time is not None,
+        None if expire_time is None else iso_epoch(expire_time),
+    )
+
+
+def _seconds(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000

@@ -1,0 +1,268 @@
+"""List several ranges at a time, and divide a range that keeps others waiting."""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from kvsctl.errors import TargetError
+from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.listing.ranges import Range, divided, remaining
+from kvsctl.listing.reading import CursorRefused, ReadPage
+from kvsctl.service.queries import EntityIndex, Page, Query
+from kvsctl.slabs import FoundSlab
+
+_PAGES_BEFORE_DIVISION: Final = 3
+"""A range that ends sooner is not worth the requests that dividing it costs."""
+_REQUESTS_PER_PAGE: Final = 1.0
+"""How many requests may be spent on divisions for each page that had records.
+
+So a listing costs twice its pages at most, and a small store, which needs no division, gets none.
+"""
+_PAGES_AHEAD: Final = 4
+"""How many pages may wait for whoever takes them, besides one for each query in flight."""
+_PAGE_BYTES: Final = 1_000_000
+"""How large pages should be at most. Where values are large, fewer records are asked for."""
+
+
+class Listed(msgspec.Struct, frozen=True, gc=False):
+    """Records of one page, in key order. `keys` and `found` have the same length, at least 1."""
+
+    keys: Sequence[str]
+    found: FoundSlab
+
+
+class _Chain(msgspec.Struct, eq=False):
+    """Queries that follow each other to list one range. `range` shrinks as it is listed."""
+
+    range: Range
+    began_after: str | None
+    last: str | None = None
+    """The last key of its newest page, also if it is outside the range."""
+    pages: int = 0
+    pages_since_division: int = 0
+
+
+class _Step(msgspec.Struct, frozen=True, gc=False):
+    """What one page or one division changed. `ended` ranges are replaced by `begun` ones."""
+
+    ended: Range
+    begun: Sequence[Range] = ()
+    listed: Listed | None = None
+
+
+class Lister:
+    """Lists each key of some ranges once. Iterate `pages` once.
+
+    At most `chains` queries are in flight. With one, keys come in key order.
+
+    `entity` is the space that is listed. An index other than that of the keys lists in an order of
+    its own: it needs one chain, and one range that holds every key. `moved` is called whenever a
+    range is replaced by others: with the range, and with those that hold what is left of it.
+    `prefix` is where the newest page is.
+    """
+
+    def __init__(
+        self,
+        read: ReadPage,
+        ranges: Sequence[Range],
+        *,
+        chains: int,
+        page_records: int = DEFAULT_LIMITS.query_page,
+        entity: EntityIndex | None = None,
+        moved: Callable[[Range, Sequence[Range]], None] = lambda _ended, _begun: None,
+    ) -> None:
+        self._read = read
+        self._waiting = deque(ranges)
+        self._active: list[_Chain] = []
+        self._chains = chains
+        self._division = _DivisionBudget()
+        self._changed = asyncio.Event()
+        self._steps: asyncio.Queue[_Step | None] = asyncio.Queue()
+        self._room = asyncio.Semaphore(chains + _PAGES_AHEAD)
+        self._left = dict.fromkeys(ranges)
+        self._most = self._limit = page_records
+        self._entity = entity
+        self._moved = moved
+        self._is_ordered = entity is None or entity.is_by_key
+        self.prefix = ""
+
+    @property
+    def left(self) -> list[Range]:
+        """The ranges that hold every key which `pages` has not yielded yet, and no other."""
+        return list(self._left)
+
+    async def pages(self) -> AsyncGenerator[Listed, None]:
+        """Yield the records of each page that has any. Raise KvsctlError if the run must end.
+
+        What was yielded before an error is right, and `left` has the rest.
+        """
+        work = asyncio.create_task(self._list_all())
+        try:
+            while (step := await self._steps.get()) is not None:
+                # Changed before the page is handed on: whoever takes it may ask what is left.
+                del self._left[step.ended]
+                self._moved(step.ended, step.begun)
+                self._left.update(dict.fromkeys(step.begun))
+                if step.listed is not None:
+                    yield step.listed
+                    self._room.release()
+        finally:
+            work.cancel()
+            await asyncio.wait([work])
+        work.result()
+
+    async def _list_all(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(self._chains):
+                    tasks.create_task(self._work())
+        except* Exception as group:
+            raise group.exceptions[0] from None
+        finally:
+            self._steps.put_nowait(None)
+
+    async def _work(self) -> None:
+        while (range_ := await self._next()) is not None:
+            chain = _Chain(range_, range_.after)
+            self._active.append(chain)
+            await self._list(chain)
+            self._active.remove(chain)
+            self._changed.set()
+
+    async def _next(self) -> Range | None:
+        """Return a range to list. Wait while others may still be divided; None: nothing is left."""
+        while not self._waiting:
+            if not self._active:
+                return None
+            if not self._divide():
+                self._changed.clear()
+                await self._changed.wait()
+        return self._waiting.popleft()
+
+    async def _list(self, chain: _Chain) -> None:
+        cursor: str | None = None
+        while True:
+            await self._room.acquire()
+            try:
+                page = await self._read(
+                    Query(chain.range.prefix, self._limit, cursor, self._entity)
+                )
+            except CursorRefused:
+                self._room.release()
+                self._begin_again(chain)
+                return
+            self._note_order(chain, page.keys)
+            cursor = page.cursor
+            is_last = cursor is None or (self._is_ordered and _is_past(chain, page))
+            self._take(chain, page, is_last=is_last)
+            if is_last:
+                return
+
+    def _take(self, chain: _Chain, page: Page, *, is_last: bool) -> None:
+        before, keys = chain.range, page.keys
+        chain.pages += 1
+        chain.pages_since_division += 1
+        self._fit_limit(page)
+        self.prefix = before.within
+        part = self._part(before, keys)
+        listed: Listed | None = None
+        if part.stop > part.start:
+            listed = Listed(keys[part], page.found[part])
+            if self._is_ordered:
+                chain.range = before._replace(after=listed.keys[-1])
+            self._division.note_page()
+        else:
+            self._room.release()
+        if is_last:
+            self._steps.put_nowait(_Step(before, (), listed))
+        elif listed is not None:
+            self._steps.put_nowait(_Step(before, (chain.range,), listed))
+        self._changed.set()
+
+    def _part(self, range_: Range, keys: Sequence[str]) -> slice:
+        """Return which records of a page belong to its range: in key order, they are together."""
+        if not self._is_ordered or (keys and range_.holds(keys[0]) and range_.holds(keys[-1])):
+            return slice(0, len(keys))
+        places = [place for place, key in enumerate(keys) if range_.holds(key)]
+        return slice(places[0], places[-1] + 1) if places else slice(0, 0)
+
+    def _note_order(self, chain: _Chain, keys: Sequence[str]) -> None:
+        """Note whether keys follow each other: the last one tells what remains of a range."""
+        if not self._is_ordered:
+            return
+        follows = chain.last is None or not keys or chain.last < keys[0]
+        if not follows or not all(map(str.__lt__, keys, keys[1:])):
+            if self._chains > 1 or chain.began_after is not None:
+                raise _out_of_order()
+            self._is_ordered = False
+            whole = chain.range._replace(after=None)
+            self._steps.put_nowait(_Step(chain.range, (whole,)))
+            chain.range = whole
+        if keys:
+            chain.last = keys[-1]
+
+    def _fit_limit(self, page: Page) -> None:
+        """Ask for fewer records per page where they are large."""
+        if page.keys:
+            fitting = _PAGE_BYTES * len(page.keys) // max(1, page.body_bytes)
+            self._limit = max(1, min(self._most, fitting))
+
+    def _begin_again(self, chain: _Chain) -> None:
+        """List what remains of a range in another way: its cursor was refused."""
+        if not self._is_ordered:
+            raise TargetError(
+                "the service refused the cursor of a listing that is not in key order",
+                "What was listed before is printed. Run the command again.",
+            )
+        # To begin again with the same queries helps only while they find something new.
+        is_stuck = chain.pages > 0 and chain.range.after == chain.began_after
+        pages = math.inf if is_stuck else chain.pages
+        again = remaining(chain.range, pages_listed=pages)
+        self._steps.put_nowait(_Step(chain.range, again))
+        self._waiting.extendleft(reversed(again))
+
+    def _divide(self) -> bool:
+        """Divide the range that promises most. Return whether there are new ranges."""
+        able = [one for one in self._active if one.pages_since_division >= _PAGES_BEFORE_DIVISION]
+        # A short prefix has more keys below it than a long one, as far as anybody knows.
+        for chain in sorted(able, key=lambda one: (len(one.range.within), -one.pages)):
+            division = divided(chain.range)
+            if division is not None and self._division.allows(len(division.others)):
+                self._steps.put_nowait(_Step(chain.range, (division.kept, *division.others)))
+                chain.range = division.kept
+                chain.pages_since_division = 0
+                self._waiting.extend(division.others)
+                self._division.note_ranges(len(division.others))
+                return True
+        return False
+
+
+def _is_past(chain: _Chain, page: Page) -> bool:
+    return bool(page.keys) and chain.range.is_past(page.keys[-1])
+
+
+def _out_of_order() -> TargetError:
+    return TargetError(
+        "the service does not list keys in order",
+        "Run the command again with --concurrency 1 and without --journal.",
+    )
+
+
+class _DivisionBudget:
+    """Keeps the requests that divisions cost in proportion to what is listed."""
+
+    def __init__(self) -> None:
+        self._left = 0.0
+
+    def allows(self, requests: int) -> bool:
+        return self._left >= requests
+
+    def note_page(self) -> None:
+        self._left += _REQUESTS_PER_PAGE
+
+    def note_ranges(self, count: int) -> None:
+        self._left -= count

@@ -1,0 +1,30 @@
+"""What a listing covers, and what it chooses."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.selection.selection import Selection
+from kvsctl.service.queries import EntityIndex
+from kvsctl.service.wire import MetadataRequest
+
+
+class ListingPlan(msgspec.Struct, frozen=True):
+    """What a listing covers, and what it chooses.
+
+    `spaces`: None stands for the plain keys. `chains` is how many queries are in flight at most;
+    with 1, plain keys come in key order. `needed` is the metadata without which the listing is of
+    no use, because the selection or the output needs it; queries may leave it out.
+    `limit`: how many chosen records end the listing. `rereads`: whether each chosen record is read
+    again by batch/get, which is strictly consistent. `skip_expired`: expired records are skipped.
+    """
+
+    selection: Selection = msgspec.field(default_factory=Selection)
+    spaces: Sequence[EntityIndex | None] = (None,)
+    chains: int = 1
+    page_records: int = DEFAULT_LIMITS.query_page
+    needed: MetadataRequest = msgspec.field(default_factory=MetadataRequest)
+    limit: int | None = None
+    rereads: bool = False
+    skip_expired: bool = False

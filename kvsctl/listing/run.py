@@ -1,0 +1,202 @@
+"""A run whose records are printed as the queries return them, or as they are read again."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from typing import Final, Protocol
+
+from msgspec.structs import replace
+
+from kvsctl.bulk.events import Emitter, Listener, RecordsRead, Settled
+from kvsctl.bulk.feeds import AsyncFeed
+from kvsctl.bulk.pacing.pacer import Pacer
+from kvsctl.bulk.plan import Caller, Pressure, RunPlan
+from kvsctl.bulk.run import Run
+from kvsctl.bulk.settling.reconcile import ReadPolicy
+from kvsctl.errors import KvsctlError
+from kvsctl.listing.judge import known
+from kvsctl.listing.plan import ListingPlan
+from kvsctl.listing.reading import QueryCaller
+from kvsctl.listing.walk import SOURCE, Picked, Walk, records_of
+from kvsctl.model import Found, Identity, Outcome, Record, State
+from kvsctl.selection.selection import Verdict
+from kvsctl.service.queries import EntityIndex
+from kvsctl.service.wire import key_body
+from kvsctl.slabs import FoundSlab, Successes
+
+_UNITS_PER_THOUSAND: Final = 40
+"""A thousand records are at least 40 batches of 25, a unit each."""
+
+
+class ListingCaller(Caller, QueryCaller, Protocol):
+    """What a listing run needs of the service: queries, and batch/get to read records again."""
+
+
+class ListingRun:
+    """Lists what a plan covers, and settles each chosen record as found.
+
+    Listeners receive the events of any run. If the plan says so, or if queries leave out metadata
+    that is needed, each chosen record is read again by batch/get: `notice` is told before.
+    """
+
+    def __init__(
+        self,
+        plan: ListingPlan,
+        run_plan: RunPlan,
+        service: ListingCaller,
+        listeners: Sequence[Listener],
+        *,
+        pacer: Pacer,
+        pressure: Callable[[], Pressure] = lambda: Pressure.NONE,
+        notice: Callable[[str], None] = lambda _text: None,
+    ) -> None:
+        self._plan = plan
+        self._run_plan = run_plan
+        self._service = service
+        self._listeners = listeners
+        self._pacer = pacer
+        self._pressure = pressure
+        self._notice = notice
+        self._emit = Emitter(listeners, stop=self.stop).emit
+        self._walk = Walk(plan, run_plan, service, pacer, self._emit)
+        self._changed = asyncio.Event()
+        self._position = 0
+        self._task: asyncio.Task[None] | None = None
+        self._rereading: Run | None = None
+        self._error: KvsctlError | None = None
+        self._is_stopping = False
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are in flight that `stop` waits for: queries are cut off."""
+        return 0 if self._rereading is None else self._rereading.in_flight
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether the run was stopped before everything was listed."""
+        is_cut_short = self._rereading is not None and self._rereading.is_cut_short
+        return is_cut_short or self._is_stopping
+
+    async def work(self) -> KvsctlError | None:
+        """List until everything is listed, or until the run is stopped. Return what ended it."""
+        self._task = asyncio.create_task(self._work())
+        try:
+            await asyncio.wait([self._task])
+            if not self._task.cancelled():
+                self._task.result()
+        except KvsctlError as error:
+            self._error = self._error or error
+        finally:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            self._walk.close()
+        return self._error
+
+    def stop(self, error: KvsctlError | None = None) -> None:
+        """Send no more. Cut off the queries in flight: they change nothing."""
+        if not self._is_stopping:
+            self._is_stopping, self._error = True, self._error or error
+        if self._rereading is not None:
+            self._rereading.stop(error)
+        elif self._task is not None:
+            self._task.cancel()
+
+    def abort(self) -> None:
+        """Stop at once."""
+        self.stop()
+        if self._rereading is not None:
+            self._rereading.abort()
+
+    def wake(self) -> None:
+        """Make the run look again. Call this when the pressure has changed."""
+        self._changed.set()
+        if self._rereading is not None:
+            self._rereading.wake()
+
+    async def _work(self) -> None:
+        plan = self._plan
+        if plan.rereads:
+            await self._read_again()
+        elif await self._walk.lacks(plan.needed):
+            self._notice(
+                "the queries of this service leave out createdAt and updatedAt, so each key is "
+                f"also read by batch/get: at least {_UNITS_PER_THOUSAND} units per 1,000 keys"
+            )
+            await self._read_again()
+        else:
+            await self._list()
+
+    async def _list(self) -> None:
+        async with aclosing(self._walk.pages()) as pages:
+            # Room first: what a page changes and its records are one step for the journal.
+            while not self._has_enough and await self._has_room():
+                picked = await anext(pages, None)
+                if picked is None:
+                    return
+                self._settle(picked)
+
+    async def _has_room(self) -> bool:
+        """Wait until listeners can take more. Return whether the run continues."""
+        self._changed.clear()
+        while not self._is_stopping and self._pressure() is not Pressure.NONE:
+            await self._changed.wait()
+            self._changed.clear()
+        return not self._is_stopping
+
+    @property
+    def _has_enough(self) -> bool:
+        limit = self._plan.limit
+        return limit is not None and self._position >= limit
+
+    def _settle(self, picked: Picked) -> None:
+        keys, found, expired = picked.keys, picked.found, picked.expired
+        if self._plan.limit is not None:
+            room = self._plan.limit - self._position
+            keys, found, expired = keys[:room], found[:room], ()
+        space = None if picked.entity is None else EntityIndex(picked.entity)
+        self._emit(RecordsRead(len(keys) + len(expired)))
+        if keys:
+            records = records_of(space, keys, self._position)
+            self._position += len(keys)
+            self._emit(Settled(Successes(records, found)))
+        if expired:
+            skipped = [self._skipped(picked.entity, key) for key in expired]
+            self._emit(Settled(skipped))
+
+    def _skipped(self, entity: str | None, key: str) -> Outcome:
+        identity, position = Identity(entity, key), self._position
+        self._position += 1
+        record = Record(position, SOURCE, position + 1, identity, key_body(identity))
+        return Outcome(record, State.SKIPPED, skipped_by="expired")
+
+    async def _read_again(self) -> None:
+        plan, run_plan = self._plan, self._run_plan
+        decides = not plan.selection.is_of_keys_only or plan.limit is not None
+        policy = ReadPolicy(
+            ignore_missing=True,
+            skip_expired=plan.skip_expired,
+            chooses=self._still_chooses if decides else None,
+        )
+        if plan.limit is not None:  # the first in key order must be the first to be answered
+            run_plan = replace(run_plan, concurrency=1, finds_concurrency=False)
+        run = Run(
+            replace(run_plan, read_policy=policy),
+            self._service,
+            self._listeners,
+            pressure=self._pressure,
+            pacer=self._pacer,
+        )
+        self._rereading = run
+        if self._is_stopping:
+            return
+        feed = AsyncFeed(self._walk.records(until=lambda: self._has_enough))
+        self._error = await run.work(feed) or self._error
+        await feed.wait_closed()
+
+    def _still_chooses(self, identity: Identity, found: Found, now: float) -> bool:
+        what_is_known = known(FoundSlab.of([found]), 0)
+        verdict = self._plan.selection.judge(identity.key, what_is_known, now)
+        if verdict is not Verdict.CHOSEN or self._has_enough:
+            return False
+        self._position += 1
+        return True

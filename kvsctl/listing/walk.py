@@ -1,0 +1,182 @@
+"""From spaces and a selection to chosen records, and what is left of the spaces."""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from typing import Final
+
+import msgspec
+
+from kvsctl.bulk.events import Event, PageListed
+from kvsctl.bulk.pacing.pacer import Pacer
+from kvsctl.bulk.plan import RunPlan
+from kvsctl.errors import TargetError
+from kvsctl.listing.judge import Judge, Judged
+from kvsctl.listing.lister import Listed, Lister
+from kvsctl.listing.plan import ListingPlan
+from kvsctl.listing.ranges import Range
+from kvsctl.listing.reading import PageReader, QueryCaller
+from kvsctl.model import Identity, Record
+from kvsctl.service.queries import EntityIndex, Query
+from kvsctl.service.wire import MetadataRequest, key_bodies, key_body
+from kvsctl.slabs import FoundSlab, Slab
+
+SOURCE: Final = "listing"
+"""The source of records that a listing found. Their line is their number in it, from 1."""
+
+
+class Picked(msgspec.Struct, frozen=True, gc=False):
+    """The chosen records of one page. `expired` are the keys of those that were skipped."""
+
+    entity: str | None
+    keys: Sequence[str]
+    found: FoundSlab
+    expired: Sequence[str] = ()
+
+
+class Walk:
+    """Lists the spaces of a plan, one after the other. Iterate `pages` or `records` once.
+
+    `run_plan` says how queries are retried. `emit` receives the events of queries.
+    """
+
+    def __init__(
+        self,
+        plan: ListingPlan,
+        run_plan: RunPlan,
+        service: QueryCaller,
+        pacer: Pacer,
+        emit: Callable[[Event], None],
+    ) -> None:
+        self._plan = plan
+        self._service = service
+        self._emit = emit
+        self._reader = PageReader(service, pacer, run_plan, emit)
+
+    @property
+    def in_flight(self) -> int:
+        """How many queries are in flight."""
+        return self._reader.in_flight
+
+    def close(self) -> None:
+        """Leave the pacer to others."""
+        self._reader.close()
+
+    async def lacks(self, needed: MetadataRequest) -> bool:
+        """Return whether queries leave out metadata that is needed. Reads one record.
+
+        Raise KvsctlError as `pages` does.
+        """
+        if not (needed.created or needed.updated):
+            return False
+        for space in self._plan.spaces:
+            for range_ in self._ranges(space):
+                page = await self._reader.read(Query(range_.prefix, 1, None, space))
+                if page.keys:
+                    return _lacks(page.found, needed)
+        return False
+
+    async def pages(self) -> AsyncGenerator[Picked, None]:
+        """Yield the chosen records of each page that has any. Raise KvsctlError if it must end."""
+        async with aclosing(self._judged()) as judgements:
+            async for space, listed, judged in judgements:
+                if judged.undecided:
+                    raise _undecided()
+                picked = _picked(space, listed, judged)
+                if picked.keys or picked.expired:
+                    yield picked
+
+    async def records(
+        self, *, until: Callable[[], bool] = lambda: False
+    ) -> AsyncGenerator[Sequence[Record], None]:
+        """Yield the chosen records without their values, to be read again. Raise KvsctlError.
+
+        Records about which the listing cannot decide are among them. End as soon as `until`
+        returns True.
+        """
+        position = 0
+        async with aclosing(self._judged()) as judgements:
+            async for space, listed, judged in judgements:
+                if until():
+                    return
+                keys = listed.keys
+                if judged.chosen is not None:
+                    places = sorted([*judged.chosen, *judged.expired, *judged.undecided])
+                    keys = [keys[place] for place in places]
+                if keys:
+                    yield records_of(space, keys, position)
+                    position += len(keys)
+
+    async def _judged(
+        self,
+    ) -> AsyncGenerator[tuple[EntityIndex | None, Listed, Judged], None]:
+        try:
+            for space in self._plan.spaces:
+                async with aclosing(self._judged_of(space)) as pages:
+                    async for listed, judged in pages:
+                        yield space, listed, judged
+        finally:
+            self.close()
+
+    async def _judged_of(
+        self, space: EntityIndex | None
+    ) -> AsyncGenerator[tuple[Listed, Judged], None]:
+        plan = self._plan
+        by_key = space is None or space.is_by_key
+        judge = Judge(plan.selection, skip_expired=plan.skip_expired, tests_prefix=not by_key)
+        lister = Lister(
+            self._reader.read,
+            self._ranges(space),
+            chains=plan.chains if by_key else 1,
+            page_records=plan.page_records,
+            entity=space,
+        )
+        async with aclosing(lister.pages()) as pages:
+            async for listed in pages:
+                self._emit(PageListed(lister.prefix))
+                now = self._service.now()
+                yield listed, judge.judge(listed.keys, listed.found, now)
+
+    def _ranges(self, space: EntityIndex | None) -> list[Range]:
+        prefixes = self._plan.selection.prefixes
+        if space is not None and not space.is_by_key:
+            prefixes = [""] if prefixes else []
+        return [Range.of_prefix(prefix) for prefix in prefixes]
+
+
+def records_of(
+    space: EntityIndex | None, keys: Sequence[str], position: int
+) -> Slab | list[Record]:
+    """Return listed keys as records to read, the first at `position`."""
+    lines = range(position + 1, position + 1 + len(keys))
+    if space is None:
+        return Slab(position, SOURCE, lines, keys, key_bodies(keys))
+    identities = [Identity(space.entity, key) for key in keys]
+    return [
+        Record(line - 1, SOURCE, line, identity, key_body(identity))
+        for line, identity in zip(lines, identities, strict=True)
+    ]
+
+
+def _picked(space: EntityIndex | None, listed: Listed, judged: Judged) -> Picked:
+    entity = None if space is None else space.entity
+    if judged.chosen is None:
+        return Picked(entity, listed.keys, listed.found)
+    keys = listed.keys
+    return Picked(
+        entity,
+        [keys[place] for place in judged.chosen],
+        listed.found.picked(judged.chosen),
+        [keys[place] for place in judged.expired],
+    )
+
+
+def _lacks(found: FoundSlab, needed: MetadataRequest) -> bool:
+    wanted = [(needed.created, found.created_at), (needed.updated, found.updated_at)]
+    return any(is_needed and (not times or None in times) for is_needed, times in wanted)
+
+
+def _undecided() -> TargetError:
+    return TargetError(
+        "the service left out the times of some records, so that their age is not known",
+        "Add --consistent, which reads each record again.",
+    )
