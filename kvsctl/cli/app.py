@@ -69,6 +69,12 @@ def _add_delete(app: typer.Typer) -> None:
     app.command("delete", cls=Command)(delete_command)
 
 
+def _add_list(app: typer.Typer) -> None:
+    from kvsctl.cli.commands.store.list import list_command
+
+    app.command("list", cls=Command)(list_command)
+
+
 def _add_verify(app: typer.Typer) -> None:
     from kvsctl.cli.commands.store.verify import verify_command
 
@@ -91,6 +97,7 @@ _COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
     "set": _add_set,
     "get": _add_get,
     "delete": _add_delete,
+    "list": _add_list,
     "verify": _add_verify,
     "serve": _add_serve,
     "journal": _add_journal,

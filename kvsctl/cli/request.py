@@ -3,7 +3,7 @@
 import math
 import os
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from kvsctl.bulk.pacing.pace import Pace
 from kvsctl.bulk.packing.rule import PackingRule
@@ -41,6 +41,59 @@ _SPLIT_SLABS: Final = "KVSCTL_SPLIT_SLABS"
 """Not for users: if it is set, every slab is split at once. Tests compare runs with and without."""
 
 
+class Basis(NamedTuple):
+    """What every job has: where it works, how, and what it reports.
+
+    `concurrency` None: it was not given.
+    """
+
+    target: Target
+    allow_http: bool
+    plan: RunPlan
+    concurrency: int | None
+    timeout_seconds: float
+    reporting: Reporting
+    schedule: Schedule
+    config: ConfigFile
+
+
+def basis_of(
+    given: Given,
+    verb: Verb = Verb.GET,
+    policy: ReadPolicy | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Basis:
+    """Return what the options say that every job takes. Raise UsageError."""
+    config = read_config(os.environ)
+    flags, report = given.of(TargetOptions), given.of(ReportOptions)
+    target = _target(flags, config)
+    running = resolve_running(
+        vars(given.of(RunningOptions)),
+        os.environ,
+        target.section,
+        f"{config.path}: [targets.{target.name}]",
+        limits,
+    )
+    is_local = target.local_path is not None
+    return Basis(
+        target,
+        flags.allow_http,
+        _plan(verb, running, policy or ReadPolicy(), given, is_local=is_local),
+        running.concurrency,
+        running.timeout,
+        Reporting(
+            report.json,
+            report.report,
+            report.failures,
+            report.quiet,
+            report.verbose,
+            report.force,
+        ),
+        _schedule(given.of(LockOptions), running),
+        config,
+    )
+
+
 def batch_job(verb: Verb, given: Given) -> BatchJob:
     """Return the job that the options of a batch command ask for.
 
@@ -52,42 +105,25 @@ def batch_job(verb: Verb, given: Given) -> BatchJob:
     records, asked, policy = None, MetadataRequest(), ReadPolicy()
     if verb is Verb.GET:
         records, asked, policy = _record_output(given.of(GetOptions))
-    report = given.of(ReportOptions)
-    config = read_config(os.environ)
-    target = _target(given.of(TargetOptions), config)
-    running = resolve_running(
-        vars(given.of(RunningOptions)),
-        os.environ,
-        target.section,
-        f"{config.path}: [targets.{target.name}]",
-        limits or DEFAULT_LIMITS,
-    )
+    basis = basis_of(given, verb, policy, limits or DEFAULT_LIMITS)
     journal = _journalling(given, limits)
-    schedule = _schedule(given.of(LockOptions), running)
-    _require_own_files(source, records, report, journal, schedule, target, config)
+    require_own_files(source, records, journal, basis)
     if journal is not None:
-        _require_resumable_outputs(journal, records, report.failures)
+        _require_resumable_outputs(journal, records, basis.reporting.failures_path)
     if verb is Verb.SET:
         require_matching_manifests(given, source)
     return BatchJob(
         source,
-        _plan(verb, running, policy, given, is_local=target.local_path is not None),
-        target,
-        given.of(TargetOptions).allow_http,
-        running.timeout,
-        Reporting(
-            report.json,
-            report.report,
-            report.failures,
-            report.quiet,
-            report.verbose,
-            report.force,
-        ),
+        basis.plan,
+        basis.target,
+        basis.allow_http,
+        basis.timeout_seconds,
+        basis.reporting,
         records,
         asked,
         journal,
         checks,
-        schedule,
+        basis.schedule,
     )
 
 
@@ -204,21 +240,16 @@ def _changed(limits: Limits) -> dict[str, int]:
     return {name: given[name] for name in given if given[name] != documented[name]}
 
 
-def _require_own_files(
-    source: JobInput,
-    records: Printing | None,
-    report: ReportOptions,
-    journal: Journalling | None,
-    schedule: Schedule,
-    target: Target,
-    config: ConfigFile,
+def require_own_files(
+    source: JobInput, records: Printing | None, journal: Journalling | None, basis: Basis
 ) -> None:
     """Raise UsageError if one file has two roles in the job."""
+    reporting, config, target = basis.reporting, basis.config, basis.target
     for flag, path in (
-        ("--failures", report.failures),
-        ("--report", report.report),
+        ("--failures", reporting.failures_path),
+        ("--report", reporting.report_path),
         ("--journal", journal.path if journal else None),
-        ("--lock", schedule.lock_path),
+        ("--lock", basis.schedule.lock_path),
     ):
         if path is not None and str(path) == "-":
             raise UsageError(f"{flag} -: not a file name", f"Give {flag} the name of a file.")
@@ -226,10 +257,10 @@ def _require_own_files(
         [
             *(("input", place) for place in source.places),
             *_outputs(records),
-            ("failures file", report.failures),
+            ("failures file", reporting.failures_path),
             ("journal", journal.path if journal else None),
-            ("report", report.report),
-            ("lock", schedule.lock_path),
+            ("report", reporting.report_path),
+            ("lock", basis.schedule.lock_path),
             *_database_files(target.local_path),
             ("token file", target.token_file),
             ("configuration file", config.path if config.exists else None),

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
@@ -23,6 +24,8 @@ from kvsctl.report.dry_run import DryRun
 from kvsctl.report.escape import visible
 from kvsctl.report.schema import document_line
 from kvsctl.report.summary import EarlyEnd, failures_place, summary
+
+_NO_KEYS: Final = "no keys were found"
 
 
 class End(msgspec.Struct, frozen=True):
@@ -202,4 +205,4 @@ class Ending(msgspec.Struct, frozen=True):
             if error.hint:
                 tell(visible(error.hint))
         elif not (self.tally.records or end.interrupted or self.job.reporting.quiet):
-            tell(f"kvsctl: {NO_RECORDS}")
+            tell(f"kvsctl: {NO_RECORDS if self.job.listing is None else _NO_KEYS}")

@@ -1,26 +1,44 @@
 """A batch command as one frozen request, free of the command line that made it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 
+from kvsctl.bulk.events import Event
 from kvsctl.bulk.feeds import Feed, feed_of
+from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.config.targets import Target
 from kvsctl.journal.fingerprint import Fingerprint, fingerprint
 from kvsctl.records.reader import Reader
 from kvsctl.records.sources import Arguments
 from kvsctl.report.document import InputRead, inputs_read
+from kvsctl.service.client import StoreClient
 from kvsctl.service.wire import MetadataRequest
+
+if TYPE_CHECKING:
+    from kvsctl.listing.plan import ListingPlan
+
+
+class Session(NamedTuple):
+    """An open target, for input that comes from it. `emit` passes events to the run's listeners."""
+
+    service: StoreClient
+    pacer: Pacer
+    emit: Callable[[Event], None]
 
 
 class JobInput(Protocol):
     """Where a job's records come from: files and arguments, a listing, or an earlier stage."""
 
-    def feed(self) -> Feed:
-        """Return a new feed that starts at the first record."""
+    def feed(self, session: Session | None = None) -> Feed:
+        """Return a new feed that starts at the first record.
+
+        `session` is the target of the run; None if nothing is sent. Raise UsageError if the input
+        comes from a target and there is no session.
+        """
         ...
 
     def fraction_read(self) -> float | None:
@@ -64,8 +82,9 @@ class ReaderInput(msgspec.Struct, frozen=True):
     reader: Reader
     doubts: Sequence[str] = ()
 
-    def feed(self) -> Feed:
+    def feed(self, session: Session | None = None) -> Feed:
         """See JobInput."""
+        del session
         return feed_of(self.reader, may_wait=self.reader.may_wait)
 
     def fraction_read(self) -> float | None:
@@ -112,12 +131,19 @@ class ReaderInput(msgspec.Struct, frozen=True):
 
 
 class Printing(msgspec.Struct, frozen=True):
-    """How found records are printed. `path` None: to stdout. `style`: jsonl, values or raw."""
+    """How found records are printed. `path` None: to stdout. `style`: jsonl, values or raw.
+
+    `keys_as`: print keys only, in this style of `outputs.keys`, with `is_long` and `has_entities`
+    as there.
+    """
 
     style: str = "jsonl"
     path: Path | None = None
     in_order: bool = True
     metadata: MetadataRequest = msgspec.field(default_factory=MetadataRequest)
+    keys_as: str | None = None
+    is_long: bool = False
+    has_entities: bool = False
 
 
 class Reporting(msgspec.Struct, frozen=True):
@@ -171,10 +197,11 @@ class Schedule(msgspec.Struct, frozen=True):
 
 
 class BatchJob(msgspec.Struct, frozen=True):
-    """Everything that a run of set, get or delete needs. `records` is set for get only.
+    """Everything that a run needs. `records` is set if it prints records or keys.
 
     `asked` is the metadata that the service is asked for: what is printed, and what the run
-    itself needs.
+    itself needs. With `listing`, records are printed as the queries return them, if these return
+    all that is needed. `name` is the command's, if it is not the verb of the plan.
     """
 
     input: JobInput
@@ -188,3 +215,10 @@ class BatchJob(msgspec.Struct, frozen=True):
     journal: Journalling | None = None
     checks: InputChecks = msgspec.field(default_factory=InputChecks)
     schedule: Schedule = msgspec.field(default_factory=Schedule)
+    listing: "ListingPlan | None" = None
+    name: str | None = None
+
+    @property
+    def command(self) -> str:
+        """The command that the report names."""
+        return self.name or self.plan.verb.value

@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from kvsctl.bulk.events import Listener
 from kvsctl.bulk.feeds import Feed, RequiredFeed
 from kvsctl.bulk.plan import Pressure
-from kvsctl.bulk.run import Run
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageError
 from kvsctl.files.claims import require_unused, resolved
 from kvsctl.files.compressed import CompressedSink, compressor_of
@@ -21,6 +20,7 @@ from kvsctl.jobs.journal import JobJournal
 from kvsctl.journal.file import JournalFile
 from kvsctl.journal.state import Stage
 from kvsctl.outputs.failures import FailuresFile
+from kvsctl.outputs.keys import Form, form_of
 from kvsctl.outputs.records import (
     Formatter,
     MetadataField,
@@ -38,6 +38,23 @@ if TYPE_CHECKING:
 
 _MOST_HELD_BYTES: Final = 16_000_000
 _MOST_PENDING_BYTES: Final = 8_000_000
+
+
+class Steered(Protocol):
+    """What the outputs of a job stop and wake: see `bulk.run.Run`."""
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether the run ended before its input ended or failed."""
+        ...
+
+    def stop(self, error: KvsctlError | None = None) -> None:
+        """Finish the requests in flight and send no more."""
+        ...
+
+    def wake(self) -> None:
+        """Make the run look again."""
+        ...
 
 
 class JobListeners:
@@ -64,7 +81,7 @@ class JobListeners:
         self._failures: FailuresFile | None = None
         self._report: ReportFile | None = None
         self._wake: Callable[[], None] = lambda: None
-        self._run: Run | None = None
+        self._run: Steered | None = None
         self._tell = environment.tell
         self.listeners: list[Listener] = [self._tally]
 
@@ -105,11 +122,15 @@ class JobListeners:
             self.listeners.append(self._failures)
         if job.records is not None:
             self._sink = self._open_sink(job.records)
+            form = _form(job.records)
             self._records = RecordOutput(
                 self._sink,
-                _formatter(job.records),
+                form.format,
                 is_ordered=job.records.in_order,
                 state=self._journal.state,
+                begin=form.begin,
+                end=form.end,
+                skipped=form.skipped,
             )
             self.listeners.append(self._records)
 
@@ -171,7 +192,7 @@ class JobListeners:
         if self._report is not None:
             self._report.close()
 
-    def attach(self, run: Run) -> None:
+    def attach(self, run: Steered) -> None:
         """Let output wake the run, from any thread, when it was written or has failed."""
         loop = asyncio.get_running_loop()
         self._run = run
@@ -278,7 +299,7 @@ class JobListeners:
     def _complete_files(self, *, is_whole: bool) -> StreamError | None:
         broken: StreamError | None = None
         if self._records is not None and self._sink is not None:
-            self._records.close()
+            self._records.close(is_whole=is_whole)
             if is_whole:
                 self._sink.complete()
             else:
@@ -310,6 +331,12 @@ class JobListeners:
         except Defect as defect:
             return defect
         return None
+
+
+def _form(records: Printing) -> Form:
+    if records.keys_as is not None:
+        return form_of(records.keys_as, is_long=records.is_long, has_entities=records.has_entities)
+    return Form(_formatter(records))
 
 
 def _formatter(records: Printing) -> Formatter:

@@ -4,8 +4,9 @@ The event loop, the garbage collector's settings and the signal handlers belong 
 they are set up by whoever calls `run_job` (for the command line: `cli/carry_out.py`).
 """
 
+import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Protocol
@@ -18,16 +19,17 @@ from kvsctl.bulk.settling.precondition import WriteIf
 from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.jobs.connect import connected, credentials_of
 from kvsctl.jobs.cron.lock import locked
-from kvsctl.jobs.cron.time_limit import TimeLimit, starting_over
-from kvsctl.jobs.job import BatchJob
+from kvsctl.jobs.cron.time_limit import Timed, TimeLimit, starting_over
+from kvsctl.jobs.job import BatchJob, Session
 from kvsctl.jobs.journal import begun, is_begun, opened_journal, report_complete
-from kvsctl.jobs.listeners import JobListeners
+from kvsctl.jobs.listeners import JobListeners, Steered
 from kvsctl.jobs.replacing import require_replaceable
 from kvsctl.jobs.signals import Stoppable
 from kvsctl.journal.state import Stage
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About
 from kvsctl.service.auth.credentials import Credentials
+from kvsctl.service.client import StoreClient
 
 
 class Interrupts(Protocol):
@@ -39,6 +41,10 @@ class Interrupts(Protocol):
     def stopping(self, run: Stoppable, tell: Callable[[str], None]) -> Iterator[None]:
         """Stop `run` when an interrupt arrives inside the block, and say so through `tell`."""
         ...
+
+
+class SteeredRun(Steered, Stoppable, Timed, Protocol):
+    """A run that signals, outputs and a time limit can stop."""
 
 
 class NoInterrupts:
@@ -128,7 +134,7 @@ async def _carry_out(
 
 def _about(job: BatchJob, token_source: str | None = None) -> About:
     return About(
-        command=job.plan.verb.value,
+        command=job.command,
         target=job.target.display,
         version=__version__,
         started_at=datetime.now(UTC),
@@ -157,7 +163,8 @@ async def _send(
     )
     # The target is opened first: if that fails, every file is left as it was.
     async with target as service:
-        run = Run(job.plan, service, listeners.listeners, pressure=listeners.pressure, pacer=pacer)
+        pacer = pacer or Pacer(job.plan.pace, asyncio.get_running_loop().time)
+        run, work = _prepared(job, service, listeners, pacer, change)
         # To open a pipe waits for its reader. Until then a signal has its default action, which
         # ends the process; what draws on the terminal must be stopped, so it begins later.
         with (
@@ -167,6 +174,35 @@ async def _send(
             listeners.showing_progress(),
         ):
             listeners.attach(run)
-            feed = job.input.feed()
-            checked = feed if change is None else CheckedFeed(feed, change)
-            return await run.work(listeners.feed(checked))
+            return await work()
+
+
+def _prepared(
+    job: BatchJob,
+    service: StoreClient,
+    listeners: JobListeners,
+    pacer: Pacer,
+    change: Change | None,
+) -> tuple[SteeredRun, Callable[[], Awaitable[KvsctlError | None]]]:
+    """Return the run of a job, and the function that carries it out."""
+    if job.listing is not None:
+        from kvsctl.listing.run import ListingRun  # few commands need it
+
+        listing = ListingRun(
+            job.listing,
+            job.plan,
+            service,
+            listeners.listeners,
+            pacer=pacer,
+            pressure=listeners.pressure,
+            notice=listeners.notice,
+        )
+        return listing, listing.work
+    run = Run(job.plan, service, listeners.listeners, pressure=listeners.pressure, pacer=pacer)
+
+    async def work() -> KvsctlError | None:
+        feed = job.input.feed(Session(service, pacer, run.emit))
+        checked = feed if change is None else CheckedFeed(feed, change)
+        return await run.work(listeners.feed(checked))
+
+    return run, work

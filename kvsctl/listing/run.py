@@ -20,7 +20,6 @@ from kvsctl.listing.reading import QueryCaller
 from kvsctl.listing.walk import SOURCE, Picked, Walk, records_of
 from kvsctl.model import Found, Identity, Outcome, Record, State
 from kvsctl.selection.selection import Verdict
-from kvsctl.service.queries import EntityIndex
 from kvsctl.service.wire import key_body
 from kvsctl.slabs import FoundSlab, Successes
 
@@ -101,6 +100,13 @@ class ListingRun:
         elif self._task is not None:
             self._task.cancel()
 
+    def run_out_of_time(self) -> None:
+        """Take no new work. Finish what was begun; queries in flight are cut off."""
+        if self._rereading is not None:
+            self._rereading.run_out_of_time()
+        else:
+            self.stop()
+
     def abort(self) -> None:
         """Stop at once."""
         self.stop()
@@ -153,10 +159,9 @@ class ListingRun:
         if self._plan.limit is not None:
             room = self._plan.limit - self._position
             keys, found, expired = keys[:room], found[:room], ()
-        space = None if picked.entity is None else EntityIndex(picked.entity)
         self._emit(RecordsRead(len(keys) + len(expired)))
         if keys:
-            records = records_of(space, keys, self._position)
+            records = records_of(picked.entity, keys, self._position)
             self._position += len(keys)
             self._emit(Settled(Successes(records, found)))
         if expired:

@@ -103,7 +103,7 @@ class Walk:
                     places = sorted([*judged.chosen, *judged.expired, *judged.undecided])
                     keys = [keys[place] for place in places]
                 if keys:
-                    yield records_of(space, keys, position)
+                    yield records_of(_entity(space), keys, position)
                     position += len(keys)
 
     async def _judged(
@@ -143,22 +143,17 @@ class Walk:
         return [Range.of_prefix(prefix) for prefix in prefixes]
 
 
-def records_of(
-    space: EntityIndex | None, keys: Sequence[str], position: int
-) -> Slab | list[Record]:
+def records_of(entity: str | None, keys: Sequence[str], position: int) -> Slab:
     """Return listed keys as records to read, the first at `position`."""
     lines = range(position + 1, position + 1 + len(keys))
-    if space is None:
+    if entity is None:
         return Slab(position, SOURCE, lines, keys, key_bodies(keys))
-    identities = [Identity(space.entity, key) for key in keys]
-    return [
-        Record(line - 1, SOURCE, line, identity, key_body(identity))
-        for line, identity in zip(lines, identities, strict=True)
-    ]
+    bodies = [key_body(Identity(entity, key)) for key in keys]
+    return Slab(position, SOURCE, lines, keys, bodies, [entity] * len(keys))
 
 
 def _picked(space: EntityIndex | None, listed: Listed, judged: Judged) -> Picked:
-    entity = None if space is None else space.entity
+    entity = _entity(space)
     if judged.chosen is None:
         return Picked(entity, listed.keys, listed.found)
     keys = listed.keys
@@ -168,6 +163,10 @@ def _picked(space: EntityIndex | None, listed: Listed, judged: Judged) -> Picked
         listed.found.picked(judged.chosen),
         [keys[place] for place in judged.expired],
     )
+
+
+def _entity(space: EntityIndex | None) -> str | None:
+    return None if space is None else space.entity
 
 
 def _lacks(found: FoundSlab, needed: MetadataRequest) -> bool:

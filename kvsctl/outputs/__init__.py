@@ -1,5 +1,6 @@
 """What a job writes besides its report.
 
-- `records`: the records that `get` prints, and their order.
+- `records`: the records that `get` and `export` print, and their order.
+- `keys`: the forms in which `list` prints keys.
 - `failures`, `failure_line`: the failures file and one line of it.
 """

@@ -1,4 +1,4 @@
-"""The records that get writes: their form and their order."""
+"""The records that get, export and list write: their form and their order."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -48,17 +48,24 @@ def json_lines(metadata: Iterable[MetadataField] = ()) -> Formatter:
         parts = [b"", b',"value":', b"", *[b""] * (2 * len(wanted)), b"}\n"]
         width = len(parts)
         parts *= len(records)
-        parts[::width] = _heads(records)
+        parts[::width] = heads(records)
         parts[2::width] = _values(found)
-        for place, field in enumerate(wanted):
-            if (column := _column(field, found)) is not None:
+        for place, column in enumerate(metadata_columns(found, wanted)):
+            if column is not None:
                 parts[3 + 2 * place :: width], parts[4 + 2 * place :: width] = column
         return b"".join(parts)
 
     return format_lines
 
 
-def _heads(records: Sequence[Record]) -> list[bytes]:
+def metadata_columns(
+    found: FoundSlab, fields: Iterable[MetadataField] = MetadataField
+) -> list[tuple[list[bytes], list[bytes]] | None]:
+    """Return, for each field, the member's name and value of each record: see `_column`."""
+    return [_column(field, found) for field in fields]
+
+
+def heads(records: Sequence[Record]) -> list[bytes]:
     """Return the body of each record without its closing brace."""
     bodies = bodies_of(records)
     heads = b"".join(bodies).split(b"}")
@@ -140,6 +147,9 @@ class RecordOutput:
 
     With `state`, the run keeps a journal: the output resumes where an earlier run ended, and
     records that wait for a position that this run leaves unsettled are left to the next run.
+
+    `begin` is written before the first text, and `end` after the last, if the run is whole. The
+    first text loses its first `skipped` bytes.
     """
 
     wants = frozenset({Settled})
@@ -151,8 +161,14 @@ class RecordOutput:
         *,
         is_ordered: bool = True,
         state: JournalState | None = None,
+        begin: bytes = b"",
+        end: Callable[[], bytes] = lambda: b"",
+        skipped: int = 0,
     ) -> None:
         self._sink = sink
+        self._begin = begin
+        self._end = end
+        self._skipped = skipped
         self._format = formatter
         self._leaves_gaps = state is not None
         settled = state.settled if state else ()
@@ -197,10 +213,15 @@ class RecordOutput:
         """The number of bytes that wait for an earlier position to settle."""
         return self._reorder.held_bytes if self._reorder is not None else 0
 
-    def close(self) -> None:
-        """Write what is still held. The caller completes the sink."""
+    def close(self, *, is_whole: bool = True) -> None:
+        """Write what is still held, and the end if the run is whole. The caller completes the sink.
+
+        Without its end, JSON is not valid, so that what is missing is noticed.
+        """
         if self._reorder is not None and not self._leaves_gaps:
             self._write(self._reorder.drain())
+        if is_whole and (rest := self._begin + self._end()):
+            self._sink.write(rest)
 
     def _line(self, outcome: Outcome) -> bytes | None:
         record, found = outcome.subject, outcome.found
@@ -210,4 +231,8 @@ class RecordOutput:
 
     def _write(self, lines: list[bytes]) -> None:
         if lines:
-            self._sink.write(b"".join(lines))
+            text = b"".join(lines)
+            if text and (self._begin or self._skipped):
+                text = self._begin + text[self._skipped :]
+                self._begin, self._skipped = b"", 0
+            self._sink.write(text)

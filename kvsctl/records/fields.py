@@ -11,9 +11,9 @@ from kvsctl.model import Cause
 from kvsctl.records.causes import MemberError, cause_of
 from kvsctl.records.checks import Breach
 
-# Members that get, export, plans and failures files add. They are ignored, so that the output of
-# these can be input again.
-_IGNORED: Final = frozenset({"createdAt", "updatedAt", "error", "source", "installation"})
+# Members that get, list, export, plans and failures files add. They are ignored, so that the
+# output of these can be input again.
+_IGNORED: Final = frozenset({"createdAt", "updatedAt", "size", "error", "source", "installation"})
 _RAW: Final = frozenset({"raw", "raw_base64"})
 """Members in which a failures file keeps input that is not a record."""
 KNOWN_MEMBERS: Final = _IGNORED | {"key", "value", "entityName", "ttl", "options", "expireTime"}

@@ -19,6 +19,9 @@ _OTHER_COMMANDS = (
     "kvsctl.cli.commands.records.set",
     "kvsctl.cli.commands.records.delete",
     "kvsctl.cli.commands.store.verify",
+    "kvsctl.cli.commands.store.list",
+    "kvsctl.listing",
+    "kvsctl.selection",
     "kvsctl.cli.commands.tools.serve",
     "kvsctl.cli.commands.tools.journal",
 )
@@ -53,6 +56,7 @@ def _imported(kvsctl: Command, *words: str, **variables: str) -> set[str]:
         (["--help"], _EVERYTHING),
         (["set", "--help"], (*_EVERYTHING, "dataclasses", "tempfile", "kvsctl.report.console")),
         (["get", "--help"], (*_OTHER_COMMANDS, *_EVERYTHING)),
+        (["list", "--help"], _EVERYTHING),
         (["serve", "--help"], _EVERYTHING),
         (["verify", "--help"], _EVERYTHING),
         (["journal", "show", "--help"], _EVERYTHING),

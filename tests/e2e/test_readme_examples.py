@@ -1,4 +1,4 @@
-"""The README's examples, run as they stand there, print what is shown."""
+"""The examples of the README and of docs/whole-store.md print what is shown, run as they stand."""
 
 import re
 from pathlib import Path
@@ -10,6 +10,7 @@ from tests.support.needs import IS_POSIX, only_on, program
 
 _ROOT: Final = Path(__file__).parents[2]
 _README: Final = (_ROOT / "README.md").read_text("utf-8")
+_WHOLE_STORE: Final = (_ROOT / "docs/whole-store.md").read_text("utf-8")
 _FENCE: Final = "```"
 
 pytestmark = only_on(IS_POSIX, "the examples need a POSIX shell")
@@ -21,7 +22,9 @@ def _examples() -> list[tuple[str, str]]:
     assert install is not None
     first_output = _README[install.end() :].partition(_FENCE)[0]
     found = [(install[1], first_output)]
-    for block in re.findall(rf"^{_FENCE}console\n(.*?)^{_FENCE}", _README, re.M | re.S):
+    for block in re.findall(
+        rf"^{_FENCE}console\n(.*?)^{_FENCE}", _README + _WHOLE_STORE, re.M | re.S
+    ):
         for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, output = step.partition("\n")
             found.append((command, output))

@@ -16,7 +16,15 @@ from kvsctl.bulk.plan import RunPlan
 from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus, StreamError, UsageError
 from kvsctl.jobs.examine import require_rereadable
-from kvsctl.jobs.job import BatchJob, InputChecks, Journalling, Printing, ReaderInput, Reporting
+from kvsctl.jobs.job import (
+    BatchJob,
+    InputChecks,
+    Journalling,
+    Printing,
+    ReaderInput,
+    Reporting,
+    Session,
+)
 from kvsctl.jobs.runner import run_job
 from kvsctl.jobs.signals import Signals
 from kvsctl.journal.fingerprint import Fingerprint
@@ -185,7 +193,8 @@ class Listing:
         self._breaks_at = breaks_at
         self.given = 0
 
-    def feed(self) -> Feed:
+    def feed(self, session: Session | None = None) -> Feed:
+        del session
         return AsyncFeed(self.pages())
 
     def fraction_read(self) -> float | None:

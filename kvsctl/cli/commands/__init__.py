@@ -1,6 +1,6 @@
 """The commands, one module each.
 
 - `records`: set, get, delete.
-- `store`: verify.
+- `store`: list, verify.
 - `tools`: serve, journal.
 """

@@ -1,6 +1,7 @@
 """The options that commands take, in groups: one module a group. Their names are promises to users.
 
 - `input`, `shape`, `checking`: what to work on, how to read it, what it is checked against.
+- `selection`, `listing`: which records of a store, and how it is listed.
 - `set`, `get`: what only one command takes.
 - `target`, `running`, `schedule`, `journal`, `report`: where to, how, one at a time, resumable, and
   what to show.

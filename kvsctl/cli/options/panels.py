@@ -4,6 +4,7 @@ from typing import Final
 
 TARGET: Final = "Target"
 INPUT: Final = "Input"
+SELECTION: Final = "Selection"
 RUNNING: Final = "Running"
 REPORT: Final = "Report"
 OUTPUT: Final = "Output"

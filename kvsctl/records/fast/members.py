@@ -39,6 +39,7 @@ class Members(Pair, gc=False):
     expireTime: msgspec.Raw = NONE  # noqa: N815
     createdAt: msgspec.Raw = NONE  # noqa: N815
     updatedAt: msgspec.Raw = NONE  # noqa: N815
+    size: msgspec.Raw = NONE
     error: msgspec.Raw = NONE
     source: msgspec.Raw = NONE
     installation: msgspec.Raw = NONE

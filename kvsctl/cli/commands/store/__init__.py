@@ -1,1 +1,5 @@
-"""Commands for backups and whole stores: `verify`."""
+"""Commands that work on a whole store, or on a selection of it.
+
+- `list`: print keys.
+- `verify`: check an export against its manifest.
+"""

@@ -1,0 +1,30 @@
+"""kvsctl list: print keys."""
+
+from kvsctl.cli.option_groups import Given, takes
+from kvsctl.cli.options.listing import ConsistentOption, ListOptions
+from kvsctl.cli.options.report import ReportOptions
+from kvsctl.cli.options.running import RunningOptions
+from kvsctl.cli.options.schedule import LockOptions
+from kvsctl.cli.options.selection import PrefixArgument, SelectionOptions
+from kvsctl.cli.options.target import TargetOptions
+
+
+@takes(
+    PrefixArgument,
+    SelectionOptions,
+    ListOptions,
+    ConsistentOption,
+    TargetOptions,
+    RunningOptions,
+    LockOptions,
+    ReportOptions,
+)
+def list_command(given: Given) -> None:
+    """List keys: all of them, those that begin with PREFIX, or those that selectors choose.
+
+    Selectors can be combined, and a key must meet all of them. Secrets cannot be listed.
+    """
+    from kvsctl.cli.carry_out import carry_out
+    from kvsctl.cli.listing_request import list_job
+
+    carry_out(list_job(given))

@@ -1,0 +1,91 @@
+"""From the options of list to its job: every setting resolved, nothing opened."""
+
+from msgspec.structs import replace
+
+from kvsctl.bulk.plan import BEGINNING_CONCURRENCY
+from kvsctl.cli.option_groups import Given
+from kvsctl.cli.options.listing import ConsistentOption, ListOptions
+from kvsctl.cli.request import Basis, basis_of, require_own_files
+from kvsctl.cli.selectors import selection_of, selectors_given
+from kvsctl.errors import UsageError
+from kvsctl.jobs.job import BatchJob, Printing
+from kvsctl.jobs.listing import ListingInput
+from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.listing.plan import ListingPlan
+from kvsctl.selection.selection import AgeFrom, Selection
+from kvsctl.service.wire import MetadataRequest
+
+
+def list_job(given: Given) -> BatchJob:
+    """Return the job of `list`. Raise UsageError if it cannot be carried out."""
+    options = given.of(ListOptions)
+    for flag, is_given in (("--as", options.as_ is not None), ("--long", options.long)):
+        if options.count and is_given:
+            raise UsageError(f"--count prints a number, {flag} keys", "Give one of them.")
+    selection, basis = selection_of(given), basis_of(given)
+    in_order = not (options.unordered or options.count)
+    page = DEFAULT_LIMITS.query_page
+    if options.limit is not None and selection.is_of_prefix_only:
+        page = min(page, options.limit)
+    plan = ListingPlan(
+        selection,
+        chains=1 if in_order else _chains(basis),
+        page_records=page,
+        needed=_needed(selection, is_long=options.long),
+        limit=options.limit,
+        rereads=given.of(ConsistentOption).consistent,
+    )
+    style = "count" if options.count else options.as_ or ("table" if options.long else "keys")
+    printing = Printing(in_order=in_order, keys_as=style, is_long=options.long)
+    return listing_job("list", given, basis, plan, printing, is_typed=True)
+
+
+def listing_job(
+    name: str,
+    given: Given,
+    basis: Basis,
+    plan: ListingPlan,
+    printing: Printing,
+    *,
+    is_typed: bool = False,
+) -> BatchJob:
+    """Return a job that prints what a listing chooses. Raise UsageError."""
+    source = ListingInput(plan, basis.plan, selectors_given(given), is_typed)
+    require_own_files(source, printing, None, basis)
+    return BatchJob(
+        source,
+        basis.plan,
+        basis.target,
+        basis.allow_http,
+        basis.timeout_seconds,
+        basis.reporting,
+        printing,
+        _asked(plan, printing),
+        schedule=basis.schedule,
+        listing=plan,
+        name=name,
+    )
+
+
+def _chains(basis: Basis) -> int:
+    return basis.concurrency or BEGINNING_CONCURRENCY
+
+
+def _needed(selection: Selection, *, is_long: bool) -> MetadataRequest:
+    """Return the times without which the listing is of no use."""
+    by_creation = selection.age_from is AgeFrom.CREATED
+    return MetadataRequest(
+        created=is_long or (selection.needs_age and by_creation),
+        updated=is_long or (selection.needs_age and not by_creation),
+    )
+
+
+def _asked(plan: ListingPlan, printing: Printing) -> MetadataRequest:
+    """Return the metadata to ask the service for: what is needed, printed or decides."""
+    asks_expiry = (
+        printing.is_long
+        or printing.metadata.expires
+        or plan.selection.needs_expiry
+        or plan.skip_expired
+    )
+    return replace(plan.needed, expires=asks_expiry)

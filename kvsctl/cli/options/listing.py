@@ -1,0 +1,74 @@
+"""How a store is listed, and how `list` prints its keys."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from kvsctl.cli.option_groups import OnResume, OptionGroup
+from kvsctl.cli.options import panels
+
+
+class ConsistentOption(OptionGroup):
+    """Whether listed records are read again."""
+
+    consistent: Annotated[
+        bool,
+        typer.Option(
+            "--consistent",
+            help="Read each listed key again by batch/get, as queries lag behind writes: at least "
+            "40 units more per 1,000 keys.",
+            rich_help_panel=panels.RUNNING,
+        ),
+        OnResume.MUST_MATCH,
+    ] = False
+
+
+class ListOptions(OptionGroup):
+    """How `list` prints keys, and how many."""
+
+    as_: Annotated[
+        Literal["keys", "jsonl", "json", "csv", "table"] | None,
+        typer.Option(
+            "--as",
+            help="Form of the output. (default: keys, or a table with --long)",
+            rich_help_panel=panels.OUTPUT,
+        ),
+        OnResume.MUST_MATCH,
+    ] = None
+    long: Annotated[
+        bool,
+        typer.Option(
+            "--long",
+            "-l",
+            help="Print size, created, updated and expires as well. May need to read each key "
+            "again.",
+            rich_help_panel=panels.OUTPUT,
+        ),
+        OnResume.MUST_MATCH,
+    ] = False
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Print the first N keys only.",
+            rich_help_panel=panels.OUTPUT,
+        ),
+        OnResume.MUST_MATCH,
+    ] = None
+    count: Annotated[
+        bool,
+        typer.Option(
+            "--count", help="Print only the number of keys.", rich_help_panel=panels.OUTPUT
+        ),
+        OnResume.MUST_MATCH,
+    ] = False
+    unordered: Annotated[
+        bool,
+        typer.Option(
+            "--unordered",
+            help="Read several ranges of keys at a time, which is sooner in large stores.",
+            rich_help_panel=panels.OUTPUT,
+        ),
+        OnResume.MUST_MATCH,
+    ] = False

@@ -1,0 +1,109 @@
+"""Which records of a store a command works on."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from kvsctl.cli.option_groups import OnResume, OptionGroup, made
+from kvsctl.cli.options import panels
+
+
+class PrefixArgument(OptionGroup):
+    """The prefix of the keys to work on, as an argument."""
+
+    prefix: Annotated[
+        str | None,
+        typer.Argument(metavar="[PREFIX]", help="Keys that begin with PREFIX. (default: all)"),
+        OnResume.CHECKED_ELSEWHERE,
+    ] = None
+
+
+class SelectionOptions(OptionGroup):
+    """Which records of a store to work on. All conditions must hold."""
+
+    all: Annotated[
+        bool,
+        typer.Option("--all", help="All keys.", rich_help_panel=panels.SELECTION),
+        OnResume.CHECKED_ELSEWHERE,
+    ] = False
+    match: Annotated[
+        list[str],
+        typer.Option(
+            metavar="GLOB",
+            help="Keys that match GLOB, such as 'user:*'. Reads only keys with its literal "
+            "beginning. Repeatable: any of them.",
+            rich_help_panel=panels.SELECTION,
+        ),
+        OnResume.CHECKED_ELSEWHERE,
+    ] = made(factory=list)
+    exclude: Annotated[
+        list[str],
+        typer.Option(
+            metavar="GLOB",
+            help="Not keys that match GLOB; they are read all the same. Repeatable.",
+            rich_help_panel=panels.SELECTION,
+        ),
+        OnResume.CHECKED_ELSEWHERE,
+    ] = made(factory=list)
+    regex: Annotated[
+        list[str],
+        typer.Option(
+            metavar="RE",
+            help="Keys in which RE matches. Reads all keys, or only those with the literal text "
+            "after ^. Repeatable: any of them.",
+            rich_help_panel=panels.SELECTION,
+        ),
+        OnResume.CHECKED_ELSEWHERE,
+    ] = made(factory=list)
+    older_than: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AGE",
+            help="Records updated before AGE, such as 30d or 2026-01-31. May need to read each "
+            "key again.",
+            rich_help_panel=panels.SELECTION,
+        ),
+        OnResume.CHECKED_ELSEWHERE,
+    ] = None
+    newer_than: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AGE",
+            help="Records updated at AGE or later. May need to read each key again.",
+            rich_help_panel=panels.SELECTION,
+        ),
+        OnResume.CHECKED_ELSEWHERE,
+    ] = None
+    by: Annotated[
+        Literal["updated", "created"],
+        typer.Option(
+            help="The time that an age counts from.",
+            rich_help_panel=panels.SELECTION,
+        ),
+        OnResume.CHECKED_ELSEWHERE,
+    ] = "updated"
+    expired: Annotated[
+        bool,
+        typer.Option(
+            "--expired",
+            help="Expired records that the service has not removed yet.",
+            rich_help_panel=panels.SELECTION,
+        ),
+        OnResume.CHECKED_ELSEWHERE,
+    ] = False
+    no_expiry: Annotated[
+        bool,
+        typer.Option(
+            "--no-expiry", help="Records without a ttl.", rich_help_panel=panels.SELECTION
+        ),
+        OnResume.CHECKED_ELSEWHERE,
+    ] = False
+    larger_than: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="Records whose value is larger than SIZE, such as 10k.",
+            rich_help_panel=panels.SELECTION,
+        ),
+        OnResume.CHECKED_ELSEWHERE,
+    ] = None

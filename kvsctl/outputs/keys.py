@@ -1,0 +1,154 @@
+"""The forms in which list prints keys: lines, JSON, tables, or their number."""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from kvsctl.model import Record
+from kvsctl.outputs.records import Formatter, heads, metadata_columns
+from kvsctl.slabs import FoundSlab, names_of
+
+_ODD: Final = re.compile("[^\x20-\x7e]|^ | $")
+"""Keys with such a character are printed as JSON strings: control characters, outer blanks."""
+_ODD_IN_LINES: Final = re.compile("[^\x20-\x7e\n]|^ | $", re.MULTILINE)
+_WIDTH: Final = len("2026-01-31T12:00:00Z")
+_SIZE_WIDTH: Final = 7
+
+
+class Form(NamedTuple):
+    """A formatter, and what stands before and after all that it formats.
+
+    `skipped`: how many bytes the first text loses: a separator that stands before each record.
+    """
+
+    format: Formatter
+    begin: bytes = b""
+    end: Callable[[], bytes] = lambda: b""
+    skipped: int = 0
+
+
+def form_of(style: str, *, is_long: bool, has_entities: bool) -> Form:
+    """Return the form of a style: keys, jsonl, json, csv, table or count.
+
+    `is_long`: with size, times and expiry. `has_entities`: with the entity of each record, which
+    the JSON forms always have.
+    """
+    match style:
+        case "jsonl":
+            return Form(_json_items(is_long=is_long, before=b"", after=b"\n"))
+        case "json":
+            items = _json_items(is_long=is_long, before=b",\n", after=b"")
+            return Form(items, b"[", lambda: b"\n]\n", skipped=1)
+        case "csv":
+            return _csv(is_long=is_long, has_entities=has_entities)
+        case "table":
+            return _table(is_long=is_long, has_entities=has_entities)
+        case "count":
+            return _count()
+    return Form(key_lines)
+
+
+def key_lines(records: Sequence[Record], found: FoundSlab) -> bytes:
+    """Format keys as plain lines, which get and delete read back. Odd keys are JSON strings."""
+    del found
+    keys, _ = names_of(records)
+    text = "\n".join(keys)
+    if text.count("\n") != len(keys) - 1 or _ODD_IN_LINES.search(text):
+        text = "\n".join(map(_shown, keys))
+    return text.encode() + b"\n"
+
+
+def _shown(key: str) -> str:
+    return json.dumps(key) if _ODD.search(key) else key
+
+
+def _json_items(*, is_long: bool, before: bytes, after: bytes) -> Formatter:
+    def format_items(records: Sequence[Record], found: FoundSlab) -> bytes:
+        parts = [before, b"", b"", *[b""] * 6, b"}" + after]
+        width = len(parts)
+        parts *= len(records)
+        parts[1::width] = heads(records)
+        if is_long:
+            parts[2::width] = [b',"size":%d' % len(value) for value in found.values]
+            for place, column in enumerate(metadata_columns(found)):
+                if column is not None:
+                    parts[3 + 2 * place :: width], parts[4 + 2 * place :: width] = column
+        return b"".join(parts)
+
+    return format_items
+
+
+def _csv(*, is_long: bool, has_entities: bool) -> Form:
+    names = ["key"]
+    names += ["entityName"] if has_entities else []
+    names += ["size", "createdAt", "updatedAt", "expireTime"] if is_long else []
+
+    def format_rows(records: Sequence[Record], found: FoundSlab) -> bytes:
+        keys, entities = names_of(records)
+        columns: list[Sequence[str]] = [[_cell(key) for key in keys]]
+        if has_entities:
+            columns.append([entity or "" for entity in entities or [None] * len(keys)])
+        if is_long:
+            columns += _long_columns(found)
+        return "".join([",".join(row) + "\n" for row in zip(*columns, strict=True)]).encode()
+
+    return Form(format_rows, ",".join(names).encode() + b"\n")
+
+
+def _cell(key: str) -> str:
+    """Return a key as a cell. No legal key has a quote or a comma."""
+    is_odd = key != key.strip() or any(character in key for character in ',"\n\r')
+    return '"' + key.replace('"', '""') + '"' if is_odd else key
+
+
+def _table(*, is_long: bool, has_entities: bool) -> Form:
+    def row(cells: Sequence[str], entity: str, key: str) -> str:
+        size = [cells[0].rjust(_SIZE_WIDTH), *(cell.ljust(_WIDTH) for cell in cells[1:])]
+        return "  ".join([*(size if is_long else ()), *([entity] if has_entities else ()), key])
+
+    def format_rows(records: Sequence[Record], found: FoundSlab) -> bytes:
+        columns = _long_columns(found) if is_long else [[""] * len(records)]
+        keys, entities = names_of(records)
+        entities = entities or [None] * len(keys)
+        rows = [
+            row(cells, entity or "-", _shown(key)) + "\n"
+            for entity, key, *cells in zip(entities, keys, *columns, strict=True)
+        ]
+        return "".join(rows).encode()
+
+    header = row(["SIZE", "CREATED", "UPDATED", "EXPIRES"], "ENTITY", "KEY")
+    return Form(format_rows, header.encode() + b"\n")
+
+
+def _count() -> Form:
+    count = 0
+
+    def note(records: Sequence[Record], _: FoundSlab) -> bytes:
+        nonlocal count
+        count += len(records)
+        return b""
+
+    return Form(note, end=lambda: b"%d\n" % count)
+
+
+def _long_columns(found: FoundSlab) -> list[list[str]]:
+    """Return size, times and expiry as text; a cell is empty where an answer has none."""
+    size = len(found)
+    return [
+        [str(len(value)) for value in found.values],
+        [_time(moment) for moment in found.created_at or [None] * size],
+        [_time(moment) for moment in found.updated_at or [None] * size],
+        [expiry or "" for expiry in found.expire_times or [None] * size],
+    ]
+
+
+def _time(milliseconds: int | None) -> str:
+    if milliseconds is None:
+        return ""
+    try:
+        moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
+    except (ValueError, OverflowError, OSError):  # what is out of range is shown as it is
+        return str(milliseconds)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
