@@ -61,6 +61,7 @@ class CompressedSink:
     def __init__(self, sink: ByteSink, compress: Compress) -> None:
         self._sink = sink
         self._compress = compress
+        self._is_empty = True
         self._chunks: list[bytes] = []
         self._held_bytes = 0
 
@@ -82,8 +83,10 @@ class CompressedSink:
             self._pass_on()
 
     def complete(self) -> None:
-        """See ByteSink."""
+        """See ByteSink. Output without a byte is an empty archive: no bytes would not be one."""
         self._pass_on()
+        if self._is_empty:
+            self._sink.write(self._compress(b""))
         self._sink.complete()
 
     def abandon(self) -> None:
@@ -96,6 +99,7 @@ class CompressedSink:
         self._chunks.clear()
         self._held_bytes = 0
         if content:
+            self._is_empty = False
             self._sink.write(self._compress(content))
 
 
@@ -105,6 +109,7 @@ class MarkedCompressedSink(CompressedSink):
     def __init__(self, sink: MarkedSink, compress: Compress) -> None:
         super().__init__(sink, compress)
         self._marked = sink
+        self._is_empty = not sink.mark()
 
     def mark(self) -> int:
         """See MarkedSink."""

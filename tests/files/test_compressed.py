@@ -62,7 +62,8 @@ def test_it_is_read_back_as_it_was(suffix: str, count: int) -> None:
     assert sink.pending_bytes == 3
     sink.complete()
     assert memory.ends == ["complete"]
-    assert (_read(memory.content) if count else memory.content) == b"".join(lines)
+    assert memory.content
+    assert _read(memory.content) == b"".join(lines)
     assert len(memory.content) < max(200, 10 * count)
 
 
@@ -105,6 +106,18 @@ def test_a_mark_is_the_end_of_an_archive(tmp_path: Path) -> None:
     resumed.write(b"b\n")
     resumed.complete()
     assert gzip.decompress(path.read_bytes()) == b"a\nb\n"
+
+
+def test_nothing_more_is_an_empty_archive_only_if_there_is_nothing(tmp_path: Path) -> None:
+    path, compress = tmp_path / "out.gz", _compress(".gz")
+    MarkedCompressedSink(PartFile(path), compress).complete()
+    assert gzip.decompress(path.read_bytes()) == b""
+    sink = MarkedCompressedSink(PartFile(path), compress)
+    sink.write(b"a\n")
+    mark = sink.mark()
+    sink.abandon()
+    MarkedCompressedSink(PartFile(path, kept_bytes=mark), compress).complete()
+    assert path.stat().st_size == mark
 
 
 @pytest.mark.parametrize("name", ["out", "out.jsonl", "gz", "out.gz.part"])
