@@ -75,6 +75,12 @@ def _add_list(app: typer.Typer) -> None:
     app.command("list", cls=Command)(list_command)
 
 
+def _add_export(app: typer.Typer) -> None:
+    from kvsctl.cli.commands.store.export import export_command
+
+    app.command("export", cls=Command)(export_command)
+
+
 def _add_verify(app: typer.Typer) -> None:
     from kvsctl.cli.commands.store.verify import verify_command
 
@@ -98,6 +104,7 @@ _COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
     "get": _add_get,
     "delete": _add_delete,
     "list": _add_list,
+    "export": _add_export,
     "verify": _add_verify,
     "serve": _add_serve,
     "journal": _add_journal,

@@ -1,13 +1,16 @@
-"""From the options of list to its job: every setting resolved, nothing opened."""
+"""From the options of list and export to their jobs: every setting resolved, nothing opened."""
+
+from pathlib import Path
 
 from msgspec.structs import replace
 
 from kvsctl.bulk.plan import BEGINNING_CONCURRENCY
 from kvsctl.cli.option_groups import Given
-from kvsctl.cli.options.listing import ConsistentOption, ListOptions
+from kvsctl.cli.options.listing import ConsistentOption, ExportOptions, ListOptions
 from kvsctl.cli.request import Basis, basis_of, require_own_files
 from kvsctl.cli.selectors import selection_of, selectors_given
 from kvsctl.errors import UsageError
+from kvsctl.files.compressed import compressor_of
 from kvsctl.jobs.job import BatchJob, Printing
 from kvsctl.jobs.listing import ListingInput
 from kvsctl.limits import DEFAULT_LIMITS
@@ -38,6 +41,25 @@ def list_job(given: Given) -> BatchJob:
     style = "count" if options.count else options.as_ or ("table" if options.long else "keys")
     printing = Printing(in_order=in_order, keys_as=style, is_long=options.long)
     return listing_job("list", given, basis, plan, printing, is_typed=True)
+
+
+def export_job(given: Given) -> BatchJob:
+    """Return the job of `export`. Raise UsageError if it cannot be carried out."""
+    options = given.of(ExportOptions)
+    selection, basis = selection_of(given), basis_of(given)
+    plan = ListingPlan(
+        selection,
+        chains=_chains(basis),
+        needed=_needed(selection),
+        rereads=given.of(ConsistentOption).consistent,
+        skip_expired=options.skip_expired,
+    )
+    path = None if options.output == Path("-") else options.output
+    if path is not None:
+        compressor_of(path)  # refuses what cannot be written
+    expires = MetadataRequest(expires=True)
+    printing = Printing(path=path, in_order=False, metadata=expires)
+    return listing_job("export", given, basis, plan, printing)
 
 
 def listing_job(
@@ -71,7 +93,7 @@ def _chains(basis: Basis) -> int:
     return basis.concurrency or BEGINNING_CONCURRENCY
 
 
-def _needed(selection: Selection, *, is_long: bool) -> MetadataRequest:
+def _needed(selection: Selection, *, is_long: bool = False) -> MetadataRequest:
     """Return the times without which the listing is of no use."""
     by_creation = selection.age_from is AgeFrom.CREATED
     return MetadataRequest(

@@ -140,6 +140,7 @@ def _about(job: BatchJob, token_source: str | None = None) -> About:
         started_at=datetime.now(UTC),
         local_path=str(job.target.local_path) if job.target.local_path else None,
         token_source=token_source,
+        covers=None if job.listing is None else job.listing.covers,
     )
 
 

@@ -28,3 +28,9 @@ class ListingPlan(msgspec.Struct, frozen=True):
     limit: int | None = None
     rereads: bool = False
     skip_expired: bool = False
+
+    @property
+    def covers(self) -> str:
+        """What the listing covers, for people."""
+        names = ["plain keys" if one is None else f"entity {one.entity}" for one in self.spaces]
+        return ", ".join(names)

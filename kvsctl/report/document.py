@@ -33,7 +33,7 @@ class About:
 
     `local_path`: the path of the embedded emulator's database, if that is the target.
     `token_source`: where the token was read from (`KVSCTL_TOKEN`, `token file PATH`), never the
-    token.
+    token. `covers`: the part of a store that a listing covers.
     """
 
     command: str
@@ -42,6 +42,7 @@ class About:
     started_at: datetime
     local_path: str | None = None
     token_source: str | None = None
+    covers: str | None = None
 
 
 def report_document(

@@ -76,9 +76,10 @@ def _headline(about: About, *, is_dry_run: bool) -> list[Span]:
     line = [(f"{visible(about.command)}  ", "bold")]
     if is_dry_run:
         line.append(("DRY RUN, nothing was sent  ", "bold yellow"))
+    covers = [] if about.covers is None else [(f"  {visible(about.covers)}", "dim")]
     if about.local_path is not None:
-        return [*line, (f"LOCAL EMULATOR {visible(about.local_path)}", "bold cyan")]
-    line.append((visible(about.target), "bold cyan"))
+        return [*line, (f"LOCAL EMULATOR {visible(about.local_path)}", "bold cyan"), *covers]
+    line += [(visible(about.target), "bold cyan"), *covers]
     if about.token_source is not None:
         line.append((f"  token: {visible(about.token_source)}", "dim"))
     return line

@@ -49,13 +49,22 @@ def test_options_stand_under_their_groups_in_order_and_help_is_last() -> None:
 
 def test_every_command_is_listed_with_a_sentence() -> None:
     listed = _help().partition("Commands:\n")[2]
-    for name in ("set", "get", "delete", "list", "verify", "serve", "journal"):
+    for name in ("set", "get", "delete", "list", "export", "verify", "serve", "journal"):
         assert re.search(rf"^  {name} +\w+", listed, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
     "words",
-    [(), ("set",), ("list",), ("journal",), ("journal", "show"), ("serve",), ("verify",)],
+    [
+        (),
+        ("set",),
+        ("list",),
+        ("export",),
+        ("journal",),
+        ("journal", "show"),
+        ("serve",),
+        ("verify",),
+    ],
 )
 def test_no_line_is_too_long_to_read(words: tuple[str, ...]) -> None:
     output = _help(*words)

@@ -20,6 +20,7 @@ _OTHER_COMMANDS = (
     "kvsctl.cli.commands.records.delete",
     "kvsctl.cli.commands.store.verify",
     "kvsctl.cli.commands.store.list",
+    "kvsctl.cli.commands.store.export",
     "kvsctl.listing",
     "kvsctl.selection",
     "kvsctl.cli.commands.tools.serve",

@@ -1,6 +1,6 @@
 """The commands, one module each.
 
 - `records`: set, get, delete.
-- `store`: list, verify.
+- `store`: list, export, verify.
 - `tools`: serve, journal.
 """

@@ -1,5 +1,6 @@
-"""How a store is listed, and how `list` prints its keys."""
+"""How a store is listed, and what `list` and `export` print."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -68,6 +69,31 @@ class ListOptions(OptionGroup):
         typer.Option(
             "--unordered",
             help="Read several ranges of keys at a time, which is sooner in large stores.",
+            rich_help_panel=panels.OUTPUT,
+        ),
+        OnResume.MUST_MATCH,
+    ] = False
+
+
+class ExportOptions(OptionGroup):
+    """What `export` writes, and where."""
+
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write to FILE (FILE.part until complete), compressed if it ends in .gz or .zst.",
+            rich_help_panel=panels.OUTPUT,
+        ),
+        OnResume.CHECKED_ELSEWHERE,
+    ] = None
+    skip_expired: Annotated[
+        bool,
+        typer.Option(
+            "--skip-expired",
+            help="Skip expired records.",
             rich_help_panel=panels.OUTPUT,
         ),
         OnResume.MUST_MATCH,

@@ -1,0 +1,31 @@
+"""kvsctl export: write records that set can load."""
+
+from kvsctl.cli.option_groups import Given, takes
+from kvsctl.cli.options.listing import ConsistentOption, ExportOptions
+from kvsctl.cli.options.report import ReportOptions
+from kvsctl.cli.options.running import RunningOptions
+from kvsctl.cli.options.schedule import LockOptions
+from kvsctl.cli.options.selection import PrefixArgument, SelectionOptions
+from kvsctl.cli.options.target import TargetOptions
+
+
+@takes(
+    PrefixArgument,
+    SelectionOptions,
+    ExportOptions,
+    ConsistentOption,
+    TargetOptions,
+    RunningOptions,
+    LockOptions,
+    ReportOptions,
+)
+def export_command(given: Given) -> None:
+    """Write records as JSON Lines that set can load: all of them, or a selection.
+
+    Several ranges of keys are read at a time, so records come in no order; with -c 1 they come in
+    key order. An export is not a snapshot of one moment. Secrets cannot be exported.
+    """
+    from kvsctl.cli.carry_out import carry_out
+    from kvsctl.cli.listing_request import export_job
+
+    carry_out(export_job(given))
