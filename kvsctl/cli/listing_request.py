@@ -8,7 +8,7 @@ from kvsctl.bulk.plan import BEGINNING_CONCURRENCY
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.listing import ConsistentOption, ExportOptions, ListOptions
 from kvsctl.cli.request import Basis, basis_of, require_own_files
-from kvsctl.cli.selectors import selection_of, selectors_given
+from kvsctl.cli.selectors import selection_of, selectors_given, spaces_of
 from kvsctl.errors import UsageError
 from kvsctl.files.compressed import compressor_of
 from kvsctl.jobs.job import BatchJob, Printing
@@ -32,6 +32,7 @@ def list_job(given: Given) -> BatchJob:
         page = min(page, options.limit)
     plan = ListingPlan(
         selection,
+        spaces_of(given),
         chains=1 if in_order else _chains(basis),
         page_records=page,
         needed=_needed(selection, is_long=options.long),
@@ -39,7 +40,9 @@ def list_job(given: Given) -> BatchJob:
         rereads=given.of(ConsistentOption).consistent,
     )
     style = "count" if options.count else options.as_ or ("table" if options.long else "keys")
-    printing = Printing(in_order=in_order, keys_as=style, is_long=options.long)
+    printing = Printing(
+        in_order=in_order, keys_as=style, is_long=options.long, has_entities=plan.has_entities
+    )
     return listing_job("list", given, basis, plan, printing, is_typed=True)
 
 
@@ -49,6 +52,7 @@ def export_job(given: Given) -> BatchJob:
     selection, basis = selection_of(given), basis_of(given)
     plan = ListingPlan(
         selection,
+        spaces_of(given),
         chains=_chains(basis),
         needed=_needed(selection),
         rereads=given.of(ConsistentOption).consistent,

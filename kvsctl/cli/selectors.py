@@ -5,13 +5,17 @@ import time
 from typing import Final
 
 from kvsctl.cli.option_groups import Given
-from kvsctl.cli.options.selection import PrefixArgument, SelectionOptions
+from kvsctl.cli.options.selection import EntityOptions, PrefixArgument, SelectionOptions
 from kvsctl.errors import UsageError
 from kvsctl.jsontext import quoted
+from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.records.checks import check_entity
 from kvsctl.selection.moments import moment_before
 from kvsctl.selection.patterns import glob, regex
+from kvsctl.selection.ranges import index_range, json_or_text
 from kvsctl.selection.selection import AgeFrom, Selection
 from kvsctl.selection.sizes import size_bytes
+from kvsctl.service.queries import BY_KEY, EntityIndex
 
 _GLOB: Final = re.compile(r"[*?\[\]]")
 
@@ -45,9 +49,38 @@ def selection_of(given: Given, *, now: float | None = None) -> Selection:
     )
 
 
+def spaces_of(given: Given) -> list[EntityIndex | None]:
+    """Return what the options say to list: plain keys (None) or entities. Raise UsageError."""
+    options = given.of(EntityOptions)
+    index = options.index or BY_KEY
+    for flag, is_given in (
+        ("--plain", options.plain),
+        ("--index", options.index is not None),
+    ):
+        if is_given and not options.entity:
+            raise UsageError(f"{flag} needs an entity", "Add --entity NAME.")
+    for flag, is_given in (
+        ("--partition", bool(options.partition)),
+        ("--range", options.range is not None),
+    ):
+        if is_given and index == BY_KEY:
+            raise UsageError(f"{flag} needs an index", "Add --entity NAME and --index NAME.")
+    if options.index is not None and (len(options.entity) > 1 or options.plain):
+        raise UsageError("--index applies to one entity", "Run the command once for each.")
+    for name in options.entity:
+        if breach := check_entity(name, DEFAULT_LIMITS):
+            raise UsageError(f"--entity {name}: {breach.message}")
+    partition = [json_or_text(text) for text in options.partition]
+    range_ = None if options.range is None else index_range(options.range)
+    plain: list[EntityIndex | None] = [None] if options.plain or not options.entity else []
+    names = list(dict.fromkeys(options.entity))
+    return [*plain, *(EntityIndex(name, index, partition, range_) for name in names)]
+
+
 def selectors_given(given: Given) -> dict[str, object]:
     """Return the selectors that were given, as they were written: what tells a selection apart."""
-    options = {**vars(given.of(PrefixArgument)), **vars(given.of(SelectionOptions))}
+    groups = PrefixArgument, SelectionOptions, EntityOptions
+    options = {name: value for group in groups for name, value in vars(given.of(group)).items()}
     if not (options["older_than"] or options["newer_than"]):
         del options["by"]
     del options["all"]  # it says what is so without it

@@ -34,3 +34,8 @@ class ListingPlan(msgspec.Struct, frozen=True):
         """What the listing covers, for people."""
         names = ["plain keys" if one is None else f"entity {one.entity}" for one in self.spaces]
         return ", ".join(names)
+
+    @property
+    def has_entities(self) -> bool:
+        """Whether it covers more than plain keys."""
+        return any(one is not None for one in self.spaces)

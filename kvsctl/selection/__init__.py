@@ -3,6 +3,7 @@
 - `patterns`: globs and regular expressions over keys, and the prefix that each one implies.
 - `prefixes`: the fewest prefixes that cover everything that may be chosen.
 - `moments`: times as people write them.
+- `ranges`: ranges of an index as people write them.
 - `sizes`: sizes in bytes as people write them.
 - `selection`: all selectors of a command together.
 """

@@ -148,7 +148,14 @@ class StoreClient:
         if answer is None:
             elapsed = sent.elapsed_seconds
             return QueryAnswer(None, sent.lost, None, elapsed, len(body), 0, None, token)
-        page, fault = interpret_page(answer, sent.trace_id, token, self.now(), self._proxy)
+        page, fault = interpret_page(
+            answer,
+            sent.trace_id,
+            token,
+            self.now(),
+            self._proxy,
+            of_entity=query.entity is not None,
+        )
         return QueryAnswer(
             page,
             fault,

@@ -64,14 +64,16 @@ def interpret_page(
     token: Secret | None,
     service_now: float,
     proxy: str | None = None,
+    *,
+    of_entity: bool,
 ) -> tuple[Page | None, Fault | None]:
     """Return the page or the fault that the answer to a query means, never both.
 
-    The arguments are those of `interpret`.
+    `of_entity`: see `decode_page`. The other arguments are those of `interpret`.
     """
     if answer.status == _OK:
         try:
-            return decode_page(answer.body), None
+            return decode_page(answer.body, of_entity=of_entity), None
         except UnreadableAnswer as error:
             return None, _unreadable(error, trace_id, token)
     return None, _refusal(answer, trace_id, token, service_now, proxy)

@@ -116,13 +116,18 @@ _decode_plain = msgspec.json.Decoder(_PlainPage).decode
 _decode = msgspec.json.Decoder(_Page).decode
 
 
-def decode_page(body: bytes) -> Page:
-    """Return the page that a 200 answer to a query holds. Raise UnreadableAnswer."""
+def decode_page(body: bytes, *, of_entity: bool = False) -> Page:
+    """Return the page that a 200 answer to a query holds. Raise UnreadableAnswer.
+
+    `of_entity`: its records are those of an entity, whose name they do not have.
+    """
     size, body = len(body), body.removeprefix(BOM_UTF8)
     try:
         require_utf8(body)
         plain = _decode_plain(body)
         found = found_plain(plain.data, body)
+        if of_entity:  # a line of such a record has more than the members of the answer
+            found = FoundSlab(found.values, is_compact=found.is_compact)
         return Page([one.key for one in plain.data], found, plain.cursor or None, size)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         page = _decoded(body)

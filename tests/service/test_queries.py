@@ -99,6 +99,14 @@ def test_a_page_holds_what_its_text_says(
     assert (page.cursor, page.body_bytes) == (cursor, len(body))
 
 
+def test_the_records_of_an_entity_are_not_taken_for_whole_lines() -> None:
+    body = b'{"data":[{"key":"a","value":1}]}'
+    assert decode_page(body).found.plain_records is not None
+    page = decode_page(body, of_entity=True)
+    assert page.found.plain_records is None
+    assert list(page.found) == [Found(b"1")]
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -107,3 +107,52 @@ class SelectionOptions(OptionGroup):
         ),
         OnResume.CHECKED_ELSEWHERE,
     ] = None
+
+
+class EntityOptions(OptionGroup):
+    """Which custom entities to work on, and by which index."""
+
+    entity: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME",
+            help="Records of the entity NAME instead of plain keys. Repeatable.",
+            rich_help_panel=panels.SELECTION,
+        ),
+        OnResume.CHECKED_ELSEWHERE,
+    ] = made(factory=list)
+    plain: Annotated[
+        bool,
+        typer.Option(
+            "--plain", help="With --entity: plain keys too.", rich_help_panel=panels.SELECTION
+        ),
+        OnResume.CHECKED_ELSEWHERE,
+    ] = False
+    index: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Read the entity by this index. It reads one page after the other. "
+            "(default: by-key)",
+            rich_help_panel=panels.SELECTION,
+        ),
+        OnResume.CHECKED_ELSEWHERE,
+    ] = None
+    partition: Annotated[
+        list[str],
+        typer.Option(
+            metavar="VALUE",
+            help="Value of the index's partition: JSON, or else a string. Repeatable, in order.",
+            rich_help_panel=panels.SELECTION,
+        ),
+        OnResume.CHECKED_ELSEWHERE,
+    ] = made(factory=list)
+    range: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RANGE",
+            help="Range of the index: 1..9, '>=5', '<5', '=5' or 'text*'.",
+            rich_help_panel=panels.SELECTION,
+        ),
+        OnResume.CHECKED_ELSEWHERE,
+    ] = None

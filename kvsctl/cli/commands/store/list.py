@@ -5,13 +5,14 @@ from kvsctl.cli.options.listing import ConsistentOption, ListOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions
 from kvsctl.cli.options.schedule import LockOptions
-from kvsctl.cli.options.selection import PrefixArgument, SelectionOptions
+from kvsctl.cli.options.selection import EntityOptions, PrefixArgument, SelectionOptions
 from kvsctl.cli.options.target import TargetOptions
 
 
 @takes(
     PrefixArgument,
     SelectionOptions,
+    EntityOptions,
     ListOptions,
     ConsistentOption,
     TargetOptions,
