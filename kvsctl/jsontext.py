@@ -11,6 +11,9 @@ emulator. Do not merge the two.
 
 import json
 import re
+from collections.abc import Iterator
+from itertools import accumulate
+from json.encoder import encode_basestring_ascii
 from typing import Any, Final, NoReturn
 
 import msgspec
@@ -32,19 +35,24 @@ is still read and can be reported by its key.
 
 # Possessive, with an optional closing quote, so that no search backtracks or reads a byte twice.
 _STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
+_ANY_STRING: Final = re.compile(rb'"[^"\\\0]*+(?:\\[^\0][^"\\\0]*+)*+"?', re.DOTALL)
+"""A string, which never holds a NUL."""
 _TOKEN = re.compile(_STRING + rb"|[\[\]{}:,]", re.DOTALL)
 _OUTSIDE_STRINGS = re.compile(rb"(" + _STRING + rb")|[ \t\r\n]+", re.DOTALL)
-_ALL_SQUARE: Final = bytes.maketrans(b"{}", b"[]")
-_QUICK_LEVELS: Final = 16
-_NO_BRACKETS_OR_QUOTES: Final = bytes(set(range(256)) - set(b'[]{}"'))
+_ONE_KIND: Final = bytes.maketrans(b"[]", b"{}")
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+_NO_MARKS: Final = bytes(set(_NO_BRACKETS) - set(b'"'))
+_STEPS: Final = bytes.maketrans(b"[{]}", b"\1\1\xff\xff")
+"""Makes signed bytes of brackets: one level more, or one less."""
 _ESCAPED_QUOTE: Final = rb"\u0022"
 _decode_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_raw: Final = msgspec.json.Decoder(msgspec.Raw).decode
 _encode: Final = msgspec.json.Encoder().encode
 _BLANK: Final = WHITE_SPACE.decode()
 _SPACE: Final = r"[ \t\r\n]*+"
 _OPENING: Final = re.compile(r"\{" + _SPACE)
 _COLON: Final = re.compile(_SPACE + ":" + _SPACE)
-_AFTER_VALUE: Final = re.compile(_SPACE + r"([,}])" + _SPACE)
+_AFTER_VALUE: Final = re.compile(_SPACE + "[,}]" + _SPACE)
 _MOST_QUOTED_CHARACTERS: Final = 40
 
 
@@ -55,41 +63,56 @@ class JsonTextError(ValueError):
     """
 
 
+class MalformedTextError(JsonTextError):
+    """A text that does not begin with a JSON value."""
+
+
+class DuplicateMemberError(JsonTextError):
+    """An object that has a member twice."""
+
+
 def depth_exceeds(text: bytes, limit: int) -> bool:
     """Return whether objects and arrays nest deeper than `limit`.
 
-    Counts brackets outside strings, in linear time and constant memory. It does not recurse, so
-    call it before any parser sees the text.
+    Counts brackets outside strings, in linear time and memory. It does not recurse, so call it
+    before any parser sees the text.
     """
-    if text.count(b"[") + text.count(b"{") <= limit or _is_surely_shallow(text, limit):
+    if text.count(b"[") + text.count(b"{") <= limit or nest_within(text, limit):
         return False
-    depth = 0
-    for token in _TOKEN.finditer(text):
-        mark = text[token.start()]
-        if mark in b"[{":
-            depth += 1
-            if depth > limit:
-                return True
-        elif mark in b"]}":
-            depth -= 1
-    return False
+    return max(depths(without_strings(text)), default=0) > limit
 
 
-def _is_surely_shallow(text: bytes, limit: int) -> bool:
-    """Return whether the text nests at most `limit` deep, for texts without brackets in strings.
+def without_strings(text: bytes) -> bytes:
+    """Return the text without its strings. One that is not closed ends at a NUL, or at the end."""
+    return _ANY_STRING.sub(b"", text)
 
-    A fast path: False means only that the tokens must be looked at, which takes ten times as long.
+
+def depths(outside: bytes) -> Iterator[int]:
+    """Return the depth after each bracket of a text without strings. It may fall below 0."""
+    steps = outside.translate(_STEPS, _NO_BRACKETS)
+    return accumulate(memoryview(steps).cast("b"))
+
+
+def nest_within(texts: bytes, limit: int) -> bool:
+    """Return whether all of several texts, with NUL between them, nest at most `limit` deep.
+
+    False means that one may nest deeper. Then call `depth_exceeds` for each. It takes more time.
     """
-    if b"\\" in text:
-        text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
-    # An empty or plain string becomes two quotes. One with brackets leaves a quote on both sides.
-    brackets = text.translate(_ALL_SQUARE, _NO_BRACKETS_OR_QUOTES).replace(b'""', b"")
-    for _ in range(min(limit, _QUICK_LEVELS)):
-        outer = brackets.replace(b"[]", b"")
-        if len(outer) == len(brackets):
-            break
-        brackets = outer
-    return not brackets
+    shown = texts
+    if b"\\" in shown:
+        shown = shown.replace(rb"\\", b"").replace(rb"\"", b"")
+    # If no string holds a bracket, its quotes are side by side in what is left.
+    shown = shown.translate(_ONE_KIND, _NO_MARKS).replace(b'""', b"")
+    if b'"' in shown:
+        shown = without_strings(texts).translate(_ONE_KIND, _NO_BRACKETS)
+    for _ in range(limit):  # each turn removes the innermost pairs, so one level
+        before = len(shown)
+        shown = shown.replace(b"{}", b"")
+        if not shown:
+            return True
+        if before - len(shown) < before // 16:
+            break  # many turns would follow
+    return not shown
 
 
 def members(text: bytes) -> dict[str, bytes]:
@@ -104,14 +127,15 @@ def members(text: bytes) -> dict[str, bytes]:
     found = _decoded_members(text)
     if found is not None:
         return found
-    try:
-        found, repeated = _scan_object(text.decode().strip(_BLANK))
-    except (ValueError, JsonTextError):
-        _require_valid(text)  # says what is wrong, and where in the text
-        raise JsonTextError("not a JSON object") from None
-    if repeated is not None:
-        raise JsonTextError(f"duplicate member {quoted(repeated)}")
-    return found
+    said = _require_valid(text)
+    if not isinstance(said, tuple):
+        raise JsonTextError("not a JSON object")
+    names: set[str] = set()
+    for name, _ in said:
+        if name in names:
+            raise DuplicateMemberError(f"duplicate member {quoted(name)}")
+        names.add(name)
+    return _scan_object(text.decode().strip(_BLANK))
 
 
 def elements(text: bytes) -> list[bytes]:
@@ -142,6 +166,20 @@ def value(text: bytes) -> bytes:
     return text.strip(WHITE_SPACE)
 
 
+def is_value(text: bytes) -> bool:
+    """Return whether a text is one JSON value, for certain. `value` decides about all others.
+
+    The caller must have checked the depth (`PARSER_DEPTH`).
+    """
+    try:
+        if not text.isascii():
+            text.decode()  # msgspec does not check the UTF-8 inside a Raw
+        _decode_raw(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False
+    return True
+
+
 def string(text: str) -> bytes:
     """Return the text as a JSON string. A lone surrogate is written as its escape."""
     try:
@@ -154,7 +192,7 @@ def quoted(name: str) -> str:
     """Return a name from outside in the form messages show it: short, ASCII, in quotes."""
     if len(name) > _MOST_QUOTED_CHARACTERS:
         name = name[:_MOST_QUOTED_CHARACTERS] + "..."
-    return json.dumps(name)
+    return encode_basestring_ascii(name)
 
 
 def compact(text: bytes) -> bytes:
@@ -177,48 +215,38 @@ def _decoded_members(text: bytes) -> dict[str, bytes] | None:
     return {name: bytes(value) for name, value in found.items()}
 
 
-def _scan_object(text: str) -> tuple[dict[str, bytes], str | None]:
-    """Return the members of an object, and the first name that occurs twice.
-
-    Raise ValueError if the text is not one JSON object without outer white space.
-    """
+def _scan_object(text: str) -> dict[str, bytes]:
+    """Return the members of a text that is one JSON object, without outer white space."""
     found: dict[str, bytes] = {}
-    repeated = None
-    mark, place = "{", _matched(_OPENING, text, 0).end()
-    if text.endswith("}") and place == len(text) - 1:
-        return found, None
-    while mark != "}":
-        if not text.startswith('"', place):
-            raise ValueError("no name")
+    mark, place = "{", _end_of(_OPENING, text, 0)
+    while mark != "}" and place < len(text) - 1:
         name, place = _scan(text, place)
-        start = _matched(_COLON, text, place).end()
+        start = _end_of(_COLON, text, place)
         _, end = _scan(text, start)
-        if name in found:
-            repeated = name if repeated is None else repeated
         found[name] = text[start:end].encode()
-        after = _matched(_AFTER_VALUE, text, end)
-        mark, place = after[1], after.end()
-    if place != len(text):
-        raise ValueError("extra data")
-    return found, repeated
+        place = _end_of(_AFTER_VALUE, text, end)
+        mark = text[end:place].strip(_BLANK)
+    return found
 
 
-def _matched(pattern: re.Pattern[str], text: str, place: int) -> re.Match[str]:
+def _end_of(pattern: re.Pattern[str], text: str, place: int) -> int:
     match = pattern.match(text, place)
-    if match is None:
-        raise ValueError("unexpected text")
-    return match
+    assert match is not None  # noqa: S101
+    return match.end()
 
 
-def _require_valid(text: bytes) -> None:
+def _require_valid(text: bytes) -> Any:
+    """Return what a JSON text says, with objects as tuples of pairs and numbers as their text."""
     try:
         shown = text.decode()
         # json.loads() alone says that it is a byte order mark that it refuses.
-        (json.loads if shown.startswith("\ufeff") else _decoder.decode)(shown)
+        return (json.loads if shown.startswith("\ufeff") else _decoder.decode)(shown)
     except UnicodeDecodeError as error:
         raise JsonTextError(f"invalid UTF-8 at byte {error.start + 1}") from None
     except json.JSONDecodeError as error:
-        raise JsonTextError(f"{_reason(error)} at column {error.pos + 1}") from None
+        is_malformed = error.msg != "Extra data"
+        kind = MalformedTextError if is_malformed else JsonTextError
+        raise kind(f"{_reason(error)} at column {error.pos + 1}") from None
 
 
 def _reason(error: json.JSONDecodeError) -> str:
@@ -238,7 +266,9 @@ def _refuse(name: str) -> NoReturn:
     raise JsonTextError(f"{name} is not JSON")
 
 
-_decoder: Final = json.JSONDecoder(parse_constant=_refuse, parse_int=str, parse_float=str)
+_decoder: Final = json.JSONDecoder(
+    parse_constant=_refuse, parse_int=str, parse_float=str, object_pairs_hook=tuple
+)
 _scan: Final = _decoder.raw_decode
 
 

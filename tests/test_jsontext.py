@@ -4,7 +4,7 @@ import tracemalloc
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kvsctl import jsontext
@@ -173,6 +173,39 @@ class TestValue:
             jsontext.value(text)
 
 
+class TestNestWithin:
+    texts = st.lists(
+        st.tuples(VALUES, st.integers(0, 20)).map(lambda cut: cut[0][: cut[1]].encode())
+        | VALUES.map(str.encode),
+        min_size=1,
+        max_size=4,
+    )
+
+    @given(texts, st.integers(0, 5))
+    @example([b'"', b'"[[]]"'], 1)
+    @example([b'["]", ["]", [1]]]'], 2)
+    def test_is_false_if_any_text_nests_deeper(self, texts: list[bytes], limit: int) -> None:
+        if jsontext.nest_within(b"\0".join(texts), limit):
+            assert not any(jsontext.depth_exceeds(text, limit) for text in texts)
+
+    def test_is_true_for_texts_as_records_have_them(self) -> None:
+        wide = json.dumps({"rows": [{"n": [n], "text": 'a "b" [c'} for n in range(50)]}).encode()
+        assert jsontext.nest_within(b"\0".join([wide, b'{"a":[]}', b"", wide]), 4)
+        assert not jsontext.nest_within(b"\0".join([b"[]", wide]), 3)
+        assert not jsontext.nest_within(b'{"a":', 1)
+
+
+@given(VALUES, SPACES, SPACES)
+def test_a_value_without_surrogates_is_certain(text: str, before: str, after: str) -> None:
+    if "\\ud" not in text:
+        assert jsontext.is_value(f"{before}{text}{after}".encode())
+
+
+@pytest.mark.parametrize("text", [*NOT_JSON, b"1 2", b'{"a":1}}', b'["\xff"]'])
+def test_what_is_not_json_is_not_a_certain_value(text: bytes) -> None:
+    assert not jsontext.is_value(text)
+
+
 class TestDepthExceeds:
     @given(PYTHON_VALUES, st.integers(0, 6))
     def test_agrees_with_a_recursive_model(self, value: Any, limit: int) -> None:
@@ -192,10 +225,10 @@ class TestDepthExceeds:
         assert not jsontext.depth_exceeds(b'["' + b"[{" * 1000 + b'"]', 1)
 
     @pytest.mark.parametrize("strings", ["", "plain", r"\\", r"\" \\\"", "\u00e9\\u005b"])
-    def test_looks_at_each_token_only_if_a_string_has_brackets_or_nesting_is_deep(
+    def test_looks_for_strings_only_if_one_has_brackets_or_nesting_is_deep(
         self, strings: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(jsontext, "_TOKEN", None)
+        monkeypatch.setattr(jsontext, "_ANY_STRING", None)
         text = f'[{{"{strings}":[{{"a":"{strings}"}},[]]}},1,{{}},[["{strings}"]]]'.encode()
         assert not jsontext.depth_exceeds(text, 4)
         for other in (text + b"]", b'["["' + text + b"]", b"[" * 20 + b"]" * 20):

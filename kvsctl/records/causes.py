@@ -9,7 +9,9 @@ from kvsctl.jsontext import (
     PARSER_DEPTH,
     RECORD_SEPARATOR,
     WHITE_SPACE,
+    DuplicateMemberError,
     JsonTextError,
+    MalformedTextError,
     depth_exceeds,
 )
 from kvsctl.model import Cause
@@ -35,6 +37,8 @@ def cause_of(line: bytes, error: JsonTextError) -> Cause | None:
     """Return why a line cannot be read as an object; `error` is what its parser raised."""
     if isinstance(error, MemberError):
         return error.cause
+    if isinstance(error, DuplicateMemberError):
+        return None
     if line.startswith(BYTE_ORDER_MARK):
         return Cause.MARK
     if line.startswith(RECORD_SEPARATOR):
@@ -45,7 +49,8 @@ def cause_of(line: bytes, error: JsonTextError) -> Cause | None:
         return Cause.ENCODING
     if len(line) > _READ_BYTES or depth_exceeds(line, PARSER_DEPTH):
         return None
-    return _of_values(text) or _of_text(line)
+    cause = None if isinstance(error, MalformedTextError) else _of_values(text)
+    return cause or _of_text(line)
 
 
 def cause_of_key(line: bytes) -> Cause | None:

@@ -30,6 +30,8 @@ _TOKEN: Final = re.compile(
 _LITERAL: Final = re.compile(
     rb"true|false|null|-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
 )
+_OTHER_MARKS: Final = re.compile(rb"[#/']")
+"""Outside strings, these may begin a comment, or a string in single quotes."""
 _AROUND: Final = jsontext.WHITE_SPACE + jsontext.RECORD_SEPARATOR
 _BETWEEN: Final = b"]},:"
 _MOST_NAMES: Final = 64
@@ -110,10 +112,22 @@ def start_of_document(text: bytes, *, has_keys: bool = False) -> Document | None
     shown = text.strip(_AROUND).removeprefix(jsontext.BYTE_ORDER_MARK).strip(_AROUND)
     if not shown.startswith((b"{", b"[")) and not shown.endswith((b"{", b"[")):
         return None
+    if _leaves_nothing_open(shown):
+        return None
     outline = _Outline(shown)
     if not outline.is_open or outline.ends_in_string:
         return None
     return Document(outline, has_keys=has_keys)
+
+
+def _leaves_nothing_open(text: bytes) -> bool:
+    """Return whether all brackets are closed, for certain. This takes less time than an outline."""
+    if not jsontext.depth_exceeds(text, jsontext.PARSER_DEPTH) and jsontext.is_value(text):
+        return True
+    outside = jsontext.without_strings(text)
+    if _OTHER_MARKS.search(outside) or b"\0" in text:
+        return False
+    return min(jsontext.depths(outside), default=0) <= 0
 
 
 class _Outline:

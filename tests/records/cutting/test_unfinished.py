@@ -1,7 +1,7 @@
 """A document among lines is followed to its end; a truncated record costs no other record."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kvsctl.records.cutting.unfinished import MOST_UNDECIDED, Place, start_of_document
@@ -94,3 +94,16 @@ def test_other_lines_start_no_document(text: bytes) -> None:
 def test_the_undecided_lines_are_bounded() -> None:
     lines = [b'{"key":"a","value":'] * (MOST_UNDECIDED + 2)
     assert places(*lines) == [UNDECIDED] * MOST_UNDECIDED + [INSIDE]
+
+
+@given(
+    st.text("{}[]\"'\\#/ a,:\0", max_size=12).map(lambda text: f"{{{text}".encode().rstrip(b"\\"))
+)
+@example(b'{"a":1,"it\'s":"#/"}')
+@example(b'{"\0{')
+@example(b"{'\"'}")
+@example(b'{/*"*/}"')
+def test_a_comment_at_the_end_of_a_line_changes_nothing(text: bytes) -> None:
+    # Only a line without one is certain to leave nothing open without a look at each token.
+    has_document = start_of_document(text) is not None
+    assert has_document == (start_of_document(text + b"\n#") is not None)
