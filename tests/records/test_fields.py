@@ -136,8 +136,8 @@ class TestReadFields:
             (b'{"key":null}', '"key" is not a string'),
             (b'{"key":"a","entityName":1}', '"entityName" is not a string'),
             (
-                b'{"key":"a","size":1}',
-                'unknown member "size": a record has key, value, entityName, ttl, options and '
+                b'{"key":"a","sizes":1}',
+                'unknown member "sizes": a record has key, value, entityName, ttl, options and '
                 "expireTime",
             ),
             (

@@ -6,6 +6,7 @@ space as compact, usual or odd writers put it.
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -186,6 +187,15 @@ def indented(members: Members) -> str:
 
 
 LAYOUTS = st.sampled_from([compact, spaced, indented])
+
+JSON_LAYOUTS: Sequence[dict[str, Any]] = [
+    {"separators": (",", ":")},
+    {},
+    {"indent": 2},
+    {"ensure_ascii": False},
+    {"separators": (" ,\t", "\r: ")},
+]
+"""Options of `json.dumps`, for the layouts of lines that it writes."""
 
 
 def written(members: st.SearchStrategy[Members]) -> st.SearchStrategy[str]:

@@ -1,8 +1,8 @@
 """The fast path: the same results as `parsing`, sooner, for common input only.
 
 A block of pieces is read at once, column by column: first all keys, then all values, and so on. A
-common piece has legal members, each of them once, no lone surrogate, and no more brackets than a
-value may nest. Keys that are plain text must be common, too: see `keys`.
+common piece has legal members, each of them once, and nests no deeper than a value may. Keys that
+are plain text must be common, too: see `keys`.
 
 The contract between a fast function and its careful one:
 
@@ -19,7 +19,7 @@ The contract between a fast function and its careful one:
 The modules:
 
 - `keys`: which keys are common; plain keys and JSON strings, one per line.
-- `members`: lines into their members, with the proof that no member occurs twice.
+- `members`: lines into their members, as columns, with the proof that no member occurs twice.
 - `columns`: keys, values and other members, as columns, into records.
 - `extras`: the columns of these other members: entities, ttls and expiry times.
 - `lines`: objects in lines or arrays, as records or as keys.

@@ -18,6 +18,9 @@ from kvsctl.records.shapes import KeyTemplate
 _NO_ENTITY: Final = b'","value":'
 _NULL: Final = b"null"
 _OBJECT: Final = b"{"
+_OF_NUMBERS: Final = b"0123456789.+-eE\n"
+_BEGIN_SCALARS: Final = frozenset(bytes([mark]) for mark in b"-0123456789tf")
+_decode_string: Final = msgspec.json.Decoder(str).decode
 
 _Given = TypeVar("_Given")
 _Made = TypeVar("_Made")
@@ -52,15 +55,60 @@ def filled(template: KeyTemplate, columns: Sequence[Sequence[str]], others: set[
     for column in columns:
         if "" in column:
             others.update(place for place, text in enumerate(column) if not text)
+    if len(columns) == 1:
+        before, after = template.literals
+        # One join for all keys. If one holds a line feed, there are too many parts.
+        keys = (before + f"{after}\n{before}".join(columns[0]) + after).split("\n")
+        if len(keys) == len(columns[0]):
+            return keys
     pattern = "%s".join(literal.replace("%", "%%") for literal in template.literals)
     return list(map(pattern.__mod__, zip(*columns, strict=True)))
 
 
+def key_texts_of_json(column: Sequence[msgspec.Raw], others: set[int]) -> list[str]:
+    """Return the texts for keys: those of strings; numbers, true and false as written."""
+    joined = b"\n".join(column)
+    if not joined.translate(None, _OF_NUMBERS):
+        texts = joined.decode().split("\n")
+        if "" not in texts:
+            return texts
+    found = strings_of_json(joined, len(column))
+    if found is not None:
+        return found
+    texts = [""] * len(column)
+    for place, text in enumerate(map(bytes, column)):
+        try:
+            texts[place] = _key_text(text)
+        except ValueError:
+            others.add(place)
+    return texts
+
+
+def strings_of_json(joined: bytes, count: int) -> list[str] | None:
+    """Return the texts of JSON strings without escapes that are joined by line feeds.
+
+    Return None unless all are strings without escapes.
+    """
+    if not (joined.startswith(b'"') and joined.endswith(b'"')) or b"\\" in joined:
+        return None
+    texts = joined[1:-1].decode().split('"\n"')  # no string holds a line feed
+    return texts if len(texts) == count else None
+
+
 def string_of_json(text: bytes) -> str:
-    """Return the text of a JSON string without escapes. Raise ValueError for other JSON."""
-    if not text.startswith(b'"') or b"\\" in text:
+    """Return the text of a JSON string. Raise ValueError for other JSON, and lone surrogates."""
+    if not text.startswith(b'"'):
         raise ValueError
-    return text[1:-1].decode()
+    if b"\\" not in text:
+        return text[1:-1].decode()
+    try:
+        return _decode_string(text)
+    except msgspec.MsgspecError:
+        raise ValueError from None
+
+
+def _key_text(text: bytes) -> str:
+    return text.decode() if text[:1] in _BEGIN_SCALARS else string_of_json(text)
 
 
 class Extras(msgspec.Struct):

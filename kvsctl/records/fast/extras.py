@@ -10,7 +10,7 @@ import orjson
 
 from kvsctl.limits import TTL_UNIT_SECONDS, Limits
 from kvsctl.records.checks import Breach, check_entity
-from kvsctl.records.fast.columns import Extras, converted, string_of_json
+from kvsctl.records.fast.columns import Extras, converted, string_of_json, strings_of_json
 from kvsctl.records.rules import Rules
 from kvsctl.records.ttl import CLOCKS_APART_SECONDS, parse_ttl
 
@@ -43,22 +43,28 @@ def default_entities(rules: Rules, count: int, others: set[int]) -> list[str | N
 
 
 def extras_of_json(
-    rules: Rules, members: Callable[[str], Sequence[msgspec.Raw]], others: set[int]
+    rules: Rules,
+    members: Callable[[str], Sequence[msgspec.Raw] | None],
+    count: int,
+    others: set[int],
 ) -> Extras:
-    """Return the extras of objects. `members` returns the members of a name, as JSON or empty."""
+    """Return the extras of objects.
+
+    `members` returns the members of a name, as JSON or empty; None if no object has one.
+    """
     limits = rules.certain_limits
-    named, ttls, options = members("entityName"), members("ttl"), members("options")
-    times = members("expireTime")
-    extras = Extras(entity_column(named, rules, others), repeat(_default_options(rules)))
+    entities = entity_column(members("entityName"), rules, count, others)
+    extras = Extras(entities, repeat(_default_options(rules)))
+    ttls, options, times = members("ttl"), members("options"), members("expireTime")
     ttl_texts: list[bytes | None]
-    if any(options):
-        pairs = list(zip(map(bytes, ttls), map(bytes, options), strict=True))
+    if options is not None:
+        pairs = list(zip(map(bytes, ttls or repeat(b"")), map(bytes, options)))  # noqa: B905
         ttl_texts = converted(pairs, _options_of_both(limits), others, None)
-    elif any(ttls):
+    elif ttls is not None:
         ttl_texts = _options_of_ttls(list(map(bytes, ttls)), limits, others)
     else:
         ttl_texts = []
-    expiries = _moments_of_json(times, others) if any(times) else []
+    expiries = [] if times is None else _moments_of_json(times, others)
     return _with_expiry(extras, rules, ttl_texts, expiries, others)
 
 
@@ -79,11 +85,14 @@ def extras_of_cells(
 
 
 def entity_column(
-    column: Sequence[msgspec.Raw], rules: Rules, others: set[int]
+    column: Sequence[msgspec.Raw] | None, rules: Rules, count: int, others: set[int]
 ) -> list[str | None] | None:
-    """Return the entities of records whose `entityName` is this JSON, or empty."""
-    default = default_entities(rules, len(column), others)
-    if not any(column):
+    """Return the entities of `count` records whose `entityName` is this JSON, or empty.
+
+    The column is None if no record has the member.
+    """
+    default = default_entities(rules, count, others)
+    if column is None:
         return default
     legal = _legal_entity(rules.certain_limits)
 
@@ -213,10 +222,8 @@ def _loaded(text: bytes) -> Any:
 
 
 def _moments_of_json(column: Sequence[msgspec.Raw], others: set[int]) -> list[float | None]:
-    # All at once, if all are strings. No string holds a line feed.
-    joined = b"\n".join(column).decode()
-    texts = joined[1:-1].split('"\n"')
-    if len(texts) == len(column) and joined.startswith('"') and joined.endswith('"'):
+    texts = strings_of_json(b"\n".join(column), len(column))
+    if texts is not None:
         try:
             return [*_moments(texts)]
         except ValueError:

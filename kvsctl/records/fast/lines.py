@@ -1,21 +1,19 @@
 """Read many objects at once, from lines or from an array, as records or as keys."""
 
-import re
 from collections.abc import Sequence
-from functools import partial
 from itertools import repeat
-from operator import attrgetter, sub
+from operator import sub
 from typing import Final
 
 import msgspec
 
 from kvsctl.jsontext import WHITE_SPACE
+from kvsctl.records.checks import RECORD_DEPTH
 from kvsctl.records.fast.columns import (
-    converted,
     filled,
     key_columns,
+    key_texts_of_json,
     set_columns,
-    string_of_json,
     unusual_values,
 )
 from kvsctl.records.fast.extras import (
@@ -26,26 +24,26 @@ from kvsctl.records.fast.extras import (
     require_options,
 )
 from kvsctl.records.fast.keys import illegal_keys, read_keys, read_strings
-from kvsctl.records.fast.members import NONE, Members, Pair, objects_of, records_of, repeats
-from kvsctl.records.fields import LEAST_BYTES, MEMBER_BYTES
+from kvsctl.records.fast.members import Decoder, Found
+from kvsctl.records.fields import KNOWN_MEMBERS, LEAST_BYTES, MEMBER_BYTES
 from kvsctl.records.parsed import Columns, ReadMany
 from kvsctl.records.rules import Rules
 from kvsctl.records.shapes import KeyTemplate, Shape
 
 _ROOM_BYTES: Final = LEAST_BYTES + MEMBER_BYTES
 """The fewest bytes besides key and value that leave room for another member."""
-_begins_scalar: Final = re.compile(rb"[-0-9tf]").match
+_PAIR: Final = ("key", "value")
 
 
 def set_lines_reader(rules: Rules) -> ReadMany:
     """Return a function that reads lines as records to set."""
     limits = rules.certain_limits
     has_defaults = rules.ttl is not None or rules.entity is not None
+    decoder = _record_decoder(rules)
 
     def read(lines: Sequence[bytes]) -> Columns:
-        records = records_of(lines, limits)
-        keys = [record.key for record in records]
-        values = [record.value for record in records]
+        records = decoder.read(lines)
+        keys, values = records.texts("key"), records.column("value")
         if not has_defaults and _hold_nothing_else(lines, keys, values):
             illegal, unusual = illegal_keys(keys, limits), unusual_values(values, limits)
             return Columns(keys, lines, sorted({*illegal, *unusual}))
@@ -58,13 +56,13 @@ def set_lines_reader(rules: Rules) -> ReadMany:
         others: set[int] = set()
         extras = default_extras(rules, len(lines), others)
         if most >= _ROOM_BYTES:
-            others.update(repeats(lines, records))
-            if isinstance(records[0], Members):
-                extras = extras_of_json(rules, partial(_column, records), others)
+            others.update(records.repeats())
+            if records.has_other_than(_PAIR):
+                extras = extras_of_json(rules, records.column_if_any, len(lines), others)
         elif not has_defaults:
             others.update(illegal_keys(keys, limits), unusual_values(values, limits))
             return Columns(keys, lines, sorted(others))
-        found = set_columns(keys, values, extras, others, limits)
+        found = set_columns(keys, records.unmasked(values), extras, others, limits)
         if has_defaults or min(beside) >= _ROOM_BYTES:
             return found
         choices = zip(lines, found.bodies, beside, strict=True)
@@ -77,25 +75,28 @@ def set_lines_reader(rules: Rules) -> ReadMany:
 def key_lines_reader(rules: Rules) -> ReadMany:
     """Return a function that reads lines as keys: objects, or JSON strings."""
     limits = rules.certain_limits
+    decoder = _record_decoder(rules)
 
     def read(lines: Sequence[bytes]) -> Columns:
         if lines[0].startswith(b'"'):
             return _of_keys(read_strings(lines), rules, are_shown=False)
-        records = records_of(lines, limits)
-        keys = [record.key for record in records]
+        records = decoder.read(lines)
+        keys = records.texts("key")
         others: set[int] = set()
-        if not _hold_nothing_else(lines, keys, [record.value for record in records]):
-            others.update(repeats(lines, records))
-        entities = default_entities(rules, len(lines), others)
-        if isinstance(records[0], Members):
-            column = partial(_column, records)
-            entities = entity_column(column("entityName"), rules, others)
-            options = column("options")
-            if any(options):
-                require_options(column("ttl"), options, rules, others)
+        if not _hold_nothing_else(lines, keys, records.column("value")):
+            others.update(records.repeats())
+        entities = entity_column(records.column_if_any("entityName"), rules, len(lines), others)
+        options = records.column_if_any("options")
+        if options is not None:
+            require_options(records.column("ttl"), options, rules, others)
         return key_columns(keys, entities, others, limits)
 
     return read
+
+
+def _record_decoder(rules: Rules) -> Decoder:
+    most_deep = rules.certain_limits.value_depth + RECORD_DEPTH
+    return Decoder(most_deep, _PAIR, text="key", known=KNOWN_MEMBERS)
 
 
 def _hold_nothing_else(
@@ -116,19 +117,24 @@ def shaped_set_reader(rules: Rules, shape: Shape) -> ReadMany:
     See `parsing.objects`.
     """
     limits = rules.certain_limits
+    template, value_field = shape.key_template, shape.value_field
+    decoder = Decoder(limits.value_depth)
 
     def read(lines: Sequence[bytes]) -> Columns:
-        lines = _stripped(lines)
-        objects = objects_of(lines, limits)
-        others = set(repeats(lines, objects))
-        keys = _keys(objects, shape.key_template, others)
-        if shape.value_field is None:
+        if value_field is None:
+            lines = _stripped(lines)
+        objects = decoder.read(lines)
+        others = set(objects.repeats())
+        keys = _keys(objects, template, others)
+        if value_field is None:
             extras = default_extras(rules, len(lines), others)
             return set_columns(keys, lines, extras, others, limits)
-        values = [members.pop(shape.value_field, NONE) for members in objects]
-        extras = extras_of_json(
-            rules, lambda name: [members.get(name, NONE) for members in objects], others
-        )
+
+        def member(name: str) -> Sequence[msgspec.Raw] | None:
+            return None if name == value_field else objects.column_if_any(name)
+
+        extras = extras_of_json(rules, member, len(lines), others)
+        values = objects.unmasked(objects.column(value_field))
         return set_columns(keys, values, extras, others, limits)
 
     return read
@@ -137,10 +143,11 @@ def shaped_set_reader(rules: Rules, shape: Shape) -> ReadMany:
 def shaped_keys_reader(rules: Rules, shape: Shape) -> ReadMany:
     """Return a function that reads objects as keys, whose shape is not that of records."""
     limits = rules.certain_limits
+    decoder = Decoder(limits.value_depth)
 
     def read(lines: Sequence[bytes]) -> Columns:
-        objects = objects_of(lines, limits)
-        others = set(repeats(lines, objects))
+        objects = decoder.read(lines)
+        others = set(objects.repeats())
         keys = _keys(objects, shape.key_template, others)
         return key_columns(keys, default_entities(rules, len(lines), others), others, limits)
 
@@ -166,24 +173,13 @@ def _bytes_beside(
     return list(map(sub, map(sub, map(len, lines), map(len, keys)), map(len, values)))
 
 
-def _column(records: Sequence[Pair], name: str) -> list[msgspec.Raw]:
-    return list(map(attrgetter(name), records))
-
-
 def _stripped(lines: Sequence[bytes]) -> list[bytes]:
     return list(map(bytes.strip, lines, repeat(WHITE_SPACE)))
 
 
-def _keys(
-    objects: Sequence[dict[str, msgspec.Raw]], template: KeyTemplate, others: set[int]
-) -> list[str]:
-    columns = []
-    for name in template.members:
-        texts = [bytes(members.get(name, NONE)) for members in objects]
-        columns.append(converted(texts, _key_text, others, ""))
-    return filled(template, columns, others)
-
-
-def _key_text(text: bytes) -> str:
-    """Return the text for a key: that of a string, or a number, true or false as written."""
-    return text.decode() if _begins_scalar(text) else string_of_json(text)
+def _keys(objects: Found, template: KeyTemplate, others: set[int]) -> list[str]:
+    return filled(
+        template,
+        [key_texts_of_json(objects.column(name), others) for name in template.members],
+        others,
+    )

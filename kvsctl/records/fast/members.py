@@ -1,127 +1,266 @@
-"""Decode many lines into their members, and prove that no member of a line occurs twice.
+"""Decode many lines into their members, as columns, and prove that no member occurs twice.
+
+Most lines of an input have the same members. So lines are decoded into a struct with those names
+that the lines before had, which takes fewer objects than a dictionary. A line with another name is
+decoded into a dictionary first, to learn its names.
 
 The decoder keeps the last of several members with the same name, and the careful path refuses
 them. The proof: what was decoded is written again, compactly. A line that is as long as that holds
 nothing else. A longer line may have white space or escapes, but no other member, if it has as many
 quotes: each member has at least the two of its name.
+
+The decoder refuses lone surrogates, which JSON allows. If a line among others has one, lines with
+escapes of surrogates are decoded *masked*: with the escapes of other characters in their place.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import repeat
-from typing import Any, Final, TypeVar
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, Final
 
 import msgspec
 
-from kvsctl.limits import Limits
-from kvsctl.records.checks import RECORD_DEPTH
+from kvsctl.jsontext import depth_exceeds, nest_within
 
 NONE: Final = msgspec.Raw(b"")
 _ONE_BRACKET: Final = bytes.maketrans(b"[", b"{")
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"\0{["))
 _ESCAPED_QUOTE: Final = rb"\u0022"
+_MOST_NAMES: Final = 64
+_NOTHING: Final = b"{}"
+_MASKS: Final = ((rb"\ud", rb"\ue"), (rb"\uD", rb"\uE"))
+"""What begins the escapes of surrogates, and what masks it: the beginnings of as many others."""
+_may_be_masked: Final = re.compile("[\ue000-\uefff]").search
 
-_T = TypeVar("_T")
-
-
-class Pair(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
-    """The members of a plain record. `value` has its exact bytes; it is `NONE` if it is missing."""
-
-    key: str
-    value: msgspec.Raw = NONE
-
-
-class Members(Pair, gc=False):
-    """The members of any record, each as its exact bytes; `NONE` if the line does not have it."""
-
-    entityName: msgspec.Raw = NONE  # noqa: N815 - the service's name
-    ttl: msgspec.Raw = NONE
-    options: msgspec.Raw = NONE
-    expireTime: msgspec.Raw = NONE  # noqa: N815
-    createdAt: msgspec.Raw = NONE  # noqa: N815
-    updatedAt: msgspec.Raw = NONE  # noqa: N815
-    size: msgspec.Raw = NONE
-    error: msgspec.Raw = NONE
-    source: msgspec.Raw = NONE
-    installation: msgspec.Raw = NONE
-
-
-_decode_pair = msgspec.json.Decoder(Pair).decode
-_decode_record = msgspec.json.Decoder(Members).decode
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
 
 
-def records_of(lines: Sequence[bytes], limits: Limits) -> list[Pair] | list[Members]:
-    """Return the members of each line: pairs only if no line has any other.
+class Found(msgspec.Struct, gc=False):
+    """The members of lines. A line that is not an object for certain has none.
 
-    A line that is not certainly a record gives an empty key. A line with more opening brackets
-    than the value and the record may nest is not decoded. The members may occur twice: see
-    `repeats` and `MEMBER_BYTES`.
+    `lines` are the lines as they were decoded, with an empty object in place of each of these.
+    `entries` are their members. A member may occur twice: see `repeats`.
     """
-    lines = _decodable(lines, limits.value_depth + RECORD_DEPTH)
-    try:
-        return list(map(_decode_pair, lines))
-    except msgspec.MsgspecError:
-        return _decoded(lines, _decode_record, Members(""))
 
+    lines: Sequence[bytes]
+    entries: list[Any]
+    getters: Mapping[str, Callable[[Any], Any]] | None
+    """How to get a member of an entry, by name. None if the entries are dictionaries."""
+    masked: Sequence[int]
+    """The indexes of lines that were decoded masked.
 
-def objects_of(lines: Sequence[bytes], limits: Limits) -> list[dict[str, msgspec.Raw]]:
-    """Return the members of each line, of any name. A line that may be wrong gives none.
-
-    A line with more opening brackets than a value may nest is not decoded. The members may occur
-    twice: see `repeats`.
+    A mask is never legal in a name or a key, or in another member that is read, except the value.
     """
-    return _decoded(_decodable(lines, limits.value_depth), _decode_object, {})
 
+    def has_other_than(self, names: Collection[str]) -> bool:
+        """Return whether a line may have other members than these."""
+        return self.getters is None or not self.getters.keys() <= set(names)
 
-def repeats(lines: Sequence[bytes], found: Sequence[Any]) -> list[int]:
-    """Return the indexes of lines in which a member may occur twice. `found` are their members."""
-    written = list(map(_encode, found))
-    if list(map(len, written)) == list(map(len, lines)) or (
-        list(_counts(b'"', written)) == list(_counts(b'"', lines))
-        and _ESCAPED_QUOTE not in b"\0".join(lines)
-    ):
-        return []
-    return [
-        place
-        for place, (line, text) in enumerate(zip(lines, written, strict=True))
-        if len(line) != len(text)
-        # A quote may be written as an escape, which has none.
-        and (line.count(b'"') != text.count(b'"') or _ESCAPED_QUOTE in line)
-    ]
+    def column(self, name: str) -> list[msgspec.Raw]:
+        """Return the members of a name, each as its bytes; `NONE` if a line has none.
 
+        Of a masked line, these are masked, too: see `unmasked`.
+        """
+        if self.getters is None:
+            return [entry.get(name, NONE) for entry in self.entries]
+        if name not in self.getters:
+            return [NONE] * len(self.entries)
+        return list(map(self.getters[name], self.entries))
 
-def _counts(mark: bytes, texts: Sequence[bytes]) -> Iterator[int]:
-    return map(bytes.count, texts, repeat(mark))
+    def unmasked(self, column: list[msgspec.Raw]) -> list[msgspec.Raw]:
+        """Return a column with the exact bytes of the lines. It may change the column given."""
+        for place in self.masked:
+            text = bytes(column[place])
+            for escape, mask in _MASKS:
+                text = text.replace(mask, escape)
+            column[place] = msgspec.Raw(text)
+        return column
 
+    def column_if_any(self, name: str) -> list[msgspec.Raw] | None:
+        """Return the members of a name; None if no line has one."""
+        if self.getters is not None and name not in self.getters:
+            return None
+        column = self.column(name)
+        return column if any(column) else None
 
-def _decodable(lines: Sequence[bytes], most_brackets: int) -> Sequence[bytes]:
-    """Return the lines, with an empty one in place of each that must not be decoded."""
-    # NUL separates the lines, because no line of JSON holds one.
-    text = b"\0".join(lines)
-    if b"{" * (most_brackets + 1) in text.translate(_ONE_BRACKET, _NO_BRACKETS):
-        # The decoder recurses: text that nests too deep must not reach it.
-        lines = [
-            line if line.count(b"{") + line.count(b"[") <= most_brackets else b"" for line in lines
+    def texts(self, name: str) -> list[str]:
+        """Return the members of the name that is decoded as text; "" if a line has none."""
+        assert self.getters is not None  # noqa: S101
+        return list(map(self.getters[name], self.entries))
+
+    def repeats(self) -> list[int]:
+        """Return the indexes of lines in which a member may occur twice."""
+        found: list[int] = []
+        if self.getters is None:
+            # A masked name may be another spelling of one that is not.
+            found += [
+                place for place in self.masked if _may_be_masked("".join(self.entries[place]))
+            ]
+        lines, written = self.lines, _encode_lines(self.entries)
+        # What was decoded of a line is never longer than the line. So if all of it together is as
+        # long as all lines together, that holds for each line.
+        if len(written) == sum(map(len, lines)) + len(lines):
+            return found
+        joined = b"\0".join(lines)
+        if written.count(b'"') == joined.count(b'"') and _ESCAPED_QUOTE not in joined:
+            return found
+        return found + [
+            place
+            for place, (line, text) in enumerate(
+                zip(lines, map(_encode, self.entries), strict=True)
+            )
+            if len(line) != len(text)
+            # A quote may be written as an escape, which has none.
+            and (line.count(b'"') != text.count(b'"') or _ESCAPED_QUOTE in line)
         ]
-    if not _is_utf8(text):
-        # The decoder does not check the UTF-8 inside a Raw.
-        lines = [line if _is_utf8(line) else b"" for line in lines]
-    return lines
 
 
-def _decoded(lines: Sequence[bytes], decode: Callable[[bytes], _T], nothing: _T) -> list[_T]:
+class Decoder:
+    """A decoder of lines into members, which learns their names.
+
+    A line that nests deeper than `most_deep` is not decoded, because the decoder recurses. Members
+    are exact bytes; that of the name `text` is a string. `known` are the legal names, if not all
+    are.
+    """
+
+    def __init__(
+        self,
+        most_deep: int,
+        names: Iterable[str] = (),
+        *,
+        text: str | None = None,
+        known: Collection[str] | None = None,
+    ) -> None:
+        self._most_deep = most_deep
+        self._text = text
+        self._known = known
+        self._names = dict.fromkeys(names)
+        self._decode: Callable[[bytes], Any]
+        self._getters: Mapping[str, Callable[[Any], Any]] | None
+        self._use_struct()
+
+    def read(self, lines: Sequence[bytes]) -> Found:
+        """Return the members of lines."""
+        lines = self._decodable(lines)
+        masked: Sequence[int] = ()
+        entries = _decoded(self._decode, lines)
+        if entries is None:
+            lines, masked = _all_masked(lines)
+            entries = _decoded(self._decode, lines) if masked else None
+        if entries is None:
+            entries = self._decoded_one_by_one(lines)
+            lines = [
+                _NOTHING if entry is None else line
+                for line, entry in zip(lines, entries, strict=True)
+            ]
+            nothing = self._decode(_NOTHING)
+            entries = [nothing if entry is None else entry for entry in entries]
+        return Found(lines, entries, self._getters, masked)
+
+    def _decoded_one_by_one(self, lines: Sequence[bytes]) -> list[Any]:
+        entries = [_decoded_or_none(self._decode, line) for line in lines]
+        left = [line for line, entry in zip(lines, entries, strict=True) if entry is None]
+        if self._getters is None or not self._learns(left):
+            return entries
+        return [_decoded_or_none(self._decode, line) for line in lines]
+
+    def _learns(self, lines: Iterable[bytes]) -> bool:
+        """Learn the names of members of lines. Return whether some are new."""
+        objects = (_decoded_or_none(_decode_object, line) for line in lines)
+        names = {
+            name: None for members in objects for name in members or () if self._is_legal(name)
+        }
+        if names.keys() <= self._names.keys():
+            return False
+        self._names |= names
+        if len(self._names) > _MOST_NAMES or any(map(_needs_escape, names)):
+            self._decode, self._getters = _decode_object, None
+        else:
+            self._use_struct()
+        return True
+
+    def _is_legal(self, name: str) -> bool:
+        if self._known is not None:
+            return name in self._known
+        return not _may_be_masked(name)
+
+    def _use_struct(self) -> None:
+        fields = {name: f"member_{place}" for place, name in enumerate(self._names)}
+        entry = msgspec.defstruct(
+            "Entry",
+            [
+                (field, str, "") if name == self._text else (field, msgspec.Raw, NONE)
+                for name, field in fields.items()
+            ],
+            rename={field: name for name, field in fields.items()},
+            forbid_unknown_fields=True,
+            omit_defaults=True,
+            gc=False,
+        )
+        self._decode = msgspec.json.Decoder(entry).decode
+        self._getters = {name: attrgetter(field) for name, field in fields.items()}
+
+    def _decodable(self, lines: Sequence[bytes]) -> Sequence[bytes]:
+        """Return the lines, with an empty one in place of each that must not be decoded."""
+        # NUL separates the lines, because no line of JSON holds one.
+        text = b"\0".join(lines)
+        most_deep = self._most_deep
+        has_brackets = b"{" * (most_deep + 1) in text.translate(_ONE_BRACKET, _NO_BRACKETS)
+        if has_brackets and not nest_within(text, most_deep):
+            lines = [b"" if depth_exceeds(line, most_deep) else line for line in lines]
+        if not _is_utf8(text):
+            # The decoder does not check the UTF-8 inside a Raw.
+            lines = [line if _is_utf8(line) else b"" for line in lines]
+        return lines
+
+
+def _decoded(decode: Callable[[bytes], Any], lines: Sequence[bytes]) -> list[Any] | None:
+    """Return what each line gives; None if one of them cannot be decoded."""
     try:
         return list(map(decode, lines))
     except msgspec.MsgspecError:
-        return [_decoded_or(line, decode, nothing) for line in lines]
+        return None
 
 
-def _decoded_or(line: bytes, decode: Callable[[bytes], _T], nothing: _T) -> _T:
+def _decoded_or_none(decode: Callable[[bytes], Any], line: bytes) -> Any:
     try:
         return decode(line)
     except msgspec.MsgspecError:
-        return nothing
+        return None
+
+
+def _all_masked(lines: Sequence[bytes]) -> tuple[Sequence[bytes], Sequence[int]]:
+    """Return the lines with masked surrogates, and the indexes of those that have some.
+
+    A line that already has what would be the mask is not masked.
+    """
+    text = b"\0".join(lines)
+    if not any(escape in text for escape, _ in _MASKS):
+        return lines, ()
+    if _has_mask(text):
+        shown = [line if _has_mask(line) else _masked(line) for line in lines]
+    else:
+        shown = _masked(text).split(b"\0")
+        if len(shown) != len(lines):  # one holds a NUL
+            shown = [*map(_masked, lines)]
+    pairs = enumerate(zip(lines, shown, strict=True))
+    return shown, [place for place, (line, masked) in pairs if line != masked]
+
+
+def _has_mask(text: bytes) -> bool:
+    return any(mask in text for _, mask in _MASKS)
+
+
+def _masked(text: bytes) -> bytes:
+    for escape, mask in _MASKS:
+        text = text.replace(escape, mask)
+    return text
+
+
+def _needs_escape(name: str) -> bool:
+    return "\\" in name or '"' in name or not name.isprintable()
 
 
 def _is_utf8(text: bytes) -> bool:

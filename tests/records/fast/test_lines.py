@@ -7,45 +7,28 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from kvsctl.jsontext import depth_exceeds
 from kvsctl.model import Identity
 from kvsctl.records.fast.lines import (
     key_lines_reader,
     plain_keys_reader,
     set_lines_reader,
-    shaped_keys_reader,
-    shaped_set_reader,
 )
 from kvsctl.records.fields import MEMBER_BYTES
-from kvsctl.records.parsed import BlockParser, Parsed, Parser, ReadMany
-from kvsctl.records.parsing.objects import shaped_key_parser, shaped_set_parser
+from kvsctl.records.parsed import Parsed, Parser, ReadMany
 from kvsctl.records.parsing.records import (
     careful_key_line_parser,
     careful_key_object_parser,
     careful_set_line_parser,
 )
 from kvsctl.records.rules import Rules
-from kvsctl.records.shapes import Shape, shape_of
 from tests.support.examples import examples
 from tests.support.jsontexts import LEGAL_KEYS, VALUES
 from tests.support.naming import short
 from tests.support.reading import assert_as_each_alone, problems_among, records_in
-from tests.support.record_lines import BLOCKS, RULES, TEXTS, Members, blocks_of
+from tests.support.record_lines import BLOCKS, JSON_LAYOUTS, RULES
 
 PLAIN = RULES[0]
-SHAPES = [
-    shape_of(key_field="id"),
-    shape_of(key="user:{id}"),
-    shape_of(key="{id}-{n}"),
-    shape_of(key_field="id", value_field="doc"),
-    shape_of(key="{id}", value_field="ttl"),
-    shape_of(value_field="doc"),
-    shape_of(key="{id}%s{n}"),
-]
-
-
-def careful(parser: Parser) -> Parser:
-    assert isinstance(parser, BlockParser)
-    return parser.careful
 
 
 def pairs(rules: Rules) -> list[tuple[ReadMany, Parser]]:
@@ -53,14 +36,6 @@ def pairs(rules: Rules) -> list[tuple[ReadMany, Parser]]:
     return [
         (set_lines_reader(rules), careful_set_line_parser(rules)),
         (key_lines_reader(rules), careful_key_object_parser(rules)),
-    ]
-
-
-def shaped_pairs(rules: Rules, shape: Shape) -> list[tuple[ReadMany, Parser]]:
-    """Return the two ways to read objects of another shape."""
-    return [
-        (shaped_set_reader(rules, shape), careful(shaped_set_parser(rules, shape))),
-        (shaped_keys_reader(rules, shape), careful(shaped_key_parser(rules, shape))),
     ]
 
 
@@ -92,10 +67,21 @@ def test_a_line_gives_the_same_whatever_stands_beside_it(
             assert one is None or other is None or one == other
 
 
+@given(st.lists(BLOCKS, min_size=2, max_size=4), st.sampled_from(RULES))
+def test_a_reader_gives_the_same_whatever_it_has_read_before(
+    blocks: list[list[bytes]], rules: Rules
+) -> None:
+    for read, parse in pairs(rules):
+        for lines in blocks:
+            assert_as_each_alone(read(lines), lines, parse)
+
+
 @given(LEGAL_KEYS, VALUES.filter("null".__ne__))
-def test_a_legal_record_without_surrogates_is_read_at_once(key: str, value: str) -> None:
+@example("a", '["\\ud800","\\uDBFF\\udc00","\\\\ud800"]')
+@example("a", "[" + "[1]," * 100 + '"]]]"]')
+def test_a_legal_record_is_read_at_once(key: str, value: str) -> None:
     line = f'{{"key":"{key}","value":{value}}}'.encode()
-    if b"\\ud" not in line and line.count(b"{") + line.count(b"[") <= 32:
+    if not depth_exceeds(value.encode(), 31):
         assert records_in(set_lines_reader(PLAIN)([line])) == [careful_set_line_parser(PLAIN)(line)]
 
 
@@ -115,17 +101,10 @@ EXTRAS: list[dict[str, Any]] = [
     {"entityName": "abc", "ttl": "7d", "createdAt": 1, "updatedAt": 2},
     {"error": {"code": "X"}, "source": "f:1", "installation": "i"},
 ]
-LAYOUTS: list[dict[str, Any]] = [
-    {"separators": (",", ":")},
-    {},
-    {"indent": 2},
-    {"ensure_ascii": False},
-    {"separators": (" ,\t", "\r: ")},
-]
 
 
 @pytest.mark.parametrize("extra", EXTRAS, ids=short)
-@pytest.mark.parametrize("layout", LAYOUTS, ids=short)
+@pytest.mark.parametrize("layout", JSON_LAYOUTS, ids=short)
 @pytest.mark.parametrize("rules", RULES[:5], ids=short)
 def test_common_records_are_read_at_once(
     extra: dict[str, Any], layout: dict[str, Any], rules: Rules
@@ -175,7 +154,8 @@ def test_many_different_ttls_are_read_at_once(odd: str | None) -> None:
 def test_mixed_shapes_are_all_read_at_once() -> None:
     records = [{**RECORD, "key": f"k{place}", **extra} for place, extra in enumerate(EXTRAS)]
     lines = [
-        json.dumps(record, **LAYOUTS[place % 3]).encode() for place, record in enumerate(records)
+        json.dumps(record, **JSON_LAYOUTS[place % 3]).encode()
+        for place, record in enumerate(records)
     ]
     for read, parse in pairs(PLAIN):
         assert not read(lines).others
@@ -198,7 +178,6 @@ ODD = [
     b'{"key":"a","value":1,"expireTime":5}',
     b'{"key":"a","value":1,"expireTime":120260101}',
     b'{"key":"a","value":1,"expireTime":""}',
-    b'{"key":"a","value":1,"expireTime":"2026\\u002d06-01T00:00:00Z"}',
     b'{"key":"a","value":1,"entityName":"A"}',
     b'{"key":"a","value":1,"entityName":""}',
     b'{"key":"a","value":1,"entityName":"abc"}',
@@ -220,7 +199,11 @@ ODD = [
     b'{"key":"%b","value":1}' % (b"k" * 501),
     '{"key":"é","value":1}'.encode(),
     b'{"key":"b","value":"\xff"}',
-    b'{"key":"b","value":"\\ud800"}',
+    b'{"key":"b","value":"\\ud800\\ue000"}',
+    b'{"key":"\\ud800","value":1}',
+    b'{"key":"a","value":1,"entityName":"\\ud800bc"}',
+    b'{"key":"a","value":1,"ttl":"\\ud8001d"}',
+    b'{"key":"a","value":1,"\\ud800":1}',
     b'{"key":"a","value":%b1%b}' % (b"[" * 32, b"]" * 32),
     b'{"key":"a","value":%b1%b}' % (b"[" * 100_000, b"]" * 100_000),
     b'{"key":"a","value":%b%b}' % (b"[{" * 17, b"}]" * 17),
@@ -249,6 +232,32 @@ def test_an_odd_line_is_left_to_the_careful_path_and_no_other(odd: bytes) -> Non
     assert read([odd]).others == [0]
 
 
+LEGAL_BUT_RARE = [
+    b'{"key":"b","value":"\\ud800"}',
+    b'{"key":"b","value":["\\uDFFF","\\\\ud800","\\ud83d\\ude00"]}',
+    b'{ "key": "b", "value": "\\ud800", "ttl": "1d", "createdAt": "\\ud800" }',
+    b'{"key":"b","value":"\\ud83d\\ude00\\ue000"}',
+    b'{"key":"a","value":1,"expireTime":"2026\\u002d06-01T00:00:00Z"}',
+    b'{"key":"a","value":{},"entityName":"\\u0061bc"}',
+    b'{"key":"a","value":1,"ttl":"\\u0037d"}',
+    b'{"key":"a","value":[%b]}' % b",".join([b'{"n":[1]}'] * 50),
+    b'{"key":"a","value":[%b]}' % b",".join([b'"]\\"[{"'] * 50),
+    b'{"key":"a","value":%b1%b}' % (b"[" * 31, b"]" * 31),
+    b'{"key":"a","value":123456789012345678901234567890}',
+]
+
+
+@pytest.mark.parametrize("rare", LEGAL_BUT_RARE, ids=short)
+def test_a_rare_line_is_read_at_once_and_beside_an_odd_one(rare: bytes) -> None:
+    common = [b'{"key":"y","value":"\\u00e9"}', b'{"key":"z", "ttl":"7d", "value":1}']
+    read, parse = pairs(PLAIN)[0]
+    for lines in ([rare], [common[0], rare, common[1], rare]):
+        assert not read(lines).others
+        assert_as_each_alone(read(lines), lines, parse)
+        assert read([*lines, b"{"]).others == [len(lines)]
+        assert_as_each_alone(read([b'"', *lines]), [b'"', *lines], parse)
+
+
 def test_only_a_line_with_hardly_a_byte_more_is_sent_with_its_exact_bytes() -> None:
     lines = [b'{"value":1%b,"key":"a"}' % (b" " * spaces) for spaces in range(MEMBER_BYTES + 1)]
     for several in (lines, lines[:-1], lines[-1:]):
@@ -262,80 +271,6 @@ def test_outer_white_space_is_not_sent() -> None:
     lines = [b' {"key":"a","value":1}\r', b'{"key":"b","value":1}\t ']
     bodies = [b'{"key":"a","value":1}', b'{"key":"b","value":1}']
     assert set_lines_reader(PLAIN)(lines).bodies == bodies
-
-
-@st.composite
-def shaped_members(draw: st.DrawFn, *, is_legal: bool) -> Members:
-    """Draw the members of an object that is a record of another shape."""
-    texts = TEXTS if not is_legal else {"ttl": st.just('"7d"'), "entityName": st.just('"abc"')}
-    scalars = st.sampled_from(["7", "1.0", "true", '"a"', '"b-1"', "-1E5"])
-    odd = st.sampled_from(
-        ["null", "{}", "[1]", '""', '"\\u0061"', '"é"', '" a"', '"\\ud800"', "01"]
-    )
-    drawn = [(f'"{name}"', draw(scalars if is_legal else scalars | odd)) for name in ("id", "n")]
-    drawn.append(('"doc"', draw(VALUES.filter("null".__ne__) if is_legal else TEXTS["value"])))
-    for name in draw(st.lists(st.sampled_from(sorted(texts)), max_size=2, unique=is_legal)):
-        drawn.append((f'"{name}"', draw(texts[name])))
-    if not is_legal:
-        extra = [('"\\u0022"', "1"), ('"id"', "2"), ('"doc"', "1"), ('"\\u0069d"', "1")]
-        drawn += draw(st.lists(st.sampled_from(extra), max_size=2))
-    return draw(st.permutations(drawn))
-
-
-@settings(max_examples=examples(200))
-@given(
-    blocks_of(shaped_members(is_legal=True), shaped_members(is_legal=False)),
-    st.sampled_from(RULES),
-    st.sampled_from(SHAPES),
-)
-@example([b'{"id":"a","n":1,"\\u0022\\u0022":1,"x":1,"x":1}'], PLAIN, SHAPES[0])
-def test_objects_give_the_same_records_together_as_alone(
-    lines: list[bytes], rules: Rules, shape: Shape
-) -> None:
-    for read, parse in shaped_pairs(rules, shape):
-        assert_as_each_alone(read(lines), lines, parse)
-
-
-@pytest.mark.parametrize("layout", LAYOUTS, ids=short)
-@pytest.mark.parametrize("shape", SHAPES[:4], ids=short)
-def test_common_objects_are_read_at_once(layout: dict[str, Any], shape: Shape) -> None:
-    objects = [
-        {"id": 7, "n": "x", "doc": {"n": 1}, "ttl": "7d", "on": None},
-        {"on": [True], "doc": {"a": 'say "hi"'}, "n": 1.5, "id": "b-1", "entityName": "abc"},
-        {"expireTime": "2026-06-01T00:00:00Z", "id": "c", "n": 0, "doc": "é"},
-    ]
-    lines = [json.dumps(one, **layout).encode() for one in objects]
-    for rules in RULES[:4]:
-        for read, parse in shaped_pairs(rules, shape):
-            columns = read(lines)
-            assert columns.others == problems_among(lines, parse)
-            assert_as_each_alone(columns, lines, parse)
-
-
-@pytest.mark.parametrize(
-    "odd",
-    [
-        b'{"id":"a","x":1,"x":1}',
-        b'{"id":"a","id":"a"}',
-        b'{"id":null}',
-        b'{"id":[1]}',
-        b'{"n":1}',
-        b'{"id":"a/b"}',
-        b'{"id":"\\u0061"}',
-        b'{"id":"a","v":"\xff"}',
-        b'{"id":"a","v":%b%b}' % (b"[" * 31, b"]" * 31),
-        b"[1]",
-        b"{}",
-        b"",
-    ],
-    ids=short,
-)
-def test_an_odd_object_is_left_to_the_careful_path_and_no_other(odd: bytes) -> None:
-    lines = [b'{"id":1}', odd, b'{"id": "b", "x": 1}']
-    for read, parse in shaped_pairs(PLAIN, SHAPES[0]):
-        columns = read(lines)
-        assert columns.others == [1]
-        assert_as_each_alone(columns, lines, parse)
 
 
 _KEY_LINES = st.lists(
