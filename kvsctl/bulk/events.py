@@ -108,6 +108,8 @@ class Emitter:
         self._inner = inner
         self._wanted: dict[type[Event], list[Listener]] = {}
         self._stop = stop
+        self.is_torn = False
+        """Whether a listener has crashed on an event. From then on, listeners disagree."""
 
     def emit(self, event: Event) -> None:
         """Pass an event to every listener that wants it, in order, even if one of them fails."""
@@ -122,3 +124,6 @@ class Emitter:
                 listener(event)
             except KvsctlError as error:
                 self._stop(error)
+            except BaseException:
+                self.is_torn = True
+                raise

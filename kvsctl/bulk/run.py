@@ -134,6 +134,11 @@ class Run:
         """Whether the run ended before its feed ended or failed."""
         return self._intake.is_cut_short
 
+    @property
+    def is_torn(self) -> bool:
+        """Whether a listener has crashed on an event that others have received, or will not."""
+        return self._ledger.is_torn
+
     def stop(self, error: KvsctlError | None = None) -> None:
         """Read no more input. What is in flight is finished and settled.
 

@@ -136,15 +136,16 @@ class DescriptorWriter:
         self.complete()
 
     def _write_chunks(self) -> None:
-        while chunk := self._next_chunk():
-            try:
+        try:
+            while chunk := self._next_chunk():
                 write_all(self._fd, chunk)
-            except OSError as error:
-                self._break(error)
-                return
-            with self._changed:
-                self._pending_bytes -= len(chunk)
-            self._moved()
+                with self._changed:
+                    self._pending_bytes -= len(chunk)
+                self._moved()
+        except OSError as error:
+            self._break(error)
+        except MemoryError:  # output that is lost in silence would pass for written
+            self._break(OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)))
 
     def _next_chunk(self) -> bytes:
         with self._changed:
@@ -302,12 +303,19 @@ class PartFile:
                 held.append(os.dup(self._fd))  # the lock outlasts the file that is closed
         except OSError as error:
             self._broken = self._broken or error
+        except BaseException:
+            _close_all([self._fd, *held])
+            raise
         try:
             os.close(self._fd)  # some file systems report errors only here
             if self._broken is None:
                 finish()
         except OSError as error:
             self._broken = self._broken or error
-        for fd in held:
-            with suppress(OSError):
-                os.close(fd)
+        _close_all(held)
+
+
+def _close_all(fds: list[int]) -> None:
+    for fd in fds:
+        with suppress(OSError):
+            os.close(fd)

@@ -31,6 +31,7 @@ from kvsctl.outputs.failures import FailuresFile
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, report_document
 from kvsctl.report.schema import document_line
+from kvsctl.unexpected import explained
 
 _SAME_COMMAND: Final = (
     "A journal can be resumed only by the command that began it. Use another file to start anew."
@@ -241,11 +242,14 @@ class JobJournal:
         return part if compress is None else MarkedCompressedSink(part, compress)
 
     def listeners(
-        self, sink: ByteSink | None, fail: Callable[[KvsctlError], None]
+        self,
+        sink: ByteSink | None,
+        fail: Callable[[KvsctlError], None],
+        is_torn: Callable[[], bool],
     ) -> list[Listener]:
         """Return the listener that writes the journal; it must come last.
 
-        `fail` receives the error if the journal cannot be written.
+        `fail` receives the error if the journal cannot be written. `is_torn`: see JournalWriter.
         """
         if self._file is None:
             return []
@@ -260,6 +264,7 @@ class JobJournal:
             counted=self._tally,
             elapsed=lambda: self.earlier_seconds + time.monotonic() - self._started,
             fail=fail,
+            is_torn=is_torn,
         )
         return [self._writer]
 
@@ -267,13 +272,15 @@ class JobJournal:
         """Return the input of the run, without what the journal has settled."""
         return feed if self.state is None else ResumedFeed(feed, self.state, self._replay)
 
-    def note(self, stage: Stage) -> StreamError | None:
+    def note(self, stage: Stage) -> KvsctlError | None:
         """Write everything not yet written; return the error if that fails."""
         try:
             if self._writer is not None:
                 self._writer.finish(stage)
-        except StreamError as error:
+        except KvsctlError as error:
             return error
+        except Exception as error:
+            return explained(error)
         return None
 
     def end_thread(self) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self
@@ -46,6 +46,11 @@ class Steered(Protocol):
     @property
     def is_cut_short(self) -> bool:
         """Whether the run ended before its input ended or failed."""
+        ...
+
+    @property
+    def is_torn(self) -> bool:
+        """Whether a listener has crashed on an event that others have received, or will not."""
         ...
 
     def stop(self, error: KvsctlError | None = None) -> None:
@@ -106,7 +111,7 @@ class JobListeners:
         except BaseException:
             self._abandon_files()  # which also lets other runs use them
             raise
-        self.listeners += self._journal.listeners(self._sink, self._stop)
+        self.listeners += self._journal.listeners(self._sink, self._stop, self._is_torn)
         if self._job.reporting.verbosity:
             self.listeners.append(RequestLines(self._environment.tell))
         return self
@@ -185,12 +190,13 @@ class JobListeners:
             self._abandon_files()
 
     def _abandon_files(self) -> None:
-        if self._sink is not None:
-            self._sink.abandon()
-        if self._failures is not None:
-            self._failures.abandon()
-        if self._report is not None:
-            self._report.close()
+        with ExitStack() as closing:  # the others, even if one of them fails
+            if self._report is not None:
+                closing.callback(self._report.close)
+            if self._failures is not None:
+                closing.callback(self._failures.abandon)
+            if self._sink is not None:
+                closing.callback(self._sink.abandon)
 
     def attach(self, run: Steered) -> None:
         """Let output wake the run, from any thread, when it was written or has failed."""
@@ -209,6 +215,9 @@ class JobListeners:
         Reading it raises UsageError if records are required and there are none.
         """
         return self._journal.feed(RequiredFeed(feed) if self._job.checks.requires_input else feed)
+
+    def _is_torn(self) -> bool:
+        return self._run is not None and self._run.is_torn
 
     def _stop(self, error: KvsctlError) -> None:
         if self._run is not None:
@@ -284,7 +293,7 @@ class JobListeners:
     def _output_changed(self) -> None:
         self._wake()
 
-    def _close_files(self, *, is_whole: bool) -> StreamError | None:
+    def _close_files(self, *, is_whole: bool) -> KvsctlError | None:
         """Note in the journal that all is settled, and again that the files are complete."""
         ends = is_whole and not (self._tally.unknown or self._tally.unsent)
         broken = self._journal.note(Stage.ENDED if ends else Stage.RUNNING)

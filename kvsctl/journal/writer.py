@@ -18,6 +18,7 @@ from kvsctl.journal.state import FailuresMark, Group, Stage
 from kvsctl.journal.totals import TallyNews, restored
 from kvsctl.model import SUCCEEDED, Outcome, Problem, Record, State, Verb
 from kvsctl.slabs import Slab, Successes, positions_of
+from kvsctl.unexpected import explained
 
 GROUP_SECONDS: Final = 0.9
 """The longest time between two groups. Syncing takes the rest of about one second."""
@@ -74,6 +75,10 @@ class JournalWriter:
     received the same requests, so they are not counted again. `fail` is called with the error if
     the journal cannot be written. Once a marked file is broken, nothing more is written.
 
+    The same holds once `is_torn` returns True or a group could not be taken: the files may then
+    hold less or more than what has settled. The next run resumes from the last group, as after a
+    kill.
+
     `cpu_seconds` and `wall_seconds` measure what a group costs, in the thread that calls them.
     """
 
@@ -91,6 +96,7 @@ class JournalWriter:
         counted: Tally | None = None,
         elapsed: Callable[[], float] = lambda: 0.0,
         fail: Callable[[KvsctlError], None] = lambda _: None,
+        is_torn: Callable[[], bool] = lambda: False,
         cpu_seconds: Callable[[], float] = time.thread_time,
         wall_seconds: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -105,6 +111,8 @@ class JournalWriter:
         self._wall_seconds = wall_seconds
         self._group_seconds = min(_LEAST_GROUP_SECONDS, GROUP_SECONDS)
         self._fail = fail
+        self._is_torn = is_torn
+        self._has_crashed = False
         self._tally = restored(state.totals)
         self._counted = counted
         self._news = TallyNews(self._tally)
@@ -141,7 +149,7 @@ class JournalWriter:
                 raise _not_kept(error) from error
 
     def finish(self, stage: Stage) -> None:
-        """Write what is not yet written. Raise StreamError if that fails, or failed before."""
+        """Write what is not yet written. Raise what makes that fail, or made it fail before."""
         if self._timer is not None:
             self._timer.cancel()
         if self._writing is not None:
@@ -238,7 +246,11 @@ class JournalWriter:
     def _begin_writing(self) -> None:
         self._timer = None
         before = self._cpu_seconds()
-        group = self._take_group(Stage.RUNNING)
+        try:
+            group = self._take_group(Stage.RUNNING)
+        except Exception as error:  # the loop would only log it
+            self._fail(_shown(error))
+            return
         taken_seconds = self._cpu_seconds() - before
         if group is None:
             return
@@ -257,14 +269,22 @@ class JournalWriter:
         error = self._writing.exception()
         if error is not None:
             # `_writing` stays set, so that nothing more is written and `finish` raises the error.
-            self._fail(error if isinstance(error, KvsctlError) else StreamError(str(error)))
+            self._fail(_shown(error))
             return
         self._writing = None
         if self._is_dirty:
             self._begin_later()
 
     def _take_group(self, stage: Stage) -> Group | None:
-        """Return what is new; None if a file that the group would mark is broken."""
+        """Return what is new; None if nothing more may be written."""
+        if self._has_crashed or self._is_torn():
+            return None
+        self._has_crashed = True  # until the group is whole
+        group = self._new_group(stage)
+        self._has_crashed = False
+        return group
+
+    def _new_group(self, stage: Stage) -> Group | None:
         failures, output = self._failures, self._output
         # Marked first: that may be when it turns out that the output cannot be written.
         output_bytes = output.mark() if output else 0
@@ -316,6 +336,13 @@ def _parted(outcomes: Sequence[Outcome]) -> tuple[list[int], list[Outcome]]:
         apart = set(map(id, others))
         outcomes = [one for one in outcomes if id(one) not in apart]
     return [one.subject.position for one in outcomes], others
+
+
+def _shown(error: BaseException) -> KvsctlError:
+    """Return the error to show for one that was raised where nobody handles it."""
+    if isinstance(error, KvsctlError):
+        return error
+    return explained(error) if isinstance(error, Exception) else StreamError(str(error))
 
 
 def _unsynced(error: OSError) -> StreamError:

@@ -56,7 +56,8 @@ class ListingRun:
         self._pacer = pacer
         self._pressure = pressure
         self._notice = notice
-        self._emit = Emitter(listeners, stop=self.stop).emit
+        self._emitter = Emitter(listeners, stop=self.stop)
+        self._emit = self._emitter.emit
         self._walk = Walk(plan, run_plan, service, pacer, self._emit)
         self._changed = asyncio.Event()
         self._position = 0
@@ -75,6 +76,12 @@ class ListingRun:
         """Whether the run was stopped before everything was listed."""
         is_cut_short = self._rereading is not None and self._rereading.is_cut_short
         return is_cut_short or self._is_stopping
+
+    @property
+    def is_torn(self) -> bool:
+        """Whether a listener has crashed: see `bulk.events.Emitter`."""
+        is_torn = self._rereading is not None and self._rereading.is_torn
+        return is_torn or self._emitter.is_torn
 
     async def work(self) -> KvsctlError | None:
         """List until everything is listed, or until the run is stopped. Return what ended it."""

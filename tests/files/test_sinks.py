@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kvsctl.errors import ExitStatus, UsageError
+from kvsctl.files import sinks
 from kvsctl.files.raw import write_all
 from kvsctl.files.sinks import DescriptorWriter, PartFile, open_output, status_of
 from tests.support.needs import IS_LINUX, only_on
@@ -48,6 +49,21 @@ def test_writing_never_waits_for_the_reader(pipe: tuple[int, int], is_blocking: 
     sink.complete()
     assert sink.pending_bytes == 0
     assert sink.broken is None
+
+
+def test_output_that_lacks_memory_is_broken(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(fd: int, chunk: bytes) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(sinks, "write_all", refuse)
+    sink = DescriptorWriter(pipe[1])
+    sink.write(b"lost")
+    sink.complete()
+    assert sink.broken is not None
+    assert sink.broken.errno == errno.ENOMEM
+    assert sink.pending_bytes == 0
 
 
 def test_completing_waits_for_the_last_byte(tmp_path: Path) -> None:

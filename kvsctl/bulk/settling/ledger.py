@@ -30,9 +30,15 @@ class Ledger:
         stop: Callable[[KvsctlError], None],
     ) -> None:
         self._lanes = lanes
-        self.emit: Final = Emitter(listeners, inner=inner, stop=stop).emit
+        self._emitter = Emitter(listeners, inner=inner, stop=stop)
+        self.emit: Final = self._emitter.emit
         self._changed = changed
         self.failures = 0
+
+    @property
+    def is_torn(self) -> bool:
+        """Whether a listener has crashed: see `events.Emitter`."""
+        return self._emitter.is_torn
 
     def settle_away(self, outcomes: Iterable[Outcome]) -> None:
         """Settle records that were away, and the followers that share their answers."""
