@@ -12,6 +12,7 @@ Imports run one way, from the first of these to the last:
 - `service`, `records`, `selection`, `config`, `files`, `emulator`: HTTP, input, what a command
   works on, settings, the operating system's files, and the emulator, which imports `limits` and
   nothing else of ours.
+- `shards`: which of N parts a key is in.
 - `model`: what passes between them: records, problems, outcomes.
 - `durations`: durations as people write them.
 - `slabs`: many records, or the outcomes of many, as one value.

@@ -1,7 +1,7 @@
 """Many records, or the outcomes of many, as one value. Each one is created on access."""
 
 from collections.abc import Iterator, Sequence
-from itertools import count, repeat
+from itertools import compress, count, repeat
 from typing import TypeVar, overload
 
 import msgspec
@@ -130,6 +130,22 @@ class Slab(Sequence[Record]):
             repeat(0),
             repeat(0),
             repeat(self.is_away),
+        )
+
+    def selected(self, chosen: Sequence[bool], position: int) -> "Slab":
+        """Return the records of which `chosen` is true, at `position` and the positions after it.
+
+        None of them may have been sent.
+        """
+        entities, expiries = self.entities, self.expiries
+        return Slab(
+            position,
+            self.source,
+            list(compress(self.lines, chosen)),
+            list(compress(self.keys, chosen)),
+            list(compress(self.bodies, chosen)),
+            None if entities is None else list(compress(entities, chosen)),
+            None if expiries is None else list(compress(expiries, chosen)),
         )
 
     def joined(self, other: "Slab") -> "Slab | None":

@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from msgspec.structs import replace
+
 from kvsctl.bulk.pacing.pace import Pace
 from kvsctl.bulk.packing.rule import PackingRule
 from kvsctl.bulk.plan import BEGINNING_CONCURRENCY, RunPlan
@@ -15,6 +17,7 @@ from kvsctl.cli.arguments import IF_ABSENT_EXACT, IF_ABSENT_READS, METADATA_NAME
 from kvsctl.cli.inputs import input_checks, limits_of, read_input, require_matching_manifests
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.get import GetOptions
+from kvsctl.cli.options.input import ShardOption
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
@@ -29,12 +32,14 @@ from kvsctl.errors import UsageError
 from kvsctl.files.compressed import compressor_of
 from kvsctl.files.descriptors import descriptor
 from kvsctl.files.sinks import part_path
+from kvsctl.jobs.cron.sharded import ShardedInput
 from kvsctl.jobs.file_roles import Place, require_one_role_each
 from kvsctl.jobs.job import BatchJob, JobInput, Journalling, Printing, Reporting, Schedule
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb
 from kvsctl.report.console import Environment
 from kvsctl.service.wire import MetadataRequest
+from kvsctl.shards import Shard, parsed_shard
 
 _STDOUT: Final = 1
 _SPLIT_SLABS: Final = "KVSCTL_SPLIT_SLABS"
@@ -102,6 +107,10 @@ def batch_job(verb: Verb, given: Given) -> BatchJob:
     limits = limits_of(given)
     source = read_input(verb, given, limits)
     checks = input_checks(given, source)
+    shard = _shard(given)
+    if shard is not None:
+        source = ShardedInput(source, shard, requires_input=checks.requires_input)
+        checks = replace(checks, requires_input=False)
     records, asked, policy = None, MetadataRequest(), ReadPolicy()
     if verb is Verb.GET:
         records, asked, policy = _record_output(given.of(GetOptions))
@@ -124,7 +133,13 @@ def batch_job(verb: Verb, given: Given) -> BatchJob:
         journal,
         checks,
         basis.schedule,
+        shard=shard,
     )
+
+
+def _shard(given: Given) -> Shard | None:
+    text = given.of(ShardOption).shard
+    return None if text is None else parsed_shard(text)
 
 
 def _schedule(options: LockOptions, running: Running) -> Schedule:

@@ -205,4 +205,6 @@ class Ending(msgspec.Struct, frozen=True):
             if error.hint:
                 tell(visible(error.hint))
         elif not (self.tally.records or end.interrupted or self.job.reporting.quiet):
-            tell(f"kvsctl: {NO_RECORDS if self.job.listing is None else _NO_KEYS}")
+            what = NO_RECORDS if self.job.listing is None else _NO_KEYS
+            shard = self.job.shard
+            tell(f"kvsctl: {what}" + ("" if shard is None else f" in shard {shard}"))

@@ -17,6 +17,7 @@ from kvsctl.records.sources import Arguments
 from kvsctl.report.document import InputRead, inputs_read
 from kvsctl.service.client import StoreClient
 from kvsctl.service.wire import MetadataRequest
+from kvsctl.shards import Shard
 
 if TYPE_CHECKING:
     from kvsctl.listing.plan import ListingPlan
@@ -201,7 +202,8 @@ class BatchJob(msgspec.Struct, frozen=True):
 
     `asked` is the metadata that the service is asked for: what is printed, and what the run
     itself needs. With `listing`, records are printed as the queries return them, if these return
-    all that is needed. `name` is the command's, if it is not the verb of the plan.
+    all that is needed. `name` is the command's, if it is not the verb of the plan. `shard` says
+    which part of its keys `input` gives; None: all of them.
     """
 
     input: JobInput
@@ -217,6 +219,7 @@ class BatchJob(msgspec.Struct, frozen=True):
     schedule: Schedule = msgspec.field(default_factory=Schedule)
     listing: "ListingPlan | None" = None
     name: str | None = None
+    shard: Shard | None = None
 
     @property
     def command(self) -> str:

@@ -141,6 +141,7 @@ def _about(job: BatchJob, token_source: str | None = None) -> About:
         local_path=str(job.target.local_path) if job.target.local_path else None,
         token_source=token_source,
         covers=None if job.listing is None else job.listing.covers,
+        shard=None if job.shard is None else str(job.shard),
     )
 
 

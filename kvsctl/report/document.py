@@ -33,7 +33,8 @@ class About:
 
     `local_path`: the path of the embedded emulator's database, if that is the target.
     `token_source`: where the token was read from (`KVSCTL_TOKEN`, `token file PATH`), never the
-    token. `covers`: the part of a store that a listing covers.
+    token. `covers`: the part of a store that a listing covers. `shard`: which part of the keys the
+    run works on (`2/8`); None: all of them.
     """
 
     command: str
@@ -43,6 +44,7 @@ class About:
     local_path: str | None = None
     token_source: str | None = None
     covers: str | None = None
+    shard: str | None = None
 
 
 def report_document(
@@ -53,8 +55,11 @@ def report_document(
     *,
     interrupted: bool = False,
 ) -> dict[str, Any]:
-    """Return all the members that the contract names, always, in the order of the contract."""
-    return {
+    """Return all the members that the contract names, always, in the order of the contract.
+
+    `shard` follows them if the run works on one part of the keys only.
+    """
+    document = {
         "schema": REPORT_SCHEMA,
         "version": about.version,
         "command": about.command,
@@ -81,6 +86,7 @@ def report_document(
         "failures": [_failure(note) for note in tally.failures],
         "failures_truncated": tally.failures_truncated,
     }
+    return document if about.shard is None else document | {"shard": about.shard}
 
 
 def require_writable(path: Path) -> None:

@@ -76,6 +76,8 @@ def _headline(about: About, *, is_dry_run: bool) -> list[Span]:
     line = [(f"{visible(about.command)}  ", "bold")]
     if is_dry_run:
         line.append(("DRY RUN, nothing was sent  ", "bold yellow"))
+    if about.shard is not None:
+        line.append((f"shard {about.shard}  ", "bold"))
     covers = [] if about.covers is None else [(f"  {visible(about.covers)}", "dim")]
     if about.local_path is not None:
         return [*line, (f"LOCAL EMULATOR {visible(about.local_path)}", "bold cyan"), *covers]

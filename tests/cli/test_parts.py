@@ -14,7 +14,13 @@ from kvsctl.cli.arguments import prepared
 from kvsctl.cli.option_groups import Given, OnResume, OptionGroup, resume_rules, takes
 from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.get import GetOptions
-from kvsctl.cli.options.input import InputOptions, KeysArgument, ManifestOption, NullOption
+from kvsctl.cli.options.input import (
+    InputOptions,
+    KeysArgument,
+    ManifestOption,
+    NullOption,
+    ShardOption,
+)
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
@@ -29,8 +35,7 @@ from kvsctl.jobs.file_roles import require_one_role_each
 BATCH_GROUPS = [
     *(CheckingOptions, GetOptions, InputOptions, JournalOptions, KeyFormOption, KeysArgument),
     *(LockOptions, ManifestOption, NullOption, ReportOptions, RunningOptions, SetOptions),
-    ShapeOptions,
-    *(TargetOptions, ValueOptions, VerifyOption),
+    *(ShapeOptions, ShardOption, TargetOptions, ValueOptions, VerifyOption),
 ]
 
 

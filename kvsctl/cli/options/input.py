@@ -71,3 +71,17 @@ class KeysArgument(OptionGroup):
         typer.Argument(metavar="[KEY]...", help="Plain keys."),
         OnResume.CHECKED_ELSEWHERE,
     ] = None
+
+
+class ShardOption(OptionGroup):
+    """Which part of the keys to work on."""
+
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Work only on the I-th of N parts of the keys; every key is in one part.",
+            rich_help_panel=panels.INPUT,
+        ),
+        OnResume.MUST_MATCH,
+    ] = None

@@ -3,7 +3,7 @@
 from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.get import GetOptions
-from kvsctl.cli.options.input import InputOptions, KeysArgument, NullOption
+from kvsctl.cli.options.input import InputOptions, KeysArgument, NullOption, ShardOption
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions
@@ -19,6 +19,7 @@ from kvsctl.cli.options.target import TargetOptions
     NullOption,
     ShapeOptions,
     KeyFormOption,
+    ShardOption,
     CheckingOptions,
     TargetOptions,
     RunningOptions,

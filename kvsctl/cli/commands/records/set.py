@@ -2,7 +2,7 @@
 
 from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.checking import CheckingOptions
-from kvsctl.cli.options.input import InputOptions, ManifestOption
+from kvsctl.cli.options.input import InputOptions, ManifestOption, ShardOption
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
@@ -18,6 +18,7 @@ from kvsctl.cli.options.target import TargetOptions
     ShapeOptions,
     ValueOptions,
     ManifestOption,
+    ShardOption,
     CheckingOptions,
     TargetOptions,
     RunningOptions,
