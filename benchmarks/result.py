@@ -9,14 +9,26 @@ import argparse
 import json
 import os
 import platform
+import shlex
 import statistics
 import sys
+import sysconfig
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import kvsctl
+
+_SPEED_OPTIONS = {
+    "--disable-gil",
+    "--enable-experimental-jit",
+    "--enable-optimizations",
+    "--enable-shared",
+    "--with-lto",
+    "--with-pydebug",
+    "--with-tail-call-interp",
+}
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:
@@ -57,12 +69,19 @@ def spread(values: Iterable[float]) -> dict[str, float]:
     }
 
 
+def _build_options() -> list[str]:
+    """Return the options that this interpreter was configured with and that change its speed."""
+    given = shlex.split(sysconfig.get_config_var("CONFIG_ARGS") or "")
+    return [option for option in given if option.partition("=")[0] in _SPEED_OPTIONS]
+
+
 def _conditions(given: argparse.Namespace) -> dict[str, Any]:
     load = getattr(os, "getloadavg", lambda: (None,))()[0]
     return {
         "version": kvsctl.__version__,
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "python": platform.python_version(),
+        "python_build": [platform.python_compiler(), *_build_options()],
         "system": f"{platform.system()} {platform.machine()}",
         "processors": os.cpu_count(),
         "load_at_the_end": None if load is None else round(load, 2),

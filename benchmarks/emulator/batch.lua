@@ -1,8 +1,10 @@
--- 25 small records a request, over a million keys; each thread walks its own way.
+-- 25 small records per request, spread over KEYS keys; each thread has an order of its own.
 -- MODE is set or get.
 local mode = os.getenv("MODE")
 local path = "/v1/batch/" .. mode
 local value = string.rep("x", 60)
+local keys = tonumber(os.getenv("KEYS"))
+local apart = math.floor(keys / 25)
 local state = tonumber(os.getenv("SEED") or "1")
 local threads = 0
 
@@ -19,7 +21,7 @@ function request()
   local records = {}
   state = (state * 1103515 + 12345) % 2147483648
   for n = 1, 25 do
-    local key = string.format("user:%07d", (state + n * 40000) % 1000000)
+    local key = string.format("user:%07d", (state + n * apart) % keys)
     if mode == "set" then
       records[n] = string.format('{"key":"%s","value":{"name":"%s","n":%d}}', key, value, n)
     else

@@ -26,15 +26,16 @@ from benchmarks.result import parser, publish, spread
 
 HERE = Path(__file__).parent
 MILLION = 1_000_000
+BATCH_KEYS = 100_000
 
 
 @contextlib.contextmanager
-def server(kind: str, db: Path) -> Iterator[tuple[str, int]]:
-    """Run a server on this file; yield its URL and process id."""
+def server(kind: str, db: Path, keys: int) -> Iterator[tuple[str, int]]:
+    """Run a server on this file, which has so many keys; yield its URL and process id."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, str(HERE / "servers.py"), kind, str(port), str(db)]
+    command = [sys.executable, str(HERE / "servers.py"), kind, str(port), str(db), str(keys)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
     try:
@@ -56,10 +57,10 @@ def post(url: str, path: str, body: object) -> bytes:
         return bytes(answer.read())
 
 
-def load(url: str, mode: str, seconds: int, seed: int) -> tuple[float, float, float]:
+def load(url: str, mode: str, seconds: int, seed: int, keys: int) -> tuple[float, float, float]:
     """Return requests per second, and median and 99th percentile in ms, at 16 connections."""
     command = ["wrk", "-t2", "-c16", f"-d{seconds}", "--latency", "-s", str(HERE / "batch.lua")]
-    environment = os.environ | {"MODE": mode, "SEED": str(seed)}
+    environment = os.environ | {"MODE": mode, "SEED": str(seed), "KEYS": str(keys)}
     shown = subprocess.run(
         [*command, url], env=environment, capture_output=True, text=True, check=True
     ).stdout
@@ -77,15 +78,21 @@ def percentile(shown: str, which: str) -> float:
     return float(found[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[found[2]]
 
 
-def batches(folder: Path, runs: int, seconds: int) -> dict[str, Any]:
-    """Measure batch/set and batch/get, alternating between the two servers."""
+def batches(folder: Path, runs: int, seconds: int, keys: int) -> dict[str, Any]:
+    """Measure batch/set and batch/get, alternating between the two servers.
+
+    Each server begins with a file that has all keys.
+    """
+    filled = folder / "filled.db"
+    fill(str(filled), keys)
     rates: dict[tuple[str, str], list[float]] = {}
     tails: dict[tuple[str, str], list[float]] = {}
     for run in range(runs):
         for kind in ("bare", "emulator"):
-            with server(kind, folder / f"{kind}-{run}.db") as (url, _):
+            db = shutil.copy(filled, folder / f"{kind}-{run}.db")
+            with server(kind, db, keys) as (url, _):
                 for mode in ("set", "get"):
-                    rate, median, p99 = load(url, mode, seconds, run + 1)
+                    rate, median, p99 = load(url, mode, seconds, run + 1, keys)
                     rates.setdefault((kind, mode), []).append(rate)
                     tails.setdefault((kind, mode), []).append(p99 / median)
     return {f"batch_{mode}": _compared(rates, tails, mode) for mode in ("set", "get")}
@@ -111,7 +118,7 @@ def pages(folder: Path, runs: int, most_keys: int) -> dict[str, Any]:
     times: dict[int, list[float]] = {1000: [], most_keys: []}
     for _ in range(runs):
         for keys in times:
-            with server("emulator", folder / f"{keys}.db") as (url, process):
+            with server("emulator", folder / f"{keys}.db", keys) as (url, process):
                 before = memory_mb(process)
                 times[keys].append(page_ms(url, keys))
                 if keys == most_keys:
@@ -168,16 +175,16 @@ def main() -> None:
     options.add_argument("--seconds", type=int, default=5)
     options.add_argument("--only", choices=["batches", "pages"])
     given = options.parse_args()
-    most_keys = MILLION
+    most_keys, batch_keys = MILLION, BATCH_KEYS
     if given.short:
-        given.runs, given.seconds, most_keys = 1, 1, 3000
+        given.runs, given.seconds, most_keys, batch_keys = 1, 1, 3000, 3000
     has_wrk = shutil.which("wrk") is not None
     if not has_wrk and not given.short:
         raise SystemExit("wrk is missing: apt-get install wrk")
     measured: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         if given.only != "pages" and has_wrk:
-            measured |= batches(Path(folder), given.runs, given.seconds)
+            measured |= batches(Path(folder), given.runs, given.seconds, batch_keys)
         if given.only != "batches":
             measured["pages"] = pages(Path(folder), min(given.runs, 3), most_keys)
     publish(given, measured)

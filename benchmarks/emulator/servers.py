@@ -1,4 +1,4 @@
-"""The two servers to compare: `servers.py emulator|bare PORT DB`.
+"""The two servers to compare: `servers.py emulator|bare PORT DB KEYS`. DB has so many keys.
 
 `bare` is an ASGI app under the same uvicorn settings. It sends a fixed body of the same size and
 runs the same SQL in the same thread, which commits writes together, on keys of its own. It parses
@@ -6,6 +6,7 @@ nothing, checks nothing and builds no answer.
 """
 
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,19 +18,19 @@ from kvsctl.emulator.storage.store import Store
 from kvsctl.emulator.web.app import Emulator, Message, Receive, Scope, Send
 from kvsctl.emulator.web.serve import ServeOptions, serve
 
-KEYS = 1_000_000
 BATCH = 25
-VALUE = b'{"name":"' + b"x" * 60 + b'","n":1}'
+VALUE = b'{"name":"' + b"x" * 60 + b'","n":%d}'
 
 
 class Bare:
     """An ASGI app that runs the SQL of one batch, then sends a fixed answer."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, keys: int) -> None:
         self.store = store
+        self.count = keys
         self.bucket = store.writing(lambda: store.rows.get_or_create_bucket("default", ""))
         self.state = 1
-        shown = b'{"key":"user:0000000","value":' + VALUE + b"},"
+        shown = b'{"key":"user:0000000","value":' + VALUE % 1 + b"},"
         self.read_answer = b'{"successfulKeys":[' + shown * BATCH + b'],"failedKeys":[]}'
         self.write_answer = b'{"successfulKeys":[' + b'{"key":"user:0000000"},' * BATCH + b"]}"
 
@@ -46,18 +47,21 @@ class Bare:
         await send({"type": "http.response.body", "body": body})
 
     def keys(self) -> list[str]:
-        """Return 25 keys spread over a million."""
+        """Return 25 keys spread over all of them."""
         self.state = (self.state * 1_103_515 + 12_345) % 2**31
-        return [f"user:{(self.state + n * 40_000) % KEYS:07}" for n in range(BATCH)]
+        apart = self.count // BATCH
+        return [f"user:{(self.state + n * apart) % self.count:07}" for n in range(BATCH)]
 
     def write(self) -> None:
         """Write what a batch/set writes."""
-        rows = [(self.bucket, key, VALUE, 1, 1, None) for key in self.keys()]
+        now_ms = time.time_ns() // 1_000_000
+        keys = enumerate(self.keys(), 1)
+        rows = [(self.bucket, key, VALUE % n, now_ms, now_ms, None) for n, key in keys]
         self.store.rows.write(rows, 0)
 
     def read(self) -> None:
         """Read what a batch/get reads."""
-        self.store.rows.values(self.bucket, self.keys(), 0)
+        self.store.rows.json_of(self.bucket, self.keys(), 0)
 
 
 def fill(db: str, keys: int) -> None:
@@ -66,7 +70,7 @@ def fill(db: str, keys: int) -> None:
     service = emulator.service
 
     def chunk(start: int) -> Callable[[], None]:
-        writes = [Write(f"user:{n:07}", VALUE, None) for n in range(start, start + 1000)]
+        writes = [Write(f"user:{n:07}", VALUE % 1, None) for n in range(start, start + 1000)]
         return lambda: service.put("default", "", writes, 1)
 
     for start in range(0, keys, 1000):
@@ -76,7 +80,7 @@ def fill(db: str, keys: int) -> None:
 
 def main() -> None:
     """Serve until a signal arrives; print the URL when ready."""
-    kind, port, db = sys.argv[1:4]
+    kind, port, db, keys = sys.argv[1:5]
     if kind == "emulator":
         serve(ServeOptions(port=int(port), db=db), lambda url: print(url, flush=True))
         return
@@ -85,7 +89,7 @@ def main() -> None:
         "ws": "none", "lifespan": "off", "log_config": None, "access_log": False,
         "proxy_headers": False, "server_header": False, "date_header": False,
     }  # fmt: skip
-    server = uvicorn.Server(uvicorn.Config(Bare(store), port=int(port), **config))
+    server = uvicorn.Server(uvicorn.Config(Bare(store, int(keys)), port=int(port), **config))
     server.run()
     store.close()
 
