@@ -39,10 +39,10 @@ def _read(values: list[str], more: str) -> list[str]:
 
 
 @_MORE
-def test_many_nested_values_are_read_without_looking_at_their_tokens(
+def test_many_nested_values_are_read_without_looking_at_each_bracket(
     more: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jsontext, "_TOKEN", None)
+    monkeypatch.setattr(jsontext, "depths", None)
     assert _read([_NESTED] * 25, more) == [_NESTED] * 25
 
 
