@@ -68,12 +68,13 @@ class Slab(Sequence[Record]):
         lanes: Sequence[Lane] | None = None,
     ) -> None:
         """Add the columns that plain records do not need."""
-        if entities is not None and entities.count(None) < len(entities):
+        if entities is not None and (without := entities.count(None)) < len(entities):
             self.entities = entities
-            self.lanes = lanes or [
-                key if entity is None else Identity(entity, key)
-                for entity, key in zip(entities, self.keys, strict=True)
-            ]
+            self.lanes = lanes or (
+                _mixed_lanes(entities, self.keys)
+                if without
+                else list(map(Identity, entities, self.keys))
+            )
         if expiries is not None and expiries.count(None) < len(expiries):
             self.expiries = expiries
 
@@ -166,6 +167,13 @@ class Slab(Sequence[Record]):
 
     def __repr__(self) -> str:
         return f"Slab({self.position}, {len(self)} records)"
+
+
+def _mixed_lanes(entities: Sequence[str | None], keys: Sequence[str]) -> list[Lane]:
+    return [
+        key if entity is None else Identity(entity, key)
+        for entity, key in zip(entities, keys, strict=True)
+    ]
 
 
 def _joined(

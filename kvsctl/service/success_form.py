@@ -12,6 +12,7 @@ equals that text means success. Any other answer is left to the parser.
 
 import re
 from collections.abc import Sequence
+from operator import add
 from string import ascii_letters, digits
 from typing import Final, NamedTuple
 
@@ -52,16 +53,15 @@ class SuccessForm(NamedTuple):
 
         `entities` is None if no record has one. False means only that a parser has to decide.
         """
-        names = keys
+        names, plain = keys, keys
         if entities is not None:
-            # Any character that is not plain, such as a quote, could make one name look like many.
-            if not are_plain("".join({entity for entity in entities if entity is not None})):
-                return False
-            names = [
-                key if entity is None else f"{key}{self.of_entity}{entity}"
-                for key, entity in zip(keys, entities, strict=True)
-            ]
-        return are_plain("".join(keys)) and body == b"%b%b%b" % (
+            named = [entity for entity in set(entities) if entity is not None]
+            ends: dict[str | None, str] = {name: f"{self.of_entity}{name}" for name in named}
+            ends[None] = ""
+            names = list(map(add, keys, map(ends.__getitem__, entities)))
+            plain = [*keys, *named]
+        # Any other character, such as a quote, could make one name look like several.
+        return are_plain("".join(plain)) and body == b"%b%b%b" % (
             self.before,
             self.between.join(names).encode(),
             self.after,

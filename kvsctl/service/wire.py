@@ -1,7 +1,7 @@
 """Encode records as request bytes. The bytes of values stay as they are."""
 
-import math
 from collections.abc import Sequence
+from math import ceil
 from typing import Final
 
 import msgspec
@@ -85,16 +85,29 @@ def encode(records: Sequence[Record], metadata: MetadataRequest, service_now: fl
     if member:
         bodies = [b"%b%b}" % (body[:-1], member) for body in bodies]
     elif expiries is not None:
-        bodies = [
-            body if moment is None else _with_ttl(body, moment - service_now)
-            for body, moment in zip(bodies, expiries, strict=True)
-        ]
+        return _with_ttls(bodies, expiries, service_now)
     return b"[%b]" % b",".join(bodies)
 
 
-def _with_ttl(body: bytes, seconds_left: float) -> bytes:
-    seconds = max(1, math.ceil(seconds_left))
+def _with_ttls(
+    bodies: Sequence[bytes], expiries: Sequence[float | None], service_now: float
+) -> bytes:
+    """Return the body of a request whose records may have expiries, as `encode` does."""
+    left = [1 if moment is None else ceil(moment - service_now) for moment in expiries]
+    if min(left) < 1 or max(left) > DEFAULT_LIMITS.ttl_seconds:
+        left = list(map(_legal_seconds, left))
+    # Columns of parts instead of a text for each record: most have an expiry, if any has.
+    parts = [b"", b',"options":{"ttl":{"value":', b"", b',"unit":"SECONDS"}}},'] * len(left)
+    parts[::4] = [body[:-1] for body in bodies]
+    parts[2::4] = orjson.dumps(left)[1:-1].split(b",")
+    for place, moment in enumerate(expiries) if None in expiries else ():
+        if moment is None:
+            parts[4 * place : 4 * place + 4] = bodies[place], b"", b"", b","
+    return b"[%b]" % b"".join(parts)[:-1]
+
+
+def _legal_seconds(seconds: int) -> int:
     longest = DEFAULT_LIMITS.ttl_seconds
     if longest < seconds <= longest + _CLOCK_GRAIN_SECONDS:
-        seconds = longest
-    return b'%b,"options":{"ttl":{"value":%d,"unit":"SECONDS"}}}' % (body[:-1], seconds)
+        return longest
+    return max(1, seconds)

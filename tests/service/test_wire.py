@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from kvsctl import jsontext
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Identity, Record
-from kvsctl.service.wire import MetadataRequest, encode, wire_bytes
+from kvsctl.service.wire import MetadataRequest, encode, wire_bytes, wire_bytes_of_all
 from tests.support.jsontexts import LEGAL_KEYS, VALUES
+from tests.support.records import slab_of
 
 NOW = 1_767_225_600.0
 ALL = MetadataRequest(created=True, updated=True, expires=True)
@@ -45,6 +46,13 @@ class TestEncode:
     @given(st.lists(set_records(), min_size=1, max_size=5))
     def test_is_never_longer_than_the_sum_of_wire_bytes(self, records: list[Record]) -> None:
         assert len(encode(records, NOTHING, NOW)) <= 2 + sum(map(wire_bytes, records))
+
+    @given(st.lists(set_records(), min_size=1, max_size=5))
+    def test_a_slab_is_encoded_as_its_records_are(self, records: list[Record]) -> None:
+        whole = slab_of(records)
+        assert encode(whole, NOTHING, NOW) == encode(records, NOTHING, NOW)
+        assert encode(whole, ALL, NOW) == encode(records, ALL, NOW)
+        assert wire_bytes_of_all(whole) == wire_bytes_of_all(records) == sum(map(wire_bytes, whole))
 
     @pytest.mark.parametrize(
         ("left", "seconds"),
