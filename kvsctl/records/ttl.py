@@ -12,7 +12,7 @@ CLOCKS_APART_SECONDS: Final = 24 * 3600
 """How far the service's clock and this one may differ."""
 _SHORT = re.compile(r"([0-9]{1,12})([smhd])")
 _VALUE_BOUND = 10**12  # the 12 digits of the short form; messages show no longer number
-_SHORT_UNITS = {"s": "SECONDS", "m": "MINUTES", "h": "HOURS", "d": "DAYS"}
+SHORT_UNITS: Final = {"s": "SECONDS", "m": "MINUTES", "h": "HOURS", "d": "DAYS"}
 
 
 class Ttl(NamedTuple):
@@ -44,7 +44,7 @@ def parse_ttl(given: Any, limits: Limits | None) -> Ttl | Breach:
 
 def _read(given: Any) -> Ttl | None:
     if isinstance(given, str) and (match := _SHORT.fullmatch(given)):
-        return Ttl(int(match[1]), _SHORT_UNITS[match[2]])
+        return Ttl(int(match[1]), SHORT_UNITS[match[2]])
     if isinstance(given, dict) and len(given) == 2:
         value, unit = given.get("value"), given.get("unit")
         if (

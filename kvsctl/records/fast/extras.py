@@ -1,5 +1,6 @@
 """Read the members of records besides key and value, as columns: entities, ttls, expiry times."""
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import repeat
@@ -12,11 +13,12 @@ from kvsctl.limits import TTL_UNIT_SECONDS, Limits
 from kvsctl.records.checks import Breach, check_entity
 from kvsctl.records.fast.columns import Extras, converted, string_of_json, strings_of_json
 from kvsctl.records.rules import Rules
-from kvsctl.records.ttl import CLOCKS_APART_SECONDS, parse_ttl
+from kvsctl.records.ttl import CLOCKS_APART_SECONDS, SHORT_UNITS, Ttl, parse_ttl
 
 _MISSING: Final = (b"", b"null")
 _FEW: Final = 30
 """Up to so many different ttls are read one by one, because each is read only once."""
+_are_short_ttls: Final = re.compile(rb'"[0-9]{1,12}[smhd]"(?:\n"[0-9]{1,12}[smhd]")*+').fullmatch
 
 
 class _TtlObject(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -25,7 +27,6 @@ class _TtlObject(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 _decode_ttls = msgspec.json.Decoder(list[_TtlObject]).decode
-_encode = msgspec.json.Encoder().encode
 
 
 def default_extras(rules: Rules, count: int, others: set[int]) -> Extras:
@@ -165,21 +166,36 @@ def _legal_entity(limits: Limits) -> Callable[[str], str]:
 
 
 def _options_of_ttls(column: list[bytes], limits: Limits, others: set[int]) -> list[bytes | None]:
-    # Many different ttls are seldom texts. If all are objects, they are read at once.
     if len(set(column)) > _FEW:
+        read = _options_of_texts if column[0].startswith(b'"') else _options_of_objects
         try:
-            return [*_options_of_objects(column, limits)]
+            return [*read(column, limits)]
         except (msgspec.MsgspecError, ValueError, KeyError):
             pass
     return converted(column, _options_of_json(limits), others, None)
 
 
+def _options_of_texts(column: list[bytes], limits: Limits) -> list[bytes]:
+    """Return the options of ttls if all are short texts. Raise ValueError if not."""
+    joined = b"\n".join(column)
+    if not _are_short_ttls(joined):
+        raise ValueError
+    texts = joined[1:-1].decode().split('"\n"')
+    ttls = [(int(text[:-1]), SHORT_UNITS[text[-1]]) for text in texts]
+    return _options_of_pairs(ttls, limits)
+
+
 def _options_of_objects(column: list[bytes], limits: Limits) -> list[bytes]:
+    """Return the options of ttls if all are objects. Raise an error if not."""
     ttls = _decode_ttls(b"[%b]" % b",".join(column))
-    seconds = [ttl.value * TTL_UNIT_SECONDS[ttl.unit] for ttl in ttls]
+    return _options_of_pairs([(ttl.value, ttl.unit) for ttl in ttls], limits)
+
+
+def _options_of_pairs(ttls: Sequence[tuple[int, str]], limits: Limits) -> list[bytes]:
+    seconds = [value * TTL_UNIT_SECONDS[unit] for value, unit in ttls]
     if min(seconds) <= 0 or max(seconds) > limits.ttl_seconds:
         raise ValueError
-    return [b',"options":{"ttl":%b}' % text for text in map(_encode, ttls)]
+    return [b',"options":' + Ttl(value, unit).json for value, unit in ttls]
 
 
 def _options_of_given(limits: Limits) -> Callable[[Any], bytes | None]:

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from kvsctl.jsontext import depth_exceeds, is_value, nest_within
 from kvsctl.records.fast.columns import filled, key_columns, set_columns
 from kvsctl.records.fast.extras import (
     default_entities,
@@ -17,14 +18,14 @@ from kvsctl.records.parsed import Cells, Columns
 from kvsctl.records.rules import Rules
 from kvsctl.records.shapes import KeyTemplate, Shape
 
-_SCALAR: Final = re.compile(
-    r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null"
-).fullmatch
+_SCALAR: Final = r"(?:-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?|true|false|null)"
+_is_scalar: Final = re.compile(_SCALAR).fullmatch
+_are_scalars: Final = re.compile(rf"{_SCALAR}(?:\n{_SCALAR})*+").fullmatch
+_SCALAR_ENDS: Final = frozenset("0123456789el")
 _ENDS: Final = {"{": "}", "[": "]", '"': '"'}
-_begins_json: Final = re.compile(r'[-0-9tfn{\["]').match
+_JSON_STARTS: Final = frozenset('-0123456789tfn{["')
 
 _encode_lines = msgspec.json.Encoder().encode_lines
-_decode_raw = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 def set_rows_reader(
@@ -105,29 +106,31 @@ def _strings(column: Sequence[str]) -> list[bytes]:
     return texts
 
 
-def _inferred(column: Sequence[str], most_brackets: int, others: set[int]) -> list[bytes]:
+def _inferred(column: Sequence[str], most_deep: int, others: set[int]) -> list[bytes]:
     """Return cells as JSON where they are JSON, else as JSON strings."""
+    joined = "\n".join(column)
+    if _are_scalars(joined):
+        texts = joined.encode().split(b"\n")
+        if len(texts) == len(column):  # else a cell holds a line feed
+            return texts
     texts = _strings(column)
+    if _JSON_STARTS.isdisjoint([cell[:1] for cell in column]):
+        return texts
+    places: list[int] = []
     for place, cell in enumerate(column):
-        if not _begins_json(cell):
-            continue
-        if _SCALAR(cell):
-            texts[place] = cell.encode()
-        elif cell[-1:] == _ENDS.get(cell[0]):
-            text = cell.encode()
-            if _is_json(text, most_brackets):
-                texts[place] = text
-            else:
-                others.add(place)
+        end = _ENDS.get(cell[:1])
+        if end is None:
+            if cell[-1:] in _SCALAR_ENDS and _is_scalar(cell):
+                texts[place] = cell.encode()
+        elif cell[-1:] == end:
+            places.append(place)
+    found = [column[place].encode() for place in places]
+    is_shallow = nest_within(b"\0".join(found), most_deep)
+    for place, text in zip(places, found, strict=True):
+        if not is_shallow and depth_exceeds(text, most_deep):
+            others.add(place)
+        elif is_value(text):
+            texts[place] = text
+        elif b"\\" in text:
+            others.add(place)  # an escape may be that of a lone surrogate
     return texts
-
-
-def _is_json(text: bytes, most_brackets: int) -> bool:
-    """Return whether a text is JSON for certain."""
-    if text.count(b"{") + text.count(b"[") > most_brackets:
-        return False
-    try:
-        _decode_raw(text)
-    except msgspec.MsgspecError:
-        return False
-    return True

@@ -151,6 +151,15 @@ def test_many_different_ttls_are_read_at_once(odd: str | None) -> None:
     assert_as_each_alone(read(absent), absent, parse)
 
 
+@pytest.mark.parametrize("odd", [None, "0s", "9000h", "1w", "1", "+1s", "1_0s", "\u0661s", "s"])
+def test_many_different_texts_of_ttls_are_read_at_once(odd: str | None) -> None:
+    texts = [*(f"{n}{'smhd'[n % 4]}" for n in range(1, 60)), *([] if odd is None else [odd])]
+    lines = [f'{{"key":"k","value":1,"ttl":"{text}"}}'.encode() for text in texts]
+    read, parse = pairs(PLAIN)[0]
+    assert read(lines).others == problems_among(lines, parse)
+    assert_as_each_alone(read(lines), lines, parse)
+
+
 def test_mixed_shapes_are_all_read_at_once() -> None:
     records = [{**RECORD, "key": f"k{place}", **extra} for place, extra in enumerate(EXTRAS)]
     lines = [

@@ -124,10 +124,29 @@ def test_every_cell_is_inferred_as_alone() -> None:
         "-",
     ]
     cells += ["{}", "[]", '"x"', '{"a":1,"a":2}', "t", "n", "é", '"\\u00e9"', "Infinity", "NaN"]
+    cells += [
+        "{abc}",
+        "[1,]",
+        "1\n2",
+        '"a"b"',
+        '"[{"',
+        f"[{','.join(['{}'] * 50)}]",
+        "[" * 31 + "]" * 31,
+    ]
     rows = [[f"k{place}", cell] for place, cell in enumerate(cells)]
     parser = parsers(["key", "value"], PLAIN, Shape(infer_types=True))[0]
     assert not assert_as_each_row(parser, rows).others
     assert parser.read_many([["a", "1.0"]]).bodies == [b'{"key":"a","value":1.0}']
+    for column in (cells, cells[:6], ["1\n2"], ["1\n2", "3"], ["1\n", "2"], ["x", "True"]):
+        rows = [[f"k{place}", cell] for place, cell in enumerate(column)]
+        assert not assert_as_each_row(parser, rows).others
+
+
+@pytest.mark.parametrize("cell", ["[" * 32 + "]" * 32, '["\\ud800"]', "{" * 40 + "}" * 40])
+def test_a_cell_that_may_be_json_is_left_to_the_careful_path_and_no_other(cell: str) -> None:
+    parser = parsers(["key", "value"], PLAIN, Shape(infer_types=True))[0]
+    rows = [["a", "1"], ["b", cell], ["c", '["]"]'], ["d", "{}"]]
+    assert assert_as_each_row(parser, rows).others == [1]
 
 
 @pytest.mark.parametrize(
