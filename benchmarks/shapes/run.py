@@ -7,19 +7,24 @@ machine affects both.
 """
 
 import argparse
+import json
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.result import parser, publish, skip_outside_ci, spread
-from benchmarks.shapes.shapes import SHAPES, Shape
+from benchmarks.shapes.rare import RARE
+from benchmarks.shapes.shapes import COMMON, Shape
 from benchmarks.throughput.clients import Client, kvsctl, run
 from benchmarks.throughput.tools import Missing, served
 
+SHAPES = (*COMMON, *RARE)
 _CONNECTIONS = 16
 
 
@@ -68,7 +73,19 @@ def _client(folder: Path, url: str, shape: Shape, records: int) -> Client:
     source = folder / f"{SHAPES.index(shape)}.{shape.suffix}"
     with source.open("wb") as file:
         file.writelines(shape.rows(records))
-    return kvsctl(folder, url, source, _CONNECTIONS, *shape.words)
+    client = kvsctl(folder, url, source, _CONNECTIONS, *shape.words)
+    failing = shape.failing(records)
+    named = partial(_accounted_for, failing)
+    return replace(client, named=named, exit_status=1 if failing else 0)
+
+
+def _accounted_for(failing: int, output: bytes) -> int:
+    """Return how many records the report counts. Raise RuntimeError unless so many failed."""
+    report = json.loads(output.splitlines()[-1])
+    if report["failed"] != failing:
+        raise RuntimeError(f"{report['failed']} records failed, not {failing}")
+    # A dry run sends none.
+    return sum(report[name] for name in ("succeeded", "duplicates", "unsent", "failed"))
 
 
 def _start_up(folder: Path, url: str, command: str) -> Client:

@@ -24,6 +24,7 @@ class Client:
     environment: Mapping[str, str] = field(default_factory=dict)
     stale: Path | None = None
     """A file to remove before each run."""
+    exit_status: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def run(client: Client, records: int) -> Took:
     before, started = _cpu_seconds(), time.perf_counter()
     done = subprocess.run(client.command, env=environment, capture_output=True, check=False)
     seconds, cpu_seconds = time.perf_counter() - started, _cpu_seconds() - before
-    if done.returncode:
+    if done.returncode != client.exit_status:
         raise RuntimeError(f"{client.command}: {done.stderr.decode(errors='replace')}")
     named = client.named(done.stdout or done.stderr)
     if named != records:
