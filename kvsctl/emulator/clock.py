@@ -59,12 +59,17 @@ def iso8601(at_ms: int) -> str:
 
 def http_date(at_ms: int) -> str:
     """Return a time in the form of a `Date` header, independent of the locale."""
-    return _date_of(at_ms // 1000)
+    moment = EPOCH + timedelta(seconds=at_ms // 1000)
+    day, month = WEEKDAYS[moment.weekday()], MONTHS[moment.month - 1]
+    return f"{day}, {moment.day:02d} {month} {moment.year:04d} {moment:%H:%M:%S} GMT"
+
+
+def date_header(now_ms: int) -> bytes:
+    """Return the value of a `Date` header."""
+    return _date_of(now_ms // 1000)
 
 
 @lru_cache(maxsize=1)
-def _date_of(seconds: int) -> str:
+def _date_of(seconds: int) -> bytes:
     """Return a date, remembered because every response of the same second has it."""
-    moment = EPOCH + timedelta(seconds=seconds)
-    day, month = WEEKDAYS[moment.weekday()], MONTHS[moment.month - 1]
-    return f"{day}, {moment.day:02d} {month} {moment.year:04d} {moment:%H:%M:%S} GMT"
+    return http_date(seconds * 1000).encode()

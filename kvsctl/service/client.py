@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 import msgspec
 
@@ -25,7 +24,7 @@ _HEADER_CHARACTERS = 1000
 _PATHS = {verb: f"/v1/batch/{verb.value}" for verb in Verb}
 
 
-class Answer(msgspec.Struct):
+class Answer(msgspec.Struct, gc=False):
     """The end of one request: a `reply` or a `fault`, never both.
 
     `headers`, filled if the client `wants_headers`, are lines for people: sent headers begin with
@@ -57,7 +56,7 @@ class QueryAnswer(msgspec.Struct):
     headers: Sequence[str] = ()
 
 
-class _Sent(NamedTuple):
+class _Sent(msgspec.Struct, frozen=True, gc=False):
     """A request that was sent, and its answer; `lost` if there is none."""
 
     answer: CarrierAnswer | None

@@ -3,7 +3,7 @@
 import json
 from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Final, NamedTuple
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -33,7 +33,7 @@ class Reply(msgspec.Struct):
     failed: Mapping[Identity, Failure]
 
 
-class AllDone(NamedTuple):
+class AllDone(msgspec.Struct, frozen=True, gc=False):
     """A batch answer that names every record of the request, in the same order, as succeeded.
 
     `found` holds what was read, in that order; None for writes.

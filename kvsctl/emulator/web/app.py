@@ -10,10 +10,11 @@ import itertools
 import logging
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kvsctl.emulator.callers import bearer_of, check_token, installation_of
-from kvsctl.emulator.clock import Clock, http_date
+from kvsctl.emulator.clock import Clock, date_header
 from kvsctl.emulator.operations.service import Call, Service
 from kvsctl.emulator.options import EmulatorOptions
 from kvsctl.emulator.refusals import ConnectionLost, DatabaseFailed, Refusal
@@ -200,10 +201,10 @@ class Emulator:
             raise _other_method("GET")
         raise Refusal(403, "FORBIDDEN", "No such route, or this caller may not use it")
 
-    async def _run(self, route: Route, call: Call) -> Response:
+    def _run(self, route: Route, call: Call) -> Awaitable[Response]:
         if route.writes:
-            return await self.store.run(lambda: self._write(route, call), writes=True)
-        return await self.store.run(lambda: route.run(self.service, call))
+            return self.store.run(lambda: self._write(route, call), writes=True)
+        return self.store.run(partial(route.run, self.service, call))
 
     def _write(self, route: Route, call: Call) -> Response:
         self.service.purge(call.now_ms)
@@ -222,13 +223,14 @@ class Emulator:
 
     def _headers(self, answer: Response, trace_id: bytes) -> list[tuple[bytes, bytes]]:
         headers = [
-            (b"date", http_date(self.clock.now_ms()).encode()),
+            (b"date", date_header(self.clock.now_ms())),
             (b"x-b3-traceid", trace_id),
-            (b"content-length", str(len(answer.body)).encode()),
+            (b"content-length", b"%d" % len(answer.body)),
         ]
         if answer.body:
             headers.append((b"content-type", answer.content_type.encode()))
-        headers += [(name.encode(), value.encode()) for name, value in answer.headers]
+        if answer.headers:
+            headers += [(name.encode(), value.encode()) for name, value in answer.headers]
         return headers
 
 
@@ -259,7 +261,7 @@ async def read_body(receive: Receive, limit: int, options: EmulatorOptions) -> b
     body: bytes = message.get("body", b"")
     size = len(body)
     parts = [body]
-    while message.get("more_body", False):
+    while message.get("more_body"):
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ConnectionLost("by the caller, before the request was complete")
