@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -10,11 +11,14 @@ from kvsctl.model import Record, Verb
 from kvsctl.service.auth.credentials import HIDDEN, Credentials, Secret
 from kvsctl.service.faults import Fault, http_date
 from kvsctl.service.interpret import fault_of, hide_token, interpret, interpret_page, shown_trace_id
-from kvsctl.service.queries import Page, Query, encode_query
 from kvsctl.service.reply import AllDone, Reply, ReplyDecoder
 from kvsctl.service.transport.carrier import Carrier, CarrierAnswer, CarrierError
 from kvsctl.service.transport.encoding import decompressed
 from kvsctl.service.wire import MetadataRequest, encode
+
+if TYPE_CHECKING:
+    # Imported at run time only for queries: every command imports this module.
+    from kvsctl.service.queries import Page, Query
 
 _TRACE_HEADERS = ("x-b3-traceid", "x-trace-id", "atl-traceid")
 _SECRET_HEADERS = frozenset(
@@ -45,7 +49,7 @@ class Answer(msgspec.Struct, gc=False):
 class QueryAnswer(msgspec.Struct):
     """The end of one query: a `page` or a `fault`, never both. The rest is as in `Answer`."""
 
-    page: Page | None
+    page: "Page | None"
     fault: Fault | None
     status: int | None
     elapsed_seconds: float
@@ -139,8 +143,10 @@ class StoreClient:
             self._header_lines(len(body), answer, token) if self._wants_headers else (),
         )
 
-    async def query(self, query: Query) -> QueryAnswer:
+    async def query(self, query: "Query") -> QueryAnswer:
         """Send one query. Return a failed one as a fault. Raise as `call` does."""
+        from kvsctl.service.queries import encode_query
+
         body = encode_query(query, self._metadata)
         sent = await self._post(query.path, body)
         answer, token = sent.answer, sent.token

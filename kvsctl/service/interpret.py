@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from kvsctl import codes
@@ -10,7 +10,6 @@ from kvsctl.model import Record, Verb
 from kvsctl.service.auth.credentials import Secret
 from kvsctl.service.faults import Fault, FaultKind, kind_of_status, retry_after
 from kvsctl.service.found import UnreadableAnswer
-from kvsctl.service.queries import Page, decode_page
 from kvsctl.service.reply import AllDone, Reply, ReplyDecoder, decode_error
 from kvsctl.service.transport.carrier import (
     CarrierAnswer,
@@ -23,6 +22,9 @@ from kvsctl.service.transport.carrier import (
     Untrusted,
     http_status,
 )
+
+if TYPE_CHECKING:
+    from kvsctl.service.queries import Page
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _OK: Final = int(HTTPStatus.OK)
@@ -66,11 +68,13 @@ def interpret_page(
     proxy: str | None = None,
     *,
     of_entity: bool,
-) -> tuple[Page | None, Fault | None]:
+) -> "tuple[Page | None, Fault | None]":
     """Return the page or the fault that the answer to a query means, never both.
 
     `of_entity`: see `decode_page`. The other arguments are those of `interpret`.
     """
+    from kvsctl.service.queries import decode_page  # only for queries, as in `client`
+
     if answer.status == _OK:
         try:
             return decode_page(answer.body, of_entity=of_entity), None

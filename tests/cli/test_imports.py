@@ -13,8 +13,9 @@ from tests.support.commands.server import served
 _NETWORK = ("httpx", "httptools", "uvloop", "urllib.request", "kvsctl.service.transport.choose")
 _SERVER = ("uvicorn", "yaml", "kvsctl.emulator.web.serve", "kvsctl.emulator.web.admin")
 _TABLES = ("rich",)
+_QUERIES = "kvsctl.service.queries"
 _RUNS = ("asyncio", "sqlite3", "orjson", "msgspec", "kvsctl.bulk", "kvsctl.records")
-_RARE = ("email", "tomllib", "hashlib", "kvsctl.jobs.examine", "kvsctl.backups")
+_RARE = ("email", "tomllib", "hashlib", "kvsctl.jobs.examine", "kvsctl.backups", _QUERIES)
 _OTHER_COMMANDS = (
     "kvsctl.cli.commands.records.set",
     "kvsctl.cli.commands.records.delete",
