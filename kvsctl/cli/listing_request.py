@@ -7,12 +7,19 @@ from msgspec.structs import replace
 from kvsctl.bulk.plan import BEGINNING_CONCURRENCY
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.listing import ConsistentOption, ExportOptions, ListOptions
-from kvsctl.cli.request import Basis, basis_of, require_own_files
+from kvsctl.cli.request import (
+    Basis,
+    basis_of,
+    journalling,
+    require_own_files,
+    require_resumable_outputs,
+)
 from kvsctl.cli.selectors import selection_of, selectors_given, spaces_of
 from kvsctl.errors import UsageError
 from kvsctl.files.compressed import compressor_of
-from kvsctl.jobs.job import BatchJob, Printing
+from kvsctl.jobs.job import BatchJob, Journalling, Printing
 from kvsctl.jobs.listing import ListingInput
+from kvsctl.journal.file import begun_at
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.selection.selection import AgeFrom, Selection
@@ -48,8 +55,10 @@ def list_job(given: Given) -> BatchJob:
 
 def export_job(given: Given) -> BatchJob:
     """Return the job of `export`. Raise UsageError if it cannot be carried out."""
-    options = given.of(ExportOptions)
-    selection, basis = selection_of(given), basis_of(given)
+    options, basis = given.of(ExportOptions), basis_of(given)
+    journal = journalling(given, DEFAULT_LIMITS)
+    # A resumed run counts ages from the moment at which its first run began.
+    selection = selection_of(given, now=None if journal is None else begun_at(journal.path))
     plan = ListingPlan(
         selection,
         spaces_of(given),
@@ -58,12 +67,17 @@ def export_job(given: Given) -> BatchJob:
         rereads=given.of(ConsistentOption).consistent,
         skip_expired=options.skip_expired,
     )
+    if journal is not None and not plan.is_by_key:
+        raise UsageError(
+            "--journal cannot resume a listing by an index", "Leave out --index or --journal."
+        )
     path = None if options.output == Path("-") else options.output
     if path is not None:
         compressor_of(path)  # refuses what cannot be written
     expires = MetadataRequest(expires=True)
-    printing = Printing(path=path, in_order=False, metadata=expires)
-    return listing_job("export", given, basis, plan, printing)
+    # In order, what is written is what the journal holds as settled.
+    printing = Printing(path=path, in_order=journal is not None, metadata=expires)
+    return listing_job("export", given, basis, plan, printing, journal)
 
 
 def listing_job(
@@ -72,12 +86,15 @@ def listing_job(
     basis: Basis,
     plan: ListingPlan,
     printing: Printing,
+    journal: Journalling | None = None,
     *,
     is_typed: bool = False,
 ) -> BatchJob:
     """Return a job that prints what a listing chooses. Raise UsageError."""
     source = ListingInput(plan, basis.plan, selectors_given(given), is_typed)
-    require_own_files(source, printing, None, basis)
+    require_own_files(source, printing, journal, basis)
+    if journal is not None:
+        require_resumable_outputs(journal, printing, basis.reporting.failures_path)
     return BatchJob(
         source,
         basis.plan,
@@ -87,6 +104,7 @@ def listing_job(
         basis.reporting,
         printing,
         _asked(plan, printing),
+        journal,
         schedule=basis.schedule,
         listing=plan,
         name=name,

@@ -18,7 +18,7 @@ from kvsctl.cli.inputs import input_checks, limits_of, read_input, require_match
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.input import ShardOption
-from kvsctl.cli.options.journal import JournalOptions
+from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
 from kvsctl.cli.options.schedule import LockOptions
@@ -115,10 +115,10 @@ def batch_job(verb: Verb, given: Given) -> BatchJob:
     if verb is Verb.GET:
         records, asked, policy = _record_output(given.of(GetOptions))
     basis = basis_of(given, verb, policy, limits or DEFAULT_LIMITS)
-    journal = _journalling(given, limits)
+    journal = journalling(given, limits)
     require_own_files(source, records, journal, basis)
     if journal is not None:
-        _require_resumable_outputs(journal, records, basis.reporting.failures_path)
+        require_resumable_outputs(journal, records, basis.reporting.failures_path)
     if verb is Verb.SET:
         require_matching_manifests(given, source)
     return BatchJob(
@@ -233,12 +233,12 @@ def _metadata(given: str | None) -> MetadataRequest:
     return MetadataRequest("created" in names, "updated" in names, "expires" in names)
 
 
-def _journalling(given: Given, limits: Limits | None) -> Journalling | None:
+def journalling(given: Given, limits: Limits | None) -> Journalling | None:
     """Return where the job's journal is and what identifies the job; None without a journal."""
-    options = given.of(JournalOptions)
+    options, retries_failed = given.of(JournalOptions), given.of(RetryFailedOption).retry_failed
     if options.journal is None:
-        if options.retry_failed or options.journal_force:
-            flag = "--retry-failed" if options.retry_failed else "--journal-force"
+        if retries_failed or options.journal_force:
+            flag = "--retry-failed" if retries_failed else "--journal-force"
             raise UsageError(f"{flag} needs a journal", "Add --journal FILE.")
         return None
     identity: dict[str, Any] = given.identity()
@@ -246,7 +246,7 @@ def _journalling(given: Given, limits: Limits | None) -> Journalling | None:
         identity["no_checks"] = True
     elif changed := _changed(limits):
         identity["limits"] = changed
-    return Journalling(options.journal, identity, options.retry_failed, options.journal_force)
+    return Journalling(options.journal, identity, retries_failed, options.journal_force)
 
 
 def _changed(limits: Limits) -> dict[str, int]:
@@ -299,7 +299,7 @@ def _database_files(path: Path | None) -> list[tuple[str, Place]]:
     return [("database", path.with_name(path.name + end)) for end in ("", "-wal", "-shm")]
 
 
-def _require_resumable_outputs(
+def require_resumable_outputs(
     journal: Journalling, records: Printing | None, failures: Path | None
 ) -> None:
     """Raise UsageError for an output that cannot be cut back to a mark, or would lose its order."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kvsctl.bulk.events import Listener
 from kvsctl.bulk.feeds import Feed
@@ -32,6 +32,9 @@ from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, report_document
 from kvsctl.report.schema import document_line
 from kvsctl.unexpected import explained
+
+if TYPE_CHECKING:
+    from kvsctl.listing.progress import Progress
 
 _SAME_COMMAND: Final = (
     "A journal can be resumed only by the command that began it. Use another file to start anew."
@@ -71,6 +74,8 @@ def opened_journal(
         now = _header(job, about)
         if file.header is None:
             file.begin(now)
+        elif job.listing is not None and file.state.stage is Stage.COMPLETE:
+            file.start_over(now)  # a store may hold something else by now
         else:
             _require_same(file.header, now, is_forced=asked.force)
             _require_same_failures(file.state, now, retries_failed=asked.retry_failed)
@@ -206,6 +211,10 @@ class JobJournal:
         self._job = job
         self._file = file
         self.state: JournalState | None = file.state if file else None
+        self.progress: Progress | None = None
+        """What is left of the job's listing, if it has one and a journal."""
+        if self.state is not None and job.listing is not None:
+            self.progress = _progress(self.state)
         self._started = time.monotonic()
         self._failures: FailuresFile | None = None
         self._writer: JournalWriter | None = None
@@ -262,6 +271,7 @@ class JobJournal:
             output=sink if isinstance(sink, PartFile | MarkedCompressedSink) else None,
             in_order=records is not None and records.in_order,
             counted=self._tally,
+            listing=self.progress,
             elapsed=lambda: self.earlier_seconds + time.monotonic() - self._started,
             fail=fail,
             is_torn=is_torn,
@@ -295,6 +305,12 @@ class JobJournal:
             self._failures.replay(pieces)
         if self._writer is not None:
             self._writer.replay(pieces)
+
+
+def _progress(state: JournalState) -> "Progress":
+    from kvsctl.listing.progress import Progress  # few commands need it
+
+    return Progress(state.left, state.totals.counts.get("records", 0))
 
 
 def _is_complete(path: Path, state: JournalState) -> bool:

@@ -34,6 +34,7 @@ from kvsctl.report.document import About, ReportFile, require_writable
 from kvsctl.report.request_lines import RequestLines
 
 if TYPE_CHECKING:
+    from kvsctl.listing.progress import Progress
     from kvsctl.report.progress import ProgressBarLine
 
 _MOST_HELD_BYTES: Final = 16_000_000
@@ -89,6 +90,11 @@ class JobListeners:
         self._run: Steered | None = None
         self._tell = environment.tell
         self.listeners: list[Listener] = [self._tally]
+
+    @property
+    def progress(self) -> "Progress | None":
+        """What is left of the job's listing, if it has one and a journal."""
+        return self._journal.progress
 
     def require_usable(self) -> None:
         """Raise UsageError if something cannot be written. Open and change nothing."""

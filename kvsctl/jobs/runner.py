@@ -198,6 +198,7 @@ def _prepared(
             pacer=pacer,
             pressure=listeners.pressure,
             notice=listeners.notice,
+            progress=listeners.progress,
         )
         return listing, listing.work
     run = Run(job.plan, service, listeners.listeners, pressure=listeners.pressure, pacer=pacer)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Self
 
@@ -10,7 +11,7 @@ from kvsctl.errors import StreamError, UsageError
 from kvsctl.files.claims import claim, interference, narrow, resolved
 from kvsctl.files.durable import sync_file, sync_folder
 from kvsctl.files.locks import is_locked
-from kvsctl.journal.state import Group, Header, JournalState
+from kvsctl.journal.state import Group, Header, JournalState, Stage
 from kvsctl.journal.text import Journal, decode, encode_group, encode_header
 
 _BINARY: Final = getattr(os, "O_BINARY", 0)
@@ -65,6 +66,17 @@ class JournalFile:
         except OSError as error:
             raise self._broken(error) from error
         self._journal = self._journal._replace(header=header, checksum=checksum)
+
+    def start_over(self, header: Header) -> None:
+        """Empty the journal, and write the first line of a new one. Raise StreamError."""
+        assert self._fd is not None  # noqa: S101
+        try:
+            os.ftruncate(self._fd, 0)
+            os.lseek(self._fd, 0, os.SEEK_SET)
+        except OSError as error:
+            raise self._broken(error) from error
+        self._journal = Journal(None, JournalState(failures_path=header.failures_path), 0, 0)
+        self.begin(header)
 
     def append(self, group: Group) -> None:
         """Write a group; do nothing if an earlier write failed. Raise StreamError."""
@@ -132,6 +144,19 @@ def read_journal(path: Path) -> Journal:
             return _decoded(path, lines)
     except OSError as error:
         raise UsageError(f"cannot read the journal {path}: {error.strerror}") from error
+
+
+def begun_at(path: Path) -> float | None:
+    """Return when a job that can be resumed was begun, in epoch seconds; None if there is none.
+
+    Raise UsageError if the journal cannot be read.
+    """
+    if not path.exists():
+        return None
+    journal = read_journal(path)
+    if journal.header is None or journal.state.stage is Stage.COMPLETE:
+        return None
+    return datetime.fromisoformat(journal.header.started_at).timestamp()
 
 
 def is_in_use(path: Path) -> bool:

@@ -30,6 +30,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from kvsctl.bulk.outcomes.positions import SettledRanges
 
+Left: TypeAlias = tuple[Any, ...]
+"""A part of a listing that is left to list: see `listing.progress.Mark`."""
 Note: TypeAlias = dict[str, Any]
 """One failure as the report lists it; `position` is one of its members."""
 
@@ -95,7 +97,8 @@ class Group:
     `ambiguous`: records that failed or are unknown, and may have been applied. `held`: lines of the
     failures file that wait for an earlier position. `retries_failed`: before the group is applied,
     the failures that may be retried become unsettled, and the failures file is an empty one at
-    `failures_path`.
+    `failures_path`. `lists`: the records come from a listing. `ended` and `begun`: what is no
+    longer left of it, and what is instead.
     """
 
     settled: SettledRanges = field(default_factory=SettledRanges)
@@ -110,6 +113,9 @@ class Group:
     stage: Stage = Stage.RUNNING
     retries_failed: bool = False
     failures_path: str | None = None
+    lists: bool = False
+    ended: list[Left] = field(default_factory=list)
+    begun: list[Left] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -117,7 +123,8 @@ class JournalState:
     """The content of all groups together.
 
     `lines`: the failures that have a line in the failures file, written or held. `has_ended`: every
-    record was settled once, even if failures have become unsettled since, to be retried.
+    record was settled once, even if failures have become unsettled since, to be retried. `left`:
+    the parts of a listing that hold every key which is not settled; None if nothing was listed.
     """
 
     settled: SettledRanges = field(default_factory=SettledRanges)
@@ -132,6 +139,7 @@ class JournalState:
     stage: Stage = Stage.RUNNING
     has_ended: bool = False
     failures_path: str | None = None
+    left: dict[Left, None] | None = None
     groups: int = 0
 
     @property
@@ -171,7 +179,15 @@ class JournalState:
             # file may be complete already, and shorter than its mark.
             self.stage = group.stage
         self.has_ended = self.has_ended or group.stage is not Stage.RUNNING
+        self._move(group)
         self.groups += 1
+
+    def _move(self, group: Group) -> None:
+        if group.lists:
+            left = self.left or {}
+            for one in group.ended:
+                del left[one]
+            self.left = left | dict.fromkeys(group.begun)
 
     def _forget_failed(self) -> None:
         retried = self.retryable

@@ -151,6 +151,9 @@ def _members_of(group: Group) -> dict[str, Any]:
         "stage": group.stage.value,
         "retries_failed": group.retries_failed,
         "failures_path": group.failures_path,
+        "lists": group.lists,
+        "ended": group.ended,
+        "begun": group.begun,
     }
     return {name: value for name, value in members.items() if value or name == "stage"}
 
@@ -175,4 +178,7 @@ def _group_of(members: dict[str, Any]) -> Group:
         Stage(members["stage"]),
         members.get("retries_failed", False),
         members.get("failures_path"),
+        members.get("lists", False),
+        [tuple(one) for one in members.get("ended", ())],
+        [tuple(one) for one in members.get("begun", ())],
     )

@@ -14,7 +14,7 @@ from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.errors import KvsctlError, StreamError
 from kvsctl.journal.file import JournalFile
 from kvsctl.journal.retryable import Retryable
-from kvsctl.journal.state import FailuresMark, Group, Stage
+from kvsctl.journal.state import FailuresMark, Group, Left, Stage
 from kvsctl.journal.totals import TallyNews, restored
 from kvsctl.model import SUCCEEDED, Outcome, Problem, Record, State, Verb
 from kvsctl.slabs import Slab, Successes, positions_of
@@ -65,6 +65,17 @@ class MarkedFailures(Protocol):
         ...
 
 
+class MarkedListing(Protocol):
+    """What is left of a listing: see `listing.progress.Progress`."""
+
+    def take(self, settled: int) -> tuple[list[Left], list[Left]]:
+        """Return what has ended and begun since the last call.
+
+        `settled`: every position before it is settled, and no other.
+        """
+        ...
+
+
 class JournalWriter:
     """A listener that puts outcomes on disk within about a second, and sooner where that is cheap.
 
@@ -72,7 +83,8 @@ class JournalWriter:
     so that all of it is of one moment, and written on `executor`: first the files that it marks are
     synced, then the journal. With `in_order`, the output is in input order, and a record counts as
     settled once every earlier one is, because it is not written sooner. `counted`, if given, has
-    received the same requests, so they are not counted again. `fail` is called with the error if
+    received the same requests, so they are not counted again. `listing`, if given, is where the
+    records come from, and then their positions settle in order. `fail` is called with the error if
     the journal cannot be written. Once a marked file is broken, nothing more is written.
 
     The same holds once `is_torn` returns True or a group could not be taken: the files may then
@@ -94,6 +106,7 @@ class JournalWriter:
         output: MarkedOutput | None = None,
         in_order: bool = False,
         counted: Tally | None = None,
+        listing: MarkedListing | None = None,
         elapsed: Callable[[], float] = lambda: 0.0,
         fail: Callable[[KvsctlError], None] = lambda _: None,
         is_torn: Callable[[], bool] = lambda: False,
@@ -106,6 +119,7 @@ class JournalWriter:
         self._executor = executor
         self._failures = failures
         self._output = output
+        self._listing = listing
         self._elapsed = elapsed
         self._cpu_seconds = cpu_seconds
         self._wall_seconds = wall_seconds
@@ -299,6 +313,9 @@ class JournalWriter:
         group.output_bytes = output_bytes
         group.elapsed_seconds = self._elapsed()
         group.stage = stage
+        if self._listing is not None:
+            group.lists = True
+            group.ended, group.begun = self._listing.take(self._tally.records)
         return group
 
     def _write_measured(self, group: Group, taken_seconds: float) -> None:

@@ -60,8 +60,10 @@ class Lister:
     At most `chains` queries are in flight. With one, keys come in key order.
 
     `entity` is the space that is listed. An index other than that of the keys lists in an order of
-    its own: it needs one chain, and one range that holds every key. `moved` is called whenever a
-    range is replaced by others: with the range, and with those that hold what is left of it.
+    its own: it needs one chain, and one range that holds every key. `needs_order`: raise
+    TargetError if plain keys do not come in key order, as nothing could be resumed then. `moved`
+    is called whenever a range is replaced by others: with the range, and with the ranges that hold
+    what is left of it.
     `prefix` is where the newest page is.
     """
 
@@ -73,6 +75,7 @@ class Lister:
         chains: int,
         page_records: int = DEFAULT_LIMITS.query_page,
         entity: EntityIndex | None = None,
+        needs_order: bool = False,
         moved: Callable[[Range, Sequence[Range]], None] = lambda _ended, _begun: None,
     ) -> None:
         self._read = read
@@ -86,6 +89,7 @@ class Lister:
         self._left = dict.fromkeys(ranges)
         self._most = self._limit = page_records
         self._entity = entity
+        self._needs_order = needs_order
         self._moved = moved
         self._is_ordered = entity is None or entity.is_by_key
         self.prefix = ""
@@ -196,7 +200,7 @@ class Lister:
             return
         follows = chain.last is None or not keys or chain.last < keys[0]
         if not follows or not all(map(str.__lt__, keys, keys[1:])):
-            if self._chains > 1 or chain.began_after is not None:
+            if self._chains > 1 or chain.began_after is not None or self._needs_order:
                 raise _out_of_order()
             self._is_ordered = False
             whole = chain.range._replace(after=None)

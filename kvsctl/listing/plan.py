@@ -39,3 +39,8 @@ class ListingPlan(msgspec.Struct, frozen=True):
     def has_entities(self) -> bool:
         """Whether it covers more than plain keys."""
         return any(one is not None for one in self.spaces)
+
+    @property
+    def is_by_key(self) -> bool:
+        """Whether everything is listed in key order, so that it can be resumed after a key."""
+        return all(one is None or one.is_by_key for one in self.spaces)

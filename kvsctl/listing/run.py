@@ -16,6 +16,7 @@ from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.errors import KvsctlError
 from kvsctl.listing.judge import known
 from kvsctl.listing.plan import ListingPlan
+from kvsctl.listing.progress import Progress
 from kvsctl.listing.reading import QueryCaller
 from kvsctl.listing.walk import SOURCE, Picked, Walk, records_of
 from kvsctl.model import Found, Identity, Outcome, Record, State
@@ -35,7 +36,8 @@ class ListingRun:
     """Lists what a plan covers, and settles each chosen record as found.
 
     Listeners receive the events of any run. If the plan says so, or if queries leave out metadata
-    that is needed, each chosen record is read again by batch/get: `notice` is told before.
+    that is needed, each chosen record is read again by batch/get: `notice` is called before.
+    `progress` is what is left of an earlier run; it is kept up to date for a journal.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class ListingRun:
         pacer: Pacer,
         pressure: Callable[[], Pressure] = lambda: Pressure.NONE,
         notice: Callable[[str], None] = lambda _text: None,
+        progress: Progress | None = None,
     ) -> None:
         self._plan = plan
         self._run_plan = run_plan
@@ -58,9 +61,10 @@ class ListingRun:
         self._notice = notice
         self._emitter = Emitter(listeners, stop=self.stop)
         self._emit = self._emitter.emit
-        self._walk = Walk(plan, run_plan, service, pacer, self._emit)
+        self._progress = progress
+        self._walk = Walk(plan, run_plan, service, pacer, self._emit, progress)
         self._changed = asyncio.Event()
-        self._position = 0
+        self._position = 0 if progress is None else progress.position
         self._task: asyncio.Task[None] | None = None
         self._rereading: Run | None = None
         self._error: KvsctlError | None = None
@@ -141,7 +145,7 @@ class ListingRun:
 
     async def _list(self) -> None:
         async with aclosing(self._walk.pages()) as pages:
-            # Room first: what a page changes and its records are one step for the journal.
+            # Room first: that a page was read and its records are one step for the journal.
             while not self._has_enough and await self._has_room():
                 picked = await anext(pages, None)
                 if picked is None:
@@ -166,14 +170,18 @@ class ListingRun:
         if self._plan.limit is not None:
             room = self._plan.limit - self._position
             keys, found, expired = keys[:room], found[:room], ()
-        self._emit(RecordsRead(len(keys) + len(expired)))
+        count = len(keys) + len(expired)
+        if self._progress is not None:
+            self._progress.note(self._position, [*keys, *expired], picked.moves)
+        if not count:
+            return
+        self._emit(RecordsRead(count))
         if keys:
             records = records_of(picked.entity, keys, self._position)
             self._position += len(keys)
             self._emit(Settled(Successes(records, found)))
         if expired:
-            skipped = [self._skipped(picked.entity, key) for key in expired]
-            self._emit(Settled(skipped))
+            self._emit(Settled([self._skipped(picked.entity, key) for key in expired]))
 
     def _skipped(self, entity: str | None, key: str) -> Outcome:
         identity, position = Identity(entity, key), self._position

@@ -13,6 +13,7 @@ from kvsctl.errors import TargetError
 from kvsctl.listing.judge import Judge, Judged
 from kvsctl.listing.lister import Listed, Lister
 from kvsctl.listing.plan import ListingPlan
+from kvsctl.listing.progress import Move, Progress
 from kvsctl.listing.ranges import Range
 from kvsctl.listing.reading import PageReader, QueryCaller
 from kvsctl.model import Identity, Record
@@ -25,18 +26,35 @@ SOURCE: Final = "listing"
 
 
 class Picked(msgspec.Struct, frozen=True, gc=False):
-    """The chosen records of one page. `expired` are the keys of those that were skipped."""
+    """The chosen records of one page, if any. `expired` are the keys of those that were skipped.
+
+    `moves` are those of the ranges since the page before.
+    """
 
     entity: str | None
     keys: Sequence[str]
     found: FoundSlab
     expired: Sequence[str] = ()
+    moves: Sequence[Move] = ()
+
+
+class _Judged(msgspec.Struct, frozen=True, gc=False):
+    """A page of a space and what was decided, or the moves after the last page of a space."""
+
+    space: EntityIndex | None
+    listed: Listed | None
+    judged: Judged
+    moves: Sequence[Move]
+
+
+_NOTHING: Final = FoundSlab(())
 
 
 class Walk:
     """Lists the spaces of a plan, one after the other. Iterate `pages` or `records` once.
 
-    `run_plan` says how queries are retried. `emit` receives the events of queries.
+    `run_plan` says how queries are retried. `emit` receives the events of queries. `progress` says
+    what is left of an earlier run. Whoever iterates `pages` notes in it what has moved.
     """
 
     def __init__(
@@ -46,8 +64,10 @@ class Walk:
         service: QueryCaller,
         pacer: Pacer,
         emit: Callable[[Event], None],
+        progress: Progress | None = None,
     ) -> None:
         self._plan = plan
+        self._progress = progress
         self._service = service
         self._emit = emit
         self._reader = PageReader(service, pacer, run_plan, emit)
@@ -76,14 +96,12 @@ class Walk:
         return False
 
     async def pages(self) -> AsyncGenerator[Picked, None]:
-        """Yield the chosen records of each page that has any. Raise KvsctlError if it must end."""
+        """Yield the chosen records of each page. Raise KvsctlError if it must end."""
         async with aclosing(self._judged()) as judgements:
-            async for space, listed, judged in judgements:
-                if judged.undecided:
+            async for one in judgements:
+                if one.judged.undecided:
                     raise _undecided()
-                picked = _picked(space, listed, judged)
-                if picked.keys or picked.expired:
-                    yield picked
+                yield _picked(one)
 
     async def records(
         self, *, until: Callable[[], bool] = lambda: False
@@ -93,48 +111,54 @@ class Walk:
         Records about which the listing cannot decide are among them. End as soon as `until`
         returns True.
         """
-        position = 0
+        position = 0 if self._progress is None else self._progress.position
         async with aclosing(self._judged()) as judgements:
-            async for space, listed, judged in judgements:
+            async for one in judgements:
                 if until():
                     return
-                keys = listed.keys
-                if judged.chosen is not None:
-                    places = sorted([*judged.chosen, *judged.expired, *judged.undecided])
-                    keys = [keys[place] for place in places]
+                keys = _to_read(one)
+                if self._progress is not None:
+                    self._progress.note(position, keys, one.moves)
                 if keys:
-                    yield records_of(_entity(space), keys, position)
+                    yield records_of(_entity(one.space), keys, position)
                     position += len(keys)
 
-    async def _judged(
-        self,
-    ) -> AsyncGenerator[tuple[EntityIndex | None, Listed, Judged], None]:
+    async def _judged(self) -> AsyncGenerator[_Judged, None]:
+        spaces = dict(enumerate(self._plan.spaces))
+        ranges = {number: self._ranges(space) for number, space in spaces.items()}
+        if self._progress is not None:
+            ranges = self._progress.begin(ranges)
         try:
-            for space in self._plan.spaces:
-                async with aclosing(self._judged_of(space)) as pages:
-                    async for listed, judged in pages:
-                        yield space, listed, judged
+            for number, space in spaces.items():
+                async with aclosing(self._judged_of(number, space, ranges[number])) as pages:
+                    async for one in pages:
+                        yield one
         finally:
             self.close()
 
     async def _judged_of(
-        self, space: EntityIndex | None
-    ) -> AsyncGenerator[tuple[Listed, Judged], None]:
+        self, number: int, space: EntityIndex | None, ranges: Sequence[Range]
+    ) -> AsyncGenerator[_Judged, None]:
         plan = self._plan
         by_key = space is None or space.is_by_key
         judge = Judge(plan.selection, skip_expired=plan.skip_expired, tests_prefix=not by_key)
+        moves: list[Move] = []
         lister = Lister(
             self._reader.read,
-            self._ranges(space),
+            ranges,
             chains=plan.chains if by_key else 1,
             page_records=plan.page_records,
             entity=space,
+            needs_order=self._progress is not None,
+            moved=lambda ended, begun: moves.append(Move(number, ended, begun)),
         )
         async with aclosing(lister.pages()) as pages:
             async for listed in pages:
                 self._emit(PageListed(lister.prefix))
-                now = self._service.now()
-                yield listed, judge.judge(listed.keys, listed.found, now)
+                judged = judge.judge(listed.keys, listed.found, self._service.now())
+                yield _Judged(space, listed, judged, moves.copy())
+                moves.clear()
+        yield _Judged(space, None, Judged(), moves)
 
     def _ranges(self, space: EntityIndex | None) -> list[Range]:
         prefixes = self._plan.selection.prefixes
@@ -152,17 +176,27 @@ def records_of(entity: str | None, keys: Sequence[str], position: int) -> Slab:
     return Slab(position, SOURCE, lines, keys, bodies, [entity] * len(keys))
 
 
-def _picked(space: EntityIndex | None, listed: Listed, judged: Judged) -> Picked:
-    entity = _entity(space)
+def _picked(one: _Judged) -> Picked:
+    entity, listed, judged = _entity(one.space), one.listed, one.judged
+    if listed is None:
+        return Picked(entity, (), _NOTHING, (), one.moves)
+    keys, found = listed.keys, listed.found
     if judged.chosen is None:
-        return Picked(entity, listed.keys, listed.found)
-    keys = listed.keys
-    return Picked(
-        entity,
-        [keys[place] for place in judged.chosen],
-        listed.found.picked(judged.chosen),
-        [keys[place] for place in judged.expired],
-    )
+        return Picked(entity, keys, found, (), one.moves)
+    chosen = [keys[place] for place in judged.chosen]
+    expired = [keys[place] for place in judged.expired]
+    return Picked(entity, chosen, found.picked(judged.chosen), expired, one.moves)
+
+
+def _to_read(one: _Judged) -> Sequence[str]:
+    """Return the keys that are chosen, or about which only batch/get can decide."""
+    listed, judged = one.listed, one.judged
+    if listed is None:
+        return ()
+    if judged.chosen is None:
+        return listed.keys
+    places = sorted([*judged.chosen, *judged.expired, *judged.undecided])
+    return [listed.keys[place] for place in places]
 
 
 def _entity(space: EntityIndex | None) -> str | None:

@@ -21,7 +21,7 @@ from kvsctl.cli.options.input import (
     NullOption,
     ShardOption,
 )
-from kvsctl.cli.options.journal import JournalOptions
+from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
 from kvsctl.cli.options.schedule import LockOptions
@@ -34,8 +34,8 @@ from kvsctl.jobs.file_roles import require_one_role_each
 
 BATCH_GROUPS = [
     *(CheckingOptions, GetOptions, InputOptions, JournalOptions, KeyFormOption, KeysArgument),
-    *(LockOptions, ManifestOption, NullOption, ReportOptions, RunningOptions, SetOptions),
-    *(ShapeOptions, ShardOption, TargetOptions, ValueOptions, VerifyOption),
+    *(LockOptions, ManifestOption, NullOption, ReportOptions, RetryFailedOption, RunningOptions),
+    *(SetOptions, ShapeOptions, ShardOption, TargetOptions, ValueOptions, VerifyOption),
 ]
 
 

@@ -20,6 +20,8 @@ _POSITIONS = st.integers(0, 60)
 _TEXT = st.text(max_size=8)
 _COUNTS = st.dictionaries(_TEXT, st.integers(0, 10**15), max_size=3)
 
+_LEFT = st.tuples(st.integers(0, 3), _TEXT, _TEXT, st.none() | _TEXT)
+
 
 @st.composite
 def _ranges(draw: st.DrawFn) -> SettledRanges:
@@ -50,6 +52,9 @@ def _groups(draw: st.DrawFn) -> Group:
         draw(st.sampled_from(Stage)),
         draw(st.booleans()),
         draw(st.none() | st.text(min_size=1, max_size=8)),
+        lists := draw(st.booleans()),
+        [],
+        draw(st.lists(_LEFT, max_size=2)) if lists else [],
     )
 
 

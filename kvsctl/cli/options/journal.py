@@ -21,20 +21,25 @@ class JournalOptions(OptionGroup):
         ),
         OnResume.MAY_DIFFER,
     ] = None
-    retry_failed: Annotated[
-        bool,
-        typer.Option(
-            "--retry-failed",
-            help="Retry the failures in the journal.",
-            rich_help_panel=panels.RUNNING,
-        ),
-        OnResume.MAY_DIFFER,
-    ] = False
     journal_force: Annotated[
         bool,
         typer.Option(
             "--journal-force",
             help="Resume even if the input or its options have changed.",
+            rich_help_panel=panels.RUNNING,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = False
+
+
+class RetryFailedOption(OptionGroup):
+    """Whether failures in the journal are retried."""
+
+    retry_failed: Annotated[
+        bool,
+        typer.Option(
+            "--retry-failed",
+            help="Retry the failures in the journal.",
             rich_help_panel=panels.RUNNING,
         ),
         OnResume.MAY_DIFFER,

@@ -3,7 +3,7 @@
 from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.input import InputOptions, KeysArgument, NullOption, ShardOption
-from kvsctl.cli.options.journal import JournalOptions
+from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
 from kvsctl.cli.options.schedule import LockOptions
@@ -23,6 +23,7 @@ from kvsctl.cli.options.target import TargetOptions
     RunningOptions,
     VerifyOption,
     JournalOptions,
+    RetryFailedOption,
     LockOptions,
     ReportOptions,
 )

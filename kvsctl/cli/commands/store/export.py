@@ -1,6 +1,7 @@
 """kvsctl export: write records that set can load."""
 
 from kvsctl.cli.option_groups import Given, takes
+from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.listing import ConsistentOption, ExportOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions
@@ -18,6 +19,7 @@ from kvsctl.cli.options.target import TargetOptions
     TargetOptions,
     RunningOptions,
     LockOptions,
+    JournalOptions,
     ReportOptions,
 )
 def export_command(given: Given) -> None:

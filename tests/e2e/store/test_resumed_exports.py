@@ -1,0 +1,159 @@
+"""Exports that are killed or stopped, and resumed by the same command."""
+
+import gzip
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from kvsctl.cli.listing_request import export_job
+from kvsctl.cli.option_groups import Given
+from kvsctl.cli.options.journal import JournalOptions
+from kvsctl.cli.options.listing import ExportOptions
+from kvsctl.cli.options.selection import SelectionOptions
+from kvsctl.cli.options.target import TargetOptions
+from kvsctl.emulator import EmulatorOptions, embedded
+from kvsctl.emulator.switches.fault_spec import read_faults
+from kvsctl.journal.file import JournalFile, read_journal
+from kvsctl.journal.state import Group, Stage
+from tests.support.commands.command import Command
+from tests.support.commands.server import served
+from tests.support.journals import HEADER
+from tests.support.waiting import wait_until
+
+Words: TypeAlias = list[str | Path]
+_CITIES = Path(__file__).parents[3] / "examples" / "cities.jsonl"
+_LINES = sorted(_CITIES.read_bytes().splitlines())
+_NOTES_OFTEN = "import kvsctl.journal.writer as writer; writer.GROUP_SECONDS = 0.1"
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a slow service that holds the cities."""
+    path = tmp_path_factory.mktemp("slow") / "db"
+    home = tmp_path_factory.mktemp("home")
+    with served(embedded(path)) as url:
+        Command(home)("set", "--url", url, "-f", _CITIES, status=0)
+    faults = read_faults("seed=2,latency-ms=20..60,503=0.02")
+    with served(embedded(path, EmulatorOptions(faults=faults))) as url:
+        yield url
+
+
+def _settled(journal: Path) -> int:
+    if not journal.exists() or not journal.stat().st_size:
+        return 0
+    return read_journal(journal).state.totals.counts.get("records", 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "number"),
+    [
+        (["-c", "3"], signal.SIGKILL),
+        (["-c", "3"], signal.SIGINT),
+        (["-c", "2", "--consistent"], signal.SIGKILL),
+    ],
+)
+def test_a_stopped_export_is_resumed(
+    kvsctl: Command, slow: str, tmp_path: Path, words: list[str], number: signal.Signals
+) -> None:
+    journal, output = tmp_path / "j", tmp_path / "out.jsonl.gz"
+    command: Words = ["export", "--url", slow, *words, "--journal", journal, "-o", output, "--json"]
+
+    def has_settled_more_than(count: int) -> bool:
+        return _settled(journal) > count
+
+    for _ in range(2):
+        settles = partial(has_settled_more_than, _settled(journal))
+        process = kvsctl.start(*command, prelude=_NOTES_OFTEN, stderr=subprocess.PIPE)
+        wait_until(settles)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+        assert process.returncode in (-number, 130), said
+        assert not output.exists()
+    ended = kvsctl(*command, status=0)
+    assert ended.report["records"] == ended.report["succeeded"] == len(_LINES)
+    assert sorted(gzip.decompress(output.read_bytes()).splitlines()) == _LINES
+
+
+def test_a_complete_journal_starts_anew(kvsctl: Command, tmp_path: Path) -> None:
+    output = tmp_path / "out.jsonl"
+    command: Words = ["export", "-t", "local", "--journal", tmp_path / "j", "-o", output, "--json"]
+    kvsctl("set", "-t", "local", "a=1", status=0)
+    assert kvsctl(*command, status=0).report["records"] == 1
+    kvsctl("set", "-t", "local", "b=2", status=0)
+    assert kvsctl(*command, status=0).report["records"] == 2
+    assert output.read_bytes() == b'{"key":"a","value":1}\n{"key":"b","value":2}\n'
+
+
+def test_an_export_is_resumed_by_the_same_command_only(
+    kvsctl: Command, slow: str, tmp_path: Path
+) -> None:
+    journal, output = tmp_path / "j", tmp_path / "out.jsonl"
+    command: Words = ["export", "--url", slow, "--journal", journal, "-o", output]
+    with JournalFile(journal):
+        pass
+    process = kvsctl.start(*command, "-c", "1", prelude=_NOTES_OFTEN, stderr=subprocess.PIPE)
+    wait_until(lambda: journal.stat().st_size > 0 and read_journal(journal).state.groups > 0)
+    process.kill()
+    process.communicate()
+    for words, message in (
+        (["city:1"], b"the input has changed since the journal was begun: listing has a different"),
+        (["--skip-expired"], b"--skip-expired is given"),
+        (["--consistent"], b"--consistent is given"),
+    ):
+        assert message in kvsctl(*command, *words, status=2).err
+    kvsctl(*command, status=0)
+    assert sorted(output.read_bytes().splitlines()) == _LINES
+
+
+def test_ages_count_from_the_first_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    path = tmp_path / "j"
+    begun = datetime.now(UTC) - timedelta(days=3)
+    given = Given(
+        [
+            JournalOptions(journal=path),
+            SelectionOptions(newer_than="1h"),
+            ExportOptions(output=tmp_path / "out"),
+            TargetOptions(target="local"),
+        ]
+    )
+
+    def newer_than() -> float:
+        listing = export_job(given).listing
+        assert listing is not None
+        assert listing.selection.newer_than is not None
+        return listing.selection.newer_than
+
+    now = datetime.now(UTC).timestamp()
+    assert abs(newer_than() - (now - 3600)) < 60
+    with JournalFile(path) as file:
+        file.begin(replace(HEADER, started_at=begun.isoformat()))
+    assert newer_than() == begun.timestamp() - 3600
+    with JournalFile(path) as file:
+        file.append(Group(stage=Stage.COMPLETE))
+    assert abs(newer_than() - (now - 3600)) < 60
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "--journal cannot resume records printed to stdout"),
+        (
+            ["-o", "out", "--entity", "pet", "--index", "by-age"],
+            "--journal cannot resume a listing by an index",
+        ),
+    ],
+)
+def test_what_cannot_be_resumed_is_refused(
+    kvsctl: Command, tmp_path: Path, words: list[str], message: str
+) -> None:
+    refused = kvsctl("export", "-t", "local", "--journal", "j", *words, status=2, folder=tmp_path)
+    assert message in refused.err.decode()
+    assert list(tmp_path.glob("out*")) == []
