@@ -34,6 +34,7 @@ def query_entity(service: Service, call: Call) -> Response:
     """Return one page of an entity's records, with a cursor if there are more."""
     request = read_object(call.body)
     space = service.space(request.get("entityName") or _nameless())
+    call.check_cursor_fault(request.get("cursor"))
     plan = _plan(service, space, request)
     in_range = _range_test(plan)
     meets = predicate(request.get("filters"))

@@ -29,6 +29,7 @@ def query(service: Service, call: Call) -> Response:
         )
     prefix = _prefix(request.get("where"))
     fields = requested_fields(request.get("options"))
+    call.check_cursor_fault(request.get("after"))
     position = position_of(request.get("after"), 1)
     after = None if position is None else str(position[0])
     rows = service.list(call.installation, PLAIN, prefix, after, limit + 1, call.now_ms)

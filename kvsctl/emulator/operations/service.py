@@ -31,6 +31,9 @@ class RecordFaults(Protocol):
     def leaves_out(self, key: str) -> bool:
         """Return whether the response leaves out this key. Each call draws again."""
 
+    def refuses_cursor(self) -> bool:
+        """Return whether the cursor of a query is refused. Each call draws again."""
+
     def refusal(self, key: str) -> Refusal | None:
         """Return the refusal of this key, or None."""
 
@@ -42,6 +45,12 @@ class Call(msgspec.Struct, frozen=True):
     body: bytes
     now_ms: int
     record_faults: RecordFaults | None = None
+
+    def check_cursor_fault(self, cursor: object) -> None:
+        """Raise Refusal if there is a cursor and a fault refuses it."""
+        faults = self.record_faults
+        if cursor is not None and faults is not None and faults.refuses_cursor():
+            raise Refusal(400, "INVALID_CURSOR", "Refused by the emulator's faults")
 
     def check_fault(self, key: str) -> None:
         """Raise Refusal, for the whole request, if a fault refuses this key."""

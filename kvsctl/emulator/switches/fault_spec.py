@@ -16,6 +16,7 @@ The other names:
     retry-after=S        send Retry-After in seconds with a 429; retry-after-date=S sends it as a
                          date, reset=S sends X-RateLimit-Reset; without one of them, send neither
     leave-out=RATE       ignore a key of a batch and put it into neither list
+    refuse-cursor=RATE   refuse the cursor of a query
     refuse=PREFIX:CODE   refuse keys with this prefix with this code (repeatable)
     latency-ms=N, N..M   delay responses by N, or by N to M, milliseconds
     payload-limit=BYTES  refuse larger request bodies; at most the documented limit
@@ -44,8 +45,8 @@ SECONDS_MAX = 10 * 365 * 86_400
 # Names whose values are lists, with the separator of their elements in a spec.
 LISTS = {"refuse": ",", "only": "+", "script": ":"}
 NAMES = (
-    *KINDS, *WAITS, "leave-out", "latency-ms", "payload-limit", "first", "seed", "token-lifetime",
-    *LISTS,
+    *KINDS, *WAITS, "leave-out", "refuse-cursor", "latency-ms", "payload-limit", "first", "seed",
+    "token-lifetime", *LISTS,
 )  # fmt: skip
 
 
@@ -58,6 +59,7 @@ class FaultPlan:
     announces: str | None = None
     announced_seconds: float = 0.0
     leave_out: float = 0.0
+    refuse_cursor: float = 0.0
     refuse: tuple[tuple[str, str], ...] = ()
     latency_ms: tuple[float, float] = (0.0, 0.0)
     payload_limit: int | None = None
@@ -133,8 +135,8 @@ def plan_of(settings: Mapping[str, Any]) -> FaultPlan:
             if "announces" in plan:
                 raise ValueError(f"give only one of {', '.join(WAITS)}")
             plan["announces"], plan["announced_seconds"] = name, _seconds(name, value)
-        elif name == "leave-out":
-            plan["leave_out"] = _rate(name, value)
+        elif name in ("leave-out", "refuse-cursor"):
+            plan[name.replace("-", "_")] = _rate(name, value)
         elif name == "refuse":
             plan["refuse"] = tuple(_refused(text) for text in _texts(name, value))
         elif name == "latency-ms":

@@ -39,6 +39,10 @@ class Draw:
         """Return whether the response leaves out this key. Each call draws again."""
         return self.plan.leave_out > 0 and self.chance.random() < self.plan.leave_out
 
+    def refuses_cursor(self) -> bool:
+        """Return whether the cursor of a query is refused. Each call draws again."""
+        return self.plan.refuse_cursor > 0 and self.chance.random() < self.plan.refuse_cursor
+
     def refusal(self, key: str) -> Refusal | None:
         """Return the refusal of this key, or None if the plan does not name its prefix."""
         for prefix, code in self.plan.refuse:

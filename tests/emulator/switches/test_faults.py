@@ -17,8 +17,9 @@ SET = [{"key": "a", "value": 1}, {"key": "b", "value": 2}]
 
 def test_a_spec_is_read() -> None:
     assert read_faults(
-        "seed=7,429=0.05, retry-after=1,500=0.02,leave-out=0.02,refuse=x:y:CODE,refuse=:ALL,"
-        "latency-ms=5..50,payload-limit=1000,token-lifetime=60,only=batch/set+get,first=9,"
+        "seed=7,429=0.05, retry-after=1,500=0.02,leave-out=0.02,refuse-cursor=0.5,"
+        "refuse=x:y:CODE,refuse=:ALL,latency-ms=5..50,payload-limit=1000,token-lifetime=60,"
+        "only=batch/set+get,first=9,"
         "script=429:ok"
     ) == FaultPlan(
         seed=7,
@@ -26,6 +27,7 @@ def test_a_spec_is_read() -> None:
         announces="retry-after",
         announced_seconds=1,
         leave_out=0.02,
+        refuse_cursor=0.5,
         refuse=(("x:y", "CODE"), ("", "ALL")),
         latency_ms=(5, 50),
         payload_limit=1000,
@@ -181,6 +183,24 @@ def test_keys_are_left_out_of_both_lists(open_client: OpenClient) -> None:
         "/v1/batch/set", [{"key": f"k{n}", "value": n} for n in range(25)]
     )
     assert 4 < len(some["successfulKeys"]) < 21
+
+
+@pytest.mark.parametrize(
+    ("path", "request_", "member"),
+    [
+        ("/v1/query", {"limit": 1}, "after"),
+        ("/v1/entity/query", {"limit": 1, "entityName": "pet", "indexName": "by-key"}, "cursor"),
+    ],
+)
+def test_cursors_are_refused(
+    open_client: OpenClient, path: str, request_: dict[str, Any], member: str
+) -> None:
+    client = armed(open_client, "refuse-cursor=1")
+    client.ok("/v1/batch/set", SET)
+    pets = [{"key": key, "entityName": "pet", "value": {}} for key in "ab"]
+    client.ok("/v1/batch/set", pets)
+    cursor = client.ok(path, request_)["cursor"]
+    assert client.refused(path, {**request_, member: cursor}) == (400, "INVALID_CURSOR")
 
 
 def test_single_keys_are_refused(open_client: OpenClient) -> None:
