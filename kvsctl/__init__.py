@@ -6,7 +6,7 @@ Imports run one way, from the first of these to the last:
 - `cli`: the command line.
 - `jobs`: a job from its request to its exit status.
 - `report`, `outputs`: what a job shows, and what else it writes.
-- `backups`: the manifests of exports.
+- `backups`, `comparison`: the manifests of exports; how two sets of records differ.
 - `journal`: what is settled of a job, on disk; `listing`: list a store through queries.
 - `bulk`: the engine: records in, outcomes out.
 - `service`, `records`, `selection`, `config`, `files`, `emulator`: HTTP, input, what a command

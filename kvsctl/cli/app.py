@@ -81,6 +81,12 @@ def _add_export(app: typer.Typer) -> None:
     app.command("export", cls=Command)(export_command)
 
 
+def _add_diff(app: typer.Typer) -> None:
+    from kvsctl.cli.commands.store.diff import diff_command
+
+    app.command("diff", cls=Command)(diff_command)
+
+
 def _add_verify(app: typer.Typer) -> None:
     from kvsctl.cli.commands.store.verify import verify_command
 
@@ -106,6 +112,7 @@ _COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
     "list": _add_list,
     "export": _add_export,
     "verify": _add_verify,
+    "diff": _add_diff,
     "serve": _add_serve,
     "journal": _add_journal,
 }

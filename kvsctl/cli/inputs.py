@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -44,7 +44,7 @@ def read_input(verb: Verb, given: Given, limits: Limits | None) -> JobInput:
     options, end = given.of(InputOptions), b"\n"
     if verb is Verb.SET:
         words = given.of(SetOptions).pairs or ()
-        forms = _set_forms(given)
+        forms = set_forms(given)
         rules = _rules(options, limits, given.of(SetOptions).ttl)
         parsers = set_parsers(rules, forms.shape, string=given.of(SetOptions).string)
     else:
@@ -80,13 +80,13 @@ def _doubts(verb: Verb, words: Sequence[str]) -> list[str]:
     ]
 
 
-def require_matching_manifests(given: Given, source: JobInput) -> None:
-    """Raise UsageError if a file of the input does not match the manifest beside it."""
+def require_matching_files(given: Given, places: Iterable[Path | int]) -> None:
+    """Raise UsageError if a file that is read does not match the manifest beside it."""
     if given.of(ManifestOption).ignore_manifest:
         return
     from kvsctl.backups.checking import require_matching
 
-    require_matching(place for place in source.places if isinstance(place, Path))
+    require_matching(place for place in places if isinstance(place, Path))
 
 
 def limits_of(given: Given) -> Limits | None:
@@ -158,7 +158,7 @@ def _rules(options: InputOptions, limits: Limits | None, ttl: str | None = None)
     return Rules(limits, options.entity, parsed)
 
 
-def _set_forms(given: Given) -> Forms:
+def set_forms(given: Given) -> Forms:
     """Return how the form of each file that `set` reads is found. Raise UsageError."""
     return _forms(Verb.SET, given.of(ShapeOptions), given.of(ValueOptions))
 

@@ -14,7 +14,7 @@ from kvsctl.bulk.retrying.policy import RetryPolicy
 from kvsctl.bulk.settling.precondition import Precondition, WriteIf
 from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.cli.arguments import IF_ABSENT_EXACT, IF_ABSENT_READS, METADATA_NAMES
-from kvsctl.cli.inputs import input_checks, limits_of, read_input, require_matching_manifests
+from kvsctl.cli.inputs import input_checks, limits_of, read_input, require_matching_files
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.input import ShardOption
@@ -120,7 +120,7 @@ def batch_job(verb: Verb, given: Given) -> BatchJob:
     if journal is not None:
         require_resumable_outputs(journal, records, basis.reporting.failures_path)
     if verb is Verb.SET:
-        require_matching_manifests(given, source)
+        require_matching_files(given, source.places)
     return BatchJob(
         source,
         basis.plan,
@@ -276,7 +276,7 @@ def require_own_files(
             ("journal", journal.path if journal else None),
             ("report", reporting.report_path),
             ("lock", basis.schedule.lock_path),
-            *_database_files(target.local_path),
+            *database_files(target.local_path),
             ("token file", target.token_file),
             ("configuration file", config.path if config.exists else None),
         ]
@@ -292,7 +292,7 @@ def _outputs(records: Printing | None) -> list[tuple[str, Place]]:
     return [("output", records.path), ("output", part_path(records.path))]
 
 
-def _database_files(path: Path | None) -> list[tuple[str, Place]]:
+def database_files(path: Path | None) -> list[tuple[str, Place]]:
     """Return the database and the files that SQLite keeps beside it."""
     if path is None:
         return []

@@ -9,7 +9,7 @@
 - `examine`: read the input without sending it.
 - `ending`: report a finished run.
 - `signals`, `event_loop`: for the command's edge.
-- `verifying`: check an export against its manifest.
+- `store`: jobs on backups and whole stores.
 - `cron`: what jobs need that run by themselves.
 - `file_roles`: refuse one file in two roles.
 - `replacing`: refuse to replace a file of another kind.

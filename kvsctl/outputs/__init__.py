@@ -2,5 +2,6 @@
 
 - `records`: the records that `get` and `export` print, and their order.
 - `keys`: the forms in which `list` prints keys.
+- `differences`: what `diff` prints for programs.
 - `failures`, `failure_line`: the failures file and one line of it.
 """

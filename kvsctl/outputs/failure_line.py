@@ -2,12 +2,12 @@
 
 import base64
 import re
-from datetime import UTC, datetime
 from typing import Final
 
 from kvsctl import jsontext
 from kvsctl.jsontext import json_line, one_line
 from kvsctl.model import Failure, Problem, Record
+from kvsctl.records.ttl import expire_time_text
 
 _OF_AN_EARLIER_RUN: Final = frozenset({"error", "source"})
 _END: Final = re.compile(
@@ -50,10 +50,7 @@ def _inside(body: bytes) -> bytes:
 def _expiry(record: Record) -> list[bytes]:
     if record.expires_at is None:
         return []
-    moment = datetime.fromtimestamp(record.expires_at, UTC).replace(tzinfo=None)
-    # The service answers milliseconds; a more exact time in the input is not truncated to them.
-    grain = "microseconds" if moment.microsecond % 1000 else "milliseconds"
-    return [_member("expireTime", b'"%bZ"' % moment.isoformat(timespec=grain).encode())]
+    return [_member("expireTime", json_line(expire_time_text(record.expires_at)))]
 
 
 def _readable_members(problem: Problem) -> list[bytes]:

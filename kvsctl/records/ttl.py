@@ -1,7 +1,7 @@
 """Read a ttl in the forms that people write, and an expiry time."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from kvsctl import codes
@@ -69,3 +69,11 @@ def parse_expire_time(given: Any) -> float | Breach:
     return Breach(
         codes.INVALID_TTL, 'the expireTime is not valid: write it as "2026-12-31T23:59:59Z"'
     )
+
+
+def expire_time_text(expires_at: float) -> str:
+    """Return an expiry, in epoch seconds, in the form that `parse_expire_time` reads."""
+    moment = datetime.fromtimestamp(expires_at, UTC).replace(tzinfo=None)
+    # The service answers milliseconds; a more exact time in the input is not truncated to them.
+    grain = "microseconds" if moment.microsecond % 1000 else "milliseconds"
+    return moment.isoformat(timespec=grain) + "Z"

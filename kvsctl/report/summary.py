@@ -123,7 +123,7 @@ def _total_parts(tally: Tally, elapsed_seconds: float) -> list[Span]:
         (f"{settled / elapsed_seconds if elapsed_seconds > 0 else 0:,.0f} keys/s", ""),
         (f"{tally.retries:,} {'retry' if tally.retries == 1 else 'retries'}", ""),
         (f"{tally.throttled:,} throttled", "yellow" if tally.throttled else ""),
-        (_units(tally), ""),
+        (total_of_units(tally), ""),
     ]
     return parts
 
@@ -181,7 +181,8 @@ def _price(dry_run: DryRun) -> str:
     return "less than 0.01 USD" if 0 < amount < 0.01 else f"{amount:,.2f} USD"
 
 
-def _units(tally: Tally) -> str:
+def total_of_units(tally: Tally) -> str:
+    """Return how many quota units were used, by kind."""
     used = [(tally.units_read, "read"), (tally.units_write, "write")]
     named = [f"{count:,} {name}" for count, name in used if count]
     total = tally.units_read + tally.units_write

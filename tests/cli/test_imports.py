@@ -15,7 +15,8 @@ _SERVER = ("uvicorn", "yaml", "kvsctl.emulator.web.serve", "kvsctl.emulator.web.
 _TABLES = ("rich",)
 _QUERIES = "kvsctl.service.queries"
 _RUNS = ("asyncio", "sqlite3", "orjson", "msgspec", "kvsctl.bulk", "kvsctl.records")
-_RARE = ("email", "tomllib", "hashlib", "kvsctl.jobs.examine", "kvsctl.backups", _QUERIES)
+_RARE = ("email", "tomllib", "hashlib", "kvsctl.jobs.examine", "kvsctl.jobs.store", _QUERIES)
+_STORE = ("kvsctl.backups", "kvsctl.comparison")
 _OTHER_COMMANDS = (
     "kvsctl.cli.commands.records.set",
     "kvsctl.cli.commands.records.delete",
@@ -24,6 +25,7 @@ _OTHER_COMMANDS = (
     "kvsctl.cli.commands.store.export",
     "kvsctl.listing",
     "kvsctl.selection",
+    "kvsctl.cli.commands.store.diff",
     "kvsctl.cli.commands.tools.serve",
     "kvsctl.cli.commands.tools.journal",
 )
@@ -61,10 +63,11 @@ def _imported(kvsctl: Command, *words: str, **variables: str) -> set[str]:
         (["list", "--help"], _EVERYTHING),
         (["serve", "--help"], _EVERYTHING),
         (["verify", "--help"], _EVERYTHING),
+        (["diff", "--help"], _EVERYTHING),
         (["journal", "show", "--help"], _EVERYTHING),
         (
             ["get", "there", "-t", "local"],
-            (*_OTHER_COMMANDS, *_NETWORK, *_SERVER, *_TABLES, *_RARE),
+            (*_OTHER_COMMANDS, *_NETWORK, *_SERVER, *_TABLES, *_RARE, *_STORE),
         ),
     ],
     ids=" ".join,

@@ -2,7 +2,7 @@
 
 - `input`, `shape`, `checking`: what to work on, how to read it, what it is checked against.
 - `selection`, `listing`: which records of a store, and how it is listed.
-- `set`, `get`: what only one command takes.
+- `set`, `get`: what only one command takes; `comparing`: what only `diff` and `verify` take.
 - `target`, `running`, `schedule`, `journal`, `report`: where to, how, one at a time, resumable, and
   what to show.
 - `serve`: the options of `kvsctl serve`.

@@ -1,39 +1,62 @@
-"""What `kvsctl verify` prints of an export and its manifest."""
+"""What `kvsctl verify` prints of an export, its manifest and the store it was compared with."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from kvsctl import __version__
 from kvsctl.backups.manifest import Facts, Manifest
+from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.comparison.joining import Counts, Difference
 from kvsctl.errors import ExitStatus
 from kvsctl.report.escape import visible
 from kvsctl.report.schema import VERIFY_SCHEMA
-from kvsctl.report.summary import plural
+from kvsctl.report.summary import plural, total_of_units
+
+MOST_SHOWN: Final = 10
+"""The most records that differ from the store and are named."""
+
+
+class Against(msgspec.Struct, frozen=True):
+    """A store that an export was compared with. `different`: the first records that differ."""
+
+    name: str
+    sample: str
+    counts: Counts
+    tally: Tally
+    different: Sequence[Difference]
 
 
 class Verified(msgspec.Struct, frozen=True):
-    """An export that was compared with its manifest. `damage`: how it differs; None: not at all."""
+    """An export that was compared with its manifest. `damage`: how it differs; None: not at all.
+
+    `against`: the store that it was also compared with.
+    """
 
     path: Path
     manifest: Manifest
     damage: str | None
+    against: Against | None = None
 
     @property
-    def status(self) -> ExitStatus:
-        """The exit status of the command."""
-        return ExitStatus.OK if self.damage is None else ExitStatus.FAILURES
+    def is_good(self) -> bool:
+        """Whether everything that was compared is equal."""
+        if self.damage is not None:
+            return False
+        against = self.against
+        return against is None or not (against.counts.differences or against.tally.failed)
 
 
-def verified_document(verified: Verified) -> dict[str, Any]:
+def verified_document(verified: Verified, status: ExitStatus) -> dict[str, Any]:
     """Return the result as one JSON object."""
     digest, facts = verified.manifest.digest, verified.manifest.facts
-    return {
+    document = {
         "schema": VERIFY_SCHEMA,
         "version": __version__,
         "command": "verify",
-        "exit_code": int(verified.status),
+        "exit_code": int(status),
         "file": str(verified.path),
         "matches": verified.damage is None,
         "damage": verified.damage,
@@ -48,12 +71,37 @@ def verified_document(verified: Verified) -> dict[str, Any]:
         "read_from": facts.read_from.isoformat(),
         "read_until": facts.read_until.isoformat(),
     }
+    if verified.against is not None:
+        document["against"] = _against_document(verified.against)
+    return document
+
+
+def _against_document(against: Against) -> dict[str, Any]:
+    counts, tally = against.counts, against.tally
+    return {
+        "target": against.name,
+        "sample": against.sample,
+        "compared": counts.compared,
+        "equal": counts.equal,
+        "changed": counts.changed,
+        "missing": counts.missing,
+        "failed": tally.failed,
+        "requests": tally.requests,
+        "units": {"read": tally.units_read, "write": tally.units_write},
+        "different": [_named(difference) for difference in against.different],
+    }
+
+
+def _named(difference: Difference) -> dict[str, str]:
+    entry = difference.entry
+    entity = {"entityName": entry.entity} if entry.entity else {}
+    return {"change": difference.change.value, "key": entry.key, **entity}
 
 
 def verified_lines(verified: Verified) -> list[str]:
     """Return the result as lines for people, escaped for a terminal."""
     if verified.damage is not None:
-        return [f"kvsctl: {visible(f'{verified.path} does not match: {verified.damage}')}"]
+        return [visible(f"{verified.path} does not match: {verified.damage}")]
     digest, facts = verified.manifest.digest, verified.manifest.facts
     installation = f" installation {facts.installation}" if facts.installation else ""
     rows = [
@@ -64,7 +112,30 @@ def verified_lines(verified: Verified) -> list[str]:
         ("covers", _covered(facts)),
         ("read", f"{facts.read_from.isoformat()} to {facts.read_until.isoformat()}"),
     ]  # fmt: skip
+    if verified.against is not None:
+        rows += _against_rows(verified.against)
     return [f"{name:<9} {visible(text)}" for name, text in rows]
+
+
+def _against_rows(against: Against) -> list[tuple[str, str]]:
+    counts, tally = against.counts, against.tally
+    part = "" if against.sample == "all" else f", a sample of {against.sample}"
+    totals = [
+        f"{counts.compared:,} {plural('record', counts.compared)} compared",
+        f"{counts.equal:,} equal",
+        f"{counts.changed:,} changed",
+        f"{counts.missing:,} missing",
+        f"{tally.failed:,} failed",
+        total_of_units(tally),
+    ]
+    rows = [("against", f"{against.name}{part}"), ("found", ", ".join(totals))]
+    for difference in against.different:
+        entity = f" ({difference.entry.entity})" if difference.entry.entity else ""
+        rows.append((difference.change.value, f"{difference.entry.key}{entity}"))
+    if counts.differences > len(against.different):
+        more = counts.differences - len(against.different)
+        rows.append(("", f"and {more:,} more: kvsctl diff shows them"))
+    return rows
 
 
 def _covered(facts: Facts) -> str:

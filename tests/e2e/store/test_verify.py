@@ -84,3 +84,90 @@ def test_verify_needs_a_file_and_its_manifest(kvsctl: Command, tmp_path: Path) -
     path.write_bytes(b"".join(_LINES))
     refused = kvsctl("verify", path, status=2)
     assert b"has no manifest: all.jsonl.manifest.json is missing" in refused.err
+
+
+# Against a store
+
+
+def _restored(kvsctl: Command, path: Path) -> Command:
+    local = kvsctl.having(KVSCTL_TARGET="local")
+    local("set", "-f", path, status=0)
+    return local
+
+
+def test_a_restored_export_equals_the_store(kvsctl: Command, export: Path) -> None:
+    _restored(kvsctl, export)
+    shown = kvsctl("verify", export, "--against", "local", status=0).out.decode().splitlines()
+    assert shown[5:] == [
+        f"against   LOCAL EMULATOR {kvsctl.database}",
+        "found     30 records compared, 30 equal, 0 changed, 0 missing, 0 failed, 2 read units",
+    ]
+
+
+def test_what_differs_from_the_store_is_named(kvsctl: Command, export: Path) -> None:
+    local = _restored(kvsctl, export)
+    local("set", "k7=0", "more=1", status=0)
+    local("delete", "k8", status=0)
+    shown = kvsctl("verify", export, "--against", "local", status=1).out.decode()
+    assert "28 equal, 1 changed, 1 missing, 0 failed" in shown
+    assert shown.splitlines()[-2:] == ["changed   k7", "missing   k8"]
+    ended = kvsctl("verify", export, "--against", "local", "--json", status=1)
+    against = json.loads(ended.out)["against"]
+    assert against["different"] == [
+        {"change": "changed", "key": "k7"}, {"change": "missing", "key": "k8"},
+    ]  # fmt: skip
+    assert (against["compared"], against["sample"]) == (30, "all")
+
+
+def test_many_differences_are_counted(kvsctl: Command, export: Path) -> None:
+    shown = kvsctl("verify", export, "--against", "local", status=1).out.decode().splitlines()
+    assert len([line for line in shown if line.startswith("missing")]) == 10
+    assert shown[-1].strip() == "and 20 more: kvsctl diff shows them"
+
+
+def test_a_sample_is_a_part_and_the_same_each_time(kvsctl: Command, export: Path) -> None:
+    _restored(kvsctl, export)
+    words = ("verify", export, "--against", "local", "--sample", "1/3", "--json")
+    first = json.loads(kvsctl(*words, status=0).out)["against"]
+    assert 3 < first["compared"] < 20
+    assert first == json.loads(kvsctl(*words, status=0).out)["against"]
+    assert first["sample"] == "1/3"
+
+
+def test_records_that_have_expired_are_left_out(kvsctl: Command, tmp_path: Path) -> None:
+    lines = [
+        b'{"key":"a","value":1,"expireTime":"2020-01-01T00:00:00Z"}\n',
+        b'{"key":"b","value":{"expireTime":1}}\n',
+    ]
+    path = write_export(tmp_path / "all.jsonl", lines)
+    _restored(kvsctl, path)
+    against = json.loads(kvsctl("verify", path, "--against", "local", "--json", status=0).out)
+    assert against["against"]["compared"] == 1
+
+
+def test_a_damaged_export_is_not_compared(kvsctl: Command, tmp_path: Path) -> None:
+    path = write_export(tmp_path / "all.jsonl", _LINES)
+    path.write_bytes(b"".join(_LINES[:-1]))
+    document = json.loads(kvsctl("verify", path, "--against", "local", "--json", status=1).out)
+    assert "against" not in document
+    assert not kvsctl.database.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["--sample", "1/3"], 2, "--sample is a part of what is compared"),
+        (["--against", "local", "--sample", "3"], 2, "--sample 3: not a part"),
+        (["--against", "local", "--sample", "4/3"], 2, "--sample 4/3: not a part"),
+        (["--against", "nowhere"], 2, 'unknown target "nowhere"'),
+        (["--against", "http://127.0.0.1:1", "--retries", "0"], 4, "127.0.0.1:1"),
+    ],
+)
+def test_wrong_comparisons_are_refused(
+    kvsctl: Command, export: Path, words: list[str], status: int, message: str
+) -> None:
+    assert message in kvsctl("verify", export, *words, status=status).err.decode()
+
+
+def test_verify_needs_the_name_of_a_file(kvsctl: Command) -> None:
+    assert b"no file is given" in kvsctl("verify", status=2).err

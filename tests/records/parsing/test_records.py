@@ -225,7 +225,7 @@ class TestSetLines:
             b'{"key":"a","value":NaN}',
             b'{"key":"a","value":1}{}',
             b'{"key":"a","value":1,"key":"a"}',
-            b'{"key":"a","value":1,"size":1}',
+            b'{"key":"a","value":1,"sizes":1}',
             b'{"key":"a","value":"\xff"}',
             b'\xef\xbb\xbf{"key":"a","value":1}',
             b'{"key":"a","value":' + b"[" * 60,

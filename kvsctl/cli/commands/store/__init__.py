@@ -1,6 +1,7 @@
-"""Commands that work on a whole store, or on a selection of it.
+"""Commands that work on a whole store, on a selection of it, or on backups.
 
 - `list`: print keys.
 - `export`: write records that `set` can load.
-- `verify`: check an export against its manifest.
+- `verify`: check an export against its manifest, and against a store.
+- `diff`: compare records.
 """

@@ -1,0 +1,154 @@
+"""Options of `diff` and of `verify` only."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kvsctl.cli.option_groups import OnResume, OptionGroup, made
+from kvsctl.cli.options import panels
+
+
+class DiffOptions(OptionGroup):
+    """What is compared, and how differences are printed."""
+
+    file: Annotated[
+        list[Path],
+        typer.Option(
+            "--file",
+            "-f",
+            metavar="FILE",
+            help="Compare the records of FILE (left); - is stdin. Repeatable.",
+            rich_help_panel=panels.INPUT,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = made(factory=list)
+    with_: Annotated[
+        list[Path],
+        typer.Option(
+            "--with",
+            metavar="FILE",
+            help="Compare with the records of FILE (right), not with a target. Repeatable.",
+            rich_help_panel=panels.INPUT,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = made(factory=list)
+    entity: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help='Default entity for records without "entityName".',
+            rich_help_panel=panels.INPUT,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = None
+    bytes: Annotated[
+        bool,
+        typer.Option(
+            "--bytes",
+            help="Compare values byte by byte, not as JSON.",
+            rich_help_panel=panels.OUTPUT,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = False
+    only: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="Print only these differences: added,changed,missing.",
+            rich_help_panel=panels.OUTPUT,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = None
+    as_: Annotated[
+        str | None,
+        typer.Option(
+            "--as",
+            metavar="text|jsonl|keys|records",
+            help="Print differences as text, JSON Lines, keys or set-ready records. "
+            "(default: text on a terminal, else jsonl)",
+            rich_help_panel=panels.OUTPUT,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = None
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write to FILE (FILE.part until complete), compressed if it ends in .gz or .zst.",
+            rich_help_panel=panels.OUTPUT,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = None
+
+
+class DiffReportOptions(OptionGroup):
+    """What diff reports, and where."""
+
+    json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print the report as one line of JSON, on stderr.",
+            rich_help_panel=panels.REPORT,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = False
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also write the JSON report to FILE.",
+            rich_help_panel=panels.REPORT,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = None
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Let --report replace a file of another kind.",
+            rich_help_panel=panels.REPORT,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = False
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Print errors only.", rich_help_panel=panels.REPORT),
+        OnResume.MAY_DIFFER,
+    ] = False
+
+
+class VerifyOptions(OptionGroup):
+    """Which export is checked, and what it is compared with."""
+
+    path: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE", help="The export.", show_default=False),
+        OnResume.MAY_DIFFER,
+    ] = None
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TARGET",
+            help="Also compare the records with those of TARGET, a name or a URL.",
+            rich_help_panel=panels.TARGET,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = None
+    sample: Annotated[
+        str | None,
+        typer.Option(
+            metavar="K/N",
+            help="With --against: compare a part of the records only, such as 1/20.",
+            rich_help_panel=panels.TARGET,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = None
+    json: Annotated[
+        bool,
+        typer.Option("--json", help="Print one line of JSON.", rich_help_panel=panels.REPORT),
+        OnResume.MAY_DIFFER,
+    ] = False

@@ -1,0 +1,45 @@
+"""Choose a part of the entries by a stable hash, so that every run chooses the same ones."""
+
+import re
+
+# As in hashlib, which loads OpenSSL.
+from _blake2 import blake2b
+from typing import Final
+
+import msgspec
+
+from kvsctl.comparison.entries import Entry
+from kvsctl.errors import UsageError
+
+_FORM: Final = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """About `count` of each `of` entries."""
+
+    count: int = 1
+    of: int = 1
+
+    def __str__(self) -> str:
+        return "all" if self.is_all else f"{self.count}/{self.of}"
+
+    @property
+    def is_all(self) -> bool:
+        """Whether every entry is chosen."""
+        return self.count == self.of
+
+    def chooses(self, entry: Entry) -> bool:
+        """Return whether an entry is chosen."""
+        if self.is_all:
+            return True
+        name = f"{entry.entity}\0{entry.key}".encode("utf-8", "surrogatepass")
+        return int.from_bytes(blake2b(name, digest_size=8).digest(), "big") % self.of < self.count
+
+
+def sample_of(text: str) -> Sample:
+    """Return the sample that a text such as `1/20` means. Raise UsageError."""
+    found = _FORM.fullmatch(text)
+    count, of = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 0 < count <= of:
+        raise UsageError(f"--sample {text}: not a part", "Write it as 1/20: one record in twenty.")
+    return Sample(count, of)

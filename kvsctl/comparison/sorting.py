@@ -1,0 +1,96 @@
+"""Sort entries in bounded memory: sorted parts in temporary files, merged as they are read."""
+
+import heapq
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from operator import itemgetter
+from struct import Struct
+from typing import IO, Final, TypeAlias, TypeVar
+
+from kvsctl.errors import StreamError
+
+_Plain: TypeAlias = tuple[str, str, bytes]
+_E = TypeVar("_E", bound=_Plain)
+
+_MOST_BYTES: Final = 48 << 20
+"""How much is held in memory before it is written to a file."""
+_ENTRY_BYTES: Final = 300
+"""The approximate cost of holding an entry besides its body."""
+_MOST_FILES: Final = 64
+"""How many files are merged at a time. A process may open about a thousand."""
+_LENGTHS: Final = Struct("<III")
+_order = itemgetter(0, 1)
+
+
+def sorted_on_disk(
+    entries: Iterable[_E],
+    make: Callable[[str, str, bytes], _E],
+    *,
+    most_bytes: int = _MOST_BYTES,
+    most_files: int = _MOST_FILES,
+) -> Iterator[_E]:
+    """Yield entries in the order of their first two parts. Equal ones keep their order.
+
+    What is more than `most_bytes` goes to temporary files, which end with the process. `make` makes
+    an entry of what was read back. Raise StreamError if a file cannot be written or read.
+    """
+    files: list[IO[bytes]] = []
+    held: list[_E] = []
+    held_bytes = 0
+    try:
+        for entry in entries:
+            held.append(entry)
+            held_bytes += len(entry[2]) + _ENTRY_BYTES
+            if held_bytes >= most_bytes:
+                files.append(_written(sorted(held, key=_order)))
+                held, held_bytes = [], 0
+                if len(files) >= most_files:
+                    merged = _written(_merged(files))
+                    _close(files)
+                    files = [merged]
+        held.sort(key=_order)
+        if not files:
+            yield from held
+            return
+        parts: list[Iterable[_Plain]] = [*map(_read, files), held]
+        for entity, key, body in heapq.merge(*parts, key=_order):
+            yield make(entity, key, body)
+    except OSError as error:
+        raise StreamError(
+            f"cannot sort the input in {tempfile.gettempdir()}: {error.strerror}",
+            "Set TMPDIR to a folder with more space, or sort the input before.",
+        ) from error
+    finally:
+        _close(files)
+
+
+def _merged(files: list[IO[bytes]]) -> Iterator[_Plain]:
+    return heapq.merge(*map(_read, files), key=_order)
+
+
+def _written(entries: Iterable[_Plain]) -> IO[bytes]:
+    """Write entries to a temporary file that no other process can open, and rewind it."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the caller
+    try:
+        for entity, key, body in entries:
+            names = entity.encode("utf-8", "surrogatepass"), key.encode("utf-8", "surrogatepass")
+            file.write(_LENGTHS.pack(len(names[0]), len(names[1]), len(body)))
+            file.write(b"%b%b%b" % (*names, body))
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _read(file: IO[bytes]) -> Iterator[_Plain]:
+    while head := file.read(_LENGTHS.size):
+        entity_bytes, key_bytes, body_bytes = _LENGTHS.unpack(head)
+        entity = file.read(entity_bytes).decode("utf-8", "surrogatepass")
+        key = file.read(key_bytes).decode("utf-8", "surrogatepass")
+        yield entity, key, file.read(body_bytes)
+
+
+def _close(files: Iterable[IO[bytes]]) -> None:
+    for file in files:
+        file.close()

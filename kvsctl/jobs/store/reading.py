@@ -1,0 +1,167 @@
+"""Read from a store what one side of a comparison holds, and compare both in order."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from kvsctl import jsontext
+from kvsctl.bulk.events import Event, Listener, RecordsRead, Settled
+from kvsctl.bulk.feeds import ReadyFeed
+from kvsctl.bulk.intake import failed_check
+from kvsctl.bulk.outcomes.in_order import Reorder
+from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.bulk.plan import Pressure, RunPlan
+from kvsctl.bulk.run import Run
+from kvsctl.comparison.entries import Block, Entry
+from kvsctl.config.targets import Target
+from kvsctl.errors import KvsctlError
+from kvsctl.jobs.connect import connected
+from kvsctl.jobs.runner import Interrupts
+from kvsctl.model import Found, Identity, Outcome, Problem, Record
+from kvsctl.report.console import Environment
+from kvsctl.service.auth.credentials import Credentials
+from kvsctl.service.wire import MetadataRequest, key_body
+
+_MOST_HELD_BYTES: Final = 16_000_000
+_IN_ORDER: Final = "{} in order of keys"
+MISSING: Final = "missing"
+
+
+class StoreSide(msgspec.Struct, frozen=True):
+    """A store whose records are compared, and how it is read. `plan` is one of get."""
+
+    target: Target
+    plan: RunPlan
+    allow_http: bool
+    timeout_seconds: float
+
+    @property
+    def name(self) -> str:
+        """The name of the store for people."""
+        path = self.target.local_path
+        return self.target.display if path is None else f"LOCAL EMULATOR {path}"
+
+
+class Lookup:
+    """A listener that compares entries with what the store holds for them, in their order.
+
+    `compare` is called for each entry that was read, with the record of the store or None. An entry
+    that could not be read is counted as failed by other listeners, and not compared.
+    """
+
+    wants = frozenset({Settled})
+
+    def __init__(self, compare: Callable[[Entry, Entry | None], None], name: str) -> None:
+        self._compare = compare
+        self._source = _IN_ORDER.format(name)
+        self._unread: dict[int, Entry] = {}
+        self._reorder: Reorder[tuple[Entry, Entry | None]] = Reorder(_size)
+
+    @property
+    def held_bytes(self) -> int:
+        """The bytes of records that wait for an earlier one."""
+        return self._reorder.held_bytes
+
+    def records(self, blocks: Iterable[Block]) -> Iterator[Sequence[Record]]:
+        """Yield the keys of entries as records to read. Each is kept until it settles."""
+        position = 0
+        for block in blocks:
+            records = []
+            for entry in block:
+                identity = Identity(entry.entity or None, entry.key)
+                body = key_body(identity)
+                records.append(Record(position, self._source, position + 1, identity, body))
+                self._unread[position] = entry
+                position += 1
+            yield records
+
+    def __call__(self, event: Event) -> None:
+        """Compare the entries that no longer wait for an earlier one."""
+        if isinstance(event, Settled):
+            for outcome in event.outcomes:
+                for entry, other in self._reorder.add(outcome.position, self._pair(outcome)):
+                    self._compare(entry, other)
+
+    def close(self) -> None:
+        """Compare what waits for an entry that never settled."""
+        for entry, other in self._reorder.drain():
+            self._compare(entry, other)
+
+    def _pair(self, outcome: Outcome) -> tuple[Entry, Entry | None] | None:
+        entry = self._unread.pop(outcome.position)
+        if outcome.found is not None:
+            return entry, _entry(entry, outcome.found)
+        return (entry, None) if outcome.skipped_by == MISSING else None
+
+
+def _size(pair: tuple[Entry, Entry | None]) -> int:
+    entry, other = pair
+    return len(entry.body) + (0 if other is None else len(other.body))
+
+
+def _entry(entry: Entry, found: Found) -> Entry:
+    """Return what the store holds for an entry, as a set-ready record."""
+    name = b',"entityName":' + jsontext.string(entry.entity) if entry.entity else b""
+    body = b'{"key":%b%b,"value":%b}' % (jsontext.string(entry.key), name, found.value)
+    return Entry(entry.entity, entry.key, body)
+
+
+async def look_up(
+    store: StoreSide,
+    credentials: Credentials,
+    lookup: Lookup,
+    blocks: Iterable[Block],
+    listeners: Sequence[Listener],
+    interrupts: Interrupts,
+    tell: Callable[[str], None],
+    *,
+    is_written: Callable[[Run], bool] = lambda _: True,
+) -> KvsctlError | None:
+    """Read and compare all entries. Return the error that ended this early, if any.
+
+    `is_written` returns whether the output can take more; it may stop the run, and wakes it when it
+    can.
+    """
+    target = connected(
+        store.target,
+        credentials,
+        timeout_seconds=store.timeout_seconds,
+        asked=MetadataRequest(),
+        wants_headers=False,
+    )
+    async with target as service:
+
+        def pressure() -> Pressure:
+            if not is_written(run):
+                return Pressure.STOP
+            is_held = lookup.held_bytes > _MOST_HELD_BYTES
+            return Pressure.OLDEST_ONLY if is_held else Pressure.NONE
+
+        run = Run(store.plan, service, [*listeners, lookup], pressure=pressure)
+        with interrupts.stopping(run, tell):
+            error = await run.work(ReadyFeed(lookup.records(blocks)))
+        lookup.close()
+        return error
+
+
+def counting(tally: Tally) -> Callable[[Problem], None]:
+    """Return a function that counts a problem as failed."""
+
+    def count(problem: Problem) -> None:
+        tally(RecordsRead(1))
+        tally(Settled([failed_check(problem)]))
+
+    return count
+
+
+def teller(environment: Environment) -> Callable[[str], None]:
+    """Return a function that writes a line of the command's own to stderr."""
+    return lambda text: environment.tell(f"kvsctl: {text}")
+
+
+def count_missing_as_read(tally: Tally) -> None:
+    """Count keys that the store lacks as succeeded: reading them is what was asked for."""
+    missing = tally.skipped_by.pop(MISSING, 0)
+    tally.skipped -= missing
+    tally.succeeded += missing

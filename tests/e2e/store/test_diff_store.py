@@ -1,0 +1,106 @@
+"""`kvsctl diff` of files with a store."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kvsctl.emulator import embedded
+from tests.support.commands.command import Command, records_file
+from tests.support.commands.server import served
+from tests.support.commands.serving import serving
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(params=["embedded", "server"])
+def target(request: pytest.FixtureRequest, kvsctl: Command, tmp_path: Path) -> Iterator[Command]:
+    """kvsctl with a target chosen: the embedded emulator, or one behind a real server."""
+    if request.param == "embedded":
+        yield kvsctl.having(KVSCTL_TARGET="local")
+        return
+    with served(embedded(tmp_path / "served.db")) as url:
+        yield kvsctl.having(KVSCTL_URL=url)
+
+
+def test_only_the_keys_of_the_file_are_compared(target: Command, tmp_path: Path) -> None:
+    target("set", "b=2", 'c={"x":[1.0]}', "other=1", status=0)
+    records = [
+        {"key": "c", "value": {"x": [1]}},
+        {"key": "a", "value": 1},
+        {"key": "b", "value": 1},
+        {"key": "b", "value": 3},
+        {"key": "x", "value": {}, "entityName": "city"},
+    ]
+    path = records_file(tmp_path / "in.jsonl", records)
+    shown = target("diff", "-f", path, "--json", status=1)
+    assert shown.lines == [
+        {"change": "missing", "key": "a", "left": 1},
+        {"change": "changed", "key": "b", "left": 3, "right": 2},
+        {"change": "missing", "key": "x", "entityName": "city", "left": {}},
+    ]
+    report = shown.report
+    assert (report["records"], report["succeeded"], report["duplicates"]) == (5, 4, 1)
+    assert (report["requests"], report["units"]) == (1, {"read": 1, "write": 0})
+    counts = [report[name] for name in ("equal", "added", "changed", "missing")]
+    assert counts == [1, 0, 1, 2]
+
+
+def test_what_was_set_is_equal_until_it_changes(target: Command, tmp_path: Path) -> None:
+    records = [{"key": f"k{n}", "value": {"n": n, "t": "é" * n}} for n in range(500)]
+    path = records_file(tmp_path / "in.jsonl", records)
+    target("set", "-f", path, status=0)
+    assert target("diff", "-f", path, "-q", "--batch-size", "7", status=0).err == b""
+    target("delete", "k7", status=0)
+    target("set", "k8=8", status=0)
+    keys = target("diff", "-f", path, "--as", "keys", status=1).out
+    assert keys == b"k7\nk8\n"
+    repaired = target("diff", "-f", path, "--as", "records", status=1).out
+    target("set", stdin=repaired, status=0)
+    target("diff", stdin=path.read_bytes(), status=0)
+
+
+def test_keys_that_cannot_be_read_fail(kvsctl: Command, tmp_path: Path) -> None:
+    path = records_file(
+        tmp_path / "in.jsonl", [{"key": "a/b", "value": 1}, {"key": "a", "value": 1}]
+    )
+    shown = kvsctl("diff", "-f", path, "-t", "local", "--json", status=1)
+    assert shown.lines == [{"change": "missing", "key": "a", "left": 1}]
+    assert [one["key"] for one in shown.report["failures"]] == ["a/b"]
+
+
+def test_a_store_that_fails_ends_the_comparison(kvsctl: Command, tmp_path: Path) -> None:
+    path = records_file(tmp_path / "in.jsonl", [{"key": f"k{n}", "value": n} for n in range(50)])
+    with serving(kvsctl, "--faults", "seed=1,500=1") as url:
+        words = ("diff", "-f", path, "--url", url, "--retries", "1", "--give-up-after", "1")
+        ended = kvsctl(*words, "-o", tmp_path / "out", "--json", status=4)
+    assert not (tmp_path / "out").exists()
+    assert ended.report["exit_code"] == 4
+    refused = kvsctl("diff", "-f", path, "--url", "http://127.0.0.1:1", "--retries", "0", status=4)
+    assert b"cannot reach" in refused.err or b"could not be reached" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--with", "l", "-t", "local"], "--with and a target exclude each other"),
+        (["-t", "nowhere"], 'unknown target "nowhere"'),
+        ([], "no target is chosen"),
+        (["-t", "local", "--batch-size", "26"], "--batch-size"),
+    ],
+)
+def test_wrong_targets_are_refused(
+    kvsctl: Command, tmp_path: Path, words: list[str], message: str
+) -> None:
+    records_file(tmp_path / "l", [{"key": "a", "value": 1}])
+    refused = kvsctl("diff", "-f", "l", *words, status=2, folder=tmp_path)
+    assert message in refused.err.decode()
+
+
+def test_the_report_names_the_store_first(kvsctl: Command, tmp_path: Path) -> None:
+    path = records_file(tmp_path / "in.jsonl", [{"key": "a", "value": 1}])
+    report = tmp_path / "report.json"
+    shown = kvsctl("diff", "-f", path, "-t", "local", "--report", report, status=1)
+    assert f"LOCAL EMULATOR {kvsctl.database}" in shown.err.decode().splitlines()[0]
+    assert json.loads(report.read_bytes())["missing"] == 1
