@@ -1,21 +1,86 @@
-"""The edge between a job and the process: event loop, signals and exit code."""
+"""The edge between a job and the process: event loop, signals, monitoring and exit code."""
 
+import os
 import sys
-from typing import NoReturn
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NoReturn
 
+from msgspec.structs import replace
+
+from kvsctl.cli.option_groups import Given
+from kvsctl.cli.options.checking import CheckingOptions
+from kvsctl.cli.options.monitoring import MonitoringOptions
+from kvsctl.cli.options.report import ReportOptions
+from kvsctl.cli.options.target import TargetOptions
+from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.jobs.event_loop import on_a_loop
 from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.runner import run_job
 from kvsctl.jobs.signals import Signals
 from kvsctl.report.console import Environment
+from kvsctl.unexpected import explained
+
+if TYPE_CHECKING:
+    from kvsctl.jobs.cron.watch import Watch
+
+_PING_URL = "KVSCTL_PING_URL"
+"""For a URL that process lists must not show."""
 
 
-def carry_out(job: BatchJob) -> NoReturn:
-    """Carry out `job` on an event loop of its own, stop it on signals, and exit with its status.
+def carry_out(command: str, given: Given, job_of: Callable[[Given], BatchJob]) -> NoReturn:
+    """Carry out a command's job on an event loop of its own, and exit with its status.
 
-    Raise UsageError, before anything is sent, if a file or the target cannot be opened.
+    `job_of` makes the job of the options. Signals stop it. Whoever watches the command is notified
+    of its end, whatever that is, even if it is an error before there was a job. Raise UsageError, before anything is sent, for options
+    that contradict each other and for a file or a target that cannot be opened.
     """
     environment = Environment.of_process()
+    watch = _watch(command, given, environment)
+    if watch is None:
+        sys.exit(_status(job_of, given, environment))
+    watch.start()
+    try:
+        status = _status(job_of, given, environment, watch)
+    except Exception as error:
+        end = error if isinstance(error, KvsctlError) else explained(error)
+        watch.finish(end.status, end.message)
+        raise
+    watch.finish(status)
+    sys.exit(status)
+
+
+def _status(
+    job_of: Callable[[Given], BatchJob],
+    given: Given,
+    environment: Environment,
+    watch: "Watch | None" = None,
+) -> ExitStatus:
+    job = job_of(given)
+    if watch is not None:
+        watch.take_job(job)
+        job = replace(job, watcher=watch)
     has_network = job.target.url is not None and not job.checks.is_dry_run
     with Signals() as signals:
-        sys.exit(on_a_loop(run_job(job, environment, signals), has_network=has_network))
+        return on_a_loop(run_job(job, environment, signals), has_network=has_network)
+
+
+def _watch(command: str, given: Given, environment: Environment) -> "Watch | None":
+    """Return what notifies others of the command; None if nobody is, as of a dry run."""
+    options = given.of(MonitoringOptions)
+    url = options.ping_url or os.environ.get(_PING_URL) or None
+    if given.of(CheckingOptions).dry_run or (url is None and options.metrics_file is None):
+        return None
+    from kvsctl.jobs.cron.watch import Monitoring, Watch
+
+    ping_url = None
+    if url is not None:
+        from kvsctl.service.ping import PingUrl
+
+        ping_url = PingUrl.of(url, allow_http=given.of(TargetOptions).allow_http)
+    is_quiet = given.of(ReportOptions).quiet
+
+    def warn(text: str) -> None:
+        if not is_quiet:
+            environment.warn(text)
+
+    return Watch(command, Monitoring(ping_url, options.metrics_file), warn)

@@ -19,6 +19,7 @@ from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.input import ShardOption
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
+from kvsctl.cli.options.monitoring import MonitoringOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
 from kvsctl.cli.options.schedule import LockOptions
@@ -59,6 +60,7 @@ class Basis(NamedTuple):
     timeout_seconds: float
     reporting: Reporting
     schedule: Schedule
+    metrics_path: Path | None
     config: ConfigFile
 
 
@@ -95,6 +97,7 @@ def basis_of(
             report.force,
         ),
         _schedule(given.of(LockOptions), running),
+        given.of(MonitoringOptions).metrics_file,
         config,
     )
 
@@ -265,6 +268,7 @@ def require_own_files(
         ("--report", reporting.report_path),
         ("--journal", journal.path if journal else None),
         ("--lock", basis.schedule.lock_path),
+        ("--metrics-file", basis.metrics_path),
     ):
         if path is not None and str(path) == "-":
             raise UsageError(f"{flag} -: not a file name", f"Give {flag} the name of a file.")
@@ -276,6 +280,7 @@ def require_own_files(
             ("journal", journal.path if journal else None),
             ("report", reporting.report_path),
             ("lock", basis.schedule.lock_path),
+            ("metrics file", basis.metrics_path),
             *database_files(target.local_path),
             ("token file", target.token_file),
             ("configuration file", config.path if config.exists else None),

@@ -12,7 +12,7 @@ from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError
 from kvsctl.files.raw import write_all
 from kvsctl.files.sinks import status_of
-from kvsctl.jobs.job import BatchJob
+from kvsctl.jobs.job import BatchJob, JobEnd
 from kvsctl.report.console import Environment
 from kvsctl.report.document import (
     About,
@@ -90,9 +90,17 @@ class Ending(msgspec.Struct, frozen=True):
 
         Return the exit status, which is also in each report written after the last failure.
         """
+        end = self._published(end)
+        if self.job.watcher is not None:
+            error = None if end.error is None else end.error.message
+            self.job.watcher.note_end(JobEnd(self.tally, end.elapsed_seconds, error))
+        return self._status(end)
+
+    def _published(self, end: End) -> End:
+        """Do what `publish` does; return how the run has ended then."""
         end = self._save(end)
         if self._status(end) is ExitStatus.PIPE_CLOSED:
-            return ExitStatus.PIPE_CLOSED
+            return end
         reporting = self.job.reporting
         shares_stderr = reporting.as_json and self.job.records is not None
         if shares_stderr:  # on stderr the JSON report is the last line
@@ -102,12 +110,12 @@ class Ending(msgspec.Struct, frozen=True):
             if printed != end:  # the saved report must not claim success
                 end = self._save(printed)
             if self._status(end) is ExitStatus.PIPE_CLOSED:
-                return ExitStatus.PIPE_CLOSED
+                return end
         elif not ((reporting.quiet and self._status(end) is ExitStatus.OK) or self._is_plain(end)):
             self._print_tables(end)
         if not shares_stderr:
             self._print_errors(end)
-        return self._status(end)
+        return end
 
     def _status(self, end: End) -> ExitStatus:
         return exit_status(end, has_failures=bool(self.tally.failed))
@@ -199,7 +207,7 @@ class Ending(msgspec.Struct, frozen=True):
         tell, error = self.environment.tell, end.error
         if not self.job.reporting.quiet:
             for warning in self.job.input.warnings():
-                tell(f"kvsctl: warning: {visible(warning)}")
+                self.environment.warn(visible(warning))
         if error is not None:
             tell(f"kvsctl: {visible(error.message)}")
             if error.hint:

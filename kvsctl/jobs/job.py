@@ -8,6 +8,7 @@ import msgspec
 
 from kvsctl.bulk.events import Event
 from kvsctl.bulk.feeds import Feed, feed_of
+from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.config.targets import Target
@@ -197,6 +198,22 @@ class Schedule(msgspec.Struct, frozen=True):
     lock_wait_seconds: int = 0
 
 
+class JobEnd(msgspec.Struct, frozen=True):
+    """How a job ended. `error`: the message of what ended it early, if anything did."""
+
+    tally: Tally
+    elapsed_seconds: float
+    error: str | None
+
+
+class Watcher(Protocol):
+    """Who is notified of the end of a job: see `jobs.cron.watch`."""
+
+    def note_end(self, end: JobEnd) -> None:
+        """Take how the job ended. Its report has been published."""
+        ...
+
+
 class BatchJob(msgspec.Struct, frozen=True):
     """Everything that a run needs. `records` is set if it prints records or keys.
 
@@ -220,6 +237,7 @@ class BatchJob(msgspec.Struct, frozen=True):
     listing: "ListingPlan | None" = None
     name: str | None = None
     shard: Shard | None = None
+    watcher: Watcher | None = None
 
     @property
     def command(self) -> str:

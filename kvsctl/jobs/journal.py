@@ -18,7 +18,7 @@ from kvsctl.files.compressed import MarkedCompressedSink, compressor_of
 from kvsctl.files.mounts import network_file_system
 from kvsctl.files.raw import write_all
 from kvsctl.files.sinks import ByteSink, MarkedSink, PartFile
-from kvsctl.jobs.job import BatchJob, Journalling
+from kvsctl.jobs.job import BatchJob, JobEnd, Journalling
 from kvsctl.jobs.replacing import require_replaceable
 from kvsctl.journal.file import JournalFile
 from kvsctl.journal.fingerprint import change
@@ -98,6 +98,8 @@ def report_complete(
     """Report a job that an earlier run has completed. Raise StreamError."""
     state = file.state
     tally = restored(state.totals)
+    if job.watcher is not None:
+        job.watcher.note_end(JobEnd(tally, state.elapsed_seconds, None))
     line = document_line(report_document(tally, about, ExitStatus.OK, state.elapsed_seconds))
     if job.reporting.report_path is not None:
         report = ReportFile(job.reporting.report_path)

@@ -4,4 +4,5 @@
 - `keys`: the forms in which `list` prints keys.
 - `differences`: what `diff` prints for programs.
 - `failures`, `failure_line`: the failures file and one line of it.
+- `metrics`: the metrics file, for Prometheus.
 """

@@ -79,6 +79,10 @@ class Environment:
         """
         self.write_stderr(f"{text}\n")
 
+    def warn(self, text: str) -> None:
+        """Write a warning to stderr. `text` must have been made `visible` where it must be."""
+        self.tell(f"kvsctl: warning: {text}")
+
     def write_stderr(self, text: str) -> None:
         """Write text to stderr, escaping what its encoding lacks; never raise OSError."""
         if self.stderr_fd is not None:

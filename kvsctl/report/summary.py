@@ -48,6 +48,11 @@ def summary(
     return "".join(painted(line, environment) for line in lines)
 
 
+def totals_line(tally: Tally, elapsed_seconds: float) -> str:
+    """Return the totals on one line, without style."""
+    return ", ".join(text for text, _ in _total_parts(tally, elapsed_seconds))
+
+
 def _wrapped(note: str, environment: Environment) -> list[str]:
     return textwrap.wrap(note, environment.width) if environment.is_drawn_on else [note]
 

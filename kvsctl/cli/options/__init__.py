@@ -5,6 +5,7 @@
 - `set`, `get`: what only one command takes; `comparing`: what only `diff` and `verify` take.
 - `target`, `running`, `schedule`, `journal`, `report`: where to, how, one at a time, resumable, and
   what to show.
+- `monitoring`: who is notified.
 - `serve`: the options of `kvsctl serve`.
 - `panels`: the headings under which help shows them.
 """

@@ -5,4 +5,5 @@
 - `pseudo_terminal`: the command on a terminal.
 - `serving`: `kvsctl serve`, in a thread or as a process.
 - `server`: any ASGI app behind a server in a thread.
+- `pinged`: a monitoring service as an ASGI app.
 """

@@ -4,6 +4,7 @@ from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.input import InputOptions, KeysArgument, NullOption, ShardOption
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
+from kvsctl.cli.options.monitoring import MonitoringOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
 from kvsctl.cli.options.schedule import LockOptions
@@ -25,6 +26,7 @@ from kvsctl.cli.options.target import TargetOptions
     JournalOptions,
     RetryFailedOption,
     LockOptions,
+    MonitoringOptions,
     ReportOptions,
 )
 def delete_command(given: Given) -> None:
@@ -32,8 +34,10 @@ def delete_command(given: Given) -> None:
 
     Deleting a key that does not exist succeeds.
     """
+    from functools import partial
+
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.cli.request import batch_job
     from kvsctl.model import Verb
 
-    carry_out(batch_job(Verb.DELETE, given))
+    carry_out("delete", given, partial(batch_job, Verb.DELETE))

@@ -5,6 +5,7 @@ from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.input import InputOptions, KeysArgument, NullOption, ShardOption
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
+from kvsctl.cli.options.monitoring import MonitoringOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions
 from kvsctl.cli.options.schedule import LockOptions
@@ -26,6 +27,7 @@ from kvsctl.cli.options.target import TargetOptions
     JournalOptions,
     RetryFailedOption,
     LockOptions,
+    MonitoringOptions,
     ReportOptions,
 )
 def get_command(given: Given) -> None:
@@ -33,8 +35,10 @@ def get_command(given: Given) -> None:
 
     A key that does not exist is a failure, unless --ignore-missing is given.
     """
+    from functools import partial
+
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.cli.request import batch_job
     from kvsctl.model import Verb
 
-    carry_out(batch_job(Verb.GET, given))
+    carry_out("get", given, partial(batch_job, Verb.GET))

@@ -4,6 +4,7 @@ from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.input import InputOptions, ManifestOption, ShardOption
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
+from kvsctl.cli.options.monitoring import MonitoringOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
 from kvsctl.cli.options.schedule import LockOptions
@@ -26,6 +27,7 @@ from kvsctl.cli.options.target import TargetOptions
     JournalOptions,
     RetryFailedOption,
     LockOptions,
+    MonitoringOptions,
     ReportOptions,
 )
 def set_command(given: Given) -> None:
@@ -34,8 +36,10 @@ def set_command(given: Given) -> None:
     A record is {"key": …, "value": …}, with optional "entityName" and "ttl". If a key occurs more
     than once in the input, its last valid record is the one that is stored.
     """
+    from functools import partial
+
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.cli.request import batch_job
     from kvsctl.model import Verb
 
-    carry_out(batch_job(Verb.SET, given))
+    carry_out("set", given, partial(batch_job, Verb.SET))

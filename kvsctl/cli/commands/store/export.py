@@ -3,6 +3,7 @@
 from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.listing import ConsistentOption, ExportOptions
+from kvsctl.cli.options.monitoring import MonitoringOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions
 from kvsctl.cli.options.schedule import LockOptions
@@ -20,6 +21,7 @@ from kvsctl.cli.options.target import TargetOptions
     RunningOptions,
     LockOptions,
     JournalOptions,
+    MonitoringOptions,
     ReportOptions,
 )
 def export_command(given: Given) -> None:
@@ -31,4 +33,4 @@ def export_command(given: Given) -> None:
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.cli.listing_request import export_job
 
-    carry_out(export_job(given))
+    carry_out("export", given, export_job)

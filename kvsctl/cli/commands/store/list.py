@@ -2,6 +2,7 @@
 
 from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.listing import ConsistentOption, ListOptions
+from kvsctl.cli.options.monitoring import MonitoringOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions
 from kvsctl.cli.options.schedule import LockOptions
@@ -18,6 +19,7 @@ from kvsctl.cli.options.target import TargetOptions
     TargetOptions,
     RunningOptions,
     LockOptions,
+    MonitoringOptions,
     ReportOptions,
 )
 def list_command(given: Given) -> None:
@@ -28,4 +30,4 @@ def list_command(given: Given) -> None:
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.cli.listing_request import list_job
 
-    carry_out(list_job(given))
+    carry_out("list", given, list_job)

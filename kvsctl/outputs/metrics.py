@@ -1,0 +1,170 @@
+"""The metrics file: how the last run of a job ended, in the text format of Prometheus.
+
+It is for the textfile collector of node_exporter and the like: one file for each job, replaced as a
+whole, so that a reader never sees half of it. Format:
+https://prometheus.io/docs/instrumenting/exposition_formats/
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import msgspec
+
+from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.errors import ExitStatus, StreamError, UsageError
+from kvsctl.files.claims import resolved
+from kvsctl.files.durable import sync_file
+from kvsctl.files.raw import write_all
+
+_SUCCESS: Final = "kvsctl_last_success_timestamp_seconds"
+_BEGINNING: Final = b"# HELP kvsctl_"
+_MOST_BYTES: Final = 64_000
+_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+_Sample: TypeAlias = tuple[Mapping[str, str], float]
+
+
+class RunMetrics(msgspec.Struct, frozen=True):
+    """What the file says of a run. `labels` tell its job from others.
+
+    Times are epoch seconds. `tally` is None if the command ended before it had a run.
+    """
+
+    labels: Mapping[str, str]
+    started_at: float
+    ended_at: float
+    status: ExitStatus
+    tally: Tally | None
+
+
+def save_metrics(path: Path, run: RunMetrics) -> None:
+    """Replace the file by the metrics of a run. Raise StreamError; the file then stays as it was.
+
+    The time of the last success is that of an earlier run of the same job unless this one
+    succeeded. A file that holds anything else is not replaced.
+    """
+    try:
+        path = resolved(path)
+        earlier = _earlier(path)
+        text = metrics_text(run, _last_success(earlier, run.labels))
+        _replace(path, text.encode())
+    except UsageError as error:
+        raise StreamError(error.message, error.hint) from error
+    except OSError as error:
+        raise StreamError(f"cannot write the metrics file {path}: {error.strerror}") from error
+
+
+def metrics_text(run: RunMetrics, last_success: float | None = None) -> str:
+    """Return the content of the file. `last_success`: of an earlier run, in epoch seconds."""
+    if run.status is ExitStatus.OK:
+        last_success = run.ended_at
+    return "".join(f"{line}\n" for line in _lines(run, last_success))
+
+
+def _lines(run: RunMetrics, last_success: float | None) -> Iterator[str]:
+    for name, text, samples in _families(run, last_success):
+        yield f"# HELP {name} {text}"
+        yield f"# TYPE {name} gauge"
+        for more, value in samples:
+            yield f"{name}{_labels({**run.labels, **more})} {_number(value)}"
+
+
+def _families(
+    run: RunMetrics, last_success: float | None
+) -> Iterator[tuple[str, str, Sequence[_Sample]]]:
+    yield "kvsctl_last_run_exit_code", "Exit code of the last run.", [({}, run.status)]
+    yield "kvsctl_last_run_timestamp_seconds", "When the last run ended.", [({}, run.ended_at)]
+    seconds = max(0.0, run.ended_at - run.started_at)
+    yield "kvsctl_last_run_duration_seconds", "How long the last run took.", [({}, seconds)]
+    if last_success is not None:
+        yield _SUCCESS, "When a run last ended with exit code 0.", [({}, last_success)]
+    tally = run.tally
+    if tally is None:
+        return
+    yield (
+        "kvsctl_last_run_records",
+        "Records of the last run, by outcome.",
+        [
+            ({"outcome": outcome}, getattr(tally, outcome))
+            for outcome in ("succeeded", "failed", "skipped", "duplicates", "unknown", "unsent")
+        ],
+    )
+    yield "kvsctl_last_run_requests", "Requests of the last run.", [({}, tally.requests)]
+    yield "kvsctl_last_run_retries", "Requests that were retries.", [({}, tally.retries)]
+    yield "kvsctl_last_run_throttled", "Requests that were throttled.", [({}, tally.throttled)]
+    yield (
+        "kvsctl_last_run_units",
+        "Quota units of the last run.",
+        [
+            ({"kind": "read"}, tally.units_read),
+            ({"kind": "write"}, tally.units_write),
+        ],
+    )
+    yield (
+        "kvsctl_last_run_bytes",
+        "Bytes of bodies in the last run.",
+        [
+            ({"direction": "sent"}, tally.bytes_sent),
+            ({"direction": "received"}, tally.bytes_received),
+        ],
+    )
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items()) + "}"
+
+
+def _escaped(value: str) -> str:
+    text = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return text.encode("utf-8", "replace").decode()
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else f"{value:.3f}"
+
+
+def _earlier(path: Path) -> bytes:
+    """Return what the file holds. Raise UsageError if that is not metrics of kvsctl."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES)
+    except FileNotFoundError:
+        return b""
+    if content and not content.startswith(_BEGINNING):
+        raise UsageError(
+            f"the metrics file {path} is left as it is: it is not empty, and not one of kvsctl",
+            "Give another file name.",
+        )
+    return content
+
+
+def _last_success(content: bytes, labels: Mapping[str, str]) -> float | None:
+    sample = re.escape(f"{_SUCCESS}{_labels(labels)} ".encode()) + rb"([0-9]+(?:\.[0-9]+)?)"
+    match = re.search(rb"^" + sample + rb"$", content, re.MULTILINE)
+    return None if match is None else float(match[1])
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a new file beside `path`, and rename it: a reader sees the old content or the new.
+
+    Its mode is set by the umask, so that a collector of another user can read it.
+    """
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    with suppress(FileNotFoundError):
+        new.unlink()  # of a killed process with this number
+    try:
+        fd = os.open(new, _FLAGS, 0o666)
+        try:
+            write_all(fd, content)
+            sync_file(fd)
+        finally:
+            os.close(fd)
+        new.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            new.unlink()
+        raise
