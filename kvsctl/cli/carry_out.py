@@ -25,27 +25,35 @@ if TYPE_CHECKING:
 
 _PING_URL = "KVSCTL_PING_URL"
 """For a URL that process lists must not show."""
+_DEBUG = "KVSCTL_DEBUG"
+"""See `kvsctl.entry`."""
 
 
 def carry_out(command: str, given: Given, job_of: Callable[[Given], BatchJob]) -> NoReturn:
     """Carry out a command's job on an event loop of its own, and exit with its status.
 
     `job_of` makes the job of the options. Signals stop it. Whoever watches the command is notified
-    of its end, whatever that is, even if it is an error before there was a job. Raise UsageError, before anything is sent, for options
-    that contradict each other and for a file or a target that cannot be opened.
+    of its end, whatever that is, even if it is an error before there was a job. Raise UsageError,
+    before anything is sent, for options that contradict each other and for a file or a target that
+    cannot be opened.
     """
     environment = Environment.of_process()
-    watch = _watch(command, given, environment)
-    if watch is None:
-        sys.exit(_status(job_of, given, environment))
-    watch.start()
+    if given.of(MonitoringOptions).log_format == "json":
+        environment = environment.logging(command)
+    watch: Watch | None = None
     try:
+        watch = _watch(command, given, environment)
         status = _status(job_of, given, environment, watch)
     except Exception as error:
         end = error if isinstance(error, KvsctlError) else explained(error)
-        watch.finish(end.status, end.message)
-        raise
-    watch.finish(status)
+        if watch is not None:
+            watch.finish(end.status, end.message)
+        if environment.log is None or _DEBUG in os.environ:
+            raise
+        environment.fail(end.message, end.hint, end.status)
+        sys.exit(end.status)
+    if watch is not None:
+        watch.finish(status)
     sys.exit(status)
 
 
@@ -53,8 +61,10 @@ def _status(
     job_of: Callable[[Given], BatchJob],
     given: Given,
     environment: Environment,
-    watch: "Watch | None" = None,
+    watch: "Watch | None",
 ) -> ExitStatus:
+    if watch is not None:
+        watch.start()
     job = job_of(given)
     if watch is not None:
         watch.take_job(job)

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -101,7 +101,7 @@ class Ending(msgspec.Struct, frozen=True):
         end = self._save(end)
         if self._status(end) is ExitStatus.PIPE_CLOSED:
             return end
-        reporting = self.job.reporting
+        reporting, environment_log = self.job.reporting, self.environment.log
         shares_stderr = reporting.as_json and self.job.records is not None
         if shares_stderr:  # on stderr the JSON report is the last line
             self._print_errors(end)
@@ -111,6 +111,9 @@ class Ending(msgspec.Struct, frozen=True):
                 end = self._save(printed)
             if self._status(end) is ExitStatus.PIPE_CLOSED:
                 return end
+        elif environment_log is not None:
+            if not (reporting.quiet and self._status(end) is ExitStatus.OK):
+                environment_log.end(self._document(end))
         elif not ((reporting.quiet and self._status(end) is ExitStatus.OK) or self._is_plain(end)):
             self._print_tables(end)
         if not shares_stderr:
@@ -140,6 +143,9 @@ class Ending(msgspec.Struct, frozen=True):
         return EarlyEnd(fraction_read, self.job.journal is not None)
 
     def _line(self, end: End) -> bytes:
+        return document_line(self._document(end))
+
+    def _document(self, end: End) -> dict[str, Any]:
         document = report_document(
             self.tally,
             self.about,
@@ -148,7 +154,7 @@ class Ending(msgspec.Struct, frozen=True):
             interrupted=end.interrupted is not None,
         )
         document["inputs"] = self.job.input.inputs_read()
-        return document_line(document | (self.dry_run.members if self.dry_run else {}))
+        return document | (self.dry_run.members if self.dry_run else {})
 
     def _save(self, end: End) -> End:
         """Save the report file; return how the run has ended now."""
@@ -204,15 +210,13 @@ class Ending(msgspec.Struct, frozen=True):
 
     def _print_errors(self, end: End) -> None:
         """Print warnings, and the error that ended the run, or that the input was empty."""
-        tell, error = self.environment.tell, end.error
+        environment, error = self.environment, end.error
         if not self.job.reporting.quiet:
             for warning in self.job.input.warnings():
-                self.environment.warn(visible(warning))
+                environment.warn(visible(warning))
         if error is not None:
-            tell(f"kvsctl: {visible(error.message)}")
-            if error.hint:
-                tell(visible(error.hint))
+            environment.fail(error.message, error.hint)
         elif not (self.tally.records or end.interrupted or self.job.reporting.quiet):
-            what = NO_RECORDS if self.job.listing is None else _NO_KEYS
-            shard = self.job.shard
-            tell(f"kvsctl: {what}" + ("" if shard is None else f" in shard {shard}"))
+            nothing = NO_RECORDS if self.job.listing is None else _NO_KEYS
+            shard = "" if self.job.shard is None else f" in shard {self.job.shard}"
+            environment.note(f"{nothing}{shard}")

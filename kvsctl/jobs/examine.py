@@ -18,6 +18,7 @@ from kvsctl.outputs.failures import FailuresFile
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile
 from kvsctl.report.dry_run import DryRun
+from kvsctl.report.log.run_events import ProblemEvents
 from kvsctl.report.problem_lines import ProblemLines
 
 _NOTHING_SENT = "Nothing was sent."
@@ -46,7 +47,9 @@ class Examination:
         started = time.monotonic()
         listeners: list[Listener] = [self.tally]
         if not self.job.reporting.as_json:
-            listeners.append(ProblemLines(self.environment.write_stderr))
+            log = self.environment.log
+            to_people = ProblemLines(self.environment.write_stderr)
+            listeners.append(to_people if log is None else ProblemEvents(log))
         if failures is not None:
             listeners.append(failures)
         try:

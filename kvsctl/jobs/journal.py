@@ -100,7 +100,8 @@ def report_complete(
     tally = restored(state.totals)
     if job.watcher is not None:
         job.watcher.note_end(JobEnd(tally, state.elapsed_seconds, None))
-    line = document_line(report_document(tally, about, ExitStatus.OK, state.elapsed_seconds))
+    document = report_document(tally, about, ExitStatus.OK, state.elapsed_seconds)
+    line = document_line(document)
     if job.reporting.report_path is not None:
         report = ReportFile(job.reporting.report_path)
         try:
@@ -116,12 +117,13 @@ def report_complete(
         except OSError as error:
             raise StreamError(f"cannot write the report to stdout: {error.strerror}") from error
     elif not job.reporting.quiet:
-        environment.tell(
-            f"kvsctl: already complete: {tally.records:,} records, {tally.succeeded:,} succeeded, "
-            f"{tally.failed:,} failed"
+        if environment.log is not None:
+            environment.log.end(document)
+        environment.note(
+            f"already complete: {tally.records:,} records, {tally.succeeded:,} succeeded, "
+            f"{tally.failed:,} failed",
+            "Use --retry-failed to retry the failures." if state.retryable else None,
         )
-        if state.retryable:
-            environment.tell("Use --retry-failed to retry the failures.")
 
 
 def _header(job: BatchJob, about: About) -> Header:

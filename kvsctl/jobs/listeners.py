@@ -31,6 +31,7 @@ from kvsctl.outputs.records import (
 )
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, require_writable
+from kvsctl.report.log.run_events import RunEvents
 from kvsctl.report.request_lines import RequestLines
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class JobListeners:
         self._report: ReportFile | None = None
         self._wake: Callable[[], None] = lambda: None
         self._run: Steered | None = None
-        self._tell = environment.tell
+        self._note: Callable[[str], None] = environment.note
         self.listeners: list[Listener] = [self._tally]
 
     @property
@@ -118,9 +119,24 @@ class JobListeners:
             self._abandon_files()  # which also lets other runs use them
             raise
         self.listeners += self._journal.listeners(self._sink, self._stop, self._is_torn)
-        if self._job.reporting.verbosity:
-            self.listeners.append(RequestLines(self._environment.tell))
+        self._log_or_show_requests()
         return self
+
+    def _log_or_show_requests(self) -> None:
+        reporting, environment, about = self._job.reporting, self._environment, self._about
+        if environment.log is None:
+            if reporting.verbosity:
+                self.listeners.append(RequestLines(environment.tell))
+        elif not reporting.quiet:
+            environment.log.log(
+                "started",
+                version=about.version,
+                target=about.target,
+                shard=about.shard,
+                token_source=about.token_source,
+            )
+            shows_requests = bool(reporting.verbosity)
+            self.listeners.append(RunEvents(environment.log, shows_requests=shows_requests))
 
     def _open_files(self) -> None:
         """Open every file that the run writes, except for the journal."""
@@ -153,21 +169,25 @@ class JobListeners:
             return
         with self._progress() as progress:
             self.listeners.append(progress)
-            self._tell = progress.print_above
+            self._note = lambda text: progress.print_above(f"kvsctl: {text}")
             try:
                 yield
             finally:
-                self._tell = self._environment.tell
+                self._note = self._environment.note
 
     def notice(self, text: str) -> None:
         """Write a line of the command's own to stderr at once, above a progress bar."""
-        self._tell(f"kvsctl: {text}")
+        self._note(text)
 
     @property
     def _wants_progress(self) -> bool:
         reporting, records = self._job.reporting, self._job.records
+        is_logged = self._environment.log is not None
         return self._environment.wants_progress(
-            is_silenced=reporting.quiet or reporting.as_json or bool(reporting.verbosity),
+            is_silenced=is_logged
+            or reporting.quiet
+            or reporting.as_json
+            or bool(reporting.verbosity),
             prints_records=records is not None and records.path is None,
         )
 

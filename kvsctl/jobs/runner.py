@@ -82,13 +82,9 @@ async def run_job(
         return await carry_out_dry_run(job, _about(job), environment)
     limit = TimeLimit(job)
 
-    def tell(text: str) -> None:
-        if not job.reporting.quiet:
-            environment.tell(f"kvsctl: {text}")
-
-    if (warning := starting_over(job)) is not None:
-        tell(f"warning: {warning}")
-    async with locked(job, limit.ends_at, tell):
+    if (warning := starting_over(job)) is not None and not job.reporting.quiet:
+        environment.warn(warning)
+    async with locked(job, limit.ends_at, environment):
         return await _carry_out(job, environment, interrupts, limit, pacer)
 
 
@@ -117,7 +113,7 @@ async def _carry_out(
             return checked
         change = checked
     started = time.monotonic()
-    with opened_journal(job, about, lambda text: environment.tell(f"kvsctl: {text}")) as journal:
+    with opened_journal(job, about, environment.note) as journal:
         if journal is not None:
             about = begun(about, journal)
             if journal.state.stage is Stage.COMPLETE:

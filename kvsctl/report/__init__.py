@@ -6,6 +6,7 @@
 - `document`, `schema`: the JSON report; the schemas of all JSON documents.
 - `summary`, `failures_table`, `advice`: the report for people.
 - `progress`, `request_lines`, `problem_lines`: what is shown during a run.
+- `log`: what programs are shown during a run, in place of lines for people.
 - `dry_run`, `journal`: the reports of `--dry-run` and of `kvsctl journal show`.
 - `store`: what is shown of backups and whole stores.
 """

@@ -4,11 +4,14 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TextIO
 
+from kvsctl.errors import ExitStatus
 from kvsctl.files.raw import write_all
 from kvsctl.report.colour import has_colour, is_dumb
+from kvsctl.report.escape import visible
+from kvsctl.report.log.json_log import JsonLog
 
 _TERMINAL_WIDTH: Final = 80
 _LOG_WIDTH: Final = 100
@@ -20,7 +23,7 @@ class Environment:
     """Where a command runs. A descriptor is None if the process was started without it.
 
     `width` and `encoding` are those of stderr. `can_redraw`: whether stderr is a terminal on which
-    a line can be overwritten.
+    a line can be overwritten. `log`: where programs read what is said, in place of stderr's lines.
     """
 
     stdout_fd: int | None
@@ -33,6 +36,7 @@ class Environment:
     encoding: str = "utf-8"
     stdin_is_open: bool = True
     stdin_is_terminal: bool = False
+    log: JsonLog | None = None
 
     @classmethod
     def of_process(cls, variables: Mapping[str, str] = os.environ) -> "Environment":
@@ -79,15 +83,43 @@ class Environment:
         """
         self.write_stderr(f"{text}\n")
 
+    def logging(self, command: str) -> "Environment":
+        """Return the same environment with a log on its stderr."""
+        return replace(self, log=JsonLog(command, self._write))
+
+    def note(self, text: str, hint: str | None = None) -> None:
+        """Say something on stderr, in the command's name. Text from outside must be `visible`."""
+        if self.log is not None:
+            self.log.log("note", message=text, hint=hint)
+            return
+        self.tell(f"kvsctl: {text}")
+        if hint:
+            self.tell(hint)
+
     def warn(self, text: str) -> None:
-        """Write a warning to stderr. `text` must have been made `visible` where it must be."""
-        self.tell(f"kvsctl: warning: {text}")
+        """Write a warning to stderr. Text from outside must be `visible`."""
+        if self.log is not None:
+            self.log.log("warning", "warning", message=text)
+        else:
+            self.tell(f"kvsctl: warning: {text}")
+
+    def fail(self, message: str, hint: str | None, status: ExitStatus | None = None) -> None:
+        """Write an error to stderr. `status`: the exit code, if no report says it."""
+        if self.log is not None:
+            self.log.fail(message, hint, status)
+            return
+        self.tell(f"kvsctl: {visible(message)}")
+        if hint:
+            self.tell(visible(hint))
 
     def write_stderr(self, text: str) -> None:
         """Write text to stderr, escaping what its encoding lacks; never raise OSError."""
+        self._write(text.encode(self.encoding, "backslashreplace"))
+
+    def _write(self, chunk: bytes) -> None:
         if self.stderr_fd is not None:
             with suppress(OSError):
-                write_all(self.stderr_fd, text.encode(self.encoding, "backslashreplace"))
+                write_all(self.stderr_fd, chunk)
 
 
 def _descriptor(stream: TextIO | None, fd: int) -> int | None:

@@ -1,7 +1,7 @@
-"""Who is notified of a job that runs by itself."""
+"""Who is notified of a job that runs by itself, and how its log is written."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -10,7 +10,7 @@ from kvsctl.cli.options import panels
 
 
 class MonitoringOptions(OptionGroup):
-    """Who is notified of a job that runs by itself."""
+    """Who is notified of a job that runs by itself, and how its log is written."""
 
     ping_url: Annotated[
         str | None,
@@ -30,3 +30,11 @@ class MonitoringOptions(OptionGroup):
         ),
         OnResume.MAY_DIFFER,
     ] = None
+    log_format: Annotated[
+        Literal["text", "json"],
+        typer.Option(
+            help="Write to stderr for people, or one JSON object per line.",
+            rich_help_panel=panels.REPORT,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = "text"

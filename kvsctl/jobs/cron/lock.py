@@ -19,6 +19,7 @@ from kvsctl.files.claims import InUse, claim, resolved
 from kvsctl.files.mounts import network_file_system
 from kvsctl.files.raw import write_all
 from kvsctl.jobs.job import BatchJob
+from kvsctl.report.console import Environment
 from kvsctl.report.escape import visible
 
 _WHAT: Final = "the lock"
@@ -29,23 +30,29 @@ _MOST_POLL_SECONDS: Final = 1.0
 
 
 @asynccontextmanager
-async def locked(job: BatchJob, ends_at: float, tell: Callable[[str], None]) -> AsyncIterator[None]:
+async def locked(job: BatchJob, ends_at: float, environment: Environment) -> AsyncIterator[None]:
     """Hold the job's lock inside the block, if it has one.
 
     A lock that is held is waited for, at most as long as the job allows and until `ends_at` by the
-    loop's clock; `tell` receives a line if that is necessary. Raise WorkLeft if it is still held
-    then, UsageError if the file cannot be a lock.
+    loop's clock, which `environment` is notified of. Raise WorkLeft if it is still held then,
+    UsageError if the file cannot be a lock.
     """
     path = job.schedule.lock_path
     if path is None:
         yield
         return
-    fd = await _claim_within(path, job.schedule.lock_wait_seconds, ends_at, tell)
+    is_quiet = job.reporting.quiet
+
+    def note(text: str) -> None:
+        if not is_quiet:
+            environment.note(text)
+
+    fd = await _claim_within(path, job.schedule.lock_wait_seconds, ends_at, note)
     try:
         _require_lock(path, fd)
-        if (kind := network_file_system(path)) is not None:
-            tell(
-                f"warning: the lock is on a network file system ({kind}): a run on another machine "
+        if not is_quiet and (kind := network_file_system(path)) is not None:
+            environment.warn(
+                f"the lock is on a network file system ({kind}): a run on another machine "
                 "may not be kept out"
             )
         _note_holder(path, fd, job.plan.verb.value)
@@ -58,7 +65,7 @@ async def locked(job: BatchJob, ends_at: float, tell: Callable[[str], None]) -> 
 
 
 async def _claim_within(
-    path: Path, wait_seconds: float, ends_at: float, tell: Callable[[str], None]
+    path: Path, wait_seconds: float, ends_at: float, note: Callable[[str], None]
 ) -> int:
     loop = asyncio.get_running_loop()
     until = min(loop.time() + wait_seconds, ends_at)
@@ -73,7 +80,7 @@ async def _claim_within(
         except OSError as error:
             raise UsageError(f"cannot open the lock {path}: {error.strerror}") from error
         if not poll_seconds:
-            tell(f"waiting for the lock {visible(str(path))}, held by {visible(_holder(path))}")
+            note(f"waiting for the lock {visible(str(path))}, held by {visible(_holder(path))}")
         poll_seconds = min(2 * poll_seconds or _FIRST_POLL_SECONDS, _MOST_POLL_SECONDS)
         await asyncio.sleep(min(poll_seconds, left_seconds))
 

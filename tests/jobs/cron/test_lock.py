@@ -11,8 +11,9 @@ from msgspec.structs import replace
 from kvsctl.errors import UsageError, WorkLeft
 from kvsctl.files.claims import claim
 from kvsctl.jobs.cron.lock import locked
-from kvsctl.jobs.job import BatchJob, Schedule
+from kvsctl.jobs.job import BatchJob, Reporting, Schedule
 from kvsctl.model import Verb
+from kvsctl.report.console import Environment
 from tests.jobs.test_runner import job
 from tests.support.simulated.virtual_time import run_virtual
 
@@ -26,14 +27,26 @@ def lock(tmp_path: Path) -> Path:
 
 def _locking(path: Path, wait_seconds: int = 0) -> BatchJob:
     plain = job(Verb.SET, ["a=1"], path.parent / "db")
-    return replace(plain, schedule=Schedule(lock_path=path, lock_wait_seconds=wait_seconds))
+    schedule = Schedule(lock_path=path, lock_wait_seconds=wait_seconds)
+    return replace(plain, schedule=schedule, reporting=Reporting())
+
+
+class _Told(Environment):
+    """An environment that keeps what is said, for tests that have no streams."""
+
+    def __init__(self, told: list[str]) -> None:
+        super().__init__(None, None, False, False, False, False, 80)
+        object.__setattr__(self, "told", told)
+
+    def note(self, text: str, hint: str | None = None) -> None:
+        self.told.append(text)  # type: ignore[attr-defined]
 
 
 async def _take(
     one: BatchJob, told: list[str], ends_at: float = _NEVER, then: Callable[[], None] | None = None
 ) -> float:
     """Take the lock; return when it was taken."""
-    async with locked(one, ends_at, told.append):
+    async with locked(one, ends_at, _Told(told)):
         if then is not None:
             then()
         return asyncio.get_running_loop().time()
@@ -60,7 +73,7 @@ def test_a_held_lock_is_work_left_and_names_its_holder(lock: Path) -> None:
     told: list[str] = []
 
     async def second() -> None:
-        async with locked(_locking(lock), _NEVER, told.append):
+        async with locked(_locking(lock), _NEVER, _Told(told)):
             await _take(_locking(lock), [])
 
     with pytest.raises(WorkLeft) as refused:
