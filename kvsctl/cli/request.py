@@ -24,7 +24,7 @@ from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
 from kvsctl.cli.options.schedule import LockOptions
 from kvsctl.cli.options.set import SetOptions
-from kvsctl.cli.options.target import TargetOptions
+from kvsctl.cli.options.target import ConfirmOption, TargetOptions
 from kvsctl.config.file import ConfigFile, read_config
 from kvsctl.config.settings import Running, resolve_running
 from kvsctl.config.targets import Target, TargetFlags, choose_target
@@ -137,6 +137,7 @@ def batch_job(verb: Verb, given: Given) -> BatchJob:
         checks,
         basis.schedule,
         shard=shard,
+        confirmed_target=given.of(ConfirmOption).confirm,
     )
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +23,10 @@ _SIGNS_OF_SETTINGS: Final = (
     "FORGE_EGRESS_PROXY_URL",
 )
 _SECTION_KEYS: Final = {"url", "token_file", "token_command", "installation"}
+_SWITCHES: Final = {"read_only", "protected"}
+_READ_ONLY: Final = "KVSCTL_READ_ONLY"
+_ON: Final = frozenset({"1", "true", "yes", "on"})
+_OFF: Final = frozenset({"", "0", "false", "no", "off"})
 _WITHOUT_EFFECT: Final[Mapping[str, frozenset[str]]] = {
     "local": frozenset(_SECTION_KEYS),
     "container": frozenset(_SECTION_KEYS - {"installation"}),
@@ -46,7 +50,8 @@ class Target:
 
     At most one of the three token fields is set; if none is, requests carry no token.
     `installation` is set in a Forge Container. `section` is the target's table in the
-    configuration file.
+    configuration file. `is_read_only`: nothing may be written to it. `is_protected`: only if the
+    user gives its name.
     """
 
     name: str
@@ -57,6 +62,8 @@ class Target:
     token: str | None = field(default=None, repr=False)
     installation: str | None = None
     section: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    is_read_only: bool = False
+    is_protected: bool = False
 
     @property
     def display(self) -> str:
@@ -79,6 +86,28 @@ def choose_target(
     name, url = _choice(flags, environ, config, is_on_terminal=is_on_terminal)
     section = config.sections.get(name, {}) if name is not None else {}
     _check_section(name, section, config)
+    return replace(
+        _target(name, url, section, flags, environ, config),
+        is_read_only=_is_read_only(environ) or section.get("read_only", False),
+        is_protected=section.get("protected", False),
+    )
+
+
+def _is_read_only(environ: Mapping[str, str]) -> bool:
+    given = environ.get(_READ_ONLY, "").lower()
+    if given not in _ON | _OFF:
+        raise UsageError(f"{_READ_ONLY}: expected 1 or 0", "Set it to 1 to forbid all writes.")
+    return given in _ON
+
+
+def _target(
+    name: str | None,
+    url: str | None,
+    section: Mapping[str, Any],
+    flags: TargetFlags,
+    environ: Mapping[str, str],
+    config: ConfigFile,
+) -> Target:
     installation = flags.installation or section.get("installation")
     if name in ("local", "container") and (flags.token_file or flags.token_command):
         flag = "--token-file" if flags.token_file else "--token-command"
@@ -165,7 +194,7 @@ def _require_nothing_lost(
 
 def _check_section(name: str | None, section: Mapping[str, Any], config: ConfigFile) -> None:
     where = f"{config.path}: [targets.{name}]"
-    if unknown := sorted(section.keys() - _SECTION_KEYS - RUNNING.keys()):
+    if unknown := sorted(section.keys() - _SECTION_KEYS - _SWITCHES - RUNNING.keys()):
         raise UsageError(f'{where}: unknown setting "{unknown[0]}"')
     for key in sorted(_WITHOUT_EFFECT.get(name or "", frozenset()) & section.keys()):
         raise UsageError(
@@ -175,6 +204,9 @@ def _check_section(name: str | None, section: Mapping[str, Any], config: ConfigF
     for key in sorted(_SECTION_KEYS & section.keys()):
         if not isinstance(section[key], str) or not section[key]:
             raise UsageError(f"{where}: {key} must be a string that is not empty")
+    for key in sorted(_SWITCHES & section.keys()):
+        if not isinstance(section[key], bool):
+            raise UsageError(f"{where}: {key} must be true or false")
     if "token_file" in section and "token_command" in section:
         raise UsageError(f"{where}: token_file and token_command exclude each other", "Keep one.")
 

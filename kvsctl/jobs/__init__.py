@@ -3,6 +3,7 @@
 - `job`: a batch command as one frozen request.
 - `runner`: carry a job out.
 - `listing`: the keys that a listing chooses, as the input of a job.
+- `access`: whether the job may write to its target.
 - `connect`: open the target.
 - `listeners`: open and close everything that listens to a run.
 - `journal`: begin, resume and keep a journal.

@@ -58,10 +58,12 @@ async def connected(
     asked: MetadataRequest,
     wants_headers: bool,
     creates: bool = False,
+    write_refusal: UsageError | None = None,
 ) -> AsyncIterator[StoreClient]:
     """Open the target's service; close its connections and an embedded emulator at the end.
 
-    `creates`: it sets records one by one, each only if its key does not exist.
+    `creates`: it sets records one by one, each only if its key does not exist. `write_refusal`:
+    what a request that writes raises instead of being sent.
     """
     make = partial(
         _creating_client() if creates else StoreClient,
@@ -69,6 +71,7 @@ async def connected(
         timeout_seconds=timeout_seconds,
         metadata=asked,
         wants_headers=wants_headers,
+        write_refusal=write_refusal,
     )
     if target.local_path is not None:
         embedded = _open_embedded(target.local_path)

@@ -220,7 +220,8 @@ class BatchJob(msgspec.Struct, frozen=True):
     `asked` is the metadata that the service is asked for: what is printed, and what the run
     itself needs. With `listing`, records are printed as the queries return them, if these return
     all that is needed. `name` is the command's, if it is not the verb of the plan. `shard` says
-    which part of its keys `input` gives; None: all of them.
+    which part of its keys `input` gives; None: all of them. `confirmed_target`: the target that the
+    user means to write to.
     """
 
     input: JobInput
@@ -238,6 +239,7 @@ class BatchJob(msgspec.Struct, frozen=True):
     name: str | None = None
     shard: Shard | None = None
     watcher: Watcher | None = None
+    confirmed_target: str | None = None
 
     @property
     def command(self) -> str:

@@ -16,7 +16,8 @@ from kvsctl.bulk.feeds import Change, CheckedFeed
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.run import Run
 from kvsctl.bulk.settling.precondition import WriteIf
-from kvsctl.errors import ExitStatus, KvsctlError
+from kvsctl.errors import ExitStatus, KvsctlError, UsageError
+from kvsctl.jobs.access import write_refusal
 from kvsctl.jobs.connect import connected, credentials_of
 from kvsctl.jobs.cron.lock import locked
 from kvsctl.jobs.cron.time_limit import Timed, TimeLimit, starting_over
@@ -70,9 +71,9 @@ async def run_job(
 
     May be called any number of times in one event loop, one call after the other or at the same
     time. Jobs on one installation share its quota if they are given the same `pacer`. Raise
-    UsageError, before anything is sent, if a file or the target cannot be opened, and WorkLeft if
-    another run holds the job's lock. Anything that goes wrong later is reported and in the exit
-    status.
+    UsageError, before anything is sent, if the target must not be written to or if it or a file
+    cannot be opened, and WorkLeft if another run holds the job's lock. Anything that goes wrong
+    later is reported and in the exit status.
     """
     interrupts = interrupts or NoInterrupts()
     if job.checks.is_dry_run:
@@ -80,12 +81,12 @@ async def run_job(
 
         _require_replaceable(job)
         return await carry_out_dry_run(job, _about(job), environment)
-    limit = TimeLimit(job)
+    limit, refusal = TimeLimit(job), write_refusal(job, environment)
 
     if (warning := starting_over(job)) is not None and not job.reporting.quiet:
         environment.warn(warning)
     async with locked(job, limit.ends_at, environment):
-        return await _carry_out(job, environment, interrupts, limit, pacer)
+        return await _carry_out(job, environment, interrupts, limit, pacer, refusal)
 
 
 def _require_replaceable(job: BatchJob) -> None:
@@ -99,6 +100,7 @@ async def _carry_out(
     interrupts: Interrupts,
     limit: TimeLimit,
     pacer: Pacer | None,
+    refusal: UsageError | None,
 ) -> ExitStatus:
     """Do what `run_job` does, with the job's lock held."""
     _require_replaceable(job)
@@ -121,7 +123,7 @@ async def _carry_out(
                 return ExitStatus.OK
         listeners = JobListeners(job, about, environment, journal)
         listeners.require_usable()
-        error = await _send(job, credentials, listeners, change, interrupts, limit, pacer)
+        error = await _send(job, credentials, listeners, change, interrupts, limit, pacer, refusal)
         if error is None and listeners.has_work_left:
             error = limit.work_left()
         elapsed_seconds = time.monotonic() - started
@@ -149,6 +151,7 @@ async def _send(
     interrupts: Interrupts,
     limit: TimeLimit,
     pacer: Pacer | None,
+    refusal: UsageError | None,
 ) -> KvsctlError | None:
     """Send the job's records. Return the error that ended the run early, if any."""
     target = connected(
@@ -158,6 +161,7 @@ async def _send(
         asked=job.asked,
         wants_headers=job.reporting.verbosity > 1,
         creates=job.plan.precondition.write_if is WriteIf.ABSENT_EXACT,
+        write_refusal=refusal,
     )
     # The target is opened first: if that fails, every file is left as it was.
     async with target as service:

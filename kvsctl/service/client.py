@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from kvsctl import __version__
+from kvsctl.errors import UsageError
 from kvsctl.model import Record, Verb
 from kvsctl.service.auth.credentials import HIDDEN, Credentials, Secret
 from kvsctl.service.faults import Fault, http_date
@@ -14,7 +15,7 @@ from kvsctl.service.interpret import fault_of, hide_token, interpret, interpret_
 from kvsctl.service.reply import AllDone, Reply, ReplyDecoder
 from kvsctl.service.transport.carrier import Carrier, CarrierAnswer, CarrierError
 from kvsctl.service.transport.encoding import decompressed
-from kvsctl.service.wire import MetadataRequest, encode
+from kvsctl.service.wire import ENTITY_QUERY, PLAIN_QUERY, MetadataRequest, encode
 
 if TYPE_CHECKING:
     # Imported at run time only for queries: every command imports this module.
@@ -26,6 +27,8 @@ _SECRET_HEADERS = frozenset(
 )
 _HEADER_CHARACTERS = 1000
 _PATHS = {verb: f"/v1/batch/{verb.value}" for verb in Verb}
+_READ_PATHS = frozenset({_PATHS[Verb.GET], PLAIN_QUERY, ENTITY_QUERY})
+"""The endpoints that change nothing. Every other one counts as a write."""
 
 
 class Answer(msgspec.Struct, gc=False):
@@ -73,7 +76,8 @@ class _Sent(msgspec.Struct, frozen=True, gc=False):
 class StoreClient:
     """The batch and query endpoints of one store, reached over one carrier.
 
-    `timeout_seconds` only appears in messages; the carrier enforces it.
+    `timeout_seconds` only appears in messages; the carrier enforces it. If there is a
+    `write_refusal`, no request that may change something is sent: it raises that error.
     """
 
     def __init__(
@@ -85,6 +89,7 @@ class StoreClient:
         timeout_seconds: float,
         metadata: MetadataRequest,
         wants_headers: bool = False,
+        write_refusal: UsageError | None = None,
         epoch: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -94,6 +99,7 @@ class StoreClient:
         self._timeout_seconds = timeout_seconds
         self._metadata = metadata
         self._wants_headers = wants_headers
+        self._write_refusal = write_refusal
         self._epoch = epoch
         self._monotonic = monotonic
         self._decoder = ReplyDecoder()
@@ -123,7 +129,8 @@ class StoreClient:
         """Send one batch. Return failed requests as faults.
 
         Raise CredentialsError only if the token is not loaded yet and cannot be: see `prepare`.
-        Raise StreamError, with nothing applied, if the files under an embedded target fail.
+        Raise StreamError, with nothing applied, if the files under an embedded target fail. Raise
+        the client's `write_refusal`, if it has one and this is a write.
         """
         path, body = self._request_of(verb, records)
         sent = await self._post(path, body)
@@ -174,6 +181,8 @@ class StoreClient:
         )
 
     async def _post(self, path: str, body: bytes) -> _Sent:
+        if self._write_refusal is not None and path not in _READ_PATHS:
+            raise self._write_refusal
         credentials = self._credentials
         token = credentials.token if credentials.is_loaded else await credentials.current()
         started = self._monotonic()

@@ -23,7 +23,7 @@ from kvsctl.service.found import (
     require_utf8,
     too_deep,
 )
-from kvsctl.service.wire import MetadataRequest
+from kvsctl.service.wire import ENTITY_QUERY, PLAIN_QUERY, MetadataRequest
 from kvsctl.slabs import FoundRecord, FoundSlab
 
 BY_KEY: Final = "by-key"
@@ -63,7 +63,7 @@ class Query(msgspec.Struct, frozen=True):
     @property
     def path(self) -> str:
         """The path of the endpoint."""
-        return "/v1/query" if self.entity is None else "/v1/entity/query"
+        return PLAIN_QUERY if self.entity is None else ENTITY_QUERY
 
 
 class Page(msgspec.Struct, frozen=True, gc=False):

@@ -11,6 +11,9 @@ from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Identity, Record
 from kvsctl.slabs import Slab, bodies_and_expiries
 
+PLAIN_QUERY: Final = "/v1/query"
+ENTITY_QUERY: Final = "/v1/entity/query"
+"""The paths of the two endpoints for queries."""
 _COMMA_BYTES: Final = 1
 _TTL_BYTES: Final = 60
 """An upper bound for the ttl member that an expiry becomes when the request is encoded."""

@@ -28,14 +28,14 @@ from kvsctl.cli.options.running import RunningOptions, VerifyOption
 from kvsctl.cli.options.schedule import LockOptions
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions, ValueOptions
-from kvsctl.cli.options.target import TargetOptions
+from kvsctl.cli.options.target import ConfirmOption, TargetOptions
 from kvsctl.config.settings import RUNNING, Running
 from kvsctl.errors import Defect, ExitStatus, StreamError, UsageError
 from kvsctl.jobs.file_roles import require_one_role_each
 
 BATCH_GROUPS = [
     *(CheckingOptions, GetOptions, InputOptions, JournalOptions, KeyFormOption, KeysArgument),
-    MonitoringOptions,
+    *(ConfirmOption, MonitoringOptions),
     *(LockOptions, ManifestOption, NullOption, ReportOptions, RetryFailedOption, RunningOptions),
     *(SetOptions, ShapeOptions, ShardOption, TargetOptions, ValueOptions, VerifyOption),
 ]

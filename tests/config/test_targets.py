@@ -242,3 +242,55 @@ def test_a_token_for_a_target_that_takes_none_is_refused(name: str) -> None:
     )
     with pytest.raises(UsageError, match="uses no token"):
         choose_target(flags, environ, _NONE)
+
+
+_STAGING = {"url": "https://s.example"}
+
+
+@pytest.mark.parametrize(
+    ("section", "environ", "is_read_only", "is_protected"),
+    [
+        ({}, {}, False, False),
+        ({"read_only": True}, {}, True, False),
+        ({"protected": True}, {}, False, True),
+        ({"read_only": False, "protected": False}, {}, False, False),
+        ({"read_only": False}, {"KVSCTL_READ_ONLY": "1"}, True, False),
+        ({"read_only": True}, {"KVSCTL_READ_ONLY": "0"}, True, False),
+        ({}, {"KVSCTL_READ_ONLY": "TRUE"}, True, False),
+        ({}, {"KVSCTL_READ_ONLY": ""}, False, False),
+    ],
+)
+def test_a_target_may_be_read_only_or_protected(
+    section: dict[str, Any], environ: dict[str, str], is_read_only: bool, is_protected: bool
+) -> None:
+    config = _config(staging=_STAGING | section)
+    target = choose_target(TargetFlags("staging"), environ, config)
+    assert (target.is_read_only, target.is_protected) == (is_read_only, is_protected)
+
+
+@pytest.mark.parametrize("name", ["local", "forge", "container"])
+def test_built_in_targets_may_be_too(name: str) -> None:
+    config = ConfigFile(_PATH, True, None, {name: {"read_only": True, "protected": True}})
+    environ = {"FORGE_EGRESS_PROXY_URL": "http://localhost:7072"}
+    installation = "abc-1" if name == "container" else None
+    target = choose_target(TargetFlags(name, installation=installation), environ, config)
+    assert (target.is_read_only, target.is_protected) == (True, True)
+
+
+def test_the_environment_makes_every_target_read_only() -> None:
+    flags = TargetFlags(url="https://s.example")
+    assert choose_target(flags, {"KVSCTL_READ_ONLY": "1"}, _NONE).is_read_only
+
+
+@pytest.mark.parametrize("value", ["true", 1, "", []])
+@pytest.mark.parametrize("name", ["read_only", "protected"])
+def test_a_switch_that_is_not_one_is_refused(name: str, value: object) -> None:
+    config = _config(staging=_STAGING | {name: value})
+    with pytest.raises(UsageError, match=f"{name} must be true or false"):
+        choose_target(TargetFlags("staging"), {}, config)
+
+
+@pytest.mark.parametrize("value", ["2", "nope", " "])
+def test_a_variable_that_is_no_switch_is_refused(value: str) -> None:
+    with pytest.raises(UsageError, match="KVSCTL_READ_ONLY: expected 1 or 0"):
+        choose_target(TargetFlags("local"), {"KVSCTL_READ_ONLY": value}, _NONE)

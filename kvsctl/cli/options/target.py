@@ -62,3 +62,17 @@ class TargetOptions(OptionGroup):
         ),
         OnResume.MAY_DIFFER,
     ] = False
+
+
+class ConfirmOption(OptionGroup):
+    """That a protected target may be written to."""
+
+    confirm: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Write to the target NAME although it is protected.",
+            rich_help_panel=panels.TARGET,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = None

@@ -20,12 +20,16 @@ class Screen:
         self.status, self.text = status, text
 
 
-def in_terminal(command: Command, *words: str | Path) -> Screen:
-    """Run `kvsctl WORDS` with stdin, stdout and stderr on a pseudo-terminal."""
+def in_terminal(command: Command, *words: str | Path, typed: bytes = b"") -> Screen:
+    """Run `kvsctl WORDS` with stdin, stdout and stderr on a pseudo-terminal.
+
+    `typed` is what the user types; the terminal shows it, too.
+    """
     near, far = system_module("pty").openpty()  # Windows has none
     variables = {"TERM": "xterm", **command.variables}
     process = command.having(**variables).start(*words, stdin=far, stdout=far, stderr=far)
     os.close(far)
+    os.write(near, typed)
     shown = b""
     while chunk := read_within(near, _WAIT_SECONDS):
         shown += chunk

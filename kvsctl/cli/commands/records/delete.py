@@ -9,7 +9,7 @@ from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
 from kvsctl.cli.options.schedule import LockOptions
 from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions
-from kvsctl.cli.options.target import TargetOptions
+from kvsctl.cli.options.target import ConfirmOption, TargetOptions
 
 
 @takes(
@@ -21,6 +21,7 @@ from kvsctl.cli.options.target import TargetOptions
     ShardOption,
     CheckingOptions,
     TargetOptions,
+    ConfirmOption,
     RunningOptions,
     VerifyOption,
     JournalOptions,

@@ -10,7 +10,7 @@ from kvsctl.cli.options.running import RunningOptions, VerifyOption
 from kvsctl.cli.options.schedule import LockOptions
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.shape import ShapeOptions, ValueOptions
-from kvsctl.cli.options.target import TargetOptions
+from kvsctl.cli.options.target import ConfirmOption, TargetOptions
 
 
 @takes(
@@ -22,6 +22,7 @@ from kvsctl.cli.options.target import TargetOptions
     ShardOption,
     CheckingOptions,
     TargetOptions,
+    ConfirmOption,
     RunningOptions,
     VerifyOption,
     JournalOptions,

@@ -1,0 +1,67 @@
+"""Whether a job may write to its target: read-only and protected targets."""
+
+import os
+from typing import Final
+
+from kvsctl.config.targets import Target
+from kvsctl.errors import UsageError
+from kvsctl.jobs.job import BatchJob
+from kvsctl.model import GET
+from kvsctl.report.console import Environment
+from kvsctl.report.escape import visible
+
+_STDIN: Final = 0
+_MOST_BYTES: Final = 4096
+
+
+def write_refusal(job: BatchJob, environment: Environment) -> UsageError | None:
+    """Return why requests of the job must not write; None if they may.
+
+    On a terminal, the user is asked for the name of a protected target that the job writes to.
+    Raise UsageError, which is then the refusal, if the job itself must not be carried out.
+    """
+    refusal = _refusal(job, environment)
+    if refusal is not None and job.plan.verb is not GET:
+        raise refusal
+    return refusal
+
+
+def _refusal(job: BatchJob, environment: Environment) -> UsageError | None:
+    target, confirmed = job.target, job.confirmed_target
+    if target.is_read_only:
+        return UsageError(
+            f"target {target.name} is read-only: nothing was sent",
+            "Remove read_only from its section in the configuration file, or unset "
+            "KVSCTL_READ_ONLY, if it may be written to.",
+        )
+    if confirmed is not None and confirmed != target.name:
+        return UsageError(
+            f"--confirm {confirmed}: the target is {target.name}; nothing was sent",
+            "Give the name of the target that you mean to write to.",
+        )
+    if not target.is_protected or confirmed is not None:
+        return None
+    can_ask = environment.stdin_is_terminal and environment.stderr_is_terminal
+    if job.plan.verb is GET or not can_ask:
+        return UsageError(
+            f"target {target.name} is protected: nothing was sent",
+            f"Add --confirm {target.name} to write to it.",
+        )
+    if _typed_name(job, target, environment) != target.name:
+        return UsageError(f"that is not the name of target {target.name}: nothing was sent")
+    return None
+
+
+def _typed_name(job: BatchJob, target: Target, environment: Environment) -> str:
+    """Ask for the target's name. Return what is typed; an empty text at the end of the input."""
+    environment.write_stderr(
+        f"{visible(job.command)} writes to {visible(target.display)}, which is protected.\n"
+        "Type the name of the target to continue: "
+    )
+    typed = b""
+    while not typed.endswith(b"\n") and len(typed) < _MOST_BYTES:
+        piece = os.read(_STDIN, 1)
+        if not piece:
+            break
+        typed += piece
+    return typed.decode("utf-8", "replace").strip()
