@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.checking import CheckingOptions
-from kvsctl.cli.options.monitoring import MonitoringOptions
+from kvsctl.cli.options.cron import MonitoringOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.target import TargetOptions
 from kvsctl.errors import ExitStatus, KvsctlError

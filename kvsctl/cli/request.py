@@ -16,13 +16,12 @@ from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.cli.arguments import IF_ABSENT_EXACT, IF_ABSENT_READS, METADATA_NAMES
 from kvsctl.cli.inputs import input_checks, limits_of, read_input, require_matching_files
 from kvsctl.cli.option_groups import Given
+from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.input import ShardOption
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
-from kvsctl.cli.options.monitoring import MonitoringOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
-from kvsctl.cli.options.schedule import LockOptions
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.target import ConfirmOption, TargetOptions
 from kvsctl.config.file import ConfigFile, read_config

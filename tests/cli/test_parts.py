@@ -13,6 +13,7 @@ from kvsctl.cli import app as app_module
 from kvsctl.cli.arguments import prepared
 from kvsctl.cli.option_groups import Given, OnResume, OptionGroup, resume_rules, takes
 from kvsctl.cli.options.checking import CheckingOptions
+from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.input import (
     InputOptions,
@@ -22,10 +23,8 @@ from kvsctl.cli.options.input import (
     ShardOption,
 )
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
-from kvsctl.cli.options.monitoring import MonitoringOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
-from kvsctl.cli.options.schedule import LockOptions
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions, ValueOptions
 from kvsctl.cli.options.target import ConfirmOption, TargetOptions

@@ -2,13 +2,12 @@
 
 from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.checking import CheckingOptions
+from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.input import InputOptions, KeysArgument, NullOption, ShardOption
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
-from kvsctl.cli.options.monitoring import MonitoringOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions
-from kvsctl.cli.options.schedule import LockOptions
 from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions
 from kvsctl.cli.options.target import TargetOptions
 

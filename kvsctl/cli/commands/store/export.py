@@ -1,12 +1,11 @@
 """kvsctl export: write records that set can load."""
 
 from kvsctl.cli.option_groups import Given, takes
+from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.listing import ConsistentOption, ExportOptions
-from kvsctl.cli.options.monitoring import MonitoringOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions
-from kvsctl.cli.options.schedule import LockOptions
 from kvsctl.cli.options.selection import EntityOptions, PrefixArgument, SelectionOptions
 from kvsctl.cli.options.target import TargetOptions
 

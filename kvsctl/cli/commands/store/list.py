@@ -1,11 +1,10 @@
 """kvsctl list: print keys."""
 
 from kvsctl.cli.option_groups import Given, takes
+from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.listing import ConsistentOption, ListOptions
-from kvsctl.cli.options.monitoring import MonitoringOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions
-from kvsctl.cli.options.schedule import LockOptions
 from kvsctl.cli.options.selection import EntityOptions, PrefixArgument, SelectionOptions
 from kvsctl.cli.options.target import TargetOptions
 
