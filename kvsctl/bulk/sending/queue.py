@@ -177,11 +177,7 @@ class SendQueue:
         first = min(filter(_is_unread, self._resends), default=None)
         if first is None:
             return self._next_left(admits)
-        if not admits(first.batch):
-            return None
-        self._resends.remove(first)
-        heapq.heapify(self._resends)
-        return first.batch
+        return self._take(first, admits)
 
     @property
     def has_begun(self) -> bool:
@@ -198,18 +194,25 @@ class SendQueue:
         first = min(filter(_is_begun, self._resends), default=None)
         if first is None:
             return self._next_left(admits)
-        if first.due > now or not admits(first.batch):
-            return None
-        self._resends.remove(first)
-        heapq.heapify(self._resends)
-        return first.batch
+        return None if first.due > now else self._take(first, admits)
 
-    def _fitting(self, batch: Batch, now: float) -> Batch:
+    def _take(self, resend: _Resend, admits: Admits) -> Batch | None:
+        """Return the batch of a resend, or as much of it as fits, if it may be sent now."""
+        self._resends.remove(resend)
+        heapq.heapify(self._resends)
+        batch = self._fitting(resend.batch, resend.due)
+        if admits(batch):
+            return batch
+        heapq.heappush(self._resends, _Resend(resend.due, resend.order, batch))
+        return None
+
+    def _fitting(self, batch: Batch, due: float) -> Batch:
+        """Return as much of a batch as fits one request. Queue the rest for `due`."""
         chosen, _ = choose(batch.records, self.capacity.rule)
         rest = batch.records[len(chosen) :]
         if not rest:
             return batch
-        self.resend(replace(batch, records=rest, inquiry=None), now)
+        self.resend(replace(batch, records=rest, inquiry=None), due)
         return replace(batch, records=chosen, inquiry=None)
 
     def drain_resends(self) -> list[Record]:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from kvsctl.bulk.lanes import Lanes
 from kvsctl.bulk.packing.rule import PackingRule
-from kvsctl.bulk.sending.queue import Batch, SendQueue
+from kvsctl.bulk.sending.queue import Batch, Purpose, SendQueue
 from kvsctl.model import Record
 from tests.support.records import record
 
@@ -75,6 +75,23 @@ def test_the_size_of_a_request_is_bounded() -> None:
     batch = queue.next_resend(0.0)
     assert batch is not None
     assert len(batch.records) == 2
+
+
+def test_what_a_stopped_run_reads_back_is_bounded_too() -> None:
+    """A batch may be larger when it is read back than when it was written."""
+    queue = _queue(PackingRule(25, 250))
+    records = [record(place, f"k{place}", body_bytes=100) for place in range(5)]
+    queue.resend(Batch(records, purpose=Purpose.READ_BACK), 3.0)
+    assert queue.next_unread(lambda _: False) is None
+    assert queue.has_unread
+    batches = []
+    while (batch := queue.next_unread()) is not None:
+        batches.append(batch.records)
+    assert batches == [records[:2], records[2:4], records[4:]]
+    queue.resend(Batch(records, purpose=Purpose.READ_BACK), 3.0)
+    assert queue.next_begun(2.9) is None
+    begun = [queue.next_begun(3.0) for _ in range(4)]
+    assert [one.records for one in begun if one] == batches
 
 
 def test_parts_of_a_split_batch_stay_apart() -> None:
