@@ -44,16 +44,16 @@ def set_lines_reader(rules: Rules) -> ReadMany:
     def read(lines: Sequence[bytes]) -> Columns:
         records = decoder.read(lines)
         keys, values = records.texts("key"), records.column("value")
-        if not has_defaults and _hold_nothing_else(lines, keys, values):
+        if not has_defaults and _hold_nothing_else(records.lines, keys, values):
             illegal, unusual = illegal_keys(keys, limits), unusual_values(values, limits)
-            return Columns(keys, lines, sorted({*illegal, *unusual}))
-        beside = _bytes_beside(lines, keys, values)
+            return Columns(keys, lines, sorted({*records.gaps, *illegal, *unusual}))
+        beside = _bytes_beside(records.lines, keys, values)
         most = max(beside)
         if most != LEAST_BYTES and (stripped := _stripped(lines)) != lines:
             lines = stripped
-            beside = _bytes_beside(lines, keys, values)
+            beside = _bytes_beside(_stripped(records.lines), keys, values)
             most = max(beside)
-        others: set[int] = set()
+        others = set(records.gaps)
         extras = default_extras(rules, len(lines), others)
         if most >= _ROOM_BYTES:
             others.update(records.repeats())
@@ -82,8 +82,8 @@ def key_lines_reader(rules: Rules) -> ReadMany:
             return _of_keys(read_strings(lines), rules, are_shown=False)
         records = decoder.read(lines)
         keys = records.texts("key")
-        others: set[int] = set()
-        if not _hold_nothing_else(lines, keys, records.column("value")):
+        others = set(records.gaps)
+        if not _hold_nothing_else(records.lines, keys, records.column("value")):
             others.update(records.repeats())
         entities = entity_column(records.column_if_any("entityName"), rules, len(lines), others)
         options = records.column_if_any("options")
@@ -118,13 +118,13 @@ def shaped_set_reader(rules: Rules, shape: Shape) -> ReadMany:
     """
     limits = rules.certain_limits
     template, value_field = shape.key_template, shape.value_field
-    decoder = Decoder(limits.value_depth)
+    decoder = Decoder(limits.value_depth, [*template.members, *filter(None, [value_field])])
 
     def read(lines: Sequence[bytes]) -> Columns:
         if value_field is None:
             lines = _stripped(lines)
         objects = decoder.read(lines)
-        others = set(objects.repeats())
+        others = {*objects.gaps, *objects.repeats()}
         keys = _keys(objects, template, others)
         if value_field is None:
             extras = default_extras(rules, len(lines), others)
@@ -143,11 +143,11 @@ def shaped_set_reader(rules: Rules, shape: Shape) -> ReadMany:
 def shaped_keys_reader(rules: Rules, shape: Shape) -> ReadMany:
     """Return a function that reads objects as keys, whose shape is not that of records."""
     limits = rules.certain_limits
-    decoder = Decoder(limits.value_depth)
+    decoder = Decoder(limits.value_depth, shape.key_template.members)
 
     def read(lines: Sequence[bytes]) -> Columns:
         objects = decoder.read(lines)
-        others = set(objects.repeats())
+        others = {*objects.gaps, *objects.repeats()}
         keys = _keys(objects, shape.key_template, others)
         return key_columns(keys, default_entities(rules, len(lines), others), others, limits)
 

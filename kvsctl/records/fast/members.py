@@ -27,10 +27,9 @@ _ONE_BRACKET: Final = bytes.maketrans(b"[", b"{")
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"\0{["))
 _ESCAPED_QUOTE: Final = rb"\u0022"
 _MOST_NAMES: Final = 64
-_NOTHING: Final = b"{}"
 _MASKS: Final = ((rb"\ud", rb"\ue"), (rb"\uD", rb"\uE"))
 """What begins the escapes of surrogates, and what masks it: the beginnings of as many others."""
-_may_be_masked: Final = re.compile("[\ue000-\uefff]").search
+_may_be_masked: Final = re.compile("[\ud800-\uefff]").search
 
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
@@ -38,16 +37,18 @@ _encode_lines = msgspec.json.Encoder().encode_lines
 
 
 class Found(msgspec.Struct, gc=False):
-    """The members of lines. A line that is not an object for certain has none.
+    """The members of lines.
 
-    `lines` are the lines as they were decoded, with an empty object in place of each of these.
-    `entries` are their members. A member may occur twice: see `repeats`.
+    `lines` are the lines as they were decoded, with another object in place of each that is not an
+    object for certain: the lines in `gaps`. `entries` are the members of each. A member may occur
+    twice: see `repeats`.
     """
 
     lines: Sequence[bytes]
     entries: list[Any]
     getters: Mapping[str, Callable[[Any], Any]] | None
     """How to get a member of an entry, by name. None if the entries are dictionaries."""
+    gaps: Sequence[int]
     masked: Sequence[int]
     """The indexes of lines that were decoded masked.
 
@@ -122,13 +123,13 @@ class Decoder:
 
     A line that nests deeper than `most_deep` is not decoded, because the decoder recurses. Members
     are exact bytes; that of the name `text` is a string. `known` are the legal names, if not all
-    are.
+    are. `names` are those that most lines have.
     """
 
     def __init__(
         self,
         most_deep: int,
-        names: Iterable[str] = (),
+        names: Iterable[str],
         *,
         text: str | None = None,
         known: Collection[str] | None = None,
@@ -136,10 +137,12 @@ class Decoder:
         self._most_deep = most_deep
         self._text = text
         self._known = known
-        self._names = dict.fromkeys(names)
-        self._decode: Callable[[bytes], Any]
-        self._getters: Mapping[str, Callable[[Any], Any]] | None
-        self._use_struct()
+        self._decode: Callable[[bytes], Any] = _decode_object
+        self._getters: Mapping[str, Callable[[Any], Any]] | None = None
+        self._names: dict[str, None] = {}
+        self._use_names(dict.fromkeys(filter(self._is_legal, names)))
+        # It needs no care, so a line that is not an object costs the lines beside it nothing.
+        self._instead = _encode(dict.fromkeys(self._names, "a"))
 
     def read(self, lines: Sequence[bytes]) -> Found:
         """Return the members of lines."""
@@ -149,36 +152,31 @@ class Decoder:
         if entries is None:
             lines, masked = _all_masked(lines)
             entries = _decoded(self._decode, lines) if masked else None
+        gaps: Sequence[int] = ()
         if entries is None:
             entries = self._decoded_one_by_one(lines)
-            lines = [
-                _NOTHING if entry is None else line
-                for line, entry in zip(lines, entries, strict=True)
-            ]
-            nothing = self._decode(_NOTHING)
-            entries = [nothing if entry is None else entry for entry in entries]
-        return Found(lines, entries, self._getters, masked)
+            gaps = [place for place, entry in enumerate(entries) if entry is None]
+            lines, instead = list(lines), self._decode(self._instead)
+            for place in gaps:
+                lines[place], entries[place] = self._instead, instead
+        return Found(lines, entries, self._getters, gaps, masked)
 
     def _decoded_one_by_one(self, lines: Sequence[bytes]) -> list[Any]:
-        entries = [_decoded_or_none(self._decode, line) for line in lines]
+        entries = _decoded_or_none(self._decode, lines)
         left = [line for line, entry in zip(lines, entries, strict=True) if entry is None]
         if self._getters is None or not self._learns(left):
             return entries
-        return [_decoded_or_none(self._decode, line) for line in lines]
+        return _decoded_or_none(self._decode, lines)
 
-    def _learns(self, lines: Iterable[bytes]) -> bool:
+    def _learns(self, lines: Sequence[bytes]) -> bool:
         """Learn the names of members of lines. Return whether some are new."""
-        objects = (_decoded_or_none(_decode_object, line) for line in lines)
+        objects = _decoded_or_none(_decode_object, lines)
         names = {
             name: None for members in objects for name in members or () if self._is_legal(name)
         }
         if names.keys() <= self._names.keys():
             return False
-        self._names |= names
-        if len(self._names) > _MOST_NAMES or any(map(_needs_escape, names)):
-            self._decode, self._getters = _decode_object, None
-        else:
-            self._use_struct()
+        self._use_names(self._names | names)
         return True
 
     def _is_legal(self, name: str) -> bool:
@@ -186,8 +184,12 @@ class Decoder:
             return name in self._known
         return not _may_be_masked(name)
 
-    def _use_struct(self) -> None:
-        fields = {name: f"member_{place}" for place, name in enumerate(self._names)}
+    def _use_names(self, names: dict[str, None]) -> None:
+        self._names = names
+        if len(names) > _MOST_NAMES or any(map(_needs_escape, names)):
+            self._decode, self._getters = _decode_object, None
+            return
+        fields = {name: f"member_{place}" for place, name in enumerate(names)}
         entry = msgspec.defstruct(
             "Entry",
             [
@@ -224,11 +226,17 @@ def _decoded(decode: Callable[[bytes], Any], lines: Sequence[bytes]) -> list[Any
         return None
 
 
-def _decoded_or_none(decode: Callable[[bytes], Any], line: bytes) -> Any:
-    try:
-        return decode(line)
-    except msgspec.MsgspecError:
-        return None
+def _decoded_or_none(decode: Callable[[bytes], Any], lines: Sequence[bytes]) -> list[Any]:
+    """Return what each line gives; None for one that cannot be decoded."""
+    entries: list[Any] = []
+    rest = iter(lines)
+    while len(entries) < len(lines):
+        try:
+            for entry in map(decode, rest):
+                entries.append(entry)
+        except msgspec.MsgspecError:
+            entries.append(None)
+    return entries
 
 
 def _all_masked(lines: Sequence[bytes]) -> tuple[Sequence[bytes], Sequence[int]]:

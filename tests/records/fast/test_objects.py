@@ -149,3 +149,21 @@ def test_a_member_that_occurs_twice_in_two_spellings_is_found(count: int) -> Non
         for lines in ([line], [line, b'{"id":1}'], [line]):
             assert 0 in read(lines).others
             assert_as_each_alone(read(lines), lines, parse)
+
+
+@pytest.mark.parametrize("name", ['a"b\\', "é", "\u00a0", "\ue000", "\udcff"])
+def test_the_key_may_be_in_a_member_of_any_name(name: str) -> None:
+    lines = [json.dumps({name: key, "n": 1}).encode() for key in ("x", "y")]
+    for read, parse in shaped_pairs(PLAIN, shape_of(key_field=name)):
+        columns = read([*lines, b"{", *lines])
+        assert 2 in columns.others
+        assert_as_each_alone(columns, [*lines, b"{", *lines], parse)
+
+
+@pytest.mark.parametrize("odd", [b"{", b"[1]", b'{"id":{}}', b'{"id":"b","id":1}'], ids=short)
+def test_an_odd_object_costs_no_object_beside_it_its_place(odd: bytes) -> None:
+    lines = [b'{"id":"a","n":[1]}', odd, b'{"n":"\\ud800","id":"c"}']
+    for shape in SHAPES[:2]:
+        for read, parse in shaped_pairs(PLAIN, shape):
+            assert read(lines).others == [1]
+            assert_as_each_alone(read(lines), lines, parse)
