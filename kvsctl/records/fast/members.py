@@ -16,7 +16,7 @@ escapes of surrogates are decoded *masked*: with the escapes of other characters
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -30,6 +30,13 @@ _MOST_NAMES: Final = 64
 _MASKS: Final = ((rb"\ud", rb"\ue"), (rb"\uD", rb"\uE"))
 """What begins the escapes of surrogates, and what masks it: the beginnings of as many others."""
 _may_be_masked: Final = re.compile("[\ud800-\uefff]").search
+
+_Getter: TypeAlias = Callable[[list[Any]], list[Any]]
+_FIRST: Final[Sequence[_Getter]] = (
+    lambda entries: [entry.member_0 for entry in entries],
+    lambda entries: [entry.member_1 for entry in entries],
+)
+"""How to get the first two columns, in half of the time of `attrgetter`. All records have them."""
 
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
@@ -46,8 +53,8 @@ class Found(msgspec.Struct, gc=False):
 
     lines: Sequence[bytes]
     entries: list[Any]
-    getters: Mapping[str, Callable[[Any], Any]] | None
-    """How to get a member of an entry, by name. None if the entries are dictionaries."""
+    getters: Mapping[str, _Getter] | None
+    """How to get a column of the entries, by name. None if the entries are dictionaries."""
     gaps: Sequence[int]
     masked: Sequence[int]
     """The indexes of lines that were decoded masked.
@@ -68,7 +75,7 @@ class Found(msgspec.Struct, gc=False):
             return [entry.get(name, NONE) for entry in self.entries]
         if name not in self.getters:
             return [NONE] * len(self.entries)
-        return list(map(self.getters[name], self.entries))
+        return self.getters[name](self.entries)
 
     def unmasked(self, column: list[msgspec.Raw]) -> list[msgspec.Raw]:
         """Return a column with the exact bytes of the lines. It may change the column given."""
@@ -89,7 +96,7 @@ class Found(msgspec.Struct, gc=False):
     def texts(self, name: str) -> list[str]:
         """Return the members of the name that is decoded as text; "" if a line has none."""
         assert self.getters is not None  # noqa: S101
-        return list(map(self.getters[name], self.entries))
+        return self.getters[name](self.entries)
 
     def repeats(self) -> list[int]:
         """Return the indexes of lines in which a member may occur twice."""
@@ -138,7 +145,7 @@ class Decoder:
         self._text = text
         self._known = known
         self._decode: Callable[[bytes], Any] = _decode_object
-        self._getters: Mapping[str, Callable[[Any], Any]] | None = None
+        self._getters: Mapping[str, _Getter] | None = None
         self._names: dict[str, None] = {}
         self._use_names(dict.fromkeys(filter(self._is_legal, names)))
         # It needs no care, so a line that is not an object costs the lines beside it nothing.
@@ -202,7 +209,8 @@ class Decoder:
             gc=False,
         )
         self._decode = msgspec.json.Decoder(entry).decode
-        self._getters = {name: attrgetter(field) for name, field in fields.items()}
+        others = [_getter_of(field) for field in [*fields.values()][len(_FIRST) :]]
+        self._getters = dict(zip(fields, (*_FIRST, *others)))  # noqa: B905 - there may be one field
 
     def _decodable(self, lines: Sequence[bytes]) -> Sequence[bytes]:
         """Return the lines, with an empty one in place of each that must not be decoded."""
@@ -216,6 +224,11 @@ class Decoder:
             # The decoder does not check the UTF-8 inside a Raw.
             lines = [line if _is_utf8(line) else b"" for line in lines]
         return lines
+
+
+def _getter_of(field: str) -> _Getter:
+    get = attrgetter(field)
+    return lambda entries: list(map(get, entries))
 
 
 def _decoded(decode: Callable[[bytes], Any], lines: Sequence[bytes]) -> list[Any] | None:
