@@ -242,10 +242,11 @@ class TestTables:
                 "Names must match exactly",
             ),
             (b"a\tb\tc,d\n1\t2\t3,4\n", ("--key-field", "id"), '"c,d"', 'are "a", "b", "c,d"'),
+            (b'"a":b\n1:2\n', ("--key-field", "id", "--delimiter", ":"), '"a", "b"', "Choose a"),
             (b"key,n\na,0\n", (), 'unknown column "n"', "--value-field"),
             (b"key,value\ra,0\r", (), "contains a CR", "tr '\\r' '\\n'"),
         ],
-        ids=range(11),
+        ids=range(12),
     )
     def test_what_is_wrong_with_a_header_is_said(
         self,

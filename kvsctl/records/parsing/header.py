@@ -73,7 +73,8 @@ class Header:
         alike = [one for one in self.names if one.strip().lower() == name.strip().lower()]
         if alike:
             return f"Names must match exactly: the column is {jsontext.quoted(alike[0])}."
-        written, names = max(split.items(), key=lambda one: len(one[1]))
+        # No other delimiter may fit, for example because of quotes amid cells.
+        written, names = max(split.items(), key=lambda one: len(one[1]), default=("", []))
         if len(names) > len(self.names):
             return (
                 f"With --delimiter {written}, the columns are {_list(names)}: "
