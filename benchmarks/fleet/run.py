@@ -21,8 +21,8 @@ from typing import Any, Final
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.fleet.drawing import Line, drawn
-from benchmarks.result import parser, publish, skip_outside_ci, spread
-from benchmarks.throughput.tools import Missing, served
+from benchmarks.result import parser, publish, spread
+from benchmarks.throughput.tools import measured_in_folder, served
 from kvsctl.bulk.pacing.pace import MINUTE_SECONDS, request_units
 from kvsctl.limits import DEFAULT_LIMITS
 
@@ -43,14 +43,8 @@ def main() -> None:
     given = options.parse_args()
     if given.short:
         given.stores, given.seconds, given.rounds = [1, 3], 0.5, 1
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            measured = _measured(Path(folder), given)
-        except Missing as missing:
-            skip_outside_ci(str(missing))
-            publish(given, {"skipped": str(missing)})
-            return
-    if given.draw:
+    measured = measured_in_folder(lambda folder: _measured(folder, given))
+    if given.draw and "skipped" not in measured:
         _PICTURE.write_text(drawn(_panels(measured)), "utf-8")
     publish(given, {"seconds_of_quota": given.seconds, **measured})
 

@@ -9,7 +9,6 @@ machine affects both.
 import argparse
 import json
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -18,11 +17,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from benchmarks.result import parser, publish, skip_outside_ci, spread
+from benchmarks.result import parser, publish, spread
 from benchmarks.shapes.rare import RARE
 from benchmarks.shapes.shapes import COMMON, Shape
 from benchmarks.throughput.clients import Client, kvsctl, run
-from benchmarks.throughput.tools import Missing, served
+from benchmarks.throughput.tools import measured_in_folder, served
 
 SHAPES = (*COMMON, *RARE)
 _CONNECTIONS = 16
@@ -42,12 +41,7 @@ def main() -> None:
     given = options.parse_args()
     if given.short:
         given.records, given.rounds = 300, 1
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            publish(given, _measured(Path(folder), given))
-        except Missing as missing:
-            skip_outside_ci(str(missing))
-            publish(given, {"skipped": str(missing)})
+    publish(given, measured_in_folder(lambda folder: _measured(folder, given)))
 
 
 def _measured(folder: Path, given: argparse.Namespace) -> dict[str, Any]:

@@ -6,7 +6,6 @@ compares two runs of the same round, so other load on the machine affects both.
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
@@ -16,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.result import parser, publish, skip_outside_ci, spread
 from benchmarks.throughput.clients import Client, Took, httpx_client, journalled, kvsctl, node, run
-from benchmarks.throughput.tools import Missing, served
+from benchmarks.throughput.tools import Missing, measured_in_folder, served
 
 _TARGETS = {
     "undici": "at least 1.0, ideally 1.1",
@@ -39,12 +38,7 @@ def main() -> None:
     given = options.parse_args()
     if given.short:
         given.records, given.rounds = 2000, 1
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            publish(given, _measured(Path(folder), given))
-        except Missing as missing:
-            skip_outside_ci(str(missing))
-            publish(given, {"skipped": str(missing)})
+    publish(given, measured_in_folder(lambda folder: _measured(folder, given)))
 
 
 def _measured(folder: Path, given: argparse.Namespace) -> dict[str, Any]:

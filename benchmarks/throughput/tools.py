@@ -4,15 +4,29 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from benchmarks.result import skip_outside_ci
 
 _HERE = Path(__file__).parent
 
 
 class Missing(Exception):
     """A tool that is not installed here."""
+
+
+def measured_in_folder(measure: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+    """Return what `measure` returns for a temporary folder; what is missing, if a tool is."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return measure(Path(folder))
+        except Missing as missing:
+            skip_outside_ci(str(missing))
+            return {"skipped": str(missing)}
 
 
 def require(tool: str) -> str:
