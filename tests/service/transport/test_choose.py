@@ -11,18 +11,10 @@ from kvsctl.service.transport.choose import over_network
 from kvsctl.service.transport.direct import DirectCarrier
 from kvsctl.service.transport.httpx_carrier import HttpxCarrier
 
-PROXY_NAMES = [
-    name
-    for proxy in ("http", "https", "all", "no")
-    for name in (f"{proxy}_proxy", f"{proxy}_PROXY".upper())
-]
 FORGE = "https://api.atlassian.com/forge/storage/kvs"
 
 
-@pytest.fixture(autouse=True)
-def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*PROXY_NAMES, "SSL_CERT_FILE", "SSL_CERT_DIR"):
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("bare_environment")
 
 
 class TestOverNetwork:

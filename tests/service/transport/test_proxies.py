@@ -8,18 +8,10 @@ from kvsctl.service.transport.proxies import bypasses, proxy_for
 from kvsctl.service.transport.urls import parsed_url
 from tests.support.needs import IS_POSIX, only_on, program, skip_or_fail
 
-PROXY_NAMES = [
-    name
-    for proxy in ("http", "https", "all", "no")
-    for name in (f"{proxy}_proxy", f"{proxy}_PROXY".upper())
-]
 FORGE = "https://api.atlassian.com/forge/storage/kvs"
 
 
-@pytest.fixture(autouse=True)
-def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in PROXY_NAMES:
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("bare_environment")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,12 @@
+import pytest
+
+_PROXIES = ("http", "https", "all", "no")
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+@pytest.fixture
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment without proxies and certificates of the system."""
+    for name in (*(f"{proxy}_proxy" for proxy in _PROXIES), *_CERTIFICATES):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
