@@ -8,6 +8,7 @@ decide. They are read from `/proc`. On systems without it, only the exception is
 import errno
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Final
 
@@ -18,7 +19,7 @@ _NEAR_BYTES: Final = 16 << 20
 _SHORTAGES: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _LIMITS_HINT: Final = "Raise the limits of the process (ulimit -a), or stop other programs."
 _DAMAGE_HINT: Final = "Reinstall kvsctl, or delete the __pycache__ folders of its environment."
-_JOBS_BEGIN_IN: Final = "kvsctl.jobs.event_loop"
+_AT_WORK: Final = "a job was at work"
 _LIMITED: Final = {b"Max address space": b"VmPeak:", b"Max data size": b"VmData:"}
 """Lines of `/proc/self/limits`, and the line of `/proc/self/status` that each limit bounds."""
 _UNIT_BYTES: Final = 1024
@@ -50,6 +51,17 @@ def explained(error: Exception) -> KvsctlError:
     return Defect(f"kvsctl has a defect: {type(error).__name__}")
 
 
+@contextmanager
+def job_at_work() -> Iterator[None]:
+    """Mark exceptions that leave the block: something may have been sent before them."""
+    try:
+        yield
+    except Exception as error:
+        with suppress(MemoryError):
+            error.add_note(_AT_WORK)
+        raise
+
+
 def is_shortage(error: BaseException) -> bool:
     """Return whether the process lacked memory, threads or open files, which is not a defect."""
     if isinstance(error, OSError) and error.errno == errno.EAGAIN:
@@ -79,7 +91,7 @@ def _damage(error: BaseException) -> str | None:
 
 def _has_begun(error: BaseException) -> bool:
     """Return whether a job was at work, so that something may have been sent."""
-    return any(frame.f_globals.get("__name__") == _JOBS_BEGIN_IN for frame in _frames(error))
+    return _AT_WORK in getattr(error, "__notes__", ())
 
 
 def _frames(error: BaseException) -> list[FrameType]:

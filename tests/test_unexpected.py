@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kvsctl import unexpected
 from kvsctl.errors import ExitStatus
-from kvsctl.unexpected import explained, is_shortage
+from kvsctl.unexpected import explained, is_shortage, job_at_work
 from tests.support.commands.command import Command
 from tests.support.needs import IS_LINUX, only_on
 
@@ -127,3 +127,11 @@ def test_an_end_without_any_memory_still_says_so(kvsctl: Command) -> None:
         b"kvsctl: out of memory",
         b"Raise the limits of the process (ulimit -a).",
     ]
+
+
+def test_a_broken_import_is_told_apart_before_and_during_a_job() -> None:
+    assert explained(ImportError("no such name")).message == "cannot start: no such name"
+    with pytest.raises(ImportError) as caught, job_at_work():
+        raise ImportError("no such name")
+    assert explained(caught.value).message == "cannot continue: no such name"
+    assert explained(caught.value).status is ExitStatus.STREAM

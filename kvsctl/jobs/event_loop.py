@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from kvsctl.errors import UsageError
 from kvsctl.files.descriptors import require_descriptors
-from kvsctl.unexpected import is_memory_scarce, spare_memory_bytes
+from kvsctl.unexpected import is_memory_scarce, job_at_work, spare_memory_bytes
 
 _T = TypeVar("_T")
 _THREADS_BYTES: Final = 24 << 20
@@ -33,7 +33,7 @@ def on_a_loop(work: Coroutine[Any, Any, _T], *, has_network: bool) -> _T:
         runner = asyncio.Runner(loop_factory=quick_loop() if has_network else None)
         if not os.environ.get("KVSCTL_DEBUG"):
             runner.get_loop().set_exception_handler(_ignore)
-        with _closing(runner):
+        with job_at_work(), _closing(runner):
             return runner.run(work)
     finally:
         work.close()  # it has not begun if there is no loop
