@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Container, Sequence
 from enum import Enum
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -81,13 +81,26 @@ class Settled(msgspec.Struct, frozen=True, gc=False):
 
 Event: TypeAlias = RecordsRead | RequestEnded | Waiting | SizeLearnt | PageListed | Settled
 Listener: TypeAlias = Callable[[Event], None]
-"""Receives events. One with a `wants`, a set of types of event, receives only those."""
+"""Receives events: all of them, unless it is a `SelectiveListener`."""
+
+
+@runtime_checkable
+class SelectiveListener(Protocol):
+    """A listener that receives only events of the types in `wants`."""
+
+    @property
+    def wants(self) -> Container[type[Event]]:
+        """The types of event to receive."""
+        ...
+
+    def __call__(self, event: Event) -> None:
+        """Take in an event."""
+        ...
 
 
 def wants(listener: Listener, kind: type[Event]) -> bool:
     """Return whether a listener receives events of this type."""
-    kinds: Container[type[Event]] | None = getattr(listener, "wants", None)
-    return kinds is None or kind in kinds
+    return not isinstance(listener, SelectiveListener) or kind in listener.wants
 
 
 class Emitter:
