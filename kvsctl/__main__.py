@@ -51,12 +51,14 @@ def _let_ctrl_c_end_the_process() -> None:
     or in a callback, where it is lost. Until a run begins nothing is in flight, so the process can
     just end. A signal that is ignored stays ignored.
     """
-    # Not signal, which takes several milliseconds to import: it makes enums.
-    import _signal  # type: ignore[import-not-found]
-
     try:
-        if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
-            _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+        # signal without its enums, which take several milliseconds to make.
+        import _signal as signals  # type: ignore[import-not-found]
+    except ImportError:  # it is private to CPython
+        import signal as signals
+    try:
+        if signals.getsignal(signals.SIGINT) is signals.default_int_handler:
+            signals.signal(signals.SIGINT, signals.SIG_DFL)
     except KeyboardInterrupt:  # it arrived just before
         sys.exit(_INTERRUPTED)
 

@@ -1,6 +1,9 @@
 """Fingerprints: the same input is recognised, a changed one is not."""
 
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,3 +97,18 @@ def test_a_file_on_stdin_is_recognised(tmp_path: Path) -> None:
     assert change([first], [later]) == "stdin is read from a different offset"
     assert change([first], [other]) == "stdin has a different size: 300,000 before, 300,001 now"
     assert change([first], [{"kind": "stdin"}]) == "stdin has a different size"
+
+
+def test_a_python_without_its_own_blake2_finds_the_same_input(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(_BIG)
+    program = (
+        "import json, pathlib, sys\n"
+        "sys.modules['_blake2'] = None\n"
+        "from kvsctl.journal.fingerprint import fingerprint\n"
+        "from kvsctl.records.sources import File\n"
+        "print(json.dumps(fingerprint([File(pathlib.Path(sys.argv[1]))])))"
+    )
+    words = [sys.executable, "-c", program, str(path)]
+    done = subprocess.run(words, capture_output=True, check=True)
+    assert json.loads(done.stdout) == fingerprint([File(path)])
