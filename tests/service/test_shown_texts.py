@@ -9,7 +9,7 @@ from kvsctl.service.auth.credentials import Credentials, bearer
 from kvsctl.service.client import Answer
 from kvsctl.service.faults import Fault
 from kvsctl.service.reply import Reply
-from tests.service.test_client import OK, TOKEN, Given, ask
+from tests.service.client.asking import OK, TOKEN, Given, ask
 from tests.service.wires import App
 
 

@@ -1,8 +1,9 @@
+"""Lines of JSON Lines become records to set."""
+
 import json
-from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kvsctl import jsontext
@@ -12,77 +13,26 @@ from kvsctl.model import Identity
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 from kvsctl.records.parsing.records import (
     careful_set_line_parser,
-    key_line_parser,
-    key_object_parser,
-    set_argument_parser,
     set_line_parser,
 )
 from kvsctl.records.rules import Rules
 from kvsctl.records.ttl import Ttl
-from tests.support.jsontexts import LEGAL_KEYS, NOT_NULL, SPACES, model, object_of, spelt
-from tests.support.naming import short
-
-NOW = 1_767_225_600.0  # 2026-01-01T00:00:00Z
-DAY_SECONDS = 86_400
-
-
-def rules(**given: Any) -> Rules:
-    return Rules(epoch=lambda: NOW, **given)
-
-
-PARSE_LINE = set_line_parser(rules())
-PARSE_ARGUMENT = set_argument_parser(rules(), string=False)
-PARSE_KEY = key_line_parser(rules())
-PARSE_OBJECT = key_object_parser(rules())
-
-
-UNCHECKED = (
-    set_line_parser(rules(limits=None)),
-    set_argument_parser(rules(limits=None), string=False),
-    key_line_parser(rules(limits=None)),
-    key_object_parser(rules(limits=None)),
+from tests.records.parsing.parsers import (
+    DAY_SECONDS,
+    NOW,
+    PARSE_ARGUMENT,
+    PARSE_KEY,
+    PARSE_LINE,
+    PARSE_OBJECT,
+    UNCHECKED,
+    code_of,
+    parsed,
+    records,
+    rejected,
+    rules,
 )
-
-
-def parsed(parser: Parser, piece: bytes) -> Parsed:
-    result = parser(piece)
-    assert isinstance(result, Parsed), result
-    return result
-
-
-def rejected(parser: Parser, piece: bytes) -> Rejected:
-    result = parser(piece)
-    assert isinstance(result, Rejected), result
-    return result
-
-
-def code_of(parser: Parser, piece: bytes) -> str:
-    return rejected(parser, piece).breach.code
-
-
-@st.composite
-def records(draw: st.DrawFn) -> tuple[str, dict[str, str]]:
-    """Draw a legal set record: its line, and the texts of its members."""
-    texts = {"key": json.dumps(draw(LEGAL_KEYS)), "value": draw(NOT_NULL)}
-    if draw(st.booleans()):
-        texts["entityName"] = draw(st.sampled_from(['"abc"', '"a.b-c:1"', "null"]))
-        if texts["entityName"] != "null":
-            texts["value"] = draw(object_of([('"n"', texts["value"])]))
-    extra = draw(
-        st.sampled_from(
-            [
-                {},
-                {"ttl": '"7d"'},
-                {"options": '{"ttl": {"unit":"DAYS","value":7}}'},
-                {"ttl": '{"value":7,"unit":"DAYS"}', "expireTime": '"2020-01-01T00:00:00Z"'},
-                {"createdAt": "1", "updatedAt": "2", "error": '{"code":"X"}', "source": '"f:1"'},
-            ]
-        )
-    )
-    texts |= extra
-    names = draw(st.permutations(sorted(texts)))
-    pairs = [(draw(spelt(name)), texts[name]) for name in names]
-    return draw(SPACES) + draw(object_of(pairs)) + draw(SPACES), texts
+from tests.support.jsontexts import model
+from tests.support.naming import short
 
 
 class TestSetLines:
@@ -350,218 +300,3 @@ class TestSetLines:
             assert (result.identity, result.readable) == (Identity("abc", "a"), True)
             assert isinstance(parse(line.replace(value.encode(), b'{ "n": 1 }')), Parsed)
         assert isinstance(set_line_parser(rules(limits=None, entity=entity))(line), Parsed)
-
-
-class TestSetArguments:
-    @given(LEGAL_KEYS, NOT_NULL)
-    def test_a_json_value_keeps_its_exact_bytes(self, key: str, value: str) -> None:
-        result = parsed(PARSE_ARGUMENT, f"{key}={value}".encode())
-        assert result == Parsed(
-            Identity(None, key), f'{{"key":{json.dumps(key)},"value":{value}}}'.encode()
-        )
-
-    @given(
-        st.text(st.characters(exclude_categories=["Cs"]))
-        | st.sampled_from(['1,"x":2', "1}", '1,"value":2', "NaN", "01", "{'a'}", "1 2", "a=b", "="])
-    )
-    def test_any_other_value_is_a_string(self, text: str) -> None:
-        try:
-            json.loads(text, parse_constant=lambda name: 1 / 0)
-        except (ValueError, ZeroDivisionError):
-            pass
-        else:
-            assume(False)
-        result = parsed(PARSE_ARGUMENT, f"a={text}".encode())
-        assert json.loads(result.body) == {"key": "a", "value": text}
-
-    @given(st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(["1", "null", "{}"]))
-    def test_with_string_every_value_is_a_string(self, text: str) -> None:
-        parse = set_argument_parser(rules(), string=True)
-        result = parsed(parse, f"a={text}".encode())
-        assert json.loads(result.body) == {"key": "a", "value": text}
-
-    def test_takes_the_defaults(self) -> None:
-        parse = set_argument_parser(rules(entity="abc", ttl=Ttl(1, "DAYS")), string=False)
-        assert parsed(parse, b"a={}").body == (
-            b'{"key":"a","entityName":"abc","value":{},"options":{"ttl":{"value":1,"unit":"DAYS"}}}'
-        )
-
-    def test_text_that_only_looks_deep_is_a_string(self) -> None:
-        text = "[" * 40
-        assert json.loads(parsed(PARSE_ARGUMENT, f"a={text}".encode()).body)["value"] == text
-
-    @pytest.mark.parametrize(
-        ("piece", "code", "identity"),
-        [
-            (b"a", "INVALID_JSON", None),
-            (b"", "INVALID_JSON", None),
-            (b"a=\xff", "INVALID_JSON", None),
-            (b"\xff=1", "INVALID_JSON", None),
-            (b"=1", "EMPTY_KEY", Identity(None, "")),
-            (b"a b/=1", "INVALID_KEY", Identity(None, "a b/")),
-            (b"a=null", "INVALID_VALUE", Identity(None, "a")),
-            (b"a=" + b"[" * 32 + b"]" * 32, "MAX_DEPTH", Identity(None, "a")),
-            (b"a=" + b"[" * 100_000, "MAX_DEPTH", Identity(None, "a")),
-            (b"a=" + b"x" * 245_760, "MAX_SIZE", Identity(None, "a")),
-        ],
-        ids=short,
-    )
-    def test_says_what_is_wrong(self, piece: bytes, code: str, identity: Identity | None) -> None:
-        result = rejected(PARSE_ARGUMENT, piece)
-        assert (result.breach.code, result.identity) == (code, identity)
-
-    @pytest.mark.parametrize(
-        ("piece", "record"),
-        [
-            (b"=1", b'{"key":"","value":1}'),
-            (b"a/=x", b'{"key":"a/","value":"x"}'),
-            (b"a=null", b'{"key":"a","value":null}'),
-            (b"a=" + b"[" * 32 + b"]" * 32, b'{"key":"a","value":%b}' % (b"[" * 32 + b"]" * 32)),
-        ],
-        ids=short,
-    )
-    def test_an_argument_that_fails_is_still_kept_as_a_record(
-        self, piece: bytes, record: bytes
-    ) -> None:
-        result = rejected(PARSE_ARGUMENT, piece)
-        assert (result.readable, result.record) == (True, record)
-
-    @pytest.mark.parametrize("piece", [b"a", b"a=\xff", b"a=" + b"[" * 100_000], ids=short)
-    def test_an_argument_without_an_equals_sign_is_not_a_record(self, piece: bytes) -> None:
-        result = rejected(PARSE_ARGUMENT, piece)
-        assert (result.readable, result.record) == (False, None)
-
-    def test_an_argument_that_fails_keeps_its_defaults(self) -> None:
-        parse = set_argument_parser(rules(entity="abc", ttl=Ttl(1, "DAYS")), string=False)
-        assert rejected(parse, b"a/=1").record == (
-            b'{"key":"a/","entityName":"abc","value":1,"options":{"ttl":{"value":1,"unit":"DAYS"}}}'
-        )
-
-
-class TestKeyLines:
-    @given(
-        st.text("ab:._-# \t\xa0\u2003", min_size=1).filter(lambda key: key.strip("\t \xa0\u2003"))
-    )
-    def test_a_key_is_the_exact_text(self, key: str) -> None:
-        plain = parsed(PARSE_KEY, key.encode())
-        assert plain.identity == Identity(None, key)
-        assert json.loads(plain.body) == {"key": key}
-        assert plain.has_odd_blanks == (
-            key.strip() != key or set(key) & set("\t\xa0\u2003") > set()
-        )
-        for text in (json.dumps(key), json.dumps(key, ensure_ascii=False)):
-            assert parsed(PARSE_KEY, text.encode()) == Parsed(plain.identity, plain.body)
-
-    @pytest.mark.parametrize(
-        ("line", "reason"),
-        [
-            (b'"a",', "extra data at column 4"),
-            (b'"a', "unterminated string starting at column 1"),
-            (b'"a"\xef\xbb\xbf', "a byte order mark (U+FEFF) at column 4"),
-            (b'"\\ud800"', "UTF-8 cannot encode a lone surrogate"),
-        ],
-    )
-    def test_what_is_wrong_with_a_json_string_is_said(self, line: bytes, reason: str) -> None:
-        breach = rejected(PARSE_KEY, line).breach
-        assert breach.message == f'a key that starts with " must be a JSON string: {reason}'
-
-    @pytest.mark.parametrize("unseen", ["\ufeff", "\r", "\n", "\v", "\f"])
-    @pytest.mark.parametrize("key", ["{}a", "a{}b", "a{}"])
-    def test_what_is_invisible_in_a_plain_key_is_shown_and_refused(
-        self, unseen: str, key: str
-    ) -> None:
-        key = key.format(unseen)
-        result = rejected(PARSE_KEY, key.encode())
-        assert (result.breach.code, result.readable) == ("INVALID_KEY", False)
-        assert f"U+{ord(unseen):04X}" in result.breach.message
-        assert json.dumps(key) in result.breach.message
-
-    @pytest.mark.parametrize("unseen", ["\ufeff", "\r", "\0", "\x1f", "\x7f", "\x85"])
-    def test_without_limits_it_is_refused_as_well(self, unseen: str) -> None:
-        parse = key_line_parser(rules(limits=None))
-        assert code_of(parse, f"a{unseen}".encode()) == "INVALID_KEY"
-        assert code_of(PARSE_KEY, f"a{unseen}".encode()) == "INVALID_KEY"
-
-    @pytest.mark.parametrize("key", ["\ufeffa", "a\rb", "a\n"])
-    def test_as_a_json_string_it_is_part_of_the_key(self, key: str) -> None:
-        assert parsed(PARSE_KEY, json.dumps(key).encode()).identity.key == key
-
-    def test_before_nul_white_space_is_part_of_the_key(self) -> None:
-        parse = key_line_parser(rules(), ends_in_nul=True)
-        assert parsed(parse, b"a\r\nb").has_odd_blanks
-        assert code_of(parse, "\ufeffa".encode()) == "INVALID_KEY"
-        assert code_of(parse, b"a\x01") == "INVALID_KEY"
-
-    def test_takes_the_default_entity(self) -> None:
-        parse = key_line_parser(rules(entity="abc"))
-        assert parsed(parse, b"a") == Parsed(
-            Identity("abc", "a"), b'{"key":"a","entityName":"abc"}'
-        )
-
-    @pytest.mark.parametrize(
-        ("piece", "code"),
-        [
-            (b"", "EMPTY_KEY"),
-            (b'""', "EMPTY_KEY"),
-            (b" ", "INVALID_KEY"),
-            (b"a/b", "INVALID_KEY"),
-            (b"a" * 10_000_000, "KEY_TOO_LONG"),
-            (b"\xff", "INVALID_JSON"),
-            (b'"a', "INVALID_JSON"),
-            (b'"a" b', "INVALID_JSON"),
-            (b'"\xff"', "INVALID_JSON"),
-            (b"[" * 100_000, "KEY_TOO_LONG"),
-        ],
-        ids=short,
-    )
-    def test_says_what_is_wrong(self, piece: bytes, code: str) -> None:
-        result = rejected(PARSE_KEY, piece)
-        assert result.breach.code == code
-        assert result.readable == (code != "INVALID_JSON")
-
-    def test_a_key_that_fails_is_still_kept_as_a_record(self) -> None:
-        parse = key_line_parser(rules(entity="abc"))
-        assert rejected(parse, b"a/").record == b'{"key":"a/","entityName":"abc"}'
-        assert rejected(parse, b'"a/').record is None
-
-    def test_a_bad_default_entity_is_refused(self) -> None:
-        assert code_of(key_line_parser(rules(entity="A")), b"a") == "ENTITY_TYPE_TOO_SHORT"
-
-
-class TestKeyObjects:
-    @given(records())
-    def test_reads_the_key_of_any_record(self, record: tuple[str, dict[str, str]]) -> None:
-        line, texts = record
-        result = parsed(PARSE_OBJECT, line.encode())
-        key = json.loads(texts["key"])
-        entity = json.loads(texts.get("entityName", "null"))
-        assert result.identity == Identity(entity, key)
-        expected = {"key": key} if entity is None else {"key": key, "entityName": entity}
-        assert json.loads(result.body) == expected
-
-    def test_reads_strings_too_and_takes_the_default_entity(self) -> None:
-        parse = key_object_parser(rules(entity="abc"))
-        assert parsed(parse, b' "a" ').identity == Identity("abc", "a")
-        assert parsed(parse, b'{"key":"a"}').identity == Identity("abc", "a")
-        assert parsed(parse, b'{"key":"a","entityName":"xyz"}').identity == Identity("xyz", "a")
-
-    def test_ignores_the_value(self) -> None:
-        deep = b"[" * 40 + b"]" * 40
-        for value in (b"null", deep, b'"' + b"x" * 300_000 + b'"'):
-            assert parsed(PARSE_OBJECT, b'{"key":"a","value":%b}' % value).body == b'{"key":"a"}'
-
-    @pytest.mark.parametrize(
-        ("piece", "code", "readable"),
-        [
-            (b"a", "INVALID_JSON", False),
-            (b'{"value":1}', "INVALID_JSON", False),
-            (b'{"key":""}', "EMPTY_KEY", True),
-            (b'{"key":"a","entityName":""}', "ENTITY_TYPE_TOO_SHORT", True),
-            (b'{"key":"a","entityName":"A_B"}', "INVALID_ENTITY_TYPE", True),
-            (b"[" * 100_000, "MAX_DEPTH", False),
-        ],
-        ids=short,
-    )
-    def test_says_what_is_wrong(self, piece: bytes, code: str, readable: bool) -> None:
-        result = rejected(PARSE_OBJECT, piece)
-        assert (result.breach.code, result.readable) == (code, readable)
