@@ -144,16 +144,35 @@ def test_a_service_that_lags_and_rounds_is_exported(
         }
 
 
-def test_quotas_and_faults_lose_and_repeat_nothing(kvsctl: Command, tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [["-c", "6"], ["-c", "6", "--consistent"]])
+def test_faults_lose_and_repeat_nothing(kvsctl: Command, tmp_path: Path, words: list[str]) -> None:
     path = tmp_path / "db"
     with served(embedded(path)) as url:
         kvsctl("set", "--url", url, "-f", _CITIES, status=0)
     faults = "seed=5,script=ok:429:503:cut:reset-after:429,503=0.1,cut=0.1,first=40"
     with served(embedded(path, EmulatorOptions(faults=read_faults(faults)))) as url:
-        for words in (["-c", "6"], ["-c", "6", "--consistent"]):
-            exported = kvsctl("export", "--url", url, "--json", *words, status=0)
-            assert len(_records(exported.out)) == 3043
-            assert exported.report["throttled"] > 0
+        exported = kvsctl("export", "--url", url, "--json", *words, status=0)
+        assert len(_records(exported.out)) == 3043
+        assert exported.report["throttled"] > 0
+        assert exported.report["retries"] > 2
+
+
+@pytest.mark.parametrize(("rate", "count"), [("0.2", 3043), ("1", 250)])
+@pytest.mark.parametrize("words", [["-c", "1"], ["-c", "4"]])
+def test_refused_cursors_lose_and_repeat_nothing(
+    kvsctl: Command, tmp_path: Path, rate: str, count: int, words: list[str]
+) -> None:
+    path = tmp_path / "db"
+    lines = _CITIES.read_bytes().splitlines(keepends=True)[:count]
+    with served(embedded(path)) as url:
+        kvsctl("set", "--url", url, stdin=b"".join(lines), status=0)
+    faults = read_faults(f"seed=3,refuse-cursor={rate}")
+    with served(embedded(path, EmulatorOptions(faults=faults))) as url:
+        exported = kvsctl("export", "--url", url, "--json", *words, status=0)
+        keys = [json.loads(line)["key"] for line in exported.out.splitlines()]
+        assert sorted(keys) == sorted(json.loads(line)["key"] for line in lines)
+        if words == ["-c", "1"]:
+            assert keys == sorted(keys)
 
 
 @pytest.mark.parametrize(("rate", "count"), [("0.2", 3043), ("1", 250)])
