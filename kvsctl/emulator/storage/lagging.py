@@ -8,7 +8,7 @@ saved since, for any other key the stored record. Gets do not use this module: t
 import sqlite3
 from collections.abc import Sequence
 
-from kvsctl.emulator.storage.rows import FIELDS, LAST, Row, as_row
+from kvsctl.emulator.storage.rows import FIELDS, LAST, Row, as_row, lower_bound
 
 
 class PastVersions:
@@ -34,6 +34,7 @@ class PastVersions:
         self, bucket: int, prefix: str, after: str | None, limit: int, gone_ms: int, horizon_ms: int
     ) -> list[Row]:
         """Return what `Rows.page` would have returned at `horizon_ms`."""
+        bound, start = lower_bound(prefix, after)
         found = self._connection.execute(
             f"SELECT {FIELDS} FROM ("  # noqa: S608
             f" SELECT {FIELDS} FROM record r WHERE bucket = :bucket AND NOT EXISTS ("
@@ -41,13 +42,12 @@ class PastVersions:
             f" UNION ALL SELECT {FIELDS} FROM past p WHERE bucket = :bucket AND id = ("
             "   SELECT id FROM past WHERE bucket = :bucket AND key = p.key AND replaced > :horizon"
             "   ORDER BY replaced, id LIMIT 1) AND value IS NOT NULL)"
-            " WHERE key > :after AND key >= :prefix AND key < :last"
+            f" WHERE {bound} :start AND key < :last"
             " AND (expires IS NULL OR expires > :gone) ORDER BY key LIMIT :limit",
             {
                 "bucket": bucket,
                 "horizon": horizon_ms,
-                "after": after or "",
-                "prefix": prefix,
+                "start": start,
                 "last": prefix + LAST,
                 "gone": gone_ms,
                 "limit": limit,

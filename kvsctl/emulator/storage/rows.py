@@ -30,6 +30,14 @@ class Row(NamedTuple):
 as_row: Callable[[tuple[Any, ...]], Row] = partial(tuple.__new__, Row)
 
 
+def lower_bound(prefix: str, after: str | None) -> tuple[str, str]:
+    """Return where a page begins: the beginning of a condition on the key, and its value.
+
+    SQLite searches its tree for one lower bound only. With two, it may read every key between.
+    """
+    return ("key >=", prefix) if after is None or after < prefix else ("key >", after)
+
+
 class Rows:
     """The records of one database. With `keep_expiry`, a write without ttl keeps the old expiry."""
 
@@ -109,10 +117,11 @@ class Rows:
         self, bucket: int, prefix: str, after: str | None, limit: int, gone_ms: int
     ) -> list[Row]:
         """Return at most `limit` records with this prefix, in key order, after the key `after`."""
+        bound, start = lower_bound(prefix, after)
         found = self._connection.execute(
-            f"SELECT {FIELDS} FROM record WHERE bucket = ? AND key > ? AND key >= ?"  # noqa: S608
+            f"SELECT {FIELDS} FROM record WHERE bucket = ? AND {bound} ?"  # noqa: S608
             " AND key < ? AND (expires IS NULL OR expires > ?) ORDER BY key LIMIT ?",
-            (bucket, after or "", prefix, prefix + LAST, gone_ms, limit),
+            (bucket, start, prefix + LAST, gone_ms, limit),
         )
         return list(map(as_row, found.fetchall()))
 
