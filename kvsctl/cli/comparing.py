@@ -1,14 +1,18 @@
 """From the options of diff and verify to their jobs: nothing is opened for writing."""
 
-from collections.abc import Iterable, Sequence
+import os
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
 from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.cli.inputs import require_matching_files, set_forms
+from kvsctl.cli.listing_request import compared_plan
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.comparing import DiffOptions, DiffReportOptions, VerifyOptions
 from kvsctl.cli.options.running import RunningOptions
+from kvsctl.cli.options.selection import EntityOptions, PrefixArgument, SelectionOptions
 from kvsctl.cli.options.target import TargetOptions
 from kvsctl.cli.request import basis_of, database_files
 from kvsctl.comparison.joining import Change
@@ -19,10 +23,13 @@ from kvsctl.files.descriptors import descriptor
 from kvsctl.files.sinks import part_path
 from kvsctl.jobs.file_roles import require_one_role_each
 from kvsctl.jobs.job import Reporting
-from kvsctl.jobs.store.comparing import Comparison, Form
+from kvsctl.jobs.store.comparing import Comparison
+from kvsctl.jobs.store.listing import ListedStore
+from kvsctl.jobs.store.printing import DifferencePrinting, Form
 from kvsctl.jobs.store.reading import StoreSide
 from kvsctl.jobs.store.verifying import Comparand
 from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.listing.plan import ListingPlan
 from kvsctl.records.checks import check_entity
 from kvsctl.records.parser_choice import set_parsers
 from kvsctl.records.reader import Reader
@@ -43,27 +50,37 @@ def comparison(given: Given) -> Comparison:
     Raise UsageError if they cannot be carried out; nothing was opened for writing then.
     """
     options, report = given.of(DiffOptions), given.of(DiffReportOptions)
+    _require_no_file(given.of(PrefixArgument).prefix)
     left, right = _left(options), options.with_
-    store = None if right else _store_of(given.of(TargetOptions), given)
     if [*left, *right].count(_STDIN) > 1:
         raise UsageError("-: stdin is given twice", "It can be read only once.")
     flags = given.of(TargetOptions)
     if right and (flags.target or flags.url):
         raise UsageError("--with and a target exclude each other", "Give one of them.")
+    stores = [
+        None if options.from_ is None else _source(options.from_, given),
+        None if right else _store_of(flags, given),
+    ]
+    _require_different(stores)
+    plan = _plan(given, stores, has_files=bool(left or right))
     output = None if options.output == _STDIN else options.output
     if output is not None:
         compressor_of(output)  # refuses what cannot be written
-    database = None if store is None else store.target.local_path
-    _require_own_files([*left, *right], output, report.report, database)
+    _require_own_files([*left, *right], output, report.report, stores)
     require_matching_files(given, [*left, *right])
-    form = None if options.as_ is None else _known("--as", options.as_, Form)
+    source, target = (None if store is None else _listed(store, plan) for store in stores)
+    compared = source or _reader(given, left)
+    assert not isinstance(compared, StoreSide)  # noqa: S101 - a source is always listed
     return Comparison(
-        _reader(given, left),
-        store or _reader(given, right),
+        compared,
+        target or _reader(given, right),
+        plan,
         compares_text=options.bytes,
-        only=_only(options.only),
-        form=form,
-        output=output,
+        printing=DifferencePrinting(
+            _only(options.only),
+            None if options.as_ is None else _known("--as", options.as_, Form),
+            output,
+        ),
         reporting=Reporting(
             as_json=report.json,
             report_path=report.report,
@@ -74,10 +91,71 @@ def comparison(given: Given) -> Comparison:
 
 
 def _left(options: DiffOptions) -> Sequence[Path]:
+    """Return the files of the left side; none if it is a store."""
+    if options.from_ is not None:
+        if options.file:
+            raise UsageError("--file and --from exclude each other", "Give one of them.")
+        return ()
     environment = Environment.of_process()
     if not options.file and (environment.stdin_is_terminal or not environment.stdin_is_open):
-        raise UsageError("nothing to compare: give -f FILE or pipe records on stdin", _EXAMPLE)
+        raise UsageError("nothing to compare: give -f FILE or --from TARGET", _EXAMPLE)
     return options.file or [_STDIN]
+
+
+def _require_no_file(prefix: str | None) -> None:
+    """Raise UsageError for a PREFIX that was meant as a file."""
+    if prefix is not None and Path(prefix).is_file():
+        raise UsageError(
+            f"{prefix} is a file, not a prefix of keys", f"Compare it with -f {shlex.quote(prefix)}"
+        )
+
+
+def _require_different(stores: Sequence[StoreSide | None]) -> None:
+    """Raise UsageError if both sides are the same local database.
+
+    Of other targets it is not known: a token may choose the installation.
+    """
+    paths = [store.target.local_path for store in stores if store is not None]
+    if len(paths) > 1 and None not in paths and len(set(paths)) == 1:
+        raise UsageError(
+            "--from and the target are the same store", "Choose another with -t or --url."
+        )
+
+
+def _plan(
+    given: Given, stores: Sequence[StoreSide | None], *, has_files: bool
+) -> ListingPlan | None:
+    """Return what is compared of each side; None if the keys of a file decide.
+
+    Without a selector, a store that is compared with a file is asked for the keys of that file.
+    """
+    has_selector = bool(given.of(PrefixArgument).prefix) or _is_given(given, SelectionOptions)
+    is_of_files = stores == [None, None] or (has_files and stores[0] is None)
+    if is_of_files and not has_selector:
+        return None
+    concurrency = given.of(RunningOptions).concurrency
+    plan = compared_plan(given, concurrency)
+    if has_files and not plan.selection.is_of_keys_only:
+        raise UsageError(
+            "records of a file have no age and no expiry to compare",
+            "Select by PREFIX, --match, --exclude or --regex.",
+        )
+    return plan
+
+
+def _is_given(given: Given, group: type[SelectionOptions]) -> bool:
+    options = given.of(group)
+    return any(getattr(options, name) != group.default(name) for name in group.annotations)
+
+
+def _listed(store: StoreSide, plan: ListingPlan | None) -> StoreSide | ListedStore:
+    return store if plan is None else ListedStore(store, plan)
+
+
+def _source(name: str, given: Given) -> StoreSide:
+    """Return the store that `--from` names. `KVSCTL_TOKEN` is meant for the other one."""
+    environ = {key: value for key, value in os.environ.items() if key != "KVSCTL_TOKEN"}
+    return _store_of(_named(name), given, environ)
 
 
 def comparand(given: Given, path: Path) -> Comparand | None:
@@ -88,20 +166,29 @@ def comparand(given: Given, path: Path) -> Comparand | None:
             raise UsageError("--sample is a part of what is compared", "Add --against TARGET.")
         return None
     sample = Sample() if options.sample is None else sample_of(options.sample)
-    name = options.against
-    flags = TargetOptions(url=name) if "://" in name else TargetOptions(target=name)
-    return Comparand(_reader(given, [path]), _store_of(flags, given), sample)
+    store = _store_of(_named(options.against), given)
+    return Comparand(_reader(given, [path]), store, sample)
 
 
-def _store_of(flags: TargetOptions, given: Given) -> StoreSide:
-    """Return a target as the right side."""
+def _named(name: str) -> TargetOptions:
+    """Return the options that name a target, or the URL of one."""
+    return TargetOptions(url=name) if "://" in name else TargetOptions(target=name)
+
+
+def _store_of(
+    flags: TargetOptions, given: Given, environ: Mapping[str, str] = os.environ
+) -> StoreSide:
+    """Return a target as a side."""
     groups = Given([flags, given.of(RunningOptions)])
-    basis = basis_of(groups, policy=ReadPolicy(ignore_missing=True))
+    policy = ReadPolicy(ignore_missing=True, skip_expired=True)
+    basis = basis_of(groups, policy=policy, environ=environ)
     return StoreSide(basis.target, basis.plan, basis.allow_http, basis.timeout_seconds)
 
 
 def _reader(given: Given, paths: Iterable[Path]) -> Reader:
-    entity, forms = given.of(DiffOptions).entity, set_forms(given)
+    entities, forms = given.of(EntityOptions), set_forms(given)
+    is_one = len(entities.entity) == 1 and not entities.plain
+    entity = entities.entity[0] if is_one else None
     if entity is not None and (breach := check_entity(entity, DEFAULT_LIMITS)):
         raise UsageError(f"--entity {entity}: {breach.message}")
     files = [File(None if path == _STDIN else path, forms=forms) for path in paths]
@@ -128,7 +215,10 @@ def _known(flag: str, name: str, kinds: type[_T]) -> _T:
 
 
 def _require_own_files(
-    inputs: Iterable[Path], output: Path | None, report: Path | None, database: Path | None
+    inputs: Iterable[Path],
+    output: Path | None,
+    report: Path | None,
+    stores: Iterable[StoreSide | None],
 ) -> None:
     if report == _STDIN:
         raise UsageError("--report -: not a file name", "Give --report the name of a file.")
@@ -138,6 +228,11 @@ def _require_own_files(
             ("output", output or 1),
             ("output", None if output is None else part_path(output)),
             ("report", report),
-            *database_files(database),
+            *(
+                file
+                for store in stores
+                if store is not None
+                for file in database_files(store.target.local_path)
+            ),
         ]
     )

@@ -80,6 +80,19 @@ def export_job(given: Given) -> BatchJob:
     return listing_job("export", given, basis, plan, printing, journal)
 
 
+def compared_plan(given: Given, concurrency: int | None) -> ListingPlan:
+    """Return what a comparison lists of a store: the selection, without expired records."""
+    selection = selection_of(given)
+    return ListingPlan(
+        selection,
+        spaces_of(given),
+        chains=concurrency or BEGINNING_CONCURRENCY,
+        needed=_needed(selection),
+        rereads=given.of(ConsistentOption).consistent,
+        skip_expired=True,
+    )
+
+
 def listing_job(
     name: str,
     given: Given,

@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -68,14 +69,15 @@ def basis_of(
     verb: Verb = Verb.GET,
     policy: ReadPolicy | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    environ: Mapping[str, str] = os.environ,
 ) -> Basis:
     """Return what the options say that every job takes. Raise UsageError."""
-    config = read_config(os.environ)
+    config = read_config(environ)
     flags, report = given.of(TargetOptions), given.of(ReportOptions)
-    target = _target(flags, config)
+    target = _target(flags, config, environ)
     running = resolve_running(
         vars(given.of(RunningOptions)),
-        os.environ,
+        environ,
         target.section,
         f"{config.path}: [targets.{target.name}]",
         limits,
@@ -154,12 +156,12 @@ def _schedule(options: LockOptions, running: Running) -> Schedule:
     return Schedule(running.max_duration, options.lock, wait_seconds)
 
 
-def _target(flags: TargetOptions, config: ConfigFile) -> Target:
+def _target(flags: TargetOptions, config: ConfigFile, environ: Mapping[str, str]) -> Target:
     return choose_target(
         TargetFlags(
             flags.target, flags.url, flags.token_file, flags.token_command, flags.installation
         ),
-        os.environ,
+        environ,
         config,
         is_on_terminal=Environment.of_process().stderr_is_terminal,
     )

@@ -5,7 +5,7 @@ from itertools import islice, repeat
 from operator import itemgetter, le
 from typing import NamedTuple, TypeAlias
 
-from kvsctl.comparison.sorting import sorted_on_disk
+from kvsctl.comparison.sorting import Sorter
 from kvsctl.errors import StreamError, UsageError
 from kvsctl.model import PieceList, Problem, Record
 from kvsctl.records.reader import Reader
@@ -57,8 +57,14 @@ class FileSide:
         if all(source.is_rereadable for source in self._reader.sources) and self._is_sorted():
             yield from self._without_duplicates(self._in_order())
             return
-        entries = (entry for block in self._read() for entry in block)
-        yield from self._without_duplicates(_blocks_of(sorted_on_disk(entries, Entry)))
+        sorter = Sorter(Entry)
+        try:
+            for block in self._read():
+                for entry in block:
+                    sorter.add(entry)
+            yield from self._without_duplicates(blocks_of(sorter.sorted()))
+        finally:
+            sorter.close()
 
     def _is_sorted(self) -> bool:
         """Return whether the files are in order. Raise UsageError if they cannot be read."""
@@ -133,6 +139,7 @@ def _follows(last: tuple[str, str] | None, block: Sequence[Entry]) -> bool:
 _BLOCK_ENTRIES = 1000
 
 
-def _blocks_of(entries: Iterator[Entry]) -> Iterator[Block]:
+def blocks_of(entries: Iterator[Entry]) -> Iterator[Block]:
+    """Yield entries in blocks."""
     while block := list(islice(entries, _BLOCK_ENTRIES)):
         yield block

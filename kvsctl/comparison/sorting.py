@@ -3,9 +3,10 @@
 import heapq
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from operator import itemgetter
 from struct import Struct
-from typing import IO, Final, TypeAlias, TypeVar
+from typing import IO, Final, Generic, TypeAlias, TypeVar
 
 from kvsctl.errors import StreamError
 
@@ -22,46 +23,72 @@ _LENGTHS: Final = Struct("<III")
 _order = itemgetter(0, 1)
 
 
-def sorted_on_disk(
-    entries: Iterable[_E],
-    make: Callable[[str, str, bytes], _E],
-    *,
-    most_bytes: int = _MOST_BYTES,
-    most_files: int = _MOST_FILES,
-) -> Iterator[_E]:
-    """Yield entries in the order of their first two parts. Equal ones keep their order.
+class Sorter(Generic[_E]):
+    """Takes entries in any order, and yields them in the order of their first two parts.
 
-    What is more than `most_bytes` goes to temporary files, which end with the process. `make` makes
-    an entry of what was read back. Raise StreamError if a file cannot be written or read.
+    Equal ones keep their order. What is more than `most_bytes` goes to temporary files, which end
+    with the process. `make` makes an entry of what was read back. Raise StreamError if a file
+    cannot be written or read.
     """
-    files: list[IO[bytes]] = []
-    held: list[_E] = []
-    held_bytes = 0
-    try:
-        for entry in entries:
-            held.append(entry)
-            held_bytes += len(entry[2]) + _ENTRY_BYTES
-            if held_bytes >= most_bytes:
-                files.append(_written(sorted(held, key=_order)))
-                held, held_bytes = [], 0
-                if len(files) >= most_files:
-                    merged = _written(_merged(files))
-                    _close(files)
-                    files = [merged]
-        held.sort(key=_order)
-        if not files:
-            yield from held
+
+    def __init__(
+        self,
+        make: Callable[[str, str, bytes], _E],
+        *,
+        most_bytes: int = _MOST_BYTES,
+        most_files: int = _MOST_FILES,
+    ) -> None:
+        self._make = make
+        self._most_bytes = most_bytes
+        self._most_files = most_files
+        self._files: list[IO[bytes]] = []
+        self._held: list[_E] = []
+        self._held_bytes = 0
+
+    def add(self, entry: _E) -> None:
+        """Take an entry."""
+        self._held.append(entry)
+        self._held_bytes += len(entry[2]) + _ENTRY_BYTES
+        if self._held_bytes >= self._most_bytes:
+            with self._raising_stream_error():
+                self._move_to_disk()
+
+    def sorted(self) -> Iterator[_E]:
+        """Yield all entries in order, once."""
+        self._held.sort(key=_order)
+        if not self._files:
+            yield from self._held
             return
-        parts: list[Iterable[_Plain]] = [*map(_read, files), held]
-        for entity, key, body in heapq.merge(*parts, key=_order):
-            yield make(entity, key, body)
-    except OSError as error:
-        raise StreamError(
-            f"cannot sort the input in {tempfile.gettempdir()}: {error.strerror}",
-            "Set TMPDIR to a folder with more space, or sort the input before.",
-        ) from error
-    finally:
-        _close(files)
+        parts: list[Iterable[_Plain]] = [*map(_read, self._files), self._held]
+        try:
+            with self._raising_stream_error():
+                for entity, key, body in heapq.merge(*parts, key=_order):
+                    yield self._make(entity, key, body)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Remove the temporary files."""
+        _close(self._files)
+        self._files.clear()
+
+    def _move_to_disk(self) -> None:
+        self._files.append(_written(sorted(self._held, key=_order)))
+        self._held, self._held_bytes = [], 0
+        if len(self._files) >= self._most_files:
+            merged = _written(_merged(self._files))
+            _close(self._files)
+            self._files = [merged]
+
+    @contextmanager
+    def _raising_stream_error(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StreamError(
+                f"cannot sort the input in {tempfile.gettempdir()}: {error.strerror}",
+                "Set TMPDIR to a folder with more space, or sort the input before.",
+            ) from error
 
 
 def _merged(files: list[IO[bytes]]) -> Iterator[_Plain]:

@@ -174,7 +174,7 @@ def test_sorted_files_are_not_sorted_again(tmp_path: Path, monkeypatch: pytest.M
     def refuse(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(entries_module, "sorted_on_disk", refuse)
+    monkeypatch.setattr(entries_module, "Sorter", refuse)
     path = _write(tmp_path / "a.jsonl", [f'{{"key":"k{n:04}","value":{n}}}' for n in range(3000)])
     assert len(_all(_side(path))) == 3000
 

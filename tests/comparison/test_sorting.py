@@ -2,7 +2,7 @@
 
 import errno
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from operator import itemgetter
 
 import pytest
@@ -11,8 +11,16 @@ from hypothesis import strategies as st
 
 from kvsctl.comparison import sorting
 from kvsctl.comparison.entries import Entry
-from kvsctl.comparison.sorting import sorted_on_disk
+from kvsctl.comparison.sorting import Sorter
 from kvsctl.errors import StreamError
+
+
+def _sorted(entries: Iterable[Entry], **bounds: int) -> Iterator[Entry]:
+    sorter = Sorter(Entry, **bounds)
+    for entry in entries:
+        sorter.add(entry)
+    return sorter.sorted()
+
 
 _texts = st.text(st.characters(categories=None) | st.sampled_from("ab\ud800\x00"), max_size=3)
 _entries = st.lists(
@@ -24,7 +32,7 @@ _entries = st.lists(
 def test_entries_are_sorted_and_equal_ones_keep_their_order(
     entries: list[Entry], most_bytes: int, most_files: int
 ) -> None:
-    found = list(sorted_on_disk(entries, Entry, most_bytes=most_bytes, most_files=most_files))
+    found = list(_sorted(entries, most_bytes=most_bytes, most_files=most_files))
     assert found == sorted(entries, key=itemgetter(0, 1))
     assert all(type(entry) is Entry for entry in found)
 
@@ -56,7 +64,7 @@ def test_memory_is_bounded_and_files_are_few(monkeypatch: pytest.MonkeyPatch) ->
             read += 1
             yield Entry("", f"{number * 7919 % 2000:04}", b"x" * 100)
 
-    found = sorted_on_disk(entries(), Entry, most_bytes=10 * 400, most_files=5)
+    found = _sorted(entries(), most_bytes=10 * 400, most_files=5)
     assert next(found).key == "0000"
     assert read == 2000
     assert [entry.key for entry in found] == [f"{number:04}" for number in range(1, 2000)]
@@ -70,7 +78,7 @@ def test_nothing_is_written_if_all_fits(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(sorting.tempfile, "TemporaryFile", refuse)  # type: ignore[attr-defined]
     entries = [Entry("", "b", b""), Entry("", "a", b"")]
-    assert [one.key for one in sorted_on_disk(entries, Entry)] == ["a", "b"]
+    assert [one.key for one in _sorted(entries)] == ["a", "b"]
 
 
 def test_a_full_disk_is_an_error_that_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,4 +88,4 @@ def test_a_full_disk_is_an_error_that_says_where(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(sorting.tempfile, "TemporaryFile", full)  # type: ignore[attr-defined]
     entries = [Entry("", "b", b""), Entry("", "a", b"")]
     with pytest.raises(StreamError, match=r"cannot sort the input in .*: No space left"):
-        list(sorted_on_disk(entries, Entry, most_bytes=1))
+        list(_sorted(entries, most_bytes=1))

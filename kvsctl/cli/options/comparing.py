@@ -33,12 +33,14 @@ class DiffOptions(OptionGroup):
         ),
         OnResume.MAY_DIFFER,
     ] = made(factory=list)
-    entity: Annotated[
+    from_: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME",
-            help='Default entity for records without "entityName".',
-            rich_help_panel=panels.INPUT,
+            "--from",
+            metavar="TARGET",
+            help="Compare the records of TARGET (left), a name or a URL. KVSCTL_TOKEN is not "
+            "used for it.",
+            rich_help_panel=panels.TARGET,
         ),
         OnResume.MAY_DIFFER,
     ] = None

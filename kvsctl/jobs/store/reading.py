@@ -1,11 +1,10 @@
-"""Read from a store what one side of a comparison holds, and compare both in order."""
+"""Read from a store what the other side of a comparison holds, and compare both in order."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
 
-from kvsctl import jsontext
 from kvsctl.bulk.events import Event, Listener, RecordsRead, Settled
 from kvsctl.bulk.feeds import ReadyFeed
 from kvsctl.bulk.intake import failed_check
@@ -18,6 +17,7 @@ from kvsctl.config.targets import Target
 from kvsctl.errors import KvsctlError
 from kvsctl.jobs.connect import connected
 from kvsctl.jobs.runner import Interrupts
+from kvsctl.jsontext import string
 from kvsctl.model import Found, Identity, Outcome, Problem, Record
 from kvsctl.report.console import Environment
 from kvsctl.service.auth.credentials import Credentials
@@ -25,11 +25,15 @@ from kvsctl.service.wire import MetadataRequest, key_body
 
 _MOST_HELD_BYTES: Final = 16_000_000
 _IN_ORDER: Final = "{} in order of keys"
-MISSING: Final = "missing"
+ABSENT: Final = ("missing", "expired")
+"""The names under which reads count as skipped that found nothing which still holds."""
 
 
 class StoreSide(msgspec.Struct, frozen=True):
-    """A store whose records are compared, and how it is read. `plan` is one of get."""
+    """A store whose records are compared, and how it is read.
+
+    `plan` is one of get that skips what is missing or has expired: for a comparison it is absent.
+    """
 
     target: Target
     plan: RunPlan
@@ -91,8 +95,9 @@ class Lookup:
     def _pair(self, outcome: Outcome) -> tuple[Entry, Entry | None] | None:
         entry = self._unread.pop(outcome.position)
         if outcome.found is not None:
-            return entry, _entry(entry, outcome.found)
-        return (entry, None) if outcome.skipped_by == MISSING else None
+            assert outcome.subject.identity is not None  # noqa: S101
+            return entry, entry_of(outcome.subject.identity, outcome.found)
+        return (entry, None) if outcome.skipped_by in ABSENT else None
 
 
 def _size(pair: tuple[Entry, Entry | None]) -> int:
@@ -100,11 +105,12 @@ def _size(pair: tuple[Entry, Entry | None]) -> int:
     return len(entry.body) + (0 if other is None else len(other.body))
 
 
-def _entry(entry: Entry, found: Found) -> Entry:
-    """Return what the store holds for an entry, as a set-ready record."""
-    name = b',"entityName":' + jsontext.string(entry.entity) if entry.entity else b""
-    body = b'{"key":%b%b,"value":%b}' % (jsontext.string(entry.key), name, found.value)
-    return Entry(entry.entity, entry.key, body)
+def entry_of(identity: Identity, found: Found) -> Entry:
+    """Return what a store holds as a set-ready record, with its expiry if it is known."""
+    entity = b"" if identity.entity is None else b',"entityName":' + string(identity.entity)
+    expiry = b"" if found.expire_time is None else b',"expireTime":' + string(found.expire_time)
+    body = b'{"key":%b%b,"value":%b%b}' % (string(identity.key), entity, found.value, expiry)
+    return Entry(identity.entity or "", identity.key, body)
 
 
 async def look_up(
@@ -127,7 +133,7 @@ async def look_up(
         store.target,
         credentials,
         timeout_seconds=store.timeout_seconds,
-        asked=MetadataRequest(),
+        asked=MetadataRequest(expires=True),
         wants_headers=False,
     )
     async with target as service:
@@ -160,8 +166,9 @@ def teller(environment: Environment) -> Callable[[str], None]:
     return lambda text: environment.tell(f"kvsctl: {text}")
 
 
-def count_missing_as_read(tally: Tally) -> None:
+def count_absent_as_read(tally: Tally) -> None:
     """Count keys that the store lacks as succeeded: reading them is what was asked for."""
-    missing = tally.skipped_by.pop(MISSING, 0)
-    tally.skipped -= missing
-    tally.succeeded += missing
+    for name in ABSENT:
+        count = tally.skipped_by.pop(name, 0)
+        tally.skipped -= count
+        tally.succeeded += count

@@ -21,7 +21,7 @@ from kvsctl.jobs.runner import Interrupts, NoInterrupts
 from kvsctl.jobs.store.reading import (
     Lookup,
     StoreSide,
-    count_missing_as_read,
+    count_absent_as_read,
     counting,
     look_up,
     teller,
@@ -112,7 +112,7 @@ async def _compare(
         interrupts,
         teller(environment),
     )
-    count_missing_as_read(tally)
+    count_absent_as_read(tally)
     tally.check_sum()
     return Against(store.name, str(comparand.sample), comparer.counts, tally, different), error
 

@@ -14,7 +14,7 @@ from kvsctl.bulk.plan import Pressure, RunPlan
 from kvsctl.bulk.retrying.policy import RetryPolicy
 from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.comparison.entries import Block, Entry
-from kvsctl.jobs.store.reading import Lookup, count_missing_as_read
+from kvsctl.jobs.store.reading import Lookup, count_absent_as_read
 from kvsctl.model import Identity, Record, State, Verb
 from tests.support.books import carry_out
 from tests.support.records import identity
@@ -46,7 +46,7 @@ def test_each_entry_meets_the_record_of_its_identity() -> None:
         (_entry("b"), None),
         (_entry("city/a"), Entry("city", "a", b'{"key":"a","entityName":"city","value":6}')),
     ]
-    count_missing_as_read(tally)
+    count_absent_as_read(tally)
     assert (tally.succeeded, tally.skipped, dict(tally.skipped_by)) == (3, 0, {})
     tally.check_sum()
 

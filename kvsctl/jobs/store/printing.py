@@ -1,0 +1,138 @@
+"""Print differences to a file or to stdout."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from enum import Enum
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from kvsctl.bulk.run import Run
+from kvsctl.comparison.joining import Change, Difference
+from kvsctl.errors import ExitStatus, StreamError, UsageError
+from kvsctl.files.compressed import CompressedSink, compressor_of
+from kvsctl.files.sinks import ByteSink, DescriptorWriter, open_output, status_of
+from kvsctl.outputs.differences import (
+    DifferenceFormat,
+    json_line_of,
+    key_line_of,
+    record_line_of,
+)
+from kvsctl.report.console import Environment
+from kvsctl.report.store.differences import on_stdout, shown
+
+_MOST_PENDING_BYTES: Final = 8_000_000
+
+
+class Form(Enum):
+    """How differences are printed."""
+
+    TEXT = "text"
+    JSONL = "jsonl"
+    KEYS = "keys"
+    RECORDS = "records"
+
+
+class DifferencePrinting(msgspec.Struct, frozen=True):
+    """Which differences are printed, how and where.
+
+    `only`: the changes that are printed. `form` None: text on a terminal, else JSON Lines. `path`
+    None: stdout.
+    """
+
+    only: frozenset[Change] = frozenset(Change)
+    form: Form | None = None
+    path: Path | None = None
+
+
+class Printer:
+    """Prints the differences that are wanted. Raise UsageError if the output cannot be opened."""
+
+    def __init__(self, printing: DifferencePrinting, environment: Environment) -> None:
+        self._printing = printing
+        self._format = _format(printing, environment)
+        self._has_moved = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._run: Run | None = None
+        self._sink = _opened(printing, environment, self._note_moved)
+
+    def take(self, difference: Difference) -> None:
+        """Print a difference, if its change is wanted."""
+        if difference.change in self._printing.only:
+            self._sink.write(self._format(difference))
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether the reader of the output has closed the pipe."""
+        broken = self._sink.broken
+        return broken is not None and status_of(broken) is ExitStatus.PIPE_CLOSED
+
+    async def written(self) -> None:
+        """Wait until little is left to be written. Raise StreamError if writing has failed."""
+        await asyncio.sleep(0)
+        while self._sink.pending_bytes > _MOST_PENDING_BYTES and self._sink.broken is None:
+            self._has_moved.clear()
+            if self._sink.pending_bytes > _MOST_PENDING_BYTES:  # the thread may just have written
+                await self._has_moved.wait()
+        if self._sink.broken is not None:
+            raise self._failed(self._sink.broken)
+
+    def is_written(self, run: Run) -> bool:
+        """Return whether more may be printed; wake `run` when that changes.
+
+        Stop the run if writing has failed.
+        """
+        self._run = run
+        if self._sink.broken is not None:
+            run.stop()
+            return False
+        return self._sink.pending_bytes <= _MOST_PENDING_BYTES
+
+    def close(self, *, is_whole: bool) -> StreamError | None:
+        """Complete the output, or leave it as a part. Return the error if that failed."""
+        if is_whole:
+            self._sink.complete()
+        else:
+            self._sink.abandon()
+        return None if self._sink.broken is None else self._failed(self._sink.broken)
+
+    def _note_moved(self) -> None:
+        """Note from any thread that output was written or has failed."""
+        with suppress(RuntimeError):  # the loop may be closed before the last write
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        self._has_moved.set()
+        if self._run is not None:
+            self._run.wake()
+
+    def _failed(self, broken: OSError) -> StreamError:
+        return StreamError(f"cannot write to {self._printing.path or 'stdout'}: {broken.strerror}")
+
+
+def _opened(
+    printing: DifferencePrinting, environment: Environment, moved: Callable[[], None]
+) -> ByteSink:
+    if printing.path is not None:
+        sink, compress = open_output(printing.path, moved), compressor_of(printing.path)
+        return sink if compress is None else CompressedSink(sink, compress)
+    if environment.stdout_fd is None:
+        raise UsageError("cannot print differences: stdout is closed", "Use --output FILE.")
+    return DescriptorWriter(environment.stdout_fd, moved)
+
+
+def _format(printing: DifferencePrinting, environment: Environment) -> DifferenceFormat:
+    form = printing.form
+    if form is None:
+        is_for_people = printing.path is None and environment.stdout_is_terminal
+        form = Form.TEXT if is_for_people else Form.JSONL
+    if form is Form.TEXT:
+        return partial(_text, on_stdout(environment))
+    return {Form.JSONL: json_line_of, Form.KEYS: key_line_of, Form.RECORDS: record_line_of}[form]
+
+
+def _text(environment: Environment, difference: Difference) -> bytes:
+    return shown(difference, environment).encode("utf-8", "backslashreplace")
