@@ -24,6 +24,7 @@ def shapes(verb: Verb) -> st.SearchStrategy[Shape]:
         is_ordered=st.booleans(),
         ignores_missing=st.booleans(),
         verifies=st.booleans(),
+        changed_only=st.booleans() if verb is Verb.SET else st.just(False),
         batch_size=st.integers(1, 6),
         concurrency=st.integers(1, 6),
         retries=st.integers(0, 5),

@@ -45,6 +45,7 @@ class Shape:
     is_ordered: bool = True
     ignores_missing: bool = False
     verifies: bool = False
+    changed_only: bool = False
     batch_size: int = 6
     concurrency: int = 4
     retries: int = 3
@@ -93,6 +94,8 @@ class Job:
             words += ["--ignore-missing"] if shape.ignores_missing else []
         elif shape.verifies:
             words.append("--verify")
+        if shape.changed_only and shape.verb is Verb.SET:
+            words.append("--changed-only")
         if shape.has_journal:
             words += ["--journal", self.journal]
             words += ["--retry-failed"] if retries_failed else []
