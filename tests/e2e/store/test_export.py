@@ -175,24 +175,6 @@ def test_refused_cursors_lose_and_repeat_nothing(
             assert keys == sorted(keys)
 
 
-@pytest.mark.parametrize(("rate", "count"), [("0.2", 3043), ("1", 250)])
-@pytest.mark.parametrize("words", [["-c", "1"], ["-c", "4"]])
-def test_refused_cursors_lose_and_repeat_nothing(
-    kvsctl: Command, tmp_path: Path, rate: str, count: int, words: list[str]
-) -> None:
-    path = tmp_path / "db"
-    lines = _CITIES.read_bytes().splitlines(keepends=True)[:count]
-    with served(embedded(path)) as url:
-        kvsctl("set", "--url", url, stdin=b"".join(lines), status=0)
-    faults = read_faults(f"seed=3,refuse-cursor={rate}")
-    with served(embedded(path, EmulatorOptions(faults=faults))) as url:
-        exported = kvsctl("export", "--url", url, "--json", *words, status=0)
-        keys = [json.loads(line)["key"] for line in exported.out.splitlines()]
-        assert sorted(keys) == sorted(json.loads(line)["key"] for line in lines)
-        if words == ["-c", "1"]:
-            assert keys == sorted(keys)
-
-
 def test_a_closed_pipe_ends_it_quietly(kvsctl: Command) -> None:
     kvsctl("set", "-t", "local", "-f", _CITIES, status=0)
     piped = subprocess.run(
