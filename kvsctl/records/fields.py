@@ -72,16 +72,16 @@ def _typed(members: dict[str, bytes]) -> Fields:
 
 
 def _unknown(members: Collection[str]) -> MemberError:
-    for name in members:
+    unknown = [name for name in members if name not in KNOWN_MEMBERS]
+    for name in unknown:
         if name in _RAW:
             return MemberError(
                 f'an earlier run could not read this input: rewrite the text in "{name}" as a '
                 "record",
                 Cause.RAW,
             )
-    unknown = next(name for name in members if name not in KNOWN_MEMBERS)
     return MemberError(
-        f"unknown member {jsontext.quoted(unknown)}: a record has key, value, entityName, "
+        f"unknown member {jsontext.quoted(unknown[0])}: a record has key, value, entityName, "
         "ttl, options and expireTime",
         Cause.MEMBERS if "key" in members else Cause.MAP,
     )

@@ -16,7 +16,7 @@ escapes of surrogates are decoded *masked*: with the escapes of other characters
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -125,12 +125,20 @@ class Found(msgspec.Struct, gc=False):
         ]
 
 
+class _Form(NamedTuple):
+    """What lines are decoded into: a struct with these names, or a dictionary."""
+
+    names: dict[str, None]
+    decode: Callable[[bytes], Any]
+    getters: Mapping[str, _Getter] | None
+
+
 class Decoder:
     """A decoder of lines into members, which learns their names.
 
     A line that nests deeper than `most_deep` is not decoded, because the decoder recurses. Members
     are exact bytes; that of the name `text` is a string. `known` are the legal names, if not all
-    are. `names` are those that most lines have.
+    are. `names` are those that most lines have. Several threads may use it.
     """
 
     def __init__(
@@ -144,58 +152,50 @@ class Decoder:
         self._most_deep = most_deep
         self._text = text
         self._known = known
-        self._decode: Callable[[bytes], Any] = _decode_object
-        self._getters: Mapping[str, _Getter] | None = None
-        self._names: dict[str, None] = {}
-        self._use_names(dict.fromkeys(filter(self._is_legal, names)))
+        self._form = self._form_of(dict.fromkeys(filter(self._is_legal, names)))
         # It needs no care, so a line that is not an object costs the lines beside it nothing.
-        self._instead = _encode(dict.fromkeys(self._names, "a"))
+        self._instead = _encode(dict.fromkeys(self._form.names, "a"))
 
     def read(self, lines: Sequence[bytes]) -> Found:
         """Return the members of lines."""
-        lines = self._decodable(lines)
+        lines, form = self._decodable(lines), self._form
         masked: Sequence[int] = ()
-        entries = _decoded(self._decode, lines)
+        entries = _decoded(form.decode, lines)
         if entries is None:
             lines, masked = _all_masked(lines)
-            entries = _decoded(self._decode, lines) if masked else None
+            entries = _decoded(form.decode, lines) if masked else None
         gaps: Sequence[int] = ()
         if entries is None:
-            entries = self._decoded_one_by_one(lines)
+            entries = _decoded_or_none(form.decode, lines)
+            left = [line for line, entry in zip(lines, entries, strict=True) if entry is None]
+            learnt = self._learnt(form, left)
+            if learnt is not form:
+                self._form = form = learnt
+                entries = _decoded_or_none(form.decode, lines)
             gaps = [place for place, entry in enumerate(entries) if entry is None]
-            lines, instead = list(lines), self._decode(self._instead)
+            lines, instead = list(lines), form.decode(self._instead)
             for place in gaps:
                 lines[place], entries[place] = self._instead, instead
-        return Found(lines, entries, self._getters, gaps, masked)
+        return Found(lines, entries, form.getters, gaps, masked)
 
-    def _decoded_one_by_one(self, lines: Sequence[bytes]) -> list[Any]:
-        entries = _decoded_or_none(self._decode, lines)
-        left = [line for line, entry in zip(lines, entries, strict=True) if entry is None]
-        if self._getters is None or not self._learns(left):
-            return entries
-        return _decoded_or_none(self._decode, lines)
-
-    def _learns(self, lines: Sequence[bytes]) -> bool:
-        """Learn the names of members of lines. Return whether some are new."""
+    def _learnt(self, form: _Form, lines: Sequence[bytes]) -> _Form:
+        """Return a form with the names of these lines, too; the same form if it has all of them."""
+        if form.getters is None:
+            return form
         objects = _decoded_or_none(_decode_object, lines)
         names = {
             name: None for members in objects for name in members or () if self._is_legal(name)
         }
-        if names.keys() <= self._names.keys():
-            return False
-        self._use_names(self._names | names)
-        return True
+        return form if names.keys() <= form.names.keys() else self._form_of(form.names | names)
 
     def _is_legal(self, name: str) -> bool:
         if self._known is not None:
             return name in self._known
         return not _may_be_masked(name)
 
-    def _use_names(self, names: dict[str, None]) -> None:
-        self._names = names
+    def _form_of(self, names: dict[str, None]) -> _Form:
         if len(names) > _MOST_NAMES or any(map(_needs_escape, names)):
-            self._decode, self._getters = _decode_object, None
-            return
+            return _Form(names, _decode_object, None)
         fields = {name: f"member_{place}" for place, name in enumerate(names)}
         entry = msgspec.defstruct(
             "Entry",
@@ -208,9 +208,9 @@ class Decoder:
             omit_defaults=True,
             gc=False,
         )
-        self._decode = msgspec.json.Decoder(entry).decode
         others = [_getter_of(field) for field in [*fields.values()][len(_FIRST) :]]
-        self._getters = dict(zip(fields, (*_FIRST, *others)))  # noqa: B905 - there may be one field
+        getters = dict(zip(fields, (*_FIRST, *others)))  # noqa: B905 - there may be one field
+        return _Form(names, msgspec.json.Decoder(entry).decode, getters)
 
     def _decodable(self, lines: Sequence[bytes]) -> Sequence[bytes]:
         """Return the lines, with an empty one in place of each that must not be decoded."""
