@@ -1,7 +1,8 @@
 """Read many rows of a table at once, as records or as keys."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Final
 
 import msgspec
@@ -24,6 +25,7 @@ _are_scalars: Final = re.compile(rf"{_SCALAR}(?:\n{_SCALAR})*+").fullmatch
 _SCALAR_ENDS: Final = frozenset("0123456789el")
 _ENDS: Final = {"{": "}", "[": "]", '"': '"'}
 _JSON_STARTS: Final = frozenset('-0123456789tfn{["')
+_JSON_ENDS: Final = _SCALAR_ENDS | frozenset(_ENDS.values())
 
 _encode_lines = msgspec.json.Encoder().encode_lines
 
@@ -35,8 +37,8 @@ def set_rows_reader(
     limits = rules.certain_limits
     places = {name: place for place, name in enumerate(names)}
     value_name = None if shape.takes_whole else shape.value_field or "value"
-    members = [b"%b:%%b" % name.replace(b"%", b"%%") for name in _strings(names)]
-    whole = (b"{%b}" % b",".join(members)).__mod__
+    before = [b",%b:" % name for name in _strings(names)]
+    before[0] = b"{" + before[0][1:]
 
     def read(rows: Sequence[Cells]) -> Columns:
         others: set[int] = set()
@@ -52,7 +54,7 @@ def set_rows_reader(
 
         keys = filled(shape.key_template, _of_key(cells, places, shape.key_template), others)
         if value_name is None:
-            values = list(map(whole, zip(*map(texts, cells), strict=True)))
+            values = _objects(before, list(map(texts, cells)))
             extras = default_extras(rules, len(rows), others)
         else:
             values = texts(cells[places[value_name]])
@@ -106,6 +108,14 @@ def _strings(column: Sequence[str]) -> list[bytes]:
     return texts
 
 
+def _objects(before: Sequence[bytes], columns: Sequence[Sequence[bytes]]) -> list[bytes]:
+    """Return objects with the members of these columns. `before` has the bytes before each."""
+    parts: list[Iterable[bytes]] = []
+    for name, column in zip(before, columns, strict=True):
+        parts += [repeat(name), column]
+    return list(map(b"".join, zip(*parts, repeat(b"}"))))
+
+
 def _inferred(column: Sequence[str], most_deep: int, others: set[int]) -> list[bytes]:
     """Return cells as JSON where they are JSON, else as JSON strings."""
     joined = "\n".join(column)
@@ -114,7 +124,10 @@ def _inferred(column: Sequence[str], most_deep: int, others: set[int]) -> list[b
         if len(texts) == len(column):  # else a cell holds a line feed
             return texts
     texts = _strings(column)
-    if _JSON_STARTS.isdisjoint([cell[:1] for cell in column]):
+    filled_cells = list(filter(None, column))
+    if _JSON_STARTS.isdisjoint([cell[0] for cell in filled_cells]) or _JSON_ENDS.isdisjoint(
+        [cell[-1] for cell in filled_cells]
+    ):
         return texts
     places: list[int] = []
     for place, cell in enumerate(column):
