@@ -49,7 +49,7 @@ def found_with_members(records: Sequence[FoundMembers], body: bytes) -> FoundSla
         _times([one.createdAt for one in records]),
         _times([one.updatedAt for one in records]),
         None if expiries.count(None) == len(expiries) else expiries,
-        is_compact=_has_no_line_break(body),
+        is_compact=b"\n" not in body and b"\r" not in body,
     )
 
 
@@ -60,7 +60,8 @@ def found_plain(records: Sequence[FoundRecord], body: bytes) -> FoundSlab:
     """
     if max([len(one.value) for one in records], default=0) > _MOST_SHALLOW_BYTES:
         _require_shallow_values([one.value for one in records], body)
-    return FoundSlab(None, is_compact=_has_no_line_break(body), plain_records=records)
+    is_compact = b"\n" not in body and b"\r" not in body
+    return FoundSlab(None, is_compact=is_compact, plain_records=records)
 
 
 def members_of(record: bytes) -> FoundMembers:
@@ -110,10 +111,6 @@ def require_utf8(body: bytes) -> None:
     """Raise UnicodeDecodeError unless all of the body is UTF-8: msgspec leaves out the values."""
     if not body.isascii():
         body.decode()
-
-
-def _has_no_line_break(body: bytes) -> bool:
-    return b"\n" not in body and b"\r" not in body
 
 
 def _times(times: list[int | float | None]) -> list[int | None] | None:

@@ -149,7 +149,8 @@ class ReplyDecoder:
         found: FoundSlab | None = None
         if verb is GET:
             found = answer.found(body)
-            self._reads_are_plain = found.is_bare and answer.is_plain
+            if not self._reads_are_plain:
+                self._reads_are_plain = found.is_bare and answer.is_plain
         if asked and answer.names_exactly(asked):
             if verb is not GET:
                 self._form = learn(body) or self._form
