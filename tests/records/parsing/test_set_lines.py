@@ -233,7 +233,7 @@ class TestSetLines:
         expected = record and record.replace(b"DEFAULT", default.json)
         assert (result.readable, result.record) == (True, expected)
 
-    @given(st.binary(max_size=60) | st.text('{}[]":,key\\value0 ').map(str.encode))
+    @given(st.binary(max_size=60) | st.text('{}[]":,key\\value0 \r\n').map(str.encode))
     def test_never_raises(self, line: bytes) -> None:
         for parser in (PARSE_LINE, PARSE_ARGUMENT, PARSE_KEY, PARSE_OBJECT, *UNCHECKED):
             assert isinstance(parser(line), Parsed | Rejected)
