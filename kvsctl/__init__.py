@@ -18,6 +18,7 @@ Imports run one way, from the first of these to the last:
 - `slabs`: many records, or the outcomes of many, as one value.
 - `jsontext`, `jsonequal`: JSON as text, and whether two JSON texts are equal.
 - `limits`, `codes`: the service's limits; the error codes that a record can fail with.
+- `blake2`: a hash, without OpenSSL.
 - `unexpected`: explain an exception that no code handled.
 - `errors`: the errors that end a command, and the exit codes.
 """

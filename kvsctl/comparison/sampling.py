@@ -1,13 +1,11 @@
 """Choose a part of the entries by a stable hash, so that every run chooses the same ones."""
 
 import re
-
-# As in hashlib, which loads OpenSSL.
-from _blake2 import blake2b
 from typing import Final
 
 import msgspec
 
+from kvsctl.blake2 import blake2b
 from kvsctl.comparison.entries import Entry
 from kvsctl.errors import UsageError
 

@@ -7,14 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from kvsctl.blake2 import blake2b
 from kvsctl.errors import UsageError
 from kvsctl.records.sources import Source
-
-try:
-    # As in hashlib, which loads OpenSSL: that takes 5 MB of memory, and prints a traceback without.
-    from _blake2 import blake2b
-except ImportError:  # this Python was built without it, or has it elsewhere
-    from hashlib import blake2b
 
 _END_BYTES: Final = 64 * 1024
 
