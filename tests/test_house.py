@@ -53,6 +53,16 @@ class TestFolders:
         assert [name for name in _modules(folder) + packages if f"`{name}`" not in text] == []
 
 
+def test_no_file_of_tests_is_long() -> None:
+    """A function may be: its parameters are its table of examples."""
+    long = [path for path in _TESTS.rglob("*.py") if _lines(path) > _MOST_LINES]
+    assert [path.relative_to(_TESTS).as_posix() for path in long] == []
+
+
+def _lines(path: Path) -> int:
+    return len(path.read_text("utf-8").splitlines())
+
+
 def test_no_folder_of_tests_is_crowded() -> None:
     crowded = {path.parent for path in _TESTS.rglob("*.py")}
     assert [folder for folder in crowded if len(_modules(folder)) > _MOST_MODULES] == []

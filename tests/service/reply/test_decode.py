@@ -1,6 +1,6 @@
+"""Answers with 200 are decoded with every byte of their values."""
+
 import json
-from codecs import BOM_UTF8
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,83 +11,18 @@ from kvsctl import jsontext
 from kvsctl.jsontext import PARSER_DEPTH
 from kvsctl.model import Failure, Found, Identity, Record, Verb
 from kvsctl.service.found import UnreadableAnswer
-from kvsctl.service.reply import AllDone, Reply, ReplyDecoder, decode_error
-from kvsctl.slabs import FoundSlab
-from tests.support.jsontexts import NUMBERS, STRINGS, VALUES, array_of, object_of
+from kvsctl.service.reply import AllDone, Reply
+from tests.service.reply.answers import (
+    ODD_VALUES,
+    answers,
+    asked_for,
+    decode,
+    get,
+    one_found,
+    reply_of,
+)
+from tests.support.jsontexts import NUMBERS, VALUES
 from tests.support.naming import short
-
-ODD_VALUES = [
-    "9" * 400,
-    "1.0",
-    "1e400",
-    "-0.0",
-    "9" * 10_000,
-    '{"b":1,"a":2}',
-    '{"a":1,"a":2}',
-    '{ "a" :\t[ 1 , 2 ] }',
-    r'"\ud800"',
-    r'"\u0041\/"',
-    "null",
-    '"\u2028\x7f\U0001f600"',
-]
-KEYS = STRINGS
-
-
-@st.composite
-def answers(draw: st.DrawFn) -> tuple[str, dict[Identity, str], dict[Identity, tuple[str, str]]]:
-    """Draw a batch/get answer: its text, its found values and its failures."""
-    keys = draw(st.lists(KEYS, max_size=5, unique_by=json.loads))
-    found: dict[Identity, str] = {}
-    failed: dict[Identity, tuple[str, str]] = {}
-    successes, failures = [], []
-    for key in keys:
-        entity = draw(st.sampled_from([None, "abc"]))
-        identity = Identity(entity, json.loads(key))
-        pairs = [('"key"', key)]
-        if entity or draw(st.booleans()):
-            pairs.append(('"entityName"', json.dumps(entity)))
-        if draw(st.booleans()):
-            found[identity] = draw(VALUES)
-            pairs.append(('"value"', found[identity]))
-            pairs += draw(st.sampled_from([[], [('"new"', "[1]")], [('"createdAt"', "1.5")]]))
-            successes.append(draw(object_of(draw(st.permutations(pairs)))))
-        else:
-            code, message = draw(st.sampled_from([("X", "m"), ("KEY_NOT_FOUND", "\u00e9")]))
-            failed[identity] = code, message
-            error = f'{{"code":{json.dumps(code)},"message":{json.dumps(message)}}}'
-            failures.append(draw(object_of([*pairs, ('"error"', error)])))
-    lists = [
-        ('"successfulKeys"', draw(array_of(successes))),
-        ('"failedKeys"', draw(array_of(failures))),
-    ]
-    return draw(object_of(draw(st.permutations(lists)))), found, failed
-
-
-def decode(
-    verb: Verb, body: bytes, trace_id: str | None = None, asked: Sequence[Record] = ()
-) -> Reply | AllDone:
-    """Decode the first answer of a service."""
-    return ReplyDecoder().decode(verb, body, trace_id, asked)
-
-
-def reply_of(
-    verb: Verb, body: bytes, trace_id: str | None = None, asked: Sequence[Record] = ()
-) -> Reply:
-    """Decode an answer to a Reply, also one that is decoded to AllDone."""
-    reply = decode(verb, body, trace_id, asked)
-    if isinstance(reply, Reply):
-        return reply
-    assert asked
-    found = [None] * len(asked) if reply.found is None else reply.found
-    return Reply(dict(zip([one.identity for one in asked], found, strict=True)), {})
-
-
-def get(body: str | bytes) -> Reply:
-    return reply_of(Verb.GET, body.encode() if isinstance(body, str) else body, "t1")
-
-
-def one_found(members: str) -> str:
-    return f'{{"successfulKeys":[{{"key":"a",{members}}}],"failedKeys":[]}}'
 
 
 class TestDecode:
@@ -246,49 +181,20 @@ class TestDecode:
         assert "s3cret" not in repr(found)
 
 
-def _strings(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, dict):
-        return [one for part in value.values() for one in _strings(part)]
-    return [one for part in value for one in _strings(part)] if isinstance(value, list) else []
-
-
-class TestDecodeError:
-    @pytest.mark.parametrize(
-        ("body", "error"),
-        [
-            (b'{"code":"X","message":"m"}', ("X", "m")),
-            (b'{"code":"X","message":"m","more":[1]}', ("X", "m")),
-            (b'{"code":"X"}', ("X", "")),
-            (b'{"code":"X","message":null}', ("X", "")),
-            (b'{"code":"","message":"m"}', None),
-            (b'{"message":"m"}', None),
-            (b'{"code":1,"message":"m"}', None),
-            (b"", None),
-            (b"<html>", None),
-            (b'"X"', None),
-            (b'{"code":"\xff"}', None),
-            (b'{"code":"X","message":"m","more":' + b"[" * 100_000, None),
-        ],
-        ids=short,
-    )
-    def test_reads_the_services_own_form_only(
-        self, body: bytes, error: tuple[str, str] | None
-    ) -> None:
-        assert decode_error(body) == error
-
-    @given(st.binary() | VALUES.map(str.encode))
-    def test_never_raises(self, body: bytes) -> None:
-        decode_error(body)
-
-
 def test_both_paths_decode_alike() -> None:
     """A lone surrogate escape anywhere makes an answer take the careful path."""
     fast = one_found('"value":[1.0],"entityName":"abc","createdAt":1')
     careful = fast[:-1] + r',"x":"\ud800"}'
     assert jsontext.members(careful.encode())
     assert get(fast) == get(careful)
+
+
+def _strings(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return [one for part in value.values() for one in _strings(part)]
+    return [one for part in value for one in _strings(part)] if isinstance(value, list) else []
 
 
 class TestAsked:
@@ -342,12 +248,12 @@ def test_the_fast_path_decodes_like_the_parser(
     body = json.dumps(
         {"successfulKeys": [{"key": key} for key in keys], "failedKeys": []}, separators=(",", ":")
     ).encode()
-    assert reply_of(Verb.SET, body, None, _asked(asked_keys)) == reply_of(Verb.SET, body)
+    assert reply_of(Verb.SET, body, None, asked_for(asked_keys)) == reply_of(Verb.SET, body)
 
 
 def test_a_key_that_contains_json_is_not_taken_for_two_keys() -> None:
     body = b'{"successfulKeys":[{"key":"a"},{"key":"b"}],"failedKeys":[]}'
-    asked = _asked(['a"},{"key":"b'])
+    asked = asked_for(['a"},{"key":"b'])
     both = {Identity(None, "a"): None, Identity(None, "b"): None}
     assert decode(Verb.SET, body, None, asked) == Reply(both, {})
 
@@ -356,70 +262,3 @@ def test_an_entity_is_not_taken_for_a_plain_key() -> None:
     body = b'{"successfulKeys":[{"key":"a"}],"failedKeys":[]}'
     asked = [Record(0, "-", 1, Identity("entity", "a"), b"")]
     assert decode(Verb.SET, body, None, asked) == Reply({Identity(None, "a"): None}, {})
-
-
-def _asked(keys: list[str]) -> list[Record]:
-    return [Record(place, "-", place, Identity(None, key), b"") for place, key in enumerate(keys)]
-
-
-@pytest.mark.parametrize("verb", Verb)
-def test_a_byte_order_mark_before_the_answer_is_skipped(verb: Verb) -> None:
-    body = b'{"successfulKeys":[{"key":"a","value":1.0}],"failedKeys":[]}'
-    asked = [Record(0, "f", 1, Identity(None, "a"), b'{"key":"a"}')]
-    assert decode(verb, BOM_UTF8 + body, None, asked) == decode(verb, body, None, asked)
-    assert decode_error(BOM_UTF8 + b'{"code":"X","message":"m"}') == ("X", "m")
-
-
-class TestReads:
-    """Reads without metadata and entities are decoded sooner, and to the same."""
-
-    @given(answers(), st.data())
-    def test_decodes_alike_whatever_was_answered_before(
-        self,
-        answer: tuple[str, dict[Identity, str], dict[Identity, tuple[str, str]]],
-        data: st.DataObject,
-    ) -> None:
-        body = bytearray(answer[0].encode())
-        if data.draw(st.booleans()):
-            place = data.draw(st.integers(0, len(body)))
-            body[place : place + 1] = data.draw(st.binary(max_size=2))
-        asked = [Record(0, "-", 1, identity, b"") for identity in answer[1]]
-        fresh, used = ReplyDecoder(), ReplyDecoder()
-        used.decode(Verb.GET, one_found('"value":1,"createdAt":1').encode(), None)
-        for wanted in ((), asked):
-            assert _result(fresh, bytes(body), wanted) == _result(used, bytes(body), wanted)
-
-    def test_values_in_the_order_of_the_request_are_not_copied_before_they_are_used(self) -> None:
-        values = [*ODD_VALUES, "[" * 197 + "]" * 197, f'"{"y" * 500}"']
-        keys = [f"k{place}" for place in range(len(values))]
-        pairs = zip(keys, values, strict=True)
-        records = [f'{{"key":"{key}","value":{value}}}' for key, value in pairs]
-        body = f'{{"successfulKeys":[{",".join(records)}],"failedKeys":[]}}'.encode()
-        done = decode(Verb.GET, body, None, _asked(keys))
-        assert isinstance(done, AllDone)
-        assert isinstance(done.found, FoundSlab)
-        assert b"".join(done.found.values) == "".join(values).encode()
-        assert [one.value.decode() for one in done.found] == values
-
-    @pytest.mark.parametrize("more", ["", ',"createdAt":5'])
-    @pytest.mark.parametrize("value", ["[" * 198 + "]" * 198, '{"a":' * 198 + "1" + "}" * 198])
-    def test_too_deep_a_value_is_unreadable_though_all_was_found(
-        self, value: str, more: str
-    ) -> None:
-        body = one_found(f'"value":{value}{more}').encode()
-        with pytest.raises(UnreadableAnswer, match="200 levels"):
-            decode(Verb.GET, body, None, _asked(["a"]))
-
-    def test_a_value_with_line_breaks_makes_the_answer_not_compact(self) -> None:
-        for value, is_compact in (("[1, 2]", True), ("[1,\n2]", False), ("[1,\r2]", False)):
-            done = decode(Verb.GET, one_found(f'"value":{value}').encode(), None, _asked(["a"]))
-            assert isinstance(done, AllDone)
-            assert isinstance(done.found, FoundSlab)
-            assert done.found.is_compact is is_compact
-
-
-def _result(decoder: ReplyDecoder, body: bytes, asked: Sequence[Record]) -> object:
-    try:
-        return decoder.decode(Verb.GET, body, "t1", asked)
-    except UnreadableAnswer as error:
-        return str(error)
