@@ -22,7 +22,7 @@ _REQUESTS_PER_PAGE: Final = 1.0
 
 So a listing costs twice its pages at most, and a small store, which needs no division, gets none.
 """
-_PAGES_AHEAD: Final = 4
+PAGES_AHEAD: Final = 4
 """How many pages may wait for whoever takes them, besides one for each query in flight."""
 _PAGE_BYTES: Final = 1_000_000
 """How large pages should be at most. Where values are large, fewer records are asked for."""
@@ -57,7 +57,8 @@ class _Step(msgspec.Struct, frozen=True, gc=False):
 class Lister:
     """Lists each key of some ranges once. Iterate `pages` once.
 
-    At most `chains` queries are in flight. With one, keys come in key order.
+    At most `chains` queries are in flight. With one, keys come in key order. At most `pages_ahead`
+    pages wait besides to be taken.
 
     `entity` is the space that is listed. An index other than that of the keys lists in an order of
     its own: it needs one chain, and one range that holds every key. `needs_order`: raise
@@ -74,6 +75,7 @@ class Lister:
         *,
         chains: int,
         page_records: int = DEFAULT_LIMITS.query_page,
+        pages_ahead: int = PAGES_AHEAD,
         entity: EntityIndex | None = None,
         needs_order: bool = False,
         moved: Callable[[Range, Sequence[Range]], None] = lambda _ended, _begun: None,
@@ -85,7 +87,7 @@ class Lister:
         self._division = _DivisionBudget()
         self._changed = asyncio.Event()
         self._steps: asyncio.Queue[_Step | None] = asyncio.Queue()
-        self._room = asyncio.Semaphore(chains + _PAGES_AHEAD)
+        self._room = asyncio.Semaphore(chains + pages_ahead)
         self._left = dict.fromkeys(ranges)
         self._most = self._limit = page_records
         self._entity = entity

@@ -11,7 +11,7 @@ from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.errors import TargetError
 from kvsctl.listing.judge import Judge, Judged
-from kvsctl.listing.lister import Listed, Lister
+from kvsctl.listing.lister import PAGES_AHEAD, Listed, Lister
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.listing.progress import Move, Progress
 from kvsctl.listing.ranges import Range
@@ -148,6 +148,7 @@ class Walk:
             ranges,
             chains=plan.chains if by_key else 1,
             page_records=plan.page_records,
+            pages_ahead=PAGES_AHEAD if plan.limit is None else 0,
             entity=space,
             needs_order=self._progress is not None,
             moved=lambda ended, begun: moves.append(Move(number, ended, begun)),

@@ -161,7 +161,8 @@ class ProgressBarLine:
             parts.append(Text(self._reason(self._waiting, now), "yellow"))
         if done is not None:
             parts.append(Text(f"{done:4.0%}"))
-        parts.append(Text(f"{self._settled:,} record{'' if self._settled == 1 else 's'}"))
+        word = "key" if self._pages else "record"
+        parts.append(Text(f"{self._settled:,} {word}{'' if self._settled == 1 else 's'}"))
         if self._pages:
             parts.append(Text(f"{self._pages:,} page{'' if self._pages == 1 else 's'}"))
         parts.append(Text(f"{self._rate(now):,.0f}/s"))

@@ -134,6 +134,12 @@ def test_a_limit_ends_the_listing(limit: int, chains: int, rereads: bool) -> Non
         assert ran.keys == sorted(store.records)[:limit]
 
 
+def test_a_limit_reads_no_page_that_it_does_not_need() -> None:
+    store = _store(1000, page=10)
+    assert len(_ran(store, ListingPlan(limit=25)).keys) == 25
+    assert len(store.queries) == 3
+
+
 class TestFaults:
     @pytest.mark.parametrize("fault", [BROKEN, THROTTLED, NO_CONNECTION])
     def test_a_page_is_read_again(self, fault: Fault) -> None:

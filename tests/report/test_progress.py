@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from rich.cells import cell_len
 
-from kvsctl.bulk.events import RecordsRead, RequestEnded, Settled, Waiting, WaitReason
+from kvsctl.bulk.events import PageListed, RecordsRead, RequestEnded, Settled, Waiting, WaitReason
 from kvsctl.bulk.pacing.pace import Pace
 from kvsctl.model import Verb
 from kvsctl.report.progress import ProgressBarLine
@@ -47,6 +47,19 @@ def test_without_a_known_size_there_is_only_a_count() -> None:
     bench.bar(RequestEnded(Verb.SET, 25, 200, 0.1, 9, 9, 1, False))
     bench.now += 2
     assert bench.line() == "set 3,000 records  1,500/s"
+
+
+def test_a_listing_shows_its_pages_and_the_prefix_that_it_reads() -> None:
+    bench = Bench()
+    bench.bar(PageListed(""))
+    bench.bar(RecordsRead(100))
+    bench.bar(Settled([succeeded(n) for n in range(100)]))
+    bench.now += 1
+    assert bench.line() == "set 100 keys  1 page  100/s"
+    bench.bar(PageListed("user:\x1b" + "x" * 100))
+    bench.bar(RecordsRead(1))
+    bench.bar(Settled([succeeded(100)]))
+    assert bench.line() == f"set 101 keys  2 pages  101/s  at user:\\x1b{'x' * 20}…"
 
 
 def test_with_a_known_size_it_shows_how_much_is_done_and_left() -> None:
