@@ -39,6 +39,11 @@ class RequestEnded(msgspec.Struct, frozen=True, gc=False):
     is_throttled: bool = False
     is_query: bool = False
 
+    @property
+    def operation(self) -> str:
+        """What the request was, as users know it: set, get, delete or query."""
+        return "query" if self.is_query else self.verb.value
+
 
 class WaitReason(Enum):
     """Why a run sends nothing for a time."""

@@ -35,7 +35,7 @@ def request_line(request: RequestEnded) -> str:
     """Return verb, status, milliseconds, records and units; then the error and the trace id."""
     status = "no answer" if request.status is None else str(request.status)
     parts = [
-        f"{'query' if request.is_query else request.verb.value} {status}",
+        f"{request.operation} {status}",
         f"{request.elapsed_seconds * 1000:.0f} ms",
         f"{request.records} {'record' if request.records == 1 else 'records'}",
         f"{request.units} {'unit' if request.units == 1 else 'units'}",

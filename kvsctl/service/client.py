@@ -8,7 +8,7 @@ import msgspec
 
 from kvsctl import __version__
 from kvsctl.errors import UsageError
-from kvsctl.model import Record, Verb
+from kvsctl.model import GET, Record, Verb
 from kvsctl.service.auth.credentials import HIDDEN, Credentials, Secret
 from kvsctl.service.faults import Fault, http_date
 from kvsctl.service.interpret import fault_of, hide_token, interpret, interpret_page, shown_trace_id
@@ -27,6 +27,7 @@ _SECRET_HEADERS = frozenset(
 )
 _HEADER_CHARACTERS = 1000
 _PATHS = {verb: f"/v1/batch/{verb.value}" for verb in Verb}
+_NO_METADATA = MetadataRequest()
 _READ_PATHS = frozenset({_PATHS[Verb.GET], PLAIN_QUERY, ENTITY_QUERY})
 """The endpoints that change nothing. Every other one counts as a write."""
 
@@ -204,8 +205,9 @@ class StoreClient:
         return _Sent(answer, None, elapsed, token, trace_id)
 
     def _request_of(self, verb: Verb, records: Sequence[Record]) -> tuple[str, bytes]:
-        """Return the path and the body of a request."""
-        return _PATHS[verb], encode(records, self._metadata, self.now())
+        """Return the path and the body of a request. Only reads ask for metadata."""
+        metadata = self._metadata if verb is GET else _NO_METADATA
+        return _PATHS[verb], encode(records, metadata, self.now())
 
     def _meaning(
         self,

@@ -55,7 +55,7 @@ async def locked(job: BatchJob, ends_at: float, environment: Environment) -> Asy
                 f"the lock is on a network file system ({kind}): a run on another machine "
                 "may not be kept out"
             )
-        _note_holder(path, fd, job.plan.verb.value)
+        _note_holder(path, fd, job.command)
         yield
     finally:
         with suppress(OSError):

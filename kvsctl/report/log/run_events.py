@@ -25,7 +25,7 @@ class RunEvents:
         self._log.log(
             "request",
             "info" if request.trouble is None else "warning",
-            operation=request.verb.value,
+            operation=request.operation,
             status=request.status,
             elapsed_s=round(request.elapsed_seconds, 3),
             records=request.records,
