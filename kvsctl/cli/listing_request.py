@@ -4,6 +4,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from kvsctl.backups.manifest import manifest_path
 from kvsctl.bulk.plan import BEGINNING_CONCURRENCY
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.listing import ConsistentOption, ExportOptions, ListOptions
@@ -17,6 +18,7 @@ from kvsctl.cli.request import (
 from kvsctl.cli.selectors import selection_of, selectors_given, spaces_of
 from kvsctl.errors import UsageError
 from kvsctl.files.compressed import compressor_of
+from kvsctl.files.descriptors import descriptor
 from kvsctl.jobs.job import BatchJob, Journalling, Printing
 from kvsctl.jobs.listing import ListingInput
 from kvsctl.journal.file import begun_at
@@ -78,8 +80,26 @@ def export_job(given: Given) -> BatchJob:
         compressor_of(path)  # refuses what cannot be written
     expires = MetadataRequest(expires=True)
     # In order, what is written is what the journal holds as settled.
-    printing = Printing(path=path, in_order=journal is not None, metadata=expires)
+    printing = Printing(
+        path=path,
+        in_order=journal is not None,
+        metadata=expires,
+        manifest_path=_manifest_path(options.manifest, path),
+    )
     return listing_job("export", given, basis, plan, printing, journal)
+
+
+def _manifest_path(given: Path | None, output: Path | None) -> Path | None:
+    """Return where the manifest is written: beside a file, unless another place is given."""
+    if given is not None:
+        if given == Path("-") or _is_stream(given):
+            raise UsageError(f"--manifest {given}: must be a regular file")
+        return given
+    return None if output is None or _is_stream(output) else manifest_path(output)
+
+
+def _is_stream(path: Path) -> bool:
+    return descriptor(path) is not None or (path.exists() and not path.is_file())
 
 
 def compared_plan(given: Given, concurrency: int | None) -> ListingPlan:

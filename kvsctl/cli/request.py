@@ -294,9 +294,11 @@ def _outputs(records: Printing | None) -> list[tuple[str, Place]]:
     """Return where records are written; beside a file is its part until it is complete."""
     if records is None:
         return []
+    path = records.manifest_path
+    manifest: list[tuple[str, Place]] = [] if path is None else [("manifest", path)]
     if records.path is None:
-        return [("output", _STDOUT)]
-    return [("output", records.path), ("output", part_path(records.path))]
+        return [*manifest, ("output", _STDOUT)]
+    return [*manifest, ("output", records.path), ("output", part_path(records.path))]
 
 
 def database_files(path: Path | None) -> list[tuple[str, Place]]:

@@ -135,6 +135,7 @@ class ReaderInput(msgspec.Struct, frozen=True):
 class Printing(msgspec.Struct, frozen=True):
     """How found records are printed. `path` None: to stdout. `style`: jsonl, values or raw.
 
+    `manifest_path`: where the manifest of an export is written, once it is complete.
     `keys_as`: print keys only, in this style of `outputs.keys`, with `is_long` and `has_entities`
     as there.
     """
@@ -146,6 +147,7 @@ class Printing(msgspec.Struct, frozen=True):
     keys_as: str | None = None
     is_long: bool = False
     has_entities: bool = False
+    manifest_path: Path | None = None
 
 
 class Reporting(msgspec.Struct, frozen=True):

@@ -17,24 +17,18 @@ from kvsctl.files.sinks import ByteSink, DescriptorWriter, open_output, part_pat
 from kvsctl.jobs.ending import End, Ending, graver
 from kvsctl.jobs.job import BatchJob, Printing
 from kvsctl.jobs.journal import JobJournal
+from kvsctl.jobs.record_form import record_form
 from kvsctl.journal.file import JournalFile
 from kvsctl.journal.state import Stage
 from kvsctl.outputs.failures import FailuresFile
-from kvsctl.outputs.keys import Form, form_of
-from kvsctl.outputs.records import (
-    Formatter,
-    MetadataField,
-    RecordOutput,
-    bare_values,
-    json_lines,
-    raw_values,
-)
+from kvsctl.outputs.records import RecordOutput
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, require_writable
 from kvsctl.report.log.run_events import RunEvents
 from kvsctl.report.request_lines import RequestLines
 
 if TYPE_CHECKING:
+    from kvsctl.jobs.store.manifest import ExportManifest
     from kvsctl.listing.progress import Progress
     from kvsctl.report.progress import ProgressBarLine
 
@@ -85,6 +79,7 @@ class JobListeners:
         self._tally = self._journal.tally()
         self._sink: ByteSink | None = None
         self._records: RecordOutput | None = None
+        self._manifest = _manifest_of(job, about)
         self._failures: FailuresFile | None = None
         self._report: ReportFile | None = None
         self._wake: Callable[[], None] = lambda: None
@@ -148,10 +143,12 @@ class JobListeners:
         if self._failures is not None:
             self.listeners.append(self._failures)
         if job.records is not None:
-            self._sink = self._open_sink(job.records)
-            form = _form(job.records)
+            self._sink = sink = self._open_sink(job.records)
+            if self._manifest is not None:
+                sink = self._manifest.over(sink, self._journal.state)
+            form = record_form(job.records)
             self._records = RecordOutput(
-                self._sink,
+                sink,
                 form.format,
                 is_ordered=job.records.in_order,
                 state=self._journal.state,
@@ -344,6 +341,8 @@ class JobListeners:
                 broken = StreamError(
                     f"cannot write to {place or 'stdout'}: {self._sink.broken.strerror}"
                 )
+            elif is_whole and self._manifest is not None and not self._tally.failed:
+                broken = self._manifest.write()
         if self._failures is not None:
             try:
                 self._failures.close(is_whole=is_whole)
@@ -368,21 +367,9 @@ class JobListeners:
         return None
 
 
-def _form(records: Printing) -> Form:
-    if records.keys_as is not None:
-        return form_of(records.keys_as, is_long=records.is_long, has_entities=records.has_entities)
-    return Form(_formatter(records))
+def _manifest_of(job: BatchJob, about: About) -> "ExportManifest | None":
+    if job.records is None or job.records.manifest_path is None:
+        return None
+    from kvsctl.jobs.store.manifest import ExportManifest  # few jobs write one
 
-
-def _formatter(records: Printing) -> Formatter:
-    if records.style == "values":
-        return bare_values
-    if records.style == "raw":
-        return raw_values
-    wanted = records.metadata
-    asked = {
-        MetadataField.CREATED: wanted.created,
-        MetadataField.UPDATED: wanted.updated,
-        MetadataField.EXPIRES: wanted.expires,
-    }
-    return json_lines(field for field, is_wanted in asked.items() if is_wanted)
+    return ExportManifest(job, about)

@@ -98,3 +98,12 @@ class ExportOptions(OptionGroup):
         ),
         OnResume.MUST_MATCH,
     ] = False
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the manifest to FILE. (default: beside the output, if it is a file)",
+            rich_help_panel=panels.OUTPUT,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = None

@@ -2,6 +2,7 @@
 
 - `verifying`: check an export against its manifest.
 - `comparing`: compare two sets of records.
+- `manifest`: write the manifest of an export.
 - `reading`: read from a store what the other side of a comparison holds.
 - `listing`: list what a store holds, as one side of a comparison.
 - `printing`: print differences.

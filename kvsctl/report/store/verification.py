@@ -142,8 +142,18 @@ def _covered(facts: Facts) -> str:
     kinds = [f"entity {name}" for name in facts.entities]
     if facts.has_plain_keys:
         kinds.insert(0, "plain keys")
-    selectors = [
-        f"--{name.replace('_', '-')} {value}" for name, value in sorted(facts.selection.items())
-    ]
+    selectors = [text for name, value in facts.selection.items() for text in _selector(name, value)]
     selected = f", selected by {' '.join(selectors)}" if selectors else ""
     return ", ".join(kinds) + selected
+
+
+def _selector(name: str, value: Any) -> list[str]:
+    """Return a selector as it was given. Entities are named apart."""
+    if name in ("entity", "plain"):
+        return []
+    if name == "prefix":
+        return [f"PREFIX {value}"]
+    flag = "--" + name.replace("_", "-")
+    if value is True:
+        return [flag]
+    return [f"{flag} {one}" for one in (value if isinstance(value, list) else [value])]

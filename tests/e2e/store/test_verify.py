@@ -28,7 +28,7 @@ def test_an_export_that_matches_is_described(kvsctl: Command, export: Path) -> N
         f"file      {export} matches its manifest",
         f"records   30 records, {size} bytes uncompressed",
         "target    prod",
-        "covers    plain keys, entity city, selected by --prefix user:",
+        "covers    plain keys, entity city, selected by PREFIX user:",
         "read      2026-01-02T03:04:05+00:00 to 2026-01-02T03:05:00+00:00",
     ]
     document = json.loads(kvsctl("verify", "--json", export, status=0).out)
