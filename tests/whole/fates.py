@@ -84,5 +84,13 @@ _signalled = st.builds(
     ),
     **_quiet,
 )
+_out_of_time = st.builds(
+    Fate,
+    max_seconds=st.integers(1, 6),
+    signals=st.sampled_from([(), (), (2.0,), (1.0, 1.5)]),
+    **_quiet,
+)
 _on_full_disk = st.builds(Fate, trouble=_troubles(), **_quiet)
-FATES = st.one_of(_killed_by_disk, _killed_by_turn, _killed_by_time, _signalled, _on_full_disk)
+FATES = st.one_of(
+    _killed_by_disk, _killed_by_turn, _killed_by_time, _signalled, _out_of_time, _on_full_disk
+)

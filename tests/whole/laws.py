@@ -63,6 +63,8 @@ def _check_end(account: Account, ended: Ended, whole: dict[int, Outcome]) -> Non
             assert (status is ExitStatus.FAILURES) is bool(states[State.FAILED])
     if status in (ExitStatus.INTERRUPTED, ExitStatus.TERMINATED):
         assert ended.fate.signals
+    if status is ExitStatus.WORK_LEFT:
+        assert ended.fate.max_seconds is not None
     report = json.loads(job.report.read_bytes())
     _check_report(report, ended, whole, account)
 

@@ -49,9 +49,10 @@ _MOST_TURNS: Final = 200_000
 class Fate:
     """What a run meets. Times are seconds since its start.
 
-    `kill_turn`, `kill_seconds`: it is gone at that turn of its loop, or then. `signals`: the times
-    at which a signal comes. `sync_seconds`: how long it takes to write a group of the journal.
-    `splits_slabs`: the run makes a record of each at once.
+    `kill_turn`, `kill_seconds`: it is gone at that turn of its loop, or then. `max_seconds`: its
+    time is up then (`--max-duration`). `signals`: the times at which a signal comes.
+    `sync_seconds`: how long it takes to write a group of the journal. `splits_slabs`: the run makes
+    a record of each at once.
     """
 
     faults: str = ""
@@ -59,6 +60,7 @@ class Fate:
     kill_turn: int | None = None
     kill_seconds: float | None = None
     loses_power: bool = False
+    max_seconds: int | None = None
     signals: tuple[float, ...] = ()
     renews_tokens: bool = True
     sync_seconds: float = 0.0
@@ -180,6 +182,8 @@ def _in_place(job: Job, world: World, disk: Disk, ended: Ended) -> Iterator[None
     environment = {"XDG_CONFIG_HOME": str(job.folder), "XDG_DATA_HOME": str(job.folder)}
     if fate.splits_slabs:
         environment["KVSCTL_SPLIT_SLABS"] = "1"
+    if fate.max_seconds is not None:
+        environment["KVSCTL_MAX_DURATION"] = str(fate.max_seconds)
     with ExitStack() as stack:
         out = stack.enter_context((job.folder / "stdout").open("wb"))
         streams = Environment(out.fileno(), out.fileno(), False, False, False, False, 80)

@@ -3,6 +3,7 @@
 from kvsctl import codes
 from kvsctl.bulk.settling.precondition import UNCHANGED
 from kvsctl.bulk.settling.verify import MISSING, NOT_READ_BACK
+from kvsctl.errors import ExitStatus
 from kvsctl.journal.state import JournalState
 from kvsctl.model import Identity, Outcome, State, Verb
 from tests.whole.account import Account, is_ambiguous
@@ -50,6 +51,8 @@ def check_outcomes(account: Account, ended: Ended, before: JournalState) -> None
             case State.UNKNOWN:
                 # Of several occurrences of a key that is read, one is sent for all.
                 assert at in sent or at in before.ambiguous or job.shape.verb is Verb.GET
+                is_out_of_time = ended.status is ExitStatus.WORK_LEFT and is_clean(ended)
+                assert not is_out_of_time or at in before.ambiguous, "begun, and not finished"
             case State.SKIPPED if outcome.skipped_by == "expired":
                 assert at not in sent
                 assert line.is_expired

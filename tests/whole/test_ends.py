@@ -1,13 +1,15 @@
 """A job that is killed while it completes its files, and interrupted when it is resumed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from random import Random
 
 import pytest
 
+from kvsctl.errors import ExitStatus
 from kvsctl.journal.state import Stage
-from kvsctl.model import Verb
+from kvsctl.model import State, Verb
 from tests.whole.disk import Trouble
 from tests.whole.jobs import Shape, random_job
 from tests.whole.process import Fate
@@ -54,3 +56,27 @@ def test_a_job_that_is_killed_at_its_end_and_then_stopped_is_finished(
         if not jobs.is_over:
             jobs.finish()
     assert Stage.ENDED in stages
+
+
+@pytest.mark.parametrize("verb", [Verb.SET, Verb.GET, Verb.DELETE])
+@pytest.mark.parametrize(
+    "faults",
+    ["", "seed=3,429=0.1,503-after=0.1,reset-after=0.1,leave-out=0.05", "seed=5,payload-limit=700"],
+    ids=["clean", "faults", "limit"],
+)
+def test_a_job_that_runs_out_of_time_again_and_again_is_finished(
+    jobs: WholeJobs, verb: Verb, faults: str
+) -> None:
+    """Each run obeys the laws of all runs, and the last one ends what is left."""
+    slow = f"{faults},latency-ms=200..900" if faults else "seed=1,latency-ms=200..900"
+    shape = replace(_SHAPE, verb=verb, verifies=verb is not Verb.GET, concurrency=2)
+    jobs._begin(random_job(shape, jobs._new_folder(), Random(11), 47))
+    ends: list[ExitStatus | None] = []
+    while not jobs.is_over and len(ends) < 40:
+        ended = jobs._run(Fate(faults=slow, max_seconds=2, seed=len(ends)))
+        ends.append(ended.status)
+        states = {outcome.state for outcome in ended.books.outcomes.values()}
+        assert State.UNKNOWN not in states, "what was begun is finished"
+    assert ExitStatus.WORK_LEFT in ends
+    if not jobs.is_over:
+        jobs.finish()
