@@ -12,7 +12,7 @@ from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.cron import MonitoringOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.target import TargetOptions
-from kvsctl.errors import ExitStatus, KvsctlError
+from kvsctl.errors import ExitStatus, KvsctlError, UsageError
 from kvsctl.jobs.event_loop import on_a_loop
 from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.runner import run_job
@@ -80,6 +80,9 @@ def _watch(command: str, given: Given, environment: Environment) -> "Watch | Non
     url = options.ping_url or os.environ.get(_PING_URL) or None
     if given.of(CheckingOptions).dry_run or (url is None and options.metrics_file is None):
         return None
+    if options.metrics_file is not None and str(options.metrics_file) == "-":
+        # Refused here: it would be written whatever else is wrong.
+        raise UsageError("--metrics-file -: not a file name", "Give it the name of a file.")
     from kvsctl.jobs.cron.watch import Monitoring, Watch
 
     ping_url = None

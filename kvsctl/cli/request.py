@@ -270,7 +270,6 @@ def require_own_files(
         ("--report", reporting.report_path),
         ("--journal", journal.path if journal else None),
         ("--lock", basis.schedule.lock_path),
-        ("--metrics-file", basis.metrics_path),
     ):
         if path is not None and str(path) == "-":
             raise UsageError(f"{flag} -: not a file name", f"Give {flag} the name of a file.")

@@ -190,4 +190,8 @@ class TestTheMetricsFile:
         before = source.read_bytes()
         assert b"input and metrics file at once" in kvsctl(*words, source, status=2).err
         assert source.read_bytes() == before
-        assert b"--metrics-file -: not a file name" in kvsctl(*words, "-", status=2).err
+        assert (
+            b"--metrics-file -: not a file name"
+            in kvsctl(*words, "-", folder=tmp_path, status=2).err
+        )
+        assert not (tmp_path / "-").exists()
