@@ -9,14 +9,15 @@ Imports run one way, from the first of these to the last:
 - `backups`, `comparison`: the manifests of exports; how two sets of records differ.
 - `journal`: what is settled of a job, on disk; `listing`: list a store through queries.
 - `bulk`: the engine: records in, outcomes out.
-- `service`, `records`, `selection`, `config`, `files`, `emulator`: HTTP, input, what a command
-  works on, settings, the operating system's files, and the emulator, which imports `limits` and
-  nothing else of ours.
+- `service`, `records`, `selection`, `usage`, `config`, `files`, `emulator`: HTTP, input, what a
+  command works on, how much of a store each prefix takes, settings, the operating system's files,
+  and the emulator, which imports `limits` and nothing else of ours.
 - `shards`: which of N parts a key is in.
 - `model`: what passes between them: records, problems, outcomes.
 - `durations`: durations as people write them.
 - `slabs`: many records, or the outcomes of many, as one value.
 - `jsontext`, `jsonequal`: JSON as text, and whether two JSON texts are equal.
+- `prices`: what reads and writes cost.
 - `limits`, `codes`: the service's limits; the error codes that a record can fail with.
 - `blake2`: a hash, without OpenSSL.
 - `unexpected`: explain an exception that no code handled.

@@ -1,7 +1,5 @@
 """How many requests and units a run will need, computed from its records and its plan. Pure."""
 
-from typing import Final
-
 import msgspec
 
 from kvsctl.bulk.lanes import Lanes
@@ -11,6 +9,7 @@ from kvsctl.bulk.sending.queue import Batch, Purpose
 from kvsctl.bulk.sending.reading_first import ReadFirstQueue, queue_of
 from kvsctl.bulk.settling.precondition import ReadFirst
 from kvsctl.model import Record, Verb
+from kvsctl.prices import EMPTY_READ_BYTES, read_usd, write_usd
 
 
 class Forecast(msgspec.Struct, frozen=True):
@@ -96,12 +95,6 @@ class Forecaster:
             self._records += 1 + len(self._lanes.settle(record))
 
 
-_WRITE_USD_PER_GB: Final = 1.09
-_READ_USD_PER_GB: Final = 0.055
-_GB_BYTES: Final = 1_000_000_000
-_EMPTY_READ_BYTES: Final = 1000
-
-
 def cost_usd(verb: Verb, forecast: Forecast) -> float:
     """Return the cost in US dollars. Writes and deletes are billed by the bytes sent.
 
@@ -110,6 +103,5 @@ def cost_usd(verb: Verb, forecast: Forecast) -> float:
     after empty answers.
     """
     if verb is Verb.GET:
-        return forecast.requests * _EMPTY_READ_BYTES * _READ_USD_PER_GB / _GB_BYTES
-    first = forecast.reads * _EMPTY_READ_BYTES * _READ_USD_PER_GB
-    return (first + forecast.bytes_sent * _WRITE_USD_PER_GB) / _GB_BYTES
+        return read_usd(forecast.requests * EMPTY_READ_BYTES)
+    return read_usd(forecast.reads * EMPTY_READ_BYTES) + write_usd(forecast.bytes_sent)

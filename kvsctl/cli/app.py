@@ -81,6 +81,12 @@ def _add_export(app: typer.Typer) -> None:
     app.command("export", cls=Command)(export_command)
 
 
+def _add_du(app: typer.Typer) -> None:
+    from kvsctl.cli.commands.store.du import du_command
+
+    app.command("du", cls=Command)(du_command)
+
+
 def _add_diff(app: typer.Typer) -> None:
     from kvsctl.cli.commands.store.diff import diff_command
 
@@ -111,6 +117,7 @@ _COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
     "delete": _add_delete,
     "list": _add_list,
     "export": _add_export,
+    "du": _add_du,
     "verify": _add_verify,
     "diff": _add_diff,
     "serve": _add_serve,

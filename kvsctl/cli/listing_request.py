@@ -44,9 +44,9 @@ def list_job(given: Given) -> BatchJob:
     plan = ListingPlan(
         selection,
         spaces_of(given),
-        chains=1 if in_order else _chains(basis),
+        chains=1 if in_order else chains_of(basis),
         page_records=page,
-        needed=_needed(selection, is_long=options.long),
+        needed=needed_by(selection, is_long=options.long),
         limit=options.limit,
         rereads=given.of(ConsistentOption).consistent,
     )
@@ -66,8 +66,8 @@ def export_job(given: Given) -> BatchJob:
     plan = ListingPlan(
         selection,
         spaces_of(given),
-        chains=_chains(basis),
-        needed=_needed(selection),
+        chains=chains_of(basis),
+        needed=needed_by(selection),
         rereads=given.of(ConsistentOption).consistent,
         skip_expired=options.skip_expired,
     )
@@ -109,7 +109,7 @@ def compared_plan(given: Given, concurrency: int | None) -> ListingPlan:
         selection,
         spaces_of(given),
         chains=concurrency or BEGINNING_CONCURRENCY,
-        needed=_needed(selection),
+        needed=needed_by(selection),
         rereads=given.of(ConsistentOption).consistent,
         skip_expired=True,
     )
@@ -146,11 +146,12 @@ def listing_job(
     )
 
 
-def _chains(basis: Basis) -> int:
+def chains_of(basis: Basis) -> int:
+    """Return how many ranges are read at a time."""
     return basis.concurrency or BEGINNING_CONCURRENCY
 
 
-def _needed(selection: Selection, *, is_long: bool = False) -> MetadataRequest:
+def needed_by(selection: Selection, *, is_long: bool = False) -> MetadataRequest:
     """Return the times without which the listing is of no use."""
     by_creation = selection.age_from is AgeFrom.CREATED
     return MetadataRequest(

@@ -22,6 +22,7 @@ from kvsctl.shards import Shard
 
 if TYPE_CHECKING:
     from kvsctl.listing.plan import ListingPlan
+    from kvsctl.usage.account import Division
 
 
 class Session(NamedTuple):
@@ -132,12 +133,23 @@ class ReaderInput(msgspec.Struct, frozen=True):
         ]
 
 
+class Accounting(msgspec.Struct, frozen=True):
+    """What `du` prints: how keys are divided, and how many prefixes have a row of their own.
+
+    `is_json`: as JSON, and not as a table.
+    """
+
+    division: "Division"
+    top: int
+    is_json: bool
+
+
 class Printing(msgspec.Struct, frozen=True):
     """How found records are printed. `path` None: to stdout. `style`: jsonl, values or raw.
 
     `manifest_path`: where the manifest of an export is written, once it is complete.
     `keys_as`: print keys only, in this style of `outputs.keys`, with `is_long` and `has_entities`
-    as there.
+    as there. `accounting`: print sums of the records, and not the records.
     """
 
     style: str = "jsonl"
@@ -148,6 +160,7 @@ class Printing(msgspec.Struct, frozen=True):
     is_long: bool = False
     has_entities: bool = False
     manifest_path: Path | None = None
+    accounting: Accounting | None = None
 
 
 class Reporting(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ from kvsctl.files.sinks import ByteSink, DescriptorWriter, open_output, part_pat
 from kvsctl.jobs.ending import End, Ending, graver
 from kvsctl.jobs.job import BatchJob, Printing
 from kvsctl.jobs.journal import JobJournal
-from kvsctl.jobs.record_form import record_form
+from kvsctl.jobs.printing import opened
 from kvsctl.journal.file import JournalFile
 from kvsctl.journal.state import Stage
 from kvsctl.outputs.failures import FailuresFile
@@ -30,6 +30,7 @@ from kvsctl.report.request_lines import RequestLines
 if TYPE_CHECKING:
     from kvsctl.jobs.store.manifest import ExportManifest
     from kvsctl.listing.progress import Progress
+    from kvsctl.outputs.usage import UsageOutput
     from kvsctl.report.progress import ProgressBarLine
 
 _MOST_HELD_BYTES: Final = 16_000_000
@@ -78,8 +79,8 @@ class JobListeners:
         self._journal = JobJournal(job, journal)
         self._tally = self._journal.tally()
         self._sink: ByteSink | None = None
-        self._records: RecordOutput | None = None
         self._manifest = _manifest_of(job, about)
+        self._records: RecordOutput | UsageOutput | None = None
         self._failures: FailuresFile | None = None
         self._report: ReportFile | None = None
         self._wake: Callable[[], None] = lambda: None
@@ -146,15 +147,8 @@ class JobListeners:
             self._sink = sink = self._open_sink(job.records)
             if self._manifest is not None:
                 sink = self._manifest.over(sink, self._journal.state)
-            form = record_form(job.records)
-            self._records = RecordOutput(
-                sink,
-                form.format,
-                is_ordered=job.records.in_order,
-                state=self._journal.state,
-                begin=form.begin,
-                end=form.end,
-                skipped=form.skipped,
+            self._records = opened(
+                job.records, sink, self._journal.state, self._about, self._environment
             )
             self.listeners.append(self._records)
 
@@ -185,7 +179,9 @@ class JobListeners:
             or reporting.quiet
             or reporting.as_json
             or bool(reporting.verbosity),
-            prints_records=records is not None and records.path is None,
+            prints_records=records is not None
+            and records.path is None
+            and records.accounting is None,
         )
 
     def _progress(self) -> "ProgressBarLine":
@@ -220,6 +216,8 @@ class JobListeners:
                 closing.callback(self._failures.abandon)
             if self._sink is not None:
                 closing.callback(self._sink.abandon)
+            if self._records is not None:
+                closing.callback(self._records.discard)
 
     def attach(self, run: Steered) -> None:
         """Let output wake the run, from any thread, when it was written or has failed."""
@@ -331,14 +329,17 @@ class JobListeners:
     def _complete_files(self, *, is_whole: bool) -> StreamError | None:
         broken: StreamError | None = None
         if self._records is not None and self._sink is not None:
-            self._records.close(is_whole=is_whole)
-            if is_whole:
+            try:
+                self._records.close(is_whole=is_whole)
+            except StreamError as error:
+                broken = error
+            if is_whole and broken is None:
                 self._sink.complete()
             else:
                 self._sink.abandon()
             if self._sink.broken is not None and not self._pipe_closed:
                 place = self._job.records.path if self._job.records else None
-                broken = StreamError(
+                broken = broken or StreamError(
                     f"cannot write to {place or 'stdout'}: {self._sink.broken.strerror}"
                 )
             elif is_whole and self._manifest is not None and not self._tally.failed:

@@ -3,6 +3,7 @@
 - `records`: the records that `get` and `export` print, and their order.
 - `keys`: the forms in which `list` prints keys.
 - `differences`: what `diff` prints for programs.
+- `usage`: the sums that `du` prints.
 - `failures`, `failure_line`: the failures file and one line of it.
 - `metrics`: the metrics file, for Prometheus.
 """

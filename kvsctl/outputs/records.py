@@ -223,6 +223,9 @@ class RecordOutput:
         if is_whole and (rest := self._begin + self._end()):
             self._sink.write(rest)
 
+    def discard(self) -> None:
+        """Write no more."""
+
     def _line(self, outcome: Outcome) -> bytes | None:
         record, found = outcome.subject, outcome.found
         if outcome.state is SUCCEEDED and found is not None and isinstance(record, Record):

@@ -1,6 +1,6 @@
 """What a run shows to people and to programs: the only importer of rich.
 
-- `console`, `rich_console`: the process's streams, and a rich console on stderr.
+- `console`, `rich_console`: the process's streams, and rich text on them.
 - `colour`: whether to write colours.
 - `styled`, `escape`: styled lines without rich; text from outside, escaped for a terminal.
 - `document`, `schema`: the JSON report; the schemas of all JSON documents.

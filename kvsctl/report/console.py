@@ -22,8 +22,9 @@ _LEAST_WIDTH: Final = 20
 class Environment:
     """Where a command runs. A descriptor is None if the process was started without it.
 
-    `width` and `encoding` are those of stderr. `can_redraw`: whether stderr is a terminal on which
-    a line can be overwritten. `log`: where programs read what is said, in place of stderr's lines.
+    `width` and `encoding` are those of stderr, as `stdout_width` and `stdout_encoding` are those of
+    stdout. `can_redraw`: whether stderr is a terminal on which a line can be overwritten. `log`:
+    where programs read what is said, in place of stderr's lines.
     """
 
     stdout_fd: int | None
@@ -37,6 +38,9 @@ class Environment:
     stdin_is_open: bool = True
     stdin_is_terminal: bool = False
     log: JsonLog | None = None
+    stdout_has_colour: bool = False
+    stdout_width: int = _LOG_WIDTH
+    stdout_encoding: str = "utf-8"
 
     @classmethod
     def of_process(cls, variables: Mapping[str, str] = os.environ) -> "Environment":
@@ -53,9 +57,12 @@ class Environment:
             stderr_has_colour=has_colour(variables, is_terminal=stderr_is_terminal),
             can_redraw=stderr_is_terminal and not is_dumb(variables),
             width=_width(variables, stderr_fd if stderr_is_terminal else None),
-            encoding=sys.__stderr__.encoding if sys.__stderr__ is not None else "utf-8",
+            encoding=_encoding(sys.__stderr__),
             stdin_is_open=sys.__stdin__ is not None,
             stdin_is_terminal=_is_terminal(_descriptor(sys.__stdin__, 0)),
+            stdout_has_colour=has_colour(variables, is_terminal=stdout_is_terminal),
+            stdout_width=_width(variables, stdout_fd if stdout_is_terminal else None),
+            stdout_encoding=_encoding(sys.__stdout__),
         )
 
     def current_width(self) -> int:
@@ -126,6 +133,10 @@ def _descriptor(stream: TextIO | None, fd: int) -> int | None:
     # Python sets a stream to None if its descriptor was closed when the process began. The number
     # may belong to another file by now, so it must not be used.
     return None if stream is None else fd
+
+
+def _encoding(stream: TextIO | None) -> str:
+    return "utf-8" if stream is None else stream.encoding
 
 
 def _is_terminal(fd: int | None) -> bool:

@@ -1,8 +1,9 @@
-"""A rich console on the process's stderr."""
+"""A rich console on the process's stderr, and rich text for its stdout."""
 
+from io import StringIO
 from typing import IO, cast
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from kvsctl.report.console import Environment
 
@@ -27,13 +28,52 @@ class _Stderr:
 
 def stderr_console(environment: Environment) -> Console:
     """Return a console that shows text as it is: no markup, no emoji, no highlighting."""
+    return _console(
+        _Stderr(environment),
+        environment.width,
+        has_colour=environment.stderr_has_colour,
+        is_terminal=environment.is_drawn_on,
+    )
+
+
+class _Text(StringIO):
+    """Text in memory, of which rich shall draw no line that the encoding of stdout lacks."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__()
+        self._encoding = encoding
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._encoding
+
+
+def stdout_text(environment: Environment, *parts: RenderableType) -> bytes:
+    """Return what to write to stdout: parts below each other, as wide as its terminal.
+
+    Text is shown as it is, without markup. No line ends in white space.
+    """
+    text = _Text(environment.stdout_encoding)
+    is_styled = environment.stdout_is_terminal or environment.stdout_has_colour
+    console = _console(
+        text,
+        environment.stdout_width,
+        has_colour=environment.stdout_has_colour,
+        is_terminal=is_styled,
+    )
+    console.print(*parts, sep="\n")
+    lines = "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
+    return lines.encode(environment.stdout_encoding, "backslashreplace")
+
+
+def _console(file: object, width: int, *, has_colour: bool, is_terminal: bool) -> Console:
     return Console(
-        file=cast(IO[str], _Stderr(environment)),
-        width=environment.width,
-        color_system="standard" if environment.stderr_has_colour else None,
+        file=cast(IO[str], file),
+        width=width,
+        color_system="standard" if has_colour else None,
         # Without a terminal rich would drop all styles, also if FORCE_COLOR asks for them.
-        force_terminal=environment.is_drawn_on,
-        no_color=not environment.stderr_has_colour,
+        force_terminal=is_terminal,
+        no_color=not has_colour,
         markup=False,
         emoji=False,
         highlight=False,

@@ -8,6 +8,8 @@ REPORT_SCHEMA: Final = 1
 """The schema of a run's report."""
 JOURNAL_SCHEMA: Final = 1
 """The schema of what `kvsctl journal show --json` prints."""
+USAGE_SCHEMA: Final = 1
+"""The schema of what `kvsctl du` prints as JSON."""
 VERIFY_SCHEMA: Final = 1
 """The schema of what `kvsctl verify --json` prints."""
 

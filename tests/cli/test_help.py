@@ -49,7 +49,18 @@ def test_options_stand_under_their_groups_in_order_and_help_is_last() -> None:
 
 def test_every_command_is_listed_with_a_sentence() -> None:
     listed = _help().partition("Commands:\n")[2]
-    for name in ("set", "get", "delete", "list", "export", "verify", "diff", "serve", "journal"):
+    for name in [
+        "set",
+        "get",
+        "delete",
+        "list",
+        "export",
+        "du",
+        "verify",
+        "diff",
+        "serve",
+        "journal",
+    ]:
         assert re.search(rf"^  {name} +\w+", listed, re.MULTILINE)
 
 
@@ -60,6 +71,7 @@ def test_every_command_is_listed_with_a_sentence() -> None:
         ("set",),
         ("list",),
         ("export",),
+        ("du",),
         ("journal",),
         ("journal", "show"),
         ("serve",),

@@ -1,6 +1,6 @@
 """The commands, one module each.
 
 - `records`: set, get, delete.
-- `store`: list, export, verify, diff.
+- `store`: list, export, du, verify, diff.
 - `tools`: serve, journal.
 """

@@ -1,4 +1,4 @@
-"""How a store is listed, and what `list` and `export` print."""
+"""How a store is listed, and what `list`, `export` and `du` print."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -106,4 +106,48 @@ class ExportOptions(OptionGroup):
             rich_help_panel=panels.OUTPUT,
         ),
         OnResume.MAY_DIFFER,
+    ] = None
+
+
+class UsageOptions(OptionGroup):
+    """What `du` sums up, and how it prints the sums."""
+
+    depth: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Sum up by the first N levels of keys after PREFIX. 0: only a total.",
+            rich_help_panel=panels.OUTPUT,
+        ),
+        OnResume.MUST_MATCH,
+    ] = 1
+    separator: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="TEXT ends a level. (default: the first of : # . _ - that the key has)",
+            rich_help_panel=panels.OUTPUT,
+        ),
+        OnResume.MUST_MATCH,
+    ] = None
+    top: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Show the N prefixes with the most bytes, and the sum of the others. (default: "
+            "20 in a table, 1000 in JSON)",
+            rich_help_panel=panels.OUTPUT,
+        ),
+        OnResume.MUST_MATCH,
+    ] = None
+    as_: Annotated[
+        Literal["table", "json"] | None,
+        typer.Option(
+            "--as",
+            help="Form of the output. (default: a table on a terminal, otherwise JSON)",
+            rich_help_panel=panels.OUTPUT,
+        ),
+        OnResume.MUST_MATCH,
     ] = None

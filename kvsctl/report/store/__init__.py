@@ -1,5 +1,6 @@
 """What is shown of backups and whole stores.
 
+- `usage`: the sums of `kvsctl du`.
 - `verification`: the result of `kvsctl verify`.
 - `differences`: what diff shows to people.
 """

@@ -1,7 +1,6 @@
 """What diff shows to people: each difference with its parts, and the totals."""
 
 import dataclasses
-import os
 from typing import Any, Final
 
 import msgspec
@@ -10,7 +9,6 @@ from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.comparison.joining import Change, Counts, Difference, value_of
 from kvsctl.comparison.values import Part, differing_parts
 from kvsctl.jsontext import one_line
-from kvsctl.report.colour import has_colour
 from kvsctl.report.console import Environment
 from kvsctl.report.escape import visible
 from kvsctl.report.styled import Span, painted
@@ -28,11 +26,12 @@ _NOTHING: Final = "(none)"
 
 def on_stdout(environment: Environment) -> Environment:
     """Return the environment as it is for text that is written to stdout."""
-    is_terminal = environment.stdout_is_terminal
     return dataclasses.replace(
         environment,
-        can_redraw=is_terminal,
-        stderr_has_colour=has_colour(os.environ, is_terminal=is_terminal),
+        can_redraw=environment.stdout_is_terminal,
+        stderr_has_colour=environment.stdout_has_colour,
+        width=environment.stdout_width,
+        encoding=environment.stdout_encoding,
     )
 
 

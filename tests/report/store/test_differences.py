@@ -1,5 +1,7 @@
 """Differences and totals for people."""
 
+from dataclasses import replace
+
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.comparison.entries import Entry
 from kvsctl.comparison.joining import Change, Counts, Difference
@@ -47,8 +49,11 @@ def test_texts_that_differ_only_in_form_are_explained() -> None:
 
 
 def test_stdout_has_its_own_colours() -> None:
-    with stderr(100) as (environment, _):
-        assert not on_stdout(environment).stderr_has_colour
+    with stderr(100, has_colour=True) as (environment, _):
+        plain = replace(environment, stdout_width=40)
+        assert not on_stdout(plain).stderr_has_colour
+        assert on_stdout(plain).width == 40
+        assert on_stdout(replace(environment, stdout_has_colour=True)).stderr_has_colour
 
 
 def test_the_summary_names_both_sides_and_counts() -> None:

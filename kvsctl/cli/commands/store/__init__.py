@@ -2,6 +2,7 @@
 
 - `list`: print keys.
 - `export`: write records that `set` can load.
+- `du`: show how much each prefix takes.
 - `verify`: check an export against its manifest, and against a store.
 - `diff`: compare records.
 """

@@ -1,0 +1,33 @@
+"""kvsctl du: how much of a store each prefix takes."""
+
+from kvsctl.cli.option_groups import Given, takes
+from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
+from kvsctl.cli.options.listing import ConsistentOption, UsageOptions
+from kvsctl.cli.options.report import ReportOptions
+from kvsctl.cli.options.running import RunningOptions
+from kvsctl.cli.options.selection import EntityOptions, PrefixArgument, SelectionOptions
+from kvsctl.cli.options.target import TargetOptions
+
+
+@takes(
+    PrefixArgument,
+    SelectionOptions,
+    EntityOptions,
+    UsageOptions,
+    ConsistentOption,
+    TargetOptions,
+    RunningOptions,
+    LockOptions,
+    MonitoringOptions,
+    ReportOptions,
+)
+def du_command(given: Given) -> None:
+    """Show how many keys and bytes each prefix takes, and what reading them costs.
+
+    Bytes are those of the values as JSON. Units and dollars are those of an export: they count
+    whole answers, with keys. It reads all records of the selection once, as an export does.
+    """
+    from kvsctl.cli.carry_out import carry_out
+    from kvsctl.cli.usage_request import du_job
+
+    carry_out("du", given, du_job)

@@ -1,0 +1,54 @@
+"""From the options of du to its job."""
+
+from typing import Final
+
+from kvsctl.cli.listing_request import chains_of, listing_job, needed_by
+from kvsctl.cli.option_groups import Given
+from kvsctl.cli.options.listing import ConsistentOption, UsageOptions
+from kvsctl.cli.options.selection import PrefixArgument
+from kvsctl.cli.request import basis_of
+from kvsctl.cli.selectors import selection_of, spaces_of
+from kvsctl.errors import UsageError
+from kvsctl.jobs.job import Accounting, BatchJob, Printing
+from kvsctl.listing.plan import ListingPlan
+from kvsctl.report.console import Environment
+from kvsctl.service.wire import MetadataRequest
+from kvsctl.usage.account import Division
+
+_TOP_OF_TABLE: Final = 20
+_TOP_OF_JSON: Final = 1000
+
+
+def du_job(given: Given) -> BatchJob:
+    """Return the job of `du`. Raise UsageError if it cannot be carried out."""
+    options = given.of(UsageOptions)
+    if options.separator == "":
+        raise UsageError("the separator is empty", "Write it as in --separator ':'.")
+    selection, basis = selection_of(given), basis_of(given)
+    plan = ListingPlan(
+        selection,
+        spaces_of(given),
+        chains=chains_of(basis),
+        needed=needed_by(selection),
+        rereads=given.of(ConsistentOption).consistent,
+    )
+    is_json = _is_json(options, asks_json=basis.reporting.as_json)
+    top = options.top
+    if top is None:
+        top = _TOP_OF_JSON if is_json else _TOP_OF_TABLE
+    within = given.of(PrefixArgument).prefix or ""
+    division = Division(options.depth, options.separator, within)
+    printing = Printing(
+        in_order=False,
+        metadata=MetadataRequest(expires=True),
+        accounting=Accounting(division, top, is_json),
+    )
+    return listing_job("du", given, basis, plan, printing)
+
+
+def _is_json(options: UsageOptions, *, asks_json: bool) -> bool:
+    if options.as_ == "table" and asks_json:
+        raise UsageError("--json prints JSON, --as table a table", "Give one of them.")
+    if options.as_ is not None:
+        return options.as_ == "json"
+    return asks_json or not Environment.of_process().stdout_is_terminal

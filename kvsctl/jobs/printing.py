@@ -1,0 +1,70 @@
+"""What prints the records that a run finds, or their keys or sums."""
+
+from typing import TYPE_CHECKING
+
+from kvsctl.files.sinks import ByteSink
+from kvsctl.jobs.job import Printing
+from kvsctl.journal.state import JournalState
+from kvsctl.outputs.keys import Form, form_of
+from kvsctl.outputs.records import (
+    Formatter,
+    MetadataField,
+    RecordOutput,
+    bare_values,
+    json_lines,
+    raw_values,
+)
+from kvsctl.report.console import Environment
+from kvsctl.report.document import About
+
+if TYPE_CHECKING:
+    from kvsctl.outputs.usage import UsageOutput
+
+
+def opened(
+    printing: Printing,
+    sink: ByteSink,
+    state: JournalState | None,
+    about: About,
+    environment: Environment,
+) -> "RecordOutput | UsageOutput":
+    """Return the listener that prints to `sink`. `state`: that of the journal, if there is one."""
+    if (accounting := printing.accounting) is not None:
+        from kvsctl.outputs.usage import UsageOutput
+        from kvsctl.report.store.usage import renderer
+        from kvsctl.usage.account import Account
+
+        render = renderer(about, environment, accounting.top, is_json=accounting.is_json)
+        return UsageOutput(sink, Account(accounting.division), render)
+    form = _form(printing)
+    return RecordOutput(
+        sink,
+        form.format,
+        is_ordered=printing.in_order,
+        state=state,
+        begin=form.begin,
+        end=form.end,
+        skipped=form.skipped,
+    )
+
+
+def _form(printing: Printing) -> Form:
+    if printing.keys_as is not None:
+        return form_of(
+            printing.keys_as, is_long=printing.is_long, has_entities=printing.has_entities
+        )
+    return Form(_formatter(printing))
+
+
+def _formatter(printing: Printing) -> Formatter:
+    if printing.style == "values":
+        return bare_values
+    if printing.style == "raw":
+        return raw_values
+    wanted = printing.metadata
+    asked = {
+        MetadataField.CREATED: wanted.created,
+        MetadataField.UPDATED: wanted.updated,
+        MetadataField.EXPIRES: wanted.expires,
+    }
+    return json_lines(field for field, is_wanted in asked.items() if is_wanted)
