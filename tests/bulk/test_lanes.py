@@ -100,9 +100,9 @@ class _LanesMachine(RuleBasedStateMachine):
         whole = data.draw(st.sampled_from(self.away_slabs))
         self.away_slabs.remove(whole)
         followers = self.lanes.settle_all(whole)
-        for name in map(_name, whole):
-            del self.away[name]
-            self._open_next(name, followers.get(name, []))
+        for one in whole:
+            del self.away[_name(one)]
+            self._open_next(_name(one), followers.get(one.identity.lane, []))
 
     @property
     def single(self) -> list[str]:
