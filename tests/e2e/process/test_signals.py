@@ -50,7 +50,7 @@ def test_an_early_ctrl_c_ends_the_process(local: Command, words: list[str]) -> N
     Until kvsctl is imported, the interpreter has a handler of its own. It raises KeyboardInterrupt,
     which prints a trace, or is even lost. No program in Python can help that: of 400 tries over
     0.3 s on a loaded machine, 16 hit the interpreter alone, 9 more the script of a new pip until
-    it calls kvsctl, and 75 more that of a pip before 25.2, which imports `re`. A script of our own
+    it calls kvsctl, and 74 more that of a pip before 25.2, which imports `re`. A script of our own
     would save the 9, but Windows starts nothing but entry points. The next Ctrl-C always ends it.
     """
     random = Random(7)
