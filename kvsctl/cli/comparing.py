@@ -182,7 +182,13 @@ def _store_of(
     groups = Given([flags, given.of(RunningOptions)])
     policy = ReadPolicy(ignore_missing=True, skip_expired=True)
     basis = basis_of(groups, policy=policy, environ=environ)
-    return StoreSide(basis.target, basis.plan, basis.allow_http, basis.timeout_seconds)
+    return StoreSide(
+        basis.target,
+        basis.plan,
+        basis.allow_http,
+        basis.timeout_seconds,
+        basis.schedule.max_duration_seconds,
+    )
 
 
 def _reader(given: Given, paths: Iterable[Path]) -> Reader:

@@ -81,7 +81,7 @@ async def run_job(
 
         _require_replaceable(job)
         return await carry_out_dry_run(job, _about(job), environment)
-    limit, refusal = TimeLimit(job), write_refusal(job, environment)
+    limit, refusal = TimeLimit.of(job), write_refusal(job, environment)
 
     if (warning := starting_over(job)) is not None and not job.reporting.quiet:
         environment.warn(warning)

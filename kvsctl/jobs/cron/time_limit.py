@@ -4,11 +4,15 @@ import asyncio
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Final, Protocol, Self
 
 from kvsctl.durations import duration_text
 from kvsctl.errors import WorkLeft
 from kvsctl.jobs.job import BatchJob
+
+_RESUMES: Final = "Run the same command again to resume it."
+_STARTS_OVER: Final = "The same command starts over; with --journal FILE it would resume."
+_MORE_TIME: Final = "The same command starts over: give it more time."
 
 
 class Timed(Protocol):
@@ -20,19 +24,27 @@ class Timed(Protocol):
 
 
 class TimeLimit:
-    """The time that a job has, from now on, by the clock of the running loop.
+    """The time that a job has, from now on, by the clock of the running loop; `seconds` None: any.
+
+    `again` says what the same command does after it.
 
     It covers everything that the command does before its first request, too: the wait for a lock,
     `--check-first`, a token command.
     """
 
-    def __init__(self, job: BatchJob) -> None:
-        self._is_resumable = job.journal is not None
-        self._seconds = job.schedule.max_duration_seconds
+    def __init__(self, seconds: int | None, again: str = _MORE_TIME) -> None:
+        self._seconds = seconds
+        self._again = again
         self._loop = asyncio.get_running_loop()
         self.ends_at = math.inf if self._seconds is None else self._loop.time() + self._seconds
         """When the time is up."""
         self._has_ended_a_run = False
+
+    @classmethod
+    def of(cls, job: BatchJob) -> Self:
+        """Return the time of a job, from now on."""
+        again = _RESUMES if job.journal is not None else _STARTS_OVER
+        return cls(job.schedule.max_duration_seconds, _MORE_TIME if job.name == "list" else again)
 
     @contextmanager
     def stopping(self, run: Timed) -> Iterator[None]:
@@ -55,13 +67,9 @@ class TimeLimit:
         """Return the error of a run that left work because the time was up; else None."""
         if self._seconds is None or not self._has_ended_a_run:
             return None
-        again = (
-            "Run the same command again to resume it."
-            if self._is_resumable
-            else "The same command starts over; with --journal FILE it would resume."
-        )
         return WorkLeft(
-            f"work is left: the time of --max-duration {duration_text(self._seconds)} is up", again
+            f"work is left: the time of --max-duration {duration_text(self._seconds)} is up",
+            self._again,
         )
 
 

@@ -16,6 +16,7 @@ from kvsctl.comparison.joining import Comparer, join, same_text
 from kvsctl.errors import ExitStatus, KvsctlError, StreamError, UsageError
 from kvsctl.files.raw import write_all
 from kvsctl.jobs.connect import credentials_of
+from kvsctl.jobs.cron.time_limit import TimeLimit
 from kvsctl.jobs.ending import End, exit_status, graver
 from kvsctl.jobs.job import Reporting
 from kvsctl.jobs.replacing import require_replaceable
@@ -107,6 +108,8 @@ class _Comparing:
         self._job = job
         self._printer = printer
         self._interrupts = interrupts
+        limits = (one.max_duration_seconds for one in stores_of(job))
+        self._limit = TimeLimit(min((one for one in limits if one is not None), default=None))
         self._tell = teller(environment)
         self._comparer = Comparer(printer.take, same_text if job.compares_text else are_equal)
         self.counts = self._comparer.counts
@@ -137,6 +140,7 @@ class _Comparing:
             side.blocks(),
             [self.tally],
             self._interrupts,
+            self._limit,
             self._tell,
             is_written=self._printer.is_written,
         )
@@ -165,7 +169,7 @@ class _Comparing:
     async def _listed(self, side: ListedStore, opened: ExitStack) -> Iterator[Block]:
         collector = Collector(self.tally)
         opened.callback(collector.close)
-        error = await list_store(side, collector, self._interrupts, self._tell)
+        error = await list_store(side, collector, self._interrupts, self._limit, self._tell)
         if error is not None or self._interrupts.interrupted is not None:
             raise _ListingEnded(error)
         return collector.blocks()

@@ -13,6 +13,7 @@ from kvsctl.comparison.entries import Block, Entry, blocks_of
 from kvsctl.comparison.sorting import Sorter
 from kvsctl.errors import KvsctlError
 from kvsctl.jobs.connect import connected, credentials_of
+from kvsctl.jobs.cron.time_limit import TimeLimit
 from kvsctl.jobs.runner import Interrupts
 from kvsctl.jobs.store.reading import StoreSide, entry_of
 from kvsctl.listing.plan import ListingPlan
@@ -73,7 +74,11 @@ class Collector:
 
 
 async def list_store(
-    listed: ListedStore, collector: Collector, interrupts: Interrupts, tell: Callable[[str], None]
+    listed: ListedStore,
+    collector: Collector,
+    interrupts: Interrupts,
+    limit: TimeLimit,
+    tell: Callable[[str], None],
 ) -> KvsctlError | None:
     """List a store to its end. Return the error that ended this early, if any."""
     store = listed.store
@@ -88,5 +93,6 @@ async def list_store(
     async with target as service:
         pacer = Pacer(store.plan.pace, asyncio.get_running_loop().time)
         run = ListingRun(listed.plan, store.plan, service, [collector], pacer=pacer, notice=tell)
-        with interrupts.stopping(run, tell):
-            return await run.work()
+        with interrupts.stopping(run, tell), limit.stopping(run):
+            error = await run.work()
+        return error or limit.work_left()

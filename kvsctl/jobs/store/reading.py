@@ -16,6 +16,7 @@ from kvsctl.comparison.entries import Block, Entry
 from kvsctl.config.targets import Target
 from kvsctl.errors import KvsctlError
 from kvsctl.jobs.connect import connected
+from kvsctl.jobs.cron.time_limit import TimeLimit
 from kvsctl.jobs.runner import Interrupts
 from kvsctl.jsontext import string
 from kvsctl.model import Found, Identity, Outcome, Problem, Record
@@ -39,6 +40,7 @@ class StoreSide(msgspec.Struct, frozen=True):
     plan: RunPlan
     allow_http: bool
     timeout_seconds: float
+    max_duration_seconds: int | None = None
 
     @property
     def name(self) -> str:
@@ -120,6 +122,7 @@ async def look_up(
     blocks: Iterable[Block],
     listeners: Sequence[Listener],
     interrupts: Interrupts,
+    limit: TimeLimit,
     tell: Callable[[str], None],
     *,
     is_written: Callable[[Run], bool] = lambda _: True,
@@ -145,10 +148,10 @@ async def look_up(
             return Pressure.OLDEST_ONLY if is_held else Pressure.NONE
 
         run = Run(store.plan, service, [*listeners, lookup], pressure=pressure)
-        with interrupts.stopping(run, tell):
+        with interrupts.stopping(run, tell), limit.stopping(run):
             error = await run.work(ReadyFeed(lookup.records(blocks)))
         lookup.close()
-        return error
+        return error or limit.work_left()
 
 
 def counting(tally: Tally) -> Callable[[Problem], None]:

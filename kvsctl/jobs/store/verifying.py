@@ -16,6 +16,7 @@ from kvsctl.comparison.sampling import Sample
 from kvsctl.errors import ExitStatus, KvsctlError, StreamError, UsageError
 from kvsctl.files.raw import write_all
 from kvsctl.jobs.connect import credentials_of
+from kvsctl.jobs.cron.time_limit import TimeLimit
 from kvsctl.jobs.ending import End, exit_status
 from kvsctl.jobs.runner import Interrupts, NoInterrupts
 from kvsctl.jobs.store.reading import (
@@ -110,6 +111,7 @@ async def _compare(
         _chosen(side.blocks(), comparand.sample, time.time()),
         [tally],
         interrupts,
+        TimeLimit(store.max_duration_seconds),
         teller(environment),
     )
     count_absent_as_read(tally)

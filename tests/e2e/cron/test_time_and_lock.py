@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from kvsctl.emulator import embedded
 from tests.support.commands.command import Command, records_file
+from tests.support.commands.server import served
 from tests.support.waiting import wait_until
 
+_MANY = [{"key": f"k{n:04}", "value": n} for n in range(350)]
 _PACE = ("--rps", "4", "--batch-size", "1", "-c", "1")
 
 
@@ -79,6 +82,46 @@ def test_the_limit_may_come_from_the_environment(kvsctl: Command, source: Path) 
     timed("set", "-t", "local", "-f", source, *_PACE, status=75)
     ended = timed("set", "-t", "local", "-f", source, "--max-duration", "soon", status=2)
     assert b'--max-duration "soon": not a duration' in ended.err
+
+
+class TestOtherCommands:
+    """What has no journal says that it starts over."""
+
+    def test_a_comparison_that_runs_out_of_time_is_not_one(
+        self, kvsctl: Command, source: Path
+    ) -> None:
+        kvsctl("set", "-q", "-t", "local", "-f", source, status=0)
+        words = ("diff", "-f", source, "-t", "local", "--max-duration", "1s")
+        ended = kvsctl(*words, *_PACE, status=75)
+        assert b"work is left: the time of --max-duration 1s is up" in ended.err
+        assert b"give it more time" in ended.err
+        kvsctl(*words, status=0)
+
+    def test_stores_that_are_listed_are_compared_only_if_both_lists_are_whole(
+        self, kvsctl: Command, tmp_path: Path
+    ) -> None:
+        many = records_file(
+            tmp_path / "many", [{"key": f"k{n:04}", "value": n} for n in range(350)]
+        )
+        words = ("diff", "--from", "local", "--max-duration", "1s", "--rps", "0.7", "-c", "1")
+        with served(embedded(tmp_path / "other.db")) as url:
+            for target in (("-t", "local"), ("--url", url)):
+                kvsctl("set", "-q", *target, "-f", many, "--format", "jsonl", status=0)
+            ended = kvsctl(*words, "--url", url, status=75)
+        assert ended.out == b"", "half a list would show differences"
+
+    @pytest.mark.parametrize("verb", ["list", "export"])
+    def test_a_listing_that_runs_out_of_time_is_75(
+        self, kvsctl: Command, tmp_path: Path, verb: str
+    ) -> None:
+        many = records_file(
+            tmp_path / "many", [{"key": f"k{n:04}", "value": n} for n in range(350)]
+        )
+        kvsctl("set", "-q", "-t", "local", "-f", many, "--format", "jsonl", status=0)
+        words = (verb, "-t", "local", "--max-duration", "1s", "--rps", "0.7", "-c", "1")
+        ended = kvsctl(*words, status=75)
+        assert b"work is left" in ended.err
+        assert len(ended.out.splitlines()) < 350
 
 
 @pytest.fixture

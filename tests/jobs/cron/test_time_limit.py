@@ -34,7 +34,7 @@ def test_a_run_is_ended_once_when_the_time_since_the_start_is_up(
     tmp_path: Path, before: float, during: float, ended_at: list[float]
 ) -> None:
     async def work() -> tuple[list[float], str | None]:
-        limit, run = TimeLimit(_limited(tmp_path, 3300)), _Run()
+        limit, run = TimeLimit.of(_limited(tmp_path, 3300)), _Run()
         await asyncio.sleep(before)
         with limit.stopping(run):
             await asyncio.sleep(during)
@@ -54,7 +54,7 @@ def test_the_error_says_what_running_again_does(
     tmp_path: Path, has_journal: bool, hint: str
 ) -> None:
     async def work() -> str | None:
-        limit = TimeLimit(_limited(tmp_path, 1, has_journal=has_journal))
+        limit = TimeLimit.of(_limited(tmp_path, 1, has_journal=has_journal))
         with limit.stopping(_Run()):
             await asyncio.sleep(2)
         left = limit.work_left()
@@ -65,7 +65,7 @@ def test_the_error_says_what_running_again_does(
 
 def test_a_job_without_a_limit_has_all_the_time(tmp_path: Path) -> None:
     async def work() -> tuple[float, list[float]]:
-        limit, run = TimeLimit(_limited(tmp_path, None)), _Run()
+        limit, run = TimeLimit.of(_limited(tmp_path, None)), _Run()
         with limit.stopping(run):
             await asyncio.sleep(10**5)
         assert limit.work_left() is None
