@@ -138,7 +138,6 @@ def set_columns(
     others.update(unusual_values(values, limits))
     middles: Iterable[bytes] = repeat(_NO_ENTITY)
     if entities is not None:
-        values = list(map(bytes, values))
         others.update(non_objects(entities, values))
         of_entity = {entity: _middle(entity) for entity in set(entities)}
         middles = map(of_entity.__getitem__, entities)
@@ -181,11 +180,14 @@ def unusual_values(
     ]
 
 
-def non_objects(entities: Sequence[str | None], values: Sequence[bytes]) -> Collection[int]:
+def non_objects(
+    entities: Sequence[str | None], values: Sequence[bytes] | Sequence[msgspec.Raw]
+) -> Collection[int]:
     """Return the indexes of records in an entity whose value is not an object."""
-    starts = [value[:1] for value in values]
-    if starts.count(_OBJECT) == len(starts):
+    # No JSON holds a NUL.
+    if b"\0".join([b"", *values]).count(b"\0" + _OBJECT) == len(values):
         return ()
+    starts = [bytes(value)[:1] for value in values]
     return [
         place
         for place, (entity, start) in enumerate(zip(entities, starts, strict=True))

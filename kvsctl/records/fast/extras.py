@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import repeat
+from operator import sub
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +17,7 @@ from kvsctl.records.rules import Rules
 from kvsctl.records.ttl import CLOCKS_APART_SECONDS, SHORT_UNITS, Ttl, parse_ttl
 
 _MISSING: Final = (b"", b"null")
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _FEW: Final = 30
 """Up to so many different ttls are read one by one, because each is read only once."""
 _are_short_ttls: Final = re.compile(rb'"[0-9]{1,12}[smhd]"(?:\n"[0-9]{1,12}[smhd]")*+').fullmatch
@@ -96,6 +98,9 @@ def entity_column(
     if column is None:
         return default
     legal = _legal_entity(rules.certain_limits)
+    texts = strings_of_json(b"\n".join(column), len(column))
+    if texts is not None:
+        return converted(texts, legal, others, rules.entity)
 
     def of_json(text: bytes) -> str | None:
         return rules.entity if text in _MISSING else legal(string_of_json(text))
@@ -264,7 +269,9 @@ def _moment(text: str) -> float:
 
 def _moments(texts: Sequence[str]) -> list[float]:
     """Return times in epoch seconds. Raise ValueError if one is not valid."""
-    moments = list(map(datetime.fromisoformat, texts))
-    if None in [moment.tzinfo for moment in moments]:
-        raise ValueError
-    return list(map(datetime.timestamp, moments))
+    moments = map(datetime.fromisoformat, texts)
+    try:
+        since = list(map(sub, moments, repeat(_EPOCH)))
+    except TypeError:  # a time without a time zone
+        raise ValueError from None
+    return list(map(timedelta.total_seconds, since))

@@ -44,19 +44,21 @@ def set_lines_reader(rules: Rules) -> ReadMany:
     def read(lines: Sequence[bytes]) -> Columns:
         records = decoder.read(lines)
         keys, values = records.texts("key"), records.column("value")
-        if not has_defaults and _hold_nothing_else(records.lines, keys, values):
+        beside = _bytes_beside(records.lines, keys, values)
+        if not has_defaults and _is_nothing_else(beside, values):
             illegal, unusual = illegal_keys(keys, limits), unusual_values(values, limits)
             return Columns(keys, lines, sorted({*records.gaps, *illegal, *unusual}))
-        beside = _bytes_beside(records.lines, keys, values)
         most = max(beside)
-        if most != LEAST_BYTES and (stripped := _stripped(lines)) != lines:
+        is_compact = most >= _ROOM_BYTES and records.are_compact
+        if most != LEAST_BYTES and not is_compact and (stripped := _stripped(lines)) != lines:
             lines = stripped
             beside = _bytes_beside(_stripped(records.lines), keys, values)
             most = max(beside)
         others = set(records.gaps)
         extras = default_extras(rules, len(lines), others)
         if most >= _ROOM_BYTES:
-            others.update(records.repeats())
+            if not is_compact:
+                others.update(records.repeats())
             if records.has_other_than(_PAIR):
                 extras = extras_of_json(rules, records.column_if_any, len(lines), others)
         elif not has_defaults:
@@ -83,7 +85,8 @@ def key_lines_reader(rules: Rules) -> ReadMany:
         records = decoder.read(lines)
         keys = records.texts("key")
         others = set(records.gaps)
-        if not _hold_nothing_else(records.lines, keys, records.column("value")):
+        values = records.column("value")
+        if not _is_nothing_else(_bytes_beside(records.lines, keys, values), values):
             others.update(records.repeats())
         entities = entity_column(records.column_if_any("entityName"), rules, len(lines), others)
         options = records.column_if_any("options")
@@ -99,16 +102,13 @@ def _record_decoder(rules: Rules) -> Decoder:
     return Decoder(most_deep, _PAIR, text="key", known=KNOWN_MEMBERS)
 
 
-def _hold_nothing_else(
-    lines: Sequence[bytes], keys: Sequence[str], values: Sequence[msgspec.Raw]
-) -> bool:
+def _is_nothing_else(beside: Sequence[int], values: Sequence[msgspec.Raw]) -> bool:
     """Return whether each line has a key and a value, and no byte that these two do not need.
 
-    No line with both is shorter than that. So if the lines together are not longer, none is.
+    `beside` is from `_bytes_beside`. No line with both has fewer bytes than these need. So if all
+    together do not have more, none has.
     """
-    lengths = list(map(len, values))
-    least = sum(map(len, keys)) + sum(lengths) + len(keys) * LEAST_BYTES
-    return 0 not in lengths and sum(map(len, lines)) == least
+    return sum(beside) == len(beside) * LEAST_BYTES and all(values)
 
 
 def shaped_set_reader(rules: Rules, shape: Shape) -> ReadMany:

@@ -62,6 +62,8 @@ class Found(msgspec.Struct, gc=False):
     A mask is never legal in a name or a key, or in another member that is read, except the value.
     """
 
+    _lines_written: bytes = b""
+
     def has_other_than(self, names: Collection[str]) -> bool:
         """Return whether a line may have other members than these."""
         return self.getters is None or not self.getters.keys() <= set(names)
@@ -98,19 +100,32 @@ class Found(msgspec.Struct, gc=False):
         assert self.getters is not None  # noqa: S101
         return self.getters[name](self.entries)
 
+    @property
+    def are_compact(self) -> bool:
+        """Whether all lines are certainly compact JSON in which no member occurs twice."""
+        # What was decoded of a line is never longer than the line. So if all of it together is as
+        # long as all lines together, that holds for each line.
+        is_as_long = len(self._written) == sum(map(len, self.lines)) + len(self.lines)
+        return is_as_long and self.getters is not None
+
+    @property
+    def _written(self) -> bytes:
+        """What was decoded, written again compactly."""
+        if not self._lines_written:
+            self._lines_written = _encode_lines(self.entries)
+        return self._lines_written
+
     def repeats(self) -> list[int]:
         """Return the indexes of lines in which a member may occur twice."""
+        if self.are_compact:
+            return []
         found: list[int] = []
         if self.getters is None:
             # A masked name may be another spelling of one that is not.
             found += [
                 place for place in self.masked if _may_be_masked("".join(self.entries[place]))
             ]
-        lines, written = self.lines, _encode_lines(self.entries)
-        # What was decoded of a line is never longer than the line. So if all of it together is as
-        # long as all lines together, that holds for each line.
-        if len(written) == sum(map(len, lines)) + len(lines):
-            return found
+        lines, written = self.lines, self._written
         joined = b"\0".join(lines)
         if written.count(b'"') == joined.count(b'"') and _ESCAPED_QUOTE not in joined:
             return found
