@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import compress, count, repeat
-from typing import TypeVar, overload
+from typing import TypeVar, cast, overload
 
 import msgspec
 
@@ -15,8 +15,9 @@ class Slab(Sequence[Record]):
     """Consecutive records, as columns. Each `Record` is created on access.
 
     The first is at `position`, and each further one at the next position. `lines` holds their line
-    numbers. `entities` and `expiries` (`Record.expires_at`) are None if no record has one. `lanes`
-    are those of their identities. No record is ambiguous. Slices are slabs.
+    numbers. `entities` and `expiries` (`Record.expires_at`) are None if no record has one;
+    `is_mixed` is False if then each record has one. `lanes` are those of their identities. No
+    record is ambiguous. Slices are slabs.
 
     `attempts` and `is_away` hold for each record: see `Record`. A slab has no place for anything
     else that a run changes about a record. So before a record changes, `list(slab)` creates the
@@ -30,6 +31,7 @@ class Slab(Sequence[Record]):
         "entities",
         "expiries",
         "is_away",
+        "is_mixed",
         "keys",
         "lanes",
         "lines",
@@ -55,6 +57,7 @@ class Slab(Sequence[Record]):
         self.lanes: Sequence[Lane] = keys
         self.entities: Sequence[str | None] | None = None
         self.expiries: Sequence[float | None] | None = None
+        self.is_mixed = False
         if entities is not None or expiries is not None:
             self._add(entities, expiries)
         self.attempts = 0
@@ -66,17 +69,21 @@ class Slab(Sequence[Record]):
         entities: Sequence[str | None] | None,
         expiries: Sequence[float | None] | None,
         lanes: Sequence[Lane] | None = None,
+        *,
+        is_mixed: bool = True,
     ) -> None:
-        """Add the columns that plain records do not need."""
-        if entities is not None and (without := entities.count(None)) < len(entities):
-            self.entities = entities
+        """Add the columns that plain records do not need. `is_mixed`: they may have gaps."""
+        if is_mixed:
+            entities, some_have_no_entity = _if_any(entities)
+            expiries, some_have_no_expiry = _if_any(expiries)
+            self.is_mixed = some_have_no_entity or some_have_no_expiry
+        self.entities, self.expiries = entities or None, expiries or None
+        if entities:
             self.lanes = lanes or (
                 _mixed_lanes(entities, self.keys)
-                if without
+                if self.is_mixed
                 else list(map(Identity, entities, self.keys))
             )
-        if expiries is not None and expiries.count(None) < len(expiries):
-            self.expiries = expiries
 
     @property
     def body_bytes(self) -> int:
@@ -112,6 +119,7 @@ class Slab(Sequence[Record]):
                 entities and entities[start:stop],
                 expiries and expiries[start:stop],
                 self.lanes[start:stop],
+                is_mixed=self.is_mixed,
             )
         part.attempts, part.is_away = self.attempts, self.is_away
         return part
@@ -169,6 +177,15 @@ class Slab(Sequence[Record]):
         return f"Slab({self.position}, {len(self)} records)"
 
 
+def _if_any(
+    column: Sequence[_Entry | None] | None,
+) -> tuple[Sequence[_Entry | None] | None, bool]:
+    """Return a column, or None if no record has an entry, and whether it has gaps."""
+    if column is None or (gaps := column.count(None)) == len(column):
+        return None, False
+    return column, gaps > 0
+
+
 def _mixed_lanes(entities: Sequence[str | None], keys: Sequence[str]) -> list[Lane]:
     return [
         key if entity is None else Identity(entity, key)
@@ -197,13 +214,6 @@ def positions_of(records: Sequence[Record]) -> Sequence[int]:
     return run if list(run) == positions else positions
 
 
-def bodies_of(records: Sequence[Record]) -> Sequence[bytes]:
-    """Return the body of each record."""
-    if isinstance(records, Slab):
-        return records.bodies
-    return [record.body for record in records]
-
-
 def bodies_and_expiries(
     records: Sequence[Record],
 ) -> tuple[Sequence[bytes], Sequence[float | None] | None]:
@@ -212,6 +222,14 @@ def bodies_and_expiries(
         return records.bodies, records.expiries
     bodies, expiries = [one.body for one in records], [one.expires_at for one in records]
     return bodies, expiries if expiries.count(None) < len(expiries) else None
+
+
+def earliest_expiry(records: Sequence[Record]) -> float | None:
+    """Return the earliest `expires_at` of the records; None if none has one."""
+    _, moments = bodies_and_expiries(records)
+    if moments is not None and (not isinstance(records, Slab) or records.is_mixed):
+        moments = [moment for moment in moments if moment is not None]
+    return min(cast("Sequence[float]", moments or ()), default=None)
 
 
 def names_of(records: Sequence[Record]) -> tuple[Sequence[str], Sequence[str | None] | None]:

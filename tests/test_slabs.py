@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvsctl.model import Identity, Record
-from kvsctl.slabs import Slab, Successes, bodies_and_expiries, names_of
-from tests.support.records import record, slab
+from kvsctl.slabs import Slab, Successes, bodies_and_expiries, earliest_expiry, names_of
+from tests.support.records import record, slab, slab_of
 
 
 def _fields(record: Record) -> tuple[object, ...]:
@@ -57,6 +57,9 @@ def _check_columns(whole: Slab, records: list[Record]) -> None:
     assert list(whole.lanes) == [one.identity.lane for one in records]
     assert names_of(whole) == names_of(records)
     assert bodies_and_expiries(whole) == bodies_and_expiries(records)
+    assert earliest_expiry(whole) == earliest_expiry(records)
+    columns = [column for column in (whole.entities, whole.expiries) if column is not None]
+    assert whole.is_mixed or not any(None in column for column in columns)
     has_entity = any(one.identity.entity is not None for one in records)
     assert (whole.entities is not None) is has_entity
     assert (whole.expiries is not None) is any(one.expires_at is not None for one in records)
@@ -89,6 +92,14 @@ def test_only_records_of_an_entity_have_one_in_their_names() -> None:
     for records in ([record(0, "a"), record(1, "ent/b")], slab(0, ["a", "ent/b"])):
         assert names_of(records) == (["a", "b"], [None, "ent"])
     assert slab(0, ["ent/a", "b"]).lanes == [Identity("ent", "a"), "b"]
+
+
+def test_the_earliest_expiry_is_that_of_the_records_that_have_one() -> None:
+    records = [record(0, "a"), record(1, "b", expires_at=9.0), record(2, "c", expires_at=7.0)]
+    for some in (records, slab_of(records)):
+        assert earliest_expiry(some) == earliest_expiry(some[1:]) == 7.0
+        assert earliest_expiry(some[:2]) == 9.0
+        assert earliest_expiry(some[:1]) is None
 
 
 def test_successes_of_a_slab_are_those_of_its_records() -> None:

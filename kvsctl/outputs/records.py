@@ -14,7 +14,7 @@ from kvsctl.files.sinks import ByteSink
 from kvsctl.journal.state import JournalState
 from kvsctl.jsontext import json_line, one_line
 from kvsctl.model import SUCCEEDED, Outcome, Record
-from kvsctl.slabs import FoundSlab, Successes, bodies_of, positions_of
+from kvsctl.slabs import FoundSlab, Successes, bodies_and_expiries, positions_of
 
 
 class MetadataField(Enum):
@@ -67,7 +67,7 @@ def metadata_columns(
 
 def heads(records: Sequence[Record]) -> list[bytes]:
     """Return the body of each record without its closing brace."""
-    bodies = bodies_of(records)
+    bodies, _ = bodies_and_expiries(records)
     heads = b"".join(bodies).split(b"}")
     heads.pop()
     # There are more if a key has a brace, which no legal key has.

@@ -1,6 +1,7 @@
 """Encode records as request bytes. The bytes of values stay as they are."""
 
 from collections.abc import Sequence
+from itertools import repeat
 from math import ceil
 from typing import Final
 
@@ -53,6 +54,8 @@ def wire_bytes_of_all(records: Sequence[Record]) -> int:
     """Return the sum of `wire_bytes` over all records, faster than one by one."""
     if isinstance(records, Slab):
         expiries, bodies_bytes, count = records.expiries, records.body_bytes, len(records.keys)
+        if expiries is not None and not records.is_mixed:
+            return bodies_bytes + count * (_COMMA_BYTES + _TTL_BYTES)
     else:
         bodies, expiries = bodies_and_expiries(records)
         bodies_bytes, count = sum(map(len, bodies)), len(bodies)
@@ -88,22 +91,27 @@ def encode(records: Sequence[Record], metadata: MetadataRequest, service_now: fl
     if member:
         bodies = [b"%b%b}" % (body[:-1], member) for body in bodies]
     elif expiries is not None:
-        return _with_ttls(bodies, expiries, service_now)
+        is_mixed = not isinstance(records, Slab) or records.is_mixed
+        return _with_ttls(bodies, expiries, service_now, is_mixed=is_mixed)
     return b"[%b]" % b",".join(bodies)
 
 
 def _with_ttls(
-    bodies: Sequence[bytes], expiries: Sequence[float | None], service_now: float
+    bodies: Sequence[bytes],
+    expiries: Sequence[float | None],
+    service_now: float,
+    *,
+    is_mixed: bool,
 ) -> bytes:
-    """Return the body of a request whose records may have expiries, as `encode` does."""
+    """Return the body of a request of records with expiries. `is_mixed`: some may have none."""
     left = [1 if moment is None else ceil(moment - service_now) for moment in expiries]
     if min(left) < 1 or max(left) > DEFAULT_LIMITS.ttl_seconds:
         left = list(map(_legal_seconds, left))
     # Columns of parts instead of a text for each record: most have an expiry, if any has.
     parts = [b"", b',"options":{"ttl":{"value":', b"", b',"unit":"SECONDS"}}},'] * len(left)
-    parts[::4] = [body[:-1] for body in bodies]
+    parts[::4] = list(map(bytes.removesuffix, bodies, repeat(b"}")))
     parts[2::4] = orjson.dumps(left)[1:-1].split(b",")
-    for place, moment in enumerate(expiries) if None in expiries else ():
+    for place, moment in enumerate(expiries) if is_mixed else ():
         if moment is None:
             parts[4 * place : 4 * place + 4] = bodies[place], b"", b"", b","
     return b"[%b]" % b"".join(parts)[:-1]

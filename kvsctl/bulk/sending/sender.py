@@ -12,7 +12,7 @@ from kvsctl.errors import CredentialsError, StreamError
 from kvsctl.model import GET, Outcome, Record, State, Verb
 from kvsctl.service.client import Answer
 from kvsctl.service.faults import Fault, FaultKind
-from kvsctl.slabs import Slab, bodies_and_expiries
+from kvsctl.slabs import Slab, earliest_expiry
 
 _OK: Final = 200
 
@@ -125,12 +125,9 @@ class Sender:
 
     def _skip_expired(self, batch: Batch) -> bool:
         """Settle the records of a batch that have expired. Return whether others are left."""
-        _, expiries = bodies_and_expiries(batch.records)
-        if expiries is None:
+        first = earliest_expiry(batch.records)
+        if first is None or first > (now := self._run.service.now()):
             return bool(batch.records)
-        now = self._run.service.now()
-        if min([moment for moment in expiries if moment is not None]) > now:
-            return True
         past: list[Record] = []
         left: list[Record] = []
         for record in self._run.queue.split(batch):
