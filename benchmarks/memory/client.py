@@ -15,11 +15,12 @@ _WAIT_FOR_END = getattr(os, "wait4", None)
 
 
 class Took(NamedTuple):
-    """One run: its report, wall time and peak memory."""
+    """One run: its report, wall time, peak memory, and CPU time of the process."""
 
     report: dict[str, Any]
     seconds: float
     peak_mb: float
+    cpu_seconds: float
 
 
 def can_measure() -> bool:
@@ -29,11 +30,17 @@ def can_measure() -> bool:
 
 def run(folder: Path, url: str, source: Path, *words: str) -> Took:
     """Run the command in `words` on `source`; `get` writes to a file."""
-    assert _WAIT_FOR_END is not None
-    command: list[str | Path] = [*_KVSCTL, *words, "--url", url, "--json", "-f", source]
-    command += ["--rps", "0", "--units-per-min", "0"]
+    command: list[str | Path] = [*words, "-f", source]
     if words[0] == "get":
         command += ["-o", folder / "out.jsonl"]
+    return run_command(folder, url, *command)
+
+
+def run_command(folder: Path, url: str, *words: str | Path) -> Took:
+    """Run kvsctl without limits on its pace."""
+    assert _WAIT_FOR_END is not None
+    command: list[str | Path] = [*_KVSCTL, *words, "--url", url, "--json"]
+    command += ["--rps", "0", "--units-per-min", "0"]
     started = time.perf_counter()
     with (folder / "said").open("w+b") as said:
         process = subprocess.Popen(command, stdout=said, stderr=said, env=_environment(folder))
@@ -48,7 +55,8 @@ def run(folder: Path, url: str, source: Path, *words: str) -> Took:
     if not reports:
         raise RuntimeError(f"{words}: {lines}")
     unit = 1 if sys.platform == "darwin" else 1024
-    return Took(json.loads(reports[-1]), seconds, used.ru_maxrss * unit / 1e6)
+    cpu_seconds = used.ru_utime + used.ru_stime
+    return Took(json.loads(reports[-1]), seconds, used.ru_maxrss * unit / 1e6, cpu_seconds)
 
 
 def write(source: Path, lines: Iterable[str]) -> Path:
@@ -61,11 +69,18 @@ def write(source: Path, lines: Iterable[str]) -> Path:
 @contextmanager
 def emulated(folder: Path, *words: str) -> Iterator[str]:
     """Run `kvsctl serve` in memory until the block ends; yield its URL."""
+    with emulator_process(folder, *words) as (url, _):
+        yield url
+
+
+@contextmanager
+def emulator_process(folder: Path, *words: str) -> Iterator[tuple[str, int]]:
+    """Run `kvsctl serve` in memory until the block ends; yield its URL and its process id."""
     command = [*_KVSCTL, "serve", "--port", "0", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=_environment(folder)) as server:
         assert server.stdout is not None
         try:
-            yield server.stdout.readline().decode().split()[-1]
+            yield server.stdout.readline().decode().split()[-1], server.pid
         finally:
             server.terminate()
 
