@@ -6,4 +6,5 @@
 - `reading`: read from a store what the other side of a comparison holds.
 - `listing`: list what a store holds, as one side of a comparison.
 - `printing`: print differences.
+- `progress`: show how far a comparison has come.
 """

@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
 from typing import TypeAlias
 
 import msgspec
 
 from kvsctl import __version__
-from kvsctl.bulk.events import RecordsRead
+from kvsctl.bulk.events import Listener, RecordsRead
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.comparison.entries import Block, FileSide
 from kvsctl.comparison.joining import Comparer, join, same_text
@@ -23,13 +23,13 @@ from kvsctl.jobs.replacing import require_replaceable
 from kvsctl.jobs.runner import Interrupts, NoInterrupts
 from kvsctl.jobs.store.listing import Collector, ListedStore, list_store
 from kvsctl.jobs.store.printing import DifferencePrinting, Printer
+from kvsctl.jobs.store.progress import Shown, showing_progress
 from kvsctl.jobs.store.reading import (
     Lookup,
     StoreSide,
     count_absent_as_read,
     counting,
     look_up,
-    teller,
 )
 from kvsctl.jsonequal import are_equal
 from kvsctl.listing.plan import ListingPlan
@@ -81,8 +81,9 @@ async def compare(
     report = None if job.reporting.report_path is None else ReportFile(job.reporting.report_path)
     try:
         printer = Printer(job.printing, environment)
-        comparing = _Comparing(job, environment, printer, interrupts)
-        error = await comparing.work()
+        with _progress(job, environment) as shown:
+            comparing = _Comparing(job, printer, interrupts, shown)
+            error = await comparing.work()
         is_whole = error is None and interrupts.interrupted is None
         error = graver(error, printer.close(is_whole=is_whole))
         if printer.is_unread:
@@ -99,18 +100,27 @@ async def compare(
             report.close()
 
 
+def _progress(job: Comparison, environment: Environment) -> AbstractContextManager[Shown]:
+    reporting, printing = job.reporting, job.printing
+    is_silenced = reporting.quiet or reporting.as_json or not stores_of(job)
+    prints_records = printing.path is None
+    return showing_progress(
+        environment, "diff", is_silenced=is_silenced, prints_records=prints_records
+    )
+
+
 class _Comparing:
     """One comparison while it is carried out."""
 
     def __init__(
-        self, job: Comparison, environment: Environment, printer: Printer, interrupts: Interrupts
+        self, job: Comparison, printer: Printer, interrupts: Interrupts, shown: Shown
     ) -> None:
         self._job = job
         self._printer = printer
         self._interrupts = interrupts
         limits = (one.max_duration_seconds for one in stores_of(job))
         self._limit = TimeLimit(min((one for one in limits if one is not None), default=None))
-        self._tell = teller(environment)
+        self._listeners, self._tell = shown
         self._comparer = Comparer(printer.take, same_text if job.compares_text else are_equal)
         self.counts = self._comparer.counts
         self.tally = Tally()
@@ -138,7 +148,7 @@ class _Comparing:
             credentials,
             Lookup(self._comparer.compare, side.name),
             side.blocks(),
-            [self.tally],
+            [self.tally, *self._listeners],
             self._interrupts,
             self._limit,
             self._tell,
@@ -169,7 +179,8 @@ class _Comparing:
     async def _listed(self, side: ListedStore, opened: ExitStack) -> Iterator[Block]:
         collector = Collector(self.tally)
         opened.callback(collector.close)
-        error = await list_store(side, collector, self._interrupts, self._limit, self._tell)
+        listeners: list[Listener] = [collector, *self._listeners]
+        error = await list_store(side, listeners, self._interrupts, self._limit, self._tell)
         if error is not None or self._interrupts.interrupted is not None:
             raise _ListingEnded(error)
         return collector.blocks()
@@ -237,7 +248,8 @@ def _report(
         report.save(document_line(document))
     if status is ExitStatus.PIPE_CLOSED:
         return status
-    if not job.reporting.as_json and not (job.reporting.quiet and status is ExitStatus.OK):
+    is_good = end.error is None and not tally.failed  # a difference is a result
+    if not job.reporting.as_json and not (job.reporting.quiet and is_good):
         environment.write_stderr(
             difference_summary(compared, tally, end.elapsed_seconds, environment)
         )

@@ -1,12 +1,12 @@
 """List what a store holds, as one side of a comparison."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import msgspec
 
-from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled
+from kvsctl.bulk.events import Event, Listener, RecordsRead, RequestEnded, Settled
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.comparison.entries import Block, Entry, blocks_of
@@ -75,7 +75,7 @@ class Collector:
 
 async def list_store(
     listed: ListedStore,
-    collector: Collector,
+    listeners: Sequence[Listener],
     interrupts: Interrupts,
     limit: TimeLimit,
     tell: Callable[[str], None],
@@ -92,7 +92,7 @@ async def list_store(
     )
     async with target as service:
         pacer = Pacer(store.plan.pace, asyncio.get_running_loop().time)
-        run = ListingRun(listed.plan, store.plan, service, [collector], pacer=pacer, notice=tell)
+        run = ListingRun(listed.plan, store.plan, service, listeners, pacer=pacer, notice=tell)
         with interrupts.stopping(run, tell), limit.stopping(run):
             error = await run.work()
         return error or limit.work_left()

@@ -20,7 +20,6 @@ from kvsctl.jobs.cron.time_limit import TimeLimit
 from kvsctl.jobs.runner import Interrupts
 from kvsctl.jsontext import string
 from kvsctl.model import Found, Identity, Outcome, Problem, Record
-from kvsctl.report.console import Environment
 from kvsctl.service.auth.credentials import Credentials
 from kvsctl.service.wire import MetadataRequest, key_body
 
@@ -162,11 +161,6 @@ def counting(tally: Tally) -> Callable[[Problem], None]:
         tally(Settled([failed_check(problem)]))
 
     return count
-
-
-def teller(environment: Environment) -> Callable[[str], None]:
-    """Return a function that writes a line of the command's own to stderr."""
-    return lambda text: environment.tell(f"kvsctl: {text}")
 
 
 def count_absent_as_read(tally: Tally) -> None:

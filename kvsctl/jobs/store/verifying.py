@@ -19,13 +19,13 @@ from kvsctl.jobs.connect import credentials_of
 from kvsctl.jobs.cron.time_limit import TimeLimit
 from kvsctl.jobs.ending import End, exit_status
 from kvsctl.jobs.runner import Interrupts, NoInterrupts
+from kvsctl.jobs.store.progress import showing_progress
 from kvsctl.jobs.store.reading import (
     Lookup,
     StoreSide,
     count_absent_as_read,
     counting,
     look_up,
-    teller,
 )
 from kvsctl.jsontext import members
 from kvsctl.records.reader import Reader
@@ -68,7 +68,7 @@ async def verify(
     verified = Verified(path, manifest, damage(path, manifest.digest))
     error: KvsctlError | None = None
     if comparand is not None and verified.damage is None:
-        against, error = await _compare(comparand, environment, interrupts)
+        against, error = await _compare(comparand, environment, interrupts, as_json=as_json)
         verified = msgspec.structs.replace(verified, against=against)
     status = exit_status(End(error, interrupts.interrupted, 0.0), has_failures=not verified.is_good)
     printed = _print(verified, status, environment, as_json=as_json)
@@ -92,7 +92,7 @@ def _manifest_of(path: Path) -> Manifest:
 
 
 async def _compare(
-    comparand: Comparand, environment: Environment, interrupts: Interrupts
+    comparand: Comparand, environment: Environment, interrupts: Interrupts, *, as_json: bool
 ) -> tuple[Against, KvsctlError | None]:
     store, tally = comparand.store, Tally()
     credentials = credentials_of(store.target, allow_http=store.allow_http)
@@ -104,16 +104,20 @@ async def _compare(
 
     comparer = Comparer(take)
     side = FileSide(comparand.reader, counting(tally))
-    error = await look_up(
-        store,
-        credentials,
-        Lookup(comparer.compare, side.name),
-        _chosen(side.blocks(), comparand.sample, time.time()),
-        [tally],
-        interrupts,
-        TimeLimit(store.max_duration_seconds),
-        teller(environment),
-    )
+    with showing_progress(environment, "verify", is_silenced=as_json, prints_records=False) as (
+        listeners,
+        tell,
+    ):
+        error = await look_up(
+            store,
+            credentials,
+            Lookup(comparer.compare, side.name),
+            _chosen(side.blocks(), comparand.sample, time.time()),
+            [tally, *listeners],
+            interrupts,
+            TimeLimit(store.max_duration_seconds),
+            tell,
+        )
     count_absent_as_read(tally)
     tally.check_sum()
     return Against(store.name, str(comparand.sample), comparer.counts, tally, different), error

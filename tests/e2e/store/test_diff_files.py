@@ -53,6 +53,16 @@ def test_differences_are_printed_in_order(kvsctl: Command, files: tuple[Path, Pa
     assert kvsctl("diff", "-f", left, "--with", left, status=0).out == b""
 
 
+def test_a_quiet_comparison_prints_only_what_differs(
+    kvsctl: Command, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    left, right = files
+    assert kvsctl("diff", "-q", "-f", left, "--with", right, status=1).err == b""
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text("{\n")
+    assert b"INVALID_JSON" in kvsctl("diff", "-q", "-f", left, "--with", bad, status=1).err
+
+
 def test_values_may_be_compared_byte_by_byte(kvsctl: Command, files: tuple[Path, Path]) -> None:
     left, right = files
     shown = kvsctl("diff", "-f", left, "--with", right, "--bytes", "--only", "changed", status=1)

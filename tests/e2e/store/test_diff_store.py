@@ -8,8 +8,10 @@ import pytest
 
 from kvsctl.emulator import embedded
 from tests.support.commands.command import Command, records_file
+from tests.support.commands.pseudo_terminal import in_terminal
 from tests.support.commands.server import served
 from tests.support.commands.serving import serving
+from tests.support.needs import IS_POSIX, only_on
 
 pytestmark = pytest.mark.slow
 
@@ -96,6 +98,20 @@ def test_wrong_targets_are_refused(
     records_file(tmp_path / "l", [{"key": "a", "value": 1}])
     refused = kvsctl("diff", "-f", "l", *words, status=2, folder=tmp_path)
     assert message in refused.err.decode()
+
+
+@only_on(IS_POSIX, "a terminal")
+def test_a_terminal_shows_progress_if_differences_go_elsewhere(
+    kvsctl: Command, tmp_path: Path
+) -> None:
+    records = [{"key": f"k{n}", "value": n} for n in range(2000)]
+    path = records_file(tmp_path / "in.jsonl", records)
+    kvsctl("set", "-t", "local", "-f", path, status=0)
+    words = ("diff", "-f", path, "-t", "local", "-o", tmp_path / "out")
+    drawn = in_terminal(kvsctl, *words)
+    assert drawn.status == 0
+    assert "\x1b[" in drawn.text
+    assert "2,000 equal" in drawn.text
 
 
 def test_the_report_names_the_store_first(kvsctl: Command, tmp_path: Path) -> None:
