@@ -1,6 +1,7 @@
 """Read from a store what the other side of a comparison holds, and compare both in order."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Final
 
 import msgspec
@@ -129,8 +130,11 @@ async def look_up(
     """Read and compare all entries. Return the error that ended this early, if any.
 
     `is_written` returns whether the output can take more; it may stop the run, and wakes it when it
-    can.
+    can. Raise UsageError or StreamError if the first block cannot be read.
     """
+    # What is not in order is sorted here: until that is done, an interrupt ends the process.
+    rest = iter(blocks)
+    first = next(rest, ())
     target = connected(
         store.target,
         credentials,
@@ -148,7 +152,7 @@ async def look_up(
 
         run = Run(store.plan, service, [*listeners, lookup], pressure=pressure)
         with interrupts.stopping(run, tell), limit.stopping(run):
-            error = await run.work(ReadyFeed(lookup.records(blocks)))
+            error = await run.work(ReadyFeed(lookup.records(chain([first], rest))))
         lookup.close()
         return error or limit.work_left()
 
