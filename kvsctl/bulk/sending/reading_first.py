@@ -16,7 +16,7 @@ class ReadFirstQueue(SendQueue):
     """A queue that reads new records, and packs those that are written after their reads.
 
     `needs_read` says which records are read; others are written at once. Records that were read
-    wait on a shelf until they fill a batch: few of many may differ. Their lanes stay closed.
+    wait until they fill a batch, because few of many may differ. Their lanes stay closed.
     """
 
     def __init__(
@@ -25,8 +25,8 @@ class ReadFirstQueue(SendQueue):
         super().__init__(lanes, rule, counts_units=False)
         self._needs_read = needs_read
         self._waiting_lanes = lanes
-        self._shelf = Shelf()
-        self._writes = Packer(self._shelf, counts_units=True)
+        self._pending = PendingWrites()
+        self._writes = Packer(self._pending, counts_units=True)
         self._being_read = 0
 
     def next_new(self, *, flush: bool, admits: Admits = any_batch) -> Batch | None:
@@ -48,11 +48,11 @@ class ReadFirstQueue(SendQueue):
     def take_read(self, count: int, to_write: Sequence[Record]) -> None:
         """Note that `count` records were read first, and that these of them are written."""
         self._being_read -= count
-        self._shelf.add(to_write)
+        self._pending.add(to_write)
 
     def drain_resends(self) -> list[Record]:
         """Remove and return the records that would have been sent again, written or read back."""
-        return super().drain_resends() + self._shelf.drain()
+        return super().drain_resends() + self._pending.drain()
 
     def _next_write(self, *, flush: bool, admits: Admits) -> Batch | None:
         return self._next_of(self._writes, flush=flush, admits=admits)
@@ -67,14 +67,14 @@ class ReadFirstQueue(SendQueue):
             if reads and not admits(batch):
                 return None
             self._packer.sent([*to_read[: len(reads)], *to_write])
-            self._shelf.add(to_write)
+            self._pending.add(to_write)
             if reads:
                 self._being_read += len(reads)
                 return batch
         return None
 
 
-class Shelf:
+class PendingWrites:
     """Records that wait to be written after they were read, for a packer."""
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ class Shelf:
         return len(self._records)
 
     def add(self, records: Sequence[Record]) -> None:
-        """Let records wait. Each identity is on the shelf at most once."""
+        """Let records wait. Each identity waits at most once."""
         self._records.update((record.identity.lane, record) for record in records)
 
     def next_waiting(self, count: int) -> Sequence[Record]:
