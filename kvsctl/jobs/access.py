@@ -14,42 +14,39 @@ _STDIN: Final = 0
 _MOST_BYTES: Final = 4096
 
 
-def write_refusal(job: BatchJob, environment: Environment) -> UsageError | None:
-    """Return why requests of the job must not write; None if they may.
+def require_permitted(job: BatchJob, environment: Environment) -> None:
+    """Raise UsageError if the job writes to its target and must not.
 
-    On a terminal, the user is asked for the name of a protected target that the job writes to.
-    Raise UsageError, which is then the refusal, if the job itself must not be carried out.
+    On a terminal, the user is asked for the name of a protected target.
     """
-    refusal = _refusal(job, environment)
-    if refusal is not None and job.plan.verb is not GET:
-        raise refusal
-    return refusal
-
-
-def _refusal(job: BatchJob, environment: Environment) -> UsageError | None:
     target, confirmed = job.target, job.confirmed_target
+    if job.plan.verb is GET:
+        return
     if target.is_read_only:
-        return UsageError(
-            f"target {target.name} is read-only: nothing was sent",
-            "Remove read_only from its section in the configuration file, or unset "
-            "KVSCTL_READ_ONLY, if it may be written to.",
-        )
+        raise read_only(target)
     if confirmed is not None and confirmed != target.name:
-        return UsageError(
+        raise UsageError(
             f"--confirm {confirmed}: the target is {target.name}; nothing was sent",
             "Give the name of the target that you mean to write to.",
         )
     if not target.is_protected or confirmed is not None:
-        return None
-    can_ask = environment.stdin_is_terminal and environment.stderr_is_terminal
-    if job.plan.verb is GET or not can_ask:
-        return UsageError(
+        return
+    if not (environment.stdin_is_terminal and environment.stderr_is_terminal):
+        raise UsageError(
             f"target {target.name} is protected: nothing was sent",
             f"Add --confirm {target.name} to write to it.",
         )
     if _typed_name(job, target, environment) != target.name:
-        return UsageError(f"that is not the name of target {target.name}: nothing was sent")
-    return None
+        raise UsageError(f"that is not the name of target {target.name}: nothing was sent")
+
+
+def read_only(target: Target) -> UsageError:
+    """Return the error of a write to a target that is read-only."""
+    return UsageError(
+        f"target {target.name} is read-only: nothing was sent",
+        "Remove read_only from its section in the configuration file, or unset "
+        "KVSCTL_READ_ONLY, if it may be written to.",
+    )
 
 
 def _typed_name(job: BatchJob, target: Target, environment: Environment) -> str:

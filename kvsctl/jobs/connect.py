@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kvsctl.config.targets import Target
-from kvsctl.errors import StreamError, UsageError
+from kvsctl.errors import Defect, KvsctlError, StreamError, UsageError
+from kvsctl.jobs.access import read_only
 from kvsctl.service.auth.credentials import (
     Credentials,
     GivenToken,
@@ -58,12 +59,12 @@ async def connected(
     asked: MetadataRequest,
     wants_headers: bool,
     creates: bool = False,
-    write_refusal: UsageError | None = None,
+    may_write: bool = False,
 ) -> AsyncIterator[StoreClient]:
     """Open the target's service; close its connections and an embedded emulator at the end.
 
-    `creates`: it sets records one by one, each only if its key does not exist. `write_refusal`:
-    what a request that writes raises instead of being sent.
+    `creates`: it sets records one by one, each only if its key does not exist. Without `may_write`,
+    and for a read-only target, the client refuses requests that could write.
     """
     make = partial(
         _creating_client() if creates else StoreClient,
@@ -71,7 +72,7 @@ async def connected(
         timeout_seconds=timeout_seconds,
         metadata=asked,
         wants_headers=wants_headers,
-        write_refusal=write_refusal,
+        write_refusal=_write_refusal(target, may_write=may_write),
     )
     if target.local_path is not None:
         embedded = _open_embedded(target.local_path)
@@ -92,6 +93,12 @@ async def connected(
         yield service
     finally:
         await service.aclose()
+
+
+def _write_refusal(target: Target, *, may_write: bool) -> KvsctlError | None:
+    if target.is_read_only:
+        return read_only(target)
+    return None if may_write else Defect("a command that only reads was about to write")
 
 
 def _creating_client() -> type[StoreClient]:

@@ -16,8 +16,8 @@ from kvsctl.bulk.feeds import Change, CheckedFeed
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.run import Run
 from kvsctl.bulk.settling.precondition import WriteIf
-from kvsctl.errors import ExitStatus, KvsctlError, UsageError
-from kvsctl.jobs.access import write_refusal
+from kvsctl.errors import ExitStatus, KvsctlError
+from kvsctl.jobs.access import require_permitted
 from kvsctl.jobs.connect import connected, credentials_of
 from kvsctl.jobs.cron.lock import locked
 from kvsctl.jobs.cron.time_limit import Timed, TimeLimit, starting_over
@@ -27,6 +27,7 @@ from kvsctl.jobs.listeners import JobListeners, Steered
 from kvsctl.jobs.replacing import require_replaceable
 from kvsctl.jobs.signals import Stoppable
 from kvsctl.journal.state import Stage
+from kvsctl.model import GET
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About
 from kvsctl.service.auth.credentials import Credentials
@@ -81,12 +82,13 @@ async def run_job(
 
         _require_replaceable(job)
         return await carry_out_dry_run(job, _about(job), environment)
-    limit, refusal = TimeLimit.of(job), write_refusal(job, environment)
+    limit = TimeLimit.of(job)
+    require_permitted(job, environment)
 
     if (warning := starting_over(job)) is not None and not job.reporting.quiet:
         environment.warn(warning)
     async with locked(job, limit.ends_at, environment):
-        return await _carry_out(job, environment, interrupts, limit, pacer, refusal)
+        return await _carry_out(job, environment, interrupts, limit, pacer)
 
 
 def _require_replaceable(job: BatchJob) -> None:
@@ -100,7 +102,6 @@ async def _carry_out(
     interrupts: Interrupts,
     limit: TimeLimit,
     pacer: Pacer | None,
-    refusal: UsageError | None,
 ) -> ExitStatus:
     """Do what `run_job` does, with the job's lock held."""
     _require_replaceable(job)
@@ -123,7 +124,7 @@ async def _carry_out(
                 return ExitStatus.OK
         listeners = JobListeners(job, about, environment, journal)
         listeners.require_usable()
-        error = await _send(job, credentials, listeners, change, interrupts, limit, pacer, refusal)
+        error = await _send(job, credentials, listeners, change, interrupts, limit, pacer)
         if error is None and listeners.has_work_left:
             error = limit.work_left()
         elapsed_seconds = time.monotonic() - started
@@ -151,7 +152,6 @@ async def _send(
     interrupts: Interrupts,
     limit: TimeLimit,
     pacer: Pacer | None,
-    refusal: UsageError | None,
 ) -> KvsctlError | None:
     """Send the job's records. Return the error that ended the run early, if any."""
     target = connected(
@@ -161,7 +161,7 @@ async def _send(
         asked=job.asked,
         wants_headers=job.reporting.verbosity > 1,
         creates=job.plan.precondition.write_if is WriteIf.ABSENT_EXACT,
-        write_refusal=refusal,
+        may_write=job.plan.verb is not GET,
     )
     # The target is opened first: if that fails, every file is left as it was.
     async with target as service:

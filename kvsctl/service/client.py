@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from kvsctl import __version__
-from kvsctl.errors import UsageError
+from kvsctl.errors import KvsctlError
 from kvsctl.model import GET, Record, Verb
 from kvsctl.service.auth.credentials import HIDDEN, Credentials, Secret
 from kvsctl.service.faults import Fault, http_date
@@ -90,7 +90,7 @@ class StoreClient:
         timeout_seconds: float,
         metadata: MetadataRequest,
         wants_headers: bool = False,
-        write_refusal: UsageError | None = None,
+        write_refusal: KvsctlError | None = None,
         epoch: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
