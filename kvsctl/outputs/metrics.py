@@ -7,6 +7,7 @@ https://prometheus.io/docs/instrumenting/exposition_formats/
 
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -130,6 +131,8 @@ def _number(value: float) -> str:
 def _earlier(path: Path) -> bytes:
     """Return what the file holds. Raise UsageError if that is not metrics of kvsctl."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UsageError(f"the metrics file {path} is not a regular file")
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES)
     except FileNotFoundError:

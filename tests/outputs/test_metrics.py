@@ -139,6 +139,18 @@ class TestTheFile:
         assert path.read_bytes() == before
         assert [entry.name for entry in tmp_path.iterdir()] == ["job.prom"]
 
+    @pytest.mark.parametrize("kind", ["pipe", "link to a device"])
+    def test_that_is_not_a_regular_file_is_not_replaced(self, tmp_path: Path, kind: str) -> None:
+        path = tmp_path / "job.prom"
+        if kind == "pipe":
+            os.mkfifo(path)
+        else:
+            path.symlink_to(os.devnull)
+        before = path.stat()
+        with pytest.raises(StreamError, match="not a regular file"):
+            save_metrics(path, _run())
+        assert os.path.samestat(path.stat(), before)
+
     @pytest.mark.parametrize("name", ["missing/job.prom", "."])
     def test_in_no_place_is_an_error(self, tmp_path: Path, name: str) -> None:
         with pytest.raises(StreamError, match="metrics file"):
