@@ -36,7 +36,7 @@ def test_work_left_is_75_and_the_same_command_does_the_rest(
     assert b"Run the same command again to resume it." in ended.err
     assert b"warning" not in ended.err
     assert (first["exit_code"], first["interrupted"], first["unknown"]) == (75, False, 0)
-    assert 0 < first["succeeded"] < 12
+    assert first["succeeded"] < 12
     assert first["records"] == first["succeeded"] + first["unsent"]
     assert (tmp_path / "failures.jsonl").read_bytes() == b""
     kvsctl(*words, "--max-duration", "1h", status=0)
@@ -64,7 +64,7 @@ def test_a_limit_without_a_journal_warns_that_the_input_starts_over(
 
 def test_a_silent_pipe_does_not_outlast_the_time(kvsctl: Command) -> None:
     process = kvsctl.start(
-        "set", "-t", "local", "--json", "--max-duration", "1s",
+        "set", "-t", "local", "--json", "--max-duration", "3s",
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     with process:
