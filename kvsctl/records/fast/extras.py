@@ -14,7 +14,7 @@ from kvsctl.limits import TTL_UNIT_SECONDS, Limits
 from kvsctl.records.checks import Breach, check_entity
 from kvsctl.records.fast.columns import Extras, converted, string_of_json, strings_of_json
 from kvsctl.records.rules import Rules
-from kvsctl.records.ttl import CLOCKS_APART_SECONDS, SHORT_UNITS, Ttl, parse_ttl
+from kvsctl.records.ttl import CLOCKS_APART_SECONDS, SHORT_UNITS, parse_ttl
 
 _MISSING: Final = (b"", b"null")
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
@@ -28,6 +28,7 @@ class _TtlObject(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     unit: str
 
 
+_encode_lines = msgspec.json.Encoder().encode_lines
 _decode_ttls = msgspec.json.Decoder(list[_TtlObject]).decode
 
 
@@ -186,21 +187,22 @@ def _options_of_texts(column: list[bytes], limits: Limits) -> list[bytes]:
     if not _are_short_ttls(joined):
         raise ValueError
     texts = joined[1:-1].decode().split('"\n"')
-    ttls = [(int(text[:-1]), SHORT_UNITS[text[-1]]) for text in texts]
-    return _options_of_pairs(ttls, limits)
+    return _options_of(
+        [_TtlObject(int(text[:-1]), SHORT_UNITS[text[-1]]) for text in texts], limits
+    )
 
 
 def _options_of_objects(column: list[bytes], limits: Limits) -> list[bytes]:
     """Return the options of ttls if all are objects. Raise an error if not."""
-    ttls = _decode_ttls(b"[%b]" % b",".join(column))
-    return _options_of_pairs([(ttl.value, ttl.unit) for ttl in ttls], limits)
+    return _options_of(_decode_ttls(b"[%b]" % b",".join(column)), limits)
 
 
-def _options_of_pairs(ttls: Sequence[tuple[int, str]], limits: Limits) -> list[bytes]:
-    seconds = [value * TTL_UNIT_SECONDS[unit] for value, unit in ttls]
+def _options_of(ttls: Sequence[_TtlObject], limits: Limits) -> list[bytes]:
+    seconds = [ttl.value * TTL_UNIT_SECONDS[ttl.unit] for ttl in ttls]
     if min(seconds) <= 0 or max(seconds) > limits.ttl_seconds:
         raise ValueError
-    return [b',"options":' + Ttl(value, unit).json for value, unit in ttls]
+    texts = _encode_lines(ttls).split(b"\n")[:-1]
+    return [b',"options":{"ttl":%b}' % text for text in texts]
 
 
 def _options_of_given(limits: Limits) -> Callable[[Any], bytes | None]:
