@@ -26,6 +26,8 @@ PAGES_AHEAD: Final = 4
 """How many pages may wait for whoever takes them, besides one for each query in flight."""
 _PAGE_BYTES: Final = 1_000_000
 """How large pages should be at most. Where values are large, fewer records are asked for."""
+_LEARNING: Final = 0.1
+"""The weight of the newest page in the size of records, if they become smaller."""
 
 
 class Listed(msgspec.Struct, frozen=True, gc=False):
@@ -90,6 +92,7 @@ class Lister:
         self._room = asyncio.Semaphore(chains + pages_ahead)
         self._left = dict.fromkeys(ranges)
         self._most = self._limit = page_records
+        self._record_bytes = 0.0
         self._entity = entity
         self._needs_order = needs_order
         self._moved = moved
@@ -212,9 +215,14 @@ class Lister:
             chain.last = keys[-1]
 
     def _fit_limit(self, page: Page) -> None:
-        """Ask for fewer records per page where they are large."""
+        """Ask for fewer records per page where they are large, and slowly for more again.
+
+        Large records may be anywhere, and each chain may have a page of them in memory.
+        """
         if page.keys:
-            fitting = _PAGE_BYTES * len(page.keys) // max(1, page.body_bytes)
+            grown = page.body_bytes / len(page.keys) - self._record_bytes
+            self._record_bytes += grown if grown > 0 else grown * _LEARNING
+            fitting = int(_PAGE_BYTES / max(1.0, self._record_bytes))
             self._limit = max(1, min(self._most, fitting))
 
     def _begin_again(self, chain: _Chain) -> None:

@@ -121,6 +121,22 @@ def test_a_page_of_large_values_has_fewer_records() -> None:
     assert asked == [100] + [10] * 5
 
 
+def test_after_large_records_pages_grow_slowly() -> None:
+    asked: list[int] = []
+
+    async def read(query: Query) -> Page:
+        asked.append(query.limit)
+        size = 200_000 if len(asked) == 3 else 100
+        key = f"k{len(asked):03}"
+        cursor = key if len(asked) < 100 else None
+        return Page([key], FoundSlab.of([Found(b"1")]), cursor, size)
+
+    asyncio.run(_taken(Lister(read, [Range.of_prefix("")], chains=1)))
+    assert asked[:3] == [100] * 3
+    assert asked[3:7] == [5, 5, 6, 6]
+    assert asked[-1] == 100
+
+
 def test_no_more_pages_are_read_than_there_is_room_for() -> None:
     store = _Store([f"k{number:03}" for number in range(100)])
 
