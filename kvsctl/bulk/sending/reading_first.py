@@ -61,7 +61,7 @@ class ReadFirstQueue(SendQueue):
         while (proposed := self._packer.next_batch(self.capacity.rule, flush=flush)) is not None:
             to_write = [one for one in proposed.records if not self._needs_read(one)]
             to_read = [one for one in proposed.records if self._needs_read(one)]
-            # Few bytes as they are, reads may still be longer than what they are to write.
+            # A read asks for the expiry, so it may be longer than a write of a small value.
             reads, _ = choose([ReadFirst.of(one) for one in to_read], self.capacity.rule)
             batch = Batch(reads, purpose=Purpose.READ_FIRST)
             if reads and not admits(batch):

@@ -110,7 +110,7 @@ class ReadFirst(Record, gc=False, kw_only=True):
 class FirstReads:
     """Judges records that were read first: each is skipped, fails, or is written.
 
-    `write` is called with the number of records that were read, and those that are written.
+    `write` is called with the number of records that were read, and with the records to write.
     """
 
     def __init__(
