@@ -44,21 +44,24 @@ def set_lines_reader(rules: Rules) -> ReadMany:
     def read(lines: Sequence[bytes]) -> Columns:
         records = decoder.read(lines)
         keys, values = records.texts("key"), records.column("value")
+        others = set(records.gaps)
+        if records.each_has_other_than(_PAIR) and records.are_compact:
+            # No line has white space to strip, and none is sent as it is.
+            extras = extras_of_json(rules, records.column_if_any, len(lines), others)
+            return set_columns(keys, records.unmasked(values), extras, others, limits)
         beside = _bytes_beside(records.lines, keys, values)
         if not has_defaults and _is_nothing_else(beside, values):
             illegal, unusual = illegal_keys(keys, limits), unusual_values(values, limits)
-            return Columns(keys, lines, sorted({*records.gaps, *illegal, *unusual}))
+            return Columns(keys, lines, sorted({*others, *illegal, *unusual}))
         most = max(beside)
-        is_compact = most >= _ROOM_BYTES and records.are_compact
-        if most != LEAST_BYTES and not is_compact and (stripped := _stripped(lines)) != lines:
+        are_compact = most >= _ROOM_BYTES and records.are_compact
+        if most != LEAST_BYTES and not are_compact and (stripped := _stripped(lines)) != lines:
             lines = stripped
             beside = _bytes_beside(_stripped(records.lines), keys, values)
             most = max(beside)
-        others = set(records.gaps)
         extras = default_extras(rules, len(lines), others)
         if most >= _ROOM_BYTES:
-            if not is_compact:
-                others.update(records.repeats())
+            others.update(records.repeats())
             if records.has_other_than(_PAIR):
                 extras = extras_of_json(rules, records.column_if_any, len(lines), others)
         elif not has_defaults:

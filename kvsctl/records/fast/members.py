@@ -68,6 +68,11 @@ class Found(msgspec.Struct, gc=False):
         """Return whether a line may have other members than these."""
         return self.getters is None or not self.getters.keys() <= set(names)
 
+    def each_has_other_than(self, names: Collection[str]) -> bool:
+        """Return whether certainly each line has a member with another name than these."""
+        others = [name for name in self.getters or () if name not in names]
+        return any(all(self.column(name)) for name in others)
+
     def column(self, name: str) -> list[msgspec.Raw]:
         """Return the members of a name, each as its bytes; `NONE` if a line has none.
 
