@@ -140,7 +140,9 @@ class Ending(msgspec.Struct, frozen=True):
         leaves_input = end.is_cut_short and fraction_read != 1.0
         if not (leaves_input or end.interrupted or tally.unknown or tally.unsent):
             return None
-        return EarlyEnd(fraction_read, self.job.journal is not None)
+        return EarlyEnd(
+            fraction_read, self.job.journal is not None, takes_journal=self.job.takes_journal
+        )
 
     def _line(self, end: End) -> bytes:
         return document_line(self._document(end))

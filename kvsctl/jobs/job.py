@@ -260,3 +260,8 @@ class BatchJob(msgspec.Struct, frozen=True):
     def command(self) -> str:
         """The command that the report names."""
         return self.name or self.plan.verb.value
+
+    @property
+    def takes_journal(self) -> bool:
+        """Whether the command has --journal: one that prints keys has not."""
+        return self.records is None or self.records.keys_as is None

@@ -13,7 +13,7 @@ from kvsctl.bulk.pacing.pace import request_units
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.retrying.budget import RetryBudget
-from kvsctl.bulk.retrying.give_up import Patience, refused_end
+from kvsctl.bulk.retrying.give_up import Patience, refused_end, unreachable
 from kvsctl.bulk.retrying.policy import EndRun, Renew, Wait, is_strike
 from kvsctl.errors import TargetError
 from kvsctl.model import GET
@@ -88,6 +88,7 @@ class PageReader:
         self._request_ended = asyncio.Event()
         self._most_records = math.inf
         self._is_closed = False
+        self._was_answered = False
         self.in_flight = 0
         self._ended = self._request_ended.set
         pacer.subscribe(self._ended)
@@ -149,6 +150,8 @@ class PageReader:
                 seconds = max(seconds, self._budget.take(now))
                 self._note_wait(_reason(fault), seconds)
                 await asyncio.sleep(seconds)
+            case _ if not self._was_answered:
+                raise unreachable(fault)
             case _:
                 raise ending or TargetError(
                     f"gave up listing keys after {tries} attempts, the last: "
@@ -170,6 +173,7 @@ class PageReader:
         finally:
             self.in_flight -= 1
         page, fault = answer.page, answer.fault
+        self._was_answered = self._was_answered or answer.status is not None
         charged = 0 if page is None else request_units(answer.bytes_received)
         self._note(answer, charged, is_retry=is_retry)
         if fault is not None and fault.is_rate_limited:

@@ -17,11 +17,13 @@ class EarlyEnd(NamedTuple):
     """How far a run came that ended early.
 
     `fraction_read`: how much of the input was read, from 0 to 1; None if its size is unknown.
-    `is_resumable`: whether a journal lets the same command resume the run.
+    `is_resumable`: whether a journal lets the same command resume the run. `takes_journal`: whether
+    the command can have one.
     """
 
     fraction_read: float | None
     is_resumable: bool
+    takes_journal: bool = True
 
 
 def summary(
@@ -214,11 +216,12 @@ def _notes(tally: Tally, early_end: EarlyEnd | None) -> list[str]:
 def _how_far(early_end: EarlyEnd, records: int) -> str:
     fraction = early_end.fraction_read
     part = "" if fraction is None else f" ({math.floor(100 * fraction)}% of the input)"
-    again = (
-        "Run the same command again to resume it."
-        if early_end.is_resumable
-        else "The same command starts over, which is safe; with --journal FILE it would resume."
-    )
+    if early_end.is_resumable:
+        again = "Run the same command again to resume it."
+    elif early_end.takes_journal:
+        again = "The same command starts over, which is safe; with --journal FILE it would resume."
+    else:
+        again = "The same command starts over."
     read = f"{records:,} {plural('record', records)}{part}"
     return f"The run ended early, after reading {read}. {again}"
 

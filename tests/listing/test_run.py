@@ -167,6 +167,11 @@ class TestFaults:
         assert "gave up listing keys after 3 attempts" in ran.error.message
         assert len(ran.keys) == 100
 
+    def test_a_target_that_never_answers_cannot_be_reached(self) -> None:
+        ran = _ran(_store(3, fault=lambda _: NO_CONNECTION), retry=RetryPolicy(retries=2))
+        assert isinstance(ran.error, TargetError)
+        assert ran.error.message == "cannot reach the target: UNREACHABLE: no connection"
+
     def test_a_refused_query_is_an_error(self) -> None:
         ran = _ran(_store(3, fault=lambda _: refused(400, "QUERY_WHERE_INVALID")))
         assert isinstance(ran.error, TargetError)

@@ -144,6 +144,13 @@ def test_an_early_end_says_how_far_it_came_and_what_to_do(
     assert printed(tally, early_end=EarlyEnd(fraction, is_resumable)).splitlines()[-1] == note
 
 
+def test_a_command_without_a_journal_is_not_told_of_one() -> None:
+    tally = tally_of(succeeded(0))
+    early_end = EarlyEnd(None, is_resumable=False, takes_journal=False)
+    last = printed(tally, early_end=early_end).splitlines()[-1]
+    assert last == "The run ended early, after reading 1 record. The same command starts over."
+
+
 @pytest.mark.parametrize(
     ("seconds", "shown"),
     [(0.123, "0.12 s"), (12.34, "12.3 s"), (75.4, "1:15 min"), (3725, "1:02:05 h")],

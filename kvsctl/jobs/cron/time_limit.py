@@ -44,7 +44,7 @@ class TimeLimit:
     def of(cls, job: BatchJob) -> Self:
         """Return the time of a job, from now on."""
         again = _RESUMES if job.journal is not None else _STARTS_OVER
-        return cls(job.schedule.max_duration_seconds, _MORE_TIME if job.name == "list" else again)
+        return cls(job.schedule.max_duration_seconds, again if job.takes_journal else _MORE_TIME)
 
     @contextmanager
     def stopping(self, run: Timed) -> Iterator[None]:
