@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -11,7 +12,7 @@ import msgspec
 from kvsctl.errors import TargetError
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.listing.ranges import Range, divided, remaining
-from kvsctl.listing.reading import CursorRefused, ReadPage
+from kvsctl.listing.reading import CursorRefused, PrefixRefused, ReadPage
 from kvsctl.service.queries import EntityIndex, Page, Query
 from kvsctl.slabs import FoundSlab
 
@@ -97,6 +98,8 @@ class Lister:
         self._needs_order = needs_order
         self._moved = moved
         self._is_ordered = entity is None or entity.is_by_key
+        self._takes_prefixes: bool | None = True if entity is None else None
+        """Whether queries may have a prefix; None: nobody knows."""
         self.prefix = ""
 
     @property
@@ -147,10 +150,20 @@ class Lister:
         while not self._waiting:
             if not self._active:
                 return None
-            if not self._divide():
-                self._changed.clear()
+            self._changed.clear()  # before the service is asked: what changes meanwhile counts
+            if not (await self._may_divide() and self._divide()):
                 await self._changed.wait()
         return self._waiting.popleft()
+
+    async def _may_divide(self) -> bool:
+        """Return whether ranges can be divided. Before the first division, ask the service."""
+        if self._takes_prefixes is None and (able := self._divisible()):
+            after = able[0].range.after
+            self._takes_prefixes = False  # until there is an answer, nobody else asks
+            with suppress(PrefixRefused):
+                await self._read(Query(after or "", 1, None, self._entity))
+                self._takes_prefixes = True
+        return self._takes_prefixes is True
 
     async def _list(self, chain: _Chain) -> None:
         cursor: str | None = None
@@ -164,6 +177,13 @@ class Lister:
                 self._room.release()
                 self._begin_again(chain)
                 return
+            except PrefixRefused:
+                self._room.release()
+                self._takes_prefixes = False
+                whole = chain.range._replace(prefix="")
+                self._steps.put_nowait(_Step(chain.range, (whole,)))
+                chain.range = whole
+                continue
             self._note_order(chain, page.keys)
             cursor = page.cursor
             is_last = cursor is None or (self._is_ordered and _is_past(chain, page))
@@ -234,16 +254,25 @@ class Lister:
             )
         # To begin again with the same queries helps only while they find something new.
         is_stuck = chain.pages > 0 and chain.range.after == chain.began_after
-        pages = math.inf if is_stuck else chain.pages
+        if is_stuck and self._takes_prefixes is False:
+            raise TargetError(
+                "the service refuses the cursors of an entity, and to list it by prefixes",
+                "What was listed before is printed. Run the command again later.",
+            )
+        pages = math.inf if is_stuck else chain.pages if self._takes_prefixes else 0
         again = remaining(chain.range, pages_listed=pages)
         self._steps.put_nowait(_Step(chain.range, again))
         self._waiting.extendleft(reversed(again))
 
-    def _divide(self) -> bool:
-        """Divide the range that promises most. Return whether there are new ranges."""
+    def _divisible(self) -> list[_Chain]:
+        """Return the chains whose ranges may be divided, the most promising first."""
         able = [one for one in self._active if one.pages_since_division >= _PAGES_BEFORE_DIVISION]
         # A short prefix has more keys below it than a long one, as far as anybody knows.
-        for chain in sorted(able, key=lambda one: (len(one.range.within), -one.pages)):
+        return sorted(able, key=lambda one: (len(one.range.within), -one.pages))
+
+    def _divide(self) -> bool:
+        """Divide the range that promises most. Return whether there are new ranges."""
+        for chain in self._divisible():
             division = divided(chain.range)
             if division is not None and self._division.allows(len(division.others)):
                 self._steps.put_nowait(_Step(chain.range, (division.kept, *division.others)))

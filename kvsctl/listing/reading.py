@@ -37,8 +37,15 @@ class CursorRefused(Exception):
     """The service refused the cursor of a query: what follows must be reached in another way."""
 
 
+class PrefixRefused(Exception):
+    """The service refused to list an entity by a prefix: its documents do not promise that."""
+
+
 ReadPage: TypeAlias = Callable[[Query], Awaitable[Page]]
-"""Reads one page, with all retries. Raises CursorRefused, or KvsctlError if the run must end."""
+"""Reads one page, with all retries.
+
+Raises CursorRefused or PrefixRefused, or KvsctlError if the run must end.
+"""
 
 
 class QueryCaller(Protocol):
@@ -102,8 +109,9 @@ class PageReader:
     async def read(self, query: Query) -> Page:
         """Return the page that a query asks for.
 
-        Raise CursorRefused if the service refuses a query with a cursor. Raise TargetError or
-        CredentialsError if retries, patience or the token are at an end.
+        Raise CursorRefused if the service refuses a query with a cursor, and PrefixRefused if it
+        refuses one of an entity with a prefix. Raise TargetError or CredentialsError if retries,
+        patience or the token are at an end.
         """
         attempts, strikes, renewals = 0, 0, 0
         while True:
@@ -136,6 +144,8 @@ class PageReader:
         if fault.kind is FaultKind.REFUSED:
             if query.cursor is not None:
                 raise CursorRefused
+            if query.entity is not None and query.prefix:
+                raise PrefixRefused
             raise TargetError(
                 f"the target refused to list keys: {fault.code}: {fault.message}",
                 "Check the URL and the selection.",

@@ -20,7 +20,7 @@ from kvsctl.model import Found, State, Verb
 from kvsctl.selection.patterns import glob
 from kvsctl.selection.selection import Selection
 from kvsctl.service.faults import Fault
-from kvsctl.service.queries import Query
+from kvsctl.service.queries import EntityIndex, Query
 from kvsctl.service.wire import MetadataRequest
 from tests.support.books import Books
 from tests.support.simulated.listed_store import ListedStore
@@ -138,6 +138,34 @@ def test_a_limit_reads_no_page_that_it_does_not_need() -> None:
     store = _store(1000, page=10)
     assert len(_ran(store, ListingPlan(limit=25)).keys) == 25
     assert len(store.queries) == 3
+
+
+@pytest.mark.parametrize("prefix", ["", "k12"])
+@pytest.mark.parametrize("takes_prefixes", [True, False])
+def test_an_entity_is_listed_whether_or_not_by_prefixes(prefix: str, takes_prefixes: bool) -> None:
+    store = _store(3000, page=10)
+    store.fault = lambda query: (
+        refused(400, "INVALID_RANGE") if query.prefix and not takes_prefixes else None
+    )
+    plan = ListingPlan(Selection(prefix), [EntityIndex("pet")], chains=4)
+    ran = _ran(store, plan)
+    assert ran.error is None
+    assert sorted(ran.keys) == [key for key in sorted(store.records) if key.startswith(prefix)]
+    identities = [one.subject.identity for one in ran.books.outcomes.values()]
+    assert {None if one is None else one.entity for one in identities} == {"pet"}
+    refusals = sum(request.status == 400 for request in ran.books.requests)
+    assert refusals == (0 if takes_prefixes else 1)
+    is_divided = takes_prefixes and not prefix
+    assert store.most_in_flight == 4 if is_divided else store.most_in_flight <= 2
+
+
+def test_an_entity_whose_cursors_and_prefixes_are_refused_cannot_be_listed() -> None:
+    store = _store(50, page=10)
+    store.fault = lambda query: (
+        refused(400, "INVALID_CURSOR") if query.cursor or query.prefix else None
+    )
+    ran = _ran(store, ListingPlan(spaces=[EntityIndex("pet")]))
+    assert isinstance(ran.error, TargetError)
 
 
 class TestFaults:
