@@ -3,9 +3,18 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw
 
-from kvsctl.model import Identity, Record
-from kvsctl.slabs import Slab, Successes, bodies_and_expiries, earliest_expiry, names_of
+from kvsctl.model import Found, Identity, Record
+from kvsctl.slabs import (
+    FoundRecord,
+    FoundSlab,
+    Slab,
+    Successes,
+    bodies_and_expiries,
+    earliest_expiry,
+    names_of,
+)
 from tests.support.records import record, slab, slab_of
 
 
@@ -106,3 +115,28 @@ def test_successes_of_a_slab_are_those_of_its_records() -> None:
     outcomes = Successes(slab(0, ["a", "b"]))
     assert (len(outcomes), outcomes.ambiguous) == (2, 0)
     assert [one.subject.identity for one in outcomes[1:]] == [Identity(None, "b")]
+
+
+_FOUND = st.builds(
+    Found,
+    st.sampled_from([b"1", b"[2]"]),
+    st.none() | st.integers(0, 9),
+    st.none() | st.integers(0, 9),
+    st.none() | st.just("2026-01-02T03:04:05Z"),
+)
+
+
+@given(st.lists(_FOUND, max_size=6), st.data())
+def test_what_is_picked_of_a_found_slab_is_what_its_places_hold(
+    found: list[Found], data: st.DataObject
+) -> None:
+    places = data.draw(st.lists(st.sampled_from(range(len(found))), unique=True)) if found else []
+    picked = FoundSlab.of(found).picked(places)
+    assert list(picked) == [found[place] for place in places]
+
+
+def test_what_is_picked_of_plain_records_is_still_plain() -> None:
+    records = [FoundRecord(key, Raw(b"1")) for key in "abc"]
+    picked = FoundSlab.of_plain(records, is_compact=True).picked([0, 2])
+    assert picked.plain_records == [records[0], records[2]]
+    assert picked.is_compact

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 from kvsctl import jsontext
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Identity, Record
-from kvsctl.service.wire import MetadataRequest, encode, wire_bytes, wire_bytes_of_all
+from kvsctl.service.wire import (
+    MetadataRequest,
+    encode,
+    key_bodies,
+    key_body,
+    wire_bytes,
+    wire_bytes_of_all,
+)
 from tests.support.jsontexts import LEGAL_KEYS, VALUES
 from tests.support.records import slab_of
 
@@ -90,3 +97,8 @@ class TestEncode:
 
     def test_requests_no_metadata_by_default(self) -> None:
         assert encode([record(b'{"key":"a"}')], NOTHING, NOW) == b'[{"key":"a"}]'
+
+
+@given(st.lists(LEGAL_KEYS | st.text(max_size=3), max_size=5))
+def test_bodies_of_keys_are_made_at_once_as_one_by_one(keys: list[str]) -> None:
+    assert key_bodies(keys) == [key_body(Identity(None, key)) for key in keys]
