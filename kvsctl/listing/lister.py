@@ -184,6 +184,8 @@ class Lister:
                 self._steps.put_nowait(_Step(chain.range, (whole,)))
                 chain.range = whole
                 continue
+            if cursor is not None and page.cursor == cursor:
+                raise _stuck()
             self._note_order(chain, page.keys)
             cursor = page.cursor
             is_last = cursor is None or (self._is_ordered and _is_past(chain, page))
@@ -292,6 +294,13 @@ def _out_of_order() -> TargetError:
     return TargetError(
         "the service does not list keys in order",
         "Run the command again with --concurrency 1 and without --journal.",
+    )
+
+
+def _stuck() -> TargetError:
+    return TargetError(
+        "the service returned the cursor of the page before, so the listing would never end",
+        "Check the target's URL, and whether a proxy answers in its place.",
     )
 
 

@@ -151,4 +151,13 @@ def _decoded(body: bytes) -> _Page:
         raise UnreadableAnswer(f"no member {error}") from None
     except (jsontext.JsonTextError, msgspec.MsgspecError, ValueError, TypeError) as error:
         raise UnreadableAnswer(str(error)) from None
+    _require_text([*(one.key for one in records), cursor or ""])
     return _Page(records, cursor)
+
+
+def _require_text(names: Sequence[str]) -> None:
+    """Raise UnreadableAnswer if a name has a lone surrogate, which no request can carry."""
+    try:
+        "".join(names).encode()
+    except UnicodeEncodeError:
+        raise UnreadableAnswer("a key or the cursor is not valid Unicode") from None

@@ -197,3 +197,22 @@ class TestOutOfOrder:
         lister = Lister(self._read, [Range("", "", after)], chains=chains)
         with pytest.raises(KvsctlError, match="does not list keys in order"):
             asyncio.run(_taken(lister))
+
+
+@pytest.mark.parametrize("keys", [[], ["a"]])
+@pytest.mark.parametrize("chains", [1, 3])
+def test_a_service_that_repeats_its_cursor_ends_the_listing(keys: list[str], chains: int) -> None:
+    async def read(query: Query) -> Page:
+        del query
+        return Page(keys, FoundSlab.of([Found(b"1")] * len(keys)), "same")
+
+    lister = Lister(read, [Range.of_prefix("")], chains=chains)
+    taken: list[str] = []
+
+    async def take() -> None:
+        async for listed in lister.pages():
+            taken.extend(listed.keys)
+
+    with pytest.raises(TargetError, match="returned the cursor of the page before"):
+        asyncio.run(take())
+    assert taken == keys
