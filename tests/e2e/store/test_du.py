@@ -168,6 +168,7 @@ def test_an_interrupted_listing_says_that_its_sums_are_partial(
         out, err = running.communicate(timeout=30)
     assert running.returncode == 130, err
     assert json.loads(out)["complete"] is False
+    assert b"The same command starts over.\n" in err
 
 
 def test_ages_are_read_again_where_queries_leave_them_out(kvsctl: Command, tmp_path: Path) -> None:
