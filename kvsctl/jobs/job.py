@@ -263,5 +263,6 @@ class BatchJob(msgspec.Struct, frozen=True):
 
     @property
     def takes_journal(self) -> bool:
-        """Whether the command has --journal: one that prints keys has not."""
-        return self.records is None or self.records.keys_as is None
+        """Whether the command has --journal: one that prints keys or sums does not."""
+        printing = self.records
+        return printing is None or (printing.keys_as is None and printing.accounting is None)
