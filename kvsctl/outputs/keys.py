@@ -13,6 +13,8 @@ from kvsctl.slabs import FoundSlab, names_of
 _ODD: Final = re.compile("[^\x20-\x7e]|^ | $")
 """Keys with such a character are printed as JSON strings: control characters, outer blanks."""
 _ODD_IN_LINES: Final = re.compile("[^\x20-\x7e\n]|^ | $", re.MULTILINE)
+_ENCODED: Final = ("utf-8", "backslashreplace")
+"""A lone surrogate is written as its escape. Legal keys have none."""
 _WIDTH: Final = len("2026-01-31T12:00:00Z")
 _SIZE_WIDTH: Final = 7
 
@@ -92,7 +94,9 @@ def _csv(*, is_long: bool, has_entities: bool) -> Form:
             columns.append([entity or "" for entity in entities or [None] * len(keys)])
         if is_long:
             columns += _long_columns(found)
-        return "".join([",".join(row) + "\n" for row in zip(*columns, strict=True)]).encode()
+        return "".join([",".join(row) + "\n" for row in zip(*columns, strict=True)]).encode(
+            *_ENCODED
+        )
 
     return Form(format_rows, ",".join(names).encode() + b"\n")
 
@@ -116,7 +120,7 @@ def _table(*, is_long: bool, has_entities: bool) -> Form:
             row(cells, entity or "-", _shown(key)) + "\n"
             for entity, key, *cells in zip(entities, keys, *columns, strict=True)
         ]
-        return "".join(rows).encode()
+        return "".join(rows).encode(*_ENCODED)
 
     header = row(["SIZE", "CREATED", "UPDATED", "EXPIRES"], "ENTITY", "KEY")
     return Form(format_rows, header.encode() + b"\n")

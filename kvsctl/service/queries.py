@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-import orjson
 
 from kvsctl import jsontext
+from kvsctl.jsontext import json_line
 from kvsctl.service.found import (
     FoundMembers,
     UnreadableAnswer,
@@ -97,7 +97,7 @@ def encode_query(query: Query, metadata: MetadataRequest) -> bytes:
             body["where"] = [{"property": "key", **clause}]
         if query.cursor is not None:
             body["after"] = query.cursor
-    return orjson.dumps(body)[:-1] + metadata.member + b"}"
+    return json_line(body)[:-1] + metadata.member + b"}"
 
 
 class _PlainPage(msgspec.Struct, gc=False, forbid_unknown_fields=True):

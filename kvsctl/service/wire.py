@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 import orjson
 
+from kvsctl.jsontext import json_line
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Identity, Record
 from kvsctl.slabs import Slab, bodies_and_expiries
@@ -66,18 +67,18 @@ def wire_bytes_of_all(records: Sequence[Record]) -> int:
 def key_body(identity: Identity) -> bytes:
     """Return the JSON of one record in a batch/get or batch/delete body."""
     if identity.entity is None:
-        return b'{"key":%b}' % orjson.dumps(identity.key)
+        return b'{"key":%b}' % json_line(identity.key)
     return b'{"key":%b,"entityName":%b}' % (
-        orjson.dumps(identity.key),
-        orjson.dumps(identity.entity),
+        json_line(identity.key),
+        json_line(identity.entity),
     )
 
 
 def key_bodies(keys: Sequence[str]) -> list[bytes]:
     """Return `key_body` of plain keys, faster than one by one."""
-    texts = orjson.dumps(keys)[1:-1].split(b",")
+    texts = json_line(list(keys))[1:-1].split(b",")
     if len(texts) != len(keys):  # there is a comma in a key, which no legal key has
-        texts = [orjson.dumps(key) for key in keys]
+        texts = [json_line(key) for key in keys]
     return [b'{"key":%b}' % text for text in texts]
 
 

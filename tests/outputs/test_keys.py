@@ -133,6 +133,11 @@ def test_nothing_is_printed_whole(style: str, text: str) -> None:
     assert _printed(style) == text
 
 
+@pytest.mark.parametrize("style", ["keys", "jsonl", "json", "csv", "table"])
+def test_a_key_that_utf8_cannot_encode_is_escaped(style: str) -> None:
+    assert "\\ud800" in _printed(style, ["\ud800"], is_long=True)
+
+
 def test_what_is_not_whole_has_no_end() -> None:
     assert _printed("count", ["a"], is_whole=False) == ""
     with pytest.raises(json.JSONDecodeError):
