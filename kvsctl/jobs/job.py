@@ -162,6 +162,11 @@ class Printing(msgspec.Struct, frozen=True):
     manifest_path: Path | None = None
     accounting: Accounting | None = None
 
+    @property
+    def prints_at_end(self) -> bool:
+        """Whether nothing is printed before all records were found."""
+        return self.accounting is not None or self.keys_as == "count"
+
 
 class Reporting(msgspec.Struct, frozen=True):
     """What the run reports, and where.

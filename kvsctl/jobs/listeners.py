@@ -181,7 +181,7 @@ class JobListeners:
             or bool(reporting.verbosity),
             prints_records=records is not None
             and records.path is None
-            and records.accounting is None,
+            and not records.prints_at_end,
         )
 
     def _progress(self) -> "ProgressBarLine":

@@ -93,6 +93,10 @@ def test_a_terminal_gets_a_table(store: Command) -> None:
     assert "\x1b[1m" in shown.text
     assert "user:" in shown.text
     assert "LOCAL EMULATOR" in shown.text
+    is_drawn = "\x1b[?25l"  # a progress line hides the cursor
+    assert is_drawn in shown.text
+    assert is_drawn in in_terminal(store, "list", "--count").text
+    assert is_drawn not in in_terminal(store, "list", "--limit", "3").text
     plain = in_terminal(store.having(NO_COLOR="1", COLUMNS="40"), "du", "-q")
     lines = plain.text.split("total")[-1].splitlines()
     assert "\x1b[1m" not in plain.text
