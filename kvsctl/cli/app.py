@@ -93,6 +93,12 @@ def _add_diff(app: typer.Typer) -> None:
     app.command("diff", cls=Command)(diff_command)
 
 
+def _add_sync(app: typer.Typer) -> None:
+    from kvsctl.cli.commands.store.sync import sync_command
+
+    app.command("sync", cls=Command)(sync_command)
+
+
 def _add_verify(app: typer.Typer) -> None:
     from kvsctl.cli.commands.store.verify import verify_command
 
@@ -120,6 +126,7 @@ _COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
     "du": _add_du,
     "verify": _add_verify,
     "diff": _add_diff,
+    "sync": _add_sync,
     "serve": _add_serve,
     "journal": _add_journal,
 }

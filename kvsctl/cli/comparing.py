@@ -58,7 +58,7 @@ def comparison(given: Given) -> Comparison:
     if right and (flags.target or flags.url):
         raise UsageError("--with and a target exclude each other", "Give one of them.")
     stores = [
-        None if options.from_ is None else _source(options.from_, given),
+        None if options.from_ is None else source_store(options.from_, given),
         None if right else _store_of(flags, given),
     ]
     _require_different(stores)
@@ -152,7 +152,7 @@ def _listed(store: StoreSide, plan: ListingPlan | None) -> StoreSide | ListedSto
     return store if plan is None else ListedStore(store, plan)
 
 
-def _source(name: str, given: Given) -> StoreSide:
+def source_store(name: str, given: Given) -> StoreSide:
     """Return the store that `--from` names. `KVSCTL_TOKEN` is meant for the other one."""
     environ = {key: value for key, value in os.environ.items() if key != "KVSCTL_TOKEN"}
     return _store_of(_named(name), given, environ)

@@ -87,6 +87,10 @@ class Given:
         given = self._groups.get(group)
         return given if isinstance(given, group) else group()
 
+    def having(self, group: OptionGroup) -> "Given":
+        """Return the same groups, with this one in the place of that of its type."""
+        return Given([*self._groups.values(), group])
+
     def identity(self) -> dict[str, Any]:
         """Return the options that must match when the job is resumed.
 

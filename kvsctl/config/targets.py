@@ -1,5 +1,6 @@
 """Choose the store a command works on, and where its token comes from."""
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -71,6 +72,22 @@ class Target:
         if self.local_path is not None:
             return f"{self.name} ({self.local_path})"
         return str(self.url) if self.name == self.url else f"{self.name} ({self.url})"
+
+    def is_same_store(self, other: "Target") -> bool:
+        """Return whether both are one store for certain: a token may choose the installation."""
+        if self.local_path is not None or other.local_path is not None:
+            return _real(self.local_path) == _real(other.local_path)
+        return self._service == other._service
+
+    @property
+    def _service(self) -> tuple[object, ...]:
+        url = (self.url or "").rstrip("/").casefold()
+        tokens = self.token_file, self.token_command, self.token
+        return url, self.installation, tokens
+
+
+def _real(path: Path | None) -> str | None:
+    return None if path is None else os.path.realpath(path)
 
 
 def choose_target(

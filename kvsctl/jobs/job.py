@@ -26,11 +26,15 @@ if TYPE_CHECKING:
 
 
 class Session(NamedTuple):
-    """An open target, for input that comes from it. `emit` passes events to the run's listeners."""
+    """An open target, for input that comes from it. `emit` passes events to the run's listeners.
+
+    `notice` writes a line for people at once.
+    """
 
     service: StoreClient
     pacer: Pacer
     emit: Callable[[Event], None]
+    notice: Callable[[str], None] = lambda _text: None
 
 
 class JobInput(Protocol):

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from kvsctl import __version__
-from kvsctl.bulk.feeds import Change, CheckedFeed
+from kvsctl.bulk.feeds import AsyncFeed, Change, CheckedFeed
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.run import Run
 from kvsctl.bulk.settling.precondition import WriteIf
@@ -204,8 +204,13 @@ def _prepared(
     run = Run(job.plan, service, listeners.listeners, pressure=listeners.pressure, pacer=pacer)
 
     async def work() -> KvsctlError | None:
-        feed = job.input.feed(Session(service, pacer, run.emit))
+        feed = job.input.feed(Session(service, pacer, run.emit, listeners.notice))
         checked = feed if change is None else CheckedFeed(feed, change)
-        return await run.work(listeners.feed(checked))
+        try:
+            return await run.work(listeners.feed(checked))
+        finally:
+            if isinstance(feed, AsyncFeed):
+                feed.close()
+                await feed.wait_closed()
 
     return run, work

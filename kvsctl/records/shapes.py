@@ -44,10 +44,10 @@ class KeyTemplate:
         return cls(("", ""), (name,))
 
     @classmethod
-    def parse(cls, text: str) -> "KeyTemplate":
+    def parse(cls, text: str, flag: str = "--key", example: str = "user:{id}") -> "KeyTemplate":
         """Read a template such as `user:{id}`. `{{` and `}}` are literal braces.
 
-        Raise UsageError if a brace is unmatched, or if no member is named.
+        Raise UsageError, with the option `flag`, if a brace is unmatched, or if no member is named.
         """
         literals, members, end = [""], [], 0
         for part in _PART.finditer(text):
@@ -61,12 +61,12 @@ class KeyTemplate:
                 literals[-1] += part[2] or part[0][0]
         if end != len(text):
             raise UsageError(
-                f"--key: unmatched brace at character {end + 1}",
-                "Name members as in 'user:{id}'; write {{ or }} for a literal brace.",
+                f"{flag}: unmatched brace at character {end + 1}",
+                f"Name members as in '{example}'; write {{{{ or }}}} for a literal brace.",
             )
         if not members:
             raise UsageError(
-                "--key: the template names no member", "Write it as in --key 'user:{id}'."
+                f"{flag}: the template names no member", f"Write it as in {flag} '{example}'."
             )
         return cls(tuple(literals), tuple(members))
 

@@ -6,4 +6,5 @@
 - `ranges`: ranges of an index as people write them.
 - `sizes`: sizes in bytes as people write them.
 - `selection`: all selectors of a command together.
+- `mapping`: how the keys of one store become those of another.
 """

@@ -58,6 +58,7 @@ def test_every_command_is_listed_with_a_sentence() -> None:
         "du",
         "verify",
         "diff",
+        "sync",
         "serve",
         "journal",
     ]:
@@ -77,6 +78,7 @@ def test_every_command_is_listed_with_a_sentence() -> None:
         ("serve",),
         ("verify",),
         ("diff",),
+        ("sync",),
     ],
 )
 def test_no_line_is_too_long_to_read(words: tuple[str, ...]) -> None:

@@ -28,6 +28,7 @@ _OTHER_COMMANDS = (
     "kvsctl.listing",
     "kvsctl.selection",
     "kvsctl.cli.commands.store.diff",
+    "kvsctl.cli.commands.store.sync",
     "kvsctl.cli.commands.tools.serve",
     "kvsctl.cli.commands.tools.journal",
 )
@@ -67,6 +68,7 @@ def _imported(kvsctl: Command, *words: str, **variables: str) -> set[str]:
         (["serve", "--help"], _EVERYTHING),
         (["verify", "--help"], _EVERYTHING),
         (["diff", "--help"], _EVERYTHING),
+        (["sync", "--help"], _EVERYTHING),
         (["journal", "show", "--help"], _EVERYTHING),
         (
             ["get", "there", "-t", "local"],

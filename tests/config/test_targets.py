@@ -294,3 +294,23 @@ def test_a_switch_that_is_not_one_is_refused(name: str, value: object) -> None:
 def test_a_variable_that_is_no_switch_is_refused(value: str) -> None:
     with pytest.raises(UsageError, match="KVSCTL_READ_ONLY: expected 1 or 0"):
         choose_target(TargetFlags("local"), {"KVSCTL_READ_ONLY": value}, _NONE)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        (Target("a", url="https://h/kvs"), Target("b", url="https://H/kvs/"), True),
+        (Target("a", url="https://h/kvs"), Target("b", url="https://h/other"), False),
+        (Target("a", url="https://h", token="1"), Target("b", url="https://h", token="2"), False),
+        (Target("a", url="https://h", token="1"), Target("b", url="https://h", token="1"), True),
+        (Target("a", url="https://h", installation="i"), Target("b", url="https://h"), False),
+        (Target("a", local_path=Path("x")), Target("b", local_path=Path("./y/../x")), True),
+        (Target("a", local_path=Path("x")), Target("b", local_path=Path("y")), False),
+        (Target("a", local_path=Path("x")), Target("b", url="https://h"), False),
+    ],
+)
+def test_two_targets_are_one_store_only_if_that_is_certain(
+    one: Target, other: Target, expected: bool
+) -> None:
+    assert one.is_same_store(other) is expected
+    assert other.is_same_store(one) is expected

@@ -2,7 +2,8 @@
 
 - `input`, `shape`, `checking`: what to work on, how to read it, what it is checked against.
 - `selection`, `listing`: which records of a store, and how it is listed.
-- `set`, `get`: what only one command takes; `comparing`: what only `diff` and `verify` take.
+- `set`, `get`: what only one command takes; `comparing`: what only `diff`, `sync` and
+  `verify` take.
 - `target`, `running`, `journal`, `report`: where to, how, resumable, and what to show.
 - `cron`: what jobs take that run by themselves.
 - `serve`: the options of `kvsctl serve`.

@@ -1,4 +1,4 @@
-"""Options of `diff` and of `verify` only."""
+"""Options of the commands that compare: `diff`, `sync` and `verify`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -154,3 +154,43 @@ class VerifyOptions(OptionGroup):
         typer.Option("--json", help="Print one line of JSON.", rich_help_panel=panels.REPORT),
         OnResume.MAY_DIFFER,
     ] = False
+
+
+class SyncOptions(OptionGroup):
+    """Where records come from, and under which keys they are written."""
+
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="TARGET",
+            help="Read the records of TARGET, a name or a URL. KVSCTL_TOKEN is not used for it.",
+            rich_help_panel=panels.TARGET,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = None
+    prefix_option: Annotated[
+        str | None,
+        typer.Option(
+            "--prefix",
+            metavar="P",
+            help="The same as PREFIX.",
+            rich_help_panel=panels.SELECTION,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = None
+    key_template: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEMPLATE",
+            help="Write each record under another key: 'copy:{key}', or with {rest}, what follows "
+            "PREFIX in the key. Braces are written {{ and }}.",
+            rich_help_panel=panels.INPUT,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = None
+    journal: Annotated[
+        str | None,
+        typer.Option(hidden=True, metavar="FILE"),
+        OnResume.MAY_DIFFER,
+    ] = None

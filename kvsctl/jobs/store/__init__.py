@@ -5,6 +5,7 @@
 - `manifest`: write the manifest of an export.
 - `reading`: read from a store what the other side of a comparison holds.
 - `listing`: list what a store holds, as one side of a comparison.
+- `source`: what a listing of another store chooses, as records to set.
 - `printing`: print differences.
 - `progress`: show how far a comparison has come.
 """

@@ -5,4 +5,5 @@
 - `du`: show how much each prefix takes.
 - `verify`: check an export against its manifest, and against a store.
 - `diff`: compare records.
+- `sync`: make a store like another one.
 """

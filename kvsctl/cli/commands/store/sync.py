@@ -1,0 +1,38 @@
+"""kvsctl sync: make a store like another one."""
+
+from kvsctl.cli.option_groups import Given, takes
+from kvsctl.cli.options.checking import CheckingOptions
+from kvsctl.cli.options.comparing import SyncOptions
+from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
+from kvsctl.cli.options.listing import ConsistentOption
+from kvsctl.cli.options.report import ReportOptions
+from kvsctl.cli.options.running import RunningOptions
+from kvsctl.cli.options.selection import EntityOptions, PrefixArgument, SelectionOptions
+from kvsctl.cli.options.target import ConfirmOption, TargetOptions
+
+
+@takes(
+    PrefixArgument,
+    SyncOptions,
+    SelectionOptions,
+    EntityOptions,
+    ConsistentOption,
+    CheckingOptions,
+    TargetOptions,
+    ConfirmOption,
+    RunningOptions,
+    LockOptions,
+    MonitoringOptions,
+    ReportOptions,
+)
+def sync_command(given: Given) -> None:
+    """Write the records of --from TARGET that the target lacks or holds differently.
+
+    Choose records by PREFIX, --match, --regex or --all. Each is read in the target first; records
+    with a ttl are always written. Nothing is deleted. A sync that was stopped needs no journal: the
+    same command writes only what still differs.
+    """
+    from kvsctl.cli.carry_out import carry_out
+    from kvsctl.cli.sync_request import sync_job
+
+    carry_out("sync", given, sync_job)

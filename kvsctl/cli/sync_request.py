@@ -1,0 +1,139 @@
+"""From the options of sync to its job: every setting resolved, nothing opened."""
+
+from pathlib import Path
+from typing import Final
+
+from msgspec.structs import replace
+
+from kvsctl.bulk.settling.precondition import Precondition, WriteIf
+from kvsctl.cli.comparing import source_store
+from kvsctl.cli.inputs import input_checks, limits_of
+from kvsctl.cli.listing_request import chains_of, needed_by
+from kvsctl.cli.option_groups import Given
+from kvsctl.cli.options.checking import CheckingOptions
+from kvsctl.cli.options.comparing import SyncOptions
+from kvsctl.cli.options.listing import ConsistentOption
+from kvsctl.cli.options.selection import PrefixArgument, SelectionOptions
+from kvsctl.cli.options.target import ConfirmOption
+from kvsctl.cli.request import basis_of, database_files, require_own_files
+from kvsctl.cli.selectors import selection_of, spaces_of
+from kvsctl.errors import UsageError
+from kvsctl.jobs.job import BatchJob
+from kvsctl.jobs.store.listing import ListedStore
+from kvsctl.jobs.store.reading import StoreSide
+from kvsctl.jobs.store.source import SourceInput
+from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.listing.plan import ListingPlan
+from kvsctl.model import Verb
+from kvsctl.records.rules import Rules
+from kvsctl.records.shapes import KeyTemplate
+from kvsctl.selection.mapping import KeyMapping
+
+_EXAMPLE: Final = "For example: kvsctl sync --from prod -t staging user:"
+_TEMPLATE: Final = "copy:{key}"
+_WHOLE_KEY: Final = "key"
+_REST: Final = "rest"
+
+
+def sync_job(given: Given) -> BatchJob:
+    """Return the job of `sync`. Raise UsageError if it cannot be carried out."""
+    options = given.of(SyncOptions)
+    _require_possible(options, given)
+    given = _selecting(given)
+    assert options.from_ is not None  # noqa: S101
+    limits = limits_of(given)
+    basis = basis_of(given, Verb.SET, limits=limits or DEFAULT_LIMITS)
+    store = source_store(options.from_, given)
+    if store.target.is_same_store(basis.target):
+        raise UsageError(
+            "--from and the target are the same store", "Choose another with -t or --url."
+        )
+    source = SourceInput(
+        ListedStore(store, _plan(given, chains_of(basis))),
+        _mapping(options, given),
+        Rules(limits),
+        _database(store),
+    )
+    checks = input_checks(given, source)
+    require_own_files(source, None, None, basis)
+    condition = Precondition(WriteIf.CHANGED)
+    return BatchJob(
+        source,
+        replace(basis.plan, precondition=condition),
+        basis.target,
+        basis.allow_http,
+        basis.timeout_seconds,
+        basis.reporting,
+        checks=checks,
+        schedule=basis.schedule,
+        name="sync",
+        confirmed_target=given.of(ConfirmOption).confirm,
+    )
+
+
+def _require_possible(options: SyncOptions, given: Given) -> None:
+    """Raise UsageError for what sync lacks or cannot do."""
+    if options.from_ is None:
+        raise UsageError("no source: give --from TARGET", _EXAMPLE)
+    if options.journal is not None:
+        raise UsageError(
+            "sync takes no journal", "Run the same command again: it writes only what differs."
+        )
+    if given.of(CheckingOptions).check_first:
+        raise UsageError(
+            "--check-first cannot be used with sync: a store may change between two readings",
+            "Try --dry-run, which checks every record and writes nothing.",
+        )
+    prefixes = given.of(PrefixArgument).prefix, options.prefix_option
+    if None not in prefixes:
+        raise UsageError("PREFIX and --prefix exclude each other", "Give one of them.")
+    chosen = given.of(SelectionOptions)
+    if not (chosen.all or chosen.match or chosen.regex or any(prefixes)):
+        raise UsageError(
+            "sync needs a selection: PREFIX, --match, --regex or --all",
+            "Give --all for all keys. Other selectors choose among these.",
+        )
+
+
+def _selecting(given: Given) -> Given:
+    """Return the same options, with the prefix as PREFIX."""
+    prefix = given.of(PrefixArgument).prefix or given.of(SyncOptions).prefix_option
+    return given.having(PrefixArgument(prefix=prefix))
+
+
+def _plan(given: Given, chains: int) -> ListingPlan:
+    selection = selection_of(given)
+    return ListingPlan(
+        selection,
+        spaces_of(given),
+        chains=chains,
+        needed=needed_by(selection),
+        rereads=given.of(ConsistentOption).consistent,
+    )
+
+
+def _mapping(options: SyncOptions, given: Given) -> KeyMapping:
+    """Return how keys are mapped. Raise UsageError."""
+    if options.key_template is None:
+        return KeyMapping()
+    template = KeyTemplate.parse(options.key_template, "--key-template", _TEMPLATE)
+    if template.members not in ((_WHOLE_KEY,), (_REST,)):
+        raise UsageError(
+            "--key-template must name {key} or {rest}, once",
+            f"Write it as in --key-template '{_TEMPLATE}'.",
+        )
+    before, after = template.literals
+    if template.members == (_WHOLE_KEY,):
+        return KeyMapping(before, after)
+    prefix = given.of(PrefixArgument).prefix
+    if prefix is None:
+        raise UsageError(
+            "--key-template: {rest} is what follows PREFIX in a key, and none is given",
+            "Give PREFIX, or use {key}.",
+        )
+    return KeyMapping(before, after, prefix)
+
+
+def _database(store: StoreSide) -> list[Path]:
+    files = database_files(store.target.local_path)
+    return [path for _, path in files if isinstance(path, Path)]

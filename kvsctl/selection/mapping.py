@@ -1,0 +1,25 @@
+"""How the keys of one store become those of another. Pure."""
+
+import msgspec
+
+
+class KeyMapping(msgspec.Struct, frozen=True):
+    """Replaces the beginning `removed` of a key by `before`, and adds `after` to its end.
+
+    No two keys become the same.
+    """
+
+    before: str = ""
+    after: str = ""
+    removed: str = ""
+
+    def mapped(self, key: str) -> str:
+        """Return what a key becomes. It must begin with `removed`."""
+        return self.before + key[len(self.removed) :] + self.after
+
+    def original(self, key: str) -> str | None:
+        """Return the key that becomes `key`; None if there is none."""
+        is_long = len(key) >= len(self.before) + len(self.after)
+        if not (is_long and key.startswith(self.before) and key.endswith(self.after)):
+            return None
+        return self.removed + key[len(self.before) : len(key) - len(self.after)]
