@@ -34,19 +34,21 @@ def command_line(words: Sequence[str] = ()) -> typer.Typer:
 
     Loading the other commands and their options would take a tenth of a command's start-up time.
     """
+    named = words[0] if words else ""
+    has_command = named in _COMMANDS
     app = typer.Typer(
         name="kvsctl",
         help="Load, read and clean up Atlassian Forge key-value stores.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
+        add_completion=not has_command,  # its options stand before the command
         cls=Group,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
     )
     app.callback()(_root)
     ZshComplete.source_template = _completion_scripts["zsh"] = _ZSH_COMPLETION
-    named = words[0] if words else ""
-    for add in [_COMMANDS[named]] if named in _COMMANDS else _COMMANDS.values():
+    for add in [_COMMANDS[named]] if has_command else _COMMANDS.values():
         add(app)
     return app
 

@@ -6,7 +6,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from kvsctl.durations import duration_seconds
 from kvsctl.errors import UsageError
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 
@@ -109,6 +108,8 @@ def resolve_running(
 
 def _checked(given: Any, setting: Setting, where: str) -> int | float:
     if setting.is_duration and isinstance(given, str):
+        from kvsctl.durations import duration_seconds  # not at the top: help reads no durations
+
         given = duration_seconds(given, where)
     is_number = isinstance(given, int | float) and not isinstance(given, bool)
     try:

@@ -33,6 +33,7 @@ _OTHER_COMMANDS = (
     "kvsctl.cli.commands.tools.journal",
 )
 _EVERYTHING = (*_NETWORK, *_SERVER, *_TABLES, *_RUNS)
+_NOT_FOR_HELP = ("dataclasses", "tempfile", "kvsctl.durations", "kvsctl.report.console")
 
 _LIST = """
 import atexit, sys
@@ -61,7 +62,7 @@ def _imported(kvsctl: Command, *words: str, **variables: str) -> set[str]:
     [
         (["--version"], ("typer", "kvsctl.cli", *_EVERYTHING)),
         (["--help"], _EVERYTHING),
-        (["set", "--help"], (*_EVERYTHING, "dataclasses", "tempfile", "kvsctl.report.console")),
+        (["set", "--help"], (*_EVERYTHING, *_NOT_FOR_HELP)),
         (["get", "--help"], (*_OTHER_COMMANDS, *_EVERYTHING)),
         (["list", "--help"], _EVERYTHING),
         (["du", "--help"], _EVERYTHING),
