@@ -111,3 +111,23 @@ def test_completion_needs_neither_network_nor_tables(kvsctl: Command, shell: str
     )
     assert "typer" in imported
     assert imported.isdisjoint(_EVERYTHING)
+
+
+_FREEZE_COUNT = """
+import atexit, gc, sys
+atexit.register(lambda: sys.stderr.write(f"{gc.get_freeze_count() > 10_000}"))
+from kvsctl.__main__ import main
+sys.argv[0] = "kvsctl"
+main()
+"""
+
+
+def test_no_garbage_is_looked_for_as_the_process_ends(kvsctl: Command) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _FREEZE_COUNT, "set", "--help"],
+        env=kvsctl.environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == "True"
