@@ -15,6 +15,7 @@ Imports run one way, from the first of these to the last:
 - `shards`: which of N parts a key is in.
 - `model`: what passes between them: records, problems, outcomes.
 - `durations`: durations as people write them.
+- `timestamps`: moments as text.
 - `slabs`: many records, or the outcomes of many, as one value.
 - `jsontext`, `jsonequal`: JSON as text, and whether two JSON texts are equal.
 - `prices`: what reads and writes cost.

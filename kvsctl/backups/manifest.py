@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from kvsctl import __version__
 from kvsctl.backups.digest import Digest
 from kvsctl.errors import UsageError
 from kvsctl.jsontext import json_line
+from kvsctl.timestamps import utc_text
 
 FORMAT: Final = 1
 _FORMAT_NAME: Final = "kvsctl_manifest"
@@ -66,8 +67,8 @@ def encode(manifest: Manifest) -> bytes:
                 "selection": dict(facts.selection),
                 "entities": list(facts.entities),
                 "plain_keys": facts.has_plain_keys,
-                "read_from": _utc(facts.read_from),
-                "read_until": _utc(facts.read_until),
+                "read_from": utc_text(facts.read_from),
+                "read_until": utc_text(facts.read_until),
             }
         )
         + b"\n"
@@ -142,8 +143,3 @@ class _Members(msgspec.Struct):
 
 def _unreadable(name: str, why: str) -> UsageError:
     return UsageError(f"cannot read {name}: {why}", _EXPORT_AGAIN)
-
-
-def _utc(moment: datetime) -> str:
-    stamp = moment.astimezone(UTC).isoformat(timespec="milliseconds")
-    return stamp.removesuffix("+00:00") + "Z"

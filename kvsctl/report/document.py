@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -18,6 +18,7 @@ from kvsctl.files.raw import is_regular, open_emptied, write_all
 from kvsctl.records.sources import Source
 from kvsctl.report.escape import visible
 from kvsctl.report.schema import REPORT_SCHEMA
+from kvsctl.timestamps import utc_text
 
 _WHAT: Final = "the report"
 _BEGINNING: Final = re.compile(rb'\{"schema":[0-9]+,"version":"[^"]*","command":"[^"]*","target":')
@@ -65,7 +66,7 @@ def report_document(
         "command": about.command,
         "target": about.target,
         "exit_code": int(exit_status),
-        "started_at": _utc(about.started_at),
+        "started_at": utc_text(about.started_at),
         "elapsed_s": round(elapsed_seconds, 3),
         "records": tally.records,
         "succeeded": tally.succeeded,
@@ -172,11 +173,6 @@ def _failure(note: FailureNote) -> dict[str, Any]:
     if note.trace_id is not None:
         members["trace_id"] = note.trace_id
     return members
-
-
-def _utc(moment: datetime) -> str:
-    stamp = moment.astimezone(UTC).isoformat(timespec="milliseconds")
-    return stamp.removesuffix("+00:00") + "Z"
 
 
 def inputs_read(sources: Sequence[Source]) -> list[InputRead]:

@@ -21,6 +21,7 @@ from kvsctl.files.raw import write_all
 from kvsctl.jobs.job import BatchJob
 from kvsctl.report.console import Environment
 from kvsctl.report.escape import visible
+from kvsctl.timestamps import utc_text
 
 _WHAT: Final = "the lock"
 _BEGINNING: Final = b"kvsctl lock: "
@@ -119,8 +120,8 @@ def _require_lock(path: Path, fd: int) -> None:
 
 
 def _note_holder(path: Path, fd: int, command: str) -> None:
-    now = datetime.now(UTC).isoformat(timespec="seconds").removesuffix("+00:00")
-    holder = f"process {os.getpid()} on {socket.gethostname()} (kvsctl {command}), since {now}Z\n"
+    now = utc_text(datetime.now(UTC), timespec="seconds")
+    holder = f"process {os.getpid()} on {socket.gethostname()} (kvsctl {command}), since {now}\n"
     try:
         os.ftruncate(fd, 0)
         os.lseek(fd, 0, os.SEEK_SET)

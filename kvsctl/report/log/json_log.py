@@ -20,6 +20,7 @@ from typing import Any, Literal, TypeAlias
 
 from kvsctl.errors import ExitStatus
 from kvsctl.report.schema import document_line
+from kvsctl.timestamps import utc_text
 
 Level: TypeAlias = Literal["info", "warning", "error"]
 
@@ -40,7 +41,7 @@ class JsonLog:
 
     def log(self, event: str, level: Level = "info", **members: Any) -> None:
         """Write an event. Members that are None are left out."""
-        moment = self._now().isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+        moment = utc_text(self._now())
         line = {"time": moment, "level": level, "event": event, "command": self._command}
         given = {name: value for name, value in members.items() if value is not None}
         self._write(document_line(line | given))

@@ -14,6 +14,7 @@ from kvsctl.errors import ExitStatus
 from kvsctl.report.escape import visible
 from kvsctl.report.schema import VERIFY_SCHEMA
 from kvsctl.report.summary import plural, total_of_units
+from kvsctl.timestamps import utc_text
 
 MOST_SHOWN: Final = 10
 """The most records that differ from the store and are named."""
@@ -68,8 +69,8 @@ def verified_document(verified: Verified, status: ExitStatus) -> dict[str, Any]:
         "selection": dict(facts.selection),
         "entities": list(facts.entities),
         "plain_keys": facts.has_plain_keys,
-        "read_from": facts.read_from.isoformat(),
-        "read_until": facts.read_until.isoformat(),
+        "read_from": utc_text(facts.read_from),
+        "read_until": utc_text(facts.read_until),
     }
     if verified.against is not None:
         document["against"] = _against_document(verified.against)
@@ -104,13 +105,14 @@ def verified_lines(verified: Verified) -> list[str]:
         return [visible(f"{verified.path} does not match: {verified.damage}")]
     digest, facts = verified.manifest.digest, verified.manifest.facts
     installation = f" installation {facts.installation}" if facts.installation else ""
+    read = facts.read_from, facts.read_until
     rows = [
         ("file", f"{verified.path} matches its manifest"),
         ("records", f"{digest.records:,} {plural('record', digest.records)}, "
          f"{digest.size_bytes:,} bytes uncompressed"),
         ("target", f"{facts.target}{installation}"),
         ("covers", _covered(facts)),
-        ("read", f"{facts.read_from.isoformat()} to {facts.read_until.isoformat()}"),
+        ("read", " to ".join(utc_text(one, timespec="seconds") for one in read)),
     ]  # fmt: skip
     if verified.against is not None:
         rows += _against_rows(verified.against)

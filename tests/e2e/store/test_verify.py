@@ -29,10 +29,11 @@ def test_an_export_that_matches_is_described(kvsctl: Command, export: Path) -> N
         f"records   30 records, {size} bytes uncompressed",
         "target    prod",
         "covers    plain keys, entity city, selected by PREFIX user:",
-        "read      2026-01-02T03:04:05+00:00 to 2026-01-02T03:05:00+00:00",
+        "read      2026-01-02T03:04:05Z to 2026-01-02T03:05:00Z",
     ]
     document = json.loads(kvsctl("verify", "--json", export, status=0).out)
     assert (document["matches"], document["damage"], document["records"]) == (True, None, 30)
+    assert document["read_from"] == "2026-01-02T03:04:05.000Z"
     assert document["exit_code"] == 0
 
 
