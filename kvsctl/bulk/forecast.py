@@ -45,13 +45,18 @@ class Forecaster:
         self._first_reads = 0
         self._records = self._duplicates = 0
         self._requests = self._units = self._bytes_sent = 0
+        self._unpacked = 0
 
     def admit(self, record: Record) -> None:
         """Count one more record. Hold no more records in memory than a run does."""
         replaced = self._lanes.admit(record)
         self._duplicates += replaced is not None
         is_crowded = self._lanes.admitted_bytes >= self._plan.window_bytes
-        self._send(flush=is_crowded)
+        self._unpacked += 1
+        # To look after each record whether a batch is complete takes longer than to send it.
+        if is_crowded or self._unpacked >= self._plan.packing.max_records:
+            self._unpacked = 0
+            self._send(flush=is_crowded)
 
     @property
     def held_bytes(self) -> int:
@@ -91,8 +96,8 @@ class Forecaster:
         self._requests += 1
         self._units += 1 if self._reads else request_units(size)
         self._bytes_sent += size
-        for record in batch.records:
-            self._records += 1 + len(self._lanes.settle(record))
+        followers = self._lanes.settle_all(batch.records)
+        self._records += len(batch.records) + sum(map(len, followers.values()))
 
 
 def cost_usd(verb: Verb, forecast: Forecast) -> float:
