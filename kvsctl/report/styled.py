@@ -20,6 +20,16 @@ def painted(line: list[Span], environment: Environment) -> str:
     return "".join(f"{_row(row, environment)}\n" for row in rows)
 
 
+def is_unicode(encoding: str) -> bool:
+    """Return whether an encoding has every character, such as dots and bars."""
+    return encoding.lower().startswith("utf")
+
+
+def separator_of(environment: Environment) -> str:
+    """Return what stands between the parts of a line on stderr."""
+    return " · " if is_unicode(environment.encoding) else ", "
+
+
 def span_columns(line: list[Span]) -> int:
     """Return how many terminal columns the line takes."""
     return sum(columns(text) for text, _ in line)

@@ -10,7 +10,7 @@ from kvsctl.report.console import Environment
 from kvsctl.report.document import About
 from kvsctl.report.dry_run import DryRun
 from kvsctl.report.escape import visible
-from kvsctl.report.styled import Span, painted, span_columns
+from kvsctl.report.styled import Span, painted, separator_of, span_columns
 
 
 class EarlyEnd(NamedTuple):
@@ -95,7 +95,7 @@ def _headline(about: About, *, is_dry_run: bool) -> list[Span]:
 
 
 def _joined(environment: Environment, parts: list[Span]) -> list[list[Span]]:
-    separator = " · " if environment.encoding.lower().startswith("utf") else ", "
+    separator = separator_of(environment)
     lines: list[list[Span]] = []
     for part in parts:
         joined = [*lines[-1], (separator, ""), part] if lines else []

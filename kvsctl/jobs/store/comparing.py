@@ -36,7 +36,6 @@ from kvsctl.listing.plan import ListingPlan
 from kvsctl.records.reader import Reader
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, report_document
-from kvsctl.report.escape import visible
 from kvsctl.report.schema import document_line
 from kvsctl.report.store.differences import Compared, difference_summary
 
@@ -259,9 +258,7 @@ def _report(
 
             print_failures(stderr_console(environment), tally.groups, tally.failures)
     if end.error is not None:
-        environment.tell(f"kvsctl: {visible(end.error.message)}")
-        if end.error.hint:
-            environment.tell(visible(end.error.hint))
+        environment.fail(end.error.message, end.error.hint)
     if job.reporting.as_json and environment.stderr_fd is not None:
         write_all(environment.stderr_fd, document_line(document))
     return status

@@ -31,7 +31,6 @@ from kvsctl.jsontext import members
 from kvsctl.records.reader import Reader
 from kvsctl.records.ttl import parse_expire_time
 from kvsctl.report.console import Environment
-from kvsctl.report.escape import visible
 from kvsctl.report.schema import document_line
 from kvsctl.report.store.verification import (
     MOST_SHOWN,
@@ -73,9 +72,7 @@ async def verify(
     status = exit_status(End(error, interrupts.interrupted, 0.0), has_failures=not verified.is_good)
     printed = _print(verified, status, environment, as_json=as_json)
     if error is not None:
-        environment.tell(f"kvsctl: {visible(error.message)}")
-        if error.hint:
-            environment.tell(visible(error.hint))
+        environment.fail(error.message, error.hint)
     return printed
 
 
@@ -145,7 +142,7 @@ def _print(
     """
     if not as_json and verified.damage is not None:
         for line in verified_lines(verified):
-            environment.tell(f"kvsctl: {line}")
+            environment.note(line)
         return status
     if environment.stdout_fd is None:
         raise UsageError("cannot print the result: stdout is closed")

@@ -11,7 +11,7 @@ from kvsctl.comparison.values import Part, differing_parts
 from kvsctl.jsontext import one_line
 from kvsctl.report.console import Environment
 from kvsctl.report.escape import visible
-from kvsctl.report.styled import Span, painted
+from kvsctl.report.styled import Span, painted, separator_of
 from kvsctl.report.summary import plural, total_of_units
 
 _MARKS: Final = {
@@ -92,7 +92,6 @@ def difference_summary(
 ) -> str:
     """Return what was compared and the totals, in two lines."""
     counts = compared.counts
-    separator = " · " if environment.encoding.lower().startswith("utf") else ", "
     parts = [
         f"{counts.compared:,} {plural('key', counts.compared)}",
         f"{counts.equal:,} equal",
@@ -107,4 +106,6 @@ def difference_summary(
         parts.append(total_of_units(tally))
     sides = f"{visible(compared.left)} with {visible(compared.right)}"
     head: list[Span] = [("diff  ", "bold"), (sides, "bold cyan")]
-    return painted(head, environment) + painted([(separator.join(parts), "")], environment)
+    return painted(head, environment) + painted(
+        [(separator_of(environment).join(parts), "")], environment
+    )

@@ -14,6 +14,7 @@ from kvsctl.report.document import About
 from kvsctl.report.escape import visible
 from kvsctl.report.rich_console import stdout_text
 from kvsctl.report.schema import USAGE_SCHEMA, document_line
+from kvsctl.report.styled import is_unicode
 from kvsctl.report.summary import plural
 from kvsctl.usage.account import Account, Usage
 from kvsctl.usage.sizes import SizeClass
@@ -147,7 +148,7 @@ def _sizes(sizes: Sequence[SizeClass], environment: Environment) -> Table:
     if has_bars := environment.stdout_width >= _ALL_COLUMNS_WIDTH:
         table.add_column("", no_wrap=True)
     most = max(one.keys for one in sizes)
-    mark = "█" if environment.stdout_encoding.lower().startswith("utf") else "#"
+    mark = "█" if is_unicode(environment.stdout_encoding) else "#"
     below = [None, *(one.at_most for one in sizes)]
     for place in range(used[0], used[-1] + 1):
         one = sizes[place]
