@@ -10,7 +10,6 @@ import msgspec
 from kvsctl.errors import StreamError, UsageError
 from kvsctl.records.cutting.compression import Compression, decompressed
 
-ALGORITHM: Final = "sha256"
 _CHUNK_BYTES: Final = 1 << 20
 _OPEN_FLAGS: Final = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 

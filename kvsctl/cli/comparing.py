@@ -25,7 +25,7 @@ from kvsctl.jobs.file_roles import require_one_role_each
 from kvsctl.jobs.job import Reporting
 from kvsctl.jobs.store.comparing import Comparison
 from kvsctl.jobs.store.listing import ListedStore
-from kvsctl.jobs.store.printing import DifferencePrinting, Form
+from kvsctl.jobs.store.printing import DifferenceForm, DifferencePrinting
 from kvsctl.jobs.store.reading import StoreSide
 from kvsctl.jobs.store.verifying import Comparand
 from kvsctl.limits import DEFAULT_LIMITS
@@ -41,7 +41,7 @@ _EXAMPLE: Final = (
     "For example: kvsctl diff -f backup.jsonl -t staging, or kvsctl diff -f a.jsonl --with b.jsonl"
 )
 _STDIN: Final = Path("-")
-_T = TypeVar("_T", Change, Form)
+_T = TypeVar("_T", Change, DifferenceForm)
 
 
 def comparison(given: Given) -> Comparison:
@@ -78,7 +78,7 @@ def comparison(given: Given) -> Comparison:
         compares_text=options.bytes,
         printing=DifferencePrinting(
             _only(options.only),
-            None if options.as_ is None else _known("--as", options.as_, Form),
+            None if options.as_ is None else _known("--as", options.as_, DifferenceForm),
             output,
         ),
         reporting=Reporting(

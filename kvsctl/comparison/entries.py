@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice, repeat
 from operator import itemgetter, le
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from kvsctl.comparison.sorting import Sorter
 from kvsctl.errors import StreamError, UsageError
@@ -27,6 +27,7 @@ class Entry(NamedTuple):
 Block: TypeAlias = Sequence[Entry]
 """Entries that are next to each other."""
 
+_BLOCK_ENTRIES: Final = 1000
 _order = itemgetter(0, 1)
 
 
@@ -134,9 +135,6 @@ def _follows(last: tuple[str, str] | None, block: Sequence[Entry]) -> bool:
     if last is not None and keys and keys[0] < last:
         return False
     return all(map(le, keys, islice(keys, 1, None)))
-
-
-_BLOCK_ENTRIES = 1000
 
 
 def blocks_of(entries: Iterator[Entry]) -> Iterator[Block]:

@@ -38,7 +38,7 @@ class Picked(msgspec.Struct, frozen=True, gc=False):
     moves: Sequence[Move] = ()
 
 
-class _Judged(msgspec.Struct, frozen=True, gc=False):
+class _JudgedPage(msgspec.Struct, frozen=True, gc=False):
     """A page of a space and what was decided, or the moves after the last page of a space."""
 
     space: EntityIndex | None
@@ -123,7 +123,7 @@ class Walk:
                     yield records_of(_entity(one.space), keys, position)
                     position += len(keys)
 
-    async def _judged(self) -> AsyncGenerator[_Judged, None]:
+    async def _judged(self) -> AsyncGenerator[_JudgedPage, None]:
         spaces = dict(enumerate(self._plan.spaces))
         ranges = {number: self._ranges(space) for number, space in spaces.items()}
         if self._progress is not None:
@@ -138,7 +138,7 @@ class Walk:
 
     async def _judged_of(
         self, number: int, space: EntityIndex | None, ranges: Sequence[Range]
-    ) -> AsyncGenerator[_Judged, None]:
+    ) -> AsyncGenerator[_JudgedPage, None]:
         plan = self._plan
         by_key = space is None or space.is_by_key
         judge = Judge(plan.selection, skip_expired=plan.skip_expired, tests_prefix=not by_key)
@@ -157,9 +157,9 @@ class Walk:
             async for listed in pages:
                 self._emit(PageListed(lister.prefix))
                 judged = judge.judge(listed.keys, listed.found, self._service.now())
-                yield _Judged(space, listed, judged, moves.copy())
+                yield _JudgedPage(space, listed, judged, moves.copy())
                 moves.clear()
-        yield _Judged(space, None, Judged(), moves)
+        yield _JudgedPage(space, None, Judged(), moves)
 
     def _ranges(self, space: EntityIndex | None) -> list[Range]:
         prefixes = self._plan.selection.prefixes
@@ -177,7 +177,7 @@ def records_of(entity: str | None, keys: Sequence[str], position: int) -> Slab:
     return Slab(position, SOURCE, lines, keys, bodies, [entity] * len(keys))
 
 
-def _picked(one: _Judged) -> Picked:
+def _picked(one: _JudgedPage) -> Picked:
     entity, listed, judged = _entity(one.space), one.listed, one.judged
     if listed is None:
         return Picked(entity, (), _NOTHING, (), one.moves)
@@ -189,7 +189,7 @@ def _picked(one: _Judged) -> Picked:
     return Picked(entity, chosen, found.picked(judged.chosen), expired, one.moves)
 
 
-def _to_read(one: _Judged) -> Sequence[str]:
+def _to_read(one: _JudgedPage) -> Sequence[str]:
     """Return the keys that are chosen, or about which only batch/get can decide."""
     listed, judged = one.listed, one.judged
     if listed is None:

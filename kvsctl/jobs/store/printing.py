@@ -27,13 +27,20 @@ from kvsctl.report.store.differences import on_stdout, shown
 _MOST_PENDING_BYTES: Final = 8_000_000
 
 
-class Form(Enum):
+class DifferenceForm(Enum):
     """How differences are printed."""
 
     TEXT = "text"
     JSONL = "jsonl"
     KEYS = "keys"
     RECORDS = "records"
+
+
+_FORMATS: Final[dict[DifferenceForm, DifferenceFormat]] = {
+    DifferenceForm.JSONL: json_line_of,
+    DifferenceForm.KEYS: key_line_of,
+    DifferenceForm.RECORDS: record_line_of,
+}
 
 
 class DifferencePrinting(msgspec.Struct, frozen=True):
@@ -44,7 +51,7 @@ class DifferencePrinting(msgspec.Struct, frozen=True):
     """
 
     only: frozenset[Change] = frozenset(Change)
-    form: Form | None = None
+    form: DifferenceForm | None = None
     path: Path | None = None
 
 
@@ -128,10 +135,10 @@ def _format(printing: DifferencePrinting, environment: Environment) -> Differenc
     form = printing.form
     if form is None:
         is_for_people = printing.path is None and environment.stdout_is_terminal
-        form = Form.TEXT if is_for_people else Form.JSONL
-    if form is Form.TEXT:
+        form = DifferenceForm.TEXT if is_for_people else DifferenceForm.JSONL
+    if form is DifferenceForm.TEXT:
         return partial(_text, on_stdout(environment))
-    return {Form.JSONL: json_line_of, Form.KEYS: key_line_of, Form.RECORDS: record_line_of}[form]
+    return _FORMATS[form]
 
 
 def _text(environment: Environment, difference: Difference) -> bytes:
