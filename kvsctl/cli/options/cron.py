@@ -1,4 +1,4 @@
-"""What jobs take that run by themselves: locks, who is notified, and the form of the log."""
+"""Options of jobs that run by themselves: locks, monitoring, and the format of the log."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -48,7 +48,7 @@ class MonitoringOptions(OptionGroup):
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Write how the run ended to FILE, for Prometheus.",
+            help="Write the result of the run to FILE, for Prometheus.",
             rich_help_panel=panels.REPORT,
         ),
         OnResume.MAY_DIFFER,
@@ -56,7 +56,7 @@ class MonitoringOptions(OptionGroup):
     log_format: Annotated[
         Literal["text", "json"],
         typer.Option(
-            help="Write to stderr for people, or one JSON object per line.",
+            help="Write stderr as text for people, or as one JSON object per line.",
             rich_help_panel=panels.REPORT,
         ),
         OnResume.MAY_DIFFER,

@@ -68,7 +68,7 @@ class ListOptions(OptionGroup):
         bool,
         typer.Option(
             "--unordered",
-            help="Read several ranges of keys at a time, which is sooner in large stores.",
+            help="Read several ranges of keys at a time, which is faster in large stores.",
             rich_help_panel=panels.OUTPUT,
         ),
         OnResume.MUST_MATCH,
@@ -126,7 +126,7 @@ class UsageOptions(OptionGroup):
         str | None,
         typer.Option(
             metavar="TEXT",
-            help="TEXT ends a level. (default: the first of : # . _ - that the key has)",
+            help="End a level of keys at TEXT. (default: the first of : # . _ - that the key has)",
             rich_help_panel=panels.OUTPUT,
         ),
         OnResume.MUST_MATCH,

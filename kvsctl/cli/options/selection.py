@@ -23,7 +23,7 @@ class SelectionOptions(OptionGroup):
 
     all: Annotated[
         bool,
-        typer.Option("--all", help="All keys.", rich_help_panel=panels.SELECTION),
+        typer.Option("--all", help="All keys: the default.", rich_help_panel=panels.SELECTION),
         OnResume.CHECKED_ELSEWHERE,
     ] = False
     match: Annotated[
@@ -40,7 +40,7 @@ class SelectionOptions(OptionGroup):
         list[str],
         typer.Option(
             metavar="GLOB",
-            help="Not keys that match GLOB; they are read all the same. Repeatable.",
+            help="Leave out keys that match GLOB; they are still read. Repeatable.",
             rich_help_panel=panels.SELECTION,
         ),
         OnResume.CHECKED_ELSEWHERE,
@@ -124,7 +124,7 @@ class EntityOptions(OptionGroup):
     plain: Annotated[
         bool,
         typer.Option(
-            "--plain", help="With --entity: plain keys too.", rich_help_panel=panels.SELECTION
+            "--plain", help="With --entity: also plain keys.", rich_help_panel=panels.SELECTION
         ),
         OnResume.CHECKED_ELSEWHERE,
     ] = False
@@ -132,8 +132,7 @@ class EntityOptions(OptionGroup):
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Read the entity by this index. It reads one page after the other. "
-            "(default: by-key)",
+            help="Read the entity by this index, one page at a time. (default: by-key)",
             rich_help_panel=panels.SELECTION,
         ),
         OnResume.CHECKED_ELSEWHERE,
@@ -142,7 +141,7 @@ class EntityOptions(OptionGroup):
         list[str],
         typer.Option(
             metavar="VALUE",
-            help="Value of the index's partition: JSON, or else a string. Repeatable, in order.",
+            help="Value of the index's partition: JSON, otherwise a string. Repeatable, in order.",
             rich_help_panel=panels.SELECTION,
         ),
         OnResume.CHECKED_ELSEWHERE,
