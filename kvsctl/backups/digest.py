@@ -15,7 +15,7 @@ _OPEN_FLAGS: Final = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
 
 class Digest(msgspec.Struct, frozen=True):
-    """What tells one export from another: `records` lines of together `size_bytes`, and a hash.
+    """The identity of an export: the number of its lines, their total size, and a hash.
 
     All three are of the uncompressed records. `sha256` is in hexadecimal.
     """

@@ -32,10 +32,9 @@ _DEBUG = "KVSCTL_DEBUG"
 def carry_out(command: str, given: Given, job_of: Callable[[Given], BatchJob]) -> NoReturn:
     """Carry out a command's job on an event loop of its own, and exit with its status.
 
-    `job_of` makes the job of the options. Signals stop it. Whoever watches the command is notified
-    of its end, whatever that is, even if it is an error before there was a job. Raise UsageError,
-    before anything is sent, for options that contradict each other and for a file or a target that
-    cannot be opened.
+    `job_of` makes the job of the options. Signals stop it. Pings and the metrics file report every
+    end, even an error before there was a job. Raise UsageError, before anything is sent, for
+    options that contradict each other and for a file or a target that cannot be opened.
     """
     environment = Environment.of_process()
     if given.of(MonitoringOptions).log_format == "json":
@@ -75,13 +74,13 @@ def _status(
 
 
 def _watch(command: str, given: Given, environment: Environment) -> "Watch | None":
-    """Return what notifies others of the command; None if nobody is, as of a dry run."""
+    """Return what reports the command to others; None if nothing does, as for a dry run."""
     options = given.of(MonitoringOptions)
     url = options.ping_url or os.environ.get(_PING_URL) or None
     if given.of(CheckingOptions).dry_run or (url is None and options.metrics_file is None):
         return None
     if options.metrics_file is not None and str(options.metrics_file) == "-":
-        # Refused here: it would be written whatever else is wrong.
+        # Refused here, because every error is written to this file, even one in the options.
         raise UsageError("--metrics-file -: not a file name", "Give it the name of a file.")
     from kvsctl.jobs.cron.watch import Monitoring, Watch
 

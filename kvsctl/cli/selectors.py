@@ -50,7 +50,7 @@ def selection_of(given: Given, *, now: float | None = None) -> Selection:
 
 
 def spaces_of(given: Given) -> list[EntityIndex | None]:
-    """Return what the options say to list: plain keys (None) or entities. Raise UsageError."""
+    """Return the spaces to list: plain keys (None) and entities. Raise UsageError."""
     options = given.of(EntityOptions)
     index = options.index or BY_KEY
     for flag, is_given in (
@@ -78,10 +78,10 @@ def spaces_of(given: Given) -> list[EntityIndex | None]:
 
 
 def selectors_given(given: Given) -> dict[str, object]:
-    """Return the selectors that were given, as they were written: what tells a selection apart."""
+    """Return the selectors that were given, as they were written: they identify a selection."""
     groups = PrefixArgument, SelectionOptions, EntityOptions
     options = {name: value for group in groups for name, value in vars(given.of(group)).items()}
     if not (options["older_than"] or options["newer_than"]):
         del options["by"]
-    del options["all"]  # it says what is so without it
+    del options["all"]  # the default
     return {name: value for name, value in options.items() if value}

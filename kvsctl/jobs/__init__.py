@@ -6,7 +6,7 @@
 - `access`: whether the job may write to its target.
 - `connect`: open the target.
 - `listeners`: open and close everything that listens to a run.
-- `printing`: what prints the records that a run finds.
+- `printing`: print the records that a run finds.
 - `journal`: begin, resume and keep a journal.
 - `examine`: read the input without sending it.
 - `ending`: report a finished run.

@@ -19,8 +19,8 @@ from kvsctl.report.document import InputRead
 class ListingInput(msgspec.Struct, frozen=True):
     """The keys that a listing chooses, as the input of a job.
 
-    `selection` holds the options that choose them. `is_typed`: a report of a clean run would tell
-    the user nothing.
+    `selection` holds the options that choose them. `is_typed`: a report of a clean run would
+    only repeat what the user typed.
     """
 
     plan: ListingPlan

@@ -1,4 +1,4 @@
-"""What prints the records that a run finds, or their keys or sums."""
+"""Print the records that a run finds, or their keys or sums."""
 
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ def opened(
     about: About,
     environment: Environment,
 ) -> "RecordOutput | UsageOutput":
-    """Return the listener that prints to `sink`. `state`: that of the journal, if there is one."""
+    """Return the listener that prints to `sink`. `state`: the journal's; None without a journal."""
     if (accounting := printing.accounting) is not None:
         from kvsctl.outputs.usage import UsageOutput
         from kvsctl.report.store.usage import renderer

@@ -222,7 +222,7 @@ class Lister:
         return slice(places[0], places[-1] + 1) if places else slice(0, 0)
 
     def _note_order(self, chain: _Chain, keys: Sequence[str]) -> None:
-        """Note whether keys follow each other: the last one tells what remains of a range."""
+        """Note whether keys are in order: only then the last one marks what remains of a range."""
         if not self._is_ordered:
             return
         follows = chain.last is None or not keys or chain.last < keys[0]
@@ -254,7 +254,7 @@ class Lister:
                 "the service refused the cursor of a listing that is not in key order",
                 "What was listed before is printed. Run the command again.",
             )
-        # To begin again with the same queries helps only while they find something new.
+        # Beginning again with the same queries helps only while they find new keys.
         is_stuck = chain.pages > 0 and chain.range.after == chain.began_after
         if is_stuck and self._takes_prefixes is False:
             raise TargetError(
@@ -269,7 +269,7 @@ class Lister:
     def _divisible(self) -> list[_Chain]:
         """Return the chains whose ranges may be divided, the most promising first."""
         able = [one for one in self._active if one.pages_since_division >= _PAGES_BEFORE_DIVISION]
-        # A short prefix has more keys below it than a long one, as far as anybody knows.
+        # A short prefix probably has more keys below it than a long one.
         return sorted(able, key=lambda one: (len(one.range.within), -one.pages))
 
     def _divide(self) -> bool:

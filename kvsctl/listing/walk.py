@@ -54,7 +54,7 @@ class Walk:
     """Lists the spaces of a plan, one after the other. Iterate `pages` or `records` once.
 
     `run_plan` says how queries are retried. `emit` receives the events of queries. `progress` says
-    what is left of an earlier run. Whoever iterates `pages` notes in it what has moved.
+    what is left of an earlier run. The caller that iterates `pages` notes the moves in it.
     """
 
     def __init__(

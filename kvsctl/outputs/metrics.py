@@ -30,7 +30,7 @@ _Sample: TypeAlias = tuple[Mapping[str, str], float]
 
 
 class RunMetrics(msgspec.Struct, frozen=True):
-    """What the file says of a run. `labels` tell its job from others.
+    """What the file says of a run. `labels` identify its job.
 
     Times are epoch seconds. `tally` is None if the command ended before it had a run.
     """

@@ -103,7 +103,7 @@ class Selection(msgspec.Struct, frozen=True):
     def judge(self, key: str, known: Known, now: float) -> Verdict:
         """Decide about a record. `now`: the service's time in epoch seconds.
 
-        What does not meet a condition that can be decided is not chosen, whatever else is unknown.
+        A record that fails one condition is not chosen, even if others cannot be decided.
         """
         if not self.chooses_key(key):
             return Verdict.NOT_CHOSEN

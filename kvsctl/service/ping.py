@@ -2,7 +2,7 @@
 
 The URL is what healthchecks.io, its self-hosted form and compatible services give for a check:
 `URL/start` means that the job starts, `URL/0` that it succeeded, and `URL/CODE` that it failed.
-Whoever knows the URL can send signals, so it is a secret: messages name its host only.
+Anybody who knows the URL can send signals, so it is a secret: messages name its host only.
 """
 
 import asyncio

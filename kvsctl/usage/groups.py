@@ -12,7 +12,7 @@ from kvsctl.errors import StreamError
 from kvsctl.usage.totals import Totals
 
 _MOST_IN_MEMORY: Final = 20_000
-"""At most so many prefixes are in memory, about 7 MB."""
+"""The most prefixes that are held in memory: about 7 MB."""
 _CACHE_KB: Final = 8000
 _CREATE: Final = """
     CREATE TABLE sums (

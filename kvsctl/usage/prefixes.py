@@ -3,7 +3,7 @@
 from typing import Final
 
 SEPARATORS: Final = ":#._-"
-"""Characters that end a level if none is given, the most telling first."""
+"""Characters that end a level if none is given, the most reliable first."""
 
 
 def prefix_of(key: str, depth: int, separator: str | None = None, begin: int = 0) -> str:

@@ -35,7 +35,7 @@ async def locked(job: BatchJob, ends_at: float, environment: Environment) -> Asy
     """Hold the job's lock inside the block, if it has one.
 
     A lock that is held is waited for, at most as long as the job allows and until `ends_at` by the
-    loop's clock, which `environment` is notified of. Raise WorkLeft if it is still held then,
+    loop's clock; `environment` shows a note of the wait. Raise WorkLeft if it is still held then,
     UsageError if the file cannot be a lock.
     """
     path = job.schedule.lock_path
@@ -94,7 +94,7 @@ def _held(path: Path) -> WorkLeft:
 
 
 def _holder(path: Path) -> str:
-    """Return who holds the lock, as its file says."""
+    """Return who holds the lock, according to its file."""
     try:
         with path.open("rb") as file:
             text = file.read(_MOST_BYTES)
@@ -115,7 +115,7 @@ def _require_lock(path: Path, fd: int) -> None:
     """Raise UsageError for a file that holds something else, which the lock would replace."""
     if not _is_lock(fd):
         raise UsageError(
-            f"--lock {path}: it is not empty, and not a lock of kvsctl", "Give another file name."
+            f"--lock {path}: not empty, and not a lock of kvsctl", "Give another file name."
         )
 
 

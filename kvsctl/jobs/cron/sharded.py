@@ -26,7 +26,7 @@ class ShardedFeed:
         self._position = 0
 
     async def get(self) -> PieceList | None:
-        """See Feed. A list of which nothing is left is not returned: that would mean a pause."""
+        """See Feed. Skip lists without a piece of this part: an empty list would mean a pause."""
         while pieces := await self._feed.get():
             part = self._shard.part_of(pieces, self._position)
             if part:

@@ -16,7 +16,7 @@ _MORE_TIME: Final = "The same command starts over: give it more time."
 
 
 class Timed(Protocol):
-    """What the time ends: see `bulk.run.Run`."""
+    """What a time limit ends: see `bulk.run.Run`."""
 
     def run_out_of_time(self) -> None:
         """Take no new work; finish what was begun."""
@@ -24,12 +24,12 @@ class Timed(Protocol):
 
 
 class TimeLimit:
-    """The time that a job has, from now on, by the clock of the running loop; `seconds` None: any.
+    """The time that a job has from now on, by the clock of the running loop.
 
-    `again` says what the same command does after it.
+    `seconds` None: no limit. `again` is the hint for users: what the same command does next time.
 
-    It covers everything that the command does before its first request, too: the wait for a lock,
-    `--check-first`, a token command.
+    The time covers everything before the first request, too: the wait for a lock, `--check-first`,
+    a token command.
     """
 
     def __init__(self, seconds: int | None, again: str = _MORE_TIME) -> None:

@@ -1,5 +1,5 @@
 """What `--log-format json` writes to stderr in place of lines for people.
 
-- `json_log`: one JSON object per line, for whatever a command says.
+- `json_log`: one JSON object per line, for everything on stderr.
 - `run_events`: the events of a run, and the problems of its input, as such lines.
 """

@@ -1,4 +1,4 @@
-"""A log for programs: one JSON object per line, for whatever a command says on stderr.
+"""A log for programs: one JSON object per line, for everything that a command writes to stderr.
 
 Each has `time` (UTC), `level` (`info`, `warning` or `error`), `event` and the `command`. The other
 members depend on the event:
@@ -47,7 +47,7 @@ class JsonLog:
         self._write(document_line(line | given))
 
     def fail(self, message: str, hint: str | None, status: ExitStatus | None) -> None:
-        """Write the error that ended the command, or that its exit code does not show alone."""
+        """Write an error. `status`: the exit code, if no report holds it."""
         code = None if status is None else int(status)
         self.log("error", "error", message=message, hint=hint, exit_code=code)
 

@@ -2,5 +2,5 @@
 
 - `usage`: the sums of `kvsctl du`.
 - `verification`: the result of `kvsctl verify`.
-- `differences`: what diff shows to people.
+- `differences`: the differences and totals of `kvsctl diff`, for people.
 """

@@ -17,7 +17,7 @@ from kvsctl.report.summary import plural, total_of_units
 from kvsctl.timestamps import utc_text
 
 MOST_SHOWN: Final = 10
-"""The most records that differ from the store and are named."""
+"""How many records that differ from the store are named at most."""
 
 
 class Against(msgspec.Struct, frozen=True):
