@@ -4,7 +4,7 @@ A new format is one more entry of `FORMATS`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -115,11 +115,10 @@ class Format:
         return Reader([source], key_parsers(options.rules, options.shape))
 
 
-@dataclass(slots=True)
-class _Chunked(File):
+class _Chunked(File, kw_only=True):
     """A file that is read in the given chunks."""
 
-    given: Sequence[bytes] = field(default=(), kw_only=True)
+    given: Sequence[bytes] = ()
 
     def _chunks(self) -> Iterator[bytes]:
         return iter(self.given)

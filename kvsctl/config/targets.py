@@ -3,9 +3,11 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
+from msgspec import structs
 
 from kvsctl.config.file import ConfigFile, local_database
 from kvsctl.config.settings import RUNNING
@@ -34,8 +36,7 @@ _WITHOUT_EFFECT: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class TargetFlags:
+class TargetFlags(msgspec.Struct, frozen=True):
     """The options that choose a target; None: not given."""
 
     target: str | None = None
@@ -45,8 +46,7 @@ class TargetFlags:
     installation: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """A store: `local_path` is set for the embedded emulator, `url` for every other target.
 
     At most one of the three token fields is set; if none is, requests carry no token.
@@ -59,12 +59,16 @@ class Target:
     url: str | None = None
     local_path: Path | None = None
     token_file: Path | None = None
-    token_command: str | None = field(default=None, repr=False)
-    token: str | None = field(default=None, repr=False)
+    token_command: str | None = None
+    token: str | None = None
     installation: str | None = None
-    section: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    section: Mapping[str, Any] = msgspec.field(default_factory=dict)
     is_read_only: bool = False
     is_protected: bool = False
+
+    def __repr__(self) -> str:
+        """Return the name: the other fields may hold secrets."""
+        return f"Target({self.display!r})"
 
     @property
     def display(self) -> str:
@@ -103,7 +107,7 @@ def choose_target(
     name, url = _choice(flags, environ, config, is_on_terminal=is_on_terminal)
     section = config.sections.get(name, {}) if name is not None else {}
     _check_section(name, section, config)
-    return replace(
+    return structs.replace(
         _target(name, url, section, flags, environ, config),
         is_read_only=_is_read_only(environ) or section.get("read_only", False),
         is_protected=section.get("protected", False),
@@ -154,10 +158,10 @@ def _target(
 
 def _require_no_empty_flag(flags: TargetFlags) -> None:
     """Raise UsageError for an empty option, which a script may have left empty by mistake."""
-    for flag in fields(flags):
-        if getattr(flags, flag.name) in ("", Path()):
+    for name, given in structs.asdict(flags).items():
+        if given in ("", Path()):
             raise UsageError(
-                f"--{flag.name.replace('_', '-')} is empty", "Give a value, or remove the option."
+                f"--{name.replace('_', '-')} is empty", "Give a value, or remove the option."
             )
 
 

@@ -6,7 +6,6 @@ Each default is the behaviour that the contract names.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -22,12 +21,15 @@ if TYPE_CHECKING:
 DEFAULT_INSTALLATION = "default"
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(msgspec.Struct, frozen=True):
     """An accepted bearer token and the installation whose store it opens."""
 
-    secret: str = field(repr=False)
+    secret: str
     installation: str
+
+    def __repr__(self) -> str:
+        """Return the token without its secret."""
+        return f"Token(installation={self.installation!r})"
 
 
 def parse_token(text: str) -> Token:

@@ -23,10 +23,11 @@ without an answer: no client can cancel it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from itertools import chain
 from typing import Any, Final, NamedTuple, TypeAlias
+
+import msgspec
 
 from kvsctl.bulk.outcomes.positions import SettledRanges
 
@@ -45,8 +46,7 @@ class Stage(Enum):
     COMPLETE = "complete"
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(msgspec.Struct, frozen=True):
     """The job that a journal belongs to. `form` holds the options that define the records.
 
     `input` holds fingerprints: see `fingerprint`. Paths are absolute, and None without such a file.
@@ -63,18 +63,17 @@ class Header:
     started_at: str
 
 
-@dataclass(slots=True)
-class Totals:
+class Totals(msgspec.Struct):
     """The report's numbers, for settled records only, and the failures that it lists.
 
     `examples` holds the first failure of each of `codes`, `notes` the failures by position.
     """
 
-    counts: dict[str, int] = field(default_factory=dict)
-    skipped_by: dict[str, int] = field(default_factory=dict)
-    codes: dict[str, int] = field(default_factory=dict)
-    examples: dict[str, Note] = field(default_factory=dict)
-    notes: dict[int, Note] = field(default_factory=dict)
+    counts: dict[str, int] = msgspec.field(default_factory=dict)
+    skipped_by: dict[str, int] = msgspec.field(default_factory=dict)
+    codes: dict[str, int] = msgspec.field(default_factory=dict)
+    examples: dict[str, Note] = msgspec.field(default_factory=dict)
+    notes: dict[int, Note] = msgspec.field(default_factory=dict)
 
 
 class FailuresMark(NamedTuple):
@@ -87,8 +86,7 @@ class FailuresMark(NamedTuple):
 _EMPTY: Final = FailuresMark()
 
 
-@dataclass(slots=True)
-class Group:
+class Group(msgspec.Struct):
     """The content of one group of a journal.
 
     Ranges, `held`, `examples` and `notes` hold only what is new; all else holds current values.
@@ -101,12 +99,12 @@ class Group:
     longer left of it, and what is instead.
     """
 
-    settled: SettledRanges = field(default_factory=SettledRanges)
-    failed: dict[str, SettledRanges] = field(default_factory=dict)
-    replaced: SettledRanges = field(default_factory=SettledRanges)
-    ambiguous: SettledRanges = field(default_factory=SettledRanges)
-    held: dict[int, bytes] = field(default_factory=dict)
-    totals: Totals = field(default_factory=Totals)
+    settled: SettledRanges = msgspec.field(default_factory=SettledRanges)
+    failed: dict[str, SettledRanges] = msgspec.field(default_factory=dict)
+    replaced: SettledRanges = msgspec.field(default_factory=SettledRanges)
+    ambiguous: SettledRanges = msgspec.field(default_factory=SettledRanges)
+    held: dict[int, bytes] = msgspec.field(default_factory=dict)
+    totals: Totals = msgspec.field(default_factory=Totals)
     failures: FailuresMark = _EMPTY
     output_bytes: int = 0
     elapsed_seconds: float = 0.0
@@ -114,12 +112,11 @@ class Group:
     retries_failed: bool = False
     failures_path: str | None = None
     lists: bool = False
-    ended: list[Left] = field(default_factory=list)
-    begun: list[Left] = field(default_factory=list)
+    ended: list[Left] = msgspec.field(default_factory=list)
+    begun: list[Left] = msgspec.field(default_factory=list)
 
 
-@dataclass(slots=True)
-class JournalState:
+class JournalState(msgspec.Struct):
     """The content of all groups together.
 
     `lines`: the failures that have a line in the failures file, written or held. `has_ended`: every
@@ -127,12 +124,12 @@ class JournalState:
     the parts of a listing that hold every key which is not settled; None if nothing was listed.
     """
 
-    settled: SettledRanges = field(default_factory=SettledRanges)
-    failed: dict[str, SettledRanges] = field(default_factory=dict)
-    ambiguous: SettledRanges = field(default_factory=SettledRanges)
-    lines: SettledRanges = field(default_factory=SettledRanges)
-    held: dict[int, bytes] = field(default_factory=dict)
-    totals: Totals = field(default_factory=Totals)
+    settled: SettledRanges = msgspec.field(default_factory=SettledRanges)
+    failed: dict[str, SettledRanges] = msgspec.field(default_factory=dict)
+    ambiguous: SettledRanges = msgspec.field(default_factory=SettledRanges)
+    lines: SettledRanges = msgspec.field(default_factory=SettledRanges)
+    held: dict[int, bytes] = msgspec.field(default_factory=dict)
+    totals: Totals = msgspec.field(default_factory=Totals)
     failures: FailuresMark = _EMPTY
     output_bytes: int = 0
     elapsed_seconds: float = 0.0

@@ -18,8 +18,9 @@ Why a torn file is read correctly:
 import json
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from typing import Any, Final, NamedTuple
+
+from msgspec.structs import asdict
 
 from kvsctl.bulk.outcomes.positions import SettledRanges
 from kvsctl.errors import UsageError

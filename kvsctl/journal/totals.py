@@ -1,7 +1,8 @@
 """A tally as a journal keeps it, so that the last report covers all runs of a job."""
 
-from dataclasses import asdict
 from typing import Final
+
+from msgspec.structs import asdict
 
 from kvsctl.bulk.outcomes.tally import (
     OTHER_CODES,

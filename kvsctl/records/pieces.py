@@ -1,8 +1,9 @@
 """Make records and problems of the lines, elements or rows of one source, in order."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final, TypeAlias
+
+import msgspec
 
 from kvsctl import codes
 from kvsctl.model import Cause, Origin, PieceList, Problem, Record
@@ -16,8 +17,7 @@ _Piece: TypeAlias = tuple[Line, Record | Problem]
 _BRACKETS: Final = frozenset((b"{", b"["))
 
 
-@dataclass(slots=True)
-class OddBlanks:
+class OddBlanks(msgspec.Struct):
     """The plain keys that were read and have white space that is seldom meant."""
 
     count: int = 0
@@ -29,8 +29,7 @@ class OddBlanks:
         self.first = self.first or origin
 
 
-@dataclass(slots=True)
-class Pieces:
+class Pieces(msgspec.Struct):
     """The records and problems of the source `label`.
 
     `position` is the position of the next line. `are_lines`: a JSON document over several lines may
@@ -43,9 +42,9 @@ class Pieces:
     odd_blanks: OddBlanks
     are_lines: bool = False
     are_keys: bool = False
-    _document: Document | None = field(default=None, init=False)
-    _document_line: int = field(default=0, init=False)
-    _kept: list[_Piece] = field(default_factory=list, init=False)
+    _document: Document | None = None
+    _document_line: int = 0
+    _kept: list[_Piece] = msgspec.field(default_factory=list)
     """The lines of what may be a document, from its first on, until that is certain."""
 
     @property

@@ -1,9 +1,10 @@
 """Read all inputs in order, as records and problems with their positions."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
+
+import msgspec
 
 from kvsctl.errors import StreamError, UsageError
 from kvsctl.model import PieceList
@@ -21,8 +22,7 @@ MOST_PIECES: Final = 1000
 of them at once would need too much memory."""
 
 
-@dataclass(slots=True)
-class Reader:
+class Reader(msgspec.Struct):
     """A reader of `sources` in order. Iterate it to get lists of records and problems.
 
     A list holds pieces that arrived together, at most `MOST_PIECES`. An empty list means that the
@@ -35,8 +35,8 @@ class Reader:
 
     sources: Sequence[Source]
     choose_parser: ParserChoice
-    odd_blanks: OddBlanks = field(default_factory=OddBlanks, init=False)
-    _bytes_ahead: float = field(default=0.0, init=False)
+    odd_blanks: OddBlanks = msgspec.field(default_factory=OddBlanks)
+    _bytes_ahead: float = 0.0
     """The approximate number of bytes of lines that were read and not given out yet."""
 
     @property

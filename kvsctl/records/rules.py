@@ -2,23 +2,23 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.records.ttl import Ttl
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(msgspec.Struct, frozen=True):
     """The limits for records, and the entity and ttl of records that have none.
 
     If `limits` is None, a record must only be readable and possible to send.
     """
 
-    limits: Limits | None = field(default=DEFAULT_LIMITS)
+    limits: Limits | None = DEFAULT_LIMITS
     entity: str | None = None
     ttl: Ttl | None = None
-    epoch: Callable[[], float] = field(default=time.time)
+    epoch: Callable[[], float] = time.time
 
     @property
     def certain_limits(self) -> Limits:

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from operator import add
 from typing import Final
+
+import msgspec
 
 from kvsctl.errors import UsageError
 from kvsctl.jsontext import quoted
@@ -16,8 +17,7 @@ _PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _PART: Final = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|([^{}]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class KeyTemplate:
+class KeyTemplate(msgspec.Struct, frozen=True):
     """Alternating text and members: `literals[0] members[0] literals[1] …`.
 
     There is one literal more than there are members.
@@ -71,8 +71,7 @@ class KeyTemplate:
         return cls(tuple(literals), tuple(members))
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(msgspec.Struct, frozen=True):
     """How to make records from objects and rows. Create it with `shape_of`.
 
     If `key` is None, the key is the member `key`. If `value_field` is None, the value is the

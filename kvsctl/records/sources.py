@@ -4,10 +4,11 @@ import os
 import select
 import stat
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Final, Protocol
+
+import msgspec
 
 from kvsctl.errors import StreamError, UsageError
 from kvsctl.records.cutting.array import split_array
@@ -69,8 +70,7 @@ class Source(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Arguments:
+class Arguments(msgspec.Struct, frozen=True):
     """Arguments of the command line. Their line numbers count from 1."""
 
     words: Sequence[str]
@@ -85,8 +85,7 @@ class Arguments:
         yield [Line(number, os.fsencode(word)) for number, word in enumerate(self.words, 1)]
 
 
-@dataclass(slots=True)
-class File:
+class File(msgspec.Struct):
     """A file, or stdin if `path` is None.
 
     `end` is the byte that ends a plain key. `bytes_read` grows while the file is read; it counts
@@ -98,12 +97,12 @@ class File:
     path: Path | None
     descriptor: int = 0
     end: bytes = b"\n"
-    forms: Forms = field(default_factory=Forms)
-    bytes_read: int = field(default=0, init=False)
-    format: Format | None = field(default=None, init=False)
-    compression: Compression | None = field(default=None, init=False)
-    header: Header | None = field(default=None, init=False)
-    words: None = field(default=None, init=False)
+    forms: Forms = msgspec.field(default_factory=Forms)
+    bytes_read: int = 0
+    format: Format | None = None
+    compression: Compression | None = None
+    header: Header | None = None
+    words: None = None
 
     @property
     def label(self) -> str:

@@ -4,8 +4,9 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Final, TextIO
+
+import msgspec
 
 from kvsctl.errors import ExitStatus
 from kvsctl.files.raw import write_all
@@ -18,8 +19,7 @@ _LOG_WIDTH: Final = 100
 _LEAST_WIDTH: Final = 20
 
 
-@dataclass(slots=True, frozen=True)
-class Environment:
+class Environment(msgspec.Struct, frozen=True):
     """Where a command runs. A descriptor is None if the process was started without it.
 
     `width` and `encoding` are those of stderr, as `stdout_width` and `stdout_encoding` are those of
@@ -92,7 +92,7 @@ class Environment:
 
     def logging(self, command: str) -> "Environment":
         """Return the same environment with a log on its stderr."""
-        return replace(self, log=JsonLog(command, self._write))
+        return msgspec.structs.replace(self, log=JsonLog(command, self._write))
 
     def note(self, text: str, hint: str | None = None) -> None:
         """Say something on stderr, in the command's name. Text from outside must be `visible`."""

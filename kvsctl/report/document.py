@@ -5,10 +5,11 @@ import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias
+
+import msgspec
 
 from kvsctl.bulk.outcomes.tally import FailureNote, Tally
 from kvsctl.errors import ExitStatus, StreamError, UsageError
@@ -28,8 +29,7 @@ InputRead: TypeAlias = dict[str, str | None]
 """One file that was read: `source`, `format` and `compression`."""
 
 
-@dataclass(slots=True, frozen=True)
-class About:
+class About(msgspec.Struct, frozen=True):
     """The run that a report describes. `target` is the name that users know; it holds no secret.
 
     `local_path`: the path of the embedded emulator's database, if that is the target.

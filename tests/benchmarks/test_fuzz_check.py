@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import fields, replace
+from typing import ClassVar
 
 import pytest
 
@@ -26,7 +27,7 @@ Spoil = Callable[[list[Piece]], list[Piece]]
 class _Spoilt(Reader):
     """A reader that gives something else than what it read."""
 
-    spoil: Spoil
+    spoil: ClassVar[Spoil]
 
     def __iter__(self) -> Iterator[list[Piece]]:
         for pieces in super().__iter__():

@@ -1,7 +1,6 @@
 """Whether a job may write to its target, and a client that refuses to all the same."""
 
 import asyncio
-from dataclasses import replace as replaced
 from pathlib import Path
 
 import pytest
@@ -26,7 +25,7 @@ def _job(
 ) -> BatchJob:
     words = ["a=1"] if verb is Verb.SET else ["a"]
     plain = job(verb, words, tmp_path / "db")
-    target = replaced(plain.target, is_read_only=is_read_only, is_protected=is_protected)
+    target = replace(plain.target, is_read_only=is_read_only, is_protected=is_protected)
     return replace(plain, target=target, confirmed_target=confirmed)
 
 

@@ -2,13 +2,13 @@
 
 import json
 import zlib
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import asdict
 
 from kvsctl.bulk.outcomes.positions import SettledRanges
 from kvsctl.errors import UsageError
@@ -69,7 +69,7 @@ def _text_of(groups: list[Group]) -> list[bytes]:
 
 def _plain(state: JournalState) -> dict[str, Any]:
     """Return the state in a form that can be compared."""
-    return {one.name: repr(getattr(state, one.name)) for one in fields(state)}
+    return {name: repr(value) for name, value in asdict(state).items()}
 
 
 def _applied(groups: list[Group]) -> JournalState:

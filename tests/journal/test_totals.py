@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import asdict
 
 from kvsctl.bulk.events import RecordsRead, Settled
 from kvsctl.bulk.outcomes.positions import SettledRanges

@@ -30,7 +30,7 @@ def problem(line: bytes, shape: Shape | None = None, *, is_table: bool = False) 
     if shape is SHAPED:
         first = b'{"_id":"a"}'
     forms = Forms(Format.CSV if is_table else Format.JSONL, shape)
-    source = Given(first + b"\n" + line + b"\n", forms)
+    source = Given(Path("in"), forms=forms, content=first + b"\n" + line + b"\n")
     pieces = [
         piece
         for several in Reader([source], set_parsers(Rules(), shape, string=False))
@@ -42,15 +42,13 @@ def problem(line: bytes, shape: Shape | None = None, *, is_table: bool = False) 
     return pieces[1]
 
 
-class Given(File):
+class Given(File, kw_only=True):
     """A file with this content."""
 
-    def __init__(self, content: bytes, forms: Forms) -> None:
-        super().__init__(Path("in"), forms=forms)
-        self._content = content
+    content: bytes
 
     def _chunks(self):  # type: ignore[no-untyped-def]
-        return iter([self._content])
+        return iter([self.content])
 
 
 @pytest.mark.parametrize(
@@ -153,7 +151,7 @@ def test_of_a_row(line: bytes, cause: Cause) -> None:
     ids=range(11),
 )
 def test_of_a_line_that_is_a_key(line: bytes, code: str, cause: Cause | None) -> None:
-    source = Given(line + b"\n", Forms(Format.KEYS, has_values=False))
+    source = Given(Path("in"), forms=Forms(Format.KEYS, has_values=False), content=line + b"\n")
     for rules in (Rules(), Rules(limits=None)) if cause is Cause.NUL else (Rules(),):
         ((piece,),) = list(Reader([source], key_parsers(rules)))
         assert isinstance(piece, Problem)

@@ -5,11 +5,11 @@ thousands of records.
 """
 
 import json
-from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from kvsctl.model import Failure, Found, Identity, Origin, Problem, Record
 from kvsctl.outputs.failure_line import failure_line

@@ -4,10 +4,10 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 from rich.cells import cell_len
 
 from kvsctl.bulk.events import RecordsRead, RequestEnded, Settled

@@ -1,8 +1,9 @@
 """What `journal show` prints."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from kvsctl.bulk.outcomes.positions import SettledRanges
 from kvsctl.journal.file import JournalFile, read_journal

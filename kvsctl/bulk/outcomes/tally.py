@@ -3,8 +3,9 @@
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled, SizeLearnt
 from kvsctl.errors import Defect
@@ -26,8 +27,7 @@ REQUEST_COUNTS: Final = (
 """The counts of requests. All others are counts of records."""
 
 
-@dataclass(slots=True, frozen=True)
-class FailureNote:
+class FailureNote(msgspec.Struct, frozen=True):
     """One failure as the report lists it. `key` is None if the input has none.
 
     `cause`: see `model.Cause`.
@@ -44,8 +44,7 @@ class FailureNote:
     cause: str | None = None
 
 
-@dataclass(slots=True)
-class FailureGroup:
+class FailureGroup(msgspec.Struct):
     """All failures with one code; `example` is the first of them in input order."""
 
     code: str

@@ -2,7 +2,6 @@
 
 import heapq
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from itertools import count
 from typing import TypeAlias
@@ -58,11 +57,12 @@ def any_batch(_batch: Batch) -> bool:
     return True
 
 
-@dataclass(order=True, slots=True)
-class _Resend:
+class _Resend(msgspec.Struct, order=True):
+    """A batch that waits until `due`. `order` differs, so that no batches are compared."""
+
     due: float
     order: int
-    batch: Batch = field(compare=False)
+    batch: Batch
 
 
 def _is_unread(resend: _Resend) -> bool:

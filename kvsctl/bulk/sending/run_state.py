@@ -1,7 +1,6 @@
 """The state that all requests of a run share: its queue, what was learnt, and its ledger."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from random import Random
 
 from kvsctl.bulk.events import SizeLearnt
@@ -21,51 +20,54 @@ from kvsctl.service.client import Answer
 from kvsctl.service.faults import means_full_storage
 
 
-@dataclass(slots=True)
 class RunState:
     """The parts of one run. `stop` ends the run with an error.
 
     `now` is the monotonic clock of the run, in seconds.
     """
 
-    plan: RunPlan
-    service: Caller
-    queue: SendQueue
-    pacer: Pacer
-    concurrency: Concurrency
-    ledger: Ledger
-    stop: Callable[[KvsctlError], None]
-    now: Callable[[], float]
-    random: Random
-    budget: RetryBudget = field(init=False, default_factory=RetryBudget)
-    patience: Patience = field(init=False)
-    is_calm: bool = field(init=False, default=True)
-    """Whether budget and patience are as at the start, so that a success changes nothing."""
-    looks_at_each: bool = field(init=False)
-    """Whether a record may have another outcome although its reply calls it done."""
-    _verifier: Verifier = field(init=False)
-    _sift: Callable[[Sequence[Outcome]], list[Outcome]] | None = field(init=False, default=None)
-    """Judges outcomes by the precondition of the plan, if it has one."""
-
-    def __post_init__(self) -> None:
-        self.queue.capacity.on_change = lambda rule: self.ledger.emit(
-            SizeLearnt(rule.max_records, rule.max_bytes)
-        )
-        condition = self.plan.precondition
-        self.looks_at_each = (
-            self.plan.verify or self.plan.read_policy.looks_at_each or condition.is_one
-        )
-        if isinstance(self.queue, ReadFirstQueue):
-            write, now = self.queue.take_read, self.service.now
-            self._sift = FirstReads(condition, write=write, service_now=now).sift
+    def __init__(
+        self,
+        plan: RunPlan,
+        service: Caller,
+        queue: SendQueue,
+        pacer: Pacer,
+        concurrency: Concurrency,
+        ledger: Ledger,
+        stop: Callable[[KvsctlError], None],
+        now: Callable[[], float],
+        random: Random,
+    ) -> None:
+        self.plan = plan
+        self.service = service
+        self.queue = queue
+        self.pacer = pacer
+        self.concurrency = concurrency
+        self.ledger = ledger
+        self.stop = stop
+        self.now = now
+        self.random = random
+        self.budget = RetryBudget()
+        self.patience = Patience(plan.give_up_after, plan.patience_seconds)
+        self.is_calm = True
+        """Whether budget and patience are as at the start, so that a success changes nothing."""
+        condition = plan.precondition
+        self.looks_at_each = plan.verify or plan.read_policy.looks_at_each or condition.is_one
+        """Whether a record may have another outcome although its reply calls it done."""
+        self._sift: Callable[[Sequence[Outcome]], list[Outcome]] | None = None
+        """Judges outcomes by the precondition of the plan, if it has one."""
+        if isinstance(queue, ReadFirstQueue):
+            self._sift = FirstReads(condition, write=queue.take_read, service_now=service.now).sift
         elif condition.write_if is WriteIf.ABSENT_EXACT:
             self._sift = Conflicts(condition, read=self._read_first).sift
-        self.patience = Patience(self.plan.give_up_after, self.plan.patience_seconds)
         self._verifier = Verifier(
-            self.plan.verb,
+            plan.verb,
             read=self._read_back,
-            read_last=self.queue.leave_for_last,
-            service_now=self.service.now,
+            read_last=queue.leave_for_last,
+            service_now=service.now,
+        )
+        queue.capacity.on_change = lambda rule: ledger.emit(
+            SizeLearnt(rule.max_records, rule.max_bytes)
         )
 
     def reads(self, batch: Batch) -> bool:

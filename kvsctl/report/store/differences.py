@@ -1,9 +1,9 @@
 """What diff shows to people: each difference with its parts, and the totals."""
 
-import dataclasses
 from typing import Any, Final
 
 import msgspec
+from msgspec import structs
 
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.comparison.joining import Change, Counts, Difference, value_of
@@ -26,7 +26,7 @@ _NOTHING: Final = "(none)"
 
 def on_stdout(environment: Environment) -> Environment:
     """Return the environment as it is for text that is written to stdout."""
-    return dataclasses.replace(
+    return structs.replace(
         environment,
         can_redraw=environment.stdout_is_terminal,
         stderr_has_colour=environment.stdout_has_colour,

@@ -8,9 +8,10 @@ import re
 import shlex
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
+
+import msgspec
 
 from kvsctl.errors import CredentialsError, UsageError
 from kvsctl.service.auth.token_output import (
@@ -78,8 +79,7 @@ class TokenSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class GivenToken:
+class GivenToken(msgspec.Struct, frozen=True):
     """A token that does not change, such as that of an environment variable."""
 
     name: str
@@ -90,8 +90,7 @@ class GivenToken:
         return _checked(self.token.reveal(), self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class TokenFile:
+class TokenFile(msgspec.Struct, frozen=True):
     """A file that holds a token, read again when the token is refused."""
 
     path: Path
@@ -124,16 +123,19 @@ class TokenFile:
         return _checked(text, self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class TokenCommand:
+class TokenCommand(msgspec.Struct, frozen=True):
     """A command that prints a token, run again when the token is refused.
 
     The command is split into words as a shell splits them, and run without a shell. Its stdout is
     never shown. Its stderr goes to the terminal, so that it can prompt or explain.
     """
 
-    command: str = field(repr=False)
+    command: str
     timeout_seconds: float = _COMMAND_TIMEOUT_SECONDS
+
+    def __repr__(self) -> str:
+        """Return the name of the class only: the command may hold secrets."""
+        return "TokenCommand(…)"
 
     @property
     def name(self) -> str:

@@ -4,13 +4,13 @@ import gzip
 import signal
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from msgspec.structs import replace
 
 from kvsctl.cli.listing_request import export_job
 from kvsctl.cli.option_groups import Given

@@ -31,22 +31,24 @@ def _locking(path: Path, wait_seconds: int = 0) -> BatchJob:
     return replace(plain, schedule=schedule, reporting=Reporting())
 
 
-class _Told(Environment):
+class _Told(Environment, frozen=True, kw_only=True):
     """An environment that keeps what is said, for tests that have no streams."""
 
-    def __init__(self, told: list[str]) -> None:
-        super().__init__(None, None, False, False, False, False, 80)
-        object.__setattr__(self, "told", told)
+    told: list[str]
 
     def note(self, text: str, hint: str | None = None) -> None:
-        self.told.append(text)  # type: ignore[attr-defined]
+        self.told.append(text)
+
+
+def _telling(told: list[str]) -> _Told:
+    return _Told(None, None, False, False, False, False, 80, told=told)
 
 
 async def _take(
     one: BatchJob, told: list[str], ends_at: float = _NEVER, then: Callable[[], None] | None = None
 ) -> float:
     """Take the lock; return when it was taken."""
-    async with locked(one, ends_at, _Told(told)):
+    async with locked(one, ends_at, _telling(told)):
         if then is not None:
             then()
         return asyncio.get_running_loop().time()
@@ -73,7 +75,7 @@ def test_a_held_lock_is_work_left_and_names_its_holder(lock: Path) -> None:
     told: list[str] = []
 
     async def second() -> None:
-        async with locked(_locking(lock), _NEVER, _Told(told)):
+        async with locked(_locking(lock), _NEVER, _telling(told)):
             await _take(_locking(lock), [])
 
     with pytest.raises(WorkLeft) as refused:

@@ -2,7 +2,6 @@
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
 
@@ -38,11 +37,10 @@ CHOICES: list[tuple[ParserChoice, Shape]] = [
 ]
 
 
-@dataclass(slots=True)
-class _Chunked(File):
+class _Chunked(File, kw_only=True):
     """A file that is read in the given chunks."""
 
-    given: Sequence[bytes] = field(default=(), kw_only=True)
+    given: Sequence[bytes] = ()
 
     def _chunks(self) -> Iterator[bytes]:
         return iter(self.given)

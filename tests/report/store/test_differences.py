@@ -1,6 +1,6 @@
 """Differences and totals for people."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.comparison.entries import Entry

@@ -1,10 +1,10 @@
 """What du prints is complete, fits the terminal, is escaped, and says what is missing."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 from rich.cells import cell_len
 
 from kvsctl.report.console import Environment
