@@ -7,6 +7,7 @@ one counts.
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 _NUMBER: Final = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
@@ -51,3 +52,31 @@ def _number(text: str) -> tuple[str, str, int | str]:
     except ValueError:  # int() refuses so many digits; such a number equals only one written alike
         return sign, kept, exponent
     return sign, kept, power - len(fraction) + len(digits) - len(kept)
+
+
+def canonical(text: bytes) -> bytes:
+    """Return the one JSON text of all that mean the same as a valid one: see `are_equal`.
+
+    Members are in the order of their names, there is no white space, strings are ASCII, and a
+    number is its digits without outer zeros and, if that is not 0, `e` and the power of ten. The
+    caller must have checked the depth as for `are_equal`.
+    """
+    return "".join(_canonical(_exact(text))).encode()
+
+
+def _canonical(value: Any) -> Iterator[str]:
+    if isinstance(value, tuple):
+        sign, digits, power = value
+        yield f"{sign}{digits or '0'}" + (f"e{power}" if power else "")
+    elif isinstance(value, list):
+        for place, element in enumerate(value):
+            yield "," if place else "["
+            yield from _canonical(element)
+        yield "]" if value else "[]"
+    elif isinstance(value, dict):
+        for place, name in enumerate(sorted(value)):
+            yield ("," if place else "{") + json.dumps(name) + ":"
+            yield from _canonical(value[name])
+        yield "}" if value else "{}"
+    else:
+        yield json.dumps(value)

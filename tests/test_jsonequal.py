@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvsctl.emulator.switches.javascript import normalised
-from kvsctl.jsonequal import are_equal, differ_by_rounding
+from kvsctl.jsonequal import are_equal, canonical, differ_by_rounding
 from tests.support.jsontexts import NUMBERS, VALUES, model
 
 
@@ -33,6 +33,7 @@ from tests.support.jsontexts import NUMBERS, VALUES, model
 def test_equal(one: str, other: str) -> None:
     assert are_equal(one.encode(), other.encode())
     assert are_equal(other.encode(), one.encode())
+    assert canonical(one.encode()) == canonical(other.encode())
 
 
 @pytest.mark.parametrize(
@@ -104,3 +105,22 @@ def _numbers(value: object) -> list[str]:
         case list():
             return [number for member in value for number in _numbers(member)]
     return []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (' { "b" : [1.50, -0, 100], "a" : {} } ', '{"a":{},"b":[15e-1,0,1e2]}'),
+        ('["\u00e9", "\\ud800", true, null, []]', '["\\u00e9","\\ud800",true,null,[]]'),
+    ],
+)
+def test_the_canonical_text_is_short_and_ordered(text: str, expected: str) -> None:
+    assert canonical(text.encode()) == expected.encode()
+
+
+@given(VALUES, VALUES)
+def test_texts_are_equal_if_their_canonical_texts_are(one: str, other: str) -> None:
+    texts = one.encode(), other.encode()
+    assert (canonical(texts[0]) == canonical(texts[1])) is are_equal(*texts)
+    assert are_equal(canonical(texts[0]), texts[0])
+    assert canonical(canonical(texts[0])) == canonical(texts[0])

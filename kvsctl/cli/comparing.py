@@ -59,7 +59,7 @@ def comparison(given: Given) -> Comparison:
         raise UsageError("--with and a target exclude each other", "Give one of them.")
     stores = [
         None if options.from_ is None else source_store(options.from_, given),
-        None if right else _store_of(flags, given),
+        None if right else store_of(flags, given),
     ]
     _require_different(stores)
     plan = _plan(given, stores, has_files=bool(left or right))
@@ -155,7 +155,7 @@ def _listed(store: StoreSide, plan: ListingPlan | None) -> StoreSide | ListedSto
 def source_store(name: str, given: Given) -> StoreSide:
     """Return the store that `--from` names. `KVSCTL_TOKEN` is meant for the other one."""
     environ = {key: value for key, value in os.environ.items() if key != "KVSCTL_TOKEN"}
-    return _store_of(_named(name), given, environ)
+    return store_of(_named(name), given, environ)
 
 
 def comparand(given: Given, path: Path) -> Comparand | None:
@@ -166,7 +166,7 @@ def comparand(given: Given, path: Path) -> Comparand | None:
             raise UsageError("--sample is a part of what is compared", "Add --against TARGET.")
         return None
     sample = Sample() if options.sample is None else sample_of(options.sample)
-    store = _store_of(_named(options.against), given)
+    store = store_of(_named(options.against), given)
     return Comparand(_reader(given, [path]), store, sample)
 
 
@@ -175,7 +175,7 @@ def _named(name: str) -> TargetOptions:
     return TargetOptions(url=name) if "://" in name else TargetOptions(target=name)
 
 
-def _store_of(
+def store_of(
     flags: TargetOptions, given: Given, environ: Mapping[str, str] = os.environ
 ) -> StoreSide:
     """Return a target as a side."""

@@ -261,7 +261,11 @@ def _changed(limits: Limits) -> dict[str, int]:
 
 
 def require_own_files(
-    source: JobInput, records: Printing | None, journal: Journalling | None, basis: Basis
+    source: JobInput,
+    records: Printing | None,
+    journal: Journalling | None,
+    basis: Basis,
+    plan: Path | None = None,
 ) -> None:
     """Raise UsageError if one file has two roles in the job."""
     reporting, config, target = basis.reporting, basis.config, basis.target
@@ -270,6 +274,7 @@ def require_own_files(
         ("--report", reporting.report_path),
         ("--journal", journal.path if journal else None),
         ("--lock", basis.schedule.lock_path),
+        ("--plan", plan),
     ):
         if path is not None and str(path) == "-":
             raise UsageError(f"{flag} -: not a file name", f"Give {flag} the name of a file.")
@@ -281,6 +286,8 @@ def require_own_files(
             ("journal", journal.path if journal else None),
             ("report", reporting.report_path),
             ("lock", basis.schedule.lock_path),
+            ("plan", plan),
+            ("plan", None if plan is None else part_path(plan)),
             ("metrics file", basis.metrics_path),
             *database_files(target.local_path),
             ("token file", target.token_file),

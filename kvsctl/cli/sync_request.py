@@ -1,12 +1,13 @@
 """From the options of sync to its job: every setting resolved, nothing opened."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from msgspec.structs import replace
 
 from kvsctl.bulk.settling.precondition import Precondition, WriteIf
-from kvsctl.cli.comparing import source_store
+from kvsctl.cli.comparing import source_store, store_of
 from kvsctl.cli.inputs import input_checks, limits_of
 from kvsctl.cli.listing_request import chains_of, needed_by
 from kvsctl.cli.option_groups import Given
@@ -14,11 +15,12 @@ from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.comparing import SyncOptions
 from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.selection import PrefixArgument, SelectionOptions
-from kvsctl.cli.options.target import ConfirmOption
+from kvsctl.cli.options.target import ConfirmOption, TargetOptions
 from kvsctl.cli.request import basis_of, database_files, require_own_files
 from kvsctl.cli.selectors import selection_of, spaces_of
 from kvsctl.errors import UsageError
 from kvsctl.jobs.job import BatchJob
+from kvsctl.jobs.store.deletions import Deletions, dated
 from kvsctl.jobs.store.listing import ListedStore
 from kvsctl.jobs.store.reading import StoreSide
 from kvsctl.jobs.store.source import SourceInput
@@ -27,7 +29,7 @@ from kvsctl.listing.plan import ListingPlan
 from kvsctl.model import Verb
 from kvsctl.records.rules import Rules
 from kvsctl.records.shapes import KeyTemplate
-from kvsctl.selection.mapping import KeyMapping
+from kvsctl.selection.mapping import KeyMapping, mapped_selection
 
 _EXAMPLE: Final = "For example: kvsctl sync --from prod -t staging user:"
 _TEMPLATE: Final = "copy:{key}"
@@ -48,14 +50,14 @@ def sync_job(given: Given) -> BatchJob:
         raise UsageError(
             "--from and the target are the same store", "Choose another with -t or --url."
         )
-    source = SourceInput(
-        ListedStore(store, _plan(given, chains_of(basis))),
-        _mapping(options, given),
-        Rules(limits),
-        _database(store),
-    )
+    listed = ListedStore(store, _plan(given, chains_of(basis)))
+    mapping = _mapping(options, given)
+    deletions = _deletions(given, listed, mapping)
+    source = SourceInput(listed, mapping, Rules(limits), _database(store))
+    if deletions is not None:
+        source = replace(source, note=deletions.note_source)
     checks = input_checks(given, source)
-    require_own_files(source, None, None, basis)
+    require_own_files(source, None, None, basis, None if deletions is None else deletions.path)
     condition = Precondition(WriteIf.CHANGED)
     return BatchJob(
         source,
@@ -68,6 +70,8 @@ def sync_job(given: Given) -> BatchJob:
         schedule=basis.schedule,
         name="sync",
         confirmed_target=given.of(ConfirmOption).confirm,
+        deletions=deletions,
+        repeats_cheaply=True,
     )
 
 
@@ -83,6 +87,10 @@ def _require_possible(options: SyncOptions, given: Given) -> None:
         raise UsageError(
             "--check-first cannot be used with sync: a store may change between two readings",
             "Try --dry-run, which checks every record and writes nothing.",
+        )
+    if options.plan is not None and given.of(CheckingOptions).dry_run:
+        raise UsageError(
+            "--plan and --dry-run exclude each other", "To see what differs, use diff."
         )
     prefixes = given.of(PrefixArgument).prefix, options.prefix_option
     if None not in prefixes:
@@ -110,6 +118,17 @@ def _plan(given: Given, chains: int) -> ListingPlan:
         needed=needed_by(selection),
         rereads=given.of(ConsistentOption).consistent,
     )
+
+
+def _deletions(given: Given, source: ListedStore, mapping: KeyMapping) -> Deletions | None:
+    """Return what plans deletions; None if nobody asked for a plan."""
+    path = given.of(SyncOptions).plan
+    if path is None:
+        return None
+    selection = mapped_selection(source.plan.selection, mapping)
+    plan = replace(source.plan, selection=selection, skip_expired=True)
+    target = ListedStore(store_of(given.of(TargetOptions), given), plan)
+    return Deletions(dated(path, datetime.now(UTC)), source, target, mapping)
 
 
 def _mapping(options: SyncOptions, given: Given) -> KeyMapping:

@@ -156,6 +156,8 @@ class Ending(msgspec.Struct, frozen=True):
             interrupted=end.interrupted is not None,
         )
         document["inputs"] = self.job.input.inputs_read()
+        if self.job.deletions is not None:
+            document["planned"] = self.job.deletions.planned
         return document | (self.dry_run.members if self.dry_run else {})
 
     def _save(self, end: End) -> End:

@@ -21,6 +21,7 @@ from kvsctl.service.wire import MetadataRequest
 from kvsctl.shards import Shard
 
 if TYPE_CHECKING:
+    from kvsctl.jobs.store.deletions import Deletions
     from kvsctl.listing.plan import ListingPlan
     from kvsctl.usage.account import Division
 
@@ -245,7 +246,8 @@ class BatchJob(msgspec.Struct, frozen=True):
     itself needs. With `listing`, records are printed as the queries return them, if these return
     all that is needed. `name` is the command's, if it is not the verb of the plan. `shard` says
     which part of its keys `input` gives; None: all of them. `confirmed_target`: the target that the
-    user means to write to.
+    user means to write to. `deletions` is what is planned once all records are sent.
+    `repeats_cheaply`: the same command again does only what is left, so that it takes no journal.
     """
 
     input: JobInput
@@ -264,6 +266,8 @@ class BatchJob(msgspec.Struct, frozen=True):
     shard: Shard | None = None
     watcher: Watcher | None = None
     confirmed_target: str | None = None
+    deletions: "Deletions | None" = None
+    repeats_cheaply: bool = False
 
     @property
     def command(self) -> str:
@@ -274,4 +278,6 @@ class BatchJob(msgspec.Struct, frozen=True):
     def takes_journal(self) -> bool:
         """Whether the command has --journal: one that prints keys or sums does not."""
         printing = self.records
+        if self.repeats_cheaply:
+            return False
         return printing is None or (printing.keys_as is None and printing.accounting is None)

@@ -7,11 +7,12 @@ they are set up by whoever calls `run_job` (for the command line: `cli/carry_out
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from kvsctl import __version__
+from kvsctl.bulk.events import Emitter
 from kvsctl.bulk.feeds import AsyncFeed, Change, CheckedFeed
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.run import Run
@@ -32,6 +33,9 @@ from kvsctl.report.console import Environment
 from kvsctl.report.document import About
 from kvsctl.service.auth.credentials import Credentials
 from kvsctl.service.client import StoreClient
+
+if TYPE_CHECKING:
+    from kvsctl.jobs.store.deletions import Deletions
 
 
 class Interrupts(Protocol):
@@ -171,12 +175,38 @@ async def _send(
         # ends the process; what draws on the terminal must be stopped, so it begins later.
         with (
             listeners,
+            job.deletions or nullcontext(),
             interrupts.stopping(run, listeners.notice),
             limit.stopping(run),
             listeners.showing_progress(),
         ):
             listeners.attach(run)
-            return await work()
+            error = await work()
+            is_whole = error is None and interrupts.interrupted is None
+            if job.deletions is not None and is_whole and not run.is_cut_short:
+                error = await _plan_deletions(job, job.deletions, listeners, interrupts, limit)
+            return error
+
+
+async def _plan_deletions(
+    job: BatchJob,
+    deletions: "Deletions",
+    listeners: JobListeners,
+    interrupts: Interrupts,
+    limit: TimeLimit,
+) -> KvsctlError | None:
+    """Plan what to delete, now that everything else is done. Return the error that ended this."""
+    from kvsctl.jobs.store.deletions import Planning  # few commands need it
+
+    errors: list[KvsctlError] = []
+    emitter = Emitter(listeners.listeners, stop=errors.append)
+    announce = listeners.notice if not job.reporting.quiet else _say_nothing
+    planning = Planning(emitter.emit, interrupts, limit, listeners.notice, announce)
+    return await deletions.plan(planning) or next(iter(errors), None)
+
+
+def _say_nothing(_text: str) -> None:
+    """Leave out what quiet jobs do not say."""
 
 
 def _prepared(

@@ -4,6 +4,7 @@
 - `keys`: the forms in which `list` prints keys.
 - `differences`: what `diff` prints for programs.
 - `usage`: the sums that `du` prints.
+- `plan_lines`: the lines of a plan, and the hash by which its records are known again.
 - `failures`, `failure_line`: the failures file and one line of it.
 - `metrics`: the metrics file, for Prometheus.
 """

@@ -1,6 +1,9 @@
 """How the keys of one store become those of another. Pure."""
 
 import msgspec
+from msgspec.structs import replace
+
+from kvsctl.selection.selection import Selection
 
 
 class KeyMapping(msgspec.Struct, frozen=True):
@@ -23,3 +26,14 @@ class KeyMapping(msgspec.Struct, frozen=True):
         if not (is_long and key.startswith(self.before) and key.endswith(self.after)):
             return None
         return self.removed + key[len(self.before) : len(key) - len(self.after)]
+
+
+def mapped_selection(selection: Selection, mapping: KeyMapping) -> Selection:
+    """Return a selection of all keys that chosen ones can become, and perhaps others.
+
+    What is not about keys is the same.
+    """
+    if mapping == KeyMapping():
+        return selection
+    rest = selection.prefix.removeprefix(mapping.removed)
+    return replace(selection, prefix=mapping.before + rest, matches=(), regexes=(), excludes=())

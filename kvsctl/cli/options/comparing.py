@@ -189,6 +189,16 @@ class SyncOptions(OptionGroup):
         ),
         OnResume.MAY_DIFFER,
     ] = None
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Plan to delete what TARGET lacks: write a line per key to FILE, and delete "
+            "nothing. {date} in its name becomes the time.",
+            rich_help_panel=panels.OUTPUT,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = None
     journal: Annotated[
         str | None,
         typer.Option(hidden=True, metavar="FILE"),

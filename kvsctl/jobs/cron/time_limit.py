@@ -76,7 +76,8 @@ class TimeLimit:
 def starting_over(job: BatchJob) -> str | None:
     """Return the warning for a job whose time is limited and whose input has no journal."""
     is_limited = job.schedule.max_duration_seconds is not None
-    if not is_limited or job.journal is not None or not job.input.places:
+    may_resume = job.journal is not None or not job.takes_journal
+    if not is_limited or may_resume or not job.input.places:
         return None
     return (
         "--max-duration without --journal: the keys of the input are not remembered, so each run "

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from kvsctl.bulk.events import Event, Listener, RecordsRead, RequestEnded, Settled
 from kvsctl.bulk.outcomes.tally import Tally
@@ -19,9 +19,6 @@ from kvsctl.jobs.store.reading import StoreSide, entry_of
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.listing.run import ListingRun
 from kvsctl.model import Outcome, Record, State
-from kvsctl.service.wire import MetadataRequest
-
-_ASKED: Final = MetadataRequest(expires=True)
 
 
 class ListedStore(msgspec.Struct, frozen=True):
@@ -87,7 +84,7 @@ async def list_store(
         store.target,
         credentials,
         timeout_seconds=store.timeout_seconds,
-        asked=_ASKED,
+        asked=replace(listed.plan.needed, expires=True),
         wants_headers=False,
     )
     async with target as service:

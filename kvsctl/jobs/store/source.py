@@ -20,7 +20,7 @@ from kvsctl.jobs.store.listing import ListedStore
 from kvsctl.journal.fingerprint import Fingerprint
 from kvsctl.listing.run import ListingRun
 from kvsctl.listing.walk import SOURCE
-from kvsctl.model import Outcome, PieceList, Problem, Record
+from kvsctl.model import Identity, Outcome, PieceList, Problem, Record
 from kvsctl.records.fields import Fields
 from kvsctl.records.parsed import Parsed
 from kvsctl.records.parsing.records import set_record
@@ -36,13 +36,15 @@ _MOST_AHEAD: Final = 4
 class SourceInput(msgspec.Struct, frozen=True):
     """What a listing of `source` chooses, as records to set under the keys of `mapping`.
 
-    `database` holds the files of the source, if it is an embedded emulator.
+    `database` holds the files of the source, if it is an embedded emulator. `note` is called for
+    each record that is chosen, also if it could not be read again.
     """
 
     source: ListedStore
     mapping: KeyMapping = msgspec.field(default_factory=KeyMapping)
     rules: Rules = msgspec.field(default_factory=Rules)
     database: Sequence[Path] = ()
+    note: Callable[[Identity], None] = lambda _identity: None
 
     def feed(self, session: Session | None = None) -> Feed:
         """See JobInput. The source is opened even if there is no session: reading it sends nothing.
@@ -127,9 +129,11 @@ class SourceInput(msgspec.Struct, frozen=True):
         if outcome.found is None:
             if outcome.failure is None:
                 return None
+            self.note(read.identity)
             code, message = outcome.failure.code, outcome.failure.message
             message = f"not written, because reading it from the source failed: {message}"
             return Problem(position, read.origin, read.identity, code, message, read.body)
+        self.note(read.identity)
         found = outcome.found
         fields = Fields(key, found.value, entity, expire_time=found.expire_time)
         parsed = set_record(fields, self.rules)

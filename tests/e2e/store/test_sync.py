@@ -74,8 +74,23 @@ def test_after_a_sync_the_target_has_what_the_source_has(
             ]
             target("set", *words, stdin="\n".join(lines).encode())
         extra = ["--consistent"] if consistent else []
-        synced = target("sync", "--from", source, "--all", *extra, "--json", status=0).report
-        counts = target("diff", "--from", source, "--json")
+        plan = folder / "deletions.plan"
+        synced_by: tuple[str | Path, ...] = (
+            "sync",
+            "--from",
+            source,
+            "--all",
+            *extra,
+            "--plan",
+            plan,
+            "--json",
+        )
+        synced = target(*synced_by, status=0).report
+        counts = target("diff", "--from", source, "--as", "jsonl", "--json")
+        added = [json.loads(line)["key"] for line in counts.out.splitlines()]
+        planned = [json.loads(line)["key"] for line in plan.read_bytes().splitlines()]
+        assert planned == added
+        assert (synced["planned"], counts.report["added"]) == (len(added), len(added))
         assert synced["succeeded"] + synced["skipped"] == synced["records"]
         assert (counts.report["changed"], counts.report["missing"]) == (0, 0)
         assert counts.report["equal"] == synced["records"]

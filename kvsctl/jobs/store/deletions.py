@@ -1,0 +1,284 @@
+"""Plan to delete what a target has and the source of a sync does not."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from msgspec.structs import replace
+
+from kvsctl.bulk.events import Event, PageListed, RequestEnded, Settled, Waiting
+from kvsctl.bulk.feeds import ReadyFeed
+from kvsctl.bulk.run import Run
+from kvsctl.bulk.settling.reconcile import ReadPolicy
+from kvsctl.comparison.entries import Block, Entry, blocks_of
+from kvsctl.comparison.joining import join
+from kvsctl.comparison.sorting import Sorter
+from kvsctl.errors import KvsctlError, StreamError, TargetError, UsageError
+from kvsctl.files.sinks import PartFile
+from kvsctl.jobs.connect import connected, credentials_of
+from kvsctl.jobs.cron.time_limit import TimeLimit
+from kvsctl.jobs.runner import Interrupts
+from kvsctl.jobs.store.listing import ListedStore, list_store
+from kvsctl.jobs.store.reading import StoreSide
+from kvsctl.listing.walk import SOURCE
+from kvsctl.model import Identity, Outcome, Record, State
+from kvsctl.outputs.plan_lines import ASKED, deletion_line
+from kvsctl.selection.mapping import KeyMapping
+from kvsctl.service.wire import key_body
+
+
+class Planning(NamedTuple):
+    """What a job that has sent its records lends to what follows.
+
+    `emit` passes events to the listeners of the run. `notice` writes a line for people, and
+    `announce` one that quiet jobs leave out.
+    """
+
+    emit: Callable[[Event], None]
+    interrupts: Interrupts
+    limit: TimeLimit
+    notice: Callable[[str], None]
+    announce: Callable[[str], None]
+
+
+class Deletions:
+    """The keys of a target that are not in a source, as a plan in a file of its own.
+
+    `source` and `target` are listed alike: `mapping` is how keys of the source become those of the
+    target. While the source is listed, `note_source` must be called for each of its records that
+    is chosen. The file is created when the block is entered, and appears once the plan is
+    complete. It never replaces another: raise UsageError if there is one.
+    """
+
+    def __init__(
+        self, path: Path, source: ListedStore, target: ListedStore, mapping: KeyMapping
+    ) -> None:
+        self.path = path
+        self._source = source
+        self._target = target
+        self._mapping = mapping
+        self._seen = Sorter(Entry)
+        self._part: PartFile | None = None
+        self.planned = 0
+        """How many deletions are planned."""
+
+    def __enter__(self) -> Self:
+        if self.path.exists():
+            raise UsageError(
+                f"the plan {self.path} exists already", "Give another name: no plan is replaced."
+            )
+        self._part = PartFile(self.path)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._seen.close()
+        if self._part is not None:  # it is not complete
+            self._part.abandon()
+            self._part.part_path.unlink(missing_ok=True)
+
+    def note_source(self, identity: Identity) -> None:
+        """Note a record of the source. Raise StreamError if it cannot be kept."""
+        self._seen.add(Entry(identity.entity or "", identity.key, b""))
+
+    async def plan(self, planning: Planning) -> KvsctlError | None:
+        """Find out what to delete, and write the plan. Return the error that ended this early.
+
+        Nothing is planned unless everything could be listed and read.
+        """
+        try:
+            await self._plan(planning)
+        except KvsctlError as error:
+            return error
+        except _Interrupted:
+            return None
+        deletions = "1 deletion" if self.planned == 1 else f"{self.planned:,} deletions"
+        planning.announce(f"planned {deletions} in {self.path}; nothing was deleted")
+        return None
+
+    async def _plan(self, planning: Planning) -> None:
+        with (
+            closing(Sorter(Entry)) as listed,
+            closing(Sorter(Entry)) as missing,
+            closing(Sorter(Entry)) as lines,
+        ):
+            await self._list_target(listed, planning)
+            await self._read_source(listed, missing, planning)
+            await self._read_target(missing, lines, planning)
+            self._write(entry.body for entry in lines.sorted())
+
+    async def _list_target(self, listed: Sorter[Entry], planning: Planning) -> None:
+        """Keep each listed key that the source could have, as it is named there."""
+        chooses = self._source.plan.selection.chooses_key
+
+        def take(event: Event) -> None:
+            if not isinstance(event, Settled):
+                planning.emit(event)
+                return
+            for outcome in event.outcomes:
+                identity = outcome.subject.identity
+                if identity is None or outcome.found is None:
+                    continue
+                key = self._mapping.original(identity.key)
+                if key is not None and chooses(key):
+                    listed.add(Entry(identity.entity or "", key, b""))
+
+        error = await list_store(
+            self._target, [_Listener(take)], planning.interrupts, planning.limit, planning.notice
+        )
+        _require_whole(error, planning)
+
+    async def _read_source(
+        self, listed: Sorter[Entry], missing: Sorter[Entry], planning: Planning
+    ) -> None:
+        """Keep each listed key that the source lacks by its listing and by batch/get."""
+
+        def take(outcome: Outcome) -> None:
+            identity = outcome.subject.identity
+            if identity is not None and outcome.skipped_by == "missing":
+                missing.add(Entry(identity.entity or "", identity.key, b""))
+
+        with closing(Sorter(Entry)) as unseen:
+
+            def compare(seen: Entry | None, other: Entry | None) -> None:
+                if seen is None and other is not None:
+                    unseen.add(other)
+
+            await join(_paced(self._seen), _paced(listed), compare)
+            await _read(self._source.store, unseen, lambda key: key, take, planning)
+
+    async def _read_target(
+        self, missing: Sorter[Entry], lines: Sorter[Entry], planning: Planning
+    ) -> None:
+        """Keep a line for each key that the target still holds."""
+        store = self._target.store
+
+        def take(outcome: Outcome) -> None:
+            identity, found = outcome.subject.identity, outcome.found
+            if identity is not None and found is not None:
+                target = store.target
+                line = deletion_line(target.display, target.installation, identity, found)
+                lines.add(Entry(identity.entity or "", identity.key, line))
+
+        await _read(store, missing, self._mapping.mapped, take, planning)
+
+    def _write(self, lines: Iterable[bytes]) -> None:
+        assert self._part is not None  # noqa: S101
+        for line in lines:
+            self._part.write(line)
+            self.planned += 1
+        if self.path.exists():
+            raise StreamError(f"the plan {self.path} was created by another program")
+        self._part.complete()
+        if self._part.broken is not None:
+            broken = self._part.broken
+            raise StreamError(f"cannot write the plan to {self.path}: {broken.strerror}")
+        self._part = None
+
+
+def dated(path: Path, moment: datetime) -> Path:
+    """Return a path with the moment, to the second, in the place of `{date}` in its name."""
+    return path.with_name(path.name.replace("{date}", moment.strftime("%Y%m%dT%H%M%SZ")))
+
+
+class _Interrupted(Exception):
+    """A signal has ended the planning."""
+
+
+async def _paced(entries: Sorter[Entry]) -> AsyncIterator[Block]:
+    """Yield sorted entries in blocks. Signals and answers get a turn between two of them."""
+    for block in blocks_of(entries.sorted()):
+        await asyncio.sleep(0)
+        yield block
+
+
+def _records(entries: Iterator[Entry], named: Callable[[str], str]) -> Iterator[Sequence[Record]]:
+    """Yield entries as records to read, each under the key that `named` returns."""
+    position = 0
+    for block in blocks_of(entries):
+        records = []
+        for entry in block:
+            identity = Identity(entry.entity or None, named(entry.key))
+            records.append(Record(position, SOURCE, position + 1, identity, key_body(identity)))
+            position += 1
+        yield records
+
+
+async def _read(
+    store: StoreSide,
+    entries: Sorter[Entry],
+    named: Callable[[str], str],
+    take: Callable[[Outcome], None],
+    planning: Planning,
+) -> None:
+    """Read entries by batch/get, and pass on each outcome. Raise KvsctlError unless all are read.
+
+    Expired records that the service still returns are found, too.
+    """
+    unread = _Unread()
+
+    def listen(event: Event) -> None:
+        if not isinstance(event, Settled):
+            planning.emit(event)
+            return
+        for outcome in event.outcomes:
+            unread.note(outcome)
+            take(outcome)
+
+    target = connected(
+        store.target,
+        credentials_of(store.target, allow_http=store.allow_http),
+        timeout_seconds=store.timeout_seconds,
+        asked=ASKED,
+        wants_headers=False,
+    )
+    plan = replace(store.plan, read_policy=ReadPolicy(ignore_missing=True))
+    async with target as service:
+        run = Run(plan, service, [_Listener(listen)])
+        with planning.interrupts.stopping(run, planning.notice), planning.limit.stopping(run):
+            error = await run.work(ReadyFeed(_records(entries.sorted(), named)))
+    _require_whole(error, planning)
+    if unread.count:
+        raise TargetError(
+            f"nothing is planned: {unread.count:,} keys of {store.name} could not be read, "
+            f"the first with {unread.code}",
+            "Run the same command again.",
+        )
+
+
+class _Listener:
+    """A listener of what planning reads: its outcomes, and its requests."""
+
+    wants = frozenset({Settled, RequestEnded, Waiting, PageListed})
+
+    def __init__(self, take: Callable[[Event], None]) -> None:
+        self._take = take
+
+    def __call__(self, event: Event) -> None:
+        self._take(event)
+
+
+class _Unread:
+    """How many records could not be read, and why the first could not."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.code = ""
+
+    def note(self, outcome: Outcome) -> None:
+        """Count an outcome that says nothing about the store."""
+        if outcome.state in (State.FAILED, State.UNSENT, State.UNKNOWN):
+            self.count += 1
+            if not self.code:
+                self.code = outcome.state.value if outcome.failure is None else outcome.failure.code
+
+
+def _require_whole(error: KvsctlError | None, planning: Planning) -> None:
+    """Raise what ended a listing or a run of reads before its end, if anything did."""
+    error = error or planning.limit.work_left()
+    if error is not None:
+        raise error
+    if planning.interrupts.interrupted is not None:
+        raise _Interrupted

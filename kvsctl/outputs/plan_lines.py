@@ -1,0 +1,55 @@
+"""The lines of a plan: what would be done with one record each, and how it is known again.
+
+A line is `{"plan":1,"action":…,"target":…,"installation"?,"key":…,"entityName"?,"updatedAt"?,
+"hash":…}`. Whoever carries it out reads the record again, with the metadata of `ASKED`, and leaves
+it alone if its hash or its time of update is another one.
+"""
+
+import hashlib
+from typing import Final
+
+from kvsctl.jsonequal import canonical
+from kvsctl.jsontext import string
+from kvsctl.model import Found, Identity
+from kvsctl.service.wire import MetadataRequest
+
+PLAN_VERSION: Final = 1
+"""The version of the format: what `plan` holds in each line."""
+ASKED: Final = MetadataRequest(updated=True, expires=True)
+"""The metadata that a record is read with, for its line and before the line is carried out."""
+
+
+def record_hash(identity: Identity, found: Found) -> str:
+    """Return the SHA-256 of a record that batch/get returned, in hexadecimal digits.
+
+    It is that of the canonical JSON (`jsonequal.canonical`) of an object with `key`, `value` and,
+    where the record has them, `entityName` and `expireTime`. The times of creation and update are
+    left out: a service need not return them.
+    """
+    return hashlib.sha256(canonical(_record(identity, found))).hexdigest()
+
+
+def deletion_line(target: str, installation: str | None, identity: Identity, found: Found) -> bytes:
+    """Return the line that plans to delete a record as batch/get returned it, with a line feed."""
+    updated = b"" if found.updated_at is None else b',"updatedAt":%d' % found.updated_at
+    return b'{"plan":%d,"action":"delete","target":%b%b,%b%b,"hash":"%b"}\n' % (
+        PLAN_VERSION,
+        string(target),
+        _member("installation", installation),
+        _identity(identity),
+        updated,
+        record_hash(identity, found).encode(),
+    )
+
+
+def _record(identity: Identity, found: Found) -> bytes:
+    expiry = _member("expireTime", found.expire_time)
+    return b'{%b,"value":%b%b}' % (_identity(identity), found.value, expiry)
+
+
+def _identity(identity: Identity) -> bytes:
+    return b'"key":%b%b' % (string(identity.key), _member("entityName", identity.entity))
+
+
+def _member(name: str, text: str | None) -> bytes:
+    return b"" if text is None else b',"%b":%b' % (name.encode(), string(text))
