@@ -84,6 +84,13 @@ def test_selectors_choose_what_is_compared(local: Command, other: str, tmp_path:
     }  # fmt: skip
 
 
+def test_ages_choose_what_is_compared(local: Command, other: str) -> None:
+    local("set", "a=1", status=0)
+    words = ("--from", "local", "--url", other)
+    assert _changes(local, *words, "--newer-than", "1h") == {"a": "missing"}
+    assert _changes(local, *words, "--older-than", "1h", status=0) == {}
+
+
 def test_entities_are_compared_instead_of_plain_keys(local: Command, other: str) -> None:
     city = b'{"key":"a","value":{"n":1},"entityName":"city"}\n'
     local("set", "plain=1", "-f", "-", stdin=city, status=0)
