@@ -1,8 +1,10 @@
 """The sums of a store are right in any order, however little memory they may take."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -182,6 +184,33 @@ def test_a_full_disk_is_an_error_of_output() -> None:
 def _fill(groups: Groups) -> None:
     for n in range(10_000):
         groups.at(("", f"{n:0500}")).keys += 1
+
+
+_OPEN = """
+import os, stat
+from kvsctl.usage.groups import Groups
+os.umask(0)
+groups = Groups(1000)
+for n in range(200_000):
+    groups.at(("", f"{n:0100}")).keys += 1
+folder = os.environ["TMPDIR"]
+links = [os.path.join("/proc/self/fd", fd) for fd in os.listdir("/proc/self/fd")]
+modes = [
+    stat.S_IMODE(os.stat(link).st_mode)
+    for link in links
+    if os.path.islink(link) and os.readlink(link).startswith(folder)
+]
+assert modes == [0o600], modes
+assert os.listdir(folder) == []
+"""
+
+
+@pytest.mark.slow
+@only_on(IS_LINUX, "open files are looked up in /proc")
+def test_the_temporary_file_has_no_name_and_is_private(tmp_path: Path) -> None:
+    environ = os.environ | {"TMPDIR": str(tmp_path)}
+    environ.pop("SQLITE_TMPDIR", None)
+    subprocess.run([sys.executable, "-c", _OPEN], env=environ, check=True)
 
 
 _MANY = """
