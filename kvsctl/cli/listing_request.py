@@ -33,9 +33,9 @@ def list_job(given: Given) -> BatchJob:
     options = given.of(ListOptions)
     for flag, is_given in (("--as", options.as_ is not None), ("--long", options.long)):
         if options.count and is_given:
-            raise UsageError(f"--count prints a number, {flag} keys", "Give one of them.")
+            raise UsageError(f"--count and {flag} exclude each other", "Give one of them.")
     if options.long and options.as_ == "keys":
-        raise UsageError("--as keys prints keys only, --long more", "Give one of them.")
+        raise UsageError("--as keys and --long exclude each other", "Give one of them.")
     selection, basis = selection_of(given), basis_of(given)
     in_order = not (options.unordered or options.count)
     page = DEFAULT_LIMITS.query_page

@@ -195,7 +195,7 @@ def _plan(
 def _precondition(options: SetOptions) -> Precondition:
     """Return when records are written. Raise UsageError."""
     if options.bytes and not options.changed_only:
-        raise UsageError("--bytes compares values for --changed-only", "Add --changed-only.")
+        raise UsageError("--bytes needs --changed-only", "Add --changed-only.")
     if options.if_absent is None:
         write_if = WriteIf.CHANGED if options.changed_only else WriteIf.ALWAYS
         return Precondition(write_if, options.bytes)

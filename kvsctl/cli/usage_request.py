@@ -23,7 +23,7 @@ def du_job(given: Given) -> BatchJob:
     """Return the job of `du`. Raise UsageError if it cannot be carried out."""
     options = given.of(UsageOptions)
     if options.separator == "":
-        raise UsageError("the separator is empty", "Write it as in --separator ':'.")
+        raise UsageError("--separator: must not be empty", "Write it as in --separator ':'.")
     selection, basis = selection_of(given), basis_of(given)
     plan = ListingPlan(
         selection,
@@ -48,7 +48,7 @@ def du_job(given: Given) -> BatchJob:
 
 def _is_json(options: UsageOptions, *, asks_json: bool) -> bool:
     if options.as_ == "table" and asks_json:
-        raise UsageError("--json prints JSON, --as table a table", "Give one of them.")
+        raise UsageError("--json and --as table exclude each other", "Give one of them.")
     if options.as_ is not None:
         return options.as_ == "json"
     return asks_json or not Environment.of_process().stdout_is_terminal

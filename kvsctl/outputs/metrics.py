@@ -132,14 +132,14 @@ def _earlier(path: Path) -> bytes:
     """Return what the file holds. Raise UsageError if that is not metrics of kvsctl."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise UsageError(f"the metrics file {path} is not a regular file")
+            raise UsageError(f"cannot replace the metrics file {path}: not a regular file")
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES)
     except FileNotFoundError:
         return b""
     if content and not content.startswith(_BEGINNING):
         raise UsageError(
-            f"the metrics file {path} is left as it is: it is not empty, and not one of kvsctl",
+            f"cannot replace the metrics file {path}: not empty, and not one of kvsctl",
             "Give another file name.",
         )
     return content

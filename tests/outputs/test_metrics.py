@@ -119,7 +119,7 @@ class TestTheFile:
     def test_of_another_kind_stays_as_it_is(self, tmp_path: Path, content: str) -> None:
         path = tmp_path / "job.prom"
         path.write_text(content)
-        with pytest.raises(StreamError, match="left as it is"):
+        with pytest.raises(StreamError, match="cannot replace the metrics file"):
             save_metrics(path, _run())
         assert path.read_text() == content
 

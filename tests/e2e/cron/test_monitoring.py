@@ -181,7 +181,7 @@ class TestTheMetricsFile:
         assert b"warning: cannot write the metrics file" in ended.err
         other = records_file(tmp_path / "other", [1])
         before = other.read_bytes()
-        assert b"is left as it is" in kvsctl(*words, other, status=0).err
+        assert b"cannot replace the metrics file" in kvsctl(*words, other, status=0).err
         assert other.read_bytes() == before
 
     def test_is_no_other_file_of_the_run(self, kvsctl: Command, tmp_path: Path) -> None:

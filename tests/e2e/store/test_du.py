@@ -187,9 +187,9 @@ def test_ages_are_read_again_where_queries_leave_them_out(kvsctl: Command, tmp_p
 
 def test_what_cannot_be_summed_up_is_refused(kvsctl: Command) -> None:
     local = ["du", "-t", "local"]
-    assert b"the separator is empty" in kvsctl(*local, "--separator", "", status=2).err
+    assert b"--separator: must not be empty" in kvsctl(*local, "--separator", "", status=2).err
     refused = kvsctl(*local, "--json", "--as", "table", status=2)
-    assert b"--json prints JSON, --as table a table" in refused.err
+    assert b"--json and --as table exclude each other" in refused.err
     assert kvsctl(*local, "--depth", "-1", status=2)
     assert kvsctl(*local, "--partition", "x", status=2)
 

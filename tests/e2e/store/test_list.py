@@ -86,8 +86,8 @@ def test_the_output_can_be_fed_back(cities: Command) -> None:
         (["--regex", "("], "--regex"),
         (["--older-than", "soon"], '--older-than "soon": neither an age nor a time'),
         (["--larger-than", "big"], '--larger-than "big": not a size'),
-        (["--count", "--long"], "--count prints a number"),
-        (["--as", "keys", "--long"], "--as keys prints keys only"),
+        (["--count", "--long"], "--count and --long exclude each other"),
+        (["--as", "keys", "--long"], "--as keys and --long exclude each other"),
     ],
 )
 def test_what_cannot_be_listed_is_refused(kvsctl: Command, words: list[str], message: str) -> None:

@@ -133,7 +133,7 @@ def test_a_dry_run_names_reads_and_writes(kvsctl: Command) -> None:
     [
         (["--changed-only", "--if-absent"], "--changed-only and --if-absent exclude each other"),
         (["--if-absent=maybe"], '--if-absent: unknown value "maybe"'),
-        (["--bytes"], "--bytes compares values for --changed-only"),
+        (["--bytes"], "--bytes needs --changed-only"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(
