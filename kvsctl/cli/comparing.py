@@ -17,6 +17,7 @@ from kvsctl.cli.options.target import TargetOptions
 from kvsctl.cli.request import basis_of, database_files
 from kvsctl.comparison.joining import Change
 from kvsctl.comparison.sampling import Sample, sample_of
+from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
 from kvsctl.files.compressed import compressor_of
 from kvsctl.files.descriptors import descriptor
@@ -61,7 +62,9 @@ def comparison(given: Given) -> Comparison:
         None if options.from_ is None else source_store(options.from_, given),
         None if right else store_of(flags, given),
     ]
-    _require_different(stores)
+    one, other = stores
+    if one is not None and other is not None:
+        require_different(one.target, other.target)
     plan = _plan(given, stores, has_files=bool(left or right))
     output = None if options.output == _STDIN else options.output
     if output is not None:
@@ -110,13 +113,9 @@ def _require_no_file(prefix: str | None) -> None:
         )
 
 
-def _require_different(stores: Sequence[StoreSide | None]) -> None:
-    """Raise UsageError if both sides are the same local database.
-
-    Of other targets it is not known: a token may choose the installation.
-    """
-    paths = [store.target.local_path for store in stores if store is not None]
-    if len(paths) > 1 and None not in paths and len(set(paths)) == 1:
+def require_different(source: Target, target: Target) -> None:
+    """Raise UsageError if `--from` and the target are one store for certain."""
+    if source.is_same_store(target):
         raise UsageError(
             "--from and the target are the same store", "Choose another with -t or --url."
         )
@@ -163,7 +162,7 @@ def comparand(given: Given, path: Path) -> Comparand | None:
     options = given.of(VerifyOptions)
     if options.against is None:
         if options.sample is not None:
-            raise UsageError("--sample is a part of what is compared", "Add --against TARGET.")
+            raise UsageError("--sample needs a target to compare with", "Add --against TARGET.")
         return None
     sample = Sample() if options.sample is None else sample_of(options.sample)
     store = store_of(_named(options.against), given)

@@ -7,7 +7,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from kvsctl.bulk.settling.precondition import Precondition, WriteIf
-from kvsctl.cli.comparing import source_store, store_of
+from kvsctl.cli.comparing import require_different, source_store, store_of
 from kvsctl.cli.inputs import input_checks, limits_of
 from kvsctl.cli.listing_request import chains_of, needed_by
 from kvsctl.cli.option_groups import Given
@@ -46,10 +46,7 @@ def sync_job(given: Given) -> BatchJob:
     limits = limits_of(given)
     basis = basis_of(given, Verb.SET, limits=limits or DEFAULT_LIMITS)
     store = source_store(options.from_, given)
-    if store.target.is_same_store(basis.target):
-        raise UsageError(
-            "--from and the target are the same store", "Choose another with -t or --url."
-        )
+    require_different(store.target, basis.target)
     listed = ListedStore(store, _plan(given, chains_of(basis)))
     mapping = _mapping(options, given)
     deletions = _deletions(given, listed, mapping)

@@ -157,6 +157,10 @@ def test_the_token_of_the_right_side_is_not_used_for_the_left(
         (["--from", "local", "--with", "l", "--expired"], "have no age and no expiry"),
         (["l", "--from", "local"], "l is a file, not a prefix of keys"),
         (["--from", "local"], "--from and the target are the same store"),
+        (
+            ["--from", "http://127.0.0.1:9/", "--url", "http://127.0.0.1:9"],
+            "--from and the target are the same store",
+        ),
         (["--from", "nowhere"], 'unknown target "nowhere"'),
         (["--from", "local", "--with", "l", "--index", "x"], "--index needs an entity"),
     ],

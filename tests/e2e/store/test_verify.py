@@ -157,7 +157,7 @@ def test_a_damaged_export_is_not_compared(kvsctl: Command, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
-        (["--sample", "1/3"], 2, "--sample is a part of what is compared"),
+        (["--sample", "1/3"], 2, "--sample needs a target to compare with"),
         (["--against", "local", "--sample", "3"], 2, "--sample 3: not a part"),
         (["--against", "local", "--sample", "4/3"], 2, "--sample 4/3: not a part"),
         (["--against", "nowhere"], 2, 'unknown target "nowhere"'),
