@@ -7,7 +7,7 @@ from kvsctl import jsontext
 from kvsctl.comparison.entries import Entry
 from kvsctl.comparison.joining import Difference, value_of
 from kvsctl.jsontext import one_line
-from kvsctl.records.invisible import is_plainly_visible
+from kvsctl.outputs.keys import shown_key
 
 DifferenceFormat: TypeAlias = Callable[[Difference], bytes]
 """Formats a difference as one or more lines, with their line feeds."""
@@ -31,9 +31,7 @@ def key_line_of(difference: Difference) -> bytes:
     entry = difference.entry
     if entry.entity:
         return b"{%b}\n" % _identity(entry)
-    if is_plainly_visible(entry.key) and not entry.key.startswith('"'):
-        return f"{entry.key}\n".encode()
-    return jsontext.string(entry.key) + b"\n"
+    return f"{shown_key(entry.key)}\n".encode()
 
 
 def record_line_of(difference: Difference) -> bytes:

@@ -10,9 +10,9 @@ from kvsctl.model import Record
 from kvsctl.outputs.records import Formatter, heads, metadata_columns
 from kvsctl.slabs import FoundSlab, names_of
 
-_ODD: Final = re.compile("[^\x20-\x7e]|^ | $")
+_ODD: Final = re.compile('[^\x20-\x7e]|^[ "]| $')
 """Keys with such a character are printed as JSON strings: control characters, outer blanks."""
-_ODD_IN_LINES: Final = re.compile("[^\x20-\x7e\n]|^ | $", re.MULTILINE)
+_ODD_IN_LINES: Final = re.compile('[^\x20-\x7e\n]|^[ "]| $', re.MULTILINE)
 _ENCODED: Final = ("utf-8", "backslashreplace")
 """A lone surrogate is written as its escape. Legal keys have none."""
 _WIDTH: Final = len("2026-01-31T12:00:00Z")
@@ -58,11 +58,12 @@ def key_lines(records: Sequence[Record], found: FoundSlab) -> bytes:
     keys, _ = names_of(records)
     text = "\n".join(keys)
     if text.count("\n") != len(keys) - 1 or _ODD_IN_LINES.search(text):
-        text = "\n".join(map(_shown, keys))
+        text = "\n".join(map(shown_key, keys))
     return text.encode() + b"\n"
 
 
-def _shown(key: str) -> str:
+def shown_key(key: str) -> str:
+    """Return a key as it is, or as a JSON string: get and delete read back either on a line."""
     return json.dumps(key) if _ODD.search(key) else key
 
 
@@ -117,7 +118,7 @@ def _table(*, is_long: bool, has_entities: bool) -> Form:
         keys, entities = names_of(records)
         entities = entities or [None] * len(keys)
         rows = [
-            row(cells, entity or "-", _shown(key)) + "\n"
+            row(cells, entity or "-", shown_key(key)) + "\n"
             for entity, key, *cells in zip(entities, keys, *columns, strict=True)
         ]
         return "".join(rows).encode(*_ENCODED)

@@ -5,15 +5,19 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw
 
 from kvsctl.comparison.entries import Entry
 from kvsctl.comparison.joining import Change, Difference
 from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.listing.walk import records_of
 from kvsctl.model import Identity
 from kvsctl.outputs.differences import json_line_of, key_line_of, record_line_of
+from kvsctl.outputs.keys import key_lines
 from kvsctl.records.parsed import Parsed
 from kvsctl.records.parsing.records import careful_key_line_parser, careful_key_object_parser
 from kvsctl.records.rules import Rules
+from kvsctl.slabs import FoundSlab
 
 _ONE = Entry("", "k", b'{"key":"k","value":{"n": 1.0},"expireTime":"2027-01-01T00:00:00Z"}')
 _OTHER = Entry("", "k", b'{"key":"k",\n"value":[1,\r\n"a\\n  b"]}')
@@ -65,3 +69,11 @@ def test_a_key_is_read_back_as_it_is(key: str, entity: str) -> None:
     assert isinstance(parsed, Parsed)
     assert parsed.identity == Identity(entity or None, key)
     assert not parsed.has_odd_blanks
+
+
+@given(_legal_keys)
+def test_a_key_is_printed_as_list_prints_it_in_visible_characters(key: str) -> None:
+    line = key_line_of(Difference(Change.MISSING, Entry("", key, b"{}"), None))
+    assert line == key_lines(records_of(None, [key], 0), FoundSlab([Raw(b"1")]))
+    assert line.decode().rstrip("\n").isprintable()
+    assert line.isascii()
