@@ -4,7 +4,7 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -33,14 +33,15 @@ from kvsctl.errors import UsageError
 from kvsctl.files.compressed import compressor_of
 from kvsctl.files.descriptors import descriptor
 from kvsctl.files.sinks import part_path
-from kvsctl.jobs.cron.sharded import ShardedInput
 from kvsctl.jobs.file_roles import Place, require_one_role_each
 from kvsctl.jobs.job import BatchJob, JobInput, Journalling, Printing, Reporting, Schedule
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb
 from kvsctl.report.console import Environment
 from kvsctl.service.wire import MetadataRequest
-from kvsctl.shards import Shard, parsed_shard
+
+if TYPE_CHECKING:
+    from kvsctl.shards import Shard
 
 _STDOUT: Final = 1
 _SPLIT_SLABS: Final = "KVSCTL_SPLIT_SLABS"
@@ -113,6 +114,8 @@ def batch_job(verb: Verb, given: Given) -> BatchJob:
     checks = input_checks(given, source)
     shard = _shard(given)
     if shard is not None:
+        from kvsctl.jobs.cron.sharded import ShardedInput  # few jobs are one of several
+
         source = ShardedInput(source, shard, requires_input=checks.requires_input)
         checks = replace(checks, requires_input=False)
     records, asked, policy = None, MetadataRequest(), ReadPolicy()
@@ -142,9 +145,13 @@ def batch_job(verb: Verb, given: Given) -> BatchJob:
     )
 
 
-def _shard(given: Given) -> Shard | None:
+def _shard(given: Given) -> "Shard | None":
     text = given.of(ShardOption).shard
-    return None if text is None else parsed_shard(text)
+    if text is None:
+        return None
+    from kvsctl.shards import parsed_shard
+
+    return parsed_shard(text)
 
 
 def _schedule(options: LockOptions, running: Running) -> Schedule:

@@ -9,7 +9,6 @@ import errno
 import os
 import stat
 import sys
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -184,6 +183,8 @@ def _is_of_this_user(path: Path, status: os.stat_result) -> bool:
     """
     if sys.platform == "win32" or status.st_uid == os.geteuid():
         return True
+    import tempfile  # not at the top: every job imports this module, and few get here
+
     try:
         with tempfile.TemporaryFile(dir=path.parent) as new:
             return os.fstat(new.fileno()).st_uid == status.st_uid

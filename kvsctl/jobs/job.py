@@ -18,11 +18,11 @@ from kvsctl.records.sources import Arguments
 from kvsctl.report.document import InputRead, inputs_read
 from kvsctl.service.client import StoreClient
 from kvsctl.service.wire import MetadataRequest
-from kvsctl.shards import Shard
 
 if TYPE_CHECKING:
     from kvsctl.jobs.store.deletions import Deletions
     from kvsctl.listing.plan import ListingPlan
+    from kvsctl.shards import Shard
     from kvsctl.usage.account import Division
 
 
@@ -263,7 +263,7 @@ class BatchJob(msgspec.Struct, frozen=True):
     schedule: Schedule = msgspec.field(default_factory=Schedule)
     listing: "ListingPlan | None" = None
     name: str | None = None
-    shard: Shard | None = None
+    shard: "Shard | None" = None
     watcher: Watcher | None = None
     confirmed_target: str | None = None
     deletions: "Deletions | None" = None

@@ -21,21 +21,20 @@ from kvsctl.files.raw import write_all
 from kvsctl.files.sinks import ByteSink, MarkedSink, PartFile
 from kvsctl.jobs.job import BatchJob, JobEnd, Journalling
 from kvsctl.jobs.replacing import require_replaceable
-from kvsctl.journal.file import JournalFile
 from kvsctl.journal.fingerprint import change
-from kvsctl.journal.resume import ResumedFeed
 from kvsctl.journal.state import Group, Header, JournalState, Stage
-from kvsctl.journal.totals import restored, without_retryable
-from kvsctl.journal.writer import JournalWriter
 from kvsctl.model import Problem, Record
-from kvsctl.outputs.failures import FailuresFile
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, report_document
 from kvsctl.report.schema import document_line
 from kvsctl.unexpected import explained
 
 if TYPE_CHECKING:
+    # What keeps a journal or a failures file is imported by the jobs that have one.
+    from kvsctl.journal.file import JournalFile
+    from kvsctl.journal.writer import JournalWriter
     from kvsctl.listing.progress import Progress
+    from kvsctl.outputs.failures import FailuresFile
 
 _SAME_COMMAND: Final = (
     "A journal can be resumed only by the command that began it. Use another file to start anew."
@@ -56,7 +55,7 @@ def is_begun(journal: Journalling | None) -> bool:
 @contextmanager
 def opened_journal(
     job: BatchJob, about: About, warn: Callable[[str], None]
-) -> Iterator[JournalFile | None]:
+) -> "Iterator[JournalFile | None]":
     """Open and lock the job's journal, begun or ready to be resumed; None if the job has none.
 
     Raise UsageError, with nothing changed, if the journal belongs to another job.
@@ -65,6 +64,8 @@ def opened_journal(
     if asked is None:
         yield None
         return
+    from kvsctl.journal.file import JournalFile
+
     with JournalFile(asked.path) as file:
         kind = network_file_system(asked.path)
         if kind is not None:
@@ -87,16 +88,18 @@ def opened_journal(
         yield file
 
 
-def begun(about: About, file: JournalFile) -> About:
+def begun(about: About, file: "JournalFile") -> About:
     """Return `about` with the time at which the journal was begun."""
     assert file.header is not None  # noqa: S101
     return replace(about, started_at=datetime.fromisoformat(file.header.started_at))
 
 
 def report_complete(
-    job: BatchJob, about: About, environment: Environment, file: JournalFile
+    job: BatchJob, about: About, environment: Environment, file: "JournalFile"
 ) -> None:
     """Report a job that an earlier run has completed. Raise StreamError."""
+    from kvsctl.journal.totals import restored
+
     state = file.state
     tally = restored(state.totals)
     if job.watcher is not None:
@@ -186,7 +189,9 @@ def _require_same_failures(state: JournalState, now: Header, *, retries_failed: 
         )
 
 
-def _retry_failed(file: JournalFile, now: Header) -> None:
+def _retry_failed(file: "JournalFile", now: Header) -> None:
+    from kvsctl.journal.totals import without_retryable
+
     state = file.state
     group = Group(
         totals=without_retryable(state),
@@ -212,7 +217,7 @@ def _shown(value: object) -> str:
 class JobJournal:
     """A job's journal during a run. `state`: what it held when the run began; None: no journal."""
 
-    def __init__(self, job: BatchJob, file: JournalFile | None) -> None:
+    def __init__(self, job: BatchJob, file: "JournalFile | None") -> None:
         self._job = job
         self._file = file
         self.state: JournalState | None = file.state if file else None
@@ -233,16 +238,23 @@ class JobJournal:
 
     def tally(self) -> Tally:
         """Return the totals of the job: those of earlier runs, to be added to."""
-        self._tally = restored(self.state.totals) if self.state else Tally()
+        if self.state is None:
+            self._tally = Tally()
+        else:
+            from kvsctl.journal.totals import restored
+
+            self._tally = restored(self.state.totals)
         return self._tally
 
-    def failures_file(self, path: Path) -> FailuresFile | None:
+    def failures_file(self, path: Path) -> "FailuresFile | None":
         """Open the failures file at the journal's mark; None if an earlier run completed it.
 
         Raise UsageError if it cannot be opened.
         """
         if self.state is not None and _is_complete(path, self.state):
             return None
+        from kvsctl.outputs.failures import FailuresFile
+
         self._failures = FailuresFile(path, self._job.plan.verb, self.state)
         return self._failures
 
@@ -267,6 +279,8 @@ class JobJournal:
         """
         if self._file is None:
             return []
+        from kvsctl.journal.writer import JournalWriter
+
         records = self._job.records
         self._writer = JournalWriter(
             self._file,
@@ -285,7 +299,11 @@ class JobJournal:
 
     def feed(self, feed: Feed) -> Feed:
         """Return the input of the run, without what the journal has settled."""
-        return feed if self.state is None else ResumedFeed(feed, self.state, self._replay)
+        if self.state is None:
+            return feed
+        from kvsctl.journal.resume import ResumedFeed
+
+        return ResumedFeed(feed, self.state, self._replay)
 
     def note(self, stage: Stage) -> KvsctlError | None:
         """Write everything not yet written; return the error if that fails."""

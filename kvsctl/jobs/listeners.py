@@ -18,9 +18,7 @@ from kvsctl.jobs.ending import End, Ending, graver
 from kvsctl.jobs.job import BatchJob, Printing
 from kvsctl.jobs.journal import JobJournal
 from kvsctl.jobs.printing import opened
-from kvsctl.journal.file import JournalFile
 from kvsctl.journal.state import Stage
-from kvsctl.outputs.failures import FailuresFile
 from kvsctl.outputs.records import RecordOutput
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, require_writable
@@ -29,7 +27,9 @@ from kvsctl.report.request_lines import RequestLines
 
 if TYPE_CHECKING:
     from kvsctl.jobs.store.manifest import ExportManifest
+    from kvsctl.journal.file import JournalFile
     from kvsctl.listing.progress import Progress
+    from kvsctl.outputs.failures import FailuresFile
     from kvsctl.outputs.usage import UsageOutput
     from kvsctl.report.progress import ProgressBarLine
 
@@ -71,7 +71,7 @@ class JobListeners:
         job: BatchJob,
         about: About,
         environment: Environment,
-        journal: JournalFile | None = None,
+        journal: "JournalFile | None" = None,
     ) -> None:
         self._job = job
         self._about = about

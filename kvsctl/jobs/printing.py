@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from kvsctl.files.sinks import ByteSink
 from kvsctl.jobs.job import Printing
 from kvsctl.journal.state import JournalState
-from kvsctl.outputs.keys import Form, form_of
 from kvsctl.outputs.records import (
+    Form,
     Formatter,
     MetadataField,
     RecordOutput,
@@ -50,6 +50,8 @@ def opened(
 
 def _form(printing: Printing) -> Form:
     if printing.keys_as is not None:
+        from kvsctl.outputs.keys import form_of  # only list prints keys
+
         return form_of(
             printing.keys_as, is_long=printing.is_long, has_entities=printing.has_entities
         )

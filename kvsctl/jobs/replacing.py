@@ -6,7 +6,6 @@ from pathlib import Path
 from kvsctl.errors import UsageError
 from kvsctl.files.descriptors import descriptor
 from kvsctl.jobs.job import Reporting
-from kvsctl.outputs.failures import holds_failures
 from kvsctl.report.document import holds_report
 
 
@@ -19,16 +18,17 @@ def require_replaceable(reporting: Reporting, *, writes_failures: bool = True) -
     """
     if reporting.replaces_any:
         return
-    failures_path = reporting.failures_path if writes_failures else None
-    for flag, path, kind, is_of_kind in (
-        ("--report", reporting.report_path, "report", holds_report),
-        ("--failures", failures_path, "failures file", holds_failures),
-    ):
-        if path is not None and descriptor(path) is None and path.is_file():
-            _require_kind(flag, path, kind, is_of_kind)
+    if reporting.report_path is not None:
+        _require_kind("--report", reporting.report_path, "report", holds_report)
+    if reporting.failures_path is not None and writes_failures:
+        from kvsctl.outputs.failures import holds_failures  # few jobs write them
+
+        _require_kind("--failures", reporting.failures_path, "failures file", holds_failures)
 
 
 def _require_kind(flag: str, path: Path, kind: str, is_of_kind: Callable[[Path], bool]) -> None:
+    if descriptor(path) is not None or not path.is_file():
+        return
     try:
         if is_of_kind(path):
             return

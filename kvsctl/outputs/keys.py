@@ -2,12 +2,12 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final
 
 from kvsctl.model import Record
-from kvsctl.outputs.records import Formatter, heads, metadata_columns
+from kvsctl.outputs.records import Form, Formatter, heads, metadata_columns
 from kvsctl.slabs import FoundSlab, names_of
 
 _ODD: Final = re.compile('[^\x20-\x7e]|^[ "]| $')
@@ -17,18 +17,6 @@ _ENCODED: Final = ("utf-8", "backslashreplace")
 """A lone surrogate is written as its escape. Legal keys have none."""
 _WIDTH: Final = len("2026-01-31T12:00:00Z")
 _SIZE_WIDTH: Final = 7
-
-
-class Form(NamedTuple):
-    """A formatter, and what stands before and after all that it formats.
-
-    `skipped`: how many bytes the first text loses: a separator that stands before each record.
-    """
-
-    format: Formatter
-    begin: bytes = b""
-    end: Callable[[], bytes] = lambda: b""
-    skipped: int = 0
 
 
 def form_of(style: str, *, is_long: bool, has_entities: bool) -> Form:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
-from typing import Final, TypeAlias, cast
+from typing import Final, NamedTuple, TypeAlias, cast
 
 import msgspec
 import orjson
@@ -28,6 +28,18 @@ class MetadataField(Enum):
 Formatter: TypeAlias = Callable[[Sequence[Record], FoundSlab], bytes]
 """Formats found records, each as one line with its line feed. Values keep their bytes; if a value
 has line breaks, white space between its tokens is removed."""
+
+
+class Form(NamedTuple):
+    """A formatter, and what stands before and after all that it formats.
+
+    `skipped`: how many bytes the first text loses: a separator that stands before each record.
+    """
+
+    format: Formatter
+    begin: bytes = b""
+    end: Callable[[], bytes] = lambda: b""
+    skipped: int = 0
 
 
 _encode_lines: Final = msgspec.json.Encoder().encode_lines

@@ -23,6 +23,17 @@ _RARE = (
     "kvsctl.jobs.store",
     _QUERIES,
 )
+_FEW_JOBS = (
+    "tempfile",
+    "kvsctl.jobs.cron.sharded",
+    "kvsctl.journal.file",
+    "kvsctl.journal.resume",
+    "kvsctl.journal.totals",
+    "kvsctl.journal.writer",
+    "kvsctl.outputs.failures",
+    "kvsctl.outputs.keys",
+    "kvsctl.shards",
+)
 _STORE = ("kvsctl.backups", "kvsctl.comparison")
 _OTHER_COMMANDS = (
     "kvsctl.cli.commands.records.set",
@@ -80,7 +91,15 @@ def _imported(kvsctl: Command, *words: str, **variables: str) -> set[str]:
         (["journal", "show", "--help"], _EVERYTHING),
         (
             ["get", "there", "-t", "local"],
-            (*_OTHER_COMMANDS, *_NETWORK, *_SERVER, *_TABLES, *_RARE, *_STORE),
+            (
+                *_OTHER_COMMANDS,
+                *_NETWORK,
+                *_SERVER,
+                *_TABLES,
+                *_RARE,
+                *_STORE,
+                *_FEW_JOBS,
+            ),
         ),
     ],
     ids=" ".join,

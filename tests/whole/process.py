@@ -197,7 +197,7 @@ def _in_place(job: Job, world: World, disk: Disk, ended: Ended) -> Iterator[None
             stack.enter_context(patch(f"kvsctl.{name}", replacement))
         stack.enter_context(patch("kvsctl.jobs.connect.StoreClient", service))
         stack.enter_context(patch("kvsctl.service.transport.choose.over_network", over_network))
-        stack.enter_context(patch("kvsctl.jobs.journal.JournalFile", journal))
+        stack.enter_context(patch("kvsctl.journal.file.JournalFile", journal))
         stack.enter_context(patch("kvsctl.jobs.journal.ThreadPoolExecutor", lambda *_: executor()))
         # What a group costs decides when the next begins, so that must not depend on this machine.
         costs = {"cpu_seconds": _processor(Random(fate.seed)), "wall_seconds": lambda: 0.0}
