@@ -122,6 +122,8 @@ class Cause(StrEnum):
     """The object lacks the member for the value."""
     NUL = "nul"
     """A line of plain keys has a NUL, which may end each key."""
+    PLAN = "plan"
+    """A line is that of a plan, which says what would be done."""
     PYTHON = "python"
     """The line is written as Python writes it."""
     QUOTES = "quotes"

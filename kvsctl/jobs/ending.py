@@ -141,7 +141,10 @@ class Ending(msgspec.Struct, frozen=True):
         if not (leaves_input or end.interrupted or tally.unknown or tally.unsent):
             return None
         return EarlyEnd(
-            fraction_read, self.job.journal is not None, takes_journal=self.job.takes_journal
+            fraction_read,
+            self.job.journal is not None,
+            takes_journal=self.job.takes_journal,
+            repeats_cheaply=self.job.repeats_cheaply,
         )
 
     def _line(self, end: End) -> bytes:

@@ -16,6 +16,8 @@ from kvsctl.records.checks import Breach
 _IGNORED: Final = frozenset({"createdAt", "updatedAt", "size", "error", "source", "installation"})
 _RAW: Final = frozenset({"raw", "raw_base64"})
 """Members in which a failures file keeps input that is not a record."""
+_PLAN: Final = "plan"
+"""The member that marks the lines of plans."""
 KNOWN_MEMBERS: Final = _IGNORED | {"key", "value", "entityName", "ttl", "options", "expireTime"}
 
 LEAST_BYTES: Final = len(b'{"key":"","value":}')
@@ -73,6 +75,8 @@ def _typed(members: dict[str, bytes]) -> Fields:
 
 def _unknown(members: Collection[str]) -> MemberError:
     unknown = [name for name in members if name not in KNOWN_MEMBERS]
+    if _PLAN in unknown and "action" in unknown:
+        return MemberError("a line of a plan is not a record", Cause.PLAN)
     for name in unknown:
         if name in _RAW:
             return MemberError(

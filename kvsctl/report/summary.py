@@ -18,12 +18,13 @@ class EarlyEnd(NamedTuple):
 
     `fraction_read`: how much of the input was read, from 0 to 1; None if its size is unknown.
     `is_resumable`: whether a journal lets the same command resume the run. `takes_journal`: whether
-    the command can have one.
+    the command can have one. `repeats_cheaply`: whether the same command does only what is left.
     """
 
     fraction_read: float | None
     is_resumable: bool
     takes_journal: bool = True
+    repeats_cheaply: bool = False
 
 
 def summary(
@@ -218,6 +219,8 @@ def _how_far(early_end: EarlyEnd, records: int) -> str:
     part = "" if fraction is None else f" ({math.floor(100 * fraction)}% of the input)"
     if early_end.is_resumable:
         again = "Run the same command again to resume it."
+    elif early_end.repeats_cheaply:
+        again = "Run the same command again: it writes only what is left."
     elif early_end.takes_journal:
         again = "The same command starts over, which is safe; with --journal FILE it would resume."
     else:

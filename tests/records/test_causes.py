@@ -64,6 +64,8 @@ class Given(File, kw_only=True):
         (b'{"key":"a","value":1,"options":[]}', Cause.MEMBER_KIND),
         (b'{"key":"a","value":1,"entityName":7}', Cause.MEMBER_KIND),
         (b'{"raw":"x"}', Cause.RAW),
+        (b'{"plan":1,"action":"delete","target":"t","key":"a","hash":"0"}', Cause.PLAN),
+        (b'{"plan":1,"key":"a","value":1}', Cause.MEMBERS),
         (GOOD + b",", Cause.COMMA),
         (GOOD + GOOD, Cause.MANY),
         (GOOD + b" " + GOOD, Cause.MANY),

@@ -12,6 +12,7 @@ from kvsctl.jobs.job import BatchJob
 
 _RESUMES: Final = "Run the same command again to resume it."
 _STARTS_OVER: Final = "The same command starts over; with --journal FILE it would resume."
+_ONLY_THE_REST: Final = "Run the same command again: it writes only what is left."
 _MORE_TIME: Final = "The same command starts over: give it more time."
 
 
@@ -44,7 +45,9 @@ class TimeLimit:
     def of(cls, job: BatchJob) -> Self:
         """Return the time of a job, from now on."""
         again = _RESUMES if job.journal is not None else _STARTS_OVER
-        return cls(job.schedule.max_duration_seconds, again if job.takes_journal else _MORE_TIME)
+        if not job.takes_journal:
+            again = _ONLY_THE_REST if job.repeats_cheaply else _MORE_TIME
+        return cls(job.schedule.max_duration_seconds, again)
 
     @contextmanager
     def stopping(self, run: Timed) -> Iterator[None]:

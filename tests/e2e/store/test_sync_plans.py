@@ -1,6 +1,7 @@
 """The deletions that `kvsctl sync --plan` plans, between two served emulators."""
 
 import json
+import signal
 import stat
 from collections.abc import Iterator
 from hashlib import sha256
@@ -128,6 +129,43 @@ def test_a_plan_that_cannot_be_written_is_refused(
     target("set", "a=1", "--url", source, status=0)
     assert complaint in target("sync", "--from", source, "--all", *words, status=2).err
     assert target("list", "--count", status=0).out == b"0\n"
+
+
+@pytest.mark.parametrize("how", ["signal", "time"])
+def test_a_sync_that_is_stopped_plans_nothing_and_is_resumed_by_the_same_command(
+    target: Command, tmp_path: Path, how: str
+) -> None:
+    records = [{"key": f"k:{n:04}", "value": n} for n in range(1000)]
+    path = records_file(tmp_path / "in.jsonl", records)
+    with served(embedded(tmp_path / "source.db")) as source:
+        target("set", "-f", path, "--url", source, status=0)
+    words = ("sync", "--all", "-c", "1", "--retries", "99", "--plan", tmp_path / "plan")
+    slow = EmulatorOptions(faults=read_faults("script=ok:ok:ok,503=1"))
+    with served(embedded(tmp_path / "source.db", slow)) as source:
+        limit = () if how == "signal" else ("--max-duration", "2s")
+        running = target.start(*words, *limit, "--from", source, "-v", stdout=-1, stderr=-1)
+        assert running.stderr is not None
+        if how == "signal":
+            assert any(line.startswith(b"set 200") for line in iter(running.stderr.readline, b""))
+            running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=30)
+    assert running.returncode == (130 if how == "signal" else 75), err
+    assert b"it writes only what is left" in err
+    assert not list(tmp_path.glob("plan*"))
+    assert 0 < int(target("list", "--count", status=0).out) < 1000
+    with served(embedded(tmp_path / "source.db")) as source:
+        again = target(*words, "--from", source, "--json", status=0).report
+    assert again["records"] == 1000
+    assert again["skipped_by"]["unchanged"] > 0
+
+
+@pytest.mark.parametrize("command", ["set", "get", "delete"])
+def test_a_plan_is_no_input(source: str, target: Command, tmp_path: Path, command: str) -> None:
+    target("set", "gone=1", status=0)
+    target("sync", "--from", source, "--all", "--plan", tmp_path / "p.jsonl", status=0)
+    refused = target(command, "-f", tmp_path / "p.jsonl", status=1)
+    assert b"a line of a plan is not a record" in refused.err
+    assert target("list", status=0).out == b"gone\n"
 
 
 def test_quiet_jobs_say_nothing_of_the_plan(source: str, target: Command, tmp_path: Path) -> None:
