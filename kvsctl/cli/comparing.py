@@ -17,12 +17,13 @@ from kvsctl.cli.options.target import TargetOptions
 from kvsctl.cli.request import basis_of, database_files
 from kvsctl.comparison.joining import Change
 from kvsctl.comparison.sampling import Sample, sample_of
+from kvsctl.config.file import read_config
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
 from kvsctl.files.compressed import compressor_of
 from kvsctl.files.descriptors import descriptor
 from kvsctl.files.sinks import part_path
-from kvsctl.jobs.file_roles import require_one_role_each
+from kvsctl.jobs.file_roles import Place, require_one_role_each
 from kvsctl.jobs.job import Reporting
 from kvsctl.jobs.store.comparing import Comparison
 from kvsctl.jobs.store.listing import ListedStore
@@ -225,6 +226,7 @@ def _require_own_files(
     report: Path | None,
     stores: Iterable[StoreSide | None],
 ) -> None:
+    config = read_config(os.environ)
     if report == _STDIN:
         raise UsageError("--report -: not a file name", "Give --report the name of a file.")
     require_one_role_each(
@@ -233,11 +235,12 @@ def _require_own_files(
             ("output", output or 1),
             ("output", None if output is None else part_path(output)),
             ("report", report),
-            *(
-                file
-                for store in stores
-                if store is not None
-                for file in database_files(store.target.local_path)
-            ),
+            *(place for store in stores if store is not None for place in _places(store)),
+            ("configuration file", config.path if config.exists else None),
         ]
     )
+
+
+def _places(store: StoreSide) -> Iterable[tuple[str, Place | None]]:
+    """Return the files that a store needs."""
+    return [*database_files(store.target.local_path), ("token file", store.target.token_file)]

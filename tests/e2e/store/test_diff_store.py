@@ -120,3 +120,16 @@ def test_the_report_names_the_store_first(kvsctl: Command, tmp_path: Path) -> No
     shown = kvsctl("diff", "-f", path, "-t", "local", "--report", report, status=1)
     assert f"LOCAL EMULATOR {kvsctl.database}" in shown.err.decode().splitlines()[0]
     assert json.loads(report.read_bytes())["missing"] == 1
+
+
+def test_differences_never_replace_what_the_store_needs(kvsctl: Command, tmp_path: Path) -> None:
+    token, config = tmp_path / "token", tmp_path / "config.toml"
+    token.write_text("a-secret-token")
+    config.write_text("")
+    path = records_file(tmp_path / "in.jsonl", [{"key": "k", "value": 1}])
+    words = ["diff", "-f", path, "--url", "http://127.0.0.1:1", "--token-file", token]
+    for role, file in (("token file", token), ("configuration file", config)):
+        before = file.read_bytes()
+        refused = kvsctl.having(KVSCTL_CONFIG=str(config))(*words, "-o", file, status=2)
+        assert f"{file} is output and {role} at once".encode() in refused.err
+        assert file.read_bytes() == before
