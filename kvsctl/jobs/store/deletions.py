@@ -23,9 +23,11 @@ from kvsctl.jobs.cron.time_limit import TimeLimit
 from kvsctl.jobs.runner import Interrupts
 from kvsctl.jobs.store.listing import ListedStore, list_store
 from kvsctl.jobs.store.reading import StoreSide
+from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.listing.walk import SOURCE
 from kvsctl.model import Identity, Outcome, Record, State
 from kvsctl.outputs.plan_lines import ASKED, deletion_line
+from kvsctl.records.checks import check_key
 from kvsctl.selection.mapping import KeyMapping
 from kvsctl.service.wire import key_body
 
@@ -122,7 +124,8 @@ class Deletions:
                 if identity is None or outcome.found is None:
                     continue
                 key = self._mapping.original(identity.key)
-                if key is not None and chooses(key):
+                # What is no key cannot be in the source, and must not be asked for.
+                if key is not None and not check_key(key, DEFAULT_LIMITS) and chooses(key):
                     listed.add(Entry(identity.entity or "", key, b""))
 
         error = await list_store(
@@ -166,16 +169,17 @@ class Deletions:
 
     def _write(self, lines: Iterable[bytes]) -> None:
         assert self._part is not None  # noqa: S101
+        planned = 0
         for line in lines:
             self._part.write(line)
-            self.planned += 1
+            planned += 1
         if self.path.exists():
             raise StreamError(f"the plan {self.path} was created by another program")
         self._part.complete()
         if self._part.broken is not None:
             broken = self._part.broken
             raise StreamError(f"cannot write the plan to {self.path}: {broken.strerror}")
-        self._part = None
+        self._part, self.planned = None, planned
 
 
 def dated(path: Path, moment: datetime) -> Path:

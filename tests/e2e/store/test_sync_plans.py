@@ -64,10 +64,12 @@ def test_only_what_the_selection_and_the_template_reach_is_planned(
     source: str, target: Command, tmp_path: Path
 ) -> None:
     target("set", "user:1=1", "user:2=2", "--url", source, status=0)
-    target("set", "copy:user:1=1", "copy:user:3=3", "copy:job:1=1", "user:9=9", status=0)
+    target("set", "copy:user:1=1", "copy:user:3=3", "copy:job:1=1", "user:9=9", "copy:=0", status=0)
     words = ("sync", "--from", source, "--match", "user:[123]", "--key-template", "copy:{key}")
     target(*words, "--plan", tmp_path / "one", status=0)
     assert [line["key"] for line in _lines(tmp_path / "one")] == ["copy:user:3"]
+    target("sync", "--from", source, "--all", *words[-2:], "--plan", tmp_path / "all", status=0)
+    assert [line["key"] for line in _lines(tmp_path / "all")] == ["copy:job:1", "copy:user:3"]
     others = ("sync", "--from", source, "user:", "--key-template", "copy:user:{rest}")
     target(*others, "--plan", tmp_path / "two", status=0)
     assert [line["key"] for line in _lines(tmp_path / "two")] == ["copy:user:3"]
