@@ -6,7 +6,8 @@ the time between, are the rate that the limit allows, whatever kind of window it
 long that is. The first such rate is only a guess, because the window may have begun before the run,
 or may hold the requests of others. Two rates in succession that agree are learnt. From then on
 requests are spread evenly at that rate, or, if the window is long, sent as soon as it opens until
-it is used up. What a later block contradicts is dropped.
+it is used up. What a later block contradicts is dropped. So is a limit within which the service
+refuses about as large a share as before: then the load is not the reason (see `limit_detector`).
 
 After a pass the number of requests in flight grows with the requests that are accepted, and it
 shrinks towards the amount at which the service is expected to refuse.
@@ -109,13 +110,25 @@ class Learner:
         is_expected = self._note_refused(now) or self._is_at_limit
         self._refusals.note(was_refused=True, is_ordinary=not is_expected)
         is_long_wait = asked_seconds > _MORE_THAN_A_SECOND
-        if self._is_at_limit or self._refusals.are_many or is_long_wait:
+        if self._is_at_limit or is_long_wait:
+            self._begin_block(now, was_refused=True)
+            return
+        are_many = self._refusals.are_many
+        keeps_to_limit = self._is_even or (are_many and self._is_confirmed)
+        if keeps_to_limit and self._refusals.learn_noise():
+            self._drop()
+        elif are_many:
             self._begin_block(now, was_refused=True)
 
     @property
     def _is_even(self) -> bool:
         """Whether requests are spread evenly at a learnt rate."""
         return self._requests.ceiling.learnt is not None
+
+    @property
+    def _is_confirmed(self) -> bool:
+        """Whether requests keep to a limit that two windows have shown."""
+        return self._window is not None and self._window.is_confirmed
 
     @property
     def _left(self) -> float:
@@ -152,6 +165,14 @@ class Learner:
         self._block = Block(now, was_refused=was_refused)
         self._refusals.forget()
         self._schedule(self._block, now)
+
+    def _drop(self) -> None:
+        """Forget the limit: requests that keep to it are refused as often."""
+        self._window = None
+        self._requests.ceiling.forget()
+        self._units.ceiling.forget()
+        self._history.clear()
+        self._refusals.forget()
 
     def _schedule(self, block: Block, now: float) -> None:
         block.schedule(now, self._history.began_at if self._history else None, self._window)

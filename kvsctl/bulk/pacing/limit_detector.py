@@ -1,30 +1,52 @@
-"""Distinguish refusals that mean a limit from random ones. Pure."""
+"""Distinguish refusals that mean a limit from random ones. Pure.
 
+A limit refuses more requests the more are sent; chance refuses the same share at any load. So a
+share of refusals is first taken for a limit. If the service still refuses that share when requests
+keep to the limit that was learnt from it, then the share is *noise*, and only more refusals than
+noise explains mean a limit from then on.
+"""
+
+import math
 from collections import deque
 from typing import Final
 
-_CONSECUTIVE: Final = 4
-_SHORT, _OF_SHORT = 30, 10
-_LONG, _OF_LONG = 200, 40
+_SHORT: Final = 30
+_LONG: Final = 200
+_UNLIKELY: Final = 2e-4
+"""Refusals in succession mean a limit if noise has at most this chance of as many."""
+_DEVIATIONS: Final = 4.25
+"""Refusals mean a limit if they are so many standard deviations more than noise brings."""
 _LEARNING: Final = 0.02
-_MAX_NOISE: Final = 0.1
-"""A larger share of refusals is taken for a limit."""
+_USUAL_NOISE: Final = 0.1
+"""A larger share of refusals is taken for a limit at first."""
+_AS_OFTEN: Final = 0.8
+"""If a lower load is refused at least this share as often, load is not the reason."""
+_MUCH_LESS: Final = 1 / 3
+"""If noise falls to this share of what was learnt, what was learnt is forgotten."""
+_SAMPLE: Final = 12
+"""The share of fewer requests says too little."""
 
 
 class _Last:
     """How many of the last `length` requests were refused."""
 
     def __init__(self, length: int) -> None:
+        self._length = length
         self._ends: deque[bool] = deque(maxlen=length)
         self.refused = 0
 
     def note(self, *, was_refused: bool) -> None:
         if not (was_refused or self.refused):
             return  # as long as none was refused, the length does not matter
-        if len(self._ends) == self._ends.maxlen:
+        if len(self._ends) == self._length:
             self.refused -= self._ends[0]
         self._ends.append(was_refused)
         self.refused += was_refused
+
+    def most(self, noise: float) -> float:
+        """Return the most refusals that noise explains."""
+        deviation = math.sqrt(self._length * noise * (1 - noise))
+        return self._length * noise + _DEVIATIONS * deviation
 
     def forget(self) -> None:
         self._ends.clear()
@@ -40,27 +62,51 @@ class Refusals:
     def __init__(self) -> None:
         self._short, self._long = _Last(_SHORT), _Last(_LONG)
         self._consecutive_refused = 0
+        self._accepted = self._refused = 0  # since the last block, up to the last accepted request
+        self._share_before = 0.0  # of the time up to the last block
+        self._most_noise = _USUAL_NOISE
         self.noise = self._noise_at_pass = 0.0
 
     def note(self, *, was_refused: bool, is_ordinary: bool) -> None:
         """Note how a request ended. `is_ordinary`: not a probe, and within the learnt limits."""
         self._short.note(was_refused=was_refused)
         self._long.note(was_refused=was_refused)
-        self._consecutive_refused = self._consecutive_refused + 1 if was_refused else 0
         if is_ordinary:
             noise = self.noise + (was_refused - self.noise) * _LEARNING
-            self.noise = min(noise, _MAX_NOISE)
-        if not was_refused:
-            self._noise_at_pass = self.noise
+            self.noise = min(noise, self._most_noise)
+        if was_refused:
+            self._consecutive_refused += 1
+            return
+        self._accepted += 1
+        self._refused += self._consecutive_refused
+        self._consecutive_refused = 0
+        self._noise_at_pass = self.noise
+        if self.noise < _MUCH_LESS * self._most_noise:
+            self._most_noise = _USUAL_NOISE
 
     @property
     def are_many(self) -> bool:
         """Whether the latest requests were refused so often that it means a limit."""
+        noise = self._most_noise
         return (
-            self._consecutive_refused >= _CONSECUTIVE
-            or self._short.refused >= _OF_SHORT
-            or self._long.refused >= _OF_LONG
+            noise**self._consecutive_refused <= _UNLIKELY
+            or self._short.refused >= self._short.most(noise)
+            or self._long.refused >= self._long.most(noise)
         )
+
+    def learn_noise(self) -> bool:
+        """Return whether the refusals are noise, and learn how much there is.
+
+        They are if requests that keep to a learnt limit were refused about as often as those before
+        the last block. The latest refusals do not count: a limit that was just reached would
+        explain them.
+        """
+        share, before = self._share, self._share_before
+        if min(share, before) <= _USUAL_NOISE or share < _AS_OFTEN * before:
+            return False
+        self._most_noise = max(self._most_noise, share, before)
+        self.noise = self._noise_at_pass = self._most_noise
+        return not self.are_many
 
     def forget(self) -> None:
         """Forget the refusals: a limit explains them."""
@@ -68,3 +114,11 @@ class Refusals:
         self._short.forget()
         self._long.forget()
         self._consecutive_refused = 0
+        if self._accepted + self._refused >= _SAMPLE:
+            self._share_before = self._share
+            self._accepted = self._refused = 0
+
+    @property
+    def _share(self) -> float:
+        ended = self._accepted + self._refused
+        return self._refused / ended if ended >= _SAMPLE else 0.0

@@ -199,6 +199,28 @@ def test_an_unknown_window_of_any_length_is_used_well(
     _unknown_window(kind, 60, seconds, concurrency, others=others, seed=seed)
 
 
+_NOISE_SEEDS = range(4) if _IS_LONG else range(1)
+
+
+@pytest.mark.parametrize("concurrency", [1, 2, 8])
+@pytest.mark.parametrize("unlucky", [0.15, 0.2, 0.3, 0.5])
+@pytest.mark.parametrize("seed", _NOISE_SEEDS)
+def test_refusals_at_random_cost_little_more_than_their_retries(
+    concurrency: int, unlucky: float, seed: int
+) -> None:
+    plan = RunPlan(
+        Verb.SET,
+        packing=_ONE_EACH,
+        concurrency=concurrency,
+        patience_seconds=1e9,
+        give_up_after=1000,
+    )
+    least = 0.1 * 1500 / concurrency / (1 - unlucky)
+    quota = Quota(limits=(), unlucky=unlucky)
+    ran = simulate(plan, quota, records=1500, seed=seed, watched_seconds=2 * least)
+    assert (ran.succeeded, ran.error) == (1500, None), f"not all within {2 * least:.0f} s"
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_job_at_one_request_at_a_time_is_not_held_for_a_minute(seed: int) -> None:
     """60 units in 2 s, other faults beside: 240 units take 6 s after the first 60."""
