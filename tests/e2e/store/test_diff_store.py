@@ -127,7 +127,8 @@ def test_differences_never_replace_what_the_store_needs(kvsctl: Command, tmp_pat
     token.write_text("a-secret-token")
     config.write_text("")
     path = records_file(tmp_path / "in.jsonl", [{"key": "k", "value": 1}])
-    words = ["diff", "-f", path, "--url", "http://127.0.0.1:1", "--token-file", token]
+    words: list[str | Path] = ["diff", "-f", path, "--url", "http://127.0.0.1:1"]
+    words += ["--token-file", token]
     for role, file in (("token file", token), ("configuration file", config)):
         before = file.read_bytes()
         refused = kvsctl.having(KVSCTL_CONFIG=str(config))(*words, "-o", file, status=2)
