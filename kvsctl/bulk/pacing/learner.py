@@ -7,7 +7,7 @@ long that is. The first such rate is only a guess, because the window may have b
 or may hold the requests of others. Two rates in succession that agree are learnt. From then on
 requests are spread evenly at that rate, or, if the window is long, sent as soon as it opens until
 it is used up. What a later block contradicts is dropped. So is a limit within which the service
-refuses about as large a share as before: then the load is not the reason (see `limit_detector`).
+refuses at least as large a share as before: then the load is not the reason (see `limit_detector`).
 
 After a pass the number of requests in flight grows with the requests that are accepted, and it
 shrinks towards the amount at which the service is expected to refuse.

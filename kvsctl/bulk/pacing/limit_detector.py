@@ -19,8 +19,6 @@ _DEVIATIONS: Final = 4.25
 _LEARNING: Final = 0.02
 _USUAL_NOISE: Final = 0.1
 """A larger share of refusals is taken for a limit at first."""
-_AS_OFTEN: Final = 0.8
-"""If a lower load is refused at least this share as often, load is not the reason."""
 _MUCH_LESS: Final = 1 / 3
 """If noise falls to this share of what was learnt, what was learnt is forgotten."""
 _SAMPLE: Final = 12
@@ -97,14 +95,14 @@ class Refusals:
     def learn_noise(self) -> bool:
         """Return whether the refusals are noise, and learn how much there is.
 
-        They are if requests that keep to a learnt limit were refused about as often as those before
-        the last block. The latest refusals do not count: a limit that was just reached would
+        They are if requests that keep to a learnt limit were refused at least as often as those
+        before the last block. The latest refusals do not count: a limit that was just reached would
         explain them.
         """
         share, before = self._share, self._share_before
-        if min(share, before) <= _USUAL_NOISE or share < _AS_OFTEN * before:
+        if min(share, before) <= _USUAL_NOISE or share < before:
             return False
-        self._most_noise = max(self._most_noise, share, before)
+        self._most_noise = max(self._most_noise, share)
         self.noise = self._noise_at_pass = self._most_noise
         return not self.are_many
 
