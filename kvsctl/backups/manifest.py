@@ -98,6 +98,17 @@ def decode(text: bytes, name: str) -> Manifest:
         raise _unreadable(name, str(error)) from None
 
 
+def holds_manifest(path: Path) -> bool:
+    """Return whether a file is empty, or a manifest of any format. Raise OSError."""
+    with path.open("rb") as file:
+        text = file.read(_MOST_BYTES)
+    try:
+        members = json.loads(text or b"{}")
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(members, dict) and (not text or _FORMAT_NAME in members)
+
+
 def read_manifest(path: Path) -> Manifest | None:
     """Return the manifest beside an export; None if there is none.
 

@@ -9,12 +9,14 @@ from kvsctl.jobs.job import Reporting
 from kvsctl.report.document import holds_report
 
 
-def require_replaceable(reporting: Reporting, *, writes_failures: bool = True) -> None:
-    """Raise UsageError if the report or the failures file would replace a file of another kind.
+def require_replaceable(
+    reporting: Reporting, *, writes_failures: bool = True, manifest_path: Path | None = None
+) -> None:
+    """Raise UsageError if a report, failures file or manifest would replace a file of another kind.
 
-    An empty file may be replaced, and an earlier report by a report, an earlier failures file by a
-    failures file. With `replaces_any` any file may be. Streams are not replaced. Without
-    `writes_failures` the failures file stays as it is. Change nothing.
+    An empty file may be replaced, and each of these by another one of its kind. With
+    `replaces_any` any file may be. Streams are not replaced. Without `writes_failures` the failures
+    file stays as it is. Change nothing.
     """
     if reporting.replaces_any:
         return
@@ -24,6 +26,10 @@ def require_replaceable(reporting: Reporting, *, writes_failures: bool = True) -
         from kvsctl.outputs.failures import holds_failures  # few jobs write them
 
         _require_kind("--failures", reporting.failures_path, "failures file", holds_failures)
+    if manifest_path is not None:
+        from kvsctl.backups.manifest import holds_manifest  # only exports write them
+
+        _require_kind("--manifest", manifest_path, "manifest", holds_manifest)
 
 
 def _require_kind(flag: str, path: Path, kind: str, is_of_kind: Callable[[Path], bool]) -> None:

@@ -97,7 +97,10 @@ async def run_job(
 
 def _require_replaceable(job: BatchJob) -> None:
     leaves_failures = is_begun(job.journal) or (job.checks.is_dry_run and job.journal is not None)
-    require_replaceable(job.reporting, writes_failures=not leaves_failures)
+    manifest_path = None if job.records is None else job.records.manifest_path
+    require_replaceable(
+        job.reporting, writes_failures=not leaves_failures, manifest_path=manifest_path
+    )
 
 
 async def _carry_out(

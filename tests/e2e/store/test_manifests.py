@@ -135,3 +135,21 @@ def test_a_device_is_no_place_for_a_manifest(local: Command) -> None:
     assert b"must be a regular file" in refused.err
     local("export", "-o", os.devnull, status=0)
     assert not manifest_path(Path(os.devnull)).exists()
+
+
+@pytest.mark.parametrize(
+    "foreign", [b"name,age\n", b"[1]", b'{"schema":1}', b"[" * 50_000, b"\xff"]
+)
+def test_a_foreign_file_is_replaced_by_a_manifest_only_by_force(
+    local: Command, tmp_path: Path, foreign: bytes
+) -> None:
+    path, other = tmp_path / "all.jsonl", tmp_path / "users.csv"
+    other.write_bytes(foreign)
+    refused = local("export", "-o", path, "--manifest", other, status=2)
+    assert b"--manifest would replace" in refused.err
+    assert other.read_bytes() == foreign
+    assert not path.exists()
+    local("export", "-o", path, "--manifest", other, "--force", status=0)
+    local("export", "-o", path, "--manifest", other, status=0)  # an earlier one of its kind
+    other.write_bytes(b"")
+    local("export", "-o", path, "--manifest", other, status=0)
