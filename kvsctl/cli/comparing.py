@@ -23,13 +23,13 @@ from kvsctl.errors import UsageError
 from kvsctl.files.compressed import compressor_of
 from kvsctl.files.descriptors import descriptor
 from kvsctl.files.sinks import part_path
+from kvsctl.jobs.compare.comparing import Comparison
+from kvsctl.jobs.compare.printing import DifferenceForm, DifferencePrinting
+from kvsctl.jobs.compare.verifying import Comparand
 from kvsctl.jobs.file_roles import Place, require_one_role_each
 from kvsctl.jobs.job import Reporting
-from kvsctl.jobs.store.comparing import Comparison
 from kvsctl.jobs.store.listing import ListedStore
-from kvsctl.jobs.store.printing import DifferenceForm, DifferencePrinting
-from kvsctl.jobs.store.reading import StoreSide
-from kvsctl.jobs.store.verifying import Comparand
+from kvsctl.jobs.store.side import StoreSide
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.records.checks import check_entity

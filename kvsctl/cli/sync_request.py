@@ -22,7 +22,7 @@ from kvsctl.errors import UsageError
 from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.store.deletions import Deletions, dated
 from kvsctl.jobs.store.listing import ListedStore
-from kvsctl.jobs.store.reading import StoreSide
+from kvsctl.jobs.store.side import StoreSide
 from kvsctl.jobs.store.source import SourceInput
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.listing.plan import ListingPlan

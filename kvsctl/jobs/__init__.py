@@ -11,7 +11,8 @@
 - `examine`: read the input without sending it.
 - `ending`: report a finished run.
 - `signals`, `event_loop`: for the command's edge.
-- `store`: jobs on backups and whole stores.
+- `compare`: compare records, and verify backups.
+- `store`: a second store in a job: what it holds, and a plan to delete the rest.
 - `cron`: what jobs need that run by themselves.
 - `file_roles`: refuse one file in two roles.
 - `replacing`: refuse to replace a file of another kind.

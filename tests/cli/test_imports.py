@@ -20,6 +20,7 @@ _RARE = (
     "tomllib",
     "hashlib",
     "kvsctl.jobs.examine",
+    "kvsctl.jobs.compare",
     "kvsctl.jobs.store",
     _QUERIES,
 )

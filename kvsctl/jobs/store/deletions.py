@@ -22,7 +22,7 @@ from kvsctl.jobs.connect import connected, credentials_of
 from kvsctl.jobs.cron.time_limit import TimeLimit
 from kvsctl.jobs.runner import Interrupts
 from kvsctl.jobs.store.listing import ListedStore, list_store
-from kvsctl.jobs.store.reading import StoreSide
+from kvsctl.jobs.store.side import StoreSide
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.listing.walk import SOURCE
 from kvsctl.model import Identity, Outcome, Record, State

@@ -35,9 +35,9 @@ def diff_command(given: Given) -> None:
     import sys
 
     from kvsctl.cli.comparing import comparison
+    from kvsctl.jobs.compare.comparing import compare, stores_of
     from kvsctl.jobs.event_loop import on_a_loop
     from kvsctl.jobs.signals import Signals
-    from kvsctl.jobs.store.comparing import compare, stores_of
     from kvsctl.report.console import Environment
 
     environment, job = Environment.of_process(), comparison(given)

@@ -16,9 +16,9 @@ def verify_command(given: Given) -> None:
 
     from kvsctl.cli.comparing import comparand
     from kvsctl.errors import UsageError
+    from kvsctl.jobs.compare.verifying import verify
     from kvsctl.jobs.event_loop import on_a_loop
     from kvsctl.jobs.signals import Signals
-    from kvsctl.jobs.store.verifying import verify
     from kvsctl.report.console import Environment
 
     options = given.of(VerifyOptions)

@@ -4,21 +4,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Final
 
-import msgspec
-
 from kvsctl.bulk.events import Event, Listener, RecordsRead, Settled
 from kvsctl.bulk.feeds import ReadyFeed
 from kvsctl.bulk.intake import failed_check
 from kvsctl.bulk.outcomes.in_order import Reorder
 from kvsctl.bulk.outcomes.tally import Tally
-from kvsctl.bulk.plan import Pressure, RunPlan
+from kvsctl.bulk.plan import Pressure
 from kvsctl.bulk.run import Run
 from kvsctl.comparison.entries import Block, Entry
-from kvsctl.config.targets import Target
 from kvsctl.errors import KvsctlError
 from kvsctl.jobs.connect import connected
 from kvsctl.jobs.cron.time_limit import TimeLimit
 from kvsctl.jobs.runner import Interrupts
+from kvsctl.jobs.store.side import StoreSide
 from kvsctl.jsontext import string
 from kvsctl.model import Found, Identity, Outcome, Problem, Record
 from kvsctl.service.auth.credentials import Credentials
@@ -28,25 +26,6 @@ _MOST_HELD_BYTES: Final = 16_000_000
 _IN_ORDER: Final = "{} in order of keys"
 ABSENT: Final = ("missing", "expired")
 """The names under which reads count as skipped that found nothing which still holds."""
-
-
-class StoreSide(msgspec.Struct, frozen=True):
-    """A store whose records are compared, and how it is read.
-
-    `plan` is one of get that skips what is missing or has expired: for a comparison it is absent.
-    """
-
-    target: Target
-    plan: RunPlan
-    allow_http: bool
-    timeout_seconds: float
-    max_duration_seconds: int | None = None
-
-    @property
-    def name(self) -> str:
-        """The name of the store for people."""
-        path = self.target.local_path
-        return self.target.display if path is None else f"LOCAL EMULATOR {path}"
 
 
 class Lookup:

@@ -15,18 +15,18 @@ from kvsctl.comparison.joining import Comparer, Difference
 from kvsctl.comparison.sampling import Sample
 from kvsctl.errors import ExitStatus, KvsctlError, StreamError, UsageError
 from kvsctl.files.raw import write_all
-from kvsctl.jobs.connect import credentials_of
-from kvsctl.jobs.cron.time_limit import TimeLimit
-from kvsctl.jobs.ending import End, exit_status
-from kvsctl.jobs.runner import Interrupts, NoInterrupts
-from kvsctl.jobs.store.progress import showing_progress
-from kvsctl.jobs.store.reading import (
+from kvsctl.jobs.compare.progress import showing_progress
+from kvsctl.jobs.compare.reading import (
     Lookup,
-    StoreSide,
     count_absent_as_read,
     counting,
     look_up,
 )
+from kvsctl.jobs.connect import credentials_of
+from kvsctl.jobs.cron.time_limit import TimeLimit
+from kvsctl.jobs.ending import End, exit_status
+from kvsctl.jobs.runner import Interrupts, NoInterrupts
+from kvsctl.jobs.store.side import StoreSide
 from kvsctl.jsontext import members
 from kvsctl.records.reader import Reader
 from kvsctl.records.ttl import parse_expire_time

@@ -14,7 +14,7 @@ from kvsctl.bulk.plan import Pressure, RunPlan
 from kvsctl.bulk.retrying.policy import RetryPolicy
 from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.comparison.entries import Block, Entry
-from kvsctl.jobs.store.reading import Lookup, count_absent_as_read
+from kvsctl.jobs.compare.reading import Lookup, count_absent_as_read
 from kvsctl.model import Identity, Record, State, Verb
 from tests.support.books import carry_out
 from tests.support.records import identity

@@ -15,22 +15,23 @@ from kvsctl.comparison.entries import Block, FileSide
 from kvsctl.comparison.joining import Comparer, join, same_text
 from kvsctl.errors import ExitStatus, KvsctlError, StreamError, UsageError
 from kvsctl.files.raw import write_all
+from kvsctl.jobs.compare.collecting import Collector
+from kvsctl.jobs.compare.printing import DifferencePrinting, Printer
+from kvsctl.jobs.compare.progress import Shown, showing_progress
+from kvsctl.jobs.compare.reading import (
+    Lookup,
+    count_absent_as_read,
+    counting,
+    look_up,
+)
 from kvsctl.jobs.connect import credentials_of
 from kvsctl.jobs.cron.time_limit import TimeLimit
 from kvsctl.jobs.ending import End, exit_status, graver
 from kvsctl.jobs.job import Reporting
 from kvsctl.jobs.replacing import require_replaceable
 from kvsctl.jobs.runner import Interrupts, NoInterrupts
-from kvsctl.jobs.store.listing import Collector, ListedStore, list_store
-from kvsctl.jobs.store.printing import DifferencePrinting, Printer
-from kvsctl.jobs.store.progress import Shown, showing_progress
-from kvsctl.jobs.store.reading import (
-    Lookup,
-    StoreSide,
-    count_absent_as_read,
-    counting,
-    look_up,
-)
+from kvsctl.jobs.store.listing import ListedStore, list_store
+from kvsctl.jobs.store.side import StoreSide
 from kvsctl.jsonequal import are_equal
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.records.reader import Reader

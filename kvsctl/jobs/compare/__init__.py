@@ -1,0 +1,9 @@
+"""Compare records, and verify backups.
+
+- `comparing`: compare two sets of records.
+- `verifying`: check an export against its manifest, and against a store.
+- `reading`: read from a store what the other side of a comparison holds.
+- `collecting`: keep what a listing finds, as one side of a comparison.
+- `printing`: print differences.
+- `progress`: show how far a comparison has come.
+"""

@@ -1,0 +1,47 @@
+"""Keep what a listing finds, as one side of a comparison."""
+
+from collections.abc import Iterator
+
+from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled
+from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.comparison.entries import Block, Entry, blocks_of
+from kvsctl.comparison.sorting import Sorter
+from kvsctl.jobs.compare.reading import entry_of
+from kvsctl.model import Outcome, Record, State
+
+
+class Collector:
+    """A listener that keeps what a listing finds, to be yielded in order: on disk if it is much.
+
+    Requests are counted in `tally`, and so are records that could not be read.
+    """
+
+    wants = frozenset({Settled, RequestEnded})
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+        self._sorter = Sorter(Entry)
+
+    def __call__(self, event: Event) -> None:
+        """Take what was found. Raise StreamError if it cannot be kept."""
+        if isinstance(event, Settled):
+            for outcome in event.outcomes:
+                self._take(outcome)
+        else:
+            self._tally(event)
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield everything in the order of entities and keys, once."""
+        return blocks_of(self._sorter.sorted())
+
+    def close(self) -> None:
+        """Remove the temporary files."""
+        self._sorter.close()
+
+    def _take(self, outcome: Outcome) -> None:
+        record = outcome.subject
+        if outcome.found is not None and isinstance(record, Record):
+            self._sorter.add(entry_of(record.identity, outcome.found))
+        elif outcome.state is State.FAILED:
+            self._tally(RecordsRead(1))
+            self._tally(Settled([outcome]))
