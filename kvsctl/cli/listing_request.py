@@ -126,7 +126,8 @@ def listing_job(
     is_typed: bool = False,
 ) -> BatchJob:
     """Return a job that prints what a listing chooses. Raise UsageError."""
-    source = ListingInput(plan, basis.plan, selectors_given(given), is_typed)
+    selection = selectors_given(given)
+    source = ListingInput(plan, basis.plan, selection, is_typed)
     require_own_files(source, printing, journal, basis)
     if journal is not None:
         require_resumable_outputs(journal, printing, basis.reporting.failures_path)
@@ -142,6 +143,7 @@ def listing_job(
         journal,
         schedule=basis.schedule,
         listing=plan,
+        selection=selection,
         name=name,
     )
 

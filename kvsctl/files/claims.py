@@ -116,6 +116,18 @@ def lock_existing(path: Path, what: str) -> int | None:
     return fd
 
 
+def require_writable(path: Path) -> None:
+    """Raise UsageError if a file could not be written to `path`. Change nothing."""
+    if path.is_dir():
+        raise UsageError(f"cannot write to {path}: Is a directory")
+    if not path.parent.is_dir():
+        raise UsageError(f"cannot write to {path}: No such file or directory")
+    checked = path if path.exists() else path.parent
+    if not os.access(checked, os.W_OK):
+        reason = errno.EROFS if _is_read_only(checked) else errno.EACCES
+        raise UsageError(f"cannot write to {path}: {os.strerror(reason)}")
+
+
 def require_unused(path: Path, what: str) -> None:
     """Raise UsageError if another run uses the file. Change nothing.
 
@@ -190,6 +202,13 @@ def _is_of_this_user(path: Path, status: os.stat_result) -> bool:
             return os.fstat(new.fileno()).st_uid == status.st_uid
     except OSError:
         return False
+
+
+def _is_read_only(path: Path) -> bool:
+    """Return whether a path is on a file system that is mounted read-only, where that is known."""
+    if not hasattr(os, "statvfs"):
+        return False
+    return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
 
 
 def _open(path: Path, new_mode: int | None) -> tuple[int, bool]:

@@ -244,10 +244,11 @@ class BatchJob(msgspec.Struct, frozen=True):
 
     `asked` is the metadata that the service is asked for: what is printed, and what the run
     itself needs. With `listing`, records are printed as the queries return them, if these return
-    all that is needed. `name` is the command's, if it is not the verb of the plan. `shard` says
-    which part of its keys `input` gives; None: all of them. `confirmed_target`: the target that the
-    user means to write to. `deletions` is what is planned once all records are sent.
-    `repeats_cheaply`: the same command again does only what is left, so that it takes no journal.
+    all that is needed; `selection` holds the options that choose them, by name. `name` is the
+    command's, if it is not the verb of the plan. `shard` says which part of its keys `input` gives;
+    None: all of them. `confirmed_target`: the target that the user means to write to. `deletions`
+    is what is planned once all records are sent. `repeats_cheaply`: the same command again does
+    only what is left, so that it takes no journal.
     """
 
     input: JobInput
@@ -262,6 +263,7 @@ class BatchJob(msgspec.Struct, frozen=True):
     checks: InputChecks = msgspec.field(default_factory=InputChecks)
     schedule: Schedule = msgspec.field(default_factory=Schedule)
     listing: "ListingPlan | None" = None
+    selection: Mapping[str, Any] = msgspec.field(default_factory=dict)
     name: str | None = None
     shard: "Shard | None" = None
     watcher: Watcher | None = None

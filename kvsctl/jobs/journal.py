@@ -18,7 +18,7 @@ from kvsctl.errors import ExitStatus, KvsctlError, StreamError, UsageError
 from kvsctl.files.compressed import MarkedCompressedSink, compressor_of
 from kvsctl.files.mounts import network_file_system
 from kvsctl.files.raw import write_all
-from kvsctl.files.sinks import ByteSink, MarkedSink, PartFile
+from kvsctl.files.sinks import ByteSink, MarkedSink, PartFile, part_path
 from kvsctl.jobs.job import BatchJob, JobEnd, Journalling
 from kvsctl.jobs.replacing import require_replaceable
 from kvsctl.journal.fingerprint import change
@@ -266,6 +266,11 @@ class JobJournal:
         part = PartFile(path, kept_bytes=kept, may_be_complete=may_be_complete)
         compress = compressor_of(path)
         return part if compress is None else MarkedCompressedSink(part, compress)
+
+    def written_part(self, path: Path | None) -> Path | None:
+        """Return the file with what earlier runs have written of an output; None if nothing is."""
+        has_part = self.state is not None and bool(self.state.output_bytes)
+        return part_path(path) if has_part and path is not None else None
 
     def listeners(
         self,

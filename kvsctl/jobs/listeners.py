@@ -11,22 +11,21 @@ from kvsctl.bulk.events import Listener
 from kvsctl.bulk.feeds import Feed, RequiredFeed
 from kvsctl.bulk.plan import Pressure
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageError
-from kvsctl.files.claims import require_unused, resolved
+from kvsctl.files.claims import require_unused, require_writable, resolved
 from kvsctl.files.compressed import CompressedSink, compressor_of
 from kvsctl.files.sinks import ByteSink, DescriptorWriter, open_output, part_path, status_of
 from kvsctl.jobs.ending import End, Ending, graver
 from kvsctl.jobs.job import BatchJob, Printing
 from kvsctl.jobs.journal import JobJournal
-from kvsctl.jobs.printing import opened
+from kvsctl.jobs.printing import manifest_of, opened
 from kvsctl.journal.state import Stage
 from kvsctl.outputs.records import RecordOutput
 from kvsctl.report.console import Environment
-from kvsctl.report.document import About, ReportFile, require_writable
+from kvsctl.report.document import About, ReportFile
 from kvsctl.report.log.run_events import RunEvents
 from kvsctl.report.request_lines import RequestLines
 
 if TYPE_CHECKING:
-    from kvsctl.jobs.store.manifest import ExportManifest
     from kvsctl.journal.file import JournalFile
     from kvsctl.listing.progress import Progress
     from kvsctl.outputs.failures import FailuresFile
@@ -79,7 +78,7 @@ class JobListeners:
         self._journal = JobJournal(job, journal)
         self._tally = self._journal.tally()
         self._sink: ByteSink | None = None
-        self._manifest = _manifest_of(job, about)
+        self._manifest = manifest_of(job, about)
         self._records: RecordOutput | UsageOutput | None = None
         self._failures: FailuresFile | None = None
         self._report: ReportFile | None = None
@@ -146,7 +145,7 @@ class JobListeners:
         if job.records is not None:
             self._sink = sink = self._open_sink(job.records)
             if self._manifest is not None:
-                sink = self._manifest.over(sink, self._journal.state)
+                sink = self._manifest.over(sink, self._journal.written_part(job.records.path))
             self._records = opened(
                 job.records, sink, self._journal.state, self._about, self._environment
             )
@@ -366,11 +365,3 @@ class JobListeners:
         except Defect as defect:
             return defect
         return None
-
-
-def _manifest_of(job: BatchJob, about: About) -> "ExportManifest | None":
-    if job.records is None or job.records.manifest_path is None:
-        return None
-    from kvsctl.jobs.store.manifest import ExportManifest  # few jobs write one
-
-    return ExportManifest(job, about)

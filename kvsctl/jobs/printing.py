@@ -1,9 +1,9 @@
-"""Print the records that a run finds, or their keys or sums."""
+"""Print the records that a run finds, or their keys or sums, with a manifest beside them."""
 
 from typing import TYPE_CHECKING
 
 from kvsctl.files.sinks import ByteSink
-from kvsctl.jobs.job import Printing
+from kvsctl.jobs.job import BatchJob, Printing
 from kvsctl.journal.state import JournalState
 from kvsctl.outputs.records import (
     Form,
@@ -18,6 +18,7 @@ from kvsctl.report.console import Environment
 from kvsctl.report.document import About
 
 if TYPE_CHECKING:
+    from kvsctl.backups.export import ExportManifest
     from kvsctl.outputs.usage import UsageOutput
 
 
@@ -46,6 +47,29 @@ def opened(
         end=form.end,
         skipped=form.skipped,
     )
+
+
+def manifest_of(job: BatchJob, about: About) -> "ExportManifest | None":
+    """Return what writes the manifest of an export; None if none is wanted.
+
+    Raise UsageError if it could not be written.
+    """
+    if job.records is None or job.records.manifest_path is None:
+        return None
+    from kvsctl.backups.export import ExportManifest  # few jobs write one
+    from kvsctl.backups.manifest import Facts
+
+    spaces = () if job.listing is None else job.listing.spaces
+    facts = Facts(
+        target=about.target,
+        installation=job.target.installation,
+        selection=job.selection,
+        entities=[space.entity for space in spaces if space is not None],
+        has_plain_keys=None in spaces,
+        read_from=about.started_at,
+        read_until=about.started_at,
+    )
+    return ExportManifest(job.records.manifest_path, facts)
 
 
 def _form(printing: Printing) -> Form:

@@ -1,6 +1,5 @@
 """The report for programs: one JSON object, schema 1."""
 
-import errno
 import os
 import re
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from kvsctl.bulk.outcomes.tally import FailureNote, Tally
-from kvsctl.errors import ExitStatus, StreamError, UsageError
+from kvsctl.errors import ExitStatus, StreamError
 from kvsctl.files.claims import leads_to
 from kvsctl.files.descriptors import descriptor
 from kvsctl.files.raw import is_regular, open_emptied, write_all
@@ -88,25 +87,6 @@ def report_document(
         "failures_truncated": tally.failures_truncated,
     }
     return document if about.shard is None else document | {"shard": about.shard}
-
-
-def require_writable(path: Path) -> None:
-    """Raise UsageError if a report could not be written to `path`; change nothing."""
-    if path.is_dir():
-        raise UsageError(f"cannot write to {path}: Is a directory")
-    if not path.parent.is_dir():
-        raise UsageError(f"cannot write to {path}: No such file or directory")
-    checked = path if path.exists() else path.parent
-    if not os.access(checked, os.W_OK):
-        reason = errno.EROFS if _is_read_only(checked) else errno.EACCES
-        raise UsageError(f"cannot write to {path}: {os.strerror(reason)}")
-
-
-def _is_read_only(path: Path) -> bool:
-    """Return whether a path is on a file system that is mounted read-only, where that is known."""
-    if not hasattr(os, "statvfs"):
-        return False
-    return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
 
 
 def holds_report(path: Path) -> bool:

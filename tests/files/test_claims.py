@@ -17,6 +17,7 @@ from kvsctl.files.claims import (
     interference,
     lock_existing,
     require_unused,
+    require_writable,
     resolved,
 )
 from kvsctl.files.raw import open_cut, open_private
@@ -262,3 +263,14 @@ def test_what_an_output_replaces_is_locked_too(tmp_path: Path) -> None:
     second = PartFile(out)
     second.abandon()
     assert out.read_bytes() == b"new\n"
+
+
+def test_an_unwritable_path_is_refused_before_the_run(tmp_path: Path) -> None:
+    require_writable(tmp_path / "report.json")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "old.json").touch()
+    for path in (tmp_path / "old.json", Path("report.json")):
+        require_writable(path)
+    for path in (tmp_path, tmp_path / "none" / "report.json", tmp_path / "old.json" / "x"):
+        with pytest.raises(UsageError, match="cannot write to"):
+            require_writable(path)

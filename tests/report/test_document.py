@@ -15,7 +15,6 @@ from kvsctl.report.document import (
     About,
     ReportFile,
     report_document,
-    require_writable,
 )
 from kvsctl.report.schema import document_line
 from tests.support.needs import IS_LINUX, only_on
@@ -118,17 +117,6 @@ def test_a_report_that_cannot_be_written() -> None:
     with pytest.raises(StreamError, match="cannot write the report to /dev/full: No space left"):
         full.save(b"{}\n")
     full.close()
-
-
-def test_an_unwritable_path_is_refused_before_the_run(tmp_path: Path) -> None:
-    require_writable(tmp_path / "report.json")
-    assert list(tmp_path.iterdir()) == []
-    (tmp_path / "old.json").touch()
-    for path in (tmp_path / "old.json", Path("report.json")):
-        require_writable(path)
-    for path in (tmp_path, tmp_path / "none" / "report.json", tmp_path / "old.json" / "x"):
-        with pytest.raises(UsageError, match="cannot write to"):
-            require_writable(path)
 
 
 def test_json_is_compacted_only_if_it_has_line_breaks() -> None:

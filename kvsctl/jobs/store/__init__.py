@@ -4,5 +4,4 @@
 - `listing`: list what such a store holds.
 - `source`: what a listing of another store chooses, as records to set.
 - `deletions`: plan to delete what a target has and the source of a sync does not.
-- `manifest`: write the manifest of an export.
 """

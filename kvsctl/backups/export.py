@@ -1,0 +1,80 @@
+"""Take what an export writes, and write its manifest at the end."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from kvsctl.backups.digest import uncompressed
+from kvsctl.backups.manifest import Facts
+from kvsctl.backups.writer import ManifestWriter
+from kvsctl.errors import StreamError, UsageError
+from kvsctl.files.claims import require_unused, require_writable, resolved
+from kvsctl.files.sinks import ByteSink
+
+
+class ExportManifest:
+    """Takes what an export writes, and writes its manifest to `path` once it is complete.
+
+    `facts` say what is exported; the end of the time in which it was read is taken from the clock.
+    Raise UsageError if the manifest could not be written.
+    """
+
+    def __init__(self, path: Path, facts: Facts) -> None:
+        require_writable(path)
+        require_unused(resolved(path), "the manifest")
+        self._path = path
+        self._facts = facts
+        self._writer = ManifestWriter()
+
+    def over(self, sink: ByteSink, part: Path | None) -> ByteSink:
+        """Return a sink that passes on what it takes, and remembers it for the manifest.
+
+        `part` is what earlier runs have written, which is read again; None: nothing. Raise
+        UsageError or StreamError if that fails.
+        """
+        if part is not None:
+            self._writer.take_all(uncompressed(part))
+        return _Remembering(sink, self._writer)
+
+    def write(self) -> StreamError | None:
+        """Write the manifest. Return the error if that fails."""
+        try:
+            facts = replace(self._facts, read_until=datetime.now(UTC))
+            self._writer.write_to(self._path, facts)
+        except StreamError as error:
+            return error
+        except UsageError as error:  # it could have been written when the export began
+            return StreamError(error.message, error.hint)
+        return None
+
+
+class _Remembering:
+    """A sink that also passes what it takes to the writer of a manifest."""
+
+    def __init__(self, sink: ByteSink, writer: ManifestWriter) -> None:
+        self._sink = sink
+        self._writer = writer
+
+    @property
+    def broken(self) -> OSError | None:
+        """See ByteSink."""
+        return self._sink.broken
+
+    @property
+    def pending_bytes(self) -> int:
+        """See ByteSink."""
+        return self._sink.pending_bytes
+
+    def write(self, chunk: bytes) -> None:
+        """See ByteSink."""
+        self._writer.take(chunk)
+        self._sink.write(chunk)
+
+    def complete(self) -> None:
+        """See ByteSink."""
+        self._sink.complete()
+
+    def abandon(self) -> None:
+        """See ByteSink."""
+        self._sink.abandon()
