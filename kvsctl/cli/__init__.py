@@ -6,7 +6,7 @@
   export, du, verify, diff, sync), `tools/` (serve, journal).
 - `options`, `option_groups`: options in groups, and how a command takes groups.
 - `request`, `inputs`: from options to a job; `listing_request`, `usage_request`, `selectors`: to
-  one that lists; `comparing`: to one that compares; `sync_request`: to one that makes a store
-  like another.
+  one that lists; `compare_request`: to one that compares; `sync_request`: to one that makes a
+  store like another; `stores`: to a store besides the target.
 - `arguments`, `help`: the words of the command line, and help pages.
 """

@@ -1,13 +1,11 @@
 """From the options of sync to its job: every setting resolved, nothing opened."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 from msgspec.structs import replace
 
 from kvsctl.bulk.settling.precondition import Precondition, WriteIf
-from kvsctl.cli.comparing import require_different, source_store, store_of
 from kvsctl.cli.inputs import input_checks, limits_of
 from kvsctl.cli.listing_request import chains_of, needed_by
 from kvsctl.cli.option_groups import Given
@@ -16,13 +14,13 @@ from kvsctl.cli.options.comparing import SyncOptions
 from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.selection import PrefixArgument, SelectionOptions
 from kvsctl.cli.options.target import ConfirmOption, TargetOptions
-from kvsctl.cli.request import basis_of, database_files, require_own_files
+from kvsctl.cli.request import basis_of, require_own_files
 from kvsctl.cli.selectors import selection_of, spaces_of
+from kvsctl.cli.stores import database_of, require_different, source_store, store_of
 from kvsctl.errors import UsageError
 from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.store.deletions import Deletions, dated
 from kvsctl.jobs.store.listing import ListedStore
-from kvsctl.jobs.store.side import StoreSide
 from kvsctl.jobs.store.source import SourceInput
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.listing.plan import ListingPlan
@@ -50,7 +48,7 @@ def sync_job(given: Given) -> BatchJob:
     listed = ListedStore(store, _plan(given, chains_of(basis)))
     mapping = _mapping(options, given)
     deletions = _deletions(given, listed, mapping)
-    source = SourceInput(listed, mapping, Rules(limits), _database(store))
+    source = SourceInput(listed, mapping, Rules(limits), database_of(store))
     if deletions is not None:
         source = replace(source, note=deletions.note_source)
     checks = input_checks(given, source)
@@ -148,8 +146,3 @@ def _mapping(options: SyncOptions, given: Given) -> KeyMapping:
             "Give PREFIX, or use {key}.",
         )
     return KeyMapping(before, after, prefix)
-
-
-def _database(store: StoreSide) -> list[Path]:
-    files = database_files(store.target.local_path)
-    return [path for _, path in files if isinstance(path, Path)]

@@ -34,7 +34,7 @@ def diff_command(given: Given) -> None:
     """
     import sys
 
-    from kvsctl.cli.comparing import comparison
+    from kvsctl.cli.compare_request import comparison
     from kvsctl.jobs.compare.comparing import compare, stores_of
     from kvsctl.jobs.event_loop import on_a_loop
     from kvsctl.jobs.signals import Signals

@@ -14,7 +14,7 @@ def verify_command(given: Given) -> None:
     """
     import sys
 
-    from kvsctl.cli.comparing import comparand
+    from kvsctl.cli.compare_request import comparand
     from kvsctl.errors import UsageError
     from kvsctl.jobs.compare.verifying import verify
     from kvsctl.jobs.event_loop import on_a_loop

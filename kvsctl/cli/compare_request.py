@@ -2,11 +2,10 @@
 
 import os
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
-from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.cli.inputs import require_matching_files, set_forms
 from kvsctl.cli.listing_request import compared_plan
 from kvsctl.cli.option_groups import Given
@@ -14,11 +13,10 @@ from kvsctl.cli.options.comparing import DiffOptions, DiffReportOptions, VerifyO
 from kvsctl.cli.options.running import RunningOptions
 from kvsctl.cli.options.selection import EntityOptions, PrefixArgument, SelectionOptions
 from kvsctl.cli.options.target import TargetOptions
-from kvsctl.cli.request import basis_of, database_files
+from kvsctl.cli.stores import files_of, named_store, require_different, source_store, store_of
 from kvsctl.comparison.joining import Change
 from kvsctl.comparison.sampling import Sample, sample_of
 from kvsctl.config.file import read_config
-from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
 from kvsctl.files.compressed import compressor_of
 from kvsctl.files.descriptors import descriptor
@@ -26,7 +24,7 @@ from kvsctl.files.sinks import part_path
 from kvsctl.jobs.compare.comparing import Comparison
 from kvsctl.jobs.compare.printing import DifferenceForm, DifferencePrinting
 from kvsctl.jobs.compare.verifying import Comparand
-from kvsctl.jobs.file_roles import Place, require_one_role_each
+from kvsctl.jobs.file_roles import require_one_role_each
 from kvsctl.jobs.job import Reporting
 from kvsctl.jobs.store.listing import ListedStore
 from kvsctl.jobs.store.side import StoreSide
@@ -114,14 +112,6 @@ def _require_no_file(prefix: str | None) -> None:
         )
 
 
-def require_different(source: Target, target: Target) -> None:
-    """Raise UsageError if `--from` and the target are one store for certain."""
-    if source.is_same_store(target):
-        raise UsageError(
-            "--from and the target are the same store", "Choose another with -t or --url."
-        )
-
-
 def _plan(
     given: Given, stores: Sequence[StoreSide | None], *, has_files: bool
 ) -> ListingPlan | None:
@@ -152,12 +142,6 @@ def _listed(store: StoreSide, plan: ListingPlan | None) -> StoreSide | ListedSto
     return store if plan is None else ListedStore(store, plan)
 
 
-def source_store(name: str, given: Given) -> StoreSide:
-    """Return the store that `--from` names. `KVSCTL_TOKEN` is meant for the other one."""
-    environ = {key: value for key, value in os.environ.items() if key != "KVSCTL_TOKEN"}
-    return store_of(_named(name), given, environ)
-
-
 def comparand(given: Given, path: Path) -> Comparand | None:
     """Return what verify compares an export with; None: only its manifest. Raise UsageError."""
     options = given.of(VerifyOptions)
@@ -166,29 +150,8 @@ def comparand(given: Given, path: Path) -> Comparand | None:
             raise UsageError("--sample needs a target to compare with", "Add --against TARGET.")
         return None
     sample = Sample() if options.sample is None else sample_of(options.sample)
-    store = store_of(_named(options.against), given)
+    store = named_store(options.against, given)
     return Comparand(_reader(given, [path]), store, sample)
-
-
-def _named(name: str) -> TargetOptions:
-    """Return the options that name a target, or the URL of one."""
-    return TargetOptions(url=name) if "://" in name else TargetOptions(target=name)
-
-
-def store_of(
-    flags: TargetOptions, given: Given, environ: Mapping[str, str] = os.environ
-) -> StoreSide:
-    """Return a target as a side."""
-    groups = Given([flags, given.of(RunningOptions)])
-    policy = ReadPolicy(ignore_missing=True, skip_expired=True)
-    basis = basis_of(groups, policy=policy, environ=environ)
-    return StoreSide(
-        basis.target,
-        basis.plan,
-        basis.allow_http,
-        basis.timeout_seconds,
-        basis.schedule.max_duration_seconds,
-    )
 
 
 def _reader(given: Given, paths: Iterable[Path]) -> Reader:
@@ -235,12 +198,7 @@ def _require_own_files(
             ("output", output or 1),
             ("output", None if output is None else part_path(output)),
             ("report", report),
-            *(place for store in stores if store is not None for place in _places(store)),
+            *(place for store in stores if store is not None for place in files_of(store)),
             ("configuration file", config.path if config.exists else None),
         ]
     )
-
-
-def _places(store: StoreSide) -> Iterable[tuple[str, Place | None]]:
-    """Return the files that a store needs."""
-    return [*database_files(store.target.local_path), ("token file", store.target.token_file)]

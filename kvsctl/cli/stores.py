@@ -1,0 +1,64 @@
+"""From options to a store besides the target: `--from` and `--against`."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from kvsctl.bulk.settling.reconcile import ReadPolicy
+from kvsctl.cli.option_groups import Given
+from kvsctl.cli.options.running import RunningOptions
+from kvsctl.cli.options.target import TargetOptions
+from kvsctl.cli.request import basis_of, database_files
+from kvsctl.config.targets import Target
+from kvsctl.errors import UsageError
+from kvsctl.jobs.file_roles import Place
+from kvsctl.jobs.store.side import StoreSide
+
+
+def store_of(
+    flags: TargetOptions, given: Given, environ: Mapping[str, str] = os.environ
+) -> StoreSide:
+    """Return a target as a store to read. Raise UsageError."""
+    groups = Given([flags, given.of(RunningOptions)])
+    policy = ReadPolicy(ignore_missing=True, skip_expired=True)
+    basis = basis_of(groups, policy=policy, environ=environ)
+    return StoreSide(
+        basis.target,
+        basis.plan,
+        basis.allow_http,
+        basis.timeout_seconds,
+        basis.schedule.max_duration_seconds,
+    )
+
+
+def named_store(name: str, given: Given, environ: Mapping[str, str] = os.environ) -> StoreSide:
+    """Return the store that a name or a URL means. Raise UsageError."""
+    is_url = "://" in name
+    return store_of(
+        TargetOptions(url=name) if is_url else TargetOptions(target=name), given, environ
+    )
+
+
+def source_store(name: str, given: Given) -> StoreSide:
+    """Return the store that `--from` names. `KVSCTL_TOKEN` is meant for the other one."""
+    environ = {key: value for key, value in os.environ.items() if key != "KVSCTL_TOKEN"}
+    return named_store(name, given, environ)
+
+
+def require_different(source: Target, target: Target) -> None:
+    """Raise UsageError if `--from` and the target are one store for certain."""
+    if source.is_same_store(target):
+        raise UsageError(
+            "--from and the target are the same store", "Choose another with -t or --url."
+        )
+
+
+def files_of(store: StoreSide) -> Iterable[tuple[str, Place | None]]:
+    """Return the files that a store needs, with the role of each."""
+    return [*database_files(store.target.local_path), ("token file", store.target.token_file)]
+
+
+def database_of(store: StoreSide) -> list[Path]:
+    """Return the files of the database of a store, if it is an embedded emulator."""
+    files = database_files(store.target.local_path)
+    return [path for _, path in files if isinstance(path, Path)]
