@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
+from kvsctl.bulk.plan import RunPlan
 from kvsctl.cli.inputs import require_matching_files, set_forms
-from kvsctl.cli.listing_request import compared_plan
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.comparing import DiffOptions, DiffReportOptions, VerifyOptions
-from kvsctl.cli.options.running import RunningOptions
 from kvsctl.cli.options.selection import EntityOptions, PrefixArgument, SelectionOptions
 from kvsctl.cli.options.target import TargetOptions
+from kvsctl.cli.selectors import listing_plan
 from kvsctl.cli.stores import files_of, named_store, require_different, source_store, store_of
 from kvsctl.comparison.joining import Change
 from kvsctl.comparison.sampling import Sample, sample_of
@@ -30,6 +30,7 @@ from kvsctl.jobs.store.listing import ListedStore
 from kvsctl.jobs.store.side import StoreSide
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.listing.plan import ListingPlan
+from kvsctl.model import Verb
 from kvsctl.records.checks import check_entity
 from kvsctl.records.parser_choice import set_parsers
 from kvsctl.records.reader import Reader
@@ -123,8 +124,8 @@ def _plan(
     is_of_files = stores == [None, None] or (has_files and stores[0] is None)
     if is_of_files and not has_selector:
         return None
-    concurrency = given.of(RunningOptions).concurrency
-    plan = compared_plan(given, concurrency)
+    run_plan = next((one.plan for one in stores if one is not None), RunPlan(Verb.GET))
+    plan = listing_plan(given, run_plan, skip_expired=True)
     if has_files and not plan.selection.is_of_keys_only:
         raise UsageError(
             "records of a file have no age and no expiry to compare",

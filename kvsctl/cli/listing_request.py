@@ -5,9 +5,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from kvsctl.backups.manifest import manifest_path
-from kvsctl.bulk.plan import BEGINNING_CONCURRENCY
 from kvsctl.cli.option_groups import Given
-from kvsctl.cli.options.listing import ConsistentOption, ExportOptions, ListOptions
+from kvsctl.cli.options.listing import ExportOptions, ListOptions
 from kvsctl.cli.request import (
     Basis,
     basis_of,
@@ -15,7 +14,7 @@ from kvsctl.cli.request import (
     require_own_files,
     require_resumable_outputs,
 )
-from kvsctl.cli.selectors import selection_of, selectors_given, spaces_of
+from kvsctl.cli.selectors import listing_plan, selectors_given
 from kvsctl.errors import UsageError
 from kvsctl.files.compressed import compressor_of
 from kvsctl.files.descriptors import descriptor
@@ -24,7 +23,6 @@ from kvsctl.jobs.listing import ListingInput
 from kvsctl.journal.file import begun_at
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.listing.plan import ListingPlan
-from kvsctl.selection.selection import AgeFrom, Selection
 from kvsctl.service.wire import MetadataRequest
 
 
@@ -36,19 +34,14 @@ def list_job(given: Given) -> BatchJob:
             raise UsageError(f"--count and {flag} exclude each other", "Give one of them.")
     if options.long and options.as_ == "keys":
         raise UsageError("--as keys and --long exclude each other", "Give one of them.")
-    selection, basis = selection_of(given), basis_of(given)
+    basis = basis_of(given)
     in_order = not (options.unordered or options.count)
-    page = DEFAULT_LIMITS.query_page
-    if options.limit is not None and selection.is_of_prefix_only:
-        page = min(page, options.limit)
-    plan = ListingPlan(
-        selection,
-        spaces_of(given),
-        chains=1 if in_order else chains_of(basis),
-        page_records=page,
-        needed=needed_by(selection, is_long=options.long),
+    plan = listing_plan(
+        given,
+        basis.plan,
         limit=options.limit,
-        rereads=given.of(ConsistentOption).consistent,
+        in_order=in_order,
+        is_long=options.long,
     )
     style = "count" if options.count else options.as_ or ("table" if options.long else "keys")
     printing = Printing(
@@ -61,14 +54,11 @@ def export_job(given: Given) -> BatchJob:
     """Return the job of `export`. Raise UsageError if it cannot be carried out."""
     options, basis = given.of(ExportOptions), basis_of(given)
     journal = journalling(given, DEFAULT_LIMITS)
-    # A resumed run counts ages from the moment at which its first run began.
-    selection = selection_of(given, now=None if journal is None else begun_at(journal.path))
-    plan = ListingPlan(
-        selection,
-        spaces_of(given),
-        chains=chains_of(basis),
-        needed=needed_by(selection),
-        rereads=given.of(ConsistentOption).consistent,
+    plan = listing_plan(
+        given,
+        basis.plan,
+        # A resumed run counts ages from the moment at which its first run began.
+        now=None if journal is None else begun_at(journal.path),
         skip_expired=options.skip_expired,
     )
     if journal is not None and not plan.is_by_key:
@@ -102,19 +92,6 @@ def _is_stream(path: Path) -> bool:
     return descriptor(path) is not None or (path.exists() and not path.is_file())
 
 
-def compared_plan(given: Given, concurrency: int | None) -> ListingPlan:
-    """Return what a comparison lists of a store: the selection, without expired records."""
-    selection = selection_of(given)
-    return ListingPlan(
-        selection,
-        spaces_of(given),
-        chains=concurrency or BEGINNING_CONCURRENCY,
-        needed=needed_by(selection),
-        rereads=given.of(ConsistentOption).consistent,
-        skip_expired=True,
-    )
-
-
 def listing_job(
     name: str,
     given: Given,
@@ -145,20 +122,6 @@ def listing_job(
         listing=plan,
         selection=selection,
         name=name,
-    )
-
-
-def chains_of(basis: Basis) -> int:
-    """Return how many ranges are read at a time."""
-    return basis.concurrency or BEGINNING_CONCURRENCY
-
-
-def needed_by(selection: Selection, *, is_long: bool = False) -> MetadataRequest:
-    """Return the times without which the listing is of no use."""
-    by_creation = selection.age_from is AgeFrom.CREATED
-    return MetadataRequest(
-        created=is_long or (selection.needs_age and by_creation),
-        updated=is_long or (selection.needs_age and not by_creation),
     )
 
 

@@ -49,15 +49,11 @@ _SPLIT_SLABS: Final = "KVSCTL_SPLIT_SLABS"
 
 
 class Basis(NamedTuple):
-    """What every job has: where it works, how, and what it reports.
-
-    `concurrency` None: it was not given.
-    """
+    """What every job has: where it works, how, and what it reports."""
 
     target: Target
     allow_http: bool
     plan: RunPlan
-    concurrency: int | None
     timeout_seconds: float
     reporting: Reporting
     schedule: Schedule
@@ -88,7 +84,6 @@ def basis_of(
         target,
         flags.allow_http,
         _plan(verb, running, policy or ReadPolicy(), given, is_local=is_local),
-        running.concurrency,
         running.timeout,
         Reporting(
             report.json,

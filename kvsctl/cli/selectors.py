@@ -1,14 +1,17 @@
-"""From options to a selection: which records of a store a command works on."""
+"""From options to a selection, and to what must be listed for it."""
 
 import re
 import time
 from typing import Final
 
+from kvsctl.bulk.plan import RunPlan
 from kvsctl.cli.option_groups import Given
+from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.selection import EntityOptions, PrefixArgument, SelectionOptions
 from kvsctl.errors import UsageError
 from kvsctl.jsontext import quoted
 from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.listing.plan import ListingPlan
 from kvsctl.records.checks import check_entity
 from kvsctl.selection.moments import moment_before
 from kvsctl.selection.patterns import glob, regex
@@ -16,8 +19,49 @@ from kvsctl.selection.ranges import index_range, json_or_text
 from kvsctl.selection.selection import AgeFrom, Selection
 from kvsctl.selection.sizes import size_bytes
 from kvsctl.service.queries import BY_KEY, EntityIndex
+from kvsctl.service.wire import MetadataRequest
 
 _GLOB: Final = re.compile(r"[*?\[\]]")
+
+
+def listing_plan(
+    given: Given,
+    run_plan: RunPlan,
+    *,
+    now: float | None = None,
+    limit: int | None = None,
+    in_order: bool = False,
+    is_long: bool = False,
+    skip_expired: bool = False,
+) -> ListingPlan:
+    """Return what must be listed for the selection of the options. Raise UsageError.
+
+    As many ranges are read at a time as `run_plan` has requests in flight; `in_order`: only one.
+    `is_long`: the times of records are printed. `now`: see `selection_of`.
+    """
+    selection = selection_of(given, now=now)
+    page = DEFAULT_LIMITS.query_page
+    if limit is not None and selection.is_of_prefix_only:
+        page = min(page, limit)
+    return ListingPlan(
+        selection,
+        spaces_of(given),
+        chains=1 if in_order else run_plan.concurrency,
+        page_records=page,
+        needed=_needed_by(selection, is_long=is_long),
+        limit=limit,
+        rereads=given.of(ConsistentOption).consistent,
+        skip_expired=skip_expired,
+    )
+
+
+def _needed_by(selection: Selection, *, is_long: bool) -> MetadataRequest:
+    """Return the times without which the listing is of no use."""
+    by_creation = selection.age_from is AgeFrom.CREATED
+    return MetadataRequest(
+        created=is_long or (selection.needs_age and by_creation),
+        updated=is_long or (selection.needs_age and not by_creation),
+    )
 
 
 def selection_of(given: Given, *, now: float | None = None) -> Selection:

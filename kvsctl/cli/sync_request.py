@@ -7,15 +7,13 @@ from msgspec.structs import replace
 
 from kvsctl.bulk.settling.precondition import Precondition, WriteIf
 from kvsctl.cli.inputs import input_checks, limits_of
-from kvsctl.cli.listing_request import chains_of, needed_by
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.comparing import SyncOptions
-from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.selection import PrefixArgument, SelectionOptions
 from kvsctl.cli.options.target import ConfirmOption, TargetOptions
 from kvsctl.cli.request import basis_of, require_own_files
-from kvsctl.cli.selectors import selection_of, spaces_of
+from kvsctl.cli.selectors import listing_plan
 from kvsctl.cli.stores import database_of, require_different, source_store, store_of
 from kvsctl.errors import UsageError
 from kvsctl.jobs.job import BatchJob
@@ -23,7 +21,6 @@ from kvsctl.jobs.store.deletions import Deletions, dated
 from kvsctl.jobs.store.listing import ListedStore
 from kvsctl.jobs.store.source import SourceInput
 from kvsctl.limits import DEFAULT_LIMITS
-from kvsctl.listing.plan import ListingPlan
 from kvsctl.model import Verb
 from kvsctl.records.rules import Rules
 from kvsctl.records.shapes import KeyTemplate
@@ -45,7 +42,7 @@ def sync_job(given: Given) -> BatchJob:
     basis = basis_of(given, Verb.SET, limits=limits or DEFAULT_LIMITS)
     store = source_store(options.from_, given)
     require_different(store.target, basis.target)
-    listed = ListedStore(store, _plan(given, chains_of(basis)))
+    listed = ListedStore(store, listing_plan(given, store.plan))
     mapping = _mapping(options, given)
     deletions = _deletions(given, listed, mapping)
     source = SourceInput(listed, mapping, Rules(limits), database_of(store))
@@ -102,17 +99,6 @@ def _selecting(given: Given) -> Given:
     """Return the same options, with the prefix as PREFIX."""
     prefix = given.of(PrefixArgument).prefix or given.of(SyncOptions).prefix_option
     return given.having(PrefixArgument(prefix=prefix))
-
-
-def _plan(given: Given, chains: int) -> ListingPlan:
-    selection = selection_of(given)
-    return ListingPlan(
-        selection,
-        spaces_of(given),
-        chains=chains,
-        needed=needed_by(selection),
-        rereads=given.of(ConsistentOption).consistent,
-    )
 
 
 def _deletions(given: Given, source: ListedStore, mapping: KeyMapping) -> Deletions | None:

@@ -2,15 +2,14 @@
 
 from typing import Final
 
-from kvsctl.cli.listing_request import chains_of, listing_job, needed_by
+from kvsctl.cli.listing_request import listing_job
 from kvsctl.cli.option_groups import Given
-from kvsctl.cli.options.listing import ConsistentOption, UsageOptions
+from kvsctl.cli.options.listing import UsageOptions
 from kvsctl.cli.options.selection import PrefixArgument
 from kvsctl.cli.request import basis_of
-from kvsctl.cli.selectors import selection_of, spaces_of
+from kvsctl.cli.selectors import listing_plan
 from kvsctl.errors import UsageError
 from kvsctl.jobs.job import Accounting, BatchJob, Printing
-from kvsctl.listing.plan import ListingPlan
 from kvsctl.report.console import Environment
 from kvsctl.service.wire import MetadataRequest
 from kvsctl.usage.account import Division
@@ -24,14 +23,8 @@ def du_job(given: Given) -> BatchJob:
     options = given.of(UsageOptions)
     if options.separator == "":
         raise UsageError("--separator: must not be empty", "Write it as in --separator ':'.")
-    selection, basis = selection_of(given), basis_of(given)
-    plan = ListingPlan(
-        selection,
-        spaces_of(given),
-        chains=chains_of(basis),
-        needed=needed_by(selection),
-        rereads=given.of(ConsistentOption).consistent,
-    )
+    basis = basis_of(given)
+    plan = listing_plan(given, basis.plan)
     is_json = _is_json(options, asks_json=basis.reporting.as_json)
     top = options.top
     if top is None:
