@@ -18,7 +18,7 @@ from kvsctl.cli.selectors import listing_plan, selectors_given
 from kvsctl.errors import UsageError
 from kvsctl.files.compressed import compressor_of
 from kvsctl.files.descriptors import descriptor
-from kvsctl.jobs.job import BatchJob, Journalling, Printing
+from kvsctl.jobs.job import BatchJob, Journalling, KeyForm, Printing, RecordForm
 from kvsctl.jobs.listing import ListingInput
 from kvsctl.journal.file import begun_at
 from kvsctl.limits import DEFAULT_LIMITS
@@ -44,9 +44,8 @@ def list_job(given: Given) -> BatchJob:
         is_long=options.long,
     )
     style = "count" if options.count else options.as_ or ("table" if options.long else "keys")
-    printing = Printing(
-        in_order=in_order, keys_as=style, is_long=options.long, has_entities=plan.has_entities
-    )
+    form = KeyForm(style, is_long=options.long, has_entities=plan.has_entities)
+    printing = Printing(form=form, in_order=in_order)
     return listing_job("list", given, basis, plan, printing, is_typed=True)
 
 
@@ -68,12 +67,11 @@ def export_job(given: Given) -> BatchJob:
     path = None if options.output == Path("-") else options.output
     if path is not None:
         compressor_of(path)  # refuses what cannot be written
-    expires = MetadataRequest(expires=True)
     # In order, what is written is what the journal holds as settled.
     printing = Printing(
+        form=RecordForm(metadata=MetadataRequest(expires=True)),
         path=path,
         in_order=journal is not None,
-        metadata=expires,
         manifest_path=_manifest_path(options.manifest, path),
     )
     return listing_job("export", given, basis, plan, printing, journal)
@@ -109,15 +107,15 @@ def listing_job(
     if journal is not None:
         require_resumable_outputs(journal, printing, basis.reporting.failures_path)
     return BatchJob(
-        source,
-        basis.plan,
-        basis.target,
-        basis.allow_http,
-        basis.timeout_seconds,
-        basis.reporting,
-        printing,
-        _asked(plan, printing),
-        journal,
+        input=source,
+        plan=basis.plan,
+        target=basis.target,
+        allow_http=basis.allow_http,
+        timeout_seconds=basis.timeout_seconds,
+        reporting=basis.reporting,
+        records=printing,
+        asked=_asked(plan, printing),
+        journal=journal,
         schedule=basis.schedule,
         listing=plan,
         selection=selection,
@@ -127,10 +125,5 @@ def listing_job(
 
 def _asked(plan: ListingPlan, printing: Printing) -> MetadataRequest:
     """Return the metadata to ask the service for: what is needed, printed or decides."""
-    asks_expiry = (
-        printing.is_long
-        or printing.metadata.expires
-        or plan.selection.needs_expiry
-        or plan.skip_expired
-    )
+    asks_expiry = printing.form.needs_expiry or plan.selection.needs_expiry or plan.skip_expired
     return replace(plan.needed, expires=asks_expiry)

@@ -34,7 +34,15 @@ from kvsctl.files.compressed import compressor_of
 from kvsctl.files.descriptors import descriptor
 from kvsctl.files.sinks import part_path
 from kvsctl.jobs.file_roles import Place, require_one_role_each
-from kvsctl.jobs.job import BatchJob, JobInput, Journalling, Printing, Reporting, Schedule
+from kvsctl.jobs.job import (
+    BatchJob,
+    JobInput,
+    Journalling,
+    Printing,
+    RecordForm,
+    Reporting,
+    Schedule,
+)
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb
 from kvsctl.report.console import Environment
@@ -124,17 +132,17 @@ def batch_job(verb: Verb, given: Given) -> BatchJob:
     if verb is Verb.SET:
         require_matching_files(given, source.places)
     return BatchJob(
-        source,
-        basis.plan,
-        basis.target,
-        basis.allow_http,
-        basis.timeout_seconds,
-        basis.reporting,
-        records,
-        asked,
-        journal,
-        checks,
-        basis.schedule,
+        input=source,
+        plan=basis.plan,
+        target=basis.target,
+        allow_http=basis.allow_http,
+        timeout_seconds=basis.timeout_seconds,
+        reporting=basis.reporting,
+        records=records,
+        asked=asked,
+        journal=journal,
+        checks=checks,
+        schedule=basis.schedule,
         shard=shard,
         confirmed_target=given.of(ConfirmOption).confirm,
     )
@@ -228,7 +236,7 @@ def _record_output(options: GetOptions) -> tuple[Printing, MetadataRequest, Read
     path = None if options.output == Path("-") else options.output
     if path is not None:
         compressor_of(path)  # refuses what cannot be written
-    output = Printing(style, path, not options.unordered, printed)
+    output = Printing(form=RecordForm(style, printed), path=path, in_order=not options.unordered)
     return output, asked, ReadPolicy(options.ignore_missing, options.skip_expired)
 
 

@@ -52,12 +52,12 @@ def sync_job(given: Given) -> BatchJob:
     require_own_files(source, None, None, basis, None if deletions is None else deletions.path)
     condition = Precondition(WriteIf.CHANGED)
     return BatchJob(
-        source,
-        replace(basis.plan, precondition=condition),
-        basis.target,
-        basis.allow_http,
-        basis.timeout_seconds,
-        basis.reporting,
+        input=source,
+        plan=replace(basis.plan, precondition=condition),
+        target=basis.target,
+        allow_http=basis.allow_http,
+        timeout_seconds=basis.timeout_seconds,
+        reporting=basis.reporting,
         checks=checks,
         schedule=basis.schedule,
         name="sync",

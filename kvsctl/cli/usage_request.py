@@ -11,7 +11,6 @@ from kvsctl.cli.selectors import listing_plan
 from kvsctl.errors import UsageError
 from kvsctl.jobs.job import Accounting, BatchJob, Printing
 from kvsctl.report.console import Environment
-from kvsctl.service.wire import MetadataRequest
 from kvsctl.usage.account import Division
 
 _TOP_OF_TABLE: Final = 20
@@ -31,11 +30,7 @@ def du_job(given: Given) -> BatchJob:
         top = _TOP_OF_JSON if is_json else _TOP_OF_TABLE
     within = given.of(PrefixArgument).prefix or ""
     division = Division(options.depth, options.separator, within)
-    printing = Printing(
-        in_order=False,
-        metadata=MetadataRequest(expires=True),
-        accounting=Accounting(division, top, is_json),
-    )
+    printing = Printing(form=Accounting(division, top, is_json), in_order=False)
     return listing_job("du", given, basis, plan, printing)
 
 

@@ -138,39 +138,63 @@ class ReaderInput(msgspec.Struct, frozen=True):
         ]
 
 
-class Accounting(msgspec.Struct, frozen=True):
-    """What `du` prints: how keys are divided, and how many prefixes have a row of their own.
+class RecordForm(msgspec.Struct, frozen=True):
+    """Print records, with `metadata` if they are JSON Lines. `style`: jsonl, values or raw."""
 
-    `is_json`: as JSON, and not as a table.
+    style: str = "jsonl"
+    metadata: MetadataRequest = msgspec.field(default_factory=MetadataRequest)
+
+    @property
+    def needs_expiry(self) -> bool:
+        """Whether the expiry of records is printed."""
+        return self.metadata.expires
+
+
+class KeyForm(msgspec.Struct, frozen=True):
+    """Print keys, in a style of `outputs.keys`, with `is_long` and `has_entities` as there."""
+
+    style: str
+    is_long: bool
+    has_entities: bool
+
+    @property
+    def needs_expiry(self) -> bool:
+        """Whether the expiry of records is printed."""
+        return self.is_long
+
+
+class Accounting(msgspec.Struct, frozen=True):
+    """Print sums of records, as JSON or as a table.
+
+    `division` says how keys are divided, and `top` how many prefixes have a row of their own.
     """
 
     division: "Division"
     top: int
     is_json: bool
 
+    @property
+    def needs_expiry(self) -> bool:
+        """Whether the sums need the expiry of records."""
+        return True
 
-class Printing(msgspec.Struct, frozen=True):
-    """How found records are printed. `path` None: to stdout. `style`: jsonl, values or raw.
+
+class Printing(msgspec.Struct, frozen=True, kw_only=True):
+    """How and where what was found is printed. `path` None: to stdout.
 
     `manifest_path`: where the manifest of an export is written, once it is complete.
-    `keys_as`: print keys only, in this style of `outputs.keys`, with `is_long` and `has_entities`
-    as there. `accounting`: print sums of the records, and not the records.
     """
 
-    style: str = "jsonl"
+    form: RecordForm | KeyForm | Accounting = RecordForm()
     path: Path | None = None
     in_order: bool = True
-    metadata: MetadataRequest = msgspec.field(default_factory=MetadataRequest)
-    keys_as: str | None = None
-    is_long: bool = False
-    has_entities: bool = False
     manifest_path: Path | None = None
-    accounting: Accounting | None = None
 
     @property
     def prints_at_end(self) -> bool:
         """Whether nothing is printed before all records were found."""
-        return self.accounting is not None or self.keys_as == "count"
+        form = self.form
+        return isinstance(form, Accounting) or (isinstance(form, KeyForm) and form.style == "count")
 
 
 class Reporting(msgspec.Struct, frozen=True):
@@ -239,7 +263,7 @@ class Watcher(Protocol):
         ...
 
 
-class BatchJob(msgspec.Struct, frozen=True):
+class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a run needs. `records` is set if it prints records or keys.
 
     `asked` is the metadata that the service is asked for: what is printed, and what the run
@@ -282,4 +306,4 @@ class BatchJob(msgspec.Struct, frozen=True):
         printing = self.records
         if self.repeats_cheaply:
             return False
-        return printing is None or (printing.keys_as is None and printing.accounting is None)
+        return printing is None or isinstance(printing.form, RecordForm)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from kvsctl.files.sinks import ByteSink
-from kvsctl.jobs.job import BatchJob, Printing
+from kvsctl.jobs.job import Accounting, BatchJob, KeyForm, Printing, RecordForm
 from kvsctl.journal.state import JournalState
 from kvsctl.outputs.records import (
     Form,
@@ -30,14 +30,15 @@ def opened(
     environment: Environment,
 ) -> "RecordOutput | UsageOutput":
     """Return the listener that prints to `sink`. `state`: the journal's; None without a journal."""
-    if (accounting := printing.accounting) is not None:
+    wanted = printing.form
+    if isinstance(wanted, Accounting):
         from kvsctl.outputs.usage import UsageOutput
         from kvsctl.report.store.usage import renderer
         from kvsctl.usage.account import Account
 
-        render = renderer(about, environment, accounting.top, is_json=accounting.is_json)
-        return UsageOutput(sink, Account(accounting.division), render)
-    form = _form(printing)
+        render = renderer(about, environment, wanted.top, is_json=wanted.is_json)
+        return UsageOutput(sink, Account(wanted.division), render)
+    form = _form(wanted)
     return RecordOutput(
         sink,
         form.format,
@@ -72,22 +73,20 @@ def manifest_of(job: BatchJob, about: About) -> "ExportManifest | None":
     return ExportManifest(job.records.manifest_path, facts)
 
 
-def _form(printing: Printing) -> Form:
-    if printing.keys_as is not None:
+def _form(wanted: RecordForm | KeyForm) -> Form:
+    if isinstance(wanted, KeyForm):
         from kvsctl.outputs.keys import form_of  # only list prints keys
 
-        return form_of(
-            printing.keys_as, is_long=printing.is_long, has_entities=printing.has_entities
-        )
-    return Form(_formatter(printing))
+        return form_of(wanted.style, is_long=wanted.is_long, has_entities=wanted.has_entities)
+    return Form(_formatter(wanted))
 
 
-def _formatter(printing: Printing) -> Formatter:
-    if printing.style == "values":
+def _formatter(form: RecordForm) -> Formatter:
+    if form.style == "values":
         return bare_values
-    if printing.style == "raw":
+    if form.style == "raw":
         return raw_values
-    wanted = printing.metadata
+    wanted = form.metadata
     asked = {
         MetadataField.CREATED: wanted.created,
         MetadataField.UPDATED: wanted.updated,

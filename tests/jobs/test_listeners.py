@@ -25,7 +25,14 @@ def test_a_sum_that_does_not_hold_is_said_beside_the_report(
     reader = Reader([], lambda *_: pytest.fail("nothing is read"))
     target = Target("local", local_path=tmp_path / "db")
     reporting = Reporting(as_json=True, report_path=report)
-    job = BatchJob(ReaderInput(reader), RunPlan(Verb.SET), target, False, 1.0, reporting)
+    job = BatchJob(
+        input=ReaderInput(reader),
+        plan=RunPlan(Verb.SET),
+        target=target,
+        allow_http=False,
+        timeout_seconds=1.0,
+        reporting=reporting,
+    )
     about = About("set", "local", "1", datetime.now(UTC))
     with JobListeners(job, about, Environment.of_process({})) as listeners:
         listeners.listeners[0](RecordsRead(2))

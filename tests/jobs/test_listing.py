@@ -30,12 +30,12 @@ def test_what_a_listing_chooses_is_deleted(kvsctl: Command, tmp_path: Path) -> N
     there = kvsctl.having(KVSCTL_LOCAL_DB=str(database), KVSCTL_TARGET="local")
     there("set", *[f"user:{n}=1" for n in range(300)], "kept=1", status=0)
     job = BatchJob(
-        _input(Verb.DELETE),
-        RunPlan(Verb.DELETE),
-        Target("local", local_path=database),
-        False,
-        10.0,
-        Reporting(report_path=tmp_path / "report", quiet=True),
+        input=_input(Verb.DELETE),
+        plan=RunPlan(Verb.DELETE),
+        target=Target("local", local_path=database),
+        allow_http=False,
+        timeout_seconds=10.0,
+        reporting=Reporting(report_path=tmp_path / "report", quiet=True),
         asked=MetadataRequest(updated=True),  # for the queries: a delete takes none
     )
     assert asyncio.run(run_job(job, Environment.of_process())) is ExitStatus.OK

@@ -57,13 +57,13 @@ def job(
 ) -> BatchJob:
     parsers = set_parsers(Rules(), string=False) if verb is Verb.SET else key_parsers(Rules())
     return BatchJob(
-        ReaderInput(Reader([Arguments(words)], parsers)),
-        RunPlan(verb),
-        Target("local", local_path=database),
-        False,
-        10.0,
-        Reporting(report_path=report, quiet=True),
-        Printing(path=output) if verb is Verb.GET else None,
+        input=ReaderInput(Reader([Arguments(words)], parsers)),
+        plan=RunPlan(verb),
+        target=Target("local", local_path=database),
+        allow_http=False,
+        timeout_seconds=10.0,
+        reporting=Reporting(report_path=report, quiet=True),
+        records=Printing(path=output) if verb is Verb.GET else None,
         journal=None if journal is None else Journalling(journal, {}),
         checks=checks or InputChecks(),
     )
