@@ -13,6 +13,7 @@ from kvsctl.errors import TargetError
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.listing.ranges import Range, divided, remaining
 from kvsctl.listing.reading import CursorRefused, PrefixRefused, ReadPage
+from kvsctl.listing.repeats import CursorCheck, ListedKeys
 from kvsctl.service.queries import EntityIndex, Page, Query
 from kvsctl.slabs import FoundSlab
 
@@ -27,12 +28,14 @@ PAGES_AHEAD: Final = 4
 """How many pages may wait for whoever takes them, besides one for each query in flight."""
 _PAGE_BYTES: Final = 1_000_000
 """How large pages should be at most. Where values are large, fewer records are asked for."""
+_MOST_VAIN_PAGES: Final = 1000
+"""A chain of queries whose pages bring nothing new for so long is taken for endless."""
 _LEARNING: Final = 0.1
 """The weight of the newest page in the size of records, if they become smaller."""
 
 
 class Listed(msgspec.Struct, frozen=True, gc=False):
-    """Records of one page, in key order. `keys` and `found` have the same length, at least 1."""
+    """Records of one page. `keys` and `found` have the same length, at least 1."""
 
     keys: Sequence[str]
     found: FoundSlab
@@ -47,6 +50,9 @@ class _Chain(msgspec.Struct, eq=False):
     """The last key of its newest page, also if it is outside the range."""
     pages: int = 0
     pages_since_division: int = 0
+    vain_pages: int = 0
+    """How many of the newest pages brought nothing new."""
+    cursors: CursorCheck = msgspec.field(default_factory=CursorCheck)
 
 
 class _Step(msgspec.Struct, frozen=True, gc=False):
@@ -60,8 +66,8 @@ class _Step(msgspec.Struct, frozen=True, gc=False):
 class Lister:
     """Lists each key of some ranges once. Iterate `pages` once.
 
-    At most `chains` queries are in flight. With one, keys come in key order. At most `pages_ahead`
-    pages wait besides to be taken.
+    At most `chains` queries are in flight. With one, keys come in key order, or in the order of the
+    service if that is another one. At most `pages_ahead` pages wait besides to be taken.
 
     `entity` is the space that is listed. An index other than that of the keys lists in an order of
     its own: it needs one chain, and one range that holds every key. `needs_order`: raise
@@ -95,9 +101,12 @@ class Lister:
         self._most = self._limit = page_records
         self._record_bytes = 0.0
         self._entity = entity
-        self._needs_order = needs_order
         self._moved = moved
         self._is_ordered = entity is None or entity.is_by_key
+        self._listed_keys = ListedKeys()
+        if not self._is_ordered:
+            self._listed_keys.end_order()
+        self._may_end_order = chains == 1 and not needs_order
         self._takes_prefixes: bool | None = True if entity is None else None
         """Whether queries may have a prefix; None: nobody knows."""
         self.prefix = ""
@@ -125,6 +134,7 @@ class Lister:
         finally:
             work.cancel()
             await asyncio.wait([work])
+            self._listed_keys.close()
         work.result()
 
     async def _list_all(self) -> None:
@@ -184,8 +194,8 @@ class Lister:
                 self._steps.put_nowait(_Step(chain.range, (whole,)))
                 chain.range = whole
                 continue
-            if cursor is not None and page.cursor == cursor:
-                raise _stuck()
+            if page.cursor is not None and chain.cursors.is_repeated(page.cursor):
+                raise _endless("the service returned a cursor again")
             self._note_order(chain, page.keys)
             cursor = page.cursor
             is_last = cursor is None or (self._is_ordered and _is_past(chain, page))
@@ -199,10 +209,12 @@ class Lister:
         chain.pages_since_division += 1
         self._fit_limit(page)
         self.prefix = before.within
-        part = self._part(before, keys)
-        listed: Listed | None = None
-        if part.stop > part.start:
-            listed = Listed(keys[part], page.found[part])
+        listed = self._listed(before, page)
+        is_new = listed is not None or (self._is_ordered and bool(keys))
+        chain.vain_pages = 0 if is_new else chain.vain_pages + 1
+        if chain.vain_pages > _MOST_VAIN_PAGES:
+            raise _endless(f"{_MOST_VAIN_PAGES:,} pages of the service brought nothing new")
+        if listed is not None:
             if self._is_ordered:
                 chain.range = before._replace(after=listed.keys[-1])
             self._division.note_page()
@@ -214,12 +226,23 @@ class Lister:
             self._steps.put_nowait(_Step(before, (chain.range,), listed))
         self._changed.set()
 
-    def _part(self, range_: Range, keys: Sequence[str]) -> slice:
-        """Return which records of a page belong to its range: in key order, they are together."""
-        if not self._is_ordered or (keys and range_.holds(keys[0]) and range_.holds(keys[-1])):
-            return slice(0, len(keys))
-        places = [place for place, key in enumerate(keys) if range_.holds(key)]
-        return slice(places[0], places[-1] + 1) if places else slice(0, 0)
+    def _listed(self, range_: Range, page: Page) -> Listed | None:
+        """Return the records of a page that are in its range and new; None if there are none."""
+        keys = page.keys
+        if not self._is_ordered:
+            places = [place for place, key in enumerate(keys) if range_.holds(key)]
+            new = self._listed_keys.new_places([keys[place] for place in places])
+            places = [places[number] for number in new]
+            if not places:
+                return None
+            return Listed([keys[place] for place in places], page.found.picked(places))
+        part = _part(range_, keys)
+        if part.start == part.stop:
+            return None
+        listed = Listed(keys[part], page.found[part])
+        if self._may_end_order:
+            self._listed_keys.note_in_order(listed.keys)
+        return listed
 
     def _note_order(self, chain: _Chain, keys: Sequence[str]) -> None:
         """Note whether keys are in order: only then the last one marks what remains of a range."""
@@ -227,8 +250,10 @@ class Lister:
             return
         follows = chain.last is None or not keys or chain.last < keys[0]
         if not follows or not all(map(str.__lt__, keys, keys[1:])):
-            if self._chains > 1 or chain.began_after is not None or self._needs_order:
+            if not self._may_end_order or chain.began_after is not None:
                 raise _out_of_order()
+            if not self._listed_keys.end_order():
+                raise _out_of_order_later()
             self._is_ordered = False
             whole = chain.range._replace(after=None)
             self._steps.put_nowait(_Step(chain.range, (whole,)))
@@ -290,6 +315,14 @@ def _is_past(chain: _Chain, page: Page) -> bool:
     return bool(page.keys) and chain.range.is_past(page.keys[-1])
 
 
+def _part(range_: Range, keys: Sequence[str]) -> slice:
+    """Return which keys of a page belong to its range: in key order, they are together."""
+    if keys and range_.holds(keys[0]) and range_.holds(keys[-1]):
+        return slice(0, len(keys))
+    places = [place for place, key in enumerate(keys) if range_.holds(key)]
+    return slice(places[0], places[-1] + 1) if places else slice(0, 0)
+
+
 def _out_of_order() -> TargetError:
     return TargetError(
         "the service does not list keys in order",
@@ -297,9 +330,16 @@ def _out_of_order() -> TargetError:
     )
 
 
-def _stuck() -> TargetError:
+def _out_of_order_later() -> TargetError:
     return TargetError(
-        "the service returned the cursor of the page before, so the listing would never end",
+        "the service lists keys in order at first, and then not, so that some may come twice",
+        "What was listed before is printed. Run the command again.",
+    )
+
+
+def _endless(why: str) -> TargetError:
+    return TargetError(
+        f"{why}, so the listing would never end",
         "Check the target's URL, and whether a proxy answers in its place.",
     )
 

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from kvsctl.errors import KvsctlError, TargetError
 from kvsctl.listing import lister as lister_module
+from kvsctl.listing import repeats
 from kvsctl.listing.lister import Lister
 from kvsctl.listing.ranges import Range
 from kvsctl.listing.reading import CursorRefused
 from kvsctl.model import Found
-from kvsctl.service.queries import Page, Query
+from kvsctl.service.queries import EntityIndex, Page, Query
 from kvsctl.slabs import FoundSlab
 
 _KEYS = st.lists(st.text(alphabet="ab0:\t\ufeff", min_size=1, max_size=6), unique=True)
@@ -213,6 +214,103 @@ def test_a_service_that_repeats_its_cursor_ends_the_listing(keys: list[str], cha
         async for listed in lister.pages():
             taken.extend(listed.keys)
 
-    with pytest.raises(TargetError, match="returned the cursor of the page before"):
+    with pytest.raises(TargetError, match="returned a cursor again"):
         asyncio.run(take())
     assert taken == keys
+
+
+@pytest.mark.parametrize("chains", [1, 3])
+@pytest.mark.parametrize("by_index", [False, True])
+@pytest.mark.parametrize("length", [2, 3, 7])
+@pytest.mark.parametrize("has_keys", [False, True])
+def test_cursors_that_alternate_end_the_listing_with_each_key_once(
+    chains: int, by_index: bool, length: int, has_keys: bool
+) -> None:
+    """The service returns to an earlier page for ever, whether or not pages have records."""
+    pages = [["b", "c"], ["a", "d"], *([str(number)] for number in range(length))]
+    queries = 0
+
+    async def read(query: Query) -> Page:
+        nonlocal queries
+        queries += 1
+        assert queries < 50
+        number = 0 if query.cursor is None else int(query.cursor)
+        keys = pages[number] if has_keys else []
+        follower = number + 1 if number + 1 < len(pages) else len(pages) - length
+        return Page(keys, FoundSlab.of([Found(b"1")] * len(keys)), str(follower))
+
+    entity = EntityIndex("pet", "by-age") if by_index else None
+    lister = Lister(read, [Range.of_prefix("")], chains=1 if by_index else chains, entity=entity)
+    taken: list[str] = []
+
+    async def take() -> None:
+        async for listed in lister.pages():
+            taken.extend(listed.keys)
+
+    is_one_by_one = by_index or chains == 1
+    message = "never end" if is_one_by_one or not has_keys else "does not list keys in order"
+    with pytest.raises(TargetError, match=message):
+        asyncio.run(take())
+    assert len(set(taken)) == len(taken)
+    if is_one_by_one and has_keys:
+        assert taken == [key for page in pages for key in page]
+
+
+@pytest.mark.parametrize("by_index", [False, True])
+@pytest.mark.parametrize("keys", [[], ["b", "a"]])
+def test_pages_that_bring_nothing_new_end_the_listing(by_index: bool, keys: list[str]) -> None:
+    """The service repeats its first page, each time with another cursor."""
+    queries = 0
+
+    async def read(query: Query) -> Page:
+        nonlocal queries
+        del query
+        queries += 1
+        return Page(keys, FoundSlab.of([Found(b"1")] * len(keys)), str(queries))
+
+    entity = EntityIndex("pet", "by-age") if by_index else None
+    lister = Lister(read, [Range.of_prefix("")], chains=1, entity=entity)
+    taken: list[str] = []
+
+    async def take() -> None:
+        async for listed in lister.pages():
+            taken.extend(listed.keys)
+
+    with pytest.raises(TargetError, match="1,000 pages of the service brought nothing new"):
+        asyncio.run(take())
+    assert taken == keys
+    assert queries == 1001 + bool(keys)
+
+
+@given(st.lists(st.sampled_from("abcdefg"), max_size=30), st.booleans(), st.integers(1, 4))
+def test_a_key_that_moves_while_it_is_listed_comes_once(
+    keys: list[str], by_index: bool, page: int
+) -> None:
+    async def read(query: Query) -> Page:
+        start = int(query.cursor or 0)
+        part = keys[start : start + page]
+        cursor = str(start + page) if start + page < len(keys) else None
+        return Page(part, FoundSlab.of([Found(b"1")] * len(part)), cursor)
+
+    entity = EntityIndex("pet", "by-age") if by_index else None
+    lister = Lister(read, [Range.of_prefix("")], chains=1, entity=entity)
+    assert asyncio.run(_taken(lister)) == list(dict.fromkeys(keys))
+
+
+def test_an_order_that_ends_late_ends_the_listing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which keys came before the last one is not remembered for ever."""
+    monkeypatch.setattr(repeats, "_MOST_EARLY", 10)
+    store = _Store([f"k{number:03}" for number in range(30)])
+    store.page = 30
+
+    async def read(query: Query) -> Page:
+        page = await store.read(query)
+        return page if query.cursor is None else Page(["k005"], page.found[:1])
+
+    keys = list(store.keys)
+    store.keys = keys[:20]
+    assert asyncio.run(_taken(Lister(store.read, [Range.of_prefix("")], chains=1))) == keys[:20]
+    store.keys, store.page = keys, 20
+    lister = Lister(read, [Range.of_prefix("")], chains=1)
+    with pytest.raises(TargetError, match="in order at first, and then not"):
+        asyncio.run(_taken(lister))
