@@ -4,6 +4,7 @@
 - `runner`: carry a job out.
 - `listing`: the keys that a listing chooses, as the input of a job.
 - `access`: whether the job may write to its target.
+- `question`: ask before something is deleted or rewritten.
 - `connect`: open the target.
 - `listeners`: open and close everything that listens to a run.
 - `printing`: print the records that a run finds.

@@ -1,17 +1,12 @@
 """Whether a job may write to its target: read-only and protected targets."""
 
-import os
-from typing import Final
-
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
 from kvsctl.jobs.job import BatchJob
+from kvsctl.jobs.question import read_line
 from kvsctl.model import GET
 from kvsctl.report.console import Environment
 from kvsctl.report.escape import visible
-
-_STDIN: Final = 0
-_MOST_BYTES: Final = 4096
 
 
 def require_permitted(job: BatchJob, environment: Environment) -> None:
@@ -55,10 +50,4 @@ def _typed_name(job: BatchJob, target: Target, environment: Environment) -> str:
         f"{visible(job.command)} writes to {visible(target.display)}, which is protected.\n"
         "Type the name of the target to continue: "
     )
-    typed = b""
-    while not typed.endswith(b"\n") and len(typed) < _MOST_BYTES:
-        piece = os.read(_STDIN, 1)
-        if not piece:
-            break
-        typed += piece
-    return typed.decode("utf-8", "replace").strip()
+    return read_line()

@@ -76,3 +76,18 @@ class ConfirmOption(OptionGroup):
         ),
         OnResume.MAY_DIFFER,
     ] = None
+
+
+class YesOption(OptionGroup):
+    """That what is deleted or rewritten is meant, so that nobody is asked."""
+
+    yes: Annotated[
+        bool,
+        typer.Option(
+            "--yes",
+            "-y",
+            help="Do not ask; without a terminal, nothing is done unless this is given.",
+            rich_help_panel=panels.RUNNING,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = False

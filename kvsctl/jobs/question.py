@@ -1,0 +1,128 @@
+"""Ask on the terminal before something is deleted or rewritten.
+
+A job that asks calls `require_answerable` before it opens anything, and `ask` once it knows what it
+would do. Both raise UsageError, so that nothing is changed without consent.
+"""
+
+import asyncio
+import os
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+import msgspec
+
+from kvsctl.config.targets import Target
+from kvsctl.errors import UsageError
+from kvsctl.report.console import Environment
+from kvsctl.report.escape import visible
+
+_STDIN: Final = 0
+_MOST_BYTES: Final = 4096
+_CONSENT: Final = frozenset({"y", "yes"})
+_DELETED: Final = "nothing was deleted"
+
+
+class Question(msgspec.Struct, frozen=True):
+    """What a job is about to do to `target`.
+
+    `action` is what happens to the records, as users know it: `delete`, `write`. `count` and
+    `value_bytes` are how many records these are and what their values take together; None: not
+    known. `first_keys` are some of them, for people to recognise. `notes` are sentences that help
+    to decide. `refusal` says what a refused job has not done.
+    """
+
+    action: str
+    target: Target
+    count: int | None = None
+    value_bytes: int | None = None
+    first_keys: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    refusal: str = _DELETED
+
+    @property
+    def text(self) -> str:
+        """The lines that people read, up to the place where they type. Keys are escaped."""
+        lines = [f"{self._what} {self._where}"]
+        lines += [f"  {visible(key)}" for key in self.first_keys]
+        if self.count is not None and self.first_keys and self.count > len(self.first_keys):
+            lines.append(f"  … and {self.count - len(self.first_keys):,} more")
+        lines += [visible(note) for note in self.notes]
+        return "\n".join([*lines, f"{self.action.capitalize()}? [y/N] "])
+
+    @property
+    def _what(self) -> str:
+        if self.count is None:
+            return f"About to {self.action} records"
+        records = "1 record" if self.count == 1 else f"{self.count:,} records"
+        size = "" if self.value_bytes is None else f" ({self.value_bytes:,} bytes)"
+        return f"About to {self.action} {records}{size}"
+
+    @property
+    def _where(self) -> str:
+        target = self.target
+        path = target.local_path
+        name = target.display if path is None else f"LOCAL EMULATOR {path}"
+        installation = target.installation
+        if installation is None:
+            return f"in {visible(name)}"
+        return f"in {visible(name)}, installation {visible(installation)}"
+
+
+def require_answerable(
+    environment: Environment, *, has_consent: bool, refusal: str = _DELETED
+) -> None:
+    """Raise UsageError if nobody has consented (`--yes`) and nobody can be asked."""
+    can_ask = environment.stdin_is_terminal and environment.stderr_is_terminal
+    if not (has_consent or can_ask):
+        raise UsageError(
+            f"nobody can be asked, as this is not a terminal: {refusal}",
+            "Add --yes if it is meant. Try it with --dry-run before.",
+        )
+
+
+async def ask(question: Question, environment: Environment) -> None:
+    """Ask, and return once the user has consented. Raise UsageError for any other answer.
+
+    The end of the input counts as no. May be cancelled while it waits for the answer.
+    """
+    environment.write_stderr(question.text)
+    if (await typed_line()).casefold() not in _CONSENT:
+        raise UsageError(f"not confirmed: {question.refusal}")
+
+
+async def typed_line() -> str:
+    """Return the next line of the terminal without outer blanks; "" at the end of the input.
+
+    The loop continues meanwhile: signals end a job that waits here. A thread waits for the line, as
+    a terminal cannot be watched on every system.
+    """
+    loop = asyncio.get_running_loop()
+    answered: asyncio.Future[str] = loop.create_future()
+
+    def answer(line: str) -> None:
+        if not answered.done():
+            answered.set_result(line)
+
+    def read() -> None:
+        line = read_line()
+        with suppress(RuntimeError):  # nobody waits any more, and the loop is closed
+            loop.call_soon_threadsafe(answer, line)
+
+    threading.Thread(target=read, name="answer", daemon=True).start()
+    return await answered
+
+
+def read_line() -> str:
+    """Wait for the next line of the terminal. Return it without outer blanks; "" at the end."""
+    typed = b""
+    while not typed.endswith(b"\n") and len(typed) < _MOST_BYTES:
+        try:
+            piece = os.read(_STDIN, 1)
+        except OSError:  # the terminal has gone
+            break
+        if not piece:
+            break
+        typed += piece
+    return typed.decode("utf-8", "replace").strip()
