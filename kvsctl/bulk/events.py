@@ -73,9 +73,10 @@ class SizeLearnt(msgspec.Struct, frozen=True, gc=False):
 
 
 class PageListed(msgspec.Struct, frozen=True, gc=False):
-    """A page of a listing was read. `prefix`: its keys begin with it."""
+    """A page of `records` of a listing was read. `prefix`: its keys begin with it."""
 
     prefix: str
+    records: int = 0
 
 
 class Settled(msgspec.Struct, frozen=True, gc=False):

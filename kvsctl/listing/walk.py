@@ -155,7 +155,7 @@ class Walk:
         )
         async with aclosing(lister.pages()) as pages:
             async for listed in pages:
-                self._emit(PageListed(lister.prefix))
+                self._emit(PageListed(lister.prefix, len(listed.keys)))
                 judged = judge.judge(listed.keys, listed.found, self._service.now())
                 yield _JudgedPage(space, listed, judged, moves.copy())
                 moves.clear()

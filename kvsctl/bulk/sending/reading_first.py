@@ -1,6 +1,6 @@
 """Batches of records that are read before they are written."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 
 from kvsctl.bulk.lanes import Lanes
@@ -8,22 +8,21 @@ from kvsctl.bulk.packing.packer import Packer
 from kvsctl.bulk.packing.rule import PackingRule, choose
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.sending.queue import Admits, Batch, Purpose, SendQueue, any_batch
-from kvsctl.bulk.settling.precondition import ReadFirst
+from kvsctl.bulk.settling.precondition import Precondition
 from kvsctl.model import Lane, Record, Verb
 
 
 class ReadFirstQueue(SendQueue):
     """A queue that reads new records, and packs those that are written after their reads.
 
-    `needs_read` says which records are read; others are written at once. Records that were read
-    wait until they fill a batch, because few of many may differ. Their lanes stay closed.
+    The condition says which records are read; others are written at once. Records that were read
+    wait until they fill a batch, because few of many may differ, unless the condition is prompt.
+    Their lanes stay closed.
     """
 
-    def __init__(
-        self, lanes: Lanes, rule: PackingRule, needs_read: Callable[[Record], bool]
-    ) -> None:
+    def __init__(self, lanes: Lanes, rule: PackingRule, condition: Precondition) -> None:
         super().__init__(lanes, rule, counts_units=False)
-        self._needs_read = needs_read
+        self._condition = condition
         self._waiting_lanes = lanes
         self._pending = PendingWrites()
         self._writes = Packer(self._pending, counts_units=True)
@@ -34,7 +33,7 @@ class ReadFirstQueue(SendQueue):
 
         Writes that do not fill a batch wait as long as a read may add to them.
         """
-        batch = self._next_write(flush=False, admits=admits)
+        batch = self._next_write(flush=self._condition.is_prompt, admits=admits)
         batch = batch or self._next_read(flush=flush, admits=admits)
         if batch is not None:
             return batch
@@ -44,6 +43,17 @@ class ReadFirstQueue(SendQueue):
     def next_last(self, admits: Admits = any_batch) -> Batch | None:
         """Return what is left to write; else see SendQueue."""
         return self._next_write(flush=True, admits=admits) or super().next_last(admits)
+
+    def resend(self, batch: Batch, due: float) -> None:
+        """See SendQueue. If the condition is prompt, the records are read again before.
+
+        The parts of a batch that was refused are not: it would be packed again as it was.
+        """
+        if self._condition.is_prompt and batch.purpose is Purpose.WORK and not batch.is_part:
+            reads = [self._condition.reading(one) for one in self.split(batch)]
+            batch = Batch(reads, is_loose=True, purpose=Purpose.READ_FIRST)
+            self._being_read += len(reads)
+        super().resend(batch, due)
 
     def take_read(self, count: int, to_write: Sequence[Record]) -> None:
         """Note that `count` records were read first, and that these of them are written."""
@@ -59,10 +69,11 @@ class ReadFirstQueue(SendQueue):
 
     def _next_read(self, *, flush: bool, admits: Admits) -> Batch | None:
         while (proposed := self._packer.next_batch(self.capacity.rule, flush=flush)) is not None:
-            to_write = [one for one in proposed.records if not self._needs_read(one)]
-            to_read = [one for one in proposed.records if self._needs_read(one)]
+            condition = self._condition
+            to_write = [one for one in proposed.records if not condition.needs_read(one)]
+            to_read = [one for one in proposed.records if condition.needs_read(one)]
             # A read asks for the expiry, so it may be longer than a write of a small value.
-            reads, _ = choose([ReadFirst.of(one) for one in to_read], self.capacity.rule)
+            reads, _ = choose([condition.reading(one) for one in to_read], self.capacity.rule)
             batch = Batch(reads, purpose=Purpose.READ_FIRST)
             if reads and not admits(batch):
                 return None
@@ -117,5 +128,5 @@ def queue_of(plan: RunPlan, lanes: Lanes) -> SendQueue:
     """Return the queue of a plan."""
     condition = plan.precondition
     if condition.reads_first:
-        return ReadFirstQueue(lanes, plan.packing, condition.needs_read)
+        return ReadFirstQueue(lanes, plan.packing, condition)
     return SendQueue(lanes, plan.packing, counts_units=plan.verb is not Verb.GET)

@@ -55,8 +55,10 @@ class Sender:
             for record in records:
                 record.attempts += 1
         batch.round = run.patience.rounds_begun
-        verb = run.verb_of(batch)
+        verb, keeper = run.verb_of(batch), run.plan.precondition.keeper
         try:
+            if keeper is not None and verb is not GET:
+                await keeper.kept()
             answer = await run.service.call(verb, records)
         except CancelledError:
             for record in run.queue.split(batch):

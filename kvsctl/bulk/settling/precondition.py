@@ -1,13 +1,15 @@
-"""Write a record only if it changes the store, or only if its key is absent.
+"""Write a record only if it changes the store, if its key is absent, or if it is still chosen.
 
 A record is read while its lane is closed, and written before the lane opens again. So no newer
 record of its identity is sent between its read and its write, and a newer one is compared with what
 this one wrote. Another writer may change the store in between: only a set with `FAIL_IF_EXISTS`,
-which the service decides, excludes that.
+which the service decides, excludes that. So a record that is deleted because of what was read is
+read again before each attempt.
 """
 
 from collections.abc import Callable, Iterable
 from enum import Enum
+from typing import Protocol, TypeAlias
 
 import msgspec
 
@@ -20,6 +22,10 @@ from kvsctl.service.wire import MetadataRequest, key_body
 
 UNCHANGED = "unchanged"
 """The name under which the report counts records that were skipped because they are equal."""
+CHANGED = "changed"
+"""The name under which the report counts records that were skipped as no longer chosen."""
+MISSING = "missing"
+"""The name under which the report counts records that were skipped as they are not there."""
 
 _EXPIRY = MetadataRequest(expires=True).member
 
@@ -34,16 +40,41 @@ class WriteIf(Enum):
     """It is read first, and written if the store does not hold its key."""
     ABSENT_EXACT = "absent, decided by the service"
     """It is set alone, with `FAIL_IF_EXISTS`."""
+    CHOSEN = "chosen"
+    """It is read first, and written or deleted if the store holds it and it is still chosen."""
+
+
+Chooses: TypeAlias = Callable[[Record, Found, float], bool]
+"""Whether a record is still chosen, by what the store holds for it and the service's time.
+
+The time is in epoch seconds.
+"""
+
+
+class Keeper(Protocol):
+    """Keeps what was read of records before they are written or deleted: for an undo."""
+
+    def keep(self, record: Record, found: Found) -> None:
+        """Take what the store holds for a record that is about to be changed."""
+        ...
+
+    async def kept(self) -> None:
+        """Return once everything that was taken is on disk. Raise StreamError."""
+        ...
 
 
 class Precondition(msgspec.Struct, frozen=True):
     """When the records of a run are written.
 
     `compares_text`: values are equal only if their bytes are; otherwise if they are the same JSON.
+    For `CHOSEN`, `chooses` decides; None: what is there is chosen. The client must ask for the
+    metadata that it needs. `keeper` gets what was read, and nothing is sent before it is kept.
     """
 
     write_if: WriteIf = WriteIf.ALWAYS
     compares_text: bool = False
+    chooses: Chooses | None = None
+    keeper: Keeper | None = None
 
     @property
     def is_one(self) -> bool:
@@ -58,7 +89,21 @@ class Precondition(msgspec.Struct, frozen=True):
     @property
     def reads_first(self) -> bool:
         """Whether records are read before they are written."""
-        return self.write_if in (WriteIf.CHANGED, WriteIf.ABSENT)
+        return self.write_if in (WriteIf.CHANGED, WriteIf.ABSENT, WriteIf.CHOSEN)
+
+    @property
+    def is_prompt(self) -> bool:
+        """Whether little time may pass between the read of a record and each of its writes.
+
+        So it does not wait for others after its read, and is read again before it is sent again.
+        """
+        return self.write_if is WriteIf.CHOSEN
+
+    def reading(self, record: Record) -> "ReadFirst":
+        """Return a record that reads what the store holds for `record`."""
+        if self.write_if is WriteIf.CHOSEN:
+            return ReadFirst.of(record, asks_expiry=False)
+        return ReadFirst.of(record)
 
     def needs_read(self, record: Record) -> bool:
         """Return whether reading a record can spare its write.
@@ -70,9 +115,12 @@ class Precondition(msgspec.Struct, frozen=True):
     def is_met(self, record: Record, found: Found, service_now: float) -> bool:
         """Return whether a record is written although the store holds its key.
 
-        An expired record counts as absent. For `CHANGED`, so does any record that will expire: to
-        skip the write would let it vanish. `service_now`: epoch seconds.
+        Unless it must be chosen, an expired record counts as absent. For `CHANGED`, so does any
+        record that will expire: to skip the write would let it vanish. `service_now`: epoch
+        seconds.
         """
+        if self.write_if is WriteIf.CHOSEN:
+            return self.chooses is None or self.chooses(record, found, service_now)
         if self.write_if is WriteIf.CHANGED:
             return found.expire_time is not None or not self.is_equal(record, found)
         return is_past(found.expire_time, service_now)
@@ -95,14 +143,18 @@ class ReadFirst(Record, gc=False, kw_only=True):
     to_write: Record
 
     @classmethod
-    def of(cls, record: Record) -> "ReadFirst":
-        """Return a record that reads the value and the expiry of `record` in the store."""
+    def of(cls, record: Record, *, asks_expiry: bool = True) -> "ReadFirst":
+        """Return a record that reads the value of `record` in the store.
+
+        It asks for the expiry unless the client does that for every record.
+        """
+        body = key_body(record.identity)
         return cls(
             record.position,
             record.source,
             record.line,
             record.identity,
-            b"%b%b}" % (key_body(record.identity)[:-1], _EXPIRY),
+            b"%b%b}" % (body[:-1], _EXPIRY) if asks_expiry else body,
             to_write=record,
         )
 
@@ -146,17 +198,32 @@ class FirstReads:
 
     def _judged(self, record: Record, outcome: Outcome) -> Outcome | None:
         """Return the outcome of a record; None if it is written."""
-        failure, found = outcome.failure, outcome.found
+        failure, found, condition = outcome.failure, outcome.found, self._precondition
         if failure is not None and failure.code != codes.KEY_NOT_FOUND:
-            why = f"not written, because reading it first failed: {failure.message}"
+            done = "changed" if condition.write_if is WriteIf.CHOSEN else "written"
+            why = f"not {done}, because reading it first failed: {failure.message}"
             return Outcome(record, State.FAILED, failure._replace(message=why))
-        condition = self._precondition
+        if condition.write_if is WriteIf.CHOSEN:
+            return self._chosen(record, found)
         if found is None or condition.is_met(record, found, self._service_now()):
             return None
         if record.ambiguous and condition.is_equal(record, found):
             return Outcome(record, State.SUCCEEDED)  # an attempt of an earlier run was applied
         is_changed = condition.write_if is WriteIf.CHANGED
         return Outcome(record, State.SKIPPED, skipped_by=UNCHANGED if is_changed else EXISTS)
+
+    def _chosen(self, record: Record, found: Found | None) -> Outcome | None:
+        """Return the outcome of a record that is changed only if it is still chosen."""
+        condition = self._precondition
+        if found is None:
+            if record.ambiguous:  # an attempt was applied
+                return Outcome(record, State.SUCCEEDED)
+            return Outcome(record, State.SKIPPED, skipped_by=MISSING)
+        if not condition.is_met(record, found, self._service_now()):
+            return Outcome(record, State.SKIPPED, skipped_by=CHANGED)
+        if condition.keeper is not None:
+            condition.keeper.keep(record, found)
+        return None
 
 
 class Conflicts:
