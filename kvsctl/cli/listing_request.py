@@ -20,7 +20,6 @@ from kvsctl.files.compressed import compressor_of
 from kvsctl.files.descriptors import descriptor
 from kvsctl.jobs.job import BatchJob, Journalling, KeyForm, Printing, RecordForm
 from kvsctl.jobs.listing import ListingInput
-from kvsctl.journal.file import begun_at
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.service.wire import MetadataRequest
@@ -56,8 +55,6 @@ def export_job(given: Given) -> BatchJob:
     plan = listing_plan(
         given,
         basis.plan,
-        # A resumed run counts ages from the moment at which its first run began.
-        now=None if journal is None else begun_at(journal.path),
         skip_expired=options.skip_expired,
     )
     if journal is not None and not plan.is_by_key:

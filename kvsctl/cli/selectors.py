@@ -1,7 +1,6 @@
 """From options to a selection, and to what must be listed for it."""
 
 import re
-import time
 from typing import Final
 
 from kvsctl.bulk.plan import RunPlan
@@ -13,7 +12,7 @@ from kvsctl.jsontext import quoted
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.records.checks import check_entity
-from kvsctl.selection.moments import moment_before
+from kvsctl.selection.moments import moment_of
 from kvsctl.selection.patterns import glob, regex
 from kvsctl.selection.ranges import index_range, json_or_text
 from kvsctl.selection.selection import AgeFrom, Selection
@@ -28,7 +27,6 @@ def listing_plan(
     given: Given,
     run_plan: RunPlan,
     *,
-    now: float | None = None,
     limit: int | None = None,
     in_order: bool = False,
     is_long: bool = False,
@@ -37,9 +35,9 @@ def listing_plan(
     """Return what must be listed for the selection of the options. Raise UsageError.
 
     As many ranges are read at a time as `run_plan` has requests in flight; `in_order`: only one.
-    `is_long`: the times of records are printed. `now`: see `selection_of`.
+    `is_long`: the times of records are printed.
     """
-    selection = selection_of(given, now=now)
+    selection = selection_of(given)
     page = DEFAULT_LIMITS.query_page
     if limit is not None and selection.is_of_prefix_only:
         page = min(page, limit)
@@ -64,13 +62,9 @@ def _needed_by(selection: Selection, *, is_long: bool) -> MetadataRequest:
     )
 
 
-def selection_of(given: Given, *, now: float | None = None) -> Selection:
-    """Return the selection that the options ask for. Raise UsageError.
-
-    Ages count back from `now`, in epoch seconds; None: from this moment.
-    """
+def selection_of(given: Given) -> Selection:
+    """Return the selection that the options ask for. Raise UsageError."""
     options, prefix = given.of(SelectionOptions), given.of(PrefixArgument).prefix
-    now = time.time() if now is None else now
     if options.all and prefix is not None:
         raise UsageError("--all and PREFIX exclude each other", "Give one of them.")
     if prefix is not None and (special := _GLOB.search(prefix)):
@@ -85,8 +79,8 @@ def selection_of(given: Given, *, now: float | None = None) -> Selection:
         [regex(text) for text in options.regex],
         [glob(text) for text in options.exclude],
         AgeFrom(options.by),
-        None if older is None else moment_before(older, now, "--older-than"),
-        None if newer is None else moment_before(newer, now, "--newer-than"),
+        None if older is None else moment_of(older, "--older-than"),
+        None if newer is None else moment_of(newer, "--newer-than"),
         options.expired,
         options.no_expiry,
         None if options.larger_than is None else size_bytes(options.larger_than, "--larger-than"),

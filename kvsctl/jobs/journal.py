@@ -338,7 +338,8 @@ class JobJournal:
 def _progress(state: JournalState) -> "Progress":
     from kvsctl.listing.progress import Progress  # few commands need it
 
-    return Progress(state.left, state.totals.counts.get("records", 0))
+    settled = state.totals.counts.get("records", 0)
+    return Progress(state.left, settled, state.ages_count_from)
 
 
 def _is_complete(path: Path, state: JournalState) -> bool:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Final, Self
 
@@ -11,7 +10,7 @@ from kvsctl.errors import StreamError, UsageError
 from kvsctl.files.claims import claim, interference, narrow, resolved
 from kvsctl.files.durable import sync_file, sync_folder
 from kvsctl.files.locks import is_locked
-from kvsctl.journal.state import Group, Header, JournalState, Stage
+from kvsctl.journal.state import Group, Header, JournalState
 from kvsctl.journal.text import Journal, decode, encode_group, encode_header
 
 _BINARY: Final = getattr(os, "O_BINARY", 0)
@@ -144,19 +143,6 @@ def read_journal(path: Path) -> Journal:
             return _decoded(path, lines)
     except OSError as error:
         raise UsageError(f"cannot read the journal {path}: {error.strerror}") from error
-
-
-def begun_at(path: Path) -> float | None:
-    """Return when a job that can be resumed was begun, in epoch seconds; None if there is none.
-
-    Raise UsageError if the journal cannot be read.
-    """
-    if not path.exists():
-        return None
-    journal = read_journal(path)
-    if journal.header is None or journal.state.stage is Stage.COMPLETE:
-        return None
-    return datetime.fromisoformat(journal.header.started_at).timestamp()
 
 
 def is_in_use(path: Path) -> bool:

@@ -96,7 +96,7 @@ class Group(msgspec.Struct):
     failures file that wait for an earlier position. `retries_failed`: before the group is applied,
     the failures that may be retried become unsettled, and the failures file is an empty one at
     `failures_path`. `lists`: the records come from a listing. `ended` and `begun`: what is no
-    longer left of it, and what is instead.
+    longer left of it, and what is instead. `ages_count_from`: see JournalState.
     """
 
     settled: SettledRanges = msgspec.field(default_factory=SettledRanges)
@@ -114,6 +114,7 @@ class Group(msgspec.Struct):
     lists: bool = False
     ended: list[Left] = msgspec.field(default_factory=list)
     begun: list[Left] = msgspec.field(default_factory=list)
+    ages_count_from: float | None = None
 
 
 class JournalState(msgspec.Struct):
@@ -122,6 +123,7 @@ class JournalState(msgspec.Struct):
     `lines`: the failures that have a line in the failures file, written or held. `has_ended`: every
     record was settled once, even if failures have become unsettled since, to be retried. `left`:
     the parts of a listing that hold every key which is not settled; None if nothing was listed.
+    `ages_count_from`: the moment, in epoch seconds, that the ages of a selection count back from.
     """
 
     settled: SettledRanges = msgspec.field(default_factory=SettledRanges)
@@ -137,6 +139,7 @@ class JournalState(msgspec.Struct):
     has_ended: bool = False
     failures_path: str | None = None
     left: dict[Left, None] | None = None
+    ages_count_from: float | None = None
     groups: int = 0
 
     @property
@@ -185,6 +188,7 @@ class JournalState(msgspec.Struct):
             for one in group.ended:
                 del left[one]
             self.left = left | dict.fromkeys(group.begun)
+            self.ages_count_from = group.ages_count_from
 
     def _forget_failed(self) -> None:
         retried = self.retryable

@@ -155,6 +155,7 @@ def _members_of(group: Group) -> dict[str, Any]:
         "lists": group.lists,
         "ended": group.ended,
         "begun": group.begun,
+        "ages_count_from": group.ages_count_from,
     }
     return {name: value for name, value in members.items() if value or name == "stage"}
 
@@ -182,4 +183,5 @@ def _group_of(members: dict[str, Any]) -> Group:
         members.get("lists", False),
         [tuple(one) for one in members.get("ended", ())],
         [tuple(one) for one in members.get("begun", ())],
+        members.get("ages_count_from"),
     )

@@ -68,6 +68,8 @@ class MarkedFailures(Protocol):
 class MarkedListing(Protocol):
     """What is left of a listing: see `listing.progress.Progress`."""
 
+    ages_count_from: float | None
+
     def take(self, settled: int) -> tuple[list[Left], list[Left]]:
         """Return what has ended and begun since the last call.
 
@@ -314,7 +316,7 @@ class JournalWriter:
         group.elapsed_seconds = self._elapsed()
         group.stage = stage
         if self._listing is not None:
-            group.lists = True
+            group.lists, group.ages_count_from = True, self._listing.ages_count_from
             group.ended, group.begun = self._listing.take(self._tally.records)
         return group
 

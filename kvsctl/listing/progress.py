@@ -35,12 +35,16 @@ class Progress:
 
     `left` is what an earlier run has left; None: nothing was listed. `position` is that of the next
     record. A page whose records are settled in part counts in part: its range begins after the last
-    key that is settled.
+    key that is settled. `ages_count_from` is the moment, in epoch seconds, that ages count back
+    from; None: not known yet, or the selection has no age.
     """
 
-    def __init__(self, left: Iterable[Mark] | None, position: int) -> None:
+    def __init__(
+        self, left: Iterable[Mark] | None, position: int, ages_count_from: float | None = None
+    ) -> None:
         self._left = None if left is None else list(left)
         self.position = position
+        self.ages_count_from = ages_count_from
         self._pages: deque[_Page] = deque()
         self._ended: dict[Mark, None] = {}
         self._begun: dict[Mark, None] = {}

@@ -17,6 +17,7 @@ from kvsctl.listing.progress import Move, Progress
 from kvsctl.listing.ranges import Range
 from kvsctl.listing.reading import PageReader, QueryCaller
 from kvsctl.model import Identity, Record
+from kvsctl.selection.selection import Selection
 from kvsctl.service.queries import EntityIndex, Query
 from kvsctl.service.wire import MetadataRequest, key_bodies, key_body
 from kvsctl.slabs import FoundSlab, Slab
@@ -71,11 +72,27 @@ class Walk:
         self._service = service
         self._emit = emit
         self._reader = PageReader(service, pacer, run_plan, emit)
+        self._selection = plan.selection
+        self._ages_count_from = None if progress is None else progress.ages_count_from
 
     @property
     def in_flight(self) -> int:
         """How many queries are in flight."""
         return self._reader.in_flight
+
+    def selection(self) -> Selection:
+        """Return the selection, whose ages count from one moment. Call it after an answer.
+
+        That moment is when the first page was read, by the clock of the service: this machine's may
+        be wrong. A run that is resumed keeps the moment of the first one.
+        """
+        if self._selection.counts_back:
+            if self._ages_count_from is None:
+                self._ages_count_from = self._service.now()
+            if self._progress is not None:
+                self._progress.ages_count_from = self._ages_count_from
+            self._selection = self._selection.counted_from(self._ages_count_from)
+        return self._selection
 
     def close(self) -> None:
         """Leave the pacer to others."""
@@ -141,7 +158,7 @@ class Walk:
     ) -> AsyncGenerator[_JudgedPage, None]:
         plan = self._plan
         by_key = space is None or space.is_by_key
-        judge = Judge(plan.selection, skip_expired=plan.skip_expired, tests_prefix=not by_key)
+        judge: Judge | None = None
         moves: list[Move] = []
         lister = Lister(
             self._reader.read,
@@ -156,6 +173,9 @@ class Walk:
         async with aclosing(lister.pages()) as pages:
             async for listed in pages:
                 self._emit(PageListed(lister.prefix, len(listed.keys)))
+                judge = judge or Judge(
+                    self.selection(), skip_expired=plan.skip_expired, tests_prefix=not by_key
+                )
                 judged = judge.judge(listed.keys, listed.found, self._service.now())
                 yield _JudgedPage(space, listed, judged, moves.copy())
                 moves.clear()

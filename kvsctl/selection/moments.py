@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple, TypeAlias
 
 from kvsctl.durations import duration_seconds, is_duration
 from kvsctl.errors import UsageError
@@ -12,14 +12,29 @@ _BASIC_DATE: Final = re.compile(r"[0-9]{8}")
 """A number of 8 digits may mean seconds or a date, so it is refused as a moment."""
 
 
-def moment_before(text: str, now: float, option: str) -> float:
-    """Return a time in epoch seconds: a duration before `now`, or an ISO 8601 date or time.
+class Age(NamedTuple):
+    """The moment that lies so many seconds before now, by the clock of the service."""
+
+    seconds: float
+
+
+Moment: TypeAlias = float | Age
+"""A moment in epoch seconds, or an age."""
+
+
+def epoch_of(moment: Moment, now: float) -> float:
+    """Return a moment in epoch seconds. `now`: what ages count back from."""
+    return now - moment.seconds if isinstance(moment, Age) else moment
+
+
+def moment_of(text: str, option: str) -> Moment:
+    """Return the age that a duration is, or the epoch seconds of an ISO 8601 date or time.
 
     A date is its first second. Without an offset it is UTC, whatever this machine's zone. Raise
     UsageError if the text is neither.
     """
     if is_duration(text) and not _BASIC_DATE.fullmatch(text):
-        return now - duration_seconds(text, option)
+        return Age(duration_seconds(text, option))
     try:
         if _BASIC_DATE.fullmatch(text):
             raise ValueError(text)

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from enum import Enum
 
 import msgspec
+from msgspec.structs import replace
 
+from kvsctl.selection.moments import Age, Moment, epoch_of
 from kvsctl.selection.patterns import Pattern
 from kvsctl.selection.prefixes import covering, within
 
@@ -43,8 +45,8 @@ class Selection(msgspec.Struct, frozen=True):
     """The records that a command works on. All conditions must hold; without any, all records.
 
     A key must begin with `prefix`, match one of `matches` if there are any, one of `regexes` if
-    there are any, and none of `excludes`. `older_than` and `newer_than` are epoch seconds, compared
-    with the time that `age_from` names. `larger_than` is bytes of the value.
+    there are any, and none of `excludes`. `older_than` and `newer_than` are compared with the time
+    that `age_from` names. `larger_than` is bytes of the value.
     """
 
     prefix: str = ""
@@ -52,8 +54,8 @@ class Selection(msgspec.Struct, frozen=True):
     regexes: Sequence[Pattern] = ()
     excludes: Sequence[Pattern] = ()
     age_from: AgeFrom = AgeFrom.UPDATED
-    older_than: float | None = None
-    newer_than: float | None = None
+    older_than: Moment | None = None
+    newer_than: Moment | None = None
     is_expired: bool = False
     has_no_expiry: bool = False
     larger_than: int | None = None
@@ -75,6 +77,20 @@ class Selection(msgspec.Struct, frozen=True):
     def needs_age(self) -> bool:
         """Whether it must be known when a record was created or updated."""
         return self.older_than is not None or self.newer_than is not None
+
+    @property
+    def counts_back(self) -> bool:
+        """Whether what is chosen depends on when it is decided, because of an age."""
+        return isinstance(self.older_than, Age) or isinstance(self.newer_than, Age)
+
+    def counted_from(self, now: float) -> "Selection":
+        """Return the selection whose ages count back from `now`, whenever it is applied."""
+        older, newer = self.older_than, self.newer_than
+        return replace(
+            self,
+            older_than=None if older is None else epoch_of(older, now),
+            newer_than=None if newer is None else epoch_of(newer, now),
+        )
 
     @property
     def needs_expiry(self) -> bool:
@@ -107,7 +123,7 @@ class Selection(msgspec.Struct, frozen=True):
         """
         if not self.chooses_key(key):
             return Verdict.NOT_CHOSEN
-        tests = (self._is_large(known), self._is_of_age(known), self._has_expiry(known, now))
+        tests = (self._is_large(known), self._is_of_age(known, now), self._has_expiry(known, now))
         if False in tests:
             return Verdict.NOT_CHOSEN
         return Verdict.UNDECIDED if None in tests else Verdict.CHOSEN
@@ -117,14 +133,14 @@ class Selection(msgspec.Struct, frozen=True):
             return True
         return None if known.value_bytes is None else known.value_bytes > self.larger_than
 
-    def _is_of_age(self, known: Known) -> bool | None:
+    def _is_of_age(self, known: Known, now: float) -> bool | None:
         if not self.needs_age:
             return True
         time = known.created_at if self.age_from is AgeFrom.CREATED else known.updated_at
         if time is None:
             return None
-        is_old = self.older_than is None or time < self.older_than
-        return is_old and (self.newer_than is None or time >= self.newer_than)
+        is_old = self.older_than is None or time < epoch_of(self.older_than, now)
+        return is_old and (self.newer_than is None or time >= epoch_of(self.newer_than, now))
 
     def _has_expiry(self, known: Known, now: float) -> bool | None:
         if not self.needs_expiry:

@@ -55,6 +55,7 @@ def _groups(draw: st.DrawFn) -> Group:
         lists := draw(st.booleans()),
         [],
         draw(st.lists(_LEFT, max_size=2)) if lists else [],
+        draw(st.none() | st.floats(1, 1e12)) if lists else None,
     )
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from kvsctl.durations import duration_seconds, duration_text
 from kvsctl.errors import UsageError
-from kvsctl.selection.moments import moment_before
+from kvsctl.selection.moments import Age, epoch_of, moment_of
 from kvsctl.selection.sizes import size_bytes
 
 _NOW = 1_000_000_000.0
@@ -16,7 +16,9 @@ _NOW = 1_000_000_000.0
 )
 def test_a_duration_is_a_number_and_a_unit(text: str, seconds: int) -> None:
     assert duration_seconds(text, "--older-than") == seconds
-    assert moment_before(text, _NOW, "--older-than") == _NOW - seconds
+    age = moment_of(text, "--older-than")
+    assert age == Age(seconds)
+    assert epoch_of(age, _NOW) == _NOW - seconds
 
 
 @pytest.mark.parametrize(
@@ -29,13 +31,14 @@ def test_a_duration_is_a_number_and_a_unit(text: str, seconds: int) -> None:
     ],
 )
 def test_a_time_without_an_offset_is_utc(text: str, epoch: int) -> None:
-    assert moment_before(text, _NOW, "--newer-than") == epoch
+    moment = moment_of(text, "--newer-than")
+    assert moment == epoch_of(moment, _NOW) == epoch
 
 
 @pytest.mark.parametrize("text", ["", "1e3", "d", "30 d", "-3d", "1.5d", "30y", "yesterday"])
 def test_anything_else_is_refused_with_the_option(text: str) -> None:
     with pytest.raises(UsageError, match="--older-than") as refused:
-        moment_before(text, _NOW, "--older-than")
+        moment_of(text, "--older-than")
     assert "30d" in (refused.value.hint or "")
     with pytest.raises(UsageError, match="not a duration"):
         duration_seconds(text, "--older-than")
@@ -43,7 +46,7 @@ def test_anything_else_is_refused_with_the_option(text: str) -> None:
 
 def test_eight_digits_may_be_seconds_or_a_date_and_are_refused() -> None:
     with pytest.raises(UsageError, match="neither an age nor a time"):
-        moment_before("20260131", _NOW, "--older-than")
+        moment_of("20260131", "--older-than")
     assert duration_seconds("20260131", "--older-than") == 20_260_131
 
 

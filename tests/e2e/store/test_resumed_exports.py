@@ -4,27 +4,17 @@ import gzip
 import signal
 import subprocess
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
-from msgspec.structs import replace
 
-from kvsctl.cli.listing_request import export_job
-from kvsctl.cli.option_groups import Given
-from kvsctl.cli.options.journal import JournalOptions
-from kvsctl.cli.options.listing import ExportOptions
-from kvsctl.cli.options.selection import SelectionOptions
-from kvsctl.cli.options.target import TargetOptions
 from kvsctl.emulator import EmulatorOptions, embedded
 from kvsctl.emulator.switches.fault_spec import read_faults
 from kvsctl.journal.file import JournalFile, read_journal
-from kvsctl.journal.state import Group, Stage
 from tests.support.commands.command import Command
 from tests.support.commands.server import served
-from tests.support.journals import HEADER
 from tests.support.waiting import wait_until
 
 Words: TypeAlias = list[str | Path]
@@ -110,35 +100,6 @@ def test_an_export_is_resumed_by_the_same_command_only(
         assert message in kvsctl(*command, *words, status=2).err
     kvsctl(*command, status=0)
     assert sorted(output.read_bytes().splitlines()) == _LINES
-
-
-def test_ages_count_from_the_first_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    path = tmp_path / "j"
-    begun = datetime.now(UTC) - timedelta(days=3)
-    given = Given(
-        [
-            JournalOptions(journal=path),
-            SelectionOptions(newer_than="1h"),
-            ExportOptions(output=tmp_path / "out"),
-            TargetOptions(target="local"),
-        ]
-    )
-
-    def newer_than() -> float:
-        listing = export_job(given).listing
-        assert listing is not None
-        assert listing.selection.newer_than is not None
-        return listing.selection.newer_than
-
-    now = datetime.now(UTC).timestamp()
-    assert abs(newer_than() - (now - 3600)) < 60
-    with JournalFile(path) as file:
-        file.begin(replace(HEADER, started_at=begun.isoformat()))
-    assert newer_than() == begun.timestamp() - 3600
-    with JournalFile(path) as file:
-        file.append(Group(stage=Stage.COMPLETE))
-    assert abs(newer_than() - (now - 3600)) < 60
 
 
 @pytest.mark.parametrize(

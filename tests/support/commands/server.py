@@ -35,7 +35,9 @@ class _Server(uvicorn.Server):
     """Says when it is up; leaves signals to the test runner, as it runs in a thread."""
 
     def __init__(self, started: threading.Event, app: AsgiApp) -> None:
-        super().__init__(uvicorn.Config(app, log_level="error", lifespan="off"))
+        # The emulator sends the date of its own clock, as it does when `kvsctl serve` serves it.
+        config = uvicorn.Config(app, log_level="error", lifespan="off", date_header=False)
+        super().__init__(config)
         self._started_event = started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
