@@ -34,9 +34,14 @@ class Shard(NamedTuple):
     def has(self, piece: Record | Problem) -> bool:
         """Return whether a record or a problem is in this part."""
         if piece.identity is not None:
-            data = _bytes_of(piece.identity)
-        else:
-            data = piece.raw if isinstance(piece, Problem) else b""
+            return self.has_key(piece.identity.entity, piece.identity.key)
+        return self._has_bytes(piece.raw if isinstance(piece, Problem) else b"")
+
+    def has_key(self, entity: str | None, key: str) -> bool:
+        """Return whether a key of an entity is in this part; None: a plain key."""
+        return self._has_bytes(_bytes_of(entity, key))
+
+    def _has_bytes(self, data: bytes) -> bool:
         return crc32(data) % self.parts == self.number - 1
 
     def part_of(self, pieces: PieceList, position: int) -> PieceList:
@@ -69,15 +74,13 @@ def parsed_shard(text: str) -> Shard:
     return shard
 
 
-def _bytes_of(identity: Identity) -> bytes:
-    key = identity.key.encode("utf-8", "surrogatepass")
-    if identity.entity is None:
-        return key
-    return identity.entity.encode("utf-8", "surrogatepass") + b"\0" + key
+def _bytes_of(entity: str | None, key: str) -> bytes:
+    data = key.encode("utf-8", "surrogatepass")
+    return data if entity is None else entity.encode("utf-8", "surrogatepass") + b"\0" + data
 
 
 def _bytes_of_lane(lane: Lane) -> bytes:
-    return _bytes_of(lane if isinstance(lane, Identity) else Identity(None, lane))
+    return _bytes_of(lane.entity, lane.key) if isinstance(lane, Identity) else _bytes_of(None, lane)
 
 
 def _encoded(keys: Sequence[str]) -> Iterable[bytes]:

@@ -12,7 +12,7 @@ from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.comparing import DiffOptions, DiffReportOptions, VerifyOptions
 from kvsctl.cli.options.selection import EntityOptions, PrefixArgument, SelectionOptions
 from kvsctl.cli.options.target import TargetOptions
-from kvsctl.cli.selectors import listing_plan
+from kvsctl.cli.selectors import listing_plan, shard_of
 from kvsctl.cli.stores import files_of, named_store, require_different, source_store, store_of
 from kvsctl.comparison.joining import Change
 from kvsctl.comparison.sampling import Sample, sample_of
@@ -78,6 +78,7 @@ def comparison(given: Given) -> Comparison:
         compared,
         target or _reader(given, right),
         plan,
+        shard_of(given),
         compares_text=options.bytes,
         printing=DifferencePrinting(
             _only(options.only),

@@ -117,6 +117,7 @@ def listing_job(
         listing=plan,
         selection=selection,
         name=name,
+        shard=plan.selection.shard,
     )
 
 

@@ -1,12 +1,17 @@
 """From options to a selection, and to what must be listed for it."""
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.listing import ConsistentOption
-from kvsctl.cli.options.selection import EntityOptions, PrefixArgument, SelectionOptions
+from kvsctl.cli.options.selection import (
+    EntityOptions,
+    PrefixArgument,
+    SelectionOptions,
+    ShardSelector,
+)
 from kvsctl.errors import UsageError
 from kvsctl.jsontext import quoted
 from kvsctl.limits import DEFAULT_LIMITS
@@ -19,6 +24,9 @@ from kvsctl.selection.selection import AgeFrom, Selection
 from kvsctl.selection.sizes import size_bytes
 from kvsctl.service.queries import BY_KEY, EntityIndex
 from kvsctl.service.wire import MetadataRequest
+
+if TYPE_CHECKING:
+    from kvsctl.shards import Shard
 
 _GLOB: Final = re.compile(r"[*?\[\]]")
 
@@ -84,7 +92,18 @@ def selection_of(given: Given) -> Selection:
         options.expired,
         options.no_expiry,
         None if options.larger_than is None else size_bytes(options.larger_than, "--larger-than"),
+        shard_of(given),
     )
+
+
+def shard_of(given: Given) -> "Shard | None":
+    """Return the part of the keys that a command works on; None: all. Raise UsageError."""
+    text = given.of(ShardSelector).shard
+    if text is None:
+        return None
+    from kvsctl.shards import parsed_shard  # few jobs are one of several
+
+    return parsed_shard(text)
 
 
 def spaces_of(given: Given) -> list[EntityIndex | None]:
@@ -117,7 +136,7 @@ def spaces_of(given: Given) -> list[EntityIndex | None]:
 
 def selectors_given(given: Given) -> dict[str, object]:
     """Return the selectors that were given, as they were written: they identify a selection."""
-    groups = PrefixArgument, SelectionOptions, EntityOptions
+    groups = PrefixArgument, SelectionOptions, EntityOptions, ShardSelector
     options = {name: value for group in groups for name, value in vars(given.of(group)).items()}
     if not (options["older_than"] or options["newer_than"]):
         del options["by"]

@@ -61,6 +61,7 @@ def sync_job(given: Given) -> BatchJob:
         checks=checks,
         schedule=basis.schedule,
         name="sync",
+        shard=listed.plan.selection.shard,
         confirmed_target=given.of(ConfirmOption).confirm,
         deletions=deletions,
         repeats_cheaply=True,

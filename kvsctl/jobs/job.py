@@ -269,10 +269,10 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     `asked` is the metadata that the service is asked for: what is printed, and what the run
     itself needs. With `listing`, records are printed as the queries return them, if these return
     all that is needed; `selection` holds the options that choose them, by name. `name` is the
-    command's, if it is not the verb of the plan. `shard` says which part of its keys `input` gives;
-    None: all of them. `confirmed_target`: the target that the user means to write to. `deletions`
-    is what is planned once all records are sent. `repeats_cheaply`: the same command again does
-    only what is left, so that it takes no journal.
+    command's, if it is not the verb of the plan. `shard` says which part of its keys the job works
+    on; None: all. `confirmed_target`: the target that the user means to write to. `deletions` is
+    what is planned once all records are sent. `repeats_cheaply`: the same command again does only
+    what is left, so that it takes no journal.
     """
 
     input: JobInput

@@ -27,13 +27,20 @@ _ALL = Judged()
 class Judge:
     """Decides about the records of pages.
 
-    `tests_prefix`: keys may be listed that do not begin with the prefix of the selection.
+    They are of `entity`; None: plain ones. `tests_prefix`: keys may be listed that do not begin
+    with the prefix of the selection.
     """
 
     def __init__(
-        self, selection: Selection, *, skip_expired: bool, tests_prefix: bool = False
+        self,
+        selection: Selection,
+        entity: str | None,
+        *,
+        skip_expired: bool,
+        tests_prefix: bool = False,
     ) -> None:
         self._selection = selection
+        self._entity = entity
         self._skip_expired = skip_expired
         is_within = not (tests_prefix and selection.prefix)
         self._takes_all = selection.is_of_prefix_only and is_within
@@ -48,11 +55,11 @@ class Judge:
         if self._takes_all:
             chosen = list(range(len(keys)))
         elif self._selection.is_of_keys_only:
-            chooses = self._selection.chooses_key
-            chosen = [place for place, key in enumerate(keys) if chooses(key)]
+            chooses, entity = self._selection.chooses_key, self._entity
+            chosen = [place for place, key in enumerate(keys) if chooses(entity, key)]
         else:
             for place, key in enumerate(keys):
-                verdict = self._selection.judge(key, known(found, place), now)
+                verdict = self._selection.judge(self._entity, key, known(found, place), now)
                 if verdict is Verdict.CHOSEN:
                     chosen.append(place)
                 elif verdict is Verdict.UNDECIDED:

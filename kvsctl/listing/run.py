@@ -215,7 +215,7 @@ class ListingRun:
 
     def _still_chooses(self, identity: Identity, found: Found, now: float) -> bool:
         what_is_known = known(FoundSlab.of([found]), 0)
-        verdict = self._walk.selection().judge(identity.key, what_is_known, now)
+        verdict = self._walk.selection().judge(identity.entity, identity.key, what_is_known, now)
         if verdict is not Verdict.CHOSEN or self._has_enough:
             return False
         self._position += 1

@@ -174,7 +174,10 @@ class Walk:
             async for listed in pages:
                 self._emit(PageListed(lister.prefix, len(listed.keys)))
                 judge = judge or Judge(
-                    self.selection(), skip_expired=plan.skip_expired, tests_prefix=not by_key
+                    self.selection(),
+                    _entity(space),
+                    skip_expired=plan.skip_expired,
+                    tests_prefix=not by_key,
                 )
                 judged = judge.judge(listed.keys, listed.found, self._service.now())
                 yield _JudgedPage(space, listed, judged, moves.copy())

@@ -36,4 +36,6 @@ def mapped_selection(selection: Selection, mapping: KeyMapping) -> Selection:
     if mapping == KeyMapping():
         return selection
     rest = selection.prefix.removeprefix(mapping.removed)
-    return replace(selection, prefix=mapping.before + rest, matches=(), regexes=(), excludes=())
+    return replace(
+        selection, prefix=mapping.before + rest, matches=(), regexes=(), excludes=(), shard=None
+    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import Enum
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
@@ -9,6 +10,9 @@ from msgspec.structs import replace
 from kvsctl.selection.moments import Age, Moment, epoch_of
 from kvsctl.selection.patterns import Pattern
 from kvsctl.selection.prefixes import covering, within
+
+if TYPE_CHECKING:
+    from kvsctl.shards import Shard  # few jobs are one of several
 
 
 class Verdict(Enum):
@@ -46,7 +50,7 @@ class Selection(msgspec.Struct, frozen=True):
 
     A key must begin with `prefix`, match one of `matches` if there are any, one of `regexes` if
     there are any, and none of `excludes`. `older_than` and `newer_than` are compared with the time
-    that `age_from` names. `larger_than` is bytes of the value.
+    that `age_from` names. `larger_than` is bytes of the value. `shard`: the keys of this part.
     """
 
     prefix: str = ""
@@ -59,6 +63,7 @@ class Selection(msgspec.Struct, frozen=True):
     is_expired: bool = False
     has_no_expiry: bool = False
     larger_than: int | None = None
+    shard: "Shard | None" = None
 
     @property
     def prefixes(self) -> list[str]:
@@ -99,29 +104,33 @@ class Selection(msgspec.Struct, frozen=True):
 
     @property
     def is_of_keys_only(self) -> bool:
-        """Whether the key alone decides."""
+        """Whether the entity and the key alone decide."""
         return not (self.needs_age or self.needs_expiry or self.larger_than is not None)
 
     @property
     def is_of_prefix_only(self) -> bool:
         """Whether every key that begins with `prefix` is chosen."""
-        return self.is_of_keys_only and not (self.matches or self.regexes or self.excludes)
+        has_patterns = bool(self.matches or self.regexes or self.excludes)
+        return self.is_of_keys_only and not has_patterns and self.shard is None
 
-    def chooses_key(self, key: str) -> bool:
-        """Return whether the key meets every condition on keys."""
+    def chooses_key(self, entity: str | None, key: str) -> bool:
+        """Return whether a key of an entity meets every condition on keys; None: a plain key."""
         return (
             key.startswith(self.prefix)
             and (not self.matches or any(one.matches(key) for one in self.matches))
             and (not self.regexes or any(one.matches(key) for one in self.regexes))
             and not any(one.matches(key) for one in self.excludes)
+            and (self.shard is None or self.shard.has_key(entity, key))
         )
 
-    def judge(self, key: str, known: Known, now: float) -> Verdict:
-        """Decide about a record. `now`: the service's time in epoch seconds.
+    def judge(self, entity: str | None, key: str, known: Known, now: float) -> Verdict:
+        """Decide about a record of an entity; None: a plain one.
+
+        `now`: the service's time in epoch seconds.
 
         A record that fails one condition is not chosen, even if others cannot be decided.
         """
-        if not self.chooses_key(key):
+        if not self.chooses_key(entity, key):
             return Verdict.NOT_CHOSEN
         tests = (self._is_large(known), self._is_of_age(known, now), self._has_expiry(known, now))
         if False in tests:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from kvsctl.selection.patterns import Pattern, glob, regex
 from kvsctl.selection.prefixes import covering, within
 from kvsctl.selection.selection import AgeFrom, Known, Selection, Verdict
+from kvsctl.shards import Shard
 
 _TEXTS = st.text(alphabet="ab:", max_size=4)
 _GLOBS = st.text(alphabet="ab:*?", min_size=1, max_size=4).map(glob)
@@ -38,9 +39,21 @@ def test_what_may_be_chosen_is_listed_once(
         and (not matches or any(one.matches(key) for one in matches))
         and not any(one.matches(key) for one in excludes)
     )
-    assert selection.chooses_key(key) == is_chosen
+    assert selection.chooses_key(None, key) == is_chosen
     holders = sum(key.startswith(one) for one in selection.prefixes)
     assert holders == 1 if is_chosen else holders <= 1
+
+
+@given(_TEXTS, st.none() | st.just("city"), st.integers(1, 5), _GLOBS)
+def test_each_key_that_is_chosen_is_in_one_of_n_parts(
+    key: str, entity: str | None, parts: int, pattern: Pattern
+) -> None:
+    shards = [Shard(number, parts) for number in range(1, parts + 1)]
+    selections = [Selection(matches=[pattern], shard=shard) for shard in shards]
+    chosen = sum(one.chooses_key(entity, key) for one in selections)
+    assert chosen == bool(pattern.matches(key))
+    assert all(one.is_of_keys_only and not one.is_of_prefix_only for one in selections)
+    assert selections[0].prefixes == Selection(matches=[pattern]).prefixes
 
 
 def test_a_narrow_pattern_reads_little() -> None:
@@ -79,7 +92,7 @@ def test_a_narrow_pattern_reads_little() -> None:
 def test_a_record_is_judged_by_what_is_known(
     selection: Selection, known: Known, verdict: Verdict
 ) -> None:
-    assert selection.judge("k", known, 100.0) is verdict
+    assert selection.judge(None, "k", known, 100.0) is verdict
 
 
 def test_it_says_what_must_be_known() -> None:

@@ -109,6 +109,21 @@ class SelectionOptions(OptionGroup):
     ] = None
 
 
+class ShardSelector(OptionGroup):
+    """Which part of the keys that the other selectors choose."""
+
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Work only on the I-th of N parts of the keys; every key is in one part. All of "
+            "them are read.",
+            rich_help_panel=panels.SELECTION,
+        ),
+        OnResume.MUST_MATCH,
+    ] = None
+
+
 class EntityOptions(OptionGroup):
     """Which custom entities to work on, and by which index."""
 

@@ -39,6 +39,7 @@ from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, report_document
 from kvsctl.report.schema import document_line
 from kvsctl.report.store.differences import Compared, difference_summary
+from kvsctl.shards import Shard
 
 Left: TypeAlias = Reader | ListedStore
 Right: TypeAlias = Reader | ListedStore | StoreSide
@@ -49,12 +50,14 @@ class Comparison(msgspec.Struct, frozen=True):
     """Two sides to compare.
 
     `covers`: what of files is compared, as it is of a store that is listed; None: all.
+    `shard`: the part of the keys that is compared of both sides; None: all of them.
     `compares_text`: values are equal only if their bytes are.
     """
 
     left: Left
     right: Right
     covers: ListingPlan | None = None
+    shard: Shard | None = None
     compares_text: bool = False
     printing: DifferencePrinting = msgspec.field(default_factory=DifferencePrinting)
     reporting: Reporting = msgspec.field(default_factory=Reporting)
@@ -147,7 +150,7 @@ class _Comparing:
             right,
             credentials,
             Lookup(self._comparer.compare, side.name),
-            side.blocks(),
+            _part_of(side.blocks(), self._job.shard),
             [self.tally, *self._listeners],
             self._interrupts,
             self._limit,
@@ -166,7 +169,7 @@ class _Comparing:
                 sides.append(await self._listed(side, opened))
                 continue
             files.append(FileSide(side, counting(self.tally)))
-            sides.append(_selected(files[-1].blocks(), self._job.covers))
+            sides.append(_selected(_part_of(files[-1].blocks(), self._job.shard), self._job.covers))
         try:
             one, other = (self._paced(blocks) for blocks in sides)
             await join(one, other, self._comparer.compare)
@@ -214,7 +217,16 @@ def _selected(blocks: Iterator[Block], plan: ListingPlan | None) -> Iterator[Blo
     entities = {"" if space is None else space.entity for space in plan.spaces}
     chooses = plan.selection.chooses_key
     return (
-        [one for one in block if one.entity in entities and chooses(one.key)] for block in blocks
+        [one for one in block if one.entity in entities and chooses(one.entity or None, one.key)]
+        for block in blocks
+    )
+
+
+def _part_of(blocks: Iterator[Block], shard: Shard | None) -> Iterator[Block]:
+    if shard is None:
+        return blocks
+    return (
+        [one for one in block if shard.has_key(one.entity or None, one.key)] for block in blocks
     )
 
 
@@ -223,7 +235,8 @@ def _about(job: Comparison) -> About:
     target = _name(right) if isinstance(right, Reader) else right.target.display
     path = None if isinstance(right, Reader) else right.target.local_path
     local_path = None if path is None else str(path)
-    return About("diff", target, __version__, datetime.now(UTC), local_path)
+    shard = None if job.shard is None else str(job.shard)
+    return About("diff", target, __version__, datetime.now(UTC), local_path, shard=shard)
 
 
 def _name(side: Right) -> str:

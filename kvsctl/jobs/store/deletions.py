@@ -125,7 +125,11 @@ class Deletions:
                     continue
                 key = self._mapping.original(identity.key)
                 # What is no key cannot be in the source, and must not be asked for.
-                if key is not None and not check_key(key, DEFAULT_LIMITS) and chooses(key):
+                if (
+                    key is not None
+                    and not check_key(key, DEFAULT_LIMITS)
+                    and chooses(identity.entity, key)
+                ):
                     listed.add(Entry(identity.entity or "", key, b""))
 
         error = await list_store(

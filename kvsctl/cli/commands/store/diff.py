@@ -5,7 +5,12 @@ from kvsctl.cli.options.comparing import DiffOptions, DiffReportOptions
 from kvsctl.cli.options.input import ManifestOption
 from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.running import RunningOptions
-from kvsctl.cli.options.selection import EntityOptions, PrefixArgument, SelectionOptions
+from kvsctl.cli.options.selection import (
+    EntityOptions,
+    PrefixArgument,
+    SelectionOptions,
+    ShardSelector,
+)
 from kvsctl.cli.options.shape import ShapeOptions, ValueOptions
 from kvsctl.cli.options.target import TargetOptions
 
@@ -14,6 +19,7 @@ from kvsctl.cli.options.target import TargetOptions
     PrefixArgument,
     DiffOptions,
     SelectionOptions,
+    ShardSelector,
     EntityOptions,
     ConsistentOption,
     ManifestOption,

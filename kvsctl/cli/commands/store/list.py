@@ -5,13 +5,19 @@ from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.listing import ConsistentOption, ListOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions
-from kvsctl.cli.options.selection import EntityOptions, PrefixArgument, SelectionOptions
+from kvsctl.cli.options.selection import (
+    EntityOptions,
+    PrefixArgument,
+    SelectionOptions,
+    ShardSelector,
+)
 from kvsctl.cli.options.target import TargetOptions
 
 
 @takes(
     PrefixArgument,
     SelectionOptions,
+    ShardSelector,
     EntityOptions,
     ListOptions,
     ConsistentOption,

@@ -7,7 +7,12 @@ from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions
-from kvsctl.cli.options.selection import EntityOptions, PrefixArgument, SelectionOptions
+from kvsctl.cli.options.selection import (
+    EntityOptions,
+    PrefixArgument,
+    SelectionOptions,
+    ShardSelector,
+)
 from kvsctl.cli.options.target import ConfirmOption, TargetOptions
 
 
@@ -15,6 +20,7 @@ from kvsctl.cli.options.target import ConfirmOption, TargetOptions
     PrefixArgument,
     SyncOptions,
     SelectionOptions,
+    ShardSelector,
     EntityOptions,
     ConsistentOption,
     CheckingOptions,
