@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -9,8 +10,15 @@ from kvsctl.backups.digest import uncompressed
 from kvsctl.backups.manifest import Facts
 from kvsctl.backups.writer import ManifestWriter
 from kvsctl.errors import StreamError, UsageError
-from kvsctl.files.claims import require_unused, require_writable, resolved
-from kvsctl.files.sinks import ByteSink
+from kvsctl.files.claims import (
+    require_claimable,
+    require_unused,
+    require_writable,
+    resolved,
+)
+from kvsctl.files.sinks import ByteSink, part_path
+
+_WHAT: Final = "the manifest"
 
 
 class ExportManifest:
@@ -21,8 +29,7 @@ class ExportManifest:
     """
 
     def __init__(self, path: Path, facts: Facts) -> None:
-        require_writable(path)
-        require_unused(resolved(path), "the manifest")
+        _require_possible(path)
         self._path = path
         self._facts = facts
         self._writer = ManifestWriter()
@@ -47,6 +54,16 @@ class ExportManifest:
         except UsageError as error:  # it could have been written when the export began
             return StreamError(error.message, error.hint)
         return None
+
+
+def _require_possible(path: Path) -> None:
+    """Raise UsageError if the manifest could not be written at the end. Change nothing."""
+    real = resolved(path)
+    require_writable(real if path.is_symlink() else path)
+    if real.exists() and not real.is_file():
+        raise UsageError(f"cannot write the manifest to {path}: not a regular file")
+    require_unused(real, _WHAT)
+    require_claimable(part_path(path), _WHAT)
 
 
 class _Remembering:

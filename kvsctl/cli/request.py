@@ -307,11 +307,13 @@ def require_own_files(
 
 
 def _outputs(records: Printing | None) -> list[tuple[str, Place]]:
-    """Return where records are written; beside a file is its part until it is complete."""
+    """Return where records and their manifest are written; a file is its part at first."""
     if records is None:
         return []
     path = records.manifest_path
-    manifest: list[tuple[str, Place]] = [] if path is None else [("manifest", path)]
+    manifest: list[tuple[str, Place]] = []
+    if path is not None:
+        manifest = [("manifest", path), ("manifest", part_path(path))]
     if records.path is None:
         return [*manifest, ("output", _STDOUT)]
     return [*manifest, ("output", records.path), ("output", part_path(records.path))]

@@ -148,6 +148,24 @@ def require_unused(path: Path, what: str) -> None:
         raise _in_use(path, what)
 
 
+def require_claimable(path: Path, what: str) -> None:
+    """Raise UsageError if `claim_emptied` would refuse what is at the path. Change nothing.
+
+    `path` has no links left to resolve. A file that is not there is accepted.
+    """
+    try:
+        fd, _ = _open(path, None)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(f"cannot write to {path}: {error.strerror}") from error
+    try:
+        _require_own(path, fd)
+        _lock(path, what, fd)
+    finally:
+        os.close(fd)
+
+
 def resolved(path: Path) -> Path:
     """Return the path with its links resolved; a path of a descriptor unchanged.
 

@@ -3,12 +3,14 @@
 import gzip
 import json
 import os
+from contextlib import nullcontext
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from kvsctl.backups.manifest import manifest_path
+from kvsctl.files.locks import try_lock
 from kvsctl.files.sinks import part_path
 from tests.support.commands.command import Command, records_file
 from tests.support.commands.serving import serving
@@ -117,6 +119,9 @@ def test_a_second_export_replaces_the_manifest(local: Command, tmp_path: Path) -
     [
         (["--manifest", "-"], "--manifest -: must be a regular file"),
         (["-o", "a", "--manifest", "a"], "a is manifest and output at once"),
+        (["-o", "a.part", "--manifest", "a"], "a.part is manifest and output at once"),
+        (["-o", "b", "--manifest", "a", "--report", "a.part"], "a.part is manifest and report"),
+        (["-o", "a", "--failures", "a.manifest.json.part"], "is manifest and failures file"),
         (["-o", "a", "--manifest", "none/m"], "cannot write to none/m"),
         (["--manifest", "."], "--manifest .: must be a regular file"),
     ],
@@ -135,6 +140,41 @@ def test_a_device_is_no_place_for_a_manifest(local: Command) -> None:
     assert b"must be a regular file" in refused.err
     local("export", "-o", os.devnull, status=0)
     assert not manifest_path(Path(os.devnull)).exists()
+
+
+@only_on(IS_POSIX, "links and FIFOs")
+@pytest.mark.parametrize(
+    ("planted", "message"),
+    [
+        ("link", "a symbolic link"),
+        ("pipe", "not a regular file"),
+        ("folder", "Is a directory"),
+        ("lock", "the manifest"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["", ".part"])
+def test_what_is_planted_where_the_manifest_goes_is_noticed_before_anything_is_sent(
+    local: Command, tmp_path: Path, planted: str, message: str, suffix: str
+) -> None:
+    path, elsewhere = tmp_path / "all.jsonl", tmp_path / "elsewhere"
+    place = Path(f"{manifest_path(path)}{suffix}")
+    if planted == "link":
+        if not suffix:
+            elsewhere, message = elsewhere / "none" / "m", "No such file or directory"
+        place.symlink_to(elsewhere)
+    elif planted == "pipe":
+        os.mkfifo(place)
+    elif planted == "folder":
+        place.mkdir()
+    else:
+        place.touch()
+    with place.open("rb") if planted == "lock" else nullcontext() as held:
+        assert held is None or try_lock(held.fileno())
+        refused = local("export", "-o", path, "--json", status=2)
+    assert message in refused.err.decode()
+    assert not elsewhere.exists()
+    assert not path.exists()
+    assert not part_path(path).exists()
 
 
 @pytest.mark.parametrize(
