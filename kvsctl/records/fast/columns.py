@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from kvsctl.limits import Limits
-from kvsctl.records.fast.keys import entity_bodies, key_bodies, key_texts
+from kvsctl.records.fast.keys import common_lines, entity_bodies, key_bodies, key_texts
 from kvsctl.records.parsed import Columns
 from kvsctl.records.shapes import KeyTemplate
 
@@ -156,11 +156,13 @@ def key_columns(
     are_shown: bool = False,
 ) -> Columns:
     """Return records to get or delete."""
+    entities = _if_any(entities)
+    if entities is None and (lines := common_lines(keys, limits)) is not None:
+        return Columns(keys, key_bodies(lines), sorted(others))
     texts = key_texts(keys, limits, others, are_shown=are_shown)
     for place in others:
         texts[place] = b""  # one with a line feed would make two bodies
-    entities = _if_any(entities)
-    bodies = key_bodies(texts) if entities is None else entity_bodies(texts, entities)
+    bodies = key_bodies(b"\n".join(texts)) if entities is None else entity_bodies(texts, entities)
     return Columns(keys, bodies, sorted(others), entities)
 
 

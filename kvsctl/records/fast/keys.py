@@ -23,7 +23,7 @@ def uncommon_keys(keys: Sequence[str], limits: Limits) -> list[int]:
     A common key has only letters, digits, `:._#-`, and spaces that are not first or last. In JSON,
     it needs no escape.
     """
-    if _are_common(keys, limits):
+    if _common_text(keys, limits, "") is not None:
         return []
     return [
         place
@@ -32,20 +32,25 @@ def uncommon_keys(keys: Sequence[str], limits: Limits) -> list[int]:
     ]
 
 
-def _are_common(keys: Sequence[str], limits: Limits) -> bool:
-    joined, lengths = "".join(keys), set(map(len, keys))
-    if (
-        not joined.isascii()
-        or joined.encode().translate(None, _BYTES)
-        or 0 in lengths
-        or max(lengths, default=0) > limits.key_chars
-    ):
-        return False
-    if " " not in joined:
-        return True
-    # No key holds a line feed: between two of them, it shows where keys begin and end.
-    lines = "\n" + "\n".join(keys) + "\n"
-    return "\n " not in lines and " \n" not in lines
+def common_lines(keys: Sequence[str], limits: Limits) -> bytes | None:
+    """Return keys as lines, joined by line feeds, if all are common; otherwise None."""
+    return _common_text(keys, limits, "\n")
+
+
+def _common_text(keys: Sequence[str], limits: Limits, between: str) -> bytes | None:
+    """Return keys joined by `between`, which no common key holds, if all are common."""
+    joined, lengths = between.join(keys), set(map(len, keys))
+    if 0 in lengths or max(lengths, default=0) > limits.key_chars or not joined.isascii():
+        return None
+    text = joined.encode()
+    if text.translate(None, _BYTES) != between.encode() * (len(keys) - 1):
+        return None
+    if " " in joined:
+        # No key holds a line feed: between two of them, it shows where keys begin and end.
+        lines = "\n" + "\n".join(keys) + "\n"
+        if "\n " in lines or " \n" in lines:
+            return None
+    return text
 
 
 def key_texts(
@@ -56,6 +61,8 @@ def key_texts(
     `are_shown`: they are plain text, which must show what they hold. Then keys that are legal but
     not common are added, too.
     """
+    if (lines := common_lines(keys, limits)) is not None:
+        return lines.split(b"\n")
     texts = list(map(str.encode, keys))
     for place in uncommon_keys(keys, limits):
         if are_shown or check_key(keys[place], limits):
@@ -70,11 +77,10 @@ def illegal_keys(keys: Sequence[str], limits: Limits) -> list[int]:
     return [place for place in uncommon_keys(keys, limits) if check_key(keys[place], limits)]
 
 
-def key_bodies(texts: Sequence[bytes]) -> list[bytes]:
-    """Return the bodies of keys, as get and delete send them."""
-    # One join and one split for all keys, because no JSON string holds a line feed.
-    joined = b'"}\n{"key":"'.join(texts)
-    return (b'{"key":"%b"}' % joined).split(b"\n")
+def key_bodies(lines: bytes) -> list[bytes]:
+    """Return the bodies of keys, as get and delete send them. `lines` are their `key_texts`."""
+    # At once for all keys, because no JSON string holds a line feed.
+    return (b'{"key":"%b"}' % lines.replace(b"\n", b'"}\n{"key":"')).split(b"\n")
 
 
 def entity_bodies(texts: Iterable[bytes], entities: Iterable[str | None]) -> list[bytes]:
