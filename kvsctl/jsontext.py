@@ -45,6 +45,8 @@ _NO_MARKS: Final = bytes(set(_NO_BRACKETS) - set(b'"'))
 _STEPS: Final = bytes.maketrans(b"[{]}", b"\1\1\xff\xff")
 """Makes signed bytes of brackets: one level more, or one less."""
 _ESCAPED_QUOTE: Final = rb"\u0022"
+_LINE_FEED: Final = ord("\n")
+_CARRIAGE_RETURN: Final = ord("\r")
 _decode_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_raw: Final = msgspec.json.Decoder(msgspec.Raw).decode
 _encode: Final = msgspec.json.Encoder().encode
@@ -285,6 +287,10 @@ def json_line(value: Any) -> bytes:
 
 def one_line(text: bytes) -> bytes:
     """Return the JSON text on one line: unchanged if it has no line break, else compact."""
-    if b"\n" in text or b"\r" in text:
-        return compact(text)
-    return text
+    return compact(text) if has_line_break(text) else text
+
+
+def has_line_break(text: bytes) -> bool:
+    """Return whether the text holds a LF or CR."""
+    # Numbers, because looking for bytes raises and catches an exception first: see bytes_contains.
+    return _LINE_FEED in text or _CARRIAGE_RETURN in text

@@ -259,17 +259,17 @@ class FoundSlab(Sequence[Found]):
 
     __hash__ = None  # type: ignore[assignment]
     __slots__ = (
-        "_values",
         "created_at",
         "expire_times",
         "is_compact",
         "plain_records",
         "updated_at",
+        "values",
     )
 
     def __init__(
         self,
-        values: Sequence[msgspec.Raw] | None,
+        values: Sequence[msgspec.Raw],
         created_at: Sequence[int | None] | None = None,
         updated_at: Sequence[int | None] | None = None,
         expire_times: Sequence[str | None] | None = None,
@@ -277,7 +277,7 @@ class FoundSlab(Sequence[Found]):
         is_compact: bool = False,
         plain_records: Sequence[FoundRecord] | None = None,
     ) -> None:
-        self._values = values
+        self.values = values
         self.created_at = created_at
         self.updated_at = updated_at
         self.expire_times = expire_times
@@ -295,18 +295,6 @@ class FoundSlab(Sequence[Found]):
             [one.updated_at for one in founds],
             [one.expire_time for one in founds],
         )
-
-    @classmethod
-    def of_plain(cls, records: Sequence[FoundRecord], *, is_compact: bool) -> "FoundSlab":
-        """Return a slab of records that have only a key and a value."""
-        return cls(None, is_compact=is_compact, plain_records=records)
-
-    @property
-    def values(self) -> Sequence[msgspec.Raw]:
-        """The value of each record."""
-        if self._values is None:
-            self._values = [one.value for one in self.plain_records or ()]
-        return self._values
 
     @property
     def is_bare(self) -> bool:

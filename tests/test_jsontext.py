@@ -257,6 +257,11 @@ class TestDepthExceeds:
         assert peak_bytes < 2 * len(text)
 
 
+@given(st.text("ab \t\n\r\u2028\x85", max_size=4))
+def test_a_line_break_is_a_line_feed_or_a_carriage_return(text: str) -> None:
+    assert jsontext.has_line_break(text.encode()) is ("\n" in text or "\r" in text)
+
+
 class TestCompact:
     @given(VALUES)
     def test_keeps_the_content_without_white_space(self, text: str) -> None:

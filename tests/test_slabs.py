@@ -137,6 +137,7 @@ def test_what_is_picked_of_a_found_slab_is_what_its_places_hold(
 
 def test_what_is_picked_of_plain_records_is_still_plain() -> None:
     records = [FoundRecord(key, Raw(b"1")) for key in "abc"]
-    picked = FoundSlab.of_plain(records, is_compact=True).picked([0, 2])
+    values = [one.value for one in records]
+    picked = FoundSlab(values, is_compact=True, plain_records=records).picked([0, 2])
     assert picked.plain_records == [records[0], records[2]]
     assert picked.is_compact

@@ -49,7 +49,7 @@ def found_with_members(records: Sequence[FoundMembers], body: bytes) -> FoundSla
         _times([one.createdAt for one in records]),
         _times([one.updatedAt for one in records]),
         None if expiries.count(None) == len(expiries) else expiries,
-        is_compact=b"\n" not in body and b"\r" not in body,
+        is_compact=not jsontext.has_line_break(body),
     )
 
 
@@ -58,10 +58,10 @@ def found_plain(records: Sequence[FoundRecord], body: bytes) -> FoundSlab:
 
     Raise UnreadableAnswer if a value nests too deep.
     """
-    if max([len(one.value) for one in records], default=0) > _MOST_SHALLOW_BYTES:
-        _require_shallow_values([one.value for one in records], body)
-    is_compact = b"\n" not in body and b"\r" not in body
-    return FoundSlab(None, is_compact=is_compact, plain_records=records)
+    values = [one.value for one in records]
+    if values and max(map(len, values)) > _MOST_SHALLOW_BYTES:
+        _require_shallow_values(values, body)
+    return FoundSlab(values, is_compact=not jsontext.has_line_break(body), plain_records=records)
 
 
 def members_of(record: bytes) -> FoundMembers:

@@ -140,12 +140,20 @@ class ReplyDecoder:
 
         `asked` are the records of the request. Without them the result is always a Reply.
         """
+        keys, entities = names_of(asked)
+        answer: _Answer | _PlainAnswer | None = None
         if verb is not GET:
-            keys, entities = names_of(asked)
             if keys and self._form.names_exactly(keys, entities, body):
                 return _ALL_WRITTEN
-        body = body.removeprefix(BOM_UTF8)
-        answer = self._parsed(verb, body)
+        elif self._reads_are_plain and (answer := self._plain_answer(body)) is not None:
+            records = answer.successfulKeys
+            # What `names_exactly` asks, without its calls: nearly all answers to reads pass here.
+            is_certain = entities is None and keys and not answer.failedKeys
+            if is_certain and keys == [one.key for one in records]:
+                return AllDone(found_plain(records, body))
+        if answer is None:
+            body = body.removeprefix(BOM_UTF8)
+            answer = self._parsed(body)
         found: FoundSlab | None = None
         if verb is GET:
             found = answer.found(body)
@@ -166,14 +174,21 @@ class ReplyDecoder:
             },
         )
 
-    def _parsed(self, verb: Verb, body: bytes) -> _Answer | _PlainAnswer:
+    def _plain_answer(self, body: bytes) -> _PlainAnswer | None:
+        """Return the answer to a read if it is plain; None if it must be parsed carefully."""
+        try:
+            if not body.isascii():
+                body.decode()
+            return _decode_plain(body)
+        except msgspec.ValidationError:
+            self._reads_are_plain = False
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            pass
+        return None
+
+    def _parsed(self, body: bytes) -> _Answer:
         try:
             require_utf8(body)
-            if verb is GET and self._reads_are_plain:
-                try:
-                    return _decode_plain(body)
-                except msgspec.ValidationError:
-                    self._reads_are_plain = False
             return _decode(body)
         except RecursionError:
             raise too_deep() from None

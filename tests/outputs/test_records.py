@@ -219,7 +219,8 @@ def test_an_answer_as_it_was_decoded_is_printed_as_its_parts_would_be(
         one.body = key_body(one.identity)
     for is_compact in (False, not any(b"\n" in value for _, value in pairs)):
         plain = [FoundRecord(key, Raw(value)) for key, value in pairs]
-        decoded = FoundSlab.of_plain(plain, is_compact=is_compact)
+        values = [one.value for one in plain]
+        decoded = FoundSlab(values, is_compact=is_compact, plain_records=plain)
         parts = FoundSlab.of([Found(value) for _, value in pairs])
         assert formatter(records, decoded) == formatter(records, parts)
         assert formatter(records[1:], decoded[1:]) == formatter(records[1:], parts[1:])
@@ -231,6 +232,7 @@ def test_every_character_of_a_key_is_printed_as_it_is_sent() -> None:
     records = [
         Record(0, "-", 1, Identity(None, key), key_body(Identity(None, key))) for key in keys
     ]
-    decoded = FoundSlab.of_plain([FoundRecord(key, Raw(b"1")) for key in keys], is_compact=True)
+    plain = [FoundRecord(key, Raw(b"1")) for key in keys]
+    decoded = FoundSlab([Raw(b"1")] * len(keys), is_compact=True, plain_records=plain)
     expected = [b'%b,"value":1}\n' % one.body[:-1] for one in records]
     assert json_lines()(records, decoded) == b"".join(expected)

@@ -202,9 +202,9 @@ class TestDecoder:
         parsed: list[bytes] = []
         parse = decoder._parsed
 
-        def counting(verb: Verb, body: bytes) -> object:
+        def counting(body: bytes) -> object:
             parsed.append(body)
-            return parse(verb, body)
+            return parse(body)
 
         monkeypatch.setattr(decoder, "_parsed", counting)
         for names in (TWO, plain("c", "d", "e"), plain("f"), [*TWO, Identity("land", "g")]):

@@ -31,7 +31,7 @@ class TestReads:
         answer: tuple[str, dict[Identity, str], dict[Identity, tuple[str, str]]],
         data: st.DataObject,
     ) -> None:
-        body = bytearray(answer[0].encode())
+        body = bytearray(data.draw(st.sampled_from(["", "\ufeff"])) + answer[0], "utf-8")
         if data.draw(st.booleans()):
             place = data.draw(st.integers(0, len(body)))
             body[place : place + 1] = data.draw(st.binary(max_size=2))
