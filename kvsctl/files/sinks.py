@@ -210,32 +210,24 @@ class PartFile:
             raise
         self._length = kept_bytes
         self._chunks: list[bytes] = []
-        self._held_bytes = 0
+        self.pending_bytes = 0
+        """How many bytes wait to be written together with others."""
         self._written_at = -math.inf
         self._is_open = True
         self._has_lasting_name = False
-        self._broken: OSError | None = None
-
-    @property
-    def broken(self) -> OSError | None:
+        self.broken: OSError | None = None
         """The error that made writing or completing fail, or None. The part is left as it is."""
-        return self._broken
-
-    @property
-    def pending_bytes(self) -> int:
-        """How many bytes wait to be written together with others."""
-        return self._held_bytes
 
     def write(self, chunk: bytes) -> None:
         """Write a chunk whole or not at all. Do nothing if writing has failed before.
 
         So the part ends in a whole line, if every chunk does.
         """
-        if self._broken is None:
+        if self.broken is None:
             self._chunks.append(chunk)
-            self._held_bytes += len(chunk)
+            self.pending_bytes += len(chunk)
             is_due = self._clock() >= self._written_at + _FILE_SECONDS
-            if is_due or self._held_bytes >= _GATHERED_BYTES:
+            if is_due or self.pending_bytes >= _GATHERED_BYTES:
                 self._write_chunks()
 
     def mark(self) -> int:
@@ -244,13 +236,13 @@ class PartFile:
         return self._length
 
     def _write_chunks(self) -> None:
-        chunks, self._chunks, self._held_bytes = self._chunks, [], 0
-        if not chunks or self._broken is not None:
+        chunks, self._chunks, self.pending_bytes = self._chunks, [], 0
+        if not chunks or self.broken is not None:
             return
-        self._broken = self._append(b"".join(chunks))
-        if self._broken is not None and len(chunks) > 1:
+        self.broken = self._append(b"".join(chunks))
+        if self.broken is not None and len(chunks) > 1:
             # For example, the disk is full: the chunks that fit are written.
-            self._broken = next(filter(None, map(self._append, chunks)), None)
+            self.broken = next(filter(None, map(self._append, chunks)), None)
         self._written_at = self._clock()
 
     def _append(self, chunk: bytes) -> OSError | None:
@@ -302,16 +294,16 @@ class PartFile:
             if sys.platform != "win32":  # where an open file cannot be renamed
                 held.append(os.dup(self._fd))  # the lock outlasts the file that is closed
         except OSError as error:
-            self._broken = self._broken or error
+            self.broken = self.broken or error
         except BaseException:
             _close_all([self._fd, *held])
             raise
         try:
             os.close(self._fd)  # some file systems report errors only here
-            if self._broken is None:
+            if self.broken is None:
                 finish()
         except OSError as error:
-            self._broken = self._broken or error
+            self.broken = self.broken or error
         _close_all(held)
 
 

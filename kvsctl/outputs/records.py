@@ -14,7 +14,7 @@ from kvsctl.files.sinks import ByteSink
 from kvsctl.journal.state import JournalState
 from kvsctl.jsontext import json_line, one_line
 from kvsctl.model import SUCCEEDED, Outcome, Record
-from kvsctl.slabs import FoundSlab, Successes, bodies_and_expiries, positions_of
+from kvsctl.slabs import FoundSlab, Slab, Successes, bodies_and_expiries, positions_of
 
 
 class MetadataField(Enum):
@@ -208,6 +208,10 @@ class RecordOutput:
     def _take_found(self, records: Sequence[Record], found: FoundSlab) -> None:
         if self._reorder is None:
             self._write([self._format(records, found)])
+            return
+        if isinstance(records, Slab):
+            start, text = records.position, self._format(records, found)
+            self._write(self._reorder.add(start, text, start + len(records.keys)))
             return
         positions = positions_of(records)
         if isinstance(positions, range):

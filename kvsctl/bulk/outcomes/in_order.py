@@ -23,47 +23,57 @@ class Reorder(Generic[Payload]):
         self, size: Callable[[Payload], int], settled: Iterable[tuple[int, int]] = ()
     ) -> None:
         self._size = size
-        self._settled = SettledRanges(settled)
         self._held: dict[int, Payload] = {}
         self._stops: dict[int, int] = {}  # of added positions that stand for several
-        self._held_bytes = 0
-
-    @property
-    def settled_through(self) -> int:
+        self._later: SettledRanges | None = SettledRanges(settled)
+        self.settled_through = 0
         """The first position that was not added."""
-        return self._settled.settled_through
-
-    @property
-    def held_bytes(self) -> int:
+        self.held_bytes = 0
         """The bytes of the payloads that wait for an earlier position."""
-        return self._held_bytes
+        self._pass_later()
 
     def add(self, position: int, payload: Payload | None, stop: int | None = None) -> list[Payload]:
         """Add a position, or all positions from it up to but not including `stop`.
 
         Return the payloads that this releases, in position order.
         """
-        is_next = position == self._settled.settled_through
-        self._settled.add(position, stop)
-        if not is_next:
-            if stop is not None:
-                self._stops[position] = stop
-            if payload is not None:
-                self._held[position] = payload
-                self._held_bytes += HOLDING_BYTES + self._size(payload)
+        if position != self.settled_through:
+            self._hold(position, payload, stop)
             return []
         released = [] if payload is None else [payload]
-        if self._held:
-            self._release(position + 1 if stop is None else stop, released)
+        self.settled_through = after = position + 1 if stop is None else stop
+        if self._later is not None:
+            self._pass_later()
+            self._release(after, released)
         return released
+
+    def _hold(self, position: int, payload: Payload | None, stop: int | None) -> None:
+        """Keep what waits for an earlier position."""
+        self._later = self._later or SettledRanges()
+        self._later.add(position, stop)
+        if stop is not None:
+            self._stops[position] = stop
+        if payload is not None:
+            self._held[position] = payload
+            self.held_bytes += HOLDING_BYTES + self._size(payload)
+
+    def _pass_later(self) -> None:
+        """Move `settled_through` over positions after it that were added before."""
+        later, through = self._later, self.settled_through
+        if later:
+            start, stop = next(iter(later))
+            if start == through:
+                self.settled_through = stop
+                later.discard(start, stop)
+        self._later = later or None
 
     def _release(self, start: int, released: list[Payload]) -> None:
         """Move to `released` the payloads from `start` on that wait for no earlier position."""
-        place, through = start, self._settled.settled_through
+        place, through = start, self.settled_through
         while place < through:
             waited = self._held.pop(place, None)
             if waited is not None:
-                self._held_bytes -= HOLDING_BYTES + self._size(waited)
+                self.held_bytes -= HOLDING_BYTES + self._size(waited)
                 released.append(waited)
             place = self._stops.pop(place, place + 1)
 
@@ -72,5 +82,5 @@ class Reorder(Generic[Payload]):
         rest = [payload for _, payload in sorted(self._held.items(), key=lambda pair: pair[0])]
         self._held.clear()
         self._stops.clear()
-        self._held_bytes = 0
+        self.held_bytes = 0
         return rest

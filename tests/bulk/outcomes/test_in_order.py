@@ -46,6 +46,28 @@ def test_a_payload_of_several_positions_is_released_in_its_place(
     assert reorder.settled_through == sum(length for length, _ in runs)
 
 
+@given(st.lists(st.tuples(st.integers(1, 4), st.booleans()), max_size=12), st.data())
+def test_a_resumed_order_releases_the_rest_as_if_all_had_been_added(
+    runs: list[tuple[int, bool]], data: st.DataObject
+) -> None:
+    starts = [sum(length for length, _ in runs[:place]) for place in range(len(runs))]
+    ranges = [(start, start + length) for start, (length, _) in zip(starts, runs, strict=True)]
+    whole: Reorder[bytes] = Reorder(len)
+    resumed: Reorder[bytes] = Reorder(
+        len, data.draw(st.permutations([ranges[n] for n, (_, before) in enumerate(runs) if before]))
+    )
+    for n, (_, before) in enumerate(runs):
+        if before:
+            whole.add(starts[n], None, ranges[n][1])
+    left = [n for n, (_, before) in enumerate(runs) if not before]
+    for n in data.draw(st.permutations(left)):
+        assert resumed.settled_through == whole.settled_through
+        released = resumed.add(starts[n], b"%d" % n, ranges[n][1])
+        assert released == whole.add(starts[n], b"%d" % n, ranges[n][1])
+        assert resumed.held_bytes == whole.held_bytes
+    assert resumed.settled_through == sum(length for length, _ in runs)
+
+
 def test_drain_returns_payloads_after_a_gap_in_order() -> None:
     reorder: Reorder[bytes] = Reorder(len)
     for position, payload in [(5, b"f"), (2, b"c"), (4, None), (0, b"a")]:
