@@ -186,7 +186,7 @@ _MIXTURES: Final = (
     replace(_rare("unknown members, one in two", _one_in(2, _UNKNOWN_MEMBER)), fails_every=2),
 )
 _DRY: Final = (
-    _rare("-n", _PLAIN, *_CHECKED),
+    replace(_rare("-n", _PLAIN, *_CHECKED), bound=1.0),
     _rare("-n, ttl text", jsonl(TTL), *_CHECKED, base="-n"),
     _rare("-n, lone surrogates", _SURROGATES, *_CHECKED, base="-n"),
     replace(_rare("-n, unknown member", _UNKNOWN_MEMBER, *_CHECKED, base="-n"), fails_every=1),

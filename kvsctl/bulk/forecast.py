@@ -8,8 +8,9 @@ from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.sending.queue import Batch, Purpose
 from kvsctl.bulk.sending.reading_first import ReadFirstQueue, queue_of
 from kvsctl.bulk.settling.precondition import ReadFirst
-from kvsctl.model import Record, Verb
+from kvsctl.model import PieceList, Record, Verb
 from kvsctl.prices import EMPTY_READ_BYTES, read_usd, write_usd
+from kvsctl.slabs import Slab
 
 
 class Forecast(msgspec.Struct, frozen=True):
@@ -46,6 +47,16 @@ class Forecaster:
         self._records = self._duplicates = 0
         self._requests = self._units = self._bytes_sent = 0
         self._unpacked = 0
+        self._takes_slabs = not (plan.splits_slabs or plan.precondition.is_one)
+
+    def admit_all(self, pieces: PieceList) -> None:
+        """Count the records among more pieces."""
+        if isinstance(pieces, Slab) and self._takes_slabs:
+            self._admit_slab(pieces)
+            return
+        for piece in pieces:
+            if isinstance(piece, Record):
+                self.admit(piece)
 
     def admit(self, record: Record) -> None:
         """Count one more record. Hold no more records in memory than a run does."""
@@ -57,6 +68,22 @@ class Forecaster:
         if is_crowded or self._unpacked >= self._plan.packing.max_records:
             self._unpacked = 0
             self._send(flush=is_crowded)
+
+    def _admit_slab(self, slab: Slab) -> None:
+        """Do what `admit` does for each record, in parts that end where it looks for a batch."""
+        start, most = 0, self._plan.packing.max_records
+        while start < len(slab):
+            part = slab[start : start + most - self._unpacked]
+            start += len(part)
+            fits = self._lanes.admitted_bytes + part.body_bytes < self._plan.window_bytes
+            if not fits or not self._lanes.admit_all(part, part.body_bytes):
+                for record in part:
+                    self.admit(record)
+                continue
+            self._unpacked += len(part)
+            if self._unpacked == most:
+                self._unpacked = 0
+                self._send(flush=False)
 
     @property
     def held_bytes(self) -> int:

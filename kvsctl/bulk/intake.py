@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TypeGuard
 
+from kvsctl.alike import FailedChecks
 from kvsctl.bulk.events import RecordsRead
 from kvsctl.bulk.failure_limit import FailureLimit
 from kvsctl.bulk.feeds import Feed
@@ -12,7 +13,7 @@ from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.settling.ledger import Ledger
 from kvsctl.bulk.stopping import Stopping
 from kvsctl.errors import KvsctlError
-from kvsctl.model import Failure, Outcome, PieceList, Problem, Record, State
+from kvsctl.model import Outcome, PieceList, Problem, Record, State
 from kvsctl.slabs import Slab
 
 
@@ -88,7 +89,7 @@ class Intake:
         """Settle the problems that were held back until everything before them had settled."""
         if self._limit.is_limited:
             released = self._limit.release(self._ledger.failures)
-            self._ledger.settle_here([failed_check(problem) for problem in released])
+            self._ledger.settle_here(FailedChecks(released))
 
     async def _admit(self, pieces: PieceList) -> None:
         self._admission.arrive(pieces)
@@ -141,7 +142,7 @@ class Admission:
         lanes = self._lanes
         return lanes.admitted >= self.window or lanes.admitted_bytes >= self._most_bytes
 
-    def admit(self) -> list[Outcome]:
+    def admit(self) -> Sequence[Outcome]:
         """Admit as many pieces as there is room for. Return the outcomes that this decides.
 
         These are the problems, unless failures are limited, and the records that a newer one
@@ -151,7 +152,14 @@ class Admission:
         if isinstance(self._pieces, Slab):
             return self._admit_slab(self._pieces, self._next + room)
         pieces = self._pieces[self._next : self._next + room]
-        return [] if self._admit_at_once(pieces) else self._admit_each(pieces)
+        problems: list[Problem] = []
+        if not self._limit.is_limited:
+            problems = [piece for piece in pieces if isinstance(piece, Problem)]
+        records = [piece for piece in pieces if isinstance(piece, Record)] if problems else pieces
+        if records and not self._admit_at_once(records):
+            return self._admit_each(pieces)
+        self._next += len(problems)
+        return FailedChecks(problems) if problems else []
 
     def _admit_slab(self, slab: Slab, end: int) -> list[Outcome]:
         """Admit a slab up to `end`, in parts that end where batches will."""
@@ -192,7 +200,7 @@ class Admission:
             self._next += 1
             if isinstance(piece, Problem):
                 if not self._limit.is_limited:
-                    ended.append(failed_check(piece))
+                    ended.append(FailedChecks.outcome_of(piece))
                     continue
                 self._limit.hold(piece)
                 break
@@ -204,13 +212,6 @@ class Admission:
             if self._lanes.admitted_bytes >= self._most_bytes:
                 break
         return ended
-
-
-def failed_check(problem: Problem) -> Outcome:
-    """Return the outcome of a problem."""
-    return Outcome(
-        problem, State.FAILED, Failure(problem.code, problem.message, cause=problem.cause)
-    )
 
 
 def _are_records(pieces: PieceList) -> TypeGuard[Sequence[Record]]:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Final
 
+from kvsctl.alike import FailedChecks
 from kvsctl.bulk.events import Event, Listener, Waiting, WaitReason
 from kvsctl.bulk.failure_limit import FailureLimit
 from kvsctl.bulk.feeds import Feed
-from kvsctl.bulk.intake import Intake, failed_check
+from kvsctl.bulk.intake import Intake
 from kvsctl.bulk.lanes import Lanes
 from kvsctl.bulk.pacing.concurrency import Concurrency
 from kvsctl.bulk.pacing.pacer import Pacer
@@ -307,7 +308,7 @@ class Run:
     def _unread(self, problem: Problem) -> Outcome:
         """Return the outcome of a problem that was read ahead of what ended the run."""
         is_ahead = self._limit.is_reached(self._ledger.failures)
-        return Outcome(problem, State.UNSENT) if is_ahead else failed_check(problem)
+        return Outcome(problem, State.UNSENT) if is_ahead else FailedChecks.outcome_of(problem)
 
 
 def _left_over(record: Record) -> Outcome:

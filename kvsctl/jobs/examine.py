@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kvsctl.alike import FailedChecks, Unsent
 from kvsctl.bulk.events import Listener, RecordsRead, Settled
 from kvsctl.bulk.feeds import Change, Feed, no_records
 from kvsctl.bulk.forecast import Forecaster, cost_usd
@@ -13,13 +14,14 @@ from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageErr
 from kvsctl.jobs.ending import End, Ending, graver
 from kvsctl.jobs.job import BatchJob, JobInput
 from kvsctl.journal.fingerprint import change
-from kvsctl.model import Failure, Outcome, Problem, Record, State
+from kvsctl.model import Outcome, PieceList, Problem
 from kvsctl.outputs.failures import FailuresFile
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile
 from kvsctl.report.dry_run import DryRun
 from kvsctl.report.log.run_events import ProblemEvents
 from kvsctl.report.problem_lines import ProblemLines
+from kvsctl.slabs import Slab
 
 _NOTHING_SENT = "Nothing was sent."
 
@@ -40,10 +42,10 @@ class Examination:
 
     async def read_all(
         self,
-        admit: Callable[[Record], None] = lambda _: None,
+        admit: Callable[[PieceList], None] = lambda _: None,
         failures: FailuresFile | None = None,
     ) -> None:
-        """Read everything and print each problem with its place. Pass good records to `admit`."""
+        """Read everything and print each problem with its place. Pass what was read to `admit`."""
         started = time.monotonic()
         listeners: list[Listener] = [self.tally]
         if not self.job.reporting.as_json:
@@ -150,15 +152,15 @@ async def carry_out_dry_run(job: BatchJob, about: About, environment: Environmen
     failures = None if path is None else FailuresFile(path, job.plan.verb)
     forecaster = Forecaster(job.plan)
     examination = Examination(job, about, environment)
-    await examination.read_all(forecaster.admit, failures)
+    await examination.read_all(forecaster.admit_all, failures)
     forecast = forecaster.finish()
     return examination.report(path, DryRun(forecast, cost_usd(job.plan.verb, forecast)))
 
 
 async def examine(
-    feed: Feed, listeners: Sequence[Listener], admit: Callable[[Record], None] = lambda _: None
+    feed: Feed, listeners: Sequence[Listener], admit: Callable[[PieceList], None] = lambda _: None
 ) -> None:
-    """Settle each problem as failed and each record as unsent; pass records to `admit`.
+    """Settle each problem as failed and each record as unsent; pass all of them to `admit`.
 
     Raise what reading raises; everything read before that is settled.
     """
@@ -166,18 +168,22 @@ async def examine(
         while (pieces := await feed.get()) is not None:
             if not pieces:
                 continue
-            outcomes = [_outcome(piece) for piece in pieces]
+            outcomes = _outcomes(pieces)
             for listener in listeners:
                 listener(RecordsRead(len(pieces)))
                 listener(Settled(outcomes))
-            for piece in pieces:
-                if isinstance(piece, Record):
-                    admit(piece)
+            admit(pieces)
     finally:
         feed.close()
 
 
-def _outcome(piece: Record | Problem) -> Outcome:
-    if isinstance(piece, Problem):
-        return Outcome(piece, State.FAILED, Failure(piece.code, piece.message, cause=piece.cause))
-    return Outcome(piece, State.UNSENT)
+def _outcomes(pieces: PieceList) -> Sequence[Outcome]:
+    if isinstance(pieces, Slab):
+        return Unsent(pieces)
+    problems = [piece for piece in pieces if isinstance(piece, Problem)]
+    if len(problems) == len(pieces):
+        return FailedChecks(problems)
+    return [
+        FailedChecks.outcome_of(piece) if isinstance(piece, Problem) else Unsent.outcome_of(piece)
+        for piece in pieces
+    ]

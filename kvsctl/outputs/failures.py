@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
 from kvsctl import jsontext
+from kvsctl.alike import Unsent
 from kvsctl.bulk.events import Event, Settled
 from kvsctl.bulk.outcomes.in_order import Reorder
 from kvsctl.bulk.outcomes.unreplaced import NumberSet, Standing
@@ -121,10 +122,14 @@ class FailuresFile:
         """Take in outcomes, and append the lines that no longer wait for an earlier position."""
         if not isinstance(event, Settled):
             return
-        if isinstance(event.outcomes, Successes):
-            self._take_successes(event.outcomes.records)
+        outcomes = event.outcomes
+        if isinstance(outcomes, Successes):
+            self._take_records(outcomes.records)
             return
-        for outcome in event.outcomes:
+        if isinstance(outcomes, Unsent) and self._state is None:
+            self._take_records(outcomes.subjects)
+            return
+        for outcome in outcomes:
             if self._state is None or outcome.is_final:
                 self._take(outcome.position, self._end(outcome))
 
@@ -202,7 +207,7 @@ class FailuresFile:
             self._fd = None
             self._standing.close()
 
-    def _take_successes(self, records: Sequence[Record]) -> None:
+    def _take_records(self, records: Sequence[Record]) -> None:
         if isinstance(records, Slab):
             end = list(records.lanes) if self._replaces else None
             self._take(records.position, end, records.position + len(records))

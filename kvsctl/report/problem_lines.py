@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from kvsctl.alike import Unsent
 from kvsctl.bulk.events import Event, Settled
 from kvsctl.report.escape import visible
 
@@ -18,7 +19,7 @@ class ProblemLines:
 
     def __call__(self, event: Event) -> None:
         """Write the failures of one event in one call."""
-        if isinstance(event, Settled):
+        if isinstance(event, Settled) and not isinstance(event.outcomes, Unsent):
             lines = [
                 f"{visible(str(outcome.subject.origin))}: {visible(outcome.failure.code)}: "
                 f"{visible(outcome.failure.message, _SHOWN_MESSAGE)}\n"

@@ -3,6 +3,8 @@
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kvsctl.bulk.forecast import Forecaster, cost_usd
 from kvsctl.bulk.pacing.pace import Pace
@@ -11,7 +13,7 @@ from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.settling.precondition import Precondition, WriteIf
 from kvsctl.model import Record, Verb
 from tests.support.books import carry_out
-from tests.support.records import record
+from tests.support.records import problem, record, slab_of
 from tests.support.simulated.model_service import ModelService
 
 
@@ -37,6 +39,34 @@ def test_a_run_sends_what_was_forecast(verb: Verb, rule: PackingRule) -> None:
     assert forecast.are_units_least == (verb is Verb.GET)
     units = sum(request.units for request in ran.books.requests)
     assert forecast.units == units
+
+
+@given(st.data(), st.sampled_from(Verb), st.sampled_from(list(WriteIf)))
+def test_a_forecast_of_slabs_is_that_of_their_records(
+    data: st.DataObject, verb: Verb, write_if: WriteIf
+) -> None:
+    plan = RunPlan(
+        verb,
+        packing=PackingRule(data.draw(st.integers(1, 6)), 700),
+        window_bytes=data.draw(st.sampled_from([500, 16_000_000])),
+        precondition=Precondition(write_if if verb is Verb.SET else WriteIf.ALWAYS),
+    )
+    names = st.lists(st.sampled_from([f"k{n}" for n in range(30)]), max_size=40)
+    sizes = st.integers(40, 90)
+    whole, each = Forecaster(plan), Forecaster(plan)
+    position = 0
+    for part in data.draw(st.lists(names, max_size=4)):
+        records = [
+            record(place, name, body_bytes=data.draw(sizes))
+            for place, name in enumerate(part, position)
+        ]
+        position += len(records) + 1
+        whole.admit_all(slab_of(records))
+        whole.admit_all([problem(position - 1)])
+        for one in records:
+            each.admit(one)
+        assert whole.held_bytes == each.held_bytes
+    assert whole.finish() == each.finish()
 
 
 @pytest.mark.parametrize("write_if", [WriteIf.CHANGED, WriteIf.ABSENT])

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kvsctl.bulk.events import Event, RecordsRead, Settled
 from kvsctl.bulk.intake import Admission, Intake
@@ -12,7 +14,7 @@ from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.settling.ledger import Ledger
 from kvsctl.bulk.stopping import Stopping
 from kvsctl.errors import StreamError
-from kvsctl.model import Record, State, Verb
+from kvsctl.model import Outcome, Problem, Record, State, Verb
 from tests.support.records import problem, record
 from tests.support.simulated.virtual_time import MemoryFeed, Piece, Step, run_virtual
 
@@ -159,6 +161,33 @@ def test_a_defect_of_the_feed_stops_the_run() -> None:
         assert bench.stopping.is_stopping
 
     _on_a_bench([ZeroDivisionError()], test)
+
+
+@given(st.lists(st.sampled_from(["k0", "k1", "k2", ""]), max_size=12), st.integers(1, 4))
+def test_problems_are_refused_and_the_records_between_them_admitted(
+    names: list[str], window: int
+) -> None:
+    pieces: list[Piece] = [
+        record(place, name) if name else problem(place) for place, name in enumerate(names)
+    ]
+    lanes = Lanes(join=False)
+    admission = Admission(lanes, _PLAN)
+    admission.window = window
+    admission.arrive(pieces)
+    ended: list[Outcome] = []
+    while not admission.is_empty and not admission.is_full:
+        ended += admission.admit()
+    taken = pieces[: len(pieces) - len(admission.left)]
+    newest = {piece.identity: piece for piece in taken if isinstance(piece, Record)}
+    assert lanes.waiting_records(lanes.waiting) == list(newest.values())
+    failed = [one.subject for one in ended if one.state is State.FAILED]
+    assert failed == [piece for piece in taken if isinstance(piece, Problem)]
+    superseded = {one.position for one in ended if one.state is State.DUPLICATE}
+    records = [piece for piece in taken if isinstance(piece, Record)]
+    assert superseded == {one.position for one in records} - {
+        one.position for one in newest.values()
+    }
+    assert admission.is_empty or len(newest) == window
 
 
 @pytest.mark.parametrize("body_bytes", [0, 600])

@@ -7,9 +7,10 @@ from typing import Final
 
 import msgspec
 
+from kvsctl.alike import FailedChecks, Unsent
 from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled, SizeLearnt
 from kvsctl.errors import Defect
-from kvsctl.model import GET, Failure, Outcome, Record, State
+from kvsctl.model import GET, Failure, Outcome, Problem, Record, State
 from kvsctl.slabs import Successes
 
 KEPT_FAILURES: Final = 1000
@@ -130,6 +131,11 @@ class Tally:
             self.succeeded += len(outcomes)
             self.ambiguous += outcomes.ambiguous
             return
+        if isinstance(outcomes, Unsent):
+            self.unsent += len(outcomes)
+            return
+        if isinstance(outcomes, FailedChecks) and self._count_unnoted(outcomes.subjects):
+            return
         for outcome in outcomes:
             subject = outcome.subject
             self.ambiguous += isinstance(subject, Record) and subject.ambiguous
@@ -150,6 +156,23 @@ class Tally:
                 self.unknown += 1
             case State.UNSENT:
                 self.unsent += 1
+
+    def _count_unnoted(self, problems: Sequence[Problem]) -> bool:
+        """Count problems if certainly none of them is noted; else return False."""
+        if len(self._notes) < KEPT_FAILURES:
+            return False
+        first = min([problem.position for problem in problems], default=0)
+        groups = self._groups
+        counts = Counter([problem.code for problem in problems])
+        is_noted = first < -self._notes[0][0] or any(
+            code not in groups or first < groups[code].example.position for code in counts
+        )
+        if is_noted:
+            return False
+        self.failed += len(problems)
+        for code, count in counts.items():
+            groups[code].count += count
+        return True
 
     def _count_failure(self, outcome: Outcome) -> None:
         self.failed += 1

@@ -5,6 +5,7 @@ from typing import Final
 
 from msgspec import structs
 
+from kvsctl.alike import FailedChecks
 from kvsctl.bulk.events import Emitter, Listener, Settled
 from kvsctl.bulk.lanes import Lanes
 from kvsctl.errors import KvsctlError
@@ -58,7 +59,11 @@ class Ledger:
         if not isinstance(outcomes, Successes):
             if not outcomes:
                 return
-            self.failures += sum([outcome.state is FAILED for outcome in outcomes])
+            self.failures += (
+                len(outcomes)
+                if isinstance(outcomes, FailedChecks)
+                else sum([outcome.state is FAILED for outcome in outcomes])
+            )
         self.emit(Settled(outcomes))
         self._changed()
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Final
 
+from kvsctl.alike import FailedChecks
 from kvsctl.bulk.events import Event, Listener, RecordsRead, Settled
 from kvsctl.bulk.feeds import ReadyFeed
-from kvsctl.bulk.intake import failed_check
 from kvsctl.bulk.outcomes.in_order import Reorder
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.plan import Pressure
@@ -141,7 +141,7 @@ def counting(tally: Tally) -> Callable[[Problem], None]:
 
     def count(problem: Problem) -> None:
         tally(RecordsRead(1))
-        tally(Settled([failed_check(problem)]))
+        tally(Settled(FailedChecks([problem])))
 
     return count
 

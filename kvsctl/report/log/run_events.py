@@ -1,5 +1,6 @@
 """The events of a run, and the problems of its input, as lines of a JSON log."""
 
+from kvsctl.alike import Unsent
 from kvsctl.bulk.events import Event, RequestEnded, Settled, SizeLearnt, Waiting
 from kvsctl.report.log.json_log import JsonLog
 
@@ -47,7 +48,7 @@ class ProblemEvents:
 
     def __call__(self, event: Event) -> None:
         """Log the failures of one event."""
-        if isinstance(event, Settled):
+        if isinstance(event, Settled) and not isinstance(event.outcomes, Unsent):
             for outcome in event.outcomes:
                 if outcome.failure is not None:
                     self._log.log(
