@@ -9,23 +9,20 @@ from typing import Final, TypeVar
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.cli.inputs import require_matching_files, set_forms
 from kvsctl.cli.option_groups import Given
-from kvsctl.cli.options.comparing import DiffOptions, DiffReportOptions, VerifyOptions
+from kvsctl.cli.options.comparing import DiffOptions, VerifyOptions
 from kvsctl.cli.options.selection import EntityOptions, PrefixArgument, SelectionOptions
 from kvsctl.cli.options.target import TargetOptions
+from kvsctl.cli.request import output_path, output_roles, reporting_of, require_own_files
 from kvsctl.cli.selectors import listing_plan, shard_of
-from kvsctl.cli.stores import files_of, named_store, require_different, source_store, store_of
+from kvsctl.cli.stores import named_store, require_different, source_store, store_of
 from kvsctl.comparison.joining import Change
 from kvsctl.comparison.sampling import Sample, sample_of
 from kvsctl.config.file import read_config
 from kvsctl.errors import UsageError
-from kvsctl.files.compressed import compressor_of
 from kvsctl.files.descriptors import descriptor
-from kvsctl.files.sinks import part_path
 from kvsctl.jobs.compare.comparing import Comparison
 from kvsctl.jobs.compare.printing import DifferenceForm, DifferencePrinting
 from kvsctl.jobs.compare.verifying import Comparand
-from kvsctl.jobs.file_roles import require_one_role_each
-from kvsctl.jobs.job import Reporting
 from kvsctl.jobs.store.listing import ListedStore
 from kvsctl.jobs.store.side import StoreSide
 from kvsctl.limits import DEFAULT_LIMITS
@@ -50,7 +47,7 @@ def comparison(given: Given) -> Comparison:
 
     Raise UsageError if they cannot be carried out; nothing was opened for writing then.
     """
-    options, report = given.of(DiffOptions), given.of(DiffReportOptions)
+    options = given.of(DiffOptions)
     _require_no_file(given.of(PrefixArgument).prefix)
     left, right = _left(options), options.with_
     if [*left, *right].count(_STDIN) > 1:
@@ -66,10 +63,14 @@ def comparison(given: Given) -> Comparison:
     if one is not None and other is not None:
         require_different(one.target, other.target)
     plan = _plan(given, stores, has_files=bool(left or right))
-    output = None if options.output == _STDIN else options.output
-    if output is not None:
-        compressor_of(output)  # refuses what cannot be written
-    _require_own_files([*left, *right], output, report.report, stores)
+    output = output_path(given)
+    require_own_files(
+        given,
+        read_config(os.environ),
+        inputs=(0 if path == _STDIN else path for path in [*left, *right]),
+        outputs=output_roles(output),
+        targets=[store.target for store in stores if store is not None],
+    )
     require_matching_files(given, [*left, *right])
     source, target = (None if store is None else _listed(store, plan) for store in stores)
     compared = source or _reader(given, left)
@@ -85,12 +86,7 @@ def comparison(given: Given) -> Comparison:
             None if options.as_ is None else _known("--as", options.as_, DifferenceForm),
             output,
         ),
-        reporting=Reporting(
-            as_json=report.json,
-            report_path=report.report,
-            quiet=report.quiet,
-            replaces_any=report.force,
-        ),
+        reporting=reporting_of(given),
     )
 
 
@@ -183,24 +179,3 @@ def _known(flag: str, name: str, kinds: type[_T]) -> _T:
             return kind
     known = ", ".join(kind.value for kind in kinds)
     raise UsageError(f'{flag}: unknown value "{name}"', f"Known: {known}.")
-
-
-def _require_own_files(
-    inputs: Iterable[Path],
-    output: Path | None,
-    report: Path | None,
-    stores: Iterable[StoreSide | None],
-) -> None:
-    config = read_config(os.environ)
-    if report == _STDIN:
-        raise UsageError("--report -: not a file name", "Give --report the name of a file.")
-    require_one_role_each(
-        [
-            *(("input", 0 if path == _STDIN else path) for path in inputs),
-            ("output", output or 1),
-            ("output", None if output is None else part_path(output)),
-            ("report", report),
-            *(place for store in stores if store is not None for place in files_of(store)),
-            ("configuration file", config.path if config.exists else None),
-        ]
-    )

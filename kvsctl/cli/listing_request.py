@@ -11,13 +11,16 @@ from kvsctl.cli.request import (
     Basis,
     basis_of,
     journalling,
+    output_path,
+    output_roles,
     require_own_files,
     require_resumable_outputs,
 )
 from kvsctl.cli.selectors import listing_plan, selectors_given
 from kvsctl.errors import UsageError
-from kvsctl.files.compressed import compressor_of
 from kvsctl.files.descriptors import descriptor
+from kvsctl.files.sinks import part_path
+from kvsctl.jobs.file_roles import Role
 from kvsctl.jobs.job import BatchJob, Journalling, KeyForm, Printing, RecordForm
 from kvsctl.jobs.listing import ListingInput
 from kvsctl.limits import DEFAULT_LIMITS
@@ -61,9 +64,7 @@ def export_job(given: Given) -> BatchJob:
         raise UsageError(
             "--journal cannot resume a listing by an index", "Leave out --index or --journal."
         )
-    path = None if options.output == Path("-") else options.output
-    if path is not None:
-        compressor_of(path)  # refuses what cannot be written
+    path = output_path(given)
     # In order, what is written is what the journal holds as settled.
     printing = Printing(
         form=RecordForm(metadata=MetadataRequest(expires=True)),
@@ -100,7 +101,13 @@ def listing_job(
     """Return a job that prints what a listing chooses. Raise UsageError."""
     selection = selectors_given(given)
     source = ListingInput(plan, basis.plan, selection, is_typed)
-    require_own_files(source, printing, journal, basis)
+    require_own_files(
+        given,
+        basis.config,
+        inputs=source.places,
+        outputs=[*_manifest_roles(printing.manifest_path), *output_roles(printing.path)],
+        targets=[basis.target],
+    )
     if journal is not None:
         require_resumable_outputs(journal, printing, basis.reporting.failures_path)
     return BatchJob(
@@ -119,6 +126,11 @@ def listing_job(
         name=name,
         shard=plan.selection.shard,
     )
+
+
+def _manifest_roles(path: Path | None) -> list[Role]:
+    """Return the roles of a manifest, and of its part beside it."""
+    return [] if path is None else [("manifest", path), ("manifest", part_path(path))]
 
 
 def _asked(plan: ListingPlan, printing: Printing) -> MetadataRequest:

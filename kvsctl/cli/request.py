@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -21,7 +21,7 @@ from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.input import ShardOption
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
-from kvsctl.cli.options.report import ReportOptions
+from kvsctl.cli.options.report import FailuresOption, OutputOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.target import ConfirmOption, TargetOptions
@@ -33,10 +33,9 @@ from kvsctl.errors import UsageError
 from kvsctl.files.compressed import compressor_of
 from kvsctl.files.descriptors import descriptor
 from kvsctl.files.sinks import part_path
-from kvsctl.jobs.file_roles import Place, require_one_role_each
+from kvsctl.jobs.file_roles import Place, Role, require_one_role_each
 from kvsctl.jobs.job import (
     BatchJob,
-    JobInput,
     Journalling,
     Printing,
     RecordForm,
@@ -65,7 +64,6 @@ class Basis(NamedTuple):
     timeout_seconds: float
     reporting: Reporting
     schedule: Schedule
-    metrics_path: Path | None
     config: ConfigFile
 
 
@@ -78,7 +76,7 @@ def basis_of(
 ) -> Basis:
     """Return what the options say that every job takes. Raise UsageError."""
     config = read_config(environ)
-    flags, report = given.of(TargetOptions), given.of(ReportOptions)
+    flags = given.of(TargetOptions)
     target = _target(flags, config, environ)
     running = resolve_running(
         vars(given.of(RunningOptions)),
@@ -93,16 +91,8 @@ def basis_of(
         flags.allow_http,
         _plan(verb, running, policy or ReadPolicy(), given, is_local=is_local),
         running.timeout,
-        Reporting(
-            report.json,
-            report.report,
-            report.failures,
-            report.quiet,
-            report.verbose,
-            report.force,
-        ),
-        _schedule(given.of(LockOptions), running),
-        given.of(MonitoringOptions).metrics_file,
+        reporting_of(given),
+        schedule_of(given, running.max_duration),
         config,
     )
 
@@ -123,10 +113,16 @@ def batch_job(verb: Verb, given: Given) -> BatchJob:
         checks = replace(checks, requires_input=False)
     records, asked, policy = None, MetadataRequest(), ReadPolicy()
     if verb is Verb.GET:
-        records, asked, policy = _record_output(given.of(GetOptions))
+        records, asked, policy = _record_output(given)
     basis = basis_of(given, verb, policy, limits or DEFAULT_LIMITS)
     journal = journalling(given, limits)
-    require_own_files(source, records, journal, basis)
+    require_own_files(
+        given,
+        basis.config,
+        inputs=source.places,
+        outputs=() if records is None else output_roles(records.path),
+        targets=[basis.target],
+    )
     if journal is not None:
         require_resumable_outputs(journal, records, basis.reporting.failures_path)
     if verb is Verb.SET:
@@ -157,13 +153,28 @@ def _shard(given: Given) -> "Shard | None":
     return parsed_shard(text)
 
 
-def _schedule(options: LockOptions, running: Running) -> Schedule:
+def reporting_of(given: Given) -> Reporting:
+    """Return what the options say that the job reports."""
+    report = given.of(ReportOptions)
+    return Reporting(
+        report.json,
+        report.report,
+        given.of(FailuresOption).failures,
+        report.quiet,
+        report.verbose,
+        report.force,
+    )
+
+
+def schedule_of(given: Given, max_duration_seconds: int | None) -> Schedule:
+    """Return when the job must end, and its lock. Raise UsageError."""
+    options = given.of(LockOptions)
     if options.lock_wait is None:
-        return Schedule(running.max_duration, options.lock)
+        return Schedule(max_duration_seconds, options.lock)
     if options.lock is None:
         raise UsageError("--lock-wait needs a lock", "Add --lock FILE.")
     wait_seconds = duration_seconds(options.lock_wait, "--lock-wait")
-    return Schedule(running.max_duration, options.lock, wait_seconds)
+    return Schedule(max_duration_seconds, options.lock, wait_seconds)
 
 
 def _target(flags: TargetOptions, config: ConfigFile, environ: Mapping[str, str]) -> Target:
@@ -220,8 +231,9 @@ def _precondition(options: SetOptions) -> Precondition:
     return Precondition(kinds[options.if_absent])
 
 
-def _record_output(options: GetOptions) -> tuple[Printing, MetadataRequest, ReadPolicy]:
+def _record_output(given: Given) -> tuple[Printing, MetadataRequest, ReadPolicy]:
     """Return how `get` prints, which metadata it asks the service for, and what it skips."""
+    options = given.of(GetOptions)
     if options.values and options.raw:
         raise UsageError("--values and --raw exclude each other", "Give one of them.")
     is_bare = options.values or options.raw
@@ -233,9 +245,7 @@ def _record_output(options: GetOptions) -> tuple[Printing, MetadataRequest, Read
     asked = MetadataRequest(
         printed.created, printed.updated, printed.expires or options.skip_expired
     )
-    path = None if options.output == Path("-") else options.output
-    if path is not None:
-        compressor_of(path)  # refuses what cannot be written
+    path = output_path(given)
     output = Printing(form=RecordForm(style, printed), path=path, in_order=not options.unordered)
     return output, asked, ReadPolicy(options.ignore_missing, options.skip_expired)
 
@@ -271,55 +281,71 @@ def _changed(limits: Limits) -> dict[str, int]:
 
 
 def require_own_files(
-    source: JobInput,
-    records: Printing | None,
-    journal: Journalling | None,
-    basis: Basis,
+    given: Given,
+    config: ConfigFile,
+    *,
+    inputs: Iterable[Place],
+    outputs: Iterable[Role] = (),
+    targets: Iterable[Target],
     plan: Path | None = None,
 ) -> None:
-    """Raise UsageError if one file has two roles in the job."""
-    reporting, config, target = basis.reporting, basis.config, basis.target
+    """Raise UsageError if one file has two roles in the job.
+
+    `inputs`: files that are read. `outputs`: where results are written, with the role of each.
+    `plan`: the file of a plan. All other files are those of the options and of `targets`.
+    """
+    report, journal = given.of(ReportOptions).report, given.of(JournalOptions).journal
+    failures, lock = given.of(FailuresOption).failures, given.of(LockOptions).lock
     for flag, path in (
-        ("--failures", reporting.failures_path),
-        ("--report", reporting.report_path),
-        ("--journal", journal.path if journal else None),
-        ("--lock", basis.schedule.lock_path),
+        ("--failures", failures),
+        ("--report", report),
+        ("--journal", journal),
+        ("--lock", lock),
         ("--plan", plan),
     ):
         if path is not None and str(path) == "-":
             raise UsageError(f"{flag} -: not a file name", f"Give {flag} the name of a file.")
     require_one_role_each(
         [
-            *(("input", place) for place in source.places),
-            *_outputs(records),
-            ("failures file", reporting.failures_path),
-            ("journal", journal.path if journal else None),
-            ("report", reporting.report_path),
-            ("lock", basis.schedule.lock_path),
+            *(("input", place) for place in inputs),
+            *outputs,
+            ("failures file", failures),
+            ("journal", journal),
+            ("report", report),
+            ("lock", lock),
             ("plan", plan),
             ("plan", None if plan is None else part_path(plan)),
-            ("metrics file", basis.metrics_path),
-            *database_files(target.local_path),
-            ("token file", target.token_file),
+            ("metrics file", given.of(MonitoringOptions).metrics_file),
+            *(role for target in targets for role in _files_of(target)),
             ("configuration file", config.path if config.exists else None),
         ]
     )
 
 
-def _outputs(records: Printing | None) -> list[tuple[str, Place]]:
-    """Return where records and their manifest are written; a file is its part at first."""
-    if records is None:
-        return []
-    path = records.manifest_path
-    manifest: list[tuple[str, Place]] = []
-    if path is not None:
-        manifest = [("manifest", path), ("manifest", part_path(path))]
-    if records.path is None:
-        return [*manifest, ("output", _STDOUT)]
-    return [*manifest, ("output", records.path), ("output", part_path(records.path))]
+def output_path(given: Given) -> Path | None:
+    """Return where results are written; None: to stdout.
+
+    Raise UsageError for a file that cannot be compressed as its name says.
+    """
+    path = given.of(OutputOption).output
+    if path is None or path == Path("-"):
+        return None
+    compressor_of(path)
+    return path
 
 
-def database_files(path: Path | None) -> list[tuple[str, Place]]:
+def output_roles(path: Path | None) -> list[Role]:
+    """Return the roles of where results are written; beside a file is its part."""
+    if path is None:
+        return [("output", _STDOUT)]
+    return [("output", path), ("output", part_path(path))]
+
+
+def _files_of(target: Target) -> list[Role]:
+    return [*database_files(target.local_path), ("token file", target.token_file)]
+
+
+def database_files(path: Path | None) -> list[Role]:
     """Return the database and the files that SQLite keeps beside it."""
     if path is None:
         return []

@@ -1,7 +1,7 @@
 """From options to a store besides the target: `--from` and `--against`."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from kvsctl.bulk.settling.reconcile import ReadPolicy
@@ -11,7 +11,6 @@ from kvsctl.cli.options.target import TargetOptions
 from kvsctl.cli.request import basis_of, database_files
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
-from kvsctl.jobs.file_roles import Place
 from kvsctl.jobs.store.side import StoreSide
 
 
@@ -51,11 +50,6 @@ def require_different(source: Target, target: Target) -> None:
         raise UsageError(
             "--from and the target are the same store", "Choose another with -t or --url."
         )
-
-
-def files_of(store: StoreSide) -> Iterable[tuple[str, Place | None]]:
-    """Return the files that a store needs, with the role of each."""
-    return [*database_files(store.target.local_path), ("token file", store.target.token_file)]
 
 
 def database_of(store: StoreSide) -> list[Path]:

@@ -49,7 +49,13 @@ def sync_job(given: Given) -> BatchJob:
     if deletions is not None:
         source = replace(source, note=deletions.note_source)
     checks = input_checks(given, source)
-    require_own_files(source, None, None, basis, None if deletions is None else deletions.path)
+    require_own_files(
+        given,
+        basis.config,
+        inputs=(),
+        targets=[basis.target, store.target],
+        plan=None if deletions is None else deletions.path,
+    )
     condition = Precondition(WriteIf.CHANGED)
     return BatchJob(
         input=source,

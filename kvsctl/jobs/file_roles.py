@@ -4,26 +4,31 @@ import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from kvsctl.errors import UsageError
 
 Place: TypeAlias = Path | int
 """A file, by its path or by the descriptor that the shell opened for it."""
+Role: TypeAlias = tuple[str, Place | None]
+"""What a file is in a run, and the file; None if the run has none."""
+
+_READ: Final = ("input", "token file")
+"""The roles of files that are only read."""
 
 
-def require_one_role_each(roles: Iterable[tuple[str, Place | None]]) -> None:
+def require_one_role_each(roles: Iterable[Role]) -> None:
     """Raise UsageError if two roles name one file, under whatever path or descriptor.
 
-    A role without a file is None. A file that is not regular (`/dev/null`, a pipe) may have any
-    number of roles, and an input may be given more than once.
+    A file that is not regular (`/dev/null`, a pipe) may have any
+    number of roles. An input may be given more than once, and targets may share a token file.
     """
     seen: list[tuple[str, Place]] = []
     for role, place in roles:
         if place is None or not _can_clash(place):
             continue
         for other_role, other in seen:
-            if _same(place, other) and not (role == other_role == "input"):
+            if _same(place, other) and not (role == other_role and role in _READ):
                 path = place if isinstance(place, Path) else other
                 shown = path if isinstance(path, Path) else "one file"
                 raise UsageError(

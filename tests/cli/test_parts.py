@@ -23,7 +23,7 @@ from kvsctl.cli.options.input import (
     ShardOption,
 )
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
-from kvsctl.cli.options.report import ReportOptions
+from kvsctl.cli.options.report import FailuresOption, OutputOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions, ValueOptions
@@ -34,7 +34,7 @@ from kvsctl.jobs.file_roles import require_one_role_each
 
 BATCH_GROUPS = [
     *(CheckingOptions, GetOptions, InputOptions, JournalOptions, KeyFormOption, KeysArgument),
-    *(ConfirmOption, MonitoringOptions),
+    *(ConfirmOption, FailuresOption, MonitoringOptions, OutputOption),
     *(LockOptions, ManifestOption, NullOption, ReportOptions, RetryFailedOption, RunningOptions),
     *(SetOptions, ShapeOptions, ShardOption, TargetOptions, ValueOptions, VerifyOption),
 ]
@@ -112,6 +112,9 @@ def test_devices_stdin_and_repeated_inputs_are_no_conflict(tmp_path: Path) -> No
     one.touch()
     require_one_role_each([("output", null), ("failures file", null), ("report", None)])
     require_one_role_each([("input", one), ("input", one)])
+    require_one_role_each([("token file", one), ("token file", one)])
+    with pytest.raises(UsageError, match="output and output at once"):
+        require_one_role_each([("output", one), ("output", one)])
 
 
 def test_a_file_that_the_shell_opened_has_one_role_too(tmp_path: Path) -> None:

@@ -73,54 +73,6 @@ class DiffOptions(OptionGroup):
         ),
         OnResume.MAY_DIFFER,
     ] = None
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Write to FILE (FILE.part until complete), compressed if it ends in .gz or .zst.",
-            rich_help_panel=panels.OUTPUT,
-        ),
-        OnResume.MAY_DIFFER,
-    ] = None
-
-
-class DiffReportOptions(OptionGroup):
-    """What diff reports, and where."""
-
-    json: Annotated[
-        bool,
-        typer.Option(
-            "--json",
-            help="Print the report as one line of JSON, on stderr.",
-            rich_help_panel=panels.REPORT,
-        ),
-        OnResume.MAY_DIFFER,
-    ] = False
-    report: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Also write the JSON report to FILE.",
-            rich_help_panel=panels.REPORT,
-        ),
-        OnResume.MAY_DIFFER,
-    ] = None
-    force: Annotated[
-        bool,
-        typer.Option(
-            "--force",
-            help="Let --report replace a file of another kind.",
-            rich_help_panel=panels.REPORT,
-        ),
-        OnResume.MAY_DIFFER,
-    ] = False
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", "-q", help="Print errors only.", rich_help_panel=panels.REPORT),
-        OnResume.MAY_DIFFER,
-    ] = False
 
 
 class VerifyOptions(OptionGroup):

@@ -1,6 +1,5 @@
 """Options of `get` only."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -42,17 +41,6 @@ class GetOptions(OptionGroup):
         ),
         OnResume.CHECKED_ELSEWHERE,
     ] = False
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Write to FILE (FILE.part until complete), compressed if it ends in .gz or .zst.",
-            rich_help_panel=panels.OUTPUT,
-        ),
-        OnResume.CHECKED_ELSEWHERE,
-    ] = None
     ignore_missing: Annotated[
         bool,
         typer.Option(

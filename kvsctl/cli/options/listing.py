@@ -78,17 +78,6 @@ class ListOptions(OptionGroup):
 class ExportOptions(OptionGroup):
     """What `export` writes, and where."""
 
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Write to FILE (FILE.part until complete), compressed if it ends in .gz or .zst.",
-            rich_help_panel=panels.OUTPUT,
-        ),
-        OnResume.CHECKED_ELSEWHERE,
-    ] = None
     skip_expired: Annotated[
         bool,
         typer.Option(

@@ -1,4 +1,4 @@
-"""What a run reports, and where."""
+"""What a run prints and reports, and where."""
 
 from pathlib import Path
 from typing import Annotated
@@ -28,20 +28,12 @@ class ReportOptions(OptionGroup):
         ),
         OnResume.MAY_DIFFER,
     ] = None
-    failures: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Write failed records to FILE, ready to be fed back.",
-            rich_help_panel=panels.REPORT,
-        ),
-        OnResume.CHECKED_ELSEWHERE,
-    ] = None
     force: Annotated[
         bool,
         typer.Option(
             "--force",
-            help="Let --report and --failures replace files of another kind.",
+            help="Let --report, and --failures and --manifest where they exist, replace files of "
+            "another kind.",
             rich_help_panel=panels.REPORT,
         ),
         OnResume.MAY_DIFFER,
@@ -63,3 +55,33 @@ class ReportOptions(OptionGroup):
         ),
         OnResume.MAY_DIFFER,
     ] = 0
+
+
+class FailuresOption(OptionGroup):
+    """Where failed records are written."""
+
+    failures: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write failed records to FILE, ready to be fed back.",
+            rich_help_panel=panels.REPORT,
+        ),
+        OnResume.CHECKED_ELSEWHERE,
+    ] = None
+
+
+class OutputOption(OptionGroup):
+    """Where records or differences are written, if not to stdout."""
+
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write to FILE (FILE.part until complete), compressed if it ends in .gz or .zst.",
+            rich_help_panel=panels.OUTPUT,
+        ),
+        OnResume.CHECKED_ELSEWHERE,
+    ] = None

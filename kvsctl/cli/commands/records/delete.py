@@ -5,7 +5,7 @@ from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.input import InputOptions, KeysArgument, NullOption, ShardOption
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
-from kvsctl.cli.options.report import ReportOptions
+from kvsctl.cli.options.report import FailuresOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
 from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions
 from kvsctl.cli.options.target import ConfirmOption, TargetOptions
@@ -28,6 +28,7 @@ from kvsctl.cli.options.target import ConfirmOption, TargetOptions
     LockOptions,
     MonitoringOptions,
     ReportOptions,
+    FailuresOption,
 )
 def delete_command(given: Given) -> None:
     """Delete keys given as arguments, or read from files or stdin: one per line, or JSON Lines.

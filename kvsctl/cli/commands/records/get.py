@@ -6,7 +6,7 @@ from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.input import InputOptions, KeysArgument, NullOption, ShardOption
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
-from kvsctl.cli.options.report import ReportOptions
+from kvsctl.cli.options.report import FailuresOption, OutputOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions
 from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions
 from kvsctl.cli.options.target import TargetOptions
@@ -27,7 +27,9 @@ from kvsctl.cli.options.target import TargetOptions
     RetryFailedOption,
     LockOptions,
     MonitoringOptions,
+    OutputOption,
     ReportOptions,
+    FailuresOption,
 )
 def get_command(given: Given) -> None:
     """Read records and print them as JSON Lines, in the order of the input.

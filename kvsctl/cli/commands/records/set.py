@@ -5,7 +5,7 @@ from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.input import InputOptions, ManifestOption, ShardOption
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
-from kvsctl.cli.options.report import ReportOptions
+from kvsctl.cli.options.report import FailuresOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.shape import ShapeOptions, ValueOptions
@@ -29,6 +29,7 @@ from kvsctl.cli.options.target import ConfirmOption, TargetOptions
     LockOptions,
     MonitoringOptions,
     ReportOptions,
+    FailuresOption,
 )
 def set_command(given: Given) -> None:
     """Write records: KEY=VALUE pairs, or JSON Lines, a JSON array, CSV or TSV from files or stdin.

@@ -1,9 +1,10 @@
 """kvsctl diff: compare records."""
 
 from kvsctl.cli.option_groups import Given, takes
-from kvsctl.cli.options.comparing import DiffOptions, DiffReportOptions
+from kvsctl.cli.options.comparing import DiffOptions
 from kvsctl.cli.options.input import ManifestOption
 from kvsctl.cli.options.listing import ConsistentOption
+from kvsctl.cli.options.report import OutputOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions
 from kvsctl.cli.options.selection import (
     EntityOptions,
@@ -27,7 +28,8 @@ from kvsctl.cli.options.target import TargetOptions
     ValueOptions,
     TargetOptions,
     RunningOptions,
-    DiffReportOptions,
+    OutputOption,
+    ReportOptions,
 )
 def diff_command(given: Given) -> None:
     """Compare records: -f FILE or --from TARGET (left) with a target or --with FILE (right).

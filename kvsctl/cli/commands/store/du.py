@@ -3,7 +3,7 @@
 from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.listing import ConsistentOption, UsageOptions
-from kvsctl.cli.options.report import ReportOptions
+from kvsctl.cli.options.report import FailuresOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions
 from kvsctl.cli.options.selection import (
     EntityOptions,
@@ -26,6 +26,7 @@ from kvsctl.cli.options.target import TargetOptions
     LockOptions,
     MonitoringOptions,
     ReportOptions,
+    FailuresOption,
 )
 def du_command(given: Given) -> None:
     """Show how many keys and bytes each prefix takes, and what reading them costs.

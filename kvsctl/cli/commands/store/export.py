@@ -4,7 +4,7 @@ from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.listing import ConsistentOption, ExportOptions
-from kvsctl.cli.options.report import ReportOptions
+from kvsctl.cli.options.report import FailuresOption, OutputOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions
 from kvsctl.cli.options.selection import (
     EntityOptions,
@@ -27,7 +27,9 @@ from kvsctl.cli.options.target import TargetOptions
     LockOptions,
     JournalOptions,
     MonitoringOptions,
+    OutputOption,
     ReportOptions,
+    FailuresOption,
 )
 def export_command(given: Given) -> None:
     """Write records as JSON Lines that set can load: all of them, or a selection.

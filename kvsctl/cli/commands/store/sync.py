@@ -5,7 +5,7 @@ from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.comparing import SyncOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.listing import ConsistentOption
-from kvsctl.cli.options.report import ReportOptions
+from kvsctl.cli.options.report import FailuresOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions
 from kvsctl.cli.options.selection import (
     EntityOptions,
@@ -30,6 +30,7 @@ from kvsctl.cli.options.target import ConfirmOption, TargetOptions
     LockOptions,
     MonitoringOptions,
     ReportOptions,
+    FailuresOption,
 )
 def sync_command(given: Given) -> None:
     """Write the records of --from TARGET that the target lacks or holds differently.
