@@ -2,10 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NoReturn
-
-from msgspec.structs import replace
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.checking import CheckingOptions
@@ -14,8 +12,7 @@ from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.target import TargetOptions
 from kvsctl.errors import ExitStatus, KvsctlError, UsageError
 from kvsctl.jobs.event_loop import on_a_loop
-from kvsctl.jobs.job import BatchJob
-from kvsctl.jobs.runner import run_job
+from kvsctl.jobs.job import Job
 from kvsctl.jobs.signals import Signals
 from kvsctl.report.console import Environment
 from kvsctl.unexpected import explained
@@ -27,14 +24,19 @@ _PING_URL = "KVSCTL_PING_URL"
 """For a URL that process lists must not show."""
 _DEBUG = "KVSCTL_DEBUG"
 """See `kvsctl.entry`."""
+_J = TypeVar("_J", bound=Job)
+_Work: TypeAlias = Callable[[_J, Environment, Signals], Coroutine[Any, Any, ExitStatus]]
 
 
-def carry_out(command: str, given: Given, job_of: Callable[[Given], BatchJob]) -> NoReturn:
+def carry_out(
+    command: str, given: Given, job_of: Callable[[Given], _J], work: _Work[_J]
+) -> NoReturn:
     """Carry out a command's job on an event loop of its own, and exit with its status.
 
-    `job_of` makes the job of the options. Signals stop it. Pings and the metrics file report every
-    end, even an error before there was a job. Raise UsageError, before anything is sent, for
-    options that contradict each other and for a file or a target that cannot be opened.
+    `job_of` makes the job of the options, and `work` carries it out. Signals stop it. Pings and the
+    metrics file report every end, even an error before there was a job. Raise UsageError, before
+    anything is sent, for options that contradict each other and for a file or a target that cannot
+    be opened.
     """
     environment = Environment.of_process()
     if given.of(MonitoringOptions).log_format == "json":
@@ -42,7 +44,7 @@ def carry_out(command: str, given: Given, job_of: Callable[[Given], BatchJob]) -
     watch: Watch | None = None
     try:
         watch = _watch(command, given, environment)
-        status = _status(job_of, given, environment, watch)
+        status = _status(job_of, work, given, environment, watch)
     except Exception as error:
         end = error if isinstance(error, KvsctlError) else explained(error)
         if watch is not None:
@@ -57,7 +59,8 @@ def carry_out(command: str, given: Given, job_of: Callable[[Given], BatchJob]) -
 
 
 def _status(
-    job_of: Callable[[Given], BatchJob],
+    job_of: Callable[[Given], _J],
+    work: _Work[_J],
     given: Given,
     environment: Environment,
     watch: "Watch | None",
@@ -67,10 +70,9 @@ def _status(
     job = job_of(given)
     if watch is not None:
         watch.take_job(job)
-        job = replace(job, watcher=watch)
-    has_network = job.target.url is not None and not job.checks.is_dry_run
+        job = job.watched_by(watch)
     with Signals() as signals:
-        return on_a_loop(run_job(job, environment, signals), has_network=has_network)
+        return on_a_loop(work(job, environment, signals), has_network=job.has_network)
 
 
 def _watch(command: str, given: Given, environment: Environment) -> "Watch | None":

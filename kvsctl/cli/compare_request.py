@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
+from kvsctl.backups.manifest import manifest_path
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.cli.inputs import require_matching_files, set_forms
 from kvsctl.cli.option_groups import Given
@@ -14,7 +15,7 @@ from kvsctl.cli.options.selection import EntityOptions, PrefixArgument, Selectio
 from kvsctl.cli.options.target import TargetOptions
 from kvsctl.cli.request import output_path, output_roles, reporting_of, require_own_files
 from kvsctl.cli.selectors import listing_plan, shard_of
-from kvsctl.cli.stores import named_store, require_different, source_store, store_of
+from kvsctl.cli.stores import named_store, require_different, schedule_for, source_store, store_of
 from kvsctl.comparison.joining import Change
 from kvsctl.comparison.sampling import Sample, sample_of
 from kvsctl.config.file import read_config
@@ -22,7 +23,7 @@ from kvsctl.errors import UsageError
 from kvsctl.files.descriptors import descriptor
 from kvsctl.jobs.compare.comparing import Comparison
 from kvsctl.jobs.compare.printing import DifferenceForm, DifferencePrinting
-from kvsctl.jobs.compare.verifying import Comparand
+from kvsctl.jobs.compare.verifying import Comparand, Verification
 from kvsctl.jobs.store.listing import ListedStore
 from kvsctl.jobs.store.side import StoreSide
 from kvsctl.limits import DEFAULT_LIMITS
@@ -76,10 +77,10 @@ def comparison(given: Given) -> Comparison:
     compared = source or _reader(given, left)
     assert not isinstance(compared, StoreSide)  # noqa: S101 - a source is always listed
     return Comparison(
-        compared,
-        target or _reader(given, right),
-        plan,
-        shard_of(given),
+        left=compared,
+        right=target or _reader(given, right),
+        covers=plan,
+        shard=shard_of(given),
         compares_text=options.bytes,
         printing=DifferencePrinting(
             _only(options.only),
@@ -87,6 +88,7 @@ def comparison(given: Given) -> Comparison:
             output,
         ),
         reporting=reporting_of(given),
+        schedule=schedule_for(given, [store for store in stores if store is not None]),
     )
 
 
@@ -140,7 +142,29 @@ def _listed(store: StoreSide, plan: ListingPlan | None) -> StoreSide | ListedSto
     return store if plan is None else ListedStore(store, plan)
 
 
-def comparand(given: Given, path: Path) -> Comparand | None:
+def verification(given: Given) -> Verification:
+    """Return the job that the options of verify ask for. Raise UsageError."""
+    path = given.of(VerifyOptions).path
+    if path is None:
+        raise UsageError("no file is given", "For example: kvsctl verify backup.jsonl")
+    comparand = _comparand(given, path)
+    stores = [] if comparand is None else [comparand.store]
+    require_own_files(
+        given,
+        read_config(os.environ),
+        inputs=[path, manifest_path(path)],
+        outputs=output_roles(None),
+        targets=[store.target for store in stores],
+    )
+    return Verification(
+        path=path,
+        comparand=comparand,
+        reporting=reporting_of(given),
+        schedule=schedule_for(given, stores),
+    )
+
+
+def _comparand(given: Given, path: Path) -> Comparand | None:
     """Return what verify compares an export with; None: only its manifest. Raise UsageError."""
     options = given.of(VerifyOptions)
     if options.against is None:
@@ -148,8 +172,7 @@ def comparand(given: Given, path: Path) -> Comparand | None:
             raise UsageError("--sample needs a target to compare with", "Add --against TARGET.")
         return None
     sample = Sample() if options.sample is None else sample_of(options.sample)
-    store = named_store(options.against, given)
-    return Comparand(_reader(given, [path]), store, sample)
+    return Comparand(_reader(given, [path]), named_store(options.against, given), sample)
 
 
 def _reader(given: Given, paths: Iterable[Path]) -> Reader:

@@ -1,16 +1,18 @@
 """From options to a store besides the target: `--from` and `--against`."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.cli.option_groups import Given
+from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions
 from kvsctl.cli.options.target import TargetOptions
-from kvsctl.cli.request import basis_of, database_files
+from kvsctl.cli.request import basis_of, database_files, schedule_of
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
+from kvsctl.jobs.job import Schedule
 from kvsctl.jobs.store.side import StoreSide
 
 
@@ -18,7 +20,7 @@ def store_of(
     flags: TargetOptions, given: Given, environ: Mapping[str, str] = os.environ
 ) -> StoreSide:
     """Return a target as a store to read. Raise UsageError."""
-    groups = Given([flags, given.of(RunningOptions)])
+    groups = Given([flags, given.of(RunningOptions), given.of(ReportOptions)])
     policy = ReadPolicy(ignore_missing=True, skip_expired=True)
     basis = basis_of(groups, policy=policy, environ=environ)
     return StoreSide(
@@ -27,7 +29,14 @@ def store_of(
         basis.allow_http,
         basis.timeout_seconds,
         basis.schedule.max_duration_seconds,
+        wants_headers=basis.reporting.verbosity > 1,
     )
+
+
+def schedule_for(given: Given, stores: Iterable[StoreSide]) -> Schedule:
+    """Return when a job that reads these stores must end, and its lock. Raise UsageError."""
+    limits = [store.max_duration_seconds for store in stores]
+    return schedule_of(given, min((one for one in limits if one is not None), default=None))
 
 
 def named_store(name: str, given: Given, environ: Mapping[str, str] = os.environ) -> StoreSide:

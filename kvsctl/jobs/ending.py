@@ -1,6 +1,5 @@
 """Report a finished run: save and print the report, then errors; choose the exit status."""
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -179,9 +178,7 @@ class Ending(msgspec.Struct, frozen=True):
         """
         environment, line = self.environment, self._line(end)
         if self.job.records is not None:
-            if environment.stderr_fd is not None:
-                with suppress(OSError):
-                    write_all(environment.stderr_fd, line)
+            environment.write_stderr_bytes(line)
         elif environment.stdout_fd is not None:
             try:
                 write_all(environment.stdout_fd, line)

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 import msgspec
+from msgspec.structs import replace
 
 from kvsctl.bulk.events import Event
 from kvsctl.bulk.feeds import Feed, feed_of
@@ -248,9 +249,12 @@ class Schedule(msgspec.Struct, frozen=True):
 
 
 class JobEnd(msgspec.Struct, frozen=True):
-    """How a job ended. `error`: the message of what ended it early, if anything did."""
+    """How a job ended. `error`: the message of what ended it early, if anything did.
 
-    tally: Tally
+    `tally` is None if it sent no requests and reads no records.
+    """
+
+    tally: Tally | None
     elapsed_seconds: float
     error: str | None
 
@@ -261,6 +265,45 @@ class Watcher(Protocol):
     def note_end(self, end: JobEnd) -> None:
         """Take how the job ended. Its report has been published."""
         ...
+
+
+class Job(Protocol):
+    """What any job is to the edge that carries it out, to its lock and to its watcher."""
+
+    @property
+    def command(self) -> str:
+        """The command that the report names."""
+        ...
+
+    @property
+    def reporting(self) -> Reporting:
+        """What it reports, and where."""
+        ...
+
+    @property
+    def schedule(self) -> Schedule:
+        """When it must end, and its lock."""
+        ...
+
+    @property
+    def has_network(self) -> bool:
+        """Whether it sends requests over the network."""
+        ...
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """What tells it from other jobs of the command, for those who watch it."""
+        ...
+
+    def watched_by(self, watcher: Watcher) -> Self:
+        """Return the same job with a watcher, who is notified of its end."""
+        ...
+
+
+def labels_of(target: Target) -> dict[str, str]:
+    """Return what tells jobs on this target from jobs on others."""
+    labels = {"target": target.name}
+    return labels if target.installation is None else labels | {"installation": target.installation}
 
 
 class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -299,6 +342,21 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     def command(self) -> str:
         """The command that the report names."""
         return self.name or self.plan.verb.value
+
+    @property
+    def has_network(self) -> bool:
+        """See Job."""
+        return self.target.url is not None and not self.checks.is_dry_run
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """See Job."""
+        labels = labels_of(self.target)
+        return labels if self.shard is None else labels | {"shard": str(self.shard)}
+
+    def watched_by(self, watcher: Watcher) -> Self:
+        """See Job."""
+        return replace(self, watcher=watcher)
 
     @property
     def takes_journal(self) -> bool:

@@ -22,8 +22,7 @@ from kvsctl.journal.state import Stage
 from kvsctl.outputs.records import RecordOutput
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile
-from kvsctl.report.log.run_events import RunEvents
-from kvsctl.report.request_lines import RequestLines
+from kvsctl.report.log.start import log_start
 
 if TYPE_CHECKING:
     from kvsctl.journal.file import JournalFile
@@ -114,24 +113,14 @@ class JobListeners:
             self._abandon_files()  # which also lets other runs use them
             raise
         self.listeners += self._journal.listeners(self._sink, self._stop, self._is_torn)
-        self._log_or_show_requests()
+        reporting = self._job.reporting
+        self.listeners += log_start(
+            self._environment,
+            self._about,
+            is_quiet=reporting.quiet,
+            verbosity=reporting.verbosity,
+        )
         return self
-
-    def _log_or_show_requests(self) -> None:
-        reporting, environment, about = self._job.reporting, self._environment, self._about
-        if environment.log is None:
-            if reporting.verbosity:
-                self.listeners.append(RequestLines(environment.tell))
-        elif not reporting.quiet:
-            environment.log.log(
-                "started",
-                version=about.version,
-                target=about.target,
-                shard=about.shard,
-                token_source=about.token_source,
-            )
-            shows_requests = bool(reporting.verbosity)
-            self.listeners.append(RunEvents(environment.log, shows_requests=shows_requests))
 
     def _open_files(self) -> None:
         """Open every file that the run writes, except for the journal."""

@@ -92,7 +92,7 @@ class Environment(msgspec.Struct, frozen=True):
 
     def logging(self, command: str) -> "Environment":
         """Return the same environment with a log on its stderr."""
-        return msgspec.structs.replace(self, log=JsonLog(command, self._write))
+        return msgspec.structs.replace(self, log=JsonLog(command, self.write_stderr_bytes))
 
     def note(self, text: str, hint: str | None = None) -> None:
         """Say something on stderr, in the command's name. Text from outside must be `visible`."""
@@ -121,9 +121,10 @@ class Environment(msgspec.Struct, frozen=True):
 
     def write_stderr(self, text: str) -> None:
         """Write text to stderr, escaping what its encoding lacks; never raise OSError."""
-        self._write(text.encode(self.encoding, "backslashreplace"))
+        self.write_stderr_bytes(text.encode(self.encoding, "backslashreplace"))
 
-    def _write(self, chunk: bytes) -> None:
+    def write_stderr_bytes(self, chunk: bytes) -> None:
+        """Write bytes to stderr at once; ignore a stderr that is closed."""
         if self.stderr_fd is not None:
             with suppress(OSError):
                 write_all(self.stderr_fd, chunk)

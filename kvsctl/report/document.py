@@ -21,7 +21,9 @@ from kvsctl.report.schema import REPORT_SCHEMA
 from kvsctl.timestamps import utc_text
 
 _WHAT: Final = "the report"
-_BEGINNING: Final = re.compile(rb'\{"schema":[0-9]+,"version":"[^"]*","command":"[^"]*","target":')
+_BEGINNING: Final = re.compile(
+    rb'\{"schema":[0-9]+,"version":"[^"]*","command":"[^"]*","(?:target|exit_code)":'
+)
 _BEGINNING_BYTES: Final = 1000
 
 InputRead: TypeAlias = dict[str, str | None]

@@ -101,11 +101,6 @@ class VerifyOptions(OptionGroup):
         ),
         OnResume.MAY_DIFFER,
     ] = None
-    json: Annotated[
-        bool,
-        typer.Option("--json", help="Print one line of JSON.", rich_help_panel=panels.REPORT),
-        OnResume.MAY_DIFFER,
-    ] = False
 
 
 class SyncOptions(OptionGroup):

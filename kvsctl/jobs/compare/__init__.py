@@ -1,7 +1,7 @@
 """Compare records, and verify backups.
 
-- `comparing`: compare two sets of records.
-- `verifying`: check an export against its manifest, and against a store.
+- `comparing`, `comparison_ending`: compare two sets of records, and report that.
+- `verifying`, `verification_ending`: check an export against its manifest, and against a store.
 - `reading`: read from a store what the other side of a comparison holds.
 - `collecting`: keep what a listing finds, as one side of a comparison.
 - `printing`: print differences.

@@ -1,12 +1,13 @@
 """Compare two sets of records, print their differences, and report."""
 
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from kvsctl import __version__
 from kvsctl.bulk.events import Listener, RecordsRead
@@ -14,8 +15,8 @@ from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.comparison.entries import Block, FileSide
 from kvsctl.comparison.joining import Comparer, join, same_text
 from kvsctl.errors import ExitStatus, KvsctlError, StreamError, UsageError
-from kvsctl.files.raw import write_all
 from kvsctl.jobs.compare.collecting import Collector
+from kvsctl.jobs.compare.comparison_ending import ComparisonEnding
 from kvsctl.jobs.compare.printing import DifferencePrinting, Printer
 from kvsctl.jobs.compare.progress import Shown, showing_progress
 from kvsctl.jobs.compare.reading import (
@@ -25,9 +26,10 @@ from kvsctl.jobs.compare.reading import (
     look_up,
 )
 from kvsctl.jobs.connect import credentials_of
+from kvsctl.jobs.cron.lock import locked
 from kvsctl.jobs.cron.time_limit import TimeLimit
-from kvsctl.jobs.ending import End, exit_status, graver
-from kvsctl.jobs.job import Reporting
+from kvsctl.jobs.ending import End, graver
+from kvsctl.jobs.job import Reporting, Schedule, Watcher, labels_of
 from kvsctl.jobs.replacing import require_replaceable
 from kvsctl.jobs.runner import Interrupts, NoInterrupts
 from kvsctl.jobs.store.listing import ListedStore, list_store
@@ -36,9 +38,9 @@ from kvsctl.jsonequal import are_equal
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.records.reader import Reader
 from kvsctl.report.console import Environment
-from kvsctl.report.document import About, ReportFile, report_document
-from kvsctl.report.schema import document_line
-from kvsctl.report.store.differences import Compared, difference_summary
+from kvsctl.report.document import About, ReportFile
+from kvsctl.report.log.start import log_start
+from kvsctl.report.store.differences import Compared
 from kvsctl.shards import Shard
 
 Left: TypeAlias = Reader | ListedStore
@@ -46,7 +48,7 @@ Right: TypeAlias = Reader | ListedStore | StoreSide
 """A side: files, a store that is listed, or one that is only asked for the keys of the left."""
 
 
-class Comparison(msgspec.Struct, frozen=True):
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """Two sides to compare.
 
     `covers`: what of files is compared, as it is of a store that is listed; None: all.
@@ -61,14 +63,43 @@ class Comparison(msgspec.Struct, frozen=True):
     compares_text: bool = False
     printing: DifferencePrinting = msgspec.field(default_factory=DifferencePrinting)
     reporting: Reporting = msgspec.field(default_factory=Reporting)
+    schedule: Schedule = msgspec.field(default_factory=Schedule)
+    watcher: Watcher | None = None
+
+    @property
+    def command(self) -> str:
+        """See Job."""
+        return "diff"
+
+    @property
+    def stores(self) -> list[StoreSide]:
+        """The stores that are compared."""
+        sides = [_store_of(self.left), _store_of(self.right)]
+        return [side for side in sides if side is not None]
+
+    @property
+    def has_network(self) -> bool:
+        """See Job."""
+        return any(store.target.url is not None for store in self.stores)
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """See Job. The right side is the target, and the left the source."""
+        source, target = _store_of(self.left), _store_of(self.right)
+        labels = {} if target is None else labels_of(target.target)
+        if source is not None:
+            labels["source"] = source.target.name
+        return labels if self.shard is None else labels | {"shard": str(self.shard)}
+
+    def watched_by(self, watcher: Watcher) -> Self:
+        """See Job."""
+        return replace(self, watcher=watcher)
 
 
-def stores_of(job: Comparison) -> list[StoreSide]:
-    """Return the stores that are compared."""
-    sides = [
-        side.store if isinstance(side, ListedStore) else side for side in (job.left, job.right)
-    ]
-    return [side for side in sides if isinstance(side, StoreSide)]
+def _store_of(side: Right) -> StoreSide | None:
+    if isinstance(side, Reader):
+        return None
+    return side.store if isinstance(side, ListedStore) else side
 
 
 async def compare(
@@ -76,16 +107,28 @@ async def compare(
 ) -> ExitStatus:
     """Compare, print, report, and return the exit status.
 
-    Raise UsageError if something cannot be opened; what goes wrong later is reported.
+    Raise UsageError if something cannot be opened, and WorkLeft if another run holds the job's
+    lock; what goes wrong later is reported.
     """
+    limit = TimeLimit(job.schedule.max_duration_seconds)
+    async with locked(job, limit.ends_at, environment):
+        return await _carry_out(job, environment, interrupts or NoInterrupts(), limit)
+
+
+async def _carry_out(
+    job: Comparison, environment: Environment, interrupts: Interrupts, limit: TimeLimit
+) -> ExitStatus:
+    """Do what `compare` does, with the job's lock held."""
     require_replaceable(job.reporting)
     started, about = time.monotonic(), _about(job)
-    interrupts = interrupts or NoInterrupts()
     report = None if job.reporting.report_path is None else ReportFile(job.reporting.report_path)
     try:
         printer = Printer(job.printing, environment)
-        with _progress(job, environment) as shown:
-            comparing = _Comparing(job, printer, interrupts, shown)
+        requests = log_start(
+            environment, about, is_quiet=job.reporting.quiet, verbosity=job.reporting.verbosity
+        )
+        with _progress(job, environment) as (progress, note):
+            comparing = _Comparing(job, printer, interrupts, limit, [*requests, *progress], note)
             error = await comparing.work()
         is_whole = error is None and interrupts.interrupted is None
         error = graver(error, printer.close(is_whole=is_whole))
@@ -97,18 +140,22 @@ async def compare(
         elapsed_seconds = time.monotonic() - started
         end = End(error, interrupts.interrupted, elapsed_seconds, is_unread=printer.is_unread)
         compared = Compared(_name(job.left), _name(job.right), comparing.counts)
-        return _report(job, about, comparing.tally, compared, end, report, environment)
+        ending = ComparisonEnding(
+            job.reporting, about, comparing.tally, compared, report, environment, job.watcher
+        )
+        return ending.publish(end)
     finally:
         if report is not None:
             report.close()
 
 
 def _progress(job: Comparison, environment: Environment) -> AbstractContextManager[Shown]:
-    reporting, printing = job.reporting, job.printing
-    is_silenced = reporting.quiet or reporting.as_json or not stores_of(job)
-    prints_records = printing.path is None
     return showing_progress(
-        environment, "diff", is_silenced=is_silenced, prints_records=prints_records
+        environment,
+        "diff",
+        job.reporting,
+        is_of_files=not job.stores,
+        prints_records=job.printing.path is None,
     )
 
 
@@ -116,14 +163,20 @@ class _Comparing:
     """One comparison while it is carried out."""
 
     def __init__(
-        self, job: Comparison, printer: Printer, interrupts: Interrupts, shown: Shown
+        self,
+        job: Comparison,
+        printer: Printer,
+        interrupts: Interrupts,
+        limit: TimeLimit,
+        listeners: Sequence[Listener],
+        note: Callable[[str], None],
     ) -> None:
         self._job = job
         self._printer = printer
         self._interrupts = interrupts
-        limits = (one.max_duration_seconds for one in stores_of(job))
-        self._limit = TimeLimit(min((one for one in limits if one is not None), default=None))
-        self._listeners, self._tell = shown
+        self._limit = limit
+        self._listeners = listeners
+        self._note = note
         self._comparer = Comparer(printer.take, same_text if job.compares_text else are_equal)
         self.counts = self._comparer.counts
         self.tally = Tally()
@@ -154,7 +207,7 @@ class _Comparing:
             [self.tally, *self._listeners],
             self._interrupts,
             self._limit,
-            self._tell,
+            self._note,
             is_written=self._printer.is_written,
         )
         count_absent_as_read(self.tally)
@@ -183,7 +236,7 @@ class _Comparing:
         collector = Collector(self.tally)
         opened.callback(collector.close)
         listeners: list[Listener] = [collector, *self._listeners]
-        error = await list_store(side, listeners, self._interrupts, self._limit, self._tell)
+        error = await list_store(side, listeners, self._interrupts, self._limit, self._note)
         if error is not None or self._interrupts.interrupted is not None:
             raise _ListingEnded(error)
         return collector.blocks()
@@ -231,9 +284,9 @@ def _part_of(blocks: Iterator[Block], shard: Shard | None) -> Iterator[Block]:
 
 
 def _about(job: Comparison) -> About:
-    right = job.right.store if isinstance(job.right, ListedStore) else job.right
-    target = _name(right) if isinstance(right, Reader) else right.target.display
-    path = None if isinstance(right, Reader) else right.target.local_path
+    right = _store_of(job.right)
+    target = _name(job.right) if right is None else right.target.display
+    path = None if right is None else right.target.local_path
     local_path = None if path is None else str(path)
     shard = None if job.shard is None else str(job.shard)
     return About("diff", target, __version__, datetime.now(UTC), local_path, shard=shard)
@@ -241,38 +294,3 @@ def _about(job: Comparison) -> About:
 
 def _name(side: Right) -> str:
     return FileSide(side, lambda _: None).name if isinstance(side, Reader) else side.name
-
-
-def _report(
-    job: Comparison,
-    about: About,
-    tally: Tally,
-    compared: Compared,
-    end: End,
-    report: ReportFile | None,
-    environment: Environment,
-) -> ExitStatus:
-    differs = bool(compared.counts.differences or tally.failed)
-    status = exit_status(end, has_failures=differs)
-    interrupted = end.interrupted is not None
-    document = report_document(tally, about, status, end.elapsed_seconds, interrupted=interrupted)
-    document |= compared.members
-    if report is not None:
-        report.save(document_line(document))
-    if status is ExitStatus.PIPE_CLOSED:
-        return status
-    is_good = end.error is None and not tally.failed  # a difference is a result
-    if not job.reporting.as_json and not (job.reporting.quiet and is_good):
-        environment.write_stderr(
-            difference_summary(compared, tally, end.elapsed_seconds, environment)
-        )
-        if tally.groups:
-            from kvsctl.report.failures_table import print_failures
-            from kvsctl.report.rich_console import stderr_console
-
-            print_failures(stderr_console(environment), tally.groups, tally.failures)
-    if end.error is not None:
-        environment.fail(end.error.message, end.error.hint)
-    if job.reporting.as_json and environment.stderr_fd is not None:
-        write_all(environment.stderr_fd, document_line(document))
-    return status

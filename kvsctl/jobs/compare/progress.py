@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import TypeAlias
 
 from kvsctl.bulk.events import Listener
+from kvsctl.jobs.job import Reporting
 from kvsctl.report.console import Environment
 
 Shown: TypeAlias = tuple[Sequence[Listener], Callable[[str], None]]
@@ -13,12 +14,25 @@ Shown: TypeAlias = tuple[Sequence[Listener], Callable[[str], None]]
 
 @contextmanager
 def showing_progress(
-    environment: Environment, label: str, *, is_silenced: bool, prints_records: bool
+    environment: Environment,
+    label: str,
+    reporting: Reporting,
+    *,
+    is_of_files: bool = False,
+    prints_records: bool = False,
 ) -> Iterator[Shown]:
     """Draw progress on a terminal inside the block, if that is wanted.
 
-    See `Environment.wants_progress` for the arguments.
+    `is_of_files`: nothing is read but files, which is quick. `prints_records`: see
+    `Environment.wants_progress`.
     """
+    is_silenced = (
+        is_of_files
+        or environment.log is not None
+        or reporting.quiet
+        or reporting.as_json
+        or bool(reporting.verbosity)
+    )
     if not environment.wants_progress(is_silenced=is_silenced, prints_records=prints_records):
         yield (), lambda text: environment.note(text)
         return

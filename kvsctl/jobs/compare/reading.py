@@ -119,7 +119,7 @@ async def look_up(
         credentials,
         timeout_seconds=store.timeout_seconds,
         asked=MetadataRequest(expires=True),
-        wants_headers=False,
+        wants_headers=store.wants_headers,
     )
     async with target as service:
 

@@ -2,19 +2,23 @@
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple, Self
 
 import msgspec
+from msgspec.structs import replace
 
+from kvsctl import __version__
 from kvsctl.backups.checking import damage
 from kvsctl.backups.manifest import Manifest, manifest_path, read_manifest
+from kvsctl.bulk.events import Listener
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.comparison.entries import Block, Entry, FileSide
 from kvsctl.comparison.joining import Comparer, Difference
 from kvsctl.comparison.sampling import Sample
-from kvsctl.errors import ExitStatus, KvsctlError, StreamError, UsageError
-from kvsctl.files.raw import write_all
+from kvsctl.errors import ExitStatus, KvsctlError, UsageError
 from kvsctl.jobs.compare.progress import showing_progress
 from kvsctl.jobs.compare.reading import (
     Lookup,
@@ -22,22 +26,25 @@ from kvsctl.jobs.compare.reading import (
     counting,
     look_up,
 )
+from kvsctl.jobs.compare.verification_ending import VerificationEnding
 from kvsctl.jobs.connect import credentials_of
+from kvsctl.jobs.cron.lock import locked
 from kvsctl.jobs.cron.time_limit import TimeLimit
-from kvsctl.jobs.ending import End, exit_status
+from kvsctl.jobs.ending import End
+from kvsctl.jobs.job import Reporting, Schedule, Watcher, labels_of
+from kvsctl.jobs.replacing import require_replaceable
 from kvsctl.jobs.runner import Interrupts, NoInterrupts
 from kvsctl.jobs.store.side import StoreSide
 from kvsctl.jsontext import members
 from kvsctl.records.reader import Reader
 from kvsctl.records.ttl import parse_expire_time
 from kvsctl.report.console import Environment
-from kvsctl.report.schema import document_line
+from kvsctl.report.document import About, ReportFile
+from kvsctl.report.log.start import log_start
 from kvsctl.report.store.verification import (
     MOST_SHOWN,
     Against,
     Verified,
-    verified_document,
-    verified_lines,
 )
 
 
@@ -49,31 +56,83 @@ class Comparand(msgspec.Struct, frozen=True):
     sample: Sample
 
 
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """An export to check. `comparand`: what it is compared with besides its manifest."""
+
+    path: Path
+    comparand: Comparand | None = None
+    reporting: Reporting = msgspec.field(default_factory=Reporting)
+    schedule: Schedule = msgspec.field(default_factory=Schedule)
+    watcher: Watcher | None = None
+
+    @property
+    def command(self) -> str:
+        """See Job."""
+        return "verify"
+
+    @property
+    def has_network(self) -> bool:
+        """See Job."""
+        return self.comparand is not None and self.comparand.store.target.url is not None
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """See Job."""
+        return {} if self.comparand is None else labels_of(self.comparand.store.target)
+
+    def watched_by(self, watcher: Watcher) -> Self:
+        """See Job."""
+        return replace(self, watcher=watcher)
+
+
 async def verify(
-    path: Path,
-    comparand: Comparand | None,
-    environment: Environment,
-    interrupts: Interrupts | None = None,
-    *,
-    as_json: bool,
+    job: Verification, environment: Environment, interrupts: Interrupts | None = None
 ) -> ExitStatus:
     """Check a file, print the result, and return the exit status.
 
-    Raise UsageError if the file or its manifest cannot be read, and StreamError if the result
-    cannot be printed.
+    Raise UsageError if the file or its manifest cannot be read, and WorkLeft if another run holds
+    the job's lock; what goes wrong later is reported.
     """
-    interrupts = interrupts or NoInterrupts()
-    manifest = _manifest_of(path)
-    verified = Verified(path, manifest, damage(path, manifest.digest))
-    error: KvsctlError | None = None
-    if comparand is not None and verified.damage is None:
-        against, error = await _compare(comparand, environment, interrupts, as_json=as_json)
-        verified = msgspec.structs.replace(verified, against=against)
-    status = exit_status(End(error, interrupts.interrupted, 0.0), has_failures=not verified.is_good)
-    printed = _print(verified, status, environment, as_json=as_json)
-    if error is not None:
-        environment.fail(error.message, error.hint)
-    return printed
+    limit = TimeLimit(job.schedule.max_duration_seconds)
+    async with locked(job, limit.ends_at, environment):
+        return await _carry_out(job, environment, interrupts or NoInterrupts(), limit)
+
+
+async def _carry_out(
+    job: Verification, environment: Environment, interrupts: Interrupts, limit: TimeLimit
+) -> ExitStatus:
+    """Do what `verify` does, with the job's lock held."""
+    require_replaceable(job.reporting)
+    started, comparand = time.monotonic(), job.comparand
+    manifest = _manifest_of(job.path)
+    report = None if job.reporting.report_path is None else ReportFile(job.reporting.report_path)
+    try:
+        requests = log_start(
+            environment,
+            _about(job),
+            is_quiet=job.reporting.quiet,
+            verbosity=job.reporting.verbosity,
+        )
+        verified = Verified(job.path, manifest, damage(job.path, manifest.digest))
+        error: KvsctlError | None = None
+        if comparand is not None and verified.damage is None:
+            with showing_progress(environment, "verify", job.reporting) as (progress, note):
+                checking = _Checking(interrupts, limit, [*requests, *progress], note)
+                against, error = await checking.compare(comparand)
+            verified = replace(verified, against=against)
+        end = End(error, interrupts.interrupted, time.monotonic() - started)
+        return VerificationEnding(
+            job.reporting, verified, report, environment, job.watcher
+        ).publish(end)
+    finally:
+        if report is not None:
+            report.close()
+
+
+def _about(job: Verification) -> About:
+    store = None if job.comparand is None else job.comparand.store
+    target = str(job.path) if store is None else store.target.display
+    return About("verify", target, __version__, datetime.now(UTC))
 
 
 def _manifest_of(path: Path) -> Manifest:
@@ -88,36 +147,40 @@ def _manifest_of(path: Path) -> Manifest:
     return manifest
 
 
-async def _compare(
-    comparand: Comparand, environment: Environment, interrupts: Interrupts, *, as_json: bool
-) -> tuple[Against, KvsctlError | None]:
-    store, tally = comparand.store, Tally()
-    credentials = credentials_of(store.target, allow_http=store.allow_http)
-    different: list[Difference] = []
+class _Checking(NamedTuple):
+    """What an export is compared with a store by."""
 
-    def take(difference: Difference) -> None:
-        if len(different) < MOST_SHOWN:
-            different.append(difference)
+    interrupts: Interrupts
+    limit: TimeLimit
+    listeners: Sequence[Listener]
+    note: Callable[[str], None]
 
-    comparer = Comparer(take)
-    side = FileSide(comparand.reader, counting(tally))
-    with showing_progress(environment, "verify", is_silenced=as_json, prints_records=False) as (
-        listeners,
-        tell,
-    ):
+    async def compare(self, comparand: Comparand) -> tuple[Against, KvsctlError | None]:
+        """Return what differs, and the error that ended this early, if any."""
+        store, tally = comparand.store, Tally()
+        credentials = credentials_of(store.target, allow_http=store.allow_http)
+        different: list[Difference] = []
+
+        def take(difference: Difference) -> None:
+            if len(different) < MOST_SHOWN:
+                different.append(difference)
+
+        comparer = Comparer(take)
+        side = FileSide(comparand.reader, counting(tally))
         error = await look_up(
             store,
             credentials,
             Lookup(comparer.compare, side.name),
             _chosen(side.blocks(), comparand.sample, time.time()),
-            [tally, *listeners],
-            interrupts,
-            TimeLimit(store.max_duration_seconds),
-            tell,
+            [tally, *self.listeners],
+            self.interrupts,
+            self.limit,
+            self.note,
         )
-    count_absent_as_read(tally)
-    tally.check_sum()
-    return Against(store.name, str(comparand.sample), comparer.counts, tally, different), error
+        count_absent_as_read(tally)
+        tally.check_sum()
+        against = Against(store.name, str(comparand.sample), comparer.counts, tally, different)
+        return against, error
 
 
 def _chosen(blocks: Iterable[Block], sample: Sample, now: float) -> Iterator[Block]:
@@ -131,28 +194,3 @@ def _has_expired(entry: Entry, now: float) -> bool:
         return False
     expires_at = parse_expire_time(json.loads(found["expireTime"]))
     return isinstance(expires_at, float) and expires_at <= now
-
-
-def _print(
-    verified: Verified, status: ExitStatus, environment: Environment, *, as_json: bool
-) -> ExitStatus:
-    """Print the result: damage to stderr, all else to stdout.
-
-    Return `status`, or that of a pipe whose reader has closed it.
-    """
-    if not as_json and verified.damage is not None:
-        for line in verified_lines(verified):
-            environment.note(line)
-        return status
-    if environment.stdout_fd is None:
-        raise UsageError("cannot print the result: stdout is closed")
-    text = document_line(verified_document(verified, status))
-    if not as_json:
-        text = "".join(f"{line}\n" for line in verified_lines(verified)).encode()
-    try:
-        write_all(environment.stdout_fd, text)
-    except BrokenPipeError:
-        return ExitStatus.PIPE_CLOSED
-    except OSError as error:
-        raise StreamError(f"cannot write to stdout: {error.strerror}") from error
-    return status

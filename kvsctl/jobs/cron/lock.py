@@ -18,7 +18,7 @@ from kvsctl.errors import UsageError, WorkLeft
 from kvsctl.files.claims import InUse, claim, resolved
 from kvsctl.files.mounts import network_file_system
 from kvsctl.files.raw import write_all
-from kvsctl.jobs.job import BatchJob
+from kvsctl.jobs.job import Job
 from kvsctl.report.console import Environment
 from kvsctl.report.escape import visible
 from kvsctl.timestamps import utc_text
@@ -31,7 +31,7 @@ _MOST_POLL_SECONDS: Final = 1.0
 
 
 @asynccontextmanager
-async def locked(job: BatchJob, ends_at: float, environment: Environment) -> AsyncIterator[None]:
+async def locked(job: Job, ends_at: float, environment: Environment) -> AsyncIterator[None]:
     """Hold the job's lock inside the block, if it has one.
 
     A lock that is held is waited for, at most as long as the job allows and until `ends_at` by the

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from kvsctl.errors import ExitStatus, StreamError
-from kvsctl.jobs.job import BatchJob, JobEnd
+from kvsctl.jobs.job import Job, JobEnd
 from kvsctl.outputs.metrics import RunMetrics, save_metrics
 from kvsctl.report.escape import visible
 from kvsctl.report.summary import totals_line
@@ -64,13 +64,9 @@ class Watch:
             except RuntimeError as error:  # no thread can be started
                 self._first_trouble = str(error)
 
-    def take_job(self, job: BatchJob) -> None:
-        """Take the job that the command carries out: its target and shard name it."""
-        self._labels["target"] = job.target.name
-        if job.target.installation is not None:
-            self._labels["installation"] = job.target.installation
-        if job.shard is not None:
-            self._labels["shard"] = str(job.shard)
+    def take_job(self, job: Job) -> None:
+        """Take the job that the command carries out: its labels name it."""
+        self._labels |= job.labels
 
     def note_end(self, end: JobEnd) -> None:
         """Take how the job ended. See `jobs.job.Watcher`."""
@@ -90,7 +86,7 @@ class Watch:
         if "target" in self._labels:
             parts[0] += f" {visible(self._labels['target'])}"
         parts.append(f"exit code {int(status)}")
-        if end is not None:
+        if end is not None and end.tally is not None:
             parts.append(totals_line(end.tally, end.elapsed_seconds))
         if error is not None:
             parts.append(visible(error))

@@ -44,7 +44,7 @@ async def list_store(
         credentials,
         timeout_seconds=store.timeout_seconds,
         asked=replace(listed.plan.needed, expires=True),
-        wants_headers=False,
+        wants_headers=store.wants_headers,
     )
     async with target as service:
         pacer = Pacer(store.plan.pace, asyncio.get_running_loop().time)

@@ -10,6 +10,8 @@ class StoreSide(msgspec.Struct, frozen=True):
     """A store whose records are compared, and how it is read.
 
     `plan` is one of get that skips what is missing or has expired: for a comparison it is absent.
+    `max_duration_seconds`: the most time that its settings allow a job; None: any.
+    `wants_headers`: the headers of its answers are shown.
     """
 
     target: Target
@@ -17,6 +19,7 @@ class StoreSide(msgspec.Struct, frozen=True):
     allow_http: bool
     timeout_seconds: float
     max_duration_seconds: int | None = None
+    wants_headers: bool = False
 
     @property
     def name(self) -> str:

@@ -39,6 +39,7 @@ def delete_command(given: Given) -> None:
 
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.cli.request import batch_job
+    from kvsctl.jobs.runner import run_job
     from kvsctl.model import Verb
 
-    carry_out("delete", given, partial(batch_job, Verb.DELETE))
+    carry_out("delete", given, partial(batch_job, Verb.DELETE), run_job)

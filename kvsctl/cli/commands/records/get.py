@@ -40,6 +40,7 @@ def get_command(given: Given) -> None:
 
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.cli.request import batch_job
+    from kvsctl.jobs.runner import run_job
     from kvsctl.model import Verb
 
-    carry_out("get", given, partial(batch_job, Verb.GET))
+    carry_out("get", given, partial(batch_job, Verb.GET), run_job)

@@ -41,6 +41,7 @@ def set_command(given: Given) -> None:
 
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.cli.request import batch_job
+    from kvsctl.jobs.runner import run_job
     from kvsctl.model import Verb
 
-    carry_out("set", given, partial(batch_job, Verb.SET))
+    carry_out("set", given, partial(batch_job, Verb.SET), run_job)

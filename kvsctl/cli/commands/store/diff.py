@@ -2,6 +2,7 @@
 
 from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.comparing import DiffOptions
+from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.input import ManifestOption
 from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.report import OutputOption, ReportOptions
@@ -28,6 +29,8 @@ from kvsctl.cli.options.target import TargetOptions
     ValueOptions,
     TargetOptions,
     RunningOptions,
+    LockOptions,
+    MonitoringOptions,
     OutputOption,
     ReportOptions,
 )
@@ -40,15 +43,8 @@ def diff_command(given: Given) -> None:
     With -f and without a selector, only the keys of FILE are read from the target; otherwise the
     target is listed.
     """
-    import sys
-
+    from kvsctl.cli.carry_out import carry_out
     from kvsctl.cli.compare_request import comparison
-    from kvsctl.jobs.compare.comparing import compare, stores_of
-    from kvsctl.jobs.event_loop import on_a_loop
-    from kvsctl.jobs.signals import Signals
-    from kvsctl.report.console import Environment
+    from kvsctl.jobs.compare.comparing import compare
 
-    environment, job = Environment.of_process(), comparison(given)
-    has_network = any(side.target.url is not None for side in stores_of(job))
-    with Signals() as signals:
-        sys.exit(on_a_loop(compare(job, environment, signals), has_network=has_network))
+    carry_out("diff", given, comparison, compare)

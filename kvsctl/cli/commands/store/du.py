@@ -36,5 +36,6 @@ def du_command(given: Given) -> None:
     """
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.cli.usage_request import du_job
+    from kvsctl.jobs.runner import run_job
 
-    carry_out("du", given, du_job)
+    carry_out("du", given, du_job, run_job)

@@ -39,5 +39,6 @@ def export_command(given: Given) -> None:
     """
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.cli.listing_request import export_job
+    from kvsctl.jobs.runner import run_job
 
-    carry_out("export", given, export_job)
+    carry_out("export", given, export_job, run_job)

@@ -35,5 +35,6 @@ def list_command(given: Given) -> None:
     """
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.cli.listing_request import list_job
+    from kvsctl.jobs.runner import run_job
 
-    carry_out("list", given, list_job)
+    carry_out("list", given, list_job, run_job)

@@ -41,5 +41,6 @@ def sync_command(given: Given) -> None:
     """
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.cli.sync_request import sync_job
+    from kvsctl.jobs.runner import run_job
 
-    carry_out("sync", given, sync_job)
+    carry_out("sync", given, sync_job, run_job)

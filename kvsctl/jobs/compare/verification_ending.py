@@ -1,0 +1,83 @@
+"""Report what became of a verification, and choose its exit status."""
+
+import msgspec
+from msgspec.structs import replace
+
+from kvsctl.errors import ExitStatus, StreamError, UsageError
+from kvsctl.files.raw import write_all
+from kvsctl.files.sinks import status_of
+from kvsctl.jobs.ending import End, exit_status, graver
+from kvsctl.jobs.job import JobEnd, Reporting, Watcher
+from kvsctl.report.console import Environment
+from kvsctl.report.document import ReportFile
+from kvsctl.report.schema import document_line
+from kvsctl.report.store.verification import Verified, verified_document, verified_lines
+
+
+class VerificationEnding(msgspec.Struct, frozen=True):
+    """Everything needed to report a finished verification."""
+
+    reporting: Reporting
+    verified: Verified
+    report: ReportFile | None
+    environment: Environment
+    watcher: Watcher | None
+
+    def publish(self, end: End) -> ExitStatus:
+        """Print the result and write the report. Return the exit status.
+
+        Raise UsageError if stdout is closed.
+        """
+        end = self._saved(self._printed(end))
+        status, log = self._status(end), self.environment.log
+        is_silent = self.reporting.as_json or (self.reporting.quiet and status is ExitStatus.OK)
+        if log is not None and not is_silent:
+            log.end(verified_document(self.verified, status))
+        if end.error is not None:
+            self.environment.fail(end.error.message, end.error.hint)
+        self._notify(end)
+        return status
+
+    def _status(self, end: End) -> ExitStatus:
+        return exit_status(end, has_failures=not self.verified.is_good)
+
+    def _printed(self, end: End) -> End:
+        """Print the result: damage to stderr, all else to stdout. Return how this has ended now."""
+        environment, verified, status = self.environment, self.verified, self._status(end)
+        as_json = self.reporting.as_json
+        if not as_json and verified.damage is not None:
+            for line in verified_lines(verified):
+                environment.note(line)
+            return end
+        if not as_json and self.reporting.quiet and status is ExitStatus.OK:
+            return end
+        if environment.stdout_fd is None:
+            raise UsageError("cannot print the result: stdout is closed")
+        text = document_line(verified_document(verified, status))
+        if not as_json:
+            text = "".join(f"{line}\n" for line in verified_lines(verified)).encode()
+        try:
+            write_all(environment.stdout_fd, text)
+        except OSError as broken:
+            if status_of(broken) is ExitStatus.PIPE_CLOSED:
+                return replace(end, is_unread=True)
+            unprinted = StreamError(f"cannot write to stdout: {broken.strerror}")
+            return replace(end, error=graver(end.error, unprinted))
+        return end
+
+    def _saved(self, end: End) -> End:
+        """Save the report file; return how this has ended now."""
+        if self.report is not None:
+            try:
+                self.report.save(document_line(verified_document(self.verified, self._status(end))))
+            except StreamError as unsaved:
+                return replace(end, error=graver(end.error, unsaved))
+        return end
+
+    def _notify(self, end: End) -> None:
+        if self.watcher is None:
+            return
+        against = self.verified.against
+        error = self.verified.damage if end.error is None else end.error.message
+        tally = None if against is None else against.tally
+        self.watcher.note_end(JobEnd(tally, end.elapsed_seconds, error))
