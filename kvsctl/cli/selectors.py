@@ -1,6 +1,7 @@
 """From options to a selection, and to what must be listed for it."""
 
 import re
+import time
 from typing import TYPE_CHECKING, Final
 
 from kvsctl.bulk.plan import RunPlan
@@ -17,7 +18,12 @@ from kvsctl.jsontext import quoted
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.records.checks import check_entity
-from kvsctl.selection.moments import moment_of
+from kvsctl.selection.contradictions import (
+    excluding_all,
+    why_no_key_begins,
+    why_no_key_matches,
+)
+from kvsctl.selection.moments import Age, epoch_of, moment_of
 from kvsctl.selection.patterns import glob, regex
 from kvsctl.selection.ranges import index_range, json_or_text
 from kvsctl.selection.selection import AgeFrom, Selection
@@ -29,6 +35,10 @@ if TYPE_CHECKING:
     from kvsctl.shards import Shard
 
 _GLOB: Final = re.compile(r"[*?\[\]]")
+_LEGAL_CHARACTERS: Final = "Keys have letters, digits, white space and : . _ - # only."
+_AGE_EXAMPLE: Final = "Write an age such as 30d, or a time such as 2026-01-31."
+_CLOCK_ERROR_SECONDS: Final = 86_400
+"""How far the clock of this machine may be behind that of the service."""
 
 
 def listing_plan(
@@ -46,6 +56,11 @@ def listing_plan(
     `is_long`: the times of records are printed.
     """
     selection = selection_of(given)
+    if skip_expired and selection.is_expired:
+        raise UsageError(
+            "--expired chooses nothing here: expired records are skipped",
+            "Leave out --expired, or --skip-expired if it is given.",
+        )
     page = DEFAULT_LIMITS.query_page
     if limit is not None and selection.is_of_prefix_only:
         page = min(page, limit)
@@ -75,13 +90,8 @@ def selection_of(given: Given) -> Selection:
     options, prefix = given.of(SelectionOptions), given.of(PrefixArgument).prefix
     if options.all and prefix is not None:
         raise UsageError("--all and PREFIX exclude each other", "Give one of them.")
-    if prefix is not None and (special := _GLOB.search(prefix)):
-        raise UsageError(
-            f"PREFIX {quoted(prefix)}: no key has {quoted(special[0])}",
-            "Use --match for a glob.",
-        )
     older, newer = options.older_than, options.newer_than
-    return Selection(
+    selection = Selection(
         prefix or "",
         [glob(text) for text in options.match],
         [regex(text) for text in options.regex],
@@ -94,6 +104,71 @@ def selection_of(given: Given) -> Selection:
         None if options.larger_than is None else size_bytes(options.larger_than, "--larger-than"),
         shard_of(given),
     )
+    _require_possible_keys(options, selection)
+    _require_possible_ages(options, selection, time.time())
+    return selection
+
+
+def _require_possible_keys(options: SelectionOptions, selection: Selection) -> None:
+    """Raise UsageError if no key can be chosen, or if a pattern matches none."""
+    prefix = selection.prefix
+    if why := why_no_key_begins(prefix):
+        hint = "Use --match for a glob." if _GLOB.search(prefix) else _LEGAL_CHARACTERS
+        raise UsageError(f"PREFIX {quoted(prefix)}: {why}", hint)
+    for flag, texts in (("--match", options.match), ("--exclude", options.exclude)):
+        for text in texts:
+            if why := why_no_key_matches(text):
+                raise UsageError(f"{flag} {quoted(text)}: {why}", _LEGAL_CHARACTERS)
+    for one in selection.regexes:
+        if why := why_no_key_begins(one.prefix):
+            raise UsageError(f"--regex {quoted(one.text)}: {why}", _LEGAL_CHARACTERS)
+    if not selection.prefixes:
+        names = {"PREFIX": prefix, "--match": options.match, "--regex": options.regex}
+        raise UsageError(
+            f"{' and '.join(name for name, given in names.items() if given)} exclude each other: "
+            "no key begins as they require",
+            "Leave out one of them.",
+        )
+    if (exclude := excluding_all(selection)) is not None:
+        text = quoted(exclude.text)
+        if exclude.text in options.match:
+            raise UsageError(
+                f"--match {text} and --exclude {text} exclude each other", "Leave out one of them."
+            )
+        raise UsageError(
+            f"--exclude {text} leaves out every key that is chosen",
+            "Remove it, or choose other keys.",
+        )
+
+
+def _require_possible_ages(options: SelectionOptions, selection: Selection, now: float) -> None:
+    """Raise UsageError if no record can be of the age or have the expiry that is asked for."""
+    if options.expired and options.no_expiry:
+        raise UsageError(
+            "--expired and --no-expiry exclude each other: without a ttl, no record expires",
+            "Give one of them.",
+        )
+    ages = selection.older_than, selection.newer_than
+    older, newer = (None if one is None else epoch_of(one, now) for one in ages)
+    if options.by != SelectionOptions.default("by") and older is None and newer is None:
+        raise UsageError(f"--by {options.by} needs an age", "Add --older-than or --newer-than.")
+    if older is not None and older <= 0:
+        raise UsageError(
+            f"--older-than {quoted(options.older_than or '')}: no record is older than 1970",
+            _AGE_EXAMPLE,
+        )
+    if newer is not None and newer > now + _CLOCK_ERROR_SECONDS:
+        raise UsageError(
+            f"--newer-than {quoted(options.newer_than or '')}: this is in the future", _AGE_EXAMPLE
+        )
+    if older is not None and newer is not None:
+        depends_on_clock = isinstance(ages[0], Age) != isinstance(ages[1], Age)
+        if newer >= older + _CLOCK_ERROR_SECONDS * depends_on_clock:
+            raise UsageError(
+                f"--older-than {quoted(options.older_than or '')} and --newer-than "
+                f"{quoted(options.newer_than or '')} exclude each other: no record is both",
+                "For records of the last week but not of today: --older-than 1d --newer-than 7d.",
+            )
 
 
 def shard_of(given: Given) -> "Shard | None":

@@ -100,6 +100,10 @@ def _require_possible(options: SyncOptions, given: Given) -> None:
             "sync needs a selection: PREFIX, --match, --regex or --all",
             "Give --all for all keys. Other selectors choose among these.",
         )
+    if chosen.expired:
+        raise UsageError(
+            "--expired chooses nothing here: expired records are skipped", "Leave out --expired."
+        )
 
 
 def _selecting(given: Given) -> Given:

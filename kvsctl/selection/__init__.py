@@ -1,10 +1,12 @@
 """Which records of a store a command works on. Pure: it reads nothing and asks no service.
 
+- `characters`: those that a key may have.
 - `patterns`: globs and regular expressions over keys, and the prefix that each one implies.
 - `prefixes`: the fewest prefixes that cover everything that may be chosen.
 - `moments`: times as people write them.
 - `ranges`: ranges of an index as people write them.
 - `sizes`: sizes in bytes as people write them.
 - `selection`: all selectors of a command together.
+- `contradictions`: selectors that no record can meet.
 - `mapping`: how the keys of one store become those of another.
 """

@@ -15,16 +15,17 @@ from kvsctl.jsontext import quoted
 
 _GLOB_SPECIAL: Final = re.compile(r"[*?\[]")
 _ANCHOR: Final = re.compile(r"\^|\\A")
-_LITERAL: Final = re.compile(r"\\([:._#\- ])|([a-zA-Z0-9:_# -])")
+_LITERAL: Final = re.compile(r"\\([^a-zA-Z0-9])|([^\\.^$*+?{}\[\]|()])", re.DOTALL)
 """One literal character of a regular expression, escaped or not."""
 _REPEATED: Final = re.compile(r"[*+?{]")
 
 
 class Pattern(NamedTuple):
-    """A test of keys. Every key that it matches begins with `prefix`."""
+    """A test of keys. Every key that it matches begins with `prefix`. `text`: as it was written."""
 
     matches: Callable[[str], object]
     prefix: str
+    text: str = ""
 
 
 def glob(text: str) -> Pattern:
@@ -37,7 +38,7 @@ def glob(text: str) -> Pattern:
         raise UsageError("the glob is empty: no key matches it", "Write it as in 'session:*'.")
     special = _GLOB_SPECIAL.search(text)
     matches = re.compile(fnmatch.translate(text)).match
-    return Pattern(matches, text[: special.start()] if special else text)
+    return Pattern(matches, text[: special.start()] if special else text, text)
 
 
 def regex(text: str) -> Pattern:
@@ -54,7 +55,7 @@ def regex(text: str) -> Pattern:
         raise UsageError(
             f"--regex {quoted(text)}: {error}", "Write it as Python's re module reads it."
         ) from error
-    return Pattern(search, _regex_prefix(text))
+    return Pattern(search, _regex_prefix(text), text)
 
 
 def _regex_prefix(text: str) -> str:

@@ -24,7 +24,13 @@ def index_range(text: str) -> dict[str, Any]:
         return _condition(_OPERATORS[compared[1]], compared[2])
     between = _BETWEEN.fullmatch(text)
     if between is not None and between[1] and between[2]:
-        return _condition("BETWEEN", between[1], between[2])
+        condition = _condition("BETWEEN", between[1], between[2])
+        if _is_descending(*condition["values"]):
+            raise UsageError(
+                f"--range {quoted(text)}: no value is in it, as it ends before it begins",
+                f"Write it as {between[2]}..{between[1]}.",
+            )
+        return condition
     if len(text) > 1 and text.endswith("*") and not _COMPARED.match(text):
         return {"condition": "BEGINS_WITH", "values": [text[:-1]]}
     raise UsageError(
@@ -39,6 +45,12 @@ def json_or_text(text: str) -> Any:
     except ValueError:
         return text
     return text if isinstance(value, dict | list) or value is None else value
+
+
+def _is_descending(low: Any, high: Any) -> bool:
+    """Return whether two numbers are not in order. How texts are ordered is up to the service."""
+    numbers = int | float
+    return isinstance(low, numbers) and isinstance(high, numbers) and low > high
 
 
 def _condition(name: str, *values: str) -> dict[str, Any]:

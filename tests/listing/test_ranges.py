@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvsctl.limits import DEFAULT_LIMITS
-from kvsctl.listing.ranges import KEY_CHARACTERS, Range, divided, remaining
+from kvsctl.listing.ranges import Range, divided, remaining
 from kvsctl.records.checks import check_key
+from kvsctl.selection.characters import KEY_CHARACTERS
 
 _TEXTS = st.text(alphabet="ab:\t\ufeff-0Z", max_size=5)
 

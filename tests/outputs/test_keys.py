@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from kvsctl.bulk.events import Settled
 from kvsctl.limits import DEFAULT_LIMITS
-from kvsctl.listing.ranges import KEY_CHARACTERS
 from kvsctl.listing.walk import records_of
 from kvsctl.model import Found
 from kvsctl.outputs.keys import form_of
@@ -20,6 +19,7 @@ from kvsctl.records.parser_choice import key_parsers
 from kvsctl.records.reader import Reader
 from kvsctl.records.rules import Rules
 from kvsctl.records.sources import File
+from kvsctl.selection.characters import KEY_CHARACTERS
 from kvsctl.slabs import FoundSlab, Successes
 
 _KEYS = st.text(alphabet=KEY_CHARACTERS, min_size=1, max_size=6).filter(

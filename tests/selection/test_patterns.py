@@ -44,6 +44,9 @@ def test_a_glob_matches_whole_keys(
         ("(?i)^user", ""),
         ("^(user)", ""),
         ("^", ""),
+        (r"^user/\@1", "user/@1"),
+        (r"^a\.\d", "a."),
+        ("^a, b.", "a, b"),
     ],
 )
 def test_the_prefix_of_a_regex_follows_its_anchor(text: str, prefix: str) -> None:

@@ -33,6 +33,14 @@ def test_anything_else_is_refused(text: str) -> None:
         index_range(text)
 
 
+@pytest.mark.parametrize("text", ["9..1", "2.5..2", "-1..-2"])
+def test_a_range_that_ends_before_it_begins_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="no value is in it"):
+        index_range(text)
+    for possible in ("1..1", "b..a", '2.."1"'):
+        assert index_range(possible)["condition"] == "BETWEEN"
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [("5", 5), ("true", True), ("cat", "cat"), ('"5"', "5"), ("null", "null"), ("[1]", "[1]")],
