@@ -7,6 +7,7 @@
 - `options`, `option_groups`: options in groups, and how a command takes groups.
 - `request`, `inputs`: from options to a job; `listing_request`, `usage_request`, `selectors`: to
   one that lists; `compare_request`: to one that compares; `sync_request`: to one that makes a
-  store like another; `stores`: to a store besides the target.
+  store like another; `cleanup_request`: to one that deletes; `stores`: to a store besides the
+  target.
 - `arguments`, `help`: the words of the command line, and help pages.
 """

@@ -14,6 +14,7 @@
 - `signals`, `event_loop`: for the command's edge.
 - `compare`: compare records, and verify backups.
 - `store`: a second store in a job: what it holds, and a plan to delete the rest.
+- `cleanup`: list what a selection chooses, and then delete it.
 - `cron`: what jobs need that run by themselves.
 - `file_roles`: refuse one file in two roles.
 - `replacing`: refuse to replace a file of another kind.

@@ -3,7 +3,7 @@
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
 from kvsctl.jobs.job import BatchJob
-from kvsctl.jobs.question import read_line
+from kvsctl.jobs.question import read_line, require_answerable
 from kvsctl.model import GET
 from kvsctl.report.console import Environment
 from kvsctl.report.escape import visible
@@ -12,7 +12,8 @@ from kvsctl.report.escape import visible
 def require_permitted(job: BatchJob, environment: Environment) -> None:
     """Raise UsageError if the job writes to its target and must not.
 
-    On a terminal, the user is asked for the name of a protected target.
+    It must not without consent either, if nobody can be asked for it. On a terminal, the user is
+    asked for the name of a protected target.
     """
     target, confirmed = job.target, job.confirmed_target
     if job.plan.verb is GET:
@@ -24,6 +25,8 @@ def require_permitted(job: BatchJob, environment: Environment) -> None:
             f"--confirm {confirmed}: the target is {target.name}; nothing was sent",
             "Give the name of the target that you mean to write to.",
         )
+    if job.has_consent is not None:
+        require_answerable(environment, has_consent=job.has_consent)
     if not target.is_protected or confirmed is not None:
         return
     if not (environment.stdin_is_terminal and environment.stderr_is_terminal):

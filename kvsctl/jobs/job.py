@@ -21,6 +21,8 @@ from kvsctl.service.client import StoreClient
 from kvsctl.service.wire import MetadataRequest
 
 if TYPE_CHECKING:
+    from kvsctl.jobs.cleanup.plan import CleanUpPlan
+    from kvsctl.jobs.cleanup.rehearsal import Rehearsal
     from kvsctl.jobs.store.deletions import Deletions
     from kvsctl.listing.plan import ListingPlan
     from kvsctl.shards import Shard
@@ -315,7 +317,9 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     command's, if it is not the verb of the plan. `shard` says which part of its keys the job works
     on; None: all. `confirmed_target`: the target that the user means to write to. `deletions` is
     what is planned once all records are sent. `repeats_cheaply`: the same command again does only
-    what is left, so that it takes no journal.
+    what is left, so that it takes no journal. `cleanup`: the keys are listed first, and then the
+    verb is applied to what is still chosen. `has_consent`: whether the user has said that what is
+    changed is meant; None: nobody need be asked. `rehearsal`: what the listing is a rehearsal of.
     """
 
     input: JobInput
@@ -337,6 +341,9 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     confirmed_target: str | None = None
     deletions: "Deletions | None" = None
     repeats_cheaply: bool = False
+    cleanup: "CleanUpPlan | None" = None
+    has_consent: bool | None = None
+    rehearsal: "Rehearsal | None" = None
 
     @property
     def command(self) -> str:
@@ -357,6 +364,11 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     def watched_by(self, watcher: Watcher) -> Self:
         """See Job."""
         return replace(self, watcher=watcher)
+
+    @property
+    def lists(self) -> bool:
+        """Whether its records come from a listing of its target, which may change."""
+        return self.listing is not None or self.cleanup is not None
 
     @property
     def takes_journal(self) -> bool:

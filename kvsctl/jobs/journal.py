@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     # What keeps a journal or a failures file is imported by the jobs that have one.
     from kvsctl.journal.file import JournalFile
     from kvsctl.journal.writer import JournalWriter
-    from kvsctl.listing.progress import Progress
+    from kvsctl.listing.progress import Cutoff, Progress
     from kvsctl.outputs.failures import FailuresFile
 
 _SAME_COMMAND: Final = (
@@ -74,16 +75,18 @@ def opened_journal(
                 "there, and a second run may not be kept out"
             )
         now = _header(job, about)
+        # What failed is still there to be listed: it is counted again, once.
+        retries_failed = asked.retry_failed or job.cleanup is not None
         if file.header is None:
             file.begin(now)
-        elif job.listing is not None and file.state.stage is Stage.COMPLETE:
+        elif job.lists and file.state.stage is Stage.COMPLETE:
             file.start_over(now)  # a store may hold something else by now
         else:
             _require_same(file.header, now, is_forced=asked.force)
-            _require_same_failures(file.state, now, retries_failed=asked.retry_failed)
+            _require_same_failures(file.state, now, retries_failed=retries_failed)
             if file.state.failures_path != now.failures_path:
                 require_replaceable(job.reporting)
-        if asked.retry_failed and len(file.state.retryable):
+        if retries_failed and len(file.state.retryable):
             _retry_failed(file, now)
         yield file
 
@@ -225,6 +228,10 @@ class JobJournal:
         """What is left of the job's listing, if it has one and a journal."""
         if self.state is not None and job.listing is not None:
             self.progress = _progress(self.state)
+        self.cutoff: Cutoff | None = None
+        """From when the ages of a clean-up count, if the job is one and has a journal."""
+        if self.state is not None and job.cleanup is not None:
+            self.cutoff = _cutoff(self.state)
         self._started = time.monotonic()
         self._failures: FailuresFile | None = None
         self._writer: JournalWriter | None = None
@@ -235,6 +242,14 @@ class JobJournal:
     def earlier_seconds(self) -> float:
         """How many seconds earlier runs of the job took."""
         return self.state.elapsed_seconds if self.state else 0.0
+
+    def free_positions(self) -> Iterator[int]:
+        """Return the positions that no earlier run has settled, in order."""
+        start = 0
+        for settled_start, settled_stop in () if self.state is None else list(self.state.settled):
+            yield from range(start, settled_start)
+            start = settled_stop
+        yield from count(start)
 
     def tally(self) -> Tally:
         """Return the totals of the job: those of earlier runs, to be added to."""
@@ -295,7 +310,7 @@ class JobJournal:
             output=sink if isinstance(sink, PartFile | MarkedCompressedSink) else None,
             in_order=records is not None and records.in_order,
             counted=self._tally,
-            listing=self.progress,
+            listing=self.progress or self.cutoff,
             elapsed=lambda: self.earlier_seconds + time.monotonic() - self._started,
             fail=fail,
             is_torn=is_torn,
@@ -340,6 +355,12 @@ def _progress(state: JournalState) -> "Progress":
 
     settled = state.totals.counts.get("records", 0)
     return Progress(state.left, settled, state.ages_count_from)
+
+
+def _cutoff(state: JournalState) -> "Cutoff":
+    from kvsctl.listing.progress import Cutoff  # few commands need it
+
+    return Cutoff(state.ages_count_from)
 
 
 def _is_complete(path: Path, state: JournalState) -> bool:

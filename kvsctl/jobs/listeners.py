@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from kvsctl.bulk.events import Listener
 from kvsctl.bulk.feeds import Feed, RequiredFeed
+from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.plan import Pressure
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageError
 from kvsctl.files.claims import require_unused, require_writable, resolved
@@ -25,8 +26,9 @@ from kvsctl.report.document import About, ReportFile
 from kvsctl.report.log.start import log_start
 
 if TYPE_CHECKING:
+    from kvsctl.jobs.cleanup.rehearsal import Rehearsing
     from kvsctl.journal.file import JournalFile
-    from kvsctl.listing.progress import Progress
+    from kvsctl.listing.progress import Cutoff, Progress
     from kvsctl.outputs.failures import FailuresFile
     from kvsctl.outputs.usage import UsageOutput
     from kvsctl.report.progress import ProgressBarLine
@@ -85,11 +87,28 @@ class JobListeners:
         self._run: Steered | None = None
         self._note: Callable[[str], None] = environment.note
         self.listeners: list[Listener] = [self._tally]
+        self._rehearsing = _rehearsing(job)
+        if self._rehearsing is not None:
+            self.listeners.append(self._rehearsing)
 
     @property
     def progress(self) -> "Progress | None":
         """What is left of the job's listing, if it has one and a journal."""
         return self._journal.progress
+
+    @property
+    def cutoff(self) -> "Cutoff | None":
+        """From when the ages of a clean-up count, if the job is one and has a journal."""
+        return self._journal.cutoff
+
+    @property
+    def tally(self) -> Tally:
+        """The totals of the job, with those of earlier runs of it."""
+        return self._tally
+
+    def free_positions(self) -> Iterator[int]:
+        """Return the positions that no earlier run has settled, in order."""
+        return self._journal.free_positions()
 
     def require_usable(self) -> None:
         """Raise UsageError if something cannot be written. Open and change nothing."""
@@ -261,6 +280,11 @@ class JobListeners:
         An error in one of these steps does not prevent the others.
         """
         broken = self._close_files(is_whole=error is None and interrupted is None)
+        dry_run = None
+        if self._rehearsing is not None:
+            dry_run = self._rehearsing.dry_run()
+            dry_run.enter(self._tally)
+            broken = graver(broken, self._rehearsing.refusal())
         ending = Ending(
             self._job,
             self._about,
@@ -268,6 +292,7 @@ class JobListeners:
             self._tally,
             self._report,
             self._failures_path,
+            dry_run,
         )
         end = End(
             graver(self._bad_sum(), graver(error, broken)),
@@ -354,3 +379,11 @@ class JobListeners:
         except Defect as defect:
             return defect
         return None
+
+
+def _rehearsing(job: BatchJob) -> "Rehearsing | None":
+    if job.rehearsal is None:
+        return None
+    from kvsctl.jobs.cleanup.rehearsal import Rehearsing  # few jobs are a rehearsal
+
+    return Rehearsing(job.rehearsal)

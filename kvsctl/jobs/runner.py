@@ -131,7 +131,9 @@ async def _carry_out(
                 return ExitStatus.OK
         listeners = JobListeners(job, about, environment, journal)
         listeners.require_usable()
-        error = await _send(job, credentials, listeners, change, interrupts, limit, pacer)
+        error = await _send(
+            job, credentials, listeners, change, interrupts, limit, environment, pacer
+        )
         if error is None and listeners.has_work_left:
             error = limit.work_left()
         elapsed_seconds = time.monotonic() - started
@@ -146,9 +148,14 @@ def _about(job: BatchJob, token_source: str | None = None) -> About:
         started_at=datetime.now(UTC),
         local_path=str(job.target.local_path) if job.target.local_path else None,
         token_source=token_source,
-        covers=None if job.listing is None else job.listing.covers,
+        covers=_covers(job),
         shard=None if job.shard is None else str(job.shard),
     )
+
+
+def _covers(job: BatchJob) -> str | None:
+    listing = job.listing if job.cleanup is None else job.cleanup.listing
+    return None if listing is None else listing.covers
 
 
 async def _send(
@@ -158,6 +165,7 @@ async def _send(
     change: Change | None,
     interrupts: Interrupts,
     limit: TimeLimit,
+    environment: Environment,
     pacer: Pacer | None,
 ) -> KvsctlError | None:
     """Send the job's records. Return the error that ended the run early, if any."""
@@ -173,7 +181,7 @@ async def _send(
     # The target is opened first: if that fails, every file is left as it was.
     async with target as service:
         pacer = pacer or Pacer(job.plan.pace, asyncio.get_running_loop().time)
-        run, work = _prepared(job, service, listeners, pacer, change)
+        run, work = _prepared(job, service, listeners, environment, pacer, change)
         # To open a pipe waits for its reader. Until then a signal has its default action, which
         # ends the process; what draws on the terminal must be stopped, so it begins later.
         with (
@@ -181,7 +189,8 @@ async def _send(
             job.deletions or nullcontext(),
             interrupts.stopping(run, listeners.notice),
             limit.stopping(run),
-            listeners.showing_progress(),
+            # A clean-up shows its own: nothing may be drawn while it asks.
+            nullcontext() if job.cleanup is not None else listeners.showing_progress(),
         ):
             listeners.attach(run)
             error = await work()
@@ -216,6 +225,7 @@ def _prepared(
     job: BatchJob,
     service: StoreClient,
     listeners: JobListeners,
+    environment: Environment,
     pacer: Pacer,
     change: Change | None,
 ) -> tuple[SteeredRun, Callable[[], Awaitable[KvsctlError | None]]]:
@@ -234,6 +244,11 @@ def _prepared(
             progress=listeners.progress,
         )
         return listing, listing.work
+    if job.cleanup is not None:
+        from kvsctl.jobs.cleanup.run import CleanUpRun  # few commands need it
+
+        cleanup = CleanUpRun(job, job.cleanup, service, listeners, environment, pacer)
+        return cleanup, cleanup.work
     run = Run(job.plan, service, listeners.listeners, pressure=listeners.pressure, pacer=pacer)
 
     async def work() -> KvsctlError | None:

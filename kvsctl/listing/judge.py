@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from kvsctl.model import Found, Identity
 from kvsctl.selection.selection import Known, Selection, Verdict
 from kvsctl.service.faults import iso_epoch
 from kvsctl.service.found import is_past
@@ -72,6 +73,16 @@ class Judge:
             gone = set(expired)
             chosen = [place for place in chosen if place not in gone]
         return Judged(chosen, undecided, expired)
+
+
+def is_chosen(selection: Selection, identity: Identity, found: Found, now: float) -> bool:
+    """Return whether a record that batch/get returned with its metadata is chosen.
+
+    One about which nothing can be decided is not. `now`: the service's time in epoch seconds.
+    """
+    what_is_known = known(FoundSlab.of([found]), 0)
+    verdict = selection.judge(identity.entity, identity.key, what_is_known, now)
+    return verdict is Verdict.CHOSEN
 
 
 def known(found: FoundSlab, place: int) -> Known:

@@ -30,6 +30,18 @@ class _Page(NamedTuple):
     moves: Sequence[Move]
 
 
+class Cutoff:
+    """What a journal keeps of a listing that a resumed run begins again: from when ages count."""
+
+    def __init__(self, ages_count_from: float | None = None) -> None:
+        self.ages_count_from = ages_count_from
+
+    def take(self, settled: int) -> tuple[list[Mark], list[Mark]]:
+        """Return no ranges: none is resumed."""
+        del settled
+        return [], []
+
+
 class Progress:
     """Which ranges hold every key that is not settled yet, and no other.
 

@@ -14,15 +14,15 @@ from kvsctl.bulk.plan import Caller, Pressure, RunPlan
 from kvsctl.bulk.run import Run
 from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.errors import KvsctlError
-from kvsctl.listing.judge import known
+from kvsctl.listing.judge import is_chosen
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.listing.progress import Progress
 from kvsctl.listing.reading import QueryCaller
 from kvsctl.listing.walk import SOURCE, Picked, Walk, records_of
 from kvsctl.model import Found, Identity, Outcome, Record, State
-from kvsctl.selection.selection import Verdict
+from kvsctl.selection.selection import Selection
 from kvsctl.service.wire import key_body
-from kvsctl.slabs import FoundSlab, Successes
+from kvsctl.slabs import Successes
 
 _UNITS_PER_THOUSAND: Final = 40
 """A thousand records are at least 40 batches of 25, a unit each."""
@@ -86,6 +86,15 @@ class ListingRun:
         """Whether a listener has crashed: see `bulk.events.Emitter`."""
         is_torn = self._rereading is not None and self._rereading.is_torn
         return is_torn or self._emitter.is_torn
+
+    def selection(self) -> Selection:
+        """Return the selection, whose ages count from one moment. Call it after an answer."""
+        return self._walk.selection()
+
+    @property
+    def ages_count_from(self) -> float | None:
+        """The moment that ages count back from; None: not known yet, or there is no age."""
+        return self._walk.ages_count_from
 
     async def work(self) -> KvsctlError | None:
         """List until everything is listed, or until the run is stopped. Return what ended it."""
@@ -214,9 +223,7 @@ class ListingRun:
         await feed.wait_closed()
 
     def _still_chooses(self, identity: Identity, found: Found, now: float) -> bool:
-        what_is_known = known(FoundSlab.of([found]), 0)
-        verdict = self._walk.selection().judge(identity.entity, identity.key, what_is_known, now)
-        if verdict is not Verdict.CHOSEN or self._has_enough:
+        if not is_chosen(self._walk.selection(), identity, found, now) or self._has_enough:
             return False
         self._position += 1
         return True

@@ -73,7 +73,8 @@ class Walk:
         self._emit = emit
         self._reader = PageReader(service, pacer, run_plan, emit)
         self._selection = plan.selection
-        self._ages_count_from = None if progress is None else progress.ages_count_from
+        self.ages_count_from = None if progress is None else progress.ages_count_from
+        """The moment that ages count back from; None: not known yet, or there is no age."""
 
     @property
     def in_flight(self) -> int:
@@ -87,11 +88,11 @@ class Walk:
         be wrong. A run that is resumed keeps the moment of the first one.
         """
         if self._selection.counts_back:
-            if self._ages_count_from is None:
-                self._ages_count_from = self._service.now()
+            if self.ages_count_from is None:
+                self.ages_count_from = self._service.now()
             if self._progress is not None:
-                self._progress.ages_count_from = self._ages_count_from
-            self._selection = self._selection.counted_from(self._ages_count_from)
+                self._progress.ages_count_from = self.ages_count_from
+            self._selection = self._selection.counted_from(self.ages_count_from)
         return self._selection
 
     def close(self) -> None:

@@ -15,8 +15,12 @@ class DryRun(msgspec.Struct, frozen=True):
     cost_usd: float
 
     def enter(self, tally: Tally) -> None:
-        """Set the counts of the report to the forecast's: what the run would do."""
+        """Set the counts of the report to the forecast's: what the run would do.
+
+        What a listing has found for it has not succeeded in anything.
+        """
         forecast = self.forecast
+        tally.succeeded = 0
         tally.requests = forecast.reads + forecast.requests
         tally.bytes_sent = forecast.bytes_sent
         tally.duplicates, tally.unsent = forecast.duplicates, forecast.records

@@ -1,4 +1,4 @@
-"""The examples of the README and of docs/whole-store.md print what is shown, run as they stand."""
+"""The examples of the README and of docs/ print what is shown, run as they stand."""
 
 import re
 from pathlib import Path
@@ -11,6 +11,7 @@ from tests.support.needs import IS_POSIX, only_on, program
 _ROOT: Final = Path(__file__).parents[2]
 _README: Final = (_ROOT / "README.md").read_text("utf-8")
 _WHOLE_STORE: Final = (_ROOT / "docs/whole-store.md").read_text("utf-8")
+_CLEAN_UP: Final = (_ROOT / "docs/clean-up.md").read_text("utf-8")
 _FENCE: Final = "```"
 
 pytestmark = only_on(IS_POSIX, "the examples need a POSIX shell")
@@ -23,7 +24,7 @@ def _examples() -> list[tuple[str, str]]:
     first_output = _README[install.end() :].partition(_FENCE)[0]
     found = [(install[1], first_output)]
     for block in re.findall(
-        rf"^{_FENCE}console\n(.*?)^{_FENCE}", _README + _WHOLE_STORE, re.M | re.S
+        rf"^{_FENCE}console\n(.*?)^{_FENCE}", _README + _WHOLE_STORE + _CLEAN_UP, re.M | re.S
     ):
         for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, output = step.partition("\n")

@@ -4,6 +4,7 @@
 - `selection`, `listing`: which records of a store, and how it is listed.
 - `set`, `get`: what only one command takes; `comparing`: what only `diff`, `sync` and
   `verify` take.
+- `cleanup`: what only commands take that delete what selectors choose.
 - `target`, `running`, `journal`, `report`: where to, how, resumable, and what to show.
 - `cron`: what jobs take that run by themselves.
 - `serve`: the options of `kvsctl serve`.

@@ -9,8 +9,8 @@ from kvsctl.cli.option_groups import OnResume, OptionGroup, made
 from kvsctl.cli.options import panels
 
 
-class InputOptions(OptionGroup):
-    """Files and keys to work on."""
+class FileOption(OptionGroup):
+    """Files to work on."""
 
     file: Annotated[
         list[Path],
@@ -23,6 +23,11 @@ class InputOptions(OptionGroup):
         ),
         OnResume.CHECKED_ELSEWHERE,
     ] = made(factory=list)
+
+
+class InputOptions(FileOption):
+    """Files to work on, and the entity of what is in them."""
+
     entity: Annotated[
         str | None,
         typer.Option(

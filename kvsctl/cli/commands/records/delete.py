@@ -1,26 +1,35 @@
-"""kvsctl delete: delete keys."""
+"""kvsctl delete: delete keys, or what selectors choose."""
 
 from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.checking import CheckingOptions
+from kvsctl.cli.options.cleanup.deleting import GuardOptions, PrefixOption
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
-from kvsctl.cli.options.input import InputOptions, KeysArgument, NullOption, ShardOption
+from kvsctl.cli.options.input import FileOption, KeysArgument, NullOption, ShardOption
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
+from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.report import FailuresOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
+from kvsctl.cli.options.selection import EntityOptions, SelectionOptions
 from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions
-from kvsctl.cli.options.target import ConfirmOption, TargetOptions
+from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
 
 
 @takes(
     KeysArgument,
-    InputOptions,
+    FileOption,
     NullOption,
     ShapeOptions,
     KeyFormOption,
+    PrefixOption,
+    SelectionOptions,
+    EntityOptions,
+    ConsistentOption,
     ShardOption,
     CheckingOptions,
     TargetOptions,
     ConfirmOption,
+    YesOption,
+    GuardOptions,
     RunningOptions,
     VerifyOption,
     JournalOptions,
@@ -34,12 +43,13 @@ def delete_command(given: Given) -> None:
     """Delete keys given as arguments, or read from files or stdin: one per line, or JSON Lines.
 
     Deleting a key that does not exist succeeds.
+
+    With --prefix, --match, --regex or --all, delete what selectors choose in the store: it is
+    listed first, and you are asked. What an age, an expiry or a size chose is read again just
+    before, and kept if it is no longer chosen. --dry-run prints the keys.
     """
-    from functools import partial
-
     from kvsctl.cli.carry_out import carry_out
-    from kvsctl.cli.request import batch_job
+    from kvsctl.cli.cleanup_request import delete_job
     from kvsctl.jobs.runner import run_job
-    from kvsctl.model import Verb
 
-    carry_out("delete", given, partial(batch_job, Verb.DELETE), run_job)
+    carry_out("delete", given, delete_job, run_job)

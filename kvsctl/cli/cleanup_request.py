@@ -1,0 +1,179 @@
+"""From the options of delete to its job: of keys, or of what selectors choose."""
+
+import re
+from typing import Final
+
+from msgspec.structs import replace
+
+from kvsctl.bulk.settling.precondition import Precondition, WriteIf
+from kvsctl.cli.inputs import limits_of
+from kvsctl.cli.listing_request import listing_job
+from kvsctl.cli.option_groups import Given, OptionGroup
+from kvsctl.cli.options.checking import CheckingOptions
+from kvsctl.cli.options.cleanup.deleting import GuardOptions, PrefixOption
+from kvsctl.cli.options.input import FileOption, InputOptions, KeysArgument, NullOption, ShardOption
+from kvsctl.cli.options.listing import ConsistentOption
+from kvsctl.cli.options.selection import (
+    EntityOptions,
+    PrefixArgument,
+    SelectionOptions,
+    ShardSelector,
+)
+from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions
+from kvsctl.cli.options.target import ConfirmOption, YesOption
+from kvsctl.cli.request import (
+    Basis,
+    basis_of,
+    batch_job,
+    journalling,
+    require_own_files,
+    require_resumable_outputs,
+)
+from kvsctl.cli.selectors import listing_plan, selectors_given
+from kvsctl.errors import UsageError
+from kvsctl.jobs.cleanup.guards import MostDeleted
+from kvsctl.jobs.cleanup.plan import CleanUpPlan
+from kvsctl.jobs.cleanup.rehearsal import Rehearsal
+from kvsctl.jobs.job import BatchJob, InputChecks, KeyForm, Printing
+from kvsctl.jobs.listing import ListingInput
+from kvsctl.jsontext import quoted
+from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.listing.plan import ListingPlan
+from kvsctl.model import Verb
+from kvsctl.service.wire import MetadataRequest
+
+_GLOB: Final = re.compile(r"[*?\[]")
+_CHOOSING: Final = ("match", "regex", "all")
+"""The selectors, besides the prefix, without which nothing is deleted."""
+_OF_INPUT: Final = (NullOption, ShapeOptions, KeyFormOption)
+
+
+def delete_job(given: Given) -> BatchJob:
+    """Return the job of `delete`. Raise UsageError if it cannot be carried out."""
+    if not _selectors(given):
+        return _keys_job(given)
+    _require_selection(given)
+    prefix = given.of(PrefixOption).prefix_option
+    shard = given.of(ShardOption).shard
+    given = given.having(PrefixArgument(prefix=prefix)).having(ShardSelector(shard=shard))
+    return _selection_job(given)
+
+
+def _selectors(given: Given) -> list[str]:
+    """Return the selectors that were given. An entity alone is the default of keys."""
+    return [
+        *_given_of(given, PrefixOption),
+        *_given_of(given, SelectionOptions),
+        *(name for name in _given_of(given, EntityOptions) if name != "--entity"),
+    ]
+
+
+def _given_of(given: Given, group: type[OptionGroup]) -> list[str]:
+    """Return the flags of a group that have another value than their default."""
+    options = vars(given.of(group))
+    return [_flag(name) for name in options if options[name] != group.default(name)]
+
+
+def _flag(name: str) -> str:
+    return "--" + name.removesuffix("_option").replace("_", "-")
+
+
+def _keys_job(given: Given) -> BatchJob:
+    """Return the job that deletes keys that are given. Raise UsageError."""
+    for flag in (*_given_of(given, GuardOptions), *_given_of(given, ConsistentOption)):
+        raise UsageError(
+            f"{flag} applies to what selectors choose", "Choose by --prefix, --match or --regex."
+        )
+    for word in given.of(KeysArgument).keys or ():
+        special = _GLOB.search(word)
+        if special is not None and not given.of(CheckingOptions).no_checks:
+            raise UsageError(
+                f"{quoted(word)}: no key has {quoted(special[0])}; nothing was deleted",
+                f"To delete the keys that match it: --match {quoted(word)}",
+            )
+    entities = given.of(EntityOptions).entity
+    if len(entities) > 1:
+        raise UsageError(
+            "--entity: keys have one default entity",
+            "Give one, or choose records of entities by selectors.",
+        )
+    entity = entities[0] if entities else None
+    return batch_job(
+        Verb.DELETE, given.having(InputOptions(file=given.of(FileOption).file, entity=entity))
+    )
+
+
+def _require_selection(given: Given) -> None:
+    """Raise UsageError for what cannot be combined with selectors, and for filters alone."""
+    selectors = _selectors(given)
+    if given.of(KeysArgument).keys or given.of(FileOption).file:
+        what = "keys" if given.of(KeysArgument).keys else "--file"
+        raise UsageError(f"{what} and {selectors[0]} exclude each other", "Give one of them.")
+    prefix, options = given.of(PrefixOption).prefix_option, given.of(SelectionOptions)
+    if prefix == "":
+        raise UsageError("--prefix is empty", "Give --all if all keys are meant.")
+    if prefix is None and not any(getattr(options, name) for name in _CHOOSING):
+        raise UsageError(
+            f"{selectors[0]} alone chooses nothing to delete: "
+            "delete needs one of --prefix, --match, --regex and --all",
+            "Give --all to choose among all keys.",
+        )
+    if options.all and prefix is not None:
+        raise UsageError("--all and --prefix exclude each other", "Give one of them.")
+    for group in _OF_INPUT:
+        for flag in _given_of(given, group):
+            raise UsageError(
+                f"{flag} applies to keys that are read, and {selectors[0]} reads none",
+                "Leave out one of them.",
+            )
+    if given.of(CheckingOptions).check_first:
+        raise UsageError(
+            "--check-first applies to keys that are read", "Try --dry-run, which deletes nothing."
+        )
+
+
+def _selection_job(given: Given) -> BatchJob:
+    """Return the job that deletes what selectors choose, or that lists it for a dry run."""
+    options, checks = given.of(GuardOptions), given.of(CheckingOptions)
+    most = MostDeleted.of(options.max_delete, options.max_delete_bytes)
+    limits = limits_of(given) or DEFAULT_LIMITS
+    basis = basis_of(given, Verb.DELETE, limits=limits)
+    listing = listing_plan(given, basis.plan)
+    if not listing.selection.is_of_keys_only:
+        basis = basis._replace(plan=replace(basis.plan, precondition=Precondition(WriteIf.CHOSEN)))
+    if checks.dry_run:
+        return _rehearsal(given, basis, listing, most)
+    selection = selectors_given(given)
+    source = ListingInput(listing, basis.plan, selection)
+    journal = journalling(given, limits)
+    require_own_files(given, basis.config, inputs=source.places, targets=[basis.target])
+    if journal is not None:
+        require_resumable_outputs(journal, None, basis.reporting.failures_path)
+    return BatchJob(
+        input=source,
+        plan=basis.plan,
+        target=basis.target,
+        allow_http=basis.allow_http,
+        timeout_seconds=basis.timeout_seconds,
+        reporting=basis.reporting,
+        asked=MetadataRequest(listing.needed.created, listing.needed.updated, expires=True),
+        journal=journal,
+        checks=InputChecks(requires_input=checks.require_input),
+        schedule=basis.schedule,
+        selection=selection,
+        shard=listing.selection.shard,
+        confirmed_target=given.of(ConfirmOption).confirm,
+        cleanup=CleanUpPlan(listing, most),
+        has_consent=given.of(YesOption).yes,
+    )
+
+
+def _rehearsal(given: Given, basis: Basis, listing: ListingPlan, most: MostDeleted) -> BatchJob:
+    """Return the job that prints the keys that would be deleted, and what that would need."""
+    reads = replace(basis.plan, verb=Verb.GET, precondition=Precondition(), verify=False)
+    form = KeyForm("keys", is_long=False, has_entities=listing.has_entities)
+    printing = Printing(form=form, in_order=False)
+    job = listing_job("delete", given, basis._replace(plan=reads), listing, printing)
+    shard = listing.selection.shard
+    parts = 1 if shard is None else shard.parts
+    return replace(job, rehearsal=Rehearsal(basis.plan, most, parts))

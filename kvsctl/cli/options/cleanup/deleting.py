@@ -1,0 +1,47 @@
+"""Which records are deleted, and how many at most."""
+
+from typing import Annotated
+
+import typer
+
+from kvsctl.cli.option_groups import OnResume, OptionGroup
+from kvsctl.cli.options import panels
+
+
+class PrefixOption(OptionGroup):
+    """The prefix of the keys to work on, for commands whose arguments are keys."""
+
+    prefix_option: Annotated[
+        str | None,
+        typer.Option(
+            "--prefix",
+            metavar="P",
+            help="Keys that begin with P.",
+            rich_help_panel=panels.SELECTION,
+        ),
+        OnResume.CHECKED_ELSEWHERE,
+    ] = None
+
+
+class GuardOptions(OptionGroup):
+    """How much may be deleted at most."""
+
+    max_delete: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N",
+            help="Delete nothing if more than N records would be deleted, or more than 5% of the "
+            "listed ones.",
+            rich_help_panel=panels.RUNNING,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = None
+    max_delete_bytes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="Delete nothing if the values of what would be deleted take more than SIZE.",
+            rich_help_panel=panels.RUNNING,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = None

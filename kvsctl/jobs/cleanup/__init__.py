@@ -1,0 +1,14 @@
+"""Jobs that list what a selection chooses, and then delete it.
+
+A clean-up has two phases. First everything that is chosen is listed and kept on disk; nothing is
+changed until the listing is whole, the guards allow it and the user has consented. Then each record
+is read again where its value or its metadata chose it, and deleted if it is still chosen. As
+queries lag, this is repeated until a listing has nothing new.
+
+- `guards`: how much may be deleted at most. Pure.
+- `plan`: what a clean-up lists, and what it may do.
+- `spool`: the records that were chosen, on disk.
+- `gathering`: list what a selection chooses into a spool.
+- `rehearsal`: what a clean-up would need and cost.
+- `run`: a clean-up from its listing to its last pass.
+"""

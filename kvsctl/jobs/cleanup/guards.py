@@ -1,0 +1,66 @@
+"""How much a clean-up may delete at most. Pure."""
+
+import re
+from typing import Final
+
+import msgspec
+
+from kvsctl.errors import UsageError
+from kvsctl.jsontext import quoted
+from kvsctl.selection.sizes import size_bytes
+
+_COUNT: Final = re.compile(r"[0-9]{1,12}")
+_PERCENT: Final = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%")
+_HUNDRED: Final = 100.0
+
+
+class MostDeleted(msgspec.Struct, frozen=True):
+    """How much a job may delete at most: records, percent of what was listed, bytes of values.
+
+    None: any number.
+    """
+
+    records: int | None = None
+    percent: float | None = None
+    value_bytes: int | None = None
+
+    @classmethod
+    def of(cls, most: str | None, most_bytes: str | None) -> "MostDeleted":
+        """Return what `--max-delete` and `--max-delete-bytes` say. Raise UsageError."""
+        value_bytes = None if most_bytes is None else size_bytes(most_bytes, "--max-delete-bytes")
+        if most is None:
+            return cls(value_bytes=value_bytes)
+        if _COUNT.fullmatch(most):
+            return cls(int(most), None, value_bytes)
+        percent = _PERCENT.fullmatch(most)
+        if percent is None or float(percent[1]) > _HUNDRED:
+            raise UsageError(
+                f"--max-delete {quoted(most)}: neither a number nor a percentage",
+                "Write it as 1000, or as 5% of the keys that were listed.",
+            )
+        return cls(None, float(percent[1]), value_bytes)
+
+    def excess(self, count: int, value_bytes: int, listed: int) -> str | None:
+        """Return why so much must not be deleted; None if it may.
+
+        `count` records whose values take `value_bytes` are chosen of `listed` ones.
+        """
+        if self.records is not None and count > self.records:
+            return f"{_records(count)} would be deleted, and --max-delete is {self.records:,}"
+        # Multiplied, not divided: 5% of 20 is exactly 1.
+        if self.percent is not None and count * _HUNDRED > self.percent * listed:
+            share = f"{count * _HUNDRED / listed:.4g}%" if listed else "all"
+            return (
+                f"{_records(count)} would be deleted, {share} of the {listed:,} that were listed, "
+                f"and --max-delete is {self.percent:g}%"
+            )
+        if self.value_bytes is not None and value_bytes > self.value_bytes:
+            return (
+                f"{value_bytes:,} bytes would be deleted, "
+                f"and --max-delete-bytes is {self.value_bytes:,}"
+            )
+        return None
+
+
+def _records(count: int) -> str:
+    return "1 record" if count == 1 else f"{count:,} records"

@@ -1,0 +1,312 @@
+"""A clean-up from its listing to its last pass: list, ask, delete, and list again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing
+from itertools import count
+from typing import Final, Protocol
+
+from msgspec.structs import replace
+
+from kvsctl.bulk.events import Emitter, Listener
+from kvsctl.bulk.feeds import ReadyFeed, no_records
+from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.bulk.pacing.pacer import Pacer
+from kvsctl.bulk.plan import Pressure, RunPlan
+from kvsctl.bulk.run import Run
+from kvsctl.bulk.settling.precondition import Precondition, WriteIf
+from kvsctl.errors import KvsctlError, UsageError, WorkLeft
+from kvsctl.jobs.cleanup.gathering import Gatherer, size_of
+from kvsctl.jobs.cleanup.plan import CleanUpPlan
+from kvsctl.jobs.cleanup.spool import Spool
+from kvsctl.jobs.job import BatchJob
+from kvsctl.jobs.question import Question, ask
+from kvsctl.listing.judge import is_chosen
+from kvsctl.listing.progress import Cutoff
+from kvsctl.listing.run import ListingRun
+from kvsctl.listing.walk import SOURCE
+from kvsctl.model import GET, Found, Identity, Record
+from kvsctl.report.console import Environment
+from kvsctl.service.client import StoreClient
+from kvsctl.service.wire import key_body
+
+MOST_PASSES: Final = 4
+"""How often what a listing found is deleted: queries lag, so a later one may find more."""
+_REFUSED: Final = "nothing was deleted"
+_AGAIN: Final = "Run the same command again."
+
+
+class Surroundings(Protocol):
+    """What a clean-up needs of the listeners of its job: see `jobs.listeners.JobListeners`."""
+
+    listeners: list[Listener]
+
+    @property
+    def tally(self) -> Tally:
+        """The totals of the job, with those of earlier runs of it."""
+        ...
+
+    def pressure(self) -> Pressure:
+        """Return how much more output can be taken."""
+        ...
+
+    def notice(self, text: str) -> None:
+        """Write a line for people at once."""
+        ...
+
+    def showing_progress(self) -> AbstractContextManager[None]:
+        """Draw the progress on a terminal inside the block."""
+        ...
+
+    @property
+    def cutoff(self) -> Cutoff | None:
+        """What the journal of the job keeps of its ages; None without a journal."""
+        ...
+
+    def free_positions(self) -> Iterator[int]:
+        """Return the positions that no earlier run has settled, in order."""
+        ...
+
+
+class CleanUpRun:
+    """Carries out a clean-up.
+
+    Listeners receive the events of its requests and of the records that it deletes; what is only
+    listed is not settled. Stopped before it has consent, it changes nothing.
+    """
+
+    def __init__(
+        self,
+        job: BatchJob,
+        plan: CleanUpPlan,
+        service: StoreClient,
+        surroundings: Surroundings,
+        environment: Environment,
+        pacer: Pacer,
+    ) -> None:
+        self._job = job
+        self._plan = plan
+        self._service = service
+        self._around = surroundings
+        self._environment = environment
+        self._pacer = pacer
+        self._positions = surroundings.free_positions()
+        self._done_before = surroundings.tally.succeeded
+        self._current: Run | ListingRun | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._error: KvsctlError | None = None
+        self._is_stopping = False
+        self._is_whole = False
+        self._is_torn = False
+        self._listing = plan.listing
+        if (cutoff := surroundings.cutoff) is not None and cutoff.ages_count_from is not None:
+            self._count_ages_from(cutoff.ages_count_from)
+        self._listed = 0
+        self._value_bytes = 0
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are in flight that `stop` waits for."""
+        return 0 if self._current is None else self._current.in_flight
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether the clean-up was stopped before its end."""
+        return self._is_stopping and not self._is_whole
+
+    @property
+    def is_torn(self) -> bool:
+        """Whether a listener has crashed: see `bulk.events.Emitter`."""
+        return self._is_torn or (self._current is not None and self._current.is_torn)
+
+    async def work(self) -> KvsctlError | None:
+        """Work until nothing is left, or until the clean-up is stopped. Return what ended it."""
+        self._task = asyncio.create_task(self._work())
+        try:
+            await asyncio.wait([self._task])
+            if not self._task.cancelled():
+                self._task.result()
+        except KvsctlError as error:
+            self._error = self._error or error
+        finally:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        return self._error
+
+    def stop(self, error: KvsctlError | None = None) -> None:
+        """Send no more. What is in flight is finished; a question stays without an answer."""
+        if not self._is_stopping:
+            self._is_stopping, self._error = True, self._error or error
+        if self._current is not None:
+            self._current.stop(error)
+        elif self._task is not None:
+            self._task.cancel()
+
+    def run_out_of_time(self) -> None:
+        """Take no new work, and finish what was begun."""
+        if self._current is None:
+            self.stop()
+        else:
+            self._is_stopping = True
+            self._current.run_out_of_time()
+
+    def abort(self) -> None:
+        """Stop at once."""
+        self.stop()
+        if self._current is not None:
+            self._current.abort()
+
+    def wake(self) -> None:
+        """Make the clean-up look again. Call this when the pressure has changed."""
+        if self._current is not None:
+            self._current.wake()
+
+    async def _work(self) -> None:
+        handled = Spool()
+        try:
+            for number in count(1):
+                listed = await self._gathered(is_first=number == 1)
+                if number > 1 and listed.count:
+                    listed, handled = await listed.without(handled)
+                with closing(listed):
+                    if not self._is_stopping:
+                        self._is_whole = not listed.count
+                        await self._take(listed, handled, number)
+                if self._is_whole or self.is_cut_short:
+                    return
+        finally:
+            handled.close()
+
+    async def _take(self, listed: Spool, handled: Spool, number: int) -> None:
+        """Delete what a listing found, if that may be. Raise KvsctlError."""
+        if not listed.count:
+            return
+        if number > MOST_PASSES:
+            raise _keys_left(listed.count)
+        self._require_few(listed, is_first=number == 1)
+        if number == 1:
+            await self._ask(listed)
+        await self._delete(listed, handled)
+
+    async def _gathered(self, *, is_first: bool) -> Spool:
+        """List what is chosen. Raise KvsctlError if that cannot be finished."""
+        spool = Spool(size_of)
+        try:
+            with self._around.showing_progress():
+                emitter = Emitter(self._around.listeners, stop=self.stop)
+                gatherer = Gatherer(spool, emitter.emit)
+                run = ListingRun(
+                    self._listing,
+                    replace(self._job.plan, verb=GET, precondition=Precondition(), verify=False),
+                    self._service,
+                    [gatherer],
+                    pacer=self._pacer,
+                    notice=self._around.notice,
+                )
+                await self._carry_out(run, run.work)
+                self._is_torn = self._is_torn or emitter.is_torn
+            if not self._is_stopping:
+                gatherer.require_all_read()
+        except BaseException:
+            spool.close()
+            raise
+        if is_first:
+            self._note_cutoff(run.ages_count_from)
+            shard = self._listing.selection.shard
+            parts = 1 if shard is None else shard.parts
+            self._listed = gatherer.listed // parts + self._done_before
+            if self._job.checks.requires_input and not (spool.count or self._is_stopping):
+                raise no_records()
+        return spool
+
+    def _note_cutoff(self, moment: float | None) -> None:
+        """Let the ages of every pass count from one moment, and those of resumed runs too."""
+        if moment is not None:
+            self._count_ages_from(moment)
+            if self._around.cutoff is not None:
+                self._around.cutoff.ages_count_from = moment
+
+    def _count_ages_from(self, moment: float) -> None:
+        selection = self._listing.selection.counted_from(moment)
+        self._listing = replace(self._listing, selection=selection)
+
+    async def _delete(self, listed: Spool, handled: Spool) -> None:
+        """Delete what is still chosen. Raise KvsctlError if that must end early."""
+        self._value_bytes += listed.value_bytes
+        with self._around.showing_progress():
+            run = Run(
+                self._run_plan(),
+                self._service,
+                self._around.listeners,
+                pressure=self._around.pressure,
+                pacer=self._pacer,
+            )
+            feed = ReadyFeed(self._records(listed, handled))
+            await self._carry_out(run, lambda: run.work(feed))
+
+    def _run_plan(self) -> RunPlan:
+        plan, selection = self._job.plan, self._listing.selection
+        if plan.precondition.write_if is not WriteIf.CHOSEN:
+            return plan
+
+        def chooses(record: Record, found: Found, now: float) -> bool:
+            return is_chosen(selection, record.identity, found, now)
+
+        return replace(plan, precondition=replace(plan.precondition, chooses=chooses))
+
+    async def _carry_out(
+        self, run: Run | ListingRun, work: Callable[[], Awaitable[KvsctlError | None]]
+    ) -> None:
+        self._current = run
+        try:
+            error = await work()
+        finally:
+            self._is_torn = self._is_torn or run.is_torn
+            self._current = None
+        if error is not None:
+            raise error
+
+    def _records(self, listed: Spool, handled: Spool) -> Iterator[Sequence[Record]]:
+        for block in listed.blocks():
+            records: list[Record] = []
+            for entry in block:
+                handled.add(entry)
+                position = next(self._positions)
+                identity = Identity(entry.entity or None, entry.key)
+                body = key_body(identity)
+                records.append(Record(position, SOURCE, position + 1, identity, body))
+            yield records
+
+    def _require_few(self, listed: Spool, *, is_first: bool) -> None:
+        """Raise UsageError, or WorkLeft after the first pass, if that is too much to delete."""
+        chosen = self._around.tally.succeeded + listed.count
+        value_bytes = self._value_bytes + listed.value_bytes
+        excess = self._plan.most.excess(chosen, value_bytes, self._listed)
+        if excess is None:
+            return
+        if is_first:
+            raise UsageError(
+                f"{excess}: {_REFUSED}", "Choose fewer, or allow more if this is meant."
+            )
+        raise WorkLeft(f"{excess}: what was found later is left", _AGAIN)
+
+    async def _ask(self, listed: Spool) -> None:
+        """Raise UsageError unless the user consents."""
+        if self._job.has_consent:
+            return
+        question = Question(
+            self._job.command,
+            self._job.target,
+            listed.count,
+            listed.value_bytes,
+            listed.first_keys,
+            [f"Covers {self._plan.listing.covers}. Secrets are not listed."],
+        )
+        await ask(question, self._environment)
+
+
+def _keys_left(left: int) -> WorkLeft:
+    keys = "1 key is" if left == 1 else f"{left:,} keys are"
+    return WorkLeft(
+        f"{keys} left that a later listing found: others may be writing, or queries lag", _AGAIN
+    )

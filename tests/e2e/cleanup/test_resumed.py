@@ -1,0 +1,151 @@
+"""Clean-ups that are killed or stopped, and resumed by the same command."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from kvsctl.emulator import EmulatorOptions, embedded
+from kvsctl.emulator.switches.fault_spec import read_faults
+from kvsctl.journal.file import read_journal
+from tests.support.commands.command import Command, records_file
+from tests.support.commands.server import served
+from tests.support.commands.serving import serving
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.slow
+
+Words: TypeAlias = list[str | Path]
+_COUNT = 600
+
+
+@pytest.fixture
+def slow(kvsctl: Command, tmp_path: Path) -> Iterator[Command]:
+    """kvsctl with a slow service that holds 600 records to delete, and one to keep."""
+    path = tmp_path / "served.db"
+    records = [{"key": f"tmp:{n:04}", "value": n} for n in range(_COUNT)]
+    records.append({"key": "keep", "value": 0})
+    with served(embedded(path)) as url:
+        file = records_file(tmp_path / "in.jsonl", records)
+        kvsctl("set", "-q", "--url", url, "-f", file, status=0)
+    faults = read_faults("seed=2,latency-ms=20..60")
+    with served(embedded(path, EmulatorOptions(faults=faults))) as url:
+        yield kvsctl.having(KVSCTL_URL=url)
+
+
+def _settled(journal: Path) -> int:
+    if not journal.exists() or not journal.stat().st_size:
+        return 0
+    return read_journal(journal).state.totals.counts.get("records", 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("filters", [[], ["--no-expiry"]])
+def test_a_stopped_clean_up_is_resumed_and_its_report_covers_all(
+    slow: Command, tmp_path: Path, number: signal.Signals, filters: list[str]
+) -> None:
+    journal = tmp_path / "j"
+    words: Words = [
+        "delete",
+        "--prefix",
+        "tmp:",
+        *filters,
+        "-y",
+        "-c",
+        "1",
+        "--journal",
+        journal,
+        "--json",
+    ]
+    process = slow.start(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with process:
+        wait_until(lambda: _settled(journal) >= 25)
+        process.send_signal(number)
+        process.communicate()
+    before = _settled(journal)
+    assert 0 < before < _COUNT
+    report = slow(*words, status=0).report
+    assert report["failed"] == report["unknown"] == report["unsent"] == 0
+    # What was deleted after the newest group of the journal is gone, so it is not listed again.
+    assert before < report["succeeded"] <= _COUNT
+    if number is signal.SIGINT:
+        assert report["succeeded"] == _COUNT
+    assert slow("list", "-q").out == b"keep\n"
+
+
+def test_a_complete_journal_of_a_selection_starts_anew(slow: Command, tmp_path: Path) -> None:
+    words: Words = [
+        "delete",
+        "--prefix",
+        "tmp:",
+        "-y",
+        "--journal",
+        tmp_path / "j",
+        "--json",
+    ]
+    assert slow(*words, status=0).report["succeeded"] == _COUNT
+    slow("set", "-q", "tmp:new=1", status=0)
+    assert slow(*words, status=0).report["succeeded"] == 1
+    assert slow("list", "-q").out == b"keep\n"
+
+
+def test_a_journal_of_another_selection_is_refused(slow: Command, tmp_path: Path) -> None:
+    words: Words = ["-y", "--journal", tmp_path / "j"]
+    slow("delete", "--prefix", "tmp:0", *words, "--max-delete", "1", status=2)
+    ended = slow("delete", "--prefix", "tmp:", *words, status=2)
+    assert b"the input has changed since the journal was begun" in ended.err
+
+
+def test_out_of_time_is_work_left_and_the_next_run_does_the_rest(
+    slow: Command, tmp_path: Path
+) -> None:
+    words: Words = [
+        "delete",
+        "--prefix",
+        "tmp:",
+        "-y",
+        "-c",
+        "1",
+        "--journal",
+        tmp_path / "j",
+    ]
+    runs = 0
+    for _ in range(20):
+        runs += 1
+        ended = slow(*words, "--max-duration", "1s")
+        assert ended.status in (0, 75), ended.err
+        if ended.status == 0:
+            break
+    assert runs > 1
+    assert slow("list", "-q").out == b"keep\n"
+
+
+def test_failures_of_an_earlier_run_are_counted_once(kvsctl: Command, tmp_path: Path) -> None:
+    path, journal, failures = tmp_path / "db", tmp_path / "j", tmp_path / "failures.jsonl"
+    words: Words = [
+        "delete",
+        "--prefix",
+        "tmp:",
+        "-y",
+        "--journal",
+        journal,
+        "--failures",
+        failures,
+    ]
+    faults = "refuse=tmp:1:MAX_SIZE,only=batch/delete"
+    with serving(kvsctl, "--db", path, "--faults", faults) as url:
+        command = kvsctl.having(KVSCTL_URL=url)
+        command("set", "-q", *(f"tmp:{n}={n}" for n in range(5)), status=0)
+        report = command(*words, "--json", "--max-failures", "1", status=4).report
+        assert report["failed"] == 1
+        assert json.loads(failures.read_text())["key"] == "tmp:1"
+    with serving(kvsctl, "--db", path, "--port", url.rpartition(":")[2]) as same:
+        assert same == url
+        report = command(*words, "--json", status=0).report
+        assert (report["succeeded"], report["failed"]) == (5, 0)
+        assert failures.read_bytes() == b""
+        assert command("list", "-q").out == b""

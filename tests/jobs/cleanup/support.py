@@ -1,0 +1,96 @@
+"""Clean-ups against a simulated store, on virtual time."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import nullcontext
+from itertools import count
+from pathlib import Path
+from typing import Any, cast
+
+from msgspec.structs import replace
+
+from kvsctl.bulk.events import Listener
+from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.bulk.pacing.pacer import Pacer
+from kvsctl.bulk.plan import Pressure, RunPlan
+from kvsctl.bulk.settling.precondition import Keeper, Precondition, WriteIf
+from kvsctl.config.targets import Target
+from kvsctl.errors import KvsctlError
+from kvsctl.jobs.cleanup.guards import MostDeleted
+from kvsctl.jobs.cleanup.plan import CleanUpPlan
+from kvsctl.jobs.cleanup.run import CleanUpRun
+from kvsctl.jobs.job import BatchJob, Reporting
+from kvsctl.jobs.listing import ListingInput
+from kvsctl.listing.plan import ListingPlan
+from kvsctl.listing.progress import Cutoff
+from kvsctl.model import Verb
+from kvsctl.report.console import Environment
+from kvsctl.selection.selection import Selection
+from kvsctl.service.client import StoreClient
+from kvsctl.service.wire import MetadataRequest
+from tests.support.simulated.shared_store import SharedStore
+from tests.support.simulated.virtual_time import run_virtual
+
+NOBODY = Environment(None, None, False, False, False, False, 80)
+
+
+class Around:
+    """What a job's listeners are to a clean-up: they count, and notice nothing else."""
+
+    def __init__(self, *listeners: Listener, cutoff: Cutoff | None = None) -> None:
+        self.tally = Tally()
+        self.listeners: list[Listener] = [self.tally, *listeners]
+        self.cutoff = cutoff
+        self.notices: list[str] = []
+
+    def pressure(self) -> Pressure:
+        return Pressure.NONE
+
+    def notice(self, text: str) -> None:
+        self.notices.append(text)
+
+    def showing_progress(self) -> nullcontext[None]:
+        return nullcontext()
+
+    def free_positions(self) -> Iterator[int]:
+        return count()
+
+
+def cleanup_job(
+    selection: Selection,
+    *,
+    most: MostDeleted | None = None,
+    keeper: Keeper | None = None,
+    needed: MetadataRequest | None = None,
+    **changes: Any,
+) -> BatchJob:
+    """Return the job that deletes what `selection` chooses, without asking."""
+    listing = ListingPlan(selection, chains=2, needed=needed or MetadataRequest())
+    is_read_first = keeper is not None or not selection.is_of_keys_only
+    write_if = WriteIf.CHOSEN if is_read_first else WriteIf.ALWAYS
+    plan = RunPlan(Verb.DELETE, precondition=Precondition(write_if, keeper=keeper))
+    job = BatchJob(
+        input=ListingInput(listing, plan, {}),
+        plan=plan,
+        target=Target("local", local_path=Path("db")),
+        allow_http=False,
+        timeout_seconds=10.0,
+        reporting=Reporting(quiet=True),
+        cleanup=CleanUpPlan(listing, most or MostDeleted()),
+        has_consent=True,
+    )
+    return replace(job, **changes)
+
+
+def clean_up(
+    job: BatchJob, store: SharedStore, around: Around, environment: Environment = NOBODY
+) -> KvsctlError | None:
+    """Carry out a clean-up on virtual time. Return what ended it."""
+
+    async def work() -> KvsctlError | None:
+        assert job.cleanup is not None
+        service = cast(StoreClient, store)
+        pacer = Pacer(job.plan.pace, asyncio.get_running_loop().time)
+        return await CleanUpRun(job, job.cleanup, service, around, environment, pacer).work()
+
+    return run_virtual(work())
