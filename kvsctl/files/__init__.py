@@ -1,6 +1,7 @@
 """The operating system's files: durable writes, locks, mounts, descriptors, raw output, sinks.
 
 - `durable`: make file contents and directory entries survive a power loss.
+- `early_sync`: sync a file while it is being written.
 - `locks`: lock an open file until the process ends.
 - `claims`: open the regular files that a run writes, each for this run and this user alone.
 - `mounts`: detect network file systems.

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from kvsctl.errors import ExitStatus, UsageError
 from kvsctl.files.claims import interference, lock_existing, require_unused, resolved
 from kvsctl.files.durable import sync_folder
+from kvsctl.files.early_sync import EarlySync
 from kvsctl.files.raw import open_cut, open_own, open_stream, sync, write_all
 
 _WRITE_BYTES: Final = 256 * 1024
@@ -75,7 +76,11 @@ def open_output(path: Path, moved: Callable[[], None] = lambda: None) -> ByteSin
         fd = open_stream(path)
     except OSError as error:
         raise UsageError(f"cannot write to {path}: {error.strerror}") from error
-    return PartFile(path) if fd is None else DescriptorWriter(fd, moved)
+    if fd is not None:
+        return DescriptorWriter(fd, moved)
+    # Where there is no fdatasync, a sync would hold up what is written meanwhile (Windows) or empty
+    # the disk's own cache each time (macOS).
+    return PartFile(path, early_sync=getattr(os, "fdatasync", None))
 
 
 def part_path(path: Path) -> Path:
@@ -180,6 +185,9 @@ class PartFile:
 
     Chunks that arrive in quick succession are written together, at the latest with the first one
     that arrives later than that, by `mark` or at the end.
+
+    With `early_sync`, a function that syncs a descriptor, what is written is synced meanwhile: see
+    `EarlySync`. Do not combine it with `sync`, as each error is reported to only one of the two.
     """
 
     def __init__(
@@ -188,6 +196,7 @@ class PartFile:
         *,
         kept_bytes: int = 0,
         may_be_complete: bool = False,
+        early_sync: Callable[[int], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
@@ -208,6 +217,7 @@ class PartFile:
         except UsageError:
             os.close(self._fd)
             raise
+        self._early = None if early_sync is None else EarlySync(self._fd, early_sync)
         self._length = kept_bytes
         self._chunks: list[bytes] = []
         self.pending_bytes = 0
@@ -239,11 +249,15 @@ class PartFile:
         chunks, self._chunks, self.pending_bytes = self._chunks, [], 0
         if not chunks or self.broken is not None:
             return
+        before = self._length
         self.broken = self._append(b"".join(chunks))
         if self.broken is not None and len(chunks) > 1:
             # For example, the disk is full: the chunks that fit are written.
             self.broken = next(filter(None, map(self._append, chunks)), None)
         self._written_at = self._clock()
+        if self._early is not None:
+            self._early.note(self._length - before)
+            self.broken = self.broken or self._early.error
 
     def _append(self, chunk: bytes) -> OSError | None:
         """Write a chunk, or nothing of it. Return the error in that case."""
@@ -289,6 +303,9 @@ class PartFile:
         held = [self._replaced_fd] if self._replaced_fd is not None else []
         try:
             self._write_chunks()
+            if self._early is not None:
+                self._early.wait()
+                self.broken = self.broken or self._early.error
             self._require_untouched()
             sync(self._fd)
             if sys.platform != "win32":  # where an open file cannot be renamed
