@@ -3,12 +3,15 @@
 import asyncio
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled, Waiting, WaitReason
 from kvsctl.bulk.outcomes.positions import SettledRanges
@@ -17,8 +20,9 @@ from kvsctl.errors import KvsctlError, StreamError
 from kvsctl.journal.file import JournalFile, read_journal
 from kvsctl.journal.state import Group, JournalState, Stage
 from kvsctl.journal.writer import JournalWriter
-from kvsctl.model import State, Verb
+from kvsctl.model import Outcome, State, Verb
 from kvsctl.outputs.failures import FailuresFile
+from kvsctl.slabs import Slab, Successes
 from tests.support.journals import HEADER
 from tests.support.outcomes import ended, failed, problem, record, succeeded
 from tests.support.simulated.inline import InlineExecutor
@@ -247,6 +251,59 @@ def test_a_failure_may_be_retried_until_newer_data_replaces_it(
     run_virtual(settle())
     writer.finish(Stage.RUNNING)
     assert list(_state(path).retryable) == [(1, 2), (4, 5), (6, 7), (9, 10)]
+
+
+_ENDS = st.sampled_from(["slab", "records", "failed", "problem", "unknown"])
+"""How consecutive records end: as a slab that succeeded whole, or each by itself."""
+
+
+@given(
+    st.lists(st.tuples(_ENDS, st.integers(1, 3)), max_size=8),
+    st.sampled_from(Verb),
+    st.booleans(),
+    st.data(),
+)
+def test_a_slab_is_noted_as_its_records_are(
+    runs: list[tuple[str, int]], verb: Verb, in_order: bool, data: st.DataObject
+) -> None:
+    settled: list[Settled] = []
+    for end, length in runs:
+        start = sum(len(one.outcomes) for one in settled)
+        places = range(start, start + length)
+        names = [data.draw(st.sampled_from("abc")) for _ in places]
+        if end == "slab":
+            keys = list("abc"[:length])
+            bodies = [b"{}"] * length
+            slab = Slab(start, "users.jsonl", range(start + 1, start + length + 1), keys, bodies)
+            settled.append(Settled(Successes(slab)))
+            continue
+        make: dict[str, Callable[[int, str], Outcome]] = {
+            "records": succeeded,
+            "failed": failed,
+            "problem": lambda place, name: problem(place, b"{}", key=name),
+            "unknown": lambda place, name: ended(place, State.UNKNOWN, name),
+        }
+        settled.append(Settled([make[end](*one) for one in zip(places, names, strict=True)]))
+    arrival = data.draw(st.permutations(settled))
+    each = [Settled(list(one.outcomes)) for one in arrival]
+    assert _journal_of(arrival, verb, in_order=in_order) == _journal_of(
+        each, verb, in_order=in_order
+    )
+
+
+def _journal_of(events: Sequence[Settled], verb: Verb, *, in_order: bool) -> bytes:
+    """Return the journal of these events, with a group for each."""
+    with TemporaryDirectory() as folder, JournalFile(Path(folder) / "journal") as file:
+        file.begin(HEADER)
+        writer = JournalWriter(file, verb, InlineExecutor(), in_order=in_order)
+
+        async def settle() -> None:
+            for event in events:
+                writer(event)
+                writer.finish(Stage.RUNNING)
+
+        run_virtual(settle())
+        return (Path(folder) / "journal").read_bytes()
 
 
 def test_reading_replaces_nothing(path: Path, journal: JournalFile) -> None:
