@@ -8,13 +8,16 @@ from typing import Final
 
 from kvsctl.model import Record
 from kvsctl.outputs.records import Form, Formatter, heads, metadata_columns
+from kvsctl.records.ttl import parse_expire_time
 from kvsctl.slabs import FoundSlab, names_of
+from kvsctl.timestamps import utc_text
 
 _ODD: Final = re.compile('[^\x20-\x7e]|^[ "]| $')
 """Keys with such a character are printed as JSON strings: control characters, outer blanks."""
 _ODD_IN_LINES: Final = re.compile('[^\x20-\x7e\n]|^[ "]| $', re.MULTILINE)
 _ENCODED: Final = ("utf-8", "backslashreplace")
 """A lone surrogate is written as its escape. Legal keys have none."""
+_NOT_IN_TIMES: Final = re.compile("[^0-9A-Za-z:.+-]")
 _WIDTH: Final = len("2026-01-31T12:00:00Z")
 _SIZE_WIDTH: Final = 7
 
@@ -133,15 +136,28 @@ def _long_columns(found: FoundSlab) -> list[list[str]]:
         [str(len(value)) for value in found.values],
         [_time(moment) for moment in found.created_at or [None] * size],
         [_time(moment) for moment in found.updated_at or [None] * size],
-        [expiry or "" for expiry in found.expire_times or [None] * size],
+        [_expiry(text) for text in found.expire_times or [None] * size],
     ]
 
 
 def _time(milliseconds: int | None) -> str:
     if milliseconds is None:
         return ""
+    return _second(milliseconds // 1000) or str(milliseconds)
+
+
+def _expiry(text: str | None) -> str:
+    """Return an expiry to the second, like the other times; in an unknown form as it is."""
+    if text is None:
+        return ""
+    expires_at = parse_expire_time(text)
+    second = _second(int(expires_at)) if isinstance(expires_at, float) else None
+    return second or _NOT_IN_TIMES.sub("?", text)
+
+
+def _second(epoch_seconds: int) -> str | None:
+    """Return a moment as text; None if it is out of range."""
     try:
-        moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
-    except (ValueError, OverflowError, OSError):  # what is out of range is shown as it is
-        return str(milliseconds)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return utc_text(datetime.fromtimestamp(epoch_seconds, UTC), timespec="seconds")
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -126,6 +126,30 @@ def test_each_style(style: str, is_long: bool, entity: str | None, text: str) ->
 
 
 @pytest.mark.parametrize(
+    ("expiry", "cell"),
+    [
+        ("2026-01-02T03:04:05.999Z", "2026-01-02T03:04:05Z"),
+        ("2026-01-02T05:04:05+02:00", "2026-01-02T03:04:05Z"),
+        ("9999-12-31T23:59:59.9999Z", "9999-12-31T23:59:59Z"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
+        ("9999-12-31T23:59:59-05:00", "9999-12-31T23:59:59-05:00"),
+        ("2026-01-02T03:04:05", "2026-01-02T03:04:05"),
+        ("soon, \x1b", "soon???"),
+    ],
+)
+@pytest.mark.parametrize("style", ["table", "csv"])
+def test_all_times_have_the_same_form(style: str, expiry: str, cell: str) -> None:
+    found = Found(b"1", 1_700_000_000_999, None, expiry)
+    _, row = _printed(style, ["a"], is_long=True, found=found).splitlines()
+    cells = row.split(",") if style == "csv" else row.split()
+    assert "2023-11-14T22:13:20Z" in cells
+    assert cell in cells
+    if style == "table":
+        header = _printed(style, ["a"], is_long=True, found=found).splitlines()[0]
+        assert row.index(cell) == header.index("EXPIRES")
+
+
+@pytest.mark.parametrize(
     ("style", "text"),
     [("keys", ""), ("count", "0\n"), ("json", "[\n]\n"), ("csv", "key\n"), ("jsonl", "")],
 )
