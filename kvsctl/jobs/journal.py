@@ -19,7 +19,7 @@ from kvsctl.errors import ExitStatus, KvsctlError, StreamError, UsageError
 from kvsctl.files.compressed import MarkedCompressedSink, compressor_of
 from kvsctl.files.mounts import network_file_system
 from kvsctl.files.raw import write_all
-from kvsctl.files.sinks import ByteSink, MarkedSink, PartFile, part_path
+from kvsctl.files.sinks import ByteSink, MarkedSink, PartFile, part_path, status_of
 from kvsctl.jobs.job import BatchJob, JobEnd, Journalling
 from kvsctl.jobs.replacing import require_replaceable
 from kvsctl.journal.fingerprint import change
@@ -99,8 +99,8 @@ def begun(about: About, file: "JournalFile") -> About:
 
 def report_complete(
     job: BatchJob, about: About, environment: Environment, file: "JournalFile"
-) -> None:
-    """Report a job that an earlier run has completed. Raise StreamError."""
+) -> ExitStatus:
+    """Report a job that an earlier run has completed. Return its exit status. Raise StreamError."""
     from kvsctl.journal.totals import restored
 
     state = file.state
@@ -115,15 +115,9 @@ def report_complete(
             report.save(line)
         finally:
             report.close()
-    fd = environment.stdout_fd if job.records is None else environment.stderr_fd
-    if job.reporting.as_json and fd is not None:
-        try:
-            write_all(fd, line)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise StreamError(f"cannot write the report to stdout: {error.strerror}") from error
-    elif not job.reporting.quiet:
+    if job.reporting.as_json:
+        return _print_line(line, environment, is_for_stdout=job.records is None)
+    if not job.reporting.quiet:
         if environment.log is not None:
             environment.log.end(document)
         environment.note(
@@ -131,6 +125,21 @@ def report_complete(
             f"{tally.failed:,} failed",
             "Use --retry-failed to retry the failures." if state.retryable else None,
         )
+    return ExitStatus.OK
+
+
+def _print_line(line: bytes, environment: Environment, *, is_for_stdout: bool) -> ExitStatus:
+    """Print a report. Return the exit status. Raise StreamError if stdout cannot be written."""
+    if not is_for_stdout:
+        environment.write_stderr_bytes(line)
+    elif environment.stdout_fd is not None:
+        try:
+            write_all(environment.stdout_fd, line)
+        except OSError as broken:
+            if status_of(broken) is ExitStatus.PIPE_CLOSED:
+                return ExitStatus.PIPE_CLOSED
+            raise StreamError(f"cannot write the report to stdout: {broken.strerror}") from broken
+    return ExitStatus.OK
 
 
 def _header(job: BatchJob, about: About) -> Header:

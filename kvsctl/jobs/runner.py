@@ -127,8 +127,7 @@ async def _carry_out(
         if journal is not None:
             about = begun(about, journal)
             if journal.state.stage is Stage.COMPLETE:
-                report_complete(job, about, environment, journal)
-                return ExitStatus.OK
+                return report_complete(job, about, environment, journal)
         listeners = JobListeners(job, about, environment, journal)
         listeners.require_usable()
         error = await _send(
