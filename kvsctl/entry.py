@@ -1,4 +1,4 @@
-"""Every way a command can end becomes an exit code and at most two lines."""
+"""Every way a command can end becomes an exit code and a few lines."""
 
 import atexit
 import gc
@@ -32,13 +32,13 @@ def main() -> None:
         with _Stdout():
             _run(sys.argv[1:])
     except KvsctlError as error:
-        _print_error(error.message, error.hint)
+        _print_error(error)
         sys.exit(error.status)
     except Exception as error:
         if os.environ.get("KVSCTL_DEBUG"):
             raise
         reason = explained(error)
-        _print_error(reason.message, reason.hint)
+        _print_error(reason)
         sys.exit(reason.status)
 
 
@@ -143,10 +143,15 @@ def _visible(text: str) -> str:
     return visible(text)
 
 
-def _print_error(message: str, hint: str | None) -> None:
+def _print_error(error: KvsctlError) -> None:
     if sys.stderr is None:
         return  # closed before the start
-    lines = [f"kvsctl: {_visible(message)}"] + ([_visible(hint)] if hint else [])
+    lines = [f"kvsctl: {_visible(error.message)}"]
+    if error.excerpt is not None:
+        text, place = error.excerpt
+        lines += [f"  {_visible(text)}", f"  {' ' * len(_visible(text[:place]))}^"]
+    if error.hint:
+        lines.append(_visible(error.hint))
     try:
         sys.stderr.write("".join(f"{line}\n" for line in lines))
         sys.stderr.flush()

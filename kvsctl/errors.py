@@ -33,13 +33,15 @@ class ExitStatus(IntEnum):
 
 
 class KvsctlError(Exception):
-    """An error that ends the command and is shown in one or two lines.
+    """An error that ends the command and is shown in a few lines.
 
     `message` says what happened and where; `hint`, if any, says what to do. Neither contains a
-    token or a record's value.
+    token or a record's value. `excerpt`, if any, is a text of the command line and the place in it
+    at which it is wrong.
     """
 
     status: ExitStatus = ExitStatus.DEFECT
+    excerpt: tuple[str, int] | None = None
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)

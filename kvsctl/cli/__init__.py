@@ -6,8 +6,8 @@
   export, du, verify, diff, sync), `tools/` (serve, journal).
 - `options`, `option_groups`: options in groups, and how a command takes groups.
 - `request`, `inputs`: from options to a job; `listing_request`, `usage_request`, `selectors`: to
-  one that lists; `compare_request`: to one that compares; `sync_request`: to one that makes a
-  store like another; `cleanup_request`: to one that deletes; `stores`: to a store besides the
-  target.
+  one that lists; `protecting`: the keys that a selection never chooses; `compare_request`: to one
+  that compares; `sync_request`: to one that makes a store like another; `cleanup_request`: to one
+  that deletes; `stores`: to a store besides the target.
 - `arguments`, `help`: the words of the command line, and help pages.
 """

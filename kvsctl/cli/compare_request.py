@@ -127,8 +127,8 @@ def _plan(
     plan = listing_plan(given, run_plan, skip_expired=True)
     if has_files and not plan.selection.is_of_keys_only:
         raise UsageError(
-            "records of a file have no age and no expiry to compare",
-            "Select by PREFIX, --match, --exclude or --regex.",
+            "records of a file are chosen by their keys only",
+            "Select by PREFIX, --match, --exclude, --regex or --protect.",
         )
     return plan
 

@@ -2,6 +2,8 @@
 
 import re
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kvsctl.bulk.plan import RunPlan
@@ -32,6 +34,9 @@ from kvsctl.service.queries import BY_KEY, EntityIndex
 from kvsctl.service.wire import MetadataRequest
 
 if TYPE_CHECKING:
+    from kvsctl.selection.content.ages import AgeSource
+    from kvsctl.selection.content.expressions import Expression
+    from kvsctl.selection.protected import Protected
     from kvsctl.shards import Shard
 
 _GLOB: Final = re.compile(r"[*?\[\]]")
@@ -78,10 +83,9 @@ def listing_plan(
 
 def _needed_by(selection: Selection, *, is_long: bool) -> MetadataRequest:
     """Return the times without which the listing is of no use."""
-    by_creation = selection.age_from is AgeFrom.CREATED
     return MetadataRequest(
-        created=is_long or (selection.needs_age and by_creation),
-        updated=is_long or (selection.needs_age and not by_creation),
+        created=is_long or selection.needs_created,
+        updated=is_long or selection.needs_updated,
     )
 
 
@@ -96,13 +100,15 @@ def selection_of(given: Given) -> Selection:
         [glob(text) for text in options.match],
         [regex(text) for text in options.regex],
         [glob(text) for text in options.exclude],
-        AgeFrom(options.by),
+        _age_from(options),
         None if older is None else moment_of(older, "--older-than"),
         None if newer is None else moment_of(newer, "--newer-than"),
         options.expired,
         options.no_expiry,
         None if options.larger_than is None else size_bytes(options.larger_than, "--larger-than"),
         shard_of(given),
+        _expressions(options.where),
+        None if options.protect is None else _protected(options.protect),
     )
     _require_possible_keys(options, selection)
     _require_possible_ages(options, selection, time.time())
@@ -181,6 +187,33 @@ def shard_of(given: Given) -> "Shard | None":
     return parsed_shard(text)
 
 
+def _age_from(options: SelectionOptions) -> "AgeFrom | AgeSource":
+    """Return the time that ages count from. Raise UsageError."""
+    if options.age_from is None:
+        return AgeFrom(options.by)
+    if options.by != SelectionOptions.default("by"):
+        raise UsageError("--age-from and --by exclude each other", "Give one of them.")
+    if options.older_than is None and options.newer_than is None:
+        raise UsageError("--age-from needs an age", "Add --older-than AGE or --newer-than AGE.")
+    from kvsctl.selection.content.ages import age_source
+
+    return age_source(options.age_from, "--age-from")
+
+
+def _expressions(texts: Sequence[str]) -> "Sequence[Expression]":
+    if not texts:
+        return ()
+    from kvsctl.selection.content.expressions import Expression
+
+    return [Expression(text, "--where") for text in texts]
+
+
+def _protected(path: Path) -> "Protected":
+    from kvsctl.cli.protecting import protected_keys
+
+    return protected_keys(path)
+
+
 def spaces_of(given: Given) -> list[EntityIndex | None]:
     """Return the spaces to list: plain keys (None) and entities. Raise UsageError."""
     options = given.of(EntityOptions)
@@ -213,7 +246,11 @@ def selectors_given(given: Given) -> dict[str, object]:
     """Return the selectors that were given, as they were written: they identify a selection."""
     groups = PrefixArgument, SelectionOptions, EntityOptions, ShardSelector
     options = {name: value for group in groups for name, value in vars(given.of(group)).items()}
-    if not (options["older_than"] or options["newer_than"]):
+    if options["age_from"] or not (options["older_than"] or options["newer_than"]):
         del options["by"]
     del options["all"]  # the default
-    return {name: value for name, value in options.items() if value}
+    return {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in options.items()
+        if value
+    }

@@ -14,11 +14,13 @@ from kvsctl.slabs import FoundSlab
 class Judged(msgspec.Struct, frozen=True, gc=False):
     """The places of a page's records by verdict. `chosen` None: all of them.
 
-    `expired` records were chosen, and are skipped because they have expired.
+    `expired` records were chosen, and are skipped because they have expired. `lacking` are those
+    about which only batch/get can decide.
     """
 
     chosen: Sequence[int] | None = None
     undecided: Sequence[int] = ()
+    lacking: Sequence[int] = ()
     expired: Sequence[int] = ()
 
 
@@ -52,7 +54,7 @@ class Judge:
         if self._takes_all and not skips:
             return _ALL
         chosen: list[int] = []
-        undecided: list[int] = []
+        places: dict[Verdict, list[int]] = {one: [] for one in Verdict}
         if self._takes_all:
             chosen = list(range(len(keys)))
         elif self._selection.is_of_keys_only:
@@ -60,19 +62,19 @@ class Judge:
             chosen = [place for place, key in enumerate(keys) if chooses(entity, key)]
         else:
             for place, key in enumerate(keys):
-                verdict = self._selection.judge(self._entity, key, known(found, place), now)
-                if verdict is Verdict.CHOSEN:
-                    chosen.append(place)
-                elif verdict is Verdict.UNDECIDED:
-                    undecided.append(place)
+                what_is_known = known(found, place)
+                verdict = self._selection.judge(self._entity, key, what_is_known, now)
+                places[verdict].append(place)
+            chosen = places[Verdict.CHOSEN]
+        undecided, lacking = places[Verdict.UNDECIDED], places[Verdict.LACKING]
         times = found.expire_times
         if not skips or times is None:
-            return Judged(chosen, undecided)
+            return Judged(chosen, undecided, lacking)
         expired = [place for place in chosen if is_past(times[place], now)]
         if expired:
             gone = set(expired)
             chosen = [place for place in chosen if place not in gone]
-        return Judged(chosen, undecided, expired)
+        return Judged(chosen, undecided, lacking, expired)
 
 
 def is_chosen(selection: Selection, identity: Identity, found: Found, now: float) -> bool:
@@ -80,21 +82,28 @@ def is_chosen(selection: Selection, identity: Identity, found: Found, now: float
 
     One about which nothing can be decided is not. `now`: the service's time in epoch seconds.
     """
+    return verdict_of(selection, identity, found, now) is Verdict.CHOSEN
+
+
+def verdict_of(selection: Selection, identity: Identity, found: Found, now: float) -> Verdict:
+    """Decide about a record that batch/get returned with its metadata."""
     what_is_known = known(FoundSlab.of([found]), 0)
-    verdict = selection.judge(identity.entity, identity.key, what_is_known, now)
-    return verdict is Verdict.CHOSEN
+    return selection.judge(identity.entity, identity.key, what_is_known, now)
 
 
 def known(found: FoundSlab, place: int) -> Known:
     """Return what an answer says of a record besides its key, for an answer with expiry times."""
     created, updated, expires = found.created_at, found.updated_at, found.expire_times
     expire_time = expires[place] if expires else None
+    value = found.values[place]
     return Known(
-        len(found.values[place]),
+        len(value),
         _seconds(created[place] if created else None),
         _seconds(updated[place] if updated else None),
         expire_time is not None,
         None if expire_time is None else iso_epoch(expire_time),
+        expire_time,
+        value,
     )
 
 

@@ -1,7 +1,7 @@
 """A run whose records are printed as the queries return them, or as they are read again."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import aclosing
 from typing import Final, Protocol
 
@@ -12,16 +12,15 @@ from kvsctl.bulk.feeds import AsyncFeed
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import Caller, Pressure, RunPlan
 from kvsctl.bulk.run import Run
-from kvsctl.bulk.settling.reconcile import ReadPolicy
+from kvsctl.bulk.settling.reconcile import UNDECIDED, UNSELECTED, ReadPolicy
 from kvsctl.errors import KvsctlError
-from kvsctl.listing.judge import is_chosen
+from kvsctl.listing.judge import verdict_of
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.listing.progress import Progress
 from kvsctl.listing.reading import QueryCaller
-from kvsctl.listing.walk import SOURCE, Picked, Walk, records_of
-from kvsctl.model import Found, Identity, Outcome, Record, State
-from kvsctl.selection.selection import Selection
-from kvsctl.service.wire import key_body
+from kvsctl.listing.walk import Picked, Walk, records_of
+from kvsctl.model import SUCCEEDED, Found, Identity, Outcome, State
+from kvsctl.selection.selection import Selection, Verdict
 from kvsctl.slabs import Successes
 
 _UNITS_PER_THOUSAND: Final = 40
@@ -65,6 +64,7 @@ class ListingRun:
         self._walk = Walk(plan, run_plan, service, pacer, self._emit, progress)
         self._changed = asyncio.Event()
         self._position = 0 if progress is None else progress.position
+        self._chosen = 0
         self._task: asyncio.Task[None] | None = None
         self._rereading: Run | None = None
         self._error: KvsctlError | None = None
@@ -172,31 +172,32 @@ class ListingRun:
     @property
     def _has_enough(self) -> bool:
         limit = self._plan.limit
-        return limit is not None and self._position >= limit
+        return limit is not None and self._chosen >= limit
 
     def _settle(self, picked: Picked) -> None:
-        keys, found, expired = picked.keys, picked.found, picked.expired
+        keys, found, skipped = picked.keys, picked.found, picked.skipped
         if self._plan.limit is not None:
-            room = self._plan.limit - self._position
-            keys, found, expired = keys[:room], found[:room], ()
-        count = len(keys) + len(expired)
+            room = _room(len(keys), skipped, self._plan.limit - self._chosen)
+            keys, found = keys[:room], found[:room]
         if self._progress is not None:
-            self._progress.note(self._position, [*keys, *expired], picked.moves)
-        if not count:
+            self._progress.note(self._position, keys, picked.moves)
+        if not keys:
             return
-        self._emit(RecordsRead(count))
-        if keys:
-            records = records_of(picked.entity, keys, self._position)
-            self._position += len(keys)
+        self._emit(RecordsRead(len(keys)))
+        records = records_of(picked.entity, keys, self._position)
+        self._position += len(keys)
+        if not skipped:
+            self._chosen += len(keys)
             self._emit(Settled(Successes(records, found)))
-        if expired:
-            self._emit(Settled([self._skipped(picked.entity, key) for key in expired]))
-
-    def _skipped(self, entity: str | None, key: str) -> Outcome:
-        identity, position = Identity(entity, key), self._position
-        self._position += 1
-        record = Record(position, SOURCE, position + 1, identity, key_body(identity))
-        return Outcome(record, State.SKIPPED, skipped_by="expired")
+            return
+        outcomes = [
+            Outcome(record, State.SKIPPED, skipped_by=skipped[place])
+            if place in skipped
+            else Outcome(record, SUCCEEDED, found=found[place])
+            for place, record in enumerate(records)
+        ]
+        self._chosen += sum(outcome.state is SUCCEEDED for outcome in outcomes)
+        self._emit(Settled(outcomes))
 
     async def _read_again(self) -> None:
         plan, run_plan = self._plan, self._run_plan
@@ -204,7 +205,7 @@ class ListingRun:
         policy = ReadPolicy(
             ignore_missing=True,
             skip_expired=plan.skip_expired,
-            chooses=self._still_chooses if decides else None,
+            skips=self._skips if decides else None,
         )
         if plan.limit is not None:  # the first in key order must be the first to be answered
             run_plan = replace(run_plan, concurrency=1, finds_concurrency=False)
@@ -222,8 +223,20 @@ class ListingRun:
         self._error = await run.work(feed) or self._error
         await feed.wait_closed()
 
-    def _still_chooses(self, identity: Identity, found: Found, now: float) -> bool:
-        if not is_chosen(self._walk.selection(), identity, found, now) or self._has_enough:
-            return False
-        self._position += 1
-        return True
+    def _skips(self, identity: Identity, found: Found, now: float) -> str | None:
+        verdict = verdict_of(self._walk.selection(), identity, found, now)
+        if verdict is Verdict.NOT_CHOSEN or self._has_enough:
+            return UNSELECTED
+        if verdict is not Verdict.CHOSEN:
+            return UNDECIDED
+        self._chosen += 1
+        return None
+
+
+def _room(count: int, skipped: Collection[int], chosen: int) -> int:
+    """Return how many of `count` records to take, so that `chosen` of them are not skipped."""
+    place = 0
+    while place < count and chosen > 0:
+        chosen -= place not in skipped
+        place += 1
+    return place

@@ -1,6 +1,6 @@
 """From spaces and a selection to chosen records, and what is left of the spaces."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final
 
@@ -9,6 +9,7 @@ import msgspec
 from kvsctl.bulk.events import Event, PageListed
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import RunPlan
+from kvsctl.bulk.settling.reconcile import EXPIRED, UNDECIDED
 from kvsctl.errors import TargetError
 from kvsctl.listing.judge import Judge, Judged
 from kvsctl.listing.lister import PAGES_AHEAD, Listed, Lister
@@ -27,15 +28,16 @@ SOURCE: Final = "listing"
 
 
 class Picked(msgspec.Struct, frozen=True, gc=False):
-    """The chosen records of one page, if any. `expired` are the keys of those that were skipped.
+    """The chosen records of one page, and others that are skipped, in the order of the page.
 
-    `moves` are those of the ranges since the page before.
+    `skipped`: by place in `keys`, the name under which the record is skipped. `moves` are those of
+    the ranges since the page before.
     """
 
     entity: str | None
     keys: Sequence[str]
     found: FoundSlab
-    expired: Sequence[str] = ()
+    skipped: Mapping[int, str] = msgspec.field(default_factory=dict)
     moves: Sequence[Move] = ()
 
 
@@ -117,8 +119,8 @@ class Walk:
         """Yield the chosen records of each page. Raise KvsctlError if it must end."""
         async with aclosing(self._judged()) as judgements:
             async for one in judgements:
-                if one.judged.undecided:
-                    raise _undecided()
+                if one.judged.lacking:
+                    raise _times_left_out()
                 yield _picked(one)
 
     async def records(
@@ -204,23 +206,25 @@ def records_of(entity: str | None, keys: Sequence[str], position: int) -> Slab:
 def _picked(one: _JudgedPage) -> Picked:
     entity, listed, judged = _entity(one.space), one.listed, one.judged
     if listed is None:
-        return Picked(entity, (), _NOTHING, (), one.moves)
+        return Picked(entity, (), _NOTHING, moves=one.moves)
     keys, found = listed.keys, listed.found
     if judged.chosen is None:
-        return Picked(entity, keys, found, (), one.moves)
-    chosen = [keys[place] for place in judged.chosen]
-    expired = [keys[place] for place in judged.expired]
-    return Picked(entity, chosen, found.picked(judged.chosen), expired, one.moves)
+        return Picked(entity, keys, found, moves=one.moves)
+    why = dict.fromkeys(judged.expired, EXPIRED) | dict.fromkeys(judged.undecided, UNDECIDED)
+    places = sorted([*judged.chosen, *why])
+    skipped = {number: why[place] for number, place in enumerate(places) if place in why}
+    picked = [keys[place] for place in places]
+    return Picked(entity, picked, found.picked(places), skipped, one.moves)
 
 
 def _to_read(one: _JudgedPage) -> Sequence[str]:
-    """Return the keys that are chosen, or about which only batch/get can decide."""
+    """Return the keys that are chosen, or about which batch/get may decide."""
     listed, judged = one.listed, one.judged
     if listed is None:
         return ()
     if judged.chosen is None:
         return listed.keys
-    places = sorted([*judged.chosen, *judged.expired, *judged.undecided])
+    places = sorted([*judged.chosen, *judged.expired, *judged.undecided, *judged.lacking])
     return [listed.keys[place] for place in places]
 
 
@@ -233,7 +237,7 @@ def _lacks(found: FoundSlab, needed: MetadataRequest) -> bool:
     return any(is_needed and (not times or None in times) for is_needed, times in wanted)
 
 
-def _undecided() -> TargetError:
+def _times_left_out() -> TargetError:
     return TargetError(
         "the service left out the times of some records, so that their age is not known",
         "Add --consistent, which reads each record again.",

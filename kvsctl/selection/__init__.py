@@ -6,7 +6,9 @@
 - `moments`: times as people write them.
 - `ranges`: ranges of an index as people write them.
 - `sizes`: sizes in bytes as people write them.
+- `protected`: keys that are never chosen.
 - `selection`: all selectors of a command together.
 - `contradictions`: selectors that no record can meet.
 - `mapping`: how the keys of one store become those of another.
+- `content`: what a record holds, and times that an app keeps.
 """

@@ -31,11 +31,17 @@ class KeyMapping(msgspec.Struct, frozen=True):
 def mapped_selection(selection: Selection, mapping: KeyMapping) -> Selection:
     """Return a selection of all keys that chosen ones can become, and perhaps others.
 
-    What is not about keys is the same.
+    What is not about keys is the same. Expressions and ages look at the key that becomes another.
     """
     if mapping == KeyMapping():
         return selection
     rest = selection.prefix.removeprefix(mapping.removed)
     return replace(
-        selection, prefix=mapping.before + rest, matches=(), regexes=(), excludes=(), shard=None
+        selection,
+        prefix=mapping.before + rest,
+        matches=(),
+        regexes=(),
+        excludes=(),
+        shard=None,
+        named=mapping.original,
     )

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from kvsctl.errors import UsageError
 from kvsctl.jsontext import quoted
 
-_GLOB_SPECIAL: Final = re.compile(r"[*?\[]")
+GLOB_SPECIAL: Final = re.compile(r"[*?\[]")
 _ANCHOR: Final = re.compile(r"\^|\\A")
 _LITERAL: Final = re.compile(r"\\([^a-zA-Z0-9])|([^\\.^$*+?{}\[\]|()])", re.DOTALL)
 """One literal character of a regular expression, escaped or not."""
@@ -36,7 +36,7 @@ def glob(text: str) -> Pattern:
     """
     if not text:
         raise UsageError("the glob is empty: no key matches it", "Write it as in 'session:*'.")
-    special = _GLOB_SPECIAL.search(text)
+    special = GLOB_SPECIAL.search(text)
     matches = re.compile(fnmatch.translate(text)).match
     return Pattern(matches, text[: special.start()] if special else text, text)
 

@@ -1,17 +1,21 @@
 """All selectors of a command together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
 
+from kvsctl.selection.content.candidate import Candidate
 from kvsctl.selection.moments import Age, Moment, epoch_of
 from kvsctl.selection.patterns import Pattern
 from kvsctl.selection.prefixes import covering, within
 
 if TYPE_CHECKING:
+    from kvsctl.selection.content.ages import AgeSource
+    from kvsctl.selection.content.expressions import Expression
+    from kvsctl.selection.protected import Protected
     from kvsctl.shards import Shard  # few jobs are one of several
 
 
@@ -21,14 +25,16 @@ class Verdict(Enum):
     CHOSEN = "chosen"
     NOT_CHOSEN = "not chosen"
     UNDECIDED = "undecided"
-    """A selector needs metadata that is not known."""
+    """The record does not say what a selector needs. It is not worked on."""
+    LACKING = "lacking"
+    """A selector needs metadata that is not known: reading the record by batch/get may tell."""
 
 
 class Known(msgspec.Struct, frozen=True, gc=False):
     """What is known of a record besides its key. Times are epoch seconds; None: not known.
 
-    `has_expiry` None: it is not known whether the record has a ttl. `expires_at` is None for a
-    record without one.
+    `has_expiry` None: it is not known whether the record has a ttl. `expires_at` and `expire_time`,
+    its text, are None for a record without one. `value` is JSON.
     """
 
     value_bytes: int | None = None
@@ -36,6 +42,8 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     updated_at: float | None = None
     has_expiry: bool | None = None
     expires_at: float | None = None
+    expire_time: str | None = None
+    value: bytes | msgspec.Raw | None = None
 
 
 class AgeFrom(Enum):
@@ -49,21 +57,26 @@ class Selection(msgspec.Struct, frozen=True):
     """The records that a command works on. All conditions must hold; without any, all records.
 
     A key must begin with `prefix`, match one of `matches` if there are any, one of `regexes` if
-    there are any, and none of `excludes`. `older_than` and `newer_than` are compared with the time
-    that `age_from` names. `larger_than` is bytes of the value. `shard`: the keys of this part.
+    there are any, and none of `excludes`, and must not be `protected`. `older_than` and
+    `newer_than` are compared with the time that `age_from` names. `larger_than` is bytes of the
+    value. `shard`: the keys of this part. All of `where` must be true. `named` returns what a key
+    is called where expressions and ages look at it, or None for a key that cannot be chosen.
     """
 
     prefix: str = ""
     matches: Sequence[Pattern] = ()
     regexes: Sequence[Pattern] = ()
     excludes: Sequence[Pattern] = ()
-    age_from: AgeFrom = AgeFrom.UPDATED
+    age_from: "AgeFrom | AgeSource" = AgeFrom.UPDATED
     older_than: Moment | None = None
     newer_than: Moment | None = None
     is_expired: bool = False
     has_no_expiry: bool = False
     larger_than: int | None = None
     shard: "Shard | None" = None
+    where: "Sequence[Expression]" = ()
+    protected: "Protected | None" = None
+    named: Callable[[str], str | None] | None = None
 
     @property
     def prefixes(self) -> list[str]:
@@ -80,7 +93,7 @@ class Selection(msgspec.Struct, frozen=True):
 
     @property
     def needs_age(self) -> bool:
-        """Whether it must be known when a record was created or updated."""
+        """Whether a time of the record decides, wherever it is kept."""
         return self.older_than is not None or self.newer_than is not None
 
     @property
@@ -98,20 +111,35 @@ class Selection(msgspec.Struct, frozen=True):
         )
 
     @property
+    def needs_created(self) -> bool:
+        """Whether it must be known when a record was created."""
+        return (self.needs_age and self.age_from is AgeFrom.CREATED) or self._reads("createdAt")
+
+    @property
+    def needs_updated(self) -> bool:
+        """Whether it must be known when a record was updated."""
+        return (self.needs_age and self.age_from is AgeFrom.UPDATED) or self._reads("updatedAt")
+
+    @property
     def needs_expiry(self) -> bool:
         """Whether it must be known when a record expires."""
-        return self.is_expired or self.has_no_expiry
+        return self.is_expired or self.has_no_expiry or self._reads("expireTime")
 
     @property
     def is_of_keys_only(self) -> bool:
-        """Whether the entity and the key alone decide."""
-        return not (self.needs_age or self.needs_expiry or self.larger_than is not None)
+        """Whether the entity and the key alone decide, for every key."""
+        needs_more = self.needs_age or self.is_expired or self.has_no_expiry or self.where
+        return not (needs_more or self.larger_than is not None)
 
     @property
     def is_of_prefix_only(self) -> bool:
         """Whether every key that begins with `prefix` is chosen."""
         has_patterns = bool(self.matches or self.regexes or self.excludes)
-        return self.is_of_keys_only and not has_patterns and self.shard is None
+        has_more = has_patterns or self.shard is not None or self.protected is not None
+        return self.is_of_keys_only and not has_more
+
+    def _reads(self, member: str) -> bool:
+        return any(member in one.members for one in self.where)
 
     def chooses_key(self, entity: str | None, key: str) -> bool:
         """Return whether a key of an entity meets every condition on keys; None: a plain key."""
@@ -121,6 +149,7 @@ class Selection(msgspec.Struct, frozen=True):
             and (not self.regexes or any(one.matches(key) for one in self.regexes))
             and not any(one.matches(key) for one in self.excludes)
             and (self.shard is None or self.shard.has_key(entity, key))
+            and not (self.protected is not None and key in self.protected)
         )
 
     def judge(self, entity: str | None, key: str, known: Known, now: float) -> Verdict:
@@ -132,10 +161,30 @@ class Selection(msgspec.Struct, frozen=True):
         """
         if not self.chooses_key(entity, key):
             return Verdict.NOT_CHOSEN
+        verdict = self._by_metadata(known, now)
+        if verdict is Verdict.NOT_CHOSEN or not self._looks_inside:
+            return verdict
+        name = key if self.named is None else self.named(key)
+        if name is None:
+            return Verdict.NOT_CHOSEN
+        record = Candidate(entity, name, known)
+        for one in self._by_content(record, known, now):
+            if one is Verdict.NOT_CHOSEN:
+                return one
+            if one is Verdict.UNDECIDED or verdict is Verdict.CHOSEN:
+                verdict = one
+        return verdict
+
+    @property
+    def _looks_inside(self) -> bool:
+        """Whether an expression or an age looks at the key or the value."""
+        return bool(self.where) or (self.needs_age and not isinstance(self.age_from, AgeFrom))
+
+    def _by_metadata(self, known: Known, now: float) -> Verdict:
         tests = (self._is_large(known), self._is_of_age(known, now), self._has_expiry(known, now))
         if False in tests:
             return Verdict.NOT_CHOSEN
-        return Verdict.UNDECIDED if None in tests else Verdict.CHOSEN
+        return Verdict.LACKING if None in tests else Verdict.CHOSEN
 
     def _is_large(self, known: Known) -> bool | None:
         if self.larger_than is None:
@@ -143,16 +192,17 @@ class Selection(msgspec.Struct, frozen=True):
         return None if known.value_bytes is None else known.value_bytes > self.larger_than
 
     def _is_of_age(self, known: Known, now: float) -> bool | None:
-        if not self.needs_age:
+        if not (self.needs_age and isinstance(self.age_from, AgeFrom)):
             return True
         time = known.created_at if self.age_from is AgeFrom.CREATED else known.updated_at
-        if time is None:
-            return None
+        return None if time is None else self._is_between(time, now)
+
+    def _is_between(self, time: float, now: float) -> bool:
         is_old = self.older_than is None or time < epoch_of(self.older_than, now)
         return is_old and (self.newer_than is None or time >= epoch_of(self.newer_than, now))
 
     def _has_expiry(self, known: Known, now: float) -> bool | None:
-        if not self.needs_expiry:
+        if not (self.is_expired or self.has_no_expiry):
             return True
         if known.has_expiry is None:
             return None
@@ -160,3 +210,29 @@ class Selection(msgspec.Struct, frozen=True):
         if self.is_expired and not is_past:
             return False
         return not (self.has_no_expiry and known.has_expiry)
+
+    def _by_content(self, record: Candidate, known: Known, now: float) -> Iterator[Verdict]:
+        """Yield a verdict for each condition on what a record holds, the cheapest first."""
+        if self.needs_age and not isinstance(self.age_from, AgeFrom):
+            if self.age_from.needs_value and known.value is None:
+                yield Verdict.LACKING
+            elif (time := self.age_from.epoch_of(record)) is None:
+                yield Verdict.UNDECIDED
+            else:
+                is_met = self._is_between(time, now)
+                yield Verdict.CHOSEN if is_met else Verdict.NOT_CHOSEN
+        for expression in self.where:
+            yield _meets(expression, record)
+
+
+def _meets(expression: "Expression", record: Candidate) -> Verdict:
+    """Return whether an expression is exactly true; undecided if it is neither true nor false."""
+    if record.lacks(expression.members):
+        return Verdict.LACKING
+    try:
+        result = expression.result(record.members(expression.members))
+    except ArithmeticError:  # a number beyond all bounds
+        return Verdict.UNDECIDED
+    if result is True:
+        return Verdict.CHOSEN
+    return Verdict.NOT_CHOSEN if result is False else Verdict.UNDECIDED

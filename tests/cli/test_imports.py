@@ -115,6 +115,24 @@ def test_a_command_imports_what_it_needs(
     assert imported.isdisjoint(left_out)
 
 
+@pytest.mark.parametrize(
+    ("words", "loads"),
+    [
+        ([], False),
+        (["--older-than", "1d"], False),
+        (["--age-from", "key:%Y-%m", "--older-than", "1d"], False),
+        (["--age-from", "value.at", "--older-than", "1d"], True),
+        (["--where", "key == 'a'"], True),
+    ],
+    ids=str,
+)
+def test_expressions_are_loaded_only_for_an_expression(
+    kvsctl: Command, words: list[str], *, loads: bool
+) -> None:
+    imported = _imported(kvsctl, "list", "-t", "local", *words)
+    assert ("jmespath" in imported) == loads
+
+
 def test_a_target_over_the_network_has_no_use_for_the_emulator(
     kvsctl: Command, tmp_path: Path
 ) -> None:

@@ -16,7 +16,8 @@ from kvsctl.bulk.retrying.policy import RetryPolicy
 from kvsctl.errors import CredentialsError, KvsctlError, StreamError, TargetError
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.listing.run import ListingRun
-from kvsctl.model import Found, State, Verb
+from kvsctl.model import Found, Identity, State, Verb
+from kvsctl.selection.content.expressions import Expression
 from kvsctl.selection.patterns import glob
 from kvsctl.selection.selection import Selection
 from kvsctl.service.faults import Fault
@@ -256,6 +257,33 @@ class TestSelections:
         assert ran.skipped == ["unselected"] * 70
         assert sorted(store.read) == sorted(store.records)
         assert ["at least 40 units per 1,000 keys" in text for text in ran.notices] == [True]
+
+    def test_undecided_records_are_skipped_in_their_place(self) -> None:
+        """A journal resumes after a key, so what is skipped must not come after later keys."""
+        store = _store(150)
+        selection = Selection(where=[Expression("value == `5` || value > `90` || key", "--where")])
+        ran = _ran(store, ListingPlan(selection))
+        assert ran.skipped == ["undecided"] * (150 - 60)
+        assert [one.subject.identity for one in ran.books.outcomes.values()] == [
+            Identity(None, key) for key in sorted(store.records)
+        ]
+        assert len(ran.keys) == 60
+        assert store.read == []
+
+    def test_a_limit_counts_chosen_records_only(self) -> None:
+        selection = Selection(where=[Expression("value > `90` || key", "--where")])
+        ran = _ran(_store(250), ListingPlan(selection, limit=3))
+        assert ran.keys == ["k0091", "k0092", "k0093"]
+        assert ran.skipped == ["undecided"] * 91
+
+    def test_what_is_undecided_is_read_again_with_the_rest(self) -> None:
+        """Queries lag: batch/get may show what they did not."""
+        store = _store(20)
+        store.lagging = {key: Found(b'"old"', 0, 0) for key in store.records}
+        selection = Selection(where=[Expression("value > `9`", "--where")])
+        ran = _ran(store, ListingPlan(selection, rereads=True))
+        assert len(ran.keys) == 10
+        assert ran.skipped == ["unselected"] * 10
 
     def test_times_that_are_missing_later_end_the_listing(self) -> None:
         store = _store(150)

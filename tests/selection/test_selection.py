@@ -11,7 +11,7 @@ from kvsctl.shards import Shard
 
 _TEXTS = st.text(alphabet="ab:", max_size=4)
 _GLOBS = st.text(alphabet="ab:*?", min_size=1, max_size=4).map(glob)
-_CHOSEN, _NOT, _UNDECIDED = Verdict.CHOSEN, Verdict.NOT_CHOSEN, Verdict.UNDECIDED
+_CHOSEN, _NOT, _LACKING = Verdict.CHOSEN, Verdict.NOT_CHOSEN, Verdict.LACKING
 
 
 @given(st.lists(_TEXTS), _TEXTS)
@@ -70,10 +70,10 @@ def test_a_narrow_pattern_reads_little() -> None:
     [
         (Selection(larger_than=10), Known(value_bytes=11), _CHOSEN),
         (Selection(larger_than=10), Known(value_bytes=10), _NOT),
-        (Selection(larger_than=10), Known(), _UNDECIDED),
+        (Selection(larger_than=10), Known(), _LACKING),
         (Selection(older_than=50.0), Known(updated_at=49.0), _CHOSEN),
         (Selection(older_than=50.0), Known(updated_at=50.0), _NOT),
-        (Selection(older_than=50.0), Known(created_at=49.0), _UNDECIDED),
+        (Selection(older_than=50.0), Known(created_at=49.0), _LACKING),
         (Selection(older_than=50.0, age_from=AgeFrom.CREATED), Known(created_at=49.0), _CHOSEN),
         (Selection(newer_than=50.0), Known(updated_at=50.0), _CHOSEN),
         (Selection(newer_than=50.0), Known(updated_at=49.0), _NOT),
@@ -81,11 +81,11 @@ def test_a_narrow_pattern_reads_little() -> None:
         (Selection(is_expired=True), Known(has_expiry=True, expires_at=100.0), _CHOSEN),
         (Selection(is_expired=True), Known(has_expiry=True, expires_at=101.0), _NOT),
         (Selection(is_expired=True), Known(has_expiry=False), _NOT),
-        (Selection(is_expired=True), Known(), _UNDECIDED),
+        (Selection(is_expired=True), Known(), _LACKING),
         (Selection(has_no_expiry=True), Known(has_expiry=False), _CHOSEN),
         (Selection(has_no_expiry=True), Known(has_expiry=True, expires_at=1.0), _NOT),
         (Selection(larger_than=1, older_than=5.0), Known(value_bytes=1), _NOT),
-        (Selection(larger_than=1, older_than=5.0), Known(value_bytes=2), _UNDECIDED),
+        (Selection(larger_than=1, older_than=5.0), Known(value_bytes=2), _LACKING),
         (Selection("x", larger_than=1), Known(), _NOT),
     ],
 )
@@ -103,3 +103,33 @@ def test_it_says_what_must_be_known() -> None:
     assert Selection(has_no_expiry=True).needs_expiry
     for one in (Selection(older_than=1.0), Selection(is_expired=True), Selection(larger_than=0)):
         assert not one.is_of_keys_only
+
+
+_UNREAD = object()
+
+
+class _Where:
+    """An expression that has a certain result, or reads what is not known."""
+
+    def __init__(self, result: object) -> None:
+        self.members = {"size"} if result is _UNREAD else {"key"}
+        self._result = result
+
+    def result(self, _record: object) -> object:
+        return self._result
+
+
+_RESULTS = {_NOT: False, _CHOSEN: True, Verdict.UNDECIDED: "true", _LACKING: _UNREAD}
+
+
+@given(st.lists(st.sampled_from(sorted(_RESULTS, key=lambda one: one.value)), max_size=4))
+def test_the_strongest_verdict_wins(verdicts: list[Verdict]) -> None:
+    """A false condition decides; what no reading can tell counts before what one might."""
+    where = [_Where(_RESULTS[one]) for one in verdicts]
+    order = (_NOT, Verdict.UNDECIDED, _LACKING, _CHOSEN)
+    expected = next(one for one in order if one in [*verdicts, _CHOSEN])
+    selection = Selection(where=where)  # type: ignore[arg-type]
+    assert selection.judge(None, "k", Known(), 0.0) is expected
+    with_age = Selection(where=where, older_than=5.0)  # type: ignore[arg-type]
+    expected = next(one for one in order if one in [*verdicts, _LACKING])
+    assert with_age.judge(None, "k", Known(), 0.0) is expected

@@ -18,24 +18,28 @@ from kvsctl.slabs import Successes
 
 _UNNAMED = Found(b"")
 EXISTS = "exists"
-"""The name under which the report counts records that were skipped because their keys exist."""
+EXPIRED = "expired"
+UNSELECTED = "unselected"
+UNDECIDED = "undecided"
+"""Names under which the report counts skipped records: their keys exist, they have expired, they
+are not what a selection chooses, or they do not say what a selector needs to know."""
 
 
 class ReadPolicy(msgspec.Struct, frozen=True):
     """Which answers of batch/get count as skipped, not as failed or found.
 
-    `chooses`: whether a found record is still what the run works on, given the service's time in
-    epoch seconds; None: it always is.
+    `skips` returns the name under which a found record is skipped, given the service's time in
+    epoch seconds, or None if it is what the run works on; None: every found record is.
     """
 
     ignore_missing: bool = False
     skip_expired: bool = False
-    chooses: Callable[[Identity, Found, float], bool] | None = None
+    skips: Callable[[Identity, Found, float], str | None] | None = None
 
     @property
     def looks_at_each(self) -> bool:
         """Whether a found record may be skipped."""
-        return self.skip_expired or self.chooses is not None
+        return self.skip_expired or self.skips is not None
 
 
 class Reconciled(msgspec.Struct):
@@ -129,8 +133,10 @@ def never_named(verb: Verb) -> Failure:
 
 
 def _found(record: Record, found: Found, policy: ReadPolicy, service_now: float) -> Outcome:
-    if policy.chooses is not None and not policy.chooses(record.identity, found, service_now):
-        return Outcome(record, State.SKIPPED, skipped_by="unselected")
+    if policy.skips is not None:
+        name = policy.skips(record.identity, found, service_now)
+        if name is not None:
+            return Outcome(record, State.SKIPPED, skipped_by=name)
     if policy.skip_expired and is_past(found.expire_time, service_now):
-        return Outcome(record, State.SKIPPED, skipped_by="expired")
+        return Outcome(record, State.SKIPPED, skipped_by=EXPIRED)
     return Outcome(record, SUCCEEDED, found=found)

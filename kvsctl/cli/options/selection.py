@@ -1,5 +1,6 @@
 """Which records of a store a command works on."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -82,6 +83,17 @@ class SelectionOptions(OptionGroup):
         ),
         OnResume.CHECKED_ELSEWHERE,
     ] = "updated"
+    age_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHERE",
+            help="Ages count from a time that the app keeps: value.PATH, such as value.updatedAt "
+            "(epoch or ISO 8601), or key:FORMAT, such as key:log-%Y-%m-%d. Records without a "
+            "readable time are not chosen, and counted as undecided.",
+            rich_help_panel=panels.SELECTION,
+        ),
+        OnResume.CHECKED_ELSEWHERE,
+    ] = None
     expired: Annotated[
         bool,
         typer.Option(
@@ -103,6 +115,27 @@ class SelectionOptions(OptionGroup):
         typer.Option(
             metavar="SIZE",
             help="Records whose value is larger than SIZE, such as 10k.",
+            rich_help_panel=panels.SELECTION,
+        ),
+        OnResume.CHECKED_ELSEWHERE,
+    ] = None
+    where: Annotated[
+        list[str],
+        typer.Option(
+            metavar="EXPR",
+            help="Records for which the JMESPath expression EXPR is exactly true, such as "
+            "'value.plan == `\"free\"`'. It reads key, value, entityName, createdAt, updatedAt, "
+            "expireTime and size; the two times may need to read each key again. Any result "
+            "except true and false is counted as undecided. Repeatable: all of them.",
+            rich_help_panel=panels.SELECTION,
+        ),
+        OnResume.CHECKED_ELSEWHERE,
+    ] = made(factory=list)
+    protect: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Never choose the keys in FILE, whatever else matches: a key or a glob per line.",
             rich_help_panel=panels.SELECTION,
         ),
         OnResume.CHECKED_ELSEWHERE,

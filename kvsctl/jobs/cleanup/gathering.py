@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from kvsctl.bulk.events import Event, PageListed, RequestEnded, Settled, Waiting
+from kvsctl.bulk.settling.reconcile import UNDECIDED
 from kvsctl.comparison.entries import Entry
 from kvsctl.errors import TargetError
 from kvsctl.jobs.cleanup.spool import Spool
@@ -19,7 +20,8 @@ def size_of(entry: Entry) -> int:
 class Gatherer:
     """A listener of a listing that keeps what is chosen in `spool`, and passes on other events.
 
-    The body of an entry is the size of its value. `listed` is how many records were listed.
+    The body of an entry is the size of its value. `listed` is how many records were listed, and
+    `undecided` about how many of them the selection could not decide.
     """
 
     wants = frozenset({Settled, RequestEnded, Waiting, PageListed})
@@ -28,6 +30,7 @@ class Gatherer:
         self._spool = spool
         self._emit = emit
         self.listed = 0
+        self.undecided = 0
         self._unread = 0
         self._code = ""
 
@@ -43,7 +46,9 @@ class Gatherer:
             if identity is not None and found is not None:
                 size = b"%d" % len(found.value)
                 self._spool.add(Entry(identity.entity or "", identity.key, size))
-            elif outcome.state is not State.SKIPPED:
+            elif outcome.state is State.SKIPPED:
+                self.undecided += outcome.skipped_by == UNDECIDED
+            else:
                 self._unread += 1
                 failure = outcome.failure
                 self._code = self._code or (failure.code if failure else outcome.state.value)

@@ -15,6 +15,7 @@ from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import Pressure, RunPlan
 from kvsctl.bulk.run import Run
 from kvsctl.bulk.settling.precondition import Precondition, WriteIf
+from kvsctl.bulk.settling.reconcile import UNDECIDED
 from kvsctl.errors import KvsctlError, UsageError, WorkLeft
 from kvsctl.jobs.cleanup.gathering import Gatherer, size_of
 from kvsctl.jobs.cleanup.plan import CleanUpPlan
@@ -103,6 +104,7 @@ class CleanUpRun:
             self._count_ages_from(cutoff.ages_count_from)
         self._listed = 0
         self._value_bytes = 0
+        self._undecided = 0
 
     @property
     def in_flight(self) -> int:
@@ -212,6 +214,8 @@ class CleanUpRun:
             raise
         if is_first:
             self._note_cutoff(run.ages_count_from)
+            self._undecided = gatherer.undecided
+            _count_undecided(self._around.tally, gatherer.undecided)
             shard = self._listing.selection.shard
             parts = 1 if shard is None else shard.parts
             self._listed = gatherer.listed // parts + self._done_before
@@ -294,15 +298,30 @@ class CleanUpRun:
         """Raise UsageError unless the user consents."""
         if self._job.has_consent:
             return
+        details = [f"Covers {self._plan.listing.covers}. Secrets are not listed."]
+        if self._undecided:
+            details.append(f"Kept, because nothing can be decided about them: {self._undecided:,}.")
         question = Question(
             self._job.command,
             self._job.target,
             listed.count,
             listed.value_bytes,
             listed.first_keys,
-            [f"Covers {self._plan.listing.covers}. Secrets are not listed."],
+            details,
         )
         await ask(question, self._environment)
+
+
+def _count_undecided(tally: Tally, undecided: int) -> None:
+    """Count the records that are kept because nothing can be decided about them.
+
+    They stay there to be listed, so those that an earlier run has counted are among them.
+    """
+    added = undecided - tally.skipped_by.pop(UNDECIDED, 0)
+    tally.records += added
+    tally.skipped += added
+    if undecided:
+        tally.skipped_by[UNDECIDED] = undecided
 
 
 def _keys_left(left: int) -> WorkLeft:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled
 from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.bulk.settling.reconcile import UNDECIDED
 from kvsctl.comparison.entries import Block, Entry, blocks_of
 from kvsctl.comparison.sorting import Sorter
 from kvsctl.jobs.compare.reading import entry_of
@@ -13,7 +14,8 @@ from kvsctl.model import Outcome, Record, State
 class Collector:
     """A listener that keeps what a listing finds, to be yielded in order: on disk if it is much.
 
-    Requests are counted in `tally`, and so are records that could not be read.
+    Requests are counted in `tally`, and so are records that could not be read, and those about
+    which the selection could not decide.
     """
 
     wants = frozenset({Settled, RequestEnded})
@@ -42,6 +44,6 @@ class Collector:
         record = outcome.subject
         if outcome.found is not None and isinstance(record, Record):
             self._sorter.add(entry_of(record.identity, outcome.found))
-        elif outcome.state is State.FAILED:
+        elif outcome.state is State.FAILED or outcome.skipped_by == UNDECIDED:
             self._tally(RecordsRead(1))
             self._tally(Settled([outcome]))

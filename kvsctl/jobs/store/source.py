@@ -9,10 +9,11 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from kvsctl.bulk.events import Event, PageListed, RequestEnded, Settled, Waiting
+from kvsctl.bulk.events import Event, PageListed, RecordsRead, RequestEnded, Settled, Waiting
 from kvsctl.bulk.feeds import AsyncFeed, Feed
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import Pressure
+from kvsctl.bulk.settling.reconcile import UNDECIDED
 from kvsctl.errors import KvsctlError
 from kvsctl.jobs.connect import connected, credentials_of
 from kvsctl.jobs.job import Session
@@ -20,7 +21,7 @@ from kvsctl.jobs.store.listing import ListedStore
 from kvsctl.journal.fingerprint import Fingerprint
 from kvsctl.listing.run import ListingRun
 from kvsctl.listing.walk import SOURCE
-from kvsctl.model import Identity, Outcome, PieceList, Problem, Record
+from kvsctl.model import Identity, Outcome, PieceList, Problem, Record, State
 from kvsctl.records.fields import Fields
 from kvsctl.records.parsed import Parsed
 from kvsctl.records.parsing.records import set_record
@@ -150,7 +151,8 @@ class SourceInput(msgspec.Struct, frozen=True):
 class _Arrivals:
     """A listener that keeps what a listing finds until it is taken, and passes on other events.
 
-    `piece` makes a piece of the outcome of a read, for a position; None is left out.
+    `piece` makes a piece of the outcome of a read, for a position; None is left out. Records about
+    which the selection could not decide are passed on as such.
     """
 
     wants = frozenset({Settled, RequestEnded, Waiting, PageListed})
@@ -194,6 +196,9 @@ class _Arrivals:
     def _take(self, settled: Settled) -> None:
         pieces: list[Record | Problem] = []
         for outcome in settled.outcomes:
+            if outcome.skipped_by == UNDECIDED:
+                self._pass_on(outcome)
+                continue
             piece = self._piece(outcome, self._position)
             if piece is not None:
                 pieces.append(piece)
@@ -201,6 +206,14 @@ class _Arrivals:
         if pieces:
             self._ready.append(pieces)
             self._changed.set()
+
+    def _pass_on(self, outcome: Outcome) -> None:
+        read = outcome.subject
+        assert isinstance(read, Record)  # noqa: S101
+        here = Record(self._position, SOURCE, self._position + 1, read.identity, read.body)
+        self._position += 1
+        self._emit(RecordsRead(1))
+        self._emit(Settled([Outcome(here, State.SKIPPED, skipped_by=UNDECIDED)]))
 
 
 def _of_source(error: KvsctlError, name: str) -> KvsctlError:

@@ -99,6 +99,7 @@ def difference_summary(
     ]
     if tally.failed:
         parts.append(f"{tally.failed:,} failed")
+    parts += [f"{count:,} {visible(name)}" for name, count in sorted(tally.skipped_by.items())]
     if tally.duplicates:
         parts.append(f"{tally.duplicates:,} {plural('duplicate', tally.duplicates)}")
     parts.append(f"{elapsed_seconds:.2f} s")

@@ -153,8 +153,8 @@ def test_the_token_of_the_right_side_is_not_used_for_the_left(
     ("words", "message"),
     [
         (["-f", "l", "--from", "local"], "--file and --from exclude each other"),
-        (["-f", "l", "--older-than", "1d"], "have no age and no expiry to compare"),
-        (["--from", "local", "--with", "l", "--no-expiry"], "have no age and no expiry"),
+        (["-f", "l", "--older-than", "1d"], "are chosen by their keys only"),
+        (["--from", "local", "--with", "l", "--no-expiry"], "are chosen by their keys only"),
         (["l", "--from", "local"], "l is a file, not a prefix of keys"),
         (["--from", "local"], "--from and the target are the same store"),
         (

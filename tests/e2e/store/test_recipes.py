@@ -156,3 +156,21 @@ def test_the_emulator_is_seeded_without_personal_data(stores: _Stores) -> None:
     with serving(stores.kvsctl, "--seed", stores.kvsctl.home / "seed.jsonl") as url:
         served = _records(stores.kvsctl("export", "--url", url, status=0).out)
     assert served == seeded
+
+
+def test_the_data_of_an_account_is_found_and_erased(stores: _Stores) -> None:
+    kvsctl = stores.kvsctl
+    mine = {
+        "712020:5b7c2ff1": 1,
+        "issue:1": {"watchers": ["x", "712020:5b7c2ff1"]},
+        "issue:2": {"by": {"712020:5b7c2ff1": True}, "n": 10**30},
+        "issue:3": "712020:5b7c2ff1",
+    }
+    lines = "".join(json.dumps({"key": key, "value": one}) + "\n" for key, one in mine.items())
+    kvsctl("set", "-t", "prod", "other=712020:5b7c2ff2", "-f", "-", stdin=lines.encode(), status=0)
+    before = stores.exported("prod")
+    printed = stores.run(_block("Find and erase the data of an account"))
+    assert printed == b"0\n"
+    handed_over = _records((kvsctl.home / "account.jsonl").read_bytes())
+    assert {key: one["value"] for key, one in handed_over.items()} == mine
+    assert stores.exported("prod") == {k: v for k, v in before.items() if k not in mine}

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from kvsctl.errors import WorkLeft
 from kvsctl.listing.judge import is_chosen
 from kvsctl.model import Found, Identity
+from kvsctl.selection.content.expressions import Expression
 from kvsctl.selection.patterns import glob
+from kvsctl.selection.protected import Protected
 from kvsctl.selection.selection import Selection
 from tests.jobs.cleanup.support import Around, clean_up, cleanup_job
 from tests.support.simulated.shared_store import SharedStore, Write
@@ -21,6 +23,9 @@ _SELECTIONS = (
     Selection("b", older_than=1.0, larger_than=1),
     Selection("", has_no_expiry=True),
     Selection("", is_expired=True, newer_than=-80.0),
+    Selection("", protected=Protected(["a1", "b*"])),
+    Selection("a", where=[Expression("value > `50`", "--where")]),
+    Selection("", where=[Expression("value > `500` || value < `50` && key", "--where")]),
 )
 
 

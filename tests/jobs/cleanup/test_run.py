@@ -10,6 +10,7 @@ from kvsctl.jobs.cleanup.guards import MostDeleted
 from kvsctl.jobs.job import InputChecks
 from kvsctl.listing.progress import Cutoff
 from kvsctl.model import Found
+from kvsctl.selection.content.expressions import Expression
 from kvsctl.selection.moments import Age
 from kvsctl.selection.selection import Selection
 from kvsctl.service.client import QueryAnswer
@@ -107,6 +108,19 @@ def test_records_that_changed_since_they_were_listed_are_kept() -> None:
     assert clean_up(job, store, around) is None
     assert set(store.records) == {"a2"}
     assert around.tally.skipped_by == {"changed": 1}
+
+
+def test_undecided_records_are_kept_and_counted_once_in_all_passes() -> None:
+    store = _store("a1", "a2", lag_seconds=0.25, others=[(0.0, "a3", _found())])
+    store.records["a2"] = Found(b'"?"', 0, 0)
+    around = Around()
+    around.tally.records = around.tally.skipped = around.tally.skipped_by["undecided"] = 7
+    job = cleanup_job(Selection("a", where=[Expression("value >= `0`", "--where")]))
+    assert clean_up(job, store, around) is None
+    assert set(store.records) == {"a2"}
+    assert around.tally.skipped_by == {"undecided": 1}
+    assert (around.tally.records, around.tally.succeeded) == (3, 2)
+    around.tally.check_sum()
 
 
 def test_ages_count_from_one_moment_in_all_passes() -> None:

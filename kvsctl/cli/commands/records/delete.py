@@ -45,8 +45,8 @@ def delete_command(given: Given) -> None:
     Deleting a key that does not exist succeeds.
 
     With --prefix, --match, --regex or --all, delete what selectors choose in the store: it is
-    listed first, and you are asked. What an age, an expiry or a size chose is read again just
-    before, and kept if it is no longer chosen. --dry-run prints the keys.
+    listed first, and you are asked. What an age, an expiry, a size or an expression chose is
+    read again just before, and kept if it is no longer chosen. --dry-run prints the keys.
     """
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.cli.cleanup_request import delete_job

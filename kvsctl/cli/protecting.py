@@ -1,0 +1,65 @@
+"""The keys and globs of `--protect FILE`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from kvsctl.errors import StreamError, UsageError
+from kvsctl.jsontext import quoted
+from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.model import Problem, Record
+from kvsctl.records.checks import check_key
+from kvsctl.records.formats import Format, Forms
+from kvsctl.records.parser_choice import key_parsers
+from kvsctl.records.reader import Reader
+from kvsctl.records.rules import Rules
+from kvsctl.records.sources import File
+from kvsctl.selection.contradictions import why_no_key_matches
+from kvsctl.selection.patterns import GLOB_SPECIAL
+from kvsctl.selection.protected import Protected
+
+
+def protected_keys(path: Path) -> Protected:
+    """Return what a file protects: a key or a glob on each line, read as plain keys are.
+
+    A line with outer white space, which a key may have, protects the key without it, too. Raise
+    UsageError if the file cannot be read to its end, protects nothing, or has a line that no key
+    can match: such a line would not protect what it was written for.
+    """
+    if path == Path("-"):
+        raise UsageError("--protect -: not a file name", "Give --protect the name of a file.")
+    file = File(path, forms=Forms(Format.KEYS, has_values=False))
+    file.require_readable()
+    try:
+        protected = Protected(_entries(Reader([file], key_parsers(Rules(None)))))
+    except StreamError as error:
+        raise UsageError(error.message, error.hint) from error
+    if not protected:
+        raise UsageError(
+            f"--protect {path}: the file is empty", "Write a key or a glob on each line."
+        )
+    return protected
+
+
+def _entries(reader: Reader) -> Iterator[str]:
+    for pieces in reader:
+        for piece in pieces:
+            if isinstance(piece, Problem):
+                raise UsageError(f"--protect: {piece.origin}: {piece.message}")
+            entry = piece.identity.key
+            _require_possible(piece, entry)
+            yield entry
+            if (inner := entry.strip()) and inner != entry:
+                yield inner
+
+
+def _require_possible(piece: Record, entry: str) -> None:
+    if GLOB_SPECIAL.search(entry) is None:
+        breach = check_key(entry, DEFAULT_LIMITS)
+        why = None if breach is None else f"not a key: {breach.message}"
+    else:
+        why = why_no_key_matches(entry)
+    if why is not None:
+        raise UsageError(
+            f"--protect: {piece.origin}: {quoted(entry)}: {why}",
+            "Write a key or a glob on each line. There are no comments.",
+        )
