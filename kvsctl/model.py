@@ -6,10 +6,13 @@ reference cycle.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
+
+from kvsctl.jsontext import json_line
 
 
 class Verb(Enum):
@@ -31,11 +34,27 @@ class Identity(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
 
     @property
     def lane(self) -> "Lane":
-        """What names the identity in less time: the key alone if there is no entity."""
-        return self.key if self.entity is None else self
+        """What names the identity in less time: see `Lane`."""
+        return self.key if self.entity is None else name_in_json(self)
 
 
-Lane: TypeAlias = str | Identity
+Lane: TypeAlias = str | bytes
+"""The key of an identity without an entity; of another one, its name in JSON."""
+
+
+def name_in_json(identity: Identity) -> bytes:
+    """Return what the JSON of a record has between the first and the last quote of its identity.
+
+    The bytes of two identities differ, because a quote in a key is escaped.
+    """
+    key = json_line(identity.key)[1:-1]
+    if identity.entity is None:
+        return key
+    return key + ENTITY_MEMBER + json_line(identity.entity)[1:-1]
+
+
+ENTITY_MEMBER: Final = b'","entityName":"'
+"""What stands between the key and the entity in a name."""
 
 
 class Origin(msgspec.Struct, frozen=True, gc=False):
@@ -53,8 +72,8 @@ class Record(msgspec.Struct, eq=False, gc=False):
 
     `position` counts records and problems from 0, in input order, over all inputs. `source` and
     `line` are the record's origin. `body` is the record's JSON in a batch request; it holds the
-    value with the exact bytes of the input. If `expires_at` (epoch seconds) is set, the record's
-    ttl is computed when the request is made.
+    value with the exact bytes of the input. If `expires_at`, which has a time zone, is set, the
+    record's ttl is computed when the request is made.
 
     A run changes only the last five fields. `attempts` counts how often the record was sent.
     `strikes` counts the attempts that failed and that the limit on retries counts; throttled,
@@ -69,7 +88,7 @@ class Record(msgspec.Struct, eq=False, gc=False):
     line: int
     identity: Identity
     body: bytes
-    expires_at: float | None = None
+    expires_at: datetime | None = None
     attempts: int = 0
     ambiguous: bool = False
     strikes: int = 0

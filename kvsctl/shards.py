@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from zlib import crc32
 
 from kvsctl.errors import UsageError
-from kvsctl.model import Identity, Lane, PieceList, Problem, Record
+from kvsctl.model import PieceList, Problem, Record
 from kvsctl.slabs import Slab
 
 _FORM: Final = re.compile(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})")
@@ -58,7 +58,10 @@ class Shard(NamedTuple):
 
     def _part_of_slab(self, slab: Slab, position: int) -> Slab:
         parts, index = self.parts, self.number - 1
-        encoded = _encoded(slab.keys) if slab.entities is None else map(_bytes_of_lane, slab.lanes)
+        if slab.entities is None:
+            encoded = _encoded(slab.keys)
+        else:
+            encoded = map(_bytes_of, slab.entities, slab.keys)
         return slab.selected([crc32(each) % parts == index for each in encoded], position)
 
 
@@ -77,10 +80,6 @@ def parsed_shard(text: str) -> Shard:
 def _bytes_of(entity: str | None, key: str) -> bytes:
     data = key.encode("utf-8", "surrogatepass")
     return data if entity is None else entity.encode("utf-8", "surrogatepass") + b"\0" + data
-
-
-def _bytes_of_lane(lane: Lane) -> bytes:
-    return _bytes_of(lane.entity, lane.key) if isinstance(lane, Identity) else _bytes_of(None, lane)
 
 
 def _encoded(keys: Sequence[str]) -> Iterable[bytes]:

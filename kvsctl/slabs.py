@@ -1,12 +1,13 @@
 """Many records, or the outcomes of many, as one value. Each one is created on access."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from itertools import compress, count, repeat
-from typing import TypeVar, cast, overload
+from typing import TypeVar, overload
 
 import msgspec
 
-from kvsctl.model import SUCCEEDED, Found, Identity, Lane, Outcome, Record
+from kvsctl.model import SUCCEEDED, Found, Identity, Lane, Outcome, Record, name_in_json
 
 _Entry = TypeVar("_Entry")
 
@@ -16,8 +17,9 @@ class Slab(Sequence[Record]):
 
     The first is at `position`, and each further one at the next position. `lines` holds their line
     numbers. `entities` and `expiries` (`Record.expires_at`) are None if no record has one;
-    `is_mixed` is False if then each record has one. `lanes` are those of their identities. No
-    record is ambiguous. Slices are slabs.
+    `is_mixed` is False if then each record has one. `names` (`name_in_json`) is None if no record
+    has an entity. `lanes` are those of their identities. `expiry_span` is the first and the last of
+    the expiries, or of those of the slab that was cut. No record is ambiguous. Slices are slabs.
 
     `attempts` and `is_away` hold for each record: see `Record`. A slab has no place for anything
     else that a run changes about a record. So before a record changes, `list(slab)` creates the
@@ -30,11 +32,13 @@ class Slab(Sequence[Record]):
         "bodies",
         "entities",
         "expiries",
+        "expiry_span",
         "is_away",
         "is_mixed",
         "keys",
         "lanes",
         "lines",
+        "names",
         "position",
         "source",
     )
@@ -47,7 +51,8 @@ class Slab(Sequence[Record]):
         keys: Sequence[str],
         bodies: Sequence[bytes],
         entities: Sequence[str | None] | None = None,
-        expiries: Sequence[float | None] | None = None,
+        expiries: Sequence[datetime | None] | None = None,
+        names: Sequence[bytes] | None = None,
     ) -> None:
         self.position = position
         self.source = source
@@ -56,19 +61,22 @@ class Slab(Sequence[Record]):
         self.bodies = bodies
         self.lanes: Sequence[Lane] = keys
         self.entities: Sequence[str | None] | None = None
-        self.expiries: Sequence[float | None] | None = None
+        self.expiries: Sequence[datetime | None] | None = None
+        self.expiry_span: tuple[datetime, datetime] | None = None
+        self.names: Sequence[bytes] | None = None
         self.is_mixed = False
-        if entities is not None or expiries is not None:
-            self._add(entities, expiries)
         self.attempts = 0
         self.is_away = False
         self._body_bytes = -1
+        if entities is not None or expiries is not None:
+            self._add(entities, expiries, names)
+            self.expiry_span = self._own_span()
 
     def _add(
         self,
         entities: Sequence[str | None] | None,
-        expiries: Sequence[float | None] | None,
-        lanes: Sequence[Lane] | None = None,
+        expiries: Sequence[datetime | None] | None,
+        names: Sequence[bytes] | None,
         *,
         is_mixed: bool = True,
     ) -> None:
@@ -79,11 +87,15 @@ class Slab(Sequence[Record]):
             self.is_mixed = some_have_no_entity or some_have_no_expiry
         self.entities, self.expiries = entities or None, expiries or None
         if entities:
-            self.lanes = lanes or (
-                _mixed_lanes(entities, self.keys)
-                if self.is_mixed
-                else list(map(Identity, entities, self.keys))
-            )
+            self.names = names or [*map(name_in_json, map(Identity, entities, self.keys))]
+            self.lanes = self.names
+            if self.is_mixed:
+                columns = zip(entities, self.keys, self.names, strict=True)
+                self.lanes = [key if one is None else name for one, key, name in columns]
+
+    def _own_span(self) -> tuple[datetime, datetime] | None:
+        moments = [*filter(None, self.expiries or ())]
+        return (min(moments), max(moments)) if moments else None
 
     @property
     def body_bytes(self) -> int:
@@ -118,9 +130,10 @@ class Slab(Sequence[Record]):
             part._add(
                 entities and entities[start:stop],
                 expiries and expiries[start:stop],
-                self.lanes[start:stop],
+                self.names and self.names[start:stop],
                 is_mixed=self.is_mixed,
             )
+            part.expiry_span = self.expiry_span
         part.attempts, part.is_away = self.attempts, self.is_away
         return part
 
@@ -165,13 +178,9 @@ class Slab(Sequence[Record]):
         if lines and lines[-1] - lines[0] == len(lines) - 1:
             lines = range(lines[0], lines[-1] + 1)
         keys, bodies = [*self.keys, *other.keys], [*self.bodies, *other.bodies]
-        whole = Slab(self.position, self.source, lines, keys, bodies)
-        whole._add(
-            _joined(self.entities, len(self), other.entities, len(other)),
-            _joined(self.expiries, len(self), other.expiries, len(other)),
-            [*self.lanes, *other.lanes],
-        )
-        return whole
+        entities = _joined(self.entities, len(self), other.entities, len(other))
+        expiries = _joined(self.expiries, len(self), other.expiries, len(other))
+        return Slab(self.position, self.source, lines, keys, bodies, entities, expiries)
 
     def __repr__(self) -> str:
         return f"Slab({self.position}, {len(self)} records)"
@@ -181,16 +190,10 @@ def _if_any(
     column: Sequence[_Entry | None] | None,
 ) -> tuple[Sequence[_Entry | None] | None, bool]:
     """Return a column, or None if no record has an entry, and whether it has gaps."""
-    if column is None or (gaps := column.count(None)) == len(column):
-        return None, False
-    return column, gaps > 0
-
-
-def _mixed_lanes(entities: Sequence[str | None], keys: Sequence[str]) -> list[Lane]:
-    return [
-        key if entity is None else Identity(entity, key)
-        for entity, key in zip(entities, keys, strict=True)
-    ]
+    if column is None or all(column):
+        return column, False
+    gaps = column.count(None)
+    return (None, False) if gaps == len(column) else (column, gaps > 0)
 
 
 def _joined(
@@ -216,7 +219,7 @@ def positions_of(records: Sequence[Record]) -> Sequence[int]:
 
 def bodies_and_expiries(
     records: Sequence[Record],
-) -> tuple[Sequence[bytes], Sequence[float | None] | None]:
+) -> tuple[Sequence[bytes], Sequence[datetime | None] | None]:
     """Return the body and the `expires_at` of each record; no expiries if none has one."""
     if isinstance(records, Slab):
         return records.bodies, records.expiries
@@ -224,12 +227,12 @@ def bodies_and_expiries(
     return bodies, expiries if expiries.count(None) < len(expiries) else None
 
 
-def earliest_expiry(records: Sequence[Record]) -> float | None:
-    """Return the earliest `expires_at` of the records; None if none has one."""
-    _, moments = bodies_and_expiries(records)
-    if moments is not None and (not isinstance(records, Slab) or records.is_mixed):
-        moments = [moment for moment in moments if moment is not None]
-    return min(cast("Sequence[float]", moments or ()), default=None)
+def any_expires_by(records: Sequence[Record], moment: datetime) -> bool:
+    """Return whether one of the records expires at this moment or before."""
+    if isinstance(records, Slab) and (records.expiry_span or (moment,))[0] > moment:
+        return False
+    _, expiries = bodies_and_expiries(records)
+    return any(one is not None and one <= moment for one in expiries or ())
 
 
 def names_of(records: Sequence[Record]) -> tuple[Sequence[str], Sequence[str | None] | None]:

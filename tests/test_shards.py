@@ -1,6 +1,7 @@
 """Which of N parts a key is in: a promise to users, and the same for all readers."""
 
 import zlib
+from datetime import datetime
 from itertools import chain
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from kvsctl.errors import UsageError
 from kvsctl.model import PieceList, Problem, Record
 from kvsctl.shards import Shard, parsed_shard
 from kvsctl.slabs import Slab
-from tests.support.records import identity, problem, record, slab
+from tests.support.records import identity, moment, problem, record, slab
 
 _NAMES = st.text(st.characters(), max_size=5) | st.sampled_from(["user/a", "user/b", "a", "b"])
 _PARTS = st.integers(1, 9)
@@ -62,13 +63,13 @@ def test_parts_are_the_whole_without_overlap_and_a_key_is_in_one(
 _ROWS = st.tuples(
     st.text(st.characters(), max_size=4),
     st.sampled_from([None, None, "user", "page"]),
-    st.sampled_from([None, 5.0]),
+    st.sampled_from([None, moment(5.0)]),
 )
 
 
 @given(st.lists(_ROWS, max_size=60), _PARTS, st.integers(0, 50))
 def test_the_part_of_a_slab_is_a_slab_of_the_same_records(
-    rows: list[tuple[str, str | None, float | None]], parts: int, position: int
+    rows: list[tuple[str, str | None, datetime | None]], parts: int, position: int
 ) -> None:
     keys = [key for key, _, _ in rows]
     bodies = [b"%d" % place for place in range(len(rows))]

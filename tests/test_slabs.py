@@ -1,5 +1,7 @@
 """Slabs are sequences of records, and are made of the records that they stand for."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,8 +13,8 @@ from kvsctl.slabs import (
     FoundSlab,
     Slab,
     Successes,
+    any_expires_by,
     bodies_and_expiries,
-    earliest_expiry,
     names_of,
 )
 from tests.support.records import record, slab, slab_of
@@ -20,6 +22,13 @@ from tests.support.records import record, slab, slab_of
 
 def _fields(record: Record) -> tuple[object, ...]:
     return tuple(getattr(record, name) for name in Record.__struct_fields__)
+
+
+_TICK = timedelta(microseconds=1)
+
+
+def _at(epoch_seconds: float) -> datetime:
+    return datetime.fromtimestamp(epoch_seconds, UTC)
 
 
 _ENTITIES = st.sampled_from([[""], ["e/"], ["", "", "e/", "f/"]])
@@ -66,7 +75,10 @@ def _check_columns(whole: Slab, records: list[Record]) -> None:
     assert list(whole.lanes) == [one.identity.lane for one in records]
     assert names_of(whole) == names_of(records)
     assert bodies_and_expiries(whole) == bodies_and_expiries(records)
-    assert earliest_expiry(whole) == earliest_expiry(records)
+    for one in records:
+        if one.expires_at is not None:
+            for near in (one.expires_at - _TICK, one.expires_at):
+                assert any_expires_by(whole, near) == any_expires_by(records, near)
     columns = [column for column in (whole.entities, whole.expiries) if column is not None]
     assert whole.is_mixed or not any(None in column for column in columns)
     has_entity = any(one.identity.entity is not None for one in records)
@@ -100,15 +112,16 @@ def test_only_records_of_an_entity_have_one_in_their_names() -> None:
     assert names_of([record(0, "a"), record(1, "b")]) == (["a", "b"], None)
     for records in ([record(0, "a"), record(1, "ent/b")], slab(0, ["a", "ent/b"])):
         assert names_of(records) == (["a", "b"], [None, "ent"])
-    assert slab(0, ["ent/a", "b"]).lanes == [Identity("ent", "a"), "b"]
+    assert slab(0, ["ent/a", "b"]).lanes == [b'a","entityName":"ent', "b"]
 
 
-def test_the_earliest_expiry_is_that_of_the_records_that_have_one() -> None:
+def test_records_expire_by_the_earliest_of_their_expiries() -> None:
     records = [record(0, "a"), record(1, "b", expires_at=9.0), record(2, "c", expires_at=7.0)]
     for some in (records, slab_of(records)):
-        assert earliest_expiry(some) == earliest_expiry(some[1:]) == 7.0
-        assert earliest_expiry(some[:2]) == 9.0
-        assert earliest_expiry(some[:1]) is None
+        for these, first in ((some, 7.0), (some[1:], 7.0), (some[:2], 9.0)):
+            assert any_expires_by(these, _at(first))
+            assert not any_expires_by(these, _at(first) - _TICK)
+        assert not any_expires_by(some[:1], _at(99.0))
 
 
 def test_successes_of_a_slab_are_those_of_its_records() -> None:

@@ -47,7 +47,7 @@ class Wanted:
     value: str | None = None
     string: str | None = None
     ttl: tuple[int, str] | None = None
-    expires_at: float | None = None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -374,13 +374,13 @@ def judge_record(members: Members, entity: str | None, default: tuple[int, str] 
     return Wanted(shape.key, named, value, ttl=ttl, expires_at=expires_at)
 
 
-def _moment(text: str) -> tuple[float | None, bool]:
-    """Return epoch seconds, and whether the outcome is undecided: it may be too far away."""
+def _moment(text: str) -> tuple[datetime | None, bool]:
+    """Return a time, and whether the outcome is undecided: it may be too far away."""
     try:
-        moment = datetime.fromisoformat(text).timestamp()
+        moment = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
         return None, True
-    far = moment - datetime.now().timestamp() > _YEAR_SECONDS
+    far = moment.timestamp() - datetime.now().timestamp() > _YEAR_SECONDS
     return (None, True) if far else (moment, False)
 
 

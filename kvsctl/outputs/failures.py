@@ -307,9 +307,5 @@ def _held_bytes(end: _End) -> int:
     if isinstance(end, _Failed):
         return len(end.line)
     if isinstance(end, list):
-        return sum(map(_lane_bytes, end)) + len(end) * _KEY_BYTES
-    return _lane_bytes(end)
-
-
-def _lane_bytes(lane: Lane) -> int:
-    return len(lane.key) if isinstance(lane, Identity) else len(lane)
+        return sum(map(len, end)) + len(end) * _KEY_BYTES
+    return len(end)

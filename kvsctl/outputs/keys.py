@@ -151,7 +151,9 @@ def _expiry(text: str | None) -> str:
     if text is None:
         return ""
     expires_at = parse_expire_time(text)
-    second = _second(int(expires_at)) if isinstance(expires_at, float) else None
+    second = None
+    if isinstance(expires_at, datetime):
+        second = _second(int(expires_at.timestamp()))
     return second or _NOT_IN_TIMES.sub("?", text)
 
 

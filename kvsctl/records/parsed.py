@@ -1,6 +1,7 @@
 """The results of parsing a piece of input: a record, or the reason why it is not one."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -17,7 +18,7 @@ class Parsed(msgspec.Struct, frozen=True, gc=False):
 
     identity: Identity
     body: bytes
-    expires_at: float | None = None
+    expires_at: datetime | None = None
     has_odd_blanks: bool = False
 
 
@@ -43,14 +44,16 @@ class Columns(NamedTuple):
     """The records of many pieces, column by column.
 
     The entries at the indexes in `others` are not valid: the caller must parse these pieces one by
-    one. `entities` and `expiries` are None if no record has one.
+    one. `entities` and `expiries` are None if no record has one. `names` (`name_in_json`) may be
+    given if one has an entity.
     """
 
     keys: Sequence[str]
     bodies: Sequence[bytes]
     others: Sequence[int] = ()
     entities: Sequence[str | None] | None = None
-    expiries: Sequence[float | None] | None = None
+    expiries: Sequence[datetime | None] | None = None
+    names: Sequence[bytes] | None = None
 
 
 ReadMany: TypeAlias = Callable[[Sequence[bytes]], Columns]

@@ -169,8 +169,8 @@ class Pieces(msgspec.Struct):
         records = {place: one for place, one in others.items() if isinstance(one, Record)}
         if records:
             columns = _with_records(columns, records)
-        keys, bodies, _, entities, expiries = columns
-        slab = Slab(self.position, self.label, numbers, keys, bodies, entities, expiries)
+        keys, bodies, _, entities, expiries, names = columns
+        slab = Slab(self.position, self.label, numbers, keys, bodies, entities, expiries, names)
         if not problems:
             return slab
         pieces: list[Record | Problem] = [*slab]
@@ -219,7 +219,7 @@ def _with_records(columns: Columns, records: Mapping[int, Record]) -> Columns:
     for place, record in records.items():
         keys[place], bodies[place] = record.identity.key, record.body
         entities[place], expiries[place] = record.identity.entity, record.expires_at
-    return columns._replace(keys=keys, bodies=bodies, entities=entities, expiries=expiries)
+    return Columns(keys, bodies, columns.others, entities, expiries)
 
 
 def _problem(parsed: Rejected, position: int, origin: Origin, text: bytes) -> Problem:

@@ -1,12 +1,13 @@
 """Read a ttl in the forms that people write, and an expiry time."""
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from kvsctl import codes
 from kvsctl.limits import TTL_UNIT_SECONDS, Limits
 from kvsctl.records.checks import Breach, check_ttl
+from kvsctl.timestamps import utc_text
 
 CLOCKS_APART_SECONDS: Final = 24 * 3600
 """How far the service's clock and this one may differ."""
@@ -57,23 +58,25 @@ def _read(given: Any) -> Ttl | None:
     return None
 
 
-def parse_expire_time(given: Any) -> float | Breach:
-    """Read an ISO-8601 time with an offset. Return it in epoch seconds."""
+def parse_expire_time(given: Any) -> datetime | Breach:
+    """Read an ISO-8601 time with an offset."""
     if isinstance(given, str):
         try:
             moment = datetime.fromisoformat(given)
         except ValueError:
             moment = None
         if moment is not None and moment.tzinfo is not None:
-            return moment.timestamp()
+            return moment
     return Breach(
         codes.INVALID_TTL, 'the expireTime is not valid: write it as "2026-12-31T23:59:59Z"'
     )
 
 
-def expire_time_text(expires_at: float) -> str:
-    """Return an expiry, in epoch seconds, in the form that `parse_expire_time` reads."""
-    moment = datetime.fromtimestamp(expires_at, UTC).replace(tzinfo=None)
+def expire_time_text(expires_at: datetime) -> str:
+    """Return an expiry in the form that `parse_expire_time` reads."""
     # The service answers milliseconds; a more exact time in the input is not truncated to them.
-    grain = "microseconds" if moment.microsecond % 1000 else "milliseconds"
-    return moment.isoformat(timespec=grain) + "Z"
+    grain = "microseconds" if expires_at.microsecond % 1000 else "milliseconds"
+    try:
+        return utc_text(expires_at, timespec=grain)
+    except OverflowError:  # in UTC, its year has another number of digits
+        return expires_at.isoformat(timespec=grain)

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 import msgspec
 
 from kvsctl import jsontext
-from kvsctl.model import GET, Failure, Found, Identity, Record, Verb
+from kvsctl.model import GET, Failure, Found, Identity, Record, Verb, name_in_json
 from kvsctl.service.found import (
     FoundMembers,
     UnreadableAnswer,
@@ -20,7 +20,7 @@ from kvsctl.service.found import (
     too_deep,
 )
 from kvsctl.service.success_form import SHORTEST, learn
-from kvsctl.slabs import FoundRecord, FoundSlab, names_of
+from kvsctl.slabs import FoundRecord, FoundSlab, Slab, names_of
 
 
 class Reply(msgspec.Struct):
@@ -143,7 +143,7 @@ class ReplyDecoder:
         keys, entities = names_of(asked)
         answer: _Answer | _PlainAnswer | None = None
         if verb is not GET:
-            if keys and self._form.names_exactly(keys, entities, body):
+            if keys and self._form.names_exactly(keys, _names_in_json(asked), body):
                 return _ALL_WRITTEN
         elif self._reads_are_plain and (answer := self._plain_answer(body)) is not None:
             records = answer.successfulKeys
@@ -195,6 +195,16 @@ class ReplyDecoder:
         except (msgspec.MsgspecError, UnicodeDecodeError):
             require_shallow(body)
             return _decode_carefully(body)
+
+
+def _names_in_json(records: Sequence[Record]) -> Sequence[bytes] | None:
+    """Return the name of each record, as `name_in_json` writes it; None if none has an entity."""
+    if isinstance(records, Slab):
+        return records.names
+    identities = [record.identity for record in records]
+    if all(one.entity is None for one in identities):
+        return None
+    return [*map(name_in_json, identities)]
 
 
 def _decode_carefully(body: bytes) -> _Answer:

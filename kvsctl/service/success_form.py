@@ -12,9 +12,10 @@ equals that text means success. Any other answer is left to the parser.
 
 import re
 from collections.abc import Sequence
-from operator import add
 from string import ascii_letters, digits
 from typing import Final, NamedTuple
+
+from kvsctl.model import ENTITY_MEMBER
 
 _PLAIN_CHARACTERS: Final = f"{ascii_letters}{digits} :._#-".encode()
 _NO_FAILURES: Final = r'"failedKeys" : \[ \]'
@@ -44,28 +45,26 @@ class SuccessForm(NamedTuple):
     before: bytes
     between: str
     after: bytes
-    of_entity: str = '","entityName":"'
+    of_entity: bytes = ENTITY_MEMBER
 
     def names_exactly(
-        self, keys: Sequence[str], entities: Sequence[str | None] | None, body: bytes
+        self, keys: Sequence[str], names: Sequence[bytes] | None, body: bytes
     ) -> bool:
         """Return whether an answer in this form says that these records succeeded, and no more.
 
-        `entities` is None if no record has one. False means only that a parser has to decide.
+        `names` are as `name_in_json` writes them; None if no record has an entity. False means
+        only that a parser has to decide.
         """
-        names, plain = keys, keys
-        if entities is not None:
-            named = [entity for entity in set(entities) if entity is not None]
-            ends: dict[str | None, str] = {name: f"{self.of_entity}{name}" for name in named}
-            ends[None] = ""
-            names = list(map(add, keys, map(ends.__getitem__, entities)))
-            plain = [*keys, *named]
-        # Any other character, such as a quote, could make one name look like several.
-        return are_plain("".join(plain)) and body == b"%b%b%b" % (
-            self.before,
-            self.between.join(names).encode(),
-            self.after,
-        )
+        if names is None:
+            # Any other character, such as a quote, could make one key look like several.
+            if not are_plain("".join(keys)):
+                return False
+            named = self.between.join(keys).encode()
+        else:
+            named = self.between.encode().join(names)
+            if self.of_entity != ENTITY_MEMBER:
+                named = named.replace(ENTITY_MEMBER, self.of_entity)
+        return body == b"%b%b%b" % (self.before, named, self.after)
 
 
 SHORTEST: Final = SuccessForm(
@@ -79,12 +78,12 @@ def learn(body: bytes) -> SuccessForm | None:
     The answer must name two records or more.
     """
     named = _OF_ENTITY.search(body)
-    of_entity = named[0] if named else SHORTEST.of_entity.encode()
+    of_entity = named[0] if named else ENTITY_MEMBER
     found = _FORM.fullmatch(body.replace(of_entity, b""))
     if found is None:
         return None
     before, between, after = found["before"], found["between"], found["after"]
-    return SuccessForm(before, between.decode(), after, of_entity.decode())
+    return SuccessForm(before, between.decode(), after, of_entity)
 
 
 def are_plain(text: str) -> bool:

@@ -1,8 +1,9 @@
 """Encode records as request bytes. The bytes of values stay as they are."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import repeat
-from math import ceil
+from operator import sub
 from typing import Final
 
 import msgspec
@@ -19,6 +20,9 @@ ENTITY_QUERY: Final = "/v1/entity/query"
 _COMMA_BYTES: Final = 1
 _TTL_BYTES: Final = 60
 """An upper bound for the ttl member that an expiry becomes when the request is encoded."""
+_LONGEST: Final = timedelta(seconds=DEFAULT_LIMITS.ttl_seconds)
+_ALMOST_A_SECOND: Final = timedelta(microseconds=999_999)
+_DAY_SECONDS: Final = 24 * 3600
 _CLOCK_GRAIN_SECONDS: Final = 2
 """How far our estimate of the service's clock may be off: its `Date` has whole seconds."""
 
@@ -92,21 +96,21 @@ def encode(records: Sequence[Record], metadata: MetadataRequest, service_now: fl
     if member:
         bodies = [b"%b%b}" % (body[:-1], member) for body in bodies]
     elif expiries is not None:
-        is_mixed = not isinstance(records, Slab) or records.is_mixed
-        return _with_ttls(bodies, expiries, service_now, is_mixed=is_mixed)
+        return _with_ttls(records, datetime.fromtimestamp(service_now, UTC))
     return b"[%b]" % b",".join(bodies)
 
 
-def _with_ttls(
-    bodies: Sequence[bytes],
-    expiries: Sequence[float | None],
-    service_now: float,
-    *,
-    is_mixed: bool,
-) -> bytes:
-    """Return the body of a request of records with expiries. `is_mixed`: some may have none."""
-    left = [1 if moment is None else ceil(moment - service_now) for moment in expiries]
-    if min(left) < 1 or max(left) > DEFAULT_LIMITS.ttl_seconds:
+def _with_ttls(records: Sequence[Record], now: datetime) -> bytes:
+    """Return the body of a request of records, of which some have expiries."""
+    bodies, expiries = bodies_and_expiries(records)
+    assert expiries is not None  # noqa: S101
+    is_mixed = not isinstance(records, Slab) or records.is_mixed
+    moments = [moment or now for moment in expiries] if is_mixed else expiries
+    # No time is more exact than a microsecond. So counting whole seconds from here rounds up.
+    since = now - _ALMOST_A_SECOND
+    lifetimes: Iterable[timedelta] = map(sub, moments, repeat(since))
+    left = [lifetime.days * _DAY_SECONDS + lifetime.seconds for lifetime in lifetimes]
+    if not _certainly_have_legal_ttls(records, now):
         left = list(map(_legal_seconds, left))
     # Columns of parts instead of a text for each record: most have an expiry, if any has.
     parts = [b"", b',"options":{"ttl":{"value":', b"", b',"unit":"SECONDS"}}},'] * len(left)
@@ -116,6 +120,13 @@ def _with_ttls(
         if moment is None:
             parts[4 * place : 4 * place + 4] = bodies[place], b"", b"", b","
     return b"[%b]" % b"".join(parts)[:-1]
+
+
+def _certainly_have_legal_ttls(records: Sequence[Record], now: datetime) -> bool:
+    if not isinstance(records, Slab) or records.expiry_span is None:
+        return False
+    first, last = records.expiry_span
+    return now < first and last - now <= _LONGEST
 
 
 def _legal_seconds(seconds: int) -> int:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from datetime import datetime
 
 import pytest
 
@@ -9,6 +10,7 @@ from kvsctl.model import Failure, Identity, Origin, Outcome, Problem, Record
 from kvsctl.outputs.failure_line import failure_line
 from kvsctl.records.ttl import parse_expire_time
 from tests.support.outcomes import problem, record
+from tests.support.records import moment
 
 NO = Failure("NO_ANSWER", "no\nanswer")
 ADDED = b',"error":{"code":"NO_ANSWER","message":"no\\nanswer"},"source":"users.jsonl:17"}\n'
@@ -41,7 +43,7 @@ def test_only_line_breaks_between_tokens_are_removed() -> None:
 
 def test_an_expiry_is_written_as_a_time() -> None:
     body = b'{"key":"a","value":1}'
-    subject = Record(16, "users.jsonl", 17, Identity(None, "a"), body, 1767323045.5)
+    subject = Record(16, "users.jsonl", 17, Identity(None, "a"), body, moment(1767323045.5))
     expected = b'{"key":"a","value":1,"expireTime":"2026-01-02T03:04:05.500Z"' + ADDED
     assert failure_line(subject, NO) == expected
 
@@ -114,7 +116,7 @@ def test_lone_surrogates_are_kept() -> None:
 )
 def test_an_expiry_keeps_its_precision(moment: str, written: bytes) -> None:
     expires_at = parse_expire_time(moment)
-    assert isinstance(expires_at, float)
+    assert isinstance(expires_at, datetime)
     body = b'{"key":"a","value":1}'
     subject = Record(0, "in", 1, Identity(None, "a"), body, expires_at)
     line = failure_line(subject, Failure("C", "m"))

@@ -1,6 +1,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,7 @@ def test_a_record_keeps_its_expiry() -> None:
     line = b'{"key":"a","value":1,"expireTime":"2020-01-01T00:00:00Z"}'
     ((record,),) = read(Given("f", [[Line(1, line)]]), parser=set_line_parser(Rules()))
     assert isinstance(record, Record)
-    assert record.expires_at == 1_577_836_800.0
+    assert record.expires_at == datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def test_a_cut_line_is_a_problem_whatever_its_start() -> None:

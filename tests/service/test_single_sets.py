@@ -16,6 +16,7 @@ from kvsctl.service.single_sets import CreatingClient
 from kvsctl.service.transport.in_process import in_process
 from kvsctl.service.wire import MetadataRequest
 from tests.service.wires import App
+from tests.support.records import moment
 
 NOW = 1_767_225_600.0
 PLAIN = Record(0, "f", 1, Identity(None, "a"), b'{"key":"a","value":1.0}')
@@ -60,7 +61,7 @@ def ask(app: Any, *calls: tuple[Verb, Record]) -> list[Answer]:
             '"ttl":{"value":1,"unit":"DAYS"}}}',
         ),
         (
-            Record(0, "f", 1, Identity(None, "a"), b'{"key":"a","value":1}', NOW + 60),
+            Record(0, "f", 1, Identity(None, "a"), b'{"key":"a","value":1}', moment(NOW + 60)),
             "/v1/set",
             '{"key":"a","value":1,"options":{"keyPolicy":"FAIL_IF_EXISTS",'
             '"ttl":{"value":60,"unit":"SECONDS"}}}',

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvsctl.model import Identity, Record, Verb
+from kvsctl.model import Identity, Record, Verb, name_in_json
 from kvsctl.service.reply import AllDone, Reply, ReplyDecoder
 from kvsctl.service.success_form import SHORTEST, SuccessForm, learn
-from kvsctl.slabs import names_of
 from tests.support.naming import short
 
 WRITES = [Verb.SET, Verb.DELETE]
@@ -32,7 +31,9 @@ def plain(*keys: str) -> list[Identity]:
 
 
 def recognises(form: SuccessForm, names: Sequence[Identity], body: bytes) -> bool:
-    return form.names_exactly(*names_of(asked(names)), body)
+    has_entities = any(name.entity is not None for name in names)
+    in_json = [*map(name_in_json, names)] if has_entities else None
+    return form.names_exactly([name.key for name in names], in_json, body)
 
 
 def shown(names: Sequence[Identity]) -> list[dict[str, str]]:
@@ -105,7 +106,9 @@ class TestLearning:
         form = learn(_mutated(written(writer, [TWO[0], Identity("e", "bc")]), data))
         if form is None:
             return
-        body = written((form.before.decode(), form.between, form.after.decode(), form[3]), names)
+        body = written(
+            (form.before.decode(), form.between, form.after.decode(), form[3].decode()), names
+        )
         assert recognises(form, names, body)
         assert ReplyDecoder().decode(Verb.SET, body, None, asked(names)) == AllDone()
 

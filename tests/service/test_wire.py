@@ -17,7 +17,7 @@ from kvsctl.service.wire import (
     wire_bytes_of_all,
 )
 from tests.support.jsontexts import LEGAL_KEYS, VALUES
-from tests.support.records import slab_of
+from tests.support.records import moment, slab_of
 
 NOW = 1_767_225_600.0
 ALL = MetadataRequest(created=True, updated=True, expires=True)
@@ -25,13 +25,13 @@ NOTHING = MetadataRequest()
 
 
 def record(body: bytes, expires_at: float | None = None) -> Record:
-    return Record(0, "f", 1, Identity(None, "a"), body, expires_at)
+    return Record(0, "f", 1, Identity(None, "a"), body, moment(expires_at))
 
 
 @st.composite
 def set_records(draw: st.DrawFn) -> Record:
     key, value = draw(LEGAL_KEYS), draw(VALUES)
-    left = draw(st.none() | st.floats(0.001, 8e12))
+    left = draw(st.none() | st.floats(0.001, 2e11))
     body = f'{{"key":{json.dumps(key)},"value":{value}}}'.encode()
     return record(body, None if left is None else NOW + left)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from kvsctl.model import Identity
+from kvsctl.model import Identity, name_in_json
 from kvsctl.records.parsed import Columns, Parsed, Parser
 
 _Piece = TypeVar("_Piece")
@@ -11,7 +11,7 @@ _Piece = TypeVar("_Piece")
 
 def records_in(columns: Columns) -> list[Parsed | None]:
     """Return the records of columns; None for each piece that is left to the careful parser."""
-    keys, bodies, others, entities, expiries = columns
+    keys, bodies, others, entities, expiries, names = columns
     count = len(keys)
     assert len(bodies) == count
     assert sorted(set(others)) == list(others)
@@ -20,7 +20,10 @@ def records_in(columns: Columns) -> list[Parsed | None]:
         zip(keys, bodies, entities or [None] * count, expiries or [None] * count, strict=True)
     ):
         is_left = place in others
-        found.append(None if is_left else Parsed(Identity(entity, key), body, expiry))
+        identity = Identity(entity, key)
+        # Where no record has an entity, its lane is its key.
+        assert is_left or names is None or names[place] == name_in_json(identity)
+        found.append(None if is_left else Parsed(identity, body, expiry))
     return found
 
 

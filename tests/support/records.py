@@ -1,6 +1,7 @@
 """Records and problems for tests that do not read any input."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from itertools import groupby
 
 from kvsctl.model import Identity, Origin, Problem, Record
@@ -11,6 +12,11 @@ def identity(name: str) -> Identity:
     """A plain key, or with `entity/key` a record of an entity."""
     entity, slash, key = name.partition("/")
     return Identity(entity, key) if slash else Identity(None, name)
+
+
+def moment(epoch_seconds: float | None) -> datetime | None:
+    """Return a time as records have it."""
+    return None if epoch_seconds is None else datetime.fromtimestamp(epoch_seconds, UTC)
 
 
 def record(
@@ -24,7 +30,7 @@ def record(
         position + 1,
         identity(name),
         body + b" " * (body_bytes - len(body)),
-        expires_at,
+        moment(expires_at),
     )
 
 
@@ -45,8 +51,8 @@ def slab(
     """Consecutive set records, each as `record` makes it."""
     return slab_of(
         [
-            record(position + place, name, body_bytes=body_bytes, expires_at=moment)
-            for place, (name, moment) in enumerate(
+            record(position + place, name, body_bytes=body_bytes, expires_at=expiry)
+            for place, (name, expiry) in enumerate(
                 zip(names, expiries or [None] * len(names), strict=True)
             )
         ],

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from kvsctl.model import Identity, Lane
+from kvsctl.model import Lane
 
 _MAX_IN_MEMORY: Final = 20_000
 _SIEVE_BITS: Final = 1 << 23
@@ -126,8 +126,8 @@ def _temporary_database() -> sqlite3.Connection:
 
 
 def _text(lane: Lane) -> str:
-    """Return a unique text of a lane: quotes keep entity and key apart."""
-    return ascii((lane.entity, lane.key) if isinstance(lane, Identity) else lane)
+    """Return a unique text of a lane, in ASCII."""
+    return ascii(lane)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Send one batch, notify listeners, and act on the answer."""
 
 from asyncio import CancelledError
+from datetime import UTC, datetime
 from typing import Final
 
 from kvsctl.bulk.events import RequestEnded, Waiting, WaitReason
@@ -12,7 +13,7 @@ from kvsctl.errors import CredentialsError, StreamError
 from kvsctl.model import GET, Outcome, Record, State, Verb
 from kvsctl.service.client import Answer
 from kvsctl.service.faults import Fault, FaultKind
-from kvsctl.slabs import Slab, earliest_expiry
+from kvsctl.slabs import Slab, any_expires_by
 
 _OK: Final = 200
 
@@ -127,8 +128,8 @@ class Sender:
 
     def _skip_expired(self, batch: Batch) -> bool:
         """Settle the records of a batch that have expired. Return whether others are left."""
-        first = earliest_expiry(batch.records)
-        if first is None or first > (now := self._run.service.now()):
+        now = datetime.fromtimestamp(self._run.service.now(), UTC)
+        if not any_expires_by(batch.records, now):
             return bool(batch.records)
         past: list[Record] = []
         left: list[Record] = []

@@ -136,7 +136,7 @@ def _difference(written: Record, found: Found) -> str | None:
 def _has_expired(reading: ReadBack, written: Record, service_now: float) -> bool:
     """Return whether a missing record may have expired."""
     if written.expires_at is not None:
-        return written.expires_at <= service_now + _CLOCK_GRAIN_SECONDS
+        return written.expires_at.timestamp() <= service_now + _CLOCK_GRAIN_SECONDS
     options = jsontext.members(written.body).get("options")
     ttl = None if options is None else msgspec.json.decode(options, type=_Options).ttl
     if ttl is None:

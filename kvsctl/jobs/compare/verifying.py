@@ -193,4 +193,4 @@ def _has_expired(entry: Entry, now: float) -> bool:
     if b'"expireTime"' not in entry.body or "expireTime" not in (found := members(entry.body)):
         return False
     expires_at = parse_expire_time(json.loads(found["expireTime"]))
-    return isinstance(expires_at, float) and expires_at <= now
+    return isinstance(expires_at, datetime) and expires_at.timestamp() <= now

@@ -5,17 +5,19 @@ that it is not sure of to `others`, and puts something legal in their place.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime
 from itertools import repeat
-from typing import Final, TypeVar
+from operator import add
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
 from kvsctl.limits import Limits
-from kvsctl.records.fast.keys import common_lines, entity_bodies, key_bodies, key_texts
+from kvsctl.model import ENTITY_MEMBER
+from kvsctl.records.fast.keys import common_lines, key_bodies, key_texts
 from kvsctl.records.parsed import Columns
 from kvsctl.records.shapes import KeyTemplate
 
-_NO_ENTITY: Final = b'","value":'
 _NULL: Final = b"null"
 _OBJECT: Final = b"{"
 _OF_NUMBERS: Final = b"0123456789.+-eE\n"
@@ -36,16 +38,29 @@ def converted(
 
     Equal entries are converted once, because a column often has few different ones.
     """
-    made, wrong = {}, set()
-    for given in set(column):
+    made = _Conversions(convert, instead)
+    found = list(map(made.__getitem__, column))
+    if made.wrong:
+        others.update(place for place, given in enumerate(column) if given in made.wrong)
+    return found
+
+
+class _Conversions(dict[_Given, _Made]):
+    """What entries were converted to. `wrong` are those that became `instead`."""
+
+    def __init__(self, convert: Callable[[_Given], _Made], instead: _Made) -> None:
+        self._convert = convert
+        self._instead = instead
+        self.wrong: set[_Given] = set()
+
+    def __missing__(self, given: _Given) -> _Made:
         try:
-            made[given] = convert(given)
+            made = self._convert(given)
         except ValueError:
-            made[given] = instead
-            wrong.add(given)
-    if wrong:
-        others.update(place for place, given in enumerate(column) if given in wrong)
-    return list(map(made.__getitem__, column))
+            made = self._instead
+            self.wrong.add(given)
+        self[given] = made
+        return made
 
 
 def filled(template: KeyTemplate, columns: Sequence[Sequence[str]], others: set[int]) -> list[str]:
@@ -111,6 +126,18 @@ def _key_text(text: bytes) -> str:
     return text.decode() if text[:1] in _BEGIN_SCALARS else string_of_json(text)
 
 
+class Entities(NamedTuple):
+    """The entities of records, and what they add to the names of the records: see `name_end`."""
+
+    column: Sequence[str | None]
+    ends: Iterable[bytes]
+
+
+def name_end(entity: str | None) -> bytes:
+    """Return what a legal entity adds to the key in the name of a record (`name_in_json`)."""
+    return b"" if entity is None else ENTITY_MEMBER + entity.encode()
+
+
 class Extras(msgspec.Struct):
     """The members of records besides key and value, as columns.
 
@@ -118,9 +145,9 @@ class Extras(msgspec.Struct):
     ttl of a record, from the comma before them on.
     """
 
-    entities: list[str | None] | None
+    entities: Entities | None
     options: Iterable[bytes]
-    expiries: list[float | None] | None = None
+    expiries: Sequence[datetime | None] | None = None
 
 
 def set_columns(
@@ -133,37 +160,41 @@ def set_columns(
     are_shown: bool = False,
 ) -> Columns:
     """Return records to set, written around the exact bytes of the values."""
-    entities, expiries = _if_any(extras.entities), _if_any(extras.expiries)
-    texts = key_texts(keys, limits, others, are_shown=are_shown)
+    names = key_texts(keys, limits, others, are_shown=are_shown)
     others.update(unusual_values(values, limits))
-    middles: Iterable[bytes] = repeat(_NO_ENTITY)
-    if entities is not None:
+    start, middle, end = repeat(b'{"key":"'), repeat(b'","value":'), repeat(b"}")
+    entities: Sequence[str | None] | None = None
+    if extras.entities is not None:
+        entities, ends = extras.entities
         others.update(non_objects(entities, values))
-        of_entity = {entity: _middle(entity) for entity in set(entities)}
-        middles = map(of_entity.__getitem__, entities)
-    start, end = repeat(b'{"key":"'), repeat(b"}")
-    parts = zip(start, texts, middles, values, extras.options, end)  # noqa: B905
+        names = list(map(add, names, ends))
+    parts = zip(start, names, middle, values, extras.options, end)  # noqa: B905
     bodies = list(map(b"".join, parts))
-    return Columns(keys, bodies, sorted(others), entities, expiries)
+    has_entities = entities is not None
+    return Columns(
+        keys, bodies, sorted(others), entities, extras.expiries, names if has_entities else None
+    )
 
 
 def key_columns(
     keys: Sequence[str],
-    entities: list[str | None] | None,
+    entities: Entities | None,
     others: set[int],
     limits: Limits,
     *,
     are_shown: bool = False,
 ) -> Columns:
     """Return records to get or delete."""
-    entities = _if_any(entities)
     if entities is None and (lines := common_lines(keys, limits)) is not None:
         return Columns(keys, key_bodies(lines), sorted(others))
-    texts = key_texts(keys, limits, others, are_shown=are_shown)
+    names = key_texts(keys, limits, others, are_shown=are_shown)
     for place in others:
-        texts[place] = b""  # one with a line feed would make two bodies
-    bodies = key_bodies(b"\n".join(texts)) if entities is None else entity_bodies(texts, entities)
-    return Columns(keys, bodies, sorted(others), entities)
+        names[place] = b""  # one with a line feed would make two bodies
+    if entities is None:
+        return Columns(keys, key_bodies(b"\n".join(names)), sorted(others))
+    names = list(map(add, names, entities.ends))
+    bodies = key_bodies(b"\n".join(names))
+    return Columns(keys, bodies, sorted(others), entities.column, names=names)
 
 
 def unusual_values(
@@ -195,15 +226,3 @@ def non_objects(
         for place, (entity, start) in enumerate(zip(entities, starts, strict=True))
         if entity is not None and start != _OBJECT
     ]
-
-
-def _if_any(column: list[_Made | None] | None) -> list[_Made | None] | None:
-    """Return the column; None if no record has an entry."""
-    return column if column is not None and column.count(None) < len(column) else None
-
-
-def _middle(entity: str | None) -> bytes:
-    """Return the bytes between a key and a value."""
-    if entity is None:
-        return _NO_ENTITY
-    return b'","entityName":"%b","value":' % entity.encode()

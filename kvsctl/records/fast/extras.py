@@ -2,22 +2,24 @@
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import repeat
-from operator import sub
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 import orjson
+from msgspec import UNSET
 
 from kvsctl.limits import TTL_UNIT_SECONDS, Limits
 from kvsctl.records.checks import Breach, check_entity
-from kvsctl.records.fast.columns import Extras, converted, string_of_json, strings_of_json
+from kvsctl.records.fast.columns import Entities, Extras, converted, name_end, string_of_json
+from kvsctl.records.fast.members import Found
 from kvsctl.records.rules import Rules
 from kvsctl.records.ttl import CLOCKS_APART_SECONDS, SHORT_UNITS, parse_ttl
 
+TEXTS: Final = frozenset({"entityName", "expireTime"})
+"""The members that are texts, or null."""
 _MISSING: Final = (b"", b"null")
-_EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _FEW: Final = 30
 """Up to so many different ttls are read one by one, because each is read only once."""
 _are_short_ttls: Final = re.compile(rb'"[0-9]{1,12}[smhd]"(?:\n"[0-9]{1,12}[smhd]")*+').fullmatch
@@ -37,29 +39,26 @@ def default_extras(rules: Rules, count: int, others: set[int]) -> Extras:
     return Extras(default_entities(rules, count, others), repeat(_default_options(rules)))
 
 
-def default_entities(rules: Rules, count: int, others: set[int]) -> list[str | None] | None:
+def default_entities(rules: Rules, count: int, others: set[int]) -> Entities | None:
     """Return the entities of records that name none."""
     if rules.entity is None:
         return None
     if check_entity(rules.entity, rules.certain_limits):
         others.update(range(count))
-    return [rules.entity] * count
+    return Entities([rules.entity] * count, repeat(name_end(rules.entity)))
 
 
 def extras_of_json(
-    rules: Rules,
-    members: Callable[[str], Sequence[msgspec.Raw] | None],
-    count: int,
-    others: set[int],
+    rules: Rules, members: Found, others: set[int], hidden: str | None = None
 ) -> Extras:
-    """Return the extras of objects.
-
-    `members` returns the members of a name, as JSON or empty; None if no object has one.
-    """
+    """Return the extras of objects. A member named `hidden` is something else."""
     limits = rules.certain_limits
-    entities = entity_column(members("entityName"), rules, count, others)
-    extras = Extras(entities, repeat(_default_options(rules)))
-    ttls, options, times = members("ttl"), members("options"), members("expireTime")
+    extras = Extras(
+        entities_of_json(rules, members, others, hidden), repeat(_default_options(rules))
+    )
+    ttls = None if hidden == "ttl" else members.column_if_any("ttl")
+    options = None if hidden == "options" else members.column_if_any("options")
+    times = _texts(members, "expireTime", others, hidden)
     ttl_texts: list[bytes | None]
     if options is not None:
         pairs = list(zip(map(bytes, ttls or repeat(b"")), map(bytes, options)))  # noqa: B905
@@ -68,8 +67,8 @@ def extras_of_json(
         ttl_texts = _options_of_ttls(list(map(bytes, ttls)), limits, others)
     else:
         ttl_texts = []
-    expiries = [] if times is None else _moments_of_json(times, others)
-    return _with_expiry(extras, rules, ttl_texts, expiries, others)
+    expiries = [] if times is None else _expiries(times, rules, others)
+    return _with_expiry(extras, rules, ttl_texts, expiries)
 
 
 def extras_of_cells(
@@ -84,40 +83,62 @@ def extras_of_cells(
     ttl_texts = (
         [] if ttls is None else converted(ttls, lambda cell: of_ttl(cell or None), others, None)
     )
-    expiries = [] if times is None else _moments_of_cells(times, others)
-    return _with_expiry(extras, rules, ttl_texts, expiries, others)
+    expiries = [] if times is None else _expiries(_filled(times), rules, others)
+    return _with_expiry(extras, rules, ttl_texts, expiries)
 
 
-def entity_column(
-    column: Sequence[msgspec.Raw] | None, rules: Rules, count: int, others: set[int]
-) -> list[str | None] | None:
-    """Return the entities of `count` records whose `entityName` is this JSON, or empty.
-
-    The column is None if no record has the member.
-    """
-    default = default_entities(rules, count, others)
+def entities_of_json(
+    rules: Rules, members: Found, others: set[int], hidden: str | None = None
+) -> Entities | None:
+    """Return the entities of objects; None if none has one."""
+    column = _texts(members, "entityName", others, hidden)
     if column is None:
-        return default
-    legal = _legal_entity(rules.certain_limits)
-    texts = strings_of_json(b"\n".join(column), len(column))
-    if texts is not None:
-        return converted(texts, legal, others, rules.entity)
-
-    def of_json(text: bytes) -> str | None:
-        return rules.entity if text in _MISSING else legal(string_of_json(text))
-
-    return converted(list(map(bytes, column)), of_json, others, rules.entity)
+        return default_entities(rules, len(members.entries), others)
+    return _entities(column, rules, others)
 
 
-def entities_of_cells(
-    column: Sequence[str], rules: Rules, others: set[int]
-) -> list[str | None] | None:
+def entities_of_cells(column: Sequence[str], rules: Rules, others: set[int]) -> Entities:
     """Return the entities of rows whose `entityName` is this cell."""
+    return _entities(_filled(column), rules, others)
+
+
+def _filled(cells: Sequence[str]) -> Sequence[str | None]:
+    """Return cells, with None in place of empty ones."""
+    return cells if all(cells) else [cell or None for cell in cells]
+
+
+def _entities(column: Sequence[str | None], rules: Rules, others: set[int]) -> Entities:
+    """Return the entities that a column names. Entries that name none get the default."""
     default_entities(rules, len(column), others)
-    legal = _legal_entity(rules.certain_limits)
-    return converted(
-        column, lambda name: legal(name) if name else rules.entity, others, rules.entity
-    )
+
+    def end_of(name: str | None) -> bytes:
+        if name is None:
+            return name_end(rules.entity)
+        if check_entity(name, rules.certain_limits):
+            raise ValueError
+        return name_end(name)
+
+    ends = converted(column, end_of, others, b"")
+    return Entities(column if all(column) else [name or rules.entity for name in column], ends)
+
+
+def _texts(
+    members: Found, name: str, others: set[int], hidden: str | None
+) -> Sequence[str | None] | None:
+    """Return the members of a name in `TEXTS`, None where null or missing; None if all are."""
+    column = None if name == hidden else members.texts_if_any(name)
+    if column is None:
+        return None
+    if isinstance(column[0], msgspec.Raw):
+        texts = [bytes(cast("msgspec.Raw", text)) for text in column]
+        return converted(texts, _text_of_json, others, None)
+    if all(column):
+        return cast("list[str]", column)
+    return [None if text is UNSET else cast("str | None", text) for text in column]
+
+
+def _text_of_json(text: bytes) -> str | None:
+    return None if text in _MISSING else string_of_json(text)
 
 
 def require_options(
@@ -132,8 +153,7 @@ def _with_expiry(
     extras: Extras,
     rules: Rules,
     ttl_texts: Sequence[bytes | None],
-    expiries: list[float | None],
-    others: set[int],
+    expiries: Sequence[datetime | None],
 ) -> Extras:
     """Add ttls and expiry times. A ttl overrides an expiry time, and both override the default."""
     default = _default_options(rules)
@@ -150,25 +170,12 @@ def _with_expiry(
         ]
     elif default:
         extras.options = [default if moment is None else b"" for moment in expiries]
-    latest = rules.epoch() + rules.certain_limits.ttl_seconds + CLOCKS_APART_SECONDS
-    others.update(
-        place for place, moment in enumerate(expiries) if moment is not None and moment > latest
-    )
     extras.expiries = expiries
     return extras
 
 
 def _default_options(rules: Rules) -> bytes:
     return b"" if rules.ttl is None else b',"options":' + rules.ttl.json
-
-
-def _legal_entity(limits: Limits) -> Callable[[str], str]:
-    def convert(name: str) -> str:
-        if check_entity(name, limits):
-            raise ValueError
-        return name
-
-    return convert
 
 
 def _options_of_ttls(column: list[bytes], limits: Limits, others: set[int]) -> list[bytes | None]:
@@ -244,36 +251,26 @@ def _loaded(text: bytes) -> Any:
     return None if text in _MISSING else orjson.loads(text)
 
 
-def _moments_of_json(column: Sequence[msgspec.Raw], others: set[int]) -> list[float | None]:
-    texts = strings_of_json(b"\n".join(column), len(column))
-    if texts is not None:
-        try:
-            return [*_moments(texts)]
-        except ValueError:
-            pass
-    return converted(list(map(bytes, column)), _moment_of_json, others, None)
+def _expiries(
+    texts: Sequence[str | None], rules: Rules, others: set[int]
+) -> Sequence[datetime | None]:
+    """Return expiry times; None for each record that has none."""
+    limits = rules.certain_limits
+    latest = rules.epoch() + limits.ttl_seconds + CLOCKS_APART_SECONDS
 
+    def moment_of(text: str | None) -> datetime | None:
+        if text is None:
+            return None
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None or moment.timestamp() > latest:
+            raise ValueError
+        return moment
 
-def _moments_of_cells(column: Sequence[str], others: set[int]) -> list[float | None]:
     try:
-        return [*_moments(column)]
-    except ValueError:
-        return converted(column, lambda cell: _moment(cell) if cell else None, others, None)
-
-
-def _moment_of_json(text: bytes) -> float | None:
-    return None if text in _MISSING else _moment(string_of_json(text))
-
-
-def _moment(text: str) -> float:
-    return _moments([text])[0]
-
-
-def _moments(texts: Sequence[str]) -> list[float]:
-    """Return times in epoch seconds. Raise ValueError if one is not valid."""
-    moments = map(datetime.fromisoformat, texts)
-    try:
-        since = list(map(sub, moments, repeat(_EPOCH)))
-    except TypeError:  # a time without a time zone
-        raise ValueError from None
-    return list(map(timedelta.total_seconds, since))
+        moments = list(map(datetime.fromisoformat, cast("Sequence[str]", texts)))
+        if max(moments).timestamp() <= latest and moments[0].tzinfo is not None:
+            return moments
+    except (TypeError, ValueError):
+        # One is missing, has no time zone, or is not valid.
+        pass
+    return converted(texts, moment_of, others, None)

@@ -1,7 +1,7 @@
 """Read many keys at once: those of lines that hold nothing else, and the check of all others."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from string import ascii_letters, digits
 from typing import Final
 
@@ -78,19 +78,9 @@ def illegal_keys(keys: Sequence[str], limits: Limits) -> list[int]:
 
 
 def key_bodies(lines: bytes) -> list[bytes]:
-    """Return the bodies of keys, as get and delete send them. `lines` are their `key_texts`."""
+    """Return the bodies of records for get and delete. `lines` are their names (`name_in_json`)."""
     # At once for all keys, because no JSON string holds a line feed.
     return (b'{"key":"%b"}' % lines.replace(b"\n", b'"}\n{"key":"')).split(b"\n")
-
-
-def entity_bodies(texts: Iterable[bytes], entities: Iterable[str | None]) -> list[bytes]:
-    """Return the bodies of keys with legal entities, as get and delete send them."""
-    return [
-        b'{"key":"%b"}' % text
-        if entity is None
-        else b'{"key":"%b","entityName":"%b"}' % (text, entity.encode())
-        for text, entity in zip(texts, entities, strict=True)
-    ]
 
 
 def read_keys(lines: Sequence[bytes]) -> list[str]:

@@ -17,9 +17,10 @@ from kvsctl.records.fast.columns import (
     unusual_values,
 )
 from kvsctl.records.fast.extras import (
+    TEXTS,
     default_entities,
     default_extras,
-    entity_column,
+    entities_of_json,
     extras_of_json,
     require_options,
 )
@@ -43,11 +44,11 @@ def set_lines_reader(rules: Rules) -> ReadMany:
 
     def read(lines: Sequence[bytes]) -> Columns:
         records = decoder.read(lines)
-        keys, values = records.texts("key"), records.column("value")
+        keys, values = records.keys("key"), records.column("value")
         others = set(records.gaps)
         if records.each_has_other_than(_PAIR) and records.are_compact:
             # No line has white space to strip, and none is sent as it is.
-            extras = extras_of_json(rules, records.column_if_any, len(lines), others)
+            extras = extras_of_json(rules, records, others)
             return set_columns(keys, records.unmasked(values), extras, others, limits)
         beside = _bytes_beside(records.lines, keys, values)
         if not has_defaults and _is_nothing_else(beside, values):
@@ -63,7 +64,7 @@ def set_lines_reader(rules: Rules) -> ReadMany:
         if most >= _ROOM_BYTES:
             others.update(records.repeats())
             if records.has_other_than(_PAIR):
-                extras = extras_of_json(rules, records.column_if_any, len(lines), others)
+                extras = extras_of_json(rules, records, others)
         elif not has_defaults:
             others.update(illegal_keys(keys, limits), unusual_values(values, limits))
             return Columns(keys, lines, sorted(others))
@@ -86,12 +87,12 @@ def key_lines_reader(rules: Rules) -> ReadMany:
         if lines[0].startswith(b'"'):
             return _of_keys(read_strings(lines), rules, are_shown=False)
         records = decoder.read(lines)
-        keys = records.texts("key")
+        keys = records.keys("key")
         others = set(records.gaps)
         values = records.column("value")
         if not _is_nothing_else(_bytes_beside(records.lines, keys, values), values):
             others.update(records.repeats())
-        entities = entity_column(records.column_if_any("entityName"), rules, len(lines), others)
+        entities = entities_of_json(rules, records, others)
         options = records.column_if_any("options")
         if options is not None:
             require_options(records.column("ttl"), options, rules, others)
@@ -102,7 +103,7 @@ def key_lines_reader(rules: Rules) -> ReadMany:
 
 def _record_decoder(rules: Rules) -> Decoder:
     most_deep = rules.certain_limits.value_depth + RECORD_DEPTH
-    return Decoder(most_deep, _PAIR, text="key", known=KNOWN_MEMBERS)
+    return Decoder(most_deep, _PAIR, key="key", texts=TEXTS, known=KNOWN_MEMBERS)
 
 
 def _is_nothing_else(beside: Sequence[int], values: Sequence[msgspec.Raw]) -> bool:
@@ -121,7 +122,9 @@ def shaped_set_reader(rules: Rules, shape: Shape) -> ReadMany:
     """
     limits = rules.certain_limits
     template, value_field = shape.key_template, shape.value_field
-    decoder = Decoder(limits.value_depth, [*template.members, *filter(None, [value_field])])
+    names = [*template.members, *filter(None, [value_field])]
+    texts = () if value_field is None else TEXTS - {*names}
+    decoder = Decoder(limits.value_depth, names, texts=texts)
 
     def read(lines: Sequence[bytes]) -> Columns:
         if value_field is None:
@@ -133,10 +136,7 @@ def shaped_set_reader(rules: Rules, shape: Shape) -> ReadMany:
             extras = default_extras(rules, len(lines), others)
             return set_columns(keys, lines, extras, others, limits)
 
-        def member(name: str) -> Sequence[msgspec.Raw] | None:
-            return None if name == value_field else objects.column_if_any(name)
-
-        extras = extras_of_json(rules, member, len(lines), others)
+        extras = extras_of_json(rules, objects, others, hidden=value_field)
         values = objects.unmasked(objects.column(value_field))
         return set_columns(keys, values, extras, others, limits)
 

@@ -14,11 +14,12 @@ escapes of surrogates are decoded *masked*: with the escapes of other characters
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from kvsctl.jsontext import depth_exceeds, nest_within
 
@@ -31,6 +32,8 @@ _MASKS: Final = ((rb"\ud", rb"\ue"), (rb"\uD", rb"\uE"))
 """What begins the escapes of surrogates, and what masks it: the beginnings of as many others."""
 _may_be_masked: Final = re.compile("[\ud800-\uefff]").search
 
+Text: TypeAlias = str | msgspec.Raw | UnsetType | None
+"""A member that is decoded as text, or null. Raw if there are too many names for that."""
 _Getter: TypeAlias = Callable[[list[Any]], list[Any]]
 _FIRST: Final[Sequence[_Getter]] = (
     lambda entries: [entry.member_0 for entry in entries],
@@ -62,6 +65,7 @@ class Found(msgspec.Struct, gc=False):
     A mask is never legal in a name or a key, or in another member that is read, except the value.
     """
 
+    _columns: dict[str, list[Any]] = msgspec.field(default_factory=dict)
     _lines_written: bytes = b""
 
     def has_other_than(self, names: Collection[str]) -> bool:
@@ -71,18 +75,25 @@ class Found(msgspec.Struct, gc=False):
     def each_has_other_than(self, names: Collection[str]) -> bool:
         """Return whether certainly each line has a member with another name than these."""
         others = [name for name in self.getters or () if name not in names]
-        return any(all(self.column(name)) for name in others)
+        return any(all(self._column(name)) for name in others)
+
+    def _column(self, name: str) -> list[Any]:
+        """Return the members of a name, as they were decoded."""
+        if self.getters is None:
+            return [entry.get(name, NONE) for entry in self.entries]
+        if name not in self.getters:
+            return [NONE] * len(self.entries)
+        column = self._columns.get(name)
+        if column is None:
+            self._columns[name] = column = self.getters[name](self.entries)
+        return column
 
     def column(self, name: str) -> list[msgspec.Raw]:
         """Return the members of a name, each as its bytes; `NONE` if a line has none.
 
         Of a masked line, these are masked, too: see `unmasked`.
         """
-        if self.getters is None:
-            return [entry.get(name, NONE) for entry in self.entries]
-        if name not in self.getters:
-            return [NONE] * len(self.entries)
-        return self.getters[name](self.entries)
+        return self._column(name)
 
     def unmasked(self, column: list[msgspec.Raw]) -> list[msgspec.Raw]:
         """Return a column with the exact bytes of the lines. It may change the column given."""
@@ -100,10 +111,16 @@ class Found(msgspec.Struct, gc=False):
         column = self.column(name)
         return column if any(column) else None
 
-    def texts(self, name: str) -> list[str]:
-        """Return the members of the name that is decoded as text; "" if a line has none."""
-        assert self.getters is not None  # noqa: S101
-        return self.getters[name](self.entries)
+    def keys(self, name: str) -> list[str]:
+        """Return the members of the name that is decoded as a key; "" if a line has none."""
+        return self._column(name)
+
+    def texts_if_any(self, name: str) -> list[Text] | None:
+        """Return the members of a name that is decoded as text; None if no line has one."""
+        if self.getters is not None and name not in self.getters:
+            return None
+        column = self._column(name)
+        return column if any(column) or "" in column else None
 
     @property
     def are_compact(self) -> bool:
@@ -157,20 +174,23 @@ class Decoder:
     """A decoder of lines into members, which learns their names.
 
     A line that nests deeper than `most_deep` is not decoded, because the decoder recurses. Members
-    are exact bytes; that of the name `text` is a string. `known` are the legal names, if not all
-    are. `names` are those that most lines have. Several threads may use it.
+    are exact bytes; that of the name `key` is a string, and those of `texts` are strings or null.
+    `known` are the legal names, if not all are. `names` are those that
+    most lines have. Several threads may use it.
     """
 
     def __init__(
         self,
         most_deep: int,
-        names: Iterable[str],
+        names: Collection[str],
         *,
-        text: str | None = None,
+        key: str | None = None,
+        texts: Collection[str] = (),
         known: Collection[str] | None = None,
     ) -> None:
         self._most_deep = most_deep
-        self._text = text
+        self._key = key
+        self._texts = texts
         self._known = known
         self._form = self._form_of(dict.fromkeys(filter(self._is_legal, names)))
         # It needs no care, so a line that is not an object costs the lines beside it nothing.
@@ -219,10 +239,7 @@ class Decoder:
         fields = {name: f"member_{place}" for place, name in enumerate(names)}
         entry = msgspec.defstruct(
             "Entry",
-            [
-                (field, str, "") if name == self._text else (field, msgspec.Raw, NONE)
-                for name, field in fields.items()
-            ],
+            [(field, *self._type_of(name)) for name, field in fields.items()],
             rename={field: name for name, field in fields.items()},
             forbid_unknown_fields=True,
             omit_defaults=True,
@@ -231,6 +248,12 @@ class Decoder:
         others = [_getter_of(field) for field in [*fields.values()][len(_FIRST) :]]
         getters = dict(zip(fields, (*_FIRST, *others)))  # noqa: B905 - there may be one field
         return _Form(names, msgspec.json.Decoder(entry).decode, getters)
+
+    def _type_of(self, name: str) -> tuple[Any, Any]:
+        """Return the type of a member, and its value if a line has none."""
+        if name == self._key:
+            return str, ""
+        return (str | UnsetType | None, UNSET) if name in self._texts else (msgspec.Raw, NONE)
 
     def _decodable(self, lines: Sequence[bytes]) -> Sequence[bytes]:
         """Return the lines, with an empty one in place of each that must not be decoded."""

@@ -1,6 +1,7 @@
 """Parse one piece of input into a record, or into the reason why it is not one."""
 
 import json
+from datetime import datetime
 from typing import Final
 
 import orjson
@@ -264,7 +265,7 @@ def key_record(identity: Identity, limits: Limits | None, *, is_plain: bool) -> 
 def _rebuilt(fields: Fields, identity: Identity, rules: Rules) -> Parsed | Breach:
     """Write the record's JSON again, around the exact bytes of the value."""
     ttl: Ttl | Breach | None = rules.ttl
-    expires_at: float | Breach | None = None
+    expires_at: datetime | Breach | None = None
     if fields.ttl is not None:
         ttl = parse_ttl(fields.ttl, rules.limits)
     elif fields.expire_time is not None:
@@ -302,11 +303,11 @@ def _with_default_ttl(line: bytes, fields: Fields, rules: Rules) -> bytes | None
     return b"{%b}" % b",".join(b'"%b":%b' % (name.encode(), text) for name, text in members.items())
 
 
-def _expiry(fields: Fields, rules: Rules) -> float | Breach:
+def _expiry(fields: Fields, rules: Rules) -> datetime | Breach:
     expires_at = parse_expire_time(fields.expire_time)
-    if isinstance(expires_at, float) and rules.limits is not None:
+    if isinstance(expires_at, datetime) and rules.limits is not None:
         # The service's clock decides, and it may differ from this one: allow a day more.
-        seconds = int(expires_at - rules.epoch()) - CLOCKS_APART_SECONDS
+        seconds = int(expires_at.timestamp() - rules.epoch()) - CLOCKS_APART_SECONDS
         if seconds > rules.limits.ttl_seconds:
             return Breach(
                 codes.INVALID_TTL,

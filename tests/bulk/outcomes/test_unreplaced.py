@@ -53,16 +53,16 @@ def test_a_temporary_file_that_cannot_be_written_is_an_os_error(
     monkeypatch.setattr(sqlite3, "connect", refuse)
     kept = Standing(0)
     with pytest.raises(OSError, match="disk full"):
-        kept.add(Identity(None, "a"), 0)
+        kept.add("a", 0)
 
 
 def test_memory_does_not_grow_with_failures() -> None:
     kept = Standing()
     limit = unreplaced._MAX_IN_MEMORY
     for line in range(3 * limit):
-        kept.add(Identity(None, f"k{line}"), line)
+        kept.add(f"k{line}", line)
         assert len(kept._numbers) <= limit
-    assert kept.take(Identity(None, "k7")) == [7]
-    assert kept.take(Identity(None, "k7")) == []
-    assert kept.take(Identity(None, f"k{3 * limit - 1}")) == [3 * limit - 1]
+    assert kept.take("k7") == [7]
+    assert kept.take("k7") == []
+    assert kept.take(f"k{3 * limit - 1}") == [3 * limit - 1]
     kept.close()

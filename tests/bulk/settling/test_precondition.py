@@ -12,6 +12,7 @@ from kvsctl.bulk.settling.precondition import (
     WriteIf,
 )
 from kvsctl.model import Failure, Found, Identity, Outcome, Record, State
+from tests.support.records import moment
 
 _NOW = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 _PAST, _FUTURE = "2025-12-31T23:59:59Z", "2026-01-01T00:00:01Z"
@@ -26,7 +27,7 @@ def _record(
     *,
     ambiguous: bool = False,
 ) -> Record:
-    return Record(3, "in", 4, Identity(None, "k"), body, expires_at, ambiguous=ambiguous)
+    return Record(3, "in", 4, Identity(None, "k"), body, moment(expires_at), ambiguous=ambiguous)
 
 
 def _judge(

@@ -6,6 +6,7 @@ import pytest
 
 from kvsctl.bulk.settling.verify import ReadBack, Verifier
 from kvsctl.model import Failure, Found, Identity, Outcome, Record, State, Verb
+from tests.support.records import moment
 
 _NOW = 1_767_225_600.0
 
@@ -22,7 +23,7 @@ def _judge(
     """Return the outcome of a record that was written and is read back as given."""
     now, read = [_NOW], list[Record]()
     verifier = Verifier(verb, read=read.extend, read_last=read.extend, service_now=lambda: now[0])
-    written = Record(0, "in", 1, Identity(None, "k"), body, expires_at)
+    written = Record(0, "in", 1, Identity(None, "k"), body, moment(expires_at))
     assert verifier.sift([Outcome(written, State.SUCCEEDED)], elapsed_seconds) == []
     now[0] += seconds_later
     [reading] = read

@@ -33,6 +33,7 @@ from tests.records.parsing.parsers import (
 )
 from tests.support.jsontexts import model
 from tests.support.naming import short
+from tests.support.records import moment
 
 
 class TestSetLines:
@@ -115,12 +116,12 @@ class TestSetLines:
         parse = set_line_parser(rules(ttl=Ttl(1, "DAYS")))
         line = b'{"key":"a","value":1,"expireTime":"2026-01-02T00:00:00Z"}'
         assert parsed(parse, line) == Parsed(
-            Identity(None, "a"), b'{"key":"a","value":1}', NOW + DAY_SECONDS
+            Identity(None, "a"), b'{"key":"a","value":1}', moment(NOW + DAY_SECONDS)
         )
 
     def test_leaves_a_past_expiry_to_the_services_clock(self) -> None:
         line = b'{"key":"a","value":1,"expireTime":"2020-01-01T00:00:00Z"}'
-        assert parsed(PARSE_LINE, line).expires_at == 1_577_836_800.0
+        assert parsed(PARSE_LINE, line).expires_at == moment(1_577_836_800.0)
 
     def test_refuses_an_expiry_that_no_ttl_can_reach(self) -> None:
         line = b'{"key":"a","value":1,"expireTime":"2027-01-03T00:00:00Z"}'
@@ -132,7 +133,7 @@ class TestSetLines:
 
     def test_leaves_an_expiry_of_about_a_year_to_the_services_clock(self) -> None:
         line = b'{"key":"a","value":1,"expireTime":"2027-01-01T12:00:00Z"}'
-        assert parsed(PARSE_LINE, line).expires_at == NOW + 365.5 * DAY_SECONDS
+        assert parsed(PARSE_LINE, line).expires_at == moment(NOW + 365.5 * DAY_SECONDS)
 
     @pytest.mark.parametrize(
         ("line", "code"),

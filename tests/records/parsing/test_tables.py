@@ -18,6 +18,7 @@ from kvsctl.records.shapes import RECORDS, Shape, shape_of
 from kvsctl.records.sources import Arguments, File
 from kvsctl.records.ttl import Ttl
 from tests.support.jsontexts import LEGAL_KEYS, NOT_NULL
+from tests.support.records import moment
 
 NOW = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 
@@ -95,7 +96,7 @@ class TestRecords:
         ]
         assert [piece.expires_at for piece in pieces if isinstance(piece, Record)] == [
             None,
-            NOW + 86_400,
+            moment(NOW + 86_400),
             None,
         ]
 

@@ -11,6 +11,7 @@ from kvsctl.service.transport.in_process import in_process
 from kvsctl.service.wire import MetadataRequest
 from tests.service.networks import Network
 from tests.service.wires import App, Behaviour, Wire, listening
+from tests.support.records import moment
 
 NOW = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 TOKEN = "s3cret-token"
@@ -32,7 +33,7 @@ class Given:
 
 
 def record(body: bytes = b'{"key":"a","value":1}', expires_at: float | None = None) -> Record:
-    return Record(0, "f", 1, Identity(None, "a"), body, expires_at)
+    return Record(0, "f", 1, Identity(None, "a"), body, moment(expires_at))
 
 
 def service(carrier: Carrier, **given: Any) -> StoreClient:
