@@ -1,5 +1,6 @@
 """What `kvsctl journal show` prints: a journal for people and for programs."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,6 +9,7 @@ from kvsctl.journal.text import FORMAT, Journal
 from kvsctl.report.escape import visible
 from kvsctl.report.schema import JOURNAL_SCHEMA
 from kvsctl.report.summary import plural
+from kvsctl.timestamps import utc_text
 
 _COUNTS: Final = ("records", "succeeded", "failed", "skipped", "duplicates", "ambiguous")
 _STAGES: Final = {
@@ -30,7 +32,7 @@ def journal_document(path: Path, journal: Journal, *, in_use: bool) -> dict[str,
         "command": header.command if header else None,
         "target": header.target if header else None,
         "input": header.input if header else [],
-        "started_at": header.started_at if header else None,
+        "started_at": _moment(header.started_at) if header else None,
         "elapsed_s": round(state.elapsed_seconds, 3),
         "groups": state.groups,
         "torn_bytes": 0 if in_use else path.stat().st_size - journal.valid_bytes,
@@ -50,11 +52,12 @@ def journal_lines(path: Path, journal: Journal, *, in_use: bool) -> list[str]:
     if header is None:
         return [f"{visible(str(path))}: an empty journal"]
     counts, retryable = state.totals.counts, len(state.retryable)
+    started_at = _moment(header.started_at)
     rows = [
         ("job", f"{header.command} on {header.target}"),
         ("input", ", ".join(str(one.get("path", one["kind"])) for one in header.input)),
         ("state", "in use by a run" if in_use else _STAGES[state.stage]),
-        ("started", f"{header.started_at}, {state.elapsed_seconds:,.1f} s of running time"),
+        ("started", f"{started_at}, {state.elapsed_seconds:,.1f} s of running time"),
         ("settled", _settled(state)),
         ("outcomes", ", ".join(f"{counts.get(name, 0):,} {name}" for name in _COUNTS[1:5])),
         ("to retry", f"{retryable:,} {plural('failure', retryable)}, with --retry-failed"),
@@ -64,6 +67,15 @@ def journal_lines(path: Path, journal: Journal, *, in_use: bool) -> list[str]:
     if header.output_path is not None:
         rows.append(("output", f"{header.output_path}, {state.output_bytes:,} bytes"))
     return [f"{name:<9} {visible(text)}" for name, text in rows]
+
+
+def _moment(text: str) -> str:
+    """Return a time of a journal in the form that all reports share."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:  # written by another program
+        return text
+    return text if moment.tzinfo is None else utc_text(moment)
 
 
 def _settled(state: JournalState) -> str:

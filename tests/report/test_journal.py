@@ -13,7 +13,12 @@ from tests.support.journals import HEADER, note
 
 
 def _journal(path: Path, stage: Stage = Stage.RUNNING) -> Path:
-    header = replace(HEADER, failures_path="/tmp/failed\x1b[31m", output_path="/tmp/out")
+    header = replace(
+        HEADER,
+        failures_path="/tmp/failed\x1b[31m",
+        output_path="/tmp/out",
+        started_at="2026-01-02T05:04:05.678912+02:00",
+    )
     with JournalFile(path) as journal:
         journal.begin(header)
         counts = {"records": 8, "succeeded": 7, "failed": 1}
@@ -37,7 +42,7 @@ def test_lines_for_people_show_the_progress_of_a_job(tmp_path: Path) -> None:
     text = "\n".join(journal_lines(path, read_journal(path), in_use=False))
     for said in (
         "set on local", "stdin", "not complete: run the same command to resume",
-        "2.5 s of running time",
+        "2026-01-02T03:04:05.678Z, 2.5 s of running time",
         "8 records: the first 5, and 3 later ones", "7 succeeded, 1 failed, 0 skipped",
         "1 failure, with --retry-failed", "90 bytes", "/tmp/out, 1,234 bytes",
     ):  # fmt: skip
@@ -59,7 +64,7 @@ def test_the_document_for_programs_is_complete(tmp_path: Path) -> None:
         "schema": 1, "format": 1, "path": str(path), "in_use": False, "stage": "complete",
         "command": "set", "target": "local", "groups": 1, "torn_bytes": 4, "records": 8,
         "succeeded": 7, "failed": 1, "skipped": 0, "elapsed_s": 2.5, "output": "/tmp/out",
-        "output_bytes": 1234, "failures_bytes": 90,
+        "output_bytes": 1234, "failures_bytes": 90, "started_at": "2026-01-02T03:04:05.678Z",
     }  # fmt: skip
     assert {name: document[name] for name in expected} == expected
 
