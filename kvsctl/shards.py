@@ -19,7 +19,8 @@ from kvsctl.errors import UsageError
 from kvsctl.model import PieceList, Problem, Record
 from kvsctl.slabs import Slab
 
-_FORM: Final = re.compile(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})")
+_FORM: Final = re.compile(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,8})")
+_MOST_PARTS: Final = 999_999
 
 
 class Shard(NamedTuple):
@@ -67,14 +68,20 @@ class Shard(NamedTuple):
 
 def parsed_shard(text: str) -> Shard:
     """Return the shard that `2/8` names. Raise UsageError."""
-    match = _FORM.fullmatch(text)
-    shard = Shard(int(match[1]), int(match[2])) if match else None
-    if shard is None or shard.number > shard.parts:
+    numbers = part_numbers(text)
+    if numbers is None or numbers[1] > _MOST_PARTS:
         raise UsageError(
             f'--shard "{text}": not one of N parts',
             "Write it as I/N, with I from 1 to N: 1/4, 2/4, 3/4 and 4/4 are the whole.",
         )
-    return shard
+    return Shard(*numbers)
+
+
+def part_numbers(text: str) -> tuple[int, int] | None:
+    """Return I and N of a text `I/N`, with I from 1 to N; None if it is not such a text."""
+    match = _FORM.fullmatch(text)
+    numbers = (int(match[1]), int(match[2])) if match else None
+    return None if numbers is None or numbers[0] > numbers[1] else numbers
 
 
 def _bytes_of(entity: str | None, key: str) -> bytes:

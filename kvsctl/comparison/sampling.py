@@ -1,15 +1,11 @@
 """Choose a part of the entries by a stable hash, so that every run chooses the same ones."""
 
-import re
-from typing import Final
-
 import msgspec
 
 from kvsctl.blake2 import blake2b
 from kvsctl.comparison.entries import Entry
 from kvsctl.errors import UsageError
-
-_FORM: Final = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
+from kvsctl.shards import part_numbers
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -36,8 +32,7 @@ class Sample(msgspec.Struct, frozen=True):
 
 def sample_of(text: str) -> Sample:
     """Return the sample that a text such as `1/20` means. Raise UsageError."""
-    found = _FORM.fullmatch(text)
-    count, of = (int(found[1]), int(found[2])) if found else (0, 0)
-    if not 0 < count <= of:
+    numbers = part_numbers(text)
+    if numbers is None:
         raise UsageError(f"--sample {text}: not a part", "Write it as 1/20: one record in twenty.")
-    return Sample(count, of)
+    return Sample(*numbers)

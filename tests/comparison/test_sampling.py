@@ -34,3 +34,7 @@ def test_a_whole_sample_has_every_entry(count: int, key: str) -> None:
 def test_what_is_not_a_part_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="not a part"):
         sample_of(text)
+
+
+def test_a_sample_may_be_very_small() -> None:
+    assert sample_of("1/999999999") == Sample(1, 999_999_999)
