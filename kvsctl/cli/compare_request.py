@@ -4,7 +4,7 @@ import os
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from kvsctl.backups.manifest import manifest_path
 from kvsctl.bulk.plan import RunPlan
@@ -40,7 +40,6 @@ _EXAMPLE: Final = (
     "For example: kvsctl diff -f backup.jsonl -t staging, or kvsctl diff -f a.jsonl --with b.jsonl"
 )
 _STDIN: Final = Path("-")
-_T = TypeVar("_T", Change, DifferenceForm)
 
 
 def comparison(given: Given) -> Comparison:
@@ -84,7 +83,7 @@ def comparison(given: Given) -> Comparison:
         compares_text=options.bytes,
         printing=DifferencePrinting(
             _only(options.only),
-            None if options.as_ is None else _known("--as", options.as_, DifferenceForm),
+            None if options.as_ is None else DifferenceForm(options.as_),
             output,
         ),
         reporting=reporting_of(given),
@@ -193,12 +192,8 @@ def _reader(given: Given, paths: Iterable[Path]) -> Reader:
 def _only(given: str | None) -> frozenset[Change]:
     if given is None:
         return frozenset(Change)
-    return frozenset(_known("--only", name, Change) for name in given.split(","))
-
-
-def _known(flag: str, name: str, kinds: type[_T]) -> _T:
-    for kind in kinds:
-        if kind.value == name:
-            return kind
-    known = ", ".join(kind.value for kind in kinds)
-    raise UsageError(f'{flag}: unknown value "{name}"', f"Known: {known}.")
+    known = {change.value: change for change in Change}
+    for name in given.split(","):
+        if name not in known:
+            raise UsageError(f'--only: unknown value "{name}"', f"Known: {', '.join(known)}.")
+    return frozenset(known[name] for name in given.split(","))

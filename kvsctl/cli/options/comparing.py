@@ -1,7 +1,7 @@
 """Options of the commands that compare: `diff`, `sync` and `verify`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -63,10 +63,9 @@ class DiffOptions(OptionGroup):
         OnResume.MAY_DIFFER,
     ] = None
     as_: Annotated[
-        str | None,
+        Literal["text", "jsonl", "keys", "records"] | None,
         typer.Option(
             "--as",
-            metavar="text|jsonl|keys|records",
             help="Print differences as text, JSON Lines, keys or set-ready records. "
             "(default: text on a terminal, else jsonl)",
             rich_help_panel=panels.OUTPUT,
