@@ -10,7 +10,7 @@ from kvsctl.cli.inputs import limits_of
 from kvsctl.cli.listing_request import listing_job
 from kvsctl.cli.option_groups import Given, OptionGroup
 from kvsctl.cli.options.checking import CheckingOptions
-from kvsctl.cli.options.cleanup.deleting import GuardOptions, PrefixOption
+from kvsctl.cli.options.cleanup.deleting import GuardOptions, PrefixOption, UndoOptions
 from kvsctl.cli.options.input import FileOption, InputOptions, KeysArgument, NullOption, ShardOption
 from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.selection import (
@@ -32,7 +32,7 @@ from kvsctl.cli.request import (
 from kvsctl.cli.selectors import listing_plan, selectors_given
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.guards import MostDeleted
-from kvsctl.jobs.cleanup.plan import CleanUpPlan
+from kvsctl.jobs.cleanup.plan import CleanUpPlan, UndoPlan
 from kvsctl.jobs.cleanup.rehearsal import Rehearsal
 from kvsctl.jobs.job import BatchJob, InputChecks, KeyForm, Printing
 from kvsctl.jobs.listing import ListingInput
@@ -80,7 +80,8 @@ def _flag(name: str) -> str:
 
 def _keys_job(given: Given) -> BatchJob:
     """Return the job that deletes keys that are given. Raise UsageError."""
-    for flag in (*_given_of(given, GuardOptions), *_given_of(given, ConsistentOption)):
+    of_selections = GuardOptions, UndoOptions, ConsistentOption
+    for flag in (flag for group in of_selections for flag in _given_of(given, group)):
         raise UsageError(
             f"{flag} applies to what selectors choose", "Choose by --prefix, --match or --regex."
         )
@@ -139,14 +140,21 @@ def _selection_job(given: Given) -> BatchJob:
     limits = limits_of(given) or DEFAULT_LIMITS
     basis = basis_of(given, Verb.DELETE, limits=limits)
     listing = listing_plan(given, basis.plan)
-    if not listing.selection.is_of_keys_only:
+    undo = _undo(given)
+    if undo is not None or not listing.selection.is_of_keys_only:
         basis = basis._replace(plan=replace(basis.plan, precondition=Precondition(WriteIf.CHOSEN)))
     if checks.dry_run:
         return _rehearsal(given, basis, listing, most)
     selection = selectors_given(given)
     source = ListingInput(listing, basis.plan, selection)
     journal = journalling(given, limits)
-    require_own_files(given, basis.config, inputs=source.places, targets=[basis.target])
+    require_own_files(
+        given,
+        basis.config,
+        inputs=source.places,
+        outputs=[] if undo is None else [("undo file", undo.path)],
+        targets=[basis.target],
+    )
     if journal is not None:
         require_resumable_outputs(journal, None, basis.reporting.failures_path)
     return BatchJob(
@@ -163,9 +171,21 @@ def _selection_job(given: Given) -> BatchJob:
         selection=selection,
         shard=listing.selection.shard,
         confirmed_target=given.of(ConfirmOption).confirm,
-        cleanup=CleanUpPlan(listing, most),
+        cleanup=CleanUpPlan(listing, most, undo),
         has_consent=given.of(YesOption).yes,
     )
+
+
+def _undo(given: Given) -> UndoPlan | None:
+    """Return where what is deleted is kept; None: nowhere. Raise UsageError."""
+    options = given.of(UndoOptions)
+    if options.undo is None:
+        if options.undo_keys_only:
+            raise UsageError("--undo-keys-only needs a file", "Add --undo FILE.")
+        return None
+    if str(options.undo) == "-":
+        raise UsageError("--undo -: not a file name", "Give --undo the name of a file.")
+    return UndoPlan(options.undo, not options.undo_keys_only)
 
 
 def _rehearsal(given: Given, basis: Basis, listing: ListingPlan, most: MostDeleted) -> BatchJob:

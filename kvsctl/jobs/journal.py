@@ -248,6 +248,11 @@ class JobJournal:
         self._tally: Tally | None = None
 
     @property
+    def is_resumed(self) -> bool:
+        """Whether an earlier run has begun the job."""
+        return self._file is not None and self._file.is_resumed
+
+    @property
     def earlier_seconds(self) -> float:
         """How many seconds earlier runs of the job took."""
         return self.state.elapsed_seconds if self.state else 0.0

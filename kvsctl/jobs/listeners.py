@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self
@@ -28,7 +29,7 @@ from kvsctl.report.log.start import log_start
 if TYPE_CHECKING:
     from kvsctl.jobs.cleanup.rehearsal import Rehearsing
     from kvsctl.journal.file import JournalFile
-    from kvsctl.listing.progress import Cutoff, Progress
+    from kvsctl.listing.progress import Progress
     from kvsctl.outputs.failures import FailuresFile
     from kvsctl.outputs.usage import UsageOutput
     from kvsctl.report.progress import ProgressBarLine
@@ -76,8 +77,8 @@ class JobListeners:
         self._job = job
         self._about = about
         self._environment = environment
-        self._journal = JobJournal(job, journal)
-        self._tally = self._journal.tally()
+        self.journal: Final = JobJournal(job, journal)
+        self._tally = self.journal.tally()
         self._sink: ByteSink | None = None
         self._manifest = manifest_of(job, about)
         self._records: RecordOutput | UsageOutput | None = None
@@ -94,21 +95,17 @@ class JobListeners:
     @property
     def progress(self) -> "Progress | None":
         """What is left of the job's listing, if it has one and a journal."""
-        return self._journal.progress
+        return self.journal.progress
 
     @property
-    def cutoff(self) -> "Cutoff | None":
-        """From when the ages of a clean-up count, if the job is one and has a journal."""
-        return self._journal.cutoff
+    def started_at(self) -> datetime:
+        """When the job was begun, by its first run."""
+        return self._about.started_at
 
     @property
     def tally(self) -> Tally:
         """The totals of the job, with those of earlier runs of it."""
         return self._tally
-
-    def free_positions(self) -> Iterator[int]:
-        """Return the positions that no earlier run has settled, in order."""
-        return self._journal.free_positions()
 
     def require_usable(self) -> None:
         """Raise UsageError if something cannot be written. Open and change nothing."""
@@ -131,7 +128,7 @@ class JobListeners:
         except BaseException:
             self._abandon_files()  # which also lets other runs use them
             raise
-        self.listeners += self._journal.listeners(self._sink, self._stop, self._is_torn)
+        self.listeners += self.journal.listeners(self._sink, self._stop, self._is_torn)
         reporting = self._job.reporting
         self.listeners += log_start(
             self._environment,
@@ -147,15 +144,15 @@ class JobListeners:
         if job.reporting.report_path is not None:
             self._report = ReportFile(job.reporting.report_path)
         if job.reporting.failures_path is not None:
-            self._failures = self._journal.failures_file(job.reporting.failures_path)
+            self._failures = self.journal.failures_file(job.reporting.failures_path)
         if self._failures is not None:
             self.listeners.append(self._failures)
         if job.records is not None:
             self._sink = sink = self._open_sink(job.records)
             if self._manifest is not None:
-                sink = self._manifest.over(sink, self._journal.written_part(job.records.path))
+                sink = self._manifest.over(sink, self.journal.written_part(job.records.path))
             self._records = opened(
-                job.records, sink, self._journal.state, self._about, self._environment
+                job.records, sink, self.journal.state, self._about, self._environment
             )
             self.listeners.append(self._records)
 
@@ -210,9 +207,9 @@ class JobListeners:
         trace: TracebackType | None,
     ) -> None:
         """After an error, leave the files incomplete; otherwise `finish` completes them."""
-        self._journal.end_thread()
+        self.journal.end_thread()
         if kind is not None:
-            self._journal.note(Stage.RUNNING)  # the error being raised says more
+            self.journal.note(Stage.RUNNING)  # the error being raised says more
             self._abandon_files()
 
     def _abandon_files(self) -> None:
@@ -242,7 +239,7 @@ class JobListeners:
 
         Reading it raises UsageError if records are required and there are none.
         """
-        return self._journal.feed(RequiredFeed(feed) if self._job.checks.requires_input else feed)
+        return self.journal.feed(RequiredFeed(feed) if self._job.checks.requires_input else feed)
 
     def _is_torn(self) -> bool:
         return self._run is not None and self._run.is_torn
@@ -297,7 +294,7 @@ class JobListeners:
         end = End(
             graver(self._bad_sum(), graver(error, broken)),
             interrupted,
-            elapsed_seconds + self._journal.earlier_seconds,
+            elapsed_seconds + self.journal.earlier_seconds,
             is_unread=self._pipe_closed,
             is_cut_short=self._run is not None and self._run.is_cut_short,
         )
@@ -315,7 +312,7 @@ class JobListeners:
 
     def _open_sink(self, records: Printing) -> ByteSink:
         if records.path is not None:
-            if (part := self._journal.part_file(records.path)) is not None:
+            if (part := self.journal.part_file(records.path)) is not None:
                 return part
             sink = open_output(records.path, self._output_changed)
             compress = compressor_of(records.path)
@@ -330,13 +327,13 @@ class JobListeners:
     def _close_files(self, *, is_whole: bool) -> KvsctlError | None:
         """Note in the journal that all is settled, and again that the files are complete."""
         ends = is_whole and not (self._tally.unknown or self._tally.unsent)
-        broken = self._journal.note(Stage.ENDED if ends else Stage.RUNNING)
-        if self._journal.state is not None:
+        broken = self.journal.note(Stage.ENDED if ends else Stage.RUNNING)
+        if self.journal.state is not None:
             is_whole = ends and broken is None
         unfinished = self._complete_files(is_whole=is_whole)
         broken = broken or unfinished
         if ends and broken is None:
-            broken = self._journal.note(Stage.COMPLETE)
+            broken = self.journal.note(Stage.COMPLETE)
         return broken
 
     def _complete_files(self, *, is_whole: bool) -> StreamError | None:

@@ -45,6 +45,8 @@ class JournalFile:
         except BaseException:
             self.close()
             raise
+        self.is_resumed = self._journal.header is not None
+        """Whether an earlier run has begun the job."""
 
     @property
     def header(self) -> Header | None:
@@ -75,6 +77,7 @@ class JournalFile:
         except OSError as error:
             raise self._broken(error) from error
         self._journal = Journal(None, JournalState(failures_path=header.failures_path), 0, 0)
+        self.is_resumed = False
         self.begin(header)
 
     def append(self, group: Group) -> None:

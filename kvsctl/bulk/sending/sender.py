@@ -48,6 +48,8 @@ class Sender:
             return
         if not self._is_prepared and not await self._prepares(batch):
             return
+        if run.plan.precondition.keeper is not None and not await self._kept(batch):
+            return
         records = batch.records
         is_retry = not batch.packed_bytes and any(record.attempts for record in records)
         if isinstance(records, Slab):
@@ -56,10 +58,8 @@ class Sender:
             for record in records:
                 record.attempts += 1
         batch.round = run.patience.rounds_begun
-        verb, keeper = run.verb_of(batch), run.plan.precondition.keeper
+        verb = run.verb_of(batch)
         try:
-            if keeper is not None and verb is not GET:
-                await keeper.kept()
             answer = await run.service.call(verb, records)
         except CancelledError:
             for record in run.queue.split(batch):
@@ -96,6 +96,22 @@ class Sender:
             run.stop(error)
             return False
         self._is_prepared = True
+        return True
+
+    async def _kept(self, batch: Batch) -> bool:
+        """Wait until what was read of the records is kept. If that fails, end the run.
+
+        Apart from the call: a batch that is cut off while it waits was not sent.
+        """
+        run, keeper = self._run, self._run.plan.precondition.keeper
+        if keeper is None or run.reads(batch):
+            return True
+        try:
+            await keeper.kept()
+        except StreamError as error:
+            run.queue.resend(batch, run.now())
+            run.stop(error)
+            return False
         return True
 
     def release(self, batch: Batch) -> None:

@@ -7,8 +7,10 @@ queries lag, this is repeated until a listing has nothing new.
 
 - `guards`: how much may be deleted at most. Pure.
 - `plan`: what a clean-up lists, and what it may do.
+- `names`: names of files with the time and the installation in them. Pure.
 - `spool`: the records that were chosen, on disk.
 - `gathering`: list what a selection chooses into a spool.
+- `surroundings`: what a clean-up needs of the job around it.
 - `rehearsal`: what a clean-up would need and cost.
 - `run`: a clean-up from its listing to its last pass.
 """

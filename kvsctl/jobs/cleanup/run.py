@@ -2,32 +2,35 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from itertools import count
-from typing import Final, Protocol
+from typing import Final
 
 from msgspec.structs import replace
 
-from kvsctl.bulk.events import Emitter, Listener
+from kvsctl.bulk.events import Emitter
 from kvsctl.bulk.feeds import ReadyFeed, no_records
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.pacing.pacer import Pacer
-from kvsctl.bulk.plan import Pressure, RunPlan
+from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.run import Run
 from kvsctl.bulk.settling.precondition import Precondition, WriteIf
 from kvsctl.bulk.settling.reconcile import UNDECIDED
 from kvsctl.errors import KvsctlError, UsageError, WorkLeft
 from kvsctl.jobs.cleanup.gathering import Gatherer, size_of
+from kvsctl.jobs.cleanup.names import named
 from kvsctl.jobs.cleanup.plan import CleanUpPlan
 from kvsctl.jobs.cleanup.spool import Spool
+from kvsctl.jobs.cleanup.surroundings import Surroundings
 from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.question import Question, ask
 from kvsctl.listing.judge import is_chosen
-from kvsctl.listing.progress import Cutoff
 from kvsctl.listing.run import ListingRun
 from kvsctl.listing.walk import SOURCE
 from kvsctl.model import GET, Found, Identity, Record
+from kvsctl.outputs.undo_file import UndoFile
 from kvsctl.report.console import Environment
+from kvsctl.report.escape import visible
 from kvsctl.service.client import StoreClient
 from kvsctl.service.wire import key_body
 
@@ -35,38 +38,6 @@ MOST_PASSES: Final = 4
 """How often what a listing found is deleted: queries lag, so a later one may find more."""
 _REFUSED: Final = "nothing was deleted"
 _AGAIN: Final = "Run the same command again."
-
-
-class Surroundings(Protocol):
-    """What a clean-up needs of the listeners of its job: see `jobs.listeners.JobListeners`."""
-
-    listeners: list[Listener]
-
-    @property
-    def tally(self) -> Tally:
-        """The totals of the job, with those of earlier runs of it."""
-        ...
-
-    def pressure(self) -> Pressure:
-        """Return how much more output can be taken."""
-        ...
-
-    def notice(self, text: str) -> None:
-        """Write a line for people at once."""
-        ...
-
-    def showing_progress(self) -> AbstractContextManager[None]:
-        """Draw the progress on a terminal inside the block."""
-        ...
-
-    @property
-    def cutoff(self) -> Cutoff | None:
-        """What the journal of the job keeps of its ages; None without a journal."""
-        ...
-
-    def free_positions(self) -> Iterator[int]:
-        """Return the positions that no earlier run has settled, in order."""
-        ...
 
 
 class CleanUpRun:
@@ -91,7 +62,7 @@ class CleanUpRun:
         self._around = surroundings
         self._environment = environment
         self._pacer = pacer
-        self._positions = surroundings.free_positions()
+        self._positions = surroundings.journal.free_positions()
         self._done_before = surroundings.tally.succeeded
         self._current: Run | ListingRun | None = None
         self._task: asyncio.Task[None] | None = None
@@ -100,8 +71,10 @@ class CleanUpRun:
         self._is_whole = False
         self._is_torn = False
         self._listing = plan.listing
-        if (cutoff := surroundings.cutoff) is not None and cutoff.ages_count_from is not None:
+        cutoff = surroundings.journal.cutoff
+        if cutoff is not None and cutoff.ages_count_from is not None:
             self._count_ages_from(cutoff.ages_count_from)
+        self._undo = _undo_of(job, plan, surroundings)
         self._listed = 0
         self._value_bytes = 0
         self._undecided = 0
@@ -164,6 +137,8 @@ class CleanUpRun:
             self._current.wake()
 
     async def _work(self) -> None:
+        if self._undo is not None:
+            self._undo.require_new()
         handled = Spool()
         try:
             for number in count(1):
@@ -178,6 +153,7 @@ class CleanUpRun:
                     return
         finally:
             handled.close()
+            self._close_undo()
 
     async def _take(self, listed: Spool, handled: Spool, number: int) -> None:
         """Delete what a listing found, if that may be. Raise KvsctlError."""
@@ -188,6 +164,8 @@ class CleanUpRun:
         self._require_few(listed, is_first=number == 1)
         if number == 1:
             await self._ask(listed)
+            if self._undo is not None:
+                self._undo.open()
         await self._delete(listed, handled)
 
     async def _gathered(self, *, is_first: bool) -> Spool:
@@ -227,8 +205,8 @@ class CleanUpRun:
         """Let the ages of every pass count from one moment, and those of resumed runs too."""
         if moment is not None:
             self._count_ages_from(moment)
-            if self._around.cutoff is not None:
-                self._around.cutoff.ages_count_from = moment
+            if self._around.journal.cutoff is not None:
+                self._around.journal.cutoff.ages_count_from = moment
 
     def _count_ages_from(self, moment: float) -> None:
         selection = self._listing.selection.counted_from(moment)
@@ -256,7 +234,18 @@ class CleanUpRun:
         def chooses(record: Record, found: Found, now: float) -> bool:
             return is_chosen(selection, record.identity, found, now)
 
-        return replace(plan, precondition=replace(plan.precondition, chooses=chooses))
+        condition = replace(plan.precondition, chooses=chooses, keeper=self._undo)
+        return replace(plan, precondition=condition)
+
+    def _close_undo(self) -> None:
+        if self._undo is None:
+            return
+        self._undo.close()
+        if self._undo.count and not self._job.reporting.quiet:
+            records = (
+                "1 record is" if self._undo.count == 1 else f"{self._undo.count:,} records are"
+            )
+            self._around.notice(f"{records} in {visible(str(self._undo.path))}, as read before")
 
     async def _carry_out(
         self, run: Run | ListingRun, work: Callable[[], Awaitable[KvsctlError | None]]
@@ -322,6 +311,13 @@ def _count_undecided(tally: Tally, undecided: int) -> None:
     tally.skipped += added
     if undecided:
         tally.skipped_by[UNDECIDED] = undecided
+
+
+def _undo_of(job: BatchJob, plan: CleanUpPlan, around: Surroundings) -> UndoFile | None:
+    if plan.undo is None:
+        return None
+    path = named(plan.undo.path, around.started_at, job.target)
+    return UndoFile(path, has_values=plan.undo.has_values, may_append=around.journal.is_resumed)
 
 
 def _keys_left(left: int) -> WorkLeft:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any, cast
@@ -13,11 +14,11 @@ from kvsctl.bulk.events import Listener
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import Pressure, RunPlan
-from kvsctl.bulk.settling.precondition import Keeper, Precondition, WriteIf
+from kvsctl.bulk.settling.precondition import Precondition, WriteIf
 from kvsctl.config.targets import Target
 from kvsctl.errors import KvsctlError
 from kvsctl.jobs.cleanup.guards import MostDeleted
-from kvsctl.jobs.cleanup.plan import CleanUpPlan
+from kvsctl.jobs.cleanup.plan import CleanUpPlan, UndoPlan
 from kvsctl.jobs.cleanup.run import CleanUpRun
 from kvsctl.jobs.job import BatchJob, Reporting
 from kvsctl.jobs.listing import ListingInput
@@ -34,14 +35,28 @@ from tests.support.simulated.virtual_time import run_virtual
 NOBODY = Environment(None, None, False, False, False, False, 80)
 
 
+class Earlier:
+    """What no earlier run has left, unless it is told otherwise."""
+
+    def __init__(self, cutoff: Cutoff | None, *, is_resumed: bool) -> None:
+        self.cutoff = cutoff
+        self.is_resumed = is_resumed
+
+    def free_positions(self) -> Iterator[int]:
+        return count()
+
+
 class Around:
     """What a job's listeners are to a clean-up: they count, and notice nothing else."""
 
-    def __init__(self, *listeners: Listener, cutoff: Cutoff | None = None) -> None:
+    def __init__(
+        self, *listeners: Listener, cutoff: Cutoff | None = None, is_resumed: bool = False
+    ) -> None:
         self.tally = Tally()
         self.listeners: list[Listener] = [self.tally, *listeners]
-        self.cutoff = cutoff
+        self.journal = Earlier(cutoff, is_resumed=is_resumed)
         self.notices: list[str] = []
+        self.started_at = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
     def pressure(self) -> Pressure:
         return Pressure.NONE
@@ -52,23 +67,20 @@ class Around:
     def showing_progress(self) -> nullcontext[None]:
         return nullcontext()
 
-    def free_positions(self) -> Iterator[int]:
-        return count()
-
 
 def cleanup_job(
     selection: Selection,
     *,
     most: MostDeleted | None = None,
-    keeper: Keeper | None = None,
+    undo: UndoPlan | None = None,
     needed: MetadataRequest | None = None,
     **changes: Any,
 ) -> BatchJob:
     """Return the job that deletes what `selection` chooses, without asking."""
     listing = ListingPlan(selection, chains=2, needed=needed or MetadataRequest())
-    is_read_first = keeper is not None or not selection.is_of_keys_only
+    is_read_first = undo is not None or not selection.is_of_keys_only
     write_if = WriteIf.CHOSEN if is_read_first else WriteIf.ALWAYS
-    plan = RunPlan(Verb.DELETE, precondition=Precondition(write_if, keeper=keeper))
+    plan = RunPlan(Verb.DELETE, precondition=Precondition(write_if))
     job = BatchJob(
         input=ListingInput(listing, plan, {}),
         plan=plan,
@@ -76,7 +88,7 @@ def cleanup_job(
         allow_http=False,
         timeout_seconds=10.0,
         reporting=Reporting(quiet=True),
-        cleanup=CleanUpPlan(listing, most or MostDeleted()),
+        cleanup=CleanUpPlan(listing, most or MostDeleted(), undo),
         has_consent=True,
     )
     return replace(job, **changes)
@@ -93,4 +105,4 @@ def clean_up(
         pacer = Pacer(job.plan.pace, asyncio.get_running_loop().time)
         return await CleanUpRun(job, job.cleanup, service, around, environment, pacer).work()
 
-    return run_virtual(work())
+    return run_virtual(work(), waits_for_threads=True)

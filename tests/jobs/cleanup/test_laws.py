@@ -1,11 +1,15 @@
 """What holds for every store, selection, lag, and whatever someone else writes meanwhile."""
 
+import json
+import tempfile
+from pathlib import Path
 from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kvsctl.errors import WorkLeft
+from kvsctl.jobs.cleanup.plan import UndoPlan
 from kvsctl.listing.judge import is_chosen
 from kvsctl.model import Found, Identity
 from kvsctl.selection.content.expressions import Expression
@@ -89,3 +93,26 @@ def test_alone_it_deletes_exactly_what_is_chosen_however_queries_lag(
     }
     assert clean_up(cleanup_job(selection), store, Around()) is None
     assert store.records == left
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 2**32), st.sampled_from(_SELECTIONS))
+def test_the_undo_has_exactly_what_went_as_it_was_read(seed: int, selection: Selection) -> None:
+    store = _store(Random(seed), most_writes=12)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "{date}-{installation}.jsonl"
+        error = clean_up(cleanup_job(selection, undo=UndoPlan(path)), store, Around())
+        undo = Path(folder) / "20260131T120000Z-local.jsonl"
+        lines = (
+            [json.loads(line) for line in undo.read_bytes().splitlines()] if (undo.exists()) else []
+        )
+        assert undo.exists() is bool(store.deleted)
+    assert error is None or isinstance(error, WorkLeft)
+    kept = {line["key"]: (line["value"], line.get("expireTime")) for line in lines}
+    went = {
+        key: (json.loads(read.value), read.expire_time)
+        for key, read, _ in store.deleted
+        if read is not None
+    }
+    assert kept == went
+    assert len(lines) == len(store.deleted)

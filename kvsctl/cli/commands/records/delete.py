@@ -2,7 +2,7 @@
 
 from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.checking import CheckingOptions
-from kvsctl.cli.options.cleanup.deleting import GuardOptions, PrefixOption
+from kvsctl.cli.options.cleanup.deleting import GuardOptions, PrefixOption, UndoOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.input import FileOption, KeysArgument, NullOption, ShardOption
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
@@ -30,6 +30,7 @@ from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
     ConfirmOption,
     YesOption,
     GuardOptions,
+    UndoOptions,
     RunningOptions,
     VerifyOption,
     JournalOptions,

@@ -1,4 +1,4 @@
 """The options of commands that delete or rewrite what a selection chooses.
 
-- `deleting`: which records, and how many at most.
+- `deleting`: which records, how many at most, and what is kept of them.
 """

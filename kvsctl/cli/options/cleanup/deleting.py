@@ -1,5 +1,6 @@
-"""Which records are deleted, and how many at most."""
+"""Which records are deleted, how many at most, and what is kept of them."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -45,3 +46,27 @@ class GuardOptions(OptionGroup):
         ),
         OnResume.MAY_DIFFER,
     ] = None
+
+
+class UndoOptions(OptionGroup):
+    """What is kept of what is deleted."""
+
+    undo: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="First write what is deleted to FILE, ready for set. {date} and {installation} "
+            "in its name are replaced; it never replaces a file.",
+            rich_help_panel=panels.OUTPUT,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = None
+    undo_keys_only: Annotated[
+        bool,
+        typer.Option(
+            "--undo-keys-only",
+            help="Write only the keys to the --undo file.",
+            rich_help_panel=panels.OUTPUT,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = False

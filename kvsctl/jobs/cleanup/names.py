@@ -1,0 +1,22 @@
+"""Names of files with the time and the installation of a job in them. Pure."""
+
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from kvsctl.config.targets import Target
+
+_ODD: Final = re.compile(r"[^A-Za-z0-9._-]")
+_DATE: Final = "%Y%m%dT%H%M%SZ"
+
+
+def named(path: Path, moment: datetime, target: Target) -> Path:
+    """Return a path with `{date}` and `{installation}` in its name replaced.
+
+    The date is the moment, to the second. What cannot be part of every file name becomes `_` in
+    the installation; without an installation it is the name of the target.
+    """
+    installation = _ODD.sub("_", target.installation or target.name)
+    name = path.name.replace("{date}", moment.strftime(_DATE))
+    return path.with_name(name.replace("{installation}", installation))

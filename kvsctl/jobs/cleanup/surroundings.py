@@ -1,0 +1,65 @@
+"""What a clean-up needs of the job around it."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+from kvsctl.bulk.events import Listener
+from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.bulk.plan import Pressure
+from kvsctl.listing.progress import Cutoff
+
+
+class EarlierRuns(Protocol):
+    """What the journal of a job says of earlier runs: see `jobs.journal.JobJournal`."""
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether an earlier run has begun the job."""
+        ...
+
+    @property
+    def cutoff(self) -> Cutoff | None:
+        """What the journal keeps of the ages of a clean-up; None without a journal."""
+        ...
+
+    def free_positions(self) -> Iterator[int]:
+        """Return the positions that no earlier run has settled, in order."""
+        ...
+
+
+class Surroundings(Protocol):
+    """What a clean-up needs of the listeners of its job: see `jobs.listeners.JobListeners`."""
+
+    @property
+    def listeners(self) -> list[Listener]:
+        """The listeners of the job, in order."""
+        ...
+
+    @property
+    def journal(self) -> EarlierRuns:
+        """What earlier runs of the job have left."""
+        ...
+
+    @property
+    def tally(self) -> Tally:
+        """The totals of the job, with those of earlier runs of it."""
+        ...
+
+    @property
+    def started_at(self) -> datetime:
+        """When the job was begun, by its first run."""
+        ...
+
+    def pressure(self) -> Pressure:
+        """Return how much more output can be taken."""
+        ...
+
+    def notice(self, text: str) -> None:
+        """Write a line for people at once."""
+        ...
+
+    def showing_progress(self) -> AbstractContextManager[None]:
+        """Draw the progress on a terminal inside the block."""
+        ...

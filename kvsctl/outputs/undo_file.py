@@ -1,0 +1,147 @@
+"""The undo file: records as they were read just before they were deleted or rewritten."""
+
+import asyncio
+import errno
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+from kvsctl.errors import StreamError, UsageError
+from kvsctl.files.claims import claim, interference, require_writable, resolved
+from kvsctl.files.durable import sync_file, sync_folder
+from kvsctl.files.raw import write_all
+from kvsctl.jsontext import one_line, string
+from kvsctl.model import Found, Identity, Record
+
+_WHAT = "the undo file"
+_TAIL_BYTES = 64 * 1024
+
+
+class UndoFile:
+    """A Keeper that writes a line for each record, ready for `set`, to a file of mode 600.
+
+    With `has_values` False, a line has only what identifies the record. The file is created by
+    `open`, and never replaces another; with `may_append`, one of an earlier run is continued. A
+    thread writes and syncs lines, those of several batches together.
+    """
+
+    def __init__(self, path: Path, *, has_values: bool = True, may_append: bool = False) -> None:
+        self.path = path
+        self._has_values = has_values
+        self._may_append = may_append
+        self._place = path
+        self._fd: int | None = None
+        self._length = 0
+        self._executor = ThreadPoolExecutor(1, "undo")
+        self._lines: list[bytes] = []
+        self._taken = 0
+        self._synced = 0
+        self._writing: asyncio.Task[None] | None = None
+        self._broken: StreamError | None = None
+
+    @property
+    def count(self) -> int:
+        """How many lines this run has written to disk."""
+        return self._synced
+
+    def require_new(self) -> None:
+        """Raise UsageError if the file cannot be created: if it is there already, for example."""
+        require_writable(self.path)
+        if not self._may_append and os.path.lexists(self.path):
+            raise UsageError(
+                f"{_WHAT} {self.path} exists already",
+                "Give another name: it is never replaced. {date} in a name becomes the time.",
+            )
+
+    def open(self) -> None:
+        """Create the file, or continue that of an earlier run. Raise UsageError."""
+        self.require_new()
+        try:
+            self._place = resolved(self.path)
+            self._fd = claim(self._place, _WHAT)
+            self._length = _whole_lines(self._fd)
+            if self._length and not self._may_append:  # created by someone else just now
+                raise UsageError(f"{_WHAT} {self.path} was created by another program")
+            os.ftruncate(self._fd, self._length)
+            sync_folder(self._place.parent)
+        except OSError as error:
+            raise UsageError(f"cannot write to {self.path}: {error.strerror}") from error
+
+    def keep(self, record: Record, found: Found) -> None:
+        """See Keeper."""
+        line = record_line(record.identity, found if self._has_values else None)
+        self._lines.append(line)
+        self._taken += 1
+
+    async def kept(self) -> None:
+        """See Keeper."""
+        wanted = self._taken
+        while self._synced < wanted:
+            if self._broken is not None:
+                raise self._broken
+            if self._writing is None:
+                lines, self._lines = self._lines, []
+                self._writing = asyncio.create_task(self._write(b"".join(lines), self._taken))
+            await asyncio.shield(self._writing)
+
+    def close(self) -> None:
+        """Close the file, and remove it if nothing is in it."""
+        self._executor.shutdown()
+        if self._fd is None:
+            return
+        if not self._length:
+            with suppress(OSError):
+                self._place.unlink()
+        with suppress(OSError):
+            os.close(self._fd)
+        self._fd = None
+
+    async def _write(self, text: bytes, through: int) -> None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._executor, self._put, text)
+            self._synced = through
+        except OSError as error:
+            self._broken = StreamError(
+                f"cannot write to {_WHAT} {self.path}: {error.strerror}",
+                "What is in it was deleted or was about to be; nothing else was.",
+            )
+        finally:
+            self._writing = None
+
+    def _put(self, text: bytes) -> None:
+        """Append text and wait until it is on disk; append nothing if that fails."""
+        assert self._fd is not None  # noqa: S101
+        if (done := interference(self._place, self._fd, self._length)) is not None:
+            raise OSError(errno.ESTALE, f"it was {done} during the run")
+        try:
+            write_all(self._fd, text)
+            sync_file(self._fd)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self._fd, self._length)
+            raise
+        self._length += len(text)
+
+
+def record_line(identity: Identity, found: Found | None) -> bytes:
+    """Return a record as a line that `set` can load; without `found`, as one that names a key."""
+    entity = b"" if identity.entity is None else b',"entityName":' + string(identity.entity)
+    if found is None:
+        return b'{"key":%b%b}\n' % (string(identity.key), entity)
+    expiry = b"" if found.expire_time is None else b',"expireTime":' + string(found.expire_time)
+    value = one_line(found.value)
+    return b'{"key":%b%b,"value":%b%b}\n' % (string(identity.key), entity, value, expiry)
+
+
+def _whole_lines(fd: int) -> int:
+    """Return how many bytes the whole lines of a file have: a kill may have torn the last one."""
+    end = os.fstat(fd).st_size
+    while end:
+        start = max(0, end - _TAIL_BYTES)
+        os.lseek(fd, start, os.SEEK_SET)
+        tail = os.read(fd, end - start)
+        if b"\n" in tail:
+            return start + tail.rindex(b"\n") + 1
+        end = start
+    return 0

@@ -1,0 +1,139 @@
+"""`delete --undo`: what is deleted can be restored by `set`."""
+
+import json
+import signal
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kvsctl.emulator import EmulatorOptions, embedded
+from kvsctl.emulator.switches.fault_spec import read_faults
+from kvsctl.journal.file import read_journal
+from tests.support.commands.command import Command, records_file
+from tests.support.commands.server import served
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(params=["embedded", "server"])
+def store(request: pytest.FixtureRequest, kvsctl: Command, tmp_path: Path) -> Iterator[Command]:
+    """kvsctl with a store of 40 records to delete, some with a ttl, and one to keep."""
+    records: list[dict[str, Any]] = [
+        {"key": f"tmp:{n:02}", "value": {"n": n, "big": 2**70, "x": "é\n"}} for n in range(40)
+    ]
+    for record in records[::4]:
+        record["ttl"] = "30d"
+    path = records_file(tmp_path / "in.jsonl", [*records, {"key": "keep", "value": 1}])
+    if request.param == "embedded":
+        command = kvsctl.having(KVSCTL_TARGET="local")
+        command("set", "-q", "-f", path, status=0)
+        yield command
+        return
+    with served(embedded(tmp_path / "served.db")) as url:
+        command = kvsctl.having(KVSCTL_URL=url)
+        command("set", "-q", "-f", path, status=0)
+        yield command
+
+
+def _content(command: Command) -> bytes:
+    return b"".join(sorted(command("export", "-q", status=0).out.splitlines(keepends=True)))
+
+
+@pytest.mark.parametrize("words", [["--prefix", "tmp:"], ["--all", "--no-expiry"]])
+def test_set_restores_exactly_what_went(store: Command, tmp_path: Path, words: list[str]) -> None:
+    undo, before = tmp_path / "undo.jsonl", _content(store)
+    report = store("delete", *words, "-y", "--undo", undo, "--json", status=0).report
+    assert report["succeeded"] == len(undo.read_bytes().splitlines()) > 20
+    assert stat.S_IMODE(undo.stat().st_mode) == 0o600
+    assert _content(store) != before
+    store("set", "-f", undo, status=0)
+    # A ttl is restored to the second.
+    assert [json.loads(line)["value"] for line in _content(store).splitlines()] == [
+        json.loads(line)["value"] for line in before.splitlines()
+    ]
+    assert store("diff", "-f", tmp_path / "in.jsonl", status=0).out == b""
+
+
+def test_says_where_it_is_and_its_name_has_the_time(store: Command, tmp_path: Path) -> None:
+    template = tmp_path / "undo-{date}-{installation}.jsonl"
+    ended = store("delete", "--prefix", "tmp:", "-y", "--undo", template, status=0)
+    [undo] = tmp_path.glob("undo-*.jsonl")
+    assert f"40 records are in {undo}, as read before" in ended.err.decode()
+    assert undo.name.startswith("undo-20")
+    assert "{" not in undo.name
+
+
+def test_keys_only(store: Command, tmp_path: Path) -> None:
+    undo = tmp_path / "undo.jsonl"
+    words = ["--prefix", "tmp:0", "-y", "--undo", str(undo), "--undo-keys-only"]
+    store("delete", *words, status=0)
+    assert [json.loads(line) for line in undo.read_bytes().splitlines()] == [
+        {"key": f"tmp:{n:02}"} for n in range(10)
+    ]
+    store("get", "-f", undo, "--ignore-missing", status=0)
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--prefix", "tmp:", "--undo-keys-only"], "--undo-keys-only needs a file"),
+        (["--prefix", "tmp:", "--undo", "-"], "--undo -: not a file name"),
+        (["--prefix", "tmp:", "--undo", "there.jsonl"], "there.jsonl exists already"),
+        (["--prefix", "tmp:", "--undo", "missing/undo.jsonl"], "No such file or directory"),
+        (["--prefix", "tmp:", "--undo", "u", "--failures", "u"], "at once"),
+        (["--prefix", "tmp:", "--undo", "u", "--journal", "u"], "at once"),
+        (["tmp:01", "--undo", "u"], "--undo applies to what selectors choose"),
+    ],
+)
+def test_a_wrong_undo_deletes_nothing(
+    store: Command, tmp_path: Path, words: list[str], why: str
+) -> None:
+    (tmp_path / "there.jsonl").write_bytes(b"earlier\n")
+    ended = store("delete", "-y", *words, status=2, folder=tmp_path)
+    assert why in ended.err.decode()
+    assert store("list", "--count", status=0).out == b"41\n"
+    assert (tmp_path / "there.jsonl").read_bytes() == b"earlier\n"
+
+
+def test_nothing_chosen_leaves_no_file(store: Command, tmp_path: Path) -> None:
+    store("delete", "--prefix", "none", "-y", "--undo", tmp_path / "undo.jsonl", status=0)
+    store("delete", "--prefix", "tmp:", "-n", "--undo", tmp_path / "undo.jsonl", status=0)
+    assert not (tmp_path / "undo.jsonl").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_resumed_run_appends_and_all_can_be_restored(
+    kvsctl: Command, tmp_path: Path, number: signal.Signals
+) -> None:
+    path, journal = tmp_path / "served.db", tmp_path / "j"
+    records = [{"key": f"tmp:{n:04}", "value": n} for n in range(500)]
+    with served(embedded(path)) as url:
+        file = records_file(tmp_path / "in.jsonl", records)
+        kvsctl("set", "-q", "--url", url, "-f", file, status=0)
+    faults = read_faults("seed=3,latency-ms=10..40")
+    with served(embedded(path, EmulatorOptions(faults=faults))) as url:
+        command = kvsctl.having(KVSCTL_URL=url)
+        words: list[str | Path] = ["delete", "--prefix", "tmp:", "-y", "-c", "1", "-q"]
+        words += ["--journal", journal, "--undo", tmp_path / "undo-{date}.jsonl"]
+        process = command.start(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+        def settled() -> int:
+            if not journal.exists() or not journal.stat().st_size:
+                return 0
+            return read_journal(journal).state.totals.counts.get("records", 0)
+
+        with process:
+            wait_until(lambda: settled() >= 25)
+            process.send_signal(number)
+            process.communicate()
+        assert settled() < 500
+        command(*words, status=0)
+        assert command("list", "-q").out == b""
+        [undo] = tmp_path.glob("undo-*.jsonl")
+        command("set", "-q", "-f", undo, status=0)
+        assert command("diff", "-f", tmp_path / "in.jsonl", "--all", status=0).out == b""

@@ -1,0 +1,28 @@
+"""Names of files with the time and the installation in them."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from kvsctl.config.targets import Target
+from kvsctl.jobs.cleanup.names import named
+
+_MOMENT = datetime(2026, 1, 31, 12, 0, 7, 999_999, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("template", "installation", "name"),
+    [
+        ("undo.jsonl", None, "undo.jsonl"),
+        ("{date}.jsonl", None, "20260131T120007Z.jsonl"),
+        ("{date}-{date}", None, "20260131T120007Z-20260131T120007Z"),
+        ("{installation}.jsonl", "i-1", "i-1.jsonl"),
+        ("{installation}", "ari:cloud:ecosystem::i/a b", "ari_cloud_ecosystem__i_a_b"),
+        ("{installation}", None, "prod"),
+        ("{other}", "i-1", "{other}"),
+    ],
+)
+def test_have_their_places_filled(template: str, installation: str | None, name: str) -> None:
+    target = Target("prod", url="https://example.com", installation=installation)
+    assert named(Path("a/{date}") / template, _MOMENT, target) == Path("a/{date}") / name
