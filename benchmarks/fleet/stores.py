@@ -54,9 +54,9 @@ _took: dict[str, float] = {}
 def _job(url: str, source: Path, files: Path, *, has_journal: bool) -> BatchJob:
     reader = Reader([File(source)], set_parsers(Rules(), string=False))
     return BatchJob(
-        ReaderInput(reader),
-        RunPlan(Verb.SET, pace=Pace.of(1.0), finds_concurrency=True),
-        Target("store", url=url),
+        input=ReaderInput(reader),
+        plan=RunPlan(Verb.SET, pace=Pace.of(1.0), finds_concurrency=True),
+        target=Target("store", url=url),
         allow_http=False,
         timeout_seconds=60.0,
         reporting=Reporting(report_path=files.with_suffix(".json"), quiet=True),
