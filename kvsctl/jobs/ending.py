@@ -193,7 +193,7 @@ class Ending(msgspec.Struct, frozen=True):
         environment, groups = self.environment, self.tally.groups
         if self.job.reporting.verbosity:
             for line in input_lines(self.job.input.inputs_read()):
-                environment.tell(line)
+                environment.write_line(line)
         environment.write_stderr(
             summary(
                 environment,

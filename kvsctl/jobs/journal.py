@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     # What keeps a journal or a failures file is imported by the jobs that have one.
     from kvsctl.journal.file import JournalFile
     from kvsctl.journal.writer import JournalWriter
-    from kvsctl.listing.progress import Cutoff, Progress
+    from kvsctl.listing.remainder import Cutoff, Remainder
     from kvsctl.outputs.failures import FailuresFile
 
 _SAME_COMMAND: Final = (
@@ -233,10 +233,10 @@ class JobJournal:
         self._job = job
         self._file = file
         self.state: JournalState | None = file.state if file else None
-        self.progress: Progress | None = None
+        self.remainder: Remainder | None = None
         """What is left of the job's listing, if it has one and a journal."""
         if self.state is not None and job.listing is not None:
-            self.progress = _progress(self.state)
+            self.remainder = _remainder(self.state)
         self.cutoff: Cutoff | None = None
         """From when the ages of a clean-up count, if the job is one and has a journal."""
         if self.state is not None and job.cleanup is not None:
@@ -324,7 +324,7 @@ class JobJournal:
             output=sink if isinstance(sink, PartFile | MarkedCompressedSink) else None,
             in_order=records is not None and records.in_order,
             counted=self._tally,
-            listing=self.progress or self.cutoff,
+            listing=self.remainder or self.cutoff,
             elapsed=lambda: self.earlier_seconds + time.monotonic() - self._started,
             fail=fail,
             is_torn=is_torn,
@@ -364,15 +364,15 @@ class JobJournal:
             self._writer.replay(pieces)
 
 
-def _progress(state: JournalState) -> "Progress":
-    from kvsctl.listing.progress import Progress  # few commands need it
+def _remainder(state: JournalState) -> "Remainder":
+    from kvsctl.listing.remainder import Remainder  # few commands need it
 
     settled = state.totals.counts.get("records", 0)
-    return Progress(state.left, settled, state.ages_count_from)
+    return Remainder(state.left, settled, state.ages_count_from)
 
 
 def _cutoff(state: JournalState) -> "Cutoff":
-    from kvsctl.listing.progress import Cutoff  # few commands need it
+    from kvsctl.listing.remainder import Cutoff  # few commands need it
 
     return Cutoff(state.ages_count_from)
 

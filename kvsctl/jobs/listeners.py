@@ -29,7 +29,7 @@ from kvsctl.report.log.start import log_start
 if TYPE_CHECKING:
     from kvsctl.jobs.cleanup.rehearsal import Rehearsing
     from kvsctl.journal.file import JournalFile
-    from kvsctl.listing.progress import Progress
+    from kvsctl.listing.remainder import Remainder
     from kvsctl.outputs.failures import FailuresFile
     from kvsctl.outputs.usage import UsageOutput
     from kvsctl.report.progress import ProgressBarLine
@@ -93,9 +93,9 @@ class JobListeners:
             self.listeners.append(self._rehearsing)
 
     @property
-    def progress(self) -> "Progress | None":
+    def remainder(self) -> "Remainder | None":
         """What is left of the job's listing, if it has one and a journal."""
-        return self.journal.progress
+        return self.journal.remainder
 
     @property
     def started_at(self) -> datetime:

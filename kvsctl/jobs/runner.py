@@ -44,8 +44,8 @@ class Interrupts(Protocol):
     interrupted: ExitStatus | None
 
     @contextmanager
-    def stopping(self, run: Stoppable, tell: Callable[[str], None]) -> Iterator[None]:
-        """Stop `run` when an interrupt arrives inside the block, and say so through `tell`."""
+    def stopping(self, run: Stoppable, note: Callable[[str], None]) -> Iterator[None]:
+        """Stop `run` when an interrupt arrives inside the block, and say so through `note`."""
         ...
 
 
@@ -59,9 +59,9 @@ class NoInterrupts:
     interrupted: ExitStatus | None = None
 
     @contextmanager
-    def stopping(self, run: Stoppable, tell: Callable[[str], None]) -> Iterator[None]:
+    def stopping(self, run: Stoppable, note: Callable[[str], None]) -> Iterator[None]:
         """Do nothing."""
-        del run, tell
+        del run, note
         yield
 
 
@@ -240,7 +240,7 @@ def _prepared(
             pacer=pacer,
             pressure=listeners.pressure,
             notice=listeners.notice,
-            progress=listeners.progress,
+            remainder=listeners.remainder,
         )
         return listing, listing.work
     if job.cleanup is not None:

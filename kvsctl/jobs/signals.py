@@ -39,7 +39,7 @@ class Stoppable(Protocol):
 class Signals:
     """While a run works, the first signal stops it and the second aborts it.
 
-    The first is answered at once, through `tell`, with what is still being finished. After the
+    The first is answered at once, through `note`, with what is still being finished. After the
     run, files and report are completed, which is what a first signal asks for: it is ignored. As
     completing may wait for a reader or a disk, a second signal then ends the process with its exit
     code.
@@ -75,7 +75,7 @@ class Signals:
             signal.signal(number, handler)
 
     @contextmanager
-    def stopping(self, run: Stoppable, tell: Callable[[str], None]) -> Iterator[None]:
+    def stopping(self, run: Stoppable, note: Callable[[str], None]) -> Iterator[None]:
         """Stop `run` on signals inside the block; complete files and report after it."""
         loop = asyncio.get_running_loop()
         self._is_over, self._passed = False, 0
@@ -88,7 +88,7 @@ class Signals:
             self.interrupted = self.interrupted or status
             self._received.append(status)
             if len(self._received) == 1:
-                tell(_notice(run.in_flight, number))
+                note(_notice(run.in_flight, number))
                 run.stop()
             else:
                 run.abort()

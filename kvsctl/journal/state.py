@@ -32,7 +32,7 @@ import msgspec
 from kvsctl.bulk.outcomes.positions import SettledRanges
 
 Left: TypeAlias = tuple[Any, ...]
-"""A part of a listing that is left to list: see `listing.progress.Mark`."""
+"""A part of a listing that is left to list: see `listing.remainder.Mark`."""
 Note: TypeAlias = dict[str, Any]
 """One failure as the report lists it; `position` is one of its members."""
 

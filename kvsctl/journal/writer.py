@@ -66,7 +66,7 @@ class MarkedFailures(Protocol):
 
 
 class MarkedListing(Protocol):
-    """What is left of a listing: see `listing.progress.Progress`."""
+    """What is left of a listing: see `listing.remainder.Remainder`."""
 
     ages_count_from: float | None
 

@@ -12,7 +12,7 @@ Modules:
 
 - `plan`: what a listing covers, and what it chooses.
 - `ranges`: divide the keys among ranges. Pure.
-- `progress`: what is left of a listing, for a journal. Pure.
+- `remainder`: what is left of a listing, for a journal. Pure.
 - `reading`: read one page, with every retry that it needs, at the pace of the installation.
 - `repeats`: notice cursors and keys that a listing had before.
 - `lister`: list several ranges at a time, and divide a range that keeps others waiting.

@@ -16,8 +16,8 @@ from kvsctl.bulk.settling.reconcile import UNDECIDED, UNSELECTED, ReadPolicy
 from kvsctl.errors import KvsctlError
 from kvsctl.listing.judge import verdict_of
 from kvsctl.listing.plan import ListingPlan
-from kvsctl.listing.progress import Progress
 from kvsctl.listing.reading import QueryCaller
+from kvsctl.listing.remainder import Remainder
 from kvsctl.listing.walk import Picked, Walk, records_of
 from kvsctl.model import SUCCEEDED, Found, Identity, Outcome, State
 from kvsctl.selection.selection import Selection, Verdict
@@ -36,7 +36,7 @@ class ListingRun:
 
     Listeners receive the events of any run. If the plan says so, or if queries leave out metadata
     that is needed, each chosen record is read again by batch/get: `notice` is called before.
-    `progress` is what is left of an earlier run; it is kept up to date for a journal.
+    `remainder` is what is left of an earlier run; it is kept up to date for a journal.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class ListingRun:
         pacer: Pacer,
         pressure: Callable[[], Pressure] = lambda: Pressure.NONE,
         notice: Callable[[str], None] = lambda _text: None,
-        progress: Progress | None = None,
+        remainder: Remainder | None = None,
     ) -> None:
         self._plan = plan
         self._run_plan = run_plan
@@ -60,10 +60,10 @@ class ListingRun:
         self._notice = notice
         self._emitter = Emitter(listeners, stop=self.stop)
         self._emit = self._emitter.emit
-        self._progress = progress
-        self._walk = Walk(plan, run_plan, service, pacer, self._emit, progress)
+        self._remainder = remainder
+        self._walk = Walk(plan, run_plan, service, pacer, self._emit, remainder)
         self._changed = asyncio.Event()
-        self._position = 0 if progress is None else progress.position
+        self._position = 0 if remainder is None else remainder.position
         self._chosen = 0
         self._task: asyncio.Task[None] | None = None
         self._rereading: Run | None = None
@@ -179,8 +179,8 @@ class ListingRun:
         if self._plan.limit is not None:
             room = _room(len(keys), skipped, self._plan.limit - self._chosen)
             keys, found = keys[:room], found[:room]
-        if self._progress is not None:
-            self._progress.note(self._position, keys, picked.moves)
+        if self._remainder is not None:
+            self._remainder.note(self._position, keys, picked.moves)
         if not keys:
             return
         self._emit(RecordsRead(len(keys)))

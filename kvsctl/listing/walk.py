@@ -14,9 +14,9 @@ from kvsctl.errors import TargetError
 from kvsctl.listing.judge import Judge, Judged
 from kvsctl.listing.lister import PAGES_AHEAD, Listed, Lister
 from kvsctl.listing.plan import ListingPlan
-from kvsctl.listing.progress import Move, Progress
 from kvsctl.listing.ranges import Range
 from kvsctl.listing.reading import PageReader, QueryCaller
+from kvsctl.listing.remainder import Move, Remainder
 from kvsctl.model import Identity, Record
 from kvsctl.selection.selection import Selection
 from kvsctl.service.queries import EntityIndex, Query
@@ -56,7 +56,7 @@ _NOTHING: Final = FoundSlab(())
 class Walk:
     """Lists the spaces of a plan, one after the other. Iterate `pages` or `records` once.
 
-    `run_plan` says how queries are retried. `emit` receives the events of queries. `progress` says
+    `run_plan` says how queries are retried. `emit` receives the events of queries. `remainder` says
     what is left of an earlier run. The caller that iterates `pages` notes the moves in it.
     """
 
@@ -67,15 +67,15 @@ class Walk:
         service: QueryCaller,
         pacer: Pacer,
         emit: Callable[[Event], None],
-        progress: Progress | None = None,
+        remainder: Remainder | None = None,
     ) -> None:
         self._plan = plan
-        self._progress = progress
+        self._remainder = remainder
         self._service = service
         self._emit = emit
         self._reader = PageReader(service, pacer, run_plan, emit)
         self._selection = plan.selection
-        self.ages_count_from = None if progress is None else progress.ages_count_from
+        self.ages_count_from = None if remainder is None else remainder.ages_count_from
         """The moment that ages count back from; None: not known yet, or there is no age."""
 
     @property
@@ -92,8 +92,8 @@ class Walk:
         if self._selection.counts_back:
             if self.ages_count_from is None:
                 self.ages_count_from = self._service.now()
-            if self._progress is not None:
-                self._progress.ages_count_from = self.ages_count_from
+            if self._remainder is not None:
+                self._remainder.ages_count_from = self.ages_count_from
             self._selection = self._selection.counted_from(self.ages_count_from)
         return self._selection
 
@@ -131,14 +131,14 @@ class Walk:
         Records about which the listing cannot decide are among them. End as soon as `until`
         returns True.
         """
-        position = 0 if self._progress is None else self._progress.position
+        position = 0 if self._remainder is None else self._remainder.position
         async with aclosing(self._judged()) as judgements:
             async for one in judgements:
                 if until():
                     return
                 keys = _to_read(one)
-                if self._progress is not None:
-                    self._progress.note(position, keys, one.moves)
+                if self._remainder is not None:
+                    self._remainder.note(position, keys, one.moves)
                 if keys:
                     yield records_of(_entity(one.space), keys, position)
                     position += len(keys)
@@ -146,8 +146,8 @@ class Walk:
     async def _judged(self) -> AsyncGenerator[_JudgedPage, None]:
         spaces = dict(enumerate(self._plan.spaces))
         ranges = {number: self._ranges(space) for number, space in spaces.items()}
-        if self._progress is not None:
-            ranges = self._progress.begin(ranges)
+        if self._remainder is not None:
+            ranges = self._remainder.begin(ranges)
         try:
             for number, space in spaces.items():
                 async with aclosing(self._judged_of(number, space, ranges[number])) as pages:
@@ -170,7 +170,7 @@ class Walk:
             page_records=plan.page_records,
             pages_ahead=PAGES_AHEAD if plan.limit is None else 0,
             entity=space,
-            needs_order=self._progress is not None,
+            needs_order=self._remainder is not None,
             moved=lambda ended, begun: moves.append(Move(number, ended, begun)),
         )
         async with aclosing(lister.pages()) as pages:

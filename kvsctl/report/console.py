@@ -83,7 +83,7 @@ class Environment(msgspec.Struct, frozen=True):
         is_shared = prints_records and self.stdout_is_terminal
         return self.can_redraw and not is_silenced and not is_shared
 
-    def tell(self, text: str) -> None:
+    def write_line(self, text: str) -> None:
         """Write text and a line feed to stderr at once; ignore a stderr that is closed.
 
         Text from outside must have been made `visible` before.
@@ -99,25 +99,25 @@ class Environment(msgspec.Struct, frozen=True):
         if self.log is not None:
             self.log.log("note", message=text, hint=hint)
             return
-        self.tell(f"kvsctl: {text}")
+        self.write_line(f"kvsctl: {text}")
         if hint:
-            self.tell(hint)
+            self.write_line(hint)
 
     def warn(self, text: str) -> None:
         """Write a warning to stderr. Text from outside must be `visible`."""
         if self.log is not None:
             self.log.log("warning", "warning", message=text)
         else:
-            self.tell(f"kvsctl: warning: {text}")
+            self.write_line(f"kvsctl: warning: {text}")
 
     def fail(self, message: str, hint: str | None, status: ExitStatus | None = None) -> None:
         """Write an error to stderr. `status`: the exit code, if no report says it."""
         if self.log is not None:
             self.log.fail(message, hint, status)
             return
-        self.tell(f"kvsctl: {visible(message)}")
+        self.write_line(f"kvsctl: {visible(message)}")
         if hint:
-            self.tell(visible(hint))
+            self.write_line(visible(hint))
 
     def write_stderr(self, text: str) -> None:
         """Write text to stderr, escaping what its encoding lacks; never raise OSError."""

@@ -116,14 +116,14 @@ def test_a_closed_descriptor_is_not_used(monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setattr(f"sys.{name}", None)
     environment = Environment.of_process({})
     assert (environment.stdout_fd, environment.stderr_fd) == (None, None)
-    environment.tell("nobody reads this")
+    environment.write_line("nobody reads this")
 
 
 def test_characters_that_the_encoding_lacks_are_escaped() -> None:
     reader, writer = os.pipe()
     environment = replace(NOWHERE, stderr_fd=writer, encoding="ascii")
-    environment.tell("caf\xe9")
+    environment.write_line("caf\xe9")
     assert os.read(reader, 100) == b"caf\\xe9\n"
     os.close(reader)
-    environment.tell("nobody reads this")
+    environment.write_line("nobody reads this")
     os.close(writer)

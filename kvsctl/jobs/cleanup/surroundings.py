@@ -8,7 +8,7 @@ from typing import Protocol
 from kvsctl.bulk.events import Listener
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.plan import Pressure
-from kvsctl.listing.progress import Cutoff
+from kvsctl.listing.remainder import Cutoff
 
 
 class EarlierRuns(Protocol):

@@ -102,7 +102,7 @@ async def look_up(
     listeners: Sequence[Listener],
     interrupts: Interrupts,
     limit: TimeLimit,
-    tell: Callable[[str], None],
+    note: Callable[[str], None],
     *,
     is_written: Callable[[Run], bool] = lambda _: True,
 ) -> KvsctlError | None:
@@ -130,7 +130,7 @@ async def look_up(
             return Pressure.OLDEST_ONLY if is_held else Pressure.NONE
 
         run = Run(store.plan, service, [*listeners, lookup], pressure=pressure)
-        with interrupts.stopping(run, tell), limit.stopping(run):
+        with interrupts.stopping(run, note), limit.stopping(run):
             error = await run.work(ReadyFeed(lookup.records(chain([first], rest))))
         lookup.close()
         return error or limit.work_left()

@@ -34,7 +34,7 @@ async def list_store(
     listeners: Sequence[Listener],
     interrupts: Interrupts,
     limit: TimeLimit,
-    tell: Callable[[str], None],
+    note: Callable[[str], None],
 ) -> KvsctlError | None:
     """List a store to its end. Return the error that ended this early, if any."""
     store = listed.store
@@ -48,7 +48,7 @@ async def list_store(
     )
     async with target as service:
         pacer = Pacer(store.plan.pace, asyncio.get_running_loop().time)
-        run = ListingRun(listed.plan, store.plan, service, listeners, pacer=pacer, notice=tell)
-        with interrupts.stopping(run, tell), limit.stopping(run):
+        run = ListingRun(listed.plan, store.plan, service, listeners, pacer=pacer, notice=note)
+        with interrupts.stopping(run, note), limit.stopping(run):
             error = await run.work()
         return error or limit.work_left()

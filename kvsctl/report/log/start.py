@@ -15,7 +15,7 @@ def log_start(
     """Log the start of a run, if there is a log. Return what logs or shows its requests."""
     log = environment.log
     if log is None:
-        return [RequestLines(environment.tell)] if verbosity else []
+        return [RequestLines(environment.write_line)] if verbosity else []
     if is_quiet:
         return []
     log.log(

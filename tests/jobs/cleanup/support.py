@@ -23,7 +23,7 @@ from kvsctl.jobs.cleanup.run import CleanUpRun
 from kvsctl.jobs.job import BatchJob, Reporting
 from kvsctl.jobs.listing import ListingInput
 from kvsctl.listing.plan import ListingPlan
-from kvsctl.listing.progress import Cutoff
+from kvsctl.listing.remainder import Cutoff
 from kvsctl.model import Verb
 from kvsctl.report.console import Environment
 from kvsctl.selection.selection import Selection

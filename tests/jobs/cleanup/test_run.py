@@ -8,7 +8,7 @@ from kvsctl.bulk.events import PageListed, RequestEnded, Settled
 from kvsctl.errors import CredentialsError, UsageError, WorkLeft
 from kvsctl.jobs.cleanup.guards import MostDeleted
 from kvsctl.jobs.job import InputChecks
-from kvsctl.listing.progress import Cutoff
+from kvsctl.listing.remainder import Cutoff
 from kvsctl.model import Found
 from kvsctl.selection.content.expressions import Expression
 from kvsctl.selection.moments import Age

@@ -42,7 +42,7 @@ class Cutoff:
         return [], []
 
 
-class Progress:
+class Remainder:
     """Which ranges hold every key that is not settled yet, and no other.
 
     `left` is what an earlier run has left; None: nothing was listed. `position` is that of the next

@@ -15,8 +15,8 @@ from kvsctl.errors import TargetError
 from kvsctl.journal.state import Group, JournalState
 from kvsctl.listing import lister as lister_module
 from kvsctl.listing.plan import ListingPlan
-from kvsctl.listing.progress import Move, Progress
 from kvsctl.listing.ranges import Range
+from kvsctl.listing.remainder import Move, Remainder
 from kvsctl.listing.run import ListingRun
 from kvsctl.model import Found, Verb
 from kvsctl.selection.patterns import glob
@@ -41,7 +41,7 @@ class _Journal:
     """What a journal would hold of a run, if it were written at times."""
 
     def __init__(self, state: JournalState, settled: Sequence[str]) -> None:
-        self.progress = Progress(state.left, len(settled))
+        self.remainder = Remainder(state.left, len(settled))
         self.state = state
         self.settled = list(settled)
         self._reorder: Reorder[str] = Reorder(len, [(0, len(settled))] if settled else ())
@@ -58,7 +58,7 @@ class _Journal:
     def write(self) -> None:
         """Write a group: from here a run would be resumed."""
         self.settled = list(self._released)
-        ended, begun = self.progress.take(len(self.settled))
+        ended, begun = self.remainder.take(len(self.settled))
         self.state.apply(Group(lists=True, ended=ended, begun=begun))
 
 
@@ -76,7 +76,7 @@ def _run_until_killed(
             store,
             [journal],
             pacer=Pacer(run_plan.pace, loop.time),
-            progress=journal.progress,
+            remainder=journal.remainder,
         )
 
         def write() -> None:
@@ -128,22 +128,22 @@ def test_a_killed_listing_is_resumed_with_each_key_once(
 
 def test_a_page_that_is_settled_in_part_counts_in_part() -> None:
     whole, rest = Range("", ""), Range("", "", "c")
-    progress = Progress(None, 0)
-    assert progress.begin({0: [whole]}) == {0: [whole]}
-    progress.note(0, ["a", "b", "c"], [Move(0, whole, [rest])])
-    assert progress.take(0) == ([], [(0, "", "", None)])
-    assert progress.take(2) == ([(0, "", "", None)], [(0, "", "", "b")])
-    assert progress.take(2) == ([], [])
-    assert progress.take(3) == ([(0, "", "", "b")], [(0, "", "", "c")])
+    remainder = Remainder(None, 0)
+    assert remainder.begin({0: [whole]}) == {0: [whole]}
+    remainder.note(0, ["a", "b", "c"], [Move(0, whole, [rest])])
+    assert remainder.take(0) == ([], [(0, "", "", None)])
+    assert remainder.take(2) == ([(0, "", "", None)], [(0, "", "", "b")])
+    assert remainder.take(2) == ([], [])
+    assert remainder.take(3) == ([(0, "", "", "b")], [(0, "", "", "c")])
 
 
 def test_what_begins_and_ends_between_two_groups_is_not_mentioned() -> None:
-    progress = Progress([(0, "", "", None)], 7)
-    assert progress.begin({0: [Range("x", "x")]}) == {0: [Range("", "")]}
+    remainder = Remainder([(0, "", "", None)], 7)
+    assert remainder.begin({0: [Range("x", "x")]}) == {0: [Range("", "")]}
     middle = Range("", "", "b")
-    progress.note(7, ["a", "b"], [Move(0, Range("", ""), [middle])])
-    progress.note(9, [], [Move(0, middle, [])])
-    assert progress.take(9) == ([(0, "", "", None)], [])
+    remainder.note(7, ["a", "b"], [Move(0, Range("", ""), [middle])])
+    remainder.note(9, [], [Move(0, middle, [])])
+    assert remainder.take(9) == ([(0, "", "", None)], [])
 
 
 def test_a_listing_out_of_order_cannot_be_resumed() -> None:
@@ -159,7 +159,7 @@ def test_a_listing_out_of_order_cannot_be_resumed() -> None:
         plan = RunPlan(Verb.GET)
         pacer = Pacer(plan.pace, asyncio.get_running_loop().time)
         run = ListingRun(
-            ListingPlan(), plan, Disordered({}), [journal], pacer=pacer, progress=journal.progress
+            ListingPlan(), plan, Disordered({}), [journal], pacer=pacer, remainder=journal.remainder
         )
         errors.append(await run.work())
 
