@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Container, Sequence
 from enum import Enum
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
 from kvsctl.errors import KvsctlError
 from kvsctl.model import Outcome, Verb
+
+if TYPE_CHECKING:
+    from kvsctl.service.client import Answer, QueryAnswer
 
 
 class RecordsRead(msgspec.Struct, frozen=True, gc=False):
@@ -43,6 +46,34 @@ class RequestEnded(msgspec.Struct, frozen=True, gc=False):
     def operation(self) -> str:
         """What the request was, as users know it: set, get, delete or query."""
         return "query" if self.is_query else self.verb.value
+
+
+def request_ended(
+    verb: Verb,
+    answer: "Answer | QueryAnswer",
+    records: int,
+    units: int,
+    *,
+    is_retry: bool,
+    is_query: bool = False,
+) -> RequestEnded:
+    """Return the event of a request that ended with this answer."""
+    fault = answer.fault
+    return RequestEnded(
+        verb,
+        records,
+        answer.status,
+        answer.elapsed_seconds,
+        answer.bytes_sent,
+        answer.bytes_received,
+        units,
+        is_retry,
+        answer.trace_id,
+        f"{fault.code}: {fault.message}" if fault else None,
+        answer.headers,
+        is_throttled=fault is not None and fault.is_throttled,
+        is_query=is_query,
+    )
 
 
 class WaitReason(Enum):

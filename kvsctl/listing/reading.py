@@ -8,13 +8,13 @@ from typing import Final, Protocol, TypeAlias
 
 from msgspec.structs import replace
 
-from kvsctl.bulk.events import Event, RequestEnded, Waiting, WaitReason
-from kvsctl.bulk.pacing.pace import request_units
+from kvsctl.bulk.events import Event, Waiting, WaitReason, request_ended
+from kvsctl.bulk.pacing.charges import charged_units, note_end
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.retrying.budget import RetryBudget
 from kvsctl.bulk.retrying.give_up import Patience, refused_end, unreachable
-from kvsctl.bulk.retrying.policy import EndRun, Renew, Wait, is_strike
+from kvsctl.bulk.retrying.policy import MOST_RENEWALS, EndRun, Renew, Wait, is_strike
 from kvsctl.errors import TargetError
 from kvsctl.model import GET
 from kvsctl.service.auth.credentials import Secret
@@ -22,8 +22,6 @@ from kvsctl.service.client import QueryAnswer
 from kvsctl.service.faults import Fault, FaultKind
 from kvsctl.service.queries import Page, Query
 
-_RENEWALS: Final = 3
-"""A query whose token is refused more often ends the listing: new tokens do not help."""
 _SHORT_WAIT_SECONDS: Final = 0.5
 """Shorter waits are not reported to listeners."""
 _SMALL_PAGE: Final = 20
@@ -128,7 +126,7 @@ class PageReader:
             assert fault is not None  # noqa: S101
             if fault.kind is FaultKind.UNAUTHORISED:
                 renewals += 1
-                if renewals > _RENEWALS or not await self._service.renew(answer.token):
+                if renewals > MOST_RENEWALS or not await self._service.renew(answer.token):
                     raise refused_end(fault)
                 continue
             if fault.code in _PAGE_CODES and query.limit > _SMALL_PAGE:
@@ -184,18 +182,12 @@ class PageReader:
             self.in_flight -= 1
         page, fault = answer.page, answer.fault
         self._was_answered = self._was_answered or answer.status is not None
-        charged = 0 if page is None else request_units(answer.bytes_received)
-        self._note(answer, charged, is_retry=is_retry)
+        charged, found = charged_units(answer, reads=True), 0 if page is None else len(page.keys)
+        self._emit(request_ended(GET, answer, found, charged, is_retry=is_retry, is_query=True))
         if fault is not None and fault.is_rate_limited:
             self._pacer.refuse(start, self._retry.asked_seconds(fault))
-        elif page is not None:
-            if page.keys:
-                self._pacer.note_read(len(page.keys), charged)
-            self._pacer.end(start, requests=1, units=charged, is_accepted=True)
         else:
-            may_be_charged = fault is not None and fault.may_be_applied
-            requests = 0 if answer.status is None and not may_be_charged else 1
-            self._pacer.end(start, requests=requests, units=start.reserved * may_be_charged)
+            note_end(self._pacer, start, answer, charged, found)
         return answer
 
     async def _await_turn(self, units: int) -> None:
@@ -217,26 +209,6 @@ class PageReader:
     def _note_wait(self, reason: WaitReason, seconds: float) -> None:
         if _SHORT_WAIT_SECONDS <= seconds < math.inf:
             self._emit(Waiting(reason, seconds))
-
-    def _note(self, answer: QueryAnswer, units: int, *, is_retry: bool) -> None:
-        page, fault = answer.page, answer.fault
-        self._emit(
-            RequestEnded(
-                GET,
-                0 if page is None else len(page.keys),
-                answer.status,
-                answer.elapsed_seconds,
-                answer.bytes_sent,
-                answer.bytes_received,
-                units,
-                is_retry,
-                answer.trace_id,
-                f"{fault.code}: {fault.message}" if fault else None,
-                answer.headers,
-                is_throttled=fault is not None and fault.is_throttled,
-                is_query=True,
-            )
-        )
 
 
 def _reason(fault: Fault) -> WaitReason:

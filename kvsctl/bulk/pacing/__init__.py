@@ -2,6 +2,7 @@
 
 - `pace`: the given limits.
 - `pacer`: hold requests back within the given and the learnt limits.
+- `charges`: what an answer was charged, for the pacer.
 - `window`: the amount used in the last seconds.
 - `learner`: learn limits from 429 responses. Its parts: `limit_detector`, `history`, `probes`,
   `learnt_window` (of a long window), `even_rate` and `ceiling` (of a short one).

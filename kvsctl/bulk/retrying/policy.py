@@ -9,6 +9,8 @@ from kvsctl.config.settings import DEFAULTS
 from kvsctl.model import Record
 from kvsctl.service.faults import Fault, FaultKind
 
+MOST_RENEWALS: Final = 3
+"""A request whose token is refused more often ends the run: new tokens do not help."""
 _LEFT_OUT_RETRIES: Final = 3
 """A fourth request for a key that three answers left out has never helped."""
 _THROTTLED_RETRIES_FACTOR: Final = 10

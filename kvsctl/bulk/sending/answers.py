@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from kvsctl.bulk.packing.capacity import Inquiry
 from kvsctl.bulk.retrying.give_up import refused_end
 from kvsctl.bulk.retrying.policy import (
+    MOST_RENEWALS,
     EndRun,
     GiveUp,
     Renew,
@@ -104,10 +105,6 @@ def _lacked(reply: Reply | AllDone, *, asked: int) -> str:
     return f"that did not name {keys} of the request: both of their lists were empty"
 
 
-_RENEWALS = 3
-"""A batch whose token is refused more often ends the run: new tokens do not help."""
-
-
 async def take_fault(run: RunState, batch: Batch, fault: Fault, answer: Answer) -> None:
     """Settle or queue again each record of a batch whose request failed."""
     if fault.means_missing and len(batch.records) == 1 and run.verb_of(batch) is Verb.DELETE:
@@ -188,7 +185,7 @@ async def _renew(run: RunState, batch: Batch, fault: Fault, answer: Answer) -> N
     batch.renewals += 1
     ending: KvsctlError | None = None
     try:
-        if batch.renewals > _RENEWALS or not await run.service.renew(answer.token):
+        if batch.renewals > MOST_RENEWALS or not await run.service.renew(answer.token):
             ending = refused_end(fault)
     except CredentialsError as error:
         ending = error

@@ -2,20 +2,17 @@
 
 from asyncio import CancelledError
 from datetime import UTC, datetime
-from typing import Final
 
-from kvsctl.bulk.events import RequestEnded, Waiting, WaitReason
-from kvsctl.bulk.pacing.pace import request_units
+from kvsctl.bulk.events import Waiting, WaitReason, request_ended
+from kvsctl.bulk.pacing.charges import charged_units, note_end
 from kvsctl.bulk.sending.answers import take_fault, take_reply
 from kvsctl.bulk.sending.queue import Batch
 from kvsctl.bulk.sending.run_state import RunState
 from kvsctl.errors import CredentialsError, StreamError
-from kvsctl.model import GET, Outcome, Record, State, Verb
+from kvsctl.model import GET, Outcome, Record, State
 from kvsctl.service.client import Answer
 from kvsctl.service.faults import Fault, FaultKind
 from kvsctl.slabs import Slab, any_expires_by
-
-_OK: Final = 200
 
 
 class Sender:
@@ -72,10 +69,9 @@ class Sender:
             run.queue.resend(batch, run.now())
             run.stop(error)
             return
-        units = 0
-        if answer.status == _OK:
-            units = request_units(answer.bytes_received if verb is GET else answer.bytes_sent)
-        self._note(verb, batch, answer, units, is_retry=is_retry)
+        units = charged_units(answer, reads=verb is GET)
+        self._was_answered = self._was_answered or answer.status is not None
+        run.ledger.emit(request_ended(verb, answer, len(batch.records), units, is_retry=is_retry))
         self._note_pace(batch, answer, units)
         if answer.reply is not None:
             take_reply(run, batch, answer.reply, answer)
@@ -132,15 +128,10 @@ class Sender:
             wait_seconds = run.pacer.refused_seconds(reads=start.reads)
             if wait_seconds > 0:
                 run.ledger.emit(Waiting(WaitReason.THROTTLED, wait_seconds))
-        elif answer.status == _OK:
-            run.pacer.end(start, requests=1, units=units, is_accepted=True)
-            if start.reads:
-                run.pacer.note_read(start.records, units)
-                run.concurrency.note_read(answer.bytes_received)
-        else:
-            may_be_charged = fault is not None and fault.may_be_applied
-            requests = 0 if answer.status is None and not may_be_charged else 1
-            run.pacer.end(start, requests=requests, units=start.reserved * may_be_charged)
+            return
+        note_end(run.pacer, start, answer, units, start.records)
+        if start.reads and units:
+            run.concurrency.note_read(answer.bytes_received)
 
     def _skip_expired(self, batch: Batch) -> bool:
         """Settle the records of a batch that have expired. Return whether others are left."""
@@ -157,25 +148,3 @@ class Sender:
             Outcome(record, State.SKIPPED, skipped_by="expired") for record in past
         )
         return bool(left)
-
-    def _note(
-        self, verb: Verb, batch: Batch, answer: Answer, units: int, *, is_retry: bool
-    ) -> None:
-        fault = answer.fault
-        self._was_answered = self._was_answered or answer.status is not None
-        self._run.ledger.emit(
-            RequestEnded(
-                verb,
-                len(batch.records),
-                answer.status,
-                answer.elapsed_seconds,
-                answer.bytes_sent,
-                answer.bytes_received,
-                units,
-                is_retry,
-                answer.trace_id,
-                f"{fault.code}: {fault.message}" if fault else None,
-                answer.headers,
-                is_throttled=fault is not None and fault.is_throttled,
-            )
-        )

@@ -1,0 +1,40 @@
+"""What the service charges for a request, by its answer, for the pacer and for the report."""
+
+from typing import Final, Protocol
+
+from kvsctl.bulk.pacing.pace import request_units
+from kvsctl.bulk.pacing.pacer import Pacer, Start
+from kvsctl.service.faults import Fault
+
+_OK: Final = 200
+
+
+class Answered(Protocol):
+    """The end of a request or a query: see `service.client`."""
+
+    fault: Fault | None
+    status: int | None
+    bytes_sent: int
+    bytes_received: int
+
+
+def charged_units(answer: Answered, *, reads: bool) -> int:
+    """Return the quota units of a request by the documented rule; 0 unless the status is 200."""
+    if answer.status != _OK:
+        return 0
+    return request_units(answer.bytes_received if reads else answer.bytes_sent)
+
+
+def note_end(pacer: Pacer, start: Start, answer: Answered, units: int, records_read: int) -> None:
+    """Note in the pacer that a request ended that was not throttled.
+
+    `units` are those that it was charged. `records_read`: how many records an answer to a read has.
+    """
+    if answer.status == _OK:
+        pacer.end(start, requests=1, units=units, is_accepted=True)
+        if start.reads and records_read:
+            pacer.note_read(records_read, units)
+        return
+    may_be_charged = answer.fault is not None and answer.fault.may_be_applied
+    requests = 0 if answer.status is None and not may_be_charged else 1
+    pacer.end(start, requests=requests, units=start.reserved * may_be_charged)
