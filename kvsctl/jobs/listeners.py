@@ -347,12 +347,13 @@ class JobListeners:
                 self._sink.complete()
             else:
                 self._sink.abandon()
-            if self._sink.broken is not None and not self._pipe_closed:
-                place = self._job.records.path if self._job.records else None
-                broken = broken or StreamError(
-                    f"cannot write to {place or 'stdout'}: {self._sink.broken.strerror}"
-                )
-            elif is_whole and self._manifest is not None and not self._tally.failed:
+            if self._sink.broken is not None:
+                if not self._pipe_closed:
+                    place = self._job.records.path if self._job.records else None
+                    broken = broken or StreamError(
+                        f"cannot write to {place or 'stdout'}: {self._sink.broken.strerror}"
+                    )
+            elif is_whole and broken is None and self._manifest and not self._tally.failed:
                 broken = self._manifest.write()
         if self._failures is not None:
             try:

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import subprocess
 from contextlib import nullcontext
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from kvsctl.backups.manifest import manifest_path
 from kvsctl.files.locks import try_lock
 from kvsctl.files.sinks import part_path
-from tests.support.commands.command import Command, records_file
+from tests.support.commands.command import KVSCTL, Command, records_file
 from tests.support.commands.serving import serving
 from tests.support.needs import IS_POSIX, only_on
 
@@ -77,6 +78,21 @@ def test_a_pipe_has_a_manifest_only_if_asked(local: Command, tmp_path: Path) -> 
     again = local("export", "-c", "1", "--manifest", beside, status=0).out
     assert sorted(again.splitlines()) == sorted(piped.out.splitlines())
     assert json.loads(beside.read_bytes())["sha256"] == sha256(again).hexdigest()
+
+
+@only_on(IS_POSIX, "bash")
+def test_an_export_whose_reader_ends_early_has_no_manifest(local: Command, tmp_path: Path) -> None:
+    values = [{"key": f"large:{n}", "value": "x" * 10_000} for n in range(100)]
+    local("set", "-f", records_file(tmp_path / "large.jsonl", values), status=0)
+    piped = subprocess.run(
+        ["bash", "-c", f"{KVSCTL} export --manifest m | head -1; exit ${{PIPESTATUS[0]}}"],
+        env=local.environ,
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    assert piped.returncode == 141
+    assert not (tmp_path / "m").exists()
 
 
 def test_an_export_that_is_not_finished_has_no_manifest(local: Command, tmp_path: Path) -> None:
