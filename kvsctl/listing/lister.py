@@ -74,7 +74,7 @@ class Lister:
     TargetError if plain keys do not come in key order, as nothing could be resumed then. `moved`
     is called whenever a range is replaced by others: with the range, and with the ranges that hold
     what is left of it.
-    `prefix` is where the newest page is.
+    `prefix` is where the newest page is: its keys begin with it.
     """
 
     def __init__(
@@ -208,8 +208,8 @@ class Lister:
         chain.pages += 1
         chain.pages_since_division += 1
         self._fit_limit(page)
-        self.prefix = before.within
         listed = self._listed(before, page)
+        self.prefix = self._prefix(before, listed)
         is_new = listed is not None or (self._is_ordered and bool(keys))
         chain.vain_pages = 0 if is_new else chain.vain_pages + 1
         if chain.vain_pages > _MOST_VAIN_PAGES:
@@ -225,6 +225,14 @@ class Lister:
         elif listed is not None:
             self._steps.put_nowait(_Step(before, (chain.range,), listed))
         self._changed.set()
+
+    def _prefix(self, range_: Range, listed: Listed | None) -> str:
+        """Return the longest text with which all keys of a page begin."""
+        if listed is None or not self._is_ordered:
+            return range_.within
+        first, last = listed.keys[0], listed.keys[-1]
+        pairs = enumerate(zip(first, last, strict=False))
+        return first[: next((at for at, (one, other) in pairs if one != other), len(first))]
 
     def _listed(self, range_: Range, page: Page) -> Listed | None:
         """Return the records of a page that are in its range and new; None if there are none."""

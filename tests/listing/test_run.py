@@ -109,7 +109,8 @@ def test_every_key_is_found_in_order_with_one_chain() -> None:
     assert ran.keys == sorted(store.records)
     assert [one.found for one in ran.books.outcomes.values()] == list(store.records.values())
     assert ran.books.read == 250
-    assert len(ran.books.requests) == len(ran.pages) == 3
+    assert len(ran.books.requests) == 3
+    assert ran.pages == ["k00", "k01", "k02"]
     assert all(request.is_query and request.status == 200 for request in ran.books.requests)
     assert not ran.is_cut_short
 
