@@ -9,6 +9,10 @@ import string
 
 from hypothesis import strategies as st
 
+from kvsctl.selection.characters import KEY_CHARACTERS
+
+_WHITE_SPACE = "".join(one for one in KEY_CHARACTERS if one.isspace() or one == "\ufeff")
+
 SPACES = st.text(" \t\r\n", max_size=2)
 
 NUMBERS = st.one_of(
@@ -86,6 +90,11 @@ VALUES = st.recursive(SCALARS, lambda inner: _arrays(inner) | _objects(inner), m
 """The texts of JSON values, with no white space around them."""
 
 NOT_NULL = VALUES.filter(lambda text: text != "null")
+
+ODD_LEGAL_KEYS = st.text(KEY_CHARACTERS, min_size=1, max_size=12).filter(
+    lambda key: key.strip(_WHITE_SPACE) != ""
+) | st.just("k" * 500)
+"""Keys of every character that a key may have, white space of JavaScript among them."""
 
 LEGAL_KEYS = st.text(string.ascii_letters + string.digits + ":._-#", min_size=1, max_size=12)
 

@@ -22,7 +22,7 @@ from tests.support.commands.server import served
 from tests.support.examples import examples
 from tests.support.jsontexts import LEGAL_KEYS, VALUES
 
-_CITIES = Path(__file__).parents[3] / "examples" / "cities.jsonl"
+_CITIES = Path(__file__).parents[4] / "examples" / "cities.jsonl"
 
 
 def _records(lines: bytes) -> dict[str, Any]:

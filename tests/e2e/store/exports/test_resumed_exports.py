@@ -18,9 +18,25 @@ from tests.support.commands.server import served
 from tests.support.waiting import wait_until
 
 Words: TypeAlias = list[str | Path]
-_CITIES = Path(__file__).parents[3] / "examples" / "cities.jsonl"
+_CITIES = Path(__file__).parents[4] / "examples" / "cities.jsonl"
 _LINES = sorted(_CITIES.read_bytes().splitlines())
 _NOTES_OFTEN = "import kvsctl.journal.writer as writer; writer.GROUP_SECONDS = 0.1"
+
+_DIES = """
+import os, signal
+left = {}
+def dies(name):
+    done = getattr(os, name)
+    def counted(*args, **more):
+        global left
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left -= 1
+        return done(*args, **more)
+    setattr(os, name, counted)
+dies("fsync"), dies("replace")
+"""
+"""A process that kills itself before it syncs or renames a file once more than so many times."""
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +85,32 @@ def test_a_stopped_export_is_resumed(
     ended = kvsctl(*command, status=0)
     assert ended.report["records"] == ended.report["succeeded"] == len(_LINES)
     assert sorted(gzip.decompress(output.read_bytes()).splitlines()) == _LINES
+
+
+def test_an_export_that_is_killed_at_any_step_of_its_end_is_resumed(
+    kvsctl: Command, tmp_path: Path
+) -> None:
+    """Each step syncs or renames the journal, the records or the manifest."""
+    local = kvsctl.having(KVSCTL_TARGET="local")
+    local("set", "-f", _CITIES, status=0)
+    steps = 0
+    while True:
+        folder = tmp_path / str(steps)
+        folder.mkdir()
+        output = folder / "out.jsonl"
+        command: Words = ["export", "-o", output, "--journal", folder / "j", "--json"]
+        process = local.start(*command, prelude=_DIES.format(steps), stderr=subprocess.PIPE)
+        _, said = process.communicate(timeout=60)
+        local(*command, status=0)
+        assert sorted(output.read_bytes().splitlines()) == _LINES
+        local("verify", output, status=0)
+        names = {"out.jsonl", "out.jsonl.manifest.json", "j"}
+        assert {one.name for one in folder.iterdir()} == names
+        if process.returncode == 0:
+            break
+        assert process.returncode == -signal.SIGKILL, said
+        steps += 1
+    assert steps > 8
 
 
 def test_a_complete_journal_starts_anew(kvsctl: Command, tmp_path: Path) -> None:
