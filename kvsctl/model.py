@@ -75,12 +75,12 @@ class Record(msgspec.Struct, eq=False, gc=False):
     value with the exact bytes of the input. If `expires_at`, which has a time zone, is set, the
     record's ttl is computed when the request is made.
 
-    A run changes only the last five fields. `attempts` counts how often the record was sent.
-    `strikes` counts the attempts that failed and that the limit on retries counts; throttled,
-    split and unauthorized requests are not counted. `times_left_out` counts the replies that did
-    not name the record. `ambiguous` is True after an attempt that got no answer: the service may
-    have applied it, or may apply it late. `is_away` is True once the record's lane no longer
-    counts it as waiting.
+    A run changes only the last five fields, and the body of a record that is written as it was
+    read. `attempts` counts how often the record was sent. `strikes` counts the attempts that failed
+    and that the limit on retries counts; throttled, split and unauthorized requests are not
+    counted. `times_left_out` counts the replies that did not name the record. `ambiguous` is True
+    after an attempt that got no answer: the service may have applied it, or may apply it late.
+    `is_away` is True once the record's lane no longer counts it as waiting.
     """
 
     position: int

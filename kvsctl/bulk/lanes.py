@@ -234,6 +234,11 @@ class Lanes:
             self._order.popleft()
             self._gone -= 1
 
+    def resize(self, record: Record, body: bytes) -> None:
+        """Give a record that is away another body."""
+        self.admitted_bytes += len(body) - len(record.body)
+        record.body = body
+
     def settle(self, record: Record) -> list[Record]:
         """Open the lane of a record that was away. Return the followers that share its answer.
 

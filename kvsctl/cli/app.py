@@ -101,6 +101,12 @@ def _add_sync(app: typer.Typer) -> None:
     app.command("sync", cls=Command)(sync_command)
 
 
+def _add_expire(app: typer.Typer) -> None:
+    from kvsctl.cli.commands.store.expire import expire_command
+
+    app.command("expire", cls=Command)(expire_command)
+
+
 def _add_verify(app: typer.Typer) -> None:
     from kvsctl.cli.commands.store.verify import verify_command
 
@@ -129,6 +135,7 @@ _COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
     "verify": _add_verify,
     "diff": _add_diff,
     "sync": _add_sync,
+    "expire": _add_expire,
     "serve": _add_serve,
     "journal": _add_journal,
 }

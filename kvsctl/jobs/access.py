@@ -4,7 +4,7 @@ from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
 from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.question import read_line, require_answerable
-from kvsctl.model import GET
+from kvsctl.model import GET, Verb
 from kvsctl.report.console import Environment
 from kvsctl.report.escape import visible
 
@@ -26,7 +26,8 @@ def require_permitted(job: BatchJob, environment: Environment) -> None:
             "Give the name of the target that you mean to write to.",
         )
     if job.has_consent is not None:
-        require_answerable(environment, has_consent=job.has_consent)
+        done = "deleted" if job.plan.verb is Verb.DELETE else "changed"
+        require_answerable(environment, has_consent=job.has_consent, refusal=f"nothing was {done}")
     if not target.is_protected or confirmed is not None:
         return
     if not (environment.stdin_is_terminal and environment.stderr_is_terminal):

@@ -252,3 +252,13 @@ def test_a_record_among_slabs_makes_records_of_one_batch_only() -> None:
     assert kinds == [list] + [Slab] * 10
     assert places == list(range(41))
     assert lanes.admitted == lanes.admitted_bytes == 0
+
+
+def test_a_record_that_gets_another_body_is_counted_with_it() -> None:
+    lanes, one = Lanes(join=False), record(0, "a")
+    lanes.admit(one)
+    lanes.send([one])
+    lanes.resize(one, b"12345")
+    assert (one.body, lanes.admitted_bytes) == (b"12345", 5)
+    lanes.settle(one)
+    assert lanes.admitted_bytes == 0

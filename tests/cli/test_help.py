@@ -59,6 +59,7 @@ def test_every_command_is_listed_with_a_sentence() -> None:
         "verify",
         "diff",
         "sync",
+        "expire",
         "serve",
         "journal",
     ]:
@@ -79,6 +80,7 @@ def test_every_command_is_listed_with_a_sentence() -> None:
         ("verify",),
         ("diff",),
         ("sync",),
+        ("expire",),
     ],
 )
 def test_no_line_is_too_long_to_read(words: tuple[str, ...]) -> None:

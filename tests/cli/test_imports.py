@@ -48,6 +48,7 @@ _OTHER_COMMANDS = (
     "kvsctl.selection",
     "kvsctl.cli.commands.store.diff",
     "kvsctl.cli.commands.store.sync",
+    "kvsctl.cli.commands.store.expire",
     "kvsctl.cli.commands.tools.serve",
     "kvsctl.cli.commands.tools.journal",
 )
@@ -89,6 +90,7 @@ def _imported(kvsctl: Command, *words: str, **variables: str) -> set[str]:
         (["verify", "--help"], _EVERYTHING),
         (["diff", "--help"], _EVERYTHING),
         (["sync", "--help"], _EVERYTHING),
+        (["expire", "--help"], _EVERYTHING),
         (["journal", "show", "--help"], _EVERYTHING),
         (
             ["get", "there", "-t", "local"],

@@ -60,6 +60,10 @@ class ReadFirstQueue(SendQueue):
         self._being_read -= count
         self._pending.add(to_write)
 
+    def resize(self, record: Record, body: bytes) -> None:
+        """Give a record that was read another body."""
+        self._waiting_lanes.resize(record, body)
+
     def drain_resends(self) -> list[Record]:
         """Remove and return the records that would have been sent again, written or read back."""
         return super().drain_resends() + self._pending.drain()

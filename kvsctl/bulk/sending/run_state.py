@@ -57,7 +57,9 @@ class RunState:
         self._sift: Callable[[Sequence[Outcome]], list[Outcome]] | None = None
         """Judges outcomes by the precondition of the plan, if it has one."""
         if isinstance(queue, ReadFirstQueue):
-            self._sift = FirstReads(condition, write=queue.take_read, service_now=service.now).sift
+            self._sift = FirstReads(
+                condition, write=queue.take_read, resize=queue.resize, service_now=service.now
+            ).sift
         elif condition.write_if is WriteIf.ABSENT_EXACT:
             self._sift = Conflicts(condition, read=self._read_first).sift
         self._verifier = Verifier(

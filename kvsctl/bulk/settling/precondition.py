@@ -63,18 +63,32 @@ class Keeper(Protocol):
         ...
 
 
+class Rewrite(Protocol):
+    """What is written of a record that was read, in place of the body that it came with."""
+
+    def body(self, record: Record, found: Found) -> bytes:
+        """Return the body that is written, made of what the store holds."""
+        ...
+
+    def is_done(self, record: Record, found: Found) -> bool:
+        """Return whether an attempt without an answer was applied, by what the store holds."""
+        ...
+
+
 class Precondition(msgspec.Struct, frozen=True):
     """When the records of a run are written.
 
     `compares_text`: values are equal only if their bytes are; otherwise if they are the same JSON.
     For `CHOSEN`, `chooses` decides; None: what is there is chosen. The client must ask for the
     metadata that it needs. `keeper` gets what was read, and nothing is sent before it is kept.
+    `rewrite` makes what is written of what was read.
     """
 
     write_if: WriteIf = WriteIf.ALWAYS
     compares_text: bool = False
     chooses: Chooses | None = None
     keeper: Keeper | None = None
+    rewrite: Rewrite | None = None
 
     @property
     def is_one(self) -> bool:
@@ -163,6 +177,7 @@ class FirstReads:
     """Judges records that were read first: each is skipped, fails, or is written.
 
     `write` is called with the number of records that were read, and with the records to write.
+    `resize` gives a record another body.
     """
 
     def __init__(
@@ -170,10 +185,12 @@ class FirstReads:
         precondition: Precondition,
         *,
         write: Callable[[int, list[Record]], None],
+        resize: Callable[[Record, bytes], None],
         service_now: Callable[[], float],
     ) -> None:
         self._precondition = precondition
         self._write = write
+        self._resize = resize
         self._service_now = service_now
 
     def sift(self, outcomes: Iterable[Outcome]) -> list[Outcome]:
@@ -216,13 +233,18 @@ class FirstReads:
         """Return the outcome of a record that is changed only if it is still chosen."""
         condition = self._precondition
         if found is None:
-            if record.ambiguous:  # an attempt was applied
+            if record.ambiguous and condition.rewrite is None:  # an attempt was applied
                 return Outcome(record, State.SUCCEEDED)
             return Outcome(record, State.SKIPPED, skipped_by=MISSING)
+        rewrite = condition.rewrite
+        if record.ambiguous and rewrite is not None and rewrite.is_done(record, found):
+            return Outcome(record, State.SUCCEEDED)
         if not condition.is_met(record, found, self._service_now()):
             return Outcome(record, State.SKIPPED, skipped_by=CHANGED)
         if condition.keeper is not None:
             condition.keeper.keep(record, found)
+        if rewrite is not None:
+            self._resize(record, rewrite.body(record, found))
         return None
 
 

@@ -1,11 +1,13 @@
-"""Jobs that list what a selection chooses, and then delete it.
+"""Jobs that list what a selection chooses, and then delete it or give it a ttl.
 
 A clean-up has two phases. First everything that is chosen is listed and kept on disk; nothing is
 changed until the listing is whole, the guards allow it and the user has consented. Then each record
 is read again where its value or its metadata chose it, and deleted if it is still chosen. As
-queries lag, this is repeated until a listing has nothing new.
+queries lag, this is repeated until a listing has nothing new. A ttl is given in one pass, to
+records whose value is still the listed one.
 
 - `guards`: how much may be deleted at most. Pure.
+- `actions`: what is done with what was listed.
 - `plan`: what a clean-up lists, and what it may do.
 - `names`: names of files with the time and the installation in them. Pure.
 - `spool`: the records that were chosen, on disk.

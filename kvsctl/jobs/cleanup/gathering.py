@@ -6,6 +6,7 @@ from kvsctl.bulk.events import Event, PageListed, RequestEnded, Settled, Waiting
 from kvsctl.bulk.settling.reconcile import UNDECIDED
 from kvsctl.comparison.entries import Entry
 from kvsctl.errors import TargetError
+from kvsctl.jobs.cleanup.actions import Action
 from kvsctl.jobs.cleanup.spool import Spool
 from kvsctl.model import State
 
@@ -14,20 +15,21 @@ UNREAD_HINT = "Run the same command again."
 
 def size_of(entry: Entry) -> int:
     """Return how many bytes the value of a gathered record takes."""
-    return int(entry.body)
+    return int(entry.body.partition(b" ")[0])
 
 
 class Gatherer:
     """A listener of a listing that keeps what is chosen in `spool`, and passes on other events.
 
-    The body of an entry is the size of its value. `listed` is how many records were listed, and
-    `undecided` about how many of them the selection could not decide.
+    `action` makes an entry of each. `listed` is how many records were listed, and `undecided` about
+    how many of them the selection could not decide.
     """
 
     wants = frozenset({Settled, RequestEnded, Waiting, PageListed})
 
-    def __init__(self, spool: Spool, emit: Callable[[Event], None]) -> None:
+    def __init__(self, spool: Spool, emit: Callable[[Event], None], action: Action) -> None:
         self._spool = spool
+        self._action = action
         self._emit = emit
         self.listed = 0
         self.undecided = 0
@@ -44,8 +46,7 @@ class Gatherer:
         for outcome in event.outcomes:
             identity, found = outcome.subject.identity, outcome.found
             if identity is not None and found is not None:
-                size = b"%d" % len(found.value)
-                self._spool.add(Entry(identity.entity or "", identity.key, size))
+                self._spool.add(self._action.entry(identity, found))
             elif outcome.state is State.SKIPPED:
                 self.undecided += outcome.skipped_by == UNDECIDED
             else:
@@ -58,7 +59,7 @@ class Gatherer:
         if self._unread:
             keys = "1 listed key" if self._unread == 1 else f"{self._unread:,} listed keys"
             raise TargetError(
-                f"{keys} could not be read to decide whether to delete them, the first with "
-                f"{self._code}; none of what was listed was deleted",
+                f"{keys} could not be read to decide whether to {self._action.name} them, the "
+                f"first with {self._code}; none of what was listed was {self._action.done}",
                 UNREAD_HINT,
             )

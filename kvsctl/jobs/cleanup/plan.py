@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 
+from kvsctl.jobs.cleanup.actions import Action, Deleting
 from kvsctl.jobs.cleanup.guards import MostDeleted
 from kvsctl.listing.plan import ListingPlan
 
@@ -19,12 +20,13 @@ class UndoPlan(msgspec.Struct, frozen=True):
 
 
 class CleanUpPlan(msgspec.Struct, frozen=True):
-    """What a clean-up lists to find what it deletes, and how much that may be.
+    """What a clean-up lists, how much that may be, and what it does with it.
 
     Whether records are read again before is in the precondition of the job's plan. With `undo`
-    they must be.
+    they must be, and for every action but `Deleting`.
     """
 
     listing: ListingPlan
     most: MostDeleted
     undo: UndoPlan | None = None
+    action: Action = msgspec.field(default_factory=Deleting)

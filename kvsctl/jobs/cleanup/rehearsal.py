@@ -5,6 +5,7 @@ import msgspec
 from kvsctl.bulk.events import Event, PageListed, Settled
 from kvsctl.bulk.forecast import Forecaster, cost_usd
 from kvsctl.bulk.plan import RunPlan
+from kvsctl.bulk.settling.precondition import Rewrite
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.guards import MostDeleted
 from kvsctl.model import Record
@@ -12,12 +13,16 @@ from kvsctl.report.dry_run import DryRun
 
 
 class Rehearsal(msgspec.Struct, frozen=True):
-    """A clean-up that a listing stands for: how it would run, and how much it may delete."""
+    """A clean-up that a listing stands for: how it would run, and how much it may delete.
+
+    `rewrite` makes the bodies that would be written; None: records are sent as they are.
+    """
 
     plan: RunPlan
     most: MostDeleted
     parts: int = 1
     """How many parts the keys have, of which this job works on one."""
+    rewrite: Rewrite | None = None
 
 
 class Rehearsing:
@@ -38,6 +43,8 @@ class Rehearsing:
             for outcome in event.outcomes:
                 record, found = outcome.subject, outcome.found
                 if found is not None and isinstance(record, Record):
+                    if self._rehearsal.rewrite is not None:
+                        record.body = self._rehearsal.rewrite.body(record, found)
                     self._forecaster.admit(record)
                     self._count += 1
                     self._value_bytes += len(found.value)

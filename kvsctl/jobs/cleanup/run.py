@@ -1,4 +1,4 @@
-"""A clean-up from its listing to its last pass: list, ask, delete, and list again."""
+"""A clean-up from its listing to its last pass: list, ask, act, and list again."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -14,7 +14,7 @@ from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.run import Run
-from kvsctl.bulk.settling.precondition import Precondition, WriteIf
+from kvsctl.bulk.settling.precondition import Precondition
 from kvsctl.bulk.settling.reconcile import UNDECIDED
 from kvsctl.errors import KvsctlError, UsageError, WorkLeft
 from kvsctl.jobs.cleanup.gathering import Gatherer, size_of
@@ -24,26 +24,22 @@ from kvsctl.jobs.cleanup.spool import Spool
 from kvsctl.jobs.cleanup.surroundings import Surroundings
 from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.question import Question, ask
-from kvsctl.listing.judge import is_chosen
 from kvsctl.listing.run import ListingRun
-from kvsctl.listing.walk import SOURCE
-from kvsctl.model import GET, Found, Identity, Record
+from kvsctl.model import GET, Record
 from kvsctl.outputs.undo_file import UndoFile
 from kvsctl.report.console import Environment
 from kvsctl.report.escape import visible
 from kvsctl.service.client import StoreClient
-from kvsctl.service.wire import key_body
 
 MOST_PASSES: Final = 4
 """How often what a listing found is deleted: queries lag, so a later one may find more."""
-_REFUSED: Final = "nothing was deleted"
 _AGAIN: Final = "Run the same command again."
 
 
 class CleanUpRun:
     """Carries out a clean-up.
 
-    Listeners receive the events of its requests and of the records that it deletes; what is only
+    Listeners receive the events of its requests and of the records that it works on; what is only
     listed is not settled. Stopped before it has consent, it changes nothing.
     """
 
@@ -58,6 +54,7 @@ class CleanUpRun:
     ) -> None:
         self._job = job
         self._plan = plan
+        self._action = plan.action
         self._service = service
         self._around = surroundings
         self._environment = environment
@@ -149,6 +146,7 @@ class CleanUpRun:
                     if not self._is_stopping:
                         self._is_whole = not listed.count
                         await self._take(listed, handled, number)
+                self._is_whole = self._is_whole or not (self._action.repeats or self._is_stopping)
                 if self._is_whole or self.is_cut_short:
                     return
         finally:
@@ -156,7 +154,7 @@ class CleanUpRun:
             self._close_undo()
 
     async def _take(self, listed: Spool, handled: Spool, number: int) -> None:
-        """Delete what a listing found, if that may be. Raise KvsctlError."""
+        """Work on what a listing found, if that may be. Raise KvsctlError."""
         if not listed.count:
             return
         if number > MOST_PASSES:
@@ -166,7 +164,7 @@ class CleanUpRun:
             await self._ask(listed)
             if self._undo is not None:
                 self._undo.open()
-        await self._delete(listed, handled)
+        await self._work_on(listed, handled)
 
     async def _gathered(self, *, is_first: bool) -> Spool:
         """List what is chosen. Raise KvsctlError if that cannot be finished."""
@@ -174,7 +172,7 @@ class CleanUpRun:
         try:
             with self._around.showing_progress():
                 emitter = Emitter(self._around.listeners, stop=self.stop)
-                gatherer = Gatherer(spool, emitter.emit)
+                gatherer = Gatherer(spool, emitter.emit, self._action)
                 run = ListingRun(
                     self._listing,
                     replace(self._job.plan, verb=GET, precondition=Precondition(), verify=False),
@@ -212,8 +210,8 @@ class CleanUpRun:
         selection = self._listing.selection.counted_from(moment)
         self._listing = replace(self._listing, selection=selection)
 
-    async def _delete(self, listed: Spool, handled: Spool) -> None:
-        """Delete what is still chosen. Raise KvsctlError if that must end early."""
+    async def _work_on(self, listed: Spool, handled: Spool) -> None:
+        """Work on what is still chosen. Raise KvsctlError if that must end early."""
         self._value_bytes += listed.value_bytes
         with self._around.showing_progress():
             run = Run(
@@ -227,15 +225,9 @@ class CleanUpRun:
             await self._carry_out(run, lambda: run.work(feed))
 
     def _run_plan(self) -> RunPlan:
-        plan, selection = self._job.plan, self._listing.selection
-        if plan.precondition.write_if is not WriteIf.CHOSEN:
-            return plan
-
-        def chooses(record: Record, found: Found, now: float) -> bool:
-            return is_chosen(selection, record.identity, found, now)
-
-        condition = replace(plan.precondition, chooses=chooses, keeper=self._undo)
-        return replace(plan, precondition=condition)
+        plan = self._job.plan
+        condition = self._action.precondition(plan.precondition, self._listing.selection)
+        return replace(plan, precondition=replace(condition, keeper=self._undo))
 
     def _close_undo(self) -> None:
         if self._undo is None:
@@ -264,10 +256,7 @@ class CleanUpRun:
             records: list[Record] = []
             for entry in block:
                 handled.add(entry)
-                position = next(self._positions)
-                identity = Identity(entry.entity or None, entry.key)
-                body = key_body(identity)
-                records.append(Record(position, SOURCE, position + 1, identity, body))
+                records.append(self._action.record(next(self._positions), entry))
             yield records
 
     def _require_few(self, listed: Spool, *, is_first: bool) -> None:
@@ -279,9 +268,13 @@ class CleanUpRun:
             return
         if is_first:
             raise UsageError(
-                f"{excess}: {_REFUSED}", "Choose fewer, or allow more if this is meant."
+                f"{excess}: {self._refusal}", "Choose fewer, or allow more if this is meant."
             )
         raise WorkLeft(f"{excess}: what was found later is left", _AGAIN)
+
+    @property
+    def _refusal(self) -> str:
+        return f"nothing was {self._action.done}"
 
     async def _ask(self, listed: Spool) -> None:
         """Raise UsageError unless the user consents."""
@@ -296,7 +289,8 @@ class CleanUpRun:
             listed.count,
             listed.value_bytes,
             listed.first_keys,
-            details,
+            [*details, *self._action.notes],
+            self._refusal,
         )
         await ask(question, self._environment)
 

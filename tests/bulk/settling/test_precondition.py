@@ -30,6 +30,10 @@ def _record(
     return Record(3, "in", 4, Identity(None, "k"), body, moment(expires_at), ambiguous=ambiguous)
 
 
+def _resize(record: Record, body: bytes) -> None:
+    record.body = body
+
+
 def _judge(
     condition: Precondition, record: Record, outcome_of: Callable[[Record], Outcome]
 ) -> Outcome | None:
@@ -39,7 +43,7 @@ def _judge(
     def write(count: int, records: list[Record]) -> None:
         written.append((count, records))
 
-    sift = FirstReads(condition, write=write, service_now=lambda: _NOW).sift
+    sift = FirstReads(condition, write=write, resize=_resize, service_now=lambda: _NOW).sift
     settled = sift([outcome_of(ReadFirst.of(record))])
     [(count, to_write)] = written
     assert count == 1
@@ -140,13 +144,52 @@ def test_an_equal_record_that_an_earlier_attempt_may_have_written_succeeds() -> 
     assert other.skipped_by == "exists"
 
 
+class _Doubling:
+    """Writes twice what is there. An attempt was applied if the store holds 8."""
+
+    def body(self, record: Record, found: Found) -> bytes:
+        return b'{"key":"k","value":%d}' % (2 * int(found.value))
+
+    def is_done(self, record: Record, found: Found) -> bool:
+        return found.value == b"8"
+
+
+@pytest.mark.parametrize(
+    ("value", "ambiguous", "body"),
+    [(b"4", False, b'"value":8'), (b"8", False, b'"value":16'), (b"4", True, b'"value":8')],
+)
+def test_a_rewritten_record_is_made_of_what_was_read(
+    value: bytes, *, ambiguous: bool, body: bytes
+) -> None:
+    condition = Precondition(WriteIf.CHOSEN, rewrite=_Doubling())
+    record = _record(b'{"key":"k"}', ambiguous=ambiguous)
+    assert _judge(condition, record, _found(value)) is None
+    assert body in record.body
+
+
+def test_an_attempt_that_was_applied_is_not_repeated() -> None:
+    condition = Precondition(WriteIf.CHOSEN, chooses=lambda *_: False, rewrite=_Doubling())
+    record = _record(b'{"key":"k"}', ambiguous=True)
+    outcome = _judge(condition, record, _found(b"8"))
+    assert outcome is not None
+    assert outcome.state is State.SUCCEEDED
+    assert record.body == b'{"key":"k"}'
+
+
+def test_a_record_that_is_gone_was_not_rewritten() -> None:
+    condition = Precondition(WriteIf.CHOSEN, rewrite=_Doubling())
+    outcome = _judge(condition, _record(ambiguous=True), _failed("KEY_NOT_FOUND"))
+    assert outcome is not None
+    assert outcome.skipped_by == "missing"
+
+
 def test_outcomes_of_writes_pass() -> None:
     outcome = Outcome(_record(), State.SUCCEEDED)
 
     def write(count: int, records: list[Record]) -> None:
         raise AssertionError((count, records))
 
-    first_reads = FirstReads(_CHANGED, write=write, service_now=lambda: _NOW)
+    first_reads = FirstReads(_CHANGED, write=write, resize=_resize, service_now=lambda: _NOW)
     assert first_reads.sift([outcome]) == [outcome]
 
 

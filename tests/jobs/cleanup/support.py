@@ -17,6 +17,7 @@ from kvsctl.bulk.plan import Pressure, RunPlan
 from kvsctl.bulk.settling.precondition import Precondition, WriteIf
 from kvsctl.config.targets import Target
 from kvsctl.errors import KvsctlError
+from kvsctl.jobs.cleanup.actions import Action, Deleting
 from kvsctl.jobs.cleanup.guards import MostDeleted
 from kvsctl.jobs.cleanup.plan import CleanUpPlan, UndoPlan
 from kvsctl.jobs.cleanup.run import CleanUpRun
@@ -74,13 +75,18 @@ def cleanup_job(
     most: MostDeleted | None = None,
     undo: UndoPlan | None = None,
     needed: MetadataRequest | None = None,
+    action: Action | None = None,
     **changes: Any,
 ) -> BatchJob:
-    """Return the job that deletes what `selection` chooses, without asking."""
-    listing = ListingPlan(selection, chains=2, needed=needed or MetadataRequest())
-    is_read_first = undo is not None or not selection.is_of_keys_only
+    """Return the job that deletes what `selection` chooses, or does `action`, without asking."""
+    deletes = action is None or isinstance(action, Deleting)
+    listing = ListingPlan(
+        selection, chains=2, needed=needed or MetadataRequest(), skip_expired=not deletes
+    )
+    is_read_first = undo is not None or not selection.is_of_keys_only or not deletes
     write_if = WriteIf.CHOSEN if is_read_first else WriteIf.ALWAYS
-    plan = RunPlan(Verb.DELETE, precondition=Precondition(write_if))
+    verb = Verb.DELETE if deletes else Verb.SET
+    plan = RunPlan(verb, precondition=Precondition(write_if))
     job = BatchJob(
         input=ListingInput(listing, plan, {}),
         plan=plan,
@@ -88,7 +94,7 @@ def cleanup_job(
         allow_http=False,
         timeout_seconds=10.0,
         reporting=Reporting(quiet=True),
-        cleanup=CleanUpPlan(listing, most or MostDeleted(), undo),
+        cleanup=CleanUpPlan(listing, most or MostDeleted(), undo, action or Deleting()),
         has_consent=True,
     )
     return replace(job, **changes)

@@ -1,11 +1,14 @@
 """A store that lags in its queries, and to which someone else writes: for clean-ups."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 from kvsctl.bulk.packing.rule import body_bytes
+from kvsctl.jsontext import members
 from kvsctl.model import Failure, Found, Identity, Record, Verb
 from kvsctl.service.auth.credentials import Secret
 from kvsctl.service.client import Answer, QueryAnswer
@@ -24,6 +27,7 @@ class SharedStore:
 
     `others`: what someone else writes, in the order of time. `deleted`: what this run has deleted,
     each with the time of the newest read of its key by this run, and what was read and deleted.
+    `written`: what it has written, with what was read and replaced.
     """
 
     records: dict[str, Found]
@@ -31,6 +35,7 @@ class SharedStore:
     others: Sequence[Write] = ()
     page: int = 3
     deleted: list[tuple[str, Found | None, Found | None]] = field(default_factory=list)
+    written: list[tuple[str, Found | None, Found | None]] = field(default_factory=list)
     queried: int = 0
     _read: dict[str, Found | None] = field(default_factory=dict)
     _past: list[tuple[float, dict[str, Found]]] = field(default_factory=list)
@@ -76,7 +81,7 @@ class SharedStore:
         return QueryAnswer(Page(part, found, cursor, size), None, 200, _SECONDS, 10, size, "", None)
 
     async def call(self, verb: Verb, records: Sequence[Record]) -> Answer:
-        """Answer a batch/get or a batch/delete from the present."""
+        """Answer a batch/get, batch/set or batch/delete from the present."""
         await asyncio.sleep(_SECONDS / 2)
         self.apply_others()
         succeeded: dict[Identity, Found | None] = {}
@@ -90,6 +95,12 @@ class SharedStore:
                 self._past.append((self.now(), dict(self.records)))
                 succeeded[record.identity] = None
                 continue
+            if verb is Verb.SET:
+                self.written.append((key, self._read.pop(key, None), held))
+                self.records[key] = self._found(record)
+                self._past.append((self.now(), dict(self.records)))
+                succeeded[record.identity] = None
+                continue
             self._read[key] = held
             if held is None:
                 failed[record.identity] = Failure("KEY_NOT_FOUND", "said the service", "trace")
@@ -98,6 +109,15 @@ class SharedStore:
         reply = Reply(succeeded, failed)
         await asyncio.sleep(_SECONDS / 2)
         return Answer(reply, None, 200, _SECONDS, body_bytes(records), 100, "trace", None)
+
+    def _found(self, record: Record) -> Found:
+        """Return what a set writes. Its ttl is in seconds."""
+        given = members(record.body)
+        ttl = json.loads(given["options"])["ttl"]
+        assert ttl["unit"] == "SECONDS"
+        expires_at = datetime.fromtimestamp(self.now() + ttl["value"], UTC)
+        now_ms = round(self.now() * 1000)
+        return Found(given["value"], now_ms, now_ms, expires_at.isoformat())
 
     def _seen(self) -> dict[str, Found]:
         until = self.now() - self.lag_seconds

@@ -50,7 +50,7 @@ def delete_command(given: Given) -> None:
     read again just before, and kept if it is no longer chosen. --dry-run prints the keys.
     """
     from kvsctl.cli.carry_out import carry_out
-    from kvsctl.cli.cleanup_request import delete_job
+    from kvsctl.cli.cleanup.delete_request import delete_job
     from kvsctl.jobs.runner import run_job
 
     carry_out("delete", given, delete_job, run_job)

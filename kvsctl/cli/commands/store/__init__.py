@@ -6,4 +6,5 @@
 - `verify`: check an export against its manifest, and against a store.
 - `diff`: compare records.
 - `sync`: make a store like another one.
+- `expire`: give existing records a ttl.
 """

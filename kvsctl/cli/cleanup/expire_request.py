@@ -1,0 +1,111 @@
+"""From the options of expire to its job."""
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from kvsctl.bulk.settling.precondition import Precondition, WriteIf
+from kvsctl.cli.inputs import limits_of
+from kvsctl.cli.listing_request import listing_job
+from kvsctl.cli.option_groups import Given
+from kvsctl.cli.options.checking import CheckingOptions
+from kvsctl.cli.options.cleanup.deleting import PrefixOption
+from kvsctl.cli.options.cleanup.expiring import ExpireOptions
+from kvsctl.cli.options.selection import PrefixArgument, SelectionOptions
+from kvsctl.cli.options.target import ConfirmOption, YesOption
+from kvsctl.cli.request import Basis, basis_of, require_own_files
+from kvsctl.cli.selectors import listing_plan, selectors_given
+from kvsctl.errors import UsageError
+from kvsctl.jobs.cleanup.actions import Expiring
+from kvsctl.jobs.cleanup.guards import MostDeleted
+from kvsctl.jobs.cleanup.plan import CleanUpPlan
+from kvsctl.jobs.cleanup.rehearsal import Rehearsal
+from kvsctl.jobs.job import BatchJob, InputChecks, KeyForm, Printing
+from kvsctl.jobs.listing import ListingInput
+from kvsctl.jsontext import quoted
+from kvsctl.limits import DEFAULT_LIMITS, Limits
+from kvsctl.listing.plan import ListingPlan
+from kvsctl.model import Verb
+from kvsctl.records.checks import Breach
+from kvsctl.records.ttl import parse_ttl
+from kvsctl.service.wire import MetadataRequest
+
+_EXAMPLE: Final = "For example: kvsctl expire --prefix log: --ttl 30d --no-expiry"
+
+
+def expire_job(given: Given) -> BatchJob:
+    """Return the job of `expire`. Raise UsageError if it cannot be carried out."""
+    given = _selecting(given)
+    limits = limits_of(given)
+    action = _action(given, limits)
+    basis = basis_of(given, Verb.SET, limits=limits or DEFAULT_LIMITS)
+    condition = Precondition(WriteIf.CHOSEN)
+    basis = basis._replace(plan=replace(basis.plan, precondition=condition))
+    # A record that has expired is about to be removed: to write it would bring it back.
+    listing = listing_plan(given, basis.plan, skip_expired=True)
+    if given.of(CheckingOptions).dry_run:
+        return _rehearsal(given, basis, listing, action)
+    selection = selectors_given(given)
+    source = ListingInput(listing, basis.plan, selection)
+    require_own_files(given, basis.config, inputs=source.places, targets=[basis.target])
+    return BatchJob(
+        input=source,
+        plan=basis.plan,
+        target=basis.target,
+        allow_http=basis.allow_http,
+        timeout_seconds=basis.timeout_seconds,
+        reporting=basis.reporting,
+        asked=MetadataRequest(listing.needed.created, listing.needed.updated, expires=True),
+        checks=InputChecks(requires_input=given.of(CheckingOptions).require_input),
+        schedule=basis.schedule,
+        selection=selection,
+        name=action.name,
+        shard=listing.selection.shard,
+        confirmed_target=given.of(ConfirmOption).confirm,
+        repeats_cheaply=True,
+        cleanup=CleanUpPlan(listing, MostDeleted(), action=action),
+        has_consent=given.of(YesOption).yes,
+    )
+
+
+def _selecting(given: Given) -> Given:
+    """Return the same options, with the prefix as PREFIX. Raise UsageError for filters alone."""
+    prefix, option = given.of(PrefixArgument).prefix, given.of(PrefixOption).prefix_option
+    if prefix is not None and option is not None:
+        raise UsageError("PREFIX and --prefix exclude each other", "Give one of them.")
+    if "" in (prefix, option):
+        raise UsageError("the prefix is empty", "Give --all if all keys are meant.")
+    prefix = prefix or option
+    chosen = given.of(SelectionOptions)
+    if not (prefix or chosen.all or chosen.match or chosen.regex):
+        raise UsageError(
+            "expire needs a selection: PREFIX, --prefix, --match, --regex or --all",
+            "Give --all for all keys. Other selectors choose among these.",
+        )
+    if given.of(CheckingOptions).check_first:
+        raise UsageError(
+            "--check-first applies to records that are read from files",
+            "Try --dry-run, which writes nothing.",
+        )
+    return given.having(PrefixArgument(prefix=prefix))
+
+
+def _action(given: Given, limits: Limits | None) -> Expiring:
+    text = given.of(ExpireOptions).ttl
+    if text is None:
+        raise UsageError("no ttl: give --ttl TTL", _EXAMPLE)
+    ttl = parse_ttl(text, limits)
+    if isinstance(ttl, Breach):
+        raise UsageError(f"--ttl {quoted(text)}: {ttl.message}")
+    return Expiring(ttl)
+
+
+def _rehearsal(given: Given, basis: Basis, listing: ListingPlan, action: Expiring) -> BatchJob:
+    """Return the job that prints the keys that would get a ttl, and what that would need."""
+    reads = replace(basis.plan, verb=Verb.GET, precondition=Precondition(), verify=False)
+    form = KeyForm("keys", is_long=False, has_entities=listing.has_entities)
+    printing = Printing(form=form, in_order=False)
+    job = listing_job(action.name, given, basis._replace(plan=reads), listing, printing)
+    shard = listing.selection.shard
+    parts = 1 if shard is None else shard.parts
+    return replace(job, rehearsal=Rehearsal(basis.plan, MostDeleted(), parts, action))

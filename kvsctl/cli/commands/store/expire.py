@@ -1,0 +1,49 @@
+"""kvsctl expire: give existing records a ttl."""
+
+from kvsctl.cli.option_groups import Given, takes
+from kvsctl.cli.options.checking import CheckingOptions
+from kvsctl.cli.options.cleanup.deleting import PrefixOption
+from kvsctl.cli.options.cleanup.expiring import ExpireOptions
+from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
+from kvsctl.cli.options.listing import ConsistentOption
+from kvsctl.cli.options.report import ReportOptions
+from kvsctl.cli.options.running import RunningOptions
+from kvsctl.cli.options.selection import (
+    EntityOptions,
+    PrefixArgument,
+    SelectionOptions,
+    ShardSelector,
+)
+from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
+
+
+@takes(
+    PrefixArgument,
+    ExpireOptions,
+    PrefixOption,
+    SelectionOptions,
+    ShardSelector,
+    EntityOptions,
+    ConsistentOption,
+    CheckingOptions,
+    TargetOptions,
+    ConfirmOption,
+    YesOption,
+    RunningOptions,
+    LockOptions,
+    MonitoringOptions,
+    ReportOptions,
+)
+def expire_command(given: Given) -> None:
+    """Give existing records a ttl, so that a store cleans itself.
+
+    Choose records by PREFIX, --prefix, --match, --regex or --all; --no-expiry leaves out those that
+    have a ttl already. They are listed first, and you are asked. Then each is read again, and its
+    value is written unchanged with the ttl, unless it changed since it was listed. What an app
+    writes between that read and the write is lost.
+    """
+    from kvsctl.cli.carry_out import carry_out
+    from kvsctl.cli.cleanup.expire_request import expire_job
+    from kvsctl.jobs.runner import run_job
+
+    carry_out("expire", given, expire_job, run_job)

@@ -1,0 +1,23 @@
+"""What becomes of records that are given a ttl."""
+
+from typing import Annotated
+
+import typer
+
+from kvsctl.cli.option_groups import OnResume, OptionGroup
+from kvsctl.cli.options import panels
+
+
+class ExpireOptions(OptionGroup):
+    """Options of `expire` only."""
+
+    ttl: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TTL",
+            help="Let records expire this long after they are written: 45s, 30m, 12h, 7d. "
+            "(required)",
+            rich_help_panel=panels.OUTPUT,
+        ),
+        OnResume.MUST_MATCH,
+    ] = None

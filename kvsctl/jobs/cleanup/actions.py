@@ -1,0 +1,161 @@
+"""What a clean-up does with the records that it has listed: delete them, or give them a ttl."""
+
+from typing import Final, Protocol
+
+import msgspec
+from msgspec.structs import replace
+
+from kvsctl.blake2 import blake2b
+from kvsctl.bulk.settling.precondition import Precondition, WriteIf
+from kvsctl.comparison.entries import Entry
+from kvsctl.durations import duration_text
+from kvsctl.jsonequal import canonical
+from kvsctl.limits import TTL_UNIT_SECONDS
+from kvsctl.listing.judge import is_chosen
+from kvsctl.listing.walk import SOURCE
+from kvsctl.model import Found, Identity, Record
+from kvsctl.records.ttl import Ttl
+from kvsctl.selection.selection import Selection
+from kvsctl.service.found import is_past
+from kvsctl.service.wire import key_body
+
+_HASH_BYTES: Final = 16
+
+
+class Action(Protocol):
+    """What is done with each record that is still chosen when it is read again."""
+
+    @property
+    def name(self) -> str:
+        """What users call it."""
+        ...
+
+    @property
+    def done(self) -> str:
+        """What it makes of records: `deleted`."""
+        ...
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it is done again with what a later listing finds."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for the question that is asked before."""
+        ...
+
+    def entry(self, identity: Identity, found: Found) -> Entry:
+        """Return what is kept of a listed record. Its body begins with the size of the value."""
+        ...
+
+    def record(self, position: int, entry: Entry) -> Record:
+        """Return the record that is worked on."""
+        ...
+
+    def precondition(self, given: Precondition, selection: Selection) -> Precondition:
+        """Return when it is done, for what a selection whose moment is fixed chooses."""
+        ...
+
+
+class Deleting:
+    """Delete each record."""
+
+    name = "delete"
+    done = "deleted"
+    repeats = True
+    notes: tuple[str, ...] = ()
+
+    def entry(self, identity: Identity, found: Found) -> Entry:
+        """See Action."""
+        return Entry(identity.entity or "", identity.key, b"%d" % len(found.value))
+
+    def record(self, position: int, entry: Entry) -> Record:
+        """See Action."""
+        identity = Identity(entry.entity or None, entry.key)
+        return Record(position, SOURCE, position + 1, identity, key_body(identity))
+
+    def precondition(self, given: Precondition, selection: Selection) -> Precondition:
+        """See Action. What a key alone chose is not read again."""
+        if given.write_if is not WriteIf.CHOSEN:
+            return given
+
+        def chooses(record: Record, found: Found, now: float) -> bool:
+            return is_chosen(selection, record.identity, found, now)
+
+        return replace(given, chooses=chooses)
+
+
+class ListedRecord(Record, gc=False, kw_only=True):
+    """A record with the hash of the value that was listed. See `Expiring`.
+
+    `earlier_expiry`: its expiry before the first attempt to write it.
+    """
+
+    value_hash: bytes
+    earlier_expiry: str | None = None
+
+
+class Expiring(msgspec.Struct, frozen=True):
+    """Give each record a ttl: write the value that was read again, if it is still the listed one.
+
+    The service has no request that sets a ttl alone.
+    """
+
+    ttl: Ttl
+
+    name = "expire"
+    done = "changed"
+    repeats = False
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """See Action."""
+        seconds = self.ttl.value * TTL_UNIT_SECONDS[self.ttl.unit]
+        return (
+            f"Each record expires {duration_text(seconds)} after it is written. Its value is kept; "
+            "what your app writes between the read and the write of a record is lost.",
+        )
+
+    def entry(self, identity: Identity, found: Found) -> Entry:
+        """See Action."""
+        body = b"%d %b" % (len(found.value), _hash(found.value))
+        return Entry(identity.entity or "", identity.key, body)
+
+    def record(self, position: int, entry: Entry) -> Record:
+        """See Action."""
+        identity = Identity(entry.entity or None, entry.key)
+        value_hash = entry.body.partition(b" ")[2]
+        body = key_body(identity)
+        return ListedRecord(position, SOURCE, position + 1, identity, body, value_hash=value_hash)
+
+    def precondition(self, given: Precondition, selection: Selection) -> Precondition:
+        """See Action. A record whose value is another than listed is left alone."""
+
+        def chooses(record: Record, found: Found, now: float) -> bool:
+            assert isinstance(record, ListedRecord)  # noqa: S101
+            return (
+                not is_past(found.expire_time, now)
+                and _hash(found.value) == record.value_hash
+                and is_chosen(selection, record.identity, found, now)
+            )
+
+        return replace(given, chooses=chooses, rewrite=self)
+
+    def body(self, record: Record, found: Found) -> bytes:
+        """Return the body that writes a value with the ttl. See Rewrite."""
+        if isinstance(record, ListedRecord) and not record.ambiguous:
+            record.earlier_expiry = found.expire_time
+        options = b'"value":%b,"options":%b}' % (found.value, self.ttl.json)
+        return b"%b,%b" % (key_body(record.identity)[:-1], options)
+
+    def is_done(self, record: Record, found: Found) -> bool:
+        """Return whether the listed value has another expiry than before. See Rewrite."""
+        assert isinstance(record, ListedRecord)  # noqa: S101
+        is_same = _hash(found.value) == record.value_hash
+        return is_same and found.expire_time not in (None, record.earlier_expiry)
+
+
+def _hash(value: bytes) -> bytes:
+    """Return a hash of what a value says: queries and batch/get may format it differently."""
+    return blake2b(canonical(value), digest_size=_HASH_BYTES).hexdigest().encode()
