@@ -158,12 +158,13 @@ def _require_possible_ages(options: SelectionOptions, selection: Selection, now:
     older, newer = (None if one is None else epoch_of(one, now) for one in ages)
     if options.by != SelectionOptions.default("by") and older is None and newer is None:
         raise UsageError(f"--by {options.by} needs an age", "Add --older-than or --newer-than.")
-    if older is not None and older <= 0:
+    is_of_service = options.age_from is None  # others may be of any time
+    if is_of_service and older is not None and older <= 0:
         raise UsageError(
             f"--older-than {quoted(options.older_than or '')}: no record is older than 1970",
             _AGE_EXAMPLE,
         )
-    if newer is not None and newer > now + _CLOCK_ERROR_SECONDS:
+    if is_of_service and newer is not None and newer > now + _CLOCK_ERROR_SECONDS:
         raise UsageError(
             f"--newer-than {quoted(options.newer_than or '')}: this is in the future", _AGE_EXAMPLE
         )

@@ -102,7 +102,7 @@ class Walk:
         self._reader.close()
 
     async def lacks(self, needed: MetadataRequest) -> bool:
-        """Return whether queries leave out metadata that is needed. Reads one record.
+        """Return whether queries leave out metadata that is needed. Reads one record of each space.
 
         Raise KvsctlError as `pages` does.
         """
@@ -112,7 +112,9 @@ class Walk:
             for range_ in self._ranges(space):
                 page = await self._reader.read(Query(range_.prefix, 1, None, space))
                 if page.keys:
-                    return _lacks(page.found, needed)
+                    if _lacks(page.found, needed):
+                        return True
+                    break
         return False
 
     async def pages(self) -> AsyncGenerator[Picked, None]:

@@ -20,6 +20,7 @@ from kvsctl.model import Found, Identity, State, Verb
 from kvsctl.selection.content.expressions import Expression
 from kvsctl.selection.patterns import glob
 from kvsctl.selection.selection import Selection
+from kvsctl.service.client import QueryAnswer
 from kvsctl.service.faults import Fault
 from kvsctl.service.queries import EntityIndex, Query
 from kvsctl.service.wire import MetadataRequest
@@ -258,6 +259,20 @@ class TestSelections:
         assert ran.skipped == ["unselected"] * 70
         assert sorted(store.read) == sorted(store.records)
         assert ["at least 40 units per 1,000 keys" in text for text in ran.notices] == [True]
+
+    def test_an_entity_without_times_is_noticed_after_keys_with_times(self) -> None:
+        store = _store(60)
+        answered = store.query
+
+        async def query(query: Query) -> QueryAnswer:
+            store.has_times = query.entity is None
+            return await answered(query)
+
+        store.query = query  # type: ignore[method-assign]
+        plan = ListingPlan(spaces=[None, EntityIndex("pet")], needed=_TIMES)
+        ran = _ran(store, plan)
+        assert len(ran.notices) == 1
+        assert len(store.read) == 120
 
     def test_undecided_records_are_skipped_in_their_place(self) -> None:
         """A journal resumes after a key, so what is skipped must not come after later keys."""

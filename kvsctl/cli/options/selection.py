@@ -14,7 +14,10 @@ class PrefixArgument(OptionGroup):
 
     prefix: Annotated[
         str | None,
-        typer.Argument(metavar="[PREFIX]", help="Keys that begin with PREFIX. (default: all)"),
+        typer.Argument(
+            metavar="[PREFIX]",
+            help="Keys that begin with PREFIX: only these are read. (default: all)",
+        ),
         OnResume.CHECKED_ELSEWHERE,
     ] = None
 
@@ -98,7 +101,7 @@ class SelectionOptions(OptionGroup):
         bool,
         typer.Option(
             "--expired",
-            help="Expired records that the service has not removed yet.",
+            help="Expired records that the service has not removed yet. The others are still read.",
             rich_help_panel=panels.SELECTION,
         ),
         OnResume.CHECKED_ELSEWHERE,
@@ -106,7 +109,9 @@ class SelectionOptions(OptionGroup):
     no_expiry: Annotated[
         bool,
         typer.Option(
-            "--no-expiry", help="Records without a ttl.", rich_help_panel=panels.SELECTION
+            "--no-expiry",
+            help="Records without a ttl. The others are still read.",
+            rich_help_panel=panels.SELECTION,
         ),
         OnResume.CHECKED_ELSEWHERE,
     ] = False
@@ -114,7 +119,7 @@ class SelectionOptions(OptionGroup):
         str | None,
         typer.Option(
             metavar="SIZE",
-            help="Records whose value is larger than SIZE, such as 10k.",
+            help="Records whose value is larger than SIZE, such as 10k. The others are still read.",
             rich_help_panel=panels.SELECTION,
         ),
         OnResume.CHECKED_ELSEWHERE,
@@ -189,7 +194,8 @@ class EntityOptions(OptionGroup):
         list[str],
         typer.Option(
             metavar="VALUE",
-            help="Value of the index's partition: JSON, otherwise a string. Repeatable, in order.",
+            help="Value of the index's partition, JSON or else a string. Reads only this "
+            "partition. Repeatable, in order.",
             rich_help_panel=panels.SELECTION,
         ),
         OnResume.CHECKED_ELSEWHERE,
@@ -198,7 +204,7 @@ class EntityOptions(OptionGroup):
         str | None,
         typer.Option(
             metavar="RANGE",
-            help="Range of the index: 1..9, '>=5', '<5', '=5' or 'text*'.",
+            help="Range of the index: 1..9, '>=5', '<5', '=5' or 'text*'. Reads only this.",
             rich_help_panel=panels.SELECTION,
         ),
         OnResume.CHECKED_ELSEWHERE,

@@ -64,6 +64,8 @@ def test_every_command_that_lists_refuses_it(kvsctl: Command, command: list[str]
         ["--older-than", "7d", "--newer-than", "30d"],
         ["--older-than", "2999-01-01", "--by", "created"],
         ["--newer-than", "0"],
+        ["--age-from", "value.born", "--older-than", "1950-01-01"],
+        ["--age-from", "value.due", "--newer-than", "2999-01-01"],
         ["--larger-than", "1G"],
         ["--regex", "$^"],
         ["user:", "--match", "us*"],
