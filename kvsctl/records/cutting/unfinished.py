@@ -23,7 +23,8 @@ from kvsctl import jsontext
 MOST_UNDECIDED: Final = 8
 """How many lines after the start may be undecided. More are taken for lines of a document."""
 _TOKEN: Final = re.compile(
-    rb'(?P<comment>//.*|\#.*|/\*.*?(?:\*/|\Z))|(?P<quoted>"[^"\\]*+(?:\\.[^"\\]*+)*+(?P<end>")?+)'
+    rb"(?P<comment>//.*|\#.*|/\*.*?(?:\*/|\Z))"
+    rb'|(?P<quoted>"[^"\\]*+(?:\\(?:.|\Z)[^"\\]*+)*+(?P<end>")?+)'
     rb"|(?P<single>'[^'\\]*+(?:\\.[^'\\]*+)*+')|[\[\]{}:,]|(?P<word>[^ \t\r\n\"\[\]{}:,]++)",
     re.DOTALL,
 )

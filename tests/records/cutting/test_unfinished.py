@@ -103,6 +103,7 @@ def test_the_undecided_lines_are_bounded() -> None:
 @example(b'{"\0{')
 @example(b"{'\"'}")
 @example(b'{/*"*/}"')
+@example(b'{"\\ ')
 def test_a_comment_at_the_end_of_a_line_changes_nothing(text: bytes) -> None:
     # Only a line without one is certain to leave nothing open without a look at each token.
     has_document = start_of_document(text) is not None
