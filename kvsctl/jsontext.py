@@ -11,7 +11,7 @@ emulator. Do not merge the two.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from json.encoder import encode_basestring_ascii
 from typing import Any, Final, NoReturn
@@ -41,6 +41,7 @@ _TOKEN = re.compile(_STRING + rb"|[\[\]{}:,]", re.DOTALL)
 _OUTSIDE_STRINGS = re.compile(rb"(" + _STRING + rb")|[ \t\r\n]+", re.DOTALL)
 _ONE_KIND: Final = bytes.maketrans(b"[]", b"{}")
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+_ONLY_OPENING: Final = bytes(set(range(256)) - set(b"\0[{"))
 _NO_MARKS: Final = bytes(set(_NO_BRACKETS) - set(b'"'))
 _STEPS: Final = bytes.maketrans(b"[{]}", b"\1\1\xff\xff")
 """Makes signed bytes of brackets: one level more, or one less."""
@@ -82,6 +83,27 @@ def depth_exceeds(text: bytes, limit: int) -> bool:
     if text.count(b"[") + text.count(b"{") <= limit or nest_within(text, limit):
         return False
     return max(depths(without_strings(text)), default=0) > limit
+
+
+def too_deep(
+    texts: Sequence[bytes] | Sequence[msgspec.Raw], limit: int, *, joined: bytes, longest: int
+) -> list[int]:
+    """Return the indexes of JSON texts that nest deeper than `limit`.
+
+    It takes less time than `depth_exceeds` for each, because hardly any text does. `joined` are the
+    texts with NUL between them, which no JSON holds. `longest` is the length of the longest. Texts
+    that are not JSON may be left out.
+    """
+    level_bytes = 2 if b"[" in joined else 5  # a level takes [] or {"":} at least
+    if longest <= level_bytes * limit or are_shallow(joined, limit):
+        return []
+    return [place for place, text in enumerate(texts) if depth_exceeds(bytes(text), limit)]
+
+
+def are_shallow(texts: bytes, limit: int) -> bool:
+    """Return whether all texts certainly nest at most `limit` deep, as `nest_within`, but sooner."""
+    opening = texts.translate(_ONE_KIND, _ONLY_OPENING)
+    return b"{" * (limit + 1) not in opening or nest_within(texts, limit)
 
 
 def without_strings(text: bytes) -> bytes:

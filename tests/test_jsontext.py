@@ -195,6 +195,24 @@ class TestNestWithin:
         assert not jsontext.nest_within(b'{"a":', 1)
 
 
+_CLOSING = {"[": "]", '{"":': "}"}
+_NESTED = st.builds(
+    lambda marks, text: "".join(marks) + text + "".join(_CLOSING[mark] for mark in marks[::-1]),
+    st.lists(st.sampled_from(["[", '{"":']), max_size=6),
+    VALUES,
+)
+
+
+@given(st.lists(_NESTED.map(str.encode), max_size=5), st.integers(1, 6))
+def test_texts_that_are_too_deep_are_those_that_exceed_the_depth(
+    texts: list[bytes], limit: int
+) -> None:
+    longest = max(map(len, texts), default=0)
+    found = jsontext.too_deep(texts, limit, joined=b"\0".join(texts), longest=longest)
+    exceed = [jsontext.depth_exceeds(text, limit) for text in texts]
+    assert found == [place for place, deep in enumerate(exceed) if deep]
+
+
 @given(VALUES, SPACES, SPACES)
 def test_a_value_without_surrogates_is_certain(text: str, before: str, after: str) -> None:
     if "\\ud" not in text:

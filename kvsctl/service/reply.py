@@ -143,7 +143,8 @@ class ReplyDecoder:
         keys, entities = names_of(asked)
         answer: _Answer | _PlainAnswer | None = None
         if verb is not GET:
-            if keys and self._form.names_exactly(keys, _names_in_json(asked), body):
+            names = None if entities is None else _names_in_json(asked)
+            if keys and self._form.names_exactly(keys, names, body):
                 return _ALL_WRITTEN
         elif self._reads_are_plain and (answer := self._plain_answer(body)) is not None:
             records = answer.successfulKeys
@@ -198,13 +199,10 @@ class ReplyDecoder:
 
 
 def _names_in_json(records: Sequence[Record]) -> Sequence[bytes] | None:
-    """Return the name of each record, as `name_in_json` writes it; None if none has an entity."""
+    """Return the name of each record, as `name_in_json` writes it."""
     if isinstance(records, Slab):
         return records.names
-    identities = [record.identity for record in records]
-    if all(one.entity is None for one in identities):
-        return None
-    return [*map(name_in_json, identities)]
+    return [name_in_json(record.identity) for record in records]
 
 
 def _decode_carefully(body: bytes) -> _Answer:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
+from kvsctl.jsontext import too_deep
 from kvsctl.limits import Limits
 from kvsctl.model import ENTITY_MEMBER
 from kvsctl.records.fast.keys import common_lines, key_bodies, key_texts
@@ -158,10 +159,14 @@ def set_columns(
     limits: Limits,
     *,
     are_shown: bool = False,
+    are_shallow: bool = False,
 ) -> Columns:
-    """Return records to set, written around the exact bytes of the values."""
+    """Return records to set, written around the exact bytes of the values.
+
+    `are_shown`: see `key_texts`. `are_shallow`: see `unusual_values`.
+    """
     names = key_texts(keys, limits, others, are_shown=are_shown)
-    others.update(unusual_values(values, limits))
+    others.update(unusual_values(values, limits, are_shallow=are_shallow))
     start, middle, end = repeat(b'{"key":"'), repeat(b'","value":'), repeat(b"}")
     entities: Sequence[str | None] | None = None
     if extras.entities is not None:
@@ -198,14 +203,21 @@ def key_columns(
 
 
 def unusual_values(
-    values: Sequence[bytes] | Sequence[msgspec.Raw], limits: Limits
+    values: Sequence[bytes] | Sequence[msgspec.Raw], limits: Limits, *, are_shallow: bool
 ) -> Collection[int]:
-    """Return the indexes of values that are missing, null or too long."""
+    """Return the indexes of values that are missing, null, too long or too deep.
+
+    `are_shallow`: certainly none is too deep.
+    """
     lengths = list(map(len, values))
     distinct = set(lengths)
-    if distinct.isdisjoint((0, len(_NULL))) and max(distinct) <= limits.value_bytes:
-        return ()
-    return [
+    longest = max(distinct)
+    deep: list[int] = []
+    if not are_shallow:
+        deep = too_deep(values, limits.value_depth, joined=b"\0".join(values), longest=longest)
+    if distinct.isdisjoint((0, len(_NULL))) and longest <= limits.value_bytes:
+        return deep
+    return deep + [
         place
         for place, length in enumerate(lengths)
         if not 0 < length <= limits.value_bytes

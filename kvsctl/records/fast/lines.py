@@ -1,6 +1,6 @@
 """Read many objects at once, from lines or from an array, as records or as keys."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import repeat
 from operator import sub
 from typing import Final
@@ -8,8 +8,8 @@ from typing import Final
 import msgspec
 
 from kvsctl.jsontext import WHITE_SPACE
-from kvsctl.records.checks import RECORD_DEPTH
 from kvsctl.records.fast.columns import (
+    Extras,
     filled,
     key_columns,
     key_texts_of_json,
@@ -46,14 +46,22 @@ def set_lines_reader(rules: Rules) -> ReadMany:
         records = decoder.read(lines)
         keys, values = records.keys("key"), records.column("value")
         others = set(records.gaps)
+
+        def unusual() -> Collection[int]:
+            return unusual_values(values, limits, are_shallow=records.is_shallow)
+
+        def written(extras: Extras) -> Columns:
+            shown, are_shallow = records.unmasked(values), records.is_shallow
+            return set_columns(keys, shown, extras, others, limits, are_shallow=are_shallow)
+
         if records.each_has_other_than(_PAIR) and records.are_compact:
             # No line has white space to strip, and none is sent as it is.
             extras = extras_of_json(rules, records, others)
-            return set_columns(keys, records.unmasked(values), extras, others, limits)
+            return written(extras)
         beside = _bytes_beside(records.lines, keys, values)
         if not has_defaults and _is_nothing_else(beside, values):
-            illegal, unusual = illegal_keys(keys, limits), unusual_values(values, limits)
-            return Columns(keys, lines, sorted({*others, *illegal, *unusual}))
+            others.update(illegal_keys(keys, limits), unusual())
+            return Columns(keys, lines, sorted(others))
         most = max(beside)
         are_compact = most >= _ROOM_BYTES and records.are_compact
         if most != LEAST_BYTES and not are_compact and (stripped := _stripped(lines)) != lines:
@@ -66,9 +74,9 @@ def set_lines_reader(rules: Rules) -> ReadMany:
             if records.has_other_than(_PAIR):
                 extras = extras_of_json(rules, records, others)
         elif not has_defaults:
-            others.update(illegal_keys(keys, limits), unusual_values(values, limits))
+            others.update(illegal_keys(keys, limits), unusual())
             return Columns(keys, lines, sorted(others))
-        found = set_columns(keys, records.unmasked(values), extras, others, limits)
+        found = written(extras)
         if has_defaults or min(beside) >= _ROOM_BYTES:
             return found
         choices = zip(lines, found.bodies, beside, strict=True)
@@ -102,8 +110,9 @@ def key_lines_reader(rules: Rules) -> ReadMany:
 
 
 def _record_decoder(rules: Rules) -> Decoder:
-    most_deep = rules.certain_limits.value_depth + RECORD_DEPTH
-    return Decoder(most_deep, _PAIR, key="key", texts=TEXTS, known=KNOWN_MEMBERS)
+    return Decoder(
+        rules.certain_limits.value_depth, _PAIR, key="key", texts=TEXTS, known=KNOWN_MEMBERS
+    )
 
 
 def _is_nothing_else(beside: Sequence[int], values: Sequence[msgspec.Raw]) -> bool:
@@ -134,11 +143,11 @@ def shaped_set_reader(rules: Rules, shape: Shape) -> ReadMany:
         keys = _keys(objects, template, others)
         if value_field is None:
             extras = default_extras(rules, len(lines), others)
-            return set_columns(keys, lines, extras, others, limits)
+            return set_columns(keys, lines, extras, others, limits, are_shallow=objects.is_shallow)
 
         extras = extras_of_json(rules, objects, others, hidden=value_field)
         values = objects.unmasked(objects.column(value_field))
-        return set_columns(keys, values, extras, others, limits)
+        return set_columns(keys, values, extras, others, limits, are_shallow=objects.is_shallow)
 
     return read
 

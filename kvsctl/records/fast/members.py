@@ -21,11 +21,9 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from kvsctl.jsontext import depth_exceeds, nest_within
+from kvsctl.jsontext import PARSER_DEPTH, are_shallow, depth_exceeds
 
 NONE: Final = msgspec.Raw(b"")
-_ONE_BRACKET: Final = bytes.maketrans(b"[", b"{")
-_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"\0{["))
 _ESCAPED_QUOTE: Final = rb"\u0022"
 _MOST_NAMES: Final = 64
 _MASKS: Final = ((rb"\ud", rb"\ue"), (rb"\uD", rb"\uE"))
@@ -64,6 +62,8 @@ class Found(msgspec.Struct, gc=False):
 
     A mask is never legal in a name or a key, or in another member that is read, except the value.
     """
+    is_shallow: bool
+    """Whether certainly no line nests deeper than a value may."""
 
     _columns: dict[str, list[Any]] = msgspec.field(default_factory=dict)
     _lines_written: bytes = b""
@@ -173,22 +173,22 @@ class _Form(NamedTuple):
 class Decoder:
     """A decoder of lines into members, which learns their names.
 
-    A line that nests deeper than `most_deep` is not decoded, because the decoder recurses. Members
-    are exact bytes; that of the name `key` is a string, and those of `texts` are strings or null.
-    `known` are the legal names, if not all are. `names` are those that
-    most lines have. Several threads may use it.
+    A line that nests deeper than `PARSER_DEPTH` is not decoded, because the decoder recurses.
+    `value_depth`: how deep a value may nest. Members are exact bytes; that of the name `key` is a
+    string, and those of `texts` are strings or null. `known` are the legal names, if not all are.
+    `names` are those that most lines have. Several threads may use it.
     """
 
     def __init__(
         self,
-        most_deep: int,
+        value_depth: int,
         names: Collection[str],
         *,
         key: str | None = None,
         texts: Collection[str] = (),
         known: Collection[str] | None = None,
     ) -> None:
-        self._most_deep = most_deep
+        self._value_depth = value_depth
         self._key = key
         self._texts = texts
         self._known = known
@@ -198,7 +198,8 @@ class Decoder:
 
     def read(self, lines: Sequence[bytes]) -> Found:
         """Return the members of lines."""
-        lines, form = self._decodable(lines), self._form
+        lines, is_shallow = self._decodable(lines)
+        form = self._form
         masked: Sequence[int] = ()
         entries = _decoded(form.decode, lines)
         if entries is None:
@@ -216,7 +217,7 @@ class Decoder:
             lines, instead = list(lines), form.decode(self._instead)
             for place in gaps:
                 lines[place], entries[place] = self._instead, instead
-        return Found(lines, entries, form.getters, gaps, masked)
+        return Found(lines, entries, form.getters, gaps, masked, is_shallow)
 
     def _learnt(self, form: _Form, lines: Sequence[bytes]) -> _Form:
         """Return a form with the names of these lines, too; the same form if it has all of them."""
@@ -255,18 +256,21 @@ class Decoder:
             return str, ""
         return (str | UnsetType | None, UNSET) if name in self._texts else (msgspec.Raw, NONE)
 
-    def _decodable(self, lines: Sequence[bytes]) -> Sequence[bytes]:
-        """Return the lines, with an empty one in place of each that must not be decoded."""
-        # NUL separates the lines, because no line of JSON holds one.
-        text = b"\0".join(lines)
-        most_deep = self._most_deep
-        has_brackets = b"{" * (most_deep + 1) in text.translate(_ONE_BRACKET, _NO_BRACKETS)
-        if has_brackets and not nest_within(text, most_deep):
-            lines = [b"" if depth_exceeds(line, most_deep) else line for line in lines]
+    def _decodable(self, lines: Sequence[bytes]) -> tuple[Sequence[bytes], bool]:
+        """Return the lines, with an empty one in place of each that must not be decoded.
+
+        Return also whether all are certainly shallow: see `Found`.
+        """
+        text, longest = b"\0".join(lines), max(map(len, lines))
+        # Of short lines, it takes less time to look at the values alone.
+        are_long = longest > 2 * PARSER_DEPTH
+        is_shallow = are_long and are_shallow(text, self._value_depth)
+        if are_long and not is_shallow:
+            lines = [b"" if depth_exceeds(line, PARSER_DEPTH) else line for line in lines]
         if not _is_utf8(text):
             # The decoder does not check the UTF-8 inside a Raw.
             lines = [line if _is_utf8(line) else b"" for line in lines]
-        return lines
+        return lines, is_shallow
 
 
 def _getter_of(field: str) -> _Getter:

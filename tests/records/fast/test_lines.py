@@ -85,6 +85,29 @@ def test_a_legal_record_is_read_at_once(key: str, value: str) -> None:
         assert records_in(set_lines_reader(PLAIN)([line])) == [careful_set_line_parser(PLAIN)(line)]
 
 
+_DEPTHS = [30, 31, 32, 33, 198, 199, 200, 201, 990, 1100]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("[", "]"), ('{"":', "}"), ('{"name":[1,', "]}")], ids=str
+)
+@pytest.mark.parametrize("name", ["value", "createdAt", "error"])
+@pytest.mark.parametrize("padding", [0, 500])
+def test_members_of_any_depth_give_the_same_together_as_alone(
+    before: str, after: str, name: str, padding: int
+) -> None:
+    rest = f'"source":"{"x" * padding}"' + ("" if name == "value" else ',"value":1')
+    times = [depth // len(after) for depth in _DEPTHS]
+    lines = [
+        f'{{"key":"k","{name}":{before * count}1{after * count},{rest}}}'.encode()
+        for count in times
+    ]
+    for read, parse in pairs(PLAIN):
+        columns = read(lines)
+        assert columns.others == problems_among(lines, parse)
+        assert_as_each_alone(columns, lines, parse)
+
+
 RECORD = {"key": "a:1", "value": {"n": 1, "text": 'say "hi" \\ {'}}
 EXTRAS: list[dict[str, Any]] = [
     {},

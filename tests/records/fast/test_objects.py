@@ -105,7 +105,7 @@ def test_common_objects_are_read_at_once(layout: dict[str, Any], shape: Shape) -
         b'{"id":"\\ud800"}',
         b'{"id":"a","\\ud800":1,"\\ud800":1}',
         b'{"id":"a","v":"\xff"}',
-        b'{"id":"a","v":%b%b}' % (b"[" * 31, b"]" * 31),
+        b'{"id":"a","v":%b%b}' % (b"[" * 200, b"]" * 200),
         b"[1]",
         b"{}",
         b"",
@@ -117,6 +117,14 @@ def test_an_odd_object_is_left_to_the_careful_path_and_no_other(odd: bytes) -> N
     for read, parse in shaped_pairs(PLAIN, SHAPES[0]):
         columns = read(lines)
         assert columns.others == [1]
+        assert_as_each_alone(columns, lines, parse)
+
+
+def test_an_object_that_is_too_deep_for_a_value_can_make_a_key() -> None:
+    lines = [b'{"id":1}', b'{"id":"a","v":%b%b}' % (b"[" * 31, b"]" * 31)]
+    for (read, parse), others in zip(shaped_pairs(PLAIN, SHAPES[0]), ([1], []), strict=True):
+        columns = read(lines)
+        assert columns.others == others
         assert_as_each_alone(columns, lines, parse)
 
 
