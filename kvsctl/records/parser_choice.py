@@ -1,9 +1,9 @@
 """Choose the parser for the pieces of a source, by the source's format."""
 
+from typing import TYPE_CHECKING
+
 from kvsctl.records.formats import Format
 from kvsctl.records.parsed import Parser
-from kvsctl.records.parsing.header import Header
-from kvsctl.records.parsing.objects import shaped_key_parser, shaped_set_parser
 from kvsctl.records.parsing.records import (
     key_argument_parser,
     key_line_parser,
@@ -11,11 +11,14 @@ from kvsctl.records.parsing.records import (
     set_argument_parser,
     set_line_parser,
 )
-from kvsctl.records.parsing.tables import table_key_parser, table_set_parser
 from kvsctl.records.reader import ParserChoice
 from kvsctl.records.rules import Rules
 from kvsctl.records.shapes import RECORDS, Shape
 from kvsctl.records.sources import Arguments, File, Source
+
+if TYPE_CHECKING:
+    # What reads tables and other shapes is imported for the inputs that are such.
+    from kvsctl.records.parsing.header import Header
 
 
 def set_parsers(rules: Rules, shape: Shape = RECORDS, *, string: bool) -> ParserChoice:
@@ -25,13 +28,22 @@ def set_parsers(rules: Rules, shape: Shape = RECORDS, *, string: bool) -> Parser
     function raises UsageError if the header of a table lacks a column that the shape needs.
     """
     pairs = set_argument_parser(rules, string=string)
-    objects = set_line_parser(rules) if shape.is_record else shaped_set_parser(rules, shape)
+    if shape.is_record:
+        objects = set_line_parser(rules)
+    else:
+        from kvsctl.records.parsing.objects import shaped_set_parser
+
+        objects = shaped_set_parser(rules, shape)
 
     def choose(source: Source) -> Parser:
         if isinstance(source, Arguments):
             return pairs
         header = _header(source)
-        return objects if header is None else table_set_parser(header, rules, shape)
+        if header is None:
+            return objects
+        from kvsctl.records.parsing.tables import table_set_parser
+
+        return table_set_parser(header, rules, shape)
 
     return choose
 
@@ -46,7 +58,12 @@ def key_parsers(rules: Rules, shape: Shape = RECORDS) -> ParserChoice:
     arguments = key_argument_parser(rules)
     keys = key_line_parser(rules)
     keys_before_nul = key_line_parser(rules, ends_in_nul=True)
-    objects = key_object_parser(rules) if shape.key is None else shaped_key_parser(rules, shape)
+    if shape.key is None:
+        objects = key_object_parser(rules)
+    else:
+        from kvsctl.records.parsing.objects import shaped_key_parser
+
+        objects = shaped_key_parser(rules, shape)
 
     def choose(source: Source) -> Parser:
         if not isinstance(source, File):
@@ -54,10 +71,14 @@ def key_parsers(rules: Rules, shape: Shape = RECORDS) -> ParserChoice:
         if source.format is Format.KEYS:
             return keys_before_nul if source.end == b"\0" else keys
         header = _header(source)
-        return objects if header is None else table_key_parser(header, rules, shape)
+        if header is None:
+            return objects
+        from kvsctl.records.parsing.tables import table_key_parser
+
+        return table_key_parser(header, rules, shape)
 
     return choose
 
 
-def _header(source: Source) -> Header | None:
+def _header(source: Source) -> "Header | None":
     return source.header if isinstance(source, File) else None

@@ -1,17 +1,19 @@
 """Make records and problems of the lines, elements or rows of one source, in order."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
 from kvsctl import codes
 from kvsctl.model import Cause, Origin, PieceList, Problem, Record
-from kvsctl.records.cutting.csv_blocks import Block
 from kvsctl.records.cutting.lines import MAX_LINE_BYTES, Line, Lines
 from kvsctl.records.cutting.unfinished import Document, Place, start_of_document
 from kvsctl.records.parsed import BlockParser, Columns, Parsed, Parser, Rejected, TableParser
 from kvsctl.slabs import Slab
+
+if TYPE_CHECKING:
+    from kvsctl.records.cutting.csv_blocks import Block
 
 _Piece: TypeAlias = tuple[Line, Record | Problem]
 _BRACKETS: Final = frozenset((b"{", b"["))
@@ -76,8 +78,11 @@ class Pieces(msgspec.Struct):
 
     def _made(self, lines: Sequence[Line]) -> tuple[PieceList, bool]:
         """Return what each line alone gives, and whether all of them are common."""
-        if isinstance(lines, Block) and isinstance(self.parser, TableParser):
-            return self._rows(lines, self.parser), True
+        if isinstance(self.parser, TableParser):
+            from kvsctl.records.cutting.csv_blocks import Block
+
+            if isinstance(lines, Block):
+                return self._rows(lines, self.parser), True
         if not isinstance(self.parser, BlockParser):
             return [self._piece(line, at) for at, line in enumerate(lines, self.position)], False
         numbers: Sequence[int]
@@ -178,12 +183,12 @@ class Pieces(msgspec.Struct):
             pieces[place] = problem
         return pieces
 
-    def _rows(self, block: Block, parser: TableParser) -> PieceList:
+    def _rows(self, block: "Block", parser: TableParser) -> PieceList:
         """Return a record or a problem for each row of a block, whose cells are already split."""
         columns = parser.read_many(block.cells)
         return self._joined(columns, block.numbers, lambda place: self._row(block, place, parser))
 
-    def _row(self, block: Block, place: int, parser: TableParser) -> Record | Problem:
+    def _row(self, block: "Block", place: int, parser: TableParser) -> Record | Problem:
         parsed = parser.of_cells(block.cells[place])
         position = self.position + place
         if isinstance(parsed, Rejected):

@@ -6,20 +6,18 @@ import stat
 from collections.abc import Generator, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
 from kvsctl.errors import StreamError, UsageError
-from kvsctl.records.cutting.array import split_array
-from kvsctl.records.cutting.compression import Compression, decompressed
-from kvsctl.records.cutting.documents import only_lines
 from kvsctl.records.cutting.lines import Line, split_lines, without_mark
-from kvsctl.records.cutting.rows import split_rows
-from kvsctl.records.cutting.separator import MOST_SEPARATOR_BYTES, take_separator
-from kvsctl.records.cutting.signatures import only_text
 from kvsctl.records.formats import Format, Forms
-from kvsctl.records.parsing.header import Header
+
+if TYPE_CHECKING:
+    # What cuts files is imported by those that are read: arguments need none of it.
+    from kvsctl.records.cutting.compression import Compression
+    from kvsctl.records.parsing.header import Header
 
 _CHUNK_BYTES: Final = 64 * 1024
 """Bytes per read. The objects made from a chunk fit into the processor's cache; larger chunks are
@@ -61,7 +59,7 @@ class Source(Protocol):
         ...
 
     @property
-    def compression(self) -> Compression | None:
+    def compression(self) -> "Compression | None":
         """The compression that was found, once reading has begun."""
         ...
 
@@ -100,8 +98,8 @@ class File(msgspec.Struct):
     forms: Forms = msgspec.field(default_factory=Forms)
     bytes_read: int = 0
     format: Format | None = None
-    compression: Compression | None = None
-    header: Header | None = None
+    compression: "Compression | None" = None
+    header: "Header | None" = None
     words: None = None
 
     @property
@@ -149,6 +147,9 @@ class File(msgspec.Struct):
         Raise StreamError if reading fails part-way, and UsageError if the content does not have
         the format that was given or found.
         """
+        from kvsctl.records.cutting.compression import decompressed
+        from kvsctl.records.cutting.signatures import only_text
+
         chunks = decompressed(self._chunks(), self.label, self._set_compression)
         chunks = without_mark(only_text(chunks, self.label, lambda: self.compression, self.end))
         if self.size is not None:
@@ -182,14 +183,22 @@ class File(msgspec.Struct):
 
     def _cut(self, found: Format, chunks: Iterator[bytes]) -> Iterator[Sequence[Line]]:
         if found is Format.JSON:
+            from kvsctl.records.cutting.array import split_array
+
             return split_array(chunks, self.label)
         if found.is_table:
             return self._table(found, chunks)
         if found is Format.KEYS and self.end != b"\n":
             return split_lines(chunks, self.end)
+        from kvsctl.records.cutting.documents import only_lines
+
         return only_lines(split_lines(chunks), self.label, has_values=self.forms.has_values)
 
     def _table(self, found: Format, chunks: Iterator[bytes]) -> Iterator[Sequence[Line]]:
+        from kvsctl.records.cutting.rows import split_rows
+        from kvsctl.records.cutting.separator import MOST_SEPARATOR_BYTES, take_separator
+        from kvsctl.records.parsing.header import Header
+
         shape, head = self.forms.shape, b""
         for chunk in chunks:
             head += chunk
@@ -211,7 +220,7 @@ class File(msgspec.Struct):
                 self.header = Header(self.label, header, delimiter, has_quotes=shape.has_quotes)
             yield arrived
 
-    def _set_compression(self, found: Compression | None) -> None:
+    def _set_compression(self, found: "Compression | None") -> None:
         self.compression = found
 
     def _chunks(self) -> Iterator[bytes]:

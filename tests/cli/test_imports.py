@@ -25,6 +25,7 @@ _RARE = (
     _QUERIES,
 )
 _FEW_JOBS = (
+    "csv",
     "tempfile",
     "kvsctl.jobs.cron.sharded",
     "kvsctl.journal.file",
@@ -33,6 +34,14 @@ _FEW_JOBS = (
     "kvsctl.journal.writer",
     "kvsctl.outputs.failures",
     "kvsctl.outputs.keys",
+    "kvsctl.records.cutting.array",
+    "kvsctl.records.cutting.documents",
+    "kvsctl.records.cutting.rows",
+    "kvsctl.records.cutting.signatures",
+    "kvsctl.records.fast.rows",
+    "kvsctl.records.parsing.header",
+    "kvsctl.records.parsing.objects",
+    "kvsctl.records.parsing.tables",
     "kvsctl.shards",
 )
 _STORE = ("kvsctl.backups", "kvsctl.comparison")
