@@ -48,7 +48,7 @@ def comparison(given: Given) -> Comparison:
     Raise UsageError if they cannot be carried out; nothing was opened for writing then.
     """
     options = given.of(DiffOptions)
-    _require_no_file(given.of(PrefixArgument).prefix)
+    _require_one_prefix(given.of(PrefixArgument).prefix, options.more)
     left, right = _left(options), options.with_
     if [*left, *right].count(_STDIN) > 1:
         raise UsageError("-: stdin is given twice", "It can be read only once.")
@@ -103,12 +103,17 @@ def _left(options: DiffOptions) -> Sequence[Path]:
     return options.file or [_STDIN]
 
 
-def _require_no_file(prefix: str | None) -> None:
-    """Raise UsageError for a PREFIX that was meant as a file."""
+def _require_one_prefix(prefix: str | None, more: Sequence[str]) -> None:
+    """Raise UsageError for words that were meant as files, and for more than one PREFIX."""
     if prefix is not None and Path(prefix).is_file():
+        words = f"-f {shlex.quote(prefix)}"
+        for word in more[:1]:
+            words += f" --with {shlex.quote(word)}"
         raise UsageError(
-            f"{prefix} is a file, not a prefix of keys", f"Compare it with -f {shlex.quote(prefix)}"
+            f"{prefix} is a file, not a prefix of keys", f"Compare it: kvsctl diff {words}"
         )
+    if more:
+        raise UsageError("diff takes one PREFIX", "Choose by several with --match, which repeats.")
 
 
 def _plan(

@@ -35,6 +35,16 @@ class Page(Protocol):
 class Command(TyperCommand):
     """A command whose help shows each option under its `rich_help_panel`."""
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the pieces of the usage line: hidden arguments are not among them."""
+        hidden = {
+            piece
+            for parameter in self.get_params(ctx)
+            if getattr(parameter, "hidden", False)
+            for piece in parameter.get_usage_pieces(ctx)
+        }
+        return [piece for piece in super().collect_usage_pieces(ctx) if piece not in hidden]
+
     def format_options(self, ctx: Any, formatter: Page) -> None:
         """Write arguments, then groups in the order of their first options, `--help` last."""
         _write_options(self, ctx, formatter)

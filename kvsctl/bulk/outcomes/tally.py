@@ -80,7 +80,9 @@ class Tally:
         self.bytes_sent = 0
         self.bytes_received = 0
         self.size_learnt: SizeLearnt | None = None
-        self._notes: list[tuple[int, FailureNote]] = []  # a heap, the last in input order on top
+        self._notes: list[tuple[int, int, FailureNote]] = []
+        """A heap, the last in input order on top. Two inputs may have one position: see `_keep`."""
+        self._kept = 0
         self._groups: dict[str, FailureGroup] = {}
 
     def __call__(self, event: Event) -> None:
@@ -97,7 +99,7 @@ class Tally:
     @property
     def failures(self) -> list[FailureNote]:
         """The first failures in input order, at most `KEPT_FAILURES`."""
-        return sorted((note for _, note in self._notes), key=lambda note: note.position)
+        return [note for *_, note in sorted(self._notes, reverse=True)]
 
     @property
     def failures_truncated(self) -> bool:
@@ -199,7 +201,9 @@ class Tally:
             self._keep(note)
 
     def _keep(self, note: FailureNote) -> None:
-        heapq.heappush(self._notes, (-note.position, note))
+        # Notes have no order of their own: of one position, the first that arrived comes first.
+        self._kept += 1
+        heapq.heappush(self._notes, (-note.position, -self._kept, note))
         if len(self._notes) > KEPT_FAILURES:
             heapq.heappop(self._notes)
 

@@ -44,6 +44,11 @@ class DiffOptions(OptionGroup):
         ),
         OnResume.MAY_DIFFER,
     ] = None
+    more: Annotated[
+        list[str],
+        typer.Argument(metavar="MORE", hidden=True),
+        OnResume.MAY_DIFFER,
+    ] = made(factory=list)
     bytes: Annotated[
         bool,
         typer.Option(

@@ -10,7 +10,7 @@ from kvsctl.comparison.joining import Change, Counts, Difference, value_of
 from kvsctl.comparison.values import Part, differing_parts
 from kvsctl.jsontext import one_line
 from kvsctl.report.console import Environment
-from kvsctl.report.escape import visible
+from kvsctl.report.escape import ELLIPSIS, visible
 from kvsctl.report.styled import Span, painted, separator_of
 from kvsctl.report.summary import plural, total_of_units
 
@@ -21,6 +21,8 @@ _MARKS: Final = {
 }
 _MOST_PARTS: Final = 20
 _PART_COLUMNS: Final = 60
+_SAME_COLUMNS: Final = 15
+"""How much is shown of what is the same, before what differs in a long text."""
 _NOTHING: Final = "(none)"
 
 
@@ -57,13 +59,27 @@ def shown(difference: Difference, environment: Environment) -> str:
 
 
 def _part(part: Part) -> str:
-    return f"{visible(part.path)}: {_text(part.left)} -> {_text(part.right)}"
+    start = 0
+    if part.left is not None and part.right is not None:
+        start = _start_of(part.left, part.right)
+    return f"{visible(part.path)}: {_text(part.left, start)} -> {_text(part.right, start)}"
 
 
-def _text(value: bytes | None) -> str:
+def _start_of(left: bytes, right: bytes) -> int:
+    """Return from where to show two texts, so that what differs is seen, although they are long."""
+    one, other = one_line(left).decode(), one_line(right).decode()
+    if max(len(one), len(other)) <= _PART_COLUMNS:
+        return 0
+    shorter = min(len(one), len(other))
+    same = next((place for place in range(shorter) if one[place] != other[place]), shorter)
+    return same - _SAME_COLUMNS if same > _PART_COLUMNS // 2 else 0
+
+
+def _text(value: bytes | None, start: int = 0) -> str:
     if value is None:
         return _NOTHING
-    return visible(one_line(value).decode(), _PART_COLUMNS)
+    text = one_line(value).decode()[start:]
+    return visible(ELLIPSIS + text if start else text, _PART_COLUMNS)
 
 
 class Compared(msgspec.Struct, frozen=True):

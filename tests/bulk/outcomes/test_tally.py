@@ -139,3 +139,9 @@ def test_codes_past_the_bound_are_counted_together(monkeypatch: pytest.MonkeyPat
         "C1": 1,
         OTHER_CODES: 3,
     }
+
+
+def test_failures_of_two_inputs_may_have_one_position() -> None:
+    tally = counted(failed(1), failed(0), failed(1), failed(0))
+    assert [note.position for note in tally.failures] == [0, 0, 1, 1]
+    assert (tally.failed, len(tally.failures)) == (4, 4)
