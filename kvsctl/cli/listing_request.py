@@ -16,7 +16,7 @@ from kvsctl.cli.request import (
     require_own_files,
     require_resumable_outputs,
 )
-from kvsctl.cli.selectors import listing_plan, selectors_given
+from kvsctl.cli.selectors import listing_plan, require_by_key, selectors_given
 from kvsctl.errors import UsageError
 from kvsctl.files.descriptors import descriptor
 from kvsctl.files.sinks import part_path
@@ -60,10 +60,8 @@ def export_job(given: Given) -> BatchJob:
         basis.plan,
         skip_expired=options.skip_expired,
     )
-    if journal is not None and not plan.is_by_key:
-        raise UsageError(
-            "--journal cannot resume a listing by an index", "Leave out --index or --journal."
-        )
+    if journal is not None:
+        require_by_key(plan)
     path = output_path(given)
     # In order, what is written is what the journal holds as settled.
     printing = Printing(

@@ -1,8 +1,9 @@
 """From options to a selection, and to what must be listed for it."""
 
 import re
+import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -79,6 +80,14 @@ def listing_plan(
         rereads=given.of(ConsistentOption).consistent,
         skip_expired=skip_expired,
     )
+
+
+def require_by_key(plan: ListingPlan) -> None:
+    """Raise UsageError if a listing cannot be resumed, because it is not in key order."""
+    if not plan.is_by_key:
+        raise UsageError(
+            "--journal cannot resume a listing by an index", "Leave out --index or --journal."
+        )
 
 
 def _needed_by(selection: Selection, *, is_long: bool) -> MetadataRequest:
@@ -241,6 +250,16 @@ def spaces_of(given: Given) -> list[EntityIndex | None]:
     plain: list[EntityIndex | None] = [None] if options.plain or not options.entity else []
     names = list(dict.fromkeys(options.entity))
     return [*plain, *(EntityIndex(name, index, partition, range_) for name in names)]
+
+
+def selectors_shown(selectors: Mapping[str, object]) -> str:
+    """Return selectors as they would be typed in a shell."""
+    words: list[str] = []
+    for name, value in selectors.items():
+        flag = "--" + name.replace("_", "-")
+        values = value if isinstance(value, list) else [value]
+        words += [flag if one is True else f"{flag} {shlex.quote(str(one))}" for one in values]
+    return " ".join(words)
 
 
 def selectors_given(given: Given) -> dict[str, object]:

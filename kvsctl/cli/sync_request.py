@@ -11,16 +11,18 @@ from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.comparing import SyncOptions
 from kvsctl.cli.options.selection import PrefixArgument, SelectionOptions
-from kvsctl.cli.options.target import ConfirmOption, TargetOptions
-from kvsctl.cli.request import basis_of, require_own_files
-from kvsctl.cli.selectors import listing_plan
+from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
+from kvsctl.cli.request import basis_of, journalling, require_own_files, require_resumable_outputs
+from kvsctl.cli.selectors import listing_plan, require_by_key, selectors_given, selectors_shown
 from kvsctl.cli.stores import database_of, require_different, source_store, store_of
+from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
-from kvsctl.jobs.job import BatchJob
+from kvsctl.jobs.job import BatchJob, Journalling
+from kvsctl.jobs.question import Question
 from kvsctl.jobs.store.deletions import Deletions, dated
 from kvsctl.jobs.store.listing import ListedStore
 from kvsctl.jobs.store.source import SourceInput
-from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb
 from kvsctl.records.rules import Rules
 from kvsctl.records.shapes import KeyTemplate
@@ -45,7 +47,8 @@ def sync_job(given: Given) -> BatchJob:
     listed = ListedStore(store, listing_plan(given, store.plan))
     mapping = _mapping(options, given)
     deletions = _deletions(given, listed, mapping)
-    source = SourceInput(listed, mapping, Rules(limits), database_of(store))
+    journal = _journalling(given, limits, listed)
+    source = SourceInput(listed, mapping, Rules(limits), selectors_given(given), database_of(store))
     if deletions is not None:
         source = replace(source, note=deletions.note_source)
     checks = input_checks(given, source)
@@ -56,6 +59,8 @@ def sync_job(given: Given) -> BatchJob:
         targets=[basis.target, store.target],
         plan=None if deletions is None else deletions.path,
     )
+    if journal is not None:
+        require_resumable_outputs(journal, None, basis.reporting.failures_path)
     condition = Precondition(WriteIf.CHANGED)
     return BatchJob(
         input=source,
@@ -64,6 +69,7 @@ def sync_job(given: Given) -> BatchJob:
         allow_http=basis.allow_http,
         timeout_seconds=basis.timeout_seconds,
         reporting=basis.reporting,
+        journal=journal,
         checks=checks,
         schedule=basis.schedule,
         name="sync",
@@ -71,6 +77,31 @@ def sync_job(given: Given) -> BatchJob:
         confirmed_target=given.of(ConfirmOption).confirm,
         deletions=deletions,
         repeats_cheaply=True,
+        question=_question(given, basis.target, source),
+    )
+
+
+def _question(given: Given, target: Target, source: SourceInput) -> Question | None:
+    """Return what the user is asked before records are written; None if nobody is asked.
+
+    How many records differ is not known before both stores are read, which is most of the work.
+    """
+    if given.of(YesOption).yes or given.of(CheckingOptions).dry_run:
+        return None
+    chosen = selectors_shown(source.selection)
+    what = source.source.plan.covers + (f" with {chosen}" if chosen else "")
+    template = given.of(SyncOptions).key_template
+    named = [] if template is None else [f"Each is written under the key {template}."]
+    return Question(
+        "write",
+        target,
+        notes=[
+            f"The source is {source.source.name}: {what}.",
+            *named,
+            "Only records that differ are written, and nothing is deleted. How many these are is "
+            "not known before both stores are read; diff shows them.",
+        ],
+        refusal="nothing was written",
     )
 
 
@@ -78,10 +109,6 @@ def _require_possible(options: SyncOptions, given: Given) -> None:
     """Raise UsageError for what sync lacks or cannot do."""
     if options.from_ is None:
         raise UsageError("no source: give --from TARGET", _EXAMPLE)
-    if options.journal is not None:
-        raise UsageError(
-            "sync takes no journal", "Run the same command again: it writes only what differs."
-        )
     if given.of(CheckingOptions).check_first:
         raise UsageError(
             "--check-first cannot be used with sync: a store may change between two readings",
@@ -110,6 +137,17 @@ def _selecting(given: Given) -> Given:
     """Return the same options, with the prefix as PREFIX."""
     prefix = given.of(PrefixArgument).prefix or given.of(SyncOptions).prefix_option
     return given.having(PrefixArgument(prefix=prefix))
+
+
+def _journalling(given: Given, limits: Limits | None, source: ListedStore) -> Journalling | None:
+    """Return where the journal is; None without one. Raise UsageError if it cannot be resumed."""
+    journal = journalling(given, limits)
+    if journal is None:
+        return None
+    require_by_key(source.plan)
+    target = source.store.target
+    installation = "" if target.installation is None else f" installation {target.installation}"
+    return replace(journal, identity={**journal.identity, "from": target.display + installation})
 
 
 def _deletions(given: Given, source: ListedStore, mapping: KeyMapping) -> Deletions | None:

@@ -221,6 +221,6 @@ class Ending(msgspec.Struct, frozen=True):
         if error is not None:
             environment.fail(error.message, error.hint)
         elif not (self.tally.records or end.interrupted or self.job.reporting.quiet):
-            nothing = _NO_KEYS if self.job.lists else NO_RECORDS
+            nothing = _NO_KEYS if self.job.input.is_listing else NO_RECORDS
             shard = "" if self.job.shard is None else f" in shard {self.job.shard}"
             environment.note(f"{nothing}{shard}")

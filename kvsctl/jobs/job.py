@@ -23,8 +23,10 @@ from kvsctl.service.wire import MetadataRequest
 if TYPE_CHECKING:
     from kvsctl.jobs.cleanup.plan import CleanUpPlan
     from kvsctl.jobs.cleanup.rehearsal import Rehearsal
+    from kvsctl.jobs.question import Question
     from kvsctl.jobs.store.deletions import Deletions
     from kvsctl.listing.plan import ListingPlan
+    from kvsctl.listing.remainder import Remainder
     from kvsctl.shards import Shard
     from kvsctl.usage.account import Division
 
@@ -32,13 +34,15 @@ if TYPE_CHECKING:
 class Session(NamedTuple):
     """An open target, for input that comes from it. `emit` passes events to the run's listeners.
 
-    `notice` writes a line for people at once.
+    `notice` writes a line for people at once. `remainder` is what an earlier run has left of a
+    listing; None: the job has no journal, or its input is no listing.
     """
 
     service: StoreClient
     pacer: Pacer
     emit: Callable[[Event], None]
     notice: Callable[[str], None] = lambda _text: None
+    remainder: "Remainder | None" = None
 
 
 class JobInput(Protocol):
@@ -59,6 +63,14 @@ class JobInput(Protocol):
     @property
     def is_typed(self) -> bool:
         """Whether all records were given as arguments of the command line."""
+        ...
+
+    @property
+    def is_listing(self) -> bool:
+        """Whether the records come from a listing.
+
+        The positions of its records mean nothing to a later run: the store may have changed.
+        """
         ...
 
     @property
@@ -106,6 +118,11 @@ class ReaderInput(msgspec.Struct, frozen=True):
     def is_typed(self) -> bool:
         """See JobInput."""
         return all(isinstance(source, Arguments) for source in self.reader.sources)
+
+    @property
+    def is_listing(self) -> bool:
+        """See JobInput."""
+        return False
 
     @property
     def places(self) -> Sequence[Path | int]:
@@ -316,10 +333,11 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     all that is needed; `selection` holds the options that choose them, by name. `name` is the
     command's, if it is not the verb of the plan. `shard` says which part of its keys the job works
     on; None: all. `confirmed_target`: the target that the user means to write to. `deletions` is
-    what is planned once all records are sent. `repeats_cheaply`: the same command again does only
-    what is left, so that it takes no journal. `cleanup`: the keys are listed first, and then the
-    verb is applied to what is still chosen. `has_consent`: whether the user has said that what is
-    changed is meant; None: nobody need be asked. `rehearsal`: what the listing is a rehearsal of.
+    what is planned once all records are sent. `repeats_cheaply`: even without a journal, the same
+    command again writes only what is left. `question`: what the user is asked before anything is
+    opened; None: nobody is asked then. `cleanup`: the keys are listed first, and then the verb is
+    applied to what is still chosen. `has_consent`: whether the user has said that what is changed
+    is meant; None: nobody need be asked. `rehearsal`: what the listing is a rehearsal of.
     """
 
     input: JobInput
@@ -341,6 +359,7 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     confirmed_target: str | None = None
     deletions: "Deletions | None" = None
     repeats_cheaply: bool = False
+    question: "Question | None" = None
     cleanup: "CleanUpPlan | None" = None
     has_consent: bool | None = None
     rehearsal: "Rehearsal | None" = None
@@ -366,14 +385,15 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
         return replace(self, watcher=watcher)
 
     @property
-    def lists(self) -> bool:
-        """Whether its records come from a listing of its target, which may change."""
-        return self.listing is not None or self.cleanup is not None
+    def keeps_ranges(self) -> bool:
+        """Whether its journal keeps the ranges of keys that are left of its listing.
+
+        A clean-up lists everything again: what it has deleted is not there any more.
+        """
+        return self.input.is_listing and self.cleanup is None
 
     @property
     def takes_journal(self) -> bool:
         """Whether the command has --journal: one that prints keys or sums does not."""
         printing = self.records
-        if self.repeats_cheaply:
-            return False
         return printing is None or isinstance(printing.form, RecordForm)

@@ -79,7 +79,7 @@ def opened_journal(
         retries_failed = asked.retry_failed or job.cleanup is not None
         if file.header is None:
             file.begin(now)
-        elif job.lists and file.state.stage is Stage.COMPLETE:
+        elif job.input.is_listing and file.state.stage is Stage.COMPLETE:
             file.start_over(now)  # a store may hold something else by now
         else:
             _require_same(file.header, now, is_forced=asked.force)
@@ -153,7 +153,7 @@ def _header(job: BatchJob, about: About) -> Header:
         input=job.input.fingerprint(),
         failures_path=_real(job.reporting.failures_path),
         output_path=_real(job.records.path if job.records else None),
-        in_order=job.records is not None and job.records.in_order,
+        in_order=_settles_in_order(job),
         started_at=about.started_at.astimezone(UTC).isoformat(),
     )
 
@@ -216,6 +216,11 @@ def _retry_failed(file: "JournalFile", now: Header) -> None:
     state.apply(group)
 
 
+def _settles_in_order(job: BatchJob) -> bool:
+    """Return whether a record counts as settled only if every earlier one is."""
+    return job.keeps_ranges or (job.records is not None and job.records.in_order)
+
+
 def _real(path: Path | None) -> str | None:
     return None if path is None else os.path.realpath(path)
 
@@ -235,7 +240,7 @@ class JobJournal:
         self.state: JournalState | None = file.state if file else None
         self.remainder: Remainder | None = None
         """What is left of the job's listing, if it has one and a journal."""
-        if self.state is not None and job.listing is not None:
+        if self.state is not None and job.keeps_ranges:
             self.remainder = _remainder(self.state)
         self.cutoff: Cutoff | None = None
         """From when the ages of a clean-up count, if the job is one and has a journal."""
@@ -315,14 +320,13 @@ class JobJournal:
             return []
         from kvsctl.journal.writer import JournalWriter
 
-        records = self._job.records
         self._writer = JournalWriter(
             self._file,
             self._job.plan.verb,
             self._executor,
             failures=self._failures,
             output=sink if isinstance(sink, PartFile | MarkedCompressedSink) else None,
-            in_order=records is not None and records.in_order,
+            in_order=_settles_in_order(self._job),
             counted=self._tally,
             listing=self.remainder or self.cutoff,
             elapsed=lambda: self.earlier_seconds + time.monotonic() - self._started,
@@ -332,12 +336,20 @@ class JobJournal:
         return [self._writer]
 
     def feed(self, feed: Feed) -> Feed:
-        """Return the input of the run, without what the journal has settled."""
-        if self.state is None:
+        """Return the input of the run, without what the journal has settled.
+
+        A listing leaves that out by itself: see `remainder`.
+        """
+        if self.state is None or self._job.keeps_ranges:
             return feed
         from kvsctl.journal.resume import ResumedFeed
 
         return ResumedFeed(feed, self.state, self._replay)
+
+    @property
+    def held_bytes(self) -> int:
+        """The bytes of what is settled and not noted, because it waits for an earlier position."""
+        return 0 if self._writer is None else self._writer.held_bytes
 
     def note(self, stage: Stage) -> KvsctlError | None:
         """Write everything not yet written; return the error if that fails."""

@@ -251,14 +251,14 @@ class JobListeners:
     def pressure(self) -> Pressure:
         """Return how much more output can be taken. Stop the run if the output has failed."""
         sink, records = self._sink, self._records
-        held_bytes = 0
+        held_bytes = self.journal.held_bytes
         if sink is not None and records is not None:
             if sink.broken is not None and self._run is not None:
                 self._run.stop()
                 return Pressure.STOP
             if sink.pending_bytes > _MOST_PENDING_BYTES:
                 return Pressure.STOP
-            held_bytes = records.held_bytes
+            held_bytes += records.held_bytes
         if self._failures is not None:
             held_bytes += self._failures.held_bytes
         return Pressure.OLDEST_ONLY if held_bytes > _MOST_HELD_BYTES else Pressure.NONE

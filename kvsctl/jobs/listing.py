@@ -40,6 +40,11 @@ class ListingInput(msgspec.Struct, frozen=True):
         return None
 
     @property
+    def is_listing(self) -> bool:
+        """See JobInput."""
+        return True
+
+    @property
     def places(self) -> Sequence[Path | int]:
         """See JobInput."""
         return ()

@@ -25,6 +25,7 @@ from kvsctl.jobs.cron.time_limit import Timed, TimeLimit, starting_over
 from kvsctl.jobs.job import BatchJob, Session
 from kvsctl.jobs.journal import begun, is_begun, opened_journal, report_complete
 from kvsctl.jobs.listeners import JobListeners, Steered
+from kvsctl.jobs.question import ask, require_answerable
 from kvsctl.jobs.replacing import require_replaceable
 from kvsctl.jobs.signals import Stoppable
 from kvsctl.journal.state import Stage
@@ -76,9 +77,9 @@ async def run_job(
 
     May be called any number of times in one event loop, one call after the other or at the same
     time. Jobs on one installation share its quota if they are given the same `pacer`. Raise
-    UsageError, before anything is sent, if the target must not be written to or if it or a file
-    cannot be opened, and WorkLeft if another run holds the job's lock. Anything that goes wrong
-    later is reported and in the exit status.
+    UsageError, before anything is sent, if the target must not be written to, if the user does not
+    consent, or if the target or a file cannot be opened, and WorkLeft if another run holds the
+    job's lock. Anything that goes wrong later is reported and in the exit status.
     """
     interrupts = interrupts or NoInterrupts()
     if job.checks.is_dry_run:
@@ -86,9 +87,11 @@ async def run_job(
 
         _require_replaceable(job)
         return await carry_out_dry_run(job, _about(job), environment)
-    limit = TimeLimit.of(job)
     require_permitted(job, environment)
-
+    if job.question is not None:
+        require_answerable(environment, has_consent=False, refusal=job.question.refusal)
+        await ask(job.question, environment)
+    limit = TimeLimit.of(job)
     if (warning := starting_over(job)) is not None and not job.reporting.quiet:
         environment.warn(warning)
     async with locked(job, limit.ends_at, environment):
@@ -251,7 +254,8 @@ def _prepared(
     run = Run(job.plan, service, listeners.listeners, pressure=listeners.pressure, pacer=pacer)
 
     async def work() -> KvsctlError | None:
-        feed = job.input.feed(Session(service, pacer, run.emit, listeners.notice))
+        remainder = listeners.remainder
+        feed = job.input.feed(Session(service, pacer, run.emit, listeners.notice, remainder))
         checked = feed if change is None else CheckedFeed(feed, change)
         try:
             return await run.work(listeners.feed(checked))

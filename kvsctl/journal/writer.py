@@ -136,11 +136,16 @@ class JournalWriter:
         self._may_replace = False  # until something has failed
         self._reorder: Reorder[Sequence[Outcome]] | None = None
         if in_order:
-            self._reorder = Reorder(lambda _: 0, state.settled)
+            self._reorder = Reorder(_body_bytes, state.settled)
         self._group = Group()
         self._is_dirty = False
         self._timer: asyncio.TimerHandle | None = None
         self._writing: Future[None] | None = None
+
+    @property
+    def held_bytes(self) -> int:
+        """The bytes of what is settled and not noted, because it waits for an earlier position."""
+        return 0 if self._reorder is None else self._reorder.held_bytes
 
     def __call__(self, event: Event) -> None:
         """Take in the event, and start the timer of the next group."""
@@ -364,6 +369,13 @@ def _parted(outcomes: Sequence[Outcome]) -> tuple[list[int], list[Outcome]]:
         apart = set(map(id, others))
         outcomes = [one for one in outcomes if id(one) not in apart]
     return [one.subject.position for one in outcomes], others
+
+
+def _body_bytes(outcomes: Sequence[Outcome]) -> int:
+    if isinstance(outcomes, Successes) and isinstance(outcomes.records, Slab):
+        return outcomes.records.body_bytes
+    subjects = [outcome.subject for outcome in outcomes]
+    return sum(len(one.body if isinstance(one, Record) else one.raw) for one in subjects)
 
 
 def _shown(error: BaseException) -> KvsctlError:

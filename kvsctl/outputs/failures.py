@@ -84,7 +84,8 @@ class FailuresFile:
     identities of the lines in the file.
 
     With `state`, the run keeps a journal, and the file is resumed from the mark in it: `replay`
-    must be called with each position that is settled there. Lines that wait for a position that
+    must be called with each position that is settled there, unless they come from a listing, which
+    a resumed run does not read again. Lines that wait for a position that
     this run leaves unsettled are left to the next run, and lines are removed only once the job is
     complete.
 
@@ -113,8 +114,11 @@ class FailuresFile:
         self._newly_held: dict[int, bytes] = {}
         self.is_broken = False
         self._replaces = verb is not Verb.GET
-        self._reorder: Reorder[_End] = Reorder(_held_bytes)
-        self._lines = 0
+        # What an earlier run has listed is not read again, so it is not replayed.
+        is_listing = state is not None and state.left is not None
+        settled = state.settled if state is not None and is_listing else ()
+        self._reorder: Reorder[_End] = Reorder(_held_bytes, settled)
+        self._lines = _lines_of(self._path) if self._is_file and is_listing else 0
         self._standing = Standing()
         self._replaced = NumberSet()
 
@@ -301,6 +305,11 @@ class FailuresFile:
     def _broken(self, error: OSError) -> StreamError:
         self.is_broken = True
         return StreamError(f"cannot write the failures file {self._path}: {error.strerror}")
+
+
+def _lines_of(path: Path) -> int:
+    with path.open("rb") as lines:
+        return sum(1 for _ in lines)
 
 
 def _held_bytes(end: _End) -> int:

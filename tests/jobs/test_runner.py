@@ -205,6 +205,11 @@ class Listing:
         return False
 
     @property
+    def is_listing(self) -> bool:
+        """No: its positions are the same each time."""
+        return False
+
+    @property
     def places(self) -> Sequence[Path | int]:
         return ()
 

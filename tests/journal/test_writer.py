@@ -224,10 +224,12 @@ def test_in_order_a_record_is_settled_once_every_earlier_one_is(
 
     async def settle() -> None:
         writer(Settled([succeeded(3), failed(4)]))
+        assert writer.held_bytes > 0
         writer.finish(Stage.RUNNING)
         assert list(_state(path).settled) == [(0, 2)]
         assert _state(path).totals.counts["records"] == 0
         writer(Settled([succeeded(2)]))
+        assert writer.held_bytes == 0
 
     run_virtual(settle())
     writer.finish(Stage.RUNNING)

@@ -118,7 +118,7 @@ class SyncOptions(OptionGroup):
             help="Read the records of TARGET, a name or a URL. KVSCTL_TOKEN is not used for it.",
             rich_help_panel=panels.TARGET,
         ),
-        OnResume.MAY_DIFFER,
+        OnResume.CHECKED_ELSEWHERE,
     ] = None
     prefix_option: Annotated[
         str | None,
@@ -128,7 +128,7 @@ class SyncOptions(OptionGroup):
             help="The same as PREFIX.",
             rich_help_panel=panels.SELECTION,
         ),
-        OnResume.MAY_DIFFER,
+        OnResume.CHECKED_ELSEWHERE,
     ] = None
     key_template: Annotated[
         str | None,
@@ -138,7 +138,7 @@ class SyncOptions(OptionGroup):
             "PREFIX in the key. Braces are written {{ and }}.",
             rich_help_panel=panels.INPUT,
         ),
-        OnResume.MAY_DIFFER,
+        OnResume.MUST_MATCH,
     ] = None
     plan: Annotated[
         Path | None,
@@ -148,10 +148,5 @@ class SyncOptions(OptionGroup):
             "nothing. {date} in its name becomes the time.",
             rich_help_panel=panels.OUTPUT,
         ),
-        OnResume.MAY_DIFFER,
-    ] = None
-    journal: Annotated[
-        str | None,
-        typer.Option(hidden=True, metavar="FILE"),
         OnResume.MAY_DIFFER,
     ] = None

@@ -65,6 +65,11 @@ class ShardedInput(msgspec.Struct, frozen=True):
         return self.whole.is_typed
 
     @property
+    def is_listing(self) -> bool:
+        """See JobInput."""
+        return self.whole.is_listing
+
+    @property
     def places(self) -> Sequence[Path | int]:
         """See JobInput."""
         return self.whole.places

@@ -44,9 +44,12 @@ class TimeLimit:
     @classmethod
     def of(cls, job: BatchJob) -> Self:
         """Return the time of a job, from now on."""
-        again = _RESUMES if job.journal is not None else _STARTS_OVER
-        if not job.takes_journal:
-            again = _ONLY_THE_REST if job.repeats_cheaply else _MORE_TIME
+        if job.journal is not None:
+            again = _RESUMES
+        elif job.repeats_cheaply:
+            again = _ONLY_THE_REST
+        else:
+            again = _STARTS_OVER if job.takes_journal else _MORE_TIME
         return cls(job.schedule.max_duration_seconds, again)
 
     @contextmanager
@@ -79,7 +82,7 @@ class TimeLimit:
 def starting_over(job: BatchJob) -> str | None:
     """Return the warning for a job whose time is limited and whose input has no journal."""
     is_limited = job.schedule.max_duration_seconds is not None
-    may_resume = job.journal is not None or not job.takes_journal
+    may_resume = job.journal is not None or job.repeats_cheaply or not job.takes_journal
     if not is_limited or may_resume or not job.input.places:
         return None
     return (

@@ -99,8 +99,12 @@ def test_every_command_that_selects_counts_them(
     assert compared.report["missing"] == 2
     assert compared.report["skipped_by"] == {"undecided": 2}
     for report in (
-        kvsctl("sync", "--from", url, "-t", "local", "--all", *words, "--json", status=0).report,
-        kvsctl("sync", "--from", url, "-t", "local", "--all", *words, "--json", status=0).report,
+        kvsctl(
+            "sync", "-y", "--from", url, "-t", "local", "--all", *words, "--json", status=0
+        ).report,
+        kvsctl(
+            "sync", "-y", "--from", url, "-t", "local", "--all", *words, "--json", status=0
+        ).report,
     ):
         assert report["skipped_by"]["undecided"] == 2
         assert report["records"] == 4
@@ -128,7 +132,7 @@ def test_a_planned_deletion_looks_at_the_key_of_the_source(
     protected.write_text("copy:log-2\n", "utf-8")
     words = ("--all", "--where", "starts_with(key, 'log-')", "--protect", protected)
     template = ("--key-template", "copy:{key}", "--plan", plan)
-    copy("sync", "--from", url, *words, *template, status=0)
+    copy("sync", "-y", "--from", url, *words, *template, status=0)
     planned = [json.loads(line)["key"] for line in plan.read_bytes().splitlines()]
     assert planned == ["copy:log-1"]
 

@@ -58,7 +58,7 @@ def test_of_each_side_of_a_comparison(kvsctl: Command, tmp_path: Path, url: str)
 def test_of_the_source_of_a_sync(kvsctl: Command, tmp_path: Path, url: str) -> None:
     with served(embedded(tmp_path / "other.db")) as other:
         target = kvsctl.having(KVSCTL_URL=other)
-        target("sync", "--from", url, "--all", "--older-than", "1d", status=0)
+        target("sync", "-y", "--from", url, "--all", "--older-than", "1d", status=0)
         assert target("list", status=0).out == b"old\n"
 
 

@@ -114,7 +114,17 @@ def test_of_a_sync_and_its_plan(kvsctl: Command, url: str, tmp_path: Path) -> No
         target = kvsctl.having(KVSCTL_URL=other)
         gone = [f"copy:gone:{number}" for number in range(30)]
         target("set", *(f"{key}=1" for key in gone), status=0)
-        words = ("sync", "--from", url, "--all", *_BOTH, "--key-template", "copy:{key}", "--json")
+        words = (
+            "sync",
+            "-y",
+            "--from",
+            url,
+            "--all",
+            *_BOTH,
+            "--key-template",
+            "copy:{key}",
+            "--json",
+        )
         reports, planned = [], []
         for number, shard in enumerate(_SHARDS):
             plan = tmp_path / f"plan-{number}"

@@ -40,7 +40,7 @@ def test_a_line_says_what_would_be_deleted(source: str, target: Command, tmp_pat
     city = b'{"key":"gone","value":{"n":1.50},"entityName":"city"}\n'
     target("set", "same=1", "--url", source, status=0)
     target("set", "same=1", "z=9", "-f", "-", stdin=city, status=0)
-    words = ("sync", "--from", source, "--all", "--entity", "city", "--plain", "--plan", plan)
+    words = ("sync", "-y", "--from", source, "--all", "--entity", "city", "--plain", "--plan", plan)
     assert b"planned 2 deletions in " in target(*words, status=0).err
     plain, entity = _lines(plan)
     (stored,) = target("get", "--metadata", "z", status=0).lines
@@ -65,12 +65,23 @@ def test_only_what_the_selection_and_the_template_reach_is_planned(
 ) -> None:
     target("set", "user:1=1", "user:2=2", "--url", source, status=0)
     target("set", "copy:user:1=1", "copy:user:3=3", "copy:job:1=1", "user:9=9", "copy:=0", status=0)
-    words = ("sync", "--from", source, "--match", "user:[123]", "--key-template", "copy:{key}")
+    words = (
+        "sync",
+        "-y",
+        "--from",
+        source,
+        "--match",
+        "user:[123]",
+        "--key-template",
+        "copy:{key}",
+    )
     target(*words, "--plan", tmp_path / "one", status=0)
     assert [line["key"] for line in _lines(tmp_path / "one")] == ["copy:user:3"]
-    target("sync", "--from", source, "--all", *words[-2:], "--plan", tmp_path / "all", status=0)
+    target(
+        "sync", "-y", "--from", source, "--all", *words[-2:], "--plan", tmp_path / "all", status=0
+    )
     assert [line["key"] for line in _lines(tmp_path / "all")] == ["copy:job:1", "copy:user:3"]
-    others = ("sync", "--from", source, "user:", "--key-template", "copy:user:{rest}")
+    others = ("sync", "-y", "--from", source, "user:", "--key-template", "copy:user:{rest}")
     target(*others, "--plan", tmp_path / "two", status=0)
     assert [line["key"] for line in _lines(tmp_path / "two")] == ["copy:user:3"]
 
@@ -82,7 +93,7 @@ def test_a_key_that_a_lagging_listing_does_not_show_is_not_planned(
     with served(embedded(tmp_path / "lagging.db", lagging)) as source:
         target("set", "new=1", "--url", source, status=0)
         target("set", "new=1", "gone=2", status=0)
-        target("sync", "--from", source, "--all", "--plan", tmp_path / "plan", status=0)
+        target("sync", "-y", "--from", source, "--all", "--plan", tmp_path / "plan", status=0)
     assert [line["key"] for line in _lines(tmp_path / "plan")] == ["gone"]
 
 
@@ -97,7 +108,7 @@ def test_nothing_is_planned_if_the_source_cannot_be_read_whole(
     target("set", "gone=1", status=0)
     failing = EmulatorOptions(faults=read_faults(faults))
     with served(embedded(tmp_path / "source.db", failing)) as source:
-        words = ("sync", "--from", source, "--all", "--give-up-after", "2", "--retries", "1")
+        words = ("sync", "-y", "--from", source, "--all", "--give-up-after", "2", "--retries", "1")
         target(*words, "--plan", tmp_path / "plan", status=4)
     assert not (tmp_path / "plan").exists()
     assert not (tmp_path / "plan.part").exists()
@@ -107,7 +118,7 @@ def test_a_plan_never_replaces_a_file(source: str, target: Command, tmp_path: Pa
     target("set", "a=1", "--url", source, status=0)
     plan = tmp_path / "plan"
     plan.write_text("mine")
-    words = ("sync", "--from", source, "--all", "--plan")
+    words = ("sync", "-y", "--from", source, "--all", "--plan")
     assert b"exists already" in target(*words, plan, status=2).err
     assert plan.read_text() == "mine"
     assert target("list", "--count", status=0).out == b"0\n"
@@ -129,7 +140,7 @@ def test_a_plan_that_cannot_be_written_is_refused(
     source: str, target: Command, words: list[str], complaint: bytes
 ) -> None:
     target("set", "a=1", "--url", source, status=0)
-    assert complaint in target("sync", "--from", source, "--all", *words, status=2).err
+    assert complaint in target("sync", "-y", "--from", source, "--all", *words, status=2).err
     assert target("list", "--count", status=0).out == b"0\n"
 
 
@@ -141,7 +152,7 @@ def test_a_sync_that_is_stopped_plans_nothing_and_is_resumed_by_the_same_command
     path = records_file(tmp_path / "in.jsonl", records)
     with served(embedded(tmp_path / "source.db")) as source:
         target("set", "-f", path, "--url", source, status=0)
-    words = ("sync", "--all", "-c", "1", "--retries", "99", "--plan", tmp_path / "plan")
+    words = ("sync", "-y", "--all", "-c", "1", "--retries", "99", "--plan", tmp_path / "plan")
     slow = EmulatorOptions(faults=read_faults("script=ok:ok:ok,503=1"))
     with served(embedded(tmp_path / "source.db", slow)) as source:
         limit = () if how == "signal" else ("--max-duration", "2s")
@@ -164,7 +175,7 @@ def test_a_sync_that_is_stopped_plans_nothing_and_is_resumed_by_the_same_command
 @pytest.mark.parametrize("command", ["set", "get", "delete"])
 def test_a_plan_is_no_input(source: str, target: Command, tmp_path: Path, command: str) -> None:
     target("set", "gone=1", status=0)
-    target("sync", "--from", source, "--all", "--plan", tmp_path / "p.jsonl", status=0)
+    target("sync", "-y", "--from", source, "--all", "--plan", tmp_path / "p.jsonl", status=0)
     refused = target(command, "-f", tmp_path / "p.jsonl", status=1)
     assert b"a line of a plan is not a record" in refused.err
     assert target("list", status=0).out == b"gone\n"
@@ -172,5 +183,5 @@ def test_a_plan_is_no_input(source: str, target: Command, tmp_path: Path, comman
 
 def test_quiet_jobs_say_nothing_of_the_plan(source: str, target: Command, tmp_path: Path) -> None:
     target("set", "gone=1", status=0)
-    words = ("sync", "--from", source, "--all", "--plan", tmp_path / "plan", "-q")
+    words = ("sync", "-y", "--from", source, "--all", "--plan", tmp_path / "plan", "-q")
     assert target(*words, status=0).err == b""

@@ -40,12 +40,12 @@ def _values(command: Command, *words: str) -> dict[str, Any]:
 def test_only_what_differs_is_written_and_nothing_is_deleted(source: str, target: Command) -> None:
     target("set", "same=1", 'other={"x":[1]}', "new=3", "--url", source, status=0)
     target("set", "same=1.0", "other=2", "extra=4", status=0)
-    report = target("sync", "--from", source, "--all", "--json", status=0).report
+    report = target("sync", "-y", "--from", source, "--all", "--json", status=0).report
     assert (report["command"], report["records"], report["succeeded"]) == ("sync", 3, 2)
     assert report["skipped_by"] == {"unchanged": 1}
     assert report["inputs"] == [{"source": source, "format": "listing", "compression": None}]
     assert _values(target) == {"same": 1, "other": {"x": [1]}, "new": 3, "extra": 4}
-    again = target("sync", "--from", source, "--all", "--json", status=0).report
+    again = target("sync", "-y", "--from", source, "--all", "--json", status=0).report
     assert (again["skipped_by"], again["units"]["write"]) == ({"unchanged": 3}, 0)
 
 
@@ -77,6 +77,7 @@ def test_after_a_sync_the_target_has_what_the_source_has(
         plan = folder / "deletions.plan"
         synced_by: tuple[str | Path, ...] = (
             "sync",
+            "-y",
             "--from",
             source,
             "--all",
@@ -101,7 +102,9 @@ def test_what_is_left_of_a_ttl_is_kept_and_what_has_expired_is_skipped(
 ) -> None:
     target("set", "--ttl", "1h", "ttl=1", "--url", source, status=0)
     target("set", "ttl=1", status=0)
-    assert target("sync", "--from", source, "--all", "--json", status=0).report["succeeded"] == 1
+    assert (
+        target("sync", "-y", "--from", source, "--all", "--json", status=0).report["succeeded"] == 1
+    )
     one, other = (
         target("export", *words, status=0).lines[0]["expireTime"]
         for words in ([], ["--url", source])
@@ -111,8 +114,8 @@ def test_what_is_left_of_a_ttl_is_kept_and_what_has_expired_is_skipped(
 
 def test_keys_are_mapped(source: str, target: Command) -> None:
     target("set", "user:1=1", "user:2=2", "job:1=1", "--url", source, status=0)
-    target("sync", "--from", source, "user:", "--key-template", "copy:{key}", status=0)
-    words = ("sync", "--from", source, "--prefix", "user:", "--key-template")
+    target("sync", "-y", "--from", source, "user:", "--key-template", "copy:{key}", status=0)
+    words = ("sync", "-y", "--from", source, "--prefix", "user:", "--key-template")
     target(*words, "person:{rest}.x", status=0)
     assert sorted(_values(target)) == [
         "copy:user:1", "copy:user:2", "person:1.x", "person:2.x",
@@ -123,7 +126,7 @@ def test_a_key_that_becomes_too_long_fails_alone(source: str, target: Command) -
     long = "a" * 500
     target("set", f"{long}=1", "b=2", "--url", source, status=0)
     ended = target(
-        "sync", "--from", source, "--all", "--key-template", "x{key}", "--json", status=1
+        "sync", "-y", "--from", source, "--all", "--key-template", "x{key}", "--json", status=1
     )
     (failure,) = ended.report["failures"]
     assert (failure["code"], failure["key"]) == ("KEY_TOO_LONG", "x" + long)
@@ -133,7 +136,7 @@ def test_a_key_that_becomes_too_long_fails_alone(source: str, target: Command) -
 def test_entities_are_synced(source: str, target: Command) -> None:
     city = b'{"key":"a","value":{"n":1},"entityName":"city"}\n'
     target("set", "plain=1", "-f", "-", "--url", source, stdin=city, status=0)
-    target("sync", "--from", source, "--all", "--entity", "city", status=0)
+    target("sync", "-y", "--from", source, "--all", "--entity", "city", status=0)
     assert target("export", "--entity", "city", "--plain", status=0).out == city.replace(
         b',"value":{"n":1},"entityName":"city"', b',"entityName":"city","value":{"n":1}'
     )
@@ -141,15 +144,15 @@ def test_entities_are_synced(source: str, target: Command) -> None:
 
 def test_selectors_choose_what_is_synced(source: str, target: Command) -> None:
     target("set", "user:1=1", "user:2=22", "job:1=1", "--url", source, status=0)
-    target("sync", "--from", source, "--match", "*:[12]", "--larger-than", "1", status=0)
+    target("sync", "-y", "--from", source, "--match", "*:[12]", "--larger-than", "1", status=0)
     assert _values(target) == {"user:2": 22}
-    target("sync", "--from", source, "--regex", "^user:", "--newer-than", "1h", status=0)
+    target("sync", "-y", "--from", source, "--regex", "^user:", "--newer-than", "1h", status=0)
     assert sorted(_values(target)) == ["user:1", "user:2"]
 
 
 def test_a_dry_run_reads_the_source_and_writes_nothing(source: str, target: Command) -> None:
     target("set", "a=1", "b=2", "--url", source, status=0)
-    ended = target("sync", "--from", source, "--all", "-n", status=0)
+    ended = target("sync", "-y", "--from", source, "--all", "-n", status=0)
     assert b"2 to send" in ended.err
     assert _values(target) == {}
 
@@ -163,7 +166,12 @@ def test_a_dry_run_reads_the_source_and_writes_nothing(source: str, target: Comm
         (["--from", "local", "--exclude", "a*"], b"sync needs a selection"),
         (["--from", "local", "--older-than", "1d", "--entity", "city"], b"sync needs a selection"),
         (["--from", "local", "a", "--prefix", "b"], b"PREFIX and --prefix exclude each other"),
-        (["--from", "local", "--all", "--journal", "j"], b"sync takes no journal"),
+        (
+            ["--from", "local", "--journal", "j", "--all", "--entity", "pet", "--index", "by-age"],
+            b"--journal cannot resume a listing by an index",
+        ),
+        (["--from", "local", "--all", "--journal", "j", "--plan", "j"], b"at once"),
+        (["--from", "local", "--all", "--journal-force"], b"--journal-force needs a journal"),
         (["--from", "local", "--all", "--check-first"], b"--check-first cannot be used with sync"),
         (["--from", "local", "--all", "--key-template", "x"], b"the template names no member"),
         (["--from", "local", "--all", "--key-template", "{id}"], b"must name {key} or {rest}"),
@@ -175,13 +183,15 @@ def test_a_dry_run_reads_the_source_and_writes_nothing(source: str, target: Comm
 def test_what_cannot_be_synced_is_refused(
     target: Command, words: list[str], complaint: bytes
 ) -> None:
-    assert complaint in target("sync", *words, status=2).err
+    assert complaint in target("sync", "-y", *words, status=2).err
 
 
 def test_a_source_that_is_the_target_is_refused(source: str, kvsctl: Command) -> None:
     same = b"--from and the target are the same store"
-    assert same in kvsctl("sync", "--from", "local", "-t", "local", "--all", status=2).err
-    assert same in kvsctl("sync", "--from", source + "/", "--url", source, "--all", status=2).err
+    assert same in kvsctl("sync", "-y", "--from", "local", "-t", "local", "--all", status=2).err
+    assert (
+        same in kvsctl("sync", "-y", "--from", source + "/", "--url", source, "--all", status=2).err
+    )
 
 
 def test_the_token_of_the_environment_is_never_sent_to_the_source(
@@ -193,7 +203,7 @@ def test_the_token_of_the_environment_is_never_sent_to_the_source(
         served(embedded(tmp_path / "target.db")) as url,
     ):
         target = kvsctl.having(KVSCTL_URL=url, KVSCTL_TOKEN="secret-of-source")
-        ended = target("sync", "--from", source, "--all", status=3)
+        ended = target("sync", "-y", "--from", source, "--all", status=3)
         assert b"reading from " + source.encode() in ended.err
         assert b"secret" not in ended.err
 
@@ -209,6 +219,6 @@ def test_a_listing_that_breaks_half_way_is_a_failure(kvsctl: Command, tmp_path: 
         served(embedded(tmp_path / "target.db")) as url,
     ):
         words = ("--give-up-after", "2", "--retries", "1", "--json")
-        ended = kvsctl("sync", "--from", source, "--all", *words, "--url", url, status=4)
+        ended = kvsctl("sync", "-y", "--from", source, "--all", *words, "--url", url, status=4)
     assert b"reading from " + source.encode() in ended.err
     assert 0 < ended.report["succeeded"] < 1500

@@ -4,6 +4,7 @@ from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.comparing import SyncOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
+from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.report import FailuresOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions
@@ -13,7 +14,7 @@ from kvsctl.cli.options.selection import (
     SelectionOptions,
     ShardSelector,
 )
-from kvsctl.cli.options.target import ConfirmOption, TargetOptions
+from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
 
 
 @takes(
@@ -26,8 +27,10 @@ from kvsctl.cli.options.target import ConfirmOption, TargetOptions
     CheckingOptions,
     TargetOptions,
     ConfirmOption,
+    YesOption,
     RunningOptions,
     LockOptions,
+    JournalOptions,
     MonitoringOptions,
     ReportOptions,
     FailuresOption,
@@ -36,8 +39,8 @@ def sync_command(given: Given) -> None:
     """Write the records of --from TARGET that the target lacks or holds differently.
 
     Choose records by PREFIX, --match, --regex or --all. Each is read in the target first; records
-    with a ttl are always written. Nothing is deleted: --plan writes what would be. A sync that was
-    stopped needs no journal: the same command writes only what still differs.
+    with a ttl are always written. Nothing is deleted: --plan writes what would be. After a stop,
+    the same command writes only what still differs; with --journal it resumes where it was.
     """
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.cli.sync_request import sync_job
