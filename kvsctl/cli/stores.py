@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.report import ReportOptions
@@ -50,7 +52,7 @@ def named_store(name: str, given: Given, environ: Mapping[str, str] = os.environ
 def source_store(name: str, given: Given) -> StoreSide:
     """Return the store that `--from` names. `KVSCTL_TOKEN` is meant for the other one."""
     environ = {key: value for key, value in os.environ.items() if key != "KVSCTL_TOKEN"}
-    return named_store(name, given, environ)
+    return replace(named_store(name, given, environ), is_source=True)
 
 
 def require_different(source: Target, target: Target) -> None:

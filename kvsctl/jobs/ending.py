@@ -210,7 +210,9 @@ class Ending(msgspec.Struct, frozen=True):
 
             print_failures(stderr_console(environment), groups, self.tally.failures)
         if self.failures_path is not None and self.tally.failed:
-            environment.write_stderr(failures_place(environment, str(self.failures_path)))
+            verb = None if self.job.name is None else self.job.plan.verb.value
+            place = failures_place(environment, str(self.failures_path), verb)
+            environment.write_stderr(place)
 
     def _print_errors(self, end: End) -> None:
         """Print warnings, and the error that ended the run, or that the input was empty."""

@@ -60,9 +60,13 @@ def _wrapped(note: str, environment: Environment) -> list[str]:
     return textwrap.wrap(note, environment.width) if environment.is_drawn_on else [note]
 
 
-def failures_place(environment: Environment, path: str) -> str:
-    """Return the line that names the failures file."""
-    line = f"Failed records are in {visible(path)}: retry them with -f."
+def failures_place(environment: Environment, path: str, verb: str | None = None) -> str:
+    """Return the line that names the failures file.
+
+    `verb`: the command that reads it; None: the command itself.
+    """
+    again = "-f" if verb is None else f"kvsctl {verb} -f"
+    line = f"Failed records are in {visible(path)}: retry them with {again}."
     return painted([(line, "")], environment)
 
 

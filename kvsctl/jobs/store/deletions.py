@@ -18,7 +18,7 @@ from kvsctl.comparison.joining import join
 from kvsctl.comparison.sorting import Sorter
 from kvsctl.errors import KvsctlError, StreamError, TargetError, UsageError
 from kvsctl.files.sinks import PartFile
-from kvsctl.jobs.connect import connected, credentials_of
+from kvsctl.jobs.connect import connected
 from kvsctl.jobs.cron.time_limit import TimeLimit
 from kvsctl.jobs.runner import Interrupts
 from kvsctl.jobs.store.listing import ListedStore, list_store
@@ -237,7 +237,7 @@ async def _read(
 
     target = connected(
         store.target,
-        credentials_of(store.target, allow_http=store.allow_http),
+        store.credentials(),
         timeout_seconds=store.timeout_seconds,
         asked=ASKED,
         wants_headers=False,
@@ -247,7 +247,7 @@ async def _read(
         run = Run(plan, service, [_Listener(listen)])
         with planning.interrupts.stopping(run, planning.notice), planning.limit.stopping(run):
             error = await run.work(ReadyFeed(_records(entries.sorted(), named)))
-    _require_whole(error, planning)
+    _require_whole(None if error is None else store.explained(error), planning)
     if unread.count:
         raise TargetError(
             f"nothing is planned: {unread.count:,} keys of {store.name} could not be read, "

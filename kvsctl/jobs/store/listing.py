@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from kvsctl.bulk.events import Listener
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.errors import KvsctlError
-from kvsctl.jobs.connect import connected, credentials_of
+from kvsctl.jobs.connect import connected
 from kvsctl.jobs.cron.time_limit import TimeLimit
 from kvsctl.jobs.runner import Interrupts
 from kvsctl.jobs.store.side import StoreSide
@@ -38,10 +38,9 @@ async def list_store(
 ) -> KvsctlError | None:
     """List a store to its end. Return the error that ended this early, if any."""
     store = listed.store
-    credentials = credentials_of(store.target, allow_http=store.allow_http)
     target = connected(
         store.target,
-        credentials,
+        store.credentials(),
         timeout_seconds=store.timeout_seconds,
         asked=replace(listed.plan.needed, expires=True),
         wants_headers=store.wants_headers,
@@ -51,4 +50,4 @@ async def list_store(
         run = ListingRun(listed.plan, store.plan, service, listeners, pacer=pacer, notice=note)
         with interrupts.stopping(run, note), limit.stopping(run):
             error = await run.work()
-        return error or limit.work_left()
+        return limit.work_left() if error is None else store.explained(error)

@@ -1,9 +1,19 @@
 """A store besides the target of a job, and how it is read."""
 
+from typing import Final
+
 import msgspec
 
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.config.targets import Target
+from kvsctl.errors import CredentialsError, KvsctlError, UsageError
+from kvsctl.jobs.connect import credentials_of
+from kvsctl.service.auth.credentials import Credentials
+
+_OWN_CREDENTIALS: Final = (
+    "Give --from a target of the configuration file that has a token_file or a token_command: "
+    "KVSCTL_TOKEN, --token-file and --token-command are for the other store."
+)
 
 
 class StoreSide(msgspec.Struct, frozen=True):
@@ -11,7 +21,7 @@ class StoreSide(msgspec.Struct, frozen=True):
 
     `plan` is one of get that skips what is missing or has expired: for a comparison it is absent.
     `max_duration_seconds`: the most time that its settings allow a job; None: any.
-    `wants_headers`: the headers of its answers are shown.
+    `wants_headers`: the headers of its answers are shown. `is_source`: it is the one of `--from`.
     """
 
     target: Target
@@ -20,9 +30,28 @@ class StoreSide(msgspec.Struct, frozen=True):
     timeout_seconds: float
     max_duration_seconds: int | None = None
     wants_headers: bool = False
+    is_source: bool = False
 
     @property
     def name(self) -> str:
         """The name of the store for people."""
         path = self.target.local_path
         return self.target.display if path is None else f"LOCAL EMULATOR {path}"
+
+    def credentials(self) -> Credentials:
+        """Return its credentials. Raise UsageError: see `jobs.connect.credentials_of`."""
+        has_token = self.target.token_file or self.target.token_command or self.target.token
+        try:
+            return credentials_of(self.target, allow_http=self.allow_http)
+        except UsageError as error:
+            if self.is_source and not has_token:
+                error.hint = _OWN_CREDENTIALS
+            raise
+
+    def explained(self, error: KvsctlError) -> KvsctlError:
+        """Return an error that ended reading the store: if it is the source, it says so."""
+        if self.is_source:
+            error.message = f"reading from {self.name}: {error.message}"
+            if isinstance(error, CredentialsError):
+                error.hint = _OWN_CREDENTIALS
+        return error

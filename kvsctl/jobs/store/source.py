@@ -10,8 +10,7 @@ from msgspec.structs import replace
 
 from kvsctl.bulk.feeds import AsyncFeed, Feed
 from kvsctl.bulk.pacing.pacer import Pacer
-from kvsctl.errors import KvsctlError
-from kvsctl.jobs.connect import connected, credentials_of
+from kvsctl.jobs.connect import connected
 from kvsctl.jobs.job import Session
 from kvsctl.jobs.store.arrivals import Arrivals, Piece
 from kvsctl.jobs.store.listing import ListedStore
@@ -49,9 +48,7 @@ class SourceInput(msgspec.Struct, frozen=True):
 
         Raise UsageError if its credentials cannot be had.
         """
-        store = self.source.store
-        credentials = credentials_of(store.target, allow_http=store.allow_http)
-        return AsyncFeed(self._records(credentials, session))
+        return AsyncFeed(self._records(self.source.store.credentials(), session))
 
     def fraction_read(self) -> float | None:
         """See JobInput. How much there is to list is not known."""
@@ -99,7 +96,7 @@ class SourceInput(msgspec.Struct, frozen=True):
             credentials,
             timeout_seconds=store.timeout_seconds,
             asked=replace(listed.plan.needed, expires=True),
-            wants_headers=False,
+            wants_headers=store.wants_headers,
         )
         remainder = None if session is None else session.remainder
         arrivals = Arrivals(
@@ -125,7 +122,7 @@ class SourceInput(msgspec.Struct, frozen=True):
                     yield pieces
                     run.wake()
                 if (error := task.result()) is not None:
-                    raise _of_source(error, listed.name)
+                    raise store.explained(error)
             finally:
                 run.abort()
                 await asyncio.wait([task])
@@ -157,12 +154,6 @@ class SourceInput(msgspec.Struct, frozen=True):
         return Problem(
             position, read.origin, parsed.identity, code, message, raw, parsed.readable, cause
         )
-
-
-def _of_source(error: KvsctlError, name: str) -> KvsctlError:
-    """Return an error of the source that says so: nothing is wrong with the target."""
-    error.message = f"reading from {name}: {error.message}"
-    return error
 
 
 def _nowhere(_: object) -> None:
