@@ -37,10 +37,16 @@ def why_no_key_matches(glob: str) -> str | None:
         least += 1
         if part == "?":
             continue
-        one = re.compile(fnmatch.translate(part))
-        if not any(map(one.match, KEY_CHARACTERS)):
+        if not _may_be_in_a_key(part):
             return f"no key has {quoted(part)}"
     return _TOO_LONG if least > DEFAULT_LIMITS.key_chars else None
+
+
+def _may_be_in_a_key(part: str) -> bool:
+    """Return whether a key has the character, or one of the set, that a part of a glob is."""
+    if len(part) == 1:
+        return part in KEY_CHARACTERS
+    return any(map(re.compile(fnmatch.translate(part)).match, KEY_CHARACTERS))
 
 
 def excluding_all(selection: Selection) -> Pattern | None:
