@@ -101,7 +101,7 @@ def too_deep(
 
 
 def are_shallow(texts: bytes, limit: int) -> bool:
-    """Return whether all texts certainly nest at most `limit` deep, as `nest_within`, but sooner."""
+    """Return whether all texts certainly nest at most `limit` deep: `nest_within`, but sooner."""
     opening = texts.translate(_ONE_KIND, _ONLY_OPENING)
     return b"{" * (limit + 1) not in opening or nest_within(texts, limit)
 
