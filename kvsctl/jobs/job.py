@@ -23,6 +23,7 @@ from kvsctl.service.wire import MetadataRequest
 if TYPE_CHECKING:
     from kvsctl.jobs.cleanup.plan import CleanUpPlan
     from kvsctl.jobs.cleanup.rehearsal import Rehearsal
+    from kvsctl.jobs.cleanup.undo import UndoPlan
     from kvsctl.jobs.question import Question
     from kvsctl.jobs.store.deletions import Deletions
     from kvsctl.listing.plan import ListingPlan
@@ -338,6 +339,7 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     opened; None: nobody is asked then. `cleanup`: the keys are listed first, and then the verb is
     applied to what is still chosen. `has_consent`: whether the user has said that what is changed
     is meant; None: nobody need be asked. `rehearsal`: what the listing is a rehearsal of.
+    `undo`: where what is deleted is kept; its records must be read first.
     """
 
     input: JobInput
@@ -363,6 +365,7 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     cleanup: "CleanUpPlan | None" = None
     has_consent: bool | None = None
     rehearsal: "Rehearsal | None" = None
+    undo: "UndoPlan | None" = None
 
     @property
     def command(self) -> str:

@@ -3,10 +3,9 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Protocol, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from kvsctl.bulk.events import Listener
 from kvsctl.bulk.feeds import Feed, RequiredFeed
@@ -20,10 +19,12 @@ from kvsctl.jobs.ending import End, Ending, graver
 from kvsctl.jobs.job import BatchJob, Printing
 from kvsctl.jobs.journal import JobJournal
 from kvsctl.jobs.printing import manifest_of, opened
+from kvsctl.jobs.signals import Steered
 from kvsctl.journal.state import Stage
 from kvsctl.outputs.records import RecordOutput
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile
+from kvsctl.report.escape import visible
 from kvsctl.report.log.start import log_start
 
 if TYPE_CHECKING:
@@ -31,33 +32,12 @@ if TYPE_CHECKING:
     from kvsctl.journal.file import JournalFile
     from kvsctl.listing.remainder import Remainder
     from kvsctl.outputs.failures import FailuresFile
+    from kvsctl.outputs.undo_file import UndoFile
     from kvsctl.outputs.usage import UsageOutput
     from kvsctl.report.progress import ProgressBarLine
 
 _MOST_HELD_BYTES: Final = 16_000_000
 _MOST_PENDING_BYTES: Final = 8_000_000
-
-
-class Steered(Protocol):
-    """What the outputs of a job stop and wake: see `bulk.run.Run`."""
-
-    @property
-    def is_cut_short(self) -> bool:
-        """Whether the run ended before its input ended or failed."""
-        ...
-
-    @property
-    def is_torn(self) -> bool:
-        """Whether a listener has crashed on an event that others have received, or will not."""
-        ...
-
-    def stop(self, error: KvsctlError | None = None) -> None:
-        """Finish the requests in flight and send no more."""
-        ...
-
-    def wake(self) -> None:
-        """Make the run look again."""
-        ...
 
 
 class JobListeners:
@@ -88,6 +68,7 @@ class JobListeners:
         self._run: Steered | None = None
         self._note: Callable[[str], None] = environment.note
         self.listeners: list[Listener] = [self._tally]
+        self.undo: Final = _undo_of(job, about, self.journal)
         self._rehearsing = _rehearsing(job)
         if self._rehearsing is not None:
             self.listeners.append(self._rehearsing)
@@ -96,11 +77,6 @@ class JobListeners:
     def remainder(self) -> "Remainder | None":
         """What is left of the job's listing, if it has one and a journal."""
         return self.journal.remainder
-
-    @property
-    def started_at(self) -> datetime:
-        """When the job was begun, by its first run."""
-        return self._about.started_at
 
     @property
     def tally(self) -> Tally:
@@ -112,6 +88,8 @@ class JobListeners:
         job, environment = self._job, self._environment
         if job.records is None and job.reporting.as_json and environment.stdout_fd is None:
             raise UsageError("cannot print the report: stdout is closed", "Use --report FILE.")
+        if self.undo is not None:
+            self.undo.require_new()
         report, failures = job.reporting.report_path, job.reporting.failures_path
         if report is not None:
             require_writable(report)
@@ -139,8 +117,13 @@ class JobListeners:
         return self
 
     def _open_files(self) -> None:
-        """Open every file that the run writes, except for the journal."""
+        """Open every file that the run writes, except for the journal.
+
+        A clean-up opens its undo file itself, once it knows that something will go.
+        """
         job = self._job
+        if self.undo is not None and job.cleanup is None:
+            self.undo.open()
         if job.reporting.report_path is not None:
             self._report = ReportFile(job.reporting.report_path)
         if job.reporting.failures_path is not None:
@@ -222,6 +205,8 @@ class JobListeners:
                 closing.callback(self._sink.abandon)
             if self._records is not None:
                 closing.callback(self._records.discard)
+            if self.undo is not None:
+                closing.callback(self.undo.close)
 
     def attach(self, run: Steered) -> None:
         """Let output wake the run, from any thread, when it was written or has failed."""
@@ -303,6 +288,15 @@ class JobListeners:
         finally:
             if self._report is not None:
                 self._report.close()
+            self._close_undo()
+
+    def _close_undo(self) -> None:
+        if self.undo is None:
+            return
+        self.undo.close()
+        if (count := self.undo.count) and not self._job.reporting.quiet:
+            records = "1 record is" if count == 1 else f"{count:,} records are"
+            self.notice(f"{records} in {visible(str(self.undo.path))}, as read before")
 
     @property
     def _failures_path(self) -> Path | None:
@@ -377,6 +371,12 @@ class JobListeners:
         except Defect as defect:
             return defect
         return None
+
+
+def _undo_of(job: BatchJob, about: About, journal: JobJournal) -> "UndoFile | None":
+    if job.undo is None:
+        return None
+    return job.undo.file(about.started_at, job.target, may_append=journal.is_resumed)
 
 
 def _rehearsing(job: BatchJob) -> "Rehearsing | None":

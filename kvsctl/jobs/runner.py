@@ -11,6 +11,8 @@ from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec.structs import replace
+
 from kvsctl import __version__
 from kvsctl.bulk.events import Emitter
 from kvsctl.bulk.feeds import AsyncFeed, Change, CheckedFeed
@@ -24,10 +26,10 @@ from kvsctl.jobs.cron.lock import locked
 from kvsctl.jobs.cron.time_limit import Timed, TimeLimit, starting_over
 from kvsctl.jobs.job import BatchJob, Session
 from kvsctl.jobs.journal import begun, is_begun, opened_journal, report_complete
-from kvsctl.jobs.listeners import JobListeners, Steered
+from kvsctl.jobs.listeners import JobListeners
 from kvsctl.jobs.question import ask, require_answerable
 from kvsctl.jobs.replacing import require_replaceable
-from kvsctl.jobs.signals import Stoppable
+from kvsctl.jobs.signals import Steered, Stoppable
 from kvsctl.journal.state import Stage
 from kvsctl.model import GET
 from kvsctl.report.console import Environment
@@ -251,7 +253,10 @@ def _prepared(
 
         cleanup = CleanUpRun(job, job.cleanup, service, listeners, environment, pacer)
         return cleanup, cleanup.work
-    run = Run(job.plan, service, listeners.listeners, pressure=listeners.pressure, pacer=pacer)
+    plan = job.plan
+    if listeners.undo is not None:
+        plan = replace(plan, precondition=replace(plan.precondition, keeper=listeners.undo))
+    run = Run(plan, service, listeners.listeners, pressure=listeners.pressure, pacer=pacer)
 
     async def work() -> KvsctlError | None:
         remainder = listeners.remainder

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Final, Protocol, Self
 
-from kvsctl.errors import ExitStatus
+from kvsctl.errors import ExitStatus, KvsctlError
 
 _STATUSES: Final = {
     signal.SIGINT: ExitStatus.INTERRUPTED,
@@ -33,6 +33,28 @@ class Stoppable(Protocol):
 
     def abort(self) -> None:
         """Stop at once."""
+        ...
+
+
+class Steered(Protocol):
+    """What the outputs of a job stop and wake: see `bulk.run.Run`."""
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether the run ended before its input ended or failed."""
+        ...
+
+    @property
+    def is_torn(self) -> bool:
+        """Whether a listener has crashed on an event that others have received, or will not."""
+        ...
+
+    def stop(self, error: KvsctlError | None = None) -> None:
+        """Finish the requests in flight and send no more."""
+        ...
+
+    def wake(self) -> None:
+        """Make the run look again."""
         ...
 
 

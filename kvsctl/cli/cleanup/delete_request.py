@@ -32,8 +32,9 @@ from kvsctl.cli.request import (
 from kvsctl.cli.selectors import listing_plan, selectors_given
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.guards import MostDeleted
-from kvsctl.jobs.cleanup.plan import CleanUpPlan, UndoPlan
+from kvsctl.jobs.cleanup.plan import CleanUpPlan
 from kvsctl.jobs.cleanup.rehearsal import Rehearsal
+from kvsctl.jobs.cleanup.undo import UndoPlan
 from kvsctl.jobs.job import BatchJob, InputChecks, KeyForm, Printing
 from kvsctl.jobs.listing import ListingInput
 from kvsctl.jsontext import quoted
@@ -171,7 +172,8 @@ def _selection_job(given: Given) -> BatchJob:
         selection=selection,
         shard=listing.selection.shard,
         confirmed_target=given.of(ConfirmOption).confirm,
-        cleanup=CleanUpPlan(listing, most, undo),
+        cleanup=CleanUpPlan(listing, most),
+        undo=undo,
         has_consent=given.of(YesOption).yes,
     )
 

@@ -10,6 +10,7 @@ records whose value is still the listed one.
 - `actions`: what is done with what was listed.
 - `plan`: what a clean-up lists, and what it may do.
 - `names`: names of files with the time and the installation in them. Pure.
+- `undo`: where what is deleted is kept.
 - `spool`: the records that were chosen, on disk.
 - `gathering`: list what a selection chooses into a spool.
 - `surroundings`: what a clean-up needs of the job around it.

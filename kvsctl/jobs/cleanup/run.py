@@ -18,7 +18,6 @@ from kvsctl.bulk.settling.precondition import Precondition
 from kvsctl.bulk.settling.reconcile import UNDECIDED
 from kvsctl.errors import KvsctlError, UsageError, WorkLeft
 from kvsctl.jobs.cleanup.gathering import Gatherer, size_of
-from kvsctl.jobs.cleanup.names import named
 from kvsctl.jobs.cleanup.plan import CleanUpPlan
 from kvsctl.jobs.cleanup.spool import Spool
 from kvsctl.jobs.cleanup.surroundings import Surroundings
@@ -26,9 +25,7 @@ from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.question import Question, ask
 from kvsctl.listing.run import ListingRun
 from kvsctl.model import GET, Record
-from kvsctl.outputs.undo_file import UndoFile
 from kvsctl.report.console import Environment
-from kvsctl.report.escape import visible
 from kvsctl.service.client import StoreClient
 
 MOST_PASSES: Final = 4
@@ -71,7 +68,6 @@ class CleanUpRun:
         cutoff = surroundings.journal.cutoff
         if cutoff is not None and cutoff.ages_count_from is not None:
             self._count_ages_from(cutoff.ages_count_from)
-        self._undo = _undo_of(job, plan, surroundings)
         self._listed = 0
         self._value_bytes = 0
         self._undecided = 0
@@ -134,8 +130,6 @@ class CleanUpRun:
             self._current.wake()
 
     async def _work(self) -> None:
-        if self._undo is not None:
-            self._undo.require_new()
         handled = Spool()
         try:
             for number in count(1):
@@ -151,7 +145,6 @@ class CleanUpRun:
                     return
         finally:
             handled.close()
-            self._close_undo()
 
     async def _take(self, listed: Spool, handled: Spool, number: int) -> None:
         """Work on what a listing found, if that may be. Raise KvsctlError."""
@@ -162,8 +155,8 @@ class CleanUpRun:
         self._require_few(listed, is_first=number == 1)
         if number == 1:
             await self._ask(listed)
-            if self._undo is not None:
-                self._undo.open()
+            if self._around.undo is not None:
+                self._around.undo.open()
         await self._work_on(listed, handled)
 
     async def _gathered(self, *, is_first: bool) -> Spool:
@@ -227,17 +220,7 @@ class CleanUpRun:
     def _run_plan(self) -> RunPlan:
         plan = self._job.plan
         condition = self._action.precondition(plan.precondition, self._listing.selection)
-        return replace(plan, precondition=replace(condition, keeper=self._undo))
-
-    def _close_undo(self) -> None:
-        if self._undo is None:
-            return
-        self._undo.close()
-        if self._undo.count and not self._job.reporting.quiet:
-            records = (
-                "1 record is" if self._undo.count == 1 else f"{self._undo.count:,} records are"
-            )
-            self._around.notice(f"{records} in {visible(str(self._undo.path))}, as read before")
+        return replace(plan, precondition=replace(condition, keeper=self._around.undo))
 
     async def _carry_out(
         self, run: Run | ListingRun, work: Callable[[], Awaitable[KvsctlError | None]]
@@ -305,13 +288,6 @@ def _count_undecided(tally: Tally, undecided: int) -> None:
     tally.skipped += added
     if undecided:
         tally.skipped_by[UNDECIDED] = undecided
-
-
-def _undo_of(job: BatchJob, plan: CleanUpPlan, around: Surroundings) -> UndoFile | None:
-    if plan.undo is None:
-        return None
-    path = named(plan.undo.path, around.started_at, job.target)
-    return UndoFile(path, has_values=plan.undo.has_values, may_append=around.journal.is_resumed)
 
 
 def _keys_left(left: int) -> WorkLeft:

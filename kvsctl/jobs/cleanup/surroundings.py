@@ -2,22 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from datetime import datetime
 from typing import Protocol
 
 from kvsctl.bulk.events import Listener
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.plan import Pressure
 from kvsctl.listing.remainder import Cutoff
+from kvsctl.outputs.undo_file import UndoFile
 
 
 class EarlierRuns(Protocol):
     """What the journal of a job says of earlier runs: see `jobs.journal.JobJournal`."""
-
-    @property
-    def is_resumed(self) -> bool:
-        """Whether an earlier run has begun the job."""
-        ...
 
     @property
     def cutoff(self) -> Cutoff | None:
@@ -48,8 +43,8 @@ class Surroundings(Protocol):
         ...
 
     @property
-    def started_at(self) -> datetime:
-        """When the job was begun, by its first run."""
+    def undo(self) -> UndoFile | None:
+        """Where what is deleted is kept, to be opened before; None: nowhere."""
         ...
 
     def pressure(self) -> Pressure:

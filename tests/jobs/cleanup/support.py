@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import nullcontext
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any, cast
@@ -19,13 +18,14 @@ from kvsctl.config.targets import Target
 from kvsctl.errors import KvsctlError
 from kvsctl.jobs.cleanup.actions import Action, Deleting
 from kvsctl.jobs.cleanup.guards import MostDeleted
-from kvsctl.jobs.cleanup.plan import CleanUpPlan, UndoPlan
+from kvsctl.jobs.cleanup.plan import CleanUpPlan
 from kvsctl.jobs.cleanup.run import CleanUpRun
 from kvsctl.jobs.job import BatchJob, Reporting
 from kvsctl.jobs.listing import ListingInput
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.listing.remainder import Cutoff
 from kvsctl.model import Verb
+from kvsctl.outputs.undo_file import UndoFile
 from kvsctl.report.console import Environment
 from kvsctl.selection.selection import Selection
 from kvsctl.service.client import StoreClient
@@ -39,9 +39,8 @@ NOBODY = Environment(None, None, False, False, False, False, 80)
 class Earlier:
     """What no earlier run has left, unless it is told otherwise."""
 
-    def __init__(self, cutoff: Cutoff | None, *, is_resumed: bool) -> None:
+    def __init__(self, cutoff: Cutoff | None) -> None:
         self.cutoff = cutoff
-        self.is_resumed = is_resumed
 
     def free_positions(self) -> Iterator[int]:
         return count()
@@ -51,13 +50,13 @@ class Around:
     """What a job's listeners are to a clean-up: they count, and notice nothing else."""
 
     def __init__(
-        self, *listeners: Listener, cutoff: Cutoff | None = None, is_resumed: bool = False
+        self, *listeners: Listener, cutoff: Cutoff | None = None, undo: UndoFile | None = None
     ) -> None:
         self.tally = Tally()
         self.listeners: list[Listener] = [self.tally, *listeners]
-        self.journal = Earlier(cutoff, is_resumed=is_resumed)
+        self.journal = Earlier(cutoff)
         self.notices: list[str] = []
-        self.started_at = datetime(2026, 1, 31, 12, tzinfo=UTC)
+        self.undo = undo
 
     def pressure(self) -> Pressure:
         return Pressure.NONE
@@ -73,7 +72,7 @@ def cleanup_job(
     selection: Selection,
     *,
     most: MostDeleted | None = None,
-    undo: UndoPlan | None = None,
+    reads_first: bool = False,
     needed: MetadataRequest | None = None,
     action: Action | None = None,
     **changes: Any,
@@ -83,7 +82,7 @@ def cleanup_job(
     listing = ListingPlan(
         selection, chains=2, needed=needed or MetadataRequest(), skip_expired=not deletes
     )
-    is_read_first = undo is not None or not selection.is_of_keys_only or not deletes
+    is_read_first = reads_first or not selection.is_of_keys_only or not deletes
     write_if = WriteIf.CHOSEN if is_read_first else WriteIf.ALWAYS
     verb = Verb.DELETE if deletes else Verb.SET
     plan = RunPlan(verb, precondition=Precondition(write_if))
@@ -94,7 +93,7 @@ def cleanup_job(
         allow_http=False,
         timeout_seconds=10.0,
         reporting=Reporting(quiet=True),
-        cleanup=CleanUpPlan(listing, most or MostDeleted(), undo, action or Deleting()),
+        cleanup=CleanUpPlan(listing, most or MostDeleted(), action or Deleting()),
         has_consent=True,
     )
     return replace(job, **changes)

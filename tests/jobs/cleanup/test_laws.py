@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kvsctl.errors import WorkLeft
-from kvsctl.jobs.cleanup.plan import UndoPlan
 from kvsctl.listing.judge import is_chosen
 from kvsctl.model import Found, Identity
+from kvsctl.outputs.undo_file import UndoFile
 from kvsctl.selection.content.expressions import Expression
 from kvsctl.selection.patterns import glob
 from kvsctl.selection.protected import Protected
@@ -100,15 +100,15 @@ def test_alone_it_deletes_exactly_what_is_chosen_however_queries_lag(
 def test_the_undo_has_exactly_what_went_as_it_was_read(seed: int, selection: Selection) -> None:
     store = _store(Random(seed), most_writes=12)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "{date}-{installation}.jsonl"
-        error = clean_up(cleanup_job(selection, undo=UndoPlan(path)), store, Around())
-        undo = Path(folder) / "20260131T120000Z-local.jsonl"
-        lines = (
-            [json.loads(line) for line in undo.read_bytes().splitlines()] if (undo.exists()) else []
-        )
-        assert undo.exists() is bool(store.deleted)
+        path = Path(folder) / "undo.jsonl"
+        undo = UndoFile(path)
+        error = clean_up(cleanup_job(selection, reads_first=True), store, Around(undo=undo))
+        undo.close()
+        assert path.exists() is bool(store.deleted)
+        lines = path.read_bytes().splitlines() if path.exists() else []
     assert error is None or isinstance(error, WorkLeft)
-    kept = {line["key"]: (line["value"], line.get("expireTime")) for line in lines}
+    records = list(map(json.loads, lines))
+    kept = {one["key"]: (one["value"], one.get("expireTime")) for one in records}
     went = {
         key: (json.loads(read.value), read.expire_time)
         for key, read, _ in store.deleted

@@ -1,0 +1,25 @@
+"""Where a job keeps what it deletes."""
+
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from kvsctl.config.targets import Target
+from kvsctl.jobs.cleanup.names import named
+from kvsctl.outputs.undo_file import UndoFile
+
+
+class UndoPlan(msgspec.Struct, frozen=True):
+    """Where what is deleted is written before. `path` may be a template: see `names`.
+
+    `has_values`: whole records, and not only what identifies them.
+    """
+
+    path: Path
+    has_values: bool = True
+
+    def file(self, moment: datetime, target: Target, *, may_append: bool) -> UndoFile:
+        """Return the undo file of a job that was begun at `moment`. Open nothing."""
+        path = named(self.path, moment, target)
+        return UndoFile(path, has_values=self.has_values, may_append=may_append)
