@@ -107,6 +107,12 @@ def _add_expire(app: typer.Typer) -> None:
     app.command("expire", cls=Command)(expire_command)
 
 
+def _add_apply(app: typer.Typer) -> None:
+    from kvsctl.cli.commands.store.apply import apply_command
+
+    app.command("apply", cls=Command)(apply_command)
+
+
 def _add_verify(app: typer.Typer) -> None:
     from kvsctl.cli.commands.store.verify import verify_command
 
@@ -136,6 +142,7 @@ _COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
     "diff": _add_diff,
     "sync": _add_sync,
     "expire": _add_expire,
+    "apply": _add_apply,
     "serve": _add_serve,
     "journal": _add_journal,
 }

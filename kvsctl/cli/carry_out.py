@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 from kvsctl.cli.option_groups import Given
-from kvsctl.cli.options.checking import CheckingOptions
+from kvsctl.cli.options.checking import CheckingOptions, DryRunOption
 from kvsctl.cli.options.cron import MonitoringOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.target import TargetOptions
@@ -79,7 +79,8 @@ def _watch(command: str, given: Given, environment: Environment) -> "Watch | Non
     """Return what reports the command to others; None if nothing does, as for a dry run."""
     options = given.of(MonitoringOptions)
     url = options.ping_url or os.environ.get(_PING_URL) or None
-    if given.of(CheckingOptions).dry_run or (url is None and options.metrics_file is None):
+    is_dry_run = given.of(CheckingOptions).dry_run or given.of(DryRunOption).dry_run
+    if is_dry_run or (url is None and options.metrics_file is None):
         return None
     if options.metrics_file is not None and str(options.metrics_file) == "-":
         # Refused here, because every error is written to this file, even one in the options.

@@ -131,7 +131,10 @@ async def check_first(job: BatchJob, about: About, environment: Environment) -> 
     """
     then = job.input.fingerprint()
     examination = Examination(job, about, environment)
-    await examination.read_all()
+    if job.approval is None:
+        await examination.read_all()
+    else:
+        await examination.read_all(job.approval.admit)
     if examination.found_nothing:
         return lambda: change(then, job.input.fingerprint())
     path = job.reporting.failures_path

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 
 import msgspec
 from msgspec.structs import replace
@@ -21,6 +21,7 @@ from kvsctl.service.client import StoreClient
 from kvsctl.service.wire import MetadataRequest
 
 if TYPE_CHECKING:
+    from kvsctl.jobs.cleanup.approval import PlanApproval
     from kvsctl.jobs.cleanup.plan import CleanUpPlan
     from kvsctl.jobs.cleanup.rehearsal import Rehearsal
     from kvsctl.jobs.cleanup.undo import UndoPlan
@@ -200,13 +201,23 @@ class Accounting(msgspec.Struct, frozen=True):
         return True
 
 
+class PlanForm(msgspec.Struct, frozen=True):
+    """Print lines that plan to delete what was found: see `outputs.plan_lines`."""
+
+    target: str
+    installation: str | None
+    has_values: bool
+    needs_expiry: ClassVar[bool] = True
+    """Whether the expiry of records is printed: it is part of their hash."""
+
+
 class Printing(msgspec.Struct, frozen=True, kw_only=True):
     """How and where what was found is printed. `path` None: to stdout.
 
     `manifest_path`: where the manifest of an export is written, once it is complete.
     """
 
-    form: RecordForm | KeyForm | Accounting = RecordForm()
+    form: RecordForm | KeyForm | PlanForm | Accounting = RecordForm()
     path: Path | None = None
     in_order: bool = True
     manifest_path: Path | None = None
@@ -339,7 +350,8 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     opened; None: nobody is asked then. `cleanup`: the keys are listed first, and then the verb is
     applied to what is still chosen. `has_consent`: whether the user has said that what is changed
     is meant; None: nobody need be asked. `rehearsal`: what the listing is a rehearsal of.
-    `undo`: where what is deleted is kept; its records must be read first.
+    `undo`: where what is deleted is kept; its records must be read first. `approval` is asked about
+    the input, once it was checked.
     """
 
     input: JobInput
@@ -366,6 +378,7 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     has_consent: bool | None = None
     rehearsal: "Rehearsal | None" = None
     undo: "UndoPlan | None" = None
+    approval: "PlanApproval | None" = None
 
     @property
     def command(self) -> str:

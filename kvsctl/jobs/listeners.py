@@ -261,12 +261,13 @@ class JobListeners:
 
         An error in one of these steps does not prevent the others.
         """
-        broken = self._close_files(is_whole=error is None and interrupted is None)
         dry_run = None
+        if self._rehearsing is not None:
+            error = graver(error, self._rehearsing.refusal())
+        broken = self._close_files(is_whole=error is None and interrupted is None)
         if self._rehearsing is not None:
             dry_run = self._rehearsing.dry_run()
             dry_run.enter(self._tally)
-            broken = graver(broken, self._rehearsing.refusal())
         ending = Ending(
             self._job,
             self._about,

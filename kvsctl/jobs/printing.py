@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from kvsctl.files.sinks import ByteSink
-from kvsctl.jobs.job import Accounting, BatchJob, KeyForm, Printing, RecordForm
+from kvsctl.jobs.job import Accounting, BatchJob, KeyForm, PlanForm, Printing, RecordForm
 from kvsctl.journal.state import JournalState
 from kvsctl.outputs.records import (
     Form,
@@ -73,7 +73,12 @@ def manifest_of(job: BatchJob, about: About) -> "ExportManifest | None":
     return ExportManifest(job.records.manifest_path, facts)
 
 
-def _form(wanted: RecordForm | KeyForm) -> Form:
+def _form(wanted: RecordForm | KeyForm | PlanForm) -> Form:
+    if isinstance(wanted, PlanForm):
+        from kvsctl.outputs.plan_lines import deletion_lines  # few jobs plan anything
+
+        lines = deletion_lines(wanted.target, wanted.installation, has_values=wanted.has_values)
+        return Form(lines)
     if isinstance(wanted, KeyForm):
         from kvsctl.outputs.keys import form_of  # only list prints keys
 

@@ -135,6 +135,8 @@ async def _carry_out(
                 return report_complete(job, about, environment, journal)
         listeners = JobListeners(job, about, environment, journal)
         listeners.require_usable()
+        if job.approval is not None:
+            await job.approval.require(environment)
         error = await _send(
             job, credentials, listeners, change, interrupts, limit, environment, pacer
         )

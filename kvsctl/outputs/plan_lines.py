@@ -1,17 +1,20 @@
 """The lines of a plan: what would be done with one record each, and how it is known again.
 
 A line is `{"plan":1,"action":…,"target":…,"installation"?,"key":…,"entityName"?,"updatedAt"?,
-"hash":…}`. Whoever carries it out reads the record again, with the metadata of `ASKED`, and leaves
-it alone if its hash or its time of update is another one.
+"hash":…,"value"?}`. Whoever carries it out reads the record again, with the metadata of `ASKED`,
+and leaves it alone if its hash or its time of update is another one.
 """
 
 import hashlib
+from collections.abc import Sequence
 from typing import Final
 
 from kvsctl.jsonequal import canonical
-from kvsctl.jsontext import string
-from kvsctl.model import Found, Identity
+from kvsctl.jsontext import one_line, string
+from kvsctl.model import Found, Identity, Record
+from kvsctl.outputs.records import Formatter
 from kvsctl.service.wire import MetadataRequest
+from kvsctl.slabs import FoundSlab
 
 PLAN_VERSION: Final = 1
 """The version of the format: what `plan` holds in each line."""
@@ -29,17 +32,41 @@ def record_hash(identity: Identity, found: Found) -> str:
     return hashlib.sha256(canonical(_record(identity, found))).hexdigest()
 
 
-def deletion_line(target: str, installation: str | None, identity: Identity, found: Found) -> bytes:
-    """Return the line that plans to delete a record as batch/get returned it, with a line feed."""
+def deletion_line(
+    target: str,
+    installation: str | None,
+    identity: Identity,
+    found: Found,
+    *,
+    has_value: bool = False,
+) -> bytes:
+    """Return the line that plans to delete a record as batch/get returned it, with a line feed.
+
+    `has_value`: with the value, for people and programs that decide by it.
+    """
     updated = b"" if found.updated_at is None else b',"updatedAt":%d' % found.updated_at
-    return b'{"plan":%d,"action":"delete","target":%b%b,%b%b,"hash":"%b"}\n' % (
+    return b'{"plan":%d,"action":"delete","target":%b%b,%b%b,"hash":"%b"%b}\n' % (
         PLAN_VERSION,
         string(target),
         _member("installation", installation),
         _identity(identity),
         updated,
         record_hash(identity, found).encode(),
+        b',"value":' + one_line(found.value) if has_value else b"",
     )
+
+
+def deletion_lines(target: str, installation: str | None, *, has_values: bool) -> Formatter:
+    """Return a formatter of the lines that plan to delete records: see `deletion_line`."""
+
+    def format_lines(records: Sequence[Record], found: FoundSlab) -> bytes:
+        lines = [
+            deletion_line(target, installation, record.identity, one, has_value=has_values)
+            for record, one in zip(records, found, strict=True)
+        ]
+        return b"".join(lines)
+
+    return format_lines
 
 
 def _record(identity: Identity, found: Found) -> bytes:

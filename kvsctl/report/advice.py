@@ -127,7 +127,7 @@ CAUSES: Final[dict[str, str]] = {
     "whole object: --key-field key.",
     Cause.NUL: "If each key ends in NUL instead of a line feed, use --null (-0). Otherwise remove "
     "the NUL characters.",
-    Cause.PLAN: "A plan says what would be done with records of a store. Give the records.",
+    Cause.PLAN: "A plan says what would be done with records of a store: kvsctl apply does it.",
     Cause.PYTHON: "The line is written as Python writes it. Write JSON: json.dumps(record, "
     "allow_nan=False).",
     Cause.QUOTES: "If quotes are ordinary characters in this table, use --quote none.",

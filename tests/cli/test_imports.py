@@ -58,6 +58,7 @@ _OTHER_COMMANDS = (
     "kvsctl.cli.commands.store.diff",
     "kvsctl.cli.commands.store.sync",
     "kvsctl.cli.commands.store.expire",
+    "kvsctl.cli.commands.store.apply",
     "kvsctl.cli.commands.tools.serve",
     "kvsctl.cli.commands.tools.journal",
 )
@@ -100,6 +101,7 @@ def _imported(kvsctl: Command, *words: str, **variables: str) -> set[str]:
         (["diff", "--help"], _EVERYTHING),
         (["sync", "--help"], _EVERYTHING),
         (["expire", "--help"], _EVERYTHING),
+        (["apply", "--help"], _EVERYTHING),
         (["journal", "show", "--help"], _EVERYTHING),
         (
             ["get", "there", "-t", "local"],

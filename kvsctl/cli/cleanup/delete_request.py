@@ -1,17 +1,25 @@
 """From the options of delete to its job: of keys, or of what selectors choose."""
 
 import re
+from datetime import UTC, datetime
 from typing import Final
 
 from msgspec.structs import replace
 
 from kvsctl.bulk.settling.precondition import Precondition, WriteIf
+from kvsctl.cli.cleanup.keeping import undo_of, undo_roles
 from kvsctl.cli.inputs import limits_of
 from kvsctl.cli.listing_request import listing_job
 from kvsctl.cli.option_groups import Given, OptionGroup
 from kvsctl.cli.options.checking import CheckingOptions
-from kvsctl.cli.options.cleanup.deleting import GuardOptions, PrefixOption, UndoOptions
+from kvsctl.cli.options.cleanup.deleting import (
+    GuardOptions,
+    PlanOptions,
+    PrefixOption,
+    UndoOptions,
+)
 from kvsctl.cli.options.input import FileOption, InputOptions, KeysArgument, NullOption, ShardOption
+from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.selection import (
     EntityOptions,
@@ -32,10 +40,10 @@ from kvsctl.cli.request import (
 from kvsctl.cli.selectors import listing_plan, selectors_given
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.guards import MostDeleted
+from kvsctl.jobs.cleanup.names import named, require_new
 from kvsctl.jobs.cleanup.plan import CleanUpPlan
 from kvsctl.jobs.cleanup.rehearsal import Rehearsal
-from kvsctl.jobs.cleanup.undo import UndoPlan
-from kvsctl.jobs.job import BatchJob, InputChecks, KeyForm, Printing
+from kvsctl.jobs.job import BatchJob, InputChecks, KeyForm, PlanForm, Printing
 from kvsctl.jobs.listing import ListingInput
 from kvsctl.jsontext import quoted
 from kvsctl.limits import DEFAULT_LIMITS
@@ -81,7 +89,7 @@ def _flag(name: str) -> str:
 
 def _keys_job(given: Given) -> BatchJob:
     """Return the job that deletes keys that are given. Raise UsageError."""
-    of_selections = GuardOptions, UndoOptions, ConsistentOption
+    of_selections = GuardOptions, UndoOptions, PlanOptions, ConsistentOption
     for flag in (flag for group in of_selections for flag in _given_of(given, group)):
         raise UsageError(
             f"{flag} applies to what selectors choose", "Choose by --prefix, --match or --regex."
@@ -141,11 +149,16 @@ def _selection_job(given: Given) -> BatchJob:
     limits = limits_of(given) or DEFAULT_LIMITS
     basis = basis_of(given, Verb.DELETE, limits=limits)
     listing = listing_plan(given, basis.plan)
-    undo = _undo(given)
+    undo = undo_of(given)
     if undo is not None or not listing.selection.is_of_keys_only:
         basis = basis._replace(plan=replace(basis.plan, precondition=Precondition(WriteIf.CHOSEN)))
+    if given.of(PlanOptions).plan is not None:
+        return _planning(given, basis, listing, most)
+    if given.of(PlanOptions).with_values:
+        raise UsageError("--with-values needs a plan", "Add --plan FILE.")
     if checks.dry_run:
-        return _rehearsal(given, basis, listing, most)
+        form = KeyForm("keys", is_long=False, has_entities=listing.has_entities)
+        return _rehearsal(given, basis, listing, most, Printing(form=form, in_order=False))
     selection = selectors_given(given)
     source = ListingInput(listing, basis.plan, selection)
     journal = journalling(given, limits)
@@ -153,7 +166,7 @@ def _selection_job(given: Given) -> BatchJob:
         given,
         basis.config,
         inputs=source.places,
-        outputs=[] if undo is None else [("undo file", undo.path)],
+        outputs=undo_roles(undo),
         targets=[basis.target],
     )
     if journal is not None:
@@ -178,23 +191,36 @@ def _selection_job(given: Given) -> BatchJob:
     )
 
 
-def _undo(given: Given) -> UndoPlan | None:
-    """Return where what is deleted is kept; None: nowhere. Raise UsageError."""
-    options = given.of(UndoOptions)
-    if options.undo is None:
-        if options.undo_keys_only:
-            raise UsageError("--undo-keys-only needs a file", "Add --undo FILE.")
-        return None
-    if str(options.undo) == "-":
-        raise UsageError("--undo -: not a file name", "Give --undo the name of a file.")
-    return UndoPlan(options.undo, not options.undo_keys_only)
+def _planning(given: Given, basis: Basis, listing: ListingPlan, most: MostDeleted) -> BatchJob:
+    """Return the job that plans what would be deleted. Raise UsageError."""
+    options = given.of(PlanOptions)
+    for flag, is_given in (
+        ("--dry-run", given.of(CheckingOptions).dry_run),
+        ("--undo", given.of(UndoOptions).undo is not None),
+        ("--journal", given.of(JournalOptions).journal is not None),
+    ):
+        if is_given:
+            raise UsageError(
+                f"--plan deletes nothing, so {flag} does not apply", f"Leave out {flag}."
+            )
+    assert options.plan is not None  # noqa: S101
+    path = None if str(options.plan) == "-" else options.plan
+    if path is not None:
+        path = named(path, datetime.now(UTC), basis.target)
+        require_new(path, "the plan")
+    target = basis.target
+    form = PlanForm(target.display, target.installation, options.with_values)
+    # In key order, so that plans can be compared and reviewed.
+    printing = Printing(form=form, path=path, in_order=True)
+    job = _rehearsal(given, basis, replace(listing, rereads=True, chains=1), most, printing)
+    return replace(job, asked=replace(job.asked, updated=True))
 
 
-def _rehearsal(given: Given, basis: Basis, listing: ListingPlan, most: MostDeleted) -> BatchJob:
-    """Return the job that prints the keys that would be deleted, and what that would need."""
+def _rehearsal(
+    given: Given, basis: Basis, listing: ListingPlan, most: MostDeleted, printing: Printing
+) -> BatchJob:
+    """Return the job that prints what would be deleted, and what that would need."""
     reads = replace(basis.plan, verb=Verb.GET, precondition=Precondition(), verify=False)
-    form = KeyForm("keys", is_long=False, has_entities=listing.has_entities)
-    printing = Printing(form=form, in_order=False)
     job = listing_job("delete", given, basis._replace(plan=reads), listing, printing)
     shard = listing.selection.shard
     parts = 1 if shard is None else shard.parts

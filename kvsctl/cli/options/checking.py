@@ -9,7 +9,22 @@ from kvsctl.cli.option_groups import OnResume, OptionGroup
 from kvsctl.cli.options import panels
 
 
-class CheckingOptions(OptionGroup):
+class DryRunOption(OptionGroup):
+    """Whether nothing is changed at all."""
+
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            "-n",
+            help="Send nothing; list problems and what the run would cost.",
+            rich_help_panel=panels.RUNNING,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = False
+
+
+class CheckingOptions(DryRunOption):
     """What the input is checked against before anything is sent."""
 
     limits: Annotated[
@@ -45,16 +60,6 @@ class CheckingOptions(OptionGroup):
             "--check-first",
             help="Check the whole input first; send nothing if anything is wrong.",
             rich_help_panel=panels.INPUT,
-        ),
-        OnResume.MAY_DIFFER,
-    ] = False
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run",
-            "-n",
-            help="Send nothing; list problems and what the run would cost.",
-            rich_help_panel=panels.RUNNING,
         ),
         OnResume.MAY_DIFFER,
     ] = False

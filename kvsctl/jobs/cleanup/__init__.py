@@ -9,11 +9,13 @@ records whose value is still the listed one.
 - `guards`: how much may be deleted at most. Pure.
 - `actions`: what is done with what was listed.
 - `plan`: what a clean-up lists, and what it may do.
-- `names`: names of files with the time and the installation in them. Pure.
+- `names`: names of files that are never replaced.
 - `undo`: where what is deleted is kept.
 - `spool`: the records that were chosen, on disk.
 - `gathering`: list what a selection chooses into a spool.
 - `surroundings`: what a clean-up needs of the job around it.
+- `planned`: the lines of a plan as the input of a job.
+- `approval`: whether what a plan would delete may be deleted.
 - `rehearsal`: what a clean-up would need and cost.
 - `run`: a clean-up from its listing to its last pass.
 """

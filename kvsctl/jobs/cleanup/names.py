@@ -1,11 +1,13 @@
-"""Names of files with the time and the installation of a job in them. Pure."""
+"""Names of files that are never replaced, with the time and the installation of a job in them."""
 
+import os
 import re
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from kvsctl.config.targets import Target
+from kvsctl.errors import UsageError
 
 _ODD: Final = re.compile(r"[^A-Za-z0-9._-]")
 _DATE: Final = "%Y%m%dT%H%M%SZ"
@@ -20,3 +22,12 @@ def named(path: Path, moment: datetime, target: Target) -> Path:
     installation = _ODD.sub("_", target.installation or target.name)
     name = path.name.replace("{date}", moment.strftime(_DATE))
     return path.with_name(name.replace("{installation}", installation))
+
+
+def require_new(path: Path, what: str) -> None:
+    """Raise UsageError if there is a file at the path. `what` names it: `the plan`."""
+    if os.path.lexists(path):
+        raise UsageError(
+            f"{what} {path} exists already",
+            "Give another name: it is never replaced. {date} in a name becomes the time.",
+        )

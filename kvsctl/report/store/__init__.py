@@ -3,4 +3,5 @@
 - `usage`: the sums of `kvsctl du`.
 - `verification`: the result of `kvsctl verify`.
 - `differences`: the differences and totals of `kvsctl diff`, for people.
+- `plan`: what a plan would do.
 """

@@ -2,7 +2,12 @@
 
 from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.checking import CheckingOptions
-from kvsctl.cli.options.cleanup.deleting import GuardOptions, PrefixOption, UndoOptions
+from kvsctl.cli.options.cleanup.deleting import (
+    GuardOptions,
+    PlanOptions,
+    PrefixOption,
+    UndoOptions,
+)
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.input import FileOption, KeysArgument, NullOption, ShardOption
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
@@ -31,6 +36,7 @@ from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
     YesOption,
     GuardOptions,
     UndoOptions,
+    PlanOptions,
     RunningOptions,
     VerifyOption,
     JournalOptions,
@@ -47,7 +53,8 @@ def delete_command(given: Given) -> None:
 
     With --prefix, --match, --regex or --all, delete what selectors choose in the store: it is
     listed first, and you are asked. What an age, an expiry, a size or an expression chose is
-    read again just before, and kept if it is no longer chosen. --dry-run prints the keys.
+    read again just before, and kept if it is no longer chosen. --dry-run prints the keys, and
+    --plan writes what would be deleted, for kvsctl apply.
     """
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.cli.cleanup.delete_request import delete_job

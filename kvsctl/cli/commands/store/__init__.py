@@ -7,4 +7,5 @@
 - `diff`: compare records.
 - `sync`: make a store like another one.
 - `expire`: give existing records a ttl.
+- `apply`: carry out a plan.
 """

@@ -2,4 +2,5 @@
 
 - `deleting`: which records, how many at most, and what is kept of them.
 - `expiring`: what becomes of records that are given a ttl.
+- `applying`: which plan is carried out.
 """

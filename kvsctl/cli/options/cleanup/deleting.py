@@ -70,3 +70,27 @@ class UndoOptions(OptionGroup):
         ),
         OnResume.MAY_DIFFER,
     ] = False
+
+
+class PlanOptions(OptionGroup):
+    """That what would be deleted is planned, and how."""
+
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Delete nothing; write what would be deleted to FILE, a line per key for apply. "
+            "{date} and {installation} in its name are replaced; - is stdout.",
+            rich_help_panel=panels.OUTPUT,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = None
+    with_values: Annotated[
+        bool,
+        typer.Option(
+            "--with-values",
+            help="Write the values to the --plan, too.",
+            rich_help_panel=panels.OUTPUT,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = False

@@ -1,0 +1,24 @@
+"""Where what is deleted is kept."""
+
+from kvsctl.cli.option_groups import Given
+from kvsctl.cli.options.cleanup.deleting import UndoOptions
+from kvsctl.errors import UsageError
+from kvsctl.jobs.cleanup.undo import UndoPlan
+from kvsctl.jobs.file_roles import Role
+
+
+def undo_of(given: Given) -> UndoPlan | None:
+    """Return where what is deleted is kept; None: nowhere. Raise UsageError."""
+    options = given.of(UndoOptions)
+    if options.undo is None:
+        if options.undo_keys_only:
+            raise UsageError("--undo-keys-only needs a file", "Add --undo FILE.")
+        return None
+    if str(options.undo) == "-":
+        raise UsageError("--undo -: not a file name", "Give --undo the name of a file.")
+    return UndoPlan(options.undo, not options.undo_keys_only)
+
+
+def undo_roles(undo: UndoPlan | None) -> list[Role]:
+    """Return the role of the undo file, if there is one."""
+    return [] if undo is None else [("undo file", undo.path)]

@@ -1,0 +1,27 @@
+"""Show a plan to people."""
+
+from pathlib import Path
+
+import typer
+
+from kvsctl.errors import UsageError
+from kvsctl.jobs.cleanup.planned import plan_lines
+from kvsctl.report.console import Environment
+from kvsctl.report.store.plan import shown_line, summaries
+
+
+def show(path: Path | None) -> None:
+    """Print a line for each line of a plan, and on stderr how many there are for which target.
+
+    Raise UsageError at the first line that is not one of a plan.
+    """
+    counts: dict[tuple[str, str, str | None], int] = {}
+    for line in plan_lines(path):
+        typer.echo(shown_line(line.action, line.entityName, line.key, line.updatedAt))
+        what = line.action, line.target, line.installation
+        counts[what] = counts.get(what, 0) + 1
+    environment = Environment.of_process()
+    for text in summaries(counts):
+        environment.write_stderr(f"{text}\n")
+    if not counts:
+        raise UsageError("the plan has no lines", "Nothing was planned, or a filter left nothing.")

@@ -1,0 +1,46 @@
+"""kvsctl apply: carry out a plan."""
+
+from kvsctl.cli.option_groups import Given, takes
+from kvsctl.cli.options.checking import DryRunOption
+from kvsctl.cli.options.cleanup.applying import ApplyOptions
+from kvsctl.cli.options.cleanup.deleting import UndoOptions
+from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
+from kvsctl.cli.options.journal import JournalOptions
+from kvsctl.cli.options.report import ReportOptions
+from kvsctl.cli.options.running import RunningOptions, VerifyOption
+from kvsctl.cli.options.selection import ShardSelector
+from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
+
+
+@takes(
+    ApplyOptions,
+    ShardSelector,
+    DryRunOption,
+    TargetOptions,
+    ConfirmOption,
+    YesOption,
+    UndoOptions,
+    RunningOptions,
+    VerifyOption,
+    JournalOptions,
+    LockOptions,
+    MonitoringOptions,
+    ReportOptions,
+)
+def apply_command(given: Given) -> None:
+    """Delete what a plan names that delete --plan or sync --plan wrote.
+
+    Each record is read again first, and kept if it has changed since it was planned. So a plan can
+    be reviewed and reduced, by jq for example, and applying it twice deletes nothing new.
+    """
+    from kvsctl.cli.cleanup.apply_request import apply_job, plan_path
+
+    if given.of(ApplyOptions).show:
+        from kvsctl.cli.cleanup.showing import show
+
+        show(plan_path(given))
+        return
+    from kvsctl.cli.carry_out import carry_out
+    from kvsctl.jobs.runner import run_job
+
+    carry_out("apply", given, apply_job, run_job)

@@ -1,0 +1,251 @@
+"""`delete --plan` writes what would be deleted, and `apply` deletes what is still as planned."""
+
+import json
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+
+from kvsctl.emulator import embedded
+from tests.support.commands.command import KVSCTL, Command, records_file
+from tests.support.commands.pseudo_terminal import in_terminal
+from tests.support.commands.server import served
+from tests.support.needs import IS_POSIX, only_on, program
+
+pytestmark = pytest.mark.slow
+
+Words: TypeAlias = list[str | Path]
+
+
+@pytest.fixture(params=["embedded", "server"])
+def store(request: pytest.FixtureRequest, kvsctl: Command, tmp_path: Path) -> Iterator[Command]:
+    """kvsctl with a store of 60 records to delete, and one to keep."""
+    records = [{"key": f"tmp:{n:02}", "value": {"n": n, "x": 2**60 + n}} for n in range(60)]
+    path = records_file(tmp_path / "in.jsonl", [*records, {"key": "keep", "value": 1}])
+    if request.param == "embedded":
+        command = kvsctl.having(KVSCTL_TARGET="local")
+        command("set", "-q", "-f", path, status=0)
+        yield command
+        return
+    with served(embedded(tmp_path / "served.db")) as url:
+        command = kvsctl.having(KVSCTL_URL=url)
+        command("set", "-q", "-f", path, status=0)
+        yield command
+
+
+@pytest.fixture
+def plan(store: Command, tmp_path: Path) -> Path:
+    """A plan for the sixty records."""
+    path = tmp_path / "plan.jsonl"
+    store("delete", "--prefix", "tmp:", "--plan", path, status=0)
+    return path
+
+
+def _lines(plan: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in plan.read_bytes().splitlines()]
+
+
+def _left(command: Command) -> list[str]:
+    return command("list", "-q", status=0).out.decode().splitlines()
+
+
+def test_a_plan_has_a_line_for_each_record_and_deletes_nothing(store: Command, plan: Path) -> None:
+    lines = {line["key"]: line for line in _lines(plan)}
+    assert list(lines) == [f"tmp:{n:02}" for n in range(60)], "in key order"
+    line = lines["tmp:07"]
+    assert list(line) == ["plan", "action", "target", "key", "updatedAt", "hash"]
+    assert (line["plan"], line["action"], len(line["hash"])) == (1, "delete", 64)
+    assert stat.S_IMODE(plan.stat().st_mode) == 0o600
+    assert len(_left(store)) == 61
+
+
+def test_applied_at_once_it_deletes_what_delete_would(store: Command, plan: Path) -> None:
+    report = store("apply", plan, "--yes", "--json", status=0).report
+    assert (report["command"], report["records"], report["succeeded"]) == ("apply", 60, 60)
+    assert _left(store) == ["keep"]
+
+
+def test_what_has_changed_is_kept_and_applying_twice_deletes_nothing_new(
+    store: Command, plan: Path
+) -> None:
+    store("set", "-q", "tmp:01=1", "--ttl", "1h", status=0)
+    # The same value again is a change too, by its time.
+    store("set", "-q", "tmp:02=" + json.dumps({"n": 2, "x": 2**60 + 2}), status=0)
+    store("delete", "tmp:03", status=0)
+    report = store("apply", plan, "-y", "--json", status=0).report
+    assert report["skipped_by"] == {"changed": 2, "missing": 1}
+    assert report["succeeded"] == 57
+    assert _left(store) == ["keep", "tmp:01", "tmp:02"]
+    store("set", "-q", "tmp:09=9", status=0)
+    again = store("apply", plan, "-y", "--json", status=0).report
+    assert (again["succeeded"], again["skipped"]) == (0, 60)
+    assert _left(store) == ["keep", "tmp:01", "tmp:02", "tmp:09"]
+
+
+@only_on(IS_POSIX, "a pipeline of a shell")
+def test_jq_is_a_filter_between_plan_and_apply(store: Command, tmp_path: Path) -> None:
+    program("jq")
+    line = (
+        f"{KVSCTL} delete --prefix tmp: --plan - --with-values | "
+        "jq -c 'select(.value.n % 2 == 0)' | "
+        f"{KVSCTL} apply - --yes --undo undo.jsonl"
+    )
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line],
+        env=store.environ,
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert _left(store) == ["keep", *(f"tmp:{n:02}" for n in range(1, 60, 2))]
+    undone = (tmp_path / "undo.jsonl").read_bytes()
+    assert undone.count(b"\n") == 30
+    store("set", "-q", "-f", tmp_path / "undo.jsonl", status=0)
+    assert store("diff", "-f", tmp_path / "in.jsonl", status=0).out == b""
+
+
+def test_shards_of_a_plan_are_the_whole(store: Command, plan: Path) -> None:
+    reports = [
+        store("apply", plan, "-y", "--shard", f"{n}/3", "--json", status=0).report
+        for n in (1, 2, 3)
+    ]
+    assert sum(report["succeeded"] for report in reports) == 60
+    assert _left(store) == ["keep"]
+
+
+def test_a_journal_resumes_and_ends(store: Command, plan: Path, tmp_path: Path) -> None:
+    words: Words = ["-y", "--journal", tmp_path / "j"]
+    store("apply", plan, *words, status=0)
+    assert b"already complete" in store("apply", plan, *words, status=0).err
+
+
+def test_a_terminal_asks_and_without_one_nothing_is_deleted(store: Command, plan: Path) -> None:
+    assert b"not a terminal" in store("apply", plan, status=2).err
+    screen = in_terminal(store, "apply", plan, typed=b"n\n")
+    assert screen.status == 2
+    assert "About to delete 60 records in " in screen.text
+    assert "… and 55 more" in screen.text
+    assert len(_left(store)) == 61
+    assert in_terminal(store, "apply", plan, typed=b"y\n").status == 0
+    assert _left(store) == ["keep"]
+
+
+def test_a_dry_run_and_show_change_nothing(store: Command, plan: Path) -> None:
+    rehearsed = store("apply", plan, "-n", status=0)
+    assert b"60 records" in rehearsed.err
+    assert b"DRY RUN" in rehearsed.err
+    shown = store("apply", plan, "--show", status=0)
+    lines = shown.out.decode().splitlines()
+    assert len(lines) == 60
+    assert any(line.startswith("delete  20") and line.endswith("Z  tmp:07") for line in lines)
+    assert b"delete 60 records in " in shown.err
+    assert len(_left(store)) == 61
+    piped = store("apply", "-", "--show", stdin=plan.read_bytes(), status=0)
+    assert piped.out == shown.out
+
+
+def test_a_plan_of_sync_is_applied(store: Command, tmp_path: Path) -> None:
+    plan = tmp_path / "sync.jsonl"
+    with served(embedded(tmp_path / "source.db")) as source:
+        store("set", "-q", "--url", source, "tmp:00=1", status=0)
+        unnamed = Command(
+            store.home, {k: v for k, v in store.variables.items() if "TARGET" not in k}
+        )
+        target = ["-t", "local"] if "KVSCTL_TARGET" in store.variables else []
+        words: Words = ["--from", source, "--prefix", "tmp:", "--plan", plan]
+        unnamed("sync", *target, *words, status=0)
+        report = unnamed("apply", *target, plan, "-y", "--json", status=0).report
+    assert report["succeeded"] == 59
+    assert _left(store) == ["keep", "tmp:00"]
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--plan", "there", "--undo", "u"], "--plan deletes nothing, so --undo does not apply"),
+        (["--plan", "there", "-n"], "--plan deletes nothing, so --dry-run does not apply"),
+        (["--plan", "there", "--journal", "j"], "so --journal does not apply"),
+        (["--plan", "there"], "the plan there exists already"),
+        (["--plan", "u", "--failures", "u"], "at once"),
+        (["--with-values"], "--with-values needs a plan"),
+        (["--plan", "new", "--max-delete", "59"], "60 records would be deleted"),
+    ],
+)
+def test_a_wrong_plan_is_refused(
+    store: Command, tmp_path: Path, words: list[str], why: str
+) -> None:
+    (tmp_path / "there").write_bytes(b"earlier\n")
+    ended = store("delete", "--prefix", "tmp:", *words, status=2, folder=tmp_path)
+    assert why in ended.err.decode()
+    assert (tmp_path / "there").read_bytes() == b"earlier\n"
+    assert not (tmp_path / "new").exists()
+    assert len(_left(store)) == 61
+
+
+def _changed(plan: Path, members: dict[str, object]) -> bytes:
+    first, *_ = _lines(plan)
+    return json.dumps(first | members).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("members", "why"),
+    [
+        ({"target": "prod (https://example.com)"}, "the target of the plan is prod"),
+        ({"installation": "i-1"}, "the installation of the plan is i-1"),
+        ({"plan": 2}, "a plan of version 2"),
+        ({"action": "explode"}, 'unknown action "explode"'),
+        ({"key": "no*key"}, "the key has"),
+        ({"hash": None}, "not a line of a plan"),
+        ({"updatedAt": "now"}, "not a line of a plan"),
+    ],
+)
+def test_a_line_that_is_none_for_the_target_deletes_nothing_of_its_plan(
+    store: Command, plan: Path, members: dict[str, object], why: str
+) -> None:
+    with plan.open("ab") as file:
+        file.write(_changed(plan, members))
+    ended = store("apply", plan, "-y", status=2)
+    assert why in ended.err.decode()
+    assert f"{plan}:61: " in ended.err.decode()
+    assert b"nothing was deleted" in ended.err
+    assert len(_left(store)) == 61
+
+
+@pytest.mark.parametrize("text", [b"tmp:01\n", b'{"key":"tmp:01"}\n', b"\xff\n", b"{}\n", b"[1]"])
+def test_what_is_no_plan_is_refused(store: Command, text: bytes) -> None:
+    ended = store("apply", "-", "-y", stdin=text, status=2)
+    assert b"not a line of a plan" in ended.err
+    assert len(_left(store)) == 61
+
+
+def test_an_empty_plan_deletes_nothing_and_says_so(store: Command) -> None:
+    assert b"the input has no records" in store("apply", "-", "-y", stdin=b"", status=0).err
+    assert len(_left(store)) == 61
+
+
+@pytest.mark.parametrize("command", ["set", "get", "delete"])
+def test_lines_of_a_plan_are_no_records(store: Command, plan: Path, command: str) -> None:
+    ended = store(command, "-f", plan, status=1)
+    assert b"a line of a plan is not a record" in ended.err
+    assert b"kvsctl apply" in ended.err
+    assert len(_left(store)) == 61
+
+
+def test_a_guard_counts_the_lines(store: Command, plan: Path) -> None:
+    ended = store("apply", plan, "-y", "--max-delete", "59", status=2)
+    assert b"60 records would be deleted, and --max-delete is 59" in ended.err
+    assert b"Give a number" in store("apply", plan, "-y", "--max-delete", "5%", status=2).err
+    assert len(_left(store)) == 61
+    store("apply", plan, "-y", "--max-delete", "60", status=0)
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [([], "no plan: give the file"), (["missing.jsonl", "-y"], "cannot read missing.jsonl")],
+)
+def test_apply_needs_a_plan_that_can_be_read(store: Command, words: list[str], why: str) -> None:
+    assert why in store("apply", *words, status=2).err.decode()
