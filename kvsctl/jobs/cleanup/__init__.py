@@ -17,5 +17,6 @@ records whose value is still the listed one.
 - `planned`: the lines of a plan as the input of a job.
 - `approval`: whether what a plan would delete may be deleted.
 - `rehearsal`: what a clean-up would need and cost.
+- `stages`: runs that follow each other, as one.
 - `run`: a clean-up from its listing to its last pass.
 """

@@ -1,7 +1,6 @@
 """A clean-up from its listing to its last pass: list, ask, act, and list again."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import count
 from typing import Final
@@ -16,10 +15,11 @@ from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.run import Run
 from kvsctl.bulk.settling.precondition import Precondition
 from kvsctl.bulk.settling.reconcile import UNDECIDED
-from kvsctl.errors import KvsctlError, UsageError, WorkLeft
+from kvsctl.errors import UsageError, WorkLeft
 from kvsctl.jobs.cleanup.gathering import Gatherer, size_of
 from kvsctl.jobs.cleanup.plan import CleanUpPlan
 from kvsctl.jobs.cleanup.spool import Spool
+from kvsctl.jobs.cleanup.stages import Stages
 from kvsctl.jobs.cleanup.surroundings import Surroundings
 from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.question import Question, ask
@@ -33,7 +33,7 @@ MOST_PASSES: Final = 4
 _AGAIN: Final = "Run the same command again."
 
 
-class CleanUpRun:
+class CleanUpRun(Stages):
     """Carries out a clean-up.
 
     Listeners receive the events of its requests and of the records that it works on; what is only
@@ -49,6 +49,7 @@ class CleanUpRun:
         environment: Environment,
         pacer: Pacer,
     ) -> None:
+        super().__init__()
         self._job = job
         self._plan = plan
         self._action = plan.action
@@ -58,12 +59,6 @@ class CleanUpRun:
         self._pacer = pacer
         self._positions = surroundings.journal.free_positions()
         self._done_before = surroundings.tally.succeeded
-        self._current: Run | ListingRun | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._error: KvsctlError | None = None
-        self._is_stopping = False
-        self._is_whole = False
-        self._is_torn = False
         self._listing = plan.listing
         cutoff = surroundings.journal.cutoff
         if cutoff is not None and cutoff.ages_count_from is not None:
@@ -71,63 +66,6 @@ class CleanUpRun:
         self._listed = 0
         self._value_bytes = 0
         self._undecided = 0
-
-    @property
-    def in_flight(self) -> int:
-        """How many requests are in flight that `stop` waits for."""
-        return 0 if self._current is None else self._current.in_flight
-
-    @property
-    def is_cut_short(self) -> bool:
-        """Whether the clean-up was stopped before its end."""
-        return self._is_stopping and not self._is_whole
-
-    @property
-    def is_torn(self) -> bool:
-        """Whether a listener has crashed: see `bulk.events.Emitter`."""
-        return self._is_torn or (self._current is not None and self._current.is_torn)
-
-    async def work(self) -> KvsctlError | None:
-        """Work until nothing is left, or until the clean-up is stopped. Return what ended it."""
-        self._task = asyncio.create_task(self._work())
-        try:
-            await asyncio.wait([self._task])
-            if not self._task.cancelled():
-                self._task.result()
-        except KvsctlError as error:
-            self._error = self._error or error
-        finally:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-        return self._error
-
-    def stop(self, error: KvsctlError | None = None) -> None:
-        """Send no more. What is in flight is finished; a question stays without an answer."""
-        if not self._is_stopping:
-            self._is_stopping, self._error = True, self._error or error
-        if self._current is not None:
-            self._current.stop(error)
-        elif self._task is not None:
-            self._task.cancel()
-
-    def run_out_of_time(self) -> None:
-        """Take no new work, and finish what was begun."""
-        if self._current is None:
-            self.stop()
-        else:
-            self._is_stopping = True
-            self._current.run_out_of_time()
-
-    def abort(self) -> None:
-        """Stop at once."""
-        self.stop()
-        if self._current is not None:
-            self._current.abort()
-
-    def wake(self) -> None:
-        """Make the clean-up look again. Call this when the pressure has changed."""
-        if self._current is not None:
-            self._current.wake()
 
     async def _work(self) -> None:
         handled = Spool()
@@ -221,18 +159,6 @@ class CleanUpRun:
         plan = self._job.plan
         condition = self._action.precondition(plan.precondition, self._listing.selection)
         return replace(plan, precondition=replace(condition, keeper=self._around.undo))
-
-    async def _carry_out(
-        self, run: Run | ListingRun, work: Callable[[], Awaitable[KvsctlError | None]]
-    ) -> None:
-        self._current = run
-        try:
-            error = await work()
-        finally:
-            self._is_torn = self._is_torn or run.is_torn
-            self._current = None
-        if error is not None:
-            raise error
 
     def _records(self, listed: Spool, handled: Spool) -> Iterator[Sequence[Record]]:
         for block in listed.blocks():

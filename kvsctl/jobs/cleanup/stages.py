@@ -1,0 +1,98 @@
+"""Runs that follow each other, as one that signals, outputs and a time limit can stop."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+
+from kvsctl.bulk.run import Run
+from kvsctl.errors import KvsctlError
+from kvsctl.listing.run import ListingRun
+
+
+class Stages(ABC):
+    """Carries out runs one after the other: see `_work`.
+
+    `_is_whole` is True once everything was done. Between two runs, a stop cancels `_work`.
+    """
+
+    def __init__(self) -> None:
+        self._current: Run | ListingRun | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._error: KvsctlError | None = None
+        self._is_stopping = False
+        self._is_whole = False
+        self._is_torn = False
+
+    @abstractmethod
+    async def _work(self) -> None:
+        """Do everything, each run by `_carry_out`. Raise KvsctlError for what ends it early."""
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are in flight that `stop` waits for."""
+        return 0 if self._current is None else self._current.in_flight
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether the job was stopped before its end."""
+        return self._is_stopping and not self._is_whole
+
+    @property
+    def is_torn(self) -> bool:
+        """Whether a listener has crashed: see `bulk.events.Emitter`."""
+        return self._is_torn or (self._current is not None and self._current.is_torn)
+
+    async def work(self) -> KvsctlError | None:
+        """Work until nothing is left, or until the job is stopped. Return what ended it."""
+        self._task = asyncio.create_task(self._work())
+        try:
+            await asyncio.wait([self._task])
+            if not self._task.cancelled():
+                self._task.result()
+        except KvsctlError as error:
+            self._error = self._error or error
+        finally:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        return self._error
+
+    def stop(self, error: KvsctlError | None = None) -> None:
+        """Send no more. What is in flight is finished; a question stays without an answer."""
+        if not self._is_stopping:
+            self._is_stopping, self._error = True, self._error or error
+        if self._current is not None:
+            self._current.stop(error)
+        elif self._task is not None:
+            self._task.cancel()
+
+    def run_out_of_time(self) -> None:
+        """Take no new work, and finish what was begun."""
+        if self._current is None:
+            self.stop()
+        else:
+            self._is_stopping = True
+            self._current.run_out_of_time()
+
+    def abort(self) -> None:
+        """Stop at once."""
+        self.stop()
+        if self._current is not None:
+            self._current.abort()
+
+    def wake(self) -> None:
+        """Make the job look again. Call this when the pressure has changed."""
+        if self._current is not None:
+            self._current.wake()
+
+    async def _carry_out(
+        self, run: Run | ListingRun, work: Callable[[], Awaitable[KvsctlError | None]]
+    ) -> None:
+        """Carry out a run. Raise the error that ended it early, if any."""
+        self._current = run
+        try:
+            error = await work()
+        finally:
+            self._is_torn = self._is_torn or run.is_torn
+            self._current = None
+        if error is not None:
+            raise error
