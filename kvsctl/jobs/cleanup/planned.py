@@ -146,6 +146,11 @@ class PlanInput(msgspec.Struct, frozen=True):
         return [source.place for source in self.reader.sources if source.place is not None]
 
     @property
+    def is_listing(self) -> bool:
+        """See JobInput."""
+        return False
+
+    @property
     def single_use(self) -> str | None:
         """See JobInput."""
         return None if self.kept is not None else self._single_use
