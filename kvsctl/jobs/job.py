@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from kvsctl.jobs.store.deletions import Deletions
     from kvsctl.listing.plan import ListingPlan
     from kvsctl.listing.remainder import Remainder
+    from kvsctl.outputs.plan_lines import Planned
     from kvsctl.shards import Shard
     from kvsctl.usage.account import Division
 
@@ -202,10 +203,9 @@ class Accounting(msgspec.Struct, frozen=True):
 
 
 class PlanForm(msgspec.Struct, frozen=True):
-    """Print lines that plan to delete what was found: see `outputs.plan_lines`."""
+    """Print lines that plan something for what was found: see `outputs.plan_lines`."""
 
-    target: str
-    installation: str | None
+    planned: "Planned"
     has_values: bool
     needs_expiry: ClassVar[bool] = True
     """Whether the expiry of records is printed: it is part of their hash."""

@@ -75,10 +75,9 @@ def manifest_of(job: BatchJob, about: About) -> "ExportManifest | None":
 
 def _form(wanted: RecordForm | KeyForm | PlanForm) -> Form:
     if isinstance(wanted, PlanForm):
-        from kvsctl.outputs.plan_lines import deletion_lines  # few jobs plan anything
+        from kvsctl.outputs.plan_lines import plan_lines  # few jobs plan anything
 
-        lines = deletion_lines(wanted.target, wanted.installation, has_values=wanted.has_values)
-        return Form(lines)
+        return Form(plan_lines(wanted.planned, has_values=wanted.has_values))
     if isinstance(wanted, KeyForm):
         from kvsctl.outputs.keys import form_of  # only list prints keys
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from kvsctl import __version__
 from kvsctl.bulk.events import Emitter
-from kvsctl.bulk.feeds import AsyncFeed, Change, CheckedFeed
+from kvsctl.bulk.feeds import AsyncFeed, Change, CheckedFeed, Feed
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.run import Run
 from kvsctl.bulk.settling.precondition import WriteIf
@@ -255,6 +255,14 @@ def _prepared(
 
         cleanup = CleanUpRun(job, job.cleanup, service, listeners, environment, pacer)
         return cleanup, cleanup.work
+    if job.approval is not None:
+        from kvsctl.jobs.cleanup.applying import PlanRun  # few commands need it
+
+        def guarded(feed: Feed) -> Feed:
+            return feed if change is None else CheckedFeed(feed, change)
+
+        applying = PlanRun(job, job.approval.verbs, service, listeners, pacer, guarded)
+        return applying, applying.work
     plan = job.plan
     if listeners.undo is not None:
         plan = replace(plan, precondition=replace(plan.precondition, keeper=listeners.undo))

@@ -1,13 +1,15 @@
 """The lines of a plan: what would be done with one record each, and how it is known again.
 
-A line is `{"plan":1,"action":…,"target":…,"installation"?,"key":…,"entityName"?,"updatedAt"?,
-"hash":…,"value"?}`. Whoever carries it out reads the record again, with the metadata of `ASKED`,
-and leaves it alone if its hash or its time of update is another one.
+A line is `{"plan":1,"action":…,"ttl"?,"target":…,"installation"?,"key":…,"entityName"?,
+"updatedAt"?,"hash":…,"value"?}`. Whoever carries it out reads the record again, with the metadata
+of `ASKED`, and leaves it alone if its hash or its time of update is another one.
 """
 
 import hashlib
 from collections.abc import Sequence
 from typing import Final
+
+import msgspec
 
 from kvsctl.jsonequal import canonical
 from kvsctl.jsontext import one_line, string
@@ -18,6 +20,9 @@ from kvsctl.slabs import FoundSlab
 
 PLAN_VERSION: Final = 1
 """The version of the format: what `plan` holds in each line."""
+DELETE: Final = "delete"
+EXPIRE: Final = "expire"
+"""The actions: a record is deleted, or gets a ttl."""
 ASKED: Final = MetadataRequest(updated=True, expires=True)
 """The metadata that a record is read with, for its line and before the line is carried out."""
 
@@ -32,23 +37,29 @@ def record_hash(identity: Identity, found: Found) -> str:
     return hashlib.sha256(canonical(_record(identity, found))).hexdigest()
 
 
-def deletion_line(
-    target: str,
-    installation: str | None,
-    identity: Identity,
-    found: Found,
-    *,
-    has_value: bool = False,
+class Planned(msgspec.Struct, frozen=True):
+    """What is planned, and where. `ttl`: what an expiry gives to records, as users write it."""
+
+    action: str
+    target: str
+    installation: str | None
+    ttl: str | None = None
+
+
+def plan_line(
+    planned: Planned, identity: Identity, found: Found, *, has_value: bool = False
 ) -> bytes:
-    """Return the line that plans to delete a record as batch/get returned it, with a line feed.
+    """Return the line of a record as batch/get returned it, with a line feed.
 
     `has_value`: with the value, for people and programs that decide by it.
     """
     updated = b"" if found.updated_at is None else b',"updatedAt":%d' % found.updated_at
-    return b'{"plan":%d,"action":"delete","target":%b%b,%b%b,"hash":"%b"%b}\n' % (
+    return b'{"plan":%d,"action":%b%b,"target":%b%b,%b%b,"hash":"%b"%b}\n' % (
         PLAN_VERSION,
-        string(target),
-        _member("installation", installation),
+        string(planned.action),
+        _member("ttl", planned.ttl),
+        string(planned.target),
+        _member("installation", planned.installation),
         _identity(identity),
         updated,
         record_hash(identity, found).encode(),
@@ -56,12 +67,17 @@ def deletion_line(
     )
 
 
-def deletion_lines(target: str, installation: str | None, *, has_values: bool) -> Formatter:
-    """Return a formatter of the lines that plan to delete records: see `deletion_line`."""
+def deletion_line(target: str, installation: str | None, identity: Identity, found: Found) -> bytes:
+    """Return the line that plans to delete a record as batch/get returned it."""
+    return plan_line(Planned(DELETE, target, installation), identity, found)
+
+
+def plan_lines(planned: Planned, *, has_values: bool) -> Formatter:
+    """Return a formatter of lines: see `plan_line`."""
 
     def format_lines(records: Sequence[Record], found: FoundSlab) -> bytes:
         lines = [
-            deletion_line(target, installation, record.identity, one, has_value=has_values)
+            plan_line(planned, record.identity, one, has_value=has_values)
             for record, one in zip(records, found, strict=True)
         ]
         return b"".join(lines)

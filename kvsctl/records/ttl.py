@@ -23,6 +23,11 @@ class Ttl(NamedTuple):
     unit: str
 
     @property
+    def short(self) -> str:
+        """The ttl as people write it: `7d`."""
+        return f"{self.value}{self.unit[0].lower()}"
+
+    @property
     def json(self) -> bytes:
         """The value of a record's `options` member that sets this ttl."""
         return f'{{"ttl":{{"value":{self.value},"unit":"{self.unit}"}}}}'.encode()

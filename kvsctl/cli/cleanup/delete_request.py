@@ -1,15 +1,14 @@
 """From the options of delete to its job: of keys, or of what selectors choose."""
 
 import re
-from datetime import UTC, datetime
 from typing import Final
 
 from msgspec.structs import replace
 
 from kvsctl.bulk.settling.precondition import Precondition, WriteIf
 from kvsctl.cli.cleanup.keeping import undo_of, undo_roles
+from kvsctl.cli.cleanup.rehearsing import rehearsal_of
 from kvsctl.cli.inputs import limits_of
-from kvsctl.cli.listing_request import listing_job
 from kvsctl.cli.option_groups import Given, OptionGroup
 from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.cleanup.deleting import (
@@ -19,7 +18,6 @@ from kvsctl.cli.options.cleanup.deleting import (
     UndoOptions,
 )
 from kvsctl.cli.options.input import FileOption, InputOptions, KeysArgument, NullOption, ShardOption
-from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.selection import (
     EntityOptions,
@@ -30,7 +28,6 @@ from kvsctl.cli.options.selection import (
 from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions
 from kvsctl.cli.options.target import ConfirmOption, YesOption
 from kvsctl.cli.request import (
-    Basis,
     basis_of,
     batch_job,
     journalling,
@@ -40,15 +37,13 @@ from kvsctl.cli.request import (
 from kvsctl.cli.selectors import listing_plan, selectors_given
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.guards import MostDeleted
-from kvsctl.jobs.cleanup.names import named, require_new
 from kvsctl.jobs.cleanup.plan import CleanUpPlan
-from kvsctl.jobs.cleanup.rehearsal import Rehearsal
-from kvsctl.jobs.job import BatchJob, InputChecks, KeyForm, PlanForm, Printing
+from kvsctl.jobs.job import BatchJob, InputChecks
 from kvsctl.jobs.listing import ListingInput
 from kvsctl.jsontext import quoted
 from kvsctl.limits import DEFAULT_LIMITS
-from kvsctl.listing.plan import ListingPlan
 from kvsctl.model import Verb
+from kvsctl.outputs.plan_lines import DELETE
 from kvsctl.service.wire import MetadataRequest
 
 _GLOB: Final = re.compile(r"[*?\[]")
@@ -152,13 +147,8 @@ def _selection_job(given: Given) -> BatchJob:
     undo = undo_of(given)
     if undo is not None or not listing.selection.is_of_keys_only:
         basis = basis._replace(plan=replace(basis.plan, precondition=Precondition(WriteIf.CHOSEN)))
-    if given.of(PlanOptions).plan is not None:
-        return _planning(given, basis, listing, most)
-    if given.of(PlanOptions).with_values:
-        raise UsageError("--with-values needs a plan", "Add --plan FILE.")
-    if checks.dry_run:
-        form = KeyForm("keys", is_long=False, has_entities=listing.has_entities)
-        return _rehearsal(given, basis, listing, most, Printing(form=form, in_order=False))
+    if (rehearsal := rehearsal_of(given, basis, listing, DELETE, most)) is not None:
+        return rehearsal
     selection = selectors_given(given)
     source = ListingInput(listing, basis.plan, selection)
     journal = journalling(given, limits)
@@ -189,39 +179,3 @@ def _selection_job(given: Given) -> BatchJob:
         undo=undo,
         has_consent=given.of(YesOption).yes,
     )
-
-
-def _planning(given: Given, basis: Basis, listing: ListingPlan, most: MostDeleted) -> BatchJob:
-    """Return the job that plans what would be deleted. Raise UsageError."""
-    options = given.of(PlanOptions)
-    for flag, is_given in (
-        ("--dry-run", given.of(CheckingOptions).dry_run),
-        ("--undo", given.of(UndoOptions).undo is not None),
-        ("--journal", given.of(JournalOptions).journal is not None),
-    ):
-        if is_given:
-            raise UsageError(
-                f"--plan deletes nothing, so {flag} does not apply", f"Leave out {flag}."
-            )
-    assert options.plan is not None  # noqa: S101
-    path = None if str(options.plan) == "-" else options.plan
-    if path is not None:
-        path = named(path, datetime.now(UTC), basis.target)
-        require_new(path, "the plan")
-    target = basis.target
-    form = PlanForm(target.display, target.installation, options.with_values)
-    # In key order, so that plans can be compared and reviewed.
-    printing = Printing(form=form, path=path, in_order=True)
-    job = _rehearsal(given, basis, replace(listing, rereads=True, chains=1), most, printing)
-    return replace(job, asked=replace(job.asked, updated=True))
-
-
-def _rehearsal(
-    given: Given, basis: Basis, listing: ListingPlan, most: MostDeleted, printing: Printing
-) -> BatchJob:
-    """Return the job that prints what would be deleted, and what that would need."""
-    reads = replace(basis.plan, verb=Verb.GET, precondition=Precondition(), verify=False)
-    job = listing_job("delete", given, basis._replace(plan=reads), listing, printing)
-    shard = listing.selection.shard
-    parts = 1 if shard is None else shard.parts
-    return replace(job, rehearsal=Rehearsal(basis.plan, most, parts))

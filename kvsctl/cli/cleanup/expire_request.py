@@ -5,26 +5,24 @@ from typing import Final
 from msgspec.structs import replace
 
 from kvsctl.bulk.settling.precondition import Precondition, WriteIf
+from kvsctl.cli.cleanup.rehearsing import rehearsal_of
 from kvsctl.cli.inputs import limits_of
-from kvsctl.cli.listing_request import listing_job
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.cleanup.deleting import PrefixOption
 from kvsctl.cli.options.cleanup.expiring import ExpireOptions
 from kvsctl.cli.options.selection import PrefixArgument, SelectionOptions
 from kvsctl.cli.options.target import ConfirmOption, YesOption
-from kvsctl.cli.request import Basis, basis_of, require_own_files
+from kvsctl.cli.request import basis_of, require_own_files
 from kvsctl.cli.selectors import listing_plan, selectors_given
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.actions import Expiring
 from kvsctl.jobs.cleanup.guards import MostDeleted
 from kvsctl.jobs.cleanup.plan import CleanUpPlan
-from kvsctl.jobs.cleanup.rehearsal import Rehearsal
-from kvsctl.jobs.job import BatchJob, InputChecks, KeyForm, Printing
+from kvsctl.jobs.job import BatchJob, InputChecks
 from kvsctl.jobs.listing import ListingInput
 from kvsctl.jsontext import quoted
 from kvsctl.limits import DEFAULT_LIMITS, Limits
-from kvsctl.listing.plan import ListingPlan
 from kvsctl.model import Verb
 from kvsctl.records.checks import Breach
 from kvsctl.records.ttl import parse_ttl
@@ -43,8 +41,9 @@ def expire_job(given: Given) -> BatchJob:
     basis = basis._replace(plan=replace(basis.plan, precondition=condition))
     # A record that has expired is about to be removed: to write it would bring it back.
     listing = listing_plan(given, basis.plan, skip_expired=True)
-    if given.of(CheckingOptions).dry_run:
-        return _rehearsal(given, basis, listing, action)
+    rehearsal = rehearsal_of(given, basis, listing, action.name, MostDeleted(), action)
+    if rehearsal is not None:
+        return rehearsal
     selection = selectors_given(given)
     source = ListingInput(listing, basis.plan, selection)
     require_own_files(given, basis.config, inputs=source.places, targets=[basis.target])
@@ -98,14 +97,3 @@ def _action(given: Given, limits: Limits | None) -> Expiring:
     if isinstance(ttl, Breach):
         raise UsageError(f"--ttl {quoted(text)}: {ttl.message}")
     return Expiring(ttl)
-
-
-def _rehearsal(given: Given, basis: Basis, listing: ListingPlan, action: Expiring) -> BatchJob:
-    """Return the job that prints the keys that would get a ttl, and what that would need."""
-    reads = replace(basis.plan, verb=Verb.GET, precondition=Precondition(), verify=False)
-    form = KeyForm("keys", is_long=False, has_entities=listing.has_entities)
-    printing = Printing(form=form, in_order=False)
-    job = listing_job(action.name, given, basis._replace(plan=reads), listing, printing)
-    shard = listing.selection.shard
-    parts = 1 if shard is None else shard.parts
-    return replace(job, rehearsal=Rehearsal(basis.plan, MostDeleted(), parts, action))

@@ -17,7 +17,8 @@ def show(path: Path | None) -> None:
     """
     counts: dict[tuple[str, str, str | None], int] = {}
     for line in plan_lines(path):
-        typer.echo(shown_line(line.action, line.entityName, line.key, line.updatedAt))
+        ttl = line.ttl if line.ttl is None or isinstance(line.ttl, str) else str(line.ttl)
+        typer.echo(shown_line(line.action, ttl, line.entityName, line.key, line.updatedAt))
         what = line.action, line.target, line.installation
         counts[what] = counts.get(what, 0) + 1
     environment = Environment.of_process()

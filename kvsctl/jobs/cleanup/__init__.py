@@ -15,7 +15,8 @@ records whose value is still the listed one.
 - `gathering`: list what a selection chooses into a spool.
 - `surroundings`: what a clean-up needs of the job around it.
 - `planned`: the lines of a plan as the input of a job.
-- `approval`: whether what a plan would delete may be deleted.
+- `approval`: whether a plan may be carried out.
+- `applying`: carry out a plan.
 - `rehearsal`: what a clean-up would need and cost.
 - `stages`: runs that follow each other, as one.
 - `run`: a clean-up from its listing to its last pass.

@@ -146,14 +146,18 @@ class Expiring(msgspec.Struct, frozen=True):
         """Return the body that writes a value with the ttl. See Rewrite."""
         if isinstance(record, ListedRecord) and not record.ambiguous:
             record.earlier_expiry = found.expire_time
-        options = b'"value":%b,"options":%b}' % (found.value, self.ttl.json)
-        return b"%b,%b" % (key_body(record.identity)[:-1], options)
+        return body_with_ttl(record.identity, found.value, self.ttl)
 
     def is_done(self, record: Record, found: Found) -> bool:
         """Return whether the listed value has another expiry than before. See Rewrite."""
         assert isinstance(record, ListedRecord)  # noqa: S101
         is_same = _hash(found.value) == record.value_hash
         return is_same and found.expire_time not in (None, record.earlier_expiry)
+
+
+def body_with_ttl(identity: Identity, value: bytes, ttl: Ttl) -> bytes:
+    """Return the body that writes a value as it is, with a ttl."""
+    return b'%b,"value":%b,"options":%b}' % (key_body(identity)[:-1], value, ttl.json)
 
 
 def _hash(value: bytes) -> bytes:

@@ -1,12 +1,13 @@
-"""Whether what a plan would delete may be deleted: the guard, and the question."""
+"""Whether a plan may be carried out: the guard, and the question."""
 
 from typing import Final
 
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.guards import MostDeleted
+from kvsctl.jobs.cleanup.planned import PlannedRecord
 from kvsctl.jobs.question import Question, ask
-from kvsctl.model import PieceList, Record
+from kvsctl.model import PieceList, Verb
 from kvsctl.report.console import Environment
 
 _FIRST_KEYS: Final = 5
@@ -22,28 +23,41 @@ class PlanApproval:
         self._target = target
         self._most = most
         self._has_consent = has_consent
-        self._count = 0
+        self._counts: dict[Verb, int] = {}
         self._first: list[str] = []
+
+    @property
+    def verbs(self) -> list[Verb]:
+        """The operations that the plan needs, in the order in which they are carried out."""
+        return [verb for verb in (Verb.DELETE, Verb.SET) if verb in self._counts]
 
     def admit(self, pieces: PieceList) -> None:
         """Count the records among these."""
         for piece in pieces:
-            if isinstance(piece, Record):
-                self._count += 1
+            if isinstance(piece, PlannedRecord):
+                self._counts[piece.verb] = self._counts.get(piece.verb, 0) + 1
                 if len(self._first) < _FIRST_KEYS:
                     entity, key = piece.identity.entity, piece.identity.key
                     self._first.append(key if entity is None else f"{entity}: {key}")
 
     async def require(self, environment: Environment) -> None:
-        """Raise UsageError if the plan has too many records, or unless the user consents."""
-        excess = self._most.excess(self._count, 0, self._count)
+        """Raise UsageError if the plan deletes too many records, or unless the user consents."""
+        deleted = self._counts.get(Verb.DELETE, 0)
+        excess = self._most.excess(deleted, 0, deleted)
         if excess is not None:
             raise UsageError(
-                f"{excess}: nothing was deleted", "Apply a smaller plan, or allow more."
+                f"{excess}: nothing was changed", "Apply a smaller plan, or allow more."
             )
-        if self._has_consent or not self._count:
-            return
+        if not (self._has_consent or not self._counts):
+            await ask(self._question, environment)
+
+    @property
+    def _question(self) -> Question:
+        counts = self._counts
+        names = {Verb.DELETE: "delete", Verb.SET: "expire"}
+        action = names[self.verbs[0]] if len(counts) == 1 else "change"
         notes = ["Each is read again first, and kept if it is not as planned any more."]
-        await ask(
-            Question("delete", self._target, self._count, None, self._first, notes), environment
-        )
+        if len(counts) > 1:
+            notes.append(f"{counts[Verb.DELETE]:,} are deleted, {counts[Verb.SET]:,} get a ttl.")
+        count, refusal = sum(counts.values()), "nothing was changed"
+        return Question(action, self._target, count, None, self._first, notes, refusal)

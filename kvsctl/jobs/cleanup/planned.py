@@ -4,31 +4,34 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from kvsctl import codes
 from kvsctl.blake2 import blake2b
 from kvsctl.bulk.feeds import Feed, ReadyFeed
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
+from kvsctl.jobs.cleanup.actions import body_with_ttl
 from kvsctl.jobs.job import Session
 from kvsctl.journal.fingerprint import Fingerprint, fingerprint
 from kvsctl.jsontext import quoted
 from kvsctl.limits import DEFAULT_LIMITS
-from kvsctl.model import Found, Identity, PieceList, Problem, Record
-from kvsctl.outputs.plan_lines import PLAN_VERSION, record_hash
+from kvsctl.model import Found, Identity, PieceList, Problem, Record, Verb
+from kvsctl.outputs.plan_lines import DELETE, EXPIRE, PLAN_VERSION, record_hash
 from kvsctl.records.checks import Breach
 from kvsctl.records.parsed import Parsed, Rejected
 from kvsctl.records.parsing.records import key_record
 from kvsctl.records.reader import Reader
 from kvsctl.records.sources import File
+from kvsctl.records.ttl import Ttl, parse_ttl
 from kvsctl.report.document import InputRead, inputs_read
+from kvsctl.service.found import is_past
 from kvsctl.service.wire import key_body
 
 _CHUNK_BYTES: Final = 1 << 20
-_DELETE: Final = "delete"
 _ONLY_PLANS: Final = "Give the lines that --plan wrote, all of them or some."
 
 
@@ -41,6 +44,7 @@ class PlanLine(msgspec.Struct, frozen=True, gc=False):
     key: str
     hash: str
     installation: str | None = None
+    ttl: str | dict[str, Any] | None = None
     entityName: str | None = None  # noqa: N815 - the name of the member
     updatedAt: int | None = None  # noqa: N815
 
@@ -48,19 +52,50 @@ class PlanLine(msgspec.Struct, frozen=True, gc=False):
 class PlannedRecord(Record, gc=False, kw_only=True):
     """A record that is changed only if it is still what its plan was made for.
 
-    `hash` and `updated_at` are those of the plan; None: the plan does not know the time.
+    `hash` and `updated_at` are those of the plan; None: the plan does not know the time. `ttl` is
+    what it gets; None: it is deleted. `earlier_expiry`: its expiry before the first attempt.
     """
 
     hash: str
     updated_at: int | None
+    ttl: Ttl | None = None
+    earlier_expiry: str | None = None
+
+    @property
+    def verb(self) -> Verb:
+        """The operation that carries out its line."""
+        return Verb.DELETE if self.ttl is None else Verb.SET
 
 
-def is_as_planned(record: Record, found: Found, _service_now: float) -> bool:
-    """Return whether what batch/get returned for a planned record is what the plan was made for."""
+def is_as_planned(record: Record, found: Found, service_now: float) -> bool:
+    """Return whether what batch/get returned for a planned record is what the plan was made for.
+
+    A record that has expired gets no ttl: to write it would bring it back.
+    """
     assert isinstance(record, PlannedRecord)  # noqa: S101
     times = record.updated_at, found.updated_at
     has_changed = None not in times and times[0] != times[1]
-    return not has_changed and record_hash(record.identity, found) == record.hash
+    is_gone = record.ttl is not None and is_past(found.expire_time, service_now)
+    return not (has_changed or is_gone) and record_hash(record.identity, found) == record.hash
+
+
+class PlannedExpiry:
+    """A Rewrite that gives planned records their ttl. Their values are written as they are."""
+
+    def body(self, record: Record, found: Found) -> bytes:
+        """See Rewrite."""
+        assert isinstance(record, PlannedRecord)  # noqa: S101
+        assert record.ttl is not None  # noqa: S101
+        if not record.ambiguous:
+            record.earlier_expiry = found.expire_time
+        return body_with_ttl(record.identity, found.value, record.ttl)
+
+    def is_done(self, record: Record, found: Found) -> bool:
+        """See Rewrite: the same value expires at another time than before."""
+        assert isinstance(record, PlannedRecord)  # noqa: S101
+        before = replace(found, expire_time=record.earlier_expiry)
+        is_same = record_hash(record.identity, before) == record.hash
+        return is_same and found.expire_time not in (None, record.earlier_expiry)
 
 
 _line_of = msgspec.json.Decoder(PlanLine).decode
@@ -73,8 +108,20 @@ def parsed(piece: bytes) -> Parsed | Rejected:
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         message = f"not a line of a plan: {_shown(error)}"
         return Rejected(Breach(codes.INVALID_JSON, message), readable=False)
+    if (breach := _wrong_action(line)) is not None:
+        return Rejected(breach)
     record = key_record(_identity(line), DEFAULT_LIMITS, is_plain=True)
     return record if isinstance(record, Rejected) else Parsed(record.identity, piece)
+
+
+def _wrong_action(line: PlanLine) -> Breach | None:
+    if line.plan > PLAN_VERSION or line.action == DELETE:
+        return None
+    if line.action != EXPIRE:
+        known = f"known actions: {DELETE}, {EXPIRE}"
+        return Breach(codes.INVALID_JSON, f"unknown action {quoted(line.action)}; {known}")
+    ttl = parse_ttl(line.ttl, DEFAULT_LIMITS)
+    return ttl if isinstance(ttl, Breach) else None
 
 
 def _shown(error: Exception) -> str:
@@ -183,14 +230,11 @@ class PlanInput(msgspec.Struct, frozen=True):
 
     def _record(self, piece: Record | Problem) -> PlannedRecord:
         if isinstance(piece, Problem):
-            raise UsageError(f"{piece.origin}: {piece.message}; nothing was deleted", _ONLY_PLANS)
+            raise UsageError(f"{piece.origin}: {piece.message}; nothing was changed", _ONLY_PLANS)
         line = _line_of(piece.body)
         self._require_for_target(line, piece)
-        if line.action != _DELETE:
-            raise UsageError(
-                f"{piece.origin}: unknown action {quoted(line.action)}; nothing was deleted",
-                f"Known actions: {_DELETE}.",
-            )
+        ttl = None if line.action == DELETE else parse_ttl(line.ttl, DEFAULT_LIMITS)
+        assert not isinstance(ttl, Breach)  # noqa: S101
         return PlannedRecord(
             piece.position,
             piece.source,
@@ -199,13 +243,14 @@ class PlanInput(msgspec.Struct, frozen=True):
             key_body(piece.identity),
             hash=line.hash,
             updated_at=line.updatedAt,
+            ttl=ttl,
         )
 
     def _require_for_target(self, line: PlanLine, piece: Record) -> None:
         if line.plan > PLAN_VERSION:
             raise UsageError(
                 f"{piece.origin}: a plan of version {line.plan}, and this kvsctl knows "
-                f"{PLAN_VERSION}: nothing was deleted",
+                f"{PLAN_VERSION}: nothing was changed",
                 "Use the kvsctl that wrote it, or a newer one.",
             )
         target = self.target
@@ -216,7 +261,7 @@ class PlanInput(msgspec.Struct, frozen=True):
             if one != other:
                 raise UsageError(
                     f"{piece.origin}: the {name} of the plan is {one or 'none'}, but that of the "
-                    f"command is {other or 'none'}: nothing was deleted",
+                    f"command is {other or 'none'}: nothing was changed",
                     "Give the target that the plan was made for, by the same name.",
                 )
 

@@ -7,10 +7,13 @@ from kvsctl.report.escape import visible
 from kvsctl.timestamps import utc_text
 
 
-def shown_line(action: str, entity: str | None, key: str, updated_at: int | None) -> str:
+def shown_line(
+    action: str, ttl: str | None, entity: str | None, key: str, updated_at: int | None
+) -> str:
     """Return what would be done with a record. `updated_at`: epoch milliseconds."""
     name = visible(key) if entity is None else f"{visible(entity)}: {visible(key)}"
-    return f"{visible(action)}  {_time(updated_at)}  {name}"
+    what = visible(action) if ttl is None else f"{visible(action)} {visible(ttl)}"
+    return f"{what}  {_time(updated_at)}  {name}"
 
 
 def summaries(counts: Mapping[tuple[str, str, str | None], int]) -> Iterator[str]:

@@ -166,8 +166,8 @@ def test_a_plan_of_sync_is_applied(store: Command, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["--plan", "there", "--undo", "u"], "--plan deletes nothing, so --undo does not apply"),
-        (["--plan", "there", "-n"], "--plan deletes nothing, so --dry-run does not apply"),
+        (["--plan", "there", "--undo", "u"], "--plan changes nothing, so --undo does not apply"),
+        (["--plan", "there", "-n"], "--plan changes nothing, so --dry-run does not apply"),
         (["--plan", "there", "--journal", "j"], "so --journal does not apply"),
         (["--plan", "there"], "the plan there exists already"),
         (["--plan", "u", "--failures", "u"], "at once"),
@@ -211,7 +211,7 @@ def test_a_line_that_is_none_for_the_target_deletes_nothing_of_its_plan(
     ended = store("apply", plan, "-y", status=2)
     assert why in ended.err.decode()
     assert f"{plan}:61: " in ended.err.decode()
-    assert b"nothing was deleted" in ended.err
+    assert b"nothing was changed" in ended.err
     assert len(_left(store)) == 61
 
 
@@ -249,3 +249,51 @@ def test_a_guard_counts_the_lines(store: Command, plan: Path) -> None:
 )
 def test_apply_needs_a_plan_that_can_be_read(store: Command, words: list[str], why: str) -> None:
     assert why in store("apply", *words, status=2).err.decode()
+
+
+def test_a_plan_of_expire_gives_the_ttl_to_what_has_not_changed(
+    store: Command, tmp_path: Path
+) -> None:
+    plan = tmp_path / "expire.jsonl"
+    words: Words = ["expire", "tmp:0", "--ttl", "30d", "--no-expiry", "--plan", plan]
+    store(*words, status=0)
+    first, *_ = _lines(plan)
+    assert list(first)[:3] == ["plan", "action", "ttl"]
+    assert (first["action"], first["ttl"], first["key"]) == ("expire", "30d", "tmp:00")
+    assert store("list", "--no-expiry", "--count", status=0).out == b"61\n"
+    assert b"delete" not in store("apply", plan, "--show", status=0).out
+    store("set", "-q", "tmp:03=3", status=0)
+    report = store("apply", plan, "-y", "--json", status=0).report
+    assert (report["succeeded"], report["skipped_by"]) == (9, {"changed": 1})
+    assert store("list", "--no-expiry", "--count", status=0).out == b"52\n"
+    assert store("get", "tmp:07", "--values", status=0).lines == [{"n": 7, "x": 2**60 + 7}]
+    again = store("apply", plan, "-y", "--json", status=0).report
+    assert (again["succeeded"], again["skipped_by"]) == (0, {"changed": 10})
+
+
+def test_a_plan_may_delete_some_and_expire_others(store: Command, tmp_path: Path) -> None:
+    deleting, expiring = tmp_path / "delete.jsonl", tmp_path / "expire.jsonl"
+    store("delete", "--prefix", "tmp:1", "--plan", deleting, status=0)
+    store("expire", "tmp:2", "--ttl", "1h", "--plan", expiring, status=0)
+    both = [*deleting.read_bytes().splitlines(), *expiring.read_bytes().splitlines()]
+    mixed = tmp_path / "mixed.jsonl"
+    mixed.write_bytes(b"".join(one + b"\n" for one in sorted(both, key=lambda line: line[-70:])))
+    screen = in_terminal(store, "apply", mixed, typed=b"n\n")
+    assert "About to change 20 records in " in screen.text
+    assert "10 are deleted, 10 get a ttl." in screen.text
+    undo = tmp_path / "undo.jsonl"
+    words: Words = ["-y", "--undo", undo, "--max-delete", "10", "--journal", tmp_path / "j"]
+    report = store("apply", mixed, *words, "--json", status=0).report
+    assert (report["records"], report["succeeded"]) == (20, 20)
+    assert len(undo.read_bytes().splitlines()) == 20
+    assert [key for key in _left(store) if key.startswith("tmp:1")] == []
+    assert store("list", "--no-expiry", "--count", status=0).out == b"41\n"
+    assert b"already complete" in store("apply", mixed, *words[:1], *words[5:], status=0).err
+
+
+@pytest.mark.parametrize("ttl", [None, "soon", "400d", {"value": 0, "unit": "DAYS"}])
+def test_a_line_that_expires_needs_a_ttl(store: Command, plan: Path, ttl: object) -> None:
+    plan.write_bytes(_changed(plan, {"action": "expire", "ttl": ttl}))
+    ended = store("apply", plan, "-y", status=2)
+    assert b"ttl" in ended.err
+    assert len(_left(store)) == 61

@@ -19,7 +19,7 @@ from kvsctl.jobs.cleanup.planned import PlannedRecord, is_as_planned, parsed
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.listing.run import ListingRun
 from kvsctl.model import Found, Record, Verb
-from kvsctl.outputs.plan_lines import deletion_lines
+from kvsctl.outputs.plan_lines import Planned, plan_lines
 from kvsctl.records.parsed import Parsed
 from kvsctl.selection.selection import Selection
 from kvsctl.service.wire import key_body
@@ -43,7 +43,7 @@ def _store(random: Random) -> SharedStore:
 
 def _planned(selection: Selection, store: SharedStore) -> list[bytes]:
     """Return the lines that plan to delete what is chosen."""
-    lines = deletion_lines("local", None, has_values=False)
+    lines = plan_lines(Planned("delete", "local", None), has_values=False)
     planned: list[bytes] = []
 
     def note(event: object) -> None:

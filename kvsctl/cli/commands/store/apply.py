@@ -28,10 +28,10 @@ from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
     ReportOptions,
 )
 def apply_command(given: Given) -> None:
-    """Delete what a plan names that delete --plan or sync --plan wrote.
+    """Carry out a plan that delete, expire or sync wrote with --plan.
 
     Each record is read again first, and kept if it has changed since it was planned. So a plan can
-    be reviewed and reduced, by jq for example, and applying it twice deletes nothing new.
+    be reviewed and reduced, by jq for example, and applying it twice changes nothing new.
     """
     from kvsctl.cli.cleanup.apply_request import apply_job, plan_path
 

@@ -2,7 +2,7 @@
 
 from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.checking import CheckingOptions
-from kvsctl.cli.options.cleanup.deleting import PrefixOption
+from kvsctl.cli.options.cleanup.deleting import PlanOptions, PrefixOption
 from kvsctl.cli.options.cleanup.expiring import ExpireOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.listing import ConsistentOption
@@ -29,6 +29,7 @@ from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
     TargetOptions,
     ConfirmOption,
     YesOption,
+    PlanOptions,
     RunningOptions,
     LockOptions,
     MonitoringOptions,
@@ -40,7 +41,8 @@ def expire_command(given: Given) -> None:
     Choose records by PREFIX, --prefix, --match, --regex or --all; --no-expiry leaves out those that
     have a ttl already. They are listed first, and you are asked. Then each is read again, and its
     value is written unchanged with the ttl, unless it changed since it was listed. What an app
-    writes between that read and the write is lost.
+    writes between that read and the write is lost. --plan writes what would be done, for kvsctl
+    apply.
     """
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.cli.cleanup.expire_request import expire_job

@@ -79,7 +79,7 @@ class PlanOptions(OptionGroup):
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Delete nothing; write what would be deleted to FILE, a line per key for apply. "
+            help="Change nothing; write what would be done to FILE, a line per key for apply. "
             "{date} and {installation} in its name are replaced; - is stdout.",
             rich_help_panel=panels.OUTPUT,
         ),

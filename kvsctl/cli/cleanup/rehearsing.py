@@ -1,0 +1,98 @@
+"""Jobs that change nothing: they print what would be done, or plan it."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from kvsctl.bulk.settling.precondition import Precondition, WriteIf
+from kvsctl.cli.listing_request import listing_job
+from kvsctl.cli.option_groups import Given
+from kvsctl.cli.options.checking import CheckingOptions
+from kvsctl.cli.options.cleanup.deleting import PlanOptions, UndoOptions
+from kvsctl.cli.options.journal import JournalOptions
+from kvsctl.cli.request import Basis
+from kvsctl.errors import UsageError
+from kvsctl.jobs.cleanup.actions import Expiring
+from kvsctl.jobs.cleanup.guards import MostDeleted
+from kvsctl.jobs.cleanup.names import named, require_new
+from kvsctl.jobs.cleanup.rehearsal import Rehearsal
+from kvsctl.jobs.job import BatchJob, KeyForm, PlanForm, Printing
+from kvsctl.listing.plan import ListingPlan
+from kvsctl.model import Verb
+from kvsctl.outputs.plan_lines import Planned
+
+
+def rehearsal_of(
+    given: Given,
+    basis: Basis,
+    listing: ListingPlan,
+    name: str,
+    most: MostDeleted,
+    expiring: Expiring | None = None,
+) -> BatchJob | None:
+    """Return the job of `--plan` or `--dry-run`; None if neither was given. Raise UsageError.
+
+    `basis` and `listing` are those of the job that would change something, and `name` is its
+    action. `expiring`: what it gives to records, if it does not delete them.
+    """
+    options = given.of(PlanOptions)
+    if options.plan is not None:
+        return _planning(given, basis, listing, name, most, expiring)
+    if options.with_values:
+        raise UsageError("--with-values needs a plan", "Add --plan FILE.")
+    if not given.of(CheckingOptions).dry_run:
+        return None
+    form = KeyForm("keys", is_long=False, has_entities=listing.has_entities)
+    printing = Printing(form=form, in_order=False)
+    return _printing(given, basis, listing, name, most, expiring, printing)
+
+
+def _planning(
+    given: Given,
+    basis: Basis,
+    listing: ListingPlan,
+    name: str,
+    most: MostDeleted,
+    expiring: Expiring | None,
+) -> BatchJob:
+    for flag, is_given in (
+        ("--dry-run", given.of(CheckingOptions).dry_run),
+        ("--undo", given.of(UndoOptions).undo is not None),
+        ("--journal", given.of(JournalOptions).journal is not None),
+    ):
+        if is_given:
+            raise UsageError(
+                f"--plan changes nothing, so {flag} does not apply", f"Leave out {flag}."
+            )
+    options, target = given.of(PlanOptions), basis.target
+    path = None if options.plan in (None, Path("-")) else options.plan
+    if path is not None:
+        path = named(path, datetime.now(UTC), target)
+        require_new(path, "the plan")
+    ttl = None if expiring is None else expiring.ttl.short
+    planned = Planned(name, target.display, target.installation, ttl)
+    # In key order, so that plans can be compared and reviewed.
+    form = PlanForm(planned, options.with_values)
+    printing = Printing(form=form, path=path, in_order=True)
+    listing = replace(listing, rereads=True, chains=1)
+    basis = basis._replace(plan=replace(basis.plan, precondition=Precondition(WriteIf.CHOSEN)))
+    job = _printing(given, basis, listing, name, most, expiring, printing)
+    return replace(job, asked=replace(job.asked, updated=True))
+
+
+def _printing(
+    given: Given,
+    basis: Basis,
+    listing: ListingPlan,
+    name: str,
+    most: MostDeleted,
+    expiring: Expiring | None,
+    printing: Printing,
+) -> BatchJob:
+    """Return the job that prints what would be worked on, and what that would need."""
+    reads = replace(basis.plan, verb=Verb.GET, precondition=Precondition(), verify=False)
+    job = listing_job(name, given, basis._replace(plan=reads), listing, printing)
+    shard = listing.selection.shard
+    parts = 1 if shard is None else shard.parts
+    return replace(job, rehearsal=Rehearsal(basis.plan, most, parts, expiring))
