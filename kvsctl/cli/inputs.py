@@ -14,7 +14,8 @@ from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions, ValueOptions
 from kvsctl.config.limitsfile import read_limits
 from kvsctl.errors import UsageError
 from kvsctl.files.descriptors import descriptor
-from kvsctl.jobs.job import InputChecks, JobInput, ReaderInput
+from kvsctl.jobs.inputs import JobInput, ReaderInput
+from kvsctl.jobs.job import InputChecks
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb
 from kvsctl.records.checks import Breach, check_entity

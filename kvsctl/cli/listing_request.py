@@ -22,7 +22,7 @@ from kvsctl.files.descriptors import descriptor
 from kvsctl.files.sinks import part_path
 from kvsctl.jobs.file_roles import Role
 from kvsctl.jobs.job import BatchJob, Journalling, KeyForm, Printing, RecordForm
-from kvsctl.jobs.listing import ListingInput
+from kvsctl.jobs.store.listing_input import ListingInput
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.service.wire import MetadataRequest

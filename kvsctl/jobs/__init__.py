@@ -2,7 +2,7 @@
 
 - `job`: a batch command as one frozen request.
 - `runner`: carry a job out.
-- `listing`: the keys that a listing chooses, as the input of a job.
+- `inputs`: where a job gets its records from.
 - `access`: whether the job may write to its target.
 - `question`: ask before something is deleted or rewritten.
 - `connect`: open the target.
@@ -13,7 +13,7 @@
 - `ending`: report a finished run.
 - `signals`, `event_loop`: for the command's edge.
 - `compare`: compare records, and verify backups.
-- `store`: a second store in a job: what it holds, and a plan to delete the rest.
+- `store`: listings in jobs, and a second store besides the target.
 - `cleanup`: list what a selection chooses, and then delete it.
 - `cron`: what jobs need that run by themselves.
 - `file_roles`: refuse one file in two roles.

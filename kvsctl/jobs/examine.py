@@ -12,7 +12,8 @@ from kvsctl.bulk.forecast import Forecaster, cost_usd
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageError
 from kvsctl.jobs.ending import End, Ending, graver
-from kvsctl.jobs.job import BatchJob, JobInput
+from kvsctl.jobs.inputs import JobInput
+from kvsctl.jobs.job import BatchJob
 from kvsctl.journal.fingerprint import change
 from kvsctl.model import Outcome, PieceList, Problem
 from kvsctl.outputs.failures import FailuresFile

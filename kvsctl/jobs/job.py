@@ -1,23 +1,16 @@
 """A batch command as one frozen request, free of the command line that made it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import msgspec
 from msgspec.structs import replace
 
-from kvsctl.bulk.events import Event
-from kvsctl.bulk.feeds import Feed, feed_of
 from kvsctl.bulk.outcomes.tally import Tally
-from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.config.targets import Target
-from kvsctl.journal.fingerprint import Fingerprint, fingerprint
-from kvsctl.records.reader import Reader
-from kvsctl.records.sources import Arguments
-from kvsctl.report.document import InputRead, inputs_read
-from kvsctl.service.client import StoreClient
+from kvsctl.jobs.inputs import JobInput
 from kvsctl.service.wire import MetadataRequest
 
 if TYPE_CHECKING:
@@ -28,137 +21,9 @@ if TYPE_CHECKING:
     from kvsctl.jobs.question import Question
     from kvsctl.jobs.store.deletions import Deletions
     from kvsctl.listing.plan import ListingPlan
-    from kvsctl.listing.remainder import Remainder
     from kvsctl.outputs.plan_lines import Planned
     from kvsctl.shards import Shard
     from kvsctl.usage.account import Division
-
-
-class Session(NamedTuple):
-    """An open target, for input that comes from it. `emit` passes events to the run's listeners.
-
-    `notice` writes a line for people at once. `remainder` is what an earlier run has left of a
-    listing; None: the job has no journal, or its input is no listing.
-    """
-
-    service: StoreClient
-    pacer: Pacer
-    emit: Callable[[Event], None]
-    notice: Callable[[str], None] = lambda _text: None
-    remainder: "Remainder | None" = None
-
-
-class JobInput(Protocol):
-    """Where a job's records come from: files and arguments, a listing, or an earlier stage."""
-
-    def feed(self, session: Session | None = None) -> Feed:
-        """Return a new feed that starts at the first record.
-
-        `session` is the target of the run; None if nothing is sent. Raise UsageError if the input
-        comes from a target and there is no session.
-        """
-        ...
-
-    def fraction_read(self) -> float | None:
-        """Return how much of the input was read, from 0 to 1; None if its size is unknown."""
-        ...
-
-    @property
-    def is_typed(self) -> bool:
-        """Whether all records were given as arguments of the command line."""
-        ...
-
-    @property
-    def is_listing(self) -> bool:
-        """Whether the records come from a listing.
-
-        The positions of its records mean nothing to a later run: the store may have changed.
-        """
-        ...
-
-    @property
-    def places(self) -> Sequence[Path | int]:
-        """The files that are read, by path or descriptor; none of them may be written."""
-        ...
-
-    @property
-    def single_use(self) -> str | None:
-        """What in the input cannot be read a second time, as users know it; None if all can."""
-        ...
-
-    def fingerprint(self) -> list[Fingerprint]:
-        """Return what tells this input from another. Raise UsageError if it cannot be read."""
-        ...
-
-    def inputs_read(self) -> list[InputRead]:
-        """Return what the report says of each file that was read."""
-        ...
-
-    def warnings(self) -> list[str]:
-        """Return what may be wrong with the input that was read, a sentence each."""
-        ...
-
-
-class ReaderInput(msgspec.Struct, frozen=True):
-    """Files, stdin and arguments as the input of a job.
-
-    `doubts`: what may be wrong with the arguments, a sentence each.
-    """
-
-    reader: Reader
-    doubts: Sequence[str] = ()
-
-    def feed(self, session: Session | None = None) -> Feed:
-        """See JobInput."""
-        del session
-        return feed_of(self.reader, may_wait=self.reader.may_wait)
-
-    def fraction_read(self) -> float | None:
-        """See JobInput."""
-        return self.reader.fraction_read()
-
-    @property
-    def is_typed(self) -> bool:
-        """See JobInput."""
-        return all(isinstance(source, Arguments) for source in self.reader.sources)
-
-    @property
-    def is_listing(self) -> bool:
-        """See JobInput."""
-        return False
-
-    @property
-    def places(self) -> Sequence[Path | int]:
-        """See JobInput."""
-        return [source.place for source in self.reader.sources if source.place is not None]
-
-    @property
-    def single_use(self) -> str | None:
-        """See JobInput."""
-        for source in self.reader.sources:
-            if not source.is_rereadable:
-                return source.label if isinstance(source.place, Path) else "stdin"
-        return None
-
-    def fingerprint(self) -> list[Fingerprint]:
-        """See JobInput."""
-        return fingerprint(self.reader.sources)
-
-    def inputs_read(self) -> list[InputRead]:
-        """See JobInput."""
-        return inputs_read(self.reader.sources)
-
-    def warnings(self) -> list[str]:
-        """See JobInput."""
-        odd = self.reader.odd_blanks
-        if not odd.count:
-            return [*self.doubts]
-        keys = "1 key has" if odd.count == 1 else f"{odd.count:,} keys have"
-        return [
-            *self.doubts,
-            f"{keys} outer white space, tabs or no-break spaces, the first at {odd.first}; "
-            "such keys are used as they are",
-        ]
 
 
 class RecordForm(msgspec.Struct, frozen=True):

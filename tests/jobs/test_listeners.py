@@ -10,7 +10,8 @@ from kvsctl.bulk.events import RecordsRead
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus
-from kvsctl.jobs.job import BatchJob, ReaderInput, Reporting
+from kvsctl.jobs.inputs import ReaderInput
+from kvsctl.jobs.job import BatchJob, Reporting
 from kvsctl.jobs.listeners import JobListeners
 from kvsctl.model import Verb
 from kvsctl.records.reader import Reader

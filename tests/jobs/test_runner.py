@@ -16,15 +16,8 @@ from kvsctl.bulk.plan import RunPlan
 from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus, StreamError, UsageError
 from kvsctl.jobs.examine import require_rereadable
-from kvsctl.jobs.job import (
-    BatchJob,
-    InputChecks,
-    Journalling,
-    Printing,
-    ReaderInput,
-    Reporting,
-    Session,
-)
+from kvsctl.jobs.inputs import ReaderInput, Session
+from kvsctl.jobs.job import BatchJob, InputChecks, Journalling, Printing, Reporting
 from kvsctl.jobs.runner import run_job
 from kvsctl.jobs.signals import Signals
 from kvsctl.journal.fingerprint import Fingerprint

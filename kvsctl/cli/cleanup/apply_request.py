@@ -18,7 +18,8 @@ from kvsctl.jobs.cleanup.approval import PlanApproval
 from kvsctl.jobs.cleanup.guards import MostDeleted
 from kvsctl.jobs.cleanup.planned import PlanInput, is_as_planned
 from kvsctl.jobs.examine import require_rereadable
-from kvsctl.jobs.job import BatchJob, InputChecks, JobInput
+from kvsctl.jobs.inputs import JobInput
+from kvsctl.jobs.job import BatchJob, InputChecks
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Verb
 from kvsctl.outputs.plan_lines import ASKED

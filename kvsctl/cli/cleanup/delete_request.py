@@ -39,7 +39,7 @@ from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.guards import MostDeleted
 from kvsctl.jobs.cleanup.plan import CleanUpPlan
 from kvsctl.jobs.job import BatchJob, InputChecks
-from kvsctl.jobs.listing import ListingInput
+from kvsctl.jobs.store.listing_input import ListingInput
 from kvsctl.jsontext import quoted
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Verb

@@ -20,7 +20,7 @@ from kvsctl.jobs.cleanup.actions import Expiring
 from kvsctl.jobs.cleanup.guards import MostDeleted
 from kvsctl.jobs.cleanup.plan import CleanUpPlan
 from kvsctl.jobs.job import BatchJob, InputChecks
-from kvsctl.jobs.listing import ListingInput
+from kvsctl.jobs.store.listing_input import ListingInput
 from kvsctl.jsontext import quoted
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb

@@ -15,7 +15,7 @@ from kvsctl.bulk.feeds import Feed, ReadyFeed
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.actions import body_with_ttl
-from kvsctl.jobs.job import Session
+from kvsctl.jobs.inputs import Session
 from kvsctl.journal.fingerprint import Fingerprint, fingerprint
 from kvsctl.jsontext import quoted
 from kvsctl.limits import DEFAULT_LIMITS

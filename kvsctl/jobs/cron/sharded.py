@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from kvsctl.bulk.feeds import Feed, RequiredFeed
-from kvsctl.jobs.job import JobInput, Session
+from kvsctl.jobs.inputs import JobInput, Session
 from kvsctl.journal.fingerprint import Fingerprint
 from kvsctl.model import PieceList
 from kvsctl.report.document import InputRead

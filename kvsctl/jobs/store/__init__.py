@@ -1,5 +1,6 @@
-"""A second store in a job, and making one store like another.
+"""Listings in jobs, a second store in a job, and making one store like another.
 
+- `listing_input`: the keys that a listing chooses, as the input of a job.
 - `side`: a store besides the target, and how it is read.
 - `listing`: list what such a store holds.
 - `source`: what a listing of another store chooses, as records to set.

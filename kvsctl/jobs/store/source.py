@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from kvsctl.bulk.feeds import AsyncFeed, Feed
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.jobs.connect import connected
-from kvsctl.jobs.job import Session
+from kvsctl.jobs.inputs import Session
 from kvsctl.jobs.store.arrivals import Arrivals, Piece
 from kvsctl.jobs.store.listing import ListedStore
 from kvsctl.journal.fingerprint import Fingerprint

@@ -157,7 +157,7 @@ def test_a_plan_of_sync_is_applied(store: Command, tmp_path: Path) -> None:
         )
         target = ["-t", "local"] if "KVSCTL_TARGET" in store.variables else []
         words: Words = ["--from", source, "--prefix", "tmp:", "--plan", plan]
-        unnamed("sync", *target, *words, status=0)
+        unnamed("sync", *target, *words, "--yes", status=0)
         report = unnamed("apply", *target, plan, "-y", "--json", status=0).report
     assert report["succeeded"] == 59
     assert _left(store) == ["keep", "tmp:00"]

@@ -21,7 +21,7 @@ from kvsctl.jobs.cleanup.guards import MostDeleted
 from kvsctl.jobs.cleanup.plan import CleanUpPlan
 from kvsctl.jobs.cleanup.run import CleanUpRun
 from kvsctl.jobs.job import BatchJob, Reporting
-from kvsctl.jobs.listing import ListingInput
+from kvsctl.jobs.store.listing_input import ListingInput
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.listing.remainder import Cutoff
 from kvsctl.model import Verb

@@ -6,7 +6,7 @@ import pytest
 
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cron.sharded import ShardedFeed, ShardedInput
-from kvsctl.jobs.job import ReaderInput
+from kvsctl.jobs.inputs import ReaderInput
 from kvsctl.model import PieceList, Record
 from kvsctl.records.parser_choice import key_parsers
 from kvsctl.records.reader import Reader

@@ -9,7 +9,7 @@ import msgspec
 from kvsctl.bulk.feeds import AsyncFeed, Feed
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.errors import UsageError
-from kvsctl.jobs.job import Session
+from kvsctl.jobs.inputs import Session
 from kvsctl.journal.fingerprint import Fingerprint
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.listing.walk import Walk

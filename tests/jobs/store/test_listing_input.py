@@ -9,8 +9,8 @@ from kvsctl.bulk.plan import RunPlan
 from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus, UsageError
 from kvsctl.jobs.job import BatchJob, Reporting
-from kvsctl.jobs.listing import ListingInput
 from kvsctl.jobs.runner import run_job
+from kvsctl.jobs.store.listing_input import ListingInput
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.model import Verb
 from kvsctl.report.console import Environment
