@@ -191,8 +191,14 @@ class RecordOutput:
         if not isinstance(event, Settled):
             return
         outcomes = event.outcomes
-        if isinstance(outcomes, Successes) and outcomes.found is not None:
-            self._take_found(outcomes.records, FoundSlab.of(outcomes.found))
+        if isinstance(outcomes, Successes) and (found := outcomes.found) is not None:
+            records, reorder = outcomes.records, self._reorder
+            if isinstance(records, Slab) and isinstance(found, FoundSlab) and reorder is not None:
+                # Nearly all records are such: as `_take_found`, without its calls.
+                start, text = records.position, self._format(records, found)
+                self._write(reorder.add(start, text, start + len(records.keys)))
+            else:
+                self._take_found(records, FoundSlab.of(found))
             return
         lines: list[bytes] = []
         for outcome in outcomes:
@@ -208,10 +214,6 @@ class RecordOutput:
     def _take_found(self, records: Sequence[Record], found: FoundSlab) -> None:
         if self._reorder is None:
             self._write([self._format(records, found)])
-            return
-        if isinstance(records, Slab):
-            start, text = records.position, self._format(records, found)
-            self._write(self._reorder.add(start, text, start + len(records.keys)))
             return
         positions = positions_of(records)
         if isinstance(positions, range):

@@ -130,7 +130,7 @@ class Sender:
                 run.ledger.emit(Waiting(WaitReason.THROTTLED, wait_seconds))
             return
         note_end(run.pacer, start, answer, units, start.records)
-        if start.reads and units:
+        if start.reads and units and run.plan.finds_concurrency:
             run.concurrency.note_read(answer.bytes_received)
 
     def _skip_expired(self, batch: Batch) -> bool:
