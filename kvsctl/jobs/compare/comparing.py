@@ -1,9 +1,10 @@
 """Compare two sets of records, print their differences, and report."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Self, TypeAlias
 
 import msgspec
@@ -120,6 +121,8 @@ async def _carry_out(
 ) -> ExitStatus:
     """Do what `compare` does, with the job's lock held."""
     require_replaceable(job.reporting)
+    for store in job.stores:  # refuses what cannot be used, before a file is opened
+        credentials_of(store.target, allow_http=store.allow_http)
     started, about = time.monotonic(), _about(job)
     report = None if job.reporting.report_path is None else ReportFile(job.reporting.report_path)
     try:
@@ -127,9 +130,8 @@ async def _carry_out(
         requests = log_start(
             environment, about, is_quiet=job.reporting.quiet, verbosity=job.reporting.verbosity
         )
-        with _progress(job, environment) as (progress, note):
-            comparing = _Comparing(job, printer, interrupts, limit, [*requests, *progress], note)
-            error = await comparing.work()
+        comparing = _Comparing(job, printer, interrupts, limit, requests, environment)
+        error = await comparing.work()
         is_whole = error is None and interrupts.interrupted is None
         error = graver(error, printer.close(is_whole=is_whole))
         if printer.is_unread:
@@ -149,16 +151,6 @@ async def _carry_out(
             report.close()
 
 
-def _progress(job: Comparison, environment: Environment) -> AbstractContextManager[Shown]:
-    return showing_progress(
-        environment,
-        "diff",
-        job.reporting,
-        is_of_files=not job.stores,
-        prints_records=job.printing.path is None,
-    )
-
-
 class _Comparing:
     """One comparison while it is carried out."""
 
@@ -168,15 +160,15 @@ class _Comparing:
         printer: Printer,
         interrupts: Interrupts,
         limit: TimeLimit,
-        listeners: Sequence[Listener],
-        note: Callable[[str], None],
+        requests: Sequence[Listener],
+        environment: Environment,
     ) -> None:
         self._job = job
         self._printer = printer
         self._interrupts = interrupts
         self._limit = limit
-        self._listeners = listeners
-        self._note = note
+        self._requests = requests
+        self._environment = environment
         self._comparer = Comparer(printer.take, same_text if job.compares_text else are_equal)
         self.counts = self._comparer.counts
         self.tally = Tally()
@@ -192,24 +184,26 @@ class _Comparing:
                 await self._join(left, right, opened)
         except (UsageError, StreamError) as error:
             return error
-        except _ListingEnded as ended:
+        except _Ended as ended:
             return ended.error
         return None
 
     async def _look_up(self, left: Reader, right: StoreSide) -> KvsctlError | None:
         credentials = credentials_of(right.target, allow_http=right.allow_http)
         side = FileSide(left, counting(self.tally))
-        error = await look_up(
-            right,
-            credentials,
-            Lookup(self._comparer.compare, side.name),
-            _part_of(side.blocks(), self._job.shard),
-            [self.tally, *self._listeners],
-            self._interrupts,
-            self._limit,
-            self._note,
-            is_written=self._printer.is_written,
-        )
+        prints_records = self._job.printing.path is None
+        with self._showing_progress(prints_records=prints_records) as (progress, note):
+            error = await look_up(
+                right,
+                credentials,
+                Lookup(self._comparer.compare, side.name),
+                _part_of(side.blocks(), self._job.shard),
+                [self.tally, *self._requests, *progress],
+                self._interrupts,
+                self._limit,
+                note,
+                is_written=self._printer.is_written,
+            )
         count_absent_as_read(self.tally)
         self._count_duplicates(side)
         return error
@@ -223,9 +217,16 @@ class _Comparing:
                 continue
             files.append(FileSide(side, counting(self.tally)))
             sides.append(_selected(_part_of(files[-1].blocks(), self._job.shard), self._job.covers))
+        # What is not in order is sorted here: until that is done, an interrupt ends the process.
+        firsts = [next(blocks, ()) for blocks in sides]
+        stopper = _Stopper(self._printer)
         try:
-            one, other = (self._paced(blocks) for blocks in sides)
-            await join(one, other, self._comparer.compare)
+            one, other = (
+                self._paced(chain([first], blocks), stopper)
+                for first, blocks in zip(firsts, sides, strict=True)
+            )
+            with self._interrupts.stopping(stopper, self._environment.note):
+                await join(one, other, self._comparer.compare)
         finally:
             self.tally(RecordsRead(self.counts.compared))
             self.tally.succeeded += self.counts.compared
@@ -235,16 +236,28 @@ class _Comparing:
     async def _listed(self, side: ListedStore, opened: ExitStack) -> Iterator[Block]:
         collector = Collector(self.tally)
         opened.callback(collector.close)
-        listeners: list[Listener] = [collector, *self._listeners]
-        error = await list_store(side, listeners, self._interrupts, self._limit, self._note)
+        # Nothing is printed yet, so there is room for progress even where differences are printed.
+        with self._showing_progress(prints_records=False) as (progress, note):
+            listeners: list[Listener] = [collector, *self._requests, *progress]
+            error = await list_store(side, listeners, self._interrupts, self._limit, note)
         if error is not None or self._interrupts.interrupted is not None:
-            raise _ListingEnded(error)
+            raise _Ended(error)
         return collector.blocks()
 
-    async def _paced(self, blocks: Iterable[Block]) -> AsyncIterator[Block]:
-        """Yield the blocks of a side, no faster than their differences are written."""
+    def _showing_progress(self, *, prints_records: bool) -> AbstractContextManager[Shown]:
+        return showing_progress(
+            self._environment, "diff", self._job.reporting, prints_records=prints_records
+        )
+
+    async def _paced(self, blocks: Iterable[Block], stopper: "_Stopper") -> AsyncIterator[Block]:
+        """Yield the blocks of a side, no faster than their differences are written.
+
+        Raise _Ended once the comparison is stopped.
+        """
         for block in blocks:
             await self._printer.written()
+            if stopper.is_stopped:
+                raise _Ended(None)
             yield block
 
     def _count_duplicates(self, side: FileSide) -> None:
@@ -252,10 +265,29 @@ class _Comparing:
         self.tally.duplicates += side.duplicates
 
 
-class _ListingEnded(Exception):
-    """A store was not listed to its end: a comparison would show records as missing that are not.
+class _Stopper:
+    """Notes that a comparison must stop: see `jobs.signals.Stoppable`. It sends no requests."""
 
-    `error` is None if an interrupt ended it.
+    in_flight = 0
+
+    def __init__(self, printer: Printer) -> None:
+        self._printer = printer
+        self.is_stopped = False
+
+    def stop(self) -> None:
+        """Stop before the next block."""
+        self.is_stopped = True
+        self._printer.stop()
+
+    def abort(self) -> None:
+        """Do the same: there is nothing to cut off."""
+        self.stop()
+
+
+class _Ended(Exception):
+    """The comparison cannot continue: it would show records as missing that are not.
+
+    `error` is what ended it, such as that of a store that could not be listed; None: an interrupt.
     """
 
     def __init__(self, error: KvsctlError | None) -> None:

@@ -70,7 +70,9 @@ class ComparisonEnding(msgspec.Struct, frozen=True):
             self._print(end)
         if end.error is not None:
             environment.fail(end.error.message, end.error.hint)
-        elif not (self.tally.records or end.interrupted or self.reporting.quiet):
+        elif end.interrupted is not None:
+            environment.note("interrupted: not everything was compared")
+        elif not (self.tally.records or self.reporting.quiet):
             environment.note("no records were compared")
         if self.reporting.as_json:  # the last line of stderr
             environment.write_stderr_bytes(document_line(self._document(end)))

@@ -64,6 +64,7 @@ class Printer:
         self._has_moved = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._run: Run | None = None
+        self._is_stopped = False
         self._sink = _opened(printing, environment, self._note_moved)
 
     def take(self, difference: Difference) -> None:
@@ -78,14 +79,26 @@ class Printer:
         return broken is not None and status_of(broken) is ExitStatus.PIPE_CLOSED
 
     async def written(self) -> None:
-        """Wait until little is left to be written. Raise StreamError if writing has failed."""
+        """Wait until little is left to be written, or until `stop`.
+
+        Raise StreamError if writing has failed.
+        """
         await asyncio.sleep(0)
-        while self._sink.pending_bytes > _MOST_PENDING_BYTES and self._sink.broken is None:
+        while self._must_wait():
             self._has_moved.clear()
-            if self._sink.pending_bytes > _MOST_PENDING_BYTES:  # the thread may just have written
+            if self._must_wait():  # the thread may just have written
                 await self._has_moved.wait()
         if self._sink.broken is not None:
             raise self._failed(self._sink.broken)
+
+    def stop(self) -> None:
+        """Let nobody wait any more for what is left to be written."""
+        self._is_stopped = True
+        self._wake()
+
+    def _must_wait(self) -> bool:
+        is_full = self._sink.pending_bytes > _MOST_PENDING_BYTES
+        return is_full and self._sink.broken is None and not self._is_stopped
 
     def is_written(self, run: Run) -> bool:
         """Return whether more may be printed; wake `run` when that changes.

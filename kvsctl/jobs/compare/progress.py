@@ -18,17 +18,14 @@ def showing_progress(
     label: str,
     reporting: Reporting,
     *,
-    is_of_files: bool = False,
     prints_records: bool = False,
 ) -> Iterator[Shown]:
     """Draw progress on a terminal inside the block, if that is wanted.
 
-    `is_of_files`: nothing is read but files, which is quick. `prints_records`: see
-    `Environment.wants_progress`.
+    `prints_records`: see `Environment.wants_progress`.
     """
     is_silenced = (
-        is_of_files
-        or environment.log is not None
+        environment.log is not None
         or reporting.quiet
         or reporting.as_json
         or bool(reporting.verbosity)

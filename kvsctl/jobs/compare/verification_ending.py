@@ -35,6 +35,8 @@ class VerificationEnding(msgspec.Struct, frozen=True):
             log.end(verified_document(self.verified, status))
         if end.error is not None:
             self.environment.fail(end.error.message, end.error.hint)
+        elif end.interrupted is not None:
+            self.environment.note("interrupted: not everything was compared")
         self._notify(end)
         return status
 
