@@ -21,10 +21,11 @@ from kvsctl.errors import UsageError
 from kvsctl.files.descriptors import descriptor
 from kvsctl.files.sinks import part_path
 from kvsctl.jobs.file_roles import Role
-from kvsctl.jobs.job import BatchJob, Journalling, KeyForm, Printing, RecordForm
+from kvsctl.jobs.job import BatchJob, Journalling
 from kvsctl.jobs.store.listing_input import ListingInput
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.listing.plan import ListingPlan
+from kvsctl.outputs.forms import KeyForm, Printing, RecordForm
 from kvsctl.service.wire import MetadataRequest
 
 

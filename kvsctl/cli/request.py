@@ -35,16 +35,10 @@ from kvsctl.files.compressed import compressor_of
 from kvsctl.files.descriptors import descriptor
 from kvsctl.files.sinks import part_path
 from kvsctl.jobs.file_roles import Place, Role, require_one_role_each
-from kvsctl.jobs.job import (
-    BatchJob,
-    Journalling,
-    Printing,
-    RecordForm,
-    Reporting,
-    Schedule,
-)
+from kvsctl.jobs.job import BatchJob, Journalling, Reporting, Schedule
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb
+from kvsctl.outputs.forms import Printing, RecordForm
 from kvsctl.report.console import Environment
 from kvsctl.service.wire import MetadataRequest
 

@@ -9,7 +9,8 @@ from kvsctl.cli.options.selection import PrefixArgument
 from kvsctl.cli.request import basis_of
 from kvsctl.cli.selectors import listing_plan
 from kvsctl.errors import UsageError
-from kvsctl.jobs.job import Accounting, BatchJob, Printing
+from kvsctl.jobs.job import BatchJob
+from kvsctl.outputs.forms import Accounting, Printing
 from kvsctl.report.console import Environment
 from kvsctl.usage.account import Division
 

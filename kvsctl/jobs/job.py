@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import msgspec
 from msgspec.structs import replace
@@ -11,6 +11,7 @@ from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.config.targets import Target
 from kvsctl.jobs.inputs import JobInput
+from kvsctl.outputs.forms import Printing, RecordForm
 from kvsctl.service.wire import MetadataRequest
 
 if TYPE_CHECKING:
@@ -21,77 +22,7 @@ if TYPE_CHECKING:
     from kvsctl.jobs.question import Question
     from kvsctl.jobs.store.deletions import Deletions
     from kvsctl.listing.plan import ListingPlan
-    from kvsctl.outputs.plan_lines import Planned
     from kvsctl.shards import Shard
-    from kvsctl.usage.account import Division
-
-
-class RecordForm(msgspec.Struct, frozen=True):
-    """Print records, with `metadata` if they are JSON Lines. `style`: jsonl, values or raw."""
-
-    style: str = "jsonl"
-    metadata: MetadataRequest = msgspec.field(default_factory=MetadataRequest)
-
-    @property
-    def needs_expiry(self) -> bool:
-        """Whether the expiry of records is printed."""
-        return self.metadata.expires
-
-
-class KeyForm(msgspec.Struct, frozen=True):
-    """Print keys, in a style of `outputs.keys`, with `is_long` and `has_entities` as there."""
-
-    style: str
-    is_long: bool
-    has_entities: bool
-
-    @property
-    def needs_expiry(self) -> bool:
-        """Whether the expiry of records is printed."""
-        return self.is_long
-
-
-class Accounting(msgspec.Struct, frozen=True):
-    """Print sums of records, as JSON or as a table.
-
-    `division` says how keys are divided, and `top` how many prefixes have a row of their own.
-    """
-
-    division: "Division"
-    top: int
-    is_json: bool
-
-    @property
-    def needs_expiry(self) -> bool:
-        """Whether the sums need the expiry of records."""
-        return True
-
-
-class PlanForm(msgspec.Struct, frozen=True):
-    """Print lines that plan something for what was found: see `outputs.plan_lines`."""
-
-    planned: "Planned"
-    has_values: bool
-    needs_expiry: ClassVar[bool] = True
-    """Whether the expiry of records is printed: it is part of their hash."""
-
-
-class Printing(msgspec.Struct, frozen=True, kw_only=True):
-    """How and where what was found is printed. `path` None: to stdout.
-
-    `manifest_path`: where the manifest of an export is written, once it is complete.
-    """
-
-    form: RecordForm | KeyForm | PlanForm | Accounting = RecordForm()
-    path: Path | None = None
-    in_order: bool = True
-    manifest_path: Path | None = None
-
-    @property
-    def prints_at_end(self) -> bool:
-        """Whether nothing is printed before all records were found."""
-        form = self.form
-        return isinstance(form, Accounting) or (isinstance(form, KeyForm) and form.style == "count")
 
 
 class Reporting(msgspec.Struct, frozen=True):

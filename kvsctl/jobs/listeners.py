@@ -16,11 +16,12 @@ from kvsctl.files.claims import require_unused, require_writable, resolved
 from kvsctl.files.compressed import CompressedSink, compressor_of
 from kvsctl.files.sinks import ByteSink, DescriptorWriter, open_output, part_path, status_of
 from kvsctl.jobs.ending import End, Ending, graver
-from kvsctl.jobs.job import BatchJob, Printing
+from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.journal import JobJournal
 from kvsctl.jobs.printing import manifest_of, opened
 from kvsctl.jobs.signals import Steered
 from kvsctl.journal.state import Stage
+from kvsctl.outputs.forms import Printing
 from kvsctl.outputs.records import RecordOutput
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile

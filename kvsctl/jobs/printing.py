@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING
 
 from kvsctl.files.sinks import ByteSink
-from kvsctl.jobs.job import Accounting, BatchJob, KeyForm, PlanForm, Printing, RecordForm
+from kvsctl.jobs.job import BatchJob
 from kvsctl.journal.state import JournalState
+from kvsctl.outputs.forms import Accounting, KeyForm, PlanForm, Printing, RecordForm
 from kvsctl.outputs.records import (
     Form,
     Formatter,

@@ -1,5 +1,6 @@
 """What a job writes besides its report.
 
+- `forms`: the forms in which what was found is printed, and where.
 - `records`: the records that `get` and `export` print, and their order.
 - `keys`: the forms in which `list` prints keys.
 - `differences`: what `diff` prints for programs.

@@ -17,11 +17,12 @@ from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus, StreamError, UsageError
 from kvsctl.jobs.examine import require_rereadable
 from kvsctl.jobs.inputs import ReaderInput, Session
-from kvsctl.jobs.job import BatchJob, InputChecks, Journalling, Printing, Reporting
+from kvsctl.jobs.job import BatchJob, InputChecks, Journalling, Reporting
 from kvsctl.jobs.runner import run_job
 from kvsctl.jobs.signals import Signals
 from kvsctl.journal.fingerprint import Fingerprint
 from kvsctl.model import Identity, Problem, Record, Verb
+from kvsctl.outputs.forms import Printing
 from kvsctl.records.parser_choice import key_parsers, set_parsers
 from kvsctl.records.reader import Reader
 from kvsctl.records.rules import Rules
