@@ -77,6 +77,15 @@ def _as_long(number: int) -> Mapping[str, Any]:
     return {"items": "x" * (len(json.dumps(_many_objects(number), separators=(",", ":"))) - 12)}
 
 
+def _nested_objects(number: int) -> Mapping[str, Any]:
+    rows = [{"id": number + row, "tags": [["a", row], []], "at": {"x": {}}} for row in range(20)]
+    return {"rows": rows}
+
+
+def _nested_as_long(number: int) -> Mapping[str, Any]:
+    return {"rows": "x" * (len(json.dumps(_nested_objects(number), separators=(",", ":"))) - 11)}
+
+
 def _emoji(_: int) -> Mapping[str, Any]:
     return {"text": "😀 " * 4}
 
@@ -113,6 +122,15 @@ _LEGAL: Final = (
     _rare("brackets in strings", jsonl(record_with(value={"text": "[{" * 24}))),
     _rare("long value", jsonl(_with_value(_as_long))),
     _rare("many objects in value", jsonl(_with_value(_many_objects)), base="long value"),
+    _rare("text of 1 KB in value", jsonl(_with_value(_nested_as_long))),
+    _rare(
+        "nested 1 KB in value", jsonl(_with_value(_nested_objects)), base="text of 1 KB in value"
+    ),
+    _rare(
+        "nested 1 KB in value, as exported",
+        jsonl(lambda n: exported_record(n) | {"value": _nested_objects(n)}),
+        base="text of 1 KB in value",
+    ),
     _rare("lone surrogate in value", _SURROGATES),
     _rare(
         "lone surrogate in value, ttl text", jsonl(lambda n: surrogate_record(n) | {"ttl": "7d"})

@@ -56,8 +56,8 @@ def extras_of_json(
     extras = Extras(
         entities_of_json(rules, members, others, hidden), repeat(_default_options(rules))
     )
-    ttls = None if hidden == "ttl" else members.column_if_any("ttl")
-    options = None if hidden == "options" else members.column_if_any("options")
+    ttls = None if hidden == "ttl" else _without_nulls(members.column_if_any("ttl"))
+    options = None if hidden == "options" else _without_nulls(members.column_if_any("options"))
     times = _texts(members, "expireTime", others, hidden)
     ttl_texts: list[bytes | None]
     if options is not None:
@@ -135,6 +135,12 @@ def _texts(
     if all(column):
         return cast("list[str]", column)
     return [None if text is UNSET else cast("str | None", text) for text in column]
+
+
+def _without_nulls(column: list[msgspec.Raw] | None) -> list[msgspec.Raw] | None:
+    """Return a column; None if its entries are null or empty."""
+    joined = b"".join(column or ())
+    return None if joined == b"null" * (len(joined) // len(b"null")) else column
 
 
 def _text_of_json(text: bytes) -> str | None:

@@ -25,6 +25,7 @@ from kvsctl.jsontext import PARSER_DEPTH, are_shallow, depth_exceeds
 
 NONE: Final = msgspec.Raw(b"")
 _ESCAPED_QUOTE: Final = rb"\u0022"
+_BACKSLASH: Final = ord("\\")
 _MOST_NAMES: Final = 64
 _MASKS: Final = ((rb"\ud", rb"\ue"), (rb"\uD", rb"\uE"))
 """What begins the escapes of surrogates, and what masks it: the beginnings of as many others."""
@@ -304,21 +305,19 @@ def _all_masked(lines: Sequence[bytes]) -> tuple[Sequence[bytes], Sequence[int]]
 
     A line that already has what would be the mask is not masked.
     """
-    text = b"\0".join(lines)
-    if not any(escape in text for escape, _ in _MASKS):
-        return lines, ()
-    if _has_mask(text):
-        shown = [line if _has_mask(line) else _masked(line) for line in lines]
-    else:
-        shown = _masked(text).split(b"\0")
-        if len(shown) != len(lines):  # one holds a NUL
-            shown = [*map(_masked, lines)]
-    pairs = enumerate(zip(lines, shown, strict=True))
-    return shown, [place for place, (line, masked) in pairs if line != masked]
+    shown, places = list(lines), []
+    for place in [place for place, line in enumerate(lines) if _BACKSLASH in line]:
+        line = lines[place]
+        masked = line if _has_mask(line) else _masked(line)
+        if masked != line:
+            shown[place] = masked
+            places.append(place)
+    return shown, places
 
 
 def _has_mask(text: bytes) -> bool:
-    return any(mask in text for _, mask in _MASKS)
+    # bytes.find, because `in` raises and drops an error first, to tell bytes from a number.
+    return any(text.find(mask) >= 0 for _, mask in _MASKS)
 
 
 def _masked(text: bytes) -> bytes:
