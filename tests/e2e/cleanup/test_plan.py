@@ -152,13 +152,9 @@ def test_a_plan_of_sync_is_applied(store: Command, tmp_path: Path) -> None:
     plan = tmp_path / "sync.jsonl"
     with served(embedded(tmp_path / "source.db")) as source:
         store("set", "-q", "--url", source, "tmp:00=1", status=0)
-        unnamed = Command(
-            store.home, {k: v for k, v in store.variables.items() if "TARGET" not in k}
-        )
-        target = ["-t", "local"] if "KVSCTL_TARGET" in store.variables else []
         words: Words = ["--from", source, "--prefix", "tmp:", "--plan", plan]
-        unnamed("sync", *target, *words, "--yes", status=0)
-        report = unnamed("apply", *target, plan, "-y", "--json", status=0).report
+        store("sync", *words, "-y", status=0)
+        report = store("apply", plan, "-y", "--json", status=0).report
     assert report["succeeded"] == 59
     assert _left(store) == ["keep", "tmp:00"]
 
