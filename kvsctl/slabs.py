@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import compress, count, repeat
-from typing import TypeVar, overload
+from typing import TypeVar, cast, overload
 
 import msgspec
 
@@ -94,8 +94,11 @@ class Slab(Sequence[Record]):
                 self.lanes = [key if one is None else name for one, key, name in columns]
 
     def _own_span(self) -> tuple[datetime, datetime] | None:
-        moments = [*filter(None, self.expiries or ())]
-        return (min(moments), max(moments)) if moments else None
+        if not self.expiries:
+            return None
+        moments = [*filter(None, self.expiries)] if self.is_mixed else self.expiries
+        known = cast("Sequence[datetime]", moments)
+        return min(known), max(known)
 
     @property
     def body_bytes(self) -> int:
