@@ -3,11 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from kvsctl.model import Found, Identity, Record
+from kvsctl.model import ENTITY_MEMBER, Found, Identity, Record
 from kvsctl.slabs import (
     FoundRecord,
     FoundSlab,
@@ -113,6 +113,18 @@ def test_only_records_of_an_entity_have_one_in_their_names() -> None:
     for records in ([record(0, "a"), record(1, "ent/b")], slab(0, ["a", "ent/b"])):
         assert names_of(records) == (["a", "b"], [None, "ent"])
     assert slab(0, ["ent/a", "b"]).lanes == [b'a","entityName":"ent', "b"]
+
+
+_PARTS = [*'ab\\",:\0é\ud800', ENTITY_MEMBER.decode()]
+_NAMES = st.lists(st.sampled_from(_PARTS), max_size=5).map("".join)
+_IDENTITIES = st.builds(Identity, st.none() | _NAMES, _NAMES)
+
+
+@given(_IDENTITIES, _IDENTITIES)
+@example(Identity("c", 'a","entityName":"b'), Identity('b","entityName":"c', "a"))
+@example(Identity(None, 'a","entityName":"b'), Identity("b", "a"))
+def test_lanes_are_equal_only_if_the_identities_are(one: Identity, other: Identity) -> None:
+    assert (one.lane == other.lane) == (one == other)
 
 
 def test_records_expire_by_the_earliest_of_their_expiries() -> None:

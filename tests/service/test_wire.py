@@ -1,8 +1,9 @@
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kvsctl import jsontext
@@ -20,6 +21,7 @@ from tests.support.jsontexts import LEGAL_KEYS, VALUES
 from tests.support.records import moment, slab_of
 
 NOW = 1_767_225_600.0
+_TICK = timedelta(microseconds=1)
 ALL = MetadataRequest(created=True, updated=True, expires=True)
 NOTHING = MetadataRequest()
 
@@ -78,6 +80,21 @@ class TestEncode:
         body = encode([record(b'{"key":"a","value":1}', NOW + left)], NOTHING, NOW)
         ttl = {"value": seconds, "unit": "SECONDS"}
         assert json.loads(body) == [{"key": "a", "value": 1, "options": {"ttl": ttl}}]
+
+    @given(
+        st.lists(st.integers(1, DEFAULT_LIMITS.ttl_seconds * 1_000_000), min_size=1, max_size=3),
+        st.integers(0, 999_999),
+    )
+    @example([1], 999_999)
+    @example([1_000_000, 999_999, 1_000_001], 500_000)
+    def test_a_remaining_ttl_is_exact_to_the_microsecond(self, left: list[int], now: int) -> None:
+        service_now = NOW + now / 1e6
+        moments = [datetime.fromtimestamp(service_now, UTC) + one * _TICK for one in left]
+        records = [Record(0, "f", 1, Identity(None, "a"), b'{"key":"a"}', one) for one in moments]
+        for these in (records, slab_of(records)):
+            body = json.loads(encode(these, NOTHING, service_now))
+            seconds = [one["options"]["ttl"]["value"] for one in body]
+            assert seconds == [-(-one // 1_000_000) for one in left]
 
     @pytest.mark.parametrize(
         ("metadata", "fields"),
