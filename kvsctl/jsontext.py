@@ -148,6 +148,11 @@ def members(text: bytes) -> dict[str, bytes]:
 
     Raise JsonTextError if the text is not one JSON object in UTF-8, or has a duplicate member.
     """
+    return {name: bytes(value) for name, value in raw_members(text).items()}
+
+
+def raw_members(text: bytes) -> dict[str, msgspec.Raw] | dict[str, bytes]:
+    """Return the same members in less time: `bytes` gives the exact bytes of a value."""
     found = _decoded_members(text)
     if found is not None:
         return found
@@ -224,7 +229,7 @@ def compact(text: bytes) -> bytes:
     return _OUTSIDE_STRINGS.sub(rb"\1", text)
 
 
-def _decoded_members(text: bytes) -> dict[str, bytes] | None:
+def _decoded_members(text: bytes) -> dict[str, msgspec.Raw] | None:
     """Return the members of an object in less time; None if they are not certain."""
     try:
         if not text.isascii():
@@ -232,11 +237,14 @@ def _decoded_members(text: bytes) -> dict[str, bytes] | None:
         found = _decode_members(text)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
+    written = _encode(found)
+    if len(written) == len(text):
+        return found
     # It keeps the last of several members with the same name: each has the quotes of its name. A
     # quote that is written as an escape would count on one side only.
-    if text.count(b'"') != _encode(found).count(b'"') or _ESCAPED_QUOTE in text:
+    if text.count(b'"') != written.count(b'"') or (b"\\" in text and _ESCAPED_QUOTE in text):
         return None
-    return {name: bytes(value) for name, value in found.items()}
+    return found
 
 
 def _scan_object(text: str) -> dict[str, bytes]:

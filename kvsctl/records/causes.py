@@ -25,18 +25,8 @@ _KEY_CELLS: Final = re.compile(rb"[^\[{][^\n]*?[,;|][^\n]*")
 _decoder: Final = json.JSONDecoder(parse_int=len, parse_float=len)
 
 
-class MemberError(JsonTextError):
-    """An object that is JSON, but not a record, with the cause."""
-
-    def __init__(self, message: str, cause: Cause) -> None:
-        super().__init__(message)
-        self.cause = cause
-
-
 def cause_of(line: bytes, error: JsonTextError) -> Cause | None:
     """Return why a line cannot be read as an object; `error` is what its parser raised."""
-    if isinstance(error, MemberError):
-        return error.cause
     if isinstance(error, DuplicateMemberError):
         return None
     if line.startswith(BYTE_ORDER_MARK):

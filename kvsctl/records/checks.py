@@ -9,7 +9,9 @@ Do not merge the two.
 """
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from kvsctl import codes, jsontext
 from kvsctl.limits import Limits
@@ -26,7 +28,7 @@ RECORD_DEPTH: Final = 1
 """The nesting level that a record adds around its value: its own braces."""
 
 
-class Breach(NamedTuple):
+class Breach(msgspec.Struct, frozen=True, gc=False):
     """A broken rule: the service's code for the rule, and a message that says what to change.
 
     `cause` may say more about input that cannot be read.

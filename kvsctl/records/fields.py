@@ -8,7 +8,7 @@ import msgspec
 
 from kvsctl import codes, jsontext
 from kvsctl.model import Cause
-from kvsctl.records.causes import MemberError, cause_of
+from kvsctl.records.causes import cause_of
 from kvsctl.records.checks import Breach
 
 # Members that get, list, export, plans and failures files add. They are ignored, so that the
@@ -54,47 +54,61 @@ def read_fields(line: bytes) -> Fields | Breach:
     The caller must have checked the depth (`PARSER_DEPTH`) and removed outer white space.
     """
     try:
-        fields = _typed(jsontext.members(line))
+        members = jsontext.raw_members(line)
     except jsontext.JsonTextError as error:
-        return Breach(codes.INVALID_JSON, str(error), cause_of(line, error))
+        return unreadable(line, error)
+    fields = _typed(members)
+    if isinstance(fields, Breach):
+        return fields
     spare_bytes = len(line) - len(fields.key) - len(fields.value) - LEAST_BYTES
     fields.plain = bool(fields.value) and spare_bytes < MEMBER_BYTES
     return fields
 
 
-def _typed(members: dict[str, bytes]) -> Fields:
+def unreadable(line: bytes, error: jsontext.JsonTextError) -> Breach:
+    """Return the breach of a line that cannot be read as an object: `error` was raised."""
+    return Breach(codes.INVALID_JSON, str(error), cause_of(line, error))
+
+
+def _typed(members: Mapping[str, bytes] | Mapping[str, msgspec.Raw]) -> Fields | Breach:
     if not members.keys() <= KNOWN_MEMBERS:
-        raise _unknown(members)
+        return _unknown(members)
     if "key" not in members:
-        raise MemberError('the record has no "key"', Cause.NO_KEY)
+        return _misshapen('the record has no "key"', Cause.NO_KEY)
     key = _loaded(members["key"])
     if not isinstance(key, str):
-        raise MemberError('"key" is not a string', Cause.KEY_KIND)
-    return fields_of(key, members.get("value", b""), members)
+        return _misshapen('"key" is not a string', Cause.KEY_KIND)
+    return fields_of(key, bytes(members.get("value", b"")), members)
 
 
-def _unknown(members: Collection[str]) -> MemberError:
+def _misshapen(message: str, cause: Cause) -> Breach:
+    return Breach(codes.INVALID_JSON, message, cause)
+
+
+def _unknown(members: Collection[str]) -> Breach:
     unknown = [name for name in members if name not in KNOWN_MEMBERS]
     if _PLAN in unknown and "action" in unknown:
-        return MemberError("a line of a plan is not a record", Cause.PLAN)
+        return _misshapen("a line of a plan is not a record", Cause.PLAN)
     for name in unknown:
         if name in _RAW:
-            return MemberError(
+            return _misshapen(
                 f'an earlier run could not read this input: rewrite the text in "{name}" as a '
                 "record",
                 Cause.RAW,
             )
-    return MemberError(
+    return _misshapen(
         f"unknown member {jsontext.quoted(unknown[0])}: a record has key, value, entityName, "
         "ttl, options and expireTime",
         Cause.MEMBERS if "key" in members else Cause.MAP,
     )
 
 
-def fields_of(key: str, value: bytes, members: Mapping[str, bytes]) -> Fields:
+def fields_of(
+    key: str, value: bytes, members: Mapping[str, bytes] | Mapping[str, msgspec.Raw]
+) -> Fields | Breach:
     """Return the fields of a record, with the entity, ttl and expiry that `members` give.
 
-    Raise JsonTextError if one of these members has the wrong type.
+    Return a Breach if one of these members has the wrong type.
     """
     entity = ttl = options = expire_time = None
     if "entityName" in members:
@@ -106,14 +120,17 @@ def fields_of(key: str, value: bytes, members: Mapping[str, bytes]) -> Fields:
     if "expireTime" in members:
         expire_time = _loaded(members["expireTime"])
     if not isinstance(entity, str | None):
-        raise MemberError('"entityName" is not a string', Cause.MEMBER_KIND)
+        return _misshapen('"entityName" is not a string', Cause.MEMBER_KIND)
     if options is not None:
         ttl = _ttl_of_options(options, ttl)
+        if isinstance(ttl, Breach):
+            return ttl
     return Fields(key=key, value=value, entity=entity, ttl=ttl, expire_time=expire_time)
 
 
-def _loaded(text: bytes) -> Any:
+def _loaded(given: bytes | msgspec.Raw) -> Any:
     """Return a JSON text as Python."""
+    text = bytes(given)
     if text.startswith(b'"') and b"\\" not in text:
         return text[1:-1].decode()
     return _decode(text.decode())
@@ -121,13 +138,13 @@ def _loaded(text: bytes) -> Any:
 
 def _ttl_of_options(options: Any, ttl: Any) -> Any:
     if not isinstance(options, dict) or options.keys() - {"ttl"}:
-        raise MemberError(
+        return _misshapen(
             '"options" must be an object with no member except "ttl"', Cause.MEMBER_KIND
         )
     if "ttl" not in options:
         return ttl
     if ttl is not None:
-        raise MemberError(
+        return _misshapen(
             'the record has two ttls: "ttl" and the one in "options"', Cause.MEMBER_KIND
         )
     return options["ttl"]

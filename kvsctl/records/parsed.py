@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from kvsctl.model import Identity
+from kvsctl.model import Identity, Origin, Problem
 from kvsctl.records.checks import Breach
 
 
@@ -22,7 +22,7 @@ class Parsed(msgspec.Struct, frozen=True, gc=False):
     has_odd_blanks: bool = False
 
 
-class Rejected(NamedTuple):
+class Rejected(msgspec.Struct, frozen=True, gc=False):
     """Why a piece of input is not a valid record.
 
     `readable` is True if the piece has the form of a record. `record` is then the JSON of that
@@ -34,6 +34,21 @@ class Rejected(NamedTuple):
     identity: Identity | None = None
     readable: bool = True
     record: bytes | None = None
+
+    def problem(self, position: int, origin: Origin, piece: bytes) -> Problem:
+        """Return the problem of this piece of input."""
+        breach = self.breach
+        raw = piece if self.record is None else self.record
+        return Problem(
+            position,
+            origin,
+            self.identity,
+            breach.code,
+            breach.message,
+            raw,
+            self.readable,
+            breach.cause,
+        )
 
 
 Parser: TypeAlias = Callable[[bytes], Parsed | Rejected]

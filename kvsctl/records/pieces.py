@@ -1,6 +1,6 @@
 """Make records and problems of the lines, elements or rows of one source, in order."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
@@ -8,7 +8,7 @@ import msgspec
 from kvsctl import codes
 from kvsctl.model import Cause, Origin, PieceList, Problem, Record
 from kvsctl.records.cutting.lines import MAX_LINE_BYTES, Line, Lines
-from kvsctl.records.cutting.unfinished import Document, Place, start_of_document
+from kvsctl.records.cutting.unfinished import Document, Place, possible_starts, start_of_document
 from kvsctl.records.parsed import BlockParser, Columns, Parsed, Parser, Rejected, TableParser
 from kvsctl.slabs import Slab
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _Piece: TypeAlias = tuple[Line, Record | Problem]
 _BRACKETS: Final = frozenset((b"{", b"["))
+_SAMPLE: Final = 16
+"""How many lines of a block are tried, after a block without a common line."""
 
 
 class OddBlanks(msgspec.Struct):
@@ -44,6 +46,7 @@ class Pieces(msgspec.Struct):
     odd_blanks: OddBlanks
     are_lines: bool = False
     are_keys: bool = False
+    _none_was_common: bool = False
     _document: Document | None = None
     _document_line: int = 0
     _kept: list[_Piece] = msgspec.field(default_factory=list)
@@ -58,15 +61,23 @@ class Pieces(msgspec.Struct):
         """Return a record or a problem for each line, in order. A few may be kept for later."""
         if not lines:
             return []
-        made, are_common = self._made(lines)
+        if isinstance(self.parser, TableParser):
+            made = self._rows(lines, self.parser)
+            self.position += len(made)
+            return made
+        texts = _texts_of(lines)
+        made, odd = self._made(lines, texts)
         self.position += len(made)
         # No common line starts a document, but it may stand in one.
-        may_start = self.are_lines and not are_common and self._may_start_document(made, lines)
-        if self._document is None and not may_start:
+        starts = self._possible_starts(made, texts, odd) if self.are_lines and odd else ()
+        if self._document is None and not starts:
             return made
         found: list[Record | Problem] = []
-        for pair in zip(lines, made, strict=True):
-            self._follow(pair, found)
+        for place, piece in enumerate(made):
+            if self._document is None and place not in starts:
+                found.append(piece)
+            else:
+                self._follow((lines[place], piece), found)
         return found
 
     def finish(self) -> list[Record | Problem]:
@@ -76,36 +87,60 @@ class Pieces(msgspec.Struct):
             self._end_without_document(found)
         return found
 
-    def _made(self, lines: Sequence[Line]) -> tuple[PieceList, bool]:
-        """Return what each line alone gives, and whether all of them are common."""
-        if isinstance(self.parser, TableParser):
-            from kvsctl.records.cutting.csv_blocks import Block
-
-            if isinstance(lines, Block):
-                return self._rows(lines, self.parser), True
-        if not isinstance(self.parser, BlockParser):
-            return [self._piece(line, at) for at, line in enumerate(lines, self.position)], False
+    def _made(
+        self, lines: Sequence[Line], texts: Sequence[bytes]
+    ) -> tuple[PieceList, Sequence[int]]:
+        """Return what each line alone gives, and the indexes of lines that are not common."""
+        parser = self.parser
+        columns = self._columns(texts)
         numbers: Sequence[int]
         if isinstance(lines, Lines):
-            columns = self.parser.read_many(lines.texts)
-            numbers = lines.numbers
+            numbers, first = lines.numbers, self.position
+            parse = parser.careful if isinstance(parser, BlockParser) else parser
+            others = {
+                place: self._piece(parse(texts[place]), texts[place], numbers[place], first + place)
+                for place in columns.others
+            }
         else:
-            # A line that was too long is read as an empty one, which is never a record.
-            columns = self.parser.read_many([b"" if line.cut else line.text for line in lines])
             numbers = [line.number for line in lines]
-        made = self._joined(
-            columns, numbers, lambda place: self._piece(lines[place], self.position + place)
-        )
-        return made, not columns.others
+            others = {
+                place: self._line(lines[place], self.position + place) for place in columns.others
+            }
+        return self._joined(columns, numbers, others), columns.others
 
-    def _may_start_document(self, made: PieceList, lines: Sequence[Line]) -> bool:
-        if not isinstance(made, Slab) and Problem in set(map(type, made)):
-            return True
-        # Without checks, a bracket is a key like others.
-        if not self.are_keys:
-            return False
-        texts = lines.texts if isinstance(lines, Lines) else [line.text for line in lines]
-        return not _BRACKETS.isdisjoint([text[:1] for text in texts])
+    def _columns(self, texts: Sequence[bytes]) -> Columns:
+        """Return the records of common lines. Lines that seldom are common are not tried."""
+        parser = self.parser
+        if not isinstance(parser, BlockParser):
+            return _none_common(len(texts))
+        if self._none_was_common:
+            sample = texts[:: -(-len(texts) // _SAMPLE)]
+            if len(parser.read_many(sample).others) == len(sample):
+                return _none_common(len(texts))
+        columns = parser.read_many(texts)
+        self._none_was_common = len(columns.others) == len(texts)
+        return columns
+
+    def _possible_starts(
+        self, made: PieceList, texts: Sequence[bytes], odd: Sequence[int]
+    ) -> Container[int]:
+        """Return which of the odd lines may start a document."""
+        has_problem = not isinstance(made, Slab)
+        if self.are_keys:
+            # Without checks, a bracket is a key like others.
+            if not has_problem and _BRACKETS.isdisjoint([texts[place][:1] for place in odd]):
+                return ()
+            places = odd
+        elif has_problem:
+            places = [
+                place
+                for place in odd
+                if isinstance(piece := made[place], Problem) and not piece.readable
+            ]
+        else:
+            return ()
+        starts = possible_starts([texts[place] for place in places])
+        return frozenset(places[start] for start in starts)
 
     def _follow(self, pair: _Piece, found: list[Record | Problem]) -> None:
         """Add what a line gives to `found`, unless the line is kept."""
@@ -160,19 +195,17 @@ class Pieces(msgspec.Struct):
         )
 
     def _joined(
-        self,
-        columns: Columns,
-        numbers: Sequence[int],
-        careful: Callable[[int], Record | Problem],
+        self, columns: Columns, numbers: Sequence[int], others: Mapping[int, Record | Problem]
     ) -> PieceList:
-        """Return the records of columns, with what `careful` makes of the others.
+        """Return the records of columns, and the others at their indexes.
 
         The result is a slab if all are records.
         """
-        others = {place: careful(place) for place in columns.others}
         problems = {place: one for place, one in others.items() if isinstance(one, Problem)}
-        records = {place: one for place, one in others.items() if isinstance(one, Record)}
-        if records:
+        if len(problems) == len(columns.keys):
+            return [*problems.values()]
+        if len(problems) < len(others):
+            records = {place: one for place, one in others.items() if isinstance(one, Record)}
             columns = _with_records(columns, records)
         keys, bodies, _, entities, expiries, names = columns
         slab = Slab(self.position, self.label, numbers, keys, bodies, entities, expiries, names)
@@ -183,37 +216,51 @@ class Pieces(msgspec.Struct):
             pieces[place] = problem
         return pieces
 
-    def _rows(self, block: "Block", parser: TableParser) -> PieceList:
-        """Return a record or a problem for each row of a block, whose cells are already split."""
-        columns = parser.read_many(block.cells)
-        return self._joined(columns, block.numbers, lambda place: self._row(block, place, parser))
+    def _rows(self, lines: Sequence[Line], parser: TableParser) -> PieceList:
+        """Return a record or a problem for each row."""
+        from kvsctl.records.cutting.csv_blocks import Block
+
+        if not isinstance(lines, Block):
+            return [self._line(line, at) for at, line in enumerate(lines, self.position)]
+        columns = parser.read_many(lines.cells)
+        others = {place: self._row(lines, place, parser) for place in columns.others}
+        return self._joined(columns, lines.numbers, others)
 
     def _row(self, block: "Block", place: int, parser: TableParser) -> Record | Problem:
         parsed = parser.of_cells(block.cells[place])
         position = self.position + place
         if isinstance(parsed, Rejected):
             line = block[place]
-            return _problem(parsed, position, Origin(self.label, line.number), line.text)
+            return parsed.problem(position, Origin(self.label, line.number), line.text)
         return self._record(parsed, position, block.numbers[place])
 
-    def _piece(self, line: Line, position: int) -> Record | Problem:
-        if line.cut:
-            message = f"longer than {MAX_LINE_BYTES:,} bytes: no valid record is that long"
-            origin = Origin(self.label, line.number)
-            text = line.text
-            cause = Cause.NUL if self.are_keys and b"\0" in text else None
-            return Problem(
-                position, origin, None, codes.MAX_SIZE, message, text, readable=False, cause=cause
-            )
-        parsed = self.parser(line.text)
+    def _line(self, line: Line, position: int) -> Record | Problem:
+        if not line.cut:
+            return self._piece(self.parser(line.text), line.text, line.number, position)
+        message = f"longer than {MAX_LINE_BYTES:,} bytes: no valid record is that long"
+        origin = Origin(self.label, line.number)
+        text = line.text
+        cause = Cause.NUL if self.are_keys and b"\0" in text else None
+        return Problem(
+            position, origin, None, codes.MAX_SIZE, message, text, readable=False, cause=cause
+        )
+
+    def _piece(
+        self, parsed: Parsed | Rejected, text: bytes, number: int, position: int
+    ) -> Record | Problem:
         if isinstance(parsed, Parsed):
-            return self._record(parsed, position, line.number)
-        return _problem(parsed, position, Origin(self.label, line.number), line.text)
+            return self._record(parsed, position, number)
+        return parsed.problem(position, Origin(self.label, number), text)
 
     def _record(self, parsed: Parsed, position: int, number: int) -> Record:
         if parsed.has_odd_blanks:
             self.odd_blanks.add(Origin(self.label, number))
         return Record(position, self.label, number, parsed.identity, parsed.body, parsed.expires_at)
+
+
+def _none_common(count: int) -> Columns:
+    """Return the columns of lines of which none is common."""
+    return Columns([""] * count, [b""] * count, range(count))
 
 
 def _with_records(columns: Columns, records: Mapping[int, Record]) -> Columns:
@@ -227,7 +274,8 @@ def _with_records(columns: Columns, records: Mapping[int, Record]) -> Columns:
     return Columns(keys, bodies, columns.others, entities, expiries)
 
 
-def _problem(parsed: Rejected, position: int, origin: Origin, text: bytes) -> Problem:
-    code, message, cause = parsed.breach
-    raw = text if parsed.record is None else parsed.record
-    return Problem(position, origin, parsed.identity, code, message, raw, parsed.readable, cause)
+def _texts_of(lines: Sequence[Line]) -> Sequence[bytes]:
+    """Return the texts of lines. A line that was too long is read as an empty one: no record is."""
+    if isinstance(lines, Lines):
+        return lines.texts
+    return [b"" if line.cut else line.text for line in lines]

@@ -39,7 +39,7 @@ _STRINGS = ["\n\n", " a ", "a\n", "\na", " \ufeff\u2003", "a\n\n", "", "-", "#",
 
 
 def code_of(breach: Breach | None) -> str | None:
-    return breach and breach.code
+    return breach.code if breach else None
 
 
 class TestKey:

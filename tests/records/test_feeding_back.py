@@ -69,7 +69,7 @@ def failure_of(parser: Parser, piece: bytes) -> tuple[Parsed | Rejected, bytes]:
         )
     else:
         raw = piece if result.record is None else result.record
-        code, message, _ = result.breach
+        code, message = result.breach.code, result.breach.message
         subject = Problem(0, origin, result.identity, code, message, raw, result.readable)
     line = failure_line(subject, FAILURE)
     assert line.endswith(b"\n")

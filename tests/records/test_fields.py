@@ -192,7 +192,10 @@ class TestReadFields:
         text = {b"key": b'"a"', b"entityName": b'"abc"'}[member]
         breach = read_fields(line.replace(b":%b" % text, b":" + b"1" * digits))
         assert isinstance(breach, Breach)
-        assert breach[:2] == ("INVALID_JSON", f'"{member.decode()}" is not a string')
+        assert (breach.code, breach.message) == (
+            "INVALID_JSON",
+            f'"{member.decode()}" is not a string',
+        )
 
     def test_keeps_a_key_that_only_escapes_can_write(self) -> None:
         assert read_fields(b'{"key":"\\ud800","value":1}') == Fields("\ud800", b"1", plain=True)

@@ -149,11 +149,7 @@ class SourceInput(msgspec.Struct, frozen=True):
         if isinstance(parsed, Parsed):
             expires_at = parsed.expires_at
             return Record(position, SOURCE, position + 1, parsed.identity, parsed.body, expires_at)
-        code, message, cause = parsed.breach
-        raw = parsed.record or read.body
-        return Problem(
-            position, read.origin, parsed.identity, code, message, raw, parsed.readable, cause
-        )
+        return parsed.problem(position, read.origin, read.body)
 
 
 def _nowhere(_: object) -> None:

@@ -15,6 +15,7 @@ a word that is not JSON ends a document.
 """
 
 import re
+from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Final
 
@@ -33,6 +34,11 @@ _LITERAL: Final = re.compile(
 )
 _OTHER_MARKS: Final = re.compile(rb"[#/']")
 """Outside strings, these may begin a comment, or a string in single quotes."""
+_ONE_KIND: Final = bytes.maketrans(b"[]", b"{}")
+_NO_MARKS: Final = bytes(set(range(256)) - set(b"\0[]{}\"\\#/'"))
+"""All but what opens, closes, quotes or escapes, and what separates lines in a join."""
+_MOST_TURNS: Final = 40
+"""How deep lines may nest without taking more time."""
 _AROUND: Final = jsontext.WHITE_SPACE + jsontext.RECORD_SEPARATOR
 _BETWEEN: Final = b"]},:"
 _MOST_NAMES: Final = 64
@@ -119,6 +125,26 @@ def start_of_document(text: bytes, *, has_keys: bool = False) -> Document | None
     if not outline.is_open or outline.ends_in_string:
         return None
     return Document(outline, has_keys=has_keys)
+
+
+def possible_starts(texts: Sequence[bytes]) -> Sequence[int]:
+    """Return the indexes of lines that may start a document; certainly no other line does.
+
+    This takes much less time than `start_of_document` for each.
+    """
+    joined = b"\0".join(texts)
+    if b"{" not in joined and b"[" not in joined:
+        return ()
+    # If no string holds a mark, its quotes are side by side in what is left.
+    marks = joined.translate(_ONE_KIND, _NO_MARKS).replace(b'""', b"")
+    for _ in range(_MOST_TURNS):
+        if b"{}" not in marks:
+            break
+        marks = marks.replace(b"{}", b"")
+    left = marks.split(b"\0")
+    if len(left) != len(texts):  # one holds a NUL
+        return range(len(texts))
+    return [place for place, marks in enumerate(left) if marks]
 
 
 def _leaves_nothing_open(text: bytes) -> bool:

@@ -9,10 +9,9 @@ import orjson
 
 from kvsctl import codes, jsontext
 from kvsctl.model import Cause, Identity
-from kvsctl.records.causes import MemberError, cause_of
 from kvsctl.records.checks import Breach
 from kvsctl.records.fast.lines import shaped_keys_reader, shaped_set_reader
-from kvsctl.records.fields import Fields, fields_of
+from kvsctl.records.fields import Fields, fields_of, unreadable
 from kvsctl.records.parsed import BlockParser, Parsed, Parser, Rejected
 from kvsctl.records.parsing.records import key_record, set_record, too_deep_to_read
 from kvsctl.records.rules import Rules
@@ -35,10 +34,9 @@ def shaped_set_parser(rules: Rules, shape: Shape) -> Parser:
         if isinstance(found, Rejected):
             return found
         members, key = found
-        try:
-            fields = _fields(line, members, key, shape)
-        except jsontext.JsonTextError as error:
-            return Rejected(_unread(line, error), readable=False)
+        fields = _fields(line, members, key, shape)
+        if isinstance(fields, Breach):
+            return Rejected(fields, readable=False)
         return set_record(fields, rules)
 
     return BlockParser(parse, shaped_set_reader(rules, shape))
@@ -62,7 +60,7 @@ def _members_and_key(line: bytes, template: KeyTemplate) -> tuple[dict[str, byte
     try:
         members = jsontext.members(line)
     except jsontext.JsonTextError as error:
-        return Rejected(_unread(line, error), readable=False)
+        return Rejected(unreadable(line, error), readable=False)
     texts = []
     for name in template.members:
         text = _key_text(members.get(name, b"null"))
@@ -75,10 +73,6 @@ def _members_and_key(line: bytes, template: KeyTemplate) -> tuple[dict[str, byte
             return Rejected(empty, readable=False)
         texts.append(text)
     return members, template.fill(texts)
-
-
-def _unread(line: bytes, error: jsontext.JsonTextError) -> Breach:
-    return Breach(codes.INVALID_JSON, str(error), cause_of(line, error))
 
 
 def _no_key_text(name: str, members: Collection[str]) -> Breach:
@@ -118,11 +112,12 @@ def _key_text(text: bytes) -> str | None:
     return text.decode()
 
 
-def _fields(line: bytes, members: dict[str, bytes], key: str, shape: Shape) -> Fields:
+def _fields(line: bytes, members: dict[str, bytes], key: str, shape: Shape) -> Fields | Breach:
     if shape.value_field is None:
         return Fields(key, line)
     if shape.value_field not in members:
-        raise MemberError(
+        return Breach(
+            codes.INVALID_JSON,
             f"the object has no {jsontext.quoted(shape.value_field)}: the value is read from it; "
             + _listed(members),
             Cause.NO_VALUE,

@@ -130,10 +130,11 @@ def careful_key_line_parser(
 
 
 def _with_cause(rejected: Rejected, line: bytes) -> Rejected:
-    code, message, cause = rejected.breach
-    if cause is not None or code != codes.INVALID_KEY:
+    breach = rejected.breach
+    if breach.cause is not None or breach.code != codes.INVALID_KEY:
         return rejected
-    return rejected._replace(breach=Breach(code, message, cause_of_key(line)))
+    breach = Breach(breach.code, breach.message, cause_of_key(line))
+    return Rejected(breach, rejected.identity, rejected.readable, rejected.record)
 
 
 def _not_a_string(piece: bytes) -> Breach:

@@ -10,6 +10,7 @@ from kvsctl import jsontext
 from kvsctl.jsontext import PARSER_DEPTH
 from kvsctl.limits import Limits
 from kvsctl.model import Identity
+from kvsctl.records.checks import Breach
 from kvsctl.records.parsed import Parsed, Parser, Rejected
 from kvsctl.records.parsing.records import (
     careful_set_line_parser,
@@ -293,7 +294,7 @@ class TestSetLines:
             careful_set_line_parser(rules(entity=entity)),
         ):
             result = rejected(parse, line)
-            assert result.breach == (
+            assert result.breach == Breach(
                 "INVALID_ENTITY_VALUE",
                 f"the value is {kind}: in an entity, it must be an object",
                 None,
