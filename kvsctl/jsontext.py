@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from json.encoder import encode_basestring_ascii
+from json.scanner import make_scanner
 from typing import Any, Final, NoReturn
 
 import msgspec
@@ -52,6 +53,8 @@ _decode_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_raw: Final = msgspec.json.Decoder(msgspec.Raw).decode
 _encode: Final = msgspec.json.Encoder().encode
 _BLANK: Final = WHITE_SPACE.decode()
+_MARK: Final = BYTE_ORDER_MARK.decode()
+_EXTRA_DATA: Final = "Extra data"
 _SPACE: Final = r"[ \t\r\n]*+"
 _OPENING: Final = re.compile(r"\{" + _SPACE)
 _COLON: Final = re.compile(_SPACE + ":" + _SPACE)
@@ -82,7 +85,12 @@ def depth_exceeds(text: bytes, limit: int) -> bool:
     """
     if text.count(b"[") + text.count(b"{") <= limit or nest_within(text, limit):
         return False
-    return max(depths(without_strings(text)), default=0) > limit
+    outside = without_strings(text).translate(_ONE_KIND, _NO_BRACKETS)
+    run = outside.find(b"{" * (limit + 1))
+    # To add up every step takes more time than to find a run of them, which deep values have.
+    if run >= 0 and b"}" not in outside[:run]:
+        return True
+    return max(depths(outside), default=0) > limit
 
 
 def too_deep(
@@ -271,27 +279,33 @@ def _require_valid(text: bytes) -> Any:
     """Return what a JSON text says, with objects as tuples of pairs and numbers as their text."""
     try:
         shown = text.decode()
-        # json.loads() alone says that it is a byte order mark that it refuses.
-        return (json.loads if shown.startswith("\ufeff") else _decoder.decode)(shown)
     except UnicodeDecodeError as error:
         raise JsonTextError(f"invalid UTF-8 at byte {error.start + 1}") from None
+    start = len(shown) - len(shown.lstrip(_BLANK))
+    # As JSONDecoder.decode() does, but without the exceptions that count lines and columns.
+    try:
+        said, end = _scan_once(shown, start)
+    except StopIteration as stop:
+        raise MalformedTextError(_fault("Expecting value", shown, stop.value)) from None
     except json.JSONDecodeError as error:
-        is_malformed = error.msg != "Extra data"
-        kind = MalformedTextError if is_malformed else JsonTextError
-        raise kind(f"{_reason(error)} at column {error.pos + 1}") from None
+        raise MalformedTextError(_fault(error.msg, shown, error.pos)) from None
+    rest = shown[end:].lstrip(_BLANK)
+    if rest:
+        raise JsonTextError(_fault(_EXTRA_DATA, shown, len(shown) - len(rest)))
+    return said
 
 
-def _reason(error: json.JSONDecodeError) -> str:
-    """Return what is wrong, and which character if it is invisible."""
-    character = error.doc[error.pos : error.pos + 1]
-    if character == BYTE_ORDER_MARK.decode():
-        return "a byte order mark (U+FEFF)"
-    reason = error.msg[:1].lower() + error.msg[1:].removesuffix(" at")
-    if reason == "extra data" and error.doc[: error.pos].rstrip(" \t").endswith("\r"):
-        return "extra data after a CR (U+000D)"
-    if character and ord(character) < ord(" "):
-        return f"{reason} (U+{ord(character):04X})"
-    return reason
+def _fault(message: str, text: str, place: int) -> str:
+    """Return what is wrong and where, and which character if it is invisible."""
+    character = text[place : place + 1]
+    reason = message[:1].lower() + message[1:].removesuffix(" at")
+    if character == _MARK:
+        reason = "a byte order mark (U+FEFF)"
+    elif message == _EXTRA_DATA and text[:place].rstrip(" \t").endswith("\r"):
+        reason = "extra data after a CR (U+000D)"
+    elif character and character < " ":
+        reason = f"{reason} (U+{ord(character):04X})"
+    return f"{reason} at column {place + 1}"
 
 
 def _refuse(name: str) -> NoReturn:
@@ -302,6 +316,7 @@ _decoder: Final = json.JSONDecoder(
     parse_constant=_refuse, parse_int=str, parse_float=str, object_pairs_hook=tuple
 )
 _scan: Final = _decoder.raw_decode
+_scan_once: Final = make_scanner(_decoder)  # type: ignore[arg-type]  # it takes any decoder
 
 
 def json_line(value: Any) -> bytes:

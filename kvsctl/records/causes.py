@@ -18,10 +18,13 @@ from kvsctl.model import Cause
 
 _MARK: Final = BYTE_ORDER_MARK.decode()
 _READ_BYTES: Final = 64 * 1024
-_PART: Final = re.compile(rb"[\[\]{}],?|\"[^\"]*\"\s*:.*|.*[\[{,]", re.DOTALL)
+_PART: Final = re.compile(rb"[\[\]{}],?|\"[^\"]*+\"\s*+:.*+", re.DOTALL)
+_ENDS_OF_PARTS: Final = (b"[", b"{", b",")
 _PYTHON: Final = re.compile(rb"\{\s*'|:\s*(?:None|True|False|NaN|-?Infinity)\b")
-_CELLS: Final = re.compile(rb"[^\[{][^\n]*[,;\t|][^\n]*")
-_KEY_CELLS: Final = re.compile(rb"[^\[{][^\n]*?[,;|][^\n]*")
+_MAY_BE_PYTHON: Final = re.compile(rb"['NTFI]")
+"""What every such line has, and few others. It is found sooner."""
+_CELLS: Final = re.compile(rb"[^\[{][^\n,;\t|]*+[,;\t|][^\n]*+")
+_KEY_CELLS: Final = re.compile(rb"[^\[{][^\n,;|]*+[,;|][^\n]*+")
 _decoder: Final = json.JSONDecoder(parse_int=len, parse_float=len)
 
 
@@ -33,14 +36,15 @@ def cause_of(line: bytes, error: JsonTextError) -> Cause | None:
         return Cause.MARK
     if line.startswith(RECORD_SEPARATOR):
         return Cause.MANY
+    if isinstance(error, MalformedTextError):
+        return _of_text(line) if len(line) <= _READ_BYTES else None
     try:
         text = line.decode()
     except UnicodeDecodeError:
         return Cause.ENCODING
     if len(line) > _READ_BYTES or depth_exceeds(line, PARSER_DEPTH):
         return None
-    cause = None if isinstance(error, MalformedTextError) else _of_values(text)
-    return cause or _of_text(line)
+    return _of_values(text) or _of_text(line)
 
 
 def cause_of_key(line: bytes) -> Cause | None:
@@ -70,8 +74,8 @@ def _of_values(text: str) -> Cause | None:
 
 def _of_text(line: bytes) -> Cause | None:
     stripped = line.strip(WHITE_SPACE)
-    if _PYTHON.search(stripped):
+    if _MAY_BE_PYTHON.search(stripped) and _PYTHON.search(stripped):
         return Cause.PYTHON
-    if _PART.fullmatch(stripped):
+    if stripped.endswith(_ENDS_OF_PARTS) or _PART.fullmatch(stripped):
         return Cause.DOCUMENT
     return Cause.TABLE if _CELLS.fullmatch(stripped) else None

@@ -119,7 +119,7 @@ def fields_of(
         options = _loaded(members["options"])
     if "expireTime" in members:
         expire_time = _loaded(members["expireTime"])
-    if not isinstance(entity, str | None):
+    if entity is not None and not isinstance(entity, str):
         return _misshapen('"entityName" is not a string', Cause.MEMBER_KIND)
     if options is not None:
         ttl = _ttl_of_options(options, ttl)

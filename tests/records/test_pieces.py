@@ -11,7 +11,7 @@ from kvsctl.model import Cause, Identity, Problem, Record
 from kvsctl.records.cutting.csv_blocks import Block
 from kvsctl.records.cutting.lines import Line, Lines, split_lines
 from kvsctl.records.formats import Format
-from kvsctl.records.parsed import Parser
+from kvsctl.records.parsed import BlockParser, Columns, Parser
 from kvsctl.records.parsing.header import Header
 from kvsctl.records.parsing.records import (
     careful_key_line_parser,
@@ -148,6 +148,47 @@ def test_each_line_gives_one_piece_however_lines_arrive(
     assert shown(quick) == shown(careful)
     assert [piece.position for piece in quick] == list(range(len(lines)))
     assert [piece.origin.line for piece in quick] == list(range(1, len(lines) + 1))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.sampled_from([b"f", b'{"a":1}', b'{"key":"/"}', b" g "]), max_size=3),
+            st.lists(st.sampled_from([b'"d"', *RECORDS_OF_ALL_KINDS, *OPENINGS, b"]"]), max_size=3),
+            st.integers(1, 40),
+        ).map(lambda parts: parts[0] * parts[2] + parts[1] + parts[0]),
+        max_size=6,
+    ),
+    st.sampled_from(list(QUICK)),
+)
+def test_a_block_gives_the_same_whatever_the_block_before_it_had(
+    blocks: list[list[bytes]], form: str
+) -> None:
+    are_keys = form == "keys"
+    arrivals, start = list[Lines](), 1
+    for block in blocks:
+        arrivals.append(Lines(start, block))
+        start += len(block)
+    quick = read(QUICK[form], iter(arrivals), are_keys=are_keys)
+    careful = read(CAREFUL[form], iter(arrivals), are_keys=are_keys)
+    assert shown(quick) == shown(careful)
+    assert [piece.position for piece in quick] == list(range(start - 1))
+
+
+def test_of_blocks_without_common_lines_only_a_sample_is_tried() -> None:
+    tried: list[int] = []
+    quick = set_line_parser(Rules())
+    assert isinstance(quick, BlockParser)
+
+    def read_many(texts: Sequence[bytes]) -> Columns:
+        tried.append(len(texts))
+        return quick.read_many(texts)
+
+    pieces = Pieces("in", BlockParser(quick.careful, read_many), 0, OddBlanks(), are_lines=True)
+    odd, common = [b'{"key":"a","valu":1}'] * 400, [b'{"key":"a","value":1}'] * 400
+    for block in (common, odd, odd, odd, common, common):
+        pieces.take(Lines(1, block))
+    assert tried == [400, 400, 16, 16, 16, 400, 400]
 
 
 @given(st.lists(st.sampled_from(RECORDS_OF_ALL_KINDS), min_size=1), st.sampled_from(FORMS))

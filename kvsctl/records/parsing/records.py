@@ -47,7 +47,7 @@ def careful_set_line_parser(rules: Rules) -> Parser:
         parsed: Parsed | Breach
         if not fields.value:
             parsed = Breach(codes.INVALID_JSON, 'the record has no "value"', Cause.NO_VALUE)
-        elif breach := _check(identity, fields.value, too_deep, limits):
+        elif breach := _check(identity, fields, too_deep, limits):
             parsed = breach
         elif fields.plain and rules.ttl is None and rules.entity is None:
             return Parsed(identity, line)
@@ -218,19 +218,22 @@ def _check_identity(identity: Identity, limits: Limits | None) -> Breach | None:
 
 
 def _check(
-    identity: Identity, value: bytes, too_deep: Breach | None, limits: Limits | None
+    identity: Identity, fields: Fields, too_deep: Breach | None, limits: Limits | None
 ) -> Breach | None:
     """Return the first rule that a record breaks, or None.
 
     `too_deep` is the result for the whole line. If it is set, the value is checked again, because
-    other members may be the deep ones.
+    other members may be the deep ones, unless there are none.
     """
+    value = fields.value
     breach = _check_identity(identity, limits)
     if breach is None and limits is not None:
         breach = checks.check_value(value, limits)
         if breach is None and identity.entity is not None:
             breach = checks.check_entity_value(value)
-    return breach or (_check_depth(value, limits) if too_deep else None)
+    if breach is not None or too_deep is None or fields.plain:
+        return breach or too_deep
+    return _check_depth(value, limits)
 
 
 def set_record(fields: Fields, rules: Rules) -> Parsed | Rejected:
@@ -240,7 +243,7 @@ def set_record(fields: Fields, rules: Rules) -> Parsed | Rejected:
     """
     identity = _identity(fields, rules)
     too_deep = _check_depth(fields.value, rules.limits)
-    breach = _check(identity, fields.value, too_deep, rules.limits)
+    breach = _check(identity, fields, too_deep, rules.limits)
     parsed = breach or _rebuilt(fields, identity, rules)
     if isinstance(parsed, Breach):
         return Rejected(parsed, identity, record=_as_given(fields, identity, rules))

@@ -4,7 +4,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kvsctl.records.cutting.unfinished import MOST_UNDECIDED, Place, start_of_document
+from kvsctl.records.cutting.unfinished import (
+    MOST_UNDECIDED,
+    Place,
+    possible_starts,
+    start_of_document,
+)
 from tests.support.jsontexts import VALUES
 
 RECORD = b'{"key":"b","value":1}'
@@ -108,3 +113,47 @@ def test_a_comment_at_the_end_of_a_line_changes_nothing(text: bytes) -> None:
     # Only a line without one is certain to leave nothing open without a look at each token.
     has_document = start_of_document(text) is not None
     assert has_document == (start_of_document(text + b"\n#") is not None)
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.sampled_from(
+                [
+                    b"{",
+                    b"}",
+                    b"[",
+                    b"]",
+                    b'"',
+                    b"\\",
+                    b"'",
+                    b"#",
+                    b"//",
+                    b"/*",
+                    b"a",
+                    b" ",
+                    b":",
+                    b",",
+                ]
+                + [b"\0", b'"key":', b'{"a":"b"}', b'"{"', b"\xef\xbb\xbf", b"\x1e"]
+            ),
+            max_size=12,
+        ).map(b"".join),
+        min_size=1,
+        max_size=5,
+    )
+)
+@example([b'{\\"}"\\"x"'])
+@example([b"{" * 50 + b"}" * 50, b"["])
+def test_no_other_line_than_a_possible_start_starts_a_document(texts: list[bytes]) -> None:
+    places = possible_starts(texts)
+    for place, text in enumerate(texts):
+        if place not in places:
+            assert start_of_document(text) is None
+            assert start_of_document(text, has_keys=True) is None
+
+
+def test_lines_that_close_what_they_open_are_no_possible_starts() -> None:
+    closed = [b'{"key":"a","value":={"a":[1,{}]}}', b"plain text", b'["a","b"],', b"}", b'{"a":""}']
+    assert list(possible_starts([*closed[:3], b'{"a":[', *closed[4:]])) == [3]
+    assert list(possible_starts(closed[:2])) == []
