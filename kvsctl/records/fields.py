@@ -16,6 +16,7 @@ from kvsctl.records.checks import Breach
 _IGNORED: Final = frozenset({"createdAt", "updatedAt", "size", "error", "source", "installation"})
 _RAW: Final = frozenset({"raw", "raw_base64"})
 """Members in which a failures file keeps input that is not a record."""
+_BACKSLASH: Final = ord("\\")
 _PLAN: Final = "plan"
 """The member that marks the lines of plans."""
 KNOWN_MEMBERS: Final = _IGNORED | {"key", "value", "entityName", "ttl", "options", "expireTime"}
@@ -131,7 +132,7 @@ def fields_of(
 def _loaded(given: bytes | msgspec.Raw) -> Any:
     """Return a JSON text as Python."""
     text = bytes(given)
-    if text.startswith(b'"') and b"\\" not in text:
+    if text.startswith(b'"') and _BACKSLASH not in text:
         return text[1:-1].decode()
     return _decode(text.decode())
 

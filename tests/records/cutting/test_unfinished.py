@@ -120,22 +120,9 @@ def test_a_comment_at_the_end_of_a_line_changes_nothing(text: bytes) -> None:
         st.lists(
             st.sampled_from(
                 [
-                    b"{",
-                    b"}",
-                    b"[",
-                    b"]",
-                    b'"',
-                    b"\\",
-                    b"'",
-                    b"#",
-                    b"//",
-                    b"/*",
-                    b"a",
-                    b" ",
-                    b":",
-                    b",",
+                    *(bytes([mark]) for mark in b"{}[]\"\\'#/*a :,\0\x1e"),
+                    *(b'"key":', b'{"a":"b"}', b'"{"', b"\xef\xbb\xbf", b"//"),
                 ]
-                + [b"\0", b'"key":', b'{"a":"b"}', b'"{"', b"\xef\xbb\xbf", b"\x1e"]
             ),
             max_size=12,
         ).map(b"".join),
