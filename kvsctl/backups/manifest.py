@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
@@ -93,9 +93,13 @@ def decode(text: bytes, name: str) -> Manifest:
             "Upgrade kvsctl. With --ignore-manifest, set reads the file without a check.",
         )
     try:
-        return msgspec.convert(members, _Members).manifest
+        manifest = msgspec.convert(members, _Members).manifest
+        encode(manifest)  # so that its times can be shown
     except msgspec.ValidationError as error:
         raise _unreadable(name, str(error)) from None
+    except OverflowError:
+        raise _unreadable(name, "a time is out of range") from None
+    return manifest
 
 
 def holds_manifest(path: Path) -> bool:
@@ -125,6 +129,9 @@ def read_manifest(path: Path) -> Manifest | None:
     return decode(text, str(beside))
 
 
+_Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
 class _Members(msgspec.Struct):
     version: str
     records: int
@@ -135,8 +142,8 @@ class _Members(msgspec.Struct):
     selection: dict[str, Any]
     entities: list[str]
     plain_keys: bool
-    read_from: datetime
-    read_until: datetime
+    read_from: _Moment
+    read_until: _Moment
 
     @property
     def manifest(self) -> Manifest:

@@ -151,6 +151,8 @@ def verification(given: Given) -> Verification:
     path = given.of(VerifyOptions).path
     if path is None:
         raise UsageError("no file is given", "For example: kvsctl verify backup.jsonl")
+    if not path.is_file():
+        raise UsageError(f"cannot read {path}: not a file")
     comparand = _comparand(given, path)
     stores = [] if comparand is None else [comparand.store]
     require_own_files(
@@ -176,7 +178,8 @@ def _comparand(given: Given, path: Path) -> Comparand | None:
             raise UsageError("--sample needs a target to compare with", "Add --against TARGET.")
         return None
     sample = Sample() if options.sample is None else sample_of(options.sample)
-    return Comparand(_reader(given, [path]), named_store(options.against, given), sample)
+    store = named_store(options.against, given, "--against", allow_http=options.allow_http)
+    return Comparand(_reader(given, [path]), store, sample)
 
 
 def _reader(given: Given, paths: Iterable[Path]) -> Reader:

@@ -68,11 +68,15 @@ def basis_of(
     policy: ReadPolicy | None = None,
     limits: Limits = DEFAULT_LIMITS,
     environ: Mapping[str, str] = os.environ,
+    named_by: str = "--target",
 ) -> Basis:
-    """Return what the options say that every job takes. Raise UsageError."""
+    """Return what the options say that every job takes. Raise UsageError.
+
+    `named_by`: the option that the name of the target was given by.
+    """
     config = read_config(environ)
     flags = given.of(TargetOptions)
-    target = _target(flags, config, environ)
+    target = _target(flags, config, environ, named_by)
     running = resolve_running(
         vars(given.of(RunningOptions)),
         environ,
@@ -172,10 +176,17 @@ def schedule_of(given: Given, max_duration_seconds: int | None) -> Schedule:
     return Schedule(max_duration_seconds, options.lock, wait_seconds)
 
 
-def _target(flags: TargetOptions, config: ConfigFile, environ: Mapping[str, str]) -> Target:
+def _target(
+    flags: TargetOptions, config: ConfigFile, environ: Mapping[str, str], named_by: str
+) -> Target:
     return choose_target(
         TargetFlags(
-            flags.target, flags.url, flags.token_file, flags.token_command, flags.installation
+            flags.target,
+            flags.url,
+            flags.token_file,
+            flags.token_command,
+            flags.installation,
+            named_by,
         ),
         environ,
         config,

@@ -19,12 +19,15 @@ from kvsctl.jobs.store.side import StoreSide
 
 
 def store_of(
-    flags: TargetOptions, given: Given, environ: Mapping[str, str] = os.environ
+    flags: TargetOptions,
+    given: Given,
+    environ: Mapping[str, str] = os.environ,
+    named_by: str = "--target",
 ) -> StoreSide:
-    """Return a target as a store to read. Raise UsageError."""
+    """Return a target as a store to read. `named_by`: see `basis_of`. Raise UsageError."""
     groups = Given([flags, given.of(RunningOptions), given.of(ReportOptions)])
     policy = ReadPolicy(ignore_missing=True, skip_expired=True)
-    basis = basis_of(groups, policy=policy, environ=environ)
+    basis = basis_of(groups, policy=policy, environ=environ, named_by=named_by)
     return StoreSide(
         basis.target,
         basis.plan,
@@ -41,18 +44,26 @@ def schedule_for(given: Given, stores: Iterable[StoreSide]) -> Schedule:
     return schedule_of(given, min((one for one in limits if one is not None), default=None))
 
 
-def named_store(name: str, given: Given, environ: Mapping[str, str] = os.environ) -> StoreSide:
-    """Return the store that a name or a URL means. Raise UsageError."""
-    is_url = "://" in name
-    return store_of(
-        TargetOptions(url=name) if is_url else TargetOptions(target=name), given, environ
-    )
+def named_store(
+    name: str,
+    given: Given,
+    flag: str,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    allow_http: bool,
+) -> StoreSide:
+    """Return the store that a name or a URL means, the value of `flag`. Raise UsageError."""
+    if "://" in name:
+        return store_of(TargetOptions(url=name, allow_http=allow_http), given, environ)
+    return store_of(TargetOptions(target=name, allow_http=allow_http), given, environ, flag)
 
 
 def source_store(name: str, given: Given) -> StoreSide:
     """Return the store that `--from` names. `KVSCTL_TOKEN` is meant for the other one."""
     environ = {key: value for key, value in os.environ.items() if key != "KVSCTL_TOKEN"}
-    return replace(named_store(name, given, environ), is_source=True)
+    allow_http = given.of(TargetOptions).allow_http
+    store = named_store(name, given, "--from", environ, allow_http=allow_http)
+    return replace(store, is_source=True)
 
 
 def require_different(source: Target, target: Target) -> None:

@@ -37,13 +37,14 @@ _WITHOUT_EFFECT: Final[Mapping[str, frozenset[str]]] = {
 
 
 class TargetFlags(msgspec.Struct, frozen=True):
-    """The options that choose a target; None: not given."""
+    """The options that choose a target; None: not given. `named_by`: that which gives a name."""
 
     target: str | None = None
     url: str | None = None
     token_file: Path | None = None
     token_command: str | None = None
     installation: str | None = None
+    named_by: str = "--target"
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -160,9 +161,8 @@ def _require_no_empty_flag(flags: TargetFlags) -> None:
     """Raise UsageError for an empty option, which a script may have left empty by mistake."""
     for name, given in structs.asdict(flags).items():
         if given in ("", Path()):
-            raise UsageError(
-                f"--{name.replace('_', '-')} is empty", "Give a value, or remove the option."
-            )
+            flag = flags.named_by if name == "target" else f"--{name.replace('_', '-')}"
+            raise UsageError(f"{flag} is empty", "Give a value, or remove the option.")
 
 
 def _choice(
@@ -173,7 +173,7 @@ def _choice(
         raise UsageError("--target and --url exclude each other", "Give one of them.")
     if flags.url:
         return None, flags.url
-    name, where = flags.target, "--target"
+    name, where = flags.target, flags.named_by
     if not name:
         name, url = environ.get("KVSCTL_TARGET"), environ.get("KVSCTL_URL")
         if name and url:

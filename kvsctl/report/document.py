@@ -85,7 +85,7 @@ def report_document(
         "bytes_sent": tally.bytes_sent,
         "bytes_received": tally.bytes_received,
         "interrupted": interrupted,
-        "failures": [_failure(note) for note in tally.failures],
+        "failures": [failure_members(note) for note in tally.failures],
         "failures_truncated": tally.failures_truncated,
     }
     return document if about.shard is None else document | {"shard": about.shard}
@@ -142,7 +142,8 @@ class ReportFile:
         os.close(self._fd)
 
 
-def _failure(note: FailureNote) -> dict[str, Any]:
+def failure_members(note: FailureNote) -> dict[str, Any]:
+    """Return one failure as a member of a JSON report."""
     members: dict[str, Any] = {"key": note.key}
     if note.entity is not None:
         members["entityName"] = note.entity

@@ -197,3 +197,18 @@ def test_files_without_a_manifest_are_not_read(tmp_path: Path) -> None:
     bad.write_bytes(_TEXT[:-30])
     with pytest.raises(UsageError, match=r"bad\.jsonl does not match bad\.jsonl\.manifest\.json"):
         require_matching([plain, good, bad])
+
+
+@pytest.mark.parametrize(
+    ("moment", "why"),
+    [
+        ("0001-01-01T00:00:00+14:00", "a time is out of range"),
+        ("2026-01-01T00:00:00", "timezone"),
+        ("yesterday", "RFC3339"),
+    ],
+)
+def test_times_that_are_not_moments_are_refused(moment: str, why: str) -> None:
+    members = json.loads(encode(Manifest(Digest(1, 2, "x"), FACTS)))
+    with pytest.raises(UsageError) as refused:
+        decode(json.dumps(members | {"read_from": moment}).encode(), "m.json")
+    assert why in refused.value.message

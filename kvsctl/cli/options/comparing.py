@@ -7,6 +7,7 @@ import typer
 
 from kvsctl.cli.option_groups import OnResume, OptionGroup, made
 from kvsctl.cli.options import panels
+from kvsctl.cli.options.target import AllowHttp
 
 
 class DiffOptions(OptionGroup):
@@ -105,6 +106,7 @@ class VerifyOptions(OptionGroup):
         ),
         OnResume.MAY_DIFFER,
     ] = None
+    allow_http: AllowHttp = False
 
 
 class SyncOptions(OptionGroup):

@@ -1,12 +1,22 @@
 """Which store, and with which credentials."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
 from kvsctl.cli.option_groups import OnResume, OptionGroup
 from kvsctl.cli.options import panels
+
+AllowHttp: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--allow-http",
+        help="Allow unencrypted http to other hosts.",
+        rich_help_panel=panels.TARGET,
+    ),
+    OnResume.MAY_DIFFER,
+]
 
 
 class TargetOptions(OptionGroup):
@@ -53,15 +63,7 @@ class TargetOptions(OptionGroup):
         ),
         OnResume.CHECKED_ELSEWHERE,
     ] = None
-    allow_http: Annotated[
-        bool,
-        typer.Option(
-            "--allow-http",
-            help="Allow unencrypted http to other hosts.",
-            rich_help_panel=panels.TARGET,
-        ),
-        OnResume.MAY_DIFFER,
-    ] = False
+    allow_http: AllowHttp = False
 
 
 class ConfirmOption(OptionGroup):

@@ -29,6 +29,7 @@ class VerificationEnding(msgspec.Struct, frozen=True):
         Raise UsageError if stdout is closed.
         """
         end = self._saved(self._printed(end))
+        self._print_failures()
         status, log = self._status(end), self.environment.log
         is_silent = self.reporting.as_json or (self.reporting.quiet and status is ExitStatus.OK)
         if log is not None and not is_silent:
@@ -66,6 +67,18 @@ class VerificationEnding(msgspec.Struct, frozen=True):
             unprinted = StreamError(f"cannot write to stdout: {broken.strerror}")
             return replace(end, error=graver(end.error, unprinted))
         return end
+
+    def _print_failures(self) -> None:
+        """Print to stderr why records could not be compared."""
+        against = self.verified.against
+        has_log = self.environment.log is not None
+        if against is None or not against.tally.groups or self.reporting.as_json or has_log:
+            return
+        from kvsctl.report.failures_table import print_failures
+        from kvsctl.report.rich_console import stderr_console
+
+        tally = against.tally
+        print_failures(stderr_console(self.environment), tally.groups, tally.failures)
 
     def _saved(self, end: End) -> End:
         """Save the report file; return how this has ended now."""

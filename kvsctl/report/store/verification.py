@@ -11,13 +11,14 @@ from kvsctl.backups.manifest import Facts, Manifest
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.comparison.joining import Counts, Difference
 from kvsctl.errors import ExitStatus
+from kvsctl.report.document import failure_members
 from kvsctl.report.escape import visible
 from kvsctl.report.schema import VERIFY_SCHEMA
 from kvsctl.report.summary import plural, total_of_units
 from kvsctl.timestamps import utc_text
 
 MOST_SHOWN: Final = 10
-"""How many records that differ from the store are named at most."""
+"""How many records that differ from the store, or could not be read, are named at most."""
 
 
 class Against(msgspec.Struct, frozen=True):
@@ -87,6 +88,7 @@ def _against_document(against: Against) -> dict[str, Any]:
         "changed": counts.changed,
         "missing": counts.missing,
         "failed": tally.failed,
+        "failures": [failure_members(note) for note in tally.failures[:MOST_SHOWN]],
         "requests": tally.requests,
         "units": {"read": tally.units_read, "write": tally.units_write},
         "different": [_named(difference) for difference in against.different],

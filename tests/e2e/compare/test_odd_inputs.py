@@ -43,6 +43,19 @@ def test_nothing_to_compare_is_said(
     assert kvsctl("diff", "-q", *words, stdin=b"", folder=tmp_path, status=0).err == b""
 
 
+@pytest.mark.parametrize("command", ["diff", "sync"])
+def test_a_source_that_is_unknown_is_named_by_its_option(kvsctl: Command, command: str) -> None:
+    words = (command, "-t", "local", "--all", "--from")
+    assert b'--from: unknown target "nowhere"' in kvsctl(*words, "nowhere", status=2).err
+    assert b"--from is empty" in kvsctl(*words, "", status=2).err
+
+
+def test_a_source_may_be_reached_by_http_if_that_is_allowed(kvsctl: Command) -> None:
+    words = ("diff", "-t", "local", "--from", "http://h.example")
+    assert b"http:// to h.example is refused" in kvsctl(*words, status=2).err
+    assert b"has no token" in kvsctl(*words, "--allow-http", status=2).err
+
+
 def test_two_words_are_not_two_prefixes(kvsctl: Command, tmp_path: Path) -> None:
     for name in ("a", "b"):
         records_file(tmp_path / name, [{"key": "k", "value": 1}])

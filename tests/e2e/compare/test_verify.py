@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from kvsctl.backups.manifest import manifest_path
+from kvsctl.emulator import EmulatorOptions, embedded
+from kvsctl.emulator.switches.fault_spec import read_faults
 from tests.backups.exports import write_export
 from tests.support.commands.command import Command
+from tests.support.commands.server import served
 
 pytestmark = pytest.mark.slow
 
@@ -160,7 +163,10 @@ def test_a_damaged_export_is_not_compared(kvsctl: Command, tmp_path: Path) -> No
         (["--sample", "1/3"], 2, "--sample needs a target to compare with"),
         (["--against", "local", "--sample", "3"], 2, "--sample 3: not a part"),
         (["--against", "local", "--sample", "4/3"], 2, "--sample 4/3: not a part"),
-        (["--against", "nowhere"], 2, 'unknown target "nowhere"'),
+        (["--against", "nowhere"], 2, '--against: unknown target "nowhere"'),
+        (["--against", ""], 2, "--against is empty"),
+        (["--against", "http://h.example"], 2, "http:// to h.example is refused"),
+        (["--against", "http://h.example", "--allow-http"], 2, "h.example has no token"),
         (["--against", "http://127.0.0.1:1", "--retries", "0"], 4, "127.0.0.1:1"),
     ],
 )
@@ -172,3 +178,20 @@ def test_wrong_comparisons_are_refused(
 
 def test_verify_needs_the_name_of_a_file(kvsctl: Command) -> None:
     assert b"no file is given" in kvsctl("verify", status=2).err
+
+
+@pytest.mark.parametrize("path", [".", "..", "/", "missing", "missing/"])
+def test_what_is_not_a_file_is_refused(kvsctl: Command, tmp_path: Path, path: str) -> None:
+    assert b"not a file" in kvsctl("verify", path, folder=tmp_path, status=2).err
+
+
+def test_it_says_why_records_could_not_be_compared(kvsctl: Command, export: Path) -> None:
+    failing = EmulatorOptions(faults=read_faults("503=1"))
+    with served(embedded(kvsctl.home / "served.db", failing)) as url:
+        words = ("verify", export, "--against", url, "--retries", "0")
+        ended = kvsctl(*words, status=1)
+        document = json.loads(kvsctl(*words, "--json", status=1).out)
+    assert b"0 records compared, 0 equal, 0 changed, 0 missing, 30 failed" in ended.out
+    against = document["against"]
+    assert (against["failed"], len(against["failures"])) == (30, 10)
+    assert against["failures"][0]["code"].encode() in ended.err
