@@ -1,10 +1,13 @@
 """What is left of a listing, for a journal: ranges, never cursors. Pure."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple, TypeAlias
 
-from kvsctl.listing.ranges import Range
+from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.listing.ranges import Range, remaining
+
+_PAGE_RECORDS: Final[float] = DEFAULT_LIMITS.query_page
 
 Mark: TypeAlias = tuple[int, str, str, str | None]
 """A range as a journal keeps it: the number of its space, and the members of `Range`."""
@@ -61,15 +64,30 @@ class Remainder:
         self._ended: dict[Mark, None] = {}
         self._begun: dict[Mark, None] = {}
 
-    def begin(self, spaces: Mapping[int, Sequence[Range]]) -> dict[int, list[Range]]:
-        """Return the ranges to list, by space: those that are left, or else these."""
+    def begin(
+        self, spaces: Mapping[int, Sequence[Range]], *, prefixed: Collection[int] = ()
+    ) -> dict[int, list[Range]]:
+        """Return the ranges to list, by space: those that are left, or else these.
+
+        `prefixed`: the spaces that can certainly be listed by any prefix. A range of theirs that
+        was listed in part begins at longer prefixes if that probably costs fewer queries than
+        listing it again and skipping what is settled.
+        """
         if self._left is None:
             marks = [_mark(space, one) for space, ranges in spaces.items() for one in ranges]
             self._begun.update(dict.fromkeys(marks))
             return {space: list(ranges) for space, ranges in spaces.items()}
         left: dict[int, list[Range]] = {space: [] for space in spaces}
+        parts = sum(after is not None for *_, after in self._left)
+        pages = self.position / _PAGE_RECORDS / max(parts, 1)
         for space, prefix, within, after in self._left:
-            left[space].append(Range(prefix, within, after))
+            range_ = Range(prefix, within, after)
+            again = [range_]
+            if space in prefixed:
+                again = remaining(range_._replace(prefix=within), pages_listed=pages)
+            if again != [range_]:
+                self._apply(Move(space, range_, again))
+            left[space] += again
         return left
 
     def note(self, start: int, keys: Sequence[str], moves: Sequence[Move]) -> None:

@@ -149,7 +149,8 @@ class Walk:
         spaces = dict(enumerate(self._plan.spaces))
         ranges = {number: self._ranges(space) for number, space in spaces.items()}
         if self._remainder is not None:
-            ranges = self._remainder.begin(ranges)
+            plain = [number for number, space in spaces.items() if space is None]
+            ranges = self._remainder.begin(ranges, prefixed=plain)
         try:
             for number, space in spaces.items():
                 async with aclosing(self._judged_of(number, space, ranges[number])) as pages:

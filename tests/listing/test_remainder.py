@@ -14,6 +14,7 @@ from kvsctl.bulk.plan import RunPlan
 from kvsctl.errors import TargetError
 from kvsctl.journal.state import Group, JournalState
 from kvsctl.listing import lister as lister_module
+from kvsctl.listing import remainder as remainder_module
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.listing.ranges import Range
 from kvsctl.listing.remainder import Move, Remainder
@@ -100,8 +101,23 @@ def _run_until_killed(
     st.sampled_from(["", "a", "b:"]),
     st.sampled_from([0.15, 0.35, 0.55, 0.95]),
     st.sampled_from([0.01, 0.13, 0.3]),
+    st.sampled_from([0.01, 100]),
 )
 def test_a_killed_listing_is_resumed_with_each_key_once(
+    keys: list[str],
+    chains: int,
+    rereads: bool,
+    prefix: str,
+    kill_at: float,
+    write_every: float,
+    page_records: float,
+) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(remainder_module, "_PAGE_RECORDS", page_records)
+        _require_each_key_once(keys, chains, rereads, prefix, kill_at, write_every)
+
+
+def _require_each_key_once(
     keys: list[str], chains: int, rereads: bool, prefix: str, kill_at: float, write_every: float
 ) -> None:
     store = ListedStore({key: Found(b"1") for key in keys}, page=2)
@@ -135,6 +151,43 @@ def test_a_page_that_is_settled_in_part_counts_in_part() -> None:
     assert remainder.take(2) == ([(0, "", "", None)], [(0, "", "", "b")])
     assert remainder.take(2) == ([], [])
     assert remainder.take(3) == ([(0, "", "", "b")], [(0, "", "", "c")])
+
+
+def test_a_large_range_is_resumed_by_longer_prefixes() -> None:
+    """What 3,000 queries have listed is not listed again: the 700 prefixes after it are."""
+    left = (0, "", "user:", "user:0123456789")
+    remainder = Remainder([left], 300_000)
+    ranges = remainder.begin({0: []}, prefixed=[0])[0]
+    assert 100 < len(ranges) < 1000
+    assert ranges[0] == Range("user:0123456789", "user:0123456789", "user:0123456789")
+    assert all(range_.prefix.startswith("user:") for range_ in ranges)
+    assert remainder.take(300_000) == ([left], [(0, *range_) for range_ in ranges])
+
+
+@given(_KEYS, st.integers(0, 5), st.integers(0, 5), st.sampled_from(["", "0", "a:", "\ufeff"]))
+def test_longer_prefixes_hold_each_key_of_their_range_once(
+    keys: list[str], level: int, cut: int, tail: str
+) -> None:
+    after = keys[0] if keys else "ab"
+    range_ = Range("", after[:level], after)
+    ranges = Remainder([(0, *range_)], 10**9).begin({0: []}, prefixed=[0])[0]
+    for key in [*keys, after, after[:cut] + tail, after + tail]:
+        assert sum(one.holds(key) for one in ranges) == range_.holds(key)
+        assert all(key.startswith(one.prefix) for one in ranges if one.holds(key))
+
+
+@pytest.mark.parametrize(
+    ("settled", "prefixed", "expected"),
+    [
+        (2000, [0], Range("user:", "user:", "user:0123456789")),
+        (300_000, [1], Range("", "user:", "user:0123456789")),
+    ],
+)
+def test_a_small_range_or_one_without_prefixes_is_listed_again(
+    settled: int, prefixed: list[int], expected: Range
+) -> None:
+    remainder = Remainder([(0, "", "user:", "user:0123456789")], settled)
+    assert remainder.begin({0: []}, prefixed=prefixed) == {0: [expected]}
 
 
 def test_what_begins_and_ends_between_two_groups_is_not_mentioned() -> None:

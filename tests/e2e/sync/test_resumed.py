@@ -238,6 +238,22 @@ def test_after_any_number_of_kills_the_target_is_like_the_source(
     assert planned == ["k:gone", "other"]
 
 
+def test_a_sync_whose_time_is_up_is_resumed(
+    target: Command, source: str, tmp_path: Path, emulator: Emulator
+) -> None:
+    emulator.arm(read_faults("latency-ms=300"))
+    command: Words = ("sync", "-y", "--from", source, "--all", "-c", "1")
+    journal: Words = ("--journal", tmp_path / "j", "--json")
+    ended = target(*command, *journal, "--max-duration", "2s", status=75)
+    assert b"Run the same command again to resume it." in ended.err
+    assert 0 < ended.report["records"] - ended.report["unsent"] < _PLAIN
+    emulator.arm(None)
+    assert target(*command, *journal, status=0).report["records"] == _PLAIN
+    # Without a journal there is nothing to warn of: the same command writes only what is left.
+    again = target(*command, "--max-duration", "1m", status=0)
+    assert b"without --journal" not in again.err
+
+
 def test_a_complete_journal_starts_anew(target: Command, source: str, tmp_path: Path) -> None:
     command: Words = ("sync", "-y", "--from", source, "k:", "--journal", tmp_path / "j", "--json")
     assert target(*command, status=0).report["records"] == _PLAIN
