@@ -95,6 +95,8 @@ def test_after_a_sync_the_target_has_what_the_source_has(
         assert synced["succeeded"] + synced["skipped"] == synced["records"]
         assert (counts.report["changed"], counts.report["missing"]) == (0, 0)
         assert counts.report["equal"] == synced["records"]
+        target("apply", plan, "-y", status=0)
+        assert target("diff", "--from", source, "--as", "jsonl", status=0).out == b""
 
 
 def test_what_is_left_of_a_ttl_is_kept_and_what_has_expired_is_skipped(

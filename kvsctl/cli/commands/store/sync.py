@@ -39,8 +39,8 @@ def sync_command(given: Given) -> None:
     """Write the records of --from TARGET that the target lacks or holds differently.
 
     Choose records by PREFIX, --match, --regex or --all. Each is read in the target first; records
-    with a ttl are always written. Nothing is deleted: --plan writes what would be. After a stop,
-    the same command writes only what still differs; with --journal it resumes where it was.
+    with a ttl are always written. Nothing is deleted: --plan writes what would be, for apply. After
+    a stop, the same command writes only what still differs; with --journal it resumes where it was.
     """
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.cli.sync_request import sync_job
