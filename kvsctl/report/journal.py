@@ -53,6 +53,8 @@ def journal_lines(path: Path, journal: Journal, *, in_use: bool) -> list[str]:
         return [f"{visible(str(path))}: an empty journal"]
     counts, retryable = state.totals.counts, len(state.retryable)
     started_at = _moment(header.started_at)
+    is_listing = any(one["kind"] == "listing" for one in header.input)
+    when = "when the job starts anew" if is_listing else "with --retry-failed"
     rows = [
         ("job", f"{header.command} on {header.target}"),
         ("input", ", ".join(str(one.get("path", one["kind"])) for one in header.input)),
@@ -60,7 +62,7 @@ def journal_lines(path: Path, journal: Journal, *, in_use: bool) -> list[str]:
         ("started", f"{started_at}, {state.elapsed_seconds:,.1f} s of running time"),
         ("settled", _settled(state)),
         ("outcomes", ", ".join(f"{counts.get(name, 0):,} {name}" for name in _COUNTS[1:5])),
-        ("to retry", f"{retryable:,} {plural('failure', retryable)}, with --retry-failed"),
+        ("to retry", f"{retryable:,} {plural('failure', retryable)}, {when}"),
     ]
     if state.failures_path is not None:
         rows.append(("failures", f"{state.failures_path}, {state.failures.length:,} bytes"))

@@ -12,9 +12,10 @@ from kvsctl.report.journal import journal_document, journal_lines
 from tests.support.journals import HEADER, note
 
 
-def _journal(path: Path, stage: Stage = Stage.RUNNING) -> Path:
+def _journal(path: Path, stage: Stage = Stage.RUNNING, kind: str = "stdin") -> Path:
     header = replace(
         HEADER,
+        input=[{"kind": kind}],
         failures_path="/tmp/failed\x1b[31m",
         output_path="/tmp/out",
         started_at="2026-01-02T05:04:05.678912+02:00",
@@ -49,6 +50,13 @@ def test_lines_for_people_show_the_progress_of_a_job(tmp_path: Path) -> None:
         assert said in text
     assert "\x1b" not in text
     assert "in use by a run" in "".join(journal_lines(path, read_journal(path), in_use=True))
+
+
+def test_failures_of_a_listing_are_not_retried_on_request(tmp_path: Path) -> None:
+    path = _journal(tmp_path / "j", kind="listing")
+    text = "\n".join(journal_lines(path, read_journal(path), in_use=False))
+    assert "1 failure, when the job starts anew" in text
+    assert "--retry-failed" not in text
 
 
 def test_the_document_for_programs_is_complete(tmp_path: Path) -> None:
