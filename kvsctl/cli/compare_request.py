@@ -14,7 +14,7 @@ from kvsctl.cli.options.comparing import DiffOptions, VerifyOptions
 from kvsctl.cli.options.selection import EntityOptions, PrefixArgument, SelectionOptions
 from kvsctl.cli.options.target import TargetOptions
 from kvsctl.cli.request import output_path, output_roles, reporting_of, require_own_files
-from kvsctl.cli.selectors import listing_plan, shard_of
+from kvsctl.cli.selectors import listing_plan, shard_of, with_prefix
 from kvsctl.cli.stores import named_store, require_different, schedule_for, source_store, store_of
 from kvsctl.comparison.joining import Change
 from kvsctl.comparison.sampling import Sample, sample_of
@@ -47,7 +47,7 @@ def comparison(given: Given) -> Comparison:
 
     Raise UsageError if they cannot be carried out; nothing was opened for writing then.
     """
-    options = given.of(DiffOptions)
+    given, options = with_prefix(given), given.of(DiffOptions)
     _require_one_prefix(given.of(PrefixArgument).prefix, options.more)
     left, right = _left(options), options.with_
     if [*left, *right].count(_STDIN) > 1:

@@ -16,7 +16,7 @@ from kvsctl.cli.request import (
     require_own_files,
     require_resumable_outputs,
 )
-from kvsctl.cli.selectors import listing_plan, require_by_key, selectors_given
+from kvsctl.cli.selectors import listing_plan, require_by_key, selectors_given, with_prefix
 from kvsctl.errors import UsageError
 from kvsctl.files.descriptors import descriptor
 from kvsctl.files.sinks import part_path
@@ -31,6 +31,7 @@ from kvsctl.service.wire import MetadataRequest
 
 def list_job(given: Given) -> BatchJob:
     """Return the job of `list`. Raise UsageError if it cannot be carried out."""
+    given = with_prefix(given)
     options = given.of(ListOptions)
     for flag, is_given in (("--as", options.as_ is not None), ("--long", options.long)):
         if options.count and is_given:
@@ -54,6 +55,7 @@ def list_job(given: Given) -> BatchJob:
 
 def export_job(given: Given) -> BatchJob:
     """Return the job of `export`. Raise UsageError if it cannot be carried out."""
+    given = with_prefix(given)
     options, basis = given.of(ExportOptions), basis_of(given)
     journal = journalling(given, DEFAULT_LIMITS)
     plan = listing_plan(

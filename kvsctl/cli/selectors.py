@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.cli.option_groups import Given
+from kvsctl.cli.options.cleanup.deleting import PrefixOption
 from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.selection import (
     EntityOptions,
@@ -45,6 +46,14 @@ _LEGAL_CHARACTERS: Final = "Keys have letters, digits, white space and : . _ - #
 _AGE_EXAMPLE: Final = "Write an age such as 30d, or a time such as 2026-01-31."
 _CLOCK_ERROR_SECONDS: Final = 86_400
 """How far the clock of this machine may be behind that of the service."""
+
+
+def with_prefix(given: Given) -> Given:
+    """Return the same options, with `--prefix` as PREFIX. Raise UsageError if both are given."""
+    prefix, option = given.of(PrefixArgument).prefix, given.of(PrefixOption).prefix_option
+    if prefix is not None and option is not None:
+        raise UsageError("PREFIX and --prefix exclude each other", "Give one of them.")
+    return given.having(PrefixArgument(prefix=option if prefix is None else prefix))
 
 
 def listing_plan(
@@ -102,7 +111,7 @@ def selection_of(given: Given) -> Selection:
     """Return the selection that the options ask for. Raise UsageError."""
     options, prefix = given.of(SelectionOptions), given.of(PrefixArgument).prefix
     if options.all and prefix is not None:
-        raise UsageError("--all and PREFIX exclude each other", "Give one of them.")
+        raise UsageError("--all and a prefix exclude each other", "Give one of them.")
     older, newer = options.older_than, options.newer_than
     selection = Selection(
         prefix or "",
@@ -129,7 +138,7 @@ def _require_possible_keys(options: SelectionOptions, selection: Selection) -> N
     prefix = selection.prefix
     if why := why_no_key_begins(prefix):
         hint = "Use --match for a glob." if _GLOB.search(prefix) else _LEGAL_CHARACTERS
-        raise UsageError(f"PREFIX {quoted(prefix)}: {why}", hint)
+        raise UsageError(f"the prefix {quoted(prefix)}: {why}", hint)
     for flag, texts in (("--match", options.match), ("--exclude", options.exclude)):
         for text in texts:
             if why := why_no_key_matches(text):
@@ -138,7 +147,7 @@ def _require_possible_keys(options: SelectionOptions, selection: Selection) -> N
         if why := why_no_key_begins(one.prefix):
             raise UsageError(f"--regex {quoted(one.text)}: {why}", _LEGAL_CHARACTERS)
     if not selection.prefixes:
-        names = {"PREFIX": prefix, "--match": options.match, "--regex": options.regex}
+        names = {"the prefix": prefix, "--match": options.match, "--regex": options.regex}
         raise UsageError(
             f"{' and '.join(name for name, given in names.items() if given)} exclude each other: "
             "no key begins as they require",

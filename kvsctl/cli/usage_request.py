@@ -7,7 +7,7 @@ from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.listing import UsageOptions
 from kvsctl.cli.options.selection import PrefixArgument
 from kvsctl.cli.request import basis_of
-from kvsctl.cli.selectors import listing_plan
+from kvsctl.cli.selectors import listing_plan, with_prefix
 from kvsctl.errors import UsageError
 from kvsctl.jobs.job import BatchJob
 from kvsctl.outputs.forms import Accounting, Printing
@@ -20,6 +20,7 @@ _TOP_OF_JSON: Final = 1000
 
 def du_job(given: Given) -> BatchJob:
     """Return the job of `du`. Raise UsageError if it cannot be carried out."""
+    given = with_prefix(given)
     options = given.of(UsageOptions)
     if options.separator == "":
         raise UsageError("--separator: must not be empty", "Write it as in --separator ':'.")

@@ -9,12 +9,11 @@ from kvsctl.cli.cleanup.rehearsing import rehearsal_of
 from kvsctl.cli.inputs import limits_of
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.checking import CheckingOptions
-from kvsctl.cli.options.cleanup.deleting import PrefixOption
 from kvsctl.cli.options.cleanup.expiring import ExpireOptions
 from kvsctl.cli.options.selection import PrefixArgument, SelectionOptions
 from kvsctl.cli.options.target import ConfirmOption, YesOption
 from kvsctl.cli.request import basis_of, require_own_files
-from kvsctl.cli.selectors import listing_plan, selectors_given
+from kvsctl.cli.selectors import listing_plan, selectors_given, with_prefix
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.actions import Expiring
 from kvsctl.jobs.cleanup.guards import MostDeleted
@@ -69,12 +68,10 @@ def expire_job(given: Given) -> BatchJob:
 
 def _selecting(given: Given) -> Given:
     """Return the same options, with the prefix as PREFIX. Raise UsageError for filters alone."""
-    prefix, option = given.of(PrefixArgument).prefix, given.of(PrefixOption).prefix_option
-    if prefix is not None and option is not None:
-        raise UsageError("PREFIX and --prefix exclude each other", "Give one of them.")
-    if "" in (prefix, option):
+    given = with_prefix(given)
+    prefix = given.of(PrefixArgument).prefix
+    if prefix == "":
         raise UsageError("the prefix is empty", "Give --all if all keys are meant.")
-    prefix = prefix or option
     chosen = given.of(SelectionOptions)
     if not (prefix or chosen.all or chosen.match or chosen.regex):
         raise UsageError(
@@ -86,7 +83,7 @@ def _selecting(given: Given) -> Given:
             "--check-first applies to records that are read from files",
             "Try --dry-run, which writes nothing.",
         )
-    return given.having(PrefixArgument(prefix=prefix))
+    return given
 
 
 def _action(given: Given, limits: Limits | None) -> Expiring:

@@ -152,7 +152,7 @@ def test_nobody_to_ask_is_refused_before_anything_is_read(kvsctl: Command) -> No
         (["--ttl", "1d", "--no-expiry"], "expire needs a selection"),
         (["--ttl", "1d", "--prefix", ""], "the prefix is empty"),
         (["a", "--prefix", "a", "--ttl", "1d"], "PREFIX and --prefix exclude each other"),
-        (["a", "--all", "--ttl", "1d"], "--all and PREFIX exclude each other"),
+        (["a", "--all", "--ttl", "1d"], "--all and a prefix exclude each other"),
         (["--all"], "no ttl: give --ttl TTL"),
         (["--all", "--ttl", "soon"], '--ttl "soon": the ttl is not valid'),
         (["--all", "--ttl", "0s"], '--ttl "0s": '),

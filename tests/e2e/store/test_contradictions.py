@@ -9,15 +9,15 @@ from tests.support.commands.command import Command
     ("words", "message"),
     [
         (["--expired", "--no-expiry"], "--expired and --no-expiry exclude each other: without"),
-        (["a/b"], 'PREFIX "a/b": no key has "/"'),
-        (["user:[1]"], 'PREFIX "user:[1]": no key has "["'),
-        (["é"], 'PREFIX "\\u00e9": no key has "\\u00e9"'),
+        (["a/b"], 'the prefix "a/b": no key has "/"'),
+        (["user:[1]"], 'the prefix "user:[1]": no key has "["'),
+        (["é"], 'the prefix "\\u00e9": no key has "\\u00e9"'),
         (["a" * 501], "no key has more than 500 characters"),
         (["--match", "user/*"], '--match "user/*": no key has "/"'),
         (["--match", "ok*", "--match", "[/]"], '--match "[/]": no key has "[/]"'),
         (["--exclude", "user/*"], '--exclude "user/*": no key has "/"'),
         (["--regex", "^user/"], '--regex "^user/": no key has "/"'),
-        (["user:", "--match", "job:*"], "PREFIX and --match exclude each other: no key begins as"),
+        (["user:", "--match", "job:*"], "the prefix and --match exclude each other: no key begins"),
         (["--match", "a*", "--regex", "^b"], "--match and --regex exclude each other"),
         (["--match", "a*", "--exclude", "a*"], '--match "a*" and --exclude "a*" exclude each'),
         (["a:", "--exclude", "a*"], '--exclude "a*" leaves out every key that is chosen'),
@@ -53,6 +53,8 @@ def test_what_no_record_can_meet_is_refused(
 def test_every_command_that_lists_refuses_it(kvsctl: Command, command: list[str]) -> None:
     refused = kvsctl(*command, "-t", "local", "--match", "a/*", status=2)
     assert b'--match "a/*": no key has "/"' in refused.err
+    refused = kvsctl(*command, "-t", "local", "--prefix", "a/", status=2)
+    assert b'the prefix "a/": no key has "/"' in refused.err
 
 
 @pytest.mark.parametrize(
@@ -87,4 +89,4 @@ def test_expired_records_are_not_chosen_by_what_skips_them(kvsctl: Command) -> N
         refused = kvsctl(*command, "--expired", status=2)
         assert b"--expired chooses nothing here: expired records are skipped" in refused.err
     refused = kvsctl("sync", *sides, "--prefix", "a", status=2)
-    assert b"--all and PREFIX exclude each other" in refused.err
+    assert b"--all and a prefix exclude each other" in refused.err

@@ -33,6 +33,7 @@ def test_all_keys_come_in_order(cities: Command) -> None:
 def test_a_prefix_and_selectors_choose(cities: Command) -> None:
     some = [key for key in _KEYS if key.startswith("city:12")]
     assert cities("list", "city:12", status=0).out.decode().splitlines() == some
+    assert cities("list", "--prefix", "city:12", status=0).out.decode().splitlines() == some
     assert cities("list", "--match", "city:12*", status=0).out.decode().splitlines() == some
     assert cities("list", "--regex", "^city:12", status=0).out.decode().splitlines() == some
     others = cities("list", "--exclude", "city:12*", "--count", status=0)
@@ -81,8 +82,9 @@ def test_the_output_can_be_fed_back(cities: Command) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["user:*"], 'PREFIX "user:*": no key has "*"'),
-        (["a", "--all"], "--all and PREFIX exclude each other"),
+        (["user:*"], 'the prefix "user:*": no key has "*"'),
+        (["a", "--all"], "--all and a prefix exclude each other"),
+        (["a", "--prefix", "a"], "PREFIX and --prefix exclude each other"),
         (["--regex", "("], "--regex"),
         (["--older-than", "soon"], '--older-than "soon": neither an age nor a time'),
         (["--larger-than", "big"], '--larger-than "big": not a size'),

@@ -1,6 +1,7 @@
 """kvsctl diff: compare records."""
 
 from kvsctl.cli.option_groups import Given, takes
+from kvsctl.cli.options.cleanup.deleting import PrefixOption
 from kvsctl.cli.options.comparing import DiffOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.input import ManifestOption
@@ -20,6 +21,7 @@ from kvsctl.cli.options.target import TargetOptions
 @takes(
     PrefixArgument,
     DiffOptions,
+    PrefixOption,
     SelectionOptions,
     ShardSelector,
     EntityOptions,

@@ -1,6 +1,7 @@
 """kvsctl du: how much of a store each prefix takes."""
 
 from kvsctl.cli.option_groups import Given, takes
+from kvsctl.cli.options.cleanup.deleting import PrefixOption
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.listing import ConsistentOption, UsageOptions
 from kvsctl.cli.options.report import FailuresOption, ReportOptions
@@ -16,6 +17,7 @@ from kvsctl.cli.options.target import TargetOptions
 
 @takes(
     PrefixArgument,
+    PrefixOption,
     SelectionOptions,
     ShardSelector,
     EntityOptions,

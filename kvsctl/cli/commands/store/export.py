@@ -1,6 +1,7 @@
 """kvsctl export: write records that set can load."""
 
 from kvsctl.cli.option_groups import Given, takes
+from kvsctl.cli.options.cleanup.deleting import PrefixOption
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.listing import ConsistentOption, ExportOptions
@@ -17,6 +18,7 @@ from kvsctl.cli.options.target import TargetOptions
 
 @takes(
     PrefixArgument,
+    PrefixOption,
     SelectionOptions,
     ShardSelector,
     EntityOptions,

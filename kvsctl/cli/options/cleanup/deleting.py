@@ -10,7 +10,7 @@ from kvsctl.cli.options import panels
 
 
 class PrefixOption(OptionGroup):
-    """The prefix of the keys to work on, for commands whose arguments are keys."""
+    """The prefix of the keys to work on, as an option."""
 
     prefix_option: Annotated[
         str | None,
