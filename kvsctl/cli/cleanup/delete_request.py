@@ -36,6 +36,7 @@ from kvsctl.cli.request import (
 )
 from kvsctl.cli.selectors import listing_plan, selectors_given
 from kvsctl.errors import UsageError
+from kvsctl.jobs.cleanup.actions import Deleting
 from kvsctl.jobs.cleanup.guards import MostDeleted
 from kvsctl.jobs.cleanup.plan import CleanUpPlan
 from kvsctl.jobs.job import BatchJob, InputChecks
@@ -145,7 +146,8 @@ def _selection_job(given: Given) -> BatchJob:
     basis = basis_of(given, Verb.DELETE, limits=limits)
     listing = listing_plan(given, basis.plan)
     undo = undo_of(given)
-    if undo is not None or not listing.selection.is_of_keys_only:
+    is_by_key = listing.is_by_key
+    if undo is not None or not (is_by_key and listing.selection.is_of_keys_only):
         basis = basis._replace(plan=replace(basis.plan, precondition=Precondition(WriteIf.CHOSEN)))
     if (rehearsal := rehearsal_of(given, basis, listing, DELETE, most)) is not None:
         return rehearsal
@@ -175,7 +177,7 @@ def _selection_job(given: Given) -> BatchJob:
         selection=selection,
         shard=listing.selection.shard,
         confirmed_target=given.of(ConfirmOption).confirm,
-        cleanup=CleanUpPlan(listing, most),
+        cleanup=CleanUpPlan(listing, most, Deleting(compares_values=not is_by_key)),
         undo=undo,
         has_consent=given.of(YesOption).yes,
     )

@@ -58,8 +58,14 @@ class Action(Protocol):
         ...
 
 
-class Deleting:
-    """Delete each record."""
+class Deleting(msgspec.Struct, frozen=True):
+    """Delete each record.
+
+    `compares_values`: only if its value is still the listed one. What an index chose cannot be
+    judged again by the selection.
+    """
+
+    compares_values: bool = False
 
     name = "delete"
     done = "deleted"
@@ -68,10 +74,13 @@ class Deleting:
 
     def entry(self, identity: Identity, found: Found) -> Entry:
         """See Action."""
-        return Entry(identity.entity or "", identity.key, b"%d" % len(found.value))
+        hash_ = b" " + _hash(found.value) if self.compares_values else b""
+        return Entry(identity.entity or "", identity.key, b"%d%b" % (len(found.value), hash_))
 
     def record(self, position: int, entry: Entry) -> Record:
         """See Action."""
+        if self.compares_values:
+            return _listed_record(position, entry)
         identity = Identity(entry.entity or None, entry.key)
         return Record(position, SOURCE, position + 1, identity, key_body(identity))
 
@@ -81,13 +90,14 @@ class Deleting:
             return given
 
         def chooses(record: Record, found: Found, now: float) -> bool:
-            return is_chosen(selection, record.identity, found, now)
+            is_same = not self.compares_values or _has_listed_value(record, found)
+            return is_same and is_chosen(selection, record.identity, found, now)
 
         return replace(given, chooses=chooses)
 
 
 class ListedRecord(Record, gc=False, kw_only=True):
-    """A record with the hash of the value that was listed. See `Expiring`.
+    """A record with the hash of the value that was listed.
 
     `earlier_expiry`: its expiry before the first attempt to write it.
     """
@@ -124,19 +134,15 @@ class Expiring(msgspec.Struct, frozen=True):
 
     def record(self, position: int, entry: Entry) -> Record:
         """See Action."""
-        identity = Identity(entry.entity or None, entry.key)
-        value_hash = entry.body.partition(b" ")[2]
-        body = key_body(identity)
-        return ListedRecord(position, SOURCE, position + 1, identity, body, value_hash=value_hash)
+        return _listed_record(position, entry)
 
     def precondition(self, given: Precondition, selection: Selection) -> Precondition:
         """See Action. A record whose value is another than listed is left alone."""
 
         def chooses(record: Record, found: Found, now: float) -> bool:
-            assert isinstance(record, ListedRecord)  # noqa: S101
             return (
                 not is_past(found.expire_time, now)
-                and _hash(found.value) == record.value_hash
+                and _has_listed_value(record, found)
                 and is_chosen(selection, record.identity, found, now)
             )
 
@@ -151,8 +157,20 @@ class Expiring(msgspec.Struct, frozen=True):
     def is_done(self, record: Record, found: Found) -> bool:
         """Return whether the listed value has another expiry than before. See Rewrite."""
         assert isinstance(record, ListedRecord)  # noqa: S101
-        is_same = _hash(found.value) == record.value_hash
+        is_same = _has_listed_value(record, found)
         return is_same and found.expire_time not in (None, record.earlier_expiry)
+
+
+def _listed_record(position: int, entry: Entry) -> ListedRecord:
+    identity = Identity(entry.entity or None, entry.key)
+    value_hash = entry.body.partition(b" ")[2]
+    body = key_body(identity)
+    return ListedRecord(position, SOURCE, position + 1, identity, body, value_hash=value_hash)
+
+
+def _has_listed_value(record: Record, found: Found) -> bool:
+    assert isinstance(record, ListedRecord)  # noqa: S101
+    return _hash(found.value) == record.value_hash
 
 
 def body_with_ttl(identity: Identity, value: bytes, ttl: Ttl) -> bytes:

@@ -186,3 +186,22 @@ def test_entities_are_deleted_in_place_of_plain_keys(kvsctl: Command, tmp_path: 
         assert len(command("list", "-q", "--entity", "log", "--plain").out.splitlines()) == 11
         command("delete", "--all", "--entity", "log", "--plain", "-y", status=0)
         assert command("list", "-q", "--entity", "log", "--plain").out == b""
+
+
+def test_what_an_index_chooses_is_read_again_and_deleted(kvsctl: Command, tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.yml"
+    manifest.write_text(
+        "app:\n  id: x\n  storage:\n    entities:\n      - name: log\n"
+        "        attributes:\n          n: {type: integer}\n"
+        "        indexes:\n          - name: by-n\n            range: [n]\n"
+    )
+    with serving(kvsctl, "--manifest", manifest) as url:
+        command = kvsctl.having(KVSCTL_URL=url)
+        entities = [{"key": f"k{n}", "value": {"n": n}, "entityName": "log"} for n in range(9)]
+        path = records_file(tmp_path / "in.jsonl", entities)
+        command("set", "-q", "-f", path, status=0)
+        words = ["--all", "--entity", "log", "--index", "by-n", "--range", ">=5"]
+        report = command("delete", *words, "-y", "--json", status=0).report
+        assert (report["succeeded"], report["units"]["read"] >= 1) == (4, True)
+        left = command("list", "-q", "--entity", "log").out.decode().splitlines()
+        assert left == ["k0", "k1", "k2", "k3", "k4"]

@@ -6,6 +6,7 @@ import pytest
 
 from kvsctl.bulk.events import PageListed, RequestEnded, Settled
 from kvsctl.errors import CredentialsError, UsageError, WorkLeft
+from kvsctl.jobs.cleanup.actions import Deleting
 from kvsctl.jobs.cleanup.guards import MostDeleted
 from kvsctl.jobs.job import InputChecks
 from kvsctl.listing.remainder import Cutoff
@@ -158,6 +159,17 @@ def test_requests_and_pages_of_listings_reach_the_listeners_and_their_records_do
     assert kinds.count(PageListed) == 1
     assert kinds.count(RequestEnded) == 3
     assert kinds.count(Settled) == 1
+
+
+def test_what_an_index_chose_is_kept_if_its_value_is_another_than_listed() -> None:
+    store = _store(
+        "a1", "a2", "a3", others=[(0.11, "a2", _found(b"2")), (0.12, "a3", _found(b"1.0"))]
+    )
+    around = Around()
+    job = cleanup_job(Selection("a"), reads_first=True, action=Deleting(compares_values=True))
+    assert clean_up(job, store, around) is None
+    assert set(store.records) == {"a2"}, "1.0 is the same value as 1"
+    assert around.tally.skipped_by == {"changed": 1}
 
 
 def test_without_a_terminal_and_consent_nothing_is_deleted(
