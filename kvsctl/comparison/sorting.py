@@ -28,7 +28,7 @@ class Sorter(Generic[_E]):
 
     Equal ones keep their order. What is more than `most_bytes` goes to temporary files, which end
     with the process. `make` makes an entry of what was read back. Raise StreamError if a file
-    cannot be written or read.
+    cannot be written or read: its message names what is sorted (`what`), and `hint` is its hint.
     """
 
     def __init__(
@@ -37,10 +37,14 @@ class Sorter(Generic[_E]):
         *,
         most_bytes: int = _MOST_BYTES,
         most_files: int = _MOST_FILES,
+        what: str = "the input",
+        hint: str = "Set TMPDIR to a folder with more space, or sort the input before.",
     ) -> None:
         self._make = make
         self._most_bytes = most_bytes
         self._most_files = most_files
+        self._what = what
+        self._hint = hint
         self._files: list[IO[bytes]] = []
         self._held: list[_E] = []
         self._held_bytes = 0
@@ -86,8 +90,8 @@ class Sorter(Generic[_E]):
             yield
         except OSError as error:
             raise StreamError(
-                f"cannot sort the input in {tempfile.gettempdir()}: {error.strerror}",
-                "Set TMPDIR to a folder with more space, or sort the input before.",
+                f"cannot sort {self._what} in {tempfile.gettempdir()}: {error.strerror}",
+                self._hint,
             ) from error
 
 

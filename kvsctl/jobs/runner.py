@@ -144,7 +144,17 @@ async def _carry_out(
         if error is None and listeners.has_work_left:
             error = limit.work_left()
         elapsed_seconds = time.monotonic() - started
-        return listeners.finish(error, interrupts.interrupted, elapsed_seconds)
+        status = listeners.finish(error, interrupts.interrupted, elapsed_seconds)
+        is_empty = status is ExitStatus.OK and not listeners.tally.records
+        if is_empty and journal is not None and journal.records_before:
+            _warn_of_nothing(job, environment, journal.records_before)
+        return status
+
+
+def _warn_of_nothing(job: BatchJob, environment: Environment, records_before: int) -> None:
+    if not job.reporting.quiet:
+        records = "1 record" if records_before == 1 else f"{records_before:,} records"
+        environment.warn(f"nothing was selected, and the run before had {records}")
 
 
 def _about(job: BatchJob, token_source: str | None = None) -> About:

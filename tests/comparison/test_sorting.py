@@ -16,7 +16,7 @@ from kvsctl.errors import StreamError
 
 
 def _sorted(entries: Iterable[Entry], **bounds: int) -> Iterator[Entry]:
-    sorter = Sorter(Entry, **bounds)
+    sorter = Sorter(Entry, **bounds)  # type: ignore[arg-type]
     for entry in entries:
         sorter.add(entry)
     return sorter.sorted()

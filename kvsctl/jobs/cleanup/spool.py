@@ -12,6 +12,8 @@ from kvsctl.comparison.sorting import Sorter
 _MOST_BYTES: Final = 16 << 20
 """How much of a spool is in memory before it is written to a file."""
 _FIRST_KEYS: Final = 5
+_WHAT: Final = "what was listed"
+_HINT: Final = "Set TMPDIR to a folder with more space."
 
 
 class Spool:
@@ -24,7 +26,7 @@ class Spool:
 
     def __init__(self, size_of: Callable[[Entry], int] = lambda _entry: 0) -> None:
         self._size_of = size_of
-        self._sorter = Sorter(Entry, most_bytes=_MOST_BYTES)
+        self._sorter = Sorter(Entry, most_bytes=_MOST_BYTES, what=_WHAT, hint=_HINT)
         self._first: list[Entry] = []
         self.count = 0
         self.value_bytes = 0

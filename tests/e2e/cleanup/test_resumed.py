@@ -91,6 +91,9 @@ def test_a_complete_journal_of_a_selection_starts_anew(slow: Command, tmp_path: 
     slow("set", "-q", "tmp:new=1", status=0)
     assert slow(*words, status=0).report["succeeded"] == 1
     assert slow("list", "-q").out == b"keep\n"
+    empty = slow(*words, status=0)
+    assert b"warning: nothing was selected, and the run before had 1 record" in empty.err
+    assert b"warning" not in slow(*words, status=0).err
 
 
 def test_a_journal_of_another_selection_is_refused(slow: Command, tmp_path: Path) -> None:
