@@ -21,7 +21,7 @@ from kvsctl.jobs.journal import JobJournal
 from kvsctl.jobs.printing import manifest_of, opened
 from kvsctl.jobs.signals import Steered
 from kvsctl.journal.state import Stage
-from kvsctl.outputs.forms import Printing
+from kvsctl.outputs.forms import Printing, RecordForm
 from kvsctl.outputs.records import RecordOutput
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile
@@ -314,7 +314,9 @@ class JobListeners:
             compress = compressor_of(records.path)
             return sink if compress is None else CompressedSink(sink, compress)
         if self._environment.stdout_fd is None:
-            raise UsageError("cannot print records: stdout is closed", "Use --output FILE.")
+            has_output = isinstance(records.form, RecordForm)
+            hint = "Use --output FILE." if has_output else "Redirect it to a file with > FILE."
+            raise UsageError("cannot print records: stdout is closed", hint)
         return DescriptorWriter(self._environment.stdout_fd, self._output_changed)
 
     def _output_changed(self) -> None:

@@ -131,6 +131,24 @@ def test_a_closed_stdin_is_no_input(local: Command, words: str, said: bytes) -> 
     assert said in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("command", "hint"),
+    [("export", b"Use --output FILE."), ("list", b"Redirect it to a file"), ("du", b"Redirect it")],
+)
+def test_a_closed_stdout_is_refused_with_what_the_command_can_do(
+    local: Command, command: str, hint: bytes
+) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"{KVSCTL}" {command} >&-'],
+        env=local.environ,
+        capture_output=True,
+        timeout=_WAIT_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert hint in done.stderr
+
+
 def test_a_report_for_a_closed_stdout_is_refused_before_anything_is_sent(local: Command) -> None:
     done = subprocess.run(
         ["/bin/sh", "-c", f'"{KVSCTL}" set k=1 --json >&-'],
