@@ -159,6 +159,15 @@ def test_a_record_that_an_unanswered_attempt_has_deleted_counts_as_deleted() -> 
     assert _kinds(ran) == [("get", 1), ("delete", 1), ("get", 1)]
 
 
+def test_a_run_that_is_out_of_time_still_finds_out_what_an_unanswered_attempt_did() -> None:
+    service = _store(in_turn(Turn(), Turn(fault=TIMED_OUT, applies=True)))
+    service.store.update({one.identity: 0 for one in _keys(2)})
+    moments = [(0.15, Run.run_out_of_time)]
+    ran = carry_out(_plan(_is_even), [[*_keys(2)]], service, moments=moments)
+    assert ran.books.states == {"succeeded": 2}
+    assert _kinds(ran) == [("get", 2), ("delete", 2), ("get", 2)]
+
+
 def test_a_refused_batch_is_split_and_its_good_records_are_deleted() -> None:
     service = _store()
     service.store.update({one.identity: 0 for one in _keys(25)})

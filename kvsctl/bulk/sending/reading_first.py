@@ -50,7 +50,10 @@ class ReadFirstQueue(SendQueue):
         The parts of a batch that was refused are not: it would be packed again as it was.
         """
         if self._condition.is_prompt and batch.purpose is Purpose.WORK and not batch.is_part:
-            reads = [self._condition.reading(one) for one in self.split(batch)]
+            records = self.split(batch)
+            reads = [self._condition.reading(one) for one in records]
+            for read, record in zip(reads, records, strict=True):
+                read.ambiguous = record.ambiguous  # so a run that must end still finds out
             batch = Batch(reads, is_loose=True, purpose=Purpose.READ_FIRST)
             self._being_read += len(reads)
         super().resend(batch, due)

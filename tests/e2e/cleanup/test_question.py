@@ -95,3 +95,24 @@ def test_a_protected_target_is_named_and_then_the_question_is_answered(
     assert _count(stored) == 8
     assert in_terminal(protected, "delete", "--prefix", "a", typed=b"local\ny\n").status == 0
     assert _count(stored) == 1
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_end_the_question_about_a_plan(
+    stored: Command, tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    plan = tmp_path / "plan.jsonl"
+    stored("delete", "--prefix", "a", "--plan", plan, status=0)
+    near, far = system_module("pty").openpty()
+    process = stored.having(TERM="xterm").start("apply", plan, stdin=far, stdout=far, stderr=far)
+    os.close(far)
+    shown = b""
+    while b"[y/N]" not in shown:
+        shown += read_within(near, _WAIT_SECONDS)
+    process.send_signal(number)
+    while chunk := read_within(near, _WAIT_SECONDS):
+        shown += chunk
+    os.close(near)
+    assert process.wait(_WAIT_SECONDS) in (status, -number)
+    assert b"Traceback" not in shown
+    assert _count(stored) == 8
