@@ -77,8 +77,8 @@ def test_expired_records_are_skipped_where_asked(kvsctl: Command, tmp_path: Path
         kvsctl("set", "k=1", "stays=2", "--url", url, "--ttl", "1h", status=0)
         words = ("get", "k", "stays", "--skip-expired", "--json", "--url", url)
         assert kvsctl(*words, status=0).report["skipped"] == 0
-        now.forward(-3601)  # so that it has expired now; the service serves it for a while
-        kvsctl("set", "k=1", "--ttl", "1h", "--url", url, status=0)
+        now.forward(3601)  # both have expired; the service serves them for a while
+        kvsctl("set", "stays=2", "--ttl", "1h", "--url", url, status=0)
         report = kvsctl(*words, status=0).report
         assert report["skipped_by"] == {"expired": 1}
         assert report["succeeded"] == 1

@@ -26,7 +26,6 @@ from kvsctl.jobs.compare.reading import (
     counting,
     look_up,
 )
-from kvsctl.jobs.connect import credentials_of
 from kvsctl.jobs.cron.lock import locked
 from kvsctl.jobs.cron.time_limit import TimeLimit
 from kvsctl.jobs.ending import End, graver
@@ -122,7 +121,7 @@ async def _carry_out(
     """Do what `compare` does, with the job's lock held."""
     require_replaceable(job.reporting)
     for store in job.stores:  # refuses what cannot be used, before a file is opened
-        credentials_of(store.target, allow_http=store.allow_http)
+        store.credentials()
     started, about = time.monotonic(), _about(job)
     report = None if job.reporting.report_path is None else ReportFile(job.reporting.report_path)
     try:
@@ -189,7 +188,7 @@ class _Comparing:
         return None
 
     async def _look_up(self, left: Reader, right: StoreSide) -> KvsctlError | None:
-        credentials = credentials_of(right.target, allow_http=right.allow_http)
+        credentials = right.credentials()
         side = FileSide(left, counting(self.tally))
         prints_records = self._job.printing.path is None
         with self._showing_progress(prints_records=prints_records) as (progress, note):

@@ -27,7 +27,6 @@ from kvsctl.jobs.compare.reading import (
     look_up,
 )
 from kvsctl.jobs.compare.verification_ending import VerificationEnding
-from kvsctl.jobs.connect import credentials_of
 from kvsctl.jobs.cron.lock import locked
 from kvsctl.jobs.cron.time_limit import TimeLimit
 from kvsctl.jobs.ending import End
@@ -158,7 +157,7 @@ class _Checking(NamedTuple):
     async def compare(self, comparand: Comparand) -> tuple[Against, KvsctlError | None]:
         """Return what differs, and the error that ended this early, if any."""
         store, tally = comparand.store, Tally()
-        credentials = credentials_of(store.target, allow_http=store.allow_http)
+        credentials = store.credentials()
         different: list[Difference] = []
 
         def take(difference: Difference) -> None:
