@@ -27,7 +27,7 @@ class SelectionOptions(OptionGroup):
 
     all: Annotated[
         bool,
-        typer.Option("--all", help="All keys: the default.", rich_help_panel=panels.SELECTION),
+        typer.Option("--all", help="All keys.", rich_help_panel=panels.SELECTION),
         OnResume.CHECKED_ELSEWHERE,
     ] = False
     match: Annotated[
