@@ -64,7 +64,7 @@ _facts = st.builds(
 
 
 @given(st.builds(Manifest, st.builds(Digest, st.integers(0, 2**60), st.just(5), st.text()), _facts))
-def test_a_manifest_survives_its_json(manifest: Manifest) -> None:
+def test_a_manifest_is_the_same_after_encoding_and_decoding(manifest: Manifest) -> None:
     text = encode(manifest)
     assert text.count(b"\n") == 1
     assert decode(text, "m") == manifest
@@ -176,7 +176,7 @@ def test_a_mismatch_says_how_much_is_missing() -> None:
     assert changed == "its records have changed: sha256 is bb, was aa"
 
 
-def test_a_truncated_archive_is_damage_and_no_error(tmp_path: Path) -> None:
+def test_a_truncated_archive_is_damage_not_an_error(tmp_path: Path) -> None:
     path = write_export(tmp_path / "all.jsonl.gz", _LINES)
     manifest = read_manifest(path)
     assert manifest is not None

@@ -16,7 +16,7 @@ def test_a_sample_has_about_its_part_of_the_entries() -> None:
     assert (str(sample), sample.is_all) == ("3/20", False)
 
 
-def test_a_sample_is_the_same_for_everybody() -> None:
+def test_a_sample_is_the_same_in_every_run() -> None:
     sample = Sample(1, 5)
     chosen = [n for n in range(30) if sample.chooses(Entry("city", f"k{n}", b""))]
     assert chosen == [n for n in range(30) if sample.chooses(Entry("city", f"k{n}", b"other"))]

@@ -69,7 +69,9 @@ def test_values_may_be_compared_byte_by_byte(kvsctl: Command, files: tuple[Path,
     assert [line["key"] for line in shown.lines] == ["changed", "same", "k"]
 
 
-def test_what_differs_is_fed_on(kvsctl: Command, files: tuple[Path, Path], tmp_path: Path) -> None:
+def test_differences_can_be_fed_to_set_and_delete(
+    kvsctl: Command, files: tuple[Path, Path], tmp_path: Path
+) -> None:
     """The left is made like the right, and the right like the left."""
     left, right = files
     local = kvsctl.having(KVSCTL_TARGET="local")
@@ -109,7 +111,7 @@ def test_the_last_record_of_a_key_counts(kvsctl: Command, tmp_path: Path) -> Non
     assert (report["records"], report["equal"], report["duplicates"]) == (3, 1, 2)
 
 
-def test_a_line_that_is_no_record_fails_and_the_others_are_compared(
+def test_a_line_that_is_not_a_record_fails_and_the_others_are_compared(
     kvsctl: Command, tmp_path: Path
 ) -> None:
     left = tmp_path / "l.jsonl"

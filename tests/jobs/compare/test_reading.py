@@ -33,7 +33,7 @@ def _steps(lookup: Lookup, blocks: Sequence[Block]) -> list[Step]:
     return [list(records) for records in lookup.records(blocks)]
 
 
-def test_each_entry_meets_the_record_of_its_identity() -> None:
+def test_each_entry_is_compared_with_the_record_of_its_identity() -> None:
     service = ModelService()
     service.store = {identity("a"): 5, identity("city/a"): 6}
     met: list[tuple[Entry, Entry | None]] = []
