@@ -114,6 +114,19 @@ def test_what_is_left_of_a_ttl_is_kept_and_what_has_expired_is_skipped(
     assert one[:16] == other[:16]
 
 
+@pytest.mark.parametrize("words", [[], ["--journal", "j", "--consistent"]])
+def test_the_embedded_emulator_is_a_source_and_a_target(
+    source: str, kvsctl: Command, tmp_path: Path, words: list[str]
+) -> None:
+    kvsctl("set", "-t", "local", "a=1", status=0)
+    kvsctl("set", "--url", source, "b=2", status=0)
+    for stores in (("--from", "local", "--url", source), ("--from", source, "-t", "local")):
+        (tmp_path / "j").unlink(missing_ok=True)
+        kvsctl("sync", "-y", *stores, "--all", *words, status=0, folder=tmp_path)
+    for target in (("-t", "local"), ("--url", source)):
+        assert kvsctl("get", *target, "a", "b", "--values", status=0).out == b"1\n2\n"
+
+
 def test_keys_are_mapped(source: str, target: Command) -> None:
     target("set", "user:1=1", "user:2=2", "job:1=1", "--url", source, status=0)
     target("sync", "-y", "--from", source, "user:", "--key-template", "copy:{key}", status=0)

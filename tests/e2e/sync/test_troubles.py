@@ -188,3 +188,10 @@ def test_records_that_expire_on_the_way(
     _, late, left = stores("export", "t:", "-c", "1", status=0).lines
     assert "expireTime" in late
     assert left == {"key": "t:soon", "value": 1}
+
+
+def test_headers_of_both_stores_are_shown_without_the_token(stores: Command) -> None:
+    said = stores("sync", "-y", "--from", "source", "k:000", "-vv", status=0).err
+    assert b"query 200" in said
+    assert b"authorization" in said.lower()
+    assert _SECRET.encode() not in said
