@@ -143,12 +143,13 @@ async def _carry_out(
         )
         if error is None and listeners.has_work_left:
             error = limit.work_left()
-        elapsed_seconds = time.monotonic() - started
-        status = listeners.finish(error, interrupts.interrupted, elapsed_seconds)
-        is_empty = status is ExitStatus.OK and not listeners.tally.records
+        is_whole = error is None and interrupts.interrupted is None
+        is_empty = is_whole and not listeners.tally.records
         if is_empty and journal is not None and journal.records_before:
+            # Before the report: as JSON on stderr, that is the last line.
             _warn_of_nothing(job, environment, journal.records_before)
-        return status
+        elapsed_seconds = time.monotonic() - started
+        return listeners.finish(error, interrupts.interrupted, elapsed_seconds)
 
 
 def _warn_of_nothing(job: BatchJob, environment: Environment, records_before: int) -> None:
