@@ -137,9 +137,13 @@ def _limited(stores: Command, words: Words, room_bytes: int) -> bytes:
     return said
 
 
-def test_a_disk_without_room_for_the_journal(stores: Command, tmp_path: Path) -> None:
+def test_a_disk_without_room_for_the_journal(
+    stores: Command, emulators: dict[str, Emulator], tmp_path: Path
+) -> None:
     command: Words = ("sync", "-y", "--from", "source", "--all", "--journal", tmp_path / "j")
-    assert b"cannot write the journal" in _limited(stores, command, 1200)
+    emulators["source"].arm(read_faults("latency-ms=100"))  # the journal is written several times
+    assert b"cannot write the journal" in _limited(stores, (*command, "-c", "1"), 1200)
+    emulators["source"].arm(None)
     ended = stores(*command, "--json", status=0).report
     assert ended["records"] == ended["succeeded"] + ended["skipped"] == _COUNT
     assert _listed(stores) == ["gone", *_KEYS]
