@@ -54,8 +54,9 @@ def set_lines_reader(rules: Rules) -> ReadMany:
             shown, are_shallow = records.unmasked(values), records.is_shallow
             return set_columns(keys, shown, extras, others, limits, are_shallow=are_shallow)
 
-        if records.each_has_other_than(_PAIR) and records.are_compact:
-            # No line has white space to strip, and none is sent as it is.
+        if records.each_has_other_than(_PAIR):
+            # None is sent as it is.
+            others.update(records.repeats())
             extras = extras_of_json(rules, records, others)
             return written(extras)
         beside = _bytes_beside(records.lines, keys, values)
