@@ -192,7 +192,7 @@ def _in_place(job: Job, world: World, disk: Disk, ended: Ended) -> Iterator[None
             ("cli.carry_out.on_a_loop", on_virtual_time),
             ("jobs.runner.JobListeners", Heard),
             ("jobs.runner.Run", partial(Run, random=random)),
-            ("jobs.job.feed_of", lambda reader, may_wait: PacedFeed(random, reader)),
+            ("jobs.inputs.feed_of", lambda reader, may_wait: PacedFeed(random, reader)),
         ):
             stack.enter_context(patch(f"kvsctl.{name}", replacement))
         stack.enter_context(patch("kvsctl.jobs.connect.StoreClient", service))
