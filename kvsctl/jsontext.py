@@ -12,6 +12,7 @@ emulator. Do not merge the two.
 import json
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import accumulate
 from json.encoder import encode_basestring_ascii
 from json.scanner import make_scanner
@@ -300,7 +301,7 @@ def _require_valid(text: bytes) -> Any:
 def _fault(message: str, text: str, place: int) -> str:
     """Return what is wrong and where, and which character if it is invisible."""
     character = text[place : place + 1]
-    reason = message[:1].lower() + message[1:].removesuffix(" at")
+    reason = _reason(message)
     if character == _MARK:
         reason = "a byte order mark (U+FEFF)"
     elif message == _EXTRA_DATA and text[:place].rstrip(" \t").endswith("\r"):
@@ -308,6 +309,12 @@ def _fault(message: str, text: str, place: int) -> str:
     elif character and character < " ":
         reason = f"{reason} (U+{ord(character):04X})"
     return f"{reason} at column {place + 1}"
+
+
+@cache
+def _reason(message: str) -> str:
+    """Return one of the few messages of the decoder as part of a sentence."""
+    return message[:1].lower() + message[1:].removesuffix(" at")
 
 
 def _refuse(name: str) -> NoReturn:

@@ -8,7 +8,6 @@ from kvsctl.jsontext import (
     BYTE_ORDER_MARK,
     PARSER_DEPTH,
     RECORD_SEPARATOR,
-    WHITE_SPACE,
     DuplicateMemberError,
     JsonTextError,
     MalformedTextError,
@@ -29,7 +28,10 @@ _decoder: Final = json.JSONDecoder(parse_int=len, parse_float=len)
 
 
 def cause_of(line: bytes, error: JsonTextError) -> Cause | None:
-    """Return why a line cannot be read as an object; `error` is what its parser raised."""
+    """Return why a line cannot be read as an object; `error` is what its parser raised.
+
+    The caller must have removed outer white space.
+    """
     if isinstance(error, DuplicateMemberError):
         return None
     if line.startswith(BYTE_ORDER_MARK):
@@ -73,9 +75,8 @@ def _of_values(text: str) -> Cause | None:
 
 
 def _of_text(line: bytes) -> Cause | None:
-    stripped = line.strip(WHITE_SPACE)
-    if _MAY_BE_PYTHON.search(stripped) and _PYTHON.search(stripped):
+    if _MAY_BE_PYTHON.search(line) and _PYTHON.search(line):
         return Cause.PYTHON
-    if stripped.endswith(_ENDS_OF_PARTS) or _PART.fullmatch(stripped):
+    if line.endswith(_ENDS_OF_PARTS) or _PART.fullmatch(line):
         return Cause.DOCUMENT
-    return Cause.TABLE if _CELLS.fullmatch(stripped) else None
+    return Cause.TABLE if _CELLS.fullmatch(line) else None
