@@ -15,7 +15,8 @@ from kvsctl.bulk.plan import RunPlan
 from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus
 from kvsctl.jobs.event_loop import on_a_loop
-from kvsctl.jobs.job import BatchJob, Journalling, ReaderInput, Reporting
+from kvsctl.jobs.inputs import ReaderInput
+from kvsctl.jobs.job import BatchJob, Journalling, Reporting
 from kvsctl.jobs.runner import run_job
 from kvsctl.model import Verb
 from kvsctl.records.parser_choice import set_parsers
