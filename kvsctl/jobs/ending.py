@@ -1,7 +1,7 @@
 """Report a finished run: save and print the report, then errors; choose the exit status."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -23,6 +23,9 @@ from kvsctl.report.dry_run import DryRun
 from kvsctl.report.escape import visible
 from kvsctl.report.schema import document_line
 from kvsctl.report.summary import EarlyEnd, failures_place, summary
+
+if TYPE_CHECKING:
+    from kvsctl.journal.file import JournalFile
 
 _NO_KEYS: Final = "no keys were found"
 
@@ -226,3 +229,48 @@ class Ending(msgspec.Struct, frozen=True):
             nothing = _NO_KEYS if self.job.input.is_listing else NO_RECORDS
             shard = "" if self.job.shard is None else f" in shard {self.job.shard}"
             environment.note(f"{nothing}{shard}")
+
+
+def report_complete(
+    job: BatchJob, about: About, environment: Environment, file: "JournalFile"
+) -> ExitStatus:
+    """Report a job that an earlier run has completed. Return its exit status. Raise StreamError."""
+    from kvsctl.journal.totals import restored
+
+    state = file.state
+    tally = restored(state.totals)
+    if job.watcher is not None:
+        job.watcher.note_end(JobEnd(tally, state.elapsed_seconds, None))
+    document = report_document(tally, about, ExitStatus.OK, state.elapsed_seconds)
+    line = document_line(document)
+    if job.reporting.report_path is not None:
+        report = ReportFile(job.reporting.report_path)
+        try:
+            report.save(line)
+        finally:
+            report.close()
+    if job.reporting.as_json:
+        return _print_line(line, environment, is_for_stdout=job.records is None)
+    if not job.reporting.quiet:
+        if environment.log is not None:
+            environment.log.end(document)
+        environment.note(
+            f"already complete: {tally.records:,} records, {tally.succeeded:,} succeeded, "
+            f"{tally.failed:,} failed",
+            "Use --retry-failed to retry the failures." if state.retryable else None,
+        )
+    return ExitStatus.OK
+
+
+def _print_line(line: bytes, environment: Environment, *, is_for_stdout: bool) -> ExitStatus:
+    """Print a report. Return the exit status. Raise StreamError if stdout cannot be written."""
+    if not is_for_stdout:
+        environment.write_stderr_bytes(line)
+    elif environment.stdout_fd is not None:
+        try:
+            write_all(environment.stdout_fd, line)
+        except OSError as broken:
+            if status_of(broken) is ExitStatus.PIPE_CLOSED:
+                return ExitStatus.PIPE_CLOSED
+            raise StreamError(f"cannot write the report to stdout: {broken.strerror}") from broken
+    return ExitStatus.OK

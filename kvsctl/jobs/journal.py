@@ -15,19 +15,16 @@ from msgspec.structs import replace
 from kvsctl.bulk.events import Listener
 from kvsctl.bulk.feeds import Feed
 from kvsctl.bulk.outcomes.tally import Tally
-from kvsctl.errors import ExitStatus, KvsctlError, StreamError, UsageError
+from kvsctl.errors import KvsctlError, UsageError
 from kvsctl.files.compressed import MarkedCompressedSink, compressor_of
 from kvsctl.files.mounts import network_file_system
-from kvsctl.files.raw import write_all
-from kvsctl.files.sinks import ByteSink, MarkedSink, PartFile, part_path, status_of
-from kvsctl.jobs.job import BatchJob, JobEnd, Journalling
+from kvsctl.files.sinks import ByteSink, MarkedSink, PartFile, part_path
+from kvsctl.jobs.job import BatchJob, Journalling
 from kvsctl.jobs.replacing import require_replaceable
 from kvsctl.journal.fingerprint import change
 from kvsctl.journal.state import Group, Header, JournalState, Stage
 from kvsctl.model import Problem, Record
-from kvsctl.report.console import Environment
-from kvsctl.report.document import About, ReportFile, report_document
-from kvsctl.report.schema import document_line
+from kvsctl.report.document import About
 from kvsctl.unexpected import explained
 
 if TYPE_CHECKING:
@@ -95,51 +92,6 @@ def begun(about: About, file: "JournalFile") -> About:
     """Return `about` with the time at which the journal was begun."""
     assert file.header is not None  # noqa: S101
     return replace(about, started_at=datetime.fromisoformat(file.header.started_at))
-
-
-def report_complete(
-    job: BatchJob, about: About, environment: Environment, file: "JournalFile"
-) -> ExitStatus:
-    """Report a job that an earlier run has completed. Return its exit status. Raise StreamError."""
-    from kvsctl.journal.totals import restored
-
-    state = file.state
-    tally = restored(state.totals)
-    if job.watcher is not None:
-        job.watcher.note_end(JobEnd(tally, state.elapsed_seconds, None))
-    document = report_document(tally, about, ExitStatus.OK, state.elapsed_seconds)
-    line = document_line(document)
-    if job.reporting.report_path is not None:
-        report = ReportFile(job.reporting.report_path)
-        try:
-            report.save(line)
-        finally:
-            report.close()
-    if job.reporting.as_json:
-        return _print_line(line, environment, is_for_stdout=job.records is None)
-    if not job.reporting.quiet:
-        if environment.log is not None:
-            environment.log.end(document)
-        environment.note(
-            f"already complete: {tally.records:,} records, {tally.succeeded:,} succeeded, "
-            f"{tally.failed:,} failed",
-            "Use --retry-failed to retry the failures." if state.retryable else None,
-        )
-    return ExitStatus.OK
-
-
-def _print_line(line: bytes, environment: Environment, *, is_for_stdout: bool) -> ExitStatus:
-    """Print a report. Return the exit status. Raise StreamError if stdout cannot be written."""
-    if not is_for_stdout:
-        environment.write_stderr_bytes(line)
-    elif environment.stdout_fd is not None:
-        try:
-            write_all(environment.stdout_fd, line)
-        except OSError as broken:
-            if status_of(broken) is ExitStatus.PIPE_CLOSED:
-                return ExitStatus.PIPE_CLOSED
-            raise StreamError(f"cannot write the report to stdout: {broken.strerror}") from broken
-    return ExitStatus.OK
 
 
 def _header(job: BatchJob, about: About) -> Header:

@@ -24,9 +24,10 @@ from kvsctl.jobs.access import require_permitted
 from kvsctl.jobs.connect import connected, credentials_of
 from kvsctl.jobs.cron.lock import locked
 from kvsctl.jobs.cron.time_limit import Timed, TimeLimit, starting_over
+from kvsctl.jobs.ending import report_complete
 from kvsctl.jobs.inputs import Session
 from kvsctl.jobs.job import BatchJob
-from kvsctl.jobs.journal import begun, is_begun, opened_journal, report_complete
+from kvsctl.jobs.journal import begun, is_begun, opened_journal
 from kvsctl.jobs.listeners import JobListeners
 from kvsctl.jobs.question import ask, require_answerable
 from kvsctl.jobs.replacing import require_replaceable
