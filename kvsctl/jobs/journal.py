@@ -204,10 +204,14 @@ class JobJournal:
         self._executor = ThreadPoolExecutor(1, "journal")
         self._tally: Tally | None = None
 
-    @property
-    def is_resumed(self) -> bool:
-        """Whether an earlier run has begun the job."""
-        return self._file is not None and self._file.is_resumed
+    def may_append_to(self, undo_path: Path) -> bool:
+        """Return whether an earlier run of the job has opened this undo file."""
+        return self.state is not None and self.state.undo_path == _real(undo_path)
+
+    def note_undo(self, path: Path) -> None:
+        """Write at once that the undo file was opened. Raise KvsctlError."""
+        if self._writer is not None:
+            self._writer.finish(Stage.RUNNING, _real(path))
 
     @property
     def earlier_seconds(self) -> float:

@@ -104,10 +104,12 @@ class JobListeners:
     def __enter__(self) -> Self:
         try:
             self._open_files()
+            self.listeners += self.journal.listeners(self._sink, self._stop, self._is_torn)
+            if self._job.cleanup is None:
+                self.open_undo()
         except BaseException:
             self._abandon_files()  # which also lets other runs use them
             raise
-        self.listeners += self.journal.listeners(self._sink, self._stop, self._is_torn)
         reporting = self._job.reporting
         self.listeners += log_start(
             self._environment,
@@ -118,13 +120,8 @@ class JobListeners:
         return self
 
     def _open_files(self) -> None:
-        """Open every file that the run writes, except for the journal.
-
-        A clean-up opens its undo file itself, once it knows that something will go.
-        """
+        """Open every file that the run writes, except for the journal and the undo file."""
         job = self._job
-        if self.undo is not None and job.cleanup is None:
-            self.undo.open()
         if job.reporting.report_path is not None:
             self._report = ReportFile(job.reporting.report_path)
         if job.reporting.failures_path is not None:
@@ -139,6 +136,15 @@ class JobListeners:
                 job.records, sink, self.journal.state, self._about, self._environment
             )
             self.listeners.append(self._records)
+
+    def open_undo(self) -> None:
+        """Open the undo file, if the job has one. Raise KvsctlError.
+
+        A clean-up does so once it knows that something will go.
+        """
+        if self.undo is not None:
+            self.undo.open()
+            self.journal.note_undo(self.undo.path)
 
     @contextmanager
     def showing_progress(self) -> Iterator[None]:
@@ -380,7 +386,7 @@ class JobListeners:
 def _undo_of(job: BatchJob, about: About, journal: JobJournal) -> "UndoFile | None":
     if job.undo is None:
         return None
-    return job.undo.file(about.started_at, job.target, may_append=journal.is_resumed)
+    return job.undo.file(about.started_at, job.target, journal.may_append_to)
 
 
 def _rehearsing(job: BatchJob) -> "Rehearsing | None":

@@ -45,8 +45,6 @@ class JournalFile:
         except BaseException:
             self.close()
             raise
-        self.is_resumed = self._journal.header is not None
-        """Whether an earlier run has begun the job."""
         self.records_before = 0
         """How many records the complete job had in whose place a new one was begun."""
 
@@ -80,7 +78,6 @@ class JournalFile:
             raise self._broken(error) from error
         self.records_before = self.state.totals.counts.get("records", 0)
         self._journal = Journal(None, JournalState(failures_path=header.failures_path), 0, 0)
-        self.is_resumed = False
         self.begin(header)
 
     def append(self, group: Group) -> None:

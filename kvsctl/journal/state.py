@@ -96,7 +96,8 @@ class Group(msgspec.Struct):
     failures file that wait for an earlier position. `retries_failed`: before the group is applied,
     the failures that may be retried become unsettled, and the failures file is an empty one at
     `failures_path`. `lists`: the records come from a listing. `ended` and `begun`: what is no
-    longer left of it, and what is instead. `ages_count_from`: see JournalState.
+    longer left of it, and what is instead. `ages_count_from`: see JournalState. `undo_path`: the
+    undo file that was opened, if that is new.
     """
 
     settled: SettledRanges = msgspec.field(default_factory=SettledRanges)
@@ -115,6 +116,7 @@ class Group(msgspec.Struct):
     ended: list[Left] = msgspec.field(default_factory=list)
     begun: list[Left] = msgspec.field(default_factory=list)
     ages_count_from: float | None = None
+    undo_path: str | None = None
 
 
 class JournalState(msgspec.Struct):
@@ -124,6 +126,7 @@ class JournalState(msgspec.Struct):
     record was settled once, even if failures have become unsettled since, to be retried. `left`:
     the parts of a listing that hold every key which is not settled; None if nothing was listed.
     `ages_count_from`: the moment, in epoch seconds, that the ages of a selection count back from.
+    `undo_path`: the undo file that the job has opened.
     """
 
     settled: SettledRanges = msgspec.field(default_factory=SettledRanges)
@@ -140,6 +143,7 @@ class JournalState(msgspec.Struct):
     failures_path: str | None = None
     left: dict[Left, None] | None = None
     ages_count_from: float | None = None
+    undo_path: str | None = None
     groups: int = 0
 
     @property
@@ -180,6 +184,7 @@ class JournalState(msgspec.Struct):
             self.stage = group.stage
         self.has_ended = self.has_ended or group.stage is not Stage.RUNNING
         self._move(group)
+        self.undo_path = group.undo_path or self.undo_path
         self.groups += 1
 
     def _move(self, group: Group) -> None:

@@ -156,6 +156,7 @@ def _members_of(group: Group) -> dict[str, Any]:
         "ended": group.ended,
         "begun": group.begun,
         "ages_count_from": group.ages_count_from,
+        "undo_path": group.undo_path,
     }
     return {name: value for name, value in members.items() if value or name == "stage"}
 
@@ -184,4 +185,5 @@ def _group_of(members: dict[str, Any]) -> Group:
         [tuple(one) for one in members.get("ended", ())],
         [tuple(one) for one in members.get("begun", ())],
         members.get("ages_count_from"),
+        members.get("undo_path"),
     )

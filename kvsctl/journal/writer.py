@@ -178,10 +178,12 @@ class JournalWriter:
             except OSError as error:
                 raise _not_kept(error) from error
 
-    def finish(self, stage: Stage) -> None:
+    def finish(self, stage: Stage, undo_path: str | None = None) -> None:
         """Write what is not yet written. Raise what makes that fail, or made it fail before."""
+        self._group.undo_path = undo_path
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
         if self._writing is not None:
             self._writing.result()
             self._writing = None

@@ -93,8 +93,7 @@ class CleanUpRun(Stages):
         self._require_few(listed, is_first=number == 1)
         if number == 1:
             await self._ask(listed)
-            if self._around.undo is not None:
-                self._around.undo.open()
+            self._around.open_undo()
         await self._work_on(listed, handled)
 
     async def _gathered(self, *, is_first: bool) -> Spool:

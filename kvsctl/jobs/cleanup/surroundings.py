@@ -44,7 +44,11 @@ class Surroundings(Protocol):
 
     @property
     def undo(self) -> UndoFile | None:
-        """Where what is deleted is kept, to be opened before; None: nowhere."""
+        """Where what is deleted is kept; None: nowhere."""
+        ...
+
+    def open_undo(self) -> None:
+        """Open the undo file, if there is one. Raise KvsctlError."""
         ...
 
     def pressure(self) -> Pressure:

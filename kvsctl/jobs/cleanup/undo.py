@@ -1,5 +1,6 @@
 """Where a job keeps what it deletes."""
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -19,7 +20,9 @@ class UndoPlan(msgspec.Struct, frozen=True):
     path: Path
     has_values: bool = True
 
-    def file(self, moment: datetime, target: Target, *, may_append: bool) -> UndoFile:
+    def file(
+        self, moment: datetime, target: Target, may_append_to: Callable[[Path], bool]
+    ) -> UndoFile:
         """Return the undo file of a job that was begun at `moment`. Open nothing."""
         path = named(self.path, moment, target)
-        return UndoFile(path, has_values=self.has_values, may_append=may_append)
+        return UndoFile(path, has_values=self.has_values, may_append=may_append_to(path))

@@ -106,6 +106,34 @@ def test_nothing_chosen_leaves_no_file(store: Command, tmp_path: Path) -> None:
     assert not (tmp_path / "undo.jsonl").exists()
 
 
+def test_a_resumed_run_appends_to_no_other_file(store: Command, tmp_path: Path) -> None:
+    words: list[str | Path] = ["--prefix", "tmp:", "-y", "--journal", tmp_path / "j", "--undo"]
+    store("delete", *words, tmp_path / "undo.jsonl", "--max-delete", "1", status=2)
+    notes = tmp_path / "notes.txt"
+    notes.write_bytes(b"first\nwithout a line end")
+    ended = store("delete", *words, notes, status=2)
+    assert f"the undo file {notes} exists already" in ended.err.decode()
+    assert notes.read_bytes() == b"first\nwithout a line end"
+    assert store("list", "--count", status=0).out == b"41\n"
+    store("delete", *words, tmp_path / "undo.jsonl", status=0)
+    assert len((tmp_path / "undo.jsonl").read_bytes().splitlines()) == 40
+
+
+@pytest.mark.parametrize("name", ["undo.jsonl", "notes.txt"])
+def test_a_resumed_apply_appends_to_no_other_file(
+    store: Command, tmp_path: Path, name: str
+) -> None:
+    plan = tmp_path / "plan.jsonl"
+    store("delete", "--prefix", "tmp:", "--plan", plan, status=0)
+    words: list[str | Path] = ["apply", plan, "-y", "--journal", tmp_path / "j", "--undo"]
+    there = tmp_path / name
+    there.write_bytes(b"first\nwithout a line end")
+    for _ in range(2):  # the first run begins the journal, and is refused after that
+        store(*words, there, status=2)
+    assert there.read_bytes() == b"first\nwithout a line end"
+    assert store("list", "--count", status=0).out == b"41\n"
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_resumed_run_appends_and_all_can_be_restored(
     kvsctl: Command, tmp_path: Path, number: signal.Signals

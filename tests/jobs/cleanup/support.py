@@ -58,6 +58,10 @@ class Around:
         self.notices: list[str] = []
         self.undo = undo
 
+    def open_undo(self) -> None:
+        if self.undo is not None:
+            self.undo.open()
+
     def pressure(self) -> Pressure:
         return Pressure.NONE
 
