@@ -154,6 +154,12 @@ def _selection_job(given: Given) -> BatchJob:
     selection = selectors_given(given)
     source = ListingInput(listing, basis.plan, selection)
     journal = journalling(given, limits)
+    if journal is not None and most.value_bytes is not None:
+        # The journal does not have the sizes of what earlier runs have deleted.
+        raise UsageError(
+            "--max-delete-bytes counts one run, and --journal resumes others",
+            "Leave out one of them, or use --max-delete, which counts all runs.",
+        )
     require_own_files(
         given,
         basis.config,

@@ -105,6 +105,23 @@ def test_a_guard_that_is_kept_lets_everything_go(store: Command) -> None:
     assert _left(store) == ["keep:1", "tmp"]
 
 
+@pytest.mark.parametrize(("most", "status"), [("5", 0), ("4", 2), ("100%", 0), ("99%", 2)])
+def test_a_guard_counts_what_earlier_runs_of_a_journal_have_deleted(
+    kvsctl: Command, tmp_path: Path, most: str, status: int
+) -> None:
+    emulator = embedded(tmp_path / "served.db")
+    words: Words = ["delete", "--prefix", "tmp:", "-y", "--journal", tmp_path / "j"]
+    with served(emulator) as url:
+        command = kvsctl.having(KVSCTL_URL=url)
+        command("set", "-q", *(f"tmp:{n}={n}" for n in range(5)), status=0)
+        emulator.arm(read_faults("refuse=tmp:1:MAX_SIZE,only=batch/delete"))
+        command(*words, "--max-failures", "1", status=4)
+        emulator.arm(None)
+        ended = command(*words, "--max-delete", most, status=status)
+        assert (b"5 records would be deleted" in ended.err) is (status == 2)
+        assert _left(command) == ([] if status == 0 else ["tmp:1"])
+
+
 def test_a_dry_run_prints_the_keys_and_what_deleting_them_needs(store: Command) -> None:
     ended = store("delete", "--prefix", "tmp:", "-n", status=0)
     assert sorted(ended.out.decode().splitlines()) == _KEYS

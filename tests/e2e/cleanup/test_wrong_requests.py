@@ -34,6 +34,10 @@ def stored(kvsctl: Command) -> Command:
         (["--all", "--older-than", "soon"], "neither an age nor a time"),
         (["--all", "--max-delete", "few"], "neither a number nor a percentage"),
         (["--all", "--max-delete-bytes", "few"], "not a size"),
+        (
+            ["--all", "-y", "--journal", "j", "--max-delete-bytes", "1M"],
+            "--max-delete-bytes counts one run, and --journal resumes others",
+        ),
         (["a", "--max-delete", "1"], "--max-delete applies to what selectors choose"),
         (["a", "--consistent"], "--consistent applies to what selectors choose"),
         (["--all", "--null"], "--null applies to keys that are read"),
@@ -45,8 +49,10 @@ def stored(kvsctl: Command) -> Command:
         (["a", "--entity", "one", "--entity", "two"], "keys have one default entity"),
     ],
 )
-def test_is_refused_and_deletes_nothing(stored: Command, words: list[str], why: str) -> None:
-    ended = stored("delete", "-y", *words, status=2)
+def test_is_refused_and_deletes_nothing(
+    stored: Command, tmp_path: Path, words: list[str], why: str
+) -> None:
+    ended = stored("delete", "-y", *words, status=2, folder=tmp_path)
     assert why in ended.err.decode()
     assert stored("get", "-q", "a", "b", "--values").out == b"1\n2\n"
 
