@@ -19,11 +19,12 @@ from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
 from kvsctl.jobs.job import BatchJob, Journalling
 from kvsctl.jobs.question import Question
-from kvsctl.jobs.store.deletions import Deletions, dated
+from kvsctl.jobs.store.deletions import Deletions
 from kvsctl.jobs.store.listing import ListedStore
 from kvsctl.jobs.store.source import SourceInput
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb
+from kvsctl.outputs.names import named
 from kvsctl.records.rules import Rules
 from kvsctl.records.shapes import KeyTemplate
 from kvsctl.selection.mapping import KeyMapping, mapped_selection
@@ -158,7 +159,8 @@ def _deletions(given: Given, source: ListedStore, mapping: KeyMapping) -> Deleti
     selection = mapped_selection(source.plan.selection, mapping)
     plan = replace(source.plan, selection=selection, skip_expired=True)
     target = ListedStore(store_of(given.of(TargetOptions), given), plan)
-    return Deletions(dated(path, datetime.now(UTC)), source, target, mapping)
+    path = named(path, datetime.now(UTC), target.store.target)
+    return Deletions(path, source, target, mapping)
 
 
 def _mapping(options: SyncOptions, given: Given) -> KeyMapping:

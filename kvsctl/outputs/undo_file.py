@@ -13,6 +13,7 @@ from kvsctl.files.durable import sync_file, sync_folder
 from kvsctl.files.raw import write_all
 from kvsctl.jsontext import one_line, string
 from kvsctl.model import Found, Identity, Record
+from kvsctl.outputs.names import require_new
 
 _WHAT = "the undo file"
 _TAIL_BYTES = 64 * 1024
@@ -48,11 +49,8 @@ class UndoFile:
     def require_new(self) -> None:
         """Raise UsageError if the file cannot be created: if it is there already, for example."""
         require_writable(self.path)
-        if not self._may_append and os.path.lexists(self.path):
-            raise UsageError(
-                f"{_WHAT} {self.path} exists already",
-                "Give another name: it is never replaced. {date} in a name becomes the time.",
-            )
+        if not self._may_append:
+            require_new(self.path, _WHAT)
 
     def open(self) -> None:
         """Create the file, or continue that of an earlier run. Raise UsageError."""

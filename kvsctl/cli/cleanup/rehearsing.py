@@ -15,12 +15,12 @@ from kvsctl.cli.request import Basis
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.actions import Expiring
 from kvsctl.jobs.cleanup.guards import MostDeleted
-from kvsctl.jobs.cleanup.names import named, require_new
 from kvsctl.jobs.cleanup.rehearsal import Rehearsal
 from kvsctl.jobs.job import BatchJob
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.model import Verb
 from kvsctl.outputs.forms import KeyForm, PlanForm, Printing
+from kvsctl.outputs.names import named, require_new
 from kvsctl.outputs.plan_lines import Planned
 
 

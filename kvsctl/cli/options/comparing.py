@@ -147,7 +147,7 @@ class SyncOptions(OptionGroup):
         typer.Option(
             metavar="FILE",
             help="Plan to delete what TARGET lacks: write a line per key to FILE, and delete "
-            "nothing. {date} in its name becomes the time.",
+            "nothing. {date} and {installation} in its name are replaced.",
             rich_help_panel=panels.OUTPUT,
         ),
         OnResume.MAY_DIFFER,

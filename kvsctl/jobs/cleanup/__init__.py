@@ -9,7 +9,6 @@ records whose value is still the listed one.
 - `guards`: how much may be deleted at most. Pure.
 - `actions`: what is done with what was listed.
 - `plan`: what a clean-up lists, and what it may do.
-- `names`: names of files that are never replaced.
 - `undo`: where what is deleted is kept.
 - `spool`: the records that were chosen, on disk.
 - `gathering`: list what a selection chooses into a spool.

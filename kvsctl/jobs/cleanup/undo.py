@@ -7,12 +7,12 @@ from pathlib import Path
 import msgspec
 
 from kvsctl.config.targets import Target
-from kvsctl.jobs.cleanup.names import named
+from kvsctl.outputs.names import named
 from kvsctl.outputs.undo_file import UndoFile
 
 
 class UndoPlan(msgspec.Struct, frozen=True):
-    """Where what is deleted is written before. `path` may be a template: see `names`.
+    """Where what is deleted is written before. `path` may be a template: see `outputs/names.py`.
 
     `has_values`: whole records, and not only what identifies them.
     """

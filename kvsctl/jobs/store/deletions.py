@@ -1,9 +1,9 @@
 """Plan to delete what a target has and the source of a sync does not."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -16,7 +16,7 @@ from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.comparison.entries import Block, Entry, blocks_of
 from kvsctl.comparison.joining import join
 from kvsctl.comparison.sorting import Sorter
-from kvsctl.errors import KvsctlError, StreamError, TargetError, UsageError
+from kvsctl.errors import KvsctlError, StreamError, TargetError
 from kvsctl.files.sinks import PartFile
 from kvsctl.jobs.connect import connected
 from kvsctl.jobs.cron.time_limit import TimeLimit
@@ -26,6 +26,7 @@ from kvsctl.jobs.store.side import StoreSide
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.listing.walk import SOURCE
 from kvsctl.model import Identity, Outcome, Record, State
+from kvsctl.outputs.names import require_new
 from kvsctl.outputs.plan_lines import ASKED, deletion_line
 from kvsctl.records.checks import check_key
 from kvsctl.selection.mapping import KeyMapping
@@ -68,10 +69,7 @@ class Deletions:
         """How many deletions are planned."""
 
     def __enter__(self) -> Self:
-        if self.path.exists():
-            raise UsageError(
-                f"the plan {self.path} exists already", "Give another name: no plan is replaced."
-            )
+        require_new(self.path, "the plan")
         self._part = PartFile(self.path)
         return self
 
@@ -177,18 +175,13 @@ class Deletions:
         for line in lines:
             self._part.write(line)
             planned += 1
-        if self.path.exists():
+        if os.path.lexists(self.path):
             raise StreamError(f"the plan {self.path} was created by another program")
         self._part.complete()
         if self._part.broken is not None:
             broken = self._part.broken
             raise StreamError(f"cannot write the plan to {self.path}: {broken.strerror}")
         self._part, self.planned = None, planned
-
-
-def dated(path: Path, moment: datetime) -> Path:
-    """Return a path with the moment, to the second, in the place of `{date}` in its name."""
-    return path.with_name(path.name.replace("{date}", moment.strftime("%Y%m%dT%H%M%SZ")))
 
 
 class _Interrupted(Exception):

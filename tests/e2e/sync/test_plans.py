@@ -127,6 +127,26 @@ def test_a_plan_never_replaces_a_file(source: str, target: Command, tmp_path: Pa
     assert len(dated.name) == len("plan-20260131T120000Z.jsonl")
 
 
+def test_a_plan_never_replaces_a_symlink(source: str, target: Command, tmp_path: Path) -> None:
+    target("set", "a=1", "--url", source, status=0)
+    plan = tmp_path / "plan"
+    plan.symlink_to(tmp_path / "nowhere")
+    words = ("sync", "-y", "--from", source, "--all", "--plan", plan)
+    assert b"exists already" in target(*words, status=2).err
+    assert plan.is_symlink()
+    assert not plan.exists()
+    assert target("list", "--count", status=0).out == b"0\n"
+
+
+def test_a_plan_is_named_after_its_target(source: str, target: Command, tmp_path: Path) -> None:
+    target("set", "a=1", "--url", source, status=0)
+    plan = tmp_path / "{installation}.jsonl"
+    words = ("sync", "-y", "--from", source, "--all", "--plan", plan)
+    target(*words, status=0)
+    name = target.environ["KVSCTL_URL"].replace("/", "_").replace(":", "_")
+    assert (tmp_path / f"{name}.jsonl").read_bytes() == b""
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [

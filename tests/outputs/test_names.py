@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kvsctl.config.targets import Target
-from kvsctl.jobs.cleanup.names import named
+from kvsctl.outputs.names import named
 
 _MOMENT = datetime(2026, 1, 31, 12, 0, 7, 999_999, tzinfo=UTC)
 
