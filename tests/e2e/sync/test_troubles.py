@@ -176,15 +176,15 @@ def test_records_that_expire_on_the_way(
     stores: Command, emulators: dict[str, Emulator], tmp_path: Path
 ) -> None:
     """What expires between its listing and its turn is skipped, and not planned."""
-    soon = datetime.now(UTC) + timedelta(seconds=20)
+    soon = datetime.now(UTC) + timedelta(hours=1)
     records = [
         {"key": "t:always", "value": 1},
-        {"key": "t:late", "value": 1, "ttl": "1h"},
+        {"key": "t:late", "value": 1, "ttl": "1d"},
         {"key": "t:soon", "value": 1, "expireTime": soon.isoformat()},
     ]
     stores("set", "-t", "source", "-f", records_file(tmp_path / "ttl", records), status=0)
     stores("set", "t:soon=1", "t:late=1", status=0)
-    emulators["target"].clock.advance(60_000)  # the clock of the target is ahead
+    emulators["target"].clock.advance(2 * 3_600_000)  # the clock of the target is ahead
     words = ("sync", "-y", "--from", "source", "t:", "--plan", tmp_path / "plan", "--json")
     ended = stores(*words, "-c", "1", status=0).report
     assert (ended["records"], ended["skipped_by"]) == (3, {"expired": 1})
