@@ -15,7 +15,6 @@ from kvsctl.emulator.web.app import Emulator
 from kvsctl.journal.file import read_journal
 from tests.support.commands.command import Command, records_file
 from tests.support.commands.server import served
-from tests.support.commands.serving import serving
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -130,28 +129,30 @@ def test_out_of_time_is_work_left_and_the_next_run_does_the_rest(
     assert slow("list", "-q").out == b"keep\n"
 
 
-def test_failures_of_an_earlier_run_are_counted_once(kvsctl: Command, tmp_path: Path) -> None:
-    path, journal, failures = tmp_path / "db", tmp_path / "j", tmp_path / "failures.jsonl"
+def test_failures_of_an_earlier_run_are_counted_once(
+    kvsctl: Command, emulator: Emulator, tmp_path: Path
+) -> None:
+    failures = tmp_path / "failures.jsonl"
     words: Words = [
         "delete",
         "--prefix",
         "tmp:",
         "-y",
+        "--json",
         "--journal",
-        journal,
+        tmp_path / "j",
         "--failures",
         failures,
     ]
-    faults = "refuse=tmp:1:MAX_SIZE,only=batch/delete"
-    with serving(kvsctl, "--db", path, "--faults", faults) as url:
+    with served(emulator) as url:
         command = kvsctl.having(KVSCTL_URL=url)
         command("set", "-q", *(f"tmp:{n}={n}" for n in range(5)), status=0)
-        report = command(*words, "--json", "--max-failures", "1", status=4).report
+        emulator.arm(read_faults("refuse=tmp:1:MAX_SIZE,only=batch/delete"))
+        report = command(*words, "--max-failures", "1", status=4).report
         assert report["failed"] == 1
         assert json.loads(failures.read_text())["key"] == "tmp:1"
-    with serving(kvsctl, "--db", path, "--port", url.rpartition(":")[2]) as same:
-        assert same == url
-        report = command(*words, "--json", status=0).report
+        emulator.arm(None)
+        report = command(*words, status=0).report
         assert (report["succeeded"], report["failed"]) == (5, 0)
         assert failures.read_bytes() == b""
         assert command("list", "-q").out == b""
