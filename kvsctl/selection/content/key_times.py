@@ -57,8 +57,12 @@ class KeyTimes:
         self._find = re.compile(f"{before}(?={''.join(parts)}{after})").finditer
 
     def epoch_of(self, key: str) -> float | None:
-        """Return the time in a key, in epoch seconds; None if it holds no time, or several."""
-        times = {_epoch(match.groupdict()) for match in self._find(key)} - {None}
+        """Return the time in a key, in epoch seconds.
+
+        Return None if the key holds no time, several, or one that cannot be, such as a 30 February:
+        which of them is meant is not known.
+        """
+        times = {_epoch(match.groupdict()) for match in self._find(key)}
         return times.pop() if len(times) == 1 else None
 
 
