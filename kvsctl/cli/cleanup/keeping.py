@@ -1,4 +1,4 @@
-"""Where what is deleted is kept."""
+"""Where records are kept before they are deleted or rewritten."""
 
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.cleanup.deleting import UndoOptions
@@ -8,7 +8,7 @@ from kvsctl.jobs.file_roles import Role
 
 
 def undo_of(given: Given) -> UndoPlan | None:
-    """Return where what is deleted is kept; None: nowhere. Raise UsageError."""
+    """Return where records are kept before they change; None: nowhere. Raise UsageError."""
     options = given.of(UndoOptions)
     if options.undo is None:
         if options.undo_keys_only:

@@ -1,4 +1,4 @@
-"""Where a job keeps what it deletes."""
+"""Where a job keeps what it deletes or rewrites."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -12,8 +12,9 @@ from kvsctl.outputs.undo_file import UndoFile
 
 
 class UndoPlan(msgspec.Struct, frozen=True):
-    """Where what is deleted is written before. `path` may be a template: see `outputs/names.py`.
+    """Where records are written before they are deleted or rewritten.
 
+    `path` may be a template: see `outputs/names.py`.
     `has_values`: whole records, and not only what identifies them.
     """
 

@@ -31,7 +31,7 @@ class ApplyOptions(OptionGroup):
         str | None,
         typer.Option(
             metavar="N",
-            help="Delete nothing if the plan has more than N records.",
+            help="Change nothing if the plan deletes more than N records.",
             rich_help_panel=panels.RUNNING,
         ),
         OnResume.MAY_DIFFER,

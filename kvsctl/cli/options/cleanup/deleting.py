@@ -1,4 +1,4 @@
-"""Which records are deleted, how many at most, and what is kept of them."""
+"""Which records are deleted, how many at most, and what is kept of records that change."""
 
 from pathlib import Path
 from typing import Annotated
@@ -49,14 +49,14 @@ class GuardOptions(OptionGroup):
 
 
 class UndoOptions(OptionGroup):
-    """What is kept of what is deleted."""
+    """What is kept of records that are deleted or rewritten."""
 
     undo: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="First write what is deleted to FILE, ready for set. {date} and {installation} "
-            "in its name are replaced; it never replaces a file.",
+            help="First write what is deleted or rewritten to FILE, ready for set. {date} and "
+            "{installation} in its name are replaced; it never replaces a file.",
             rich_help_panel=panels.OUTPUT,
         ),
         OnResume.MAY_DIFFER,
