@@ -44,8 +44,10 @@ def glob(text: str) -> Pattern:
 def regex(text: str) -> Pattern:
     """Return the pattern of a regular expression, which may match anywhere in a key.
 
-    Raise UsageError if the expression is not valid.
+    Raise UsageError if the expression is empty or not valid.
     """
+    if not text:  # as a script may have left it by mistake: it would match every key
+        raise UsageError("--regex is empty: it matches every key", "Leave it out for all keys.")
     try:
         with warnings.catch_warnings():
             # What another version of Python may read differently is read as this one does.

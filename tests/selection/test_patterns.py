@@ -73,6 +73,8 @@ def test_every_key_that_a_regex_matches_has_its_prefix(text: str, key: str) -> N
 def test_what_is_wrong_with_a_regex_is_said() -> None:
     with pytest.raises(UsageError, match=r'--regex "\(a": missing \), unterminated subpattern'):
         regex("(a")
+    with pytest.raises(UsageError, match="--regex is empty"):
+        regex("")
 
 
 def test_an_empty_glob_is_refused() -> None:
