@@ -14,7 +14,7 @@
 - `signals`, `event_loop`: for the command's edge.
 - `compare`: compare records, and verify backups.
 - `store`: listings in jobs, and a second store besides the target.
-- `cleanup`: list what a selection chooses, and then delete it.
+- `cleanup`: list or plan what a selection chooses, and delete it or give it a ttl.
 - `cron`: what jobs need that run by themselves.
 - `file_roles`: refuse one file in two roles.
 - `replacing`: refuse to replace a file of another kind.

@@ -7,7 +7,7 @@
 - `usage`: the sums that `du` prints.
 - `names`: names of files that are never replaced.
 - `plan_lines`: the lines of a plan, and the hash by which its records are known again.
-- `undo_file`: records as they were read just before they were deleted.
+- `undo_file`: records as they were read just before they were deleted or rewritten.
 - `failures`, `failure_line`: the failures file and one line of it.
 - `metrics`: the metrics file, for Prometheus.
 """

@@ -1,10 +1,11 @@
-"""Jobs that list what a selection chooses, and then delete it or give it a ttl.
+"""Jobs that delete records or give them a ttl: what a selection chooses, or what a plan names.
 
 A clean-up has two phases. First everything that is chosen is listed and kept on disk; nothing is
 changed until the listing is whole, the guards allow it and the user has consented. Then each record
 is read again where its value or its metadata chose it, and deleted if it is still chosen. As
 queries lag, this is repeated until a listing has nothing new. A ttl is given in one pass, to
-records whose value is still the listed one.
+records whose value is still the listed one. A plan is checked as a whole, and then carried out on
+records that have not changed since.
 
 - `guards`: how much may be deleted at most. Pure.
 - `actions`: what is done with what was listed.
