@@ -303,8 +303,8 @@ class JobListeners:
             return
         self.undo.close()
         if (count := self.undo.count) and not self._job.reporting.quiet:
-            records = "1 record is" if count == 1 else f"{count:,} records are"
-            self.notice(f"{records} in {visible(str(self.undo.path))}, as read before")
+            records = "1 record as it was" if count == 1 else f"{count:,} records as they were"
+            self.notice(f"saved {records} before the change to {visible(str(self.undo.path))}")
 
     @property
     def _failures_path(self) -> Path | None:

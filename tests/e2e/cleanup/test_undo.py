@@ -63,7 +63,7 @@ def test_says_where_it_is_and_its_name_has_the_time(store: Command, tmp_path: Pa
     template = tmp_path / "undo-{date}-{installation}.jsonl"
     ended = store("delete", "--prefix", "tmp:", "-y", "--undo", template, status=0)
     [undo] = tmp_path.glob("undo-*.jsonl")
-    assert f"40 records are in {undo}, as read before" in ended.err.decode()
+    assert f"saved 40 records as they were before the change to {undo}\n" in ended.err.decode()
     assert undo.name.startswith("undo-20")
     assert "{" not in undo.name
 
