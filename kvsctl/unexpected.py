@@ -1,4 +1,4 @@
-"""Explain an exception that no code handled: a shortage, a damaged installation, or a defect.
+"""Explain an exception that no code handled: a shortage, a wrong name, damage, or a defect.
 
 In too little memory any code can fail in any way: half-imported modules lack attributes, and C
 modules raise SystemError. So the kind of the exception says little; the facts about the process
@@ -44,6 +44,9 @@ def explained(error: Exception) -> KvsctlError:
         return StreamError(
             f"out of memory, threads or open files: {reason}".rstrip(": "), _LIMITS_HINT
         )
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        # Files are opened before anything is sent, so no longer name gets further than this.
+        return UsageError(f"{error.filename}: the name is too long", "Give a shorter name.")
     if damage := _damage(error):
         if _has_begun(error):
             return StreamError(f"cannot continue: {damage}", _DAMAGE_HINT)

@@ -3,6 +3,7 @@
 import errno
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -135,3 +136,11 @@ def test_a_broken_import_is_told_apart_before_and_during_a_job() -> None:
         raise ImportError("no such name")
     assert explained(caught.value).message == "cannot continue: no such name"
     assert explained(caught.value).status is ExitStatus.STREAM
+
+
+def test_a_name_that_is_too_long_is_no_defect() -> None:
+    with pytest.raises(OSError, match="too long") as raised:
+        Path("a" * 300).stat()
+    explanation = explained(raised.value)
+    assert explanation.status is ExitStatus.USAGE
+    assert explanation.message == "a" * 300 + ": the name is too long"

@@ -1,5 +1,6 @@
 """What a manifest says of an export, and its JSON."""
 
+import errno
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -125,6 +126,8 @@ def read_manifest(path: Path) -> Manifest | None:
     except FileNotFoundError:
         return None
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # no export can have written such a name
+            return None
         raise UsageError(f"cannot read {beside}: {error.strerror}", _EXPORT_AGAIN) from error
     return decode(text, str(beside))
 

@@ -17,8 +17,11 @@ def named(path: Path, moment: datetime, target: Target) -> Path:
     """Return a path with `{date}` and `{installation}` in its name replaced.
 
     The date is the moment, to the second. What cannot be part of every file name becomes `_` in
-    the installation; without an installation it is the name of the target.
+    the installation; without an installation it is the name of the target. Raise UsageError for a
+    path that does not end in a name.
     """
+    if not path.name or path.name == "..":
+        raise UsageError(f"{path}: not a file name", "Give the name of a file.")
     installation = _ODD.sub("_", target.installation or target.name)
     name = path.name.replace("{date}", moment.strftime(_DATE))
     return path.with_name(name.replace("{installation}", installation))

@@ -212,3 +212,7 @@ def test_times_that_are_not_moments_are_refused(moment: str, why: str) -> None:
     with pytest.raises(UsageError) as refused:
         decode(json.dumps(members | {"read_from": moment}).encode(), "m.json")
     assert why in refused.value.message
+
+
+def test_a_file_whose_manifest_would_have_too_long_a_name_has_none(tmp_path: Path) -> None:
+    assert read_manifest(tmp_path / ("a" * 250)) is None

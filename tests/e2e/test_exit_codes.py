@@ -281,3 +281,30 @@ def test_a_target_that_cannot_be_used_leaves_every_file_as_it_was(
         "failures.jsonl",
         "local.db",
     ]
+
+
+_LONG = "a" * 300
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("set", "a=1", "--report", _LONG),
+        ("set", "a=1", "--failures", _LONG),
+        ("get", "a", "-o", _LONG),
+        ("export", "-o", _LONG),
+        ("export", "-o", "b" * 250),
+        ("delete", "--all", "-y", "--undo", _LONG),
+        ("delete", "--all", "--plan", _LONG),
+        ("delete", "--all", "--plan", ""),
+        ("delete", "--all", "-y", "--undo", "."),
+        ("expire", "--all", "--ttl", "1d", "--plan", ""),
+        ("verify", _LONG),
+    ],
+)
+def test_2_for_a_name_that_no_file_can_have(kvsctl: Command, words: tuple[str, ...]) -> None:
+    local = kvsctl.having(KVSCTL_TARGET="local")
+    local("set", "-q", "kept=1", status=0)
+    refused = local(*words, status=2)
+    assert b"defect" not in refused.err
+    assert local("list", status=0).out == b"kept\n"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from kvsctl.config.targets import Target
+from kvsctl.errors import UsageError
 from kvsctl.outputs.names import named
 
 _MOMENT = datetime(2026, 1, 31, 12, 0, 7, 999_999, tzinfo=UTC)
@@ -26,3 +27,9 @@ _MOMENT = datetime(2026, 1, 31, 12, 0, 7, 999_999, tzinfo=UTC)
 def test_have_their_places_filled(template: str, installation: str | None, name: str) -> None:
     target = Target("prod", url="https://example.com", installation=installation)
     assert named(Path("a/{date}") / template, _MOMENT, target) == Path("a/{date}") / name
+
+
+@pytest.mark.parametrize("path", ["", ".", "/", "..", "a/.."])
+def test_a_path_without_a_name_is_refused(path: str) -> None:
+    with pytest.raises(UsageError, match="not a file name"):
+        named(Path(path), _MOMENT, Target("local"))
