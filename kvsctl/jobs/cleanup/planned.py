@@ -115,7 +115,7 @@ def parsed(piece: bytes) -> Parsed | Rejected:
 
 
 def _wrong_action(line: PlanLine) -> Breach | None:
-    if line.plan > PLAN_VERSION or line.action == DELETE:
+    if line.plan != PLAN_VERSION or line.action == DELETE:
         return None
     if line.action != EXPIRE:
         known = f"known actions: {DELETE}, {EXPIRE}"
@@ -247,7 +247,7 @@ class PlanInput(msgspec.Struct, frozen=True):
         )
 
     def _require_for_target(self, line: PlanLine, piece: Record) -> None:
-        if line.plan > PLAN_VERSION:
+        if line.plan != PLAN_VERSION:
             raise UsageError(
                 f"{piece.origin}: a plan of version {line.plan}, and this kvsctl knows "
                 f"{PLAN_VERSION}: nothing was changed",
