@@ -269,6 +269,16 @@ def test_a_plan_of_expire_gives_the_ttl_to_what_has_not_changed(
     assert (again["succeeded"], again["skipped_by"]) == (0, {"changed": 10})
 
 
+@pytest.mark.parametrize("ttl", [b'{"unit":"DAYS","value":30}', b'"30d"'])
+def test_show_prints_a_ttl_in_its_short_form(store: Command, ttl: bytes) -> None:
+    line = b'{"plan":1,"action":"expire","ttl":%b,"target":"t","key":"k","hash":"0"}\n' % ttl
+    shown = store("apply", "-", "--show", stdin=line, status=0).out
+    assert shown.startswith(b"expire 30d  ")
+    # A deletion has no use for a ttl.
+    other = line.replace(b'"expire"', b'"delete"')
+    assert store("apply", "-", "--show", stdin=other, status=0).out.startswith(b"delete  at ")
+
+
 def test_a_plan_may_delete_some_and_expire_others(store: Command, tmp_path: Path) -> None:
     deleting, expiring = tmp_path / "delete.jsonl", tmp_path / "expire.jsonl"
     store("delete", "--prefix", "tmp:1", "--plan", deleting, status=0)
