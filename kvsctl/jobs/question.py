@@ -30,7 +30,7 @@ class Question(msgspec.Struct, frozen=True):
     `action` is what happens to the records, as users know it: `delete`, `write`. `count` and
     `value_bytes` are how many records these are and what their values take together; None: not
     known. `first_keys` are some of them, for people to recognise. `notes` are sentences that help
-    to decide. `refusal` says what a refused job has not done.
+    to decide. `refusal` names what a refused job has not done.
     """
 
     action: str

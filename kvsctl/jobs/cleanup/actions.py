@@ -179,5 +179,8 @@ def body_with_ttl(identity: Identity, value: bytes, ttl: Ttl) -> bytes:
 
 
 def _hash(value: bytes) -> bytes:
-    """Return a hash of what a value says: queries and batch/get may format it differently."""
+    """Return a hash of a value that is the same for all its formats.
+
+    Queries and batch/get may format a value differently.
+    """
     return blake2b(canonical(value), digest_size=_HASH_BYTES).hexdigest().encode()

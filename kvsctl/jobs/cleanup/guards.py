@@ -26,7 +26,7 @@ class MostDeleted(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, most: str | None, most_bytes: str | None) -> "MostDeleted":
-        """Return what `--max-delete` and `--max-delete-bytes` say. Raise UsageError."""
+        """Return the limits that `--max-delete` and `--max-delete-bytes` set. Raise UsageError."""
         value_bytes = None if most_bytes is None else size_bytes(most_bytes, "--max-delete-bytes")
         if most is None:
             return cls(value_bytes=value_bytes)

@@ -36,7 +36,7 @@ _ONLY_PLANS: Final = "Give the lines that --plan wrote, all of them or some."
 
 
 class PlanLine(msgspec.Struct, frozen=True, gc=False):
-    """What a line of a plan says: see `outputs.plan_lines`. Other members are ignored."""
+    """The members of a line of a plan: see `outputs.plan_lines`. Others are ignored."""
 
     plan: int
     action: str

@@ -21,7 +21,7 @@ class Rehearsal(msgspec.Struct, frozen=True):
     plan: RunPlan
     most: MostDeleted
     parts: int = 1
-    """How many parts the keys have, of which this job works on one."""
+    """How many parts the keys have. This job works on one."""
     rewrite: Rewrite | None = None
 
 

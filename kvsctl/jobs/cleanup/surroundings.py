@@ -12,7 +12,7 @@ from kvsctl.outputs.undo_file import UndoFile
 
 
 class EarlierRuns(Protocol):
-    """What the journal of a job says of earlier runs: see `jobs.journal.JobJournal`."""
+    """What the journal of a job has of earlier runs: see `jobs.journal.JobJournal`."""
 
     @property
     def cutoff(self) -> Cutoff | None:

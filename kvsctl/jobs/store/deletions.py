@@ -269,7 +269,7 @@ class _Unread:
         self.code = ""
 
     def note(self, outcome: Outcome) -> None:
-        """Count an outcome that says nothing about the store."""
+        """Count an outcome from which the state of the store is not known."""
         if outcome.state in (State.FAILED, State.UNSENT, State.UNKNOWN):
             self.count += 1
             if not self.code:

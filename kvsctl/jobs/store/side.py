@@ -49,7 +49,7 @@ class StoreSide(msgspec.Struct, frozen=True):
             raise
 
     def explained(self, error: KvsctlError) -> KvsctlError:
-        """Return an error that ended reading the store: if it is the source, it says so."""
+        """Return an error that ended reading the store, with its name if it is the source."""
         if self.is_source:
             error.message = f"reading from {self.name}: {error.message}"
             if isinstance(error, CredentialsError):

@@ -13,7 +13,7 @@ _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+
 
 
 def exact_value(text: bytes) -> Any:
-    """Return what a valid JSON text says. Of equal members of an object, the last one counts.
+    """Return the value of a valid JSON text. Of equal members of an object, the last one counts.
 
     A whole number is an int, however it is written (`1e2`, `1.0`). Any other is a float if that
     has all of its digits, otherwise a Decimal, which compares exactly with both. The caller must
