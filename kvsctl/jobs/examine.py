@@ -125,17 +125,20 @@ def require_rereadable(source: JobInput) -> None:
         )
 
 
-async def check_first(job: BatchJob, about: About, environment: Environment) -> Change | ExitStatus:
+async def check_first(
+    job: BatchJob,
+    about: About,
+    environment: Environment,
+    admit: Callable[[PieceList], None] = lambda _: None,
+) -> Change | ExitStatus:
     """Check the whole input; report its problems and return the exit status if there are any.
 
+    What was read is passed to `admit`.
     If there are none, return a function that says how the input has changed since then, or None.
     """
     then = job.input.fingerprint()
     examination = Examination(job, about, environment)
-    if job.approval is None:
-        await examination.read_all()
-    else:
-        await examination.read_all(job.approval.admit)
+    await examination.read_all(admit)
     if examination.found_nothing:
         return lambda: change(then, job.input.fingerprint())
     path = job.reporting.failures_path

@@ -15,7 +15,7 @@ from kvsctl.outputs.forms import Printing, RecordForm
 from kvsctl.service.wire import MetadataRequest
 
 if TYPE_CHECKING:
-    from kvsctl.jobs.cleanup.approval import PlanApproval
+    from kvsctl.jobs.cleanup.guards import MostDeleted
     from kvsctl.jobs.cleanup.plan import CleanUpPlan
     from kvsctl.jobs.cleanup.rehearsal import Rehearsal
     from kvsctl.jobs.cleanup.undo import UndoPlan
@@ -146,8 +146,8 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     opened; None: nobody is asked then. `cleanup`: the keys are listed first, and then the verb is
     applied to what is still chosen. `has_consent`: whether the user has said that what is changed
     is meant; None: nobody need be asked. `rehearsal`: what the listing is a rehearsal of.
-    `undo`: where what is deleted is kept; its records must be read first. `approval` is asked about
-    the input, once it was checked.
+    `undo`: where what is deleted is kept; its records must be read first. `plan_guard`: the
+    input is a plan, which may delete so much once it was checked and approved.
     """
 
     input: JobInput
@@ -174,7 +174,7 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     has_consent: bool | None = None
     rehearsal: "Rehearsal | None" = None
     undo: "UndoPlan | None" = None
-    approval: "PlanApproval | None" = None
+    plan_guard: "MostDeleted | None" = None
 
     @property
     def command(self) -> str:

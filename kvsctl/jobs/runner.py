@@ -33,13 +33,14 @@ from kvsctl.jobs.question import ask, require_answerable
 from kvsctl.jobs.replacing import require_replaceable
 from kvsctl.jobs.signals import Steered, Stoppable
 from kvsctl.journal.state import Stage
-from kvsctl.model import GET
+from kvsctl.model import GET, Verb
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About
 from kvsctl.service.auth.credentials import Credentials
 from kvsctl.service.client import StoreClient
 
 if TYPE_CHECKING:
+    from kvsctl.jobs.cleanup.approval import PlanApproval
     from kvsctl.jobs.store.deletions import Deletions
 
 
@@ -122,10 +123,12 @@ async def _carry_out(
     credentials = credentials_of(job.target, allow_http=job.allow_http)
     about = _about(job, credentials.source_name)
     change: Change | None = None
+    approval = _approval_of(job)
     if job.checks.checks_first:
         from kvsctl.jobs.examine import check_first
 
-        checked = await check_first(job, about, environment)
+        admits = [] if approval is None else [approval.admit]
+        checked = await check_first(job, about, environment, *admits)
         if isinstance(checked, ExitStatus):
             return checked
         change = checked
@@ -137,10 +140,12 @@ async def _carry_out(
                 return report_complete(job, about, environment, journal)
         listeners = JobListeners(job, about, environment, journal)
         listeners.require_usable()
-        if job.approval is not None:
-            await job.approval.require(environment)
+        verbs: list[Verb] = []
+        if approval is not None:
+            await approval.require(environment)
+            verbs = approval.verbs
         error = await _send(
-            job, credentials, listeners, change, interrupts, limit, environment, pacer
+            job, verbs, credentials, listeners, change, interrupts, limit, environment, pacer
         )
         if error is None and listeners.has_work_left:
             error = limit.work_left()
@@ -177,8 +182,17 @@ def _covers(job: BatchJob) -> str | None:
     return None if listing is None else listing.covers
 
 
+def _approval_of(job: BatchJob) -> "PlanApproval | None":
+    if job.plan_guard is None:
+        return None
+    from kvsctl.jobs.cleanup.approval import PlanApproval  # few jobs carry out a plan
+
+    return PlanApproval(job.target, job.plan_guard, has_consent=job.has_consent)
+
+
 async def _send(
     job: BatchJob,
+    verbs: list[Verb],
     credentials: Credentials,
     listeners: JobListeners,
     change: Change | None,
@@ -187,7 +201,10 @@ async def _send(
     environment: Environment,
     pacer: Pacer | None,
 ) -> KvsctlError | None:
-    """Send the job's records. Return the error that ended the run early, if any."""
+    """Send the job's records. Return the error that ended the run early, if any.
+
+    `verbs`: the operations that a plan needs; none for other jobs.
+    """
     target = connected(
         job.target,
         credentials,
@@ -200,7 +217,7 @@ async def _send(
     # The target is opened first: if that fails, every file is left as it was.
     async with target as service:
         pacer = pacer or Pacer(job.plan.pace, asyncio.get_running_loop().time)
-        run, work = _prepared(job, service, listeners, environment, pacer, change)
+        run, work = _prepared(job, verbs, service, listeners, environment, pacer, change)
         # To open a pipe waits for its reader. Until then a signal has its default action, which
         # ends the process; what draws on the terminal must be stopped, so it begins later.
         with (
@@ -242,6 +259,7 @@ def _say_nothing(_text: str) -> None:
 
 def _prepared(
     job: BatchJob,
+    verbs: list[Verb],
     service: StoreClient,
     listeners: JobListeners,
     environment: Environment,
@@ -268,13 +286,13 @@ def _prepared(
 
         cleanup = CleanUpRun(job, job.cleanup, service, listeners, environment, pacer)
         return cleanup, cleanup.work
-    if job.approval is not None:
+    if job.plan_guard is not None:
         from kvsctl.jobs.cleanup.applying import PlanRun  # few commands need it
 
         def guarded(feed: Feed) -> Feed:
             return feed if change is None else CheckedFeed(feed, change)
 
-        applying = PlanRun(job, job.approval.verbs, service, listeners, pacer, guarded)
+        applying = PlanRun(job, verbs, service, listeners, pacer, guarded)
         return applying, applying.work
     plan = job.plan
     if listeners.undo is not None:

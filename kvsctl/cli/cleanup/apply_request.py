@@ -14,7 +14,6 @@ from kvsctl.cli.options.target import ConfirmOption, YesOption
 from kvsctl.cli.request import basis_of, journalling, require_own_files
 from kvsctl.cli.selectors import shard_of
 from kvsctl.errors import UsageError
-from kvsctl.jobs.cleanup.approval import PlanApproval
 from kvsctl.jobs.cleanup.guards import MostDeleted
 from kvsctl.jobs.cleanup.planned import PlanInput, is_as_planned
 from kvsctl.jobs.examine import require_rereadable
@@ -54,7 +53,6 @@ def apply_job(given: Given) -> BatchJob:
     is_dry_run = given.of(DryRunOption).dry_run
     if not is_dry_run:
         require_rereadable(source)
-    has_consent = given.of(YesOption).yes
     condition = Precondition(WriteIf.CHOSEN, chooses=is_as_planned)
     return BatchJob(
         input=source,
@@ -70,9 +68,9 @@ def apply_job(given: Given) -> BatchJob:
         name="apply",
         shard=shard,
         confirmed_target=given.of(ConfirmOption).confirm,
-        has_consent=has_consent,
+        has_consent=given.of(YesOption).yes,
         undo=undo,
-        approval=PlanApproval(basis.target, most, has_consent=has_consent),
+        plan_guard=most,
     )
 
 

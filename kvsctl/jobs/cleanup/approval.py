@@ -19,7 +19,7 @@ class PlanApproval:
     Call `admit` with everything that is read, and then `require`.
     """
 
-    def __init__(self, target: Target, most: MostDeleted, *, has_consent: bool) -> None:
+    def __init__(self, target: Target, most: MostDeleted, *, has_consent: bool | None) -> None:
         self._target = target
         self._most = most
         self._has_consent = has_consent
@@ -40,14 +40,18 @@ class PlanApproval:
                     entity, key = piece.identity.entity, piece.identity.key
                     self._first.append(key if entity is None else f"{entity}: {key}")
 
-    async def require(self, environment: Environment) -> None:
-        """Raise UsageError if the plan deletes too many records, or unless the user consents."""
+    def refusal(self, what: str) -> UsageError | None:
+        """Return the error of a plan that deletes too many records. `what` is not done, then."""
         deleted = self._counts.get(Verb.DELETE, 0)
         excess = self._most.excess(deleted, 0, deleted)
-        if excess is not None:
-            raise UsageError(
-                f"{excess}: nothing was changed", "Apply a smaller plan, or allow more."
-            )
+        if excess is None:
+            return None
+        return UsageError(f"{excess}: {what}", "Apply a smaller plan, or allow more.")
+
+    async def require(self, environment: Environment) -> None:
+        """Raise UsageError if the plan deletes too many records, or unless the user consents."""
+        if (refusal := self.refusal("nothing was changed")) is not None:
+            raise refusal
         if not (self._has_consent or not self._counts):
             await ask(self._question, environment)
 
