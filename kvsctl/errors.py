@@ -14,6 +14,10 @@ A failed record is not an exception: it is an outcome (`model.Outcome`).
 """
 
 from enum import IntEnum
+from typing import Final
+
+RUN_AGAIN: Final = "Run the same command again."
+"""The hint of errors that the next run may not meet, and that have left nothing half done."""
 
 
 class ExitStatus(IntEnum):

@@ -18,6 +18,8 @@ from kvsctl.errors import UsageError
 from kvsctl.report.console import Environment
 from kvsctl.report.escape import visible
 
+FIRST_KEYS: Final = 5
+"""How many keys a question shows."""
 _STDIN: Final = 0
 _MOST_BYTES: Final = 4096
 _CONSENT: Final = frozenset({"y", "yes"})
@@ -68,6 +70,11 @@ class Question(msgspec.Struct, frozen=True):
         if installation is None:
             return f"in {visible(name)}"
         return f"in {visible(name)}, installation {visible(installation)}"
+
+
+def key_shown(entity: str | None, key: str) -> str:
+    """Return a key as questions show it, with its entity if it has one."""
+    return f"{entity}: {key}" if entity else key
 
 
 def require_answerable(

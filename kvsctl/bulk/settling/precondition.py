@@ -14,7 +14,7 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from kvsctl import codes, jsontext
-from kvsctl.bulk.settling.reconcile import EXISTS
+from kvsctl.bulk.settling.reconcile import EXISTS, MISSING
 from kvsctl.jsonequal import are_equal
 from kvsctl.model import Failure, Found, Outcome, Record, State
 from kvsctl.service.found import is_past
@@ -24,8 +24,6 @@ UNCHANGED = "unchanged"
 """The name under which the report counts records that were skipped because they are equal."""
 CHANGED = "changed"
 """The name under which the report counts records that were skipped as no longer chosen."""
-MISSING = "missing"
-"""The name under which the report counts records that were skipped as they are not there."""
 
 _EXPIRY = MetadataRequest(expires=True).member
 

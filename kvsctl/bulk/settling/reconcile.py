@@ -18,11 +18,12 @@ from kvsctl.slabs import Successes
 
 _UNNAMED = Found(b"")
 EXISTS = "exists"
+MISSING = "missing"
 EXPIRED = "expired"
 UNSELECTED = "unselected"
 UNDECIDED = "undecided"
-"""Names under which the report counts skipped records: their keys exist, they have expired, they
-are not what a selection chooses, or they do not say what a selector needs to know."""
+"""Names under which the report counts skipped records: their keys exist or do not, they have
+expired, they are not what a selection chooses, or they lack what a selector needs to know."""
 
 
 class ReadPolicy(msgspec.Struct, frozen=True):
@@ -118,7 +119,7 @@ def _named(records: Sequence[Record], reply: Reply) -> list[Identity]:
 def failed(record: Record, failure: Failure, policy: ReadPolicy) -> Outcome:
     """Return the outcome of a record that failed: a missing key may count as skipped."""
     if policy.ignore_missing and failure.code == codes.KEY_NOT_FOUND:
-        return Outcome(record, State.SKIPPED, skipped_by="missing")
+        return Outcome(record, State.SKIPPED, skipped_by=MISSING)
     return Outcome(record, State.FAILED, failure)
 
 

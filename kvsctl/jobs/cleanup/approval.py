@@ -1,16 +1,12 @@
 """Whether a plan may be carried out: the guard, and the question."""
 
-from typing import Final
-
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.guards import MostDeleted
 from kvsctl.jobs.cleanup.planned import PlannedRecord
-from kvsctl.jobs.question import Question, ask
+from kvsctl.jobs.question import FIRST_KEYS, Question, ask, key_shown
 from kvsctl.model import PieceList, Verb
 from kvsctl.report.console import Environment
-
-_FIRST_KEYS: Final = 5
 
 
 class PlanApproval:
@@ -36,9 +32,8 @@ class PlanApproval:
         for piece in pieces:
             if isinstance(piece, PlannedRecord):
                 self._counts[piece.verb] = self._counts.get(piece.verb, 0) + 1
-                if len(self._first) < _FIRST_KEYS:
-                    entity, key = piece.identity.entity, piece.identity.key
-                    self._first.append(key if entity is None else f"{entity}: {key}")
+                if len(self._first) < FIRST_KEYS:
+                    self._first.append(key_shown(piece.identity.entity, piece.identity.key))
 
     def refusal(self, what: str) -> UsageError | None:
         """Return the error of a plan that deletes too many records. `what` is not done, then."""

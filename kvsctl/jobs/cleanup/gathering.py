@@ -5,12 +5,10 @@ from collections.abc import Callable
 from kvsctl.bulk.events import Event, PageListed, RequestEnded, Settled, Waiting
 from kvsctl.bulk.settling.reconcile import UNDECIDED
 from kvsctl.comparison.entries import Entry
-from kvsctl.errors import TargetError
+from kvsctl.errors import RUN_AGAIN, TargetError
 from kvsctl.jobs.cleanup.actions import Action
 from kvsctl.jobs.cleanup.spool import Spool
 from kvsctl.model import State
-
-UNREAD_HINT = "Run the same command again."
 
 
 def size_of(entry: Entry) -> int:
@@ -61,5 +59,5 @@ class Gatherer:
             raise TargetError(
                 f"{keys} could not be read to decide whether to {self._action.name} them, the "
                 f"first with {self._code}; none of what was listed was {self._action.done}",
-                UNREAD_HINT,
+                RUN_AGAIN,
             )

@@ -15,7 +15,7 @@ from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.run import Run
 from kvsctl.bulk.settling.precondition import Precondition
 from kvsctl.bulk.settling.reconcile import UNDECIDED
-from kvsctl.errors import UsageError, WorkLeft
+from kvsctl.errors import RUN_AGAIN, UsageError, WorkLeft
 from kvsctl.jobs.cleanup.gathering import Gatherer, size_of
 from kvsctl.jobs.cleanup.plan import CleanUpPlan
 from kvsctl.jobs.cleanup.spool import Spool
@@ -30,7 +30,6 @@ from kvsctl.service.client import StoreClient
 
 MOST_PASSES: Final = 4
 """How often what a listing found is deleted: queries lag, so a later one may find more."""
-_AGAIN: Final = "Run the same command again."
 
 
 class CleanUpRun(Stages):
@@ -178,7 +177,7 @@ class CleanUpRun(Stages):
             raise UsageError(
                 f"{excess}: {self._refusal}", "Choose fewer, or allow more if this is meant."
             )
-        raise WorkLeft(f"{excess}: what was found later is left", _AGAIN)
+        raise WorkLeft(f"{excess}: what was found later is left", RUN_AGAIN)
 
     @property
     def _refusal(self) -> str:
@@ -218,5 +217,5 @@ def _count_undecided(tally: Tally, undecided: int) -> None:
 def _keys_left(left: int) -> WorkLeft:
     keys = "1 key is" if left == 1 else f"{left:,} keys are"
     return WorkLeft(
-        f"{keys} left that a later listing found: others may be writing, or queries lag", _AGAIN
+        f"{keys} left that a later listing found: others may be writing, or queries lag", RUN_AGAIN
     )

@@ -8,10 +8,10 @@ from typing import Final
 
 from kvsctl.comparison.entries import Block, Entry, blocks_of
 from kvsctl.comparison.sorting import Sorter
+from kvsctl.jobs.question import FIRST_KEYS, key_shown
 
 _MOST_BYTES: Final = 16 << 20
 """How much of a spool is in memory before it is written to a file."""
-_FIRST_KEYS: Final = 5
 _WHAT: Final = "what was listed"
 _HINT: Final = "Set TMPDIR to a folder with more space."
 
@@ -34,15 +34,15 @@ class Spool:
     @property
     def first_keys(self) -> list[str]:
         """The first keys, with their entities, for people."""
-        return [f"{one.entity}: {one.key}" if one.entity else one.key for one in self._first]
+        return [key_shown(one.entity, one.key) for one in self._first]
 
     def add(self, entry: Entry) -> None:
         """Take a record."""
         self.count += 1
         self.value_bytes += self._size_of(entry)
-        if len(self._first) < _FIRST_KEYS or entry < self._first[-1]:
+        if len(self._first) < FIRST_KEYS or entry < self._first[-1]:
             insort(self._first, entry)
-            del self._first[_FIRST_KEYS:]
+            del self._first[FIRST_KEYS:]
         self._sorter.add(entry)
 
     def blocks(self) -> Iterator[Block]:

@@ -11,6 +11,7 @@ from kvsctl.bulk.outcomes.in_order import Reorder
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.plan import Pressure
 from kvsctl.bulk.run import Run
+from kvsctl.bulk.settling.reconcile import EXPIRED, MISSING
 from kvsctl.comparison.entries import Block, Entry
 from kvsctl.errors import KvsctlError
 from kvsctl.jobs.connect import connected
@@ -24,7 +25,7 @@ from kvsctl.service.wire import MetadataRequest, key_body
 
 _MOST_HELD_BYTES: Final = 16_000_000
 _IN_ORDER: Final = "{} in order of keys"
-ABSENT: Final = ("missing", "expired")
+ABSENT: Final = (MISSING, EXPIRED)
 """The names under which reads count as skipped that found nothing which still holds."""
 
 

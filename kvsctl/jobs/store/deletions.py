@@ -12,11 +12,11 @@ from msgspec.structs import replace
 from kvsctl.bulk.events import Event, PageListed, RequestEnded, Settled, Waiting
 from kvsctl.bulk.feeds import ReadyFeed
 from kvsctl.bulk.run import Run
-from kvsctl.bulk.settling.reconcile import ReadPolicy
+from kvsctl.bulk.settling.reconcile import MISSING, ReadPolicy
 from kvsctl.comparison.entries import Block, Entry, blocks_of
 from kvsctl.comparison.joining import join
 from kvsctl.comparison.sorting import Sorter
-from kvsctl.errors import KvsctlError, StreamError, TargetError
+from kvsctl.errors import RUN_AGAIN, KvsctlError, StreamError, TargetError
 from kvsctl.files.sinks import PartFile
 from kvsctl.jobs.connect import connected
 from kvsctl.jobs.cron.time_limit import TimeLimit
@@ -142,7 +142,7 @@ class Deletions:
 
         def take(outcome: Outcome) -> None:
             identity = outcome.subject.identity
-            if identity is not None and outcome.skipped_by == "missing":
+            if identity is not None and outcome.skipped_by == MISSING:
                 missing.add(Entry(identity.entity or "", identity.key, b""))
 
         with closing(Sorter(Entry)) as unseen:
@@ -245,7 +245,7 @@ async def _read(
         raise TargetError(
             f"nothing is planned: {unread.count:,} keys of {store.name} could not be read, "
             f"the first with {unread.code}",
-            "Run the same command again.",
+            RUN_AGAIN,
         )
 
 
