@@ -1,6 +1,5 @@
 """From options to a selection, and to what must be listed for it."""
 
-import re
 import shlex
 import time
 from collections.abc import Mapping, Sequence
@@ -28,7 +27,7 @@ from kvsctl.selection.contradictions import (
     why_no_key_matches,
 )
 from kvsctl.selection.moments import Age, epoch_of, moment_of
-from kvsctl.selection.patterns import glob, regex
+from kvsctl.selection.patterns import GLOB_SPECIAL, glob, regex
 from kvsctl.selection.ranges import index_range, json_or_text
 from kvsctl.selection.selection import AgeFrom, Selection
 from kvsctl.selection.sizes import size_bytes
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     from kvsctl.selection.protected import Protected
     from kvsctl.shards import Shard
 
-_GLOB: Final = re.compile(r"[*?\[\]]")
 _LEGAL_CHARACTERS: Final = "Keys have letters, digits, white space and : . _ - # only."
 _AGE_EXAMPLE: Final = "Write an age such as 30d, or a time such as 2026-01-31."
 _CLOCK_ERROR_SECONDS: Final = 86_400
@@ -137,7 +135,7 @@ def _require_possible_keys(options: SelectionOptions, selection: Selection) -> N
     """Raise UsageError if no key can be chosen, or if a pattern matches none."""
     prefix = selection.prefix
     if why := why_no_key_begins(prefix):
-        hint = "Use --match for a glob." if _GLOB.search(prefix) else _LEGAL_CHARACTERS
+        hint = "Use --match for a glob." if GLOB_SPECIAL.search(prefix) else _LEGAL_CHARACTERS
         raise UsageError(f"the prefix {quoted(prefix)}: {why}", hint)
     for flag, texts in (("--match", options.match), ("--exclude", options.exclude)):
         for text in texts:

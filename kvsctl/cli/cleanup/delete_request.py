@@ -1,6 +1,5 @@
 """From the options of delete to its job: of keys, or of what selectors choose."""
 
-import re
 from typing import Final
 
 from msgspec.structs import replace
@@ -45,9 +44,9 @@ from kvsctl.jsontext import quoted
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Verb
 from kvsctl.outputs.plan_lines import DELETE
+from kvsctl.selection.patterns import GLOB_SPECIAL
 from kvsctl.service.wire import MetadataRequest
 
-_GLOB: Final = re.compile(r"[*?\[]")
 _CHOOSING: Final = ("match", "regex", "all")
 """The selectors, besides the prefix, without which nothing is deleted."""
 _OF_INPUT: Final = (NullOption, ShapeOptions, KeyFormOption)
@@ -91,7 +90,7 @@ def _keys_job(given: Given) -> BatchJob:
             f"{flag} applies to what selectors choose", "Choose by --prefix, --match or --regex."
         )
     for word in given.of(KeysArgument).keys or ():
-        special = _GLOB.search(word)
+        special = GLOB_SPECIAL.search(word)
         if special is not None and not given.of(CheckingOptions).no_checks:
             raise UsageError(
                 f"{quoted(word)}: no key has {quoted(special[0])}; nothing was deleted",
