@@ -1,6 +1,7 @@
 """How many requests and units a run will need, computed from its records and its plan. Pure."""
 
 import msgspec
+from msgspec.structs import replace
 
 from kvsctl.bulk.lanes import Lanes
 from kvsctl.bulk.pacing.pace import request_units
@@ -33,6 +34,19 @@ class Forecast(msgspec.Struct, frozen=True):
     bytes_sent: int
     least_seconds: float
     reads: int = 0
+
+    def plus(self, other: "Forecast") -> "Forecast":
+        """Return what two runs need, one after the other. Both write, or both read."""
+        return replace(
+            self,
+            records=self.records + other.records,
+            duplicates=self.duplicates + other.duplicates,
+            requests=self.requests + other.requests,
+            units=self.units + other.units,
+            bytes_sent=self.bytes_sent + other.bytes_sent,
+            least_seconds=self.least_seconds + other.least_seconds,
+            reads=self.reads + other.reads,
+        )
 
 
 class Forecaster:

@@ -157,8 +157,15 @@ async def carry_out_dry_run(job: BatchJob, about: About, environment: Environmen
     """
     path = job.reporting.failures_path if job.journal is None else None
     failures = None if path is None else FailuresFile(path, job.plan.verb)
-    forecaster = Forecaster(job.plan)
     examination = Examination(job, about, environment)
+    if job.plan_guard is not None:
+        from kvsctl.jobs.cleanup.rehearsal import PlanRehearsal  # few jobs carry out a plan
+
+        rehearsal = PlanRehearsal(job, job.plan_guard)
+        await examination.read_all(rehearsal.admit, failures)
+        examination.error = graver(examination.error, rehearsal.refusal())
+        return examination.report(path, rehearsal.dry_run())
+    forecaster = Forecaster(job.plan)
     await examination.read_all(forecaster.admit_all, failures)
     forecast = forecaster.finish()
     return examination.report(path, DryRun(forecast, cost_usd(job.plan.verb, forecast)))

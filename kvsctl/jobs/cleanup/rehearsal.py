@@ -1,14 +1,20 @@
-"""What a clean-up would need and cost, from a listing that changes nothing."""
+"""What a clean-up would need and cost, from a listing or a plan, with nothing changed."""
 
 import msgspec
+from msgspec.structs import replace
 
 from kvsctl.bulk.events import Event, PageListed, Settled
 from kvsctl.bulk.forecast import Forecaster, cost_usd
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.settling.precondition import Rewrite
 from kvsctl.errors import UsageError
+from kvsctl.jobs.cleanup.actions import body_with_ttl
+from kvsctl.jobs.cleanup.approval import PlanApproval
 from kvsctl.jobs.cleanup.guards import MostDeleted
-from kvsctl.model import Record
+from kvsctl.jobs.cleanup.planned import PlannedRecord
+from kvsctl.jobs.job import BatchJob
+from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.model import PieceList, Record, Verb
 from kvsctl.report.dry_run import DryRun
 
 
@@ -59,3 +65,38 @@ class Rehearsing:
         listed = self._listed // self._rehearsal.parts
         excess = self._rehearsal.most.excess(self._count, self._value_bytes, listed)
         return None if excess is None else UsageError(f"{excess}: nothing would be deleted")
+
+
+class PlanRehearsal:
+    """Counts what carrying out a plan would need. Call `admit` with everything that is read."""
+
+    def __init__(self, job: BatchJob, most: MostDeleted) -> None:
+        self._approval = PlanApproval(job.target, most, has_consent=True)
+        self._forecasters = {
+            verb: Forecaster(replace(job.plan, verb=verb)) for verb in (Verb.DELETE, Verb.SET)
+        }
+
+    def admit(self, pieces: PieceList) -> None:
+        """Count the records among these."""
+        self._approval.admit(pieces)
+        for piece in pieces:
+            if isinstance(piece, PlannedRecord):
+                self._forecasters[piece.verb].admit(_as_written(piece))
+
+    def dry_run(self) -> DryRun:
+        """Return what the plan would need. Call it once, at the end."""
+        deletes, expiries = (one.finish() for one in self._forecasters.values())
+        forecast = deletes.plus(expiries)
+        return DryRun(forecast, cost_usd(Verb.DELETE, forecast))
+
+    def refusal(self) -> UsageError | None:
+        """Return the error with which the plan would end because of its guard, if any."""
+        return self._approval.refusal("nothing would be changed")
+
+
+def _as_written(record: PlannedRecord) -> Record:
+    """Return a record of the most bytes that a line may need: a plan does not have the sizes."""
+    if record.ttl is None:
+        return record
+    value = bytes(DEFAULT_LIMITS.value_bytes)
+    return replace(record, body=body_with_ttl(record.identity, value, record.ttl))

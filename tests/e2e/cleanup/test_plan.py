@@ -236,6 +236,9 @@ def test_lines_of_a_plan_are_no_records(store: Command, plan: Path, command: str
 def test_a_guard_counts_the_lines(store: Command, plan: Path) -> None:
     ended = store("apply", plan, "-y", "--max-delete", "59", status=2)
     assert b"60 records would be deleted, and --max-delete is 59" in ended.err
+    rehearsed = store("apply", plan, "-n", "--max-delete", "59", status=2)
+    assert b"60 records would be deleted, and --max-delete is 59: nothing would be" in rehearsed.err
+    assert b"would need" in rehearsed.err
     assert b"Give a number" in store("apply", plan, "-y", "--max-delete", "5%", status=2).err
     assert len(_left(store)) == 61
     store("apply", plan, "-y", "--max-delete", "60", status=0)
@@ -297,6 +300,21 @@ def test_a_plan_may_delete_some_and_expire_others(store: Command, tmp_path: Path
     assert [key for key in _left(store) if key.startswith("tmp:1")] == []
     assert store("list", "--no-expiry", "--count", status=0).out == b"41\n"
     assert b"already complete" in store("apply", mixed, *words[:1], *words[5:], status=0).err
+
+
+def test_a_dry_run_forecasts_no_less_than_an_expiry_writes(store: Command, tmp_path: Path) -> None:
+    values = [{"key": f"large:{n:02}", "value": "x" * 5_000} for n in range(30)]
+    store("set", "-q", "-f", records_file(tmp_path / "large.jsonl", values), status=0)
+    plan, more = tmp_path / "expire.jsonl", tmp_path / "delete.jsonl"
+    store("expire", "large:", "--ttl", "30d", "--plan", plan, status=0)
+    store("delete", "--prefix", "tmp:", "--plan", more, status=0)
+    plan.write_bytes(more.read_bytes() + plan.read_bytes())
+    rehearsed = store("apply", plan, "-n", "--json", status=0).report
+    report = store("apply", plan, "-y", "--json", status=0).report
+    assert rehearsed["unsent"] == report["succeeded"] == 90
+    assert rehearsed["units"]["write"] >= report["units"]["write"] > 15
+    assert rehearsed["requests"] >= report["requests"]
+    assert rehearsed["bytes_sent"] >= report["bytes_sent"]
 
 
 @pytest.mark.parametrize("ttl", [None, "soon", "400d", {"value": 0, "unit": "DAYS"}])
