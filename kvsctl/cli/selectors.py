@@ -54,6 +54,28 @@ def with_prefix(given: Given) -> Given:
     return given.having(PrefixArgument(prefix=option if prefix is None else prefix))
 
 
+def chooses_keys(prefix: str | None, options: SelectionOptions) -> bool:
+    """Return whether keys are chosen, and not only records among all keys."""
+    return bool(prefix or options.all or options.match or options.regex)
+
+
+def require_selection(given: Given, command: str) -> None:
+    """Raise UsageError unless keys are chosen. `given` must have the prefix as PREFIX."""
+    if not chooses_keys(given.of(PrefixArgument).prefix, given.of(SelectionOptions)):
+        raise UsageError(
+            f"{command} needs a selection: PREFIX, --prefix, --match, --regex or --all",
+            "Give --all for all keys. Other selectors choose among these.",
+        )
+
+
+def nothing_expired() -> UsageError:
+    """Return the error of a selection of expired records where these are skipped."""
+    return UsageError(
+        "--expired chooses nothing here: expired records are skipped",
+        "Leave out --expired, or --skip-expired if it is given.",
+    )
+
+
 def listing_plan(
     given: Given,
     run_plan: RunPlan,
@@ -70,10 +92,7 @@ def listing_plan(
     """
     selection = selection_of(given)
     if skip_expired and selection.is_expired:
-        raise UsageError(
-            "--expired chooses nothing here: expired records are skipped",
-            "Leave out --expired, or --skip-expired if it is given.",
-        )
+        raise nothing_expired()
     page = DEFAULT_LIMITS.query_page
     if limit is not None and selection.is_of_prefix_only:
         page = min(page, limit)

@@ -13,7 +13,15 @@ from kvsctl.cli.options.comparing import SyncOptions
 from kvsctl.cli.options.selection import PrefixArgument, SelectionOptions
 from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
 from kvsctl.cli.request import basis_of, journalling, require_own_files, require_resumable_outputs
-from kvsctl.cli.selectors import listing_plan, require_by_key, selectors_given, selectors_shown
+from kvsctl.cli.selectors import (
+    listing_plan,
+    nothing_expired,
+    require_by_key,
+    require_selection,
+    selectors_given,
+    selectors_shown,
+    with_prefix,
+)
 from kvsctl.cli.stores import database_of, require_different, source_store, store_of
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
@@ -37,9 +45,8 @@ _REST: Final = "rest"
 
 def sync_job(given: Given) -> BatchJob:
     """Return the job of `sync`. Raise UsageError if it cannot be carried out."""
-    options = given.of(SyncOptions)
+    given, options = with_prefix(given), given.of(SyncOptions)
     _require_possible(options, given)
-    given = _selecting(given)
     assert options.from_ is not None  # noqa: S101
     limits = limits_of(given)
     basis = basis_of(given, Verb.SET, limits=limits or DEFAULT_LIMITS)
@@ -119,25 +126,9 @@ def _require_possible(options: SyncOptions, given: Given) -> None:
         raise UsageError(
             "--plan and --dry-run exclude each other", "To see what differs, use diff."
         )
-    prefixes = given.of(PrefixArgument).prefix, options.prefix_option
-    if None not in prefixes:
-        raise UsageError("PREFIX and --prefix exclude each other", "Give one of them.")
-    chosen = given.of(SelectionOptions)
-    if not (chosen.all or chosen.match or chosen.regex or any(prefixes)):
-        raise UsageError(
-            "sync needs a selection: PREFIX, --match, --regex or --all",
-            "Give --all for all keys. Other selectors choose among these.",
-        )
-    if chosen.expired:
-        raise UsageError(
-            "--expired chooses nothing here: expired records are skipped", "Leave out --expired."
-        )
-
-
-def _selecting(given: Given) -> Given:
-    """Return the same options, with the prefix as PREFIX."""
-    prefix = given.of(PrefixArgument).prefix or given.of(SyncOptions).prefix_option
-    return given.having(PrefixArgument(prefix=prefix))
+    require_selection(given, "sync")
+    if given.of(SelectionOptions).expired:
+        raise nothing_expired()
 
 
 def _journalling(given: Given, limits: Limits | None, source: ListedStore) -> Journalling | None:

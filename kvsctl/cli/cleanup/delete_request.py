@@ -33,7 +33,7 @@ from kvsctl.cli.request import (
     require_own_files,
     require_resumable_outputs,
 )
-from kvsctl.cli.selectors import listing_plan, selectors_given
+from kvsctl.cli.selectors import chooses_keys, listing_plan, selectors_given
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.actions import Deleting
 from kvsctl.jobs.cleanup.guards import MostDeleted
@@ -47,8 +47,6 @@ from kvsctl.outputs.plan_lines import DELETE
 from kvsctl.selection.patterns import GLOB_SPECIAL
 from kvsctl.service.wire import MetadataRequest
 
-_CHOOSING: Final = ("match", "regex", "all")
-"""The selectors, besides the prefix, without which nothing is deleted."""
 _OF_INPUT: Final = (NullOption, ShapeOptions, KeyFormOption)
 
 
@@ -117,7 +115,7 @@ def _require_selection(given: Given) -> None:
     prefix, options = given.of(PrefixOption).prefix_option, given.of(SelectionOptions)
     if prefix == "":
         raise UsageError("--prefix is empty", "Give --all if all keys are meant.")
-    if prefix is None and not any(getattr(options, name) for name in _CHOOSING):
+    if not chooses_keys(prefix, options):
         raise UsageError(
             f"{selectors[0]} alone chooses nothing to delete: "
             "delete needs one of --prefix, --match, --regex and --all",

@@ -10,10 +10,10 @@ from kvsctl.cli.inputs import limits_of
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.cleanup.expiring import ExpireOptions
-from kvsctl.cli.options.selection import PrefixArgument, SelectionOptions
+from kvsctl.cli.options.selection import PrefixArgument
 from kvsctl.cli.options.target import ConfirmOption, YesOption
 from kvsctl.cli.request import basis_of, require_own_files
-from kvsctl.cli.selectors import listing_plan, selectors_given, with_prefix
+from kvsctl.cli.selectors import listing_plan, require_selection, selectors_given, with_prefix
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.actions import Expiring
 from kvsctl.jobs.cleanup.guards import MostDeleted
@@ -69,15 +69,9 @@ def expire_job(given: Given) -> BatchJob:
 def _selecting(given: Given) -> Given:
     """Return the same options, with the prefix as PREFIX. Raise UsageError for filters alone."""
     given = with_prefix(given)
-    prefix = given.of(PrefixArgument).prefix
-    if prefix == "":
+    if given.of(PrefixArgument).prefix == "":
         raise UsageError("the prefix is empty", "Give --all if all keys are meant.")
-    chosen = given.of(SelectionOptions)
-    if not (prefix or chosen.all or chosen.match or chosen.regex):
-        raise UsageError(
-            "expire needs a selection: PREFIX, --prefix, --match, --regex or --all",
-            "Give --all for all keys. Other selectors choose among these.",
-        )
+    require_selection(given, "expire")
     if given.of(CheckingOptions).check_first:
         raise UsageError(
             "--check-first applies to records that are read from files",

@@ -122,16 +122,6 @@ class SyncOptions(OptionGroup):
         ),
         OnResume.CHECKED_ELSEWHERE,
     ] = None
-    prefix_option: Annotated[
-        str | None,
-        typer.Option(
-            "--prefix",
-            metavar="P",
-            help="The same as PREFIX.",
-            rich_help_panel=panels.SELECTION,
-        ),
-        OnResume.CHECKED_ELSEWHERE,
-    ] = None
     key_template: Annotated[
         str | None,
         typer.Option(

@@ -2,6 +2,7 @@
 
 from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.checking import CheckingOptions
+from kvsctl.cli.options.cleanup.deleting import PrefixOption
 from kvsctl.cli.options.comparing import SyncOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.journal import JournalOptions
@@ -20,6 +21,7 @@ from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
 @takes(
     PrefixArgument,
     SyncOptions,
+    PrefixOption,
     SelectionOptions,
     ShardSelector,
     EntityOptions,
