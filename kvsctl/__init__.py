@@ -17,7 +17,6 @@ Imports run one way, from the first of these to the last:
 - `durations`: durations as people write them.
 - `timestamps`: moments as text.
 - `slabs`: many records, or the outcomes of many, as one value.
-- `alike`: the outcomes of many problems or unsent records, as one value.
 - `jsontext`, `jsonequal`: JSON as text, and whether two JSON texts are equal.
 - `prices`: what reads and writes cost.
 - `limits`, `codes`: the service's limits; the error codes that a record can fail with.

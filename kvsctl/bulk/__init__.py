@@ -18,7 +18,7 @@ Words used throughout the engine:
 - The *pace* is how much the run may ask of the service per second and per minute.
 
 Modules: `run` (the orchestration), `intake`, `stopping` and `failure_limit` (its state), `feeds`,
-`lanes`, `plan`, `events`, `forecast`.
+`lanes`, `plan`, `events`, `forecast`, `alike` (many outcomes as one value).
 
 - `sending`: choose the next batch, send it, act on its answer.
 - `packing`: which records share a request.

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TypeGuard
 
-from kvsctl.alike import FailedChecks
+from kvsctl.bulk.alike import FailedChecks
 from kvsctl.bulk.events import RecordsRead
 from kvsctl.bulk.failure_limit import FailureLimit
 from kvsctl.bulk.feeds import Feed

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Final
 
-from kvsctl.alike import FailedChecks
+from kvsctl.bulk.alike import FailedChecks
 from kvsctl.bulk.events import Event, Listener, Waiting, WaitReason
 from kvsctl.bulk.failure_limit import FailureLimit
 from kvsctl.bulk.feeds import Feed

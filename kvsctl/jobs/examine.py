@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kvsctl.alike import FailedChecks, Unsent
+from kvsctl.bulk.alike import FailedChecks, Unsent
 from kvsctl.bulk.events import Listener, RecordsRead, Settled
 from kvsctl.bulk.feeds import Change, Feed, no_records
 from kvsctl.bulk.forecast import Forecaster, cost_usd

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
 from kvsctl import jsontext
-from kvsctl.alike import Unsent
+from kvsctl.bulk.alike import Unsent
 from kvsctl.bulk.events import Event, Settled
 from kvsctl.bulk.outcomes.in_order import Reorder
 from kvsctl.bulk.outcomes.unreplaced import NumberSet, Standing

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from kvsctl.alike import Unsent
+from kvsctl.bulk.alike import Unsent
 from kvsctl.bulk.events import Event, Settled
 from kvsctl.report.escape import visible
 

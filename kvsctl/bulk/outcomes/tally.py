@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from kvsctl.alike import FailedChecks, Unsent
+from kvsctl.bulk.alike import FailedChecks, Unsent
 from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled, SizeLearnt
 from kvsctl.errors import Defect
 from kvsctl.model import GET, Failure, Outcome, Problem, Record, State

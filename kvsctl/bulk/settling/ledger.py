@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import structs
 
-from kvsctl.alike import FailedChecks
+from kvsctl.bulk.alike import FailedChecks
 from kvsctl.bulk.events import Emitter, Listener, Settled
 from kvsctl.bulk.lanes import Lanes
 from kvsctl.errors import KvsctlError

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Final
 
-from kvsctl.alike import FailedChecks
+from kvsctl.bulk.alike import FailedChecks
 from kvsctl.bulk.events import Event, Listener, RecordsRead, Settled
 from kvsctl.bulk.feeds import ReadyFeed
 from kvsctl.bulk.outcomes.in_order import Reorder

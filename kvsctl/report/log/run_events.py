@@ -1,6 +1,6 @@
 """The events of a run, and the problems of its input, as lines of a JSON log."""
 
-from kvsctl.alike import Unsent
+from kvsctl.bulk.alike import Unsent
 from kvsctl.bulk.events import Event, RequestEnded, Settled, SizeLearnt, Waiting
 from kvsctl.report.log.json_log import JsonLog
 

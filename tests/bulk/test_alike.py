@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvsctl.alike import Alike, FailedChecks, Unsent
+from kvsctl.bulk.alike import Alike, FailedChecks, Unsent
 from kvsctl.bulk.events import RecordsRead, Settled
 from kvsctl.bulk.lanes import Lanes
 from kvsctl.bulk.outcomes import tally as tally_module
