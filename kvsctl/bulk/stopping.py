@@ -1,5 +1,6 @@
 """Whether a run ends early, why, and how long it still reads back what it wrote."""
 
+import asyncio
 import math
 from collections.abc import Callable
 
@@ -74,3 +75,20 @@ class Stopping:
     def deadline(self) -> float | None:
         """When a stopping run may no longer read back; None if it may not, or does not stop."""
         return self._reads_back_until if self.may_read_back else None
+
+
+async def error_of(task: asyncio.Task[None]) -> KvsctlError | None:
+    """Wait until a task has ended. Return the error that ended it; None if it was cancelled.
+
+    The task is cancelled if the wait is. Other exceptions of the task are raised.
+    """
+    try:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.result()
+    except KvsctlError as error:
+        return error
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    return None

@@ -13,6 +13,7 @@ from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import Caller, Pressure, RunPlan
 from kvsctl.bulk.run import Run
 from kvsctl.bulk.settling.reconcile import UNDECIDED, UNSELECTED, ReadPolicy
+from kvsctl.bulk.stopping import error_of
 from kvsctl.errors import KvsctlError
 from kvsctl.listing.judge import verdict_of
 from kvsctl.listing.plan import ListingPlan
@@ -100,15 +101,10 @@ class ListingRun:
         """List until everything is listed, or until the run is stopped. Return what ended it."""
         self._task = asyncio.create_task(self._work())
         try:
-            await asyncio.wait([self._task])
-            if not self._task.cancelled():
-                self._task.result()
-        except KvsctlError as error:
-            self._error = self._error or error
+            error = await error_of(self._task)
         finally:
-            self._task.cancel()
-            await asyncio.wait([self._task])
             self._walk.close()
+        self._error = self._error or error
         return self._error
 
     def stop(self, error: KvsctlError | None = None) -> None:

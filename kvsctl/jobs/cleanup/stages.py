@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 
 from kvsctl.bulk.run import Run
+from kvsctl.bulk.stopping import error_of
 from kvsctl.errors import KvsctlError
 from kvsctl.listing.run import ListingRun
 
@@ -45,15 +46,8 @@ class Stages(ABC):
     async def work(self) -> KvsctlError | None:
         """Work until nothing is left, or until the job is stopped. Return what ended it."""
         self._task = asyncio.create_task(self._work())
-        try:
-            await asyncio.wait([self._task])
-            if not self._task.cancelled():
-                self._task.result()
-        except KvsctlError as error:
-            self._error = self._error or error
-        finally:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        error = await error_of(self._task)
+        self._error = self._error or error
         return self._error
 
     def stop(self, error: KvsctlError | None = None) -> None:
