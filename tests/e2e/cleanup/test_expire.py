@@ -11,6 +11,7 @@ import pytest
 from kvsctl.emulator import EmulatorOptions, embedded
 from kvsctl.emulator.clock import Clock
 from kvsctl.emulator.switches.fault_spec import read_faults
+from tests.e2e.cleanup.stores import STORE_KINDS, filled
 from tests.emulator.support import FakeTime
 from tests.support.commands.command import Command, records_file
 from tests.support.commands.pseudo_terminal import in_terminal
@@ -23,20 +24,13 @@ _EXACT = '{"n": 123456789012345678901.50, "b":1, "a":"\\u00e9"}'
 _KEYS = [f"log:{number:03}" for number in range(60)]
 
 
-@pytest.fixture(params=["embedded", "server"])
+@pytest.fixture(params=STORE_KINDS)
 def store(request: pytest.FixtureRequest, kvsctl: Command, tmp_path: Path) -> Iterator[Command]:
     """kvsctl with a filled store: embedded, or behind a server."""
     records = [{"key": key, "value": number} for number, key in enumerate(_KEYS)]
     others = [{"key": "keep", "value": 1}, {"key": "log", "value": 2}]
     given = records_file(tmp_path / "in.jsonl", records + others)
-    command = kvsctl.having(KVSCTL_TARGET="local")
-    if request.param == "embedded":
-        command("set", "-q", "-f", given, f"log:exact={_EXACT}", status=0)
-        yield command
-        return
-    with served(embedded(tmp_path / "served.db")) as url:
-        command = kvsctl.having(KVSCTL_URL=url)
-        command("set", "-q", "-f", given, f"log:exact={_EXACT}", status=0)
+    with filled(request.param, kvsctl, tmp_path, given, f"log:exact={_EXACT}") as command:
         yield command
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from kvsctl.emulator import embedded
+from tests.e2e.cleanup.stores import STORE_KINDS, filled
 from tests.support.commands.command import KVSCTL, Command, records_file
 from tests.support.commands.pseudo_terminal import in_terminal
 from tests.support.commands.server import served
@@ -20,19 +21,12 @@ pytestmark = pytest.mark.slow
 Words: TypeAlias = list[str | Path]
 
 
-@pytest.fixture(params=["embedded", "server"])
+@pytest.fixture(params=STORE_KINDS)
 def store(request: pytest.FixtureRequest, kvsctl: Command, tmp_path: Path) -> Iterator[Command]:
     """kvsctl with a store of 60 records to delete, and one to keep."""
     records = [{"key": f"tmp:{n:02}", "value": {"n": n, "x": 2**60 + n}} for n in range(60)]
     path = records_file(tmp_path / "in.jsonl", [*records, {"key": "keep", "value": 1}])
-    if request.param == "embedded":
-        command = kvsctl.having(KVSCTL_TARGET="local")
-        command("set", "-q", "-f", path, status=0)
-        yield command
-        return
-    with served(embedded(tmp_path / "served.db")) as url:
-        command = kvsctl.having(KVSCTL_URL=url)
-        command("set", "-q", "-f", path, status=0)
+    with filled(request.param, kvsctl, tmp_path, path) as command:
         yield command
 
 

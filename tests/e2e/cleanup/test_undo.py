@@ -13,6 +13,7 @@ import pytest
 from kvsctl.emulator import EmulatorOptions, embedded
 from kvsctl.emulator.switches.fault_spec import read_faults
 from kvsctl.journal.file import read_journal
+from tests.e2e.cleanup.stores import STORE_KINDS, filled
 from tests.support.commands.command import Command, records_file
 from tests.support.commands.server import served
 from tests.support.waiting import wait_until
@@ -20,7 +21,7 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(params=["embedded", "server"])
+@pytest.fixture(params=STORE_KINDS)
 def store(request: pytest.FixtureRequest, kvsctl: Command, tmp_path: Path) -> Iterator[Command]:
     """kvsctl with a store of 40 records to delete, some with a ttl, and one to keep."""
     records: list[dict[str, Any]] = [
@@ -29,14 +30,7 @@ def store(request: pytest.FixtureRequest, kvsctl: Command, tmp_path: Path) -> It
     for record in records[::4]:
         record["ttl"] = "30d"
     path = records_file(tmp_path / "in.jsonl", [*records, {"key": "keep", "value": 1}])
-    if request.param == "embedded":
-        command = kvsctl.having(KVSCTL_TARGET="local")
-        command("set", "-q", "-f", path, status=0)
-        yield command
-        return
-    with served(embedded(tmp_path / "served.db")) as url:
-        command = kvsctl.having(KVSCTL_URL=url)
-        command("set", "-q", "-f", path, status=0)
+    with filled(request.param, kvsctl, tmp_path, path) as command:
         yield command
 
 
