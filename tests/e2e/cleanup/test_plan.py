@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from kvsctl.emulator import embedded
+from kvsctl.emulator.switches.fault_spec import read_faults
 from tests.e2e.cleanup.stores import STORE_KINDS, filled
 from tests.support.commands.command import KVSCTL, Command, records_file
 from tests.support.commands.pseudo_terminal import in_terminal
@@ -115,6 +116,22 @@ def test_a_journal_resumes_and_ends(store: Command, plan: Path, tmp_path: Path) 
     words: Words = ["-y", "--journal", tmp_path / "j"]
     store("apply", plan, *words, status=0)
     assert b"already complete" in store("apply", plan, *words, status=0).err
+
+
+def test_failures_in_a_journal_are_retried(kvsctl: Command, tmp_path: Path) -> None:
+    emulator, plan = embedded(tmp_path / "served.db"), tmp_path / "plan.jsonl"
+    words: Words = ["apply", plan, "-y", "--journal", tmp_path / "j", "--undo", tmp_path / "u"]
+    with served(emulator) as url:
+        command = kvsctl.having(KVSCTL_URL=url)
+        command("set", "-q", *(f"tmp:{n}={n}" for n in range(5)), status=0)
+        command("delete", "--prefix", "tmp:", "--plan", plan, status=0)
+        emulator.arm(read_faults("refuse=tmp:1:MAX_SIZE,only=batch/delete"))
+        assert command(*words, "--json", status=1).report["failed"] == 1
+        assert b"Use --retry-failed to retry the failures." in command(*words, status=0).err
+        emulator.arm(None)
+        report = command(*words, "--retry-failed", "--json", status=0).report
+        assert (report["succeeded"], report["failed"]) == (5, 0)
+        assert command("list", "-q", status=0).out == b""
 
 
 def test_a_terminal_asks_and_without_one_nothing_is_deleted(store: Command, plan: Path) -> None:

@@ -5,7 +5,7 @@ from kvsctl.cli.options.checking import DryRunOption
 from kvsctl.cli.options.cleanup.applying import ApplyOptions
 from kvsctl.cli.options.cleanup.deleting import UndoOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
-from kvsctl.cli.options.journal import JournalOptions
+from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
 from kvsctl.cli.options.selection import ShardSelector
@@ -23,6 +23,7 @@ from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
     RunningOptions,
     VerifyOption,
     JournalOptions,
+    RetryFailedOption,
     LockOptions,
     MonitoringOptions,
     ReportOptions,
