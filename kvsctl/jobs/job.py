@@ -197,6 +197,11 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
         return replace(self, watcher=watcher)
 
     @property
+    def may_have_undo(self) -> bool:
+        """Whether the job changes records that an undo file can keep."""
+        return self.cleanup is not None or self.plan_guard is not None
+
+    @property
     def keeps_ranges(self) -> bool:
         """Whether its journal keeps the ranges of keys that are left of its listing.
 

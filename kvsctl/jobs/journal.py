@@ -83,6 +83,8 @@ def opened_journal(
             _require_same_failures(file.state, now, retries_failed=retries_failed)
             if file.state.failures_path != now.failures_path:
                 require_replaceable(job.reporting)
+            if not (asked.force or (file.state.stage is Stage.COMPLETE and not retries_failed)):
+                _require_same_undo(job, file)
         if retries_failed and len(file.state.retryable):
             _retry_failed(file, now)
         yield file
@@ -153,6 +155,15 @@ def _require_same_failures(state: JournalState, now: Header, *, retries_failed: 
         )
 
 
+def _require_same_undo(job: BatchJob, file: "JournalFile") -> None:
+    from kvsctl.jobs.cleanup.undo import require_same_undo  # few jobs change what they keep
+
+    assert file.header is not None  # noqa: S101
+    moment = datetime.fromisoformat(file.header.started_at)
+    path = None if job.undo is None else job.undo.place(moment, job.target)
+    require_same_undo(path, file.state)
+
+
 def _retry_failed(file: "JournalFile", now: Header) -> None:
     from kvsctl.journal.totals import without_retryable
 
@@ -208,10 +219,10 @@ class JobJournal:
         """Return whether an earlier run of the job has opened this undo file."""
         return self.state is not None and self.state.undo_path == _real(undo_path)
 
-    def note_undo(self, path: Path) -> None:
-        """Write at once that the undo file was opened. Raise KvsctlError."""
+    def note_undo(self, path: Path | None) -> None:
+        """Write at once which undo file was opened, or that there is none. Raise KvsctlError."""
         if self._writer is not None:
-            self._writer.finish(Stage.RUNNING, _real(path))
+            self._writer.finish(Stage.RUNNING, undo_path=_real(path), keeps_no_undo=path is None)
 
     @property
     def earlier_seconds(self) -> float:
@@ -307,11 +318,14 @@ class JobJournal:
         """The bytes of what is settled and not noted, because it waits for an earlier position."""
         return 0 if self._writer is None else self._writer.held_bytes
 
-    def note(self, stage: Stage) -> KvsctlError | None:
-        """Write everything not yet written; return the error if that fails."""
+    def note(self, stage: Stage, *, has_removed_undo: bool = False) -> KvsctlError | None:
+        """Write everything not yet written; return the error if that fails.
+
+        `has_removed_undo`: the undo file was removed, as nothing went into it.
+        """
         try:
             if self._writer is not None:
-                self._writer.finish(stage)
+                self._writer.finish(stage, undo_path="" if has_removed_undo else None)
         except KvsctlError as error:
             return error
         except Exception as error:

@@ -138,13 +138,14 @@ class JobListeners:
             self.listeners.append(self._records)
 
     def open_undo(self) -> None:
-        """Open the undo file, if the job has one. Raise KvsctlError.
+        """Open the undo file, if the job has one, and let the journal note it. Raise KvsctlError.
 
         A clean-up does so once it knows that something will go.
         """
         if self.undo is not None:
             self.undo.open()
-            self.journal.note_undo(self.undo.path)
+        if self._job.may_have_undo:
+            self.journal.note_undo(None if self.undo is None else self.undo.path)
 
     @contextmanager
     def showing_progress(self) -> Iterator[None]:
@@ -199,7 +200,8 @@ class JobListeners:
         """After an error, leave the files incomplete; otherwise `finish` completes them."""
         self.journal.end_thread()
         if kind is not None:
-            self.journal.note(Stage.RUNNING)  # the error being raised says more
+            # The error being raised says more.
+            self.journal.note(Stage.RUNNING, has_removed_undo=self._has_removed_undo())
             self._abandon_files()
 
     def _abandon_files(self) -> None:
@@ -296,15 +298,12 @@ class JobListeners:
         finally:
             if self._report is not None:
                 self._report.close()
-            self._close_undo()
+            if self.undo is not None and self.undo.count and not self._job.reporting.quiet:
+                self.notice(visible(self.undo.summary))
 
-    def _close_undo(self) -> None:
-        if self.undo is None:
-            return
-        self.undo.close()
-        if (count := self.undo.count) and not self._job.reporting.quiet:
-            records = "1 record as it was" if count == 1 else f"{count:,} records as they were"
-            self.notice(f"saved {records} before the change to {visible(str(self.undo.path))}")
+    def _has_removed_undo(self) -> bool:
+        """Close the undo file. Return whether it was removed, as nothing went into it."""
+        return self.undo is not None and self.undo.close()
 
     @property
     def _failures_path(self) -> Path | None:
@@ -331,7 +330,8 @@ class JobListeners:
     def _close_files(self, *, is_whole: bool) -> KvsctlError | None:
         """Note in the journal that all is settled, and again that the files are complete."""
         ends = is_whole and not (self._tally.unknown or self._tally.unsent)
-        broken = self.journal.note(Stage.ENDED if ends else Stage.RUNNING)
+        stage = Stage.ENDED if ends else Stage.RUNNING
+        broken = self.journal.note(stage, has_removed_undo=self._has_removed_undo())
         if self.journal.state is not None:
             is_whole = ends and broken is None
         unfinished = self._complete_files(is_whole=is_whole)

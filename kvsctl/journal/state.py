@@ -97,7 +97,8 @@ class Group(msgspec.Struct):
     the failures that may be retried become unsettled, and the failures file is an empty one at
     `failures_path`. `lists`: the records come from a listing. `ended` and `begun`: what is no
     longer left of it, and what is instead. `ages_count_from`: see JournalState. `undo_path`: the
-    undo file that was opened, if that is new.
+    undo file that was opened; "" if it was removed because nothing went into it; None if nothing is
+    new. `keeps_no_undo`: from here on, records change that no undo file keeps.
     """
 
     settled: SettledRanges = msgspec.field(default_factory=SettledRanges)
@@ -117,6 +118,7 @@ class Group(msgspec.Struct):
     begun: list[Left] = msgspec.field(default_factory=list)
     ages_count_from: float | None = None
     undo_path: str | None = None
+    keeps_no_undo: bool = False
 
 
 class JournalState(msgspec.Struct):
@@ -126,7 +128,8 @@ class JournalState(msgspec.Struct):
     record was settled once, even if failures have become unsettled since, to be retried. `left`:
     the parts of a listing that hold every key which is not settled; None if nothing was listed.
     `ages_count_from`: the moment, in epoch seconds, that the ages of a selection count back from.
-    `undo_path`: the undo file that the job has opened.
+    `undo_path`: the undo file that the job has opened. `keeps_no_undo`: whether records may have
+    changed that no undo file keeps.
     """
 
     settled: SettledRanges = msgspec.field(default_factory=SettledRanges)
@@ -144,6 +147,7 @@ class JournalState(msgspec.Struct):
     left: dict[Left, None] | None = None
     ages_count_from: float | None = None
     undo_path: str | None = None
+    keeps_no_undo: bool = False
     groups: int = 0
 
     @property
@@ -184,7 +188,9 @@ class JournalState(msgspec.Struct):
             self.stage = group.stage
         self.has_ended = self.has_ended or group.stage is not Stage.RUNNING
         self._move(group)
-        self.undo_path = group.undo_path or self.undo_path
+        if group.undo_path is not None:
+            self.undo_path = group.undo_path or None
+        self.keeps_no_undo = self.keeps_no_undo or group.keeps_no_undo
         self.groups += 1
 
     def _move(self, group: Group) -> None:

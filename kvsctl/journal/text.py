@@ -156,9 +156,10 @@ def _members_of(group: Group) -> dict[str, Any]:
         "ended": group.ended,
         "begun": group.begun,
         "ages_count_from": group.ages_count_from,
-        "undo_path": group.undo_path,
+        "keeps_no_undo": group.keeps_no_undo,
     }
-    return {name: value for name, value in members.items() if value or name == "stage"}
+    given = {name: value for name, value in members.items() if value or name == "stage"}
+    return given if group.undo_path is None else {**given, "undo_path": group.undo_path}
 
 
 def _group_of(members: dict[str, Any]) -> Group:
@@ -186,4 +187,5 @@ def _group_of(members: dict[str, Any]) -> Group:
         [tuple(one) for one in members.get("begun", ())],
         members.get("ages_count_from"),
         members.get("undo_path"),
+        members.get("keeps_no_undo", False),
     )

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Final
 
 from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled
 from kvsctl.bulk.outcomes.in_order import Reorder
@@ -13,8 +13,9 @@ from kvsctl.bulk.outcomes.positions import SettledRanges
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.errors import KvsctlError, StreamError
 from kvsctl.journal.file import JournalFile
+from kvsctl.journal.marked import MarkedFailures, MarkedListing, MarkedOutput
 from kvsctl.journal.retryable import Retryable
-from kvsctl.journal.state import FailuresMark, Group, Left, Stage
+from kvsctl.journal.state import Group, Stage
 from kvsctl.journal.totals import TallyNews, restored
 from kvsctl.model import SUCCEEDED, Outcome, Problem, Record, State, Verb
 from kvsctl.slabs import Slab, Successes, positions_of
@@ -27,55 +28,6 @@ _COST_FACTOR: Final = 50.0
 """The next group begins after this many times the processor time of the last: that is 2 %."""
 _SYNC_FACTOR: Final = 3.0
 """And so many times the time it took to write, because a disk may be shared with the target."""
-
-
-class MarkedOutput(Protocol):
-    """An output that can be truncated to a mark: see `files.sinks.MarkedSink`."""
-
-    @property
-    def broken(self) -> OSError | None:
-        """The error that ended writing early."""
-        ...
-
-    def mark(self) -> int:
-        """Return the length to truncate it to. Everything taken so far is written before that."""
-        ...
-
-    def sync(self) -> None:
-        """Wait until everything written is on disk."""
-        ...
-
-
-class MarkedFailures(Protocol):
-    """A failures file that can be truncated to a mark: see `outputs.failures.FailuresFile`."""
-
-    is_broken: bool
-
-    @property
-    def mark(self) -> FailuresMark:
-        """The length of the file, and the position up to which it covers the input."""
-        ...
-
-    def take_newly_held(self) -> dict[int, bytes]:
-        """Return the lines, by position, that wait for an earlier position and are new."""
-        ...
-
-    def sync(self) -> None:
-        """Wait until everything written is on disk. Raise OSError."""
-        ...
-
-
-class MarkedListing(Protocol):
-    """What is left of a listing: see `listing.remainder.Remainder`."""
-
-    ages_count_from: float | None
-
-    def take(self, settled: int) -> tuple[list[Left], list[Left]]:
-        """Return what has ended and begun since the last call.
-
-        `settled`: every position before it is settled, and no other.
-        """
-        ...
 
 
 class JournalWriter:
@@ -178,9 +130,15 @@ class JournalWriter:
             except OSError as error:
                 raise _not_kept(error) from error
 
-    def finish(self, stage: Stage, undo_path: str | None = None) -> None:
-        """Write what is not yet written. Raise what makes that fail, or made it fail before."""
+    def finish(
+        self, stage: Stage, *, undo_path: str | None = None, keeps_no_undo: bool = False
+    ) -> None:
+        """Write what is not yet written. Raise what makes that fail, or made it fail before.
+
+        `undo_path` and `keeps_no_undo`: see Group.
+        """
         self._group.undo_path = undo_path
+        self._group.keeps_no_undo = keeps_no_undo
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+from kvsctl.bulk.outcomes.positions import SettledRanges
 from kvsctl.errors import StreamError, UsageError
 from kvsctl.files.claims import claim, interference, require_writable, resolved
 from kvsctl.files.durable import sync_file, sync_folder
@@ -17,6 +18,10 @@ from kvsctl.outputs.names import require_new
 
 _WHAT = "the undo file"
 _TAIL_BYTES = 64 * 1024
+_MOST_LATEST = 10_000
+"""How many records may wait to be sent again, and be known to be in the file as they are."""
+_START = b'{"key":'
+"""How every line begins."""
 
 
 class UndoFile:
@@ -24,7 +29,9 @@ class UndoFile:
 
     With `has_values` False, a line has only what identifies the record. The file is created by
     `open`, and never replaces another; with `may_append`, one of an earlier run is continued. A
-    thread writes and syncs lines, those of several batches together.
+    thread writes and syncs lines, those of several batches together. A record that is read again
+    because its request is retried gets another line only if the store holds something else by then:
+    `set` uses the last one. `count` is how many records this run has on disk.
     """
 
     def __init__(self, path: Path, *, has_values: bool = True, may_append: bool = False) -> None:
@@ -36,15 +43,21 @@ class UndoFile:
         self._length = 0
         self._executor = ThreadPoolExecutor(1, "undo")
         self._lines: list[bytes] = []
+        self._latest: dict[int, int] = {}
+        self._records = SettledRanges()
         self._taken = 0
         self._synced = 0
+        self.count = 0
         self._writing: asyncio.Task[None] | None = None
         self._broken: StreamError | None = None
 
     @property
-    def count(self) -> int:
-        """How many lines this run has written to disk."""
-        return self._synced
+    def summary(self) -> str:
+        """What was saved, and where, for people."""
+        records = (
+            "1 record as it was" if self.count == 1 else f"{self.count:,} records as they were"
+        )
+        return f"saved {records} before the change to {self.path}"
 
     def require_new(self) -> None:
         """Raise UsageError if the file cannot be created: if it is there already, for example."""
@@ -59,18 +72,44 @@ class UndoFile:
             self._place = resolved(self.path)
             self._fd = claim(self._place, _WHAT)
             self._length = _whole_lines(self._fd)
-            if self._length and not self._may_append:  # created by someone else just now
-                raise UsageError(f"{_WHAT} {self.path} was created by another program")
+            self._require_own()
             os.ftruncate(self._fd, self._length)
             sync_folder(self._place.parent)
         except OSError as error:
             raise UsageError(f"cannot write to {self.path}: {error.strerror}") from error
+        except UsageError:
+            self._leave()  # it is another's: it stays as it is, even without a whole line
+            raise
+
+    def _leave(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def _require_own(self) -> None:
+        """Raise UsageError if another program has written what is in the file."""
+        assert self._fd is not None  # noqa: S101
+        if os.fstat(self._fd).st_size and not self._may_append:
+            raise UsageError(f"{_WHAT} {self.path} was created by another program")
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        start = os.read(self._fd, len(_START))
+        if not _START.startswith(start.rstrip(b"\0")):  # zeros are what a power cut may leave
+            raise UsageError(
+                f"{_WHAT} {self.path} was replaced by another file since the earlier run",
+                "Move that file elsewhere. The run begins a new one then.",
+            )
 
     def keep(self, record: Record, found: Found) -> None:
         """See Keeper."""
         line = record_line(record.identity, found if self._has_values else None)
-        self._lines.append(line)
-        self._taken += 1
+        position, mark = record.position, hash(line)
+        if self._latest.pop(position, None) != mark:
+            self._lines.append(line)
+            self._taken += 1
+            self._records.add(position)
+        self._latest[position] = mark
+        if len(self._latest) > _MOST_LATEST:
+            del self._latest[next(iter(self._latest))]
 
     async def kept(self) -> None:
         """See Keeper."""
@@ -79,26 +118,30 @@ class UndoFile:
             if self._broken is not None:
                 raise self._broken
             if self._writing is None:
-                lines, self._lines = self._lines, []
-                self._writing = asyncio.create_task(self._write(b"".join(lines), self._taken))
+                text, self._lines = b"".join(self._lines), []
+                work = self._write(text, self._taken, len(self._records))
+                self._writing = asyncio.create_task(work)
             await asyncio.shield(self._writing)
 
-    def close(self) -> None:
-        """Close the file, and remove it if nothing is in it."""
+    def close(self) -> bool:
+        """Close the file, and remove it if nothing is in it. Return whether it was removed now."""
         self._executor.shutdown()
         if self._fd is None:
-            return
+            return False
+        is_removed = False
         if not self._length:
             with suppress(OSError):
                 self._place.unlink()
+                is_removed = True
         with suppress(OSError):
             os.close(self._fd)
         self._fd = None
+        return is_removed
 
-    async def _write(self, text: bytes, through: int) -> None:
+    async def _write(self, text: bytes, through: int, count: int) -> None:
         try:
             await asyncio.get_running_loop().run_in_executor(self._executor, self._put, text)
-            self._synced = through
+            self._synced, self.count = through, count
         except OSError as error:
             self._broken = StreamError(
                 f"cannot write to {_WHAT} {self.path}: {error.strerror}",

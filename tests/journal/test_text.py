@@ -56,6 +56,8 @@ def _groups(draw: st.DrawFn) -> Group:
         [],
         draw(st.lists(_LEFT, max_size=2)) if lists else [],
         draw(st.none() | st.floats(1, 1e12)) if lists else None,
+        draw(st.none() | _TEXT),
+        draw(st.booleans()),
     )
 
 

@@ -22,7 +22,8 @@ def _record(key: str, entity: str | None = None) -> Record:
 def _kept(undo: UndoFile, *keys: str) -> None:
     async def keep() -> None:
         for key in keys:
-            undo.keep(_record(key), Found(b'{"n": 1.50}'))
+            record = Record(ord(key), "listing", 1, Identity(None, key), b"")
+            undo.keep(record, Found(b'{"n": 1.50}'))
         await undo.kept()
 
     asyncio.run(keep())
@@ -54,6 +55,65 @@ def test_what_is_kept_is_in_the_file_which_only_this_user_reads(tmp_path: Path) 
     assert path.read_bytes().count(b"\n") == 3
 
 
+def test_a_record_that_is_read_again_has_a_line_more_only_if_it_has_changed(
+    tmp_path: Path,
+) -> None:
+    undo = UndoFile(tmp_path / "undo.jsonl")
+    undo.open()
+
+    async def keep(*found: bytes) -> None:
+        for one in found:
+            undo.keep(_record("a"), Found(one))
+            await undo.kept()
+
+    asyncio.run(keep(b"1", b"1", b"2", b"2", b"1"))
+    undo.close()
+    lines = (tmp_path / "undo.jsonl").read_bytes().splitlines()
+    assert [json.loads(line)["value"] for line in lines] == [1, 2, 1]
+    assert undo.count == 1
+    assert undo.summary.startswith("saved 1 record as it was before the change to ")
+
+
+def test_records_are_counted_once_however_many_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST_LATEST", 2)
+    undo = UndoFile(tmp_path / "undo.jsonl")
+    undo.open()
+
+    async def keep() -> None:
+        for position in [0, 1, 2, 3, 0, 3]:
+            undo.keep(Record(position, "l", 1, Identity(None, f"{position}"), b""), Found(b"1"))
+        await undo.kept()
+
+    asyncio.run(keep())
+    undo.close()
+    assert undo.count == 4
+    assert (tmp_path / "undo.jsonl").read_bytes().count(b"\n") == 5
+
+
+def test_an_earlier_file_that_was_replaced_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "undo.jsonl"
+    for there in (b"notes\nwithout a line end", b"n", b"x\n"):
+        path.write_bytes(there)
+        undo = UndoFile(path, may_append=True)
+        with pytest.raises(UsageError, match="was replaced by another file"):
+            undo.open()
+        assert not undo.close()
+        assert path.read_bytes() == there
+
+
+def test_a_torn_first_line_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "undo.jsonl"
+    for torn in (b"", b'{"k', b'{"key":"a","va', bytes(100)):
+        path.write_bytes(torn)
+        undo = UndoFile(path, may_append=True)
+        undo.open()
+        _kept(undo, "b")
+        undo.close()
+        assert [json.loads(line)["key"] for line in path.read_bytes().splitlines()] == ["b"]
+
+
 def test_it_is_synced_before_kept_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[bytes] = []
 
@@ -77,7 +137,8 @@ def test_batches_that_wait_at_a_time_share_a_sync(
     undo.open()
 
     async def batch(number: int) -> None:
-        undo.keep(_record(f"k{number}"), Found(b"1"))
+        record = Record(number, "listing", 1, Identity(None, f"k{number}"), b"")
+        undo.keep(record, Found(b"1"))
         await undo.kept()
 
     async def batches() -> None:
@@ -132,7 +193,7 @@ def test_a_resumed_run_appends_after_the_last_whole_line(tmp_path: Path) -> None
 def test_a_torn_line_of_any_length_is_cut_off(tmp_path: Path, size: int) -> None:
     path = tmp_path / "undo.jsonl"
     for whole in (b"", b'{"key":"a"}\n'):
-        path.write_bytes(whole + b"x" * size)
+        path.write_bytes(whole + b'{"key":"' + b"x" * size)
         undo = UndoFile(path, may_append=True)
         undo.open()
         assert path.read_bytes() == whole

@@ -59,7 +59,7 @@ class UndoOptions(OptionGroup):
             "{installation} in its name are replaced; it never replaces a file.",
             rich_help_panel=panels.OUTPUT,
         ),
-        OnResume.MAY_DIFFER,
+        OnResume.CHECKED_ELSEWHERE,
     ] = None
     undo_keys_only: Annotated[
         bool,
@@ -68,7 +68,7 @@ class UndoOptions(OptionGroup):
             help="Write only the keys to the --undo file.",
             rich_help_panel=panels.OUTPUT,
         ),
-        OnResume.MAY_DIFFER,
+        OnResume.MUST_MATCH,
     ] = False
 
 
