@@ -143,15 +143,20 @@ def _visible(text: str) -> str:
     return visible(text)
 
 
-def _print_error(error: KvsctlError) -> None:
-    if sys.stderr is None:
-        return  # closed before the start
+def _lines_of(error: KvsctlError) -> list[str]:
     lines = [f"kvsctl: {_visible(error.message)}"]
     if error.excerpt is not None:
         text, place = error.excerpt
         lines += [f"  {_visible(text)}", f"  {' ' * len(_visible(text[:place]))}^"]
     if error.hint:
         lines.append(_visible(error.hint))
+    return lines
+
+
+def _print_error(error: KvsctlError) -> None:
+    if sys.stderr is None:
+        return  # closed before the start
+    lines = [line for one in (error, *error.others) for line in _lines_of(one)]
     try:
         sys.stderr.write("".join(f"{line}\n" for line in lines))
         sys.stderr.flush()

@@ -13,6 +13,7 @@ The tree:
 A failed record is not an exception: it is an outcome (`model.Outcome`).
 """
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final
 
@@ -41,11 +42,13 @@ class KvsctlError(Exception):
 
     `message` says what happened and where; `hint`, if any, says what to do. Neither contains a
     token or a record's value. `excerpt`, if any, is a text of the command line and the place in it
-    at which it is wrong.
+    at which it is wrong. `others` are errors that were found at the same time, in the same file for
+    example, and are shown with this one.
     """
 
     status: ExitStatus = ExitStatus.DEFECT
     excerpt: tuple[str, int] | None = None
+    others: "Sequence[KvsctlError]" = ()
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)

@@ -51,7 +51,8 @@ def carry_out(
             watch.finish(end.status, end.message)
         if environment.log is None or _DEBUG in os.environ:
             raise
-        environment.fail(end.message, end.hint, end.status)
+        for one in (end, *end.others):
+            environment.fail(one.message, one.hint, one.status)
         sys.exit(end.status)
     if watch is not None:
         watch.finish(status)
