@@ -9,6 +9,7 @@ Imports run one way, from the first of these to the last:
 - `backups`, `comparison`: the manifests of exports; how two sets of records differ.
 - `journal`: what is settled of a job, on disk; `listing`: list a store through queries.
 - `bulk`: the engine: records in, outcomes out.
+- `retention`: rules that delete records, keep them or give them a ttl.
 - `service`, `records`, `selection`, `usage`, `config`, `files`, `emulator`: HTTP, input, what a
   command works on, how much of a store each prefix takes, settings, the operating system's files,
   and the emulator, which imports `limits` and nothing else of ours.

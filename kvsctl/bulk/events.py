@@ -104,10 +104,15 @@ class SizeLearnt(msgspec.Struct, frozen=True, gc=False):
 
 
 class PageListed(msgspec.Struct, frozen=True, gc=False):
-    """A page of `records` of a listing was read. `prefix`: its keys begin with it."""
+    """A page of `records` of a listing was read. `prefix`: its keys begin with it.
+
+    `keys` are those of the records, of `entity`; None: plain ones.
+    """
 
     prefix: str
     records: int = 0
+    entity: str | None = None
+    keys: Sequence[str] = ()
 
 
 class Settled(msgspec.Struct, frozen=True, gc=False):

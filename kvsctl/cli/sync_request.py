@@ -18,6 +18,7 @@ from kvsctl.cli.selectors import (
     nothing_expired,
     require_by_key,
     require_selection,
+    selection_of,
     selectors_given,
     selectors_shown,
     with_prefix,
@@ -147,7 +148,7 @@ def _deletions(given: Given, source: ListedStore, mapping: KeyMapping) -> Deleti
     path = given.of(SyncOptions).plan
     if path is None:
         return None
-    selection = mapped_selection(source.plan.selection, mapping)
+    selection = mapped_selection(selection_of(given), mapping)
     plan = replace(source.plan, selection=selection, skip_expired=True)
     target = ListedStore(store_of(given.of(TargetOptions), given), plan)
     path = named(path, datetime.now(UTC), target.store.target)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import msgspec
 
 from kvsctl.model import Found, Identity
-from kvsctl.selection.selection import Known, Selection, Verdict
+from kvsctl.selection.chooser import Chooser
+from kvsctl.selection.selection import Known, Verdict
 from kvsctl.service.faults import iso_epoch
 from kvsctl.service.found import is_past
 from kvsctl.slabs import FoundSlab
@@ -36,7 +37,7 @@ class Judge:
 
     def __init__(
         self,
-        selection: Selection,
+        selection: Chooser,
         entity: str | None,
         *,
         skip_expired: bool,
@@ -77,7 +78,7 @@ class Judge:
         return Judged(chosen, undecided, lacking, expired)
 
 
-def is_chosen(selection: Selection, identity: Identity, found: Found, now: float) -> bool:
+def is_chosen(selection: Chooser, identity: Identity, found: Found, now: float) -> bool:
     """Return whether a record that batch/get returned with its metadata is chosen.
 
     One about which nothing can be decided is not. `now`: the service's time in epoch seconds.
@@ -85,7 +86,7 @@ def is_chosen(selection: Selection, identity: Identity, found: Found, now: float
     return verdict_of(selection, identity, found, now) is Verdict.CHOSEN
 
 
-def verdict_of(selection: Selection, identity: Identity, found: Found, now: float) -> Verdict:
+def verdict_of(selection: Chooser, identity: Identity, found: Found, now: float) -> Verdict:
     """Decide about a record that batch/get returned with its metadata."""
     what_is_known = known(FoundSlab.of([found]), 0)
     return selection.judge(identity.entity, identity.key, what_is_known, now)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.selection.chooser import Chooser
 from kvsctl.selection.selection import Selection
 from kvsctl.service.queries import EntityIndex
 from kvsctl.service.wire import MetadataRequest
@@ -20,7 +21,7 @@ class ListingPlan(msgspec.Struct, frozen=True):
     again by batch/get, which is strictly consistent. `skip_expired`: expired records are skipped.
     """
 
-    selection: Selection = msgspec.field(default_factory=Selection)
+    selection: Chooser = msgspec.field(default_factory=Selection)
     spaces: Sequence[EntityIndex | None] = (None,)
     chains: int = 1
     page_records: int = DEFAULT_LIMITS.query_page

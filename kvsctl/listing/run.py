@@ -21,7 +21,8 @@ from kvsctl.listing.reading import QueryCaller
 from kvsctl.listing.remainder import Remainder
 from kvsctl.listing.walk import Picked, Walk, records_of
 from kvsctl.model import SUCCEEDED, Found, Identity, Outcome, State
-from kvsctl.selection.selection import Selection, Verdict
+from kvsctl.selection.chooser import Chooser
+from kvsctl.selection.selection import Verdict
 from kvsctl.slabs import Successes
 
 _UNITS_PER_THOUSAND: Final = 40
@@ -88,7 +89,7 @@ class ListingRun:
         is_torn = self._rereading is not None and self._rereading.is_torn
         return is_torn or self._emitter.is_torn
 
-    def selection(self) -> Selection:
+    def selection(self) -> Chooser:
         """Return the selection, whose ages count from one moment. Call it after an answer."""
         return self._walk.selection()
 

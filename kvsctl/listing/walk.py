@@ -18,7 +18,7 @@ from kvsctl.listing.ranges import Range
 from kvsctl.listing.reading import PageReader, QueryCaller
 from kvsctl.listing.remainder import Move, Remainder
 from kvsctl.model import Identity, Record
-from kvsctl.selection.selection import Selection
+from kvsctl.selection.chooser import Chooser
 from kvsctl.service.queries import EntityIndex, Query
 from kvsctl.service.wire import MetadataRequest, key_bodies, key_body
 from kvsctl.slabs import FoundSlab, Slab
@@ -83,7 +83,7 @@ class Walk:
         """How many queries are in flight."""
         return self._reader.in_flight
 
-    def selection(self) -> Selection:
+    def selection(self) -> Chooser:
         """Return the selection, whose ages count from one moment. Call it after an answer.
 
         That moment is when the first page was read, by the clock of the service: this machine's may
@@ -178,7 +178,8 @@ class Walk:
         )
         async with aclosing(lister.pages()) as pages:
             async for listed in pages:
-                self._emit(PageListed(lister.prefix, len(listed.keys)))
+                keys = listed.keys
+                self._emit(PageListed(lister.prefix, len(keys), _entity(space), keys))
                 judge = judge or Judge(
                     self.selection(),
                     _entity(space),
@@ -191,7 +192,7 @@ class Walk:
         yield _JudgedPage(space, None, Judged(), moves)
 
     def _ranges(self, space: EntityIndex | None) -> list[Range]:
-        prefixes = self._plan.selection.prefixes
+        prefixes = self._plan.selection.prefixes_in(_entity(space))
         if space is not None and not space.is_by_key:
             prefixes = [""] if prefixes else []
         return [Range.of_prefix(prefix) for prefix in prefixes]

@@ -91,6 +91,11 @@ class Selection(msgspec.Struct, frozen=True):
                 prefixes = covering(one for prefix in prefixes for one in within(prefix, others))
         return prefixes
 
+    def prefixes_in(self, entity: str | None) -> list[str]:
+        """Return the prefixes that cover what may be chosen of an entity: the same for all."""
+        del entity
+        return self.prefixes
+
     @property
     def needs_age(self) -> bool:
         """Whether a time of the record decides, wherever it is kept."""
@@ -191,10 +196,20 @@ class Selection(msgspec.Struct, frozen=True):
             return True
         return None if known.value_bytes is None else known.value_bytes > self.larger_than
 
+    def time_of(self, entity: str | None, key: str, known: Known) -> float | Verdict:
+        """Return the time that the age of a record counts from; a verdict if that is not known."""
+        if isinstance(self.age_from, AgeFrom):
+            time = self._kept_time(known)
+            return Verdict.LACKING if time is None else time
+        return _own_time(self.age_from, Candidate(entity, key, known), known)
+
+    def _kept_time(self, known: Known) -> float | None:
+        return known.created_at if self.age_from is AgeFrom.CREATED else known.updated_at
+
     def _is_of_age(self, known: Known, now: float) -> bool | None:
         if not (self.needs_age and isinstance(self.age_from, AgeFrom)):
             return True
-        time = known.created_at if self.age_from is AgeFrom.CREATED else known.updated_at
+        time = self._kept_time(known)
         return None if time is None else self._is_between(time, now)
 
     def _is_between(self, time: float, now: float) -> bool:
@@ -214,15 +229,22 @@ class Selection(msgspec.Struct, frozen=True):
     def _by_content(self, record: Candidate, known: Known, now: float) -> Iterator[Verdict]:
         """Yield a verdict for each condition on what a record holds, the cheapest first."""
         if self.needs_age and not isinstance(self.age_from, AgeFrom):
-            if self.age_from.needs_value and known.value is None:
-                yield Verdict.LACKING
-            elif (time := self.age_from.epoch_of(record)) is None:
-                yield Verdict.UNDECIDED
+            time = _own_time(self.age_from, record, known)
+            if isinstance(time, Verdict):
+                yield time
             else:
                 is_met = self._is_between(time, now)
                 yield Verdict.CHOSEN if is_met else Verdict.NOT_CHOSEN
         for expression in self.where:
             yield _meets(expression, record)
+
+
+def _own_time(source: "AgeSource", record: Candidate, known: Known) -> float | Verdict:
+    """Return the time that an app keeps in a record."""
+    if source.needs_value and known.value is None:
+        return Verdict.LACKING
+    time = source.epoch_of(record)
+    return Verdict.UNDECIDED if time is None else time
 
 
 def _meets(expression: "Expression", record: Candidate) -> Verdict:

@@ -1,0 +1,198 @@
+"""Which of several rules settles a record. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+import msgspec
+from msgspec.structs import replace
+
+from kvsctl.retention.groups import GroupTemplate, Latest
+from kvsctl.selection.chooser import Chooser
+from kvsctl.selection.prefixes import covering
+from kvsctl.selection.selection import AgeFrom, Known, Selection, Verdict
+
+if TYPE_CHECKING:
+    from kvsctl.shards import Shard
+
+
+class Keeping(msgspec.Struct, frozen=True):
+    """That a rule keeps the `count` latest records of each group.
+
+    Without a `template`, all keys of an entity that the rule chooses from are one group.
+    """
+
+    count: int
+    template: GroupTemplate | None = None
+
+    def group_of(self, entity: str | None, key: str) -> tuple[str, ...] | None:
+        """Return the group of a key; None if it does not fit the template."""
+        names = () if self.template is None else self.template.group_of(key)
+        return None if names is None else (entity or "", *names)
+
+
+class Step(NamedTuple):
+    """What a rule says of a record.
+
+    `verdict` is that of all its conditions but `keeping`. `time` is set if the record is in a group
+    of the rule: if it is one of the latest, the rule keeps it, whatever the verdict is.
+    """
+
+    rule: int
+    verdict: Verdict
+    time: float | None = None
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """Which records one rule settles: what `selection` chooses of some entities, but for `keeping`.
+
+    `entities`: None stands for plain keys. `skips_expired`: an expired record is not chosen.
+    """
+
+    selection: Selection
+    entities: frozenset[str | None] = frozenset({None})
+    keeping: Keeping | None = None
+    skips_expired: bool = False
+
+    @property
+    def is_of_keys_only(self) -> bool:
+        """Whether the entity and the key alone decide."""
+        return self.selection.is_of_keys_only and self.keeping is None
+
+    @property
+    def needs_created(self) -> bool:
+        """Whether it must be known when a record was created."""
+        orders = self.keeping is not None and self.selection.age_from is AgeFrom.CREATED
+        return orders or self.selection.needs_created
+
+    @property
+    def needs_updated(self) -> bool:
+        """Whether it must be known when a record was updated."""
+        orders = self.keeping is not None and self.selection.age_from is AgeFrom.UPDATED
+        return orders or self.selection.needs_updated
+
+    def covers(self, entity: str | None, prefixes: tuple[str, ...], keys: Sequence[str]) -> int:
+        """Return how many of some keys the rule must list. `prefixes`: those of its selection."""
+        if entity not in self.entities:
+            return 0
+        return sum(key.startswith(prefixes) for key in keys)
+
+    def chooses_key(self, entity: str | None, key: str) -> bool:
+        """Return whether a key of an entity meets every condition on keys."""
+        return entity in self.entities and self.selection.chooses_key(entity, key)
+
+    def step(
+        self, number: int, entity: str | None, key: str, known: Known, now: float
+    ) -> Step | None:
+        """Return what the rule, the `number`-th, says of a record; None: it is not about it."""
+        if not self.chooses_key(entity, key):
+            return None
+        if self.skips_expired and known.expires_at is not None and known.expires_at <= now:
+            verdict = Verdict.NOT_CHOSEN
+        else:
+            verdict = self.selection.judge(entity, key, known, now)
+        if self.keeping is not None:
+            if self.keeping.group_of(entity, key) is None:
+                return Step(number, Verdict.UNDECIDED)
+            time = self.selection.time_of(entity, key, known)
+            if isinstance(time, Verdict):
+                return Step(number, time)
+            return Step(number, verdict, time)
+        return None if verdict is Verdict.NOT_CHOSEN else Step(number, verdict)
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """Rules in their order. The first one that says something of a record settles it.
+
+    As a Chooser, they choose what a rule chooses, may keep, or cannot decide about.
+    """
+
+    rules: Sequence[Rule]
+
+    @property
+    def chooser(self) -> Chooser:
+        """What a listing for the rules chooses."""
+        is_one = len(self.rules) == 1 and self.rules[0].keeping is None
+        return self.rules[0].selection if is_one else self
+
+    @property
+    def prefix(self) -> str:
+        """See Chooser."""
+        return ""
+
+    @property
+    def shard(self) -> "Shard | None":
+        """See Chooser. It is the same for all rules."""
+        return self.rules[0].selection.shard
+
+    @property
+    def counts_back(self) -> bool:
+        """See Chooser."""
+        return any(rule.selection.counts_back for rule in self.rules)
+
+    @property
+    def needs_expiry(self) -> bool:
+        """See Chooser."""
+        return any(rule.selection.needs_expiry or rule.skips_expired for rule in self.rules)
+
+    @property
+    def is_of_keys_only(self) -> bool:
+        """See Chooser."""
+        return all(rule.is_of_keys_only and not rule.skips_expired for rule in self.rules)
+
+    @property
+    def is_of_prefix_only(self) -> bool:
+        """See Chooser."""
+        return False
+
+    def prefixes_in(self, entity: str | None) -> Sequence[str]:
+        """See Chooser."""
+        about = [rule for rule in self.rules if entity in rule.entities]
+        return covering(prefix for rule in about for prefix in rule.selection.prefixes)
+
+    def counted_from(self, now: float) -> Self:
+        """See Chooser."""
+        return replace(
+            self,
+            rules=[
+                replace(rule, selection=rule.selection.counted_from(now)) for rule in self.rules
+            ],
+        )
+
+    def chooses_key(self, entity: str | None, key: str) -> bool:
+        """See Chooser."""
+        return any(rule.chooses_key(entity, key) for rule in self.rules)
+
+    def judge(self, entity: str | None, key: str, known: Known, now: float) -> Verdict:
+        """See Chooser."""
+        steps = self.steps(entity, key, known, now)
+        if any(step.verdict is Verdict.LACKING for step in steps):
+            return Verdict.LACKING
+        return Verdict.CHOSEN if steps else Verdict.NOT_CHOSEN
+
+    def steps(self, entity: str | None, key: str, known: Known, now: float) -> list[Step]:
+        """Return what the rules say of a record, up to the first that settles it for sure."""
+        steps: list[Step] = []
+        for number, rule in enumerate(self.rules):
+            step = rule.step(number, entity, key, known, now)
+            if step is not None:
+                steps.append(step)
+                if step.verdict is not Verdict.NOT_CHOSEN:
+                    break
+        return steps
+
+    def chosen_by(
+        self, steps: Sequence[Step], entity: str | None, key: str, latest: Mapping[int, Latest]
+    ) -> int | None:
+        """Return the number of the rule that chooses a record; None if it is kept.
+
+        `latest`: the latest records of the groups of each rule that keeps some.
+        """
+        for step in steps:
+            if step.time is not None:
+                keeping = self.rules[step.rule].keeping
+                group = None if keeping is None else keeping.group_of(entity, key)
+                if group is None or latest[step.rule].has(group, step.time, key):
+                    return None
+            if step.verdict is not Verdict.NOT_CHOSEN:
+                return step.rule if step.verdict is Verdict.CHOSEN else None
+        return None

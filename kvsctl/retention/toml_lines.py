@@ -1,0 +1,68 @@
+"""The lines of a TOML text on which its tables and names stand.
+
+`tomllib` gives a line only for texts that are not TOML. So a valid text is cut into its statements,
+the fewest lines that are TOML by themselves, and each of them is parsed alone.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Path = tuple[str | int, ...]
+"""Names of members, and places in arrays of tables, from the top of a document."""
+
+
+class TomlLines:
+    """The lines of a text, which must be TOML."""
+
+    def __init__(self, text: str) -> None:
+        self._lines: dict[Path, int] = {}
+        self._tables: dict[Path, int] = {}
+        table: Path = ()
+        for line, parsed, is_header in _statements(text):
+            if is_header:
+                table = self._table(parsed)
+                self._lines.setdefault(table, line)
+            else:
+                for name in parsed:
+                    self._lines.setdefault((*table, name), line)
+
+    def of(self, *path: str | int) -> int:
+        """Return the line, from 1, on which the name or table at `path` begins.
+
+        What is inside of a value stands where the value begins.
+        """
+        while path and path not in self._lines:
+            path = path[:-1]
+        return self._lines.get(path, 1)
+
+    def _table(self, parsed: Mapping[str, Any]) -> Path:
+        """Return where a header leads to: a table, or one more of an array of tables."""
+        path: Path = ()
+        at: Any = parsed
+        while isinstance(at, dict) and at:
+            [(name, at)] = at.items()
+            path = (*path, name)
+            if isinstance(at, list):
+                number = self._tables.get(path, -1) + 1
+                self._tables[path] = number
+                return (*path, number)
+            if path in self._tables:
+                path = (*path, self._tables[path])
+        return path
+
+
+def _statements(text: str) -> Iterator[tuple[int, Mapping[str, Any], bool]]:
+    """Yield the first line of each statement, what it says, and whether it is a header."""
+    statement, begun = "", 1
+    for number, line in enumerate(text.split("\n"), 1):
+        if not statement and (not line.strip() or line.lstrip().startswith("#")):
+            continue
+        begun = begun if statement else number
+        statement += f"{line}\n"
+        try:
+            parsed = tomllib.loads(statement)
+        except tomllib.TOMLDecodeError:  # within a value of several lines
+            continue
+        yield begun, parsed, statement.lstrip().startswith("[")
+        statement = ""
