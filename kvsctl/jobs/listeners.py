@@ -70,6 +70,7 @@ class JobListeners:
         self._note: Callable[[str], None] = environment.note
         self.listeners: list[Listener] = [self._tally]
         self.undo: Final = _undo_of(job, about, self.journal)
+        self.rules: Final = [] if job.cleanup is None else job.cleanup.reports(self._tally)
         self._rehearsing = _rehearsing(job)
         if self._rehearsing is not None:
             self.listeners.append(self._rehearsing)

@@ -26,13 +26,33 @@ _CONSENT: Final = frozenset({"y", "yes"})
 _DELETED: Final = "nothing was deleted"
 
 
+class Part(msgspec.Struct, frozen=True):
+    """Some of the records of a question: how many, what their values take, and the first keys.
+
+    `heading`: what is done with them.
+    """
+
+    heading: str
+    count: int
+    value_bytes: int
+    first_keys: Sequence[str]
+
+    @property
+    def line(self) -> str:
+        """The line that people read. It is escaped."""
+        what = f"{visible(self.heading)} {_sum(self.count, self.value_bytes)}"
+        more = ", …" if self.count > len(self.first_keys) else ""
+        return f"  {what}: {', '.join(map(visible, self.first_keys))}{more}"
+
+
 class Question(msgspec.Struct, frozen=True):
     """What a job is about to do to `target`.
 
     `action` is what happens to the records, as users know it: `delete`, `write`. `count` and
     `value_bytes` are how many records these are and what their values take together; None: not
     known. `first_keys` are some of them, for people to recognise. `notes` are sentences that help
-    to decide. `refusal` names what a refused job has not done.
+    to decide. `refusal` names what a refused job has not done. `parts`: what is done with which
+    of the records, if that differs.
     """
 
     action: str
@@ -42,6 +62,7 @@ class Question(msgspec.Struct, frozen=True):
     first_keys: Sequence[str] = ()
     notes: Sequence[str] = ()
     refusal: str = _DELETED
+    parts: Sequence[Part] = ()
 
     @property
     def text(self) -> str:
@@ -50,6 +71,7 @@ class Question(msgspec.Struct, frozen=True):
         lines += [f"  {visible(key)}" for key in self.first_keys]
         if self.count is not None and self.first_keys and self.count > len(self.first_keys):
             lines.append(f"  … and {self.count - len(self.first_keys):,} more")
+        lines += [part.line for part in self.parts]
         lines += [visible(note) for note in self.notes]
         return "\n".join([*lines, f"{self.action.capitalize()}? [y/N] "])
 
@@ -57,9 +79,7 @@ class Question(msgspec.Struct, frozen=True):
     def _what(self) -> str:
         if self.count is None:
             return f"About to {self.action} records"
-        records = "1 record" if self.count == 1 else f"{self.count:,} records"
-        size = "" if self.value_bytes is None else f" ({self.value_bytes:,} bytes)"
-        return f"About to {self.action} {records}{size}"
+        return f"About to {self.action} {_sum(self.count, self.value_bytes)}"
 
     @property
     def _where(self) -> str:
@@ -70,6 +90,11 @@ class Question(msgspec.Struct, frozen=True):
         if installation is None:
             return f"in {visible(name)}"
         return f"in {visible(name)}, installation {visible(installation)}"
+
+
+def _sum(count: int, value_bytes: int | None) -> str:
+    records = "1 record" if count == 1 else f"{count:,} records"
+    return records if value_bytes is None else f"{records} ({value_bytes:,} bytes)"
 
 
 def key_shown(entity: str | None, key: str) -> str:

@@ -14,6 +14,10 @@ class DryRun(msgspec.Struct, frozen=True):
     forecast: Forecast
     cost_usd: float
 
+    def plus(self, other: "DryRun") -> "DryRun":
+        """Return what two runs need, one after the other. Both write."""
+        return DryRun(self.forecast.plus(other.forecast), self.cost_usd + other.cost_usd)
+
     def enter(self, tally: Tally) -> None:
         """Set the counts of the report to the forecast's: what the run would do.
 

@@ -46,8 +46,8 @@ def summary(
         for note in _notes(tally, early_end):
             lines += [[(row, "yellow")] for row in _wrapped(note, environment)]
     else:
-        lines += _joined(environment, _count_parts(tally))
-        lines += _joined(environment, _needs(dry_run))
+        lines += _joined(environment, count_parts(tally))
+        lines += _joined(environment, needs_parts(dry_run))
     return "".join(painted(line, environment) for line in lines)
 
 
@@ -111,8 +111,8 @@ def _joined(environment: Environment, parts: list[Span]) -> list[list[Span]]:
     return lines
 
 
-def _total_parts(tally: Tally, elapsed_seconds: float) -> list[Span]:
-    settled = tally.succeeded + tally.failed + tally.skipped + tally.duplicates
+def record_parts(tally: Tally) -> list[Span]:
+    """Return how many records there are, and how they ended."""
     parts = [
         (f"{tally.records:,} {plural('record', tally.records)}", ""),
         (f"{tally.succeeded:,} succeeded", "green" if tally.succeeded else ""),
@@ -130,17 +130,23 @@ def _total_parts(tally: Tally, elapsed_seconds: float) -> list[Span]:
     ):
         if count:
             parts.append((f"{count:,} {name}", "yellow"))
-    parts += [
+    return parts
+
+
+def _total_parts(tally: Tally, elapsed_seconds: float) -> list[Span]:
+    settled = tally.succeeded + tally.failed + tally.skipped + tally.duplicates
+    return [
+        *record_parts(tally),
         (_duration(elapsed_seconds), ""),
         (f"{settled / elapsed_seconds if elapsed_seconds > 0 else 0:,.0f} keys/s", ""),
         (f"{tally.retries:,} {'retry' if tally.retries == 1 else 'retries'}", ""),
         (f"{tally.throttled:,} throttled", "yellow" if tally.throttled else ""),
         (total_of_units(tally), ""),
     ]
-    return parts
 
 
-def _count_parts(tally: Tally) -> list[Span]:
+def count_parts(tally: Tally) -> list[Span]:
+    """Return how many records a dry run found, and how many it would send."""
     parts = [
         (f"{tally.records:,} {plural('record', tally.records)}", ""),
         (f"{tally.unsent:,} to send", "green" if tally.unsent else ""),
@@ -151,7 +157,7 @@ def _count_parts(tally: Tally) -> list[Span]:
     return parts
 
 
-def _needs(dry_run: DryRun) -> list[Span]:
+def needs_parts(dry_run: DryRun) -> list[Span]:
     """Return what a run would need; for reads, only a lower bound is known."""
     forecast = dry_run.forecast
     if forecast.reads:

@@ -180,7 +180,9 @@ def _selection_job(given: Given) -> BatchJob:
         selection=selection,
         shard=listing.selection.shard,
         confirmed_target=given.of(ConfirmOption).confirm,
-        cleanup=CleanUpPlan(listing, most, Deleting(compares_values=not is_by_key)),
+        cleanup=CleanUpPlan.of_one(
+            listing, most, Deleting(compares_values=not is_by_key), basis.plan.precondition
+        ),
         undo=undo,
         has_consent=given.of(YesOption).yes,
     )

@@ -61,7 +61,7 @@ def expire_job(given: Given) -> BatchJob:
         shard=listing.selection.shard,
         confirmed_target=given.of(ConfirmOption).confirm,
         repeats_cheaply=True,
-        cleanup=CleanUpPlan(listing, MostDeleted(), action=action),
+        cleanup=CleanUpPlan.of_one(listing, MostDeleted(), action, condition),
         has_consent=given.of(YesOption).yes,
     )
 

@@ -1,6 +1,7 @@
 """What a clean-up does with the records that it has listed: delete them, or give them a ttl."""
 
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Final, Protocol, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
@@ -11,15 +12,17 @@ from kvsctl.comparison.entries import Entry
 from kvsctl.durations import duration_text
 from kvsctl.jsonequal import canonical
 from kvsctl.limits import TTL_UNIT_SECONDS
-from kvsctl.listing.judge import is_chosen
 from kvsctl.listing.walk import SOURCE
-from kvsctl.model import Found, Identity, Record
+from kvsctl.model import Found, Identity, Record, Verb
 from kvsctl.records.ttl import Ttl
-from kvsctl.selection.selection import Selection
 from kvsctl.service.found import is_past
 from kvsctl.service.wire import key_body
 
 _HASH_BYTES: Final = 16
+
+
+StillChosen: TypeAlias = Callable[[Identity, Found, float], bool]
+"""Whether what was read again is still what a rule chooses, at a time in epoch seconds."""
 
 
 class Action(Protocol):
@@ -28,6 +31,16 @@ class Action(Protocol):
     @property
     def name(self) -> str:
         """What users call it."""
+        ...
+
+    @property
+    def verb(self) -> Verb:
+        """The operation that does it."""
+        ...
+
+    @property
+    def ttl_text(self) -> str | None:
+        """The ttl that records get, as users write it; None: they get none."""
         ...
 
     @property
@@ -53,8 +66,8 @@ class Action(Protocol):
         """Return the record that is worked on."""
         ...
 
-    def precondition(self, given: Precondition, selection: Selection) -> Precondition:
-        """Return when it is done, for what a selection whose moment is fixed chooses."""
+    def precondition(self, given: Precondition, chosen: StillChosen) -> Precondition:
+        """Return when it is done. `chosen`: whether a record that was read again is chosen."""
         ...
 
 
@@ -68,6 +81,8 @@ class Deleting(msgspec.Struct, frozen=True):
     compares_values: bool = False
 
     name = "delete"
+    verb = Verb.DELETE
+    ttl_text: str | None = None
     done = "deleted"
     repeats = True
     notes: tuple[str, ...] = ()
@@ -84,14 +99,14 @@ class Deleting(msgspec.Struct, frozen=True):
         identity = Identity(entry.entity or None, entry.key)
         return Record(position, SOURCE, position + 1, identity, key_body(identity))
 
-    def precondition(self, given: Precondition, selection: Selection) -> Precondition:
+    def precondition(self, given: Precondition, chosen: StillChosen) -> Precondition:
         """See Action. What a key alone chose is not read again."""
         if given.write_if is not WriteIf.CHOSEN:
             return given
 
         def chooses(record: Record, found: Found, now: float) -> bool:
             is_same = not self.compares_values or _has_listed_value(record, found)
-            return is_same and is_chosen(selection, record.identity, found, now)
+            return is_same and chosen(record.identity, found, now)
 
         return replace(given, chooses=chooses)
 
@@ -115,8 +130,14 @@ class Expiring(msgspec.Struct, frozen=True):
     ttl: Ttl
 
     name = "expire"
+    verb = Verb.SET
     done = "changed"
     repeats = False
+
+    @property
+    def ttl_text(self) -> str:
+        """See Action."""
+        return self.ttl.short
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -136,14 +157,14 @@ class Expiring(msgspec.Struct, frozen=True):
         """See Action."""
         return _listed_record(position, entry)
 
-    def precondition(self, given: Precondition, selection: Selection) -> Precondition:
+    def precondition(self, given: Precondition, chosen: StillChosen) -> Precondition:
         """See Action. A record whose value is another than listed is left alone."""
 
         def chooses(record: Record, found: Found, now: float) -> bool:
             return (
                 not is_past(found.expire_time, now)
                 and _has_listed_value(record, found)
-                and is_chosen(selection, record.identity, found, now)
+                and chosen(record.identity, found, now)
             )
 
         return replace(given, chooses=chooses, rewrite=self)

@@ -1,14 +1,28 @@
-"""List what a selection chooses into a spool."""
+"""List what rules choose into spools, one for each rule."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Final
+
+import msgspec
 
 from kvsctl.bulk.events import Event, PageListed, RequestEnded, Settled, Waiting
 from kvsctl.bulk.settling.reconcile import UNDECIDED
 from kvsctl.comparison.entries import Entry
 from kvsctl.errors import RUN_AGAIN, TargetError
 from kvsctl.jobs.cleanup.actions import Action
-from kvsctl.jobs.cleanup.spool import Spool
-from kvsctl.model import State
+from kvsctl.jobs.cleanup.spool import Spool, paced
+from kvsctl.listing.judge import known
+from kvsctl.model import Found, Identity, State
+from kvsctl.retention.groups import Latest
+from kvsctl.retention.rules import Rules, Step
+from kvsctl.selection.selection import Verdict
+from kvsctl.slabs import FoundSlab
+
+_json_of: Final = msgspec.json.Encoder().encode
+_steps_of: Final = msgspec.json.Decoder(list[Step]).decode
+_END_OF_STEPS: Final = b"\n"
+"""Ends the steps of a record that waits. The body of its entry follows."""
 
 
 def size_of(entry: Entry) -> int:
@@ -16,21 +30,114 @@ def size_of(entry: Entry) -> int:
     return int(entry.body.partition(b" ")[0])
 
 
-class Gatherer:
-    """A listener of a listing that keeps what is chosen in `spool`, and passes on other events.
+class Gathered:
+    """What was listed, by the rule that chooses it.
 
-    `action` makes an entry of each. `listed` is how many records were listed, and `undecided` about
-    how many of them the selection could not decide.
+    `kept` and `undecided` are how many records each rule keeps as the latest ones, and cannot
+    decide about. Neither is given to later rules. `listed` is how many records the listing had that
+    each rule must list. Call `resolve` once everything is added.
+    """
+
+    def __init__(self, rules: Rules, actions: Sequence[Action]) -> None:
+        self._rules = rules
+        self._actions = actions
+        self.spools = [Spool(size_of) for _ in actions]
+        self.latest: dict[int, Latest] = {}
+        """The latest records of the groups of each rule that keeps some."""
+        self._waiting: dict[int, Spool] = {}
+        for number, rule in enumerate(rules.rules):
+            if rule.keeping is not None:
+                self.latest[number] = Latest(rule.keeping.count)
+                self._waiting[number] = Spool()
+        self.listed = [0] * len(actions)
+        self.kept = [0] * len(actions)
+        self.undecided = [0] * len(actions)
+
+    @property
+    def count(self) -> int:
+        """How many records are chosen."""
+        return sum(spool.count for spool in self.spools)
+
+    def add(self, identity: Identity, found: Found, steps: Sequence[Step]) -> None:
+        """Add a record, with what the rules say of it. Raise StreamError if it cannot be kept."""
+        if not steps:
+            return
+        # A waiting record may be settled by any of the rules: the longest body serves them all.
+        bodies = (self._actions[step.rule].entry(identity, found) for step in steps)
+        self._pass_on(max(bodies, key=lambda entry: len(entry.body)), steps)
+
+    async def resolve(self) -> None:
+        """Decide about all records that wait until the latest of their groups are known."""
+        for number, waiting in self._waiting.items():
+            async for entry in paced(waiting):
+                steps, _, body = entry.body.partition(_END_OF_STEPS)
+                self._resolve_one(entry._replace(body=body), _steps_of(steps), self.latest[number])
+
+    def close(self) -> None:
+        """Remove the temporary files."""
+        with ExitStack() as closing:
+            for spool in (*self.spools, *self._waiting.values()):
+                closing.callback(spool.close)
+
+    def _resolve_one(self, entry: Entry, steps: Sequence[Step], latest: Latest) -> None:
+        step = steps[0]
+        group = self._group(step, entry)
+        assert step.time is not None  # noqa: S101
+        if latest.has(group, step.time, entry.key):
+            self.kept[step.rule] += 1
+        elif step.verdict is Verdict.NOT_CHOSEN:
+            self._pass_on(entry, steps[1:])
+        else:
+            self._settle(entry, step)
+
+    def _pass_on(self, entry: Entry, steps: Sequence[Step]) -> None:
+        if not steps:
+            return
+        step = steps[0]
+        if step.time is None:
+            self._settle(entry, step)
+            return
+        self.latest[step.rule].take(self._group(step, entry), step.time, entry.key)
+        body = _json_of(steps) + _END_OF_STEPS + entry.body
+        self._waiting[step.rule].add(entry._replace(body=body))
+
+    def _settle(self, entry: Entry, step: Step) -> None:
+        if step.verdict is Verdict.CHOSEN:
+            self.spools[step.rule].add(entry)
+        else:
+            self.undecided[step.rule] += 1
+
+    def _group(self, step: Step, entry: Entry) -> tuple[str, ...]:
+        keeping = self._rules.rules[step.rule].keeping
+        group = None if keeping is None else keeping.group_of(entry.entity or None, entry.key)
+        assert group is not None  # noqa: S101
+        return group
+
+
+class Gatherer:
+    """A listener of a listing that keeps what is chosen in `gathered`, and passes on other events.
+
+    `moment` returns when the ages of the rules count from; None if they have none. `now` is the
+    time of the service, in epoch seconds.
     """
 
     wants = frozenset({Settled, RequestEnded, Waiting, PageListed})
 
-    def __init__(self, spool: Spool, emit: Callable[[Event], None], action: Action) -> None:
-        self._spool = spool
-        self._action = action
+    def __init__(
+        self,
+        rules: Rules,
+        gathered: Gathered,
+        emit: Callable[[Event], None],
+        moment: Callable[[], float | None],
+        now: Callable[[], float],
+    ) -> None:
+        self._rules = rules
+        self._gathered = gathered
         self._emit = emit
-        self.listed = 0
-        self.undecided = 0
+        self._moment = moment
+        self._now = now
+        self._is_one = rules.chooser is not rules
+        self._prefixes = [tuple(rule.selection.prefixes) for rule in rules.rules]
         self._unread = 0
         self._code = ""
 
@@ -38,26 +145,71 @@ class Gatherer:
         """Take what was found. Raise StreamError if it cannot be kept."""
         if not isinstance(event, Settled):
             if isinstance(event, PageListed):
-                self.listed += event.records
+                self._note_page(event)
             self._emit(event)
             return
+        gathered, now = self._gathered, self._now()
         for outcome in event.outcomes:
             identity, found = outcome.subject.identity, outcome.found
             if identity is not None and found is not None:
-                self._spool.add(self._action.entry(identity, found))
+                gathered.add(identity, found, self._steps(identity, found, now))
             elif outcome.state is State.SKIPPED:
-                self.undecided += outcome.skipped_by == UNDECIDED
+                gathered.undecided[0] += outcome.skipped_by == UNDECIDED
             else:
                 self._unread += 1
                 failure = outcome.failure
                 self._code = self._code or (failure.code if failure else outcome.state.value)
 
-    def require_all_read(self) -> None:
-        """Raise TargetError if a listed record could not be read again to decide about it."""
+    def require_all_read(self, name: str, done: str) -> None:
+        """Raise TargetError if a listed record could not be read again to decide about it.
+
+        `name` and `done`: what would have been done with it.
+        """
         if self._unread:
             keys = "1 listed key" if self._unread == 1 else f"{self._unread:,} listed keys"
             raise TargetError(
-                f"{keys} could not be read to decide whether to {self._action.name} them, the "
-                f"first with {self._code}; none of what was listed was {self._action.done}",
+                f"{keys} could not be read to decide whether to {name} them, the "
+                f"first with {self._code}; none of what was listed was {done}",
                 RUN_AGAIN,
             )
+
+    def _note_page(self, page: PageListed) -> None:
+        listed = self._gathered.listed
+        if self._is_one:
+            listed[0] += page.records
+            return
+        for number, (rule, prefixes) in enumerate(
+            zip(self._rules.rules, self._prefixes, strict=True)
+        ):
+            listed[number] += rule.covers(page.entity, prefixes, page.keys)
+
+    def _steps(self, identity: Identity, found: Found, now: float) -> Sequence[Step]:
+        if self._is_one:  # the listing has decided
+            return _CHOSEN_BY_THE_ONLY_RULE
+        if self._rules.counts_back:
+            moment = self._moment()
+            assert moment is not None  # noqa: S101
+            self._rules = self._rules.counted_from(moment)
+        return steps_of(self._rules, identity, found, now)
+
+
+_CHOSEN_BY_THE_ONLY_RULE: Final = (Step(0, Verdict.CHOSEN),)
+
+
+def steps_of(rules: Rules, identity: Identity, found: Found, now: float) -> list[Step]:
+    """Return what rules say of a record that was read with its metadata."""
+    what_is_known = known(FoundSlab.of([found]), 0)
+    return rules.steps(identity.entity, identity.key, what_is_known, now)
+
+
+def is_chosen_by(
+    rules: Rules,
+    number: int,
+    latest: Mapping[int, Latest],
+    identity: Identity,
+    found: Found,
+    now: float,
+) -> bool:
+    """Return whether the `number`-th rule chooses a record that batch/get returned."""
+    steps = steps_of(rules, identity, found, now)
+    return rules.chosen_by(steps, identity.entity, identity.key, latest) == number

@@ -17,12 +17,13 @@ _HUNDRED: Final = 100.0
 class MostDeleted(msgspec.Struct, frozen=True):
     """How much a job may delete at most: records, percent of what was listed, bytes of values.
 
-    None: any number.
+    None: any number. `names` are what users know the limits of records and of bytes by.
     """
 
     records: int | None = None
     percent: float | None = None
     value_bytes: int | None = None
+    names: tuple[str, str] = ("--max-delete", "--max-delete-bytes")
 
     @classmethod
     def of(cls, most: str | None, most_bytes: str | None) -> "MostDeleted":
@@ -40,24 +41,27 @@ class MostDeleted(msgspec.Struct, frozen=True):
             )
         return cls(None, float(percent[1]), value_bytes)
 
-    def excess(self, count: int, value_bytes: int, listed: int) -> str | None:
-        """Return why so much must not be deleted; None if it may.
+    def excess(
+        self, count: int, value_bytes: int, listed: int, done: str = "deleted"
+    ) -> str | None:
+        """Return why so much must not be deleted, or otherwise be `done`; None if it may.
 
         `count` records whose values take `value_bytes` are chosen of `listed` ones.
         """
+        name, name_of_bytes = self.names
         if self.records is not None and count > self.records:
-            return f"{_records(count)} would be deleted, and --max-delete is {self.records:,}"
+            return f"{_records(count)} would be {done}, and {name} is {self.records:,}"
         # Multiplied, not divided: 5% of 20 is exactly 1.
         if self.percent is not None and count * _HUNDRED > self.percent * listed:
             share = f"{count * _HUNDRED / listed:.4g}%" if listed else "all"
             return (
-                f"{_records(count)} would be deleted, {share} of the {listed:,} that were listed, "
-                f"and --max-delete is {self.percent:g}%"
+                f"{_records(count)} would be {done}, {share} of the {listed:,} that were listed, "
+                f"and {name} is {self.percent:g}%"
             )
         if self.value_bytes is not None and value_bytes > self.value_bytes:
             return (
-                f"{value_bytes:,} bytes would be deleted, "
-                f"and --max-delete-bytes is {self.value_bytes:,}"
+                f"{value_bytes:,} bytes would be {done}, "
+                f"and {name_of_bytes} is {self.value_bytes:,}"
             )
         return None
 

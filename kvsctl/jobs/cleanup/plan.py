@@ -1,19 +1,71 @@
 """What a clean-up lists, and what it may do."""
 
+from collections.abc import Sequence
+from typing import Self
+
 import msgspec
 
-from kvsctl.jobs.cleanup.actions import Action, Deleting
+from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.bulk.settling.precondition import Precondition
+from kvsctl.jobs.cleanup.actions import Action
 from kvsctl.jobs.cleanup.guards import MostDeleted
 from kvsctl.listing.plan import ListingPlan
+from kvsctl.report.store.rules import RuleReport
+from kvsctl.retention.rules import Rule, Rules
+from kvsctl.selection.selection import Selection
+
+
+class CleanUpRule(msgspec.Struct, frozen=True):
+    """Which records a rule settles, what is done with them, and how many that may be.
+
+    `precondition`: whether they are read again before. For every action but `Deleting` they must
+    be. `name`: what reports call the rule; None if the job has no other.
+    """
+
+    rule: Rule
+    action: Action
+    most: MostDeleted
+    precondition: Precondition
+    name: str | None = None
 
 
 class CleanUpPlan(msgspec.Struct, frozen=True):
-    """What a clean-up lists, how much that may be, and what it does with it.
+    """What a clean-up lists, and its rules, in their order; at least one.
 
-    Whether records are read again before is in the precondition of the job's plan. For every action
-    but `Deleting` they must be.
+    The rules choose what of the listing is worked on.
     """
 
     listing: ListingPlan
-    most: MostDeleted
-    action: Action = msgspec.field(default_factory=Deleting)
+    rules: Sequence[CleanUpRule]
+
+    @classmethod
+    def of_one(
+        cls,
+        listing: ListingPlan,
+        most: MostDeleted,
+        action: Action,
+        precondition: Precondition,
+    ) -> Self:
+        """Return the plan that does `action` with all that the selection of a listing chooses."""
+        selection = listing.selection
+        assert isinstance(selection, Selection)  # noqa: S101
+        entities = [None if space is None else space.entity for space in listing.spaces]
+        rule = Rule(selection, frozenset(entities), skips_expired=listing.skip_expired)
+        return cls(listing, [CleanUpRule(rule, action, most, precondition)])
+
+    @property
+    def chosen(self) -> Rules:
+        """The rules, as far as they choose records."""
+        return Rules([one.rule for one in self.rules])
+
+    def reports(self, tally: Tally) -> list[RuleReport]:
+        """Return what is reported of each rule. `tally`: the totals of the job."""
+        return [
+            RuleReport(
+                rule.name,
+                rule.action.name,
+                rule.action.ttl_text,
+                tally if rule.name is None else Tally(),
+            )
+            for rule in self.rules
+        ]

@@ -60,9 +60,9 @@ class Spool:
         """
         new, kept = Spool(self._size_of), Spool(others._size_of)
         with closing(self), closing(others):
-            known = _paced(others)
+            known = paced(others)
             other = await anext(known, None)
-            async for entry in _paced(self):
+            async for entry in paced(self):
                 while other is not None and other[:2] < entry[:2]:
                     kept.add(other)
                     other = await anext(known, None)
@@ -74,7 +74,8 @@ class Spool:
         return new, kept
 
 
-async def _paced(spool: Spool) -> AsyncIterator[Entry]:
+async def paced(spool: Spool) -> AsyncIterator[Entry]:
+    """Yield all records of a spool, once. Other tasks get turns meanwhile."""
     for block in spool.blocks():
         await asyncio.sleep(0)
         for entry in block:

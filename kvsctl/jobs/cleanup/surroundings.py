@@ -1,6 +1,6 @@
 """What a clean-up needs of the job around it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -9,6 +9,7 @@ from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.plan import Pressure
 from kvsctl.listing.remainder import Cutoff
 from kvsctl.outputs.undo_file import UndoFile
+from kvsctl.report.store.rules import RuleReport
 
 
 class EarlierRuns(Protocol):
@@ -40,6 +41,11 @@ class Surroundings(Protocol):
     @property
     def tally(self) -> Tally:
         """The totals of the job, with those of earlier runs of it."""
+        ...
+
+    @property
+    def rules(self) -> Sequence[RuleReport]:
+        """What the job reports of each rule. That of the only rule has the totals of the job."""
         ...
 
     @property

@@ -27,6 +27,7 @@ from kvsctl.listing.remainder import Cutoff
 from kvsctl.model import Verb
 from kvsctl.outputs.undo_file import UndoFile
 from kvsctl.report.console import Environment
+from kvsctl.report.store.rules import RuleReport
 from kvsctl.selection.selection import Selection
 from kvsctl.service.client import StoreClient
 from kvsctl.service.wire import MetadataRequest
@@ -57,6 +58,7 @@ class Around:
         self.journal = Earlier(cutoff)
         self.notices: list[str] = []
         self.undo = undo
+        self.rules: list[RuleReport] = []
 
     def open_undo(self) -> None:
         if self.undo is not None:
@@ -97,7 +99,9 @@ def cleanup_job(
         allow_http=False,
         timeout_seconds=10.0,
         reporting=Reporting(quiet=True),
-        cleanup=CleanUpPlan(listing, most or MostDeleted(), action or Deleting()),
+        cleanup=CleanUpPlan.of_one(
+            listing, most or MostDeleted(), action or Deleting(), plan.precondition
+        ),
         has_consent=True,
     )
     return replace(job, **changes)
@@ -111,6 +115,7 @@ def clean_up(
     async def work() -> KvsctlError | None:
         assert job.cleanup is not None
         service = cast(StoreClient, store)
+        around.rules = job.cleanup.reports(around.tally)
         pacer = Pacer(job.plan.pace, asyncio.get_running_loop().time)
         return await CleanUpRun(job, job.cleanup, service, around, environment, pacer).work()
 

@@ -135,7 +135,7 @@ def test_an_attempt_was_applied_if_the_same_value_expires_at_another_time(
 
 
 def test_a_record_that_has_expired_is_not_brought_back() -> None:
-    condition = _HOUR.precondition(Precondition(WriteIf.CHOSEN), Selection())
+    condition = _HOUR.precondition(Precondition(WriteIf.CHOSEN), lambda *_: True)
     record = _HOUR.record(0, _HOUR.entry(Identity(None, "k"), _found()))
     assert condition.chooses is not None
     assert condition.chooses(record, _found(b"1", _FUTURE), 100.0)

@@ -1,0 +1,144 @@
+"""What jobs that act by rules have in common: they list everything that the rules choose first."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from msgspec.structs import replace
+
+from kvsctl.bulk.events import Emitter
+from kvsctl.bulk.feeds import no_records
+from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.bulk.pacing.pacer import Pacer
+from kvsctl.bulk.settling.precondition import Precondition
+from kvsctl.bulk.settling.reconcile import UNDECIDED
+from kvsctl.jobs.cleanup.actions import StillChosen
+from kvsctl.jobs.cleanup.gathering import Gathered, Gatherer, is_chosen_by
+from kvsctl.jobs.cleanup.plan import CleanUpPlan
+from kvsctl.jobs.cleanup.stages import Stages
+from kvsctl.jobs.cleanup.surroundings import Surroundings
+from kvsctl.jobs.job import BatchJob
+from kvsctl.listing.run import ListingRun
+from kvsctl.model import GET
+from kvsctl.service.client import StoreClient
+
+
+class Survey(Stages):
+    """Lists a store, and finds out which rule settles each record.
+
+    Listeners receive the events of its requests; what is listed is not settled. Ages count from one
+    moment in all listings, and in those of resumed runs too.
+    """
+
+    def __init__(
+        self,
+        job: BatchJob,
+        plan: CleanUpPlan,
+        service: StoreClient,
+        surroundings: Surroundings,
+        pacer: Pacer,
+    ) -> None:
+        super().__init__()
+        self._job = job
+        self._service = service
+        self._around = surroundings
+        self._pacer = pacer
+        self._rules = plan.rules
+        self._reports = surroundings.rules
+        self._listing = plan.listing
+        self._chosen = plan.chosen
+        self._done_before = surroundings.tally.succeeded
+        self._listed: Sequence[int] = ()
+        self._value_bytes = [0] * len(plan.rules)
+        cutoff = surroundings.journal.cutoff
+        if cutoff is not None and cutoff.ages_count_from is not None:
+            self._chosen = self._chosen.counted_from(cutoff.ages_count_from)
+
+    async def _gathered(self, *, is_first: bool) -> Gathered:
+        """List what is chosen. Raise KvsctlError if that cannot be finished."""
+        gathered = Gathered(self._chosen, [rule.action for rule in self._rules])
+        try:
+            with self._around.showing_progress():
+                emitter = Emitter(self._around.listeners, stop=self.stop)
+                gatherer = Gatherer(
+                    self._chosen,
+                    gathered,
+                    emitter.emit,
+                    moment=lambda: run.ages_count_from,
+                    now=self._service.now,
+                )
+                run = ListingRun(
+                    replace(self._listing, selection=self._chosen.chooser),
+                    replace(self._job.plan, verb=GET, precondition=Precondition(), verify=False),
+                    self._service,
+                    [gatherer],
+                    pacer=self._pacer,
+                    notice=self._around.notice,
+                )
+                await self._carry_out(run, run.work)
+                self._is_torn = self._is_torn or emitter.is_torn
+            if not self._is_stopping:
+                gatherer.require_all_read(self._name, self._done)
+                await gathered.resolve()
+        except BaseException:
+            gathered.close()
+            raise
+        if is_first:
+            self._note_first(gathered, run.ages_count_from)
+        return gathered
+
+    def _note_first(self, gathered: Gathered, moment: float | None) -> None:
+        """Note what holds for all passes. Raise UsageError if records are required."""
+        if moment is not None:
+            self._chosen = self._chosen.counted_from(moment)
+            if self._around.journal.cutoff is not None:
+                self._around.journal.cutoff.ages_count_from = moment
+        _count_undecided(self._around.tally, sum(gathered.undecided))
+        for number, report in enumerate(self._reports):
+            report.kept = gathered.kept[number]
+            if report.tally is not self._around.tally:
+                _count_undecided(report.tally, gathered.undecided[number])
+        parts = 1 if self._job.shard is None else self._job.shard.parts
+        self._listed = [listed // parts + self._done_before for listed in gathered.listed]
+        if self._job.checks.requires_input and not (gathered.count or self._is_stopping):
+            raise no_records()
+
+    def _still_chosen(self, number: int, gathered: Gathered) -> StillChosen:
+        """Return whether a rule chooses what is read again, by what was gathered of its groups."""
+        return partial(is_chosen_by, self._chosen, number, gathered.latest)
+
+    def _excesses(self, gathered: Gathered) -> list[str]:
+        """Return, for each rule that chooses more than it may, why its records must not change."""
+        found: list[str] = []
+        for number, (rule, spool) in enumerate(zip(self._rules, gathered.spools, strict=True)):
+            excess = rule.most.excess(
+                self._reports[number].tally.succeeded + spool.count,
+                self._value_bytes[number] + spool.value_bytes,
+                self._listed[number],
+                rule.action.done,
+            )
+            if excess is not None:
+                found.append(excess if rule.name is None else f"rule {rule.name}: {excess}")
+        return found
+
+    @property
+    def _name(self) -> str:
+        """What users call what is done with the records."""
+        names = {rule.action.name for rule in self._rules}
+        return names.pop() if len(names) == 1 else "change"
+
+    @property
+    def _done(self) -> str:
+        done = {rule.action.done for rule in self._rules}
+        return done.pop() if len(done) == 1 else "changed"
+
+
+def _count_undecided(tally: Tally, undecided: int) -> None:
+    """Count the records that are kept because nothing can be decided about them.
+
+    They stay there to be listed, so those that an earlier run has counted are among them.
+    """
+    added = undecided - tally.skipped_by.pop(UNDECIDED, 0)
+    tally.records += added
+    tally.skipped += added
+    if undecided:
+        tally.skipped_by[UNDECIDED] = undecided
