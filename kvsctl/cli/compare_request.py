@@ -9,9 +9,14 @@ from typing import Final
 from kvsctl.backups.manifest import manifest_path
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.cli.inputs import require_matching_files, set_forms
-from kvsctl.cli.option_groups import Given
+from kvsctl.cli.option_groups import Given, OptionGroup
 from kvsctl.cli.options.comparing import DiffOptions, VerifyOptions
-from kvsctl.cli.options.selection import EntityOptions, PrefixArgument, SelectionOptions
+from kvsctl.cli.options.selection import (
+    EntityOptions,
+    PrefixArgument,
+    ProtectOption,
+    SelectionOptions,
+)
 from kvsctl.cli.options.target import TargetOptions
 from kvsctl.cli.request import output_path, output_roles, reporting_of, require_own_files
 from kvsctl.cli.selectors import listing_plan, shard_of, with_prefix
@@ -123,7 +128,9 @@ def _plan(
 
     Without a selector, a store that is compared with a file is asked for the keys of that file.
     """
-    has_selector = bool(given.of(PrefixArgument).prefix) or _is_given(given, SelectionOptions)
+    has_selector = bool(given.of(PrefixArgument).prefix) or any(
+        _is_given(given, group) for group in (SelectionOptions, ProtectOption)
+    )
     is_of_files = stores == [None, None] or (has_files and stores[0] is None)
     if is_of_files and not has_selector:
         return None
@@ -137,7 +144,7 @@ def _plan(
     return plan
 
 
-def _is_given(given: Given, group: type[SelectionOptions]) -> bool:
+def _is_given(given: Given, group: type[OptionGroup]) -> bool:
     options = given.of(group)
     return any(getattr(options, name) != group.default(name) for name in group.annotations)
 

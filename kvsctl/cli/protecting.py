@@ -6,7 +6,7 @@ from pathlib import Path
 from kvsctl.errors import StreamError, UsageError
 from kvsctl.jsontext import quoted
 from kvsctl.limits import DEFAULT_LIMITS
-from kvsctl.model import Problem, Record
+from kvsctl.model import Problem
 from kvsctl.records.checks import check_key
 from kvsctl.records.formats import Format, Forms
 from kvsctl.records.parser_choice import key_parsers
@@ -19,7 +19,12 @@ from kvsctl.selection.protected import Protected
 
 
 def protected_keys(path: Path) -> Protected:
-    """Return what a file protects: a key or a glob on each line, read as plain keys are.
+    """Return what a file protects: see `protected_entries`."""
+    return Protected(protected_entries(path))
+
+
+def protected_entries(path: Path) -> list[str]:
+    """Return the keys and globs of a file, one on each line, read as plain keys are.
 
     A line with outer white space, which a key may have, protects the key without it, too. Raise
     UsageError if the file cannot be read to its end, protects nothing, or has a line that no key
@@ -30,14 +35,14 @@ def protected_keys(path: Path) -> Protected:
     file = File(path, forms=Forms(Format.KEYS, has_values=False))
     file.require_readable()
     try:
-        protected = Protected(_entries(Reader([file], key_parsers(Rules(None)))))
+        entries = [*_entries(Reader([file], key_parsers(Rules(None))))]
     except StreamError as error:
         raise UsageError(error.message, error.hint) from error
-    if not protected:
+    if not entries:
         raise UsageError(
             f"--protect {path}: the file is empty", "Write a key or a glob on each line."
         )
-    return protected
+    return entries
 
 
 def _entries(reader: Reader) -> Iterator[str]:
@@ -46,20 +51,19 @@ def _entries(reader: Reader) -> Iterator[str]:
             if isinstance(piece, Problem):
                 raise UsageError(f"--protect: {piece.origin}: {piece.message}")
             entry = piece.identity.key
-            _require_possible(piece, entry)
+            if (why := why_not_protected(entry)) is not None:
+                raise UsageError(
+                    f"--protect: {piece.origin}: {quoted(entry)}: {why}",
+                    "Write a key or a glob on each line. There are no comments.",
+                )
             yield entry
             if (inner := entry.strip()) and inner != entry:
                 yield inner
 
 
-def _require_possible(piece: Record, entry: str) -> None:
-    if GLOB_SPECIAL.search(entry) is None:
-        breach = check_key(entry, DEFAULT_LIMITS)
-        why = None if breach is None else f"not a key: {breach.message}"
-    else:
-        why = why_no_key_matches(entry)
-    if why is not None:
-        raise UsageError(
-            f"--protect: {piece.origin}: {quoted(entry)}: {why}",
-            "Write a key or a glob on each line. There are no comments.",
-        )
+def why_not_protected(entry: str) -> str | None:
+    """Return why a key or a glob protects no key; None if it can."""
+    if GLOB_SPECIAL.search(entry) is not None:
+        return why_no_key_matches(entry)
+    breach = check_key(entry, DEFAULT_LIMITS)
+    return None if breach is None else f"not a key: {breach.message}"

@@ -23,7 +23,7 @@ from kvsctl.cli.options.input import ShardOption
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.report import FailuresOption, OutputOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
-from kvsctl.cli.options.selection import SelectionOptions
+from kvsctl.cli.options.selection import ProtectOption
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.target import ConfirmOption, TargetOptions
 from kvsctl.config.file import ConfigFile, read_config
@@ -314,7 +314,7 @@ def require_own_files(
     require_one_role_each(
         [
             *(("input", place) for place in inputs),
-            ("input", given.of(SelectionOptions).protect),
+            ("input", given.of(ProtectOption).protect),
             *outputs,
             ("failures file", failures),
             ("journal", journal),

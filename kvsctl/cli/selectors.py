@@ -13,6 +13,7 @@ from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.selection import (
     EntityOptions,
     PrefixArgument,
+    ProtectOption,
     SelectionOptions,
     ShardSelector,
 )
@@ -124,8 +125,11 @@ def _needed_by(selection: Selection, *, is_long: bool) -> MetadataRequest:
     )
 
 
-def selection_of(given: Given) -> Selection:
-    """Return the selection that the options ask for. Raise UsageError."""
+def selection_of(given: Given, *, orders: bool = False) -> Selection:
+    """Return the selection that the options ask for. Raise UsageError.
+
+    `orders`: the time that an age counts from is needed even without an age.
+    """
     options, prefix = given.of(SelectionOptions), given.of(PrefixArgument).prefix
     if options.all and prefix is not None:
         raise UsageError("--all and a prefix exclude each other", "Give one of them.")
@@ -135,7 +139,7 @@ def selection_of(given: Given) -> Selection:
         [glob(text) for text in options.match],
         [regex(text) for text in options.regex],
         [glob(text) for text in options.exclude],
-        _age_from(options),
+        _age_from(options, orders=orders),
         None if older is None else moment_of(older, "--older-than"),
         None if newer is None else moment_of(newer, "--newer-than"),
         options.expired,
@@ -143,10 +147,10 @@ def selection_of(given: Given) -> Selection:
         None if options.larger_than is None else size_bytes(options.larger_than, "--larger-than"),
         shard_of(given),
         _expressions(options.where),
-        None if options.protect is None else _protected(options.protect),
+        _protected(given.of(ProtectOption).protect),
     )
     _require_possible_keys(options, selection)
-    _require_possible_ages(options, selection, time.time())
+    _require_possible_ages(options, selection, time.time(), orders=orders)
     return selection
 
 
@@ -182,7 +186,9 @@ def _require_possible_keys(options: SelectionOptions, selection: Selection) -> N
         )
 
 
-def _require_possible_ages(options: SelectionOptions, selection: Selection, now: float) -> None:
+def _require_possible_ages(
+    options: SelectionOptions, selection: Selection, now: float, *, orders: bool
+) -> None:
     """Raise UsageError if no record can be of the age or have the expiry that is asked for."""
     if options.expired and options.no_expiry:
         raise UsageError(
@@ -191,7 +197,8 @@ def _require_possible_ages(options: SelectionOptions, selection: Selection, now:
         )
     ages = selection.older_than, selection.newer_than
     older, newer = (None if one is None else epoch_of(one, now) for one in ages)
-    if options.by != SelectionOptions.default("by") and older is None and newer is None:
+    has_use = orders or older is not None or newer is not None
+    if options.by != SelectionOptions.default("by") and not has_use:
         raise UsageError(f"--by {options.by} needs an age", "Add --older-than or --newer-than.")
     is_of_service = options.age_from is None  # others may be of any time
     if is_of_service and older is not None and older <= 0:
@@ -223,13 +230,13 @@ def shard_of(given: Given) -> "Shard | None":
     return parsed_shard(text)
 
 
-def _age_from(options: SelectionOptions) -> "AgeFrom | AgeSource":
+def _age_from(options: SelectionOptions, *, orders: bool) -> "AgeFrom | AgeSource":
     """Return the time that ages count from. Raise UsageError."""
     if options.age_from is None:
         return AgeFrom(options.by)
     if options.by != SelectionOptions.default("by"):
         raise UsageError("--age-from and --by exclude each other", "Give one of them.")
-    if options.older_than is None and options.newer_than is None:
+    if options.older_than is None and options.newer_than is None and not orders:
         raise UsageError("--age-from needs an age", "Add --older-than AGE or --newer-than AGE.")
     from kvsctl.selection.content.ages import age_source
 
@@ -244,7 +251,9 @@ def _expressions(texts: Sequence[str]) -> "Sequence[Expression]":
     return [Expression(text, "--where") for text in texts]
 
 
-def _protected(path: Path) -> "Protected":
+def _protected(path: Path | None) -> "Protected | None":
+    if path is None:
+        return None
     from kvsctl.cli.protecting import protected_keys
 
     return protected_keys(path)
@@ -290,7 +299,7 @@ def selectors_shown(selectors: Mapping[str, object]) -> str:
 
 def selectors_given(given: Given) -> dict[str, object]:
     """Return the selectors that were given, as they were written: they identify a selection."""
-    groups = PrefixArgument, SelectionOptions, EntityOptions, ShardSelector
+    groups = PrefixArgument, SelectionOptions, ProtectOption, EntityOptions, ShardSelector
     options = {name: value for group in groups for name, value in vars(given.of(group)).items()}
     if options["age_from"] or not (options["older_than"] or options["newer_than"]):
         del options["by"]

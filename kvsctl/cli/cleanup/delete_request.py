@@ -21,6 +21,7 @@ from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.selection import (
     EntityOptions,
     PrefixArgument,
+    ProtectOption,
     SelectionOptions,
     ShardSelector,
 )
@@ -66,6 +67,7 @@ def _selectors(given: Given) -> list[str]:
     return [
         *_given_of(given, PrefixOption),
         *_given_of(given, SelectionOptions),
+        *_given_of(given, ProtectOption),
         *(name for name in _given_of(given, EntityOptions) if name != "--entity"),
     ]
 

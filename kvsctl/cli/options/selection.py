@@ -136,6 +136,11 @@ class SelectionOptions(OptionGroup):
         ),
         OnResume.CHECKED_ELSEWHERE,
     ] = made(factory=list)
+
+
+class ProtectOption(OptionGroup):
+    """Which keys are never chosen."""
+
     protect: Annotated[
         Path | None,
         typer.Option(

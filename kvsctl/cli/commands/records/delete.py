@@ -14,7 +14,7 @@ from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.report import FailuresOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
-from kvsctl.cli.options.selection import EntityOptions, SelectionOptions
+from kvsctl.cli.options.selection import EntityOptions, ProtectOption, SelectionOptions
 from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions
 from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
 
@@ -27,6 +27,7 @@ from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
     KeyFormOption,
     PrefixOption,
     SelectionOptions,
+    ProtectOption,
     EntityOptions,
     ConsistentOption,
     ShardOption,

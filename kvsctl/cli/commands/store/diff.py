@@ -11,6 +11,7 @@ from kvsctl.cli.options.running import RunningOptions
 from kvsctl.cli.options.selection import (
     EntityOptions,
     PrefixArgument,
+    ProtectOption,
     SelectionOptions,
     ShardSelector,
 )
@@ -23,6 +24,7 @@ from kvsctl.cli.options.target import TargetOptions
     DiffOptions,
     PrefixOption,
     SelectionOptions,
+    ProtectOption,
     ShardSelector,
     EntityOptions,
     ConsistentOption,

@@ -11,6 +11,7 @@ from kvsctl.cli.options.running import RunningOptions
 from kvsctl.cli.options.selection import (
     EntityOptions,
     PrefixArgument,
+    ProtectOption,
     SelectionOptions,
     ShardSelector,
 )
@@ -22,6 +23,7 @@ from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
     ExpireOptions,
     PrefixOption,
     SelectionOptions,
+    ProtectOption,
     ShardSelector,
     EntityOptions,
     ConsistentOption,

@@ -10,6 +10,7 @@ from kvsctl.cli.options.running import RunningOptions
 from kvsctl.cli.options.selection import (
     EntityOptions,
     PrefixArgument,
+    ProtectOption,
     SelectionOptions,
     ShardSelector,
 )
@@ -20,6 +21,7 @@ from kvsctl.cli.options.target import TargetOptions
     PrefixArgument,
     PrefixOption,
     SelectionOptions,
+    ProtectOption,
     ShardSelector,
     EntityOptions,
     ExportOptions,

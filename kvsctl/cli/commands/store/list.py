@@ -9,6 +9,7 @@ from kvsctl.cli.options.running import RunningOptions
 from kvsctl.cli.options.selection import (
     EntityOptions,
     PrefixArgument,
+    ProtectOption,
     SelectionOptions,
     ShardSelector,
 )
@@ -19,6 +20,7 @@ from kvsctl.cli.options.target import TargetOptions
     PrefixArgument,
     PrefixOption,
     SelectionOptions,
+    ProtectOption,
     ShardSelector,
     EntityOptions,
     ListOptions,
