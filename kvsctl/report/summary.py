@@ -47,7 +47,7 @@ def summary(
             lines += [[(row, "yellow")] for row in _wrapped(note, environment)]
     else:
         lines += _joined(environment, count_parts(tally))
-        lines += _joined(environment, needs_parts(dry_run))
+        lines += _joined(environment, _needs(dry_run))
     return "".join(painted(line, environment) for line in lines)
 
 
@@ -118,11 +118,7 @@ def record_parts(tally: Tally) -> list[Span]:
         (f"{tally.succeeded:,} succeeded", "green" if tally.succeeded else ""),
         (f"{tally.failed:,} failed", "bold red" if tally.failed else ""),
     ]
-    if tally.skipped:
-        reasons = ", ".join(
-            f"{visible(name)} {count:,}" for name, count in sorted(tally.skipped_by.items())
-        )
-        parts.append((f"{tally.skipped:,} skipped ({reasons})", "yellow"))
+    parts += _skipped_parts(tally)
     for count, name in (
         (tally.duplicates, plural("duplicate", tally.duplicates)),
         (tally.unknown, "unknown"),
@@ -152,12 +148,33 @@ def count_parts(tally: Tally) -> list[Span]:
         (f"{tally.unsent:,} to send", "green" if tally.unsent else ""),
         (f"{tally.failed:,} failed", "bold red" if tally.failed else ""),
     ]
+    parts += _skipped_parts(tally)
     if tally.duplicates:
         parts.append((f"{tally.duplicates:,} {plural('duplicate', tally.duplicates)}", "yellow"))
     return parts
 
 
-def needs_parts(dry_run: DryRun) -> list[Span]:
+def _skipped_parts(tally: Tally) -> list[Span]:
+    if not tally.skipped:
+        return []
+    reasons = ", ".join(
+        f"{visible(name)} {count:,}" for name, count in sorted(tally.skipped_by.items())
+    )
+    return [(f"{tally.skipped:,} skipped ({reasons})", "yellow")]
+
+
+def most_parts(dry_run: DryRun) -> list[Span]:
+    """Return in few words what a run that writes would need at most."""
+    forecast = dry_run.forecast
+    requests, units = forecast.reads + forecast.requests, forecast.units
+    return [
+        (f"at most {requests:,} {plural('request', requests)}", ""),
+        (f"at most {units:,} write {plural('unit', units)}", ""),
+        (_price(dry_run), ""),
+    ]
+
+
+def _needs(dry_run: DryRun) -> list[Span]:
     """Return what a run would need; for reads, only a lower bound is known."""
     forecast = dry_run.forecast
     if forecast.reads:
@@ -193,6 +210,7 @@ def _needs_of_reading_first(dry_run: DryRun) -> list[Span]:
 
 
 def _price(dry_run: DryRun) -> str:
+    """Return what a run would cost."""
     amount = dry_run.cost_usd
     if dry_run.forecast.are_units_least:
         return f"at least {amount:,.2f} USD, depending on the size of the answers"

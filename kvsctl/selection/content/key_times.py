@@ -6,6 +6,7 @@ from typing import Final
 
 from kvsctl.errors import UsageError
 from kvsctl.jsontext import quoted
+from kvsctl.selection.characters import illegal_character
 from kvsctl.selection.content.epochs import epoch_of, within
 
 _DIRECTIVES: Final = {
@@ -42,6 +43,8 @@ class KeyTimes:
         for part in _PARTS.finditer(text):
             name = part[1]
             if name is None or name == "%":
+                if name is None and (illegal := illegal_character(part[0])) is not None:
+                    raise _refused(text, option, f"no key has {quoted(illegal)}")
                 parts.append(re.escape(name or part[0]))
             elif name not in _DIRECTIVES:
                 raise _refused(text, option, f"unknown directive {quoted('%' + name)}")
