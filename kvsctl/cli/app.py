@@ -107,6 +107,12 @@ def _add_expire(app: typer.Typer) -> None:
     app.command("expire", cls=Command)(expire_command)
 
 
+def _add_clean(app: typer.Typer) -> None:
+    from kvsctl.cli.commands.store.clean import clean_command
+
+    app.command("clean", cls=Command)(clean_command)
+
+
 def _add_apply(app: typer.Typer) -> None:
     from kvsctl.cli.commands.store.apply import apply_command
 
@@ -142,6 +148,7 @@ _COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
     "diff": _add_diff,
     "sync": _add_sync,
     "expire": _add_expire,
+    "clean": _add_clean,
     "apply": _add_apply,
     "serve": _add_serve,
     "journal": _add_journal,

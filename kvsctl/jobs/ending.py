@@ -1,5 +1,6 @@
 """Report a finished run: save and print the report, then errors; choose the exit status."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,7 @@ from kvsctl.report.document import (
 from kvsctl.report.dry_run import DryRun
 from kvsctl.report.escape import visible
 from kvsctl.report.schema import document_line
+from kvsctl.report.store.rules import RuleReport, rule_lines
 from kvsctl.report.summary import EarlyEnd, failures_place, summary
 
 if TYPE_CHECKING:
@@ -76,7 +78,8 @@ def graver(one: KvsctlError | None, other: KvsctlError | None) -> KvsctlError | 
 class Ending(msgspec.Struct, frozen=True):
     """Everything needed to report a finished run.
 
-    `failures_path`: where failed records were written. `dry_run`: set if nothing was sent.
+    `failures_path`: where failed records were written. `dry_run`: set if nothing was sent. `rules`:
+    those of a clean-up.
     """
 
     job: BatchJob
@@ -86,6 +89,7 @@ class Ending(msgspec.Struct, frozen=True):
     report: ReportFile | None
     failures_path: Path | None
     dry_run: DryRun | None = None
+    rules: Sequence[RuleReport] = ()
 
     def publish(self, end: End) -> ExitStatus:
         """Write the report everywhere it was asked for, even if some of these places fail.
@@ -163,6 +167,8 @@ class Ending(msgspec.Struct, frozen=True):
         document["inputs"] = self.job.input.inputs_read()
         if self.job.deletions is not None:
             document["planned"] = self.job.deletions.planned
+        if any(rule.name is not None for rule in self.rules):
+            document["rules"] = [rule.members for rule in self.rules]
         return document | (self.dry_run.members if self.dry_run else {})
 
     def _save(self, end: End) -> End:
@@ -207,6 +213,7 @@ class Ending(msgspec.Struct, frozen=True):
                 self._early_end(end),
             )
         )
+        environment.write_stderr(rule_lines(self.rules, environment))
         if groups:
             from kvsctl.report.failures_table import print_failures
             from kvsctl.report.rich_console import stderr_console

@@ -27,6 +27,7 @@ from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile
 from kvsctl.report.escape import visible
 from kvsctl.report.log.start import log_start
+from kvsctl.report.store.rules import dry_run_of
 
 if TYPE_CHECKING:
     from kvsctl.jobs.cleanup.rehearsal import Rehearsing
@@ -271,12 +272,12 @@ class JobListeners:
 
         An error in one of these steps does not prevent the others.
         """
-        dry_run = None
         if self._rehearsing is not None:
             error = graver(error, self._rehearsing.refusal())
         broken = self._close_files(is_whole=error is None and interrupted is None)
-        if self._rehearsing is not None:
-            dry_run = self._rehearsing.dry_run()
+        rehearsing = self._rehearsing
+        dry_run = dry_run_of(self.rules) if rehearsing is None else rehearsing.dry_run()
+        if dry_run is not None:
             dry_run.enter(self._tally)
         ending = Ending(
             self._job,
@@ -286,6 +287,7 @@ class JobListeners:
             self._report,
             self._failures_path,
             dry_run,
+            self.rules,
         )
         end = End(
             graver(self._bad_sum(), graver(error, broken)),

@@ -281,6 +281,11 @@ def _prepared(
             remainder=listeners.remainder,
         )
         return listing, listing.work
+    if job.cleanup is not None and job.records is not None:
+        from kvsctl.jobs.cleanup.ruled_rehearsal import RulesRehearsal  # few commands need it
+
+        shown = RulesRehearsal(job, job.cleanup, service, listeners, pacer)
+        return shown, shown.work
     if job.cleanup is not None:
         from kvsctl.jobs.cleanup.run import CleanUpRun  # few commands need it
 

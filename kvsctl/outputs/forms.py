@@ -56,7 +56,7 @@ class Accounting(msgspec.Struct, frozen=True):
 class PlanForm(msgspec.Struct, frozen=True):
     """Print lines that plan something for what was found: see `outputs.plan_lines`."""
 
-    planned: "Planned"
+    planned: "Planned | None"
     has_values: bool
     needs_expiry: ClassVar[bool] = True
     """Whether the expiry of records is printed: it is part of their hash."""

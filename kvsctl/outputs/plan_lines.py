@@ -1,6 +1,6 @@
 """The lines of a plan: what would be done with one record each, and how it is known again.
 
-A line is `{"plan":1,"action":…,"ttl"?,"target":…,"installation"?,"key":…,"entityName"?,
+A line is `{"plan":1,"action":…,"ttl"?,"rule"?,"target":…,"installation"?,"key":…,"entityName"?,
 "updatedAt"?,"hash":…,"value"?}`. Whoever carries it out reads the record again, with the metadata
 of `ASKED`, and leaves it alone if its hash or its time of update is another one.
 """
@@ -38,12 +38,23 @@ def record_hash(identity: Identity, found: Found) -> str:
 
 
 class Planned(msgspec.Struct, frozen=True):
-    """What is planned, and where. `ttl`: what an expiry gives to records, as users write it."""
+    """What is planned, and where.
+
+    `ttl`: what an expiry gives to records, as users write it. `rule`: the name of the rule that
+    chose them, for people; None: there is no rule.
+    """
 
     action: str
     target: str
     installation: str | None
     ttl: str | None = None
+    rule: str | None = None
+
+
+class PlannedFor(Record, gc=False, kw_only=True):
+    """A record to read for its line, with what is planned for it."""
+
+    planned: Planned
 
 
 def plan_line(
@@ -54,10 +65,11 @@ def plan_line(
     `has_value`: with the value, for people and programs that decide by it.
     """
     updated = b"" if found.updated_at is None else b',"updatedAt":%d' % found.updated_at
-    return b'{"plan":%d,"action":%b%b,"target":%b%b,%b%b,"hash":"%b"%b}\n' % (
+    return b'{"plan":%d,"action":%b%b%b,"target":%b%b,%b%b,"hash":"%b"%b}\n' % (
         PLAN_VERSION,
         string(planned.action),
         _member("ttl", planned.ttl),
+        _member("rule", planned.rule),
         string(planned.target),
         _member("installation", planned.installation),
         _identity(identity),
@@ -72,12 +84,21 @@ def deletion_line(target: str, installation: str | None, identity: Identity, fou
     return plan_line(Planned(DELETE, target, installation), identity, found)
 
 
-def plan_lines(planned: Planned, *, has_values: bool) -> Formatter:
-    """Return a formatter of lines: see `plan_line`."""
+def plan_lines(planned: Planned | None, *, has_values: bool) -> Formatter:
+    """Return a formatter of lines: see `plan_line`.
+
+    `planned` None: each record has its own, as it is a PlannedFor.
+    """
+
+    def planned_for(record: Record) -> Planned:
+        if planned is not None:
+            return planned
+        assert isinstance(record, PlannedFor)  # noqa: S101
+        return record.planned
 
     def format_lines(records: Sequence[Record], found: FoundSlab) -> bytes:
         lines = [
-            plan_line(planned, record.identity, one, has_value=has_values)
+            plan_line(planned_for(record), record.identity, one, has_value=has_values)
             for record, one in zip(records, found, strict=True)
         ]
         return b"".join(lines)

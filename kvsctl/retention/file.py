@@ -89,12 +89,23 @@ class RetentionFile:
         self.rules: list[WrittenRule] = []
         self._check()
 
-    def refuse(self, reason: str, hint: str | None, *place: str | int) -> None:
-        """Note that something is wrong at a place of the file: see `TomlLines.of`."""
+    def refuse(
+        self,
+        reason: str,
+        hint: str | None,
+        *place: str | int,
+        excerpt: tuple[str, int] | None = None,
+    ) -> None:
+        """Note that something is wrong at a place of the file: see `TomlLines.of`.
+
+        `excerpt`: see KvsctlError.
+        """
         if self._lines is None:
             self._lines = TomlLines(self._text)
         line = self._lines.of(*place)
-        self._errors.append((line, UsageError(f"{self.path}:{line}: {reason}", hint)))
+        error = UsageError(f"{self.path}:{line}: {reason}", hint)
+        error.excerpt = excerpt
+        self._errors.append((line, error))
 
     def require_correct(self) -> None:
         """Raise UsageError, for everything that is wrong, if anything is."""
@@ -172,6 +183,9 @@ def _contradictions(table: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
     keep_last = table.get("keep_last")
     if isinstance(keep_last, int) and keep_last < 1:
         yield "keep_last", "keep_last must be at least 1", "Remove it to keep none."
+    for name, kind in _TYPES.items():
+        if kind == str | list[str] and (table.get(name) == "" or table.get(name) == [""]):
+            yield name, f"{name} is empty", "Remove it, or write what it means."
     if "group_by" in table and "keep_last" not in table:
         yield "group_by", "group_by belongs to keep_last", "Add keep_last, or remove it."
 

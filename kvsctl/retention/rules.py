@@ -103,26 +103,25 @@ class Rule(msgspec.Struct, frozen=True):
 class Rules(msgspec.Struct, frozen=True):
     """Rules in their order. The first one that says something of a record settles it.
 
-    As a Chooser, they choose what a rule chooses, may keep, or cannot decide about.
+    `shard`: only records of this part of the keys are worked on; None: all. The others may still be
+    the latest of their groups. As a Chooser, the rules choose what one of them chooses, may keep,
+    or cannot decide about.
     """
 
     rules: Sequence[Rule]
+    shard: "Shard | None" = None
 
     @property
     def chooser(self) -> Chooser:
         """What a listing for the rules chooses."""
-        is_one = len(self.rules) == 1 and self.rules[0].keeping is None
-        return self.rules[0].selection if is_one else self
+        [first, *others] = self.rules
+        is_one = not others and first.keeping is None and self.shard is None
+        return first.selection if is_one else self
 
     @property
     def prefix(self) -> str:
         """See Chooser."""
         return ""
-
-    @property
-    def shard(self) -> "Shard | None":
-        """See Chooser. It is the same for all rules."""
-        return self.rules[0].selection.shard
 
     @property
     def counts_back(self) -> bool:
@@ -160,11 +159,19 @@ class Rules(msgspec.Struct, frozen=True):
 
     def chooses_key(self, entity: str | None, key: str) -> bool:
         """See Chooser."""
-        return any(rule.chooses_key(entity, key) for rule in self.rules)
+        is_about = any(rule.chooses_key(entity, key) for rule in self.rules)
+        return is_about and self.is_in_shard(entity, key)
+
+    def is_in_shard(self, entity: str | None, key: str) -> bool:
+        """Return whether a record may be worked on."""
+        return self.shard is None or self.shard.has_key(entity, key)
 
     def judge(self, entity: str | None, key: str, known: Known, now: float) -> Verdict:
         """See Chooser."""
         steps = self.steps(entity, key, known, now)
+        is_member = any(step.time is not None for step in steps)
+        if not (is_member or self.is_in_shard(entity, key)):
+            return Verdict.NOT_CHOSEN
         if any(step.verdict is Verdict.LACKING for step in steps):
             return Verdict.LACKING
         return Verdict.CHOSEN if steps else Verdict.NOT_CHOSEN

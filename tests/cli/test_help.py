@@ -60,6 +60,7 @@ def test_every_command_is_listed_with_a_sentence() -> None:
         "diff",
         "sync",
         "expire",
+        "clean",
         "serve",
         "journal",
     ]:
@@ -81,6 +82,7 @@ def test_every_command_is_listed_with_a_sentence() -> None:
         ("diff",),
         ("sync",),
         ("expire",),
+        ("clean",),
     ],
 )
 def test_no_line_is_too_long_to_read(words: tuple[str, ...]) -> None:

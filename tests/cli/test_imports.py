@@ -58,6 +58,7 @@ _OTHER_COMMANDS = (
     "kvsctl.cli.commands.store.diff",
     "kvsctl.cli.commands.store.sync",
     "kvsctl.cli.commands.store.expire",
+    "kvsctl.cli.commands.store.clean",
     "kvsctl.cli.commands.store.apply",
     "kvsctl.cli.commands.tools.serve",
     "kvsctl.cli.commands.tools.journal",
@@ -101,6 +102,7 @@ def _imported(kvsctl: Command, *words: str, **variables: str) -> set[str]:
         (["diff", "--help"], _EVERYTHING),
         (["sync", "--help"], _EVERYTHING),
         (["expire", "--help"], _EVERYTHING),
+        (["clean", "--help"], (*_EVERYTHING, "tomllib", "kvsctl.retention")),
         (["apply", "--help"], _EVERYTHING),
         (["journal", "show", "--help"], _EVERYTHING),
         (

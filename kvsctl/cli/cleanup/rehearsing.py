@@ -8,10 +8,11 @@ from msgspec.structs import replace
 from kvsctl.bulk.settling.precondition import Precondition, WriteIf
 from kvsctl.cli.listing_request import listing_job
 from kvsctl.cli.option_groups import Given
-from kvsctl.cli.options.checking import CheckingOptions
+from kvsctl.cli.options.checking import CheckingOptions, DryRunOption
 from kvsctl.cli.options.cleanup.deleting import PlanOptions, UndoOptions
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.request import Basis
+from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.actions import Expiring
 from kvsctl.jobs.cleanup.guards import MostDeleted
@@ -40,13 +41,42 @@ def rehearsal_of(
     options = given.of(PlanOptions)
     if options.plan is not None:
         return _planning(given, basis, listing, name, most, expiring)
-    if options.with_values:
-        raise UsageError("--with-values needs a plan", "Add --plan FILE.")
+    require_no_values(given)
     if not given.of(CheckingOptions).dry_run:
         return None
     form = KeyForm("keys", is_long=False, has_entities=listing.has_entities)
     printing = Printing(form=form, in_order=False)
     return _printing(given, basis, listing, name, most, expiring, printing)
+
+
+def require_no_values(given: Given) -> None:
+    """Raise UsageError for what only plans have, as there is none."""
+    if given.of(PlanOptions).with_values:
+        raise UsageError("--with-values needs a plan", "Add --plan FILE.")
+
+
+def new_plan(given: Given, target: Target) -> Path | None:
+    """Return where `--plan` is written; None: to stdout. Raise UsageError.
+
+    It must be a new file, and nothing else may be asked for.
+    """
+    is_dry_run = given.of(CheckingOptions).dry_run or given.of(DryRunOption).dry_run
+    for flag, is_given in (
+        ("--dry-run", is_dry_run),
+        ("--undo", given.of(UndoOptions).undo is not None),
+        ("--journal", given.of(JournalOptions).journal is not None),
+    ):
+        if is_given:
+            raise UsageError(
+                f"--plan changes nothing, so {flag} does not apply", f"Leave out {flag}."
+            )
+    path = given.of(PlanOptions).plan
+    if path in (None, Path("-")):
+        return None
+    assert path is not None  # noqa: S101
+    path = named(path, datetime.now(UTC), target)
+    require_new(path, "the plan")
+    return path
 
 
 def _planning(
@@ -57,20 +87,8 @@ def _planning(
     most: MostDeleted,
     expiring: Expiring | None,
 ) -> BatchJob:
-    for flag, is_given in (
-        ("--dry-run", given.of(CheckingOptions).dry_run),
-        ("--undo", given.of(UndoOptions).undo is not None),
-        ("--journal", given.of(JournalOptions).journal is not None),
-    ):
-        if is_given:
-            raise UsageError(
-                f"--plan changes nothing, so {flag} does not apply", f"Leave out {flag}."
-            )
     options, target = given.of(PlanOptions), basis.target
-    path = None if options.plan in (None, Path("-")) else options.plan
-    if path is not None:
-        path = named(path, datetime.now(UTC), target)
-        require_new(path, "the plan")
+    path = new_plan(given, target)
     ttl = None if expiring is None else expiring.ttl.short
     planned = Planned(name, target.display, target.installation, ttl)
     # In key order, so that plans can be compared and reviewed.

@@ -19,6 +19,7 @@ records that have not changed since.
 - `approval`: whether a plan may be carried out.
 - `applying`: carry out a plan.
 - `rehearsal`: what a clean-up would need and cost.
+- `ruled_rehearsal`: what the rules of a clean-up would do, with nothing changed.
 - `stages`: runs that follow each other, as one.
 - `survey`: list everything first, and find out which rule settles each record.
 - `run`: a clean-up from its listing to its last pass.

@@ -84,7 +84,7 @@ class Gathered:
         group = self._group(step, entry)
         assert step.time is not None  # noqa: S101
         if latest.has(group, step.time, entry.key):
-            self.kept[step.rule] += 1
+            self.kept[step.rule] += self._is_in_shard(entry)
         elif step.verdict is Verdict.NOT_CHOSEN:
             self._pass_on(entry, steps[1:])
         else:
@@ -102,10 +102,15 @@ class Gathered:
         self._waiting[step.rule].add(entry._replace(body=body))
 
     def _settle(self, entry: Entry, step: Step) -> None:
+        if not self._is_in_shard(entry):
+            return
         if step.verdict is Verdict.CHOSEN:
             self.spools[step.rule].add(entry)
         else:
             self.undecided[step.rule] += 1
+
+    def _is_in_shard(self, entry: Entry) -> bool:
+        return self._rules.is_in_shard(entry.entity or None, entry.key)
 
     def _group(self, step: Step, entry: Entry) -> tuple[str, ...]:
         keeping = self._rules.rules[step.rule].keeping

@@ -12,6 +12,7 @@ from kvsctl.selection.sizes import size_bytes
 _COUNT: Final = re.compile(r"[0-9]{1,12}")
 _PERCENT: Final = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%")
 _HUNDRED: Final = 100.0
+_OPTIONS: Final = ("--max-delete", "--max-delete-bytes")
 
 
 class MostDeleted(msgspec.Struct, frozen=True):
@@ -23,23 +24,25 @@ class MostDeleted(msgspec.Struct, frozen=True):
     records: int | None = None
     percent: float | None = None
     value_bytes: int | None = None
-    names: tuple[str, str] = ("--max-delete", "--max-delete-bytes")
+    names: tuple[str, str] = _OPTIONS
 
     @classmethod
-    def of(cls, most: str | None, most_bytes: str | None) -> "MostDeleted":
+    def of(
+        cls, most: str | None, most_bytes: str | None, names: tuple[str, str] = _OPTIONS
+    ) -> "MostDeleted":
         """Return the limits that `--max-delete` and `--max-delete-bytes` set. Raise UsageError."""
         value_bytes = None if most_bytes is None else size_bytes(most_bytes, "--max-delete-bytes")
         if most is None:
-            return cls(value_bytes=value_bytes)
+            return cls(value_bytes=value_bytes, names=names)
         if _COUNT.fullmatch(most):
-            return cls(int(most), None, value_bytes)
+            return cls(int(most), None, value_bytes, names)
         percent = _PERCENT.fullmatch(most)
         if percent is None or float(percent[1]) > _HUNDRED:
             raise UsageError(
                 f"--max-delete {quoted(most)}: neither a number nor a percentage",
                 "Write it as 1000, or as 5% of the keys that were listed.",
             )
-        return cls(None, float(percent[1]), value_bytes)
+        return cls(None, float(percent[1]), value_bytes, names)
 
     def excess(
         self, count: int, value_bytes: int, listed: int, done: str = "deleted"

@@ -1,7 +1,7 @@
 """What a clean-up lists, and what it may do."""
 
 from collections.abc import Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
@@ -13,6 +13,9 @@ from kvsctl.listing.plan import ListingPlan
 from kvsctl.report.store.rules import RuleReport
 from kvsctl.retention.rules import Rule, Rules
 from kvsctl.selection.selection import Selection
+
+if TYPE_CHECKING:
+    from kvsctl.shards import Shard  # few jobs are one of several
 
 
 class CleanUpRule(msgspec.Struct, frozen=True):
@@ -32,11 +35,13 @@ class CleanUpRule(msgspec.Struct, frozen=True):
 class CleanUpPlan(msgspec.Struct, frozen=True):
     """What a clean-up lists, and its rules, in their order; at least one.
 
-    The rules choose what of the listing is worked on.
+    The rules choose what of the listing is worked on. `shard`: the part of the keys that they work
+    on, unless their selections have it; None: all.
     """
 
     listing: ListingPlan
     rules: Sequence[CleanUpRule]
+    shard: "Shard | None" = None
 
     @classmethod
     def of_one(
@@ -56,7 +61,7 @@ class CleanUpPlan(msgspec.Struct, frozen=True):
     @property
     def chosen(self) -> Rules:
         """The rules, as far as they choose records."""
-        return Rules([one.rule for one in self.rules])
+        return Rules([one.rule for one in self.rules], self.shard)
 
     def reports(self, tally: Tally) -> list[RuleReport]:
         """Return what is reported of each rule. `tally`: the totals of the job."""

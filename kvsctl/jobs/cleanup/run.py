@@ -172,9 +172,9 @@ def _part(rule: CleanUpRule, spool: Spool) -> Part | None:
     """Return what a rule would do; None without a name, as there is no other rule."""
     if rule.name is None:
         return None
-    ttl = "" if rule.action.ttl_text is None else f" after {rule.action.ttl_text}"
-    heading = f"{rule.name}: {rule.action.name}{ttl}"
-    return Part(heading, spool.count, spool.value_bytes, spool.first_keys)
+    ttl = rule.action.ttl_text
+    what = rule.action.name if ttl is None else f"give a ttl of {ttl} to"
+    return Part(f"{rule.name}: {what}", spool.count, spool.value_bytes, spool.first_keys)
 
 
 def _keys_left(left: int) -> WorkLeft:

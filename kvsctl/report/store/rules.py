@@ -1,6 +1,7 @@
 """What became of the records of each rule of a retention file."""
 
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from kvsctl.report.console import Environment
 from kvsctl.report.dry_run import DryRun
 from kvsctl.report.escape import visible
 from kvsctl.report.styled import Span, painted, separator_of
-from kvsctl.report.summary import count_parts, needs_parts, record_parts
+from kvsctl.report.summary import count_parts, most_parts, record_parts
 
 
 class RuleReport(msgspec.Struct):
@@ -49,6 +50,12 @@ class RuleReport(msgspec.Struct):
         }
 
 
+def dry_run_of(rules: Sequence[RuleReport]) -> DryRun | None:
+    """Return what all rules would need; None if they are not a rehearsal."""
+    dry_runs = [rule.dry_run for rule in rules if rule.dry_run is not None]
+    return reduce(DryRun.plus, dry_runs) if dry_runs else None
+
+
 def rule_lines(rules: Sequence[RuleReport], environment: Environment) -> str:
     """Return a line for each rule that has a name."""
     lines = (_line(rule, environment) for rule in rules if rule.name is not None)
@@ -72,4 +79,4 @@ def _parts(rule: RuleReport) -> Iterator[Span]:
     if rule.kept:
         yield f"{rule.kept:,} kept", ""
     if rule.dry_run is not None and rule.tally.unsent:
-        yield from needs_parts(rule.dry_run)
+        yield from most_parts(rule.dry_run)

@@ -7,5 +7,6 @@
 - `diff`: compare records.
 - `sync`: make a store like another one.
 - `expire`: give existing records a ttl.
+- `clean`: carry out the rules of a retention file.
 - `apply`: carry out a plan.
 """

@@ -1,0 +1,155 @@
+"""From a retention file and the options of clean to its job."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from msgspec.structs import replace
+
+from kvsctl.bulk.settling.precondition import Precondition, WriteIf
+from kvsctl.cli.cleanup.keeping import undo_of, undo_roles
+from kvsctl.cli.cleanup.rehearsing import new_plan, require_no_values
+from kvsctl.cli.cleanup.rule_options import (
+    RuleOptions,
+    protected_by,
+    protecting_files,
+    read_rules,
+)
+from kvsctl.cli.option_groups import Given
+from kvsctl.cli.options.checking import DryRunOption
+from kvsctl.cli.options.cleanup.cleaning import RulesOption
+from kvsctl.cli.options.cleanup.deleting import PlanOptions
+from kvsctl.cli.options.listing import ConsistentOption
+from kvsctl.cli.options.selection import ProtectOption
+from kvsctl.cli.options.target import ConfirmOption, YesOption
+from kvsctl.cli.protecting import protected_entries
+from kvsctl.cli.request import Basis, basis_of, output_roles, require_own_files
+from kvsctl.cli.selectors import shard_of
+from kvsctl.errors import UsageError
+from kvsctl.jobs.cleanup.plan import CleanUpPlan, CleanUpRule
+from kvsctl.jobs.job import BatchJob
+from kvsctl.jobs.store.listing_input import ListingInput
+from kvsctl.listing.plan import ListingPlan
+from kvsctl.model import GET, Verb
+from kvsctl.outputs.forms import KeyForm, PlanForm, Printing
+from kvsctl.retention.file import RetentionFile
+from kvsctl.retention.rules import Rule
+from kvsctl.selection.protected import Protected
+from kvsctl.service.queries import EntityIndex
+from kvsctl.service.wire import MetadataRequest
+
+_EXAMPLE: Final = "For example: kvsctl clean -f retention.toml --dry-run"
+
+
+def clean_job(given: Given) -> BatchJob:
+    """Return the job of `clean`. Raise UsageError if it cannot be carried out."""
+    file = _file(given)
+    undo = undo_of(given)
+    options, shard = read_rules(file), shard_of(given)
+    rules = _rules(options, _protected(file, given), keeps_undo=undo is not None)
+    verbs = {rule.action.verb for rule in rules}
+    basis = basis_of(given, verbs.pop() if len(verbs) == 1 else Verb.SET)
+    listing = _listing(options, rules, basis, rereads=given.of(ConsistentOption).consistent)
+    printing = _printing(given, basis, listing)
+    source = ListingInput(listing, basis.plan, {})
+    require_own_files(
+        given,
+        basis.config,
+        inputs=[file.path, *protecting_files(file)],
+        outputs=[*undo_roles(undo), *([] if printing is None else output_roles(printing.path))],
+        targets=[basis.target],
+    )
+    needed = listing.needed
+    return BatchJob(
+        input=source,
+        plan=basis.plan if printing is None else replace(basis.plan, verb=GET),
+        target=basis.target,
+        allow_http=basis.allow_http,
+        timeout_seconds=basis.timeout_seconds,
+        reporting=basis.reporting,
+        records=printing,
+        asked=MetadataRequest(
+            needed.created, needed.updated or given.of(PlanOptions).plan is not None, expires=True
+        ),
+        schedule=basis.schedule,
+        name="clean",
+        shard=shard,
+        confirmed_target=given.of(ConfirmOption).confirm,
+        repeats_cheaply=True,
+        cleanup=CleanUpPlan(listing, rules, shard),
+        has_consent=given.of(YesOption).yes,
+        undo=undo,
+    )
+
+
+def _file(given: Given) -> RetentionFile:
+    path = given.of(RulesOption).rules
+    if path is None:
+        raise UsageError("no rules: give --file FILE", _EXAMPLE)
+    if path == Path("-"):
+        raise UsageError("--file -: not a file name", "Give --file the name of a file.")
+    return RetentionFile(path)
+
+
+def _protected(file: RetentionFile, given: Given) -> Protected | None:
+    """Return the keys that no rule works on: those of the option, and those of all rules."""
+    path = given.of(ProtectOption).protect
+    entries = [*protected_by(file), *([] if path is None else protected_entries(path))]
+    return Protected(entries) if entries else None
+
+
+def _rules(
+    options: Sequence[RuleOptions], protected: Protected | None, *, keeps_undo: bool
+) -> list[CleanUpRule]:
+    rules: list[CleanUpRule] = []
+    for one in options:
+        skips_expired = one.action.verb is Verb.SET  # to write a record would bring it back
+        rule = Rule(
+            replace(one.selection, protected=protected),
+            frozenset(map(_entity, one.spaces)),
+            one.keeping,
+            skips_expired=skips_expired,
+        )
+        # Whether a record gets as far as this rule depends on all rules before, too.
+        before = [*(earlier.rule for earlier in rules), rule]
+        is_of_keys = all(each.is_of_keys_only and not each.skips_expired for each in before)
+        write_if = WriteIf.CHOSEN if keeps_undo or not is_of_keys else WriteIf.ALWAYS
+        name = one.written.table.name
+        rules.append(CleanUpRule(rule, one.action, one.most, Precondition(write_if), name))
+    return rules
+
+
+def _listing(
+    options: Sequence[RuleOptions], rules: Sequence[CleanUpRule], basis: Basis, *, rereads: bool
+) -> ListingPlan:
+    """Return what must be listed for all rules."""
+    return ListingPlan(
+        spaces=_spaces(space for one in options for space in one.spaces),
+        chains=basis.plan.concurrency,
+        needed=MetadataRequest(
+            created=any(one.rule.needs_created for one in rules),
+            updated=any(one.rule.needs_updated for one in rules),
+        ),
+        rereads=rereads,
+    )
+
+
+def _spaces(spaces: Iterable[EntityIndex | None]) -> list[EntityIndex | None]:
+    """Return each space once, the plain keys first."""
+    by_entity = {_entity(space): space for space in spaces}
+    return sorted(by_entity.values(), key=lambda space: space is not None)
+
+
+def _entity(space: EntityIndex | None) -> str | None:
+    return None if space is None else space.entity
+
+
+def _printing(given: Given, basis: Basis, listing: ListingPlan) -> Printing | None:
+    """Return what `--plan` or `--dry-run` prints; None if neither was given. Raise UsageError."""
+    if (options := given.of(PlanOptions)).plan is not None:
+        path = new_plan(given, basis.target)
+        return Printing(form=PlanForm(None, options.with_values), path=path, in_order=True)
+    require_no_values(given)
+    if not given.of(DryRunOption).dry_run:
+        return None
+    return Printing(form=KeyForm("keys", is_long=False, has_entities=listing.has_entities))

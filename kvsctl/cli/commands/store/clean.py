@@ -1,0 +1,44 @@
+"""kvsctl clean: carry out the rules of a retention file."""
+
+from kvsctl.cli.option_groups import Given, takes
+from kvsctl.cli.options.checking import DryRunOption
+from kvsctl.cli.options.cleanup.cleaning import RulesOption
+from kvsctl.cli.options.cleanup.deleting import PlanOptions, UndoOptions
+from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
+from kvsctl.cli.options.listing import ConsistentOption
+from kvsctl.cli.options.report import ReportOptions
+from kvsctl.cli.options.running import RunningOptions
+from kvsctl.cli.options.selection import ProtectOption, ShardSelector
+from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
+
+
+@takes(
+    RulesOption,
+    ProtectOption,
+    ShardSelector,
+    ConsistentOption,
+    DryRunOption,
+    TargetOptions,
+    ConfirmOption,
+    YesOption,
+    UndoOptions,
+    PlanOptions,
+    RunningOptions,
+    LockOptions,
+    MonitoringOptions,
+    ReportOptions,
+)
+def clean_command(given: Given) -> None:
+    """Clean a store up by the rules of a file: delete records, or give them a ttl.
+
+    A rule chooses records as the options of delete do, and may keep the latest of a group. The
+    store is listed first; each record is settled by the first rule that matches it. The limits of
+    all rules are checked, and you are asked, before anything changes. What more than a key chose is
+    read again just before, and kept if its rule no longer chooses it. --dry-run prints the keys,
+    and --plan writes what would be done, for kvsctl apply.
+    """
+    from kvsctl.cli.carry_out import carry_out
+    from kvsctl.cli.cleanup.clean_request import clean_job
+    from kvsctl.jobs.runner import run_job
+
+    carry_out("clean", given, clean_job, run_job)

@@ -1,0 +1,188 @@
+"""`clean` by the command against the emulator: the rules of a retention file."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.cleanup.stores import STORE_KINDS, filled
+from tests.support.commands.command import Command, records_file
+from tests.support.commands.pseudo_terminal import in_terminal
+
+pytestmark = pytest.mark.slow
+
+_PAGE = Path(__file__).parents[3] / "docs/clean-up.md"
+_OLD, _NEW = "2024-01-01T00:00:00Z", "2200-01-01T00:00:00Z"
+
+
+def _example() -> str:
+    (text,) = re.findall(r"^```toml\n(.*?)^```", _PAGE.read_text("utf-8"), re.M | re.S)
+    return str(text)
+
+
+def _records() -> list[dict[str, Any]]:
+    drafts = {
+        "draft:gone": {"owner": None, "savedAt": _OLD},
+        "draft:fresh": {"owner": None, "savedAt": _NEW},
+        "draft:owned": {"owner": 7, "savedAt": _OLD},
+        "draft:undated": {"owner": None},
+        **{f"draft:{n}": {"owner": n, "savedAt": _NEW} for n in range(16)},
+    }
+    days = range(1, 6)
+    reports = {f"report:{who}:2026-01-0{n}": n for who in ("acme", "x") for n in days}
+    logs = {f"log-{n}": n for n in range(3)}
+    others = {"other": 1, "log": 2, "report": 3}
+    return [{"key": key, "value": one} for key, one in (drafts | reports | logs | others).items()]
+
+
+_GONE = ["draft:gone", "report:x:2026-01-01", "report:x:2026-01-02"]
+_EXPIRING = ["log-0", "log-1", "log-2"]
+
+
+@pytest.fixture(params=STORE_KINDS)
+def store(request: pytest.FixtureRequest, kvsctl: Command, tmp_path: Path) -> Iterator[Command]:
+    """kvsctl with a filled store: embedded, or behind a server."""
+    given = records_file(tmp_path / "in.jsonl", _records())
+    with filled(request.param, kvsctl, tmp_path, given) as command:
+        yield command
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    """The example of the documentation."""
+    path = tmp_path / "retention.toml"
+    path.write_text(_example(), "utf-8")
+    return path
+
+
+def _held(command: Command) -> dict[str, bool]:
+    """Return every key of the store, and whether it expires."""
+    lines = command("export", "-q", status=0).lines
+    return {one["key"]: "expireTime" in one for one in lines}
+
+
+def _expected() -> dict[str, bool]:
+    keys = [one["key"] for one in _records()]
+    return {key: key in _EXPIRING for key in sorted(keys) if key not in _GONE}
+
+
+def _rule(report: dict[str, Any], name: str) -> dict[str, Any]:
+    (found,) = [rule for rule in report["rules"] if rule["name"] == name]
+    return dict(found)
+
+
+def test_the_example_does_what_the_documentation_says(store: Command, rules: Path) -> None:
+    report = store("clean", "-f", rules, "--yes", "--json", status=0).report
+    assert _held(store) == _expected()
+    assert (report["command"], report["records"], report["succeeded"]) == ("clean", 7, 6)
+    drafts, reports, logs = (_rule(report, name) for name in ("drafts", "reports", "logs"))
+    assert (drafts["action"], drafts["succeeded"]) == ("delete", 1)
+    assert drafts["skipped_by"] == {"undecided": 1}
+    assert (reports["succeeded"], reports["kept"]) == (2, 3)
+    assert (logs["action"], logs["ttl"], logs["succeeded"]) == ("expire", "90d", 3)
+    again = store("clean", "-f", rules, "--yes", "--json", status=0).report
+    assert again["succeeded"] == 0
+    assert _held(store) == _expected()
+
+
+def test_the_report_for_people_has_a_line_for_each_rule(store: Command, rules: Path) -> None:
+    text = store("clean", "-f", rules, "-y", status=0).err.decode()
+    assert (
+        "  drafts  delete  2 records · 1 succeeded · 0 failed · 1 skipped (undecided 1)\n" in text
+    )
+    assert "  reports  delete  2 records · 2 succeeded · 0 failed · 3 kept\n" in text
+    assert "  logs  expire 90d  3 records · 3 succeeded · 0 failed\n" in text
+
+
+def test_a_dry_run_prints_the_keys_and_changes_nothing(store: Command, rules: Path) -> None:
+    before = _held(store)
+    done = store("clean", "-f", rules, "-n", "--json", status=0)
+    assert done.out.decode().split() == [*_GONE, *_EXPIRING]
+    report = json.loads(done.err.splitlines()[-1])
+    assert (report["dry_run"], report["unsent"]) == (True, 6)
+    assert [rule["unsent"] for rule in report["rules"]] == [1, 2, 3]
+    assert report["cost_usd"] == pytest.approx(sum(rule["cost_usd"] for rule in report["rules"]))
+    assert report["units"]["write"] == sum(rule["units"]["write"] for rule in report["rules"])
+    assert _held(store) == before
+
+
+def test_a_plan_has_the_lines_of_all_rules_and_applies(
+    store: Command, rules: Path, tmp_path: Path
+) -> None:
+    before, plan = _held(store), tmp_path / "plan.jsonl"
+    store("clean", "-f", rules, "--plan", plan, status=0)
+    assert _held(store) == before
+    lines = [json.loads(line) for line in plan.read_bytes().splitlines()]
+    assert [line["key"] for line in lines] == [*_GONE, *_EXPIRING]
+    assert [line["rule"] for line in lines] == ["drafts", *["reports"] * 2, *["logs"] * 3]
+    assert [line.get("ttl") for line in lines] == [None] * 3 + ["90d"] * 3
+    store("apply", plan, "-y", status=0)
+    assert _held(store) == _expected()
+
+
+def test_the_undo_has_what_was_deleted_and_what_was_rewritten(
+    store: Command, rules: Path, tmp_path: Path
+) -> None:
+    before = store("export", "-q", status=0).out
+    undo = tmp_path / "undo.jsonl"
+    store("clean", "-f", rules, "-y", "--undo", undo, status=0)
+    lines = [json.loads(line) for line in undo.read_bytes().splitlines()]
+    assert sorted(line["key"] for line in lines) == sorted([*_GONE, *_EXPIRING])
+    store("set", "-q", "-f", undo, status=0)
+    assert store("export", "-q", status=0).out == before
+
+
+def test_nothing_changes_if_one_guard_refuses(store: Command, rules: Path) -> None:
+    before = _held(store)
+    rules.write_text(_example().replace('max_delete = "10%"', 'max_delete = "4%"'), "utf-8")
+    refused = store("clean", "-f", rules, "-y", status=2).err.decode()
+    assert "rule drafts: 1 record would be deleted, 5% of the 20 that were listed" in refused
+    assert "and max_delete is 4%: nothing was changed\n" in refused
+    assert _held(store) == before
+    assert store("clean", "-f", rules, "--plan", "-", status=2).out == b""
+    assert _held(store) == before
+
+
+def test_protected_keys_are_touched_by_no_rule(store: Command, rules: Path, tmp_path: Path) -> None:
+    (tmp_path / "keep.txt").write_text("log-*\n", "utf-8")
+    (tmp_path / "more.txt").write_text("draft:gone\n", "utf-8")
+    text = _example().replace('protect = ["report:acme:*"]', 'protect = "keep.txt"')
+    rules.write_text(text, "utf-8")
+    store("clean", "-f", rules, "-y", "--protect", tmp_path / "more.txt", status=0)
+    held = _held(store)
+    assert not any(held[key] for key in _EXPIRING)
+    assert "draft:gone" in held
+    assert "report:acme:2026-01-02" not in held
+
+
+def test_a_shard_is_a_part_of_the_keys(store: Command, rules: Path) -> None:
+    first = store("clean", "-f", rules, "-y", "--shard", "1/2", "--json", status=0).report
+    second = store("clean", "-f", rules, "-y", "--shard", "2/2", "--json", status=0).report
+    assert (first["shard"], second["shard"]) == ("1/2", "2/2")
+    assert _held(store) == _expected()
+    for name, kept in (("drafts", 0), ("reports", 3), ("logs", 0)):
+        parts = [_rule(report, name) for report in (first, second)]
+        assert sum(part["kept"] for part in parts) == kept
+    assert first["skipped"] + second["skipped"] == 1
+
+
+def test_a_question_has_a_line_for_each_rule(kvsctl: Command, rules: Path, tmp_path: Path) -> None:
+    given = records_file(tmp_path / "in.jsonl", _records())
+    with filled("embedded", kvsctl, tmp_path, given) as command:
+        before = _held(command)
+        screen = in_terminal(command, "clean", "-f", rules, typed=b"n\n")
+        assert screen.status == 2
+        lines = screen.text.replace("\r\n", "\n")
+        assert "About to change 6 records (" in lines
+        assert "\n  drafts: delete 1 record (50 bytes): draft:gone\n" in lines
+        assert "\n  logs: give a ttl of 90d to 3 records (3 bytes): log-0, log-1, log-2\n" in lines
+        assert "Kept, because nothing can be decided about them: 1.\n" in lines
+        assert "Kept, as the latest of their groups: 3.\n" in lines
+        assert "Each record expires 90d after it is written." in lines
+        assert "not confirmed: nothing was changed" in lines
+        assert _held(command) == before
+        assert in_terminal(command, "clean", "-f", rules, typed=b"y\n").status == 0
+        assert _held(command) == _expected()
