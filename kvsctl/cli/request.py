@@ -72,7 +72,8 @@ def basis_of(
 ) -> Basis:
     """Return what the options say that every job takes. Raise UsageError.
 
-    `named_by`: the option that the name of the target was given by.
+    `named_by`: the option that the name of the target was given by, and its URL if it is another
+    one than `--target`.
     """
     config = read_config(environ)
     flags = given.of(TargetOptions)
@@ -187,6 +188,7 @@ def _target(
             flags.token_command,
             flags.installation,
             named_by,
+            "--url" if named_by == "--target" else named_by,
         ),
         environ,
         config,

@@ -54,7 +54,7 @@ def named_store(
 ) -> StoreSide:
     """Return the store that a name or a URL means, the value of `flag`. Raise UsageError."""
     if "://" in name:
-        return store_of(TargetOptions(url=name, allow_http=allow_http), given, environ)
+        return store_of(TargetOptions(url=name, allow_http=allow_http), given, environ, flag)
     return store_of(TargetOptions(target=name, allow_http=allow_http), given, environ, flag)
 
 

@@ -1,6 +1,7 @@
 """Settings from flags, the environment and the configuration file.
 
 - `file`: read the configuration file.
+- `base_urls`: refuse a base URL that holds what requests add to it.
 - `targets`: choose the target and its token.
 - `settings`: resolve how a run works; the home of its defaults.
 - `limitsfile`: read `--limits FILE`.

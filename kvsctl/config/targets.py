@@ -9,13 +9,13 @@ from typing import Any, Final
 import msgspec
 from msgspec import structs
 
+from kvsctl.config.base_urls import container_base_url, require_base_url
 from kvsctl.config.file import ConfigFile, local_database
 from kvsctl.config.settings import RUNNING
 from kvsctl.errors import UsageError
 
 FORGE_URL: Final = "https://api.atlassian.com/forge/storage/kvs"
 """The public base URL; the contract's section "Where and who"."""
-_CONTAINER_PATH: Final = "/forge/storage/kvs"
 _BUILT_IN: Final = ("local", "forge", "container")
 _INSTALLATION = re.compile(r"[\x21-\x7e]{1,300}")
 # Even if empty: that is how a missing secret looks in a job of many CI services.
@@ -37,7 +37,10 @@ _WITHOUT_EFFECT: Final[Mapping[str, frozenset[str]]] = {
 
 
 class TargetFlags(msgspec.Struct, frozen=True):
-    """The options that choose a target; None: not given. `named_by`: that which gives a name."""
+    """The options that choose a target; None: not given.
+
+    `named_by` and `url_by` are the options that give a name and a URL.
+    """
 
     target: str | None = None
     url: str | None = None
@@ -45,6 +48,7 @@ class TargetFlags(msgspec.Struct, frozen=True):
     token_command: str | None = None
     installation: str | None = None
     named_by: str = "--target"
+    url_by: str = "--url"
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -146,6 +150,7 @@ def _target(
     base = url or section.get("url") or (FORGE_URL if name == "forge" else None)
     if base is None:
         raise UsageError(f"{config.path}: [targets.{name}] has no url", 'Add url = "https://…".')
+    base = require_base_url(base, _place_of_url(flags, name, config))
     token_file, token_command, token = _token(flags, section, environ)
     return Target(
         name or base,
@@ -155,6 +160,12 @@ def _target(
         token=token,
         section=section,
     )
+
+
+def _place_of_url(flags: TargetFlags, name: str | None, config: ConfigFile) -> str:
+    if name is not None:
+        return f"{config.path}: [targets.{name}] url"
+    return flags.url_by if flags.url else "KVSCTL_URL"
 
 
 def _require_no_empty_flag(flags: TargetFlags) -> None:
@@ -245,7 +256,7 @@ def _container(
         raise UsageError("no installation is chosen", "Add --installation ID.")
     if not _INSTALLATION.fullmatch(installation):
         raise UsageError("the installation is not a valid id", "Give its UUID or ARI.")
-    url = proxy.rstrip("/") + _CONTAINER_PATH
+    url = container_base_url(proxy)
     return Target("container", url=url, installation=installation, section=section)
 
 
