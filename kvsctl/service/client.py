@@ -124,7 +124,7 @@ class StoreClient:
     async def prepare(self) -> None:
         """Load the token. Send nothing. Raise CredentialsError if the source gives none."""
         if not self._credentials.is_loaded:
-            await self._credentials.current()
+            await self._credentials.current(self.now())
 
     async def call(self, verb: Verb, records: Sequence[Record]) -> Answer:
         """Send one batch. Return failed requests as faults.
@@ -185,7 +185,9 @@ class StoreClient:
         if self._write_refusal is not None and path not in _READ_PATHS:
             raise self._write_refusal
         credentials = self._credentials
-        token = credentials.token if credentials.is_loaded else await credentials.current()
+        token, now = credentials.token, self.now()
+        if now >= credentials.due_at or not credentials.is_loaded:
+            token = await credentials.current(now)
         started = self._monotonic()
         try:
             headers = self._headers_with(token)
@@ -224,7 +226,7 @@ class StoreClient:
 
     async def renew(self, refused: Secret | None) -> bool:
         """Return whether there is now another token than the refused one: see Credentials."""
-        return await self._credentials.renew(refused)
+        return await self._credentials.renew(refused, self.now())
 
     async def aclose(self) -> None:
         """Close the connections."""

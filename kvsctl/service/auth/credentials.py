@@ -4,16 +4,20 @@ No message and no repr contains a token, in this module or elsewhere.
 """
 
 import asyncio
+import math
 import re
 import shlex
 import subprocess
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
 
 from kvsctl.errors import CredentialsError, UsageError
+from kvsctl.service.auth.lifetime import due_again_at, due_at, end_of
 from kvsctl.service.auth.token_output import (
     TooMuchOutputError,
     command_bytes,
@@ -74,6 +78,11 @@ class TokenSource(Protocol):
         """The name shown to users: `KVSCTL_TOKEN`, `token file PATH` or `token command`."""
         ...
 
+    @property
+    def may_change(self) -> bool:
+        """Whether reading it again at any time may give another token, and makes nobody wait."""
+        ...
+
     def read(self) -> Secret:
         """Return the current token. Raise CredentialsError if there is none."""
         ...
@@ -84,6 +93,11 @@ class GivenToken(msgspec.Struct, frozen=True):
 
     name: str
     token: Secret
+
+    @property
+    def may_change(self) -> bool:
+        """See TokenSource."""
+        return False
 
     def read(self) -> Secret:
         """Return the same token each time."""
@@ -99,6 +113,14 @@ class TokenFile(msgspec.Struct, frozen=True):
     def name(self) -> str:
         """The name shown to users, with the path."""
         return f"token file {self.path}"
+
+    @property
+    def may_change(self) -> bool:
+        """See TokenSource. A pipe gives one token, or waits for somebody to write another."""
+        try:
+            return self.path.is_file()
+        except (OSError, ValueError):
+            return False
 
     def require_readable(self) -> None:
         """Raise UsageError if the file cannot be opened. A pipe is not opened: it is read once."""
@@ -141,6 +163,11 @@ class TokenCommand(msgspec.Struct, frozen=True):
     def name(self) -> str:
         """The name shown to users. It omits the command, whose arguments may be secret."""
         return "token command"
+
+    @property
+    def may_change(self) -> bool:
+        """See TokenSource."""
+        return True
 
     def read(self) -> Secret:
         """Return the token: the only line that the command prints.
@@ -191,16 +218,29 @@ def _too_much(name: str) -> CredentialsError:
 
 
 class Credentials:
-    """The token and authorization header of all requests. On a 401 one renewal serves them all."""
+    """The token and authorization header of all requests.
+
+    On a 401 one renewal serves them all. The source of a token that says when it ends is asked for
+    the next one before (see `lifetime`). Times are in epoch seconds by the service's clock, as far
+    as the caller knows it; where none is given, that of this machine counts.
+    """
 
     def __init__(
-        self, source: TokenSource | None, header: Callable[[Secret], Mapping[str, str]]
+        self,
+        source: TokenSource | None,
+        header: Callable[[Secret], Mapping[str, str]],
+        epoch: Callable[[], float] = time.time,
     ) -> None:
         self._source = source
         self._header = header
+        self._epoch = epoch
         self._token: Secret | None = None
         self._failure: CredentialsError | None = None
         self._renewal = asyncio.Lock()
+        self.due_at = math.inf
+        """When `current` must be awaited again: from then on, another token is asked for."""
+        self.ends_at = math.inf
+        """When the token ends; infinity if it does not say so or is not loaded."""
 
     @property
     def source_name(self) -> str | None:
@@ -209,7 +249,7 @@ class Credentials:
 
     @property
     def is_loaded(self) -> bool:
-        """Whether `token` can be used now, without awaiting `current`."""
+        """Whether `token` can be used before `due_at`, without awaiting `current`."""
         return self._token is not None or self._source is None
 
     @property
@@ -217,19 +257,29 @@ class Credentials:
         """The token to use now. None if it is not loaded, or requests carry none."""
         return self._token
 
-    async def current(self) -> Secret | None:
-        """Return the token to use now; the first call reads it. Raise CredentialsError."""
-        if not self.is_loaded and self._source is not None:
+    async def current(self, now: float | None = None) -> Secret | None:
+        """Return the token to use now. Raise CredentialsError.
+
+        The first call reads it. From `due_at` on, one caller reads the next; the others use the old
+        one meanwhile, unless that has ended. If the source fails then, the old one is used on.
+        """
+        if self._source is None:
+            return None
+        now = self._epoch() if now is None else now
+        is_held = self._token is not None and now < self.ends_at and self._renewal.locked()
+        if not is_held and (self._token is None or now >= self.due_at):
             async with self._renewal:
                 if self._token is None:
-                    await self._read(self._source)
+                    await self._read(self._source, now)
+                elif now >= self.due_at:
+                    await self._read_early(self._source, now)
         return self._token
 
     def headers(self, token: Secret | None) -> Mapping[str, str]:
         """Return the headers of a request with this token."""
         return {} if token is None else self._header(token)
 
-    async def renew(self, refused: Secret | None) -> bool:
+    async def renew(self, refused: Secret | None, now: float | None = None) -> bool:
         """Return whether there is now another token than the refused one.
 
         Concurrent calls read the source once. `refused` must be the object that `current`
@@ -241,18 +291,33 @@ class Credentials:
             return False
         async with self._renewal:
             if self._token is refused:
-                await self._read(self._source)
+                await self._read(self._source, self._epoch() if now is None else now)
             return self._token != refused
 
-    async def _read(self, source: TokenSource) -> None:
+    async def _read(self, source: TokenSource, now: float) -> None:
         """Read the source. After a failure, raise it again instead of reading once more."""
         if self._failure is None:
             try:
-                self._token = await in_daemon_thread(source.read)
+                self._take(await in_daemon_thread(source.read), source, now)
             except CredentialsError as error:
                 self._failure = error
         if self._failure is not None:
             raise CredentialsError(self._failure.message, self._failure.hint)
+
+    async def _read_early(self, source: TokenSource, now: float) -> None:
+        """Read the source before the token ends. The old token stays if that gives no other."""
+        token = self._token
+        with suppress(CredentialsError):  # a refusal will ask again, and then fail
+            token = await in_daemon_thread(source.read)
+        if token is not None and token != self._token:
+            self._take(token, source, now)
+        else:
+            self.due_at = due_again_at(self.ends_at, now)
+
+    def _take(self, token: Secret, source: TokenSource, now: float) -> None:
+        self._token = token
+        self.ends_at = end_of(token.reveal())
+        self.due_at = due_at(self.ends_at, now) if source.may_change else math.inf
 
 
 def bearer(token: Secret) -> Mapping[str, str]:

@@ -235,6 +235,7 @@ class Source:
     """A source that gives tokens in turn, repeats the last one, and counts its reads."""
 
     name = "test source"
+    may_change = True
 
     def __init__(self, *given: str | CredentialsError) -> None:
         self.given = list(given)

@@ -24,6 +24,7 @@ class Given:
     """A source that gives tokens in turn."""
 
     name = "test source"
+    may_change = True
 
     def __init__(self, *tokens: str) -> None:
         self.tokens = list(tokens)
