@@ -8,5 +8,6 @@
 - `progress`, `request_lines`, `problem_lines`: what is shown during a run.
 - `log`: what programs are shown during a run, in place of lines for people.
 - `dry_run`, `journal`: the reports of `--dry-run` and of `kvsctl journal show`.
+- `merging`: many reports as one.
 - `store`: what is shown of backups and whole stores.
 """
