@@ -7,6 +7,7 @@ Imports run one way, from the first of these to the last:
 - `jobs`: a job from its request to its exit status.
 - `report`, `outputs`: what a job shows, and what else it writes.
 - `backups`, `comparison`: the manifests of exports; how two sets of records differ.
+- `bridge`: the function in a Forge app that lets kvsctl reach its stores.
 - `journal`: what is settled of a job, on disk; `listing`: list a store through queries.
 - `bulk`: the engine: records in, outcomes out.
 - `retention`: rules that delete records, keep them or give them a ttl.

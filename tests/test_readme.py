@@ -23,7 +23,10 @@ _PAGES: Final = {
     path.relative_to(_ROOT).as_posix(): path.read_text("utf-8")
     for path in [_ROOT / "README.md", _ROOT / "SECURITY.md", *sorted((_ROOT / "docs").glob("*.md"))]
 }
-_OTHER_PROGRAMS: Final[dict[str, str]] = {}
+_OTHER_PROGRAMS: Final[dict[str, str]] = {
+    "--encrypt": "forge variables set",
+    "--upgrade": "forge install",
+}
 """Long options of other programs that the pages may name, with the program's name."""
 _OPTION: Final = r"(?<![\w-])--?[a-zA-Z0-9][\w-]*"
 _LONG_OPTION: Final = r"(?<![\w-])--[a-z][\w-]*"

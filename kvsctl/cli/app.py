@@ -137,6 +137,12 @@ def _add_journal(app: typer.Typer) -> None:
     app.add_typer(journal_app, name="journal")
 
 
+def _add_bridge(app: typer.Typer) -> None:
+    from kvsctl.cli.commands.tools.bridge import bridge_app
+
+    app.add_typer(bridge_app, name="bridge")
+
+
 _COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
     "set": _add_set,
     "get": _add_get,
@@ -152,6 +158,7 @@ _COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
     "apply": _add_apply,
     "serve": _add_serve,
     "journal": _add_journal,
+    "bridge": _add_bridge,
 }
 
 

@@ -63,6 +63,7 @@ def test_every_command_is_listed_with_a_sentence() -> None:
         "clean",
         "serve",
         "journal",
+        "bridge",
     ]:
         assert re.search(rf"^  {name} +\w+", listed, re.MULTILINE)
 
@@ -77,6 +78,8 @@ def test_every_command_is_listed_with_a_sentence() -> None:
         ("du",),
         ("journal",),
         ("journal", "show"),
+        ("bridge", "init"),
+        ("bridge", "remove"),
         ("serve",),
         ("verify",),
         ("diff",),

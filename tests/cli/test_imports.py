@@ -62,6 +62,8 @@ _OTHER_COMMANDS = (
     "kvsctl.cli.commands.store.apply",
     "kvsctl.cli.commands.tools.serve",
     "kvsctl.cli.commands.tools.journal",
+    "kvsctl.cli.commands.tools.bridge",
+    "kvsctl.bridge",
 )
 _EVERYTHING = (*_NETWORK, *_SERVER, *_TABLES, *_RUNS)
 _NOT_FOR_HELP = ("dataclasses", "tempfile", "kvsctl.durations", "kvsctl.report.console")
@@ -105,6 +107,7 @@ def _imported(kvsctl: Command, *words: str, **variables: str) -> set[str]:
         (["clean", "--help"], (*_EVERYTHING, "tomllib", "kvsctl.retention")),
         (["apply", "--help"], _EVERYTHING),
         (["journal", "show", "--help"], _EVERYTHING),
+        (["bridge", "init", "--help"], (*_EVERYTHING, "kvsctl.bridge")),
         (
             ["get", "there", "-t", "local"],
             (

@@ -1,1 +1,1 @@
-"""Commands beside the records: `serve` and `journal`."""
+"""Commands beside the records: `serve`, `journal` and `bridge`."""

@@ -1,0 +1,126 @@
+// A web trigger through which kvsctl reads and writes the key-value store of this installation.
+// It answers as the service's REST API does. Whoever has its URL and a token can use it, so each
+// request must carry a token. Secrets and transactions cannot be reached through it.
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { kvs } from '@forge/kvs';
+
+interface Request {
+  method?: string;
+  userPath?: string;
+  headers?: Record<string, string[]>;
+  body?: string;
+}
+
+interface Context {
+  installContext?: string;
+  installation?: { ari?: { installationId?: string } };
+}
+
+interface Answer {
+  statusCode: number;
+  headers: Record<string, string[]>;
+  body: string;
+}
+
+type Operation = (body: any) => Promise<unknown>;
+
+const LEAST_TOKEN_CHARACTERS = 32;
+
+// The paths that kvsctl calls, with all that it sends to them. The read-only token is good for READS.
+const READS = new Map<string, Operation>([
+  ['/v1/batch/get', (items) => kvs.batchGet(items)],
+  ['/v1/query', query],
+  ['/v1/entity/query', queryEntity],
+]);
+const WRITES = new Map<string, Operation>([
+  ['/v1/batch/set', (items) => kvs.batchSet(items)],
+  ['/v1/batch/delete', (items) => kvs.batchDelete(items)],
+  ['/v1/set', ({ key, value, options }) => kvs.set(key, value, options)],
+  ['/v1/entity/set', ({ entityName, key, value, options }) => kvs.entity(entityName).set(key, value, options)],
+]);
+
+export async function bridge(request: Request, context?: Context): Promise<Answer> {
+  // The tokens are encrypted variables of the app. One that is too short counts as not set.
+  const [token, readToken] = [process.env.KVSCTL_BRIDGE_TOKEN, process.env.KVSCTL_BRIDGE_READ_TOKEN]
+    .map((set) => (set && set.length >= LEAST_TOKEN_CHARACTERS ? set : undefined));
+  if (!token && !readToken) {
+    const what = `set KVSCTL_BRIDGE_TOKEN to at least ${LEAST_TOKEN_CHARACTERS} characters, and deploy`;
+    return refusal(403, 'BRIDGE_NOT_CONFIGURED', `the bridge has no token: ${what}`);
+  }
+  const [, given = ''] = /^Bearer +(.*)$/i.exec(header(request, 'authorization')) ?? [];
+  const mayWrite = isSame(given, token);
+  const mayRead = isSame(given, readToken) || mayWrite;
+  if (!mayRead) {
+    return refusal(401, 'UNAUTHORIZED', 'the bridge does not know this token');
+  }
+
+  const installation = context?.installation?.ari?.installationId ?? context?.installContext ?? '';
+  const headers = { 'x-kvsctl-installation': [installation] };
+  const wanted = header(request, 'x-kvsctl-installation');
+  if (wanted && wanted !== installation) {
+    return refusal(403, 'WRONG_INSTALLATION', 'the bridge is in another installation', headers);
+  }
+
+  const path = request.userPath ?? '';
+  const operation = READS.get(path) ?? WRITES.get(path);
+  if (request.method !== 'POST' || !operation) {
+    return refusal(403, 'NOT_BRIDGED', 'the bridge does not have this path and method', headers);
+  }
+  if (!mayWrite && !READS.has(path)) {
+    return refusal(403, 'READ_ONLY_TOKEN', 'this token of the bridge only reads', headers);
+  }
+  try {
+    return answer(200, await operation(JSON.parse(request.body ?? '')), headers);
+  } catch (error) {
+    return failed(error, headers);
+  }
+}
+
+async function query({ where = [], limit, after, options }: any) {
+  const listing = kvs.query({ metadataFields: options?.metadataFields });
+  if (where.length > 0) {
+    listing.where('key', where[0]);
+  }
+  const { results, nextCursor } = await listing.limit(limit).cursor(after).getMany();
+  return { data: results, cursor: nextCursor };
+}
+
+async function queryEntity({ entityName, indexName, partition, range, sort, limit, cursor, options }: any) {
+  const entity = kvs.entity(entityName).query({ metadataFields: options?.metadataFields });
+  const listing = entity.index(indexName, { partition }).where(range).sort(sort).limit(limit).cursor(cursor);
+  const { results, nextCursor } = await listing.getMany();
+  return { data: results, cursor: nextCursor };
+}
+
+// Pass on what the service answered. If it did not answer, only it knows whether it took the request.
+function failed(error: any, headers: Answer['headers']): Answer {
+  if (error instanceof SyntaxError) {
+    return refusal(400, 'INVALID_JSON', 'the body is not JSON', headers);
+  }
+  const { status = 0, traceId } = error?.responseDetails ?? {};
+  if (status < 400) {
+    return refusal(502, 'BRIDGE_FAILED', `the bridge got no answer of the service: ${error?.message}`, headers);
+  }
+  const traced = traceId ? { ...headers, 'x-b3-traceid': [traceId] } : headers;
+  return refusal(status, error.code, error.message, traced);
+}
+
+function refusal(status: number, code: string, message: string, headers: Answer['headers'] = {}): Answer {
+  return answer(status, { code, message }, headers);
+}
+
+function answer(statusCode: number, body: unknown, headers: Answer['headers']): Answer {
+  const type = { 'content-type': ['application/json'] };
+  return { statusCode, headers: { ...type, ...headers }, body: body === undefined ? '' : JSON.stringify(body) };
+}
+
+function header({ headers = {} }: Request, name: string): string {
+  const found = Object.keys(headers).find((key) => key.toLowerCase() === name);
+  return (found && headers[found]?.[0]) || '';
+}
+
+// Compare hashes in constant time, so that the time of an answer does not help to guess the token.
+function isSame(given: string, token: string | undefined): boolean {
+  const hash = (text: string) => createHash('sha256').update(text).digest();
+  return token !== undefined && timingSafeEqual(hash(given), hash(token));
+}
