@@ -125,6 +125,12 @@ def _add_verify(app: typer.Typer) -> None:
     app.command("verify", cls=Command)(verify_command)
 
 
+def _add_ping(app: typer.Typer) -> None:
+    from kvsctl.cli.commands.tools.ping import ping_command
+
+    app.command("ping", cls=Command)(ping_command)
+
+
 def _add_serve(app: typer.Typer) -> None:
     from kvsctl.cli.commands.tools.serve import serve_command
 
@@ -156,6 +162,7 @@ _COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
     "expire": _add_expire,
     "clean": _add_clean,
     "apply": _add_apply,
+    "ping": _add_ping,
     "serve": _add_serve,
     "journal": _add_journal,
     "bridge": _add_bridge,

@@ -90,7 +90,7 @@ def _watch(command: str, given: Given, environment: Environment) -> "Watch | Non
 
     ping_url = None
     if url is not None:
-        from kvsctl.service.ping import PingUrl
+        from kvsctl.service.monitoring import PingUrl
 
         ping_url = PingUrl.of(url, allow_http=given.of(TargetOptions).allow_http)
     is_quiet = given.of(ReportOptions).quiet

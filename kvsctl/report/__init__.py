@@ -9,5 +9,6 @@
 - `log`: what programs are shown during a run, in place of lines for people.
 - `dry_run`, `journal`: the reports of `--dry-run` and of `kvsctl journal show`.
 - `merging`: many reports as one.
+- `target`: what is shown of a target itself.
 - `store`: what is shown of backups and whole stores.
 """

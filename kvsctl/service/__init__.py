@@ -9,7 +9,7 @@
 - `success_form`: recognise "all succeeded" by its bytes.
 - `interpret`: turn an answer, or its absence, into a reply or a fault.
 - `faults`: classify status codes and exceptions.
-- `ping`: signal the start and the end of a job to a monitoring service.
+- `monitoring`: signal the start and the end of a job to a monitoring service.
 - `auth`: authorization headers and the sources of tokens.
 - `transport`: carry requests over sockets, by httpx or to an application in this process.
 """

@@ -121,6 +121,14 @@ class StoreClient:
         """Return the service's time in epoch seconds, corrected by its latest `Date` header."""
         return self._epoch() + self._clock_offset_seconds
 
+    @property
+    def clock_offset_seconds(self) -> float | None:
+        """How far the service's clock is ahead of this machine's; None while it is not known.
+
+        0 if it is less than 2 seconds, which the whole seconds of a `Date` header cannot show.
+        """
+        return None if self._date_epoch is None else self._clock_offset_seconds
+
     async def prepare(self) -> None:
         """Load the token. Send nothing. Raise CredentialsError if the source gives none."""
         if not self._credentials.is_loaded:

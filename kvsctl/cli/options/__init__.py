@@ -7,6 +7,7 @@
 - `cleanup`: what only commands take that delete what selectors choose.
 - `target`, `running`, `journal`, `report`: where to, how, resumable, and what to show.
 - `cron`: what jobs take that run by themselves.
+- `tools`: what commands take beside the records.
 - `serve`: the options of `kvsctl serve`.
 - `panels`: the headings under which help shows them.
 """

@@ -19,7 +19,7 @@ from kvsctl.report.escape import visible
 from kvsctl.report.summary import totals_line
 
 if TYPE_CHECKING:
-    from kvsctl.service.ping import PingUrl
+    from kvsctl.service.monitoring import PingUrl
 
 
 class Monitoring(msgspec.Struct, frozen=True):
@@ -104,7 +104,7 @@ class Watch:
             self._warn(error.message)
 
     def _ping_end(self, status: int, line: str) -> None:
-        from kvsctl.service.ping import PING_SECONDS, ping
+        from kvsctl.service.monitoring import PING_SECONDS, ping
 
         url = self._monitoring.ping_url
         assert url is not None  # noqa: S101
@@ -116,7 +116,7 @@ class Watch:
                 self._warn(f"cannot signal the {what} to {url.host} (--ping-url): {visible(why)}")
 
     def _send_first(self) -> None:
-        from kvsctl.service.ping import ping
+        from kvsctl.service.monitoring import ping
 
         url = self._monitoring.ping_url
         assert url is not None  # noqa: S101

@@ -6,8 +6,8 @@ import socket
 import pytest
 
 from kvsctl.errors import UsageError
-from kvsctl.service import ping as ping_module
-from kvsctl.service.ping import PingUrl, ping
+from kvsctl.service import monitoring
+from kvsctl.service.monitoring import PingUrl, ping
 from tests.service.wires import listening
 from tests.support.commands.pinged import Pinged
 from tests.support.commands.server import served
@@ -15,7 +15,7 @@ from tests.support.commands.server import served
 
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ping_module, "_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(monitoring, "_PAUSE_SECONDS", 0.0)
 
 
 def _url(text: str) -> PingUrl:
@@ -64,7 +64,7 @@ def test_nobody_listening_is_a_reason_and_no_exception() -> None:
 
 
 def test_a_service_that_never_answers_costs_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ping_module, "PING_SECONDS", 0.3)
+    monkeypatch.setattr(monitoring, "PING_SECONDS", 0.3)
 
     async def silent(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(60)

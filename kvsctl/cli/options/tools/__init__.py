@@ -1,0 +1,4 @@
+"""Options of commands beside the records.
+
+- `ping`: how a target is asked whether it answers.
+"""

@@ -1,0 +1,4 @@
+"""What is shown of a target itself.
+
+- `ping`: whether it answers.
+"""
