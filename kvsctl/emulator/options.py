@@ -61,6 +61,8 @@ class EmulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = DEFAULT_LIMITS
     bad_record: Literal["fails-alone", "refuses-batch"] = "fails-alone"
     """Whether a bad record fails alone, in `failedKeys`, or has its whole batch refused."""
+    refuse_batch_for: frozenset[str] = frozenset()
+    """The codes of bad records that have their whole batch refused, whatever `bad_record` is."""
     missing_keys: Literal["failed", "left-out"] = "failed"
     """Whether batch/get lists a key that does not exist in `failedKeys`, or in neither list."""
     payload_status: Literal[413, 400] = 413
@@ -75,8 +77,10 @@ class EmulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How far queries lag behind writes. Gets never lag."""
     query_metadata: Literal["current", "stale", "omitted"] = "current"
     """`createdAt` and `updatedAt` in query responses. `stale`: `updatedAt` is the creation time."""
-    delete_cost: Literal["size", "free"] = "size"
-    """Whether a delete costs write units by the size of its request, or nothing."""
+    delete_cost: Literal["size", "keys", "free"] = "size"
+    """Whether a delete costs write units by the size of its request, one per key, or nothing."""
+    refused_cost: Literal["free", "size"] = "free"
+    """Whether a refused write costs nothing, or what it would have cost."""
     tokens: tuple[Token, ...] = ()
     """The accepted bearer tokens. Empty: every caller is accepted."""
     installations: tuple[str, ...] = ()

@@ -89,41 +89,74 @@ class ServingOptions(OptionGroup):
 
 
 class OpenOptions(OptionGroup):
-    """One switch for each point that the service's documentation leaves open (contract: [open])."""
+    """One switch for each point that the service's documentation leaves open (contract: [open]).
+
+    None: as the profile says, else the default of the emulator.
+    """
+
+    profile: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Behave as the service that kvsctl probe wrote FILE about; options below win.",
+            rich_help_panel=_OPEN,
+        ),
+    ] = None
 
     bad_record: Annotated[
-        Literal["fails-alone", "refuses-batch"],
+        Literal["fails-alone", "refuses-batch"] | None,
         typer.Option(
-            help="Fail a bad record alone, or refuse its whole batch.", rich_help_panel=_OPEN
+            help="Fail a bad record alone, or refuse its whole batch. (default: fails-alone)",
+            rich_help_panel=_OPEN,
         ),
-    ] = "fails-alone"
+    ] = None
+    refuse_batch_for: Annotated[
+        list[str],
+        typer.Option(
+            metavar="CODE",
+            help="Refuse the whole batch for a bad record with this error code. Repeatable.",
+            rich_help_panel=_OPEN,
+        ),
+    ] = made(factory=list)
     missing_keys: Annotated[
-        Literal["failed", "left-out"],
+        Literal["failed", "left-out"] | None,
         typer.Option(
-            help="Put missing keys of batch/get into failedKeys, or into neither list.",
+            help="Put missing keys of batch/get into failedKeys, or into neither list. "
+            "(default: failed)",
             rich_help_panel=_OPEN,
         ),
-    ] = "failed"
+    ] = None
     payload_status: Annotated[
-        Literal["413", "400"],
+        Literal["413", "400"] | None,
         typer.Option(
-            help="Status code for a request body that is too large.", rich_help_panel=_OPEN
+            help="Status code for a request body that is too large. (default: 413)",
+            rich_help_panel=_OPEN,
         ),
-    ] = "413"
+    ] = None
+    payload_limit: Annotated[
+        int | None,
+        typer.Option(
+            metavar="BYTES",
+            min=1,
+            help=f"The largest request body. (default: {DEFAULT_LIMITS.batch_bytes})",
+            rich_help_panel=_OPEN,
+        ),
+    ] = None
     ttl_less_set: Annotated[
-        Literal["clears-expiry", "keeps-expiry"],
+        Literal["clears-expiry", "keeps-expiry"] | None,
         typer.Option(
-            help="Clear or keep the expiry of a record that is set without ttl.",
+            help="Clear or keep the expiry of a record that is set without ttl. "
+            "(default: clears-expiry)",
             rich_help_panel=_OPEN,
         ),
-    ] = "clears-expiry"
+    ] = None
     expiry: Annotated[
-        Literal["lazy", "strict"],
+        Literal["lazy", "strict"] | None,
         typer.Option(
-            help="Serve expired records for 48 hours, or hide them at once.",
+            help="Serve expired records for 48 hours, or hide them at once. (default: lazy)",
             rich_help_panel=_OPEN,
         ),
-    ] = "lazy"
+    ] = None
     normalise: Annotated[
         bool,
         typer.Option(
@@ -133,30 +166,42 @@ class OpenOptions(OptionGroup):
         ),
     ] = False
     query_lag: Annotated[
-        float,
+        float | None,
         typer.Option(
             metavar="S",
             min=0,
-            help="Seconds that queries lag behind writes.",
+            help="Seconds that queries lag behind writes. (default: 0)",
             rich_help_panel=_OPEN,
         ),
-    ] = 0.0
+    ] = None
     query_metadata: Annotated[
-        Literal["current", "stale", "omitted"],
+        Literal["current", "stale", "omitted"] | None,
         typer.Option(
-            help="State of createdAt and updatedAt in query responses.", rich_help_panel=_OPEN
+            help="State of createdAt and updatedAt in query responses. (default: current)",
+            rich_help_panel=_OPEN,
         ),
-    ] = "current"
+    ] = None
     delete_cost: Annotated[
-        Literal["size", "free"],
+        Literal["size", "keys", "free"] | None,
         typer.Option(
-            help="Charge a delete by the size of its request, or nothing.", rich_help_panel=_OPEN
+            help="Charge a delete by the size of its request, a unit per key, or nothing. "
+            "(default: size)",
+            rich_help_panel=_OPEN,
         ),
-    ] = "size"
+    ] = None
+    refused_cost: Annotated[
+        Literal["free", "size"] | None,
+        typer.Option(
+            help="Charge nothing for a refused write, or what it would cost. (default: free)",
+            rich_help_panel=_OPEN,
+        ),
+    ] = None
     kb: Annotated[
-        Literal["1000", "1024"],
-        typer.Option(help="Bytes per KB; a quota unit is 10 KB.", rich_help_panel=_OPEN),
-    ] = "1000"
+        Literal["1000", "1024"] | None,
+        typer.Option(
+            help="Bytes per KB; a quota unit is 10 KB. (default: 1000)", rich_help_panel=_OPEN
+        ),
+    ] = None
 
 
 class QuotaFlags(OptionGroup):

@@ -70,7 +70,9 @@ class _BatchLists:
         Raise the refusal, for the whole batch, if the options say so. A missing key never refuses
         a batch.
         """
-        if self.service.options.bad_record == "refuses-batch" and refusal.code != "KEY_NOT_FOUND":
+        options = self.service.options
+        is_whole = options.bad_record == "refuses-batch" or refusal.code in options.refuse_batch_for
+        if is_whole and refusal.code != "KEY_NOT_FOUND":
             raise refusal
         error = {"code": refusal.code, "message": refusal.message}
         self.failed.append({**_named(item), "error": error})

@@ -2,5 +2,6 @@
 
 - `faults`, `fault_spec`: injected faults, reproducible by a seed (`--faults`).
 - `quota`: the documented quotas or other ones (`--quotas`).
+- `profile`: settings that `kvsctl probe` found out (`--profile`).
 - `javascript`: values as a JavaScript service would return them (`--normalise`).
 """

@@ -7,6 +7,7 @@ the body `{code, message}` (contract: sections "Endpoints" and "Limits").
 from __future__ import annotations
 
 import itertools
+import json
 import logging
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -158,10 +159,10 @@ class Emulator:
     async def _within_quota(self, quota: Quota, route: Route, call: Call) -> Response:
         cost: Cost = "read" if route.cost == "read" else "write"
         units = 1 if cost == "read" else self._units(len(call.body))
-        if route.cost == "delete" and self.options.delete_cost == "free":
-            units = 0
+        if route.cost == "delete" and self.options.delete_cost != "size":
+            units = 0 if self.options.delete_cost == "free" else _keys_in(call.body)
         quota.admit(call.installation, cost, units, call.now_ms)
-        spent = 0
+        spent = units if self.options.refused_cost == "size" else 0
         try:
             answer = await self._run(route, call)
             spent = self._units(len(answer.body)) if cost == "read" else units
@@ -232,6 +233,15 @@ class Emulator:
         if answer.headers:
             headers += [(name.encode(), value.encode()) for name, value in answer.headers]
         return headers
+
+
+def _keys_in(body: bytes) -> int:
+    """Return how many keys a request names: the items of a batch, or one."""
+    try:
+        items = json.loads(body)
+    except (ValueError, RecursionError):
+        return 1
+    return max(1, len(items)) if isinstance(items, list) else 1
 
 
 def shown_path(scope: Scope) -> str:

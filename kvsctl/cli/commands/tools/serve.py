@@ -1,13 +1,26 @@
 """`kvsctl serve`: run the emulator as an HTTP server."""
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.serve import OpenOptions, QuotaFlags, ServingOptions
 
 if TYPE_CHECKING:
     from kvsctl.emulator.options import EmulatorOptions, Token
+    from kvsctl.emulator.switches.profile import Profile
     from kvsctl.emulator.switches.quota import QuotaOptions
+
+_SWITCHES: Final = (
+    "bad_record",
+    "missing_keys",
+    "ttl_less_set",
+    "expiry",
+    "normalise",
+    "query_metadata",
+    "delete_cost",
+    "refused_cost",
+)
+"""The options that have the name and the values of an emulator's."""
 
 
 @takes(ServingOptions, OpenOptions, QuotaFlags)
@@ -61,25 +74,51 @@ def _emulator_options(
     from kvsctl.emulator.options import EmulatorOptions
     from kvsctl.emulator.storage.manifest import read_manifest
     from kvsctl.emulator.switches.fault_spec import read_faults
+    from kvsctl.emulator.switches.profile import read_profile
     from kvsctl.limits import DEFAULT_LIMITS
 
+    profile = None if open_points.profile is None else read_profile(open_points.profile)
     return EmulatorOptions(
-        limits=DEFAULT_LIMITS._replace(unit_bytes=10 * int(open_points.kb)),
-        bad_record=open_points.bad_record,
-        missing_keys=open_points.missing_keys,
-        payload_status=413 if open_points.payload_status == "413" else 400,
-        ttl_less_set=open_points.ttl_less_set,
-        expiry=open_points.expiry,
-        normalise=open_points.normalise,
-        query_lag_seconds=open_points.query_lag,
-        query_metadata=open_points.query_metadata,
-        delete_cost=open_points.delete_cost,
+        limits=DEFAULT_LIMITS._replace(**_limits(open_points, profile)),
+        **_switches(open_points, profile),
         tokens=tuple(map(_token, serving.token)),
         installations=tuple(serving.installation),
         entities=None if serving.manifest is None else read_manifest(serving.manifest),
-        quota=_quota(quotas),
+        quota=_quota(quotas, profile),
         faults=None if quotas.faults is None else read_faults(quotas.faults),
     )
+
+
+def _limits(open_points: OpenOptions, profile: "Profile | None") -> dict[str, int]:
+    """Return the limits that differ from the documented ones."""
+    limits = {} if profile is None else dict(profile.limits)
+    if open_points.kb is not None:
+        limits["unit_bytes"] = 10 * int(open_points.kb)
+    if open_points.payload_limit is not None:
+        limits["batch_bytes"] = open_points.payload_limit
+    return limits
+
+
+def _switches(open_points: OpenOptions, profile: "Profile | None") -> dict[str, Any]:
+    """Return the switches that an option or else the profile sets, by their names in options."""
+    answers = {} if profile is None else profile.answers
+    switches = {
+        name.replace("-", "_"): value for name, value in answers.items() if name != "announce"
+    }
+    given = vars(open_points)
+    switches |= {
+        name: given[name]
+        for name in _SWITCHES
+        if given[name] is not None and given[name] is not False
+    }
+    if open_points.payload_status is not None:
+        switches["payload_status"] = int(open_points.payload_status)
+    if open_points.query_lag is not None:
+        switches["query_lag"] = open_points.query_lag
+    if "query_lag" in switches:
+        switches["query_lag_seconds"] = switches.pop("query_lag")
+    codes = [*switches.get("refuse_batch_for", ()), *open_points.refuse_batch_for]
+    return switches | {"refuse_batch_for": frozenset(codes)}
 
 
 def _token(given: str) -> "Token":
@@ -93,7 +132,7 @@ def _token(given: str) -> "Token":
     return parse_token(given)
 
 
-def _quota(flags: QuotaFlags) -> "QuotaOptions | None":
+def _quota(flags: QuotaFlags, profile: "Profile | None" = None) -> "QuotaOptions | None":
     from kvsctl.emulator.switches.quota import QuotaOptions
     from kvsctl.errors import UsageError
 
@@ -108,4 +147,8 @@ def _quota(flags: QuotaFlags) -> "QuotaOptions | None":
     chosen = {name: value for name, value in given.items() if value is not None}
     if flags.minute is not None and flags.minute < 0.001:
         raise UsageError(f"--minute {flags.minute:g}: too short", "Give at least 0.001 seconds.")
-    return QuotaOptions(**chosen) if chosen or flags.quotas else None  # type: ignore[arg-type]
+    if not chosen and not flags.quotas:
+        return None
+    if profile is not None and "announce" in profile.answers:
+        chosen = {"announces": profile.answers["announce"], **chosen}
+    return QuotaOptions(**chosen)  # type: ignore[arg-type]
