@@ -2,6 +2,10 @@
 
 The service lists by prefix only. The literal text with which a pattern begins becomes that prefix,
 so that a narrow pattern reads little.
+
+Python's `re` may take longer than a lifetime for a short key, and nothing can interrupt it. So it
+is used only for expressions that are quick for every key: see `_is_quick`. The others are matched
+by the `regex` package, which reads them alike and stops when its time is up.
 """
 
 import fnmatch
@@ -18,6 +22,12 @@ _ANCHOR: Final = re.compile(r"\^|\\A")
 _LITERAL: Final = re.compile(r"\\([^a-zA-Z0-9])|([^\\.^$*+?{}\[\]|()])", re.DOTALL)
 """One literal character of a regular expression, escaped or not."""
 _REPEATED: Final = re.compile(r"[*+?{]")
+_SLOWEST_SECONDS: Final = 0.2
+"""How long one key may take. A usual expression takes a millionth of it."""
+_MOST_OPTIONS: Final = 8
+_NAMED_CLASS: Final = re.compile(r"\[:\^?[a-z]+:\]")
+_BRACE: Final = re.compile(r"\\N\{[^}]*\}|\\.|\{(?!(?:[0-9]+,?[0-9]*|,[0-9]*)\})", re.DOTALL)
+"""Among others, a brace that stands for itself. `regex` may take it for a fuzzy match."""
 
 
 class Pattern(NamedTuple):
@@ -48,16 +58,55 @@ def regex(text: str) -> Pattern:
     """
     if not text:  # as a script may have left it by mistake: it would match every key
         raise UsageError("--regex is empty: it matches every key", "Leave it out for all keys.")
+    if _NAMED_CLASS.search(text):
+        raise UsageError(
+            f"--regex {quoted(text)}: classes such as [:alpha:] are not known",
+            "Write [A-Za-z] for [[:alpha:]], [0-9] for [[:digit:]].",
+        )
     try:
         with warnings.catch_warnings():
             # What another version of Python may read differently is read as this one does.
             warnings.simplefilter("ignore")
-            search = re.compile(text).search
+            search: Callable[[str], object] = re.compile(text).search
+            if not _is_quick(text):
+                search = _bounded(text)
     except (re.error, OverflowError, RecursionError) as error:
         raise UsageError(
             f"--regex {quoted(text)}: {error}", "Write it as Python's re module reads it."
         ) from error
     return Pattern(search, _regex_prefix(text), text)
+
+
+def _is_quick(text: str) -> bool:
+    """Return whether `re` takes a short time for every key, as the text alone shows.
+
+    One repetition, of something that is not a group, tries a number of ways that grows with the
+    square of the length of a key. Each `?` may double it.
+    """
+    repetitions = sum(text.count(one) for one in "*+{")
+    is_flat = repetitions == 0 or (repetitions == 1 and "(" not in text)
+    return is_flat and text.count("?") <= _MOST_OPTIONS
+
+
+def _bounded(text: str) -> Callable[[str], object]:
+    """Return a search that raises UsageError for a key that takes too long."""
+    import regex as bounded  # takes longer than all else that few selections need
+
+    own = _BRACE.sub(lambda found: r"\{" if found[0] == "{" else found[0], text)
+    search = bounded.compile(own, bounded.VERSION0).search
+
+    def matches(key: str) -> object:
+        try:
+            return search(key, timeout=_SLOWEST_SECONDS)
+        except TimeoutError:
+            raise UsageError(
+                f"--regex {quoted(text)}: it takes too long, as there are too many ways in which "
+                "it might match a key",
+                "Do not repeat a group that has repetitions or alternatives: (a|b|ab)+ is [ab]+, "
+                "and (a+)+ is a+.",
+            ) from None
+
+    return matches
 
 
 def _regex_prefix(text: str) -> str:

@@ -1,5 +1,10 @@
 """Patterns: what they match, and the prefix that every match has."""
 
+import re
+import time
+import warnings
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +13,59 @@ from kvsctl.errors import UsageError
 from kvsctl.selection.patterns import glob, regex
 
 _KEYS = st.text(alphabet="ab:.*?[", max_size=6)
+
+_ATOMS = st.sampled_from(
+    [
+        *"ab.:A-1 ^${",
+        r"\d",
+        r"\w",
+        r"\s",
+        r"\S",
+        r"\b",
+        "[a-c]",
+        "[^ab]",
+        r"[\w.]",
+        r"\.",
+        r"\x41",
+        r"\u00a0",
+        r"\\",
+        r"\{",
+        "{e}",
+        "{e<=1}",
+        "[{]",
+        r"\N{SPACE}",
+        "[[a]",
+    ]
+)
+_REPEATS = st.sampled_from(["", "", "*", "+", "?", "*?", "+?", "??", "{2}", "{1,3}", "{,2}", "*+"])
+_FORMS = [
+    "({})",
+    "(?:{})",
+    "(?={})",
+    "(?!{})",
+    "(?i:{})",
+    r"({})\1",
+    "(?>{})",
+    "{}|b",
+    "(?P<n>{})(?P=n)",
+    "(?:{}){{e}}",
+    "(?<=a){}",
+    "(a)?(?(1){}|b)",
+]
+_EXPRESSIONS = st.recursive(
+    st.builds("{}{}".format, _ATOMS, _REPEATS),
+    lambda parts: (
+        st.builds(
+            lambda form, inner, repeat: form.format(inner) + repeat,
+            st.sampled_from(_FORMS),
+            parts,
+            _REPEATS,
+        )
+        | st.builds("{}{}".format, parts, parts)
+    ),
+    max_leaves=6,
+)
+_LEGAL_KEYS = st.text(alphabet="aabbcAB1:. _#-\u00a0\ufeff\n", max_size=8)
 
 
 @pytest.mark.parametrize(
@@ -80,3 +138,60 @@ def test_what_is_wrong_with_a_regex_is_said() -> None:
 def test_an_empty_glob_is_refused() -> None:
     with pytest.raises(UsageError, match="the glob is empty"):
         glob("")
+
+
+@given(_EXPRESSIONS, _LEGAL_KEYS)
+def test_a_regex_matches_as_python_reads_it_whatever_matches_it(text: str, key: str) -> None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            expected = re.compile(text).search(key)
+    except re.error:
+        with pytest.raises(UsageError):
+            regex(text)
+        return
+    assert bool(regex(text).matches(key)) == bool(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("(a+)+$", "a" * 500 + "b"),
+        ("(a|aa)+$", "a" * 500 + "b"),
+        ("(a|b|ab)*c", "ab" * 250),
+        ("^(([a-z])+.)+[A-Z]([a-z])+$", "a" * 500),
+        ("(.*a){20}b", "a" * 500),
+        ("a?" * 30 + "a{30}$", "a" * 29),
+        ("(?=(a+)+$)b", "a" * 500 + "b"),
+        (r"(a*)*\1b", "a" * 500),
+        (".*.*.*.*.*=", "a" * 500),
+        ("[a-z]*-", "a" * 500),
+        ("a?b?c?d?e?f?.*-", "a" * 500),
+    ],
+)
+def test_a_regex_that_backtracks_is_quick_or_an_error(text: str, key: str) -> None:
+    pattern = regex(text)
+    started = time.process_time()
+    with suppress(UsageError):
+        assert not pattern.matches(key)
+    assert time.process_time() - started < 2
+
+
+def test_what_would_take_too_long_is_an_error() -> None:
+    with pytest.raises(UsageError, match=r'--regex "\(a\|aa\)\+\$": it takes too long'):
+        regex("(a|aa)+$").matches("a" * 500 + "b")
+
+
+@pytest.mark.parametrize("part", ["*a", "*?", "*[a-z]", "?", "*a*", "[!b]*"])
+def test_a_glob_is_quick_for_every_key(part: str) -> None:
+    pattern = glob(part * 60 + "b")
+    started = time.process_time()
+    assert not pattern.matches("a" * 500)
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize("text", ["^[[:alpha:]]+$", "([a[:^digit:]]+)+", "[[:space:]]"])
+def test_a_named_class_is_refused(text: str) -> None:
+    """Python takes it for other characters, and grep for a class."""
+    with pytest.raises(UsageError, match=r"classes such as \[:alpha:\] are not known"):
+        regex(text)

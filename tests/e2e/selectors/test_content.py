@@ -211,3 +211,11 @@ def test_a_file_of_protected_keys_has_one_role(kvsctl: Command, tmp_path: Path) 
         refused = kvsctl(*one, "--protect", protected, status=2)
         assert f"{protected} is " in refused.err.decode()
     assert protected.read_bytes() == b"a\n"
+
+
+def test_a_regex_that_backtracks_ends_the_command_and_deletes_nothing(kvsctl: Command) -> None:
+    kvsctl("set", "-t", "local", "a" * 499 + "b=1", "c=2", status=0)
+    for words in (["list"], ["export"], ["delete", "-y"], ["delete", "-n"], ["du"]):
+        ended = kvsctl(*words, "-t", "local", "--regex", "(a|aa)+$", status=2)
+        assert b'--regex "(a|aa)+$": it takes too long' in ended.err
+    assert kvsctl("list", "-t", "local", "--count", status=0).out == b"2\n"
