@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from kvsctl.retention.groups import GroupTemplate, Latest
 from kvsctl.selection.chooser import Chooser
-from kvsctl.selection.prefixes import covering
+from kvsctl.selection.prefixes import covering, within
 from kvsctl.selection.selection import AgeFrom, Known, Selection, Verdict
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ class Rule(msgspec.Struct, frozen=True):
     @property
     def is_of_keys_only(self) -> bool:
         """Whether the entity and the key alone decide."""
-        return self.selection.is_of_keys_only and self.keeping is None
+        needs_more = self.keeping is not None or self.skips_expired
+        return self.selection.is_of_keys_only and not needs_more
 
     @property
     def needs_created(self) -> bool:
@@ -69,6 +70,12 @@ class Rule(msgspec.Struct, frozen=True):
         """Whether it must be known when a record was updated."""
         orders = self.keeping is not None and self.selection.age_from is AgeFrom.UPDATED
         return orders or self.selection.needs_updated
+
+    def may_meet(self, other: "Rule") -> bool:
+        """Return whether both rules may be about one record. They are not if their keys differ."""
+        others = other.selection.prefixes
+        is_near = any(within(prefix, others) for prefix in self.selection.prefixes)
+        return is_near and bool(self.entities & other.entities)
 
     def covers(self, entity: str | None, prefixes: tuple[str, ...], keys: Sequence[str]) -> int:
         """Return how many of some keys the rule must list. `prefixes`: those of its selection."""
@@ -136,12 +143,21 @@ class Rules(msgspec.Struct, frozen=True):
     @property
     def is_of_keys_only(self) -> bool:
         """See Chooser."""
-        return all(rule.is_of_keys_only and not rule.skips_expired for rule in self.rules)
+        return all(rule.is_of_keys_only for rule in self.rules)
 
     @property
     def is_of_prefix_only(self) -> bool:
         """See Chooser."""
         return False
+
+    def is_by_key(self, number: int) -> bool:
+        """Return whether the key alone decides that the `number`-th rule settles a record.
+
+        Whether a record gets as far as that depends on the rules before.
+        """
+        rule = self.rules[number]
+        before = [one for one in self.rules[:number] if one.may_meet(rule)]
+        return all(one.is_of_keys_only for one in (*before, rule))
 
     def prefixes_in(self, entity: str | None) -> Sequence[str]:
         """See Chooser."""

@@ -33,7 +33,7 @@ from kvsctl.listing.plan import ListingPlan
 from kvsctl.model import GET, Verb
 from kvsctl.outputs.forms import KeyForm, PlanForm, Printing
 from kvsctl.retention.file import RetentionFile
-from kvsctl.retention.rules import Rule
+from kvsctl.retention.rules import Rule, Rules
 from kvsctl.selection.protected import Protected
 from kvsctl.service.queries import EntityIndex
 from kvsctl.service.wire import MetadataRequest
@@ -101,22 +101,29 @@ def _protected(file: RetentionFile, given: Given) -> Protected | None:
 def _rules(
     options: Sequence[RuleOptions], protected: Protected | None, *, keeps_undo: bool
 ) -> list[CleanUpRule]:
-    rules: list[CleanUpRule] = []
-    for one in options:
-        skips_expired = one.action.verb is Verb.SET  # to write a record would bring it back
-        rule = Rule(
-            replace(one.selection, protected=protected),
-            frozenset(map(_entity, one.spaces)),
-            one.keeping,
-            skips_expired=skips_expired,
+    rules = Rules(
+        [
+            Rule(
+                replace(one.selection, protected=protected),
+                frozenset(map(_entity, one.spaces)),
+                one.keeping,
+                skips_expired=one.action.verb is Verb.SET,  # to write it would bring it back
+            )
+            for one in options
+        ]
+    )
+    return [
+        CleanUpRule(
+            rules.rules[number],
+            one.action,
+            one.most,
+            Precondition(
+                WriteIf.ALWAYS if rules.is_by_key(number) and not keeps_undo else WriteIf.CHOSEN
+            ),
+            one.written.table.name,
         )
-        # Whether a record gets as far as this rule depends on all rules before, too.
-        before = [*(earlier.rule for earlier in rules), rule]
-        is_of_keys = all(each.is_of_keys_only and not each.skips_expired for each in before)
-        write_if = WriteIf.CHOSEN if keeps_undo or not is_of_keys else WriteIf.ALWAYS
-        name = one.written.table.name
-        rules.append(CleanUpRule(rule, one.action, one.most, Precondition(write_if), name))
-    return rules
+        for number, one in enumerate(options)
+    ]
 
 
 def _listing(

@@ -1,7 +1,7 @@
 """List what rules choose into spools, one for each rule."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import Final
 
 import msgspec
@@ -60,24 +60,48 @@ class Gathered:
 
     def add(self, identity: Identity, found: Found, steps: Sequence[Step]) -> None:
         """Add a record, with what the rules say of it. Raise StreamError if it cannot be kept."""
-        if not steps:
-            return
         # A waiting record may be settled by any of the rules: the longest body serves them all.
-        bodies = (self._actions[step.rule].entry(identity, found) for step in steps)
-        self._pass_on(max(bodies, key=lambda entry: len(entry.body)), steps)
+        entries = [self._actions[step.rule].entry(identity, found) for step in steps]
+        if entries:
+            self._pass_on(max(entries, key=lambda entry: len(entry.body)), steps)
 
-    async def resolve(self) -> None:
-        """Decide about all records that wait until the latest of their groups are known."""
+    def add_chosen(self, identity: Identity, found: Found) -> None:
+        """Add a record that the first rule chooses, which is the only one."""
+        self.spools[0].add(self._actions[0].entry(identity, found))
+
+    async def resolve(self, handled: Spool) -> Spool:
+        """Decide about all records that wait until the latest of their groups are known.
+
+        Those that are in `handled` were settled by an earlier listing: they are in no group. Return
+        `handled`, which is used up.
+        """
         for number, waiting in self._waiting.items():
-            async for entry in paced(waiting):
-                steps, _, body = entry.body.partition(_END_OF_STEPS)
-                self._resolve_one(entry._replace(body=body), _steps_of(steps), self.latest[number])
+            new = waiting
+            if handled.count:
+                new, handled = await waiting.without(handled)
+            self._waiting[number] = again = Spool()
+            with closing(new):
+                async for entry in paced(new):
+                    again.add(entry)
+                    step = self._steps_and_body(entry)[0][0]
+                    assert step.time is not None  # noqa: S101
+                    self.latest[number].take(self._group(step, entry), step.time, entry.key)
+            async for entry in paced(again):
+                steps, body = self._steps_and_body(entry)
+                self._resolve_one(entry._replace(body=body), steps, self.latest[number])
+        return handled
 
     def close(self) -> None:
         """Remove the temporary files."""
         with ExitStack() as closing:
             for spool in (*self.spools, *self._waiting.values()):
                 closing.callback(spool.close)
+
+    @staticmethod
+    def _steps_and_body(entry: Entry) -> tuple[list[Step], bytes]:
+        """Return what the rules say of a waiting record, from the one that it waits for on."""
+        steps, _, body = entry.body.partition(_END_OF_STEPS)
+        return _steps_of(steps), body
 
     def _resolve_one(self, entry: Entry, steps: Sequence[Step], latest: Latest) -> None:
         step = steps[0]
@@ -97,7 +121,6 @@ class Gathered:
         if step.time is None:
             self._settle(entry, step)
             return
-        self.latest[step.rule].take(self._group(step, entry), step.time, entry.key)
         body = _json_of(steps) + _END_OF_STEPS + entry.body
         self._waiting[step.rule].add(entry._replace(body=body))
 
@@ -157,7 +180,10 @@ class Gatherer:
         for outcome in event.outcomes:
             identity, found = outcome.subject.identity, outcome.found
             if identity is not None and found is not None:
-                gathered.add(identity, found, self._steps(identity, found, now))
+                if self._is_one:  # the listing has decided
+                    gathered.add_chosen(identity, found)
+                else:
+                    gathered.add(identity, found, self._steps(identity, found, now))
             elif outcome.state is State.SKIPPED:
                 gathered.undecided[0] += outcome.skipped_by == UNDECIDED
             else:
@@ -189,16 +215,11 @@ class Gatherer:
             listed[number] += rule.covers(page.entity, prefixes, page.keys)
 
     def _steps(self, identity: Identity, found: Found, now: float) -> Sequence[Step]:
-        if self._is_one:  # the listing has decided
-            return _CHOSEN_BY_THE_ONLY_RULE
         if self._rules.counts_back:
             moment = self._moment()
             assert moment is not None  # noqa: S101
             self._rules = self._rules.counted_from(moment)
         return steps_of(self._rules, identity, found, now)
-
-
-_CHOSEN_BY_THE_ONLY_RULE: Final = (Step(0, Verdict.CHOSEN),)
 
 
 def steps_of(rules: Rules, identity: Identity, found: Found, now: float) -> list[Step]:

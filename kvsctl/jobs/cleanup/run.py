@@ -50,24 +50,23 @@ class CleanUpRun(Survey):
         self._positions = surroundings.journal.free_positions()
 
     async def _work(self) -> None:
-        handled = Spool()
         try:
             for number in count(1):
                 with closing(await self._gathered(is_first=number == 1)) as gathered:
                     if number > 1:
-                        handled = await self._only_new(gathered, handled)
+                        await self._only_new(gathered)
                     if not self._is_stopping:
                         self._is_whole = not gathered.count
                         repeats = self._repeats(gathered)
-                        await self._take(gathered, handled, number)
+                        await self._take(gathered, number)
                         self._is_whole = self._is_whole or not (repeats or self._is_stopping)
                 if self._is_whole or self.is_cut_short:
                     return
         finally:
-            handled.close()
+            self._handled.close()
 
-    async def _only_new(self, gathered: Gathered, handled: Spool) -> Spool:
-        """Leave out of a later listing what was worked on before. Return `handled`.
+    async def _only_new(self, gathered: Gathered) -> None:
+        """Leave out of a later listing what was worked on before.
 
         What a rule would do only once is left to the next run.
         """
@@ -77,15 +76,14 @@ class CleanUpRun(Survey):
                 listed.close()
                 gathered.spools[number] = Spool()
             elif listed.count:
-                gathered.spools[number], handled = await listed.without(handled)
-        return handled
+                gathered.spools[number], self._handled = await listed.without(self._handled)
 
     def _repeats(self, gathered: Gathered) -> bool:
         """Return whether another listing may have more of what is worked on."""
         pairs = zip(self._rules, gathered.spools, strict=True)
         return any(rule.action.repeats and spool.count for rule, spool in pairs)
 
-    async def _take(self, gathered: Gathered, handled: Spool, number: int) -> None:
+    async def _take(self, gathered: Gathered, number: int) -> None:
         """Work on what a listing found, if that may be. Raise KvsctlError."""
         if not gathered.count:
             return
@@ -98,9 +96,9 @@ class CleanUpRun(Survey):
             self._around.open_undo()
         for rule, spool in enumerate(gathered.spools):
             if spool.count and not self._is_stopping:
-                await self._work_on(rule, gathered, handled)
+                await self._work_on(rule, gathered)
 
-    async def _work_on(self, number: int, gathered: Gathered, handled: Spool) -> None:
+    async def _work_on(self, number: int, gathered: Gathered) -> None:
         """Work on what a rule still chooses. Raise KvsctlError if that must end early."""
         spool, report = gathered.spools[number], self._reports[number]
         self._value_bytes[number] += spool.value_bytes
@@ -113,7 +111,7 @@ class CleanUpRun(Survey):
                 pressure=self._around.pressure,
                 pacer=self._pacer,
             )
-            feed = ReadyFeed(self._records(spool, self._rules[number].action, handled))
+            feed = ReadyFeed(self._records(spool, self._rules[number].action))
             await self._carry_out(run, lambda: run.work(feed))
 
     def _run_plan(self, number: int, gathered: Gathered) -> RunPlan:
@@ -123,11 +121,11 @@ class CleanUpRun(Survey):
         condition = replace(condition, keeper=self._around.undo)
         return replace(self._job.plan, verb=rule.action.verb, precondition=condition)
 
-    def _records(self, spool: Spool, action: Action, handled: Spool) -> Iterator[Sequence[Record]]:
+    def _records(self, spool: Spool, action: Action) -> Iterator[Sequence[Record]]:
         for block in spool.blocks():
             records: list[Record] = []
             for entry in block:
-                handled.add(entry)
+                self._handled.add(entry)
                 records.append(action.record(next(self._positions), entry))
             yield records
 

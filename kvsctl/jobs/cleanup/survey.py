@@ -14,6 +14,7 @@ from kvsctl.bulk.settling.reconcile import UNDECIDED
 from kvsctl.jobs.cleanup.actions import StillChosen
 from kvsctl.jobs.cleanup.gathering import Gathered, Gatherer, is_chosen_by
 from kvsctl.jobs.cleanup.plan import CleanUpPlan
+from kvsctl.jobs.cleanup.spool import Spool
 from kvsctl.jobs.cleanup.stages import Stages
 from kvsctl.jobs.cleanup.surroundings import Surroundings
 from kvsctl.jobs.job import BatchJob
@@ -48,6 +49,8 @@ class Survey(Stages):
         self._chosen = plan.chosen
         self._done_before = surroundings.tally.succeeded
         self._listed: Sequence[int] = ()
+        self._handled = Spool()
+        """Every record that was worked on."""
         self._value_bytes = [0] * len(plan.rules)
         cutoff = surroundings.journal.cutoff
         if cutoff is not None and cutoff.ages_count_from is not None:
@@ -78,7 +81,7 @@ class Survey(Stages):
                 self._is_torn = self._is_torn or emitter.is_torn
             if not self._is_stopping:
                 gatherer.require_all_read(self._name, self._done)
-                await gathered.resolve()
+                self._handled = await gathered.resolve(self._handled)
         except BaseException:
             gathered.close()
             raise

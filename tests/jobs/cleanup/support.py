@@ -18,7 +18,7 @@ from kvsctl.config.targets import Target
 from kvsctl.errors import KvsctlError
 from kvsctl.jobs.cleanup.actions import Action, Deleting
 from kvsctl.jobs.cleanup.guards import MostDeleted
-from kvsctl.jobs.cleanup.plan import CleanUpPlan
+from kvsctl.jobs.cleanup.plan import CleanUpPlan, CleanUpRule
 from kvsctl.jobs.cleanup.run import CleanUpRun
 from kvsctl.jobs.job import BatchJob, Reporting
 from kvsctl.jobs.store.listing_input import ListingInput
@@ -28,6 +28,7 @@ from kvsctl.model import Verb
 from kvsctl.outputs.undo_file import UndoFile
 from kvsctl.report.console import Environment
 from kvsctl.report.store.rules import RuleReport
+from kvsctl.retention.rules import Rule, Rules
 from kvsctl.selection.selection import Selection
 from kvsctl.service.client import StoreClient
 from kvsctl.service.wire import MetadataRequest
@@ -105,6 +106,25 @@ def cleanup_job(
         has_consent=True,
     )
     return replace(job, **changes)
+
+
+def ruled_plan(*pairs: tuple[Rule, Action], most: MostDeleted | None = None) -> CleanUpPlan:
+    """Return the plan of rules with their actions. They are named `rule 0`, `rule 1`, …"""
+    rules = Rules([rule for rule, _ in pairs])
+    listing = ListingPlan(chains=2, needed=MetadataRequest(updated=True))
+    return CleanUpPlan(
+        listing,
+        [
+            CleanUpRule(
+                rule,
+                action,
+                most or MostDeleted(),
+                Precondition(WriteIf.ALWAYS if rules.is_by_key(number) else WriteIf.CHOSEN),
+                f"rule {number}",
+            )
+            for number, (rule, action) in enumerate(pairs)
+        ],
+    )
 
 
 def clean_up(

@@ -1,0 +1,156 @@
+"""A clean-up by several rules."""
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from kvsctl.errors import UsageError, WorkLeft
+from kvsctl.jobs.cleanup.actions import Action, Deleting, Expiring
+from kvsctl.jobs.cleanup.guards import MostDeleted
+from kvsctl.model import Found
+from kvsctl.records.ttl import Ttl
+from kvsctl.retention.rules import Keeping, Rule
+from kvsctl.selection.content.expressions import Expression
+from kvsctl.selection.selection import Selection
+from tests.jobs.cleanup.support import Around, clean_up, cleanup_job, ruled_plan
+from tests.support.simulated.shared_store import SharedStore
+
+_EXPIRING = Expiring(Ttl(60, "SECONDS"))
+_NAMES = ("max_delete", "max_delete_bytes")
+
+
+def _found(value: bytes = b"1", moment: float = -1.0) -> Found:
+    return Found(value, None, round(moment * 1000))
+
+
+def _store(moments: dict[str, float], **changes: Any) -> SharedStore:
+    records = {key: _found(moment=moment) for key, moment in moments.items()}
+    return SharedStore(records, **changes)
+
+
+def _clean(
+    store: SharedStore, *pairs: tuple[Rule, Action], most: MostDeleted | None = None
+) -> tuple[Around, Any]:
+    around = Around()
+    job = replace(cleanup_job(Selection("")), cleanup=ruled_plan(*pairs, most=most))
+    return around, clean_up(job, store, around)
+
+
+def test_a_record_that_is_one_of_the_latest_by_now_is_kept() -> None:
+    store = _store({"a1": -5.0, "a2": -4.0, "a3": -3.0}, others=[(0.22, "a1", _found(moment=0.22))])
+    around, error = _clean(store, (Rule(Selection("a"), keeping=Keeping(1)), Deleting()))
+    assert error is None
+    assert set(store.records) == {"a1", "a3"}
+    assert around.rules[0].tally.skipped_by == {"changed": 1}
+    assert (around.rules[0].tally.succeeded, around.rules[0].kept) == (1, 1)
+
+
+def test_what_an_earlier_rule_rewrote_pushes_no_record_out_of_its_group() -> None:
+    store = _store({"a1": -5.0, "a2": -4.0, "a3": -3.0, "b1": -1.0})
+    store.records["a1"] = _found(b"9", -5.0)
+    large = Selection("a", where=[Expression("value > `5`", "--where")], has_no_expiry=True)
+    around, error = _clean(
+        store,
+        (Rule(large, skips_expired=True), _EXPIRING),
+        (Rule(Selection("a"), keeping=Keeping(2)), Deleting()),
+        (Rule(Selection("b")), Deleting()),
+    )
+    assert error is None
+    assert set(store.records) == {"a1", "a2", "a3"}
+    assert [report.tally.succeeded for report in around.rules] == [1, 0, 1]
+
+
+def test_a_ttl_is_given_in_one_pass_even_if_others_repeat() -> None:
+    store = _store(
+        {"a1": -5.0, "b1": -1.0}, others=[(0.25, "a2", _found()), (0.25, "b2", _found())]
+    )
+    _, error = _clean(
+        store,
+        (Rule(Selection("a"), skips_expired=True), _EXPIRING),
+        (Rule(Selection("b")), Deleting()),
+    )
+    assert error is None
+    assert [key for key, _, _ in store.written] == ["a1"]
+    assert set(store.records) == {"a1", "a2"}
+
+
+def test_all_guards_are_checked_before_anything_changes() -> None:
+    store = _store({"a1": -5.0, "a2": -5.0, "b1": -1.0, "c1": 0.0, "c2": 0.0})
+    _, error = _clean(
+        store,
+        (Rule(Selection("b")), Deleting()),
+        (Rule(Selection("a")), Deleting()),
+        (Rule(Selection("c"), skips_expired=True), _EXPIRING),
+        most=MostDeleted(1, names=_NAMES),
+    )
+    assert isinstance(error, UsageError)
+    assert error.message == (
+        "rule rule 1: 2 records would be deleted, and max_delete is 1; "
+        "rule rule 2: 2 records would be changed, and max_delete is 1: nothing was changed"
+    )
+    assert len(store.records) == 5
+
+
+@pytest.mark.parametrize(("percent", "refuses"), [(50.0, False), (49.0, True)])
+def test_a_share_is_one_of_the_records_that_the_rule_must_list(
+    percent: float, *, refuses: bool
+) -> None:
+    store = _store({"a1": -5.0, "a2": -5.0, **{f"b{number}": 0.0 for number in range(9)}})
+    _, error = _clean(
+        store,
+        (Rule(Selection("a", older_than=-2.0, excludes=())), Deleting()),
+        (Rule(Selection("b", larger_than=5)), Deleting()),
+        most=MostDeleted(percent=100.0),
+    )
+    assert error is None
+    store = _store({"a1": -5.0, "a2": -1.0, **{f"b{number}": 0.0 for number in range(9)}})
+    _, error = _clean(
+        store,
+        (Rule(Selection("a", older_than=-2.0)), Deleting()),
+        (Rule(Selection("b", larger_than=5)), Deleting()),
+        most=MostDeleted(percent=percent),
+    )
+    assert isinstance(error, UsageError) is refuses
+
+
+def test_the_guard_of_a_rule_counts_all_passes_of_that_rule() -> None:
+    store = _store({"a1": -5.0, "b1": -1.0}, others=[(0.25, "a2", _found())])
+    _, error = _clean(
+        store,
+        (Rule(Selection("a")), Deleting()),
+        (Rule(Selection("b")), Deleting()),
+        most=MostDeleted(1),
+    )
+    assert isinstance(error, WorkLeft)
+    assert error.message.startswith("rule rule 0: 2 records would be deleted")
+    assert set(store.records) == {"a2"}
+
+
+def test_undecided_and_kept_records_are_counted_for_their_rule() -> None:
+    store = _store({"a1": -5.0, "a2": -4.0, "b1": -1.0})
+    store.records["b1"] = _found(b'"?"')
+    around, error = _clean(
+        store,
+        (Rule(Selection("a"), keeping=Keeping(1)), Deleting()),
+        (Rule(Selection("b", where=[Expression("value > `0`", "--where")])), Deleting()),
+        (Rule(Selection("")), Deleting()),
+    )
+    assert error is None
+    assert set(store.records) == {"a2", "b1"}
+    assert [report.kept for report in around.rules] == [1, 0, 0]
+    undecided = [report.tally.skipped_by.get("undecided", 0) for report in around.rules]
+    assert undecided == [0, 1, 0]
+    assert around.tally.skipped_by == {"undecided": 1}
+    around.tally.check_sum()
+
+
+def test_requests_are_counted_for_the_rule_that_needs_them() -> None:
+    store = _store({"a1": -5.0, "b1": -1.0})
+    around, _ = _clean(
+        store,
+        (Rule(Selection("a")), Deleting()),
+        (Rule(Selection("b"), skips_expired=True), _EXPIRING),
+    )
+    assert [report.tally.requests for report in around.rules] == [1, 2]
+    assert around.tally.requests > 3
