@@ -18,6 +18,7 @@ from kvsctl.jobs.cleanup.spool import Spool
 from kvsctl.jobs.cleanup.stages import Stages
 from kvsctl.jobs.cleanup.surroundings import Surroundings
 from kvsctl.jobs.job import BatchJob
+from kvsctl.jsontext import quoted
 from kvsctl.listing.run import ListingRun
 from kvsctl.model import GET
 from kvsctl.service.client import StoreClient
@@ -120,7 +121,7 @@ class Survey(Stages):
                 rule.action.done,
             )
             if excess is not None:
-                found.append(excess if rule.name is None else f"rule {rule.name}: {excess}")
+                found.append(excess if rule.name is None else f"rule {quoted(rule.name)}: {excess}")
         return found
 
     @property

@@ -139,7 +139,7 @@ def test_nothing_changes_if_one_guard_refuses(store: Command, rules: Path) -> No
     before = _held(store)
     rules.write_text(_example().replace('max_delete = "10%"', 'max_delete = "4%"'), "utf-8")
     refused = store("clean", "-f", rules, "-y", status=2).err.decode()
-    assert "rule drafts: 1 record would be deleted, 5% of the 20 that were listed" in refused
+    assert 'rule "drafts": 1 record would be deleted, 5% of the 20 that were listed' in refused
     assert "and max_delete is 4%: nothing was changed\n" in refused
     assert _held(store) == before
     assert store("clean", "-f", rules, "--plan", "-", status=2).out == b""
