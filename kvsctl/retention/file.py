@@ -19,6 +19,7 @@ EXAMPLE: Final = (
     'older_than = "30d" and action = "delete".'
 )
 _CHOOSING: Final = ("prefix", "match", "regex", "all")
+_STEPS_TO_A_RULE: Final = 2
 _AT_LINE: Final = re.compile(r"(.*?) \(at line ([0-9]+), column ([0-9]+)\)", re.DOTALL)
 
 
@@ -76,8 +77,9 @@ _EXPECTED: Final[Mapping[Any, str]] = {
 class RetentionFile:
     """The rules of a retention file, in their order, and everything that is wrong with it.
 
-    `rules` are those in which nothing is wrong so far. Raise UsageError if the file cannot be read
-    or is not TOML. What the values mean, such as an age, is not checked here.
+    `rules` are those whose values have the right types, so that these can be looked at, too, even
+    if something else is wrong. What the values mean, such as an age, is not checked here. Raise
+    UsageError if the file cannot be read or is not TOML.
     """
 
     def __init__(self, path: Path) -> None:
@@ -85,6 +87,8 @@ class RetentionFile:
         self._text = _text(path)
         self._document = _parsed(path, self._text)
         self._lines: TomlLines | None = None
+        self._refused: set[tuple[str | int, ...]] = set()
+        self._written_as: dict[tuple[str | int, ...], str] = {}
         self._errors: list[tuple[int, UsageError]] = []
         self.rules: list[WrittenRule] = []
         self._check()
@@ -98,11 +102,16 @@ class RetentionFile:
     ) -> None:
         """Note that something is wrong at a place of the file: see `TomlLines.of`.
 
-        `excerpt`: see KvsctlError.
+        Of one member of a rule, only what is noted first counts. `excerpt`: see KvsctlError.
         """
+        is_member = len(place) > _STEPS_TO_A_RULE
+        if is_member and place in self._refused:
+            return
+        self._refused.add(place)
         if self._lines is None:
             self._lines = TomlLines(self._text)
-        line = self._lines.of(*place)
+        *table, name = place
+        line = self._lines.of(*table, self._written_as.get(place, name))
         error = UsageError(f"{self.path}:{line}: {reason}", hint)
         error.excerpt = excerpt
         self._errors.append((line, error))
@@ -117,10 +126,7 @@ class RetentionFile:
     def _check(self) -> None:
         for name in self._document:
             if name != "rules":
-                near = _nearest(name, ["rules"])
-                self.refuse(
-                    f"unknown name {quoted(name)}", near or f"Known: rules. {EXAMPLE}", name
-                )
+                self.refuse(*_unknown(name, ["rules"]), name)
         tables = self._document.get("rules", [])
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
             self.refuse("rules are not tables: write [[rules]] before each", EXAMPLE, "rules")
@@ -132,32 +138,39 @@ class RetentionFile:
                 self._check_rule(number, table, names)
 
     def _check_rule(self, number: int, table: Mapping[str, Any], names: dict[str, int]) -> None:
-        known = len(self._errors)
-        for name, value in table.items():
-            self._check_member(number, name, value)
+        meant = self._meant(number, table)
+        has_types = self._check_types(number, meant)
         for name in ("name", "action"):
-            if name not in table:
+            if name not in meant:
                 what = _EXPECTED[_TYPES[name]]
                 self.refuse(f"the rule has no {name}", f"Add {name} = {what}.", "rules", number)
-        self._check_name(number, table.get("name"), names)
-        if not any(table.get(name) for name in _CHOOSING) and table.get("prefix") != "":
+        self._check_name(number, meant.get("name"), names)
+        if not any(meant.get(name) for name in _CHOOSING) and meant.get("prefix") != "":
             reason = "the rule has none of prefix, match, regex and all"
             self.refuse(reason, "Add all = true if all keys are meant.", "rules", number)
-        for name, reason, hint in _contradictions(table):
+        for name, reason, hint in _contradictions(meant):
             self.refuse(reason, hint, "rules", number, name)
-        if len(self._errors) == known:
-            self.rules.append(WrittenRule(msgspec.convert(table, RuleTable), number))
+        if has_types:
+            rule = msgspec.convert({"name": "", "action": "delete"} | meant, RuleTable)
+            self.rules.append(WrittenRule(rule, number))
 
-    def _check_member(self, number: int, name: str, value: Any) -> None:
-        if name not in _TYPES:
-            hint = _nearest(name, _TYPES) or f"Known: {', '.join(_TYPES)}."
-            self.refuse(f"unknown name {quoted(name)}", hint, "rules", number, name)
-            return
-        try:
-            msgspec.convert(value, _TYPES[name])
-        except msgspec.ValidationError:
-            expected = f"{name} must be {_EXPECTED[_TYPES[name]]}"
-            self.refuse(expected, None, "rules", number, name)
+    def _meant(self, number: int, table: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the members of a rule, with the names that were probably meant."""
+        meant = {name: value for name, value in table.items() if name in _TYPES}
+        for name in table.keys() - meant.keys():
+            self.refuse(*_unknown(name, _TYPES), "rules", number, name)
+            near = _nearest(name, _TYPES)
+            if near is not None and near not in meant:
+                meant[near] = table[name]
+                self._written_as["rules", number, near] = name
+        return meant
+
+    def _check_types(self, number: int, meant: Mapping[str, Any]) -> bool:
+        """Note members whose values have another type than they must. Return whether none has."""
+        wrong = [name for name, value in meant.items() if not _has_type(name, value)]
+        for name in wrong:
+            self.refuse(f"{name} must be {_EXPECTED[_TYPES[name]]}", None, "rules", number, name)
+        return not wrong
 
     def _check_name(self, number: int, name: Any, names: dict[str, int]) -> None:
         if not isinstance(name, str):
@@ -190,10 +203,25 @@ def _contradictions(table: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
         yield "group_by", "group_by belongs to keep_last", "Add keep_last, or remove it."
 
 
+def _unknown(name: str, known: Iterable[str]) -> tuple[str, str]:
+    """Return what is wrong with an unknown name, and a hint."""
+    near = _nearest(name, known)
+    hint = f"Known: {', '.join(known)}." if near is None else f"Did you mean {near}?"
+    return f"unknown name {quoted(name)}", hint
+
+
 def _nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return a hint with the known name that is most like an unknown one; None if none is."""
+    """Return the known name that is most like an unknown one; None if none is."""
     near = difflib.get_close_matches(name.replace("-", "_").casefold(), known, n=1)
-    return f"Did you mean {near[0]}?" if near else None
+    return near[0] if near else None
+
+
+def _has_type(name: str, value: Any) -> bool:
+    try:
+        msgspec.convert(value, _TYPES[name])
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def texts_of(value: str | Sequence[str]) -> list[str]:

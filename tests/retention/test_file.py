@@ -145,3 +145,30 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         _rules(tmp_path)
     with pytest.raises(UsageError, match=r"cannot read .*: No such file"):
         _rules(tmp_path / "missing.toml")
+
+
+def test_a_misspelt_name_is_taken_for_the_one_that_is_meant(tmp_path: Path) -> None:
+    text = '[[rules]]\nname = "a"\naction = "delete"\nprefixx = ""\nolder-than = true\n'
+    path = _file(tmp_path, text)
+    with pytest.raises(UsageError) as refused:
+        _rules(path)
+    messages = [one.message for one in (refused.value, *refused.value.others)]
+    assert messages == [
+        f'{path}:4: unknown name "prefixx"',
+        f"{path}:4: prefix is empty",
+        f'{path}:5: unknown name "older-than"',
+        f"{path}:5: older_than must be text in quotes, or a whole number",
+    ]
+
+
+def test_of_one_member_only_the_first_error_is_shown(tmp_path: Path) -> None:
+    file = RetentionFile(_file(tmp_path, _RULE))
+    for reason in ("one", "two"):
+        file.refuse(reason, None, "rules", 0, "prefix")
+    file.refuse("three", "hint", "rules", 0, "action", excerpt=("text", 1))
+    with pytest.raises(UsageError) as refused:
+        file.require_correct()
+    [other] = refused.value.others
+    assert refused.value.message.endswith(":3: one")
+    assert (other.message.partition(": ")[2], other.hint) == ("three", "hint")
+    assert other.excerpt == ("text", 1)

@@ -11,7 +11,6 @@ from kvsctl.cli.cleanup.keeping import undo_of, undo_roles
 from kvsctl.cli.cleanup.rehearsing import new_plan, require_no_values
 from kvsctl.cli.cleanup.rule_options import (
     RuleOptions,
-    protected_by,
     protecting_files,
     read_rules,
 )
@@ -46,7 +45,7 @@ def clean_job(given: Given) -> BatchJob:
     file = _file(given)
     undo = undo_of(given)
     options, shard = read_rules(file), shard_of(given)
-    rules = _rules(options, _protected(file, given), keeps_undo=undo is not None)
+    rules = _rules(options, _protected(options, given), keeps_undo=undo is not None)
     verbs = {rule.action.verb for rule in rules}
     basis = basis_of(given, verbs.pop() if len(verbs) == 1 else Verb.SET)
     listing = _listing(options, rules, basis, rereads=given.of(ConsistentOption).consistent)
@@ -91,10 +90,11 @@ def _file(given: Given) -> RetentionFile:
     return RetentionFile(path)
 
 
-def _protected(file: RetentionFile, given: Given) -> Protected | None:
+def _protected(options: Sequence[RuleOptions], given: Given) -> Protected | None:
     """Return the keys that no rule works on: those of the option, and those of all rules."""
     path = given.of(ProtectOption).protect
-    entries = [*protected_by(file), *([] if path is None else protected_entries(path))]
+    entries = [entry for one in options for entry in one.protected]
+    entries += [] if path is None else protected_entries(path)
     return Protected(entries) if entries else None
 
 

@@ -43,6 +43,7 @@ class RuleOptions(NamedTuple):
     keeping: Keeping | None
     action: Action
     most: MostDeleted
+    protected: Sequence[str]
 
 
 def read_rules(file: RetentionFile) -> list[RuleOptions]:
@@ -52,31 +53,10 @@ def read_rules(file: RetentionFile) -> list[RuleOptions]:
     return [rule for rule in rules if rule is not None]
 
 
-def protected_by(file: RetentionFile) -> list[str]:
-    """Return the keys and globs that the rules of a file protect. Raise UsageError."""
-    entries: list[str] = []
-    for written in file.rules:
-        try:
-            entries += _protected(written.table.protect, file.path.parent)
-        except UsageError as error:
-            _refuse(file, written, error, "protect")
-    file.require_correct()
-    return entries
-
-
 def protecting_files(file: RetentionFile) -> list[Path]:
     """Return the files that the rules of a file name to protect keys."""
     named = (written.table.protect for written in file.rules)
     return [file.path.parent / one for one in named if isinstance(one, str)]
-
-
-def _protected(protect: str | Sequence[str], folder: Path) -> list[str]:
-    if isinstance(protect, str):
-        return protected_entries(folder / protect)
-    for entry in protect:
-        if (why := why_not_protected(entry)) is not None:
-            raise UsageError(f"--protect {quoted(entry)}: {why}", "Write keys and globs.")
-    return [*protect]
 
 
 class _RuleReader:
@@ -92,10 +72,13 @@ class _RuleReader:
         spaces = self._tried(self._spaces, "entity")
         action = self._tried(self._action, "ttl")
         most = self._tried(self._most, "max_delete")
+        protected = self._tried(self._protected, "protect")
         keeping = self._tried(lambda: self._keeping(selection), "group_by")
         if selection is None or spaces is None or action is None or most is None:
             return None
-        return RuleOptions(self._written, selection, spaces, keeping, action, most)
+        if protected is None:
+            return None
+        return RuleOptions(self._written, selection, spaces, keeping, action, most, protected)
 
     def _selection(self) -> Selection | None:
         """Return the selection; None if something is wrong, after each selector was looked at."""
@@ -134,6 +117,15 @@ class _RuleReader:
     def _most(self) -> MostDeleted:
         most, most_bytes = (_text(getattr(self._table, name)) for name in _NAMES_OF_GUARDS)
         return MostDeleted.of(most, most_bytes, _NAMES_OF_GUARDS)
+
+    def _protected(self) -> list[str]:
+        protect = self._table.protect
+        if isinstance(protect, str):
+            return protected_entries(self._file.path.parent / protect)
+        for entry in protect:
+            if (why := why_not_protected(entry)) is not None:
+                raise UsageError(f"--protect {quoted(entry)}: {why}", "Write keys and globs.")
+        return protect
 
     def _keeping(self, selection: Selection | None) -> Keeping | None:
         if self._table.keep_last is None:

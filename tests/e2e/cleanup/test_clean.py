@@ -186,3 +186,96 @@ def test_a_question_has_a_line_for_each_rule(kvsctl: Command, rules: Path, tmp_p
         assert _held(command) == before
         assert in_terminal(command, "clean", "-f", rules, typed=b"y\n").status == 0
         assert _held(command) == _expected()
+
+
+_WRONG = r"""[[rules]]
+name = "one"
+action = "delete"
+prefixx = "a"
+older-than = "3 fortnights"
+larger_than = "huge"
+match = ["a*", "no/slash"]
+where = ["value.a =="]
+max_delete = "120%"
+protect = ["a/b"]
+
+[[rules]]
+name = "two"
+prefix = "user:*"
+entity = "a"
+action = "expire"
+ttl = "400y"
+keep_last = 2
+group_by = "user:*"
+
+[[rules]]
+name = "three"
+prefix = "report:"
+action = "delete"
+keep_last = 2
+group_by = "log:{day}"
+protect = "missing.txt"
+
+[[rules]]
+name = "four"
+all = true
+action = "delete"
+age_from = "key:*-%Y-%m"
+older_than = "1d"
+newer_than = "1d"
+"""
+
+
+def test_every_error_of_a_file_is_shown_with_its_line(kvsctl: Command, tmp_path: Path) -> None:
+    path = tmp_path / "retention.toml"
+    path.write_text(_WRONG, "utf-8")
+    command = kvsctl.having(KVSCTL_TARGET="local")
+    refused = command("clean", "-f", path, "-y", status=2).err.decode()
+    found = re.findall(rf"^kvsctl: {re.escape(str(path))}:(\d+): (.*)$", refused, re.M)
+    assert [(int(line), text) for line, text in found] == [
+        (4, 'unknown name "prefixx"'),
+        (5, 'unknown name "older-than"'),
+        (5, 'older_than "3 fortnights": neither an age nor a time'),
+        (6, 'larger_than "huge": not a size'),
+        (7, 'match "no/slash": no key has "/"'),
+        (8, "where: the expression is not complete, at column 11"),
+        (9, 'max_delete "120%": neither a number nor a percentage'),
+        (
+            10,
+            'protect "a/b": not a key: the key has "/" (U+002F) at character 2: only letters, '
+            "digits, white space and : . _ - # are allowed",
+        ),
+        (14, 'the prefix "user:*": no key has "*"'),
+        (15, "entity a: the entity name has 1 character: at least 3 are needed"),
+        (17, 'ttl "400y": the ttl is not valid: write it as "45s", "30m", "12h" or "7d"'),
+        (19, '"user:*" is not a template of groups: no name in braces'),
+        (26, '"log:{day}": no key that the rule chooses begins as it does'),
+        (27, f"cannot read {tmp_path}/missing.txt: No such file or directory"),
+        (33, 'age_from "key:*-%Y-%m": no key has "*"'),
+        (34, 'older_than "1d" and newer_than "1d" exclude each other: no record is both'),
+    ]
+    assert "\n  value.a ==\n            ^\n" in refused
+    assert "--" not in refused
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "no rules: give --file FILE"),
+        (["-f", "-"], "--file -: not a file name"),
+        (["-f", "missing.toml"], "cannot read missing.toml: No such file or directory"),
+        (["-f", "RULES"], "nobody can be asked, as this is not a terminal: nothing was changed"),
+        (["-f", "RULES", "--with-values", "-n"], "--with-values needs a plan"),
+        (["-f", "RULES", "--plan", "p", "-n"], "--plan changes nothing, so --dry-run does not"),
+        (["-f", "RULES", "--plan", "p", "--undo", "u"], "--plan changes nothing, so --undo does"),
+        (["-f", "RULES", "-y", "--undo", "RULES"], "is input and undo file"),
+        (["-f", "RULES", "-y", "--undo-keys-only"], "--undo-keys-only needs a file"),
+        (["-f", "RULES", "-y", "--shard", "3/2"], "--shard"),
+    ],
+)
+def test_a_wrong_request_changes_nothing(
+    kvsctl: Command, rules: Path, words: list[str], message: str
+) -> None:
+    command = kvsctl.having(KVSCTL_TARGET="local")
+    given = [str(rules) if word == "RULES" else word for word in words]
+    assert message in command("clean", *given, status=2).err.decode()
