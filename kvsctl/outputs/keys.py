@@ -15,6 +15,8 @@ from kvsctl.timestamps import utc_text
 _ODD: Final = re.compile('[^\x20-\x7e]|^[ "]| $')
 """Keys with such a character are printed as JSON strings: control characters, outer blanks."""
 _ODD_IN_LINES: Final = re.compile('[^\x20-\x7e\n]|^[ "]| $', re.MULTILINE)
+_UNREADABLE: Final = re.compile('[\x00-\x08\x0a-\x1f\x7f-\x9f\ufeff\ud800-\udfff]|^"')
+"""Keys with such a character are not read from the cells of a table."""
 _ENCODED: Final = ("utf-8", "backslashreplace")
 """A lone surrogate is written as its escape. Legal keys have none."""
 _NOT_IN_TIMES: Final = re.compile("[^0-9A-Za-z:.+-]")
@@ -94,8 +96,13 @@ def _csv(*, is_long: bool, has_entities: bool) -> Form:
 
 
 def _cell(key: str) -> str:
-    """Return a key as a cell. No legal key has a quote or a comma."""
-    is_odd = key != key.strip() or any(character in key for character in ',"\n\r')
+    """Return a key as a cell, which get and delete read back. No legal key has a quote or a comma.
+
+    A key that cannot be read as it is, is a JSON string, as on a line.
+    """
+    if _UNREADABLE.search(key):
+        key = json.dumps(key)
+    is_odd = key != key.strip() or any(character in key for character in ',"')
     return '"' + key.replace('"', '""') + '"' if is_odd else key
 
 

@@ -106,11 +106,10 @@ def careful_key_line_parser(
     """Return a parser with the results of `key_line_parser`, without its fast path."""
 
     def parse(piece: bytes) -> Parsed | Rejected:
-        is_string = piece.startswith(b'"')
+        if piece.startswith(b'"'):
+            return quoted_key_record(piece, rules.entity, rules.limits)
         try:
-            key = orjson.loads(piece) if is_string else piece.decode()
-        except orjson.JSONDecodeError:
-            return Rejected(_not_a_string(piece), readable=False)
+            key = piece.decode()
         except UnicodeDecodeError as error:
             breach = Breach(
                 codes.INVALID_JSON,
@@ -119,8 +118,6 @@ def careful_key_line_parser(
             )
             return Rejected(breach, readable=False)
         identity = Identity(rules.entity, key)
-        if is_string:
-            return key_record(identity, rules.limits, is_plain=True)
         parsed = plain_key_record(identity, rules.limits, ends_in_nul=ends_in_nul)
         if may_be_rows and isinstance(parsed, Rejected):
             return _with_cause(parsed, piece)
@@ -149,6 +146,15 @@ def _not_a_string(piece: bytes) -> Breach:
         f'a key that starts with " must be a JSON string: {reason}',
         Cause.COMMA if piece.endswith((b'",', b'", ')) else None,
     )
+
+
+def quoted_key_record(text: bytes, entity: str | None, limits: Limits | None) -> Parsed | Rejected:
+    """Make a record of a key that is written as a JSON string, as odd keys are printed."""
+    try:
+        key = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return Rejected(_not_a_string(text), readable=False)
+    return key_record(Identity(entity, key), limits, is_plain=True)
 
 
 def plain_key_record(

@@ -12,7 +12,7 @@ from kvsctl.records.invisible import check_raw
 from kvsctl.records.parsed import Parsed, Rejected, TableParser
 from kvsctl.records.parsing.cells import json_of_cell
 from kvsctl.records.parsing.header import Header
-from kvsctl.records.parsing.records import plain_key_record, set_record
+from kvsctl.records.parsing.records import plain_key_record, quoted_key_record, set_record
 from kvsctl.records.rules import Rules
 from kvsctl.records.shapes import KeyTemplate, Shape
 
@@ -55,7 +55,8 @@ def table_key_parser(header: Header, rules: Rules, shape: Shape) -> TableParser:
     """Return a parser of rows as keys.
 
     It reads the columns that make the key, and `entityName` if the rows are records. Other columns
-    are ignored. Raise UsageError if the header lacks a column that makes the key.
+    are ignored. A cell that is a key, and begins with a quote, is a JSON string. Raise UsageError
+    if the header lacks a column that makes the key.
     """
     key_of = _key_of(header, shape.key_template)
     entity = _optional(header.columns if shape.is_record else {}, "entityName")
@@ -66,6 +67,8 @@ def table_key_parser(header: Header, rules: Rules, shape: Shape) -> TableParser:
         if isinstance(key, Breach):
             return Rejected(key, readable=False)
         assert isinstance(cells, list)  # noqa: S101
+        if shape.key_template.is_bare and key.startswith('"'):
+            return quoted_key_record(key.encode(), entity(cells) or rules.entity, rules.limits)
         identity = Identity(entity(cells) or rules.entity, key)
         return plain_key_record(identity, rules.limits, is_cell=True)
 
