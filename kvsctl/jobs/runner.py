@@ -40,7 +40,7 @@ from kvsctl.service.auth.credentials import Credentials
 from kvsctl.service.client import StoreClient
 
 if TYPE_CHECKING:
-    from kvsctl.jobs.cleanup.approval import PlanApproval
+    from kvsctl.jobs.cleanup.plans.approval import PlanApproval
     from kvsctl.jobs.store.deletions import Deletions
 
 
@@ -185,7 +185,7 @@ def _covers(job: BatchJob) -> str | None:
 def _approval_of(job: BatchJob) -> "PlanApproval | None":
     if job.plan_guard is None:
         return None
-    from kvsctl.jobs.cleanup.approval import PlanApproval  # few jobs carry out a plan
+    from kvsctl.jobs.cleanup.plans.approval import PlanApproval  # few jobs carry out a plan
 
     return PlanApproval(job.target, job.plan_guard, has_consent=job.has_consent)
 
@@ -292,7 +292,7 @@ def _prepared(
         cleanup = CleanUpRun(job, job.cleanup, service, listeners, environment, pacer)
         return cleanup, cleanup.work
     if job.plan_guard is not None:
-        from kvsctl.jobs.cleanup.applying import PlanRun  # few commands need it
+        from kvsctl.jobs.cleanup.plans.applying import PlanRun  # few commands need it
 
         def guarded(feed: Feed) -> Feed:
             return feed if change is None else CheckedFeed(feed, change)

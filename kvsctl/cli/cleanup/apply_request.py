@@ -15,7 +15,8 @@ from kvsctl.cli.request import basis_of, journalling, require_own_files
 from kvsctl.cli.selectors import shard_of
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.guards import MostDeleted
-from kvsctl.jobs.cleanup.planned import PlanInput, is_as_planned
+from kvsctl.jobs.cleanup.plans.records import is_as_planned
+from kvsctl.jobs.cleanup.plans.source import PlanInput
 from kvsctl.jobs.examine import require_rereadable
 from kvsctl.jobs.inputs import JobInput
 from kvsctl.jobs.job import BatchJob, InputChecks

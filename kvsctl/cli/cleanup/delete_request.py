@@ -87,7 +87,8 @@ def _keys_job(given: Given) -> BatchJob:
     of_selections = GuardOptions, UndoOptions, PlanOptions, ConsistentOption
     for flag in (flag for group in of_selections for flag in _given_of(given, group)):
         raise UsageError(
-            f"{flag} applies to what selectors choose", "Choose by --prefix, --match or --regex."
+            f"{flag} applies to what selectors choose, not to keys",
+            "Choose by --prefix, --match, --regex or --all: --match KEY chooses one key.",
         )
     for word in given.of(KeysArgument).keys or ():
         special = GLOB_SPECIAL.search(word)

@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 
 from kvsctl.errors import UsageError
-from kvsctl.jobs.cleanup.planned import PlanLine, plan_lines
+from kvsctl.jobs.cleanup.plans.lines import PlanLine, plan_lines
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.outputs.plan_lines import EXPIRE
 from kvsctl.records.ttl import Ttl, parse_ttl

@@ -15,9 +15,7 @@ records that have not changed since.
 - `spool`: the records that were chosen, on disk.
 - `gathering`: list what rules choose into spools.
 - `surroundings`: what a clean-up needs of the job around it.
-- `planned`: the lines of a plan as the input of a job.
-- `approval`: whether a plan may be carried out.
-- `applying`: carry out a plan.
+- `plans`: carry out a plan.
 - `rehearsal`: what a clean-up would need and cost.
 - `ruled_rehearsal`: what the rules of a clean-up would do, with nothing changed.
 - `stages`: runs that follow each other, as one.

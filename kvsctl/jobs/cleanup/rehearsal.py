@@ -9,9 +9,9 @@ from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.settling.precondition import Rewrite
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.actions import body_with_ttl
-from kvsctl.jobs.cleanup.approval import PlanApproval
 from kvsctl.jobs.cleanup.guards import MostDeleted
-from kvsctl.jobs.cleanup.planned import PlannedRecord
+from kvsctl.jobs.cleanup.plans.approval import PlanApproval
+from kvsctl.jobs.cleanup.plans.records import PlannedRecord
 from kvsctl.jobs.job import BatchJob
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import PieceList, Record, Verb
@@ -50,7 +50,8 @@ class Rehearsing:
                 record, found = outcome.subject, outcome.found
                 if found is not None and isinstance(record, Record):
                     if self._rehearsal.rewrite is not None:
-                        record.body = self._rehearsal.rewrite.body(record, found)
+                        body = self._rehearsal.rewrite.body(record, found)
+                        record = replace(record, body=body)
                     self._forecaster.admit(record)
                     self._count += 1
                     self._value_bytes += len(found.value)

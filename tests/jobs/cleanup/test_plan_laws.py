@@ -15,7 +15,8 @@ from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.run import Run
 from kvsctl.bulk.settling.precondition import Precondition, WriteIf
-from kvsctl.jobs.cleanup.planned import PlannedRecord, is_as_planned, parsed
+from kvsctl.jobs.cleanup.plans.lines import parsed
+from kvsctl.jobs.cleanup.plans.records import PlannedRecord, is_as_planned
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.listing.run import ListingRun
 from kvsctl.model import Found, Record, Verb

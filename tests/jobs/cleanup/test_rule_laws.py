@@ -19,7 +19,8 @@ from kvsctl.errors import WorkLeft
 from kvsctl.jobs.cleanup.actions import Action, Deleting, Expiring
 from kvsctl.jobs.cleanup.gathering import steps_of
 from kvsctl.jobs.cleanup.plan import CleanUpPlan
-from kvsctl.jobs.cleanup.planned import PlannedExpiry, PlannedRecord, is_as_planned, parsed
+from kvsctl.jobs.cleanup.plans.lines import parsed
+from kvsctl.jobs.cleanup.plans.records import PlannedExpiry, PlannedRecord, is_as_planned
 from kvsctl.jobs.cleanup.ruled_rehearsal import RulesRehearsal
 from kvsctl.jobs.job import BatchJob
 from kvsctl.listing.judge import known

@@ -3,7 +3,7 @@
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.guards import MostDeleted
-from kvsctl.jobs.cleanup.planned import PlannedRecord
+from kvsctl.jobs.cleanup.plans.records import PlannedRecord
 from kvsctl.jobs.question import FIRST_KEYS, Question, ask, key_shown
 from kvsctl.model import PieceList, Verb
 from kvsctl.report.console import Environment

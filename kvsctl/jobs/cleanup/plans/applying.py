@@ -12,7 +12,7 @@ from kvsctl.bulk.feeds import Feed
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import Pressure
 from kvsctl.bulk.run import Run
-from kvsctl.jobs.cleanup.planned import PlannedExpiry, PlannedRecord
+from kvsctl.jobs.cleanup.plans.records import PlannedExpiry, PlannedRecord
 from kvsctl.jobs.cleanup.stages import Stages
 from kvsctl.jobs.job import BatchJob
 from kvsctl.model import PieceList, Verb

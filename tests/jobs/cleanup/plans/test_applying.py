@@ -9,8 +9,8 @@ from kvsctl.bulk.feeds import Feed, ReadyFeed
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.settling.precondition import Precondition, WriteIf
 from kvsctl.errors import KvsctlError
-from kvsctl.jobs.cleanup.applying import PlanRun
-from kvsctl.jobs.cleanup.planned import PlannedExpiry, PlannedRecord, is_as_planned
+from kvsctl.jobs.cleanup.plans.applying import PlanRun
+from kvsctl.jobs.cleanup.plans.records import PlannedExpiry, PlannedRecord, is_as_planned
 from kvsctl.jobs.job import BatchJob
 from kvsctl.model import Found, Identity, Record, Verb
 from kvsctl.outputs.plan_lines import record_hash

@@ -1,0 +1,164 @@
+"""A plan as the input of a job."""
+
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from kvsctl.blake2 import blake2b
+from kvsctl.bulk.feeds import Feed, ReadyFeed
+from kvsctl.config.targets import Target
+from kvsctl.errors import UsageError
+from kvsctl.jobs.cleanup.plans.lines import ONLY_PLANS, PlanLine, line_of, parsed, plan_file
+from kvsctl.jobs.cleanup.plans.records import PlannedRecord
+from kvsctl.jobs.inputs import Session
+from kvsctl.journal.fingerprint import Fingerprint, fingerprint
+from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.model import PieceList, Problem, Record
+from kvsctl.outputs.plan_lines import DELETE, PLAN_VERSION
+from kvsctl.records.checks import Breach
+from kvsctl.records.reader import Reader
+from kvsctl.records.ttl import parse_ttl
+from kvsctl.report.document import InputRead, inputs_read
+from kvsctl.service.wire import key_body
+
+_CHUNK_BYTES: Final = 1 << 20
+
+
+class Kept:
+    """What was read from stdin, in a file without a name. It ends with this object."""
+
+    def __init__(self, fd: int, hash_: str) -> None:
+        self.fd = fd
+        self.hash = hash_
+
+    def __del__(self) -> None:
+        os.close(self.fd)
+
+
+class PlanInput(msgspec.Struct, frozen=True):
+    """A plan for `target` as the input of a job. It can be read more than once.
+
+    `kept`: what stdin had; None for a file.
+    """
+
+    reader: Reader
+    target: Target
+    kept: Kept | None = None
+
+    @classmethod
+    def of(cls, path: Path | None, target: Target) -> "PlanInput":
+        """Return the plan in a file, or on stdin, which is read to its end. Raise UsageError."""
+        kept = _kept_stdin() if path is None else None
+        file = plan_file(path, 0 if kept is None else kept.fd)
+        file.require_readable()
+        return cls(Reader([file], lambda _: parsed), target, kept)
+
+    def feed(self, session: Session | None = None) -> Feed:
+        """See JobInput. Reading it raises UsageError at a line that is not for `target`."""
+        del session
+        return ReadyFeed(self._planned())
+
+    def fraction_read(self) -> float | None:
+        """See JobInput."""
+        return self.reader.fraction_read()
+
+    @property
+    def is_typed(self) -> bool:
+        """See JobInput."""
+        return False
+
+    @property
+    def places(self) -> Sequence[Path | int]:
+        """See JobInput."""
+        return [source.place for source in self.reader.sources if source.place is not None]
+
+    @property
+    def is_listing(self) -> bool:
+        """See JobInput."""
+        return False
+
+    @property
+    def single_use(self) -> str | None:
+        """See JobInput."""
+        return None if self.kept is not None else self._single_use
+
+    @property
+    def _single_use(self) -> str | None:
+        [file] = self.reader.sources
+        return None if file.is_rereadable else file.label
+
+    def fingerprint(self) -> list[Fingerprint]:
+        """See JobInput."""
+        if self.kept is None:
+            return fingerprint(self.reader.sources)
+        size = os.fstat(self.kept.fd).st_size
+        return [{"kind": "plan on stdin", "size": size, "ends": self.kept.hash}]
+
+    def inputs_read(self) -> list[InputRead]:
+        """See JobInput."""
+        return inputs_read(self.reader.sources)
+
+    def warnings(self) -> list[str]:
+        """See JobInput."""
+        return []
+
+    def _planned(self) -> Iterable[PieceList]:
+        if self.kept is not None:
+            os.lseek(self.kept.fd, 0, os.SEEK_SET)
+        for pieces in self.reader:
+            yield [self._record(piece) for piece in pieces]
+
+    def _record(self, piece: Record | Problem) -> PlannedRecord:
+        if isinstance(piece, Problem):
+            raise UsageError(f"{piece.origin}: {piece.message}; nothing was changed", ONLY_PLANS)
+        line = line_of(piece.body)
+        self._require_for_target(line, piece)
+        ttl = None if line.action == DELETE else parse_ttl(line.ttl, DEFAULT_LIMITS)
+        assert not isinstance(ttl, Breach)  # noqa: S101
+        return PlannedRecord(
+            piece.position,
+            piece.source,
+            piece.line,
+            piece.identity,
+            key_body(piece.identity),
+            hash=line.hash,
+            updated_at=line.updatedAt,
+            ttl=ttl,
+        )
+
+    def _require_for_target(self, line: PlanLine, piece: Record) -> None:
+        if line.plan != PLAN_VERSION:
+            raise UsageError(
+                f"{piece.origin}: a plan of version {line.plan}, and this kvsctl knows "
+                f"{PLAN_VERSION}: nothing was changed",
+                "Use the kvsctl that wrote it, or a newer one.",
+            )
+        target = self.target
+        for name, one, other in (
+            ("target", line.target, target.display),
+            ("installation", line.installation, target.installation),
+        ):
+            if one != other:
+                raise UsageError(
+                    f"{piece.origin}: the {name} of the plan is {one or 'none'}, but that of the "
+                    f"command is {other or 'none'}: nothing was changed",
+                    "Give the target that the plan was made for, by the same name.",
+                )
+
+
+def _kept_stdin() -> Kept:
+    """Read stdin to its end into a temporary file. Raise UsageError."""
+    digest = blake2b(digest_size=16)
+    try:
+        with tempfile.TemporaryFile() as file:
+            while chunk := os.read(0, _CHUNK_BYTES):
+                digest.update(chunk)
+                file.write(chunk)
+            file.flush()
+            return Kept(os.dup(file.fileno()), digest.hexdigest())
+    except OSError as error:
+        raise UsageError(f"cannot keep the plan on stdin: {error.strerror}") from error
