@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from kvsctl.jsontext import depth_exceeds, is_value, nest_within
+from kvsctl.jsontext import depth_exceeds, is_value, too_deep
 from kvsctl.records.fast.columns import filled, key_columns, set_columns
 from kvsctl.records.fast.extras import (
     default_entities,
@@ -28,6 +28,7 @@ _JSON_STARTS: Final = frozenset('-0123456789tfn{["')
 _JSON_ENDS: Final = _SCALAR_ENDS | frozenset(_ENDS.values())
 
 _encode_lines = msgspec.json.Encoder().encode_lines
+_decode_values = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def set_rows_reader(
@@ -59,7 +60,7 @@ def set_rows_reader(
         else:
             values = texts(cells[places[value_name]])
             extras = extras_of_cells(rules, named, len(rows), others)
-        return set_columns(keys, values, extras, others, limits, are_shown=True)
+        return set_columns(keys, values, extras, others, limits, are_shown=True, are_shallow=True)
 
     return read
 
@@ -119,10 +120,11 @@ def _objects(before: Sequence[bytes], columns: Sequence[Sequence[bytes]]) -> lis
 def _inferred(column: Sequence[str], most_deep: int, others: set[int]) -> list[bytes]:
     """Return cells as JSON where they are JSON, else as JSON strings."""
     joined = "\n".join(column)
-    if _are_scalars(joined):
+    are_enclosed = column[0][:1] in _ENDS  # most columns are all of one kind
+    if are_enclosed or _are_scalars(joined):
         texts = joined.encode().split(b"\n")
-        if len(texts) == len(column):  # else a cell holds a line feed
-            return texts
+        if len(texts) == len(column) and (not are_enclosed or _are_values(texts, most_deep)):
+            return texts  # no cell holds a line feed
     texts = _strings(column)
     filled_cells = list(filter(None, column))
     if _JSON_STARTS.isdisjoint([cell[0] for cell in filled_cells]) or _JSON_ENDS.isdisjoint(
@@ -138,12 +140,27 @@ def _inferred(column: Sequence[str], most_deep: int, others: set[int]) -> list[b
         elif cell[-1:] == end:
             places.append(place)
     found = [column[place].encode() for place in places]
-    is_shallow = nest_within(b"\0".join(found), most_deep)
+    are_values = bool(found) and _are_values(found, most_deep)
     for place, text in zip(places, found, strict=True):
-        if not is_shallow and depth_exceeds(text, most_deep):
+        if are_values:
+            texts[place] = text
+        elif depth_exceeds(text, most_deep):
             others.add(place)
         elif is_value(text):
             texts[place] = text
         elif b"\\" in text:
             others.add(place)  # an escape may be that of a lone surrogate
     return texts
+
+
+def _are_values(texts: Sequence[bytes], most_deep: int) -> bool:
+    """Return whether each text is one JSON value for certain, and nests at most so deep."""
+    lengths = list(map(len, texts))
+    if too_deep(texts, most_deep, joined=b"\0".join(texts), longest=max(lengths)):
+        return False
+    try:
+        values = _decode_values(b"[%b]" % b",".join(texts))
+    except msgspec.MsgspecError:
+        return False
+    # The first value begins where the first text does. If both are as long, the next ones do, too.
+    return list(map(len, values)) == lengths

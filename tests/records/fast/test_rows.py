@@ -142,6 +142,20 @@ def test_every_cell_is_inferred_as_alone() -> None:
         assert not assert_as_each_row(parser, rows).others
 
 
+_PARTS = ("{}", "[1", "2]", "3,4", "[]", '"x"', '"', "{},{}", " {}", "[1,[2]", "[3]]", "", "5")
+"""Cells whose join by commas may be JSON, although not all of them are."""
+
+
+@given(st.lists(st.sampled_from(_PARTS), min_size=1, max_size=6))
+@example(["[1", "2]", "3,4"])
+@example(["{}", "[1,[2]", "[3]]", "{},{}"])
+@example(["{}", " {}"])
+def test_cells_are_not_read_beyond_their_ends(cells: list[str]) -> None:
+    rows = [[f"k{place}", cell] for place, cell in enumerate(cells)]
+    parser = parsers(["key", "value"], PLAIN, Shape(infer_types=True))[0]
+    assert not assert_as_each_row(parser, rows).others
+
+
 @pytest.mark.parametrize("cell", ["[" * 32 + "]" * 32, '["\\ud800"]', "{" * 40 + "}" * 40])
 def test_a_cell_that_may_be_json_is_left_to_the_careful_path_and_no_other(cell: str) -> None:
     parser = parsers(["key", "value"], PLAIN, Shape(infer_types=True))[0]
