@@ -1,9 +1,9 @@
 """Measure what each shape of record costs against plain ones: whole processes, CPU time per record.
 
-A round runs every shape once, as `kvsctl set` or `kvsctl delete` against a server faster than it,
-and once a file of one record, whose time is that of starting and is subtracted from the others.
-Rounds begin at different shapes. A ratio compares two runs of the same round, so other load on the
-machine affects both.
+A round runs every shape, as `kvsctl set` or `kvsctl delete` against a server faster than it, with
+all records and with one. The time of one record is that of starting, with all modules that the
+shape needs, and is subtracted. Rounds begin at different shapes. A ratio compares two runs of the
+same round, so other load on the machine affects both.
 """
 
 import argparse
@@ -47,12 +47,13 @@ def main() -> None:
 def _measured(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     shapes = _chosen(given.only)
     with served(folder) as url:
-        clients = {shape.name: _client(folder, url, shape, given.records) for shape in shapes}
-        start_ups = {words: _start_up(folder, url, words) for words in ("set", "delete")}
-        rounds = [
-            _one_round(clients, start_ups, shapes, given.records, turn)
-            for turn in range(given.rounds)
-        ]
+        sizes = (1, given.records)
+        clients = {
+            (shape.name, size): _client(folder, url, shape, size)
+            for shape in shapes
+            for size in sizes
+        }
+        rounds = [_one_round(clients, shapes, sizes, turn) for turn in range(given.rounds)]
     return {"records": given.records, "rounds": given.rounds, "shapes": _table(shapes, rounds)}
 
 
@@ -64,7 +65,7 @@ def _chosen(names: Sequence[str] | None) -> list[Shape]:
 
 
 def _client(folder: Path, url: str, shape: Shape, records: int) -> Client:
-    source = folder / f"{SHAPES.index(shape)}.{shape.suffix}"
+    source = folder / f"{SHAPES.index(shape)}-{records}.{shape.suffix}"
     with source.open("wb") as file:
         file.writelines(shape.rows(records))
     client = kvsctl(folder, url, source, _CONNECTIONS, *shape.words)
@@ -82,26 +83,21 @@ def _accounted_for(failing: int, output: bytes) -> int:
     return sum(report[name] for name in ("succeeded", "duplicates", "unsent", "failed"))
 
 
-def _start_up(folder: Path, url: str, command: str) -> Client:
-    source = folder / f"one-{command}.jsonl"
-    source.write_text('{"key":"a","value":1}\n')
-    return kvsctl(folder, url, source, _CONNECTIONS, command)
-
-
 def _one_round(
-    clients: Mapping[str, Client],
-    start_ups: Mapping[str, Client],
+    clients: Mapping[tuple[str, int], Client],
     shapes: Sequence[Shape],
-    records: int,
+    sizes: tuple[int, int],
     turn: int,
 ) -> dict[str, float]:
     """Return the CPU time of a record in microseconds, by shape."""
-    starting = {command: run(client, 1).cpu_seconds for command, client in start_ups.items()}
     first = turn * 7 % len(shapes)
+    one, all_records = sizes
+
+    def seconds(shape: Shape, size: int) -> float:
+        return run(clients[shape.name, size], size).cpu_seconds
+
     return {
-        shape.name: (run(clients[shape.name], records).cpu_seconds - starting[shape.words[0]])
-        / records
-        * 1e6
+        shape.name: (seconds(shape, all_records) - seconds(shape, one)) / (all_records - one) * 1e6
         for shape in (*shapes[first:], *shapes[:first])
     }
 
