@@ -131,6 +131,12 @@ def _add_ping(app: typer.Typer) -> None:
     app.command("ping", cls=Command)(ping_command)
 
 
+def _add_probe(app: typer.Typer) -> None:
+    from kvsctl.cli.commands.tools.probe import probe_command
+
+    app.command("probe", cls=Command)(probe_command)
+
+
 def _add_serve(app: typer.Typer) -> None:
     from kvsctl.cli.commands.tools.serve import serve_command
 
@@ -163,6 +169,7 @@ _COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
     "clean": _add_clean,
     "apply": _add_apply,
     "ping": _add_ping,
+    "probe": _add_probe,
     "serve": _add_serve,
     "journal": _add_journal,
     "bridge": _add_bridge,

@@ -78,6 +78,7 @@ def basis_of(
     config = read_config(environ)
     flags = given.of(TargetOptions)
     target = _target(flags, config, environ, named_by)
+    limits = _with_profile(limits, target)
     running = resolve_running(
         vars(given.of(RunningOptions)),
         environ,
@@ -175,6 +176,19 @@ def schedule_of(given: Given, max_duration_seconds: int | None) -> Schedule:
         raise UsageError("--lock-wait needs a lock", "Add --lock FILE.")
     wait_seconds = duration_seconds(options.lock_wait, "--lock-wait")
     return Schedule(max_duration_seconds, options.lock, wait_seconds)
+
+
+def _with_profile(limits: Limits, target: Target) -> Limits:
+    """Return the limits of the profile that the target's section names, unless others were given.
+
+    Raise UsageError if it cannot be read.
+    """
+    name = target.section.get("profile")
+    if name is None or limits != DEFAULT_LIMITS:
+        return limits
+    from kvsctl.config.limitsfile import read_profile_limits
+
+    return read_profile_limits(Path(name).expanduser())
 
 
 def _target(

@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from kvsctl.errors import UsageError
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 
+PROFILE_FORMAT: Final = 1
+"""The format of profiles, which `kvsctl probe` writes."""
 _NAMES = Limits._fields
 _MOST = 10**15
 """Larger than any real limit, and small enough for sums of limits."""
@@ -16,9 +18,12 @@ def read_limits(path: Path) -> Limits:
     """Return the limits in the file, and the documented ones for the rest.
 
     The file is TOML, or JSON if its name ends in `.json`: names of `limits.Limits` with positive
-    whole numbers. Raise UsageError for anything else, and if the file cannot be read.
+    whole numbers. It may also be a profile, whose limits are taken. Raise UsageError for anything
+    else, and if the file cannot be read.
     """
     given = _parsed(path)
+    if isinstance(given, dict) and "profile" in given:
+        given = _limits_of_profile(path, given)
     if not isinstance(given, dict):
         raise UsageError(f"{path}: not an object of limits", 'For example: {"value_bytes": 500000}')
     for name, number in given.items():
@@ -33,6 +38,31 @@ def read_limits(path: Path) -> Limits:
     if limits.entity_chars_min > limits.entity_chars_max:
         raise UsageError(f"{path}: entity_chars_min is more than entity_chars_max")
     return limits
+
+
+def read_profile_limits(path: Path) -> Limits:
+    """Return the limits in a profile, and the documented ones for the rest. Raise UsageError."""
+    given = _parsed(path)
+    if not isinstance(given, dict) or "profile" not in given:
+        raise UsageError(f"{path} is not a profile", "kvsctl probe writes one.")
+    return read_limits(path)
+
+
+def holds_profile(path: Path) -> bool:
+    """Return whether a file is a profile, of any format."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and "profile" in found
+
+
+def _limits_of_profile(path: Path, profile: dict[str, Any]) -> Any:
+    if profile["profile"] != PROFILE_FORMAT:
+        raise UsageError(
+            f"{path} has a format that this version does not know", "Use a newer kvsctl."
+        )
+    return profile.get("limits", {})
 
 
 def _parsed(path: Path) -> Any:

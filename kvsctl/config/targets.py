@@ -25,14 +25,14 @@ _SIGNS_OF_SETTINGS: Final = (
     "KVSCTL_TOKEN",
     "FORGE_EGRESS_PROXY_URL",
 )
-_SECTION_KEYS: Final = {"url", "token_file", "token_command", "installation"}
+_SECTION_KEYS: Final = {"url", "token_file", "token_command", "installation", "profile"}
 _SWITCHES: Final = {"read_only", "protected"}
 _READ_ONLY: Final = "KVSCTL_READ_ONLY"
 _ON: Final = frozenset({"1", "true", "yes", "on"})
 _OFF: Final = frozenset({"", "0", "false", "no", "off"})
 _WITHOUT_EFFECT: Final[Mapping[str, frozenset[str]]] = {
     "local": frozenset(_SECTION_KEYS),
-    "container": frozenset(_SECTION_KEYS - {"installation"}),
+    "container": frozenset(_SECTION_KEYS - {"installation", "profile"}),
 }
 
 

@@ -15,6 +15,7 @@
 - `compare`: compare records, and verify backups.
 - `store`: listings in jobs, and a second store besides the target.
 - `cleanup`: list or plan what a selection chooses, and delete it or give it a ttl.
+- `probe`: find out what a target does where the documentation is silent.
 - `ping`: find out whether a target answers.
 - `cron`: what jobs need that run by themselves.
 - `file_roles`: refuse one file in two roles.

@@ -18,6 +18,15 @@ def require_permitted(job: BatchJob, environment: Environment) -> None:
     target, confirmed = job.target, job.confirmed_target
     if job.plan.verb is GET:
         return
+    require_confirmable(target, confirmed)
+    if job.has_consent is not None:
+        done = "deleted" if job.plan.verb is Verb.DELETE else "changed"
+        require_answerable(environment, has_consent=job.has_consent, refusal=f"nothing was {done}")
+    require_confirmed(job.command, target, confirmed, environment)
+
+
+def require_confirmable(target: Target, confirmed: str | None) -> None:
+    """Raise UsageError for a read-only target, and if `--confirm` names another target."""
     if target.is_read_only:
         raise read_only(target)
     if confirmed is not None and confirmed != target.name:
@@ -25,9 +34,12 @@ def require_permitted(job: BatchJob, environment: Environment) -> None:
             f"--confirm {confirmed}: the target is {target.name}; nothing was sent",
             "Give the name of the target that you mean to write to.",
         )
-    if job.has_consent is not None:
-        done = "deleted" if job.plan.verb is Verb.DELETE else "changed"
-        require_answerable(environment, has_consent=job.has_consent, refusal=f"nothing was {done}")
+
+
+def require_confirmed(
+    command: str, target: Target, confirmed: str | None, environment: Environment
+) -> None:
+    """Ask for the name of a protected target. Raise UsageError if it is not given."""
     if not target.is_protected or confirmed is not None:
         return
     if not (environment.stdin_is_terminal and environment.stderr_is_terminal):
@@ -35,7 +47,7 @@ def require_permitted(job: BatchJob, environment: Environment) -> None:
             f"target {target.name} is protected: nothing was sent",
             f"Add --confirm {target.name} to write to it.",
         )
-    if _typed_name(job, target, environment) != target.name:
+    if _typed_name(command, target, environment) != target.name:
         raise UsageError(f"that is not the name of target {target.name}: nothing was sent")
 
 
@@ -48,10 +60,10 @@ def read_only(target: Target) -> UsageError:
     )
 
 
-def _typed_name(job: BatchJob, target: Target, environment: Environment) -> str:
+def _typed_name(command: str, target: Target, environment: Environment) -> str:
     """Ask for the target's name. Return what is typed; an empty text at the end of the input."""
     environment.write_stderr(
-        f"{visible(job.command)} writes to {visible(target.display)}, which is protected.\n"
+        f"{visible(command)} writes to {visible(target.display)}, which is protected.\n"
         "Type the name of the target to continue: "
     )
     return read_line()

@@ -1,10 +1,10 @@
 """Open a target: the embedded emulator, or a service over the network."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kvsctl.config.targets import Target
 from kvsctl.errors import Defect, KvsctlError, StreamError, UsageError
@@ -26,6 +26,7 @@ from kvsctl.service.wire import MetadataRequest
 if TYPE_CHECKING:
     from kvsctl.emulator import Emulator
 
+_Client = TypeVar("_Client", bound=StoreClient)
 _EMBEDDED_URL = "http://kvsctl.localhost"
 
 
@@ -50,8 +51,7 @@ def credentials_of(target: Target, *, allow_http: bool) -> Credentials:
     return Credentials(source, bearer)
 
 
-@asynccontextmanager
-async def connected(
+def connected(
     target: Target,
     credentials: Credentials,
     *,
@@ -60,14 +60,37 @@ async def connected(
     wants_headers: bool,
     creates: bool = False,
     may_write: bool = False,
-) -> AsyncIterator[StoreClient]:
+) -> AbstractAsyncContextManager[StoreClient]:
     """Open the target's service; close its connections and an embedded emulator at the end.
 
     `creates`: it sets records one by one, each only if its key does not exist. Without `may_write`,
     and for a read-only target, the client refuses requests that could write.
     """
-    make = partial(
+    return connected_as(
         _creating_client() if creates else StoreClient,
+        target,
+        credentials,
+        timeout_seconds=timeout_seconds,
+        asked=asked,
+        wants_headers=wants_headers,
+        may_write=may_write,
+    )
+
+
+@asynccontextmanager
+async def connected_as(
+    kind: Callable[..., _Client],
+    target: Target,
+    credentials: Credentials,
+    *,
+    timeout_seconds: float,
+    asked: MetadataRequest,
+    wants_headers: bool = False,
+    may_write: bool = False,
+) -> AsyncIterator[_Client]:
+    """Open the target's service by a client of this kind. The rest is as in `connected`."""
+    make = partial(
+        kind,
         credentials=credentials,
         timeout_seconds=timeout_seconds,
         metadata=asked,

@@ -12,6 +12,8 @@ USAGE_SCHEMA: Final = 1
 """The schema of what `kvsctl du` prints as JSON."""
 VERIFY_SCHEMA: Final = 1
 """The schema of what `kvsctl verify --json` prints."""
+PROBE_SCHEMA: Final = 1
+"""The schema of what `kvsctl probe --json` prints."""
 PING_SCHEMA: Final = 1
 """The schema of what `kvsctl ping --json` prints."""
 

@@ -2,6 +2,7 @@
 
 - `client`: send one batch request or query and return its answer.
 - `single_sets`: set one record per request, unless its key exists.
+- `raw`: send a request with any body.
 - `wire`: encode records as request bytes.
 - `reply`: decode the body of a batch's 200 answer.
 - `queries`: encode a query, and decode the page that answers it.

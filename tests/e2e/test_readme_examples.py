@@ -12,6 +12,7 @@ _ROOT: Final = Path(__file__).parents[2]
 _README: Final = (_ROOT / "README.md").read_text("utf-8")
 _WHOLE_STORE: Final = (_ROOT / "docs/whole-store.md").read_text("utf-8")
 _CLEAN_UP: Final = (_ROOT / "docs/clean-up.md").read_text("utf-8")
+_PROBE: Final = (_ROOT / "docs/probe.md").read_text("utf-8")
 _FENCE: Final = "```"
 
 pytestmark = only_on(IS_POSIX, "the examples need a POSIX shell")
@@ -24,7 +25,9 @@ def _examples() -> list[tuple[str, str]]:
     first_output = _README[install.end() :].partition(_FENCE)[0]
     found = [(install[1], first_output)]
     for block in re.findall(
-        rf"^{_FENCE}console\n(.*?)^{_FENCE}", _README + _WHOLE_STORE + _CLEAN_UP, re.M | re.S
+        rf"^{_FENCE}console\n(.*?)^{_FENCE}",
+        _README + _WHOLE_STORE + _CLEAN_UP + _PROBE,
+        re.M | re.S,
     ):
         for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, output = step.partition("\n")
@@ -36,6 +39,7 @@ def _without_measurements(text: str, home: Path) -> str:
     """Replace paths, times and rates, which differ between runs."""
     text = text.replace(str(home), "/home/you")
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME", text)
+    text = re.sub(r"\d+\.\d+ ms\b", "0 ms", text)
     return re.sub(r"\d+\.\d+ s\b", "0 s", re.sub(r"[\d,]+ keys/s", "0 keys/s", text))
 
 

@@ -1,1 +1,1 @@
-"""Commands beside the records: `ping`, `serve`, `journal` and `bridge`."""
+"""Commands beside the records: `ping`, `probe`, `serve`, `journal` and `bridge`."""

@@ -1,0 +1,43 @@
+"""From the options of probe to its job: every setting resolved, nothing opened."""
+
+import secrets
+
+from kvsctl.cli.option_groups import Given
+from kvsctl.cli.options.running import RunningOptions
+from kvsctl.cli.options.target import ConfirmOption, YesOption
+from kvsctl.cli.options.tools.probe import ProbeOptions
+from kvsctl.cli.request import basis_of
+from kvsctl.errors import UsageError
+from kvsctl.jobs.job import Reporting
+from kvsctl.jobs.probe.catalogue import chosen
+from kvsctl.jobs.probe.running import Probe
+from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.records.checks import check_key
+
+_LONGEST_NAME = 40
+"""How many characters follow the prefix in the key of a scratch record, at most."""
+
+
+def probe_job(given: Given) -> Probe:
+    """Return the job of `probe`. Raise UsageError if it cannot be carried out."""
+    options = given.of(ProbeOptions)
+    questions = chosen(options.ask, may_use_up_quota=options.use_up_quota)
+    prefix = f"kvsctl-probe:{secrets.token_hex(4)}:" if options.prefix is None else options.prefix
+    if not prefix or check_key(prefix + "x" * _LONGEST_NAME, DEFAULT_LIMITS) is not None:
+        raise UsageError(
+            "--prefix: keys cannot begin with it, or would be too long",
+            "Give a short prefix of letters, digits and : . _ - #.",
+        )
+    basis = basis_of(given.having(RunningOptions(timeout=options.timeout)))
+    return Probe(
+        target=basis.target,
+        allow_http=basis.allow_http,
+        timeout_seconds=basis.timeout_seconds,
+        questions=questions,
+        prefix=prefix,
+        output=options.output,
+        has_consent=given.of(YesOption).yes,
+        confirmed_target=given.of(ConfirmOption).confirm,
+        is_dry_run=options.dry_run,
+        reporting=Reporting(as_json=options.json, quiet=options.quiet),
+    )

@@ -1,0 +1,234 @@
+"""Send requests about scratch records, keep what may have been written, and remove it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from kvsctl.bulk.retrying.give_up import refused_end, throttled_end, unreachable
+from kvsctl.errors import KvsctlError, TargetError
+from kvsctl.jsontext import elements, json_line, members
+from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.model import Identity
+from kvsctl.service.faults import Fault, FaultKind
+from kvsctl.service.raw import RawAnswer, RawClient
+from kvsctl.service.wire import key_body
+
+SET: Final = "/v1/batch/set"
+GET: Final = "/v1/batch/get"
+DELETE: Final = "/v1/batch/delete"
+QUERY: Final = "/v1/query"
+LIFETIME: Final = {"ttl": {"value": 1, "unit": "DAYS"}}
+"""The options of scratch records: the service removes them, if nothing else does."""
+_METADATA: Final = ["CREATED_AT", "UPDATED_AT", "EXPIRE_TIME"]
+_ATTEMPTS: Final = 6
+_PAUSE_SECONDS: Final = 0.5
+_PATIENCE_SECONDS: Final = 300.0
+_FINAL: Final = frozenset(
+    {
+        FaultKind.UNAUTHORISED,
+        FaultKind.FORBIDDEN,
+        FaultKind.UNTRUSTED,
+        FaultKind.PROXY_REFUSED,
+        FaultKind.MISDIRECTED,
+    }
+)
+Sleep: TypeAlias = Callable[[float], Awaitable[None]]
+
+
+class Stopped(Exception):
+    """The probe was stopped before the question was answered."""
+
+
+class Lists(msgspec.Struct, frozen=True):
+    """The two lists of a batch's answer, by key: the members of records, the codes of failures."""
+
+    succeeded: Mapping[str, Mapping[str, bytes]]
+    failed: Mapping[str, str]
+
+
+def lists_of(answer: RawAnswer) -> Lists:
+    """Return the lists of an answer; of a refusal, empty ones. Raise TargetError."""
+    if answer.fault is not None:
+        return Lists({}, {})
+    try:
+        found = members(answer.body)
+        succeeded = [members(one) for one in elements(found["successfulKeys"])]
+        failed = msgspec.json.decode(found["failedKeys"], type=list[dict[str, Any]])
+        codes = {str(one["key"]): str(one["error"]["code"]) for one in failed}
+        return Lists({msgspec.json.decode(one["key"], type=str): one for one in succeeded}, codes)
+    except (KeyError, TypeError, ValueError):
+        raise unlike_the_service() from None
+
+
+def unlike_the_service() -> TargetError:
+    """Return the error for an answer that the service never gives."""
+    return TargetError(
+        "the target does not answer like the service: cannot read the answer", "Check the URL."
+    )
+
+
+def item(key: str, value: bytes, **others: Any) -> bytes:
+    """Return a record of a batch/set; `others` are members besides key and value."""
+    rest = b"".join(b",%b:%b" % (json_line(name), json_line(one)) for name, one in others.items())
+    return b'{"key":%b,"value":%b%b}' % (json_line(key), value, rest)
+
+
+def batch(items: Iterable[bytes]) -> bytes:
+    """Return the body of a batch."""
+    return b"[%b]" % b",".join(items)
+
+
+class Scratch:
+    """The scratch records of one probe, below one prefix. All writes go through it.
+
+    A key counts as written from before its request is sent until a read shows that it is gone.
+    After `stop`, no request is begun and no pause waits until the clean-up: they raise Stopped.
+    """
+
+    def __init__(
+        self, client: RawClient, prefix: str, now: Callable[[], float], sleep: Sleep
+    ) -> None:
+        self.prefix = prefix
+        self.now = now
+        self.in_flight = 0
+        self._sleep = sleep
+        self._stopped = asyncio.Event()
+        self._is_cleaning = False
+        self._client = client
+        self._written: dict[Identity, None] = {}
+
+    @property
+    def written(self) -> Sequence[Identity]:
+        """The records that may exist."""
+        return list(self._written)
+
+    def stop(self) -> None:
+        """Begin nothing more but the clean-up. Requests in flight are finished."""
+        self._stopped.set()
+
+    async def pause(self, seconds: float) -> None:
+        """Wait for so long. Raise Stopped if that is cut short."""
+        if self._is_cleaning:
+            await self._sleep(seconds)
+            return
+        self._require_going()
+        waiting = [
+            asyncio.ensure_future(self._sleep(seconds)),
+            asyncio.ensure_future(self._stopped.wait()),
+        ]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waiting:
+                one.cancel()
+        self._require_going()
+
+    def _require_going(self) -> None:
+        if self._stopped.is_set() and not self._is_cleaning:
+            raise Stopped
+
+    def key(self, name: str) -> str:
+        """Return the scratch key of this name."""
+        return self.prefix + name
+
+    def note(self, *keys: str, entity: str | None = None) -> None:
+        """Note keys that are about to be written."""
+        self._written.update(dict.fromkeys(Identity(entity, key) for key in keys))
+
+    async def set(self, name: str, value: bytes, options: Any = LIFETIME) -> RawAnswer:
+        """Write one record. `options` None: without ttl."""
+        self.note(self.key(name))
+        others = {} if options is None else {"options": options}
+        return await self.request(SET, batch([item(self.key(name), value, **others)]))
+
+    async def get(self, name: str) -> Mapping[str, bytes] | None:
+        """Return the members of a record, metadata included; None if it does not exist."""
+        key = self.key(name)
+        body = json_line([{"key": key, "options": {"metadataFields": _METADATA}}])
+        return lists_of(await self.request(GET, body)).succeeded.get(key)
+
+    async def listed(self, name: str) -> Mapping[str, bytes] | None:
+        """Return the members of a record as a query shows it; None if it does not."""
+        key = self.key(name)
+        where = [{"property": "key", "condition": "BEGINS_WITH", "values": [key]}]
+        body = {"where": where, "limit": 10, "options": {"metadataFields": _METADATA}}
+        answer = await self.request(QUERY, json_line(body))
+        if answer.fault is not None:
+            return None
+        try:
+            records = [members(text) for text in elements(members(answer.body)["data"])]
+        except (KeyError, ValueError):
+            raise unlike_the_service() from None
+        return next((one for one in records if one.get("key") == json_line(key)), None)
+
+    async def request(self, path: str, body: bytes, *, waits: bool = True) -> RawAnswer:
+        """Send a request until it is answered or refused. With `waits`, also while throttled.
+
+        Raise TargetError or CredentialsError if retries are at an end.
+        """
+        attempts, waited = 0, 0.0
+        while True:
+            answer = await self._once(path, body)
+            fault = answer.fault
+            if fault is None or answer.is_refusal or (fault.is_throttled and not waits):
+                return answer
+            if fault.kind is FaultKind.UNAUTHORISED and await self._client.renew(answer.token):
+                fault = None
+            elif fault.kind in _FINAL:
+                raise refused_end(fault)
+            attempts += 1
+            pause = _pause_after(fault, attempts)
+            if fault is not None and fault.is_throttled:
+                waited += pause
+                if waited > _PATIENCE_SECONDS:
+                    raise throttled_end(waited, f"{fault.code}: {fault.message}")
+            elif attempts >= _ATTEMPTS:
+                raise _given_up(fault)
+            await self.pause(pause)
+
+    async def _once(self, path: str, body: bytes) -> RawAnswer:
+        self._require_going()
+        self.in_flight += 1
+        try:
+            return await self._client.post(path, body)
+        finally:
+            self.in_flight -= 1
+
+    async def remove_all(self) -> KvsctlError | None:
+        """Delete what was written, and forget what is gone then. Return why some may be left."""
+        self._is_cleaning = True
+        error: KvsctlError | None = None
+        for entity in dict.fromkeys(one.entity for one in self._written):
+            mine = [one for one in self._written if one.entity == entity]
+            for start in range(0, len(mine), DEFAULT_LIMITS.batch_records):
+                try:
+                    await self._remove(mine[start : start + DEFAULT_LIMITS.batch_records])
+                except KvsctlError as failed:
+                    error = failed
+        return error
+
+    async def _remove(self, some: Sequence[Identity]) -> None:
+        """Delete records, at most a batch, and forget those that a read does not find."""
+        body = batch(key_body(one) for one in some)
+        await self.request(DELETE, body)
+        answer = await self.request(GET, body)
+        if answer.is_refusal and some[0].entity is None:
+            return
+        left = lists_of(answer).succeeded
+        for one in some:
+            if one.key not in left:
+                self._written.pop(one, None)
+
+
+def _pause_after(fault: Fault | None, attempts: int) -> float:
+    if fault is None:
+        return 0.0
+    pause: float = _PAUSE_SECONDS * 2 ** min(attempts - 1, 6)
+    return max(pause, fault.retry_after_seconds or 0.0)
+
+
+def _given_up(fault: Fault | None) -> KvsctlError:
+    assert fault is not None  # noqa: S101 - a token that was renewed and refused is one
+    return unreachable(fault)
