@@ -3,12 +3,13 @@
 - `app`: the commands, each loaded when it is called.
 - `carry_out`: the edge between a job and the process: event loop, signals, exit code.
 - `commands`: one module for each command: `records/` (set, get, delete), `store/` (list,
-  export, du, verify, diff, sync, expire, apply), `tools/` (ping, probe, serve, journal).
+  export, du, verify, diff, sync, expire, clean, apply), `tools/` (ping, probe, serve,
+  installations, journal, bridge).
 - `options`, `option_groups`: options in groups, and how a command takes groups.
 - `request`, `inputs`: from options to a job; `listing_request`, `usage_request`, `selectors`: to
   one that lists; `protecting`: the keys that a selection never chooses; `compare_request`: to one
   that compares; `sync_request`: to one that makes a store like another; `stores`: to a store
   besides the target; `cleanup`: to one that deletes or rewrites what is chosen or planned;
-  `tools`: to one beside the records.
+  `tools`: to one beside the records; `installations`: to one on several installations.
 - `arguments`, `help`: the words of the command line, and help pages.
 """

@@ -143,6 +143,12 @@ def _add_serve(app: typer.Typer) -> None:
     app.command("serve", cls=Command)(serve_command)
 
 
+def _add_installations(app: typer.Typer) -> None:
+    from kvsctl.cli.commands.tools.installations import installations_command
+
+    app.command("installations", cls=Command)(installations_command)
+
+
 def _add_journal(app: typer.Typer) -> None:
     from kvsctl.cli.commands.tools.journal import journal_app
 
@@ -171,6 +177,7 @@ _COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
     "ping": _add_ping,
     "probe": _add_probe,
     "serve": _add_serve,
+    "installations": _add_installations,
     "journal": _add_journal,
     "bridge": _add_bridge,
 }

@@ -77,7 +77,7 @@ def basis_of(
     """
     config = read_config(environ)
     flags = given.of(TargetOptions)
-    target = _target(flags, config, environ, named_by)
+    target = target_of(flags, config, environ, named_by)
     limits = _with_profile(limits, target)
     running = resolve_running(
         vars(given.of(RunningOptions)),
@@ -191,18 +191,34 @@ def _with_profile(limits: Limits, target: Target) -> Limits:
     return read_profile_limits(Path(name).expanduser())
 
 
-def _target(
-    flags: TargetOptions, config: ConfigFile, environ: Mapping[str, str], named_by: str
+def target_of(
+    flags: TargetOptions,
+    config: ConfigFile,
+    environ: Mapping[str, str] = os.environ,
+    named_by: str = "--target",
+    *,
+    has_installations: bool = False,
 ) -> Target:
+    """Return the target of a command. Raise UsageError.
+
+    `has_installations`: its installation is left open, as others say which ones it has.
+    """
+    named = flags.installation or []
+    if len(named) > 1 and not has_installations:
+        raise UsageError(
+            f"--installation is given {len(named):,} times, and this command works on one store",
+            "Give one of them.",
+        )
     return choose_target(
         TargetFlags(
             flags.target,
             flags.url,
             flags.token_file,
             flags.token_command,
-            flags.installation,
+            named[0] if named and not has_installations else None,
             named_by,
             "--url" if named_by == "--target" else named_by,
+            has_installations,
         ),
         environ,
         config,

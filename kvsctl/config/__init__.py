@@ -3,6 +3,7 @@
 - `file`: read the configuration file.
 - `base_urls`: refuse a base URL that holds what requests add to it.
 - `targets`: choose the target and its token.
+- `installations`: the installations that a command works on, from options or a file.
 - `settings`: resolve how a run works; the home of its defaults.
 - `limitsfile`: read `--limits FILE`.
 """

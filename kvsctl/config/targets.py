@@ -39,7 +39,8 @@ _WITHOUT_EFFECT: Final[Mapping[str, frozenset[str]]] = {
 class TargetFlags(msgspec.Struct, frozen=True):
     """The options that choose a target; None: not given.
 
-    `named_by` and `url_by` are the options that give a name and a URL.
+    `named_by` and `url_by` are the options that give a name and a URL. `has_installations`: the
+    installations are chosen by other options than `installation`.
     """
 
     target: str | None = None
@@ -49,15 +50,17 @@ class TargetFlags(msgspec.Struct, frozen=True):
     installation: str | None = None
     named_by: str = "--target"
     url_by: str = "--url"
+    has_installations: bool = False
 
 
 class Target(msgspec.Struct, frozen=True):
     """A store: `local_path` is set for the embedded emulator, `url` for every other target.
 
     At most one of the three token fields is set; if none is, requests carry no token.
-    `installation` is set in a Forge Container. `section` is the target's table in the
-    configuration file. `is_read_only`: nothing may be written to it. `is_protected`: only if the
-    user gives its name.
+    `installation` is whose store it is, if that is known. `is_proxied`: it is the proxy of a Forge
+    Container, which is told the installation and needs no token. `section` is the target's table in
+    the configuration file. `is_read_only`: nothing may be written to it. `is_protected`: only if
+    the user gives its name.
     """
 
     name: str
@@ -70,6 +73,7 @@ class Target(msgspec.Struct, frozen=True):
     section: Mapping[str, Any] = msgspec.field(default_factory=dict)
     is_read_only: bool = False
     is_protected: bool = False
+    is_proxied: bool = False
 
     def __repr__(self) -> str:
         """Return the name: the other fields may hold secrets."""
@@ -139,7 +143,7 @@ def _target(
         flag = "--token-file" if flags.token_file else "--token-command"
         raise UsageError(f"target {name} uses no token", f"Remove {flag}.")
     if name == "container":
-        return _container(environ, installation, section)
+        return _container(environ, flags, section)
     if installation:
         raise UsageError(
             f"--installation {installation}: only the target container has installations",
@@ -244,20 +248,37 @@ def _check_section(name: str | None, section: Mapping[str, Any], config: ConfigF
 
 
 def _container(
-    environ: Mapping[str, str], installation: str | None, section: Mapping[str, Any]
+    environ: Mapping[str, str], flags: TargetFlags, section: Mapping[str, Any]
 ) -> Target:
+    url = container_base_url(proxy_url(environ))
+    installation = flags.installation or section.get("installation")
+    if flags.has_installations:
+        installation = None
+    elif not installation:
+        raise UsageError(
+            "no installation is chosen", "Add --installation ID, or --all-installations."
+        )
+    else:
+        checked_installation(installation)
+    return Target("container", url=url, installation=installation, section=section, is_proxied=True)
+
+
+def proxy_url(environ: Mapping[str, str]) -> str:
+    """Return the URL of a container's proxy, without a final slash. Raise UsageError."""
     proxy = environ.get("FORGE_EGRESS_PROXY_URL")
     if not proxy:
         raise UsageError(
             "FORGE_EGRESS_PROXY_URL is not set",
             "The target container works only inside a Forge Container.",
         )
-    if not installation:
-        raise UsageError("no installation is chosen", "Add --installation ID.")
+    return proxy.rstrip("/")
+
+
+def checked_installation(installation: str, where: str | None = None) -> None:
+    """Raise UsageError, naming where it was given, unless a header can hold the id."""
     if not _INSTALLATION.fullmatch(installation):
-        raise UsageError("the installation is not a valid id", "Give its UUID or ARI.")
-    url = container_base_url(proxy)
-    return Target("container", url=url, installation=installation, section=section)
+        place = "" if where is None else f"{where}: "
+        raise UsageError(f"{place}the installation is not a valid id", "Give its UUID or ARI.")
 
 
 def _token(

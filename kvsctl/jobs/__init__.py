@@ -17,6 +17,7 @@
 - `cleanup`: list or plan what a selection chooses, and delete it or give it a ttl.
 - `probe`: find out what a target does where the documentation is silent.
 - `ping`: find out whether a target answers.
+- `installations`: jobs on several installations of an app.
 - `cron`: what jobs need that run by themselves.
 - `file_roles`: refuse one file in two roles.
 - `replacing`: refuse to replace a file of another kind.

@@ -1,6 +1,6 @@
 """Open a target: the embedded emulator, or a service over the network."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -43,7 +43,7 @@ def credentials_of(target: Target, *, allow_http: bool) -> Credentials:
     source = _token_source(target)
     if isinstance(source, TokenFile):
         source.require_readable()
-    if source is None and target.installation is None and not is_loopback_url(target.url):
+    if source is None and not target.is_proxied and not is_loopback_url(target.url):
         raise UsageError(
             f"target {target.display} has no token",
             "Set KVSCTL_TOKEN, or use --token-file or --token-command.",
@@ -110,12 +110,19 @@ async def connected_as(
     from kvsctl.service.transport.choose import over_network
 
     assert target.url is not None  # noqa: S101
-    fixed = {} if target.installation is None else dict(container(target.installation))
+    fixed = _fixed_headers(target)
     service = make(over_network(target.url, timeout_seconds), fixed_headers=fixed)
     try:
         yield service
     finally:
         await service.aclose()
+
+
+def _fixed_headers(target: Target) -> Mapping[str, str]:
+    """Return the headers of every request: a container's proxy is told the installation."""
+    if not target.is_proxied or target.installation is None:
+        return {}
+    return container(target.installation)
 
 
 def _write_refusal(target: Target, *, may_write: bool) -> KvsctlError | None:

@@ -10,5 +10,6 @@
 - `dry_run`, `journal`: the reports of `--dry-run` and of `kvsctl journal show`.
 - `merging`: many reports as one.
 - `target`: what is shown of a target itself.
+- `installations`: what is shown of several installations.
 - `store`: what is shown of backups and whole stores.
 """

@@ -6,6 +6,7 @@
 - `wire`: encode records as request bytes.
 - `reply`: decode the body of a batch's 200 answer.
 - `queries`: encode a query, and decode the page that answers it.
+- `installations`: ask a container's proxy for the installations of the app.
 - `found`: decode the records that both kinds of answer hold.
 - `success_form`: recognise "all succeeded" by its bytes.
 - `interpret`: turn an answer, or its absence, into a reply or a fault.

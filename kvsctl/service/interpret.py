@@ -56,8 +56,8 @@ def interpret(
                 _bound_failures(token, reply)
             return reply, None
         except UnreadableAnswer as error:
-            return None, _unreadable(error, trace_id, token)
-    return None, _refusal(answer, trace_id, token, service_now, proxy)
+            return None, unreadable_fault(error, trace_id, token)
+    return None, refusal_fault(answer, trace_id, token, service_now, proxy)
 
 
 def interpret_page(
@@ -79,16 +79,17 @@ def interpret_page(
         try:
             return decode_page(answer.body, of_entity=of_entity), None
         except UnreadableAnswer as error:
-            return None, _unreadable(error, trace_id, token)
-    return None, _refusal(answer, trace_id, token, service_now, proxy)
+            return None, unreadable_fault(error, trace_id, token)
+    return None, refusal_fault(answer, trace_id, token, service_now, proxy)
 
 
-def _unreadable(error: UnreadableAnswer, trace_id: str | None, token: Secret | None) -> Fault:
+def unreadable_fault(error: UnreadableAnswer, trace_id: str | None, token: Secret | None) -> Fault:
+    """Return the fault that an answer means whose body cannot be read."""
     message = _shown(token, f"cannot read the answer: {error}", _MESSAGE_CHARACTERS)
     return Fault(FaultKind.UNANSWERED, codes.UNREADABLE_ANSWER, message, _OK, trace_id)
 
 
-def _refusal(
+def refusal_fault(
     answer: CarrierAnswer,
     trace_id: str | None,
     token: Secret | None,

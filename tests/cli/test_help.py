@@ -64,6 +64,7 @@ def test_every_command_is_listed_with_a_sentence() -> None:
         "ping",
         "probe",
         "serve",
+        "installations",
         "journal",
         "bridge",
     ]:
@@ -78,6 +79,7 @@ def test_every_command_is_listed_with_a_sentence() -> None:
         ("list",),
         ("export",),
         ("du",),
+        ("installations",),
         ("journal",),
         ("journal", "show"),
         ("bridge", "init"),

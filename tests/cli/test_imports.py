@@ -65,6 +65,7 @@ _OTHER_COMMANDS = (
     "kvsctl.cli.commands.tools.probe",
     "kvsctl.jobs.probe",
     "kvsctl.cli.commands.tools.serve",
+    "kvsctl.cli.commands.tools.installations",
     "kvsctl.cli.commands.tools.journal",
     "kvsctl.cli.commands.tools.bridge",
     "kvsctl.bridge",
@@ -112,6 +113,7 @@ def _imported(kvsctl: Command, *words: str, **variables: str) -> set[str]:
         (["expire", "--help"], _EVERYTHING),
         (["clean", "--help"], (*_EVERYTHING, "tomllib", "kvsctl.retention")),
         (["apply", "--help"], _EVERYTHING),
+        (["installations", "--help"], _EVERYTHING),
         (["journal", "show", "--help"], _EVERYTHING),
         (["bridge", "init", "--help"], (*_EVERYTHING, "kvsctl.bridge")),
         (

@@ -22,6 +22,7 @@ from kvsctl.cli.options.input import (
     NullOption,
     ShardOption,
 )
+from kvsctl.cli.options.installations.choosing import InstallationsFileOption
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.report import FailuresOption, OutputOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
@@ -34,7 +35,7 @@ from kvsctl.jobs.file_roles import require_one_role_each
 
 BATCH_GROUPS = [
     *(CheckingOptions, GetOptions, InputOptions, JournalOptions, KeyFormOption, KeysArgument),
-    *(ConfirmOption, FailuresOption, MonitoringOptions, OutputOption),
+    *(ConfirmOption, FailuresOption, InstallationsFileOption, MonitoringOptions, OutputOption),
     *(LockOptions, ManifestOption, NullOption, ReportOptions, RetryFailedOption, RunningOptions),
     *(SetOptions, ShapeOptions, ShardOption, TargetOptions, ValueOptions, VerifyOption),
 ]

@@ -5,6 +5,7 @@
 - `set`, `get`: what only one command takes; `comparing`: what only `diff`, `sync` and
   `verify` take.
 - `cleanup`: what only commands take that delete what selectors choose.
+- `installations`: of commands that work on several installations.
 - `target`, `running`, `journal`, `report`: where to, how, resumable, and what to show.
 - `cron`: what jobs take that run by themselves.
 - `tools`: what commands take beside the records.

@@ -55,10 +55,10 @@ class TargetOptions(OptionGroup):
         OnResume.MAY_DIFFER,
     ] = None
     installation: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             metavar="ID",
-            help="Installation whose store to use, in a Forge Container.",
+            help="Installation whose store to use, in a Forge Container: its UUID or ARI.",
             rich_help_panel=panels.TARGET,
         ),
         OnResume.CHECKED_ELSEWHERE,

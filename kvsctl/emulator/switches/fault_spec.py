@@ -18,10 +18,14 @@ The other names:
     leave-out=RATE       ignore a key of a batch and put it into neither list
     refuse-cursor=RATE   refuse the cursor of a query
     refuse=PREFIX:CODE   refuse keys with this prefix with this code (repeatable)
+    refuse-installation=ID:STATUS
+                         refuse all requests of this installation with 401, 403, 404, 429, 500,
+                         502, 503 or 504 (repeatable)
     latency-ms=N, N..M   delay responses by N, or by N to M, milliseconds
     payload-limit=BYTES  refuse larger request bodies; at most the documented limit
     token-lifetime=S     refuse a token S seconds after its first use
-    only=ROUTE+ROUTE     inject faults into these endpoints only, such as batch/set
+    only=ROUTE+ROUTE     inject faults into these endpoints only, such as batch/set; installations
+                         is the list of them
     first=N              inject faults into the first N requests only
     script=NAME:NAME:ok  faults of the first requests, one name each; rates count after them
 """
@@ -39,11 +43,12 @@ KINDS = (
     "429", "throttled", "500", "502", "503", "504", "500-after", "503-after", "502-html",
     "502-empty", "reset-before", "reset-after", "cut",
 )  # fmt: skip
+INSTALLATION_STATUSES = ("401", "403", "404", "429", "500", "502", "503", "504")
 WAITS = ("retry-after", "retry-after-date", "reset")
 SECONDS_MAX = 10 * 365 * 86_400
 """The longest wait, latency or lifetime: ten years, so that no date is out of range."""
 # Names whose values are lists, with the separator of their elements in a spec.
-LISTS = {"refuse": ",", "only": "+", "script": ":"}
+LISTS = {"refuse": ",", "refuse-installation": ",", "only": "+", "script": ":"}
 NAMES = (
     *KINDS, *WAITS, "leave-out", "refuse-cursor", "latency-ms", "payload-limit", "first", "seed",
     "token-lifetime", *LISTS,
@@ -61,6 +66,7 @@ class FaultPlan:
     leave_out: float = 0.0
     refuse_cursor: float = 0.0
     refuse: tuple[tuple[str, str], ...] = ()
+    refuse_installation: Mapping[str, int] = field(default_factory=dict)
     latency_ms: tuple[float, float] = (0.0, 0.0)
     payload_limit: int | None = None
     token_lifetime: float | None = None
@@ -139,6 +145,8 @@ def plan_of(settings: Mapping[str, Any]) -> FaultPlan:
             plan[name.replace("-", "_")] = _rate(name, value)
         elif name == "refuse":
             plan["refuse"] = tuple(_refused(text) for text in _texts(name, value))
+        elif name == "refuse-installation":
+            plan["refuse_installation"] = dict(map(_refused_installation, _texts(name, value)))
         elif name == "latency-ms":
             plan["latency_ms"] = _span(name, value)
         elif name in ("payload-limit", "first", "seed"):
@@ -210,6 +218,14 @@ def _refused(text: str) -> tuple[str, str]:
     if not separator or not code:
         raise ValueError(f"refuse={text} is not of the form PREFIX:CODE")
     return prefix, code
+
+
+def _refused_installation(text: str) -> tuple[str, int]:
+    installation, _, status = text.rpartition(":")
+    if not installation or status not in INSTALLATION_STATUSES:
+        known = ", ".join(INSTALLATION_STATUSES)
+        raise ValueError(f"refuse-installation={text} is not ID:STATUS, with a STATUS of {known}")
+    return installation, int(status)
 
 
 def _scripted(name: str) -> str:

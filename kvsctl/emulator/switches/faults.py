@@ -23,6 +23,13 @@ MESSAGES = {
     503: ("SERVICE_UNAVAILABLE", "The service is unavailable"),
     504: ("GATEWAY_TIMEOUT", "The service did not answer in time"),
 }
+REFUSALS = {
+    401: ("UNAUTHORIZED", "Missing, invalid or expired token"),
+    403: ("FORBIDDEN", "This caller may not use this installation"),
+    404: ("INSTALLATION_NOT_FOUND", "The app is not installed there"),
+    429: ("TOO_MANY_REQUESTS", "Too many requests"),
+    **MESSAGES,
+}
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -116,6 +123,12 @@ class Faults:
         first = self._first_use_ms.setdefault(bearer, now_ms)
         if now_ms - first >= lifetime * 1000:
             raise unauthorized()
+
+    def check_installation(self, installation: str) -> None:
+        """Raise Refusal if the plan refuses all requests of this installation."""
+        status = self.plan.refuse_installation.get(installation)
+        if status is not None:
+            raise Refusal(status, *REFUSALS[status])
 
     def _kind(self, drawn: float) -> str:
         for kind, rate in self.plan.rates.items():

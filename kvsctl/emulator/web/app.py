@@ -20,7 +20,7 @@ from kvsctl.emulator.operations.service import Call, Service
 from kvsctl.emulator.options import EmulatorOptions
 from kvsctl.emulator.refusals import ConnectionLost, DatabaseFailed, Refusal
 from kvsctl.emulator.storage.store import Store
-from kvsctl.emulator.web.routes import ADMIN_PREFIX, INSTALLATION_PATHS, ROUTES, Route
+from kvsctl.emulator.web.routes import ADMIN_PREFIX, INSTALLATION_PATHS, LISTING, ROUTES, Route
 from kvsctl.emulator.wire import Response, encoded, refusal_response
 
 if TYPE_CHECKING:
@@ -108,10 +108,15 @@ class Emulator:
         trace_id = headers.get(b"x-b3-traceid") or _trace_id()
         cut = False
         try:
-            if (route := ROUTES.get(scope["path"])) is not None and scope["method"] == "POST":
-                draw = self.faults.draw(route.name) if self.faults is not None else None
+            path, method = scope["path"], scope["method"]
+            if (route := ROUTES.get(path)) is not None and method == "POST":
+                draw = self._draw(route.name)
                 cut = draw is not None and draw.kind == "cut"
                 answer = await self._operate(route, headers, receive, draw)
+            elif path in INSTALLATION_PATHS and method == "GET":
+                draw = self._draw(LISTING)
+                cut = draw is not None and draw.kind == "cut"
+                answer = await self._list(scope, headers, draw)
             else:
                 answer = await self._other(scope, headers, receive)
         except Refusal as refusal:
@@ -132,10 +137,15 @@ class Emulator:
         self.statuses[answer.status] = self.statuses.get(answer.status, 0) + 1
         await self._send(answer, trace_id, send, cut=cut)
 
+    def _draw(self, route: str) -> Draw | None:
+        return None if self.faults is None else self.faults.draw(route)
+
     async def _operate(
         self, route: Route, headers: dict[bytes, bytes], receive: Receive, draw: Draw | None
     ) -> Response:
         installation = installation_of(headers, self.options)
+        if self.faults is not None:
+            self.faults.check_installation(installation)
         limits = self.options.limits
         limit = limits.batch_bytes if route.name != "transaction" else limits.transaction_bytes
         if self.faults is not None and draw is not None:
@@ -182,16 +192,6 @@ class Emulator:
             check_token(headers, self.options)
             body = await read_body(receive, self.options.limits.batch_bytes, self.options)
             return await admin.administer(self, method, path.removeprefix(ADMIN_PREFIX), body)
-        if path in INSTALLATION_PATHS and method == "GET":
-            from kvsctl.emulator.operations.installations import list_installations
-
-            caller = installation_of(headers, self.options)
-            if self.quota is not None:
-                self.quota.admit_listing(self.clock.now_ms())
-            query, plain = scope.get("query_string", b""), "/v0/" in path
-            return await self.store.run(
-                lambda: list_installations(self.service, query, caller, plain=plain)
-            )
         if path == "/openapi.json" and method == "GET":
             from kvsctl.emulator.web.openapi import document
 
@@ -201,6 +201,25 @@ class Emulator:
         if path in INSTALLATION_PATHS or path == "/openapi.json":
             raise _other_method("GET")
         raise Refusal(403, "FORBIDDEN", "No such route, or this caller may not use it")
+
+    async def _list(self, scope: Scope, headers: dict[bytes, bytes], draw: Draw | None) -> Response:
+        """Answer with a part of the list of installations."""
+        from kvsctl.emulator.operations.installations import list_installations
+
+        caller, now_ms = installation_of(headers, self.options), self.clock.now_ms()
+        if self.faults is not None and draw is not None:
+            if draw.latency_seconds:
+                await self.faults.sleep(draw.latency_seconds)
+            draw.before(now_ms)
+            if (instead := draw.instead()) is not None:
+                return instead
+        if self.quota is not None:
+            self.quota.admit_listing(now_ms)
+        query, plain = scope.get("query_string", b""), "/v0/" in scope["path"]
+        answer = await self.store.run(
+            lambda: list_installations(self.service, query, caller, plain=plain)
+        )
+        return answer if draw is None else draw.after(answer)
 
     def _run(self, route: Route, call: Call) -> Awaitable[Response]:
         if route.writes:

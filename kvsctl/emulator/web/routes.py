@@ -13,6 +13,8 @@ INSTALLATION_PATHS = frozenset(
     for prefix in PREFIXES
     for version in ("/v1/", "/v0/")
 )
+LISTING = "installations"
+"""What faults call the list of installations."""
 ADMIN_PREFIX = "/_emulator/"
 
 

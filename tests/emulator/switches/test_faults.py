@@ -241,3 +241,24 @@ def test_tokens_expire(open_client: OpenClient) -> None:
     client.time.forward(1)
     assert client.refused("/v1/get", {"key": "a"}, headers=one) == (401, "UNAUTHORIZED")
     assert client.ok("/v1/get", {"key": "a"}, headers=two)["value"] == 1
+
+
+def test_an_installation_is_refused_with_its_status(open_client: OpenClient) -> None:
+    plan = read_faults("refuse-installation=gone:404,refuse-installation=shut:403")
+    client = open_client(faults=plan)
+    for installation, status in (("gone", 404), ("shut", 403), ("open", 200)):
+        header = {"forge-proxy-authorization": f"Forge as=app,installationId={installation}"}
+        answer = client.post("/v1/query", {}, headers=header)
+        assert answer.status_code == status
+
+
+@pytest.mark.parametrize("value", ["a", "a:200", ":404", "a:"])
+def test_a_refusal_of_an_installation_needs_a_status(value: str) -> None:
+    with pytest.raises(EmulatorError, match=r"refuse-installation=.* is not ID:STATUS"):
+        read_faults(f"refuse-installation={value}")
+
+
+def test_faults_reach_the_list_of_installations(open_client: OpenClient) -> None:
+    client = open_client(faults=read_faults("script=429:502-html:ok,only=installations"))
+    statuses = [client.request("GET", "/v1/installations").status_code for _ in range(3)]
+    assert statuses == [429, 502, 200]

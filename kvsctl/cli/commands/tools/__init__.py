@@ -1,1 +1,4 @@
-"""Commands beside the records: `ping`, `probe`, `serve`, `journal` and `bridge`."""
+"""Commands beside the records.
+
+`ping`, `probe`, `serve`, `installations`, `journal` and `bridge`.
+"""

@@ -1,0 +1,45 @@
+"""kvsctl installations: list the installations of an app."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from kvsctl.cli.option_groups import Given, OnResume, OptionGroup, takes
+from kvsctl.cli.options import panels
+from kvsctl.cli.options.installations.choosing import InstallationsFileOption
+from kvsctl.cli.options.target import TargetOptions
+
+
+class InstallationsOptions(OptionGroup):
+    """How installations are printed."""
+
+    as_: Annotated[
+        Literal["table", "jsonl"] | None,
+        typer.Option(
+            "--as",
+            help="Form of the output. (default: a table on a terminal, otherwise jsonl)",
+            rich_help_panel=panels.OUTPUT,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = None
+
+
+@takes(TargetOptions, InstallationsFileOption, InstallationsOptions)
+def installations_command(given: Given) -> None:
+    """List the installations of an app, as the proxy of a Forge Container knows them.
+
+    With --installations-file, list those in the file, once it was checked. The lines of JSON can be
+    used as such a file.
+    """
+    import sys
+
+    from kvsctl.cli.installations.chosen import chosen_installations
+    from kvsctl.jobs.event_loop import on_a_loop
+    from kvsctl.jobs.installations.printing import print_installations
+    from kvsctl.report.console import Environment
+
+    environment = Environment.of_process()
+    style = given.of(InstallationsOptions).as_
+    as_table = environment.stdout_is_terminal if style is None else style == "table"
+    work = print_installations(chosen_installations(given), environment, as_table=as_table)
+    sys.exit(on_a_loop(work, has_network=True))

@@ -1,0 +1,4 @@
+"""Options of commands that work on several installations.
+
+- `choosing`: which installations.
+"""

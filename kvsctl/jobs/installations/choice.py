@@ -1,0 +1,55 @@
+"""Which installations a job works on."""
+
+import time
+from collections.abc import AsyncIterator, Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from kvsctl.bulk.retrying.policy import RetryPolicy
+from kvsctl.config.targets import Target
+from kvsctl.jobs.installations.proxy_list import ProxyList
+from kvsctl.service.installations import Installation, InstallationsClient
+from kvsctl.service.transport.choose import over_network
+from kvsctl.service.transport.urls import require_safe
+
+
+class ByProxy(msgspec.Struct, frozen=True):
+    """All installations that a container's proxy lists. `proxy_url` has no final slash."""
+
+    proxy_url: str
+    timeout_seconds: float
+    retry: RetryPolicy
+    allow_http: bool = False
+
+    async def pages(self) -> AsyncIterator[Sequence[Installation]]:
+        """Yield the installations, page by page. Raise KvsctlError: see `ProxyList`."""
+        require_safe(self.proxy_url, allow_http=self.allow_http)
+        carrier = over_network(self.proxy_url, self.timeout_seconds)
+        try:
+            client = InstallationsClient(carrier, self.timeout_seconds)
+            async for page in ProxyList(client, self.retry, epoch=time.time).pages():
+                yield page
+        finally:
+            await carrier.aclose()
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """The installations of a job: `named` ones, or all that a proxy lists.
+
+    `target` has what they have in common.
+    """
+
+    target: Target
+    named: Sequence[Target] = ()
+    by_proxy: ByProxy | None = None
+
+    async def targets(self) -> list[Target]:
+        """Return the target of each installation. Raise KvsctlError if they cannot be listed."""
+        if self.by_proxy is None:
+            return list(self.named)
+        return [
+            replace(self.target, installation=one.id)
+            async for page in self.by_proxy.pages()
+            for one in page
+        ]

@@ -1,0 +1,4 @@
+"""What is shown of several installations.
+
+- `listed`: what `kvsctl installations` prints.
+"""

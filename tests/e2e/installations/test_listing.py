@@ -1,0 +1,90 @@
+"""`kvsctl installations`, against the emulator as a container's proxy."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands.command import Command
+from tests.support.commands.serving import serving
+
+_MANY = [f"i{number:03}" for number in range(250)]
+
+
+def _in_container(kvsctl: Command, url: str) -> Command:
+    return kvsctl.having(FORGE_EGRESS_PROXY_URL=url)
+
+
+def _serve_words(installations: list[str]) -> list[str]:
+    return [word for one in installations for word in ("--installation", one)]
+
+
+@pytest.mark.parametrize(
+    "faults", [(), ("--faults", "seed=3,429=0.2,502-html=0.2,reset-after=0.1,only=installations")]
+)
+def test_all_pages_are_listed_whatever_fails(kvsctl: Command, faults: tuple[str, ...]) -> None:
+    with serving(kvsctl, *_serve_words(_MANY), *faults) as url:
+        ended = _in_container(kvsctl, url)("installations", "-t", "container", status=0)
+    assert [line["installation"] for line in ended.lines] == _MANY
+    assert ended.lines[0].keys() == {"installation", "context", "version"}
+    assert ended.err == b""
+
+
+def test_a_table_has_a_row_for_each(kvsctl: Command) -> None:
+    with serving(kvsctl, "--installation", "a", "--installation", "longer-name") as url:
+        ended = _in_container(kvsctl, url)(
+            "installations", "-t", "container", "--as", "table", status=0
+        )
+    header, *rows = ended.out.decode().splitlines()
+    assert header.split() == ["INSTALLATION", "VERSION", "CONTEXT"]
+    assert [row.split()[0] for row in rows] == ["a", "longer-name"]
+    assert {row.index("1.0.0") for row in rows} == {header.index("VERSION")}
+
+
+def test_a_list_that_cannot_be_read_prints_no_table_and_fails(kvsctl: Command) -> None:
+    with serving(kvsctl, "--faults", "503=1,only=installations") as url:
+        container = _in_container(kvsctl, url).having(KVSCTL_RETRIES="1")
+        ended = container("installations", "-t", "container", "--as", "table", status=4)
+    assert ended.out == b""
+    assert b"gave up listing installations after 2 attempts" in ended.err
+
+
+def test_what_it_prints_is_a_file_of_installations(kvsctl: Command, tmp_path: Path) -> None:
+    with serving(kvsctl, "--installation", "a", "--installation", "b") as url:
+        container = _in_container(kvsctl, url)
+        listed = container("installations", "-t", "container", status=0)
+        path = tmp_path / "some.jsonl"
+        path.write_bytes(listed.out)
+        again = container(
+            "installations", "-t", "container", "--installations-file", path, status=0
+        )
+    assert [line["installation"] for line in again.lines] == ["a", "b"]
+
+
+def test_a_file_shows_no_token(kvsctl: Command, tmp_path: Path) -> None:
+    path = tmp_path / "bridges.jsonl"
+    line = {"installation": "a", "url": "https://a.example.com", "token_command": "echo s3cret"}
+    path.write_text(json.dumps(line), "utf-8")
+    ended = kvsctl("installations", "-t", "forge", "--installations-file", path, status=0)
+    assert ended.lines == [{"installation": "a", "url": "https://a.example.com"}]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["-t", "forge"], b"target forge has no list of installations"),
+        (["-t", "container"], b"FORGE_EGRESS_PROXY_URL is not set"),
+        (["-t", "local"], b"target local has no list of installations"),
+    ],
+)
+def test_a_target_without_installations_is_refused(
+    kvsctl: Command, words: list[str], said: bytes
+) -> None:
+    assert said in kvsctl("installations", *words, status=2).err
+
+
+def test_a_command_on_one_store_refuses_several(kvsctl: Command) -> None:
+    container = _in_container(kvsctl, "http://127.0.0.1:9")
+    words = ["-t", "container", "--installation", "a", "--installation", "b"]
+    ended = container("diff", *words, "-f", "x", status=2)
+    assert b"--installation is given 2 times, and this command works on one store" in ended.err
