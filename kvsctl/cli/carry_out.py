@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.checking import CheckingOptions, DryRunOption
 from kvsctl.cli.options.cron import MonitoringOptions
+from kvsctl.cli.options.installations.choosing import (
+    AllInstallationsOption,
+    InstallationsFileOption,
+)
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.target import TargetOptions
 from kvsctl.errors import ExitStatus, KvsctlError, UsageError
 from kvsctl.jobs.event_loop import on_a_loop
-from kvsctl.jobs.job import Job
+from kvsctl.jobs.job import BatchJob, Job
 from kvsctl.jobs.signals import Signals
 from kvsctl.report.console import Environment
 from kvsctl.unexpected import explained
 
 if TYPE_CHECKING:
     from kvsctl.jobs.cron.watch import Watch
+    from kvsctl.jobs.installations.job import InstallationsJob
 
 _PING_URL = "KVSCTL_PING_URL"
 """For a URL that process lists must not show."""
@@ -57,6 +62,33 @@ def carry_out(
     if watch is not None:
         watch.finish(status)
     sys.exit(status)
+
+
+def carry_out_job(command: str, given: Given, job_of: Callable[[Given], BatchJob]) -> NoReturn:
+    """Carry out a command's batch job; on each of several installations if the options name them.
+
+    Raise UsageError as `carry_out` does.
+    """
+    from kvsctl.jobs.runner import run_job  # not all jobs are such
+
+    if _names_several(given):
+        from kvsctl.cli.installations.request import installations_job
+        from kvsctl.jobs.installations.work import run_on_installations
+
+        def job_on_each(given: Given) -> "InstallationsJob":
+            return installations_job(command, given, job_of)
+
+        carry_out(command, given, job_on_each, run_on_installations)
+    carry_out(command, given, job_of, run_job)
+
+
+def _names_several(given: Given) -> bool:
+    """Return whether the options may name more than one installation."""
+    return (
+        given.of(AllInstallationsOption).all_installations
+        or given.of(InstallationsFileOption).installations_file is not None
+        or len(given.of(TargetOptions).installation or ()) > 1
+    )
 
 
 def _status(

@@ -82,6 +82,11 @@ class Given:
     def __init__(self, groups: Iterable[OptionGroup]) -> None:
         self._groups = {type(group): group for group in groups}
 
+    @property
+    def groups(self) -> Iterable[OptionGroup]:
+        """All groups."""
+        return self._groups.values()
+
     def of(self, group: type[_Group]) -> _Group:
         """Return the options of a group; its defaults if the command does not take it."""
         given = self._groups.get(group)

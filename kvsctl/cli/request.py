@@ -16,7 +16,7 @@ from kvsctl.bulk.settling.precondition import Precondition, WriteIf
 from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.cli.arguments import IF_ABSENT_EXACT, IF_ABSENT_READS, METADATA_NAMES
 from kvsctl.cli.inputs import input_checks, limits_of, read_input, require_matching_files
-from kvsctl.cli.option_groups import Given
+from kvsctl.cli.option_groups import Given, OptionGroup
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.input import ShardOption
@@ -50,6 +50,13 @@ _SPLIT_SLABS: Final = "KVSCTL_SPLIT_SLABS"
 """Not for users: if it is set, every slab is split at once. Tests compare runs with and without."""
 
 
+class ChosenStore(OptionGroup):
+    """The target and the configuration file, for a command that has chosen them already."""
+
+    target: Target | None = None
+    config: ConfigFile | None = None
+
+
 class Basis(NamedTuple):
     """What every job has: where it works, how, and what it reports."""
 
@@ -75,9 +82,9 @@ def basis_of(
     `named_by`: the option that the name of the target was given by, and its URL if it is another
     one than `--target`.
     """
-    config = read_config(environ)
-    flags = given.of(TargetOptions)
-    target = target_of(flags, config, environ, named_by)
+    chosen, flags = given.of(ChosenStore), given.of(TargetOptions)
+    config = chosen.config or read_config(environ)
+    target = chosen.target or target_of(flags, config, environ, named_by)
     limits = _with_profile(limits, target)
     running = resolve_running(
         vars(given.of(RunningOptions)),

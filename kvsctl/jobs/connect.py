@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from kvsctl.config.targets import Target
 from kvsctl.errors import Defect, KvsctlError, StreamError, UsageError
@@ -20,6 +20,7 @@ from kvsctl.service.auth.credentials import (
     container,
 )
 from kvsctl.service.client import StoreClient
+from kvsctl.service.transport.carrier import Carrier
 from kvsctl.service.transport.in_process import AsgiApp, in_process
 from kvsctl.service.wire import MetadataRequest
 
@@ -51,6 +52,14 @@ def credentials_of(target: Target, *, allow_http: bool) -> Credentials:
     return Credentials(source, bearer)
 
 
+class Carriers(Protocol):
+    """Carriers that share connections: see `service.transport.shared.SharedCarriers`."""
+
+    def carrier(self, url: str, timeout_seconds: float) -> Carrier:
+        """Return a carrier to the URL for one more client."""
+        ...
+
+
 def connected(
     target: Target,
     credentials: Credentials,
@@ -60,11 +69,13 @@ def connected(
     wants_headers: bool,
     creates: bool = False,
     may_write: bool = False,
+    carriers: Carriers | None = None,
 ) -> AbstractAsyncContextManager[StoreClient]:
     """Open the target's service; close its connections and an embedded emulator at the end.
 
     `creates`: it sets records one by one, each only if its key does not exist. Without `may_write`,
-    and for a read-only target, the client refuses requests that could write.
+    and for a read-only target, the client refuses requests that could write. `carriers`: the
+    connections that this client shares with others.
     """
     return connected_as(
         _creating_client() if creates else StoreClient,
@@ -74,6 +85,7 @@ def connected(
         asked=asked,
         wants_headers=wants_headers,
         may_write=may_write,
+        carriers=carriers,
     )
 
 
@@ -87,6 +99,7 @@ async def connected_as(
     asked: MetadataRequest,
     wants_headers: bool = False,
     may_write: bool = False,
+    carriers: Carriers | None = None,
 ) -> AsyncIterator[_Client]:
     """Open the target's service by a client of this kind. The rest is as in `connected`."""
     make = partial(
@@ -107,15 +120,19 @@ async def connected_as(
             await service.aclose()
             await embedded.aclose()
         return
-    from kvsctl.service.transport.choose import over_network
-
     assert target.url is not None  # noqa: S101
-    fixed = _fixed_headers(target)
-    service = make(over_network(target.url, timeout_seconds), fixed_headers=fixed)
+    carrier = (carriers.carrier if carriers else _over_network)(target.url, timeout_seconds)
+    service = make(carrier, fixed_headers=_fixed_headers(target))
     try:
         yield service
     finally:
         await service.aclose()
+
+
+def _over_network(url: str, timeout_seconds: float) -> Carrier:
+    from kvsctl.service.transport.choose import over_network
+
+    return over_network(url, timeout_seconds)
 
 
 def _fixed_headers(target: Target) -> Mapping[str, str]:

@@ -99,7 +99,8 @@ class Ending(msgspec.Struct, frozen=True):
         end = self._published(end)
         if self.job.watcher is not None:
             error = None if end.error is None else end.error.message
-            self.job.watcher.note_end(JobEnd(self.tally, end.elapsed_seconds, error))
+            ended = JobEnd(self.tally, end.elapsed_seconds, error, self.dry_run)
+            self.job.watcher.note_end(ended)
         return self._status(end)
 
     def _published(self, end: End) -> End:
@@ -200,6 +201,8 @@ class Ending(msgspec.Struct, frozen=True):
 
     def _print_tables(self, end: End) -> None:
         environment, groups = self.environment, self.tally.groups
+        if environment.stderr_fd is None:
+            return
         if self.job.reporting.verbosity:
             for line in input_lines(self.job.input.inputs_read()):
                 environment.write_line(line)
@@ -257,7 +260,7 @@ def report_complete(
         finally:
             report.close()
     if job.reporting.as_json:
-        return _print_line(line, environment, is_for_stdout=job.records is None)
+        return print_report_line(line, environment, is_for_stdout=job.records is None)
     if not job.reporting.quiet:
         if environment.log is not None:
             environment.log.end(document)
@@ -269,8 +272,11 @@ def report_complete(
     return ExitStatus.OK
 
 
-def _print_line(line: bytes, environment: Environment, *, is_for_stdout: bool) -> ExitStatus:
-    """Print a report. Return the exit status. Raise StreamError if stdout cannot be written."""
+def print_report_line(line: bytes, environment: Environment, *, is_for_stdout: bool) -> ExitStatus:
+    """Print a report to stdout or stderr, and return the exit status.
+
+    Raise StreamError if stdout cannot be written.
+    """
     if not is_for_stdout:
         environment.write_stderr_bytes(line)
     elif environment.stdout_fd is not None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kvsctl.jobs.question import Question
     from kvsctl.jobs.store.deletions import Deletions
     from kvsctl.listing.plan import ListingPlan
+    from kvsctl.report.dry_run import DryRun
     from kvsctl.shards import Shard
 
 
@@ -78,12 +79,14 @@ class Schedule(msgspec.Struct, frozen=True):
 class JobEnd(msgspec.Struct, frozen=True):
     """How a job ended. `error`: the message of what ended it early, if anything did.
 
-    `tally` is None if it sent no requests and reads no records.
+    `tally` is None if it sent no requests and reads no records. `dry_run`: what it would need, if
+    it only said that.
     """
 
     tally: Tally | None
     elapsed_seconds: float
     error: str | None
+    dry_run: "DryRun | None" = None
 
 
 class Watcher(Protocol):

@@ -321,6 +321,8 @@ class JobListeners:
             sink = open_output(records.path, self._output_changed)
             compress = compressor_of(records.path)
             return sink if compress is None else CompressedSink(sink, compress)
+        if self._environment.stdout_sink is not None:
+            return self._environment.stdout_sink(self._output_changed)
         if self._environment.stdout_fd is None:
             has_output = isinstance(records.form, RecordForm)
             hint = "Use --output FILE." if has_output else "Redirect it to a file with > FILE."

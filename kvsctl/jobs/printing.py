@@ -82,7 +82,12 @@ def _form(wanted: RecordForm | KeyForm | PlanForm) -> Form:
     if isinstance(wanted, KeyForm):
         from kvsctl.outputs.keys import form_of  # only list prints keys
 
-        return form_of(wanted.style, is_long=wanted.is_long, has_entities=wanted.has_entities)
+        return form_of(
+            wanted.style,
+            is_long=wanted.is_long,
+            has_entities=wanted.has_entities,
+            installation=wanted.installation,
+        )
     return Form(_formatter(wanted))
 
 
@@ -97,4 +102,5 @@ def _formatter(form: RecordForm) -> Formatter:
         MetadataField.UPDATED: wanted.updated,
         MetadataField.EXPIRES: wanted.expires,
     }
-    return json_lines(field for field, is_wanted in asked.items() if is_wanted)
+    fields = (field for field, is_wanted in asked.items() if is_wanted)
+    return json_lines(fields, form.installation)

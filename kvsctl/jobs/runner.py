@@ -6,22 +6,22 @@ they are set up by whoever calls `run_job` (for the command line: `cli/carry_out
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from msgspec.structs import replace
 
 from kvsctl import __version__
-from kvsctl.bulk.events import Emitter
+from kvsctl.bulk.events import Emitter, Listener
 from kvsctl.bulk.feeds import AsyncFeed, Change, CheckedFeed, Feed
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.run import Run
 from kvsctl.bulk.settling.precondition import WriteIf
 from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.jobs.access import require_permitted
-from kvsctl.jobs.connect import connected, credentials_of
+from kvsctl.jobs.connect import Carriers, connected, credentials_of
 from kvsctl.jobs.cron.lock import locked
 from kvsctl.jobs.cron.time_limit import Timed, TimeLimit, starting_over
 from kvsctl.jobs.ending import report_complete
@@ -71,17 +71,32 @@ class NoInterrupts:
         yield
 
 
+class Among(NamedTuple):
+    """What a job shares with jobs that run at the same time.
+
+    `carriers`: their connections; None: it has its own. `listeners` receive the events of all.
+    """
+
+    carriers: Carriers | None = None
+    listeners: Sequence[Listener] = ()
+
+
+_ALONE: Final = Among()
+
+
 async def run_job(
     job: BatchJob,
     environment: Environment,
     interrupts: Interrupts | None = None,
     *,
     pacer: Pacer | None = None,
+    among: Among = _ALONE,
 ) -> ExitStatus:
     """Carry out `job`, report what happened, and return its exit status.
 
     May be called any number of times in one event loop, one call after the other or at the same
-    time. Jobs on one installation share its quota if they are given the same `pacer`. Raise
+    time. Jobs on one installation share its quota if they are given the same `pacer`. `among`: what
+    it shares with jobs on other installations. Raise
     UsageError, before anything is sent, if the target must not be written to, if the user does not
     consent, or if the target or a file cannot be opened, and WorkLeft if another run holds the
     job's lock. Anything that goes wrong later is reported and in the exit status.
@@ -100,7 +115,7 @@ async def run_job(
     if (warning := starting_over(job)) is not None and not job.reporting.quiet:
         environment.warn(warning)
     async with locked(job, limit.ends_at, environment):
-        return await _carry_out(job, environment, interrupts, limit, pacer)
+        return await _carry_out(job, environment, interrupts, limit, pacer, among)
 
 
 def _require_replaceable(job: BatchJob) -> None:
@@ -117,6 +132,7 @@ async def _carry_out(
     interrupts: Interrupts,
     limit: TimeLimit,
     pacer: Pacer | None,
+    among: Among,
 ) -> ExitStatus:
     """Do what `run_job` does, with the job's lock held."""
     _require_replaceable(job)
@@ -145,7 +161,7 @@ async def _carry_out(
             await approval.require(environment)
             verbs = approval.verbs
         error = await _send(
-            job, verbs, credentials, listeners, change, interrupts, limit, environment, pacer
+            job, verbs, credentials, listeners, change, interrupts, limit, environment, pacer, among
         )
         if error is None and listeners.has_work_left:
             error = limit.work_left()
@@ -200,6 +216,7 @@ async def _send(
     limit: TimeLimit,
     environment: Environment,
     pacer: Pacer | None,
+    among: Among,
 ) -> KvsctlError | None:
     """Send the job's records. Return the error that ended the run early, if any.
 
@@ -213,7 +230,9 @@ async def _send(
         wants_headers=job.reporting.verbosity > 1,
         creates=job.plan.precondition.write_if is WriteIf.ABSENT_EXACT,
         may_write=job.plan.verb is not GET,
+        carriers=among.carriers,
     )
+    listeners.listeners += among.listeners
     # The target is opened first: if that fails, every file is left as it was.
     async with target as service:
         pacer = pacer or Pacer(job.plan.pace, asyncio.get_running_loop().time)

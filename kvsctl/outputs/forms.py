@@ -13,10 +13,14 @@ if TYPE_CHECKING:
 
 
 class RecordForm(msgspec.Struct, frozen=True):
-    """Print records, with `metadata` if they are JSON Lines. `style`: jsonl, values or raw."""
+    """Print records. `style`: jsonl, values or raw.
+
+    JSON Lines have `metadata`, and `installation` if it is given.
+    """
 
     style: str = "jsonl"
     metadata: MetadataRequest = msgspec.field(default_factory=MetadataRequest)
+    installation: str | None = None
 
     @property
     def needs_expiry(self) -> bool:
@@ -25,11 +29,15 @@ class RecordForm(msgspec.Struct, frozen=True):
 
 
 class KeyForm(msgspec.Struct, frozen=True):
-    """Print keys, in a style of `outputs.keys`, with `is_long` and `has_entities` as there."""
+    """Print keys, in a style of `outputs.keys`, with `is_long` and `has_entities` as there.
+
+    JSON Lines have `installation` if it is given.
+    """
 
     style: str
     is_long: bool
     has_entities: bool
+    installation: str | None = None
 
     @property
     def needs_expiry(self) -> bool:

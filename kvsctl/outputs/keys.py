@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from kvsctl.model import Record
-from kvsctl.outputs.records import Form, Formatter, heads, metadata_columns
+from kvsctl.outputs.records import Form, Formatter, end_of_line, heads, metadata_columns
 from kvsctl.records.ttl import parse_expire_time
 from kvsctl.slabs import FoundSlab, names_of
 from kvsctl.timestamps import utc_text
@@ -24,17 +24,19 @@ _WIDTH: Final = len("2026-01-31T12:00:00Z")
 _SIZE_WIDTH: Final = 7
 
 
-def form_of(style: str, *, is_long: bool, has_entities: bool) -> Form:
+def form_of(
+    style: str, *, is_long: bool, has_entities: bool, installation: str | None = None
+) -> Form:
     """Return the form of a style: keys, jsonl, json, csv, table or count.
 
     `is_long`: with size, times and expiry. `has_entities`: with the entity of each record, which
-    the JSON forms always have.
+    the JSON forms always have. `installation`: whose keys these are, for JSON Lines.
     """
     match style:
         case "jsonl":
-            return Form(_json_items(is_long=is_long, before=b"", after=b"\n"))
+            return Form(_json_items(is_long=is_long, before=b"", after=end_of_line(installation)))
         case "json":
-            items = _json_items(is_long=is_long, before=b",\n", after=b"")
+            items = _json_items(is_long=is_long, before=b",\n", after=b"}")
             return Form(items, b"[", lambda: b"\n]\n", skipped=1)
         case "csv":
             return _csv(is_long=is_long, has_entities=has_entities)
@@ -62,7 +64,7 @@ def shown_key(key: str) -> str:
 
 def _json_items(*, is_long: bool, before: bytes, after: bytes) -> Formatter:
     def format_items(records: Sequence[Record], found: FoundSlab) -> bytes:
-        parts = [before, b"", b"", *[b""] * 6, b"}" + after]
+        parts = [before, b"", b"", *[b""] * 6, after]
         width = len(parts)
         parts *= len(records)
         parts[1::width] = heads(records)

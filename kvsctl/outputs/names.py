@@ -22,9 +22,14 @@ def named(path: Path, moment: datetime, target: Target) -> Path:
     """
     if not path.name or path.name == "..":
         raise UsageError(f"{path}: not a file name", "Give the name of a file.")
-    installation = _ODD.sub("_", target.installation or target.name)
+    installation = name_in_files(target)
     name = path.name.replace("{date}", moment.strftime(_DATE))
     return path.with_name(name.replace("{installation}", installation))
+
+
+def name_in_files(target: Target) -> str:
+    """Return what `{installation}` becomes: the installation, else the name of the target."""
+    return _ODD.sub("_", target.installation or target.name)
 
 
 def require_new(path: Path, what: str) -> None:

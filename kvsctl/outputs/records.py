@@ -45,19 +45,23 @@ class Form(NamedTuple):
 _encode_lines: Final = msgspec.json.Encoder().encode_lines
 
 
-def json_lines(metadata: Iterable[MetadataField] = ()) -> Formatter:
+def json_lines(
+    metadata: Iterable[MetadataField] = (), installation: str | None = None
+) -> Formatter:
     """Return a formatter of lines of `{"key","value"}`, with `entityName` and the given metadata.
 
     A line begins like the record's body, which holds the key and, if there is one, the entity name.
+    It ends with the installation, if one is given.
     """
     asked_for = frozenset(metadata)
     wanted = [field for field in MetadataField if field in asked_for]
+    end = end_of_line(installation)
 
     def format_lines(records: Sequence[Record], found: FoundSlab) -> bytes:
-        if found.is_compact and found.plain_records is not None:
+        if found.is_compact and found.plain_records is not None and installation is None:
             # Keys are written as they are in the body: tests compare both for every character.
             return _encode_lines(found.plain_records)
-        parts = [b"", b',"value":', b"", *[b""] * (2 * len(wanted)), b"}\n"]
+        parts = [b"", b',"value":', b"", *[b""] * (2 * len(wanted)), end]
         width = len(parts)
         parts *= len(records)
         parts[::width] = heads(records)
@@ -68,6 +72,11 @@ def json_lines(metadata: Iterable[MetadataField] = ()) -> Formatter:
         return b"".join(parts)
 
     return format_lines
+
+
+def end_of_line(installation: str | None) -> bytes:
+    """Return how a line of JSON ends, with the installation if one is given."""
+    return b"}\n" if installation is None else b',"installation":%b}\n' % json_line(installation)
 
 
 def metadata_columns(

@@ -2,9 +2,9 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 import msgspec
 
@@ -14,6 +14,9 @@ from kvsctl.report.colour import has_colour, is_dumb
 from kvsctl.report.escape import visible
 from kvsctl.report.log.json_log import JsonLog
 
+if TYPE_CHECKING:
+    from kvsctl.files.sinks import ByteSink
+
 _TERMINAL_WIDTH: Final = 80
 _LOG_WIDTH: Final = 100
 _LEAST_WIDTH: Final = 20
@@ -21,6 +24,9 @@ _LEAST_WIDTH: Final = 20
 
 class Environment(msgspec.Struct, frozen=True):
     """Where a command runs. A descriptor is None if the process was started without it.
+
+    `stdout_sink` returns what takes records in place of `stdout_fd`, for jobs that share stdout. It
+    is given a function to call when output was written or has failed.
 
     `width` and `encoding` are those of stderr, as `stdout_width` and `stdout_encoding` are those of
     stdout. `can_redraw`: whether stderr is a terminal on which a line can be overwritten. `log`:
@@ -41,6 +47,7 @@ class Environment(msgspec.Struct, frozen=True):
     stdout_has_colour: bool = False
     stdout_width: int = _LOG_WIDTH
     stdout_encoding: str = "utf-8"
+    stdout_sink: "Callable[[Callable[[], None]], ByteSink] | None" = None
 
     @classmethod
     def of_process(cls, variables: Mapping[str, str] = os.environ) -> "Environment":

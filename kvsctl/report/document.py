@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from kvsctl.bulk.outcomes.tally import FailureNote, Tally
+from kvsctl.bulk.outcomes.tally import FailureNote, InstallationFailure, Tally
 from kvsctl.errors import ExitStatus, StreamError
 from kvsctl.files.claims import leads_to
 from kvsctl.files.descriptors import descriptor
@@ -155,6 +155,8 @@ def failure_members(note: FailureNote) -> dict[str, Any]:
     }
     if note.trace_id is not None:
         members["trace_id"] = note.trace_id
+    if isinstance(note, InstallationFailure):
+        members["installation"] = note.installation
     return members
 
 

@@ -22,7 +22,11 @@ from kvsctl.cli.options.input import (
     NullOption,
     ShardOption,
 )
-from kvsctl.cli.options.installations.choosing import InstallationsFileOption
+from kvsctl.cli.options.installations.choosing import (
+    AllInstallationsOption,
+    InstallationsFileOption,
+)
+from kvsctl.cli.options.installations.working import InstallationsOptions
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.report import FailuresOption, OutputOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
@@ -34,8 +38,17 @@ from kvsctl.errors import Defect, ExitStatus, StreamError, UsageError
 from kvsctl.jobs.file_roles import require_one_role_each
 
 BATCH_GROUPS = [
+    *(AllInstallationsOption, InstallationsFileOption, InstallationsOptions),
     *(CheckingOptions, GetOptions, InputOptions, JournalOptions, KeyFormOption, KeysArgument),
-    *(ConfirmOption, FailuresOption, InstallationsFileOption, MonitoringOptions, OutputOption),
+    *(
+        ConfirmOption,
+        FailuresOption,
+        AllInstallationsOption,
+        InstallationsFileOption,
+        InstallationsOptions,
+        MonitoringOptions,
+        OutputOption,
+    ),
     *(LockOptions, ManifestOption, NullOption, ReportOptions, RetryFailedOption, RunningOptions),
     *(SetOptions, ShapeOptions, ShardOption, TargetOptions, ValueOptions, VerifyOption),
 ]

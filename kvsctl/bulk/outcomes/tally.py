@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
+from msgspec.structs import asdict
 
 from kvsctl.bulk.alike import FailedChecks, Unsent
 from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled, SizeLearnt
@@ -25,7 +26,18 @@ REQUEST_COUNTS: Final = (
     "bytes_sent",
     "bytes_received",
 )
-"""The counts of requests. All others are counts of records."""
+"""The counts of requests."""
+RECORD_COUNTS: Final = (
+    "records",
+    "succeeded",
+    "failed",
+    "skipped",
+    "duplicates",
+    "unknown",
+    "unsent",
+    "ambiguous",
+)
+"""The counts of records. All but the first and the last add up to the first."""
 
 
 class FailureNote(msgspec.Struct, frozen=True):
@@ -43,6 +55,12 @@ class FailureNote(msgspec.Struct, frozen=True):
     attempts: int
     trace_id: str | None
     cause: str | None = None
+
+
+class InstallationFailure(FailureNote, frozen=True, kw_only=True):
+    """A failure in one of several installations."""
+
+    installation: str
 
 
 class FailureGroup(msgspec.Struct):
@@ -120,6 +138,26 @@ class Tally:
         self._groups = {group.code: group for group in groups}
         for note in notes:
             self._keep(note)
+
+    def add(self, other: "Tally", installation: str) -> None:
+        """Add what was counted in an installation. The sum names it in its failures."""
+        for name in (*RECORD_COUNTS, *REQUEST_COUNTS):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.skipped_by.update(other.skipped_by)
+        for group in other.groups:
+            self._add_group(group, installation)
+        for note in other.failures:
+            self._keep(_in_installation(note, installation))
+
+    def _add_group(self, group: FailureGroup, installation: str) -> None:
+        code = group.code
+        if code not in self._groups and len(self._groups) >= KEPT_CODES:
+            code = OTHER_CODES
+        if (known := self._groups.get(code)) is not None:
+            known.count += group.count
+        else:
+            example = _in_installation(group.example, installation)
+            self._groups[code] = FailureGroup(code, group.count, example)
 
     def check_sum(self) -> None:
         """Raise Defect unless every record that was read has exactly one outcome."""
@@ -223,6 +261,10 @@ class Tally:
             self.units_write += request.units
         self.bytes_sent += request.bytes_sent
         self.bytes_received += request.bytes_received
+
+
+def _in_installation(note: FailureNote, installation: str) -> InstallationFailure:
+    return InstallationFailure(**asdict(note), installation=installation)
 
 
 def _note(outcome: Outcome, failure: Failure) -> FailureNote:

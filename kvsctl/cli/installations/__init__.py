@@ -1,4 +1,6 @@
 """From options to jobs on several installations.
 
 - `chosen`: which installations the options name.
+- `naming`: names of files with `{installation}` in them.
+- `request`: the job on each of them.
 """

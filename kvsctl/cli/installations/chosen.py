@@ -4,30 +4,37 @@ import os
 from collections.abc import Mapping
 
 from kvsctl.bulk.retrying.policy import RetryPolicy
+from kvsctl.cli.inputs import limits_of
 from kvsctl.cli.option_groups import Given
-from kvsctl.cli.options.installations.choosing import InstallationsFileOption
+from kvsctl.cli.options.installations.choosing import (
+    AllInstallationsOption,
+    InstallationsFileOption,
+)
 from kvsctl.cli.options.running import RunningOptions
 from kvsctl.cli.options.target import TargetOptions
 from kvsctl.cli.request import target_of
-from kvsctl.config.file import ConfigFile, read_config
+from kvsctl.config.file import ConfigFile
 from kvsctl.config.installations import on_installations, read_installations
-from kvsctl.config.settings import resolve_running
+from kvsctl.config.settings import Running, resolve_running
 from kvsctl.config.targets import Target, proxy_url
 from kvsctl.errors import UsageError
 from kvsctl.jobs.installations.choice import ByProxy, Choice
+from kvsctl.limits import DEFAULT_LIMITS
 
 
-def chosen_installations(given: Given, environ: Mapping[str, str] = os.environ) -> Choice:
+def chosen_installations(
+    given: Given, config: ConfigFile, environ: Mapping[str, str] = os.environ
+) -> Choice:
     """Return the installations of the options: named ones, those of a file, or all.
 
     Raise UsageError if there are none, or if options contradict each other.
     """
     flags, path = given.of(TargetOptions), given.of(InstallationsFileOption).installations_file
-    if path is not None and flags.installation:
-        raise UsageError(
-            "--installation and --installations-file exclude each other", "Give one of them."
-        )
-    config = read_config(environ)
+    _require_one_way(
+        ("--installation", flags.installation),
+        ("--installations-file", path),
+        ("--all-installations", given.of(AllInstallationsOption).all_installations),
+    )
     target = target_of(flags, config, environ, has_installations=True)
     if path is not None:
         return Choice(target, read_installations(path, target))
@@ -38,21 +45,26 @@ def chosen_installations(given: Given, environ: Mapping[str, str] = os.environ) 
         )
     if flags.installation:
         return Choice(target, on_installations(target, flags.installation))
-    return Choice(target, by_proxy=_by_proxy(given, target, config, environ))
+    running = running_of(given, target, config, environ)
+    retry = RetryPolicy(retries=running.retries)
+    by_proxy = ByProxy(proxy_url(environ), running.timeout, retry, flags.allow_http)
+    return Choice(target, by_proxy=by_proxy)
 
 
-def _by_proxy(
+def _require_one_way(*ways: tuple[str, object]) -> None:
+    flags = [flag for flag, given in ways if given]
+    if len(flags) > 1:
+        raise UsageError(f"{flags[0]} and {flags[1]} exclude each other", "Give one of them.")
+
+
+def running_of(
     given: Given, target: Target, config: ConfigFile, environ: Mapping[str, str]
-) -> ByProxy:
-    running = resolve_running(
+) -> Running:
+    """Return how a command works on all of its installations. Raise UsageError."""
+    return resolve_running(
         vars(given.of(RunningOptions)),
         environ,
         target.section,
         f"{config.path}: [targets.{target.name}]",
-    )
-    return ByProxy(
-        proxy_url(environ),
-        running.timeout,
-        RetryPolicy(retries=running.retries),
-        given.of(TargetOptions).allow_http,
+        limits_of(given) or DEFAULT_LIMITS,
     )

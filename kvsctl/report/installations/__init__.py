@@ -1,4 +1,6 @@
 """What is shown of several installations.
 
 - `listed`: what `kvsctl installations` prints.
+- `ends`: how the work on each ended.
+- `table`: a line for each, for people.
 """

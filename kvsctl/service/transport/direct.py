@@ -27,6 +27,50 @@ A request that meets a closing connection counts as unanswered, so older ones ar
 """
 
 
+class _Connections:
+    """The connections to one route: one per concurrent request, each kept open and reused."""
+
+    def __init__(self, route: Route, connect_seconds: float) -> None:
+        self._route = route
+        self._connect_seconds = connect_seconds
+        self._idle: list[tuple[float, HttpConnection]] = []
+        self._open: set[HttpConnection] = set()
+        self._make = partial(HttpConnection, Outbox(), AnswerMemory())
+
+    async def taken(self, now: float) -> HttpConnection:
+        """Return a connection for one request: the most recently used idle one, or a new one.
+
+        So the others can expire.
+        """
+        while self._idle:
+            since, connection = self._idle.pop()
+            if connection.is_reusable and now - since < _IDLE_SECONDS:
+                return connection
+            self._discard(connection)
+        connection = await open_connection(self._route, self._connect_seconds, self._make)
+        self._open.add(connection)
+        return connection
+
+    def give_back(self, connection: HttpConnection, now: float) -> None:
+        """Keep a connection for another request, if it can carry one."""
+        if connection.is_reusable:
+            self._idle.append((now, connection))
+        else:
+            self._discard(connection)
+
+    async def aclose(self) -> None:
+        """Close all connections. Requests in flight are cut off."""
+        left = list(self._open)
+        for connection in left:
+            self._discard(connection)
+        if left:
+            await asyncio.wait([connection.lost for connection in left], timeout=1)
+
+    def _discard(self, connection: HttpConnection) -> None:
+        self._open.discard(connection)
+        connection.abort()
+
+
 class DirectCarrier:
     """A Carrier with one connection per concurrent request, each kept open and reused."""
 
@@ -34,11 +78,18 @@ class DirectCarrier:
         self._route = route
         self._base_path = base_path
         self._timeout_seconds = timeout_seconds
-        self._idle: list[tuple[float, HttpConnection]] = []
-        self._open: set[HttpConnection] = set()
+        self._connections = _Connections(route, timeout_seconds * CONNECT_SHARE)
         self._heads: dict[tuple[Method, str], bytes] = {}
         self._headers: Mapping[str, str] | None = None
-        self._make = partial(HttpConnection, Outbox(), AnswerMemory())
+
+    def for_another_client(self) -> "DirectCarrier":
+        """Return a carrier over the same connections, for a client with other headers.
+
+        To close one of them closes the connections of all.
+        """
+        other = DirectCarrier(self._route, self._base_path, self._timeout_seconds)
+        other._connections = self._connections
+        return other
 
     @property
     def host(self) -> str:
@@ -62,43 +113,15 @@ class DirectCarrier:
             head = b"%b%d\r\n\r\n" % (head, len(body))
         now = asyncio.get_running_loop().time
         started = now()
-        connection = self._take_idle(started)
-        if connection is None:
-            connection = await self._connect()
+        connection = await self._connections.taken(started)
         try:
             return await connection.exchange(head, body, started + self._timeout_seconds)
         finally:
-            if connection.is_reusable:
-                self._idle.append((now(), connection))
-            else:
-                self._discard(connection)
+            self._connections.give_back(connection, now())
 
     async def aclose(self) -> None:
         """See Carrier. Requests in flight are cut off."""
-        left = list(self._open)
-        for connection in left:
-            self._discard(connection)
-        if left:
-            await asyncio.wait([connection.lost for connection in left], timeout=1)
-
-    def _take_idle(self, now: float) -> HttpConnection | None:
-        """Return the most recently used idle connection, if any, so that the others can expire."""
-        while self._idle:
-            since, connection = self._idle.pop()
-            if connection.is_reusable and now - since < _IDLE_SECONDS:
-                return connection
-            self._discard(connection)
-        return None
-
-    async def _connect(self) -> HttpConnection:
-        connect_seconds = self._timeout_seconds * CONNECT_SHARE
-        connection = await open_connection(self._route, connect_seconds, self._make)
-        self._open.add(connection)
-        return connection
-
-    def _discard(self, connection: HttpConnection) -> None:
-        self._open.discard(connection)
-        connection.abort()
+        await self._connections.aclose()
 
     def _head(self, method: Method, path: str, headers: Mapping[str, str]) -> bytes:
         """Return the head up to the number of `content-length`; for a GET the whole head.

@@ -10,6 +10,11 @@ from kvsctl.cli.options.cleanup.deleting import (
 )
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.input import FileOption, KeysArgument, NullOption, ShardOption
+from kvsctl.cli.options.installations.choosing import (
+    AllInstallationsOption,
+    InstallationsFileOption,
+)
+from kvsctl.cli.options.installations.working import InstallationsOptions
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.report import FailuresOption, ReportOptions
@@ -33,6 +38,9 @@ from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
     ShardOption,
     CheckingOptions,
     TargetOptions,
+    InstallationsFileOption,
+    AllInstallationsOption,
+    InstallationsOptions,
     ConfirmOption,
     YesOption,
     GuardOptions,
@@ -57,8 +65,7 @@ def delete_command(given: Given) -> None:
     read again just before, and kept if it is no longer chosen. --dry-run prints the keys, and
     --plan writes what would be deleted, for kvsctl apply.
     """
-    from kvsctl.cli.carry_out import carry_out
+    from kvsctl.cli.carry_out import carry_out_job
     from kvsctl.cli.cleanup.delete_request import delete_job
-    from kvsctl.jobs.runner import run_job
 
-    carry_out("delete", given, delete_job, run_job)
+    carry_out_job("delete", given, delete_job)

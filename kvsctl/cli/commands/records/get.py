@@ -5,6 +5,11 @@ from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.input import InputOptions, KeysArgument, NullOption, ShardOption
+from kvsctl.cli.options.installations.choosing import (
+    AllInstallationsOption,
+    InstallationsFileOption,
+)
+from kvsctl.cli.options.installations.working import InstallationsOptions
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.report import FailuresOption, OutputOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions
@@ -22,6 +27,9 @@ from kvsctl.cli.options.target import TargetOptions
     ShardOption,
     CheckingOptions,
     TargetOptions,
+    InstallationsFileOption,
+    AllInstallationsOption,
+    InstallationsOptions,
     RunningOptions,
     JournalOptions,
     RetryFailedOption,
@@ -38,9 +46,8 @@ def get_command(given: Given) -> None:
     """
     from functools import partial
 
-    from kvsctl.cli.carry_out import carry_out
+    from kvsctl.cli.carry_out import carry_out_job
     from kvsctl.cli.request import batch_job
-    from kvsctl.jobs.runner import run_job
     from kvsctl.model import Verb
 
-    carry_out("get", given, partial(batch_job, Verb.GET), run_job)
+    carry_out_job("get", given, partial(batch_job, Verb.GET))

@@ -4,6 +4,11 @@ from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.input import InputOptions, ManifestOption, ShardOption
+from kvsctl.cli.options.installations.choosing import (
+    AllInstallationsOption,
+    InstallationsFileOption,
+)
+from kvsctl.cli.options.installations.working import InstallationsOptions
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.report import FailuresOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
@@ -21,6 +26,9 @@ from kvsctl.cli.options.target import ConfirmOption, TargetOptions
     ShardOption,
     CheckingOptions,
     TargetOptions,
+    InstallationsFileOption,
+    AllInstallationsOption,
+    InstallationsOptions,
     ConfirmOption,
     RunningOptions,
     VerifyOption,
@@ -39,9 +47,8 @@ def set_command(given: Given) -> None:
     """
     from functools import partial
 
-    from kvsctl.cli.carry_out import carry_out
+    from kvsctl.cli.carry_out import carry_out_job
     from kvsctl.cli.request import batch_job
-    from kvsctl.jobs.runner import run_job
     from kvsctl.model import Verb
 
-    carry_out("set", given, partial(batch_job, Verb.SET), run_job)
+    carry_out_job("set", given, partial(batch_job, Verb.SET))

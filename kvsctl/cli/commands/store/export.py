@@ -3,6 +3,11 @@
 from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.cleanup.deleting import PrefixOption
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
+from kvsctl.cli.options.installations.choosing import (
+    AllInstallationsOption,
+    InstallationsFileOption,
+)
+from kvsctl.cli.options.installations.working import InstallationsOptions
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.listing import ConsistentOption, ExportOptions
 from kvsctl.cli.options.report import FailuresOption, OutputOption, ReportOptions
@@ -27,6 +32,9 @@ from kvsctl.cli.options.target import TargetOptions
     ExportOptions,
     ConsistentOption,
     TargetOptions,
+    InstallationsFileOption,
+    AllInstallationsOption,
+    InstallationsOptions,
     RunningOptions,
     LockOptions,
     JournalOptions,
@@ -41,8 +49,7 @@ def export_command(given: Given) -> None:
     Several ranges of keys are read at a time, so records come in no order; with -c 1 they come in
     key order. An export is not a snapshot of one moment. Secrets cannot be exported.
     """
-    from kvsctl.cli.carry_out import carry_out
+    from kvsctl.cli.carry_out import carry_out_job
     from kvsctl.cli.listing_request import export_job
-    from kvsctl.jobs.runner import run_job
 
-    carry_out("export", given, export_job, run_job)
+    carry_out_job("export", given, export_job)

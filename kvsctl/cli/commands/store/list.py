@@ -3,6 +3,11 @@
 from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.cleanup.deleting import PrefixOption
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
+from kvsctl.cli.options.installations.choosing import (
+    AllInstallationsOption,
+    InstallationsFileOption,
+)
+from kvsctl.cli.options.installations.working import InstallationsOptions
 from kvsctl.cli.options.listing import ConsistentOption, ListOptions
 from kvsctl.cli.options.report import FailuresOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions
@@ -26,6 +31,9 @@ from kvsctl.cli.options.target import TargetOptions
     ListOptions,
     ConsistentOption,
     TargetOptions,
+    InstallationsFileOption,
+    AllInstallationsOption,
+    InstallationsOptions,
     RunningOptions,
     LockOptions,
     MonitoringOptions,
@@ -37,8 +45,7 @@ def list_command(given: Given) -> None:
 
     Selectors can be combined, and a key must meet all of them. Secrets cannot be listed.
     """
-    from kvsctl.cli.carry_out import carry_out
+    from kvsctl.cli.carry_out import carry_out_job
     from kvsctl.cli.listing_request import list_job
-    from kvsctl.jobs.runner import run_job
 
-    carry_out("list", given, list_job, run_job)
+    carry_out_job("list", given, list_job)

@@ -31,9 +31,11 @@ def installations_command(given: Given) -> None:
     With --installations-file, list those in the file, once it was checked. The lines of JSON can be
     used as such a file.
     """
+    import os
     import sys
 
     from kvsctl.cli.installations.chosen import chosen_installations
+    from kvsctl.config.file import read_config
     from kvsctl.jobs.event_loop import on_a_loop
     from kvsctl.jobs.installations.printing import print_installations
     from kvsctl.report.console import Environment
@@ -41,5 +43,6 @@ def installations_command(given: Given) -> None:
     environment = Environment.of_process()
     style = given.of(InstallationsOptions).as_
     as_table = environment.stdout_is_terminal if style is None else style == "table"
-    work = print_installations(chosen_installations(given), environment, as_table=as_table)
+    choice = chosen_installations(given, read_config(os.environ))
+    work = print_installations(choice, environment, as_table=as_table)
     sys.exit(on_a_loop(work, has_network=True))

@@ -23,3 +23,17 @@ class InstallationsFileOption(OptionGroup):
         ),
         OnResume.CHECKED_ELSEWHERE,
     ] = None
+
+
+class AllInstallationsOption(OptionGroup):
+    """Whether a command works on every installation."""
+
+    all_installations: Annotated[
+        bool,
+        typer.Option(
+            "--all-installations",
+            help="Work on every installation of the app, in a Forge Container.",
+            rich_help_panel=panels.TARGET,
+        ),
+        OnResume.CHECKED_ELSEWHERE,
+    ] = False

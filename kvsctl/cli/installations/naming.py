@@ -1,0 +1,71 @@
+"""Names of files with `{installation}` in them: one file for each installation."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from kvsctl.cli.option_groups import Given, OptionGroup
+from kvsctl.cli.options.cleanup.deleting import PlanOptions, UndoOptions
+from kvsctl.cli.options.input import FileOption, InputOptions
+from kvsctl.cli.options.journal import JournalOptions
+from kvsctl.cli.options.listing import ExportOptions
+from kvsctl.cli.options.report import FailuresOption, OutputOption
+from kvsctl.config.targets import Target
+from kvsctl.errors import UsageError
+from kvsctl.outputs.names import name_in_files
+
+PLACE: Final = "{installation}"
+_STREAM: Final = Path("-")
+_WRITTEN: Final[tuple[tuple[str, type[OptionGroup], str], ...]] = (
+    ("-o", OutputOption, "output"),
+    ("--undo", UndoOptions, "undo"),
+    ("--plan", PlanOptions, "plan"),
+    ("--failures", FailuresOption, "failures"),
+    ("--journal", JournalOptions, "journal"),
+    ("--manifest", ExportOptions, "manifest"),
+)
+"""The options that name a file which one job writes."""
+
+
+def require_names_for_each(given: Given) -> None:
+    """Raise UsageError if installations would write to one file."""
+    for flag, group, name in _WRITTEN:
+        path = getattr(given.of(group), name)
+        if path is not None and path != _STREAM and PLACE not in path.name:
+            raise UsageError(
+                f"{flag} {path}: several installations cannot write to one file",
+                f"Put {PLACE} into its name, such as {path.stem}-{PLACE}{path.suffix}.",
+            )
+
+
+def files_of(given: Given) -> list[Path]:
+    """Return the files that are read."""
+    return [*given.of(FileOption).file, *given.of(InputOptions).file]
+
+
+def named_groups(given: Given) -> list[OptionGroup]:
+    """Return the groups in which a file has `{installation}` in its name."""
+    return [group for group in given.groups if any(map(_has_place, vars(group).values()))]
+
+
+def with_names(given: Given, groups: list[OptionGroup], target: Target) -> Given:
+    """Return the options with the names of an installation's own files. `groups` have them."""
+    name = name_in_files(target)
+    for group in groups:
+        values: Mapping[str, Any] = {n: _named(value, name) for n, value in vars(group).items()}
+        given = given.having(type(group)(**values))
+    return given
+
+
+def _has_place(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(map(_has_place, value))
+    return isinstance(value, Path) and PLACE in value.name
+
+
+def _named(value: Any, name: str) -> Any:
+    if isinstance(value, list):
+        return [_named(one, name) for one in value]
+    if not _has_place(value):
+        return value
+    return value.with_name(value.name.replace(PLACE, name))

@@ -1,0 +1,116 @@
+"""From the options of a command to its job on each of several installations."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from msgspec.structs import replace
+
+from kvsctl.cli.installations.chosen import chosen_installations, running_of
+from kvsctl.cli.installations.naming import (
+    PLACE,
+    files_of,
+    named_groups,
+    require_names_for_each,
+    with_names,
+)
+from kvsctl.cli.option_groups import Given
+from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
+from kvsctl.cli.options.get import GetOptions
+from kvsctl.cli.options.installations.working import InstallationsOptions
+from kvsctl.cli.options.listing import ListOptions
+from kvsctl.cli.options.report import OutputOption, ReportOptions
+from kvsctl.cli.request import ChosenStore, reporting_of, schedule_of
+from kvsctl.config.file import ConfigFile, read_config
+from kvsctl.config.targets import Target
+from kvsctl.errors import UsageError
+from kvsctl.jobs.installations.job import InstallationsJob
+from kvsctl.jobs.installations.limits import MostFailed
+from kvsctl.jobs.job import BatchJob
+from kvsctl.outputs.forms import KeyForm, Printing, RecordForm
+
+_JSON_LINES: Final = "jsonl"
+
+
+def installations_job(
+    command: str,
+    given: Given,
+    job_of: Callable[[Given], BatchJob],
+    environ: Mapping[str, str] = os.environ,
+) -> InstallationsJob:
+    """Return the job of a command on each of the installations that the options name.
+
+    `job_of` makes the job of one of them. Raise UsageError if that cannot be carried out.
+    """
+    require_names_for_each(given)
+    _require_lines(given)
+    config = read_config(environ)
+    choice = chosen_installations(given, config, environ)
+    if not any(PLACE in path.name for path in files_of(given)):
+        # Otherwise only the files of an installation can be checked.
+        job_of(given.having(ChosenStore(target=choice.target, config=config)))
+    options = given.of(InstallationsOptions)
+    limit = options.stop_after_failed_installations
+    running = running_of(given, choice.target, config, environ)
+    return InstallationsJob(
+        name=command,
+        choice=choice,
+        job_of=_Parts(given, job_of, config).job_of,
+        reporting=reporting_of(given),
+        schedule=schedule_of(given, running.max_duration),
+        at_once=options.at_once,
+        canaries=options.canary,
+        most_failed=None if limit is None else MostFailed.of(limit),
+    )
+
+
+class _Parts:
+    """Makes the job of each installation."""
+
+    def __init__(
+        self, given: Given, job_of: Callable[[Given], BatchJob], config: ConfigFile
+    ) -> None:
+        # What concerns the command as a whole is not for its parts.
+        report = ReportOptions(quiet=True, force=given.of(ReportOptions).force)
+        self._given = given.having(report).having(LockOptions()).having(MonitoringOptions())
+        self._job_of = job_of
+        self._config = config
+        self._named = named_groups(given)
+
+    def job_of(self, target: Target) -> BatchJob:
+        """Return the job of an installation. Raise UsageError."""
+        store = ChosenStore(target=target, config=self._config)
+        given = with_names(self._given.having(store), self._named, target)
+        job = self._job_of(given)
+        if job.records is None or job.records.path is not None:
+            return job
+        return replace(job, records=_labelled(job.records, target))
+
+
+def _require_lines(given: Given) -> None:
+    """Raise UsageError for a form of output that cannot say whose records it holds."""
+    if given.of(OutputOption).output not in (None, Path("-")):
+        return
+    reading, listing = given.of(GetOptions), given.of(ListOptions)
+    for flag, is_given in (
+        ("--values", reading.values),
+        ("--raw", reading.raw),
+        ("--count", listing.count),
+        (f"--as {listing.as_}", listing.as_ not in (None, _JSON_LINES)),
+    ):
+        if is_given:
+            raise UsageError(
+                f"{flag} does not say which installation a record is of",
+                "Leave it out: records of several installations are printed as JSON Lines.",
+            )
+
+
+def _labelled(printing: Printing, target: Target) -> Printing:
+    """Return how records are printed, each with its installation. Lines of plans have it."""
+    form = printing.form
+    if isinstance(form, RecordForm):
+        form = replace(form, installation=target.installation)
+    elif isinstance(form, KeyForm):
+        form = replace(form, style=_JSON_LINES, installation=target.installation)
+    return replace(printing, form=form)

@@ -1,0 +1,49 @@
+"""How a command works on several installations."""
+
+from typing import Annotated, Final
+
+import typer
+
+from kvsctl.cli.option_groups import OnResume, OptionGroup
+from kvsctl.cli.options import panels
+
+AT_ONCE: Final = 50
+"""How many installations are worked on at the same time, unless the user says otherwise."""
+
+
+class InstallationsOptions(OptionGroup):
+    """How many at a time, and when no other one is begun."""
+
+    at_once: Annotated[
+        int,
+        typer.Option(
+            "--at-once",
+            metavar="N",
+            min=1,
+            max=1000,
+            help="Work on N installations at the same time.",
+            rich_help_panel=panels.RUNNING,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = AT_ONCE
+    canary: Annotated[
+        int,
+        typer.Option(
+            "--canary",
+            metavar="N",
+            min=0,
+            help="Work on N installations first; begin the others only if these succeed.",
+            rich_help_panel=panels.RUNNING,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = 0
+    stop_after_failed_installations: Annotated[
+        str | None,
+        typer.Option(
+            "--stop-after-failed-installations",
+            metavar="N|P%",
+            help="Begin no other installation after N, or P% of all, have failed.",
+            rich_help_panel=panels.RUNNING,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = None

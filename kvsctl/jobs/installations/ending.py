@@ -1,0 +1,138 @@
+"""Report a job on several installations, and choose its exit status."""
+
+from typing import Any
+
+import msgspec
+
+from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError
+from kvsctl.files.sinks import status_of
+from kvsctl.jobs.ending import graver, print_report_line
+from kvsctl.jobs.installations.job import InstallationsJob
+from kvsctl.jobs.installations.sums import Sum, exit_status
+from kvsctl.jobs.job import JobEnd
+from kvsctl.report.console import Environment
+from kvsctl.report.document import About, ReportFile, report_document
+from kvsctl.report.installations.table import print_lines
+from kvsctl.report.schema import document_line
+from kvsctl.report.summary import summary
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """Everything needed to report such a job. `prints_records`: stdout is for records."""
+
+    job: InstallationsJob
+    about: About
+    environment: Environment
+    sum: Sum
+    report: ReportFile | None
+    prints_records: bool
+
+    def publish(
+        self,
+        error: KvsctlError | None,
+        unwritten: OSError | None,
+        interrupted: ExitStatus | None,
+        elapsed_seconds: float,
+    ) -> ExitStatus:
+        """Write the report everywhere it was asked for. Return the exit status.
+
+        `error` is what ended the job as a whole. `unwritten`: why records could not be printed.
+        """
+        if unwritten is not None:
+            if status_of(unwritten) is ExitStatus.PIPE_CLOSED:
+                return ExitStatus.PIPE_CLOSED
+            error = graver(error, StreamError(f"cannot write to stdout: {unwritten.strerror}"))
+        error = graver(self._bad_sum(), error)
+        end = _End(error, interrupted, elapsed_seconds)
+        if self.report is not None:
+            try:
+                self.report.save(document_line(self._document(end)))
+            except StreamError as unsaved:
+                end = end.with_error(unsaved)
+        status = self._printed(end)
+        if self.job.watcher is not None:
+            message = None if end.error is None else end.error.message
+            self.job.watcher.note_end(JobEnd(self.sum.tally, elapsed_seconds, message))
+        return status
+
+    def _printed(self, end: "_End") -> ExitStatus:
+        """Print the report and the error. Return the exit status."""
+        environment, reporting = self.environment, self.job.reporting
+        status = self._status(end)
+        if status is ExitStatus.PIPE_CLOSED:
+            return status
+        if reporting.as_json:
+            if self.prints_records:  # on stderr the report is the last line
+                self._print_error(end)
+            line = document_line(self._document(end))
+            try:
+                printed = print_report_line(
+                    line, environment, is_for_stdout=not self.prints_records
+                )
+                status = status if printed is ExitStatus.OK else printed
+            except StreamError as unprinted:
+                end = end.with_error(unprinted)
+                status = self._status(end)
+            if self.prints_records:
+                return status
+        elif reporting.quiet and status is ExitStatus.OK:
+            return status
+        elif environment.log is not None:
+            environment.log.end(self._document(end))
+        else:
+            self._print_tables(end)
+        self._print_error(end)
+        return status
+
+    def _status(self, end: "_End") -> ExitStatus:
+        return exit_status(self.sum.lines, end.error, end.interrupted)
+
+    def _document(self, end: "_End") -> dict[str, Any]:
+        document = report_document(
+            self.sum.tally,
+            self.about,
+            self._status(end),
+            end.elapsed_seconds,
+            interrupted=end.interrupted is not None,
+        )
+        dry_run = {} if self.sum.dry_run is None else self.sum.dry_run.members
+        lines = [line.members for line in self.sum.lines]
+        return document | dry_run | {"installations": lines}
+
+    def _print_tables(self, end: "_End") -> None:
+        environment, tally = self.environment, self.sum.tally
+        text = summary(environment, tally, self.about, end.elapsed_seconds, self.sum.dry_run)
+        environment.write_stderr(text)
+        is_verbose = bool(self.job.reporting.verbosity)
+        print_lines(environment, self.sum.lines, shows_all=is_verbose)
+        if tally.groups:
+            from kvsctl.report.failures_table import print_failures
+            from kvsctl.report.rich_console import stderr_console
+
+            print_failures(stderr_console(environment), tally.groups, tally.failures)
+
+    def _print_error(self, end: "_End") -> None:
+        if end.error is not None:
+            self.environment.fail(end.error.message, end.error.hint)
+        elif self.sum.failed and end.interrupted is None:
+            count = len(self.sum.lines)
+            self.environment.note(f"{self.sum.failed:,} of {count:,} installations failed")
+
+    def _bad_sum(self) -> Defect | None:
+        try:
+            self.sum.tally.check_sum()
+        except Defect as defect:
+            return defect
+        return None
+
+
+class _End(msgspec.Struct, frozen=True):
+    """How the job ended as a whole."""
+
+    error: KvsctlError | None
+    interrupted: ExitStatus | None
+    elapsed_seconds: float
+
+    def with_error(self, error: KvsctlError) -> "_End":
+        """Return the same end with one more error."""
+        return _End(graver(self.error, error), self.interrupted, self.elapsed_seconds)

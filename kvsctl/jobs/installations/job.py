@@ -1,0 +1,63 @@
+"""A job on several installations as one frozen request, free of the command line that made it."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+from msgspec.structs import replace
+
+from kvsctl.config.targets import Target
+from kvsctl.jobs.installations.choice import Choice
+from kvsctl.jobs.installations.limits import MostFailed
+from kvsctl.jobs.job import BatchJob, Reporting, Schedule, Watcher
+
+
+class Ledgering(msgspec.Struct, frozen=True):
+    """Where the job's ledger is. `identity` holds the options that must match on a resume.
+
+    `retries_failed`: installations in which records failed are worked on again.
+    """
+
+    path: Path
+    identity: Mapping[str, Any]
+    retries_failed: bool = False
+
+
+class InstallationsJob(msgspec.Struct, frozen=True, kw_only=True):
+    """The same job on each of several installations.
+
+    `job_of` makes the job of an installation from its target. `at_once`: how many are worked on at
+    the same time. `canaries`: how many come first, and must succeed before the others are begun.
+    `most_failed`: after how many failed installations no other one is begun.
+    """
+
+    name: str
+    choice: Choice
+    job_of: Callable[[Target], BatchJob]
+    reporting: Reporting
+    schedule: Schedule
+    at_once: int
+    canaries: int = 0
+    most_failed: MostFailed | None = None
+    ledger: Ledgering | None = None
+    watcher: Watcher | None = None
+
+    @property
+    def command(self) -> str:
+        """See Job."""
+        return self.name
+
+    @property
+    def has_network(self) -> bool:
+        """See Job."""
+        return True
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """See Job. Of several installations, none is named."""
+        return {"target": self.choice.target.name}
+
+    def watched_by(self, watcher: Watcher) -> Self:
+        """See Job."""
+        return replace(self, watcher=watcher)

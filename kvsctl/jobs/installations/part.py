@@ -1,0 +1,81 @@
+"""Carry out the job of one installation among several."""
+
+import math
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from kvsctl.config.targets import Target
+from kvsctl.errors import ExitStatus, KvsctlError
+from kvsctl.jobs.installations.job import InstallationsJob
+from kvsctl.jobs.job import BatchJob, JobEnd
+from kvsctl.jobs.runner import Among, Interrupts, run_job
+from kvsctl.report.console import Environment
+from kvsctl.report.installations.ends import InstallationEnd, counts_of
+from kvsctl.unexpected import explained
+
+
+class PartEnd(NamedTuple):
+    """How the job of an installation ended. `job_end` None: it had no run."""
+
+    line: InstallationEnd
+    job_end: JobEnd | None
+
+
+class Around(NamedTuple):
+    """What surrounds the job of an installation: it prints no report, and asks nothing."""
+
+    environment: Environment
+    interrupts: Interrupts
+    among: Among
+
+
+async def work_on(
+    target: Target, job: InstallationsJob, around: Around, seconds_left: float
+) -> PartEnd:
+    """Carry out the job of an installation. Return how it ended; no error is raised."""
+    collected = _Collected()
+    error: KvsctlError | None = None
+    try:
+        part = _part_of(job.job_of(target), seconds_left).watched_by(collected)
+        status = await run_job(part, around.environment, around.interrupts, among=around.among)
+    except Exception as raised:
+        error = raised if isinstance(raised, KvsctlError) else explained(raised)
+        status = error.status
+    end = collected.end
+    message = error.message if error is not None else None if end is None else end.error
+    name = target.installation or target.name
+    if end is None or end.tally is None:
+        return PartEnd(InstallationEnd(name, int(status), message), None)
+    counts = counts_of(end.tally)
+    return PartEnd(InstallationEnd(name, int(status), message, end.elapsed_seconds, counts), end)
+
+
+def _part_of(job: BatchJob, seconds_left: float) -> BatchJob:
+    """Return a job that was asked about already, and that ends with the others."""
+    schedule = job.schedule
+    if seconds_left < math.inf:
+        schedule = replace(schedule, max_duration_seconds=max(1, math.ceil(seconds_left)))
+    return replace(
+        job,
+        schedule=replace(schedule, lock_path=None),
+        confirmed_target=job.target.name,
+        question=None,
+        has_consent=None if job.has_consent is None else True,
+    )
+
+
+class _Collected:
+    """A watcher that keeps how a job ended."""
+
+    def __init__(self) -> None:
+        self.end: JobEnd | None = None
+
+    def note_end(self, end: JobEnd) -> None:
+        """See Watcher."""
+        self.end = end
+
+
+def is_finished(status: int | None) -> bool:
+    """Return whether an installation with this exit code need not be worked on again."""
+    return status in (ExitStatus.OK, ExitStatus.FAILURES)

@@ -1,0 +1,58 @@
+"""The runs of several installations, as one that signals can stop."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from kvsctl.errors import ExitStatus
+from kvsctl.jobs.runner import Interrupts
+from kvsctl.jobs.signals import Stoppable
+
+
+class Runs:
+    """All runs that are at work. It is stopped as one run, and stops each of them.
+
+    To each of them it is what may interrupt it.
+    """
+
+    def __init__(self, outer: Interrupts) -> None:
+        self._outer = outer
+        self._at_work: set[Stoppable] = set()
+        self.is_stopping = False
+
+    @property
+    def interrupted(self) -> ExitStatus | None:
+        """See Interrupts."""
+        return self._outer.interrupted
+
+    @interrupted.setter
+    def interrupted(self, status: ExitStatus | None) -> None:
+        self._outer.interrupted = status
+
+    @contextmanager
+    def stopping(self, run: Stoppable, note: Callable[[str], None]) -> Iterator[None]:
+        """See Interrupts. A run that begins late is stopped as well."""
+        del note
+        self._at_work.add(run)
+        if self.is_stopping:
+            run.stop()
+        try:
+            yield
+        finally:
+            self._at_work.discard(run)
+
+    @property
+    def in_flight(self) -> int:
+        """See Stoppable."""
+        return sum(run.in_flight for run in self._at_work)
+
+    def stop(self) -> None:
+        """See Stoppable."""
+        self.is_stopping = True
+        for run in list(self._at_work):
+            run.stop()
+
+    def abort(self) -> None:
+        """See Stoppable."""
+        self.is_stopping = True
+        for run in list(self._at_work):
+            run.abort()

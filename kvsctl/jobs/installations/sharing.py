@@ -1,0 +1,63 @@
+"""Standard output that several jobs print records to."""
+
+from collections.abc import Callable
+
+from kvsctl.files.sinks import ByteSink, DescriptorWriter
+
+
+class SharedStdout:
+    """A writer to stdout that is given whole lines by several jobs at a time."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._writer: DescriptorWriter | None = None
+        self._moved: list[Callable[[], None]] = []
+
+    def sink(self, moved: Callable[[], None]) -> ByteSink:
+        """Return a sink for one job, which `moved` tells that output was written or has failed."""
+        if self._writer is None:
+            self._writer = DescriptorWriter(self._fd, self._note_moved)
+        self._moved.append(moved)
+        return _Part(self._writer, lambda: self._moved.remove(moved))
+
+    def complete(self) -> OSError | None:
+        """Wait until all is written. Return the error that ended writing early, if any."""
+        if self._writer is None:
+            return None
+        self._writer.complete()
+        return self._writer.broken
+
+    def _note_moved(self) -> None:
+        """Wake the jobs. The writer's thread calls it."""
+        for moved in tuple(self._moved):
+            moved()
+
+
+class _Part:
+    """The sink of one of several jobs. Completing it leaves stdout open for the others."""
+
+    def __init__(self, writer: DescriptorWriter, leave: Callable[[], None]) -> None:
+        self._writer = writer
+        self._leave = leave
+
+    @property
+    def broken(self) -> OSError | None:
+        """See ByteSink."""
+        return self._writer.broken
+
+    @property
+    def pending_bytes(self) -> int:
+        """See ByteSink. It is what all jobs have written."""
+        return self._writer.pending_bytes
+
+    def write(self, chunk: bytes) -> None:
+        """See ByteSink."""
+        self._writer.write(chunk)
+
+    def complete(self) -> None:
+        """See ByteSink."""
+        self._leave()
+
+    def abandon(self) -> None:
+        """See ByteSink."""
+        self._leave()

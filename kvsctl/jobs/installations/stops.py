@@ -1,0 +1,51 @@
+"""When a job on several installations begins no other one: canaries and failed installations."""
+
+from collections.abc import Iterator
+
+from kvsctl.errors import ExitStatus, KvsctlError, TargetError
+from kvsctl.jobs.installations.limits import MostFailed
+from kvsctl.report.installations.ends import InstallationEnd
+
+
+class Stops:
+    """Notes how installations end. `error` says why no other one is begun; None: others may be.
+
+    `canaries` of them come first, and each must end with exit code 0.
+    """
+
+    def __init__(self, canaries: int, most_failed: MostFailed | None, total: int) -> None:
+        self._canaries = min(canaries, total)
+        self._most_failed = most_failed
+        self._total = total
+        self._ended = 0
+        self._failed = 0
+        self.error: KvsctlError | None = None
+
+    def rounds(self) -> Iterator[int | None]:
+        """Yield how many installations to work on before the next round; None: all others."""
+        if self._canaries:
+            yield self._canaries
+        if self.error is None:
+            yield None
+
+    def note(self, line: InstallationEnd) -> None:
+        """Note how the work on an installation ended."""
+        self._ended += 1
+        if line.exit_code == ExitStatus.OK:
+            return
+        self._failed += 1
+        if self._ended <= self._canaries:
+            self.error = self.error or TargetError(
+                f"a canary failed ({line.installation}, exit code {line.exit_code}): the "
+                "installations after the canaries were not begun",
+                "Correct what failed there, and run the command again.",
+            )
+        elif self._most_failed is not None and self._most_failed.is_reached(
+            self._failed, self._total
+        ):
+            failed = "1 installation" if self._failed == 1 else f"{self._failed:,} installations"
+            self.error = self.error or TargetError(
+                f"gave up after {failed} failed: --stop-after-failed-installations "
+                f"{self._most_failed.text} was reached",
+                "Correct what failed there, or allow more failures.",
+            )

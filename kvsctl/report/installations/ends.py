@@ -1,0 +1,43 @@
+"""How the work on each installation ended, as reports and ledgers have it."""
+
+from typing import Any
+
+import msgspec
+
+from kvsctl.bulk.outcomes.tally import RECORD_COUNTS, REQUEST_COUNTS, Tally
+
+
+class InstallationEnd(msgspec.Struct, frozen=True, gc=False):
+    """How the work on one installation ended.
+
+    `exit_code` is what a command on it alone would have; None: it was not begun. `error` says what
+    ended it early. `counts` are those of a tally, in the order of `COUNTS`.
+    """
+
+    installation: str
+    exit_code: int | None = None
+    error: str | None = None
+    elapsed_seconds: float = 0.0
+    counts: tuple[int, ...] = ()
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """The members of its line in a report."""
+        counts = dict(zip(COUNTS, self.counts or (0,) * len(COUNTS), strict=True))
+        units = {"read": counts.pop("units_read"), "write": counts.pop("units_write")}
+        line: dict[str, Any] = {"installation": self.installation, "exit_code": self.exit_code}
+        if self.error is not None:
+            line["error"] = self.error
+        return line | {"elapsed_s": round(self.elapsed_seconds, 3)} | counts | {"units": units}
+
+    def count(self, name: str) -> int:
+        """Return one of its counts."""
+        return self.counts[COUNTS.index(name)] if self.counts else 0
+
+
+COUNTS = (*RECORD_COUNTS, *REQUEST_COUNTS)
+
+
+def counts_of(tally: Tally) -> tuple[int, ...]:
+    """Return the counts of a tally, in the order of `COUNTS`."""
+    return tuple(getattr(tally, name) for name in COUNTS)

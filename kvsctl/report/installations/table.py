@@ -1,0 +1,58 @@
+"""The lines of a report for people: one for each installation, those that failed first."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from kvsctl.report.console import Environment
+from kvsctl.report.escape import visible
+from kvsctl.report.installations.ends import InstallationEnd
+from kvsctl.report.styled import Span, painted
+from kvsctl.report.summary import plural
+
+_SHOWN: Final = 20
+
+
+def print_lines(
+    environment: Environment, lines: Sequence[InstallationEnd], *, shows_all: bool
+) -> None:
+    """Print a line for each installation: all of them, or the most notable ones."""
+    ordered = list(lines) if shows_all else sorted(lines, key=_rank)
+    shown = ordered if shows_all else ordered[:_SHOWN]
+    text = "".join(painted(_line(one), environment) for one in shown)
+    if rest := ordered[len(shown) :]:
+        text += painted([(_rest(rest), "dim")], environment)
+    environment.write_stderr(text)
+
+
+def _rank(line: InstallationEnd) -> tuple[int, int]:
+    """Return where a line stands: failed ones first, then by size, not begun ones last."""
+    kind = 2 if line.exit_code is None else 1 if line.exit_code == 0 else 0
+    return kind, -line.count("records")
+
+
+def _line(line: InstallationEnd) -> list[Span]:
+    spans: list[Span] = [(f"  {visible(line.installation)}  ", "cyan")]
+    if line.exit_code is None:
+        return [*spans, ("not begun", "yellow")]
+    records, failed = line.count("records"), line.count("failed")
+    spans.append(
+        (f"{records:,} {plural('record', records)}, {line.count('succeeded'):,} succeeded", "")
+    )
+    if failed:
+        spans.append((f", {failed:,} failed", "bold red"))
+    if line.exit_code:
+        spans.append((f", exit code {line.exit_code}", "red"))
+    if line.error is not None:
+        spans.append((f": {visible(line.error)}", "red"))
+    return spans
+
+
+def _rest(rest: Sequence[InstallationEnd]) -> str:
+    failed = sum(line.exit_code not in (None, 0) for line in rest)
+    not_begun = sum(line.exit_code is None for line in rest)
+    parts = [f"  and {len(rest):,} more"]
+    if failed:
+        parts.append(f"{failed:,} of them failed")
+    if not_begun:
+        parts.append(f"{not_begun:,} not begun")
+    return ", ".join(parts) + " (-v shows all, as --json and --report do)"

@@ -1,0 +1,187 @@
+"""set, get, delete, list and export on several installations."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.installations.support import ALL, container, exit_codes, lines_by_name
+from tests.support.commands.command import Command, records_file
+from tests.support.commands.serving import serving
+
+_NAMES = [f"i{number:02}" for number in range(12)]
+_FAULTS = "refuse-installation=i03:404,refuse-installation=i05:403,refuse-installation=i07:429"
+
+
+def test_each_installation_gets_the_records_of_the_input(kvsctl: Command, tmp_path: Path) -> None:
+    path = records_file(tmp_path / "in.jsonl", [{"key": f"k{n}", "value": n} for n in range(60)])
+    with container(kvsctl, _NAMES) as inside:
+        ended = inside("set", *ALL, "-f", path, "--json", status=0)
+        lines = lines_by_name(ended.report)
+        assert list(lines) == _NAMES
+        assert {line["succeeded"] for line in lines.values()} == {60}
+        printed = inside("get", *ALL, "k7", "k8", status=0).lines
+    expected = [
+        {"key": key, "value": value, "installation": name}
+        for name in _NAMES
+        for key, value in (("k7", 7), ("k8", 8))
+    ]
+    assert sorted(printed, key=lambda one: (one["installation"], one["key"])) == expected
+
+
+def test_one_that_is_gone_refused_or_throttled_stops_no_other(kvsctl: Command) -> None:
+    with container(kvsctl, _NAMES, "--faults", _FAULTS) as inside:
+        ended = inside("set", *ALL, "a=1", "b=2", "--patience", "1", "--json", status=1)
+        codes = exit_codes(ended.report)
+        read = inside("get", *ALL, "a", "--patience", "0.5", status=1)
+    assert {name: code for name, code in codes.items() if code} == {"i03": 1, "i05": 3, "i07": 4}
+    lines = lines_by_name(ended.report)
+    assert "the target refused the credentials" in lines["i05"]["error"]
+    assert "nothing but 429 responses" in lines["i07"]["error"]
+    assert {one["installation"] for one in ended.report["failures"]} == {"i03"}
+    assert len(read.lines) == 9
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, 3), (404, 1), (503, 4)])
+def test_if_all_end_alike_so_does_the_command(kvsctl: Command, status: int, code: int) -> None:
+    faults = ",".join(f"refuse-installation={name}:{status}" for name in _NAMES)
+    with container(kvsctl, _NAMES, "--faults", faults) as inside:
+        words = ("a=1", "--retries", "1", "--give-up-after", "2", "--json")
+        ended = inside("set", *ALL, *words, status=code)
+    assert set(exit_codes(ended.report).values()) == {code}
+    assert b"kvsctl: 12 of 12 installations failed" in ended.err
+
+
+def test_canaries_come_first_and_must_succeed(kvsctl: Command) -> None:
+    with container(kvsctl, _NAMES, "--faults", "refuse-installation=i01:403") as inside:
+        ended = inside("set", *ALL, "a=1", "--canary", "2", "--json", status=4)
+        assert exit_codes(ended.report) == {"i00": 0, "i01": 3} | dict.fromkeys(_NAMES[2:])
+        assert b"a canary failed (i01, exit code 3)" in ended.err
+        inside("set", *ALL, "a=1", "--canary", "1", status=1)
+
+
+def test_no_other_is_begun_after_so_many_failures(kvsctl: Command) -> None:
+    with container(kvsctl, _NAMES, "--faults", _FAULTS) as inside:
+        words = ("a=1", "--at-once", "1", "--stop-after-failed-installations", "10%", "--json")
+        ended = inside("set", *ALL, *words, status=4)
+    codes = exit_codes(ended.report)
+    assert list(codes.values()) == [0, 0, 0, 1, 0, 3, *[None] * 6]
+    assert b"gave up after 2 installations failed" in ended.err
+
+
+def test_each_has_files_of_its_own(kvsctl: Command, tmp_path: Path) -> None:
+    with container(kvsctl, ["a", "b/c"]) as inside:
+        inside("set", "-t", "container", "--installation", "a", "k=1", status=0)
+        inside("set", "-t", "container", "--installation", "b/c", "k=2", "l=3", status=0)
+        words = ("export", "-t", "container", "--installation", "a", "--installation", "b/c")
+        inside(*words, "-o", "x-{installation}.jsonl.gz", status=0, folder=tmp_path)
+        keys = ("k", "l", "--failures", "f-{installation}.jsonl", "--journal", "j-{installation}")
+        output = ("-o", "g-{installation}.jsonl")
+        inside("get", *words[1:], *keys, *output, status=1, folder=tmp_path)
+    assert json.loads(gzip.decompress((tmp_path / "x-a.jsonl.gz").read_bytes()))["value"] == 1
+    assert gzip.decompress((tmp_path / "x-b_c.jsonl.gz").read_bytes()).count(b"\n") == 2
+    assert (tmp_path / "x-b_c.jsonl.gz.manifest.json").exists()
+    assert json.loads((tmp_path / "f-a.jsonl").read_text("utf-8"))["key"] == "l"
+    assert (tmp_path / "f-b_c.jsonl").read_bytes() == b""
+    assert (tmp_path / "j-a").stat().st_size
+    assert (tmp_path / "g-b_c.jsonl").read_bytes().count(b"\n") == 2
+
+
+def test_failures_are_fed_back_by_their_names(kvsctl: Command, tmp_path: Path) -> None:
+    failures = ("--failures", "f-{installation}.jsonl")
+    with container(kvsctl, ["a", "b"], "--faults", "refuse=k1:INVALID_KEY,first=2") as inside:
+        inside("set", *ALL, "k1=1", "k2=2", *failures, status=1, folder=tmp_path)
+        inside("set", *ALL, "-f", "f-{installation}.jsonl", status=0, folder=tmp_path)
+        assert len(inside("get", *ALL, "k1", "k2", status=0).lines) == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["get", "k", "-o", "out.jsonl"], b"-o out.jsonl: several installations cannot write"),
+        (["set", "k=1", "--failures", "f"], b"such as f-{installation}"),
+        (["delete", "k", "--journal", "j"], b"--journal j: several installations"),
+        (["get", "k", "--values"], b"--values does not say which installation"),
+        (["list", "--as", "csv"], b"--as csv does not say which installation"),
+        (["list", "--count"], b"--count does not say which installation"),
+        (["get", "k", "--installation", "a"], b"--installation and --all-installations exclude"),
+        (["set", "k"], b'the argument has no "="'),
+        (
+            ["delete", "k", "--stop-after-failed-installations", "0%"],
+            b"neither a number nor a percentage",
+        ),
+    ],
+)
+def test_what_cannot_be_done_on_several_is_refused(
+    kvsctl: Command, words: list[str], said: bytes
+) -> None:
+    with container(kvsctl, ["a", "b"]) as inside:
+        ended = inside(*words, *ALL)
+    assert ended.status in (1, 2)
+    assert said in ended.err
+
+
+def test_stdin_is_read_once_only(kvsctl: Command) -> None:
+    with container(kvsctl, ["a", "b"]) as inside:
+        ended = inside("get", *ALL, stdin=b"k\n", status=2)
+    assert b"stdin can be read only once" in ended.err
+
+
+def test_two_with_one_name_in_files_are_refused(kvsctl: Command) -> None:
+    with container(kvsctl, ["a/b", "a_b"]) as inside:
+        ended = inside("set", *ALL, "k=1", status=2)
+    assert b"installations a/b and a_b have the same name in files" in ended.err
+
+
+def test_a_dry_run_adds_up_what_all_would_need(kvsctl: Command) -> None:
+    with container(kvsctl, _NAMES) as inside:
+        report = inside("set", *ALL, "a=1", "b=2", "-n", "--json", status=0).report
+        assert inside("get", *ALL, "a", status=1).out == b""
+    assert report["dry_run"] is True
+    assert (report["records"], report["requests"], report["units"]["write"]) == (24, 12, 12)
+    lines_by_name(report)
+
+
+def test_lines_are_whole_whatever_is_printed_at_once(kvsctl: Command) -> None:
+    words = [f"k{number}={'x' * number}" for number in range(300)]
+    with container(kvsctl, _NAMES) as inside:
+        inside("set", *ALL, *words, status=0)
+        listed = inside("list", *ALL, "--at-once", "12", status=0).lines
+        exported = inside("export", *ALL, "--json", status=0)
+    assert len({(one["installation"], one["key"]) for one in listed}) == 12 * 300
+    assert len(exported.lines) == exported.report["records"] == 12 * 300
+
+
+def test_bridges_and_relays_have_urls_and_tokens_of_their_own(
+    kvsctl: Command, tmp_path: Path
+) -> None:
+    tokens = ("--token", "a=token-of-a", "--token", "b=token-of-b")
+    path = tmp_path / "installations.jsonl"
+    (tmp_path / "b.token").write_text("token-of-b", "utf-8")
+    with serving(kvsctl, *tokens) as url:
+        lines = [
+            {"installation": "a", "url": url, "token_command": "echo token-of-a"},
+            {"installation": "b", "url": url, "token_file": str(tmp_path / "b.token")},
+            {"installation": "c", "url": url, "token_command": "echo token-of-c"},
+        ]
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+        words = ("--url", url, "--installations-file", path)
+        ended = kvsctl("set", *words, "k=1", "--json", status=1)
+        assert exit_codes(ended.report) == {"a": 0, "b": 0, "c": 3}
+        alone = kvsctl.having(KVSCTL_TOKEN="token-of-b")("get", "--url", url, "k", status=0)
+    assert alone.lines == [{"key": "k", "value": 1}]
+    assert b"token-of" not in ended.err + ended.out
+
+
+def test_the_report_has_a_line_for_each_and_the_worst_first(kvsctl: Command) -> None:
+    names = [f"n{number:02}" for number in range(30)]
+    with container(kvsctl, names, "--faults", "refuse-installation=n17:403") as inside:
+        shown = inside("set", *ALL, "k=1", status=1).err.decode().splitlines()
+        every = inside("set", *ALL, "k=1", "-v", status=1).err.decode()
+        quiet = inside("set", *ALL, "k=1", "-q", "--at-once", "3", status=1).err
+    assert shown[0].endswith("30 installations")
+    assert shown[2].startswith("  n17  1 record, 0 succeeded, exit code 3: the target refused")
+    assert shown[-2] == "  and 10 more (-v shows all, as --json and --report do)"
+    assert every.count("1 record, 1 succeeded") == 29
+    assert b"n17" in quiet
