@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from kvsctl.bulk.events import Event, PageListed, RequestEnded, Settled, Waiting
-from kvsctl.bulk.settling.reconcile import UNDECIDED
+from kvsctl.bulk.settling.reconcile import EXPIRED, UNDECIDED
 from kvsctl.comparison.entries import Entry
 from kvsctl.errors import RUN_AGAIN, TargetError
 from kvsctl.jobs.cleanup.actions import Action
@@ -52,6 +52,8 @@ class Gathered:
         self.listed = [0] * len(actions)
         self.kept = [0] * len(actions)
         self.undecided = [0] * len(actions)
+        self.expired = 0
+        """How many records are skipped, because they would be chosen and have expired."""
 
     @property
     def count(self) -> int:
@@ -186,6 +188,7 @@ class Gatherer:
                     gathered.add(identity, found, self._steps(identity, found, now))
             elif outcome.state is State.SKIPPED:
                 gathered.undecided[0] += outcome.skipped_by == UNDECIDED
+                gathered.expired += outcome.skipped_by == EXPIRED
             else:
                 self._unread += 1
                 failure = outcome.failure

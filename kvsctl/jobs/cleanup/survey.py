@@ -10,7 +10,7 @@ from kvsctl.bulk.feeds import no_records
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.settling.precondition import Precondition
-from kvsctl.bulk.settling.reconcile import UNDECIDED
+from kvsctl.bulk.settling.reconcile import EXPIRED, UNDECIDED
 from kvsctl.jobs.cleanup.actions import StillChosen
 from kvsctl.jobs.cleanup.gathering import Gathered, Gatherer, is_chosen_by
 from kvsctl.jobs.cleanup.plan import CleanUpPlan
@@ -96,11 +96,12 @@ class Survey(Stages):
             self._chosen = self._chosen.counted_from(moment)
             if self._around.journal.cutoff is not None:
                 self._around.journal.cutoff.ages_count_from = moment
-        _count_undecided(self._around.tally, sum(gathered.undecided))
+        _count_skipped(self._around.tally, UNDECIDED, sum(gathered.undecided))
+        _count_skipped(self._around.tally, EXPIRED, gathered.expired)
         for number, report in enumerate(self._reports):
             report.kept = gathered.kept[number]
             if report.tally is not self._around.tally:
-                _count_undecided(report.tally, gathered.undecided[number])
+                _count_skipped(report.tally, UNDECIDED, gathered.undecided[number])
         parts = 1 if self._job.shard is None else self._job.shard.parts
         self._listed = [listed // parts + self._done_before for listed in gathered.listed]
         if self._job.checks.requires_input and not (gathered.count or self._is_stopping):
@@ -136,13 +137,13 @@ class Survey(Stages):
         return done.pop() if len(done) == 1 else "changed"
 
 
-def _count_undecided(tally: Tally, undecided: int) -> None:
-    """Count the records that are kept because nothing can be decided about them.
+def _count_skipped(tally: Tally, name: str, count: int) -> None:
+    """Count the records that are kept for a reason that the listing has shown.
 
     They stay there to be listed, so those that an earlier run has counted are among them.
     """
-    added = undecided - tally.skipped_by.pop(UNDECIDED, 0)
+    added = count - tally.skipped_by.pop(name, 0)
     tally.records += added
     tally.skipped += added
-    if undecided:
-        tally.skipped_by[UNDECIDED] = undecided
+    if count:
+        tally.skipped_by[name] = count

@@ -74,7 +74,10 @@ def test_an_expired_record_is_not_brought_back(kvsctl: Command, tmp_path: Path) 
         time.forward(3600)
         before = _expiries(there)
         report = there("expire", "--all", "--ttl", "9d", "-y", "--json", status=0).report
-        assert report["succeeded"] == 1
+        assert (report["succeeded"], report["records"]) == (1, 2)
+        assert report["skipped_by"] == {"expired": 1}
+        rehearsed = there("expire", "--all", "--ttl", "9d", "-n", "--json", status=0).report
+        assert rehearsed["skipped_by"] == {"expired": 1}
         after = _expiries(there)
         assert (after["a"], after["b"]) != (before["a"], before["b"])
         assert after["a"] == before["a"]
