@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
-from kvsctl.jobs.question import Question, ask, require_answerable, typed_line
+from kvsctl.jobs.question import Part, Question, ask, require_answerable, typed_line
 from kvsctl.report.console import Environment
 
 _NOBODY = Environment(None, None, False, False, False, False, 80)
@@ -110,3 +110,17 @@ def test_what_is_known_is_said() -> None:
     one = Question("delete", local, 1, 0, ["a"])
     assert one.text.startswith("About to delete 1 record (0 bytes) in ")
     assert "more" not in one.text
+
+
+def test_parts_have_a_line_each() -> None:
+    parts = [
+        Part("old: delete", 1234, 56, ["tmp:1", "tmp:\x1b[2J"]),
+        Part("a\x1b[2J: delete", 1, 0, ["b"]),
+    ]
+    asked = Question("delete", Target("local", local_path=_PATH), 1235, 56, parts=parts)
+    assert asked.text == (
+        f"About to delete 1,235 records (56 bytes) in LOCAL EMULATOR {_PATH}\n"
+        "  old: delete 1,234 records (56 bytes): tmp:1, tmp:\\x1b[2J, …\n"
+        "  a\\x1b[2J: delete 1 record (0 bytes): b\n"
+        "Delete? [y/N] "
+    )

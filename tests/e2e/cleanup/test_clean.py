@@ -14,13 +14,12 @@ from tests.support.commands.pseudo_terminal import in_terminal
 
 pytestmark = pytest.mark.slow
 
-_PAGE = Path(__file__).parents[3] / "docs/clean-up.md"
+_ROOT = Path(__file__).parents[3]
 _OLD, _NEW = "2024-01-01T00:00:00Z", "2200-01-01T00:00:00Z"
 
 
 def _example() -> str:
-    (text,) = re.findall(r"^```toml\n(.*?)^```", _PAGE.read_text("utf-8"), re.M | re.S)
-    return str(text)
+    return (_ROOT / "examples/retention.toml").read_text("utf-8")
 
 
 def _records() -> list[dict[str, Any]]:
@@ -72,6 +71,11 @@ def _expected() -> dict[str, bool]:
 def _rule(report: dict[str, Any], name: str) -> dict[str, Any]:
     (found,) = [rule for rule in report["rules"] if rule["name"] == name]
     return dict(found)
+
+
+def test_the_example_is_that_of_the_documentation() -> None:
+    page = (_ROOT / "docs/clean-up.md").read_text("utf-8")
+    assert re.findall(r"^```toml\n(.*?)^```", page, re.M | re.S) == [_example()]
 
 
 def test_the_example_does_what_the_documentation_says(store: Command, rules: Path) -> None:

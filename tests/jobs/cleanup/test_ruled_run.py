@@ -1,20 +1,27 @@
 """A clean-up by several rules."""
 
-from typing import Any
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
 from msgspec.structs import replace
 
+from kvsctl.bulk.events import Event, Settled
+from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.errors import UsageError, WorkLeft
 from kvsctl.jobs.cleanup.actions import Action, Deleting, Expiring
 from kvsctl.jobs.cleanup.guards import MostDeleted
+from kvsctl.jobs.cleanup.run import CleanUpRun
 from kvsctl.model import Found
 from kvsctl.records.ttl import Ttl
 from kvsctl.retention.rules import Keeping, Rule
 from kvsctl.selection.content.expressions import Expression
 from kvsctl.selection.selection import Selection
-from tests.jobs.cleanup.support import Around, clean_up, cleanup_job, ruled_plan
+from kvsctl.service.client import StoreClient
+from tests.jobs.cleanup.support import NOBODY, Around, clean_up, cleanup_job, ruled_plan
 from tests.support.simulated.shared_store import SharedStore
+from tests.support.simulated.virtual_time import run_virtual
 
 _EXPIRING = Expiring(Ttl(60, "SECONDS"))
 _NAMES = ("max_delete", "max_delete_bytes")
@@ -146,3 +153,41 @@ def test_requests_are_counted_for_the_rule_that_needs_them() -> None:
     )
     assert [report.tally.requests for report in around.rules] == [1, 2]
     assert around.tally.requests > 3
+
+
+def _steered(store: SharedStore, steer: Callable[[CleanUpRun], None]) -> tuple[Around, CleanUpRun]:
+    """Clean up by two rules. `steer` is called once the first record has settled."""
+    runs: list[CleanUpRun] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, Settled) and len(store.deleted) == 1:
+            steer(runs[0])
+
+    plan = ruled_plan((Rule(Selection("a")), Deleting()), (Rule(Selection("b")), Deleting()))
+    job, around = replace(cleanup_job(Selection("")), cleanup=plan), Around(note)
+    around.rules = plan.reports(around.tally)
+
+    async def work() -> None:
+        pacer = Pacer(job.plan.pace, asyncio.get_running_loop().time)
+        service = cast(StoreClient, store)
+        runs.append(CleanUpRun(job, plan, service, around, NOBODY, pacer))
+        assert await runs[0].work() is None
+
+    run_virtual(work(), waits_for_threads=True)
+    return around, runs[0]
+
+
+@pytest.mark.parametrize("steer", [CleanUpRun.run_out_of_time, CleanUpRun.stop])
+def test_no_rule_begins_after_a_stop(steer: Callable[[CleanUpRun], None]) -> None:
+    store = _store({"a1": -5.0, "b1": -1.0})
+    around, run = _steered(store, steer)
+    assert run.is_cut_short
+    assert set(store.records) == {"b1"}
+    assert [report.tally.records for report in around.rules] == [1, 0]
+
+
+def test_a_run_that_is_not_stopped_is_whole() -> None:
+    store = _store({"a1": -5.0, "b1": -1.0})
+    _, run = _steered(store, lambda _run: None)
+    assert not run.is_cut_short
+    assert store.records == {}
