@@ -16,7 +16,8 @@ from kvsctl.bulk.settling.precondition import Precondition, WriteIf
 from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.cli.arguments import IF_ABSENT_EXACT, IF_ABSENT_READS, METADATA_NAMES
 from kvsctl.cli.inputs import input_checks, limits_of, read_input, require_matching_files
-from kvsctl.cli.option_groups import Given, OptionGroup
+from kvsctl.cli.installations.store import ChosenStore
+from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.input import ShardOption
@@ -48,13 +49,6 @@ if TYPE_CHECKING:
 _STDOUT: Final = 1
 _SPLIT_SLABS: Final = "KVSCTL_SPLIT_SLABS"
 """Not for users: if it is set, every slab is split at once. Tests compare runs with and without."""
-
-
-class ChosenStore(OptionGroup):
-    """The target and the configuration file, for a command that has chosen them already."""
-
-    target: Target | None = None
-    config: ConfigFile | None = None
 
 
 class Basis(NamedTuple):

@@ -99,7 +99,7 @@ class Ending(msgspec.Struct, frozen=True):
         end = self._published(end)
         if self.job.watcher is not None:
             error = None if end.error is None else end.error.message
-            ended = JobEnd(self.tally, end.elapsed_seconds, error, self.dry_run)
+            ended = JobEnd(self.tally, end.elapsed_seconds, error, self.dry_run, self.rules)
             self.job.watcher.note_end(ended)
         return self._status(end)
 

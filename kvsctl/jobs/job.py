@@ -1,6 +1,6 @@
 """A batch command as one frozen request, free of the command line that made it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from kvsctl.jobs.cleanup.plan import CleanUpPlan
     from kvsctl.jobs.cleanup.rehearsal import Rehearsal
     from kvsctl.jobs.cleanup.undo import UndoPlan
+    from kvsctl.jobs.installations.counting import Counted
     from kvsctl.jobs.question import Question
     from kvsctl.jobs.store.deletions import Deletions
     from kvsctl.listing.plan import ListingPlan
     from kvsctl.report.dry_run import DryRun
+    from kvsctl.report.store.rules import RuleReport
     from kvsctl.shards import Shard
 
 
@@ -80,13 +82,14 @@ class JobEnd(msgspec.Struct, frozen=True):
     """How a job ended. `error`: the message of what ended it early, if anything did.
 
     `tally` is None if it sent no requests and reads no records. `dry_run`: what it would need, if
-    it only said that.
+    it only said that. `rules`: those of a clean-up.
     """
 
     tally: Tally | None
     elapsed_seconds: float
     error: str | None
     dry_run: "DryRun | None" = None
+    rules: "Sequence[RuleReport]" = ()
 
 
 class Watcher(Protocol):
@@ -150,7 +153,8 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     applied to what is still chosen. `has_consent`: whether the user has said that what is changed
     is meant; None: nobody need be asked. `rehearsal`: what the listing is a rehearsal of.
     `undo`: where what is deleted is kept; its records must be read first. `plan_guard`: the
-    input is a plan, which may delete so much once it was checked and approved.
+    input is a plan, which may delete so much once it was checked and approved. `counted`: the
+    clean-up only lists, and this receives what it would work on.
     """
 
     input: JobInput
@@ -178,6 +182,7 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     rehearsal: "Rehearsal | None" = None
     undo: "UndoPlan | None" = None
     plan_guard: "MostDeleted | None" = None
+    counted: "Callable[[Counted], None] | None" = None
 
     @property
     def command(self) -> str:

@@ -14,14 +14,14 @@ from kvsctl.bulk.plan import Pressure
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageError
 from kvsctl.files.claims import require_unused, require_writable, resolved
 from kvsctl.files.compressed import CompressedSink, compressor_of
-from kvsctl.files.sinks import ByteSink, DescriptorWriter, open_output, part_path, status_of
+from kvsctl.files.sinks import ByteSink, open_output, part_path, status_of
 from kvsctl.jobs.ending import End, Ending, graver
 from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.journal import JobJournal
-from kvsctl.jobs.printing import manifest_of, opened
+from kvsctl.jobs.printing import manifest_of, on_stdout, opened
 from kvsctl.jobs.signals import Steered
 from kvsctl.journal.state import Stage
-from kvsctl.outputs.forms import Printing, RecordForm
+from kvsctl.outputs.forms import Printing
 from kvsctl.outputs.records import RecordOutput
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile
@@ -321,13 +321,7 @@ class JobListeners:
             sink = open_output(records.path, self._output_changed)
             compress = compressor_of(records.path)
             return sink if compress is None else CompressedSink(sink, compress)
-        if self._environment.stdout_sink is not None:
-            return self._environment.stdout_sink(self._output_changed)
-        if self._environment.stdout_fd is None:
-            has_output = isinstance(records.form, RecordForm)
-            hint = "Use --output FILE." if has_output else "Redirect it to a file with > FILE."
-            raise UsageError("cannot print records: stdout is closed", hint)
-        return DescriptorWriter(self._environment.stdout_fd, self._output_changed)
+        return on_stdout(records, self._environment, self._output_changed)
 
     def _output_changed(self) -> None:
         self._wake()

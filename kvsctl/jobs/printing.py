@@ -1,8 +1,10 @@
 """Print the records that a run finds, or their keys or sums, with a manifest beside them."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from kvsctl.files.sinks import ByteSink
+from kvsctl.errors import UsageError
+from kvsctl.files.sinks import ByteSink, DescriptorWriter
 from kvsctl.jobs.job import BatchJob
 from kvsctl.journal.state import JournalState
 from kvsctl.outputs.forms import Accounting, KeyForm, PlanForm, Printing, RecordForm
@@ -49,6 +51,20 @@ def opened(
         end=form.end,
         skipped=form.skipped,
     )
+
+
+def on_stdout(printing: Printing, environment: Environment, moved: Callable[[], None]) -> ByteSink:
+    """Return a sink to stdout, which may be shared. Raise UsageError if stdout is closed.
+
+    `moved` is called when output was written or has failed.
+    """
+    if environment.stdout_sink is not None:
+        return environment.stdout_sink(moved)
+    if environment.stdout_fd is None:
+        has_output = isinstance(printing.form, RecordForm)
+        hint = "Use --output FILE." if has_output else "Redirect it to a file with > FILE."
+        raise UsageError("cannot print records: stdout is closed", hint)
+    return DescriptorWriter(environment.stdout_fd, moved)
 
 
 def manifest_of(job: BatchJob, about: About) -> "ExportManifest | None":

@@ -29,7 +29,7 @@ _DELETED: Final = "nothing was deleted"
 class Part(msgspec.Struct, frozen=True):
     """Some of the records of a question: how many, what their values take, and the first keys.
 
-    `heading`: what is done with them.
+    `heading`: what is done with them. Without first keys, the line ends with the sum.
     """
 
     heading: str
@@ -41,6 +41,8 @@ class Part(msgspec.Struct, frozen=True):
     def line(self) -> str:
         """The line that people read. It is escaped."""
         what = f"{visible(self.heading)} {_sum(self.count, self.value_bytes)}"
+        if not self.first_keys:
+            return f"  {what}"
         more = ", …" if self.count > len(self.first_keys) else ""
         return f"  {what}: {', '.join(map(visible, self.first_keys))}{more}"
 

@@ -40,7 +40,9 @@ from kvsctl.service.auth.credentials import Credentials
 from kvsctl.service.client import StoreClient
 
 if TYPE_CHECKING:
+    from kvsctl.jobs.cleanup.plan import CleanUpPlan
     from kvsctl.jobs.cleanup.plans.approval import PlanApproval
+    from kvsctl.jobs.cleanup.survey import Survey
     from kvsctl.jobs.store.deletions import Deletions
 
 
@@ -276,6 +278,28 @@ def _say_nothing(_text: str) -> None:
     """Leave out what quiet jobs do not say."""
 
 
+def _prepared_cleanup(
+    job: BatchJob,
+    cleanup: "CleanUpPlan",
+    service: StoreClient,
+    listeners: JobListeners,
+    environment: Environment,
+    pacer: Pacer,
+) -> "Survey":
+    """Return the run of a clean-up: it is carried out, rehearsed, or only counted."""
+    if job.counted is not None:
+        from kvsctl.jobs.installations.counting import CountingRun  # few jobs only count
+
+        return CountingRun(job, cleanup, service, listeners, pacer, job.counted)
+    if job.records is not None:
+        from kvsctl.jobs.cleanup.ruled_rehearsal import RulesRehearsal  # few commands need it
+
+        return RulesRehearsal(job, cleanup, service, listeners, pacer)
+    from kvsctl.jobs.cleanup.run import CleanUpRun  # few commands need it
+
+    return CleanUpRun(job, cleanup, service, listeners, environment, pacer)
+
+
 def _prepared(
     job: BatchJob,
     verbs: list[Verb],
@@ -300,15 +324,8 @@ def _prepared(
             remainder=listeners.remainder,
         )
         return listing, listing.work
-    if job.cleanup is not None and job.records is not None:
-        from kvsctl.jobs.cleanup.ruled_rehearsal import RulesRehearsal  # few commands need it
-
-        shown = RulesRehearsal(job, job.cleanup, service, listeners, pacer)
-        return shown, shown.work
     if job.cleanup is not None:
-        from kvsctl.jobs.cleanup.run import CleanUpRun  # few commands need it
-
-        cleanup = CleanUpRun(job, job.cleanup, service, listeners, environment, pacer)
+        cleanup = _prepared_cleanup(job, job.cleanup, service, listeners, environment, pacer)
         return cleanup, cleanup.work
     if job.plan_guard is not None:
         from kvsctl.jobs.cleanup.plans.applying import PlanRun  # few commands need it

@@ -1,6 +1,7 @@
 """From options to jobs on several installations.
 
 - `chosen`: which installations the options name.
+- `store`: the store of one of them.
 - `naming`: names of files with `{installation}` in them.
 - `request`: the job on each of them.
 """

@@ -15,13 +15,14 @@ from kvsctl.cli.installations.naming import (
     require_names_for_each,
     with_names,
 )
+from kvsctl.cli.installations.store import ChosenStore
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.installations.working import InstallationsOptions
 from kvsctl.cli.options.listing import ListOptions
 from kvsctl.cli.options.report import OutputOption, ReportOptions
-from kvsctl.cli.request import ChosenStore, reporting_of, schedule_of
+from kvsctl.cli.request import reporting_of, schedule_of
 from kvsctl.config.file import ConfigFile, read_config
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError

@@ -14,6 +14,7 @@ from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, report_document
 from kvsctl.report.installations.table import print_lines
 from kvsctl.report.schema import document_line
+from kvsctl.report.store.rules import rule_lines
 from kvsctl.report.summary import summary
 
 
@@ -96,13 +97,14 @@ class Ending(msgspec.Struct, frozen=True):
             interrupted=end.interrupted is not None,
         )
         dry_run = {} if self.sum.dry_run is None else self.sum.dry_run.members
+        rules = {"rules": [rule.members for rule in self.sum.rules]} if self.sum.rules else {}
         lines = [line.members for line in self.sum.lines]
-        return document | dry_run | {"installations": lines}
+        return document | rules | dry_run | {"installations": lines}
 
     def _print_tables(self, end: "_End") -> None:
         environment, tally = self.environment, self.sum.tally
         text = summary(environment, tally, self.about, end.elapsed_seconds, self.sum.dry_run)
-        environment.write_stderr(text)
+        environment.write_stderr(text + rule_lines(self.sum.rules, environment))
         is_verbose = bool(self.job.reporting.verbosity)
         print_lines(environment, self.sum.lines, shows_all=is_verbose)
         if tally.groups:

@@ -1,12 +1,15 @@
 """Carry out the job of one installation among several."""
 
+import asyncio
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 from msgspec.structs import replace
 
+from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.config.targets import Target
-from kvsctl.errors import ExitStatus, KvsctlError
+from kvsctl.errors import KvsctlError
 from kvsctl.jobs.installations.job import InstallationsJob
 from kvsctl.jobs.job import BatchJob, JobEnd
 from kvsctl.jobs.runner import Among, Interrupts, run_job
@@ -23,22 +26,36 @@ class PartEnd(NamedTuple):
 
 
 class Around(NamedTuple):
-    """What surrounds the job of an installation: it prints no report, and asks nothing."""
+    """What surrounds the job of an installation: it prints no report, and asks nothing.
+
+    `ends_at`: when the time of all jobs is up, by the loop's clock.
+    """
 
     environment: Environment
     interrupts: Interrupts
     among: Among
+    ends_at: float
+
+
+Changed: TypeAlias = Callable[[BatchJob], BatchJob]
+"""What becomes of the job of an installation before it is carried out."""
 
 
 async def work_on(
-    target: Target, job: InstallationsJob, around: Around, seconds_left: float
+    target: Target,
+    job: InstallationsJob,
+    around: Around,
+    changed: Changed = lambda job: job,
+    pacer: Pacer | None = None,
 ) -> PartEnd:
     """Carry out the job of an installation. Return how it ended; no error is raised."""
     collected = _Collected()
     error: KvsctlError | None = None
     try:
-        part = _part_of(job.job_of(target), seconds_left).watched_by(collected)
-        status = await run_job(part, around.environment, around.interrupts, among=around.among)
+        part = changed(_part_of(job.job_of(target), around.ends_at)).watched_by(collected)
+        status = await run_job(
+            part, around.environment, around.interrupts, pacer=pacer, among=around.among
+        )
     except Exception as raised:
         error = raised if isinstance(raised, KvsctlError) else explained(raised)
         status = error.status
@@ -51,14 +68,15 @@ async def work_on(
     return PartEnd(InstallationEnd(name, int(status), message, end.elapsed_seconds, counts), end)
 
 
-def _part_of(job: BatchJob, seconds_left: float) -> BatchJob:
+def _part_of(job: BatchJob, ends_at: float) -> BatchJob:
     """Return a job that was asked about already, and that ends with the others."""
-    schedule = job.schedule
-    if seconds_left < math.inf:
-        schedule = replace(schedule, max_duration_seconds=max(1, math.ceil(seconds_left)))
+    schedule = replace(job.schedule, lock_path=None)
+    if ends_at < math.inf:
+        seconds_left = math.ceil(ends_at - asyncio.get_running_loop().time())
+        schedule = replace(schedule, max_duration_seconds=max(1, seconds_left))
     return replace(
         job,
-        schedule=replace(schedule, lock_path=None),
+        schedule=schedule,
         confirmed_target=job.target.name,
         question=None,
         has_consent=None if job.has_consent is None else True,
@@ -74,8 +92,3 @@ class _Collected:
     def note_end(self, end: JobEnd) -> None:
         """See Watcher."""
         self.end = end
-
-
-def is_finished(status: int | None) -> bool:
-    """Return whether an installation with this exit code need not be worked on again."""
-    return status in (ExitStatus.OK, ExitStatus.FAILURES)

@@ -1,7 +1,9 @@
 """The runs of several installations, as one that signals can stop."""
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from kvsctl.errors import ExitStatus
 from kvsctl.jobs.runner import Interrupts
@@ -17,6 +19,7 @@ class Runs:
     def __init__(self, outer: Interrupts) -> None:
         self._outer = outer
         self._at_work: set[Stoppable] = set()
+        self._question: asyncio.Task[None] | None = None
         self.is_stopping = False
 
     @property
@@ -40,6 +43,27 @@ class Runs:
         finally:
             self._at_work.discard(run)
 
+    async def answered(self, asking: Coroutine[Any, Any, None]) -> bool:
+        """Wait for the answer to a question. Return whether there is one: a stop ends the wait.
+
+        Raise what asking raises.
+        """
+        self._question = asyncio.create_task(asking)
+        try:
+            await self._question
+        except asyncio.CancelledError:
+            if not self._question.cancelled():
+                raise
+            return False
+        finally:
+            self._question = None
+        return True
+
+    def give_up_asking(self) -> None:
+        """Wait no longer for an answer."""
+        if self._question is not None:
+            self._question.cancel()
+
     @property
     def in_flight(self) -> int:
         """See Stoppable."""
@@ -48,6 +72,7 @@ class Runs:
     def stop(self) -> None:
         """See Stoppable."""
         self.is_stopping = True
+        self.give_up_asking()
         for run in list(self._at_work):
             run.stop()
 

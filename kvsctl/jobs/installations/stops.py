@@ -17,24 +17,25 @@ class Stops:
         self._canaries = min(canaries, total)
         self._most_failed = most_failed
         self._total = total
-        self._ended = 0
         self._failed = 0
+        self._has_canaries = False
         self.error: KvsctlError | None = None
 
     def rounds(self) -> Iterator[int | None]:
         """Yield how many installations to work on before the next round; None: all others."""
         if self._canaries:
+            self._has_canaries = True
             yield self._canaries
+            self._has_canaries = False
         if self.error is None:
             yield None
 
     def note(self, line: InstallationEnd) -> None:
-        """Note how the work on an installation ended."""
-        self._ended += 1
-        if line.exit_code == ExitStatus.OK:
+        """Note how the work on an installation ended, or its listing before the first round."""
+        if line.exit_code in (None, ExitStatus.OK):
             return
         self._failed += 1
-        if self._ended <= self._canaries:
+        if self._has_canaries:
             self.error = self.error or TargetError(
                 f"a canary failed ({line.installation}, exit code {line.exit_code}): the "
                 "installations after the canaries were not begun",

@@ -10,6 +10,7 @@ from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.jobs.job import JobEnd
 from kvsctl.report.dry_run import DryRun
 from kvsctl.report.installations.ends import InstallationEnd
+from kvsctl.report.store.rules import RuleReport
 
 _BEFORE_INTERRUPTS: Final = (ExitStatus.DEFECT, ExitStatus.STREAM)
 
@@ -22,18 +23,33 @@ class Sum:
         self.lines = [InstallationEnd(name) for name in names]
         self.tally = Tally()
         self.dry_run: DryRun | None = None
+        self.rules: list[RuleReport] = []
+        """What became of the records of each rule of a retention file."""
         self.failed = 0
         """How many installations did not end with exit code 0."""
 
     def add(self, line: InstallationEnd, end: JobEnd | None) -> None:
-        """Take how the work on an installation ended."""
-        self.lines[self._places[line.installation]] = line
-        self.failed += line.exit_code != ExitStatus.OK
+        """Take how the work on an installation ended, or a part of it: its listing."""
+        place = self._places[line.installation]
+        self.lines[place] = line.after(self.lines[place])
+        self.failed += line.exit_code not in (None, ExitStatus.OK)
         if end is None or end.tally is None:
             return
         self.tally.add(end.tally, line.installation)
+        self._add_rules(end.rules, line.installation)
         if end.dry_run is not None:
             self.dry_run = _both(self.dry_run, end.dry_run)
+
+    def _add_rules(self, rules: Sequence[RuleReport], installation: str) -> None:
+        """Add what became of the records of each rule; all installations have the same rules."""
+        named = [rule for rule in rules if rule.name is not None]
+        if named and not self.rules:
+            self.rules = [RuleReport(one.name, one.action, one.ttl, Tally()) for one in named]
+        for total, one in zip(self.rules, named, strict=False):
+            total.tally.add(one.tally, installation)
+            total.kept += one.kept
+            if one.dry_run is not None:
+                total.dry_run = _both(total.dry_run, one.dry_run)
 
     @property
     def has_work_left(self) -> bool:
@@ -51,8 +67,8 @@ def _both(one: DryRun | None, other: DryRun) -> DryRun:
     if one is None:
         return other
     least_seconds = max(one.forecast.least_seconds, other.forecast.least_seconds)
-    forecast = replace(one.forecast.plus(other.forecast), least_seconds=least_seconds)
-    return DryRun(forecast, one.cost_usd + other.cost_usd)
+    both = one.plus(other)
+    return replace(both, forecast=replace(both.forecast, least_seconds=least_seconds))
 
 
 def exit_status(

@@ -1,12 +1,13 @@
 """Carry out a job on several installations, many at a time, and report what happened."""
 
 import asyncio
-import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
+from typing import TypeAlias
 
 from msgspec.structs import replace
 
@@ -17,19 +18,24 @@ from kvsctl.files.claims import require_unused, require_writable, resolved
 from kvsctl.jobs.access import require_permitted
 from kvsctl.jobs.cron.lock import locked
 from kvsctl.jobs.cron.time_limit import TimeLimit
+from kvsctl.jobs.installations.cleaning import Cleaning
 from kvsctl.jobs.installations.ending import Ending
 from kvsctl.jobs.installations.job import InstallationsJob
-from kvsctl.jobs.installations.part import Around, work_on
+from kvsctl.jobs.installations.part import Around, PartEnd, work_on
 from kvsctl.jobs.installations.runs import Runs
 from kvsctl.jobs.installations.sharing import SharedStdout
 from kvsctl.jobs.installations.stops import Stops
 from kvsctl.jobs.installations.sums import Sum
 from kvsctl.jobs.job import BatchJob
+from kvsctl.jobs.question import ask
 from kvsctl.jobs.replacing import require_replaceable
 from kvsctl.jobs.runner import Among, Interrupts
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile
 from kvsctl.service.transport.shared import SharedCarriers
+
+_Do: TypeAlias = Callable[[Target], Awaitable[PartEnd]]
+"""What is done in an installation."""
 
 
 async def run_on_installations(
@@ -67,11 +73,6 @@ def _require_names(targets: Sequence[Target]) -> None:
 
 def _require_possible(template: BatchJob) -> None:
     """Raise UsageError if the job cannot be carried out on several installations."""
-    if template.cleanup is not None or template.rehearsal is not None:
-        raise UsageError(
-            "what selectors choose is deleted in one installation at a time",
-            "Give keys, or one installation.",
-        )
     name = template.input.single_use
     if name is not None:
         raise UsageError(
@@ -103,6 +104,7 @@ class _Work:
         self._stops = Stops(job.canaries, job.most_failed, len(targets))
         self._started_at = datetime.now(UTC)
         self._is_out_of_time = False
+        self._refusal: UsageError | None = None
 
     async def carried_out(self) -> ExitStatus:
         """Do everything. Return the exit status. Raise KvsctlError before anything is sent."""
@@ -131,13 +133,14 @@ class _Work:
                 report,
                 prints_records=self._template.records is not None,
             )
-            error = self._stops.error or self._work_left()
+            error = self._refusal or self._stops.error or self._work_left()
             elapsed_seconds = time.monotonic() - started
             return ending.publish(error, broken, self._interrupts.interrupted, elapsed_seconds)
 
     def run_out_of_time(self) -> None:
-        """Begin no other installation. Those at work end by themselves: see `part`."""
+        """Begin no other installation, and ask nothing. Those at work end by themselves."""
         self._is_out_of_time = True
+        self._runs.give_up_asking()
 
     def _opened_report(self) -> ReportFile | None:
         path = self._job.reporting.report_path
@@ -165,7 +168,7 @@ class _Work:
             log=None,
             stdout_sink=None if stdout is None else stdout.sink,
         )
-        return Around(environment, self._runs, Among(carriers))
+        return Around(environment, self._runs, Among(carriers), self._limit.ends_at)
 
     def _about(self) -> About:
         count = len(self._targets)
@@ -179,36 +182,54 @@ class _Work:
         )
 
     async def _all(self, around: Around) -> None:
-        targets = iter(self._targets)
-        for most in self._stops.rounds():
-            await self._round(islice(targets, most), around)
+        cleaning = Cleaning.of(self._template)
+        if cleaning is None:
+            await self._in_rounds(self._targets, partial(work_on, job=self._job, around=around))
+            return
+        count = partial(cleaning.count, job=self._job, around=around)
+        await self._each(iter(self._targets), count)
+        if not self._is_stopping and await self._may_change(cleaning):
+            change = partial(cleaning.change, job=self._job, around=around)
+            await self._in_rounds(cleaning.to_change(self._targets), change)
 
-    async def _round(self, targets: Iterator[Target], around: Around) -> None:
+    async def _may_change(self, cleaning: Cleaning) -> bool:
+        """Return whether the limits and the user allow it. An answer other than yes is an error."""
+        try:
+            cleaning.require_few()
+            if cleaning.question is None:
+                return True
+            return await self._runs.answered(ask(cleaning.question, self._environment))
+        except UsageError as error:
+            self._refusal = error
+            return False
+
+    async def _in_rounds(self, targets: Sequence[Target], do: _Do) -> None:
+        rest = iter(targets)
+        for most in self._stops.rounds():
+            await self._each(islice(rest, most), do)
+
+    async def _each(self, targets: Iterator[Target], do: _Do) -> None:
         """Work on installations, many at a time, until there are no more or the job stops."""
 
         async def work() -> None:
             for target in targets:
                 if self._is_stopping:
                     return
-                await self._one(target, around)
+                self._note(await do(target))
 
         async with asyncio.TaskGroup() as tasks:
             for _ in range(min(self._job.at_once, len(self._targets))):
                 tasks.create_task(work())
 
+    def _note(self, end: PartEnd) -> None:
+        self._sum.add(end.line, end.job_end)
+        self._stops.note(end.line)
+        if end.line.exit_code == ExitStatus.PIPE_CLOSED:
+            self._runs.stop()
+
     @property
     def _is_stopping(self) -> bool:
         return self._runs.is_stopping or self._is_out_of_time or self._stops.error is not None
-
-    async def _one(self, target: Target, around: Around) -> None:
-        seconds_left = math.inf
-        if self._limit.ends_at < math.inf:
-            seconds_left = self._limit.ends_at - asyncio.get_running_loop().time()
-        line, end = await work_on(target, self._job, around, seconds_left)
-        self._sum.add(line, end)
-        self._stops.note(line)
-        if line.exit_code == ExitStatus.PIPE_CLOSED:
-            self._runs.stop()
 
     def _work_left(self) -> KvsctlError | None:
         if not self._is_out_of_time or not (self._sum.not_begun or self._sum.has_work_left):

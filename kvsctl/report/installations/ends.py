@@ -1,8 +1,10 @@
 """How the work on each installation ended, as reports and ledgers have it."""
 
+from operator import add
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from kvsctl.bulk.outcomes.tally import RECORD_COUNTS, REQUEST_COUNTS, Tally
 
@@ -29,6 +31,14 @@ class InstallationEnd(msgspec.Struct, frozen=True, gc=False):
         if self.error is not None:
             line["error"] = self.error
         return line | {"elapsed_s": round(self.elapsed_seconds, 3)} | counts | {"units": units}
+
+    def after(self, earlier: "InstallationEnd") -> "InstallationEnd":
+        """Return how it ended, with what an earlier part of the work has counted."""
+        if not earlier.counts:
+            return self
+        counts = tuple(map(add, earlier.counts, self.counts or (0,) * len(COUNTS)))
+        seconds = earlier.elapsed_seconds + self.elapsed_seconds
+        return replace(self, counts=counts, elapsed_seconds=seconds)
 
     def count(self, name: str) -> int:
         """Return one of its counts."""

@@ -5,6 +5,11 @@ from kvsctl.cli.options.checking import DryRunOption
 from kvsctl.cli.options.cleanup.cleaning import RulesOption
 from kvsctl.cli.options.cleanup.deleting import PlanOptions, UndoOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
+from kvsctl.cli.options.installations.choosing import (
+    AllInstallationsOption,
+    InstallationsFileOption,
+)
+from kvsctl.cli.options.installations.working import InstallationsOptions
 from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions
@@ -19,6 +24,9 @@ from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
     ConsistentOption,
     DryRunOption,
     TargetOptions,
+    InstallationsFileOption,
+    AllInstallationsOption,
+    InstallationsOptions,
     ConfirmOption,
     YesOption,
     UndoOptions,
@@ -37,8 +45,7 @@ def clean_command(given: Given) -> None:
     read again just before, and kept if its rule no longer chooses it. --dry-run prints the keys,
     and --plan writes what would be done, for kvsctl apply.
     """
-    from kvsctl.cli.carry_out import carry_out
+    from kvsctl.cli.carry_out import carry_out_job
     from kvsctl.cli.cleanup.clean_request import clean_job
-    from kvsctl.jobs.runner import run_job
 
-    carry_out("clean", given, clean_job, run_job)
+    carry_out_job("clean", given, clean_job)

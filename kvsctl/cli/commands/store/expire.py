@@ -5,6 +5,11 @@ from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.cleanup.deleting import PlanOptions, PrefixOption
 from kvsctl.cli.options.cleanup.expiring import ExpireOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
+from kvsctl.cli.options.installations.choosing import (
+    AllInstallationsOption,
+    InstallationsFileOption,
+)
+from kvsctl.cli.options.installations.working import InstallationsOptions
 from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions
@@ -29,6 +34,9 @@ from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
     ConsistentOption,
     CheckingOptions,
     TargetOptions,
+    InstallationsFileOption,
+    AllInstallationsOption,
+    InstallationsOptions,
     ConfirmOption,
     YesOption,
     PlanOptions,
@@ -46,8 +54,7 @@ def expire_command(given: Given) -> None:
     writes between that read and the write is lost. --plan writes what would be done, for kvsctl
     apply.
     """
-    from kvsctl.cli.carry_out import carry_out
+    from kvsctl.cli.carry_out import carry_out_job
     from kvsctl.cli.cleanup.expire_request import expire_job
-    from kvsctl.jobs.runner import run_job
 
-    carry_out("expire", given, expire_job, run_job)
+    carry_out_job("expire", given, expire_job)

@@ -1,0 +1,122 @@
+"""A clean-up of several installations: list all of them, ask once, and then change them."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.bulk.pacing.pacer import Pacer
+from kvsctl.config.targets import Target
+from kvsctl.errors import ExitStatus
+from kvsctl.jobs.cleanup.plan import CleanUpPlan
+from kvsctl.jobs.installations.consent import question_of, require_few
+from kvsctl.jobs.installations.counting import Counted, counting_job, has_limit, limited, unlisted
+from kvsctl.jobs.installations.job import InstallationsJob
+from kvsctl.jobs.installations.part import Around, PartEnd, work_on
+from kvsctl.jobs.job import BatchJob, JobEnd
+from kvsctl.jobs.question import Question
+from kvsctl.report.installations.ends import InstallationEnd, counts_of
+
+_MINUTE_SECONDS: Final = 60.0
+_FEW_REQUESTS: Final = 100
+"""So few requests of a listing leave enough of the quota for what follows."""
+
+
+class Cleaning:
+    """What is known of a clean-up between its listings and its changes.
+
+    `template` is the job of one installation.
+    """
+
+    def __init__(self, template: BatchJob, cleanup: CleanUpPlan) -> None:
+        self._template = template
+        self._cleanup = cleanup
+        self._found: dict[str, Counted] = {}
+        self._pacers: dict[str, tuple[float, Pacer]] = {}
+        self._unlisted = 0
+
+    @staticmethod
+    def of(template: BatchJob) -> "Cleaning | None":
+        """Return a clean-up that must list all installations first; None if none must.
+
+        It must if the user is asked, or if limits hold for all of them.
+        """
+        cleanup = template.cleanup
+        if cleanup is None or template.records is not None:
+            return None
+        if template.has_consent and not any(has_limit(rule.most) for rule in cleanup.rules):
+            return None
+        return Cleaning(template, cleanup)
+
+    async def count(self, target: Target, job: InstallationsJob, around: Around) -> PartEnd:
+        """List an installation. Return how that ended, with the requests alone.
+
+        It has no exit code yet if there is something to change.
+        """
+        counted: list[Counted] = []
+        pacer = Pacer(self._template.plan.pace, asyncio.get_running_loop().time)
+        line, end = await work_on(
+            target, job, around, lambda part: counting_job(part, counted.append), pacer
+        )
+        end = None if end is None or end.tally is None else _requests_only(end, end.tally)
+        if line.exit_code != ExitStatus.OK or not counted:
+            self._unlisted += 1
+            return PartEnd(_with_counts(unlisted(line), end), end)
+        found = self._found[line.installation] = counted[0]
+        self._keep(found.installation, pacer, end)
+        exit_code = None if self._is_to_change(found) else int(ExitStatus.OK)
+        return PartEnd(_with_counts(InstallationEnd(found.installation, exit_code), end), end)
+
+    def _is_to_change(self, found: Counted) -> bool:
+        """Return whether an installation is worked on: if records are required, it may fail."""
+        return bool(found.records) or self._template.checks.requires_input
+
+    def require_few(self) -> None:
+        """Raise UsageError if that is too much to change."""
+        require_few(self._cleanup, list(self._found.values()))
+
+    @property
+    def question(self) -> Question | None:
+        """What the user is asked; None if nothing was found, or if the user has consented."""
+        found = list(self._found.values())
+        if self._template.has_consent or not any(one.records for one in found):
+            return None
+        return question_of(self._template, self._cleanup, found, self._unlisted)
+
+    def to_change(self, targets: Sequence[Target]) -> list[Target]:
+        """Return the installations that are to be worked on."""
+        return [
+            target
+            for target in targets
+            if (found := self._found.get(str(target.installation))) is not None
+            and self._is_to_change(found)
+        ]
+
+    async def change(self, target: Target, job: InstallationsJob, around: Around) -> PartEnd:
+        """Carry out the clean-up of an installation."""
+        found = self._found[str(target.installation)]
+        _, pacer = self._pacers.pop(found.installation, (0.0, None))
+
+        return await work_on(target, job, around, lambda part: limited(part, found), pacer)
+
+    def _keep(self, installation: str, pacer: Pacer, end: JobEnd | None) -> None:
+        """Keep the pacer of an installation as long as what it counted matters: a minute."""
+        now = asyncio.get_running_loop().time()
+        while self._pacers and now - next(iter(self._pacers.values()))[0] > _MINUTE_SECONDS:
+            del self._pacers[next(iter(self._pacers))]
+        if end is not None and end.tally is not None and end.tally.requests > _FEW_REQUESTS:
+            self._pacers[installation] = now, pacer
+
+
+def _requests_only(end: JobEnd, tally: Tally) -> JobEnd:
+    """Return how a listing ended, without its records: they are counted when they change."""
+    requests = Tally()
+    requests.take_requests(tally)
+    return JobEnd(requests, end.elapsed_seconds, end.error)
+
+
+def _with_counts(line: InstallationEnd, end: JobEnd | None) -> InstallationEnd:
+    counts = () if end is None or end.tally is None else counts_of(end.tally)
+    return InstallationEnd(
+        line.installation, line.exit_code, line.error, line.elapsed_seconds, counts
+    )

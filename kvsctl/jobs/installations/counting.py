@@ -1,0 +1,123 @@
+"""Count what a clean-up would work on in an installation, before anything is changed in any."""
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+
+import msgspec
+from msgspec.structs import replace
+
+from kvsctl.bulk.pacing.pacer import Pacer
+from kvsctl.bulk.settling.precondition import Precondition
+from kvsctl.errors import ExitStatus
+from kvsctl.jobs.cleanup.guards import MostDeleted
+from kvsctl.jobs.cleanup.plan import CleanUpPlan, CleanUpRule
+from kvsctl.jobs.cleanup.surroundings import Surroundings
+from kvsctl.jobs.cleanup.survey import Survey
+from kvsctl.jobs.job import BatchJob, InputChecks, Reporting
+from kvsctl.model import GET
+from kvsctl.report.installations.ends import InstallationEnd
+from kvsctl.service.client import StoreClient
+
+
+class FoundByRule(msgspec.Struct, frozen=True, gc=False):
+    """What a rule chooses: records whose values take `value_bytes`, of `listed` ones."""
+
+    records: int
+    value_bytes: int
+    listed: int
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """What was found in an installation, by the rules of the clean-up.
+
+    `undecided` and `kept` records are left as they are.
+    """
+
+    installation: str
+    rules: Sequence[FoundByRule]
+    undecided: int = 0
+    kept: int = 0
+
+    @property
+    def records(self) -> int:
+        """How many records are chosen."""
+        return sum(rule.records for rule in self.rules)
+
+    @property
+    def value_bytes(self) -> int:
+        """What their values take together."""
+        return sum(rule.value_bytes for rule in self.rules)
+
+
+class CountingRun(Survey):
+    """Lists what rules choose, and changes nothing. `note` receives what was found."""
+
+    def __init__(
+        self,
+        job: BatchJob,
+        plan: CleanUpPlan,
+        service: StoreClient,
+        surroundings: Surroundings,
+        pacer: Pacer,
+        note: Callable[[Counted], None],
+    ) -> None:
+        super().__init__(job, plan, service, surroundings, pacer)
+        self._name_of_store = job.target.installation or job.target.name
+        self._note = note
+
+    async def _work(self) -> None:
+        with closing(await self._gathered(is_first=True)) as gathered:
+            if self._is_stopping:
+                return
+            pairs = zip(gathered.spools, self._listed, strict=True)
+            rules = [FoundByRule(one.count, one.value_bytes, listed) for one, listed in pairs]
+            undecided, kept = sum(gathered.undecided), sum(gathered.kept)
+            self._note(Counted(self._name_of_store, rules, undecided, kept))
+        self._is_whole = True
+
+
+def counting_job(job: BatchJob, note: Callable[[Counted], None]) -> BatchJob:
+    """Return the job that lists what a clean-up would work on, and changes nothing."""
+    return replace(
+        job,
+        plan=replace(job.plan, verb=GET, precondition=Precondition(), verify=False),
+        name=job.command,
+        reporting=Reporting(quiet=True),
+        checks=InputChecks(),
+        journal=None,
+        undo=None,
+        has_consent=None,
+        counted=note,
+    )
+
+
+def unlisted(line: InstallationEnd) -> InstallationEnd:
+    """Return the line of an installation that could not be listed: no record was worked on."""
+    code = line.exit_code or int(ExitStatus.UNREACHABLE)
+    return InstallationEnd(line.installation, code, line.error, line.elapsed_seconds)
+
+
+def has_limit(most: MostDeleted) -> bool:
+    """Return whether a rule may not change any number of records."""
+    return any(one is not None for one in (most.records, most.percent, most.value_bytes))
+
+
+def limited(job: BatchJob, found: Counted) -> BatchJob:
+    """Return the clean-up of an installation, which changes at most what was found there.
+
+    So all of them together keep to the limits. A resumed job counts what earlier runs have done, so
+    it has its own limit only.
+    """
+    cleanup = job.cleanup
+    if cleanup is None or job.journal is not None:
+        return job
+    pairs = zip(cleanup.rules, found.rules, strict=True)
+    return replace(job, cleanup=replace(cleanup, rules=[_bound(*pair) for pair in pairs]))
+
+
+def _bound(rule: CleanUpRule, found: FoundByRule) -> CleanUpRule:
+    if not has_limit(rule.most):
+        return rule
+    value_bytes = None if rule.most.value_bytes is None else found.value_bytes
+    most = replace(rule.most, records=found.records, percent=None, value_bytes=value_bytes)
+    return replace(rule, most=most)
