@@ -8,8 +8,9 @@
 - `options`, `option_groups`: options in groups, and how a command takes groups.
 - `request`, `inputs`: from options to a job; `listing_request`, `usage_request`, `selectors`: to
   one that lists; `protecting`: the keys that a selection never chooses; `compare_request`: to one
-  that compares; `sync_request`: to one that makes a store like another; `stores`: to a store
-  besides the target; `cleanup`: to one that deletes or rewrites what is chosen or planned;
-  `tools`: to one beside the records; `installations`: to one on several installations.
+  that compares; `sync_request`: to one that makes a store like another; `target_choice`:
+  to the target; `stores`: to a store besides it; `cleanup`: to one that deletes or rewrites what is
+  chosen or planned;
+  `installations`: to one on several installations; `tools`: to one beside the records.
 - `arguments`, `help`: the words of the command line, and help pages.
 """

@@ -27,9 +27,10 @@ from kvsctl.cli.options.running import RunningOptions, VerifyOption
 from kvsctl.cli.options.selection import ProtectOption
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.target import ConfirmOption, TargetOptions
+from kvsctl.cli.target_choice import target_of, with_profile
 from kvsctl.config.file import ConfigFile, read_config
 from kvsctl.config.settings import Running, resolve_running
-from kvsctl.config.targets import Target, TargetFlags, choose_target
+from kvsctl.config.targets import Target
 from kvsctl.durations import duration_seconds
 from kvsctl.errors import UsageError
 from kvsctl.files.compressed import compressor_of
@@ -40,7 +41,6 @@ from kvsctl.jobs.job import BatchJob, Journalling, Reporting, Schedule
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb
 from kvsctl.outputs.forms import Printing, RecordForm
-from kvsctl.report.console import Environment
 from kvsctl.service.wire import MetadataRequest
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def basis_of(
     chosen, flags = given.of(ChosenStore), given.of(TargetOptions)
     config = chosen.config or read_config(environ)
     target = chosen.target or target_of(flags, config, environ, named_by)
-    limits = _with_profile(limits, target)
+    limits = with_profile(limits, target)
     running = resolve_running(
         vars(given.of(RunningOptions)),
         environ,
@@ -177,54 +177,6 @@ def schedule_of(given: Given, max_duration_seconds: int | None) -> Schedule:
         raise UsageError("--lock-wait needs a lock", "Add --lock FILE.")
     wait_seconds = duration_seconds(options.lock_wait, "--lock-wait")
     return Schedule(max_duration_seconds, options.lock, wait_seconds)
-
-
-def _with_profile(limits: Limits, target: Target) -> Limits:
-    """Return the limits of the profile that the target's section names, unless others were given.
-
-    Raise UsageError if it cannot be read.
-    """
-    name = target.section.get("profile")
-    if name is None or limits != DEFAULT_LIMITS:
-        return limits
-    from kvsctl.config.limitsfile import read_profile_limits
-
-    return read_profile_limits(Path(name).expanduser())
-
-
-def target_of(
-    flags: TargetOptions,
-    config: ConfigFile,
-    environ: Mapping[str, str] = os.environ,
-    named_by: str = "--target",
-    *,
-    has_installations: bool = False,
-) -> Target:
-    """Return the target of a command. Raise UsageError.
-
-    `has_installations`: its installation is left open, as others say which ones it has.
-    """
-    named = flags.installation or []
-    if len(named) > 1 and not has_installations:
-        raise UsageError(
-            f"--installation is given {len(named):,} times, and this command works on one store",
-            "Give one of them.",
-        )
-    return choose_target(
-        TargetFlags(
-            flags.target,
-            flags.url,
-            flags.token_file,
-            flags.token_command,
-            named[0] if named and not has_installations else None,
-            named_by,
-            "--url" if named_by == "--target" else named_by,
-            has_installations,
-        ),
-        environ,
-        config,
-        is_on_terminal=Environment.of_process().stderr_is_terminal,
-    )
 
 
 def _plan(

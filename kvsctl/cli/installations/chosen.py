@@ -12,7 +12,7 @@ from kvsctl.cli.options.installations.choosing import (
 )
 from kvsctl.cli.options.running import RunningOptions
 from kvsctl.cli.options.target import TargetOptions
-from kvsctl.cli.request import target_of
+from kvsctl.cli.target_choice import target_of, with_profile
 from kvsctl.config.file import ConfigFile
 from kvsctl.config.installations import on_installations, read_installations
 from kvsctl.config.settings import Running, resolve_running
@@ -66,5 +66,5 @@ def running_of(
         environ,
         target.section,
         f"{config.path}: [targets.{target.name}]",
-        limits_of(given) or DEFAULT_LIMITS,
+        with_profile(limits_of(given) or DEFAULT_LIMITS, target),
     )
