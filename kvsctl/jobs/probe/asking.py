@@ -26,6 +26,7 @@ class Asking:
         self._scratch = scratch
         self._note = note
         self._work: asyncio.Task[None] | None = None
+        self._is_aborted = False
         self.asked: list[Asked] = []
         self.error: KvsctlError | None = None
         """What ended the questions, or kept records from being removed."""
@@ -41,6 +42,7 @@ class Asking:
 
     def abort(self) -> None:
         """Stop at once, and leave what was written."""
+        self._is_aborted = True
         if self._work is not None:
             self._work.cancel()
 
@@ -59,8 +61,9 @@ class Asking:
         except KvsctlError as error:
             self.error = error
         finally:
-            left = await self._scratch.remove_all()
-            self.error = self.error or left
+            if not self._is_aborted:
+                left = await self._scratch.remove_all()
+                self.error = self.error or left
 
     async def _ask(self) -> None:
         for question in self._questions:

@@ -26,6 +26,11 @@ class _At:
     def __init__(self, number: int, *actions: str) -> None:
         self._number, self._actions = number, actions
 
+    @property
+    def later(self) -> int:
+        """How many moments there were after that one."""
+        return max(0, -self._number)
+
     def __call__(self, asking: Asking) -> None:
         self._number -= 1
         if self._number == 0:
@@ -68,8 +73,10 @@ def test_a_signal_while_the_quota_is_used_up_leaves_nothing(number: int) -> None
 
 @settings(max_examples=examples(40))
 @given(st.integers(1, 160))
-def test_a_second_signal_leaves_only_what_is_named(number: int) -> None:
-    _names_all(probed(*_NAMES, moment=_At(number, "stop", "abort")))
+def test_a_second_signal_stops_at_once_and_leaves_only_what_is_named(number: int) -> None:
+    moment = _At(number, "stop", "abort")
+    _names_all(probed(*_NAMES, moment=moment))
+    assert moment.later <= 1, "the end of the request in flight"
 
 
 @settings(max_examples=examples(40))
