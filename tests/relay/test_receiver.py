@@ -68,7 +68,16 @@ class TestInvocations:
             {"iat": None},
             {"nbf": int(time.time()) + 600},
         ],
-        ids=str,
+        ids=[
+            "another app",
+            "no app",
+            "another issuer",
+            "no issuer",
+            "ended",
+            "no end",
+            "no time",
+            "early",
+        ],
     )
     def test_claims_that_are_wrong(self, one: Served, changes: dict[str, Any]) -> None:
         _refuses(one, one.vendor.signed(**changes))

@@ -52,7 +52,7 @@ def test_an_emulator_as_it_is() -> None:
             {"query-lag": 5.0, "query-metadata": "stale"},
         ),
     ],
-    ids=str,
+    ids=lambda given: "-".join(given),
 )
 def test_each_switch_is_told(options: dict[str, Any], answers: dict[str, Any]) -> None:
     assert _clean(probed(*_QUICK, **options)).answers == _DEFAULTS | answers
