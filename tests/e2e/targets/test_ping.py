@@ -11,7 +11,10 @@ import pytest
 from tests.support.commands.command import Command
 from tests.support.commands.raw_server import raw_server
 from tests.support.commands.serving import serving
+from tests.support.needs import IS_POSIX, only_on
 from tests.support.simulated.tokens import token_until
+
+posix_only = only_on(IS_POSIX, "commands of POSIX")
 
 
 def _pinged(kvsctl: Command, *words: str | Path, status: int = 0) -> dict[str, Any]:
@@ -65,6 +68,7 @@ def test_a_token_that_has_ended_is_named_as_the_reason(kvsctl: Command) -> None:
     assert b"the target refused the credentials" in done.err
 
 
+@posix_only
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -79,6 +83,7 @@ def test_refused_credentials_are_3(kvsctl: Command, words: list[str], said: byte
     assert b"n0-such-t0ken" not in done.out + done.err
 
 
+@posix_only
 def test_a_new_token_is_asked_for_once(kvsctl: Command, tmp_path: Path) -> None:
     script = tmp_path / "next"
     script.write_text("if [ -e used ]; then echo right; else touch used; echo old; fi\n")
