@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from kvsctl.errors import ExitStatus, UsageError
 from kvsctl.model import State
+from kvsctl.report.merging.rules import are_rules
 from kvsctl.report.schema import REPORT_SCHEMA
 
 COUNTS: Final = (
@@ -113,6 +114,7 @@ _MEMBERS: Final[Mapping[str, Callable[[object], bool]]] = {
 _FURTHER_MEMBERS: Final[Mapping[str, Callable[[object], bool]]] = {
     "inputs": _are_objects,
     "installations": _are_objects,
+    "rules": are_rules,
     "dry_run": _is_flag,
     "least_s": _is_amount,
     "cost_usd": _is_amount,

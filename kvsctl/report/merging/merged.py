@@ -12,6 +12,7 @@ from typing import Any, Final
 from kvsctl.bulk.outcomes.tally import KEPT_FAILURES
 from kvsctl.errors import ExitStatus, UsageError
 from kvsctl.report.merging.checked import COUNTS
+from kvsctl.report.merging.rules import merged_rules
 from kvsctl.report.schema import REPORT_SCHEMA
 from kvsctl.timestamps import utc_text
 
@@ -139,6 +140,7 @@ _ADDED: Final[Mapping[str, Callable[[Any], Any]]] = {
     "added": sum,
     "changed": sum,
     "missing": sum,
+    "rules": merged_rules,
     "least_s": max,
     "cost_usd": _total_usd,
 }

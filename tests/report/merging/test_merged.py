@@ -10,13 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kvsctl.bulk.events import RecordsRead, RequestEnded, Settled
+from kvsctl.bulk.forecast import Forecast
 from kvsctl.bulk.outcomes.tally import KEPT_FAILURES, Tally
 from kvsctl.errors import ExitStatus, UsageError
 from kvsctl.model import Outcome, State, Verb
 from kvsctl.report.document import About, report_document
+from kvsctl.report.dry_run import DryRun
 from kvsctl.report.merging.checked import COUNTS, checked_report
 from kvsctl.report.merging.merged import SEVERAL, gravest, merged
 from kvsctl.report.schema import document_line
+from kvsctl.report.store.rules import RuleReport
 from tests.support.examples import examples
 from tests.support.outcomes import failed, record
 
@@ -43,6 +46,16 @@ def tallies(draw: st.DrawFn) -> Tally:
 
 
 @st.composite
+def _rules(draw: st.DrawFn, name: str, *, is_dry_run: bool) -> dict[str, Any]:
+    dry_run = DryRun(Forecast(0, 0, 0, 0, False, 0, 1.5), draw(st.integers(0, 10**12)) / 10**9)
+    ttl = draw(st.sampled_from([None, "30d"]))
+    action = "delete" if ttl is None else "expire"
+    report = RuleReport(name, action, ttl, draw(tallies()), draw(st.integers(0, 9)))
+    report.dry_run = dry_run if is_dry_run else None
+    return report.members
+
+
+@st.composite
 def reports(draw: st.DrawFn, *, is_dry_run: bool = False) -> dict[str, Any]:
     about = About(
         draw(st.sampled_from(["set", "delete"])),
@@ -66,6 +79,9 @@ def reports(draw: st.DrawFn, *, is_dry_run: bool = False) -> dict[str, Any]:
             further[name] = draw(st.integers(0, 99))
     if draw(st.booleans()):
         further["installations"] = [{"installation": draw(st.sampled_from(["i1", "i2"]))}]
+    if draw(st.booleans()):
+        names = draw(st.lists(st.sampled_from(["old", "logs"]), unique=True))
+        further["rules"] = [draw(_rules(name, is_dry_run=is_dry_run)) for name in names]
     if is_dry_run:
         cost = draw(st.integers(0, 10**12)) / 10**9
         further |= {"dry_run": True, "least_s": draw(st.floats(0, 9)), "cost_usd": cost}
