@@ -283,3 +283,32 @@ def test_a_wrong_request_changes_nothing(
     command = kvsctl.having(KVSCTL_TARGET="local")
     given = [str(rules) if word == "RULES" else word for word in words]
     assert message in command("clean", *given, status=2).err.decode()
+
+
+def test_a_scheduled_run_has_what_cron_jobs_need(
+    store: Command, rules: Path, tmp_path: Path
+) -> None:
+    metrics, lock = tmp_path / "kvsctl.prom", tmp_path / "clean.lock"
+    words: list[str | Path] = ["clean", "-f", rules, "-y", "--lock", lock, "--max-duration", "5m"]
+    done = store(*words, "--metrics-file", metrics, "--log-format", "json", status=0)
+    events = [json.loads(line) for line in done.err.splitlines()]
+    assert {event["command"] for event in events} == {"clean"}
+    assert events[-1]["event"] == "ended"
+    assert [rule["name"] for rule in events[-1]["report"]["rules"]] == ["drafts", "reports", "logs"]
+    assert b"savedAt" not in done.err
+    text = metrics.read_text("utf-8")
+    assert re.search(r'^kvsctl_last_run_exit_code\{.*command="clean".*\} 0$', text, re.M), text
+    assert re.search(r'^kvsctl_last_run_records\{.*outcome="succeeded".*\} 6$', text, re.M), text
+
+
+@pytest.mark.parametrize("rps", ["2", "4"])
+def test_a_run_whose_time_is_up_leaves_the_rest_for_the_next(
+    store: Command, rules: Path, rps: str
+) -> None:
+    words: list[str | Path] = ["clean", "-f", rules, "-y", "--json"]
+    pace = ["--max-duration", "1s", "--rps", rps, "-c", "1", "--batch-size", "1"]
+    ended = store(*words, *pace, status=75)
+    assert ended.report["succeeded"] < 6
+    assert b"work is left: the time of --max-duration 1s is up" in ended.err
+    store(*words, status=0)
+    assert _held(store) == _expected()
