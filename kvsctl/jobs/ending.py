@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kvsctl.journal.file import JournalFile
 
 _NO_KEYS: Final = "no keys were found"
+_NONE_BY_RULES: Final = "no rule chose a record"
 
 
 class End(msgspec.Struct, frozen=True):
@@ -237,6 +238,7 @@ class Ending(msgspec.Struct, frozen=True):
             environment.fail(error.message, error.hint)
         elif not (self.tally.records or end.interrupted or self.job.reporting.quiet):
             nothing = _NO_KEYS if self.job.input.is_listing else NO_RECORDS
+            nothing = _NONE_BY_RULES if any(rule.name for rule in self.rules) else nothing
             shard = "" if self.job.shard is None else f" in shard {self.job.shard}"
             environment.note(f"{nothing}{shard}")
 

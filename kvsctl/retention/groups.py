@@ -1,7 +1,7 @@
 """Groups of keys by a template, and the latest records of each. Pure."""
 
 import re
-from bisect import insort
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -85,10 +85,10 @@ class Latest:
         one = (time, key)
         if len(latest) == self._count and one <= latest[0]:
             return
-        if one in latest:
-            return
-        insort(latest, one)
-        del latest[: -self._count]
+        place = bisect_left(latest, one)
+        if latest[place : place + 1] != [one]:
+            latest.insert(place, one)
+            del latest[: -self._count]
 
     def has(self, group: tuple[str, ...], time: float, key: str) -> bool:
         """Return whether a record is one of the latest of its group, of all that were taken."""

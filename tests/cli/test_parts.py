@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -30,12 +31,14 @@ from kvsctl.cli.options.installations.working import InstallationsOptions
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.report import FailuresOption, OutputOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
+from kvsctl.cli.options.selection import ProtectOption, SelectionOptions
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions, ValueOptions
 from kvsctl.cli.options.target import ConfirmOption, TargetOptions
 from kvsctl.config.settings import RUNNING, Running
 from kvsctl.errors import Defect, ExitStatus, StreamError, UsageError
 from kvsctl.jobs.file_roles import require_one_role_each
+from kvsctl.retention.file import RuleTable
 
 BATCH_GROUPS = [
     *(AllInstallationsOption, InstallationsFileOption, InstallationsOptions),
@@ -214,3 +217,8 @@ class TestOptionsAndTheJournal:
 def test_every_running_option_is_a_setting() -> None:
     options = set(RunningOptions.annotations)
     assert options == RUNNING.keys() == set(Running._fields)
+
+
+def test_every_selector_can_stand_in_a_retention_file() -> None:
+    members = {field.name for field in msgspec.structs.fields(RuleTable)}
+    assert members >= {*SelectionOptions.annotations, *ProtectOption.annotations}

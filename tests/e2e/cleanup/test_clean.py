@@ -90,6 +90,8 @@ def test_the_example_does_what_the_documentation_says(store: Command, rules: Pat
     again = store("clean", "-f", rules, "--yes", "--json", status=0).report
     assert again["succeeded"] == 0
     assert _held(store) == _expected()
+    store("delete", "-q", "draft:undated", status=0)
+    assert b"kvsctl: no rule chose a record\n" in store("clean", "-f", rules, "-y", status=0).err
 
 
 def test_the_report_for_people_has_a_line_for_each_rule(store: Command, rules: Path) -> None:
