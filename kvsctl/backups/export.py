@@ -83,6 +83,11 @@ class _Remembering:
         """See ByteSink."""
         return self._sink.pending_bytes
 
+    @property
+    def lost_bytes(self) -> int:
+        """See ByteSink."""
+        return self._sink.lost_bytes
+
     def write(self, chunk: bytes) -> None:
         """See ByteSink."""
         self._writer.take(chunk)

@@ -64,6 +64,12 @@ class CompressedSink:
         self._is_empty = True
         self._chunks: list[bytes] = []
         self._held_bytes = 0
+        self._taken_bytes = 0
+
+    @property
+    def lost_bytes(self) -> int:
+        """See ByteSink. What is in the part of an archive that was written is not known."""
+        return self._taken_bytes if self._sink.lost_bytes else 0
 
     @property
     def broken(self) -> OSError | None:
@@ -79,6 +85,7 @@ class CompressedSink:
         """See ByteSink."""
         self._chunks.append(chunk)
         self._held_bytes += len(chunk)
+        self._taken_bytes += len(chunk)
         if self._held_bytes >= _MEMBER_BYTES:
             self._pass_on()
 

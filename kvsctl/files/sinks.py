@@ -38,6 +38,10 @@ class ByteSink(Protocol):
     def pending_bytes(self) -> int:
         """How many bytes were taken but not yet written. The caller keeps this within bounds."""
 
+    @property
+    def lost_bytes(self) -> int:
+        """How many of the last bytes may not be in the output, once it is broken."""
+
     def write(self, chunk: bytes) -> None:
         """Take bytes, without waiting for their reader."""
 
@@ -102,6 +106,8 @@ class DescriptorWriter:
         self._chunks: deque[bytes] = deque()
         self._waiting_bytes = 0  # of `_chunks`, which no longer holds what is being written
         self._pending_bytes = 0
+        self.lost_bytes = 0
+        """See ByteSink."""
         self._broken: OSError | None = None
         self._is_closed = False
         self._changed = threading.Condition()
@@ -128,6 +134,8 @@ class DescriptorWriter:
                 self._pending_bytes += len(chunk)
                 if len(self._chunks) == 1 or self._waiting_bytes >= _GATHERED_BYTES:
                     self._changed.notify()
+            else:
+                self.lost_bytes += len(chunk)
 
     def complete(self) -> None:
         """Wait until all is written or writing has failed. Leave the descriptor open."""
@@ -170,6 +178,7 @@ class DescriptorWriter:
         with self._changed:
             self._broken = error
             self._chunks.clear()
+            self.lost_bytes += self._pending_bytes
             self._waiting_bytes = self._pending_bytes = 0
         self._moved()
 
@@ -222,6 +231,9 @@ class PartFile:
         self._chunks: list[bytes] = []
         self.pending_bytes = 0
         """How many bytes wait to be written together with others."""
+        self._taken_bytes = 0
+        self.lost_bytes = 0
+        """See ByteSink. After a failed sync, nobody knows what is on disk."""
         self._written_at = -math.inf
         self._is_open = True
         self._has_lasting_name = False
@@ -233,7 +245,10 @@ class PartFile:
 
         So the part ends in a whole line, if every chunk does.
         """
-        if self.broken is None:
+        self._taken_bytes += len(chunk)
+        if self.broken is not None:
+            self.lost_bytes = min(self.lost_bytes + len(chunk), self._taken_bytes)
+        else:
             self._chunks.append(chunk)
             self.pending_bytes += len(chunk)
             is_due = self._clock() >= self._written_at + _FILE_SECONDS
@@ -255,9 +270,15 @@ class PartFile:
             # For example, the disk is full: the chunks that fit are written.
             self.broken = next(filter(None, map(self._append, chunks)), None)
         self._written_at = self._clock()
+        self.lost_bytes += sum(map(len, chunks)) - (self._length - before)
         if self._early is not None:
             self._early.note(self._length - before)
-            self.broken = self.broken or self._early.error
+            self._note_unsynced(self._early.error)
+
+    def _note_unsynced(self, error: OSError | None) -> None:
+        if error is not None:
+            self.broken = self.broken or error
+            self.lost_bytes = self._taken_bytes
 
     def _append(self, chunk: bytes) -> OSError | None:
         """Write a chunk, or nothing of it. Return the error in that case."""
@@ -305,13 +326,13 @@ class PartFile:
             self._write_chunks()
             if self._early is not None:
                 self._early.wait()
-                self.broken = self.broken or self._early.error
+                self._note_unsynced(self._early.error)
             self._require_untouched()
             sync(self._fd)
             if sys.platform != "win32":  # where an open file cannot be renamed
                 held.append(os.dup(self._fd))  # the lock outlasts the file that is closed
         except OSError as error:
-            self.broken = self.broken or error
+            self._note_unsynced(error)
         except BaseException:
             _close_all([self._fd, *held])
             raise

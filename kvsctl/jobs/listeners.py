@@ -14,11 +14,11 @@ from kvsctl.bulk.plan import Pressure
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageError
 from kvsctl.files.claims import require_unused, require_writable, resolved
 from kvsctl.files.compressed import CompressedSink, compressor_of
-from kvsctl.files.sinks import ByteSink, open_output, part_path, status_of
+from kvsctl.files.sinks import ByteSink, open_output, part_path
 from kvsctl.jobs.ending import End, Ending, graver
 from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.journal import JobJournal
-from kvsctl.jobs.printing import manifest_of, on_stdout, opened
+from kvsctl.jobs.printing import complete, has_no_reader, manifest_of, on_stdout, opened
 from kvsctl.jobs.signals import Steered
 from kvsctl.journal.state import Stage
 from kvsctl.outputs.forms import Printing
@@ -293,7 +293,7 @@ class JobListeners:
             graver(self._bad_sum(), graver(error, broken)),
             interrupted,
             elapsed_seconds + self.journal.earlier_seconds,
-            is_unread=self._pipe_closed,
+            is_unread=self._sink is not None and has_no_reader(self._sink),
             is_cut_short=self._run is not None and self._run.is_cut_short,
         )
         try:
@@ -342,21 +342,10 @@ class JobListeners:
     def _complete_files(self, *, is_whole: bool) -> StreamError | None:
         broken: StreamError | None = None
         if self._records is not None and self._sink is not None:
-            try:
-                self._records.close(is_whole=is_whole)
-            except StreamError as error:
-                broken = error
-            if is_whole and broken is None:
-                self._sink.complete()
-            else:
-                self._sink.abandon()
-            if self._sink.broken is not None:
-                if not self._pipe_closed:
-                    place = self._job.records.path if self._job.records else None
-                    broken = broken or StreamError(
-                        f"cannot write to {place or 'stdout'}: {self._sink.broken.strerror}"
-                    )
-            elif is_whole and broken is None and self._manifest and not self._tally.failed:
+            place = self._job.records.path if self._job.records else None
+            broken = complete(self._records, self._sink, self._tally, place, is_whole=is_whole)
+            can_vouch = is_whole and self._sink.broken is None and not self._tally.failed
+            if can_vouch and broken is None and self._manifest:
                 broken = self._manifest.write()
         if self._failures is not None:
             try:
@@ -364,15 +353,6 @@ class JobListeners:
             except StreamError as error:
                 broken = broken or error
         return broken
-
-    @property
-    def _pipe_closed(self) -> bool:
-        sink = self._sink
-        return (
-            sink is not None
-            and sink.broken is not None
-            and status_of(sink.broken) is ExitStatus.PIPE_CLOSED
-        )
 
     def _bad_sum(self) -> Defect | None:
         try:

@@ -1,10 +1,12 @@
 """Print the records that a run finds, or their keys or sums, with a manifest beside them."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kvsctl.errors import UsageError
-from kvsctl.files.sinks import ByteSink, DescriptorWriter
+from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.errors import ExitStatus, StreamError, UsageError
+from kvsctl.files.sinks import ByteSink, DescriptorWriter, status_of
 from kvsctl.jobs.job import BatchJob
 from kvsctl.journal.state import JournalState
 from kvsctl.outputs.forms import Accounting, KeyForm, PlanForm, Printing, RecordForm
@@ -65,6 +67,42 @@ def on_stdout(printing: Printing, environment: Environment, moved: Callable[[], 
         hint = "Use --output FILE." if has_output else "Redirect it to a file with > FILE."
         raise UsageError("cannot print records: stdout is closed", hint)
     return DescriptorWriter(environment.stdout_fd, moved)
+
+
+def complete(
+    records: "RecordOutput | UsageOutput",
+    sink: ByteSink,
+    tally: Tally,
+    place: Path | None,
+    *,
+    is_whole: bool,
+) -> StreamError | None:
+    """Complete an output, or leave it marked as partial, and return the error if that fails.
+
+    What did not reach a broken output does not count as succeeded: it is unsent. A reader that has
+    closed its pipe is not an error. `place`: the file; None: stdout.
+    """
+    broken: StreamError | None = None
+    try:
+        records.close(is_whole=is_whole)
+    except StreamError as error:
+        broken = error
+    if is_whole and broken is None:
+        sink.complete()
+    else:
+        sink.abandon()
+    if sink.broken is None:
+        return broken
+    tally.take_back(records.unwritten())
+    if has_no_reader(sink):
+        return broken
+    what = f"cannot write to {place or 'stdout'}: {sink.broken.strerror}"
+    return broken or StreamError(what)
+
+
+def has_no_reader(sink: ByteSink) -> bool:
+    """Return whether the reader of an output has closed its pipe."""
+    return sink.broken is not None and status_of(sink.broken) is ExitStatus.PIPE_CLOSED
 
 
 def manifest_of(job: BatchJob, about: About) -> "ExportManifest | None":

@@ -1,6 +1,7 @@
 """The records that get, export and list write: their form and their order."""
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import Final, NamedTuple, TypeAlias, cast
@@ -160,6 +161,61 @@ def _unquoted(value: bytes) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
+class Text(NamedTuple):
+    """The text of some records."""
+
+    text: bytes
+    records: int
+
+
+def _text_bytes(text: Text) -> int:
+    return len(text.text)
+
+
+class _Waiting:
+    """How many records are in the last bytes that a sink was given.
+
+    `before` is how many records it was given whose bytes are written.
+    """
+
+    def __init__(self, sink: ByteSink) -> None:
+        self._sink = sink
+        self._texts: deque[tuple[int, int]] = deque()
+        self._total_bytes = 0
+        self._before = 0
+        self._without_text = 0
+
+    def note(self, size: int, count: int) -> None:
+        """Note a text that the sink was given just now, with the records that end in it.
+
+        Records without a text belong to the next one: a form may only count them.
+        """
+        if not size:
+            self._without_text += count
+            return
+        self._texts.append((size, count + self._without_text))
+        self._without_text = 0
+        self._total_bytes += size
+        pending_bytes = self._sink.pending_bytes
+        if self._sink.broken is None:  # and was not while `pending_bytes` was read
+            while self._texts and self._total_bytes - self._texts[0][0] >= pending_bytes:
+                size, count = self._texts.popleft()
+                self._total_bytes -= size
+                self._before += count
+
+    def unwritten(self, lost_bytes: int) -> int:
+        """Return how many records have bytes among the last ones that were lost."""
+        if lost_bytes > self._total_bytes:
+            return self._before + sum(count for _, count in self._texts)
+        records = left = 0
+        for size, count in reversed(self._texts):
+            if left >= lost_bytes:
+                break
+            left += size
+            records += count
+        return records
+
+
 class RecordOutput:
     """A listener that writes found records to a sink, in input order or as they arrive.
 
@@ -193,7 +249,10 @@ class RecordOutput:
         self._format = formatter
         self._leaves_gaps = state is not None
         settled = state.settled if state else ()
-        self._reorder: Reorder[bytes] | None = Reorder(len, settled) if is_ordered else None
+        self._waiting = _Waiting(sink)
+        self._reorder: Reorder[Text] | None = None
+        if is_ordered:
+            self._reorder = Reorder(_text_bytes, settled)
 
     def __call__(self, event: Event) -> None:
         """Take in outcomes, and write the records that no longer wait for an earlier position."""
@@ -204,12 +263,13 @@ class RecordOutput:
             records, reorder = outcomes.records, self._reorder
             if isinstance(records, Slab) and isinstance(found, FoundSlab) and reorder is not None:
                 # Nearly all records are such: as `_take_found`, without its calls.
-                start, text = records.position, self._format(records, found)
-                self._write(reorder.add(start, text, start + len(records.keys)))
+                start, count = records.position, len(records.keys)
+                text = Text(self._format(records, found), count)
+                self._write(reorder.add(start, text, start + count))
             else:
                 self._take_found(records, FoundSlab.of(found))
             return
-        lines: list[bytes] = []
+        lines: list[Text] = []
         for outcome in outcomes:
             if self._leaves_gaps and not outcome.is_final:
                 continue
@@ -222,16 +282,16 @@ class RecordOutput:
 
     def _take_found(self, records: Sequence[Record], found: FoundSlab) -> None:
         if self._reorder is None:
-            self._write([self._format(records, found)])
+            self._write([Text(self._format(records, found), len(records))])
             return
         positions = positions_of(records)
         if isinstance(positions, range):
-            text = self._format(records, found)
+            text = Text(self._format(records, found), len(records))
             self._write(self._reorder.add(positions.start, text, positions.stop))
             return
-        released: list[bytes] = []
+        released: list[Text] = []
         for place, record in enumerate(records):
-            line = self._format([record], found[place : place + 1])
+            line = Text(self._format([record], found[place : place + 1]), 1)
             released += self._reorder.add(record.position, line)
         self._write(released)
 
@@ -249,20 +309,29 @@ class RecordOutput:
             self._write(self._reorder.drain())
         if is_whole and (rest := self._begin + self._end()):
             self._sink.write(rest)
+            self._waiting.note(len(rest), 0)
 
     def discard(self) -> None:
         """Write no more."""
 
-    def _line(self, outcome: Outcome) -> bytes | None:
+    def unwritten(self) -> int:
+        """Return how many records the sink has lost, because it is broken. Call it after `close`.
+
+        A record that was written in part counts, and the few that were written with it.
+        """
+        return self._waiting.unwritten(self._sink.lost_bytes)
+
+    def _line(self, outcome: Outcome) -> Text | None:
         record, found = outcome.subject, outcome.found
         if outcome.state is SUCCEEDED and found is not None and isinstance(record, Record):
-            return self._format([record], FoundSlab.of([found]))
+            return Text(self._format([record], FoundSlab.of([found])), 1)
         return None
 
-    def _write(self, lines: list[bytes]) -> None:
+    def _write(self, lines: list[Text]) -> None:
         if lines:
-            text = b"".join(lines)
+            text = b"".join([line.text for line in lines])
             if text and (self._begin or self._skipped):
                 text = self._begin + text[self._skipped :]
                 self._begin, self._skipped = b"", 0
             self._sink.write(text)
+            self._waiting.note(len(text), sum([line.records for line in lines]))

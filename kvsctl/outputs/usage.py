@@ -56,6 +56,10 @@ class UsageOutput:
         """Write nothing."""
         self._account.close()
 
+    def unwritten(self) -> int:
+        """Return how many records are in sums that the sink has lost, because it is broken."""
+        return self._account.keys
+
     def close(self, *, is_whole: bool = True) -> None:
         """Write the sums. The caller completes the sink. Raise StreamError if there are none.
 

@@ -25,6 +25,7 @@ class _Memory:
         self.content = b""
         self.broken: OSError | None = None
         self.pending_bytes = 3
+        self.lost_bytes = 0
         self.ends: list[str] = []
         self._most_bytes = most_bytes
 
@@ -33,6 +34,8 @@ class _Memory:
             self.broken = OSError(errno.ENOSPC, "No space left on device")
         if self.broken is None:
             self.content += chunk
+        else:
+            self.lost_bytes += len(chunk)
 
     def complete(self) -> None:
         self.ends.append("complete")

@@ -33,7 +33,7 @@ _FOUND = Found(b'{"a":1}', 1_700_000_000_000, 1_700_000_000_001, "2026-01-02T03:
 
 class _Sink:
     broken = None
-    pending_bytes = 0
+    pending_bytes = lost_bytes = 0
 
     def __init__(self) -> None:
         self.text = b""

@@ -1,5 +1,7 @@
 """What get prints: exact values, one line each, in input order or as they arrive."""
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from kvsctl.bulk.events import RecordsRead, Settled
 from kvsctl.bulk.outcomes.in_order import HOLDING_BYTES
 from kvsctl.bulk.outcomes.positions import SettledRanges
 from kvsctl.journal.state import JournalState
-from kvsctl.model import Found, Identity, Record, State
+from kvsctl.model import Found, Identity, Outcome, Record, State
 from kvsctl.outputs.records import (
     Formatter,
     MetadataField,
@@ -30,7 +32,7 @@ class Collected:
     """A sink that keeps the bytes it is given."""
 
     broken = None
-    pending_bytes = 0
+    pending_bytes = lost_bytes = 0
 
     def __init__(self) -> None:
         self.chunks: list[bytes] = []
@@ -236,3 +238,73 @@ def test_every_character_of_a_key_is_printed_as_it_is_sent() -> None:
     decoded = FoundSlab([Raw(b"1")] * len(keys), is_compact=True, plain_records=plain)
     expected = [b'%b,"value":1}\n' % one.body[:-1] for one in records]
     assert json_lines()(records, decoded) == b"".join(expected)
+
+
+class Full:
+    """A sink on a disk with little space, which writes some bytes late."""
+
+    def __init__(self, most_bytes: int, most_pending_bytes: int) -> None:
+        self.written = b""
+        self.broken: OSError | None = None
+        self.lost_bytes = 0
+        self._most_bytes = most_bytes
+        self._most_pending_bytes = most_pending_bytes
+        self._pending = b""
+
+    @property
+    def pending_bytes(self) -> int:
+        return len(self._pending)
+
+    def write(self, chunk: bytes) -> None:
+        if self.broken is not None:
+            self.lost_bytes += len(chunk)
+            return
+        self._pending += chunk
+        if len(self._pending) > self._most_pending_bytes:
+            self.complete()
+
+    def complete(self) -> None:
+        self.written += self._pending
+        if len(self.written) > self._most_bytes:
+            self.lost_bytes = len(self._pending)
+            self.written = self.written[: self._most_bytes]
+            self.broken = OSError("full")
+        self._pending = b""
+
+    abandon = complete
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=1, max_size=30),
+    st.integers(0, 400),
+    st.integers(0, 60),
+    st.booleans(),
+    st.randoms(use_true_random=False),
+)
+def test_what_a_full_output_has_lost_is_known(
+    records: list[tuple[int, bool]], most_bytes: int, pending: int, ordered: bool, random: Random
+) -> None:
+    outcomes = [
+        Outcome(
+            Record(place, "-", 1, Identity(None, f"k{place}"), b'{"key":"k%d"}' % place),
+            State.SUCCEEDED if is_found else State.SKIPPED,
+            found=Found(b"%d" % value) if is_found else None,
+        )
+        for place, (value, is_found) in enumerate(records)
+    ]
+    random.shuffle(outcomes)
+    sink = Full(most_bytes, pending)
+    output = RecordOutput(sink, json_lines(), is_ordered=ordered)
+    while outcomes:
+        some, outcomes = outcomes[:3], outcomes[3:]
+        output(Settled(some))
+    output.close()
+    sink.complete()
+    found = sum(is_found for _, is_found in records)
+    if sink.broken is None:
+        assert sink.written.count(b"\n") == found
+        return
+    claimed = found - output.unwritten()
+    assert 0 <= claimed <= sink.written.count(b"\n")
+    # Only what was written in one go with the rest, or waited with it, is not claimed.
+    assert claimed >= sink.written.count(b"\n") - 3 - pending // 15

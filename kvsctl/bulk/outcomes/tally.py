@@ -159,6 +159,12 @@ class Tally:
             example = _in_installation(group.example, installation)
             self._groups[code] = FailureGroup(code, group.count, example)
 
+    def take_back(self, count: int) -> None:
+        """Count records as unsent that were found, and then lost by the output."""
+        lost = min(count, self.succeeded)
+        self.succeeded -= lost
+        self.unsent += lost
+
     def check_sum(self) -> None:
         """Raise Defect unless every record that was read has exactly one outcome."""
         ends = {state.value: getattr(self, state.value) for state in State}

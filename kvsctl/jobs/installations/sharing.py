@@ -39,6 +39,12 @@ class _Part:
     def __init__(self, writer: DescriptorWriter, leave: Callable[[], None]) -> None:
         self._writer = writer
         self._leave = leave
+        self._taken_bytes = 0
+
+    @property
+    def lost_bytes(self) -> int:
+        """See ByteSink. It is at most what all jobs have lost."""
+        return min(self._taken_bytes, self._writer.lost_bytes)
 
     @property
     def broken(self) -> OSError | None:
@@ -52,6 +58,7 @@ class _Part:
 
     def write(self, chunk: bytes) -> None:
         """See ByteSink."""
+        self._taken_bytes += len(chunk)
         self._writer.write(chunk)
 
     def complete(self) -> None:

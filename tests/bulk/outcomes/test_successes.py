@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from io import BytesIO, StringIO
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,25 @@ from tests.support.outcomes import failed, record
 from tests.support.records import slab
 from tests.support.simulated.inline import InlineExecutor
 from tests.support.simulated.virtual_time import run_virtual
+
+
+class _Sink:
+    """A sink in memory."""
+
+    broken = None
+    pending_bytes = lost_bytes = 0
+
+    def __init__(self) -> None:
+        self.written = b""
+
+    def write(self, chunk: bytes) -> None:
+        self.written += chunk
+
+    def complete(self) -> None:
+        raise AssertionError("who made the sink completes it")
+
+    abandon = complete
+
 
 _FOUND = [Found(b"%d" % n) for n in range(4)]
 _SLAB = FoundSlab([Raw(b"%d" % n) for n in range(4)], is_compact=True)
@@ -136,31 +155,20 @@ async def _settle(writer: JournalWriter, outcomes: Sequence[Outcome]) -> None:
 def test_the_output_of_slabs_waits_for_earlier_positions() -> None:
     keys = [f"k{place}" for place in range(4)]
     slab = Slab(0, "f", range(1, 5), keys, [b'{"key":"%b"}' % key.encode() for key in keys])
-    written: list[bytes] = []
-
-    class Sink:
-        def write(self, chunk: bytes) -> None:
-            written.append(chunk)
-
-    output = RecordOutput(Sink(), json_lines())  # type: ignore[arg-type]
+    sink = _Sink()
+    output = RecordOutput(sink, json_lines())
     output(Settled(Successes(slab[2:], _SLAB[2:])))
-    assert not written
+    assert not sink.written
     output(Settled(Successes(slab[:2], _SLAB[:2])))
-    assert b"".join(written) == b"".join(b'{"key":"k%d","value":%d}\n' % (n, n) for n in range(4))
+    assert sink.written == b"".join(b'{"key":"k%d","value":%d}\n' % (n, n) for n in range(4))
 
 
 @pytest.mark.parametrize("is_ordered", [True, False])
 def test_the_output_is_the_same(is_ordered: bool) -> None:
-    class Sink:
-        written = b""
-
-        def write(self, chunk: bytes) -> None:
-            self.written += chunk
-
-    sinks = [Sink(), Sink(), Sink()]
+    sinks = [_Sink(), _Sink(), _Sink()]
     told = [*_both(), Successes(_records(), _SLAB)]
     for sink, outcomes in zip(sinks, told, strict=True):
-        output = RecordOutput(sink, json_lines(), is_ordered=is_ordered)  # type: ignore[arg-type]
+        output = RecordOutput(sink, json_lines(), is_ordered=is_ordered)
         output(Settled(outcomes[:2]))
         output(Settled(outcomes[2:]))
         assert output.held_bytes == 0
@@ -263,11 +271,11 @@ def test_the_journal_knows_what_slabs_replace(tmp_path: Path, stem: str) -> None
 def test_the_output_of_slabs_is_that_of_their_records(is_ordered: bool, stem: str) -> None:
     written = []
     for parts in _slabs_or_each(stem):
-        sink = BytesIO()
-        output = RecordOutput(sink, json_lines(), is_ordered=is_ordered)  # type: ignore[arg-type]
+        sink = _Sink()
+        output = RecordOutput(sink, json_lines(), is_ordered=is_ordered)
         for outcomes in parts:
             output(Settled(outcomes))
         assert output.held_bytes == 0
-        written.append(sink.getvalue())
+        written.append(sink.written)
     assert written[0] == written[1]
     assert written[0].count(b"\n") == 6
