@@ -70,6 +70,7 @@ class Slab(Sequence[Record]):
         self._body_bytes = -1
         if entities is not None or expiries is not None:
             self._add(entities, expiries, names)
+            self.lanes = self._own_lanes()
             self.expiry_span = self._own_span()
 
     def _add(
@@ -88,10 +89,14 @@ class Slab(Sequence[Record]):
         self.entities, self.expiries = entities or None, expiries or None
         if entities:
             self.names = names or [*map(name_in_json, map(Identity, entities, self.keys))]
-            self.lanes = self.names
-            if self.is_mixed:
-                columns = zip(entities, self.keys, self.names, strict=True)
-                self.lanes = [key if one is None else name for one, key, name in columns]
+
+    def _own_lanes(self) -> Sequence[Lane]:
+        if self.names is None or self.entities is None:
+            return self.keys
+        if not self.is_mixed:
+            return self.names
+        columns = zip(self.entities, self.keys, self.names, strict=True)
+        return [key if one is None else name for one, key, name in columns]
 
     def _own_span(self) -> tuple[datetime, datetime] | None:
         if not self.expiries:
@@ -136,6 +141,7 @@ class Slab(Sequence[Record]):
                 self.names and self.names[start:stop],
                 is_mixed=self.is_mixed,
             )
+            part.lanes = self.lanes[start:stop]
             part.expiry_span = self.expiry_span
         part.attempts, part.is_away = self.attempts, self.is_away
         return part
