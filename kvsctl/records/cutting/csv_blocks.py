@@ -14,7 +14,7 @@ collector, which runs after 700 allocations."""
 BYTE_ORDER_MARK: Final = "\ufeff"
 _VISIBLE: Final = "!"
 _REPEATED_CR: Final = re.compile("\r\r").search
-"""Faster than the `in` operator."""
+"""Faster than `in`, which is faster still for one character."""
 
 
 class Block(Sequence[Line]):
@@ -90,7 +90,7 @@ class BlockReader:
             # A CR before a line feed belongs to the line end; any other belongs to its cell.
             lines = text.replace("\r\n", "\n").removesuffix("\r").split("\n")
             blocks = self._plain(lines, number)
-        elif _REPEATED_CR(text):
+        elif "\r" in text and _REPEATED_CR(text):
             return  # the csv module would take both CRs for the line end
         else:
             blocks = self._quoted(text.split("\n"), number)
