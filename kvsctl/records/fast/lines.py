@@ -54,7 +54,7 @@ def set_lines_reader(rules: Rules) -> ReadMany:
             shown, are_shallow = records.unmasked(values), records.is_shallow
             return set_columns(keys, shown, extras, others, limits, are_shallow=are_shallow)
 
-        if records.each_has_other_than(_PAIR):
+        if records.each_has_other_than(_PAIR, likely=TEXTS):
             # None is sent as it is.
             others.update(records.repeats())
             extras = extras_of_json(rules, records, others)
