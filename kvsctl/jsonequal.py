@@ -1,4 +1,4 @@
-"""Compare JSON texts by meaning: members in any order, numbers by value.
+"""Compare JSON texts by meaning: members in any order, numbers by value. Find what changes them.
 
 Numbers of any size are compared exactly: 1.0 equals 1, and 1e2 equals 100. Two integers above
 2^53 that round to the same double are different. If an object has a member twice, only the last
@@ -6,10 +6,16 @@ one counts.
 """
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+_LEAST_LARGE: Final = 2.0**53
+"""From here on, not every integer is a double."""
+_MAY_CHANGE: Final = re.compile(rb"[0-9.]{16}|[0-9][eE]")
+"""What every number has that a double may change: a double keeps 15 digits."""
+_STRING_OR_NUMBER: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|(-?[0-9][0-9.eE+-]*)', re.DOTALL)
 _NUMBER: Final = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
 
 
@@ -24,6 +30,38 @@ def are_equal(one: bytes, other: bytes) -> bool:
 def differ_by_rounding(one: bytes, other: bytes) -> bool:
     """Return whether two different JSON texts mean the same value once numbers are doubles."""
     return bool(_rounded(one) == _rounded(other))
+
+
+def may_change_in_javascript(text: bytes) -> bool:
+    """Return whether a number of a valid JSON text may change: quick, and never wrongly False."""
+    return _MAY_CHANGE.search(text) is not None
+
+
+def changes_in_javascript(text: bytes) -> bool:
+    """Return whether JavaScript would write a number of a valid JSON text with another value.
+
+    It reads each number as a double, and writes the shortest text that is read as this double.
+    """
+    return may_change_in_javascript(text) and any(map(_changes, _numbers(text)))
+
+
+def has_large_number(text: bytes) -> bool:
+    """Return whether a valid JSON text has a number of 2^53 or more, or of -2^53 or less.
+
+    If JavaScript has written it, it may have been another integer before.
+    """
+    if not may_change_in_javascript(text):
+        return False
+    return any(abs(float(number)) >= _LEAST_LARGE for number in _numbers(text))
+
+
+def _numbers(text: bytes) -> Iterator[str]:
+    return (found[1].decode() for found in _STRING_OR_NUMBER.finditer(text) if found[1])
+
+
+def _changes(number: str) -> bool:
+    double = float(number)
+    return not math.isfinite(double) or _number(repr(double)) != _number(number)
 
 
 def _exact(text: bytes) -> Any:

@@ -27,7 +27,7 @@ class Facts(msgspec.Struct, frozen=True):
 
     `selection` holds the selectors, by name, as they were given; an empty one is the whole store.
     `entities` are the custom entities that it covers; plain keys too if `has_plain_keys`. All was
-    read between `read_from` and `read_until`.
+    read between `read_from` and `read_until`. `is_bridged`: through a bridge, which rounds numbers.
     """
 
     target: str
@@ -37,6 +37,7 @@ class Facts(msgspec.Struct, frozen=True):
     has_plain_keys: bool
     read_from: datetime
     read_until: datetime
+    is_bridged: bool = False
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -70,6 +71,7 @@ def encode(manifest: Manifest) -> bytes:
                 "plain_keys": facts.has_plain_keys,
                 "read_from": utc_text(facts.read_from),
                 "read_until": utc_text(facts.read_until),
+                **({"bridge": True} if facts.is_bridged else {}),
             }
         )
         + b"\n"
@@ -147,6 +149,7 @@ class _Members(msgspec.Struct):
     plain_keys: bool
     read_from: _Moment
     read_until: _Moment
+    bridge: bool = False
 
     @property
     def manifest(self) -> Manifest:
@@ -158,6 +161,7 @@ class _Members(msgspec.Struct):
             self.plain_keys,
             self.read_from,
             self.read_until,
+            self.bridge,
         )
         return Manifest(Digest(self.records, self.bytes, self.sha256), facts, self.version)
 

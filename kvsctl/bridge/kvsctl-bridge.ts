@@ -57,7 +57,7 @@ export async function bridge(request: Request, context?: Context): Promise<Answe
   const installation = context?.installation?.ari?.installationId ?? context?.installContext ?? '';
   const headers = { 'x-kvsctl-installation': [installation] };
   const wanted = header(request, 'x-kvsctl-installation');
-  if (wanted && wanted !== installation) {
+  if (wanted && lastPart(wanted) !== lastPart(installation)) {
     return refusal(403, 'WRONG_INSTALLATION', 'the bridge is in another installation', headers);
   }
 
@@ -117,6 +117,11 @@ function answer(statusCode: number, body: unknown, headers: Answer['headers']): 
 function header({ headers = {} }: Request, name: string): string {
   const found = Object.keys(headers).find((key) => key.toLowerCase() === name);
   return (found && headers[found]?.[0]) || '';
+}
+
+// An installation is named by its id, or by an ARI that ends in it.
+function lastPart(name: string): string {
+  return name.slice(name.lastIndexOf('/') + 1);
 }
 
 // Compare hashes in constant time, so that the time of an answer does not help to guess the token.

@@ -12,5 +12,6 @@
   to the target; `stores`: to a store besides it; `cleanup`: to one that deletes or rewrites what is
   chosen or planned;
   `installations`: to one on several installations; `tools`: to one beside the records.
+- `records`: how records are printed and written, and what is done about rounded numbers.
 - `arguments`, `help`: the words of the command line, and help pages.
 """

@@ -4,11 +4,19 @@ import os
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.checking import CheckingOptions
-from kvsctl.cli.options.input import InputOptions, KeysArgument, ManifestOption, NullOption
+from kvsctl.cli.options.input import (
+    InputOptions,
+    KeysArgument,
+    ManifestOption,
+    NullOption,
+    ShardOption,
+)
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions, ValueOptions
 from kvsctl.config.limitsfile import read_limits
@@ -28,6 +36,9 @@ from kvsctl.records.sources import Arguments, File, Source
 from kvsctl.records.ttl import parse_ttl
 from kvsctl.report.console import Environment
 
+if TYPE_CHECKING:
+    from kvsctl.shards import Shard
+
 _EXAMPLES: Final = {
     Verb.SET: "kvsctl set greeting=hello, or kvsctl set -f records.jsonl",
     Verb.GET: "kvsctl get greeting, or kvsctl get -f keys.txt",
@@ -37,7 +48,7 @@ _WITH_VALUES: Final = tuple(one.value for one in Format if one is not Format.KEY
 _WITH_KEYS: Final = tuple(one.value for one in Format)
 
 
-def read_input(verb: Verb, given: Given, limits: Limits | None) -> JobInput:
+def read_input(verb: Verb, given: Given, limits: Limits | None) -> ReaderInput:
     """Return the input that the options name, read as they say. Raise UsageError.
 
     `limits`: what records are checked against; None: nothing.
@@ -108,6 +119,28 @@ def input_checks(given: Given, source: JobInput) -> InputChecks:
 
         require_rereadable(source)
     return InputChecks(options.require_input, options.check_first, options.dry_run)
+
+
+def shard_of_keys(given: Given) -> "Shard | None":
+    """Return which part of the keys is worked on; None: all. Raise UsageError."""
+    text = given.of(ShardOption).shard
+    if text is None:
+        return None
+    from kvsctl.shards import parsed_shard  # few jobs are one of several
+
+    return parsed_shard(text)
+
+
+def sharded(
+    source: JobInput, shard: "Shard | None", checks: InputChecks
+) -> tuple[JobInput, InputChecks]:
+    """Return the part of the input that is worked on, and what is required of it."""
+    if shard is None:
+        return source, checks
+    from kvsctl.jobs.cron.sharded import ShardedInput
+
+    part = ShardedInput(source, shard, requires_input=checks.requires_input)
+    return part, replace(checks, requires_input=False)
 
 
 def _sources(

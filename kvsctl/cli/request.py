@@ -4,29 +4,34 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
-
-from msgspec.structs import replace
+from typing import Any, Final, NamedTuple
 
 from kvsctl.bulk.pacing.pace import Pace
 from kvsctl.bulk.packing.rule import PackingRule
 from kvsctl.bulk.plan import BEGINNING_CONCURRENCY, RunPlan
 from kvsctl.bulk.retrying.policy import RetryPolicy
-from kvsctl.bulk.settling.precondition import Precondition, WriteIf
+from kvsctl.bulk.settling.precondition import WriteIf
 from kvsctl.bulk.settling.reconcile import ReadPolicy
-from kvsctl.cli.arguments import IF_ABSENT_EXACT, IF_ABSENT_READS, METADATA_NAMES
-from kvsctl.cli.inputs import input_checks, limits_of, read_input, require_matching_files
+from kvsctl.cli.inputs import (
+    input_checks,
+    limits_of,
+    read_input,
+    require_matching_files,
+    shard_of_keys,
+    sharded,
+)
 from kvsctl.cli.installations.store import ChosenStore
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
-from kvsctl.cli.options.get import GetOptions
-from kvsctl.cli.options.input import ShardOption
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.report import FailuresOption, OutputOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
 from kvsctl.cli.options.selection import ProtectOption
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.target import ConfirmOption, TargetOptions
+from kvsctl.cli.records.getting import record_output
+from kvsctl.cli.records.rounding import exact_input, refusing_rounded
+from kvsctl.cli.records.setting import precondition_of
 from kvsctl.cli.target_choice import target_of, with_profile
 from kvsctl.config.file import ConfigFile, read_config
 from kvsctl.config.settings import Running, resolve_running
@@ -37,14 +42,12 @@ from kvsctl.files.compressed import compressor_of
 from kvsctl.files.descriptors import descriptor
 from kvsctl.files.sinks import part_path
 from kvsctl.jobs.file_roles import Place, Role, require_one_role_each
+from kvsctl.jobs.inputs import JobInput
 from kvsctl.jobs.job import BatchJob, Journalling, Reporting, Schedule
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb
-from kvsctl.outputs.forms import Printing, RecordForm
+from kvsctl.outputs.forms import Printing
 from kvsctl.service.wire import MetadataRequest
-
-if TYPE_CHECKING:
-    from kvsctl.shards import Shard
 
 _STDOUT: Final = 1
 _SPLIT_SLABS: Final = "KVSCTL_SPLIT_SLABS"
@@ -105,18 +108,14 @@ def batch_job(verb: Verb, given: Given) -> BatchJob:
     Raise UsageError if they cannot be carried out; nothing was opened for writing then.
     """
     limits = limits_of(given)
-    source = read_input(verb, given, limits)
-    checks = input_checks(given, source)
-    shard = _shard(given)
-    if shard is not None:
-        from kvsctl.jobs.cron.sharded import ShardedInput  # few jobs are one of several
-
-        source = ShardedInput(source, shard, requires_input=checks.requires_input)
-        checks = replace(checks, requires_input=False)
+    read = read_input(verb, given, limits)
+    checks, shard = input_checks(given, read), shard_of_keys(given)
     records, asked, policy = None, MetadataRequest(), ReadPolicy()
     if verb is Verb.GET:
-        records, asked, policy = _record_output(given)
+        records, asked, policy = record_output(given, output_path(given))
     basis = basis_of(given, verb, policy, limits or DEFAULT_LIMITS)
+    source: JobInput = exact_input(read, basis.target, given) if verb is Verb.SET else read
+    source, checks = sharded(source, shard, checks)
     journal = journalling(given, limits)
     require_own_files(
         given,
@@ -127,11 +126,14 @@ def batch_job(verb: Verb, given: Given) -> BatchJob:
     )
     if journal is not None:
         require_resumable_outputs(journal, records, basis.reporting.failures_path)
+    plan = basis.plan
     if verb is Verb.SET:
         require_matching_files(given, source.places)
+        if given.of(SetOptions).changed_only:
+            plan = refusing_rounded(basis.plan, basis.target, given)
     return BatchJob(
         input=source,
-        plan=basis.plan,
+        plan=plan,
         target=basis.target,
         allow_http=basis.allow_http,
         timeout_seconds=basis.timeout_seconds,
@@ -144,15 +146,6 @@ def batch_job(verb: Verb, given: Given) -> BatchJob:
         shard=shard,
         confirmed_target=given.of(ConfirmOption).confirm,
     )
-
-
-def _shard(given: Given) -> "Shard | None":
-    text = given.of(ShardOption).shard
-    if text is None:
-        return None
-    from kvsctl.shards import parsed_shard
-
-    return parsed_shard(text)
 
 
 def reporting_of(given: Given) -> Reporting:
@@ -182,7 +175,7 @@ def schedule_of(given: Given, max_duration_seconds: int | None) -> Schedule:
 def _plan(
     verb: Verb, running: Running, policy: ReadPolicy, given: Given, *, is_local: bool
 ) -> RunPlan:
-    condition = _precondition(given.of(SetOptions))
+    condition = precondition_of(given.of(SetOptions))
     sets_alone = condition.write_if is WriteIf.ABSENT_EXACT
     # The embedded emulator has no quota and no app beside it: only what is asked for bounds it.
     share = math.inf if is_local else running.quota_share
@@ -202,51 +195,6 @@ def _plan(
         precondition=condition,
         splits_slabs=_SPLIT_SLABS in os.environ,
     )
-
-
-def _precondition(options: SetOptions) -> Precondition:
-    """Return when records are written. Raise UsageError."""
-    if options.bytes and not options.changed_only:
-        raise UsageError("--bytes needs --changed-only", "Add --changed-only.")
-    if options.if_absent is None:
-        write_if = WriteIf.CHANGED if options.changed_only else WriteIf.ALWAYS
-        return Precondition(write_if, options.bytes)
-    if options.changed_only:
-        raise UsageError("--changed-only and --if-absent exclude each other", "Give one of them.")
-    kinds = {IF_ABSENT_READS: WriteIf.ABSENT, IF_ABSENT_EXACT: WriteIf.ABSENT_EXACT}
-    if options.if_absent not in kinds:
-        raise UsageError(
-            f'--if-absent: unknown value "{options.if_absent}"',
-            "Give --if-absent or --if-absent=exact.",
-        )
-    return Precondition(kinds[options.if_absent])
-
-
-def _record_output(given: Given) -> tuple[Printing, MetadataRequest, ReadPolicy]:
-    """Return how `get` prints, which metadata it asks the service for, and what it skips."""
-    options = given.of(GetOptions)
-    if options.values and options.raw:
-        raise UsageError("--values and --raw exclude each other", "Give one of them.")
-    is_bare = options.values or options.raw
-    if is_bare and options.metadata is not None:
-        flag = "--raw" if options.raw else "--values"
-        raise UsageError(f"{flag} prints no metadata", "Give --metadata or " + flag + ", not both.")
-    printed = _metadata(options.metadata)
-    style = "raw" if options.raw else "values" if options.values else "jsonl"
-    asked = MetadataRequest(
-        printed.created, printed.updated, printed.expires or options.skip_expired
-    )
-    path = output_path(given)
-    output = Printing(form=RecordForm(style, printed), path=path, in_order=not options.unordered)
-    return output, asked, ReadPolicy(options.ignore_missing, options.skip_expired)
-
-
-def _metadata(given: str | None) -> MetadataRequest:
-    names = set() if given is None else set(given.split(","))
-    if unknown := sorted(names - set(METADATA_NAMES)):
-        known = ", ".join(METADATA_NAMES)
-        raise UsageError(f'--metadata: unknown field "{unknown[0]}"', f"Known fields: {known}.")
-    return MetadataRequest("created" in names, "updated" in names, "expires" in names)
 
 
 def journalling(given: Given, limits: Limits | None) -> Journalling | None:

@@ -12,7 +12,13 @@ from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.comparing import SyncOptions
 from kvsctl.cli.options.selection import PrefixArgument, SelectionOptions
 from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
-from kvsctl.cli.request import basis_of, journalling, require_own_files, require_resumable_outputs
+from kvsctl.cli.records.rounding import keeps_numbers, refusing_rounded
+from kvsctl.cli.request import (
+    basis_of,
+    journalling,
+    require_own_files,
+    require_resumable_outputs,
+)
 from kvsctl.cli.selectors import (
     listing_plan,
     nothing_expired,
@@ -51,6 +57,7 @@ def sync_job(given: Given) -> BatchJob:
     assert options.from_ is not None  # noqa: S101
     limits = limits_of(given)
     basis = basis_of(given, Verb.SET, limits=limits or DEFAULT_LIMITS)
+    basis = basis._replace(plan=refusing_rounded(basis.plan, basis.target, given))
     store = source_store(options.from_, given)
     require_different(store.target, basis.target)
     listed = ListedStore(store, listing_plan(given, store.plan))
@@ -58,6 +65,11 @@ def sync_job(given: Given) -> BatchJob:
     deletions = _deletions(given, listed, mapping)
     journal = _journalling(given, limits, listed)
     source = SourceInput(listed, mapping, Rules(limits), selectors_given(given), database_of(store))
+    source = replace(
+        source,
+        refuses_rounded=keeps_numbers(store.target, given),
+        needs_exact_numbers=keeps_numbers(basis.target, given),
+    )
     if deletions is not None:
         source = replace(source, note=deletions.note_source)
     checks = input_checks(given, source)
@@ -150,7 +162,9 @@ def _deletions(given: Given, source: ListedStore, mapping: KeyMapping) -> Deleti
         return None
     selection = mapped_selection(selection_of(given), mapping)
     plan = replace(source.plan, selection=selection, skip_expired=True)
-    target = ListedStore(store_of(given.of(TargetOptions), given), plan)
+    store = store_of(given.of(TargetOptions), given)
+    store = replace(store, plan=refusing_rounded(store.plan, store.target, given))
+    target = ListedStore(store, plan)
     path = named(path, datetime.now(UTC), target.store.target)
     return Deletions(path, source, target, mapping)
 

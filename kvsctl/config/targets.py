@@ -25,7 +25,8 @@ _SIGNS_OF_SETTINGS: Final = (
     "KVSCTL_TOKEN",
     "FORGE_EGRESS_PROXY_URL",
 )
-_SECTION_KEYS: Final = {"url", "token_file", "token_command", "installation", "profile"}
+_SECTION_KEYS: Final = {"kind", "url", "token_file", "token_command", "installation", "profile"}
+_BRIDGE: Final = "bridge"
 _SWITCHES: Final = {"read_only", "protected"}
 _READ_ONLY: Final = "KVSCTL_READ_ONLY"
 _ON: Final = frozenset({"1", "true", "yes", "on"})
@@ -60,7 +61,8 @@ class Target(msgspec.Struct, frozen=True):
     `installation` is whose store it is, if that is known. `is_proxied`: it is the proxy of a Forge
     Container, which is told the installation and needs no token. `section` is the target's table in
     the configuration file. `is_read_only`: nothing may be written to it. `is_protected`: only if
-    the user gives its name.
+    the user gives its name. `is_bridge`: `url` is that of a web trigger, whose function passes
+    requests on (docs/bridge.md), if it is in `installation`.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Target(msgspec.Struct, frozen=True):
     is_read_only: bool = False
     is_protected: bool = False
     is_proxied: bool = False
+    is_bridge: bool = False
 
     def __repr__(self) -> str:
         """Return the name: the other fields may hold secrets."""
@@ -144,11 +147,15 @@ def _target(
         raise UsageError(f"target {name} uses no token", f"Remove {flag}.")
     if name == "container":
         return _container(environ, flags, section)
-    if installation:
+    is_bridge = section.get("kind") == _BRIDGE
+    if installation and not is_bridge:
         raise UsageError(
-            f"--installation {installation}: only the target container has installations",
-            "Use -t container, or remove it.",
+            f"--installation {installation}: only the target container and bridges have "
+            "installations",
+            "Use -t container or a bridge, or remove it.",
         )
+    if installation:
+        checked_installation(installation)
     if name == "local":
         return Target("local", local_path=local_database(environ), section=section)
     base = url or section.get("url") or (FORGE_URL if name == "forge" else None)
@@ -162,7 +169,9 @@ def _target(
         token_file=token_file,
         token_command=token_command,
         token=token,
+        installation=installation,
         section=section,
+        is_bridge=is_bridge,
     )
 
 
@@ -240,6 +249,15 @@ def _check_section(name: str | None, section: Mapping[str, Any], config: ConfigF
     for key in sorted(_SECTION_KEYS & section.keys()):
         if not isinstance(section[key], str) or not section[key]:
             raise UsageError(f"{where}: {key} must be a string that is not empty")
+    if section.get("kind", _BRIDGE) != _BRIDGE:
+        raise UsageError(
+            f'{where}: unknown kind "{section["kind"]}"',
+            f'The only kind is "{_BRIDGE}". Other targets have none.',
+        )
+    if "kind" in section and "url" not in section:
+        raise UsageError(
+            f"{where}: a bridge has a url", "Add the URL that forge webtrigger create prints."
+        )
     for key in sorted(_SWITCHES & section.keys()):
         if not isinstance(section[key], bool):
             raise UsageError(f"{where}: {key} must be true or false")

@@ -17,6 +17,7 @@ from kvsctl.service.auth.credentials import (
     TokenFile,
     TokenSource,
     bearer,
+    bridged,
     container,
 )
 from kvsctl.service.client import StoreClient
@@ -136,10 +137,12 @@ def _over_network(url: str, timeout_seconds: float) -> Carrier:
 
 
 def _fixed_headers(target: Target) -> Mapping[str, str]:
-    """Return the headers of every request: a container's proxy is told the installation."""
-    if not target.is_proxied or target.installation is None:
+    """Return the headers of every request, by which proxies and bridges know the installation."""
+    if target.installation is None:
         return {}
-    return container(target.installation)
+    if target.is_proxied:
+        return container(target.installation)
+    return bridged(target.installation) if target.is_bridge else {}
 
 
 def _write_refusal(target: Target, *, may_write: bool) -> KvsctlError | None:

@@ -124,6 +124,7 @@ def manifest_of(job: BatchJob, about: About) -> "ExportManifest | None":
         has_plain_keys=None in spaces,
         read_from=about.started_at,
         read_until=about.started_at,
+        is_bridged=job.target.is_bridge,
     )
     return ExportManifest(job.records.manifest_path, facts)
 

@@ -203,6 +203,7 @@ class ListingRun:
             ignore_missing=True,
             skip_expired=plan.skip_expired,
             skips=self._skips if decides else None,
+            refuses_rounded=run_plan.read_policy.refuses_rounded,
         )
         if plan.limit is not None:  # the first in key order must be the first to be answered
             run_plan = replace(run_plan, concurrency=1, finds_concurrency=False)

@@ -8,6 +8,7 @@ table, or an argument.
 - `sources`: open files, stdin and arguments; detect format and compression.
 - `formats`, `shapes`: which format a file has; where an object keeps its key and value.
 - `parser_choice`: pick the parser for a format and a shape.
+- `exact_numbers`: the same parsers for a bridge, which changes some numbers.
 - `rules`: the limits and defaults of a command.
 - `fields`, `checks`, `ttl`, `parsed`: the parts that all parsers share.
 - `causes`: why a line is not a record, for the advice.

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from kvsctl import codes, jsontext
+from kvsctl import codes, jsonequal, jsontext
 from kvsctl.limits import Limits
 from kvsctl.model import Cause
 
@@ -101,6 +101,17 @@ def check_value(value: bytes, limits: Limits) -> Breach | None:
         return Breach(
             codes.MAX_SIZE,
             f"the value has {len(value):,} bytes: at most {limits.value_bytes:,} are allowed",
+        )
+    return None
+
+
+def check_numbers(text: bytes) -> Breach | None:
+    """Check that JavaScript, through which a bridge passes a record, changes no number of it."""
+    if jsonequal.changes_in_javascript(text):
+        return Breach(
+            codes.NUMBER_NOT_EXACT,
+            "the value has a number that would change in the bridge: send it as a string, or allow "
+            "that with --allow-rounding",
         )
     return None
 

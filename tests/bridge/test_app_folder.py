@@ -75,7 +75,7 @@ def test_a_file_of_others_stays(
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_file_that_was_edited_stays(app_folder: Path, suffix: str) -> None:
     path = init(app_folder, suffix)
-    edited = path.read_bytes().replace(b"32", b"8", 1) + b"// mine\n"
+    edited = path.read_bytes().replace(b"CHARACTERS = 32", b"CHARACTERS = 8")
     path.write_bytes(edited)
     for act in (lambda: init(app_folder, suffix), lambda: remove(app_folder)):
         with pytest.raises(UsageError, match="in the way: it was edited; nothing was changed"):

@@ -314,3 +314,39 @@ def test_two_targets_are_one_store_only_if_that_is_certain(
 ) -> None:
     assert one.is_same_store(other) is expected
     assert other.is_same_store(one) is expected
+
+
+_WEB_TRIGGER = "https://abc.hello.atlassian-dev.net/x1/XyZ"
+
+
+def test_a_bridge_is_a_target_of_its_kind() -> None:
+    section = {"kind": "bridge", "url": _WEB_TRIGGER, "token_file": "~/t", "installation": "i-1"}
+    target = choose_target(TargetFlags(target="app"), {}, _config(app=section))
+    assert (target.is_bridge, target.url, target.installation) == (True, _WEB_TRIGGER, "i-1")
+    plain = choose_target(TargetFlags(target="app"), {}, _config(app={"url": _WEB_TRIGGER}))
+    assert not plain.is_bridge
+    flags = TargetFlags(target="app", installation="i-2")
+    assert choose_target(flags, {}, _config(app=section)).installation == "i-2"
+
+
+@pytest.mark.parametrize(
+    ("section", "problem"),
+    [
+        ({"kind": "tunnel", "url": _WEB_TRIGGER}, 'unknown kind "tunnel"'),
+        ({"kind": "", "url": _WEB_TRIGGER}, "kind must be a string that is not empty"),
+        ({"kind": 1, "url": _WEB_TRIGGER}, "kind must be a string that is not empty"),
+        ({"kind": "bridge"}, "a bridge has a url"),
+        ({"kind": "bridge", "url": _WEB_TRIGGER, "installation": "a b"}, "not a valid id"),
+        ({"url": _WEB_TRIGGER, "installation": "i-1"}, "only the target container and bridges"),
+    ],
+)
+def test_a_wrong_bridge_is_refused(section: dict[str, Any], problem: str) -> None:
+    with pytest.raises(UsageError, match=problem):
+        choose_target(TargetFlags(target="app"), {}, _config(app=section))
+
+
+@pytest.mark.parametrize("name", ["local", "container", "forge"])
+def test_no_target_that_is_built_in_becomes_a_bridge(name: str) -> None:
+    config = ConfigFile(_PATH, True, None, {name: {"kind": "bridge"}})
+    with pytest.raises(UsageError, match=r"kind has no effect|a bridge has a url"):
+        choose_target(TargetFlags(target=name), {}, config)

@@ -16,7 +16,7 @@ from kvsctl.bulk.retrying.policy import (
     is_strike,
     tries_of,
 )
-from kvsctl.bulk.sending.queue import Batch
+from kvsctl.bulk.sending.queue import Batch, Purpose
 from kvsctl.bulk.sending.run_state import RunState, explained
 from kvsctl.bulk.settling.reconcile import Reconciled, failed, never_named, reconcile
 from kvsctl.errors import CredentialsError, KvsctlError
@@ -39,6 +39,8 @@ def take_reply(run: RunState, batch: Batch, reply: Reply | AllDone, answer: Answ
         run.ledger.settle_away(Successes(batch.records, reply.found))
         return
     verb, policy = run.verb_of(batch), run.plan.read_policy
+    if batch.purpose is Purpose.READ_BACK and policy.refuses_rounded:
+        policy = replace(policy, refuses_rounded=False)  # it is compared with what was written
     result = reconcile(verb, run.queue.split(batch), reply, policy, run.service.now())
     again = [(record, never_named(verb)) for record in result.left_out] + result.later
     for record in result.left_out:

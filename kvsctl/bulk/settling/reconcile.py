@@ -6,10 +6,12 @@ that is in the batch only once.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import msgspec
 
 from kvsctl import codes
+from kvsctl.jsonequal import has_large_number
 from kvsctl.model import GET, SUCCEEDED, Failure, Found, Identity, Outcome, Record, State, Verb
 from kvsctl.service.faults import means_later, means_missing
 from kvsctl.service.found import is_past
@@ -26,21 +28,30 @@ UNDECIDED = "undecided"
 expired, they are not what a selection chooses, or they lack what a selector needs to know."""
 
 
+MAY_BE_ROUNDED: Final = Failure(
+    codes.NUMBER_NOT_EXACT,
+    "the value has a number of 2^53 or more, which the bridge may have rounded: --allow-rounding "
+    "takes it as it is",
+)
+
+
 class ReadPolicy(msgspec.Struct, frozen=True):
     """Which answers of batch/get count as skipped, not as failed or found.
 
     `skips` returns the name under which a found record is skipped, given the service's time in
     epoch seconds, or None if it is what the run works on; None: every found record is.
+    `refuses_rounded`: a found value fails if a bridge may have rounded a number of it.
     """
 
     ignore_missing: bool = False
     skip_expired: bool = False
     skips: Callable[[Identity, Found, float], str | None] | None = None
+    refuses_rounded: bool = False
 
     @property
     def looks_at_each(self) -> bool:
-        """Whether a found record may be skipped."""
-        return self.skip_expired or self.skips is not None
+        """Whether a found record may be skipped, or fail."""
+        return self.skip_expired or self.refuses_rounded or self.skips is not None
 
 
 class Reconciled(msgspec.Struct):
@@ -140,4 +151,6 @@ def _found(record: Record, found: Found, policy: ReadPolicy, service_now: float)
             return Outcome(record, State.SKIPPED, skipped_by=name)
     if policy.skip_expired and is_past(found.expire_time, service_now):
         return Outcome(record, State.SKIPPED, skipped_by=EXPIRED)
+    if policy.refuses_rounded and has_large_number(found.value):
+        return Outcome(record, State.FAILED, MAY_BE_ROUNDED)
     return Outcome(record, SUCCEEDED, found=found)

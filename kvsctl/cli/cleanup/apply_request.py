@@ -11,6 +11,7 @@ from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.checking import DryRunOption
 from kvsctl.cli.options.cleanup.applying import ApplyOptions
 from kvsctl.cli.options.target import ConfirmOption, YesOption
+from kvsctl.cli.records.rounding import refusing_rounded
 from kvsctl.cli.request import basis_of, journalling, require_own_files
 from kvsctl.cli.selectors import shard_of
 from kvsctl.errors import UsageError
@@ -37,6 +38,7 @@ def apply_job(given: Given) -> BatchJob:
             "--max-delete: a plan has no share of what was listed", "Give a number of records."
         )
     basis = basis_of(given, Verb.DELETE)
+    plan = refusing_rounded(basis.plan, basis.target, given)
     planned = PlanInput.of(path, basis.target)
     source: JobInput = planned
     shard = shard_of(given)
@@ -57,7 +59,7 @@ def apply_job(given: Given) -> BatchJob:
     condition = Precondition(WriteIf.CHOSEN, chooses=is_as_planned)
     return BatchJob(
         input=source,
-        plan=replace(basis.plan, precondition=condition),
+        plan=replace(plan, precondition=condition),
         target=basis.target,
         allow_http=basis.allow_http,
         timeout_seconds=basis.timeout_seconds,

@@ -22,6 +22,7 @@ from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.selection import ProtectOption
 from kvsctl.cli.options.target import ConfirmOption, YesOption
 from kvsctl.cli.protecting import protected_entries
+from kvsctl.cli.records.rounding import refusing_rounded
 from kvsctl.cli.request import Basis, basis_of, output_roles, require_own_files
 from kvsctl.cli.selectors import shard_of
 from kvsctl.errors import UsageError
@@ -48,6 +49,7 @@ def clean_job(given: Given) -> BatchJob:
     rules = _rules(options, _protected(options, given), keeps_undo=undo is not None)
     verbs = {rule.action.verb for rule in rules}
     basis = basis_of(given, verbs.pop() if len(verbs) == 1 else Verb.SET)
+    basis = basis._replace(plan=refusing_rounded(basis.plan, basis.target, given))
     listing = _listing(options, rules, basis, rereads=given.of(ConsistentOption).consistent)
     printing = _printing(given, basis, listing)
     source = ListingInput(listing, basis.plan, {})

@@ -27,6 +27,7 @@ from kvsctl.cli.options.selection import (
 )
 from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions
 from kvsctl.cli.options.target import ConfirmOption, YesOption
+from kvsctl.cli.records.rounding import refusing_rounded
 from kvsctl.cli.request import (
     basis_of,
     batch_job,
@@ -149,6 +150,8 @@ def _selection_job(given: Given) -> BatchJob:
     is_by_key = listing.is_by_key
     if undo is not None or not (is_by_key and listing.selection.is_of_keys_only):
         basis = basis._replace(plan=replace(basis.plan, precondition=Precondition(WriteIf.CHOSEN)))
+    if given.of(PlanOptions).plan is not None or (undo is not None and undo.has_values):
+        basis = basis._replace(plan=refusing_rounded(basis.plan, basis.target, given))
     if (rehearsal := rehearsal_of(given, basis, listing, DELETE, most)) is not None:
         return rehearsal
     selection = selectors_given(given)

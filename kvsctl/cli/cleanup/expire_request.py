@@ -12,6 +12,7 @@ from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.cleanup.expiring import ExpireOptions
 from kvsctl.cli.options.selection import PrefixArgument
 from kvsctl.cli.options.target import ConfirmOption, YesOption
+from kvsctl.cli.records.rounding import refusing_rounded
 from kvsctl.cli.request import basis_of, require_own_files
 from kvsctl.cli.selectors import listing_plan, require_selection, selectors_given, with_prefix
 from kvsctl.errors import UsageError
@@ -38,6 +39,7 @@ def expire_job(given: Given) -> BatchJob:
     basis = basis_of(given, Verb.SET, limits=limits or DEFAULT_LIMITS)
     condition = Precondition(WriteIf.CHOSEN)
     basis = basis._replace(plan=replace(basis.plan, precondition=condition))
+    basis = basis._replace(plan=refusing_rounded(basis.plan, basis.target, given))
     # A record that has expired is about to be removed: to write it would bring it back.
     listing = listing_plan(given, basis.plan, skip_expired=True)
     rehearsal = rehearsal_of(given, basis, listing, action.name, MostDeleted(), action)

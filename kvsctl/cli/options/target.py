@@ -58,7 +58,7 @@ class TargetOptions(OptionGroup):
         list[str] | None,
         typer.Option(
             metavar="ID",
-            help="Installation whose store to use, in a Forge Container: its UUID or ARI.",
+            help="Installation whose store to use, in a Forge Container or of a bridge: its id.",
             rich_help_panel=panels.TARGET,
         ),
         OnResume.CHECKED_ELSEWHERE,
@@ -78,6 +78,20 @@ class ConfirmOption(OptionGroup):
         ),
         OnResume.MAY_DIFFER,
     ] = None
+
+
+class RoundingOption(OptionGroup):
+    """That numbers may be rounded by a bridge."""
+
+    allow_rounding: Annotated[
+        bool,
+        typer.Option(
+            "--allow-rounding",
+            help="Take numbers that a bridge rounds, or may have rounded.",
+            rich_help_panel=panels.TARGET,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = False
 
 
 class YesOption(OptionGroup):

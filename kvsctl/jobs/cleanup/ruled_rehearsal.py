@@ -119,7 +119,8 @@ class RulesRehearsal(Survey):
         def skips(identity: Identity, found: Found, now: float) -> str | None:
             return None if chosen(identity, found, now) else UNSELECTED
 
-        policy = ReadPolicy(ignore_missing=True, skips=skips)
+        refuses_rounded = self._job.plan.read_policy.refuses_rounded
+        policy = ReadPolicy(ignore_missing=True, skips=skips, refuses_rounded=refuses_rounded)
         run = Run(
             replace(self._job.plan, verb=GET, read_policy=policy),
             self._service,

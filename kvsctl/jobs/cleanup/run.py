@@ -11,6 +11,7 @@ from kvsctl.bulk.feeds import ReadyFeed
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.run import Run
+from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.errors import RUN_AGAIN, UsageError, WorkLeft
 from kvsctl.jobs.cleanup.actions import Action
 from kvsctl.jobs.cleanup.gathering import Gathered
@@ -20,7 +21,7 @@ from kvsctl.jobs.cleanup.surroundings import Surroundings
 from kvsctl.jobs.cleanup.survey import Survey
 from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.question import Part, Question, ask
-from kvsctl.model import Record
+from kvsctl.model import Record, Verb
 from kvsctl.report.console import Environment
 from kvsctl.service.client import StoreClient
 
@@ -119,7 +120,15 @@ class CleanUpRun(Survey):
         chosen = self._still_chosen(number, gathered)
         condition = rule.action.precondition(rule.precondition, chosen)
         condition = replace(condition, keeper=self._around.undo)
-        return replace(self._job.plan, verb=rule.action.verb, precondition=condition)
+        undo = self._job.undo
+        has_use = rule.action.verb is Verb.SET or (undo is not None and undo.has_values)
+        return replace(
+            self._job.plan,
+            verb=rule.action.verb,
+            precondition=condition,
+            # A bridge may have rounded a value: that matters only where it is kept or written.
+            read_policy=self._job.plan.read_policy if has_use else ReadPolicy(),
+        )
 
     def _records(self, spool: Spool, action: Action) -> Iterator[Sequence[Record]]:
         for block in spool.blocks():

@@ -9,8 +9,9 @@ from kvsctl.bulk.events import Emitter
 from kvsctl.bulk.feeds import no_records
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.pacing.pacer import Pacer
+from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.settling.precondition import Precondition
-from kvsctl.bulk.settling.reconcile import EXPIRED, UNDECIDED
+from kvsctl.bulk.settling.reconcile import EXPIRED, UNDECIDED, ReadPolicy
 from kvsctl.jobs.cleanup.actions import StillChosen
 from kvsctl.jobs.cleanup.gathering import Gathered, Gatherer, is_chosen_by
 from kvsctl.jobs.cleanup.plan import CleanUpPlan
@@ -72,7 +73,7 @@ class Survey(Stages):
                 )
                 run = ListingRun(
                     replace(self._listing, selection=self._chosen.chooser),
-                    replace(self._job.plan, verb=GET, precondition=Precondition(), verify=False),
+                    self._listing_plan(),
                     self._service,
                     [gatherer],
                     pacer=self._pacer,
@@ -89,6 +90,11 @@ class Survey(Stages):
         if is_first:
             self._note_first(gathered, run.ages_count_from)
         return gathered
+
+    def _listing_plan(self) -> RunPlan:
+        """Return how records are read again that are listed: what they hold decides nothing yet."""
+        plan = replace(self._job.plan, verb=GET, precondition=Precondition(), verify=False)
+        return replace(plan, read_policy=ReadPolicy())
 
     def _note_first(self, gathered: Gathered, moment: float | None) -> None:
         """Note what holds for all passes. Raise UsageError if records are required."""

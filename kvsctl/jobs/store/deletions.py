@@ -235,7 +235,9 @@ async def _read(
         asked=ASKED,
         wants_headers=False,
     )
-    plan = replace(store.plan, read_policy=ReadPolicy(ignore_missing=True))
+    refuses_rounded = store.plan.read_policy.refuses_rounded
+    policy = ReadPolicy(ignore_missing=True, refuses_rounded=refuses_rounded)
+    plan = replace(store.plan, read_policy=policy)
     async with target as service:
         run = Run(plan, service, [_Listener(listen)])
         with planning.interrupts.stopping(run, planning.notice), planning.limit.stopping(run):

@@ -10,14 +10,17 @@ from msgspec.structs import replace
 
 from kvsctl.bulk.feeds import AsyncFeed, Feed
 from kvsctl.bulk.pacing.pacer import Pacer
+from kvsctl.bulk.settling.reconcile import MAY_BE_ROUNDED
 from kvsctl.jobs.connect import connected
 from kvsctl.jobs.inputs import Session
 from kvsctl.jobs.store.arrivals import Arrivals, Piece
 from kvsctl.jobs.store.listing import ListedStore
 from kvsctl.journal.fingerprint import Fingerprint
+from kvsctl.jsonequal import has_large_number
 from kvsctl.listing.run import ListingRun
 from kvsctl.listing.walk import SOURCE
 from kvsctl.model import Identity, Outcome, PieceList, Problem, Record, State
+from kvsctl.records.checks import check_numbers
 from kvsctl.records.fields import Fields
 from kvsctl.records.parsed import Parsed
 from kvsctl.records.parsing.records import set_record
@@ -33,7 +36,8 @@ class SourceInput(msgspec.Struct, frozen=True):
 
     `selection` holds the options that choose, by name. `database` holds the files of the source, if
     it is an embedded emulator. `note` is called for each record that is chosen, also if it could
-    not be read again.
+    not be read again. `refuses_rounded`: a record fails if the source, a bridge, may have rounded
+    it. `needs_exact_numbers`: one fails if the target, a bridge, would round it.
     """
 
     source: ListedStore
@@ -42,6 +46,8 @@ class SourceInput(msgspec.Struct, frozen=True):
     selection: Mapping[str, Any] = msgspec.field(default_factory=dict)
     database: Sequence[Path] = ()
     note: Callable[[Identity], None] = lambda _identity: None
+    refuses_rounded: bool = False
+    needs_exact_numbers: bool = False
 
     def feed(self, session: Session | None = None) -> Feed:
         """See JobInput. The source is opened even if there is no session: reading it sends nothing.
@@ -144,12 +150,22 @@ class SourceInput(msgspec.Struct, frozen=True):
             message = f"not written, because reading it from the source failed: {message}"
             return Problem(position, read.origin, read.identity, code, message, read.body)
         found = outcome.found
+        if (wrong := self._wrong_number(found.value)) is not None:
+            code, message = wrong
+            return Problem(position, read.origin, read.identity, code, message, read.body)
         fields = Fields(key, found.value, entity, expire_time=found.expire_time)
         parsed = set_record(fields, self.rules)
         if isinstance(parsed, Parsed):
             expires_at = parsed.expires_at
             return Record(position, SOURCE, position + 1, parsed.identity, parsed.body, expires_at)
         return parsed.problem(position, read.origin, read.body)
+
+    def _wrong_number(self, value: bytes) -> tuple[str, str] | None:
+        """Return the code and the message of a value with a number that a bridge changes."""
+        if self.refuses_rounded and has_large_number(value):
+            return MAY_BE_ROUNDED.code, MAY_BE_ROUNDED.message
+        breach = check_numbers(value) if self.needs_exact_numbers else None
+        return None if breach is None else (breach.code, breach.message)
 
 
 def _nowhere(_: object) -> None:

@@ -72,6 +72,7 @@ def verified_document(verified: Verified, status: ExitStatus) -> dict[str, Any]:
         "plain_keys": facts.has_plain_keys,
         "read_from": utc_text(facts.read_from),
         "read_until": utc_text(facts.read_until),
+        "bridge": facts.is_bridged,
     }
     if verified.against is not None:
         document["against"] = _against_document(verified.against)
@@ -116,6 +117,8 @@ def verified_lines(verified: Verified) -> list[str]:
         ("covers", _covered(facts)),
         ("read", " to ".join(utc_text(one, timespec="seconds") for one in read)),
     ]  # fmt: skip
+    if facts.is_bridged:
+        rows.append(("through", "a bridge, which rounds numbers of 2^53 and more"))
     if verified.against is not None:
         rows += _against_rows(verified.against)
     return [f"{name:<9} {visible(text)}" for name, text in rows]

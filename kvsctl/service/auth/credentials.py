@@ -328,3 +328,8 @@ def bearer(token: Secret) -> Mapping[str, str]:
 def container(installation: str) -> Mapping[str, str]:
     """Return the header for the Forge Container proxy, which needs no token."""
     return {"forge-proxy-authorization": f"Forge as=app,installationId={installation}"}
+
+
+def bridged(installation: str) -> Mapping[str, str]:
+    """Return the header by which a bridge refuses requests that are for another installation."""
+    return {"x-kvsctl-installation": installation}

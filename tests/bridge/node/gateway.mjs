@@ -2,6 +2,7 @@
 // headers as lists and the body as text, and its answer becomes the response.
 // Prints its URL once it listens. Settings, in the environment:
 //   KVS_URL            base URL of the service
+//   GATEWAY_PORT       port to listen on; none: a free one
 //   GATEWAY_SECONDS    how long a call may take
 //   GATEWAY_BYTES      the largest body, of request and response
 //   GATEWAY_CALLS      how many calls are let through; a 429 answers the next GATEWAY_REFUSED ones
@@ -65,6 +66,6 @@ async function respond(request, response) {
 const server = createServer((request, response) => {
   respond(request, response).catch((error) => response.destroy(error));
 });
-server.listen(0, '127.0.0.1', () => {
+server.listen(Number(process.env.GATEWAY_PORT ?? 0), '127.0.0.1', () => {
   console.log(`http://127.0.0.1:${server.address().port}/x1/11112222-abcd`);
 });

@@ -21,7 +21,7 @@ from kvsctl.cli.options.report import FailuresOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
 from kvsctl.cli.options.selection import EntityOptions, ProtectOption, SelectionOptions
 from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions
-from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
+from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptions, YesOption
 
 
 @takes(
@@ -42,6 +42,7 @@ from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
     AllInstallationsOption,
     InstallationsOptions,
     ConfirmOption,
+    RoundingOption,
     YesOption,
     GuardOptions,
     UndoOptions,

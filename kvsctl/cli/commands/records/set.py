@@ -14,7 +14,7 @@ from kvsctl.cli.options.report import FailuresOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.shape import ShapeOptions, ValueOptions
-from kvsctl.cli.options.target import ConfirmOption, TargetOptions
+from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptions
 
 
 @takes(
@@ -30,6 +30,7 @@ from kvsctl.cli.options.target import ConfirmOption, TargetOptions
     AllInstallationsOption,
     InstallationsOptions,
     ConfirmOption,
+    RoundingOption,
     RunningOptions,
     VerifyOption,
     JournalOptions,

@@ -9,7 +9,7 @@ from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
 from kvsctl.cli.options.selection import ShardSelector
-from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
+from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptions, YesOption
 
 
 @takes(
@@ -18,6 +18,7 @@ from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
     DryRunOption,
     TargetOptions,
     ConfirmOption,
+    RoundingOption,
     YesOption,
     UndoOptions,
     RunningOptions,

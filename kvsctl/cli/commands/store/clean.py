@@ -14,7 +14,7 @@ from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions
 from kvsctl.cli.options.selection import ProtectOption, ShardSelector
-from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
+from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptions, YesOption
 
 
 @takes(
@@ -28,6 +28,7 @@ from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
     AllInstallationsOption,
     InstallationsOptions,
     ConfirmOption,
+    RoundingOption,
     YesOption,
     UndoOptions,
     PlanOptions,

@@ -20,7 +20,7 @@ from kvsctl.cli.options.selection import (
     SelectionOptions,
     ShardSelector,
 )
-from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
+from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptions, YesOption
 
 
 @takes(
@@ -38,6 +38,7 @@ from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
     AllInstallationsOption,
     InstallationsOptions,
     ConfirmOption,
+    RoundingOption,
     YesOption,
     PlanOptions,
     RunningOptions,

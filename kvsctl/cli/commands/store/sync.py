@@ -16,7 +16,7 @@ from kvsctl.cli.options.selection import (
     SelectionOptions,
     ShardSelector,
 )
-from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
+from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptions, YesOption
 
 
 @takes(
@@ -31,6 +31,7 @@ from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
     CheckingOptions,
     TargetOptions,
     ConfirmOption,
+    RoundingOption,
     YesOption,
     RunningOptions,
     LockOptions,

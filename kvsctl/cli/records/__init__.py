@@ -1,0 +1,6 @@
+"""How records are printed and written.
+
+- `getting`: how get prints, and what it skips.
+- `setting`: when set writes.
+- `rounding`: what a job does about numbers that a bridge rounds.
+"""
