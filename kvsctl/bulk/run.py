@@ -15,6 +15,7 @@ from kvsctl.bulk.failure_limit import FailureLimit
 from kvsctl.bulk.feeds import Feed
 from kvsctl.bulk.intake import Intake
 from kvsctl.bulk.lanes import Lanes
+from kvsctl.bulk.pacing.app_invocations import pacer_of
 from kvsctl.bulk.pacing.concurrency import Concurrency
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import Caller, Pressure, RunPlan
@@ -73,7 +74,7 @@ class Run:
             changed=self._look_after_settling,
             stop=self.stop,
         )
-        self._pacer = pacer or Pacer(plan.pace, self._now)
+        self._pacer = pacer or pacer_of(plan.pace)
         self._stopping = Stopping(self._now, plan.stop_seconds)
         self._intake = Intake(
             self._lanes,

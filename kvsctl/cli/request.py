@@ -90,11 +90,10 @@ def basis_of(
         f"{config.path}: [targets.{target.name}]",
         limits,
     )
-    is_local = target.local_path is not None
     return Basis(
         target,
         flags.allow_http,
-        _plan(verb, running, policy or ReadPolicy(), given, is_local=is_local),
+        _plan(verb, running, policy or ReadPolicy(), given, target),
         running.timeout,
         reporting_of(given),
         schedule_of(given, running.max_duration),
@@ -173,16 +172,23 @@ def schedule_of(given: Given, max_duration_seconds: int | None) -> Schedule:
 
 
 def _plan(
-    verb: Verb, running: Running, policy: ReadPolicy, given: Given, *, is_local: bool
+    verb: Verb, running: Running, policy: ReadPolicy, given: Given, target: Target
 ) -> RunPlan:
     condition = precondition_of(given.of(SetOptions))
     sets_alone = condition.write_if is WriteIf.ABSENT_EXACT
+    is_local = target.local_path is not None
     # The embedded emulator has no quota and no app beside it: only what is asked for bounds it.
     share = math.inf if is_local else running.quota_share
+    pace = Pace.of(
+        share,
+        rps=running.rps,
+        units_per_minute=running.units_per_min,
+        is_bridged=target.is_bridge,
+    )
     return RunPlan(
         verb,
         packing=PackingRule(1 if sets_alone else running.batch_size, running.max_batch_bytes),
-        pace=Pace.of(share, rps=running.rps, units_per_minute=running.units_per_min),
+        pace=pace,
         concurrency=running.concurrency or BEGINNING_CONCURRENCY,
         finds_concurrency=running.concurrency is None and not is_local,
         retry=RetryPolicy(retries=running.retries),

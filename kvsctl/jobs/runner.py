@@ -4,7 +4,6 @@ The event loop, the garbage collector's settings and the signal handlers belong 
 they are set up by whoever calls `run_job` (for the command line: `cli/carry_out.py`).
 """
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -16,6 +15,7 @@ from msgspec.structs import replace
 from kvsctl import __version__
 from kvsctl.bulk.events import Emitter, Listener
 from kvsctl.bulk.feeds import AsyncFeed, Change, CheckedFeed, Feed
+from kvsctl.bulk.pacing.app_invocations import pacer_of
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.run import Run
 from kvsctl.bulk.settling.precondition import WriteIf
@@ -237,7 +237,7 @@ async def _send(
     listeners.listeners += among.listeners
     # The target is opened first: if that fails, every file is left as it was.
     async with target as service:
-        pacer = pacer or Pacer(job.plan.pace, asyncio.get_running_loop().time)
+        pacer = pacer or pacer_of(job.plan.pace)
         run, work = _prepared(job, verbs, service, listeners, environment, pacer, change)
         # To open a pipe waits for its reader. Until then a signal has its default action, which
         # ends the process; what draws on the terminal must be stopped, so it begins later.

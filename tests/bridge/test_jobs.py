@@ -210,3 +210,13 @@ def test_a_wrong_token_ends_the_run(kvsctl: Command, bridged: Bridge) -> None:
     ended = kvsctl("set", "-t", "app", "a=1", "-vv", status=0)
     assert f"< x-kvsctl-installation: {INSTALLATION}".encode() in ended.err
     assert TOKEN.encode() not in ended.err
+
+
+def test_a_forecast_has_the_invocations_of_a_bridge(kvsctl: Command) -> None:
+    configured(kvsctl, "http://127.0.0.1:9/x1/none")
+    words = ["set", "-f", str(_CITIES), "-n", "--json", "--quota-share", "0.01"]
+    words += ["--units-per-min", "0", "--rps", "0"]
+    bridged = kvsctl(*words, "-t", "app", status=0).report
+    direct = kvsctl(*words, "--url", "http://127.0.0.1:9", status=0).report
+    assert bridged["requests"] == direct["requests"] == 122
+    assert (bridged["least_s"], direct["least_s"]) == (120, 0)

@@ -2,6 +2,7 @@
 
 - `pace`: the given limits.
 - `pacer`: hold requests back within the given and the learnt limits.
+- `app_invocations`: what runs on several installations of an app share, if each is a bridge.
 - `charges`: what an answer was charged, for the pacer.
 - `window`: the amount used in the last seconds.
 - `learner`: learn limits from 429 responses. Its parts: `limit_detector`, `history`, `probes`,

@@ -8,29 +8,43 @@ import msgspec
 from kvsctl.limits import DEFAULT_LIMITS
 
 MINUTE_SECONDS: Final = 60.0
+_INVOCATIONS_PER_MINUTE: Final = 5_000
+_APP_INVOCATIONS_PER_MINUTE: Final = 30_000
+"""How often an app may be invoked in an installation, and in all of them (contract: Ways in)."""
 _UNIT_BYTES: Final = DEFAULT_LIMITS.unit_bytes
 
 
 class Pace(msgspec.Struct, frozen=True):
     """The most requests in any second, and the most units in any minute. None: no limit.
 
-    Reads and writes have separate units, as in the service's quotas.
+    Reads and writes have separate units, as in the service's quotas. A request through a bridge is
+    also an invocation of its app, which is limited in its installation and in all installations.
     """
 
     requests_per_second: float | None = None
     units_per_minute: float | None = None
+    invocations_per_minute: float | None = None
+    app_invocations_per_minute: float | None = None
 
     @classmethod
     def of(
-        cls, share: float, *, rps: float | None = None, units_per_minute: float | None = None
+        cls,
+        share: float,
+        *,
+        rps: float | None = None,
+        units_per_minute: float | None = None,
+        is_bridged: bool = False,
     ) -> "Pace":
         """Return the pace of a share of the documented quota. An infinite share: no limit.
 
-        `rps` and `units_per_minute` replace the share; 0: no limit.
+        `rps` and `units_per_minute` replace the share; 0: no limit. `is_bridged`: requests go
+        through a bridge.
         """
         return cls(
             _given(rps, share * DEFAULT_LIMITS.requests_per_second),
             _given(units_per_minute, share * DEFAULT_LIMITS.write_units_per_minute),
+            share * _INVOCATIONS_PER_MINUTE if is_bridged else None,
+            share * _APP_INVOCATIONS_PER_MINUTE if is_bridged else None,
         )
 
     @property
@@ -54,6 +68,9 @@ class Pace(msgspec.Struct, frozen=True):
             windows = math.ceil(units / self.units_per_minute) - 1
             seconds = windows * MINUTE_SECONDS
             in_last = math.ceil(requests - requests * windows * self.units_per_minute / units)
+        if self.invocations_per_minute is not None and requests:
+            windows = math.ceil(requests / max(1, math.floor(self.invocations_per_minute))) - 1
+            seconds = max(seconds, windows * MINUTE_SECONDS)
         length_seconds, limit = self.request_window
         if limit is None or not requests:
             return seconds

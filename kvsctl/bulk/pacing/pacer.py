@@ -6,7 +6,7 @@ Limits that no document names are learnt from refusals, for reads and writes apa
 
 import math
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -16,6 +16,22 @@ from kvsctl.bulk.pacing.window import Gauge
 
 _LEARNING: Final = 0.1
 """The weight of the newest answer in the expected cost of a read."""
+
+
+class App(Protocol):
+    """What the pacers of an app's installations share: see `app_invocations`."""
+
+    def wait_seconds(self, now: float) -> float:
+        """Return how long until it is worth looking again; 0: an invocation may start now."""
+        ...
+
+    def start(self) -> None:
+        """Note that an invocation starts."""
+        ...
+
+    def end(self, now: float, invocations: int) -> None:
+        """Note that one ended, and whether it counts: 0 or 1."""
+        ...
 
 
 class Start(msgspec.Struct, eq=False, gc=False):
@@ -30,20 +46,25 @@ class Start(msgspec.Struct, eq=False, gc=False):
 class Pacer:
     """Holds requests back as far as the limits of the service, given or learnt, require.
 
-    `monotonic` returns seconds. It must be the clock of the loop that the runs share.
+    `monotonic` returns seconds. It must be the clock of the loop that the runs share. `app`: what
+    pacers of other installations of the app share with it. A throttled request counts as an
+    invocation: the function was called.
 
     A run that is held back must look again when a request of another run ends, because that may be
     what it waits for: see `subscribe`. Runs get their turns in the order in which they ask, so
     none is guaranteed a share.
     """
 
-    def __init__(self, pace: Pace, monotonic: Callable[[], float]) -> None:
+    def __init__(self, pace: Pace, monotonic: Callable[[], float], app: App | None = None) -> None:
         self._now = monotonic
         self._seconds = Gauge(*pace.request_window)
         per_minute = pace.units_per_minute
         self._units = (Gauge(MINUTE_SECONDS, per_minute), Gauge(MINUTE_SECONDS, per_minute))
+        self._invocations = Gauge(MINUTE_SECONDS, pace.invocations_per_minute)
+        self._app = app
         self._learners = (Learner(), Learner())  # of writes, of reads
-        self._is_given = (pace.requests_per_second, pace.units_per_minute) != (None, None)
+        given = pace.requests_per_second, pace.units_per_minute, pace.invocations_per_minute
+        self._is_given = given != (None, None, None)
         self._held_until = -math.inf
         self._units_per_record = 0.0
         self._subscribers: list[Callable[[], None]] = []
@@ -94,6 +115,8 @@ class Pacer:
             wait_seconds,
             self._seconds.wait_seconds(now, 1),
             self._units[reads].wait_seconds(now, units),
+            self._invocations.wait_seconds(now, 1),
+            0.0 if self._app is None else self._app.wait_seconds(now),
         )
 
     def start(self, units: int, records: int, *, reads: bool) -> Start:
@@ -102,6 +125,9 @@ class Pacer:
         if self._is_given:
             self._seconds.start(1)
             self._units[reads].start(units)
+            self._invocations.start(1)
+            if self._app is not None:
+                self._app.start()
         self._learners[reads].start(now, units)
         return Start(reads, records, units, now)
 
@@ -118,7 +144,7 @@ class Pacer:
             learner.end(now, started.reserved)
         if self.is_probing:
             self._note_probing()
-        self._close(started, now, requests, units)
+        self._close(started, now, requests, units, invocations=requests)
 
     def note_read(self, records: int, units: int) -> None:
         """Learn from the cost of a read what the next ones will cost."""
@@ -133,7 +159,7 @@ class Pacer:
             self.hold(asked_seconds)
         self._learners[started.reads].refuse(now, started.at, asked_seconds)
         self._note_probing()
-        self._close(started, now, 0, 0)
+        self._close(started, now, 0, 0, invocations=1)
 
     def hold(self, seconds: float) -> None:
         """Hold all requests back for `seconds`, or until an earlier hold ends if that is later."""
@@ -142,10 +168,15 @@ class Pacer:
     def _note_probing(self) -> None:
         self.is_probing = any(learner.is_probing for learner in self._learners)
 
-    def _close(self, started: Start, now: float, requests: int, units: int) -> None:
+    def _close(
+        self, started: Start, now: float, requests: int, units: int, *, invocations: int
+    ) -> None:
         if self._is_given:
             self._seconds.end(now, 1, requests)
             self._units[started.reads].end(now, started.reserved, units)
+            self._invocations.end(now, 1, invocations)
+            if self._app is not None:
+                self._app.end(now, invocations)
         if self._has_held_back:
             self._has_held_back = False
             for request_ended in self._subscribers:

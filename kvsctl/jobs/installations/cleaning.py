@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.bulk.pacing.app_invocations import pacer_of
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus
@@ -54,7 +55,7 @@ class Cleaning:
         It has no exit code yet if there is something to change.
         """
         counted: list[Counted] = []
-        pacer = Pacer(self._template.plan.pace, asyncio.get_running_loop().time)
+        pacer = pacer_of(self._template.plan.pace)
         line, end = await work_on(
             target, job, around, lambda part: counting_job(part, counted.append), pacer
         )

@@ -1,13 +1,12 @@
 """List what a store besides the target holds."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 
 import msgspec
 from msgspec.structs import replace
 
 from kvsctl.bulk.events import Listener
-from kvsctl.bulk.pacing.pacer import Pacer
+from kvsctl.bulk.pacing.app_invocations import pacer_of
 from kvsctl.errors import KvsctlError
 from kvsctl.jobs.connect import connected
 from kvsctl.jobs.cron.time_limit import TimeLimit
@@ -46,7 +45,7 @@ async def list_store(
         wants_headers=store.wants_headers,
     )
     async with target as service:
-        pacer = Pacer(store.plan.pace, asyncio.get_running_loop().time)
+        pacer = pacer_of(store.plan.pace)
         run = ListingRun(listed.plan, store.plan, service, listeners, pacer=pacer, notice=note)
         with interrupts.stopping(run, note), limit.stopping(run):
             error = await run.work()

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from kvsctl.bulk.feeds import AsyncFeed, Feed
-from kvsctl.bulk.pacing.pacer import Pacer
+from kvsctl.bulk.pacing.app_invocations import pacer_of
 from kvsctl.bulk.settling.reconcile import MAY_BE_ROUNDED
 from kvsctl.jobs.connect import connected
 from kvsctl.jobs.inputs import Session
@@ -116,7 +116,7 @@ class SourceInput(msgspec.Struct, frozen=True):
                 store.plan,
                 service,
                 [arrivals],
-                pacer=Pacer(store.plan.pace, asyncio.get_running_loop().time),
+                pacer=pacer_of(store.plan.pace),
                 pressure=arrivals.pressure,
                 notice=_nowhere if session is None else session.notice,
                 remainder=remainder,
