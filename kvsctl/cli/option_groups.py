@@ -7,7 +7,10 @@ so that a command's body receives one `Given` instead of thirty parameters.
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
-from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform, get_args
+from pathlib import Path
+from typing import Any, ClassVar, Final, NamedTuple, TypeVar, dataclass_transform, get_args
+
+from kvsctl.errors import UsageError
 
 
 class OnResume(Enum):
@@ -139,6 +142,7 @@ def takes(*groups: type[OptionGroup]) -> Callable[[Callable[[Given], None]], Cal
         def call(**values: Any) -> None:
             gathered: dict[type[OptionGroup], dict[str, Any]] = {group: {} for group in groups}
             for name, value in values.items():
+                _require_file_name(owner[name].annotations[name], name, value)
                 gathered[owner[name]][name] = value
             body(Given(group(**gathered[group]) for group in groups))
 
@@ -149,6 +153,30 @@ def takes(*groups: type[OptionGroup]) -> Callable[[Callable[[Given], None]], Cal
         return call
 
     return decorate
+
+
+_NO_NAME: Final = Path()
+"""What an empty file name becomes. No option takes a folder."""
+
+
+def _require_file_name(annotation: Any, name: str, value: object) -> None:
+    """Raise UsageError for an empty file name, as an unset variable of a script leaves it."""
+    if value == _NO_NAME or (isinstance(value, list | tuple) and _NO_NAME in value):
+        [info, *_] = [one for one in get_args(annotation)[1:] if hasattr(one, "param_decls")]
+        # Typer has the first name of an annotated option where others have a default.
+        names = [one for one in (info.default, *(info.param_decls or ())) if isinstance(one, str)]
+        flags = [one for one in names if one.startswith("--")]
+        is_argument = isinstance(info, _argument_info())
+        shown = info.metavar if is_argument else (flags or ["--" + name.replace("_", "-")])[0]
+        raise UsageError(
+            f"{shown} is empty or a folder: not a file name", "Give it the name of a file."
+        )
+
+
+def _argument_info() -> type:
+    from typer.models import ArgumentInfo  # whatever calls this has imported Typer
+
+    return ArgumentInfo
 
 
 def resume_rules(group: type[OptionGroup]) -> Mapping[str, OnResume]:

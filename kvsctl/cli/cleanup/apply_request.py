@@ -50,7 +50,7 @@ def apply_job(given: Given) -> BatchJob:
         given,
         basis.config,
         inputs=source.places if planned.kept is None else [],
-        outputs=undo_roles(undo),
+        outputs=undo_roles(undo, basis.target),
         targets=[basis.target],
     )
     is_dry_run = given.of(DryRunOption).dry_run

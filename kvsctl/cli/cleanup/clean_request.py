@@ -57,7 +57,10 @@ def clean_job(given: Given) -> BatchJob:
         given,
         basis.config,
         inputs=[file.path, *protecting_files(file)],
-        outputs=[*undo_roles(undo), *([] if printing is None else output_roles(printing.path))],
+        outputs=[
+            *undo_roles(undo, basis.target),
+            *([] if printing is None else output_roles(printing.path)),
+        ],
         targets=[basis.target],
     )
     needed = listing.needed

@@ -167,7 +167,7 @@ def _selection_job(given: Given) -> BatchJob:
         given,
         basis.config,
         inputs=source.places,
-        outputs=undo_roles(undo),
+        outputs=undo_roles(undo, basis.target),
         targets=[basis.target],
     )
     if journal is not None:

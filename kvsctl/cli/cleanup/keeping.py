@@ -1,7 +1,10 @@
 """Where records are kept before they are deleted or rewritten."""
 
+from datetime import UTC, datetime
+
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.cleanup.deleting import UndoOptions
+from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.undo import UndoPlan
 from kvsctl.jobs.file_roles import Role
@@ -19,6 +22,6 @@ def undo_of(given: Given) -> UndoPlan | None:
     return UndoPlan(options.undo, not options.undo_keys_only)
 
 
-def undo_roles(undo: UndoPlan | None) -> list[Role]:
-    """Return the role of the undo file, if there is one."""
-    return [] if undo is None else [("undo file", undo.path)]
+def undo_roles(undo: UndoPlan | None, target: Target) -> list[Role]:
+    """Return the role of the undo file, if there is one, by the name that it will have."""
+    return [] if undo is None else [("undo file", undo.place(datetime.now(UTC), target))]

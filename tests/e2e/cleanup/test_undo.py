@@ -80,6 +80,7 @@ def test_keys_only(store: Command, tmp_path: Path) -> None:
         (["--prefix", "tmp:", "--undo", "there.jsonl"], "there.jsonl exists already"),
         (["--prefix", "tmp:", "--undo", "missing/undo.jsonl"], "No such file or directory"),
         (["--prefix", "tmp:", "--undo", "u", "--failures", "u"], "at once"),
+        (["--prefix", "tmp:", "--undo", "", "--failures", "u"], "--undo is empty"),
         (["--prefix", "tmp:", "--undo", "u", "--journal", "u"], "at once"),
         (["tmp:01", "--undo", "u"], "--undo applies to what selectors choose"),
     ],
@@ -92,6 +93,14 @@ def test_a_wrong_undo_deletes_nothing(
     assert why in ended.err.decode()
     assert store("list", "--count", status=0).out == b"41\n"
     assert (tmp_path / "there.jsonl").read_bytes() == b"earlier\n"
+
+
+def test_the_name_with_the_installation_in_it_is_one_file(kvsctl: Command, tmp_path: Path) -> None:
+    kvsctl("set", "-q", "-t", "local", "tmp:1=1", status=0)
+    words = ["delete", "-t", "local", "--prefix", "tmp:", "-y", "--undo", "u-{installation}"]
+    ended = kvsctl(*words, "--report", "u-local", status=2, folder=tmp_path)
+    assert b"u-local is undo file and report at once" in ended.err
+    assert kvsctl("list", "-t", "local", "--count", status=0).out == b"1\n"
 
 
 def test_nothing_chosen_leaves_no_file(store: Command, tmp_path: Path) -> None:
