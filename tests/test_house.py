@@ -1,6 +1,7 @@
 """A long file, a long function or a crowded folder is a sign that a room is missing."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,10 @@ def _too_long(path: Path, text: str) -> list[str]:
             if lines > _MOST_FUNCTION_LINES:
                 said.append(f"{path}: {node.name} has {lines} lines")
     return said
+
+
+def test_a_count_with_its_noun_is_spelt_in_one_place() -> None:
+    """A sentence whose verb depends on the count may spell it: `1 key is`."""
+    spelt = re.compile(r'"1 (\w+)" if .* else f"\{[^}]*\} \1s"')
+    found = [path for path in _TOP.rglob("*.py") if spelt.search(path.read_text("utf-8"))]
+    assert found == []

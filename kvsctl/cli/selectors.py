@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.cleanup.deleting import PrefixOption
-from kvsctl.cli.options.listing import ConsistentOption
+from kvsctl.cli.options.listing import ConsistentOption, ExportOptions
 from kvsctl.cli.options.selection import (
     EntityOptions,
     PrefixArgument,
@@ -69,11 +69,12 @@ def require_selection(given: Given, command: str) -> None:
         )
 
 
-def nothing_expired() -> UsageError:
+def nothing_expired(given: Given) -> UsageError:
     """Return the error of a selection of expired records where these are skipped."""
+    is_asked = given.of(ExportOptions).skip_expired
     return UsageError(
         "--expired chooses nothing here: expired records are skipped",
-        "Leave out --expired, or --skip-expired if it is given.",
+        "Leave out --expired or --skip-expired." if is_asked else "Leave out --expired.",
     )
 
 
@@ -93,7 +94,7 @@ def listing_plan(
     """
     selection = selection_of(given)
     if skip_expired and selection.is_expired:
-        raise nothing_expired()
+        raise nothing_expired(given)
     page = DEFAULT_LIMITS.query_page
     if limit is not None and selection.is_of_prefix_only:
         page = min(page, limit)

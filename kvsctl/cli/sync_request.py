@@ -141,7 +141,7 @@ def _require_possible(options: SyncOptions, given: Given) -> None:
         )
     require_selection(given, "sync")
     if given.of(SelectionOptions).expired:
-        raise nothing_expired()
+        raise nothing_expired(given)
 
 
 def _journalling(given: Given, limits: Limits | None, source: ListedStore) -> Journalling | None:

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from kvsctl.config.targets import Target
+from kvsctl.counts import counted
 from kvsctl.errors import UsageError
 from kvsctl.report.console import Environment
 from kvsctl.report.escape import visible
@@ -95,7 +96,7 @@ class Question(msgspec.Struct, frozen=True):
 
 
 def _sum(count: int, value_bytes: int | None) -> str:
-    records = "1 record" if count == 1 else f"{count:,} records"
+    records = counted(count, "record")
     return records if value_bytes is None else f"{records} ({value_bytes:,} bytes)"
 
 

@@ -19,6 +19,7 @@ from kvsctl.bulk.pacing.app_invocations import pacer_of
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.run import Run
 from kvsctl.bulk.settling.precondition import WriteIf
+from kvsctl.counts import counted
 from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.jobs.access import require_permitted
 from kvsctl.jobs.connect import Carriers, connected, credentials_of
@@ -178,7 +179,7 @@ async def _carry_out(
 
 def _warn_of_nothing(job: BatchJob, environment: Environment, records_before: int) -> None:
     if not job.reporting.quiet:
-        records = "1 record" if records_before == 1 else f"{records_before:,} records"
+        records = counted(records_before, "record")
         environment.warn(f"nothing was selected, and the run before had {records}")
 
 

@@ -145,7 +145,7 @@ class UndoFile:
         except OSError as error:
             self._broken = StreamError(
                 f"cannot write to {_WHAT} {self.path}: {error.strerror}",
-                "What is in it was deleted or was about to be; nothing else was.",
+                "What is in it has changed or was about to; nothing else has.",
             )
         finally:
             self._writing = None

@@ -9,6 +9,7 @@ import msgspec
 from kvsctl.bulk.events import Event, PageListed, RequestEnded, Settled, Waiting
 from kvsctl.bulk.settling.reconcile import EXPIRED, UNDECIDED
 from kvsctl.comparison.entries import Entry
+from kvsctl.counts import counted
 from kvsctl.errors import RUN_AGAIN, TargetError
 from kvsctl.jobs.cleanup.actions import Action
 from kvsctl.jobs.cleanup.spool import Spool, paced
@@ -200,7 +201,7 @@ class Gatherer:
         `name` and `done`: what would have been done with it.
         """
         if self._unread:
-            keys = "1 listed key" if self._unread == 1 else f"{self._unread:,} listed keys"
+            keys = counted(self._unread, "listed key")
             raise TargetError(
                 f"{keys} could not be read to decide whether to {name} them, the "
                 f"first with {self._code}; none of what was listed was {done}",

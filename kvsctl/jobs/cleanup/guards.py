@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from kvsctl.counts import counted
 from kvsctl.errors import UsageError
 from kvsctl.jsontext import quoted
 from kvsctl.selection.sizes import size_bytes
@@ -53,13 +54,13 @@ class MostDeleted(msgspec.Struct, frozen=True):
         """
         name, name_of_bytes = self.names
         if self.records is not None and count > self.records:
-            return f"{_records(count)} would be {done}, and {name} is {self.records:,}"
+            return f"{counted(count, 'record')} would be {done}, and {name} is {self.records:,}"
         # Multiplied, not divided: 5% of 20 is exactly 1.
         if self.percent is not None and count * _HUNDRED > self.percent * listed:
             share = f"{count * _HUNDRED / listed:.4g}%" if listed else "all"
             return (
-                f"{_records(count)} would be {done}, {share} of the {listed:,} that were listed, "
-                f"and {name} is {self.percent:g}%"
+                f"{counted(count, 'record')} would be {done}, {share} of the {listed:,} that were "
+                f"listed, and {name} is {self.percent:g}%"
             )
         if self.value_bytes is not None and value_bytes > self.value_bytes:
             return (
@@ -67,7 +68,3 @@ class MostDeleted(msgspec.Struct, frozen=True):
                 f"and {name_of_bytes} is {self.value_bytes:,}"
             )
         return None
-
-
-def _records(count: int) -> str:
-    return "1 record" if count == 1 else f"{count:,} records"

@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from kvsctl.counts import counted
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.plan import CleanUpPlan, CleanUpRule
 from kvsctl.jobs.installations.counting import Counted, FoundByRule
@@ -76,7 +77,7 @@ class InstallationsQuestion(Question, frozen=True, kw_only=True):
         """See Question."""
         lines = [f"{self._what} {self._where}, of {self.installations:,} installations"]
         for one in self.largest:
-            records = "1 record" if one.records == 1 else f"{one.records:,} records"
+            records = counted(one.records, "record")
             lines.append(f"  {visible(one.installation)}  {records} ({one.value_bytes:,} bytes)")
         if self.others:
             lines.append(f"  … and {self.others:,} more installations")
@@ -98,7 +99,7 @@ def question_of(
         notes.append(f"Kept, as the latest of their groups: {kept:,}.")
     notes += dict.fromkeys(note for rule in cleanup.rules for note in rule.action.notes)
     if unlisted:
-        could = "1 installation" if unlisted == 1 else f"{unlisted:,} installations"
+        could = counted(unlisted, "installation")
         notes.append(f"{could} could not be listed and will be left as they are.")
     return InstallationsQuestion(
         action=_name(cleanup),

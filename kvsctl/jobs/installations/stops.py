@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from kvsctl.counts import counted
 from kvsctl.errors import ExitStatus, KvsctlError, TargetError
 from kvsctl.jobs.installations.limits import MostFailed
 from kvsctl.report.installations.ends import InstallationEnd
@@ -44,7 +45,7 @@ class Stops:
         elif self._most_failed is not None and self._most_failed.is_reached(
             self._failed, self._total
         ):
-            failed = "1 installation" if self._failed == 1 else f"{self._failed:,} installations"
+            failed = counted(self._failed, "installation")
             self.error = self.error or TargetError(
                 f"gave up after {failed} failed: --stop-after-failed-installations "
                 f"{self._most_failed.text} was reached",

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from kvsctl import __version__
 from kvsctl.config.targets import Target
+from kvsctl.counts import counted
 from kvsctl.errors import ExitStatus, KvsctlError, UsageError
 from kvsctl.files.claims import require_unused, require_writable, resolved
 from kvsctl.jobs.access import require_permitted
@@ -177,7 +178,7 @@ class _Work:
             target=self._job.choice.target.display,
             version=__version__,
             started_at=self._started_at,
-            covers="1 installation" if count == 1 else f"{count:,} installations",
+            covers=counted(count, "installation"),
             shard=None if self._template.shard is None else str(self._template.shard),
         )
 

@@ -16,6 +16,7 @@ from kvsctl.bulk.settling.reconcile import MISSING, ReadPolicy
 from kvsctl.comparison.entries import Block, Entry, blocks_of
 from kvsctl.comparison.joining import join
 from kvsctl.comparison.sorting import Sorter
+from kvsctl.counts import counted
 from kvsctl.errors import RUN_AGAIN, KvsctlError, StreamError, TargetError
 from kvsctl.files.sinks import PartFile
 from kvsctl.jobs.connect import connected
@@ -94,7 +95,7 @@ class Deletions:
             return error
         except _Interrupted:
             return None
-        deletions = "1 deletion" if self.planned == 1 else f"{self.planned:,} deletions"
+        deletions = counted(self.planned, "deletion")
         planning.announce(f"planned {deletions} in {self.path}; nothing was deleted")
         return None
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
+from kvsctl.counts import counted
 from kvsctl.report.escape import visible
 from kvsctl.timestamps import utc_text
 
@@ -19,7 +20,7 @@ def shown_line(
 def summaries(counts: Mapping[tuple[str, str, str | None], int]) -> Iterator[str]:
     """Yield how many records each action has in each target and installation."""
     for (action, target, installation), count in counts.items():
-        records = "1 record" if count == 1 else f"{count:,} records"
+        records = counted(count, "record")
         where = "" if installation is None else f", installation {visible(installation)}"
         yield f"{visible(action)} {records} in {visible(target)}{where}"
 

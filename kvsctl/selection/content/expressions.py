@@ -19,6 +19,7 @@ from jmespath import Options, compile, exceptions  # noqa: A004
 from jmespath.functions import Functions, signature
 from jmespath.visitor import TreeInterpreter
 
+from kvsctl.counts import counted
 from kvsctl.errors import UsageError
 from kvsctl.jsontext import quoted
 from kvsctl.selection.content.candidate import MEMBERS
@@ -120,7 +121,7 @@ class Expression:
             needed = len(function["signature"])
             is_variadic = bool(needed) and bool(function["signature"][-1].get("variadic"))
             if count < needed or (count > needed and not is_variadic):
-                arguments = "1 argument" if needed == 1 else f"{needed} arguments"
+                arguments = counted(needed, "argument")
                 least = "at least " if is_variadic else ""
                 raise self._refused(f"{name}() takes {least}{arguments}, not {count}", place)
         for child in _children(node):
