@@ -189,7 +189,8 @@ class Slab(Sequence[Record]):
         keys, bodies = [*self.keys, *other.keys], [*self.bodies, *other.bodies]
         entities = _joined(self.entities, len(self), other.entities, len(other))
         expiries = _joined(self.expiries, len(self), other.expiries, len(other))
-        return Slab(self.position, self.source, lines, keys, bodies, entities, expiries)
+        names = [*self.names, *other.names] if self.names and other.names else None
+        return Slab(self.position, self.source, lines, keys, bodies, entities, expiries, names)
 
     def __repr__(self) -> str:
         return f"Slab({self.position}, {len(self)} records)"
