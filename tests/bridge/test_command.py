@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from kvsctl.bridge.function import file_content
 from kvsctl.bridge.steps import MANIFEST_LINES
 from tests.support.commands.command import Command
 from tests.support.node import ask_node
@@ -135,6 +136,14 @@ def test_no_secret_is_in_the_file(kvsctl: Command, tmp_path: Path) -> None:
     assert "s3cret" not in content
     assert "t0ken" not in content
     assert "process.env.KVSCTL_BRIDGE_TOKEN" in content
+
+
+@pytest.mark.parametrize("suffix", [".js", ".ts"])
+def test_the_token_is_compared_in_constant_time_and_nowhere_else(suffix: str) -> None:
+    code = file_content(suffix).decode()
+    assert "timingSafeEqual(hash(given), hash(token))" in code
+    assert not re.search(r"given\s*[!=]==?|[!=]==?\s*given", code)
+    assert "console." not in code, "it logs nothing"
 
 
 def test_the_current_folder_is_the_default(kvsctl: Command, tmp_path: Path) -> None:

@@ -204,12 +204,24 @@ def test_a_wrong_token_ends_the_run(kvsctl: Command, bridged: Bridge) -> None:
     ended = kvsctl("set", "-t", "app", "a=1", status=3)
     assert b"READ_ONLY_TOKEN" in ended.err or b"only reads" in ended.err
     kvsctl("list", "-t", "app", status=0)
+    kvsctl("get", "-t", "app", "a", "--ignore-missing", status=0)
     configured(kvsctl, url, TOKEN, installation="another")
     assert b"another installation" in kvsctl("set", "-t", "app", "a=1", status=3).err
     configured(kvsctl, url, TOKEN, installation=INSTALLATION)
     ended = kvsctl("set", "-t", "app", "a=1", "-vv", status=0)
     assert f"< x-kvsctl-installation: {INSTALLATION}".encode() in ended.err
     assert TOKEN.encode() not in ended.err
+
+
+def test_a_bridge_without_a_token_says_what_to_set(kvsctl: Command, bridged: Bridge) -> None:
+    bridged(KVSCTL_BRIDGE_TOKEN="", KVSCTL_BRIDGE_READ_TOKEN="x" * 31)
+    ended = kvsctl("set", "-t", "app", "a=1", status=3)
+    assert b"set KVSCTL_BRIDGE_TOKEN to at least 32 characters" in ended.err
+
+
+def test_ping_works_through_a_bridge(kvsctl: Command, bridged: Bridge) -> None:
+    bridged("--normalise")
+    assert b"answers" in kvsctl("ping", "-t", "app", status=0).out
 
 
 def test_a_forecast_has_the_invocations_of_a_bridge(kvsctl: Command) -> None:

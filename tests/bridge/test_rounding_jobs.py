@@ -65,6 +65,8 @@ def test_set_changed_only_does_not_compare_with_what_may_be_rounded(stores: Stor
     report = stores.kvsctl(*words, "--allow-rounding", "--json", status=0).report
     assert report["skipped_by"] == {"unchanged": 1}
     stores.kvsctl("set", "-t", "app", value, "--verify", status=0)
+    new = f"new={_ROUNDED}"
+    stores.kvsctl("set", "-t", "app", "--changed-only", "--verify", new, status=0)
 
 
 def test_expire_leaves_what_it_would_round(stores: Stores) -> None:

@@ -194,3 +194,27 @@ def test_a_key_that_is_in_the_batch_twice_is_not_matched_without_its_entity_name
     result = reconcile(Verb.SET, [one, plain], reply, ReadPolicy(), 0.0)
     assert [outcome.subject for outcome in result.outcomes] == [plain]
     assert result.left_out == [one]
+
+
+@pytest.mark.parametrize("value", [b"9007199254740992", b'{"a":[-1e21]}', b"1", b'"9e99"'])
+def test_what_a_bridge_may_have_rounded_fails_if_it_is_refused(value: bytes) -> None:
+    is_doubtful = value in (b"9007199254740992", b'{"a":[-1e21]}')
+    one, found = record(0, "a"), Found(value)
+    for reply in (AllDone([found]), Reply({one.identity: found}, {})):
+        for refuses in (True, False):
+            policy = ReadPolicy(refuses_rounded=refuses)
+            [outcome] = reconcile(Verb.GET, [one], reply, policy, _NOW).outcomes
+            if refuses and is_doubtful:
+                assert (outcome.state, outcome.found) == (State.FAILED, None)
+                assert outcome.failure is not None
+                assert outcome.failure.code == "NUMBER_NOT_EXACT"
+            else:
+                assert (outcome.state, outcome.found) == (State.SUCCEEDED, found)
+
+
+def test_what_is_skipped_anyway_is_not_refused() -> None:
+    policy = ReadPolicy(skips=lambda *_: "unselected", refuses_rounded=True)
+    [outcome] = reconcile(
+        Verb.GET, [record(0, "a")], AllDone([Found(b"1e300")]), policy, _NOW
+    ).outcomes
+    assert outcome.skipped_by == "unselected"
