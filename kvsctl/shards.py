@@ -32,6 +32,13 @@ class Shard(NamedTuple):
     def __str__(self) -> str:
         return f"{self.number}/{self.parts}"
 
+    def divided(self, count: int) -> "list[Shard]":
+        """Return `count` parts of this part. Raise UsageError if they are too small to be named."""
+        parts = self.parts * count
+        if parts > _MOST_PARTS:
+            raise UsageError(f"{parts:,} parts are too many", f"At most {_MOST_PARTS:,} work.")
+        return [Shard(self.number + place * self.parts, parts) for place in range(count)]
+
     def has(self, piece: Record | Problem) -> bool:
         """Return whether a record or a problem is in this part."""
         if piece.identity is not None:

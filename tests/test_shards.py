@@ -139,3 +139,19 @@ def test_what_is_not_a_part_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="not one of N parts") as refused:
         parsed_shard(text)
     assert "1/4, 2/4, 3/4 and 4/4" in (refused.value.hint or "")
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 9), st.text(max_size=20))
+def test_the_parts_of_a_part_are_that_part(number: int, more: int, count: int, key: str) -> None:
+    """A key is in one of them if it is in the part, and in none otherwise."""
+    shard = Shard(number, number + more - 1)
+    parts = shard.divided(count)
+    assert len({*parts}) == count
+    found = [part for part in parts if part.has_key(None, key)]
+    assert len(found) == shard.has_key(None, key)
+    assert [part for part in parts if part.number > part.parts] == []
+
+
+def test_parts_that_no_name_has_are_refused() -> None:
+    with pytest.raises(UsageError, match="1,000,000 parts are too many"):
+        Shard(1, 500_000).divided(2)

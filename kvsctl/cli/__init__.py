@@ -11,7 +11,8 @@
   that compares; `sync_request`: to one that makes a store like another; `target_choice`:
   to the target; `stores`: to a store besides it; `cleanup`: to one that deletes or rewrites what is
   chosen or planned;
-  `installations`: to one on several installations; `tools`: to one beside the records.
+  `installations`: to one on several installations; `tools`: to one beside the records;
+  `fan_out`: to one in parts.
 - `records`: how records are printed and written, and what is done about rounded numbers.
 - `arguments`, `help`: the words of the command line, and help pages.
 """

@@ -3,11 +3,13 @@
 import os
 import sys
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.checking import CheckingOptions, DryRunOption
 from kvsctl.cli.options.cron import MonitoringOptions
+from kvsctl.cli.options.input import WorkersOption
 from kvsctl.cli.options.installations.choosing import (
     AllInstallationsOption,
     InstallationsFileOption,
@@ -49,7 +51,14 @@ def carry_out(
     watch: Watch | None = None
     try:
         watch = _watch(command, given, environment)
-        status = _status(job_of, work, given, environment, watch)
+        if given.of(WorkersOption).workers is None:
+            status = _status(job_of, work, given, environment, watch)
+        else:
+            from kvsctl.cli.fan_out.splitting import fan_out_job
+            from kvsctl.jobs.fan_out.work import run_fan_out
+
+            in_parts = partial(fan_out_job, command, job_of, work)
+            status = _status(in_parts, run_fan_out, given, environment, watch)
     except Exception as error:
         end = error if isinstance(error, KvsctlError) else explained(error)
         if watch is not None:
@@ -72,6 +81,11 @@ def carry_out_job(command: str, given: Given, job_of: Callable[[Given], BatchJob
     from kvsctl.jobs.runner import run_job  # not all jobs are such
 
     if _names_several(given):
+        if given.of(WorkersOption).workers is not None:
+            raise UsageError(
+                "--workers divides one store, and these are several installations",
+                "Leave out --workers: one process works on many installations at a time.",
+            )
         from kvsctl.cli.installations.request import installations_job
         from kvsctl.jobs.installations.work import run_on_installations
 

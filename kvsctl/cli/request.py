@@ -25,7 +25,7 @@ from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.report import FailuresOption, OutputOption, ReportOptions
-from kvsctl.cli.options.running import RunningOptions, VerifyOption
+from kvsctl.cli.options.running import QuotaParts, RunningOptions, VerifyOption
 from kvsctl.cli.options.selection import ProtectOption
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.target import ConfirmOption, TargetOptions
@@ -188,7 +188,7 @@ def _plan(
     return RunPlan(
         verb,
         packing=PackingRule(1 if sets_alone else running.batch_size, running.max_batch_bytes),
-        pace=pace,
+        pace=pace.divided(given.of(QuotaParts).parts),
         concurrency=running.concurrency or BEGINNING_CONCURRENCY,
         finds_concurrency=running.concurrency is None and not is_local,
         retry=RetryPolicy(retries=running.retries),

@@ -18,6 +18,7 @@
 - `probe`: find out what a target does where the documentation is silent.
 - `ping`: find out whether a target answers.
 - `installations`: jobs on several installations of an app.
+- `fan_out`: jobs in parts, in other processes.
 - `cron`: what jobs need that run by themselves.
 - `file_roles`: refuse one file in two roles.
 - `replacing`: refuse to replace a file of another kind.

@@ -100,7 +100,14 @@ class Ending(msgspec.Struct, frozen=True):
         end = self._published(end)
         if self.job.watcher is not None:
             error = None if end.error is None else end.error.message
-            ended = JobEnd(self.tally, end.elapsed_seconds, error, self.dry_run, self.rules)
+            ended = JobEnd(
+                self.tally,
+                end.elapsed_seconds,
+                error,
+                self.dry_run,
+                self.rules,
+                self._document(end),
+            )
             self.job.watcher.note_end(ended)
         return self._status(end)
 
@@ -251,9 +258,9 @@ def report_complete(
 
     state = file.state
     tally = restored(state.totals)
-    if job.watcher is not None:
-        job.watcher.note_end(JobEnd(tally, state.elapsed_seconds, None))
     document = report_document(tally, about, ExitStatus.OK, state.elapsed_seconds)
+    if job.watcher is not None:
+        job.watcher.note_end(JobEnd(tally, state.elapsed_seconds, None, report=document))
     line = document_line(document)
     if job.reporting.report_path is not None:
         report = ReportFile(job.reporting.report_path)

@@ -82,7 +82,8 @@ class JobEnd(msgspec.Struct, frozen=True):
     """How a job ended. `error`: the message of what ended it early, if anything did.
 
     `tally` is None if it sent no requests and reads no records. `dry_run`: what it would need, if
-    it only said that. `rules`: those of a clean-up.
+    it only said that. `rules`: those of a clean-up. `report`: the JSON report, if the job has one
+    of the schema of batch jobs.
     """
 
     tally: Tally | None
@@ -90,6 +91,7 @@ class JobEnd(msgspec.Struct, frozen=True):
     error: str | None
     dry_run: "DryRun | None" = None
     rules: "Sequence[RuleReport]" = ()
+    report: dict[str, Any] | None = None
 
 
 class Watcher(Protocol):

@@ -4,6 +4,7 @@ import math
 from typing import Final
 
 import msgspec
+from msgspec.structs import astuple
 
 from kvsctl.limits import DEFAULT_LIMITS
 
@@ -46,6 +47,11 @@ class Pace(msgspec.Struct, frozen=True):
             share * _INVOCATIONS_PER_MINUTE if is_bridged else None,
             share * _APP_INVOCATIONS_PER_MINUTE if is_bridged else None,
         )
+
+    def divided(self, parts: int) -> "Pace":
+        """Return the pace of one of `parts` runs that share this one."""
+        limits = astuple(self)
+        return Pace(*(None if limit is None else limit / parts for limit in limits))
 
     @property
     def request_window(self) -> tuple[float, float | None]:

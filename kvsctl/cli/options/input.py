@@ -78,6 +78,22 @@ class KeysArgument(OptionGroup):
     ] = None
 
 
+class WorkersOption(OptionGroup):
+    """In how many parts to work, each in a process of its own."""
+
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=999,
+            help="Work in N processes, each on one of N parts of the keys; they divide the quota.",
+            rich_help_panel=panels.RUNNING,
+        ),
+        OnResume.CHECKED_ELSEWHERE,
+    ] = None
+
+
 class ShardOption(OptionGroup):
     """Which part of the keys to work on."""
 

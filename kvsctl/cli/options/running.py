@@ -128,6 +128,12 @@ class RunningOptions(OptionGroup):
     ] = None
 
 
+class QuotaParts(OptionGroup):
+    """How many parts of a job work at the same time, and divide its quota. It is not an option."""
+
+    parts: int = 1
+
+
 class VerifyOption(OptionGroup):
     """Whether written records are read back."""
 

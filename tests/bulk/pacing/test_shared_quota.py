@@ -57,6 +57,24 @@ def test_two_runs_with_a_pacer_each_exceed_the_quota(at_once: bool) -> None:
     assert most_in_any(both[0].ticks, 60.0) > 1.5 * _UNITS
 
 
+def test_two_runs_that_divide_a_quota_keep_to_it_and_use_it() -> None:
+    """Runs in two processes, which cannot share a pacer: each has half of the pace."""
+    quota = Quota(limits=((_RATE, 1.0, False), (_UNITS, 60.0, True)))
+    halves = _plan(Pace(_RATE, _UNITS).divided(2))
+    both = simulate_two(halves, quota, records=1000, at_once=True, shares_pacer=False)
+    assert [ran.succeeded for ran in both] == [1000, 1000]
+    ticks = both[0].ticks
+    assert refused_share(ticks) == 0
+    assert _most_requests_in_any_second(ticks) <= _RATE
+    assert most_in_any(ticks, 60.0) <= _UNITS
+    assert max(ran.seconds for ran in both) <= 1.1 * 140, "nearly all of it is used"
+
+
+def test_every_limit_of_a_pace_is_divided() -> None:
+    assert Pace(10, 20, 30, 40).divided(4) == Pace(2.5, 5, 7.5, 10)
+    assert Pace().divided(4) == Pace()
+
+
 @_AT_ONCE
 @pytest.mark.parametrize("announces", [False, True])
 @pytest.mark.parametrize("kind", ["sliding", "fixed", "bucket"])

@@ -9,7 +9,13 @@ from kvsctl.cli.options.cleanup.deleting import (
     UndoOptions,
 )
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
-from kvsctl.cli.options.input import FileOption, KeysArgument, NullOption, ShardOption
+from kvsctl.cli.options.input import (
+    FileOption,
+    KeysArgument,
+    NullOption,
+    ShardOption,
+    WorkersOption,
+)
 from kvsctl.cli.options.installations.choosing import (
     AllInstallationsOption,
     InstallationsFileOption,
@@ -36,6 +42,7 @@ from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptio
     EntityOptions,
     ConsistentOption,
     ShardOption,
+    WorkersOption,
     CheckingOptions,
     TargetOptions,
     InstallationsFileOption,

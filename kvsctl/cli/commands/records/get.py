@@ -4,7 +4,13 @@ from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.get import GetOptions
-from kvsctl.cli.options.input import InputOptions, KeysArgument, NullOption, ShardOption
+from kvsctl.cli.options.input import (
+    InputOptions,
+    KeysArgument,
+    NullOption,
+    ShardOption,
+    WorkersOption,
+)
 from kvsctl.cli.options.installations.choosing import (
     AllInstallationsOption,
     InstallationsFileOption,
@@ -25,6 +31,7 @@ from kvsctl.cli.options.target import TargetOptions
     ShapeOptions,
     KeyFormOption,
     ShardOption,
+    WorkersOption,
     CheckingOptions,
     TargetOptions,
     InstallationsFileOption,

@@ -3,7 +3,7 @@
 from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
-from kvsctl.cli.options.input import InputOptions, ManifestOption, ShardOption
+from kvsctl.cli.options.input import InputOptions, ManifestOption, ShardOption, WorkersOption
 from kvsctl.cli.options.installations.choosing import (
     AllInstallationsOption,
     InstallationsFileOption,
@@ -24,6 +24,7 @@ from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptio
     ValueOptions,
     ManifestOption,
     ShardOption,
+    WorkersOption,
     CheckingOptions,
     TargetOptions,
     InstallationsFileOption,

@@ -3,6 +3,7 @@
 from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.cleanup.deleting import PrefixOption
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
+from kvsctl.cli.options.input import WorkersOption
 from kvsctl.cli.options.installations.choosing import (
     AllInstallationsOption,
     InstallationsFileOption,
@@ -28,6 +29,7 @@ from kvsctl.cli.options.target import TargetOptions
     SelectionOptions,
     ProtectOption,
     ShardSelector,
+    WorkersOption,
     EntityOptions,
     ExportOptions,
     ConsistentOption,

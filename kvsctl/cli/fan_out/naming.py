@@ -1,0 +1,43 @@
+"""The files of each part: names with `{shard}` in them."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from kvsctl.cli.option_groups import Given, OptionGroup
+from kvsctl.cli.options.cleanup.deleting import UndoOptions
+from kvsctl.cli.options.journal import JournalOptions
+from kvsctl.cli.options.listing import ExportOptions
+from kvsctl.cli.options.report import FailuresOption, OutputOption
+from kvsctl.errors import UsageError
+
+SHARD: Final = "{shard}"
+_FILES: Final[tuple[tuple[type[OptionGroup], str, str], ...]] = (
+    (OutputOption, "output", "-o"),
+    (FailuresOption, "failures", "--failures"),
+    (JournalOptions, "journal", "--journal"),
+    (UndoOptions, "undo", "--undo"),
+    (ExportOptions, "manifest", "--manifest"),
+)
+
+
+def require_templates(given: Given) -> None:
+    """Raise UsageError for a file that all parts would write."""
+    for group, field, flag in _FILES:
+        path: Path | None = getattr(given.of(group), field)
+        if path is not None and SHARD not in path.name:
+            raise UsageError(
+                f"{flag} {path}: with --workers each part needs a file of its own",
+                f"Write {SHARD} in its name: it becomes the number of the part.",
+            )
+
+
+def with_files_of(given: Given, number: int) -> Given:
+    """Return the same options, with the file names of one part."""
+    for group, field, _ in _FILES:
+        options = given.of(group)
+        path: Path | None = getattr(options, field)
+        if path is not None:
+            values: dict[str, Any] = vars(options)
+            name = path.name.replace(SHARD, str(number))
+            given = given.having(group(**{**values, field: path.with_name(name)}))
+    return given

@@ -1,0 +1,108 @@
+"""The units of a job that is carried out in parts."""
+
+import secrets
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from kvsctl.cli.fan_out.naming import require_templates, with_files_of
+from kvsctl.cli.fan_out.refusals import require_divisible
+from kvsctl.cli.option_groups import Given
+from kvsctl.cli.options.cleanup.deleting import PrefixOption, UndoOptions
+from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
+from kvsctl.cli.options.input import FileOption, InputOptions, ShardOption, WorkersOption
+from kvsctl.cli.options.journal import JournalOptions
+from kvsctl.cli.options.report import ReportOptions
+from kvsctl.cli.options.running import QuotaParts
+from kvsctl.cli.options.selection import SelectionOptions, ShardSelector
+from kvsctl.cli.options.set import SetOptions
+from kvsctl.cli.request import reporting_of, schedule_of
+from kvsctl.cli.selectors import chooses_keys
+from kvsctl.errors import UsageError
+from kvsctl.jobs.fan_out.crews import ProcessCrew
+from kvsctl.jobs.fan_out.job import FanOutJob
+from kvsctl.jobs.fan_out.unit import Unit
+from kvsctl.jobs.job import BatchJob, Job
+from kvsctl.shards import Shard, parsed_shard
+
+_J = TypeVar("_J", bound=Job)
+
+
+def fan_out_job(
+    command: str,
+    job_of: Callable[[Given], _J],
+    work: Callable[..., Any],
+    given: Given,
+) -> FanOutJob:
+    """Return the job that carries out a command in parts. Raise UsageError.
+
+    What is wrong with the options for every part is found here, before a worker starts.
+    """
+    workers = given.of(WorkersOption).workers
+    assert workers is not None  # noqa: S101
+    require_divisible(command, given)
+    files = (*given.of(InputOptions).file, *given.of(FileOption).file)
+    if not files and command != "export" and not _is_selective(given):
+        raise UsageError(
+            "--workers: stdin can be read only once, and each part reads all of the input",
+            "Give a regular file by --file, or leave out --workers.",
+        )
+    require_templates(given)
+    fan_out = secrets.token_hex(8)
+    units = [
+        Unit(
+            f"shard {shard}",
+            fan_out,
+            _options_of(given, shard, workers),
+            job_of,
+            work,
+            is_repeatable=_is_repeatable(given),
+        )
+        for shard in _shards(given, workers)
+    ]
+    jobs = [job_of(unit.options) for unit in units]
+    first = jobs[0]
+    if isinstance(first, BatchJob) and first.has_consent is False:
+        raise UsageError("--workers: the parts cannot ask", "Add -y to consent beforehand.")
+    return FanOutJob(
+        command,
+        units,
+        partial(ProcessCrew, fan_out, workers),
+        first,
+        reporting_of(given),
+        schedule_of(given, None),
+        prints_records=isinstance(first, BatchJob) and first.records is not None,
+    )
+
+
+def _is_selective(given: Given) -> bool:
+    return chooses_keys(given.of(PrefixOption).prefix_option, given.of(SelectionOptions))
+
+
+def _shards(given: Given, workers: int) -> list[Shard]:
+    """Return the parts of the whole, or of the part that `--shard` chooses."""
+    text = given.of(ShardOption).shard or given.of(ShardSelector).shard
+    return (Shard(1, 1) if text is None else parsed_shard(text)).divided(workers)
+
+
+def _options_of(given: Given, shard: Shard, workers: int) -> Given:
+    """Return the options of one part: what concerns the whole is left out."""
+    report = given.of(ReportOptions)
+    for group in (
+        ShardOption(shard=str(shard)),
+        ShardSelector(shard=str(shard)),
+        ReportOptions(force=report.force),
+        WorkersOption(),
+        LockOptions(),
+        MonitoringOptions(),
+        QuotaParts(parts=workers),
+    ):
+        given = given.having(group)
+    return with_files_of(given, shard.number)
+
+
+def _is_repeatable(given: Given) -> bool:
+    """Return whether a part may be carried out twice without harm, and reports the same then."""
+    if given.of(JournalOptions).journal is not None:
+        return True
+    return given.of(SetOptions).if_absent is None and given.of(UndoOptions).undo is None

@@ -1,0 +1,10 @@
+"""Carry out a job in parts, in other processes: on any executor.
+
+- `unit`: one part, as a frozen description without a token, and how it ended.
+- `worker`: carry out a unit, in the process that it was given to.
+- `told`: what a worker is told while it works: to stop, to abort.
+- `crews`: who works: processes of this machine.
+- `job`: all parts, as one request.
+- `work`: give the units to a crew, one after the other.
+- `ending`: add up how the units ended, and report it.
+"""

@@ -1,0 +1,68 @@
+"""Who works on units: a crew is a number of executors, each with one worker."""
+
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from typing import Final, Protocol
+
+from kvsctl.errors import ExitStatus
+from kvsctl.jobs.fan_out.worker import ABORT, prepare
+
+_STOP: Final = b"stop"
+
+
+class Crew(Protocol):
+    """Workers that take one unit each at a time."""
+
+    size: int
+    """How many units they work on at a time."""
+    lost: tuple[type[Exception], ...]
+    """The exceptions of a future whose worker died."""
+
+    @contextmanager
+    def hired(self) -> Iterator[Executor]:
+        """Return an executor for one unit after the other, to be closed after the last one."""
+        ...
+
+    def tell(self, status: ExitStatus, *, is_abort: bool) -> None:
+        """Stop the units in flight, or abort them. `status`: the exit code of what they do."""
+        ...
+
+
+class ProcessCrew:
+    """Processes of this machine, each with a pool of its own: one that dies takes no other along.
+
+    They are spawned: a fork would copy the state of event loops and locks.
+    """
+
+    lost: tuple[type[Exception], ...] = (BrokenExecutor,)
+
+    def __init__(self, fan_out: str, size: int) -> None:
+        self._fan_out = fan_out
+        self.size = size
+        self._wires: list[Connection] = []
+
+    @contextmanager
+    def hired(self) -> Iterator[Executor]:
+        """See Crew."""
+        context = multiprocessing.get_context("spawn")
+        far, near = context.Pipe(duplex=False)
+        self._wires.append(near)
+        executor = ProcessPoolExecutor(
+            1, mp_context=context, initializer=prepare, initargs=(self._fan_out, far)
+        )
+        try:
+            yield executor
+        finally:
+            executor.shutdown(cancel_futures=True)
+            self._wires.remove(near)
+            near.close()
+            far.close()
+
+    def tell(self, status: ExitStatus, *, is_abort: bool) -> None:
+        """See Crew."""
+        for wire in self._wires:
+            with suppress(OSError):  # it has died
+                wire.send((ABORT if is_abort else _STOP, int(status)))

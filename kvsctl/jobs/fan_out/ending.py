@@ -1,0 +1,122 @@
+"""Add up how the units of a job ended, and report it."""
+
+from datetime import datetime
+from typing import Any
+
+from kvsctl import __version__
+from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.errors import ExitStatus, StreamError
+from kvsctl.files.raw import write_all
+from kvsctl.files.sinks import status_of
+from kvsctl.jobs.fan_out.job import FanOutJob
+from kvsctl.jobs.fan_out.unit import UnitEnd
+from kvsctl.jobs.job import JobEnd
+from kvsctl.report.console import Environment
+from kvsctl.report.document import About, ReportFile, report_document
+from kvsctl.report.escape import visible
+from kvsctl.report.merging.merged import gravest, merged
+from kvsctl.report.merging.shown import tally_of
+from kvsctl.report.schema import document_line
+from kvsctl.report.summary import summary, totals_line
+
+
+class FanOutEnding:
+    """Collects the ends of units, and reports their sum."""
+
+    def __init__(
+        self,
+        job: FanOutJob,
+        environment: Environment,
+        report: ReportFile | None,
+        started_at: datetime,
+    ) -> None:
+        self._job = job
+        self._environment = environment
+        self._report = report
+        self._about = About(
+            job.command,
+            job.labels.get("target", ""),
+            __version__,
+            started_at,
+            covers=f"{len(job.units):,} parts",
+        )
+        self._ends: list[UnitEnd] = []
+        self._warned: set[str] = set()
+
+    def take(self, end: UnitEnd) -> None:
+        """Take how a unit ended, and show it in a line, with what it has to say."""
+        self._ends.append(end)
+        environment, name = self._environment, visible(end.name)
+        if not self._job.reporting.quiet:
+            for warning in end.warnings:
+                if warning not in self._warned:
+                    self._warned.add(warning)
+                    environment.warn(warning)
+            if end.report is not None:
+                line = totals_line(tally_of(end.report), end.report["elapsed_s"])
+                environment.note(f"{name}: {line}")
+        for message, hint in end.errors:
+            text = message if message.startswith(end.name) else f"{end.name}: {message}"
+            environment.fail(text, hint)
+
+    def publish(self, interrupted: ExitStatus | None, elapsed_seconds: float) -> ExitStatus:
+        """Report the sum everywhere it was asked for. Return the exit status."""
+        statuses = [end.status for end in self._ends]
+        status = gravest(statuses if interrupted is None else [*statuses, interrupted])
+        document = self._document(status, interrupted, elapsed_seconds)
+        error: StreamError | None = None
+        if self._report is not None:
+            try:
+                self._report.save(document_line(document))
+            except StreamError as unsaved:
+                error = unsaved
+        tally = tally_of(document)
+        try:
+            self._print(document, tally, elapsed_seconds, status)
+        except OSError as broken:
+            if status_of(broken) is ExitStatus.PIPE_CLOSED:
+                return gravest([status, ExitStatus.PIPE_CLOSED])
+            error = error or StreamError(f"cannot write the report to stdout: {broken.strerror}")
+        if error is not None:
+            self._environment.fail(error.message, error.hint)
+            status = gravest([status, error.status])
+        if self._job.watcher is not None:
+            message = None if error is None else error.message
+            self._job.watcher.note_end(JobEnd(tally, elapsed_seconds, message, report=document))
+        return status
+
+    def _document(
+        self, status: ExitStatus, interrupted: ExitStatus | None, elapsed_seconds: float
+    ) -> dict[str, Any]:
+        reports = [end.report for end in self._ends if end.report is not None]
+        if reports:
+            document = merged(reports)
+        else:
+            document = report_document(Tally(), self._about, status, elapsed_seconds)
+        document["exit_code"] = int(status)
+        document["interrupted"] = document["interrupted"] or interrupted is not None
+        return document
+
+    def _print(
+        self, document: dict[str, Any], tally: Tally, elapsed_seconds: float, status: ExitStatus
+    ) -> None:
+        """Print the sum. Raise OSError if stdout cannot be written."""
+        job, environment = self._job, self._environment
+        if job.reporting.as_json:
+            line = document_line(document)
+            if job.prints_records:
+                environment.write_stderr_bytes(line)
+            elif environment.stdout_fd is not None:
+                write_all(environment.stdout_fd, line)
+            return
+        if job.reporting.quiet and status is ExitStatus.OK:
+            return
+        if environment.log is not None:
+            environment.log.end(document)
+            return
+        environment.write_stderr(summary(environment, tally, self._about, elapsed_seconds))
+        if tally.groups:
+            from kvsctl.report.failures_table import print_failures
+            from kvsctl.report.rich_console import stderr_console
+
+            print_failures(stderr_console(environment), tally.groups, tally.failures)

@@ -1,0 +1,41 @@
+"""One part of a job that is carried out in parts, and how it ended. Both can be pickled."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import msgspec
+
+from kvsctl.errors import ExitStatus
+from kvsctl.jobs.job import Job
+from kvsctl.jobs.runner import Interrupts
+from kvsctl.report.console import Environment
+
+
+class Unit(msgspec.Struct, frozen=True):
+    """What a worker is given. It holds no token: the worker resolves target and token itself.
+
+    `name`: how people call it (`shard 2/4`). `fan_out`: the name of the whole that it is a part
+    of, by which workers are told to stop. `job_of` makes the job of `options`, and `work` carries
+    it out; both are functions of modules, so that they are pickled by name. `is_repeatable`: it
+    may be given again to another worker if the first one died.
+    """
+
+    name: str
+    fan_out: str
+    options: Any
+    job_of: Callable[[Any], Job]
+    work: Callable[[Any, Environment, Interrupts], Coroutine[Any, Any, ExitStatus]]
+    is_repeatable: bool = True
+
+
+class UnitEnd(msgspec.Struct, frozen=True):
+    """How a unit ended. `report`: its report; None if it ended before it had one.
+
+    `errors`: messages with their hints. `warnings`: of the same text, one is shown.
+    """
+
+    name: str
+    status: ExitStatus
+    report: dict[str, Any] | None = None
+    errors: Sequence[tuple[str, str | None]] = ()
+    warnings: Sequence[str] = ()

@@ -1,0 +1,142 @@
+"""Give units to a crew, one after the other, and collect how they ended."""
+
+import asyncio
+import math
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from typing import Final
+
+from kvsctl.errors import ExitStatus
+from kvsctl.jobs.cron.lock import locked
+from kvsctl.jobs.fan_out.crews import Crew
+from kvsctl.jobs.fan_out.ending import FanOutEnding
+from kvsctl.jobs.fan_out.job import FanOutJob
+from kvsctl.jobs.fan_out.unit import Unit, UnitEnd
+from kvsctl.jobs.fan_out.worker import carry_out
+from kvsctl.jobs.replacing import require_replaceable
+from kvsctl.jobs.runner import Interrupts
+from kvsctl.report.console import Environment
+from kvsctl.report.document import ReportFile
+
+MOST_DEATHS: Final = 3
+"""How many workers a unit may cost before it counts as failed."""
+
+
+class FanOut:
+    """Units on their way through a crew: see `bulk.run.Run` for how it is stopped.
+
+    At most one unit per worker is submitted at a time, and its future is released when it is done.
+    `note` receives each end as it comes, and `say` a line for people.
+    """
+
+    def __init__(
+        self,
+        units: Sequence[Unit],
+        crew: Crew,
+        note: Callable[[UnitEnd], None],
+        say: Callable[[str], None],
+        status: Callable[[], ExitStatus | None],
+    ) -> None:
+        self._left = deque(units)
+        self._crew = crew
+        self._note = note
+        self._say = say
+        self._status = status
+        self._is_stopped = False
+        self._deaths: Counter[str] = Counter()
+        self.in_flight = 0
+
+    def stop(self) -> None:
+        """Take no new units. Those in flight finish the requests in flight."""
+        self._is_stopped = True
+        self._crew.tell(self._status() or ExitStatus.TERMINATED, is_abort=False)
+
+    def abort(self) -> None:
+        """Take no new units, and cut off those in flight."""
+        self._is_stopped = True
+        self._crew.tell(self._status() or ExitStatus.TERMINATED, is_abort=True)
+
+    async def work(self) -> None:
+        """Carry out all units, or as many as begin before it is stopped."""
+        lanes = min(self._crew.size, len(self._left))
+        try:
+            await asyncio.gather(*(self._lane() for _ in range(lanes)))
+        finally:
+            if self._left or self.in_flight:
+                self.stop()
+
+    async def _lane(self) -> None:
+        """Give units to one worker after the other, while there are any."""
+        while self._left and not self._is_stopped:
+            with self._crew.hired() as executor:
+                while self._left and not self._is_stopped:
+                    unit = self._left.popleft()
+                    end = await self._end_of(unit, executor)
+                    if end is None:
+                        self._take_death(unit)
+                        break
+                    self._note(end)
+
+    async def _end_of(self, unit: Unit, executor: Executor) -> UnitEnd | None:
+        """Return how a unit ended; None if its worker died."""
+        self.in_flight += 1
+        try:
+            return await asyncio.wrap_future(executor.submit(carry_out, unit))
+        except self._crew.lost:
+            return None
+        finally:
+            self.in_flight -= 1
+
+    def _take_death(self, unit: Unit) -> None:
+        self._deaths[unit.name] += 1
+        if self._is_stopped:
+            self._note(UnitEnd(unit.name, self._status() or ExitStatus.TERMINATED))
+        elif unit.is_repeatable and self._deaths[unit.name] < MOST_DEATHS:
+            self._say(f"{unit.name}: its worker died, so it is given to another one")
+            self._left.appendleft(unit)
+        else:
+            again = "" if unit.is_repeatable else ", and it must not be repeated"
+            error = (f"{unit.name}: its worker died{again}", "Run the same command again.")
+            self._note(UnitEnd(unit.name, ExitStatus.STREAM, errors=[error]))
+
+
+async def run_fan_out(
+    job: FanOutJob, environment: Environment, interrupts: Interrupts
+) -> ExitStatus:
+    """Carry out a job in parts, report their sum, and return its exit status.
+
+    Raise UsageError, before a unit begins, if the report cannot be opened or there is no crew, and
+    WorkLeft if another run holds the job's lock.
+    """
+    require_replaceable(job.reporting, writes_failures=False, manifest_path=None)
+    async with locked(job, math.inf, environment):
+        crew = job.crew_of()
+        report = ReportFile(path) if (path := job.reporting.report_path) is not None else None
+        try:
+            ending = FanOutEnding(job, environment, report, datetime.now(UTC))
+            started = time.monotonic()
+            say = _silence if job.reporting.quiet else environment.note
+            fan_out = FanOut(job.units, crew, ending.take, say, lambda: interrupts.interrupted)
+            with _stopping(interrupts, fan_out, say):
+                await fan_out.work()
+            return ending.publish(interrupts.interrupted, time.monotonic() - started)
+        finally:
+            if report is not None:
+                report.close()
+
+
+def _stopping(
+    interrupts: Interrupts, fan_out: FanOut, say: Callable[[str], None]
+) -> AbstractContextManager[None]:
+    def note(text: str) -> None:
+        say(text.replace("request is", "unit is").replace("request", "unit"))
+
+    return interrupts.stopping(fan_out, note)
+
+
+def _silence(_text: str, _hint: str | None = None) -> None:
+    """Leave out what quiet jobs do not say."""

@@ -1,0 +1,120 @@
+"""Carry out a unit, in the process that it was given to. It prints nothing."""
+
+import os
+import signal
+import threading
+from contextlib import nullcontext
+from multiprocessing.connection import Connection
+from typing import Any, Final, Self
+
+import msgspec
+
+from kvsctl.errors import ExitStatus, KvsctlError
+from kvsctl.jobs.event_loop import on_a_loop
+from kvsctl.jobs.fan_out.told import Told, tell
+from kvsctl.jobs.fan_out.unit import Unit, UnitEnd
+from kvsctl.jobs.job import JobEnd
+from kvsctl.jobs.runner import NoInterrupts
+from kvsctl.jobs.signals import Signals
+from kvsctl.report.console import Environment
+from kvsctl.unexpected import explained
+
+ABORT: Final = b"abort"
+_GRACE_SECONDS: Final = 5.0
+"""How long an aborted unit may take to report, before its process ends."""
+_STOP_SECONDS: Final = 60.0
+"""How long a unit may take to finish what is in flight, once nobody waits for its report."""
+
+_idle: Final = threading.Event()
+_idle.set()
+
+
+class _Ended:
+    """A watcher that keeps the report of a job."""
+
+    def __init__(self) -> None:
+        self.report: dict[str, Any] | None = None
+
+    def note_end(self, end: JobEnd) -> None:
+        """See Watcher."""
+        self.report = end.report
+
+
+class _Quiet(Environment, frozen=True):
+    """An environment without streams, which keeps errors and warnings."""
+
+    errors: list[tuple[str, str | None]] = msgspec.field(default_factory=list)
+    warnings: list[str] = msgspec.field(default_factory=list)
+
+    @classmethod
+    def new(cls) -> Self:
+        """Return an environment of a unit."""
+        return cls(
+            stdout_fd=None,
+            stderr_fd=None,
+            stdout_is_terminal=False,
+            stderr_is_terminal=False,
+            stderr_has_colour=False,
+            can_redraw=False,
+            width=80,
+            stdin_is_open=False,
+        )
+
+    def warn(self, text: str) -> None:
+        """See Environment."""
+        self.warnings.append(text)
+
+    def fail(self, message: str, hint: str | None, status: ExitStatus | None = None) -> None:
+        """See Environment."""
+        del status
+        self.errors.append((message, hint))
+
+
+def carry_out(unit: Unit) -> UnitEnd:
+    """Carry out a unit, and return how it ended. Raise nothing."""
+    environment, ended = _Quiet.new(), _Ended()
+    _idle.clear()
+    try:
+        job = unit.job_of(unit.options).watched_by(ended)
+        is_main = threading.current_thread() is threading.main_thread()
+        with Signals() if is_main else nullcontext(NoInterrupts()) as signals:
+            told = Told(unit.fan_out, signals)
+            work = unit.work(job, environment, told)
+            status = on_a_loop(work, has_network=job.has_network)
+    except Exception as error:
+        end = error if isinstance(error, KvsctlError) else explained(error)
+        environment.fail(end.message, end.hint)
+        status = end.status
+    finally:
+        _idle.set()
+    return UnitEnd(unit.name, status, ended.report, environment.errors, environment.warnings)
+
+
+def prepare(fan_out: str, orders: Connection) -> None:
+    """Prepare a process that has nothing else to do than units of one fan-out.
+
+    Ctrl-C reaches every process of a terminal, and the parent says what follows from it. If the
+    parent dies, the unit finishes what is in flight, and then the process ends.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_obey, args=(fan_out, orders), name="kvsctl-told", daemon=True).start()
+
+
+def _obey(fan_out: str, orders: Connection) -> None:
+    """Do what the parent says, until it says nothing more because it has ended."""
+    try:
+        while True:
+            word, status = orders.recv()
+            tell(fan_out, status, is_abort=word == ABORT)
+            if word == ABORT:
+                _end_within(_GRACE_SECONDS, status)
+    except (EOFError, OSError):
+        tell(fan_out, ExitStatus.TERMINATED)
+        _idle.wait(_STOP_SECONDS)
+        os._exit(ExitStatus.TERMINATED)
+
+
+def _end_within(seconds: float, status: int) -> None:
+    """End the process if a unit works longer than that: it waits for something outside."""
+    if not _idle.wait(seconds):
+        os._exit(status)

@@ -1,0 +1,39 @@
+"""The totals of a report as a tally, to be shown to people like those of a run."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from kvsctl.bulk.outcomes.tally import OTHER_CODES, FailureGroup, FailureNote, Tally
+from kvsctl.report.merging.checked import COUNTS
+
+
+def tally_of(report: Mapping[str, Any]) -> Tally:
+    """Return the tally of a report. Failures that it does not list have no code of their own."""
+    tally = Tally()
+    for name in COUNTS:
+        setattr(tally, name, report[name])
+    tally.skipped_by = Counter(report["skipped_by"])
+    tally.units_read, tally.units_write = report["units"]["read"], report["units"]["write"]
+    notes = [_note(place, failure) for place, failure in enumerate(report["failures"])]
+    groups: dict[str, FailureGroup] = {}
+    for note in notes:
+        groups.setdefault(note.code, FailureGroup(note.code, 0, note)).count += 1
+    unlisted = tally.failed - len(notes)
+    if unlisted > 0 and notes:
+        groups[OTHER_CODES] = FailureGroup(OTHER_CODES, unlisted, notes[-1])
+    tally.take_over(groups.values(), notes)
+    return tally
+
+
+def _note(place: int, failure: Mapping[str, Any]) -> FailureNote:
+    return FailureNote(
+        position=place,
+        key=failure.get("key"),
+        entity=failure.get("entityName"),
+        source=str(failure.get("source")),
+        code=str(failure.get("code")),
+        message=str(failure.get("message")),
+        attempts=failure.get("attempts", 0),
+        trace_id=failure.get("trace_id"),
+    )

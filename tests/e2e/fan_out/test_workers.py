@@ -1,0 +1,179 @@
+"""--workers N: the parts together are the whole, in one report, with files of their own."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kvsctl.report.merging.checked import checked_report
+from tests.support.commands.command import Command, Ended, records_file
+from tests.support.commands.serving import serving
+
+_COUNT = 120
+
+
+@pytest.fixture
+def served(kvsctl: Command) -> Iterator[Command]:
+    with serving(kvsctl) as url:
+        yield kvsctl.having(KVSCTL_URL=url)
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Path:
+    return records_file(
+        tmp_path / "in.jsonl", [{"key": f"k{n}", "value": n} for n in range(_COUNT)]
+    )
+
+
+def _keys(served: Command) -> set[str]:
+    return set(served("list", status=0).out.decode().split())
+
+
+def _read(*paths: Path) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for path in paths:
+        for line in path.read_text("utf-8").splitlines():
+            record = json.loads(line)
+            assert record["key"] not in found
+            found[record["key"]] = record["value"]
+    return found
+
+
+def _failing(ended: Ended, message: str) -> None:
+    assert ended.status == 2
+    assert ended.out == b""
+    assert message in ended.err.decode()
+
+
+def test_the_parts_of_a_file_are_the_whole(served: Command, records: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    ended = served.process(
+        *("set", "-f", records, "--workers", "2", "--json", "--report", report), status=0
+    )
+    assert _keys(served) == {f"k{n}" for n in range(_COUNT)}
+    assert ended.report == json.loads(report.read_bytes())
+    assert checked_report(ended.report, "the sum") == ended.report
+    assert (ended.report["records"], ended.report["succeeded"]) == (_COUNT, _COUNT)
+    assert "shard" not in ended.report
+
+
+def test_a_shard_is_divided_into_parts_of_its_own(
+    served: Command, records: Path, tmp_path: Path
+) -> None:
+    """So 1/2 and 2/2 on two machines, with two workers each, are the whole without overlap."""
+    parts = []
+    for shard in ("1/2", "2/2"):
+        ended = served.process(
+            *("set", "-f", records, "--shard", shard, "--workers", "2", "--json"),
+            *("--journal", tmp_path / "journal-{shard}"),
+            status=0,
+        )
+        parts.append(ended.report["records"])
+    assert sum(parts) == _COUNT
+    assert min(parts) > 0
+    assert len(_keys(served)) == _COUNT
+    names = sorted(path.name for path in tmp_path.glob("journal-*"))
+    assert names == ["journal-1", "journal-2", "journal-3", "journal-4"]
+
+
+def test_records_are_printed_to_a_file_per_part(
+    served: Command, records: Path, tmp_path: Path
+) -> None:
+    served("set", "-f", records, status=0)
+    output = tmp_path / "out-{shard}.jsonl"
+    served.process(
+        *("get", "-f", records, "--format", "jsonl", "--unordered", "--workers", "2"),
+        *("-o", output),
+        status=0,
+    )
+    whole = {f"k{n}": n for n in range(_COUNT)}
+    assert _read(tmp_path / "out-1.jsonl", tmp_path / "out-2.jsonl") == whole
+    ended = served.process(
+        "export", "--workers", "2", "-o", tmp_path / "all-{shard}.jsonl", "--json", status=0
+    )
+    assert _read(tmp_path / "all-1.jsonl", tmp_path / "all-2.jsonl") == whole
+    assert ended.report["succeeded"] == _COUNT
+    served("verify", tmp_path / "all-1.jsonl", status=0)
+
+
+def test_a_clean_up_needs_consent_beforehand(served: Command, records: Path) -> None:
+    served("set", "-f", records, status=0)
+    words = ("delete", "--prefix", "k1", "--workers", "2")
+    _failing(served(*words), "--workers: the parts cannot ask")
+    assert len(_keys(served)) == _COUNT
+    served.process(*words, "-y", status=0)
+    assert _keys(served) == {f"k{n}" for n in range(_COUNT) if not str(n).startswith("1")}
+
+
+def test_failures_have_files_of_their_own_and_one_table(served: Command, tmp_path: Path) -> None:
+    lines = [{"key": f"k{n}", "value": n} for n in range(20)]
+    path = records_file(tmp_path / "in.jsonl", [*lines, {"key": "a"}, {"key": "b"}])
+    failures = tmp_path / "failed-{shard}.jsonl"
+    ended = served.process("set", "-f", path, "--workers", "2", "--failures", failures, status=1)
+    failed = [(tmp_path / f"failed-{n}.jsonl").read_text("utf-8") for n in (1, 2)]
+    assert sum(text.count("\n") for text in failed) == 2
+    text = ended.err.decode()
+    assert "22 records" in text
+    assert "    2   INVALID_JSON" in text
+
+
+def test_a_resumed_job_is_the_sum_of_what_its_journals_hold(
+    served: Command, records: Path, tmp_path: Path
+) -> None:
+    words = ("set", "-f", records, "--journal", tmp_path / "{shard}.journal", "--json")
+    first = served.process(*words, "--workers", "2", status=0).report
+    again = served.process(*words, "--workers", "2", status=0).report
+    assert again["records"] == again["succeeded"] == first["records"]
+    changed = served.process(*words, "--workers", "3")
+    assert changed.status == 2
+    assert "journal" in changed.err.decode()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["set", "a=1"], "--workers divides files and stores, not arguments"),
+        (["set"], "--workers: stdin can be read only once"),
+        (["set", "-f", "-"], "--workers: stdin can be read only once"),
+        (["get", "-f", "IN", "-o", "{shard}"], "not in the order of the input"),
+        (["get", "-f", "IN", "--unordered"], "the parts cannot share stdout"),
+        (["export"], "the parts cannot share stdout"),
+        (["get", "-f", "IN", "--unordered", "-o", "out"], "-o out: with --workers each part needs"),
+        (["set", "-f", "IN", "--journal", "j"], "--journal j: with --workers each part needs"),
+        (["set", "-f", "IN", "--failures", "j"], "--failures j: with --workers each part needs"),
+        (["set", "-f", "IN", "--check-first"], "--check-first checks the whole input"),
+        (["set", "-f", "IN", "--max-failures", "3"], "--max-failures counts all records"),
+        (["delete", "--all", "-y", "--max-delete", "3"], "--max-delete counts all records"),
+        (["delete", "--all", "--plan", "p"], "--plan writes one file, in key order"),
+        (["set", "-f", "IN", "-v"], "-v shows the requests of one process"),
+        (["set", "-f", "missing.jsonl"], "missing.jsonl"),
+        (["set", "-f", "IN", "--shard", "1/999999"], "1,999,998 parts are too many"),
+    ],
+)
+def test_what_has_no_meaning_in_parts_is_refused(
+    served: Command, records: Path, words: list[str], message: str
+) -> None:
+    given = [str(records) if word == "IN" else word for word in words]
+    _failing(served(*given, "--workers", "2"), message)
+    assert _keys(served) == set()
+
+
+def test_a_target_that_no_worker_reaches_is_reported_for_each(
+    kvsctl: Command, records: Path
+) -> None:
+    ended = kvsctl.process(
+        *("set", "-f", records, "--url", "http://127.0.0.1:9", "--workers", "2", "--retries", "0"),
+        *("--give-up-after", "1"),
+        status=4,
+    )
+    lines = ended.err.decode()
+    for shard in ("1/2", "2/2"):
+        assert f"kvsctl: shard {shard}: gave up" in lines
+
+
+def test_a_lock_is_held_for_all_parts(served: Command, records: Path, tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    served.process("set", "-f", records, "--workers", "2", "--lock", lock, status=0)
+    assert lock.exists()

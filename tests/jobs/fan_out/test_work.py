@@ -1,0 +1,115 @@
+"""Units go to any executor, one per worker at a time; what dies is given again."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvsctl.errors import ExitStatus
+from kvsctl.jobs.fan_out.unit import Unit, UnitEnd
+from kvsctl.jobs.fan_out.work import MOST_DEATHS, FanOut
+from tests.jobs.fan_out.units import unit_named
+
+
+class _DiedError(Exception):
+    pass
+
+
+class _Executor(Executor):
+    """Ends each unit when the loop is free, or dies as often as the crew says."""
+
+    def __init__(self, crew: "_Crew") -> None:
+        self._crew = crew
+        self.is_open = True
+
+    def submit(  # type: ignore[override]
+        self, _function: Any, unit: Unit, /, *_: Any, **__: Any
+    ) -> Any:
+        assert self.is_open
+        crew, future = self._crew, Future[UnitEnd]()
+        crew.runs[unit.name] += 1
+        crew.in_flight += 1
+        crew.most_in_flight = max(crew.most_in_flight, crew.in_flight)
+
+        def end() -> None:
+            crew.in_flight -= 1
+            if crew.runs[unit.name] <= crew.deaths.get(unit.name, 0):
+                self.is_open = False
+                future.set_exception(_DiedError())
+            else:
+                future.set_result(UnitEnd(unit.name, ExitStatus.OK))
+
+        asyncio.get_running_loop().call_soon(end)
+        return future
+
+
+class _Crew:
+    lost: tuple[type[Exception], ...] = (_DiedError,)
+
+    def __init__(self, size: int, deaths: dict[str, int]) -> None:
+        self.size, self.deaths = size, deaths
+        self.runs: Counter[str] = Counter()
+        self.in_flight = self.most_in_flight = 0
+        self.told: list[tuple[ExitStatus, bool]] = []
+
+    @contextmanager
+    def hired(self) -> Iterator[Executor]:
+        yield _Executor(self)
+
+    def tell(self, status: ExitStatus, *, is_abort: bool) -> None:
+        self.told.append((status, is_abort))
+
+
+def _work(units: list[Unit], crew: _Crew) -> list[UnitEnd]:
+    ends: list[UnitEnd] = []
+    fan_out = FanOut(units, crew, ends.append, lambda _: None, lambda: None)
+    asyncio.run(fan_out.work())
+    return ends
+
+
+@given(
+    st.integers(0, 12),
+    st.integers(1, 5),
+    st.dictionaries(st.integers(0, 11).map(str), st.integers(1, MOST_DEATHS + 1)),
+)
+def test_every_unit_ends_once_whoever_dies(count: int, size: int, deaths: dict[str, int]) -> None:
+    crew = _Crew(size, deaths)
+    ends = _work([unit_named(str(n)) for n in range(count)], crew)
+    assert Counter(end.name for end in ends) == Counter(map(str, range(count)))
+    assert crew.most_in_flight <= size
+    for end in ends:
+        died = deaths.get(end.name, 0) >= MOST_DEATHS
+        assert end.status is (ExitStatus.STREAM if died else ExitStatus.OK)
+        assert crew.runs[end.name] == min(deaths.get(end.name, 0) + 1, MOST_DEATHS)
+    assert crew.told == []
+
+
+def test_what_must_not_be_repeated_is_given_once() -> None:
+    crew = _Crew(1, {"a": 1})
+    (end,) = _work([unit_named("a", is_repeatable=False)], crew)
+    assert crew.runs["a"] == 1
+    assert end.errors == [
+        ("a: its worker died, and it must not be repeated", "Run the same command again.")
+    ]
+
+
+@pytest.mark.parametrize("is_abort", [False, True])
+def test_a_stop_takes_no_new_units_and_tells_those_in_flight(is_abort: bool) -> None:
+    crew, ends = _Crew(2, {}), list[UnitEnd]()
+    units = [unit_named(str(n)) for n in range(9)]
+
+    def take(end: UnitEnd) -> None:
+        ends.append(end)
+        if len(ends) == 2:
+            (fan_out.abort if is_abort else fan_out.stop)()
+
+    fan_out = FanOut(units, crew, take, lambda _: None, lambda: ExitStatus.INTERRUPTED)
+    asyncio.run(fan_out.work())
+    assert len(ends) <= 3
+    assert set(crew.told) >= {(ExitStatus.INTERRUPTED, is_abort)}
