@@ -51,7 +51,7 @@ def carry_out(
     watch: Watch | None = None
     try:
         watch = _watch(command, given, environment)
-        if given.of(WorkersOption).workers is None:
+        if given.of(WorkersOption) == WorkersOption():
             status = _status(job_of, work, given, environment, watch)
         else:
             from kvsctl.cli.fan_out.splitting import fan_out_job
@@ -81,7 +81,7 @@ def carry_out_job(command: str, given: Given, job_of: Callable[[Given], BatchJob
     from kvsctl.jobs.runner import run_job  # not all jobs are such
 
     if _names_several(given):
-        if given.of(WorkersOption).workers is not None:
+        if given.of(WorkersOption) != WorkersOption():
             raise UsageError(
                 "--workers divides one store, and these are several installations",
                 "Leave out --workers: one process works on many installations at a time.",

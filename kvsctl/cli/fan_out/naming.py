@@ -41,3 +41,17 @@ def with_files_of(given: Given, number: int) -> Given:
             name = path.name.replace(SHARD, str(number))
             given = given.having(group(**{**values, field: path.with_name(name)}))
     return given
+
+
+def with_absolute_paths(given: Given) -> Given:
+    """Return the same options with absolute paths, for workers that have another folder."""
+    for options in list(given.groups):
+        values = {name: _absolute(value) for name, value in vars(options).items()}
+        given = given.having(type(options)(**values))
+    return given
+
+
+def _absolute(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_absolute(each) for each in value]
+    return value.absolute() if isinstance(value, Path) else value

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
-from kvsctl.cli.fan_out.naming import require_templates, with_files_of
+from kvsctl.cli.fan_out.naming import require_templates, with_absolute_paths, with_files_of
 from kvsctl.cli.fan_out.refusals import require_divisible
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.cleanup.deleting import PrefixOption, UndoOptions
@@ -19,7 +19,7 @@ from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.request import reporting_of, schedule_of
 from kvsctl.cli.selectors import chooses_keys
 from kvsctl.errors import UsageError
-from kvsctl.jobs.fan_out.crews import ProcessCrew
+from kvsctl.jobs.fan_out.crews import Crew, ProcessCrew
 from kvsctl.jobs.fan_out.job import FanOutJob
 from kvsctl.jobs.fan_out.unit import Unit
 from kvsctl.jobs.job import BatchJob, Job
@@ -38,8 +38,9 @@ def fan_out_job(
 
     What is wrong with the options for every part is found here, before a worker starts.
     """
-    workers = given.of(WorkersOption).workers
-    assert workers is not None  # noqa: S101
+    workers, address = given.of(WorkersOption).workers, given.of(WorkersOption).dask
+    if workers is None:
+        raise UsageError("--dask needs --workers", "Give the number of parts by --workers N.")
     require_divisible(command, given)
     files = (*given.of(InputOptions).file, *given.of(FileOption).file)
     if not files and command != "export" and not _is_selective(given):
@@ -48,6 +49,14 @@ def fan_out_job(
             "Give a regular file by --file, or leave out --workers.",
         )
     require_templates(given)
+    is_repeatable = _is_repeatable(given)
+    if address is not None:
+        if not is_repeatable:
+            raise UsageError(
+                "--dask: a cluster may carry out a part twice, and these options do not allow it",
+                "Add --journal, or leave out --if-absent and --undo.",
+            )
+        given = with_absolute_paths(given)
     fan_out = secrets.token_hex(8)
     units = [
         Unit(
@@ -56,7 +65,7 @@ def fan_out_job(
             _options_of(given, shard, workers),
             job_of,
             work,
-            is_repeatable=_is_repeatable(given),
+            is_repeatable=is_repeatable,
         )
         for shard in _shards(given, workers)
     ]
@@ -67,7 +76,7 @@ def fan_out_job(
     return FanOutJob(
         command,
         units,
-        partial(ProcessCrew, fan_out, workers),
+        partial(_crew, fan_out, workers, address),
         first,
         reporting_of(given),
         schedule_of(given, None),
@@ -77,6 +86,14 @@ def fan_out_job(
 
 def _is_selective(given: Given) -> bool:
     return chooses_keys(given.of(PrefixOption).prefix_option, given.of(SelectionOptions))
+
+
+def _crew(fan_out: str, workers: int, address: str | None) -> Crew:
+    if address is None:
+        return ProcessCrew(fan_out, workers)
+    from kvsctl.jobs.fan_out.dask_crew import DaskCrew  # few jobs have a cluster
+
+    return DaskCrew(fan_out, workers, address)
 
 
 def _shards(given: Given, workers: int) -> list[Shard]:

@@ -92,6 +92,15 @@ class WorkersOption(OptionGroup):
         ),
         OnResume.CHECKED_ELSEWHERE,
     ] = None
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="With --workers: work in N parts on a Dask cluster, such as tcp://scheduler:8786.",
+            rich_help_panel=panels.RUNNING,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = None
 
 
 class ShardOption(OptionGroup):

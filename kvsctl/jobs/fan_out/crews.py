@@ -30,6 +30,10 @@ class Crew(Protocol):
         """Stop the units in flight, or abort them. `status`: the exit code of what they do."""
         ...
 
+    def close(self) -> None:
+        """Let the workers go."""
+        ...
+
 
 class ProcessCrew:
     """Processes of this machine, each with a pool of its own: one that dies takes no other along.
@@ -66,3 +70,6 @@ class ProcessCrew:
         for wire in self._wires:
             with suppress(OSError):  # it has died
                 wire.send((ABORT if is_abort else _STOP, int(status)))
+
+    def close(self) -> None:
+        """See Crew: each process has ended with its executor."""

@@ -88,6 +88,10 @@ class FanOut:
             return await asyncio.wrap_future(executor.submit(carry_out, unit))
         except self._crew.lost:
             return None
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is None or task.cancelling():
+                raise
+            return None  # it was the future that was cancelled: its cluster is gone
         finally:
             self.in_flight -= 1
 
@@ -114,9 +118,10 @@ async def run_fan_out(
     """
     require_replaceable(job.reporting, writes_failures=False, manifest_path=None)
     async with locked(job, math.inf, environment):
-        crew = job.crew_of()
-        report = ReportFile(path) if (path := job.reporting.report_path) is not None else None
+        crew, report = job.crew_of(), None
         try:
+            if job.reporting.report_path is not None:
+                report = ReportFile(job.reporting.report_path)
             ending = FanOutEnding(job, environment, report, datetime.now(UTC))
             started = time.monotonic()
             say = _silence if job.reporting.quiet else environment.note
@@ -125,6 +130,7 @@ async def run_fan_out(
                 await fan_out.work()
             return ending.publish(interrupts.interrupted, time.monotonic() - started)
         finally:
+            crew.close()
             if report is not None:
                 report.close()
 

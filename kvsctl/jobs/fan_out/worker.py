@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 
 import msgspec
 
+from kvsctl import __version__
 from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.jobs.event_loop import on_a_loop
 from kvsctl.jobs.fan_out.told import Told, tell
@@ -68,6 +69,11 @@ class _Quiet(Environment, frozen=True):
         """See Environment."""
         del status
         self.errors.append((message, hint))
+
+
+def version() -> str:
+    """Return the version of kvsctl in this process."""
+    return __version__
 
 
 def carry_out(unit: Unit) -> UnitEnd:

@@ -65,6 +65,9 @@ class _Crew:
     def tell(self, status: ExitStatus, *, is_abort: bool) -> None:
         self.told.append((status, is_abort))
 
+    def close(self) -> None:
+        raise AssertionError("a crew is closed by who hired it")
+
 
 def _work(units: list[Unit], crew: _Crew) -> list[UnitEnd]:
     ends: list[UnitEnd] = []

@@ -1,0 +1,93 @@
+"""Workers of a Dask cluster. Dask is imported here only, and only if a job asks for it."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+
+from kvsctl import __version__
+from kvsctl.errors import ExitStatus, TargetError, UsageError
+from kvsctl.jobs.fan_out.told import tell
+from kvsctl.jobs.fan_out.worker import version
+
+_CONNECT_SECONDS: Final = 10
+
+
+class DaskCrew:
+    """The workers of a cluster, as many at a time as the job has parts.
+
+    A unit tells in its result what went wrong in it. So whatever else a future raises is about the
+    worker, the cluster or the way there.
+    """
+
+    lost: tuple[type[Exception], ...] = (Exception,)
+
+    def __init__(self, fan_out: str, size: int, address: str) -> None:
+        self._fan_out = fan_out
+        self.size = size
+        self._client = _client(address)
+        try:
+            _require_workers(self._client.run(version, on_error="return"), address)
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
+    def hired(self) -> Iterator[Executor]:
+        """See Crew."""
+        # Pure functions with equal arguments are carried out once.
+        executor: Executor = self._client.get_executor(pure=False, retries=0)
+        try:
+            yield executor
+        finally:
+            executor.shutdown()
+
+    def tell(self, status: ExitStatus, *, is_abort: bool) -> None:
+        """See Crew. It does not wait for workers that may not answer."""
+
+        def tell_all() -> None:
+            with suppress(Exception):
+                self._client.run(
+                    tell, self._fan_out, int(status), is_abort=is_abort, on_error="ignore"
+                )
+
+        threading.Thread(target=tell_all, name="kvsctl-tell", daemon=True).start()
+
+    def close(self) -> None:
+        """See Crew."""
+        self._client.close()
+
+
+def _client(address: str) -> Any:
+    """Return a connected client. Raise UsageError without Dask, TargetError without a cluster."""
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise UsageError(
+            "--dask needs Dask, which is not installed", "Install kvsctl[dask]."
+        ) from error
+    try:
+        return Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
+    except ValueError as error:
+        raise UsageError(
+            f"--dask {address}: not the address of a scheduler",
+            "Write it as tcp://HOST:PORT, such as tcp://scheduler:8786.",
+        ) from error
+    except OSError as error:  # a timeout, too
+        raise TargetError(f"cannot reach the Dask scheduler at {address}") from error
+
+
+def _require_workers(versions: dict[str, Any], address: str) -> None:
+    """Raise UsageError unless all workers have this version of kvsctl."""
+    if not versions:
+        raise UsageError(
+            f"--dask {address}: the cluster has no workers", "Start workers: dask worker ADDRESS."
+        )
+    for worker, found in versions.items():
+        if found != __version__:
+            what = found if isinstance(found, str) else "none"
+            raise UsageError(
+                f"--dask: the worker {worker} needs kvsctl {__version__} and has {what}",
+                "Install the same version for client and workers.",
+            )

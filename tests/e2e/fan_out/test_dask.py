@@ -1,0 +1,159 @@
+"""--dask: the parts go to the workers of a cluster, here Dask's own on loopback."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.commands.command import Command, records_file
+from tests.support.commands.serving import serving
+from tests.support.needs import IS_POSIX, only_on
+from tests.support.waiting import wait_until
+
+_COUNT = 200
+_SLOWLY = ("--batch-size", "1", "--rps", "50", "--units-per-min", "0")
+
+pytestmark = only_on(IS_POSIX, "workers are killed by signals of POSIX")
+
+
+@contextmanager
+def _cluster(kvsctl: Command, workers: int) -> Iterator[dict[str, Any]]:
+    """Run a cluster with the command's settings; yield its address and process ids."""
+    program = [sys.executable, "-m", "tests.e2e.fan_out.cluster", str(workers)]
+    environ = {**kvsctl.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    with subprocess.Popen(
+        program, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.communicate(timeout=60)
+
+
+@pytest.fixture
+def served(kvsctl: Command) -> Iterator[Command]:
+    with serving(kvsctl) as url:
+        yield kvsctl.having(KVSCTL_URL=url)
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Path:
+    return records_file(
+        tmp_path / "in.jsonl", [{"key": f"k{n}", "value": n} for n in range(_COUNT)]
+    )
+
+
+def _keys(served: Command) -> int:
+    return int(served("list", "--count", status=0).out)
+
+
+def test_a_worker_is_killed_in_mid_run_and_the_union_is_whole(
+    served: Command, records: Path, tmp_path: Path
+) -> None:
+    with _cluster(served, 2) as cluster:
+        words = ("set", "-f", records, "--workers", "4", "--dask", cluster["address"], "--json")
+        process = served.start(
+            *(*words, *_SLOWLY, "--journal", tmp_path / "{shard}.journal"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        wait_until(lambda: _keys(served) > 8)
+        os.kill(cluster["pids"][0], signal.SIGKILL)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        report = json.loads(out)
+        assert report["records"] == report["succeeded"] == _COUNT
+        assert _keys(served) == _COUNT
+        journals = [tmp_path / f"{number}.journal" for number in range(1, 5)]
+        shown = [served("journal", "show", path, "--json", status=0).lines[0] for path in journals]
+        assert sum(journal["records"] for journal in shown) == _COUNT
+
+
+def test_a_signal_stops_the_parts_on_the_cluster(served: Command, records: Path) -> None:
+    with _cluster(served, 2) as cluster:
+        process = served.start(
+            *("set", "-f", records, "--workers", "2", "--dask", cluster["address"], "--json"),
+            *_SLOWLY,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        wait_until(lambda: _keys(served) > 8)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 143, err
+        report = json.loads(out)
+        assert report["interrupted"]
+        assert report["succeeded"] == _keys(served) < _COUNT
+
+
+def test_no_token_goes_through_the_cluster(served: Command, kvsctl: Command, records: Path) -> None:
+    """Workers have their own: here they have none, so the service refuses them."""
+    with serving(kvsctl, "--token", "abcdefgh-secret") as url:
+        own = kvsctl.having(KVSCTL_URL=url, KVSCTL_TOKEN="abcdefgh-secret")
+        with _cluster(kvsctl, 1) as cluster:
+            ended = own.process(
+                "set", "-f", records, "--workers", "1", "--dask", cluster["address"]
+            )
+        assert ended.status in (2, 3)
+        with _cluster(own, 1) as cluster:
+            own.process(
+                *("set", "-f", records, "--workers", "1", "--dask", cluster["address"]), status=0
+            )
+    assert _keys(served) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["--workers", "2", "--dask", "tcp://127.0.0.1:9"], 4, "cannot reach the Dask scheduler"),
+        (["--workers", "2", "--dask", "x://y"], 2, "--dask x://y: not the address of a scheduler"),
+        (["--dask", "tcp://127.0.0.1:9"], 2, "--dask needs --workers"),
+        (
+            ["--workers", "2", "--dask", "tcp://127.0.0.1:9", "--if-absent"],
+            2,
+            "--dask: a cluster may carry out a part twice",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_sent(
+    served: Command, records: Path, words: list[str], status: int, message: str
+) -> None:
+    ended = served.process("set", "-f", records, *words, status=status)
+    assert message in ended.err.decode()
+    assert _keys(served) == 0
+
+
+def test_without_the_extra_it_is_named(served: Command, records: Path) -> None:
+    process = served.start(
+        *("set", "-f", records, "--workers", "2", "--dask", "tcp://127.0.0.1:9"),
+        prelude="import sys; sys.modules['distributed'] = None",
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert err.splitlines() == [
+        b"kvsctl: --dask needs Dask, which is not installed",
+        b"Install kvsctl[dask].",
+    ]
+
+
+def test_only_a_job_on_a_cluster_imports_dask(served: Command, records: Path) -> None:
+    process = served.start(
+        *("set", "-f", records, "--workers", "1"),
+        prelude="import sys; sys.modules['distributed'] = sys.modules['dask'] = None",
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
