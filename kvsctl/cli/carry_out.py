@@ -14,6 +14,7 @@ from kvsctl.cli.options.installations.choosing import (
     AllInstallationsOption,
     InstallationsFileOption,
 )
+from kvsctl.cli.options.installations.working import InstallationsOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.target import TargetOptions
 from kvsctl.errors import ExitStatus, KvsctlError, UsageError
@@ -93,6 +94,12 @@ def carry_out_job(command: str, given: Given, job_of: Callable[[Given], BatchJob
             return installations_job(command, given, job_of)
 
         carry_out(command, given, job_on_each, run_on_installations)
+    for flag, is_given in given.of(InstallationsOptions).given_flags:
+        if is_given:
+            raise UsageError(
+                f"{flag} is for several installations",
+                "Name them with --installation, --all-installations or --installations-file.",
+            )
     carry_out(command, given, job_of, run_job)
 
 

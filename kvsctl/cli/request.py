@@ -23,6 +23,8 @@ from kvsctl.cli.inputs import (
 from kvsctl.cli.installations.store import ChosenStore
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
+from kvsctl.cli.options.installations.choosing import InstallationsFileOption
+from kvsctl.cli.options.installations.working import InstallationsOptions
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.report import FailuresOption, OutputOption, ReportOptions
 from kvsctl.cli.options.running import QuotaParts, RunningOptions, VerifyOption
@@ -211,12 +213,18 @@ def journalling(given: Given, limits: Limits | None) -> Journalling | None:
             flag = "--retry-failed" if retries_failed else "--journal-force"
             raise UsageError(f"{flag} needs a journal", "Add --journal FILE.")
         return None
-    identity: dict[str, Any] = given.identity()
+    identity = job_identity(given, limits)
+    return Journalling(options.journal, identity, retries_failed, options.journal_force)
+
+
+def job_identity(given: Given, limits: Limits | None) -> dict[str, Any]:
+    """Return the options that must be the same when a job is resumed."""
+    identity = given.identity()
     if limits is None:
         identity["no_checks"] = True
     elif changed := _changed(limits):
         identity["limits"] = changed
-    return Journalling(options.journal, identity, retries_failed, options.journal_force)
+    return identity
 
 
 def _changed(limits: Limits) -> dict[str, int]:
@@ -246,6 +254,7 @@ def require_own_files(
         ("--report", report),
         ("--journal", journal),
         ("--lock", lock),
+        ("--ledger", given.of(InstallationsOptions).ledger),
         ("--plan", plan),
     ):
         if path is not None and str(path) == "-":
@@ -259,6 +268,8 @@ def require_own_files(
             ("journal", journal),
             ("report", report),
             ("lock", lock),
+            ("ledger", given.of(InstallationsOptions).ledger),
+            ("input", given.of(InstallationsFileOption).installations_file),
             ("plan", plan),
             ("plan", None if plan is None else part_path(plan)),
             ("metrics file", given.of(MonitoringOptions).metrics_file),

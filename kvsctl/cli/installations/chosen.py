@@ -18,7 +18,7 @@ from kvsctl.config.installations import on_installations, read_installations
 from kvsctl.config.settings import Running, resolve_running
 from kvsctl.config.targets import Target, proxy_url
 from kvsctl.errors import UsageError
-from kvsctl.jobs.installations.choice import ByProxy, Choice
+from kvsctl.jobs.installations.choosing.choice import ByProxy, Choice
 from kvsctl.limits import DEFAULT_LIMITS
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from kvsctl.cli.inputs import limits_of
 from kvsctl.cli.installations.chosen import chosen_installations, running_of
 from kvsctl.cli.installations.naming import (
     PLACE,
@@ -20,13 +21,14 @@ from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.installations.working import InstallationsOptions
+from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.listing import ListOptions
 from kvsctl.cli.options.report import OutputOption, ReportOptions
-from kvsctl.cli.request import reporting_of, schedule_of
+from kvsctl.cli.request import job_identity, reporting_of, schedule_of
 from kvsctl.config.file import ConfigFile, read_config
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
-from kvsctl.jobs.installations.job import InstallationsJob
+from kvsctl.jobs.installations.job import InstallationsJob, Ledgering
 from kvsctl.jobs.installations.limits import MostFailed
 from kvsctl.jobs.job import BatchJob
 from kvsctl.outputs.forms import KeyForm, Printing, RecordForm
@@ -48,22 +50,44 @@ def installations_job(
     _require_lines(given)
     config = read_config(environ)
     choice = chosen_installations(given, config, environ)
-    if not any(PLACE in path.name for path in files_of(given)):
-        # Otherwise only the files of an installation can be checked.
-        job_of(given.having(ChosenStore(target=choice.target, config=config)))
     options = given.of(InstallationsOptions)
+    has_one_input = not any(PLACE in path.name for path in files_of(given))
+    whole, given = given, _for_one(given)
+    if has_one_input:  # otherwise only the files of an installation can be checked
+        job_of(given.having(ChosenStore(target=choice.target, config=config)))
     limit = options.stop_after_failed_installations
     running = running_of(given, choice.target, config, environ)
     return InstallationsJob(
         name=command,
         choice=choice,
         job_of=_Parts(given, job_of, config).job_of,
-        reporting=reporting_of(given),
-        schedule=schedule_of(given, running.max_duration),
+        reporting=reporting_of(whole),
+        schedule=schedule_of(whole, running.max_duration),
         at_once=options.at_once,
         canaries=options.canary,
         most_failed=None if limit is None else MostFailed.of(limit),
+        ledger=_ledgering(whole, has_one_input=has_one_input),
     )
+
+
+def _for_one(given: Given) -> Given:
+    """Return the options as the job of an installation has them: --retry-failed is for a journal.
+
+    With a ledger, it is for that if there is no journal.
+    """
+    has_ledger = given.of(InstallationsOptions).ledger is not None
+    if has_ledger and given.of(JournalOptions).journal is None:
+        return given.having(RetryFailedOption())
+    return given
+
+
+def _ledgering(given: Given, *, has_one_input: bool) -> Ledgering | None:
+    path = given.of(InstallationsOptions).ledger
+    if path is None:
+        return None
+    identity = job_identity(given, limits_of(given))
+    retries_failed = given.of(RetryFailedOption).retry_failed
+    return Ledgering(path, identity, retries_failed, has_one_input=has_one_input)
 
 
 class _Parts:

@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from kvsctl.config.targets import Target
-from kvsctl.jobs.installations.choice import Choice
+from kvsctl.jobs.installations.choosing.choice import Choice
 from kvsctl.jobs.installations.limits import MostFailed
 from kvsctl.jobs.job import BatchJob, Reporting, Schedule, Watcher
 
@@ -16,12 +16,14 @@ from kvsctl.jobs.job import BatchJob, Reporting, Schedule, Watcher
 class Ledgering(msgspec.Struct, frozen=True):
     """Where the job's ledger is. `identity` holds the options that must match on a resume.
 
-    `retries_failed`: installations in which records failed are worked on again.
+    `retries_failed`: installations in which records failed are worked on again. `has_one_input`:
+    all installations read the same input.
     """
 
     path: Path
     identity: Mapping[str, Any]
     retries_failed: bool = False
+    has_one_input: bool = True
 
 
 class InstallationsJob(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec.structs import replace
 
@@ -19,6 +19,7 @@ from kvsctl.files.claims import require_unused, require_writable, resolved
 from kvsctl.jobs.access import require_permitted
 from kvsctl.jobs.cron.lock import locked
 from kvsctl.jobs.cron.time_limit import TimeLimit
+from kvsctl.jobs.ending import graver
 from kvsctl.jobs.installations.cleaning import Cleaning
 from kvsctl.jobs.installations.ending import Ending
 from kvsctl.jobs.installations.job import InstallationsJob
@@ -34,6 +35,9 @@ from kvsctl.jobs.runner import Among, Interrupts
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile
 from kvsctl.service.transport.shared import SharedCarriers
+
+if TYPE_CHECKING:
+    from kvsctl.jobs.installations.ledger import Ledger
 
 _Do: TypeAlias = Callable[[Target], Awaitable[PartEnd]]
 """What is done in an installation."""
@@ -106,6 +110,9 @@ class _Work:
         self._started_at = datetime.now(UTC)
         self._is_out_of_time = False
         self._refusal: UsageError | None = None
+        self._ledger: Ledger | None = None
+        self._left = targets
+        """The installations that no earlier run has finished."""
 
     async def carried_out(self) -> ExitStatus:
         """Do everything. Return the exit status. Raise KvsctlError before anything is sent."""
@@ -114,6 +121,7 @@ class _Work:
             report = self._opened_report()
             if report is not None:
                 closing.callback(report.close)
+            self._open_ledger(closing)
             stdout = self._shared_stdout()
             carriers = SharedCarriers()
             around = self._around(carriers, stdout)
@@ -134,7 +142,7 @@ class _Work:
                 report,
                 prints_records=self._template.records is not None,
             )
-            error = self._refusal or self._stops.error or self._work_left()
+            error = graver(self._refusal or self._stops.error or self._work_left(), self._settled())
             elapsed_seconds = time.monotonic() - started
             return ending.publish(error, broken, self._interrupts.interrupted, elapsed_seconds)
 
@@ -142,6 +150,38 @@ class _Work:
         """Begin no other installation, and ask nothing. Those at work end by themselves."""
         self._is_out_of_time = True
         self._runs.give_up_asking()
+
+    def _open_ledger(self, closing: ExitStack) -> None:
+        """Open the ledger, if there is one, and take over what earlier runs have finished."""
+        if self._job.ledger is None:
+            return
+        from kvsctl.jobs.installations.ledger import Ledger  # few jobs have one
+        from kvsctl.jobs.installations.ledger_lines import ends_of
+
+        self._ledger = ledger = closing.enter_context(
+            Ledger(self._job.ledger, self._job, self._template)
+        )
+        left: list[Target] = []
+        for target in self._targets:
+            line = ledger.finished(str(target.installation))
+            if line is None:
+                left.append(target)
+            else:
+                self._sum.add(*ends_of(line))
+        count = len(self._targets) - len(left)
+        if count and not self._job.reporting.quiet:
+            finished = "1 installation was" if count == 1 else f"{count:,} installations were"
+            self._environment.note(f"{finished} finished by an earlier run")
+        self._left = left
+
+    def _settled(self) -> KvsctlError | None:
+        """Complete the ledger if all installations have ended. Return the error if that fails."""
+        if self._ledger is None:
+            return None
+        is_whole = not (self._is_stopping or self._refusal or self._sum.not_begun)
+        if is_whole and not self._sum.has_work_left:
+            return self._ledger.complete()
+        return self._ledger.flushed()
 
     def _opened_report(self) -> ReportFile | None:
         path = self._job.reporting.report_path
@@ -185,13 +225,16 @@ class _Work:
     async def _all(self, around: Around) -> None:
         cleaning = Cleaning.of(self._template)
         if cleaning is None:
-            await self._in_rounds(self._targets, partial(work_on, job=self._job, around=around))
+            await self._in_rounds(self._left, partial(work_on, job=self._job, around=around))
             return
         count = partial(cleaning.count, job=self._job, around=around)
-        await self._each(iter(self._targets), count)
+        counted: list[PartEnd] = []
+        await self._each(iter(self._left), count, counted.append)
         if not self._is_stopping and await self._may_change(cleaning):
+            for end in counted:
+                self._note_in_ledger(end)
             change = partial(cleaning.change, job=self._job, around=around)
-            await self._in_rounds(cleaning.to_change(self._targets), change)
+            await self._in_rounds(cleaning.to_change(self._left), change)
 
     async def _may_change(self, cleaning: Cleaning) -> bool:
         """Return whether the limits and the user allow it. An answer other than yes is an error."""
@@ -207,22 +250,35 @@ class _Work:
     async def _in_rounds(self, targets: Sequence[Target], do: _Do) -> None:
         rest = iter(targets)
         for most in self._stops.rounds():
-            await self._each(islice(rest, most), do)
+            await self._each(islice(rest, most), do, self._note_in_ledger)
 
-    async def _each(self, targets: Iterator[Target], do: _Do) -> None:
-        """Work on installations, many at a time, until there are no more or the job stops."""
+    async def _each(
+        self, targets: Iterator[Target], do: _Do, note: Callable[[PartEnd], None]
+    ) -> None:
+        """Work on installations, many at a time, until there are no more or the job stops.
+
+        `note` receives how each ended.
+        """
 
         async def work() -> None:
             for target in targets:
                 if self._is_stopping:
                     return
-                self._note(await do(target))
+                end = await do(target)
+                self._add(end)
+                note(end)
 
         async with asyncio.TaskGroup() as tasks:
             for _ in range(min(self._job.at_once, len(self._targets))):
                 tasks.create_task(work())
 
-    def _note(self, end: PartEnd) -> None:
+    def _note_in_ledger(self, end: PartEnd) -> None:
+        if self._ledger is not None:
+            self._ledger.note(end)
+            if self._ledger.error is not None:
+                self._runs.stop()
+
+    def _add(self, end: PartEnd) -> None:
         self._sum.add(end.line, end.job_end)
         self._stops.note(end.line)
         if end.line.exit_code == ExitStatus.PIPE_CLOSED:

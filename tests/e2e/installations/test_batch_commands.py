@@ -90,7 +90,9 @@ def test_each_has_files_of_its_own(kvsctl: Command, tmp_path: Path) -> None:
 
 def test_failures_are_fed_back_by_their_names(kvsctl: Command, tmp_path: Path) -> None:
     failures = ("--failures", "f-{installation}.jsonl")
-    with container(kvsctl, ["a", "b"], "--faults", "refuse=k1:INVALID_KEY,first=2") as inside:
+    with container(
+        kvsctl, ["a", "b"], "--faults", "refuse=k1:INVALID_KEY,only=batch/set,first=2"
+    ) as inside:
         inside("set", *ALL, "k1=1", "k2=2", *failures, status=1, folder=tmp_path)
         inside("set", *ALL, "-f", "f-{installation}.jsonl", status=0, folder=tmp_path)
         assert len(inside("get", *ALL, "k1", "k2", status=0).lines) == 4

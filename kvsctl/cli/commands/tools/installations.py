@@ -37,7 +37,7 @@ def installations_command(given: Given) -> None:
     from kvsctl.cli.installations.chosen import chosen_installations
     from kvsctl.config.file import read_config
     from kvsctl.jobs.event_loop import on_a_loop
-    from kvsctl.jobs.installations.printing import print_installations
+    from kvsctl.jobs.installations.choosing.printing import print_installations
     from kvsctl.report.console import Environment
 
     environment = Environment.of_process()

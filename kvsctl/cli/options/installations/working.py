@@ -1,5 +1,6 @@
 """How a command works on several installations."""
 
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -26,6 +27,16 @@ class InstallationsOptions(OptionGroup):
         ),
         OnResume.MAY_DIFFER,
     ] = AT_ONCE
+    ledger: Annotated[
+        Path | None,
+        typer.Option(
+            "--ledger",
+            metavar="FILE",
+            help="Note each finished installation in FILE; rerun the same command to resume.",
+            rich_help_panel=panels.RUNNING,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = None
     canary: Annotated[
         int,
         typer.Option(
@@ -47,3 +58,15 @@ class InstallationsOptions(OptionGroup):
         ),
         OnResume.MAY_DIFFER,
     ] = None
+
+    @property
+    def given_flags(self) -> list[tuple[str, bool]]:
+        """The options that mean nothing for one installation, and whether each was given."""
+        return [
+            ("--ledger", self.ledger is not None),
+            ("--canary", self.canary > 0),
+            (
+                "--stop-after-failed-installations",
+                self.stop_after_failed_installations is not None,
+            ),
+        ]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kvsctl.bulk.retrying.policy import RetryPolicy
 from kvsctl.errors import CredentialsError, KvsctlError, TargetError
-from kvsctl.jobs.installations.proxy_list import ProxyList
+from kvsctl.jobs.installations.choosing.proxy_list import ProxyList
 from kvsctl.service.faults import Fault, FaultKind
 from kvsctl.service.installations import Installation, InstallationsPage
 from tests.support.simulated.virtual_time import run_virtual

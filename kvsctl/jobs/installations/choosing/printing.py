@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from kvsctl.errors import ExitStatus, StreamError, UsageError
 from kvsctl.files.raw import write_all
 from kvsctl.files.sinks import status_of
-from kvsctl.jobs.installations.choice import Choice
+from kvsctl.jobs.installations.choosing.choice import Choice
 from kvsctl.report.console import Environment
 from kvsctl.report.installations.listed import Listed, lines_of, table_of
 

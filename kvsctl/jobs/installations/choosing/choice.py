@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from kvsctl.bulk.retrying.policy import RetryPolicy
 from kvsctl.config.targets import Target
-from kvsctl.jobs.installations.proxy_list import ProxyList
+from kvsctl.jobs.installations.choosing.proxy_list import ProxyList
 from kvsctl.service.installations import Installation, InstallationsClient
 from kvsctl.service.transport.choose import over_network
 from kvsctl.service.transport.urls import require_safe

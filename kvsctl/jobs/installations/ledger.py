@@ -1,0 +1,158 @@
+"""The ledger of a job on several installations: a line for each that has ended, synced to disk."""
+
+import os
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Final, Self
+
+from kvsctl import __version__
+from kvsctl.errors import KvsctlError, StreamError, UsageError
+from kvsctl.files.claims import claim, resolved
+from kvsctl.files.raw import sync, write_all
+from kvsctl.jobs.installations.job import InstallationsJob, Ledgering
+from kvsctl.jobs.installations.ledger_lines import (
+    COMPLETE,
+    VERSION,
+    Content,
+    Header,
+    Line,
+    header_line,
+    is_finished,
+    line_of,
+    read_content,
+)
+from kvsctl.jobs.installations.part import PartEnd
+from kvsctl.jobs.job import BatchJob
+from kvsctl.journal.fingerprint import change
+
+_WHAT: Final = "the ledger"
+
+
+class Ledger:
+    """A ledger that is open and locked. Raise UsageError if it is that of another job.
+
+    Lines are written by a thread, those that wait together with one sync. A line that a kill has
+    cut short is removed, and its installation is worked on again.
+    """
+
+    def __init__(self, ledgering: Ledgering, job: InstallationsJob, template: BatchJob) -> None:
+        self._path = ledgering.path
+        self._retries_failed = ledgering.retries_failed
+        now = _header(ledgering, job, template)
+        try:
+            self._fd = claim(resolved(self._path), _WHAT)
+        except OSError as error:
+            raise UsageError(f"cannot open the ledger {self._path}: {error.strerror}") from error
+        try:
+            self._content = self._begun(now, starts_over=template.input.is_listing)
+        except BaseException:
+            os.close(self._fd)
+            raise
+        self._executor = ThreadPoolExecutor(1, "ledger")
+        self._waiting: deque[bytes] = deque()
+        self._writes: Future[None] | None = None
+        self.error: KvsctlError | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Wait until all is written, and close the file."""
+        self._executor.shutdown()
+        os.close(self._fd)
+
+    def finished(self, installation: str) -> Line | None:
+        """Return the line of an installation that need not be worked on; None for others."""
+        line = self._content.lines.get(installation)
+        return line if is_finished(line, retries_failed=self._retries_failed) else None
+
+    def note(self, end: PartEnd) -> None:
+        """Write how an installation ended, soon."""
+        line = line_of(end.line, end.job_end)
+        if line is not None:
+            self._append(line)
+
+    def complete(self) -> KvsctlError | None:
+        """Note that all installations have ended. Return the error if something was not written."""
+        self._append(COMPLETE)
+        return self.flushed()
+
+    def flushed(self) -> KvsctlError | None:
+        """Wait until all is written. Return the error if that failed."""
+        if self._writes is not None:
+            self._writes.result()
+        return self.error
+
+    def _begun(self, now: Header, *, starts_over: bool) -> Content:
+        try:
+            with os.fdopen(os.dup(self._fd), "rb") as file:
+                content = read_content(str(self._path), file)
+            if content.header is not None:
+                _require_same(content.header, now)
+            if content.header is None or (content.is_complete and starts_over):
+                content = Content(header=now)
+                os.ftruncate(self._fd, 0)
+                os.lseek(self._fd, 0, os.SEEK_SET)
+                write_all(self._fd, header_line(now))
+            else:
+                os.ftruncate(self._fd, content.valid_bytes)
+                os.lseek(self._fd, 0, os.SEEK_END)
+            sync(self._fd)
+        except OSError as error:
+            raise UsageError(f"cannot write the ledger {self._path}: {error.strerror}") from error
+        return content
+
+    def _append(self, line: bytes) -> None:
+        self._waiting.append(line)
+        self._writes = self._executor.submit(self._write)
+
+    def _write(self) -> None:
+        """Write all lines that wait. The thread calls it."""
+        lines: list[bytes] = []
+        while self._waiting:
+            lines.append(self._waiting.popleft())
+        if not lines or self.error is not None:
+            return
+        try:
+            write_all(self._fd, b"".join(lines))
+            sync(self._fd)
+        except OSError as error:
+            self.error = StreamError(f"cannot write the ledger {self._path}: {error.strerror}")
+
+
+def _header(ledgering: Ledgering, job: InstallationsJob, template: BatchJob) -> Header:
+    source = template.input.fingerprint() if ledgering.has_one_input else []
+    target = job.choice.target.display
+    return Header(VERSION, __version__, job.command, target, ledgering.identity, source)
+
+
+def _require_same(then: Header, now: Header) -> None:
+    hint = "A ledger can be resumed only by the command that began it. Use another file."
+    pairs: list[tuple[str, Any, Any]] = [
+        ("the command", then.command, now.command),
+        ("the target", then.target, now.target),
+    ]
+    pairs += [
+        ("--" + name.replace("_", "-"), then.form.get(name), now.form.get(name))
+        for name in sorted({*then.form, *now.form})
+    ]
+    for name, one, other in pairs:
+        if one != other:
+            raise UsageError(
+                f"{name} is {_shown(other)}, but was {_shown(one)} when the ledger was begun", hint
+            )
+    changed = change(then.input, now.input)
+    if changed is not None:
+        raise UsageError(f"the input has changed since the ledger was begun: {changed}", hint)
+
+
+def _shown(value: object) -> str:
+    if value in (None, False):
+        return "not given"
+    return "given" if value is True else str(value)

@@ -1,0 +1,176 @@
+"""A job on several installations is resumed from its ledger."""
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.installations.support import ALL, container, exit_codes, lines_by_name
+from tests.support.commands.command import Command, records_file
+from tests.support.waiting import wait_until
+
+_NAMES = [f"i{number:02}" for number in range(20)]
+_SLOW = "latency-ms=50"
+_DISPLAY_MEMBERS = ("records", "succeeded", "failed", "requests", "units")
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_bytes().splitlines()[1:]]
+
+
+def _ended(path: Path) -> list[str]:
+    if not path.exists():
+        return []
+    whole = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+    return [json.loads(line)["installation"] for line in whole[1:] if b'"installation"' in line]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_job_is_resumed_where_it_was(
+    kvsctl: Command, tmp_path: Path, number: signal.Signals
+) -> None:
+    path, ledger = tmp_path / "in.jsonl", tmp_path / "ledger"
+    records_file(path, [{"key": f"k{n}", "value": n} for n in range(60)])
+    words = ("set", *ALL, "-f", path, "--ledger", ledger, "--at-once", "2", "-c", "1", "--json")
+    with container(kvsctl, _NAMES, "--faults", _SLOW) as inside:
+        with inside.start(*words) as process:
+            wait_until(lambda: len(_ended(ledger)) >= 4)
+            process.send_signal(number)
+            process.wait(30)
+        before = _ended(ledger)
+        assert 4 <= len(before) < len(_NAMES)
+        ended = inside(*words, status=0)
+        report = ended.report
+        assert b"installations were finished by an earlier run" in ended.err
+        again = inside(*words, status=0).report
+        found = inside("list", *ALL, status=0)
+    lines = lines_by_name(report)
+    assert list(lines) == _NAMES
+    assert report["succeeded"] == 60 * len(_NAMES) == len(found.lines)
+    assert sorted(_ended(ledger)) == _NAMES, "each is noted once"
+    assert _lines(ledger)[-1] == {"complete": True}
+    assert [again[name] for name in _DISPLAY_MEMBERS] == [report[n] for n in _DISPLAY_MEMBERS]
+
+
+def test_a_line_that_was_cut_short_is_done_again(kvsctl: Command, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    words = ("set", *ALL, "k=1", "--ledger", ledger, "--json")
+    with container(kvsctl, _NAMES[:4]) as inside:
+        inside(*words, status=0)
+        whole = ledger.read_bytes().splitlines(keepends=True)
+        ledger.write_bytes(b"".join(whole[:3]) + whole[3][:20])
+        report = inside(*words, status=0).report
+    assert report["succeeded"] == 4
+    assert len(lines_by_name(report)) == 4
+    assert sorted(_ended(ledger)) == _NAMES[:4]
+
+
+def test_what_did_not_end_well_is_done_again(kvsctl: Command, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    words = ("set", *ALL, "k=1", "--ledger", ledger, "--json")
+    with container(kvsctl, ["a", "b", "c"], "--faults", "refuse-installation=b:403") as inside:
+        first = inside(*words, status=1).report
+        assert exit_codes(first) == {"a": 0, "b": 3, "c": 0}
+        assert [line.get("exit_code") for line in _lines(ledger)].count(3) == 1
+        second = inside(*words, status=1).report
+    assert exit_codes(second) == {"a": 0, "b": 3, "c": 0}
+    requests = {name: line["requests"] for name, line in lines_by_name(second).items()}
+    assert requests == {"a": 1, "b": 1, "c": 1}
+
+
+def test_failed_records_are_retried_only_if_that_is_asked_for(
+    kvsctl: Command, tmp_path: Path
+) -> None:
+    ledger = tmp_path / "ledger"
+    words = ("set", *ALL, "k=1", "l=2", "--ledger", ledger, "--json")
+    with container(
+        kvsctl, ["a", "b"], "--faults", "refuse=k:INVALID_KEY,only=batch/set,first=1"
+    ) as inside:
+        first = inside(*words, status=1).report
+        assert sorted(exit_codes(first).values(), key=str) == [0, 1]
+        assert inside(*words, status=1).report["failures"] == first["failures"]
+        last = inside(*words, "--retry-failed", status=0).report
+    assert (last["succeeded"], last["failed"]) == (4, 0)
+
+
+def test_a_complete_ledger_of_a_selection_starts_anew(kvsctl: Command, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    words = ("delete", *ALL, "--prefix", "tmp:", "--yes", "--ledger", ledger, "--json")
+    with container(kvsctl, ["a", "b"]) as inside:
+        for _ in range(2):
+            inside("set", *ALL, "tmp:1=1", "tmp:2=2", "other=3", status=0)
+            assert inside(*words, status=0).report["succeeded"] == 4
+            assert sorted(_ended(ledger)) == ["a", "b"]
+
+
+def test_an_answer_of_no_leaves_the_ledger_without_lines(kvsctl: Command, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    words = ("delete", *ALL, "--prefix", "tmp:", "--yes", "--max-delete", "1", "--ledger", ledger)
+    with container(kvsctl, ["a", "b"]) as inside:
+        inside("set", "-t", "container", "--installation", "a", "tmp:1=1", "tmp:2=2", status=0)
+        inside(*words, status=2)
+        assert _ended(ledger) == []
+        inside(*words[:-3], "2", *words[-2:], status=0)
+    assert sorted(_ended(ledger)) == ["a", "b"]
+
+
+def test_the_totals_of_rules_are_resumed(kvsctl: Command, tmp_path: Path) -> None:
+    rules, ledger = tmp_path / "rules.toml", tmp_path / "ledger"
+    rules.write_text('[[rules]]\nname = "old"\nprefix = "tmp:"\naction = "delete"\n', "utf-8")
+    words = ("clean", *ALL, "-f", rules, "--yes", "--ledger", ledger, "--json")
+    with container(kvsctl, ["a", "b"]) as inside:
+        inside("set", *ALL, "tmp:1=1", "tmp:2=2", status=0)
+        whole = inside(*words, status=0).report
+        lines = ledger.read_bytes().splitlines(keepends=True)
+        ledger.write_bytes(b"".join(lines[:2]))
+        resumed = inside(*words, status=0).report
+    assert whole["rules"][0]["succeeded"] == 4
+    assert resumed["rules"][0]["succeeded"] == resumed["succeeded"] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("set", *ALL, "k=2"), b"the input has changed since the ledger was begun"),
+        (("delete", *ALL, "k"), b"the command is delete, but was set"),
+        (("set", *ALL, "k=1", "--ttl", "1d"), b"--ttl is 1d, but was not given"),
+    ],
+)
+def test_the_ledger_of_another_job_is_refused(
+    kvsctl: Command, tmp_path: Path, words: tuple[str, ...], said: bytes
+) -> None:
+    ledger = tmp_path / "ledger"
+    with container(kvsctl, ["a", "b"]) as inside:
+        inside("set", *ALL, "k=1", "--ledger", ledger, status=0)
+        before = ledger.read_bytes()
+        assert said in inside(*words, "--ledger", ledger, status=2).err
+        assert ledger.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"something else\n", b"ledger:1: not a line of a ledger"),
+        (
+            b'{"ledger":2,"version":"9","command":"set","target":"t","form":{},"input":[]}\n',
+            b"the ledger has format 2, and this kvsctl knows 1",
+        ),
+    ],
+)
+def test_any_other_file_is_left_alone(
+    kvsctl: Command, tmp_path: Path, content: bytes, said: bytes
+) -> None:
+    ledger = tmp_path / "ledger"
+    ledger.write_bytes(content)
+    with container(kvsctl, ["a", "b"]) as inside:
+        assert said in inside("set", *ALL, "k=1", "--ledger", ledger, status=2).err
+    assert ledger.read_bytes() == content
+
+
+def test_it_is_for_several_installations(kvsctl: Command, tmp_path: Path) -> None:
+    ended = kvsctl("set", "-t", "local", "k=1", "--ledger", tmp_path / "ledger", status=2)
+    assert b"--ledger is for several installations" in ended.err
+    ended = kvsctl("set", "-t", "local", "k=1", "--canary", "1", status=2)
+    assert b"--canary is for several installations" in ended.err
