@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Keeping(msgspec.Struct, frozen=True):
-    """That a rule keeps the `count` latest records of each group.
+    """That a rule keeps the `count` latest records of each group that have not expired.
 
     Without a `template`, all keys of an entity that the rule chooses from are one group.
     """
@@ -71,6 +71,12 @@ class Rule(msgspec.Struct, frozen=True):
         orders = self.keeping is not None and self.selection.age_from is AgeFrom.UPDATED
         return orders or self.selection.needs_updated
 
+    @property
+    def needs_expiry(self) -> bool:
+        """Whether it must be known when a record expires."""
+        has_use = self.keeping is not None or self.skips_expired
+        return has_use or self.selection.needs_expiry
+
     def may_meet(self, other: "Rule") -> bool:
         """Return whether both rules may be about one record. They are not if their keys differ."""
         others = other.selection.prefixes
@@ -93,13 +99,15 @@ class Rule(msgspec.Struct, frozen=True):
         """Return what the rule, the `number`-th, says of a record; None: it is not about it."""
         if not self.chooses_key(entity, key):
             return None
-        if self.skips_expired and known.expires_at is not None and known.expires_at <= now:
+        is_expired = known.expires_at is not None and known.expires_at <= now
+        if self.skips_expired and is_expired:
             verdict = Verdict.NOT_CHOSEN
         else:
             verdict = self.selection.judge(entity, key, known, now)
-        if self.keeping is not None:
-            if self.keeping.group_of(entity, key) is None:
-                return Step(number, Verdict.UNDECIDED)
+        if self.keeping is not None and self.keeping.group_of(entity, key) is None:
+            return Step(number, Verdict.UNDECIDED)
+        # What has expired is about to vanish: to keep it would mean to keep one record less.
+        if self.keeping is not None and not is_expired:
             time = self.selection.time_of(entity, key, known)
             if isinstance(time, Verdict):
                 return Step(number, time)
@@ -138,7 +146,7 @@ class Rules(msgspec.Struct, frozen=True):
     @property
     def needs_expiry(self) -> bool:
         """See Chooser."""
-        return any(rule.selection.needs_expiry or rule.skips_expired for rule in self.rules)
+        return any(rule.needs_expiry for rule in self.rules)
 
     @property
     def is_of_keys_only(self) -> bool:

@@ -98,6 +98,13 @@ def test_expired_records_are_left_to_later_rules() -> None:
     assert rules.needs_expiry
 
 
+def test_an_expired_record_is_in_no_group() -> None:
+    rules = Rules([Rule(Selection("r:"), keeping=_GROUPS)])
+    assert rules.steps(None, "r:a:1", _known(expires=10.0), 9.0) == [Step(0, _CHOSEN, 5.0)]
+    assert rules.steps(None, "r:a:1", _known(expires=10.0), 10.0) == [Step(0, _CHOSEN)]
+    assert rules.steps(None, "r:a", _known(expires=10.0), 10.0) == [Step(0, _UNDECIDED)]
+
+
 def test_a_key_of_another_part_is_listed_only_for_its_group() -> None:
     shards = [Shard(1, 2), Shard(2, 2)]
     plain = [Rules([Rule(Selection("r:"))], shard) for shard in shards]

@@ -11,6 +11,7 @@ import pytest
 from tests.e2e.cleanup.stores import STORE_KINDS, filled
 from tests.support.commands.command import Command, records_file
 from tests.support.commands.pseudo_terminal import in_terminal
+from tests.support.commands.serving import serving
 
 pytestmark = pytest.mark.slow
 
@@ -314,3 +315,63 @@ def test_a_run_whose_time_is_up_leaves_the_rest_for_the_next(
     assert b"work is left: the time of --max-duration 1s is up" in ended.err
     store(*words, status=0)
     assert _held(store) == _expected()
+
+
+_OF_ENTITIES = """
+[[rules]]
+name = "logs"
+all = true
+entity = "log"
+keep_last = 2
+age_from = "value.at"
+action = "delete"
+
+[[rules]]
+name = "plain"
+prefix = "k"
+exclude = "k2"
+action = "expire"
+ttl = "1d"
+
+[[rules]]
+name = "both"
+prefix = "k"
+entity = ["log"]
+plain = true
+action = "delete"
+"""
+
+
+def test_rules_may_be_about_entities(kvsctl: Command, tmp_path: Path) -> None:
+    manifest, rules = tmp_path / "manifest.yml", tmp_path / "rules.toml"
+    manifest.write_text(
+        "app:\n  id: x\n  storage:\n    entities:\n      - name: log\n"
+        "        attributes:\n          at: {type: integer}\n"
+    )
+    rules.write_text(_OF_ENTITIES, "utf-8")
+    with serving(kvsctl, "--manifest", manifest) as url:
+        command = kvsctl.having(KVSCTL_URL=url)
+        logs = [
+            {"key": f"k{n}", "value": {"at": 1_700_000_000 + n}, "entityName": "log"}
+            for n in range(5)
+        ]
+        plain = [{"key": f"k{n}", "value": n} for n in range(3)]
+        given = records_file(tmp_path / "in.jsonl", logs + plain + [{"key": "z", "value": 1}])
+        command("set", "-q", "-f", given, status=0)
+        planned = command("clean", "-f", rules, "--plan", "-", status=0).lines
+        lines = [(one["rule"], one.get("entityName"), one["key"]) for one in planned]
+        assert lines == [
+            *(("logs", "log", f"k{n}") for n in range(3)),
+            *(("plain", None, f"k{n}") for n in range(2)),
+            ("both", None, "k2"),
+        ]
+        command("clean", "-f", rules, "-y", status=0)
+        left = command("export", "-q", "--entity", "log", "--plain", status=0).lines
+        expires = {(one.get("entityName"), one["key"]): "expireTime" in one for one in left}
+        assert expires == {
+            ("log", "k3"): False,
+            ("log", "k4"): False,
+            (None, "k0"): True,
+            (None, "k1"): True,
+            (None, "z"): False,
+        }

@@ -41,6 +41,7 @@ from tests.jobs.cleanup.support import Around, clean_up, cleanup_job, ruled_plan
 from tests.support.simulated.shared_store import SharedStore, Write
 from tests.support.simulated.virtual_time import run_virtual
 
+_PAST: Final = "1970-01-01T00:00:00Z"
 _DELETE: Final = Deleting()
 _EXPIRE: Final = Expiring(Ttl(3600, "SECONDS"))
 _GROUPS: Final = GroupTemplate.of("{letter}:{group}:*")
@@ -77,7 +78,7 @@ def _key(random: Random) -> str:
 
 def _found(random: Random, moment: float) -> Found:
     value = random.choice([b"1", b"11", b"111", b"1111", b'"?"'])
-    expiry = random.choice([None, None, "1970-01-01T00:00:00Z", "2100-01-01T00:00:00Z"])
+    expiry = random.choice([None, None, _PAST, "2100-01-01T00:00:00Z"])
     return Found(value, round(moment * 1000), round(moment * 1000), expiry)
 
 
@@ -104,7 +105,7 @@ def _settled(plan: CleanUpPlan, records: Mapping[str, Found]) -> dict[str, Actio
         for key, found in mine.items():
             what_is_known = known(FoundSlab.of([found]), 0)
             verdict = rule.selection.judge(None, key, what_is_known, 1000.0)
-            is_gone = found.expire_time == "1970-01-01T00:00:00Z"
+            is_gone = found.expire_time == _PAST
             if rule.skips_expired and is_gone:
                 verdict = Verdict.NOT_CHOSEN
             if verdict is not Verdict.NOT_CHOSEN:
@@ -120,7 +121,8 @@ def _kept(rule: Rule, mine: Mapping[str, Found]) -> set[str]:
     groups: dict[object, list[tuple[int, str]]] = {}
     for key, found in mine.items():
         group = rule.keeping.group_of(None, key)
-        groups.setdefault(group, []).append((found.updated_at or 0, key))
+        if group is None or found.expire_time != _PAST:
+            groups.setdefault(group, []).append((found.updated_at or 0, key))
     odd = {key for _, key in groups.pop(None, [])}
     latest = {key for one in groups.values() for _, key in sorted(one)[-rule.keeping.count :]}
     return odd | latest
