@@ -91,9 +91,10 @@ def _columns(rows: Sequence[Cells], names: list[str], others: set[int]) -> Seque
     if {*map(len, rows)} != {count}:
         others.update(place for place, row in enumerate(rows) if len(row) != count)
         rows = [row if len(row) == count else [""] * count for row in rows]
-    if names in rows:
+    columns = list(zip(*rows, strict=True))
+    if names[0] in columns[0]:  # a row may repeat the header
         others.update(place for place, row in enumerate(rows) if row == names)
-    return list(zip(*rows, strict=True))
+    return columns
 
 
 def _of_key(
