@@ -232,3 +232,26 @@ def test_a_forecast_has_the_invocations_of_a_bridge(kvsctl: Command) -> None:
     direct = kvsctl(*words, "--url", "http://127.0.0.1:9", status=0).report
     assert bridged["requests"] == direct["requests"] == 122
     assert (bridged["least_s"], direct["least_s"]) == (120, 0)
+
+
+def test_one_command_works_on_several_bridges(kvsctl: Command, app: Path, tmp_path: Path) -> None:
+    large = "big=9007199254740993"
+    with ExitStack() as stack:
+        services = [stack.enter_context(serving(kvsctl)) for _ in range(2)]
+        lines = []
+        for number, service in enumerate(services):
+            url = stack.enter_context(gateway(app, service, GATEWAY_INSTALLATION=f"id-{number}"))
+            configured(kvsctl, url)
+            token_file = str(kvsctl.home / "token")
+            line = {"installation": f"id-{number}", "url": url, "token_file": token_file}
+            lines.append(json.dumps(line) + "\n")
+        file = tmp_path / "installations.jsonl"
+        file.write_text("".join(lines), "utf-8")
+        words = ["set", "-t", "app", "--installations-file", str(file), "a=1", large, "--json"]
+        report = kvsctl(*words, status=1).report
+        assert (report["succeeded"], report["failed"]) == (2, 2)
+        assert {one["code"] for one in report["failures"]} == {"NUMBER_NOT_EXACT"}
+        assert [stored(kvsctl, service) for service in services] == [{"a": 1}] * 2
+        file.write_text("".join(lines).replace("id-1", "id-9"), "utf-8")
+        report = kvsctl(*words[:-2], "--json").report
+        assert [one["exit_code"] for one in report["installations"]] == [0, 3]
