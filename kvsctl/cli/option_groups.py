@@ -82,8 +82,14 @@ _Group = TypeVar("_Group", bound=OptionGroup)
 class Given:
     """The groups of options that a command was called with, by their types."""
 
-    def __init__(self, groups: Iterable[OptionGroup]) -> None:
+    def __init__(
+        self,
+        groups: Iterable[OptionGroup],
+        defaults: dict[type[OptionGroup], OptionGroup] | None = None,
+    ) -> None:
         self._groups = {type(group): group for group in groups}
+        self._defaults = {} if defaults is None else defaults
+        """The groups that were asked for and not given."""
 
     @property
     def groups(self) -> Iterable[OptionGroup]:
@@ -92,12 +98,14 @@ class Given:
 
     def of(self, group: type[_Group]) -> _Group:
         """Return the options of a group; its defaults if the command does not take it."""
-        given = self._groups.get(group)
-        return given if isinstance(given, group) else group()
+        given = self._groups.get(group) or self._defaults.get(group)
+        if not isinstance(given, group):
+            given = self._defaults[group] = group()
+        return given
 
     def having(self, group: OptionGroup) -> "Given":
         """Return the same groups, with this one in the place of that of its type."""
-        return Given([*self._groups.values(), group])
+        return Given([*self._groups.values(), group], self._defaults)
 
     def identity(self) -> dict[str, Any]:
         """Return the options that must match when the job is resumed.

@@ -93,6 +93,8 @@ class Lister:
         self._waiting = deque(ranges)
         self._active: list[_Chain] = []
         self._chains = chains
+        self._begun_chains = 0
+        self._tasks = asyncio.TaskGroup()
         self._division = _DivisionBudget()
         self._changed = asyncio.Event()
         self._steps: asyncio.Queue[_Step | None] = asyncio.Queue()
@@ -139,13 +141,21 @@ class Lister:
 
     async def _list_all(self) -> None:
         try:
-            async with asyncio.TaskGroup() as tasks:
-                for _ in range(self._chains):
-                    tasks.create_task(self._work())
+            async with asyncio.TaskGroup() as self._tasks:
+                self._begin_chains(len(self._waiting))
         except* Exception as group:
             raise group.exceptions[0] from None
         finally:
             self._steps.put_nowait(None)
+
+    def _begin_chains(self, wanted: int) -> None:
+        """Begin chains until there are as many as are wanted and allowed.
+
+        Most stores have one page: they need no chain that waits for ranges to be divided.
+        """
+        while self._begun_chains < min(wanted, self._chains):
+            self._begun_chains += 1
+            self._tasks.create_task(self._work())
 
     async def _work(self) -> None:
         while (range_ := await self._next()) is not None:
@@ -224,6 +234,8 @@ class Lister:
             self._steps.put_nowait(_Step(before, (), listed))
         elif listed is not None:
             self._steps.put_nowait(_Step(before, (chain.range,), listed))
+        if not is_last:
+            self._begin_chains(self._chains)
         self._changed.set()
 
     def _prefix(self, range_: Range, listed: Listed | None) -> str:
@@ -298,6 +310,7 @@ class Lister:
         again = remaining(chain.range, pages_listed=pages)
         self._steps.put_nowait(_Step(chain.range, again))
         self._waiting.extendleft(reversed(again))
+        self._begin_chains(self._chains)
 
     def _divisible(self) -> list[_Chain]:
         """Return the chains whose ranges may be divided, the most promising first."""

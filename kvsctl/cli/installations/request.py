@@ -91,7 +91,11 @@ def _ledgering(given: Given, *, has_one_input: bool) -> Ledgering | None:
 
 
 class _Parts:
-    """Makes the job of each installation."""
+    """Makes the job of each installation.
+
+    Jobs that list a store, and have no file of their own, differ by their targets only: options are
+    read once for all of them.
+    """
 
     def __init__(
         self, given: Given, job_of: Callable[[Given], BatchJob], config: ConfigFile
@@ -102,9 +106,18 @@ class _Parts:
         self._job_of = job_of
         self._config = config
         self._named = named_groups(given)
+        self._template: BatchJob | None = None
 
     def job_of(self, target: Target) -> BatchJob:
         """Return the job of an installation. Raise UsageError."""
+        job = self._template
+        if job is None:
+            job = self._made(target)
+            if job.input.is_listing and job.records is None and not self._named:
+                self._template = job
+        return replace(job, target=target)
+
+    def _made(self, target: Target) -> BatchJob:
         store = ChosenStore(target=target, config=self._config)
         given = with_names(self._given.having(store), self._named, target)
         job = self._job_of(given)

@@ -1,13 +1,14 @@
 """Carry out a job on several installations, many at a time, and report what happened."""
 
 import asyncio
+import gc
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec.structs import replace
 
@@ -38,6 +39,9 @@ from kvsctl.service.transport.shared import SharedCarriers
 
 if TYPE_CHECKING:
     from kvsctl.jobs.installations.ledger import Ledger
+
+_ENDED_PER_COLLECTION: Final = 500
+"""After so many jobs, memory is freed that their reference cycles hold: by itself, that is rare."""
 
 _Do: TypeAlias = Callable[[Target], Awaitable[PartEnd]]
 """What is done in an installation."""
@@ -110,6 +114,7 @@ class _Work:
         self._started_at = datetime.now(UTC)
         self._is_out_of_time = False
         self._refusal: UsageError | None = None
+        self._ended = 0
         self._ledger: Ledger | None = None
         self._left = targets
         """The installations that no earlier run has finished."""
@@ -280,6 +285,9 @@ class _Work:
 
     def _add(self, end: PartEnd) -> None:
         self._sum.add(end.line, end.job_end)
+        self._ended += 1
+        if self._ended % _ENDED_PER_COLLECTION == 0:
+            gc.collect()
         self._stops.note(end.line)
         if end.line.exit_code == ExitStatus.PIPE_CLOSED:
             self._runs.stop()

@@ -6,6 +6,7 @@ URLs are parsed without httpx: importing it takes longer than most commands.
 import ipaddress
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
@@ -52,6 +53,7 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+@lru_cache(maxsize=64)
 def parsed_url(text: str) -> Url:
     """Parse a URL. Missing parts are empty. Raise InvalidUrlError."""
     if len(text) > _MAX_CHARACTERS:
