@@ -1,0 +1,156 @@
+"""Clean many installations with one command, against one store of the same size; see ../README.md.
+
+`keys_per_s_of_one` is the speed of `delete --prefix` over many small stores against that over one
+store with as many keys, in alternating runs, without start-up (`elapsed_s` of the report).
+`by_cpu` is the same ratio from the CPU time of client and server together, which other work on the
+machine changes less.
+
+`steps` shows the time and the peak memory as the number of installations grows; each has as many
+keys. `seconds_per_installation_growth` is the time per installation in the last step against the
+first with enough of them to measure.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from benchmarks.memory.client import can_measure
+from benchmarks.result import parser, publish, spread
+
+_KVSCTL = [sys.executable, "-m", "kvsctl"]
+_TARGETS = {
+    "keys_per_s_of_one": "at least 0.8",
+    "peak_mb": "under 150 at 10,000 installations",
+    "seconds_per_installation_growth": "about 1",
+}
+_MB = 1024
+
+
+class _Step(NamedTuple):
+    """A clean-up: its seconds without start-up, CPU seconds of both sides, peak memory."""
+
+    seconds: float
+    cpu_seconds: float
+    client_cpu_seconds: float
+    peak_mb: float
+
+
+def main() -> None:
+    """Run the benchmark and print the result."""
+    options = parser(__doc__)
+    options.add_argument("--installations", type=int, default=1000)
+    options.add_argument("--keys", type=int, default=100, help="keys of each")
+    options.add_argument("--most", type=int, default=10_000, help="installations in the last step")
+    options.add_argument("--rounds", type=int, default=5)
+    given = options.parse_args()
+    if given.short:
+        given.installations, given.keys, given.most, given.rounds = 20, 5, 20, 1
+    if not (can_measure() and Path("/proc/self/stat").exists()):
+        publish(given, {"skipped": "this system does not report what processes use"})
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        publish(given, _measured(Path(folder), given))
+
+
+def _measured(folder: Path, given: Any) -> dict[str, Any]:
+    many: list[_Step] = []
+    one: list[_Step] = []
+    for _ in range(given.rounds):
+        many.append(_cleaned(folder, given.installations, given.keys))
+        one.append(_cleaned(folder, 1, given.installations * given.keys))
+    steps = {}
+    count = 10
+    while count <= given.most:
+        steps[count] = _cleaned(folder, count, given.keys)
+        count *= 10
+    growing = [count for count in steps if count >= 100] or [*steps]
+    each = [steps[count].seconds / count for count in (growing[0], growing[-1])]
+    pairs = [*zip(many, one, strict=True)]
+    return {
+        "installations": given.installations,
+        "keys": given.keys,
+        "rounds": given.rounds,
+        "targets": _TARGETS,
+        "keys_per_s_of_one": spread(o.seconds / m.seconds for m, o in pairs),
+        "by_cpu": {
+            "keys_per_s_of_one": spread(o.cpu_seconds / m.cpu_seconds for m, o in pairs),
+            "client": spread(o.client_cpu_seconds / m.client_cpu_seconds for m, o in pairs),
+        },
+        "seconds_per_installation_growth": round(each[1] / each[0], 3),
+        "steps": {str(count): step._asdict() for count, step in steps.items()},
+    }
+
+
+def _cleaned(folder: Path, installations: int, keys: int) -> _Step:
+    """Clean so many stores, and check that all of it was deleted."""
+    seed = folder / "seed.jsonl"
+    with seed.open("w", encoding="utf-8") as lines:
+        lines.writelines(_lines(installations, keys))
+    with _served(seed) as (url, server):
+        words = ["--all-installations"] if installations > 1 else ["--installation", "i00000"]
+        limits = ["--rps", "0", "--units-per-min", "0"]
+        command = ["delete", "-t", "container", *words, "--prefix", "tmp:", "--yes", *limits]
+        before = _cpu_seconds(server)
+        client = subprocess.Popen(
+            [*_KVSCTL, *command, "--json"],
+            stdout=subprocess.PIPE,
+            env=os.environ | {"FORGE_EGRESS_PROXY_URL": url},
+        )
+        assert client.stdout is not None
+        report = json.loads(client.stdout.read())
+        _, _, used = os.wait4(client.pid, 0)
+        client.returncode = 0
+        server_cpu = _cpu_seconds(server) - before
+    if (report["exit_code"], report["succeeded"]) != (0, installations * keys):
+        raise SystemExit(f"not all was deleted: {report['exit_code']}, {report['succeeded']}")
+    client_cpu = used.ru_utime + used.ru_stime
+    return _Step(
+        report["elapsed_s"],
+        round(client_cpu + server_cpu, 3),
+        round(client_cpu, 3),
+        round(used.ru_maxrss / _MB, 1),
+    )
+
+
+def _lines(installations: int, keys: int) -> Iterator[str]:
+    for number in range(installations):
+        for key in range(keys):
+            record = {
+                "key": f"tmp:{key:06}",
+                "value": {"n": key, "text": "x" * 40},
+                "installation": f"i{number:05}",
+            }
+            yield json.dumps(record) + "\n"
+
+
+@contextmanager
+def _served(seed: Path) -> Iterator[tuple[str, int]]:
+    """Serve the records of a file from a process. Yield the URL and the id of the process."""
+    with subprocess.Popen(
+        [*_KVSCTL, "serve", "--port", "0", "--seed", seed],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().decode().strip(), process.pid
+        finally:
+            process.terminate()
+
+
+def _cpu_seconds(process: int) -> float:
+    """Return the CPU time that a process has taken so far; Linux only."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+if __name__ == "__main__":
+    main()
