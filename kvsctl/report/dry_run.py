@@ -21,13 +21,14 @@ class DryRun(msgspec.Struct, frozen=True):
     def enter(self, tally: Tally) -> None:
         """Set the counts of the report to the forecast's: what the run would do.
 
-        What a listing has found for it has not succeeded in anything.
+        What a listing has found for it has not succeeded in anything: it is unsent, as is what a
+        run that was stopped has listed and not read.
         """
         forecast = self.forecast
-        tally.succeeded = 0
+        tally.unsent += tally.succeeded - forecast.duplicates
+        tally.succeeded, tally.duplicates = 0, forecast.duplicates
         tally.requests = forecast.reads + forecast.requests
         tally.bytes_sent = forecast.bytes_sent
-        tally.duplicates, tally.unsent = forecast.duplicates, forecast.records
         if forecast.are_units_least:
             tally.units_read = forecast.units
         else:

@@ -51,6 +51,16 @@ def test_the_forecast_fills_the_counts_of_the_report() -> None:
     ]
 
 
+def test_what_a_stopped_listing_has_not_read_is_unsent_beside_what_it_has_found() -> None:
+    tally = Tally()
+    tally(RecordsRead(4))
+    found = [Outcome(record(n), State.SUCCEEDED) for n in range(2)]
+    tally(Settled([*found, Outcome(record(2), State.UNSENT), Outcome(record(3), State.UNKNOWN)]))
+    DryRun(replace(FORECAST, records=2, duplicates=0), 0.0).enter(tally)
+    tally.check_sum()
+    assert (tally.succeeded, tally.unsent, tally.unknown) == (0, 3, 1)
+
+
 def test_units_and_price_of_reads_are_lower_bounds() -> None:
     tally = tally_of_four()
     dry_run = DryRun(replace(FORECAST, are_units_least=True), 0.0)
