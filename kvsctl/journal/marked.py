@@ -46,6 +46,11 @@ class MarkedListing(Protocol):
 
     ages_count_from: float | None
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything can be said about what is left: not before it is known what to list."""
+        ...
+
     def take(self, settled: int) -> tuple[list[Left], list[Left]]:
         """Return what has ended and begun since the last call.
 

@@ -289,7 +289,8 @@ class JournalWriter:
         group.output_bytes = output_bytes
         group.elapsed_seconds = self._elapsed()
         group.stage = stage
-        if self._listing is not None:
+        # Before it has begun, "nothing is left" would mean that everything was listed.
+        if self._listing is not None and self._listing.has_begun:
             group.lists, group.ages_count_from = True, self._listing.ages_count_from
             group.ended, group.begun = self._listing.take(self._tally.records)
         return group

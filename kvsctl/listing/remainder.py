@@ -36,6 +36,8 @@ class _Page(NamedTuple):
 class Cutoff:
     """What a journal keeps of a listing that a resumed run begins again: from when ages count."""
 
+    has_begun = True
+
     def __init__(self, ages_count_from: float | None = None) -> None:
         self.ages_count_from = ages_count_from
 
@@ -63,6 +65,12 @@ class Remainder:
         self._pages: deque[_Page] = deque()
         self._ended: dict[Mark, None] = {}
         self._begun: dict[Mark, None] = {}
+        self._has_begun = left is not None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it is known what there is to list, from this run or an earlier one."""
+        return self._has_begun
 
     def begin(
         self, spaces: Mapping[int, Sequence[Range]], *, prefixed: Collection[int] = ()
@@ -73,6 +81,7 @@ class Remainder:
         was listed in part begins at longer prefixes if that probably costs fewer queries than
         listing it again and skipping what is settled.
         """
+        self._has_begun = True
         if self._left is None:
             marks = [_mark(space, one) for space, ranges in spaces.items() for one in ranges]
             self._begun.update(dict.fromkeys(marks))

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import pytest
 
 from kvsctl.emulator import EmulatorOptions, embedded
+from kvsctl.emulator.options import Token
 from kvsctl.emulator.switches.fault_spec import read_faults
 from kvsctl.journal.file import JournalFile, read_journal
 from tests.support.commands.command import Command
@@ -49,6 +50,33 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     faults = read_faults("seed=2,latency-ms=20..60,503=0.02")
     with served(embedded(path, EmulatorOptions(faults=faults))) as url:
         yield url
+
+
+@pytest.mark.parametrize("command", ["export", "sync"])
+def test_a_job_that_ended_before_anything_was_listed_lists_everything_when_it_is_resumed(
+    kvsctl: Command, tmp_path: Path, command: str
+) -> None:
+    """An age makes it ask first whether queries have times, and the token is refused there."""
+    token = tmp_path / "token"
+    config = tmp_path / "config.toml"
+    with served(embedded(tmp_path / "db", EmulatorOptions(tokens=(Token("good", "one"),)))) as url:
+        config.write_text(f'[targets.there]\nurl = "{url}"\ntoken_file = "{token}"\n')
+        here = kvsctl.having(KVSCTL_CONFIG=str(config), KVSCTL_LOCAL_DB=str(tmp_path / "here.db"))
+        token.write_text("good")
+        here("set", "-q", "-t", "there", "a=1", "b=2", status=0)
+        words: Words = [command, "--all", "--newer-than", "1d", "--journal", tmp_path / "j"]
+        if command == "export":
+            words += ["-t", "there", "-o", tmp_path / "out"]
+        else:
+            words += ["--from", "there", "-t", "local", "--yes"]
+        token.write_text("bad")
+        here(*words, status=3)
+        token.write_text("good")
+        here(*words, status=0)
+        if command == "export":
+            assert len((tmp_path / "out").read_bytes().splitlines()) == 2
+        else:
+            assert here("list", "-q", "-t", "local").out == b"a\nb\n"
 
 
 def _settled(journal: Path) -> int:
