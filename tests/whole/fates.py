@@ -1,6 +1,7 @@
 """What jobs are drawn, and what their runs meet."""
 
 import errno
+from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
@@ -45,9 +46,9 @@ def _faults(draw: st.DrawFn) -> str:
 
 
 @st.composite
-def _troubles(draw: st.DrawFn) -> Trouble:
+def _troubles(draw: st.DrawFn, names: Sequence[str]) -> Trouble:
     return Trouble(
-        full=draw(st.sampled_from(["journal", "failed", "out.part"])),
+        full=draw(st.sampled_from(names)),
         room_bytes=draw(st.sampled_from([0, 30, 300, 900])),
         in_sync=draw(st.booleans()),
         code=draw(st.sampled_from([errno.ENOSPC, errno.EIO])),
@@ -90,7 +91,14 @@ _out_of_time = st.builds(
     signals=st.sampled_from([(), (), (2.0,), (1.0, 1.5)]),
     **_quiet,
 )
-_on_full_disk = st.builds(Fate, trouble=_troubles(), **_quiet)
-FATES = st.one_of(
-    _killed_by_disk, _killed_by_turn, _killed_by_time, _signalled, _out_of_time, _on_full_disk
-)
+
+
+def fates(*names: str) -> st.SearchStrategy[Fate]:
+    """What runs meet. `names`: the files that a disk may have no room for."""
+    on_full_disk = st.builds(Fate, trouble=_troubles(names), **_quiet)
+    return st.one_of(
+        _killed_by_disk, _killed_by_turn, _killed_by_time, _signalled, _out_of_time, on_full_disk
+    )
+
+
+FATES = fates("journal", "failed", "out.part")

@@ -12,14 +12,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
+from pathlib import Path
 from random import Random
 from types import SimpleNamespace
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Protocol, Self, TypeVar
 from unittest.mock import patch
 
 import typer
 
-from kvsctl.bulk.run import Run
 from kvsctl.cli.app import command_line
 from kvsctl.cli.arguments import prepared
 from kvsctl.errors import ExitStatus, KvsctlError
@@ -34,7 +34,6 @@ from kvsctl.service.transport.in_process import in_process
 from tests.support.books import Books
 from tests.support.simulated.virtual_time import run_virtual
 from tests.whole.disk import Disk, Killed, Trouble
-from tests.whole.jobs import URL, Job
 from tests.whole.stand_ins import PacedFeed, SlowExecutor, at_once
 from tests.whole.wire import World
 
@@ -43,6 +42,15 @@ _COMMAND: Final = typer.main.get_command(command_line())
 """Made once: making it takes longer than a run."""
 _MOST_TURNS: Final = 200_000
 """Of the loop, in one run: many times what the longest takes."""
+
+
+class Command(Protocol):
+    """A command line, and the folder with its files and its configuration."""
+
+    @property
+    def folder(self) -> Path: ...
+
+    def words(self, token_file: Path, *, retries_failed: bool) -> list[str | Path]: ...
 
 
 @dataclass(frozen=True)
@@ -86,12 +94,16 @@ class Ended:
         return self.status is None
 
 
-def run(job: Job, world: World, disk: Disk, fate: Fate) -> Ended:
+Meanwhile = Sequence[tuple[float, Callable[[], None]]]
+"""What happens during a run that is none of its doing, and when."""
+
+
+def run(job: Command, world: World, disk: Disk, fate: Fate, meanwhile: Meanwhile = ()) -> Ended:
     """One run of the job, from its options to its exit code or its abrupt end."""
     ended = Ended(fate, Books())
     with ExitStack() as stack:
         stack.enter_context(disk.meeting(fate.trouble))
-        stack.enter_context(_in_place(job, world, disk, ended))
+        stack.enter_context(_in_place(job, world, disk, ended, meanwhile))
         try:
             words = job.words(world.token_file, retries_failed=fate.retries_failed)
             _COMMAND.main(args=prepared(list(map(str, words))), prog_name="kvsctl")
@@ -114,7 +126,9 @@ def run(job: Job, world: World, disk: Disk, fate: Fate) -> Ended:
 
 
 @contextmanager
-def _in_place(job: Job, world: World, disk: Disk, ended: Ended) -> Iterator[None]:
+def _in_place(
+    job: Command, world: World, disk: Disk, ended: Ended, meanwhile: Meanwhile
+) -> Iterator[None]:
     """Virtual time, the world at the far end, and no thread."""
     fate, random = ended.fate, Random(ended.fate.seed)
     turns = all_turns = 0
@@ -141,14 +155,15 @@ def _in_place(job: Job, world: World, disk: Disk, ended: Ended) -> Iterator[None
         nonlocal turns
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(told)
-        signals = [
+        timers = [
             loop.call_later(seconds, signal.raise_signal, number)
             for number, seconds in zip((signal.SIGTERM, signal.SIGINT), fate.signals, strict=False)
         ]
+        timers += [loop.call_later(seconds, action) for seconds, action in meanwhile]
         try:
             result = await work
-            for timer in signals:
-                timer.cancel()  # the command has ended: there is nobody to receive it
+            for timer in timers:
+                timer.cancel()  # the command has ended: a signal has nobody to receive it
             await world.settle()
             return result
         finally:
@@ -172,8 +187,8 @@ def _in_place(job: Job, world: World, disk: Disk, ended: Ended) -> Iterator[None
         noting.sent = ended.sent
         return noting
 
-    def over_network(_url: str, timeout_seconds: float) -> Carrier:
-        return in_process(URL, world, timeout_seconds)
+    def over_network(url: str, timeout_seconds: float) -> Carrier:
+        return in_process(url, world, timeout_seconds)
 
     journal = partial(
         JournalFile, write=lambda fd, text: os.write(fd, text), sync=lambda fd: os.fsync(fd)
@@ -191,14 +206,17 @@ def _in_place(job: Job, world: World, disk: Disk, ended: Ended) -> Iterator[None
             ("cli.carry_out.Environment.of_process", lambda: streams),
             ("cli.carry_out.on_a_loop", on_virtual_time),
             ("jobs.runner.JobListeners", Heard),
-            ("jobs.runner.Run", partial(Run, random=random)),
+            ("bulk.run.Random", lambda: random),
+            ("listing.reading.Random", lambda: random),
             ("jobs.inputs.feed_of", lambda reader, may_wait: PacedFeed(random, reader)),
         ):
             stack.enter_context(patch(f"kvsctl.{name}", replacement))
         stack.enter_context(patch("kvsctl.jobs.connect.StoreClient", service))
         stack.enter_context(patch("kvsctl.service.transport.choose.over_network", over_network))
         stack.enter_context(patch("kvsctl.journal.file.JournalFile", journal))
-        stack.enter_context(patch("kvsctl.jobs.journal.ThreadPoolExecutor", lambda *_: executor()))
+        for name in ("jobs.journal", "outputs.undo_file"):
+            threads = f"kvsctl.{name}.ThreadPoolExecutor"
+            stack.enter_context(patch(threads, lambda *_: executor()))
         # What a group costs decides when the next begins, so that must not depend on this machine.
         costs = {"cpu_seconds": _processor(Random(fate.seed)), "wall_seconds": lambda: 0.0}
         stack.enter_context(patch.dict(JournalWriter.__init__.__kwdefaults__, costs))

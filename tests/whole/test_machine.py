@@ -207,7 +207,8 @@ class DeleteJobs(WholeJobs):
     verb = Verb.DELETE
 
 
-def _settings(examples: int) -> settings:
+def machine_settings(examples: int) -> settings:
+    """Return those of a machine: so many examples, always the same, unless others are asked for."""
     return settings(
         max_examples=int(_ASKED or examples),
         stateful_step_count=12,
@@ -218,11 +219,11 @@ def _settings(examples: int) -> settings:
 
 
 TestSetJobs = pytest.mark.slow(SetJobs.TestCase)
-TestSetJobs.settings = _settings(100)
+TestSetJobs.settings = machine_settings(100)
 TestGetJobs = pytest.mark.slow(GetJobs.TestCase)
-TestGetJobs.settings = _settings(50)
+TestGetJobs.settings = machine_settings(50)
 TestDeleteJobs = pytest.mark.slow(DeleteJobs.TestCase)
-TestDeleteJobs.settings = _settings(50)
+TestDeleteJobs.settings = machine_settings(50)
 
 
 @settings(

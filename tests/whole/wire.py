@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -11,6 +12,7 @@ from typing import Any, Final
 from kvsctl.emulator import EmulatorOptions
 from kvsctl.emulator.clock import Clock
 from kvsctl.emulator.options import Token
+from kvsctl.emulator.storage.rows import Row
 from kvsctl.emulator.storage.store import Store
 from kvsctl.emulator.switches.fault_spec import read_faults
 from kvsctl.emulator.web.app import Emulator
@@ -20,7 +22,7 @@ from tests.whole.disk import Disk, Killed
 from tests.whole.jobs import PLAIN, POISON
 
 _EPOCH_SECONDS: Final = 1_767_225_600.0
-_INSTALLATION: Final = "one"
+INSTALLATION: Final = "one"
 _TOKENS: Final = 20
 _EVERY: Final = [Identity(entity, key) for entity in (None, "city") for key in PLAIN + POISON]
 
@@ -36,26 +38,42 @@ class _InlineStore(Store):
 class Exchange:
     """One request: what it carried, and how it ended.
 
-    `landed`: what of it stood in the store right after the service had worked on it. `done`:
-    what an answer that reached the process called done.
+    `verb`: get, set, delete or query. `landed`: what of it stood in the store right after the
+    service had worked on it. `done`: what an answer that reached the process called done. `sent`
+    and `answered` say when, as numbers that count requests and answers together.
     """
 
     verb: str
+    installation: str
     scope: Mapping[str, Any]
     body: bytes
     carried: dict[Identity, str | None]
     landed: list[Identity] = field(default_factory=list)
     done: list[Identity] = field(default_factory=list)
     status: int | None = None
+    sent: int = 0
+    answered: int | None = None
+    answer: bytes = b""
     has_reached_service: bool = False
 
 
 class World:
     """An emulator, and the token file of who calls it. Its time continues over all runs."""
 
-    def __init__(self, folder: Path, disk: Disk, options: Mapping[str, Any]) -> None:
-        tokens = tuple(Token(f"token-{number}", _INSTALLATION) for number in range(_TOKENS))
+    def __init__(
+        self,
+        folder: Path,
+        disk: Disk,
+        options: Mapping[str, Any],
+        more_tokens: Sequence[Token] = (),
+    ) -> None:
+        tokens = (
+            *(Token(f"token-{number}", INSTALLATION) for number in range(_TOKENS)),
+            *more_tokens,
+        )
         self._disk = disk
+        self._installations = {one.secret: one.installation for one in tokens}
+        self._numbers = count(1)
         self._emulator = Emulator(
             EmulatorOptions(tokens=tokens, **options),
             _InlineStore(":memory:"),
@@ -105,7 +123,8 @@ class World:
         if self._disk.is_dead:
             raise Killed
         message = await receive()
-        exchange = _exchange(scope, message["body"])
+        exchange = self._exchange(scope, message["body"])
+        exchange.sent = next(self._numbers)
         self.exchanges.append(exchange)
         sent: list[Any] = []
         task = asyncio.get_running_loop().create_task(self._serve(exchange, sent))
@@ -115,7 +134,9 @@ class World:
         for message in sent:
             await send(message)
         exchange.status = sent[0]["status"]
-        exchange.done = _done(exchange, sent)
+        exchange.answered = next(self._numbers)
+        exchange.answer = b"".join(message.get("body", b"") for message in sent[1:])
+        exchange.done = _done(exchange)
         if exchange.status == 401 and self.renews_tokens:
             self.renew_token()
 
@@ -157,37 +178,45 @@ class World:
     def _note(self, exchange: Exchange) -> None:
         """Between the work of the service and this nothing else runs."""
         exchange.has_reached_service = True
-        if exchange.verb != "get":
+        if exchange.verb in ("set", "delete"):
             held = self._held(exchange.carried)
             exchange.landed = [
                 name for name, value in exchange.carried.items() if held[name] == value
             ]
 
     def _held(self, identities: Iterable[Identity]) -> dict[Identity, str | None]:
-        held: dict[Identity, str | None] = {}
-        for entity in (None, "city"):
-            names = [one for one in identities if one.entity == entity]
+        rows = self.rows(INSTALLATION, identities)
+        return {name: None if row is None else row.value.decode() for name, row in rows.items()}
+
+    def rows(self, installation: str, identities: Iterable[Identity]) -> dict[Identity, Row | None]:
+        """Return what an installation holds under each identity now."""
+        held: dict[Identity, Row | None] = {}
+        by_entity: dict[str | None, list[Identity]] = {}
+        for one in identities:
+            by_entity.setdefault(one.entity, []).append(one)
+        for entity, names in by_entity.items():
             keys = [one.key for one in names]
             service = self._emulator.service
-            rows = service.read(_INSTALLATION, service.space(entity), keys, int(self.now() * 1000))
-            for name in names:
-                row = rows.get(name.key)
-                held[name] = None if row is None else row.value.decode()
+            rows = service.read(installation, service.space(entity), keys, int(self.now() * 1000))
+            held |= {name: rows.get(name.key) for name in names}
         return held
 
+    def _exchange(self, scope: Any, body: bytes) -> Exchange:
+        """Return a request of a process. What a query carries is no record."""
+        request = json.loads(body)
+        carried = {
+            Identity(one.get("entityName"), one["key"]): (
+                json.dumps(one["value"]) if "value" in one else None
+            )
+            for one in (request if isinstance(request, list) else ())
+        }
+        secret = dict(scope["headers"])[b"authorization"].decode().removeprefix("Bearer ")
+        verb = scope["path"].rpartition("/")[2]
+        return Exchange(verb, self._installations[secret], scope, body, carried)
 
-def _exchange(scope: Any, body: bytes) -> Exchange:
-    carried = {
-        Identity(one.get("entityName"), one["key"]): (
-            json.dumps(one["value"]) if "value" in one else None
-        )
-        for one in json.loads(body)
-    }
-    return Exchange(scope["path"].rpartition("/")[2], scope, body, carried)
 
-
-def _done(exchange: Exchange, sent: list[Any]) -> list[Identity]:
-    if exchange.status != 200:
+def _done(exchange: Exchange) -> list[Identity]:
+    if exchange.status != 200 or exchange.verb == "query":
         return []
-    answer = json.loads(b"".join(message.get("body", b"") for message in sent[1:]))
-    return [Identity(one.get("entityName"), one["key"]) for one in answer["successfulKeys"]]
+    done = json.loads(exchange.answer)["successfulKeys"]
+    return [Identity(one.get("entityName"), one["key"]) for one in done]
