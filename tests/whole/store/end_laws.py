@@ -95,7 +95,7 @@ def _check_undecided(account: StoreAccount, run: StoreRun, count: int) -> None:
     if run.ended.status is not ExitStatus.OK or account.touched() or len(account.runs) > 1:
         return
     held = account.held[INSTALLATION].items()
-    choices = [choosing.choice(identity, row, account.began_at) for identity, row in held]
+    choices = [choosing.choice(identity, row, run.began_at) for identity, row in held]
     assert count == choices.count(None)
 
 

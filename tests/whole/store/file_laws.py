@@ -127,7 +127,7 @@ def _check_all_named(account: StoreAccount, named: set[Identity], failed: set[Id
             assert (identity in named) is is_chosen
 
 
-def check_export(account: StoreAccount) -> None:
+def check_export(account: StoreAccount, failed: set[Identity]) -> None:
     """An export that is complete has what was chosen throughout, once, as it was."""
     job, choosing = account.job, account.job.choosing
     assert choosing is not None
@@ -145,4 +145,4 @@ def check_export(account: StoreAccount) -> None:
             for row in rows
             for cutoff in account.cutoffs
         ), "exported, and never stored so"
-    _check_all_named(account, set(named), set())
+    _check_all_named(account, set(named), failed)

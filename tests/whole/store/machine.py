@@ -187,7 +187,7 @@ class StoreJobs(RuleBasedStateMachine):
         has_ended = ended.status in OVER or one.after.stage is Stage.COMPLETE
         if has_ended and not ended.is_killed:
             if job.kind is Kind.EXPORT:
-                check_export(account)
+                check_export(account, failed)
             elif job.kind is Kind.RESTORE:
                 check_restored(account, failed)
             check_store(account, failed)
