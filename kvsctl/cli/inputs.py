@@ -30,7 +30,7 @@ from kvsctl.records.checks import Breach, check_entity
 from kvsctl.records.formats import Format, Forms
 from kvsctl.records.parser_choice import key_parsers, set_parsers
 from kvsctl.records.reader import Reader
-from kvsctl.records.rules import Rules
+from kvsctl.records.rules import OneInstallation, Rules
 from kvsctl.records.shapes import RECORDS, shape_of
 from kvsctl.records.sources import Arguments, File, Source
 from kvsctl.records.ttl import parse_ttl
@@ -57,7 +57,9 @@ def read_input(verb: Verb, given: Given, limits: Limits | None) -> ReaderInput:
     if verb is Verb.SET:
         words = given.of(SetOptions).pairs or ()
         forms = set_forms(given)
-        rules = _rules(options, limits, given.of(SetOptions).ttl)
+        rules = replace(
+            _rules(options, limits, given.of(SetOptions).ttl), one_installation=OneInstallation()
+        )
         parsers = set_parsers(rules, forms.shape, string=given.of(SetOptions).string)
     else:
         words = given.of(KeysArgument).keys or ()

@@ -71,6 +71,8 @@ ADVICE: Final[dict[str, str]] = {
     "it as a string.",
     codes.MAX_SIZE: "A value has at most 240 KiB of JSON. Shorten the value, or split it over "
     "several keys.",
+    codes.MIXED_INSTALLATIONS: "Records of several installations must not go into one store. Give "
+    "those of one installation, or remove the member installation if this is meant.",
     codes.NOT_FOUND: "The target does not know what was asked for. Check the target's URL, the "
     "entity and the key.",
     codes.NO_ANSWER: _UNANSWERED,

@@ -46,6 +46,8 @@ def set_lines_reader(rules: Rules) -> ReadMany:
         records = decoder.read(lines)
         keys, values = records.keys("key"), records.column("value")
         others = set(records.gaps)
+        if rules.one_installation is not None and records.column_if_any("installation"):
+            return Columns(keys, lines, range(len(lines)))  # their order matters
 
         def unusual() -> Collection[int]:
             return unusual_values(values, limits, are_shallow=records.is_shallow)

@@ -47,7 +47,9 @@ def careful_set_line_parser(rules: Rules) -> Parser:
         parsed: Parsed | Breach
         if not fields.value:
             parsed = Breach(codes.INVALID_JSON, 'the record has no "value"', Cause.NO_VALUE)
-        elif breach := _check(identity, fields, too_deep, limits):
+        elif breach := _check(identity, fields, too_deep, limits) or _check_installation(
+            line, rules
+        ):
             parsed = breach
         elif fields.plain and rules.ttl is None and rules.entity is None:
             return Parsed(identity, line)
@@ -58,6 +60,20 @@ def careful_set_line_parser(rules: Rules) -> Parser:
         return parsed
 
     return parse
+
+
+def _check_installation(line: bytes, rules: Rules) -> Breach | None:
+    """Return the breach of a record that is of another installation than the first one."""
+    if rules.one_installation is None or b'"installation"' not in line:
+        return None
+    name = jsontext.members(line).get("installation")
+    if name is None or rules.one_installation.admits(orjson.loads(name)):
+        return None
+    return Breach(
+        codes.MIXED_INSTALLATIONS,
+        f"the record is of another installation than {rules.one_installation.name}, that of the "
+        "records before it",
+    )
 
 
 def set_argument_parser(rules: Rules, *, string: bool) -> Parser:

@@ -187,3 +187,21 @@ def test_the_report_has_a_line_for_each_and_the_worst_first(kvsctl: Command) -> 
     assert shown[-2] == "  and 10 more (-v shows all, as --json and --report do)"
     assert every.count("1 record, 1 succeeded") == 29
     assert b"n17" in quiet
+
+
+@pytest.mark.parametrize("checks", [(), ("--no-checks",), ("--ttl", "1d")])
+def test_records_of_several_installations_do_not_go_into_one_store(
+    kvsctl: Command, checks: tuple[str, ...]
+) -> None:
+    with container(kvsctl, ["a", "b"]) as inside:
+        inside("set", *ALL, "k=1", "l=2", status=0)
+        exported = inside("export", *ALL, "--at-once", "1", status=0)
+    assert len(exported.lines) == 4
+    first = exported.lines[0]["installation"]
+    ended = kvsctl("set", "-t", "local", *checks, "--json", stdin=exported.out, status=1)
+    failures = ended.report["failures"]
+    assert [one["code"] for one in failures] == ["MIXED_INSTALLATIONS"] * 2
+    assert [one["source"] for one in failures] == ["-:3", "-:4"]
+    assert first in failures[0]["message"]
+    alone = b"".join(exported.out.splitlines(keepends=True)[:2])
+    kvsctl("set", "-t", "local", *checks, stdin=alone, status=0)
