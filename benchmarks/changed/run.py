@@ -75,7 +75,7 @@ def _write(path: Path, given: argparse.Namespace, share: float) -> None:
 
 
 def _run(folder: Path, source: Path, *, is_changed_only: bool) -> dict[str, Any]:
-    words = [_KVSCTL, "set", "-t", "local", "-f", source, "--json"]
+    words: list[str | Path] = [_KVSCTL, "set", "-t", "local", "-f", source, "--json"]
     words += ["--changed-only"] if is_changed_only else []
     before = _cpu_seconds()
     done = subprocess.run(

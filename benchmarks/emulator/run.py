@@ -89,7 +89,7 @@ def batches(folder: Path, runs: int, seconds: int, keys: int) -> dict[str, Any]:
     tails: dict[tuple[str, str], list[float]] = {}
     for run in range(runs):
         for kind in ("bare", "emulator"):
-            db = shutil.copy(filled, folder / f"{kind}-{run}.db")
+            db = Path(shutil.copy(filled, folder / f"{kind}-{run}.db"))
             with server(kind, db, keys) as (url, _):
                 for mode in ("set", "get"):
                     rate, median, p99 = load(url, mode, seconds, run + 1, keys)

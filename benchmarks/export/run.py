@@ -179,7 +179,7 @@ def _summed(path: Path) -> tuple[int, int]:
 
 
 def _raw(store: _Store, connections: int) -> _Step:
-    command = [sys.executable, _RAW, store.url, str(connections), *store.prefixes]
+    command: list[str | Path] = [sys.executable, _RAW, store.url, str(connections), *store.prefixes]
     before = _cpu_seconds(store.server)
     done = subprocess.run(command, capture_output=True, check=True)
     server_cpu = _cpu_seconds(store.server) - before

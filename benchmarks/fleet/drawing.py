@@ -1,6 +1,6 @@
 """Draw the share of a core that a fleet needs as SVG text, without any library."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Final
@@ -20,7 +20,7 @@ class Line:
     stores_per_core: float
 
 
-def drawn(panels: dict[str, Sequence[Line]]) -> str:
+def drawn(panels: Mapping[str, Sequence[Line]]) -> str:
     """Draw a panel for each size of records: points as measured, lines to the whole core."""
     width = len(panels) * (_WIDTH + _GAP) + _LEFT
     height = _TOP + _HEIGHT + 50

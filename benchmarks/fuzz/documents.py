@@ -44,7 +44,8 @@ def _end_of_document(lines: Sequence[Text], at: int, *, has_keys: bool) -> int:
         return at
     if not _State([start]).depth or _State([start]).ends_in_string:
         return at
-    taken, undecided = [start], 0
+    taken = [start]
+    undecided: int | None = 0
     for place in range(at + 1, len(lines)):
         content = lines[place].content
         text = "" if content is None else content.decode("latin-1")

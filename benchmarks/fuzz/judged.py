@@ -176,7 +176,7 @@ def judge_table(
     if has_long_header or header_fault(header, columns.needed, is_record=columns.is_record):
         return Judged([], breaks=True if rest else None)
     assert header.cells is not None
-    expected = []
+    expected: list[Expected] = []
     for row in rest:
         if bound is not None and row.length > bound.most_bytes:
             # The number of its quotes shows where it ends.

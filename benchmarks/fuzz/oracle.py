@@ -238,7 +238,9 @@ def judge_row(
 
 
 def judge_key_row(cells: dict[str, str], entity: str | None) -> Verdict:
-    """Judge a row as `get` and `delete` read it."""
+    """Judge a row as `get` and `delete` read it. A key in quotes is a JSON string."""
+    if cells["key"].startswith('"'):
+        return judge_plain_key(cells["key"].encode(), cells.get("entityName") or entity)
     if has_unseen(cells["key"]):
         return Refused(_INVALID_KEY | key_codes(cells["key"]))
     named = cells.get("entityName") or entity

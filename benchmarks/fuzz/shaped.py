@@ -15,9 +15,11 @@ from benchmarks.fuzz.oracle import (
     depth_of,
     entity_codes,
     has_unseen,
+    judge_plain_key,
     judge_record,
     judge_row,
     key_codes,
+    key_of,
     object_of,
 )
 
@@ -164,6 +166,9 @@ def judge_shaped_row(cells: dict[str, str], options: Options, *, has_values: boo
     form = form_of_row(cells, options, has_values=has_values)
     if form is None:
         return Refused(frozenset({"EMPTY_KEY"}))
+    [(name, is_name), *parts] = template_of(options)
+    if not (has_values or parts) and is_name and cells[name].startswith('"'):
+        return judge_plain_key(cells[name].encode(), options.defaults.entity)
     if has_unseen(form.key):
         return Refused(key_codes(form.key) | {"INVALID_KEY"})
     if not has_values:
@@ -173,7 +178,8 @@ def judge_shaped_row(cells: dict[str, str], options: Options, *, has_values: boo
     if options.takes_whole:
         return judge_record({"key": (form.key, ""), "value": (None, form.value)}, *options.defaults)
     assert options.value_field is not None
-    made = {name: cells[name] for name in ("entityName", "ttl", "expireTime") if name in cells}
+    members = ("entityName", "ttl", "expireTime")
+    made: dict[str, str] = {name: cells[name] for name in members if name in cells}
     made |= {"key": form.key, "value": cells[options.value_field]}
     return judge_row(made, *options.defaults, infers=options.infer_types)
 
@@ -188,7 +194,8 @@ def form_of_row(cells: dict[str, str], options: Options, *, has_values: bool) ->
         return None
     key = "".join(texts)
     if not has_values:
-        return Form(key)
+        is_quoted = not _is_of_parts(options) and key.startswith('"')
+        return Form((key_of(key.encode()) or key) if is_quoted else key)
     if not options.takes_whole:
         return Form(key, _cell_shown(cells[options.value_field or "value"], options))
     members = list[str]()

@@ -42,6 +42,6 @@ async def _connected(*_: Any, **__: Any) -> AsyncIterator[NullService]:
 
 
 if __name__ == "__main__":
-    runner.connected = _connected  # type: ignore[assignment]
+    vars(runner)["connected"] = _connected
     sys.argv[0] = "kvsctl"
     main()

@@ -88,7 +88,16 @@ def _round(given: argparse.Namespace, draw: random.Random) -> float:
                 file.write(json.dumps({"key": f"k{number}", "value": number}) + "\n")
         service = _Service(embedded(folder / "served.db"), delay_seconds)
         with _served(service) as url:
-            words = [_KVSCTL, "set", "--url", url, "-f", source, "--journal", folder / "journal"]
+            words: list[str | Path] = [
+                _KVSCTL,
+                "set",
+                "--url",
+                url,
+                "-f",
+                source,
+                "--journal",
+                folder / "journal",
+            ]
             words += ["--concurrency", str(given.concurrency), "--batch-size", str(_BATCH)]
             words += ["--rps", "0", "--units-per-min", "0", "--json"]
             environment = {"HOME": name, "PATH": os.environ["PATH"]}
@@ -98,10 +107,13 @@ def _round(given: argparse.Namespace, draw: random.Random) -> float:
             done = subprocess.run(words, env=environment, capture_output=True, check=True)
         succeeded = json.loads(done.stdout)["succeeded"]
         assert succeeded == given.records, f"{succeeded} succeeded"
-        return (service.received - given.records) / given.records
+        repeated: float = (service.received - given.records) / given.records
+        return repeated
 
 
-def _kill(words: list[Any], environment: dict[str, str], service: _Service, seconds: float) -> None:
+def _kill(
+    words: list[str | Path], environment: dict[str, str], service: _Service, seconds: float
+) -> None:
     """Start a run, and kill it so many seconds after its first answer."""
     before = service.answered
     with subprocess.Popen(

@@ -109,6 +109,7 @@ def yardsticks(form: str) -> dict[str, tuple[Callable[[Path], int], str]]:
     """Return the readings a format is compared with: by name, the function and its file."""
     if "table" in form:
         return {"csv": (by_csv, FORMS[form])}
+    found: dict[str, tuple[Callable[[Path], int], str]]
     found = {"orjson": (by_orjson, FORMS["lines"])}
     if form == "indented":
         found["orjson at once"] = (by_orjson_at_once, FORMS[form])

@@ -1,8 +1,8 @@
 """The shapes of records that inputs often have, and how much of plain each may cost."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from benchmarks.shapes.writers import (
     Rows,
@@ -56,6 +56,7 @@ TTL: Final = record_with(ttl="7d")
 _TTL_OBJECT = record_with(ttl={"value": 7, "unit": "DAYS"})
 _OWN_TTL = lambda n: plain_record(n) | {"ttl": {"value": n + 1, "unit": "SECONDS"}}  # noqa: E731
 _NULLS: Final = record_with(options=None, ttl=None, entityName=None)
+_with_ttl: Callable[[Any], Callable[[int], Any]]
 _with_ttl = lambda value: record_with(value=value, ttl="7d")  # noqa: E731
 _expiring_row = lambda n: plain_row(n) | {"expireTime": expiry_time(n)}  # noqa: E731
 KEY_WORDS: Final = ("--key", "user:{id}")

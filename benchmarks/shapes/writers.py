@@ -85,12 +85,12 @@ def surrogate_record(number: int) -> dict[str, Any]:
 
 def mixed_record(number: int) -> Record:
     """Return a record of a file that many writers wrote."""
-    record = in_any_order(number, plain_record(number) | _OPTIONS[number % len(_OPTIONS)])
+    record = in_any_order(number, {**plain_record(number), **_OPTIONS[number % len(_OPTIONS)]})
     return record if number % 10 else {**record, **surrogate_record(number)}
 
 
 def _dumps(make: Callable[[int], Any], count: int, **options: Any) -> Iterator[bytes]:
-    options = {"separators": (",", ":"), "ensure_ascii": False} | options
+    options = {"separators": (",", ":"), "ensure_ascii": False, **options}
     for number in range(count):
         text = json.dumps(make(number), **options)
         yield text.encode(errors="backslashreplace") + b"\n"

@@ -54,7 +54,7 @@ def journalled(folder: Path, url: str, source: Path, connections: int) -> Client
 
 def node(script: str, url: str, source: Path, connections: int) -> Client:
     """Return the client for a Node script. Raise Missing if a tool is not installed."""
-    command = [require("node"), _HERE / script, url, source, str(connections)]
+    command: list[str | Path] = [require("node"), _HERE / script, url, source, str(connections)]
     wants_undici = script == "undici_pool.mjs"
     environment = {"MODULES": str(undici_modules())} if wants_undici else {}
     return Client(command, int, environment)

@@ -43,7 +43,7 @@ def served(folder: Path) -> Iterator[str]:
     if sys.platform != "linux":
         raise Missing("the server needs Linux (epoll)")
     program = folder / "server"
-    command = [require("cc"), "-O2", "-o", program, _HERE / "server.c"]
+    command: list[str | Path] = [require("cc"), "-O2", "-o", program, _HERE / "server.c"]
     subprocess.run(command, check=True)
     with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         assert server.stdin is not None
