@@ -151,12 +151,19 @@ def _in_place(
         if not disk.is_dead:  # the dead leave everything behind as it is
             loop.default_exception_handler(context)
 
+    def arrive(number: signal.Signals) -> None:
+        """Deliver a signal. Where the process does not catch it yet, it is the end of it."""
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            disk.is_dead = True
+        else:
+            signal.raise_signal(number)
+
     async def worked(work: Coroutine[Any, Any, _T]) -> _T:
         nonlocal turns
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(told)
         timers = [
-            loop.call_later(seconds, signal.raise_signal, number)
+            loop.call_later(seconds, arrive, number)
             for number, seconds in zip((signal.SIGTERM, signal.SIGINT), fate.signals, strict=False)
         ]
         timers += [loop.call_later(seconds, action) for seconds, action in meanwhile]
