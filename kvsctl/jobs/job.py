@@ -17,7 +17,6 @@ from kvsctl.service.wire import MetadataRequest
 if TYPE_CHECKING:
     from kvsctl.jobs.cleanup.guards import MostDeleted
     from kvsctl.jobs.cleanup.plan import CleanUpPlan
-    from kvsctl.jobs.cleanup.rehearsal import Rehearsal
     from kvsctl.jobs.cleanup.undo import UndoPlan
     from kvsctl.jobs.installations.counting import Counted
     from kvsctl.jobs.question import Question
@@ -153,10 +152,9 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     command again writes only what is left. `question`: what the user is asked before anything is
     opened; None: nobody is asked then. `cleanup`: the keys are listed first, and then the verb is
     applied to what is still chosen. `has_consent`: whether the user has said that what is changed
-    is meant; None: nobody need be asked. `rehearsal`: what the listing is a rehearsal of.
-    `undo`: where what is deleted is kept; its records must be read first. `plan_guard`: the
-    input is a plan, which may delete so much once it was checked and approved. `counted`: the
-    clean-up only lists, and this receives what it would work on.
+    is meant; None: nobody need be asked. `undo`: where what is deleted is kept; its records must be
+    read first. `plan_guard`: the input is a plan, which may delete so much once it was checked and
+    approved. `counted`: the clean-up only lists, and this receives what it would work on.
     """
 
     input: JobInput
@@ -181,7 +179,6 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     question: "Question | None" = None
     cleanup: "CleanUpPlan | None" = None
     has_consent: bool | None = None
-    rehearsal: "Rehearsal | None" = None
     undo: "UndoPlan | None" = None
     plan_guard: "MostDeleted | None" = None
     counted: "Callable[[Counted], None] | None" = None

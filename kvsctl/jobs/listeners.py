@@ -30,7 +30,6 @@ from kvsctl.report.log.start import log_start
 from kvsctl.report.store.rules import dry_run_of
 
 if TYPE_CHECKING:
-    from kvsctl.jobs.cleanup.rehearsal import Rehearsing
     from kvsctl.journal.file import JournalFile
     from kvsctl.listing.remainder import Remainder
     from kvsctl.outputs.failures import FailuresFile
@@ -72,9 +71,6 @@ class JobListeners:
         self.listeners: list[Listener] = [self._tally]
         self.undo: Final = _undo_of(job, about, self.journal)
         self.rules: Final = [] if job.cleanup is None else job.cleanup.reports(self._tally)
-        self._rehearsing = _rehearsing(job)
-        if self._rehearsing is not None:
-            self.listeners.append(self._rehearsing)
 
     @property
     def remainder(self) -> "Remainder | None":
@@ -272,11 +268,8 @@ class JobListeners:
 
         An error in one of these steps does not prevent the others.
         """
-        if self._rehearsing is not None:
-            error = graver(error, self._rehearsing.refusal())
         broken = self._close_files(is_whole=error is None and interrupted is None)
-        rehearsing = self._rehearsing
-        dry_run = dry_run_of(self.rules) if rehearsing is None else rehearsing.dry_run()
+        dry_run = dry_run_of(self.rules)
         if dry_run is not None:
             dry_run.enter(self._tally)
         ending = Ending(
@@ -366,11 +359,3 @@ def _undo_of(job: BatchJob, about: About, journal: JobJournal) -> "UndoFile | No
     if job.undo is None:
         return None
     return job.undo.file(about.started_at, job.target, journal.may_append_to)
-
-
-def _rehearsing(job: BatchJob) -> "Rehearsing | None":
-    if job.rehearsal is None:
-        return None
-    from kvsctl.jobs.cleanup.rehearsal import Rehearsing  # few jobs are a rehearsal
-
-    return Rehearsing(job.rehearsal)

@@ -133,7 +133,7 @@ def _form(wanted: RecordForm | KeyForm | PlanForm) -> Form:
     if isinstance(wanted, PlanForm):
         from kvsctl.outputs.plan_lines import plan_lines  # few jobs plan anything
 
-        return Form(plan_lines(wanted.planned, has_values=wanted.has_values))
+        return Form(plan_lines(has_values=wanted.has_values))
     if isinstance(wanted, KeyForm):
         from kvsctl.outputs.keys import form_of  # only list prints keys
 

@@ -8,7 +8,6 @@ import msgspec
 from kvsctl.service.wire import MetadataRequest
 
 if TYPE_CHECKING:
-    from kvsctl.outputs.plan_lines import Planned
     from kvsctl.usage.account import Division
 
 
@@ -62,9 +61,8 @@ class Accounting(msgspec.Struct, frozen=True):
 
 
 class PlanForm(msgspec.Struct, frozen=True):
-    """Print lines that plan something for what was found: see `outputs.plan_lines`."""
+    """Print the lines of records that are PlannedFor: see `outputs.plan_lines`."""
 
-    planned: "Planned | None"
     has_values: bool
     needs_expiry: ClassVar[bool] = True
     """Whether the expiry of records is printed: it is part of their hash."""

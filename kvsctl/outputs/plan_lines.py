@@ -84,24 +84,15 @@ def deletion_line(target: str, installation: str | None, identity: Identity, fou
     return plan_line(Planned(DELETE, target, installation), identity, found)
 
 
-def plan_lines(planned: Planned | None, *, has_values: bool) -> Formatter:
-    """Return a formatter of lines: see `plan_line`.
+def plan_lines(*, has_values: bool) -> Formatter:
+    """Return a formatter of the lines of records that are PlannedFor: see `plan_line`."""
 
-    `planned` None: each record has its own, as it is a PlannedFor.
-    """
-
-    def planned_for(record: Record) -> Planned:
-        if planned is not None:
-            return planned
+    def line_of(record: Record, found: Found) -> bytes:
         assert isinstance(record, PlannedFor)  # noqa: S101
-        return record.planned
+        return plan_line(record.planned, record.identity, found, has_value=has_values)
 
     def format_lines(records: Sequence[Record], found: FoundSlab) -> bytes:
-        lines = [
-            plan_line(planned_for(record), record.identity, one, has_value=has_values)
-            for record, one in zip(records, found, strict=True)
-        ]
-        return b"".join(lines)
+        return b"".join(line_of(*pair) for pair in zip(records, found, strict=True))
 
     return format_lines
 

@@ -160,7 +160,7 @@ def _printing(given: Given, basis: Basis, listing: ListingPlan) -> Printing | No
     """Return what `--plan` or `--dry-run` prints; None if neither was given. Raise UsageError."""
     if (options := given.of(PlanOptions)).plan is not None:
         path = new_plan(given, basis.target)
-        return Printing(form=PlanForm(None, options.with_values), path=path, in_order=True)
+        return Printing(form=PlanForm(options.with_values), path=path, in_order=True)
     require_no_values(given)
     if not given.of(DryRunOption).dry_run:
         return None

@@ -45,7 +45,6 @@ from kvsctl.jobs.store.listing_input import ListingInput
 from kvsctl.jsontext import quoted
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Verb
-from kvsctl.outputs.plan_lines import DELETE
 from kvsctl.selection.patterns import GLOB_SPECIAL
 from kvsctl.service.wire import MetadataRequest
 
@@ -152,7 +151,8 @@ def _selection_job(given: Given) -> BatchJob:
         basis = basis._replace(plan=replace(basis.plan, precondition=Precondition(WriteIf.CHOSEN)))
     if given.of(PlanOptions).plan is not None or (undo is not None and undo.has_values):
         basis = basis._replace(plan=refusing_rounded(basis.plan, basis.target, given))
-    if (rehearsal := rehearsal_of(given, basis, listing, DELETE, most)) is not None:
+    action = Deleting(compares_values=not is_by_key)
+    if (rehearsal := rehearsal_of(given, basis, listing, most, action)) is not None:
         return rehearsal
     selection = selectors_given(given)
     source = ListingInput(listing, basis.plan, selection)
@@ -186,9 +186,7 @@ def _selection_job(given: Given) -> BatchJob:
         selection=selection,
         shard=listing.selection.shard,
         confirmed_target=given.of(ConfirmOption).confirm,
-        cleanup=CleanUpPlan.of_one(
-            listing, most, Deleting(compares_values=not is_by_key), basis.plan.precondition
-        ),
+        cleanup=CleanUpPlan.of_one(listing, most, action, basis.plan.precondition),
         undo=undo,
         has_consent=given.of(YesOption).yes,
     )

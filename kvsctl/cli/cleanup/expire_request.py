@@ -42,7 +42,7 @@ def expire_job(given: Given) -> BatchJob:
     basis = basis._replace(plan=refusing_rounded(basis.plan, basis.target, given))
     # A record that has expired is about to be removed: to write it would bring it back.
     listing = listing_plan(given, basis.plan, skip_expired=True)
-    rehearsal = rehearsal_of(given, basis, listing, action.name, MostDeleted(), action)
+    rehearsal = rehearsal_of(given, basis, listing, MostDeleted(), action)
     if rehearsal is not None:
         return rehearsal
     selection = selectors_given(given)

@@ -14,39 +14,32 @@ from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.request import Basis
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
-from kvsctl.jobs.cleanup.actions import Expiring
+from kvsctl.jobs.cleanup.actions import Action
 from kvsctl.jobs.cleanup.guards import MostDeleted
-from kvsctl.jobs.cleanup.rehearsal import Rehearsal
+from kvsctl.jobs.cleanup.plan import CleanUpPlan
 from kvsctl.jobs.job import BatchJob
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.model import Verb
 from kvsctl.outputs.forms import KeyForm, PlanForm, Printing
 from kvsctl.outputs.names import named, require_new
-from kvsctl.outputs.plan_lines import Planned
 
 
 def rehearsal_of(
-    given: Given,
-    basis: Basis,
-    listing: ListingPlan,
-    name: str,
-    most: MostDeleted,
-    expiring: Expiring | None = None,
+    given: Given, basis: Basis, listing: ListingPlan, most: MostDeleted, action: Action
 ) -> BatchJob | None:
     """Return the job of `--plan` or `--dry-run`; None if neither was given. Raise UsageError.
 
-    `basis` and `listing` are those of the job that would change something, and `name` is its
-    action. `expiring`: what it gives to records, if it does not delete them.
+    `basis` and `listing` are those of the job that would do `action`.
     """
     options = given.of(PlanOptions)
     if options.plan is not None:
-        return _planning(given, basis, listing, name, most, expiring)
+        return _planning(given, basis, listing, most, action)
     require_no_values(given)
     if not given.of(CheckingOptions).dry_run:
         return None
     form = KeyForm("keys", is_long=False, has_entities=listing.has_entities)
     printing = Printing(form=form, in_order=False)
-    return _printing(given, basis, listing, name, most, expiring, printing)
+    return _printing(given, basis, listing, most, action, printing)
 
 
 def require_no_values(given: Given) -> None:
@@ -80,23 +73,14 @@ def new_plan(given: Given, target: Target) -> Path | None:
 
 
 def _planning(
-    given: Given,
-    basis: Basis,
-    listing: ListingPlan,
-    name: str,
-    most: MostDeleted,
-    expiring: Expiring | None,
+    given: Given, basis: Basis, listing: ListingPlan, most: MostDeleted, action: Action
 ) -> BatchJob:
-    options, target = given.of(PlanOptions), basis.target
-    path = new_plan(given, target)
-    ttl = None if expiring is None else expiring.ttl.short
-    planned = Planned(name, target.display, target.installation, ttl)
+    path = new_plan(given, basis.target)
     # In key order, so that plans can be compared and reviewed.
-    form = PlanForm(planned, options.with_values)
+    form = PlanForm(given.of(PlanOptions).with_values)
     printing = Printing(form=form, path=path, in_order=True)
-    listing = replace(listing, rereads=True, chains=1)
     basis = basis._replace(plan=replace(basis.plan, precondition=Precondition(WriteIf.CHOSEN)))
-    job = _printing(given, basis, listing, name, most, expiring, printing)
+    job = _printing(given, basis, listing, most, action, printing)
     return replace(job, asked=replace(job.asked, updated=True))
 
 
@@ -104,14 +88,13 @@ def _printing(
     given: Given,
     basis: Basis,
     listing: ListingPlan,
-    name: str,
     most: MostDeleted,
-    expiring: Expiring | None,
+    action: Action,
     printing: Printing,
 ) -> BatchJob:
     """Return the job that prints what would be worked on, and what that would need."""
     reads = replace(basis.plan, verb=Verb.GET, precondition=Precondition(), verify=False)
-    job = listing_job(name, given, basis._replace(plan=reads), listing, printing)
-    shard = listing.selection.shard
-    parts = 1 if shard is None else shard.parts
-    return replace(job, rehearsal=Rehearsal(basis.plan, most, parts, expiring))
+    job = listing_job(action.name, given, basis._replace(plan=reads), listing, printing)
+    asked = replace(listing.needed, expires=True)
+    cleanup = CleanUpPlan.of_one(listing, most, action, basis.plan.precondition)
+    return replace(job, listing=None, asked=asked, cleanup=cleanup)

@@ -3,7 +3,7 @@
 import msgspec
 from msgspec.structs import replace
 
-from kvsctl.bulk.events import Event, PageListed, Settled
+from kvsctl.bulk.events import Event, Settled
 from kvsctl.bulk.forecast import Forecaster, cost_usd
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.settling.precondition import Rewrite
@@ -19,33 +19,27 @@ from kvsctl.report.dry_run import DryRun
 
 
 class Rehearsal(msgspec.Struct, frozen=True):
-    """A clean-up that a listing stands for: how it would run, and how much it may delete.
+    """How a clean-up would run that is only rehearsed.
 
     `rewrite` makes the bodies that would be written; None: records are sent as they are.
     """
 
     plan: RunPlan
-    most: MostDeleted
-    parts: int = 1
-    """How many parts the keys have. This job works on one."""
     rewrite: Rewrite | None = None
 
 
 class Rehearsing:
     """A listener that counts what the clean-up would do with what was found."""
 
-    wants = frozenset({Settled, PageListed})
+    wants = frozenset({Settled})
 
     def __init__(self, rehearsal: Rehearsal) -> None:
         self._rehearsal = rehearsal
         self._forecaster = Forecaster(rehearsal.plan)
-        self._count = self._value_bytes = self._listed = 0
 
     def __call__(self, event: Event) -> None:
         """Count what was found."""
-        if isinstance(event, PageListed):
-            self._listed += event.records
-        elif isinstance(event, Settled):
+        if isinstance(event, Settled):
             for outcome in event.outcomes:
                 record, found = outcome.subject, outcome.found
                 if found is not None and isinstance(record, Record):
@@ -53,19 +47,11 @@ class Rehearsing:
                         body = self._rehearsal.rewrite.body(record, found)
                         record = replace(record, body=body)
                     self._forecaster.admit(record)
-                    self._count += 1
-                    self._value_bytes += len(found.value)
 
     def dry_run(self) -> DryRun:
         """Return what the clean-up would need. Call it once, at the end."""
         forecast = self._forecaster.finish()
         return DryRun(forecast, cost_usd(self._rehearsal.plan.verb, forecast))
-
-    def refusal(self) -> UsageError | None:
-        """Return the error with which the clean-up would end because of its guards, if any."""
-        listed = self._listed // self._rehearsal.parts
-        excess = self._rehearsal.most.excess(self._count, self._value_bytes, listed)
-        return None if excess is None else UsageError(f"{excess}: nothing would be deleted")
 
 
 class PlanRehearsal:

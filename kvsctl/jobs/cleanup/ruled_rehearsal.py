@@ -16,7 +16,6 @@ from kvsctl.comparison.entries import Block
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.actions import Expiring
 from kvsctl.jobs.cleanup.gathering import Gathered, size_of
-from kvsctl.jobs.cleanup.guards import MostDeleted
 from kvsctl.jobs.cleanup.plan import CleanUpPlan
 from kvsctl.jobs.cleanup.rehearsal import Rehearsal, Rehearsing
 from kvsctl.jobs.cleanup.surroundings import Surroundings
@@ -54,7 +53,7 @@ class RulesRehearsal(Survey):
         for rule in self._rules:
             plan = replace(self._job.plan, verb=rule.action.verb, precondition=rule.precondition)
             rewrite = rule.action if isinstance(rule.action, Expiring) else None
-            yield Rehearsal(plan, MostDeleted(), rewrite=rewrite)
+            yield Rehearsal(plan, rewrite)
 
     def wake(self) -> None:
         """See Stages."""
@@ -77,7 +76,8 @@ class RulesRehearsal(Survey):
         finally:
             for report, rehearsing in zip(self._reports, self._rehearsing, strict=True):
                 report.dry_run = rehearsing.dry_run()
-                report.dry_run.enter(report.tally)
+                if report.tally is not self._around.tally:  # the job enters it in its totals
+                    report.dry_run.enter(report.tally)
 
     def _refusal(self, gathered: Gathered) -> UsageError | None:
         """Return the error with which the clean-up would end because of its guards, if any."""
@@ -86,7 +86,9 @@ class RulesRehearsal(Survey):
 
     async def _show(self, number: int, gathered: Gathered) -> None:
         report, rehearsing = self._reports[number], self._rehearsing[number]
-        listeners: list[Listener] = [report.tally, *self._around.listeners, rehearsing]
+        listeners: list[Listener] = [*self._around.listeners, rehearsing]
+        if report.tally not in listeners:
+            listeners.insert(0, report.tally)
         blocks = gathered.spools[number].blocks()
         if self._is_planned:
             await self._read(number, gathered, blocks, listeners)

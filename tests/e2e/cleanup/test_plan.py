@@ -193,6 +193,30 @@ def test_a_wrong_plan_is_refused(
     assert len(_left(store)) == 61
 
 
+@pytest.mark.parametrize("guard", [["--max-delete", "59"], ["--max-delete-bytes", "10"]])
+def test_a_pipe_to_apply_carries_out_nothing_that_a_guard_refuses(
+    store: Command, guard: list[str]
+) -> None:
+    planning: Words = [KVSCTL, "delete", "--prefix", "tmp:", "--plan", "-", *guard]
+    refused = subprocess.Popen(
+        planning, env=store.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    with refused:
+        assert refused.stdout is not None
+        assert refused.stderr is not None
+        applied = subprocess.run(
+            [KVSCTL, "apply", "-", "--yes"],
+            env=store.environ,
+            stdin=refused.stdout,
+            capture_output=True,
+            check=False,
+        )
+        assert guard[0].encode() in refused.stderr.read()
+    assert refused.returncode == 2
+    assert b"the input has no records" in applied.stderr
+    assert len(_left(store)) == 61
+
+
 def _changed(plan: Path, members: dict[str, object]) -> bytes:
     first, *_ = _lines(plan)
     return json.dumps(first | members).encode() + b"\n"

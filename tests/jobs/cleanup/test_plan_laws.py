@@ -20,11 +20,10 @@ from kvsctl.jobs.cleanup.plans.records import PlannedRecord, is_as_planned
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.listing.run import ListingRun
 from kvsctl.model import Found, Record, Verb
-from kvsctl.outputs.plan_lines import Planned, plan_lines
+from kvsctl.outputs.plan_lines import Planned, plan_line
 from kvsctl.records.parsed import Parsed
 from kvsctl.selection.selection import Selection
 from kvsctl.service.wire import key_body
-from kvsctl.slabs import FoundSlab
 from tests.jobs.cleanup.support import Around, clean_up, cleanup_job
 from tests.support.simulated.shared_store import SharedStore
 from tests.support.simulated.virtual_time import run_virtual
@@ -44,14 +43,14 @@ def _store(random: Random) -> SharedStore:
 
 def _planned(selection: Selection, store: SharedStore) -> list[bytes]:
     """Return the lines that plan to delete what is chosen."""
-    lines = plan_lines(Planned("delete", "local", None), has_values=False)
+    deletion = Planned("delete", "local", None)
     planned: list[bytes] = []
 
     def note(event: object) -> None:
         if isinstance(event, Settled):
             for one in event.outcomes:
                 if one.found is not None and isinstance(one.subject, Record):
-                    planned.append(lines([one.subject], FoundSlab.of([one.found])))
+                    planned.append(plan_line(deletion, one.subject.identity, one.found))
 
     async def work() -> None:
         plan = RunPlan(Verb.GET)

@@ -208,7 +208,7 @@ def test_nothing_changes_that_its_rule_did_not_choose_when_it_was_read(
 
 def _planned(plan: CleanUpPlan, store: SharedStore) -> list[bytes]:
     """Return the lines of the plan for rules."""
-    lines = plan_lines(None, has_values=False)
+    lines = plan_lines(has_values=False)
     planned: list[bytes] = []
 
     def note(event: object) -> None:
@@ -217,7 +217,7 @@ def _planned(plan: CleanUpPlan, store: SharedStore) -> list[bytes]:
                 if one.found is not None and isinstance(one.subject, Record):
                     planned.append(lines([one.subject], FoundSlab.of([one.found])))
 
-    form = Printing(form=PlanForm(None, has_values=False))
+    form = Printing(form=PlanForm(has_values=False))
     job = replace(_job(plan), plan=RunPlan(GET), records=form)
     around = Around(note)
     around.rules = plan.reports(around.tally)
