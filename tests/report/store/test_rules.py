@@ -59,6 +59,7 @@ def test_a_rule_has_the_totals_of_its_records() -> None:
 def test_a_dry_run_has_what_the_rule_would_need_at_most() -> None:
     rule = RuleReport("logs", "expire", "30d", Tally(), dry_run=DryRun(_FORECAST, 0.005))
     rule.tally(RecordsRead(2))
+    rule.tally(Settled([Outcome(record(n), State.SUCCEEDED) for n in range(2)]))
     assert rule.dry_run is not None
     rule.dry_run.enter(rule.tally)
     assert (rule.members["ttl"], rule.members["unsent"]) == ("30d", 2)
