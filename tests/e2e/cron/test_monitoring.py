@@ -97,6 +97,23 @@ def test_a_listing_is_signalled_and_measured_too(
     )
 
 
+def test_a_clean_up_by_rules_is_signalled(
+    kvsctl: Command, app: Pinged, url: str, tmp_path: Path
+) -> None:
+    rules = tmp_path / "retention.toml"
+    rules.write_text('[[rules]]\nname = "old"\nprefix = "tmp:"\naction = "delete"\n')
+    kvsctl("set", "-q", "-t", "local", "tmp:a=1", "tmp:b=2", "keep=3", status=0)
+    words = ("clean", "-t", "local", "-f", rules, "-y", "--ping-url", url)
+    kvsctl(*words, status=0)
+    assert app.paths == ["/ping/secret-uuid/start", "/ping/secret-uuid/0"]
+    assert "exit code 0; 2 records, 2 succeeded, 0 failed, " in app.signals[-1][1]
+    rules.write_text(rules.read_text() + "max_delete = 1\n")
+    kvsctl("set", "-q", "-t", "local", "tmp:a=1", "tmp:b=2", status=0)
+    kvsctl(*words, status=2)
+    assert app.paths[-1] == "/ping/secret-uuid/2"
+    assert "max_delete is 1" in app.signals[-1][1]
+
+
 def test_an_interrupted_run_is_signalled(kvsctl: Command, app: Pinged, url: str) -> None:
     process = kvsctl.start(
         "set", "-q", "-t", "local", "--ping-url", url,
