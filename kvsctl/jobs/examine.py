@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kvsctl.bulk.alike import FailedChecks, Unsent
-from kvsctl.bulk.events import Listener, RecordsRead, Settled
+from kvsctl.bulk.events import Event, Listener, RecordsRead, Settled
 from kvsctl.bulk.feeds import Change, Feed, no_records
 from kvsctl.bulk.forecast import Forecaster, cost_usd
 from kvsctl.bulk.outcomes.tally import Tally
@@ -56,13 +56,23 @@ class Examination:
         if failures is not None:
             listeners.append(failures)
         try:
-            await examine(self.job.input.feed(), listeners, admit)
+            await examine(self._feed(listeners), listeners, admit)
         except StreamError as error:
             self.error = _nothing_sent(error, failures)
         self._complete(failures)
         if self.job.checks.requires_input and not (self.tally.records or self.error):
             self.error = no_records()
         self.elapsed_seconds = time.monotonic() - started
+
+    def _feed(self, listeners: Sequence[Listener]) -> Feed:
+        """Return the input. What a listing skips goes to `listeners`; its requests do not."""
+
+        def emit(event: Event) -> None:
+            if isinstance(event, RecordsRead | Settled):
+                for listener in listeners:
+                    listener(event)
+
+        return self.job.input.feed(None, emit)
 
     async def write_failures(self, path: Path) -> None:
         """Read everything again to write the failures file.

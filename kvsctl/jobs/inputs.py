@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from kvsctl.listing.remainder import Remainder
 
 
+Emit: TypeAlias = Callable[[Event], None]
+
+
+def to_nobody(_event: Event) -> None:
+    """Take an event that nobody wants."""
+
+
 class Session(NamedTuple):
     """An open target, for input that comes from it. `emit` passes events to the run's listeners.
 
@@ -28,7 +35,7 @@ class Session(NamedTuple):
 
     service: StoreClient
     pacer: Pacer
-    emit: Callable[[Event], None]
+    emit: Emit
     notice: Callable[[str], None] = lambda _text: None
     remainder: "Remainder | None" = None
 
@@ -36,11 +43,12 @@ class Session(NamedTuple):
 class JobInput(Protocol):
     """Where a job's records come from: files and arguments, a listing, or an earlier stage."""
 
-    def feed(self, session: Session | None = None) -> Feed:
+    def feed(self, session: Session | None = None, emit: Emit = to_nobody) -> Feed:
         """Return a new feed that starts at the first record.
 
-        `session` is the target of the run; None if nothing is sent. Raise UsageError if the input
-        comes from a target and there is no session.
+        `session` is the target of the run; None if nothing is sent. `emit` then receives the
+        events of a listing, such as records that are skipped. Raise UsageError if the input comes
+        from the target of the run and there is no session.
         """
         ...
 
@@ -93,9 +101,9 @@ class ReaderInput(msgspec.Struct, frozen=True):
     reader: Reader
     doubts: Sequence[str] = ()
 
-    def feed(self, session: Session | None = None) -> Feed:
+    def feed(self, session: Session | None = None, emit: Emit = to_nobody) -> Feed:
         """See JobInput."""
-        del session
+        del session, emit
         return feed_of(self.reader, may_wait=self.reader.may_wait)
 
     def fraction_read(self) -> float | None:

@@ -16,7 +16,7 @@ from kvsctl.bulk.plan import RunPlan
 from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus, StreamError, UsageError
 from kvsctl.jobs.examine import require_rereadable
-from kvsctl.jobs.inputs import ReaderInput, Session
+from kvsctl.jobs.inputs import Emit, ReaderInput, Session, to_nobody
 from kvsctl.jobs.job import BatchJob, InputChecks, Journalling, Reporting
 from kvsctl.jobs.runner import run_job
 from kvsctl.jobs.signals import Signals
@@ -187,8 +187,8 @@ class Listing:
         self._breaks_at = breaks_at
         self.given = 0
 
-    def feed(self, session: Session | None = None) -> Feed:
-        del session
+    def feed(self, session: Session | None = None, emit: Emit = to_nobody) -> Feed:
+        del session, emit
         return AsyncFeed(self.pages())
 
     def fraction_read(self) -> float | None:

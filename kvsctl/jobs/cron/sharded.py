@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from kvsctl.bulk.feeds import Feed, RequiredFeed
-from kvsctl.jobs.inputs import JobInput, Session
+from kvsctl.jobs.inputs import Emit, JobInput, Session, to_nobody
 from kvsctl.journal.fingerprint import Fingerprint
 from kvsctl.model import PieceList
 from kvsctl.report.document import InputRead
@@ -50,9 +50,9 @@ class ShardedInput(msgspec.Struct, frozen=True):
     shard: Shard
     requires_input: bool = False
 
-    def feed(self, session: Session | None = None) -> Feed:
+    def feed(self, session: Session | None = None, emit: Emit = to_nobody) -> Feed:
         """See JobInput."""
-        feed = self.whole.feed(session)
+        feed = self.whole.feed(session, emit)
         return ShardedFeed(RequiredFeed(feed) if self.requires_input else feed, self.shard)
 
     def fraction_read(self) -> float | None:

@@ -9,7 +9,7 @@ import msgspec
 from kvsctl.bulk.feeds import AsyncFeed, Feed
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.errors import UsageError
-from kvsctl.jobs.inputs import Session
+from kvsctl.jobs.inputs import Emit, Session, to_nobody
 from kvsctl.journal.fingerprint import Fingerprint
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.listing.walk import Walk
@@ -28,8 +28,9 @@ class ListingInput(msgspec.Struct, frozen=True):
     selection: Mapping[str, Any]
     is_typed: bool = False
 
-    def feed(self, session: Session | None = None) -> Feed:
+    def feed(self, session: Session | None = None, emit: Emit = to_nobody) -> Feed:
         """See JobInput. The records have no values."""
+        del emit
         if session is None:
             raise UsageError("a listing needs a target", "Do not combine it with --dry-run.")
         walk = Walk(self.plan, self.run_plan, session.service, session.pacer, session.emit)

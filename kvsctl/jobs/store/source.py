@@ -12,7 +12,7 @@ from kvsctl.bulk.feeds import AsyncFeed, Feed
 from kvsctl.bulk.pacing.app_invocations import pacer_of
 from kvsctl.bulk.settling.reconcile import MAY_BE_ROUNDED
 from kvsctl.jobs.connect import connected
-from kvsctl.jobs.inputs import Session
+from kvsctl.jobs.inputs import Emit, Session, to_nobody
 from kvsctl.jobs.store.arrivals import Arrivals, Piece
 from kvsctl.jobs.store.listing import ListedStore
 from kvsctl.journal.fingerprint import Fingerprint
@@ -49,12 +49,13 @@ class SourceInput(msgspec.Struct, frozen=True):
     refuses_rounded: bool = False
     needs_exact_numbers: bool = False
 
-    def feed(self, session: Session | None = None) -> Feed:
+    def feed(self, session: Session | None = None, emit: Emit = to_nobody) -> Feed:
         """See JobInput. The source is opened even if there is no session: reading it sends nothing.
 
         Raise UsageError if its credentials cannot be had.
         """
-        return AsyncFeed(self._records(self.source.store.credentials(), session))
+        credentials = self.source.store.credentials()
+        return AsyncFeed(self._records(credentials, session, emit))
 
     def fraction_read(self) -> float | None:
         """See JobInput. How much there is to list is not known."""
@@ -93,7 +94,7 @@ class SourceInput(msgspec.Struct, frozen=True):
         return []
 
     async def _records(
-        self, credentials: Credentials, session: Session | None
+        self, credentials: Credentials, session: Session | None, emit: Emit
     ) -> AsyncGenerator[PieceList, None]:
         """Yield the records of each page. Raise KvsctlError if the listing cannot be finished."""
         listed, store = self.source, self.source.store
@@ -107,7 +108,7 @@ class SourceInput(msgspec.Struct, frozen=True):
         remainder = None if session is None else session.remainder
         arrivals = Arrivals(
             self._piece,
-            _nowhere if session is None else session.emit,
+            emit if session is None else session.emit,
             0 if remainder is None else remainder.position,
         )
         async with target as service:
@@ -168,5 +169,5 @@ class SourceInput(msgspec.Struct, frozen=True):
         return None if breach is None else (breach.code, breach.message)
 
 
-def _nowhere(_: object) -> None:
-    """Take an event or a notice that nobody wants."""
+def _nowhere(_text: str) -> None:
+    """Take a notice that nobody wants."""

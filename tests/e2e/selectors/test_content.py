@@ -98,6 +98,10 @@ def test_every_command_that_selects_counts_them(
     compared = kvsctl(*diff, "--json", status=1)
     assert compared.report["missing"] == 2
     assert compared.report["skipped_by"] == {"undecided": 2}
+    sync = ("sync", "--from", url, "-t", "local", "--all", *words)
+    rehearsed = kvsctl(*sync, "-n", "--json", status=0).report
+    assert rehearsed["skipped_by"] == {"undecided": 2}
+    assert (rehearsed["records"], rehearsed["unsent"]) == (4, 2)
     for report in (
         kvsctl(
             "sync", "-y", "--from", url, "-t", "local", "--all", *words, "--json", status=0

@@ -14,7 +14,7 @@ from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.plans.lines import ONLY_PLANS, PlanLine, line_of, parsed, plan_file
 from kvsctl.jobs.cleanup.plans.records import PlannedRecord
-from kvsctl.jobs.inputs import Session
+from kvsctl.jobs.inputs import Emit, Session, to_nobody
 from kvsctl.journal.fingerprint import Fingerprint, fingerprint
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import PieceList, Problem, Record
@@ -57,9 +57,9 @@ class PlanInput(msgspec.Struct, frozen=True):
         file.require_readable()
         return cls(Reader([file], lambda _: parsed), target, kept)
 
-    def feed(self, session: Session | None = None) -> Feed:
+    def feed(self, session: Session | None = None, emit: Emit = to_nobody) -> Feed:
         """See JobInput. Reading it raises UsageError at a line that is not for `target`."""
-        del session
+        del session, emit
         return ReadyFeed(self._planned())
 
     def fraction_read(self) -> float | None:

@@ -46,7 +46,7 @@ class _Input:
     def __init__(self, records: list[Record]) -> None:
         self.records = records
 
-    def feed(self, session: object = None) -> Feed:
+    def feed(self, session: object = None, emit: object = None) -> Feed:
         del session
         return ReadyFeed([self.records])
 
