@@ -8,6 +8,7 @@ The tree:
     ├── TargetError         4   the target could not be reached
     ├── StreamError         5   input or output failed part-way
     ├── WorkLeft            75  work is left: run the same command again
+    ├── Interrupted     130/143  a signal ended the command before it did anything
     └── Defect              70  a bug in kvsctl
 
 A failed record is not an exception: it is an outcome (`model.Outcome`).
@@ -84,6 +85,14 @@ class WorkLeft(KvsctlError):
     """The time was up, or another run held the lock: the same command does the rest later."""
 
     status = ExitStatus.WORK_LEFT
+
+
+class Interrupted(KvsctlError):
+    """A signal ended the command before it did anything. `status` is that of the signal."""
+
+    def __init__(self, message: str, status: ExitStatus) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Defect(KvsctlError):

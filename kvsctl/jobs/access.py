@@ -1,9 +1,10 @@
 """Whether a job may write to its target: read-only and protected targets."""
 
 from kvsctl.config.targets import Target
-from kvsctl.errors import UsageError
+from kvsctl.errors import Interrupted, UsageError
 from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.question import read_line, require_answerable
+from kvsctl.jobs.signals import interrupting
 from kvsctl.model import GET, Verb
 from kvsctl.report.console import Environment
 from kvsctl.report.escape import visible
@@ -61,9 +62,17 @@ def read_only(target: Target) -> UsageError:
 
 
 def _typed_name(command: str, target: Target, environment: Environment) -> str:
-    """Ask for the target's name. Return what is typed; an empty text at the end of the input."""
-    environment.write_stderr(
-        f"{visible(command)} writes to {visible(target.display)}, which is protected.\n"
-        "Type the name of the target to continue: "
-    )
-    return read_line()
+    """Ask for the target's name. Return what is typed; an empty text at the end of the input.
+
+    Raise Interrupted if a signal arrives.
+    """
+    try:
+        with interrupting("nothing was sent"):
+            environment.write_stderr(
+                f"{visible(command)} writes to {visible(target.display)}, which is protected.\n"
+                "Type the name of the target to continue: "
+            )
+            return read_line()
+    except Interrupted:
+        environment.write_stderr("\n")
+        raise

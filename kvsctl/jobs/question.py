@@ -15,7 +15,8 @@ import msgspec
 
 from kvsctl.config.targets import Target
 from kvsctl.counts import counted
-from kvsctl.errors import UsageError
+from kvsctl.errors import Interrupted, UsageError
+from kvsctl.jobs.signals import interruptible
 from kvsctl.report.console import Environment
 from kvsctl.report.escape import visible
 
@@ -120,10 +121,20 @@ def require_answerable(
 async def ask(question: Question, environment: Environment) -> None:
     """Ask, and return once the user has consented. Raise UsageError for any other answer.
 
-    The end of the input counts as no. May be cancelled while it waits for the answer.
+    Raise Interrupted if a signal arrives that no run handles. The end of the input counts as no.
+    May be cancelled while it waits for the answer.
     """
-    environment.write_stderr(question.text)
-    if (await typed_line()).casefold() not in _CONSENT:
+
+    async def answered() -> str:
+        environment.write_stderr(question.text)
+        return await typed_line()
+
+    try:
+        answer = await interruptible(answered(), question.refusal)
+    except Interrupted:
+        environment.write_stderr("\n")
+        raise
+    if answer.casefold() not in _CONSENT:
         raise UsageError(f"not confirmed: {question.refusal}")
 
 

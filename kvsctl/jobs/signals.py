@@ -3,12 +3,15 @@
 import asyncio
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, nullcontext
 from types import FrameType, TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Protocol, Self, TypeVar
 
-from kvsctl.errors import ExitStatus, KvsctlError
+from kvsctl.errors import ExitStatus, Interrupted, KvsctlError
+
+_T = TypeVar("_T")
 
 _STATUSES: Final = {
     signal.SIGINT: ExitStatus.INTERRUPTED,
@@ -132,6 +135,67 @@ class Signals:
                 yield
             finally:
                 self._is_over = True
+
+
+async def interruptible(work: Coroutine[Any, Any, _T], refusal: str) -> _T:
+    """Return the result of `work`. Raise Interrupted if a signal arrives that nobody else handles.
+
+    `work` is then cancelled. `refusal` names what was not done.
+    """
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(work)
+    received: list[signal.Signals] = []
+
+    def receive(number: signal.Signals) -> None:
+        received.append(number)
+        task.cancel()
+
+    try:
+        with (
+            _handled(lambda number: loop.call_soon_threadsafe(receive, number)) as is_handled,
+            _woken(loop) if is_handled else nullcontext(),
+        ):
+            return await task
+    except asyncio.CancelledError:
+        if not received:
+            raise
+        raise _interrupted(received[0], refusal) from None
+
+
+@contextmanager
+def interrupting(refusal: str) -> Iterator[None]:
+    """Raise Interrupted inside the block if a signal arrives that nobody else handles.
+
+    For a block that waits for the terminal and does nothing else. `refusal` names what was not
+    done.
+    """
+
+    def receive(number: signal.Signals) -> None:
+        raise _interrupted(number, refusal)
+
+    with _handled(receive):
+        yield
+
+
+@contextmanager
+def _handled(receive: Callable[[signal.Signals], object]) -> Iterator[bool]:
+    """Call `receive` inside the block for each signal that would end the process.
+
+    Yield whether there are any. Only the main thread can handle signals.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    numbers = [one for one in _STATUSES if is_main and signal.getsignal(one) is signal.SIG_DFL]
+    for one in numbers:
+        signal.signal(one, lambda number, _frame: receive(signal.Signals(number)))
+    try:
+        yield bool(numbers)
+    finally:
+        for one in numbers:
+            signal.signal(one, signal.SIG_DFL)
+
+
+def _interrupted(number: signal.Signals, refusal: str) -> Interrupted:
+    return Interrupted(f"interrupted by {number.name}: {refusal}", _STATUSES[number])
 
 
 @contextmanager

@@ -113,6 +113,29 @@ def test_signals_end_the_question_about_a_plan(
     while chunk := read_within(near, _WAIT_SECONDS):
         shown += chunk
     os.close(near)
-    assert process.wait(_WAIT_SECONDS) in (status, -number)
+    assert process.wait(_WAIT_SECONDS) == status
+    assert f"\r\nkvsctl: interrupted by {number.name}: nothing was changed\r\n".encode() in shown
     assert b"Traceback" not in shown
+    assert _count(stored) == 8
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_end_the_question_for_a_protected_name(
+    stored: Command, tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text("[targets.local]\nprotected = true\n")
+    protected = stored.having(KVSCTL_CONFIG=str(config), TERM="xterm")
+    near, far = system_module("pty").openpty()
+    process = protected.start("delete", "--prefix", "a", stdin=far, stdout=far, stderr=far)
+    os.close(far)
+    shown = b""
+    while b"to continue: " not in shown:
+        shown += read_within(near, _WAIT_SECONDS)
+    process.send_signal(number)
+    while chunk := read_within(near, _WAIT_SECONDS):
+        shown += chunk
+    os.close(near)
+    assert process.wait(_WAIT_SECONDS) == status
+    assert f"\r\nkvsctl: interrupted by {number.name}: nothing was sent\r\n".encode() in shown
     assert _count(stored) == 8

@@ -79,7 +79,10 @@ def test_any_other_answer_touches_nothing(
     assert _listed(kvsctl) == b""
 
 
-def test_ctrl_c_is_an_answer(kvsctl: Command, source: str, emulator: Emulator) -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_is_an_answer(
+    kvsctl: Command, source: str, emulator: Emulator, number: signal.Signals, status: int
+) -> None:
     near, far = system_module("pty").openpty()
     words = ("sync", "--from", source, "-t", "local", "--all")
     process = kvsctl.start(*words, stdin=far, stdout=far, stderr=far)
@@ -87,8 +90,11 @@ def test_ctrl_c_is_an_answer(kvsctl: Command, source: str, emulator: Emulator) -
     shown = b""
     while _ASKED.encode() not in shown:
         shown += read_within(near, 30)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(30) in (130, -signal.SIGINT)
+    process.send_signal(number)
+    while chunk := read_within(near, 30):
+        shown += chunk
+    assert process.wait(30) == status
+    assert f"\r\nkvsctl: interrupted by {number.name}: nothing was written\r\n".encode() in shown
     os.close(near)
     assert emulator.statuses == {}
     assert _listed(kvsctl) == b""
