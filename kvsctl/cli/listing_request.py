@@ -12,7 +12,7 @@ from kvsctl.cli.request import (
     basis_of,
     journalling,
     output_path,
-    output_roles,
+    printing_roles,
     require_own_files,
     require_resumable_outputs,
 )
@@ -106,7 +106,7 @@ def listing_job(
         given,
         basis.config,
         inputs=source.places,
-        outputs=[*_manifest_roles(printing.manifest_path), *output_roles(printing.path)],
+        outputs=[*_manifest_roles(printing.manifest_path), *printing_roles(printing)],
         targets=[basis.target],
     )
     if journal is not None:

@@ -48,7 +48,7 @@ from kvsctl.jobs.inputs import JobInput
 from kvsctl.jobs.job import BatchJob, Journalling, Reporting, Schedule
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb
-from kvsctl.outputs.forms import Printing
+from kvsctl.outputs.forms import PlanForm, Printing
 from kvsctl.service.wire import MetadataRequest
 
 _STDOUT: Final = 1
@@ -291,11 +291,16 @@ def output_path(given: Given) -> Path | None:
     return path
 
 
-def output_roles(path: Path | None) -> list[Role]:
+def output_roles(path: Path | None, role: str = "output") -> list[Role]:
     """Return the roles of where results are written; beside a file is its part."""
     if path is None:
-        return [("output", _STDOUT)]
-    return [("output", path), ("output", part_path(path))]
+        return [(role, _STDOUT)]
+    return [(role, path), (role, part_path(path))]
+
+
+def printing_roles(printing: Printing) -> list[Role]:
+    """Return the roles of where a job prints, by the name that users know."""
+    return output_roles(printing.path, "plan" if isinstance(printing.form, PlanForm) else "output")
 
 
 def _files_of(target: Target) -> list[Role]:

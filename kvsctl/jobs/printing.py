@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.errors import ExitStatus, StreamError, UsageError
+from kvsctl.files.claims import require_writable, resolved
 from kvsctl.files.sinks import ByteSink, DescriptorWriter, status_of
 from kvsctl.jobs.job import BatchJob
 from kvsctl.journal.state import JournalState
@@ -108,10 +109,14 @@ def has_no_reader(sink: ByteSink) -> bool:
 def manifest_of(job: BatchJob, about: About) -> "ExportManifest | None":
     """Return what writes the manifest of an export; None if none is wanted.
 
-    Raise UsageError if it could not be written.
+    Raise UsageError if it or the output could not be written.
     """
     if job.records is None or job.records.manifest_path is None:
         return None
+    path = job.records.path
+    if path is not None:
+        # The manifest is beside the output: an error must name what the user has given.
+        require_writable(resolved(path) if path.is_symlink() else path)
     from kvsctl.backups.export import ExportManifest  # few jobs write one
     from kvsctl.backups.manifest import Facts
 

@@ -100,6 +100,7 @@ def test_what_cannot_be_served_is_said(kvsctl: Command, tmp_path: Path) -> None:
         ended = kvsctl("serve", *words, status=2)
         assert ended.err
         assert ended.out == b""
+    assert b"--db: empty file name" in kvsctl("serve", "--db", "", status=2).err
 
 
 def test_each_option_reaches_the_emulator() -> None:

@@ -85,6 +85,8 @@ def plan_path(given: Given) -> Path | None:
             "no plan: give the file that --plan wrote, or - for stdin",
             "For example: kvsctl delete --prefix tmp: --plan plan.jsonl",
         )
+    if not path:
+        raise UsageError("the name of the plan is empty", "Give the file that --plan wrote.")
     if path != _STDIN:
         return Path(path)
     environment = Environment.of_process()

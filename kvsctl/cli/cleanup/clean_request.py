@@ -23,7 +23,7 @@ from kvsctl.cli.options.selection import ProtectOption
 from kvsctl.cli.options.target import ConfirmOption, YesOption
 from kvsctl.cli.protecting import protected_entries
 from kvsctl.cli.records.rounding import refusing_rounded
-from kvsctl.cli.request import Basis, basis_of, output_roles, require_own_files
+from kvsctl.cli.request import Basis, basis_of, printing_roles, require_own_files
 from kvsctl.cli.selectors import shard_of
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.plan import CleanUpPlan, CleanUpRule
@@ -59,7 +59,7 @@ def clean_job(given: Given) -> BatchJob:
         inputs=[file.path, *protecting_files(file)],
         outputs=[
             *undo_roles(undo, basis.target),
-            *([] if printing is None else output_roles(printing.path)),
+            *([] if printing is None else printing_roles(printing)),
         ],
         targets=[basis.target],
     )

@@ -98,3 +98,20 @@ def test_a_read_only_target_and_a_protected_one_are_spared(stored: Command, tmp_
     assert stored("list", "-q").out == b"a\nb\n"
     protected("delete", "--all", "--yes", "--confirm", "local", status=0)
     assert stored("list", "-q").out == b""
+
+
+def test_a_plan_is_called_one_where_it_clashes(stored: Command, tmp_path: Path) -> None:
+    clash = ("--plan", "p", "--report", "p")
+    for words in (("delete", "--all"), ("expire", "--all", "--ttl", "1d")):
+        ended = stored(*words, *clash, status=2, folder=tmp_path)
+        assert b"p is plan and report at once" in ended.err
+
+
+def test_apply_refuses_an_empty_name_and_a_report_of_what_is_only_shown(
+    stored: Command, tmp_path: Path
+) -> None:
+    assert b"the name of the plan is empty" in stored("apply", "", status=2).err
+    stored("delete", "--all", "--plan", tmp_path / "p", status=0)
+    ended = stored("apply", tmp_path / "p", "--show", "--json", status=2)
+    assert b"--show and --json exclude each other" in ended.err
+    assert ended.out == b""

@@ -36,10 +36,16 @@ def apply_command(given: Given) -> None:
     be reviewed and reduced, by jq for example, and applying it twice changes nothing new.
     """
     from kvsctl.cli.cleanup.apply_request import apply_job, plan_path
+    from kvsctl.errors import UsageError
 
     if given.of(ApplyOptions).show:
         from kvsctl.cli.cleanup.showing import show
 
+        if given.of(ReportOptions).json:
+            raise UsageError(
+                "--show and --json exclude each other",
+                "A plan is JSON Lines already: read the file, or leave out one of them.",
+            )
         show(plan_path(given))
         return
     from kvsctl.cli.carry_out import carry_out

@@ -47,10 +47,12 @@ def _serve(serving: ServingOptions, open_points: OpenOptions, quotas: QuotaFlags
     import typer
 
     from kvsctl.emulator.web.serve import ServeOptions, serve
-    from kvsctl.errors import ExitStatus
+    from kvsctl.errors import ExitStatus, UsageError
     from kvsctl.files.descriptors import require_descriptors
 
     require_descriptors()
+    if not serving.db:
+        raise UsageError("--db: empty file name", "Give a file, or leave out --db.")
     options = ServeOptions(
         host=serving.host,
         port=serving.port,

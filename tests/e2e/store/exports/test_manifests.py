@@ -139,7 +139,8 @@ def test_a_second_export_replaces_the_manifest(local: Command, tmp_path: Path) -
         (["-o", "b", "--manifest", "a", "--report", "a.part"], "a.part is manifest and report"),
         (["-o", "a", "--failures", "a.manifest.json.part"], "is manifest and failures file"),
         (["-o", "a", "--manifest", "none/m"], "cannot write to none/m"),
-        (["--manifest", "."], "--manifest .: must be a regular file"),
+        (["-o", "none/x"], "cannot write to none/x: No such file or directory"),
+        (["--manifest", "."], "--manifest is empty or a folder: not a file name"),
     ],
 )
 def test_manifests_in_wrong_places_are_refused(
