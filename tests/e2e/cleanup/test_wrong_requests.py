@@ -115,3 +115,9 @@ def test_apply_refuses_an_empty_name_and_a_report_of_what_is_only_shown(
     ended = stored("apply", tmp_path / "p", "--show", "--json", status=2)
     assert b"--show and --json exclude each other" in ended.err
     assert ended.out == b""
+
+
+def test_keys_with_an_undo_file_get_a_hint_that_names_the_way(stored: Command) -> None:
+    ended = stored("delete", "a", "--undo", "u", status=2)
+    assert b"--undo applies to what selectors choose, not to keys" in ended.err
+    assert b"--match KEY chooses one key." in ended.err
