@@ -4,6 +4,7 @@ import asyncio
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, nullcontext
 from types import FrameType, TracebackType
@@ -20,6 +21,8 @@ _STATUSES: Final = {
 if hasattr(signal, "SIGHUP"):  # not on Windows
     _STATUSES[signal.SIGHUP] = ExitStatus.TERMINATED
 _MANY_SIGNALS: Final = 4096
+_STUCK_SECONDS: Final = 2.0
+"""A loop that has not looked at a signal for so long is busy with one thing that may never end."""
 
 
 class Stoppable(Protocol):
@@ -69,10 +72,15 @@ class Signals:
     completing may wait for a reader or a disk, a second signal then ends the process with its exit
     code.
 
+    A run that is busy with one step, such as an expression of `--where` without end, cannot stop:
+    a signal that arrives when an earlier one has waited for two seconds ends the process, too.
+
     A signal that was ignored when the process began, as under `nohup`, stays ignored.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._waiting_since: float | None = None
         self._before: dict[signal.Signals, Any] = {}
         self._received: list[ExitStatus] = []
         self._is_over = False
@@ -104,8 +112,10 @@ class Signals:
         """Stop `run` on signals inside the block; complete files and report after it."""
         loop = asyncio.get_running_loop()
         self._is_over, self._passed = False, 0
+        self._waiting_since = None
 
         def receive(number: signal.Signals) -> None:
+            self._waiting_since = None
             if self._is_over:  # it arrived during the last step of the run
                 self._passed += 1
                 return
@@ -121,6 +131,8 @@ class Signals:
         def handle(number: int, _frame: FrameType | None) -> None:
             received = signal.Signals(number)
             if not self._is_over:
+                if self._has_waited():
+                    raise SystemExit(_STATUSES[received])
                 loop.call_soon_threadsafe(receive, received)
                 return
             self._passed += 1
@@ -135,6 +147,13 @@ class Signals:
                 yield
             finally:
                 self._is_over = True
+
+    def _has_waited(self) -> bool:
+        """Return whether an earlier signal still waits for a run that is stuck."""
+        now = self._clock()
+        if self._waiting_since is None:
+            self._waiting_since = now
+        return now - self._waiting_since >= _STUCK_SECONDS
 
 
 async def interruptible(work: Coroutine[Any, Any, _T], refusal: str) -> _T:

@@ -79,6 +79,39 @@ def test_the_first_is_answered_with_what_is_being_finished(
     assert signals.interrupted is _CODES[number]
 
 
+def test_a_run_that_is_stuck_is_ended_by_a_later_signal() -> None:
+    seconds, run = 0.0, _Run(0)
+
+    async def work() -> None:
+        nonlocal seconds
+        with signals.stopping(run, run.told.append):
+            for passed in (0.0, 1.9, 2.0):  # the loop gets no turn
+                seconds = passed
+                signal.raise_signal(signal.SIGTERM)
+
+    with Signals(lambda: seconds) as signals, pytest.raises(SystemExit) as ended:
+        asyncio.run(work())
+    assert (ended.value.code, seconds) == (ExitStatus.TERMINATED, 2.0)
+    assert run.told == []
+
+
+def test_a_run_that_looks_at_each_signal_is_not_stuck() -> None:
+    seconds, run = 0.0, _Run(1)
+
+    async def work() -> None:
+        nonlocal seconds
+        with signals.stopping(run, run.told.append):
+            for passed in (0.0, 60.0, 120.0):
+                seconds = passed
+                signal.raise_signal(signal.SIGTERM)
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+
+    with Signals(lambda: seconds) as signals:
+        asyncio.run(work())
+    assert run.told[1:] == ["stop", "abort", "abort"]
+
+
 def test_a_signal_is_handled_although_the_loop_waits() -> None:
     """Another thread receives it, so it does not end the loop's wait for its sockets."""
     done = threading.Event()
