@@ -124,6 +124,8 @@ class Lister:
         What was yielded before an error is right, and `left` has the rest.
         """
         work = asyncio.create_task(self._list_all())
+        # A query may fail while closed `pages` cancel it: asyncio must not print that error.
+        work.add_done_callback(_retrieve_error)
         try:
             while (step := await self._steps.get()) is not None:
                 # Changed before the page is handed on: whoever takes it may ask what is left.
@@ -330,6 +332,11 @@ class Lister:
                 self._division.note_ranges(len(division.others))
                 return True
         return False
+
+
+def _retrieve_error(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        task.exception()
 
 
 def _is_past(chain: _Chain, page: Page) -> bool:

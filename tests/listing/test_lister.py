@@ -1,6 +1,7 @@
 """Listing several ranges at a time: each key once, whatever the service does to cursors."""
 
 import asyncio
+import gc
 from bisect import bisect_right
 from collections.abc import Sequence
 from random import Random
@@ -150,6 +151,34 @@ def test_no_more_pages_are_read_than_there_is_room_for() -> None:
         return store.queries
 
     assert asyncio.run(read_slowly()) < 10
+
+
+def test_an_error_while_the_pages_are_closed_is_not_printed_by_asyncio() -> None:
+    store = _Store(["a", "b", "c", "d"])
+    reported: list[str] = []
+
+    async def read(query: Query) -> Page:
+        if query.cursor is None:
+            return await store.read(query)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise TargetError("gone")
+
+    async def close_early() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _loop, context: reported.append(context["message"]))
+        pages = Lister(read, [Range.of_prefix("")], chains=1).pages()
+        await anext(pages)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        await pages.aclose()
+        del pages
+        gc.collect()
+        await asyncio.sleep(0)
+
+    asyncio.run(close_early())
+    assert reported == []
 
 
 def test_an_error_ends_the_listing_after_what_was_listed() -> None:
