@@ -30,6 +30,7 @@ _NOTED: Final = frozenset(
     }
 )
 _FINISHED: Final = frozenset({ExitStatus.OK, ExitStatus.FAILURES})
+_HEADER_START: Final = b'{"ledger":'
 COMPLETE: Final = b'{"complete":true}\n'
 
 
@@ -92,6 +93,8 @@ def read_content(name: str, text: Iterable[bytes]) -> Content:
     content = Content()
     for number, line in enumerate(text, 1):
         if not line.endswith(b"\n"):
+            if content.header is None and not _begins_header(line):
+                raise _not_a_ledger(name, number)
             break
         try:
             if content.header is None:
@@ -109,11 +112,19 @@ def read_content(name: str, text: Iterable[bytes]) -> Content:
                 content.lines[found.installation] = found
                 content.is_complete = False
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            raise UsageError(
-                f"{name}:{number}: not a line of a ledger", "Give another file name."
-            ) from None
+            raise _not_a_ledger(name, number) from None
         content.valid_bytes += len(line)
     return content
+
+
+def _begins_header(line: bytes) -> bool:
+    """Return whether an unfinished line is of a header, so that the file may be written anew."""
+    size = min(len(line), len(_HEADER_START))
+    return line[:size] == _HEADER_START[:size]
+
+
+def _not_a_ledger(name: str, number: int) -> UsageError:
+    return UsageError(f"{name}:{number}: not a line of a ledger", "Give another file name.")
 
 
 def header_line(header: Header) -> bytes:
