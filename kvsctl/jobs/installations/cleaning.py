@@ -8,7 +8,7 @@ from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.pacing.app_invocations import pacer_of
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.config.targets import Target
-from kvsctl.errors import ExitStatus
+from kvsctl.errors import ExitStatus, UsageError
 from kvsctl.jobs.cleanup.plan import CleanUpPlan
 from kvsctl.jobs.installations.consent import question_of, require_few
 from kvsctl.jobs.installations.counting import Counted, counting_job, has_limit, limited, unlisted
@@ -40,12 +40,19 @@ class Cleaning:
     def of(template: BatchJob) -> "Cleaning | None":
         """Return a clean-up that must list all installations first; None if none must.
 
-        It must if the user is asked, or if limits hold for all of them.
+        It must if the user is asked, or if limits hold for all of them. Raise UsageError for limits
+        with journals: the runs that a journal resumes are not counted in the sum.
         """
         cleanup = template.cleanup
         if cleanup is None or template.records is not None:
             return None
-        if template.has_consent and not any(has_limit(rule.most) for rule in cleanup.rules):
+        is_limited = any(has_limit(rule.most) for rule in cleanup.rules)
+        if is_limited and template.journal is not None:
+            raise UsageError(
+                "--max-delete counts all installations, and --journal resumes each alone",
+                "Leave out --journal, or the limits (also max_delete in a retention file).",
+            )
+        if template.has_consent and not is_limited:
             return None
         return Cleaning(template, cleanup)
 

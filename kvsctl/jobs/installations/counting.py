@@ -105,8 +105,7 @@ def has_limit(most: MostDeleted) -> bool:
 def limited(job: BatchJob, found: Counted) -> BatchJob:
     """Return the clean-up of an installation, which changes at most what was found there.
 
-    So all of them together keep to the limits. A resumed job counts what earlier runs have done, so
-    it has its own limit only.
+    So all of them together keep to the limits. A job with a journal has none: see `Cleaning.of`.
     """
     cleanup = job.cleanup
     if cleanup is None or job.journal is not None:

@@ -104,6 +104,14 @@ def test_a_limit_holds_for_each_and_in_all(
         assert _left(inside) == dict.fromkeys(_SIZES, 1)
 
 
+def test_a_limit_with_journals_is_refused(kvsctl: Command) -> None:
+    with _stores(kvsctl) as inside:
+        limited = (*_TMP, "--yes", "--max-delete", "500")
+        ended = inside("delete", *ALL, *limited, "--journal", "j-{installation}", status=2)
+        assert b"--max-delete counts all installations, and --journal resumes" in ended.err
+        assert _left(inside) == _whole()
+
+
 def test_one_that_cannot_be_listed_is_left_alone_and_the_others_are_not(kvsctl: Command) -> None:
     faults = ("--faults", "refuse-installation=z:403,refuse-installation=y:404")
     with container(kvsctl, [*_SIZES, "y", "z"], *faults) as inside:
