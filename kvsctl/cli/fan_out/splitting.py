@@ -49,12 +49,12 @@ def fan_out_job(
             "Give a regular file by --file, or leave out --workers.",
         )
     require_templates(given)
-    is_repeatable = _is_repeatable(given)
+    is_repeatable = _is_repeatable(command, given)
     if address is not None:
         if not is_repeatable:
             raise UsageError(
                 "--dask: a cluster may carry out a part twice, and these options do not allow it",
-                "Add --journal, or leave out --if-absent and --undo.",
+                "Add --journal, or leave out --if-absent, --undo or --dask.",
             )
         given = with_absolute_paths(given)
     fan_out = secrets.token_hex(8)
@@ -118,8 +118,10 @@ def _options_of(given: Given, shard: Shard, workers: int) -> Given:
     return with_files_of(given, shard.number)
 
 
-def _is_repeatable(given: Given) -> bool:
+def _is_repeatable(command: str, given: Given) -> bool:
     """Return whether a part may be carried out twice without harm, and reports the same then."""
     if given.of(JournalOptions).journal is not None:
         return True
+    if command in ("clean", "expire") or (command == "delete" and _is_selective(given)):
+        return False  # a second run lists only what is left, so its report has too few records
     return given.of(SetOptions).if_absent is None and given.of(UndoOptions).undo is None

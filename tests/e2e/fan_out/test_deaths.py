@@ -68,6 +68,22 @@ def test_a_worker_that_dies_costs_no_record(
     assert not any(map(is_worker, workers))
 
 
+def test_a_clean_up_without_a_journal_is_not_repeated(served: Command, records: Path) -> None:
+    served("set", "-f", records, status=0)
+    process = served.start(
+        *("delete", "--all", "-y", "--workers", "2", "--json", *_SLOWLY),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    wait_until(lambda: _keys(served) < _COUNT - 4)
+    os.kill(wait_for_workers(process.pid, 2)[0], signal.SIGKILL)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 5
+    assert b"its worker died, and it must not be repeated" in err
+
+
 def test_a_part_that_must_not_be_repeated_is_not(served: Command, records: Path) -> None:
     process = _started(served, "-f", records, "--if-absent=exact")
     os.kill(wait_for_workers(process.pid, 2)[0], signal.SIGKILL)
