@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from kvsctl.bulk.retrying.give_up import refused_end, throttled_end, unreachable
+from kvsctl.codes import KEY_NOT_FOUND
 from kvsctl.errors import KvsctlError, TargetError
 from kvsctl.jsontext import elements, json_line, members
 from kvsctl.limits import DEFAULT_LIMITS
@@ -210,15 +211,16 @@ class Scratch:
         return error
 
     async def _remove(self, some: Sequence[Identity]) -> None:
-        """Delete records, at most a batch, and forget those that a read does not find."""
+        """Delete records, at most a batch, and forget keys that a read does not find."""
         body = batch(key_body(one) for one in some)
         await self.request(DELETE, body)
         answer = await self.request(GET, body)
         if answer.is_refusal and some[0].entity is None:
             return
-        left = lists_of(answer).succeeded
+        found = lists_of(answer)
         for one in some:
-            if one.key not in left:
+            is_gone = found.failed.get(one.key, KEY_NOT_FOUND) == KEY_NOT_FOUND
+            if is_gone and one.key not in found.succeeded:
                 self._written.pop(one, None)
 
 
