@@ -6,6 +6,7 @@ from kvsctl.emulator.storage.rows import Row
 from kvsctl.model import Identity
 from tests.whole.store.account import StoreAccount, StoreRun
 from tests.whole.store.jobs import TTL_SECONDS, Kind
+from tests.whole.store.retaining import Retention
 from tests.whole.store.world import OTHER, Entry
 
 _LATE_SECONDS = 30.0
@@ -33,6 +34,8 @@ def check_changes(account: StoreAccount, run: StoreRun) -> None:
                 read = _chosen_read(account, run, entry, identity)
                 _check_ttl(entry, identity, read)
                 _check_listed(account, run, entry, identity)
+            case Kind.CLEAN:
+                _check_settled(account, run, entry, identity)
             case Kind.APPLY:
                 _check_planned(account, run, entry, identity)
             case Kind.SYNC:
@@ -63,6 +66,26 @@ def _chosen_read(account: StoreAccount, run: StoreRun, entry: Entry, identity: I
     choices = [choosing.choice(identity, read, cutoff) for cutoff in run.cutoffs]
     assert True in choices, "changed although it was not chosen when it was read"
     return read
+
+
+def _check_settled(account: StoreAccount, run: StoreRun, entry: Entry, identity: Identity) -> None:
+    """The rule that settled the record when it was read does this. A key alone may be enough."""
+    retention = account.job.choosing
+    assert isinstance(retention, Retention)
+    assert entry.exchange is not None
+    action = _ACTIONS[entry.exchange.verb]
+    read, rule = account.last_read(run, entry, identity), retention.settled_by_key(identity)
+    if read is not None:
+        rules = [retention.settled_by(identity, read, cutoff) for cutoff in run.cutoffs]
+        assert action in [one.action for one in rules if one is not None]
+    else:
+        assert rule is not None, "changed without reading it first"
+        assert action == rule.action
+        assert not account.job.form.has_undo
+    if action == "expire":
+        assert read is not None
+        _check_ttl(entry, identity, read)
+        _check_listed(account, run, entry, identity)
 
 
 def _check_ttl(entry: Entry, identity: Identity, read: Row) -> None:

@@ -174,7 +174,9 @@ _EXPIRED: Final = Selector(
 
 
 @st.composite
-def choosings(draw: st.DrawFn, *, of_live_records: bool = False) -> Choosing:
+def choosings(
+    draw: st.DrawFn, *, of_live_records: bool = False, has_shards: bool = True
+) -> Choosing:
     """Selections. `of_live_records`: for commands that leave expired records alone."""
     selectors = [draw(st.sampled_from(BASES))]
     if draw(st.booleans()):
@@ -187,7 +189,7 @@ def choosings(draw: st.DrawFn, *, of_live_records: bool = False) -> Choosing:
         selectors.append(
             _NO_EXPIRY if of_live_records else draw(st.sampled_from([_NO_EXPIRY, _EXPIRED]))
         )
-    if draw(st.integers(0, 3)) == 0:
+    if has_shards and draw(st.integers(0, 3)) == 0:
         parts = draw(st.integers(2, 3))
         selectors.append(_shard(draw(st.integers(1, parts)), parts))
     spaces = draw(st.sampled_from([(True, False)] * 4 + [(False, True), (True, True)]))

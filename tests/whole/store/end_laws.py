@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from typing import Any
 
 from kvsctl.bulk.settling.reconcile import EXPIRED, UNDECIDED
 from kvsctl.errors import ExitStatus, StreamError, UsageError
@@ -9,8 +10,10 @@ from kvsctl.model import Identity, Outcome, State
 from tests.whole.account import is_ambiguous
 from tests.whole.store.account import OVER, StoreAccount, StoreRun
 from tests.whole.store.jobs import Kind
+from tests.whole.store.retaining import Retention
 from tests.whole.wire import INSTALLATION
 
+_CLEANING = (Kind.DELETE, Kind.PLAN_DELETE, Kind.EXPIRE, Kind.PLAN_EXPIRE, Kind.CLEAN)
 _TROUBLED = (ExitStatus.UNREACHABLE, ExitStatus.REFUSED, ExitStatus.STREAM)
 
 
@@ -47,6 +50,7 @@ def _check_refused(account: StoreAccount, run: StoreRun) -> None:
     job = account.job
     assert (
         job.form.max_delete is not None
+        or (isinstance(job.choosing, Retention) and any(one.most for one in job.choosing.rules))
         or (job.out.exists() and (job.kind.plans or job.form.plans_deletions))
         or (job.form.has_undo and job.undo.exists())
     ), run.ended.refusal
@@ -58,14 +62,14 @@ def _has_poison(account: StoreAccount) -> bool:
 
 def _may_leave_keys(account: StoreAccount, run: StoreRun) -> bool:
     others = [one for one in account.world.book[run.start :] if one.exchange is None]
-    return account.job.kind is Kind.DELETE and bool(others)
+    return account.job.kind in (Kind.DELETE, Kind.CLEAN) and bool(others)
 
 
 def _check_report(account: StoreAccount, run: StoreRun, whole: dict[int, Outcome]) -> None:
     report = json.loads(account.job.report.read_bytes())
     states = Counter(outcome.state for outcome in whole.values())
     told = Counter(one.skipped_by for one in whole.values() if one.state is State.SKIPPED)
-    if account.job.kind in (Kind.DELETE, Kind.EXPIRE):
+    if account.job.kind in _CLEANING:
         # A clean-up does not work on these: it counts them while it lists.
         kept = {name: report["skipped_by"].get(name, 0) for name in (UNDECIDED, EXPIRED)}
         assert not any(told[name] for name in kept)
@@ -74,6 +78,8 @@ def _check_report(account: StoreAccount, run: StoreRun, whole: dict[int, Outcome
         _check_undecided(account, run, kept[UNDECIDED])
     if account.job.kind.plans:
         states[State.UNSENT] += states.pop(State.SUCCEEDED, 0)
+    if account.job.kind is Kind.CLEAN:
+        _check_rules(account, report)
     assert report["exit_code"] == run.ended.status
     reported = {state: report[state.value] for state in State}
     assert reported == {state: states[state] for state in State}
@@ -86,6 +92,16 @@ def _check_report(account: StoreAccount, run: StoreRun, whole: dict[int, Outcome
         for one in whole.values()
         if one.state is State.FAILED and one.failure and one.subject.identity
     )
+
+
+def _check_rules(account: StoreAccount, report: dict[str, Any]) -> None:
+    """What the report says of its rules is the whole, and no rule does more than it may."""
+    retention = account.job.choosing
+    assert isinstance(retention, Retention)
+    for rule, told in zip(retention.rules, report["rules"], strict=True):
+        assert rule.most is None or told["succeeded"] <= rule.most
+    for name in ("succeeded", "failed", "unknown"):
+        assert sum(rule[name] for rule in report["rules"]) == report[name]
 
 
 def _check_undecided(account: StoreAccount, run: StoreRun, count: int) -> None:

@@ -9,6 +9,7 @@ from tests.whole.fates import SEEDS
 from tests.whole.store.choosing import Choosing, choosings
 from tests.whole.store.jobs import Form, Kind
 from tests.whole.store.records import EVERY
+from tests.whole.store.retaining import retentions
 from tests.whole.store.world import OTHER
 from tests.whole.wire import INSTALLATION
 
@@ -32,7 +33,8 @@ class Meddling(NamedTuple):
 
 
 _RESUMED = (Kind.DELETE, Kind.APPLY, Kind.SYNC, Kind.EXPORT, Kind.RESTORE)
-_UNDONE = (Kind.DELETE, Kind.APPLY)
+_UNDONE = (Kind.DELETE, Kind.CLEAN, Kind.APPLY)
+_LIMITED = (Kind.DELETE, Kind.APPLY)
 
 
 @st.composite
@@ -44,7 +46,7 @@ def forms(draw: st.DrawFn, kind: Kind) -> Form:
         has_journal=kind in _RESUMED and draw(st.booleans()),
         has_undo=has_undo,
         undo_has_values=draw(st.sampled_from([True, True, True, False])),
-        max_delete=draw(st.sampled_from([None] * 6 + most)) if kind in _UNDONE else None,
+        max_delete=draw(st.sampled_from([None] * 6 + most)) if kind in _LIMITED else None,
         plans_deletions=kind is Kind.SYNC and draw(st.booleans()),
         batch_size=draw(st.integers(1, 6)),
         concurrency=draw(st.integers(1, 6)),
@@ -57,7 +59,8 @@ def drawn(draw: st.DrawFn, kinds: tuple[Kind, ...]) -> Drawn:
     """Jobs of these kinds."""
     kind = draw(st.sampled_from(kinds))
     leaves_expired = kind in (Kind.EXPIRE, Kind.PLAN_EXPIRE, Kind.SYNC)
-    choosing = draw(choosings(of_live_records=leaves_expired))
+    one = retentions() if kind is Kind.CLEAN else choosings(of_live_records=leaves_expired)
+    choosing = draw(one)
     return Drawn(kind, draw(forms(kind)), choosing)
 
 

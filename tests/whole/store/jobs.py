@@ -8,6 +8,7 @@ from typing import Final
 
 from tests.whole.jobs import URL
 from tests.whole.store.choosing import PROTECTED, Choosing
+from tests.whole.store.retaining import Retention
 
 SOURCE_URL: Final = "http://source.localhost"
 TTL_SECONDS: Final = 30 * 86400
@@ -20,6 +21,7 @@ class Kind(Enum):
     PLAN_DELETE = "delete --plan"
     EXPIRE = "expire"
     PLAN_EXPIRE = "expire --plan"
+    CLEAN = "clean"
     APPLY = "apply"
     SYNC = "sync"
     EXPORT = "export"
@@ -69,6 +71,8 @@ class StoreJob:
         self.folder.mkdir()
         if self.choosing is not None and self.choosing.protects:
             (self.folder / "protected").write_text(PROTECTED)
+        if isinstance(self.choosing, Retention):
+            (self.folder / "retention.toml").write_text(self.choosing.text)
         if self.kind is Kind.SYNC:
             (self.folder / "kvsctl").mkdir()
             (self.folder / "kvsctl" / "config.toml").write_text(
@@ -112,7 +116,7 @@ class StoreJob:
         words += ["--retries", str(form.retries), "--timeout", "5", "--patience", "60"]
         if self.kind in (Kind.DELETE, Kind.SYNC, Kind.RESTORE):
             words += ["--failures", self.failed]
-        if self.kind in (Kind.DELETE, Kind.EXPIRE, Kind.APPLY, Kind.SYNC):
+        if self.kind in (Kind.DELETE, Kind.EXPIRE, Kind.CLEAN, Kind.APPLY, Kind.SYNC):
             words.append("--yes")
         words += ["--journal", self.journal] if form.has_journal else []
         if form.has_undo:
@@ -125,7 +129,8 @@ class StoreJob:
     def _first(self) -> Sequence[str | Path]:
         chosen: list[str | Path] = []
         if self.choosing is not None:
-            chosen += self.choosing.words
+            is_file = isinstance(self.choosing, Retention)
+            chosen += [] if is_file else self.choosing.words
             chosen += ["--protect", self.folder / "protected"] if self.choosing.protects else []
         match self.kind:
             case Kind.DELETE:
@@ -136,6 +141,8 @@ class StoreJob:
                 return ["expire", *chosen, "--ttl", "30d"]
             case Kind.PLAN_EXPIRE:
                 return ["expire", *chosen, "--ttl", "30d", "--plan", self.out, "--with-values"]
+            case Kind.CLEAN:
+                return ["clean", "-f", self.folder / "retention.toml", *chosen]
             case Kind.APPLY:
                 assert self.source is not None
                 return ["apply", self.source]

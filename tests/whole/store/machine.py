@@ -30,6 +30,7 @@ from tests.whole.store.world import OTHER, StoreWorld
 from tests.whole.wire import INSTALLATION
 
 _FATES = fates("journal", "failed", "out.part", "undo", "undo1")
+_UNDONE = (Kind.DELETE, Kind.CLEAN, Kind.APPLY)
 _MOST_DAYS = 1
 """A service keeps expired records for two days."""
 _MOST_RUNS = 8
@@ -115,7 +116,7 @@ class StoreJobs(RuleBasedStateMachine):
                 ),
                 planned=_planned(done),
             )
-        elif job.kind in (Kind.DELETE, Kind.APPLY) and job.form.undo_has_values and job.undos:
+        elif job.kind in _UNDONE and job.form.undo_has_values and job.undos:
             source = job.folder / "undone.jsonl"
             source.write_bytes(b"".join(path.read_bytes() for path in job.undos))
             self._restore(source, done, data.draw(forms(Kind.RESTORE)))

@@ -5,6 +5,7 @@ from kvsctl.model import Identity
 from tests.whole.store.account import StoreAccount, live, same_json
 from tests.whole.store.file_laws import plan_lines
 from tests.whole.store.jobs import TTL_SECONDS, Kind
+from tests.whole.store.retaining import Retention
 from tests.whole.store.world import OTHER
 from tests.whole.wire import INSTALLATION
 
@@ -17,6 +18,8 @@ def check_store(account: StoreAccount, failed: set[Identity]) -> None:
     match account.job.kind:
         case Kind.DELETE | Kind.EXPIRE:
             _check_cleaned(account, failed)
+        case Kind.CLEAN:
+            _check_settled(account, failed)
         case Kind.APPLY:
             _check_applied(account, failed)
         case Kind.SYNC:
@@ -44,6 +47,28 @@ def _check_cleaned(account: StoreAccount, failed: set[Identity]) -> None:
             assert held == row, "it was not chosen"
         elif is_chosen and identity not in failed:
             _check_done(kind is Kind.DELETE, held, row, account.began_at)
+
+
+def _check_settled(account: StoreAccount, failed: set[Identity]) -> None:
+    """What earlier runs have given a ttl is another record by now, which other rules may settle."""
+    retention, now_held = account.job.choosing, account.world.held()
+    assert isinstance(retention, Retention)
+    earlier = {
+        identity
+        for run in account.runs[:-1]
+        for entry, identity in account.changes(run)
+        if entry.after[identity] is not None
+    }
+    for identity, row in _untouched(account).items():
+        choices = {retention.choice(identity, row, cutoff) for cutoff in account.cutoffs}
+        rules = {retention.settled_by(identity, row, cutoff) for cutoff in account.cutoffs}
+        held = now_held.get(identity)
+        if choices <= {False, None}:
+            assert held == row, "no rule settled it"
+        elif choices == {True} and len(rules) == 1 and identity not in failed | earlier:
+            [rule] = rules
+            assert rule is not None
+            _check_done(rule.action == "delete", held, row, account.began_at)
 
 
 def _check_done(is_delete: bool, held: Row | None, row: Row, began_at: float) -> None:

@@ -19,6 +19,12 @@ class CleanUps(StoreJobs):
     kinds = (Kind.DELETE,)
 
 
+class Retentions(StoreJobs):
+    """Jobs that carry out the rules of a retention file, and what restores it."""
+
+    kinds = (Kind.CLEAN,)
+
+
 class Plans(StoreJobs):
     """Jobs that plan or let expire, and what carries plans out."""
 
@@ -33,6 +39,8 @@ class Copies(StoreJobs):
 
 TestCleanUps = pytest.mark.slow(CleanUps.TestCase)
 TestCleanUps.settings = machine_settings(_EXAMPLES)
+TestRetentions = pytest.mark.slow(Retentions.TestCase)
+TestRetentions.settings = machine_settings(_EXAMPLES)
 TestPlans = pytest.mark.slow(Plans.TestCase)
 TestPlans.settings = machine_settings(_EXAMPLES)
 TestCopies = pytest.mark.slow(Copies.TestCase)
