@@ -87,7 +87,7 @@ def _require_whole(session: nox.Session, wheel: Path) -> None:
     expected = {
         path.as_posix()
         for path in Path("kvsctl").rglob("*")
-        if path.is_file() and path.suffix in {".py", ".typed"}
+        if path.is_file() and path.suffix in {".py", ".typed", ".js", ".ts"}
     }
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
