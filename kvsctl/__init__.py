@@ -16,9 +16,8 @@ Imports run one way, from the first of these to the last:
   and the emulator, which imports `limits` and nothing else of ours.
 - `shards`: which of N parts a key is in.
 - `model`: what passes between them: records, problems, outcomes.
-- `counts`: counts as people read them.
 - `durations`: durations as people write them.
-- `timestamps`: moments as text.
+- `texts`: counts and moments as text.
 - `slabs`: many records, or the outcomes of many, as one value.
 - `jsontext`, `jsonequal`: JSON as text, and whether two JSON texts are equal.
 - `prices`: what reads and writes cost.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kvsctl.counts import counted
+from kvsctl.texts import counted
 
 
 @pytest.mark.parametrize(

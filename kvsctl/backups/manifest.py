@@ -13,7 +13,7 @@ from kvsctl import __version__
 from kvsctl.backups.digest import Digest
 from kvsctl.errors import UsageError
 from kvsctl.jsontext import json_line
-from kvsctl.timestamps import utc_text
+from kvsctl.texts import utc_text
 
 FORMAT: Final = 1
 _FORMAT_NAME: Final = "kvsctl_manifest"

@@ -14,11 +14,11 @@ from typing import Final
 import msgspec
 
 from kvsctl.config.targets import Target
-from kvsctl.counts import counted
 from kvsctl.errors import Interrupted, UsageError
 from kvsctl.jobs.signals import interruptible
 from kvsctl.report.console import Environment
 from kvsctl.report.escape import visible
+from kvsctl.texts import counted
 
 FIRST_KEYS: Final = 5
 """How many keys a question shows."""

@@ -19,7 +19,6 @@ from kvsctl.bulk.pacing.app_invocations import pacer_of
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.run import Run
 from kvsctl.bulk.settling.precondition import WriteIf
-from kvsctl.counts import counted
 from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.jobs.access import require_permitted
 from kvsctl.jobs.connect import Carriers, connected, credentials_of
@@ -39,6 +38,7 @@ from kvsctl.report.console import Environment
 from kvsctl.report.document import About
 from kvsctl.service.auth.credentials import Credentials
 from kvsctl.service.client import StoreClient
+from kvsctl.texts import counted
 
 if TYPE_CHECKING:
     from kvsctl.jobs.cleanup.plan import CleanUpPlan

@@ -10,7 +10,7 @@ from kvsctl.model import Record
 from kvsctl.outputs.records import Form, Formatter, end_of_line, heads, metadata_columns
 from kvsctl.records.ttl import parse_expire_time
 from kvsctl.slabs import FoundSlab, names_of
-from kvsctl.timestamps import utc_text
+from kvsctl.texts import utc_text
 
 _ODD: Final = re.compile('[^\x20-\x7e]|^[ "]| $')
 """Keys with such a character are printed as JSON strings: control characters, outer blanks."""

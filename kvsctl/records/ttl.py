@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from kvsctl import codes
 from kvsctl.limits import TTL_UNIT_SECONDS, Limits
 from kvsctl.records.checks import Breach, check_ttl
-from kvsctl.timestamps import utc_text
+from kvsctl.texts import utc_text
 
 CLOCKS_APART_SECONDS: Final = 24 * 3600
 """How far the service's clock and this one may differ."""

@@ -18,7 +18,7 @@ from kvsctl.files.raw import is_regular, open_emptied, write_all
 from kvsctl.records.sources import Source
 from kvsctl.report.escape import visible
 from kvsctl.report.schema import REPORT_SCHEMA
-from kvsctl.timestamps import utc_text
+from kvsctl.texts import utc_text
 
 _WHAT: Final = "the report"
 _BEGINNING: Final = re.compile(

@@ -9,7 +9,7 @@ from kvsctl.journal.text import FORMAT, Journal
 from kvsctl.report.escape import visible
 from kvsctl.report.schema import JOURNAL_SCHEMA
 from kvsctl.report.summary import plural
-from kvsctl.timestamps import utc_text
+from kvsctl.texts import utc_text
 
 _COUNTS: Final = ("records", "succeeded", "failed", "skipped", "duplicates", "ambiguous")
 _STAGES: Final = {

@@ -306,5 +306,6 @@ def test_what_a_full_output_has_lost_is_known(
         return
     claimed = found - output.unwritten()
     assert 0 <= claimed <= sink.written.count(b"\n")
-    # Only what was written in one go with the rest, or waited with it, is not claimed.
-    assert claimed >= sink.written.count(b"\n") - 3 - pending // 15
+    # Only what was written in one go with the rest, or waited with it, is not claimed. In the order
+    # of the input, records wait for earlier ones, so one go may have any number of them.
+    assert ordered or claimed >= sink.written.count(b"\n") - 3 - pending // 15

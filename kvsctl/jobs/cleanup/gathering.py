@@ -9,7 +9,6 @@ import msgspec
 from kvsctl.bulk.events import Event, PageListed, RequestEnded, Settled, Waiting
 from kvsctl.bulk.settling.reconcile import EXPIRED, UNDECIDED
 from kvsctl.comparison.entries import Entry
-from kvsctl.counts import counted
 from kvsctl.errors import RUN_AGAIN, TargetError
 from kvsctl.jobs.cleanup.actions import Action
 from kvsctl.jobs.cleanup.spool import Spool, paced
@@ -19,6 +18,7 @@ from kvsctl.retention.groups import Latest
 from kvsctl.retention.rules import Rules, Step
 from kvsctl.selection.selection import Verdict
 from kvsctl.slabs import FoundSlab
+from kvsctl.texts import counted
 
 _json_of: Final = msgspec.json.Encoder().encode
 _steps_of: Final = msgspec.json.Decoder(list[Step]).decode

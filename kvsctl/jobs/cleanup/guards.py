@@ -5,10 +5,10 @@ from typing import Final
 
 import msgspec
 
-from kvsctl.counts import counted
 from kvsctl.errors import UsageError
 from kvsctl.jsontext import quoted
 from kvsctl.selection.sizes import size_bytes
+from kvsctl.texts import counted
 
 _COUNT: Final = re.compile(r"[0-9]{1,12}")
 _PERCENT: Final = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%")

@@ -21,7 +21,7 @@ from kvsctl.files.raw import write_all
 from kvsctl.jobs.job import Job
 from kvsctl.report.console import Environment
 from kvsctl.report.escape import visible
-from kvsctl.timestamps import utc_text
+from kvsctl.texts import utc_text
 
 _WHAT: Final = "the lock"
 _BEGINNING: Final = b"kvsctl lock: "

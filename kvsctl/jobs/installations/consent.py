@@ -6,13 +6,13 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from kvsctl.counts import counted
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.plan import CleanUpPlan, CleanUpRule
 from kvsctl.jobs.installations.counting import Counted, FoundByRule
 from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.question import Part, Question
 from kvsctl.report.escape import visible
+from kvsctl.texts import counted
 
 _LARGEST: Final = 5
 

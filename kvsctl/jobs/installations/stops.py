@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from kvsctl.counts import counted
 from kvsctl.errors import ExitStatus, KvsctlError, TargetError
 from kvsctl.jobs.installations.limits import MostFailed
 from kvsctl.report.installations.ends import InstallationEnd
+from kvsctl.texts import counted
 
 
 class Stops:

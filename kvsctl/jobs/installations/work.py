@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from kvsctl import __version__
 from kvsctl.config.targets import Target
-from kvsctl.counts import counted
 from kvsctl.errors import ExitStatus, KvsctlError, UsageError
 from kvsctl.files.claims import require_unused, require_writable, resolved
 from kvsctl.jobs.access import require_permitted
@@ -36,6 +35,7 @@ from kvsctl.jobs.runner import Among, Interrupts
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile
 from kvsctl.service.transport.shared import SharedCarriers
+from kvsctl.texts import counted
 
 if TYPE_CHECKING:
     from kvsctl.jobs.installations.ledger import Ledger

@@ -18,7 +18,7 @@ from kvsctl.errors import StreamError, UsageError
 from kvsctl.files.descriptors import descriptor
 from kvsctl.files.sinks import open_output
 from kvsctl.jobs.probe.asking import Asked
-from kvsctl.timestamps import utc_text
+from kvsctl.texts import utc_text
 
 _FIRST: Final = "profile"
 

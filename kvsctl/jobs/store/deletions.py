@@ -16,7 +16,6 @@ from kvsctl.bulk.settling.reconcile import MISSING, ReadPolicy
 from kvsctl.comparison.entries import Block, Entry, blocks_of
 from kvsctl.comparison.joining import join
 from kvsctl.comparison.sorting import Sorter
-from kvsctl.counts import counted
 from kvsctl.errors import RUN_AGAIN, KvsctlError, StreamError, TargetError
 from kvsctl.files.sinks import PartFile
 from kvsctl.jobs.connect import connected
@@ -32,6 +31,7 @@ from kvsctl.outputs.plan_lines import ASKED, deletion_line
 from kvsctl.records.checks import check_key
 from kvsctl.selection.mapping import KeyMapping
 from kvsctl.service.wire import key_body
+from kvsctl.texts import counted
 
 
 class Planning(NamedTuple):

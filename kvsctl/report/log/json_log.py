@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeAlias
 
 from kvsctl.errors import ExitStatus
 from kvsctl.report.schema import document_line
-from kvsctl.timestamps import utc_text
+from kvsctl.texts import utc_text
 
 Level: TypeAlias = Literal["info", "warning", "error"]
 

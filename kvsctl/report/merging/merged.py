@@ -14,7 +14,7 @@ from kvsctl.errors import ExitStatus, UsageError
 from kvsctl.report.merging.checked import COUNTS
 from kvsctl.report.merging.rules import merged_rules
 from kvsctl.report.schema import REPORT_SCHEMA
-from kvsctl.timestamps import utc_text
+from kvsctl.texts import utc_text
 
 SEVERAL: Final = "(several)"
 """The `version`, `command` or `target` of reports that differ in it."""

@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
-from kvsctl.counts import counted
 from kvsctl.report.escape import visible
-from kvsctl.timestamps import utc_text
+from kvsctl.texts import counted, utc_text
 
 
 def shown_line(

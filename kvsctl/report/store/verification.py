@@ -15,7 +15,7 @@ from kvsctl.report.document import failure_members
 from kvsctl.report.escape import visible
 from kvsctl.report.schema import VERIFY_SCHEMA
 from kvsctl.report.summary import plural, total_of_units
-from kvsctl.timestamps import utc_text
+from kvsctl.texts import utc_text
 
 MOST_SHOWN: Final = 10
 """How many records that differ from the store, or could not be read, are named at most."""

@@ -12,7 +12,7 @@ from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.report.escape import visible
 from kvsctl.report.schema import PING_SCHEMA
 from kvsctl.report.summary import plural
-from kvsctl.timestamps import utc_text
+from kvsctl.texts import utc_text
 
 
 class TokenShown(msgspec.Struct, frozen=True):

@@ -19,12 +19,12 @@ from jmespath import Options, compile, exceptions  # noqa: A004
 from jmespath.functions import Functions, signature
 from jmespath.visitor import TreeInterpreter
 
-from kvsctl.counts import counted
 from kvsctl.errors import UsageError
 from kvsctl.jsontext import quoted
 from kvsctl.selection.content.candidate import MEMBERS
 from kvsctl.selection.content.epochs import epoch_of
 from kvsctl.selection.content.exact import number_of
+from kvsctl.texts import counted
 
 _HINT: Final = (
     "Texts are written in single quotes ('abc'), numbers, true and false in backticks (`5`), "
