@@ -26,7 +26,12 @@ _BEGINNING: Final = b"# HELP kvsctl_"
 _MOST_BYTES: Final = 64_000
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
-_Sample: TypeAlias = tuple[Mapping[str, str], float]
+_SUCCESSES: Final = re.compile(
+    rf"^{_SUCCESS}(\{{.*\}}) ([0-9]+(?:\.[0-9]+)?)$".encode(), re.MULTILINE
+)
+
+_Sample: TypeAlias = tuple[str, float]
+"""The labels, as text, and the value."""
 
 
 class RunMetrics(msgspec.Struct, frozen=True):
@@ -46,12 +51,13 @@ def save_metrics(path: Path, run: RunMetrics) -> None:
     """Replace the file by the metrics of a run. Raise StreamError; the file then stays as it was.
 
     The time of the last success is that of an earlier run of the same job unless this one
-    succeeded. A file that holds anything else is not replaced.
+    succeeded. A command that ended before it had a target, as its options were wrong, keeps those
+    of all its targets. A file that holds anything else is not replaced.
     """
     try:
         path = resolved(path)
         earlier = _earlier(path)
-        text = metrics_text(run, _last_success(earlier, run.labels))
+        text = metrics_text(run, _successes(earlier, run))
         _replace(path, text.encode())
     except UsageError as error:
         raise StreamError(error.message, error.hint) from error
@@ -59,59 +65,60 @@ def save_metrics(path: Path, run: RunMetrics) -> None:
         raise StreamError(f"cannot write the metrics file {path}: {error.strerror}") from error
 
 
-def metrics_text(run: RunMetrics, last_success: float | None = None) -> str:
-    """Return the content of the file. `last_success`: of an earlier run, in epoch seconds."""
+def metrics_text(run: RunMetrics, successes: Mapping[str, float] | None = None) -> str:
+    """Return the content of the file.
+
+    `successes`: when earlier runs last succeeded, in epoch seconds, by their labels as text.
+    """
+    last = dict(successes or {})
     if run.status is ExitStatus.OK:
-        last_success = run.ended_at
-    return "".join(f"{line}\n" for line in _lines(run, last_success))
+        last[_labels(run.labels)] = run.ended_at
+    return "".join(f"{line}\n" for line in _lines(run, last))
 
 
-def _lines(run: RunMetrics, last_success: float | None) -> Iterator[str]:
-    for name, text, samples in _families(run, last_success):
+def _lines(run: RunMetrics, successes: Mapping[str, float]) -> Iterator[str]:
+    for name, text, samples in _families(run, successes):
         yield f"# HELP {name} {text}"
         yield f"# TYPE {name} gauge"
-        for more, value in samples:
-            yield f"{name}{_labels({**run.labels, **more})} {_number(value)}"
+        for labels, value in samples:
+            yield f"{name}{labels} {_number(value)}"
 
 
 def _families(
-    run: RunMetrics, last_success: float | None
+    run: RunMetrics, successes: Mapping[str, float]
 ) -> Iterator[tuple[str, str, Sequence[_Sample]]]:
-    yield "kvsctl_last_run_exit_code", "Exit code of the last run.", [({}, run.status)]
-    yield "kvsctl_last_run_timestamp_seconds", "When the last run ended.", [({}, run.ended_at)]
+    own = _labels(run.labels)
+    yield "kvsctl_last_run_exit_code", "Exit code of the last run.", [(own, run.status)]
+    yield "kvsctl_last_run_timestamp_seconds", "When the last run ended.", [(own, run.ended_at)]
     seconds = max(0.0, run.ended_at - run.started_at)
-    yield "kvsctl_last_run_duration_seconds", "How long the last run took.", [({}, seconds)]
-    if last_success is not None:
-        yield _SUCCESS, "When a run last ended with exit code 0.", [({}, last_success)]
+    yield "kvsctl_last_run_duration_seconds", "How long the last run took.", [(own, seconds)]
+    if successes:
+        yield _SUCCESS, "When a run last ended with exit code 0.", list(successes.items())
     tally = run.tally
     if tally is None:
         return
+
+    def by(label: str, values: Mapping[str, float]) -> list[_Sample]:
+        return [(_labels({**run.labels, label: name}), value) for name, value in values.items()]
+
+    outcomes = ("succeeded", "failed", "skipped", "duplicates", "unknown", "unsent")
     yield (
         "kvsctl_last_run_records",
         "Records of the last run, by outcome.",
-        [
-            ({"outcome": outcome}, getattr(tally, outcome))
-            for outcome in ("succeeded", "failed", "skipped", "duplicates", "unknown", "unsent")
-        ],
+        by("outcome", {outcome: getattr(tally, outcome) for outcome in outcomes}),
     )
-    yield "kvsctl_last_run_requests", "Requests of the last run.", [({}, tally.requests)]
-    yield "kvsctl_last_run_retries", "Requests that were retries.", [({}, tally.retries)]
-    yield "kvsctl_last_run_throttled", "Requests that were throttled.", [({}, tally.throttled)]
+    yield "kvsctl_last_run_requests", "Requests of the last run.", [(own, tally.requests)]
+    yield "kvsctl_last_run_retries", "Requests that were retries.", [(own, tally.retries)]
+    yield "kvsctl_last_run_throttled", "Requests that were throttled.", [(own, tally.throttled)]
     yield (
         "kvsctl_last_run_units",
         "Quota units of the last run.",
-        [
-            ({"kind": "read"}, tally.units_read),
-            ({"kind": "write"}, tally.units_write),
-        ],
+        by("kind", {"read": tally.units_read, "write": tally.units_write}),
     )
     yield (
         "kvsctl_last_run_bytes",
         "Bytes of bodies in the last run.",
-        [
-            ({"direction": "sent"}, tally.bytes_sent),
-            ({"direction": "received"}, tally.bytes_received),
-        ],
+        by("direction", {"sent": tally.bytes_sent, "received": tally.bytes_received}),
     )
 
 
@@ -145,10 +152,16 @@ def _earlier(path: Path) -> bytes:
     return content
 
 
-def _last_success(content: bytes, labels: Mapping[str, str]) -> float | None:
-    sample = re.escape(f"{_SUCCESS}{_labels(labels)} ".encode()) + rb"([0-9]+(?:\.[0-9]+)?)"
-    match = re.search(rb"^" + sample + rb"$", content, re.MULTILINE)
-    return None if match is None else float(match[1])
+def _successes(content: bytes, run: RunMetrics) -> dict[str, float]:
+    """Return when the job last succeeded. Without a run, jobs with further labels count, too."""
+    own = _labels(run.labels)
+    found: dict[str, float] = {}
+    for match in _SUCCESSES.finditer(content):
+        labels = match[1].decode()
+        is_more = run.tally is None and labels.startswith(own.removesuffix("}") + ",")
+        if labels == own or is_more:
+            found[labels] = float(match[2])
+    return found
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -18,6 +18,7 @@ _SAMPLE = re.compile(
     r'([a-zA-Z_:][a-zA-Z0-9_:]*)\{((?:[a-z_]+="(?:[^"\\\n]|\\[\\"n])*",?)*)\} (\S+)'
 )
 _LABEL = re.compile(r'([a-z_]+)="((?:[^"\\\n]|\\[\\"n])*)"')
+_OWN = "{" + ",".join(f'{name}="{value}"' for name, value in _LABELS.items()) + "}"
 _ESCAPES = {"\\\\": "\\", '\\"': '"', "\\n": "\n"}
 
 
@@ -59,7 +60,7 @@ def _value(text: str, name: str, **labels: str) -> float | None:
 def test_a_run_in_the_format_of_prometheus() -> None:
     tally = Tally()
     tally.succeeded, tally.failed, tally.requests, tally.units_write = 3_000_000, 2, 7, 5
-    text = metrics_text(_run(ExitStatus.FAILURES, 1000.25, tally), 5.0)
+    text = metrics_text(_run(ExitStatus.FAILURES, 1000.25, tally), {_OWN: 5.0})
     assert _value(text, "kvsctl_last_run_exit_code") == 1
     assert _value(text, "kvsctl_last_run_timestamp_seconds") == 1000.25
     assert _value(text, "kvsctl_last_run_duration_seconds") == 9.75
@@ -103,6 +104,17 @@ class TestTheFile:
             assert _value(text, "kvsctl_last_run_exit_code") == status
         save_metrics(path, replace(_run(ExitStatus.USAGE), labels={"command": "delete"}))
         assert "last_success" not in path.read_text(), "that was another job"
+
+    def test_keeps_the_successes_of_all_targets_if_none_was_chosen_yet(
+        self, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "job.prom"
+        save_metrics(path, _run(ended_at=2000.0, tally=Tally()))
+        command = {"command": _LABELS["command"]}
+        save_metrics(path, replace(_run(ExitStatus.USAGE), labels=command))
+        assert _value(path.read_text(), "kvsctl_last_success_timestamp_seconds") == 2000.0
+        save_metrics(path, _run(ExitStatus.FAILURES, 3000.0, Tally()))
+        assert _value(path.read_text(), "kvsctl_last_success_timestamp_seconds") == 2000.0
 
     def test_is_replaced_as_a_whole_and_readable_for_others(self, tmp_path: Path) -> None:
         path = tmp_path / "job.prom"

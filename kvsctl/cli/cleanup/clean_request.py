@@ -87,9 +87,15 @@ def clean_job(given: Given) -> BatchJob:
 
 
 def _file(given: Given) -> RetentionFile:
-    path = given.of(RulesOption).rules
-    if path is None:
+    paths = given.of(RulesOption).rules
+    if not paths:
         raise UsageError("no rules: give --file FILE", _EXAMPLE)
+    [path, *others] = paths
+    if others:
+        raise UsageError(
+            f"--file is given {len(paths)} times: rules have one order, in one file",
+            "Put all rules into one file.",
+        )
     if path == Path("-"):
         raise UsageError("--file -: not a file name", "Give --file the name of a file.")
     return RetentionFile(path)

@@ -13,7 +13,7 @@ class RulesOption(OptionGroup):
     """The retention file."""
 
     rules: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
             "--file",
             "-f",
