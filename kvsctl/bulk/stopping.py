@@ -82,6 +82,7 @@ async def error_of(task: asyncio.Task[None]) -> KvsctlError | None:
 
     The task is cancelled if the wait is. Other exceptions of the task are raised.
     """
+    task.add_done_callback(retrieve_error)
     try:
         await asyncio.wait([task])
         if not task.cancelled():
@@ -92,3 +93,12 @@ async def error_of(task: asyncio.Task[None]) -> KvsctlError | None:
         task.cancel()
         await asyncio.wait([task])
     return None
+
+
+def retrieve_error(task: asyncio.Task[None]) -> None:
+    """Take the error of a task that has ended, so that asyncio does not print it.
+
+    A callback of tasks that may fail while they are cancelled: nobody waits for them then.
+    """
+    if not task.cancelled():
+        task.exception()

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from kvsctl.bulk.stopping import retrieve_error
 from kvsctl.errors import TargetError
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.listing.ranges import Range, divided, remaining
@@ -125,7 +126,7 @@ class Lister:
         """
         work = asyncio.create_task(self._list_all())
         # A query may fail while closed `pages` cancel it: asyncio must not print that error.
-        work.add_done_callback(_retrieve_error)
+        work.add_done_callback(retrieve_error)
         try:
             while (step := await self._steps.get()) is not None:
                 # Changed before the page is handed on: whoever takes it may ask what is left.
@@ -332,11 +333,6 @@ class Lister:
                 self._division.note_ranges(len(division.others))
                 return True
         return False
-
-
-def _retrieve_error(task: asyncio.Task[None]) -> None:
-    if not task.cancelled():
-        task.exception()
 
 
 def _is_past(chain: _Chain, page: Page) -> bool:

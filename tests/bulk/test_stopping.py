@@ -1,8 +1,11 @@
 """How a run stops: why, and until when it still reads back."""
 
+import asyncio
+import gc
+
 import pytest
 
-from kvsctl.bulk.stopping import Stopping
+from kvsctl.bulk.stopping import Stopping, error_of
 from kvsctl.errors import StreamError, TargetError
 
 
@@ -123,3 +126,29 @@ def test_time_that_is_up_changes_nothing_about_a_run_that_stops(stopping: Stoppi
     stopping.run_out_of_time()
     assert not stopping.finishes
     assert not stopping.may_read_back
+
+
+def test_an_error_of_a_task_that_nobody_waits_for_any_more_is_not_printed_by_asyncio() -> None:
+    reported: list[str] = []
+
+    async def fail_when_cancelled() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise TargetError("gone")
+
+    async def cancel_the_wait() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _loop, context: reported.append(context["message"]))
+        waiting = asyncio.create_task(error_of(asyncio.create_task(fail_when_cancelled())))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        del waiting
+        gc.collect()
+        await asyncio.sleep(0)
+
+    asyncio.run(cancel_the_wait())
+    assert reported == []
