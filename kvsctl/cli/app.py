@@ -155,6 +155,12 @@ def _add_journal(app: typer.Typer) -> None:
     app.add_typer(journal_app, name="journal")
 
 
+def _add_report(app: typer.Typer) -> None:
+    from kvsctl.cli.commands.tools.report import report_app
+
+    app.add_typer(report_app, name="report")
+
+
 def _add_bridge(app: typer.Typer) -> None:
     from kvsctl.cli.commands.tools.bridge import bridge_app
 
@@ -179,6 +185,7 @@ _COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
     "serve": _add_serve,
     "installations": _add_installations,
     "journal": _add_journal,
+    "report": _add_report,
     "bridge": _add_bridge,
 }
 

@@ -53,16 +53,26 @@ def stdout_text(environment: Environment, *parts: RenderableType) -> bytes:
 
     Text is shown as it is, without markup. No line ends in white space.
     """
-    text = _Text(environment.stdout_encoding)
+    console = stdout_console(environment)
+    console.print(*parts, sep="\n")
+    return text_on(console, environment)
+
+
+def stdout_console(environment: Environment) -> Console:
+    """Return a console as wide as stdout, which keeps what is printed for `text_on`."""
     is_styled = environment.stdout_is_terminal or environment.stdout_has_colour
-    console = _console(
-        text,
+    return _console(
+        _Text(environment.stdout_encoding),
         environment.stdout_width,
         has_colour=environment.stdout_has_colour,
         is_terminal=is_styled,
     )
-    console.print(*parts, sep="\n")
-    lines = "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
+
+
+def text_on(console: Console, environment: Environment) -> bytes:
+    """Return what was printed on a console of `stdout_console`, to be written to stdout."""
+    text = cast(_Text, console.file).getvalue()
+    lines = "".join(f"{line.rstrip()}\n" for line in text.splitlines())
     return lines.encode(environment.stdout_encoding, "backslashreplace")
 
 

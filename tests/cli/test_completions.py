@@ -25,7 +25,7 @@ def test_commands_and_options_are_completed(kvsctl: Command) -> None:
     assert _complete(commands, "complete_bash").split() == [
         b"set", b"get", b"delete", b"list", b"export", b"du", b"verify", b"diff", b"sync",
         b"expire", b"clean", b"apply", b"ping", b"probe", b"serve", b"installations", b"journal",
-        b"bridge",
+        b"report", b"bridge",
     ]  # fmt: skip
     options = kvsctl.having(COMP_WORDS="kvsctl set --tok", COMP_CWORD="2")
     assert _complete(options, "complete_bash").split() == [b"--token-file", b"--token-command"]

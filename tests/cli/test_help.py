@@ -66,6 +66,7 @@ def test_every_command_is_listed_with_a_sentence() -> None:
         "serve",
         "installations",
         "journal",
+        "report",
         "bridge",
     ]:
         assert re.search(rf"^  {name} +\w+", listed, re.MULTILINE)
@@ -82,6 +83,8 @@ def test_every_command_is_listed_with_a_sentence() -> None:
         ("installations",),
         ("journal",),
         ("journal", "show"),
+        ("report",),
+        ("report", "merge"),
         ("bridge", "init"),
         ("bridge", "remove"),
         ("ping",),

@@ -67,6 +67,8 @@ _OTHER_COMMANDS = (
     "kvsctl.cli.commands.tools.serve",
     "kvsctl.cli.commands.tools.installations",
     "kvsctl.cli.commands.tools.journal",
+    "kvsctl.cli.commands.tools.report",
+    "kvsctl.report.merging",
     "kvsctl.cli.commands.tools.bridge",
     "kvsctl.bridge",
 )
@@ -115,6 +117,7 @@ def _imported(kvsctl: Command, *words: str, **variables: str) -> set[str]:
         (["apply", "--help"], _EVERYTHING),
         (["installations", "--help"], _EVERYTHING),
         (["journal", "show", "--help"], _EVERYTHING),
+        (["report", "merge", "--help"], _EVERYTHING),
         (["bridge", "init", "--help"], (*_EVERYTHING, "kvsctl.bridge")),
         (
             ["get", "there", "-t", "local"],

@@ -12,6 +12,7 @@ _ROOT: Final = Path(__file__).parents[2]
 _README: Final = (_ROOT / "README.md").read_text("utf-8")
 _WHOLE_STORE: Final = (_ROOT / "docs/whole-store.md").read_text("utf-8")
 _CLEAN_UP: Final = (_ROOT / "docs/clean-up.md").read_text("utf-8")
+_MANY_PROCESSES: Final = (_ROOT / "docs/many-processes.md").read_text("utf-8")
 _PROBE: Final = (_ROOT / "docs/probe.md").read_text("utf-8")
 _FENCE: Final = "```"
 
@@ -26,7 +27,7 @@ def _examples() -> list[tuple[str, str]]:
     found = [(install[1], first_output)]
     for block in re.findall(
         rf"^{_FENCE}console\n(.*?)^{_FENCE}",
-        _README + _WHOLE_STORE + _CLEAN_UP + _PROBE,
+        _README + _WHOLE_STORE + _CLEAN_UP + _PROBE + _MANY_PROCESSES,
         re.M | re.S,
     ):
         for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:

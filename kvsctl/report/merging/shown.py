@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from kvsctl.bulk.forecast import Forecast
 from kvsctl.bulk.outcomes.tally import OTHER_CODES, FailureGroup, FailureNote, Tally
+from kvsctl.report.dry_run import DryRun
 from kvsctl.report.merging.checked import COUNTS
 
 
@@ -24,6 +26,26 @@ def tally_of(report: Mapping[str, Any]) -> Tally:
         groups[OTHER_CODES] = FailureGroup(OTHER_CODES, unlisted, notes[-1])
     tally.take_over(groups.values(), notes)
     return tally
+
+
+def dry_run_of(report: Mapping[str, Any]) -> DryRun | None:
+    """Return what the run of a report would need; None if it is not the report of a dry run."""
+    if not report.get("dry_run"):
+        return None
+    units = report["units"]
+    is_reading = units["read"] > 0 and units["write"] == 0
+    reads = 0 if is_reading else units["read"]
+    forecast = Forecast(
+        records=report["unsent"],
+        duplicates=report["duplicates"],
+        requests=max(report["requests"] - reads, 0),
+        units=units["read"] if is_reading else units["write"],
+        are_units_least=is_reading,
+        bytes_sent=report["bytes_sent"],
+        least_seconds=report.get("least_s", 0),
+        reads=reads,
+    )
+    return DryRun(forecast, report.get("cost_usd", 0))
 
 
 def _note(place: int, failure: Mapping[str, Any]) -> FailureNote:

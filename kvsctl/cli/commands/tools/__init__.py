@@ -1,4 +1,4 @@
 """Commands beside the records.
 
-`ping`, `probe`, `serve`, `installations`, `journal` and `bridge`.
+`ping`, `probe`, `serve`, `installations`, `journal`, `report` and `bridge`.
 """
