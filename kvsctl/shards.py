@@ -79,7 +79,8 @@ def parsed_shard(text: str) -> Shard:
     if numbers is None or numbers[1] > _MOST_PARTS:
         raise UsageError(
             f'--shard "{text}": not one of N parts',
-            "Write it as I/N, with I from 1 to N: 1/4, 2/4, 3/4 and 4/4 are the whole.",
+            "Write it as I/N, with I from 1 to N: 1/4, 2/4, 3/4 and 4/4 are the whole. In an array "
+            "job, write auto.",
         )
     return Shard(*numbers)
 

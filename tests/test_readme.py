@@ -24,6 +24,7 @@ _PAGES: Final = {
     for path in [_ROOT / "README.md", _ROOT / "SECURITY.md", *sorted((_ROOT / "docs").glob("*.md"))]
 }
 _OTHER_PROGRAMS: Final[dict[str, str]] = {
+    "--array": "sbatch",
     "--encrypt": "forge variables set",
     "--upgrade": "forge install",
 }

@@ -5,5 +5,6 @@
 - `targets`: choose the target and its token.
 - `installations`: the installations that a command works on, from options or a file.
 - `settings`: resolve how a run works; the home of its defaults.
+- `array_jobs`: the part of the keys that a task of an array job works on.
 - `limitsfile`: read `--limits FILE`.
 """

@@ -1,5 +1,6 @@
 """Files and keys to work on."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,15 @@ import typer
 
 from kvsctl.cli.option_groups import OnResume, OptionGroup, made
 from kvsctl.cli.options import panels
+
+
+def resolved_shard(text: str | None) -> str | None:
+    """Return the part that `--shard` names, with I/N in place of `auto`. Raise UsageError."""
+    if text is None or not text.startswith("auto"):
+        return text
+    from kvsctl.config.array_jobs import is_automatic, shard_of_task  # few jobs are in arrays
+
+    return shard_of_task(text, os.environ) if is_automatic(text) else text
 
 
 class FileOption(OptionGroup):
@@ -110,7 +120,9 @@ class ShardOption(OptionGroup):
         str | None,
         typer.Option(
             metavar="I/N",
-            help="Work only on the I-th of N parts of the keys; every key is in one part.",
+            callback=resolved_shard,
+            help="Work only on the I-th of N parts of the keys; every key is in one part. auto: "
+            "the part of this task of an array job (Kubernetes, Slurm, AWS Batch).",
             rich_help_panel=panels.INPUT,
         ),
         OnResume.MUST_MATCH,

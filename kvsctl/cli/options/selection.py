@@ -7,6 +7,7 @@ import typer
 
 from kvsctl.cli.option_groups import OnResume, OptionGroup, made
 from kvsctl.cli.options import panels
+from kvsctl.cli.options.input import resolved_shard
 
 
 class PrefixArgument(OptionGroup):
@@ -159,8 +160,9 @@ class ShardSelector(OptionGroup):
         str | None,
         typer.Option(
             metavar="I/N",
+            callback=resolved_shard,
             help="Work only on the I-th of N parts of the keys; every key is in one part. All of "
-            "them are read.",
+            "them are read. auto: the part of this task of an array job.",
             rich_help_panel=panels.SELECTION,
         ),
         OnResume.MUST_MATCH,

@@ -133,3 +133,68 @@ def test_the_report_for_people_names_the_part(kvsctl: Command) -> None:
     ended = kvsctl("set", "-t", "local", "--shard", "1/1", "a=1", status=0)
     assert ended.err.startswith(b"set  shard 1/1  LOCAL EMULATOR ")
     assert b'--shard "0/2": not one of N parts' in kvsctl("set", "--shard", "0/2", "a=1").err
+
+
+_ARRAYS = {
+    "kubernetes": [
+        {"JOB_COMPLETION_INDEX": str(n), "KVSCTL_SHARDS": str(_PARTS)} for n in range(_PARTS)
+    ],
+    "slurm": [
+        {
+            "SLURM_ARRAY_TASK_ID": str(n),
+            "SLURM_ARRAY_TASK_MIN": "1",
+            "SLURM_ARRAY_TASK_MAX": str(_PARTS),
+            "SLURM_ARRAY_TASK_COUNT": str(_PARTS),
+        }
+        for n in range(1, _PARTS + 1)
+    ],
+    "aws": [
+        {"AWS_BATCH_JOB_ARRAY_INDEX": str(n), "AWS_BATCH_JOB_ARRAY_SIZE": str(_PARTS)}
+        for n in range(_PARTS)
+    ],
+}
+
+
+@pytest.mark.parametrize("system", _ARRAYS)
+def test_the_tasks_of_an_array_job_are_the_whole(
+    kvsctl: Command, tmp_path: Path, system: str
+) -> None:
+    source = _written(tmp_path / "in.jsonl", "jsonl")
+    reports = [
+        kvsctl.having(**task)(
+            "set", "-t", "local", "-f", source, "--shard", "auto", "--json", status=0
+        ).report
+        for task in _ARRAYS[system]
+    ]
+    assert [report["shard"] for report in reports] == ["1/3", "2/3", "3/3"]
+    assert sum(report["succeeded"] for report in reports) == _COUNT
+
+
+def test_a_journal_records_the_part_of_the_task_and_refuses_another_number(
+    kvsctl: Command, tmp_path: Path
+) -> None:
+    source = _written(tmp_path / "in.keys", "keys")
+    words = ("delete", "-t", "local", "-f", source, "--journal", tmp_path / "journal")
+    pod = kvsctl.having(JOB_COMPLETION_INDEX="1")
+    pod(*words, "--shard", "auto/3", status=0)
+    other = pod(*words, "--shard", "auto/4", status=2)
+    assert b"--shard is 2/4, but was 2/3 when the journal was begun" in other.err
+    assert b"already complete" in kvsctl(*words, "--shard", "2/3", status=0).err
+
+
+def test_a_listing_takes_the_part_of_the_task(kvsctl: Command) -> None:
+    kvsctl("set", "-t", "local", *(f"k{n}={n}" for n in range(_COUNT)), status=0)
+    found = [
+        key
+        for task in _ARRAYS["aws"]
+        for key in kvsctl.having(**task)(
+            "list", "-t", "local", "--shard", "auto", status=0
+        ).out.split()
+    ]
+    assert len(found) == len(set(found)) == _COUNT
+
+
+def test_auto_outside_of_an_array_job_is_refused(kvsctl: Command) -> None:
+    ended = kvsctl("set", "a=1", "-t", "local", "--shard", "auto", status=2)
+    assert b"not a task of an array job" in ended.err
+    assert b"Write --shard I/N" in ended.err
