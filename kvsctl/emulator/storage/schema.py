@@ -226,9 +226,12 @@ def _statements() -> list[str]:
 
 
 def _is_current(connection: sqlite3.Connection, path: Path | str) -> bool:
-    (owner,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    # One statement, so that the three values are of one moment: another process may be creating
+    # the tables now.
+    owner, version, tables = connection.execute(
+        "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)"
+        " FROM pragma_application_id, pragma_user_version"
+    ).fetchone()
     if owner == 0 and version == 0 and tables == 0:
         return False
     if owner != APPLICATION_ID:

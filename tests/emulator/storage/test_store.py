@@ -9,6 +9,7 @@ import sys
 import threading
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,30 @@ def test_a_newer_format_is_refused(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(EmulatorError, match="has format 99"):
         embedded(path)
+
+
+@pytest.mark.parametrize("before", [1, 2, 3])
+def test_two_processes_may_create_the_file_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int
+) -> None:
+    path = tmp_path / "kvs.db"
+    connect = sqlite3.connect
+    statements: list[str] = []
+
+    def create_between(statement: str) -> None:
+        statements.append(statement)
+        if len(statements) == before:
+            embedded(path).close()
+
+    def connected(*args: Any, **options: Any) -> sqlite3.Connection:
+        monkeypatch.setattr(sqlite3, "connect", connect)
+        connection: sqlite3.Connection = connect(*args, **options)
+        connection.set_trace_callback(create_between)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", connected)
+    embedded(path).close()
+    assert len(statements) >= before
 
 
 def test_another_programs_file_is_refused(tmp_path: Path) -> None:
