@@ -1,6 +1,6 @@
 """Read many objects at once, from lines or from an array, as records or as keys."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence, Sized
 from itertools import repeat
 from operator import sub
 from typing import Final
@@ -61,10 +61,10 @@ def set_lines_reader(rules: Rules) -> ReadMany:
             others.update(records.repeats())
             extras = extras_of_json(rules, records, others)
             return written(extras)
-        beside = _bytes_beside(records.lines, keys, values)
-        if not has_defaults and _is_nothing_else(beside, values):
+        if not has_defaults and _is_nothing_else(records.lines, keys, values):
             others.update(illegal_keys(keys, limits), unusual())
             return Columns(keys, lines, sorted(others))
+        beside = _bytes_beside(records.lines, keys, values)
         most = max(beside)
         are_compact = most >= _ROOM_BYTES and records.are_compact
         if most != LEAST_BYTES and not are_compact and (stripped := _stripped(lines)) != lines:
@@ -101,7 +101,7 @@ def key_lines_reader(rules: Rules) -> ReadMany:
         keys = records.keys("key")
         others = set(records.gaps)
         values = records.column("value")
-        if not _is_nothing_else(_bytes_beside(records.lines, keys, values), values):
+        if not _is_nothing_else(records.lines, keys, values):
             others.update(records.repeats())
         entities = entities_of_json(rules, records, others)
         options = records.column_if_any("options")
@@ -118,13 +118,21 @@ def _record_decoder(rules: Rules) -> Decoder:
     )
 
 
-def _is_nothing_else(beside: Sequence[int], values: Sequence[msgspec.Raw]) -> bool:
+def _is_nothing_else(
+    lines: Sequence[bytes], keys: Sequence[str], values: Sequence[msgspec.Raw]
+) -> bool:
     """Return whether each line has a key and a value, and no byte that these two do not need.
 
-    `beside` is from `_bytes_beside`. No line with both has fewer bytes than these need. So if all
-    together do not have more, none has.
+    No line with both has fewer bytes than these need. So if all together do not have more, none
+    has.
     """
-    return sum(beside) == len(beside) * LEAST_BYTES and all(values)
+    needed = len(lines) * LEAST_BYTES + _bytes_of(keys) + _bytes_of(values)
+    return _bytes_of(lines) == needed and all(values)
+
+
+def _bytes_of(parts: Iterable[Sized]) -> int:
+    # A key counts with its characters: with more bytes than that, its line is not plain.
+    return sum(map(len, parts))
 
 
 def shaped_set_reader(rules: Rules, shape: Shape) -> ReadMany:
