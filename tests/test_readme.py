@@ -59,25 +59,15 @@ def _all_options() -> frozenset[str]:
     return frozenset().union(*map(_options, _COMMANDS))
 
 
-def _section(title: str) -> str:
-    """Return a section of the README, from its heading to the next of the same level."""
-    (found,) = re.findall(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", _README, re.M | re.S)
-    return str(found)
-
-
 def _describing(words: tuple[str, ...]) -> str:
     """Return the text in which a reader looks for the options of a command.
 
     `serve` shares names with the other commands, such as --token and --installation, so its
     options must be named where the emulator is described, and the others outside of it.
     """
-    emulator = _section("The emulator")
     if words[:1] == ("serve",):
-        return emulator + _PAGES["docs/emulator.md"]
-    others = (
-        text for name, text in _PAGES.items() if name not in ("README.md", "docs/emulator.md")
-    )
-    return "\n".join([_README.replace(emulator, ""), *others])
+        return _PAGES["docs/emulator.md"]
+    return "\n".join(text for name, text in _PAGES.items() if name != "docs/emulator.md")
 
 
 @pytest.mark.parametrize("words", _COMMANDS, ids=" ".join)
@@ -143,7 +133,8 @@ def test_every_variable_that_is_documented_exists() -> None:
 
 
 def test_the_defaults_are_those_that_hold() -> None:
-    rows = re.findall(r"^\| .*?`--([a-z-]+) [NSD]` \| .* \| (.+?) \|$", _README, re.MULTILINE)
+    running = _PAGES["docs/running.md"]
+    rows = re.findall(r"^\| .*?`--([a-z-]+) [NSD]` \| .* \| (.+?) \|$", running, re.MULTILINE)
     documented = {name.replace("-", "_"): default for name, default in rows}
     unset = {"concurrency": "as many as help", "rps": "the share", "units_per_min": "the share"}
     unset["max_duration"] = "any time"

@@ -102,7 +102,7 @@ _OF_KEYS: Final = (_by_key("--exclude", "*7", chooses=lambda key: not key.endswi
 
 
 def _shard(number: int, parts: int) -> Selector:
-    """Return a part of the keys, by the hash that the README documents."""
+    """Return a part of the keys, by the hash that docs/input.md documents."""
 
     def chooses(identity: Identity, _row: Row, _cutoff: float) -> Choice:
         entity = "" if identity.entity is None else identity.entity + "\0"
