@@ -4,6 +4,7 @@
 - `needs` and `skip_or_fail` are for what can be put there: with CI=true they fail the test.
 """
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -61,3 +62,10 @@ def program(name: str) -> str:
     if found is None:
         skip_or_fail(f"{name} is not installed")
     return str(found)
+
+
+def package(name: str) -> Any:
+    """Import a package of the `test` extra. Skip if it is missing, or fail with CI=true."""
+    if importlib.util.find_spec(name) is None:
+        skip_or_fail(f"{name} is not installed")
+    return importlib.import_module(name)
