@@ -125,7 +125,7 @@ class Relay:
             raise Refused(HTTPStatus.BAD_REQUEST, "the invocation brings no app system token")
         is_word = token.isascii() and token.isprintable() and " " not in token
         if not is_word or not 0 < len(token) <= TOKEN_CHARACTERS:
-            raise Refused(HTTPStatus.BAD_REQUEST, "the app system token is not one")
+            raise Refused(HTTPStatus.BAD_REQUEST, "the app system token is not valid")
         held = Held(token, end_of(token, self._epoch() + LIFETIME_SECONDS))
         with self._lock:
             self._forget_ended()
@@ -191,6 +191,19 @@ def bearer_of(authorization: str | None) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
+def length_of(text: str) -> int:
+    """Return the length of a body, as its header says. Raise Refused if it is not a small number.
+
+    Its digits are counted first: Python refuses to read a number of more than 4,300.
+    """
+    if not (text.isascii() and text.isdecimal()):
+        raise Refused(HTTPStatus.BAD_REQUEST, "the content length is not a number")
+    digits = text.lstrip("0") or "0"
+    if len(digits) > len(str(BODY_BYTES)) or int(digits) > BODY_BYTES:
+        raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large")
+    return int(digits)
+
+
 def short(installation: str) -> str:
     """Return an installation's UUID; an ARI names it in its last part."""
     return installation.rsplit("/", 1)[-1]
@@ -223,10 +236,7 @@ class Handler(BaseHTTPRequestHandler):
     def _received(self) -> tuple[HTTPStatus, str, str]:
         if urlsplit(self.path).path != INVOCATION_PATH:
             raise Refused(HTTPStatus.NOT_FOUND, "no such path")
-        length = self.headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > BODY_BYTES:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large")
-        self.rfile.read(int(length))  # nothing in it is needed
+        self.rfile.read(length_of(self.headers.get("content-length", "0")))  # none of it is needed
         authorization = self.headers.get("authorization")
         installation = self.relay.receive(authorization, self.headers.get("x-forge-oauth-system"))
         log.info("received a token of installation %s", installation)

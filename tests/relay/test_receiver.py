@@ -3,11 +3,13 @@
 import base64
 import hashlib
 import hmac
+import http.client
 import json
 import logging
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import jwt
 import pytest
@@ -167,6 +169,40 @@ class TestKeys:
         relay = receiver.Relay(APP, KEY, receiver.VendorKeys("http://127.0.0.1:1/"))
         with pytest.raises(receiver.Refused):
             relay.receive(f"Bearer {Vendor().signed()}", TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("length", "status"),
+    [
+        ("2", 401),
+        ("1000000", 401),
+        ("1000001", 413),
+        ("9" * 5000, 413),
+        ("0" * 5000 + "2", 401),
+        ("-1", 400),
+        ("+2", 400),
+        ("1_0", 400),
+        ("", 400),
+        ("\u00b2", 400),
+        ("x" * 5000, 400),
+    ],
+    ids=lambda one: str(one)[:8],
+)
+def test_a_body_is_as_long_as_its_header_says_or_refused(
+    one: Served, capfd: pytest.CaptureFixture[str], length: str, status: int
+) -> None:
+    """A request without an invocation token: 401 means that its body was read."""
+    place = urlsplit(one.url)
+    connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=10)
+    connection.putrequest("POST", "/forge/token")
+    connection.putheader("content-length", length)
+    connection.endheaders()
+    if status == 401:
+        connection.send(b"x" * int(length.lstrip("0")))
+    answer = connection.getresponse()
+    assert (answer.status, set(json.load(answer))) == (status, {"message"})
+    connection.close()
+    assert "Traceback" not in capfd.readouterr().err
 
 
 class TestUsers:

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from kvsctl.bulk.retrying.give_up import refused_end, throttled_end, unreachable
-from kvsctl.codes import KEY_NOT_FOUND
+from kvsctl.codes import KEY_NOT_FOUND, NOT_FOUND, SCHEMA_NOT_FOUND
 from kvsctl.errors import KvsctlError, TargetError
 from kvsctl.jsontext import elements, json_line, members
 from kvsctl.limits import DEFAULT_LIMITS
@@ -35,6 +35,8 @@ _FINAL: Final = frozenset(
         FaultKind.MISDIRECTED,
     }
 )
+_GONE: Final = frozenset({KEY_NOT_FOUND, NOT_FOUND, SCHEMA_NOT_FOUND})
+"""The codes of a read that say that a record does not exist."""
 Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 
 
@@ -215,13 +217,21 @@ class Scratch:
         body = batch(key_body(one) for one in some)
         await self.request(DELETE, body)
         answer = await self.request(GET, body)
-        if answer.is_refusal and some[0].entity is None:
+        if answer.fault is not None:
+            # The store has no such entity, so none of its records. Any other refusal says nothing.
+            if some[0].entity is not None and answer.fault.code == SCHEMA_NOT_FOUND:
+                self._forget(some)
             return
         found = lists_of(answer)
+        self._forget(
+            one
+            for one in some
+            if found.failed.get(one.key, KEY_NOT_FOUND) in _GONE and one.key not in found.succeeded
+        )
+
+    def _forget(self, some: Iterable[Identity]) -> None:
         for one in some:
-            is_gone = found.failed.get(one.key, KEY_NOT_FOUND) == KEY_NOT_FOUND
-            if is_gone and one.key not in found.succeeded:
-                self._written.pop(one, None)
+            self._written.pop(one, None)
 
 
 def _pause_after(fault: Fault | None, attempts: int) -> float:

@@ -1,25 +1,77 @@
-"""A scratch record counts as removed only if the service does not know its key."""
+"""A scratch record counts as removed only if an answer says that the store does not have it."""
 
 import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
-from kvsctl.jobs.probe import scratch as module
-from kvsctl.jobs.probe.scratch import Lists, Scratch
+from kvsctl.jobs.probe.scratch import Scratch
 from kvsctl.model import Identity
+from kvsctl.service.faults import Fault, FaultKind
+from kvsctl.service.raw import RawAnswer
 
 
-@pytest.mark.parametrize(("code", "left"), [("KEY_NOT_FOUND", 0), ("INTERNAL_ERROR", 1)])
-def test_only_a_missing_key_is_gone(monkeypatch: pytest.MonkeyPatch, code: str, left: int) -> None:
-    class _Answer:
-        is_refusal = False
+class _Store:
+    """A client of a store that answers every request alike."""
 
-    async def answered(*_: object, **__: object) -> object:
-        return _Answer()
+    def __init__(self, body: Mapping[str, Any], fault: Fault | None = None) -> None:
+        self._answer = RawAnswer(200, {}, json.dumps(body).encode(), fault, None)
 
-    monkeypatch.setattr(Scratch, "request", answered)
-    monkeypatch.setattr(module, "lists_of", lambda _answer: Lists({}, {"a": code}))
-    scratch = Scratch(None, "", lambda: 0.0, asyncio.sleep)  # type: ignore[arg-type]
-    scratch.note("a")
+    async def post(self, _path: str, _body: bytes) -> RawAnswer:
+        """Answer."""
+        return self._answer
+
+
+def _left(store: _Store, entity: str | None) -> list[Identity]:
+    """Return what is left of a scratch record once its removal was tried."""
+    scratch = Scratch(store, "", lambda: 0.0, asyncio.sleep)  # type: ignore[arg-type]
+    scratch.note("a", entity=entity)
     assert asyncio.run(scratch.remove_all()) is None
-    assert scratch.written == [Identity(None, "a")][:left]
+    return list(scratch.written)
+
+
+@pytest.mark.parametrize("entity", [None, "employee"])
+@pytest.mark.parametrize(
+    ("code", "is_gone"),
+    [
+        ("KEY_NOT_FOUND", True),
+        ("NOT_FOUND", True),
+        ("SCHEMA_NOT_FOUND", True),
+        ("INTERNAL_ERROR", False),
+        ("UNKNOWN_ERROR", False),
+    ],
+)
+def test_only_a_missing_record_is_gone(entity: str | None, code: str, is_gone: bool) -> None:
+    error = {"code": code, "message": ""}
+    store = _Store({"successfulKeys": [], "failedKeys": [{"key": "a", "error": error}]})
+    assert _left(store, entity) == ([] if is_gone else [Identity(entity, "a")])
+
+
+@pytest.mark.parametrize("entity", [None, "employee"])
+def test_a_record_that_is_read_is_not_gone(entity: str | None) -> None:
+    store = _Store({"successfulKeys": [{"key": "a", "value": 1}], "failedKeys": []})
+    assert _left(store, entity) == [Identity(entity, "a")]
+
+
+@pytest.mark.parametrize("entity", [None, "employee"])
+def test_a_record_in_neither_list_is_gone(entity: str | None) -> None:
+    assert _left(_Store({"successfulKeys": [], "failedKeys": []}), entity) == []
+
+
+@pytest.mark.parametrize(
+    ("entity", "code", "is_gone"),
+    [
+        ("employee", "SCHEMA_NOT_FOUND", True),
+        ("employee", "INVALID_KEY", False),
+        ("employee", "KEY_NOT_FOUND", False),
+        (None, "SCHEMA_NOT_FOUND", False),
+        (None, "INVALID_KEY", False),
+    ],
+)
+def test_a_refused_read_says_only_that_an_entity_is_missing(
+    entity: str | None, code: str, is_gone: bool
+) -> None:
+    store = _Store({}, Fault(FaultKind.REFUSED, code, "", 404))
+    assert _left(store, entity) == ([] if is_gone else [Identity(entity, "a")])
