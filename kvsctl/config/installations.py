@@ -65,7 +65,7 @@ def read_installations(path: Path, target: Target) -> list[Target]:
         earlier = places.setdefault(short_id(one.installation), number)
         if earlier != number:
             raise UsageError(
-                f"{where}: the installation of line {earlier} again", "Name each one once."
+                f"{where}: the same installation as line {earlier}", "Name each one once."
             )
         found.append(one)
     if not found:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Keeping(msgspec.Struct, frozen=True):
-    """That a rule keeps the `count` latest records of each group that have not expired.
+    """The part of a rule that keeps the `count` latest records of each group that have not expired.
 
     Without a `template`, all keys of an entity that the rule chooses from are one group.
     """
@@ -31,7 +31,7 @@ class Keeping(msgspec.Struct, frozen=True):
 
 
 class Step(NamedTuple):
-    """What a rule says of a record.
+    """The verdict of a rule on a record.
 
     `verdict` is that of all its conditions but `keeping`. `time` is set if the record is in a group
     of the rule: if it is one of the latest, the rule keeps it, whatever the verdict is.
@@ -96,7 +96,7 @@ class Rule(msgspec.Struct, frozen=True):
     def step(
         self, number: int, entity: str | None, key: str, known: Known, now: float
     ) -> Step | None:
-        """Return what the rule, the `number`-th, says of a record; None: it is not about it."""
+        """Return the step of the rule, the `number`-th, for a record; None if it has none."""
         if not self.chooses_key(entity, key):
             return None
         is_expired = known.expires_at is not None and known.expires_at <= now
@@ -116,7 +116,7 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """Rules in their order. The first one that says something of a record settles it.
+    """Rules in their order. The first one with a step for a record settles it.
 
     `shard`: only records of this part of the keys are worked on; None: all. The others may still be
     the latest of their groups. As a Chooser, the rules choose what one of them chooses, may keep,
@@ -201,7 +201,7 @@ class Rules(msgspec.Struct, frozen=True):
         return Verdict.CHOSEN if steps else Verdict.NOT_CHOSEN
 
     def steps(self, entity: str | None, key: str, known: Known, now: float) -> list[Step]:
-        """Return what the rules say of a record, up to the first that settles it for sure."""
+        """Return the steps of the rules for a record, up to the first that settles it for sure."""
         steps: list[Step] = []
         for number, rule in enumerate(self.rules):
             step = rule.step(number, entity, key, known, now)

@@ -61,8 +61,8 @@ def test_a_container_needs_the_installation_alone(tmp_path: Path) -> None:
         ("{", "jsonl:2: Input data was truncated"),
         ({"url": "https://x"}, "jsonl:2: Object missing required field `installation`"),
         ({"installation": "a b"}, "jsonl:2: the installation is not a valid id"),
-        ({"installation": "first"}, "jsonl:2: the installation of line 1 again"),
-        ({"installation": "x/first"}, "jsonl:2: the installation of line 1 again"),
+        ({"installation": "first"}, "jsonl:2: the same installation as line 1"),
+        ({"installation": "x/first"}, "jsonl:2: the same installation as line 1"),
         ({"installation": "a", "url": ""}, "jsonl:2: url is empty"),
         (
             {"installation": "a", "token_file": "f", "token_command": "c"},

@@ -92,7 +92,7 @@ class Cleaning:
         return question_of(self._template, self._cleanup, found, self._unlisted)
 
     def to_change(self, targets: Sequence[Target]) -> list[Target]:
-        """Return the installations that are to be worked on."""
+        """Return the installations to work on."""
         return [
             target
             for target in targets

@@ -32,8 +32,8 @@ _WHAT: Final = "the ledger"
 class Ledger:
     """A ledger that is open and locked. Raise UsageError if it is that of another job.
 
-    Lines are written by a thread, those that wait together with one sync. A line that a kill has
-    cut short is removed, and its installation is worked on again.
+    Lines are written by a thread, and waiting lines share one sync. A line that a kill has cut
+    short is removed, and its installation is worked on again.
     """
 
     def __init__(self, ledgering: Ledgering, job: InstallationsJob, template: BatchJob) -> None:
