@@ -6,6 +6,16 @@ import { kvs } from '@forge/kvs';
 
 const LEAST_TOKEN_CHARACTERS = 32;
 
+// A body that cannot be passed on as it is. The service was not called.
+class Refused extends Error {
+  code;
+
+  constructor(code, message) {
+    super(message);
+    this.code = code;
+  }
+}
+
 // The paths that kvsctl calls, with all that it sends to them. The read-only token is good for READS.
 const READS = new Map([
   ['/v1/batch/get', (items) => kvs.batchGet(items)],
@@ -15,8 +25,8 @@ const READS = new Map([
 const WRITES = new Map([
   ['/v1/batch/set', (items) => kvs.batchSet(items)],
   ['/v1/batch/delete', (items) => kvs.batchDelete(items)],
-  ['/v1/set', ({ key, value, options }) => kvs.set(key, value, options)],
-  ['/v1/entity/set', ({ entityName, key, value, options }) => kvs.entity(entityName).set(key, value, options)],
+  ['/v1/set', set],
+  ['/v1/entity/set', setEntity],
 ]);
 
 export async function bridge(request, context) {
@@ -50,32 +60,88 @@ export async function bridge(request, context) {
     return refusal(403, 'READ_ONLY_TOKEN', 'this token of the bridge only reads', headers);
   }
   try {
-    return answer(200, await operation(JSON.parse(request.body ?? '')), headers);
+    return answer(200, await operation(parsed(request.body)), headers);
   } catch (error) {
     return failed(error, headers);
   }
 }
 
-async function query({ where = [], limit, after, options }) {
-  const listing = kvs.query({ metadataFields: options?.metadataFields });
-  if (where.length > 0) {
-    listing.where('key', where[0]);
+function set(body) {
+  const { key, value, options } = members(body, 'key', 'value', 'options');
+  return kvs.set(key, value, setOptions(options));
+}
+
+function setEntity(body) {
+  const { entityName, key, value, options } = members(body, 'entityName', 'key', 'value', 'options');
+  return kvs.entity(entityName).set(key, value, setOptions(options));
+}
+
+async function query(body) {
+  const { where, limit, after, options } = members(body, 'where', 'limit', 'after', 'options');
+  const listing = kvs.query({ metadataFields: metadataFields(options) });
+  requireList(where, 'QUERY_WHERE_INVALID');
+  if (where?.length > 1) {
+    throw new Refused('QUERY_WHERE_INVALID', 'a query has one condition');
+  }
+  if (where?.length === 1) {
+    const { property, ...condition } = members(where[0], 'property', 'condition', 'values');
+    listing.where(property, condition);
   }
   const { results, nextCursor } = await listing.limit(limit).cursor(after).getMany();
   return { data: results, cursor: nextCursor };
 }
 
-async function queryEntity({ entityName, indexName, partition, range, sort, limit, cursor, options }) {
-  const entity = kvs.entity(entityName).query({ metadataFields: options?.metadataFields });
+async function queryEntity(body) {
+  const { entityName, indexName, partition, range, sort, limit, cursor, options } = members(
+    body, 'entityName', 'indexName', 'partition', 'range', 'sort', 'limit', 'cursor', 'options');
+  const entity = kvs.entity(entityName).query({ metadataFields: metadataFields(options) });
   const listing = entity.index(indexName, { partition }).where(range).sort(sort).limit(limit).cursor(cursor);
   const { results, nextCursor } = await listing.getMany();
   return { data: results, cursor: nextCursor };
 }
 
+function parsed(body) {
+  try {
+    return JSON.parse(body ?? '');
+  } catch {
+    throw new Refused('INVALID_REQUEST', 'the body is not JSON');
+  }
+}
+
+// Take an object whose members are all passed on. To leave one out would do something else than was asked.
+function members(found, ...names) {
+  if (typeof found !== 'object' || found === null || Array.isArray(found)) {
+    throw new Refused('INVALID_REQUEST', `not an object with ${names.join(', ')}`);
+  }
+  if (Object.keys(found).some((name) => !names.includes(name))) {
+    throw new Refused('INVALID_REQUEST', `the bridge passes on only ${names.join(', ')}`);
+  }
+  return found;
+}
+
+function setOptions(options) {
+  return options && members(options, 'ttl', 'keyPolicy');
+}
+
+function metadataFields(options) {
+  const fields = members(options ?? {}, 'metadataFields').metadataFields;
+  requireList(fields, 'INVALID_REQUEST');
+  return fields;
+}
+
+function requireList(found, code) {
+  if (!Array.isArray(found ?? [])) {
+    throw new Refused(code, 'not an array');
+  }
+}
+
 // Pass on what the service answered. If it did not answer, only it knows whether it took the request.
 function failed(error, headers) {
-  if (error instanceof SyntaxError) {
-    return refusal(400, 'INVALID_JSON', 'the body is not JSON', headers);
+  if (error instanceof Refused) {
+    return refusal(400, error.code, error.message, headers);
+  }
+  if (error instanceof RangeError) {
+    return refusal(400, 'MAX_DEPTH', 'the body is nested too deep to be passed on', headers);
   }
   const { status = 0, traceId } = error?.responseDetails ?? {};
   if (status < 400) {

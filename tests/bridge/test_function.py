@@ -178,7 +178,7 @@ def test_other_paths_and_methods_are_refused(url: str, method: str, path: str) -
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff"])
 def test_a_body_that_is_not_json_is_refused(url: str, body: bytes) -> None:
-    assert code_of(call(url, "/v1/query", body)) == (400, "INVALID_JSON")
+    assert code_of(call(url, "/v1/query", body)) == (400, "INVALID_REQUEST")
 
 
 def test_every_answer_names_the_installation(url: str) -> None:
@@ -203,6 +203,19 @@ def test_a_call_that_is_meant_for_another_installation_is_refused(url: str) -> N
 def test_a_service_that_does_not_answer_is_no_answer_of_the_service(app: Path) -> None:
     with gateway(app, "http://127.0.0.1:9") as url:
         assert code_of(call(url, "/v1/query", {})) == (502, "BRIDGE_FAILED")
+
+
+@pytest.mark.parametrize("waits", ["retry-after=7", "reset=7"])
+def test_a_429_of_the_service_keeps_its_code_and_trace_id_and_loses_when_to_retry(
+    app: Path, kvsctl: Command, waits: str
+) -> None:
+    """The errors of the vendor's client have no headers: docs/bridge.md says so."""
+    with serving(kvsctl, "--faults", f"429=1,{waits}") as service, gateway(app, service) as url:
+        direct, bridged = call(service, "/v1/query", {}), call(url, "/v1/query", {})
+    assert (bridged.status, bridged.body) == (direct.status, direct.body)
+    assert len(bridged.headers["x-b3-traceid"]) == 16
+    lost = {name.lower() for name in direct.headers} - {name.lower() for name in bridged.headers}
+    assert lost & {"retry-after", "x-ratelimit-reset"}
 
 
 def test_an_answer_that_is_not_json_is_passed_on_with_its_status(

@@ -139,6 +139,15 @@ def test_a_gateway_that_refuses_invocations_is_waited_for(kvsctl: Command, bridg
     assert stored(kvsctl, service) == values_of(_CITIES)
 
 
+def test_a_gateway_that_says_when_to_retry_is_waited_for_as_long(
+    kvsctl: Command, bridged: Bridge
+) -> None:
+    bridged(GATEWAY_CALLS="0", GATEWAY_REFUSED="1", GATEWAY_RETRY_AFTER="2")
+    report = kvsctl("set", "-t", "app", "a=1", "--json", status=0).report
+    assert (report["succeeded"], report["throttled"]) == (1, 1)
+    assert report["elapsed_s"] >= 2
+
+
 def test_the_gateways_limit_of_a_body_is_learnt(
     kvsctl: Command, bridged: Bridge, tmp_path: Path
 ) -> None:

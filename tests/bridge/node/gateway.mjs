@@ -6,6 +6,7 @@
 //   GATEWAY_SECONDS    how long a call may take
 //   GATEWAY_BYTES      the largest body, of request and response
 //   GATEWAY_CALLS      how many calls are let through; a 429 answers the next GATEWAY_REFUSED ones
+//   GATEWAY_RETRY_AFTER  the Retry-After of such a 429, in seconds; none: it has none
 //   GATEWAY_INSTALLATION  id of the installation; none: the context names only the site
 
 import { createServer } from 'node:http';
@@ -15,6 +16,7 @@ const most = Number(process.env.GATEWAY_BYTES ?? Infinity);
 const installationId = process.env.GATEWAY_INSTALLATION;
 let calls = Number(process.env.GATEWAY_CALLS ?? Infinity);
 let refused = Number(process.env.GATEWAY_REFUSED ?? 0);
+const waits = process.env.GATEWAY_RETRY_AFTER;
 
 // The vendor's client sends all its requests through this function.
 globalThis.__forge_fetch__ = (_target, path, options) => fetch(process.env.KVS_URL + path, options);
@@ -48,7 +50,9 @@ async function respond(request, response) {
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);
   const body = Buffer.concat(chunks).toString();
-  if (calls-- <= 0 && refused-- > 0) return response.writeHead(429).end('Too many invocations');
+  if (calls-- <= 0 && refused-- > 0) {
+    return response.writeHead(429, waits ? { 'Retry-After': waits } : {}).end('Too many invocations');
+  }
   if (Buffer.byteLength(body) > most) return response.writeHead(413).end('Payload Too Large');
   const event = eventOf(request, body);
   if (!event) return response.writeHead(404).end();
