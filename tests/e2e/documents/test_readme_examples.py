@@ -10,7 +10,7 @@ from tests.support.commands.pseudo_terminal import run_with_terminal_stderr
 from tests.support.commands.serving import serving
 from tests.support.needs import IS_POSIX, only_on, program
 
-_ROOT: Final = Path(__file__).parents[2]
+_ROOT: Final = Path(__file__).parents[3]
 _README: Final = (_ROOT / "README.md").read_text("utf-8")
 _PAGES: Final = (
     "input", "journal", "targets", "whole-store", "clean-up", "probe", "many-processes"
