@@ -8,7 +8,7 @@ The tree:
     ├── TargetError         4   the target could not be reached
     ├── StreamError         5   input or output failed part-way
     ├── WorkLeft            75  work is left: run the same command again
-    ├── Interrupted     130/143  a signal ended the command before it did anything
+    ├── Interrupted     130/143  a signal ended the command before it changed anything
     └── Defect              70  a bug in kvsctl
 
 A failed record is not an exception: it is an outcome (`model.Outcome`).
@@ -88,10 +88,13 @@ class WorkLeft(KvsctlError):
 
 
 class Interrupted(KvsctlError):
-    """A signal ended the command before it did anything. `status` is that of the signal."""
+    """A signal, or the end of its time, ended the command before it did what the message names.
 
-    def __init__(self, message: str, status: ExitStatus) -> None:
-        super().__init__(message)
+    `status` is that of the signal, or WORK_LEFT.
+    """
+
+    def __init__(self, message: str, status: ExitStatus, hint: str | None = None) -> None:
+        super().__init__(message, hint)
         self.status = status
 
 

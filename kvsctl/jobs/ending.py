@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from kvsctl.bulk.feeds import NO_RECORDS
 from kvsctl.bulk.outcomes.tally import Tally
-from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError
+from kvsctl.errors import Defect, ExitStatus, Interrupted, KvsctlError, StreamError
 from kvsctl.files.raw import write_all
 from kvsctl.files.sinks import status_of
 from kvsctl.jobs.job import BatchJob, JobEnd
@@ -152,6 +152,8 @@ class Ending(msgspec.Struct, frozen=True):
 
     def _early_end(self, end: End) -> EarlyEnd | None:
         tally, fraction_read = self.tally, self.job.input.fraction_read()
+        if isinstance(end.error, Interrupted):
+            return None  # the error says what was not done
         leaves_input = end.is_cut_short and fraction_read != 1.0
         if not (leaves_input or end.interrupted or tally.unknown or tally.unsent):
             return None

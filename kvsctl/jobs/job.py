@@ -149,7 +149,7 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     command's, if it is not the verb of the plan. `shard` says which part of its keys the job works
     on; None: all. `confirmed_target`: the target that the user means to write to. `deletions` is
     what is planned once all records are sent. `repeats_cheaply`: even without a journal, the same
-    command again writes only what is left. `question`: what the user is asked before anything is
+    command again does only what is left. `question`: what the user is asked before anything is
     opened; None: nobody is asked then. `cleanup`: the keys are listed first, and then the verb is
     applied to what is still chosen. `has_consent`: whether the user has said that what is changed
     is meant; None: nobody need be asked. `undo`: where what is deleted is kept; its records must be

@@ -22,6 +22,8 @@ from kvsctl.texts import counted
 
 FIRST_KEYS: Final = 5
 """How many keys a question shows."""
+ANSWER_IN_TIME: Final = "Run the same command again, and answer in time or add --yes."
+"""The hint of a job that has ended before its question was answered."""
 _STDIN: Final = 0
 _MOST_BYTES: Final = 4096
 _CONSENT: Final = frozenset({"y", "yes"})
@@ -131,8 +133,8 @@ async def ask(question: Question, environment: Environment) -> None:
 
     try:
         answer = await interruptible(answered(), question.refusal)
-    except Interrupted:
-        environment.write_stderr("\n")
+    except (Interrupted, asyncio.CancelledError):
+        environment.write_stderr("\n")  # what follows must not stand beside the question
         raise
     if answer.casefold() not in _CONSENT:
         raise UsageError(f"not confirmed: {question.refusal}")

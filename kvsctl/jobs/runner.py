@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from kvsctl import __version__
 from kvsctl.bulk.events import Emitter, Listener
 from kvsctl.bulk.feeds import AsyncFeed, Change, CheckedFeed, Feed
+from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.pacing.app_invocations import pacer_of
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.run import Run
@@ -23,7 +24,7 @@ from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.jobs.access import require_permitted
 from kvsctl.jobs.connect import Carriers, connected, credentials_of
 from kvsctl.jobs.cron.lock import locked
-from kvsctl.jobs.cron.time_limit import Timed, TimeLimit, starting_over
+from kvsctl.jobs.cron.time_limit import Timed, TimeLimit, Untouched, starting_over
 from kvsctl.jobs.ending import report_complete
 from kvsctl.jobs.inputs import Session
 from kvsctl.jobs.job import BatchJob
@@ -60,6 +61,17 @@ class Interrupts(Protocol):
 
 class SteeredRun(Steered, Stoppable, Timed, Protocol):
     """A run that signals, outputs and a time limit can stop."""
+
+
+class Prepared(NamedTuple):
+    """A run, the function that carries it out, and what it must do before it changes anything.
+
+    The latter is None once it may have changed something.
+    """
+
+    run: SteeredRun
+    work: Callable[[], Awaitable[KvsctlError | None]]
+    untouched: Callable[[], Untouched | None] = lambda: None
 
 
 class NoInterrupts:
@@ -239,7 +251,8 @@ async def _send(
     # The target is opened first: if that fails, every file is left as it was.
     async with target as service:
         pacer = pacer or pacer_of(job.plan.pace)
-        run, work = _prepared(job, verbs, service, listeners, environment, pacer, change)
+        prepared = _prepared(job, verbs, service, listeners, environment, pacer, change)
+        run = prepared.run
         # To open a pipe waits for its reader. Until then a signal has its default action, which
         # ends the process; what draws on the terminal must be stopped, so it begins later.
         with (
@@ -251,7 +264,9 @@ async def _send(
             nullcontext() if job.cleanup is not None else listeners.showing_progress(),
         ):
             listeners.attach(run)
-            error = await work()
+            error = await prepared.work()
+            if error is None and (untouched := prepared.untouched()) is not None:
+                error = limit.ended_before(untouched, interrupts.interrupted)
             is_whole = error is None and interrupts.interrupted is None
             if job.deletions is not None and is_whole and not run.is_cut_short:
                 error = await _plan_deletions(job, job.deletions, listeners, interrupts, limit)
@@ -309,8 +324,8 @@ def _prepared(
     environment: Environment,
     pacer: Pacer,
     change: Change | None,
-) -> tuple[SteeredRun, Callable[[], Awaitable[KvsctlError | None]]]:
-    """Return the run of a job, and the function that carries it out."""
+) -> Prepared:
+    """Return the run of a job."""
     if job.listing is not None:
         from kvsctl.listing.run import ListingRun  # few commands need it
 
@@ -324,10 +339,10 @@ def _prepared(
             notice=listeners.notice,
             remainder=listeners.remainder,
         )
-        return listing, listing.work
+        return Prepared(listing, listing.work)
     if job.cleanup is not None:
         cleanup = _prepared_cleanup(job, job.cleanup, service, listeners, environment, pacer)
-        return cleanup, cleanup.work
+        return Prepared(cleanup, cleanup.work, lambda: cleanup.untouched)
     if job.plan_guard is not None:
         from kvsctl.jobs.cleanup.plans.applying import PlanRun  # few commands need it
 
@@ -335,7 +350,7 @@ def _prepared(
             return feed if change is None else CheckedFeed(feed, change)
 
         applying = PlanRun(job, verbs, service, listeners, pacer, guarded)
-        return applying, applying.work
+        return Prepared(applying, applying.work)
     plan = job.plan
     if listeners.undo is not None:
         plan = replace(plan, precondition=replace(plan.precondition, keeper=listeners.undo))
@@ -352,4 +367,20 @@ def _prepared(
                 feed.close()
                 await feed.wait_closed()
 
-    return run, work
+    return Prepared(run, work, lambda: _untouched_copy(job, run, listeners.tally))
+
+
+def _untouched_copy(job: BatchJob, run: Run, tally: Tally) -> Untouched | None:
+    """Return what a sync must do before it writes anything; None once it may have written.
+
+    With a journal it resumes. Without one, the next run would not come further than this one.
+    """
+    may_have_written = tally.succeeded or tally.failed or tally.unknown or tally.ambiguous
+    starts_over = job.input.is_listing and job.journal is None
+    if may_have_written or not (starts_over and run.is_cut_short):
+        return None
+    return Untouched(
+        "the source was listed",
+        "nothing was written",
+        "The same command starts over: give it more time, or use --journal FILE to resume.",
+    )

@@ -29,8 +29,8 @@ class Stoppable(Protocol):
     """What signals stop: see `bulk.run.Run`."""
 
     @property
-    def in_flight(self) -> int:
-        """How many requests are in flight."""
+    def in_flight(self) -> int | None:
+        """How many requests are in flight; None: a stop takes effect at once, and says so."""
         ...
 
     def stop(self) -> None:
@@ -123,7 +123,8 @@ class Signals:
             self.interrupted = self.interrupted or status
             self._received.append(status)
             if len(self._received) == 1:
-                note(_notice(run.in_flight, number))
+                if (in_flight := run.in_flight) is not None:
+                    note(_notice(in_flight, number))
                 run.stop()
             else:
                 run.abort()

@@ -248,7 +248,7 @@ def _how_far(early_end: EarlyEnd, records: int) -> str:
     if early_end.is_resumable:
         again = "Run the same command again to resume it."
     elif early_end.repeats_cheaply:
-        again = "Run the same command again: it writes only what is left."
+        again = "Run the same command again: it does only what is left."
     elif early_end.takes_journal:
         again = "The same command starts over, which is safe; with --journal FILE it would resume."
     else:

@@ -21,7 +21,7 @@ _NUMBERS = tuple(_CODES)
 
 
 class _Run:
-    def __init__(self, in_flight: int) -> None:
+    def __init__(self, in_flight: int | None) -> None:
         self.told: list[str] = []
         self.in_flight = in_flight
 
@@ -39,7 +39,7 @@ def _handlers() -> Iterator[None]:
     assert {number: signal.getsignal(number) for number in before} == before
 
 
-def _work(signals: Signals, *numbers: signal.Signals, in_flight: int = 8) -> list[str]:
+def _work(signals: Signals, *numbers: signal.Signals, in_flight: int | None = 8) -> list[str]:
     run = _Run(in_flight)
 
     async def work() -> None:
@@ -59,6 +59,12 @@ def test_the_first_stops_the_run_and_the_others_abort_it() -> None:
         "stopping: finishing 8 requests (signal again to abort)", "stop", "abort", "abort"
     ]  # fmt: skip
     assert signals.interrupted is ExitStatus.TERMINATED
+
+
+def test_nothing_is_noted_if_a_stop_takes_effect_at_once() -> None:
+    with Signals() as signals:
+        assert _work(signals, signal.SIGINT, in_flight=None) == ["stop"]
+    assert signals.interrupted is ExitStatus.INTERRUPTED
 
 
 @pytest.mark.parametrize(

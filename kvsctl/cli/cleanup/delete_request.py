@@ -186,6 +186,7 @@ def _selection_job(given: Given) -> BatchJob:
         selection=selection,
         shard=listing.selection.shard,
         confirmed_target=given.of(ConfirmOption).confirm,
+        repeats_cheaply=True,
         cleanup=CleanUpPlan.of_one(listing, most, action, basis.plan.precondition),
         undo=undo,
         has_consent=given.of(YesOption).yes,

@@ -11,6 +11,7 @@ records that have not changed since.
 - `guards`: how much may be deleted at most. Pure.
 - `actions`: what is done with what was listed.
 - `plan`: what a clean-up lists, its rules, and what they may do.
+- `consent`: whether it may begin: the limits, and what the user is asked.
 - `undo`: where what is deleted is kept.
 - `spool`: the records that were chosen, on disk.
 - `gathering`: list what rules choose into spools.

@@ -15,6 +15,7 @@ from kvsctl.bulk.settling.reconcile import UNSELECTED, ReadPolicy
 from kvsctl.comparison.entries import Block
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.actions import Expiring
+from kvsctl.jobs.cleanup.consent import done_by
 from kvsctl.jobs.cleanup.gathering import Gathered, size_of
 from kvsctl.jobs.cleanup.plan import CleanUpPlan
 from kvsctl.jobs.cleanup.rehearsal import Rehearsal, Rehearsing
@@ -81,8 +82,10 @@ class RulesRehearsal(Survey):
 
     def _refusal(self, gathered: Gathered) -> UsageError | None:
         """Return the error with which the clean-up would end because of its guards, if any."""
-        excesses = "; ".join(self._excesses(gathered))
-        return UsageError(f"{excesses}: nothing would be {self._done}") if excesses else None
+        excess = self._excesses(gathered)
+        if not excess:
+            return None
+        return UsageError(f"{excess}: nothing would be {done_by(self._rules)}")
 
     async def _show(self, number: int, gathered: Gathered) -> None:
         report, rehearsing = self._reports[number], self._rehearsing[number]

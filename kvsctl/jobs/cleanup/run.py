@@ -14,13 +14,22 @@ from kvsctl.bulk.run import Run
 from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.errors import RUN_AGAIN, UsageError, WorkLeft
 from kvsctl.jobs.cleanup.actions import Action
+from kvsctl.jobs.cleanup.consent import (
+    CHOOSE_FEWER,
+    FoundByRule,
+    name_of,
+    notes_of,
+    parts_of,
+    refusal_of,
+)
 from kvsctl.jobs.cleanup.gathering import Gathered
-from kvsctl.jobs.cleanup.plan import CleanUpPlan, CleanUpRule
+from kvsctl.jobs.cleanup.plan import CleanUpPlan
 from kvsctl.jobs.cleanup.spool import Spool
 from kvsctl.jobs.cleanup.surroundings import Surroundings
 from kvsctl.jobs.cleanup.survey import Survey
+from kvsctl.jobs.cron.time_limit import Untouched
 from kvsctl.jobs.job import BatchJob
-from kvsctl.jobs.question import Part, Question, ask
+from kvsctl.jobs.question import ANSWER_IN_TIME, Question, ask
 from kvsctl.model import Record, Verb
 from kvsctl.report.console import Environment
 from kvsctl.service.client import StoreClient
@@ -49,6 +58,14 @@ class CleanUpRun(Survey):
         self._covers = plan.listing.covers
         self._environment = environment
         self._positions = surroundings.journal.free_positions()
+        self._is_asking = False
+
+    @property
+    def untouched(self) -> Untouched | None:
+        """See Stages."""
+        if self._is_asking:
+            return Untouched("the question was answered", refusal_of(self._rules), ANSWER_IN_TIME)
+        return super().untouched
 
     async def _work(self) -> None:
         try:
@@ -93,7 +110,9 @@ class CleanUpRun(Survey):
         self._require_few(gathered, is_first=number == 1)
         if number == 1:
             if not self._job.has_consent:
+                self._is_asking = True
                 await ask(self._question(gathered), self._environment)
+                self._is_asking = False
             self._around.open_undo()
         for rule, spool in enumerate(gathered.spools):
             if spool.count and not self._is_stopping:
@@ -140,48 +159,34 @@ class CleanUpRun(Survey):
 
     def _require_few(self, gathered: Gathered, *, is_first: bool) -> None:
         """Raise UsageError, or WorkLeft after the first pass, if that is too much to delete."""
-        excesses = "; ".join(self._excesses(gathered))
-        if not excesses:
+        excess = self._excesses(gathered)
+        if not excess:
             return
         if is_first:
-            raise UsageError(
-                f"{excesses}: {self._refusal}", "Choose fewer, or allow more if this is meant."
-            )
-        raise WorkLeft(f"{excesses}: what was found later is left", RUN_AGAIN)
-
-    @property
-    def _refusal(self) -> str:
-        return f"nothing was {self._done}"
+            raise UsageError(f"{excess}: {refusal_of(self._rules)}", CHOOSE_FEWER)
+        raise WorkLeft(f"{excess}: what was found later is left", RUN_AGAIN)
 
     def _question(self, gathered: Gathered) -> Question:
-        details = [f"Covers {self._covers}. Secrets are not listed."]
-        if undecided := sum(gathered.undecided):
-            details.append(f"Kept, because nothing can be decided about them: {undecided:,}.")
-        if kept := sum(gathered.kept):
-            details.append(f"Kept, as the latest of their groups: {kept:,}.")
-        pairs = zip(self._rules, gathered.spools, strict=True)
-        affected = [(rule, spool) for rule, spool in pairs if spool.count]
-        notes = dict.fromkeys(note for rule, _ in affected for note in rule.action.notes)
-        parts = [_part(rule, spool) for rule, spool in affected]
+        rules, spools = self._rules, gathered.spools
+        found = [
+            FoundByRule(spool.count, spool.value_bytes, listed, spool.first_keys)
+            for spool, listed in zip(spools, self._listed, strict=True)
+        ]
+        affected = [rule for rule, one in zip(rules, found, strict=True) if one.records]
+        notes = notes_of(
+            self._covers, affected, undecided=sum(gathered.undecided), kept=sum(gathered.kept)
+        )
+        parts = parts_of(rules, found)
         return Question(
-            self._name,
+            name_of(rules),
             self._job.target,
             gathered.count,
-            sum(spool.value_bytes for _, spool in affected),
-            [key for rule, spool in affected if rule.name is None for key in spool.first_keys],
-            [*details, *notes],
-            self._refusal,
-            [part for part in parts if part is not None],
+            sum(one.value_bytes for one in found),
+            () if parts else [key for one in found for key in one.first_keys],
+            notes,
+            refusal_of(rules),
+            parts,
         )
-
-
-def _part(rule: CleanUpRule, spool: Spool) -> Part | None:
-    """Return what a rule would do; None without a name, as there is no other rule."""
-    if rule.name is None:
-        return None
-    ttl = rule.action.ttl_text
-    what = rule.action.name if ttl is None else f"give a ttl of {ttl} to"
-    return Part(f"{rule.name}: {what}", spool.count, spool.value_bytes, spool.first_keys)
 
 
 def _keys_left(left: int) -> WorkLeft:

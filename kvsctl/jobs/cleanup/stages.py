@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from kvsctl.bulk.run import Run
 from kvsctl.bulk.stopping import error_of
 from kvsctl.errors import KvsctlError
+from kvsctl.jobs.cron.time_limit import Untouched
 from kvsctl.listing.run import ListingRun
 
 
@@ -29,9 +30,15 @@ class Stages(ABC):
         """Do everything, each run by `_carry_out`. Raise KvsctlError for what ends it early."""
 
     @property
-    def in_flight(self) -> int:
-        """How many requests are in flight that `stop` waits for."""
-        return 0 if self._current is None else self._current.in_flight
+    def untouched(self) -> Untouched | None:
+        """What the runs must do before anything changes; None once something may have changed."""
+        return None
+
+    @property
+    def in_flight(self) -> int | None:
+        """How many requests are in flight that `stop` waits for. See Stoppable for None."""
+        count = 0 if self._current is None else self._current.in_flight
+        return None if not count and self.untouched is not None else count
 
     @property
     def is_cut_short(self) -> bool:

@@ -13,13 +13,14 @@ from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.settling.precondition import Precondition
 from kvsctl.bulk.settling.reconcile import EXPIRED, UNDECIDED, ReadPolicy
 from kvsctl.jobs.cleanup.actions import StillChosen
+from kvsctl.jobs.cleanup.consent import FoundByRule, done_by, excesses, name_of, refusal_of
 from kvsctl.jobs.cleanup.gathering import Gathered, Gatherer, is_chosen_by
 from kvsctl.jobs.cleanup.plan import CleanUpPlan
 from kvsctl.jobs.cleanup.spool import Spool
 from kvsctl.jobs.cleanup.stages import Stages
 from kvsctl.jobs.cleanup.surroundings import Surroundings
+from kvsctl.jobs.cron.time_limit import MORE_TIME, Untouched
 from kvsctl.jobs.job import BatchJob
-from kvsctl.jsontext import quoted
 from kvsctl.listing.run import ListingRun
 from kvsctl.model import GET
 from kvsctl.service.client import StoreClient
@@ -54,6 +55,8 @@ class Survey(Stages):
         self._handled = Spool()
         """Every record that was worked on."""
         self._value_bytes = [0] * len(plan.rules)
+        self._is_listed = False
+        """Whether a listing has come to its end."""
         cutoff = surroundings.journal.cutoff
         if cutoff is not None and cutoff.ages_count_from is not None:
             self._chosen = self._chosen.counted_from(cutoff.ages_count_from)
@@ -82,11 +85,12 @@ class Survey(Stages):
                 await self._carry_out(run, run.work)
                 self._is_torn = self._is_torn or emitter.is_torn
             if not self._is_stopping:
-                gatherer.require_all_read(self._name, self._done)
+                gatherer.require_all_read(name_of(self._rules), done_by(self._rules))
                 self._handled = await gathered.resolve(self._handled)
         except BaseException:
             gathered.close()
             raise
+        self._is_listed = self._is_listed or not self._is_stopping
         if is_first:
             self._note_first(gathered, run.ages_count_from)
         return gathered
@@ -117,30 +121,27 @@ class Survey(Stages):
         """Return whether a rule chooses what is read again, by what was gathered of its groups."""
         return partial(is_chosen_by, self._chosen, number, gathered.latest)
 
-    def _excesses(self, gathered: Gathered) -> list[str]:
-        """Return, for each rule that chooses more than it may, why its records must not change."""
-        found: list[str] = []
-        for number, (rule, spool) in enumerate(zip(self._rules, gathered.spools, strict=True)):
-            excess = rule.most.excess(
+    def _excesses(self, gathered: Gathered) -> str:
+        """Return why the rules must not change what they choose; an empty text if they may.
+
+        What they have changed before counts, too.
+        """
+        found = [
+            FoundByRule(
                 self._reports[number].tally.succeeded + spool.count,
                 self._value_bytes[number] + spool.value_bytes,
                 self._listed[number],
-                rule.action.done,
             )
-            if excess is not None:
-                found.append(excess if rule.name is None else f"rule {quoted(rule.name)}: {excess}")
-        return found
+            for number, spool in enumerate(gathered.spools)
+        ]
+        return excesses(self._rules, found)
 
     @property
-    def _name(self) -> str:
-        """What users call what is done with the records."""
-        names = {rule.action.name for rule in self._rules}
-        return names.pop() if len(names) == 1 else "change"
-
-    @property
-    def _done(self) -> str:
-        done = {rule.action.done for rule in self._rules}
-        return done.pop() if len(done) == 1 else "changed"
+    def untouched(self) -> Untouched | None:
+        """See Stages."""
+        if self._is_listed:
+            return None
+        return Untouched("the listing was finished", refusal_of(self._rules), MORE_TIME)
 
 
 def _count_skipped(tally: Tally, name: str, count: int) -> None:

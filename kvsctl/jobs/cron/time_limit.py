@@ -4,16 +4,28 @@ import asyncio
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, Protocol, Self
+from typing import Final, NamedTuple, Protocol, Self
 
 from kvsctl.durations import duration_text
-from kvsctl.errors import WorkLeft
+from kvsctl.errors import ExitStatus, Interrupted, WorkLeft
 from kvsctl.jobs.job import BatchJob
 
 _RESUMES: Final = "Run the same command again to resume it."
 _STARTS_OVER: Final = "The same command starts over; with --journal FILE it would resume."
-_ONLY_THE_REST: Final = "Run the same command again: it writes only what is left."
-_MORE_TIME: Final = "The same command starts over: give it more time."
+_ONLY_THE_REST: Final = "Run the same command again: it does only what is left."
+MORE_TIME: Final = "The same command starts over: give it more time."
+
+
+class Untouched(NamedTuple):
+    """What must happen before a job changes anything: `before`, such as "the listing was finished".
+
+    `refusal` names what a job that ends earlier has not done. `hint` says what to do if it has
+    ended because its time was up.
+    """
+
+    before: str
+    refusal: str
+    hint: str
 
 
 class Timed(Protocol):
@@ -33,7 +45,7 @@ class TimeLimit:
     a token command.
     """
 
-    def __init__(self, seconds: int | None, again: str = _MORE_TIME) -> None:
+    def __init__(self, seconds: int | None, again: str = MORE_TIME) -> None:
         self._seconds = seconds
         self._again = again
         self._loop = asyncio.get_running_loop()
@@ -49,7 +61,7 @@ class TimeLimit:
         elif job.repeats_cheaply:
             again = _ONLY_THE_REST
         else:
-            again = _STARTS_OVER if job.takes_journal else _MORE_TIME
+            again = _STARTS_OVER if job.takes_journal else MORE_TIME
         return cls(job.schedule.max_duration_seconds, again)
 
     @contextmanager
@@ -76,6 +88,25 @@ class TimeLimit:
         return WorkLeft(
             f"work is left: the time of --max-duration {duration_text(self._seconds)} is up",
             self._again,
+        )
+
+    def ended_before(
+        self, untouched: Untouched, interrupted: ExitStatus | None
+    ) -> Interrupted | None:
+        """Return the error of a job that was ended before it changed anything; None of others.
+
+        `interrupted`: the exit code of the signal that has ended it; None: there was none.
+        """
+        before, refusal, hint = untouched
+        if interrupted is not None:
+            return Interrupted(f"interrupted before {before}: {refusal}", interrupted)
+        if self._seconds is None or not self._has_ended_a_run:
+            return None
+        return Interrupted(
+            f"the time of --max-duration {duration_text(self._seconds)} was up before {before}: "
+            f"{refusal}",
+            ExitStatus.WORK_LEFT,
+            hint,
         )
 
 

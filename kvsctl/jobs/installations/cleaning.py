@@ -9,6 +9,7 @@ from kvsctl.bulk.pacing.app_invocations import pacer_of
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus, UsageError
+from kvsctl.jobs.cleanup.consent import refusal_of
 from kvsctl.jobs.cleanup.plan import CleanUpPlan
 from kvsctl.jobs.installations.consent import question_of, require_few
 from kvsctl.jobs.installations.counting import Counted, counting_job, has_limit, limited, unlisted
@@ -78,6 +79,11 @@ class Cleaning:
     def _is_to_change(self, found: Counted) -> bool:
         """Return whether an installation is worked on: if records are required, it may fail."""
         return bool(found.records) or self._template.checks.requires_input
+
+    @property
+    def refusal(self) -> str:
+        """What was not done if the job ends before the user has consented."""
+        return refusal_of(self._cleanup.rules)
 
     def require_few(self) -> None:
         """Raise UsageError if that is too much to change."""

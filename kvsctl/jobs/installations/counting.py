@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.settling.precondition import Precondition
 from kvsctl.errors import ExitStatus
+from kvsctl.jobs.cleanup.consent import FoundByRule
 from kvsctl.jobs.cleanup.guards import MostDeleted
 from kvsctl.jobs.cleanup.plan import CleanUpPlan, CleanUpRule
 from kvsctl.jobs.cleanup.surroundings import Surroundings
@@ -17,14 +18,6 @@ from kvsctl.jobs.job import BatchJob, InputChecks, Reporting
 from kvsctl.model import GET
 from kvsctl.report.installations.ends import InstallationEnd
 from kvsctl.service.client import StoreClient
-
-
-class FoundByRule(msgspec.Struct, frozen=True, gc=False):
-    """What a rule chooses: records whose values take `value_bytes`, of `listed` ones."""
-
-    records: int
-    value_bytes: int
-    listed: int
 
 
 class Counted(msgspec.Struct, frozen=True):

@@ -65,9 +65,11 @@ class Runs:
             self._question.cancel()
 
     @property
-    def in_flight(self) -> int:
+    def in_flight(self) -> int | None:
         """See Stoppable."""
-        return sum(run.in_flight for run in self._at_work)
+        if self._question is not None:
+            return None
+        return sum(run.in_flight or 0 for run in self._at_work)
 
     def stop(self) -> None:
         """See Stoppable."""

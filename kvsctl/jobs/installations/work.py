@@ -18,7 +18,7 @@ from kvsctl.errors import ExitStatus, KvsctlError, UsageError
 from kvsctl.files.claims import require_unused, require_writable, resolved
 from kvsctl.jobs.access import require_permitted
 from kvsctl.jobs.cron.lock import locked
-from kvsctl.jobs.cron.time_limit import TimeLimit
+from kvsctl.jobs.cron.time_limit import MORE_TIME, TimeLimit, Untouched
 from kvsctl.jobs.ending import graver
 from kvsctl.jobs.installations.cleaning import Cleaning
 from kvsctl.jobs.installations.ending import Ending
@@ -29,7 +29,7 @@ from kvsctl.jobs.installations.sharing import SharedStdout
 from kvsctl.jobs.installations.stops import Stops
 from kvsctl.jobs.installations.sums import Sum
 from kvsctl.jobs.job import BatchJob
-from kvsctl.jobs.question import ask
+from kvsctl.jobs.question import ANSWER_IN_TIME, ask
 from kvsctl.jobs.replacing import require_replaceable
 from kvsctl.jobs.runner import Among, Interrupts
 from kvsctl.report.console import Environment
@@ -113,6 +113,7 @@ class _Work:
         self._stops = Stops(job.canaries, job.most_failed, len(targets))
         self._started_at = datetime.now(UTC)
         self._is_out_of_time = False
+        self._untouched: Untouched | None = None
         self._refusal: UsageError | None = None
         self._ended = 0
         self._ledger: Ledger | None = None
@@ -147,7 +148,9 @@ class _Work:
                 report,
                 prints_records=self._template.records is not None,
             )
-            error = graver(self._refusal or self._stops.error or self._work_left(), self._settled())
+            error = graver(
+                self._refusal or self._stops.error or self._ended_early(), self._settled()
+            )
             elapsed_seconds = time.monotonic() - started
             return ending.publish(error, broken, self._interrupts.interrupted, elapsed_seconds)
 
@@ -234,8 +237,14 @@ class _Work:
             return
         count = partial(cleaning.count, job=self._job, around=around)
         counted: list[PartEnd] = []
+        refusal = cleaning.refusal
+        self._untouched = Untouched("all installations were listed", refusal, MORE_TIME)
         await self._each(iter(self._left), count, counted.append)
-        if not self._is_stopping and await self._may_change(cleaning):
+        if self._is_stopping:
+            return
+        self._untouched = Untouched("the question was answered", refusal, ANSWER_IN_TIME)
+        if await self._may_change(cleaning):
+            self._untouched = None
             for end in counted:
                 self._note_in_ledger(end)
             change = partial(cleaning.change, job=self._job, around=around)
@@ -295,6 +304,12 @@ class _Work:
     @property
     def _is_stopping(self) -> bool:
         return self._runs.is_stopping or self._is_out_of_time or self._stops.error is not None
+
+    def _ended_early(self) -> KvsctlError | None:
+        untouched, interrupted = self._untouched, self._interrupts.interrupted
+        if untouched is None:
+            return self._work_left()
+        return self._limit.ended_before(untouched, interrupted) or self._work_left()
 
     def _work_left(self) -> KvsctlError | None:
         if not self._is_out_of_time or not (self._sum.not_begun or self._sum.has_work_left):

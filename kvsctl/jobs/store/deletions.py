@@ -5,7 +5,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 from msgspec.structs import replace
 
@@ -16,10 +16,10 @@ from kvsctl.bulk.settling.reconcile import MISSING, ReadPolicy
 from kvsctl.comparison.entries import Block, Entry, blocks_of
 from kvsctl.comparison.joining import join
 from kvsctl.comparison.sorting import Sorter
-from kvsctl.errors import RUN_AGAIN, KvsctlError, StreamError, TargetError
+from kvsctl.errors import RUN_AGAIN, KvsctlError, StreamError, TargetError, WorkLeft
 from kvsctl.files.sinks import PartFile
 from kvsctl.jobs.connect import connected
-from kvsctl.jobs.cron.time_limit import TimeLimit
+from kvsctl.jobs.cron.time_limit import MORE_TIME, TimeLimit, Untouched
 from kvsctl.jobs.runner import Interrupts
 from kvsctl.jobs.store.listing import ListedStore, list_store
 from kvsctl.jobs.store.side import StoreSide
@@ -32,6 +32,8 @@ from kvsctl.records.checks import check_key
 from kvsctl.selection.mapping import KeyMapping
 from kvsctl.service.wire import key_body
 from kvsctl.texts import counted
+
+_UNPLANNED: Final = Untouched("the deletions were planned", "no plan was written", MORE_TIME)
 
 
 class Planning(NamedTuple):
@@ -93,8 +95,6 @@ class Deletions:
             await self._plan(planning)
         except KvsctlError as error:
             return error
-        except _Interrupted:
-            return None
         deletions = counted(self.planned, "deletion")
         planning.announce(f"planned {deletions} in {self.path}; nothing was deleted")
         return None
@@ -183,10 +183,6 @@ class Deletions:
             broken = self._part.broken
             raise StreamError(f"cannot write the plan to {self.path}: {broken.strerror}")
         self._part, self.planned = None, planned
-
-
-class _Interrupted(Exception):
-    """A signal has ended the planning."""
 
 
 async def _paced(entries: Sorter[Entry]) -> AsyncIterator[Block]:
@@ -281,8 +277,7 @@ class _Unread:
 
 def _require_whole(error: KvsctlError | None, planning: Planning) -> None:
     """Raise what ended a listing or a run of reads before its end, if anything did."""
-    error = error or planning.limit.work_left()
+    if error is None or isinstance(error, WorkLeft):
+        error = planning.limit.ended_before(_UNPLANNED, planning.interrupts.interrupted)
     if error is not None:
         raise error
-    if planning.interrupts.interrupted is not None:
-        raise _Interrupted

@@ -1,6 +1,6 @@
 """The question of `delete` on a terminal, and what ends it."""
 
-import os
+import json
 import signal
 from pathlib import Path
 from typing import TypeAlias
@@ -8,13 +8,11 @@ from typing import TypeAlias
 import pytest
 
 from tests.support.commands.command import Command
-from tests.support.commands.pseudo_terminal import in_terminal, read_within
-from tests.support.needs import system_module
+from tests.support.commands.pseudo_terminal import in_terminal, signalled_in_terminal
 
 pytestmark = pytest.mark.slow
 
 Words: TypeAlias = list[str | Path]
-_WAIT_SECONDS = 30
 
 
 @pytest.fixture
@@ -61,27 +59,54 @@ def test_a_guard_refuses_before_the_question(stored: Command) -> None:
     assert _count(stored) == 8
 
 
-@pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (None, 75)]
+_SIGNALS = pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
 )
-def test_signals_and_the_end_of_the_time_end_the_question(
-    stored: Command, tmp_path: Path, number: signal.Signals | None, status: int
+_RULES = '[[rules]]\nname = "all"\nprefix = "a"\naction = "delete"\n'
+
+
+def _words(how: str, tmp_path: Path) -> Words:
+    """Return a command that asks, by what it does."""
+    rules = tmp_path / "rules.toml"
+    rules.write_text(_RULES)
+    words: dict[str, Words] = {
+        "deleted": ["delete", "--prefix", "a"],
+        "changed": ["expire", "--prefix", "a", "--ttl", "30d"],
+        "deleted by rules": ["clean", "-f", rules],
+    }
+    return words[how]
+
+
+@_SIGNALS
+@pytest.mark.parametrize("how", ["deleted", "changed", "deleted by rules"])
+def test_signals_end_the_question_and_nothing_was_changed(
+    stored: Command, tmp_path: Path, how: str, number: signal.Signals, status: int
 ) -> None:
-    near, far = system_module("pty").openpty()
-    words: Words = ["delete", "--prefix", "a", "--report", tmp_path / "report"]
-    words += ["--max-duration", "2s"] if number is None else []
-    process = stored.having(TERM="xterm").start(*words, stdin=far, stdout=far, stderr=far)
-    os.close(far)
-    shown = b""
-    while b"[y/N]" not in shown:
-        shown += read_within(near, _WAIT_SECONDS)
-    if number is not None:
-        process.send_signal(number)
-    while chunk := read_within(near, _WAIT_SECONDS):
-        shown += chunk
-    os.close(near)
-    assert process.wait(_WAIT_SECONDS) == status
-    assert b"Traceback" not in shown
+    words = [*_words(how, tmp_path), "--report", tmp_path / "report"]
+    screen = signalled_in_terminal(stored, *words, number=number)
+    assert screen.status == status
+    done = how.partition(" ")[0]
+    end = f"kvsctl: interrupted before the question was answered: nothing was {done}\r\n"
+    assert screen.text.endswith(end)
+    assert "[y/N] \r\n" in screen.text, "the report begins on a line of its own"
+    assert "stopping" not in screen.text
+    assert "ended early" not in screen.text
+    report = json.loads((tmp_path / "report").read_bytes())
+    assert (report["exit_code"], report["interrupted"]) == (status, True)
+    assert _count(stored) == 8
+
+
+@pytest.mark.parametrize("how", ["deleted", "changed", "deleted by rules"])
+def test_the_end_of_the_time_ends_the_question(stored: Command, tmp_path: Path, how: str) -> None:
+    words = [*_words(how, tmp_path), "--max-duration", "1s"]
+    screen = signalled_in_terminal(stored, *words, number=None)
+    assert screen.status == 75
+    done = how.partition(" ")[0]
+    assert screen.text.endswith(
+        "kvsctl: the time of --max-duration 1s was up before the question was answered: nothing "
+        f"was {done}\r\nRun the same command again, and answer in time or add --yes.\r\n"
+    )
+    assert "ended early" not in screen.text
     assert _count(stored) == 8
 
 
@@ -97,45 +122,28 @@ def test_a_protected_target_is_named_and_then_the_question_is_answered(
     assert _count(stored) == 1
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@_SIGNALS
 def test_signals_end_the_question_about_a_plan(
     stored: Command, tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
     plan = tmp_path / "plan.jsonl"
     stored("delete", "--prefix", "a", "--plan", plan, status=0)
-    near, far = system_module("pty").openpty()
-    process = stored.having(TERM="xterm").start("apply", plan, stdin=far, stdout=far, stderr=far)
-    os.close(far)
-    shown = b""
-    while b"[y/N]" not in shown:
-        shown += read_within(near, _WAIT_SECONDS)
-    process.send_signal(number)
-    while chunk := read_within(near, _WAIT_SECONDS):
-        shown += chunk
-    os.close(near)
-    assert process.wait(_WAIT_SECONDS) == status
-    assert f"\r\nkvsctl: interrupted by {number.name}: nothing was changed\r\n".encode() in shown
-    assert b"Traceback" not in shown
+    screen = signalled_in_terminal(stored, "apply", plan, number=number)
+    assert screen.status == status
+    assert f"\r\nkvsctl: interrupted by {number.name}: nothing was changed\r\n" in screen.text
+    assert "Traceback" not in screen.text
     assert _count(stored) == 8
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@_SIGNALS
 def test_signals_end_the_question_for_a_protected_name(
     stored: Command, tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
     config = tmp_path / "config.toml"
     config.write_text("[targets.local]\nprotected = true\n")
-    protected = stored.having(KVSCTL_CONFIG=str(config), TERM="xterm")
-    near, far = system_module("pty").openpty()
-    process = protected.start("delete", "--prefix", "a", stdin=far, stdout=far, stderr=far)
-    os.close(far)
-    shown = b""
-    while b"to continue: " not in shown:
-        shown += read_within(near, _WAIT_SECONDS)
-    process.send_signal(number)
-    while chunk := read_within(near, _WAIT_SECONDS):
-        shown += chunk
-    os.close(near)
-    assert process.wait(_WAIT_SECONDS) == status
-    assert f"\r\nkvsctl: interrupted by {number.name}: nothing was sent\r\n".encode() in shown
+    protected = stored.having(KVSCTL_CONFIG=str(config))
+    words: Words = ["delete", "--prefix", "a"]
+    screen = signalled_in_terminal(protected, *words, number=number, at=b"to continue: ")
+    assert screen.status == status
+    assert f"\r\nkvsctl: interrupted by {number.name}: nothing was sent\r\n" in screen.text
     assert _count(stored) == 8

@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from tests.e2e.installations.support import ALL, container, exit_codes, lines_by_name
 from tests.support.commands.command import Command
-from tests.support.commands.pseudo_terminal import in_terminal
+from tests.support.commands.pseudo_terminal import in_terminal, signalled_in_terminal
 
 _SIZES = {"a": 3, "b": 40, "c": 0, "d": 7, "e": 120, "f": 1, "g": 12, "h": 2}
 _TMP = ("--prefix", "tmp:")
@@ -225,4 +226,34 @@ def test_a_limit_of_a_rule_holds_in_all(kvsctl: Command, tmp_path: Path) -> None
     with _stores(kvsctl) as inside:
         ended = inside("clean", *ALL, "-f", rules, "--yes", status=2)
         assert _left(inside) == _whole()
-    assert b"in all installations: rule temporary: 185 records would be deleted" in ended.err
+    assert b'in all installations: rule "temporary": 185 records would be deleted' in ended.err
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (None, 75)]
+)
+def test_signals_and_the_end_of_the_time_end_the_question(
+    kvsctl: Command, number: signal.Signals | None, status: int
+) -> None:
+    limit = ("--max-duration", "3s") if number is None else ()
+    with _stores(kvsctl) as inside:
+        screen = signalled_in_terminal(inside, "delete", *ALL, *_TMP, *limit, number=number)
+        assert _left(inside) == _whole()
+    assert screen.status == status
+    why = "interrupted" if number else "the time of --max-duration 3s was up"
+    end = f"\r\nkvsctl: {why} before the question was answered: nothing was deleted\r\n"
+    assert end in screen.text
+    assert "[y/N] \r\n" in screen.text
+    assert "stopping" not in screen.text
+
+
+def test_listings_that_take_longer_than_the_time_change_nothing(kvsctl: Command) -> None:
+    with _stores(kvsctl) as inside:
+        words = ("--yes", "--max-delete", "500", "--max-duration", "2s", "--at-once", "1")
+        slow = ("--rps", "0.3", "-c", "1", "--consistent")
+        ended = inside("delete", *ALL, *_TMP, *words, *slow, status=75)
+        assert _left(inside) == _whole()
+    assert ended.err.endswith(
+        b"kvsctl: the time of --max-duration 2s was up before all installations were listed: "
+        b"nothing was deleted\nThe same command starts over: give it more time.\n"
+    ), ended.err

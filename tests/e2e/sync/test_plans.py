@@ -183,7 +183,7 @@ def test_a_sync_that_is_stopped_plans_nothing_and_is_resumed_by_the_same_command
             running.send_signal(signal.SIGINT)
         _, err = running.communicate(timeout=30)
     assert running.returncode == (130 if how == "signal" else 75), err
-    assert b"it writes only what is left" in err
+    assert b"it does only what is left" in err
     assert not list(tmp_path.glob("plan*"))
     assert 0 < int(target("list", "--count", status=0).out) < 1000
     with served(embedded(tmp_path / "source.db")) as source:

@@ -1,6 +1,5 @@
 """What `kvsctl sync` asks before it writes."""
 
-import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +9,8 @@ import pytest
 from kvsctl.emulator import embedded
 from kvsctl.emulator.web.app import Emulator
 from tests.support.commands.command import Command
-from tests.support.commands.pseudo_terminal import in_terminal, read_within
+from tests.support.commands.pseudo_terminal import in_terminal, signalled_in_terminal
 from tests.support.commands.server import served
-from tests.support.needs import system_module
 
 pytestmark = pytest.mark.slow
 
@@ -83,19 +81,10 @@ def test_any_other_answer_touches_nothing(
 def test_a_signal_is_an_answer(
     kvsctl: Command, source: str, emulator: Emulator, number: signal.Signals, status: int
 ) -> None:
-    near, far = system_module("pty").openpty()
     words = ("sync", "--from", source, "-t", "local", "--all")
-    process = kvsctl.start(*words, stdin=far, stdout=far, stderr=far)
-    os.close(far)
-    shown = b""
-    while _ASKED.encode() not in shown:
-        shown += read_within(near, 30)
-    process.send_signal(number)
-    while chunk := read_within(near, 30):
-        shown += chunk
-    assert process.wait(30) == status
-    assert f"\r\nkvsctl: interrupted by {number.name}: nothing was written\r\n".encode() in shown
-    os.close(near)
+    screen = signalled_in_terminal(kvsctl, *words, number=number, at=_ASKED.encode())
+    assert screen.status == status
+    assert f"\r\nkvsctl: interrupted by {number.name}: nothing was written\r\n" in screen.text
     assert emulator.statuses == {}
     assert _listed(kvsctl) == b""
 

@@ -249,7 +249,7 @@ def test_a_sync_whose_time_is_up_is_resumed(
     assert 0 < ended.report["records"] - ended.report["unsent"] < _PLAIN
     emulator.arm(None)
     assert target(*command, *journal, status=0).report["records"] == _PLAIN
-    # Without a journal there is nothing to warn of: the same command writes only what is left.
+    # Without a journal there is nothing to warn of: the same command does only what is left.
     again = target(*command, "--max-duration", "1m", status=0)
     assert b"without --journal" not in again.err
 

@@ -1,6 +1,7 @@
 """What goes wrong while one store is made like another, and that it is mended afterwards."""
 
 import json
+import signal
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from kvsctl.emulator.switches.fault_spec import read_faults
 from kvsctl.emulator.web.app import Emulator
 from tests.support.commands.command import Command, records_file
 from tests.support.commands.server import served
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -199,3 +201,40 @@ def test_headers_of_both_stores_are_shown_without_the_token(stores: Command) -> 
     assert b"query 200" in said
     assert b"authorization" in said.lower()
     assert _SECRET.encode() not in said
+
+
+@pytest.mark.parametrize("ends", ["signal", "time"])
+def test_a_sync_that_is_ended_before_it_writes_says_so(
+    stores: Command, emulators: dict[str, Emulator], ends: str
+) -> None:
+    emulators["source"].arm(read_faults("only=query,503=1"))
+    limit = () if ends == "signal" else ("--max-duration", "2s")
+    words = ("sync", "-y", "--from", "source", "--all", "--give-up-after", "999", *limit)
+    process = stores.start(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if ends == "signal":
+        wait_until(lambda: emulators["source"].statuses.get(503, 0) > 0)
+        process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == (130 if ends == "signal" else 75), err
+    why = "interrupted" if ends == "signal" else "the time of --max-duration 2s was up"
+    assert f"kvsctl: {why} before the source was listed: nothing was written\n".encode() in err
+    more = b"give it more time, or use --journal FILE to resume.\n"
+    assert err.endswith(more) is (ends == "time")
+    assert b"what is left" not in err
+    emulators["source"].arm(None)
+    assert _listed(stores) == ["gone"]
+
+
+def test_a_plan_of_deletions_that_takes_longer_than_the_time_is_not_written(
+    stores: Command, emulators: dict[str, Emulator], tmp_path: Path
+) -> None:
+    emulators["target"].arm(read_faults("only=query,503=1"))
+    words: Words = ("sync", "-y", "--from", "source", "--all", "--plan", tmp_path / "plan")
+    ended = stores(*words, "--max-duration", "4s", "--give-up-after", "999", status=75)
+    emulators["target"].arm(None)
+    assert len(_listed(stores)) == _COUNT + 1
+    assert ended.err.endswith(
+        b"kvsctl: the time of --max-duration 4s was up before the deletions were planned: no plan "
+        b"was written\nThe same command starts over: give it more time.\n"
+    ), ended.err
+    assert not list(tmp_path.glob("plan*"))

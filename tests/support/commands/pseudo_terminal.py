@@ -2,6 +2,7 @@
 
 import os
 import select
+import signal
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,26 @@ def in_terminal(command: Command, *words: str | Path, typed: bytes = b"") -> Scr
     os.close(far)
     os.write(near, typed)
     shown = b""
+    while chunk := read_within(near, _WAIT_SECONDS):
+        shown += chunk
+    os.close(near)
+    return Screen(process.wait(_WAIT_SECONDS), shown.decode())
+
+
+def signalled_in_terminal(
+    command: Command, *words: str | Path, number: signal.Signals | None, at: bytes = b"[y/N]"
+) -> Screen:
+    """Run `kvsctl WORDS` as `in_terminal` does, with a signal once it has shown `at`."""
+    near, far = system_module("pty").openpty()
+    process = command.having(TERM="xterm").start(*words, stdin=far, stdout=far, stderr=far)
+    os.close(far)
+    shown = b""
+    while at not in shown:
+        chunk = read_within(near, _WAIT_SECONDS)
+        assert chunk, shown
+        shown += chunk
+    if number is not None:
+        process.send_signal(number)
     while chunk := read_within(near, _WAIT_SECONDS):
         shown += chunk
     os.close(near)

@@ -1,0 +1,89 @@
+"""Whether a clean-up may begin: the limits of its rules, and what the user is asked.
+
+For one store and for several.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from kvsctl.jobs.cleanup.plan import CleanUpRule
+from kvsctl.jobs.question import Part
+from kvsctl.jsontext import quoted
+
+CHOOSE_FEWER = "Choose fewer, or allow more if this is meant."
+"""The hint of limits that would be exceeded."""
+
+
+class FoundByRule(msgspec.Struct, frozen=True, gc=False):
+    """What a rule chooses: records whose values take `value_bytes`, of `listed` ones.
+
+    `first_keys` are some of them, for people to recognise.
+    """
+
+    records: int
+    value_bytes: int
+    listed: int
+    first_keys: Sequence[str] = ()
+
+
+def name_of(rules: Iterable[CleanUpRule]) -> str:
+    """Return what users call what rules do with records."""
+    names = {rule.action.name for rule in rules}
+    return names.pop() if len(names) == 1 else "change"
+
+
+def done_by(rules: Iterable[CleanUpRule]) -> str:
+    """Return what users call that it was done."""
+    done = {rule.action.done for rule in rules}
+    return done.pop() if len(done) == 1 else "changed"
+
+
+def refusal_of(rules: Iterable[CleanUpRule]) -> str:
+    """Return what a clean-up that may not begin has not done."""
+    return f"nothing was {done_by(rules)}"
+
+
+def excesses(rules: Sequence[CleanUpRule], found: Sequence[FoundByRule]) -> str:
+    """Return why the rules must not change what they choose; an empty text if they may."""
+    texts: list[str] = []
+    for rule, one in zip(rules, found, strict=True):
+        done = rule.action.done
+        excess = rule.most.excess(one.records, one.value_bytes, one.listed, done)
+        if excess is not None:
+            texts.append(excess if rule.name is None else f"rule {quoted(rule.name)}: {excess}")
+    return "; ".join(texts)
+
+
+def notes_of(
+    covers: str,
+    rules: Iterable[CleanUpRule],
+    *,
+    undecided: int,
+    kept: int,
+    more: Iterable[str] = (),
+) -> list[str]:
+    """Return the sentences that help to decide.
+
+    `covers`: what was listed. `rules`: those that choose something. `undecided` and `kept` are how
+    many records stay for these reasons. `more` sentences stand at the end.
+    """
+    notes = [f"Covers {covers}. Secrets are not listed."]
+    if undecided:
+        notes.append(f"Kept, because nothing can be decided about them: {undecided:,}.")
+    if kept:
+        notes.append(f"Kept, as the latest of their groups: {kept:,}.")
+    notes += dict.fromkeys(note for rule in rules for note in rule.action.notes)
+    return [*notes, *more]
+
+
+def parts_of(rules: Sequence[CleanUpRule], found: Sequence[FoundByRule]) -> list[Part]:
+    """Return what the rules of a file would do; nothing for the only rule of a command."""
+    parts: list[Part] = []
+    for rule, one in zip(rules, found, strict=True):
+        if rule.name is not None and one.records:
+            ttl = rule.action.ttl_text
+            what = rule.action.name if ttl is None else f"give a ttl of {ttl} to"
+            heading = f"{rule.name}: {what}"
+            parts.append(Part(heading, one.records, one.value_bytes, one.first_keys))
+    return parts
