@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from kvsctl.retention.groups import GroupTemplate, Latest
 from kvsctl.selection.chooser import Chooser
-from kvsctl.selection.prefixes import covering, within
+from kvsctl.selection.prefixes import Prefixes, covering
 from kvsctl.selection.selection import AgeFrom, Known, Selection, Verdict
 
 if TYPE_CHECKING:
@@ -76,12 +76,6 @@ class Rule(msgspec.Struct, frozen=True):
         """Whether it must be known when a record expires."""
         has_use = self.keeping is not None or self.skips_expired
         return has_use or self.selection.needs_expiry
-
-    def may_meet(self, other: "Rule") -> bool:
-        """Return whether both rules may be about one record. They are not if their keys differ."""
-        others = other.selection.prefixes
-        is_near = any(within(prefix, others) for prefix in self.selection.prefixes)
-        return is_near and bool(self.entities & other.entities)
 
     def covers(self, entity: str | None, prefixes: tuple[str, ...], keys: Sequence[str]) -> int:
         """Return how many of some keys the rule must list. `prefixes`: those of its selection."""
@@ -158,14 +152,23 @@ class Rules(msgspec.Struct, frozen=True):
         """See Chooser."""
         return False
 
-    def is_by_key(self, number: int) -> bool:
-        """Return whether the key alone decides that the `number`-th rule settles a record.
+    def are_by_key(self) -> list[bool]:
+        """Return, for each rule, whether the key alone decides that it settles a record.
 
-        Whether a record gets as far as that depends on the rules before.
+        A record gets as far as a rule if no rule before settles it. So those before that may be
+        about the same keys must be of keys only, too. Takes time in proportion to the rules.
         """
-        rule = self.rules[number]
-        before = [one for one in self.rules[:number] if one.may_meet(rule)]
-        return all(one.is_of_keys_only for one in (*before, rule))
+        by_more: dict[str | None, Prefixes] = {}
+        are_by_key: list[bool] = []
+        for rule in self.rules:
+            before = [by_more[entity] for entity in rule.entities if entity in by_more]
+            prefixes = rule.selection.prefixes
+            meets = any(one.may_share(prefix) for one in before for prefix in prefixes)
+            are_by_key.append(rule.is_of_keys_only and not meets)
+            if not rule.is_of_keys_only:
+                for entity in rule.entities:
+                    by_more.setdefault(entity, Prefixes()).add(prefixes)
+        return are_by_key
 
     def prefixes_in(self, entity: str | None) -> Sequence[str]:
         """See Chooser."""

@@ -6,8 +6,10 @@ the fewest lines that are TOML by themselves, and each of them is parsed alone.
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
+_ENDS: Final = ("]", '"""', "'''")
+"""One of these is on the last line of each value of several lines: only there it is parsed."""
 Path = tuple[str | int, ...]
 """Names of members, and places in arrays of tables, from the top of a document."""
 
@@ -54,15 +56,16 @@ class TomlLines:
 
 def _statements(text: str) -> Iterator[tuple[int, Mapping[str, Any], bool]]:
     """Yield the first line of each statement, what it says, and whether it is a header."""
-    statement, begun = "", 1
+    lines: list[str] = []
     for number, line in enumerate(text.split("\n"), 1):
-        if not statement and (not line.strip() or line.lstrip().startswith("#")):
+        if not lines and (not line.strip() or line.lstrip().startswith("#")):
             continue
-        begun = begun if statement else number
-        statement += f"{line}\n"
+        lines.append(line)
+        if len(lines) > 1 and not any(end in line for end in _ENDS):
+            continue
         try:
-            parsed = tomllib.loads(statement)
+            parsed = tomllib.loads("\n".join(lines))
         except tomllib.TOMLDecodeError:  # within a value of several lines
             continue
-        yield begun, parsed, statement.lstrip().startswith("[")
-        statement = ""
+        yield number - len(lines) + 1, parsed, lines[0].lstrip().startswith("[")
+        lines.clear()

@@ -23,3 +23,28 @@ def within(prefix: str, others: Sequence[str]) -> list[str]:
         if other.startswith(prefix) or prefix.startswith(other)
     ]
     return covering(narrowed)
+
+
+class Prefixes:
+    """Many prefixes, to find out in little time whether keys may begin with one of them."""
+
+    def __init__(self) -> None:
+        self._whole: set[str] = set()
+        self._beginnings: set[str] = set()
+        """Every text with which one of them begins."""
+
+    def add(self, prefixes: Iterable[str]) -> None:
+        """Add prefixes. Takes time in proportion to their length."""
+        for prefix in prefixes:
+            if prefix not in self._whole:
+                self._whole.add(prefix)
+                self._beginnings.update(prefix[:size] for size in range(len(prefix) + 1))
+
+    def may_share(self, prefix: str) -> bool:
+        """Return whether a key that begins with `prefix` may begin with one of them, too.
+
+        Takes time in proportion to the length of `prefix`, however many they are.
+        """
+        if prefix in self._beginnings:
+            return True
+        return any(prefix[:size] in self._whole for size in range(len(prefix)))

@@ -123,17 +123,16 @@ def _rules(
             for one in options
         ]
     )
+    pairs = zip(options, rules.are_by_key(), strict=True)
     return [
         CleanUpRule(
             rules.rules[number],
             one.action,
             one.most,
-            Precondition(
-                WriteIf.ALWAYS if rules.is_by_key(number) and not keeps_undo else WriteIf.CHOSEN
-            ),
+            Precondition(WriteIf.ALWAYS if is_by_key and not keeps_undo else WriteIf.CHOSEN),
             one.written.table.name,
         )
-        for number, one in enumerate(options)
+        for number, (one, is_by_key) in enumerate(pairs)
     ]
 
 

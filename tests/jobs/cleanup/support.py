@@ -119,10 +119,12 @@ def ruled_plan(*pairs: tuple[Rule, Action], most: MostDeleted | None = None) -> 
                 rule,
                 action,
                 most or MostDeleted(),
-                Precondition(WriteIf.ALWAYS if rules.is_by_key(number) else WriteIf.CHOSEN),
+                Precondition(WriteIf.ALWAYS if is_by_key else WriteIf.CHOSEN),
                 f"rule {number}",
             )
-            for number, (rule, action) in enumerate(pairs)
+            for number, ((rule, action), is_by_key) in enumerate(
+                zip(pairs, rules.are_by_key(), strict=True)
+            )
         ],
     )
 

@@ -190,7 +190,8 @@ def test_nothing_changes_that_its_rule_did_not_choose_when_it_was_read(
                 assert action is _DELETE
                 numbers_of = range(len(plan.rules))
                 assert any(
-                    plan.chosen.is_by_key(number) and plan.rules[number].rule.chooses_key(None, key)
+                    plan.chosen.are_by_key()[number]
+                    and plan.rules[number].rule.chooses_key(None, key)
                     for number in numbers_of
                 )
                 continue
