@@ -34,6 +34,16 @@ def require_descriptors() -> None:
             os.close(fd)
 
 
+def spare_descriptors() -> int | None:
+    """Return how many descriptors the process may open beside a few; None if that is not known."""
+    if os.name != "posix":
+        return None
+    import resource
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if limit == resource.RLIM_INFINITY else max(0, limit - _LEAST_SPARE)
+
+
 def descriptor(path: Path) -> int | None:
     """Return the descriptor that a path, or a link, stands for; None for any other path.
 

@@ -16,6 +16,7 @@ from kvsctl import __version__
 from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus, KvsctlError, UsageError
 from kvsctl.files.claims import require_unused, require_writable, resolved
+from kvsctl.files.descriptors import spare_descriptors
 from kvsctl.jobs.access import require_permitted
 from kvsctl.jobs.cron.lock import locked
 from kvsctl.jobs.cron.time_limit import MORE_TIME, TimeLimit, Untouched
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 _ENDED_PER_COLLECTION: Final = 500
 """After so many jobs, memory is freed that their reference cycles hold: by itself, that is rare."""
+_SHARE_OF_CONNECTIONS: Final = 0.75
+"""Of the descriptors that the process may open. The others are for the files of installations."""
 
 _Do: TypeAlias = Callable[[Target], Awaitable[PartEnd]]
 """What is done in an installation."""
@@ -116,6 +119,7 @@ class _Work:
         self._untouched: Untouched | None = None
         self._refusal: UsageError | None = None
         self._ended = 0
+        self._at_once = 1
         self._ledger: Ledger | None = None
         self._left = targets
         """The installations that no earlier run has finished."""
@@ -129,7 +133,8 @@ class _Work:
                 closing.callback(report.close)
             self._open_ledger(closing)
             stdout = self._shared_stdout()
-            carriers = SharedCarriers()
+            carriers = self._carriers()
+            self._at_once = carriers.clients
             around = self._around(carriers, stdout)
             with (
                 self._interrupts.stopping(self._runs, self._environment.note),
@@ -207,6 +212,13 @@ class _Work:
             raise UsageError("cannot print records: stdout is closed", "Use --output FILE.")
         return SharedStdout(self._environment.stdout_fd)
 
+    def _carriers(self) -> SharedCarriers:
+        """Return connections for as many as are worked on at a time, and the process may open."""
+        spare = spare_descriptors()
+        most_connections = None if spare is None else int(spare * _SHARE_OF_CONNECTIONS)
+        at_once = min(self._job.at_once, len(self._targets))
+        return SharedCarriers(at_once, most_connections=most_connections)
+
     def _around(self, carriers: SharedCarriers, stdout: SharedStdout | None) -> Around:
         environment = replace(
             self._environment,
@@ -283,7 +295,7 @@ class _Work:
                 note(end)
 
         async with asyncio.TaskGroup() as tasks:
-            for _ in range(min(self._job.at_once, len(self._targets))):
+            for _ in range(self._at_once):
                 tasks.create_task(work())
 
     def _note_in_ledger(self, end: PartEnd) -> None:

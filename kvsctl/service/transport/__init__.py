@@ -6,7 +6,7 @@
 - `certificates`: the certificates to trust, and the error for one that is not trusted.
 - `direct`: HTTP/1.1 on the event loop, parsed by httptools.
 - `connection`, `connect`: one connection, and how it is opened.
-- `shared`: carriers to one URL that share connections.
+- `shared`: carriers to one URL that share connections; `turns`: how many requests each may send.
 - `httpx_carrier`: httpx, where httptools has no wheel.
 - `in_process`: an ASGI application in this process; `deadlines`: bound the time of its answers.
 - `answer_memory`: bound the memory of unfinished answers over all connections.

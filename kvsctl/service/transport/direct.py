@@ -5,7 +5,7 @@ client: a prepared request is written straight to its connection.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
@@ -36,6 +36,8 @@ class _Connections:
         self._idle: list[tuple[float, HttpConnection]] = []
         self._open: set[HttpConnection] = set()
         self._make = partial(HttpConnection, Outbox(), AnswerMemory())
+        self._opening = 0
+        self.before_opening: Callable[[], None] | None = None
 
     async def taken(self, now: float) -> HttpConnection:
         """Return a connection for one request: the most recently used idle one, or a new one.
@@ -47,9 +49,27 @@ class _Connections:
             if connection.is_reusable and now - since < _IDLE_SECONDS:
                 return connection
             self._discard(connection)
-        connection = await open_connection(self._route, self._connect_seconds, self._make)
+        if self.before_opening is not None:
+            self.before_opening()
+        self._opening += 1
+        try:
+            connection = await open_connection(self._route, self._connect_seconds, self._make)
+        finally:
+            self._opening -= 1
         self._open.add(connection)
         return connection
+
+    @property
+    def count(self) -> int:
+        """How many connections are open or being opened."""
+        return len(self._open) + self._opening
+
+    def close_idle(self) -> bool:
+        """Close the connection that has been idle longest. Return whether there was one."""
+        if not self._idle:
+            return False
+        self._discard(self._idle.pop(0)[1])
+        return True
 
     def give_back(self, connection: HttpConnection, now: float) -> None:
         """Keep a connection for another request, if it can carry one."""
@@ -90,6 +110,19 @@ class DirectCarrier:
         other = DirectCarrier(self._route, self._base_path, self._timeout_seconds)
         other._connections = self._connections
         return other
+
+    def before_opening(self, call: Callable[[], None]) -> None:
+        """Call `call` before each connection is opened. It may close idle ones, also of others."""
+        self._connections.before_opening = call
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open or being opened."""
+        return self._connections.count
+
+    def close_idle(self) -> bool:
+        """Close the connection that has been idle longest. Return whether there was one."""
+        return self._connections.close_idle()
 
     @property
     def host(self) -> str:
