@@ -1,9 +1,10 @@
 """Who works on units: a crew is a number of executors, each with one worker."""
 
+import asyncio
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Final, Protocol
 
@@ -21,9 +22,11 @@ class Crew(Protocol):
     lost: tuple[type[Exception], ...]
     """The exceptions of a future whose worker died."""
 
-    @contextmanager
-    def hired(self) -> Iterator[Executor]:
-        """Return an executor for one unit after the other, to be closed after the last one."""
+    def hired(self) -> AbstractAsyncContextManager[Executor]:
+        """Return an executor for one unit after the other, which is closed after the last one.
+
+        The event loop continues while it closes: signals are still handled if a worker hangs.
+        """
         ...
 
     def tell(self, status: ExitStatus, *, is_abort: bool) -> None:
@@ -48,8 +51,8 @@ class ProcessCrew:
         self.size = size
         self._wires: list[Connection] = []
 
-    @contextmanager
-    def hired(self) -> Iterator[Executor]:
+    @asynccontextmanager
+    async def hired(self) -> AsyncIterator[Executor]:
         """See Crew."""
         context = multiprocessing.get_context("spawn")
         far, near = context.Pipe(duplex=False)
@@ -60,7 +63,7 @@ class ProcessCrew:
         try:
             yield executor
         finally:
-            executor.shutdown(cancel_futures=True)
+            await asyncio.to_thread(executor.shutdown, cancel_futures=True)
             self._wires.remove(near)
             near.close()
             far.close()

@@ -1,9 +1,10 @@
 """Workers of a Dask cluster. Dask is imported here only, and only if a job asks for it."""
 
+import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from concurrent.futures import Executor
-from contextlib import contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 from kvsctl import __version__
@@ -33,15 +34,15 @@ class DaskCrew:
             self.close()
             raise
 
-    @contextmanager
-    def hired(self) -> Iterator[Executor]:
+    @asynccontextmanager
+    async def hired(self) -> AsyncIterator[Executor]:
         """See Crew."""
         # Pure functions with equal arguments are carried out once.
         executor: Executor = self._client.get_executor(pure=False, retries=0)
         try:
             yield executor
         finally:
-            executor.shutdown()
+            await asyncio.to_thread(executor.shutdown)
 
     def tell(self, status: ExitStatus, *, is_abort: bool) -> None:
         """See Crew. It does not wait for workers that may not answer."""

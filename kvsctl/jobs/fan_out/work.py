@@ -72,7 +72,7 @@ class FanOut:
     async def _lane(self) -> None:
         """Give units to one worker after the other, while there are any."""
         while self._left and not self._is_stopped:
-            with self._crew.hired() as executor:
+            async with self._crew.hired() as executor:
                 while self._left and not self._is_stopped:
                     unit = self._left.popleft()
                     end = await self._end_of(unit, executor)

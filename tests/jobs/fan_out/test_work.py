@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -58,8 +58,8 @@ class _Crew:
         self.in_flight = self.most_in_flight = 0
         self.told: list[tuple[ExitStatus, bool]] = []
 
-    @contextmanager
-    def hired(self) -> Iterator[Executor]:
+    @asynccontextmanager
+    async def hired(self) -> AsyncIterator[Executor]:
         yield _Executor(self)
 
     def tell(self, status: ExitStatus, *, is_abort: bool) -> None:

@@ -1,0 +1,62 @@
+"""Crews of processes."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any
+from unittest.mock import patch
+
+from kvsctl.jobs.fan_out.crews import ProcessCrew
+from kvsctl.jobs.fan_out.dask_crew import DaskCrew
+
+
+class _HangingExecutor(Executor):
+    """An executor whose worker hangs: it ends when the event loop says so."""
+
+    def __init__(self, ended: threading.Event, *_: Any, **__: Any) -> None:
+        self._ended = ended
+        self.has_ended = False
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        del wait, cancel_futures
+        self.has_ended = self._ended.wait(10)
+
+
+def _is_closed_by_the_loop(crew_of: Callable[[_HangingExecutor], Any]) -> bool:
+    """Return whether the loop works on while the executor of a crew closes."""
+    ended = threading.Event()
+    executor = _HangingExecutor(ended)
+
+    async def work() -> None:
+        async with crew_of(executor).hired():
+            asyncio.get_running_loop().call_later(0.01, ended.set)
+
+    asyncio.run(work())
+    return executor.has_ended
+
+
+def test_the_loop_works_on_while_a_worker_hangs_at_its_end() -> None:
+    with patch("kvsctl.jobs.fan_out.crews.ProcessPoolExecutor") as pool:
+
+        def crew_of(executor: _HangingExecutor) -> ProcessCrew:
+            pool.return_value = executor
+            return ProcessCrew("fan-out", 1)
+
+        assert _is_closed_by_the_loop(crew_of)
+
+
+def test_the_loop_works_on_while_a_cluster_hangs_at_its_end() -> None:
+    class Client:
+        def __init__(self, executor: _HangingExecutor) -> None:
+            self._executor = executor
+
+        def get_executor(self, **_: Any) -> _HangingExecutor:
+            return self._executor
+
+    def crew_of(executor: _HangingExecutor) -> DaskCrew:
+        crew = DaskCrew.__new__(DaskCrew)
+        crew._client = Client(executor)
+        return crew
+
+    assert _is_closed_by_the_loop(crew_of)
