@@ -18,6 +18,7 @@ from kvsctl.report.merging.merged import gravest, merged
 from kvsctl.report.merging.shown import tally_of
 from kvsctl.report.schema import document_line
 from kvsctl.report.summary import summary, totals_line
+from kvsctl.texts import counted
 
 
 class FanOutEnding:
@@ -93,9 +94,21 @@ class FanOutEnding:
             document = merged(reports)
         else:
             document = report_document(Tally(), self._about, status, elapsed_seconds)
+        document["parts"] = self._parts()
         document["exit_code"] = int(status)
         document["interrupted"] = document["interrupted"] or interrupted is not None
         return document
+
+    def _parts(self) -> list[dict[str, Any]]:
+        """Return a line for each unit: without a report, its records are not in the sum."""
+        ends = {end.name: end for end in self._ends}
+        lines: list[dict[str, Any]] = []
+        for unit in self._job.units:
+            end = ends.get(unit.name)
+            exit_code = None if end is None else int(end.status)
+            has_report = end is not None and end.report is not None
+            lines.append({"part": unit.name, "exit_code": exit_code, "has_report": has_report})
+        return lines
 
     def _print(
         self, document: dict[str, Any], tally: Tally, elapsed_seconds: float, status: ExitStatus
@@ -115,6 +128,10 @@ class FanOutEnding:
             environment.log.end(document)
             return
         environment.write_stderr(summary(environment, tally, self._about, elapsed_seconds))
+        lacking = sum(not part["has_report"] for part in document["parts"])
+        if lacking:
+            units = counted(len(job.units), "part")
+            environment.note(f"{lacking:,} of {units} have no report and are not in the sum")
         if tally.groups:
             from kvsctl.report.failures_table import print_failures
             from kvsctl.report.rich_console import stderr_console

@@ -114,6 +114,7 @@ _MEMBERS: Final[Mapping[str, Callable[[object], bool]]] = {
 _FURTHER_MEMBERS: Final[Mapping[str, Callable[[object], bool]]] = {
     "inputs": _are_objects,
     "installations": _are_objects,
+    "parts": _are_objects,
     "rules": are_rules,
     "dry_run": _is_flag,
     "least_s": _is_amount,

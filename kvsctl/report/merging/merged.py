@@ -135,6 +135,7 @@ def _joined(lists: Sequence[Sequence[Any]]) -> list[Any]:
 _ADDED: Final[Mapping[str, Callable[[Any], Any]]] = {
     "inputs": _each_once,
     "installations": _joined,
+    "parts": _joined,
     "planned": sum,
     "equal": sum,
     "added": sum,

@@ -79,9 +79,14 @@ def test_a_clean_up_without_a_journal_is_not_repeated(served: Command, records: 
     )
     wait_until(lambda: _keys(served) < _COUNT - 4)
     os.kill(wait_for_workers(process.pid, 2)[0], signal.SIGKILL)
-    _, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 5
     assert b"its worker died, and it must not be repeated" in err
+    report = json.loads(out)
+    parts = sorted(report["parts"], key=lambda part: part["exit_code"])
+    assert [(part["exit_code"], part["has_report"]) for part in parts] == [(0, True), (5, False)]
+    assert {part["part"] for part in parts} == {"shard 1/2", "shard 2/2"}
+    assert report["records"] < _COUNT
 
 
 def test_a_part_that_must_not_be_repeated_is_not(served: Command, records: Path) -> None:

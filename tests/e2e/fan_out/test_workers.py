@@ -57,6 +57,9 @@ def test_the_parts_of_a_file_are_the_whole(served: Command, records: Path, tmp_p
     assert checked_report(ended.report, "the sum") == ended.report
     assert (ended.report["records"], ended.report["succeeded"]) == (_COUNT, _COUNT)
     assert "shard" not in ended.report
+    assert ended.report["parts"] == [
+        {"part": f"shard {shard}", "exit_code": 0, "has_report": True} for shard in ("1/2", "2/2")
+    ]
 
 
 def test_a_shard_is_divided_into_parts_of_its_own(
@@ -144,6 +147,7 @@ def test_a_resumed_job_is_the_sum_of_what_its_journals_hold(
         (["set", "-f", "IN", "--journal", "j"], "--journal j: with --workers each part needs"),
         (["set", "-f", "IN", "--failures", "j"], "--failures j: with --workers each part needs"),
         (["set", "-f", "IN", "--check-first"], "--check-first checks the whole input"),
+        (["set", "-f", "IN", "--check-first"], "Leave out --check-first or --workers."),
         (["set", "-f", "IN", "--max-failures", "3"], "--max-failures counts all records"),
         (["delete", "--all", "-y", "--max-delete", "3"], "--max-delete counts all records"),
         (["delete", "--all", "--plan", "p"], "--plan writes one file, in key order"),
