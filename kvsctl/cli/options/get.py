@@ -6,6 +6,7 @@ import typer
 
 from kvsctl.cli.option_groups import OnResume, OptionGroup
 from kvsctl.cli.options import panels
+from kvsctl.cli.options.listing import SkipExpired
 
 
 class GetOptions(OptionGroup):
@@ -50,12 +51,4 @@ class GetOptions(OptionGroup):
         ),
         OnResume.MUST_MATCH,
     ] = False
-    skip_expired: Annotated[
-        bool,
-        typer.Option(
-            "--skip-expired",
-            help="Skip expired records.",
-            rich_help_panel=panels.OUTPUT,
-        ),
-        OnResume.MUST_MATCH,
-    ] = False
+    skip_expired: SkipExpired = False

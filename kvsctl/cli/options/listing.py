@@ -1,12 +1,18 @@
 """How a store is listed, and what `list`, `export` and `du` print."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 import typer
 
 from kvsctl.cli.option_groups import OnResume, OptionGroup
 from kvsctl.cli.options import panels
+
+SkipExpired: TypeAlias = Annotated[
+    bool,
+    typer.Option("--skip-expired", help="Skip expired records.", rich_help_panel=panels.OUTPUT),
+    OnResume.MUST_MATCH,
+]
 
 
 class ConsistentOption(OptionGroup):
@@ -78,15 +84,7 @@ class ListOptions(OptionGroup):
 class ExportOptions(OptionGroup):
     """What `export` writes, and where."""
 
-    skip_expired: Annotated[
-        bool,
-        typer.Option(
-            "--skip-expired",
-            help="Skip expired records.",
-            rich_help_panel=panels.OUTPUT,
-        ),
-        OnResume.MUST_MATCH,
-    ] = False
+    skip_expired: SkipExpired = False
     manifest: Annotated[
         Path | None,
         typer.Option(

@@ -1,12 +1,18 @@
 """What a run prints and reports, and where."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
 from kvsctl.cli.option_groups import OnResume, OptionGroup
 from kvsctl.cli.options import panels
+
+Quiet: TypeAlias = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Print errors only.", rich_help_panel=panels.REPORT),
+    OnResume.MAY_DIFFER,
+]
 
 
 class ReportOptions(OptionGroup):
@@ -38,11 +44,7 @@ class ReportOptions(OptionGroup):
         ),
         OnResume.MAY_DIFFER,
     ] = False
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", "-q", help="Print errors only.", rich_help_panel=panels.REPORT),
-        OnResume.MAY_DIFFER,
-    ] = False
+    quiet: Quiet = False
     verbose: Annotated[
         int,
         typer.Option(

@@ -1,6 +1,6 @@
 """How a run works."""
 
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
@@ -11,6 +11,17 @@ from kvsctl.config.settings import DEFAULTS
 
 def _default(value: float) -> str:
     return f"(default: {value:g})" if isinstance(value, float) else f"(default: {value})"
+
+
+Timeout: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        metavar="S",
+        help=f"Give up on a request after S seconds. {_default(DEFAULTS.timeout)}",
+        rich_help_panel=panels.RUNNING,
+    ),
+    OnResume.MAY_DIFFER,
+]
 
 
 class RunningOptions(OptionGroup):
@@ -45,15 +56,7 @@ class RunningOptions(OptionGroup):
         ),
         OnResume.MAY_DIFFER,
     ] = None
-    timeout: Annotated[
-        float | None,
-        typer.Option(
-            metavar="S",
-            help=f"Give up on a request after S seconds. {_default(DEFAULTS.timeout)}",
-            rich_help_panel=panels.RUNNING,
-        ),
-        OnResume.MAY_DIFFER,
-    ] = None
+    timeout: Timeout = None
     retries: Annotated[
         int | None,
         typer.Option(

@@ -1,11 +1,13 @@
 """How objects and rows in other shapes become records."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from kvsctl.cli.option_groups import OnResume, OptionGroup
 from kvsctl.cli.options import panels
+
+_FORMAT: Final = "Input format. (default: by suffix, else by the first bytes)"
 
 
 class ShapeOptions(OptionGroup):
@@ -56,7 +58,7 @@ class ValueOptions(OptionGroup):
         str | None,
         typer.Option(
             metavar="jsonl|json|csv|tsv",
-            help="Input format. (default: by suffix, else by the first bytes)",
+            help=_FORMAT,
             rich_help_panel=panels.INPUT,
         ),
         OnResume.MUST_MATCH,
@@ -88,7 +90,7 @@ class KeyFormOption(OptionGroup):
         str | None,
         typer.Option(
             metavar="jsonl|json|csv|tsv|keys",
-            help="Input format. (default: by suffix, else by the first bytes)",
+            help=_FORMAT,
             rich_help_panel=panels.INPUT,
         ),
         OnResume.MUST_MATCH,

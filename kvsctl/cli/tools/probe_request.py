@@ -3,10 +3,10 @@
 import secrets
 
 from kvsctl.cli.option_groups import Given
-from kvsctl.cli.options.running import RunningOptions
 from kvsctl.cli.options.target import ConfirmOption, YesOption
+from kvsctl.cli.options.tools.asking import AskingOptions
 from kvsctl.cli.options.tools.probe import ProbeOptions
-from kvsctl.cli.request import basis_of
+from kvsctl.cli.tools.asking import asked_basis
 from kvsctl.errors import UsageError
 from kvsctl.jobs.job import Reporting
 from kvsctl.jobs.probe.catalogue import chosen
@@ -28,7 +28,7 @@ def probe_job(given: Given) -> Probe:
             "--prefix: keys cannot begin with it, or would be too long",
             "Give a short prefix of letters, digits and : . _ - #.",
         )
-    basis = basis_of(given.having(RunningOptions(timeout=options.timeout)))
+    basis = asked_basis(given)
     return Probe(
         target=basis.target,
         allow_http=basis.allow_http,
@@ -39,5 +39,5 @@ def probe_job(given: Given) -> Probe:
         has_consent=given.of(YesOption).yes,
         confirmed_target=given.of(ConfirmOption).confirm,
         is_dry_run=options.dry_run,
-        reporting=Reporting(as_json=options.json, quiet=options.quiet),
+        reporting=Reporting(as_json=given.of(AskingOptions).json, quiet=options.quiet),
     )

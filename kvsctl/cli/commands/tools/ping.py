@@ -2,10 +2,11 @@
 
 from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.target import TargetOptions
+from kvsctl.cli.options.tools.asking import AskingOptions
 from kvsctl.cli.options.tools.ping import PingOptions
 
 
-@takes(TargetOptions, PingOptions)
+@takes(TargetOptions, PingOptions, AskingOptions)
 def ping_command(given: Given) -> None:
     """Find out whether a target answers and takes the credentials. Writes nothing.
 
@@ -16,19 +17,18 @@ def ping_command(given: Given) -> None:
 
     import typer
 
-    from kvsctl.cli.options.running import RunningOptions
-    from kvsctl.cli.request import basis_of
+    from kvsctl.cli.tools.asking import asked_basis
     from kvsctl.jobs.event_loop import on_a_loop
     from kvsctl.jobs.ping.asking import Ping, ping
     from kvsctl.report.console import Environment
     from kvsctl.report.schema import document_line
     from kvsctl.report.target.ping import pinged_document, pinged_lines
 
-    options = given.of(PingOptions)
-    basis = basis_of(given.having(RunningOptions(timeout=options.timeout)))
-    job = Ping(basis.target, basis.allow_http, basis.timeout_seconds, options.count)
+    basis = asked_basis(given)
+    count = given.of(PingOptions).count
+    job = Ping(basis.target, basis.allow_http, basis.timeout_seconds, count)
     pinged = on_a_loop(ping(job), has_network=basis.target.url is not None)
-    if options.json:
+    if given.of(AskingOptions).json:
         typer.echo(document_line(pinged_document(pinged)), nl=False)
     else:
         for line in pinged_lines(pinged):

@@ -2,10 +2,11 @@
 
 from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.target import ConfirmOption, TargetOptions, YesOption
+from kvsctl.cli.options.tools.asking import AskingOptions
 from kvsctl.cli.options.tools.probe import ProbeOptions
 
 
-@takes(ProbeOptions, TargetOptions, ConfirmOption, YesOption)
+@takes(ProbeOptions, AskingOptions, TargetOptions, ConfirmOption, YesOption)
 def probe_command(given: Given) -> None:
     """Find out what a target does where the service's documentation is silent.
 

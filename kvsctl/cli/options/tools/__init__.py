@@ -1,5 +1,6 @@
 """Options of commands beside the records.
 
+- `asking`: how a target is asked, whatever it is.
 - `ping`: how a target is asked whether it answers.
 - `probe`: which questions a target is asked.
 """

@@ -6,11 +6,10 @@ import typer
 
 from kvsctl.cli.option_groups import OnResume, OptionGroup
 from kvsctl.cli.options import panels
-from kvsctl.config.settings import DEFAULTS
 
 
 class PingOptions(OptionGroup):
-    """How a target is asked whether it answers."""
+    """How often a target is asked."""
 
     count: Annotated[
         int,
@@ -23,19 +22,3 @@ class PingOptions(OptionGroup):
         ),
         OnResume.MAY_DIFFER,
     ] = 5
-    timeout: Annotated[
-        float | None,
-        typer.Option(
-            metavar="S",
-            help=f"Give up on a request after S seconds. (default: {DEFAULTS.timeout:g})",
-            rich_help_panel=panels.RUNNING,
-        ),
-        OnResume.MAY_DIFFER,
-    ] = None
-    json: Annotated[
-        bool,
-        typer.Option(
-            "--json", help="Print the result as one line of JSON.", rich_help_panel=panels.REPORT
-        ),
-        OnResume.MAY_DIFFER,
-    ] = False

@@ -7,11 +7,11 @@ import typer
 
 from kvsctl.cli.option_groups import OnResume, OptionGroup, made
 from kvsctl.cli.options import panels
-from kvsctl.config.settings import DEFAULTS
+from kvsctl.cli.options.report import Quiet
 
 
 class ProbeOptions(OptionGroup):
-    """Which questions a target is asked, and what is written for that."""
+    """The questions, and the scratch records and the profile that they need."""
 
     ask: Annotated[
         list[str],
@@ -51,15 +51,6 @@ class ProbeOptions(OptionGroup):
         ),
         OnResume.MAY_DIFFER,
     ] = None
-    timeout: Annotated[
-        float | None,
-        typer.Option(
-            metavar="S",
-            help=f"Give up on a request after S seconds. (default: {DEFAULTS.timeout:g})",
-            rich_help_panel=panels.RUNNING,
-        ),
-        OnResume.MAY_DIFFER,
-    ] = None
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -70,15 +61,4 @@ class ProbeOptions(OptionGroup):
         ),
         OnResume.MAY_DIFFER,
     ] = False
-    json: Annotated[
-        bool,
-        typer.Option(
-            "--json", help="Print the result as one line of JSON.", rich_help_panel=panels.REPORT
-        ),
-        OnResume.MAY_DIFFER,
-    ] = False
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", "-q", help="Print errors only.", rich_help_panel=panels.REPORT),
-        OnResume.MAY_DIFFER,
-    ] = False
+    quiet: Quiet = False
