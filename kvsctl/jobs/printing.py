@@ -42,7 +42,13 @@ def opened(
         from kvsctl.report.store.usage import renderer
         from kvsctl.usage.account import Account
 
-        render = renderer(about, environment, wanted.top, is_json=wanted.is_json)
+        render = renderer(
+            about,
+            environment,
+            wanted.top,
+            is_json=wanted.is_json,
+            installation=wanted.installation,
+        )
         return UsageOutput(sink, Account(wanted.division), render)
     form = _form(wanted)
     return RecordOutput(

@@ -47,12 +47,14 @@ class KeyForm(msgspec.Struct, frozen=True):
 class Accounting(msgspec.Struct, frozen=True):
     """Print sums of records, as JSON or as a table.
 
-    `division` says how keys are divided, and `top` how many prefixes have a row of their own.
+    `division` says how keys are divided, and `top` how many prefixes have a row of their own. The
+    sums name their `installation` if it is given.
     """
 
     division: "Division"
     top: int
     is_json: bool
+    installation: str | None = None
 
     @property
     def needs_expiry(self) -> bool:

@@ -22,7 +22,7 @@ from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.installations.working import InstallationsOptions
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
-from kvsctl.cli.options.listing import ListOptions
+from kvsctl.cli.options.listing import ListOptions, UsageOptions
 from kvsctl.cli.options.report import OutputOption, ReportOptions
 from kvsctl.cli.request import job_identity, reporting_of, schedule_of
 from kvsctl.config.file import ConfigFile, read_config
@@ -31,7 +31,7 @@ from kvsctl.errors import UsageError
 from kvsctl.jobs.installations.job import InstallationsJob, Ledgering
 from kvsctl.jobs.installations.limits import MostFailed
 from kvsctl.jobs.job import BatchJob
-from kvsctl.outputs.forms import KeyForm, Printing, RecordForm
+from kvsctl.outputs.forms import Accounting, KeyForm, Printing, RecordForm
 
 _JSON_LINES: Final = "jsonl"
 
@@ -73,8 +73,12 @@ def installations_job(
 def _for_one(given: Given) -> Given:
     """Return the options as the job of an installation has them: --retry-failed is for a journal.
 
-    With a ledger, it is for that if there is no journal.
+    With a ledger, it is for that if there is no journal. --json is for the report of all of them,
+    but it also chooses the form of sums.
     """
+    usage = given.of(UsageOptions)
+    if given.of(ReportOptions).json and usage.as_ is None:
+        given = given.having(UsageOptions(**(vars(usage) | {"as_": "json"})))
     has_ledger = given.of(InstallationsOptions).ledger is not None
     if has_ledger and given.of(JournalOptions).journal is None:
         return given.having(RetryFailedOption())
@@ -151,4 +155,6 @@ def _labelled(printing: Printing, target: Target) -> Printing:
         form = replace(form, installation=target.installation)
     elif isinstance(form, KeyForm):
         form = replace(form, style=_JSON_LINES, installation=target.installation)
+    elif isinstance(form, Accounting):
+        form = replace(form, installation=target.installation)
     return replace(printing, form=form)

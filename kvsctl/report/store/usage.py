@@ -33,18 +33,27 @@ _PARTIAL: Final = "PARTIAL: the listing ended early. The store holds more than t
 
 
 def renderer(
-    about: About, environment: Environment, top: int, *, is_json: bool
+    about: About,
+    environment: Environment,
+    top: int,
+    *,
+    is_json: bool,
+    installation: str | None = None,
 ) -> Callable[[Account, bool], bytes]:
     """Return a function that returns what is printed of an account.
 
-    Its second argument: whether nothing is missing. At most `top` prefixes have a row.
+    Its second argument: whether nothing is missing. At most `top` prefixes have a row. With an
+    `installation`, the account is one of several, and named.
     """
 
     def render(account: Account, is_complete: bool) -> bytes:
         usage = account.usage(top)
         if is_json:
-            return document_line(usage_document(usage, about, is_complete=is_complete))
-        return usage_table(usage, environment, is_complete=is_complete)
+            document = usage_document(usage, about, is_complete=is_complete)
+            if installation is not None:
+                document["installation"] = installation
+            return document_line(document)
+        return usage_table(usage, environment, installation, is_complete=is_complete)
 
     return render
 
@@ -91,15 +100,25 @@ def _members(totals: Totals) -> dict[str, Any]:
     }
 
 
-def usage_table(usage: Usage, environment: Environment, *, is_complete: bool) -> bytes:
+def usage_table(
+    usage: Usage,
+    environment: Environment,
+    installation: str | None = None,
+    *,
+    is_complete: bool,
+) -> bytes:
     """Return the sums for people, no wider than the terminal. Keys are escaped."""
     parts: list[RenderableType] = []
+    if installation is not None:
+        parts += [Text(f"Installation {visible(installation)}", "bold"), Text()]
     if usage.total.keys:
         prefixes = _prefixes(usage, environment.stdout_width)
         parts += [prefixes, Text(), _sizes(usage.sizes, environment), Text()]
     parts.append(_totals_line(usage.total))
     if not is_complete:
         parts.append(Text(_PARTIAL, "bold red"))
+    if installation is not None:
+        parts.append(Text())
     return stdout_text(environment, *parts)
 
 

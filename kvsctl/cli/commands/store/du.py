@@ -3,6 +3,11 @@
 from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.cleanup.deleting import PrefixOption
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
+from kvsctl.cli.options.installations.choosing import (
+    AllInstallationsOption,
+    InstallationsFileOption,
+)
+from kvsctl.cli.options.installations.working import InstallationsOptions
 from kvsctl.cli.options.listing import ConsistentOption, UsageOptions
 from kvsctl.cli.options.report import FailuresOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions
@@ -26,6 +31,9 @@ from kvsctl.cli.options.target import TargetOptions
     UsageOptions,
     ConsistentOption,
     TargetOptions,
+    InstallationsFileOption,
+    AllInstallationsOption,
+    InstallationsOptions,
     RunningOptions,
     LockOptions,
     MonitoringOptions,
@@ -38,8 +46,7 @@ def du_command(given: Given) -> None:
     Bytes are those of the values as JSON. Units and dollars are those of an export: they count
     whole answers, with keys. It reads all records of the selection once, as an export does.
     """
-    from kvsctl.cli.carry_out import carry_out
+    from kvsctl.cli.carry_out import carry_out_job
     from kvsctl.cli.usage_request import du_job
-    from kvsctl.jobs.runner import run_job
 
-    carry_out("du", given, du_job, run_job)
+    carry_out_job("du", given, du_job)
