@@ -1,5 +1,6 @@
 """What `kvsctl journal show` prints: a journal for people and for programs."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -61,7 +62,7 @@ def journal_lines(path: Path, journal: Journal, *, in_use: bool) -> list[str]:
         ("state", "in use by a run" if in_use else _STAGES[state.stage]),
         ("started", f"{started_at}, {state.elapsed_seconds:,.1f} s of running time"),
         ("settled", _settled(state)),
-        ("outcomes", ", ".join(f"{counts.get(name, 0):,} {name}" for name in _COUNTS[1:5])),
+        ("outcomes", _outcomes(counts)),
         ("to retry", f"{retryable:,} {plural('failure', retryable)}, {when}"),
     ]
     if state.failures_path is not None:
@@ -69,6 +70,12 @@ def journal_lines(path: Path, journal: Journal, *, in_use: bool) -> list[str]:
     if header.output_path is not None:
         rows.append(("output", f"{header.output_path}, {state.output_bytes:,} bytes"))
     return [f"{name:<9} {visible(text)}" for name, text in rows]
+
+
+def _outcomes(counts: Mapping[str, int]) -> str:
+    """Return how many records ended in each way, without the ways that none did."""
+    shown = ", ".join(f"{counts[name]:,} {name}" for name in _COUNTS[1:5] if counts.get(name))
+    return shown or "none yet"
 
 
 def _moment(text: str) -> str:

@@ -11,6 +11,7 @@ from kvsctl.report.document import About
 from kvsctl.report.dry_run import DryRun
 from kvsctl.report.escape import visible
 from kvsctl.report.styled import Span, painted, separator_of, span_columns
+from kvsctl.texts import counted
 
 
 class EarlyEnd(NamedTuple):
@@ -113,45 +114,45 @@ def _joined(environment: Environment, parts: list[Span]) -> list[list[Span]]:
 
 def record_parts(tally: Tally) -> list[Span]:
     """Return how many records there are, and how they ended."""
-    parts = [
-        (f"{tally.records:,} {plural('record', tally.records)}", ""),
-        (f"{tally.succeeded:,} succeeded", "green" if tally.succeeded else ""),
-        (f"{tally.failed:,} failed", "bold red" if tally.failed else ""),
+    return [
+        (counted(tally.records, "record"), ""),
+        *_unless_zero(tally.succeeded, "succeeded", "green"),
+        *_unless_zero(tally.failed, "failed", "bold red"),
+        *_skipped_parts(tally),
+        *_unless_zero(tally.duplicates, plural("duplicate", tally.duplicates), "yellow"),
+        *_unless_zero(tally.unknown, "unknown", "yellow"),
+        *_unless_zero(tally.unsent, "unsent", "yellow"),
     ]
-    parts += _skipped_parts(tally)
-    for count, name in (
-        (tally.duplicates, plural("duplicate", tally.duplicates)),
-        (tally.unknown, "unknown"),
-        (tally.unsent, "unsent"),
-    ):
-        if count:
-            parts.append((f"{count:,} {name}", "yellow"))
-    return parts
 
 
 def _total_parts(tally: Tally, elapsed_seconds: float) -> list[Span]:
+    """Return the totals: the records, the time, and whatever else is not zero."""
     settled = tally.succeeded + tally.failed + tally.skipped + tally.duplicates
+    rate = round(settled / elapsed_seconds) if elapsed_seconds > 0 else 0
     return [
         *record_parts(tally),
         (_duration(elapsed_seconds), ""),
-        (f"{settled / elapsed_seconds if elapsed_seconds > 0 else 0:,.0f} keys/s", ""),
-        (f"{tally.retries:,} {'retry' if tally.retries == 1 else 'retries'}", ""),
-        (f"{tally.throttled:,} throttled", "yellow" if tally.throttled else ""),
-        (total_of_units(tally), ""),
+        *_unless_zero(rate, "keys/s"),
+        *_unless_zero(tally.retries, "retry" if tally.retries == 1 else "retries"),
+        *_unless_zero(tally.throttled, "throttled", "yellow"),
+        *([(units, "")] if (units := total_of_units(tally)) else []),
     ]
 
 
 def count_parts(tally: Tally) -> list[Span]:
     """Return how many records a dry run found, and how many it would send."""
-    parts = [
-        (f"{tally.records:,} {plural('record', tally.records)}", ""),
-        (f"{tally.unsent:,} to send", "green" if tally.unsent else ""),
-        (f"{tally.failed:,} failed", "bold red" if tally.failed else ""),
+    return [
+        (counted(tally.records, "record"), ""),
+        *_unless_zero(tally.unsent, "to send", "green"),
+        *_unless_zero(tally.failed, "failed", "bold red"),
+        *_skipped_parts(tally),
+        *_unless_zero(tally.duplicates, plural("duplicate", tally.duplicates), "yellow"),
     ]
-    parts += _skipped_parts(tally)
-    if tally.duplicates:
-        parts.append((f"{tally.duplicates:,} {plural('duplicate', tally.duplicates)}", "yellow"))
-    return parts
+
+
+def _unless_zero(count: int, what: str, style: str = "") -> list[Span]:
+    """Return a count as a part of a line; nothing if it is zero."""
+    return [(f"{count:,} {what}", style)] if count else []
 
 
 def _skipped_parts(tally: Tally) -> list[Span]:
@@ -218,11 +219,11 @@ def _price(dry_run: DryRun) -> str:
 
 
 def total_of_units(tally: Tally) -> str:
-    """Return how many quota units were used, by kind."""
+    """Return how many quota units were used, by kind; an empty text if none were."""
     used = [(tally.units_read, "read"), (tally.units_write, "write")]
     named = [f"{count:,} {name}" for count, name in used if count]
     total = tally.units_read + tally.units_write
-    return f"{' + '.join(named) or '0'} {plural('unit', total)}"
+    return f"{' + '.join(named)} {plural('unit', total)}" if named else ""
 
 
 def _notes(tally: Tally, early_end: EarlyEnd | None) -> list[str]:

@@ -44,7 +44,7 @@ def test_lines_for_people_show_the_progress_of_a_job(tmp_path: Path) -> None:
     for said in (
         "set on local", "stdin", "not complete: run the same command to resume",
         "2026-01-02T03:04:05.678Z, 2.5 s of running time",
-        "8 records: the first 5, and 3 later ones", "7 succeeded, 1 failed, 0 skipped",
+        "8 records: the first 5, and 3 later ones", "7 succeeded, 1 failed\n",
         "1 failure, with --retry-failed", "90 bytes", "/tmp/out, 1,234 bytes",
     ):  # fmt: skip
         assert said in text

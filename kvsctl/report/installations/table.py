@@ -35,9 +35,9 @@ def _line(line: InstallationEnd) -> list[Span]:
     if line.exit_code is None:
         return [*spans, ("not begun", "yellow")]
     records, failed = line.count("records"), line.count("failed")
-    spans.append(
-        (f"{records:,} {plural('record', records)}, {line.count('succeeded'):,} succeeded", "")
-    )
+    spans.append((f"{records:,} {plural('record', records)}", ""))
+    if succeeded := line.count("succeeded"):
+        spans.append((f", {succeeded:,} succeeded", ""))
     if failed:
         spans.append((f", {failed:,} failed", "bold red"))
     if line.exit_code:

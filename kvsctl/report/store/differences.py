@@ -110,17 +110,22 @@ def difference_summary(
     counts = compared.counts
     parts = [
         f"{counts.compared:,} {plural('key', counts.compared)}",
-        f"{counts.equal:,} equal",
-        *(f"{getattr(counts, change.value):,} {change.value}" for change in Change),
+        *(
+            f"{count:,} {name}"
+            for count, name in (
+                (counts.equal, "equal"),
+                *((getattr(counts, change.value), change.value) for change in Change),
+                (tally.failed, "failed"),
+            )
+            if count
+        ),
     ]
-    if tally.failed:
-        parts.append(f"{tally.failed:,} failed")
     parts += [f"{count:,} {visible(name)}" for name, count in sorted(tally.skipped_by.items())]
     if tally.duplicates:
         parts.append(f"{tally.duplicates:,} {plural('duplicate', tally.duplicates)}")
     parts.append(f"{elapsed_seconds:.2f} s")
-    if tally.requests:
-        parts.append(total_of_units(tally))
+    if units := total_of_units(tally):
+        parts.append(units)
     sides = f"{visible(compared.left)} with {visible(compared.right)}"
     head: list[Span] = [("diff  ", "bold"), (sides, "bold cyan")]
     return painted(head, environment) + painted(

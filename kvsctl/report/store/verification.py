@@ -129,12 +129,19 @@ def _against_rows(against: Against) -> list[tuple[str, str]]:
     part = "" if against.sample == "all" else f", a sample of {against.sample}"
     totals = [
         f"{counts.compared:,} {plural('record', counts.compared)} compared",
-        f"{counts.equal:,} equal",
-        f"{counts.changed:,} changed",
-        f"{counts.missing:,} missing",
-        f"{tally.failed:,} failed",
-        total_of_units(tally),
+        *(
+            f"{count:,} {name}"
+            for count, name in (
+                (counts.equal, "equal"),
+                (counts.changed, "changed"),
+                (counts.missing, "missing"),
+                (tally.failed, "failed"),
+            )
+            if count
+        ),
     ]
+    if units := total_of_units(tally):
+        totals.append(units)
     rows = [("against", f"{against.name}{part}"), ("found", ", ".join(totals))]
     for difference in against.different:
         entity = f" ({difference.entry.entity})" if difference.entry.entity else ""

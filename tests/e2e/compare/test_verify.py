@@ -104,7 +104,7 @@ def test_a_restored_export_equals_the_store(kvsctl: Command, export: Path) -> No
     shown = kvsctl("verify", export, "--against", "local", status=0).out.decode().splitlines()
     assert shown[5:] == [
         f"against   LOCAL EMULATOR {kvsctl.database}",
-        "found     30 records compared, 30 equal, 0 changed, 0 missing, 0 failed, 2 read units",
+        "found     30 records compared, 30 equal, 2 read units",
     ]
 
 
@@ -113,7 +113,7 @@ def test_what_differs_from_the_store_is_named(kvsctl: Command, export: Path) -> 
     local("set", "k7=0", "more=1", status=0)
     local("delete", "k8", status=0)
     shown = kvsctl("verify", export, "--against", "local", status=1).out.decode()
-    assert "28 equal, 1 changed, 1 missing, 0 failed" in shown
+    assert "28 equal, 1 changed, 1 missing" in shown
     assert shown.splitlines()[-2:] == ["changed   k7", "missing   k8"]
     ended = kvsctl("verify", export, "--against", "local", "--json", status=1)
     against = json.loads(ended.out)["against"]
@@ -191,7 +191,7 @@ def test_it_says_why_records_could_not_be_compared(kvsctl: Command, export: Path
         words = ("verify", export, "--against", url, "--retries", "0")
         ended = kvsctl(*words, status=1)
         document = json.loads(kvsctl(*words, "--json", status=1).out)
-    assert b"0 records compared, 0 equal, 0 changed, 0 missing, 30 failed" in ended.out
+    assert b"0 records compared, 30 failed" in ended.out
     against = document["against"]
     assert (against["failed"], len(against["failures"])) == (30, 10)
     assert against["failures"][0]["code"].encode() in ended.err
