@@ -211,8 +211,8 @@ class Ending(msgspec.Struct, frozen=True):
 
     def _print_tables(self, end: End) -> None:
         environment, groups = self.environment, self.tally.groups
-        if environment.stderr_fd is None:
-            return
+        if environment.stderr_fd is None or (end.error is not None and self.tally.is_blank):
+            return  # nothing can be shown, or the error says all there is to say
         if self.job.reporting.verbosity:
             for line in input_lines(self.job.input.inputs_read()):
                 environment.write_line(line)

@@ -125,6 +125,11 @@ class Tally:
         return self.failed > len(self._notes)
 
     @property
+    def is_blank(self) -> bool:
+        """Whether there is nothing to report: no record was read, and no request got anywhere."""
+        return not (self.records or self.retries or self.units_read or self.units_write)
+
+    @property
     def groups(self) -> list[FailureGroup]:
         """The failures by code, the most frequent first."""
         return sorted(self._groups.values(), key=lambda group: (-group.count, group.code))

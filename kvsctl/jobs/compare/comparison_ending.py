@@ -79,6 +79,8 @@ class ComparisonEnding(msgspec.Struct, frozen=True):
 
     def _print(self, end: End) -> None:
         environment = self.environment
+        if end.error is not None and self.tally.is_blank:
+            return
         environment.write_stderr(
             difference_summary(self.compared, self.tally, end.elapsed_seconds, environment)
         )

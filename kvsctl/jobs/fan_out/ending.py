@@ -53,9 +53,9 @@ class FanOutEnding:
                 if warning not in self._warned:
                     self._warned.add(warning)
                     environment.warn(warning)
-            if end.report is not None:
-                line = totals_line(tally_of(end.report), end.report["elapsed_s"])
-                environment.note(f"{name}: {line}")
+            tally = None if end.report is None else tally_of(end.report)
+            if end.report is not None and tally and not (end.errors and tally.is_blank):
+                environment.note(f"{name}: {totals_line(tally, end.report['elapsed_s'])}")
         for message, hint in end.errors:
             text = message if message.startswith(end.name) else f"{end.name}: {message}"
             environment.fail(text, hint)
@@ -126,6 +126,8 @@ class FanOutEnding:
             return
         if environment.log is not None:
             environment.log.end(document)
+            return
+        if tally.is_blank and any(end.errors for end in self._ends):
             return
         environment.write_stderr(summary(environment, tally, self._about, elapsed_seconds))
         lacking = sum(not part["has_report"] for part in document["parts"])

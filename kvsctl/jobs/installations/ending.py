@@ -103,6 +103,8 @@ class Ending(msgspec.Struct, frozen=True):
 
     def _print_tables(self, end: "_End") -> None:
         environment, tally = self.environment, self.sum.tally
+        if end.error is not None and tally.is_blank and not self.sum.lines:
+            return
         text = summary(environment, tally, self.about, end.elapsed_seconds, self.sum.dry_run)
         environment.write_stderr(text + rule_lines(self.sum.rules, environment))
         is_verbose = bool(self.job.reporting.verbosity)
