@@ -1,1 +1,20 @@
-complete --command kvsctl --no-files --arguments "(env _KVSCTL_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) kvsctl)" --condition "env _KVSCTL_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) kvsctl"
+# fish completion for kvsctl: a file in ~/.config/fish/completions, or sourced.
+function __kvsctl_complete
+    set -l words (commandline -opc)
+    set -l token (commandline -ct)
+    set -l program (string replace -r '^~/' "$HOME/" -- $words[1])
+    set -l lines (env _KVSCTL_COMPLETE=fish $program $words[2..-1] "$token" 2>/dev/null </dev/null)
+    set -l prefix "$lines[2]"
+    set -l rest (string sub -s (math (string length -- "$prefix") + 1) -- "$token")
+    switch "$lines[1]"
+        case files
+            set -l paths (__fish_complete_path "$rest")
+            test (count $paths) -gt 0; and printf '%s\n' "$prefix"$paths
+        case folders
+            set -l paths (__fish_complete_directories "$rest")
+            test (count $paths) -gt 0; and printf '%s\n' "$prefix"$paths
+        case values
+            test (count $lines) -gt 2; and printf '%s\n' $lines[3..-1]
+    end
+end
+complete -c kvsctl -f -a '(__kvsctl_complete)'

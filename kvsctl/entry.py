@@ -60,19 +60,21 @@ def _run(words: list[str]) -> None:
     # memory back anyway. Frozen objects are not searched: a tenth of the instructions of a help
     # page.
     atexit.register(gc.freeze)
-    is_completion = _COMPLETION in os.environ
+    is_completion = _COMPLETION in os.environ and sys.stdout is not None
     if words == ["--version"] and sys.stdout is not None and not is_completion:
         # Loading the command line would take most of the time.
         sys.stdout.write(f"kvsctl {__version__}\n")
         return
     if is_completion:
-        # Typer formats descriptions with rich if it is installed, which takes longer than the rest.
-        sys.modules["rich"] = None  # type: ignore[assignment]
+        from kvsctl.cli.completion.shells import complete
+
+        sys.stdout.write(complete(words, os.environ))
+        return
     from kvsctl.cli.app import command_line
     from kvsctl.cli.arguments import prepared
 
     given = prepared(words)
-    command_line(() if is_completion else given)(args=given, prog_name="kvsctl")
+    command_line(given)(args=given, prog_name="kvsctl")
 
 
 class _Stdout:

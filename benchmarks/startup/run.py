@@ -24,13 +24,17 @@ _COMMANDS = {
     "version": [*_KVSCTL, "--version"],
     "help": [*_KVSCTL, "set", "--help"],
     "get": [*_KVSCTL, "get", "-t", "local", "greeting"],
-    "completion": _KVSCTL,
+    "complete a command": [*_KVSCTL, ""],
+    "complete an option": [*_KVSCTL, "set", "--tok"],
+    "complete a target": [*_KVSCTL, "set", "-t", ""],
+    "complete an entity": [*_KVSCTL, "set", "--entity", ""],
 }
-_COMPLETION = {
-    "_KVSCTL_COMPLETE": "complete_zsh",
-    "_TYPER_COMPLETE_ARGS": "kvsctl set --tok",
+_COMPLETING = "complete "
+_CONFIG = '[targets.staging]\nurl = "https://staging.example"\n'
+_MANIFEST = "app:\n  storage:\n    entities:\n      - name: users\n"
+_TARGETS = {"version": 0.5, "help": 0.45, "get": 1.0} | {
+    name: 0.6 for name in _COMMANDS if name.startswith(_COMPLETING)
 }
-_TARGETS = {"version": 0.5, "help": 0.45, "get": 1.0}
 
 
 def main() -> None:
@@ -46,6 +50,9 @@ def main() -> None:
 
 def _measured(folder: str, given: argparse.Namespace) -> dict[str, Any]:
     base = {"PATH": os.environ["PATH"], "HOME": folder, "KVSCTL_LOCAL_DB": f"{folder}/local.db"}
+    base["KVSCTL_CONFIG"] = f"{folder}/config.toml"
+    Path(base["KVSCTL_CONFIG"]).write_text(_CONFIG)
+    Path(folder, "manifest.yml").write_text(_MANIFEST)
     # On Windows the interpreter does not start without it.
     base |= {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
     subprocess.run([*_KVSCTL, "set", "-qt", "local", "greeting=hello"], env=base, check=True)
@@ -73,9 +80,11 @@ def _against_reference(name: str, rounds: list[dict[str, tuple[float, float]]]) 
 
 def _seconds(name: str, base: dict[str, str]) -> tuple[float, float]:
     """Return the wall and CPU time of a run. It must succeed and, unless the reference, print."""
-    environment = base | (_COMPLETION if name == "completion" else {})
+    environment = base | ({"_KVSCTL_COMPLETE": "zsh"} if name.startswith(_COMPLETING) else {})
     before, started = os.times(), time.perf_counter()
-    done = subprocess.run(_COMMANDS[name], env=environment, capture_output=True, check=True)
+    done = subprocess.run(
+        _COMMANDS[name], env=environment, cwd=base["HOME"], capture_output=True, check=True
+    )
     seconds, after = time.perf_counter() - started, os.times()
     assert done.stdout or name == "reference"
     cpu = after.children_user + after.children_system

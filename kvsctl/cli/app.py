@@ -4,29 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Final
 
 import typer
-from typer._completion_classes import ZshComplete
-from typer._completion_shared import _completion_scripts
 
 from kvsctl import __version__
 from kvsctl.cli.help import WIDTH, Command, Group
-
-_ZSH_COMPLETION: Final = """\
-#compdef %(prog_name)s
-
-%(complete_func)s() {
-  eval $(env _TYPER_COMPLETE_ARGS="${words[1,$CURRENT]}" %(autocomplete_var)s=complete_zsh %(prog_name)s)
-}
-
-if [[ "${funcstack[1]}" = _%(prog_name)s ]]; then
-  %(complete_func)s "$@"
-else
-  compdef %(complete_func)s %(prog_name)s
-fi
-"""  # noqa: E501
-"""Typer's script begins with an empty line, so zsh does not find it in a folder of `fpath`.
-
-Found there, it is the body of a function, which must also complete when it is called.
-"""
 
 
 def command_line(words: Sequence[str] = ()) -> typer.Typer:
@@ -41,13 +21,12 @@ def command_line(words: Sequence[str] = ()) -> typer.Typer:
         help="Load, read and clean up Atlassian Forge key-value stores.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        add_completion=not has_command,  # its options stand before the command
+        add_completion=False,
         cls=Group,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
     )
     app.callback()(_root)
-    ZshComplete.source_template = _completion_scripts["zsh"] = _ZSH_COMPLETION
     for add in [_COMMANDS[named]] if has_command else _COMMANDS.values():
         add(app)
     return app
@@ -167,6 +146,12 @@ def _add_bridge(app: typer.Typer) -> None:
     app.add_typer(bridge_app, name="bridge")
 
 
+def _add_completion(app: typer.Typer) -> None:
+    from kvsctl.cli.commands.tools.completion import completion_command
+
+    app.command("completion", cls=Command)(completion_command)
+
+
 _COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
     "set": _add_set,
     "get": _add_get,
@@ -187,6 +172,7 @@ _COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
     "journal": _add_journal,
     "report": _add_report,
     "bridge": _add_bridge,
+    "completion": _add_completion,
 }
 
 

@@ -1,6 +1,7 @@
 """Settings from flags, the environment and the configuration file.
 
 - `file`: read the configuration file.
+- `built_in`: the targets that need none.
 - `base_urls`: refuse a base URL that holds what requests add to it.
 - `targets`: choose the target and its token.
 - `installations`: the installations that a command works on, from options or a file.

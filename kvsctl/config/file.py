@@ -2,20 +2,18 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import msgspec
+from typing import Any, NamedTuple
 
 from kvsctl.errors import UsageError
 
 
-class ConfigFile(msgspec.Struct, frozen=True):
+class ConfigFile(NamedTuple):
     """The file's content. `sections`: the table of each target, not yet checked."""
 
     path: Path
     exists: bool = False
     default: str | None = None
-    sections: Mapping[str, Mapping[str, Any]] = msgspec.field(default_factory=dict)
+    sections: Mapping[str, Mapping[str, Any]] = {}
 
 
 def config_path(environ: Mapping[str, str]) -> Path:

@@ -10,13 +10,13 @@ import msgspec
 from msgspec import structs
 
 from kvsctl.config.base_urls import container_base_url, require_base_url
+from kvsctl.config.built_in import BUILT_IN
 from kvsctl.config.file import ConfigFile, local_database
 from kvsctl.config.settings import RUNNING
 from kvsctl.errors import UsageError
 
 FORGE_URL: Final = "https://api.atlassian.com/forge/storage/kvs"
 """The public base URL; the contract's section "Where and who"."""
-_BUILT_IN: Final = ("local", "forge", "container")
 _INSTALLATION = re.compile(r"[\x21-\x7e]{1,300}")
 # Even if empty: that is how a missing secret looks in a job of many CI services.
 _SIGNS_OF_SETTINGS: Final = (
@@ -207,7 +207,7 @@ def _choice(
         where = "KVSCTL_TARGET"
     if not name:
         name, where = config.default, f"{config.path}: default"
-    known = [*_BUILT_IN, *(n for n in sorted(config.sections) if n not in _BUILT_IN)]
+    known = [*BUILT_IN, *(n for n in sorted(config.sections) if n not in BUILT_IN)]
     if name is None:
         _require_nothing_lost(environ, config, known, is_on_terminal=is_on_terminal)
         return "local", None

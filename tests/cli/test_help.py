@@ -68,6 +68,7 @@ def test_every_command_is_listed_with_a_sentence() -> None:
         "journal",
         "report",
         "bridge",
+        "completion",
     ]:
         assert re.search(rf"^  {name} +\w+", listed, re.MULTILINE)
 
@@ -87,6 +88,7 @@ def test_every_command_is_listed_with_a_sentence() -> None:
         ("report", "merge"),
         ("bridge", "init"),
         ("bridge", "remove"),
+        ("completion",),
         ("ping",),
         ("probe",),
         ("serve",),

@@ -71,6 +71,8 @@ _OTHER_COMMANDS = (
     "kvsctl.report.merging",
     "kvsctl.cli.commands.tools.bridge",
     "kvsctl.bridge",
+    "kvsctl.cli.commands.tools.completion",
+    "kvsctl.cli.completion",
 )
 _EVERYTHING = (*_NETWORK, *_SERVER, *_TABLES, *_RUNS)
 _NOT_FOR_HELP = ("dataclasses", "tempfile", "kvsctl.durations", "kvsctl.report.console")
@@ -119,6 +121,7 @@ def _imported(kvsctl: Command, *words: str, **variables: str) -> set[str]:
         (["journal", "show", "--help"], _EVERYTHING),
         (["report", "merge", "--help"], _EVERYTHING),
         (["bridge", "init", "--help"], (*_EVERYTHING, "kvsctl.bridge")),
+        (["completion", "--help"], _EVERYTHING),
         (
             ["get", "there", "-t", "local"],
             (
@@ -173,18 +176,17 @@ def test_a_target_over_the_network_has_no_use_for_the_emulator(
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_needs_neither_network_nor_tables(kvsctl: Command, shell: str) -> None:
-    given = "kvsctl set --tok"
-    imported = _imported(
-        kvsctl,
-        _KVSCTL_COMPLETE=f"complete_{shell}",
-        COMP_WORDS=given,
-        COMP_CWORD="2",
-        _TYPER_COMPLETE_ARGS=given,
-        _TYPER_COMPLETE_FISH_ACTION="get-args",
-    )
+@pytest.mark.parametrize("words", ["", "set --tok", "set -t ", "set --entity "])
+def test_completion_needs_neither_network_nor_tables(
+    kvsctl: Command, shell: str, words: str
+) -> None:
+    given = [] if shell == "bash" else words.split(" ")
+    imported = _imported(kvsctl, *given, _KVSCTL_COMPLETE=shell, _KVSCTL_LINE=f"kvsctl {words}")
     assert "typer" in imported
-    assert imported.isdisjoint(_EVERYTHING)
+    assert imported.isdisjoint({*_EVERYTHING, "kvsctl.emulator"})
+    if words:
+        needed = {"kvsctl.cli.commands.records.set", "kvsctl.cli.completion"}
+        assert imported.isdisjoint(set(_OTHER_COMMANDS) - needed)
 
 
 _DATACLASSES = """

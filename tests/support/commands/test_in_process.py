@@ -64,16 +64,6 @@ def test_the_process_is_as_before(
     assert _state() == before
 
 
-def test_completion_leaves_rich_as_it_was(kvsctl: Command) -> None:
-    asked = kvsctl.having(
-        _KVSCTL_COMPLETE="complete_bash", COMP_WORDS="kvsctl set --tok", COMP_CWORD="2"
-    )
-    assert asked().out.split() == [b"--token-file", b"--token-command"]
-    import rich
-
-    assert sys.modules["rich"] is rich
-
-
 def test_the_process_is_as_before_when_the_command_raises(
     kvsctl: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,5 @@
 """Commands beside the records.
 
-`ping`, `probe`, `serve`, `installations`, `journal`, `report` and `bridge`.
+`ping`, `probe`, `serve`, `installations`, `journal`, `report`, `bridge` and
+`completion`.
 """

@@ -1,0 +1,75 @@
+"""The words that a shell hands over, and the answer in the form that it reads."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from kvsctl.cli.completion.offers import Offer, offer
+from kvsctl.cli.completion.scripts import SCRIPTS
+
+_CURSOR: Final = "\x1f"
+"""Marks the cursor while a line is cut into words. No line of a terminal holds it."""
+
+
+def complete(arguments: Sequence[str], environ: Mapping[str, str]) -> str:
+    """Return what the script of the shell that `_KVSCTL_COMPLETE` names reads.
+
+    Nothing for another value, which the script of an earlier version sets.
+    """
+    shell = environ["_KVSCTL_COMPLETE"]
+    if shell not in SCRIPTS:
+        return ""
+    before, current = words_of(shell, arguments, environ)
+    return answer(shell, offer(before, current, environ), current, environ)
+
+
+def words_of(
+    shell: str, arguments: Sequence[str], environ: Mapping[str, str]
+) -> tuple[list[str], str]:
+    """Return the words after the program's name and before the cursor, and the word at it.
+
+    zsh and fish give words as arguments. Bash gives the line: its words end at `=` and `:`, too.
+    """
+    if shell != "bash":
+        return list(arguments[:-1]), arguments[-1] if arguments else ""
+    words = _split(environ.get("_KVSCTL_LINE", "") + _CURSOR)[1:]
+    return words[:-1], words[-1].removesuffix(_CURSOR) if words else ""
+
+
+def _split(line: str) -> list[str]:
+    """Return the words of a line, of which the last may lack the end of a quotation."""
+    lexer = shlex.shlex(line, posix=True)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    words: list[str] = []
+    try:
+        words.extend(iter(lexer.get_token, None))
+    except ValueError:
+        words.append(lexer.token)
+    return words
+
+
+def answer(shell: str, offered: Offer, current: str, environ: Mapping[str, str]) -> str:
+    """Return the lines that the script of a shell reads: see `scripts`."""
+    shown = [one for one in offered.values if one.name.isprintable()]
+    if shell == "bash":
+        cut = _bash_cut(offered.prefix, current, environ.get("_KVSCTL_WORD", current))
+        values = [shlex.quote(f"{offered.prefix}{one.name}"[cut:]) for one in shown]
+    elif shell == "zsh":
+        values = [_with_summary(_escaped(one.name), ":", one.summary) for one in shown]
+    else:
+        values = [_with_summary(f"{offered.prefix}{one.name}", "\t", one.summary) for one in shown]
+    return "".join(f"{line}\n" for line in (offered.kind, offered.prefix, *values))
+
+
+def _bash_cut(prefix: str, current: str, word: str) -> int:
+    """Return how much of a value Bash has as words of their own, which it does not replace."""
+    return len(current) - len(word) if current.endswith(word) else len(prefix)
+
+
+def _with_summary(value: str, separator: str, summary: str) -> str:
+    return f"{value}{separator}{summary}" if summary else value
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace(":", "\\:")

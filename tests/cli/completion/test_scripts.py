@@ -1,0 +1,26 @@
+"""The completion scripts that ship are those that the program prints."""
+
+from pathlib import Path
+
+import pytest
+
+from kvsctl.cli.completion.scripts import FILES, SCRIPTS
+from tests.support.commands.command import Command
+
+_FOLDER = Path(__file__).parents[3] / "completions"
+
+
+@pytest.mark.parametrize("shell", SCRIPTS)
+def test_scripts_are_current(kvsctl: Command, shell: str) -> None:
+    script = kvsctl("completion", shell, status=0).out
+    assert (_FOLDER / FILES[shell]).read_bytes() == script
+
+
+def test_there_is_a_file_for_each_shell() -> None:
+    assert {path.name for path in _FOLDER.iterdir()} == set(FILES.values())
+
+
+def test_an_unknown_shell_is_an_error(kvsctl: Command) -> None:
+    ended = kvsctl("completion", "tcsh", status=2)
+    assert b"tcsh" in ended.err
+    assert b"fish" in ended.err
