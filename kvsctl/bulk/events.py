@@ -11,6 +11,7 @@ from kvsctl.model import Outcome, Verb
 
 if TYPE_CHECKING:
     from kvsctl.service.client import Answer, QueryAnswer
+    from kvsctl.service.faults import Fault
 
 
 class RecordsRead(msgspec.Struct, frozen=True, gc=False):
@@ -87,13 +88,28 @@ class WaitReason(Enum):
     """There is no connection to the service."""
     FAILING = "failing"
     """The service fails, for example with 5xx."""
+    RETRYING = "retrying"
+    """Records of failed requests are left, and each is retried after a wait of its own."""
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):
-    """No request starts for `wait_seconds`, unless something changes before."""
+    """No request starts for `wait_seconds`, unless something changes before.
+
+    `detail` says in a few words what failed, if anything did, such as `connection refused`.
+    `asked_seconds`: the wait that the service asked for.
+    """
 
     reason: WaitReason
     wait_seconds: float
+    detail: str | None = None
+    asked_seconds: float | None = None
+
+
+def waiting_after(reason: WaitReason, wait_seconds: float, fault: "Fault | None") -> Waiting:
+    """Return the event of a wait that `fault` is the reason of; None: no fault is."""
+    if fault is None:
+        return Waiting(reason, wait_seconds)
+    return Waiting(reason, wait_seconds, fault.brief, fault.retry_after_seconds)
 
 
 class SizeLearnt(msgspec.Struct, frozen=True, gc=False):

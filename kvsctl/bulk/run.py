@@ -10,7 +10,7 @@ from random import Random
 from typing import Final
 
 from kvsctl.bulk.alike import FailedChecks
-from kvsctl.bulk.events import Event, Listener, Waiting, WaitReason
+from kvsctl.bulk.events import Event, Listener, WaitReason, waiting_after
 from kvsctl.bulk.failure_limit import FailureLimit
 from kvsctl.bulk.feeds import Feed
 from kvsctl.bulk.intake import Intake
@@ -31,6 +31,7 @@ from kvsctl.bulk.settling.verify import ReadBack
 from kvsctl.bulk.stopping import Stopping
 from kvsctl.errors import KvsctlError
 from kvsctl.model import GET, Outcome, Problem, Record, State
+from kvsctl.service.faults import FaultKind
 
 _SHORT_WAIT_SECONDS: Final = 0.5
 """Shorter waits are not reported to listeners."""
@@ -235,22 +236,31 @@ class Run:
         if wait_over is None or not has_room:
             await self._changed.wait()
             return
-        self._note_wait(wait_over - self._now())
+        self._note_wait(wait_over - self._now(), has_retries=due is not None)
         try:
             async with asyncio.timeout_at(wait_over):
                 await self._changed.wait()
         except TimeoutError:
             return
 
-    def _note_wait(self, wait_seconds: float) -> None:
-        """Notify listeners why nothing is sent, if that lasts. After a 429 they know it already."""
+    def _note_wait(self, wait_seconds: float, *, has_retries: bool) -> None:
+        """Notify listeners why nothing is sent, if that lasts. After a 429 they know it already.
+
+        `has_retries`: records wait to be sent again.
+        """
         if self._in_flight or wait_seconds < _SHORT_WAIT_SECONDS or self._pacer.is_probing:
             return
-        reason = self._sender.trouble
-        if reason is None and self._chooser.paced_until is not None:
-            reason = WaitReason.QUOTA if not self._pacer.held_seconds else None
-        if reason is not None:
-            self._ledger.emit(Waiting(reason, wait_seconds))
+        fault = self._sender.trouble
+        if fault is not None:
+            is_unreached = fault.kind is FaultKind.UNREACHED
+            reason = WaitReason.UNREACHABLE if is_unreached else WaitReason.FAILING
+        elif self._chooser.paced_until is not None and not self._pacer.held_seconds:
+            reason = WaitReason.QUOTA
+        elif self._chooser.paced_until is None and has_retries:
+            reason = WaitReason.RETRYING
+        else:
+            return
+        self._ledger.emit(waiting_after(reason, wait_seconds, fault))
 
     @property
     def _overdue_at(self) -> float:

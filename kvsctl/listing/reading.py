@@ -8,7 +8,7 @@ from typing import Final, Protocol, TypeAlias
 
 from msgspec.structs import replace
 
-from kvsctl.bulk.events import Event, Waiting, WaitReason, request_ended
+from kvsctl.bulk.events import Event, WaitReason, request_ended, waiting_after
 from kvsctl.bulk.pacing.charges import charged_units, note_end
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import RunPlan
@@ -94,6 +94,8 @@ class PageReader:
         self._most_records = math.inf
         self._is_closed = False
         self._was_answered = False
+        self._refusal: Fault | None = None
+        """The last fault that the pacer holds requests back for."""
         self.in_flight = 0
         self._ended = self._request_ended.set
         pacer.subscribe(self._ended)
@@ -156,7 +158,7 @@ class PageReader:
                 raise refused_end(fault)
             case Wait(seconds) if ending is None:
                 seconds = max(seconds, self._budget.take(now))
-                self._note_wait(_reason(fault), seconds)
+                self._note_wait(_reason(fault), seconds, fault)
                 await asyncio.sleep(seconds)
             case _ if not self._was_answered:
                 raise unreachable(fault)
@@ -185,6 +187,7 @@ class PageReader:
         charged, found = charged_units(answer, reads=True), 0 if page is None else len(page.keys)
         self._emit(request_ended(GET, answer, found, charged, is_retry=is_retry, is_query=True))
         if fault is not None and fault.is_rate_limited:
+            self._refusal = fault
             self._pacer.refuse(start, self._retry.asked_seconds(fault))
         else:
             note_end(self._pacer, start, answer, charged, found)
@@ -198,17 +201,19 @@ class PageReader:
                 raise end
             self._request_ended.clear()
             seconds = min(wait_seconds, self._patience.throttled_until - now)
-            is_refused = self._pacer.refused_seconds(reads=True) > 0
-            self._note_wait(WaitReason.THROTTLED if is_refused else WaitReason.QUOTA, seconds)
+            if self._pacer.refused_seconds(reads=True) > 0:
+                self._note_wait(WaitReason.THROTTLED, seconds, self._refusal)
+            else:
+                self._note_wait(WaitReason.QUOTA, seconds)
             try:
                 async with asyncio.timeout(seconds if seconds < math.inf else None):
                     await self._request_ended.wait()
             except TimeoutError:
                 continue
 
-    def _note_wait(self, reason: WaitReason, seconds: float) -> None:
+    def _note_wait(self, reason: WaitReason, seconds: float, fault: Fault | None = None) -> None:
         if _SHORT_WAIT_SECONDS <= seconds < math.inf:
-            self._emit(Waiting(reason, seconds))
+            self._emit(waiting_after(reason, seconds, fault))
 
 
 def _reason(fault: Fault) -> WaitReason:

@@ -59,6 +59,15 @@ class Fault(msgspec.Struct, frozen=True):
         return self.kind in (FaultKind.UNANSWERED, FaultKind.TROUBLED)
 
     @property
+    def brief(self) -> str:
+        """What failed in a few words, without names: `HTTP 503`, `connection refused`."""
+        if self.status is not None:
+            return f"HTTP {self.status}"
+        reason = self.message.rpartition(": ")[2]
+        is_word = reason[1:2].islower() or reason[1:2] == " "
+        return reason[:1].lower() + reason[1:] if is_word else reason
+
+    @property
     def is_throttled(self) -> bool:
         """Whether the service refused the request because of any limit on its use: HTTP 429.
 

@@ -3,7 +3,7 @@
 from asyncio import CancelledError
 from datetime import UTC, datetime
 
-from kvsctl.bulk.events import Waiting, WaitReason, request_ended
+from kvsctl.bulk.events import WaitReason, request_ended, waiting_after
 from kvsctl.bulk.pacing.charges import charged_units, note_end
 from kvsctl.bulk.sending.answers import take_fault, take_reply
 from kvsctl.bulk.sending.queue import Batch
@@ -11,7 +11,7 @@ from kvsctl.bulk.sending.run_state import RunState
 from kvsctl.errors import CredentialsError, StreamError
 from kvsctl.model import GET, Outcome, Record, State
 from kvsctl.service.client import Answer
-from kvsctl.service.faults import Fault, FaultKind
+from kvsctl.service.faults import Fault
 from kvsctl.slabs import Slab, any_expires_by
 
 
@@ -30,12 +30,9 @@ class Sender:
         return None if self._was_answered else self._last_fault
 
     @property
-    def trouble(self) -> WaitReason | None:
+    def trouble(self) -> Fault | None:
         """Why requests fail, if the last ones did."""
-        if self._last_fault is None or not self._run.patience.rounds_failed:
-            return None
-        is_unreached = self._last_fault.kind is FaultKind.UNREACHED
-        return WaitReason.UNREACHABLE if is_unreached else WaitReason.FAILING
+        return self._last_fault if self._run.patience.rounds_failed else None
 
     async def send(self, batch: Batch) -> None:
         """Send a batch once. Its records are settled or queued again when this returns."""
@@ -127,7 +124,7 @@ class Sender:
                 run.concurrency.note_throttled(run.now())
             wait_seconds = run.pacer.refused_seconds(reads=start.reads)
             if wait_seconds > 0:
-                run.ledger.emit(Waiting(WaitReason.THROTTLED, wait_seconds))
+                run.ledger.emit(waiting_after(WaitReason.THROTTLED, wait_seconds, fault))
             return
         note_end(run.pacer, start, answer, units, start.records)
         if start.reads and units and run.plan.finds_concurrency:

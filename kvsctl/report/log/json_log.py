@@ -6,7 +6,7 @@ members depend on the event:
 - `started`: `version`, `target`, `shard`, `token_source`; what does not apply is left out.
 - `request`, with `-v`: `operation`, `status` (null: no answer), `elapsed_s`, `records`, `units`,
   `retry`, `trace_id`, `trouble`, and with `-vv` `headers`.
-- `waiting`: `reason`, `wait_s`. `learnt`: `max_records` and `max_bytes` per request.
+- `waiting`: `reason`, `wait_s`, `detail`, `asked_s`. `learnt`: `max_records`, `max_bytes`.
 - `problem`: `source`, `code`, `message` of input that is not valid, where each is listed.
 - `note`, `warning`: `message`. `error`: `message`, `hint`, `exit_code`.
 - `ended`: `report`, the same object as `--json` prints.

@@ -17,8 +17,13 @@ class RunEvents:
         if isinstance(event, RequestEnded):
             self._log_request(event)
         elif isinstance(event, Waiting):
-            wait_seconds = round(event.wait_seconds, 3)
-            self._log.log("waiting", reason=event.reason.value, wait_s=wait_seconds)
+            self._log.log(
+                "waiting",
+                reason=event.reason.value,
+                wait_s=round(event.wait_seconds, 3),
+                detail=event.detail,
+                asked_s=event.asked_seconds,
+            )
         elif isinstance(event, SizeLearnt):
             self._log.log("learnt", max_records=event.max_records, max_bytes=event.max_bytes)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from kvsctl.bulk.events import Event, RequestEnded, Settled, WaitReason
+from kvsctl.bulk.events import Event, RequestEnded, Settled, Waiting, WaitReason
 from kvsctl.bulk.pacing.pace import Pace
 from kvsctl.bulk.packing.rule import PackingRule
 from kvsctl.bulk.plan import RunPlan
@@ -12,7 +12,7 @@ from kvsctl.bulk.retrying.policy import RetryPolicy
 from kvsctl.bulk.run import Run
 from kvsctl.errors import StreamError, TargetError
 from kvsctl.model import State, Verb
-from kvsctl.service.faults import Fault
+from kvsctl.service.faults import Fault, FaultKind
 from tests.bulk.run.support import input_of, stop
 from tests.support.books import Ran, carry_out
 from tests.support.records import problem, record
@@ -163,3 +163,38 @@ def test_a_wait_for_a_service_that_fails_is_an_event_with_its_reason(
     ran = carry_out(RunPlan(Verb.SET), [[record(0)]], ModelService(always(Turn(fault=fault))))
     assert _waits(ran) == {reason}
     assert all(wait.wait_seconds >= 0.5 for wait in ran.books.waits)
+
+
+def test_a_wait_that_the_service_asks_for_says_so() -> None:
+    asks = refused(429, "TOO_MANY_REQUESTS", retry_after_seconds=30.0)
+    events: list[Event] = []
+    service = ModelService(in_turn(Turn(fault=asks)))
+    ran = carry_out(RunPlan(Verb.SET), [[record(0)]], service, listeners=[events.append])
+    assert ran.books.states == {"succeeded": 1}
+    waits = [event for event in events if isinstance(event, Waiting)]
+    assert [(wait.reason, wait.asked_seconds) for wait in waits] == [(WaitReason.THROTTLED, 30.0)]
+
+
+@pytest.mark.parametrize(
+    ("fault", "detail"),
+    [
+        (
+            Fault(FaultKind.UNREACHED, "UNREACHABLE", "h:1: Connection refused"),
+            "connection refused",
+        ),
+        (Fault(FaultKind.TROUBLED, "X", "it is down", 503), "HTTP 503"),
+        (Fault(FaultKind.UNANSWERED, "TIMEOUT", "no answer within 30 s"), "no answer within 30 s"),
+    ],
+    ids=["unreached", "status", "no answer"],
+)
+def test_a_wait_says_in_a_few_words_what_failed(fault: Fault, detail: str) -> None:
+    ran = carry_out(RunPlan(Verb.SET), [[record(0)]], ModelService(always(Turn(fault=fault))))
+    assert {wait.detail for wait in ran.books.waits} == {detail}
+
+
+def test_a_wait_for_retries_alone_has_its_own_reason() -> None:
+    one = record(0)
+    later = Turn(later={one.identity: "TIMEOUT"})
+    ran = carry_out(RunPlan(Verb.SET), [[one]], ModelService(in_turn(*[later] * 7)))
+    assert ran.books.states == {"succeeded": 1}
+    assert _waits(ran) == {WaitReason.RETRYING}

@@ -92,6 +92,7 @@ def _requests(*, shows_requests: bool) -> list[dict[str, Any]]:
         RecordsRead(3),
         _REQUEST,
         Waiting(WaitReason.QUOTA, 1.23456),
+        Waiting(WaitReason.THROTTLED, 30.0, "HTTP 429", 30.0),
         _TROUBLED,
         SizeLearnt(10, 5000),
     ]
@@ -104,11 +105,19 @@ def _requests(*, shows_requests: bool) -> list[dict[str, Any]]:
 
 
 _WAITING = {"level": "info", "event": "waiting", "reason": "quota", "wait_s": 1.235}
+_ASKED = {
+    "level": "info",
+    "event": "waiting",
+    "reason": "throttled",
+    "wait_s": 30.0,
+    "detail": "HTTP 429",
+    "asked_s": 30.0,
+}
 _LEARNT = {"level": "info", "event": "learnt", "max_records": 10, "max_bytes": 5000}
 
 
 def test_waits_and_learnt_limits_are_logged() -> None:
-    assert _requests(shows_requests=False) == [_WAITING, _LEARNT]
+    assert _requests(shows_requests=False) == [_WAITING, _ASKED, _LEARNT]
 
 
 def test_requests_are_logged_if_they_are_asked_for() -> None:
@@ -118,6 +127,7 @@ def test_requests_are_logged_if_they_are_asked_for() -> None:
             "elapsed_s": 0.123, "records": 25, "units": 1, "retry": False, "trace_id": "abc",
         },
         _WAITING,
+        _ASKED,
         {
             "level": "warning", "event": "request", "operation": "set", "elapsed_s": 30.0,
             "records": 1, "units": 0, "retry": True, "trouble": "TIMEOUT: no answer",
