@@ -1,4 +1,7 @@
-"""Durations as people write them: `45s`, `30m`, `12h`, `7d`, `2w`, or a number of seconds."""
+"""Durations as people write them: `45s`, `30m`, `12h`, `7d`, `2w`, or a number of seconds.
+
+Some may have a fraction: `0.5` and `1.5m`.
+"""
 
 import re
 from typing import Final
@@ -6,6 +9,7 @@ from typing import Final
 from kvsctl.errors import UsageError
 
 _DURATION: Final = re.compile(r"([0-9]{1,9})(s|m|h|d|w|)")
+_WITH_FRACTION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhdw])")
 _UNIT_SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _SHOWN_UNITS: Final = ("d", "h", "m")
 
@@ -19,12 +23,29 @@ def duration_seconds(text: str, option: str) -> int:
     """Return the seconds of `45s`, `30m`, `12h`, `7d`, `2w` or `45`. Raise UsageError."""
     match = _DURATION.fullmatch(text)
     if match is None:
-        from kvsctl.jsontext import quoted  # not at the top: help needs no JSON
-
-        raise UsageError(
-            f"{option} {quoted(text)}: not a duration", "Write it as 45s, 30m, 12h, 7d or 2w."
-        )
+        raise _not_a_duration(text, option)
     return int(match[1]) * _UNIT_SECONDS[match[2]]
+
+
+def fractional_seconds(text: str, option: str) -> float:
+    """Return the seconds of `45s`, `1.5m`, `45` or `0.5`. Raise UsageError.
+
+    A text without a unit is read as any number: whoever calls it checks its bounds.
+    """
+    if match := _WITH_FRACTION.fullmatch(text):
+        return float(match[1]) * _UNIT_SECONDS[match[2]]
+    try:
+        return float(text)
+    except ValueError:
+        raise _not_a_duration(text, option) from None
+
+
+def _not_a_duration(text: str, option: str) -> UsageError:
+    from kvsctl.jsontext import quoted  # not at the top: help needs no JSON
+
+    return UsageError(
+        f"{option} {quoted(text)}: not a duration", "Write it as 45s, 30m, 12h, 7d or 2w."
+    )
 
 
 def duration_text(seconds: int) -> str:

@@ -55,10 +55,10 @@ def running_settings(limits: Limits) -> Mapping[str, Setting]:
         "concurrency": Setting(int, 1, 256),
         "batch_size": Setting(int, 1, limits.batch_records),
         "max_batch_bytes": Setting(int, 1, limits.batch_bytes),
-        "timeout": Setting(float, 0.001, 3600),
+        "timeout": Setting(float, 0.001, 3600, is_duration=True),
         "retries": Setting(int, 0, 1000),
         "give_up_after": Setting(int, 1, 1_000_000),
-        "patience": Setting(float, 0.001, 86_400),
+        "patience": Setting(float, 0.001, 86_400, is_duration=True),
         "max_failures": Setting(int, 1, 10**12),
         "quota_share": Setting(float, 0.001, 1),
         "rps": Setting(float, 0, 1_000_000),
@@ -108,9 +108,11 @@ def resolve_running(
 
 def _checked(given: Any, setting: Setting, where: str) -> int | float:
     if setting.is_duration and isinstance(given, str):
-        from kvsctl.durations import duration_seconds  # not at the top: help reads no durations
+        # Not at the top: help reads no durations.
+        from kvsctl.durations import duration_seconds, fractional_seconds
 
-        given = duration_seconds(given, where)
+        read = duration_seconds if setting.kind is int else fractional_seconds
+        given = read(given, where)
     is_number = isinstance(given, int | float) and not isinstance(given, bool)
     try:
         if not (is_number or isinstance(given, str)):

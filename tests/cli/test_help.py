@@ -129,7 +129,7 @@ def test_help_shows_the_defaults_of_the_settings() -> None:
     }
     for flag, default in shown.items():
         value = f"{default:g}" if isinstance(default, float) else str(default)
-        assert re.search(rf"{flag} [NS] [^-]*?\(default: {re.escape(value)}\)", text), flag
+        assert re.search(rf"{flag} [ND] [^-]*?\(default: {re.escape(value)}\)", text), flag
 
 
 def test_a_plan_has_the_defaults_of_the_settings() -> None:

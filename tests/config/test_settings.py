@@ -68,3 +68,16 @@ def test_a_duration_has_a_unit_or_is_in_seconds() -> None:
     assert _resolve(environ={"KVSCTL_MAX_DURATION": "90"}).max_duration == 90
     assert _resolve(section={"max_duration": 90}).max_duration == 90
     assert _resolve(section={"max_duration": "1h"}).max_duration == 3600
+
+
+@pytest.mark.parametrize("name", ["timeout", "patience"])
+def test_seconds_with_a_fraction_may_have_a_unit_too(name: str) -> None:
+    for given, seconds in (("5s", 5.0), ("2m", 120.0), ("0.5", 0.5), ("30", 30.0)):
+        assert getattr(_resolve({name: given}), name) == seconds
+        assert getattr(_resolve(environ={f"KVSCTL_{name.upper()}": given}), name) == seconds
+        assert getattr(_resolve(section={name: given}), name) == seconds
+    assert getattr(_resolve(section={name: 30}), name) == 30
+    with pytest.raises(UsageError, match="not a duration"):
+        _resolve({name: "soon"})
+    with pytest.raises(UsageError, match=r"expected 0\.001 to"):
+        _resolve({name: "365d"})

@@ -95,6 +95,8 @@ def test_what_cannot_be_served_is_said(kvsctl: Command, tmp_path: Path) -> None:
         ["--faults", "429=2"],
         ["--token", ""],
         ["--minute", "0"],
+        ["--minute", "soon"],
+        ["--query-lag", "-1"],
         ["--db", str(tmp_path)],
     ):
         ended = kvsctl("serve", *words, status=2)
@@ -108,7 +110,7 @@ def test_each_option_reaches_the_emulator() -> None:
         ServingOptions(token=["ari:cloud::x=secret"], installation=["i"]),
         OpenOptions(
             bad_record="refuses-batch", missing_keys="left-out", payload_status="400",
-            ttl_less_set="keeps-expiry", expiry="strict", normalise=True, query_lag=1.5,
+            ttl_less_set="keeps-expiry", expiry="strict", normalise=True, query_lag="1.5s",
             query_metadata="stale", delete_cost="free", kb="1024",
         ),
         QuotaFlags(read_units=7, window="bucket", announce="reset", faults="500=0.5"),
@@ -134,7 +136,7 @@ def test_quotas_and_faults_are_off_by_default() -> None:
     assert (options.quota, options.faults, options.tokens) == (None, None, ())
     assert _emulator_options(ServingOptions(), OpenOptions(), QuotaFlags(quotas=True)).quota
     with pytest.raises(UsageError):
-        _emulator_options(ServingOptions(), OpenOptions(), QuotaFlags(minute=0.0))
+        _emulator_options(ServingOptions(), OpenOptions(), QuotaFlags(minute="0.0"))
 
 
 @pytest.mark.parametrize(

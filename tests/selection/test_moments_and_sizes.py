@@ -2,7 +2,7 @@
 
 import pytest
 
-from kvsctl.durations import duration_seconds, duration_text
+from kvsctl.durations import duration_seconds, duration_text, fractional_seconds
 from kvsctl.errors import UsageError
 from kvsctl.selection.moments import Age, epoch_of, moment_of
 from kvsctl.selection.sizes import size_bytes
@@ -19,6 +19,21 @@ def test_a_duration_is_a_number_and_a_unit(text: str, seconds: int) -> None:
     age = moment_of(text, "--older-than")
     assert age == Age(seconds)
     assert epoch_of(age, _NOW) == _NOW - seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("5s", 5.0), ("2m", 120.0), ("0.5", 0.5), ("1.5m", 90.0), ("0.25s", 0.25), ("1e3", 1000.0)],
+)
+def test_some_durations_have_a_fraction(text: str, seconds: float) -> None:
+    assert fractional_seconds(text, "--timeout") == seconds
+
+
+@pytest.mark.parametrize("text", ["", "s", "5 s", "5y", "5ms", "1e3s", "soon"])
+def test_other_texts_are_no_duration_with_a_fraction(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^--timeout .*: not a duration$") as refused:
+        fractional_seconds(text, "--timeout")
+    assert refused.value.hint == "Write it as 45s, 30m, 12h, 7d or 2w."
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ def _default(value: float) -> str:
 
 
 Timeout: TypeAlias = Annotated[
-    float | None,
+    str | None,
     typer.Option(
-        metavar="S",
-        help=f"Give up on a request after S seconds. {_default(DEFAULTS.timeout)}",
+        metavar="D",
+        help=f"Give up on a request after D (5s, 2m). {_default(DEFAULTS.timeout)}",
         rich_help_panel=panels.RUNNING,
     ),
     OnResume.MAY_DIFFER,
@@ -76,11 +76,10 @@ class RunningOptions(OptionGroup):
         OnResume.MAY_DIFFER,
     ] = None
     patience: Annotated[
-        float | None,
+        str | None,
         typer.Option(
-            metavar="S",
-            help="Give up after S seconds of nothing but 429 responses. "
-            + _default(DEFAULTS.patience),
+            metavar="D",
+            help="Give up after D of nothing but 429 responses. " + _default(DEFAULTS.patience),
             rich_help_panel=panels.RUNNING,
         ),
         OnResume.MAY_DIFFER,

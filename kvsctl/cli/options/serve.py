@@ -166,11 +166,10 @@ class OpenOptions(OptionGroup):
         ),
     ] = False
     query_lag: Annotated[
-        float | None,
+        str | None,
         typer.Option(
-            metavar="S",
-            min=0,
-            help="Seconds that queries lag behind writes. (default: 0)",
+            metavar="D",
+            help="How far queries lag behind writes, in seconds or as 5s, 2m. (default: 0)",
             rich_help_panel=_OPEN,
         ),
     ] = None
@@ -243,10 +242,10 @@ class QuotaFlags(OptionGroup):
         ),
     ] = None
     minute: Annotated[
-        float | None,
+        str | None,
         typer.Option(
-            metavar="S",
-            help="Length of the quota minute in seconds (default 60).",
+            metavar="D",
+            help="Length of the quota minute, in seconds or as 5s, 2m (default 60).",
             rich_help_panel=_QUOTAS,
         ),
     ] = None

@@ -28,9 +28,12 @@ The other names:
                          is the list of them
     first=N              inject faults into the first N requests only
     script=NAME:NAME:ok  faults of the first requests, one name each; rates count after them
+
+S is a number of seconds, or a duration such as 5s or 2m.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +50,8 @@ INSTALLATION_STATUSES = ("401", "403", "404", "429", "500", "502", "503", "504")
 WAITS = ("retry-after", "retry-after-date", "reset")
 SECONDS_MAX = 10 * 365 * 86_400
 """The longest wait, latency or lifetime: ten years, so that no date is out of range."""
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhd])")
 # Names whose values are lists, with the separator of their elements in a spec.
 LISTS = {"refuse": ",", "refuse-installation": ",", "only": "+", "script": ":"}
 NAMES = (
@@ -184,7 +189,8 @@ def _whole(name: str, value: Any) -> int:
 
 
 def _seconds(name: str, value: Any) -> float:
-    seconds = _number(name, value)
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    seconds = float(match[1]) * _UNITS[match[2]] if match else _number(name, value)
     if seconds > SECONDS_MAX:
         raise ValueError(f"{name}={_shown(value)} is out of range; give at most {SECONDS_MAX}")
     return seconds

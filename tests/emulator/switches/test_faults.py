@@ -54,6 +54,7 @@ def test_files_use_the_same_names_as_specs(tmp_path: Path) -> None:
         "bogus=1", "429", "429=2", "429=x", "429=-1", "429=nan", "429=0.6,500=0.6", "429=0,429=0",
         "latency-ms=9..1", "refuse=a", "script=nope", "retry-after=1,reset=1", "none.toml",
         "seed=1.5", "first=x", "retry-after=1e300", "reset=1e10", "retry-after-date=1e12",
+        "first=5s", "retry-after=5y", "token-lifetime=9999999h",
         "token-lifetime=1e300", "latency-ms=1e300", "429=1e999",
     ],
 )  # fmt: skip
@@ -163,6 +164,7 @@ def test_proxy_faults_are_not_json(open_client: OpenClient) -> None:
     ("wait", "header", "value"),
     [
         ("retry-after=2", "retry-after", "2"),
+        ("retry-after=2m", "retry-after", "120"),
         ("retry-after-date=2", "retry-after", "Thu, 01 Jan 2026 00:00:02 GMT"),
         ("reset=2", "x-ratelimit-reset", "2026-01-01T00:00:02.000Z"),
         ("first=1", "retry-after", None),

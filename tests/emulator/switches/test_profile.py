@@ -50,7 +50,7 @@ def test_a_switch_beside_it_wins_even_with_the_default(tmp_path: Path) -> None:
     path = _profile(tmp_path, answers=ALL, limits={"unit_bytes": 10_240})
     options = _emulator_options(
         ServingOptions(),
-        OpenOptions(profile=path, missing_keys="failed", kb="1000", query_lag=0.0),
+        OpenOptions(profile=path, missing_keys="failed", kb="1000", query_lag="0"),
         QuotaFlags(announce="retry-after"),
     )
     assert (options.missing_keys, options.expiry) == ("failed", "strict")

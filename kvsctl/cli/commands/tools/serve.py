@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from kvsctl.emulator.switches.profile import Profile
     from kvsctl.emulator.switches.quota import QuotaOptions
 
+_LONGEST_SECONDS: Final = 366 * 86_400
 _SWITCHES: Final = (
     "bad_record",
     "missing_keys",
@@ -116,7 +117,7 @@ def _switches(open_points: OpenOptions, profile: "Profile | None") -> dict[str, 
     if open_points.payload_status is not None:
         switches["payload_status"] = int(open_points.payload_status)
     if open_points.query_lag is not None:
-        switches["query_lag"] = open_points.query_lag
+        switches["query_lag"] = _seconds("--query-lag", open_points.query_lag, least=0)
     if "query_lag" in switches:
         switches["query_lag_seconds"] = switches.pop("query_lag")
     codes = [*switches.get("refuse_batch_for", ()), *open_points.refuse_batch_for]
@@ -134,21 +135,32 @@ def _token(given: str) -> "Token":
     return parse_token(given)
 
 
-def _quota(flags: QuotaFlags, profile: "Profile | None" = None) -> "QuotaOptions | None":
-    from kvsctl.emulator.switches.quota import QuotaOptions
+def _seconds(flag: str, text: str, *, least: float) -> float:
+    """Return the seconds of a duration. Raise UsageError."""
+    from kvsctl.durations import fractional_seconds
     from kvsctl.errors import UsageError
 
+    seconds = fractional_seconds(text, flag)
+    if not least <= seconds <= _LONGEST_SECONDS:
+        raise UsageError(
+            f"{flag} {text}: out of range", f"Give {least:g} to {_LONGEST_SECONDS:,} seconds."
+        )
+    return seconds
+
+
+def _quota(flags: QuotaFlags, profile: "Profile | None" = None) -> "QuotaOptions | None":
+    from kvsctl.emulator.switches.quota import QuotaOptions
+
+    minute = None if flags.minute is None else _seconds("--minute", flags.minute, least=0.001)
     given = {
         "requests_per_second": flags.requests_per_second,
         "read_units_per_minute": flags.read_units,
         "write_units_per_minute": flags.write_units,
-        "minute_seconds": flags.minute,
+        "minute_seconds": minute,
         "window": flags.window,
         "announces": flags.announce,
     }
     chosen = {name: value for name, value in given.items() if value is not None}
-    if flags.minute is not None and flags.minute < 0.001:
-        raise UsageError(f"--minute {flags.minute:g}: too short", "Give at least 0.001 seconds.")
     if not chosen and not flags.quotas:
         return None
     if profile is not None and "announce" in profile.answers:
