@@ -8,6 +8,7 @@ from kvsctl.jobs.signals import interrupting
 from kvsctl.model import GET, Verb
 from kvsctl.report.console import Environment
 from kvsctl.report.escape import visible
+from kvsctl.report.styled import wrapped
 
 
 def require_permitted(job: BatchJob, environment: Environment) -> None:
@@ -68,10 +69,11 @@ def _typed_name(command: str, target: Target, environment: Environment) -> str:
     """
     try:
         with interrupting("nothing was sent"):
-            environment.write_stderr(
+            text = (
                 f"{visible(command)} writes to {visible(target.display)}, which is protected.\n"
                 "Type the name of the target to continue: "
             )
+            environment.write_stderr(wrapped(text, environment.current_width()))
             return read_line()
     except Interrupted:
         environment.write_stderr("\n")

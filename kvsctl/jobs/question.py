@@ -18,6 +18,7 @@ from kvsctl.errors import Interrupted, UsageError
 from kvsctl.jobs.signals import interruptible
 from kvsctl.report.console import Environment
 from kvsctl.report.escape import visible
+from kvsctl.report.styled import wrapped
 from kvsctl.texts import counted
 
 FIRST_KEYS: Final = 5
@@ -128,7 +129,7 @@ async def ask(question: Question, environment: Environment) -> None:
     """
 
     async def answered() -> str:
-        environment.write_stderr(question.text)
+        environment.write_stderr(wrapped(question.text, environment.current_width()))
         return await typed_line()
 
     try:

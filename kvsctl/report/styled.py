@@ -1,5 +1,6 @@
 """Lines with a few styles, without rich: importing rich takes longer than a get."""
 
+import re
 from typing import Final, TypeAlias
 
 from kvsctl.report.console import Environment
@@ -8,6 +9,7 @@ from kvsctl.report.escape import columns
 Span: TypeAlias = tuple[str, str]
 """Text and its style: words of `_CODES`, or an empty string."""
 
+_WORD: Final = re.compile(r" *[^ ]+ *")
 _CODES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
@@ -63,3 +65,24 @@ def _folded(line: list[Span], width: int) -> list[list[Span]]:
             taken += wide
         rows[-1].append((text[begin:], style))
     return rows
+
+
+def wrapped(text: str, width: int) -> str:
+    """Return printable text whose lines are broken between words to take at most `width` columns.
+
+    A word that is wider has a line of its own and stays whole, so that it can be copied. What
+    continues a line is indented by two columns more.
+    """
+    return "\n".join(row for line in text.split("\n") for row in _wrapped_line(line, width))
+
+
+def _wrapped_line(line: str, width: int) -> list[str]:
+    indent = " " * (len(line) - len(line.lstrip(" ")))
+    rows: list[str] = []
+    row = ""
+    for word in _WORD.findall(line):
+        if row and columns(row) + columns(word.rstrip(" ")) > width:
+            rows.append(row.rstrip(" "))
+            row = f"{indent}  "
+        row += word
+    return [*rows, row]

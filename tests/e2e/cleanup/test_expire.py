@@ -123,7 +123,7 @@ def test_a_dry_run_prints_the_keys_and_writes_nothing(store: Command) -> None:
 
 def test_it_asks_first_and_says_what_may_be_lost(store: Command) -> None:
     words = ("expire", "log:", "--ttl", "30d")
-    screen = in_terminal(store, *words, typed=b"n\n")
+    screen = in_terminal(store, *words, typed=b"n\n", columns=200)
     assert screen.status == 2
     assert "About to expire 61 records " in screen.text
     assert "Each record expires 30d after it is written. Its value is kept; " in screen.text

@@ -28,7 +28,7 @@ def _count(command: Command) -> int:
 
 
 def test_names_target_count_bytes_and_first_keys(stored: Command) -> None:
-    screen = in_terminal(stored, "delete", "--prefix", "a", typed=b"y\n")
+    screen = in_terminal(stored, "delete", "--prefix", "a", typed=b"y\n", columns=400)
     assert screen.status == 0
     lines = screen.text.replace("\r\n", "\n")
     assert "About to delete 7 records (7 bytes) in LOCAL EMULATOR " in lines
@@ -147,3 +147,16 @@ def test_signals_end_the_question_for_a_protected_name(
     assert screen.status == status
     assert f"\r\nkvsctl: interrupted by {number.name}: nothing was sent\r\n" in screen.text
     assert _count(stored) == 8
+
+
+@pytest.mark.parametrize("columns", [20, 32, 40, 79, 200])
+def test_a_question_is_broken_between_words(stored: Command, columns: int) -> None:
+    words: Words = ["expire", "--prefix", "a", "--ttl", "30d"]
+    screen = in_terminal(stored, *words, typed=b"n\n", columns=columns)
+    # The progress before it was erased, from the beginning of its line.
+    before, begin, rest = screen.text.partition("\x1b[2KAbout to expire ")
+    assert before.endswith("\r\x1b[1A")
+    question = (begin + rest.partition("[y/N]")[0]).removeprefix("\x1b[2K")
+    lines = question.replace("\r\n", "\n").splitlines()
+    assert [line for line in lines if len(line) > columns and len(line.split()) > 1] == []
+    assert "what your app writes between the read and the write" in " ".join(question.split())

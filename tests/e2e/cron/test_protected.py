@@ -85,7 +85,7 @@ def test_the_name_of_another_target_is_refused(
 
 
 def test_on_a_terminal_the_name_is_typed(protected: Command) -> None:
-    screen = in_terminal(protected, "set", "a=2", typed=b"local\n")
+    screen = in_terminal(protected, "set", "a=2", typed=b"local\n", columns=400)
     assert screen.status == 0
     assert _ASKED in screen.text
     assert "Type the name of the target to continue:" in screen.text

@@ -51,7 +51,7 @@ def test_all_are_cleaned_in_one_command(kvsctl: Command) -> None:
 
 def test_one_question_has_the_totals_and_the_five_largest(kvsctl: Command) -> None:
     with _stores(kvsctl) as inside:
-        screen = in_terminal(inside, "delete", *ALL, *_TMP, typed=b"n\n")
+        screen = in_terminal(inside, "delete", *ALL, *_TMP, typed=b"n\n", columns=200)
         assert _left(inside) == _whole()
         consented = in_terminal(inside, "delete", *ALL, *_TMP, typed=b"y\n")
         assert _left(inside) == dict.fromkeys(_SIZES, 1)

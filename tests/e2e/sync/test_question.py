@@ -51,7 +51,8 @@ def test_without_a_terminal_and_without_yes_nothing_is_touched(
 
 def test_on_a_terminal_what_is_known_is_said(kvsctl: Command, source: str) -> None:
     words = ("--match", "user:[12]*", "--no-expiry", "--key-template", "copy:{key}")
-    screen = in_terminal(kvsctl, "sync", "--from", source, "-t", "local", *words, typed=b"y\n")
+    command = ("sync", "--from", source, "-t", "local", *words)
+    screen = in_terminal(kvsctl, *command, typed=b"y\n", columns=400)
     assert screen.status == 0
     text = screen.text.replace("\r\n", "\n")
     assert f"About to write records in LOCAL EMULATOR {kvsctl.database}\n" in text

@@ -21,13 +21,18 @@ class Screen:
         self.status, self.text = status, text
 
 
-def in_terminal(command: Command, *words: str | Path, typed: bytes = b"") -> Screen:
+def in_terminal(
+    command: Command, *words: str | Path, typed: bytes = b"", columns: int | None = None
+) -> Screen:
     """Run `kvsctl WORDS` with stdin, stdout and stderr on a pseudo-terminal.
 
-    `typed` is what the user types; the terminal shows it, too.
+    `typed` is what the user types; the terminal shows it, too. `columns`: how wide it is.
     """
     near, far = system_module("pty").openpty()  # Windows has none
     variables = {"TERM": "xterm", **command.variables}
+    if columns is not None:
+        system_module("termios").tcsetwinsize(far, (24, columns))
+        variables["COLUMNS"] = ""
     process = command.having(**variables).start(*words, stdin=far, stdout=far, stderr=far)
     os.close(far)
     os.write(near, typed)
