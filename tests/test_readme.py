@@ -163,3 +163,18 @@ def test_every_link_leads_somewhere(page: str) -> None:
     for link in re.findall(r"\]\(([^)\s]+)\)", _PAGES[page]):
         is_elsewhere = "://" in link
         assert is_elsewhere or link in anchors or (folder / link.partition("#")[0]).is_file(), link
+
+
+def test_quiet_is_described_in_one_way() -> None:
+    texts = {
+        parameter.help
+        for command in _COMMANDS.values()
+        for parameter in command.params
+        if "--quiet" in parameter.opts
+    }
+    assert len(texts) == 1
+    rows = [
+        row for text in _PAGES.values() for row in re.findall(r"^\| .*`--quiet`.*$", text, re.M)
+    ]
+    assert rows
+    assert {row.split("|")[2].strip() for row in rows} == texts

@@ -50,7 +50,39 @@ def test_the_table_names_target_totals_codes_places_and_what_to_do(local: Comman
 
 def test_quiet_still_tells_of_failures(local: Command) -> None:
     ended = local("get", "none", "-q", status=1)
+    assert ended.err.startswith(f"get  LOCAL EMULATOR {local.database}\n1 record".encode())
     assert b"KEY_NOT_FOUND" in ended.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "set a=2 --max-duration 1m",  # without a journal, it warns
+        "set -f empty.jsonl",
+        "set a=1 --ping-url http://127.0.0.1:9/x",
+        "get a",
+        "list",
+        "du",
+        "export -o out.jsonl",
+        "delete --prefix none: --yes",
+        "delete --match a --yes --undo undo.jsonl",
+        "expire none: --ttl 3d --yes",
+        "delete --all -n",
+        "diff -f same.jsonl",
+    ],
+)
+def test_quiet_prints_nothing_on_stderr_if_nothing_fails(
+    local: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty.jsonl").write_text("")
+    Path("same.jsonl").write_text('{"key":"a","value":1}\n')
+    local("set", "a=1", status=0)
+    assert local(*words.split(), status=0).err != b""
+    local("set", "-q", "a=1", status=0)
+    for path in ("out.jsonl", "undo.jsonl"):
+        Path(path).unlink(missing_ok=True)
+    assert local(*words.split(), "-q", status=0).err == b""
 
 
 def test_v_is_a_line_a_request_and_no_values(local: Command) -> None:

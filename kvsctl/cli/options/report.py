@@ -10,7 +10,12 @@ from kvsctl.cli.options import panels
 
 Quiet: TypeAlias = Annotated[
     bool,
-    typer.Option("--quiet", "-q", help="Print errors only.", rich_help_panel=panels.REPORT),
+    typer.Option(
+        "--quiet",
+        "-q",
+        help="Print no progress, notes or warnings, and no report unless something fails.",
+        rich_help_panel=panels.REPORT,
+    ),
     OnResume.MAY_DIFFER,
 ]
 
