@@ -26,6 +26,8 @@ _ENTITY = re.compile(r"(?![_.\-])(?!.*\.{2})[a-z0-9:\-_.]*(?<![.])")
 
 RECORD_DEPTH: Final = 1
 """The nesting level that a record adds around its value: its own braces."""
+READABLE_DEPTH: Final = jsontext.PARSER_DEPTH - RECORD_DEPTH
+"""How deep a value may nest in a record that parsers can read."""
 
 
 class Breach(msgspec.Struct, frozen=True, gc=False):
@@ -128,12 +130,17 @@ def check_entity_value(value: bytes) -> Breach | None:
 
 def check_depth(text: bytes, limits: Limits, around: int = 0) -> Breach | None:
     """Check that a value nests at most 31 deep, not counting the `around` levels outside it."""
-    if jsontext.depth_exceeds(text, limits.value_depth + around):
-        return Breach(
-            codes.MAX_DEPTH,
-            f"the value nests deeper than {limits.value_depth} levels: flatten it",
-        )
-    return None
+    is_too_deep = jsontext.depth_exceeds(text, limits.value_depth + around)
+    return too_deep(limits) if is_too_deep else None
+
+
+def too_deep(limits: Limits | None) -> Breach:
+    """Return the Breach of a value that nests too deep; `limits` None: to be read at all."""
+    if limits is None or limits.value_depth >= READABLE_DEPTH:
+        most = f"the {READABLE_DEPTH} levels that kvsctl can read"
+    else:
+        most = f"{limits.value_depth} levels"
+    return Breach(codes.MAX_DEPTH, f"the value nests deeper than {most}: flatten it")
 
 
 def check_ttl(seconds: int, limits: Limits) -> Breach | None:

@@ -101,3 +101,30 @@ def test_a_value_in_an_entity_must_be_an_object(local: Command) -> None:
     unchecked = local("set", "--no-checks", "--json", stdin=lines, status=1)
     (failure,) = unchecked.report["failures"]
     assert failure["attempts"] == 1  # the service refuses it as well
+
+
+@pytest.mark.parametrize("depth", [200, 250, 5000])
+@pytest.mark.parametrize(
+    ("name", "text", "options"),
+    [
+        ("in.jsonl", '{{"key":"d","value":{0}}}\n', ()),
+        ("in.json", '[{{"key":"d","value":{0}}}]', ()),
+        ("in.csv", 'key,value\nd,"{0}"\n', ("--infer-types",)),
+        ("shaped.jsonl", '{{"id":"d","more":{0}}}\n', ("--key-field", "id")),
+    ],
+)
+def test_a_value_that_is_too_deep_to_be_read_has_one_message(
+    kvsctl: Command, tmp_path: Path, name: str, text: str, options: tuple[str, ...], depth: int
+) -> None:
+    path = tmp_path / name
+    path.write_text(text.format("[" * depth + "]" * depth))
+    words: list[str | Path] = ["set", "-t", "local", "-f", path, *options, "--json"]
+    for more, message in (
+        ((), "the value nests deeper than 31 levels: flatten it"),
+        (
+            ("--no-checks",),
+            "the value nests deeper than the 199 levels that kvsctl can read: flatten it",
+        ),
+    ):
+        [failure] = kvsctl(*words, *more, status=1).report["failures"]
+        assert (failure["code"], failure["message"]) == ("MAX_DEPTH", message)

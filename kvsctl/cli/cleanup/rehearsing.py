@@ -17,7 +17,7 @@ from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.actions import Action
 from kvsctl.jobs.cleanup.guards import MostDeleted
 from kvsctl.jobs.cleanup.plan import CleanUpPlan
-from kvsctl.jobs.job import BatchJob
+from kvsctl.jobs.job import BatchJob, InputChecks
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.model import Verb
 from kvsctl.outputs.forms import KeyForm, PlanForm, Printing
@@ -97,4 +97,5 @@ def _printing(
     job = listing_job(action.name, given, basis._replace(plan=reads), listing, printing)
     asked = replace(listing.needed, expires=True)
     cleanup = CleanUpPlan.of_one(listing, most, action, basis.plan.precondition)
-    return replace(job, listing=None, asked=asked, cleanup=cleanup)
+    checks = InputChecks(requires_input=given.of(CheckingOptions).require_input)
+    return replace(job, listing=None, asked=asked, cleanup=cleanup, checks=checks)

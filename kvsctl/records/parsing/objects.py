@@ -8,6 +8,7 @@ from typing import Final
 import orjson
 
 from kvsctl import codes, jsontext
+from kvsctl.limits import Limits
 from kvsctl.model import Cause, Identity
 from kvsctl.records.checks import Breach
 from kvsctl.records.fast.lines import shaped_keys_reader, shaped_set_reader
@@ -30,7 +31,7 @@ def shaped_set_parser(rules: Rules, shape: Shape) -> Parser:
 
     def parse(piece: bytes) -> Parsed | Rejected:
         line = piece.strip(jsontext.WHITE_SPACE)
-        found = _members_and_key(line, shape.key_template)
+        found = _members_and_key(line, shape.key_template, rules.limits)
         if isinstance(found, Rejected):
             return found
         members, key = found
@@ -46,7 +47,9 @@ def shaped_key_parser(rules: Rules, shape: Shape) -> Parser:
     """Return a parser of objects as keys. Members that do not make the key are ignored."""
 
     def parse(piece: bytes) -> Parsed | Rejected:
-        found = _members_and_key(piece.strip(jsontext.WHITE_SPACE), shape.key_template)
+        found = _members_and_key(
+            piece.strip(jsontext.WHITE_SPACE), shape.key_template, rules.limits
+        )
         if isinstance(found, Rejected):
             return found
         return key_record(Identity(rules.entity, found[1]), rules.limits, is_plain=True)
@@ -54,8 +57,10 @@ def shaped_key_parser(rules: Rules, shape: Shape) -> Parser:
     return BlockParser(parse, shaped_keys_reader(rules, shape))
 
 
-def _members_and_key(line: bytes, template: KeyTemplate) -> tuple[dict[str, bytes], str] | Rejected:
-    if breach := too_deep_to_read(line):
+def _members_and_key(
+    line: bytes, template: KeyTemplate, limits: Limits | None
+) -> tuple[dict[str, bytes], str] | Rejected:
+    if breach := too_deep_to_read(line, limits):
         return Rejected(breach, readable=False)
     try:
         members = jsontext.members(line)

@@ -12,7 +12,7 @@ from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Cause, Identity
 from kvsctl.records import checks
 from kvsctl.records.causes import cause_of_key
-from kvsctl.records.checks import RECORD_DEPTH, Breach
+from kvsctl.records.checks import READABLE_DEPTH, RECORD_DEPTH, Breach
 from kvsctl.records.fast.lines import key_lines_reader, plain_keys_reader, set_lines_reader
 from kvsctl.records.fields import Fields, read_fields
 from kvsctl.records.invisible import check_raw, is_plainly_visible
@@ -20,7 +20,7 @@ from kvsctl.records.parsed import BlockParser, Parsed, Parser, Rejected
 from kvsctl.records.rules import Rules
 from kvsctl.records.ttl import CLOCKS_APART_SECONDS, Ttl, parse_expire_time, parse_ttl
 
-_READABLE: Final = DEFAULT_LIMITS._replace(value_depth=PARSER_DEPTH - RECORD_DEPTH)
+_READABLE: Final = DEFAULT_LIMITS._replace(value_depth=READABLE_DEPTH)
 """The depth limit for records without limits (`--no-checks`): what parsers can read."""
 
 
@@ -272,9 +272,9 @@ def set_record(fields: Fields, rules: Rules) -> Parsed | Rejected:
     return parsed
 
 
-def too_deep_to_read(text: bytes) -> Breach | None:
+def too_deep_to_read(text: bytes, limits: Limits | None) -> Breach | None:
     """Return a Breach if a text nests deeper than `PARSER_DEPTH`, else None."""
-    return checks.check_depth(text, _READABLE, around=RECORD_DEPTH)
+    return checks.too_deep(limits) if jsontext.depth_exceeds(text, PARSER_DEPTH) else None
 
 
 def key_record(identity: Identity, limits: Limits | None, *, is_plain: bool) -> Parsed | Rejected:

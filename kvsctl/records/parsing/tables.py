@@ -5,7 +5,7 @@ from typing import Final, TypeAlias
 
 from kvsctl import codes, jsontext
 from kvsctl.model import Identity
-from kvsctl.records.checks import Breach
+from kvsctl.records.checks import Breach, too_deep
 from kvsctl.records.fast.rows import key_rows_reader, set_rows_reader
 from kvsctl.records.fields import Fields
 from kvsctl.records.invisible import check_raw
@@ -18,9 +18,6 @@ from kvsctl.records.shapes import KeyTemplate, Shape
 
 _Row: TypeAlias = list[str]
 _EMPTY: Final = "the cell {} is empty: the key is made from it"
-_TOO_DEEP: Final = Breach(
-    codes.MAX_DEPTH, f"a cell nests deeper than {jsontext.PARSER_DEPTH} levels: flatten it"
-)
 
 
 def table_set_parser(header: Header, rules: Rules, shape: Shape) -> TableParser:
@@ -45,7 +42,7 @@ def table_set_parser(header: Header, rules: Rules, shape: Shape) -> TableParser:
         if breach := check_raw(key, rules.limits, is_cell=True):
             return Rejected(breach, Identity(rules.entity, key), readable=False)
         if value is None:
-            return Rejected(_TOO_DEEP, Identity(rules.entity, key), readable=False)
+            return Rejected(too_deep(rules.limits), Identity(rules.entity, key), readable=False)
         return set_record(Fields(key, value, entity(cells), ttl(cells), expiry(cells)), rules)
 
     return TableParser(header.read, careful, set_rows_reader(header.names, rules, shape))

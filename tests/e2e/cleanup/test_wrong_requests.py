@@ -121,3 +121,22 @@ def test_keys_with_an_undo_file_get_a_hint_that_names_the_way(stored: Command) -
     ended = stored("delete", "a", "--undo", "u", status=2)
     assert b"--undo applies to what selectors choose, not to keys" in ended.err
     assert b"--match KEY chooses one key." in ended.err
+
+
+@pytest.mark.parametrize(
+    "words", [["delete", "--prefix", "none:"], ["expire", "none:", "--ttl", "3d"]]
+)
+@pytest.mark.parametrize("more", [["--yes"], ["-n"], ["--plan", "plan.jsonl"], ["--plan", "-"]])
+def test_required_records_are_required_whatever_is_done_with_them(
+    kvsctl: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    more: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    local = kvsctl.having(KVSCTL_TARGET="local")
+    ended = local(*words, *more, "--require-input", status=2)
+    assert b"--require-input needs at least one record.\n" in ended.err
+    assert not (tmp_path / "plan.jsonl").exists()
+    local(*words, *more, status=0)

@@ -71,3 +71,15 @@ def _ended(command: Command, *words: str | Path, **more: Any) -> tuple[int, byte
 def _read(path: Path) -> dict[str, Any]:
     report: dict[str, Any] = json.loads(path.read_bytes())
     return report
+
+
+@only_on(IS_LINUX, "/dev/full")
+@pytest.mark.parametrize("more", [[], ["--json"], ["-q"]])
+def test_a_comparison_that_cannot_be_printed(
+    store: Command, tmp_path: Path, more: list[str]
+) -> None:
+    other = records_file(tmp_path / "other.jsonl", [{"key": "k00001", "value": "other"}])
+    with open("/dev/full", "wb") as full:
+        status, err = _ended(store, "diff", "-f", str(other), *more, stdout=full, cwd=tmp_path)
+    assert status == 5
+    assert err.count(b"kvsctl: cannot write to stdout: No space left on device\n") == 1
