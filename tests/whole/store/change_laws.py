@@ -6,8 +6,10 @@ from kvsctl.emulator.storage.rows import Row
 from kvsctl.model import Identity
 from tests.whole.store.account import StoreAccount, StoreRun
 from tests.whole.store.jobs import TTL_SECONDS, Kind
-from tests.whole.store.retaining import Retention
+from tests.whole.store.records import EVERY
+from tests.whole.store.retaining import Place, Retention
 from tests.whole.store.world import OTHER, Entry
+from tests.whole.wire import INSTALLATION
 
 _LATE_SECONDS = 30.0
 """How long a request may take to arrive, for a ttl that counts from its arrival."""
@@ -20,11 +22,12 @@ def check_changes(account: StoreAccount, run: StoreRun) -> None:
     assert not [one for one in account.entries(run, OTHER) if one.changed], (
         "the source is read only"
     )
-    removed = 0
+    removed, removed_bytes = 0, 0
     for entry, identity in account.changes(run):
         assert entry.exchange is not None
         verb = entry.exchange.verb
         removed += verb == "delete"
+        removed_bytes += _least_bytes(account, identity)
         match job.kind:
             case Kind.DELETE:
                 assert verb == "delete"
@@ -47,6 +50,31 @@ def check_changes(account: StoreAccount, run: StoreRun) -> None:
                 raise AssertionError(f"{job.kind.value} changes nothing")
     if job.form.max_delete is not None and job.form.max_delete.isdigit():
         assert removed <= int(job.form.max_delete), "more went than --max-delete allows"
+    if job.form.max_delete_bytes is not None:
+        assert removed_bytes <= job.form.max_delete_bytes, "more went than the limit of bytes"
+    if isinstance(job.choosing, Retention):
+        _check_bytes_of_rules(account, run, job.choosing)
+
+
+def _least_bytes(account: StoreAccount, identity: Identity) -> int:
+    """Return what a value takes at least that a listing may have shown."""
+    return min((len(row.value) for row in account.versions(identity, INSTALLATION)), default=0)
+
+
+def _check_bytes_of_rules(account: StoreAccount, run: StoreRun, retention: Retention) -> None:
+    """No rule changes records whose values take more than it may."""
+    taken = [0] * len(retention.rules)
+    for entry, identity in account.changes(run):
+        read = account.last_read(run, entry, identity)
+        if read is None:
+            rules = {retention.settled_by_key(identity)}
+        else:
+            rules = {retention.settled_by(identity, read, cutoff) for cutoff in run.cutoffs}
+        rule = rules.pop()
+        if rule is not None and not rules:
+            taken[retention.rules.index(rule)] += _least_bytes(account, identity)
+    for rule, value_bytes in zip(retention.rules, taken, strict=True):
+        assert rule.most_bytes is None or value_bytes <= rule.most_bytes
 
 
 def _check_delete(account: StoreAccount, run: StoreRun, entry: Entry, identity: Identity) -> None:
@@ -78,6 +106,7 @@ def _check_settled(account: StoreAccount, run: StoreRun, entry: Entry, identity:
     if read is not None:
         rules = [retention.settled_by(identity, read, cutoff) for cutoff in run.cutoffs]
         assert action in [one.action for one in rules if one is not None]
+        assert any(_is_not_kept(account, retention, identity, read, cut) for cut in run.cutoffs)
     else:
         assert rule is not None, "changed without reading it first"
         assert action == rule.action
@@ -86,6 +115,37 @@ def _check_settled(account: StoreAccount, run: StoreRun, entry: Entry, identity:
         assert read is not None
         _check_ttl(entry, identity, read)
         _check_listed(account, run, entry, identity)
+
+
+def _is_not_kept(
+    account: StoreAccount, retention: Retention, identity: Identity, read: Row, cutoff: float
+) -> bool:
+    """Return whether enough later records may have been listed that no rule had to keep this."""
+    return all(
+        sum(
+            other != identity and _may_be_later(account, retention, other, number, place, cutoff)
+            for other in EVERY
+        )
+        >= (retention.rules[number].keep or 0)
+        for number, place in retention.places(identity, read, cutoff).items()
+    )
+
+
+def _may_be_later(
+    account: StoreAccount,
+    retention: Retention,
+    other: Identity,
+    number: int,
+    place: Place,
+    cutoff: float,
+) -> bool:
+    found = (
+        retention.places(other, row, cutoff).get(number)
+        for row in account.versions(other, INSTALLATION)
+    )
+    return any(
+        one is not None and one.group == place.group and one.rank > place.rank for one in found
+    )
 
 
 def _check_ttl(entry: Entry, identity: Identity, read: Row) -> None:

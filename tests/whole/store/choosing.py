@@ -23,12 +23,14 @@ Choice: TypeAlias = bool | None
 class Selector:
     """An option, and what it chooses of a record and the moment that ages count from.
 
-    `by_key`: it looks at nothing but the identity.
+    `by_key`: it looks at nothing but the identity. `time`: what an age takes as the time of a
+    record, in epoch seconds; None: it is no age.
     """
 
     words: tuple[str, ...]
     chooses: Callable[[Identity, Row, float], Choice]
     by_key: bool = False
+    time: Callable[[Identity, Row], float | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -145,21 +147,31 @@ def _n_is_large(row: Row) -> Choice:
 
 
 _DAY_OLD: Final = ("--older-than", "1d")
+
+
+def updated_at(_identity: Identity, row: Row) -> float:
+    """Return when a record was updated, in epoch seconds."""
+    return row.updated / 1000
+
+
+def _by_age(*words: str, time: Callable[[Identity, Row], float | None]) -> Selector:
+    def chooses(identity: Identity, row: Row, cutoff: float) -> Choice:
+        is_older = _older(time(identity, row), cutoff)
+        return is_older if words[0] == "--older-than" or is_older is None else not is_older
+
+    return Selector(words, chooses, time=time)
+
+
 _OF_AGES: Final = (
-    Selector(_DAY_OLD, lambda _i, row, cutoff: _older(row.updated / 1000, cutoff)),
-    Selector(
-        ("--newer-than", "1d"), lambda _i, row, cutoff: not _older(row.updated / 1000, cutoff)
-    ),
-    Selector(
-        (*_DAY_OLD, "--by", "created"), lambda _i, row, cutoff: _older(row.created / 1000, cutoff)
-    ),
-    Selector(
-        (*_DAY_OLD, "--age-from", "value.at"),
-        lambda _i, row, cutoff: _older(_time_in(_member(row, "at")), cutoff),
-    ),
-    Selector(
-        (*_DAY_OLD, "--age-from", "key:log-%Y-%m-%d"),
-        lambda identity, _row, cutoff: _older(_key_time(identity.key), cutoff),
+    _by_age(*_DAY_OLD, time=updated_at),
+    _by_age("--newer-than", "1d", time=updated_at),
+    _by_age(*_DAY_OLD, "--by", "created", time=lambda _i, row: row.created / 1000),
+    _by_age(*_DAY_OLD, "--age-from", "value.at", time=lambda _i, row: _time_in(_member(row, "at"))),
+    _by_age(
+        *_DAY_OLD,
+        "--age-from",
+        "key:log-%Y-%m-%d",
+        time=lambda identity, _row: _key_time(identity.key),
     ),
 )
 _OF_VALUES: Final = (

@@ -10,7 +10,7 @@ from kvsctl.model import Identity, Outcome, State
 from tests.whole.account import is_ambiguous
 from tests.whole.store.account import OVER, StoreAccount, StoreRun
 from tests.whole.store.jobs import Kind
-from tests.whole.store.retaining import Retention
+from tests.whole.store.retaining import Retention, Settled, What
 from tests.whole.wire import INSTALLATION
 
 _CLEANING = (Kind.DELETE, Kind.PLAN_DELETE, Kind.EXPIRE, Kind.PLAN_EXPIRE, Kind.CLEAN)
@@ -49,11 +49,44 @@ def _check_refused(account: StoreAccount, run: StoreRun) -> None:
     assert not list(account.changes(run))
     job = account.job
     assert (
-        job.form.max_delete is not None
-        or (isinstance(job.choosing, Retention) and any(one.most for one in job.choosing.rules))
+        _may_exceed(account, run)
         or (job.out.exists() and (job.kind.plans or job.form.plans_deletions))
         or (job.form.has_undo and job.undo.exists())
     ), run.ended.refusal
+
+
+def _may_exceed(account: StoreAccount, run: StoreRun) -> bool:
+    """Return whether a limit may have refused the run: it has one, and is exceeded as far as known.
+
+    It is not known if others have written, if earlier runs have counted, and for a percentage.
+    """
+    form, retention = account.job.form, account.job.choosing
+    held = account.held[INSTALLATION]
+    is_known = not account.touched() and len(account.runs) == 1
+    if isinstance(retention, Retention):
+        limits = [(one.most, one.most_bytes) for one in retention.rules]
+        settled = retention.settle(held, run.began_at)
+        chosen = [
+            [held[one] for one, by in settled.items() if by == Settled(number, What.CHANGED)]
+            for number in range(len(limits))
+        ]
+    else:
+        most = form.max_delete
+        is_known = is_known and retention is not None and not (most and most.endswith("%"))
+        limits = [(None if most is None else int(most.rstrip("%")), form.max_delete_bytes)]
+        choosing = retention
+        chosen = [
+            []
+            if choosing is None
+            else [row for one, row in held.items() if choosing.choice(one, row, run.began_at)]
+        ]
+    if not is_known:
+        return any(limit is not None for pair in limits for limit in pair)
+    return any(
+        (most is not None and len(rows) > most)
+        or (most_bytes is not None and sum(len(row.value) for row in rows) > most_bytes)
+        for (most, most_bytes), rows in zip(limits, chosen, strict=True)
+    )
 
 
 def _has_poison(account: StoreAccount) -> bool:
@@ -79,7 +112,7 @@ def _check_report(account: StoreAccount, run: StoreRun, whole: dict[int, Outcome
     if account.job.kind.plans:
         states[State.UNSENT] += states.pop(State.SUCCEEDED, 0)
     if account.job.kind is Kind.CLEAN:
-        _check_rules(account, report)
+        _check_rules(account, run, report)
     assert report["exit_code"] == run.ended.status
     reported = {state: report[state.value] for state in State}
     assert reported == {state: states[state] for state in State}
@@ -94,14 +127,23 @@ def _check_report(account: StoreAccount, run: StoreRun, whole: dict[int, Outcome
     )
 
 
-def _check_rules(account: StoreAccount, report: dict[str, Any]) -> None:
-    """What the report says of its rules is the whole, and no rule does more than it may."""
+def _check_rules(account: StoreAccount, run: StoreRun, report: dict[str, Any]) -> None:
+    """What the report says of its rules is the whole, and no rule does more than it may.
+
+    What each keeps is counted, once all was listed and nobody meddled.
+    """
     retention = account.job.choosing
     assert isinstance(retention, Retention)
     for rule, told in zip(retention.rules, report["rules"], strict=True):
         assert rule.most is None or told["succeeded"] <= rule.most
     for name in ("succeeded", "failed", "unknown"):
         assert sum(rule[name] for rule in report["rules"]) == report[name]
+    if run.ended.status is ExitStatus.OK and not account.touched() and len(account.runs) == 1:
+        settled = retention.settle(account.held[INSTALLATION], run.began_at)
+        kept = Counter(one.number for one in settled.values() if one.what is What.KEPT)
+        assert [told["kept"] for told in report["rules"]] == [
+            kept[number] for number in range(len(retention.rules))
+        ]
 
 
 def _check_undecided(account: StoreAccount, run: StoreRun, count: int) -> None:
@@ -111,6 +153,10 @@ def _check_undecided(account: StoreAccount, run: StoreRun, count: int) -> None:
     if run.ended.status is not ExitStatus.OK or account.touched() or len(account.runs) > 1:
         return
     held = account.held[INSTALLATION].items()
+    if isinstance(choosing, Retention):
+        settled = choosing.settle(dict(held), run.began_at)
+        assert count == sum(one.what is What.UNDECIDED for one in settled.values())
+        return
     choices = [choosing.choice(identity, row, run.began_at) for identity, row in held]
     assert count == choices.count(None)
 

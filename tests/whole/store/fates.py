@@ -42,11 +42,14 @@ def forms(draw: st.DrawFn, kind: Kind) -> Form:
     """How jobs of a kind are carried out."""
     has_undo = kind in _UNDONE and draw(st.booleans())
     most = ["1", "5", "100"] + (["10%", "60%"] if kind is Kind.DELETE else [])
+    has_journal = kind in _RESUMED and draw(st.booleans())
+    limits_bytes = kind is Kind.DELETE and not has_journal
     return Form(
-        has_journal=kind in _RESUMED and draw(st.booleans()),
+        has_journal=has_journal,
         has_undo=has_undo,
         undo_has_values=draw(st.sampled_from([True, True, True, False])),
         max_delete=draw(st.sampled_from([None] * 6 + most)) if kind in _LIMITED else None,
+        max_delete_bytes=draw(st.none() | st.integers(1, 6000)) if limits_bytes else None,
         plans_deletions=kind is Kind.SYNC and draw(st.booleans()),
         batch_size=draw(st.integers(1, 6)),
         concurrency=draw(st.integers(1, 6)),

@@ -46,6 +46,7 @@ class Form:
     has_undo: bool = False
     undo_has_values: bool = True
     max_delete: str | None = None
+    max_delete_bytes: int | None = None
     plans_deletions: bool = False
     batch_size: int = 6
     concurrency: int = 4
@@ -123,6 +124,8 @@ class StoreJob:
             words += ["--undo", self.undo]
             words += [] if form.undo_has_values else ["--undo-keys-only"]
         words += [] if form.max_delete is None else ["--max-delete", form.max_delete]
+        if form.max_delete_bytes is not None:
+            words += ["--max-delete-bytes", str(form.max_delete_bytes)]
         return words
 
     @property
