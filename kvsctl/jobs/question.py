@@ -45,7 +45,7 @@ class Part(msgspec.Struct, frozen=True):
     @property
     def line(self) -> str:
         """The line that people read. It is escaped."""
-        what = f"{visible(self.heading)} {_sum(self.count, self.value_bytes)}"
+        what = f"{visible(self.heading)} {sum_text(self.count, self.value_bytes)}"
         if not self.first_keys:
             return f"  {what}"
         more = ", …" if self.count > len(self.first_keys) else ""
@@ -86,7 +86,7 @@ class Question(msgspec.Struct, frozen=True):
     def _what(self) -> str:
         if self.count is None:
             return f"About to {self.action} records"
-        return f"About to {self.action} {_sum(self.count, self.value_bytes)}"
+        return f"About to {self.action} {sum_text(self.count, self.value_bytes)}"
 
     @property
     def _where(self) -> str:
@@ -99,7 +99,8 @@ class Question(msgspec.Struct, frozen=True):
         return f"in {visible(name)}, installation {visible(installation)}"
 
 
-def _sum(count: int, value_bytes: int | None) -> str:
+def sum_text(count: int, value_bytes: int | None) -> str:
+    """Return how many records these are and what their values take, if that is known."""
     records = counted(count, "record")
     return records if value_bytes is None else f"{records} ({value_bytes:,} bytes)"
 

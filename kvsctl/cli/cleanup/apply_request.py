@@ -26,7 +26,7 @@ from kvsctl.model import Verb
 from kvsctl.outputs.plan_lines import ASKED
 from kvsctl.report.console import Environment
 
-_STDIN: Final = "-"
+_STDIN: Final = Path("-")
 
 
 def apply_job(given: Given) -> BatchJob:
@@ -85,10 +85,8 @@ def plan_path(given: Given) -> Path | None:
             "no plan: give the file that --plan wrote, or - for stdin",
             "For example: kvsctl delete --prefix tmp: --plan plan.jsonl",
         )
-    if not path:
-        raise UsageError("the name of the plan is empty", "Give the file that --plan wrote.")
     if path != _STDIN:
-        return Path(path)
+        return path
     environment = Environment.of_process()
     if environment.stdin_is_terminal or not environment.stdin_is_open:
         raise UsageError("stdin has no plan: it is a terminal or closed", "Pipe a plan to it.")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kvsctl.cli.option_groups import Given, OptionGroup
+from kvsctl.cli.options.cleanup.applying import ApplyOptions
 from kvsctl.cli.options.cleanup.deleting import PlanOptions, UndoOptions
 from kvsctl.cli.options.input import FileOption, InputOptions
 from kvsctl.cli.options.journal import JournalOptions
@@ -38,9 +39,21 @@ def require_names_for_each(given: Given) -> None:
             )
 
 
+def require_plans_for_each(given: Given) -> None:
+    """Raise UsageError if installations would carry out one plan, which is that of one of them."""
+    plan = given.of(ApplyOptions).path
+    if plan is not None and PLACE not in plan.name:
+        raise UsageError(
+            f"{plan}: several installations cannot have one plan, as each line names its own",
+            f"Write a plan for each, with --plan 'plan-{PLACE}.jsonl', and give that name.",
+        )
+
+
 def files_of(given: Given) -> list[Path]:
     """Return the files that are read."""
-    return [*given.of(FileOption).file, *given.of(InputOptions).file]
+    plan = given.of(ApplyOptions).path
+    files = [*given.of(FileOption).file, *given.of(InputOptions).file]
+    return files if plan is None else [*files, plan]
 
 
 def named_groups(given: Given) -> list[OptionGroup]:

@@ -14,6 +14,7 @@ from kvsctl.cli.installations.naming import (
     files_of,
     named_groups,
     require_names_for_each,
+    require_plans_for_each,
     with_names,
 )
 from kvsctl.cli.installations.store import ChosenStore
@@ -47,6 +48,7 @@ def installations_job(
     `job_of` makes the job of one of them. Raise UsageError if that cannot be carried out.
     """
     require_names_for_each(given)
+    require_plans_for_each(given)
     _require_lines(given)
     config = read_config(environ)
     choice = chosen_installations(given, config, environ)

@@ -30,6 +30,9 @@ class Cleaning:
     `template` is the job of one installation.
     """
 
+    first: Final = "all installations were listed"
+    """What must be done before anything is changed."""
+
     def __init__(self, template: BatchJob, cleanup: CleanUpPlan) -> None:
         self._template = template
         self._cleanup = cleanup

@@ -1,8 +1,8 @@
 """Whether a clean-up of several installations may begin: the limits, and one question for all."""
 
 import heapq
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Final, Protocol
 
 from msgspec.structs import replace
 
@@ -19,11 +19,12 @@ from kvsctl.jobs.cleanup.consent import (
 from kvsctl.jobs.cleanup.plan import CleanUpPlan
 from kvsctl.jobs.installations.counting import Counted
 from kvsctl.jobs.job import BatchJob
-from kvsctl.jobs.question import Question
+from kvsctl.jobs.question import Question, sum_text
 from kvsctl.report.escape import visible
 from kvsctl.texts import counted
 
-_LARGEST: Final = 5
+LARGEST: Final = 5
+"""How many installations a question names."""
 
 
 def require_few(cleanup: CleanUpPlan, found: Sequence[Counted]) -> None:
@@ -48,6 +49,30 @@ def _sums(cleanup: CleanUpPlan, found: Sequence[Counted]) -> list[FoundByRule]:
     ]
 
 
+class Sized(Protocol):
+    """What is to change in an installation. `value_bytes` None: not known."""
+
+    @property
+    def installation(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def records(self) -> int:
+        """How many records."""
+        ...
+
+    @property
+    def value_bytes(self) -> int | None:
+        """What their values take together."""
+        ...
+
+
+def largest_of(chosen: Iterable[Sized]) -> Sequence[Sized]:
+    """Return the installations that a question names."""
+    return heapq.nlargest(LARGEST, chosen, key=lambda one: (one.records, one.value_bytes or 0))
+
+
 class InstallationsQuestion(Question, frozen=True, kw_only=True):
     """What a job is about to do to installations: the totals, and the largest of them.
 
@@ -55,7 +80,7 @@ class InstallationsQuestion(Question, frozen=True, kw_only=True):
     """
 
     installations: int
-    largest: Sequence[Counted]
+    largest: Sequence[Sized]
     others: int
 
     @property
@@ -63,8 +88,8 @@ class InstallationsQuestion(Question, frozen=True, kw_only=True):
         """See Question."""
         lines = [f"{self._what} {self._where}, of {self.installations:,} installations"]
         for one in self.largest:
-            records = counted(one.records, "record")
-            lines.append(f"  {visible(one.installation)}  {records} ({one.value_bytes:,} bytes)")
+            records = sum_text(one.records, one.value_bytes)
+            lines.append(f"  {visible(one.installation)}  {records}")
         if self.others:
             lines.append(f"  … and {self.others:,} more installations")
         lines += [part.line for part in self.parts]
@@ -77,7 +102,7 @@ def question_of(
 ) -> InstallationsQuestion:
     """Return what the user is asked once. `unlisted` installations could not be listed."""
     chosen = [one for one in found if one.records]
-    largest = heapq.nlargest(_LARGEST, chosen, key=lambda one: (one.records, one.value_bytes))
+    largest = largest_of(chosen)
     could = counted(unlisted, "installation")
     notes = notes_of(
         cleanup.listing.covers,

@@ -25,6 +25,7 @@ from kvsctl.jobs.installations.cleaning import Cleaning
 from kvsctl.jobs.installations.ending import Ending
 from kvsctl.jobs.installations.job import InstallationsJob
 from kvsctl.jobs.installations.part import Around, PartEnd, work_on
+from kvsctl.jobs.installations.plans.applying import Applying
 from kvsctl.jobs.installations.runs import Runs
 from kvsctl.jobs.installations.sharing import SharedStdout
 from kvsctl.jobs.installations.stops import Stops
@@ -64,11 +65,26 @@ async def run_on_installations(
         if not targets:
             raise UsageError("there are no installations", "Is the app installed anywhere?")
         _require_names(targets)
-        template = job.job_of(targets[0])
+        template = _template(job, targets)
         _require_possible(template)
         require_replaceable(job.reporting, writes_failures=False, manifest_path=None)
-        require_permitted(template, environment)
+        if not template.checks.is_dry_run:
+            require_permitted(template, environment)
         return await _Work(job, template, targets, environment, interrupts, limit).carried_out()
+
+
+def _template(job: InstallationsJob, targets: Sequence[Target]) -> BatchJob:
+    """Return the job of the first installation that can have one: files of others may be missing.
+
+    Raise UsageError if none can.
+    """
+    errors: list[UsageError] = []
+    for target in targets:
+        try:
+            return job.job_of(target)
+        except UsageError as error:
+            errors[1:] = [error]
+    raise errors[0]
 
 
 def _require_names(targets: Sequence[Target]) -> None:
@@ -243,14 +259,14 @@ class _Work:
         )
 
     async def _all(self, around: Around) -> None:
-        cleaning = Cleaning.of(self._template)
+        cleaning = Cleaning.of(self._template) or Applying.of(self._template)
         if cleaning is None:
             await self._in_rounds(self._left, partial(work_on, job=self._job, around=around))
             return
         count = partial(cleaning.count, job=self._job, around=around)
         counted: list[PartEnd] = []
         refusal = cleaning.refusal
-        self._untouched = Untouched("all installations were listed", refusal, MORE_TIME)
+        self._untouched = Untouched(cleaning.first, refusal, MORE_TIME)
         await self._each(iter(self._left), count, counted.append)
         if self._is_stopping:
             return
@@ -262,7 +278,7 @@ class _Work:
             change = partial(cleaning.change, job=self._job, around=around)
             await self._in_rounds(cleaning.to_change(self._left), change)
 
-    async def _may_change(self, cleaning: Cleaning) -> bool:
+    async def _may_change(self, cleaning: Cleaning | Applying) -> bool:
         """Return whether the limits and the user allow it. An answer other than yes is an error."""
         try:
             cleaning.require_few()

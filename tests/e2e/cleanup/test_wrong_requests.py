@@ -110,7 +110,7 @@ def test_a_plan_is_called_one_where_it_clashes(stored: Command, tmp_path: Path) 
 def test_apply_refuses_an_empty_name_and_a_report_of_what_is_only_shown(
     stored: Command, tmp_path: Path
 ) -> None:
-    assert b"the name of the plan is empty" in stored("apply", "", status=2).err
+    assert b"PLAN is empty or a folder: not a file name" in stored("apply", "", status=2).err
     stored("delete", "--all", "--plan", tmp_path / "p", status=0)
     ended = stored("apply", tmp_path / "p", "--show", "--json", status=2)
     assert b"--show and --json exclude each other" in ended.err

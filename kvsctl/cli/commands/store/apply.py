@@ -5,6 +5,11 @@ from kvsctl.cli.options.checking import DryRunOption
 from kvsctl.cli.options.cleanup.applying import ApplyOptions
 from kvsctl.cli.options.cleanup.deleting import UndoOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
+from kvsctl.cli.options.installations.choosing import (
+    AllInstallationsOption,
+    InstallationsFileOption,
+)
+from kvsctl.cli.options.installations.working import InstallationsOptions
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
@@ -17,6 +22,9 @@ from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptio
     ShardSelector,
     DryRunOption,
     TargetOptions,
+    InstallationsFileOption,
+    AllInstallationsOption,
+    InstallationsOptions,
     ConfirmOption,
     RoundingOption,
     YesOption,
@@ -48,7 +56,6 @@ def apply_command(given: Given) -> None:
             )
         show(plan_path(given))
         return
-    from kvsctl.cli.carry_out import carry_out
-    from kvsctl.jobs.runner import run_job
+    from kvsctl.cli.carry_out import carry_out_job
 
-    carry_out("apply", given, apply_job, run_job)
+    carry_out_job("apply", given, apply_job)

@@ -1,5 +1,6 @@
 """Which plan is carried out, and how."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +13,7 @@ class ApplyOptions(OptionGroup):
     """Which plan is carried out, and whether it is only shown."""
 
     path: Annotated[
-        str | None,
+        Path | None,
         typer.Argument(
             metavar="PLAN", help="The file that --plan wrote; - is stdin.", show_default=False
         ),

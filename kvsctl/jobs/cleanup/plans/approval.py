@@ -1,5 +1,7 @@
 """Whether a plan may be carried out: the guard, and the question."""
 
+from collections.abc import Sequence
+
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.guards import MostDeleted
@@ -7,6 +9,57 @@ from kvsctl.jobs.cleanup.plans.records import PlannedRecord
 from kvsctl.jobs.question import FIRST_KEYS, Question, ask, key_shown
 from kvsctl.model import PieceList, Verb
 from kvsctl.report.console import Environment
+
+UNCHANGED = "nothing was changed"
+_NAMES = {Verb.DELETE: "delete", Verb.SET: "expire"}
+
+
+class PlanCount:
+    """How many records plans delete, and how many they give a ttl."""
+
+    def __init__(self) -> None:
+        self._counts: dict[Verb, int] = {}
+
+    def count(self, verb: Verb, records: int = 1) -> None:
+        """Count records of an operation."""
+        self._counts[verb] = self._counts.get(verb, 0) + records
+
+    def add(self, other: "PlanCount") -> None:
+        """Add what was counted elsewhere."""
+        for verb, records in other._counts.items():
+            self.count(verb, records)
+
+    @property
+    def records(self) -> int:
+        """How many records there are."""
+        return sum(self._counts.values())
+
+    @property
+    def verbs(self) -> list[Verb]:
+        """The operations that are needed, in the order in which they are carried out."""
+        return [verb for verb in (Verb.DELETE, Verb.SET) if verb in self._counts]
+
+    @property
+    def action(self) -> str:
+        """What is done, as users know it."""
+        return _NAMES[self.verbs[0]] if len(self._counts) == 1 else "change"
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the user should know before consenting."""
+        notes = ["Each is read again first, and kept if it is not as planned any more."]
+        if len(self._counts) > 1:
+            deleted, expiring = (self._counts[verb] for verb in self.verbs)
+            notes.append(f"{deleted:,} are deleted, {expiring:,} get a ttl.")
+        return notes
+
+    def refusal(self, most: MostDeleted, what: str, where: str = "") -> UsageError | None:
+        """Return the error if too many records are deleted. `what` is not done, then."""
+        deleted = self._counts.get(Verb.DELETE, 0)
+        excess = most.excess(deleted, 0, deleted)
+        if excess is None:
+            return None
+        return UsageError(f"{where}{excess}: {what}", "Apply a smaller plan, or allow more.")
 
 
 class PlanApproval:
@@ -19,44 +72,42 @@ class PlanApproval:
         self._target = target
         self._most = most
         self._has_consent = has_consent
-        self._counts: dict[Verb, int] = {}
         self._first: list[str] = []
+        self.count = PlanCount()
 
     @property
     def verbs(self) -> list[Verb]:
         """The operations that the plan needs, in the order in which they are carried out."""
-        return [verb for verb in (Verb.DELETE, Verb.SET) if verb in self._counts]
+        return self.count.verbs
 
     def admit(self, pieces: PieceList) -> None:
         """Count the records among these."""
         for piece in pieces:
             if isinstance(piece, PlannedRecord):
-                self._counts[piece.verb] = self._counts.get(piece.verb, 0) + 1
+                self.count.count(piece.verb)
                 if len(self._first) < FIRST_KEYS:
                     self._first.append(key_shown(piece.identity.entity, piece.identity.key))
 
     def refusal(self, what: str) -> UsageError | None:
         """Return the error of a plan that deletes too many records. `what` is not done, then."""
-        deleted = self._counts.get(Verb.DELETE, 0)
-        excess = self._most.excess(deleted, 0, deleted)
-        if excess is None:
-            return None
-        return UsageError(f"{excess}: {what}", "Apply a smaller plan, or allow more.")
+        return self.count.refusal(self._most, what)
 
     async def require(self, environment: Environment) -> None:
         """Raise UsageError if the plan deletes too many records, or unless the user consents."""
-        if (refusal := self.refusal("nothing was changed")) is not None:
+        if (refusal := self.refusal(UNCHANGED)) is not None:
             raise refusal
-        if not (self._has_consent or not self._counts):
+        if not (self._has_consent or not self.count.records):
             await ask(self._question, environment)
 
     @property
     def _question(self) -> Question:
-        counts = self._counts
-        names = {Verb.DELETE: "delete", Verb.SET: "expire"}
-        action = names[self.verbs[0]] if len(counts) == 1 else "change"
-        notes = ["Each is read again first, and kept if it is not as planned any more."]
-        if len(counts) > 1:
-            notes.append(f"{counts[Verb.DELETE]:,} are deleted, {counts[Verb.SET]:,} get a ttl.")
-        count, refusal = sum(counts.values()), "nothing was changed"
-        return Question(action, self._target, count, None, self._first, notes, refusal)
+        count = self.count
+        return Question(
+            count.action,
+            self._target,
+            count.records,
+            None,
+            self._first,
+            count.notes,
+            UNCHANGED,
+        )
