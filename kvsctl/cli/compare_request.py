@@ -9,6 +9,7 @@ from typing import Final
 from kvsctl.backups.manifest import manifest_path
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.cli.inputs import require_matching_files, set_forms
+from kvsctl.cli.installations.one_store import require_one_store
 from kvsctl.cli.option_groups import Given, OptionGroup
 from kvsctl.cli.options.comparing import DiffOptions, VerifyOptions
 from kvsctl.cli.options.selection import (
@@ -44,6 +45,10 @@ from kvsctl.report.console import Environment
 _EXAMPLE: Final = (
     "For example: kvsctl diff -f backup.jsonl -t staging, or kvsctl diff -f a.jsonl --with b.jsonl"
 )
+_ONE_STORE: Final = (
+    "diff compares the records of one store",
+    'Run it for each: kvsctl diff -f "backup-$id.jsonl" -t TARGET --installation "$id"',
+)
 _STDIN: Final = Path("-")
 
 
@@ -52,6 +57,7 @@ def comparison(given: Given) -> Comparison:
 
     Raise UsageError if they cannot be carried out; nothing was opened for writing then.
     """
+    require_one_store(given, *_ONE_STORE)
     given, options = with_prefix(given), given.of(DiffOptions)
     _require_one_prefix(given.of(PrefixArgument).prefix, options.more)
     left, right = _left(options), options.with_

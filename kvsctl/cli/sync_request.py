@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from kvsctl.bulk.settling.precondition import Precondition, WriteIf
 from kvsctl.cli.inputs import input_checks, limits_of
+from kvsctl.cli.installations.one_store import require_one_store
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.comparing import SyncOptions
@@ -45,6 +46,11 @@ from kvsctl.records.shapes import KeyTemplate
 from kvsctl.selection.mapping import KeyMapping, mapped_selection
 
 _EXAMPLE: Final = "For example: kvsctl sync --from prod -t staging user:"
+_ONE_STORE: Final = (
+    "sync would read its source once for each of them",
+    "Export the source once, and write what differs to all of them: kvsctl set -f FILE "
+    "--changed-only --all-installations",
+)
 _TEMPLATE: Final = "copy:{key}"
 _WHOLE_KEY: Final = "key"
 _REST: Final = "rest"
@@ -52,6 +58,7 @@ _REST: Final = "rest"
 
 def sync_job(given: Given) -> BatchJob:
     """Return the job of `sync`. Raise UsageError if it cannot be carried out."""
+    require_one_store(given, *_ONE_STORE)
     given, options = with_prefix(given), given.of(SyncOptions)
     _require_possible(options, given)
     assert options.from_ is not None  # noqa: S101

@@ -4,4 +4,5 @@
 - `store`: the store of one of them.
 - `naming`: names of files with `{installation}` in them.
 - `request`: the job on each of them.
+- `one_store`: commands that do not work on several.
 """

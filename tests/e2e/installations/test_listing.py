@@ -83,8 +83,37 @@ def test_a_target_without_installations_is_refused(
     assert said in kvsctl("installations", *words, status=2).err
 
 
-def test_a_command_on_one_store_refuses_several(kvsctl: Command) -> None:
+@pytest.mark.parametrize(
+    "several",
+    [
+        ("--all-installations",),
+        ("--installations-file", "list.jsonl"),
+        ("--installation", "a", "--installation", "b"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("command", "reason", "way"),
+    [
+        (("diff", "-f", "x"), b"diff compares the records of one store", b"Run it for each"),
+        (
+            ("sync", "--from", "local", "--all"),
+            b"sync would read its source once for each of them",
+            b"kvsctl set -f FILE --changed-only --all-installations",
+        ),
+    ],
+)
+def test_a_command_on_one_store_refuses_several_and_says_how(
+    kvsctl: Command, command: tuple[str, ...], several: tuple[str, ...], reason: bytes, way: bytes
+) -> None:
     container = _in_container(kvsctl, "http://127.0.0.1:9")
-    words = ["-t", "container", "--installation", "a", "--installation", "b"]
-    ended = container("diff", *words, "-f", "x", status=2)
+    ended = container(*command, "-t", "container", *several, status=2)
+    assert reason in ended.err
+    assert way in ended.err
+    assert several[0].encode() in ended.err
+    assert b"--all-installations" not in kvsctl(command[0], "--help", status=0).out
+
+
+def test_ping_works_on_one_store(kvsctl: Command) -> None:
+    words = ("-t", "container", "--installation", "a", "--installation", "b")
+    ended = _in_container(kvsctl, "http://127.0.0.1:9")("ping", *words, status=2)
     assert b"--installation is given 2 times, and this command works on one store" in ended.err

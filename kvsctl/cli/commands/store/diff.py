@@ -5,6 +5,7 @@ from kvsctl.cli.options.cleanup.deleting import PrefixOption
 from kvsctl.cli.options.comparing import DiffOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.input import ManifestOption
+from kvsctl.cli.options.installations.one_store import OneStoreOptions
 from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.report import OutputOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions
@@ -32,6 +33,7 @@ from kvsctl.cli.options.target import TargetOptions
     ShapeOptions,
     ValueOptions,
     TargetOptions,
+    OneStoreOptions,
     RunningOptions,
     LockOptions,
     MonitoringOptions,

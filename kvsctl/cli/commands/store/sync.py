@@ -5,6 +5,7 @@ from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.cleanup.deleting import PrefixOption
 from kvsctl.cli.options.comparing import SyncOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
+from kvsctl.cli.options.installations.one_store import OneStoreOptions
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.report import FailuresOption, ReportOptions
@@ -30,6 +31,7 @@ from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptio
     ConsistentOption,
     CheckingOptions,
     TargetOptions,
+    OneStoreOptions,
     ConfirmOption,
     RoundingOption,
     YesOption,
