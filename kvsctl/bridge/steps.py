@@ -53,7 +53,8 @@ Wrote {path}. Next:
      kind = "bridge"
      url = "https://…"
      token_file = "~/my-app-token"
-   Then try it: kvsctl list -t my-app --limit 3
+   Then try it: kvsctl ping -t my-app
+   It also says which installation the bridge is in.
 """
 
 

@@ -230,7 +230,16 @@ def test_a_bridge_without_a_token_says_what_to_set(kvsctl: Command, bridged: Bri
 
 def test_ping_works_through_a_bridge(kvsctl: Command, bridged: Bridge) -> None:
     bridged("--normalise")
-    assert b"answers" in kvsctl("ping", "-t", "app", status=0).out
+    shown = kvsctl("ping", "-t", "app", status=0).out.decode()
+    assert "store    answers" in shown
+    assert f"bridge   is in installation {INSTALLATION}" in shown
+    wrong = kvsctl("ping", "-t", "app", "--installation", "another", "--json", status=3)
+    [line] = wrong.lines
+    assert (line["installation"], line["bridge_installation"]) == ("another", INSTALLATION)
+    other = kvsctl.home / "other"
+    other.write_text("x" * 40, "utf-8")
+    [line] = kvsctl("ping", "-t", "app", "--token-file", other, "--json", status=3).lines
+    assert line["bridge_installation"] is None
 
 
 def test_a_forecast_has_the_invocations_of_a_bridge(kvsctl: Command) -> None:

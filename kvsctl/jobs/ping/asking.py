@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -14,7 +14,7 @@ from kvsctl.errors import CredentialsError, KvsctlError, TargetError
 from kvsctl.jobs.connect import connected, credentials_of
 from kvsctl.model import GET, Identity, Record
 from kvsctl.report.target.ping import Pinged, TokenShown
-from kvsctl.service.auth.credentials import Credentials
+from kvsctl.service.auth.credentials import INSTALLATION_HEADER, Credentials
 from kvsctl.service.client import StoreClient
 from kvsctl.service.faults import Fault, FaultKind
 from kvsctl.service.wire import MetadataRequest, key_body
@@ -54,7 +54,7 @@ async def ping(job: Ping, epoch: Callable[[], float] = time.time) -> Pinged:
         credentials,
         timeout_seconds=job.timeout_seconds,
         asked=MetadataRequest(),
-        wants_headers=False,
+        wants_headers=job.target.is_bridge,
     ) as client:
         asking = _Asking(client)
         error = await asking.ask(job.count)
@@ -67,6 +67,7 @@ async def ping(job: Ping, epoch: Callable[[], float] = time.time) -> Pinged:
             client.clock_offset_seconds,
             error,
             epoch(),
+            asking.bridge_installation,
         )
 
 
@@ -87,6 +88,8 @@ class _Asking:
         self.seconds: list[float] = []
         """How long each request took that the store answered."""
         self.failed = 0
+        self.bridge_installation: str | None = None
+        """The installation that a bridge is in, once it has answered to its token."""
 
     async def ask(self, count: int) -> KvsctlError | None:
         """Send `count` requests. Return the error that they amount to; None if one succeeded.
@@ -112,6 +115,7 @@ class _Asking:
     async def _ask_once(self) -> Fault | None:
         """Send one request, and once more with another token if the first is refused."""
         answer = await self._client.call(GET, [_RECORD])
+        self._note_installation(answer.headers)
         fault = answer.fault
         if fault is not None and fault.kind is FaultKind.UNAUTHORISED:
             if not await self._client.renew(answer.token):
@@ -122,6 +126,12 @@ class _Asking:
             return fault
         self.seconds.append(answer.elapsed_seconds)
         return None
+
+    def _note_installation(self, headers: Sequence[str]) -> None:
+        for line in headers:
+            name, _, value = line.partition(": ")
+            if name == f"< {INSTALLATION_HEADER}":
+                self.bridge_installation = value
 
 
 def _end_of(fault: Fault) -> KvsctlError:

@@ -64,9 +64,9 @@ def careful_set_line_parser(rules: Rules) -> Parser:
 
 def _check_installation(line: bytes, rules: Rules) -> Breach | None:
     """Return the breach of a record that is of another installation than the first one."""
-    # The name of a member may be spelt with escapes.
-    may_name_one = b'"installation"' in line or b"\\u" in line
-    if rules.one_installation is None or not may_name_one:
+    if rules.one_installation is None:
+        return None
+    if b'"installation"' not in line and b"\\u" not in line:  # names may be spelt with escapes
         return None
     name = jsontext.members(line).get("installation")
     if name is None or rules.one_installation.admits(orjson.loads(name)):

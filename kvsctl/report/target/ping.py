@@ -29,6 +29,7 @@ class Pinged(msgspec.Struct, frozen=True):
     `seconds`: how long each request took that the store answered. `clock_offset_seconds`: how far
     the service's clock is ahead; None if no answer had a date. `error`: what it all amounts to, if
     the store is not usable. `asked_at`: when, in epoch seconds by this machine's clock.
+    `bridge_installation`: the one that a bridge is in, as it says itself.
     """
 
     target: str
@@ -39,6 +40,7 @@ class Pinged(msgspec.Struct, frozen=True):
     clock_offset_seconds: float | None
     error: KvsctlError | None
     asked_at: float
+    bridge_installation: str | None = None
 
     @property
     def status(self) -> ExitStatus:
@@ -56,6 +58,7 @@ def pinged_document(pinged: Pinged) -> dict[str, Any]:
         "at": _moment(pinged.asked_at),
         "target": pinged.target,
         "installation": pinged.installation,
+        "bridge_installation": pinged.bridge_installation,
         "token": None if pinged.token is None else _token_document(pinged.token),
         "answers": bool(pinged.seconds),
         "requests": len(pinged.seconds) + pinged.failed,
@@ -94,6 +97,8 @@ def pinged_lines(pinged: Pinged) -> list[str]:
     rows = [("target", pinged.target)]
     if pinged.installation is not None:
         rows.append(("installation", pinged.installation))
+    if pinged.bridge_installation is not None:
+        rows.append(("bridge", f"is in installation {pinged.bridge_installation}"))
     rows.append(("token", _token_text(pinged.token)))
     if pinged.seconds:
         rows += [("store", _store_text(pinged)), ("latency", _latency_text(pinged.seconds))]

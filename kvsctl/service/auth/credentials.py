@@ -25,6 +25,8 @@ from kvsctl.service.auth.token_output import (
     in_daemon_thread,
 )
 
+INSTALLATION_HEADER: Final = "x-kvsctl-installation"
+"""In a request to a bridge, the installation that is meant; in its answer, the one it is in."""
 _COMMAND_TIMEOUT_SECONDS: Final = 60.0
 HIDDEN: Final = "…"
 _SHORT_CHARACTERS: Final = 8
@@ -332,4 +334,4 @@ def container(installation: str) -> Mapping[str, str]:
 
 def bridged(installation: str) -> Mapping[str, str]:
     """Return the header by which a bridge refuses requests that are for another installation."""
-    return {"x-kvsctl-installation": installation}
+    return {INSTALLATION_HEADER: installation}

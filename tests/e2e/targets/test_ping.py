@@ -32,8 +32,8 @@ def test_a_store_that_answers(kvsctl: Command) -> None:
     assert latency["min"] <= latency["median"] <= latency["max"]
     assert latency["min"] <= latency["first"] <= latency["max"]
     expected = {
-        "target": url, "installation": None, "token": None, "answers": True, "requests": 3,
-        "failed": 0, "clock_offset_s": 0.0, "error": None,
+        "target": url, "installation": None, "bridge_installation": None, "token": None,
+        "answers": True, "requests": 3, "failed": 0, "clock_offset_s": 0.0, "error": None,
     }  # fmt: skip
     assert found | expected == found
 

@@ -17,7 +17,7 @@ class PingOptions(OptionGroup):
             metavar="N",
             min=1,
             max=1000,
-            help="Requests to send, one after the other. Each costs a read unit. (default: 5)",
+            help="Requests to send, one after the other. Each costs a read unit.",
             rich_help_panel=panels.RUNNING,
         ),
         OnResume.MAY_DIFFER,
