@@ -108,6 +108,13 @@ def test_a_dry_run_says_what_all_would_need(inside: Command, tmp_path: Path) -> 
     assert _left(inside) == _WHOLE
 
 
+def test_one_plan_is_shown(inside: Command, tmp_path: Path) -> None:
+    ended = inside(*_APPLY, "--show", status=2, folder=tmp_path)
+    assert b"p-{installation}.jsonl: --show shows one plan" in ended.err
+    shown = inside("apply", "p-a.jsonl", "--show", status=0, folder=tmp_path)
+    assert len(shown.out.splitlines()) == 3
+
+
 @pytest.mark.parametrize("setting", ["protected", "read_only"])
 def test_a_dry_run_needs_no_confirmation(inside: Command, tmp_path: Path, setting: str) -> None:
     config = tmp_path / "config.toml"

@@ -16,11 +16,7 @@ from kvsctl.cli.options.input import (
     ShardOption,
     WorkersOption,
 )
-from kvsctl.cli.options.installations.choosing import (
-    AllInstallationsOption,
-    InstallationsFileOption,
-)
-from kvsctl.cli.options.installations.working import InstallationsOptions
+from kvsctl.cli.options.installations.working import SEVERAL_INSTALLATIONS
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.report import FailuresOption, ReportOptions
@@ -45,9 +41,7 @@ from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptio
     WorkersOption,
     CheckingOptions,
     TargetOptions,
-    InstallationsFileOption,
-    AllInstallationsOption,
-    InstallationsOptions,
+    *SEVERAL_INSTALLATIONS,
     ConfirmOption,
     RoundingOption,
     YesOption,

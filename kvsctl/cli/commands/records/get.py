@@ -11,11 +11,7 @@ from kvsctl.cli.options.input import (
     ShardOption,
     WorkersOption,
 )
-from kvsctl.cli.options.installations.choosing import (
-    AllInstallationsOption,
-    InstallationsFileOption,
-)
-from kvsctl.cli.options.installations.working import InstallationsOptions
+from kvsctl.cli.options.installations.working import SEVERAL_INSTALLATIONS
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.report import FailuresOption, OutputOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions
@@ -34,9 +30,7 @@ from kvsctl.cli.options.target import TargetOptions
     WorkersOption,
     CheckingOptions,
     TargetOptions,
-    InstallationsFileOption,
-    AllInstallationsOption,
-    InstallationsOptions,
+    *SEVERAL_INSTALLATIONS,
     RunningOptions,
     JournalOptions,
     RetryFailedOption,

@@ -4,11 +4,7 @@ from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.input import InputOptions, ManifestOption, ShardOption, WorkersOption
-from kvsctl.cli.options.installations.choosing import (
-    AllInstallationsOption,
-    InstallationsFileOption,
-)
-from kvsctl.cli.options.installations.working import InstallationsOptions
+from kvsctl.cli.options.installations.working import SEVERAL_INSTALLATIONS
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.report import FailuresOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
@@ -27,9 +23,7 @@ from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptio
     WorkersOption,
     CheckingOptions,
     TargetOptions,
-    InstallationsFileOption,
-    AllInstallationsOption,
-    InstallationsOptions,
+    *SEVERAL_INSTALLATIONS,
     ConfirmOption,
     RoundingOption,
     RunningOptions,

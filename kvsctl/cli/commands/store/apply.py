@@ -5,11 +5,7 @@ from kvsctl.cli.options.checking import DryRunOption
 from kvsctl.cli.options.cleanup.applying import ApplyOptions
 from kvsctl.cli.options.cleanup.deleting import UndoOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
-from kvsctl.cli.options.installations.choosing import (
-    AllInstallationsOption,
-    InstallationsFileOption,
-)
-from kvsctl.cli.options.installations.working import InstallationsOptions
+from kvsctl.cli.options.installations.working import SEVERAL_INSTALLATIONS
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
@@ -22,9 +18,7 @@ from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptio
     ShardSelector,
     DryRunOption,
     TargetOptions,
-    InstallationsFileOption,
-    AllInstallationsOption,
-    InstallationsOptions,
+    *SEVERAL_INSTALLATIONS,
     ConfirmOption,
     RoundingOption,
     YesOption,
@@ -44,6 +38,7 @@ def apply_command(given: Given) -> None:
     be reviewed and reduced, by jq for example, and applying it twice changes nothing new.
     """
     from kvsctl.cli.cleanup.apply_request import apply_job, plan_path
+    from kvsctl.cli.installations.naming import PLACE
     from kvsctl.errors import UsageError
 
     if given.of(ApplyOptions).show:
@@ -54,7 +49,12 @@ def apply_command(given: Given) -> None:
                 "--show and --json exclude each other",
                 "A plan is JSON Lines already: read the file, or leave out one of them.",
             )
-        show(plan_path(given))
+        path = plan_path(given)
+        if path is not None and PLACE in path.name:
+            raise UsageError(
+                f"{path}: --show shows one plan", f"Put an installation in the place of {PLACE}."
+            )
+        show(path)
         return
     from kvsctl.cli.carry_out import carry_out_job
 

@@ -5,11 +5,7 @@ from kvsctl.cli.options.checking import DryRunOption
 from kvsctl.cli.options.cleanup.cleaning import RulesOption
 from kvsctl.cli.options.cleanup.deleting import PlanOptions, UndoOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
-from kvsctl.cli.options.installations.choosing import (
-    AllInstallationsOption,
-    InstallationsFileOption,
-)
-from kvsctl.cli.options.installations.working import InstallationsOptions
+from kvsctl.cli.options.installations.working import SEVERAL_INSTALLATIONS
 from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions
@@ -24,9 +20,7 @@ from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptio
     ConsistentOption,
     DryRunOption,
     TargetOptions,
-    InstallationsFileOption,
-    AllInstallationsOption,
-    InstallationsOptions,
+    *SEVERAL_INSTALLATIONS,
     ConfirmOption,
     RoundingOption,
     YesOption,

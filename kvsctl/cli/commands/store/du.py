@@ -3,11 +3,7 @@
 from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.cleanup.deleting import PrefixOption
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
-from kvsctl.cli.options.installations.choosing import (
-    AllInstallationsOption,
-    InstallationsFileOption,
-)
-from kvsctl.cli.options.installations.working import InstallationsOptions
+from kvsctl.cli.options.installations.working import SEVERAL_INSTALLATIONS
 from kvsctl.cli.options.listing import ConsistentOption, UsageOptions
 from kvsctl.cli.options.report import FailuresOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions
@@ -31,9 +27,7 @@ from kvsctl.cli.options.target import TargetOptions
     UsageOptions,
     ConsistentOption,
     TargetOptions,
-    InstallationsFileOption,
-    AllInstallationsOption,
-    InstallationsOptions,
+    *SEVERAL_INSTALLATIONS,
     RunningOptions,
     LockOptions,
     MonitoringOptions,

@@ -4,11 +4,7 @@ from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.cleanup.deleting import PrefixOption
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.input import WorkersOption
-from kvsctl.cli.options.installations.choosing import (
-    AllInstallationsOption,
-    InstallationsFileOption,
-)
-from kvsctl.cli.options.installations.working import InstallationsOptions
+from kvsctl.cli.options.installations.working import SEVERAL_INSTALLATIONS
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.listing import ConsistentOption, ExportOptions
 from kvsctl.cli.options.report import FailuresOption, OutputOption, ReportOptions
@@ -34,9 +30,7 @@ from kvsctl.cli.options.target import TargetOptions
     ExportOptions,
     ConsistentOption,
     TargetOptions,
-    InstallationsFileOption,
-    AllInstallationsOption,
-    InstallationsOptions,
+    *SEVERAL_INSTALLATIONS,
     RunningOptions,
     LockOptions,
     JournalOptions,

@@ -7,6 +7,10 @@ import typer
 
 from kvsctl.cli.option_groups import OnResume, OptionGroup
 from kvsctl.cli.options import panels
+from kvsctl.cli.options.installations.choosing import (
+    AllInstallationsOption,
+    InstallationsFileOption,
+)
 
 AT_ONCE: Final = 50
 """How many installations are worked on at the same time, unless the user says otherwise."""
@@ -70,3 +74,11 @@ class InstallationsOptions(OptionGroup):
                 self.stop_after_failed_installations is not None,
             ),
         ]
+
+
+SEVERAL_INSTALLATIONS: Final = (
+    InstallationsFileOption,
+    AllInstallationsOption,
+    InstallationsOptions,
+)
+"""The groups that a command on several installations takes."""
