@@ -153,6 +153,16 @@ def test_a_plan_that_changes_after_the_question_is_not_carried_out(
     assert _left(inside) == _ONE | {"b": 41}
 
 
+def test_each_has_a_journal_of_its_own(inside: Command, tmp_path: Path) -> None:
+    words = (*_APPLY, "--yes", "--json", "--journal", "j-{installation}")
+    first = inside(*words, status=0, folder=tmp_path).report
+    again = inside(*words, status=0, folder=tmp_path).report
+    assert first["succeeded"] == again["succeeded"] == 50
+    assert first["requests"] == again["requests"], "the journals count what was sent before"
+    assert sorted(path.name for path in tmp_path.glob("j-*")) == [f"j-{name}" for name in "abcd"]
+    assert _left(inside) == _ONE
+
+
 def test_a_ledger_resumes(inside: Command, tmp_path: Path) -> None:
     words = (*_APPLY, "--yes", "--json", "--ledger", "l")
     (tmp_path / "p-d.jsonl").rename(tmp_path / "later")

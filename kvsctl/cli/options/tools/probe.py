@@ -17,7 +17,7 @@ class ProbeOptions(OptionGroup):
         list[str],
         typer.Option(
             metavar="QUESTION",
-            help="Ask only this question. Repeatable. (default: all but quota)",
+            help="Ask only this question; -n names them. Repeatable. (default: all but quota)",
             rich_help_panel=panels.INPUT,
         ),
         OnResume.MAY_DIFFER,
