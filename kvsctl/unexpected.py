@@ -33,10 +33,12 @@ It is never written to: a bytes object of zeros costs no time, while filling a b
 
 
 def explained(error: Exception) -> KvsctlError:
-    """Return the error to show for an exception that ended the command.
+    """Return the error to show for an exception that ended the command; itself if it is one.
 
-    Give the memory back that was reserved for showing it.
+    Give the memory back that was reserved for showing any other.
     """
+    if isinstance(error, KvsctlError):
+        return error
     _reserve.clear()
     if is_shortage(error):
         # Any other exception may hold a key or a value.

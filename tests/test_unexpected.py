@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvsctl import unexpected
-from kvsctl.errors import ExitStatus
+from kvsctl.errors import ExitStatus, UsageError
 from kvsctl.unexpected import explained, is_shortage, job_at_work
 from tests.support.commands.command import Command
 from tests.support.needs import IS_LINUX, only_on
@@ -60,6 +60,11 @@ def test_without_a_limit_on_memory_an_exception_is_a_defect(
     explanation = explained(error)
     assert explanation.status is ExitStatus.DEFECT
     assert explanation.message == f"kvsctl has a defect: {kind.__name__}"
+
+
+def test_an_error_of_our_own_needs_no_explanation() -> None:
+    error = UsageError("no input")
+    assert explained(error) is error
 
 
 @pytest.mark.parametrize(

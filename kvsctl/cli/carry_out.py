@@ -17,7 +17,7 @@ from kvsctl.cli.options.installations.choosing import (
 from kvsctl.cli.options.installations.working import InstallationsOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.target import TargetOptions
-from kvsctl.errors import ExitStatus, KvsctlError, UsageError
+from kvsctl.errors import ExitStatus, UsageError
 from kvsctl.jobs.event_loop import on_a_loop
 from kvsctl.jobs.job import BatchJob, Job
 from kvsctl.jobs.signals import Signals
@@ -61,7 +61,7 @@ def carry_out(
             in_parts = partial(fan_out_job, command, job_of, work)
             status = _status(in_parts, run_fan_out, given, environment, watch)
     except Exception as error:
-        end = error if isinstance(error, KvsctlError) else explained(error)
+        end = explained(error)
         if watch is not None:
             watch.finish(end.status, end.message)
         if environment.log is None or _DEBUG in os.environ:

@@ -57,7 +57,7 @@ async def work_on(
             part, around.environment, around.interrupts, pacer=pacer, among=around.among
         )
     except Exception as raised:
-        error = raised if isinstance(raised, KvsctlError) else explained(raised)
+        error = explained(raised)
         status = error.status
     end = collected.end
     message = error.message if error is not None else None if end is None else end.error

@@ -102,6 +102,11 @@ def test_a_plan_that_is_missing_or_not_its_own_stops_no_other(
     assert _left(inside) == _WHOLE | {"d": 1}
 
 
+def test_without_any_plan_the_first_one_is_named(inside: Command, tmp_path: Path) -> None:
+    ended = inside("apply", *ALL, "none-{installation}", "--yes", status=2, folder=tmp_path)
+    assert b"cannot read none-a: " in ended.err
+
+
 def test_a_dry_run_says_what_all_would_need(inside: Command, tmp_path: Path) -> None:
     report = inside(*_APPLY, "-n", "--json", status=0, folder=tmp_path).report
     assert (report["unsent"], report["dry_run"]) == (50, True)

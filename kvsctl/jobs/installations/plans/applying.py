@@ -7,7 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from kvsctl.config.targets import Target
-from kvsctl.errors import ExitStatus, KvsctlError, UsageError
+from kvsctl.errors import ExitStatus, UsageError
 from kvsctl.jobs.cleanup.guards import MostDeleted
 from kvsctl.jobs.cleanup.plans.approval import UNCHANGED, PlanApproval, PlanCount
 from kvsctl.jobs.examine import examine
@@ -74,7 +74,7 @@ class Applying:
             fingerprint = plan.fingerprint()
             await examine(plan.feed(), [], approval.admit)
         except Exception as raised:
-            error = raised if isinstance(raised, KvsctlError) else explained(raised)
+            error = explained(raised)
             self._unread += 1
             return PartEnd(InstallationEnd(name, int(error.status), error.message), None)
         self._checked[name] = _Checked(name, approval.count, fingerprint)
