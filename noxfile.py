@@ -80,6 +80,9 @@ def package(session: nox.Session) -> None:
     output("set", "--target", "local", "--quiet", "greeting=hello")
     if output("get", "--target", "local", "--quiet", "--raw", "greeting") != "hello":
         session.error("the installed program does not read back what it wrote")
+    *_, place = output("help").splitlines()
+    if not Path(place.split()[1]).is_relative_to(clean):
+        session.error("the installed help does not name the installed documentation")
 
 
 def _require_whole(session: nox.Session, wheel: Path) -> None:
@@ -89,6 +92,7 @@ def _require_whole(session: nox.Session, wheel: Path) -> None:
         for path in Path("kvsctl").rglob("*")
         if path.is_file() and path.suffix in {".py", ".typed", ".js", ".ts"}
     }
+    shared = [*Path("man").rglob("*.?"), *Path("docs").glob("*.md"), Path("README.md")]
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         (entry_points,) = [name for name in names if name.endswith("/entry_points.txt")]
@@ -99,7 +103,13 @@ def _require_whole(session: nox.Session, wheel: Path) -> None:
         for name in [*PROJECT["scripts"].values(), *PROJECT["entry-points"]["pytest11"].values()]
         if name not in entries
     ]
-    extra = sorted(n for n in names - expected if ".dist-info/" not in n)
+    missing += [
+        path.as_posix()
+        for path in shared
+        if path.is_file() and not any(n.endswith(f"/{path.as_posix()}") for n in names)
+    ]
+    beside = (".dist-info/", ".data/data/share/man/", ".data/data/share/doc/kvsctl/")
+    extra = sorted(n for n in names - expected if not any(one in n for one in beside))
     if missing or extra:
         session.error(f"the wheel lacks {missing} and should not hold {extra}")
 

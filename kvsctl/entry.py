@@ -61,7 +61,7 @@ def _run(words: list[str]) -> None:
     # page.
     atexit.register(gc.freeze)
     is_completion = _COMPLETION in os.environ and sys.stdout is not None
-    if words == ["--version"] and sys.stdout is not None and not is_completion:
+    if words in (["--version"], ["-V"]) and sys.stdout is not None and not is_completion:
         # Loading the command line would take most of the time.
         sys.stdout.write(f"kvsctl {__version__}\n")
         return

@@ -47,11 +47,12 @@ _COMMANDS: Final = dict(_walk(get_command(command_line())))
 @cache
 def _options(words: tuple[str, ...]) -> frozenset[str]:
     """Return the names of the options in the help of a command."""
-    shown = CliRunner(env={"COLUMNS": "100"}).invoke(command_line(words), [*words, "--help"])
+    given = ["help", *words]
+    shown = CliRunner(env={"COLUMNS": "100"}).invoke(command_line(given), given)
     assert shown.exit_code == 0
-    # Under the first heading; a line of the description may begin with an option as well.
+    # Under a heading; a line of the description may begin with an option as well.
     _, *tables = re.split(r"^\S.*:$", shown.output, flags=re.MULTILINE)
-    names = re.findall(r"^  (-.*?)(?:  |$)", "".join(tables), re.MULTILINE)
+    names = re.findall(r"^ {2,6}(-.*?)(?:  |$)", "".join(tables), re.MULTILINE)
     return frozenset(name for row in names for name in re.findall(_OPTION, row))
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from kvsctl import __version__
-from kvsctl.cli.help import WIDTH, Command, Group
+from kvsctl.cli.help import Command, Group
 
 
 def command_line(words: Sequence[str] = ()) -> typer.Typer:
@@ -24,7 +24,7 @@ def command_line(words: Sequence[str] = ()) -> typer.Typer:
         add_completion=False,
         cls=Group,
         rich_markup_mode=None,
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
     for add in [_COMMANDS[named]] if has_command else _COMMANDS.values():
@@ -152,6 +152,12 @@ def _add_completion(app: typer.Typer) -> None:
     app.command("completion", cls=Command)(completion_command)
 
 
+def _add_help(app: typer.Typer) -> None:
+    from kvsctl.cli.commands.tools.help import help_command
+
+    app.command("help", cls=Command)(help_command)
+
+
 _COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
     "set": _add_set,
     "get": _add_get,
@@ -173,6 +179,7 @@ _COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
     "report": _add_report,
     "bridge": _add_bridge,
     "completion": _add_completion,
+    "help": _add_help,
 }
 
 
@@ -186,7 +193,11 @@ def _root(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
+            "--version",
+            "-V",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the version and exit.",
         ),
     ] = False,
 ) -> None:

@@ -73,7 +73,10 @@ _OTHER_COMMANDS = (
     "kvsctl.bridge",
     "kvsctl.cli.commands.tools.completion",
     "kvsctl.cli.completion",
+    "kvsctl.cli.commands.tools.help",
+    "kvsctl.cli.help.topics",
 )
+_PAGES = ("kvsctl.cli.help.about", "kvsctl.cli.help.layout", "kvsctl.cli.help.page")
 _EVERYTHING = (*_NETWORK, *_SERVER, *_TABLES, *_RUNS)
 _NOT_FOR_HELP = ("dataclasses", "tempfile", "kvsctl.durations", "kvsctl.report.console")
 
@@ -103,7 +106,10 @@ def _imported(kvsctl: Command, *words: str, **variables: str) -> set[str]:
     ("words", "left_out"),
     [
         (["--version"], ("typer", "kvsctl.cli", *_EVERYTHING)),
+        (["-V"], ("typer", "kvsctl.cli", *_EVERYTHING)),
         (["--help"], _EVERYTHING),
+        (["help", "set"], (*_EVERYTHING, "kvsctl.cli.commands.records.get")),
+        (["help", "tuning"], (*_EVERYTHING, "kvsctl.cli.commands.records.get")),
         (["set", "--help"], (*_EVERYTHING, *_NOT_FOR_HELP)),
         (["get", "--help"], (*_OTHER_COMMANDS, *_EVERYTHING)),
         (["list", "--help"], _EVERYTHING),
@@ -132,6 +138,7 @@ def _imported(kvsctl: Command, *words: str, **variables: str) -> set[str]:
                 *_RARE,
                 *_STORE,
                 *_FEW_JOBS,
+                *_PAGES,
             ),
         ),
     ],

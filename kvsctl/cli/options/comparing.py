@@ -126,8 +126,8 @@ class SyncOptions(OptionGroup):
         str | None,
         typer.Option(
             metavar="TEMPLATE",
-            help="Write each record under another key: 'copy:{key}', or with {rest}, what follows "
-            "PREFIX in the key. Braces are written {{ and }}.",
+            help="Write each record under another key, such as 'copy:{key}'. {rest} is what "
+            "follows PREFIX in the key. Braces are written {{ and }}.",
             rich_help_panel=panels.INPUT,
         ),
         OnResume.MUST_MATCH,
@@ -136,9 +136,9 @@ class SyncOptions(OptionGroup):
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Plan to delete what TARGET lacks: write a line per key to FILE, and delete "
-            "nothing. {date} and {installation} in its name are replaced.",
-            rich_help_panel=panels.OUTPUT,
+            help="Write a plan to FILE that deletes what TARGET lacks, for apply. {date} and "
+            "{installation} in its name are replaced.",
+            rich_help_panel=panels.RUNNING,
         ),
         OnResume.MAY_DIFFER,
     ] = None

@@ -22,8 +22,8 @@ class ConsistentOption(OptionGroup):
         bool,
         typer.Option(
             "--consistent",
-            help="Read each listed key again by batch/get, as queries lag behind writes: at least "
-            "40 units more per 1,000 keys.",
+            help="Read each listed key again by batch/get, as queries lag behind writes. Costs at "
+            "least 40 units more per 1,000 keys.",
             rich_help_panel=panels.RUNNING,
         ),
         OnResume.MUST_MATCH,

@@ -87,7 +87,8 @@ class OutputOption(OptionGroup):
             "--output",
             "-o",
             metavar="FILE",
-            help="Write to FILE (FILE.part until complete), compressed if it ends in .gz or .zst.",
+            help="Write to FILE, compressed if it ends in .gz or .zst. It is named FILE.part until "
+            "it is complete.",
             rich_help_panel=panels.OUTPUT,
         ),
         OnResume.CHECKED_ELSEWHERE,

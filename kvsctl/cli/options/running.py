@@ -18,7 +18,7 @@ Timeout: TypeAlias = Annotated[
     typer.Option(
         metavar="D",
         help=f"Give up on a request after D (5s, 2m). {_default(DEFAULTS.timeout)}",
-        rich_help_panel=panels.RUNNING,
+        rich_help_panel=panels.TUNING,
     ),
     OnResume.MAY_DIFFER,
 ]
@@ -34,7 +34,7 @@ class RunningOptions(OptionGroup):
             "-c",
             metavar="N",
             help="Requests in flight at a time. (default: as many as help)",
-            rich_help_panel=panels.RUNNING,
+            rich_help_panel=panels.TUNING,
         ),
         OnResume.MAY_DIFFER,
     ] = None
@@ -43,7 +43,7 @@ class RunningOptions(OptionGroup):
         typer.Option(
             metavar="N",
             help=f"Records per request. {_default(DEFAULTS.batch_size)}",
-            rich_help_panel=panels.RUNNING,
+            rich_help_panel=panels.TUNING,
         ),
         OnResume.MAY_DIFFER,
     ] = None
@@ -52,7 +52,7 @@ class RunningOptions(OptionGroup):
         typer.Option(
             metavar="N",
             help=f"Bytes per request. {_default(DEFAULTS.max_batch_bytes)}",
-            rich_help_panel=panels.RUNNING,
+            rich_help_panel=panels.TUNING,
         ),
         OnResume.MAY_DIFFER,
     ] = None
@@ -62,7 +62,7 @@ class RunningOptions(OptionGroup):
         typer.Option(
             metavar="N",
             help=f"Retries per record. {_default(DEFAULTS.retries)}",
-            rich_help_panel=panels.RUNNING,
+            rich_help_panel=panels.TUNING,
         ),
         OnResume.MAY_DIFFER,
     ] = None
@@ -71,7 +71,7 @@ class RunningOptions(OptionGroup):
         typer.Option(
             metavar="N",
             help="Give up after N consecutive failed requests. " + _default(DEFAULTS.give_up_after),
-            rich_help_panel=panels.RUNNING,
+            rich_help_panel=panels.TUNING,
         ),
         OnResume.MAY_DIFFER,
     ] = None
@@ -80,14 +80,14 @@ class RunningOptions(OptionGroup):
         typer.Option(
             metavar="D",
             help="Give up after D of nothing but 429 responses. " + _default(DEFAULTS.patience),
-            rich_help_panel=panels.RUNNING,
+            rich_help_panel=panels.TUNING,
         ),
         OnResume.MAY_DIFFER,
     ] = None
     max_failures: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Give up after N failed records.", rich_help_panel=panels.RUNNING
+            metavar="N", help="Give up after N failed records.", rich_help_panel=panels.TUNING
         ),
         OnResume.MAY_DIFFER,
     ] = None
@@ -97,7 +97,7 @@ class RunningOptions(OptionGroup):
             metavar="N",
             help="Share of the documented quota to use; the rest is left to the app. "
             + _default(DEFAULTS.quota_share),
-            rich_help_panel=panels.RUNNING,
+            rich_help_panel=panels.TUNING,
         ),
         OnResume.MAY_DIFFER,
     ] = None
@@ -106,7 +106,7 @@ class RunningOptions(OptionGroup):
         typer.Option(
             metavar="N",
             help="Requests per second, instead of the share; 0: no limit.",
-            rich_help_panel=panels.RUNNING,
+            rich_help_panel=panels.TUNING,
         ),
         OnResume.MAY_DIFFER,
     ] = None
@@ -115,7 +115,7 @@ class RunningOptions(OptionGroup):
         typer.Option(
             metavar="N",
             help="Quota units per minute, instead of the share; 0: no limit.",
-            rich_help_panel=panels.RUNNING,
+            rich_help_panel=panels.TUNING,
         ),
         OnResume.MAY_DIFFER,
     ] = None

@@ -129,7 +129,7 @@ class SelectionOptions(OptionGroup):
         list[str],
         typer.Option(
             metavar="EXPR",
-            help="Records for which the JMESPath expression EXPR is exactly true, such as "
+            help="Records for which the JMESPath expression EXPR is exactly true. An example is "
             "'value.plan == `\"free\"`'. It reads key, value, entityName, createdAt, updatedAt, "
             "expireTime and size; the two times may need to read each key again. Any result "
             "except true and false is counted as undecided. Repeatable: all of them.",
@@ -146,7 +146,8 @@ class ProtectOption(OptionGroup):
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Never choose the keys in FILE, whatever else matches: a key or a glob per line.",
+            help="Never choose the keys in FILE, a key or a glob per line. Nothing else that "
+            "matches changes that.",
             rich_help_panel=panels.SELECTION,
         ),
         OnResume.CHECKED_ELSEWHERE,

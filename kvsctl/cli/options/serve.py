@@ -219,7 +219,7 @@ class QuotaFlags(OptionGroup):
         typer.Option(
             metavar="N",
             min=1,
-            help=f"Requests per second (default {DEFAULT_LIMITS.requests_per_second}).",
+            help=f"Requests per second. (default: {DEFAULT_LIMITS.requests_per_second})",
             rich_help_panel=_QUOTAS,
         ),
     ] = None
@@ -228,7 +228,7 @@ class QuotaFlags(OptionGroup):
         typer.Option(
             metavar="N",
             min=1,
-            help=f"Read units per minute (default {DEFAULT_LIMITS.read_units_per_minute}).",
+            help=f"Read units per minute. (default: {DEFAULT_LIMITS.read_units_per_minute})",
             rich_help_panel=_QUOTAS,
         ),
     ] = None
@@ -237,7 +237,7 @@ class QuotaFlags(OptionGroup):
         typer.Option(
             metavar="N",
             min=1,
-            help=f"Write units per minute (default {DEFAULT_LIMITS.write_units_per_minute}).",
+            help=f"Write units per minute. (default: {DEFAULT_LIMITS.write_units_per_minute})",
             rich_help_panel=_QUOTAS,
         ),
     ] = None
@@ -245,18 +245,19 @@ class QuotaFlags(OptionGroup):
         str | None,
         typer.Option(
             metavar="D",
-            help="Length of the quota minute, in seconds or as 5s, 2m (default 60).",
+            help="Length of the quota minute, in seconds or as 5s, 2m. (default: 60)",
             rich_help_panel=_QUOTAS,
         ),
     ] = None
     window: Annotated[
         Literal["fixed", "sliding", "bucket"] | None,
-        typer.Option(help="Kind of quota window (default fixed).", rich_help_panel=_QUOTAS),
+        typer.Option(help="Kind of quota window. (default: fixed)", rich_help_panel=_QUOTAS),
     ] = None
     announce: Annotated[
         Literal["retry-after", "reset", "nothing"] | None,
         typer.Option(
-            help="How a 429 announces when to retry (default retry-after).", rich_help_panel=_QUOTAS
+            help="How a 429 announces when to retry. (default: retry-after)",
+            rich_help_panel=_QUOTAS,
         ),
     ] = None
     faults: Annotated[

@@ -37,7 +37,7 @@ class SetOptions(OptionGroup):
         bool,
         typer.Option(
             "--changed-only",
-            help="Read each record first and write only those whose value differs; a write is "
+            help="Read each record first and write only those whose value differs. A write is "
             "billed 20 times a read.",
             rich_help_panel=panels.RUNNING,
         ),

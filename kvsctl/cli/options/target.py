@@ -28,7 +28,7 @@ class TargetOptions(OptionGroup):
             "--target",
             "-t",
             metavar="NAME",
-            help="Target: local, forge, container or one from the configuration file.",
+            help="Target: local, forge, container or a configured one.",
             rich_help_panel=panels.TARGET,
         ),
         OnResume.CHECKED_ELSEWHERE,
@@ -41,7 +41,9 @@ class TargetOptions(OptionGroup):
     token_file: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Read the token from FILE.", rich_help_panel=panels.TARGET
+            metavar="FILE",
+            help="Read the token from FILE, not from KVSCTL_TOKEN.",
+            rich_help_panel=panels.TARGET,
         ),
         OnResume.MAY_DIFFER,
     ] = None
@@ -58,7 +60,7 @@ class TargetOptions(OptionGroup):
         list[str] | None,
         typer.Option(
             metavar="ID",
-            help="Installation whose store to use, in a Forge Container or of a bridge: its id.",
+            help="Id of the installation, in a Forge Container or of a bridge.",
             rich_help_panel=panels.TARGET,
         ),
         OnResume.CHECKED_ELSEWHERE,

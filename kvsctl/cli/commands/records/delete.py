@@ -58,9 +58,10 @@ from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptio
     FailuresOption,
 )
 def delete_command(given: Given) -> None:
-    """Delete keys given as arguments, or read from files or stdin: one per line, or JSON Lines.
+    """Delete keys, or what selectors choose.
 
-    Deleting a key that does not exist succeeds.
+    Keys are given as arguments, or read from files or stdin: one per line, or JSON Lines. Deleting
+    a key that does not exist succeeds.
 
     With --prefix, --match, --regex or --all, delete what selectors choose in the store: it is
     listed first, and you are asked. What an age, an expiry, a size or an expression chose is

@@ -41,9 +41,10 @@ from kvsctl.cli.options.target import TargetOptions
     FailuresOption,
 )
 def get_command(given: Given) -> None:
-    """Read records and print them as JSON Lines, in the order of the input.
+    """Read records and print them as JSON Lines.
 
-    A key that does not exist is a failure, unless --ignore-missing is given.
+    They are printed in the order of the input. A key that does not exist is a failure, unless
+    --ignore-missing is given.
     """
     from functools import partial
 

@@ -36,10 +36,11 @@ from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptio
     FailuresOption,
 )
 def set_command(given: Given) -> None:
-    """Write records: KEY=VALUE pairs, or JSON Lines, a JSON array, CSV or TSV from files or stdin.
+    """Write records from arguments, files or stdin.
 
-    A record is {"key": …, "value": …}, with optional "entityName" and "ttl". If a key occurs more
-    than once in the input, its last valid record is the one that is stored.
+    Input is KEY=VALUE pairs, JSON Lines, a JSON array, CSV or TSV. A record in JSON is
+    {"key": KEY, "value": VALUE}, with optional "entityName" and "ttl". If a key occurs more than
+    once in the input, its last valid record is the one that is stored.
     """
     from functools import partial
 

@@ -32,10 +32,11 @@ from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptio
     ReportOptions,
 )
 def apply_command(given: Given) -> None:
-    """Carry out a plan that delete, expire or sync wrote with --plan.
+    """Carry out a plan that delete, expire, clean or sync wrote.
 
-    Each record is read again first, and kept if it has changed since it was planned. So a plan can
-    be reviewed and reduced, by jq for example, and applying it twice changes nothing new.
+    A plan is written by --plan. Each record is read again first, and kept if it has changed since
+    it was planned. So a plan can be reviewed and reduced, by jq for example, and applying it twice
+    changes nothing new.
     """
     from kvsctl.cli.cleanup.apply_request import apply_job, plan_path
     from kvsctl.cli.installations.naming import PLACE

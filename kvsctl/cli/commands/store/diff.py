@@ -41,10 +41,11 @@ from kvsctl.cli.options.target import TargetOptions
     ReportOptions,
 )
 def diff_command(given: Given) -> None:
-    """Compare records: -f FILE or --from TARGET (left) with a target or --with FILE (right).
+    """Compare the records of two stores or files.
 
-    A record is added if only the right has it, missing if only the left has it, and changed if
-    their values differ. Expiry is not compared. The exit code is 1 if anything differs.
+    The left side is -f FILE or --from TARGET, the right side the target or --with FILE. A record is
+    added if only the right has it, missing if only the left has it, and changed if their values
+    differ. Expiry is not compared. The exit code is 1 if anything differs.
 
     With -f and without a selector, only the keys of FILE are read from the target; otherwise the
     target is listed.

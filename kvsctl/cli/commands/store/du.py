@@ -35,10 +35,11 @@ from kvsctl.cli.options.target import TargetOptions
     FailuresOption,
 )
 def du_command(given: Given) -> None:
-    """Show how many keys and bytes each prefix takes, and what reading them costs.
+    """Show how many keys and bytes each prefix takes.
 
-    Bytes are those of the values as JSON. Units and dollars are those of an export: they count
-    whole answers, with keys. It reads all records of the selection once, as an export does.
+    The cost of reading them is shown, too. Bytes are those of the values as JSON. Units and dollars
+    are those of an export: they count whole answers, with keys. du reads all records of the
+    selection once, as an export does.
     """
     from kvsctl.cli.carry_out import carry_out_job
     from kvsctl.cli.usage_request import du_job

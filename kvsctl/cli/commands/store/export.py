@@ -40,10 +40,11 @@ from kvsctl.cli.options.target import TargetOptions
     FailuresOption,
 )
 def export_command(given: Given) -> None:
-    """Write records as JSON Lines that set can load: all of them, or a selection.
+    """Save records as JSON Lines that set can load.
 
-    Several ranges of keys are read at a time, so records come in no order; with -c 1 they come in
-    key order. An export is not a snapshot of one moment. Secrets cannot be exported.
+    Without PREFIX and selectors, that is the whole store. Several ranges of keys are read at a
+    time, so records come in no order; with -c 1 they come in key order. An export is not a snapshot
+    of one moment. Secrets cannot be exported.
     """
     from kvsctl.cli.carry_out import carry_out_job
     from kvsctl.cli.listing_request import export_job

@@ -35,9 +35,10 @@ from kvsctl.cli.options.target import TargetOptions
     FailuresOption,
 )
 def list_command(given: Given) -> None:
-    """List keys: all of them, those that begin with PREFIX, or those that selectors choose.
+    """Print keys: all of them, or a selection.
 
-    Selectors can be combined, and a key must meet all of them. Secrets cannot be listed.
+    PREFIX and the selectors choose keys. Selectors can be combined, and a key must meet all of
+    them. Secrets cannot be listed.
     """
     from kvsctl.cli.carry_out import carry_out_job
     from kvsctl.cli.listing_request import list_job

@@ -43,11 +43,12 @@ from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptio
     FailuresOption,
 )
 def sync_command(given: Given) -> None:
-    """Write the records of --from TARGET that the target lacks or holds differently.
+    """Write what a store lacks or holds differently from another.
 
-    Choose records by PREFIX, --match, --regex or --all. Each is read in the target first; records
-    with a ttl are always written. Nothing is deleted: --plan writes what would be, for apply. After
-    a stop, the same command writes only what still differs; with --journal it resumes where it was.
+    Records of --from TARGET are written to the target. Choose records by PREFIX, --match, --regex
+    or --all. Each is read in the target first; records with a ttl are always written. Nothing is
+    deleted: --plan writes what would be, for apply. After a stop, the same command writes only what
+    still differs; with --journal it resumes where it was.
     """
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.cli.sync_request import sync_job

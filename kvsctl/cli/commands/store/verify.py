@@ -9,10 +9,11 @@ from kvsctl.cli.options.running import RunningOptions
 
 @takes(VerifyOptions, RunningOptions, LockOptions, MonitoringOptions, ReportOptions)
 def verify_command(given: Given) -> None:
-    """Check that an export still matches the manifest beside it, FILE.manifest.json.
+    """Check that an export is whole and unchanged.
 
-    With --against, also read its keys from a target and compare the values. Otherwise nothing is
-    sent. The exit code is 1 if the file was truncated or altered, or if a record differs.
+    It is compared with the manifest beside it, FILE.manifest.json. With --against, also read its
+    keys from a target and compare the values. Otherwise nothing is sent. The exit code is 1 if the
+    file was truncated or altered, or if a record differs.
     """
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.cli.compare_request import verification

@@ -8,7 +8,8 @@ import typer
 from kvsctl.cli.help import Command, Group
 
 bridge_app = typer.Typer(
-    help="Let kvsctl reach the stores of a Forge app through a web trigger.",
+    help="Let kvsctl reach the stores of a Forge app.\n\n"
+    "A bridge is a function in the app, behind a web trigger: kvsctl calls it from any machine.",
     no_args_is_help=True,
     cls=Group,
     rich_markup_mode=None,
@@ -25,10 +26,11 @@ def init_command(
         bool, typer.Option("--typescript", help="Write TypeScript in place of JavaScript.")
     ] = False,
 ) -> None:
-    """Write src/kvsctl-bridge.js, and print the lines that manifest.yml needs.
+    """Put a bridge into an app.
 
-    It is a function that reads and writes the store of the installation in which it is called, for
-    callers that have a token. It holds no secret. Another file of this name is never replaced.
+    Writes src/kvsctl-bridge.js, and prints the lines that manifest.yml needs. It is a function that
+    reads and writes the store of the installation in which it is called, for callers that have a
+    token. It holds no secret. Another file of this name is never replaced.
     """
     import os
 
@@ -44,7 +46,10 @@ def init_command(
 
 @bridge_app.command("remove", cls=Command)
 def remove_command(folder: _Folder = Path()) -> None:
-    """Remove src/kvsctl-bridge.js or .ts, and say how to remove its URLs and tokens."""
+    """Take a bridge out of an app.
+
+    Removes src/kvsctl-bridge.js or .ts, and says how to remove its URLs and tokens.
+    """
     from kvsctl.bridge.app_folder import remove
     from kvsctl.bridge.steps import steps_after_remove
 

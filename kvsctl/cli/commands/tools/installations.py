@@ -26,10 +26,10 @@ class InstallationsOptions(OptionGroup):
 
 @takes(TargetOptions, InstallationsFileOption, InstallationsOptions)
 def installations_command(given: Given) -> None:
-    """List the installations of an app, as the proxy of a Forge Container knows them.
+    """List the installations of an app.
 
-    With --installations-file, list those in the file, once it was checked. The lines of JSON can be
-    used as such a file.
+    They are those that the proxy of a Forge Container knows, or with --installations-file, those in
+    the file, once it was checked. The lines of JSON can be used as such a file.
     """
     import os
     import sys

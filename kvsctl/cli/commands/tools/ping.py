@@ -8,10 +8,11 @@ from kvsctl.cli.options.tools.ping import PingOptions
 
 @takes(TargetOptions, PingOptions, AskingOptions)
 def ping_command(given: Given) -> None:
-    """Find out whether a target answers and takes the credentials. Writes nothing.
+    """Find out whether a target answers, without writing.
 
-    Prints the target, where its token comes from and when that ends, how long requests take, and
-    how far the service's clock is from this machine's. Reads a key that does not exist.
+    Prints the target, whether it takes the credentials, where its token comes from and when that
+    ends, how long requests take, and how far the service's clock is from this machine's. Reads a
+    key that does not exist.
     """
     import sys
 

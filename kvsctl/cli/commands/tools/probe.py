@@ -8,7 +8,7 @@ from kvsctl.cli.options.tools.probe import ProbeOptions
 
 @takes(ProbeOptions, AskingOptions, TargetOptions, ConfirmOption, YesOption)
 def probe_command(given: Given) -> None:
-    """Find out what a target does where the service's documentation is silent.
+    """Find out what a target does where documentation is silent.
 
     Writes scratch records below a prefix of their own, after it has said what that costs and has
     asked, and deletes them at the end. What it finds out is a profile for kvsctl and its emulator.

@@ -26,9 +26,10 @@ _SWITCHES: Final = (
 
 @takes(ServingOptions, OpenOptions, QuotaFlags)
 def serve_command(given: Given) -> None:
-    """Run the local emulator of the service until Ctrl-C or SIGTERM.
+    """Run the emulator of the service as an HTTP server.
 
-    Prints its base URL once it accepts requests. Give that URL to an app, or to kvsctl as --url.
+    It runs until Ctrl-C or SIGTERM. Prints its base URL once it accepts requests. Give that URL to
+    an app, or to kvsctl as --url.
     """
     from kvsctl.emulator.refusals import EmulatorError
     from kvsctl.errors import UsageError

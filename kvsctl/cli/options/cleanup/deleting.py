@@ -31,8 +31,7 @@ class GuardOptions(OptionGroup):
         str | None,
         typer.Option(
             metavar="N",
-            help="Delete nothing if more than N records would be deleted, or more than 5% of the "
-            "listed ones.",
+            help="Delete nothing if it would be more than N records, or N% of the listed ones.",
             rich_help_panel=panels.RUNNING,
         ),
         OnResume.MAY_DIFFER,
@@ -57,7 +56,7 @@ class UndoOptions(OptionGroup):
             metavar="FILE",
             help="First write what is deleted or rewritten to FILE, ready for set. {date} and "
             "{installation} in its name are replaced; it never replaces a file.",
-            rich_help_panel=panels.OUTPUT,
+            rich_help_panel=panels.RUNNING,
         ),
         OnResume.CHECKED_ELSEWHERE,
     ] = None
@@ -66,7 +65,7 @@ class UndoOptions(OptionGroup):
         typer.Option(
             "--undo-keys-only",
             help="Write only the keys to the --undo file.",
-            rich_help_panel=panels.OUTPUT,
+            rich_help_panel=panels.RUNNING,
         ),
         OnResume.MUST_MATCH,
     ] = False
@@ -81,7 +80,7 @@ class PlanOptions(OptionGroup):
             metavar="FILE",
             help="Change nothing; write what would be done to FILE, a line per key for apply. "
             "{date} and {installation} in its name are replaced; - is stdout.",
-            rich_help_panel=panels.OUTPUT,
+            rich_help_panel=panels.RUNNING,
         ),
         OnResume.MAY_DIFFER,
     ] = None
@@ -90,7 +89,7 @@ class PlanOptions(OptionGroup):
         typer.Option(
             "--with-values",
             help="Write the values to the --plan, too.",
-            rich_help_panel=panels.OUTPUT,
+            rich_help_panel=panels.RUNNING,
         ),
         OnResume.MAY_DIFFER,
     ] = False

@@ -17,9 +17,9 @@ class InstallationsFileOption(OptionGroup):
         typer.Option(
             "--installations-file",
             metavar="FILE",
-            help='Work on the installations in FILE, one per line: {"installation": …}, with "url" '
-            'and "token_file" or "token_command" outside of a Forge Container.',
-            rich_help_panel=panels.TARGET,
+            help='Work on the installations in FILE, one per line: {"installation": ID}, with '
+            '"url" and "token_file" or "token_command" outside of a Forge Container.',
+            rich_help_panel=panels.INSTALLATIONS,
         ),
         OnResume.CHECKED_ELSEWHERE,
     ] = None
@@ -33,7 +33,7 @@ class AllInstallationsOption(OptionGroup):
         typer.Option(
             "--all-installations",
             help="Work on every installation of the app, in a Forge Container.",
-            rich_help_panel=panels.TARGET,
+            rich_help_panel=panels.INSTALLATIONS,
         ),
         OnResume.CHECKED_ELSEWHERE,
     ] = False

@@ -27,7 +27,7 @@ class InstallationsOptions(OptionGroup):
             min=1,
             max=1000,
             help="Work on N installations at the same time.",
-            rich_help_panel=panels.RUNNING,
+            rich_help_panel=panels.INSTALLATIONS,
         ),
         OnResume.MAY_DIFFER,
     ] = AT_ONCE
@@ -37,7 +37,7 @@ class InstallationsOptions(OptionGroup):
             "--ledger",
             metavar="FILE",
             help="Note each finished installation in FILE; rerun the same command to resume.",
-            rich_help_panel=panels.RUNNING,
+            rich_help_panel=panels.INSTALLATIONS,
         ),
         OnResume.MAY_DIFFER,
     ] = None
@@ -48,7 +48,7 @@ class InstallationsOptions(OptionGroup):
             metavar="N",
             min=0,
             help="Work on N installations first; begin the others only if these succeed.",
-            rich_help_panel=panels.RUNNING,
+            rich_help_panel=panels.INSTALLATIONS,
         ),
         OnResume.MAY_DIFFER,
     ] = 0
@@ -58,7 +58,7 @@ class InstallationsOptions(OptionGroup):
             "--stop-after-failed-installations",
             metavar="N|P%",
             help="Begin no other installation after N, or P% of all, have failed.",
-            rich_help_panel=panels.RUNNING,
+            rich_help_panel=panels.INSTALLATIONS,
         ),
         OnResume.MAY_DIFFER,
     ] = None

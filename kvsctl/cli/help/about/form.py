@@ -1,0 +1,42 @@
+"""What is known of a command besides its docstring and options: examples, common options.
+
+Every example works when it is pasted into a shell, in an empty folder and on an empty local store:
+a test runs them all.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+Example: TypeAlias = tuple[str, ...]
+"""What a few commands do, without a period, and the lines of these commands."""
+
+README: Final = "README.md"
+INPUT: Final = "docs/input.md"
+TARGETS: Final = "docs/targets.md"
+JOURNAL: Final = "docs/journal.md"
+STORE: Final = "docs/whole-store.md"
+BRIDGE: Final = "docs/bridge.md"
+CLEAN_UP: Final = "docs/clean-up.md"
+
+
+class About(NamedTuple):
+    """What stands in the page of a command besides its docstring and its options.
+
+    `common` names options as the code does; without it, all options but those for tuning are
+    common. Arguments are always shown. `topics` are those of `kvsctl help TOPIC`. `docs` is the
+    file of the documentation to read.
+    """
+
+    examples: Sequence[Example] = ()
+    common: Sequence[str] = ()
+    topics: Sequence[str] = ()
+    docs: str = README
+
+
+NO_EXAMPLES: Final = About()
+
+TARGET: Final = ("target", "url", "token_file")
+REPORT: Final = ("json", "quiet", "verbose")
+FILES: Final = ("file", "format", "key", "value_field", "infer_types")
+SELECTION: Final = ("match", "older_than", "where")
+CHANGES: Final = ("dry_run", "yes", "undo", "plan")
