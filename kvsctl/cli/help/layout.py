@@ -69,7 +69,8 @@ class _Layout:
             yield f"{self._heading('Usage')} {page.usage}"
             yield ""
         for paragraph in page.paragraphs:
-            yield from wrapped(paragraph, self._width)
+            has_lines = "\n" in paragraph
+            yield from paragraph.split("\n") if has_lines else wrapped(paragraph, self._width)
             yield ""
         options = self._column(
             [row for one in page.sections if _has_options(one) for row in one.rows]

@@ -118,7 +118,10 @@ def _paragraphs(texts: Sequence[str]) -> Iterator[str]:
     for number, text in enumerate(texts):
         if number:
             yield ".PP"
-        yield from _filled(text)
+        if "\n" in text:
+            yield from (".nf", *map(_text, text.split("\n")), ".fi")
+        else:
+            yield from _filled(text)
 
 
 def _see_also(page: Page, names: Sequence[tuple[str, int]]) -> Iterator[str]:

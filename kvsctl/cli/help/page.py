@@ -24,7 +24,10 @@ _NOTES: Final = re.compile(r" \((?:default|required|at most|env)\b[^()]*\)$")
 """All notes of an option, as `text_of` writes them."""
 
 _HELP: Final = "help"
+_EVERYWHERE: Final = ("environment", "exit-codes")
+"""Topics of every command that has any."""
 
+_VERBATIM: Final = "\b\n"
 TIED: Final = "\N{NO-BREAK SPACE}"
 """A space at which no line breaks."""
 
@@ -44,7 +47,10 @@ class Section(NamedTuple):
 
 
 class Page(NamedTuple):
-    """A help page. `name` is how it is called: `kvsctl set`, or `kvsctl help tuning`."""
+    """A help page. `name` is how it is called: `kvsctl set`, or `kvsctl help tuning`.
+
+    A paragraph of several lines is shown as it is.
+    """
 
     name: str
     sentence: str
@@ -99,7 +105,11 @@ _Panel = tuple[str, list[tuple[str, Row]]]
 
 
 def _paragraphs(text: str) -> list[str]:
-    return [" ".join(one.split()) for one in inspect.cleandoc(text).split("\n\n")]
+    """Return the paragraphs of a docstring; the lines of one that begins with `\\b` stay lines."""
+    return [
+        one.removeprefix(_VERBATIM) if one.startswith(_VERBATIM) else " ".join(one.split())
+        for one in inspect.cleandoc(text).split("\n\n")
+    ]
 
 
 def _options(command: Any, context: Any) -> list[_Panel]:
@@ -170,7 +180,8 @@ def _more(words: Sequence[str], about: About, *, has_rest: bool) -> list[Row]:
     if not words:
         rows.append(Row("kvsctl help COMMAND", "All options of a command."))
     if about.topics:
-        rows.append(Row("kvsctl help TOPIC", f"{', '.join(about.topics)}."))
+        topics = dict.fromkeys((*about.topics, *_EVERYWHERE))
+        rows.append(Row("kvsctl help TOPIC", f"{', '.join(topics)}."))
     return rows
 
 

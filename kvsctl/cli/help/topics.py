@@ -184,7 +184,7 @@ _ENVIRONMENT: Final = Topic(
     ),
     tables=(
         (
-            "Variables",
+            "Environment",
             (
                 ("KVSCTL_TARGET", "Target, if neither --target nor --url is given."),
                 ("KVSCTL_URL", "Base URL of the service, in place of a target."),
@@ -219,8 +219,8 @@ _EXIT_CODES: Final = Topic(
             "kvsctl get -t local no-such-key || echo exit code $?",
         ),
         (
-            "Stop a script at the first end that is not a success",
-            "set -e; kvsctl set -t local greeting=hello; set +e",
+            "Go on only if every record succeeded",
+            "kvsctl set -t local greeting=hello && echo all are set",
         ),
     ),
     tables=(

@@ -1,6 +1,8 @@
 """`kvsctl help` shows the page of a command with all options, or a topic."""
 
 import re
+from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -9,6 +11,8 @@ from kvsctl.cli.help.topics import TOPICS
 from kvsctl.errors import ExitStatus
 from tests.cli.help.pages import COMMANDS, page
 from tests.support.commands.command import Command
+
+_DOCS: Final = Path(__file__).parents[3] / "docs"
 
 
 def test_help_alone_is_the_page_of_the_program(kvsctl: Command) -> None:
@@ -67,6 +71,15 @@ def test_a_page_that_does_not_exist(
 def test_the_version_has_a_short_option(kvsctl: Command) -> None:
     assert kvsctl("-V", status=0).out.decode() == f"kvsctl {__version__}\n"
     assert kvsctl.process("-V", status=0).out == kvsctl.process("--version", status=0).out
+
+
+def test_the_variables_are_those_that_are_documented() -> None:
+    [(_, rows)] = TOPICS["environment"].tables
+    named = {name for names, _ in rows for name in names.split(", ") if name != "..."}
+    section = (_DOCS / "targets.md").read_text("utf-8").partition("\n## Environment variables\n")[2]
+    cells = re.findall(r"^\| (`.*?) \| ", section.partition("\n## ")[0], re.MULTILINE)
+    documented = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
+    assert named == documented - {"KVSCTL_CONCURRENCY"}, "one of the settings stands for them all"
 
 
 def test_the_exit_codes_are_those_that_exist() -> None:

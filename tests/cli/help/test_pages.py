@@ -51,6 +51,22 @@ def test_options_stand_under_their_groups_in_order_and_help_is_last() -> None:
     assert lines[0] == "Paint a wall."
 
 
+def test_a_paragraph_keeps_its_lines_if_it_says_so() -> None:
+    def paint(given: Given) -> None:
+        """Paint a wall.
+
+        \b
+        north:  in    white
+        south:  in    red
+        """
+
+    painter = typer.Typer(rich_markup_mode=None, add_completion=False)
+    painter.callback()(_no_options)
+    painter.command(cls=Command)(takes(_Painting)(paint))
+    shown = CliRunner().invoke(painter, ["paint", "--help"]).output
+    assert "\n\nnorth:  in    white\nsouth:  in    red\n\n" in shown
+
+
 def test_every_command_is_listed_with_its_sentence_on_a_line() -> None:
     listed = page("--help", columns=80)
     for words in COMMANDS:
@@ -172,13 +188,10 @@ def test_a_plan_has_the_defaults_of_the_settings() -> None:
 
 
 def test_help_names_every_input_format() -> None:
-    *formats, last = [one.value for one in Format]
-    shown = {verb: " ".join(page("help", verb).split()) for verb in ("set", "get")}
-    assert f"--format FORMAT {', '.join(formats)} or {last}. " in shown["get"]
-    *formats, last = formats
-    assert f"--format FORMAT {', '.join(formats)} or {last}. " in shown["set"], (
-        "keys have no values"
-    )
+    formats = [one.value for one in Format]
+    shown = {verb: page("help", verb).split() for verb in ("set", "get")}
+    assert "|".join(formats) in shown["get"]
+    assert "|".join(formats[:-1]) in shown["set"], "keys, the last one, have no values"
 
 
 def test_help_of_serve_shows_the_defaults_of_the_emulator() -> None:

@@ -37,6 +37,6 @@ NO_EXAMPLES: Final = About()
 
 TARGET: Final = ("target", "url", "token_file")
 REPORT: Final = ("json", "quiet", "verbose")
-FILES: Final = ("file", "format", "key", "value_field", "infer_types")
+FILES: Final = ("file", "format", "key", "infer_types")
 SELECTION: Final = ("match", "older_than", "where")
 CHANGES: Final = ("dry_run", "yes", "undo", "plan")

@@ -17,7 +17,7 @@ class ExpireOptions(OptionGroup):
             metavar="TTL",
             help="Let records expire this long after they are written: 45s, 30m, 12h, 7d. "
             "(required)",
-            rich_help_panel=panels.OUTPUT,
+            rich_help_panel=panels.RUNNING,
         ),
         OnResume.MUST_MATCH,
     ] = None
