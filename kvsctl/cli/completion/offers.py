@@ -38,6 +38,10 @@ NAMED: Final[Mapping[str, Callable[[Mapping[str, str]], Iterable[Name]]]] = {
 }
 
 
+PAGES: Final = "words"
+"""The argument of `help`: the words of a command, or a topic."""
+
+
 class Offer(NamedTuple):
     """What the shell offers: paths of a kind, or these values, after `prefix` in the same word."""
 
@@ -92,7 +96,20 @@ def _values(place: Place, environ: Mapping[str, str]) -> list[Name]:
     given = NAMED.get(parameter.name)
     if given is not None:
         return _beginning(place.text, given(environ))
+    if parameter.name == PAGES:
+        return _beginning(place.text, _pages(place))
     return _beginning(place.text, map(Name, choices_of(parameter)))
+
+
+def _pages(place: Place) -> list[Name]:
+    """Return the commands and topics that `help` shows. After a word, nothing is offered."""
+    from kvsctl.cli.app import command_line
+    from kvsctl.cli.help.topics import TOPICS
+
+    if PAGES in place.given:
+        return []
+    topics = [Name(name, topic.sentence) for name, topic in TOPICS.items()]
+    return [*_commands_in(command_line()), *topics]
 
 
 def choices_of(parameter: Any) -> Sequence[str]:

@@ -54,7 +54,10 @@ def find_place(root: Any, before: Sequence[str], current: str) -> Place | None:
             if value is not None and takes_value(option):
                 return Place(command, value, option, prefix, so_far)
         return Place(command, current, given=so_far)
-    return Place(command, current, _argument(command, count), given=so_far)
+    argument = _argument(command, count)
+    if argument is not None and count and argument.nargs < 0:
+        so_far |= {argument.name}
+    return Place(command, current, argument, given=so_far)
 
 
 def commands_of(command: Any) -> dict[str, Any]:

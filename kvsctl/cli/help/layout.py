@@ -70,7 +70,8 @@ class _Layout:
             yield ""
         for paragraph in page.paragraphs:
             has_lines = "\n" in paragraph
-            yield from paragraph.split("\n") if has_lines else wrapped(paragraph, self._width)
+            lines = [f"    {one}" for one in paragraph.split("\n")] if has_lines else None
+            yield from lines or wrapped(paragraph, self._width)
             yield ""
         options = self._column(
             [row for one in page.sections if _has_options(one) for row in one.rows]

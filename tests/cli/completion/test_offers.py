@@ -86,6 +86,12 @@ def test_formats_are_offered() -> None:
     assert _names("set", "--if-absent=") == ["exact"]
 
 
+def test_commands_and_topics_are_offered_after_help_and_nothing_after_one() -> None:
+    assert _names("help", "t") == ["targets", "tuning"]
+    assert {"set", "journal", "tuning"} <= {*_names("help", "")}
+    assert _names("help", "journal", "") == []
+
+
 def test_words_of_a_list_are_offered_one_after_the_other() -> None:
     assert _names("diff", "--only", "") == ["added", "changed", "missing"]
     assert _names("diff", "--only", "changed,") == ["changed,added", "changed,missing"]
@@ -119,7 +125,13 @@ def test_it_is_known_what_every_parameter_takes(words: str, command: Any) -> Non
         if is_path:
             assert offers.kind_of(one) != offers.VALUES, f"{words}: {one.name} takes a path"
         is_known = offers.kind_of(one) != offers.VALUES or offers.choices_of(one)
-        is_named = one.name in {*offers.NAMED, *offers.LISTS, *_FREE_NAMES, "if_absent"}
+        is_named = one.name in {
+            *offers.NAMED,
+            *offers.LISTS,
+            *_FREE_NAMES,
+            offers.PAGES,
+            "if_absent",
+        }
         assert is_known or is_named or one.metavar in _FREE, f"{words}: {one.name} {one.metavar}"
 
 

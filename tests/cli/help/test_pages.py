@@ -64,7 +64,7 @@ def test_a_paragraph_keeps_its_lines_if_it_says_so() -> None:
     painter.callback()(_no_options)
     painter.command(cls=Command)(takes(_Painting)(paint))
     shown = CliRunner().invoke(painter, ["paint", "--help"]).output
-    assert "\n\nnorth:  in    white\nsouth:  in    red\n\n" in shown
+    assert "\n\n    north:  in    white\n    south:  in    red\n\n" in shown
 
 
 def test_every_command_is_listed_with_its_sentence_on_a_line() -> None:

@@ -17,7 +17,7 @@ class Shell(Enum):
 def completion_command(
     shell: Annotated[Shell, typer.Argument(metavar="bash|zsh|fish", help="The shell.")],
 ) -> None:
-    """Print the script by which a shell completes commands, options, targets and files.
+    """Print the script by which a shell completes kvsctl.
 
     \b
     bash: add this line to ~/.bashrc:  eval "$(kvsctl completion bash)"

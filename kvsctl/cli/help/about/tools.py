@@ -128,6 +128,16 @@ ABOUT: Final[Mapping[tuple[str, ...], About]] = {
         topics=("targets",),
         docs="docs/installations.md",
     ),
+    ("completion",): About(
+        examples=(
+            ("Complete in this bash, and in no other", 'eval "$(kvsctl completion bash)"'),
+            (
+                "Complete in every new fish",
+                "mkdir -p ~/.config/fish/completions",
+                "kvsctl completion fish > ~/.config/fish/completions/kvsctl.fish",
+            ),
+        ),
+    ),
     ("journal",): _JOURNAL,
     ("journal", "show"): _JOURNAL,
     ("report",): _REPORT,
