@@ -12,7 +12,8 @@ class Place(NamedTuple):
 
     `command` is the command whose options may be given there. `parameter` takes the text as its
     value; None: an option, a command of a group, or nothing that may be completed. `prefix` is what
-    stands before the value in the same word. `given` are the names of the options so far.
+    stands before the value in the same word. `given` are the names of the options so far, and of an
+    argument that takes several words and has one.
     """
 
     command: Any
