@@ -5,7 +5,8 @@ import gc
 import io
 import os
 import sys
-from typing import Any, Final, TextIO
+from contextlib import suppress
+from typing import Any, Final, NoReturn, TextIO
 
 from kvsctl import __version__
 from kvsctl.errors import ExitStatus, KvsctlError, StreamError
@@ -32,14 +33,25 @@ def main() -> None:
         with _Stdout():
             _run(sys.argv[1:])
     except KvsctlError as error:
-        _print_error(error)
-        sys.exit(error.status)
+        _end(error)
     except Exception as error:
         if os.environ.get("KVSCTL_DEBUG"):
             raise
-        reason = explained(error)
-        _print_error(reason)
-        sys.exit(reason.status)
+        _end(explained(error))
+
+
+def _end(error: KvsctlError) -> NoReturn:
+    """Print an error, for programs as well if they ask for it, and exit with its code."""
+    _print_error(error)
+    words = sys.argv[1:]
+    if "--json" in words:
+        # Not before: most commands have no such end, and an import may fail as the command did.
+        with suppress(Exception):
+            from kvsctl.cli.errors.for_programs import is_wanted, print_error
+
+            if is_wanted(words):
+                print_error(error, words)
+    sys.exit(error.status)
 
 
 def _occupy_standard_descriptors() -> None:
@@ -72,9 +84,10 @@ def _run(words: list[str]) -> None:
         return
     from kvsctl.cli.app import command_line
     from kvsctl.cli.arguments import prepared
+    from kvsctl.cli.errors.misuse import call
 
     given = prepared(words)
-    command_line(given)(args=given, prog_name="kvsctl")
+    call(command_line(given), given)
 
 
 class _Stdout:

@@ -15,5 +15,6 @@
   `installations`: to one on several installations; `tools`: to one beside the records;
   `fan_out`: to one in parts.
 - `records`: how records are printed and written, and what is done about rounded numbers.
+- `errors`: a command line that cannot be read, and errors for programs.
 - `arguments`, `help`: the words of the command line, and help pages.
 """

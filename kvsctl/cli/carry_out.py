@@ -68,6 +68,10 @@ def carry_out(
             raise
         for one in (end, *end.others):
             environment.fail(one.message, one.hint, one.status)
+        if given.of(ReportOptions).json:
+            from kvsctl.cli.errors.for_programs import print_error
+
+            print_error(end, [command])
         sys.exit(end.status)
     if watch is not None:
         watch.finish(status)

@@ -17,6 +17,7 @@ from kvsctl.report.console import Environment
 from kvsctl.report.document import (
     About,
     ReportFile,
+    error_members,
     input_lines,
     report_document,
 )
@@ -180,6 +181,8 @@ class Ending(msgspec.Struct, frozen=True):
             document["planned"] = self.job.deletions.planned
         if any(rule.name is not None for rule in self.rules):
             document["rules"] = [rule.members for rule in self.rules]
+        if end.error is not None:
+            document["error"] = error_members(end.error)
         return document | (self.dry_run.members if self.dry_run else {})
 
     def _save(self, end: End) -> End:

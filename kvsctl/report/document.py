@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from kvsctl.bulk.outcomes.tally import FailureNote, InstallationFailure, Tally
-from kvsctl.errors import ExitStatus, StreamError
+from kvsctl.errors import ExitStatus, KvsctlError, StreamError
 from kvsctl.files.claims import leads_to
 from kvsctl.files.descriptors import descriptor
 from kvsctl.files.raw import is_regular, open_emptied, write_all
@@ -140,6 +140,11 @@ class ReportFile:
     def close(self) -> None:
         """Close the file."""
         os.close(self._fd)
+
+
+def error_members(error: KvsctlError) -> dict[str, str | None]:
+    """Return an error that ended a command as the member `error` of a JSON document."""
+    return {"code": error.status.name, "message": error.message, "hint": error.hint}
 
 
 def failure_members(note: FailureNote) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from kvsctl.errors import ExitStatus, StreamError
 from kvsctl.jobs.ending import End, exit_status, graver
 from kvsctl.jobs.job import JobEnd, Reporting, Watcher
 from kvsctl.report.console import Environment
-from kvsctl.report.document import About, ReportFile, report_document
+from kvsctl.report.document import About, ReportFile, error_members, report_document
 from kvsctl.report.schema import document_line
 from kvsctl.report.store.differences import Compared, difference_summary
 
@@ -49,7 +49,8 @@ class ComparisonEnding(msgspec.Struct, frozen=True):
             end.elapsed_seconds,
             interrupted=is_interrupted,
         )
-        return document | self.compared.members
+        error = {} if end.error is None else {"error": error_members(end.error)}
+        return document | self.compared.members | error
 
     def _saved(self, end: End) -> End:
         """Save the report file; return how the comparison has ended now."""

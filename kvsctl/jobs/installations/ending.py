@@ -11,7 +11,7 @@ from kvsctl.jobs.installations.job import InstallationsJob
 from kvsctl.jobs.installations.sums import Sum, exit_status
 from kvsctl.jobs.job import JobEnd
 from kvsctl.report.console import Environment
-from kvsctl.report.document import About, ReportFile, report_document
+from kvsctl.report.document import About, ReportFile, error_members, report_document
 from kvsctl.report.installations.table import print_lines
 from kvsctl.report.schema import document_line
 from kvsctl.report.store.rules import rule_lines
@@ -99,7 +99,8 @@ class Ending(msgspec.Struct, frozen=True):
         dry_run = {} if self.sum.dry_run is None else self.sum.dry_run.members
         rules = {"rules": [rule.members for rule in self.sum.rules]} if self.sum.rules else {}
         lines = [line.members for line in self.sum.lines]
-        return document | rules | dry_run | {"installations": lines}
+        error = {} if end.error is None else {"error": error_members(end.error)}
+        return document | rules | dry_run | error | {"installations": lines}
 
     def _print_tables(self, end: "_End") -> None:
         environment, tally = self.environment, self.sum.tally

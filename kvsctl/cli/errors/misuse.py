@@ -1,0 +1,59 @@
+"""A command line that cannot be read, as one of kvsctl's own errors."""
+
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+import typer
+
+from kvsctl.cli.errors.guesses import did_you_mean, near
+from kvsctl.errors import ExitStatus, UsageError
+
+_MISUSE: Final[Any] = typer.BadParameter.__base__
+"""What Typer raises for a command line that it cannot read. It has no public name."""
+_NO_COMMAND: Final = re.compile(r"""No such command (['"])(.*?)\1\.""", re.DOTALL)
+_SHOWS_HELP: Final = "NoArgsIsHelpError"
+"""The kind that is raised for a group of commands without a command. It shows the help page."""
+
+
+def call(app: typer.Typer, words: Sequence[str]) -> None:
+    """Run the command line. Raise UsageError if Typer cannot read it; exit if it says so."""
+    try:
+        status = app(args=list(words), prog_name="kvsctl", standalone_mode=False)
+    except _MISUSE as misuse:
+        if type(misuse).__name__ == _SHOWS_HELP:
+            misuse.show()
+            sys.exit(ExitStatus.USAGE)
+        raise _explained(misuse, words) from None
+    if isinstance(status, int):
+        sys.exit(status)
+
+
+def _explained(misuse: Any, words: Sequence[str]) -> UsageError:
+    message, guesses = _told(misuse)
+    if misuse.ctx is not None:
+        command = misuse.ctx.command_path
+    else:
+        command = " ".join(["kvsctl", *(word for word in words[:1] if not word.startswith("-"))])
+    every = f"{command} --help shows what there is."
+    return UsageError(message, " ".join(filter(None, (did_you_mean(guesses), every))))
+
+
+def _told(misuse: Any) -> tuple[str, Sequence[str]]:
+    """Return what is wrong, and what may have been meant."""
+    command = None if misuse.ctx is None else misuse.ctx.command
+    if hasattr(misuse, "possibilities"):
+        names = [
+            name
+            for parameter in (command.get_params(misuse.ctx) if command else ())
+            if parameter.param_type_name == "option" and not parameter.hidden
+            for name in (*parameter.opts, *parameter.secondary_opts)
+            if name.startswith("--")
+        ]
+        return f"no such option: {misuse.option_name}", near(misuse.option_name, names)
+    text = str(misuse.format_message())
+    if (found := _NO_COMMAND.match(text)) is not None:
+        known = [name for name, one in getattr(command, "commands", {}).items() if not one.hidden]
+        return f"no such command: {found[2]}", near(found[2], known)
+    return text[:1].lower() + text[1:].rstrip("."), ()

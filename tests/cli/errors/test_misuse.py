@@ -1,0 +1,64 @@
+"""A command line that cannot be read: what is wrong with it, and what may have been meant."""
+
+import pytest
+
+from tests.support.commands.command import Command
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        (
+            ["set", "--tmeout", "3"],
+            "no such option: --tmeout",
+            "Did you mean --timeout? kvsctl set --help shows what there is.",
+        ),
+        (["get", "--zzz"], "no such option: --zzz", "kvsctl get --help shows what there is."),
+        (["get", "-Z"], "no such option: -Z", "kvsctl get --help shows what there is."),
+        (
+            ["gett", "a"],
+            "no such command: gett",
+            "Did you mean get? kvsctl --help shows what there is.",
+        ),
+        (["remove"], "no such command: remove", "kvsctl --help shows what there is."),
+        (["it's"], "no such command: it's", "kvsctl --help shows what there is."),
+        (
+            ["bridge", "inti"],
+            "no such command: inti",
+            "Did you mean init? kvsctl bridge --help shows what there is.",
+        ),
+        (
+            ["serve", "--port", "x"],
+            "invalid value for '--port': 'x' is not a valid int",
+            "kvsctl serve --help shows what there is.",
+        ),
+        (
+            ["set", "-f"],
+            "option '-f' requires an argument",
+            "kvsctl set --help shows what there is.",
+        ),
+        (
+            ["--versoin"],
+            "no such option: --versoin",
+            "Did you mean --version? kvsctl --help shows what there is.",
+        ),
+    ],
+)
+def test_it_is_said_as_any_other_error(
+    kvsctl: Command, words: list[str], message: str, hint: str
+) -> None:
+    ended = kvsctl(*words, status=2)
+    assert ended.out == b""
+    assert ended.err.decode() == f"kvsctl: {message}\n{hint}\n"
+
+
+def test_control_characters_of_a_name_are_escaped(kvsctl: Command) -> None:
+    assert b"no such command: \\x1b[2J\n" in kvsctl("\x1b[2J", status=2).err
+    assert b"no such option: --\\x1b\n" in kvsctl("get", "--\x1b", status=2).err
+
+
+@pytest.mark.parametrize("words", [[], ["bridge"], ["journal"]])
+def test_no_command_shows_the_help(kvsctl: Command, words: list[str]) -> None:
+    ended = kvsctl(*words, status=2)
+    assert b"Commands" in ended.out + ended.err
+    assert b"kvsctl: " not in ended.err
