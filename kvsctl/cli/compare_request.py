@@ -12,6 +12,7 @@ from kvsctl.cli.inputs import require_matching_files, set_forms
 from kvsctl.cli.installations.one_store import require_one_store
 from kvsctl.cli.option_groups import Given, OptionGroup
 from kvsctl.cli.options.comparing import DiffOptions, VerifyOptions
+from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.selection import (
     EntityOptions,
     PrefixArgument,
@@ -84,6 +85,8 @@ def comparison(given: Given) -> Comparison:
     )
     require_matching_files(given, [*left, *right])
     source, target = (None if store is None else _listed(store, plan) for store in stores)
+    if _STDIN in (*left, *right) and not given.of(ReportOptions).quiet:
+        Environment.of_process().say_stdin_is_read()
     compared = source or _reader(given, left)
     assert not isinstance(compared, StoreSide)  # noqa: S101 - a source is always listed
     return Comparison(

@@ -48,6 +48,9 @@ if TYPE_CHECKING:
     from kvsctl.jobs.store.deletions import Deletions
 
 
+_STDIN: Final = 0
+
+
 class Interrupts(Protocol):
     """What may interrupt a job: see `jobs.signals.Signals`."""
 
@@ -121,6 +124,7 @@ async def run_job(
         from kvsctl.jobs.examine import carry_out_dry_run
 
         _require_replaceable(job)
+        _say_stdin_is_read(job, environment)
         return await carry_out_dry_run(job, _about(job), environment)
     require_permitted(job, environment)
     if job.question is not None:
@@ -130,7 +134,13 @@ async def run_job(
     if (warning := starting_over(job)) is not None and not job.reporting.quiet:
         environment.warn(warning)
     async with locked(job, limit.ends_at, environment):
+        _say_stdin_is_read(job, environment)
         return await _carry_out(job, environment, interrupts, limit, pacer, among)
+
+
+def _say_stdin_is_read(job: BatchJob, environment: Environment) -> None:
+    if _STDIN in job.input.places and not job.reporting.quiet:
+        environment.say_stdin_is_read()
 
 
 def _require_replaceable(job: BatchJob) -> None:

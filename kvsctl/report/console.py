@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _TERMINAL_WIDTH: Final = 80
 _LOG_WIDTH: Final = 100
 _LEAST_WIDTH: Final = 20
+_END_OF_TYPING: Final = "Ctrl-Z and Enter" if os.name == "nt" else "Ctrl-D"
 
 
 class Environment(msgspec.Struct, frozen=True):
@@ -109,6 +110,11 @@ class Environment(msgspec.Struct, frozen=True):
         self.write_line(f"kvsctl: {text}")
         if hint:
             self.write_line(hint)
+
+    def say_stdin_is_read(self) -> None:
+        """Say on a terminal that the command waits for what is typed, and how to end that."""
+        if self.stdin_is_terminal and self.stderr_is_terminal:
+            self.note(f"reading stdin, {_END_OF_TYPING} ends")
 
     def warn(self, text: str) -> None:
         """Write a warning to stderr. Text from outside must be `visible`."""
