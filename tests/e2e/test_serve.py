@@ -1,6 +1,9 @@
 """`kvsctl serve` as a server of its own, and kvsctl as its client."""
 
 import json
+import re
+import signal
+import subprocess
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -23,6 +26,34 @@ def test_it_serves_keeps_and_stops(kvsctl: Command, tmp_path: Path) -> None:
     with serving_process(kvsctl, "--db", db) as url:
         assert kvsctl("get", "--url", url, "k", "--values", status=0).out == b"1\n"
     assert db.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("words", "who", "where"),
+    [
+        ([], "any caller, no token needed", "in memory only: they are gone when it stops"),
+        (["--db", "a\x1b.db", "--token", "t"], "callers with a token", "kept in {}/a\\x1b.db\n"),
+    ],
+)
+def test_it_says_what_it_serves_where_it_keeps_it_and_how_to_stop_it(
+    kvsctl: Command, words: list[str], who: str, where: str
+) -> None:
+    process = kvsctl.start(
+        "serve", "--port", "0", *words,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=kvsctl.home,
+    )  # fmt: skip
+    with process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        url = process.stdout.readline()
+        lines = [process.stderr.readline().decode() for _ in range(3)]
+        process.send_signal(signal.SIGINT)
+        rest, complaint = process.communicate(timeout=_WAIT_SECONDS)
+    assert re.fullmatch(rb"http://127\.0\.0\.1:\d+\n", url), "stdout has the URL alone"
+    assert (rest, complaint, process.returncode) == (b"", b"", 130)
+    assert lines[0] == f"kvsctl: serving the emulator of a Forge key-value store to {who}\n"
+    assert lines[1].startswith(f"kvsctl: records are {where.format(kvsctl.home)}")
+    assert lines[2] == "kvsctl: Ctrl-C stops it\n"
 
 
 def test_seeds_tokens_and_installations(kvsctl: Command, tmp_path: Path) -> None:

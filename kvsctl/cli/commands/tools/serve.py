@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from kvsctl.emulator.options import EmulatorOptions, Token
     from kvsctl.emulator.switches.profile import Profile
     from kvsctl.emulator.switches.quota import QuotaOptions
+    from kvsctl.emulator.web.serve import ServeOptions
 
 _LONGEST_SECONDS: Final = 366 * 86_400
 _SWITCHES: Final = (
@@ -51,6 +52,8 @@ def _serve(serving: ServingOptions, open_points: OpenOptions, quotas: QuotaFlags
     from kvsctl.emulator.web.serve import ServeOptions, serve
     from kvsctl.errors import ExitStatus, UsageError
     from kvsctl.files.descriptors import require_descriptors
+    from kvsctl.report.console import Environment
+    from kvsctl.report.escape import visible
 
     require_descriptors()
     if not serving.db:
@@ -67,9 +70,34 @@ def _serve(serving: ServingOptions, open_points: OpenOptions, quotas: QuotaFlags
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("asyncio").disabled = "KVSCTL_DEBUG" not in os.environ
     logging.getLogger("kvsctl.emulator.access").setLevel(logging.INFO)
-    stopped_by = serve(options, typer.echo)
+    environment = Environment.of_process()
+
+    def announce(url: str) -> None:
+        typer.echo(url)
+        sys.stdout.flush()
+        for line in _announced(options):
+            environment.note(visible(line))
+
+    stopped_by = serve(options, announce)
     # SIGTERM is the normal way to stop a server, so it is not a failure.
     sys.exit(ExitStatus.INTERRUPTED if stopped_by == signal.SIGINT else ExitStatus.OK)
+
+
+def _announced(options: "ServeOptions") -> list[str]:
+    """Return what is served and to whom, where it is kept, and how to stop it, a line each."""
+    from pathlib import Path
+
+    from kvsctl.emulator.storage.schema import MEMORY
+
+    has_tokens = bool(options.emulator.tokens)
+    callers = "callers with a token" if has_tokens else "any caller, no token needed"
+    path = None if str(options.db) == MEMORY else Path(options.db).absolute()
+    kept = "in memory only: they are gone when it stops (--db FILE keeps them)"
+    return [
+        f"serving the emulator of a Forge key-value store to {callers}",
+        f"records are {kept if path is None else f'kept in {path}'}",
+        "Ctrl-C stops it",
+    ]
 
 
 def _emulator_options(
