@@ -81,7 +81,7 @@ class Ending(msgspec.Struct, frozen=True):
     """Everything needed to report a finished run.
 
     `failures_path`: where failed records were written. `dry_run`: set if nothing was sent. `rules`:
-    those of a clean-up.
+    those of a clean-up. `shown`: lines that show some of the records of a dry run.
     """
 
     job: BatchJob
@@ -92,6 +92,7 @@ class Ending(msgspec.Struct, frozen=True):
     failures_path: Path | None
     dry_run: DryRun | None = None
     rules: Sequence[RuleReport] = ()
+    shown: Sequence[str] = ()
 
     def publish(self, end: End) -> ExitStatus:
         """Write the report everywhere it was asked for, even if some of these places fail.
@@ -230,6 +231,7 @@ class Ending(msgspec.Struct, frozen=True):
             )
         )
         environment.write_stderr(rule_lines(self.rules, environment))
+        environment.write_stderr("".join(f"{line}\n" for line in self.shown))
         if groups:
             from kvsctl.report.failures_table import print_failures
             from kvsctl.report.rich_console import stderr_console

@@ -3,7 +3,9 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from typing import Final
 
 from kvsctl.bulk.alike import FailedChecks, Unsent
 from kvsctl.bulk.events import Event, Listener, RecordsRead, Settled
@@ -15,16 +17,21 @@ from kvsctl.jobs.ending import End, Ending, graver
 from kvsctl.jobs.inputs import JobInput
 from kvsctl.jobs.job import BatchJob
 from kvsctl.journal.fingerprint import change
-from kvsctl.model import Outcome, PieceList, Problem
+from kvsctl.model import Outcome, PieceList, Problem, Record, Verb
 from kvsctl.outputs.failures import FailuresFile
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile
 from kvsctl.report.dry_run import DryRun
+from kvsctl.report.escape import visible
 from kvsctl.report.log.run_events import ProblemEvents
 from kvsctl.report.problem_lines import ProblemLines
+from kvsctl.service.wire import encode
 from kvsctl.slabs import Slab
 
 _NOTHING_SENT = "Nothing was sent."
+_MOST_SHOWN: Final = 3
+_INDENT: Final = "  "
+_LOG_WIDTH: Final = 200
 
 
 @dataclass(slots=True)
@@ -86,8 +93,16 @@ class Examination:
             self.error = graver(self.error, _nothing_sent(error, failures))
         self._complete(failures)
 
-    def report(self, failures_path: Path | None, dry_run: DryRun | None = None) -> ExitStatus:
-        """Report what was found and return the exit status. Raise UsageError."""
+    def report(
+        self,
+        failures_path: Path | None,
+        dry_run: DryRun | None = None,
+        records: Sequence[str] = (),
+    ) -> ExitStatus:
+        """Report what was found and return the exit status. Raise UsageError.
+
+        `records`: lines that show some of them, of a dry run.
+        """
         path = self.job.reporting.report_path
         report = None if path is None else ReportFile(path)
         try:
@@ -99,7 +114,14 @@ class Examination:
                 self.error = defect
             end = End(self.error, None, self.elapsed_seconds)
             return Ending(
-                self.job, self.about, self.environment, self.tally, report, failures_path, dry_run
+                self.job,
+                self.about,
+                self.environment,
+                self.tally,
+                report,
+                failures_path,
+                dry_run,
+                shown=records,
             ).publish(end)
         finally:
             if report is not None:
@@ -116,6 +138,43 @@ class Examination:
                 failures.close()
             except StreamError as error:
                 self.error = graver(self.error, error)
+
+
+class FirstRecords:
+    """The first records of an input, as they would be sent, for people to look at.
+
+    Values are shown on a terminal alone, to the user who has them: logs hold none.
+    """
+
+    def __init__(self, job: BatchJob, environment: Environment) -> None:
+        self._job = job
+        self._width = environment.width - len(_INDENT) if environment.stderr_is_terminal else 0
+        self._are_shown = bool(self._width) or job.plan.verb is not Verb.SET
+        self._records: list[Record] = []
+
+    def admit(self, pieces: PieceList) -> None:
+        """Take what was read, as far as it is among the first."""
+        if len(self._records) < _MOST_SHOWN and self._are_shown:
+            records = (piece for piece in pieces if isinstance(piece, Record))
+            self._records += islice(records, _MOST_SHOWN - len(self._records))
+
+    def lines(self, records: int) -> list[str]:
+        """Return a line for each, escaped and cut to the terminal.
+
+        `records`: how many there are.
+        """
+        now = time.time()
+        live = [one for one in self._records if not _is_past(one, now)]
+        bodies = [encode([one], self._job.asked, now)[1:-1].decode() for one in live]
+        lines = [f"{_INDENT}{visible(body, self._width or _LOG_WIDTH)}" for body in bodies]
+        if lines and records > len(lines):
+            lines.append(f"{_INDENT}and {records - len(lines):,} more")
+        return lines
+
+
+def _is_past(record: Record, now: float) -> bool:
+    """Return whether the record has expired, and so would not be sent."""
+    return record.expires_at is not None and record.expires_at.timestamp() <= now
 
 
 def _nothing_sent(error: StreamError, failures: FailuresFile | None) -> KvsctlError:
@@ -175,10 +234,16 @@ async def carry_out_dry_run(job: BatchJob, about: About, environment: Environmen
         await examination.read_all(rehearsal.admit, failures)
         examination.error = graver(examination.error, rehearsal.refusal())
         return examination.report(path, rehearsal.dry_run())
-    forecaster = Forecaster(job.plan)
-    await examination.read_all(forecaster.admit_all, failures)
+    forecaster, first = Forecaster(job.plan), FirstRecords(job, environment)
+
+    def admit(pieces: PieceList) -> None:
+        first.admit(pieces)
+        forecaster.admit_all(pieces)
+
+    await examination.read_all(admit, failures)
     forecast = forecaster.finish()
-    return examination.report(path, DryRun(forecast, cost_usd(job.plan.verb, forecast)))
+    dry_run = DryRun(forecast, cost_usd(job.plan.verb, forecast))
+    return examination.report(path, dry_run, first.lines(forecast.records))
 
 
 async def examine(
