@@ -22,7 +22,17 @@ def _shown(err: bytes) -> list[str]:
 def test_the_first_three_are_shown_as_they_would_be_sent(local: Command, tmp_path: Path) -> None:
     table = tmp_path / "users.csv"
     table.write_text("id,age\n1,36\n2,41\n3,50\n4,60\n5,70\n", "utf-8")
-    words = ["set", "-n", "-f", table, "--key", "user:{id}", "--infer-types", "--ttl", "7d"]
+    words: list[str | Path] = [
+        "set",
+        "-n",
+        "-f",
+        table,
+        "--key",
+        "user:{id}",
+        "--infer-types",
+        "--ttl",
+        "7d",
+    ]
     ended = with_terminal_stderr(local, *words, status=0)
     *records, rest = _shown(ended.err)
     assert [json.loads(line) for line in records] == [

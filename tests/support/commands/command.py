@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.commands.in_process import run_in_process
+from tests.support.commands.report_schema import require_valid_reports
 
 KVSCTL = Path(sys.executable).with_name("kvsctl")
 _TIMEOUT_SECONDS = 60
@@ -108,6 +109,7 @@ class Command:
 
 def _checked(ended: Ended, status: int | None) -> Ended:
     assert b"Traceback" not in ended.err, ended.err.decode()
+    require_valid_reports(ended.out, ended.err)
     if status is not None:
         assert ended.status == status, ended
     return ended
