@@ -101,6 +101,17 @@ class Watcher(Protocol):
         ...
 
 
+class KeptEnd:
+    """A watcher that keeps how a job ended. `end` is None until then."""
+
+    def __init__(self) -> None:
+        self.end: JobEnd | None = None
+
+    def note_end(self, end: JobEnd) -> None:
+        """See Watcher."""
+        self.end = end
+
+
 class Job(Protocol):
     """What any job is to the edge that carries it out, to its lock and to its watcher."""
 

@@ -57,8 +57,13 @@ class Interrupts(Protocol):
     interrupted: ExitStatus | None
 
     @contextmanager
-    def stopping(self, run: Stoppable, note: Callable[[str], None]) -> Iterator[None]:
-        """Stop `run` when an interrupt arrives inside the block, and say so through `note`."""
+    def stopping(
+        self, run: Stoppable, note: Callable[[str], None], noun: str = "request"
+    ) -> Iterator[None]:
+        """Stop `run` when an interrupt arrives inside the block, and report it through `note`.
+
+        `noun`: what is in flight.
+        """
         ...
 
 
@@ -83,9 +88,11 @@ class NoInterrupts:
     interrupted: ExitStatus | None = None
 
     @contextmanager
-    def stopping(self, run: Stoppable, note: Callable[[str], None]) -> Iterator[None]:
+    def stopping(
+        self, run: Stoppable, note: Callable[[str], None], noun: str = "request"
+    ) -> Iterator[None]:
         """Do nothing."""
-        del run, note
+        del run, note, noun
         yield
 
 

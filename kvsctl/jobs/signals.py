@@ -11,6 +11,7 @@ from types import FrameType, TracebackType
 from typing import Any, Final, Protocol, Self, TypeVar
 
 from kvsctl.errors import ExitStatus, Interrupted, KvsctlError
+from kvsctl.texts import counted
 
 _T = TypeVar("_T")
 
@@ -108,8 +109,13 @@ class Signals:
             signal.signal(number, handler)
 
     @contextmanager
-    def stopping(self, run: Stoppable, note: Callable[[str], None]) -> Iterator[None]:
-        """Stop `run` on signals inside the block; complete files and report after it."""
+    def stopping(
+        self, run: Stoppable, note: Callable[[str], None], noun: str = "request"
+    ) -> Iterator[None]:
+        """Stop `run` on signals inside the block; complete files and report after it.
+
+        `noun`: what is in flight.
+        """
         loop = asyncio.get_running_loop()
         self._is_over, self._passed = False, 0
         self._waiting_since = None
@@ -124,7 +130,7 @@ class Signals:
             self._received.append(status)
             if len(self._received) == 1:
                 if (in_flight := run.in_flight) is not None:
-                    note(_notice(in_flight, number))
+                    note(_notice(in_flight, number, noun))
                 run.stop()
             else:
                 run.abort()
@@ -242,9 +248,8 @@ def _woken(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
             signal.set_wakeup_fd(-1)
 
 
-def _notice(in_flight: int, number: signal.Signals) -> str:
+def _notice(in_flight: int, number: signal.Signals, noun: str) -> str:
     if not in_flight:
-        return "stopping: no request is in flight"
-    requests = "request" if in_flight == 1 else "requests"
+        return f"stopping: no {noun} is in flight"
     again = "Ctrl-C again" if number is signal.SIGINT else "signal again"
-    return f"stopping: finishing {in_flight:,} {requests} ({again} to abort)"
+    return f"stopping: finishing {counted(in_flight, noun)} ({again} to abort)"

@@ -48,4 +48,6 @@ def require_divisible(command: str, given: Given) -> None:
         ("-v", bool(given.of(ReportOptions).verbose), "shows the requests of one process"),
     ):
         if is_given:
-            raise UsageError(f"{flag} {why}, and --workers works in parts", "Leave out one.")
+            raise UsageError(
+                f"{flag} {why}, and --workers works in parts", f"Leave out {flag} or --workers."
+            )

@@ -2,7 +2,7 @@
 
 - `unit`: one part, as a frozen description without a token, and how it ended.
 - `worker`: carry out a unit, in the process that it was given to.
-- `told`: what a worker is told while it works: to stop, to abort.
+- `orders`: orders to stop or abort, which arrive while a unit is carried out.
 - `crews`: who works: processes of this machine; `dask_crew`: workers of a Dask cluster.
 - `job`: all parts, as one request.
 - `work`: give the units to a crew, one after the other.

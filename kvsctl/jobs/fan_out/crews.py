@@ -22,19 +22,19 @@ class Crew(Protocol):
     lost: tuple[type[Exception], ...]
     """The exceptions of a future whose worker died."""
 
-    def hired(self) -> AbstractAsyncContextManager[Executor]:
+    def executor(self) -> AbstractAsyncContextManager[Executor]:
         """Return an executor for one unit after the other, which is closed after the last one.
 
         The event loop continues while it closes: signals are still handled if a worker hangs.
         """
         ...
 
-    def tell(self, status: ExitStatus, *, is_abort: bool) -> None:
+    def send_stop(self, status: ExitStatus, *, is_abort: bool) -> None:
         """Stop the units in flight, or abort them. `status`: the exit code of what they do."""
         ...
 
     def close(self) -> None:
-        """Let the workers go."""
+        """Release the workers."""
         ...
 
 
@@ -49,14 +49,14 @@ class ProcessCrew:
     def __init__(self, fan_out: str, size: int) -> None:
         self._fan_out = fan_out
         self.size = size
-        self._wires: list[Connection] = []
+        self._pipes: list[Connection] = []
 
     @asynccontextmanager
-    async def hired(self) -> AsyncIterator[Executor]:
+    async def executor(self) -> AsyncIterator[Executor]:
         """See Crew."""
         context = multiprocessing.get_context("spawn")
         far, near = context.Pipe(duplex=False)
-        self._wires.append(near)
+        self._pipes.append(near)
         executor = ProcessPoolExecutor(
             1, mp_context=context, initializer=prepare, initargs=(self._fan_out, far)
         )
@@ -64,15 +64,15 @@ class ProcessCrew:
             yield executor
         finally:
             await asyncio.to_thread(executor.shutdown, cancel_futures=True)
-            self._wires.remove(near)
+            self._pipes.remove(near)
             near.close()
             far.close()
 
-    def tell(self, status: ExitStatus, *, is_abort: bool) -> None:
+    def send_stop(self, status: ExitStatus, *, is_abort: bool) -> None:
         """See Crew."""
-        for wire in self._wires:
+        for pipe in self._pipes:
             with suppress(OSError):  # it has died
-                wire.send((ABORT if is_abort else _STOP, int(status)))
+                pipe.send((ABORT if is_abort else _STOP, int(status)))
 
     def close(self) -> None:
         """See Crew: each process has ended with its executor."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from kvsctl import __version__
 from kvsctl.errors import ExitStatus, TargetError, UsageError
-from kvsctl.jobs.fan_out.told import tell
+from kvsctl.jobs.fan_out.orders import send_stop
 from kvsctl.jobs.fan_out.worker import version
 
 _CONNECT_SECONDS: Final = 10
@@ -18,8 +18,8 @@ _CONNECT_SECONDS: Final = 10
 class DaskCrew:
     """The workers of a cluster, as many at a time as the job has parts.
 
-    A unit tells in its result what went wrong in it. So whatever else a future raises is about the
-    worker, the cluster or the way there.
+    What went wrong in a unit is in its result. So any exception of a future is about the
+    worker, the cluster or the connection.
     """
 
     lost: tuple[type[Exception], ...] = (Exception,)
@@ -35,7 +35,7 @@ class DaskCrew:
             raise
 
     @asynccontextmanager
-    async def hired(self) -> AsyncIterator[Executor]:
+    async def executor(self) -> AsyncIterator[Executor]:
         """See Crew."""
         # Pure functions with equal arguments are carried out once.
         executor: Executor = self._client.get_executor(pure=False, retries=0)
@@ -44,16 +44,16 @@ class DaskCrew:
         finally:
             await asyncio.to_thread(executor.shutdown)
 
-    def tell(self, status: ExitStatus, *, is_abort: bool) -> None:
+    def send_stop(self, status: ExitStatus, *, is_abort: bool) -> None:
         """See Crew. It does not wait for workers that may not answer."""
 
-        def tell_all() -> None:
+        def send_to_all() -> None:
             with suppress(Exception):
                 self._client.run(
-                    tell, self._fan_out, int(status), is_abort=is_abort, on_error="ignore"
+                    send_stop, self._fan_out, int(status), is_abort=is_abort, on_error="ignore"
                 )
 
-        threading.Thread(target=tell_all, name="kvsctl-tell", daemon=True).start()
+        threading.Thread(target=send_to_all, name="kvsctl-stop", daemon=True).start()
 
     def close(self) -> None:
         """See Crew."""

@@ -1,6 +1,6 @@
-"""What the units of this process are told while they work: to stop, or to abort.
+"""Orders to the units of this process: to stop, or to abort.
 
-It may be told in any thread, before a unit begins as well as during it.
+Any thread may give them, before a unit begins as well as during it.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ def _orders_of(fan_out: str) -> _Orders:
         return _orders.setdefault(fan_out, _Orders())
 
 
-def tell(fan_out: str, status: int, *, is_abort: bool = False) -> None:
+def send_stop(fan_out: str, status: int, *, is_abort: bool = False) -> None:
     """Stop the units of a fan-out in this process, or abort them. `status`: their exit code.
 
     Units that begin later stop at once.
@@ -49,8 +49,8 @@ def tell(fan_out: str, status: int, *, is_abort: bool = False) -> None:
             loop.call_soon_threadsafe(run.abort if orders.is_abort else run.stop)
 
 
-class Told:
-    """The interrupts of a unit: signals, if it runs in the main thread, and what it is told."""
+class StopOrders:
+    """The interrupts of a unit: signals, if it runs in the main thread, and orders."""
 
     def __init__(self, fan_out: str, signals: Interrupts) -> None:
         self._signals = signals
@@ -66,10 +66,12 @@ class Told:
         self._signals.interrupted = status
 
     @contextmanager
-    def stopping(self, run: Stoppable, note: Callable[[str], None]) -> Iterator[None]:
+    def stopping(
+        self, run: Stoppable, note: Callable[[str], None], noun: str = "request"
+    ) -> Iterator[None]:
         """See Interrupts."""
         orders, entry = self._orders, (asyncio.get_running_loop(), run)
-        with self._signals.stopping(run, note):
+        with self._signals.stopping(run, note, noun):
             with orders.lock:
                 orders.runs.append(entry)
                 if orders.status is not None:

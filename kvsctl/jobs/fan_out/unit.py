@@ -15,7 +15,7 @@ class Unit(msgspec.Struct, frozen=True):
     """What a worker is given. It holds no token: the worker resolves target and token itself.
 
     `name`: how people call it (`shard 2/4`). `fan_out`: the name of the whole that it is a part
-    of, by which workers are told to stop. `job_of` makes the job of `options`, and `work` carries
+    of, which orders to stop name. `job_of` makes the job of `options`, and `work` carries
     it out; both are functions of modules, so that they are pickled by name. `is_repeatable`: it
     may be given again to another worker if the first one died.
     """

@@ -6,7 +6,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Final
 
@@ -23,7 +22,7 @@ from kvsctl.report.console import Environment
 from kvsctl.report.document import ReportFile
 
 MOST_DEATHS: Final = 3
-"""How many workers a unit may cost before it counts as failed."""
+"""How many workers may die with a unit before it counts as failed."""
 
 
 class FanOut:
@@ -53,12 +52,12 @@ class FanOut:
     def stop(self) -> None:
         """Take no new units. Those in flight finish the requests in flight."""
         self._is_stopped = True
-        self._crew.tell(self._status() or ExitStatus.TERMINATED, is_abort=False)
+        self._crew.send_stop(self._status() or ExitStatus.TERMINATED, is_abort=False)
 
     def abort(self) -> None:
         """Take no new units, and cut off those in flight."""
         self._is_stopped = True
-        self._crew.tell(self._status() or ExitStatus.TERMINATED, is_abort=True)
+        self._crew.send_stop(self._status() or ExitStatus.TERMINATED, is_abort=True)
 
     async def work(self) -> None:
         """Carry out all units, or as many as begin before it is stopped."""
@@ -72,12 +71,12 @@ class FanOut:
     async def _lane(self) -> None:
         """Give units to one worker after the other, while there are any."""
         while self._left and not self._is_stopped:
-            async with self._crew.hired() as executor:
+            async with self._crew.executor() as executor:
                 while self._left and not self._is_stopped:
                     unit = self._left.popleft()
                     end = await self._end_of(unit, executor)
                     if end is None:
-                        self._take_death(unit)
+                        self._handle_death(unit)
                         break
                     self._note(end)
 
@@ -95,7 +94,7 @@ class FanOut:
         finally:
             self.in_flight -= 1
 
-    def _take_death(self, unit: Unit) -> None:
+    def _handle_death(self, unit: Unit) -> None:
         self._deaths[unit.name] += 1
         if self._is_stopped:
             self._note(UnitEnd(unit.name, self._status() or ExitStatus.TERMINATED))
@@ -126,22 +125,13 @@ async def run_fan_out(
             started = time.monotonic()
             say = _silence if job.reporting.quiet else environment.note
             fan_out = FanOut(job.units, crew, ending.take, say, lambda: interrupts.interrupted)
-            with _stopping(interrupts, fan_out, say):
+            with interrupts.stopping(fan_out, say, "unit"):
                 await fan_out.work()
             return ending.publish(interrupts.interrupted, time.monotonic() - started)
         finally:
             crew.close()
             if report is not None:
                 report.close()
-
-
-def _stopping(
-    interrupts: Interrupts, fan_out: FanOut, say: Callable[[str], None]
-) -> AbstractContextManager[None]:
-    def note(text: str) -> None:
-        say(text.replace("request is", "unit is").replace("request", "unit"))
-
-    return interrupts.stopping(fan_out, note)
 
 
 def _silence(_text: str, _hint: str | None = None) -> None:

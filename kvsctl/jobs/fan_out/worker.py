@@ -5,16 +5,16 @@ import signal
 import threading
 from contextlib import nullcontext
 from multiprocessing.connection import Connection
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import msgspec
 
 from kvsctl import __version__
 from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.jobs.event_loop import on_a_loop
-from kvsctl.jobs.fan_out.told import Told, tell
+from kvsctl.jobs.fan_out.orders import StopOrders, send_stop
 from kvsctl.jobs.fan_out.unit import Unit, UnitEnd
-from kvsctl.jobs.job import JobEnd
+from kvsctl.jobs.job import KeptEnd
 from kvsctl.jobs.runner import NoInterrupts
 from kvsctl.jobs.signals import Signals
 from kvsctl.report.console import Environment
@@ -28,17 +28,6 @@ _STOP_SECONDS: Final = 60.0
 
 _idle: Final = threading.Event()
 _idle.set()
-
-
-class _Ended:
-    """A watcher that keeps the report of a job."""
-
-    def __init__(self) -> None:
-        self.report: dict[str, Any] | None = None
-
-    def note_end(self, end: JobEnd) -> None:
-        """See Watcher."""
-        self.report = end.report
 
 
 class _Quiet(Environment, frozen=True):
@@ -78,14 +67,14 @@ def version() -> str:
 
 def carry_out(unit: Unit) -> UnitEnd:
     """Carry out a unit, and return how it ended. Raise nothing."""
-    environment, ended = _Quiet.new(), _Ended()
+    environment, kept = _Quiet.new(), KeptEnd()
     _idle.clear()
     try:
-        job = unit.job_of(unit.options).watched_by(ended)
+        job = unit.job_of(unit.options).watched_by(kept)
         is_main = threading.current_thread() is threading.main_thread()
         with Signals() if is_main else nullcontext(NoInterrupts()) as signals:
-            told = Told(unit.fan_out, signals)
-            work = unit.work(job, environment, told)
+            orders = StopOrders(unit.fan_out, signals)
+            work = unit.work(job, environment, orders)
             status = on_a_loop(work, has_network=job.has_network)
     except Exception as error:
         end = error if isinstance(error, KvsctlError) else explained(error)
@@ -93,29 +82,31 @@ def carry_out(unit: Unit) -> UnitEnd:
         status = end.status
     finally:
         _idle.set()
-    return UnitEnd(unit.name, status, ended.report, environment.errors, environment.warnings)
+    report = None if kept.end is None else kept.end.report
+    return UnitEnd(unit.name, status, report, environment.errors, environment.warnings)
 
 
 def prepare(fan_out: str, orders: Connection) -> None:
     """Prepare a process that has nothing else to do than units of one fan-out.
 
-    Ctrl-C reaches every process of a terminal, and the parent says what follows from it. If the
+    Ctrl-C reaches every process of a terminal; only the parent acts on it. If the
     parent dies, the unit finishes what is in flight, and then the process ends.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_obey, args=(fan_out, orders), name="kvsctl-told", daemon=True).start()
+    thread = threading.Thread(target=_obey, args=(fan_out, orders), daemon=True)
+    thread.start()
 
 
 def _obey(fan_out: str, orders: Connection) -> None:
-    """Do what the parent says, until it says nothing more because it has ended."""
+    """Follow the orders of the parent until it ends."""
     try:
         while True:
-            word, status = orders.recv()
-            tell(fan_out, status, is_abort=word == ABORT)
-            if word == ABORT:
+            order, status = orders.recv()
+            send_stop(fan_out, status, is_abort=order == ABORT)
+            if order == ABORT:
                 _end_within(_GRACE_SECONDS, status)
     except (EOFError, OSError):
-        tell(fan_out, ExitStatus.TERMINATED)
+        send_stop(fan_out, ExitStatus.TERMINATED)
         _idle.wait(_STOP_SECONDS)
         os._exit(ExitStatus.TERMINATED)
 

@@ -11,7 +11,7 @@ from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.config.targets import Target
 from kvsctl.errors import KvsctlError
 from kvsctl.jobs.installations.job import InstallationsJob
-from kvsctl.jobs.job import BatchJob, JobEnd
+from kvsctl.jobs.job import BatchJob, JobEnd, KeptEnd
 from kvsctl.jobs.runner import Among, Interrupts, run_job
 from kvsctl.report.console import Environment
 from kvsctl.report.installations.ends import InstallationEnd, counts_of
@@ -49,17 +49,17 @@ async def work_on(
     pacer: Pacer | None = None,
 ) -> PartEnd:
     """Carry out the job of an installation. Return how it ended; no error is raised."""
-    collected = _Collected()
+    kept = KeptEnd()
     error: KvsctlError | None = None
     try:
-        part = changed(_part_of(job.job_of(target), around.ends_at)).watched_by(collected)
+        part = changed(_part_of(job.job_of(target), around.ends_at)).watched_by(kept)
         status = await run_job(
             part, around.environment, around.interrupts, pacer=pacer, among=around.among
         )
     except Exception as raised:
         error = explained(raised)
         status = error.status
-    end = collected.end
+    end = kept.end
     message = error.message if error is not None else None if end is None else end.error
     name = target.installation or target.name
     if end is None or end.tally is None:
@@ -81,14 +81,3 @@ def _part_of(job: BatchJob, ends_at: float) -> BatchJob:
         question=None,
         has_consent=None if job.has_consent is None else True,
     )
-
-
-class _Collected:
-    """A watcher that keeps how a job ended."""
-
-    def __init__(self) -> None:
-        self.end: JobEnd | None = None
-
-    def note_end(self, end: JobEnd) -> None:
-        """See Watcher."""
-        self.end = end

@@ -32,9 +32,11 @@ class Runs:
         self._outer.interrupted = status
 
     @contextmanager
-    def stopping(self, run: Stoppable, note: Callable[[str], None]) -> Iterator[None]:
+    def stopping(
+        self, run: Stoppable, note: Callable[[str], None], noun: str = "request"
+    ) -> Iterator[None]:
         """See Interrupts. A run that begins late is stopped as well."""
-        del note
+        del note, noun
         self._at_work.add(run)
         if self.is_stopping:
             run.stop()

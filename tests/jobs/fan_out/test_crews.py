@@ -29,7 +29,7 @@ def _is_closed_by_the_loop(crew_of: Callable[[_HangingExecutor], Any]) -> bool:
     executor = _HangingExecutor(ended)
 
     async def work() -> None:
-        async with crew_of(executor).hired():
+        async with crew_of(executor).executor():
             asyncio.get_running_loop().call_later(0.01, ended.set)
 
     asyncio.run(work())

@@ -1,4 +1,4 @@
-"""Units are told to stop or to abort, before they begin and while they work."""
+"""Units receive orders to stop or to abort, before they begin and while they work."""
 
 import asyncio
 from uuid import uuid4
@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from kvsctl.errors import ExitStatus
-from kvsctl.jobs.fan_out.told import Told, tell
+from kvsctl.jobs.fan_out.orders import StopOrders, send_stop
 from kvsctl.jobs.runner import NoInterrupts
 
 
@@ -25,42 +25,42 @@ class _Run:
 
 @pytest.mark.parametrize(("is_abort", "call"), [(False, "stop"), (True, "abort")])
 @pytest.mark.parametrize("is_early", [False, True])
-def test_a_unit_is_told(is_abort: bool, call: str, is_early: bool) -> None:
+def test_a_unit_follows_an_order(is_abort: bool, call: str, is_early: bool) -> None:
     name, run = uuid4().hex, _Run()
-    told = Told(name, NoInterrupts())
-    assert told.interrupted is None
+    orders = StopOrders(name, NoInterrupts())
+    assert orders.interrupted is None
 
     async def work() -> None:
         if is_early:
-            tell(name, ExitStatus.TERMINATED, is_abort=is_abort)
-        with told.stopping(run, lambda _: None):
+            send_stop(name, ExitStatus.TERMINATED, is_abort=is_abort)
+        with orders.stopping(run, lambda _: None):
             if not is_early:
-                tell(name, ExitStatus.TERMINATED, is_abort=is_abort)
+                send_stop(name, ExitStatus.TERMINATED, is_abort=is_abort)
             await asyncio.sleep(0)
-        tell(name, ExitStatus.TERMINATED, is_abort=True)
+        send_stop(name, ExitStatus.TERMINATED, is_abort=True)
         await asyncio.sleep(0)
 
     asyncio.run(work())
     assert run.calls == [call]
-    assert told.interrupted is ExitStatus.TERMINATED
+    assert orders.interrupted is ExitStatus.TERMINATED
 
 
-def test_units_of_another_fan_out_are_not_told() -> None:
+def test_units_of_another_fan_out_receive_nothing() -> None:
     run = _Run()
-    told = Told(uuid4().hex, NoInterrupts())
+    orders = StopOrders(uuid4().hex, NoInterrupts())
 
     async def work() -> None:
-        with told.stopping(run, lambda _: None):
-            tell(uuid4().hex, ExitStatus.INTERRUPTED)
+        with orders.stopping(run, lambda _: None):
+            send_stop(uuid4().hex, ExitStatus.INTERRUPTED)
             await asyncio.sleep(0)
 
     asyncio.run(work())
     assert run.calls == []
-    assert told.interrupted is None
+    assert orders.interrupted is None
 
 
 def test_the_first_reason_stays() -> None:
     name = uuid4().hex
-    tell(name, ExitStatus.INTERRUPTED)
-    tell(name, ExitStatus.TERMINATED)
-    assert Told(name, NoInterrupts()).interrupted is ExitStatus.INTERRUPTED
+    send_stop(name, ExitStatus.INTERRUPTED)
+    send_stop(name, ExitStatus.TERMINATED)
+    assert StopOrders(name, NoInterrupts()).interrupted is ExitStatus.INTERRUPTED

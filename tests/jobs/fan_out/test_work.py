@@ -56,17 +56,17 @@ class _Crew:
         self.size, self.deaths = size, deaths
         self.runs: Counter[str] = Counter()
         self.in_flight = self.most_in_flight = 0
-        self.told: list[tuple[ExitStatus, bool]] = []
+        self.orders: list[tuple[ExitStatus, bool]] = []
 
     @asynccontextmanager
-    async def hired(self) -> AsyncIterator[Executor]:
+    async def executor(self) -> AsyncIterator[Executor]:
         yield _Executor(self)
 
-    def tell(self, status: ExitStatus, *, is_abort: bool) -> None:
-        self.told.append((status, is_abort))
+    def send_stop(self, status: ExitStatus, *, is_abort: bool) -> None:
+        self.orders.append((status, is_abort))
 
     def close(self) -> None:
-        raise AssertionError("a crew is closed by who hired it")
+        raise AssertionError("a crew is closed by its user")
 
 
 def _work(units: list[Unit], crew: _Crew) -> list[UnitEnd]:
@@ -90,7 +90,7 @@ def test_every_unit_ends_once_whoever_dies(count: int, size: int, deaths: dict[s
         died = deaths.get(end.name, 0) >= MOST_DEATHS
         assert end.status is (ExitStatus.STREAM if died else ExitStatus.OK)
         assert crew.runs[end.name] == min(deaths.get(end.name, 0) + 1, MOST_DEATHS)
-    assert crew.told == []
+    assert crew.orders == []
 
 
 def test_what_must_not_be_repeated_is_given_once() -> None:
@@ -103,7 +103,7 @@ def test_what_must_not_be_repeated_is_given_once() -> None:
 
 
 @pytest.mark.parametrize("is_abort", [False, True])
-def test_a_stop_takes_no_new_units_and_tells_those_in_flight(is_abort: bool) -> None:
+def test_a_stop_takes_no_new_units_and_stops_those_in_flight(is_abort: bool) -> None:
     crew, ends = _Crew(2, {}), list[UnitEnd]()
     units = [unit_named(str(n)) for n in range(9)]
 
@@ -115,4 +115,4 @@ def test_a_stop_takes_no_new_units_and_tells_those_in_flight(is_abort: bool) -> 
     fan_out = FanOut(units, crew, take, lambda _: None, lambda: ExitStatus.INTERRUPTED)
     asyncio.run(fan_out.work())
     assert len(ends) <= 3
-    assert set(crew.told) >= {(ExitStatus.INTERRUPTED, is_abort)}
+    assert set(crew.orders) >= {(ExitStatus.INTERRUPTED, is_abort)}
