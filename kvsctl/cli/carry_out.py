@@ -37,14 +37,19 @@ _Work: TypeAlias = Callable[[_J, Environment, Signals], Coroutine[Any, Any, Exit
 
 
 def carry_out(
-    command: str, given: Given, job_of: Callable[[Given], _J], work: _Work[_J]
+    command: str,
+    given: Given,
+    job_of: Callable[[Given], _J],
+    work: _Work[_J],
+    *,
+    has_workers_itself: bool = False,
 ) -> NoReturn:
     """Carry out a command's job on an event loop of its own, and exit with its status.
 
     `job_of` makes the job of the options, and `work` carries it out. Signals stop it. Pings and the
     metrics file report every end, even an error before there was a job. Raise UsageError, before
     anything is sent, for options that contradict each other and for a file or a target that cannot
-    be opened.
+    be opened. `has_workers_itself`: the job is not divided here, whatever the options.
     """
     environment = Environment.of_process()
     if given.of(MonitoringOptions).log_format == "json":
@@ -52,7 +57,7 @@ def carry_out(
     watch: Watch | None = None
     try:
         watch = _watch(command, given, environment)
-        if given.of(WorkersOption) == WorkersOption():
+        if has_workers_itself or given.of(WorkersOption) == WorkersOption():
             status = _status(job_of, work, given, environment, watch)
         else:
             from kvsctl.cli.fan_out.splitting import fan_out_job
@@ -86,18 +91,13 @@ def carry_out_job(command: str, given: Given, job_of: Callable[[Given], BatchJob
     from kvsctl.jobs.runner import run_job  # not all jobs are such
 
     if _names_several(given):
-        if given.of(WorkersOption) != WorkersOption():
-            raise UsageError(
-                "--workers divides one store, and these are several installations",
-                "Leave out --workers: one process works on many installations at a time.",
-            )
         from kvsctl.cli.installations.request import installations_job
         from kvsctl.jobs.installations.work import run_on_installations
 
         def job_on_each(given: Given) -> "InstallationsJob":
             return installations_job(command, given, job_of)
 
-        carry_out(command, given, job_on_each, run_on_installations)
+        carry_out(command, given, job_on_each, run_on_installations, has_workers_itself=True)
     for flag, is_given in given.of(InstallationsOptions).given_flags:
         if is_given:
             raise UsageError(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kvsctl.jobs.cleanup.plan import CleanUpPlan
     from kvsctl.jobs.cleanup.undo import UndoPlan
     from kvsctl.jobs.installations.counting import Counted
+    from kvsctl.jobs.installations.part import PartEnd
     from kvsctl.jobs.question import Question
     from kvsctl.jobs.store.deletions import Deletions
     from kvsctl.listing.plan import ListingPlan
@@ -82,7 +83,7 @@ class JobEnd(msgspec.Struct, frozen=True):
 
     `tally` is None if it sent no requests and reads no records. `dry_run`: what it would need, if
     it only said that. `rules`: those of a clean-up. `report`: the JSON report, if the job has one
-    of the schema of batch jobs.
+    of the schema of batch jobs. `installations`: how each ended, if it was a group of them.
     """
 
     tally: Tally | None
@@ -91,6 +92,7 @@ class JobEnd(msgspec.Struct, frozen=True):
     dry_run: "DryRun | None" = None
     rules: "Sequence[RuleReport]" = ()
     report: dict[str, Any] | None = None
+    installations: "Sequence[PartEnd]" = ()
 
 
 class Watcher(Protocol):
@@ -213,6 +215,12 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     def watched_by(self, watcher: Watcher) -> Self:
         """See Job."""
         return replace(self, watcher=watcher)
+
+    @property
+    def covers(self) -> str | None:
+        """What is listed for it, in words of the report; None if nothing is."""
+        listing = self.listing if self.cleanup is None else self.cleanup.listing
+        return None if listing is None else listing.covers
 
     @property
     def may_have_undo(self) -> bool:

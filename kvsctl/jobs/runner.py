@@ -220,14 +220,9 @@ def _about(job: BatchJob, token_source: str | None = None) -> About:
         started_at=datetime.now(UTC),
         local_path=str(job.target.local_path) if job.target.local_path else None,
         token_source=token_source,
-        covers=_covers(job),
+        covers=job.covers,
         shard=None if job.shard is None else str(job.shard),
     )
-
-
-def _covers(job: BatchJob) -> str | None:
-    listing = job.listing if job.cleanup is None else job.cleanup.listing
-    return None if listing is None else listing.covers
 
 
 def _approval_of(job: BatchJob) -> "PlanApproval | None":

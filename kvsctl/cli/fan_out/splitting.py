@@ -38,9 +38,7 @@ def fan_out_job(
 
     What is wrong with the options for every part is found here, before a worker starts.
     """
-    workers, address = given.of(WorkersOption).workers, given.of(WorkersOption).dask
-    if workers is None:
-        raise UsageError("--dask needs --workers", "Give the number of parts by --workers N.")
+    workers, address = workers_of(given)
     require_divisible(command, given)
     files = (*given.of(InputOptions).file, *given.of(FileOption).file)
     if not files and command != "export" and not _is_selective(given):
@@ -49,13 +47,9 @@ def fan_out_job(
             "Give a regular file by --file, or leave out --workers.",
         )
     require_templates(given)
-    is_repeatable = _is_repeatable(command, given)
+    is_repeatable = repeats_alike(command, given)
     if address is not None:
-        if not is_repeatable:
-            raise UsageError(
-                "--dask: a cluster may carry out a part twice, and these options do not allow it",
-                "Add --journal, or leave out --if-absent, --undo or --dask.",
-            )
+        require_repeatable(is_repeatable=is_repeatable)
         given = with_absolute_paths(given)
     fan_out = secrets.token_hex(8)
     units = [
@@ -76,7 +70,7 @@ def fan_out_job(
     return FanOutJob(
         command,
         units,
-        partial(_crew, fan_out, workers, address),
+        partial(crew_of, fan_out, workers, address),
         first,
         reporting_of(given),
         schedule_of(given, None),
@@ -88,7 +82,25 @@ def _is_selective(given: Given) -> bool:
     return chooses_keys(given.of(PrefixOption).prefix_option, given.of(SelectionOptions))
 
 
-def _crew(fan_out: str, workers: int, address: str | None) -> Crew:
+def workers_of(given: Given) -> tuple[int, str | None]:
+    """Return the number of workers, and the address of their cluster, if any. Raise UsageError."""
+    options = given.of(WorkersOption)
+    if options.workers is None:
+        raise UsageError("--dask needs --workers", "Give the number of parts by --workers N.")
+    return options.workers, options.dask
+
+
+def require_repeatable(*, is_repeatable: bool) -> None:
+    """Raise UsageError for what a cluster must not carry out."""
+    if not is_repeatable:
+        raise UsageError(
+            "--dask: a cluster may carry out a part twice, and these options do not allow it",
+            "Add --journal, or leave out --if-absent, --undo or --dask.",
+        )
+
+
+def crew_of(fan_out: str, workers: int, address: str | None) -> Crew:
+    """Return workers: processes of this machine, or those of a cluster. Raise KvsctlError."""
     if address is None:
         return ProcessCrew(fan_out, workers)
     from kvsctl.jobs.fan_out.dask_crew import DaskCrew  # few jobs have a cluster
@@ -118,7 +130,7 @@ def _options_of(given: Given, shard: Shard, workers: int) -> Given:
     return with_files_of(given, shard.number)
 
 
-def _is_repeatable(command: str, given: Given) -> bool:
+def repeats_alike(command: str, given: Given) -> bool:
     """Return whether a part may be carried out twice without harm, and reports the same then."""
     if given.of(JournalOptions).journal is not None:
         return True

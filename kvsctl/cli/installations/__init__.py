@@ -5,4 +5,5 @@
 - `naming`: names of files with `{installation}` in them.
 - `request`: the job on each of them.
 - `one_store`: commands that do not work on several.
+- `workers`: the same job by workers (`--workers`).
 """

@@ -21,6 +21,7 @@ from kvsctl.cli.installations.store import ChosenStore
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.get import GetOptions
+from kvsctl.cli.options.input import WorkersOption
 from kvsctl.cli.options.installations.working import InstallationsOptions
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.listing import ListOptions, UsageOptions
@@ -55,6 +56,11 @@ def installations_job(
     options = given.of(InstallationsOptions)
     has_one_input = not any(PLACE in path.name for path in files_of(given))
     whole, given = given, _for_one(given)
+    crewing = None
+    if given.of(WorkersOption) != WorkersOption():
+        from kvsctl.cli.installations.workers import crewing_of  # few jobs have workers
+
+        crewing = crewing_of(command, given, job_of, choice.target)
     if has_one_input:  # otherwise only the files of an installation can be checked
         job_of(given.having(ChosenStore(target=choice.target, config=config)))
     limit = options.stop_after_failed_installations
@@ -62,13 +68,14 @@ def installations_job(
     return InstallationsJob(
         name=command,
         choice=choice,
-        job_of=_Parts(given, job_of, config).job_of,
+        job_of=Parts(given, job_of, config).job_of,
         reporting=reporting_of(whole),
         schedule=schedule_of(whole, running.max_duration),
         at_once=options.at_once,
         canaries=options.canary,
         most_failed=None if limit is None else MostFailed.of(limit),
         ledger=_ledgering(whole, has_one_input=has_one_input),
+        crewing=crewing,
     )
 
 
@@ -96,7 +103,7 @@ def _ledgering(given: Given, *, has_one_input: bool) -> Ledgering | None:
     return Ledgering(path, identity, retries_failed, has_one_input=has_one_input)
 
 
-class _Parts:
+class Parts:
     """Makes the job of each installation.
 
     Jobs that list a store, and have no file of their own, differ by their targets only: options are

@@ -6,5 +6,6 @@
 - `crews`: who works: processes of this machine; `dask_crew`: workers of a Dask cluster.
 - `job`: all parts, as one request.
 - `work`: give the units to a crew, one after the other.
+- `installations`: the jobs of several installations.
 - `ending`: add up how the units ended, and report it.
 """

@@ -1,7 +1,7 @@
 """One part of a job that is carried out in parts, and how it ended. Both can be pickled."""
 
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -9,6 +9,9 @@ from kvsctl.errors import ExitStatus
 from kvsctl.jobs.job import Job
 from kvsctl.jobs.runner import Interrupts
 from kvsctl.report.console import Environment
+
+if TYPE_CHECKING:
+    from kvsctl.jobs.installations.part import PartEnd
 
 
 class Unit(msgspec.Struct, frozen=True):
@@ -31,6 +34,8 @@ class Unit(msgspec.Struct, frozen=True):
 class UnitEnd(msgspec.Struct, frozen=True):
     """How a unit ended. `report`: its report; None if it ended before it had one.
 
+    `installations`: how each of them ended, if it is a unit of installations; it has no report.
+
     `errors`: messages with their hints. `warnings`: of the same text, one is shown.
     """
 
@@ -39,3 +44,4 @@ class UnitEnd(msgspec.Struct, frozen=True):
     report: dict[str, Any] | None = None
     errors: Sequence[tuple[str, str | None]] = ()
     warnings: Sequence[str] = ()
+    installations: "Sequence[PartEnd]" = ()

@@ -29,7 +29,8 @@ class FanOut:
     """Units on their way through a crew: see `bulk.run.Run` for how it is stopped.
 
     At most one unit per worker is submitted at a time, and its future is released when it is done.
-    `note` receives each end as it comes, and `say` a line for people.
+    `note` receives each end as it comes, and `say` a line for people. While `may_begin` is false,
+    no unit begins.
     """
 
     def __init__(
@@ -39,12 +40,14 @@ class FanOut:
         note: Callable[[UnitEnd], None],
         say: Callable[[str], None],
         status: Callable[[], ExitStatus | None],
+        may_begin: Callable[[], bool] = lambda: True,
     ) -> None:
         self._left = deque(units)
         self._crew = crew
         self._note = note
         self._say = say
         self._status = status
+        self._may_begin = may_begin
         self._is_stopped = False
         self._deaths: Counter[str] = Counter()
         self.in_flight = 0
@@ -70,15 +73,19 @@ class FanOut:
 
     async def _lane(self) -> None:
         """Give units to one worker after the other, while there are any."""
-        while self._left and not self._is_stopped:
+        while self._has_next:
             async with self._crew.executor() as executor:
-                while self._left and not self._is_stopped:
+                while self._has_next:
                     unit = self._left.popleft()
                     end = await self._end_of(unit, executor)
                     if end is None:
                         self._handle_death(unit)
                         break
                     self._note(end)
+
+    @property
+    def _has_next(self) -> bool:
+        return bool(self._left) and not self._is_stopped and self._may_begin()
 
     async def _end_of(self, unit: Unit, executor: Executor) -> UnitEnd | None:
         """Return how a unit ended; None if its worker died."""

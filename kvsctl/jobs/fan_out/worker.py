@@ -14,7 +14,7 @@ from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.jobs.event_loop import on_a_loop
 from kvsctl.jobs.fan_out.orders import StopOrders, send_stop
 from kvsctl.jobs.fan_out.unit import Unit, UnitEnd
-from kvsctl.jobs.job import KeptEnd
+from kvsctl.jobs.job import JobEnd, KeptEnd
 from kvsctl.jobs.runner import NoInterrupts
 from kvsctl.jobs.signals import Signals
 from kvsctl.report.console import Environment
@@ -82,8 +82,15 @@ def carry_out(unit: Unit) -> UnitEnd:
         status = end.status
     finally:
         _idle.set()
-    report = None if kept.end is None else kept.end.report
-    return UnitEnd(unit.name, status, report, environment.errors, environment.warnings)
+    end_of_job = kept.end or JobEnd(None, 0.0, None)
+    return UnitEnd(
+        unit.name,
+        status,
+        end_of_job.report,
+        environment.errors,
+        environment.warnings,
+        end_of_job.installations,
+    )
 
 
 def prepare(fan_out: str, orders: Connection) -> None:

@@ -3,6 +3,7 @@
 - `choosing`: which installations a job works on.
 - `job`: the same job on each of them, as one frozen request.
 - `work`: carry it out, many installations at a time.
+- `requirements`: what must hold before it is begun.
 - `part`: carry out the job of one of them.
 - `cleaning`: a clean-up of them: `counting` lists each, `consent` asks once for all.
 - `plans`: carry out the plan of each.

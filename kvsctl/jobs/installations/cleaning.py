@@ -109,6 +109,10 @@ class Cleaning:
             and self._is_to_change(found)
         ]
 
+    def found_in(self, installation: str) -> Counted:
+        """Return what was found in an installation that `to_change` has chosen."""
+        return self._found[installation]
+
     async def change(self, target: Target, job: InstallationsJob, around: Around) -> PartEnd:
         """Carry out the clean-up of an installation."""
         found = self._found[str(target.installation)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 from msgspec.structs import replace
@@ -11,6 +11,9 @@ from kvsctl.config.targets import Target
 from kvsctl.jobs.installations.choosing.choice import Choice
 from kvsctl.jobs.installations.limits import MostFailed
 from kvsctl.jobs.job import BatchJob, Reporting, Schedule, Watcher
+
+if TYPE_CHECKING:
+    from kvsctl.jobs.fan_out.installations.member import Crewing
 
 
 class Ledgering(msgspec.Struct, frozen=True):
@@ -31,7 +34,8 @@ class InstallationsJob(msgspec.Struct, frozen=True, kw_only=True):
 
     `job_of` makes the job of an installation from its target. `at_once`: how many are worked on at
     the same time. `canaries`: how many come first, and must succeed before the others are begun.
-    `most_failed`: after how many failed installations no other one is begun.
+    `most_failed`: after how many failed installations no other one is begun. `crewing`: the
+    workers that carry it out; None: this process does.
     """
 
     name: str
@@ -43,6 +47,7 @@ class InstallationsJob(msgspec.Struct, frozen=True, kw_only=True):
     canaries: int = 0
     most_failed: MostFailed | None = None
     ledger: Ledgering | None = None
+    crewing: "Crewing | None" = None
     watcher: Watcher | None = None
 
     @property

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -22,10 +22,12 @@ from kvsctl.jobs.cron.lock import locked
 from kvsctl.jobs.cron.time_limit import MORE_TIME, TimeLimit, Untouched
 from kvsctl.jobs.ending import graver
 from kvsctl.jobs.installations.cleaning import Cleaning
+from kvsctl.jobs.installations.counting import Counted
 from kvsctl.jobs.installations.ending import Ending
 from kvsctl.jobs.installations.job import InstallationsJob
 from kvsctl.jobs.installations.part import Around, PartEnd, work_on
 from kvsctl.jobs.installations.plans.applying import Applying
+from kvsctl.jobs.installations.requirements import require_names, require_possible, template_of
 from kvsctl.jobs.installations.runs import Runs
 from kvsctl.jobs.installations.sharing import SharedStdout
 from kvsctl.jobs.installations.stops import Stops
@@ -40,12 +42,15 @@ from kvsctl.service.transport.shared import SharedCarriers
 from kvsctl.texts import counted
 
 if TYPE_CHECKING:
+    from kvsctl.jobs.fan_out.installations.groups import Groups
     from kvsctl.jobs.installations.ledger import Ledger
 
 _ENDED_PER_COLLECTION: Final = 500
 """After so many jobs, memory is freed that their reference cycles hold: by itself, that is rare."""
 _SHARE_OF_CONNECTIONS: Final = 0.75
 """Of the descriptors that the process may open. The others are for the files of installations."""
+
+_NOTHING_FOUND: Final["Mapping[str, tuple[Counted, int]]"] = {}
 
 _Do: TypeAlias = Callable[[Target], Awaitable[PartEnd]]
 """What is done in an installation."""
@@ -64,49 +69,17 @@ async def run_on_installations(
         targets = await job.choice.targets()
         if not targets:
             raise UsageError("there are no installations", "Is the app installed anywhere?")
-        _require_names(targets)
-        template = _template(job, targets)
-        _require_possible(template)
+        require_names(targets)
+        template = template_of(job, targets)
+        require_possible(template)
         require_replaceable(job.reporting, writes_failures=False, manifest_path=None)
         if not template.checks.is_dry_run:
             require_permitted(template, environment)
         return await _Work(job, template, targets, environment, interrupts, limit).carried_out()
 
 
-def _template(job: InstallationsJob, targets: Sequence[Target]) -> BatchJob:
-    """Return the job of the first installation that can have one: files of others may be missing.
-
-    Raise UsageError if none can.
-    """
-    errors: list[UsageError] = []
-    for target in targets:
-        try:
-            return job.job_of(target)
-        except UsageError as error:
-            errors[1:] = [error]
-    raise errors[0]
-
-
-def _require_names(targets: Sequence[Target]) -> None:
-    """Raise UsageError if two installations would have one name in files: see `outputs.names`."""
-    from kvsctl.outputs.names import name_in_files
-
-    names: dict[str, str] = {}
-    for one in targets:
-        name = str(one.installation)
-        other = names.setdefault(name_in_files(one), name)
-        if other != name:
-            raise UsageError(f"installations {other} and {name} have the same name in files")
-
-
-def _require_possible(template: BatchJob) -> None:
-    """Raise UsageError if the job cannot be carried out on several installations."""
-    name = template.input.single_use
-    if name is not None:
-        raise UsageError(
-            f"the input is read for each installation, but {name} can be read only once",
-            "Save it as a regular file and give that with -f.",
-        )
+def _name(target: Target) -> str:
+    return str(target.installation)
 
 
 class _Work:
@@ -137,6 +110,7 @@ class _Work:
         self._ended = 0
         self._at_once = 1
         self._ledger: Ledger | None = None
+        self._groups: Groups | None = None
         self._left = targets
         """The installations that no earlier run has finished."""
 
@@ -148,12 +122,13 @@ class _Work:
             if report is not None:
                 closing.callback(report.close)
             self._open_ledger(closing)
+            self._open_groups(closing)
             stdout = self._shared_stdout()
             carriers = self._carriers()
             self._at_once = carriers.clients
             around = self._around(carriers, stdout)
             with (
-                self._interrupts.stopping(self._runs, self._environment.note),
+                self._interrupts.stopping(self._runs, self._environment.note, self._noun),
                 self._limit.stopping(self),
             ):
                 try:
@@ -179,6 +154,22 @@ class _Work:
         """Begin no other installation, and ask nothing. Those at work end by themselves."""
         self._is_out_of_time = True
         self._runs.give_up_asking()
+
+    def _open_groups(self, closing: ExitStack) -> None:
+        """Find the workers, if the job has any. Raise KvsctlError if there are none."""
+        if self._job.crewing is None:
+            return
+        from kvsctl.jobs.fan_out.installations.groups import Groups  # few jobs have workers
+
+        self._groups = Groups(
+            self._job.crewing,
+            self._runs,
+            self._environment,
+            self._take,
+            at_once=self._job.at_once,
+            is_quiet=self._job.reporting.quiet,
+        )
+        closing.callback(self._groups.close)
 
     def _open_ledger(self, closing: ExitStack) -> None:
         """Open the ledger, if there is one, and take over what earlier runs have finished."""
@@ -261,7 +252,10 @@ class _Work:
     async def _all(self, around: Around) -> None:
         cleaning = Cleaning.of(self._template) or Applying.of(self._template)
         if cleaning is None:
-            await self._in_rounds(self._left, partial(work_on, job=self._job, around=around))
+            if self._groups is None:
+                await self._in_rounds(self._left, partial(work_on, job=self._job, around=around))
+            else:
+                await self._in_groups(self._groups, self._left, around.ends_at)
             return
         count = partial(cleaning.count, job=self._job, around=around)
         counted: list[PartEnd] = []
@@ -275,8 +269,17 @@ class _Work:
             self._untouched = None
             for end in counted:
                 self._note_in_ledger(end)
-            change = partial(cleaning.change, job=self._job, around=around)
-            await self._in_rounds(cleaning.to_change(self._left), change)
+            targets = cleaning.to_change(self._left)
+            if self._groups is None or isinstance(cleaning, Applying):
+                change = partial(cleaning.change, job=self._job, around=around)
+                await self._in_rounds(targets, change)
+            else:
+                lines = {end.line.installation: end.line for end in counted}
+                found = {
+                    name: (cleaning.found_in(name), lines[name].count("units_read"))
+                    for name in map(_name, targets)
+                }
+                await self._in_groups(self._groups, targets, around.ends_at, found)
 
     async def _may_change(self, cleaning: Cleaning | Applying) -> bool:
         """Return whether the limits and the user allow it. An answer other than yes is an error."""
@@ -293,6 +296,21 @@ class _Work:
         rest = iter(targets)
         for most in self._stops.rounds():
             await self._each(islice(rest, most), do, self._note_in_ledger)
+
+    async def _in_groups(
+        self,
+        groups: "Groups",
+        targets: Sequence[Target],
+        ends_at: float,
+        found: "Mapping[str, tuple[Counted, int]]" = _NOTHING_FOUND,
+    ) -> None:
+        """Do the same by workers. `found`: what a clean-up found and read in each."""
+        from kvsctl.jobs.fan_out.installations.member import Member
+
+        rest = (Member(name, *found.get(name, ())) for name in map(_name, targets))
+        for most in self._stops.rounds():
+            members = list(islice(rest, most))
+            await groups.work(members, lambda: not self._is_stopping, ends_at)
 
     async def _each(
         self, targets: Iterator[Target], do: _Do, note: Callable[[PartEnd], None]
@@ -314,6 +332,11 @@ class _Work:
             for _ in range(self._at_once):
                 tasks.create_task(work())
 
+    def _take(self, end: PartEnd) -> None:
+        """Take how an installation ended that a worker worked on."""
+        self._add(end)
+        self._note_in_ledger(end)
+
     def _note_in_ledger(self, end: PartEnd) -> None:
         if self._ledger is not None:
             self._ledger.note(end)
@@ -328,6 +351,11 @@ class _Work:
         self._stops.note(end.line)
         if end.line.exit_code == ExitStatus.PIPE_CLOSED:
             self._runs.stop()
+
+    @property
+    def _noun(self) -> str:
+        """What is in flight, in the notice of a stop."""
+        return "request" if self._groups is None else "group"
 
     @property
     def _is_stopping(self) -> bool:

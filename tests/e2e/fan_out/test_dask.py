@@ -4,14 +4,12 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.e2e.fan_out.clusters import cluster
 from tests.support.commands.command import Command, records_file
 from tests.support.commands.serving import serving
 from tests.support.needs import IS_POSIX, only_on
@@ -21,21 +19,6 @@ _COUNT = 200
 _SLOWLY = ("--batch-size", "1", "--rps", "50", "--units-per-min", "0")
 
 pytestmark = only_on(IS_POSIX, "workers are killed by signals of POSIX")
-
-
-@contextmanager
-def _cluster(kvsctl: Command, workers: int) -> Iterator[dict[str, Any]]:
-    """Run a cluster with the command's settings; yield its address and process ids."""
-    program = [sys.executable, "-m", "tests.e2e.fan_out.cluster", str(workers)]
-    environ = {**kvsctl.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    with subprocess.Popen(
-        program, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        try:
-            yield json.loads(process.stdout.readline())
-        finally:
-            process.communicate(timeout=60)
 
 
 @pytest.fixture
@@ -58,8 +41,8 @@ def _keys(served: Command) -> int:
 def test_a_worker_is_killed_in_mid_run_and_the_union_is_whole(
     served: Command, records: Path, tmp_path: Path
 ) -> None:
-    with _cluster(served, 2) as cluster:
-        words = ("set", "-f", records, "--workers", "4", "--dask", cluster["address"], "--json")
+    with cluster(served, 2) as dask:
+        words = ("set", "-f", records, "--workers", "4", "--dask", dask["address"], "--json")
         process = served.start(
             *(*words, *_SLOWLY, "--journal", tmp_path / "{shard}.journal"),
             stdin=subprocess.DEVNULL,
@@ -67,7 +50,7 @@ def test_a_worker_is_killed_in_mid_run_and_the_union_is_whole(
             stderr=subprocess.PIPE,
         )
         wait_until(lambda: _keys(served) > 8)
-        os.kill(cluster["pids"][0], signal.SIGKILL)
+        os.kill(dask["pids"][0], signal.SIGKILL)
         out, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
         report = json.loads(out)
@@ -78,10 +61,10 @@ def test_a_worker_is_killed_in_mid_run_and_the_union_is_whole(
         assert sum(journal["records"] for journal in shown) == _COUNT
 
 
-def test_a_signal_stops_the_parts_on_the_cluster(served: Command, records: Path) -> None:
-    with _cluster(served, 2) as cluster:
+def test_a_signal_stops_the_parts_on_thecluster(served: Command, records: Path) -> None:
+    with cluster(served, 2) as dask:
         process = served.start(
-            *("set", "-f", records, "--workers", "2", "--dask", cluster["address"], "--json"),
+            *("set", "-f", records, "--workers", "2", "--dask", dask["address"], "--json"),
             *_SLOWLY,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -96,18 +79,16 @@ def test_a_signal_stops_the_parts_on_the_cluster(served: Command, records: Path)
         assert report["succeeded"] == _keys(served) < _COUNT
 
 
-def test_no_token_goes_through_the_cluster(served: Command, kvsctl: Command, records: Path) -> None:
+def test_no_token_goes_through_thecluster(served: Command, kvsctl: Command, records: Path) -> None:
     """Workers have their own: here they have none, so the service refuses them."""
     with serving(kvsctl, "--token", "abcdefgh-secret") as url:
         own = kvsctl.having(KVSCTL_URL=url, KVSCTL_TOKEN="abcdefgh-secret")
-        with _cluster(kvsctl, 1) as cluster:
-            ended = own.process(
-                "set", "-f", records, "--workers", "1", "--dask", cluster["address"]
-            )
+        with cluster(kvsctl, 1) as dask:
+            ended = own.process("set", "-f", records, "--workers", "1", "--dask", dask["address"])
         assert ended.status in (2, 3)
-        with _cluster(own, 1) as cluster:
+        with cluster(own, 1) as dask:
             own.process(
-                *("set", "-f", records, "--workers", "1", "--dask", cluster["address"]), status=0
+                *("set", "-f", records, "--workers", "1", "--dask", dask["address"]), status=0
             )
     assert _keys(served) == 0
 

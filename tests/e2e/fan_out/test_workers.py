@@ -152,7 +152,6 @@ def test_a_resumed_job_is_the_sum_of_what_its_journals_hold(
         (["delete", "--all", "-y", "--max-delete", "3"], "--max-delete counts all records"),
         (["delete", "--all", "--plan", "p"], "--plan writes one file, in key order"),
         (["set", "-f", "IN", "-v"], "-v shows the requests of one process"),
-        (["set", "-f", "IN", "--all-installations"], "--workers divides one store"),
         (["set", "-f", "missing.jsonl"], "missing.jsonl"),
         (["set", "-f", "IN", "--shard", "1/999999"], "1,999,998 parts are too many"),
     ],

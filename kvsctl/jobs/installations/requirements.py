@@ -1,0 +1,44 @@
+"""What must hold before a job is begun on several installations."""
+
+from collections.abc import Sequence
+
+from kvsctl.config.targets import Target
+from kvsctl.errors import UsageError
+from kvsctl.jobs.installations.job import InstallationsJob
+from kvsctl.jobs.job import BatchJob
+
+
+def template_of(job: InstallationsJob, targets: Sequence[Target]) -> BatchJob:
+    """Return the job of the first installation that can have one: files of others may be missing.
+
+    Raise UsageError if none can.
+    """
+    errors: list[UsageError] = []
+    for target in targets:
+        try:
+            return job.job_of(target)
+        except UsageError as error:
+            errors[1:] = [error]
+    raise errors[0]
+
+
+def require_names(targets: Sequence[Target]) -> None:
+    """Raise UsageError if two installations would have one name in files: see `outputs.names`."""
+    from kvsctl.outputs.names import name_in_files
+
+    names: dict[str, str] = {}
+    for one in targets:
+        name = str(one.installation)
+        other = names.setdefault(name_in_files(one), name)
+        if other != name:
+            raise UsageError(f"installations {other} and {name} have the same name in files")
+
+
+def require_possible(template: BatchJob) -> None:
+    """Raise UsageError if the job cannot be carried out on several installations."""
+    name = template.input.single_use
+    if name is not None:
+        raise UsageError(
+            f"the input is read for each installation, but {name} can be read only once",
+            "Save it as a regular file and give that with -f.",
+        )
