@@ -36,7 +36,7 @@ from kvsctl.cli.records.rounding import exact_input, refusing_rounded
 from kvsctl.cli.records.setting import precondition_of
 from kvsctl.cli.target_choice import target_of, with_profile
 from kvsctl.config.file import ConfigFile, read_config
-from kvsctl.config.settings import Running, resolve_running
+from kvsctl.config.settings import STATS_SECONDS, Running, resolve_running
 from kvsctl.config.targets import Target
 from kvsctl.durations import duration_seconds
 from kvsctl.errors import UsageError
@@ -150,8 +150,9 @@ def batch_job(verb: Verb, given: Given) -> BatchJob:
 
 
 def reporting_of(given: Given) -> Reporting:
-    """Return what the options say that the job reports."""
+    """Return what the options say that the job reports. Raise UsageError."""
     report = given.of(ReportOptions)
+    every = report.stats_every
     return Reporting(
         report.json,
         report.report,
@@ -159,6 +160,7 @@ def reporting_of(given: Given) -> Reporting:
         report.quiet,
         report.verbose,
         report.force,
+        STATS_SECONDS if every is None else duration_seconds(every, "--stats-every"),
     )
 
 

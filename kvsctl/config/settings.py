@@ -35,6 +35,8 @@ class Running(NamedTuple):
 
 
 DEFAULTS: Final = Running()
+STATS_SECONDS: Final = 60
+"""How often it is said how far a run is, where no progress is drawn."""
 
 
 class Setting(NamedTuple):

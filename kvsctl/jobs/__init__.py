@@ -7,6 +7,7 @@
 - `question`: ask before something is deleted or rewritten.
 - `connect`: open the target.
 - `listeners`: open and close everything that listens to a run.
+- `progress`: show how far a run is.
 - `printing`: print the records that a run finds.
 - `journal`: begin, resume and keep a journal.
 - `examine`: read the input without sending it.

@@ -73,7 +73,7 @@ def _typed_name(command: str, target: Target, environment: Environment) -> str:
                 f"{visible(command)} writes to {visible(target.display)}, which is protected.\n"
                 "Type the name of the target to continue: "
             )
-            environment.write_stderr(wrapped(text, environment.current_width()))
+            environment.write_stderr(wrapped(text, environment.terminal_size()[0]))
             return read_line()
     except Interrupted:
         environment.write_stderr("\n")

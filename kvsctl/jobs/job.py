@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.plan import RunPlan
+from kvsctl.config.settings import STATS_SECONDS
 from kvsctl.config.targets import Target
 from kvsctl.jobs.inputs import JobInput
 from kvsctl.outputs.forms import Printing, RecordForm
@@ -32,6 +33,7 @@ class Reporting(msgspec.Struct, frozen=True):
     """What the run reports, and where.
 
     `replaces_any`: the report and the failures file may replace files of another kind.
+    `stats_seconds`: how often a line says how far the run is where none is drawn; 0: never.
     """
 
     as_json: bool = False
@@ -40,6 +42,7 @@ class Reporting(msgspec.Struct, frozen=True):
     quiet: bool = False
     verbosity: int = 0
     replaces_any: bool = False
+    stats_seconds: int = STATS_SECONDS
 
 
 class Journalling(msgspec.Struct, frozen=True):

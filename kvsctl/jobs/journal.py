@@ -30,6 +30,7 @@ from kvsctl.unexpected import explained
 if TYPE_CHECKING:
     # What keeps a journal or a failures file is imported by the jobs that have one.
     from kvsctl.journal.file import JournalFile
+    from kvsctl.journal.resume import ResumedFeed
     from kvsctl.journal.writer import JournalWriter
     from kvsctl.listing.remainder import Cutoff, Remainder
     from kvsctl.outputs.failures import FailuresFile
@@ -214,6 +215,7 @@ class JobJournal:
         self._writer: JournalWriter | None = None
         self._executor = ThreadPoolExecutor(1, "journal")
         self._tally: Tally | None = None
+        self._resumed: ResumedFeed | None = None
 
     def may_append_to(self, undo_path: Path) -> bool:
         """Return whether an earlier run of the job has opened this undo file."""
@@ -311,7 +313,13 @@ class JobJournal:
             return feed
         from kvsctl.journal.resume import ResumedFeed
 
-        return ResumedFeed(feed, self.state, self._replay)
+        self._resumed = ResumedFeed(feed, self.state, self._replay)
+        return self._resumed
+
+    @property
+    def passed(self) -> int:
+        """How many records were read that an earlier run has settled."""
+        return 0 if self._resumed is None else self._resumed.passed
 
     @property
     def held_bytes(self) -> int:

@@ -19,6 +19,7 @@ from kvsctl.jobs.ending import End, Ending, graver
 from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.journal import JobJournal
 from kvsctl.jobs.printing import complete, has_no_reader, manifest_of, on_stdout, opened
+from kvsctl.jobs.progress.showing import JobProgress
 from kvsctl.jobs.signals import Steered
 from kvsctl.journal.state import Stage
 from kvsctl.outputs.forms import Printing
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from kvsctl.outputs.failures import FailuresFile
     from kvsctl.outputs.undo_file import UndoFile
     from kvsctl.outputs.usage import UsageOutput
-    from kvsctl.report.progress import ProgressBarLine
 
 _MOST_HELD_BYTES: Final = 16_000_000
 _MOST_PENDING_BYTES: Final = 8_000_000
@@ -67,7 +67,7 @@ class JobListeners:
         self._report: ReportFile | None = None
         self._wake: Callable[[], None] = lambda: None
         self._run: Steered | None = None
-        self._note: Callable[[str], None] = environment.note
+        self._progress = JobProgress(job, environment)
         self.listeners: list[Listener] = [self._tally]
         self.undo: Final = _undo_of(job, about, self.journal)
         self.rules: Final = [] if job.cleanup is None else job.cleanup.reports(self._tally)
@@ -146,48 +146,30 @@ class JobListeners:
             self.journal.note_undo(None if self.undo is None else self.undo.path)
 
     @contextmanager
-    def showing_progress(self) -> Iterator[None]:
-        """Draw the progress of the run on a terminal inside the block, if that is wanted."""
-        if not self._wants_progress:
+    def showing_progress(
+        self, records: int | None = None, *, lists_only: bool = False
+    ) -> Iterator[None]:
+        """Show how far the run is inside the block, if that is wanted.
+
+        `records` and `lists_only`: see `following.Input`.
+        """
+        display = self._progress.display
+        if display is None:
             yield
             return
-        with self._progress() as progress:
-            self.listeners.append(progress)
-            self._note = lambda text: progress.print_above(f"kvsctl: {text}")
-            try:
+        following = self._progress.following(
+            self._about.command, self._tally, self.journal, records, lists_only=lists_only
+        )
+        self.listeners.append(following)
+        try:
+            with display.showing(following):
                 yield
-            finally:
-                self._note = self._environment.note
+        finally:
+            self.listeners.remove(following)
 
     def notice(self, text: str) -> None:
-        """Write a line of the command's own to stderr at once, above a progress bar."""
-        self._note(text)
-
-    @property
-    def _wants_progress(self) -> bool:
-        reporting, records = self._job.reporting, self._job.records
-        is_logged = self._environment.log is not None
-        return self._environment.wants_progress(
-            is_silenced=is_logged
-            or reporting.quiet
-            or reporting.as_json
-            or bool(reporting.verbosity),
-            prints_records=records is not None
-            and records.path is None
-            and not records.prints_at_end,
-        )
-
-    def _progress(self) -> "ProgressBarLine":
-        from kvsctl.report.progress import ProgressBarLine
-        from kvsctl.report.rich_console import stderr_console
-
-        return ProgressBarLine(
-            stderr_console(self._environment),
-            self._about.command,
-            fraction_read=self._job.input.fraction_read,
-            least_seconds=self._job.plan.pace.least_seconds,
-            columns=self._environment.current_width,
-        )
+        """Write a line of the command's own to stderr at once, above what is drawn."""
+        self._progress.note(text)
 
     def __exit__(
         self,
@@ -219,6 +201,7 @@ class JobListeners:
         """Let output wake the run, from any thread, when it was written or has failed."""
         loop = asyncio.get_running_loop()
         self._run = run
+        self._progress.run = run
 
         def wake() -> None:
             with suppress(RuntimeError):  # the loop may be closed before the last write

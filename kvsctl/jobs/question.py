@@ -130,7 +130,7 @@ async def ask(question: Question, environment: Environment) -> None:
     """
 
     async def answered() -> str:
-        environment.write_stderr(wrapped(question.text, environment.current_width()))
+        environment.write_stderr(wrapped(question.text, environment.terminal_size()[0]))
         return await typed_line()
 
     try:

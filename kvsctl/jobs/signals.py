@@ -44,7 +44,12 @@ class Stoppable(Protocol):
 
 
 class Steered(Protocol):
-    """What the outputs of a job stop and wake: see `bulk.run.Run`."""
+    """What the outputs of a job stop and wake, and progress looks at: see `bulk.run.Run`."""
+
+    @property
+    def in_flight(self) -> int | None:
+        """See Stoppable."""
+        ...
 
     @property
     def is_cut_short(self) -> bool:

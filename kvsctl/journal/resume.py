@@ -25,6 +25,8 @@ class ResumedFeed:
         self._settled = state.settled
         self._ambiguous = state.ambiguous
         self._replay = replay
+        self.passed = 0
+        """How many records were read that the state has as settled."""
         self._end = max((stop for _, stop in (*state.settled, *state.ambiguous)), default=0)
 
     async def get(self) -> PieceList | None:
@@ -49,6 +51,7 @@ class ResumedFeed:
         settled = [piece for piece in pieces if piece.position in self._settled]
         if settled:
             self._replay(settled)
+            self.passed += len(settled)
         rest = [piece for piece in pieces if piece.position not in self._settled]
         for piece in rest:
             if isinstance(piece, Record) and piece.position in self._ambiguous:

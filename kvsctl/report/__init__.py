@@ -5,7 +5,8 @@
 - `styled`, `escape`: styled lines without rich; text from outside, escaped for a terminal.
 - `document`, `schema`: the JSON report; the schemas of all JSON documents.
 - `summary`, `failures_table`, `advice`: the report for people.
-- `progress`, `request_lines`, `problem_lines`: what is shown during a run.
+- `progress`: how far a run is, shown while it works.
+- `request_lines`, `problem_lines`: what else is shown during a run.
 - `log`: what programs are shown during a run, in place of lines for people.
 - `dry_run`, `journal`: the reports of `--dry-run` and of `kvsctl journal show`.
 - `merging`: many reports as one.

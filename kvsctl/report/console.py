@@ -16,18 +16,21 @@ from kvsctl.report.log.json_log import JsonLog
 
 if TYPE_CHECKING:
     from kvsctl.files.sinks import ByteSink
+    from kvsctl.report.progress.standing import Display
 
 _TERMINAL_WIDTH: Final = 80
 _LOG_WIDTH: Final = 100
 _LEAST_WIDTH: Final = 20
 _END_OF_TYPING: Final = "Ctrl-Z and Enter" if os.name == "nt" else "Ctrl-D"
+_LINES: Final = 24
 
 
 class Environment(msgspec.Struct, frozen=True):
     """Where a command runs. A descriptor is None if the process was started without it.
 
     `stdout_sink` returns what takes records in place of `stdout_fd`, for jobs that share stdout. It
-    is given a function to call when output was written or has failed.
+    is given a function to call when output was written or has failed. `display`: where a job that
+    is a part of a whole shows how far it is, whatever its own settings are.
 
     `width` and `encoding` are those of stderr, as `stdout_width` and `stdout_encoding` are those of
     stdout. `can_redraw`: whether stderr is a terminal on which a line can be overwritten. `log`:
@@ -49,6 +52,7 @@ class Environment(msgspec.Struct, frozen=True):
     stdout_width: int = _LOG_WIDTH
     stdout_encoding: str = "utf-8"
     stdout_sink: "Callable[[Callable[[], None]], ByteSink] | None" = None
+    display: "Display | None" = None
 
     @classmethod
     def of_process(cls, variables: Mapping[str, str] = os.environ) -> "Environment":
@@ -73,23 +77,32 @@ class Environment(msgspec.Struct, frozen=True):
             stdout_encoding=_encoding(sys.__stdout__),
         )
 
-    def current_width(self) -> int:
-        """Return the width of stderr now: a terminal may have been resized."""
-        return _width(os.environ, self.stderr_fd if self.stderr_is_terminal else None)
+    def terminal_size(self) -> tuple[int, int]:
+        """Return the columns and lines of the terminal now, as it may have been resized.
+
+        COLUMNS cannot make it wider than it is: its lines would wrap.
+        """
+        columns = lines = 0
+        if self.stderr_fd is not None:
+            with suppress(OSError):
+                columns, lines = os.get_terminal_size(self.stderr_fd)
+        given = _given_columns(os.environ)
+        return min(filter(None, (columns, given)), default=_TERMINAL_WIDTH), lines or _LINES
+
+    @property
+    def is_in_foreground(self) -> bool:
+        """Whether the terminal is this process's to draw on, and not that of a shell before it."""
+        if self.stderr_fd is None or not hasattr(os, "tcgetpgrp"):  # Windows has no such groups
+            return True
+        try:
+            return os.tcgetpgrp(self.stderr_fd) == os.getpgrp()
+        except OSError:  # it is not the controlling terminal
+            return True
 
     @property
     def is_drawn_on(self) -> bool:
         """Whether lines on stderr are styled and folded: it is a terminal, or colour is forced."""
         return self.stderr_has_colour or self.can_redraw
-
-    def wants_progress(self, *, is_silenced: bool, prints_records: bool) -> bool:
-        """Return whether to draw a progress bar on stderr.
-
-        It is drawn on a terminal only, and not if records are printed on a terminal, too.
-        `is_silenced`: the user asked for quiet, for JSON, or for lines that a bar would break.
-        """
-        is_shared = prints_records and self.stdout_is_terminal
-        return self.can_redraw and not is_silenced and not is_shared
 
     def write_line(self, text: str) -> None:
         """Write text and a line feed to stderr at once; ignore a stderr that is closed.
@@ -157,10 +170,15 @@ def _is_terminal(fd: int | None) -> bool:
     return fd is not None and os.isatty(fd)
 
 
-def _width(variables: Mapping[str, str], terminal_fd: int | None) -> int:
+def _given_columns(variables: Mapping[str, str]) -> int:
+    """Return the width that the user has set; 0: none."""
     given = variables.get("COLUMNS", "")
-    if given.isdecimal() and int(given) > 0:
-        return max(int(given), _LEAST_WIDTH)
+    return int(given) if given.isdecimal() else 0
+
+
+def _width(variables: Mapping[str, str], terminal_fd: int | None) -> int:
+    if given := _given_columns(variables):
+        return max(given, _LEAST_WIDTH)
     if terminal_fd is None:
         return _LOG_WIDTH
     try:

@@ -19,7 +19,7 @@ def painted(line: list[Span], environment: Environment) -> str:
     In a log it stays on one line, so that a path in it is not broken. The text must be printable.
     """
     rows = _folded(line, environment.width) if environment.is_drawn_on else [line]
-    return "".join(f"{_row(row, environment)}\n" for row in rows)
+    return "".join(f"{row_text(row, environment)}\n" for row in rows)
 
 
 def is_unicode(encoding: str) -> bool:
@@ -37,7 +37,8 @@ def span_columns(line: list[Span]) -> int:
     return sum(columns(text) for text, _ in line)
 
 
-def _row(row: list[Span], environment: Environment) -> str:
+def row_text(row: list[Span], environment: Environment) -> str:
+    """Return one row, in colour if stderr has it."""
     if not environment.stderr_has_colour:
         return "".join(text for text, _ in row).rstrip()
     return "".join(_styled(text, style) for text, style in row)

@@ -81,28 +81,6 @@ def test_a_terminal_without_a_width() -> None:
         assert Environment.of_process({"TERM": "xterm"}).width == 80
 
 
-@pytest.mark.parametrize(
-    ("can_redraw", "is_silenced", "prints_records", "stdout_is_terminal", "expected"),
-    [
-        (True, False, False, True, True),
-        (True, False, True, False, True),
-        (True, False, True, True, False),
-        (True, True, False, True, False),
-        (False, False, False, False, False),
-    ],
-)
-def test_when_a_bar_is_drawn(
-    can_redraw: bool,
-    is_silenced: bool,
-    prints_records: bool,
-    stdout_is_terminal: bool,
-    expected: bool,
-) -> None:
-    environment = replace(NOWHERE, can_redraw=can_redraw, stdout_is_terminal=stdout_is_terminal)
-    wanted = environment.wants_progress(is_silenced=is_silenced, prints_records=prints_records)
-    assert wanted is expected
-
-
 def test_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "isatty", lambda fd: False)
     environment = Environment.of_process({})

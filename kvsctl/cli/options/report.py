@@ -7,6 +7,7 @@ import typer
 
 from kvsctl.cli.option_groups import OnResume, OptionGroup
 from kvsctl.cli.options import panels
+from kvsctl.config.settings import STATS_SECONDS
 
 Quiet: TypeAlias = Annotated[
     bool,
@@ -62,6 +63,16 @@ class ReportOptions(OptionGroup):
         ),
         OnResume.MAY_DIFFER,
     ] = 0
+    stats_every: Annotated[
+        str | None,
+        typer.Option(
+            metavar="D",
+            help="Where no progress is drawn, say how far the run is every D (10s, 5m); 0: never. "
+            f"(default: {STATS_SECONDS}s)",
+            rich_help_panel=panels.REPORT,
+        ),
+        OnResume.MAY_DIFFER,
+    ] = None
 
 
 class FailuresOption(OptionGroup):

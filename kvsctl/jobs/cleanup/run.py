@@ -122,7 +122,8 @@ class CleanUpRun(Survey):
         """Work on what a rule still chooses. Raise KvsctlError if that must end early."""
         spool, report = gathered.spools[number], self._reports[number]
         self._value_bytes[number] += spool.value_bytes
-        with self._around.showing_progress():
+        left = sum(one.count for one in gathered.spools[number:])
+        with self._around.showing_progress(left):
             listeners = self._around.listeners
             run = Run(
                 self._run_plan(number, gathered),

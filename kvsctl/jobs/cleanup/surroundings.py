@@ -65,6 +65,11 @@ class Surroundings(Protocol):
         """Write a line for people at once."""
         ...
 
-    def showing_progress(self) -> AbstractContextManager[None]:
-        """Draw the progress on a terminal inside the block."""
+    def showing_progress(
+        self, records: int | None = None, *, lists_only: bool = False
+    ) -> AbstractContextManager[None]:
+        """Show how far the run is inside the block.
+
+        `records`: how many are worked on in it. `lists_only`: it lists them, and settles none.
+        """
         ...

@@ -65,7 +65,7 @@ class Survey(Stages):
         """List what is chosen. Raise KvsctlError if that cannot be finished."""
         gathered = Gathered(self._chosen, [rule.action for rule in self._rules])
         try:
-            with self._around.showing_progress():
+            with self._around.showing_progress(lists_only=True):
                 emitter = Emitter(self._around.listeners, stop=self.stop)
                 gatherer = Gatherer(
                     self._chosen,

@@ -5,5 +5,4 @@
 - `reading`: read from a store what the other side of a comparison holds.
 - `collecting`: keep what a listing finds, as one side of a comparison.
 - `printing`: print differences.
-- `progress`: show how far a comparison has come.
 """

@@ -19,7 +19,6 @@ from kvsctl.errors import ExitStatus, KvsctlError, StreamError, UsageError
 from kvsctl.jobs.compare.collecting import Collector
 from kvsctl.jobs.compare.comparison_ending import ComparisonEnding
 from kvsctl.jobs.compare.printing import DifferencePrinting, Printer
-from kvsctl.jobs.compare.progress import Shown, showing_progress
 from kvsctl.jobs.compare.reading import (
     Lookup,
     count_absent_as_read,
@@ -30,6 +29,7 @@ from kvsctl.jobs.cron.lock import locked
 from kvsctl.jobs.cron.time_limit import TimeLimit
 from kvsctl.jobs.ending import End, graver
 from kvsctl.jobs.job import Reporting, Schedule, Watcher, labels_of
+from kvsctl.jobs.progress.showing import Shown, showing_progress
 from kvsctl.jobs.replacing import require_replaceable
 from kvsctl.jobs.runner import Interrupts, NoInterrupts
 from kvsctl.jobs.store.listing import ListedStore, list_store
@@ -40,6 +40,7 @@ from kvsctl.records.reader import Reader
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile
 from kvsctl.report.log.start import log_start
+from kvsctl.report.progress.following import Input
 from kvsctl.report.store.differences import Compared
 from kvsctl.shards import Shard
 
@@ -191,7 +192,9 @@ class _Comparing:
         credentials = right.credentials()
         side = FileSide(left, counting(self.tally))
         prints_records = self._job.printing.path is None
-        with self._showing_progress(prints_records=prints_records) as (progress, note):
+        source = Input(fraction_read=left.fraction_read)
+        with self._showing_progress(right, source, prints_records=prints_records) as shown:
+            progress, note = shown
             error = await look_up(
                 right,
                 credentials,
@@ -236,16 +239,26 @@ class _Comparing:
         collector = Collector(self.tally)
         opened.callback(collector.close)
         # Nothing is printed yet, so there is room for progress even where differences are printed.
-        with self._showing_progress(prints_records=False) as (progress, note):
+        source = Input(is_listing=True, lists_only=True)
+        with self._showing_progress(side.store, source, prints_records=False) as shown:
+            progress, note = shown
             listeners: list[Listener] = [collector, *self._requests, *progress]
             error = await list_store(side, listeners, self._interrupts, self._limit, note)
         if error is not None or self._interrupts.interrupted is not None:
             raise _Ended(error)
         return collector.blocks()
 
-    def _showing_progress(self, *, prints_records: bool) -> AbstractContextManager[Shown]:
+    def _showing_progress(
+        self, store: StoreSide, source: Input, *, prints_records: bool
+    ) -> AbstractContextManager[Shown]:
         return showing_progress(
-            self._environment, "diff", self._job.reporting, prints_records=prints_records
+            self._environment,
+            "diff",
+            self._job.reporting,
+            self.tally,
+            store.plan,
+            source,
+            prints_records=prints_records,
         )
 
     async def _paced(self, blocks: Iterable[Block], stopper: "_Stopper") -> AsyncIterator[Block]:

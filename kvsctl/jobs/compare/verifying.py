@@ -19,7 +19,6 @@ from kvsctl.comparison.entries import Block, Entry, FileSide
 from kvsctl.comparison.joining import Comparer, Difference
 from kvsctl.comparison.sampling import Sample
 from kvsctl.errors import ExitStatus, KvsctlError, UsageError
-from kvsctl.jobs.compare.progress import showing_progress
 from kvsctl.jobs.compare.reading import (
     Lookup,
     count_absent_as_read,
@@ -31,6 +30,7 @@ from kvsctl.jobs.cron.lock import locked
 from kvsctl.jobs.cron.time_limit import TimeLimit
 from kvsctl.jobs.ending import End
 from kvsctl.jobs.job import Reporting, Schedule, Watcher, labels_of
+from kvsctl.jobs.progress.showing import showing_progress
 from kvsctl.jobs.replacing import require_replaceable
 from kvsctl.jobs.runner import Interrupts, NoInterrupts
 from kvsctl.jobs.store.side import StoreSide
@@ -40,6 +40,7 @@ from kvsctl.records.ttl import parse_expire_time
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile
 from kvsctl.report.log.start import log_start
+from kvsctl.report.progress.following import Input
 from kvsctl.report.store.verification import (
     MOST_SHOWN,
     Against,
@@ -115,8 +116,11 @@ async def _carry_out(
         verified = Verified(job.path, manifest, damage(job.path, manifest.digest))
         error: KvsctlError | None = None
         if comparand is not None and verified.damage is None:
-            with showing_progress(environment, "verify", job.reporting) as (progress, note):
-                checking = _Checking(interrupts, limit, [*requests, *progress], note)
+            tally, plan = Tally(), comparand.store.plan
+            source = Input(fraction_read=comparand.reader.fraction_read)
+            shown = showing_progress(environment, "verify", job.reporting, tally, plan, source)
+            with shown as (progress, note):
+                checking = _Checking(tally, interrupts, limit, [*requests, *progress], note)
                 against, error = await checking.compare(comparand)
             verified = replace(verified, against=against)
         end = End(error, interrupts.interrupted, time.monotonic() - started)
@@ -147,8 +151,9 @@ def _manifest_of(path: Path) -> Manifest:
 
 
 class _Checking(NamedTuple):
-    """What an export is compared with a store by."""
+    """What an export is compared with a store by. `tally` counts it."""
 
+    tally: Tally
     interrupts: Interrupts
     limit: TimeLimit
     listeners: Sequence[Listener]
@@ -156,7 +161,7 @@ class _Checking(NamedTuple):
 
     async def compare(self, comparand: Comparand) -> tuple[Against, KvsctlError | None]:
         """Return what differs, and the error that ended this early, if any."""
-        store, tally = comparand.store, Tally()
+        store, tally = comparand.store, self.tally
         credentials = store.credentials()
         different: list[Difference] = []
 

@@ -6,6 +6,8 @@ members depend on the event:
 - `started`: `version`, `target`, `shard`, `token_source`; what does not apply is left out.
 - `request`, with `-v`: `operation`, `status` (null: no answer), `elapsed_s`, `records`, `units`,
   `retry`, `trace_id`, `trouble`, and with `-vv` `headers`.
+- `progress`, every minute: `records`, `done`, `pages`, `records_per_s`, `left_s`, `failed`,
+  `retries`, `pause`: see `report.progress`.
 - `waiting`: `reason`, `wait_s`, `detail`, `asked_s`. `learnt`: `max_records`, `max_bytes`.
 - `problem`: `source`, `code`, `message` of input that is not valid, where each is listed.
 - `note`, `warning`: `message`. `error`: `message`, `hint`, `exit_code`.

@@ -2,12 +2,10 @@
 
 import json
 from collections.abc import Sequence
-from io import StringIO
 from pathlib import Path
 
 import pytest
 from msgspec import Raw
-from rich.console import Console
 
 from kvsctl.bulk.events import RecordsRead, Settled
 from kvsctl.bulk.outcomes.positions import SettledRanges
@@ -18,7 +16,6 @@ from kvsctl.journal.writer import JournalWriter
 from kvsctl.model import Failure, Found, Outcome, Record, State, Verb
 from kvsctl.outputs.failures import FailuresFile
 from kvsctl.outputs.records import RecordOutput, json_lines
-from kvsctl.report.progress import ProgressBarLine
 from kvsctl.slabs import FoundSlab, Slab, Successes
 from tests.support.journals import HEADER
 from tests.support.outcomes import failed, record
@@ -175,14 +172,6 @@ def test_the_output_is_the_same(is_ordered: bool) -> None:
     assert sinks[0].written == sinks[1].written == sinks[2].written
     keys = [json.loads(line)["key"] for line in sinks[0].written.splitlines()]
     assert keys == (["k0", "k1", "k2", "k3"] if is_ordered else ["k1", "k2", "k0", "k3"])
-
-
-def test_the_bar_counts_them() -> None:
-    console = Console(file=StringIO(), width=60)
-    for outcomes in _both():
-        bar = ProgressBarLine(console, "set", clock=lambda: 0.0)
-        bar(Settled(outcomes))
-        assert "4 records" in str(bar.render())
 
 
 @pytest.fixture(params=["k", "city/k"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands.command import Command, records_file
+from tests.support.commands.command import Command
 from tests.support.commands.pseudo_terminal import in_terminal, with_terminal_stderr
 
 _WAIT_SECONDS = 30
@@ -27,19 +27,6 @@ def test_nothing_to_work_on_shows_an_example(local: Command) -> None:
     ended = in_terminal(local, "get")
     assert ended.status == 2
     assert "For example: kvsctl get greeting" in ended.text
-
-
-def test_progress_is_drawn_on_a_terminal_and_gone_at_the_end(
-    local: Command, tmp_path: Path
-) -> None:
-    many = records_file(tmp_path / "in.jsonl", [{"key": f"k{n}", "value": n} for n in range(2000)])
-    ended = in_terminal(local, "set", "-f", many)
-    assert ended.status == 0
-    assert "\x1b[2K" in ended.text
-    assert "2,000 succeeded" in ended.text
-    piped = local("set", "-f", many, status=0)
-    assert b"\x1b" not in piped.err
-    assert b"2,000 succeeded" in piped.err
 
 
 def test_terminal_codes_in_keys_and_messages_are_shown_not_obeyed(local: Command) -> None:

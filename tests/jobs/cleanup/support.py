@@ -71,7 +71,9 @@ class Around:
     def notice(self, text: str) -> None:
         self.notices.append(text)
 
-    def showing_progress(self) -> nullcontext[None]:
+    def showing_progress(
+        self, records: int | None = None, *, lists_only: bool = False
+    ) -> nullcontext[None]:
         return nullcontext()
 
 

@@ -1,0 +1,4 @@
+"""Show how far a job is.
+
+- `showing`: choose where, and follow the run of a job.
+"""

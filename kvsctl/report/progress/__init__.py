@@ -1,0 +1,10 @@
+"""How far a run is, shown while it works.
+
+- `standing`: what is known of a run at one moment.
+- `following`: follow a run by its tally and its waits.
+- `estimate`: how much is done, and how long the rest takes.
+- `pauses`: why a run does nothing, in a few words.
+- `line`: a standing as one line, which fits the terminal and keeps steady.
+- `painter`: draw rows at the end of what a terminal shows, and erase them.
+- `displays`: a line on a terminal; a line per minute in a log.
+"""

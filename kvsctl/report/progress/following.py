@@ -1,0 +1,188 @@
+"""Follow a run by its tally and its waits."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from kvsctl.bulk.events import Event, PageListed, Waiting, WaitReason
+from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.bulk.pacing.pace import Pace
+from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.report.escape import visible
+from kvsctl.report.progress.estimate import Done, SteadyEnd, seconds_left, total_of
+from kvsctl.report.progress.pauses import pause_of, seconds_text
+from kvsctl.report.progress.standing import Pause, Standing
+
+_RATE_SECONDS: Final = 60.0
+"""The rate is averaged over a minute, as a run that keeps to a quota works in bursts."""
+_STILL_SECONDS: Final = 1.0
+"""A pause is shown once nothing was settled for so long."""
+_SILENT_SECONDS: Final = 3.0
+"""An answer that takes longer is a pause, too."""
+_PLACE_COLUMNS: Final = 30
+
+
+class Input(msgspec.Struct, frozen=True):
+    """What is known of a run's input.
+
+    `fraction_read` returns how much was read, from 0 to 1, or None. `passed` returns how many of
+    the records that were read an earlier run has settled, so that they are not read again by this
+    run. `records` is how many records this run will work on, if that is known. `is_listing`: the
+    run reads pages of a store. `lists_only`: what it lists is not settled yet.
+    """
+
+    fraction_read: Callable[[], float | None] = lambda: None
+    passed: Callable[[], int] = lambda: 0
+    records: int | None = None
+    is_listing: bool = False
+    lists_only: bool = False
+
+
+class Following:
+    """Follows a run. It is a listener, but it counts nothing itself: `tally` does.
+
+    `pace` and `batch_records` say how fast the run may be. `in_flight` returns how many requests
+    are in flight. Create it when the run begins. Other threads may ask for its standing.
+    """
+
+    wants = frozenset({Waiting, PageListed})
+
+    def __init__(
+        self,
+        label: str,
+        tally: Tally,
+        source: Input | None = None,
+        *,
+        pace: Pace | None = None,
+        batch_records: int = DEFAULT_LIMITS.batch_records,
+        in_flight: Callable[[], int] = lambda: 1,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._label = visible(label)
+        self._tally = tally
+        self._input = source or Input()
+        self._pace = pace or Pace()
+        self._batch_records = batch_records
+        self._in_flight = in_flight
+        self._clock = clock
+        self._began_at = now = clock()
+        self._records_before = tally.records
+        self._settled_before = _settled(tally)
+        self._requests_before = tally.requests
+        self._units_before = tally.units_read, tally.units_write
+        self._pages = self._listed = 0
+        self._prefix = ""
+        self._waiting: Waiting | None = None
+        self._waits_until = now
+        self._count = self._ended = -1
+        self._moved_at = self._answered_at = self._looked_at = now
+        self._quota_seconds = 0.0
+        self._samples: deque[tuple[float, int]] = deque()
+        self._end = SteadyEnd()
+
+    def __call__(self, event: Event) -> None:
+        """Take a wait, or a page of a listing."""
+        if isinstance(event, PageListed):
+            self._pages += 1
+            self._listed += event.records
+            self._prefix = event.prefix
+        elif isinstance(event, Waiting):
+            before, until = self._waiting, self._clock() + event.wait_seconds
+            is_same = before is not None and event.reason is before.reason
+            self._waits_until = max(self._waits_until, until) if is_same else until
+            self._waiting = event
+
+    def standing(self) -> Standing:
+        """See Followed."""
+        now, tally, source = self._clock(), self._tally, self._input
+        settled = _settled(tally)
+        count = self._listed if source.lists_only else settled
+        self._note_moves(now, count)
+        total = self._total()
+        left = None if total is None else max(0.0, total - settled)
+        is_listing = source.is_listing or source.lists_only or bool(self._pages)
+        return Standing(
+            self._label,
+            count,
+            "key" if is_listing else "record",
+            None if not total else min(1.0, settled / total),
+            self._rate(now, count),
+            None if left is None else self._seconds_left(now, left, settled),
+            tally.failed,
+            tally.retries,
+            self._pages,
+            visible(self._prefix, _PLACE_COLUMNS),
+            self._pause(now, is_listing=is_listing),
+        )
+
+    def _total(self) -> float | None:
+        source = self._input
+        if source.records is not None:
+            return float(self._settled_before + source.records)
+        read = self._tally.records - self._records_before
+        return total_of(source.fraction_read(), read + source.passed())
+
+    def _seconds_left(self, now: float, left: float, settled: int) -> float | None:
+        tally, (reads, writes) = self._tally, self._units_before
+        done = Done(
+            settled - self._settled_before,
+            tally.requests - self._requests_before,
+            max(tally.units_read - reads, tally.units_write - writes),
+            now - self._began_at,
+            self._quota_seconds,
+        )
+        return self._end.seconds_left(
+            now, seconds_left(left, done, self._pace, self._batch_records)
+        )
+
+    def _note_moves(self, now: float, count: int) -> None:
+        is_for_quota = self._waiting is not None and self._waiting.reason is WaitReason.QUOTA
+        if is_for_quota and count == self._count:
+            self._quota_seconds += now - self._looked_at
+        self._looked_at = now
+        ended = self._tally.requests + self._pages
+        if count != self._count:
+            self._count, self._moved_at = count, now
+            if now >= self._waits_until:
+                self._waiting = None
+        if ended != self._ended:
+            self._ended, self._answered_at = ended, now
+
+    def _rate(self, now: float, count: int) -> float:
+        """Return the records per second of the last minute, or since the run began."""
+        samples = self._samples
+        if not samples:
+            first = 0 if self._input.lists_only else self._settled_before
+            samples.append((self._began_at, first))
+        samples.append((now, count))
+        while len(samples) > 2 and samples[1][0] <= now - _RATE_SECONDS:
+            samples.popleft()
+        since, count_then = samples[0]
+        return (count - count_then) / (now - since) if now > since else 0.0
+
+    def _pause(self, now: float, *, is_listing: bool) -> Pause | None:
+        if now - self._moved_at < _STILL_SECONDS:
+            return None
+        if self._waiting is not None:
+            return pause_of(self._waiting, max(0.0, self._waits_until - now))
+        silent_seconds = now - max(self._answered_at, self._waits_until)
+        if silent_seconds < _SILENT_SECONDS:
+            return None
+        if is_listing or self._in_flight():
+            return Pause(f"no answer for {seconds_text(int(silent_seconds))}")
+        is_idle = self._tally.records == _settled(self._tally)
+        return Pause("waiting for input") if is_idle else None
+
+
+def _settled(tally: Tally) -> int:
+    return (
+        tally.succeeded
+        + tally.failed
+        + tally.skipped
+        + tally.duplicates
+        + tally.unknown
+        + tally.unsent
+    )

@@ -1,0 +1,95 @@
+"""Draw rows at the end of what a terminal shows, and erase them.
+
+The terminal's modes are never changed: the cursor stays visible, lines wrap, input is shown. So a
+process that is killed leaves nothing to repair. After each drawing the cursor is at the beginning
+of the first row. Whatever a resize does to the rows, they are behind the cursor, where the next
+drawing replaces them and the end erases them. No row reaches the last column, where terminals
+differ.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Final, Self, TypeAlias
+
+from kvsctl.report.console import Environment
+from kvsctl.report.styled import Span, row_text
+
+_FIRST_SECONDS: Final = 0.3
+"""A run that ends sooner draws nothing: it would only flicker."""
+_REDRAW_SECONDS: Final = 0.5
+_ERASE_BELOW: Final = "\x1b[J"
+_ERASE_RIGHT: Final = "\x1b[K"
+_LEAST_COLUMNS: Final = 2
+
+Rows: TypeAlias = Callable[[int, int], Sequence[list[Span]]]
+"""Returns the rows to draw, each of at most so many columns, and at most so many rows."""
+
+
+class Painter:
+    """Draws `rows` in a thread, as a context manager: inside the block, twice per second.
+
+    Nothing is written while nothing changes, or while the process is in the background. A terminal
+    that takes no output holds back the thread, not the run.
+    """
+
+    def __init__(self, environment: Environment, rows: Rows) -> None:
+        self._environment = environment
+        self._rows = rows
+        self._lock = threading.RLock()
+        self._is_over = threading.Event()
+        self._drawn: tuple[int, Sequence[str]] | None = None
+        self._thread = threading.Thread(target=self._redraw, name="progress", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._is_over.set()
+        with self._lock:
+            self._erase()
+
+    def write_above(self, text: str) -> None:
+        """Write a line above the rows."""
+        with self._lock:
+            was_drawn = self._drawn is not None
+            self._erase()
+            self._environment.write_line(text)
+            if was_drawn:
+                self.draw()
+
+    def draw(self) -> None:
+        """Draw the rows now, if they have changed."""
+        with self._lock:
+            environment = self._environment
+            columns, lines = environment.terminal_size()
+            if self._is_over.is_set() or columns < _LEAST_COLUMNS:
+                return
+            if not environment.is_in_foreground:
+                self._drawn = None  # whoever is in the foreground writes where the rows were
+                return
+            rows = self._rows(columns - 1, max(1, lines - 1))
+            texts = [row_text(row, environment) for row in rows]
+            if self._drawn == (columns, texts):
+                return
+            up = f"\x1b[{len(texts) - 1}A" if len(texts) > 1 else ""
+            body = f"{_ERASE_RIGHT}\r\n".join(texts)
+            environment.write_stderr(f"\r{body}{_ERASE_BELOW}{up}\r")
+            self._drawn = columns, texts
+
+    def _erase(self) -> None:
+        if self._drawn is not None and self._environment.is_in_foreground:
+            self._environment.write_stderr(f"\r{_ERASE_BELOW}")
+        self._drawn = None
+
+    def _redraw(self) -> None:
+        seconds = _FIRST_SECONDS
+        while not self._is_over.wait(seconds):
+            self.draw()
+            seconds = _REDRAW_SECONDS

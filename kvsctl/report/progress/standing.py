@@ -1,0 +1,56 @@
+"""What is known of a run at one moment."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+
+class Pause(NamedTuple):
+    """Why a run does nothing: `waiting 48 s for quota`. `then`: what happens next, or nothing."""
+
+    reason: str
+    then: str = ""
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How far a run is. `label`: what it is called. Texts are printable.
+
+    `count` records of `noun` are settled, by this run and by earlier runs of the job. `done` is
+    their part of the whole, from 0 to 1, and `seconds_left` the time that the rest takes; None:
+    unknown. `rate` is in records per second. A listing has read `pages`, the last at `place`.
+    """
+
+    label: str
+    count: int = 0
+    noun: str = "record"
+    done: float | None = None
+    rate: float = 0.0
+    seconds_left: float | None = None
+    failed: int = 0
+    retries: int = 0
+    pages: int = 0
+    place: str = ""
+    pause: Pause | None = None
+
+
+class Followed(Protocol):
+    """A run that is followed: see `following`."""
+
+    def standing(self) -> Standing:
+        """Return how far it is now. Any thread may call it."""
+        ...
+
+
+class Display(Protocol):
+    """Where it is shown how far runs are."""
+
+    @contextmanager
+    def showing(self, followed: Followed) -> Iterator[None]:
+        """Show how far a run is inside the block."""
+        ...
+
+    def write_above(self, text: str) -> None:
+        """Write a line of printable text in the command's name, above what is drawn."""
+        ...
