@@ -26,6 +26,8 @@ class History:
     Memory does not depend on how many there are.
     """
 
+    __slots__ = ("_marks", "requests", "units")
+
     def __init__(self) -> None:
         self._marks: list[tuple[float, int, int]] = []  # (time, requests, units) before that time
         self.requests = self.units = 0

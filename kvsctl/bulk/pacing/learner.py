@@ -34,14 +34,25 @@ _MORE_THAN_A_SECOND: Final = 2.0
 class Learner:
     """What refusals have shown about the limit of one kind of request: reads or writes.
 
-    Until the first refusal there is nothing to learn: only what was accepted is remembered.
+    Until the first refusal there is nothing to learn: only what was accepted is remembered. So
+    there may be thousands of learners, one for each installation, if few services refuse.
     """
+
+    __slots__ = (
+        "_block",
+        "_blocked_at",
+        "_history",
+        "_refusals",
+        "_requests",
+        "_units",
+        "_was_refused",
+        "_window",
+        "in_flight",
+    )
 
     def __init__(self) -> None:
         self._was_refused = False
-        self._refusals = Refusals()
         self._history = History()
-        self._requests, self._units = EvenRate(), EvenRate()
         self._window: LearntWindow | None = None
         self._block: Block | None = None
         self._blocked_at = -math.inf
@@ -78,6 +89,8 @@ class Learner:
     def end(self, now: float, reserved: int) -> None:
         """Note that a request ended and was not accepted or throttled."""
         self.in_flight -= 1
+        if not self._was_refused:
+            return
         self._requests.use(now, -1)
         self._units.use(now, -reserved)
 
@@ -99,7 +112,8 @@ class Learner:
 
     def refuse(self, now: float, started_at: float, asked_seconds: float) -> None:
         """Note that a request was throttled. `asked_seconds`: its `Retry-After`; 0 if none."""
-        self._was_refused = True
+        if not self._was_refused:
+            self._begin_learning()
         self.in_flight -= 1  # its turn stays used, so that the service gets a rest
         if started_at <= self._blocked_at:
             return  # it was in flight when the block began
@@ -119,6 +133,11 @@ class Learner:
             self._drop()
         elif are_many:
             self._begin_block(now, was_refused=True)
+
+    def _begin_learning(self) -> None:
+        self._was_refused = True
+        self._refusals = Refusals()
+        self._requests, self._units = EvenRate(), EvenRate()
 
     @property
     def _is_even(self) -> bool:

@@ -1,7 +1,6 @@
 """The amount used in the last seconds, and its given limit. Pure; the caller gives the time."""
 
 import math
-from collections import deque
 from typing import Final
 
 _SLOTS: Final = 400
@@ -14,10 +13,13 @@ class SlidingWindow:
     never too small. Memory and time do not depend on how much is used.
     """
 
+    __slots__ = ("_grain", "_slot_ends", "_slots", "_used", "length_seconds")
+
     def __init__(self, length_seconds: float) -> None:
         self.length_seconds = length_seconds
         self._grain = length_seconds / _SLOTS
-        self._slots: deque[list[float]] = deque()  # [leaves at, amount], oldest first
+        # [leaves at, amount], oldest first. There are few of them, and a deque takes 600 bytes.
+        self._slots: list[list[float]] = []
         self._slot_ends = -math.inf
         self._used = 0.0
 
@@ -35,7 +37,7 @@ class SlidingWindow:
         """Return the amount that counts now."""
         slots = self._slots
         while slots and slots[0][0] <= now:
-            self._used -= slots.popleft()[1]
+            self._used -= slots.pop(0)[1]
         return self._used if slots else 0.0
 
     def seconds_until(self, now: float, level: float) -> float:
@@ -56,6 +58,8 @@ class Gauge:
     The service may charge a request at any time between its start and its answer. So a request
     counts from its start until a whole window has passed since its answer.
     """
+
+    __slots__ = ("_away", "_limit", "_window")
 
     def __init__(self, length_seconds: float, limit: float | None) -> None:
         self._window = SlidingWindow(length_seconds)

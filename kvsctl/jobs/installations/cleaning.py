@@ -6,6 +6,7 @@ from typing import Final
 
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.pacing.app_invocations import pacer_of
+from kvsctl.bulk.pacing.pace import MINUTE_SECONDS
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus, UsageError
@@ -18,10 +19,6 @@ from kvsctl.jobs.installations.part import Around, PartEnd, work_on
 from kvsctl.jobs.job import BatchJob, JobEnd
 from kvsctl.jobs.question import Question
 from kvsctl.report.installations.ends import InstallationEnd, counts_of
-
-_MINUTE_SECONDS: Final = 60.0
-_FEW_REQUESTS: Final = 100
-"""So few requests of a listing leave enough of the quota for what follows."""
 
 
 class Cleaning:
@@ -75,7 +72,7 @@ class Cleaning:
             self._unlisted += 1
             return PartEnd(_with_counts(unlisted(line), end), end)
         found = self._found[line.installation] = counted[0]
-        self._keep(found.installation, pacer, end)
+        self._keep(found.installation, pacer)
         exit_code = None if self._is_to_change(found) else int(ExitStatus.OK)
         return PartEnd(_with_counts(InstallationEnd(found.installation, exit_code), end), end)
 
@@ -117,16 +114,14 @@ class Cleaning:
         """Carry out the clean-up of an installation."""
         found = self._found[str(target.installation)]
         _, pacer = self._pacers.pop(found.installation, (0.0, None))
-
         return await work_on(target, job, around, lambda part: limited(part, found), pacer)
 
-    def _keep(self, installation: str, pacer: Pacer, end: JobEnd | None) -> None:
+    def _keep(self, installation: str, pacer: Pacer) -> None:
         """Keep the pacer of an installation as long as what it counted matters: a minute."""
         now = asyncio.get_running_loop().time()
-        while self._pacers and now - next(iter(self._pacers.values()))[0] > _MINUTE_SECONDS:
+        while self._pacers and now - next(iter(self._pacers.values()))[0] > MINUTE_SECONDS:
             del self._pacers[next(iter(self._pacers))]
-        if end is not None and end.tally is not None and end.tally.requests > _FEW_REQUESTS:
-            self._pacers[installation] = now, pacer
+        self._pacers[installation] = now, pacer
 
 
 def _requests_only(end: JobEnd, tally: Tally) -> JobEnd:
