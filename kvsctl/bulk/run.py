@@ -20,6 +20,7 @@ from kvsctl.bulk.pacing.concurrency import Concurrency
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import Caller, Pressure, RunPlan
 from kvsctl.bulk.retrying.give_up import too_many_failures, unreachable
+from kvsctl.bulk.retrying.policy import RANDOM
 from kvsctl.bulk.sending.chooser import Chooser
 from kvsctl.bulk.sending.queue import Batch
 from kvsctl.bulk.sending.reading_first import queue_of
@@ -94,7 +95,7 @@ class Run:
             self._ledger,
             self.stop,
             self._now,
-            random or Random(),  # noqa: S311 - no secret
+            random or RANDOM,
         )
         self._patience = state.patience
         self._chooser = Chooser(state, pressure)

@@ -90,8 +90,9 @@ async def error_of(task: asyncio.Task[None]) -> KvsctlError | None:
     except KvsctlError as error:
         return error
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
     return None
 
 

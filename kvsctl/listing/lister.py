@@ -137,8 +137,9 @@ class Lister:
                     yield step.listed
                     self._room.release()
         finally:
-            work.cancel()
-            await asyncio.wait([work])
+            if not work.done():
+                work.cancel()
+                await asyncio.wait([work])
             self._listed_keys.close()
         work.result()
 

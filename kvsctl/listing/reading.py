@@ -14,7 +14,7 @@ from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.retrying.budget import RetryBudget
 from kvsctl.bulk.retrying.give_up import Patience, refused_end, unreachable
-from kvsctl.bulk.retrying.policy import MOST_RENEWALS, EndRun, Renew, Wait, is_strike
+from kvsctl.bulk.retrying.policy import MOST_RENEWALS, RANDOM, EndRun, Renew, Wait, is_strike
 from kvsctl.errors import TargetError
 from kvsctl.model import GET
 from kvsctl.service.auth.credentials import Secret
@@ -88,7 +88,7 @@ class PageReader:
         self._patience = Patience(plan.give_up_after, plan.patience_seconds)
         self._emit = emit
         self._budget = RetryBudget()
-        self._random = random or Random()  # noqa: S311 - no secret
+        self._random = random or RANDOM
         self._now = asyncio.get_running_loop().time
         self._request_ended = asyncio.Event()
         self._most_records = math.inf

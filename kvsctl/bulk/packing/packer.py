@@ -79,6 +79,8 @@ class Packer:
         if self._planned and (planned := self._still_planned(rule)):
             return planned
         waiting = self._lanes.next_waiting(rule.max_records)
+        if not waiting:
+            return None
         proposed = Proposal.of(waiting)
         size = proposed.body_bytes
         is_plain_best = (

@@ -9,6 +9,8 @@ from kvsctl.config.settings import DEFAULTS
 from kvsctl.model import Record
 from kvsctl.service.faults import Fault, FaultKind
 
+RANDOM: Final = Random()  # noqa: S311 - no secret
+"""For all runs that are given no other. Each of its own would cost as much as a short request."""
 MOST_RENEWALS: Final = 3
 """A request whose token is refused more often ends the run: new tokens do not help."""
 _LEFT_OUT_RETRIES: Final = 3

@@ -168,7 +168,9 @@ class Gatherer:
         self._moment = moment
         self._now = now
         self._is_one = rules.chooser is not rules
-        self._prefixes = [tuple(rule.selection.prefixes) for rule in rules.rules]
+        self._prefixes = (
+            [] if self._is_one else [tuple(rule.selection.prefixes) for rule in rules.rules]
+        )
         self._unread = 0
         self._code = ""
 

@@ -131,6 +131,7 @@ class _Work:
                 self._interrupts.stopping(self._runs, self._environment.note, self._noun),
                 self._limit.stopping(self),
             ):
+                gc.freeze()  # what stays is not looked at by each collection
                 try:
                     await self._all(around)
                 finally:
