@@ -242,6 +242,21 @@ def test_ping_works_through_a_bridge(kvsctl: Command, bridged: Bridge) -> None:
     assert line["bridge_installation"] is None
 
 
+@pytest.mark.parametrize("switch", ["fails-alone", "refuses-batch"])
+def test_probe_finds_the_same_through_a_bridge(
+    kvsctl: Command, bridged: Bridge, switch: str
+) -> None:
+    service = bridged("--normalise", "--bad-record", switch)
+    questions = ("missing-keys", "queries", "bad-records", "ttl-less-set", "values", "payload")
+    words = ["probe", "--yes", "--json", *(f"--ask={one}" for one in questions)]
+    [direct] = kvsctl(*words, "--url", service, status=0).lines
+    [found] = kvsctl(*words, "-t", "app", status=0).lines
+    for name in ("answers", "limits"):
+        assert found[name] == direct[name], name
+    assert found["answers"]["bad-record"] == switch
+    assert stored(kvsctl, service) == {}
+
+
 def test_a_forecast_has_the_invocations_of_a_bridge(kvsctl: Command) -> None:
     configured(kvsctl, "http://127.0.0.1:9/x1/none")
     words = ["set", "-f", str(_CITIES), "-n", "--json", "--quota-share", "0.01"]
