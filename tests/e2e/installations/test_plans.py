@@ -51,7 +51,7 @@ def test_the_plan_of_each_is_carried_out(inside: Command, tmp_path: Path) -> Non
 
 def test_one_question_has_the_sum_and_the_largest(inside: Command, tmp_path: Path) -> None:
     plans = tmp_path / _PLANS
-    screen = in_terminal(inside, "apply", *ALL, plans, typed=b"n\n")
+    screen = in_terminal(inside, "apply", *ALL, plans, typed=b"n\n", columns=200)
     assert screen.status == 2
     assert _left(inside) == _WHOLE
     lines = screen.text.replace("\r", "").splitlines()
