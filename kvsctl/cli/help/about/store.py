@@ -8,7 +8,7 @@ from kvsctl.cli.help.about.form import CHANGES, CLEAN_UP, REPORT, STORE, TARGET,
 ABOUT: Final[Mapping[tuple[str, ...], About]] = {
     ("list",): About(
         examples=(
-            ("Print the keys that begin with user:", "kvsctl list -t local user:"),
+            ("Print the keys of users", "kvsctl list -t local user:"),
             (
                 "Show the size and the times of the first 20 keys",
                 "kvsctl list -t local --long --limit 20",
@@ -20,7 +20,7 @@ ABOUT: Final[Mapping[tuple[str, ...], About]] = {
         ),
         common=(
             *("match", "exclude", "older_than", "newer_than", "expired"),
-            *("larger_than", "where", "entity"),
+            *("where", "entity"),
             *("as_", "long", "limit", "count"),
             *TARGET,
             *REPORT,
