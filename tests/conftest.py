@@ -21,6 +21,10 @@ for _name in ("SIGINT", "SIGTERM", "SIGHUP"):
         _is_interrupt = _number == signal.SIGINT
         signal.signal(_number, signal.default_int_handler if _is_interrupt else signal.SIG_DFL)
 
+# kvsctl refuses token files that every user can read. Group bits stay, so that a test of a private
+# file still sees whether kvsctl made it so.
+os.umask(0o027)
+
 
 @pytest.fixture
 def kvsctl(tmp_path: Path) -> Command:

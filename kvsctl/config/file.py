@@ -2,18 +2,29 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from kvsctl.errors import UsageError
 
+_TOP: Final = ("default", "targets")
+
 
 class ConfigFile(NamedTuple):
-    """The file's content. `sections`: the table of each target, not yet checked."""
+    """The file's content. `sections`: the table of each target, not yet checked: see `sections`."""
 
     path: Path
     exists: bool = False
     default: str | None = None
     sections: Mapping[str, Mapping[str, Any]] = {}
+    text: str = ""
+
+    def place(self, *names: str) -> str:
+        """Return the path, with the line on which a setting begins: `place("targets", "prod")`."""
+        if not self.text:
+            return str(self.path)
+        from kvsctl.config.toml_lines import TomlLines  # not at the top: only errors need lines
+
+        return f"{self.path}:{TomlLines(self.text).of(*names)}"
 
 
 def config_path(environ: Mapping[str, str]) -> Path:
@@ -52,17 +63,30 @@ def read_config(environ: Mapping[str, str]) -> ConfigFile:
         parsed = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is not TOML: {error}") from None
-    if unknown := sorted(parsed.keys() - {"default", "targets"}):
-        raise UsageError(
-            f'{path}: unknown setting "{unknown[0]}"', "Known: default and [targets.NAME]."
-        )
+    config = ConfigFile(path, exists=True, text=text)
+    for name in parsed:
+        if name not in _TOP:
+            raise UsageError(
+                f'{config.place(name)}: unknown setting "{name}"', _hint_at_top(name, parsed[name])
+            )
     default, sections = parsed.get("default"), parsed.get("targets", {})
     if not isinstance(default, str | None):
-        raise UsageError(f"{path}: default must be the name of a target")
+        raise UsageError(f"{config.place('default')}: default must be the name of a target")
     tables = isinstance(sections, dict) and all(isinstance(s, dict) for s in sections.values())
     if not tables:
         raise UsageError(f"{path}: targets must consist of tables, such as [targets.staging]")
-    return ConfigFile(path, True, default, sections)
+    return config._replace(default=default, sections=sections)
+
+
+def _hint_at_top(name: str, value: object) -> str:
+    from kvsctl.config.nearest import nearest
+
+    near = nearest(name, _TOP)
+    if near is not None:
+        return f"Did you mean {near}?"
+    if isinstance(value, dict):
+        return f"A target's section begins with [targets.{name}]."
+    return "Known: default and [targets.NAME]. Other settings belong to the section of a target."
 
 
 def _xdg(environ: Mapping[str, str], variable: str, otherwise: str) -> Path:

@@ -12,7 +12,7 @@ from msgspec import structs
 from kvsctl.config.base_urls import container_base_url, require_base_url
 from kvsctl.config.built_in import BUILT_IN
 from kvsctl.config.file import ConfigFile, local_database
-from kvsctl.config.settings import RUNNING
+from kvsctl.config.sections import BRIDGE, check_names, check_section
 from kvsctl.errors import UsageError
 
 FORGE_URL: Final = "https://api.atlassian.com/forge/storage/kvs"
@@ -25,16 +25,9 @@ _SIGNS_OF_SETTINGS: Final = (
     "KVSCTL_TOKEN",
     "FORGE_EGRESS_PROXY_URL",
 )
-_SECTION_KEYS: Final = {"kind", "url", "token_file", "token_command", "installation", "profile"}
-_BRIDGE: Final = "bridge"
-_SWITCHES: Final = {"read_only", "protected"}
 _READ_ONLY: Final = "KVSCTL_READ_ONLY"
 _ON: Final = frozenset({"1", "true", "yes", "on"})
 _OFF: Final = frozenset({"", "0", "false", "no", "off"})
-_WITHOUT_EFFECT: Final[Mapping[str, frozenset[str]]] = {
-    "local": frozenset(_SECTION_KEYS),
-    "container": frozenset(_SECTION_KEYS - {"installation", "profile"}),
-}
 
 
 class TargetFlags(msgspec.Struct, frozen=True):
@@ -118,7 +111,8 @@ def choose_target(
     _require_no_empty_flag(flags)
     name, url = _choice(flags, environ, config, is_on_terminal=is_on_terminal)
     section = config.sections.get(name, {}) if name is not None else {}
-    _check_section(name, section, config)
+    check_names(config)
+    check_section(name, section, config)
     return structs.replace(
         _target(name, url, section, flags, environ, config),
         is_read_only=_is_read_only(environ) or section.get("read_only", False),
@@ -147,7 +141,7 @@ def _target(
         raise UsageError(f"target {name} uses no token", f"Remove {flag}.")
     if name == "container":
         return _container(environ, flags, section)
-    is_bridge = section.get("kind") == _BRIDGE
+    is_bridge = section.get("kind") == BRIDGE
     if installation and not is_bridge:
         raise UsageError(
             f"--installation {installation}: only the target container and bridges have "
@@ -235,34 +229,6 @@ def _require_nothing_lost(
         f"no target is chosen, {problem}",
         f"Choose one with --target or KVSCTL_TARGET ({', '.join(known)}), or with --url.",
     )
-
-
-def _check_section(name: str | None, section: Mapping[str, Any], config: ConfigFile) -> None:
-    where = f"{config.path}: [targets.{name}]"
-    if unknown := sorted(section.keys() - _SECTION_KEYS - _SWITCHES - RUNNING.keys()):
-        raise UsageError(f'{where}: unknown setting "{unknown[0]}"')
-    for key in sorted(_WITHOUT_EFFECT.get(name or "", frozenset()) & section.keys()):
-        raise UsageError(
-            f"{where}: {key} has no effect, as this target is built in",
-            "Give your own target another name.",
-        )
-    for key in sorted(_SECTION_KEYS & section.keys()):
-        if not isinstance(section[key], str) or not section[key]:
-            raise UsageError(f"{where}: {key} must be a string that is not empty")
-    if section.get("kind", _BRIDGE) != _BRIDGE:
-        raise UsageError(
-            f'{where}: unknown kind "{section["kind"]}"',
-            f'The only kind is "{_BRIDGE}". Other targets have none.',
-        )
-    if "kind" in section and "url" not in section:
-        raise UsageError(
-            f"{where}: a bridge has a url", "Add the URL that forge webtrigger create prints."
-        )
-    for key in sorted(_SWITCHES & section.keys()):
-        if not isinstance(section[key], bool):
-            raise UsageError(f"{where}: {key} must be true or false")
-    if "token_file" in section and "token_command" in section:
-        raise UsageError(f"{where}: token_file and token_command exclude each other", "Keep one.")
 
 
 def _container(

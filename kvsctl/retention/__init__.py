@@ -1,6 +1,5 @@
 """Rules of retention: which records of a store are deleted, kept or given a ttl.
 
-- `toml_lines`: the lines of a TOML text on which its tables and names stand.
 - `file`: the rules of a file as they are written.
 - `groups`: groups of keys by a template, and the latest records of each.
 - `rules`: which of several rules settles a record.

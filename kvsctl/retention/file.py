@@ -1,6 +1,5 @@
 """A retention file: rules in TOML, checked name by name, with the line of whatever is wrong."""
 
-import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,9 +8,10 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from kvsctl.config.nearest import hint_of, nearest
+from kvsctl.config.toml_lines import TomlLines
 from kvsctl.errors import UsageError
 from kvsctl.jsontext import quoted
-from kvsctl.retention.toml_lines import TomlLines
 
 _MOST_BYTES: Final = 1 << 20
 EXAMPLE: Final = (
@@ -159,7 +159,7 @@ class RetentionFile:
         meant = {name: value for name, value in table.items() if name in _TYPES}
         for name in table.keys() - meant.keys():
             self.refuse(*_unknown(name, _TYPES), "rules", number, name)
-            near = _nearest(name, _TYPES)
+            near = nearest(name, _TYPES)
             if near is not None and near not in meant:
                 meant[near] = table[name]
                 self._written_as["rules", number, near] = name
@@ -205,15 +205,7 @@ def _contradictions(table: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
 
 def _unknown(name: str, known: Iterable[str]) -> tuple[str, str]:
     """Return what is wrong with an unknown name, and a hint."""
-    near = _nearest(name, known)
-    hint = f"Known: {', '.join(known)}." if near is None else f"Did you mean {near}?"
-    return f"unknown name {quoted(name)}", hint
-
-
-def _nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is most like an unknown one; None if none is."""
-    near = difflib.get_close_matches(name.replace("-", "_").casefold(), known, n=1)
-    return near[0] if near else None
+    return f"unknown name {quoted(name)}", hint_of(name, known)
 
 
 def _has_type(name: str, value: Any) -> bool:

@@ -5,8 +5,10 @@ No message and no repr contains a token, in this module or elsewhere.
 
 import asyncio
 import math
+import os
 import re
 import shlex
+import stat
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -125,13 +127,24 @@ class TokenFile(msgspec.Struct, frozen=True):
             return False
 
     def require_readable(self) -> None:
-        """Raise UsageError if the file cannot be opened. A pipe is not opened: it is read once."""
+        """Raise UsageError if the file cannot be opened, or if every user may read it.
+
+        A pipe is not opened: it is read once.
+        """
         try:
-            if not self.path.is_fifo():
+            mode = self.path.stat().st_mode
+            if not stat.S_ISFIFO(mode):
                 self.path.open("rb").close()
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise UsageError(f"cannot read {self.name}: {reason}", "Check --token-file.") from None
+        # Windows has no such modes.
+        if os.name == "posix" and stat.S_ISREG(mode) and mode & stat.S_IROTH:
+            raise UsageError(
+                f"{self.name} can be read by every user of this machine (mode {mode & 0o777:03o})",
+                f"Make it yours alone: chmod 600 {shlex.quote(str(self.path))}. "
+                "For a mounted secret, set its mode (defaultMode: 0440), or use --token-command.",
+            )
 
     def read(self) -> Secret:
         """Return the token: the only line of the file. Raise CredentialsError."""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvsctl.retention.toml_lines import TomlLines
+from kvsctl.config.toml_lines import TomlLines
 
 _TEXT = """\
 # Rules of retention.
