@@ -14,7 +14,9 @@ def _refused(tmp_path: Path, text: str) -> tuple[str, str]:
     path.write_text(text)
     environ = {"KVSCTL_CONFIG": str(path)}
     with pytest.raises(UsageError) as caught:
-        choose_target(TargetFlags(target="local"), environ, read_config(environ))
+        choose_target(
+            TargetFlags(target="local"), environ, read_config(environ), is_on_terminal=True
+        )
     return caught.value.message.removeprefix(f"{path}"), str(caught.value.hint)
 
 
