@@ -5,6 +5,9 @@ bytes are the entity's name, a NUL and the key. CRC-32 is that of gzip, zlib, PN
 every language has it, so other programs can divide keys in the same way; it takes a tenth of a
 microsecond per key; and common keys (numbers, dates, UUIDs) are divided evenly.
 
+The part of an installation is computed in the same way from the last part of its id: its UUID, in
+lower case, whether it is given as a UUID or as an ARI.
+
 A piece of input without a key, such as a truncated line, is in the part of its own bytes. So each
 piece of input is in one part, and all pieces of one key are in the same part.
 """
@@ -48,6 +51,10 @@ class Shard(NamedTuple):
     def has_key(self, entity: str | None, key: str) -> bool:
         """Return whether a key of an entity is in this part; None: a plain key."""
         return self._has_bytes(_bytes_of(entity, key))
+
+    def has_installation(self, short_id: str) -> bool:
+        """Return whether an installation is in this part, by the last part of its id."""
+        return self._has_bytes(short_id.lower().encode())
 
     def _has_bytes(self, data: bytes) -> bool:
         return crc32(data) % self.parts == self.number - 1

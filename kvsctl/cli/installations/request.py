@@ -21,11 +21,12 @@ from kvsctl.cli.installations.store import ChosenStore
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.get import GetOptions
-from kvsctl.cli.options.input import WorkersOption
+from kvsctl.cli.options.input import ShardOption, WorkersOption
 from kvsctl.cli.options.installations.working import InstallationsOptions
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.listing import ListOptions, UsageOptions
 from kvsctl.cli.options.report import OutputOption, ReportOptions
+from kvsctl.cli.options.selection import ShardSelector
 from kvsctl.cli.request import job_identity, reporting_of, schedule_of
 from kvsctl.config.file import ConfigFile, read_config
 from kvsctl.config.targets import Target
@@ -34,6 +35,7 @@ from kvsctl.jobs.installations.job import InstallationsJob, Ledgering
 from kvsctl.jobs.installations.limits import MostFailed
 from kvsctl.jobs.job import BatchJob
 from kvsctl.outputs.forms import Accounting, KeyForm, Printing, RecordForm
+from kvsctl.shards import parsed_shard
 
 _JSON_LINES: Final = "jsonl"
 
@@ -56,6 +58,7 @@ def installations_job(
     options = given.of(InstallationsOptions)
     has_one_input = not any(PLACE in path.name for path in files_of(given))
     whole, given = given, _for_one(given)
+    shard = whole.of(ShardOption).shard or whole.of(ShardSelector).shard
     crewing = None
     if given.of(WorkersOption) != WorkersOption():
         from kvsctl.cli.installations.workers import crewing_of  # few jobs have workers
@@ -72,6 +75,7 @@ def installations_job(
         reporting=reporting_of(whole),
         schedule=schedule_of(whole, running.max_duration),
         at_once=options.at_once,
+        shard=None if shard is None else parsed_shard(shard),
         canaries=options.canary,
         most_failed=None if limit is None else MostFailed.of(limit),
         ledger=_ledgering(whole, has_one_input=has_one_input),
@@ -80,11 +84,13 @@ def installations_job(
 
 
 def _for_one(given: Given) -> Given:
-    """Return the options as the job of an installation has them: --retry-failed is for a journal.
+    """Return the options as the job of an installation has them.
 
-    With a ledger, it is for that if there is no journal. --json is for the report of all of them,
-    but it also chooses the form of sums.
+    --shard is about the installations. --retry-failed is for a journal; with a ledger, it is for
+    that if there is no journal. --json is for the report of all of them, but it also chooses the
+    form of sums.
     """
+    given = given.having(ShardOption()).having(ShardSelector())
     usage = given.of(UsageOptions)
     if given.of(ReportOptions).json and usage.as_ is None:
         given = given.having(UsageOptions(**(vars(usage) | {"as_": "json"})))

@@ -11,6 +11,7 @@ from kvsctl.config.targets import Target
 from kvsctl.jobs.installations.choosing.choice import Choice
 from kvsctl.jobs.installations.limits import MostFailed
 from kvsctl.jobs.job import BatchJob, Reporting, Schedule, Watcher
+from kvsctl.shards import Shard
 
 if TYPE_CHECKING:
     from kvsctl.jobs.fan_out.installations.member import Crewing
@@ -34,6 +35,7 @@ class InstallationsJob(msgspec.Struct, frozen=True, kw_only=True):
 
     `job_of` makes the job of an installation from its target. `at_once`: how many are worked on at
     the same time. `canaries`: how many come first, and must succeed before the others are begun.
+    `shard`: the part of the installations that it works on; None: all of them.
     `most_failed`: after how many failed installations no other one is begun. `crewing`: the
     workers that carry it out; None: this process does.
     """
@@ -44,6 +46,7 @@ class InstallationsJob(msgspec.Struct, frozen=True, kw_only=True):
     reporting: Reporting
     schedule: Schedule
     at_once: int
+    shard: Shard | None = None
     canaries: int = 0
     most_failed: MostFailed | None = None
     ledger: Ledgering | None = None
@@ -63,7 +66,8 @@ class InstallationsJob(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def labels(self) -> Mapping[str, str]:
         """See Job. Of several installations, none is named."""
-        return {"target": self.choice.target.name}
+        labels = {"target": self.choice.target.name}
+        return labels if self.shard is None else labels | {"shard": str(self.shard)}
 
     def watched_by(self, watcher: Watcher) -> Self:
         """See Job."""

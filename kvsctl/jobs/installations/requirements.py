@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+from kvsctl.config.installations import short_id
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
 from kvsctl.jobs.installations.job import InstallationsJob
 from kvsctl.jobs.job import BatchJob
+from kvsctl.shards import Shard
 
 
 def template_of(job: InstallationsJob, targets: Sequence[Target]) -> BatchJob:
@@ -20,6 +22,13 @@ def template_of(job: InstallationsJob, targets: Sequence[Target]) -> BatchJob:
         except UsageError as error:
             errors[1:] = [error]
     raise errors[0]
+
+
+def part_of(targets: list[Target], shard: Shard | None) -> list[Target]:
+    """Return the installations of a shard, in order. There may be none."""
+    if shard is None:
+        return targets
+    return [one for one in targets if shard.has_installation(short_id(str(one.installation)))]
 
 
 def require_names(targets: Sequence[Target]) -> None:

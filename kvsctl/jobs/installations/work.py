@@ -27,7 +27,12 @@ from kvsctl.jobs.installations.ending import Ending
 from kvsctl.jobs.installations.job import InstallationsJob
 from kvsctl.jobs.installations.part import Around, PartEnd, work_on
 from kvsctl.jobs.installations.plans.applying import Applying
-from kvsctl.jobs.installations.requirements import require_names, require_possible, template_of
+from kvsctl.jobs.installations.requirements import (
+    part_of,
+    require_names,
+    require_possible,
+    template_of,
+)
 from kvsctl.jobs.installations.runs import Runs
 from kvsctl.jobs.installations.sharing import SharedStdout
 from kvsctl.jobs.installations.stops import Stops
@@ -75,6 +80,9 @@ async def run_on_installations(
         require_replaceable(job.reporting, writes_failures=False, manifest_path=None)
         if not template.checks.is_dry_run:
             require_permitted(template, environment)
+        targets = part_of(targets, job.shard)
+        if not targets and not job.reporting.quiet:
+            environment.note(f"no installation is in shard {job.shard}")
         return await _Work(job, template, targets, environment, interrupts, limit).carried_out()
 
 
@@ -247,7 +255,7 @@ class _Work:
             version=__version__,
             started_at=self._started_at,
             covers=counted(count, "installation"),
-            shard=None if self._template.shard is None else str(self._template.shard),
+            shard=None if self._job.shard is None else str(self._job.shard),
         )
 
     async def _all(self, around: Around) -> None:
