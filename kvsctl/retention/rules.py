@@ -113,19 +113,21 @@ class Rules(msgspec.Struct, frozen=True):
     """Rules in their order. The first one with a step for a record settles it.
 
     `shard`: only records of this part of the keys are worked on; None: all. The others may still be
-    the latest of their groups. As a Chooser, the rules choose what one of them chooses, may keep,
-    or cannot decide about.
+    the latest of their groups. `has_no_expired`: none is judged that has expired, as the listing skips
+    them. As a Chooser, the rules choose what one of them chooses, may keep, or cannot decide about.
     """
 
     rules: Sequence[Rule]
     shard: "Shard | None" = None
+    has_no_expired: bool = False
 
     @property
     def chooser(self) -> Chooser:
         """What a listing for the rules chooses."""
         [first, *others] = self.rules
         is_one = not others and first.keeping is None and self.shard is None
-        return first.selection if is_one else self
+        is_all = self.has_no_expired or not first.skips_expired
+        return first.selection if is_one and is_all else self
 
     @property
     def prefix(self) -> str:

@@ -61,7 +61,8 @@ class CleanUpPlan(msgspec.Struct, frozen=True):
     @property
     def chosen(self) -> Rules:
         """The rules, as far as they choose records."""
-        return Rules([one.rule for one in self.rules], self.shard)
+        rules = [one.rule for one in self.rules]
+        return Rules(rules, self.shard, has_no_expired=self.listing.skip_expired)
 
     def reports(self, tally: Tally) -> list[RuleReport]:
         """Return what is reported of each rule. `tally`: the totals of the job."""

@@ -55,6 +55,26 @@ def test_what_is_chosen_gets_a_ttl_and_keeps_its_value(store: Command) -> None:
     assert after == values
 
 
+def test_the_only_rule_of_a_file_has_nothing_to_do_with_expired_records(
+    kvsctl: Command, tmp_path: Path
+) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text(
+        '[[rules]]\nname = "all"\nall = true\naction = "expire"\nttl = "2d"\n'
+        'where = "value.n > `1`"\n'
+    )
+    time = FakeTime()
+    with served(embedded(tmp_path / "db", clock=Clock(time))) as url:
+        there = kvsctl.having(KVSCTL_URL=url)
+        there("set", "-q", 'a={"n":2}', 'undecided={"n":"?"}', "--ttl", "1m", status=0)
+        there("set", "-q", 'b={"n":2}', status=0)
+        time.forward(3600)
+        for more in (["-y"], ["-n"]):
+            report = there("clean", "-f", rules, *more, "--json", status=0).report
+            assert report["skipped_by"] == {}
+            assert report["records"] == 1
+
+
 def test_records_that_have_a_ttl_are_left_alone_with_no_expiry(store: Command) -> None:
     store("expire", "log:00", "--ttl", "1h", "--yes", status=0)
     first = _expiries(store)

@@ -28,6 +28,8 @@ def check_end(account: StoreAccount, run: StoreRun, whole: dict[int, Outcome]) -
     if isinstance(ended.refusal, UsageError):
         _check_refused(account, run)
         return
+    if status is ExitStatus.USAGE:  # a limit was found to be exceeded once all was listed
+        _check_refused(account, run)
     if ended.refusal is not None:
         assert isinstance(ended.refusal, StreamError), ended.refusal
         return
