@@ -104,7 +104,15 @@ def carry_out_job(command: str, given: Given, job_of: Callable[[Given], BatchJob
                 f"{flag} is for several installations",
                 "Name them with --installation, --all-installations or --installations-file.",
             )
-    carry_out(command, given, job_of, run_job)
+
+    def with_retry(given: Given) -> BatchJob:
+        from kvsctl.cli.records.retrying import retry_words
+
+        job = job_of(given)
+        return job.retried_by(retry_words(command, given, job))
+
+    in_parts = given.of(WorkersOption) != WorkersOption()
+    carry_out(command, given, job_of if in_parts else with_retry, run_job)
 
 
 def _names_several(given: Given) -> bool:

@@ -23,6 +23,7 @@ from kvsctl.report.document import (
 )
 from kvsctl.report.dry_run import DryRun
 from kvsctl.report.escape import visible
+from kvsctl.report.failed.retry_line import retry_lines
 from kvsctl.report.schema import document_line
 from kvsctl.report.store.rules import RuleReport, rule_lines
 from kvsctl.report.summary import EarlyEnd, failures_place, summary
@@ -237,7 +238,10 @@ class Ending(msgspec.Struct, frozen=True):
             from kvsctl.report.rich_console import stderr_console
 
             print_failures(stderr_console(environment), groups, self.tally.failures)
-        if self.failures_path is not None and self.tally.failed:
+        if self.tally.failed and self.job.retry is not None and self.dry_run is None:
+            for line in retry_lines(self.job.retry, self.tally, self.failures_path, Path.cwd()):
+                environment.write_line(line)
+        elif self.failures_path is not None and self.tally.failed:
             verb = None if self.job.name is None else self.job.plan.verb.value
             place = failures_place(environment, str(self.failures_path), verb)
             environment.write_stderr(place)

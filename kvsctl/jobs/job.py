@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kvsctl.jobs.store.deletions import Deletions
     from kvsctl.listing.plan import ListingPlan
     from kvsctl.report.dry_run import DryRun
+    from kvsctl.report.failed.retry_line import RetryWords
     from kvsctl.report.store.rules import RuleReport
     from kvsctl.shards import Shard
 
@@ -170,7 +171,8 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     applied to what is still chosen. `has_consent`: whether the user has said that what is changed
     is meant; None: nobody need be asked. `undo`: where what is deleted is kept; its records must be
     read first. `plan_guard`: the input is a plan, which may delete so much once it was checked and
-    approved. `counted`: the clean-up only lists, and this receives what it would work on.
+    approved. `counted`: the clean-up only lists, and this receives what it would work on. `retry`:
+    what the command that retries failures is made of.
     """
 
     input: JobInput
@@ -198,6 +200,7 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     undo: "UndoPlan | None" = None
     plan_guard: "MostDeleted | None" = None
     counted: "Callable[[Counted], None] | None" = None
+    retry: "RetryWords | None" = None
 
     @property
     def command(self) -> str:
@@ -218,6 +221,10 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     def watched_by(self, watcher: Watcher) -> Self:
         """See Job."""
         return replace(self, watcher=watcher)
+
+    def retried_by(self, words: "RetryWords | None") -> Self:
+        """Return the same job with the words of the command that retries its failures."""
+        return replace(self, retry=words)
 
     @property
     def covers(self) -> str | None:

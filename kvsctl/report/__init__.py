@@ -7,6 +7,7 @@
 - `summary`, `failures_table`, `advice`: the report for people.
 - `progress`: how far a run is, shown while it works.
 - `request_lines`, `problem_lines`: what else is shown during a run.
+- `failed`: what is shown of failed records besides their table.
 - `log`: what programs are shown during a run, in place of lines for people.
 - `dry_run`, `journal`: the reports of `--dry-run` and of `kvsctl journal show`.
 - `merging`: many reports as one.

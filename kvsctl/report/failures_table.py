@@ -17,7 +17,8 @@ from kvsctl.report.summary import plural
 _SHOWN_CODES: Final = 20
 _TABLE_WIDTH: Final = 60  # a narrower terminal gets a block for each code instead
 _SHOWN_MESSAGE: Final = 200
-_SHOWN_CAUSES: Final = 4
+_SHOWN_EXAMPLES: Final = 3
+_SHOWN_KEY: Final = 60
 _NO_KEY: Final = "(no key)"
 
 
@@ -91,23 +92,41 @@ def _blocks(
 
 
 def _explained(group: FailureGroup, notes: Sequence[FailureNote]) -> list[Text]:
-    example = group.example
-    lines = _advised(group.code, example, example.message)
-    if example.trace_id is not None:
-        lines.append(Text(f"trace {visible(example.trace_id, 100)}", "dim"))
-    by_cause = {note.cause: note for note in reversed(notes) if note.code == group.code}
-    by_cause.pop(example.cause, None)
-    others = sorted(by_cause.values(), key=lambda note: note.position)
-    for note in others[: _SHOWN_CAUSES - 1]:
-        lines += _advised(group.code, note, f"{note.source}: {note.message}")
+    """Return the examples of a code, each with its own reason, and what to do about each."""
+    examples = _examples(group, notes)
+    lines: list[Text] = []
+    for number, note in enumerate(examples):
+        named = note.message if len(examples) == 1 else f"{_place(note)}: {note.message}"
+        lines.append(Text(visible(named, _SHOWN_MESSAGE), "dim"))
+        next_step = advice(group.code, note.cause)
+        after = examples[number + 1] if number + 1 < len(examples) else None
+        if note.trace_id is not None and (after is None or after.trace_id != note.trace_id):
+            lines.append(Text(f"trace {visible(note.trace_id, 100)}", "dim"))
+        is_repeated = after is not None and advice(group.code, after.cause) == next_step
+        if next_step is not None and not is_repeated:
+            lines.append(Text(next_step))
     return lines
 
 
-def _advised(code: str, note: FailureNote, message: str) -> list[Text]:
-    lines = [Text(visible(message, _SHOWN_MESSAGE), "dim")]
-    if (next_step := advice(code, note.cause)) is not None:
-        lines.append(Text(next_step))
-    return lines
+def _examples(group: FailureGroup, notes: Sequence[FailureNote]) -> list[FailureNote]:
+    """Return the failures that stand for a code: of each cause the first, then the next ones.
+
+    Those that share their advice stand together, the first of all first.
+    """
+    alike = [note for note in notes if note.code == group.code] or [group.example]
+    firsts = list({note.cause: note for note in reversed(alike)}.values())
+    firsts.sort(key=lambda note: note.position)
+    rest = [note for note in alike if note not in firsts]
+    chosen = sorted([*firsts, *rest][:_SHOWN_EXAMPLES], key=lambda note: note.position)
+    order = list(dict.fromkeys(advice(group.code, note.cause) for note in chosen))
+    return sorted(chosen, key=lambda note: order.index(advice(group.code, note.cause)))
+
+
+def _place(note: FailureNote) -> str:
+    if note.key is None:
+        return note.source
+    key = note.key if note.entity is None else f"{note.entity} {note.key}"
+    return f"{visible(key, _SHOWN_KEY)} ({note.source})"
 
 
 def _key(group: FailureGroup, width: int) -> str:

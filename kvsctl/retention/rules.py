@@ -113,8 +113,9 @@ class Rules(msgspec.Struct, frozen=True):
     """Rules in their order. The first one with a step for a record settles it.
 
     `shard`: only records of this part of the keys are worked on; None: all. The others may still be
-    the latest of their groups. `has_no_expired`: none is judged that has expired, as the listing skips
-    them. As a Chooser, the rules choose what one of them chooses, may keep, or cannot decide about.
+    the latest of their groups. `has_no_expired`: the listing skips expired records, so none is
+    judged. As a Chooser, the rules choose what one of them chooses, may keep, or cannot decide
+    about.
     """
 
     rules: Sequence[Rule]

@@ -179,7 +179,13 @@ def test_failures_are_grouped_with_an_example_and_advice() -> None:
     assert ["3", "KEY_NOT_FOUND", "user:1", "users.jsonl:2"] in rows
     assert ["1", "INVALID_JSON", "(no key)", "users.jsonl:5"] in rows
     assert ["1", "STRANGE", "person ann", "users.jsonl:10"] in rows
-    assert "KEY_NOT_FOUND\n  no such key\n  The target does not hold this key" in text
+    assert (
+        "KEY_NOT_FOUND\n"
+        "  user:1 (users.jsonl:2): no such key\n"
+        "  user:2 (users.jsonl:3): no such key\n"
+        "  user:3 (users.jsonl:4): no such key\n"
+        "  The target does not hold this key"
+    ) in text
     assert "STRANGE\n  how odd\n  trace abc123\n" in text
     assert text.endswith("Failed records are in failed.jsonl: retry them with -f.\n")
 
@@ -274,13 +280,13 @@ def test_each_cause_of_a_code_is_explained_once() -> None:
         for place, cause in enumerate(causes)
     ]
     text = " ".join(printed(tally_of(*outcomes), 100).split())
-    for place, cause in ((0, Cause.COMMA), (1, Cause.MAP), (2, None), (5, Cause.ARRAY)):
+    for place, cause in ((0, Cause.COMMA), (1, Cause.MAP), (2, None)):
         told = advice("INVALID_JSON", cause)
         assert told is not None
         assert f"message {place} {' '.join(told.split())}" in text
         assert text.count(" ".join(told.split())) == 1
     assert "message 3" not in text
-    assert "message 6" not in text  # at most four
+    assert "message 5" not in text  # at most three
 
 
 def test_the_first_failure_of_a_cause_explains_it_whatever_the_order() -> None:
@@ -293,6 +299,27 @@ def test_the_first_failure_of_a_cause_explains_it_whatever_the_order() -> None:
         for place in (2, 1, 0)
     ]
     text = printed(tally_of(*outcomes))
-    assert "message 0" in text
-    assert "message 1" in text
-    assert "message 2" not in text
+    assert text.index("message 0") < text.index("message 1") < text.index("message 2")
+    for cause in (None, Cause.MAP):
+        told = advice("INVALID_JSON", cause)
+        assert told is not None
+        assert "".join(text.split()).count("".join(told.split())) == 1
+
+
+def test_a_code_has_three_examples_at_most_each_with_its_own_reason() -> None:
+    outcomes = [failed(n, f"k{n}", "INVALID_KEY", f"wrong in its own way {n}") for n in range(9)]
+    text = printed(tally_of(*outcomes))
+    shown = [line.strip() for line in text.splitlines() if "wrong in its own way" in line]
+    assert shown == [f"k{n} (users.jsonl:{n + 1}): wrong in its own way {n}" for n in range(3)]
+
+
+def test_a_trace_is_named_once_for_examples_of_one_request() -> None:
+    outcomes = [
+        Outcome(record(n), State.FAILED, Failure("STRANGE", "odd", trace))
+        for n, trace in enumerate(("t1", "t1", "t2"))
+    ]
+    text = printed(tally_of(*outcomes))
+    assert [line.strip() for line in text.splitlines() if "trace" in line] == [
+        "trace t1",
+        "trace t2",
+    ]

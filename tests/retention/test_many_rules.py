@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from kvsctl.cli.cleanup.rule_options import read_rules
+from kvsctl.config.toml_lines import TomlLines
 from kvsctl.errors import UsageError
 from kvsctl.retention.file import RetentionFile
 from kvsctl.retention.rules import Rule, Rules
-from kvsctl.retention.toml_lines import TomlLines
 from kvsctl.selection.moments import Age
 from kvsctl.selection.selection import Selection
 

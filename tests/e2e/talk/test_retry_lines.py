@@ -1,0 +1,123 @@
+"""The line that a report gives to retry failures works when it is pasted."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands.command import KVSCTL, Command, Ended
+from tests.support.commands.pseudo_terminal import run_with_terminal_stderr
+from tests.support.commands.serving import serving
+from tests.support.needs import IS_POSIX, only_on
+
+pytestmark = only_on(IS_POSIX, "lines are pasted into a POSIX shell")
+
+_CSV = "id,age\n1,36\n2,41\n3,50\n4,60\n"
+_SHAPE = ["--key", "user:{id}", "--infer-types", "--ttl", "7d"]
+
+
+def _run(kvsctl: Command, line: str) -> Ended:
+    environ = kvsctl.environ | {"TERM": "dumb"}
+    environ["PATH"] = f"{KVSCTL.parent}:{environ['PATH']}"
+    return run_with_terminal_stderr(["bash", "-c", line], environ, folder=kvsctl.home)
+
+
+def _line(ended: Ended) -> str:
+    """Return the line of the report that is there to be pasted."""
+    (line,) = [one for one in ended.err.decode().splitlines() if one.startswith("  kvsctl ")]
+    return line.strip()
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--failures", "failed.jsonl"], "--retries 0 --ttl 7d -f failed.jsonl"),
+        (["--failures", "my failed; $records.jsonl"], "-f 'my failed; $records.jsonl'"),
+        ([], "--failures failed.jsonl"),
+        (["--journal", "j"], "--journal j --retry-failed"),
+        (["--failures", "failed.jsonl", "--journal", "j"], "--journal j --retry-failed"),
+    ],
+)
+def test_of_a_load(kvsctl: Command, words: Sequence[str], line: str) -> None:
+    (kvsctl.home / "users.csv").write_text(_CSV, "utf-8")
+    with serving(kvsctl, "--faults", "500=1,first=1") as url:
+        given = ["--url", url, "-f", "users.csv", *_SHAPE, "--batch-size", "2", "--retries", "0"]
+        first = kvsctl("set", *given, *words, "-c", "1", status=1, folder=kvsctl.home)
+        assert b"2 succeeded" in first.err
+        pasted = _line(first)
+        assert pasted.endswith(line)
+        again = _run(kvsctl, pasted)
+        assert (again.status, b"failed" in again.err.split(b"\n")[1]) == (0, False), again
+        got = kvsctl("get", "--url", url, *(f"user:{n}" for n in (1, 2, 3, 4)), "--metadata")
+    assert [one["value"]["age"] for one in got.lines] == [36, 41, 50, 60]
+    assert all("expireTime" in one for one in got.lines)
+
+
+def test_of_keys_that_were_missing(kvsctl: Command) -> None:
+    local = kvsctl.having(KVSCTL_TARGET="local")
+    (kvsctl.home / "keys.txt").write_text("a\nb c\nd\n", "utf-8")
+    local("set", "a=1", status=0)
+    first = local("get", "-f", "keys.txt", "--values", status=1, folder=kvsctl.home)
+    assert _line(first) == "kvsctl get --values 'b c' d"
+    local("set", "b c=2", "d=3", status=0)
+    again = _run(local, _line(first))
+    assert (again.status, again.out, again.err) == (0, b"2\n3\n", b"")
+
+
+def test_of_a_deletion_in_an_entity(kvsctl: Command) -> None:
+    with serving(kvsctl, "--faults", "500=1,first=1") as url:
+        at = kvsctl.having(KVSCTL_URL=url)
+        first = at("delete", "a", "b", "--entity", "session", "--retries", "0", status=1)
+        assert _line(first) == "kvsctl delete --retries 0 --entity session a b"
+        assert _run(at, _line(first)).status == 0
+
+
+def test_a_file_that_is_there_already_is_not_named(kvsctl: Command) -> None:
+    source = kvsctl.home / "in.jsonl"
+    source.write_text('{"key":"a/b","value":1}\n', "utf-8")
+    (kvsctl.home / "failed.jsonl").write_text("mine", "utf-8")
+    words = ["set", "-t", "local", "-f", "in.jsonl"]
+    first = kvsctl(*words, status=1, folder=kvsctl.home)
+    assert _line(first).endswith("--failures failed-2.jsonl")
+    source.write_text('{"key":"a","value":1}\n', "utf-8")
+    assert _run(kvsctl, _line(first)).status == 0
+
+
+def test_many_failures_have_a_line_too(kvsctl: Command) -> None:
+    (kvsctl.home / "keys.txt").write_text("".join(f"k{n}\n" for n in range(30)), "utf-8")
+    words = ["get", "-t", "local", "-f", "keys.txt"]
+    first = kvsctl(*words, status=1, folder=kvsctl.home)
+    assert _line(first) == "kvsctl get -f keys.txt -t local --failures failed.jsonl"
+    again = _run(kvsctl, _line(first))
+    assert (again.status, _line(again)) == (1, "kvsctl get -t local -f failed.jsonl")
+    kvsctl("set", "-t", "local", *(f"k{n}=1" for n in range(30)), status=0)
+    assert _run(kvsctl, _line(again)).status == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["set", "-t", "local", "a/b=hidden-value"],
+        ["set", "-t", "local", "-f", "-"],
+        ["set", "--token-command", "echo hidden-value", "--url", "http://127.0.0.1:1", "a/b=1"],
+    ],
+)
+def test_no_line_shows_a_value_or_a_token(kvsctl: Command, words: list[str]) -> None:
+    ended = kvsctl(*words, stdin=b'{"key":"a/b","value":"hidden-value"}\n', status=1)
+    assert b"  kvsctl " not in ended.err
+    assert b"hidden-value" not in ended.err
+
+
+def test_a_run_without_failures_and_programs_have_none(kvsctl: Command) -> None:
+    assert b"To retry" not in kvsctl("set", "-t", "local", "a=1", status=0).err
+    ended = kvsctl("get", "-t", "local", "b", "--json", status=1)
+    assert b"To retry" not in ended.err
+    assert json.loads(ended.err)["failed"] == 1
+
+
+def test_nothing_of_a_check_is_retried_alone(kvsctl: Command, tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"key":"a/b","value":1}\n{"key":"c","value":1}\n', "utf-8")
+    ended = kvsctl("set", "-t", "local", "--check-first", "-f", source, status=1)
+    assert b"To retry" not in ended.err, "the record that is right was not sent either"
