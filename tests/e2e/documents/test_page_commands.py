@@ -28,6 +28,7 @@ _WAIT_SECONDS: Final = 60
 _DAY_MS: Final = 86_400_000
 _INSTALLATIONS: Final = [f"i{number:02}" for number in range(24)]
 _REFUSED: Final = "i03"
+_CLEAN: Final = "kvsctl clean -t container --all-installations -f retention.toml --yes"
 
 pytestmark = [pytest.mark.slow, only_on(IS_POSIX, "the blocks need a POSIX shell and a terminal")]
 
@@ -88,7 +89,7 @@ def old(kvsctl: Command, tmp_path: Path) -> Command:
 def test_every_block_of_the_pages_is_run_somewhere() -> None:
     """Those of other languages are run by the tests of the examples."""
     assert len(_blocks("clean-up", "sh")) == 3
-    assert len(_blocks("installations", "sh")) == 6
+    assert len(_blocks("installations", "sh")) == 7
     assert len(_blocks("installations", "")) == 4
     assert "```" not in (_ROOT / "docs/scheduled.md").read_text("utf-8")
 
@@ -176,7 +177,8 @@ def test_one_command_for_all_installations_reports_as_shown(kvsctl: Command) -> 
 
 def test_all_installations_are_cleaned_after_one_question(kvsctl: Command) -> None:
     command = _block("installations", "sh", "kvsctl delete -t container").strip()
-    clean = _block("installations", "sh", "kvsctl clean -t container").strip()
+    clean = _block("installations", "sh", f"{_CLEAN} --ledger").strip()
+    part = _block("installations", "sh", f"{_CLEAN} --shard").strip()
     with container(kvsctl, _INSTALLATIONS) as inside:
         inside("set", "-t", "container", "--all-installations", "tmp:1=1", "tmp:2=1", status=0)
         asked = command.replace(" --older-than 30d --yes", "")
@@ -186,6 +188,9 @@ def test_all_installations_are_cleaned_after_one_question(kvsctl: Command) -> No
         (inside.home / "retention.toml").write_text(rules)
         _run(inside, clean)
         assert '{"complete":true}' in (inside.home / "clean.ledger").read_text()
+        _run(inside, part)
+        report = json.loads((inside.home / "part-2.json").read_text())
+        assert 0 < len(report["installations"]) < len(_INSTALLATIONS)
 
 
 def test_each_installation_has_files_of_its_own(kvsctl: Command) -> None:
