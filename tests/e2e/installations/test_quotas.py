@@ -39,6 +39,18 @@ def test_each_uses_all_of_its_quota_and_no_more(
     assert 120 <= app.seconds <= 122  # three minutes' units: 4, 4 and 2
 
 
+def test_five_hundred_at_once_use_all_of_their_quotas(
+    app_of: Apps, kvsctl: Command, tmp_path: Path
+) -> None:
+    app = app_of(500, 75, _quota(2, "sliding"))
+    words = ("delete", "--prefix", "tmp:", "--yes", "--units-per-min", "2", "--at-once", "500")
+    report = app.run(kvsctl, tmp_path, *words, "--json").report
+    assert (report["exit_code"], report["succeeded"]) == (0, 500 * 75)
+    assert (report["throttled"], app.quota.refused) == (0, 0)
+    assert app.most_used("write") == [2] * 500
+    assert 60 <= app.seconds <= 61  # two minutes' units: 2 and 1
+
+
 @pytest.mark.parametrize("consent", [("--max-delete", "100000"), ()])
 def test_a_listing_and_the_changes_after_it_keep_to_one_quota(
     app_of: Apps, kvsctl: Command, tmp_path: Path, consent: tuple[str, ...]
