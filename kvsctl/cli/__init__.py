@@ -4,7 +4,8 @@
 - `carry_out`: the edge between a job and the process: event loop, signals, exit code.
 - `commands`: one module for each command: `records/` (set, get, delete), `store/` (list,
   export, du, verify, diff, sync, expire, clean, apply), `tools/` (ping, probe, serve,
-  installations, journal, report, bridge, completion, help).
+  installations, journal, report, bridge, config, completion,
+  help).
 - `completion`: what a shell offers at a TAB.
 - `options`, `option_groups`: options in groups, and how a command takes groups.
 - `request`, `inputs`: from options to a job; `listing_request`, `usage_request`, `selectors`: to

@@ -146,6 +146,12 @@ def _add_bridge(app: typer.Typer) -> None:
     app.add_typer(bridge_app, name="bridge")
 
 
+def _add_config(app: typer.Typer) -> None:
+    from kvsctl.cli.commands.tools.config import config_app
+
+    app.add_typer(config_app, name="config")
+
+
 def _add_completion(app: typer.Typer) -> None:
     from kvsctl.cli.commands.tools.completion import completion_command
 
@@ -178,6 +184,7 @@ _COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
     "journal": _add_journal,
     "report": _add_report,
     "bridge": _add_bridge,
+    "config": _add_config,
     "completion": _add_completion,
     "help": _add_help,
 }

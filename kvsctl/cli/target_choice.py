@@ -44,17 +44,25 @@ def target_of(
             "Give one of them.",
         )
     return choose_target(
-        TargetFlags(
-            flags.target,
-            flags.url,
-            flags.token_file,
-            flags.token_command,
-            named[0] if named and not has_installations else None,
-            named_by,
-            "--url" if named_by == "--target" else named_by,
-            has_installations,
-        ),
+        target_flags(flags, named_by, has_installations=has_installations),
         environ,
         config,
         is_on_terminal=Environment.of_process().stderr_is_terminal,
+    )
+
+
+def target_flags(
+    flags: TargetOptions, named_by: str = "--target", *, has_installations: bool = False
+) -> TargetFlags:
+    """Return the options that choose a target, as `choose_target` takes them."""
+    named = flags.installation or []
+    return TargetFlags(
+        flags.target,
+        flags.url,
+        flags.token_file,
+        flags.token_command,
+        named[0] if named and not has_installations else None,
+        named_by,
+        "--url" if named_by == "--target" else named_by,
+        has_installations,
     )

@@ -9,6 +9,7 @@
 - `targets`: choose the target and its token.
 - `installations`: the installations that a command works on, from options or a file.
 - `settings`: resolve how a run works; the home of its defaults.
+- `origins`: every setting of a command, and where it came from; all targets.
 - `array_jobs`: the part of the keys that a task of an array job works on.
 - `limitsfile`: read `--limits FILE`.
 """

@@ -17,6 +17,7 @@
 - `store`: listings in jobs, and a second store besides the target.
 - `cleanup`: list or plan what a selection chooses, and delete it or give it a ttl.
 - `probe`: find out what a target does where the documentation is silent.
+- `settings`: write settings that work.
 - `ping`: find out whether a target answers.
 - `installations`: jobs on several installations of an app.
 - `fan_out`: jobs in parts, in other processes.

@@ -17,6 +17,9 @@ PROBE_SCHEMA: Final = 1
 PING_SCHEMA: Final = 1
 """The schema of what `kvsctl ping --json` prints."""
 
+CONFIG_SCHEMA: Final = 1
+"""The schema of what `kvsctl config show --json` and `config targets --json` print."""
+
 
 def document_line(document: dict[str, Any]) -> bytes:
     """Return the document as one line of JSON that ends in a line feed."""

@@ -74,7 +74,9 @@ def test_an_option_of_a_duration_refuses_what_is_none(
         (kvsctl.home / name).write_text(rule if name == "rules" else "", "utf-8")
     target = [] if command in ("serve", "verify") else ["-t", "local"]
     lock = ["--lock", "lock"] if flag == "--lock-wait" else []
-    ended = kvsctl(command, *words, *target, *lock, flag, "soon", status=2, folder=kvsctl.home)
+    ended = kvsctl(
+        *command.split(), *words, *target, *lock, flag, "soon", status=2, folder=kvsctl.home
+    )
     assert b"not a duration" in ended.err, ended
 
 

@@ -71,6 +71,7 @@ _OTHER_COMMANDS = (
     "kvsctl.report.merging",
     "kvsctl.cli.commands.tools.bridge",
     "kvsctl.bridge",
+    "kvsctl.cli.commands.tools.config",
     "kvsctl.cli.commands.tools.completion",
     "kvsctl.cli.completion",
     "kvsctl.cli.commands.tools.help",
@@ -127,6 +128,7 @@ def _imported(kvsctl: Command, *words: str, **variables: str) -> set[str]:
         (["journal", "show", "--help"], _EVERYTHING),
         (["report", "merge", "--help"], _EVERYTHING),
         (["bridge", "init", "--help"], (*_EVERYTHING, "kvsctl.bridge")),
+        (["config", "init", "--help"], (*_EVERYTHING, "kvsctl.jobs.settings")),
         (["completion", "--help"], _EVERYTHING),
         (
             ["get", "there", "-t", "local"],

@@ -1,5 +1,5 @@
 """Commands beside the records.
 
 `ping`, `probe`, `serve`, `installations`, `journal`, `report`, `bridge`,
-`completion` and `help`.
+`config`, `completion` and `help`.
 """

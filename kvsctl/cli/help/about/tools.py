@@ -28,6 +28,16 @@ _JOURNAL: Final = About(
     docs=JOURNAL,
 )
 
+_SHOW: Final = ("Show where each setting comes from", "kvsctl config show -t local")
+_LIST: Final = ("List the targets that can be chosen", "kvsctl config targets")
+_INIT: Final = (
+    "Add a target, here an emulator, and make it the default",
+    "kvsctl serve --port 8787 & sleep 3",
+    "kvsctl config init mine --url http://127.0.0.1:8787 --default",
+    "kill %1",
+)
+_CONFIG: Final = About(examples=(_SHOW, _LIST), topics=("targets",), docs=TARGETS)
+
 _REPORT: Final = About(
     examples=(
         (
@@ -138,6 +148,26 @@ ABOUT: Final[Mapping[tuple[str, ...], About]] = {
             ),
         ),
     ),
+    ("config",): _CONFIG,
+    ("config", "path"): About(
+        examples=(("Print the path of the configuration file", "kvsctl config path"), _SHOW),
+        topics=("targets",),
+        docs=TARGETS,
+    ),
+    ("config", "show"): About(
+        examples=(
+            _SHOW,
+            ("See what options change", "kvsctl config show -t local --timeout 5s --rps 20"),
+        ),
+        topics=("targets", "environment"),
+        docs=TARGETS,
+    ),
+    ("config", "targets"): About(
+        examples=(_LIST, ("List them for a program", "kvsctl config targets --json")),
+        topics=("targets",),
+        docs=TARGETS,
+    ),
+    ("config", "init"): About(examples=(_INIT, _LIST), topics=("targets",), docs=TARGETS),
     ("journal",): _JOURNAL,
     ("journal", "show"): _JOURNAL,
     ("report",): _REPORT,

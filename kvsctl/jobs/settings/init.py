@@ -1,0 +1,150 @@
+"""Add a target to the configuration file, once it has answered."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from kvsctl.config.built_in import BUILT_IN
+from kvsctl.config.file import ConfigFile, read_config
+from kvsctl.config.sections import BRIDGE, check_names
+from kvsctl.config.settings import DEFAULTS
+from kvsctl.config.targets import FORGE_URL, TargetFlags, choose_target
+from kvsctl.errors import UsageError
+from kvsctl.jobs.ping.asking import Ping, ping
+from kvsctl.jobs.question import typed_line
+from kvsctl.jobs.settings.writing import with_target, write_private
+from kvsctl.jobs.signals import interruptible
+from kvsctl.report.console import Environment
+from kvsctl.report.escape import visible
+from kvsctl.report.target.ping import pinged_lines
+from kvsctl.service.transport.urls import is_loopback_url
+
+_NOTHING: Final = "nothing was written"
+_YES: Final = frozenset({"y", "yes"})
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """The new target, as far as the options say what it is; None: to be asked."""
+
+    name: str | None = None
+    url: str | None = None
+    bridge: bool | None = None
+    token_file: Path | None = None
+    token_command: str | None = None
+    make_default: bool | None = None
+    allow_http: bool = False
+
+    @property
+    def missing(self) -> list[str]:
+        """What must be given if nobody can be asked."""
+        needs_token = self.url is None or not is_loopback_url(self.url)
+        has_token = self.token_file is not None or self.token_command is not None
+        return [
+            *(["NAME"] if self.name is None else []),
+            *(["--url"] if self.url is None else []),
+            *(["--token-file or --token-command"] if needs_token and not has_token else []),
+        ]
+
+
+async def init(wanted: Wanted, environment: Environment, environ: Mapping[str, str]) -> None:
+    """Ask for what is not given, ping the target, and write it into the configuration file.
+
+    Raise UsageError if that cannot be, or nobody can be asked, and the error of a ping that failed.
+    Nothing was written then. Raise StreamError if the file cannot be written.
+    """
+    config = _config(environ)
+    check_names(config)
+    if wanted.name is not None:
+        _require_new(wanted.name, config)
+    if wanted.missing and not (environment.stdin_is_terminal and environment.stderr_is_terminal):
+        raise UsageError(
+            f"nobody can be asked, as this is not a terminal: {_NOTHING}",
+            f"Give {', '.join(wanted.missing)}.",
+        )
+    if wanted.missing:
+        wanted = await interruptible(_asked(wanted, config, environment), _NOTHING)
+    name, section = str(wanted.name), _section(wanted)
+    if wanted.make_default and config.default is not None:
+        raise UsageError(
+            f"{config.place('default')}: the default is {config.default}: {_NOTHING}",
+            "Change it there.",
+        )
+    extended = config._replace(exists=True, sections={**config.sections, name: section})
+    flags = TargetFlags(target=name)
+    target = choose_target(flags, {}, extended, is_on_terminal=True)
+    pinged = await ping(Ping(target, wanted.allow_http, DEFAULTS.timeout, 1))
+    environment.write_stderr("".join(f"{line}\n" for line in pinged_lines(pinged)))
+    if pinged.error is not None:
+        pinged.error.hint = f"{pinged.error.hint or ''} N{_NOTHING[1:]}.".lstrip()
+        raise pinged.error
+    text = with_target(config.text, name, section, is_default=bool(wanted.make_default))
+    write_private(config.path, text)
+    environment.write_stderr(
+        f"{visible(str(config.path))} has the target {visible(name)}: use it with "
+        f"-t {visible(name)}\n"
+    )
+
+
+def _config(environ: Mapping[str, str]) -> ConfigFile:
+    """Read the configuration file, which need not exist, even if `KVSCTL_CONFIG` names it."""
+    path = environ.get("KVSCTL_CONFIG")
+    if path and not Path(path).exists():
+        return ConfigFile(Path(path))
+    return read_config(environ)
+
+
+def _require_new(name: str, config: ConfigFile) -> None:
+    if not name.strip() or not name.isprintable():
+        raise UsageError(f"{name!r} is not a name", "Give the target a name, such as staging.")
+    if name in BUILT_IN:
+        raise UsageError(f"the target {name} is built in", "Give your own another name.")
+    if name in config.sections:
+        raise UsageError(
+            f"{config.place('targets', name)}: there is a target {name}",
+            "Change it there, or give another name.",
+        )
+
+
+async def _asked(wanted: Wanted, config: ConfigFile, environment: Environment) -> Wanted:
+    """Return the target with the answers to questions about what the options leave out."""
+
+    async def ask(question: str, otherwise: str | None = None) -> str:
+        for _ in range(3):
+            hint = "" if otherwise is None else f" [{otherwise}]"
+            environment.write_stderr(f"{question}{hint}: ")
+            answer = await typed_line() or otherwise
+            if answer is not None:
+                return answer
+        raise UsageError(f"no answer: {_NOTHING}")
+
+    name, url, bridge = wanted.name, wanted.url, wanted.bridge
+    file, command = wanted.token_file, wanted.token_command
+    if name is None:
+        name = await ask("Name of the new target, such as staging")
+        _require_new(name, config)
+    if url is None:
+        url = await ask("URL of its bridge, or base URL of the service", FORGE_URL)
+    if bridge is None and url != FORGE_URL:
+        answer = await ask("Is that the URL of a bridge (y or n)", "n")
+        bridge = answer.casefold() in _YES
+    if file is None and command is None and not is_loopback_url(url):
+        answer = await ask("File that holds its token; empty if a command prints it", "")
+        file = Path(answer) if answer else None
+        command = None if answer else await ask("Command that prints its token")
+    default = wanted.make_default
+    if default is None and config.default is None:
+        answer = await ask("Work on it where no target is given (y or n)", "n")
+        default = answer.casefold() in _YES
+    return Wanted(name, url, bridge, file, command, default, wanted.allow_http)
+
+
+def _section(wanted: Wanted) -> dict[str, str]:
+    given = {
+        "kind": BRIDGE if wanted.bridge else None,
+        "url": wanted.url,
+        "token_file": None if wanted.token_file is None else str(wanted.token_file),
+        "token_command": wanted.token_command,
+    }
+    return {name: value for name, value in given.items() if value is not None}

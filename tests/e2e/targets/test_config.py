@@ -1,0 +1,148 @@
+"""kvsctl config: settings with where they come from, targets, and a first configuration file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kvsctl.emulator import embedded
+from tests.support.commands.command import Command
+from tests.support.commands.pseudo_terminal import in_terminal
+from tests.support.commands.server import served
+from tests.support.needs import IS_POSIX
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    with served(embedded(tmp_path / "served.db")) as started:
+        yield started
+
+
+def _file(kvsctl: Command) -> Path:
+    return kvsctl.home / ".config/kvsctl/config.toml"
+
+
+def _written(kvsctl: Command, text: str) -> Path:
+    path = _file(kvsctl)
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    return path
+
+
+def test_path_is_that_of_the_file_whether_it_exists_or_not(kvsctl: Command) -> None:
+    assert kvsctl("config", "path", status=0).out.decode() == f"{_file(kvsctl)}\n"
+    other = kvsctl.having(KVSCTL_CONFIG="/x/y.toml")
+    assert other("config", "path", status=0).out == b"/x/y.toml\n"
+
+
+def test_show_has_every_setting_and_its_place(kvsctl: Command) -> None:
+    path = _written(kvsctl, '[targets.a]\nurl = "https://a.example"\ntoken_file = "~/t"\nrps = 5\n')
+    command = kvsctl.having(KVSCTL_RETRIES="2")
+    words = ("config", "show", "-t", "a", "-c", "3")
+    lines = command(*words, status=0).out.decode().splitlines()
+    shown = {line.split("  ")[0]: line.split() for line in lines}
+    assert shown["target"] == ["target", "a", "--target"]
+    assert shown["rps"] == ["rps", "5", f"{path}:4"]
+    assert shown["retries"] == ["retries", "2", "KVSCTL_RETRIES"]
+    assert shown["concurrency"] == ["concurrency", "3", "--concurrency"]
+    assert shown["timeout"] == ["timeout", "30", "default"]
+    assert shown["token"] == ["token", "file", f"{kvsctl.home}/t", f"{path}:3"]
+    [document] = command(*words, "--json", status=0).lines
+    assert (document["command"], document["file"]) == ("config show", str(path))
+    by_name = {one["name"]: one for one in document["settings"]}
+    assert by_name.keys() == shown.keys() - {"configuration file"}
+    assert by_name["rps"] == {"name": "rps", "value": 5, "origin": "file", "place": f"{path}:4"}
+    assert by_name["timeout"]["place"] is None
+    assert document["schema"] == 1
+
+
+def test_targets_has_those_that_are_built_in_too(kvsctl: Command) -> None:
+    names = [line.split()[0] for line in kvsctl("config", "targets", status=0).out.splitlines()]
+    assert names == [b"local", b"forge", b"container"]
+    path = _written(kvsctl, 'default = "a"\n[targets.a]\nurl = "https://a.example"\n')
+    ended = kvsctl("config", "targets", status=0)
+    assert ended.out.decode().splitlines()[-1].split() == [
+        "a", "https://a.example", f"{path}:2", "default",
+    ]  # fmt: skip
+    [document] = kvsctl("config", "targets", "--json", status=0).lines
+    assert [one["name"] for one in document["targets"]] == ["local", "forge", "container", "a"]
+
+
+@pytest.mark.parametrize("words", [("show", "-t", "local"), ("targets",)])
+def test_a_misspelt_name_is_an_error(kvsctl: Command, words: tuple[str, ...]) -> None:
+    path = _written(kvsctl, "[targets.a]\nretrys = 1\n")
+    ended = kvsctl("config", *words, status=2)
+    assert f'{path}:2: unknown setting "retrys" in [targets.a]' in ended.err.decode()
+    assert b"Did you mean retries?" in ended.err
+
+
+def test_init_writes_a_target_that_answers(kvsctl: Command, url: str) -> None:
+    ended = kvsctl("config", "init", "served", "--url", url, "--default", status=0)
+    assert b"answers" in ended.err
+    assert ended.out == b""
+    path = _file(kvsctl)
+    if IS_POSIX:
+        assert path.stat().st_mode & 0o777 == 0o600
+    assert path.read_text() == f'default = "served"\n\n[targets.served]\nurl = "{url}"\n'
+    kvsctl("set", "-q", "a=1", status=0)
+    kvsctl("config", "init", "again", "--url", url, status=0)
+    assert kvsctl("get", "-q", "-t", "again", "a", "--values", status=0).out == b"1\n"
+
+
+def test_init_writes_nothing_if_the_target_does_not_answer(kvsctl: Command) -> None:
+    words = ("config", "init", "gone", "--url", "http://127.0.0.1:9")
+    ended = kvsctl(*words, status=4)
+    assert b"Nothing was written." in ended.err
+    assert not _file(kvsctl).exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "Give NAME, --url, --token-file or --token-command."),
+        (("a", "--url", "https://a.example"), "Give --token-file or --token-command."),
+        (("a", "--token-command", "x"), "Give --url."),
+        (("local",), "the target local is built in"),
+        (("there",), "config.toml:1: there is a target there"),
+        (("a\x1b[31m",), "is not a name"),
+    ],
+)
+def test_init_without_a_terminal_says_which_options_are_missing(
+    kvsctl: Command, words: tuple[str, ...], said: str
+) -> None:
+    path = _written(kvsctl, '[targets.there]\nurl = "https://a.example"\n')
+    before = path.read_text()
+    ended = kvsctl("config", "init", *words, status=2)
+    assert said in ended.err.decode()
+    assert path.read_text() == before
+
+
+def test_init_asks_on_a_terminal(kvsctl: Command, url: str) -> None:
+    answers = f"served\n{url}\nn\ny\n".encode()
+    screen = in_terminal(kvsctl, "config", "init", typed=answers)
+    assert screen.status == 0, screen.text
+    for question in (
+        "Name of the new target",
+        "URL of its bridge",
+        "Is that the URL",
+        "Work on it",
+    ):
+        assert question in screen.text
+    path = _file(kvsctl)
+    assert path.read_text() == f'default = "served"\n\n[targets.served]\nurl = "{url}"\n'
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_init_asks_for_the_source_of_a_token(kvsctl: Command) -> None:
+    answers = b"a\nhttps://a.example\ny\n\n/no/such/program\nn\n"
+    screen = in_terminal(kvsctl, "config", "init", typed=answers)
+    assert screen.status == 3, screen.text
+    assert "/no/such/program" in screen.text
+    assert not _file(kvsctl).exists()
+
+
+def test_the_end_of_the_input_ends_the_questions(kvsctl: Command) -> None:
+    screen = in_terminal(kvsctl, "config", "init", typed=b"\x04\x04\x04")
+    assert screen.status == 2, screen.text
+    assert "no answer: nothing was written" in screen.text
+    assert not _file(kvsctl).exists()
