@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kvsctl.cli.option_groups import Given
-from kvsctl.cli.options.checking import CheckingOptions
+from kvsctl.cli.options.checking import CheckingOptions, DryRunOption
 from kvsctl.cli.options.cleanup.deleting import GuardOptions, PlanOptions
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.input import FileOption, InputOptions, KeysArgument
@@ -11,6 +11,8 @@ from kvsctl.cli.options.report import OutputOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.errors import UsageError
+from kvsctl.jobs.installations.counting import has_limit
+from kvsctl.jobs.job import BatchJob, Job
 
 _ONE_PROCESS = "Leave out --workers: one process does it."
 
@@ -45,9 +47,29 @@ def require_divisible(command: str, given: Given) -> None:
             "counts all records",
         ),
         ("--plan", given.of(PlanOptions).plan is not None, "writes one file, in key order"),
+        (
+            "--dry-run",
+            command in ("delete", "expire", "clean") and _is_dry_run(given),
+            "shows what one process finds",
+        ),
         ("-v", bool(given.of(ReportOptions).verbose), "shows the requests of one process"),
     ):
         if is_given:
             raise UsageError(
                 f"{flag} {why}, and --workers works in parts", f"Leave out {flag} or --workers."
             )
+
+
+def require_no_limits(job: Job) -> None:
+    """Raise UsageError for limits in a file of rules, which count the records of all parts."""
+    if not isinstance(job, BatchJob) or job.cleanup is None:
+        return
+    if any(has_limit(rule.most) for rule in job.cleanup.rules):
+        raise UsageError(
+            "--workers: the limits of rules count all records, and each part sees its own",
+            f"Leave them out of the file. {_ONE_PROCESS}",
+        )
+
+
+def _is_dry_run(given: Given) -> bool:
+    return given.of(CheckingOptions).dry_run or given.of(DryRunOption).dry_run

@@ -3,10 +3,10 @@
 import secrets
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from kvsctl.cli.fan_out.naming import require_templates, with_absolute_paths, with_files_of
-from kvsctl.cli.fan_out.refusals import require_divisible
+from kvsctl.cli.fan_out.refusals import require_divisible, require_no_limits
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.cleanup.deleting import PrefixOption, UndoOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
@@ -25,6 +25,8 @@ from kvsctl.jobs.fan_out.unit import Unit
 from kvsctl.jobs.job import BatchJob, Job
 from kvsctl.shards import Shard, parsed_shard
 
+_OF_STORES: Final = ("export", "expire", "clean")
+"""The commands that work on what a store lists, without --file or selectors of their own."""
 _J = TypeVar("_J", bound=Job)
 
 
@@ -41,7 +43,7 @@ def fan_out_job(
     workers, address = workers_of(given)
     require_divisible(command, given)
     files = (*given.of(InputOptions).file, *given.of(FileOption).file)
-    if not files and command != "export" and not _is_selective(given):
+    if not files and command not in _OF_STORES and not _is_selective(given):
         raise UsageError(
             "--workers: stdin can be read only once, and each part reads all of the input",
             "Give a regular file by --file, or leave out --workers.",
@@ -65,6 +67,7 @@ def fan_out_job(
     ]
     jobs = [job_of(unit.options) for unit in units]
     first = jobs[0]
+    require_no_limits(first)
     if isinstance(first, BatchJob) and first.has_consent is False:
         raise UsageError("--workers: the parts cannot ask", "Add -y to consent beforehand.")
     return FanOutJob(

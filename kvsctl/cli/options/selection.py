@@ -162,9 +162,8 @@ class ShardSelector(OptionGroup):
         typer.Option(
             metavar="I/N",
             callback=resolved_shard,
-            help="Work only on the I-th of N parts of the keys; every key is in one part. All of "
-            "them are read. With several installations: on a part of these. auto: the part of this "
-            "task of an array job.",
+            help="Work only on the I-th of N parts of the keys, all of which are read; or of "
+            "several installations. auto: the part of this task of an array job.",
             rich_help_panel=panels.SELECTION,
         ),
         OnResume.MUST_MATCH,

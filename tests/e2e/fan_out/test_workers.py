@@ -110,6 +110,24 @@ def test_a_clean_up_needs_consent_beforehand(served: Command, records: Path) -> 
     assert _keys(served) == {f"k{n}" for n in range(_COUNT) if not str(n).startswith("1")}
 
 
+def test_expire_and_clean_work_in_parts(served: Command, records: Path, tmp_path: Path) -> None:
+    served("set", "-f", records, status=0)
+    words = ("expire", "k1", "--ttl", "7d", "--workers", "2")
+    _failing(served(*words), "--workers: the parts cannot ask")
+    found = served.process(*words, "-y", "--json", status=0).report
+    begins = {f"k{n}" for n in range(_COUNT) if str(n).startswith("1")}
+    assert (found["records"], found["succeeded"]) == (len(begins), len(begins))
+    shown = served("list", "--long", "--as", "jsonl", status=0).lines
+    assert {one["key"] for one in shown if one.get("expireTime")} == begins
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[[rules]]\nname = "one"\nprefix = "k1"\naction = "delete"\nkeep_last = 3\n')
+    report = served.process("clean", "-f", rules, "--workers", "2", "-y", "--json", status=0).report
+    assert report["succeeded"] == len(begins) - 3
+    assert len(_keys(served)) == _COUNT - len(begins) + 3
+    rules.write_text('[[rules]]\nname = "one"\nprefix = "k1"\naction = "delete"\nmax_delete = 3\n')
+    _failing(served("clean", "-f", rules, "--workers", "2", "-y"), "the limits of rules count all")
+
+
 def test_failures_have_files_of_their_own_and_one_table(served: Command, tmp_path: Path) -> None:
     lines = [{"key": f"k{n}", "value": n} for n in range(20)]
     path = records_file(tmp_path / "in.jsonl", [*lines, {"key": "a"}, {"key": "b"}])
@@ -150,6 +168,7 @@ def test_a_resumed_job_is_the_sum_of_what_its_journals_hold(
         (["set", "-f", "IN", "--check-first"], "Leave out --check-first or --workers."),
         (["set", "-f", "IN", "--max-failures", "3"], "--max-failures counts all records"),
         (["delete", "--all", "-y", "--max-delete", "3"], "--max-delete counts all records"),
+        (["delete", "--all", "-n"], "--dry-run shows what one process finds"),
         (["delete", "--all", "--plan", "p"], "--plan writes one file, in key order"),
         (["set", "-f", "IN", "-v"], "-v shows the requests of one process"),
         (["set", "-f", "missing.jsonl"], "missing.jsonl"),

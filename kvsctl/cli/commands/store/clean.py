@@ -5,6 +5,7 @@ from kvsctl.cli.options.checking import DryRunOption
 from kvsctl.cli.options.cleanup.cleaning import RulesOption
 from kvsctl.cli.options.cleanup.deleting import PlanOptions, UndoOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
+from kvsctl.cli.options.input import WorkersOption
 from kvsctl.cli.options.installations.working import SEVERAL_INSTALLATIONS
 from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.report import ReportOptions
@@ -17,6 +18,7 @@ from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptio
     RulesOption,
     ProtectOption,
     ShardSelector,
+    WorkersOption,
     ConsistentOption,
     DryRunOption,
     TargetOptions,

@@ -5,6 +5,7 @@ from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.cleanup.deleting import PlanOptions, PrefixOption
 from kvsctl.cli.options.cleanup.expiring import ExpireOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
+from kvsctl.cli.options.input import WorkersOption
 from kvsctl.cli.options.installations.working import SEVERAL_INSTALLATIONS
 from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.report import ReportOptions
@@ -26,6 +27,7 @@ from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptio
     SelectionOptions,
     ProtectOption,
     ShardSelector,
+    WorkersOption,
     EntityOptions,
     ConsistentOption,
     CheckingOptions,
