@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
@@ -12,6 +12,7 @@ from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.journal.fingerprint import Fingerprint, fingerprint
 from kvsctl.records.reader import Reader
 from kvsctl.records.sources import Arguments
+from kvsctl.report.console import Environment
 from kvsctl.report.document import InputRead, inputs_read
 from kvsctl.service.client import StoreClient
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from kvsctl.listing.remainder import Remainder
 
 
+_STDIN: Final = 0
 Emit: TypeAlias = Callable[[Event], None]
 
 
@@ -90,6 +92,12 @@ class JobInput(Protocol):
     def warnings(self) -> list[str]:
         """Return what may be wrong with the input that was read, a sentence each."""
         ...
+
+
+def say_stdin_is_read(source: JobInput, environment: Environment, *, is_quiet: bool) -> None:
+    """Say on a terminal that its lines are read, if the input has stdin."""
+    if _STDIN in source.places and not is_quiet:
+        environment.say_stdin_is_read()
 
 
 class ReaderInput(msgspec.Struct, frozen=True):

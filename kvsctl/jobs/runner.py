@@ -26,7 +26,7 @@ from kvsctl.jobs.connect import Carriers, connected, credentials_of
 from kvsctl.jobs.cron.lock import locked
 from kvsctl.jobs.cron.time_limit import Timed, TimeLimit, Untouched, starting_over
 from kvsctl.jobs.ending import report_complete
-from kvsctl.jobs.inputs import Session
+from kvsctl.jobs.inputs import Session, say_stdin_is_read
 from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.journal import begun, is_begun, opened_journal
 from kvsctl.jobs.listeners import JobListeners
@@ -46,9 +46,6 @@ if TYPE_CHECKING:
     from kvsctl.jobs.cleanup.plans.approval import PlanApproval
     from kvsctl.jobs.cleanup.survey import Survey
     from kvsctl.jobs.store.deletions import Deletions
-
-
-_STDIN: Final = 0
 
 
 class Interrupts(Protocol):
@@ -131,7 +128,7 @@ async def run_job(
         from kvsctl.jobs.examine import carry_out_dry_run
 
         _require_replaceable(job)
-        _say_stdin_is_read(job, environment)
+        say_stdin_is_read(job.input, environment, is_quiet=job.reporting.quiet)
         return await carry_out_dry_run(job, _about(job), environment)
     require_permitted(job, environment)
     if job.question is not None:
@@ -141,13 +138,8 @@ async def run_job(
     if (warning := starting_over(job)) is not None and not job.reporting.quiet:
         environment.warn(warning)
     async with locked(job, limit.ends_at, environment):
-        _say_stdin_is_read(job, environment)
+        say_stdin_is_read(job.input, environment, is_quiet=job.reporting.quiet)
         return await _carry_out(job, environment, interrupts, limit, pacer, among)
-
-
-def _say_stdin_is_read(job: BatchJob, environment: Environment) -> None:
-    if _STDIN in job.input.places and not job.reporting.quiet:
-        environment.say_stdin_is_read()
 
 
 def _require_replaceable(job: BatchJob) -> None:
