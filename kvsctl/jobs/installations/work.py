@@ -38,6 +38,7 @@ from kvsctl.jobs.installations.sharing import SharedStdout
 from kvsctl.jobs.installations.stops import Stops
 from kvsctl.jobs.installations.sums import Sum
 from kvsctl.jobs.job import BatchJob
+from kvsctl.jobs.progress.many import ManyProgress
 from kvsctl.jobs.question import ANSWER_IN_TIME, ask
 from kvsctl.jobs.replacing import require_replaceable
 from kvsctl.jobs.runner import Among, Interrupts
@@ -116,6 +117,15 @@ class _Work:
         self._untouched: Untouched | None = None
         self._refusal: UsageError | None = None
         self._ended = 0
+        printing = template.records
+        self._progress = ManyProgress(
+            environment,
+            job.reporting,
+            "installation",
+            self._sum.tally,
+            lambda: self._ended,
+            prints_records=printing is not None and printing.path is None,
+        )
         self._at_once = 1
         self._ledger: Ledger | None = None
         self._groups: Groups | None = None
@@ -136,7 +146,7 @@ class _Work:
             self._at_once = carriers.clients
             around = self._around(carriers, stdout)
             with (
-                self._interrupts.stopping(self._runs, self._environment.note, self._noun),
+                self._interrupts.stopping(self._runs, self._progress.write_above, self._noun),
                 self._limit.stopping(self),
             ):
                 gc.freeze()  # what stays is not looked at by each collection
@@ -244,6 +254,7 @@ class _Work:
             can_redraw=False,
             log=None,
             stdout_sink=None if stdout is None else stdout.sink,
+            display=self._progress.display,
         )
         return Around(environment, self._runs, Among(carriers), self._limit.ends_at)
 
@@ -261,16 +272,19 @@ class _Work:
     async def _all(self, around: Around) -> None:
         cleaning = Cleaning.of(self._template) or Applying.of(self._template)
         if cleaning is None:
-            if self._groups is None:
-                await self._in_rounds(self._left, partial(work_on, job=self._job, around=around))
-            else:
-                await self._in_groups(self._groups, self._left, around.ends_at)
+            with self._progress.working(self._job.command, len(self._left)):
+                if self._groups is None:
+                    do = partial(work_on, job=self._job, around=around)
+                    await self._in_rounds(self._left, do)
+                else:
+                    await self._in_groups(self._groups, self._left, around.ends_at)
             return
         count = partial(cleaning.count, job=self._job, around=around)
         counted: list[PartEnd] = []
         refusal = cleaning.refusal
         self._untouched = Untouched(cleaning.first, refusal, MORE_TIME)
-        await self._each(iter(self._left), count, counted.append)
+        with self._progress.working(f"{self._job.command}: preparing", len(self._left)):
+            await self._each(iter(self._left), count, counted.append)
         if self._is_stopping:
             return
         self._untouched = Untouched("the question was answered", refusal, ANSWER_IN_TIME)
@@ -279,16 +293,17 @@ class _Work:
             for end in counted:
                 self._note_in_ledger(end)
             targets = cleaning.to_change(self._left)
-            if self._groups is None or isinstance(cleaning, Applying):
-                change = partial(cleaning.change, job=self._job, around=around)
-                await self._in_rounds(targets, change)
-            else:
-                lines = {end.line.installation: end.line for end in counted}
-                found = {
-                    name: (cleaning.found_in(name), lines[name].count("units_read"))
-                    for name in map(_name, targets)
-                }
-                await self._in_groups(self._groups, targets, around.ends_at, found)
+            with self._progress.working(self._job.command, len(targets)):
+                if self._groups is None or isinstance(cleaning, Applying):
+                    change = partial(cleaning.change, job=self._job, around=around)
+                    await self._in_rounds(targets, change)
+                else:
+                    lines = {end.line.installation: end.line for end in counted}
+                    found = {
+                        name: (cleaning.found_in(name), lines[name].count("units_read"))
+                        for name in map(_name, targets)
+                    }
+                    await self._in_groups(self._groups, targets, around.ends_at, found)
 
     async def _may_change(self, cleaning: Cleaning | Applying) -> bool:
         """Return whether the limits and the user allow it. An answer other than yes is an error."""

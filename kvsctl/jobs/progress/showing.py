@@ -10,8 +10,8 @@ from kvsctl.bulk.plan import RunPlan
 from kvsctl.jobs.job import BatchJob, Reporting
 from kvsctl.jobs.signals import Steered
 from kvsctl.report.console import Environment
-from kvsctl.report.progress.displays import HeartbeatDisplay, TerminalDisplay
 from kvsctl.report.progress.following import Following, Input
+from kvsctl.report.progress.heartbeat import HeartbeatDisplay
 from kvsctl.report.progress.standing import Display
 
 Shown: TypeAlias = tuple[Sequence[Listener], Callable[[str], None]]
@@ -33,7 +33,11 @@ def display_of(
         return None
     if environment.log is None and environment.can_redraw:
         is_shared = prints_records and environment.stdout_is_terminal
-        return None if is_shared else TerminalDisplay(environment)
+        if is_shared:
+            return None
+        from kvsctl.report.progress.terminal import TerminalDisplay  # logs have no use for it
+
+        return TerminalDisplay(environment)
     if not reporting.stats_seconds:
         return None
     return HeartbeatDisplay(environment, reporting.stats_seconds)

@@ -6,5 +6,7 @@
 - `pauses`: why a run does nothing, in a few words.
 - `line`: a standing as one line, which fits the terminal and keeps steady.
 - `painter`: draw rows at the end of what a terminal shows, and erase them.
-- `displays`: a line on a terminal; a line per minute in a log.
+- `board`: follow a job that has many parts at work.
+- `terminal`: show runs on a terminal.
+- `heartbeat`: say how far a run is in a log.
 """

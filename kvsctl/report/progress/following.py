@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -41,6 +41,22 @@ class Input(msgspec.Struct, frozen=True):
     lists_only: bool = False
 
 
+class Rate:
+    """Records per second of the last minute, or since a run began with `count` records."""
+
+    def __init__(self, began_at: float, count: int) -> None:
+        self._samples: deque[tuple[float, int]] = deque([(began_at, count)])
+
+    def note(self, now: float, count: int) -> float:
+        """Return the rate now that there are `count` records."""
+        samples = self._samples
+        samples.append((now, count))
+        while len(samples) > 2 and samples[1][0] <= now - _RATE_SECONDS:
+            samples.popleft()
+        since, count_then = samples[0]
+        return max(0, count - count_then) / (now - since) if now > since else 0.0
+
+
 class Following:
     """Follows a run. It is a listener, but it counts nothing itself: `tally` does.
 
@@ -70,7 +86,7 @@ class Following:
         self._clock = clock
         self._began_at = now = clock()
         self._records_before = tally.records
-        self._settled_before = _settled(tally)
+        self._settled_before = settled_of(tally)
         self._requests_before = tally.requests
         self._units_before = tally.units_read, tally.units_write
         self._pages = self._listed = 0
@@ -80,7 +96,7 @@ class Following:
         self._count = self._ended = -1
         self._moved_at = self._answered_at = self._looked_at = now
         self._quota_seconds = 0.0
-        self._samples: deque[tuple[float, int]] = deque()
+        self._rate = Rate(now, 0 if self._input.lists_only else self._settled_before)
         self._end = SteadyEnd()
 
     def __call__(self, event: Event) -> None:
@@ -98,7 +114,7 @@ class Following:
     def standing(self) -> Standing:
         """See Followed."""
         now, tally, source = self._clock(), self._tally, self._input
-        settled = _settled(tally)
+        settled = settled_of(tally)
         count = self._listed if source.lists_only else settled
         self._note_moves(now, count)
         total = self._total()
@@ -109,14 +125,19 @@ class Following:
             count,
             "key" if is_listing else "record",
             None if not total else min(1.0, settled / total),
-            self._rate(now, count),
+            self._rate.note(now, count),
             None if left is None else self._seconds_left(now, left, settled),
             tally.failed,
             tally.retries,
             self._pages,
             visible(self._prefix, _PLACE_COLUMNS),
             self._pause(now, is_listing=is_listing),
+            source.lists_only,
         )
+
+    def parts(self) -> Sequence[Standing]:
+        """Return nothing: it has no parts. See Followed."""
+        return ()
 
     def _total(self) -> float | None:
         source = self._input
@@ -151,18 +172,6 @@ class Following:
         if ended != self._ended:
             self._ended, self._answered_at = ended, now
 
-    def _rate(self, now: float, count: int) -> float:
-        """Return the records per second of the last minute, or since the run began."""
-        samples = self._samples
-        if not samples:
-            first = 0 if self._input.lists_only else self._settled_before
-            samples.append((self._began_at, first))
-        samples.append((now, count))
-        while len(samples) > 2 and samples[1][0] <= now - _RATE_SECONDS:
-            samples.popleft()
-        since, count_then = samples[0]
-        return (count - count_then) / (now - since) if now > since else 0.0
-
     def _pause(self, now: float, *, is_listing: bool) -> Pause | None:
         if now - self._moved_at < _STILL_SECONDS:
             return None
@@ -173,11 +182,12 @@ class Following:
             return None
         if is_listing or self._in_flight():
             return Pause(f"no answer for {seconds_text(int(silent_seconds))}")
-        is_idle = self._tally.records == _settled(self._tally)
+        is_idle = self._tally.records == settled_of(self._tally)
         return Pause("waiting for input") if is_idle else None
 
 
-def _settled(tally: Tally) -> int:
+def settled_of(tally: Tally) -> int:
+    """Return how many records have an outcome."""
     return (
         tally.succeeded
         + tally.failed

@@ -59,6 +59,8 @@ class Lines:
             if bar:
                 parts.append(_Part(self._bar(standing.done, bar), 7))
             parts.append(_Part([(f"{percent_text(standing.done):>4}", "")], 2))
+        if standing.parts:
+            parts.append(self._steady("parts", standing.parts, 2))
         parts.append(self._steady("count", counted(standing.count, standing.noun), 5))
         if standing.seconds_left is not None:
             parts.append(self._steady("left", f"{clock_text(standing.seconds_left)} left", 4))
@@ -99,6 +101,8 @@ class Lines:
 def heartbeat_text(standing: Standing) -> str:
     """Return a standing for a log, such as `set: 42%, 84,000 records, 1,400/s, 2:03 left`."""
     parts = [] if standing.done is None else [percent_text(standing.done)]
+    if standing.parts:
+        parts.append(standing.parts)
     parts.append(counted(standing.count, standing.noun))
     if standing.pages:
         parts.append(counted(standing.pages, "page"))

@@ -37,7 +37,7 @@ def seconds_text(seconds: float) -> str:
 
 
 def clock_text(seconds: float) -> str:
-    """Return a time as minutes and seconds, with hours if there are any: `2:05`, `1:00:00`."""
-    minutes, rest = divmod(round(seconds), 60)
+    """Return a time as minutes and seconds, rounded up, with hours if there are any: `2:05`."""
+    minutes, rest = divmod(math.ceil(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

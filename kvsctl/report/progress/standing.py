@@ -1,6 +1,6 @@
 """What is known of a run at one moment."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
@@ -20,6 +20,8 @@ class Standing(msgspec.Struct, frozen=True):
     `count` records of `noun` are settled, by this run and by earlier runs of the job. `done` is
     their part of the whole, from 0 to 1, and `seconds_left` the time that the rest takes; None:
     unknown. `rate` is in records per second. A listing has read `pages`, the last at `place`.
+    `is_listed`: what is counted was listed, and is not settled. `parts` says how many of the parts
+    of a job have ended.
     """
 
     label: str
@@ -33,6 +35,8 @@ class Standing(msgspec.Struct, frozen=True):
     pages: int = 0
     place: str = ""
     pause: Pause | None = None
+    is_listed: bool = False
+    parts: str = ""
 
 
 class Followed(Protocol):
@@ -40,6 +44,10 @@ class Followed(Protocol):
 
     def standing(self) -> Standing:
         """Return how far it is now. Any thread may call it."""
+        ...
+
+    def parts(self) -> Sequence[Standing]:
+        """Return how far each of its parts is that is at work, if it has parts."""
         ...
 
 

@@ -1,15 +1,13 @@
 """How far a run is, as a terminal and as a log show it."""
 
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.support.commands.command import Command, records_file
-from tests.support.commands.emulated_terminal import EmulatedTerminal, emulated_terminal
+from tests.support.commands.emulated_terminal import EmulatedTerminal, emulated_terminal, started
 from tests.support.needs import system_module
 from tests.support.waiting import wait_until
 
@@ -42,20 +40,6 @@ def terminal() -> Iterator[EmulatedTerminal]:
 @pytest.fixture
 def many(tmp_path: Path) -> Path:
     return records_file(tmp_path / "in.jsonl", [{"key": f"k{n}", "value": n} for n in range(15)])
-
-
-def started(
-    command: Command, terminal: EmulatedTerminal, *words: str | Path, prelude: str = ""
-) -> "subprocess.Popen[bytes]":
-    """Start kvsctl in the foreground of a terminal, as a shell does."""
-
-    def take_terminal() -> None:
-        system_module("fcntl").ioctl(terminal.fd, system_module("termios").TIOCSCTTY, 0)
-
-    streams: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), terminal.fd)
-    return command.start(
-        *words, prelude=prelude, start_new_session=True, preexec_fn=take_terminal, **streams
-    )
 
 
 def drawn(rows: list[str]) -> list[str]:

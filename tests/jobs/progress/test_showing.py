@@ -7,7 +7,8 @@ from kvsctl.jobs.job import Reporting
 from kvsctl.jobs.progress.showing import display_of
 from kvsctl.report.console import Environment
 from kvsctl.report.log.json_log import JsonLog
-from kvsctl.report.progress.displays import HeartbeatDisplay, TerminalDisplay
+from kvsctl.report.progress.heartbeat import HeartbeatDisplay
+from kvsctl.report.progress.terminal import TerminalDisplay
 
 _LOG = Environment(
     stdout_fd=1,

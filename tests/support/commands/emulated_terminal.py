@@ -3,12 +3,16 @@
 import os
 import select
 import struct
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import pyte
 
+from tests.support.commands.command import Command
 from tests.support.needs import system_module
 from tests.support.waiting import wait_until
 
@@ -106,3 +110,17 @@ def emulated_terminal(columns: int = 80, lines: int = 12) -> Iterator[EmulatedTe
         yield terminal
     finally:
         terminal.close()
+
+
+def started(
+    command: Command, terminal: EmulatedTerminal, *words: str | Path, prelude: str = ""
+) -> "subprocess.Popen[bytes]":
+    """Start kvsctl in the foreground of a terminal, as a shell does."""
+
+    def take_terminal() -> None:
+        system_module("fcntl").ioctl(terminal.fd, system_module("termios").TIOCSCTTY, 0)
+
+    streams: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), terminal.fd)
+    return command.start(
+        *words, prelude=prelude, start_new_session=True, preexec_fn=take_terminal, **streams
+    )

@@ -1,41 +1,11 @@
-"""Where it is shown how far a run is: a line on a terminal; a line per minute in a log."""
+"""Say how far a run is in a log: a line per minute."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kvsctl.report.console import Environment
-from kvsctl.report.progress.line import Lines, heartbeat_text
-from kvsctl.report.progress.painter import Painter
 from kvsctl.report.progress.standing import Followed
-from kvsctl.report.styled import Span
-
-
-class TerminalDisplay:
-    """One line at the end of what the terminal shows, which is erased at the end."""
-
-    def __init__(self, environment: Environment) -> None:
-        self._environment = environment
-        self._lines = Lines(environment.encoding)
-        self._painter: Painter | None = None
-
-    @contextmanager
-    def showing(self, followed: Followed) -> Iterator[None]:
-        """See Display."""
-
-        def rows(columns: int, _lines: int) -> Sequence[list[Span]]:
-            return [self._lines.line(followed.standing(), columns)]
-
-        with Painter(self._environment, rows) as self._painter:
-            yield
-        self._painter = None
-
-    def write_above(self, text: str) -> None:
-        """See Display."""
-        if self._painter is None:
-            self._environment.note(text)
-        else:
-            self._painter.write_above(f"kvsctl: {text}")
 
 
 class HeartbeatDisplay:
@@ -71,6 +41,8 @@ class HeartbeatDisplay:
         self._environment.note(text)
 
     def _write(self, followed: Followed) -> None:
+        from kvsctl.report.progress.line import heartbeat_text  # few runs are that long
+
         standing, log = followed.standing(), self._environment.log
         if log is None:
             self._environment.note(heartbeat_text(standing))

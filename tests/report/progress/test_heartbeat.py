@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
 from kvsctl.report.console import Environment
 from kvsctl.report.log.json_log import JsonLog
-from kvsctl.report.progress.displays import HeartbeatDisplay
+from kvsctl.report.progress.heartbeat import HeartbeatDisplay
 from kvsctl.report.progress.standing import Pause, Standing
 from tests.support.simulated.virtual_time import run_virtual
 from tests.support.terminal import stderr
@@ -20,6 +21,9 @@ class _Followed:
         count = round(asyncio.get_running_loop().time())
         pause = Pause("waiting 48 s for quota") if count > 100 else None
         return Standing("set", count, done=count / 1000, rate=1.0, seconds_left=9.0, pause=pause)
+
+    def parts(self) -> Sequence[Standing]:
+        return ()
 
 
 async def _shown_for(environment: Environment, every: int, *phases: float) -> None:

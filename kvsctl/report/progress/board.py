@@ -1,0 +1,82 @@
+"""Follow a job that has many parts at work: all of them as one, and each by itself."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.report.escape import visible
+from kvsctl.report.progress.estimate import SteadyEnd
+from kvsctl.report.progress.following import Rate, settled_of
+from kvsctl.report.progress.standing import Followed, Standing
+
+
+class Board:
+    """Follows a job that has `total` parts, each called a `noun`.
+
+    `tally` counts the parts that have ended, and `ended` returns how many have. A part that begins
+    takes the row of one that has ended, so that the others keep theirs.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        noun: str,
+        total: int,
+        tally: Tally,
+        ended: Callable[[], int],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._label = visible(label)
+        self._noun = noun
+        self._total = total
+        self._tally = tally
+        self._ended = ended
+        self._clock = clock
+        self._began_at = clock()
+        self._ended_before = ended()
+        self._at_work: list[Followed | None] = []
+        self._count = settled_of(tally)
+        self._rate = Rate(self._began_at, self._count)
+        self._end = SteadyEnd()
+
+    @contextmanager
+    def showing(self, followed: Followed) -> Iterator[None]:
+        """Follow a part inside the block, too."""
+        if None in self._at_work:
+            place = self._at_work.index(None)
+            self._at_work[place] = followed
+        else:
+            place = len(self._at_work)
+            self._at_work.append(followed)
+        try:
+            yield
+        finally:
+            self._at_work[place] = None
+
+    def standing(self) -> Standing:
+        """Return how far the job is. See Followed."""
+        now, tally, parts = self._clock(), self._tally, self.parts()
+        at_work = sum(0 if part.is_listed else part.count for part in parts)
+        # A part that has just ended may not be in the tally yet.
+        self._count = count = max(self._count, settled_of(tally) + at_work)
+        ended = self._ended() - self._ended_before
+        weight = ended + sum(part.done or 0.0 for part in parts)
+        done = min(1.0, weight / self._total) if self._total else None
+        seconds = None
+        if done:
+            seconds = self._end.seconds_left(now, (now - self._began_at) * (1 - done) / done)
+        return Standing(
+            self._label,
+            count,
+            done=done,
+            rate=self._rate.note(now, count),
+            seconds_left=seconds,
+            failed=tally.failed + sum(part.failed for part in parts),
+            retries=tally.retries + sum(part.retries for part in parts),
+            parts=f"{ended:,} of {self._total:,} {self._noun}s",
+        )
+
+    def parts(self) -> Sequence[Standing]:
+        """Return how far each part is that is at work. See Followed."""
+        return [one.standing() for one in list(self._at_work) if one is not None]

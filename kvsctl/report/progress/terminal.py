@@ -1,0 +1,60 @@
+"""Show how far runs are at the end of what a terminal shows."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from msgspec.structs import replace
+
+from kvsctl.report.console import Environment
+from kvsctl.report.escape import columns, visible
+from kvsctl.report.progress.line import Lines
+from kvsctl.report.progress.painter import Painter
+from kvsctl.report.progress.standing import Followed
+from kvsctl.report.styled import Span, is_unicode
+
+_MOST_PARTS: Final = 10
+_LEAST_LABEL: Final = 8
+
+
+class TerminalDisplay:
+    """One line for a run, and one below it for each of its parts. It is erased at the end."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._whole = Lines(environment.encoding)
+        self._parts = Lines(environment.encoding)
+        self._painter: Painter | None = None
+
+    @contextmanager
+    def showing(self, followed: Followed) -> Iterator[None]:
+        """See Display."""
+
+        def rows(width: int, lines: int) -> Sequence[list[Span]]:
+            whole = self._whole.line(followed.standing(), width)
+            return [whole, *self._rows_of_parts(followed, width, lines - 1)]
+
+        with Painter(self._environment, rows) as self._painter:
+            yield
+        self._painter = None
+
+    def write_above(self, text: str) -> None:
+        """See Display."""
+        if self._painter is None:
+            self._environment.note(text)
+        else:
+            self._painter.write_above(f"kvsctl: {text}")
+
+    def _rows_of_parts(self, followed: Followed, width: int, lines: int) -> Iterator[list[Span]]:
+        parts, most = followed.parts(), min(lines, _MOST_PARTS)
+        if most <= 0:
+            return
+        shown = parts if len(parts) <= most else parts[: most - 1]
+        most_columns = max(_LEAST_LABEL, width // 3)
+        labels = [f"  {visible(part.label, most_columns)}" for part in shown]
+        label_columns = max(map(columns, labels), default=0)
+        for part, label in zip(shown, labels, strict=True):
+            yield self._parts.line(replace(part, label=label), width, label_columns)
+        if len(shown) < len(parts):
+            dots = "…" if is_unicode(self._environment.encoding) else "..."
+            yield [(f"  {dots} and {len(parts) - len(shown):,} more"[:width], "dim")]
