@@ -7,5 +7,6 @@
 - `job`: all parts, as one request.
 - `work`: give the units to a crew, one after the other.
 - `installations`: the jobs of several installations.
+- `progress`, `relay`: show how far the units are, wherever they are carried out.
 - `ending`: add up how the units ended, and report it.
 """

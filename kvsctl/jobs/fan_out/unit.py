@@ -20,7 +20,8 @@ class Unit(msgspec.Struct, frozen=True):
     `name`: how people call it (`shard 2/4`). `fan_out`: the name of the whole that it is a part
     of, which orders to stop name. `job_of` makes the job of `options`, and `work` carries
     it out; both are functions of modules, so that they are pickled by name. `is_repeatable`: it
-    may be given again to another worker if the first one died.
+    may be given again to another worker if the first one died. `relay`: the address to which the
+    worker sends how far it is, if that is shown; see `relay`.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Unit(msgspec.Struct, frozen=True):
     job_of: Callable[[Any], Job]
     work: Callable[[Any, Environment, Interrupts], Coroutine[Any, Any, ExitStatus]]
     is_repeatable: bool = True
+    relay: str | None = None
 
 
 class UnitEnd(msgspec.Struct, frozen=True):

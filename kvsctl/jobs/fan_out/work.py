@@ -14,6 +14,7 @@ from kvsctl.jobs.cron.lock import locked
 from kvsctl.jobs.fan_out.crews import Crew
 from kvsctl.jobs.fan_out.ending import FanOutEnding
 from kvsctl.jobs.fan_out.job import FanOutJob
+from kvsctl.jobs.fan_out.progress import UnitsProgress
 from kvsctl.jobs.fan_out.unit import Unit, UnitEnd
 from kvsctl.jobs.fan_out.worker import carry_out
 from kvsctl.jobs.replacing import require_replaceable
@@ -128,12 +129,20 @@ async def run_fan_out(
         try:
             if job.reporting.report_path is not None:
                 report = ReportFile(job.reporting.report_path)
+            progress = UnitsProgress(job, environment)
+            environment = progress.environment
             ending = FanOutEnding(job, environment, report, datetime.now(UTC))
             started = time.monotonic()
             say = _silence if job.reporting.quiet else environment.note
-            fan_out = FanOut(job.units, crew, ending.take, say, lambda: interrupts.interrupted)
-            with interrupts.stopping(fan_out, say, "unit"):
-                await fan_out.work()
+
+            def take(end: UnitEnd) -> None:
+                progress.note(end)
+                ending.take(end)
+
+            with progress.working() as units:
+                fan_out = FanOut(units, crew, take, say, lambda: interrupts.interrupted)
+                with interrupts.stopping(fan_out, say, "unit"):
+                    await fan_out.work()
             return ending.publish(interrupts.interrupted, time.monotonic() - started)
         finally:
             crew.close()

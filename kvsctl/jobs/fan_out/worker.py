@@ -13,6 +13,7 @@ from kvsctl import __version__
 from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.jobs.event_loop import on_a_loop
 from kvsctl.jobs.fan_out.orders import StopOrders, send_stop
+from kvsctl.jobs.fan_out.relay import RelayedDisplay
 from kvsctl.jobs.fan_out.unit import Unit, UnitEnd
 from kvsctl.jobs.job import JobEnd, KeptEnd
 from kvsctl.jobs.runner import NoInterrupts
@@ -37,8 +38,9 @@ class _Quiet(Environment, frozen=True):
     warnings: list[str] = msgspec.field(default_factory=list)
 
     @classmethod
-    def new(cls) -> Self:
-        """Return an environment of a unit."""
+    def new(cls, unit: Unit) -> Self:
+        """Return the environment of a unit."""
+        display = None if unit.relay is None else RelayedDisplay(unit.relay, unit.name)
         return cls(
             stdout_fd=None,
             stderr_fd=None,
@@ -48,6 +50,7 @@ class _Quiet(Environment, frozen=True):
             can_redraw=False,
             width=80,
             stdin_is_open=False,
+            display=display,
         )
 
     def warn(self, text: str) -> None:
@@ -67,7 +70,7 @@ def version() -> str:
 
 def carry_out(unit: Unit) -> UnitEnd:
     """Carry out a unit, and return how it ended. Raise nothing."""
-    environment, kept = _Quiet.new(), KeptEnd()
+    environment, kept = _Quiet.new(unit), KeptEnd()
     _idle.clear()
     try:
         job = unit.job_of(unit.options).watched_by(kept)

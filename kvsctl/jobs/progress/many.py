@@ -9,6 +9,7 @@ from kvsctl.jobs.progress.showing import display_of
 from kvsctl.report.console import Environment
 from kvsctl.report.progress.board import Board
 from kvsctl.report.progress.standing import Display, Followed
+from kvsctl.report.progress.terminal import TerminalDisplay
 
 
 class ManyProgress:
@@ -39,6 +40,12 @@ class ManyProgress:
     def display(self) -> Display | None:
         """The display of the parts; None: nothing is shown."""
         return None if self._display is None else self
+
+    @property
+    def environment(self) -> Environment:
+        """The environment of the job, whose lines are written above what is drawn."""
+        display = self._display
+        return display.above if isinstance(display, TerminalDisplay) else self._environment
 
     @contextmanager
     def working(self, label: str, total: int) -> Iterator[None]:

@@ -55,12 +55,12 @@ class Painter:
         with self._lock:
             self._erase()
 
-    def write_above(self, text: str) -> None:
-        """Write a line above the rows."""
+    def write_above(self, lines: bytes) -> None:
+        """Write whole lines above the rows."""
         with self._lock:
             was_drawn = self._drawn is not None
             self._erase()
-            self._environment.write_line(text)
+            self._environment.write_stderr_bytes(lines)
             if was_drawn:
                 self.draw()
 

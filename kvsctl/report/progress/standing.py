@@ -51,13 +51,17 @@ class Followed(Protocol):
         ...
 
 
-class Display(Protocol):
-    """Where it is shown how far runs are."""
+class Shows(Protocol):
+    """What shows how far runs are."""
 
     @contextmanager
     def showing(self, followed: Followed) -> Iterator[None]:
         """Show how far a run is inside the block."""
         ...
+
+
+class Display(Shows, Protocol):
+    """Where it is shown how far runs are, and where lines for people can be written."""
 
     def write_above(self, text: str) -> None:
         """Write a line of printable text in the command's name, above what is drawn."""

@@ -1,10 +1,10 @@
 """Show how far runs are at the end of what a terminal shows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from kvsctl.report.console import Environment
 from kvsctl.report.escape import columns, visible
@@ -17,6 +17,16 @@ _MOST_PARTS: Final = 10
 _LEAST_LABEL: Final = 8
 
 
+class _Above(Environment, frozen=True, kw_only=True):
+    """An environment that passes what is written to stderr to `put`, a line at a time."""
+
+    put: Callable[[bytes], None]
+
+    def write_stderr_bytes(self, chunk: bytes) -> None:
+        """See Environment."""
+        self.put(chunk)
+
+
 class TerminalDisplay:
     """One line for a run, and one below it for each of its parts. It is erased at the end."""
 
@@ -25,6 +35,8 @@ class TerminalDisplay:
         self._whole = Lines(environment.encoding)
         self._parts = Lines(environment.encoding)
         self._painter: Painter | None = None
+        self.above: Final[Environment] = _Above(**asdict(environment), put=self._put)
+        """The same environment, whose lines are written above what is drawn."""
 
     @contextmanager
     def showing(self, followed: Followed) -> Iterator[None]:
@@ -40,10 +52,13 @@ class TerminalDisplay:
 
     def write_above(self, text: str) -> None:
         """See Display."""
+        self.above.note(text)
+
+    def _put(self, chunk: bytes) -> None:
         if self._painter is None:
-            self._environment.note(text)
+            self._environment.write_stderr_bytes(chunk)
         else:
-            self._painter.write_above(f"kvsctl: {text}")
+            self._painter.write_above(chunk)
 
     def _rows_of_parts(self, followed: Followed, width: int, lines: int) -> Iterator[list[Span]]:
         parts, most = followed.parts(), min(lines, _MOST_PARTS)

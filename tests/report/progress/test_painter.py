@@ -95,10 +95,10 @@ def test_the_row_is_never_blank_between_two_drawings(terminal: EmulatedTerminal)
 
 def test_lines_for_people_go_above(terminal: EmulatedTerminal) -> None:
     with drawing(terminal, "set  10%") as drawn:
-        drawn.painter.write_above("kvsctl: stopping")
+        drawn.painter.write_above(b"kvsctl: stopping\n")
         assert drawn.is_shown("$ kvsctl set", "kvsctl: stopping", "set  10%")
     assert drawn.is_shown("$ kvsctl set", "kvsctl: stopping")
-    drawn.painter.write_above("kvsctl: done")
+    drawn.painter.write_above(b"kvsctl: done\n")
     assert drawn.is_shown("$ kvsctl set", "kvsctl: stopping", "kvsctl: done")
 
 

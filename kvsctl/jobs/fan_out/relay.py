@@ -1,0 +1,105 @@
+"""Bring to the process of the command how far the units are that other processes carry out.
+
+It listens on a local address, to which each unit connects. A unit that cannot connect is carried
+out all the same, and not shown.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Client, Connection, Listener
+from typing import Final
+
+import msgspec
+
+from kvsctl.report.progress.standing import Followed, Shows, Standing
+
+_SENDS_SECONDS: Final = 0.5
+_FAILURES: Final = (OSError, EOFError)
+
+_encoded: Final = msgspec.json.Encoder().encode
+_decoded: Final = msgspec.json.Decoder(Standing).decode
+
+
+class RelayedDisplay:
+    """The display of a unit, in its worker: it sends how far the unit is to an address."""
+
+    def __init__(self, address: str, name: str) -> None:
+        self._address = address
+        self._name = name
+
+    @contextmanager
+    def showing(self, followed: Followed) -> Iterator[None]:
+        """See Display."""
+        try:
+            connection = Client(self._address)
+        except OSError:
+            yield
+            return
+        is_over = threading.Event()
+
+        def send() -> None:
+            with suppress(*_FAILURES):
+                while True:
+                    standing = msgspec.structs.replace(followed.standing(), label=self._name)
+                    connection.send_bytes(_encoded(standing))
+                    if is_over.wait(_SENDS_SECONDS):
+                        return
+
+        thread = threading.Thread(target=send, name="relay", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
+            connection.close()
+
+    def write_above(self, text: str) -> None:
+        """Leave out what a unit says. See Display."""
+        del text
+
+
+class Relay:
+    """Shows on `display` each unit that connects to its `address`. Close it at the end."""
+
+    def __init__(self, display: Shows) -> None:
+        self._display = display
+        self._listener = Listener()
+        self.address: Final = str(self._listener.address)
+        threading.Thread(target=self._accept, name="relay", daemon=True).start()
+
+    def close(self) -> None:
+        """Take no more connections."""
+        with suppress(OSError):
+            # What waits for a connection is not woken by closing.
+            Client(self.address).close()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection = self._listener.accept()
+                threading.Thread(target=self._receive, args=(connection,), daemon=True).start()
+
+    def _receive(self, connection: Connection) -> None:
+        unit = _Unit()
+        with suppress(*_FAILURES, msgspec.MsgspecError), connection:
+            unit.now = _decoded(connection.recv_bytes())
+            with self._display.showing(unit):
+                while True:
+                    unit.now = _decoded(connection.recv_bytes())
+
+
+class _Unit:
+    """A unit that another process carries out, as it was when it was last heard of."""
+
+    now = Standing("")
+
+    def standing(self) -> Standing:
+        """See Followed."""
+        return self.now
+
+    def parts(self) -> Sequence[Standing]:
+        """See Followed."""
+        return ()

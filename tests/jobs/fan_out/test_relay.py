@@ -1,0 +1,46 @@
+"""The process of the command is sent how far a unit is; an address that is gone stops nothing."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.jobs.fan_out.relay import Relay, RelayedDisplay
+from kvsctl.report.progress.board import Board
+from kvsctl.report.progress.standing import Pause, Standing
+from tests.support.waiting import wait_until
+
+_NOW = Standing("set", 7, done=0.5, pause=Pause("waiting 48 s for quota"))
+
+
+class Unit:
+    """A unit that stands still."""
+
+    def standing(self) -> Standing:
+        return _NOW
+
+    def parts(self) -> Sequence[Standing]:
+        return ()
+
+
+def test_a_unit_is_shown_while_it_is_carried_out() -> None:
+    board = Board("set", "part", 2, Tally(), lambda: 0)
+    relay = Relay(board)
+    try:
+        with RelayedDisplay(relay.address, "shard 1/2").showing(Unit()):
+            wait_until(lambda: len(board.parts()) == 1)
+            (shown,) = board.parts()
+            assert (shown.label, shown.count, shown.pause) == ("shard 1/2", 7, _NOW.pause)
+        wait_until(lambda: not board.parts())
+    finally:
+        relay.close()
+
+
+def test_an_address_that_is_gone_stops_nothing(tmp_path: Path) -> None:
+    with RelayedDisplay(str(tmp_path / "none"), "shard 1/2").showing(Unit()):
+        pass
+
+
+def test_the_end_of_the_command_stops_no_unit() -> None:
+    relay = Relay(Board("set", "part", 2, Tally(), lambda: 0))
+    with RelayedDisplay(relay.address, "shard 1/2").showing(Unit()):
+        relay.close()
