@@ -36,8 +36,8 @@ class RuleTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     match: str | list[str] = []
     exclude: str | list[str] = []
     regex: str | list[str] = []
-    older_than: str | int | None = None
-    newer_than: str | int | None = None
+    older_than: str | None = None
+    newer_than: str | None = None
     by: Literal["updated", "created"] = "updated"
     age_from: str | None = None
     expired: bool = False

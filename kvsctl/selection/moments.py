@@ -8,8 +8,8 @@ from kvsctl.durations import duration_seconds, is_duration
 from kvsctl.errors import UsageError
 from kvsctl.jsontext import quoted
 
-_BASIC_DATE: Final = re.compile(r"[0-9]{8}")
-"""A number of 8 digits may mean seconds or a date, so it is refused as a moment."""
+_NUMBER: Final = re.compile(r"[0-9]+")
+"""A number may mean days, seconds, a year or a date, so it is refused."""
 
 
 class Age(NamedTuple):
@@ -31,13 +31,16 @@ def moment_of(text: str, option: str) -> Moment:
     """Return the age that a duration is, or the epoch seconds of an ISO 8601 date or time.
 
     A date is its first second. Without an offset it is UTC, whatever this machine's zone. Raise
-    UsageError if the text is neither.
+    UsageError if the text is neither, or a number without a unit.
     """
-    if is_duration(text) and not _BASIC_DATE.fullmatch(text):
+    if _NUMBER.fullmatch(text):
+        raise UsageError(
+            f"{option} {quoted(text)}: an age without a unit",
+            "Write an age such as 30d or 12h, or a time such as 2026-01-31.",
+        )
+    if is_duration(text):
         return Age(duration_seconds(text, option))
     try:
-        if _BASIC_DATE.fullmatch(text):
-            raise ValueError(text)
         time = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(

@@ -27,7 +27,7 @@ def test_rules_are_read_in_order(tmp_path: Path) -> None:
     text = (
         '[[rules]]\nname = "reports"\nmatch = "report:*"\nkeep_last = 3\n'
         'group_by = "report:{customer}:*"\naction = "delete"\nmax_delete = "5%"\n'
-        '[[rules]]\nname = "logs"\nall = true\nolder_than = 3600\naction = "expire"\nttl = "7d"\n'
+        '[[rules]]\nname = "logs"\nall = true\nolder_than = "1h"\naction = "expire"\nttl = "7d"\n'
     )
     first, second = _rules(_file(tmp_path, text))
     assert (first.table.name, first.table.match, first.table.keep_last) == (
@@ -35,7 +35,7 @@ def test_rules_are_read_in_order(tmp_path: Path) -> None:
         "report:*",
         3,
     )
-    assert (second.table.name, second.table.older_than, second.table.ttl) == ("logs", 3600, "7d")
+    assert (second.table.name, second.table.older_than, second.table.ttl) == ("logs", "1h", "7d")
     assert (first.number, second.number) == (0, 1)
 
 
@@ -50,6 +50,7 @@ def test_rules_are_read_in_order(tmp_path: Path) -> None:
         (_RULE + "expired = 1\n", 5, "expired must be true or false", ""),
         (_RULE + "match = [1]\n", 5, "match must be text in quotes, or a list", ""),
         (_RULE + "keep_last = true\n", 5, "keep_last must be a whole number", ""),
+        (_RULE + "older_than = 30\n", 5, "older_than must be text in quotes", ""),
         (_RULE + "older_than = 2026-01-31\n", 5, "older_than must be text in quotes", ""),
         (_RULE.replace('"old"', '" "'), 2, "name is empty", "Write a name"),
         (_RULE.replace('"old"', '"a\\nb"'), 2, "name has a control character", "Write a name"),
@@ -157,7 +158,7 @@ def test_a_misspelt_name_is_taken_for_the_one_that_is_meant(tmp_path: Path) -> N
         f'{path}:4: unknown name "prefixx"',
         f"{path}:4: prefix is empty",
         f'{path}:5: unknown name "older-than"',
-        f"{path}:5: older_than must be text in quotes, or a whole number",
+        f"{path}:5: older_than must be text in quotes",
     ]
 
 

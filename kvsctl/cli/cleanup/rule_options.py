@@ -30,7 +30,7 @@ from kvsctl.service.queries import EntityIndex
 _T = TypeVar("_T")
 _FLAG: Final = re.compile(r"--([a-z][a-z-]*)")
 _NAMES_OF_GUARDS: Final = ("max_delete", "max_delete_bytes")
-_TEXT: Final = ("older_than", "newer_than", "larger_than")
+_TEXT: Final = ("larger_than",)
 """Members that may be numbers, and are texts as options."""
 
 

@@ -65,7 +65,7 @@ def test_every_command_that_lists_refuses_it(kvsctl: Command, command: list[str]
         ["--match", "x*", "--exclude", "x1*"],
         ["--older-than", "7d", "--newer-than", "30d"],
         ["--older-than", "2999-01-01", "--by", "created"],
-        ["--newer-than", "0"],
+        ["--newer-than", "0s"],
         ["--age-from", "value.born", "--older-than", "1950-01-01"],
         ["--age-from", "value.due", "--newer-than", "2999-01-01"],
         ["--larger-than", "1G"],
