@@ -6,6 +6,8 @@ values. An *entry* is a record reduced to what a comparison needs.
 
 - `entries`: the entries of files, in order.
 - `sorting`: sort entries, on disk if there are many.
+- `memory`: what several sorters hold in memory together.
+- `pages`: the temporary file that they share.
 - `joining`: walk through both sides at once, and find the differences.
 - `sampling`: choose a part of the entries.
 - `values`: which parts of two values differ.

@@ -6,19 +6,23 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from operator import itemgetter
 from struct import Struct
-from typing import IO, Final, Generic, TypeAlias, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
+from kvsctl.comparison.memory import SortingMemory
+from kvsctl.comparison.pages import PAGE_BYTES, Part
 from kvsctl.errors import StreamError
 
 _Plain: TypeAlias = tuple[str, str, bytes]
 _E = TypeVar("_E", bound=_Plain)
 
 _MOST_BYTES: Final = 48 << 20
-"""How much is held in memory before it is written to a file."""
+"""How much a sorter that shares no memory holds before it is written to a file."""
 _ENTRY_BYTES: Final = 300
 """The approximate cost of holding an entry besides its body."""
-_MOST_FILES: Final = 64
-"""How many files are merged at a time. A process may open about a thousand."""
+_MOST_PARTS: Final = 64
+"""How many parts are merged at a time: each takes a page of memory."""
+_ENTRIES_PER_RELEASE: Final = 200
+"""Entries that are read from memory are released together."""
 _LENGTHS: Final = Struct("<III")
 _order = itemgetter(0, 1)
 
@@ -26,63 +30,120 @@ _order = itemgetter(0, 1)
 class Sorter(Generic[_E]):
     """Takes entries in any order, and yields them in the order of their first two parts.
 
-    Equal ones keep their order. What is more than `most_bytes` goes to temporary files, which end
-    with the process. `make` makes an entry of what was read back. Raise StreamError if a file
-    cannot be written or read: its message names what is sorted (`what`), and `hint` is its hint.
+    Equal ones keep their order. What does not fit in `memory`, which other sorters may share, goes
+    to its temporary file, which ends with the process. `make` makes an entry of what was read back.
+    Raise StreamError if a file cannot be written or read: its message names what is sorted
+    (`what`), and `hint` is its hint.
     """
 
     def __init__(
         self,
         make: Callable[[str, str, bytes], _E],
         *,
-        most_bytes: int = _MOST_BYTES,
-        most_files: int = _MOST_FILES,
+        memory: SortingMemory | None = None,
+        most_parts: int = _MOST_PARTS,
         what: str = "the input",
         hint: str = "Set TMPDIR to a folder with more space, or sort the input before.",
     ) -> None:
         self._make = make
-        self._most_bytes = most_bytes
-        self._most_files = most_files
+        self._memory = SortingMemory(_MOST_BYTES) if memory is None else memory
+        self._most_parts = most_parts
         self._what = what
         self._hint = hint
-        self._files: list[IO[bytes]] = []
+        self._levels: list[list[Part]] = []
+        """What is on disk. What is merged from parts of a level is a part of the next one."""
         self._held: list[_E] = []
-        self._held_bytes = 0
+        self._error: StreamError | None = None
+        self.held_bytes = 0
 
     def add(self, entry: _E) -> None:
         """Take an entry."""
+        memory = self._memory
+        if not self._held:
+            memory.enter(self)
         self._held.append(entry)
-        self._held_bytes += len(entry[2]) + _ENTRY_BYTES
-        if self._held_bytes >= self._most_bytes:
-            with self._raising_stream_error():
-                self._move_to_disk()
+        size = len(entry[2]) + _ENTRY_BYTES
+        self.held_bytes += size
+        memory.held_bytes += size
+        if memory.held_bytes >= memory.limit_bytes:
+            memory.make_room()
+            self._require_whole()
 
     def sorted(self) -> Iterator[_E]:
         """Yield all entries in order, once."""
+        self._require_whole()
+        self._memory.leave(self)
         self._held.sort(key=_order)
-        if not self._files:
-            yield from self._held
-            return
-        parts: list[Iterable[_Plain]] = [*map(_read, self._files), self._held]
         try:
+            if not self._levels:
+                yield from self._released()
+                return
+            # A part of a higher level is older.
+            parts = [part for level in reversed(self._levels) for part in level]
+            self._take(len(parts) * PAGE_BYTES)
+            runs: list[Iterable[_Plain]] = [*map(_read, parts), self._released()]
             with self._raising_stream_error():
-                for entity, key, body in heapq.merge(*parts, key=_order):
+                for entity, key, body in heapq.merge(*runs, key=_order):
                     yield self._make(entity, key, body)
         finally:
             self.close()
 
     def close(self) -> None:
-        """Remove the temporary files."""
-        _close(self._files)
-        self._files.clear()
+        """Free the memory, and the space on disk."""
+        self._forget_held()
+        for level in self._levels:
+            _close(level)
+        self._levels.clear()
 
-    def _move_to_disk(self) -> None:
-        self._files.append(_written(sorted(self._held, key=_order)))
-        self._held, self._held_bytes = [], 0
-        if len(self._files) >= self._most_files:
-            merged = _written(_merged(self._files))
-            _close(self._files)
-            self._files = [merged]
+    def move_to_disk(self) -> None:
+        """See Holder. The next call of this sorter that needs what is lost raises the error."""
+        try:
+            with self._raising_stream_error():
+                self._held.sort(key=_order)
+                self._keep(self._memory.pages.written(_texts(self._held)), 0)
+        except StreamError as error:
+            self._error = error
+        self._forget_held()
+
+    def _keep(self, part: Part, level: int) -> None:
+        """Keep a part. Merge the parts of its level if they are many."""
+        if level == len(self._levels):
+            self._levels.append([])
+        parts = self._levels[level]
+        parts.append(part)
+        if len(parts) >= self._most_parts:
+            merged = heapq.merge(*map(_read, parts), key=_order)
+            whole = self._memory.pages.written(_texts(merged))
+            parts.clear()
+            self._keep(whole, level + 1)
+
+    def _released(self) -> Iterator[_E]:
+        """Yield what is held, and release it meanwhile."""
+        self._held.reverse()
+        while self._held:
+            entries = self._held[-_ENTRIES_PER_RELEASE:]
+            del self._held[-_ENTRIES_PER_RELEASE:]
+            entries.reverse()
+            self._release(sum(len(entry[2]) + _ENTRY_BYTES for entry in entries))
+            yield from entries
+
+    def _forget_held(self) -> None:
+        self._memory.leave(self)
+        self._held = []
+        self._release(self.held_bytes)
+
+    def _take(self, size: int) -> None:
+        self.held_bytes += size
+        self._memory.held_bytes += size
+
+    def _release(self, size: int) -> None:
+        self.held_bytes -= size
+        self._memory.release(size)
+
+    def _require_whole(self) -> None:
+        """Raise StreamError if entries were lost."""
+        if self._error is not None:
+            raise self._error
 
     @contextmanager
     def _raising_stream_error(self) -> Iterator[None]:
@@ -95,26 +156,16 @@ class Sorter(Generic[_E]):
             ) from error
 
 
-def _merged(files: list[IO[bytes]]) -> Iterator[_Plain]:
-    return heapq.merge(*map(_read, files), key=_order)
+def _texts(entries: Iterable[_Plain]) -> Iterator[bytes]:
+    """Yield entries as they are written."""
+    for entity, key, body in entries:
+        names = entity.encode("utf-8", "surrogatepass"), key.encode("utf-8", "surrogatepass")
+        lengths = _LENGTHS.pack(len(names[0]), len(names[1]), len(body))
+        yield b"%b%b%b%b" % (lengths, *names, body)
 
 
-def _written(entries: Iterable[_Plain]) -> IO[bytes]:
-    """Write entries to a temporary file that no other process can open, and rewind it."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the caller
-    try:
-        for entity, key, body in entries:
-            names = entity.encode("utf-8", "surrogatepass"), key.encode("utf-8", "surrogatepass")
-            file.write(_LENGTHS.pack(len(names[0]), len(names[1]), len(body)))
-            file.write(b"%b%b%b" % (*names, body))
-        file.seek(0)
-    except BaseException:
-        file.close()
-        raise
-    return file
-
-
-def _read(file: IO[bytes]) -> Iterator[_Plain]:
+def _read(part: Part) -> Iterator[_Plain]:
+    file = part.opened()
     while head := file.read(_LENGTHS.size):
         entity_bytes, key_bytes, body_bytes = _LENGTHS.unpack(head)
         entity = file.read(entity_bytes).decode("utf-8", "surrogatepass")
@@ -122,6 +173,6 @@ def _read(file: IO[bytes]) -> Iterator[_Plain]:
         yield entity, key, file.read(body_bytes)
 
 
-def _close(files: Iterable[IO[bytes]]) -> None:
-    for file in files:
-        file.close()
+def _close(parts: Iterable[Part]) -> None:
+    for part in parts:
+        part.close()

@@ -42,6 +42,7 @@ from kvsctl.service.client import StoreClient
 from kvsctl.texts import counted
 
 if TYPE_CHECKING:
+    from kvsctl.comparison.memory import SortingMemory
     from kvsctl.jobs.cleanup.plan import CleanUpPlan
     from kvsctl.jobs.cleanup.plans.approval import PlanApproval
     from kvsctl.jobs.cleanup.survey import Survey
@@ -96,10 +97,12 @@ class NoInterrupts:
 class Among(NamedTuple):
     """What a job shares with jobs that run at the same time.
 
-    `carriers`: their connections; None: it has its own. `listeners` receive the events of all.
+    `carriers`: their connections; None: it has its own. `memory`: what their spools hold in memory,
+    one budget for all; None: it has its own. `listeners` receive the events of all.
     """
 
     carriers: Carriers | None = None
+    memory: "SortingMemory | None" = None
     listeners: Sequence[Listener] = ()
 
 
@@ -255,7 +258,7 @@ async def _send(
     # The target is opened first: if that fails, every file is left as it was.
     async with target as service:
         pacer = pacer or pacer_of(job.plan.pace)
-        prepared = _prepared(job, verbs, service, listeners, environment, pacer, change)
+        prepared = _prepared(job, verbs, service, listeners, environment, pacer, change, among)
         run = prepared.run
         # To open a pipe waits for its reader. Until then a signal has its default action, which
         # ends the process; what draws on the terminal must be stopped, so it begins later.
@@ -305,19 +308,23 @@ def _prepared_cleanup(
     listeners: JobListeners,
     environment: Environment,
     pacer: Pacer,
+    among: Among,
 ) -> "Survey":
     """Return the run of a clean-up: it is carried out, rehearsed, or only counted."""
+    from kvsctl.jobs.cleanup.spool import spool_memory  # few commands need it
+
+    memory = among.memory or spool_memory()
     if job.counted is not None:
         from kvsctl.jobs.installations.counting import CountingRun  # few jobs only count
 
-        return CountingRun(job, cleanup, service, listeners, pacer, job.counted)
+        return CountingRun(job, cleanup, service, listeners, pacer, memory, job.counted)
     if job.records is not None:
         from kvsctl.jobs.cleanup.ruled_rehearsal import RulesRehearsal  # few commands need it
 
-        return RulesRehearsal(job, cleanup, service, listeners, pacer)
+        return RulesRehearsal(job, cleanup, service, listeners, pacer, memory)
     from kvsctl.jobs.cleanup.run import CleanUpRun  # few commands need it
 
-    return CleanUpRun(job, cleanup, service, listeners, environment, pacer)
+    return CleanUpRun(job, cleanup, service, listeners, environment, pacer, memory)
 
 
 def _prepared(
@@ -328,6 +335,7 @@ def _prepared(
     environment: Environment,
     pacer: Pacer,
     change: Change | None,
+    among: Among,
 ) -> Prepared:
     """Return the run of a job."""
     if job.listing is not None:
@@ -345,7 +353,7 @@ def _prepared(
         )
         return Prepared(listing, listing.work)
     if job.cleanup is not None:
-        cleanup = _prepared_cleanup(job, job.cleanup, service, listeners, environment, pacer)
+        cleanup = _prepared_cleanup(job, job.cleanup, service, listeners, environment, pacer, among)
         return Prepared(cleanup, cleanup.work, lambda: cleanup.untouched)
     if job.plan_guard is not None:
         from kvsctl.jobs.cleanup.plans.applying import PlanRun  # few commands need it

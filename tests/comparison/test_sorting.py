@@ -9,14 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvsctl.comparison import sorting
 from kvsctl.comparison.entries import Entry
+from kvsctl.comparison.memory import SortingMemory
 from kvsctl.comparison.sorting import Sorter
 from kvsctl.errors import StreamError
 
 
-def _sorted(entries: Iterable[Entry], **bounds: int) -> Iterator[Entry]:
-    sorter = Sorter(Entry, **bounds)  # type: ignore[arg-type]
+def _sorted(
+    entries: Iterable[Entry], *, most_bytes: int = 48 << 20, most_parts: int = 64
+) -> Iterator[Entry]:
+    sorter = Sorter(Entry, memory=SortingMemory(most_bytes), most_parts=most_parts)
     for entry in entries:
         sorter.add(entry)
     return sorter.sorted()
@@ -30,14 +32,14 @@ _entries = st.lists(
 
 @given(_entries, st.integers(1, 2000), st.integers(2, 4))
 def test_entries_are_sorted_and_equal_ones_keep_their_order(
-    entries: list[Entry], most_bytes: int, most_files: int
+    entries: list[Entry], most_bytes: int, most_parts: int
 ) -> None:
-    found = list(_sorted(entries, most_bytes=most_bytes, most_files=most_files))
+    found = list(_sorted(entries, most_bytes=most_bytes, most_parts=most_parts))
     assert found == sorted(entries, key=itemgetter(0, 1))
     assert all(type(entry) is Entry for entry in found)
 
 
-def test_memory_is_bounded_and_files_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_bounded_and_there_is_one_file(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
     open_files: set[int] = set()
     real = tempfile.TemporaryFile
@@ -55,7 +57,7 @@ def test_memory_is_bounded_and_files_are_few(monkeypatch: pytest.MonkeyPatch) ->
         file.close = closing  # type: ignore[method-assign]
         return file
 
-    monkeypatch.setattr(sorting.tempfile, "TemporaryFile", counted)  # type: ignore[attr-defined]
+    monkeypatch.setattr(tempfile, "TemporaryFile", counted)
     read = 0
 
     def entries() -> Iterator[Entry]:
@@ -64,11 +66,11 @@ def test_memory_is_bounded_and_files_are_few(monkeypatch: pytest.MonkeyPatch) ->
             read += 1
             yield Entry("", f"{number * 7919 % 2000:04}", b"x" * 100)
 
-    found = _sorted(entries(), most_bytes=10 * 400, most_files=5)
+    found = _sorted(entries(), most_bytes=10 * 400, most_parts=5)
     assert next(found).key == "0000"
     assert read == 2000
     assert [entry.key for entry in found] == [f"{number:04}" for number in range(1, 2000)]
-    assert max(made) <= 6
+    assert set(made) == {1}
     assert not open_files
 
 
@@ -76,7 +78,7 @@ def test_nothing_is_written_if_all_fits(monkeypatch: pytest.MonkeyPatch) -> None
     def refuse() -> None:
         raise AssertionError
 
-    monkeypatch.setattr(sorting.tempfile, "TemporaryFile", refuse)  # type: ignore[attr-defined]
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
     entries = [Entry("", "b", b""), Entry("", "a", b"")]
     assert [one.key for one in _sorted(entries)] == ["a", "b"]
 
@@ -85,7 +87,7 @@ def test_a_full_disk_is_an_error_that_says_where(monkeypatch: pytest.MonkeyPatch
     def full() -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(sorting.tempfile, "TemporaryFile", full)  # type: ignore[attr-defined]
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
     entries = [Entry("", "b", b""), Entry("", "a", b"")]
     with pytest.raises(StreamError, match=r"cannot sort the input in .*: No space left"):
         list(_sorted(entries, most_bytes=1))

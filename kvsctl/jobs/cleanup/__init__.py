@@ -13,7 +13,7 @@ records that have not changed since.
 - `plan`: what a clean-up lists, its rules, and what they may do.
 - `consent`: whether it may begin: the limits, and what the user is asked.
 - `undo`: where what is deleted is kept.
-- `spool`: the records that were chosen, on disk.
+- `spool`: the records that were chosen, on disk as far as they do not fit in memory.
 - `gathering`: list what rules choose into spools.
 - `surroundings`: what a clean-up needs of the job around it.
 - `plans`: carry out a plan.

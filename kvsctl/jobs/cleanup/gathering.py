@@ -9,6 +9,7 @@ import msgspec
 from kvsctl.bulk.events import Event, PageListed, RequestEnded, Settled, Waiting
 from kvsctl.bulk.settling.reconcile import EXPIRED, UNDECIDED
 from kvsctl.comparison.entries import Entry
+from kvsctl.comparison.memory import SortingMemory
 from kvsctl.errors import RUN_AGAIN, TargetError
 from kvsctl.jobs.cleanup.actions import Action
 from kvsctl.jobs.cleanup.spool import Spool, paced
@@ -39,17 +40,18 @@ class Gathered:
     each rule must list. Call `resolve` once everything is added.
     """
 
-    def __init__(self, rules: Rules, actions: Sequence[Action]) -> None:
+    def __init__(self, rules: Rules, actions: Sequence[Action], memory: SortingMemory) -> None:
         self._rules = rules
+        self._memory = memory
         self._actions = actions
-        self.spools = [Spool(size_of) for _ in actions]
+        self.spools = [Spool(memory, size_of) for _ in actions]
         self.latest: dict[int, Latest] = {}
         """The latest records of the groups of each rule that keeps some."""
         self._waiting: dict[int, Spool] = {}
         for number, rule in enumerate(rules.rules):
             if rule.keeping is not None:
                 self.latest[number] = Latest(rule.keeping.count)
-                self._waiting[number] = Spool()
+                self._waiting[number] = Spool(memory)
         self.listed = [0] * len(actions)
         self.kept = [0] * len(actions)
         self.undecided = [0] * len(actions)
@@ -82,20 +84,28 @@ class Gathered:
             new = waiting
             if handled.count:
                 new, handled = await waiting.without(handled)
-            self._waiting[number] = again = Spool()
-            with closing(new):
-                async for entry in paced(new):
-                    again.add(entry)
-                    step = self._steps_and_body(entry)[0][0]
-                    assert step.time is not None  # noqa: S101
-                    self.latest[number].take(self._group(step, entry), step.time, entry.key)
-            async for entry in paced(again):
-                steps, body = self._steps_and_body(entry)
-                self._resolve_one(entry._replace(body=body), steps, self.latest[number])
+            try:
+                await self._resolve_waiting(number, new)
+            except BaseException:
+                handled.close()
+                raise
         return handled
 
+    async def _resolve_waiting(self, number: int, waiting: Spool) -> None:
+        """Decide about the records that a rule has waiting. `waiting` is used up."""
+        self._waiting[number] = again = Spool(self._memory)
+        with closing(waiting):
+            async for entry in paced(waiting):
+                again.add(entry)
+                step = self._steps_and_body(entry)[0][0]
+                assert step.time is not None  # noqa: S101
+                self.latest[number].take(self._group(step, entry), step.time, entry.key)
+        async for entry in paced(again):
+            steps, body = self._steps_and_body(entry)
+            self._resolve_one(entry._replace(body=body), steps, self.latest[number])
+
     def close(self) -> None:
-        """Remove the temporary files."""
+        """Free the memory, and the space on disk."""
         with ExitStack() as closing:
             for spool in (*self.spools, *self._waiting.values()):
                 closing.callback(spool.close)

@@ -13,6 +13,7 @@ from kvsctl.bulk.plan import Pressure
 from kvsctl.bulk.run import Run
 from kvsctl.bulk.settling.reconcile import UNSELECTED, ReadPolicy
 from kvsctl.comparison.entries import Block
+from kvsctl.comparison.memory import SortingMemory
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.actions import Expiring
 from kvsctl.jobs.cleanup.consent import done_by
@@ -43,8 +44,9 @@ class RulesRehearsal(Survey):
         service: StoreClient,
         surroundings: Surroundings,
         pacer: Pacer,
+        memory: SortingMemory,
     ) -> None:
-        super().__init__(job, plan, service, surroundings, pacer)
+        super().__init__(job, plan, service, surroundings, pacer, memory)
         self._is_planned = job.records is not None and isinstance(job.records.form, PlanForm)
         self._positions = surroundings.journal.free_positions()
         self._rehearsing = [Rehearsing(one) for one in self._rehearsals()]

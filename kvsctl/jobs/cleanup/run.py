@@ -12,6 +12,7 @@ from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.run import Run
 from kvsctl.bulk.settling.reconcile import ReadPolicy
+from kvsctl.comparison.memory import SortingMemory
 from kvsctl.errors import RUN_AGAIN, UsageError, WorkLeft
 from kvsctl.jobs.cleanup.actions import Action
 from kvsctl.jobs.cleanup.consent import (
@@ -53,8 +54,9 @@ class CleanUpRun(Survey):
         surroundings: Surroundings,
         environment: Environment,
         pacer: Pacer,
+        memory: SortingMemory,
     ) -> None:
-        super().__init__(job, plan, service, surroundings, pacer)
+        super().__init__(job, plan, service, surroundings, pacer, memory)
         self._covers = plan.listing.covers
         self._environment = environment
         self._positions = surroundings.journal.free_positions()
@@ -92,7 +94,7 @@ class CleanUpRun(Survey):
             listed = gathered.spools[number]
             if not rule.action.repeats:
                 listed.close()
-                gathered.spools[number] = Spool()
+                gathered.spools[number] = Spool(self._memory)
             elif listed.count:
                 gathered.spools[number], self._handled = await listed.without(self._handled)
 

@@ -7,26 +7,36 @@ from contextlib import closing
 from typing import Final
 
 from kvsctl.comparison.entries import Block, Entry, blocks_of
+from kvsctl.comparison.memory import SortingMemory
 from kvsctl.comparison.sorting import Sorter
 from kvsctl.jobs.question import FIRST_KEYS, key_shown
 
 _MOST_BYTES: Final = 16 << 20
-"""How much of a spool is in memory before it is written to a file."""
+"""How much of all spools is in memory. The rest is on disk."""
 _WHAT: Final = "what was listed"
 _HINT: Final = "Set TMPDIR to a folder with more space."
+
+
+def spool_memory() -> SortingMemory:
+    """Return the memory of the spools of a process, or of a job that is alone in it."""
+    return SortingMemory(_MOST_BYTES)
 
 
 class Spool:
     """Takes records in any order, and yields them once, in the order of entities and keys.
 
-    What does not fit in memory is in temporary files that no other process can open, and that end
-    with this one. `value_bytes` is what the values take together, each by `size_of`. Raise
-    StreamError if a file cannot be written or read.
+    What does not fit in `memory`, which other spools share, is in a temporary file that no other
+    process can open, and that ends with this one. `value_bytes` is what the values take together,
+    each by `size_of`. Raise StreamError if the file cannot be written or read. Close a spool: else
+    what it holds counts as held for good.
     """
 
-    def __init__(self, size_of: Callable[[Entry], int] = lambda _entry: 0) -> None:
+    def __init__(
+        self, memory: SortingMemory, size_of: Callable[[Entry], int] = lambda _entry: 0
+    ) -> None:
+        self._memory = memory
         self._size_of = size_of
-        self._sorter = Sorter(Entry, most_bytes=_MOST_BYTES, what=_WHAT, hint=_HINT)
+        self._sorter = Sorter(Entry, memory=memory, what=_WHAT, hint=_HINT)
         self._first: list[Entry] = []
         self.count = 0
         self.value_bytes = 0
@@ -50,7 +60,7 @@ class Spool:
         return blocks_of(self._sorter.sorted())
 
     def close(self) -> None:
-        """Remove the temporary files."""
+        """Free the memory, and the space on disk."""
         self._sorter.close()
 
     async def without(self, others: "Spool") -> tuple["Spool", "Spool"]:
@@ -58,20 +68,29 @@ class Spool:
 
         Other tasks get turns meanwhile.
         """
-        new, kept = Spool(self._size_of), Spool(others._size_of)
-        with closing(self), closing(others):
-            known = paced(others)
-            other = await anext(known, None)
-            async for entry in paced(self):
-                while other is not None and other[:2] < entry[:2]:
-                    kept.add(other)
-                    other = await anext(known, None)
-                if other is None or other[:2] != entry[:2]:
-                    new.add(entry)
-            while other is not None:
+        new = Spool(self._memory, self._size_of)
+        kept = Spool(others._memory, others._size_of)
+        try:
+            with closing(self), closing(others):
+                await self._divide(others, new, kept)
+        except BaseException:
+            new.close()
+            kept.close()
+            raise
+        return new, kept
+
+    async def _divide(self, others: "Spool", new: "Spool", kept: "Spool") -> None:
+        known = paced(others)
+        other = await anext(known, None)
+        async for entry in paced(self):
+            while other is not None and other[:2] < entry[:2]:
                 kept.add(other)
                 other = await anext(known, None)
-        return new, kept
+            if other is None or other[:2] != entry[:2]:
+                new.add(entry)
+        while other is not None:
+            kept.add(other)
+            other = await anext(known, None)
 
 
 async def paced(spool: Spool) -> AsyncIterator[Entry]:

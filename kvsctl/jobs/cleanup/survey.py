@@ -12,6 +12,7 @@ from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.settling.precondition import Precondition
 from kvsctl.bulk.settling.reconcile import EXPIRED, UNDECIDED, ReadPolicy
+from kvsctl.comparison.memory import SortingMemory
 from kvsctl.jobs.cleanup.actions import StillChosen
 from kvsctl.jobs.cleanup.consent import FoundByRule, done_by, excesses, name_of, refusal_of
 from kvsctl.jobs.cleanup.gathering import Gathered, Gatherer, is_chosen_by
@@ -30,7 +31,8 @@ class Survey(Stages):
     """Lists a store, and finds out which rule settles each record.
 
     Listeners receive the events of its requests; what is listed is not settled. Ages count from one
-    moment in all listings, and in those of resumed runs too.
+    moment in all listings, and in those of resumed runs too. `memory` bounds how much of what is
+    listed is in memory.
     """
 
     def __init__(
@@ -40,19 +42,21 @@ class Survey(Stages):
         service: StoreClient,
         surroundings: Surroundings,
         pacer: Pacer,
+        memory: SortingMemory,
     ) -> None:
         super().__init__()
         self._job = job
         self._service = service
         self._around = surroundings
         self._pacer = pacer
+        self._memory = memory
         self._rules = plan.rules
         self._reports = surroundings.rules
         self._listing = plan.listing
         self._chosen = plan.chosen
         self._done_before = surroundings.tally.succeeded
         self._listed: Sequence[int] = ()
-        self._handled = Spool()
+        self._handled = Spool(memory)
         """Every record that was worked on."""
         self._value_bytes = [0] * len(plan.rules)
         self._is_listed = False
@@ -63,7 +67,7 @@ class Survey(Stages):
 
     async def _gathered(self, *, is_first: bool) -> Gathered:
         """List what is chosen. Raise KvsctlError if that cannot be finished."""
-        gathered = Gathered(self._chosen, [rule.action for rule in self._rules])
+        gathered = Gathered(self._chosen, [rule.action for rule in self._rules], self._memory)
         try:
             with self._around.showing_progress(lists_only=True):
                 emitter = Emitter(self._around.listeners, stop=self.stop)

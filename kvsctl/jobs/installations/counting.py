@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.settling.precondition import Precondition
+from kvsctl.comparison.memory import SortingMemory
 from kvsctl.errors import ExitStatus
 from kvsctl.jobs.cleanup.consent import FoundByRule
 from kvsctl.jobs.cleanup.guards import MostDeleted
@@ -52,9 +53,10 @@ class CountingRun(Survey):
         service: StoreClient,
         surroundings: Surroundings,
         pacer: Pacer,
+        memory: SortingMemory,
         note: Callable[[Counted], None],
     ) -> None:
-        super().__init__(job, plan, service, surroundings, pacer)
+        super().__init__(job, plan, service, surroundings, pacer, memory)
         self._name_of_store = job.target.installation or job.target.name
         self._note = note
 

@@ -18,6 +18,7 @@ from kvsctl.errors import ExitStatus, KvsctlError, UsageError
 from kvsctl.files.claims import require_unused, require_writable, resolved
 from kvsctl.files.descriptors import spare_descriptors
 from kvsctl.jobs.access import require_permitted
+from kvsctl.jobs.cleanup.spool import spool_memory
 from kvsctl.jobs.cron.lock import locked
 from kvsctl.jobs.cron.time_limit import MORE_TIME, TimeLimit, Untouched
 from kvsctl.jobs.ending import graver
@@ -256,7 +257,7 @@ class _Work:
             stdout_sink=None if stdout is None else stdout.sink,
             display=self._progress.display,
         )
-        return Around(environment, self._runs, Among(carriers), self._limit.ends_at)
+        return Around(environment, self._runs, Among(carriers, spool_memory()), self._limit.ends_at)
 
     def _about(self) -> About:
         count = len(self._targets)

@@ -20,6 +20,7 @@ from kvsctl.jobs.cleanup.actions import Action, Deleting
 from kvsctl.jobs.cleanup.guards import MostDeleted
 from kvsctl.jobs.cleanup.plan import CleanUpPlan, CleanUpRule
 from kvsctl.jobs.cleanup.run import CleanUpRun
+from kvsctl.jobs.cleanup.spool import spool_memory
 from kvsctl.jobs.job import BatchJob, Reporting
 from kvsctl.jobs.store.listing_input import ListingInput
 from kvsctl.listing.plan import ListingPlan
@@ -141,6 +142,10 @@ def clean_up(
         service = cast(StoreClient, store)
         around.rules = job.cleanup.reports(around.tally)
         pacer = Pacer(job.plan.pace, asyncio.get_running_loop().time)
-        return await CleanUpRun(job, job.cleanup, service, around, environment, pacer).work()
+        memory = spool_memory()
+        run = CleanUpRun(job, job.cleanup, service, around, environment, pacer, memory)
+        error = await run.work()
+        assert memory.held_bytes == memory.pages.pages == 0
+        return error
 
     return run_virtual(work(), waits_for_threads=True)

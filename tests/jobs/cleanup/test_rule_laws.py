@@ -22,6 +22,7 @@ from kvsctl.jobs.cleanup.plan import CleanUpPlan
 from kvsctl.jobs.cleanup.plans.lines import parsed
 from kvsctl.jobs.cleanup.plans.records import PlannedExpiry, PlannedRecord, is_as_planned
 from kvsctl.jobs.cleanup.ruled_rehearsal import RulesRehearsal
+from kvsctl.jobs.cleanup.spool import spool_memory
 from kvsctl.jobs.job import BatchJob
 from kvsctl.listing.judge import known
 from kvsctl.model import GET, Found, Identity, Record, Verb
@@ -226,7 +227,9 @@ def _planned(plan: CleanUpPlan, store: SharedStore) -> list[bytes]:
     async def work() -> None:
         pacer = Pacer(job.plan.pace, asyncio.get_running_loop().time)
         service = cast(StoreClient, store)
-        assert await RulesRehearsal(job, plan, service, around, pacer).work() is None
+        memory = spool_memory()
+        assert await RulesRehearsal(job, plan, service, around, pacer, memory).work() is None
+        assert memory.held_bytes == memory.pages.pages == 0
 
     run_virtual(work(), waits_for_threads=True)
     assert sum(report.tally.unsent for report in around.rules) == len(planned)

@@ -13,6 +13,7 @@ from kvsctl.errors import UsageError, WorkLeft
 from kvsctl.jobs.cleanup.actions import Action, Deleting, Expiring
 from kvsctl.jobs.cleanup.guards import MostDeleted
 from kvsctl.jobs.cleanup.run import CleanUpRun
+from kvsctl.jobs.cleanup.spool import spool_memory
 from kvsctl.model import Found
 from kvsctl.records.ttl import Ttl
 from kvsctl.retention.rules import Keeping, Rule
@@ -170,7 +171,7 @@ def _steered(store: SharedStore, steer: Callable[[CleanUpRun], None]) -> tuple[A
     async def work() -> None:
         pacer = Pacer(job.plan.pace, asyncio.get_running_loop().time)
         service = cast(StoreClient, store)
-        runs.append(CleanUpRun(job, plan, service, around, NOBODY, pacer))
+        runs.append(CleanUpRun(job, plan, service, around, NOBODY, pacer, spool_memory()))
         assert await runs[0].work() is None
 
     run_virtual(work(), waits_for_threads=True)

@@ -13,7 +13,7 @@ from kvsctl.comparison.entries import Entry
 from kvsctl.errors import StreamError
 from kvsctl.jobs.cleanup import spool as module
 from kvsctl.jobs.cleanup.gathering import size_of
-from kvsctl.jobs.cleanup.spool import Spool
+from kvsctl.jobs.cleanup.spool import Spool, spool_memory
 from tests.support.needs import IS_LINUX, only_on
 
 _ENTRIES = st.lists(
@@ -24,7 +24,7 @@ _ENTRIES = st.lists(
 
 
 def _spool(names: list[tuple[str, str]]) -> Spool:
-    spool = Spool(size_of)
+    spool = Spool(spool_memory(), size_of)
     for entity, key in names:
         spool.add(Entry(entity, key, b"%d" % len(key)))
     return spool
@@ -77,8 +77,9 @@ def test_what_is_on_disk_has_no_name_and_is_this_users_alone(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     spool = _spool([("", f"key{number}") for number in range(20)])
     assert list(tmp_path.iterdir()) == []
-    [first, *_] = spool._sorter._files
-    assert os.fstat(first.fileno()).st_mode & 0o777 == 0o600
+    descriptor = spool._memory.pages.descriptor
+    assert descriptor is not None
+    assert os.fstat(descriptor).st_mode & 0o777 == 0o600
     assert len(_names(spool)) == 20
 
 

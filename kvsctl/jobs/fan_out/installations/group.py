@@ -14,6 +14,7 @@ from kvsctl.bulk.pacing.pace import Pace
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus
+from kvsctl.jobs.cleanup.spool import spool_memory
 from kvsctl.jobs.fan_out.installations.member import Member
 from kvsctl.jobs.installations.counting import limited
 from kvsctl.jobs.installations.job import InstallationsJob
@@ -74,7 +75,7 @@ async def carry_out_group(
     loop, started = asyncio.get_running_loop(), time.monotonic()
     ends_at = math.inf if group.ends_at is None else loop.time() + group.ends_at - time.time()
     runs, carriers = Runs(interrupts), SharedCarriers(len(group.targets))
-    around = Around(environment, runs, Among(carriers), ends_at)
+    around = Around(environment, runs, Among(carriers, spool_memory()), ends_at)
     try:
         with interrupts.stopping(runs, environment.note):
             pairs = zip(group.targets, group.members, strict=True)
