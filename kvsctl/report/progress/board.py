@@ -1,5 +1,6 @@
 """Follow a job that has many parts at work: all of them as one, and each by itself."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,8 @@ class Board:
     """Follows a job that has `total` parts, each called a `noun`.
 
     `tally` counts the parts that have ended, and `ended` returns how many have. A part that begins
-    takes the row of one that has ended, so that the others keep theirs.
+    takes the row of one that has ended, so that the others keep theirs. Parts may begin and end in
+    any thread.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Board:
         self._clock = clock
         self._began_at = clock()
         self._ended_before = ended()
+        self._rows = threading.Lock()
         self._at_work: list[Followed | None] = []
         self._count = settled_of(tally)
         self._rate = Rate(self._began_at, self._count)
@@ -43,12 +46,13 @@ class Board:
     @contextmanager
     def showing(self, followed: Followed) -> Iterator[None]:
         """Follow a part inside the block, too."""
-        if None in self._at_work:
-            place = self._at_work.index(None)
-            self._at_work[place] = followed
-        else:
-            place = len(self._at_work)
-            self._at_work.append(followed)
+        with self._rows:
+            if None in self._at_work:
+                place = self._at_work.index(None)
+                self._at_work[place] = followed
+            else:
+                place = len(self._at_work)
+                self._at_work.append(followed)
         try:
             yield
         finally:
@@ -65,7 +69,12 @@ class Board:
         done = min(1.0, weight / self._total) if self._total else None
         seconds = None
         if done:
-            seconds = self._end.seconds_left(now, (now - self._began_at) * (1 - done) / done)
+            # Its parts know their quotas: it does not end before the last of those at work.
+            longest = max((part.seconds_left or 0.0 for part in parts), default=0.0)
+            by_share = (now - self._began_at) * (1 - done) / done
+            seconds = self._end.seconds_left(now, max(longest, by_share))
+        else:
+            self._began_at = now  # what it takes until a part works is no work
         return Standing(
             self._label,
             count,

@@ -60,6 +60,23 @@ def test_the_whole_is_what_has_ended_and_what_is_at_work() -> None:
     assert standing.rate == 10
 
 
+def test_the_whole_does_not_end_before_its_parts() -> None:
+    job = Job()
+    with job.board.showing(Part(Standing("a", 50, done=0.5, seconds_left=400.0))):
+        job.now = 1.0
+        assert job.board.standing().seconds_left == pytest.approx(400)
+
+
+def test_the_time_until_a_part_works_is_not_that_of_work() -> None:
+    job = Job()
+    part = Part(Standing("a", 0, done=0.0))
+    with job.board.showing(part):
+        job.now = 60.0
+        assert job.board.standing().seconds_left is None
+        job.now, part.now = 61.0, Standing("a", 50, done=0.5)
+        assert job.board.standing().seconds_left == pytest.approx(19)
+
+
 def test_what_is_listed_for_a_clean_up_does_not_count() -> None:
     job = Job()
     with job.board.showing(Part(Standing("a", 500, is_listed=True))):
