@@ -164,7 +164,7 @@ class Ending(msgspec.Struct, frozen=True):
             fraction_read,
             self.job.journal is not None,
             takes_journal=self.job.takes_journal,
-            repeats_cheaply=self.job.repeats_cheaply,
+            only_the_rest=self.job.only_the_rest,
         )
 
     def _line(self, end: End) -> bytes:

@@ -233,6 +233,21 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
         return None if listing is None else listing.covers
 
     @property
+    def only_the_rest(self) -> str | None:
+        """What a user does about work that is left if the same command does only that; else None.
+
+        An undo file is never replaced, so without a journal it needs another name each time.
+        """
+        if not self.repeats_cheaply:
+            return None
+        if self.undo is None or self.journal is not None or self.undo.has_time_in_name:
+            return "Run the same command again: it does only what is left."
+        return (
+            "Run the same command again, with another name for --undo: it does only what is left. "
+            "{date} in a name becomes the time."
+        )
+
+    @property
     def may_have_undo(self) -> bool:
         """Whether the job changes records that an undo file can keep."""
         return self.cleanup is not None or self.plan_guard is not None

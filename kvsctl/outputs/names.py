@@ -10,6 +10,7 @@ from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
 
 _ODD: Final = re.compile(r"[^A-Za-z0-9._-]")
+_TIME: Final = "{date}"
 _DATE: Final = "%Y%m%dT%H%M%SZ"
 
 
@@ -23,8 +24,13 @@ def named(path: Path, moment: datetime, target: Target) -> Path:
     if not path.name or path.name == "..":
         raise UsageError(f"{path}: not a file name", "Give the name of a file.")
     installation = name_in_files(target)
-    name = path.name.replace("{date}", moment.strftime(_DATE))
+    name = path.name.replace(_TIME, moment.strftime(_DATE))
     return path.with_name(name.replace("{installation}", installation))
+
+
+def has_time(path: Path) -> bool:
+    """Return whether the name has the time of the run in it, so that the next run has another."""
+    return _TIME in path.name
 
 
 def name_in_files(target: Target) -> str:

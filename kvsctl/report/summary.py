@@ -19,13 +19,13 @@ class EarlyEnd(NamedTuple):
 
     `fraction_read`: how much of the input was read, from 0 to 1; None if its size is unknown.
     `is_resumable`: whether a journal lets the same command resume the run. `takes_journal`: whether
-    the command can have one. `repeats_cheaply`: whether the same command does only what is left.
+    the command can have one. `only_the_rest`: what to do, if the same command does what is left.
     """
 
     fraction_read: float | None
     is_resumable: bool
     takes_journal: bool = True
-    repeats_cheaply: bool = False
+    only_the_rest: str | None = None
 
 
 def summary(
@@ -248,8 +248,8 @@ def _how_far(early_end: EarlyEnd, records: int) -> str:
     part = "" if fraction is None else f" ({math.floor(100 * fraction)}% of the input)"
     if early_end.is_resumable:
         again = "Run the same command again to resume it."
-    elif early_end.repeats_cheaply:
-        again = "Run the same command again: it does only what is left."
+    elif early_end.only_the_rest is not None:
+        again = early_end.only_the_rest
     elif early_end.takes_journal:
         again = "The same command starts over, which is safe; with --journal FILE it would resume."
     else:

@@ -10,7 +10,7 @@ import msgspec
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
 from kvsctl.journal.state import JournalState
-from kvsctl.outputs.names import named
+from kvsctl.outputs.names import has_time, named
 from kvsctl.outputs.undo_file import UndoFile
 
 
@@ -23,6 +23,11 @@ class UndoPlan(msgspec.Struct, frozen=True):
 
     path: Path
     has_values: bool = True
+
+    @property
+    def has_time_in_name(self) -> bool:
+        """Whether each run has a file of its own."""
+        return has_time(self.path)
 
     def place(self, moment: datetime, target: Target) -> Path:
         """Return the path of the file of a job that was begun at `moment`."""

@@ -12,7 +12,6 @@ from kvsctl.jobs.job import BatchJob
 
 _RESUMES: Final = "Run the same command again to resume it."
 _STARTS_OVER: Final = "The same command starts over; with --journal FILE it would resume."
-_ONLY_THE_REST: Final = "Run the same command again: it does only what is left."
 MORE_TIME: Final = "The same command starts over: give it more time."
 
 
@@ -58,8 +57,8 @@ class TimeLimit:
         """Return the time of a job, from now on."""
         if job.journal is not None:
             again = _RESUMES
-        elif job.repeats_cheaply:
-            again = _ONLY_THE_REST
+        elif (rest := job.only_the_rest) is not None:
+            again = rest
         else:
             again = _STARTS_OVER if job.takes_journal else MORE_TIME
         return cls(job.schedule.max_duration_seconds, again)

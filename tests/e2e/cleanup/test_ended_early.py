@@ -74,6 +74,21 @@ def test_time_that_is_up_after_some_were_deleted_leaves_the_rest(stored: Command
     assert stored("delete", "--all", "--yes", "--json", status=0).report["succeeded"] == left
 
 
+@pytest.mark.parametrize(
+    ("undo", "hint"),
+    [
+        ("undo.jsonl", "Run the same command again, with another name for --undo: it does only"),
+        ("undo-{date}.jsonl", "Run the same command again: it does only what is left."),
+    ],
+)
+def test_the_hint_works_with_an_undo_file(
+    stored: Command, tmp_path: Path, undo: str, hint: str
+) -> None:
+    words: Words = ["delete", "--all", "--yes", "--undo", tmp_path / undo, "--max-duration", "2s"]
+    ended = stored(*words, "--rps", "8", "-c", "1", status=75)
+    assert hint.encode() in ended.err
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_during_the_listing(
     stored: Command, tmp_path: Path, number: signal.Signals
