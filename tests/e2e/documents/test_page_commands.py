@@ -4,9 +4,7 @@ What is typed on a terminal there is typed on one here: y, where a command asks.
 """
 
 import json
-import os
 import re
-import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,15 +14,14 @@ import pytest
 
 from kvsctl.emulator import embedded
 from kvsctl.emulator.clock import Clock
+from tests.e2e.documents.pages import ROOT, block, blocks
+from tests.e2e.documents.typed import run_typed
 from tests.e2e.installations.support import container
 from tests.emulator.support import FakeTime
-from tests.support.commands.command import KVSCTL, Command, records_file
-from tests.support.commands.pseudo_terminal import read_within
+from tests.support.commands.command import Command, records_file
 from tests.support.commands.server import served
-from tests.support.needs import IS_POSIX, only_on, program, system_module
+from tests.support.needs import IS_POSIX, only_on, program
 
-_ROOT: Final = Path(__file__).parents[3]
-_WAIT_SECONDS: Final = 60
 _DAY_MS: Final = 86_400_000
 _INSTALLATIONS: Final = [f"i{number:02}" for number in range(24)]
 _REFUSED: Final = "i03"
@@ -34,35 +31,11 @@ pytestmark = [pytest.mark.slow, only_on(IS_POSIX, "the blocks need a POSIX shell
 
 
 def _blocks(page: str, language: str) -> list[str]:
-    """Return the blocks of a page in a language; "" for those without."""
-    text = (_ROOT / f"docs/{page}.md").read_text("utf-8")
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)
-    return [block for name, block in found if name == language]
+    return [one.text for one in blocks(f"docs/{page}.md", language)]
 
 
 def _block(page: str, language: str, begin: str) -> str:
-    [block] = [one for one in _blocks(page, language) if one.startswith(begin)]
-    return block
-
-
-def _run(command: Command, line: str, *, status: int = 0) -> str:
-    """Run a line of a shell on a terminal, answer y to all questions, and return what it shows."""
-    near, far = system_module("pty").openpty()
-    system_module("termios").tcsetwinsize(far, (24, 200))
-    environ = command.environ | {"TERM": "dumb", "COLUMNS": ""}
-    environ["PATH"] = f"{KVSCTL.parent}:{environ['PATH']}"
-    process = subprocess.Popen(
-        ["bash", "-c", line], env=environ, cwd=command.home, stdin=far, stdout=far, stderr=far
-    )
-    os.close(far)
-    os.write(near, b"y\n" * 3)
-    shown = b""
-    while chunk := read_within(near, _WAIT_SECONDS):
-        shown += chunk
-    os.close(near)
-    text = shown.decode().replace("\r\n", "\n")
-    assert process.wait(_WAIT_SECONDS) == status, f"$ {line}\n{text}"
-    return text
+    return block(f"docs/{page}.md", language, begin)
 
 
 def _keys(command: Command) -> list[str]:
@@ -86,55 +59,47 @@ def old(kvsctl: Command, tmp_path: Path) -> Command:
     return local
 
 
-def test_every_block_of_the_pages_is_run_somewhere() -> None:
-    """Those of other languages are run by the tests of the examples."""
-    assert len(_blocks("clean-up", "sh")) == 3
-    assert len(_blocks("installations", "sh")) == 7
-    assert len(_blocks("installations", "")) == 4
-    assert "```" not in (_ROOT / "docs/scheduled.md").read_text("utf-8")
-
-
 def test_an_undo_restores_what_was_deleted(old: Command) -> None:
     delete, restore = _block("clean-up", "sh", "kvsctl delete --prefix session:").splitlines()
     before = old("export", "-q", status=0).out
-    assert "Delete? [y/N]" in _run(old, delete)
+    assert "Delete? [y/N]" in run_typed(old, delete)
     assert _keys(old) == ["user:0", "user:1", "user:2"]
     [undo] = old.home.glob("undo-*.jsonl")
     undo.rename(old.home / restore.split()[-1])
-    _run(old, restore)
+    run_typed(old, restore)
     assert old("export", "-q", status=0).out == before
 
 
 def test_a_plan_is_shown_and_applied(old: Command) -> None:
     old("set", "-q", "new=1", status=0)
     plan, show, apply = _block("clean-up", "sh", "kvsctl delete --all").splitlines()
-    _run(old, plan)
-    assert "session:1" in _run(old, show)
+    run_typed(old, plan)
+    assert "session:1" in run_typed(old, show)
     lines = [json.loads(line) for line in (old.home / "plan.jsonl").read_text().splitlines()]
     [shown] = _blocks("clean-up", "json")
     assert [line.keys() for line in lines] == [json.loads(shown).keys()] * 4
     assert len(_keys(old)) == 5
-    _run(old, apply)
+    run_typed(old, apply)
     assert _keys(old) == ["new"]
 
 
 def test_jq_filters_a_plan(old: Command) -> None:
     program("jq")
-    _run(old, _block("clean-up", "sh", "kvsctl delete --prefix user:"))
+    run_typed(old, _block("clean-up", "sh", "kvsctl delete --prefix user:"))
     assert _keys(old) == ["session:1", "user:1", "user:2"]
     assert len(list(old.home.glob("undo-*.jsonl"))) == 1
 
 
 def test_the_rules_are_those_of_the_example() -> None:
     [rules] = _blocks("clean-up", "toml")
-    assert rules == (_ROOT / "examples/retention.toml").read_text("utf-8")
+    assert rules == (ROOT / "examples/retention.toml").read_text("utf-8")
 
 
 def test_installations_are_listed_as_shown(kvsctl: Command) -> None:
     [shown] = _block("installations", "", '{"installation":"').splitlines()
     with container(kvsctl, ["a", "b"]) as inside:
-        command = _block("installations", "sh", "kvsctl installations -t container").strip()
-        text = _run(inside, f"{command} | cat")
+        command = _block("installations", "sh", "kvsctl installations -t container\n").strip()
+        text = run_typed(inside, f"{command} | cat")
     lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
     assert [line.keys() for line in lines] == [json.loads(shown).keys()] * 2
 
@@ -142,7 +107,7 @@ def test_installations_are_listed_as_shown(kvsctl: Command) -> None:
 def test_a_file_of_installations_is_checked(kvsctl: Command) -> None:
     lines = _block("installations", "", '{"installation": "').replace("…", "0").splitlines()
     (kvsctl.home / "installations.jsonl").write_text("\n".join(lines))
-    text = _run(kvsctl, _block("installations", "sh", "kvsctl installations -t forge"))
+    text = run_typed(kvsctl, _block("installations", "sh", "kvsctl installations -t forge"))
     for line in lines:
         assert json.loads(line)["installation"] in text
 
@@ -165,14 +130,14 @@ def test_one_command_for_all_installations_reports_as_shown(kvsctl: Command) -> 
     command = _block("installations", "sh", "kvsctl set -t container --all-installations feat")
     faults = ("--faults", f"refuse-installation={_REFUSED}:403")
     with container(kvsctl, _INSTALLATIONS, *faults) as inside:
-        canary_failed = _run(inside, command, status=4)
+        canary_failed = run_typed(inside, command, status=4)
         assert "a canary failed" in canary_failed
         without = command.partition(" --canary")[0]
         _require_shown(
-            _block("installations", "", "set  container"), _run(inside, without, status=1)
+            _block("installations", "", "set  container"), run_typed(inside, without, status=1)
         )
     with container(kvsctl, _INSTALLATIONS) as inside:
-        assert "24 succeeded" in _run(inside, command)
+        assert "24 succeeded" in run_typed(inside, command)
 
 
 def test_all_installations_are_cleaned_after_one_question(kvsctl: Command) -> None:
@@ -182,13 +147,13 @@ def test_all_installations_are_cleaned_after_one_question(kvsctl: Command) -> No
     with container(kvsctl, _INSTALLATIONS) as inside:
         inside("set", "-t", "container", "--all-installations", "tmp:1=1", "tmp:2=1", status=0)
         asked = command.replace(" --older-than 30d --yes", "")
-        _require_shown(_block("installations", "", "About to delete"), _run(inside, asked))
-        _run(inside, command)
-        rules = (_ROOT / "examples/retention.toml").read_text("utf-8")
+        _require_shown(_block("installations", "", "About to delete"), run_typed(inside, asked))
+        run_typed(inside, command)
+        rules = (ROOT / "examples/retention.toml").read_text("utf-8")
         (inside.home / "retention.toml").write_text(rules)
-        _run(inside, clean)
+        run_typed(inside, clean)
         assert '{"complete":true}' in (inside.home / "clean.ledger").read_text()
-        _run(inside, part)
+        run_typed(inside, part)
         report = json.loads((inside.home / "part-2.json").read_text())
         assert 0 < len(report["installations"]) < len(_INSTALLATIONS)
 
@@ -199,13 +164,13 @@ def test_each_installation_has_files_of_its_own(kvsctl: Command) -> None:
             inside.home / "new.jsonl", [{"key": "k", "value": 1}, {"key": "a/b", "value": 1}]
         )
         export, load, again = _block("installations", "sh", "kvsctl export").splitlines()
-        _run(inside, export)
+        run_typed(inside, export)
         assert len(list(inside.home.glob("backup-?.jsonl.gz"))) == 2
-        _run(inside, load, status=1)
+        run_typed(inside, load, status=1)
         for name in "ab":
             path = inside.home / f"failed-{name}.jsonl"
             path.write_text(path.read_text().replace("a/b", "a:b"))
-        _run(inside, again)
+        run_typed(inside, again)
         listed = inside("list", "-t", "container", "--all-installations", status=0).lines
     assert sorted((one["installation"], one["key"]) for one in listed) == [
         ("a", "a:b"), ("a", "k"), ("b", "a:b"), ("b", "k")

@@ -5,35 +5,45 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from tests.e2e.documents.pages import PAGES, ROOT, block, blocks
 from tests.support.commands.command import KVSCTL, Command
 from tests.support.commands.pseudo_terminal import run_with_terminal_stderr
 from tests.support.commands.serving import serving
 from tests.support.needs import IS_POSIX, only_on, program
 
-_ROOT: Final = Path(__file__).parents[3]
-_README: Final = (_ROOT / "README.md").read_text("utf-8")
-_PAGES: Final = (
-    "input", "journal", "targets", "whole-store", "clean-up", "probe", "many-processes"
-)  # fmt: skip
-_FENCE: Final = "```"
+_PAGES: Final = [
+    "README.md",
+    *(
+        f"docs/{name}.md"
+        for name in (
+            "input", "journal", "targets", "whole-store", "clean-up", "probe", "many-processes"
+        )
+    ),
+]  # fmt: skip
+"""In the order in which their examples are run, on one store."""
+_ELSEWHERE: Final = {"docs/bridge.md": "$", "docs/emulator.md": "$", "README.md": "$ kvsctl serve"}
+"""Pages with examples that other tests run, and how these begin."""
 
 pytestmark = only_on(IS_POSIX, "the examples need a POSIX shell")
 
 
 def _examples() -> list[tuple[str, str]]:
-    """Return each command of the README's console blocks, with the output shown under it."""
-    install = re.search(r"<!-- run -->\n```sh\n.*\.venv/bin/(kvsctl .*)\n```\n\n```\n", _README)
-    assert install is not None
-    first_output = _README[install.end() :].partition(_FENCE)[0]
-    found = [(install[1], first_output)]
-    pages = [(_ROOT / f"docs/{name}.md").read_text("utf-8") for name in _PAGES]
-    for block in re.findall(
-        rf"^{_FENCE}console\n(.*?)^{_FENCE}", "".join([_README, *pages]), re.M | re.S
-    ):
-        for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, output = step.partition("\n")
-            found.append((command, output))
+    """Return each command of the pages' console blocks, with the output shown under it."""
+    install = block("README.md", "sh", "python3 -m venv .venv && .venv/bin/pip install -q . ")
+    first = install.strip().rpartition(".venv/bin/")[2]
+    found = [(first, block("README.md", "", "set  LOCAL"))]
+    for page in _PAGES:
+        for one in blocks(page, "console"):
+            if one.text.startswith(_ELSEWHERE.get(page, "-")):
+                continue
+            for step in re.split(r"^\$ ", one.text, flags=re.MULTILINE)[1:]:
+                command, _, output = step.partition("\n")
+                found.append((command, output))
     return found
+
+
+def test_no_page_with_examples_is_left_out() -> None:
+    assert {page for page in PAGES if blocks(page, "console")} == {*_PAGES, *_ELSEWHERE}
 
 
 def _without_measurements(text: str, home: Path, url: str) -> str:
@@ -68,13 +78,11 @@ def _runs(kvsctl: Command, url: str, command: str, shown: str) -> bool:
     environ = kvsctl.environ | {"TERM": "dumb"}  # without colours and a progress bar
     environ["PATH"] = f"{KVSCTL.parent}:{environ['PATH']}"
     with suppress(FileExistsError):
-        (home / "examples").symlink_to(_ROOT / "examples")
+        (home / "examples").symlink_to(ROOT / "examples")
     words = command.split()
     if words[0] == "cat":  # the content of a file that the next command reads
         (home / words[1]).write_text(shown, "utf-8")
         return False
-    if "serve" in words:
-        return False  # has a port of its own, and never ends
     ended = run_with_terminal_stderr(["bash", "-c", command], environ, folder=home)
     printed = _without_measurements((ended.out + ended.err).decode(), home, url)
     assert _without_measurements(shown, home, url) in printed, f"$ {command}\n{printed}"

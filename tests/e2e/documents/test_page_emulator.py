@@ -1,0 +1,107 @@
+"""The blocks on the emulator: what it prints, and how apps and their tests use it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.e2e.documents.pages import ROOT, block
+from tests.emulator.test_vendor_client import NODE
+from tests.support.commands.command import KVSCTL, Command
+from tests.support.commands.pseudo_terminal import read_within
+from tests.support.commands.serving import serving
+from tests.support.needs import IS_POSIX, only_on, system_module
+from tests.support.node import install_packages
+
+_PAGE: Final = "docs/emulator.md"
+_URL: Final = "http://127.0.0.1:8787"
+_WAIT_SECONDS: Final = 60
+_APP: Final = """\
+import json, urllib.request
+
+class App:
+    def __init__(self, url, token):
+        self.url, self.token = url, token
+
+    def save(self, key):
+        body = json.dumps({"key": key, "value": 1}).encode()
+        headers = {"authorization": f"Bearer {self.token}", "content-type": "application/json"}
+        request = urllib.request.Request(self.url + "/v1/set", body, headers)
+        assert urllib.request.urlopen(request).status in (200, 204)
+
+"""
+
+pytestmark = [pytest.mark.slow, only_on(IS_POSIX, "the blocks need a POSIX terminal")]
+
+
+def _served_in_terminal(kvsctl: Command, line: str) -> str:
+    """Run `serve` on a terminal and a free port, stop it by Ctrl-C, and return what it shows."""
+    near, far = system_module("pty").openpty()
+    environ = kvsctl.environ | {"TERM": "dumb"}
+    process = subprocess.Popen(
+        ["bash", "-c", f"exec {KVSCTL.parent}/{line} --port 0"],
+        env=environ, cwd=kvsctl.home, stdin=far, stdout=far, stderr=far,
+    )  # fmt: skip
+    os.close(far)
+    shown = b""
+    while b"Ctrl-C stops it" not in shown:
+        chunk = read_within(near, _WAIT_SECONDS)
+        assert chunk, shown.decode()
+        shown += chunk
+    process.send_signal(signal.SIGINT)
+    while chunk := read_within(near, _WAIT_SECONDS):
+        shown += chunk
+    os.close(near)
+    process.wait(_WAIT_SECONDS)
+    return re.sub(r"(http://127.0.0.1:)\d+", r"\g<1>8787", shown.decode().replace("\r\n", "\n"))
+
+
+@pytest.mark.parametrize("page", ["README.md", _PAGE])
+def test_serve_prints_what_is_shown(kvsctl: Command, page: str) -> None:
+    (kvsctl.home / "examples").symlink_to(ROOT / "examples")
+    command, _, shown = block(page, "console", "$ kvsctl serve").partition("\n")
+    assert _served_in_terminal(kvsctl, command.removeprefix("$ ")).startswith(shown)
+
+
+def test_serve_takes_a_profile(kvsctl: Command) -> None:
+    command = block("docs/probe.md", "sh", "kvsctl serve").strip()
+    profile = kvsctl.home / command.split()[-1]
+    kvsctl("probe", "-t", "local", "--yes", "-o", profile, status=0)
+    assert "serving the emulator" in _served_in_terminal(kvsctl, command)
+
+
+def test_serve_takes_the_faults(kvsctl: Command) -> None:
+    spec = block(_PAGE, "", "seed=").strip()
+    with serving(kvsctl, "--faults", spec) as url:
+        words = [f"k{number}=1" for number in range(40)]
+        report = kvsctl("set", "--url", url, "--batch-size", "1", "--json", *words, status=0).report
+    assert (report["succeeded"], report["retries"] > 0) == (40, True)
+
+
+def test_a_node_app_reaches_the_emulator(kvsctl: Command, tmp_path: Path) -> None:
+    folder = install_packages(NODE, tmp_path / "app")
+    with serving(kvsctl) as url:
+        script = block(_PAGE, "js").replace(_URL, url)
+        assert url in script
+        (folder / "app.mjs").write_text(script, "utf-8")
+        done = subprocess.run(
+            ["node", "app.mjs"], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        found = kvsctl("get", "--url", url, "-q", "greeting", status=0).lines
+    assert found == [{"key": "greeting", "value": {"hello": "world"}}]
+
+
+def test_a_test_gets_an_emulator(tmp_path: Path) -> None:
+    (tmp_path / "test_app.py").write_text(_APP + block(_PAGE, "python"), "utf-8")
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    done = subprocess.run(
+        [*words, "--rootdir", tmp_path, "test_app.py"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
