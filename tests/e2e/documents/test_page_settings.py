@@ -163,7 +163,7 @@ def test_cron_deletes_what_is_old(prod: Command) -> None:
     program_path.parent.mkdir(parents=True)
     program_path.symlink_to(KVSCTL)
     done = _by_cron(line, prod.home)
-    assert (done.returncode, done.stdout) == (0, ""), done
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert len(prod("list", "-q", "-t", "prod", status=0).out.split()) == 9
     assert _by_cron(line.replace("30d", "0s"), prod.home).returncode == 2, "more than a fifth"
     assert len(prod("list", "-q", "-t", "prod", status=0).out.split()) == 9
