@@ -243,7 +243,12 @@ class Ending(msgspec.Struct, frozen=True):
                 environment.write_line(line)
         elif self.failures_path is not None and self.tally.failed:
             verb = None if self.job.name is None else self.job.plan.verb.value
-            place = failures_place(environment, str(self.failures_path), verb)
+            place = failures_place(
+                environment,
+                str(self.failures_path),
+                verb,
+                may_be_input=not self.job.may_have_undo,
+            )
             environment.write_stderr(place)
 
     def _print_errors(self, end: End) -> None:

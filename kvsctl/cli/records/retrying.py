@@ -6,12 +6,14 @@ from typing import Any, Final, get_args
 
 from kvsctl.cli.option_groups import Given, OptionGroup
 from kvsctl.cli.options.checking import CheckingOptions
+from kvsctl.cli.options.cleanup.deleting import UndoOptions
 from kvsctl.cli.options.cron import MonitoringOptions
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.input import InputOptions, KeysArgument
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.report import FailuresOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
+from kvsctl.cli.options.selection import PrefixArgument
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptions
 from kvsctl.jobs.job import BatchJob
@@ -21,7 +23,8 @@ from kvsctl.report.failed.retry_line import RetryWords
 _WHERE: Final = (TargetOptions, ConfirmOption, RoundingOption, RunningOptions)
 _HOW: Final = (VerifyOption, GetOptions, SetOptions, CheckingOptions)
 _OF_THE_INPUT: Final = ("pairs", "string", "check_first", "require_input", "dry_run")
-_NOT_AGAIN: Final = (FailuresOption, ReportOptions, MonitoringOptions, RetryFailedOption)
+_ABOUT_THE_RUN: Final = (ReportOptions, MonitoringOptions, RetryFailedOption)
+_NOT_AGAIN: Final = (FailuresOption, *_ABOUT_THE_RUN)
 _STDIN: Final = Path("-")
 _NEVER_APART: Final = ("if_absent", "metadata")
 """Options that may stand without a value: it must be joined to them."""
@@ -37,6 +40,8 @@ def retry_words(command: str, given: Given, job: BatchJob) -> RetryWords | None:
         return None  # nothing was sent, not even what has not failed
     if target.token_command is not None or (target.url and {"@", "?"} & set(target.url)):
         return None
+    if job.may_have_undo:
+        return RetryWords(None, (), _same(command, given, job))
     is_own = job.name is None
     options = [*_words(given, _WHERE), *(_words(given, _HOW, _OF_THE_INPUT) if is_own else ())]
     return RetryWords(
@@ -60,6 +65,23 @@ def _whole(command: str, given: Given) -> tuple[str, ...] | None:
     end = ["--", *keys] if any(key.startswith("-") for key in keys) else keys
     if given.of(JournalOptions).journal_force:
         return None  # it would begin anew
+    return (command, *_words(given, kinds), *end)
+
+
+def _same(command: str, given: Given, job: BatchJob) -> tuple[str, ...] | None:
+    """Return a command that chooses what it changes, as it was given.
+
+    Failed keys in its place would be changed whatever they hold by now, protected or not. None if
+    it only prints, begins a journal anew, or would find the undo file that it has written.
+    """
+    undo = given.of(UndoOptions).undo
+    if job.records is not None or given.of(JournalOptions).journal_force:
+        return None
+    if undo is not None and "{date}" not in undo.name:
+        return None
+    kinds = [type(group) for group in given.groups if type(group) not in _ABOUT_THE_RUN]
+    prefix = given.of(PrefixArgument).prefix
+    end = [] if prefix is None else ["--", prefix] if prefix.startswith("-") else [prefix]
     return (command, *_words(given, kinds), *end)
 
 

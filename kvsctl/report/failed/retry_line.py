@@ -16,12 +16,13 @@ _NAMES: Final = ("failed.jsonl", *(f"failed-{number}.jsonl" for number in range(
 class RetryWords(msgspec.Struct, frozen=True):
     """The words of a command line that retry lines are made of, without any value or token.
 
-    `verb`: the command that takes failed records. `options`: where and how it works. `whole`: the
+    `verb`: the command that takes failed records; None if only the command itself may retry them,
+    as it chooses them and guards what it does. `options`: where and how it works. `whole`: the
     words of the command itself, without `--failures`; None if it cannot be repeated as it is.
     `has_journal`: it takes `--retry-failed`. `takes_keys`: failed keys may be its arguments.
     """
 
-    verb: str
+    verb: str | None
     options: tuple[str, ...]
     whole: tuple[str, ...] | None = None
     has_journal: bool = False
@@ -37,17 +38,19 @@ def retry_lines(
     """
     kept = "" if failures_path is None else f"Failed records are in {visible(str(failures_path))}. "
     command = _command(words, tally, failures_path, folder)
-    if command is None:
-        return [f"{kept}Retry them with kvsctl {words.verb} -f."] if kept else []
-    line = shlex.join(["kvsctl", *command])
-    if not line.isprintable():  # a terminal shows something else than what must be pasted
-        return [f"{kept}Retry them with kvsctl {words.verb} -f."] if kept else []
-    return [f"{kept}To retry what failed:", f"  {line}"]
+    line = None if command is None else shlex.join(["kvsctl", *command])
+    if line is not None and line.isprintable():
+        return [f"{kept}To retry what failed:", f"  {line}"]
+    # No command can, or a terminal would show something else than what must be pasted.
+    again = "" if words.verb is None else f"Retry them with kvsctl {words.verb} -f."
+    return [f"{kept}{again}".rstrip()] if kept else []
 
 
 def _command(
     words: RetryWords, tally: Tally, failures_path: Path | None, folder: Path
 ) -> list[str] | None:
+    if words.verb is None:
+        return None if words.whole is None else [*words.whole]
     if words.has_journal:
         return None if words.whole is None else [*words.whole, "--retry-failed"]
     if failures_path is not None:

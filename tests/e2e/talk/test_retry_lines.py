@@ -121,3 +121,54 @@ def test_nothing_of_a_check_is_retried_alone(kvsctl: Command, tmp_path: Path) ->
     source.write_text('{"key":"a/b","value":1}\n{"key":"c","value":1}\n', "utf-8")
     ended = kvsctl("set", "-t", "local", "--check-first", "-f", source, status=1)
     assert b"To retry" not in ended.err, "the record that is right was not sent either"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--where", "value.old"], "--prefix tmp: --where value.old -y --retries 0"),
+        (["--match", "tmp:*", "--max-delete", "3"], "--match 'tmp:*' --prefix tmp: -y"),
+        (["--protect", "safe.txt"], "--protect safe.txt"),
+        (["--failures", "failed.jsonl"], "--failures failed.jsonl"),
+        (["--undo", "undo-{date}.jsonl"], "--undo 'undo-{date}.jsonl'"),
+        (["--undo", "undo.jsonl", "--journal", "j"], None),
+        (["--journal", "j"], "--journal j"),
+        (["--undo", "undo.jsonl", "--failures", "failed.jsonl"], None),
+        (["--undo", "undo.jsonl"], None),
+    ],
+)
+def test_of_a_command_that_chooses_what_it_deletes(
+    kvsctl: Command, words: Sequence[str], line: str | None
+) -> None:
+    (kvsctl.home / "safe.txt").write_text("tmp:9\n", "utf-8")
+    with serving(kvsctl, "--faults", "only=batch/delete,500=1,first=1") as url:
+        at = kvsctl.having(KVSCTL_URL=url)
+        for key in "tmp:1", "tmp:2", "tmp:9":
+            at("set", "-q", f'{key}={{"old":true}}', status=0)
+        given = ["--prefix", "tmp:", "-y", "--retries", "0", *words]
+        first = at("delete", *given, status=1, folder=kvsctl.home)
+        if line is None:
+            assert b"  kvsctl " not in first.err
+            assert b"-f" not in first.err
+            return
+        pasted = _line(first)
+        assert pasted.startswith("kvsctl delete ")
+        for word in line.split():
+            assert word in pasted.split()
+        assert "tmp:1" not in pasted
+        for undo in kvsctl.home.glob("undo-*"):
+            undo.unlink()  # the time in its name has seconds
+        assert _run(at, pasted).status == 0
+
+
+def test_of_ttls_that_were_not_given(kvsctl: Command) -> None:
+    with serving(kvsctl, "--faults", "script=ok:ok:ok:500") as url:
+        at = kvsctl.having(KVSCTL_URL=url)
+        at("set", "-q", "log:1=1", "log:2=2", status=0)
+        words = ["--ttl", "30d", "--no-expiry", "-y", "--retries", "0"]
+        first = at("expire", "log:", *words, status=1)
+        pasted = _line(first)
+        assert pasted.startswith("kvsctl expire ")
+        assert pasted.endswith(" log:")
+        assert {"--no-expiry", "30d", "-y"} <= set(pasted.split())
+        assert _run(at, pasted).status == 0
