@@ -39,6 +39,7 @@ class _Options(msgspec.Struct, frozen=True):
     job_of: Callable[[Given], BatchJob]
     members: Sequence[Member]
     ends_at: float | None
+    workers: int
 
 
 def crewing_of(
@@ -64,7 +65,7 @@ def crewing_of(
     given = given.having(WorkersOption())
 
     def unit_of(members: Sequence[Member], ends_at: float | None) -> Unit:
-        options = _Options(command, given, job_of, members, ends_at)
+        options = _Options(command, given, job_of, members, ends_at, workers)
         first, more = members[0].installation, len(members) - 1
         return Unit(
             f"installation {first}" + (f" and {more:,} more" if more else ""),
@@ -91,7 +92,8 @@ def group_of(options: _Options) -> Group:
         schedule=schedule_of(given, None),
         at_once=len(options.members),
     )
-    return Group(job, _targets(choice, options.members), options.members, options.ends_at)
+    targets = _targets(choice, options.members)
+    return Group(job, targets, options.members, options.workers, options.ends_at)
 
 
 def _targets(choice: Choice, members: Sequence[Member]) -> list[Target]:

@@ -7,7 +7,7 @@
 - `part`: carry out the job of one of them.
 - `cleaning`: a clean-up of them: `counting` lists each, `consent` asks once for all.
 - `plans`: carry out the plan of each.
-- `runs`, `sharing`: what the jobs share: signals, standard output.
+- `runs`, `sharing`: what the jobs share: signals, connections, standard output.
 - `ledger`, `ledger_lines`: where a stopped job resumes.
 - `limits`, `stops`: when no other installation is begun.
 - `sums`, `ending`: add up how they ended, and report it.

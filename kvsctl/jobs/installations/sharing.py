@@ -1,8 +1,25 @@
-"""Standard output that several jobs print records to."""
+"""What several jobs share: connections, and standard output that they print records to."""
 
 from collections.abc import Callable
+from typing import Final
 
+from kvsctl.files.descriptors import spare_descriptors
 from kvsctl.files.sinks import ByteSink, DescriptorWriter
+from kvsctl.service.transport.shared import MOST_IN_FLIGHT, SharedCarriers
+
+_SHARE_OF_CONNECTIONS: Final = 0.75
+"""Of the descriptors that the process may open. The others are for the files of installations."""
+
+
+def shared_carriers(at_once: int, workers: int = 1) -> SharedCarriers:
+    """Return connections for as many jobs as work at a time, and the process may open.
+
+    Each of several `workers` has its part of what one process would have: a worker of a cluster
+    may be a thread beside others.
+    """
+    spare = spare_descriptors()
+    most = None if spare is None else max(1, int(spare * _SHARE_OF_CONNECTIONS) // workers)
+    return SharedCarriers(at_once, max(1, MOST_IN_FLIGHT // workers), most_connections=most)
 
 
 class SharedStdout:

@@ -16,7 +16,6 @@ from kvsctl import __version__
 from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus, KvsctlError, UsageError
 from kvsctl.files.claims import require_unused, require_writable, resolved
-from kvsctl.files.descriptors import spare_descriptors
 from kvsctl.jobs.access import require_permitted
 from kvsctl.jobs.cleanup.spool import spool_memory
 from kvsctl.jobs.cron.lock import locked
@@ -35,7 +34,7 @@ from kvsctl.jobs.installations.requirements import (
     template_of,
 )
 from kvsctl.jobs.installations.runs import Runs
-from kvsctl.jobs.installations.sharing import SharedStdout
+from kvsctl.jobs.installations.sharing import SharedStdout, shared_carriers
 from kvsctl.jobs.installations.stops import Stops
 from kvsctl.jobs.installations.sums import Sum
 from kvsctl.jobs.job import BatchJob
@@ -54,8 +53,6 @@ if TYPE_CHECKING:
 
 _ENDED_PER_COLLECTION: Final = 500
 """After so many jobs, memory is freed that their reference cycles hold: by itself, that is rare."""
-_SHARE_OF_CONNECTIONS: Final = 0.75
-"""Of the descriptors that the process may open. The others are for the files of installations."""
 
 _NOTHING_FOUND: Final["Mapping[str, tuple[Counted, int]]"] = {}
 
@@ -240,11 +237,7 @@ class _Work:
         return SharedStdout(self._environment.stdout_fd)
 
     def _carriers(self) -> SharedCarriers:
-        """Return connections for as many as are worked on at a time, and the process may open."""
-        spare = spare_descriptors()
-        most_connections = None if spare is None else int(spare * _SHARE_OF_CONNECTIONS)
-        at_once = min(self._job.at_once, len(self._targets))
-        return SharedCarriers(at_once, most_connections=most_connections)
+        return shared_carriers(min(self._job.at_once, len(self._targets)))
 
     def _around(self, carriers: SharedCarriers, stdout: SharedStdout | None) -> Around:
         environment = replace(

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from kvsctl.emulator import embedded
 from tests.support.commands.command import Command
 from tests.support.commands.server import served
@@ -34,7 +36,8 @@ def _many_urls() -> Iterator[str]:
         emulator.close()
 
 
-def test_many_urls_need_few_open_files(kvsctl: Command, tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [[], ["--workers", "1"], ["--workers", "2"]])
+def test_many_urls_need_few_open_files(kvsctl: Command, tmp_path: Path, workers: list[str]) -> None:
     records, file = tmp_path / "records.jsonl", tmp_path / "installations.jsonl"
     lines = [{"key": f"k{number}", "value": number} for number in range(200)]
     records.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
@@ -44,6 +47,7 @@ def test_many_urls_need_few_open_files(kvsctl: Command, tmp_path: Path) -> None:
         process = kvsctl.start(
             "set", "--url", url, "--installations-file", file, "-f", records,
             "--json", "--at-once", "200", "--retries", "0",
+            *workers,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             preexec_fn=lambda: resource.setrlimit(
                 resource.RLIMIT_NOFILE, (_MOST_FILES, _MOST_FILES)

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Self
 
 import msgspec
@@ -20,21 +20,23 @@ from kvsctl.jobs.installations.counting import limited
 from kvsctl.jobs.installations.job import InstallationsJob
 from kvsctl.jobs.installations.part import Around, PartEnd, work_on
 from kvsctl.jobs.installations.runs import Runs
+from kvsctl.jobs.installations.sharing import shared_carriers
 from kvsctl.jobs.job import JobEnd, Reporting, Schedule, Watcher
 from kvsctl.jobs.runner import Among, Interrupts
 from kvsctl.report.console import Environment
-from kvsctl.service.transport.shared import SharedCarriers
 
 
 class Group(msgspec.Struct, frozen=True):
     """Some installations of a job, which a worker works on at the same time.
 
-    `targets` are in the order of `members`. `ends_at`: the Unix time at which they must end.
+    `targets` are in the order of `members`. `workers`: how many share what may be open at a time.
+    `ends_at`: the Unix time at which they must end.
     """
 
     job: InstallationsJob
     targets: Sequence[Target]
     members: Sequence[Member]
+    workers: int
     ends_at: float | None = None
     watcher: Watcher | None = None
 
@@ -71,22 +73,38 @@ class Group(msgspec.Struct, frozen=True):
 async def carry_out_group(
     group: Group, environment: Environment, interrupts: Interrupts
 ) -> ExitStatus:
-    """Carry out the job of each installation; the watcher receives how each of them ended."""
+    """Carry out the job of each installation; the watcher receives how each of them ended.
+
+    Fewer are worked on at a time if the process may open few files. Then those are left out whose
+    turn comes after a stop, or when the time is up.
+    """
     loop, started = asyncio.get_running_loop(), time.monotonic()
     ends_at = math.inf if group.ends_at is None else loop.time() + group.ends_at - time.time()
-    runs, carriers = Runs(interrupts), SharedCarriers(len(group.targets))
+    runs, carriers = Runs(interrupts), shared_carriers(len(group.targets), group.workers)
     around = Around(environment, runs, Among(carriers, spool_memory()), ends_at)
     try:
         with interrupts.stopping(runs, environment.note):
             pairs = zip(group.targets, group.members, strict=True)
-            works = [_work_on(target, member, group.job, around) for target, member in pairs]
-            ends = await asyncio.gather(*works)
+            turns = [_work_on_each(pairs, group.job, around, runs) for _ in range(carriers.clients)]
+            ends = [end for some in await asyncio.gather(*turns) for end in some]
     finally:
         await carriers.aclose()
     if group.watcher is not None:
         elapsed_seconds = time.monotonic() - started
         group.watcher.note_end(JobEnd(None, elapsed_seconds, None, installations=ends))
     return ExitStatus.OK
+
+
+async def _work_on_each(
+    pairs: Iterator[tuple[Target, Member]], job: InstallationsJob, around: Around, runs: Runs
+) -> list[PartEnd]:
+    """Work on one installation after the other until none is left. Return how each ended."""
+    clock, ends = asyncio.get_running_loop().time, list[PartEnd]()
+    for target, member in pairs:
+        ends.append(await _work_on(target, member, job, around))
+        if runs.is_stopping or clock() >= around.ends_at:
+            break
+    return ends
 
 
 async def _work_on(
