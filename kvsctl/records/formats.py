@@ -1,11 +1,13 @@
 """Find the format of a file: from `--format`, from its name, or from its first bytes."""
 
+import re
 from enum import Enum
 from pathlib import PurePath
 from typing import Final
 
 import msgspec
 
+from kvsctl.errors import UsageError
 from kvsctl.records.cutting.compression import COMPRESSION_SUFFIXES
 from kvsctl.records.cutting.separator import take_separator
 from kvsctl.records.shapes import Shape
@@ -42,6 +44,15 @@ _BY_SUFFIX: Final = {
 
 _IN_NO_KEY: Final = ",;|"
 """Delimiters that no legal key holds. One may hold a tab."""
+_HEADING: Final = re.compile(
+    rb"(?:SIZE  CREATED +UPDATED +EXPIRES +(?:ENTITY  )?|ENTITY  )KEY\r?"
+).fullmatch
+"""The heading of a table that list prints, if it has several columns."""
+_MOMENT: Final = rb"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z| {20})"
+_ROW: Final = re.compile(rb"[0-9]+(?:  %b){3}  ." % _MOMENT).match
+"""A row of `list --long`, which is left if another program removes the heading."""
+_LONE_HEADINGS: Final = (b"key", b"KEY")
+"""The first lines of `list --as csv` and `list --as table`, each a legal key as well."""
 
 
 class Forms(msgspec.Struct, frozen=True):
@@ -68,6 +79,9 @@ class Forms(msgspec.Struct, frozen=True):
         between the cells, it is taken for a table too: its header tells which delimiter to give.
         Everything else is JSON Lines for a command that needs values, and plain keys for other
         commands.
+
+        Raise UsageError if the lines would be plain keys, but the first one is that of a table
+        of `list`: the keys of records that nobody named would be used.
         """
         if self.given is not None:
             return self.given
@@ -84,23 +98,47 @@ class Forms(msgspec.Struct, frozen=True):
             return None
         if take_separator(first)[0] is not None:
             return Format.CSV
-        return self._of_header(first) or (Format.JSONL if self.has_values else Format.KEYS)
+        found = self._of_header(first)
+        if found is None and not self.has_values:
+            if self.shape.key is not None and {first.strip(b'"\r')} == self._wanted:
+                return Format.CSV
+            _require_keys(label, first)
+        return found or (Format.JSONL if self.has_values else Format.KEYS)
 
     def delimiter(self, found: Format) -> str:
         """Return the delimiter between the cells of a table in the format `found`."""
         return self.shape.delimiter or ("\t" if found is Format.TSV else ",")
+
+    @property
+    def _wanted(self) -> set[bytes]:
+        """The columns that the key is made from."""
+        return {name.encode(errors="replace") for name in self.shape.key_members}
 
     def _of_header(self, line: bytes) -> Format | None:
         given = self.shape.delimiter
         candidates = {given: Format.CSV} if given else dict.fromkeys(_IN_NO_KEY, Format.CSV)
         if self.has_values and not given:
             candidates["\t"] = Format.TSV
-        wanted = {name.encode(errors="replace") for name in self.shape.key_members}
         for delimiter, found in candidates.items():
             mark = delimiter.encode()
-            if mark in line and wanted <= {cell.strip(b'"\r') for cell in line.split(mark)}:
+            if mark in line and self._wanted <= {cell.strip(b'"\r') for cell in line.split(mark)}:
                 return found
         return None
+
+
+def _require_keys(label: str, first: bytes) -> None:
+    """Raise UsageError if the first line may be the first of a table that list prints."""
+    if _HEADING(first) or _ROW(first):
+        raise UsageError(
+            f"{label}: this is a table for people, as list --long prints it, not a list of keys",
+            "List without --long or --as table, or with --as jsonl.",
+        )
+    name = first.rstrip(b"\r")
+    if name in _LONE_HEADINGS:
+        raise UsageError(
+            f'{label}: the first line, "{name.decode()}", may be a key or the header of a table',
+            "Give --format csv if it is a header, or --format keys if it is a key.",
+        )
 
 
 def _suffix(label: str) -> str:
