@@ -4,6 +4,7 @@ Requests add paths such as `/v1/batch/set`. The API's own path, `/forge/storage/
 base URL, but only once. A URL that is not valid at all is refused elsewhere, before it is used.
 """
 
+import re
 from typing import Final
 
 from kvsctl.errors import UsageError
@@ -16,6 +17,23 @@ _ENDPOINTS: Final = frozenset(
     {"batch", "get", "set", "delete", "entity", "secret", "query", "transaction", "installations"}
 )
 """The first part of a path that a request adds after the version."""
+_PARTS: Final = re.compile(r"((?:[^/?#@]*://)?)([^/?#]*@)?([^@?#]*)([?#].*)?", re.DOTALL)
+_HIDDEN: Final = "***"
+
+
+def shown_url(url: str) -> str:
+    """Return a URL as it may be printed: `***` takes the place of its user, password and query.
+
+    A fragment is hidden, too. If it is not clear where the host begins, only the scheme is left.
+    """
+    found = _PARTS.fullmatch(url)
+    if found is None or (found[4] and "@" in found[4]):
+        scheme, mark, _ = url.partition("://")
+        return f"{scheme}{mark}{_HIDDEN}" if mark and scheme.isalnum() else _HIDDEN
+    scheme, user, rest, query = found.groups()
+    user = f"{_HIDDEN}@" if user else ""
+    query = f"{query[0]}{_HIDDEN}" if query else ""
+    return f"{scheme}{user}{rest}{query}"
 
 
 def require_base_url(url: str, where: str) -> str:

@@ -7,6 +7,7 @@ is looked up here, in the same order: option, environment, configuration file, d
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from kvsctl.config.base_urls import shown_url
 from kvsctl.config.built_in import BUILT_IN
 from kvsctl.config.file import ConfigFile
 from kvsctl.config.settings import Running
@@ -21,7 +22,7 @@ DEFAULT: Final = "default"
 class Shown(NamedTuple):
     """A setting. `place` is the option, the variable, or the file with its line; "" for a default.
 
-    `value` None: nothing is set. It never is a token.
+    `value` None: nothing is set. It never is a token, and a URL has no user, password or query.
     """
 
     name: str
@@ -54,7 +55,8 @@ def _of_target(given: Given, target: Target) -> Iterator[Shown]:
     url = None if is_named else _first(given, flags.url, "--url", "KVSCTL_URL")
     if target.is_proxied:
         url = ENVIRONMENT, "FORGE_EGRESS_PROXY_URL"
-    yield Shown("url", target.url, *(url or _in_section(given, target, "url")))
+    shown = None if target.url is None else shown_url(target.url)
+    yield Shown("url", shown, *(url or _in_section(given, target, "url")))
     if target.local_path is not None:
         variable = "KVSCTL_LOCAL_DB"
         database = (ENVIRONMENT, variable) if environ.get(variable) else ()
@@ -134,5 +136,6 @@ def all_targets(config: ConfigFile) -> list[Listed]:
             *([str(section["kind"])] if "kind" in section else []),
             *(one.replace("_", "-") for one in ("read_only", "protected") if section.get(one)),
         ]
-        found.append(Listed(name, str(section.get("url", BUILT_IN.get(name, ""))), place, notes))
+        what = shown_url(str(section["url"])) if "url" in section else BUILT_IN.get(name, "")
+        found.append(Listed(name, what, place, notes))
     return found

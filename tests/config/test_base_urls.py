@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvsctl.config.base_urls import container_base_url, mended, require_base_url
+from kvsctl.config.base_urls import container_base_url, mended, require_base_url, shown_url
 from kvsctl.config.file import ConfigFile
 from kvsctl.config.targets import TargetFlags, choose_target
 from kvsctl.errors import UsageError
@@ -106,3 +106,30 @@ class TestPlaces:
         done = kvsctl(*words, "--from", "http://127.0.0.1:9/v1", status=2)
         assert b"--from: the URL ends in /v1, which requests add themselves" in done.err
         assert b"Give http://127.0.0.1:9." in done.err
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("", ""),
+        (FORGE, FORGE),
+        ("http://127.0.0.1:8080/x/", "http://127.0.0.1:8080/x/"),
+        ("https://u:s3cret@a.example/x", "https://***@a.example/x"),
+        ("https://s3cret@s3cret@a.example", "https://***@a.example"),
+        ("https://a.example/x?token=s3cret", "https://a.example/x?***"),
+        ("https://a.example#s3cret", "https://a.example#***"),
+        ("u:s3cret@a.example", "***@a.example"),
+        ("https://u:s3/cret@a.example", "https://***"),
+        ("https://u:s3?cret@a.example", "https://***"),
+        ("https://a.example/x?mail=s3cret@b", "https://***"),
+        ("s3/cret@a.example", "***"),
+    ],
+)
+def test_a_url_is_shown_without_what_may_be_secret(url: str, shown: str) -> None:
+    assert shown_url(url) == shown
+
+
+@given(st.text("s@/?#:", max_size=8), st.text("s@/?#:", max_size=8))
+def test_no_password_and_no_query_is_shown(before: str, after: str) -> None:
+    for url in (f"https://u:{before}\0{after}@a.example", f"https://a.example/?{before}\0{after}"):
+        assert "\0" not in shown_url(url)

@@ -96,3 +96,11 @@ def test_all_targets_are_listed_the_built_in_ones_first() -> None:
     assert list(listed) == ["local", "forge", "container", "staging"]
     assert listed["local"].place == "built in"
     assert listed["staging"][1:] == ("https://a.example", "c.toml:3", ["default", "read-only"])
+
+
+def test_secrets_of_a_url_are_not_shown() -> None:
+    section = {"url": "https://u:s3cret@a.example/?token=s3cret", "token_command": "x"}
+    config = ConfigFile(Path("c.toml"), True, "a", {"a": section}, '[targets.a]\nurl = ""\n')
+    shown = _shown(TargetFlags(), {}, {}, config)
+    assert shown["url"] == ("url", "https://***@a.example/?***", "file", "c.toml:2")
+    assert all_targets(config)[-1].what == "https://***@a.example/?***"

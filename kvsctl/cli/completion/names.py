@@ -29,6 +29,7 @@ class Name(NamedTuple):
 
 def targets(environ: Mapping[str, str]) -> list[Name]:
     """Return the built-in targets and those of the configuration file."""
+    from kvsctl.config.base_urls import shown_url
     from kvsctl.config.built_in import BUILT_IN
     from kvsctl.config.file import ConfigFile, config_path, read_config
 
@@ -37,7 +38,8 @@ def targets(environ: Mapping[str, str]) -> list[Name]:
         config = read_config(environ)
     own = [name for name in config.sections if name not in BUILT_IN]
     found = [Name(name, summary) for name, summary in BUILT_IN.items()]
-    return [*found, *(Name(name, str(config.sections[name].get("url", ""))) for name in own)]
+    urls = [shown_url(str(config.sections[name].get("url", ""))) for name in own]
+    return [*found, *map(Name, own, urls)]
 
 
 def entities(environ: Mapping[str, str]) -> list[Name]:

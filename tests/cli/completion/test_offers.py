@@ -159,6 +159,13 @@ def test_targets_are_those_of_the_configuration_file_too(tmp_path: Path) -> None
     assert _names("get", "-t", "", **environ) == expected[:3]
 
 
+def test_a_url_is_offered_without_its_secrets(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('[targets.a]\nurl = "https://u:s3cret@a.example/?s3cret"\n')
+    offered = offers.offer(["get", "-t"], "", {"KVSCTL_CONFIG": str(config)})
+    assert offered.values[-1].summary == "https://***@a.example/?***"
+
+
 def test_entities_are_those_of_the_manifest_and_of_the_local_store(
     kvsctl: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
