@@ -1,5 +1,6 @@
 """What a run does, its bounds, and the interfaces that it needs."""
 
+import math
 from collections.abc import Sequence
 from enum import Enum
 from typing import Final, Protocol
@@ -11,7 +12,7 @@ from kvsctl.bulk.packing.rule import PackingRule
 from kvsctl.bulk.retrying.policy import RetryPolicy
 from kvsctl.bulk.settling.precondition import Precondition
 from kvsctl.bulk.settling.reconcile import ReadPolicy
-from kvsctl.config.settings import DEFAULTS
+from kvsctl.config.settings import DEFAULTS, Running
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Record, Verb
 from kvsctl.service.auth.credentials import Secret
@@ -84,6 +85,32 @@ class RunPlan(msgspec.Struct, frozen=True):
     """Whether slabs are split before they are admitted. For tests: the outcomes are the same."""
     window_bytes: int = 16_000_000
     """The most bytes that admitted records may have together. The last one may exceed it."""
+
+    @classmethod
+    def of(cls, verb: Verb, running: Running, *, is_local: bool, is_bridged: bool) -> "RunPlan":
+        """Return the plan of a run with these settings.
+
+        `is_local`: the target is the embedded emulator. It has no quota and no app beside it, so
+        only what the settings ask for bounds the run. `is_bridged`: requests go through a bridge.
+        """
+        pace = Pace.of(
+            math.inf if is_local else running.quota_share,
+            rps=running.rps,
+            units_per_minute=running.units_per_min,
+            is_bridged=is_bridged,
+        )
+        return cls(
+            verb,
+            packing=PackingRule(running.batch_size, running.max_batch_bytes),
+            pace=pace,
+            concurrency=running.concurrency or BEGINNING_CONCURRENCY,
+            finds_concurrency=running.concurrency is None and not is_local,
+            retry=RetryPolicy(retries=running.retries),
+            give_up_after=running.give_up_after,
+            patience_seconds=running.patience,
+            stop_seconds=running.timeout,
+            max_failures=running.max_failures,
+        )
 
     def window_at(self, concurrency: int) -> int:
         """Return how many records may be admitted and unsettled at a time. This bounds memory.

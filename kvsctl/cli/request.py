@@ -1,15 +1,14 @@
 """From the options of a batch command to its job: every setting resolved, nothing opened."""
 
-import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from kvsctl.bulk.pacing.pace import Pace
+from msgspec.structs import replace
+
 from kvsctl.bulk.packing.rule import PackingRule
-from kvsctl.bulk.plan import BEGINNING_CONCURRENCY, RunPlan
-from kvsctl.bulk.retrying.policy import RetryPolicy
+from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.settling.precondition import WriteIf
 from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.cli.inputs import (
@@ -179,28 +178,15 @@ def _plan(
     verb: Verb, running: Running, policy: ReadPolicy, given: Given, target: Target
 ) -> RunPlan:
     condition = precondition_of(given.of(SetOptions))
-    sets_alone = condition.write_if is WriteIf.ABSENT_EXACT
-    is_local = target.local_path is not None
-    # The embedded emulator has no quota and no app beside it: only what is asked for bounds it.
-    share = math.inf if is_local else running.quota_share
-    pace = Pace.of(
-        share,
-        rps=running.rps,
-        units_per_minute=running.units_per_min,
-        is_bridged=target.is_bridge,
+    plan = RunPlan.of(
+        verb, running, is_local=target.local_path is not None, is_bridged=target.is_bridge
     )
-    return RunPlan(
-        verb,
-        packing=PackingRule(1 if sets_alone else running.batch_size, running.max_batch_bytes),
-        pace=pace.divided(given.of(QuotaParts).parts),
-        concurrency=running.concurrency or BEGINNING_CONCURRENCY,
-        finds_concurrency=running.concurrency is None and not is_local,
-        retry=RetryPolicy(retries=running.retries),
+    sets_alone = condition.write_if is WriteIf.ABSENT_EXACT
+    return replace(
+        plan,
+        packing=PackingRule(1, running.max_batch_bytes) if sets_alone else plan.packing,
+        pace=plan.pace.divided(given.of(QuotaParts).parts),
         read_policy=policy,
-        give_up_after=running.give_up_after,
-        patience_seconds=running.patience,
-        stop_seconds=running.timeout,
-        max_failures=running.max_failures,
         verify=given.of(VerifyOption).verify,
         precondition=condition,
         splits_slabs=_SPLIT_SLABS in os.environ,
