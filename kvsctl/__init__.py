@@ -3,7 +3,7 @@
 Imports run one way, from the first of these to the last:
 
 - `entry`: every end of a command as an exit code; `__main__`, before it, prepares the process.
-- `cli`: the command line.
+- `cli`: the command line; `client`: kvsctl as a library, beside it.
 - `jobs`: a job from its request to its exit status.
 - `report`, `outputs`: what a job shows, and what else it writes.
 - `backups`, `comparison`: the manifests of exports; how two sets of records differ.
@@ -27,4 +27,19 @@ Imports run one way, from the first of these to the last:
 - `errors`: the errors that end a command, and the exit codes.
 """
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kvsctl.client.asynchronous import AsyncClient
+
+__all__ = ["AsyncClient", "__version__"]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Import the library when it is first asked for: every command imports this package."""
+    if name != "AsyncClient":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from kvsctl.client.asynchronous import AsyncClient
+
+    return AsyncClient

@@ -16,7 +16,7 @@ A failed record is not an exception: it is an outcome (`model.Outcome`).
 
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Final
+from typing import Any, Final
 
 RUN_AGAIN: Final = "Run the same command again."
 """The hint of errors that the next run may not meet, and that have left nothing half done."""
@@ -44,12 +44,14 @@ class KvsctlError(Exception):
     `message` says what happened and where; `hint`, if any, says what to do. Neither contains a
     token or a record's value. `excerpt`, if any, is a text of the command line and the place in it
     at which it is wrong. `others` are errors that were found at the same time, in the same file for
-    example, and are shown with this one.
+    example, and are shown with this one. `result`, if an error ended a call of a client early, is
+    the `Result` of what was done until then.
     """
 
     status: ExitStatus = ExitStatus.DEFECT
     excerpt: tuple[str, int] | None = None
     others: "Sequence[KvsctlError]" = ()
+    result: Any = None
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)

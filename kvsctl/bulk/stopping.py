@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable
+from typing import Any
 
 from kvsctl.errors import KvsctlError
 
@@ -96,7 +97,7 @@ async def error_of(task: asyncio.Task[None]) -> KvsctlError | None:
     return None
 
 
-def retrieve_error(task: asyncio.Task[None]) -> None:
+def retrieve_error(task: asyncio.Task[Any]) -> None:
     """Take the error of a task that has ended, so that asyncio does not print it.
 
     A callback of tasks that may fail while they are cancelled: nobody waits for them then.

@@ -1,0 +1,12 @@
+"""kvsctl as a library: `from kvsctl import AsyncClient`.
+
+A call makes a run of the same engine that the commands use, so it batches, retries, keeps to the
+quota and accounts for each record in the same way. It reports, prints and writes nothing.
+
+- `asynchronous`: the client, for callers with an event loop.
+- `opening`: which store a client works on, and how it is opened.
+- `items`: what a caller gives, as records and problems.
+- `feeds`: the iterables of a caller as the feed of a run.
+- `results`: what a call returns: totals, failed records, stored records.
+- `stream`: the outcomes of reads, kept in order until the caller takes them.
+"""

@@ -1,0 +1,141 @@
+"""The iterables of a caller as the feed of a run."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
+from typing import Final, Protocol
+
+from kvsctl.bulk.feeds import Feed, ReadyFeed
+from kvsctl.client.items import Items, Unusable
+from kvsctl.model import PieceList
+
+_MOST_RECORDS: Final = 500
+_MOST_BYTES: Final = 1_000_000
+"""How much is taken from the caller at a time. One record may be larger."""
+
+
+class CallerFeed(Feed, Protocol):
+    """A feed whose input may fail with an exception of the caller's own."""
+
+    @property
+    def error(self) -> Exception | None:
+        """What the caller's iterable raised. Everything before it was fed."""
+        ...
+
+    async def wait_closed(self) -> None:
+        """Wait until nothing of the caller's runs any more."""
+        ...
+
+
+def caller_feed(items: Items, given: Iterable[object] | AsyncIterable[object]) -> CallerFeed:
+    """Return a feed of what a caller gives. An iterable that is not async is read on the loop."""
+    if isinstance(given, AsyncIterable):
+        return ArrivingFeed(items, given)
+    return IteratedFeed(items, given)
+
+
+class _Taken:
+    """What was taken from the caller and not fed yet."""
+
+    def __init__(self, items: Items) -> None:
+        self._items = items
+        self._texts: list[bytes | Unusable] = []
+        self._bytes = 0
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._texts) >= _MOST_RECORDS or self._bytes >= _MOST_BYTES
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._texts
+
+    def add(self, item: object) -> None:
+        text = self._items.encoded(item)
+        self._texts.append(text)
+        self._bytes += len(text) if isinstance(text, bytes) else 0
+
+    def pieces(self) -> PieceList:
+        """Return everything as records and problems, and keep none of it."""
+        texts, self._texts, self._bytes = self._texts, [], 0
+        return self._items.taken(texts)
+
+
+class IteratedFeed(ReadyFeed):
+    """A feed of an iterable, which is read on the loop, a few records at a time."""
+
+    def __init__(self, items: Items, given: Iterable[object]) -> None:
+        self._taken = _Taken(items)
+        self.error: Exception | None = None
+        super().__init__(self._read(given))
+
+    async def wait_closed(self) -> None:
+        """See CallerFeed."""
+
+    def _read(self, given: Iterable[object]) -> Iterator[PieceList]:
+        taken = self._taken
+        try:
+            for item in given:
+                taken.add(item)
+                if taken.is_full:
+                    yield taken.pieces()
+        except Exception as error:
+            self.error = error
+        if not taken.is_empty:
+            yield taken.pieces()
+
+
+class ArrivingFeed:
+    """A feed of an async iterable, which is read no further ahead than the run needs.
+
+    What has arrived goes to the run at once, however little it is, so a slow source does not hold
+    its own records back.
+    """
+
+    def __init__(self, items: Items, given: AsyncIterable[object]) -> None:
+        self._taken = _Taken(items)
+        self._changed = asyncio.Event()
+        self._room = asyncio.Event()
+        self._has_ended = False
+        self._has_paused = False
+        self.error: Exception | None = None
+        self._task = asyncio.create_task(self._read(given))
+
+    async def get(self) -> PieceList | None:
+        """See Feed."""
+        while self._taken.is_empty:
+            if self._has_ended:
+                return None
+            self._changed.clear()
+            if not self._has_paused:
+                self._has_paused = True
+                return ()
+            await self._changed.wait()
+        self._has_paused = False
+        pieces = self._taken.pieces()
+        self._room.set()
+        return pieces
+
+    def close(self) -> None:
+        """See Feed. The iterator is cancelled and closed: `wait_closed` waits for that."""
+        self._task.cancel()
+
+    async def wait_closed(self) -> None:
+        """See CallerFeed."""
+        await asyncio.wait([self._task])
+
+    async def _read(self, given: AsyncIterable[object]) -> None:
+        iterator = aiter(given)
+        try:
+            async for item in iterator:
+                self._taken.add(item)
+                self._changed.set()
+                while self._taken.is_full:
+                    self._room.clear()
+                    await self._room.wait()
+        except Exception as error:
+            self.error = error
+        finally:
+            self._has_ended = True
+            self._changed.set()
+            if isinstance(iterator, AsyncGenerator):
+                await iterator.aclose()

@@ -1,0 +1,120 @@
+"""What the calls of a client return."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from kvsctl.bulk.events import Event, Settled
+from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.model import FAILED, Failure, Outcome, Record
+from kvsctl.slabs import Successes
+
+
+class FailedRecord(msgspec.Struct, frozen=True, gc=False):
+    """A record that failed, and why.
+
+    `position`: its place in what the caller gave, from 0. `key` is None if it has none. `code` is
+    the service's error code, or kvsctl's. `attempts`: how often it was sent.
+    """
+
+    position: int
+    key: str | None
+    entity: str | None
+    code: str
+    message: str
+    attempts: int = 0
+    trace_id: str | None = None
+
+
+class StoredRecord(msgspec.Struct, frozen=True, gc=False):
+    """A record of the store. `json` is its value, with the bytes that the service sent.
+
+    `created_at` and `updated_at` are epoch milliseconds and `expire_time` is ISO-8601. They are
+    None unless the client was made with `metadata=True`, and if the record has none.
+    """
+
+    position: int
+    key: str
+    entity: str | None
+    json: bytes
+    created_at: int | None = None
+    updated_at: int | None = None
+    expire_time: str | None = None
+
+    @property
+    def value(self) -> Any:
+        """The value, decoded on each access. Integers are exact, however long."""
+        return json.loads(self.json)
+
+    def __repr__(self) -> str:
+        return f"StoredRecord({self.position}, {self.key!r}, {len(self.json)} bytes)"
+
+
+class Result(msgspec.Struct, frozen=True):
+    """The totals of a call. Iterate it to get the records that failed, in the caller's order.
+
+    `records` is the sum of `succeeded`, `failed`, `skipped`, `duplicates`, `unknown` and `unsent`.
+    `duplicates`: records that a later one with the same key supersedes. `unknown`: they were sent,
+    and no answer arrived. `unsent`: the call ended before.
+    """
+
+    failures: Sequence[FailedRecord]
+    records: int
+    succeeded: int
+    failed: int
+    skipped: int
+    duplicates: int
+    unknown: int
+    unsent: int
+    requests: int
+    retries: int
+    throttled: int
+    units_read: int
+    units_write: int
+
+    def __iter__(self) -> Iterator[FailedRecord]:
+        return iter(self.failures)
+
+
+class Collector:
+    """A listener that keeps every failure of a run, for its result."""
+
+    wants = frozenset({Settled})
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self._failures: list[FailedRecord] = []
+
+    def __call__(self, event: Event) -> None:
+        """Keep the failures of an event."""
+        if isinstance(event, Settled) and not isinstance(event.outcomes, Successes):
+            for outcome in event.outcomes:
+                if outcome.state is FAILED and outcome.failure is not None:
+                    self._failures.append(failed_record(outcome, outcome.failure))
+
+    def result(self) -> Result:
+        """Return what the run did. Raise Defect unless every record is accounted for."""
+        tally = self.tally
+        tally.check_sum()
+        counts = {
+            name: getattr(tally, name) for name in Result.__struct_fields__ if name != "failures"
+        }
+        failures = sorted(self._failures, key=lambda failure: failure.position)
+        return Result(failures=failures, **counts)
+
+
+def failed_record(outcome: Outcome, failure: Failure) -> FailedRecord:
+    """Return a failure as the caller sees it."""
+    subject = outcome.subject
+    identity = subject.identity
+    return FailedRecord(
+        subject.position,
+        identity.key if identity else None,
+        identity.entity if identity else None,
+        failure.code,
+        failure.message,
+        subject.attempts if isinstance(subject, Record) else 0,
+        failure.trace_id,
+    )
