@@ -31,15 +31,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kvsctl.client.asynchronous import AsyncClient
+    from kvsctl.client.blocking import Client
 
-__all__ = ["AsyncClient", "__version__"]
+__all__ = ["AsyncClient", "Client", "__version__"]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
     """Import the library when it is first asked for: every command imports this package."""
-    if name != "AsyncClient":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from kvsctl.client.asynchronous import AsyncClient
+    if name == "AsyncClient":
+        from kvsctl.client.asynchronous import AsyncClient
 
-    return AsyncClient
+        return AsyncClient
+    if name == "Client":
+        from kvsctl.client.blocking import Client
+
+        return Client
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -81,8 +81,8 @@ class ReadyFeed:
         self._lists = iter(())
 
 
-class ThreadFeed:
-    """A feed that iterates `reader` in a daemon thread, at most a few lists ahead of the run."""
+class HandedFeed:
+    """A feed that another thread fills by `read_all`, at most a few lists ahead of the run."""
 
     def __init__(self, reader: Iterable[PieceList]) -> None:
         self._reader = reader
@@ -92,9 +92,6 @@ class ThreadFeed:
         self._is_awaited = False
         self._room = threading.Event()
         self._closed = False
-        # A daemon, because nothing ends the read of a silent pipe.
-        self._thread = threading.Thread(target=self._read_all, name="kvsctl-reader", daemon=True)
-        self._thread.start()
 
     async def get(self) -> PieceList | None:
         """See Feed."""
@@ -116,11 +113,12 @@ class ThreadFeed:
         return arrived
 
     def close(self) -> None:
-        """Let the thread end at its next list."""
+        """Let `read_all` end at its next list."""
         self._closed = True
         self._room.set()
 
-    def _read_all(self) -> None:
+    def read_all(self) -> None:
+        """Iterate `reader` in this thread, until it ends or the feed is closed."""
         try:
             for pieces in self._reader:
                 self._await_room()
@@ -146,6 +144,16 @@ class ThreadFeed:
             self._loop.call_soon_threadsafe(self._arrived.set)
         except RuntimeError:
             self._closed = True  # the loop is closed: nobody waits any more
+
+
+class ThreadFeed(HandedFeed):
+    """A feed that iterates `reader` in a daemon thread of its own."""
+
+    def __init__(self, reader: Iterable[PieceList]) -> None:
+        super().__init__(reader)
+        # A daemon, because nothing ends the read of a silent pipe.
+        self._thread = threading.Thread(target=self.read_all, name="kvsctl-reader", daemon=True)
+        self._thread.start()
 
 
 class AsyncFeed:

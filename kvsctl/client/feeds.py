@@ -1,10 +1,11 @@
 """The iterables of a caller as the feed of a run."""
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
 from typing import Final, Protocol
 
-from kvsctl.bulk.feeds import Feed, ReadyFeed
+from kvsctl.bulk.feeds import Feed, HandedFeed, ReadyFeed
 from kvsctl.client.items import Items, Unusable
 from kvsctl.model import PieceList
 
@@ -28,6 +29,8 @@ class CallerFeed(Feed, Protocol):
 
 def caller_feed(items: Items, given: Iterable[object] | AsyncIterable[object]) -> CallerFeed:
     """Return a feed of what a caller gives. An iterable that is not async is read on the loop."""
+    if isinstance(given, CallersThread):
+        return given.feed(items)
     if isinstance(given, AsyncIterable):
         return ArrivingFeed(items, given)
     return IteratedFeed(items, given)
@@ -60,21 +63,18 @@ class _Taken:
         return self._items.taken(texts)
 
 
-class IteratedFeed(ReadyFeed):
-    """A feed of an iterable, which is read on the loop, a few records at a time."""
+class _Lists:
+    """An iterable of the caller, as lists of records and problems. Iterate it once."""
 
     def __init__(self, items: Items, given: Iterable[object]) -> None:
         self._taken = _Taken(items)
+        self._given = given
         self.error: Exception | None = None
-        super().__init__(self._read(given))
 
-    async def wait_closed(self) -> None:
-        """See CallerFeed."""
-
-    def _read(self, given: Iterable[object]) -> Iterator[PieceList]:
+    def __iter__(self) -> Iterator[PieceList]:
         taken = self._taken
         try:
-            for item in given:
+            for item in self._given:
                 taken.add(item)
                 if taken.is_full:
                     yield taken.pieces()
@@ -82,6 +82,66 @@ class IteratedFeed(ReadyFeed):
             self.error = error
         if not taken.is_empty:
             yield taken.pieces()
+
+
+class IteratedFeed(ReadyFeed):
+    """A feed of an iterable, which is read on the loop, a few records at a time."""
+
+    def __init__(self, items: Items, given: Iterable[object]) -> None:
+        self._read = _Lists(items, given)
+        super().__init__(self._read)
+
+    @property
+    def error(self) -> Exception | None:
+        """See CallerFeed."""
+        return self._read.error
+
+    async def wait_closed(self) -> None:
+        """See CallerFeed."""
+
+
+class CallersThread(Iterable[object]):
+    """An iterable that is read in the caller's thread, while the run has a thread of its own.
+
+    A cursor of a database, for example, may be used only in the thread that made it.
+    """
+
+    def __init__(self, given: Iterable[object]) -> None:
+        self._given = given
+        self._feed: _CallersFeed | None = None
+        self._begun = threading.Event()
+
+    def __iter__(self) -> Iterator[object]:
+        return iter(self._given)
+
+    def feed(self, items: Items) -> CallerFeed:
+        """Return the feed, and let `read` begin. Call this on the loop."""
+        self._feed = _CallersFeed(items, self._given)
+        self._begun.set()
+        return self._feed
+
+    def give_up(self) -> None:
+        """Let `read` return: the call has ended, perhaps before there was a feed."""
+        self._begun.set()
+
+    def read(self) -> None:
+        """Read the iterable in this thread, until it ends or the run does."""
+        self._begun.wait()
+        if self._feed is not None:
+            self._feed.read_all()
+
+
+class _CallersFeed(HandedFeed):
+    def __init__(self, items: Items, given: Iterable[object]) -> None:
+        self._lists = _Lists(items, given)
+        super().__init__(self._lists)
+
+    @property
+    def error(self) -> Exception | None:
+        return self._lists.error
+
+    async def wait_closed(self) -> None:
+        """Do nothing: `read_all` ends at its next list."""
 
 
 class ArrivingFeed:

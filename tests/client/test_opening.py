@@ -150,7 +150,7 @@ def test_importing_kvsctl_imports_nothing_else_until_a_client_is_asked_for() -> 
         "import sys, kvsctl\n"
         "ours = lambda: [name for name in sys.modules if name.startswith('kvsctl.')]\n"
         "assert ours() == [] and 'asyncio' not in sys.modules\n"
-        "kvsctl.AsyncClient\n"
+        "kvsctl.AsyncClient, kvsctl.Client\n"
         "left_out = 'typer', 'rich', 'httpx', 'kvsctl.cli', 'kvsctl.emulator'\n"
         "assert 'kvsctl.bulk.run' in ours() and not sys.modules.keys() & {*left_out}\n"
     )

@@ -1,0 +1,265 @@
+"""The client for callers without an event loop."""
+
+import asyncio
+import os
+import threading
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Callable,
+    Coroutine,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+from kvsctl.bulk.events import Listener
+from kvsctl.client.asynchronous import AsyncClient, Given
+from kvsctl.client.feeds import CallersThread
+from kvsctl.client.items import Key
+from kvsctl.client.opening import Settings
+from kvsctl.client.results import Result
+from kvsctl.client.stream import ReadRecord
+from kvsctl.errors import UsageError
+from kvsctl.jobs.event_loop import quick_loop
+from kvsctl.service.transport.carrier import Carrier
+
+_T = TypeVar("_T")
+
+
+class Client:
+    """A client of one store, for `with`. It may be used by any number of threads at a time.
+
+    Its requests are made on an event loop in a thread of its own, so it may be used where another
+    loop runs, which waits for each call. Everything else is as in `AsyncClient`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        allow_http: bool = False,
+        metadata: bool = False,
+        transport: Carrier | None = None,
+        **settings: Unpack[Settings],
+    ) -> None:
+        self._begin(
+            AsyncClient(
+                url,
+                token,
+                allow_http=allow_http,
+                metadata=metadata,
+                transport=transport,
+                **settings,
+            )
+        )
+
+    @classmethod
+    def from_target(
+        cls,
+        name: str,
+        *,
+        installation: str | None = None,
+        confirm: str | None = None,
+        allow_http: bool = False,
+        metadata: bool = False,
+        transport: Carrier | None = None,
+        environ: Mapping[str, str] = os.environ,
+        **settings: Unpack[Settings],
+    ) -> Self:
+        """Return a client of a target: see `AsyncClient.from_target`."""
+        client = cls.__new__(cls)
+        client._begin(
+            AsyncClient.from_target(
+                name,
+                installation=installation,
+                confirm=confirm,
+                allow_http=allow_http,
+                metadata=metadata,
+                transport=transport,
+                environ=environ,
+                **settings,
+            )
+        )
+        return client
+
+    def _begin(self, client: AsyncClient) -> None:
+        self._client = client
+        self._thread: _LoopThread | None = None
+
+    def __repr__(self) -> str:
+        return repr(self._client).replace(type(self._client).__name__, type(self).__name__, 1)
+
+    def __enter__(self) -> Self:
+        if self._thread is not None:
+            raise UsageError("the client is open already", "Make another one.")
+        self._thread = _LoopThread()
+        try:
+            self._call(self._client.__aenter__)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections. Calls of other threads that are at work are cut off."""
+        if self._thread is None:
+            return
+        try:
+            self._call(self._client.aclose)
+        finally:
+            thread, self._thread = self._thread, None
+            thread.end()
+
+    def set_many(
+        self,
+        records: Given[Mapping[str, Any]],
+        *,
+        entity: str | None = None,
+        listeners: Sequence[Listener] = (),
+    ) -> Result:
+        """Write records: see `AsyncClient.set_many`. An iterator is read in this thread."""
+        return self._work(self._client.set_many, records, entity, listeners)
+
+    def delete_many(
+        self,
+        keys: Given[Key],
+        *,
+        entity: str | None = None,
+        listeners: Sequence[Listener] = (),
+    ) -> Result:
+        """Delete keys: see `AsyncClient.delete_many`. An iterator is read in this thread."""
+        return self._work(self._client.delete_many, keys, entity, listeners)
+
+    def get_many(
+        self,
+        keys: Given[Key],
+        *,
+        entity: str | None = None,
+        listeners: Sequence[Listener] = (),
+    ) -> Iterator[ReadRecord]:
+        """Yield what the store has of each key: see `AsyncClient.get_many`.
+
+        An iterator is read in the client's thread.
+        """
+        return self._iterated(
+            lambda: self._client.get_lists(keys, entity=entity, listeners=listeners)
+        )
+
+    def scan(
+        self,
+        prefix: str = "",
+        *,
+        entity: str | None = None,
+        listeners: Sequence[Listener] = (),
+    ) -> Iterator[ReadRecord]:
+        """Yield the records whose keys begin with a prefix: see `AsyncClient.scan`."""
+        return self._iterated(
+            lambda: self._client.scan_lists(prefix, entity=entity, listeners=listeners)
+        )
+
+    def _work(
+        self,
+        work: Callable[..., Coroutine[Any, Any, Result]],
+        given: Given[Any],
+        entity: str | None,
+        listeners: Sequence[Listener],
+    ) -> Result:
+        if isinstance(given, Sequence | AsyncIterable):
+            return self._call(lambda: work(given, entity=entity, listeners=listeners))
+        handed = CallersThread(given)
+        future = self._started(lambda: work(handed, entity=entity, listeners=listeners))
+        future.add_done_callback(lambda _: handed.give_up())
+        try:
+            handed.read()
+            return future.result()
+        finally:
+            future.cancel()  # nothing, unless this thread was interrupted
+
+    def _iterated(
+        self, begin: Callable[[], AsyncGenerator[Sequence[ReadRecord], None]]
+    ) -> Iterator[ReadRecord]:
+        lists = begin()
+        try:
+            while (records := self._call(lambda: _next(lists))) is not None:
+                yield from records
+        finally:
+            if self._thread is not None:  # otherwise the end of its loop has closed it
+                self._call(lambda: _closed(lists))
+
+    def _call(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+        """Carry out a coroutine on the client's loop, and wait for it."""
+        future = self._started(work)
+        try:
+            return future.result()
+        finally:
+            future.cancel()  # nothing, unless this thread was interrupted
+
+    def _started(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> "Future[_T]":
+        thread = self._thread
+        if thread is None:
+            raise UsageError("the client is not open", "Use it in a with block.")
+        if thread.is_current:
+            raise UsageError(
+                "a listener called the client that calls it", "Call it from another thread."
+            )
+        return asyncio.run_coroutine_threadsafe(work(), thread.loop)
+
+
+class _LoopThread:
+    """A thread that runs an event loop until `end` is called."""
+
+    def __init__(self) -> None:
+        begun: Future[asyncio.AbstractEventLoop] = Future()
+        # A daemon: a client that nobody closes must not keep the process from ending.
+        self._thread = threading.Thread(
+            target=self._run, args=(begun,), name="kvsctl-client", daemon=True
+        )
+        self._thread.start()
+        self.loop = begun.result()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether this is the thread that calls."""
+        return threading.current_thread() is self._thread
+
+    def end(self) -> None:
+        """End the loop and wait for the thread. What is left on the loop is cancelled."""
+        self.loop.call_soon_threadsafe(self._ending.set)
+        self._thread.join()
+
+    def _run(self, begun: "Future[asyncio.AbstractEventLoop]") -> None:
+        try:
+            with asyncio.Runner(loop_factory=quick_loop()) as runner:
+                runner.run(self._until_ended(begun))
+        except BaseException as error:
+            if begun.done():
+                raise
+            begun.set_exception(error)
+
+    async def _until_ended(self, begun: "Future[asyncio.AbstractEventLoop]") -> None:
+        self._ending = asyncio.Event()
+        begun.set_result(asyncio.get_running_loop())
+        await self._ending.wait()
+
+
+async def _next(
+    lists: AsyncGenerator[Sequence[ReadRecord], None],
+) -> Sequence[ReadRecord] | None:
+    return await anext(lists, None)
+
+
+async def _closed(lists: AsyncGenerator[Sequence[ReadRecord], None]) -> None:
+    await lists.aclose()
