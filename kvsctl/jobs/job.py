@@ -16,6 +16,7 @@ from kvsctl.outputs.forms import Printing, RecordForm
 from kvsctl.service.wire import MetadataRequest
 
 if TYPE_CHECKING:
+    from kvsctl.jobs.cleanup.gathering import Listed
     from kvsctl.jobs.cleanup.guards import MostDeleted
     from kvsctl.jobs.cleanup.plan import CleanUpPlan
     from kvsctl.jobs.cleanup.undo import UndoPlan
@@ -171,8 +172,9 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     applied to what is still chosen. `has_consent`: whether the user has said that what is changed
     is meant; None: nobody need be asked. `undo`: where what is deleted is kept; its records must be
     read first. `plan_guard`: the input is a plan, which may delete so much once it was checked and
-    approved. `counted`: the clean-up only lists, and this receives what it would work on. `retry`:
-    what the command that retries failures is made of.
+    approved. `counted`: the clean-up only lists, and this receives what it would work on, and must
+    close what was listed. `listed`: what an earlier job has listed for the clean-up, which closes
+    it. `retry`: what the command that retries failures is made of.
     """
 
     input: JobInput
@@ -199,7 +201,8 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     has_consent: bool | None = None
     undo: "UndoPlan | None" = None
     plan_guard: "MostDeleted | None" = None
-    counted: "Callable[[Counted], None] | None" = None
+    counted: "Callable[[Counted, Listed], None] | None" = None
+    listed: "Listed | None" = None
     retry: "RetryWords | None" = None
 
     @property

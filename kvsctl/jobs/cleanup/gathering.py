@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -153,6 +153,20 @@ class Gathered:
         group = None if keeping is None else keeping.group_of(entry.entity or None, entry.key)
         assert group is not None  # noqa: S101
         return group
+
+
+class Listed(NamedTuple):
+    """A listing that has ended, and when the ages of the rules counted from; None: they have none.
+
+    Whoever has it must close it.
+    """
+
+    gathered: Gathered
+    ages_count_from: float | None
+
+    def close(self) -> None:
+        """Free the memory, and the space on disk."""
+        self.gathered.close()
 
 
 class Gatherer:

@@ -15,7 +15,7 @@ from kvsctl.bulk.settling.reconcile import EXPIRED, UNDECIDED, ReadPolicy
 from kvsctl.comparison.memory import SortingMemory
 from kvsctl.jobs.cleanup.actions import StillChosen
 from kvsctl.jobs.cleanup.consent import FoundByRule, done_by, excesses, name_of, refusal_of
-from kvsctl.jobs.cleanup.gathering import Gathered, Gatherer, is_chosen_by
+from kvsctl.jobs.cleanup.gathering import Gathered, Gatherer, Listed, is_chosen_by
 from kvsctl.jobs.cleanup.plan import CleanUpPlan
 from kvsctl.jobs.cleanup.spool import Spool
 from kvsctl.jobs.cleanup.stages import Stages
@@ -59,6 +59,7 @@ class Survey(Stages):
         self._handled = Spool(memory)
         """Every record that was worked on."""
         self._value_bytes = [0] * len(plan.rules)
+        self._ages_count_from: float | None = None
         self._is_listed = False
         """Whether a listing has come to its end."""
         cutoff = surroundings.journal.cutoff
@@ -66,6 +67,17 @@ class Survey(Stages):
             self._chosen = self._chosen.counted_from(cutoff.ages_count_from)
 
     async def _gathered(self, *, is_first: bool) -> Gathered:
+        """List what is chosen, if the job does not have it. Raise KvsctlError if that fails."""
+        if is_first and self._job.listed is not None:
+            self._is_listed = True
+            listed = self._job.listed
+        else:
+            listed = await self._listed_now()
+        if is_first:
+            self._note_first(*listed)
+        return listed.gathered
+
+    async def _listed_now(self) -> Listed:
         """List what is chosen. Raise KvsctlError if that cannot be finished."""
         gathered = Gathered(self._chosen, [rule.action for rule in self._rules], self._memory)
         try:
@@ -95,9 +107,7 @@ class Survey(Stages):
             gathered.close()
             raise
         self._is_listed = self._is_listed or not self._is_stopping
-        if is_first:
-            self._note_first(gathered, run.ages_count_from)
-        return gathered
+        return Listed(gathered, run.ages_count_from)
 
     def _listing_plan(self) -> RunPlan:
         """Return how records are read again that are listed: what they hold decides nothing yet."""
@@ -106,6 +116,7 @@ class Survey(Stages):
 
     def _note_first(self, gathered: Gathered, moment: float | None) -> None:
         """Note what holds for all passes. Raise UsageError if records are required."""
+        self._ages_count_from = moment
         if moment is not None:
             self._chosen = self._chosen.counted_from(moment)
             if self._around.journal.cutoff is not None:

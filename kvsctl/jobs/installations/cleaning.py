@@ -2,7 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Final
+
+from msgspec.structs import replace
 
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.pacing.app_invocations import pacer_of
@@ -11,6 +14,7 @@ from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus, UsageError
 from kvsctl.jobs.cleanup.consent import refusal_of
+from kvsctl.jobs.cleanup.gathering import Listed
 from kvsctl.jobs.cleanup.plan import CleanUpPlan
 from kvsctl.jobs.installations.consent import question_of, require_few
 from kvsctl.jobs.installations.counting import Counted, counting_job, has_limit, limited, unlisted
@@ -20,11 +24,17 @@ from kvsctl.jobs.job import BatchJob, JobEnd
 from kvsctl.jobs.question import Question
 from kvsctl.report.installations.ends import InstallationEnd, counts_of
 
+_MOST_KEPT: Final = 1_000_000
+"""How many records are kept that were listed. What was listed besides is listed again."""
+_COST_OF_LISTING: Final = 500
+"""What a listing takes besides its records, in records."""
+
 
 class Cleaning:
     """What is known of a clean-up between its listings and its changes.
 
-    `template` is the job of one installation.
+    `template` is the job of one installation. What was listed of an installation is kept for its
+    change as far as that takes little. Call `close` at the end.
     """
 
     first: Final = "all installations were listed"
@@ -36,6 +46,8 @@ class Cleaning:
         self._found: dict[str, Counted] = {}
         self._pacers: dict[str, tuple[float, Pacer]] = {}
         self._unlisted = 0
+        self._listings: dict[str, Listed] = {}
+        self._kept = 0
 
     @staticmethod
     def of(template: BatchJob) -> "Cleaning | None":
@@ -62,16 +74,22 @@ class Cleaning:
 
         It has no exit code yet if there is something to change.
         """
-        counted: list[Counted] = []
+        counted: list[tuple[Counted, Listed]] = []
+
+        def note(found: Counted, listed: Listed) -> None:
+            counted.append((found, listed))
+
         pacer = pacer_of(self._template.plan.pace)
-        line, end = await work_on(
-            target, job, around, lambda part: counting_job(part, counted.append), pacer
-        )
+        line, end = await work_on(target, job, around, lambda part: counting_job(part, note), pacer)
         end = None if end is None or end.tally is None else _requests_only(end, end.tally)
         if line.exit_code != ExitStatus.OK or not counted:
             self._unlisted += 1
+            for _, listed in counted:
+                listed.close()
             return PartEnd(_with_counts(unlisted(line), end), end)
-        found = self._found[line.installation] = counted[0]
+        [(found, listed)] = counted
+        self._found[line.installation] = found
+        self._keep_listing(found, listed, job)
         self._keep(found.installation, pacer)
         exit_code = None if self._is_to_change(found) else int(ExitStatus.OK)
         return PartEnd(_with_counts(InstallationEnd(found.installation, exit_code), end), end)
@@ -114,7 +132,35 @@ class Cleaning:
         """Carry out the clean-up of an installation."""
         found = self._found[str(target.installation)]
         _, pacer = self._pacers.pop(found.installation, (0.0, None))
-        return await work_on(target, job, around, lambda part: limited(part, found), pacer)
+        listed = self._listings.pop(found.installation, None)
+
+        def changed(part: BatchJob) -> BatchJob:
+            return replace(limited(part, found), listed=listed)
+
+        if listed is None:
+            return await work_on(target, job, around, changed, pacer)
+        with closing(listed):
+            return await work_on(target, job, around, changed, pacer)
+
+    def close(self) -> None:
+        """Free what was listed and not changed."""
+        for listed in self._listings.values():
+            listed.close()
+
+    def _keep_listing(self, found: Counted, listed: Listed, job: InstallationsJob) -> None:
+        """Keep what was listed for the change, or close it.
+
+        A journal may have begun before, with other ages. Other processes cannot read it. Groups
+        that keep their latest records are in memory, however many they are.
+        """
+        cost = found.records + _COST_OF_LISTING
+        is_usable = self._template.journal is None and job.crewing is None
+        is_small = not listed.gathered.latest and self._kept + cost <= _MOST_KEPT
+        if found.records and is_usable and is_small:
+            self._kept += cost
+            self._listings[found.installation] = listed
+        else:
+            listed.close()
 
     def _keep(self, installation: str, pacer: Pacer) -> None:
         """Keep the pacer of an installation as long as what it counted matters: a minute."""

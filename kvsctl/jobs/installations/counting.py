@@ -1,7 +1,6 @@
 """Count what a clean-up would work on in an installation, before anything is changed in any."""
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
 
 import msgspec
 from msgspec.structs import replace
@@ -11,6 +10,7 @@ from kvsctl.bulk.settling.precondition import Precondition
 from kvsctl.comparison.memory import SortingMemory
 from kvsctl.errors import ExitStatus
 from kvsctl.jobs.cleanup.consent import FoundByRule
+from kvsctl.jobs.cleanup.gathering import Listed
 from kvsctl.jobs.cleanup.guards import MostDeleted
 from kvsctl.jobs.cleanup.plan import CleanUpPlan, CleanUpRule
 from kvsctl.jobs.cleanup.surroundings import Surroundings
@@ -44,7 +44,10 @@ class Counted(msgspec.Struct, frozen=True):
 
 
 class CountingRun(Survey):
-    """Lists what rules choose, and changes nothing. `note` receives what was found."""
+    """Lists what rules choose, and changes nothing.
+
+    `note` receives what was found, and what was listed, which it must close.
+    """
 
     def __init__(
         self,
@@ -54,24 +57,26 @@ class CountingRun(Survey):
         surroundings: Surroundings,
         pacer: Pacer,
         memory: SortingMemory,
-        note: Callable[[Counted], None],
+        note: Callable[[Counted, Listed], None],
     ) -> None:
         super().__init__(job, plan, service, surroundings, pacer, memory)
         self._name_of_store = job.target.installation or job.target.name
         self._note = note
 
     async def _work(self) -> None:
-        with closing(await self._gathered(is_first=True)) as gathered:
-            if self._is_stopping:
-                return
-            pairs = zip(gathered.spools, self._listed, strict=True)
-            rules = [FoundByRule(one.count, one.value_bytes, listed) for one, listed in pairs]
-            undecided, kept = sum(gathered.undecided), sum(gathered.kept)
-            self._note(Counted(self._name_of_store, rules, undecided, kept))
+        gathered = await self._gathered(is_first=True)
+        if self._is_stopping:
+            gathered.close()
+            return
+        pairs = zip(gathered.spools, self._listed, strict=True)
+        rules = [FoundByRule(one.count, one.value_bytes, listed) for one, listed in pairs]
+        undecided, kept = sum(gathered.undecided), sum(gathered.kept)
+        found = Counted(self._name_of_store, rules, undecided, kept)
+        self._note(found, Listed(gathered, self._ages_count_from))
         self._is_whole = True
 
 
-def counting_job(job: BatchJob, note: Callable[[Counted], None]) -> BatchJob:
+def counting_job(job: BatchJob, note: Callable[[Counted, Listed], None]) -> BatchJob:
     """Return the job that lists what a clean-up would work on, and changes nothing."""
     return replace(
         job,

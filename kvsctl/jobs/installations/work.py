@@ -149,7 +149,7 @@ class _Work:
             ):
                 gc.freeze()  # what stays is not looked at by each collection
                 try:
-                    await self._all(around)
+                    await self._all(around, closing)
                 finally:
                     await carriers.aclose()
             broken = None if stdout is None else stdout.complete()
@@ -263,7 +263,7 @@ class _Work:
             shard=None if self._job.shard is None else str(self._job.shard),
         )
 
-    async def _all(self, around: Around) -> None:
+    async def _all(self, around: Around, closing: ExitStack) -> None:
         cleaning = Cleaning.of(self._template) or Applying.of(self._template)
         if cleaning is None:
             with self._progress.working(self._job.command, len(self._left)):
@@ -273,6 +273,8 @@ class _Work:
                 else:
                     await self._in_groups(self._groups, self._left, around.ends_at)
             return
+        if isinstance(cleaning, Cleaning):
+            closing.callback(cleaning.close)
         count = partial(cleaning.count, job=self._job, around=around)
         counted: list[PartEnd] = []
         refusal = cleaning.refusal

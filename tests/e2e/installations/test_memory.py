@@ -1,6 +1,8 @@
 """What a clean-up of several installations holds in memory: one budget for all of them."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -8,9 +10,11 @@ import pytest
 from kvsctl.comparison import memory as memory_module
 from kvsctl.comparison.memory import SortingMemory
 from kvsctl.jobs.cleanup import spool
+from kvsctl.jobs.installations import cleaning
 from tests.e2e.installations.support import ALL, container
 from tests.support.commands.command import Command
 
+_DELETE = ("delete", *ALL, "--prefix", "tmp:", "--yes", "--json")
 _INSTALLATIONS = 8
 _KEYS = 600
 _KEY_BYTES = 300
@@ -35,11 +39,10 @@ def memories(monkeypatch: pytest.MonkeyPatch) -> list[SortingMemory]:
     return made
 
 
-@pytest.mark.parametrize("limits", [[], ["--max-delete", "10000"]])
-def test_all_share_one_budget(
-    kvsctl: Command, memories: list[SortingMemory], tmp_path: Path, limits: list[str]
-) -> None:
-    seed = tmp_path / "seed.jsonl"
+@contextmanager
+def _stores(kvsctl: Command, folder: Path) -> Iterator[Command]:
+    """Serve installations that all have as many keys."""
+    seed = folder / "seed.jsonl"
     names = [f"i{number}" for number in range(_INSTALLATIONS)]
     seed.write_text(
         "".join(
@@ -49,7 +52,15 @@ def test_all_share_one_budget(
         )
     )
     with container(kvsctl, names, "--seed", str(seed)) as inside:
-        report = inside("delete", *ALL, "--prefix", "tmp:", "--yes", "--json", *limits).report
+        yield inside
+
+
+@pytest.mark.parametrize("limits", [[], ["--max-delete", "10000"]])
+def test_all_share_one_budget(
+    kvsctl: Command, memories: list[SortingMemory], tmp_path: Path, limits: list[str]
+) -> None:
+    with _stores(kvsctl, tmp_path) as inside:
+        report = inside(*_DELETE, *limits).report
     assert (report["exit_code"], report["succeeded"]) == (0, _INSTALLATIONS * _KEYS)
     [memory] = memories
     # Each has two spools at a time: what was listed, and what was worked on.
@@ -57,3 +68,33 @@ def test_all_share_one_budget(
     assert _MOST_BYTES <= memory.most_held_bytes <= bound
     assert bound < _INSTALLATIONS * _KEYS * _KEY_BYTES / 5
     assert memory.held_bytes == memory.pages.pages == 0
+
+
+@pytest.mark.parametrize(("most_kept", "listed_again"), [(1_000_000, 0), (2_500, 6), (0, 8)])
+def test_what_was_listed_before_all_changes_is_used_by_them(
+    kvsctl: Command,
+    memories: list[SortingMemory],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    most_kept: int,
+    listed_again: int,
+) -> None:
+    """A limit for all of them costs no requests, as long as what was listed may be kept."""
+    with _stores(kvsctl, tmp_path) as inside:
+        without_limit = inside(*_DELETE).report
+    monkeypatch.setattr(cleaning, "_MOST_KEPT", most_kept)
+    with _stores(kvsctl, tmp_path) as inside:
+        report = inside(*_DELETE, "--max-delete", "10000").report
+    assert (report["exit_code"], report["succeeded"]) == (0, _INSTALLATIONS * _KEYS)
+    pages = _KEYS // 100
+    assert report["requests"] == without_limit["requests"] + listed_again * pages
+    assert [one.held_bytes + one.pages.pages for one in memories] == [0, 0]
+
+
+def test_what_was_listed_is_freed_if_nothing_is_changed(
+    kvsctl: Command, memories: list[SortingMemory], tmp_path: Path
+) -> None:
+    with _stores(kvsctl, tmp_path) as inside:
+        inside(*_DELETE, "--max-delete", "100", status=2)
+    assert all(one.most_held_bytes >= _MOST_BYTES for one in memories)
+    assert [one.held_bytes + one.pages.pages for one in memories] == [0] * len(memories)
