@@ -28,15 +28,28 @@ def test_it_says_what_is_meant_and_keeps_what_was_there(
 
 
 @only_on(IS_POSIX, "Windows has no modes")
-def test_the_file_is_private_and_a_link_to_it_stays(tmp_path: Path) -> None:
+def test_a_new_file_is_private(tmp_path: Path) -> None:
+    write_private(tmp_path / "new.toml", "a\r\n")
+    assert (tmp_path / "new.toml").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "new.toml").read_bytes() == b"a\r\n"
+
+
+def test_line_ends_and_a_byte_order_mark_stay() -> None:
+    new = with_target("\ufeff# mine\r\n", "b", {"url": "x"}, is_default=True)
+    assert new == '\ufeffdefault = "b"\r\n# mine\r\n\r\n[targets.b]\r\nurl = "x"\r\n'
+
+
+@only_on(IS_POSIX, "Windows has no modes")
+@pytest.mark.parametrize("mode", [0o600, 0o640])
+def test_the_file_keeps_its_mode_and_a_link_to_it_stays(tmp_path: Path, mode: int) -> None:
     real, link = tmp_path / "dotfiles" / "config.toml", tmp_path / "config.toml"
     real.parent.mkdir()
     real.write_text("old")
-    real.chmod(0o644)
+    real.chmod(mode)
     link.symlink_to(real)
     write_private(link, "new\n")
     assert link.is_symlink()
-    assert (real.read_text(), real.stat().st_mode & 0o777) == ("new\n", 0o600)
+    assert (real.read_text(), real.stat().st_mode & 0o777) == ("new\n", mode)
     assert [path.name for path in real.parent.iterdir()] == ["config.toml"]
 
 

@@ -1,6 +1,8 @@
 """Add a target to the configuration file, once it has answered."""
 
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -14,13 +16,14 @@ from kvsctl.config.targets import FORGE_URL, TargetFlags, choose_target
 from kvsctl.errors import UsageError
 from kvsctl.jobs.ping.asking import Ping, ping
 from kvsctl.jobs.question import typed_line
-from kvsctl.jobs.settings.writing import with_target, write_private
+from kvsctl.jobs.settings.writing import BYTE_ORDER_MARK, text_of, with_target, write_private
 from kvsctl.jobs.signals import interruptible
 from kvsctl.report.console import Environment
 from kvsctl.report.escape import visible
 from kvsctl.report.target.ping import pinged_lines
 from kvsctl.service.transport.urls import is_loopback_url
 
+_PROBE: Final = "a name that no target has"
 _NOTHING: Final = "nothing was written"
 _YES: Final = frozenset({"y", "yes"})
 
@@ -56,6 +59,7 @@ async def init(wanted: Wanted, environment: Environment, environ: Mapping[str, s
     """
     config = _config(environ)
     check_names(config)
+    _require_sections(with_target(config.text, _PROBE, {}, is_default=False), config, _PROBE, {})
     if wanted.name is not None:
         _require_new(wanted.name, config)
     if wanted.missing and not (environment.stdin_is_terminal and environment.stderr_is_terminal):
@@ -79,7 +83,10 @@ async def init(wanted: Wanted, environment: Environment, environ: Mapping[str, s
     if pinged.error is not None:
         pinged.error.hint = f"{pinged.error.hint or ''} N{_NOTHING[1:]}.".lstrip()
         raise pinged.error
-    text = with_target(config.text, name, section, is_default=bool(wanted.make_default))
+    _require_unchanged(config, environ)
+    before = text_of(config.path)
+    text = with_target(before, name, section, is_default=bool(wanted.make_default))
+    _require_sections(text, config, name, section)
     write_private(config.path, text)
     environment.write_stderr(
         f"{visible(str(config.path))} has the target {visible(name)}: use it with "
@@ -93,6 +100,33 @@ def _config(environ: Mapping[str, str]) -> ConfigFile:
     if path and not Path(path).exists():
         return ConfigFile(Path(path))
     return read_config(environ)
+
+
+def _require_unchanged(config: ConfigFile, environ: Mapping[str, str]) -> None:
+    """Raise UsageError if the file is not the one that was read before the questions."""
+    now = _config(environ)
+    if (now.exists, now.text) != (config.exists, config.text):
+        raise UsageError(
+            f"{config.path}: it was changed while the target was asked for: {_NOTHING}",
+            "Run the command again.",
+        )
+
+
+def _require_sections(text: str, config: ConfigFile, name: str, section: Mapping[str, str]) -> None:
+    """Raise UsageError if the new text is not the old settings and one more target.
+
+    A section cannot follow `targets = {…}`, for instance.
+    """
+    import tomllib
+
+    expected = {**config.sections, name: section}
+    with suppress(tomllib.TOMLDecodeError):
+        if tomllib.loads(text.removeprefix(BYTE_ORDER_MARK)).get("targets") == expected:
+            return
+    raise UsageError(
+        f"{config.place('targets')}: no section can be added to this file: {_NOTHING}",
+        "Write each target as a section of its own, such as [targets.staging].",
+    )
 
 
 def _require_new(name: str, config: ConfigFile) -> None:
@@ -144,7 +178,12 @@ def _section(wanted: Wanted) -> dict[str, str]:
     given = {
         "kind": BRIDGE if wanted.bridge else None,
         "url": wanted.url,
-        "token_file": None if wanted.token_file is None else str(wanted.token_file),
+        "token_file": None if wanted.token_file is None else _from_everywhere(wanted.token_file),
         "token_command": wanted.token_command,
     }
     return {name: value for name, value in given.items() if value is not None}
+
+
+def _from_everywhere(path: Path) -> str:
+    """Return a path that names the same file whichever folder a command runs in."""
+    return str(path) if str(path).startswith("~") else os.path.abspath(path)  # noqa: PTH100 - links stay

@@ -9,7 +9,7 @@ from kvsctl.emulator import embedded
 from tests.support.commands.command import Command
 from tests.support.commands.pseudo_terminal import in_terminal
 from tests.support.commands.server import served
-from tests.support.needs import IS_POSIX
+from tests.support.needs import IS_POSIX, only_on
 
 
 @pytest.fixture
@@ -146,3 +146,47 @@ def test_the_end_of_the_input_ends_the_questions(kvsctl: Command) -> None:
     assert screen.status == 2, screen.text
     assert "no answer: nothing was written" in screen.text
     assert not _file(kvsctl).exists()
+
+
+@pytest.mark.parametrize(
+    "text", ['targets = {a = {url = "https://a.example"}}\n', "targets = {}\n# mine\n"]
+)
+def test_init_leaves_a_file_alone_to_which_no_section_can_be_added(
+    kvsctl: Command, url: str, text: str
+) -> None:
+    path = _written(kvsctl, text)
+    ended = kvsctl("config", "init", "served", "--url", url, status=2)
+    assert f"{path}:1: no section can be added to this file: nothing was" in ended.err.decode()
+    assert path.read_text() == text
+
+
+def test_init_keeps_line_ends_and_mode(kvsctl: Command, url: str) -> None:
+    path = _written(kvsctl, "")
+    path.write_bytes(b"# mine\r\n")
+    path.chmod(0o640)
+    kvsctl("config", "init", "served", "--url", url, status=0)
+    assert path.read_bytes() == f'# mine\r\n\r\n[targets.served]\r\nurl = "{url}"\r\n'.encode()
+    if IS_POSIX:
+        assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_relative_token_file_works_from_every_folder(
+    kvsctl: Command, url: str, tmp_path: Path
+) -> None:
+    token = tmp_path / "tok"
+    token.write_text("secret")
+    token.chmod(0o600)
+    words = ("config", "init", "served", "--url", url, "--token-file", "tok")
+    kvsctl(*words, folder=tmp_path, status=0)
+    [document] = kvsctl("config", "show", "-t", "served", "--json", status=0).lines
+    by_name = {one["name"]: one["value"] for one in document["settings"]}
+    assert by_name["token"] == f"file {token}"
+
+
+@only_on(IS_POSIX, "the token command is a shell's")
+def test_init_does_not_overwrite_what_was_changed_meanwhile(kvsctl: Command, url: str) -> None:
+    path = _written(kvsctl, "# mine\n")
+    change = f"sh -c 'printf \"# x\" >> {path}; printf token'"
+    ended = kvsctl("config", "init", "a", "--url", url, "--token-command", change, status=2)
+    assert b"it was changed while the target was asked for: nothing was written" in ended.err
+    assert path.read_text().startswith("# mine\n# x")

@@ -90,8 +90,8 @@ def targets_command(
 def init_command(given: Given) -> None:
     """Add a target to the configuration file, once it has answered a ping.
 
-    Asks for what the options leave out; without a terminal, the options must say it all. The file
-    is written with mode 600, and keeps what is in it.
+    Asks for what the options leave out; without a terminal, the options must say it all. A new
+    file gets mode 600; one that exists keeps its mode and what is in it.
     """
     from kvsctl.jobs.event_loop import on_a_loop
     from kvsctl.jobs.settings.init import Wanted, init
