@@ -76,6 +76,9 @@ def _of_target(given: Given, target: Target) -> Iterator[Shown]:
 
 def _of_running(given: Given, target: Target, running: Running) -> Iterator[Shown]:
     for name, value in running._asdict().items():
+        if name == "quota_share" and target.local_path is not None:
+            yield Shown(name, None)  # the embedded emulator has no quota
+            continue
         variable = f"KVSCTL_{name.upper()}"
         where: tuple[str, str] | tuple[()] = _in_section(given, target, name)
         if given.running.get(name) is not None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -104,3 +105,10 @@ def test_secrets_of_a_url_are_not_shown() -> None:
     shown = _shown(TargetFlags(), {}, {}, config)
     assert shown["url"] == ("url", "https://***@a.example/?***", "file", "c.toml:2")
     assert all_targets(config)[-1].what == "https://***@a.example/?***"
+
+
+@pytest.mark.parametrize("options", [{}, {"quota_share": 0.5}])
+def test_no_share_of_a_quota_is_shown_where_none_is_used(options: dict[str, Any]) -> None:
+    shown = _shown(TargetFlags(target="local"), options, {}, _CONFIG)
+    assert shown["quota_share"] == ("quota_share", None, "default", "")
+    assert shown["rps"] == ("rps", None, "default", "")
