@@ -74,7 +74,7 @@ def _typed_name(command: str, target: Target, environment: Environment) -> str:
                 "Type the name of the target to continue: "
             )
             environment.write_stderr(wrapped(text, environment.terminal_size()[0]))
-            return read_line()
+            return read_line(environment)
     except Interrupted:
         environment.write_stderr("\n")
         raise

@@ -9,10 +9,19 @@ from msgspec.structs import replace
 
 from kvsctl.bulk.feeds import NO_RECORDS
 from kvsctl.bulk.outcomes.tally import Tally
-from kvsctl.errors import Defect, ExitStatus, Interrupted, KvsctlError, StreamError
+from kvsctl.errors import (
+    Defect,
+    ExitStatus,
+    Interrupted,
+    KvsctlError,
+    StreamError,
+    UsageError,
+    WorkLeft,
+)
 from kvsctl.files.raw import write_all
 from kvsctl.files.sinks import status_of
 from kvsctl.jobs.job import BatchJob, JobEnd
+from kvsctl.model import GET
 from kvsctl.report.console import Environment
 from kvsctl.report.document import (
     About,
@@ -153,6 +162,20 @@ class Ending(msgspec.Struct, frozen=True):
             and not tally.ambiguous
         )
 
+    def _is_refused(self, end: End) -> bool:
+        """Return whether an error has ended the job before it changed a record.
+
+        A listing has cost units then, and may have counted records that are left alone.
+        """
+        tally = self.tally
+        if end.error is None or tally.is_blank:
+            return end.error is not None
+        changes = self.job.plan.verb is not GET
+        is_refusal = isinstance(end.error, UsageError | Interrupted | WorkLeft)
+        return (
+            is_refusal and changes and self.job.input.is_listing and tally.records == tally.skipped
+        )
+
     def _early_end(self, end: End) -> EarlyEnd | None:
         tally, fraction_read = self.tally, self.job.input.fraction_read()
         if isinstance(end.error, Interrupted):
@@ -216,7 +239,7 @@ class Ending(msgspec.Struct, frozen=True):
 
     def _print_tables(self, end: End) -> None:
         environment, groups = self.environment, self.tally.groups
-        if environment.stderr_fd is None or (end.error is not None and self.tally.is_blank):
+        if environment.stderr_fd is None or self._is_refused(end):
             return  # nothing can be shown, or the error says all there is to say
         if self.job.reporting.verbosity:
             for line in input_lines(self.job.input.inputs_read()):

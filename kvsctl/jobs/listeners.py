@@ -1,6 +1,7 @@
 """Everything that listens to a run, opened together and closed together."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -68,6 +69,7 @@ class JobListeners:
         self._wake: Callable[[], None] = lambda: None
         self._run: Steered | None = None
         self._progress = JobProgress(job, environment)
+        self._asked_seconds = 0.0
         self.listeners: list[Listener] = [self._tally]
         self.undo: Final = _undo_of(job, about, self.journal)
         self.rules: Final = [] if job.cleanup is None else job.cleanup.reports(self._tally)
@@ -167,6 +169,15 @@ class JobListeners:
         finally:
             self.listeners.remove(following)
 
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """Ask the user inside the block. The time that the answer takes is not that of the run."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self._asked_seconds += time.monotonic() - began
+
     def notice(self, text: str) -> None:
         """Write a line of the command's own to stderr at once, above what is drawn."""
         self._progress.note(text)
@@ -249,6 +260,8 @@ class JobListeners:
     ) -> ExitStatus:
         """Complete every file, report, and return the exit status.
 
+        `elapsed_seconds`: since the run began, with the time in which the user was asked.
+
         An error in one of these steps does not prevent the others.
         """
         broken = self._close_files(is_whole=error is None and interrupted is None)
@@ -268,7 +281,7 @@ class JobListeners:
         end = End(
             graver(self._bad_sum(), graver(error, broken)),
             interrupted,
-            elapsed_seconds + self.journal.earlier_seconds,
+            elapsed_seconds - self._asked_seconds + self.journal.earlier_seconds,
             is_unread=self._sink is not None and has_no_reader(self._sink),
             is_cut_short=self._run is not None and self._run.is_cut_short,
         )

@@ -15,7 +15,7 @@ import msgspec
 
 from kvsctl.config.targets import Target
 from kvsctl.errors import Interrupted, UsageError
-from kvsctl.jobs.signals import interruptible
+from kvsctl.jobs.signals import continuing, interruptible
 from kvsctl.report.console import Environment
 from kvsctl.report.escape import visible
 from kvsctl.report.styled import wrapped
@@ -126,12 +126,16 @@ async def ask(question: Question, environment: Environment) -> None:
     """Ask, and return once the user has consented. Raise UsageError for any other answer.
 
     Raise Interrupted if a signal arrives that no run handles. The end of the input counts as no.
-    May be cancelled while it waits for the answer.
+    May be cancelled while it waits for the answer. A process that was stopped asks again.
     """
 
-    async def answered() -> str:
+    def show() -> None:
         environment.write_stderr(wrapped(question.text, environment.terminal_size()[0]))
-        return await typed_line()
+
+    async def answered() -> str:
+        show()
+        with continuing(show):
+            return _typed(await _next_line(), environment)
 
     try:
         answer = await interruptible(answered(), question.refusal)
@@ -143,20 +147,30 @@ async def ask(question: Question, environment: Environment) -> None:
 
 
 async def typed_line() -> str:
-    """Return the next line of the terminal without outer blanks; "" at the end of the input.
+    """Return the next line of the terminal without outer blanks; "" at the end of the input."""
+    return _text_of(await _next_line())
+
+
+def read_line(environment: Environment) -> str:
+    """Wait for the next line of the terminal. Return it without outer blanks; "" at the end."""
+    return _typed(_read_bytes(), environment)
+
+
+async def _next_line() -> bytes:
+    """Return the next line of the terminal, with its line feed unless the input has ended.
 
     The loop continues meanwhile: signals end a job that waits here. A thread waits for the line, as
     a terminal cannot be watched on every system.
     """
     loop = asyncio.get_running_loop()
-    answered: asyncio.Future[str] = loop.create_future()
+    answered: asyncio.Future[bytes] = loop.create_future()
 
-    def answer(line: str) -> None:
+    def answer(line: bytes) -> None:
         if not answered.done():
             answered.set_result(line)
 
     def read() -> None:
-        line = read_line()
+        line = _read_bytes()
         with suppress(RuntimeError):  # nobody waits any more, and the loop is closed
             loop.call_soon_threadsafe(answer, line)
 
@@ -164,8 +178,8 @@ async def typed_line() -> str:
     return await answered
 
 
-def read_line() -> str:
-    """Wait for the next line of the terminal. Return it without outer blanks; "" at the end."""
+def _read_bytes() -> bytes:
+    """Wait for the next line of the terminal. Return it, with its line feed if it has one."""
     typed = b""
     while not typed.endswith(b"\n") and len(typed) < _MOST_BYTES:
         try:
@@ -175,4 +189,15 @@ def read_line() -> str:
         if not piece:
             break
         typed += piece
-    return typed.decode("utf-8", "replace").strip()
+    return typed
+
+
+def _typed(line: bytes, environment: Environment) -> str:
+    """Return the text of a line, and end the terminal's line if Ctrl-D has not."""
+    if not line.endswith(b"\n"):
+        environment.write_stderr("\n")
+    return _text_of(line)
+
+
+def _text_of(line: bytes) -> str:
+    return line.decode("utf-8", "replace").strip()

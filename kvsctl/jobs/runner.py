@@ -185,7 +185,8 @@ async def _carry_out(
         listeners.require_usable()
         verbs: list[Verb] = []
         if approval is not None:
-            await approval.require(environment)
+            with listeners.asking():
+                await approval.require(environment)
             verbs = approval.verbs
         error = await _send(
             job, verbs, credentials, listeners, change, interrupts, limit, environment, pacer, among

@@ -209,6 +209,23 @@ def interrupting(refusal: str) -> Iterator[None]:
 
 
 @contextmanager
+def continuing(show: Callable[[], None]) -> Iterator[None]:
+    """Call `show` inside the block whenever the process, having been stopped (Ctrl-Z), continues.
+
+    Only the main thread can handle signals, and Windows has none of these.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if not (is_main and hasattr(signal, "SIGCONT")):
+        yield
+        return
+    before = signal.signal(signal.SIGCONT, lambda _number, _frame: show())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGCONT, before)
+
+
+@contextmanager
 def _handled(receive: Callable[[signal.Signals], object]) -> Iterator[bool]:
     """Call `receive` inside the block for each signal that would end the process.
 

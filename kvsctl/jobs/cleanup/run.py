@@ -113,7 +113,8 @@ class CleanUpRun(Survey):
         if number == 1:
             if not self._job.has_consent:
                 self._is_asking = True
-                await ask(self._question(gathered), self._environment)
+                with self._around.asking():
+                    await ask(self._question(gathered), self._environment)
                 self._is_asking = False
             self._around.open_undo()
         for rule, spool in enumerate(gathered.spools):

@@ -61,6 +61,10 @@ class Surroundings(Protocol):
         """Return how much more output can be taken."""
         ...
 
+    def asking(self) -> AbstractContextManager[None]:
+        """Ask the user inside the block. The time that the answer takes is not that of the run."""
+        ...
+
     def notice(self, text: str) -> None:
         """Write a line for people at once."""
         ...

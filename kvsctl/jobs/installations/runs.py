@@ -1,6 +1,7 @@
 """The runs of several installations, as one that signals can stop."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +22,8 @@ class Runs:
         self._at_work: set[Stoppable] = set()
         self._question: asyncio.Task[None] | None = None
         self.is_stopping = False
+        self.asked_seconds = 0.0
+        """How long the user was asked."""
 
     @property
     def interrupted(self) -> ExitStatus | None:
@@ -51,6 +54,7 @@ class Runs:
         Raise what asking raises.
         """
         self._question = asyncio.create_task(asking)
+        began = time.monotonic()
         try:
             await self._question
         except asyncio.CancelledError:
@@ -59,6 +63,7 @@ class Runs:
             return False
         finally:
             self._question = None
+            self.asked_seconds += time.monotonic() - began
         return True
 
     def give_up_asking(self) -> None:

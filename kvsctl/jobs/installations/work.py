@@ -164,7 +164,7 @@ class _Work:
             error = graver(
                 self._refusal or self._stops.error or self._ended_early(), self._settled()
             )
-            elapsed_seconds = time.monotonic() - started
+            elapsed_seconds = time.monotonic() - started - self._runs.asked_seconds
             return ending.publish(error, broken, self._interrupts.interrupted, elapsed_seconds)
 
     def run_out_of_time(self) -> None:

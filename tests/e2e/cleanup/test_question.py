@@ -3,13 +3,18 @@
 import json
 import re
 import signal
+import time
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 
 from tests.support.commands.command import Command
+from tests.support.commands.emulated_terminal import emulated_terminal, started
 from tests.support.commands.pseudo_terminal import in_terminal, signalled_in_terminal
+from tests.support.waiting import wait_until
+
+_THINKING_SECONDS = 4
 
 pytestmark = pytest.mark.slow
 
@@ -46,6 +51,52 @@ def test_anything_but_yes_deletes_nothing(stored: Command, typed: bytes) -> None
     assert _count(stored) == 8
 
 
+@pytest.mark.parametrize(("typed", "line_end"), [(b"n\n", ""), (b"\x04", "\r\n")])
+def test_a_refusal_is_one_message_on_a_line_of_its_own(
+    stored: Command, typed: bytes, line_end: str
+) -> None:
+    screen = in_terminal(stored, "delete", "--prefix", "a", typed=typed)
+    after = screen.text.partition("[y/N] ")[2]  # what is typed was shown before
+    assert after == f"{line_end}kvsctl: not confirmed: nothing was deleted\r\n"
+
+
+def test_the_end_of_the_input_ends_the_line_of_a_protected_name(
+    stored: Command, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text("[targets.local]\nprotected = true\n")
+    protected = stored.having(KVSCTL_CONFIG=str(config))
+    screen = in_terminal(protected, "delete", "--prefix", "a", typed=b"\x04")
+    assert "\r\nkvsctl: that is not the name of target local: nothing was sent" in screen.text
+
+
+def test_the_time_of_a_run_leaves_out_the_wait_for_an_answer(
+    stored: Command, tmp_path: Path
+) -> None:
+    report = tmp_path / "report"
+    words: Words = ["delete", "--prefix", "a", "--report", report]
+    with emulated_terminal() as terminal:
+        process = started(stored.having(TERM="xterm"), terminal, *words)
+        terminal.wait_for(lambda rows: any("[y/N]" in row for row in rows))
+        asked_at = time.monotonic()
+        wait_until(lambda: time.monotonic() - asked_at > _THINKING_SECONDS)
+        terminal.type(b"y\n")
+        assert process.wait(30) == 0
+    assert json.loads(report.read_bytes())["elapsed_s"] < _THINKING_SECONDS
+
+
+def test_a_question_is_shown_again_when_the_process_continues(stored: Command) -> None:
+    with emulated_terminal() as terminal:
+        process = started(stored.having(TERM="xterm"), terminal, "delete", "--prefix", "a")
+        terminal.wait_for(lambda rows: any("[y/N]" in row for row in rows))
+        process.send_signal(signal.SIGSTOP)
+        process.send_signal(signal.SIGCONT)
+        wait_until(lambda: terminal.shown.count(b"[y/N]") == 2)
+        terminal.type(b"y\n")
+        assert process.wait(30) == 0
+    assert _count(stored) == 1
+
+
 def test_yes_a_dry_run_and_an_empty_selection_are_not_asked_about(stored: Command) -> None:
     assert "[y/N]" not in in_terminal(stored, "delete", "--prefix", "a", "-n").text
     assert "[y/N]" not in in_terminal(stored, "delete", "--prefix", "z").text
@@ -54,9 +105,9 @@ def test_yes_a_dry_run_and_an_empty_selection_are_not_asked_about(stored: Comman
 
 
 def test_a_guard_refuses_before_the_question(stored: Command) -> None:
-    screen = in_terminal(stored, "delete", "--prefix", "a", "--max-delete", "6", typed=b"y\n")
+    screen = in_terminal(stored, "delete", "--prefix", "a", "--max-delete", "6")
     assert screen.status == 2
-    assert "[y/N]" not in screen.text
+    assert screen.text.replace("\r\n", " ").strip().startswith("kvsctl: 7 records would be")
     assert _count(stored) == 8
 
 

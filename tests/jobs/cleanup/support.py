@@ -72,6 +72,9 @@ class Around:
     def notice(self, text: str) -> None:
         self.notices.append(text)
 
+    def asking(self) -> nullcontext[None]:
+        return nullcontext()
+
     def showing_progress(
         self, records: int | None = None, *, lists_only: bool = False
     ) -> nullcontext[None]:
