@@ -7,17 +7,22 @@ drawing replaces them and the end erases them. No row reaches the last column, w
 differ.
 """
 
+import signal
 import threading
-from collections.abc import Callable, Sequence
-from types import TracebackType
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from types import FrameType, TracebackType
 from typing import Final, Self, TypeAlias
 
 from kvsctl.report.console import Environment
 from kvsctl.report.styled import Span, row_text
+from kvsctl.service.auth.terminal_use import drawn_on, is_lent
 
 _FIRST_SECONDS: Final = 0.3
 """A run that ends sooner draws nothing: it would only flicker."""
 _REDRAW_SECONDS: Final = 0.5
+_STOP_SECONDS: Final = 1.0
+"""Ctrl-Z waits for a drawing no longer than this: the terminal may take no output."""
 _ERASE_BELOW: Final = "\x1b[J"
 _ERASE_RIGHT: Final = "\x1b[K"
 _LEAST_COLUMNS: Final = 2
@@ -29,7 +34,8 @@ Rows: TypeAlias = Callable[[int, int], Sequence[list[Span]]]
 class Painter:
     """Draws `rows` in a thread, as a context manager: inside the block, twice per second.
 
-    Nothing is written while nothing changes, or while the process is in the background. A terminal
+    Nothing is written while nothing changes, while the process is in the background, or while a
+    token command uses the terminal. Ctrl-Z erases the rows, and `fg` draws them again. A terminal
     that takes no output holds back the thread, not the run.
     """
 
@@ -39,9 +45,12 @@ class Painter:
         self._lock = threading.RLock()
         self._is_over = threading.Event()
         self._drawn: tuple[int, Sequence[str]] | None = None
+        self._inside = ExitStack()
         self._thread = threading.Thread(target=self._redraw, name="progress", daemon=True)
 
     def __enter__(self) -> Self:
+        self._inside.enter_context(drawn_on(self._clear))
+        self._inside.enter_context(_stops_handled(self._stop))
         self._thread.start()
         return self
 
@@ -52,8 +61,8 @@ class Painter:
         trace: TracebackType | None,
     ) -> None:
         self._is_over.set()
-        with self._lock:
-            self._erase()
+        self._inside.close()
+        self._clear()
 
     def write_above(self, lines: bytes) -> None:
         """Write whole lines above the rows."""
@@ -69,7 +78,7 @@ class Painter:
         with self._lock:
             environment = self._environment
             columns, lines = environment.terminal_size()
-            if self._is_over.is_set() or columns < _LEAST_COLUMNS:
+            if self._is_over.is_set() or is_lent() or columns < _LEAST_COLUMNS:
                 return
             if not environment.is_in_foreground:
                 self._drawn = None  # whoever is in the foreground writes where the rows were
@@ -83,6 +92,21 @@ class Painter:
             environment.write_stderr(f"\r{body}{_ERASE_BELOW}{up}\r")
             self._drawn = columns, texts
 
+    def _clear(self) -> None:
+        with self._lock:
+            self._erase()
+
+    def _stop(self) -> None:
+        """Stop the process as Ctrl-Z does, without rows on the terminal, until it continues."""
+        was_free = self._lock.acquire(timeout=_STOP_SECONDS)
+        try:
+            if was_free:
+                self._erase()
+            signal.raise_signal(signal.SIGTSTP)
+        finally:
+            if was_free:
+                self._lock.release()
+
     def _erase(self) -> None:
         if self._drawn is not None and self._environment.is_in_foreground:
             self._environment.write_stderr(f"\r{_ERASE_BELOW}")
@@ -93,3 +117,30 @@ class Painter:
         while not self._is_over.wait(seconds):
             self.draw()
             seconds = _REDRAW_SECONDS
+
+
+@contextmanager
+def _stops_handled(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` inside the block for each Ctrl-Z, with the default action in place.
+
+    Only the main thread can handle signals, and Windows has no such one. A process that ignores it,
+    or handles it otherwise, continues to do so.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    number = getattr(signal, "SIGTSTP", None)
+    if number is None or not is_main or signal.getsignal(number) is not signal.SIG_DFL:
+        yield
+        return
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        try:
+            stop()
+        finally:
+            signal.signal(number, handle)
+
+    signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        signal.signal(number, signal.SIG_DFL)

@@ -20,6 +20,7 @@ import msgspec
 
 from kvsctl.errors import CredentialsError, UsageError
 from kvsctl.service.auth.lifetime import due_again_at, due_at, end_of
+from kvsctl.service.auth.terminal_use import lent
 from kvsctl.service.auth.token_output import (
     TooMuchOutputError,
     command_bytes,
@@ -164,7 +165,8 @@ class TokenCommand(msgspec.Struct, frozen=True):
     """A command that prints a token, run again when the token is refused.
 
     The command is split into words as a shell splits them, and run without a shell. Its stdout is
-    never shown. Its stderr goes to the terminal, so that it can prompt or explain.
+    never shown. Its stderr goes to the terminal, so that it can prompt or explain, and
+    nothing is drawn there meanwhile.
     """
 
     command: str
@@ -195,7 +197,8 @@ class TokenCommand(msgspec.Struct, frozen=True):
             if not words:
                 raise CredentialsError("token command is empty")
             program = f' "{words[0]}"'
-            status, text = command_bytes(words, self.timeout_seconds)
+            with lent():
+                status, text = command_bytes(words, self.timeout_seconds)
         except TooMuchOutputError:
             raise _too_much(self.name) from None
         except subprocess.TimeoutExpired:

@@ -8,6 +8,7 @@ import pytest
 from kvsctl.report.console import Environment
 from kvsctl.report.progress.painter import Painter
 from kvsctl.report.styled import Span
+from kvsctl.service.auth.terminal_use import lent
 from tests.support.commands.emulated_terminal import EmulatedTerminal, emulated_terminal
 from tests.support.waiting import wait_until
 
@@ -190,3 +191,25 @@ def test_rows_are_drawn_without_being_asked(terminal: EmulatedTerminal) -> None:
         assert drawn.is_shown("$ kvsctl set", "set  1%")
         drawn.texts = ["set  2%"]
         assert drawn.is_shown("$ kvsctl set", "set  2%")
+
+
+def test_nothing_is_drawn_while_a_command_has_the_terminal(terminal: EmulatedTerminal) -> None:
+    with drawing(terminal, "set  10%") as drawn:
+        assert drawn.is_shown("$ kvsctl set", "set  10%")
+        with lent():
+            assert drawn.is_shown("$ kvsctl set")
+            drawn.environment.write_stderr("Code of your device: ")
+            drawn.draw("set  20%")
+            drawn.painter.write_above(b"\nkvsctl: stopping\n")
+            drawn.draw("set  30%")
+            assert terminal.settled_rows() == [
+                "$ kvsctl set", "Code of your device:", "kvsctl: stopping"
+            ]  # fmt: skip
+        drawn.draw("set  40%")
+        assert drawn.is_shown(
+            "$ kvsctl set", "Code of your device:", "kvsctl: stopping", "set  40%"
+        )
+    with lent():
+        pass
+    with lent(), drawing(terminal, "set  50%"):
+        assert terminal.settled_rows()[-1] == "kvsctl: stopping"

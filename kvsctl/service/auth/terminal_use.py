@@ -1,0 +1,42 @@
+"""The terminal, which this process shares with the token commands that it runs."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+_lock = threading.Lock()
+_erasures: list[Callable[[], None]] = []
+_lent = 0
+
+
+def is_lent() -> bool:
+    """Return whether a command may be writing to the terminal: nothing may be drawn on it."""
+    return _lent > 0
+
+
+@contextmanager
+def lent() -> Iterator[None]:
+    """Leave the terminal to a command inside the block. What is drawn there is erased first."""
+    global _lent
+    with _lock:
+        _lent += 1
+        erasures = list(_erasures)
+    try:
+        for erase in erasures:
+            erase()
+        yield
+    finally:
+        with _lock:
+            _lent -= 1
+
+
+@contextmanager
+def drawn_on(erase: Callable[[], None]) -> Iterator[None]:
+    """Call `erase` inside the block, from any thread, whenever the terminal is lent."""
+    with _lock:
+        _erasures.append(erase)
+    try:
+        yield
+    finally:
+        with _lock:
+            _erasures.remove(erase)
