@@ -12,6 +12,7 @@ from kvsctl.jobs.fan_out.unit import Unit, UnitEnd
 from kvsctl.jobs.progress.many import ManyProgress
 from kvsctl.report.console import Environment
 from kvsctl.report.merging.shown import tally_of
+from kvsctl.report.progress.standing import Shows
 
 
 class UnitsProgress:
@@ -48,11 +49,19 @@ class UnitsProgress:
         """Show how far the units are inside the block. Yield them, to be carried out there."""
         units, display = self._job.units, self._many.display
         with self._many.working(self._job.command, len(units)):
-            if display is None:
+            relay = None if display is None else _relay_to(display)
+            if relay is None:
                 yield units
                 return
-            relay = Relay(display)
             try:
                 yield [replace(unit, relay=relay.address) for unit in units]
             finally:
                 relay.close()
+
+
+def _relay_to(display: Shows) -> Relay | None:
+    """Return a relay to `display`; None if there cannot be one: the units are then not shown."""
+    try:
+        return Relay(display)
+    except OSError:
+        return None

@@ -4,10 +4,12 @@ It listens on a local address, to which each unit connects. A unit that cannot c
 out all the same, and not shown.
 """
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.connection import Client, Connection, Listener
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import msgspec
@@ -16,6 +18,7 @@ from kvsctl.report.progress.standing import Followed, Shows, Standing
 
 _SENDS_SECONDS: Final = 0.5
 _FAILURES: Final = (OSError, EOFError)
+_SHORT_FOLDER: Final = "/tmp"  # noqa: S108 - a private folder is made in it
 
 _encoded: Final = msgspec.json.Encoder().encode
 _decoded: Final = msgspec.json.Decoder(Standing).decode
@@ -61,11 +64,15 @@ class RelayedDisplay:
 
 
 class Relay:
-    """Shows on `display` each unit that connects to its `address`. Close it at the end."""
+    """Shows on `display` each unit that connects to its `address`. Close it at the end.
+
+    Raise OSError if it cannot listen on a local address.
+    """
 
     def __init__(self, display: Shows) -> None:
         self._display = display
-        self._listener = Listener()
+        self._closing = ExitStack()
+        self._listener = self._closing.enter_context(_listening())
         self.address: Final = str(self._listener.address)
         threading.Thread(target=self._accept, name="relay", daemon=True).start()
 
@@ -74,7 +81,7 @@ class Relay:
         with suppress(OSError):
             # What waits for a connection is not woken by closing.
             Client(self.address).close()
-        self._listener.close()
+        self._closing.close()
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -89,6 +96,27 @@ class Relay:
             with self._display.showing(unit):
                 while True:
                     unit.now = _decoded(connection.recv_bytes())
+
+
+@contextmanager
+def _listening() -> Iterator[Listener]:
+    """Listen on a local address inside the block. Raise OSError if that is impossible.
+
+    The path of a socket has at most about 100 bytes. Where the folder for temporary files has a
+    longer path, the socket is in a private folder of /tmp.
+    """
+    with ExitStack() as closing:
+        try:
+            listener = Listener()
+        except OSError:
+            if os.name != "posix":
+                raise
+            folder = closing.enter_context(
+                TemporaryDirectory(prefix="kvsctl-", dir=_SHORT_FOLDER, ignore_cleanup_errors=True)
+            )
+            listener = Listener(f"{folder}/relay")
+        with listener:
+            yield listener
 
 
 class _Unit:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.commands.command import Command, records_file
 from tests.support.commands.emulated_terminal import emulated_terminal, started
+from tests.support.needs import IS_POSIX, only_on
 
 _SLOW = ("--workers", "2", "--batch-size", "1", "--rps", "6")
 
@@ -39,3 +40,14 @@ def test_a_log_has_a_line_for_all_of_them(kvsctl: Command, many: Path) -> None:
     assert all(" of 2 parts, " in beat for beat in beats)
     counts = [int(beat.split(" parts, ")[1].split(" record")[0]) for beat in beats]
     assert max(counts) > 0, "records of workers that are still at work count"
+
+
+@only_on(IS_POSIX, "sockets with a path")
+def test_temporary_files_may_have_a_long_path(kvsctl: Command, many: Path, tmp_path: Path) -> None:
+    """Longer than the path of a socket may be: about 100 bytes."""
+    folder = tmp_path / ("t" * 110)
+    folder.mkdir()
+    command = kvsctl.having(KVSCTL_TARGET="local", TMPDIR=str(folder))
+    words = ("set", "-f", many, "--workers", "2", "--stats-every", "1")
+    assert b"24 succeeded" in command.process(*words, status=0).err
+    assert [*folder.iterdir()] == []

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from unittest.mock import patch
 
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.jobs.fan_out.relay import Relay, RelayedDisplay
 from kvsctl.report.progress.board import Board
 from kvsctl.report.progress.standing import Pause, Standing
+from tests.support.needs import IS_POSIX, only_on
 from tests.support.waiting import wait_until
 
 _NOW = Standing("set", 7, done=0.5, pause=Pause("waiting 48 s for quota"))
@@ -33,6 +35,22 @@ def test_a_unit_is_shown_while_it_is_carried_out() -> None:
         wait_until(lambda: not board.parts())
     finally:
         relay.close()
+
+
+@only_on(IS_POSIX, "sockets with a path")
+def test_a_unit_is_shown_where_the_path_of_temporary_files_is_long(tmp_path: Path) -> None:
+    """A socket's path has at most about 100 bytes."""
+    board = Board("set", "part", 2, Tally(), lambda: 0)
+    with patch("multiprocessing.util.get_temp_dir", return_value=str(tmp_path / ("t" * 110))):
+        relay = Relay(board)
+    folder = Path(relay.address).parent
+    try:
+        with RelayedDisplay(relay.address, "shard 1/2").showing(Unit()):
+            wait_until(lambda: len(board.parts()) == 1)
+        assert folder.stat().st_mode & 0o777 == 0o700
+    finally:
+        relay.close()
+    assert not folder.exists()
 
 
 def test_an_address_that_is_gone_stops_nothing(tmp_path: Path) -> None:
