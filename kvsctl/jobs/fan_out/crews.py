@@ -1,11 +1,17 @@
 """Who works on units: a crew is a number of executors, each with one worker."""
 
 import asyncio
-import multiprocessing
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Final, Protocol
 
 from kvsctl.errors import ExitStatus
@@ -38,6 +44,44 @@ class Crew(Protocol):
         ...
 
 
+class _WorkerProcess(SpawnProcess):
+    """A process that begins with Ctrl-C blocked, until it ignores it: see `worker.prepare`.
+
+    It starts for a second or more, and Ctrl-C reaches every process of a terminal. A process that
+    has not ignored it yet would print a trace and die.
+    """
+
+    def start(self) -> None:
+        """Start the process."""
+        with _ctrl_c_blocked():
+            super().start()
+
+
+class _WorkerContext(SpawnContext):
+    """Starts workers."""
+
+    Process = _WorkerProcess
+
+
+@contextmanager
+def _ctrl_c_blocked() -> Iterator[None]:
+    """Block SIGINT in this thread, and in processes that it starts inside the block.
+
+    One that arrives meanwhile is handled after the block. Windows cannot block it.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing.resource_tracker import ensure_running
+
+    ensure_running()  # starting its process inside the block would unblock SIGINT
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class ProcessCrew:
     """Processes of this machine, each with a pool of its own: one that dies takes no other along.
 
@@ -54,7 +98,7 @@ class ProcessCrew:
     @asynccontextmanager
     async def executor(self) -> AsyncIterator[Executor]:
         """See Crew."""
-        context = multiprocessing.get_context("spawn")
+        context = _WorkerContext()
         far, near = context.Pipe(duplex=False)
         self._pipes.append(near)
         executor = ProcessPoolExecutor(

@@ -103,6 +103,8 @@ def prepare(fan_out: str, orders: Connection) -> None:
     parent dies, the unit finishes what is in flight, and then the process ends.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):  # the process began with it blocked
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     thread = threading.Thread(target=_obey, args=(fan_out, orders), daemon=True)
     thread.start()
 

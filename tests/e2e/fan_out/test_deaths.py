@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.fan_out.workers import is_worker, wait_for_workers
+from tests.e2e.fan_out.workers import is_worker, wait_for_workers, workers_of
 from tests.support.commands.command import Command, records_file
 from tests.support.commands.serving import serving
 from tests.support.needs import IS_LINUX, only_on
@@ -119,6 +119,29 @@ def test_a_signal_ends_all_parts_cleanly(
     assert report["unknown"] == 0
     assert report["succeeded"] == _keys(served) < _COUNT
     assert not any(map(is_worker, workers))
+
+
+def test_ctrl_c_while_workers_start_ends_all_parts_cleanly(served: Command, records: Path) -> None:
+    """It reaches all processes of a terminal, workers that are not ready for it included."""
+    process = served.start(
+        *("set", "--workers", "2", "--json", *_SLOWLY, "-f", records),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    wait_until(lambda: len(workers_of(process.pid)) > 0)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert b"Traceback" not in err, err.decode()
+    assert b"its worker died" not in err, err.decode()
+    assert process.returncode == 130, err
+    report = json.loads(out)
+    assert (report["interrupted"], report["exit_code"]) == (True, 130)
+    begun = [part for part in report["parts"] if part["exit_code"] is not None]
+    assert begun
+    assert {(part["exit_code"], part["has_report"]) for part in begun} == {(130, True)}
+    assert report["succeeded"] == _keys(served) < _COUNT
 
 
 def test_no_worker_outlives_the_command(served: Command, records: Path) -> None:
