@@ -55,7 +55,7 @@ _TABLE: Final[dict[str, str]] = {
         README.md  sh  echo 'eval "$(kvsctl completion bash)"'
     """,
     f"{_SETTINGS}::test_the_configuration_reaches_a_store_with_the_token": """
-        README.md        toml  [targets.staging]
+        README.md        toml  default = "local"
         docs/targets.md  toml  default = "staging"
         docs/probe.md    toml  [targets.staging]
     """,

@@ -16,6 +16,7 @@ import pytest
 from kvsctl.emulator import embedded
 from kvsctl.emulator.clock import Clock
 from tests.e2e.documents.pages import ROOT, block
+from tests.e2e.documents.typed import with_pass
 from tests.emulator.support import FakeTime
 from tests.relay.invoking import APP, INSTALLATION
 from tests.relay.invoking import served as served_relay
@@ -32,15 +33,9 @@ pytestmark = [pytest.mark.slow, only_on(IS_POSIX, "the blocks need a POSIX shell
 
 
 @pytest.fixture
-def with_pass(kvsctl: Command) -> Command:
-    """kvsctl on a machine where `pass show forge/NAME` prints a token."""
-    script = kvsctl.home / "bin/pass"
-    script.parent.mkdir()
-    script.write_text(
-        f'#!/bin/sh\ntest "$1" = show || exit 1\ncase "$2" in forge/*) echo {_TOKEN};; esac\n'
-    )
-    script.chmod(0o755)
-    return kvsctl.having(PATH=f"{script.parent}:{kvsctl.environ['PATH']}")
+def keeper(kvsctl: Command) -> Command:
+    """kvsctl on a machine where `pass` keeps the token."""
+    return with_pass(kvsctl, _TOKEN)
 
 
 def _configured(kvsctl: Command, text: str, url: str) -> str:
@@ -56,33 +51,33 @@ def _configured(kvsctl: Command, text: str, url: str) -> str:
 @pytest.mark.parametrize(
     ("page", "begin"),
     [
-        ("README.md", "[targets.staging]"),
+        ("README.md", 'default = "local"'),
         ("docs/targets.md", 'default = "staging"'),
         ("docs/probe.md", "[targets.staging]"),
     ],
 )
 def test_the_configuration_reaches_a_store_with_the_token(
-    with_pass: Command, page: str, begin: str
+    keeper: Command, page: str, begin: str
 ) -> None:
     text = block(page, "toml", begin)
     if "profile = " in text:
-        with_pass("probe", "-t", "local", "--yes", "-o", with_pass.home / "staging-profile.json")
-    with serving(with_pass, "--token", _TOKEN) as url:
-        name = _configured(with_pass, text, url)
-        with_pass("ping", "-t", name, status=0)
-        words = () if text.startswith("default") else ("-t", name)
-        with_pass("set", "-q", *words, "a=1", status=0)
-        assert with_pass("get", "-q", *words, "a", status=0).lines == [{"key": "a", "value": 1}]
-        shown = with_pass("config", "show", *words, "--json", status=0).out.decode()
+        keeper("probe", "-t", "local", "--yes", "-o", keeper.home / "staging-profile.json")
+    with serving(keeper, "--token", _TOKEN) as url:
+        name = _configured(keeper, text, url)
+        keeper("ping", "-t", name, status=0)
+        words = () if tomllib.loads(text).get("default") == name else ("-t", name)
+        keeper("set", "-q", *words, "a=1", status=0)
+        assert keeper("get", "-q", *words, "a", status=0).lines == [{"key": "a", "value": 1}]
+        shown = keeper("config", "show", *words, "--json", status=0).out.decode()
     if "concurrency" in text:
         assert re.search(r'"concurrency","value":4,"origin":"file"', shown), shown
 
 
-def test_a_protected_target_needs_its_name(with_pass: Command) -> None:
-    with serving(with_pass, "--token", _TOKEN) as url:
-        name = _configured(with_pass, block("docs/targets.md", "toml", "[targets.prod]"), url)
-        with_pass("set", "-t", name, "a=1", status=2)
-        with_pass("set", "-t", name, "a=1", "--confirm", name, status=0)
+def test_a_protected_target_needs_its_name(keeper: Command) -> None:
+    with serving(keeper, "--token", _TOKEN) as url:
+        name = _configured(keeper, block("docs/targets.md", "toml", "[targets.prod]"), url)
+        keeper("set", "-t", name, "a=1", status=2)
+        keeper("set", "-t", name, "a=1", "--confirm", name, status=0)
 
 
 def test_the_relay_page_shows_the_configuration_of_the_example() -> None:

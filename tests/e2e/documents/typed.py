@@ -32,6 +32,17 @@ def run_typed(command: Command, line: str, *, status: int = 0) -> str:
     return text
 
 
+def with_pass(command: Command, token: str) -> Command:
+    """Return the command on a machine where `pass show forge/NAME` prints a token."""
+    script = command.home / "bin/pass"
+    script.parent.mkdir()
+    script.write_text(
+        f'#!/bin/sh\ntest "$1" = show || exit 1\ncase "$2" in forge/*) echo {token};; esac\n'
+    )
+    script.chmod(0o755)
+    return command.having(PATH=f"{script.parent}:{command.environ['PATH']}")
+
+
 def run_lines(command: Command, script: str) -> list[str]:
     """Run each line of a block, which must succeed; return what each shows."""
     return [run_typed(command, line) for line in re.sub(r"\\\n", "", script).splitlines()]
