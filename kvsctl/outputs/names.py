@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ from kvsctl.errors import UsageError
 
 _ODD: Final = re.compile(r"[^A-Za-z0-9._-]")
 _TIME: Final = "{date}"
+_PLACE: Final = re.compile(r"\{([^{}]*)\}")
 _DATE: Final = "%Y%m%dT%H%M%SZ"
 
 
@@ -19,10 +21,11 @@ def named(path: Path, moment: datetime, target: Target) -> Path:
 
     The date is the moment, to the second. What cannot be part of every file name becomes `_` in
     the installation; without an installation it is the name of the target. Raise UsageError for a
-    path that does not end in a name.
+    path that does not end in a name, or that has another placeholder in it.
     """
     if not path.name or path.name == "..":
         raise UsageError(f"{path}: not a file name", "Give the name of a file.")
+    require_known_places(path, ("date", "installation"))
     installation = name_in_files(target)
     name = path.name.replace(_TIME, moment.strftime(_DATE))
     return path.with_name(name.replace("{installation}", installation))
@@ -31,6 +34,18 @@ def named(path: Path, moment: datetime, target: Target) -> Path:
 def has_time(path: Path) -> bool:
     """Return whether the name has the time of the run in it, so that the next run has another."""
     return _TIME in path.name
+
+
+def require_known_places(path: Path, known: Sequence[str]) -> None:
+    """Raise UsageError if the name has a word in braces that is not one of those in `known`."""
+    for word in _PLACE.findall(path.name):
+        if word not in known:
+            from kvsctl.config.nearest import nearest  # only errors need it
+
+            near = nearest(word, known)
+            places = " and ".join(f"{{{one}}}" for one in known)
+            hint = f"Known: {places}." if near is None else f"Did you mean {{{near}}}?"
+            raise UsageError(f"{path}: unknown placeholder {{{word}}}", hint)
 
 
 def name_in_files(target: Target) -> str:

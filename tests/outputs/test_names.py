@@ -21,12 +21,28 @@ _MOMENT = datetime(2026, 1, 31, 12, 0, 7, 999_999, tzinfo=UTC)
         ("{installation}.jsonl", "i-1", "i-1.jsonl"),
         ("{installation}", "ari:cloud:ecosystem::i/a b", "ari_cloud_ecosystem__i_a_b"),
         ("{installation}", None, "prod"),
-        ("{other}", "i-1", "{other}"),
+        ("{open-{date}-shut}", None, "{open-20260131T120007Z-shut}"),
     ],
 )
 def test_have_their_places_filled(template: str, installation: str | None, name: str) -> None:
     target = Target("prod", url="https://example.com", installation=installation)
     assert named(Path("a/{date}") / template, _MOMENT, target) == Path("a/{date}") / name
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "hint"),
+    [
+        ("u-{instalation}.jsonl", "{instalation}", "Did you mean {installation}?"),
+        ("{date}-{Date}", "{Date}", "Did you mean {date}?"),
+        ("{foo}.jsonl", "{foo}", "Known: {date} and {installation}."),
+        ("{}", "{}", "Known: {date} and {installation}."),
+    ],
+)
+def test_an_unknown_place_is_refused(name: str, word: str, hint: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        named(Path(name), _MOMENT, Target("local"))
+    assert refused.value.message == f"{name}: unknown placeholder {word}"
+    assert refused.value.hint == hint
 
 
 @pytest.mark.parametrize("path", ["", ".", "/", "..", "a/.."])

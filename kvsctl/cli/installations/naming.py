@@ -13,7 +13,7 @@ from kvsctl.cli.options.listing import ExportOptions
 from kvsctl.cli.options.report import FailuresOption, OutputOption
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
-from kvsctl.outputs.names import name_in_files
+from kvsctl.outputs.names import name_in_files, require_known_places
 
 PLACE: Final = "{installation}"
 _STREAM: Final = Path("-")
@@ -26,12 +26,16 @@ _WRITTEN: Final[tuple[tuple[str, type[OptionGroup], str], ...]] = (
     ("--manifest", ExportOptions, "manifest"),
 )
 """The options that name a file which one job writes."""
+_DATED: Final = (UndoOptions, PlanOptions)
+"""Their names are checked where the date is put into them."""
 
 
 def require_names_for_each(given: Given) -> None:
-    """Raise UsageError if installations would write to one file."""
+    """Raise UsageError if installations would write to one file, or a placeholder is unknown."""
     for flag, group, name in _WRITTEN:
         path = getattr(given.of(group), name)
+        if path is not None and PLACE in path.name and group not in _DATED:
+            require_known_places(path, ("installation",))
         if path is not None and path != _STREAM and PLACE not in path.name:
             raise UsageError(
                 f"{flag} {path}: several installations cannot write to one file",

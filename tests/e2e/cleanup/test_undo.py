@@ -79,6 +79,7 @@ def test_keys_only(store: Command, tmp_path: Path) -> None:
         (["--prefix", "tmp:", "--undo", "-"], "--undo -: not a file name"),
         (["--prefix", "tmp:", "--undo", "there.jsonl"], "there.jsonl exists already"),
         (["--prefix", "tmp:", "--undo", "missing/undo.jsonl"], "No such file or directory"),
+        (["--prefix", "tmp:", "--undo", "u-{instalation}"], "Did you mean {installation}?"),
         (["--prefix", "tmp:", "--undo", "u", "--failures", "u"], "at once"),
         (["--prefix", "tmp:", "--undo", "", "--failures", "u"], "--undo is empty"),
         (["--prefix", "tmp:", "--undo", "u", "--journal", "u"], "at once"),
