@@ -2,6 +2,7 @@
 
 from kvsctl.config.targets import Target
 from kvsctl.errors import Interrupted, UsageError
+from kvsctl.files.claims import require_writable
 from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.question import read_line, require_answerable
 from kvsctl.jobs.signals import interrupting
@@ -15,9 +16,10 @@ def require_permitted(job: BatchJob, environment: Environment) -> None:
     """Raise UsageError if the job writes to its target and must not.
 
     It must not without consent either, if nobody can be asked for it. On a terminal, the user is
-    asked for the name of a protected target.
+    asked for the name of a protected target. A rehearsal writes nothing, and must name the target.
     """
     target, confirmed = job.target, job.confirmed_target
+    require_meant(target, confirmed)
     if job.plan.verb is GET:
         return
     require_confirmable(target, confirmed)
@@ -27,10 +29,22 @@ def require_permitted(job: BatchJob, environment: Environment) -> None:
     require_confirmed(job.command, target, confirmed, environment)
 
 
+def require_rehearsable(job: BatchJob) -> None:
+    """Raise UsageError, in a dry run, for another target or a missing folder of the journal."""
+    require_meant(job.target, job.confirmed_target)
+    if job.journal is not None:
+        require_writable(job.journal.path)
+
+
 def require_confirmable(target: Target, confirmed: str | None) -> None:
     """Raise UsageError for a read-only target, and if `--confirm` names another target."""
     if target.is_read_only:
         raise read_only(target)
+    require_meant(target, confirmed)
+
+
+def require_meant(target: Target, confirmed: str | None) -> None:
+    """Raise UsageError if `--confirm` names another target. A dry run calls it as well."""
     if confirmed is not None and confirmed != target.name:
         raise UsageError(
             f"--confirm {confirmed}: the target is {target.name}; nothing was sent",

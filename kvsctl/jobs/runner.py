@@ -21,7 +21,7 @@ from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.run import Run
 from kvsctl.bulk.settling.precondition import WriteIf
 from kvsctl.errors import ExitStatus, KvsctlError
-from kvsctl.jobs.access import require_permitted
+from kvsctl.jobs.access import require_permitted, require_rehearsable
 from kvsctl.jobs.connect import Carriers, connected, credentials_of
 from kvsctl.jobs.cron.lock import locked
 from kvsctl.jobs.cron.time_limit import Timed, TimeLimit, Untouched, starting_over
@@ -130,6 +130,7 @@ async def run_job(
     if job.checks.is_dry_run:
         from kvsctl.jobs.examine import carry_out_dry_run
 
+        require_rehearsable(job)
         _require_replaceable(job)
         say_stdin_is_read(job.input, environment, is_quiet=job.reporting.quiet)
         return await carry_out_dry_run(job, _about(job), environment)

@@ -40,7 +40,8 @@ def test_a_write_needs_a_target_that_allows_it_and_its_name_if_it_is_protected(
         tmp_path, verb, is_read_only=is_read_only, is_protected=is_protected, confirmed=confirmed
     )
     is_named = confirmed == "local" or (confirmed is None and not is_protected)
-    if verb is Verb.GET or (is_named and not is_read_only):
+    is_rehearsal_of_it = verb is Verb.GET and confirmed != "other"
+    if is_rehearsal_of_it or (is_named and not is_read_only):
         require_permitted(one, _NOBODY)
         return
     with pytest.raises(UsageError, match="nothing was sent"):

@@ -6,7 +6,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from kvsctl.bulk.settling.precondition import Precondition, WriteIf
-from kvsctl.cli.cleanup.keeping import undo_of, undo_roles
+from kvsctl.cli.cleanup.keeping import require_usable_files, undo_of, undo_roles
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.checking import DryRunOption
 from kvsctl.cli.options.cleanup.applying import ApplyOptions
@@ -54,7 +54,9 @@ def apply_job(given: Given) -> BatchJob:
         targets=[basis.target],
     )
     is_dry_run = given.of(DryRunOption).dry_run
-    if not is_dry_run:
+    if is_dry_run:
+        require_usable_files(given, undo, basis.target)
+    else:
         require_rereadable(source)
     condition = Precondition(WriteIf.CHOSEN, chooses=is_as_planned)
     return BatchJob(

@@ -5,7 +5,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from kvsctl.bulk.settling.precondition import Precondition, WriteIf
-from kvsctl.cli.cleanup.keeping import undo_of, undo_roles
+from kvsctl.cli.cleanup.keeping import require_usable_files, undo_of, undo_roles
 from kvsctl.cli.cleanup.rehearsing import rehearsal_of
 from kvsctl.cli.inputs import limits_of
 from kvsctl.cli.option_groups import Given, OptionGroup
@@ -152,8 +152,6 @@ def _selection_job(given: Given) -> BatchJob:
     if given.of(PlanOptions).plan is not None or (undo is not None and undo.has_values):
         basis = basis._replace(plan=refusing_rounded(basis.plan, basis.target, given))
     action = Deleting(compares_values=not is_by_key)
-    if (rehearsal := rehearsal_of(given, basis, listing, most, action)) is not None:
-        return rehearsal
     selection = selectors_given(given)
     source = ListingInput(listing, basis.plan, selection)
     journal = journalling(given, limits)
@@ -172,6 +170,10 @@ def _selection_job(given: Given) -> BatchJob:
     )
     if journal is not None:
         require_resumable_outputs(journal, None, basis.reporting.failures_path)
+    if checks.dry_run:
+        require_usable_files(given, undo, basis.target)
+    if (rehearsal := rehearsal_of(given, basis, listing, most, action)) is not None:
+        return rehearsal
     return BatchJob(
         input=source,
         plan=basis.plan,

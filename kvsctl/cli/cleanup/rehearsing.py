@@ -11,6 +11,7 @@ from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.checking import CheckingOptions, DryRunOption
 from kvsctl.cli.options.cleanup.deleting import PlanOptions, UndoOptions
 from kvsctl.cli.options.journal import JournalOptions
+from kvsctl.cli.options.target import ConfirmOption
 from kvsctl.cli.request import Basis
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
@@ -98,4 +99,11 @@ def _printing(
     asked = replace(listing.needed, expires=True)
     cleanup = CleanUpPlan.of_one(listing, most, action, basis.plan.precondition)
     checks = InputChecks(requires_input=given.of(CheckingOptions).require_input)
-    return replace(job, listing=None, asked=asked, cleanup=cleanup, checks=checks)
+    return replace(
+        job,
+        listing=None,
+        asked=asked,
+        cleanup=cleanup,
+        checks=checks,
+        confirmed_target=given.of(ConfirmOption).confirm,
+    )

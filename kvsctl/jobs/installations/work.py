@@ -16,7 +16,7 @@ from kvsctl import __version__
 from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus, KvsctlError, UsageError
 from kvsctl.files.claims import require_unused, require_writable, resolved
-from kvsctl.jobs.access import require_permitted
+from kvsctl.jobs.access import require_meant, require_permitted
 from kvsctl.jobs.cleanup.spool import spool_memory
 from kvsctl.jobs.cron.lock import locked
 from kvsctl.jobs.cron.time_limit import MORE_TIME, TimeLimit, Untouched
@@ -77,7 +77,9 @@ async def run_on_installations(
         template = template_of(job, targets)
         require_possible(template)
         require_replaceable(job.reporting, writes_failures=False, manifest_path=None)
-        if not template.checks.is_dry_run:
+        if template.checks.is_dry_run:
+            require_meant(template.target, template.confirmed_target)
+        else:
             require_permitted(template, environment)
         targets = part_of(targets, job.shard)
         if not targets and not job.reporting.quiet:

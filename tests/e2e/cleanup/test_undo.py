@@ -169,3 +169,53 @@ def test_a_resumed_run_appends_and_all_can_be_restored(
         [undo] = tmp_path.glob("undo-*.jsonl")
         command("set", "-q", "-f", undo, status=0)
         assert command("diff", "-f", tmp_path / "in.jsonl", "--all", status=0).out == b""
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--undo", "there.jsonl"], "the undo file there.jsonl exists already"),
+        (["--undo", "missing/undo.jsonl"], "No such file or directory"),
+        (["--undo", "u", "--failures", "u"], "at once"),
+        (["--journal", "missing/j"], "No such file or directory"),
+        (["--retry-failed"], "--retry-failed needs a journal"),
+        (["--confirm", "other"], "--confirm other: the target is"),
+    ],
+)
+def test_a_dry_run_refuses_what_the_run_refuses(
+    kvsctl: Command, tmp_path: Path, words: list[str], why: str
+) -> None:
+    (tmp_path / "there.jsonl").write_bytes(b"earlier\n")
+    at = kvsctl.having(KVSCTL_TARGET="local")
+    at("set", "-q", "tmp:1=1", status=0)
+    for rehearsed in ["-y"], ["-n"]:
+        ended = at("delete", "--prefix", "tmp:", *rehearsed, *words, status=2, folder=tmp_path)
+        assert why in ended.err.decode(), rehearsed
+    assert at("list", "--count", status=0).out == b"1\n"
+
+
+def test_a_dry_run_of_a_resumed_job_accepts_its_undo_file(kvsctl: Command, tmp_path: Path) -> None:
+    at = kvsctl.having(KVSCTL_TARGET="local")
+    at("set", "-q", "tmp:1=1", "tmp:2=2", status=0)
+    words = ["--prefix", "tmp:", "--journal", "j", "--undo", "u"]
+    at("delete", "-y", *words, "--max-delete", "1", status=2, folder=tmp_path)
+    (tmp_path / "u").touch()
+    at("delete", "-n", *words, status=0, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["set", "a=1"],
+        ["delete", "a"],
+        ["expire", "tmp:", "--ttl", "30d"],
+        ["delete", "--all", "--undo", "u"],
+    ],
+)
+def test_a_dry_run_of_another_target_than_the_confirmed_one_is_refused(
+    kvsctl: Command, tmp_path: Path, words: list[str]
+) -> None:
+    given = [*words, "-n", "-t", "local"]
+    ended = kvsctl(*given, "--confirm", "other", status=2, folder=tmp_path)
+    assert b"--confirm other: the target is local" in ended.err
+    kvsctl(*given, "--confirm", "local", status=0, folder=tmp_path)
