@@ -1,5 +1,6 @@
 """How much of a job is done, and how long the rest takes. Pure."""
 
+import math
 from typing import Final, NamedTuple
 
 from kvsctl.bulk.pacing.pace import Pace
@@ -7,6 +8,8 @@ from kvsctl.bulk.pacing.pace import Pace
 _STEADY_PART: Final = 0.05
 _STEADY_SECONDS: Final = 1.5
 """An end that moves by less than this, or by a smaller part of what is left, stays."""
+_LITTLE_OF_A_WAIT: Final = 0.05
+"""Records that are expected after the last wait count as within it if they are so few."""
 
 
 class Done(NamedTuple):
@@ -46,6 +49,60 @@ def seconds_left(left: float, done: Done, pace: Pace, batch_records: int) -> flo
     if not done.records:
         return least if least > 0 else None
     return max(least, (done.seconds - done.quota_seconds) * left / done.records)
+
+
+class RequiredWaits:
+    """The waits that the service has required of a run so far, and how many more to expect.
+
+    A service that keeps to a quota takes about as many records after each wait. Give the times and
+    the number of records that the run has settled.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._began_at = self._ends_at = 0.0
+        self._records = -1
+        self._seconds_before = self._first_seconds = 0.0
+
+    def __bool__(self) -> bool:
+        return self._count > 0
+
+    def wait(self, now: float, seconds: float, records: int) -> None:
+        """Note that nothing starts for `seconds`.
+
+        Waits between which nothing is settled are one. One before the first record tells nothing.
+        """
+        if now >= self._ends_at and records != self._records:
+            self._seconds_before += self._ends_at - self._began_at
+            if self._count == 1:
+                self._first_seconds = self._seconds_before
+            self._count += bool(records)
+            self._began_at = now
+        self._records = records
+        self._ends_at = max(self._ends_at, now + seconds)
+
+    def waited_seconds(self, now: float) -> float:
+        """Return how much of the run was such a wait."""
+        return self._seconds_before + min(now, self._ends_at) - self._began_at
+
+    def seconds_left(self, now: float, left: float, done: Done) -> float:
+        """Return how long `left` more records take, with the rest of this wait and later waits.
+
+        The quota's time in `done` includes these waits.
+        """
+        if not self._count:
+            return 0.0
+        if now < self._ends_at:
+            self._records = done.records  # those that were in flight when it began
+        between = self._records / self._count
+        before_next = max(0.0, between - (done.records - self._records))
+        later = max(0, math.ceil((left - before_next) / between - _LITTLE_OF_A_WAIT))
+        wait_seconds = self._ends_at - self._began_at
+        if self._count > 1:  # the first may have begun in the middle of a window
+            total = self._seconds_before + wait_seconds
+            wait_seconds = (total - self._first_seconds) / (self._count - 1)
+        working = max(0.0, done.seconds - done.quota_seconds) * left / done.records
+        return max(0.0, self._ends_at - now) + working + later * wait_seconds
 
 
 class SteadyEnd:

@@ -12,7 +12,13 @@ from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.pacing.pace import Pace
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.report.escape import visible
-from kvsctl.report.progress.estimate import Done, SteadyEnd, seconds_left, total_of
+from kvsctl.report.progress.estimate import (
+    Done,
+    RequiredWaits,
+    SteadyEnd,
+    seconds_left,
+    total_of,
+)
 from kvsctl.report.progress.pauses import pause_of, seconds_text
 from kvsctl.report.progress.standing import Pause, Standing
 
@@ -98,6 +104,7 @@ class Following:
         self._quota_seconds = 0.0
         self._rate = Rate(now, 0 if self._input.lists_only else self._settled_before)
         self._end = SteadyEnd()
+        self._required = RequiredWaits()
 
     def __call__(self, event: Event) -> None:
         """Take a wait, or a page of a listing."""
@@ -110,6 +117,7 @@ class Following:
             is_same = before is not None and event.reason is before.reason
             self._waits_until = max(self._waits_until, until) if is_same else until
             self._waiting = event
+            self._note_required(event)
 
     def standing(self) -> Standing:
         """See Followed."""
@@ -153,14 +161,27 @@ class Following:
             tally.requests - self._requests_before,
             max(tally.units_read - reads, tally.units_write - writes),
             now - self._began_at,
-            self._quota_seconds,
+            self._quota_seconds + self._required.waited_seconds(now),
         )
-        return self._end.seconds_left(
-            now, seconds_left(left, done, self._pace, self._batch_records)
-        )
+        seconds = seconds_left(left, done, self._pace, self._batch_records)
+        if not left or (seconds is None and not self._required):
+            return self._end.seconds_left(now, seconds)
+        seconds = max(seconds or 0.0, self._required.seconds_left(now, left, done))
+        shown = self._end.seconds_left(now, seconds)
+        wait = 0.0 if self._waiting is None else self._waits_until - now
+        return None if shown is None else max(shown, wait)
+
+    def _note_required(self, waiting: Waiting) -> None:
+        """Note a wait that the service requires, or the quota that its refusals have shown."""
+        is_learnt = waiting.reason is WaitReason.QUOTA and bool(self._required)
+        if waiting.reason is WaitReason.THROTTLED or is_learnt:
+            records = settled_of(self._tally) - self._settled_before
+            self._required.wait(self._clock(), waiting.wait_seconds, records)
 
     def _note_moves(self, now: float, count: int) -> None:
-        is_for_quota = self._waiting is not None and self._waiting.reason is WaitReason.QUOTA
+        waiting = self._waiting
+        is_for_quota = waiting is not None and waiting.reason is WaitReason.QUOTA
+        is_for_quota = is_for_quota and not self._required  # which counts such waits from then on
         if is_for_quota and count == self._count:
             self._quota_seconds += now - self._looked_at
         self._looked_at = now

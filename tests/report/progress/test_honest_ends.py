@@ -4,15 +4,16 @@ import asyncio
 
 import pytest
 
-from kvsctl.bulk.events import Event
+from kvsctl.bulk.events import Event, Waiting
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.pacing.pace import Pace
 from kvsctl.bulk.packing.rule import PackingRule
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.run import Run
 from kvsctl.model import Verb
+from kvsctl.report.progress.estimate import Done, RequiredWaits
 from kvsctl.report.progress.following import Following, Input
-from tests.support.simulated.quota_service import Quota, QuotaService
+from tests.support.simulated.quota_service import Kind, Quota, QuotaService
 from tests.support.simulated.simulation import records_of
 from tests.support.simulated.virtual_time import Piece, run_virtual
 
@@ -44,6 +45,7 @@ def _looked_at(
 ) -> tuple[list[tuple[float, float]], float]:
     """Carry out a load. Return the time left whenever it was looked at, and how long it took."""
     looks: list[tuple[float, float]] = []
+    waits_until = [0.0]
 
     async def work() -> float:
         loop, tally, feed = asyncio.get_running_loop(), Tally(), _Feed(body_bytes)
@@ -52,10 +54,13 @@ def _looked_at(
         def listen(event: Event) -> None:
             if type(event) in following.wants:
                 following(event)
+            if isinstance(event, Waiting):
+                waits_until[0] = loop.time() + event.wait_seconds
 
         def look() -> None:
             if (left := following.standing().seconds_left) is not None:
                 looks.append((loop.time(), left))
+                assert tally.succeeded == _RECORDS or left >= waits_until[0] - loop.time()
             if tally.succeeded < _RECORDS:
                 loop.call_later(_LOOKS_SECONDS, look)
 
@@ -78,3 +83,29 @@ def test_the_time_left_is_true_from_the_start(share: int, body_bytes: int) -> No
     assert looks[0][0] < 1, "there from the start"
     wrong = [(at, left) for at, left in looks if abs(at + left - seconds) > 5 + 0.05 * seconds]
     assert wrong == []
+
+
+@pytest.mark.parametrize("kind", ["fixed", "sliding", "bucket"])
+@pytest.mark.parametrize("announces", [True, False])
+def test_the_time_left_knows_the_quota_that_the_service_keeps_to(
+    kind: Kind, *, announces: bool
+) -> None:
+    """A quota that is far below the given one: 20 requests in each 20 seconds."""
+    pace = Pace(requests_per_second=700, units_per_minute=2800)
+    quota = Quota(kind, ((20, 20.0, True),), announces=announces)
+    looks, seconds = _looked_at(pace, 100, quota)
+    assert seconds > 300
+    later = [(at, left) for at, left in looks if at > 0.15 * seconds]
+    wrong = [(at, left) for at, left in later if abs(at + left - seconds) > 5 + 0.15 * seconds]
+    assert wrong == []
+
+
+def test_a_wait_that_is_prolonged_is_one() -> None:
+    required = RequiredWaits()
+    required.wait(0.0, 4.0, 0)
+    assert not required, "nothing was settled before it"
+    required.wait(5.0, 13.0, 500)
+    required.wait(18.0, 7.0, 500)
+    assert required.waited_seconds(30.0) == 24.0
+    done = Done(500, 20, 20, 25.0, required.waited_seconds(25.0))
+    assert required.seconds_left(25.0, 1000, done) == 20.0 + 1.0 * 1000 / 500
