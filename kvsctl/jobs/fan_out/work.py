@@ -30,6 +30,7 @@ class FanOut:
     """Units on their way through a crew: see `bulk.run.Run` for how it is stopped.
 
     At most one unit per worker is submitted at a time, and its future is released when it is done.
+    `most_at_once`: how many units may be in flight, if that is fewer than there are workers.
     `note` receives each end as it comes, and `say` a line for people. While `may_begin` is false,
     no unit begins.
     """
@@ -42,6 +43,8 @@ class FanOut:
         say: Callable[[str], None],
         status: Callable[[], ExitStatus | None],
         may_begin: Callable[[], bool] = lambda: True,
+        *,
+        most_at_once: int | None = None,
     ) -> None:
         self._left = deque(units)
         self._crew = crew
@@ -49,6 +52,7 @@ class FanOut:
         self._say = say
         self._status = status
         self._may_begin = may_begin
+        self._most_at_once = crew.size if most_at_once is None else min(crew.size, most_at_once)
         self._is_stopped = False
         self._deaths: Counter[str] = Counter()
         self.in_flight = 0
@@ -65,7 +69,7 @@ class FanOut:
 
     async def work(self) -> None:
         """Carry out all units, or as many as begin before it is stopped."""
-        lanes = min(self._crew.size, len(self._left))
+        lanes = min(self._most_at_once, len(self._left))
         try:
             await asyncio.gather(*(self._lane() for _ in range(lanes)))
         finally:

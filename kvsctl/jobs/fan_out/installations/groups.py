@@ -18,7 +18,7 @@ from kvsctl.report.installations.ends import InstallationEnd
 class Groups:
     """The workers of a job on several installations.
 
-    All of them together work on `at_once` installations at a time. `note` receives how each
+    All of them together work on at most `at_once` installations at a time. `note` receives how each
     installation ended, when its group has ended.
     """
 
@@ -55,7 +55,13 @@ class Groups:
         """
         units = self._units(members, _unix_time(ends_at))
         fan_out = FanOut(
-            units, self._crew, self._take, self._say, lambda: self._runs.interrupted, may_begin
+            units,
+            self._crew,
+            self._take,
+            self._say,
+            lambda: self._runs.interrupted,
+            may_begin,
+            most_at_once=self._at_once,  # it may be fewer than there are workers
         )
         with self._runs.stopping(fan_out, self._say):
             await fan_out.work()
