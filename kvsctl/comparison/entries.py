@@ -137,7 +137,7 @@ def _follows(last: tuple[str, str] | None, block: Sequence[Entry]) -> bool:
     return all(map(le, keys, islice(keys, 1, None)))
 
 
-def blocks_of(entries: Iterator[Entry]) -> Iterator[Block]:
-    """Yield entries in blocks."""
-    while block := list(islice(entries, _BLOCK_ENTRIES)):
+def blocks_of(entries: Iterator[Entry], most: int = _BLOCK_ENTRIES) -> Iterator[Block]:
+    """Yield entries in blocks of at most so many."""
+    while block := list(islice(entries, most)):
         yield block

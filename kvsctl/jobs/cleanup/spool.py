@@ -13,6 +13,10 @@ from kvsctl.jobs.question import FIRST_KEYS, key_shown
 
 _MOST_BYTES: Final = 16 << 20
 """How much of all spools is in memory. The rest is on disk."""
+_BLOCK_ENTRIES: Final = 200
+"""Records wait in memory to be admitted as a block, one for each installation that is worked on."""
+_MOST_PARTS: Final = 16
+"""How many parts of a spool are merged at a time: each takes memory while the spool is read."""
 _WHAT: Final = "what was listed"
 _HINT: Final = "Set TMPDIR to a folder with more space."
 
@@ -36,7 +40,7 @@ class Spool:
     ) -> None:
         self._memory = memory
         self._size_of = size_of
-        self._sorter = Sorter(Entry, memory=memory, what=_WHAT, hint=_HINT)
+        self._sorter = Sorter(Entry, memory=memory, most_parts=_MOST_PARTS, what=_WHAT, hint=_HINT)
         self._first: list[Entry] = []
         self.count = 0
         self.value_bytes = 0
@@ -57,7 +61,7 @@ class Spool:
 
     def blocks(self) -> Iterator[Block]:
         """Yield all records, once."""
-        return blocks_of(self._sorter.sorted())
+        return blocks_of(self._sorter.sorted(), _BLOCK_ENTRIES)
 
     def close(self) -> None:
         """Free the memory, and the space on disk."""
