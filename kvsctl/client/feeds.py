@@ -41,25 +41,31 @@ class _Taken:
 
     def __init__(self, items: Items) -> None:
         self._items = items
+        self._encoded = items.encoded
         self._texts: list[bytes | Unusable] = []
-        self._bytes = 0
+        self._room_bytes = _MOST_BYTES
 
     @property
     def is_full(self) -> bool:
-        return len(self._texts) >= _MOST_RECORDS or self._bytes >= _MOST_BYTES
+        """Whether nothing more may be added before it was fed."""
+        return len(self._texts) >= _MOST_RECORDS or self._room_bytes <= 0
 
     @property
     def is_empty(self) -> bool:
+        """Whether there is nothing to feed."""
         return not self._texts
 
-    def add(self, item: object) -> None:
-        text = self._items.encoded(item)
-        self._texts.append(text)
-        self._bytes += len(text) if isinstance(text, bytes) else 0
+    def add(self, item: object) -> bool:
+        """Add what the caller gave. Return `is_full`."""
+        text, texts = self._encoded(item), self._texts
+        texts.append(text)
+        if type(text) is bytes:
+            self._room_bytes -= len(text)
+        return self._room_bytes <= 0 or len(texts) >= _MOST_RECORDS
 
     def pieces(self) -> PieceList:
         """Return everything as records and problems, and keep none of it."""
-        texts, self._texts, self._bytes = self._texts, [], 0
+        texts, self._texts, self._room_bytes = self._texts, [], _MOST_BYTES
         return self._items.taken(texts)
 
 
@@ -75,8 +81,7 @@ class _Lists:
         taken = self._taken
         try:
             for item in self._given:
-                taken.add(item)
-                if taken.is_full:
+                if taken.add(item):
                     yield taken.pieces()
         except Exception as error:
             self.error = error

@@ -62,12 +62,15 @@ class Items(msgspec.Struct):
 
     def encoded(self, item: object) -> bytes | Unusable:
         """Return the JSON of one record or key. Nothing that is changed later counts."""
-        if self.verb is not Verb.SET and isinstance(item, str):
-            item = {"key": item}
-        if not isinstance(item, Mapping):
+        if type(item) is dict:  # nearly every record, and a check for a Mapping takes long
+            members: Mapping[str, Any] = item
+        elif isinstance(item, str) and self.verb is not Verb.SET:
+            members = {"key": item}
+        elif isinstance(item, Mapping):
+            members = dict(item)
+        else:
             expected = "a mapping" if self.verb is Verb.SET else "a string or a mapping"
             return Unusable(f"expected {expected}, not {type(item).__name__}")
-        members = item if isinstance(item, dict) else dict(item)
         try:
             text = orjson.dumps(members, option=_OPTIONS)
         except orjson.JSONEncodeError as error:
