@@ -27,7 +27,7 @@ from kvsctl.client.items import Items, Key
 from kvsctl.client.opening import Access, Opening, Settings
 from kvsctl.client.results import Collector, Result
 from kvsctl.client.stream import ReadRecord, Stream
-from kvsctl.errors import KvsctlError, UsageError
+from kvsctl.errors import KvsctlError, UsageError, WorkLeft
 from kvsctl.model import Verb
 from kvsctl.service.client import StoreClient
 from kvsctl.service.transport.carrier import Carrier
@@ -110,6 +110,7 @@ class AsyncClient:
         self._stack = AsyncExitStack()
         self._session: _Session | None = None
         self._runs: set[_Stoppable] = set()
+        self._cut_off: set[_Stoppable] = set()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._opening.target.display!r})"
@@ -131,8 +132,9 @@ class AsyncClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connections. Calls that are at work are cut off."""
+        """Close the connections. Calls that are at work are cut off, and raise WorkLeft."""
         self._session = None
+        self._cut_off |= self._runs
         for run in [*self._runs]:
             run.abort()
         await self._stack.aclose()
@@ -249,6 +251,7 @@ class AsyncClient:
             feed.close()
             await feed.wait_closed()
         result = collector.result()
+        error = error or self._cut_off_error(run)
         if error is not None:
             error.result = result
             raise error
@@ -265,17 +268,17 @@ class AsyncClient:
         self._runs.add(run)
         task = asyncio.create_task(work())
         task.add_done_callback(lambda _: stream.end())
+        task.add_done_callback(lambda _: self._runs.discard(run))
         task.add_done_callback(retrieve_error)
         try:
             while (records := await stream.next()) is not None:
                 run.wake()
                 yield records
-            if (error := task.result()) is not None:
+            if (error := task.result() or self._cut_off_error(run)) is not None:
                 raise error
             if feed is not None and feed.error is not None:
                 raise feed.error
         finally:
-            self._runs.discard(run)
             run.abort()
             await asyncio.wait([task])
             if feed is not None:
@@ -293,6 +296,13 @@ class AsyncClient:
         if stream is None:
             return Run(plan, session.service, listeners, pacer=session.pacer)
         return Run(plan, session.service, listeners, pressure=stream.pressure, pacer=session.pacer)
+
+    def _cut_off_error(self, run: _Stoppable) -> KvsctlError | None:
+        """Return the error of a call that was at work when the client was closed."""
+        if run not in self._cut_off:
+            return None
+        self._cut_off.discard(run)
+        return WorkLeft("the client was closed while a call was at work", "Call it again.")
 
     def _items(self, verb: Verb, entity: str | None) -> Items:
         opening = self._opening

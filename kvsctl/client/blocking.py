@@ -177,7 +177,7 @@ class Client:
         entity: str | None,
         listeners: Sequence[Listener],
     ) -> Result:
-        if isinstance(given, Sequence | AsyncIterable):
+        if isinstance(given, Sequence | Mapping | AsyncIterable):  # a mapping is refused
             return self._call(lambda: work(given, entity=entity, listeners=listeners))
         handed = CallersThread(given)
         future = self._started(lambda: work(handed, entity=entity, listeners=listeners))

@@ -2,11 +2,12 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
 from kvsctl.bulk.feeds import Feed, HandedFeed, ReadyFeed
 from kvsctl.client.items import Items, Unusable
+from kvsctl.errors import UsageError
 from kvsctl.model import PieceList
 
 _MOST_RECORDS: Final = 500
@@ -28,7 +29,13 @@ class CallerFeed(Feed, Protocol):
 
 
 def caller_feed(items: Items, given: Iterable[object] | AsyncIterable[object]) -> CallerFeed:
-    """Return a feed of what a caller gives. An iterable that is not async is read on the loop."""
+    """Return a feed of what a caller gives. An iterable that is not async is read on the loop.
+
+    Raise UsageError for a single key or record: the letters of a key are keys too.
+    """
+    if isinstance(given, str | bytes | Mapping):
+        kind = type(given).__name__
+        raise UsageError(f"expected an iterable of records or keys, not a {kind}", "Give a list.")
     if isinstance(given, CallersThread):
         return given.feed(items)
     if isinstance(given, AsyncIterable):

@@ -156,6 +156,14 @@ def test_a_client_is_opened_once_at_a_time_and_shows_its_target(client: Client) 
         client.__enter__()
 
 
+@pytest.mark.parametrize("given", ["key", {"key": "k", "value": 1}], ids=str)
+def test_a_single_key_or_record_is_refused(client: Client, given: Any) -> None:
+    with pytest.raises(UsageError, match="expected an iterable of records or keys"):
+        client.set_many(given)
+    with pytest.raises(UsageError, match="expected an iterable of records or keys"):
+        next(client.get_many(given))
+
+
 def test_a_client_that_cannot_be_opened_leaves_no_thread() -> None:
     before = threading.active_count()
     with pytest.raises(UsageError), Client("http://example.com"):

@@ -1,0 +1,67 @@
+"""A client that is closed while calls are at work, and what is not an iterable of records."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from kvsctl.errors import UsageError, WorkLeft
+from tests.client.clients import client_of, in_memory, run
+
+
+async def _endless(begun: asyncio.Event) -> AsyncIterator[dict[str, Any]]:
+    yield {"key": "k", "value": 1}
+    begun.set()
+    await asyncio.Event().wait()
+
+
+def test_a_write_that_is_cut_off_says_so() -> None:
+    async def work() -> None:
+        begun = asyncio.Event()
+        async with client_of(in_memory()) as client:
+            call = asyncio.create_task(client.set_many(_endless(begun)))
+            await begun.wait()
+        with pytest.raises(WorkLeft, match="the client was closed while") as caught:
+            await call
+        assert caught.value.result.records == 1
+        assert client._runs == client._cut_off == set()
+
+    run(work())
+
+
+def test_a_read_that_is_cut_off_does_not_end_as_if_it_were_whole() -> None:
+    async def work() -> None:
+        begun = asyncio.Event()
+        async with client_of(in_memory()) as client:
+            reading = client.get_many(_endless(begun))
+            assert (await anext(reading)).key == "k"
+        with pytest.raises(WorkLeft, match="the client was closed while"):
+            await anext(reading)
+
+    run(work())
+
+
+def test_records_that_were_all_read_are_given_after_the_end() -> None:
+    async def work() -> None:
+        async with client_of(in_memory()) as client:
+            reading = client.get_many(["a", "b"])
+            assert (await anext(reading)).key == "a"
+            await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()}, timeout=20)
+            assert client._runs == set()
+        assert [one.key async for one in reading] == ["b"]
+
+    run(work())
+
+
+@pytest.mark.parametrize("given", ["key", b"key", {"key": "k", "value": 1}], ids=str)
+def test_a_single_key_or_record_is_refused(given: Any) -> None:
+    async def work() -> None:
+        async with client_of(in_memory()) as client:
+            for call in (client.set_many, client.delete_many):
+                with pytest.raises(UsageError, match="expected an iterable of records or keys"):
+                    await call(given)
+            with pytest.raises(UsageError, match="expected an iterable of records or keys"):
+                await anext(client.get_many(given))
+
+    run(work())
