@@ -27,6 +27,10 @@ def client() -> Iterator[Client]:
         yield client
 
 
+def _client_threads() -> list[str]:
+    return [one.name for one in threading.enumerate() if one.name == "kvsctl-client"]
+
+
 def _values(client: Client, *keys: str) -> list[Any]:
     return [
         record.value if isinstance(record, StoredRecord) else record.code
@@ -120,11 +124,11 @@ def test_a_caller_may_stop_at_any_record(client: Client) -> None:
 
 
 def test_it_ends_with_its_thread(tmp_path: Path) -> None:
-    before = threading.active_count()
     for _ in range(3):
         with Client.from_target("local", environ=environ_of(tmp_path)) as client:
             assert client.set_many([{"key": "k", "value": 1}]).succeeded == 1
-    assert threading.active_count() == before
+            assert _client_threads() == ["kvsctl-client"]
+    assert _client_threads() == []
     with pytest.raises(UsageError, match="the client is not open"):
         client.set_many([])
     client.close()
@@ -165,7 +169,6 @@ def test_a_single_key_or_record_is_refused(client: Client, given: Any) -> None:
 
 
 def test_a_client_that_cannot_be_opened_leaves_no_thread() -> None:
-    before = threading.active_count()
     with pytest.raises(UsageError), Client("http://example.com"):
         pass
-    assert threading.active_count() == before
+    assert _client_threads() == []
