@@ -213,8 +213,8 @@ def _in_place(
             ("cli.carry_out.Environment.of_process", lambda: streams),
             ("cli.carry_out.on_a_loop", on_virtual_time),
             ("jobs.runner.JobListeners", Heard),
-            ("bulk.run.Random", lambda: random),
-            ("listing.reading.Random", lambda: random),
+            ("bulk.run.RANDOM", random),
+            ("listing.reading.RANDOM", random),
             ("jobs.inputs.feed_of", lambda reader, may_wait: PacedFeed(random, reader)),
         ):
             stack.enter_context(patch(f"kvsctl.{name}", replacement))

@@ -68,7 +68,7 @@ def test_a_listing_shows_its_progress_where_differences_are_printed(
     source = records_file(tmp_path / "l", records)
     with served(embedded(tmp_path / "served.db")) as url:
         kvsctl("set", "-q", "--url", url, "-f", source, "more=1", status=0)
-        words = ("--url", url, "--all", "-c", "1", "--rps", "30")
+        words = ("--url", url, "--all", "-c", "1", "--rps", "8")
         screen = in_terminal(kvsctl, "diff", "-f", source, *words)
     before, found, _ = screen.text.partition("+ more")
     assert found
