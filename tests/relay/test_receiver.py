@@ -68,7 +68,7 @@ class TestInvocations:
             {"exp": int(time.time()) - 60},
             {"exp": None},
             {"iat": None},
-            {"nbf": int(time.time()) + 600},
+            {"nbf": int(time.time()) + 86_400},
         ],
         ids=[
             "another app",
