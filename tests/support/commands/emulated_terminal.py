@@ -29,6 +29,7 @@ class EmulatedTerminal:
         self._screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
         self._lock = threading.Lock()
+        self._is_closing = False
         self.shown = b""
         self.frames: list[list[str]] = []
         self.resize(columns, lines)
@@ -80,6 +81,7 @@ class EmulatedTerminal:
     def close(self) -> None:
         """Read what is left, and close the terminal."""
         os.close(self.fd)
+        self._is_closing = True
         self._reader.join(30)
         os.close(self._near)
 
@@ -88,8 +90,10 @@ class EmulatedTerminal:
 
     def _read(self) -> None:
         while True:
-            if not select.select([self._near], [], [], 30)[0]:
-                return
+            if not select.select([self._near], [], [], 1)[0]:
+                if self._is_closing:
+                    return
+                continue
             try:
                 chunk = os.read(self._near, 65536)
             except OSError:  # Linux says so when the last process has left the terminal
