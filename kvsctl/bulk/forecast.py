@@ -1,5 +1,8 @@
 """How many requests and units a run will need, computed from its records and its plan. Pure."""
 
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
 import msgspec
 from msgspec.structs import replace
 
@@ -49,11 +52,22 @@ class Forecast(msgspec.Struct, frozen=True):
         )
 
 
-class Forecaster:
-    """Packs the records of a run as the run would, and counts."""
+_Notes: TypeAlias = Callable[[Sequence[Record]], None]
 
-    def __init__(self, plan: RunPlan) -> None:
+
+def _ignore(_records: Sequence[Record]) -> None: ...
+
+
+class Forecaster:
+    """Packs the records of a run as the run would, and counts.
+
+    The records of each request of the plan's verb are passed to `note_sent`, in the order in which
+    the run would send them.
+    """
+
+    def __init__(self, plan: RunPlan, note_sent: _Notes = _ignore) -> None:
         self._plan = plan
+        self._note_sent = note_sent
         self._reads = plan.verb is Verb.GET
         self._lanes = Lanes(join=self._reads, keeps_first=plan.precondition.keeps_first)
         self._queue = queue_of(plan, self._lanes)
@@ -133,6 +147,7 @@ class Forecaster:
             reads = [one.to_write for one in batch.records if isinstance(one, ReadFirst)]
             self._queue.take_read(len(reads), reads)
             return
+        self._note_sent(batch.records)
         size = batch.packed_bytes
         self._requests += 1
         self._units += 1 if self._reads else request_units(size)

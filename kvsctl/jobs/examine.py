@@ -141,7 +141,7 @@ class Examination:
 
 
 class FirstRecords:
-    """The first records of an input, as they would be sent, for people to look at.
+    """The first records that would be sent, as they would be, for people to look at.
 
     Values are shown on a terminal alone, to the user who has them: logs hold none.
     """
@@ -150,25 +150,23 @@ class FirstRecords:
         self._job = job
         self._width = environment.width - len(_INDENT) if environment.stderr_is_terminal else 0
         self._are_shown = bool(self._width) or job.plan.verb is not Verb.SET
+        self._now = time.time()
+        self._sent = 0
         self._records: list[Record] = []
 
-    def admit(self, pieces: PieceList) -> None:
-        """Take what was read, as far as it is among the first."""
+    def take(self, records: Sequence[Record]) -> None:
+        """Take the records of a request, as far as they are among the first."""
+        self._sent += len(records)
         if len(self._records) < _MOST_SHOWN and self._are_shown:
-            records = (piece for piece in pieces if isinstance(piece, Record))
-            self._records += islice(records, _MOST_SHOWN - len(self._records))
+            live = (one for one in records if not _is_past(one, self._now))
+            self._records += islice(live, _MOST_SHOWN - len(self._records))
 
-    def lines(self, records: int) -> list[str]:
-        """Return a line for each, escaped and cut to the terminal.
-
-        `records`: how many there are.
-        """
-        now = time.time()
-        live = [one for one in self._records if not _is_past(one, now)]
-        bodies = [encode([one], self._job.asked, now)[1:-1].decode() for one in live]
+    def lines(self) -> list[str]:
+        """Return a line for each, escaped and cut to the terminal."""
+        bodies = [encode([one], self._job.asked, self._now)[1:-1].decode() for one in self._records]
         lines = [f"{_INDENT}{visible(body, self._width or _LOG_WIDTH)}" for body in bodies]
-        if lines and records > len(lines):
-            lines.append(f"{_INDENT}and {records - len(lines):,} more")
+        if lines and self._sent > len(lines):
+            lines.append(f"{_INDENT}and {self._sent - len(lines):,} more")
         return lines
 
 
@@ -234,16 +232,12 @@ async def carry_out_dry_run(job: BatchJob, about: About, environment: Environmen
         await examination.read_all(rehearsal.admit, failures)
         examination.error = graver(examination.error, rehearsal.refusal())
         return examination.report(path, rehearsal.dry_run())
-    forecaster, first = Forecaster(job.plan), FirstRecords(job, environment)
-
-    def admit(pieces: PieceList) -> None:
-        first.admit(pieces)
-        forecaster.admit_all(pieces)
-
-    await examination.read_all(admit, failures)
+    first = FirstRecords(job, environment)
+    forecaster = Forecaster(job.plan, first.take)
+    await examination.read_all(forecaster.admit_all, failures)
     forecast = forecaster.finish()
     dry_run = DryRun(forecast, cost_usd(job.plan.verb, forecast))
-    return examination.report(path, dry_run, first.lines(forecast.records))
+    return examination.report(path, dry_run, first.lines())
 
 
 async def examine(

@@ -87,6 +87,25 @@ def test_what_fails_its_checks_or_has_expired_is_not_shown(local: Command, tmp_p
     assert shown == ['{"key": "c", "value": 1}']
 
 
+def test_what_a_later_record_replaces_is_not_shown(local: Command) -> None:
+    words = ["a=1", "a=2", "b=3", "a=4", "c=5", "d=6"]
+    ended = with_terminal_stderr(local, "set", "-n", *words, status=0)
+    *records, rest = _shown(ended.err)
+    assert [json.loads(line) for line in records] == [
+        {"key": "a", "value": 4},
+        {"key": "b", "value": 3},
+        {"key": "c", "value": 5},
+    ]
+    assert rest == "and 1 more"
+
+
+def test_a_key_that_is_read_once_is_shown_once(local: Command) -> None:
+    assert _shown(local("get", "-n", "a", "a", "b", status=0).err) == [
+        '{"key":"a"}',
+        '{"key":"b"}',
+    ]
+
+
 def test_programs_get_the_report_alone(local: Command) -> None:
     ended = with_terminal_stderr(local, "set", "-n", "a=1", "--json", status=0)
     assert ended.err == b""
