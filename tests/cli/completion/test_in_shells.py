@@ -1,4 +1,4 @@
-"""Each shell completes kvsctl at the first TAB, installed as the README says."""
+"""Each shell completes kvsctl at the first TAB, installed as docs/commands.md says."""
 
 import os
 import re
@@ -16,8 +16,8 @@ from tests.support.needs import IS_POSIX, only_on, program
 pytestmark = [pytest.mark.slow, only_on(IS_POSIX, "the shells need a POSIX system")]
 
 _ROOT: Final = Path(__file__).parents[3]
-_README: Final = (_ROOT / "README.md").read_text("utf-8")
-[_LINES] = re.findall(r"<!-- completion -->\n```sh\n(.*?)```", _README, re.S)
+_PAGE: Final = (_ROOT / "docs/commands.md").read_text("utf-8")
+[_LINES] = re.findall(r"<!-- completion -->\n```sh\n(.*?)```", _PAGE, re.S)
 _INSTALLS: Final = {
     "bash": _LINES.splitlines()[0],
     "zsh": _LINES.splitlines()[1],

@@ -23,11 +23,11 @@ _CLEAN: Final = "kvsctl clean -t container --all-installations -f retention.toml
 _TABLE: Final[dict[str, str]] = {
     f"{_HERE}/test_readme_examples.py::test_every_example_prints_what_is_shown": """
         README.md               -        set  LOCAL EMULATOR
-        README.md               console  $ kvsctl set greeting=hello
+        README.md               console  $ kvsctl config init
         README.md               console  $ kvsctl set -t staging -n
         README.md               console  $ cat users.csv
-        README.md               console  $ kvsctl set -t local -f examples/faulty.jsonl
-        README.md               console  $ kvsctl set -q -f examples/cities.jsonl --journal
+        README.md               console  $ kvsctl set -t staging -f examples/faulty.jsonl
+        README.md               console  $ kvsctl set -q -t staging -f examples/cities
         docs/clean-up.md        console  $ kvsctl delete --match
         docs/clean-up.md        console  $ kvsctl expire
         docs/clean-up.md        console  $ cat desk.jsonl
@@ -52,10 +52,9 @@ _TABLE: Final[dict[str, str]] = {
         README.md  sh  python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]' &&
     """,
     "tests/cli/completion/test_in_shells.py::shell": """
-        README.md  sh  echo 'eval "$(kvsctl completion bash)"'
+        docs/commands.md  sh  echo 'eval "$(kvsctl completion bash)"'
     """,
     f"{_SETTINGS}::test_the_configuration_reaches_a_store_with_the_token": """
-        README.md        toml  default = "local"
         docs/targets.md  toml  default = "staging"
         docs/probe.md    toml  [targets.staging]
     """,
@@ -75,7 +74,6 @@ _TABLE: Final[dict[str, str]] = {
         docs/token-relay.md  toml  [targets.example]
     """,
     f"{_EMULATOR}::test_serve_prints_what_is_shown": """
-        README.md         console  $ kvsctl serve
         docs/emulator.md  console  $ kvsctl serve
     """,
     f"{_EMULATOR}::test_serve_takes_a_profile": """

@@ -51,7 +51,6 @@ def _configured(kvsctl: Command, text: str, url: str) -> str:
 @pytest.mark.parametrize(
     ("page", "begin"),
     [
-        ("README.md", 'default = "local"'),
         ("docs/targets.md", 'default = "staging"'),
         ("docs/probe.md", "[targets.staging]"),
     ],

@@ -1,10 +1,9 @@
 """The examples of the README and of docs/ print what is shown, run as they stand."""
 
 import re
-import tomllib
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from tests.e2e.documents.pages import PAGES, ROOT, block, blocks
 from tests.e2e.documents.typed import with_pass
@@ -23,28 +22,35 @@ _PAGES: Final = [
     ),
 ]  # fmt: skip
 """In the order in which their examples are run, on one store."""
-_ELSEWHERE: Final = {"docs/bridge.md": "$", "docs/emulator.md": "$", "README.md": "$ kvsctl serve"}
+_ELSEWHERE: Final = {"docs/bridge.md": "$", "docs/emulator.md": "$"}
 """Pages with examples that other tests run, and how these begin."""
 _CUT: Final = {"kvsctl set -t local -f examples/faulty.jsonl"}
 """Examples of which the page says that it shows the beginning."""
-_CONFIGURATION: Final = block("README.md", "toml")
-_REAL_URL: Final = tomllib.loads(_CONFIGURATION)["targets"]["staging"]["url"]
+_REAL_URL: Final = "https://api.atlassian.com/forge/storage/kvs"
+"""In the place of this URL, the commands get that of a served store."""
 
 pytestmark = only_on(IS_POSIX, "the examples need a POSIX shell")
 
 
-def _examples() -> list[tuple[str, str]]:
+class _Example(NamedTuple):
+    page: str
+    command: str
+    shown: str
+
+
+def _examples() -> list[_Example]:
     """Return each command of the pages' console blocks, with the output shown under it."""
     install = block("README.md", "sh", "python3 -m venv .venv && .venv/bin/pip install -q . ")
     first = install.strip().rpartition(".venv/bin/")[2]
-    found = [(first, block("README.md", "", "set  LOCAL"))]
+    found = [_Example("README.md", first, block("README.md", "", "set  LOCAL"))]
     for page in _PAGES:
         for one in blocks(page, "console"):
             if one.text.startswith(_ELSEWHERE.get(page, "-")):
                 continue
-            for step in re.split(r"^\$ ", one.text, flags=re.MULTILINE)[1:]:
+            text = one.text.replace("\\\n", "")
+            for step in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
                 command, _, output = step.partition("\n")
-                found.append((command, output))
+                found.append(_Example(page, command, output))
     return found
 
 
@@ -60,26 +66,20 @@ def _without_measurements(text: str, home: Path, url: str) -> str:
     return re.sub(r"\d+\.\d+ s\b", "0 s", re.sub(r"[\d,]+ keys/s", "0 keys/s", text))
 
 
-def _configure(home: Path, url: str) -> None:
-    """Write the configuration file of README.md, for a store that is served."""
-    file = home / ".config/kvsctl/config.toml"
-    file.parent.mkdir(parents=True)
-    file.write_text(_CONFIGURATION.replace(_REAL_URL, url), "utf-8")
-
-
 def test_every_example_prints_what_is_shown(kvsctl: Command) -> None:
     program("jq")
     kvsctl = with_pass(kvsctl, "t" * 40)
     with serving(kvsctl, "--token", "t" * 40) as url:
-        _configure(kvsctl.home, url)
-        ran = sum(_runs(kvsctl, url, command, shown) for command, shown in _examples())
+        ran = sum(_runs(kvsctl, url, example) for example in _examples())
     assert ran >= 10
 
 
-def _runs(kvsctl: Command, url: str, command: str, shown: str) -> bool:
+def _runs(kvsctl: Command, url: str, example: _Example) -> bool:
     """Run a command of an example if it can be run, and require that all it prints is shown."""
-    home = kvsctl.home
+    home, command, shown = kvsctl.home, example.command, example.shown
     environ = kvsctl.environ | {"TERM": "dumb"}  # without colours and a progress bar
+    if example.page != "README.md":
+        environ["KVSCTL_TARGET"] = "local"  # for readers without a configuration file
     environ["PATH"] = f"{KVSCTL.parent}:{environ['PATH']}"
     with suppress(FileExistsError):
         (home / "examples").symlink_to(ROOT / "examples")
@@ -87,7 +87,8 @@ def _runs(kvsctl: Command, url: str, command: str, shown: str) -> bool:
     if words[0] == "cat":  # the content of a file that the next command reads
         (home / words[1]).write_text(shown, "utf-8")
         return False
-    ended = run_with_terminal_stderr(["bash", "-c", command], environ, folder=home)
+    script = command.replace(_REAL_URL, url)
+    ended = run_with_terminal_stderr(["bash", "-c", script], environ, folder=home)
     out, err = (_without_measurements(one.decode(), home, url) for one in (ended.out, ended.err))
     wanted = _without_measurements(shown, home, url)
     whole = (out + err, err + out)  # both streams end on the terminal of a reader
