@@ -56,6 +56,25 @@ def test_it_says_what_it_serves_where_it_keeps_it_and_how_to_stop_it(
     assert lines[2] == "kvsctl: Ctrl-C stops it\n"
 
 
+def test_it_stops_at_the_end_of_standard_input_if_asked(kvsctl: Command, tmp_path: Path) -> None:
+    db = tmp_path / "kept.db"
+    process = kvsctl.start(
+        "serve", "--port", "0", "--db", db, "--stop-at-eof",
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        url = process.stdout.readline().decode().strip()
+        process.stdin.write(b"ignored\n")
+        process.stdin.flush()
+        kvsctl("set", "--url", url, "k=1", status=0)
+        _, complaint = process.communicate(timeout=_WAIT_SECONDS)
+    assert process.returncode == 0
+    assert b"Traceback" not in complaint
+    assert [*tmp_path.glob("kept.db*")] == [db], "the database is closed"
+
+
 def test_seeds_tokens_and_installations(kvsctl: Command, tmp_path: Path) -> None:
     seed = records_file(tmp_path / "seed.jsonl", [{"key": "k", "value": "seeded"}])
     with serving(kvsctl, "--seed", seed, "--token", "default=one", "--token", "two") as url:

@@ -77,6 +77,14 @@ class ServingOptions(OptionGroup):
             rich_help_panel=_SERVING,
         ),
     ] = made(factory=list)
+    stop_at_eof: Annotated[
+        bool,
+        typer.Option(
+            "--stop-at-eof",
+            help="Stop when standard input ends, as it does when the caller that holds it dies.",
+            rich_help_panel=_SERVING,
+        ),
+    ] = False
     verbose: Annotated[
         bool,
         typer.Option(

@@ -6,6 +6,7 @@ it accepts no new requests, answers the requests in flight and closes the databa
 
 import contextlib
 import ipaddress
+import os
 import signal
 import socket
 import sys
@@ -56,11 +57,13 @@ class ServeOptions:
     """The HTTP parser: `auto` is httptools where it is installed."""
     verbose: bool = False
     """Log one line per request on the logger `kvsctl.emulator.access`."""
+    stop_at_eof: bool = False
+    """Stop when standard input ends: when whoever holds its other end closes it, or dies."""
     emulator: EmulatorOptions = field(default_factory=EmulatorOptions)
 
 
 def serve(options: ServeOptions, announce: Callable[[str], None]) -> int:
-    """Serve until a signal arrives, and return the number of the signal.
+    """Serve until a signal arrives, and return its number; 0 if standard input ended first.
 
     `announce` is called with the URL once the server accepts requests. Raise `EmulatorError` if
     the address, the database or a seed cannot be used, or if an address other than loopback is
@@ -71,6 +74,8 @@ def serve(options: ServeOptions, announce: Callable[[str], None]) -> int:
     sys.setswitchinterval(SWITCH_SECONDS)
     with _opened(options) as (listener, emulator):
         server = _Server(_config(options, emulator), lambda: announce(url_of(listener)))
+        if options.stop_at_eof:
+            threading.Thread(target=_stop_at_eof, args=[server], daemon=True).start()
         server.run(sockets=[listener])
         return server.stopped_by
 
@@ -137,6 +142,15 @@ def listen(options: ServeOptions) -> socket.socket:
         listener.close()
         raise EmulatorError(f"invalid port {options.port}: not from 0 to 65535") from error
     return listener
+
+
+def _stop_at_eof(server: "_Server") -> None:
+    """Wait for the end of standard input, then stop the server as a signal does."""
+    # Not through sys.stdin: its lock, held by this thread, would block the interpreter's end.
+    with contextlib.suppress(OSError):
+        while os.read(0, 65536):
+            pass
+    server.should_exit = True
 
 
 def url_of(listener: socket.socket) -> str:

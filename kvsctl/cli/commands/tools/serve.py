@@ -65,6 +65,7 @@ def _serve(serving: ServingOptions, open_points: OpenOptions, quotas: QuotaFlags
         seed=tuple(serving.seed),
         host_names=frozenset(serving.host_name),
         verbose=serving.verbose,
+        stop_at_eof=serving.stop_at_eof,
         emulator=_emulator_options(serving, open_points, quotas),
     )
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
