@@ -68,6 +68,19 @@ def check_token(headers: Mapping[bytes, bytes], options: EmulatorOptions) -> Non
         raise unauthorized()
 
 
+def is_local(client: object) -> bool:
+    """Return whether the `client` of an ASGI scope is on this machine."""
+    import ipaddress  # not at the top: the embedded target has no clients
+
+    host = client[0] if isinstance(client, tuple | list) and client else ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
+
+
 def _proxied_installation(header: str) -> str | None:
     """Return the installation that a proxy header names; None for that of its invocation."""
     scheme, _, rest = header.partition(" ")

@@ -10,11 +10,11 @@ POST clock      {"now": ms, "frozen"?} or {"advance_ms": n} or {"resume": true}
 POST faults     {"spec": "…"}             replace the faults; "" for none
 """
 
-import ipaddress
 import sqlite3
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from kvsctl.emulator.callers import is_local
 from kvsctl.emulator.clock import LATEST_MS, Clock, iso8601
 from kvsctl.emulator.json_slices import is_unicode
 from kvsctl.emulator.operations.service import Service
@@ -83,13 +83,7 @@ def _arm(emulator: AdminTarget, request: dict[str, Any]) -> dict[str, Any]:
 
 def check_admin_caller(client: object, headers: dict[bytes, bytes]) -> None:
     """Raise Refusal (403) if the caller is on another machine or is a web page."""
-    host = client[0] if isinstance(client, tuple | list) and client else ""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        address = None
-    mapped = getattr(address, "ipv4_mapped", None)
-    if address is None or not (mapped or address).is_loopback or b"origin" in headers:
+    if not is_local(client) or b"origin" in headers:
         raise Refusal(403, "FORBIDDEN", "Only callers on this machine may use /_emulator/")
 
 
