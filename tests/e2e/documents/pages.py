@@ -1,4 +1,4 @@
-"""The fenced blocks of the pages that users read."""
+"""The fenced blocks of the pages that users and contributors read."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,8 @@ ROOT: Final = Path(__file__).parents[3]
 PAGES: Final = [
     path.relative_to(ROOT).as_posix()
     for path in [
-        *(ROOT / name for name in ("README.md", "SECURITY.md")),
+        *(ROOT / name for name in ("README.md", "SECURITY.md", "CONTRIBUTING.md")),
+        *(ROOT / name / "README.md" for name in ("tests", "benchmarks")),
         *sorted((ROOT / "docs").rglob("*.md")),
         *sorted((ROOT / "examples").rglob("*.md")),
     ]

