@@ -1,83 +1,26 @@
-"""Draw the pictures of README.md: what a terminal shows of real runs.
+"""Draw the pictures of README.md and docs/.
 
     python docs/pictures/draw.py [--folder FOLDER] [NAME]...
 
-Each picture is a run of the installed `kvsctl` in a pseudo-terminal, against a server of its own on
-this machine. A screen is replayed as a terminal would show it (pyte), and drawn by rich. Needs
-Linux or macOS, and `pip install -e '.[dev]'`.
+Needs `pip install -e '.[dev]'`. A picture that is not one of a terminal is a function in a module
+of its own, which takes the folder, and a line in PICTURES.
 """
 
 import argparse
-import fcntl
-import os
-import pty
-import select
-import shlex
-import struct
-import subprocess
 import sys
-import tempfile
-import termios
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from io import StringIO
-from itertools import groupby
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import Final
 
-import pyte
-from rich.console import Console
-from rich.style import Style
-from rich.terminal_theme import SVG_EXPORT_THEME
-from rich.text import Text
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
-_ROOT: Final = Path(__file__).resolve().parents[2]
-_COLUMNS: Final = 110
-_LINES: Final = 48
-_WAIT_SECONDS: Final = 60
-_STOP_SECONDS: Final = 10
+from docs.pictures.terminals import TERMINALS, draw
 
-
-@dataclass(frozen=True)
-class Picture:
-    """A command whose screen is drawn.
-
-    With `after_s`, the picture is taken that many seconds after the first output, while the command
-    works; it is then stopped. `prepare` are commands that run before it and are not shown.
-    """
-
-    name: str
-    command: str
-    prepare: tuple[str, ...] = ()
-    after_s: float | None = None
-
-
-PICTURES: Final = (
-    Picture("failures", "kvsctl set -t local -f examples/faulty.jsonl --failures failed.jsonl"),
-    Picture("dry-run", "kvsctl set -t staging -n -f examples/cities.jsonl"),
-    Picture(
-        "progress",
-        "kvsctl set -t staging -f many.jsonl --rps 200",
-        prepare=("python3 many.py",),
-        after_s=3,
-    ),
-    Picture(
-        "diff",
-        "kvsctl diff -t staging --from local",
-        prepare=(
-            'kvsctl set -q -t staging a=1 b=2 \'user:1={"name":"Ada","age":36}\'',
-            'kvsctl set -q -t local b=2 c=3 \'user:1={"name":"Ada","age":37}\'',
-        ),
-    ),
-)
-
-_MANY: Final = """\
-with open("many.jsonl", "w") as file:
-    for n in range(100_000):
-        print('{"key":"session:%d","value":{"n":%d}}' % (n, n), file=file)
-"""
+PICTURES: Final[dict[str, Callable[[Path], None]]] = {
+    picture.name: partial(draw, picture) for picture in TERMINALS
+}
+"""What draws each picture into a folder, by its name."""
 
 
 def main() -> None:
@@ -86,125 +29,10 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="draw only this picture")
     parser.add_argument("--folder", type=Path, default=Path(__file__).parent)
     given = parser.parse_args()
-    for picture in PICTURES:
-        if not given.names or picture.name in given.names:
-            _write(shown(picture), picture, given.folder)
-
-
-def shown(picture: Picture) -> pyte.Screen:
-    """Run the command of a picture in a folder of its own, and return its screen."""
-    with tempfile.TemporaryDirectory() as name:
-        home = Path(name)
-        (home / "examples").symlink_to(_ROOT / "examples")
-        (home / "many.py").write_text(_MANY, "utf-8")
-        with _served(home) as url:
-            _configure(home, url)
-            environ = _environ(home)
-            for command in picture.prepare:
-                subprocess.run(shlex.split(command), cwd=home, env=environ, check=True)
-            return _screen_of(picture, home, environ, url)
-
-
-def _environ(home: Path) -> dict[str, str]:
-    program = Path(sys.executable).parent
-    return {
-        "HOME": str(home),
-        "PATH": f"{program}:{os.environ['PATH']}",
-        "TERM": "xterm-256color",
-        "LANG": "C.UTF-8",
-        "COLUMNS": str(_COLUMNS),
-        "LINES": str(_LINES),
-    }
-
-
-@contextmanager
-def _served(home: Path) -> Iterator[str]:
-    """Serve an empty store on a free port; yield its URL."""
-    words = ["kvsctl", "serve", "--port", "0", "--token", "t" * 32]
-    with subprocess.Popen(
-        words, env=_environ(home), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as server:
-        try:
-            yield cast(IO[bytes], server.stdout).readline().decode().strip()
-        finally:
-            server.terminate()
-
-
-def _configure(home: Path, url: str) -> None:
-    (home / "token").write_text("t" * 32, "utf-8")
-    (home / "token").chmod(0o600)
-    file = home / ".config/kvsctl/config.toml"
-    file.parent.mkdir(parents=True)
-    file.write_text(f'[targets.staging]\nurl = "{url}"\ntoken_file = "{home}/token"\n', "utf-8")
-
-
-def _screen_of(picture: Picture, home: Path, environ: dict[str, str], url: str) -> pyte.Screen:
-    near, far = pty.openpty()
-    fcntl.ioctl(far, termios.TIOCSWINSZ, struct.pack("HHHH", _LINES, _COLUMNS, 0, 0))
-    process = subprocess.Popen(
-        shlex.split(picture.command), cwd=home, env=environ, stdin=far, stdout=far, stderr=far
-    )
-    os.close(far)
-    screen = pyte.Screen(_COLUMNS, _LINES)
-    stream = pyte.ByteStream(screen)
-    stream.feed(f"$ {picture.command}\r\n".encode())
-    deadline = time.monotonic() + (picture.after_s or _WAIT_SECONDS)
-    while chunk := _read_until(near, deadline):
-        public = chunk.replace(str(home).encode(), b"/home/you")
-        stream.feed(public.replace(url.encode(), b"https://kvs.example.com"))
-    if picture.after_s is not None:
-        process.terminate()
-        os.close(near)
-    process.wait(_STOP_SECONDS)
-    return screen
-
-
-def _read_until(fd: int, deadline: float) -> bytes:
-    """Read what arrives next; b"" at the end and at the deadline."""
-    left = deadline - time.monotonic()
-    if left <= 0 or not select.select([fd], [], [], left)[0]:
-        return b""
-    try:
-        return os.read(fd, 65536)
-    except OSError:  # Linux says so when the last process has left the terminal
-        return b""
-
-
-def _write(screen: pyte.Screen, picture: Picture, folder: Path) -> None:
-    console = Console(record=True, width=_COLUMNS, file=StringIO(), force_terminal=True)
-    rows = [_row(screen, number) for number in range(_LINES)]
-    while rows and not rows[-1].plain.strip():
-        rows.pop()
-    for row in rows:
-        console.print(row, no_wrap=True, crop=True)
-    console.save_svg(
-        str(folder / f"{picture.name}.svg"),
-        title="kvsctl",
-        theme=SVG_EXPORT_THEME,
-        unique_id=picture.name,
-    )
-
-
-def _row(screen: pyte.Screen, number: int) -> Text:
-    row = Text()
-    cells = [screen.buffer[number][column] for column in range(_COLUMNS)]
-    for style, same in groupby(
-        cells, key=lambda cell: Style(color=_colour(cell.fg), bold=cell.bold)
-    ):
-        row.append("".join(cell.data for cell in same), style)
-    row.rstrip()
-    return row
-
-
-def _style(cell: pyte.screens.Char) -> Style:
-    return Style(color=_colour(cell.fg), bold=cell.bold)
-
-
-def _colour(name: str) -> str | None:
-    if name == "default":
-        return None
-    named = name.replace("brown", "yellow").replace("bright", "bright_")
-    return f"#{name}" if len(name) == 6 and name.isalnum() and not name.isalpha() else named
+    if unknown := set(given.names) - PICTURES.keys():
+        parser.error(f"no such picture: {', '.join(sorted(unknown))}")
+    for name in given.names or PICTURES:
+        PICTURES[name](given.folder)
 
 
 if __name__ == "__main__":
