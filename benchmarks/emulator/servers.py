@@ -15,7 +15,8 @@ import uvicorn
 from kvsctl.emulator import embedded
 from kvsctl.emulator.operations.service import Write
 from kvsctl.emulator.storage.store import Store
-from kvsctl.emulator.web.app import Emulator, Message, Receive, Scope, Send
+from kvsctl.emulator.web.app import Emulator
+from kvsctl.emulator.web.bodies import Message, Receive, Scope, Send
 from kvsctl.emulator.web.serve import ServeOptions, serve
 
 BATCH = 25

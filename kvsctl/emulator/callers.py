@@ -9,13 +9,16 @@ Source: contract, section "Where and who".
 - Without any header the request uses the store of the default installation.
 
 With tokens configured, every request without one of them is refused, and a token opens the store of
-its own installation only: a proxy header that names another one is refused.
+its own installation only: a proxy header that names another one is refused. If the options accept
+the proxy header, a request needs that or one of the tokens.
 """
 
 from collections.abc import Mapping
 
 from kvsctl.emulator.options import DEFAULT_INSTALLATION, EmulatorOptions, installation_of_token
 from kvsctl.emulator.refusals import Refusal, unauthorized
+
+PROXY_HEADER = b"forge-proxy-authorization"
 
 
 def installation_of(headers: Mapping[bytes, bytes], options: EmulatorOptions) -> str:
@@ -25,9 +28,10 @@ def installation_of(headers: Mapping[bytes, bytes], options: EmulatorOptions) ->
     """
     bearer = bearer_of(headers)
     by_token = _configured_installation(bearer, options)
-    if options.tokens and by_token is None:
+    proxied = headers.get(PROXY_HEADER)
+    is_let_in = proxied is not None if options.accepts_proxy_header else not options.tokens
+    if by_token is None and not is_let_in:
         raise unauthorized()
-    proxied = headers.get(b"forge-proxy-authorization")
     named = None if proxied is None else _proxied_installation(proxied.decode("latin-1"))
     if by_token is not None:
         if named not in (None, by_token):
@@ -38,6 +42,11 @@ def installation_of(headers: Mapping[bytes, bytes], options: EmulatorOptions) ->
     if bearer is None:
         return DEFAULT_INSTALLATION
     return installation_of_token(bearer)
+
+
+def bound_installation(headers: Mapping[bytes, bytes], options: EmulatorOptions) -> str | None:
+    """Return the installation that the caller's token is bound to; None without such a token."""
+    return _configured_installation(bearer_of(headers), options)
 
 
 def bearer_of(headers: Mapping[bytes, bytes]) -> str | None:
@@ -64,7 +73,16 @@ def _configured_installation(bearer: str | None, options: EmulatorOptions) -> st
 
 def check_token(headers: Mapping[bytes, bytes], options: EmulatorOptions) -> None:
     """Raise Refusal (401) if tokens are configured and the request has none of them."""
-    if options.tokens and _configured_installation(bearer_of(headers), options) is None:
+    if options.tokens and bound_installation(headers, options) is None:
+        raise unauthorized()
+
+
+def check_admin_token(headers: Mapping[bytes, bytes], expected: str) -> None:
+    """Raise Refusal (401) unless the request has the token for control requests."""
+    import hmac  # not at the top: the embedded target has no tokens
+
+    bearer = bearer_of(headers) or ""
+    if not hmac.compare_digest(expected.encode(), bearer.encode()):
         raise unauthorized()
 
 

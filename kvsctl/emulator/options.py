@@ -83,6 +83,10 @@ class EmulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a refused write costs nothing, or what it would have cost."""
     tokens: tuple[Token, ...] = ()
     """The accepted bearer tokens. Empty: every caller is accepted."""
+    accepts_proxy_header: bool = False
+    """Whether a `forge-proxy-authorization` header alone lets a caller in, besides the tokens."""
+    admin_token: str | None = None
+    """The token for `/_emulator/`, from any address. None: for callers on loopback."""
     installations: tuple[str, ...] = ()
     """Installations to list even if nothing was ever written to them."""
     entities: Mapping[str, Entity] | None = None
@@ -92,4 +96,4 @@ class EmulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     faults: FaultPlan | None = None
     """The injected faults, or None."""
     admin: bool = True
-    """Whether callers on loopback may use `/_emulator/`."""
+    """Whether `/_emulator/` is served at all."""

@@ -33,6 +33,11 @@ def test_it_serves_keeps_and_stops(kvsctl: Command, tmp_path: Path) -> None:
     [
         ([], "any caller, no token needed", "in memory only: they are gone when it stops"),
         (["--db", "a\x1b.db", "--token", "t"], "callers with a token", "kept in {}/a\\x1b.db\n"),
+        (
+            ["--accept-proxy-header", "--token", "t", "--admin-token", "a"],
+            "callers with a forge-proxy-authorization header or a token",
+            "in memory only",
+        ),
     ],
 )
 def test_it_says_what_it_serves_where_it_keeps_it_and_how_to_stop_it(
@@ -134,6 +139,36 @@ def test_openapi_and_the_host_header(kvsctl: Command) -> None:
             assert refused.value.code >= 400
 
 
+def test_another_container_reaches_it_by_name_with_its_own_header(kvsctl: Command) -> None:
+    words = ("--host", "0.0.0.0", "--accept-proxy-header", "--host-name", "kvs")
+    with serving(kvsctl, *words, "--admin-token", "admin") as url:
+        port = url.rpartition(":")[2]
+
+        def status(path: str, headers: dict[str, str], body: bytes | None) -> int:
+            named = {"host": f"kvs:{port}"} | headers
+            request = Request(f"http://127.0.0.1:{port}{path}", body, named)
+            try:
+                with urlopen(request, timeout=_WAIT_SECONDS) as answer:
+                    return int(answer.status)
+            except HTTPError as refused:
+                with refused:
+                    return refused.code
+
+        app = {"forge-proxy-authorization": "Forge as=app,installationId=i"}
+        admin = {"authorization": "Bearer admin"}
+        path = "/forge/storage/kvs/v1/set"
+        assert status(path, app, b'{"key":"k","value":1}') == 200
+        assert status(path, {}, b'{"key":"k","value":1}') == 401
+        assert status(path, admin, b'{"key":"k","value":1}') == 401
+        assert status(path, app | {"host": "evil.example"}, b"{}") == 403
+        assert status("/_emulator/stats", app, None) == 401
+        assert status("/_emulator/stats", admin, None) == 200
+        assert status("/health", {}, None) == 200
+        at_port = kvsctl.having(FORGE_EGRESS_PROXY_URL=f"http://127.0.0.1:{port}")
+        ended = at_port("get", "-t", "container", "--installation", "i", "k", "--values", status=0)
+        assert ended.out == b"1\n"
+
+
 def test_what_cannot_be_served_is_said(kvsctl: Command, tmp_path: Path) -> None:
     broken = tmp_path / "broken.yml"
     broken.write_text("app: [")
@@ -144,6 +179,7 @@ def test_what_cannot_be_served_is_said(kvsctl: Command, tmp_path: Path) -> None:
         ["--seed", str(tmp_path / "missing")],
         ["--faults", "429=2"],
         ["--token", ""],
+        ["--admin-token", " "],
         ["--minute", "0"],
         ["--minute", "soon"],
         ["--query-lag", "-1"],
@@ -157,7 +193,10 @@ def test_what_cannot_be_served_is_said(kvsctl: Command, tmp_path: Path) -> None:
 
 def test_each_option_reaches_the_emulator() -> None:
     options = _emulator_options(
-        ServingOptions(token=["ari:cloud::x=secret"], installation=["i"]),
+        ServingOptions(
+            token=["ari:cloud::x=secret"], installation=["i"], accept_proxy_header=True,
+            admin_token="admin",
+        ),
         OpenOptions(
             bad_record="refuses-batch", missing_keys="left-out", payload_status="400",
             ttl_less_set="keeps-expiry", expiry="strict", normalise=True, query_lag="1.5s",
@@ -174,6 +213,7 @@ def test_each_option_reaches_the_emulator() -> None:
     assert (options.query_metadata, options.delete_cost) == ("stale", "free")
     assert options.limits.unit_bytes == 10_240
     assert options.installations == ("i",)
+    assert (options.accepts_proxy_header, options.admin_token) == (True, "admin")
     assert options.quota is not None
     assert options.faults is not None
     assert (options.quota.read_units_per_minute, options.quota.write_units_per_minute) == (7, 4000)

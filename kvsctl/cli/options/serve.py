@@ -18,7 +18,8 @@ class ServingOptions(OptionGroup):
         str,
         typer.Option(
             metavar="ADDRESS",
-            help="Address to listen on; any but loopback requires --token.",
+            help="Address to listen on; any but loopback requires --token or "
+            "--accept-proxy-header.",
             rich_help_panel=_SERVING,
         ),
     ] = "127.0.0.1"
@@ -61,6 +62,24 @@ class ServingOptions(OptionGroup):
             rich_help_panel=_SERVING,
         ),
     ] = made(factory=list)
+    accept_proxy_header: Annotated[
+        bool,
+        typer.Option(
+            "--accept-proxy-header",
+            help="Accept only callers with a forge-proxy-authorization header, as containers send "
+            "it, or a TOKEN.",
+            rich_help_panel=_SERVING,
+        ),
+    ] = False
+    admin_token: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TOKEN",
+            help="Open /_emulator/ to callers with TOKEN, from any address, and to no others. "
+            "(default: callers on this machine)",
+            rich_help_panel=_SERVING,
+        ),
+    ] = None
     installation: Annotated[
         list[str],
         typer.Option(

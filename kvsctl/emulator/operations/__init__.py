@@ -4,5 +4,6 @@
 - `batches`, `singles`, `transactions`: set, get and delete.
 - `queries`, `entity_queries`, `conditions`, `cursors`: listings.
 - `installations`: the list of installations, as the proxy of a Forge Container returns it.
+- `contexts`: what the proxy of a Forge Container says of an invocation.
 - `seed`: load records before the first request.
 """

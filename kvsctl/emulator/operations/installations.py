@@ -14,15 +14,17 @@ from kvsctl.emulator.wire import Response, encoded
 PAGE_MOST = 100
 
 
-def list_installations(service: Service, query: bytes, caller: str, *, plain: bool) -> Response:
+def list_installations(
+    service: Service, query: bytes, only: str | None, *, plain: bool
+) -> Response:
     """Return a page of the app's installations; with `plain` all of them in an array, as /v0 does.
 
     These are the installations that the options name and those that were ever written to. If there
-    are none, the list holds the default installation. With tokens, it holds only `caller`, the
-    installation of the caller's token.
+    are none, the list holds the default installation. If `only` is given, the installation of the
+    caller's token, the list holds no other.
     """
-    if service.options.tokens:
-        known = [caller]
+    if only is not None:
+        known = [only]
     else:
         known = sorted({*service.options.installations, *service.rows.installations()})
         known = known or [DEFAULT_INSTALLATION]
@@ -46,11 +48,15 @@ def _page_size(parameters: Mapping[str, str]) -> int:
     return int(text)
 
 
+def site_of(installation: str) -> uuid.UUID:
+    """Return the id of the site on which the emulator says that an installation is."""
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"installation:{installation}")
+
+
 def _described(installation: str) -> dict[str, Any]:
-    site = uuid.uuid5(uuid.NAMESPACE_URL, f"installation:{installation}")
     return {
         "id": installation,
-        "installationContext": f"ari:cloud:jira::site/{site}",
+        "installationContext": f"ari:cloud:jira::site/{site_of(installation)}",
         "version": "1.0.0",
         "secondaryInstallationContexts": [],
     }

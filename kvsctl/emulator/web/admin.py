@@ -1,7 +1,7 @@
 """`/_emulator/`: control of the emulator by a test. For callers on loopback only,
-with a token if any is configured.
+with a token if any is configured; with an admin token, for callers with that one, from anywhere.
 
-POST reset      {}                        delete all records; snapshots stay
+POST reset      {"installation"?}         delete all records, or those of one; snapshots stay
 POST snapshot   {"name"?}                 save all records under a name
 POST restore    {"name"?}                 return to a snapshot; 404 for an unknown name
 GET  stats                                records, responses and faults so far
@@ -14,10 +14,11 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from kvsctl.emulator.callers import is_local
+from kvsctl.emulator.callers import check_admin_token, check_token, is_local
 from kvsctl.emulator.clock import LATEST_MS, Clock, iso8601
 from kvsctl.emulator.json_slices import is_unicode
 from kvsctl.emulator.operations.service import Service
+from kvsctl.emulator.options import EmulatorOptions
 from kvsctl.emulator.refusals import EmulatorError, Refusal, malformed
 from kvsctl.emulator.storage.store import Store
 from kvsctl.emulator.switches.fault_spec import FaultPlan, is_file, read_faults
@@ -30,6 +31,7 @@ UNNAMED = "default"
 class AdminTarget(Protocol):
     """The parts of an emulator that the actions read and change."""
 
+    options: EmulatorOptions
     service: Service
     store: Store
     clock: Clock
@@ -45,28 +47,28 @@ async def administer(emulator: AdminTarget, method: str, action: str, body: byte
 
     Raise Refusal for a malformed request (400) and for an unknown action (403).
     """
+    members = MEMBERS.get((method, action))
+    if members is None:
+        raise Refusal(403, "FORBIDDEN", "No such route, or this caller may not use it")
     request = read_object(body) if body.strip() else {}
-    unknown = sorted(request.keys() - MEMBERS.get((method, action), frozenset()))
-    if unknown and (method, action) in MEMBERS:
+    if unknown := sorted(request.keys() - members):
         raise malformed(f'{action} has no member "{unknown[0]}"')
     service, store = emulator.service, emulator.store
     if method == "POST" and action in WRITES:
         work = WRITES[action]
         shown = await store.run(lambda: store.writing(lambda: work(service, request)))
-    elif (method, action) == ("GET", "stats"):
+    elif action == "stats":
         shown = {
             "records": await store.run(lambda: record_counts(store.connection)),
             "answers": {str(status): count for status, count in emulator.statuses.items()},
             "faults": emulator.faults.counts if emulator.faults is not None else {},
         }
-    elif action == "clock" and method in ("GET", "POST"):
+    elif action == "clock":
         if method == "POST":
             set_clock(emulator.clock, request)
         shown = clock_shown(emulator.clock)
-    elif (method, action) == ("POST", "faults"):
-        shown = _arm(emulator, request)
     else:
-        raise Refusal(403, "FORBIDDEN", "No such route, or this caller may not use it")
+        shown = _arm(emulator, request)
     return Response(body=encoded(shown))
 
 
@@ -81,17 +83,41 @@ def _arm(emulator: AdminTarget, request: dict[str, Any]) -> dict[str, Any]:
     return {"spec": spec}
 
 
+def check_admin(client: object, headers: dict[bytes, bytes], options: EmulatorOptions) -> None:
+    """Raise Refusal (401 or 403) unless the caller may use the control requests.
+
+    A web page may not, whatever token it has. With an admin token, only callers with it may, from
+    any address. Without one, only callers on this machine may, with one of the tokens if any are
+    configured.
+    """
+    if options.admin_token is None:
+        check_admin_caller(client, headers)
+        check_token(headers, options)
+        return
+    if b"origin" in headers:
+        raise Refusal(403, "FORBIDDEN", "Web pages may not use /_emulator/")
+    check_admin_token(headers, options.admin_token)
+
+
 def check_admin_caller(client: object, headers: dict[bytes, bytes]) -> None:
     """Raise Refusal (403) if the caller is on another machine or is a web page."""
     if not is_local(client) or b"origin" in headers:
         raise Refusal(403, "FORBIDDEN", "Only callers on this machine may use /_emulator/")
 
 
-def reset(service: Service, _request: dict[str, Any]) -> dict[str, Any]:
-    """Delete all records of all installations. Snapshots stay."""
+def reset(service: Service, request: dict[str, Any]) -> dict[str, Any]:
+    """Delete all records of all installations, or those of one. Snapshots stay.
+
+    An installation without records is not an error.
+    """
     connection = service.store.connection
-    connection.execute("DELETE FROM record")
-    connection.execute("DELETE FROM past")
+    where = ""
+    parameters: tuple[str, ...] = ()
+    if "installation" in request:
+        where = " WHERE bucket IN (SELECT id FROM bucket WHERE installation = ?)"
+        parameters = (_text(request, "installation"),)
+    for table in ("record", "past"):
+        connection.execute(f"DELETE FROM {table}{where}", parameters)  # noqa: S608
     return {}
 
 
@@ -176,12 +202,16 @@ def _time(number: object) -> int:
 
 
 def _name(request: dict[str, Any]) -> str:
-    name = request.get("name", UNNAMED)
-    if not isinstance(name, str) or not name:
-        raise malformed("name must be a string and not empty")
-    if not is_unicode(name):
-        raise malformed("name must be valid Unicode, without lone surrogates")
-    return name
+    return _text({"name": UNNAMED, **request}, "name")
+
+
+def _text(request: dict[str, Any], member: str) -> str:
+    text = request[member]
+    if not isinstance(text, str) or not text:
+        raise malformed(f"{member} must be a string and not empty")
+    if not is_unicode(text):
+        raise malformed(f"{member} must be valid Unicode, without lone surrogates")
+    return text
 
 
 WRITES: dict[str, Callable[[Service, dict[str, Any]], dict[str, Any]]] = {
@@ -190,10 +220,12 @@ WRITES: dict[str, Callable[[Service, dict[str, Any]], dict[str, Any]]] = {
     "restore": restore,
 }
 MEMBERS = {
-    ("POST", "reset"): frozenset[str](),
+    ("POST", "reset"): frozenset({"installation"}),
     ("POST", "snapshot"): frozenset({"name"}),
     ("POST", "restore"): frozenset({"name"}),
+    ("GET", "stats"): frozenset[str](),
+    ("GET", "clock"): frozenset[str](),
     ("POST", "clock"): frozenset({"now", "frozen", "advance_ms", "resume"}),
     ("POST", "faults"): frozenset({"spec"}),
 }
-"""The members that the body of each action may have."""
+"""The actions, and the members that the body of each may have."""

@@ -10,18 +10,19 @@ import itertools
 import json
 import logging
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from kvsctl.emulator.callers import bearer_of, check_token, installation_of
+from kvsctl.emulator.callers import bearer_of, bound_installation, installation_of
 from kvsctl.emulator.clock import Clock, date_header
 from kvsctl.emulator.operations.service import Call, Service
 from kvsctl.emulator.options import EmulatorOptions
 from kvsctl.emulator.refusals import ConnectionLost, DatabaseFailed, Refusal
 from kvsctl.emulator.storage.store import Store
-from kvsctl.emulator.web.routes import ADMIN_PREFIX, INSTALLATION_PATHS, LISTING, ROUTES, Route
-from kvsctl.emulator.wire import Response, encoded, refusal_response
+from kvsctl.emulator.web.bodies import Receive, Scope, Send, read_body
+from kvsctl.emulator.web.routes import HEALTH_PATH, INSTALLATION_PATHS, LISTING, ROUTES, Route
+from kvsctl.emulator.wire import Response, refusal_response
 
 if TYPE_CHECKING:
     # Imported at run time only with faults or quotas: every command imports this module.
@@ -29,12 +30,6 @@ if TYPE_CHECKING:
     from kvsctl.emulator.switches.faults import Draw, Faults
     from kvsctl.emulator.switches.quota import Cost, Quota
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-
-DRAINED_BYTES = 64_000_000
 log = logging.getLogger(__name__)
 
 # Drawn once: the operating system's source is so slow that each request would feel it.
@@ -106,9 +101,8 @@ class Emulator:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         trace_id = headers.get(b"x-b3-traceid") or _trace_id()
-        cut = False
+        path, method, cut = scope["path"], scope["method"], False
         try:
-            path, method = scope["path"], scope["method"]
             if (route := ROUTES.get(path)) is not None and method == "POST":
                 draw = self._draw(route.name)
                 cut = draw is not None and draw.kind == "cut"
@@ -118,7 +112,10 @@ class Emulator:
                 cut = draw is not None and draw.kind == "cut"
                 answer = await self._list(scope, headers, draw)
             else:
-                answer = await self._other(scope, headers, receive)
+                # Not at the top: embedded targets need none of it.
+                from kvsctl.emulator.web.beside import answer_beside
+
+                answer = await answer_beside(self, scope, headers, receive)
         except Refusal as refusal:
             answer = refusal_response(refusal)
         except (ConnectionLost, DatabaseFailed, MemoryError):
@@ -134,7 +131,8 @@ class Emulator:
                     500, "INTERNAL_SERVER_ERROR", "Internal error: this is a defect of the emulator"
                 )
             )
-        self.statuses[answer.status] = self.statuses.get(answer.status, 0) + 1
+        if path != HEALTH_PATH:  # it is asked at intervals, which would blur what a test counts
+            self.statuses[answer.status] = self.statuses.get(answer.status, 0) + 1
         await self._send(answer, trace_id, send, cut=cut)
 
     def _draw(self, route: str) -> Draw | None:
@@ -183,30 +181,12 @@ class Emulator:
     def _units(self, size: int) -> int:
         return max(1, -(-size // self.options.limits.unit_bytes))
 
-    async def _other(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Response:
-        path, method = scope["path"], scope["method"]
-        if path.startswith(ADMIN_PREFIX) and self.options.admin:
-            from kvsctl.emulator.web import admin
-
-            admin.check_admin_caller(scope.get("client"), headers)
-            check_token(headers, self.options)
-            body = await read_body(receive, self.options.limits.batch_bytes, self.options)
-            return await admin.administer(self, method, path.removeprefix(ADMIN_PREFIX), body)
-        if path == "/openapi.json" and method == "GET":
-            from kvsctl.emulator.web.openapi import document
-
-            return Response(body=encoded(document(self.options)))
-        if path in ROUTES:
-            raise _other_method("POST")
-        if path in INSTALLATION_PATHS or path == "/openapi.json":
-            raise _other_method("GET")
-        raise Refusal(403, "FORBIDDEN", "No such route, or this caller may not use it")
-
     async def _list(self, scope: Scope, headers: dict[bytes, bytes], draw: Draw | None) -> Response:
         """Answer with a part of the list of installations."""
         from kvsctl.emulator.operations.installations import list_installations
 
-        caller, now_ms = installation_of(headers, self.options), self.clock.now_ms()
+        installation_of(headers, self.options)
+        only, now_ms = bound_installation(headers, self.options), self.clock.now_ms()
         if self.faults is not None and draw is not None:
             if draw.latency_seconds:
                 await self.faults.sleep(draw.latency_seconds)
@@ -217,7 +197,7 @@ class Emulator:
             self.quota.admit_listing(now_ms)
         query, plain = scope.get("query_string", b""), "/v0/" in scope["path"]
         answer = await self.store.run(
-            lambda: list_installations(self.service, query, caller, plain=plain)
+            lambda: list_installations(self.service, query, only, plain=plain)
         )
         return answer if draw is None else draw.after(answer)
 
@@ -274,34 +254,3 @@ def shown_path(scope: Scope) -> str:
 
 def _trace_id() -> bytes:
     return b"%016x" % (next(_TRACE_IDS) % 2**64)
-
-
-def _other_method(allowed: str) -> Refusal:
-    return Refusal(405, "METHOD_NOT_ALLOWED", f"Use {allowed}", {"allow": allowed})
-
-
-async def read_body(receive: Receive, limit: int, options: EmulatorOptions) -> bytes:
-    """Return the whole request body.
-
-    Raise Refusal if it is larger than `limit` bytes, after reading and dropping the rest, up to
-    64 MB in all. Raise ConnectionLost if the caller leaves before the end of the body.
-    """
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    size = len(body)
-    parts = [body]
-    while message.get("more_body"):
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ConnectionLost("by the caller, before the request was complete")
-        body = message.get("body", b"")
-        size += len(body)
-        if size <= limit:
-            parts.append(body)
-        elif size > DRAINED_BYTES:
-            break
-    if size > limit:
-        raise Refusal(
-            options.payload_status, "PAYLOAD_TOO_LARGE", f"The request is larger than {limit} bytes"
-        )
-    return parts[0] if len(parts) == 1 else b"".join(parts)

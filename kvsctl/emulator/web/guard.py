@@ -17,7 +17,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kvsctl.emulator.refusals import ConnectionLost, DatabaseFailed, Refusal
-from kvsctl.emulator.web.app import Emulator, Message, Receive, Scope, Send, shown_path
+from kvsctl.emulator.web.app import Emulator, shown_path
+from kvsctl.emulator.web.bodies import Message, Receive, Scope, Send
 
 access = logging.getLogger("kvsctl.emulator.access")
 log = logging.getLogger(__name__)

@@ -5,6 +5,7 @@ from typing import Any
 from kvsctl.emulator.operations.conditions import CONDITIONS, RANGE_CONDITIONS
 from kvsctl.emulator.operations.service import METADATA_FIELDS
 from kvsctl.emulator.options import EmulatorOptions
+from kvsctl.emulator.web.openapi_control import installations_paths, paths_beside, schemas_beside
 from kvsctl.limits import TTL_UNIT_SECONDS, Limits
 
 Schema = dict[str, Any]
@@ -19,13 +20,13 @@ def document(options: EmulatorOptions) -> Schema:
         f"/v1/{path}": {"post": _operation(path, request, answer, status)}
         for path, (request, answer, status) in _operations(limits).items()
     }
-    paths["/v1/installations"] = {"get": _installations()}
+    paths |= installations_paths() | paths_beside()
     return {
         "openapi": "3.1.0",
         "info": {"title": "Forge KVS and Custom Entity Store (emulator)", "version": "1"},
         "paths": paths,
         "components": {
-            "schemas": _schemas(limits),
+            "schemas": _schemas(limits) | schemas_beside(),
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "proxy": {"type": "apiKey", "in": "header", "name": "forge-proxy-authorization"},
@@ -67,31 +68,6 @@ def _operation(path: str, request: Schema, answer: Schema | None, status: str) -
     }
 
 
-def _installations() -> Schema:
-    size = {"type": "integer", "minimum": 1, "maximum": 100}
-    return {
-        "operationId": "installations",
-        "parameters": [
-            {"name": "pageSize", "in": "query", "schema": size},
-            {"name": "cursor", "in": "query", "schema": {"type": "string"}},
-        ],
-        "responses": {
-            "200": {
-                "description": "One page of the app's installations.",
-                "content": _json(_reference("Installations")),
-            },
-            "400": {
-                "description": "The request was refused.",
-                "content": _json(_reference("Refusal")),
-            },
-            "401": {
-                "description": "The request was refused.",
-                "content": _json(_reference("Refusal")),
-            },
-        },
-    }
-
-
 def _schemas(limits: Limits) -> Schema:
     text: Schema = {"type": "string"}
     failed = _object({"key": text, "entityName": text, "error": _reference("Refusal")}, "key")
@@ -107,15 +83,6 @@ def _schemas(limits: Limits) -> Schema:
         },
         "key",
         "value",
-    )
-    installation = _object(
-        {
-            "id": text,
-            "installationContext": text,
-            "version": text,
-            "secondaryInstallationContexts": {"type": "array", "items": text},
-        },
-        "id",
     )
     return {
         "Key": {"type": "string", "minLength": 1, "maxLength": limits.key_chars},
@@ -134,14 +101,6 @@ def _schemas(limits: Limits) -> Schema:
         "Page": _object({"data": {"type": "array", "items": record}, "cursor": text}, "data"),
         "BatchAnswer": _lists(named, failed),
         "BatchGetAnswer": _lists(record, failed),
-        "Installations": _object(
-            {
-                "installations": {"type": "array", "items": installation},
-                "cursor": {"type": ["string", "null"]},
-            },
-            "installations",
-            "cursor",
-        ),
     }
 
 

@@ -16,6 +16,11 @@ INSTALLATION_PATHS = frozenset(
 LISTING = "installations"
 """What faults call the list of installations."""
 ADMIN_PREFIX = "/_emulator/"
+HEALTH_PATH = "/health"
+CONTEXT_PATH = "/invocation/context"
+OPENAPI_PATH = "/openapi.json"
+GET_PATHS = INSTALLATION_PATHS | {HEALTH_PATH, CONTEXT_PATH, OPENAPI_PATH}
+"""The paths that are served for GET only, besides the control requests."""
 
 
 class Route(msgspec.Struct, frozen=True):

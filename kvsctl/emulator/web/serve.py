@@ -1,6 +1,7 @@
 """The emulator as an HTTP server, on uvicorn.
 
-It listens on loopback by default; any other address requires a token. On Ctrl-C, SIGTERM or SIGHUP
+It listens on loopback by default; any other address requires a token, or the header that the proxy
+of a Forge Container takes. On Ctrl-C, SIGTERM or SIGHUP
 it accepts no new requests, answers the requests in flight and closes the database file.
 """
 
@@ -67,7 +68,7 @@ def serve(options: ServeOptions, announce: Callable[[str], None]) -> int:
 
     `announce` is called with the URL once the server accepts requests. Raise `EmulatorError` if
     the address, the database or a seed cannot be used, or if an address other than loopback is
-    given without a token.
+    given without a token or proxy header that callers must send.
     """
     # The event loop and the store's thread pass the interpreter to each other at every request.
     # With the default interval of 5 ms, the slowest requests spend most of their time waiting.
@@ -120,13 +121,14 @@ def _opened(options: ServeOptions) -> Iterator[tuple[socket.socket, Emulator]]:
 def listen(options: ServeOptions) -> socket.socket:
     """Return a listening socket.
 
-    Raise `EmulatorError` if the address is not loopback and there is no token, or if the address
-    cannot be used.
+    Raise `EmulatorError` if the address is not loopback and callers need neither a token nor a
+    proxy header, or if the address cannot be used.
     """
-    if not is_loopback(options.host) and not options.emulator.tokens:
+    is_closed = options.emulator.tokens or options.emulator.accepts_proxy_header
+    if not is_loopback(options.host) and not is_closed:
         raise EmulatorError(
             f"cannot listen on {options.host}: not a loopback address; give a token (--token) that "
-            "callers must send"
+            "callers must send, or serve containers with --accept-proxy-header"
         )
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)

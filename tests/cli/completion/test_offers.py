@@ -17,7 +17,7 @@ from tests.support.commands.command import Command
 
 _FREE = {
     *("N", "D", "S", "N|P%", "I/N", "K/N", "BYTES", "SIZE", "AGE", "TTL", "WHERE", "RANGE"),
-    *("URL", "CMD", "ID", "ADDRESS", "CODE", "QUESTION", "[INSTALLATION=]TOKEN"),
+    *("URL", "CMD", "ID", "ADDRESS", "CODE", "QUESTION", "[INSTALLATION=]TOKEN", "TOKEN"),
     *("P", "GLOB", "RE", "EXPR", "TEMPLATE", "VALUE", "TEXT", "C"),
     *("[KEY]...", "[KEY=VALUE]...", "[PREFIX]", "MORE", "[NAME]"),
 }

@@ -27,6 +27,30 @@ def test_reset_deletes_every_record(client: EmulatorClient) -> None:
     assert client.ok("/v1/query", {}, headers=other)["data"] == []
 
 
+def test_reset_of_one_installation_leaves_the_others(open_client: OpenClient) -> None:
+    client = open_client(query_lag_seconds=60, entities=ENTITIES)
+    for name in ("one", "two"):
+        headers = {"forge-proxy-authorization": f"Forge as=app,installationId={name}"}
+        client.ok("/v1/set", {"key": "a", "value": 1}, headers=headers)
+        client.ok("/v1/secret/set", {"key": "s", "value": 1}, headers=headers)
+        client.ok("/v1/entity/set", named(key="e", value={"age": 1}), headers=headers)
+        client.ok("/v1/set", {"key": "a", "value": 2}, headers=headers)
+    assert act(client, "reset", {"installation": "one"}) == {}
+    records = client.request("GET", "/_emulator/stats").json()["records"]
+    assert sum(records["one"].values()) == 0
+    assert sum(records["two"].values()) == 3
+    assert act(client, "reset", {"installation": "never seen"}) == {}
+
+
+@pytest.mark.parametrize("wrong", ["", 1, None, "\ud800", ["one"]], ids=repr)
+def test_a_malformed_installation_resets_nothing(client: EmulatorClient, wrong: Any) -> None:
+    client.ok("/v1/set", {"key": "a", "value": 1})
+    refused = client.refused("/_emulator/reset", {"installation": wrong})
+    assert refused == (400, "INVALID_REQUEST")
+    assert client.refused("/_emulator/reset", {"instalation": "x"}) == (400, "INVALID_REQUEST")
+    assert keys(client) == ["a"]
+
+
 def test_snapshots_can_be_restored(open_client: OpenClient) -> None:
     client = open_client(entities=ENTITIES)
     assert act(client, "snapshot", {"name": "empty"}) == {"name": "empty", "records": 0}
@@ -163,6 +187,22 @@ def test_with_tokens_the_control_requests_need_one(
     allowed = {"authorization": "Bearer one"}
     response = client.request(method, f"/_emulator/{action}", json={}, headers=allowed)
     assert response.status_code != 401
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "192.0.2.1", ""])
+def test_with_an_admin_token_it_alone_controls_from_anywhere(
+    open_client: OpenClient, address: str
+) -> None:
+    client = open_client(tokens=(Token("data", "i"),), admin_token="admin")
+    where = (address, 1)
+    for headers in ({}, {"authorization": "Bearer data"}, {"authorization": "Basic admin"}):
+        response = client.post("/_emulator/reset", headers=headers, address=where)
+        assert (response.status_code, response.json()["code"]) == (401, "UNAUTHORIZED")
+    allowed = {"authorization": "Bearer admin"}
+    assert client.post("/_emulator/reset", headers=allowed, address=where).status_code == 200
+    page = allowed | {"origin": "http://localhost"}
+    assert client.post("/_emulator/reset", headers=page, address=where).status_code == 403
+    assert client.refused("/v1/query", {}, headers=allowed) == (401, "UNAUTHORIZED")
 
 
 def test_the_control_requests_can_be_switched_off(open_client: OpenClient) -> None:

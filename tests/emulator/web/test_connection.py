@@ -15,7 +15,7 @@ import pytest
 
 from kvsctl.emulator import EmulatorOptions, embedded
 from kvsctl.emulator.switches.fault_spec import read_faults
-from kvsctl.emulator.web.app import Message
+from kvsctl.emulator.web.bodies import Message
 from kvsctl.emulator.web.guard import Guard
 from kvsctl.emulator.web.serve import Running, ServeOptions, running
 from tests.emulator.serving import exchange

@@ -1,7 +1,9 @@
 """For generated requests, every response conforms to the emulator's OpenAPI document."""
 
+from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -16,7 +18,10 @@ from schemathesis.specs.openapi.checks import (
 
 from kvsctl.emulator import EmulatorOptions
 from kvsctl.emulator.storage.entities import Entity, Index
+from kvsctl.emulator.web.admin import MEMBERS
 from kvsctl.emulator.web.openapi import document
+from kvsctl.emulator.web.routes import ADMIN_PREFIX, GET_PATHS
+from kvsctl.emulator.web.routes import OPERATIONS as OPERATIONS_OF_THE_STORE
 from kvsctl.emulator.web.serve import Running, ServeOptions, running
 from tests.support.examples import examples
 
@@ -38,6 +43,27 @@ CHECKS: list[Any] = [
 def server() -> Any:
     with running(ServeOptions(port=0, emulator=OPTIONS)) as opened:
         yield opened
+
+
+@pytest.fixture(autouse=True)
+def without_faults(server: Running) -> Iterator[None]:
+    """Stop the faults that a request of a test has asked for, and return to the machine's time."""
+    yield
+    server.emulator.arm(None)
+    server.emulator.clock.resume()
+
+
+def test_the_document_has_each_path_of_the_server_and_no_other() -> None:
+    served = {("post", f"/v1/{route.name}") for route in OPERATIONS_OF_THE_STORE}
+    served |= {("get", path) for path in GET_PATHS if not path.startswith(("/api/", "/forge/"))}
+    served |= {(method.lower(), ADMIN_PREFIX + action) for method, action in MEMBERS}
+    assert {(method, path) for path, method in OPERATIONS} == served
+
+
+def test_each_path_of_the_document_is_served(server: Running) -> None:
+    for path, method in OPERATIONS:
+        answer = httpx.request(method, server.url + path, content=b"[")
+        assert (answer.status_code, path) not in ((403, path), (404, path), (405, path))
 
 
 @pytest.mark.slow

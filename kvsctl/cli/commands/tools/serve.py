@@ -90,8 +90,10 @@ def _announced(options: "ServeOptions") -> list[str]:
 
     from kvsctl.emulator.storage.schema import MEMORY
 
-    has_tokens = bool(options.emulator.tokens)
-    callers = "callers with a token" if has_tokens else "any caller, no token needed"
+    callers = "callers with a token" if options.emulator.tokens else "any caller, no token needed"
+    if options.emulator.accepts_proxy_header:
+        callers = "callers with a forge-proxy-authorization header"
+        callers += " or a token" if options.emulator.tokens else ""
     path = None if str(options.db) == MEMORY else Path(options.db).absolute()
     kept = "in memory only: they are gone when it stops (--db FILE keeps them)"
     return [
@@ -115,6 +117,8 @@ def _emulator_options(
         limits=DEFAULT_LIMITS._replace(**_limits(open_points, profile)),
         **_switches(open_points, profile),
         tokens=tuple(map(_token, serving.token)),
+        accepts_proxy_header=serving.accept_proxy_header,
+        admin_token=_admin_token(serving.admin_token),
         installations=tuple(serving.installation),
         entities=None if serving.manifest is None else read_manifest(serving.manifest),
         quota=_quota(quotas, profile),
@@ -163,6 +167,14 @@ def _token(given: str) -> "Token":
             "--token: empty token", "Give a token, or leave out --token to accept every caller."
         )
     return parse_token(given)
+
+
+def _admin_token(given: str | None) -> str | None:
+    from kvsctl.errors import UsageError
+
+    if given is not None and not given.strip():
+        raise UsageError("--admin-token: empty token", "Give a token, or leave out --admin-token.")
+    return given
 
 
 def _seconds(flag: str, text: str, *, least: float) -> float:

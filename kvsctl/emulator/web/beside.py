@@ -1,0 +1,66 @@
+"""What the emulator serves beside the store: health, invocation contexts, OpenAPI, control."""
+
+from kvsctl.emulator.callers import PROXY_HEADER, installation_of
+from kvsctl.emulator.refusals import Refusal, unauthorized
+from kvsctl.emulator.web.admin import AdminTarget, administer, check_admin
+from kvsctl.emulator.web.bodies import Receive, Scope, read_body
+from kvsctl.emulator.web.routes import (
+    ADMIN_PREFIX,
+    CONTEXT_PATH,
+    GET_PATHS,
+    HEALTH_PATH,
+    OPENAPI_PATH,
+    ROUTES,
+)
+from kvsctl.emulator.wire import Response, encoded
+
+
+async def answer_beside(
+    emulator: AdminTarget, scope: Scope, headers: dict[bytes, bytes], receive: Receive
+) -> Response:
+    """Return the response to a request that is not for the store.
+
+    Raise Refusal for a path that is not served (403), and for a wrong method (405).
+    """
+    path, method, options = scope["path"], scope["method"], emulator.options
+    if path.startswith(ADMIN_PREFIX) and options.admin:
+        check_admin(scope.get("client"), headers, options)
+        body = await read_body(receive, options.limits.batch_bytes, options)
+        return await administer(emulator, method, path.removeprefix(ADMIN_PREFIX), body)
+    if path in ROUTES:
+        raise _other_method("POST")
+    if path not in GET_PATHS:
+        raise Refusal(403, "FORBIDDEN", "No such route, or this caller may not use it")
+    if method != "GET":
+        raise _other_method("GET")
+    if path == HEALTH_PATH:
+        return await _health(emulator)
+    if path == CONTEXT_PATH:
+        return _context(emulator, headers)
+    assert path == OPENAPI_PATH, path  # noqa: S101 - the application serves the installations
+    return _document(emulator)
+
+
+async def _health(emulator: AdminTarget) -> Response:
+    """Answer any caller, once the store has answered: one that cannot work is not healthy."""
+    connection = emulator.store.connection
+    await emulator.store.run(lambda: connection.execute("SELECT 1 FROM setting").fetchone())
+    return Response(body=encoded({"status": "ok"}))
+
+
+def _context(emulator: AdminTarget, headers: dict[bytes, bytes]) -> Response:
+    from kvsctl.emulator.operations.contexts import invocation_context
+
+    if PROXY_HEADER not in headers:
+        raise unauthorized()
+    return Response(body=encoded(invocation_context(installation_of(headers, emulator.options))))
+
+
+def _document(emulator: AdminTarget) -> Response:
+    from kvsctl.emulator.web.openapi import document
+
+    return Response(body=encoded(document(emulator.options)))
+
+
+def _other_method(allowed: str) -> Refusal:
+    return Refusal(405, "METHOD_NOT_ALLOWED", f"Use {allowed}", {"allow": allowed})

@@ -1,0 +1,162 @@
+"""The part of the OpenAPI document on what is served beside the store."""
+
+from typing import Any
+
+from kvsctl.emulator.operations.installations import PAGE_MOST
+from kvsctl.emulator.web.routes import ADMIN_PREFIX, CONTEXT_PATH, HEALTH_PATH, OPENAPI_PATH
+
+Schema = dict[str, Any]
+TEXT: Schema = {"type": "string"}
+WHOLE: Schema = {"type": "integer"}
+NAME: Schema = {"type": "string", "minLength": 1}
+
+
+def paths_beside() -> Schema:
+    """Return the paths of health, invocation contexts, this document, and control requests."""
+    return {
+        HEALTH_PATH: {"get": _get("health", "The emulator works.", "Health")},
+        CONTEXT_PATH: {"get": _context()},
+        OPENAPI_PATH: {"get": _get("openapi", "This document.", "Document")},
+        **{ADMIN_PREFIX + action: methods for action, methods in _control().items()},
+    }
+
+
+def installations_paths() -> Schema:
+    """Return the paths of the list of installations: a page of it, and the older whole list."""
+    parameters = [
+        {
+            "name": "pageSize",
+            "in": "query",
+            "schema": {"type": "integer", "minimum": 1, "maximum": PAGE_MOST},
+        },
+        {"name": "cursor", "in": "query", "schema": TEXT},
+    ]
+    paged = _get("installations", "One page of the app's installations.", "Installations", "400")
+    whole = _get("installations_v0", "All installations of the app.", "InstallationList")
+    for operation in (paged, whole):
+        operation["responses"] |= {"401": _refused(), "403": _refused()}
+    return {
+        "/v1/installations": {"get": paged | {"parameters": parameters}},
+        "/v0/installations": {"get": whole},
+    }
+
+
+def schemas_beside() -> Schema:
+    """Return the schemas that these paths refer to."""
+    installation = _object(
+        "id",
+        id=TEXT,
+        installationContext=TEXT,
+        version=TEXT,
+        secondaryInstallationContexts={"type": "array", "items": TEXT},
+    )
+    installations = {"type": "array", "items": installation}
+    counts = {"type": "object", "additionalProperties": WHOLE}
+    module = _object("key", "type", key=TEXT, type=TEXT)
+    environment = _object("type", "id", type=TEXT, id=TEXT)
+    return {
+        "Installations": _object(
+            "installations",
+            "cursor",
+            installations=installations,
+            cursor={"type": ["string", "null"]},
+        ),
+        "InstallationList": installations,
+        "Health": _object("status", status={"const": "ok"}),
+        "Document": {"type": "object"},
+        "InvocationContext": _object(
+            "app",
+            "context",
+            app=_object(
+                "id", "installationId", id=TEXT, installationId=TEXT,
+                environment=environment, module=module,
+            ),
+            context=_object("cloudId", cloudId=TEXT, moduleKey=TEXT, userAccess={"type": "object"}),
+        ),
+        "Nothing": _object() | {"additionalProperties": False},
+        "Saved": _object("name", "records", name=TEXT, records=WHOLE),
+        "Stats": _object(
+            "records",
+            "answers",
+            "faults",
+            records={"type": "object", "additionalProperties": counts},
+            answers=counts,
+            faults=counts,
+        ),
+        "Time": _object("now", "iso", now=WHOLE, iso={"type": "string", "format": "date-time"}),
+        "Spec": _object("spec", spec=TEXT),
+    }  # fmt: skip
+
+
+def _control() -> Schema:
+    named = _closed(name=NAME)
+    return {
+        "reset": {"post": _post("reset", _closed(installation=NAME), "Nothing")},
+        "snapshot": {"post": _post("snapshot", named, "Saved")},
+        "restore": {"post": _post("restore", named, "Saved", "404")},
+        "stats": {"get": _admin(_get("stats", "Counts so far.", "Stats"))},
+        "clock": {
+            "get": _admin(_get("clock", "The emulator's time.", "Time")),
+            "post": _post(
+                "set_clock",
+                {
+                    "oneOf": [
+                        _closed("now", now=WHOLE, frozen={"type": "boolean"}),
+                        _closed("advance_ms", advance_ms=WHOLE),
+                        _closed("resume", resume={"const": True}),
+                    ]
+                },
+                "Time",
+            ),
+        },
+        "faults": {"post": _post("faults", _closed("spec", spec=TEXT), "Spec")},
+    }
+
+
+def _context() -> Schema:
+    operation = _get("invocation_context", "The context of an invocation.", "InvocationContext")
+    operation["responses"] |= {"401": _refused(), "403": _refused()}
+    return operation | {"security": [{"proxy": []}]}
+
+
+def _get(name: str, description: str, answer: str, *refusals: str) -> Schema:
+    return {
+        "operationId": name,
+        "responses": {
+            "200": {"description": description, "content": _json(_reference(answer))},
+            **{status: _refused() for status in refusals},
+        },
+    }
+
+
+def _post(name: str, request: Schema, answer: str, *refusals: str) -> Schema:
+    operation = _get(name, "It is done.", answer, "400", "413", *refusals)
+    return _admin(operation | {"requestBody": {"content": _json(request)}})
+
+
+def _admin(operation: Schema) -> Schema:
+    """Return a control request: it may have a body that is too large, or no right to be made."""
+    refused = {status: _refused() for status in ("400", "401", "403", "413")}
+    operation["responses"] |= refused
+    return operation | {"security": [{}, {"bearer": []}], "tags": ["control"]}
+
+
+def _refused() -> Schema:
+    return {"description": "The request was refused.", "content": _json(_reference("Refusal"))}
+
+
+def _closed(*required: str, **properties: Schema) -> Schema:
+    return _object(*required, **properties) | {"additionalProperties": False}
+
+
+def _object(*required: str, **properties: Schema) -> Schema:
+    made: Schema = {"type": "object", "properties": properties}
+    return made | {"required": list(required)} if required else made
+
+
+def _reference(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _json(schema: Schema) -> Schema:
+    return {"application/json": {"schema": schema}}

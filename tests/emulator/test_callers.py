@@ -1,0 +1,90 @@
+"""Which store a caller may use, by the headers of its request."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvsctl.emulator.callers import bound_installation, installation_of
+from kvsctl.emulator.options import EmulatorOptions, Token
+from kvsctl.emulator.refusals import Refusal
+from tests.emulator.support import OpenClient
+
+TOKENS = (Token("secret", "mine"),)
+MINE = {b"authorization": b"Bearer secret"}
+OTHER = {b"authorization": b"Bearer other"}
+PROXIED = {b"forge-proxy-authorization": b"Forge as=app,installationId=inst"}
+INVOKED = {b"forge-proxy-authorization": b"Forge as=app,id=1"}
+BROKEN = {b"forge-proxy-authorization": b"Forge as=user"}
+
+
+def opened(headers: Any, **options: Any) -> str | int:
+    """Return the installation that these headers open, or the status of the refusal."""
+    try:
+        return installation_of(headers, EmulatorOptions(**options))
+    except Refusal as refusal:
+        return refusal.status
+
+
+@pytest.mark.parametrize(
+    ("headers", "tokens", "store"),
+    [
+        ({}, (), 401),
+        (OTHER, (), 401),
+        (PROXIED, (), "inst"),
+        (INVOKED, (), "default"),
+        (BROKEN, (), 401),
+        ({}, TOKENS, 401),
+        (OTHER, TOKENS, 401),
+        (MINE, TOKENS, "mine"),
+        (PROXIED, TOKENS, "inst"),
+        (PROXIED | OTHER, TOKENS, "inst"),
+        (PROXIED | MINE, TOKENS, 403),
+        (INVOKED | MINE, TOKENS, "mine"),
+    ],
+)
+def test_with_the_proxy_header_accepted_it_lets_a_caller_in(
+    headers: Any, tokens: Any, store: Any
+) -> None:
+    assert opened(headers, tokens=tokens, accepts_proxy_header=True) == store
+
+
+@pytest.mark.parametrize(
+    ("headers", "tokens", "store"),
+    [({}, (), "default"), (PROXIED, (), "inst"), (PROXIED, TOKENS, 401), (MINE, TOKENS, "mine")],
+)
+def test_otherwise_tokens_alone_decide(headers: Any, tokens: Any, store: Any) -> None:
+    assert opened(headers, tokens=tokens) == store
+
+
+@given(st.text(), st.text(), st.booleans())
+def test_no_headers_but_the_right_ones_let_anybody_in(
+    bearer: str, proxied: str, both: bool
+) -> None:
+    headers = {b"authorization": f"Bearer {bearer}".encode()}
+    if both:
+        headers[b"forge-proxy-authorization"] = proxied.encode()
+    found = opened(headers, tokens=TOKENS, accepts_proxy_header=True)
+    is_named = "as=app" in proxied and ("installationId=" in proxied or "id=" in proxied)
+    assert found in (401, 403) or bearer.strip() == "secret" or (both and is_named)
+
+
+def test_a_caller_with_the_header_sees_all_installations_one_with_a_token_its_own(
+    open_client: OpenClient,
+) -> None:
+    client = open_client(
+        tokens=TOKENS, accepts_proxy_header=True, installations=("inst", "mine", "third")
+    )
+    for headers, expected in ((PROXIED, ["inst", "mine", "third"]), (MINE, ["mine"])):
+        given_headers = {name.decode(): value.decode() for name, value in headers.items()}
+        listed = client.request("GET", "/v1/installations", headers=given_headers).json()
+        assert [one["id"] for one in listed["installations"]] == expected
+    assert client.request("GET", "/v1/installations").status_code == 401
+
+
+def test_a_token_binds_only_if_it_is_configured() -> None:
+    options = EmulatorOptions(tokens=TOKENS, accepts_proxy_header=True)
+    assert bound_installation(MINE, options) == "mine"
+    assert bound_installation(PROXIED, options) is None
+    assert bound_installation(OTHER, EmulatorOptions()) is None
