@@ -85,7 +85,10 @@ _TABLE: Final[dict[str, str]] = {
         docs/emulator.md  -  seed=7
     """,
     f"{_EMULATOR}::test_a_node_app_reaches_the_emulator": """
-        docs/emulator.md  js  import
+        docs/emulator.md  js  import { kvs
+    """,
+    "tests/node_package/test_node_package.py::test_the_example_of_the_emulators_page_works": """
+        docs/emulator.md  js  import { startEmulator
     """,
     f"{_EMULATOR}::test_a_test_gets_an_emulator": """
         docs/emulator.md  python  def test_mine

@@ -85,7 +85,7 @@ def test_serve_takes_the_faults(kvsctl: Command) -> None:
 def test_a_node_app_reaches_the_emulator(kvsctl: Command, tmp_path: Path) -> None:
     folder = install_packages(NODE, tmp_path / "app")
     with serving(kvsctl) as url:
-        script = block(_PAGE, "js").replace(_URL, url)
+        script = block(_PAGE, "js", "import { kvs").replace(_URL, url)
         assert url in script
         (folder / "app.mjs").write_text(script, "utf-8")
         done = subprocess.run(

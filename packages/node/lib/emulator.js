@@ -1,0 +1,221 @@
+// An emulator in a process of its own, which ends with this process at the latest.
+'use strict';
+
+const { spawn } = require('node:child_process');
+const { once } = require('node:events');
+const { createInterface } = require('node:readline');
+const { Connection } = require('./connection');
+const { EmulatorError } = require('./errors');
+const { commandOf, notRun, notStarted, versionOf } = require('./program');
+
+const START_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 15_000; // kvsctl lets requests in flight end for 10 seconds
+const LINES_KEPT = 50;
+const IS_WINDOWS = process.platform === 'win32';
+
+/** @typedef {import('node:child_process').ChildProcessWithoutNullStreams} Child */
+/** @typedef {import('../index').StartOptions} StartOptions */
+
+/** @type {Set<Child>} */
+const living = new Set();
+// The end of the child's standard input stops it, too, also where this process is killed.
+process.on('exit', () => living.forEach((child) => signal(child, 'SIGTERM')));
+
+/**
+ * Send a signal to a child and to all that it started.
+ *
+ * @param {Child} child
+ * @param {NodeJS.Signals} name
+ */
+function signal(child, name) {
+  if (child.pid === undefined) return;
+  try {
+    if (IS_WINDOWS) child.kill(name);
+    else process.kill(-child.pid, name);
+  } catch (error) {
+    if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ESRCH') throw error;
+  }
+}
+
+/**
+ * @param {StartOptions} options
+ * @returns {string[]}
+ */
+function wordsOf({ port = 0, db, manifest, seed = [], token, faults, args = [] }) {
+  const seeds = typeof seed === 'string' ? [seed] : seed;
+  return [
+    ...['serve', '--stop-at-eof', '--port', String(port)],
+    ...(db === undefined ? [] : ['--db', db]),
+    ...(manifest === undefined ? [] : ['--manifest', manifest]),
+    ...seeds.flatMap((file) => ['--seed', file]),
+    ...(token === undefined ? [] : ['--token', `default=${token}`]),
+    ...(faults === undefined ? [] : ['--faults', faults]),
+    ...args,
+  ];
+}
+
+class Emulator extends Connection {
+  #child;
+  #closed;
+  #complaint;
+  #stopTimeoutMs;
+  /** @type {Promise<void> | undefined} */
+  #stopping;
+
+  /**
+   * @param {Child} child
+   * @param {{ url: string, version: string, closed: Promise<unknown>, complaint: () => string }} found
+   * @param {StartOptions} options
+   */
+  constructor(child, { url, version, closed, complaint }, options) {
+    super(url, options);
+    this.pid = /** @type {number} */ (child.pid);
+    this.port = Number(new URL(url).port);
+    this.version = version;
+    this.#child = child;
+    this.#closed = closed;
+    this.#complaint = complaint;
+    this.#stopTimeoutMs = options.stopTimeoutMs ?? STOP_TIMEOUT_MS;
+  }
+
+  /** @returns {Promise<void>} */
+  stop() {
+    this.#stopping ??= end(this.#child, this.#closed, this.#stopTimeoutMs);
+    return this.#stopping;
+  }
+
+  /** @returns {Promise<void>} */
+  [Symbol.asyncDispose]() {
+    return this.stop();
+  }
+
+  /**
+   * @param {string} path
+   * @param {RequestInit} init
+   * @returns {Promise<Response>}
+   */
+  async request(path, init) {
+    try {
+      return await super.request(path, init);
+    } catch (error) {
+      const { exitCode, signalCode } = this.#child;
+      if (exitCode === null && signalCode === null) throw error;
+      const why = this.#stopping === undefined ? this.#complaint() || 'it ended' : 'it was stopped';
+      throw new EmulatorError('NOT_RUNNING', `the emulator is not running: ${why}`, { cause: error });
+    }
+  }
+}
+
+/**
+ * End a child and all that it started. Resolve once they have ended.
+ *
+ * @param {Child} child
+ * @param {Promise<unknown>} closed
+ * @param {number} timeoutMs
+ */
+async function end(child, closed, timeoutMs) {
+  child.ref();
+  child.stdin.end();
+  signal(child, 'SIGTERM');
+  const timer = setTimeout(() => signal(child, 'SIGKILL'), timeoutMs);
+  await closed;
+  clearTimeout(timer);
+}
+
+/**
+ * @param {Child} child
+ * @param {StartOptions} options
+ */
+function readComplaint(child, { onLog }) {
+  /** @type {string[]} */
+  const lines = [];
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    lines.push(line);
+    if (lines.length > LINES_KEPT) lines.shift();
+    onLog?.(line);
+  });
+  return () => lines.join('\n');
+}
+
+/**
+ * Return the URL that a child prints once it accepts requests.
+ *
+ * @param {Child} child
+ * @param {Promise<unknown>} closed
+ * @param {() => string} complaint
+ * @param {{ program: string, options: StartOptions }} given
+ * @returns {Promise<string>}
+ */
+async function ready(child, closed, complaint, { program, options }) {
+  const { startTimeoutMs = START_TIMEOUT_MS, signal: aborted } = options;
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer;
+  /** @type {(() => void) | undefined} */
+  let abort;
+  try {
+    return await new Promise((resolve, reject) => {
+      child.once('error', (error) => reject(notRun(program, error)));
+      createInterface({ input: child.stdout }).once('line', (line) => {
+        if (URL.canParse(line)) resolve(line);
+        else reject(notStarted('', `it printed "${line}" in place of its URL`));
+      });
+      closed.then(() => {
+        const { exitCode, signalCode } = child;
+        reject(notStarted(complaint(), `it ended with ${signalCode ?? `exit code ${exitCode}`}`));
+      });
+      timer = setTimeout(() => {
+        const message = `the emulator did not start within ${startTimeoutMs} ms: ${complaint()}`;
+        reject(new EmulatorError('START_TIMEOUT', message));
+      }, startTimeoutMs);
+      abort = () => reject(aborted?.reason);
+      if (aborted?.aborted) abort();
+      aborted?.addEventListener('abort', abort);
+    });
+  } finally {
+    clearTimeout(timer);
+    if (abort !== undefined) aborted?.removeEventListener('abort', abort);
+  }
+}
+
+/**
+ * Let this process end although the child runs.
+ *
+ * @param {Child} child
+ */
+function letGo(child) {
+  child.unref();
+  for (const stream of [child.stdin, child.stdout, child.stderr]) {
+    /** @type {import('node:net').Socket} */ (/** @type {unknown} */ (stream)).unref();
+  }
+}
+
+/**
+ * @param {StartOptions} [options]
+ * @returns {Promise<Emulator>}
+ */
+async function startEmulator(options = {}) {
+  options.signal?.throwIfAborted();
+  const [program, first] = commandOf(options.command);
+  const version = await versionOf(program, first, options);
+  const child = spawn(program, [...first, ...wordsOf(options)], {
+    cwd: options.cwd,
+    env: options.env ?? process.env,
+    detached: !IS_WINDOWS, // a process group of its own
+    windowsHide: true,
+  });
+  child.stdin.on('error', () => {}); // it may end first
+  living.add(child);
+  const closed = once(child, 'close').catch(() => {});
+  closed.then(() => living.delete(child));
+  const complaint = readComplaint(child, options);
+  try {
+    const url = await ready(child, closed, complaint, { program, options });
+    letGo(child);
+    return new Emulator(child, { url, version, closed, complaint }, options);
+  } catch (error) {
+    await end(child, closed, 0);
+    throw error;
+  }
+}
+
+module.exports = { Emulator, startEmulator };

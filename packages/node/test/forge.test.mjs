@@ -1,0 +1,116 @@
+// The vendor's client, @forge/kvs, against emulators.
+
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { after, before, describe, test } from 'node:test';
+import { EmulatorError, connectEmulator, startEmulator } from 'kvsctl-emulator';
+
+const require = createRequire(import.meta.url);
+const { kvs } = require('@forge/kvs');
+
+let plain, closed;
+before(async () => {
+  [plain, closed] = await Promise.all([startEmulator(), startEmulator({ token: 'secret' })]);
+});
+after(() => Promise.all([plain.stop(), closed.stop()]));
+
+test('use, until it is put back', async () => {
+  assert.equal(globalThis.__forge_fetch__, undefined);
+  const stopUsing = plain.use();
+  await kvs.set('greeting', { hello: 'world' });
+  const stopUsingOther = closed.use();
+  assert.equal(await kvs.get('greeting'), undefined, 'the last one answers');
+  await kvs.set('greeting', 'closed');
+  stopUsingOther();
+  assert.deepEqual(await kvs.get('greeting'), { hello: 'world' });
+  stopUsing();
+  stopUsing();
+  assert.equal(globalThis.__forge_fetch__, undefined);
+});
+
+test('in any order', () => {
+  const first = plain.use();
+  const second = closed.use();
+  first();
+  assert.notEqual(globalThis.__forge_fetch__, undefined);
+  second();
+  assert.equal(globalThis.__forge_fetch__, undefined);
+});
+
+test('each installation has its own store', async () => {
+  await plain.run(() => kvs.set('mine', 1), { installation: 'one' });
+  assert.equal(await plain.run(() => kvs.get('mine'), { installation: 'one' }), 1);
+  assert.equal(await plain.run(() => kvs.get('mine'), { installation: 'two' }), undefined);
+});
+
+describe('at the same time in one process', { concurrency: true }, () => {
+  for (const number of Array.from({ length: 6 }, (_, n) => n)) {
+    test(`run ${number}`, async () => {
+      const emulator = number % 2 ? plain : closed;
+      await emulator.run(async () => {
+        for (let n = 0; n < 5; n += 1) {
+          await kvs.set(`run-${number}-${n}`, n);
+          assert.equal(await kvs.get(`run-${number}-${n}`), n);
+        }
+      });
+      const other = number % 2 ? closed : plain;
+      assert.equal(await other.run(() => kvs.get(`run-${number}-0`)), undefined);
+    });
+  }
+});
+
+test('a token is needed where there is one', async () => {
+  const withoutToken = connectEmulator(closed.url);
+  await assert.rejects(withoutToken.run(() => kvs.get('a')), { code: 'UNAUTHORIZED' });
+  const withToken = connectEmulator(closed.url, { token: 'secret' });
+  assert.equal(await withToken.run(() => kvs.get('a')), undefined);
+  await withToken.reset();
+});
+
+test('what Forge would send its proxy does not reach the emulator', async () => {
+  globalThis.__forge_runtime__ = {
+    proxy: { token: 'of-the-proxy' },
+    kvs: { url: 'https://kvs.example', host: 'kvs.example' },
+    tracing: { traceId: '0123456789abcdef', spanId: 'fedcba9876543210' },
+  };
+  try {
+    for (const name of Object.keys(require.cache)) {
+      if (/@forge.kvs.out.index\.js$/.test(name)) delete require.cache[name];
+    }
+    const { kvs: inForge } = require('@forge/kvs');
+    assert.notEqual(inForge, kvs);
+    await closed.run(async () => {
+      await inForge.set('from-forge', 1);
+      assert.equal(await inForge.get('from-forge'), 1);
+      await assert.rejects(inForge.get(''), (error) => {
+        assert.equal(error.responseDetails.traceId, '0123456789abcdef');
+        return true;
+      });
+    });
+  } finally {
+    delete globalThis.__forge_runtime__;
+  }
+});
+
+test('other requests go to what was there, else fail', async () => {
+  await plain.run(async () => {
+    await assert.rejects(globalThis.__forge_fetch__({ type: 'app' }, '/rest/api/3/myself'), (error) => {
+      assert.ok(error instanceof EmulatorError);
+      assert.equal(error.code, 'NOT_EMULATED');
+      assert.match(error.message, /\/rest\/api\/3\/myself.*type "app"/);
+      return true;
+    });
+  });
+  const mine = async (_target, path) => new Response(`mine: ${path}`);
+  globalThis.__forge_fetch__ = mine;
+  try {
+    await plain.run(async () => {
+      const response = await globalThis.__forge_fetch__({ type: 'app' }, '/rest');
+      assert.equal(await response.text(), 'mine: /rest');
+      await kvs.set('k', 1);
+    });
+    assert.equal(globalThis.__forge_fetch__, mine);
+  } finally {
+    delete globalThis.__forge_fetch__;
+  }
+});
