@@ -105,14 +105,20 @@ def carry_out_job(command: str, given: Given, job_of: Callable[[Given], BatchJob
                 "Name them with --installation, --all-installations or --installations-file.",
             )
 
+    in_parts = given.of(WorkersOption) != WorkersOption()
+    carry_out(command, given, job_of if in_parts else retried(command, job_of), run_job)
+
+
+def retried(command: str, job_of: Callable[[Given], BatchJob]) -> Callable[[Given], BatchJob]:
+    """Return a function that makes the same job, whose report says how to retry its failures."""
+
     def with_retry(given: Given) -> BatchJob:
         from kvsctl.cli.records.retrying import retry_words
 
         job = job_of(given)
         return job.retried_by(retry_words(command, given, job))
 
-    in_parts = given.of(WorkersOption) != WorkersOption()
-    carry_out(command, given, job_of if in_parts else with_retry, run_job)
+    return with_retry
 
 
 def _names_several(given: Given) -> bool:

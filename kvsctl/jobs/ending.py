@@ -35,7 +35,7 @@ from kvsctl.report.escape import visible
 from kvsctl.report.failed.retry_line import retry_lines
 from kvsctl.report.schema import document_line
 from kvsctl.report.store.rules import RuleReport, rule_lines
-from kvsctl.report.summary import EarlyEnd, failures_place, summary
+from kvsctl.report.summary import EarlyEnd, summary
 
 if TYPE_CHECKING:
     from kvsctl.journal.file import JournalFile
@@ -261,18 +261,10 @@ class Ending(msgspec.Struct, frozen=True):
             from kvsctl.report.rich_console import stderr_console
 
             print_failures(stderr_console(environment), groups, self.tally.failures)
-        if self.tally.failed and self.job.retry is not None and self.dry_run is None:
-            for line in retry_lines(self.job.retry, self.tally, self.failures_path, Path.cwd()):
+        if self.tally.failed:
+            words = None if self.dry_run is not None else self.job.retry
+            for line in retry_lines(words, self.tally, self.failures_path, Path.cwd()):
                 environment.write_line(line)
-        elif self.failures_path is not None and self.tally.failed:
-            verb = None if self.job.name is None else self.job.plan.verb.value
-            place = failures_place(
-                environment,
-                str(self.failures_path),
-                verb,
-                may_be_input=not self.job.may_have_undo,
-            )
-            environment.write_stderr(place)
 
     def _print_errors(self, end: End) -> None:
         """Print warnings, and the error that ended the run, or that the input was empty."""

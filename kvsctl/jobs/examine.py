@@ -114,7 +114,7 @@ class Examination:
                 self.error = defect
             end = End(self.error, None, self.elapsed_seconds)
             return Ending(
-                self.job,
+                self.job.retried_by(None),  # nothing was sent, not even what has not failed
                 self.about,
                 self.environment,
                 self.tally,

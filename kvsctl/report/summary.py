@@ -61,20 +61,6 @@ def _wrapped(note: str, environment: Environment) -> list[str]:
     return textwrap.wrap(note, environment.width) if environment.is_drawn_on else [note]
 
 
-def failures_place(
-    environment: Environment, path: str, verb: str | None = None, *, may_be_input: bool = True
-) -> str:
-    """Return the line that names the failures file.
-
-    `verb`: the command that reads it; None: the command itself. `may_be_input`: whether that does
-    no more than was asked for.
-    """
-    again = "-f" if verb is None else f"kvsctl {verb} -f"
-    how = f": retry them with {again}" if may_be_input else ""
-    line = f"Failed records are in {visible(path)}{how}."
-    return painted([(line, "")], environment)
-
-
 def size_line(learnt: SizeLearnt) -> str:
     """Return the limits of one request as far as they are known."""
     records = plural("record", learnt.max_records)

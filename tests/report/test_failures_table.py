@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -15,12 +16,14 @@ from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.model import Cause, Failure, Identity, Outcome, Record, State, Verb
 from kvsctl.report.advice import advice
 from kvsctl.report.document import About
+from kvsctl.report.failed.retry_line import RetryWords, retry_lines
 from kvsctl.report.failures_table import print_failures
 from kvsctl.report.rich_console import stderr_console
-from kvsctl.report.summary import EarlyEnd, failures_place, summary
+from kvsctl.report.summary import EarlyEnd, summary
 from tests.support.outcomes import ended, failed, problem, record, succeeded
 from tests.support.terminal import stderr
 
+_WORDS = RetryWords("set", ())
 ABOUT = About("set", "staging", "0.1.0", datetime(2026, 1, 2, tzinfo=UTC))
 
 
@@ -50,7 +53,8 @@ def printed(
         environment.write_stderr(summary(environment, tally, about, seconds, None, early_end))
         print_failures(stderr_console(environment), tally.groups, tally.failures)
         if failures_path is not None and tally.failed:
-            environment.write_stderr(failures_place(environment, failures_path))
+            for line in retry_lines(_WORDS, tally, Path(failures_path), Path()):
+                environment.write_line(line)
         return read()
 
 
@@ -59,7 +63,10 @@ def test_a_path_in_a_log_is_not_folded() -> None:
     about = About("set", "local", "1", ABOUT.started_at, local_path=path)
     lines = printed(tally_of(failed(0)), about=about, failures_path=path).splitlines()
     assert lines[0] == f"set  LOCAL EMULATOR {path}"
-    assert lines[-1] == f"Failed records are in {path}: retry them with -f."
+    assert lines[-2:] == [
+        f"Failed records are in {path}. To retry what failed:",
+        f"  kvsctl set -f '{path}'",
+    ]
 
 
 def test_notes_are_wrapped_between_words_on_a_terminal() -> None:
@@ -187,7 +194,9 @@ def test_failures_are_grouped_with_an_example_and_advice() -> None:
         "  The target does not hold this key"
     ) in text
     assert "STRANGE\n  how odd\n  trace abc123\n" in text
-    assert text.endswith("Failed records are in failed.jsonl: retry them with -f.\n")
+    assert text.endswith(
+        "Failed records are in failed.jsonl. To retry what failed:\n  kvsctl set -f failed.jsonl\n"
+    )
 
 
 def test_the_failures_file_is_not_named_if_nothing_failed() -> None:

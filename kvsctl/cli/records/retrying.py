@@ -6,51 +6,68 @@ from typing import Any, Final, get_args
 
 from kvsctl.cli.option_groups import Given, OptionGroup
 from kvsctl.cli.options.checking import CheckingOptions
+from kvsctl.cli.options.cleanup.applying import ApplyOptions
 from kvsctl.cli.options.cleanup.deleting import UndoOptions
+from kvsctl.cli.options.comparing import SyncOptions
 from kvsctl.cli.options.cron import MonitoringOptions
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.input import InputOptions, KeysArgument
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
-from kvsctl.cli.options.report import FailuresOption, ReportOptions
+from kvsctl.cli.options.report import FailuresOption, OutputOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
 from kvsctl.cli.options.selection import PrefixArgument
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptions
 from kvsctl.jobs.job import BatchJob
 from kvsctl.model import Verb
-from kvsctl.report.failed.retry_line import RetryWords
+from kvsctl.report.failed.retry_line import RetryWords, file_word
 
-_WHERE: Final = (TargetOptions, ConfirmOption, RoundingOption, RunningOptions)
+_WHERE: Final = (TargetOptions, RoundingOption, RunningOptions)
 _HOW: Final = (VerifyOption, GetOptions, SetOptions, CheckingOptions)
 _OF_THE_INPUT: Final = ("pairs", "string", "check_first", "require_input", "dry_run")
-_ABOUT_THE_RUN: Final = (ReportOptions, MonitoringOptions, RetryFailedOption)
-_NOT_AGAIN: Final = (FailuresOption, *_ABOUT_THE_RUN)
+_NOT_AGAIN: Final = (ReportOptions, MonitoringOptions, RetryFailedOption, ConfirmOption)
+"""What concerns the run, and the name by which the user allows writes to a protected target."""
 _STDIN: Final = Path("-")
 _NEVER_APART: Final = ("if_absent", "metadata")
 """Options that may stand without a value: it must be joined to them."""
+_WITH_EXPIRY: Final = "--metadata=expires"
 
 
-def retry_words(command: str, given: Given, job: BatchJob) -> RetryWords | None:
-    """Return the words of the command that retries a job's failures; None if they are secret.
+def retry_words(command: str, given: Given, job: BatchJob) -> RetryWords:
+    """Return the words of the command that retries a job's failures.
 
     No words hold a value of a record or may hold a token.
     """
-    target, verb = given.of(TargetOptions), job.plan.verb
-    if job.checks.checks_first:
-        return None  # nothing was sent, not even what has not failed
-    if target.token_command is not None or (target.url and {"@", "?"} & set(target.url)):
-        return None
-    if job.may_have_undo:
-        return RetryWords(None, (), _same(command, given, job))
-    is_own = job.name is None
-    options = [*_words(given, _WHERE), *(_words(given, _HOW, _OF_THE_INPUT) if is_own else ())]
+    is_chosen = job.may_have_undo or job.name == "sync"
+    verb = None if is_chosen else job.plan.verb.value
+    if _may_be_secret(given):
+        return RetryWords(verb, None)
+    has_journal = job.journal is not None
+    if is_chosen:
+        retries = has_journal and not job.input.is_listing
+        return RetryWords(None, (), _same(command, given, job), has_journal=retries)
+    options = [*_words(given, _WHERE)]
+    if command == "export":
+        output = given.of(OutputOption).output
+        output = None if output == _STDIN else output
+        return RetryWords(verb, (*options, _WITH_EXPIRY), output=output)
+    if job.input.is_listing:
+        return RetryWords(verb, tuple(options))
+    options += _words(given, _HOW, _OF_THE_INPUT)
     return RetryWords(
-        verb.value,
+        verb,
         tuple(options),
-        _whole(command, given) if is_own and not job.input.is_listing else None,
-        has_journal=job.journal is not None and is_own and not job.input.is_listing,
-        takes_keys=is_own and verb is not Verb.SET,
+        _whole(command, given),
+        has_journal=has_journal,
+        takes_keys=job.plan.verb is not Verb.SET,
     )
+
+
+def _may_be_secret(given: Given) -> bool:
+    """Return whether the options that name stores may hold a token or a password."""
+    target, source = given.of(TargetOptions), given.of(SyncOptions).from_
+    urls = (target.url or "") + (source or "")
+    return target.token_command is not None or bool({"@", "?"} & set(urls))
 
 
 def _whole(command: str, given: Given) -> tuple[str, ...] | None:
@@ -61,7 +78,7 @@ def _whole(command: str, given: Given) -> tuple[str, ...] | None:
     keys = given.of(KeysArgument).keys or ()
     if not (files or keys):
         return None
-    kinds = [type(group) for group in given.groups if type(group) not in _NOT_AGAIN]
+    kinds = [type(one) for one in given.groups if type(one) not in (*_NOT_AGAIN, FailuresOption)]
     end = ["--", *keys] if any(key.startswith("-") for key in keys) else keys
     if given.of(JournalOptions).journal_force:
         return None  # it would begin anew
@@ -72,16 +89,20 @@ def _same(command: str, given: Given, job: BatchJob) -> tuple[str, ...] | None:
     """Return a command that chooses what it changes, as it was given.
 
     Failed keys in its place would be changed whatever they hold by now, protected or not. None if
-    it only prints, begins a journal anew, or would find the undo file that it has written.
+    it only prints, reads stdin, begins a journal anew, or would find the undo file that it has
+    written.
     """
     undo = given.of(UndoOptions).undo
     if job.records is not None or given.of(JournalOptions).journal_force:
         return None
     if undo is not None and "{date}" not in undo.name:
         return None
-    kinds = [type(group) for group in given.groups if type(group) not in _ABOUT_THE_RUN]
-    prefix = given.of(PrefixArgument).prefix
+    kinds = [type(group) for group in given.groups if type(group) not in _NOT_AGAIN]
+    plan, prefix = given.of(ApplyOptions).path, given.of(PrefixArgument).prefix
+    if plan == _STDIN or (command == "apply" and plan is None):
+        return None
     end = [] if prefix is None else ["--", prefix] if prefix.startswith("-") else [prefix]
+    end += [] if plan is None else [file_word(plan)]
     return (command, *_words(given, kinds), *end)
 
 

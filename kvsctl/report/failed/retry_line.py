@@ -9,63 +9,88 @@ import msgspec
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.report.escape import visible
 
+_ONLY_FAILED: Final = "To retry what failed:"
 _MOST_KEYS: Final = 10
-_NAMES: Final = ("failed.jsonl", *(f"failed-{number}.jsonl" for number in range(2, 100)))
+_MOST_NAMES: Final = 99
+_FAILED: Final = Path("failed.jsonl")
 
 
 class RetryWords(msgspec.Struct, frozen=True):
     """The words of a command line that retry lines are made of, without any value or token.
 
     `verb`: the command that takes failed records; None if only the command itself may retry them,
-    as it chooses them and guards what it does. `options`: where and how it works. `whole`: the
-    words of the command itself, without `--failures`; None if it cannot be repeated as it is.
-    `has_journal`: it takes `--retry-failed`. `takes_keys`: failed keys may be its arguments.
+    as it chooses them and guards what it does. `options`: where and how it works; None if they are
+    secret. `whole`: the words of the command itself, without `--failures`; None if it cannot be
+    repeated as it is. `has_journal`: it takes `--retry-failed`. `takes_keys`: failed keys may be
+    its arguments. `output`: the file that the failed records would have been printed to.
     """
 
     verb: str | None
-    options: tuple[str, ...]
+    options: tuple[str, ...] | None
     whole: tuple[str, ...] | None = None
     has_journal: bool = False
     takes_keys: bool = False
+    output: Path | None = None
 
 
 def retry_lines(
-    words: RetryWords, tally: Tally, failures_path: Path | None, folder: Path
+    words: RetryWords | None, tally: Tally, failures_path: Path | None, folder: Path
 ) -> list[str]:
-    """Return the lines that say how to retry what failed; none if no command can.
+    """Return the lines that say where failed records are, and how to retry them.
 
-    `folder`: where the command runs.
+    They are none if there is nothing to say. `words` None: no command retries them. `folder`: where
+    the command runs.
     """
-    kept = "" if failures_path is None else f"Failed records are in {visible(str(failures_path))}. "
-    command = _command(words, tally, failures_path, folder)
+    kept = "" if failures_path is None else f"Failed records are in {visible(str(failures_path))}."
+    if words is None:
+        return [kept] if kept else []
+    heading, command = _command(words, tally, failures_path, folder)
     line = None if command is None else shlex.join(["kvsctl", *command])
     if line is not None and line.isprintable():
-        return [f"{kept}To retry what failed:", f"  {line}"]
+        return [f"{kept} {heading}".lstrip(), f"  {line}"]
     # No command can, or a terminal would show something else than what must be pasted.
-    again = "" if words.verb is None else f"Retry them with kvsctl {words.verb} -f."
-    return [f"{kept}{again}".rstrip()] if kept else []
+    again = "" if words.verb is None else f" Retry them with kvsctl {words.verb} -f."
+    return [f"{kept}{again}"] if kept else []
 
 
 def _command(
     words: RetryWords, tally: Tally, failures_path: Path | None, folder: Path
-) -> list[str] | None:
-    if words.verb is None:
-        return None if words.whole is None else [*words.whole]
+) -> tuple[str, list[str] | None]:
+    """Return what a command does about the failed records, and its words; None without one."""
+    whole = None if words.whole is None else [*words.whole]
     if words.has_journal:
-        return None if words.whole is None else [*words.whole, "--retry-failed"]
+        return _ONLY_FAILED, None if whole is None else [*whole, "--retry-failed"]
+    if words.verb is None:
+        return _ONLY_FAILED, whole
+    if words.options is None:
+        return _ONLY_FAILED, None
     if failures_path is not None:
-        return [words.verb, *words.options, "-f", _file_name(failures_path)]
+        options = [*words.options, *_output(words, folder)]
+        return _ONLY_FAILED, [words.verb, *options, "-f", file_word(failures_path)]
     keys = _keys(tally) if words.takes_keys else None
     if keys is not None:
-        return [words.verb, *words.options, *keys]
-    if words.whole is None:
-        return None
-    name = next((name for name in _NAMES if not (folder / name).exists()), None)
-    return None if name is None else [*words.whole, "--failures", name]
+        return _ONLY_FAILED, [words.verb, *words.options, *keys]
+    name = _free_name(_FAILED, folder)
+    if whole is None or name is None:
+        return _ONLY_FAILED, None
+    doing = "read" if words.verb == "get" else "send"
+    return f"To {doing} all of it again and keep what fails:", [*whole, "--failures", str(name)]
 
 
-def _file_name(path: Path) -> str:
-    """Return the name as -f takes it, if it begins with a hyphen as well."""
+def _output(words: RetryWords, folder: Path) -> list[str]:
+    """Return the option that leaves the file alone to which the command has printed."""
+    name = None if words.output is None else _free_name(words.output, folder)
+    return [] if name is None else ["-o", file_word(name)]
+
+
+def _free_name(path: Path, folder: Path) -> Path | None:
+    """Return the path, or one with a number if it exists: `failed-2.jsonl`."""
+    names = (path, *(path.with_stem(f"{path.stem}-{number}") for number in range(2, _MOST_NAMES)))
+    return next((name for name in names if not (folder / name).exists()), None)
+
+
+def file_word(path: Path) -> str:
+    """Return the name of a file as an option or argument takes it, even if it has a hyphen."""
     name = str(path)
     return f"./{name}" if name.startswith("-") else name
 

@@ -116,7 +116,8 @@ def test_a_target_that_refuses_some_records(
     )  # fmt: skip
     emulators["target"].arm(read_faults("refuse=k:00:MAX_SIZE"))
     ended = stores(*command, "--plan", tmp_path / "plan", status=1)
-    assert b"retry them with kvsctl set -f" in ended.err
+    line = f"Failed records are in {failures}. To retry what failed:\n  kvsctl sync --from source"
+    assert line.encode() in ended.err
     assert (tmp_path / "plan").exists()  # what failed is in the source: it is not planned
     failed = [json.loads(line)["key"] for line in failures.read_bytes().splitlines()]
     assert failed == _KEYS[:100]

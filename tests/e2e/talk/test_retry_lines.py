@@ -109,6 +109,154 @@ def test_no_line_shows_a_value_or_a_token(kvsctl: Command, words: list[str]) -> 
     assert b"hidden-value" not in ended.err
 
 
+def test_a_line_that_sends_all_again_says_so(kvsctl: Command) -> None:
+    (kvsctl.home / "in.jsonl").write_text('{"key":"a/b","value":1}\n', "utf-8")
+    (kvsctl.home / "keys.txt").write_text("".join(f"k{n}\n" for n in range(30)), "utf-8")
+    local = kvsctl.having(KVSCTL_TARGET="local")
+    ended = local("set", "-f", "in.jsonl", status=1, folder=kvsctl.home)
+    assert b"To send all of it again and keep what fails:\n  kvsctl set -f" in ended.err
+    ended = local("get", "-f", "keys.txt", status=1, folder=kvsctl.home)
+    assert b"To read all of it again and keep what fails:\n  kvsctl get -f" in ended.err
+
+
+def test_the_name_of_a_protected_target_must_be_given_again(kvsctl: Command) -> None:
+    (kvsctl.home / "in.jsonl").write_text('{"key":"a","value":1}\n', "utf-8")
+    config = kvsctl.home / "config.toml"
+    with serving(kvsctl, "--faults", "500=1,first=1") as url:
+        config.write_text(f'[targets.prod]\nurl = "{url}"\nprotected = true\n', "utf-8")
+        at = kvsctl.having(KVSCTL_CONFIG=str(config), KVSCTL_TARGET="prod")
+        words = ["--confirm", "prod", "--retries", "0", "-f", "in.jsonl"]
+        first = at("set", *words, status=1, folder=kvsctl.home)
+        pasted = _line(first)
+        assert "--confirm" not in pasted
+        again = _run(at, pasted)
+        assert (again.status, b"protected" in again.err) == (2, True)
+        assert _run(at, f"{pasted} --confirm prod").status == 0
+
+
+def test_of_an_export(kvsctl: Command) -> None:
+    with serving(kvsctl, "--faults", "only=batch/get,500=1,first=1") as url:
+        at = kvsctl.having(KVSCTL_URL=url)
+        at("set", "-q", "--ttl", "7d", "a=1", "b=2", status=0)
+        words = ["--consistent", "--retries", "0", "--failures", "failed.jsonl"]
+        first = at("export", "-o", "all.jsonl", *words, status=1, folder=kvsctl.home)
+        pasted = _line(first)
+        assert pasted.endswith("--metadata=expires -o all-2.jsonl -f failed.jsonl")
+        assert _run(at, pasted).status == 0
+        rest = (kvsctl.home / "all-2.jsonl").read_text("utf-8").splitlines()
+        assert all(json.loads(line)["expireTime"] for line in rest)
+        assert len(rest) == 2
+        at("set", "-f", "all-2.jsonl", status=0, folder=kvsctl.home)
+        assert "expireTime" in at("get", "a", "--metadata=expires", status=0).lines[0]
+
+
+def test_an_export_without_a_failures_file_has_none(kvsctl: Command) -> None:
+    with serving(kvsctl, "--faults", "only=batch/get,500=1,first=1") as url:
+        at = kvsctl.having(KVSCTL_URL=url)
+        at("set", "-q", "a=1", status=0)
+        ended = at("export", "--consistent", "--retries", "0", status=1)
+    assert b"  kvsctl " not in ended.err
+
+
+@pytest.mark.parametrize("journal", [[], ["--journal", "j"]])
+def test_of_a_sync(kvsctl: Command, journal: list[str]) -> None:
+    kvsctl("set", "-t", "local", "s:1=1", "s:2=2", status=0)
+    with serving(kvsctl, "--faults", "only=batch/set,500=1,first=1") as url:
+        words = ["--from", "local", "--url", url, "-y", "--retries", "0", *journal, "s:"]
+        pasted = _line(kvsctl("sync", *words, status=1, folder=kvsctl.home))
+        given = ["--from", "local", "--url", url, "-y", "--retries", "0", *journal]
+        assert pasted.split() == ["kvsctl", "sync", *given, "s:"]
+        assert _run(kvsctl, pasted).status == 0
+        assert len(kvsctl("list", "--url", url, status=0).out.split()) == 2
+
+
+def test_of_a_sync_with_a_failures_file(kvsctl: Command) -> None:
+    kvsctl("set", "-t", "local", "s:1=1", status=0)
+    with serving(kvsctl, "--faults", "only=batch/set,500=1,first=1") as url:
+        words = ["--from", "local", "--url", url, "-y", "--retries", "0", "--failures", "f.jsonl"]
+        first = kvsctl("sync", "--all", *words, status=1, folder=kvsctl.home)
+        assert b"Failed records are in f.jsonl. To retry what failed:\n" in first.err
+        assert _run(kvsctl, _line(first)).status == 0
+
+
+@pytest.mark.parametrize("more", [[], ["--journal", "j"], ["--undo", "undo.jsonl"]])
+def test_of_a_plan(kvsctl: Command, more: list[str]) -> None:
+    with serving(kvsctl, "--faults", "only=batch/delete,500=1,first=1") as url:
+        at = kvsctl.having(KVSCTL_URL=url)
+        at("set", "-q", "tmp:1=1", "tmp:2=2", status=0)
+        at("delete", "--prefix", "tmp:", "--plan", "-plan", status=0, folder=kvsctl.home)
+        words = ["-y", "--retries", "0", *more, "./-plan"]
+        first = at("apply", *words, status=1, folder=kvsctl.home)
+        if "--undo" in more:
+            assert b"  kvsctl " not in first.err
+            return
+        pasted = _line(first)
+        assert pasted.startswith("kvsctl apply ")
+        assert "./-plan" in pasted.split()
+        assert ("--retry-failed" in pasted) == ("--journal" in more)
+        assert _run(at, pasted).status == 0
+        assert at("list", status=0).out == b""
+
+
+def test_a_plan_from_stdin_has_none(kvsctl: Command) -> None:
+    with serving(kvsctl, "--faults", "only=batch/delete,500=1,first=1") as url:
+        at = kvsctl.having(KVSCTL_URL=url)
+        at("set", "-q", "tmp:1=1", status=0)
+        at("delete", "--prefix", "tmp:", "--plan", "p", status=0, folder=kvsctl.home)
+        plan = (kvsctl.home / "p").read_bytes()
+        ended = at("apply", "-", "-y", "--retries", "0", stdin=plan, status=1)
+    assert b"  kvsctl " not in ended.err
+
+
+def test_jobs_in_parts_have_none(kvsctl: Command) -> None:
+    """Each part has a failures file and a journal of its own, which no one command takes."""
+    lines = '{"key":"a","value":1}\n{"key":"b/c","value":1}\n'
+    source, failures = kvsctl.home / "in.jsonl", kvsctl.home / "f-{shard}.jsonl"
+    source.write_text(lines, "utf-8")
+    words: list[str | Path] = ["set", "-t", "local", "-f", source, "--workers", "2"]
+    ended = kvsctl.process(*words, "--failures", failures, status=1)
+    assert b"1 failed" in ended.err
+    assert b"  kvsctl " not in ended.err
+
+
+def test_several_installations_have_none(kvsctl: Command) -> None:
+    (kvsctl.home / "in.jsonl").write_text('{"key":"b/c","value":1}\n', "utf-8")
+    with serving(kvsctl, "--token", "one=t1", "--token", "two=t2") as url:
+        entries = [
+            {"installation": name, "url": url, "token_command": f"echo t{number}"}
+            for number, name in enumerate(("one", "two"), 1)
+        ]
+        installations = kvsctl.home / "installations"
+        installations.write_text("".join(f"{json.dumps(one)}\n" for one in entries), "utf-8")
+        words = ["-t", "forge", "--installations-file", str(installations), "-f", "in.jsonl"]
+        ended = kvsctl("set", *words, status=1, folder=kvsctl.home)
+    assert b"2 failed" in ended.err
+    assert b"  kvsctl " not in ended.err
+
+
+def test_what_passed_its_checks_and_failed_then_has_one(kvsctl: Command) -> None:
+    (kvsctl.home / "in.jsonl").write_text('{"key":"a","value":1}\n', "utf-8")
+    with serving(kvsctl, "--faults", "500=1,first=1") as url:
+        at = kvsctl.having(KVSCTL_URL=url)
+        words = ["--check-first", "--retries", "0", "-f", "in.jsonl", "--failures", "f.jsonl"]
+        first = at("set", *words, status=1, folder=kvsctl.home)
+        assert _line(first) == "kvsctl set --retries 0 -f f.jsonl"
+        assert _run(at, _line(first)).status == 0
+
+
+@pytest.mark.parametrize("where", [["--token-command", "echo t"], []])
+def test_a_failures_file_is_named_where_the_options_are_secret(
+    kvsctl: Command, where: list[str]
+) -> None:
+    words = ["-t", "local", "a/b=1"] if not where else ["--url", "http://127.0.0.1:1", *where]
+    words = words if not where else [*words, "a/b=1"]
+    ended = kvsctl("set", *words, "--failures", "f.jsonl", status=1, folder=kvsctl.home)
+    text = ended.err.decode()
+    assert "Failed records are in f.jsonl." in text
+    assert ("Retry them with kvsctl set -f." in text) == bool(where)
+    assert "echo t" not in text
+
+
 def test_a_run_without_failures_and_programs_have_none(kvsctl: Command) -> None:
     assert b"To retry" not in kvsctl("set", "-t", "local", "a=1", status=0).err
     ended = kvsctl("get", "-t", "local", "b", "--json", status=1)

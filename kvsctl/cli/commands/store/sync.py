@@ -50,8 +50,8 @@ def sync_command(given: Given) -> None:
     deleted: --plan writes what would be, for apply. After a stop, the same command writes only what
     still differs; with --journal it resumes where it was.
     """
-    from kvsctl.cli.carry_out import carry_out
+    from kvsctl.cli.carry_out import carry_out, retried
     from kvsctl.cli.sync_request import sync_job
     from kvsctl.jobs.runner import run_job
 
-    carry_out("sync", given, sync_job, run_job)
+    carry_out("sync", given, retried("sync", sync_job), run_job)
