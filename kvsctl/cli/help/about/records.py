@@ -70,8 +70,8 @@ ABOUT: Final[Mapping[tuple[str, ...], About]] = {
     ("delete",): About(
         examples=(
             (
-                "Delete two keys",
-                "kvsctl delete -t local greeting user:1",
+                "Delete the keys that another command prints, one per line",
+                "printf 'greeting\\nuser:1\\n' | kvsctl delete -t local",
             ),
             (
                 "Show which drafts are older than 30 days, and delete none",
