@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 _ROOT: Final = Path(__file__).parents[2]
-_FOLDERS: Final = ("docs", "tests", "benchmarks", "examples", "kvsctl", ".github")
+_FOLDERS: Final = ("docs", "tests", "benchmarks", "examples", "kvsctl", "packages", ".github")
 _PAGES: Final = sorted(
     path.relative_to(_ROOT).as_posix()
     for path in [
