@@ -13,7 +13,9 @@ import msgspec
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    # Not imported at run time: every command imports this module, and few use these three.
+    # Not imported at run time: every command imports this module, and few use these.
+    from pathlib import Path
+
     from kvsctl.emulator.storage.entities import Entity
     from kvsctl.emulator.switches.fault_spec import FaultPlan
     from kvsctl.emulator.switches.quota import QuotaOptions
@@ -95,5 +97,7 @@ class EmulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The enforced quotas, or None."""
     faults: FaultPlan | None = None
     """The injected faults, or None."""
+    export_file: Path | None = None
+    """The file that `POST /_emulator/export` writes, and the server when it stops."""
     admin: bool = True
     """Whether `/_emulator/` is served at all."""

@@ -1,6 +1,7 @@
 """Decode request bodies into items, and encode response bodies."""
 
 import json
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from kvsctl.limits import Limits
 
 NO_VALUE = msgspec.Raw(b"")
 JSON_TYPE = "application/json"
+LINES_TYPE = "application/x-ndjson"
 
 
 class Item(msgspec.Struct, gc=False, rename="camel"):
@@ -39,12 +41,16 @@ class PlainItem(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 
 class Response(msgspec.Struct, frozen=True):
-    """An HTTP response: status, body, and the headers that not every response has."""
+    """An HTTP response: status, body, and the headers that not every response has.
+
+    With `parts`, the body is sent in these parts as they come, and not known in advance.
+    """
 
     status: int = 200
     body: bytes = b""
     content_type: str = JSON_TYPE
     headers: tuple[tuple[str, str], ...] = ()
+    parts: AsyncGenerator[bytes, None] | None = None
 
 
 _BATCH = msgspec.json.Decoder(list[Item])

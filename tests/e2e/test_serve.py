@@ -169,6 +169,65 @@ def test_another_container_reaches_it_by_name_with_its_own_header(kvsctl: Comman
         assert ended.out == b"1\n"
 
 
+def test_a_store_is_exported_when_it_stops_and_imported_when_it_starts(
+    kvsctl: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "store.jsonl"
+    words = ("--import", file, "--export-on-exit", file)
+    with serving_process(kvsctl, *words) as url:
+        kvsctl("set", "--url", url, "k=1", "--ttl", "7d", status=0)
+        kvsctl("set", "--url", url, 'e={"n": 1.0}', "--entity", "abc", status=0)
+    entity, plain = sorted(file.read_text().splitlines())
+    assert '"expireTime":"' in plain
+    assert '"entityName":"abc","value":{"n": 1.0}' in entity
+    with serving_process(kvsctl, *words) as url:
+        kvsctl("diff", "-f", file, "--url", url, "--entity", "abc", "--plain", status=0)
+        kvsctl("delete", "--url", url, "k", status=0)
+    assert file.read_text().splitlines() == [entity]
+    kvsctl("set", "-t", "local", "-f", file, status=0)
+    assert kvsctl("get", "-t", "local", "e", "--entity", "abc", "--values", status=0).out == (
+        b'{"n": 1.0}\n'
+    )
+
+
+def test_it_says_what_it_has_imported_and_exported(kvsctl: Command, tmp_path: Path) -> None:
+    file = tmp_path / "store.jsonl.gz"
+    process = kvsctl.start(
+        "serve", "--port", "0", "--import", file, "--export-on-exit", file,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    with process:
+        assert process.stdout is not None
+        url = process.stdout.readline().decode().strip()
+        kvsctl("set", "--url", url, "k=1", status=0)
+        secret = Request(f"{url}/v1/secret/set", b'{"key":"s","value":1}')
+        urlopen(secret, timeout=_WAIT_SECONDS).close()
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=_WAIT_SECONDS)
+    first, *_, exported, secrets = said.decode().splitlines()
+    assert first == f"kvsctl: {file} is not there yet: starting without its records"
+    assert exported == f"kvsctl: 1 record exported to {file}"
+    assert secrets == "kvsctl: secrets are not exported: 1 left out"
+
+
+def test_an_export_that_fails_at_the_end_is_an_error(kvsctl: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    process = kvsctl.start(
+        "serve", "--port", "0", "--export-on-exit", folder / "store.jsonl",
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    with process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        folder.rmdir()
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=_WAIT_SECONDS)
+    assert process.returncode == 5
+    assert b"cannot write" in said
+    assert b"Traceback" not in said
+
+
 def test_what_cannot_be_served_is_said(kvsctl: Command, tmp_path: Path) -> None:
     broken = tmp_path / "broken.yml"
     broken.write_text("app: [")
@@ -184,6 +243,9 @@ def test_what_cannot_be_served_is_said(kvsctl: Command, tmp_path: Path) -> None:
         ["--minute", "soon"],
         ["--query-lag", "-1"],
         ["--db", str(tmp_path)],
+        ["--import", str(tmp_path / "missing")],
+        ["--export-on-exit", str(tmp_path / "missing" / "file")],
+        ["--db", str(tmp_path / "kvs.db"), "--export-on-exit", str(tmp_path / "kvs.db")],
     ):
         ended = kvsctl("serve", *words, status=2)
         assert ended.err

@@ -45,6 +45,25 @@ class ServingOptions(OptionGroup):
             rich_help_panel=_SERVING,
         ),
     ] = made(factory=list)
+    import_: Annotated[
+        Path | None,
+        typer.Option(
+            "--import",
+            metavar="FILE",
+            help="Load the records of an export first. FILE may be missing if it is the one of "
+            "--export-on-exit.",
+            rich_help_panel=_SERVING,
+        ),
+    ] = None
+    export_on_exit: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write all records but secrets to FILE when the emulator stops, compressed if it "
+            "ends in .gz or .zst.",
+            rich_help_panel=_SERVING,
+        ),
+    ] = None
     manifest: Annotated[
         Path | None,
         typer.Option(

@@ -5,5 +5,6 @@
 - `queries`, `entity_queries`, `conditions`, `cursors`: listings.
 - `installations`: the list of installations, as the proxy of a Forge Container returns it.
 - `contexts`: what the proxy of a Forge Container says of an invocation.
-- `seed`: load records before the first request.
+- `seed`, `exports`: load records from JSON Lines, and write all as such.
+- `record_files`: the files of both.
 """

@@ -136,12 +136,13 @@ class Rows:
         found = self._connection.execute("SELECT DISTINCT installation FROM bucket ORDER BY 1")
         return [row[0] for row in found]
 
-    def each(self, bucket: int, gone_ms: int) -> Iterator[Row]:
-        """Return an iterator over all records of a bucket, in key order."""
+    def each(self, bucket: int, gone_ms: int, after: str | None = None) -> Iterator[Row]:
+        """Return an iterator over the records of a bucket, in key order, after the key `after`."""
+        bound, start = lower_bound("", after)
         found = self._connection.execute(
-            f"SELECT {FIELDS} FROM record WHERE bucket = ?"  # noqa: S608
+            f"SELECT {FIELDS} FROM record WHERE bucket = ? AND {bound} ?"  # noqa: S608
             " AND (expires IS NULL OR expires > ?) ORDER BY key",
-            (bucket, gone_ms),
+            (bucket, start, gone_ms),
         )
         return map(as_row, found)
 

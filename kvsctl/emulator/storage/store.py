@@ -40,7 +40,7 @@ class Store:
         self.connection = schema.connect(path)
         self.rows = Rows(self.connection, keep_expiry=keep_expiry)
         self._worker = Worker(self._do_some)
-        self._closed = False
+        self._finished = False
 
     async def run(self, work: Callable[[], T], *, writes: bool = False) -> T:
         """Run `work`, and return its result or raise its exception.
@@ -52,7 +52,7 @@ class Store:
         may_run_at_once = self._reads_on_loop and not writes
         if may_run_at_once:
             await asyncio.sleep(0)  # signals, timers and other requests get a turn
-        if self._closed:
+        if self._finished:
             raise RuntimeError("the store is closed")
         if may_run_at_once and self._worker.try_hold():
             try:
@@ -85,12 +85,15 @@ class Store:
             raise self._explained(error) from None
         return result
 
+    def finish(self) -> None:
+        """Finish the submitted work and take no more. The connection then is the caller's."""
+        if not self._finished:
+            self._finished = True
+            self._worker.close()
+
     def close(self) -> None:
         """Finish the submitted work, then close the file. Closing twice is harmless."""
-        if self._closed:
-            return
-        self._closed = True
-        self._worker.close()
+        self.finish()
         self.connection.close()
 
     def _do_some(self, jobs: deque[Job]) -> list[End]:

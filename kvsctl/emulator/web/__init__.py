@@ -8,5 +8,6 @@
 - `connection`: malformed, half-closed and unfinished requests, before the application sees them.
 - `serve`: run the application under uvicorn.
 - `admin`: `/_emulator/`: reset, snapshot, restore, stats, clock, faults.
+- `transfers`: `/_emulator/`: export and import of whole stores.
 - `openapi`, `openapi_control`: the OpenAPI document, of the service and of what is beside it.
 """

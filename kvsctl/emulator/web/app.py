@@ -6,6 +6,7 @@ the body `{code, message}` (contract: sections "Endpoints" and "Limits").
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import logging
@@ -215,6 +216,10 @@ class Emulator:
     ) -> None:
         headers = self._headers(answer, trace_id)
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        if answer.parts is not None:
+            async with contextlib.aclosing(answer.parts) as parts:
+                async for part in parts:
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
         if cut:
             half = answer.body[: len(answer.body) // 2]
             await send({"type": "http.response.body", "body": half, "more_body": True})
@@ -225,9 +230,10 @@ class Emulator:
         headers = [
             (b"date", date_header(self.clock.now_ms())),
             (b"x-b3-traceid", trace_id),
-            (b"content-length", b"%d" % len(answer.body)),
         ]
-        if answer.body:
+        if answer.parts is None:
+            headers.append((b"content-length", b"%d" % len(answer.body)))
+        if answer.body or answer.parts is not None:
             headers.append((b"content-type", answer.content_type.encode()))
         if answer.headers:
             headers += [(name.encode(), value.encode()) for name, value in answer.headers]

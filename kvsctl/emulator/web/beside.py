@@ -12,6 +12,7 @@ from kvsctl.emulator.web.routes import (
     OPENAPI_PATH,
     ROUTES,
 )
+from kvsctl.emulator.web.transfers import TRANSFERS, transfer
 from kvsctl.emulator.wire import Response, encoded
 
 
@@ -25,8 +26,11 @@ async def answer_beside(
     path, method, options = scope["path"], scope["method"], emulator.options
     if path.startswith(ADMIN_PREFIX) and options.admin:
         check_admin(scope.get("client"), headers, options)
+        action = path.removeprefix(ADMIN_PREFIX)
+        if (method, action) in TRANSFERS:
+            return await transfer(emulator, action, scope, receive)
         body = await read_body(receive, options.limits.batch_bytes, options)
-        return await administer(emulator, method, path.removeprefix(ADMIN_PREFIX), body)
+        return await administer(emulator, method, action, body)
     if path in ROUTES:
         raise _other_method("POST")
     if path not in GET_PATHS:

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from kvsctl.emulator.refusals import Refusal, malformed
 from kvsctl.emulator.web.app import Emulator
+from kvsctl.emulator.web.routes import IMPORT_PATH
 
 HEAD_BYTES_MAX = 64 * 1024
 MALFORMED = malformed("The request is not valid HTTP")
@@ -66,6 +67,10 @@ class ConnectionGuard(asyncio.Protocol):
             return
         if self._is_in_flight and not self.cycle.more_body:
             self._unwatch()
+        elif self._is_in_flight and self.cycle.scope["path"] == IMPORT_PATH:
+            # A whole store may take longer: here the time is that between two parts.
+            self._unwatch()
+            self._watch()
         elif self._timer is None and not self.transport.is_closing():
             self._watch()
         is_head = self.cycle is before and (before is None or not before.more_body)

@@ -4,6 +4,7 @@ from typing import Any
 
 from kvsctl.emulator.operations.installations import PAGE_MOST
 from kvsctl.emulator.web.routes import ADMIN_PREFIX, CONTEXT_PATH, HEALTH_PATH, OPENAPI_PATH
+from kvsctl.emulator.wire import LINES_TYPE
 
 Schema = dict[str, Any]
 TEXT: Schema = {"type": "string"}
@@ -84,6 +85,7 @@ def schemas_beside() -> Schema:
             faults=counts,
         ),
         "Time": _object("now", "iso", now=WHOLE, iso={"type": "string", "format": "date-time"}),
+        "Transferred": _object("records", records=WHOLE, secrets=WHOLE),
         "Spec": _object("spec", spec=TEXT),
     }  # fmt: skip
 
@@ -92,6 +94,8 @@ def _control() -> Schema:
     named = _closed(name=NAME)
     return {
         "reset": {"post": _post("reset", _closed(installation=NAME), "Nothing")},
+        "export": {"get": _export(), "post": _post("save", _closed(), "Transferred", "409", "500")},
+        "import": {"post": _import()},
         "snapshot": {"post": _post("snapshot", named, "Saved")},
         "restore": {"post": _post("restore", named, "Saved", "404")},
         "stats": {"get": _admin(_get("stats", "Counts so far.", "Stats"))},
@@ -111,6 +115,18 @@ def _control() -> Schema:
         },
         "faults": {"post": _post("faults", _closed("spec", spec=TEXT), "Spec")},
     }
+
+
+def _export() -> Schema:
+    operation = _get("export", "All records, one on each line.", "Record", "400")
+    operation["responses"]["200"]["content"] = {LINES_TYPE: {"schema": TEXT}}
+    parameters = [{"name": "installation", "in": "query", "schema": NAME}]
+    return _admin(operation | {"parameters": parameters})
+
+
+def _import() -> Schema:
+    operation = _post("import", _closed(), "Transferred")
+    return operation | {"requestBody": {"content": {LINES_TYPE: {"schema": TEXT}}}}
 
 
 def _context() -> Schema:

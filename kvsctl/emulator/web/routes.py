@@ -16,6 +16,7 @@ INSTALLATION_PATHS = frozenset(
 LISTING = "installations"
 """What faults call the list of installations."""
 ADMIN_PREFIX = "/_emulator/"
+IMPORT_PATH = ADMIN_PREFIX + "import"
 HEALTH_PATH = "/health"
 CONTEXT_PATH = "/invocation/context"
 OPENAPI_PATH = "/openapi.json"

@@ -7,6 +7,7 @@ it accepts no new requests, answers the requests in flight and closes the databa
 
 import contextlib
 import ipaddress
+import logging
 import os
 import signal
 import socket
@@ -22,6 +23,8 @@ import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from kvsctl.emulator.operations.exports import write_export
+from kvsctl.emulator.operations.record_files import is_same_file, require_writable
 from kvsctl.emulator.operations.seed import load_seed
 from kvsctl.emulator.options import EmulatorOptions
 from kvsctl.emulator.refusals import EmulatorError, reason_of
@@ -31,6 +34,7 @@ from kvsctl.emulator.web.app import Emulator
 from kvsctl.emulator.web.connection import guarded
 from kvsctl.emulator.web.guard import Guard
 
+log = logging.getLogger(__name__)
 DEFAULT_PORT = 8787
 # SIGHUP is missing on Windows.
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, *filter(None, [getattr(signal, "SIGHUP", None)]))
@@ -50,6 +54,8 @@ class ServeOptions:
     """A SQLite file, or `:memory:`."""
     seed: tuple[Path, ...] = ()
     """Files of records to load before the server starts."""
+    imported: Path | None = None
+    """A file of records to load, which may be missing if it is the one that is exported to."""
     host_names: frozenset[str] = frozenset()
     """Host names to accept besides localhost, such as the name of a container."""
     request_seconds: float = 60.0
@@ -63,21 +69,27 @@ class ServeOptions:
     emulator: EmulatorOptions = field(default_factory=EmulatorOptions)
 
 
-def serve(options: ServeOptions, announce: Callable[[str], None]) -> int:
+def serve(
+    options: ServeOptions,
+    announce: Callable[[str], None],
+    note: Callable[[str], None] = log.info,
+) -> int:
     """Serve until a signal arrives, and return its number; 0 if standard input ended first.
 
-    `announce` is called with the URL once the server accepts requests. Raise `EmulatorError` if
-    the address, the database or a seed cannot be used, or if an address other than loopback is
-    given without a token or proxy header that callers must send.
+    `announce` is called with the URL once the server accepts requests, and `note` with lines on
+    what was loaded and exported. Raise `EmulatorError` if the address, the database, a seed or the
+    export's place cannot be used, or if an address other than loopback is given without a token or
+    proxy header that callers must send. Raise `ExportFailed` if the export at the end fails.
     """
     # The event loop and the store's thread pass the interpreter to each other at every request.
     # With the default interval of 5 ms, the slowest requests spend most of their time waiting.
     sys.setswitchinterval(SWITCH_SECONDS)
-    with _opened(options) as (listener, emulator):
+    with _opened(options, note) as (listener, emulator):
         server = _Server(_config(options, emulator), lambda: announce(url_of(listener)))
         if options.stop_at_eof:
             threading.Thread(target=_stop_at_eof, args=[server], daemon=True).start()
         server.run(sockets=[listener])
+        _export(emulator, note)
         return server.stopped_by
 
 
@@ -92,7 +104,7 @@ class Running:
 @contextlib.contextmanager
 def running(options: ServeOptions) -> Iterator[Running]:
     """Serve from a thread until the block ends. Raise the same errors as `serve`."""
-    with _opened(options) as (listener, emulator):
+    with _opened(options, log.info) as (listener, emulator):
         ready = threading.Event()
         server = _Server(_config(options, emulator), ready.set)
         thread = threading.Thread(target=server.run, args=([listener],), name="emulator-server")
@@ -104,10 +116,17 @@ def running(options: ServeOptions) -> Iterator[Running]:
         finally:
             server.should_exit = True
             thread.join()
+        _export(emulator, log.info)
 
 
 @contextlib.contextmanager
-def _opened(options: ServeOptions) -> Iterator[tuple[socket.socket, Emulator]]:
+def _opened(
+    options: ServeOptions, note: Callable[[str], None]
+) -> Iterator[tuple[socket.socket, Emulator]]:
+    if (export_file := options.emulator.export_file) is not None:
+        if str(options.db) != MEMORY and is_same_file(export_file, Path(options.db)):
+            raise EmulatorError(f"cannot export to {export_file}: it is the database")
+        require_writable(export_file)
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(contextlib.closing(listen(options)))
         keeps = options.emulator.ttl_less_set == "keeps-expiry"
@@ -115,7 +134,36 @@ def _opened(options: ServeOptions) -> Iterator[tuple[socket.socket, Emulator]]:
         emulator = Emulator(options.emulator, store)
         for path in options.seed:
             load_seed(path, emulator.service, store)
+        if options.imported is not None:
+            _load(options.imported, emulator, note)
         yield listener, emulator
+
+
+def _load(path: Path, emulator: Emulator, note: Callable[[str], None]) -> None:
+    """Load the file of an earlier export. It may be missing if it is the one to export to."""
+    export_file = emulator.options.export_file
+    if not path.exists() and export_file is not None and is_same_file(path, export_file):
+        note(f"{path} is not there yet: starting without its records")
+        return
+    loaded = load_seed(path, emulator.service, emulator.store)
+    note(f"{counted(loaded)} loaded from {path}")
+
+
+def _export(emulator: Emulator, note: Callable[[str], None]) -> None:
+    """Write the export file, if there is one. Call it once the server has stopped."""
+    path = emulator.options.export_file
+    if path is None:
+        return
+    emulator.store.finish()
+    saved = write_export(emulator.service, path)
+    note(f"{counted(saved.records)} exported to {path}")
+    if saved.secrets:
+        note(f"secrets are not exported: {saved.secrets} left out")
+
+
+def counted(records: int) -> str:
+    """Return a number of records as text."""
+    return f"{records:,} record{'' if records == 1 else 's'}"
 
 
 def listen(options: ServeOptions) -> socket.socket:

@@ -81,6 +81,12 @@ _TABLE: Final[dict[str, str]] = {
     f"{_EMULATOR}::test_serve_takes_a_profile": """
         docs/probe.md  sh  kvsctl serve --profile
     """,
+    f"{_EMULATOR}::test_serve_begins_with_what_the_last_one_had": """
+        docs/emulator.md  sh  kvsctl serve --import
+    """,
+    f"{_EMULATOR}::test_a_running_emulator_exports_and_imports": """
+        docs/emulator.md  sh  curl -s
+    """,
     f"{_EMULATOR}::test_serve_takes_the_faults": """
         docs/emulator.md  -  seed=7
     """,

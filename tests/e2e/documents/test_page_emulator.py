@@ -1,5 +1,6 @@
 """The blocks on the emulator: what it prints, and how apps and their tests use it."""
 
+import gzip
 import os
 import re
 import signal
@@ -15,7 +16,7 @@ from tests.emulator.test_vendor_client import NODE
 from tests.support.commands.command import KVSCTL, Command
 from tests.support.commands.pseudo_terminal import read_within
 from tests.support.commands.serving import serving
-from tests.support.needs import IS_POSIX, only_on, system_module
+from tests.support.needs import IS_POSIX, only_on, program, system_module
 from tests.support.node import install_packages
 
 _PAGE: Final = "docs/emulator.md"
@@ -72,6 +73,28 @@ def test_serve_takes_a_profile(kvsctl: Command) -> None:
     profile = kvsctl.home / command.split()[-1]
     kvsctl("probe", "-t", "local", "--yes", "-o", profile, status=0)
     assert "serving the emulator" in _served_in_terminal(kvsctl, command)
+
+
+def test_serve_begins_with_what_the_last_one_had(kvsctl: Command) -> None:
+    command = block(_PAGE, "sh", "kvsctl serve --import").strip()
+    file = kvsctl.home / command.split()[-1]
+    assert "starting without its records" in _served_in_terminal(kvsctl, command)
+    file.write_bytes(gzip.compress(b'{"key":"a","value":1}\n'))
+    shown = _served_in_terminal(kvsctl, command)
+    assert "1 record loaded from" in shown
+    assert "1 record exported to" in shown
+    assert b'"key":"a","value":1,' in gzip.decompress(file.read_bytes())
+
+
+def test_a_running_emulator_exports_and_imports(kvsctl: Command) -> None:
+    program("curl")
+    with serving(kvsctl) as url:
+        kvsctl("set", "--url", url, "a=1", "b=2", status=0)
+        script = block(_PAGE, "sh", "curl -s").replace(_URL, url)
+        ended = subprocess.run(
+            ["bash", "-ec", script], cwd=kvsctl.home, capture_output=True, text=True, check=True
+        )
+    assert ended.stdout == '{"records":2}'
 
 
 def test_serve_takes_the_faults(kvsctl: Command) -> None:

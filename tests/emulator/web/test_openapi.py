@@ -23,8 +23,11 @@ from kvsctl.emulator.web.openapi import document
 from kvsctl.emulator.web.routes import ADMIN_PREFIX, GET_PATHS
 from kvsctl.emulator.web.routes import OPERATIONS as OPERATIONS_OF_THE_STORE
 from kvsctl.emulator.web.serve import Running, ServeOptions, running
+from kvsctl.emulator.web.transfers import TRANSFERS
+from kvsctl.emulator.wire import LINES_TYPE
 from tests.support.examples import examples
 
+schemathesis.serializer.alias(LINES_TYPE, "text/plain")
 OPTIONS = EmulatorOptions(
     entities={"abc": Entity("abc", {"n": "integer"}, {"n": Index("n", (), "n")})}
 )
@@ -56,7 +59,7 @@ def without_faults(server: Running) -> Iterator[None]:
 def test_the_document_has_each_path_of_the_server_and_no_other() -> None:
     served = {("post", f"/v1/{route.name}") for route in OPERATIONS_OF_THE_STORE}
     served |= {("get", path) for path in GET_PATHS if not path.startswith(("/api/", "/forge/"))}
-    served |= {(method.lower(), ADMIN_PREFIX + action) for method, action in MEMBERS}
+    served |= {(method.lower(), ADMIN_PREFIX + action) for method, action in {*MEMBERS, *TRANSFERS}}
     assert {(method, path) for path, method in OPERATIONS} == served
 
 

@@ -33,7 +33,7 @@ def _options(kvsctl: Command, *words: str | Path) -> ServeOptions:
     """Have the command line read the words, and return what it would serve."""
     given: list[ServeOptions] = []
 
-    def take(options: ServeOptions, announce: object) -> int:
+    def take(options: ServeOptions, *_: object) -> int:
         given.append(options)
         return int(signal.SIGTERM)
 

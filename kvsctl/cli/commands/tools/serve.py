@@ -49,8 +49,9 @@ def _serve(serving: ServingOptions, open_points: OpenOptions, quotas: QuotaFlags
 
     import typer
 
+    from kvsctl.emulator.operations.record_files import ExportFailed
     from kvsctl.emulator.web.serve import ServeOptions, serve
-    from kvsctl.errors import ExitStatus, UsageError
+    from kvsctl.errors import ExitStatus, StreamError, UsageError
     from kvsctl.files.descriptors import require_descriptors
     from kvsctl.report.console import Environment
     from kvsctl.report.escape import visible
@@ -63,6 +64,7 @@ def _serve(serving: ServingOptions, open_points: OpenOptions, quotas: QuotaFlags
         port=serving.port,
         db=serving.db,
         seed=tuple(serving.seed),
+        imported=serving.import_,
         host_names=frozenset(serving.host_name),
         verbose=serving.verbose,
         stop_at_eof=serving.stop_at_eof,
@@ -73,13 +75,19 @@ def _serve(serving: ServingOptions, open_points: OpenOptions, quotas: QuotaFlags
     logging.getLogger("kvsctl.emulator.access").setLevel(logging.INFO)
     environment = Environment.of_process()
 
+    def note(line: str) -> None:
+        environment.note(visible(line))
+
     def announce(url: str) -> None:
         typer.echo(url)
         sys.stdout.flush()
         for line in _announced(options):
-            environment.note(visible(line))
+            note(line)
 
-    stopped_by = serve(options, announce)
+    try:
+        stopped_by = serve(options, announce, note)
+    except ExportFailed as error:
+        raise StreamError(str(error)) from error
     # SIGTERM is the normal way to stop a server, so it is not a failure.
     sys.exit(ExitStatus.INTERRUPTED if stopped_by == signal.SIGINT else ExitStatus.OK)
 
@@ -96,6 +104,8 @@ def _announced(options: "ServeOptions") -> list[str]:
         callers += " or a token" if options.emulator.tokens else ""
     path = None if str(options.db) == MEMORY else Path(options.db).absolute()
     kept = "in memory only: they are gone when it stops (--db FILE keeps them)"
+    if options.emulator.export_file is not None:
+        kept = "in memory only, and exported when it stops"
     return [
         f"serving the emulator of a Forge key-value store to {callers}",
         f"records are {kept if path is None else f'kept in {path}'}",
@@ -120,6 +130,7 @@ def _emulator_options(
         accepts_proxy_header=serving.accept_proxy_header,
         admin_token=_admin_token(serving.admin_token),
         installations=tuple(serving.installation),
+        export_file=serving.export_on_exit,
         entities=None if serving.manifest is None else read_manifest(serving.manifest),
         quota=_quota(quotas, profile),
         faults=None if quotas.faults is None else read_faults(quotas.faults),

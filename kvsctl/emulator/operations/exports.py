@@ -1,0 +1,114 @@
+"""All records of a store as JSON Lines, as `kvsctl export` writes them, a part at a time.
+
+A line has these members, in this order:
+
+    {"key", "entityName"?, "value", "createdAt", "updatedAt", "expireTime"?, "installation"}
+
+A value keeps its bytes, but for a line break between its tokens, which becomes a space. `seed`
+reads such lines, and so do kvsctl's own commands. Secrets are counted and left out: the format has
+no place for them, and they must not become plain records.
+"""
+
+from collections import deque
+from pathlib import Path
+from typing import NamedTuple
+
+from kvsctl.emulator.clock import iso8601
+from kvsctl.emulator.operations.record_files import replaced
+from kvsctl.emulator.operations.service import Service
+from kvsctl.emulator.storage.rows import PLAIN, SECRET, Row
+from kvsctl.emulator.wire import encoded
+
+PART_BYTES = 1_000_000
+PART_RECORDS = 2_000
+
+
+class _Bucket(NamedTuple):
+    """A space of an installation, with what stands around each of its records."""
+
+    number: int
+    after_key: bytes
+    end: bytes
+
+
+class Export:
+    """An export under way. Used in the work of a store only.
+
+    Each part is of one moment, and the whole is too if nothing is written between the parts.
+    Otherwise a record that is written meanwhile may be in it as it was or as it is, never twice.
+    """
+
+    def __init__(self, service: Service, installation: str | None = None) -> None:
+        self.records = 0
+        self.secrets = 0
+        self._service = service
+        self._installation = installation
+        self._waiting: deque[_Bucket] | None = None
+        self._after: str | None = None
+        """The last key that was exported of the first bucket that waits."""
+
+    def part(self) -> bytes:
+        """Return the next lines, about a megabyte of them; b"" once there are no more."""
+        if self._waiting is None:
+            self._waiting = deque(self._found_buckets())
+        lines: list[bytes] = []
+        size = 0
+        while self._waiting and size < PART_BYTES and len(lines) < PART_RECORDS:
+            bucket = self._waiting[0]
+            for row in self._service.rows.each(bucket.number, self._gone_ms, self._after):
+                lines.append(_line(bucket, row))
+                size += len(lines[-1])
+                self._after = row.key
+                if size >= PART_BYTES or len(lines) >= PART_RECORDS:
+                    break
+            else:
+                self._waiting.popleft()
+                self._after = None
+        self.records += len(lines)
+        return b"".join(lines)
+
+    @property
+    def _gone_ms(self) -> int:
+        return self._service.gone_ms(self._service.clock.now_ms())
+
+    def _found_buckets(self) -> list[_Bucket]:
+        found = self._service.store.connection.execute(
+            "SELECT id, installation, space FROM bucket ORDER BY installation, space"
+        ).fetchall()
+        buckets: list[_Bucket] = []
+        for number, installation, space in found:
+            if self._installation not in (None, installation):
+                continue
+            if space == SECRET:
+                self.secrets += self._count(number)
+                continue
+            entity = b"" if space == PLAIN else b',"entityName":%b' % encoded(space)
+            end = b',"installation":%b}\n' % encoded(installation)
+            buckets.append(_Bucket(number, entity + b',"value":', end))
+        return buckets
+
+    def _count(self, number: int) -> int:
+        return sum(1 for _ in self._service.rows.each(number, self._gone_ms))
+
+
+def _line(bucket: _Bucket, row: Row) -> bytes:
+    value = row.value
+    if b"\n" in value or b"\r" in value:
+        value = value.replace(b"\n", b" ").replace(b"\r", b" ")
+    expires = b"" if row.expires is None else b',"expireTime":"%b"' % iso8601(row.expires).encode()
+    return b'{"key":%b%b%b,"createdAt":%d,"updatedAt":%d%b%b' % (
+        encoded(row.key), bucket.after_key, value, row.created, row.updated, expires, bucket.end,
+    )  # fmt: skip
+
+
+def write_export(service: Service, path: Path) -> Export:
+    """Write all records to a file that takes the place of `path` once it is complete.
+
+    Call it in the store's work, so that nothing is written meanwhile. Raise `ExportFailed`, with
+    `path` as it was, if the file cannot be written.
+    """
+    export = Export(service)
+    with replaced(path) as file:
+        while part := export.part():
+            file.write(part)
+    return export
