@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Final
+from weakref import proxy
 
 from kvsctl.bulk.alike import FailedChecks
 from kvsctl.bulk.events import Event, Listener, WaitReason, waiting_after
@@ -57,6 +58,9 @@ class Run:
         pacer: Pacer | None = None,
         random: Random | None = None,
     ) -> None:
+        # Its parts do not keep the run: it is freed when it ends, and not by the garbage collector.
+        # That takes as long as a small run does.
+        itself: Run = proxy(self)
         self._plan = plan
         self._now = asyncio.get_running_loop().time
         self._changed = asyncio.Event()
@@ -73,8 +77,8 @@ class Run:
             self._lanes,
             listeners,
             inner=[self._limit] if self._limit.is_limited else [],
-            changed=self._look_after_settling,
-            stop=self.stop,
+            changed=lambda: itself._look_after_settling(),
+            stop=lambda error: itself.stop(error),
         )
         self._pacer = pacer or pacer_of(plan.pace)
         self._stopping = Stopping(self._now, plan.stop_seconds)
@@ -93,7 +97,7 @@ class Run:
             self._pacer,
             self._concurrency,
             self._ledger,
-            self.stop,
+            lambda error: itself.stop(error),
             self._now,
             random or RANDOM,
         )

@@ -220,6 +220,11 @@ class JobListeners:
 
         self._wake = wake
 
+    def _detach(self) -> None:
+        """Let go of the run, which has these listeners, so that both are freed: see Run."""
+        self._run = self._progress.run = None
+        self._wake = lambda: None
+
     def feed(self, feed: Feed) -> Feed:
         """Return the input of the run, without what the journal has settled.
 
@@ -290,6 +295,7 @@ class JobListeners:
         finally:
             if self._report is not None:
                 self._report.close()
+            self._detach()
             if self.undo is not None and self.undo.count and not self._job.reporting.quiet:
                 self.notice(visible(self.undo.summary))
 

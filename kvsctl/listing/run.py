@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from contextlib import aclosing
 from typing import Final, Protocol
+from weakref import proxy
 
 from msgspec.structs import replace
 
@@ -53,6 +54,7 @@ class ListingRun:
         notice: Callable[[str], None] = lambda _text: None,
         remainder: Remainder | None = None,
     ) -> None:
+        itself: ListingRun = proxy(self)  # see Run
         self._plan = plan
         self._run_plan = run_plan
         self._service = service
@@ -60,7 +62,7 @@ class ListingRun:
         self._pacer = pacer
         self._pressure = pressure
         self._notice = notice
-        self._emitter = Emitter(listeners, stop=self.stop)
+        self._emitter = Emitter(listeners, stop=lambda error: itself.stop(error))
         self._emit = self._emitter.emit
         self._remainder = remainder
         self._walk = Walk(plan, run_plan, service, pacer, self._emit, remainder)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from random import Random
+from weakref import proxy
 
 from kvsctl.bulk.events import SizeLearnt
 from kvsctl.bulk.pacing.concurrency import Concurrency
@@ -38,6 +39,7 @@ class RunState:
         now: Callable[[], float],
         random: Random,
     ) -> None:
+        itself: RunState = proxy(self)  # see Run
         self.plan = plan
         self.service = service
         self.queue = queue
@@ -61,10 +63,10 @@ class RunState:
                 condition, write=queue.take_read, resize=queue.resize, service_now=service.now
             ).sift
         elif condition.write_if is WriteIf.ABSENT_EXACT:
-            self._sift = Conflicts(condition, read=self._read_first).sift
+            self._sift = Conflicts(condition, read=lambda records: itself._read_first(records)).sift
         self._verifier = Verifier(
             plan.verb,
-            read=self._read_back,
+            read=lambda records: itself._read_back(records),
             read_last=queue.leave_for_last,
             service_now=service.now,
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from weakref import proxy
 
 from msgspec.structs import replace
 
@@ -87,7 +88,7 @@ class Survey(Stages):
                     self._chosen,
                     gathered,
                     emitter.emit,
-                    moment=lambda: run.ages_count_from,
+                    moment=lambda: listing.ages_count_from,
                     now=self._service.now,
                 )
                 run = ListingRun(
@@ -98,6 +99,7 @@ class Survey(Stages):
                     pacer=self._pacer,
                     notice=self._around.notice,
                 )
+                listing: ListingRun = proxy(run)  # the run keeps the gatherer
                 await self._carry_out(run, run.work)
                 self._is_torn = self._is_torn or emitter.is_torn
             if not self._is_stopping:

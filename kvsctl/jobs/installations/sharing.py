@@ -55,7 +55,7 @@ class _Part:
 
     def __init__(self, writer: DescriptorWriter, leave: Callable[[], None]) -> None:
         self._writer = writer
-        self._leave = leave
+        self._leave: Callable[[], None] | None = leave
         self._taken_bytes = 0
 
     @property
@@ -80,8 +80,14 @@ class _Part:
 
     def complete(self) -> None:
         """See ByteSink."""
-        self._leave()
+        self._end()
 
     def abandon(self) -> None:
         """See ByteSink."""
-        self._leave()
+        self._end()
+
+    def _end(self) -> None:
+        """Leave the writer to the others, and let go of the job, which has this sink: see Run."""
+        leave, self._leave = self._leave, None
+        if leave is not None:
+            leave()

@@ -1,6 +1,8 @@
 """What a clean-up of several installations holds in memory: one budget for all of them."""
 
+import gc
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +24,7 @@ _KEY_BYTES = 300
 """What a listed key counts."""
 _MOST_BYTES = 100_000
 _LEAST_BYTES = 4_000
+_OF_RUNS = ("kvsctl.bulk", "kvsctl.comparison", "kvsctl.jobs", "kvsctl.listing", "kvsctl.outputs")
 _PAGE_BYTES = 256
 _MOST_PARTS = 2 * 16
 """So many parts of a spool are read at a time at most, for up to 256 parts."""
@@ -104,3 +107,45 @@ def test_what_was_listed_is_freed_if_nothing_is_changed(
         inside(*_DELETE, "--max-delete", "100", status=2)
     assert all(one.most_held_bytes >= _MOST_BYTES for one in memories)
     assert [one.held_bytes + one.pages.pages for one in memories] == [0] * len(memories)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("delete", *ALL, "--prefix", "tmp:", "--yes"),
+        ("delete", *ALL, "--prefix", "tmp:", "--yes", "--max-delete", "100", "--verify"),
+        ("set", *ALL, "new=1", "--verify"),
+        ("set", *ALL, "new=1", "--changed-only"),
+        ("get", *ALL, "tmp:1", "missing", "--output", "got-{installation}.jsonl"),
+        ("export", *ALL, "-o", "export-{installation}.jsonl"),
+        ("list", *ALL, "--where", "value > `1`"),
+        ("du", *ALL),
+    ],
+)
+def test_runs_leave_nothing_to_the_garbage_collector(
+    kvsctl: Command, words: tuple[str, ...]
+) -> None:
+    """To find the cycles of many small runs takes as long as the runs."""
+    with container(kvsctl, [f"i{number}" for number in range(_INSTALLATIONS)]) as inside:
+        inside("set", *ALL, "tmp:1=1", "tmp:2=2", status=0)
+        with _garbage() as garbage:
+            inside(*words, status=1 if words[0] == "get" else 0)
+    of_runs = {name: count for name, count in garbage.items() if name.startswith(_OF_RUNS)}
+    # What there is once for all of them is not freed before the end.
+    assert [name for name, count in of_runs.items() if count >= _INSTALLATIONS] == []
+
+
+@contextmanager
+def _garbage() -> Iterator[Counter[str]]:
+    """Yield the types of what only the garbage collector frees after the block."""
+    types: Counter[str] = Counter()
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        yield types
+        gc.collect()
+        types.update(f"{type(one).__module__}.{type(one).__qualname__}" for one in gc.garbage)
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.collect()
