@@ -95,6 +95,8 @@ class HandedFeed:
 
     async def get(self) -> PieceList | None:
         """See Feed."""
+        if not self._ready:
+            self.note_room()
         while not self._ready:
             self._arrived.clear()
             self._is_awaited = True
@@ -109,13 +111,22 @@ class HandedFeed:
             raise arrived
         self._ready.popleft()
         if len(self._ready) <= _MIN_AHEAD:
-            self._room.set()
+            self.note_room()
         return arrived
 
     def close(self) -> None:
         """Let `read_all` end at its next list."""
         self._closed = True
         self._room.set()
+
+    def note_room(self) -> None:
+        """Let the other thread resume: few lists are left."""
+        self._room.set()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the other thread may hand over one more list."""
+        return len(self._ready) < _MAX_AHEAD and not self._closed
 
     def read_all(self) -> None:
         """Iterate `reader` in this thread, until it ends or the feed is closed."""
@@ -124,11 +135,11 @@ class HandedFeed:
                 self._await_room()
                 if self._closed:
                     return
-                self._hand_over(pieces)
+                self.hand_over(pieces)
         except Exception as error:
-            self._hand_over(error)
+            self.hand_over(error)
         else:
-            self._hand_over(None)
+            self.hand_over(None)
 
     def _await_room(self) -> None:
         if len(self._ready) >= _MAX_AHEAD:
@@ -136,7 +147,8 @@ class HandedFeed:
             if len(self._ready) > _MIN_AHEAD and not self._closed:
                 self._room.wait()
 
-    def _hand_over(self, arrived: PieceList | BaseException | None) -> None:
+    def hand_over(self, arrived: PieceList | BaseException | None) -> None:
+        """Take a list, the error that ended reading, or None at its end, from the other thread."""
         self._ready.append(arrived)
         if not self._is_awaited:
             return

@@ -9,5 +9,5 @@ quota and accounts for each record in the same way. It reports, prints and write
 - `items`: what a caller gives, as records and problems.
 - `feeds`: the iterables of a caller as the feed of a run.
 - `results`: what a call returns: totals, failed records, stored records.
-- `stream`: the outcomes of reads, kept in order until the caller takes them.
+- `stream`: what arrives for the caller, in lists, until the caller takes it.
 """

@@ -206,7 +206,7 @@ class AsyncClient:
 
         def reading(session: _Session, stream: Stream) -> _Reading:
             run = self._run(Verb.GET, session, [stream, *listeners], stream)
-            feed = caller_feed(self._items(Verb.GET, entity), keys)
+            feed = caller_feed(self._items(Verb.GET, entity), keys, stream.nudge)
             return _Reading(run, lambda: run.work(feed), feed)
 
         return self._read(reading)

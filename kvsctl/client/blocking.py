@@ -152,10 +152,12 @@ class Client:
     ) -> Iterator[ReadRecord]:
         """Yield what the store has of each key: see `AsyncClient.get_many`.
 
-        An iterator is read in the client's thread.
+        An iterator is read in this thread, as far ahead as the run needs.
         """
+        handed = _handed(keys)
+        given = keys if handed is None else handed
         return self._iterated(
-            lambda: self._client.get_lists(keys, entity=entity, listeners=listeners)
+            lambda: self._client.get_lists(given, entity=entity, listeners=listeners), handed
         )
 
     def scan(
@@ -177,9 +179,9 @@ class Client:
         entity: str | None,
         listeners: Sequence[Listener],
     ) -> Result:
-        if isinstance(given, Sequence | Mapping | AsyncIterable):  # a mapping is refused
+        handed = _handed(given)
+        if handed is None:
             return self._call(lambda: work(given, entity=entity, listeners=listeners))
-        handed = CallersThread(given)
         future = self._started(lambda: work(handed, entity=entity, listeners=listeners))
         future.add_done_callback(lambda _: handed.give_up())
         try:
@@ -189,11 +191,15 @@ class Client:
             future.cancel()  # nothing, unless this thread was interrupted
 
     def _iterated(
-        self, begin: Callable[[], AsyncGenerator[Sequence[ReadRecord], None]]
+        self,
+        begin: Callable[[], AsyncGenerator[Sequence[ReadRecord], None]],
+        handed: CallersThread | None = None,
     ) -> Iterator[ReadRecord]:
         lists = begin()
         try:
             while (records := self._call(lambda: _next(lists))) is not None:
+                if handed is not None:
+                    handed.read_ahead()
                 yield from records
         finally:
             if self._thread is not None:  # otherwise the end of its loop has closed it
@@ -216,6 +222,16 @@ class Client:
                 "a listener called the client that calls it", "Call it from another thread."
             )
         return asyncio.run_coroutine_threadsafe(work(), thread.loop)
+
+
+def _handed(given: Given[Any]) -> CallersThread | None:
+    """Return what hands over what the calling thread reads; None if any thread may read it.
+
+    Single records and keys are refused later.
+    """
+    if isinstance(given, Sequence | Mapping | AsyncIterable):
+        return None
+    return CallersThread(given)
 
 
 class _LoopThread:

@@ -2,17 +2,30 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Mapping
-from typing import Final, Protocol
+import time
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from itertools import islice
+from typing import Any, Final, Protocol
 
 from kvsctl.bulk.feeds import Feed, HandedFeed, ReadyFeed
-from kvsctl.client.items import Items, Unusable
+from kvsctl.client.items import Block, Items
 from kvsctl.errors import UsageError
 from kvsctl.model import PieceList
 
-_MOST_RECORDS: Final = 500
+_MOST_RECORDS: Final = 1000
 _MOST_BYTES: Final = 1_000_000
-"""How much is taken from the caller at a time. One record may be larger."""
+"""How much is taken from the caller before it is fed. The last records may be beyond it."""
+_MOST_BURST: Final = 50
+"""How many records are taken from the caller between two looks at their size and the clock."""
+_SLOW_SECONDS: Final = 0.01
+"""What was taken is fed at once if the last few records took longer than this."""
 
 
 class CallerFeed(Feed, Protocol):
@@ -28,16 +41,21 @@ class CallerFeed(Feed, Protocol):
         ...
 
 
-def caller_feed(items: Items, given: Iterable[object] | AsyncIterable[object]) -> CallerFeed:
+def caller_feed(
+    items: Items,
+    given: Iterable[object] | AsyncIterable[object],
+    nudge: Callable[[], None] = lambda: None,
+) -> CallerFeed:
     """Return a feed of what a caller gives. An iterable that is not async is read on the loop.
 
-    Raise UsageError for a single key or record: the letters of a key are keys too.
+    `nudge` is called when the caller's thread, if it reads the iterable, should read more. Raise
+    UsageError for a single key or record: the letters of a key are keys too.
     """
     if isinstance(given, str | bytes | Mapping):
         kind = type(given).__name__
         raise UsageError(f"expected an iterable of records or keys, not a {kind}", "Give a list.")
     if isinstance(given, CallersThread):
-        return given.feed(items)
+        return given.feed(items, nudge)
     if isinstance(given, AsyncIterable):
         return ArrivingFeed(items, given)
     return IteratedFeed(items, given)
@@ -48,32 +66,56 @@ class _Taken:
 
     def __init__(self, items: Items) -> None:
         self._items = items
-        self._encoded = items.encoded
-        self._texts: list[bytes | Unusable] = []
+        self._block = Block()
         self._room_bytes = _MOST_BYTES
+        self._burst = 1
 
     @property
     def is_full(self) -> bool:
         """Whether nothing more may be added before it was fed."""
-        return len(self._texts) >= _MOST_RECORDS or self._room_bytes <= 0
+        return len(self._block.texts) >= _MOST_RECORDS or self._room_bytes <= 0
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to feed."""
-        return not self._texts
+        return not self._block.texts
 
-    def add(self, item: object) -> bool:
-        """Add what the caller gave. Return `is_full`."""
-        text, texts = self._encoded(item), self._texts
-        texts.append(text)
-        if type(text) is bytes:
-            self._room_bytes -= len(text)
-        return self._room_bytes <= 0 or len(texts) >= _MOST_RECORDS
+    def add(self, item: object) -> None:
+        """Add what the caller gave."""
+        self._items.encode((item,), self._block)
+        self._room_bytes -= len(self._block.texts[-1])
+
+    def take(self, iterator: Iterator[object], *, is_list: bool) -> bool:
+        """Add what an iterator gives until that is enough, or it is slow. Return False at its end.
+
+        It is asked for more at a time as long as it is quick. `is_list`: it is that of a list, so
+        all that it gives is there before.
+        """
+        texts = self._block.texts
+        while not self.is_full:
+            began, before, burst = time.monotonic(), len(texts), self._burst
+            some = islice(iterator, burst)
+            try:
+                if is_list:
+                    self._items.encode_at_once([*some], self._block)
+                else:
+                    self._items.encode(some, self._block)
+            finally:  # what was given before an exception counts
+                size = sum(map(len, texts[before:]))
+                self._room_bytes -= size
+            if len(texts) - before < burst:
+                return False
+            if time.monotonic() - began > _SLOW_SECONDS and not is_list:
+                self._burst = 1
+                break
+            most = _MOST_RECORDS if is_list else _MOST_BURST
+            self._burst = min(2 * burst, most, 1 + _MOST_BYTES * burst // (size + 1))
+        return True
 
     def pieces(self) -> PieceList:
         """Return everything as records and problems, and keep none of it."""
-        texts, self._texts, self._room_bytes = self._texts, [], _MOST_BYTES
-        return self._items.taken(texts)
+        block, self._block, self._room_bytes = self._block, Block(), _MOST_BYTES
+        return self._items.taken(block)
 
 
 class _Lists:
@@ -87,9 +129,9 @@ class _Lists:
     def __iter__(self) -> Iterator[PieceList]:
         taken = self._taken
         try:
-            for item in self._given:
-                if taken.add(item):
-                    yield taken.pieces()
+            iterator, is_list = iter(self._given), type(self._given) in (list, tuple)
+            while taken.take(iterator, is_list=is_list):
+                yield taken.pieces()
         except Exception as error:
             self.error = error
         if not taken.is_empty:
@@ -112,7 +154,7 @@ class IteratedFeed(ReadyFeed):
         """See CallerFeed."""
 
 
-class CallersThread(Iterable[object]):
+class CallersThread(Iterable[Any]):
     """An iterable that is read in the caller's thread, while the run has a thread of its own.
 
     A cursor of a database, for example, may be used only in the thread that made it.
@@ -122,13 +164,14 @@ class CallersThread(Iterable[object]):
         self._given = given
         self._feed: _CallersFeed | None = None
         self._begun = threading.Event()
+        self._may_have_more = True
 
-    def __iter__(self) -> Iterator[object]:
+    def __iter__(self) -> Iterator[Any]:
         return iter(self._given)
 
-    def feed(self, items: Items) -> CallerFeed:
-        """Return the feed, and let `read` begin. Call this on the loop."""
-        self._feed = _CallersFeed(items, self._given)
+    def feed(self, items: Items, nudge: Callable[[], None]) -> CallerFeed:
+        """Return the feed, and let `read` begin. Call this on the loop. See `caller_feed`."""
+        self._feed = _CallersFeed(items, self._given, nudge)
         self._begun.set()
         return self._feed
 
@@ -142,15 +185,36 @@ class CallersThread(Iterable[object]):
         if self._feed is not None:
             self._feed.read_all()
 
+    def read_ahead(self) -> None:
+        """Read the iterable in this thread, as far ahead of the run as that may be."""
+        if self._feed is not None and self._may_have_more:
+            self._may_have_more = self._feed.read_ahead()
+
 
 class _CallersFeed(HandedFeed):
-    def __init__(self, items: Items, given: Iterable[object]) -> None:
-        self._lists = _Lists(items, given)
-        super().__init__(self._lists)
+    def __init__(self, items: Items, given: Iterable[object], nudge: Callable[[], None]) -> None:
+        self._given = _Lists(items, given)
+        self._ahead: Iterator[PieceList] | None = None
+        self._nudge = nudge
+        super().__init__(self._given)
 
     @property
     def error(self) -> Exception | None:
-        return self._lists.error
+        return self._given.error
+
+    def note_room(self) -> None:
+        super().note_room()
+        self._nudge()
+
+    def read_ahead(self) -> bool:
+        """Read until there is no more room. Return whether there may be more to read."""
+        ahead = self._ahead = self._ahead or iter(self._given)
+        while self.has_room:
+            pieces = next(ahead, None)
+            self.hand_over(pieces)
+            if pieces is None:
+                return False
+        return True
 
     async def wait_closed(self) -> None:
         """Do nothing: `read_all` ends at its next list."""

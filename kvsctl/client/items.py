@@ -1,7 +1,7 @@
 """From what a caller gives to records and problems: mappings to set, keys to read or delete."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -21,7 +21,14 @@ Key: TypeAlias = str | Mapping[str, Any]
 
 SOURCE: Final = "record"
 """The source of a caller's records. Their line is their number, from 1."""
-_OPTIONS: Final = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+_OPTIONS: Final = (
+    orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_APPEND_NEWLINE
+)
+_RECORDS: Final = frozenset({dict})
+_RECORDS_OR_KEYS: Final = frozenset({dict, str})
+_SEPARATOR: Final[Any] = orjson.Fragment(b"\n")
+_SEPARATED: Final = b",\n,"
+"""What stands between two texts that are written at once: JSON from orjson has no line breaks."""
 _NULL: Final = b"null"
 _NO_NUMBER: Final = "NaN and infinities are not JSON"
 
@@ -31,6 +38,22 @@ class Unusable(msgspec.Struct, frozen=True):
 
     message: str
     identity: Identity | None = None
+
+
+class Block:
+    """What was taken from the caller and not fed yet, as JSON.
+
+    `texts` has an empty text for each of `unusable`, which has its index.
+    """
+
+    def __init__(self) -> None:
+        self.texts: list[bytes] = []
+        self.unusable: dict[int, Unusable] = {}
+
+    def refuse(self, one: Unusable) -> None:
+        """Add what cannot be used."""
+        self.unusable[len(self.texts)] = one
+        self.texts.append(b"")
 
 
 class Items(msgspec.Struct):
@@ -60,35 +83,55 @@ class Items(msgspec.Struct):
             parser = set_line_parser(rules)
         return cls(verb, Pieces(SOURCE, parser, 0, OddBlanks()))
 
-    def encoded(self, item: object) -> bytes | Unusable:
-        """Return the JSON of one record or key. Nothing that is changed later counts."""
-        if type(item) is dict:  # nearly every record, and a check for a Mapping takes long
-            members: Mapping[str, Any] = item
-        elif isinstance(item, str) and self.verb is not Verb.SET:
-            members = {"key": item}
-        elif isinstance(item, Mapping):
-            members = dict(item)
-        else:
-            expected = "a mapping" if self.verb is Verb.SET else "a string or a mapping"
-            return Unusable(f"expected {expected}, not {type(item).__name__}")
-        try:
-            text = orjson.dumps(members, option=_OPTIONS)
-        except orjson.JSONEncodeError as error:
-            return Unusable(f"the record cannot be written as JSON: {error}", _identity_of(members))
-        if _NULL in text and _has_no_number(members):
-            return Unusable(_NO_NUMBER, _identity_of(members))
-        return text
+    def encode(self, items: Iterable[object], block: Block) -> None:
+        """Add the JSON of records or keys. Each is written before the next one is asked for.
 
-    def taken(self, texts: Sequence[bytes | Unusable]) -> PieceList:
-        """Return a record or a problem for each text, in order."""
+        So nothing that the caller changes later counts.
+        """
+        append, takes_keys = block.texts.append, self.verb is not Verb.SET
+        for item in items:
+            kind = type(item)
+            # Nearly every record is a dict, and a check for a Mapping takes long.
+            if kind is dict or (takes_keys and kind is str):
+                try:
+                    text = orjson.dumps(item, None, _OPTIONS)
+                except orjson.JSONEncodeError:
+                    pass
+                else:
+                    if _NULL not in text or kind is str:
+                        append(text[:-1])  # a copy: the text is a small part of its buffer
+                        continue
+            self._encode_carefully(item, block)
+
+    def encode_at_once(self, items: Sequence[object], block: Block) -> None:
+        """Do what `encode` does, in less time, with items that all exist before."""
+        if not items:
+            return
+        common = _RECORDS if self.verb is Verb.SET else _RECORDS_OR_KEYS
+        if not common.issuperset(map(type, items)):
+            self.encode(items, block)
+            return
+        separated = [_SEPARATOR] * (2 * len(items) - 1)
+        separated[::2] = items
+        try:
+            text = orjson.dumps(separated, None, _OPTIONS)
+        except orjson.JSONEncodeError:
+            self.encode(items, block)
+            return
+        texts = text[1:-2].split(_SEPARATED)
+        if _NULL in text or len(texts) > len(items):  # an orjson.Fragment may have line breaks
+            self.encode(items, block)
+        else:
+            block.texts += texts
+
+    def taken(self, block: Block) -> PieceList:
+        """Return a record or a problem for each text of a block, in order."""
         first = self.pieces.position
-        unusable = {at: one for at, one in enumerate(texts) if isinstance(one, Unusable)}
-        lines = [b"" if isinstance(one, Unusable) else one for one in texts]
-        made = self.pieces.take(Lines(first + 1, lines))
-        if not unusable:
+        made = self.pieces.take(Lines(first + 1, block.texts))
+        if not block.unusable:
             return made
         pieces = [*made]
-        for at, one in unusable.items():
+        for at, one in block.unusable.items():
             pieces[at] = Problem(
                 first + at,
                 Origin(SOURCE, first + at + 1),
@@ -99,6 +142,26 @@ class Items(msgspec.Struct):
                 readable=False,
             )
         return pieces
+
+    def _encode_carefully(self, item: object, block: Block) -> None:
+        if isinstance(item, str) and self.verb is not Verb.SET:
+            members: Mapping[str, Any] = {"key": item}
+        elif isinstance(item, Mapping):
+            members = dict(item)
+        else:
+            expected = "a mapping" if self.verb is Verb.SET else "a string or a mapping"
+            block.refuse(Unusable(f"expected {expected}, not {type(item).__name__}"))
+            return
+        try:
+            text = orjson.dumps(members, None, _OPTIONS)
+        except orjson.JSONEncodeError as error:
+            message = f"the record cannot be written as JSON: {error}"
+            block.refuse(Unusable(message, _identity_of(members)))
+            return
+        if _NULL in text and _has_no_number(members):
+            block.refuse(Unusable(_NO_NUMBER, _identity_of(members)))
+        else:
+            block.texts.append(text[:-1])
 
 
 def _identity_of(members: Mapping[str, Any]) -> Identity | None:

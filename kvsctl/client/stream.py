@@ -1,83 +1,161 @@
-"""The outcomes of reads, kept in the caller's order until the caller takes them."""
+"""What arrives for the caller, in lists, until the caller takes it: of reads, in their order."""
 
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from typing import Final, TypeAlias
+from itertools import chain, repeat
+from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from kvsctl.bulk.events import Event, Settled
 from kvsctl.bulk.outcomes.in_order import Reorder
 from kvsctl.bulk.plan import Pressure
 from kvsctl.client.results import FailedRecord, StoredRecord, failed_record
 from kvsctl.model import Outcome
+from kvsctl.slabs import FoundSlab, Slab, Successes
 
 ReadRecord: TypeAlias = StoredRecord | FailedRecord
 """A record that was read, or why it could not be."""
 
+_T = TypeVar("_T")
 _MOST_AHEAD_BYTES: Final = 16_000_000
 """How many bytes may wait for the caller, or for an earlier record."""
+_ENOUGH_RECORDS: Final = 1000
+_ENOUGH_BYTES: Final = 1_000_000
+"""How much makes it worth to wake the caller, which may be another thread."""
+_MOMENT_SECONDS: Final = 0.002
+"""How long what has arrived waits for more."""
+_RECORD_BYTES: Final = 200
+"""The approximate cost of a record besides its value."""
 
 
-class Stream:
+class Arrivals(Generic[_T]):
+    """What has arrived and the caller has not taken. Whoever adds must not add when `is_full`."""
+
+    def __init__(self) -> None:
+        self._lists: deque[Sequence[_T]] = deque()
+        self._count = 0
+        self._bytes = 0
+        self._arrived = asyncio.Event()
+        self._has_enough = asyncio.Event()
+        self._has_ended = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the caller must take something before more is added."""
+        return self._bytes >= _MOST_AHEAD_BYTES
+
+    def add(self, some: Sequence[_T], size: int) -> None:
+        """Add what has arrived, which takes so many bytes."""
+        self._lists.append(some)
+        self._count += len(some)
+        self._bytes += size
+        self._arrived.set()
+        if self._count >= _ENOUGH_RECORDS or self._bytes >= _ENOUGH_BYTES:
+            self._has_enough.set()
+
+    def end(self) -> None:
+        """Note that nothing more arrives."""
+        self._has_ended = True
+        self.nudge()
+
+    def nudge(self) -> None:
+        """Let the caller look, even if nothing has arrived."""
+        self._arrived.set()
+        self._has_enough.set()
+
+    async def next(self) -> Sequence[_T] | None:
+        """Return what has arrived, once there is something or after a nudge; None at the end."""
+        await self._arrived.wait()
+        if not self._has_enough.is_set():
+            try:
+                async with asyncio.timeout(_MOMENT_SECONDS):
+                    await self._has_enough.wait()
+            except TimeoutError:
+                pass
+        if self._has_ended:
+            if not self._lists:
+                return None
+        else:
+            self._arrived.clear()
+            self._has_enough.clear()
+        some = self._lists[0] if len(self._lists) == 1 else [*chain.from_iterable(self._lists)]
+        self._lists.clear()
+        self._count = self._bytes = 0
+        return some
+
+
+class _Read(NamedTuple):
+    """Records at consecutive positions, and how many bytes they take."""
+
+    records: Sequence[ReadRecord]
+    size: int
+
+
+class Stream(Arrivals[ReadRecord]):
     """A listener that gives what was read in order of position. The run waits for its taker."""
 
     wants = frozenset({Settled})
 
     def __init__(self) -> None:
-        self._reorder: Reorder[ReadRecord] = Reorder(_size)
-        self._ready: deque[Sequence[ReadRecord]] = deque()
-        self._ready_bytes = 0
-        self._changed = asyncio.Event()
-        self._has_ended = False
+        super().__init__()
+        self._reorder: Reorder[_Read] = Reorder(_size)
 
     def __call__(self, event: Event) -> None:
         """Take what was read."""
         if not isinstance(event, Settled):
             return
-        released: list[ReadRecord] = []
-        for outcome in event.outcomes:
-            released += self._reorder.add(outcome.position, _read_record(outcome))
-        if released:
-            self._ready.append(released)
-            self._ready_bytes += sum(map(_size, released))
-            self._changed.set()
+        outcomes, released = event.outcomes, []
+        if (
+            isinstance(outcomes, Successes)
+            and isinstance(slab := outcomes.records, Slab)
+            and isinstance(outcomes.found, FoundSlab)
+        ):  # nearly all records are such
+            start, stop = slab.position, slab.position + len(slab.keys)
+            released = self._reorder.add(start, _read_slab(slab, outcomes.found), stop)
+        else:
+            for outcome in outcomes:
+                released += self._reorder.add(outcome.position, _read_record(outcome))
+        for read in released:
+            self.add(read.records, read.size)
 
     def pressure(self) -> Pressure:
         """Return whether more may be read."""
-        if self._ready_bytes >= _MOST_AHEAD_BYTES:
+        if self.is_full:
             return Pressure.STOP
         is_held = self._reorder.held_bytes >= _MOST_AHEAD_BYTES
         return Pressure.OLDEST_ONLY if is_held else Pressure.NONE
 
-    def end(self) -> None:
-        """Note that the run has ended."""
-        self._has_ended = True
-        self._changed.set()
 
-    async def next(self) -> Sequence[ReadRecord] | None:
-        """Return the next records; None at the end."""
-        while not self._ready:
-            if self._has_ended:
-                return None
-            self._changed.clear()
-            await self._changed.wait()
-        records = self._ready.popleft()
-        self._ready_bytes -= sum(map(_size, records))
-        return records
+def _size(read: _Read) -> int:
+    return read.size
 
 
-def _size(record: ReadRecord) -> int:
-    return 200 + (len(record.json) if isinstance(record, StoredRecord) else 0)
+def _read_slab(slab: Slab, found: FoundSlab) -> _Read:
+    texts = [*map(bytes, found.values)]
+    positions = range(slab.position, slab.position + len(texts))
+    records = [
+        *map(
+            StoredRecord,
+            positions,
+            slab.keys,
+            slab.entities or repeat(None),
+            texts,
+            found.created_at or repeat(None),
+            found.updated_at or repeat(None),
+            found.expire_times or repeat(None),
+        )
+    ]
+    return _Read(records, _RECORD_BYTES * len(texts) + sum(map(len, texts)))
 
 
-def _read_record(outcome: Outcome) -> ReadRecord | None:
+def _read_record(outcome: Outcome) -> _Read | None:
     """Return what the caller gets of a read; None if there is nothing, such as after a stop."""
     if outcome.failure is not None:
-        return failed_record(outcome, outcome.failure)
+        return _Read([failed_record(outcome, outcome.failure)], _RECORD_BYTES)
     found, identity = outcome.found, outcome.subject.identity
     if found is None or identity is None:
         return None
-    return StoredRecord(
+    record = StoredRecord(
         outcome.position,
         identity.key,
         identity.entity,
@@ -86,3 +164,4 @@ def _read_record(outcome: Outcome) -> ReadRecord | None:
         found.updated_at,
         found.expire_time,
     )
+    return _Read([record], _RECORD_BYTES + len(found.value))

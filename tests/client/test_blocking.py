@@ -60,6 +60,46 @@ def test_a_cursor_is_read_in_the_thread_that_made_it(client: Client) -> None:
     assert result.succeeded == 5000
 
 
+def test_keys_are_read_in_the_thread_that_asks_for_the_records(client: Client) -> None:
+    client.set_many([{"key": f"k{number}", "value": number} for number in range(5000)])
+    threads = set()
+
+    def keys() -> Iterator[str]:
+        for number in range(5000):
+            threads.add(threading.current_thread())
+            yield f"k{number}"
+
+    values = [one.value for one in client.get_many(keys()) if isinstance(one, StoredRecord)]
+    assert values == [*range(5000)]
+    assert threads == {threading.current_thread()}
+
+
+def test_an_exception_of_keys_is_raised_after_their_records(client: Client) -> None:
+    def failing() -> Iterator[str]:
+        yield "k"
+        raise LookupError("the database is gone")
+
+    reading = client.get_many(failing())
+    assert next(reading).key == "k"
+    with pytest.raises(LookupError, match="the database is gone"):
+        next(reading)
+
+
+def test_keys_without_end_are_read_as_they_are_needed(client: Client) -> None:
+    given = 0
+
+    def endless() -> Iterator[str]:
+        nonlocal given
+        while True:
+            given += 1
+            yield f"k{given}"
+
+    reading = client.get_many(endless())
+    assert [next(reading).key for _ in range(3)] == ["k1", "k2", "k3"]
+    reading.close()  # type: ignore[attr-defined]
+    assert given < 50_000
+
+
 def test_an_exception_of_the_iterator_is_raised_after_what_it_gave(client: Client) -> None:
     def failing() -> Iterator[dict[str, Any]]:
         yield {"key": "k", "value": 1}

@@ -45,11 +45,12 @@ def test_a_read_that_is_cut_off_does_not_end_as_if_it_were_whole() -> None:
 def test_records_that_were_all_read_are_given_after_the_end() -> None:
     async def work() -> None:
         async with client_of(in_memory()) as client:
-            reading = client.get_many(["a", "b"])
-            assert (await anext(reading)).key == "a"
+            keys = [f"k{number}" for number in range(3000)]
+            reading = client.get_many(keys)
+            assert (await anext(reading)).key == keys[0]
             await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()}, timeout=20)
             assert client._runs == set()
-        assert [one.key async for one in reading] == ["b"]
+        assert [one.key async for one in reading] == keys[1:]
 
     run(work())
 

@@ -1,0 +1,108 @@
+"""What a caller gives, as JSON: one by one and at once, with the same results."""
+
+import datetime
+from collections import UserDict
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvsctl.client.feeds import _MOST_BURST, _MOST_BYTES, _MOST_RECORDS, _Lists
+from kvsctl.client.items import Block, Items
+from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.model import PieceList, Record, Verb
+
+_LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.just(datetime.date(2026, 1, 1))
+    | st.sampled_from([b"1", b"[1,\n2]", b"[1,\n,2]", b'"x"\n', b"null", b"{"]).map(orjson.Fragment)
+)
+_VALUES = st.recursive(
+    _LEAVES,
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner),
+    max_leaves=5,
+)
+_MEMBERS = st.dictionaries(st.sampled_from(["key", "value", "entityName", "ttl", "x"]), _VALUES)
+_RECORDS = _MEMBERS | st.builds(
+    lambda key, value: {"key": key, "value": value}, st.text(min_size=1), _VALUES
+)
+_GIVEN = st.lists(_RECORDS | _RECORDS.map(UserDict) | st.text() | st.integers())
+
+
+def _items(verb: Verb) -> Items:
+    return Items.of(verb, DEFAULT_LIMITS)
+
+
+def _lists(given: Any, verb: Verb = Verb.SET) -> list[PieceList]:
+    return [*_Lists(_items(verb), given)]
+
+
+@given(_GIVEN, st.sampled_from([Verb.SET, Verb.DELETE]))
+def test_at_once_is_as_one_by_one(items: list[Any], verb: Verb) -> None:
+    one_by_one, at_once = Block(), Block()
+    _items(verb).encode(items, one_by_one)
+    _items(verb).encode_at_once(items, at_once)
+    assert at_once.texts == one_by_one.texts
+    assert at_once.unusable == one_by_one.unusable
+    assert len(at_once.texts) == len(items)
+
+
+def test_a_record_that_its_iterator_changes_later_is_written_as_it_was() -> None:
+    def changing() -> Iterator[dict[str, Any]]:
+        record: dict[str, Any] = {"key": "k", "value": {}}
+        for number in range(_MOST_BURST + 1):
+            record["key"], record["value"]["n"] = f"k{number}", number
+            yield record
+
+    bodies = [
+        one.body for pieces in _lists(changing()) for one in pieces if isinstance(one, Record)
+    ]
+    assert bodies == [
+        b'{"key":"k%d","value":{"n":%d}}' % (number, number) for number in range(_MOST_BURST + 1)
+    ]
+
+
+def test_lists_have_bounds_by_records_and_by_bytes() -> None:
+    small = [{"key": f"k{number}", "value": 1} for number in range(3 * _MOST_RECORDS)]
+    forms: list[Any] = [small, iter(small), tuple(small)]
+    for given_as in forms:
+        assert max(map(len, _lists(given_as))) <= _MOST_RECORDS + _MOST_BURST
+    value = "x" * 100_000
+    large = [{"key": f"k{number}", "value": value} for number in range(200)]
+    forms = [large, iter(large)]
+    for given_as in forms:
+        assert max(map(len, _lists(given_as))) <= 2 * _MOST_BYTES // len(value) + _MOST_BURST
+
+
+def test_nothing_gives_no_list() -> None:
+    assert _lists([]) == _lists(iter(())) == []
+
+
+def test_what_was_given_before_an_exception_counts() -> None:
+    def failing() -> Iterator[dict[str, Any]]:
+        for number in range(_MOST_BURST + 7):
+            yield {"key": f"k{number}", "value": 1}
+        raise LookupError
+
+    lists = _Lists(_items(Verb.SET), failing())
+    assert sum(map(len, lists)) == _MOST_BURST + 7
+    assert isinstance(lists.error, LookupError)
+
+
+def test_a_slow_iterator_does_not_hold_its_records_back(monkeypatch: Any) -> None:
+    now = 0.0
+
+    def slow() -> Iterator[str]:
+        nonlocal now
+        for number in range(5):
+            now += 1
+            yield f"k{number}"
+
+    monkeypatch.setattr("kvsctl.client.feeds.time.monotonic", lambda: now)
+    assert [len(pieces) for pieces in _lists(slow(), Verb.DELETE)] == [1] * 5
