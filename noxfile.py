@@ -1,6 +1,8 @@
 """The checks of the project, each as one command: `nox -s SESSION` (see CONTRIBUTING.md)."""
 
+import os
 import shutil
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -11,7 +13,8 @@ nox.options.sessions = ["lint", "types", "imports", "tests"]
 nox.options.reuse_venv = "yes"
 
 PYTHONS = ["3.11", "3.12", "3.13"]
-PROJECT = nox.project.load_toml("pyproject.toml")["project"]
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+PROJECT = PYPROJECT["project"]
 
 
 @nox.session(python=PYTHONS)
@@ -54,16 +57,32 @@ def imports(session: nox.Session) -> None:
     session.run("lint-imports")
 
 
+@nox.session(python=PYTHONS)
+def wheel(session: nox.Session) -> None:
+    """Run the tests on the wheel as users install it; words after `--` go to pytest.
+
+    They run in the unpacked sdist, whose kvsctl/ is made no package: what is imported is the wheel.
+    KVSCTL_DIST names a folder that has both, such as those of a release; else they are built.
+    """
+    folder = _emptied(session)
+    sdist, wheel = _given() or _build(session, Path.cwd(), folder / "dist")
+    session.install(f"{wheel}[test]")
+    # A wheel of the same version may be there from an earlier run.
+    session.install("--force-reinstall", "--no-deps", str(wheel))
+    tests = _unpack(sdist, folder / "sdist")
+    (tests / "kvsctl/__init__.py").unlink()
+    session.chdir(tests)
+    session.run("python", "-m", "pytest", *session.posargs, env={"KVSCTL_TEST_INSTALLED": "1"})
+
+
 @nox.session
 def package(session: nox.Session) -> None:
-    """Build the sdist and, from it, the wheel; install the wheel alone and use it."""
-    session.install("build")
-    folder = Path(session.create_tmp()).resolve() / "package"
-    shutil.rmtree(folder, ignore_errors=True)
-    built, clean = folder / "dist", folder / "clean"
-    session.run("python", "-m", "build", "--outdir", str(built))
-    (wheel,) = built.glob("*.whl")
+    """Build the sdist and the wheel, twice; install the wheel alone and use it."""
+    folder = _emptied(session)
+    clean = folder / "clean"
+    sdist, wheel = _build(session, Path.cwd(), folder / "dist")
     _require_whole(session, wheel)
+    _require_reproducible(session, sdist, wheel, folder / "again")
     session.run("python", "-m", "venv", str(clean))
     programs = clean / ("Scripts" if (clean / "Scripts").is_dir() else "bin")
     python, kvsctl = str(programs / "python"), str(programs / "kvsctl")
@@ -85,31 +104,92 @@ def package(session: nox.Session) -> None:
         session.error("the installed help does not name the installed documentation")
 
 
+def _emptied(session: nox.Session) -> Path:
+    """Return an empty folder for what this session makes."""
+    folder = Path(session.create_tmp()).resolve() / session.name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _given() -> tuple[Path, Path] | None:
+    """Return the sdist and the wheel in the folder that KVSCTL_DIST names, if it is set."""
+    if "KVSCTL_DIST" not in os.environ:
+        return None
+    return _distributions(Path(os.environ["KVSCTL_DIST"]).resolve())
+
+
+def _build(session: nox.Session, source: Path, built: Path, **environ: str) -> tuple[Path, Path]:
+    """Build the sdist of a folder and, from it, the wheel. Return both."""
+    session.install("build", *PYPROJECT["build-system"]["requires"])
+    words = ["build", "--no-isolation", "--outdir", str(built), str(source)]
+    session.run("python", "-m", *words, env=environ)
+    return _distributions(built)
+
+
+def _distributions(folder: Path) -> tuple[Path, Path]:
+    (sdist,) = folder.glob("*.tar.gz")
+    (wheel,) = folder.glob("*.whl")
+    return sdist, wheel
+
+
+def _unpack(sdist: Path, folder: Path) -> Path:
+    """Unpack an sdist into a folder. Return the folder that it holds."""
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    (unpacked,) = folder.iterdir()
+    return unpacked
+
+
+def _require_reproducible(session: nox.Session, sdist: Path, wheel: Path, folder: Path) -> None:
+    """End the session with an error if a build from the sdist, elsewhere, gives other bytes.
+
+    Folder, times, modes, umask, time zone, locale and the order of hashes differ.
+    """
+    source = _unpack(sdist, folder / "source")
+    for path in source.rglob("*"):
+        path.chmod(path.stat().st_mode & 0o700)
+        os.utime(path, (1e9, 1e9))
+    before = os.umask(0o077)
+    try:
+        again = _build(
+            session, source, folder / "dist", TZ="Asia/Tokyo", LC_ALL="C", PYTHONHASHSEED="7"
+        )
+    finally:
+        os.umask(before)
+    for first, second in zip((sdist, wheel), again, strict=True):
+        if first.read_bytes() != second.read_bytes():
+            session.error(f"{first.name}: a second build gave other bytes")
+
+
 def _require_whole(session: nox.Session, wheel: Path) -> None:
     """End the session with an error if a file of the package, or an entry point, is missing."""
-    expected = {
-        path.as_posix()
+    package = [
+        path
         for path in Path("kvsctl").rglob("*")
         if path.is_file() and path.suffix in {".py", ".typed", ".js", ".ts"}
+    ]
+    documents = [*Path("docs").rglob("*.*"), Path("README.md"), Path("SECURITY.md")]
+    shared = {
+        # Where bash-completion, zsh and fish look for it.
+        "bash-completion/completions/kvsctl",
+        "zsh/site-functions/_kvsctl",
+        "fish/vendor_completions.d/kvsctl.fish",
+        *(path.as_posix() for path in Path("man").rglob("*.?")),
+        *(f"doc/kvsctl/{path.as_posix()}" for path in documents if path.is_file()),
     }
-    shared = [*Path("man").rglob("*.?"), *Path("docs").glob("*.md"), Path("README.md")]
+    data = f"{wheel.name.split('-py3')[0]}.data/data/share"
+    expected = {path.as_posix() for path in package} | {f"{data}/{name}" for name in shared}
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         (entry_points,) = [name for name in names if name.endswith("/entry_points.txt")]
         entries = archive.read(entry_points).decode()
-    missing = sorted(expected - names)
-    missing += [
+    missing = sorted(expected - names) + [
         name
         for name in [*PROJECT["scripts"].values(), *PROJECT["entry-points"]["pytest11"].values()]
         if name not in entries
     ]
-    missing += [
-        path.as_posix()
-        for path in shared
-        if path.is_file() and not any(n.endswith(f"/{path.as_posix()}") for n in names)
-    ]
-    beside = (".dist-info/", ".data/data/share/man/", ".data/data/share/doc/kvsctl/")
-    extra = sorted(n for n in names - expected if not any(one in n for one in beside))
+    extra = sorted(name for name in names - expected if ".dist-info/" not in name)
     if missing or extra:
         session.error(f"the wheel lacks {missing} and should not hold {extra}")
 

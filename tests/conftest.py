@@ -2,11 +2,13 @@
 
 import os
 import signal
+import sysconfig
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+import kvsctl as kvsctl_package
 from tests.support.commands.command import Command
 from tests.support.examples import examples
 from tests.support.needs import require
@@ -36,6 +38,7 @@ def kvsctl(tmp_path: Path) -> Command:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Set how many examples a property is tried with: fewer in the inner loop."""
+    _require_installed()
     if config.getoption("markexpr") == "not slow":
         os.environ.setdefault("KVSCTL_EXAMPLES_TIMES", "0.2")
     # On loaded machines what counts is what an example finds, not how long it took.
@@ -46,6 +49,13 @@ def pytest_configure(config: pytest.Config) -> None:
         suppress_health_check=[HealthCheck.too_slow],
     )
     settings.load_profile("kvsctl")
+
+
+def _require_installed() -> None:
+    """Raise pytest.UsageError if the package must be an installed wheel, and is not."""
+    here, installed = Path(kvsctl_package.__file__).parent, Path(sysconfig.get_path("purelib"))
+    if os.environ.get("KVSCTL_TEST_INSTALLED") == "1" and here.parent != installed:
+        raise pytest.UsageError(f"kvsctl is imported from {here}, not from {installed}")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

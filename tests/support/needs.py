@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -55,13 +56,31 @@ def program(name: str) -> str:
     """
     if (found := shutil.which(name)) is not None:
         return found
-    if shutil.which("apt-get") is not None and IS_ROOT:
-        for command in (["update"], ["install", "-y", "--no-install-recommends", name]):
-            subprocess.run(["apt-get", "-q", *command], capture_output=True, check=False)
+    _install(name)
     found = shutil.which(name)
     if found is None:
         skip_or_fail(f"{name} is not installed")
     return str(found)
+
+
+def file_of(name: str, path: str) -> Path:
+    """Return the path of a file of a package of Debian, which is installed if it is missing.
+
+    Only root can install it. Otherwise skip the test, or fail it with CI=true.
+    """
+    if not Path(path).is_file():
+        _install(name)
+    if not Path(path).is_file():
+        skip_or_fail(f"{name} is not installed")
+    return Path(path)
+
+
+def _install(name: str) -> None:
+    """Install a package of Debian, where this is Debian and the user is root."""
+    if shutil.which("apt-get") is None or not IS_ROOT:
+        return
+    for command in (["update"], ["install", "-y", "--no-install-recommends", name]):
+        subprocess.run(["apt-get", "-q", *command], capture_output=True, check=False)
 
 
 def package(name: str) -> Any:

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -11,20 +12,23 @@ import pytest
 
 from tests.support.commands.command import KVSCTL, Command
 from tests.support.commands.shells import Shell, interactive
-from tests.support.needs import IS_POSIX, only_on, program
+from tests.support.needs import IS_LINUX, IS_POSIX, file_of, only_on, program
 
 pytestmark = [pytest.mark.slow, only_on(IS_POSIX, "the shells need a POSIX system")]
 
 _ROOT: Final = Path(__file__).parents[3]
 _PAGE: Final = (_ROOT / "docs/commands.md").read_text("utf-8")
 [_LINES] = re.findall(r"<!-- completion -->\n```sh\n(.*?)```", _PAGE, re.S)
+_SHARE: Final = Path(sys.prefix, "share")
 _INSTALLS: Final = {
     "bash": _LINES.splitlines()[0],
     "zsh": _LINES.splitlines()[1],
     "fish": _LINES.splitlines()[2],
-    # As a package installs it.
-    "zsh with a file": f"echo 'fpath=({_ROOT}/completions $fpath)' >>~/.zshrc; "
+    # As the package installs it: the shells find its files, and nothing is evaluated.
+    "bash with the package": "echo '. /usr/share/bash-completion/bash_completion' >>~/.bashrc",
+    "zsh with the package": f"echo 'fpath=({_SHARE}/zsh/site-functions $fpath)' >>~/.zshrc; "
     "echo 'autoload -Uz compinit && compinit -u' >>~/.zshrc",
+    "fish with the package": ":",
 }
 _STARTS: Final = {
     "bash": ["bash", "-i"],
@@ -42,10 +46,20 @@ app:
 _CONFIG: Final = '[targets.staging]\nurl = "https://staging.example"\n'
 
 
-@pytest.fixture(params=sorted(_INSTALLS))
+def _marked(name: str) -> object:
+    is_debian = name == "bash with the package"
+    marks = only_on(IS_LINUX, "bash-completion needs a later bash") if is_debian else ()
+    return pytest.param(name, marks=marks)
+
+
+@pytest.fixture(params=map(_marked, sorted(_INSTALLS)))
 def shell(request: pytest.FixtureRequest, kvsctl: Command) -> Iterator[Shell]:
     home = kvsctl.home
     environ = kvsctl.environ | {"PATH": f"{KVSCTL.parent}:{os.environ['PATH']}"}
+    if request.param == "bash with the package":
+        file_of("bash-completion", "/usr/share/bash-completion/bash_completion")
+    if request.param.endswith("with the package"):
+        environ["XDG_DATA_DIRS"] = f"{_SHARE}:/usr/local/share:/usr/share"
     first, *rest = _STARTS[request.param.partition(" ")[0]]
     subprocess.run(["sh", "-ec", _INSTALLS[request.param]], env=environ, cwd=home, check=True)
     (home / ".config/kvsctl").mkdir(parents=True)

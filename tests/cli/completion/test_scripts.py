@@ -1,5 +1,6 @@
 """The completion scripts that ship are those that the program prints."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,15 @@ def test_scripts_are_current(kvsctl: Command, shell: str) -> None:
 
 def test_there_is_a_file_for_each_shell() -> None:
     assert {path.name for path in _FOLDER.iterdir()} == set(FILES.values())
+
+
+def test_each_is_installed_where_its_shell_looks() -> None:
+    share = Path(sys.prefix, "share")
+    assert {
+        "bash": (share / "bash-completion/completions/kvsctl").read_text("utf-8"),
+        "zsh": (share / "zsh/site-functions/_kvsctl").read_text("utf-8"),
+        "fish": (share / "fish/vendor_completions.d/kvsctl.fish").read_text("utf-8"),
+    } == SCRIPTS
 
 
 def test_an_unknown_shell_is_an_error(kvsctl: Command) -> None:
