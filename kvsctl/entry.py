@@ -47,10 +47,10 @@ def _end(error: KvsctlError) -> NoReturn:
     if "--json" in words:
         # Not before: most commands have no such end, and an import may fail as the command did.
         with suppress(Exception):
-            from kvsctl.cli.errors.for_programs import is_wanted, print_error
+            from kvsctl.cli.errors.for_programs import command_path, is_wanted, print_error
 
             if is_wanted(words):
-                print_error(error, words)
+                print_error(error, command_path(words))
     sys.exit(error.status)
 
 

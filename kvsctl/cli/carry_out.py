@@ -76,7 +76,7 @@ def carry_out(
         if given.of(ReportOptions).json:
             from kvsctl.cli.errors.for_programs import print_error
 
-            print_error(end, [command])
+            print_error(end, command)
         sys.exit(end.status)
     if watch is not None:
         watch.finish(status)

@@ -219,5 +219,7 @@ def _only(given: str | None) -> frozenset[Change]:
     known = {change.value: change for change in Change}
     for name in given.split(","):
         if name not in known:
-            raise UsageError(f'--only: unknown value "{name}"', f"Known: {', '.join(known)}.")
+            from kvsctl.config.nearest import hint_of
+
+            raise UsageError(f'--only: unknown value "{name}"', hint_of(name, known))
     return frozenset(known[name] for name in given.split(","))

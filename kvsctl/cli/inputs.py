@@ -249,4 +249,6 @@ def _checked_format(verb: Verb, given: str | None) -> Format | None:
         raise UsageError(
             f"--format {given}: keys have no values to set", f"Known: {', '.join(names)}."
         )
-    raise UsageError(f'--format: unknown format "{given}"', f"Known: {', '.join(names)}.")
+    from kvsctl.config.nearest import hint_of
+
+    raise UsageError(f'--format: unknown format "{given}"', hint_of(given, names))

@@ -88,7 +88,7 @@ def basis_of(
         vars(given.of(RunningOptions)),
         environ,
         target.section,
-        f"{config.path}: [targets.{target.name}]",
+        target.section.place,
         limits,
     )
     return Basis(

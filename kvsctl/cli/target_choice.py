@@ -22,7 +22,11 @@ def with_profile(limits: Limits, target: Target) -> Limits:
         return limits
     from kvsctl.config.limitsfile import read_profile_limits
 
-    return read_profile_limits(Path(name).expanduser())
+    try:
+        return read_profile_limits(Path(name).expanduser())
+    except UsageError as error:
+        place = target.section.place("profile")
+        raise UsageError(f"{place}: {error.message}", error.hint) from None
 
 
 def target_of(

@@ -85,15 +85,14 @@ class Opening(msgspec.Struct, frozen=True):
         limits = DEFAULT_LIMITS
         if profile is not None:
             limits = read_profile_limits(Path(profile).expanduser())
-        place = f"{config.path}: [targets.{target.name}]"
-        return cls._of(target, access, settings, environ, place, limits)
+        return cls._of(target, access, settings, environ, limits)
 
     @classmethod
     def of_url(cls, url: str, token: str | None, access: Access, settings: Settings) -> "Opening":
         """Return that of a base URL. The environment counts for nothing. Raise UsageError."""
         base = require_base_url(url, "url")
         target = Target(base, url=base, token=token)
-        return cls._of(target, access, settings, {}, "settings", DEFAULT_LIMITS)
+        return cls._of(target, access, settings, {}, DEFAULT_LIMITS)
 
     @classmethod
     def _of(
@@ -102,16 +101,17 @@ class Opening(msgspec.Struct, frozen=True):
         access: Access,
         settings: Settings,
         environ: Mapping[str, str],
-        place: str,
         limits: Limits,
     ) -> "Opening":
         given: Mapping[str, Any] = {**settings}
         if unknown := given.keys() - Settings.__annotations__.keys():
-            raise UsageError(
-                f"unknown setting {min(unknown)}", f"Known: {', '.join(Settings.__annotations__)}."
-            )
-        resolve_running({}, {}, given, "setting", limits)  # names them as the caller does
-        running = resolve_running(given, environ, target.section, place, limits)
+            from kvsctl.config.nearest import hint_of
+
+            name = min(unknown)
+            raise UsageError(f"unknown setting {name}", hint_of(name, Settings.__annotations__))
+        resolve_running({}, {}, given, "setting {}".format, limits)  # named as the caller does
+        section = target.section
+        running = resolve_running(given, environ, section, section.place, limits)
         if access.transport is not None and target.url is None:
             raise UsageError("transport: the target is not a URL", "Remove it.")
         plan = RunPlan.of(

@@ -4,7 +4,7 @@
 - `built_in`: the targets that need none.
 - `toml_lines`: the lines of a TOML text on which its tables and names stand.
 - `sections`: refuse what a target's section may not hold.
-- `nearest`: the known name that is most like an unknown one.
+- `nearest`: the known names that an unknown one is near to.
 - `base_urls`: refuse a base URL that holds what requests add to it.
 - `targets`: choose the target and its token.
 - `installations`: the installations that a command works on, from options or a file.

@@ -7,6 +7,7 @@ base URL, but only once. A URL that is not valid at all is refused elsewhere, be
 import re
 from typing import Final
 
+from kvsctl.config.file import Place, place_text
 from kvsctl.errors import UsageError
 
 API_PATH: Final = "/forge/storage/kvs"
@@ -36,7 +37,7 @@ def shown_url(url: str) -> str:
     return f"{scheme}{user}{rest}{query}"
 
 
-def require_base_url(url: str, where: str) -> str:
+def require_base_url(url: str, where: Place) -> str:
     """Return the URL if requests can add their paths to it.
 
     Raise UsageError, with the right URL, if it ends in a version or an endpoint, or has the API's
@@ -45,7 +46,7 @@ def require_base_url(url: str, where: str) -> str:
     right = mended(url)
     if right == url.rstrip("/"):
         return url
-    raise UsageError(f"{where}: {_reason(url)}", f"Give {right}.")
+    raise UsageError(f"{place_text(where)}: {_reason(url)}", f"Give {right}.")
 
 
 def container_base_url(proxy: str) -> str:

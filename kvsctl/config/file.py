@@ -1,12 +1,19 @@
 """The configuration file: `default` and `[targets.NAME]`, in TOML."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from kvsctl.errors import UsageError
 
 _TOP: Final = ("default", "targets")
+Place: TypeAlias = str | Callable[[], str]
+"""Where something was given. To find the line of a setting takes time, so only errors do it."""
+
+
+def place_text(place: Place) -> str:
+    """Return a place as text."""
+    return place if isinstance(place, str) else place()
 
 
 class ConfigFile(NamedTuple):
@@ -25,6 +32,31 @@ class ConfigFile(NamedTuple):
         from kvsctl.config.toml_lines import TomlLines  # not at the top: only errors need lines
 
         return f"{self.path}:{TomlLines(self.text).of(*names)}"
+
+    def section(self, target: str) -> "Section":
+        """Return the section of a target; an empty one if it has none."""
+        return Section(self.sections.get(target, {}), self, target)
+
+
+class Section(dict[str, Any]):
+    """The settings of a target in the configuration file, and where each of them is."""
+
+    def __init__(
+        self,
+        settings: Mapping[str, Any] | None = None,
+        config: ConfigFile | None = None,
+        target: str = "",
+    ) -> None:
+        super().__init__(settings or {})
+        self._config = config
+        self._target = target
+
+    def place(self, name: str) -> str:
+        """Return where a setting is: the file, its line, the section and its name."""
+        where = f"[targets.{self._target}] {name}"
+        if self._config is None:
+            return where
+        return f"{self._config.place('targets', self._target, name)}: {where}"
 
 
 def config_path(environ: Mapping[str, str]) -> Path:
@@ -79,11 +111,10 @@ def read_config(environ: Mapping[str, str]) -> ConfigFile:
 
 
 def _hint_at_top(name: str, value: object) -> str:
-    from kvsctl.config.nearest import nearest
+    from kvsctl.config.nearest import did_you_mean, near
 
-    near = nearest(name, _TOP)
-    if near is not None:
-        return f"Did you mean {near}?"
+    if guess := did_you_mean(near(name, _TOP)):
+        return guess
     if isinstance(value, dict):
         return f"A target's section begins with [targets.{name}]."
     return "Known: default and [targets.NAME]. Other settings belong to the section of a target."

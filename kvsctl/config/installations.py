@@ -44,7 +44,7 @@ def on_installations(target: Target, installations: Sequence[str]) -> list[Targe
     """Return the target for each installation. Raise UsageError for one that is given twice."""
     seen: set[str] = set()
     for one in installations:
-        checked_installation(one)
+        checked_installation(one, "--installation")
         if short_id(one) in seen:
             raise UsageError(f"--installation {one}: given twice", "Give each installation once.")
         seen.add(short_id(one))
@@ -108,6 +108,7 @@ def _target(where: str, text: bytes, target: Target) -> Target:
         url=target.url if line.url is None else require_base_url(line.url, f"{where}: url"),
         token_file=None if line.token_file is None else Path(line.token_file).expanduser(),
         token_command=line.token_command,
+        token_file_by=f"{where}: token_file",
         token=None,
         installation=line.installation,
     )

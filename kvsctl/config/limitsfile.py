@@ -28,9 +28,9 @@ def read_limits(path: Path) -> Limits:
         raise UsageError(f"{path}: not an object of limits", 'For example: {"value_bytes": 500000}')
     for name, number in given.items():
         if name not in _NAMES:
-            raise UsageError(
-                f'{path}: unknown limit "{name}"', f"Known limits: {', '.join(_NAMES)}."
-            )
+            from kvsctl.config.nearest import hint_of
+
+            raise UsageError(f'{path}: unknown limit "{name}"', hint_of(name, _NAMES))
         is_whole = isinstance(number, int) and not isinstance(number, bool)
         if not is_whole or not 0 < number <= _MOST:
             raise UsageError(f"{path}: {name} must be a positive whole number up to {_MOST:,}")

@@ -5,9 +5,9 @@ unnoticed otherwise until the day on which its target is used. Values are checke
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-from kvsctl.config.file import ConfigFile
+from kvsctl.config.file import ConfigFile, Section
 from kvsctl.config.settings import RUNNING
 from kvsctl.errors import UsageError
 
@@ -45,28 +45,30 @@ def _hint_of(name: str) -> str:
     return hint_of(name, _KNOWN)
 
 
-def check_section(name: str | None, section: Mapping[str, Any], config: ConfigFile) -> None:
+def check_section(name: str | None, section: Section) -> None:
     """Raise UsageError for a value in the section of a target that cannot be used."""
-    where = f"{config.path}: [targets.{name}]"
     for key in sorted(_WITHOUT_EFFECT.get(name or "", frozenset()) & section.keys()):
         raise UsageError(
-            f"{where}: {key} has no effect, as this target is built in",
+            f"{section.place(key)} has no effect, as this target is built in",
             "Give your own target another name.",
         )
     for key in sorted(set(TEXTS) & section.keys()):
         if not isinstance(section[key], str) or not section[key]:
-            raise UsageError(f"{where}: {key} must be a string that is not empty")
+            raise UsageError(f"{section.place(key)} must be a string that is not empty")
     if section.get("kind", BRIDGE) != BRIDGE:
         raise UsageError(
-            f'{where}: unknown kind "{section["kind"]}"',
+            f'{section.place("kind")}: unknown kind "{section["kind"]}"',
             f'The only kind is "{BRIDGE}". Other targets have none.',
         )
     if "kind" in section and "url" not in section:
         raise UsageError(
-            f"{where}: a bridge has a url", "Add the URL that forge webtrigger create prints."
+            f"{section.place('kind')}: a bridge has a url",
+            "Add the URL that forge webtrigger create prints.",
         )
     for key in sorted(set(SWITCHES) & section.keys()):
         if not isinstance(section[key], bool):
-            raise UsageError(f"{where}: {key} must be true or false")
+            raise UsageError(f"{section.place(key)} must be true or false")
     if "token_file" in section and "token_command" in section:
-        raise UsageError(f"{where}: token_file and token_command exclude each other", "Keep one.")
+        raise UsageError(
+            f"{section.place('token_command')} and token_file exclude each other", "Keep one."
+        )

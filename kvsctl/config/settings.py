@@ -4,8 +4,10 @@
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, NamedTuple
 
+from kvsctl.config.file import Place, place_text
 from kvsctl.errors import UsageError
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 
@@ -86,35 +88,35 @@ def resolve_running(
     flags: Mapping[str, int | float | str | None],
     environ: Mapping[str, str],
     section: Mapping[str, Any],
-    section_name: str,
+    place: Callable[[str], str],
     limits: Limits = DEFAULT_LIMITS,
 ) -> Running:
     """Return each setting from its flag, `KVSCTL_NAME`, the target's section or its default.
 
-    Raise UsageError, naming where the value comes from, if one cannot be used.
+    Raise UsageError, naming where the value comes from, if one cannot be used. `place` returns
+    where a setting of the section is.
     """
     resolved: dict[str, Any] = {}
     for name, setting in running_settings(limits).items():
-        flag_name = "--" + name.replace("_", "-")
         variable = f"KVSCTL_{name.upper()}"
         if flags.get(name) is not None:
-            resolved[name] = _checked(flags[name], setting, flag_name)
+            resolved[name] = _checked(flags[name], setting, "--" + name.replace("_", "-"))
         elif variable in environ:
             resolved[name] = _checked(environ[variable], setting, variable)
         elif name in section:
-            resolved[name] = _checked(section[name], setting, f"{section_name} {name}")
+            resolved[name] = _checked(section[name], setting, partial(place, name))
         else:
             resolved[name] = default_of(name, limits)
     return Running(**resolved)
 
 
-def _checked(given: Any, setting: Setting, where: str) -> int | float:
+def _checked(given: Any, setting: Setting, where: Place) -> int | float:
     if setting.is_duration and isinstance(given, str):
         # Not at the top: help reads no durations.
         from kvsctl.durations import duration_seconds, fractional_seconds
 
         read = duration_seconds if setting.kind is int else fractional_seconds
-        given = read(given, where)
+        given = read(given, place_text(where))
     is_number = isinstance(given, int | float) and not isinstance(given, bool)
     try:
         if not (is_number or isinstance(given, str)):
@@ -124,8 +126,8 @@ def _checked(given: Any, setting: Setting, where: str) -> int | float:
             raise ValueError
     except (ValueError, OverflowError):
         kind = "a whole number" if setting.kind is int else "a number"
-        raise UsageError(f"{where}: expected {kind}, not {given!r}") from None
+        raise UsageError(f"{place_text(where)}: expected {kind}, not {given!r}") from None
     if not setting.least <= value <= setting.most:
         bounds = f"{setting.least:,g} to {setting.most:,.0f}"
-        raise UsageError(f"{where}: expected {bounds}, not {value:,g}")
+        raise UsageError(f"{place_text(where)}: expected {bounds}, not {value:,g}")
     return value

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from msgspec import structs
 
 from kvsctl.config.base_urls import container_base_url, require_base_url
 from kvsctl.config.built_in import BUILT_IN
-from kvsctl.config.file import ConfigFile, local_database
+from kvsctl.config.file import ConfigFile, Place, Section, local_database, place_text
 from kvsctl.config.sections import BRIDGE, check_names, check_section
 from kvsctl.errors import UsageError
 
@@ -28,6 +29,10 @@ _SIGNS_OF_SETTINGS: Final = (
 _READ_ONLY: Final = "KVSCTL_READ_ONLY"
 _ON: Final = frozenset({"1", "true", "yes", "on"})
 _OFF: Final = frozenset({"", "0", "false", "no", "off"})
+
+
+class NoTargetError(UsageError):
+    """No target is chosen."""
 
 
 class TargetFlags(msgspec.Struct, frozen=True):
@@ -51,6 +56,7 @@ class Target(msgspec.Struct, frozen=True):
     """A store: `local_path` is set for the embedded emulator, `url` for every other target.
 
     At most one of the three token fields is set; if none is, requests carry no token.
+    `token_file_by`: the option that named the token file; "" if it was the section.
     `installation` is whose store it is, if that is known. `is_proxied`: it is the proxy of a Forge
     Container, which is told the installation and needs no token. `section` is the target's table in
     the configuration file. `is_read_only`: nothing may be written to it. `is_protected`: only if
@@ -65,7 +71,8 @@ class Target(msgspec.Struct, frozen=True):
     token_command: str | None = None
     token: str | None = None
     installation: str | None = None
-    section: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    token_file_by: str = ""
+    section: Section = msgspec.field(default_factory=Section)
     is_read_only: bool = False
     is_protected: bool = False
     is_proxied: bool = False
@@ -87,6 +94,10 @@ class Target(msgspec.Struct, frozen=True):
         if self.local_path is not None or other.local_path is not None:
             return _real(self.local_path) == _real(other.local_path)
         return self._service == other._service
+
+    def token_file_place(self) -> str:
+        """Return what named the token file."""
+        return self.token_file_by or self.section.place("token_file")
 
     @property
     def _service(self) -> tuple[object, ...]:
@@ -110,9 +121,9 @@ def choose_target(
     """
     _require_no_empty_flag(flags)
     name, url = _choice(flags, environ, config, is_on_terminal=is_on_terminal)
-    section = config.sections.get(name, {}) if name is not None else {}
+    section = Section() if name is None else config.section(name)
     check_names(config)
-    check_section(name, section, config)
+    check_section(name, section)
     return structs.replace(
         _target(name, url, section, flags, environ, config),
         is_read_only=_is_read_only(environ) or section.get("read_only", False),
@@ -130,12 +141,12 @@ def _is_read_only(environ: Mapping[str, str]) -> bool:
 def _target(
     name: str | None,
     url: str | None,
-    section: Mapping[str, Any],
+    section: Section,
     flags: TargetFlags,
     environ: Mapping[str, str],
     config: ConfigFile,
 ) -> Target:
-    installation = flags.installation or section.get("installation")
+    installation, place = _installation(flags, section)
     if name in ("local", "container") and (flags.token_file or flags.token_command):
         flag = "--token-file" if flags.token_file else "--token-command"
         raise UsageError(f"target {name} uses no token", f"Remove {flag}.")
@@ -144,18 +155,19 @@ def _target(
     is_bridge = section.get("kind") == BRIDGE
     if installation and not is_bridge:
         raise UsageError(
-            f"--installation {installation}: only the target container and bridges have "
+            f"{place_text(place)} {installation}: only the target container and bridges have "
             "installations",
             "Use -t container or a bridge, or remove it.",
         )
     if installation:
-        checked_installation(installation)
+        checked_installation(installation, place)
     if name == "local":
         return Target("local", local_path=local_database(environ), section=section)
     base = url or section.get("url") or (FORGE_URL if name == "forge" else None)
     if base is None:
-        raise UsageError(f"{config.path}: [targets.{name}] has no url", 'Add url = "https://…".')
-    base = require_base_url(base, _place_of_url(flags, name, config))
+        place = f"{config.place('targets', str(name))}: [targets.{name}]"
+        raise UsageError(f"{place} has no url", 'Add url = "https://…".')
+    base = require_base_url(base, _place_of_url(flags, name, section))
     token_file, token_command, token = _token(flags, section, environ)
     return Target(
         name or base,
@@ -164,14 +176,22 @@ def _target(
         token_command=token_command,
         token=token,
         installation=installation,
+        token_file_by="--token-file" if flags.token_file else "",
         section=section,
         is_bridge=is_bridge,
     )
 
 
-def _place_of_url(flags: TargetFlags, name: str | None, config: ConfigFile) -> str:
+def _installation(flags: TargetFlags, section: Section) -> tuple[str | None, Place]:
+    """Return the installation, and where it was given."""
+    if flags.installation:
+        return flags.installation, "--installation"
+    return section.get("installation"), partial(section.place, "installation")
+
+
+def _place_of_url(flags: TargetFlags, name: str | None, section: Section) -> Place:
     if name is not None:
-        return f"{config.path}: [targets.{name}] url"
+        return partial(section.place, "url")
     return flags.url_by if flags.url else "KVSCTL_URL"
 
 
@@ -191,7 +211,8 @@ def _choice(
         raise UsageError("--target and --url exclude each other", "Give one of them.")
     if flags.url:
         return None, flags.url
-    name, where = flags.target, flags.named_by
+    where: Place = flags.named_by
+    name = flags.target
     if not name:
         name, url = environ.get("KVSCTL_TARGET"), environ.get("KVSCTL_URL")
         if name and url:
@@ -200,14 +221,28 @@ def _choice(
             return None, url
         where = "KVSCTL_TARGET"
     if not name:
-        name, where = config.default, f"{config.path}: default"
+        name = config.default
+        where = lambda: f"{config.place('default')}: default"  # noqa: E731
     known = [*BUILT_IN, *(n for n in sorted(config.sections) if n not in BUILT_IN)]
     if name is None:
         _require_nothing_lost(environ, config, known, is_on_terminal=is_on_terminal)
         return "local", None
     if name not in known:
-        raise UsageError(f'{where}: unknown target "{name}"', f"Known targets: {', '.join(known)}.")
+        from kvsctl.config.nearest import did_you_mean, near  # only errors need it
+
+        guess = did_you_mean(near(name, known))
+        raise UsageError(
+            f'{place_text(where)}: unknown target "{name}"',
+            f"{guess} Known targets: {', '.join(known)}.".lstrip(),
+        )
     return name, None
+
+
+def without_target(environ: Mapping[str, str]) -> Target:
+    """Return what is known of a target where none is chosen: all that holds for any."""
+    return Target(
+        "", token=environ.get("KVSCTL_TOKEN") or None, is_read_only=_is_read_only(environ)
+    )
 
 
 def _require_nothing_lost(
@@ -225,17 +260,15 @@ def _require_nothing_lost(
         problem = "and stderr is not a terminal"
     else:
         return
-    raise UsageError(
+    raise NoTargetError(
         f"no target is chosen, {problem}",
         f"Choose one with --target or KVSCTL_TARGET ({', '.join(known)}), or with --url.",
     )
 
 
-def _container(
-    environ: Mapping[str, str], flags: TargetFlags, section: Mapping[str, Any]
-) -> Target:
+def _container(environ: Mapping[str, str], flags: TargetFlags, section: Section) -> Target:
     url = container_base_url(proxy_url(environ))
-    installation = flags.installation or section.get("installation")
+    installation, place = _installation(flags, section)
     if flags.has_installations:
         installation = None
     elif not installation:
@@ -243,7 +276,7 @@ def _container(
             "no installation is chosen", "Add --installation ID, or --all-installations."
         )
     else:
-        checked_installation(installation)
+        checked_installation(installation, place)
     return Target("container", url=url, installation=installation, section=section, is_proxied=True)
 
 
@@ -258,11 +291,12 @@ def proxy_url(environ: Mapping[str, str]) -> str:
     return proxy.rstrip("/")
 
 
-def checked_installation(installation: str, where: str | None = None) -> None:
+def checked_installation(installation: str, where: Place) -> None:
     """Raise UsageError, naming where it was given, unless a header can hold the id."""
     if not _INSTALLATION.fullmatch(installation):
-        place = "" if where is None else f"{where}: "
-        raise UsageError(f"{place}the installation is not a valid id", "Give its UUID or ARI.")
+        raise UsageError(
+            f"{place_text(where)}: the installation is not a valid id", "Give its UUID or ARI."
+        )
 
 
 def _token(

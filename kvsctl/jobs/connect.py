@@ -194,7 +194,7 @@ def _failed(failed: Exception) -> StreamError:
 
 def _token_source(target: Target) -> TokenSource | None:
     if target.token_file is not None:
-        return TokenFile(target.token_file)
+        return TokenFile(target.token_file, target.token_file_place)
     if target.token_command is not None:
         return TokenCommand(target.token_command)
     if target.token is not None:

@@ -146,9 +146,10 @@ async def ask(question: Question, environment: Environment) -> None:
         raise UsageError(f"not confirmed: {question.refusal}")
 
 
-async def typed_line() -> str:
-    """Return the next line of the terminal without outer blanks; "" at the end of the input."""
-    return _text_of(await _next_line())
+async def typed_line() -> str | None:
+    """Return the next line of the terminal without outer blanks; None at the end of the input."""
+    line = await _next_line()
+    return _text_of(line) if line else None
 
 
 def read_line(environment: Environment) -> str:

@@ -40,11 +40,9 @@ def require_known_places(path: Path, known: Sequence[str]) -> None:
     """Raise UsageError if the name has a word in braces that is not one of those in `known`."""
     for word in _PLACE.findall(path.name):
         if word not in known:
-            from kvsctl.config.nearest import nearest  # only errors need it
+            from kvsctl.config.nearest import hint_of  # only errors need it
 
-            near = nearest(word, known)
-            places = " and ".join(f"{{{one}}}" for one in known)
-            hint = f"Known: {places}." if near is None else f"Did you mean {{{near}}}?"
+            hint = hint_of(f"{{{word}}}", [f"{{{one}}}" for one in known])
             raise UsageError(f"{path}: unknown placeholder {{{word}}}", hint)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from kvsctl.config.nearest import hint_of, nearest
+from kvsctl.config.nearest import hint_of, near
 from kvsctl.config.toml_lines import TomlLines
 from kvsctl.errors import UsageError
 from kvsctl.jsontext import quoted
@@ -159,10 +159,10 @@ class RetentionFile:
         meant = {name: value for name, value in table.items() if name in _TYPES}
         for name in table.keys() - meant.keys():
             self.refuse(*_unknown(name, _TYPES), "rules", number, name)
-            near = nearest(name, _TYPES)
-            if near is not None and near not in meant:
-                meant[near] = table[name]
-                self._written_as["rules", number, near] = name
+            guesses = near(name, _TYPES)
+            if len(guesses) == 1 and guesses[0] not in meant:
+                meant[guesses[0]] = table[name]
+                self._written_as["rules", number, guesses[0]] = name
         return meant
 
     def _check_types(self, number: int, meant: Mapping[str, Any]) -> bool:

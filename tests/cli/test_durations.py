@@ -92,5 +92,5 @@ def test_every_setting_of_seconds_is_a_duration() -> None:
         "patience",
         "max_duration",
     }
-    running = resolve_running({"timeout": "5s", "patience": "2m"}, {}, {}, "")
+    running = resolve_running({"timeout": "5s", "patience": "2m"}, {}, {}, "{}".format)
     assert (running.timeout, running.patience) == (5, fractional_seconds("2m", ""))

@@ -34,7 +34,7 @@ def _shown(
     flags: TargetFlags, options: dict[str, Any], environ: dict[str, str], config: ConfigFile
 ) -> dict[str, Shown]:
     target = choose_target(flags, environ, config, is_on_terminal=True)
-    running = resolve_running(options, environ, target.section, "c.toml")
+    running = resolve_running(options, environ, target.section, target.section.place)
     found = all_settings(Given(flags, options, environ, config), target, running)
     return {one.name: one for one in found}
 

@@ -7,7 +7,7 @@ import pytest
 from kvsctl.config.settings import Running, resolve_running
 from kvsctl.errors import UsageError
 
-_WHERE = "config.toml: [targets.s]"
+_PLACE = "config.toml:3: [targets.s] {}".format
 
 
 def _resolve(
@@ -15,7 +15,7 @@ def _resolve(
     environ: dict[str, str] | None = None,
     section: dict[str, Any] | None = None,
 ) -> Running:
-    return resolve_running(flags or {}, environ or {}, section or {}, _WHERE)
+    return resolve_running(flags or {}, environ or {}, section or {}, _PLACE)
 
 
 def test_defaults() -> None:

@@ -120,7 +120,7 @@ def test_a_flag_with_nothing_in_it_is_no_flag_left_out(flags: TargetFlags, name:
 )
 def test_a_setting_that_its_target_would_pass_over_is_refused(name: str, setting: str) -> None:
     config = _config(name, **{name: {setting: "http://127.0.0.1:8787"}})
-    with pytest.raises(UsageError, match=rf"targets\.{name}\]: {setting} has no effect"):
+    with pytest.raises(UsageError, match=rf"targets\.{name}\] {setting} has no effect"):
         choose_target(TargetFlags(), {"FORGE_EGRESS_PROXY_URL": "http://localhost:1"}, config)
 
 

@@ -34,8 +34,8 @@ def test_have_their_places_filled(template: str, installation: str | None, name:
     [
         ("u-{instalation}.jsonl", "{instalation}", "Did you mean {installation}?"),
         ("{date}-{Date}", "{Date}", "Did you mean {date}?"),
-        ("{foo}.jsonl", "{foo}", "Known: {date} and {installation}."),
-        ("{}", "{}", "Known: {date} and {installation}."),
+        ("{foo}.jsonl", "{foo}", "Known: {date}, {installation}."),
+        ("{}", "{}", "Known: {date}, {installation}."),
     ],
 )
 def test_an_unknown_place_is_refused(name: str, word: str, hint: str) -> None:

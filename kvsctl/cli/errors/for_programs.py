@@ -20,9 +20,29 @@ def is_wanted(words: Sequence[str]) -> bool:
     return "--json" in words[: words.index("--") if "--" in words else None]
 
 
-def print_error(error: KvsctlError, words: Sequence[str]) -> None:
+def command_path(words: Sequence[str]) -> str:
+    """Return the command that a command line names: `config show`; "" if it names none.
+
+    Before a command, only options without a value may stand.
+    """
+    from typer.main import get_command
+
+    from kvsctl.cli.app import command_line
+
+    path: list[str] = []
+    command: Any = get_command(command_line(words))
+    for word in words:
+        commands = getattr(command, "commands", {})
+        if word in commands:
+            path.append(word)
+            command = commands[word]
+        elif not commands or not word.startswith("-"):
+            break
+    return " ".join(path)
+
+
+def print_error(error: KvsctlError, command: str) -> None:
     """Print an error as JSON where the command's report would be; ignore a closed stream."""
-    command = next((word for word in words if not word.startswith("-")), "")
     line = document_line(error_document(error, error.status, command))
     stream, fd = (sys.__stderr__, 2) if command in _PRINT_RECORDS else (sys.__stdout__, 1)
     if stream is not None:

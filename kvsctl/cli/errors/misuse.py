@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import typer
 
-from kvsctl.cli.errors.guesses import did_you_mean, near
+from kvsctl.config.nearest import did_you_mean, near
 from kvsctl.errors import ExitStatus, UsageError
 
 _MISUSE: Final[Any] = typer.BadParameter.__base__
@@ -31,7 +31,7 @@ def call(app: typer.Typer, words: Sequence[str]) -> None:
 
 
 def _explained(misuse: Any, words: Sequence[str]) -> UsageError:
-    message, guesses = _told(misuse)
+    message, guesses = _wrong_and_meant(misuse)
     if misuse.ctx is not None:
         command = misuse.ctx.command_path
     else:
@@ -40,7 +40,7 @@ def _explained(misuse: Any, words: Sequence[str]) -> UsageError:
     return UsageError(message, " ".join(filter(None, (did_you_mean(guesses), every))))
 
 
-def _told(misuse: Any) -> tuple[str, Sequence[str]]:
+def _wrong_and_meant(misuse: Any) -> tuple[str, Sequence[str]]:
     """Return what is wrong, and what may have been meant."""
     command = None if misuse.ctx is None else misuse.ctx.command
     if hasattr(misuse, "possibilities"):

@@ -65,10 +65,10 @@ def _found(words: Sequence[str]) -> tuple[Any, Any]:
 
     command: Any = get_command(command_line(words))
     context = _context(command, "kvsctl", None)
-    for word in words:
+    for place, word in enumerate(words):
         commands = getattr(command, "commands", {})
         if word not in commands:
-            raise _unknown(words, word, [*commands, *([] if context.parent else TOPICS)])
+            raise _unknown(words, place, [*commands, *([] if context.parent else TOPICS)])
         command = commands[word]
         context = _context(command, word, context)
     return command, context
@@ -78,11 +78,12 @@ def _context(command: Any, name: str, parent: Any) -> Any:
     return command.context_class(command, info_name=name, parent=parent, **command.context_settings)
 
 
-def _unknown(words: Sequence[str], word: str, known: Sequence[str]) -> UsageError:
-    from difflib import get_close_matches
+def _unknown(words: Sequence[str], place: int, known: Sequence[str]) -> UsageError:
+    """Return the error for the word at a place, where only the known ones may be."""
+    from kvsctl.config.nearest import hint_of
 
-    near = get_close_matches(word, known, n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}."
-    if not known:
-        hint = f"{' '.join(words[: words.index(word)])} has no commands of its own."
+    if known:
+        hint = hint_of(words[place], known)
+    else:
+        hint = f"{' '.join(words[:place])} has no commands of its own."
     return UsageError(f'no help for "{" ".join(words)}"', hint)

@@ -45,7 +45,7 @@ def chosen_installations(
         )
     if flags.installation:
         return Choice(target, on_installations(target, flags.installation))
-    running = running_of(given, target, config, environ)
+    running = running_of(given, target, environ)
     retry = RetryPolicy(retries=running.retries)
     by_proxy = ByProxy(proxy_url(environ), running.timeout, retry, flags.allow_http)
     return Choice(target, by_proxy=by_proxy)
@@ -57,14 +57,12 @@ def _require_one_way(*ways: tuple[str, object]) -> None:
         raise UsageError(f"{flags[0]} and {flags[1]} exclude each other", "Give one of them.")
 
 
-def running_of(
-    given: Given, target: Target, config: ConfigFile, environ: Mapping[str, str]
-) -> Running:
+def running_of(given: Given, target: Target, environ: Mapping[str, str]) -> Running:
     """Return how a command works on all of its installations. Raise UsageError."""
     return resolve_running(
         vars(given.of(RunningOptions)),
         environ,
         target.section,
-        f"{config.path}: [targets.{target.name}]",
+        target.section.place,
         with_profile(limits_of(given) or DEFAULT_LIMITS, target),
     )

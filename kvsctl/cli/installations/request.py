@@ -67,7 +67,7 @@ def installations_job(
     if has_one_input:  # otherwise only the files of an installation can be checked
         job_of(given.having(ChosenStore(target=choice.target, config=config)))
     limit = options.stop_after_failed_installations
-    running = running_of(given, choice.target, config, environ)
+    running = running_of(given, choice.target, environ)
     return InstallationsJob(
         name=command,
         choice=choice,

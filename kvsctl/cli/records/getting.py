@@ -35,6 +35,8 @@ def record_output(given: Given, path: Path | None) -> tuple[Printing, MetadataRe
 def _metadata(given: str | None) -> MetadataRequest:
     names = set() if given is None else set(given.split(","))
     if unknown := sorted(names - set(METADATA_NAMES)):
-        known = ", ".join(METADATA_NAMES)
-        raise UsageError(f'--metadata: unknown field "{unknown[0]}"', f"Known fields: {known}.")
+        from kvsctl.config.nearest import hint_of
+
+        hint = hint_of(unknown[0], METADATA_NAMES)
+        raise UsageError(f'--metadata: unknown field "{unknown[0]}"', hint)
     return MetadataRequest("created" in names, "updated" in names, "expires" in names)

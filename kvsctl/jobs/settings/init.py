@@ -146,9 +146,13 @@ async def _asked(wanted: Wanted, config: ConfigFile, environment: Environment) -
 
     async def ask(question: str, otherwise: str | None = None) -> str:
         for _ in range(3):
-            hint = "" if otherwise is None else f" [{otherwise}]"
+            hint = f" [{otherwise}]" if otherwise else ""
             environment.write_stderr(f"{question}{hint}: ")
-            answer = await typed_line() or otherwise
+            typed = await typed_line()
+            if typed is None:
+                environment.write_stderr("\n")  # the error must not stand beside the question
+                break
+            answer = typed or otherwise
             if answer is not None:
                 return answer
         raise UsageError(f"no answer: {_NOTHING}")

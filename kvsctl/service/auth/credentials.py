@@ -110,9 +110,13 @@ class GivenToken(msgspec.Struct, frozen=True):
 
 
 class TokenFile(msgspec.Struct, frozen=True):
-    """A file that holds a token, read again when the token is refused."""
+    """A file that holds a token, read again when the token is refused.
+
+    `named_by` returns the option or the setting that names it.
+    """
 
     path: Path
+    named_by: Callable[[], str] = "--token-file".format
 
     @property
     def name(self) -> str:
@@ -138,13 +142,15 @@ class TokenFile(msgspec.Struct, frozen=True):
                 self.path.open("rb").close()
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise UsageError(f"cannot read {self.name}: {reason}", "Check --token-file.") from None
+            raise UsageError(
+                f"cannot read {self.name}: {reason}", f"Check {self.named_by()}."
+            ) from None
         # Windows has no such modes.
         if os.name == "posix" and stat.S_ISREG(mode) and mode & stat.S_IROTH:
             raise UsageError(
                 f"{self.name} can be read by every user of this machine (mode {mode & 0o777:03o})",
                 f"Make it yours alone: chmod 600 {shlex.quote(str(self.path))}. "
-                "For a mounted secret, set its mode (defaultMode: 0440), or use --token-command.",
+                "For a mounted secret, set its mode (defaultMode: 0440), or use a token command.",
             )
 
     def read(self) -> Secret:

@@ -20,6 +20,11 @@ from tests.support.commands.command import Command
             "no such command: gett",
             "Did you mean get? kvsctl --help shows what there is.",
         ),
+        (
+            ["del", "a"],
+            "no such command: del",
+            "Did you mean delete? kvsctl --help shows what there is.",
+        ),
         (["remove"], "no such command: remove", "kvsctl --help shows what there is."),
         (["it's"], "no such command: it's", "kvsctl --help shows what there is."),
         (

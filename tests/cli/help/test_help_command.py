@@ -50,11 +50,13 @@ def test_every_topic_is_named_by_the_program_and_has_no_name_of_a_command() -> N
 @pytest.mark.parametrize(
     ("words", "message", "hint"),
     [
+        (["help", "help"], 'no help for "help help"', "help has no commands of its own."),
+        (["get", "get", "get"], 'no help for "get get get"', "get has no commands of its own."),
         (["st"], 'no help for "st"', "Did you mean set?"),
         (["tunning"], 'no help for "tunning"', "Did you mean tuning?"),
         (["journal", "shw"], 'no help for "journal shw"', "Did you mean show?"),
         (["set", "x"], 'no help for "set x"', "set has no commands of its own."),
-        (["qqqq"], 'no help for "qqqq"', "There are: set, get, "),
+        (["qqqq"], 'no help for "qqqq"', "Known: set, get, "),
     ],
     ids=str,
 )

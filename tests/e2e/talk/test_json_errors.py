@@ -52,6 +52,26 @@ def test_it_stands_where_the_report_would_be(kvsctl: Command, command: str) -> N
     assert (ended.out == b"") == (command in _ON_STDERR)
 
 
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["config", "show", "-t", "nosuch"], "config show"),
+        (["journal", "show", "none"], "journal show"),
+        (["config", "shw"], "config"),
+        (["-t", "local", "get", "x"], ""),
+        (["get", "get", "-t", "nosuch"], "get"),
+        (["frobnicate"], ""),
+        ([], ""),
+    ],
+)
+def test_the_command_is_named_as_its_report_names_it(
+    kvsctl: Command, words: list[str], command: str
+) -> None:
+    ended = kvsctl(*words, "--json", status=2)
+    document = json.loads((ended.out or ended.err).splitlines()[-1])
+    assert document["command"] == command
+
+
 def test_a_wrong_configuration(kvsctl: Command) -> None:
     path = kvsctl.home / "config.toml"
     path.write_text("default = [", "utf-8")

@@ -7,6 +7,7 @@ import pytest
 
 from kvsctl.emulator import embedded
 from tests.support.commands.command import Command
+from tests.support.commands.emulated_terminal import emulated_terminal, started
 from tests.support.commands.pseudo_terminal import in_terminal
 from tests.support.commands.server import served
 from tests.support.needs import IS_POSIX, only_on
@@ -54,6 +55,21 @@ def test_show_has_every_setting_and_its_place(kvsctl: Command) -> None:
     assert by_name["rps"] == {"name": "rps", "value": 5, "origin": "file", "place": f"{path}:4"}
     assert by_name["timeout"]["place"] is None
     assert document["schema"] == 1
+
+
+def test_show_without_a_target_shows_what_holds_for_any(kvsctl: Command) -> None:
+    _written(kvsctl, '[targets.a]\nurl = "https://a.example"\nrps = 5\n')
+    command = kvsctl.having(KVSCTL_RETRIES="2", KVSCTL_TOKEN="very-secret")
+    ended = command("config", "show", status=0)
+    assert b"no target is chosen, although KVSCTL_TOKEN is set" in ended.err
+    shown = {line.split("  ")[0]: line.split() for line in ended.out.decode().splitlines()}
+    assert shown["target"] == ["target", "-", "default"]
+    assert shown["retries"] == ["retries", "2", "KVSCTL_RETRIES"]
+    assert shown["rps"] == ["rps", "-", "default"]
+    assert shown["token"] == ["token", "set", "KVSCTL_TOKEN"]
+    assert b"very-secret" not in ended.out + ended.err
+    [document] = command("config", "show", "--json", status=0).lines
+    assert document["settings"][0]["value"] is None
 
 
 def test_targets_has_those_that_are_built_in_too(kvsctl: Command) -> None:
@@ -142,9 +158,25 @@ def test_init_asks_for_the_source_of_a_token(kvsctl: Command) -> None:
 
 
 def test_the_end_of_the_input_ends_the_questions(kvsctl: Command) -> None:
-    screen = in_terminal(kvsctl, "config", "init", typed=b"\x04\x04\x04")
-    assert screen.status == 2, screen.text
-    assert "no answer: nothing was written" in screen.text
+    for typed in b"\x04", b"a\n\x04", b"a\nhttps://a.example\nn\n\x04":
+        screen = in_terminal(kvsctl, "config", "init", typed=typed)
+        assert screen.status == 2, screen.text
+        assert "\nkvsctl: no answer: nothing was written" in screen.text.replace("\r", "")
+        assert "[]" not in screen.text
+        assert not _file(kvsctl).exists()
+
+
+def test_ctrl_c_ends_the_questions(kvsctl: Command) -> None:
+    with emulated_terminal(lines=24) as terminal:
+        init = started(kvsctl, terminal, "config", "init")
+        terminal.wait_for(lambda rows: any("Name of the new" in row for row in rows))
+        terminal.type(b"a\n")
+        terminal.wait_for(lambda rows: any("URL of its bridge" in row for row in rows))
+        terminal.type(b"\x03")
+        assert init.wait(60) == 130
+        rows = terminal.settled_rows()
+    assert rows[-1].endswith("nothing was written"), rows
+    assert rows[-1].startswith("kvsctl: "), rows
     assert not _file(kvsctl).exists()
 
 

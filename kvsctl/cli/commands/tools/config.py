@@ -32,27 +32,29 @@ def path_command() -> None:
 def show_command(given: Given) -> None:
     """Show every setting, and where it comes from: option, environment, file and line, or default.
 
-    Tokens are not shown, only where they come from.
+    Tokens are not shown, only where they come from. If no target is chosen, it is what holds for
+    any.
     """
-    from kvsctl.cli.request import basis_of
-    from kvsctl.cli.target_choice import target_flags, with_profile
+    from kvsctl.cli.target_choice import target_flags, target_of, with_profile
+    from kvsctl.config.file import read_config
     from kvsctl.config.origins import Given as Sources
     from kvsctl.config.origins import all_settings
     from kvsctl.config.settings import resolve_running
+    from kvsctl.config.targets import NoTargetError, without_target
     from kvsctl.limits import DEFAULT_LIMITS
+    from kvsctl.report.console import Environment
     from kvsctl.report.schema import document_line
     from kvsctl.report.target.settings import settings_document, settings_lines
 
-    basis = basis_of(given)
-    target, config = basis.target, basis.config
+    config = read_config(os.environ)
+    try:
+        target = target_of(given.of(TargetOptions), config)
+    except NoTargetError as error:
+        Environment.of_process().note(error.message, error.hint)
+        target = without_target(os.environ)
     flags = vars(given.of(RunningOptions))
-    running = resolve_running(
-        flags,
-        os.environ,
-        target.section,
-        f"{config.path}: [targets.{target.name}]",
-        with_profile(DEFAULT_LIMITS, target),
-    )
+    limits = with_profile(DEFAULT_LIMITS, target)
+    running = resolve_running(flags, os.environ, target.section, target.section.place, limits)
     sources = Sources(target_flags(given.of(TargetOptions)), flags, os.environ, config)
     settings = all_settings(sources, target, running)
     if given.of(JsonOption).json:

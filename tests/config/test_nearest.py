@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvsctl.cli.errors.guesses import did_you_mean, near, slips_between
+from kvsctl.config.nearest import did_you_mean, hint_of, near, slips_between
 
 _OPTIONS = ["--timeout", "--target", "--report", "--quiet", "--quote", "--dry-run", "--ttl"]
 _COMMANDS = ["get", "set", "list", "journal", "delete", "du", "diff"]
@@ -27,6 +27,12 @@ _texts = st.text("abc-", max_size=7)
         ("delte", _COMMANDS, ["delete"]),
         ("remove", _COMMANDS, []),
         ("ls", _COMMANDS, []),
+        ("del", _COMMANDS, ["delete"]),
+        ("jou", _COMMANDS, ["journal"]),
+        ("li", _COMMANDS, []),
+        ("--time", _OPTIONS, ["--timeout"]),
+        ("retrys", ["retries", "read_only"], ["retries"]),
+        ("Token-File", ["token_file"], ["token_file"]),
         ("", [], []),
     ],
 )
@@ -42,6 +48,11 @@ def test_the_question() -> None:
     assert did_you_mean(()) == ""
     assert did_you_mean(("a",)) == "Did you mean a?"
     assert did_you_mean(("a", "b", "c")) == "Did you mean a, b or c?"
+
+
+def test_a_name_like_no_other_gets_all_of_them() -> None:
+    assert hint_of("xyz", ["abc", "def"]) == "Known: abc, def."
+    assert hint_of("abd", ["abc", "def"]) == "Did you mean abc?"
 
 
 @given(_texts, _texts)
