@@ -13,7 +13,7 @@ from kvsctl.config.file import ConfigFile, read_config
 from kvsctl.config.sections import BRIDGE, check_names
 from kvsctl.config.settings import DEFAULTS
 from kvsctl.config.targets import FORGE_URL, TargetFlags, choose_target
-from kvsctl.errors import UsageError
+from kvsctl.errors import Interrupted, UsageError
 from kvsctl.jobs.ping.asking import Ping, ping
 from kvsctl.jobs.question import typed_line
 from kvsctl.jobs.settings.writing import BYTE_ORDER_MARK, text_of, with_target, write_private
@@ -68,7 +68,11 @@ async def init(wanted: Wanted, environment: Environment, environ: Mapping[str, s
             f"Give {', '.join(wanted.missing)}.",
         )
     if wanted.missing:
-        wanted = await interruptible(_asked(wanted, config, environment), _NOTHING)
+        try:
+            wanted = await interruptible(_asked(wanted, config, environment), _NOTHING)
+        except Interrupted:
+            environment.write_stderr("\n")  # the error must not stand beside the question
+            raise
     name, section = str(wanted.name), _section(wanted)
     if wanted.make_default and config.default is not None:
         raise UsageError(
