@@ -6,11 +6,12 @@ from enum import Enum
 from typing import Final, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from kvsctl.bulk.pacing.pace import Pace
 from kvsctl.bulk.packing.rule import PackingRule
 from kvsctl.bulk.retrying.policy import RetryPolicy
-from kvsctl.bulk.settling.precondition import Precondition
+from kvsctl.bulk.settling.precondition import Precondition, WriteIf
 from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.config.settings import DEFAULTS, Running
 from kvsctl.limits import DEFAULT_LIMITS
@@ -111,6 +112,16 @@ class RunPlan(msgspec.Struct, frozen=True):
             stop_seconds=running.timeout,
             max_failures=running.max_failures,
         )
+
+    def conditioned(self, condition: Precondition) -> "RunPlan":
+        """Return the plan of a set that writes under this condition.
+
+        If the service decides which keys are absent, each record is set alone.
+        """
+        packing = self.packing
+        if condition.write_if is WriteIf.ABSENT_EXACT:
+            packing = PackingRule(1, packing.max_bytes)
+        return replace(self, packing=packing, precondition=condition)
 
     def window_at(self, concurrency: int) -> int:
         """Return how many records may be admitted and unsettled at a time. This bounds memory.

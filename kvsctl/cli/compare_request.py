@@ -27,9 +27,9 @@ from kvsctl.comparison.joining import Change
 from kvsctl.comparison.sampling import Sample, sample_of
 from kvsctl.config.file import read_config
 from kvsctl.errors import UsageError
-from kvsctl.files.descriptors import descriptor
 from kvsctl.jobs.compare.comparing import Comparison
 from kvsctl.jobs.compare.printing import DifferenceForm, DifferencePrinting
+from kvsctl.jobs.compare.reading import reader_of
 from kvsctl.jobs.compare.verifying import Comparand, Verification
 from kvsctl.jobs.store.listing import ListedStore
 from kvsctl.jobs.store.side import StoreSide
@@ -37,10 +37,7 @@ from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.model import Verb
 from kvsctl.records.checks import check_entity
-from kvsctl.records.parser_choice import set_parsers
 from kvsctl.records.reader import Reader
-from kvsctl.records.rules import Rules
-from kvsctl.records.sources import File
 from kvsctl.report.console import Environment
 
 _EXAMPLE: Final = (
@@ -204,13 +201,7 @@ def _reader(given: Given, paths: Iterable[Path]) -> Reader:
     entity = entities.entity[0] if is_one else None
     if entity is not None and (breach := check_entity(entity, DEFAULT_LIMITS)):
         raise UsageError(f"--entity {entity}: {breach.message}")
-    files = [File(None if path == _STDIN else path, forms=forms) for path in paths]
-    for file in files:
-        file.require_readable()
-    # Records of another installation, or of the future, may break today's limits.
-    reader = Reader(files, set_parsers(Rules(None, entity), forms.shape, string=False))
-    reader.require_usable(may_reread=lambda path: descriptor(path) is None)
-    return reader
+    return reader_of((None if path == _STDIN else path for path in paths), forms, entity)
 
 
 def _only(given: str | None) -> frozenset[Change]:

@@ -19,8 +19,7 @@ from kvsctl.cli.request import (
 from kvsctl.cli.selectors import listing_plan, require_by_key, selectors_given, with_prefix
 from kvsctl.errors import UsageError
 from kvsctl.files.descriptors import descriptor
-from kvsctl.files.sinks import part_path
-from kvsctl.jobs.file_roles import Role
+from kvsctl.jobs.file_roles import Role, written_roles
 from kvsctl.jobs.job import BatchJob, Journalling
 from kvsctl.jobs.store.listing_input import ListingInput
 from kvsctl.limits import DEFAULT_LIMITS
@@ -131,7 +130,7 @@ def listing_job(
 
 def _manifest_roles(path: Path | None) -> list[Role]:
     """Return the roles of a manifest, and of its part beside it."""
-    return [] if path is None else [("manifest", path), ("manifest", part_path(path))]
+    return [] if path is None else written_roles("manifest", path)
 
 
 def _asked(plan: ListingPlan, printing: Printing) -> MetadataRequest:

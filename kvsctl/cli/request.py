@@ -7,9 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from kvsctl.bulk.packing.rule import PackingRule
 from kvsctl.bulk.plan import RunPlan
-from kvsctl.bulk.settling.precondition import WriteIf
 from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.cli.inputs import (
     input_checks,
@@ -42,7 +40,7 @@ from kvsctl.errors import UsageError
 from kvsctl.files.compressed import compressor_of
 from kvsctl.files.descriptors import descriptor
 from kvsctl.files.sinks import part_path
-from kvsctl.jobs.file_roles import Place, Role, require_one_role_each
+from kvsctl.jobs.file_roles import Place, Role, files_of, require_one_role_each, written_roles
 from kvsctl.jobs.inputs import JobInput
 from kvsctl.jobs.job import BatchJob, Journalling, Reporting, Schedule
 from kvsctl.limits import DEFAULT_LIMITS, Limits
@@ -177,18 +175,14 @@ def schedule_of(given: Given, max_duration_seconds: int | None) -> Schedule:
 def _plan(
     verb: Verb, running: Running, policy: ReadPolicy, given: Given, target: Target
 ) -> RunPlan:
-    condition = precondition_of(given.of(SetOptions))
     plan = RunPlan.of(
         verb, running, is_local=target.local_path is not None, is_bridged=target.is_bridge
     )
-    sets_alone = condition.write_if is WriteIf.ABSENT_EXACT
     return replace(
-        plan,
-        packing=PackingRule(1, running.max_batch_bytes) if sets_alone else plan.packing,
+        plan.conditioned(precondition_of(given.of(SetOptions))),
         pace=plan.pace.divided(given.of(QuotaParts).parts),
         read_policy=policy,
         verify=given.of(VerifyOption).verify,
-        precondition=condition,
         splits_slabs=_SPLIT_SLABS in os.environ,
     )
 
@@ -261,7 +255,7 @@ def require_own_files(
             ("plan", plan),
             ("plan", None if plan is None else part_path(plan)),
             ("metrics file", given.of(MonitoringOptions).metrics_file),
-            *(role for target in targets for role in _files_of(target)),
+            *(role for target in targets for role in files_of(target)),
             ("configuration file", config.path if config.exists else None),
         ]
     )
@@ -283,23 +277,12 @@ def output_roles(path: Path | None, role: str = "output") -> list[Role]:
     """Return the roles of where results are written; beside a file is its part."""
     if path is None:
         return [(role, _STDOUT)]
-    return [(role, path), (role, part_path(path))]
+    return written_roles(role, path)
 
 
 def printing_roles(printing: Printing) -> list[Role]:
     """Return the roles of where a job prints, by the name that users know."""
     return output_roles(printing.path, "plan" if isinstance(printing.form, PlanForm) else "output")
-
-
-def _files_of(target: Target) -> list[Role]:
-    return [*database_files(target.local_path), ("token file", target.token_file)]
-
-
-def database_files(path: Path | None) -> list[Role]:
-    """Return the database and the files that SQLite keeps beside it."""
-    if path is None:
-        return []
-    return [("database", path.with_name(path.name + end)) for end in ("", "-wal", "-shm")]
 
 
 def require_resumable_outputs(

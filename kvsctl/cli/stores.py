@@ -11,9 +11,10 @@ from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions
 from kvsctl.cli.options.target import TargetOptions
-from kvsctl.cli.request import basis_of, database_files, schedule_of
+from kvsctl.cli.request import basis_of, schedule_of
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
+from kvsctl.jobs.file_roles import database_files
 from kvsctl.jobs.job import Schedule
 from kvsctl.jobs.store.side import StoreSide
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from kvsctl.errors import UsageError
-from kvsctl.files.sinks import ByteSink, MarkedSink
+from kvsctl.files.sinks import ByteSink, MarkedSink, open_output
 
 _MEMBER_BYTES: Final = 1_000_000
 """How many bytes of output are collected in memory and then compressed together."""
@@ -38,6 +38,16 @@ def compressor_of(path: Path) -> Compress | None:
             "Name it .gz or .zst, or compress it afterwards.",
         )
     return None
+
+
+def open_compressed(path: Path, moved: Callable[[], None] = lambda: None) -> ByteSink:
+    """Return a sink to an output, compressed as its name says. Raise UsageError: see `open_output`.
+
+    `moved`: see `DescriptorWriter`.
+    """
+    compress = compressor_of(path)
+    sink = open_output(path, moved)
+    return sink if compress is None else CompressedSink(sink, compress)
 
 
 def _gzip(content: bytes) -> bytes:

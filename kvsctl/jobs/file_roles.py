@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
+from kvsctl.files.sinks import part_path
 
 Place: TypeAlias = Path | int
 """A file, by its path or by the descriptor that the shell opened for it."""
@@ -35,6 +37,23 @@ def require_one_role_each(roles: Iterable[Role]) -> None:
                     f"{shown} is {other_role} and {role} at once", "Use a different file for each."
                 )
         seen.append((role, place))
+
+
+def files_of(target: Target) -> list[Role]:
+    """Return the files that a target is, or that its token is in."""
+    return [*database_files(target.local_path), ("token file", target.token_file)]
+
+
+def database_files(path: Path | None) -> list[Role]:
+    """Return the database and the files that SQLite keeps beside it."""
+    if path is None:
+        return []
+    return [("database", path.with_name(path.name + end)) for end in ("", "-wal", "-shm")]
+
+
+def written_roles(role: str, path: Path) -> list[Role]:
+    """Return the roles of a file that is written, and of its part beside it."""
+    return [(role, path), (role, part_path(path))]
 
 
 def _can_clash(place: Place) -> bool:

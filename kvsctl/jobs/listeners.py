@@ -14,17 +14,23 @@ from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.plan import Pressure
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageError
 from kvsctl.files.claims import require_unused, require_writable, resolved
-from kvsctl.files.compressed import CompressedSink, compressor_of
-from kvsctl.files.sinks import ByteSink, open_output, part_path
+from kvsctl.files.compressed import open_compressed
+from kvsctl.files.sinks import ByteSink, part_path
 from kvsctl.jobs.ending import End, Ending, graver
 from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.journal import JobJournal
-from kvsctl.jobs.printing import complete, has_no_reader, manifest_of, on_stdout, opened
+from kvsctl.jobs.printing import (
+    MOST_HELD_BYTES,
+    Printed,
+    has_no_reader,
+    manifest_of,
+    on_stdout,
+    opened,
+)
 from kvsctl.jobs.progress.showing import JobProgress
 from kvsctl.jobs.signals import Steered
 from kvsctl.journal.state import Stage
 from kvsctl.outputs.forms import Printing
-from kvsctl.outputs.records import RecordOutput
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile
 from kvsctl.report.escape import visible
@@ -36,10 +42,6 @@ if TYPE_CHECKING:
     from kvsctl.listing.remainder import Remainder
     from kvsctl.outputs.failures import FailuresFile
     from kvsctl.outputs.undo_file import UndoFile
-    from kvsctl.outputs.usage import UsageOutput
-
-_MOST_HELD_BYTES: Final = 16_000_000
-_MOST_PENDING_BYTES: Final = 8_000_000
 
 
 class JobListeners:
@@ -61,9 +63,8 @@ class JobListeners:
         self._environment = environment
         self.journal: Final = JobJournal(job, journal)
         self._tally = self.journal.tally()
-        self._sink: ByteSink | None = None
         self._manifest = manifest_of(job, about)
-        self._records: RecordOutput | UsageOutput | None = None
+        self._printed: Printed | None = None
         self._failures: FailuresFile | None = None
         self._report: ReportFile | None = None
         self._wake: Callable[[], None] = lambda: None
@@ -104,7 +105,8 @@ class JobListeners:
     def __enter__(self) -> Self:
         try:
             self._open_files()
-            self.listeners += self.journal.listeners(self._sink, self._stop, self._is_torn)
+            sink = None if self._printed is None else self._printed.sink
+            self.listeners += self.journal.listeners(sink, self._stop, self._is_torn)
             if self._job.cleanup is None:
                 self.open_undo()
         except BaseException:
@@ -129,13 +131,8 @@ class JobListeners:
         if self._failures is not None:
             self.listeners.append(self._failures)
         if job.records is not None:
-            self._sink = sink = self._open_sink(job.records)
-            if self._manifest is not None:
-                sink = self._manifest.over(sink, self.journal.written_part(job.records.path))
-            self._records = opened(
-                job.records, sink, self.journal.state, self._about, self._environment
-            )
-            self.listeners.append(self._records)
+            self._printed = self._open_output(job.records)
+            self.listeners.append(self._printed.records)
 
     def open_undo(self) -> None:
         """Open the undo file, if the job has one, and let the journal note it. Raise KvsctlError.
@@ -201,10 +198,8 @@ class JobListeners:
                 closing.callback(self._report.close)
             if self._failures is not None:
                 closing.callback(self._failures.abandon)
-            if self._sink is not None:
-                closing.callback(self._sink.abandon)
-            if self._records is not None:
-                closing.callback(self._records.discard)
+            if self._printed is not None:
+                closing.callback(self._printed.abandon)
             if self.undo is not None:
                 closing.callback(self.undo.close)
 
@@ -241,18 +236,14 @@ class JobListeners:
 
     def pressure(self) -> Pressure:
         """Return how much more output can be taken. Stop the run if the output has failed."""
-        sink, records = self._sink, self._records
-        held_bytes = self.journal.held_bytes
-        if sink is not None and records is not None:
-            if sink.broken is not None and self._run is not None:
-                self._run.stop()
-                return Pressure.STOP
-            if sink.pending_bytes > _MOST_PENDING_BYTES:
-                return Pressure.STOP
-            held_bytes += records.held_bytes
+        printed, held_bytes = self._printed, self.journal.held_bytes
         if self._failures is not None:
             held_bytes += self._failures.held_bytes
-        return Pressure.OLDEST_ONLY if held_bytes > _MOST_HELD_BYTES else Pressure.NONE
+        if printed is None:
+            return Pressure.OLDEST_ONLY if held_bytes > MOST_HELD_BYTES else Pressure.NONE
+        if printed.sink.broken is not None and self._run is not None:
+            self._run.stop()
+        return printed.pressure(held_bytes=held_bytes)
 
     @property
     def has_work_left(self) -> bool:
@@ -287,7 +278,7 @@ class JobListeners:
             graver(self._bad_sum(), graver(error, broken)),
             interrupted,
             elapsed_seconds - self._asked_seconds + self.journal.earlier_seconds,
-            is_unread=self._sink is not None and has_no_reader(self._sink),
+            is_unread=self._printed is not None and has_no_reader(self._printed.sink),
             is_cut_short=self._run is not None and self._run.is_cut_short,
         )
         try:
@@ -309,14 +300,23 @@ class JobListeners:
         is_broken = self._failures is not None and self._failures.is_broken
         return None if is_broken else self._job.reporting.failures_path
 
+    def _open_output(self, printing: Printing) -> Printed:
+        sink = to = self._open_sink(printing)
+        try:
+            if self._manifest is not None:
+                to = self._manifest.over(sink, self.journal.written_part(printing.path))
+            state = self.journal.state
+            records = opened(printing, to, state, self._about, self._environment)
+        except BaseException:
+            sink.abandon()  # which also lets other runs use the file
+            raise
+        return Printed(records, sink, printing.path, self._manifest)
+
     def _open_sink(self, records: Printing) -> ByteSink:
-        if records.path is not None:
-            if (part := self.journal.part_file(records.path)) is not None:
-                return part
-            sink = open_output(records.path, self._output_changed)
-            compress = compressor_of(records.path)
-            return sink if compress is None else CompressedSink(sink, compress)
-        return on_stdout(records, self._environment, self._output_changed)
+        if records.path is None:
+            return on_stdout(records, self._environment, self._output_changed)
+        part = self.journal.part_file(records.path)
+        return open_compressed(records.path, self._output_changed) if part is None else part
 
     def _output_changed(self) -> None:
         self._wake()
@@ -336,12 +336,8 @@ class JobListeners:
 
     def _complete_files(self, *, is_whole: bool) -> StreamError | None:
         broken: StreamError | None = None
-        if self._records is not None and self._sink is not None:
-            place = self._job.records.path if self._job.records else None
-            broken = complete(self._records, self._sink, self._tally, place, is_whole=is_whole)
-            can_vouch = is_whole and self._sink.broken is None and not self._tally.failed
-            if can_vouch and broken is None and self._manifest:
-                broken = self._manifest.write()
+        if self._printed is not None:
+            broken = self._printed.complete(self._tally, is_whole=is_whole)
         if self._failures is not None:
             try:
                 self._failures.close(is_whole=is_whole)

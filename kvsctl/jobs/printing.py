@@ -1,10 +1,14 @@
 """Print the records that a run finds, or their keys or sums, with a manifest beside them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.bulk.plan import Pressure
+from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus, StreamError, UsageError
 from kvsctl.files.claims import require_writable, resolved
 from kvsctl.files.sinks import ByteSink, DescriptorWriter, status_of
@@ -26,6 +30,11 @@ from kvsctl.report.document import About
 if TYPE_CHECKING:
     from kvsctl.backups.export import ExportManifest
     from kvsctl.outputs.usage import UsageOutput
+    from kvsctl.service.queries import EntityIndex
+
+MOST_HELD_BYTES: Final = 16_000_000
+"""How much output may wait for older records."""
+_MOST_PENDING_BYTES: Final = 8_000_000
 
 
 def opened(
@@ -76,35 +85,72 @@ def on_stdout(printing: Printing, environment: Environment, moved: Callable[[], 
     return DescriptorWriter(environment.stdout_fd, moved)
 
 
-def complete(
-    records: "RecordOutput | UsageOutput",
-    sink: ByteSink,
-    tally: Tally,
-    place: Path | None,
-    *,
-    is_whole: bool,
-) -> StreamError | None:
-    """Complete an output, or leave it marked as partial, and return the error if that fails.
+class Printed:
+    """Records, keys or sums while they are printed to a sink.
 
-    What did not reach a broken output does not count as succeeded: it is unsent. A reader that has
-    closed its pipe is not an error. `place`: the file; None: stdout.
+    `manifest` is written beside them once they are complete; None: no manifest is.
     """
-    broken: StreamError | None = None
-    try:
-        records.close(is_whole=is_whole)
-    except StreamError as error:
-        broken = error
-    if is_whole and broken is None:
-        sink.complete()
-    else:
-        sink.abandon()
-    if sink.broken is None:
+
+    def __init__(
+        self,
+        records: "RecordOutput | UsageOutput",
+        sink: ByteSink,
+        place: Path | None,
+        manifest: "ExportManifest | None" = None,
+    ) -> None:
+        self.records = records
+        self.sink = sink
+        self._place = place
+        self._manifest = manifest
+
+    @property
+    def is_full(self) -> bool:
+        """Whether what is printed must be written before there is more of it."""
+        return self.sink.broken is not None or self.sink.pending_bytes > _MOST_PENDING_BYTES
+
+    def pressure(self, *, held_bytes: int = 0) -> Pressure:
+        """Return how much more can be printed. `held_bytes` wait elsewhere for older records."""
+        if self.is_full:
+            return Pressure.STOP
+        held_bytes += self.records.held_bytes
+        return Pressure.OLDEST_ONLY if held_bytes > MOST_HELD_BYTES else Pressure.NONE
+
+    def complete(self, tally: Tally, *, is_whole: bool) -> StreamError | None:
+        """Complete the output and its manifest, or leave it marked as partial.
+
+        Return the error if that fails. What did not reach a broken output does not count as
+        succeeded: it is unsent. A reader that has closed its pipe is not an error. A manifest
+        vouches for a whole output without a failure, and for no other.
+        """
+        broken = self._completed(tally, is_whole=is_whole)
+        can_vouch = is_whole and self.sink.broken is None and not tally.failed
+        if can_vouch and broken is None and self._manifest is not None:
+            broken = self._manifest.write()
         return broken
-    tally.take_back(records.unwritten())
-    if has_no_reader(sink):
-        return broken
-    what = f"cannot write to {place or 'stdout'}: {sink.broken.strerror}"
-    return broken or StreamError(what)
+
+    def _completed(self, tally: Tally, *, is_whole: bool) -> StreamError | None:
+        broken: StreamError | None = None
+        try:
+            self.records.close(is_whole=is_whole)
+        except StreamError as error:
+            broken = error
+        if is_whole and broken is None:
+            self.sink.complete()
+        else:
+            self.sink.abandon()
+        if self.sink.broken is None:
+            return broken
+        tally.take_back(self.records.unwritten())
+        if has_no_reader(self.sink):
+            return broken
+        what = f"cannot write to {self._place or 'stdout'}: {self.sink.broken.strerror}"
+        return broken or StreamError(what)
+
+    def abandon(self) -> None:
+        """Leave the output marked as partial."""
+        with ExitStack() as closing:  # both, even if one of them fails
+            closing.callback(self.sink.abandon)
+            closing.callback(self.records.discard)
 
 
 def has_no_reader(sink: ByteSink) -> bool:
@@ -119,25 +165,47 @@ def manifest_of(job: BatchJob, about: About) -> "ExportManifest | None":
     """
     if job.records is None or job.records.manifest_path is None:
         return None
-    path = job.records.path
-    if path is not None:
+    spaces = () if job.listing is None else job.listing.spaces
+    return manifest_at(
+        job.records.manifest_path,
+        job.records.path,
+        job.target,
+        spaces,
+        job.selection,
+        about.started_at,
+    )
+
+
+def manifest_at(
+    place: Path,
+    output: Path | None,
+    target: Target,
+    spaces: Sequence["EntityIndex | None"],
+    selection: Mapping[str, Any],
+    started_at: datetime,
+) -> "ExportManifest":
+    """Return what writes the manifest of an export to `place`.
+
+    `spaces` are listed, and `selection` chooses among their records. Raise UsageError if it or the
+    output could not be written.
+    """
+    if output is not None:
         # The manifest is beside the output: an error must name what the user has given.
-        require_writable(resolved(path) if path.is_symlink() else path)
+        require_writable(resolved(output) if output.is_symlink() else output)
     from kvsctl.backups.export import ExportManifest  # few jobs write one
     from kvsctl.backups.manifest import Facts
 
-    spaces = () if job.listing is None else job.listing.spaces
     facts = Facts(
-        target=about.target,
-        installation=job.target.installation,
-        selection=job.selection,
+        target=target.display,
+        installation=target.installation,
+        selection=selection,
         entities=[space.entity for space in spaces if space is not None],
         has_plain_keys=None in spaces,
-        read_from=about.started_at,
-        read_until=about.started_at,
-        is_bridged=job.target.is_bridge,
+        read_from=started_at,
+        read_until=started_at,
+        is_bridged=target.is_bridge,
     )
-    return ExportManifest(job.records.manifest_path, facts)
+    return ExportManifest(place, facts)
 
 
 def _form(wanted: RecordForm | KeyForm | PlanForm) -> Form:

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from kvsctl.bulk.events import Event, RecordsRead, RequestEnded, Settled
-from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.bulk.events import Event, Listener, RecordsRead, RequestEnded, Settled
 from kvsctl.bulk.settling.reconcile import UNDECIDED
 from kvsctl.comparison.entries import Block, Entry, blocks_of
 from kvsctl.comparison.sorting import Sorter
@@ -14,14 +13,14 @@ from kvsctl.model import Outcome, Record, State
 class Collector:
     """A listener that keeps what a listing finds, to be yielded in order: on disk if it is much.
 
-    Requests are counted in `tally`, and so are records that could not be read, and those about
+    `note` receives the events of requests, of records that could not be read, and of those about
     which the selection could not decide.
     """
 
     wants = frozenset({Settled, RequestEnded})
 
-    def __init__(self, tally: Tally) -> None:
-        self._tally = tally
+    def __init__(self, note: Listener) -> None:
+        self._note = note
         self._sorter = Sorter(Entry)
 
     def __call__(self, event: Event) -> None:
@@ -30,7 +29,7 @@ class Collector:
             for outcome in event.outcomes:
                 self._take(outcome)
         else:
-            self._tally(event)
+            self._note(event)
 
     def blocks(self) -> Iterator[Block]:
         """Yield everything in the order of entities and keys, once."""
@@ -45,5 +44,5 @@ class Collector:
         if outcome.found is not None and isinstance(record, Record):
             self._sorter.add(entry_of(record.identity, outcome.found))
         elif outcome.state is State.FAILED or outcome.skipped_by == UNDECIDED:
-            self._tally(RecordsRead(1))
-            self._tally(Settled([outcome]))
+            self._note(RecordsRead(1))
+            self._note(Settled([outcome]))

@@ -24,6 +24,7 @@ from kvsctl.jobs.compare.reading import (
     count_absent_as_read,
     counting,
     look_up,
+    selected,
 )
 from kvsctl.jobs.cron.lock import locked
 from kvsctl.jobs.cron.time_limit import TimeLimit
@@ -218,7 +219,7 @@ class _Comparing:
                 sides.append(await self._listed(side, opened))
                 continue
             files.append(FileSide(side, counting(self.tally)))
-            sides.append(_selected(_part_of(files[-1].blocks(), self._job.shard), self._job.covers))
+            sides.append(selected(_part_of(files[-1].blocks(), self._job.shard), self._job.covers))
         # What is not in order is sorted here: until that is done, an interrupt ends the process.
         firsts = [next(blocks, ()) for blocks in sides]
         stopper = _Stopper(self._printer)
@@ -305,18 +306,6 @@ class _Ended(Exception):
     def __init__(self, error: KvsctlError | None) -> None:
         super().__init__()
         self.error = error
-
-
-def _selected(blocks: Iterator[Block], plan: ListingPlan | None) -> Iterator[Block]:
-    """Return the entries of files that a listing of the other side would cover."""
-    if plan is None:
-        return blocks
-    entities = {"" if space is None else space.entity for space in plan.spaces}
-    chooses = plan.selection.chooses_key
-    return (
-        [one for one in block if one.entity in entities and chooses(one.entity or None, one.key)]
-        for block in blocks
-    )
 
 
 def _part_of(blocks: Iterator[Block], shard: Shard | None) -> Iterator[Block]:

@@ -13,8 +13,8 @@ import msgspec
 from kvsctl.bulk.run import Run
 from kvsctl.comparison.joining import Change, Difference
 from kvsctl.errors import ExitStatus, StreamError, UsageError
-from kvsctl.files.compressed import CompressedSink, compressor_of
-from kvsctl.files.sinks import ByteSink, DescriptorWriter, open_output, status_of
+from kvsctl.files.compressed import open_compressed
+from kvsctl.files.sinks import ByteSink, DescriptorWriter, status_of
 from kvsctl.outputs.differences import (
     DifferenceFormat,
     json_line_of,
@@ -137,8 +137,7 @@ def _opened(
     printing: DifferencePrinting, environment: Environment, moved: Callable[[], None]
 ) -> ByteSink:
     if printing.path is not None:
-        sink, compress = open_output(printing.path, moved), compressor_of(printing.path)
-        return sink if compress is None else CompressedSink(sink, compress)
+        return open_compressed(printing.path, moved)
     if environment.stdout_fd is None:
         raise UsageError("cannot print differences: stdout is closed", "Use --output FILE.")
     return DescriptorWriter(environment.stdout_fd, moved)

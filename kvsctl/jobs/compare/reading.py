@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
+from pathlib import Path
 from typing import Final
 
 from kvsctl.bulk.alike import FailedChecks
@@ -9,18 +10,27 @@ from kvsctl.bulk.events import Event, Listener, RecordsRead, Settled
 from kvsctl.bulk.feeds import ReadyFeed
 from kvsctl.bulk.outcomes.in_order import Reorder
 from kvsctl.bulk.outcomes.tally import Tally
-from kvsctl.bulk.plan import Pressure
+from kvsctl.bulk.pacing.pacer import Pacer
+from kvsctl.bulk.plan import Pressure, RunPlan
 from kvsctl.bulk.run import Run
 from kvsctl.bulk.settling.reconcile import EXPIRED, MISSING
 from kvsctl.comparison.entries import Block, Entry
 from kvsctl.errors import KvsctlError
+from kvsctl.files.descriptors import descriptor
 from kvsctl.jobs.connect import connected
 from kvsctl.jobs.cron.time_limit import TimeLimit
 from kvsctl.jobs.runner import Interrupts
 from kvsctl.jobs.store.side import StoreSide
 from kvsctl.jsontext import string
+from kvsctl.listing.plan import ListingPlan
 from kvsctl.model import Found, Identity, Outcome, Problem, Record
+from kvsctl.records.formats import Forms
+from kvsctl.records.parser_choice import set_parsers
+from kvsctl.records.reader import Reader
+from kvsctl.records.rules import Rules
+from kvsctl.records.sources import File
 from kvsctl.service.auth.credentials import Credentials
+from kvsctl.service.client import StoreClient
 from kvsctl.service.wire import MetadataRequest, key_body
 
 _MOST_HELD_BYTES: Final = 16_000_000
@@ -95,6 +105,32 @@ def entry_of(identity: Identity, found: Found) -> Entry:
     return Entry(identity.entity or "", identity.key, body)
 
 
+def reader_of(paths: Iterable[Path | None], forms: Forms, entity: str | None) -> Reader:
+    """Return a reader of files to compare; None: stdin. Raise UsageError if one cannot be used.
+
+    `entity`: that of records which name none.
+    """
+    files = [File(path, forms=forms) for path in paths]
+    for file in files:
+        file.require_readable()
+    # Records of another installation, or of the future, may break today's limits.
+    reader = Reader(files, set_parsers(Rules(None, entity), forms.shape, string=False))
+    reader.require_usable(may_reread=lambda path: descriptor(path) is None)
+    return reader
+
+
+def selected(blocks: Iterator[Block], plan: ListingPlan | None) -> Iterator[Block]:
+    """Return the entries of files that a listing of the other side would cover."""
+    if plan is None:
+        return blocks
+    entities = {"" if space is None else space.entity for space in plan.spaces}
+    chooses = plan.selection.chooses_key
+    return (
+        [one for one in block if one.entity in entities and chooses(one.entity or None, one.key)]
+        for block in blocks
+    )
+
+
 async def look_up(
     store: StoreSide,
     credentials: Credentials,
@@ -123,26 +159,40 @@ async def look_up(
         wants_headers=store.wants_headers,
     )
     async with target as service:
-
-        def pressure() -> Pressure:
-            if not is_written(run):
-                return Pressure.STOP
-            is_held = lookup.held_bytes > _MOST_HELD_BYTES
-            return Pressure.OLDEST_ONLY if is_held else Pressure.NONE
-
-        run = Run(store.plan, service, [*listeners, lookup], pressure=pressure)
+        run = lookup_run(store.plan, service, lookup, listeners, is_written=is_written)
         with interrupts.stopping(run, note), limit.stopping(run):
             error = await run.work(ReadyFeed(lookup.records(chain([first], rest))))
         lookup.close()
         return error or limit.work_left()
 
 
-def counting(tally: Tally) -> Callable[[Problem], None]:
-    """Return a function that counts a problem as failed."""
+def lookup_run(
+    plan: RunPlan,
+    service: StoreClient,
+    lookup: Lookup,
+    listeners: Sequence[Listener],
+    *,
+    is_written: Callable[[Run], bool],
+    pacer: Pacer | None = None,
+) -> Run:
+    """Return a run that reads and compares what `lookup.records` yields: see `look_up`."""
+
+    def pressure() -> Pressure:
+        if not is_written(run):
+            return Pressure.STOP
+        is_held = lookup.held_bytes > _MOST_HELD_BYTES
+        return Pressure.OLDEST_ONLY if is_held else Pressure.NONE
+
+    run = Run(plan, service, [*listeners, lookup], pressure=pressure, pacer=pacer)
+    return run
+
+
+def counting(note: Listener) -> Callable[[Problem], None]:
+    """Return a function that notes a problem as a record that failed."""
 
     def count(problem: Problem) -> None:
-        tally(RecordsRead(1))
-        tally(Settled(FailedChecks([problem])))
+        note(RecordsRead(1))
+        note(Settled(FailedChecks([problem])))
 
     return count
 
