@@ -24,6 +24,7 @@ _PAGES: Final = {
 }
 _OTHER_PROGRAMS: Final[dict[str, str]] = {
     "--array": "sbatch",
+    "--build": "docker compose up",
     "--data-binary": "curl",
     "--encrypt": "forge variables set",
     "--upgrade": "forge install",

@@ -87,6 +87,9 @@ _TABLE: Final[dict[str, str]] = {
     f"{_EMULATOR}::test_a_running_emulator_exports_and_imports": """
         docs/emulator.md  sh  curl -s
     """,
+    "tests/containers/test_compose.py::test_the_page_names_folder_and_command": """
+        docs/emulator.md  sh  cd examples/containers
+    """,
     f"{_EMULATOR}::test_serve_takes_the_faults": """
         docs/emulator.md  -  seed=7
     """,

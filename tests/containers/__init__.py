@@ -1,0 +1,1 @@
+"""The image of `packaging/container/`, and `examples/containers/` that starts it."""
