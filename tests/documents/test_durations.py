@@ -19,7 +19,7 @@ def _spans(text: str) -> list[str]:
 
 
 def test_ages_need_a_unit() -> None:
-    page = (_DOCS / "whole-store.md").read_text("utf-8")
+    page = (_DOCS / "selectors.md").read_text("utf-8")
     [row] = re.findall(r"^\| `--older-than AGE` \| (.*?) \|", page, re.MULTILINE)
     [refused] = _REFUSED.findall(row)
     ages = _spans(_REFUSED.sub("", row))

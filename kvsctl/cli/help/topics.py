@@ -7,7 +7,7 @@ from kvsctl.cli.help.about.form import (
     INPUT,
     JOURNAL,
     README,
-    STORE,
+    SELECTORS,
     TARGETS,
     Example,
 )
@@ -109,7 +109,7 @@ _SELECTORS: Final = Topic(
         ),
     ),
     options=("delete", panels.SELECTION),
-    docs=STORE,
+    docs=SELECTORS,
 )
 
 _TARGETS: Final = Topic(

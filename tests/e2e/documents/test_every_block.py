@@ -42,7 +42,7 @@ _TABLE: Final[dict[str, str]] = {
         docs/probe.md           console  $ kvsctl probe -t local --dry-run
         docs/targets.md         console  $ kvsctl config show
         docs/targets.md         console  $ kvsctl ping
-        docs/whole-store.md     console  $ kvsctl list city: --where
+        docs/selectors.md       console  $ kvsctl list city: --where
         docs/whole-store.md     console  $ kvsctl list city:12
         docs/whole-store.md     console  $ kvsctl du
         docs/whole-store.md     console  $ cat before.jsonl
@@ -198,7 +198,7 @@ _TABLE: Final[dict[str, str]] = {
         docs/reports.md  json  {"schema"
     """,
     f"{_STORES}::test_protected_keys_are_never_chosen": """
-        docs/whole-store.md  -  config⏎
+        docs/selectors.md  -  config⏎
     """,
     f"{_STORES}::test_a_backup_is_written_restored_and_piped": """
         docs/whole-store.md  sh  kvsctl export -t prod -o
@@ -253,20 +253,20 @@ _TABLE: Final[dict[str, str]] = {
         benchmarks/README.md  sh  uv run
     """,
     f"{_RECIPES}::test_jq_changes_records": """
-        docs/whole-store.md  sh  kvsctl export -t prod city: -o
+        docs/recipes.md  sh  kvsctl export -t prod city: -o
     """,
     f"{_RECIPES}::test_duckdb_reads_an_export_and_writes_what_set_loads": """
-        docs/whole-store.md  sh  python3 -
+        docs/recipes.md  sh  python3 -
     """,
     f"{_RECIPES}::test_age_encrypts_an_export_as_it_streams": """
-        docs/whole-store.md  sh  set -o pipefail  # so that
+        docs/recipes.md  sh  set -o pipefail  # so that
     """,
     f"{_RECIPES}::test_the_emulator_is_seeded_without_personal_data": """
-        docs/whole-store.md  jq  def redact
-        docs/whole-store.md  sh  set -o pipefail⏎kvsctl
+        docs/recipes.md  jq  def redact
+        docs/recipes.md  sh  set -o pipefail⏎kvsctl
     """,
     f"{_RECIPES}::test_the_data_of_an_account_is_found_and_erased": """
-        docs/whole-store.md  sh  set -o pipefail⏎id=
+        docs/recipes.md  sh  set -o pipefail⏎id=
     """,
 }
 """What each test runs: the page, the language ("-" if none) and how the block begins.

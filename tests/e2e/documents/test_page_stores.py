@@ -75,7 +75,7 @@ def test_an_error_is_the_object_that_is_shown(kvsctl: Command) -> None:
 
 
 def test_protected_keys_are_never_chosen(stores: Command) -> None:
-    (stores.home / "protected.txt").write_text(block(_STORES, "", "config\n"), "utf-8")
+    (stores.home / "protected.txt").write_text(block("docs/selectors.md", "", "config\n"), "utf-8")
     kept = {"config", "user:1001", "tenant:a:settings", "tenant:a:b:settings"}
     others = {"config:1", "user:1002", "tenant:a:users"}
     stores("set", "-q", *(f"{key}=1" for key in kept | others), status=0)

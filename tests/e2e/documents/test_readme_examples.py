@@ -17,7 +17,8 @@ _PAGES: Final = [
     *(
         f"docs/{name}.md"
         for name in (
-            "input", "journal", "targets", "whole-store", "clean-up", "probe", "many-processes"
+            "input", "journal", "targets", "selectors", "whole-store", "clean-up", "probe",
+            "many-processes",
         )
     ),
 ]  # fmt: skip

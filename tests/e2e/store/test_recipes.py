@@ -1,4 +1,4 @@
-"""The recipes of docs/whole-store.md, run as they stand, against served emulators."""
+"""The recipes of docs/recipes.md, run as they stand, against served emulators."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from tests.support.commands.serving import serving
 from tests.support.needs import IS_POSIX, only_on, program, skip_or_fail
 
 _ROOT: Final = Path(__file__).parents[3]
-_PAGE: Final = (_ROOT / "docs/whole-store.md").read_text("utf-8")
+_PAGE: Final = (_ROOT / "docs/recipes.md").read_text("utf-8")
 _CITIES: Final = _ROOT / "examples" / "cities.jsonl"
 
 pytestmark = only_on(IS_POSIX, "the recipes need a POSIX shell")
@@ -24,7 +24,7 @@ pytestmark = only_on(IS_POSIX, "the recipes need a POSIX shell")
 
 def _block(title: str, language: str = "sh") -> str:
     """Return the only block of a language under a heading."""
-    (section,) = re.findall(rf"^### {title}\n(.*?)(?=^##)", _PAGE, re.M | re.S)
+    (section,) = re.findall(rf"^## {title}\n(.*?)(?=^## |\Z)", _PAGE, re.M | re.S)
     (block,) = re.findall(rf"^```{language}\n(.*?)^```", section, re.M | re.S)
     return str(block)
 

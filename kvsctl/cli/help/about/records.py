@@ -5,11 +5,11 @@ from typing import Final
 
 from kvsctl.cli.help.about.form import (
     CHANGES,
+    CLEAN_UP,
     FILES,
     INPUT,
     REPORT,
     SELECTION,
-    STORE,
     TARGET,
     About,
 )
@@ -90,6 +90,6 @@ ABOUT: Final[Mapping[tuple[str, ...], About]] = {
             *REPORT,
         ),
         topics=("selectors", "targets", "resuming", "tuning"),
-        docs=STORE,
+        docs=CLEAN_UP,
     ),
 }
