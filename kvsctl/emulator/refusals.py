@@ -7,6 +7,7 @@ contract names no code, the docstring of the refusal says so.
 from collections.abc import Mapping
 from types import MappingProxyType
 
+INVALID_BODY = "BAD_REQUEST"
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -63,6 +64,15 @@ def reason_of(error: OSError) -> str:
 def malformed(message: str) -> Refusal:
     """Return a 400 for a malformed request. The contract names no code for it."""
     return Refusal(400, "INVALID_REQUEST", message)
+
+
+def invalid_body() -> Refusal:
+    """Return the 400 for a body that the service's schema does not allow.
+
+    Code and message are those in the tests of the vendor's client, where a metadata field is not
+    known. They refuse a batch whole.
+    """
+    return Refusal(400, INVALID_BODY, "Provided request body is invalid")
 
 
 def key_not_found() -> Refusal:

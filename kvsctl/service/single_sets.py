@@ -13,6 +13,7 @@ from kvsctl.service.transport.carrier import CarrierAnswer
 from kvsctl.service.wire import MetadataRequest, encode
 
 _OK: Final = 200
+_NO_CONTENT: Final = 204
 _CONFLICT: Final = 409
 _PLAIN: Final = "/v1/set"
 _ENTITY: Final = "/v1/entity/set"
@@ -40,7 +41,7 @@ class CreatingClient(StoreClient):
         trace_id: str | None,
         token: Secret | None,
     ) -> tuple[Reply | AllDone | None, Fault | None]:
-        if verb is not GET and answer.status == _OK:
+        if verb is not GET and answer.status in (_OK, _NO_CONTENT):
             return _written(answer.body, trace_id)
         reply, fault = super()._meaning(verb, records, answer, trace_id, token)
         exists = fault is not None and fault.status == _CONFLICT
@@ -59,7 +60,7 @@ def _creating(body: bytes) -> bytes:
 
 
 def _written(body: bytes, trace_id: str | None) -> tuple[AllDone | None, Fault | None]:
-    """Return what a 200 answer to a set means: its body is empty, or JSON."""
+    """Return what a 200 or 204 answer to a set means: its body is empty, or JSON."""
     if body.strip():
         try:
             jsontext.value(body)

@@ -157,7 +157,7 @@ def test_another_container_reaches_it_by_name_with_its_own_header(kvsctl: Comman
         app = {"forge-proxy-authorization": "Forge as=app,installationId=i"}
         admin = {"authorization": "Bearer admin"}
         path = "/forge/storage/kvs/v1/set"
-        assert status(path, app, b'{"key":"k","value":1}') == 200
+        assert status(path, app, b'{"key":"k","value":1}') == 204
         assert status(path, {}, b'{"key":"k","value":1}') == 401
         assert status(path, admin, b'{"key":"k","value":1}') == 401
         assert status(path, app | {"host": "evil.example"}, b"{}") == 403

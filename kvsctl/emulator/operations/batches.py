@@ -16,7 +16,7 @@ from kvsctl.emulator.operations.service import (
     Write,
     requested_fields,
 )
-from kvsctl.emulator.refusals import Refusal, key_not_found
+from kvsctl.emulator.refusals import INVALID_BODY, Refusal, key_not_found
 from kvsctl.emulator.storage.rows import PLAIN
 from kvsctl.emulator.wire import (
     Item,
@@ -67,11 +67,15 @@ class _BatchLists:
     def fail(self, item: Item, refusal: Refusal) -> None:
         """Add the item to `failedKeys`.
 
-        Raise the refusal, for the whole batch, if the options say so. A missing key never refuses
-        a batch.
+        Raise the refusal, for the whole batch, if the options say so, or if the service's schema
+        does not allow the item. A missing key never refuses a batch.
         """
         options = self.service.options
-        is_whole = options.bad_record == "refuses-batch" or refusal.code in options.refuse_batch_for
+        is_whole = (
+            options.bad_record == "refuses-batch"
+            or refusal.code in options.refuse_batch_for
+            or refusal.code == INVALID_BODY
+        )
         if is_whole and refusal.code != "KEY_NOT_FOUND":
             raise refusal
         error = {"code": refusal.code, "message": refusal.message}

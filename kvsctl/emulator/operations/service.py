@@ -8,7 +8,7 @@ import msgspec
 from kvsctl.emulator import rules
 from kvsctl.emulator.clock import Clock, iso8601
 from kvsctl.emulator.options import EmulatorOptions
-from kvsctl.emulator.refusals import Refusal, malformed
+from kvsctl.emulator.refusals import Refusal, invalid_body
 from kvsctl.emulator.storage.entities import schema_not_found
 from kvsctl.emulator.storage.indexing import Indexing
 from kvsctl.emulator.storage.lagging import PastVersions
@@ -236,16 +236,15 @@ def requested_fields(options: object) -> frozenset[str]:
 def metadata_fields(options: Mapping[str, Any], member: str) -> frozenset[str]:
     """Return the metadata fields that a member of `options` requests.
 
-    Raise Refusal if they are not an array of known names.
+    Raise Refusal, for a whole batch, if they are not an array of known names.
     """
     fields = options.get(member)
     if fields is None:
         return NO_FIELDS
     if not isinstance(fields, list) or not all(isinstance(name, str) for name in fields):
-        raise malformed(f"{member} must be an array")
-    unknown = sorted(set(fields) - METADATA_FIELDS)
-    if unknown:
-        raise malformed(f"{member} takes {', '.join(sorted(METADATA_FIELDS))}")
+        raise invalid_body()
+    if not METADATA_FIELDS.issuperset(fields):
+        raise invalid_body()
     return frozenset(fields)
 
 

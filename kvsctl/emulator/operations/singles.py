@@ -74,7 +74,7 @@ def setter(space_of: SpaceOf) -> Operation:
         service.put(call.installation, space, [write], call.now_ms)
         shown = _one(service, call, space, write.key) if wanted == "LATEST" else before
         if wanted is None or shown is None:
-            return Response()
+            return Response(204)
         return Response(body=encoded(_record(service, item, shown, fields)))
 
     return set_one
@@ -90,7 +90,7 @@ def deleter(space_of: SpaceOf) -> Operation:
         key = rules.check_key(item.key, service.limits, of_entity=item.entity_name is not None)
         rules.check_options(item.options, NO_OPTIONS)
         service.remove(call.installation, space, [key], call.now_ms)
-        return Response()
+        return Response(204)
 
     return delete
 

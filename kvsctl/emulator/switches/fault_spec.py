@@ -4,7 +4,7 @@
 
 Faults with a rate from 0 to 1. A request gets at most one of them:
 
-    429 throttled 500 502 503 504 500-after 503-after 502-html 502-empty
+    429 throttled 500 502 503 504 500-after 503-after 502-html 502-empty 200-html
     reset-before reset-after cut
 
 `throttled` is a 429 with `REQUEST_THROTTLED`. Faults that end in `-after` happen after the request
@@ -44,7 +44,7 @@ from kvsctl.emulator.refusals import EmulatorError
 
 KINDS = (
     "429", "throttled", "500", "502", "503", "504", "500-after", "503-after", "502-html",
-    "502-empty", "reset-before", "reset-after", "cut",
+    "502-empty", "200-html", "reset-before", "reset-after", "cut",
 )  # fmt: skip
 INSTALLATION_STATUSES = ("401", "403", "404", "429", "500", "502", "503", "504")
 WAITS = ("retry-after", "retry-after-date", "reset")

@@ -16,9 +16,10 @@ from kvsctl.emulator.switches.fault_spec import FaultPlan
 from kvsctl.emulator.switches.quota import announcement
 from kvsctl.emulator.wire import Response, refusal_response
 
+PORTAL = b"<html><head><title>Sign in</title></head><body>Sign in to this network</body></html>"
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>"
 MESSAGES = {
-    500: ("INTERNAL_SERVER_ERROR", "Something went wrong"),
+    500: ("INTERNAL_SERVER_ERROR", "An internal server error has occurred"),
     502: ("BAD_GATEWAY", "Bad gateway"),
     503: ("SERVICE_UNAVAILABLE", "The service is unavailable"),
     504: ("GATEWAY_TIMEOUT", "The service did not answer in time"),
@@ -82,6 +83,8 @@ class Draw:
         """Return the response that a failing proxy sends in place of the service's, or None."""
         if self.kind == "502-html":
             return Response(502, HTML, "text/html")
+        if self.kind == "200-html":
+            return Response(200, PORTAL, "text/html")
         return Response(502) if self.kind == "502-empty" else None
 
     def _announced(self, now_ms: int) -> Mapping[str, str]:

@@ -46,9 +46,12 @@ def _operations(limits: Limits) -> dict[str, tuple[Schema, Schema | None, str]]:
         found[f"batch/{verb}"] = (batch | {"items": item_schema}, answered, "200")
     for space, required in (("", []), ("entity/", ["entityName"]), ("secret/", [])):
         found[f"{space}get"] = (_requiring(_get(), required), _reference("Record"), "200")
-        # The response contains the record only if returnValue asks for it.
-        found[f"{space}set"] = (_requiring(_set(extended=True), required), None, "200")
-        found[f"{space}delete"] = (_requiring(_named(), required), None, "200")
+        found[f"{space}set"] = (
+            _requiring(_set(extended=True), required),
+            _reference("Record"),
+            "200",
+        )
+        found[f"{space}delete"] = (_requiring(_named(), required), None, "204")
     found["query"] = (_query(limits), _reference("Page"), "200")
     found["entity/query"] = (_entity_query(limits), _reference("Page"), "200")
     found["transaction"] = (_transaction(limits), None, "204")
@@ -60,10 +63,14 @@ def _operation(path: str, request: Schema, answer: Schema | None, status: str) -
     if answer is not None:
         answered["content"] = _json(answer)
     refused = {"description": "The request was refused.", "content": _json(_reference("Refusal"))}
+    succeeded = {status: answered}
+    if path.endswith("set") and not path.startswith("batch/"):
+        # The record is returned only if returnValue asks for it.
+        succeeded["204"] = {"description": "The operation succeeded, and returns no record."}
     return {
         "operationId": path.replace("/", "_"),
         "requestBody": {"required": True, "content": _json(request)},
-        "responses": {status: answered}
+        "responses": succeeded
         | dict.fromkeys(("400", "401", "403", "404", "409", "413", "422", "429"), refused),
     }
 

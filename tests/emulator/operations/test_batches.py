@@ -142,9 +142,11 @@ def test_batch_get_returns_the_requested_metadata(client: EmulatorClient) -> Non
 
 def test_metadata_fields_are_an_array_of_known_names(client: EmulatorClient) -> None:
     for fields in ({"0": "CREATED_AT"}, ["SIZE"], [1]):
-        options = {"metadataFields": fields}
-        failed = client.ok("/v1/batch/get", [{"key": "a", "options": options}])["failedKeys"]
-        assert failed[0]["error"]["code"] == "INVALID_REQUEST"
+        item = {"key": "a", "options": {"metadataFields": fields}}
+        for path, body in (("get", item), ("query", {"options": item["options"]})):
+            assert client.refused(f"/v1/{path}", body) == (400, "BAD_REQUEST")
+        # The whole batch, not the item.
+        assert client.refused("/v1/batch/get", [{"key": "b"}, item]) == (400, "BAD_REQUEST")
 
 
 def read_codes(client: EmulatorClient) -> Any:

@@ -72,7 +72,7 @@ def test_begins_with(client: EmulatorClient) -> None:
         ({"after": "%%%"}, "INVALID_CURSOR"),
         ({"after": "WzEsMl0"}, "INVALID_CURSOR"),
         ({"after": 1}, "INVALID_REQUEST"),
-        ({"options": {"metadataFields": ["X"]}}, "INVALID_REQUEST"),
+        ({"options": {"metadataFields": ["X"]}}, "BAD_REQUEST"),
     ],
 )
 def test_refused_queries(client: EmulatorClient, request_body: Any, code: Any) -> None:

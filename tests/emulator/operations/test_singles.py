@@ -13,12 +13,12 @@ SPACES = [("", {}), ("entity/", {"entityName": "abc"}), ("secret/", {})]
 @pytest.mark.parametrize(("space", "named"), SPACES)
 def test_a_record_is_set_read_and_deleted(client: EmulatorClient, space: Any, named: Any) -> None:
     response = client.post(f"/v1/{space}set", {"key": "a", "value": {"n": 1}, **named})
-    assert (response.status_code, response.content) == (200, b"")
+    assert (response.status_code, response.content) == (204, b"")
     read = client.ok(f"/v1/{space}get", {"key": "a", **named})
     assert read == {"key": "a", "value": {"n": 1}, **named}
     for _ in range(2):
         response = client.post(f"/v1/{space}delete", {"key": "a", **named})
-        assert (response.status_code, response.content) == (200, b"")
+        assert (response.status_code, response.content) == (204, b"")
     assert client.refused(f"/v1/{space}get", {"key": "a", **named}) == (404, "KEY_NOT_FOUND")
 
 
@@ -72,18 +72,18 @@ def test_return_value(client: EmulatorClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "code"),
     [
-        {"keyPolicy": "MAYBE"},
-        {"returnValue": "BOTH"},
-        {"keyPolicy": "FAIL_IF_EXISTS", "returnValue": "LATEST"},
-        {"returnMetadataFields": ["SIZE"]},
-        [],
+        ({"keyPolicy": "MAYBE"}, "INVALID_REQUEST"),
+        ({"returnValue": "BOTH"}, "INVALID_REQUEST"),
+        ({"keyPolicy": "FAIL_IF_EXISTS", "returnValue": "LATEST"}, "INVALID_REQUEST"),
+        ({"returnMetadataFields": ["SIZE"]}, "BAD_REQUEST"),
+        ([], "INVALID_REQUEST"),
     ],
 )
-def test_unknown_set_options_are_refused(client: EmulatorClient, options: Any) -> None:
+def test_unknown_set_options_are_refused(client: EmulatorClient, options: Any, code: str) -> None:
     request = {"key": "a", "value": 1, "options": options}
-    assert client.refused("/v1/set", request) == (400, "INVALID_REQUEST")
+    assert client.refused("/v1/set", request) == (400, code)
     assert client.refused("/v1/get", {"key": "a"}) == (404, "KEY_NOT_FOUND")
 
 

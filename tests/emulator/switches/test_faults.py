@@ -152,11 +152,13 @@ def test_lost_connections_are_raised_in_the_process(
 
 
 def test_proxy_faults_are_not_json(open_client: OpenClient) -> None:
-    client = armed(open_client, "script=502-html:502-empty")
+    client = armed(open_client, "script=502-html:502-empty:200-html")
     html, empty = client.post("/v1/batch/set", SET), client.post("/v1/batch/set", SET)
     assert (html.status_code, html.headers["content-type"]) == (502, "text/html")
     assert html.text.startswith("<html>")
     assert (empty.status_code, empty.content) == (502, b"")
+    portal = client.post("/v1/batch/set", SET)
+    assert (portal.status_code, portal.headers["content-type"]) == (200, "text/html")
     assert stored(client) == 0
 
 

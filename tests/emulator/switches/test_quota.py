@@ -90,7 +90,7 @@ def test_reads_cost_by_the_size_of_the_answer(open_client: OpenClient) -> None:
 def test_refused_requests_cost_no_units(open_client: OpenClient) -> None:
     client = limited(open_client, write_units_per_minute=1)
     assert statuses(client, "/v1/batch/set", [], 3) == [400, 400, 400]
-    assert statuses(client, "/v1/set", {"key": "a", "value": 1}, 2) == [200, 429]
+    assert statuses(client, "/v1/set", {"key": "a", "value": 1}, 2) == [204, 429]
 
 
 def test_deletes_cost_by_size_or_nothing(open_client: OpenClient) -> None:
@@ -112,16 +112,16 @@ def test_every_installation_has_its_own_quota(open_client: OpenClient) -> None:
 
 def test_the_length_of_the_minute_can_be_set(open_client: OpenClient) -> None:
     client = limited(open_client, write_units_per_minute=1, minute_seconds=0.5)
-    assert statuses(client, "/v1/set", {"key": "a", "value": 1}, 2) == [200, 429]
+    assert statuses(client, "/v1/set", {"key": "a", "value": 1}, 2) == [204, 429]
     client.time.forward(0.5)
-    assert statuses(client, "/v1/set", {"key": "a", "value": 1}, 1) == [200]
+    assert statuses(client, "/v1/set", {"key": "a", "value": 1}, 1) == [204]
 
 
 @pytest.mark.parametrize("window", ["fixed", "sliding", "bucket"])
 def test_every_window_can_be_chosen(open_client: OpenClient, window: Any) -> None:
     client = limited(open_client, write_units_per_minute=2, window=window)
     client.time.now_ms = START_MS + 30_000
-    assert statuses(client, "/v1/set", {"key": "a", "value": 1}, 3) == [200, 200, 429]
+    assert statuses(client, "/v1/set", {"key": "a", "value": 1}, 3) == [204, 204, 429]
     waits = {"fixed": "30", "sliding": "60", "bucket": "30"}
     response = client.post("/v1/set", {"key": "a", "value": 1})
     assert response.headers["retry-after"] == waits[window]

@@ -95,7 +95,7 @@ def test_a_request_that_is_refused_on_its_way_is_no_error_of_the_server(
                 found = answers(exchange(server.url, sent, half_close=half_close))
                 assert [status for status, _ in found] == [400]
     # The end of a request that was refused is handled by the time that the next one is answered.
-    assert answers(exchange(server.url, request("set", SET), half_close=True)) == [(200, None)]
+    assert answers(exchange(server.url, request("set", SET), half_close=True)) == [(204, None)]
     assert not [record for record in caplog.records if record.levelno > logging.WARNING]
 
 
@@ -135,12 +135,12 @@ def test_unusual_targets_are_refused_as_json(server: Running, method: bytes) -> 
 
 def test_a_caller_that_half_closes_gets_its_answer(server: Running) -> None:
     found = answers(exchange(server.url, request("set", SET), half_close=True))
-    assert found == [(200, None)]
+    assert found == [(204, None)]
     pipelined = request("set", SET) + request("get", GET) + request("delete", GET)
     assert answers(exchange(server.url, pipelined, half_close=True)) == [
-        (200, None),
+        (204, None),
         (200, {"key": "a", "value": 1}),
-        (200, None),
+        (204, None),
     ]
 
 
@@ -155,7 +155,7 @@ def test_a_half_closed_request_that_is_incomplete_is_refused(server: Running) ->
 def test_malformed_http_after_a_request_is_refused_after_its_answer(server: Running) -> None:
     sent = request("set", SET) + b"nonsense\r\n\r\n"
     found = answers(exchange(server.url, sent, half_close=True))
-    assert [status for status, _ in found] == [200, 400]
+    assert [status for status, _ in found] == [204, 400]
 
 
 def test_a_header_without_end_is_refused(server: Running) -> None:
@@ -201,7 +201,7 @@ def test_a_slow_answer_is_not_a_slow_request(hasty: Running) -> None:
     with httpx.Client(base_url=hasty.url) as client:
         for _ in range(2):
             assert client.post("/v1/query", json={}).status_code == 200
-            assert client.post("/v1/set", content=SET).status_code == 200
+            assert client.post("/v1/set", content=SET).status_code == 204
 
 
 def test_a_connection_that_closes_before_its_answer_is_no_error_of_the_server(

@@ -25,7 +25,7 @@ RECORD = {"key": "a", "value": 1}
 
 def test_it_answers_over_http() -> None:
     with running(ServeOptions(port=0)) as server:
-        assert httpx.post(f"{server.url}/v1/set", json=RECORD).status_code == 200
+        assert httpx.post(f"{server.url}/v1/set", json=RECORD).status_code == 204
         response = httpx.post(f"{server.url}/v1/get", json={"key": "a"})
         assert response.json() == RECORD
         assert set(response.headers) == {"date", "x-b3-traceid", "content-length", "content-type"}
@@ -65,12 +65,12 @@ def test_unknown_hosts_are_refused(header: Any, value: Any, status: Any) -> None
 @pytest.mark.parametrize(
     ("host", "origin", "status"),
     [
-        ("localhost:1", "http://localhost:1", 200),
-        ("LOCALHOST:1", "http://localhost:1", 200),
-        ("localhost", "http://localhost", 200),
-        ("localhost", "http://localhost:80", 200),
-        ("[::1]:8787", "http://[::1]:8787", 200),
-        ("kvs.test:1", "http://kvs.test:1", 200),
+        ("localhost:1", "http://localhost:1", 204),
+        ("LOCALHOST:1", "http://localhost:1", 204),
+        ("localhost", "http://localhost", 204),
+        ("localhost", "http://localhost:80", 204),
+        ("[::1]:8787", "http://[::1]:8787", 204),
+        ("kvs.test:1", "http://kvs.test:1", 204),
         ("localhost:1", "http://localhost:3000", 403),
         ("localhost:1", "https://localhost:1", 403),
         ("localhost:1", "http://127.0.0.1:1", 403),
@@ -90,7 +90,7 @@ def test_a_page_of_another_server_is_refused(host: str, origin: str, status: int
         response = httpx.post(f"{server.url}/v1/set", json=RECORD, headers=headers)
         assert response.status_code == status
         page = httpx.post(f"{server.url}/v1/query", json={}).json()["data"]
-        assert page == ([RECORD] if status == 200 else [])
+        assert page == ([RECORD] if status == 204 else [])
 
 
 def test_names_of_this_machine_are_allowed_hosts() -> None:
@@ -233,7 +233,7 @@ def test_errors_in_a_seed_name_the_line(tmp_path: Path, line: Any, message: Any)
 
 def test_sigterm_stops_it_cleanly(tmp_path: Path) -> None:
     with server_process(tmp_path / "kvs.db") as (url, process):
-        assert httpx.post(f"{url}/v1/set", json=RECORD).status_code == 200
+        assert httpx.post(f"{url}/v1/set", json=RECORD).status_code == 204
         process.send_signal(signal.SIGTERM)
         assert process.stdout is not None
         assert process.stdout.read() == "stopped by 15\n"
