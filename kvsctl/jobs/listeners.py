@@ -30,7 +30,7 @@ from kvsctl.jobs.printing import (
 from kvsctl.jobs.progress.showing import JobProgress
 from kvsctl.jobs.signals import Steered
 from kvsctl.journal.state import Stage
-from kvsctl.outputs.forms import Printing
+from kvsctl.outputs.forms import PlanForm, Printing
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile
 from kvsctl.report.escape import visible
@@ -310,7 +310,8 @@ class JobListeners:
         except BaseException:
             sink.abandon()  # which also lets other runs use the file
             raise
-        return Printed(records, sink, printing.path, self._manifest)
+        is_plan = isinstance(printing.form, PlanForm)
+        return Printed(records, sink, printing.path, self._manifest, is_plan=is_plan)
 
     def _open_sink(self, records: Printing) -> ByteSink:
         if records.path is None:

@@ -1,7 +1,7 @@
 """Print the records that a run finds, or their keys or sums, with a manifest beside them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -11,7 +11,7 @@ from kvsctl.bulk.plan import Pressure
 from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus, StreamError, UsageError
 from kvsctl.files.claims import require_writable, resolved
-from kvsctl.files.sinks import ByteSink, DescriptorWriter, status_of
+from kvsctl.files.sinks import ByteSink, DescriptorWriter, part_path, status_of
 from kvsctl.jobs.job import BatchJob
 from kvsctl.journal.state import JournalState
 from kvsctl.outputs.forms import Accounting, KeyForm, PlanForm, Printing, RecordForm
@@ -88,7 +88,8 @@ def on_stdout(printing: Printing, environment: Environment, moved: Callable[[], 
 class Printed:
     """Records, keys or sums while they are printed to a sink.
 
-    `manifest` is written beside them once they are complete; None: no manifest is.
+    `manifest` is written beside them once they are complete; None: no manifest is. A plan that is
+    not complete is removed, as it must not be carried out; other files keep their part.
     """
 
     def __init__(
@@ -97,11 +98,14 @@ class Printed:
         sink: ByteSink,
         place: Path | None,
         manifest: "ExportManifest | None" = None,
+        *,
+        is_plan: bool = False,
     ) -> None:
         self.records = records
         self.sink = sink
         self._place = place
         self._manifest = manifest
+        self._is_plan = is_plan
 
     @property
     def is_full(self) -> bool:
@@ -123,6 +127,8 @@ class Printed:
         vouches for a whole output without a failure, and for no other.
         """
         broken = self._completed(tally, is_whole=is_whole)
+        if broken is not None or not is_whole:
+            self._discard_plan()
         can_vouch = is_whole and self.sink.broken is None and not tally.failed
         if can_vouch and broken is None and self._manifest is not None:
             broken = self._manifest.write()
@@ -148,9 +154,15 @@ class Printed:
 
     def abandon(self) -> None:
         """Leave the output marked as partial."""
-        with ExitStack() as closing:  # both, even if one of them fails
+        with ExitStack() as closing:  # all, even if one of them fails
+            closing.callback(self._discard_plan)
             closing.callback(self.sink.abandon)
             closing.callback(self.records.discard)
+
+    def _discard_plan(self) -> None:
+        if self._is_plan and self._place is not None:
+            with suppress(OSError):  # the output has failed before
+                part_path(self._place).unlink(missing_ok=True)
 
 
 def has_no_reader(sink: ByteSink) -> bool:

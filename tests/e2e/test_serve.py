@@ -32,7 +32,11 @@ def test_it_serves_keeps_and_stops(kvsctl: Command, tmp_path: Path) -> None:
     ("words", "who", "where"),
     [
         ([], "any caller, no token needed", "in memory only: they are gone when it stops"),
-        (["--db", "a\x1b.db", "--token", "t"], "callers with a token", "kept in {}/a\\x1b.db\n"),
+        (
+            ["--db", "a\x1b.db", "--token", "t"],
+            "callers with a token",
+            "kept in {}/a\\x1b.db, a new file\n",
+        ),
         (
             ["--accept-proxy-header", "--token", "t", "--admin-token", "a"],
             "callers with a forge-proxy-authorization header or a token",
@@ -226,6 +230,30 @@ def test_an_export_that_fails_at_the_end_is_an_error(kvsctl: Command, tmp_path: 
     assert process.returncode == 5
     assert b"cannot write" in said
     assert b"Traceback" not in said
+
+
+def test_a_store_that_is_new_is_called_so(kvsctl: Command, tmp_path: Path) -> None:
+    for said in ("x.db, a new file\n", "x.db\n"):
+        process = kvsctl.start(
+            "serve", "--port", "0", "--db", tmp_path / "x.db",
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        with process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert process.stdout.readline()
+            lines = [process.stderr.readline().decode() for _ in range(3)]
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=_WAIT_SECONDS)
+        assert lines[1].endswith(said), lines
+
+
+def test_a_folder_that_does_not_exist_is_not_made(kvsctl: Command, tmp_path: Path) -> None:
+    missing = tmp_path / "nonexist"
+    ended = kvsctl("serve", "--port", "0", "--db", missing / "x.db", status=2)
+    assert f"--db {missing / 'x.db'}: {missing} is not a folder" in ended.err.decode()
+    assert ended.out == b""
+    assert not missing.exists()
 
 
 def test_what_cannot_be_served_is_said(kvsctl: Command, tmp_path: Path) -> None:

@@ -37,7 +37,20 @@ def _explained(misuse: Any, words: Sequence[str]) -> UsageError:
     else:
         command = " ".join(["kvsctl", *(word for word in words[:1] if not word.startswith("-"))])
     every = f"{command} --help shows what there is."
-    return UsageError(message, " ".join(filter(None, (did_you_mean(guesses), every))))
+    hint = _of_a_rule(misuse) or did_you_mean(guesses)
+    return UsageError(message, " ".join(filter(None, (hint, every))))
+
+
+def _of_a_rule(misuse: Any) -> str:
+    """Return what to say about an option of clean that its rules have instead, else ""."""
+    option = getattr(misuse, "option_name", None)
+    if option is None or misuse.ctx is None or misuse.ctx.info_name != "clean":
+        return ""
+    from kvsctl.retention.file import RuleTable  # not at the top: it takes long to import
+
+    name = option.lstrip("-").replace("-", "_")
+    is_of_rules = name in RuleTable.__struct_fields__
+    return f"Write {name} in the file of rules, for each rule." if is_of_rules else ""
 
 
 def _wrong_and_meant(misuse: Any) -> tuple[str, Sequence[str]]:

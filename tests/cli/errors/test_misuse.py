@@ -14,6 +14,17 @@ from tests.support.commands.command import Command
             "Did you mean --timeout? kvsctl set --help shows what there is.",
         ),
         (["get", "--zzz"], "no such option: --zzz", "kvsctl get --help shows what there is."),
+        (
+            ["clean", "--max-delete", "1"],
+            "no such option: --max-delete",
+            "Write max_delete in the file of rules, for each rule. "
+            "kvsctl clean --help shows what there is.",
+        ),
+        (
+            ["clean", "--yess"],
+            "no such option: --yess",
+            "Did you mean --yes? kvsctl clean --help shows what there is.",
+        ),
         (["get", "-Z"], "no such option: -Z", "kvsctl get --help shows what there is."),
         (
             ["gett", "a"],

@@ -91,6 +91,17 @@ def test_an_output_that_finds_no_room(
     assert not (tmp_path / "out.part").exists()
 
 
+def test_a_plan_that_finds_no_room_leaves_nothing(
+    local: Command, source: Path, tmp_path: Path
+) -> None:
+    local("set", "-f", source, status=0)
+    words: list[str | Path] = ["delete", "--all", "--plan", tmp_path / "plan", "--with-values"]
+    stopped = _run(local, *words, preexec=_limit)
+    assert stopped.status == 5, stopped
+    assert b"File too large" in stopped.err
+    assert [path.name for path in tmp_path.glob("plan*")] == []
+
+
 @pytest.mark.parametrize("with_journal", [False, True])
 def test_a_failures_file_that_finds_no_room(
     kvsctl: Command, faulty: Path, tmp_path: Path, with_journal: bool

@@ -6,6 +6,8 @@ from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.serve import OpenOptions, QuotaFlags, ServingOptions
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kvsctl.emulator.options import EmulatorOptions, Token
     from kvsctl.emulator.switches.profile import Profile
     from kvsctl.emulator.switches.quota import QuotaOptions
@@ -51,14 +53,14 @@ def _serve(serving: ServingOptions, open_points: OpenOptions, quotas: QuotaFlags
 
     from kvsctl.emulator.operations.record_files import ExportFailed
     from kvsctl.emulator.web.serve import ServeOptions, serve
-    from kvsctl.errors import ExitStatus, StreamError, UsageError
+    from kvsctl.errors import ExitStatus, StreamError
     from kvsctl.files.descriptors import require_descriptors
     from kvsctl.report.console import Environment
     from kvsctl.report.escape import visible
 
     require_descriptors()
-    if not serving.db:
-        raise UsageError("--db: empty file name", "Give a file, or leave out --db.")
+    database = _database(serving.db)
+    is_new = database is not None and not database.exists()
     options = ServeOptions(
         host=serving.host,
         port=serving.port,
@@ -81,7 +83,7 @@ def _serve(serving: ServingOptions, open_points: OpenOptions, quotas: QuotaFlags
     def announce(url: str) -> None:
         typer.echo(url)
         sys.stdout.flush()
-        for line in _announced(options):
+        for line in _announced(options, database, is_new=is_new):
             note(line)
 
     try:
@@ -92,23 +94,42 @@ def _serve(serving: ServingOptions, open_points: OpenOptions, quotas: QuotaFlags
     sys.exit(ExitStatus.INTERRUPTED if stopped_by == signal.SIGINT else ExitStatus.OK)
 
 
-def _announced(options: "ServeOptions") -> list[str]:
-    """Return what is served and to whom, where it is kept, and how to stop it, a line each."""
+def _database(given: str) -> "Path | None":
+    """Return the file that holds the records; None if they are in memory only.
+
+    Raise UsageError if its folder does not exist: a mistyped path would serve an empty store.
+    """
     from pathlib import Path
 
     from kvsctl.emulator.storage.schema import MEMORY
+    from kvsctl.errors import UsageError
 
+    if not given:
+        raise UsageError("--db: empty file name", "Give a file, or leave out --db.")
+    if given == MEMORY:
+        return None
+    path = Path(given).absolute()
+    if not path.parent.is_dir():
+        raise UsageError(
+            f"--db {given}: {path.parent} is not a folder",
+            "Create it, or correct the path: a store that does not exist would be empty.",
+        )
+    return path
+
+
+def _announced(options: "ServeOptions", path: "Path | None", *, is_new: bool) -> list[str]:
+    """Return what is served and to whom, where it is kept, and how to stop it, a line each."""
     callers = "callers with a token" if options.emulator.tokens else "any caller, no token needed"
     if options.emulator.accepts_proxy_header:
         callers = "callers with a forge-proxy-authorization header"
         callers += " or a token" if options.emulator.tokens else ""
-    path = None if str(options.db) == MEMORY else Path(options.db).absolute()
+    where = f"kept in {path}, a new file" if is_new else f"kept in {path}"
     kept = "in memory only: they are gone when it stops (--db FILE keeps them)"
     if options.emulator.export_file is not None:
         kept = "in memory only, and exported when it stops"
     return [
         f"serving the emulator of a Forge key-value store to {callers}",
-        f"records are {kept if path is None else f'kept in {path}'}",
+        f"records are {kept if path is None else where}",
         "Ctrl-C stops it",
     ]
 
