@@ -111,13 +111,19 @@ class SteadyEnd:
     def __init__(self) -> None:
         self._ends_at: float | None = None
 
-    def seconds_left(self, now: float, seconds: float | None) -> float | None:
-        """Return the time that is left, by this estimate or by the one that is shown."""
+    def seconds_left(
+        self, now: float, seconds: float | None, *, may_grow: bool = True
+    ) -> float | None:
+        """Return the time that is left, by this estimate or by the one that is shown.
+
+        Unless it `may_grow`, the end that is shown moves no further away.
+        """
         if seconds is None:
             self._ends_at = None
             return None
         ends_at = now + seconds
         tolerance = max(_STEADY_SECONDS, _STEADY_PART * seconds)
-        if self._ends_at is None or abs(ends_at - self._ends_at) > tolerance:
+        is_new = self._ends_at is None or abs(ends_at - self._ends_at) > tolerance
+        if self._ends_at is None or (is_new and (may_grow or ends_at < self._ends_at)):
             self._ends_at = ends_at
         return max(0.0, self._ends_at - now)

@@ -99,6 +99,7 @@ class Following:
         self._prefix = ""
         self._waiting: Waiting | None = None
         self._waits_until = now
+        self._shown_until = -1.0
         self._count = self._ended = -1
         self._moved_at = self._answered_at = self._looked_at = now
         self._quota_seconds = 0.0
@@ -167,8 +168,10 @@ class Following:
         if not left or (seconds is None and not self._required):
             return self._end.seconds_left(now, seconds)
         seconds = max(seconds or 0.0, self._required.seconds_left(now, left, done))
-        shown = self._end.seconds_left(now, seconds)
         wait = 0.0 if self._waiting is None else self._waits_until - now
+        is_same_pause = wait > 0 and self._waits_until == self._shown_until
+        self._shown_until = self._waits_until
+        shown = self._end.seconds_left(now, seconds, may_grow=not is_same_pause)
         return None if shown is None else max(shown, wait)
 
     def _note_required(self, waiting: Waiting) -> None:

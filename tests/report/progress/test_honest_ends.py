@@ -1,6 +1,8 @@
 """The time left is true from the start, whatever the quota: whole runs on virtual time."""
 
 import asyncio
+from itertools import pairwise
+from typing import NamedTuple
 
 import pytest
 
@@ -40,11 +42,17 @@ class _Feed:
         return self._read / _RECORDS
 
 
-def _looked_at(
-    pace: Pace, body_bytes: int, quota: Quota
-) -> tuple[list[tuple[float, float]], float]:
-    """Carry out a load. Return the time left whenever it was looked at, and how long it took."""
-    looks: list[tuple[float, float]] = []
+class _Look(NamedTuple):
+    """The time left at a moment, and the end of the latest wait."""
+
+    at: float
+    left: float
+    waits_until: float
+
+
+def _looked_at(pace: Pace, body_bytes: int, quota: Quota) -> tuple[list[_Look], float]:
+    """Carry out a load. Return what was seen whenever it was looked at, and how long it took."""
+    looks: list[_Look] = []
     waits_until = [0.0]
 
     async def work() -> float:
@@ -59,8 +67,7 @@ def _looked_at(
 
         def look() -> None:
             if (left := following.standing().seconds_left) is not None:
-                looks.append((loop.time(), left))
-                assert tally.succeeded == _RECORDS or left >= waits_until[0] - loop.time()
+                looks.append(_Look(loop.time(), left, waits_until[0]))
             if tally.succeeded < _RECORDS:
                 loop.call_later(_LOOKS_SECONDS, look)
 
@@ -81,8 +88,9 @@ def test_the_time_left_is_true_from_the_start(share: int, body_bytes: int) -> No
     looks, seconds = _looked_at(pace, body_bytes, Quota())
     assert seconds > 100
     assert looks[0][0] < 1, "there from the start"
-    wrong = [(at, left) for at, left in looks if abs(at + left - seconds) > 5 + 0.05 * seconds]
+    wrong = [one for one in looks if abs(one.at + one.left - seconds) > 5 + 0.05 * seconds]
     assert wrong == []
+    _require_honest_pauses(looks)
 
 
 @pytest.mark.parametrize("kind", ["fixed", "sliding", "bucket"])
@@ -95,9 +103,21 @@ def test_the_time_left_knows_the_quota_that_the_service_keeps_to(
     quota = Quota(kind, ((20, 20.0, True),), announces=announces)
     looks, seconds = _looked_at(pace, 100, quota)
     assert seconds > 300
-    later = [(at, left) for at, left in looks if at > 0.15 * seconds]
-    wrong = [(at, left) for at, left in later if abs(at + left - seconds) > 5 + 0.15 * seconds]
+    later = [one for one in looks if one.at > 0.15 * seconds]
+    wrong = [one for one in later if abs(one.at + one.left - seconds) > 5 + 0.15 * seconds]
     assert wrong == []
+    _require_honest_pauses(looks)
+
+
+def _require_honest_pauses(looks: list[_Look]) -> None:
+    """The time left is no less than what is left of the wait beside it, and it does not grow."""
+    assert [one for one in looks if one.left < one.waits_until - one.at - 0.001] == []
+    grown = [
+        (before, after)
+        for before, after in pairwise(looks)
+        if after.waits_until == before.waits_until > after.at and after.left > before.left
+    ]
+    assert grown == []
 
 
 def test_a_wait_that_is_prolonged_is_one() -> None:
