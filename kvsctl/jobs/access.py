@@ -3,6 +3,7 @@
 from kvsctl.config.targets import Target
 from kvsctl.errors import Interrupted, UsageError
 from kvsctl.files.claims import require_writable
+from kvsctl.files.descriptors import descriptor
 from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.question import read_line, require_answerable
 from kvsctl.jobs.signals import interrupting
@@ -21,6 +22,8 @@ def require_permitted(job: BatchJob, environment: Environment) -> None:
     target, confirmed = job.target, job.confirmed_target
     require_meant(target, confirmed)
     if job.plan.verb is GET:
+        if job.rehearses_cleanup:
+            warn_of_read_only(target, environment, is_quiet=job.reporting.quiet)
         return
     require_confirmable(target, confirmed)
     if job.has_consent is not None:
@@ -29,11 +32,28 @@ def require_permitted(job: BatchJob, environment: Environment) -> None:
     require_confirmed(job.command, target, confirmed, environment)
 
 
-def require_rehearsable(job: BatchJob) -> None:
-    """Raise UsageError, in a dry run, for another target or a missing folder of the journal."""
+def require_rehearsable(job: BatchJob, environment: Environment) -> None:
+    """Raise UsageError, in a dry run, for another target or a file that could not be written.
+
+    A read-only target can be rehearsed on; that a run would be refused is a warning.
+    """
     require_meant(job.target, job.confirmed_target)
-    if job.journal is not None:
-        require_writable(job.journal.path)
+    journal, records = job.journal, job.records
+    for path in (
+        None if journal is None else journal.path,
+        job.schedule.lock_path,
+        None if records is None else records.path,
+    ):
+        if path is not None and descriptor(path) is None:
+            require_writable(path)
+    if job.plan.verb is not GET:
+        warn_of_read_only(job.target, environment, is_quiet=job.reporting.quiet)
+
+
+def warn_of_read_only(target: Target, environment: Environment, *, is_quiet: bool) -> None:
+    """Say, in a dry run, that the run would be refused because the target is read-only."""
+    if target.is_read_only and not is_quiet:
+        environment.warn(f"target {visible(target.name)} is read-only: the run will be refused")
 
 
 def require_confirmable(target: Target, confirmed: str | None) -> None:

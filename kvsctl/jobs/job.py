@@ -12,7 +12,7 @@ from kvsctl.bulk.plan import RunPlan
 from kvsctl.config.settings import STATS_SECONDS
 from kvsctl.config.targets import Target
 from kvsctl.jobs.inputs import JobInput
-from kvsctl.outputs.forms import Printing, RecordForm
+from kvsctl.outputs.forms import KeyForm, Printing, RecordForm
 from kvsctl.service.wire import MetadataRequest
 
 if TYPE_CHECKING:
@@ -254,6 +254,14 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     def may_have_undo(self) -> bool:
         """Whether the job changes records that an undo file can keep."""
         return self.cleanup is not None or self.plan_guard is not None
+
+    @property
+    def rehearses_cleanup(self) -> bool:
+        """Whether it prints the keys that a clean-up would change: the dry run of one."""
+        records = self.records
+        return (
+            self.cleanup is not None and records is not None and isinstance(records.form, KeyForm)
+        )
 
     @property
     def keeps_ranges(self) -> bool:

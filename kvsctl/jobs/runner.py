@@ -130,7 +130,7 @@ async def run_job(
     if job.checks.is_dry_run:
         from kvsctl.jobs.examine import carry_out_dry_run
 
-        require_rehearsable(job)
+        require_rehearsable(job, environment)
         _require_replaceable(job)
         say_stdin_is_read(job.input, environment, is_quiet=job.reporting.quiet)
         return await carry_out_dry_run(job, _about(job), environment)

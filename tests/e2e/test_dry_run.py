@@ -78,6 +78,56 @@ def test_input_that_cannot_be_read_is_2_as_nothing_was_sent(local: Command) -> N
     local("set", "-n", stdin=b"", status=0)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["set", "a=1", "--lock", "{missing}/lock"],
+        ["set", "a=1", "--journal", "{missing}/j"],
+        ["set", "a=1", "--report", "{missing}/r"],
+        ["set", "a=1", "--failures", "{missing}/f"],
+        ["get", "a", "-o", "{missing}/o"],
+        ["delete", "a", "--lock", "{missing}/lock"],
+        ["delete", "--all", "-y", "--undo", "{missing}/u"],
+        ["delete", "--all", "-y", "--lock", "{missing}/lock"],
+        ["delete", "--all", "-y", "--undo", "{file}"],
+        ["set", "a=1", "--confirm", "other"],
+        ["probe", "-y", "--confirm", "other"],
+        ["probe", "-y", "-o", "{missing}/o"],
+        ["delete", "--all", "-y", "--max-delete", "1"],
+    ],
+    ids=" ".join,
+)
+def test_what_the_run_refuses_the_dry_run_finds(
+    local: Command, tmp_path: Path, words: list[str]
+) -> None:
+    local("set", "-q", "k=1", "l=2", status=0)
+    (tmp_path / "file").write_text("x")
+    places = {"missing": tmp_path / "missing", "file": tmp_path / "file"}
+    given = [word.format(**places) for word in words]
+    dry = local(*given, "-n", status=2).err.decode().splitlines()
+    run = local(*given, status=2).err.decode().splitlines()
+    [refusal] = [line for line in dry if line.startswith("kvsctl: ")]
+    assert run[0].startswith("kvsctl: "), "a refused run has no totals"
+    # A run may call the file by its role or by its name until it is complete.
+    assert run[0].split(":")[1].split()[0] == refusal.split(":")[1].split()[0]
+    assert not (tmp_path / "missing").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [["set", "a=1"], ["delete", "a"], ["delete", "--all", "-y"], ["probe", "-y"]]
+)
+def test_a_dry_run_on_a_read_only_target_says_that_the_run_is_refused(
+    local: Command, words: list[str]
+) -> None:
+    local("set", "-q", "a=1", status=0)
+    read_only = local.having(KVSCTL_READ_ONLY="1")
+    warning = b"kvsctl: warning: target local is read-only: the run will be refused\n"
+    assert warning in read_only(*words, "-n", status=0).err
+    assert warning not in local(*words, "-n", status=0).err
+    assert warning not in read_only("get", "-n", "a", status=0).err
+    assert b"read-only: nothing was sent" in read_only(*words, status=2).err
+
+
 def test_the_least_time_is_that_of_the_share_of_the_quota(kvsctl: Command) -> None:
     lines = b"".join(b'{"key":"k%d","value":%d}\n' % (n, n) for n in range(500))
     words = ("set", "-n", "--json", "--batch-size", "1", "--url", "https://nowhere.invalid")

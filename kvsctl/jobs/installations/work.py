@@ -16,7 +16,7 @@ from kvsctl import __version__
 from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus, KvsctlError, UsageError
 from kvsctl.files.claims import require_unused, require_writable, resolved
-from kvsctl.jobs.access import require_meant, require_permitted
+from kvsctl.jobs.access import require_permitted, require_rehearsable
 from kvsctl.jobs.cleanup.spool import spool_memory
 from kvsctl.jobs.cron.lock import locked
 from kvsctl.jobs.cron.time_limit import MORE_TIME, TimeLimit, Untouched
@@ -78,7 +78,7 @@ async def run_on_installations(
         require_possible(template)
         require_replaceable(job.reporting, writes_failures=False, manifest_path=None)
         if template.checks.is_dry_run:
-            require_meant(template.target, template.confirmed_target)
+            require_rehearsable(template, environment)
         else:
             require_permitted(template, environment)
         targets = part_of(targets, job.shard)

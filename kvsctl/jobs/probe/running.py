@@ -11,7 +11,12 @@ import msgspec
 
 from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus, KvsctlError
-from kvsctl.jobs.access import require_confirmable, require_confirmed
+from kvsctl.jobs.access import (
+    require_confirmable,
+    require_confirmed,
+    require_meant,
+    warn_of_read_only,
+)
 from kvsctl.jobs.connect import connected_as, credentials_of
 from kvsctl.jobs.job import Reporting, Schedule, Watcher, labels_of
 from kvsctl.jobs.probe.asking import Asking
@@ -91,12 +96,14 @@ async def probe(
     or if the target or the output cannot be used.
     """
     interrupts = interrupts or NoInterrupts()
+    require_meant(job.target, job.confirmed_target)
+    if job.output is not None:
+        require_place(job.output)
     if job.is_dry_run:
+        warn_of_read_only(job.target, environment, is_quiet=job.reporting.quiet)
         say_rehearsed(environment, job.target.display, cost_of(job.questions).records, job.notes)
         return ExitStatus.OK
     require_confirmable(job.target, job.confirmed_target)
-    if job.output is not None:
-        require_place(job.output)
     require_answerable(environment, has_consent=job.has_consent, refusal=_NOTHING)
     require_confirmed(job.command, job.target, job.confirmed_target, environment)
     if not job.has_consent:
