@@ -28,7 +28,6 @@ _TABLE: Final[dict[str, str]] = {
         README.md               console  $ kvsctl config init
         README.md               console  $ kvsctl set -t staging -n
         README.md               console  $ cat users.csv
-        README.md               console  $ kvsctl set -t staging -f examples/faulty.jsonl
         README.md               console  $ kvsctl set -q -t staging -f examples/cities
         docs/clean-up.md        console  $ kvsctl delete --match
         docs/clean-up.md        console  $ kvsctl expire
