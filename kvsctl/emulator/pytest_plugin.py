@@ -3,14 +3,18 @@
     def test_mine(kvsctl_emulator):
         call(kvsctl_emulator.url, headers={"authorization": f"Bearer {kvsctl_emulator.token}"})
 
-Override the session fixture `kvsctl_emulator_options` to set a manifest, quotas or faults.
+Override the session fixture `kvsctl_emulator_options` to set a manifest, seeds, quotas or faults.
+Each worker of pytest-xdist has a server and a store of its own.
 """
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 from urllib.request import Request, urlopen
 
 import pytest
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
     from kvsctl.emulator.web.serve import Running, ServeOptions
 
 TOKEN = "kvsctl-test-token"  # noqa: S105 - it opens an emulator on loopback
+START: Final = "kvsctl_emulator_start"
+"""The snapshot of what the seeds have loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +32,19 @@ class EmulatorUnderTest:
     """A running emulator: its base URL, a token that it accepts, and `reset`."""
 
     url: str
-    token: str
+    token: str = field(repr=False)
+    admin_token: str = field(default="", repr=False)
+    """The token for `/_emulator/`, if it is another one."""
 
-    def reset(self) -> None:
-        """Delete all records of all installations."""
-        headers = {"authorization": f"Bearer {self.token}"}
-        request = Request(f"{self.url}/_emulator/reset", method="POST", headers=headers)  # noqa: S310
-        with urlopen(request):  # noqa: S310
+    def reset(self, installation: str | None = None) -> None:
+        """Delete all records of all installations, or those of one."""
+        self.control("reset", {} if installation is None else {"installation": installation})
+
+    def control(self, action: str, request: dict[str, object]) -> None:
+        """Send a POST to `/_emulator/`."""
+        headers = {"authorization": f"Bearer {self.admin_token or self.token}"}
+        url, body = f"{self.url}/_emulator/{action}", json.dumps(request).encode()
+        with urlopen(Request(url, body, headers)):  # noqa: S310 - it is http, on loopback
             pass
 
 
@@ -48,10 +60,13 @@ def kvsctl_emulator_options() -> ServeOptions:
 
 @pytest.fixture(scope="session")
 def kvsctl_emulator_server(kvsctl_emulator_options: ServeOptions) -> Iterator[Running]:
-    """Run the server that all tests of the session share."""
+    """Run the server that all tests of the session, or of a worker, share."""
     from kvsctl.emulator.web.serve import running
 
-    with running(kvsctl_emulator_options) as server:
+    options = options_of_worker(kvsctl_emulator_options, os.environ.get("PYTEST_XDIST_WORKER"))
+    with running(options) as server:
+        if is_seeded(options):
+            under_test(server.url, options).control("snapshot", {"name": START})
         yield server
 
 
@@ -59,9 +74,54 @@ def kvsctl_emulator_server(kvsctl_emulator_options: ServeOptions) -> Iterator[Ru
 def kvsctl_emulator(
     kvsctl_emulator_server: Running, kvsctl_emulator_options: ServeOptions
 ) -> EmulatorUnderTest:
-    """Return the running emulator, emptied for this test."""
-    tokens = kvsctl_emulator_options.emulator.tokens
+    """Return the running emulator, emptied for this test but for what its seeds load."""
+    emulator = under_test(kvsctl_emulator_server.url, kvsctl_emulator_options)
+    if is_seeded(kvsctl_emulator_options):
+        emulator.control("restore", {"name": START})
+    else:
+        emulator.reset()
+    return emulator
+
+
+def under_test(url: str, options: ServeOptions) -> EmulatorUnderTest:
+    """Return what a test needs to call the emulator that runs with these options."""
+    tokens = options.emulator.tokens
     secret = tokens[0].secret if tokens else TOKEN
-    under_test = EmulatorUnderTest(kvsctl_emulator_server.url, secret)
-    under_test.reset()
-    return under_test
+    return EmulatorUnderTest(url, secret, options.emulator.admin_token or "")
+
+
+def is_seeded(options: ServeOptions) -> bool:
+    """Return whether records are loaded before the first test."""
+    return bool(options.seed or options.imported)
+
+
+def options_of_worker(options: ServeOptions, worker: str | None) -> ServeOptions:
+    """Return the options for a worker of pytest-xdist, such as `gw0`; None for no worker.
+
+    A worker has files of its own, with its name before their suffixes. Raise `pytest.UsageError`
+    for a port that the workers would have to share.
+    """
+    from dataclasses import replace
+
+    from kvsctl.emulator.storage.schema import MEMORY
+
+    if worker is None:
+        return options
+    if options.port:
+        raise pytest.UsageError(
+            f"kvsctl_emulator_options: port {options.port} cannot be shared by the workers of "
+            "pytest-xdist: give port=0"
+        )
+    if str(options.db) != MEMORY:
+        options = replace(options, db=_of_worker(Path(options.db), worker))
+    if (file := options.emulator.export_file) is not None:
+        import msgspec
+
+        emulator = msgspec.structs.replace(options.emulator, export_file=_of_worker(file, worker))
+        options = replace(options, emulator=emulator)
+    return options
+
+
+def _of_worker(file: Path, worker: str) -> Path:
+    stem, dot, suffixes = file.name.partition(".")
+    return file.with_name(f"{stem}-{worker}{dot}{suffixes}")

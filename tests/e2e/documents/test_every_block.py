@@ -101,6 +101,9 @@ _TABLE: Final[dict[str, str]] = {
     f"{_EMULATOR}::test_a_test_gets_an_emulator": """
         docs/emulator.md  python  def test_mine
     """,
+    f"{_EMULATOR}::test_a_test_gets_an_emulator_with_the_options_of_the_page": """
+        docs/emulator.md  python  from pathlib
+    """,
     "tests/client/test_library_page.py::test_every_example_of_the_page_does_what_it_shows": """
         docs/library.md  python  >>> …
     """,

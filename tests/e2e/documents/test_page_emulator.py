@@ -1,5 +1,6 @@
 """The blocks on the emulator: what it prints, and how apps and their tests use it."""
 
+import dataclasses
 import gzip
 import os
 import re
@@ -11,6 +12,9 @@ from typing import Final
 
 import pytest
 
+from kvsctl.emulator.options import EmulatorOptions
+from kvsctl.emulator.switches.quota import QuotaOptions
+from kvsctl.emulator.web.serve import ServeOptions
 from tests.e2e.documents.pages import ROOT, block
 from tests.emulator.test_vendor_client import NODE
 from tests.support.commands.command import KVSCTL, Command
@@ -35,6 +39,34 @@ class App:
         request = urllib.request.Request(self.url + "/v1/set", body, headers)
         assert urllib.request.urlopen(request).status in (200, 204)
 
+"""
+
+_MANIFEST: Final = """\
+app:
+  storage:
+    entities:
+      - name: account
+        attributes: {plan: {type: string}}
+"""
+_ASKS: Final = """\
+import json, urllib.error, urllib.request
+
+def answer(emulator, path, item):
+    body, headers = json.dumps(item).encode(), {"authorization": f"Bearer {emulator.token}"}
+    request = urllib.request.Request(emulator.url + path, body, headers)
+    while True:
+        try:
+            with urllib.request.urlopen(request) as found:
+                return json.loads(found.read() or "null")
+        except urllib.error.HTTPError as error:
+            if error.code != 429:
+                return json.load(error)
+
+def test_the_options(kvsctl_emulator):
+    assert kvsctl_emulator.token == "secret"
+    assert answer(kvsctl_emulator, "/v1/get", {"key": "a"})["value"] == 1
+    wrong = {"key": "b", "entityName": "other", "value": {}}
+    assert answer(kvsctl_emulator, "/v1/entity/set", wrong)["code"] == "SCHEMA_NOT_FOUND"
 """
 
 pytestmark = [pytest.mark.slow, only_on(IS_POSIX, "the blocks need a POSIX terminal")]
@@ -120,10 +152,35 @@ def test_a_node_app_reaches_the_emulator(kvsctl: Command, tmp_path: Path) -> Non
 
 
 def test_a_test_gets_an_emulator(tmp_path: Path) -> None:
-    (tmp_path / "test_app.py").write_text(_APP + block(_PAGE, "python"), "utf-8")
+    (tmp_path / "test_app.py").write_text(_APP + block(_PAGE, "python", "def test_"), "utf-8")
+    assert "1 passed" in _tested(tmp_path)
+
+
+def test_a_test_gets_an_emulator_with_the_options_of_the_page(tmp_path: Path) -> None:
+    options = block(_PAGE, "python", "from pathlib")
+    (tmp_path / "conftest.py").write_text(options, "utf-8")
+    (tmp_path / "manifest.yml").write_text(_MANIFEST, "utf-8")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "seed.jsonl").write_text('{"key":"a","value":1,"installation":"acme"}\n')
+    (tmp_path / "test_app.py").write_text(_ASKS, "utf-8")
+    assert "1 passed" in _tested(tmp_path)
+
+
+def test_the_page_names_each_option_of_the_fixture() -> None:
+    page = (ROOT / _PAGE).read_text("utf-8").partition("## From Python tests")[2]
+    named = set(re.findall(r"`(\w+)`", page.partition("\n## ")[0]))
+    structs = (ServeOptions, QuotaOptions)
+    options = {field.name for struct in structs for field in dataclasses.fields(struct)}
+    options |= set(EmulatorOptions.__struct_fields__)
+    rare = {"limits", "admin", "http", "request_seconds", "verbose", "stop_at_eof"}
+    assert named >= options - rare
+
+
+def _tested(tmp_path: Path) -> str:
+    """Run pytest on what is in a folder, without the plugins that this project's tests have."""
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
     done = subprocess.run(
         [*words, "--rootdir", tmp_path, "test_app.py"],
         cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
-    assert "1 passed" in done.stdout, done.stdout + done.stderr
+    return done.stdout + done.stderr

@@ -1,7 +1,6 @@
 """The emulator as an HTTP server."""
 
 import concurrent.futures
-import json
 import logging
 import signal
 import socket
@@ -13,7 +12,6 @@ import pytest
 
 from kvsctl.emulator import EmulatorError, EmulatorOptions
 from kvsctl.emulator.options import Token
-from kvsctl.emulator.pytest_plugin import EmulatorUnderTest
 from kvsctl.emulator.switches.fault_spec import read_faults
 from kvsctl.emulator.web.app import shown_path
 from kvsctl.emulator.web.guard import is_allowed_host
@@ -270,15 +268,3 @@ def test_a_killed_server_keeps_every_acknowledged_write(tmp_path: Path) -> None:
             asked = [{"key": key} for key in acknowledged[start : start + 25]]
             answer = client.post("/v1/batch/get", json=asked).json()
             assert answer["failedKeys"] == []
-
-
-def test_the_plugin_gives_an_empty_emulator(kvsctl_emulator: EmulatorUnderTest) -> None:
-    allowed = {"authorization": f"Bearer {kvsctl_emulator.token}"}
-    url = kvsctl_emulator.url
-    assert httpx.post(f"{url}/v1/query", json={}).status_code == 401
-    httpx.post(f"{url}/v1/set", json=RECORD, headers=allowed)
-    page = httpx.post(f"{url}/v1/query", json={}, headers=allowed)
-    assert json.loads(page.content)["data"] == [RECORD]
-    kvsctl_emulator.reset()
-    page = httpx.post(f"{url}/v1/query", json={}, headers=allowed)
-    assert page.json() == {"data": []}

@@ -1,0 +1,109 @@
+"""The fixture `kvsctl_emulator`, as a project's tests use it."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from kvsctl.emulator.options import EmulatorOptions
+from kvsctl.emulator.pytest_plugin import EmulatorUnderTest, options_of_worker, under_test
+from kvsctl.emulator.web.serve import ServeOptions
+
+pytest_plugins = ["pytester"]
+
+RECORD = {"key": "a", "value": 1}
+_CONFTEST = """
+from pathlib import Path
+import pytest
+from kvsctl.emulator.options import EmulatorOptions
+from kvsctl.emulator.web.serve import ServeOptions
+
+@pytest.fixture(scope="session")
+def kvsctl_emulator_options():
+    return ServeOptions(
+        port=0, db=Path("kvs.db"), seed=(Path("seed.jsonl"),),
+        emulator=EmulatorOptions(admin_token="admin", export_file=Path("kvs.jsonl.gz")),
+    )
+"""
+_TESTS = """
+import json, os
+from pathlib import Path
+from urllib.request import Request, urlopen
+import pytest
+
+def keys(emulator):
+    request = Request(emulator.url + "/v1/query", b"{}")
+    with urlopen(request) as answer:
+        return [record["key"] for record in json.load(answer)["data"]]
+
+@pytest.mark.parametrize("number", range(3))
+def test_mine(kvsctl_emulator, number):
+    worker = os.environ["PYTEST_XDIST_WORKER"]
+    assert keys(kvsctl_emulator) == ["seeded"]
+    body = json.dumps({"key": worker, "value": number}).encode()
+    urlopen(Request(kvsctl_emulator.url + "/v1/set", body)).close()
+    assert keys(kvsctl_emulator) == [worker, "seeded"]
+    Path(f"{worker}.url").write_text(kvsctl_emulator.url)
+    if number == 2:
+        kvsctl_emulator.reset("default")
+        assert keys(kvsctl_emulator) == []
+        Path(f"{worker}.ran").touch()
+"""
+
+
+@pytest.mark.slow
+def test_each_worker_has_a_server_and_a_store_of_its_own(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makeconftest(_CONFTEST)
+    pytester.makepyfile(_TESTS)
+    (pytester.path / "seed.jsonl").write_text('{"key":"seeded","value":0}\n')
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # others only take time
+    plugins = ("-p", "xdist.plugin", "-p", "kvsctl.emulator.pytest_plugin")
+    # With "each", all tests run on both workers.
+    words = ("-n", "2", "--dist", "each", "-p", "no:cacheprovider")
+    result = pytester.runpytest_subprocess(*plugins, *words, timeout=120)
+    result.assert_outcomes(passed=6)
+    names = {file.name for file in pytester.path.iterdir()}
+    assert names >= {
+        "gw0.ran", "gw1.ran", "kvs-gw0.db", "kvs-gw1.db", "kvs-gw0.jsonl.gz", "kvs-gw1.jsonl.gz",
+    }  # fmt: skip
+    assert "kvs.db" not in names
+    urls = {(pytester.path / f"gw{number}.url").read_text() for number in range(2)}
+    assert len(urls) == 2
+
+
+def test_a_port_for_all_workers_is_refused() -> None:
+    with pytest.raises(pytest.UsageError, match=r"port 8787 cannot be shared .* give port=0"):
+        options_of_worker(ServeOptions(port=8787), "gw0")
+
+
+def test_without_workers_the_options_are_as_they_were() -> None:
+    options = ServeOptions(port=8787, db="kvs.db")
+    assert options_of_worker(options, None) is options
+
+
+def test_a_store_in_memory_needs_no_name() -> None:
+    options = ServeOptions(port=0)
+    assert options_of_worker(options, "gw0") == options
+    kept = ServeOptions(port=0, db=Path("folder/kvs"))
+    assert options_of_worker(kept, "gw0").db == Path("folder/kvs-gw0")
+
+
+def test_no_token_is_shown() -> None:
+    options = ServeOptions(emulator=EmulatorOptions(admin_token="hidden"))
+    assert "hidden" not in repr(under_test("http://127.0.0.1:1", options))
+
+
+def test_the_plugin_gives_an_empty_emulator(kvsctl_emulator: EmulatorUnderTest) -> None:
+    allowed = {"authorization": f"Bearer {kvsctl_emulator.token}"}
+    url = kvsctl_emulator.url
+    assert httpx.post(f"{url}/v1/query", json={}).status_code == 401
+    httpx.post(f"{url}/v1/set", json=RECORD, headers=allowed)
+    page = httpx.post(f"{url}/v1/query", json={}, headers=allowed)
+    assert page.json()["data"] == [RECORD]
+    kvsctl_emulator.reset("another")
+    assert httpx.post(f"{url}/v1/query", json={}, headers=allowed).json()["data"] == [RECORD]
+    kvsctl_emulator.reset()
+    page = httpx.post(f"{url}/v1/query", json={}, headers=allowed)
+    assert page.json() == {"data": []}
