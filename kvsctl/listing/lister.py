@@ -12,7 +12,7 @@ import msgspec
 from kvsctl.bulk.stopping import retrieve_error
 from kvsctl.errors import TargetError
 from kvsctl.limits import DEFAULT_LIMITS
-from kvsctl.listing.ranges import Range, divided, remaining
+from kvsctl.listing.ranges import DivisionBudget, Range, divided, remaining
 from kvsctl.listing.reading import CursorRefused, PrefixRefused, ReadPage
 from kvsctl.listing.repeats import CursorCheck, ListedKeys
 from kvsctl.service.queries import EntityIndex, Page, Query
@@ -20,11 +20,6 @@ from kvsctl.slabs import FoundSlab
 
 _PAGES_BEFORE_DIVISION: Final = 3
 """A range that ends sooner is not worth the requests that dividing it costs."""
-_REQUESTS_PER_PAGE: Final = 1.0
-"""How many requests may be spent on divisions for each page that had records.
-
-So a listing costs twice its pages at most, and a small store, which needs no division, gets none.
-"""
 PAGES_AHEAD: Final = 4
 """How many pages may wait for whoever takes them, besides one for each query in flight."""
 _PAGE_BYTES: Final = 1_000_000
@@ -47,6 +42,8 @@ class _Chain(msgspec.Struct, eq=False):
 
     range: Range
     began_after: str | None
+    cursor: str | None = None
+    """Where its next page begins; None: it has none yet."""
     last: str | None = None
     """The last key of its newest page, also if it is outside the range."""
     pages: int = 0
@@ -96,7 +93,7 @@ class Lister:
         self._chains = chains
         self._begun_chains = 0
         self._tasks = asyncio.TaskGroup()
-        self._division = _DivisionBudget()
+        self._division = DivisionBudget()
         self._changed = asyncio.Event()
         self._steps: asyncio.Queue[_Step | None] = asyncio.Queue()
         self._room = asyncio.Semaphore(chains + pages_ahead)
@@ -124,10 +121,15 @@ class Lister:
 
         What was yielded before an error is right, and `left` has the rest.
         """
-        work = asyncio.create_task(self._list_all())
-        # A query may fail while closed `pages` cancel it: asyncio must not print that error.
-        work.add_done_callback(retrieve_error)
+        work: asyncio.Task[None] | None = None
         try:
+            first = await self._begun_alone() if len(self._waiting) == 1 else None
+            if first is not None or self._waiting:
+                work = asyncio.create_task(self._list_all(first))
+                # A query may fail while closed `pages` cancel it: asyncio must not print its error.
+                work.add_done_callback(retrieve_error)
+            else:
+                self._steps.put_nowait(None)
             while (step := await self._steps.get()) is not None:
                 # Changed before the page is handed on: whoever takes it may ask what is left.
                 del self._left[step.ended]
@@ -137,16 +139,32 @@ class Lister:
                     yield step.listed
                     self._room.release()
         finally:
-            if not work.done():
+            if work is not None and not work.done():
                 work.cancel()
                 await asyncio.wait([work])
             self._listed_keys.close()
-        work.result()
+        if work is not None:
+            work.result()
 
-    async def _list_all(self) -> None:
+    async def _begun_alone(self) -> _Chain | None:
+        """List the first page of the only range. Return the chain to continue; None: that was all.
+
+        Most stores have one page, and tasks take longer than it.
+        """
+        chain = self._begun(self._waiting.popleft())
+        if not await self._list_page(chain):
+            return chain
+        self._active.remove(chain)
+        return None
+
+    async def _list_all(self, first: _Chain | None) -> None:
+        """List everything. `first` is a chain that has begun, and has more."""
         try:
             async with asyncio.TaskGroup() as self._tasks:
-                self._begin_chains(len(self._waiting))
+                if first is not None:
+                    self._begun_chains += 1
+                    self._tasks.create_task(self._work(first))
+                self._begin_chains(len(self._waiting) if first is None else self._chains)
         except* Exception as group:
             raise group.exceptions[0] from None
         finally:
@@ -155,29 +173,35 @@ class Lister:
     def _begin_chains(self, wanted: int) -> None:
         """Begin chains until there are as many as are wanted and allowed.
 
-        Most stores have one page: they need no chain that waits for ranges to be divided.
+        A store of one page needs no chain that waits for ranges to be divided.
         """
         while self._begun_chains < min(wanted, self._chains):
             self._begun_chains += 1
             self._tasks.create_task(self._work())
 
-    async def _work(self) -> None:
-        while (range_ := await self._next()) is not None:
-            chain = _Chain(range_, range_.after)
-            self._active.append(chain)
-            await self._list(chain)
+    async def _work(self, begun: _Chain | None = None) -> None:
+        """List ranges until nothing is left, first what is left of the one that has begun."""
+        while (chain := begun or await self._next()) is not None:
+            begun = None
+            while not await self._list_page(chain):
+                self._begin_chains(self._chains)
             self._active.remove(chain)
             self._changed.set()
 
-    async def _next(self) -> Range | None:
-        """Return a range to list. Wait while others may still be divided; None: nothing is left."""
+    def _begun(self, range_: Range) -> _Chain:
+        chain = _Chain(range_, range_.after)
+        self._active.append(chain)
+        return chain
+
+    async def _next(self) -> _Chain | None:
+        """Return a chain for a range that waits, or a divided one; None: nothing is left."""
         while not self._waiting:
             if not self._active:
                 return None
             self._changed.clear()  # before the service is asked: what changes meanwhile counts
             if not (await self._may_divide() and self._divide()):
                 await self._changed.wait()
-        return self._waiting.popleft()
+        return self._begun(self._waiting.popleft())
 
     async def _may_divide(self) -> bool:
         """Return whether ranges can be divided. Before the first division, ask the service."""
@@ -189,33 +213,31 @@ class Lister:
                 self._takes_prefixes = True
         return self._takes_prefixes is True
 
-    async def _list(self, chain: _Chain) -> None:
-        cursor: str | None = None
+    async def _list_page(self, chain: _Chain) -> bool:
+        """List the next page of a chain. Return whether it was the last."""
+        await self._room.acquire()
         while True:
-            await self._room.acquire()
             try:
                 page = await self._read(
-                    Query(chain.range.prefix, self._limit, cursor, self._entity)
+                    Query(chain.range.prefix, self._limit, chain.cursor, self._entity)
                 )
+                break
             except CursorRefused:
                 self._room.release()
                 self._begin_again(chain)
-                return
+                return True
             except PrefixRefused:
-                self._room.release()
                 self._takes_prefixes = False
                 whole = chain.range._replace(prefix="")
                 self._steps.put_nowait(_Step(chain.range, (whole,)))
                 chain.range = whole
-                continue
-            if page.cursor is not None and chain.cursors.is_repeated(page.cursor):
-                raise _endless("the service returned a cursor again")
-            self._note_order(chain, page.keys)
-            cursor = page.cursor
-            is_last = cursor is None or (self._is_ordered and _is_past(chain, page))
-            self._take(chain, page, is_last=is_last)
-            if is_last:
-                return
+        if page.cursor is not None and chain.cursors.is_repeated(page.cursor):
+            raise _endless("the service returned a cursor again")
+        self._note_order(chain, page.keys)
+        chain.cursor = page.cursor
+        is_last = page.cursor is None or (self._is_ordered and _is_past(chain, page))
+        self._take(chain, page, is_last=is_last)
+        return is_last
 
     def _take(self, chain: _Chain, page: Page, *, is_last: bool) -> None:
         before, keys = chain.range, page.keys
@@ -238,8 +260,6 @@ class Lister:
             self._steps.put_nowait(_Step(before, (), listed))
         elif listed is not None:
             self._steps.put_nowait(_Step(before, (chain.range,), listed))
-        if not is_last:
-            self._begin_chains(self._chains)
         self._changed.set()
 
     def _prefix(self, range_: Range, listed: Listed | None) -> str:
@@ -367,19 +387,3 @@ def _endless(why: str) -> TargetError:
         f"{why}, so the listing would never end",
         "Check the target's URL, and whether a proxy answers in its place.",
     )
-
-
-class _DivisionBudget:
-    """Keeps the requests that divisions cost in proportion to what is listed."""
-
-    def __init__(self) -> None:
-        self._left = 0.0
-
-    def allows(self, requests: int) -> bool:
-        return self._left >= requests
-
-    def note_page(self) -> None:
-        self._left += _REQUESTS_PER_PAGE
-
-    def note_ranges(self, count: int) -> None:
-        self._left -= count

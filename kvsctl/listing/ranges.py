@@ -1,4 +1,4 @@
-"""Divide the keys of a store among ranges that can be listed at the same time. Pure.
+"""Divide the keys of a store among ranges that can be listed at the same time.
 
 A query can begin at a prefix only: the service has no "start after this key". So what remains of a
 range after a key is reached through longer prefixes, one for each legal character that may follow.
@@ -6,9 +6,12 @@ Keys are compared by code point, which is the order of the service (contract: se
 """
 
 from itertools import chain
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from kvsctl.selection.characters import KEY_CHARACTERS
+
+_REQUESTS_PER_PAGE: Final = 1.0
+"""How many requests may be spent on divisions for each page that had records."""
 
 
 class Range(NamedTuple):
@@ -80,3 +83,25 @@ def _later_siblings(key: str, level: int) -> list[Range]:
     """Return a range for each legal character that is greater than that of `key` at `level`."""
     stem, character = key[:level], key[level]
     return [Range.of_prefix(stem + other) for other in KEY_CHARACTERS if other > character]
+
+
+class DivisionBudget:
+    """Keeps the requests that divisions cost in proportion to what is listed.
+
+    A listing costs twice its pages at most, and a small store, which needs no division, gets none.
+    """
+
+    def __init__(self) -> None:
+        self._left = 0.0
+
+    def allows(self, requests: int) -> bool:
+        """Return whether so many requests may be spent on a division."""
+        return self._left >= requests
+
+    def note_page(self) -> None:
+        """Note a page that had records."""
+        self._left += _REQUESTS_PER_PAGE
+
+    def note_ranges(self, count: int) -> None:
+        """Note a division into so many more ranges."""
+        self._left -= count

@@ -117,13 +117,9 @@ class Walk:
                     break
         return False
 
-    async def pages(self) -> AsyncGenerator[Picked, None]:
+    def pages(self) -> AsyncGenerator[Picked, None]:
         """Yield the chosen records of each page. Raise KvsctlError if it must end."""
-        async with aclosing(self._judged()) as judgements:
-            async for one in judgements:
-                if one.judged.lacking:
-                    raise _times_left_out()
-                yield _picked(one)
+        return self._judged(_picked)
 
     async def records(
         self, *, until: Callable[[], bool] = lambda: False
@@ -134,18 +130,21 @@ class Walk:
         returns True.
         """
         position = 0 if self._remainder is None else self._remainder.position
-        async with aclosing(self._judged()) as judgements:
+        async with aclosing(self._judged(_to_read)) as judgements:
             async for one in judgements:
                 if until():
                     return
-                keys = _to_read(one)
+                keys = one.keys
                 if self._remainder is not None:
                     self._remainder.note(position, keys, one.moves)
                 if keys:
-                    yield records_of(_entity(one.space), keys, position)
+                    yield records_of(one.entity, keys, position)
                     position += len(keys)
 
-    async def _judged(self) -> AsyncGenerator[_JudgedPage, None]:
+    async def _judged(
+        self, picked: Callable[[_JudgedPage], Picked]
+    ) -> AsyncGenerator[Picked, None]:
+        """Yield what is picked of each page of all spaces, and the last moves of each space."""
         spaces = dict(enumerate(self._plan.spaces))
         ranges = {number: self._ranges(space) for number, space in spaces.items()}
         if self._remainder is not None:
@@ -153,43 +152,49 @@ class Walk:
             ranges = self._remainder.begin(ranges, prefixed=plain)
         try:
             for number, space in spaces.items():
-                async with aclosing(self._judged_of(number, space, ranges[number])) as pages:
-                    async for one in pages:
-                        yield one
+                moves: list[Move] = []
+                lister = self._lister(number, space, ranges[number], moves)
+                judge: Judge | None = None
+                async with aclosing(lister.pages()) as pages:
+                    async for listed in pages:
+                        keys = listed.keys
+                        self._emit(PageListed(lister.prefix, len(keys), _entity(space), keys))
+                        judge = judge or self._judge(space)
+                        judged = judge.judge(keys, listed.found, self._service.now())
+                        yield picked(_JudgedPage(space, listed, judged, moves.copy()))
+                        moves.clear()
+                yield picked(_JudgedPage(space, None, Judged(), moves))
         finally:
             self.close()
 
-    async def _judged_of(
-        self, number: int, space: EntityIndex | None, ranges: Sequence[Range]
-    ) -> AsyncGenerator[_JudgedPage, None]:
+    def _lister(
+        self,
+        number: int,
+        space: EntityIndex | None,
+        ranges: Sequence[Range],
+        moves: list[Move],
+    ) -> Lister:
+        """Return what lists a space, the `number`-th. It appends to `moves`."""
         plan = self._plan
-        by_key = space is None or space.is_by_key
-        judge: Judge | None = None
-        moves: list[Move] = []
-        lister = Lister(
+        return Lister(
             self._reader.read,
             ranges,
-            chains=plan.chains if by_key else 1,
+            chains=plan.chains if space is None or space.is_by_key else 1,
             page_records=plan.page_records,
             pages_ahead=PAGES_AHEAD if plan.limit is None else 0,
             entity=space,
             needs_order=self._remainder is not None,
             moved=lambda ended, begun: moves.append(Move(number, ended, begun)),
         )
-        async with aclosing(lister.pages()) as pages:
-            async for listed in pages:
-                keys = listed.keys
-                self._emit(PageListed(lister.prefix, len(keys), _entity(space), keys))
-                judge = judge or Judge(
-                    self.selection(),
-                    _entity(space),
-                    skip_expired=plan.skip_expired,
-                    tests_prefix=not by_key,
-                )
-                judged = judge.judge(listed.keys, listed.found, self._service.now())
-                yield _JudgedPage(space, listed, judged, moves.copy())
-                moves.clear()
-        yield _JudgedPage(space, None, Judged(), moves)
+
+    def _judge(self, space: EntityIndex | None) -> Judge:
+        """Return what decides about the records of a space. Call it after an answer."""
+        return Judge(
+            self.selection(),
+            _entity(space),
+            skip_expired=self._plan.skip_expired,
+            tests_prefix=space is not None and not space.is_by_key,
+        )
 
     def _ranges(self, space: EntityIndex | None) -> list[Range]:
         prefixes = self._plan.selection.prefixes_in(_entity(space))
@@ -208,7 +213,10 @@ def records_of(entity: str | None, keys: Sequence[str], position: int) -> Slab:
 
 
 def _picked(one: _JudgedPage) -> Picked:
+    """Return the records that are chosen. Raise TargetError if that cannot be decided."""
     entity, listed, judged = _entity(one.space), one.listed, one.judged
+    if judged.lacking:
+        raise _times_left_out()
     if listed is None:
         return Picked(entity, (), _NOTHING, moves=one.moves)
     keys, found = listed.keys, listed.found
@@ -221,15 +229,17 @@ def _picked(one: _JudgedPage) -> Picked:
     return Picked(entity, picked, found.picked(places), skipped, one.moves)
 
 
-def _to_read(one: _JudgedPage) -> Sequence[str]:
-    """Return the keys that are chosen, or about which batch/get may decide."""
-    listed, judged = one.listed, one.judged
+def _to_read(one: _JudgedPage) -> Picked:
+    """Return the records that are chosen, or about which batch/get may decide, without values."""
+    entity, listed, judged = _entity(one.space), one.listed, one.judged
     if listed is None:
-        return ()
-    if judged.chosen is None:
-        return listed.keys
-    places = sorted([*judged.chosen, *judged.expired, *judged.undecided, *judged.lacking])
-    return [listed.keys[place] for place in places]
+        return Picked(entity, (), _NOTHING, moves=one.moves)
+    keys = listed.keys
+    if judged.chosen is not None:
+        chosen, expired = judged.chosen, judged.expired
+        places = sorted([*chosen, *expired, *judged.undecided, *judged.lacking])
+        keys = [keys[place] for place in places]
+    return Picked(entity, keys, _NOTHING, moves=one.moves)
 
 
 def _entity(space: EntityIndex | None) -> str | None:

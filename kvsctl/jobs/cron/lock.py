@@ -9,7 +9,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -30,8 +30,7 @@ _FIRST_POLL_SECONDS: Final = 0.05
 _MOST_POLL_SECONDS: Final = 1.0
 
 
-@asynccontextmanager
-async def locked(job: Job, ends_at: float, environment: Environment) -> AsyncIterator[None]:
+def locked(job: Job, ends_at: float, environment: Environment) -> AbstractAsyncContextManager[None]:
     """Hold the job's lock inside the block, if it has one.
 
     A lock that is held is waited for, at most as long as the job allows and until `ends_at` by the
@@ -39,9 +38,14 @@ async def locked(job: Job, ends_at: float, environment: Environment) -> AsyncIte
     UsageError if the file cannot be a lock.
     """
     path = job.schedule.lock_path
-    if path is None:
-        yield
-        return
+    return nullcontext() if path is None else _holding(path, job, ends_at, environment)
+
+
+@asynccontextmanager
+async def _holding(
+    path: Path, job: Job, ends_at: float, environment: Environment
+) -> AsyncIterator[None]:
+    """Hold a lock inside the block: see `locked`."""
     is_quiet = job.reporting.quiet
 
     def note(text: str) -> None:
