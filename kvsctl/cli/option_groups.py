@@ -103,6 +103,10 @@ class Given:
             given = self._defaults[group] = group()
         return given
 
+    def has(self, group: type[OptionGroup]) -> bool:
+        """Return whether the command takes these options."""
+        return group in self._groups
+
     def having(self, group: OptionGroup) -> "Given":
         """Return the same groups, with this one in the place of that of its type."""
         return Given([*self._groups.values(), group], self._defaults)

@@ -4,25 +4,27 @@ from pathlib import Path
 from typing import Any, Final
 
 from kvsctl.cli.option_groups import Given, OptionGroup
-from kvsctl.cli.options.cleanup.deleting import UndoOptions
+from kvsctl.cli.options.cleanup.deleting import PlanOptions, UndoOptions
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.listing import ExportOptions
 from kvsctl.cli.options.report import FailuresOption, OutputOption
 from kvsctl.errors import UsageError
 
 SHARD: Final = "{shard}"
-_FILES: Final[tuple[tuple[type[OptionGroup], str, str], ...]] = (
-    (OutputOption, "output", "-o"),
-    (FailuresOption, "failures", "--failures"),
-    (JournalOptions, "journal", "--journal"),
-    (UndoOptions, "undo", "--undo"),
-    (ExportOptions, "manifest", "--manifest"),
+WRITTEN: Final[tuple[tuple[str, type[OptionGroup], str], ...]] = (
+    ("-o", OutputOption, "output"),
+    ("--undo", UndoOptions, "undo"),
+    ("--plan", PlanOptions, "plan"),
+    ("--failures", FailuresOption, "failures"),
+    ("--journal", JournalOptions, "journal"),
+    ("--manifest", ExportOptions, "manifest"),
 )
+"""The options that name a file which one job writes, with the group and the field of each."""
 
 
 def require_templates(given: Given) -> None:
     """Raise UsageError for a file that all parts would write."""
-    for group, field, flag in _FILES:
+    for flag, group, field in WRITTEN:
         path: Path | None = getattr(given.of(group), field)
         if path is not None and SHARD not in path.name:
             raise UsageError(
@@ -33,7 +35,7 @@ def require_templates(given: Given) -> None:
 
 def with_files_of(given: Given, number: int) -> Given:
     """Return the same options, with the file names of one part."""
-    for group, field, _ in _FILES:
+    for _, group, field in WRITTEN:
         options = given.of(group)
         path: Path | None = getattr(options, field)
         if path is not None:

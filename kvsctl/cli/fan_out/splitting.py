@@ -51,7 +51,7 @@ def fan_out_job(
     require_templates(given)
     is_repeatable = repeats_alike(command, given)
     if address is not None:
-        require_repeatable(is_repeatable=is_repeatable)
+        require_repeatable(given, is_repeatable=is_repeatable)
         given = with_absolute_paths(given)
     fan_out = secrets.token_hex(8)
     units = [
@@ -93,13 +93,20 @@ def workers_of(given: Given) -> tuple[int, str | None]:
     return options.workers, options.dask
 
 
-def require_repeatable(*, is_repeatable: bool) -> None:
+def require_repeatable(given: Given, *, is_repeatable: bool) -> None:
     """Raise UsageError for what a cluster must not carry out."""
-    if not is_repeatable:
+    if is_repeatable:
+        return
+    if not given.has(JournalOptions):
         raise UsageError(
-            "--dask: a cluster may carry out a part twice, and these options do not allow it",
-            "Add --journal, or leave out --if-absent, --undo or --dask.",
+            "--dask: a cluster may carry out a part twice, and this command must not: the second "
+            "time it finds, and reports, only what is left",
+            "Leave out --dask: processes of this machine carry out each part once.",
         )
+    raise UsageError(
+        "--dask: a cluster may carry out a part twice, and these options do not allow it",
+        "Add --journal, or leave out --if-absent, --undo or --dask.",
+    )
 
 
 def crew_of(fan_out: str, workers: int, address: str | None) -> Crew:

@@ -4,35 +4,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from kvsctl.cli.fan_out.naming import WRITTEN
 from kvsctl.cli.option_groups import Given, OptionGroup
 from kvsctl.cli.options.cleanup.applying import ApplyOptions
 from kvsctl.cli.options.cleanup.deleting import PlanOptions, UndoOptions
 from kvsctl.cli.options.input import FileOption, InputOptions
-from kvsctl.cli.options.journal import JournalOptions
-from kvsctl.cli.options.listing import ExportOptions
-from kvsctl.cli.options.report import FailuresOption, OutputOption
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
 from kvsctl.outputs.names import name_in_files, require_known_places
 
 PLACE: Final = "{installation}"
 _STREAM: Final = Path("-")
-_WRITTEN: Final[tuple[tuple[str, type[OptionGroup], str], ...]] = (
-    ("-o", OutputOption, "output"),
-    ("--undo", UndoOptions, "undo"),
-    ("--plan", PlanOptions, "plan"),
-    ("--failures", FailuresOption, "failures"),
-    ("--journal", JournalOptions, "journal"),
-    ("--manifest", ExportOptions, "manifest"),
-)
-"""The options that name a file which one job writes."""
 _DATED: Final = (UndoOptions, PlanOptions)
 """Their names are checked where the date is put into them."""
 
 
 def require_names_for_each(given: Given) -> None:
     """Raise UsageError if installations would write to one file, or a placeholder is unknown."""
-    for flag, group, name in _WRITTEN:
+    for flag, group, name in WRITTEN:
         path = getattr(given.of(group), name)
         if path is not None and PLACE in path.name and group not in _DATED:
             require_known_places(path, ("installation",))

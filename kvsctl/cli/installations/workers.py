@@ -59,7 +59,7 @@ def crewing_of(
         )
     is_repeatable = repeats_alike(command, given)
     if address is not None:
-        require_repeatable(is_repeatable=is_repeatable)
+        require_repeatable(given, is_repeatable=is_repeatable)
         given = with_absolute_paths(given)
     fan_out = secrets.token_hex(8)
     given = given.having(WorkersOption())

@@ -9,7 +9,7 @@ from kvsctl.bulk.outcomes.tally import RECORD_COUNTS, REQUEST_COUNTS, Tally
 from kvsctl.jobs.fan_out.job import FanOutJob
 from kvsctl.jobs.fan_out.relay import Relay
 from kvsctl.jobs.fan_out.unit import Unit, UnitEnd
-from kvsctl.jobs.progress.many import ManyProgress
+from kvsctl.jobs.progress.many import ManyProgress, was_stopped
 from kvsctl.report.console import Environment
 from kvsctl.report.merging.shown import tally_of
 from kvsctl.report.progress.standing import Shows
@@ -37,7 +37,7 @@ class UnitsProgress:
 
     def note(self, end: UnitEnd) -> None:
         """Take how a unit ended."""
-        self._ended += 1
+        self._ended += not was_stopped(end.status)
         if end.report is not None:
             counted = tally_of(end.report)
             for name in (*RECORD_COUNTS, *REQUEST_COUNTS):

@@ -1,7 +1,7 @@
 """Bring to the process of the command how far the units are that other processes carry out.
 
 It listens on a local address, to which each unit connects. A unit that cannot connect is carried
-out all the same, and not shown.
+out all the same, and not shown. The units also borrow the terminal for their token commands.
 """
 
 import os
@@ -15,9 +15,13 @@ from typing import Final
 import msgspec
 
 from kvsctl.report.progress.standing import Followed, Shows, Standing
+from kvsctl.service.auth.terminal_use import undrawn
 
 _SENDS_SECONDS: Final = 0.5
 _FAILURES: Final = (OSError, EOFError)
+_LEND: Final = b"lend"
+"""What a unit sends that needs the terminal, for a token command."""
+_LENT: Final = b"lent"
 _SHORT_FOLDER: Final = "/tmp"  # noqa: S108 - a private folder is made in it
 
 _encoded: Final = msgspec.json.Encoder().encode
@@ -62,6 +66,16 @@ class RelayedDisplay:
         """Leave out what a unit says. See Display."""
         del text
 
+    @contextmanager
+    def lending(self) -> Iterator[None]:
+        """Have nothing drawn on the terminal inside the block. It is erased first."""
+        with ExitStack() as closing:
+            with suppress(*_FAILURES):
+                connection = closing.enter_context(Client(self._address))
+                connection.send_bytes(_LEND)
+                connection.recv_bytes()
+            yield
+
 
 class Relay:
     """Shows on `display` each unit that connects to its `address`. Close it at the end.
@@ -92,7 +106,13 @@ class Relay:
     def _receive(self, connection: Connection) -> None:
         unit = _Unit()
         with suppress(*_FAILURES, msgspec.MsgspecError), connection:
-            unit.now = _decoded(connection.recv_bytes())
+            first = connection.recv_bytes()
+            if first == _LEND:
+                with undrawn():
+                    connection.send_bytes(_LENT)
+                    connection.recv_bytes()  # which fails once the unit needs it no longer
+                return
+            unit.now = _decoded(first)
             with self._display.showing(unit):
                 while True:
                     unit.now = _decoded(connection.recv_bytes())

@@ -19,6 +19,7 @@ from kvsctl.jobs.job import JobEnd, KeptEnd
 from kvsctl.jobs.runner import NoInterrupts
 from kvsctl.jobs.signals import Signals
 from kvsctl.report.console import Environment
+from kvsctl.service.auth.terminal_use import lent_by
 from kvsctl.unexpected import explained
 
 ABORT: Final = b"abort"
@@ -75,7 +76,9 @@ def carry_out(unit: Unit) -> UnitEnd:
     try:
         job = unit.job_of(unit.options).watched_by(kept)
         is_main = threading.current_thread() is threading.main_thread()
-        with Signals() if is_main else nullcontext(NoInterrupts()) as signals:
+        display = environment.display
+        lending = lent_by(display.lending) if isinstance(display, RelayedDisplay) else nullcontext()
+        with lending, Signals() if is_main else nullcontext(NoInterrupts()) as signals:
             orders = StopOrders(unit.fan_out, signals)
             work = unit.work(job, environment, orders)
             status = on_a_loop(work, has_network=job.has_network)

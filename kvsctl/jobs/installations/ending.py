@@ -4,7 +4,15 @@ from typing import Any
 
 import msgspec
 
-from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError
+from kvsctl.errors import (
+    Defect,
+    ExitStatus,
+    Interrupted,
+    KvsctlError,
+    StreamError,
+    UsageError,
+    WorkLeft,
+)
 from kvsctl.files.sinks import status_of
 from kvsctl.jobs.ending import graver, print_report_line
 from kvsctl.jobs.installations.job import InstallationsJob
@@ -104,17 +112,24 @@ class Ending(msgspec.Struct, frozen=True):
 
     def _print_tables(self, end: "_End") -> None:
         environment, tally = self.environment, self.sum.tally
-        if end.error is not None and tally.is_blank and not self.sum.lines:
+        is_verbose = bool(self.job.reporting.verbosity)
+        if self._is_refused(end):  # the error says all there is to say
+            if self.sum.failed:
+                print_lines(environment, self.sum.lines, shows_all=is_verbose)
             return
         text = summary(environment, tally, self.about, end.elapsed_seconds, self.sum.dry_run)
         environment.write_stderr(text + rule_lines(self.sum.rules, environment))
-        is_verbose = bool(self.job.reporting.verbosity)
         print_lines(environment, self.sum.lines, shows_all=is_verbose)
         if tally.groups:
             from kvsctl.report.failures_table import print_failures
             from kvsctl.report.rich_console import stderr_console
 
             print_failures(stderr_console(environment), tally.groups, tally.failures)
+
+    def _is_refused(self, end: "_End") -> bool:
+        """Return whether an error has ended the job before it worked on a record."""
+        is_refusal = isinstance(end.error, UsageError | Interrupted | WorkLeft)
+        return is_refusal and self.sum.tally.records == self.sum.tally.skipped
 
     def _print_error(self, end: "_End") -> None:
         if end.error is not None:

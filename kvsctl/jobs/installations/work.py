@@ -38,7 +38,7 @@ from kvsctl.jobs.installations.sharing import SharedStdout, shared_carriers
 from kvsctl.jobs.installations.stops import Stops
 from kvsctl.jobs.installations.sums import Sum
 from kvsctl.jobs.job import BatchJob
-from kvsctl.jobs.progress.many import ManyProgress
+from kvsctl.jobs.progress.many import ManyProgress, was_stopped
 from kvsctl.jobs.question import ANSWER_IN_TIME, ask
 from kvsctl.jobs.replacing import require_replaceable
 from kvsctl.jobs.runner import Among, Interrupts
@@ -50,9 +50,6 @@ from kvsctl.texts import counted
 if TYPE_CHECKING:
     from kvsctl.jobs.fan_out.installations.groups import Groups
     from kvsctl.jobs.installations.ledger import Ledger
-
-_ENDED_PER_COLLECTION: Final = 500
-"""After so many jobs, memory is freed that their reference cycles hold: by itself, that is rare."""
 
 _NOTHING_FOUND: Final["Mapping[str, tuple[Counted, int]]"] = {}
 
@@ -367,9 +364,7 @@ class _Work:
 
     def _add(self, end: PartEnd) -> None:
         self._sum.add(end.line, end.job_end)
-        self._ended += 1
-        if self._ended % _ENDED_PER_COLLECTION == 0:
-            gc.collect()
+        self._ended += not was_stopped(end.line.exit_code)
         self._stops.note(end.line)
         if end.line.exit_code == ExitStatus.PIPE_CLOSED:
             self._runs.stop()

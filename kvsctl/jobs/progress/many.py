@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.errors import ExitStatus
 from kvsctl.jobs.job import Reporting
 from kvsctl.jobs.progress.showing import display_of
 from kvsctl.report.console import Environment
@@ -11,12 +13,26 @@ from kvsctl.report.progress.board import Board
 from kvsctl.report.progress.standing import Display, Followed
 from kvsctl.report.progress.terminal import TerminalDisplay
 
+_STOPPED: Final = frozenset(
+    {
+        ExitStatus.WORK_LEFT,
+        ExitStatus.INTERRUPTED,
+        ExitStatus.PIPE_CLOSED,
+        ExitStatus.TERMINATED,
+    }
+)
+
+
+def was_stopped(exit_code: int | None) -> bool:
+    """Return whether a part with this exit code was stopped before its end: it is not done."""
+    return exit_code in _STOPPED
+
 
 class ManyProgress:
     """Where it is shown how far the parts of a job are, each called a `noun`.
 
     It is the display of each part. `tally` counts the parts that have ended, and `ended` returns
-    how many have. `prints_records`: see `display_of`.
+    how many have done so without being stopped. `prints_records`: see `display_of`.
     """
 
     def __init__(

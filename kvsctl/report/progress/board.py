@@ -15,9 +15,9 @@ from kvsctl.report.progress.standing import Followed, Standing
 class Board:
     """Follows a job that has `total` parts, each called a `noun`.
 
-    `tally` counts the parts that have ended, and `ended` returns how many have. A part that begins
-    takes the row of one that has ended, so that the others keep theirs. Parts may begin and end in
-    any thread.
+    `tally` counts the parts that have ended, and `ended` returns how many of them are done. A part
+    that begins takes the row of one that has ended, so that the others keep theirs. Parts may begin
+    and end in any thread.
     """
 
     def __init__(

@@ -183,6 +183,22 @@ def test_what_has_no_meaning_in_parts_is_refused(
     assert _keys(served) == set()
 
 
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["delete", "--prefix", "k", "-y"], "Add --journal, or leave out"),
+        (["expire", "k1", "--ttl", "7d", "-y"], "Leave out --dask: processes"),
+    ],
+)
+def test_a_cluster_gets_no_part_that_must_not_be_repeated(
+    served: Command, words: list[str], hint: str
+) -> None:
+    """The hint names --journal only to commands that have it."""
+    ended = served(*words, "--workers", "2", "--dask", "tcp://127.0.0.1:9")
+    _failing(ended, "--dask: a cluster may carry out a part twice")
+    assert hint in ended.err.decode()
+
+
 def test_a_target_that_no_worker_reaches_is_reported_for_each(
     kvsctl: Command, records: Path
 ) -> None:

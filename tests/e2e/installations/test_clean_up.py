@@ -79,6 +79,7 @@ def test_nobody_is_asked_without_a_terminal(kvsctl: Command) -> None:
     with _stores(kvsctl) as inside:
         ended = inside("delete", *ALL, *_TMP, status=2)
         assert b"nobody can be asked" in ended.err
+        assert b"succeeded" not in ended.err, "there are no totals of what was refused"
         assert _left(inside) == _whole()
 
 
@@ -105,6 +106,8 @@ def test_a_limit_holds_for_each_and_in_all(
             line["requests"] for line in lines_by_name(ended.report).values()
         )
         assert _left(inside) == _whole()
+        ended = inside("delete", *ALL, *_TMP, "--yes", *most, status=2)
+        assert re.fullmatch(rb"kvsctl: .*\n.*\n", ended.err), "the error and its hint alone"
         inside("delete", *ALL, *_TMP, "--yes", "--max-delete", "185", status=0)
         assert _left(inside) == dict.fromkeys(_SIZES, 1)
 

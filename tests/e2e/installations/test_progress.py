@@ -1,9 +1,13 @@
 """A job on several installations has a line for all, and one for each that is at work."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from kvsctl.jobs.installations import work
+from kvsctl.jobs.progress.many import ManyProgress
 from tests.e2e.installations.support import ALL, container
 from tests.support.commands.command import Command, records_file
 from tests.support.commands.emulated_terminal import emulated_terminal, started
@@ -58,3 +62,21 @@ def test_a_log_has_a_line_for_all_of_them(kvsctl: Command, many: Path) -> None:
     assert beats
     assert all(" of 3 installations, " in beat for beat in beats)
     assert "\x1b" not in err
+
+
+def test_what_was_stopped_does_not_count_as_done(
+    kvsctl: Command, many: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[Callable[[], int]] = []
+
+    class Progress(ManyProgress):
+        def __init__(self, *given: Any, **named: Any) -> None:
+            super().__init__(*given, **named)
+            done.append(given[4])
+
+    monkeypatch.setattr(work, "ManyProgress", Progress)
+    with container(kvsctl, _NAMES) as app:
+        words = ("set", *ALL, "-f", many, *_SLOW, "--at-once", "2", "--max-duration", "1")
+        app(*words, status=75)
+        app("set", *ALL, "a=1", status=0)
+    assert [count() for count in done] == [0, 3]

@@ -8,6 +8,7 @@ from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.jobs.fan_out.relay import Relay, RelayedDisplay
 from kvsctl.report.progress.board import Board
 from kvsctl.report.progress.standing import Pause, Standing
+from kvsctl.service.auth.terminal_use import drawn_on, is_lent, lent, lent_by
 from tests.support.needs import IS_POSIX, only_on
 from tests.support.waiting import wait_until
 
@@ -61,4 +62,35 @@ def test_an_address_that_is_gone_stops_nothing(tmp_path: Path) -> None:
 def test_the_end_of_the_command_stops_no_unit() -> None:
     relay = Relay(Board("set", "part", 2, Tally(), lambda: 0))
     with RelayedDisplay(relay.address, "shard 1/2").showing(Unit()):
+        relay.close()
+
+
+def test_a_unit_borrows_the_terminal_for_its_token_command() -> None:
+    relay = Relay(Board("set", "part", 2, Tally(), lambda: 0))
+    erased: list[bool] = []
+    try:
+        with drawn_on(lambda: erased.append(is_lent())):
+            with RelayedDisplay(relay.address, "shard 1/2").lending():
+                assert erased == [True], "before the command begins"
+                assert is_lent()
+            wait_until(lambda: not is_lent())
+    finally:
+        relay.close()
+
+
+def test_a_unit_whose_command_has_ended_runs_its_token_command(tmp_path: Path) -> None:
+    with RelayedDisplay(str(tmp_path / "none"), "shard 1/2").lending():
+        assert not is_lent()
+
+
+def test_a_worker_in_the_process_that_draws_lends_the_terminal_once() -> None:
+    """A worker of a cluster may be a thread of it."""
+    relay = Relay(Board("set", "part", 2, Tally(), lambda: 0))
+    erased: list[bool] = []
+    try:
+        display = RelayedDisplay(relay.address, "shard 1/2")
+        with lent_by(display.lending), drawn_on(lambda: erased.append(is_lent())), lent():
+            assert erased == [True, True], "by this process, and by what it lends from"
+        wait_until(lambda: not is_lent())
+    finally:
         relay.close()
