@@ -95,6 +95,9 @@ _TABLE: Final[dict[str, str]] = {
     f"{_EMULATOR}::test_a_node_app_reaches_the_emulator": """
         docs/emulator.md  js  import { kvs
     """,
+    "tests/action/test_emulator_action.py::test_the_example_of_the_page_uses_what_there_is": """
+        docs/emulator.md  yaml  - uses
+    """,
     "tests/node_package/test_node_package.py::test_the_example_of_the_emulators_page_works": """
         docs/emulator.md  js  import { startEmulator
     """,
