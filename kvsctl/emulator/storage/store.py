@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import sqlite3
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -38,6 +39,8 @@ class Store:
         self.path = path
         self._reads_on_loop = reads_on_loop
         self.connection = schema.connect(path)
+        # Nobody must close a store: what is answered is safe. Python warns of open connections.
+        weakref.finalize(self, self.connection.close).atexit = False
         self.rows = Rows(self.connection, keep_expiry=keep_expiry)
         self._worker = Worker(self._do_some)
         self._finished = False

@@ -1,6 +1,7 @@
 """The database file: private, versioned, shared by processes, one transaction per batch."""
 
 import asyncio
+import gc
 import os
 import sqlite3
 import stat
@@ -116,6 +117,16 @@ def test_a_pipe_or_device_is_refused_and_keeps_its_mode(tmp_path: Path) -> None:
         with pytest.raises(EmulatorError, match=r"cannot open .*: not a regular file"):
             embedded(path)
     assert pipe.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_store_that_nobody_closes_is_closed_when_it_is_forgotten() -> None:
+    """From Python 3.13 on, a connection that is left open is a warning."""
+    emulator = embedded(":memory:")
+    connection = emulator.store.connection
+    del emulator
+    gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
 
 
 def test_a_failed_transaction_changes_nothing() -> None:
