@@ -1,6 +1,9 @@
 """The checks of the project, each as one command: `nox -s SESSION` (see CONTRIBUTING.md)."""
 
+import hashlib
+import json
 import os
+import re
 import shutil
 import tarfile
 import zipfile
@@ -15,6 +18,7 @@ nox.options.reuse_venv = "yes"
 PYTHONS = ["3.11", "3.12", "3.13"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PROJECT = PYPROJECT["project"]
+LOCK = Path("packages/requirements.lock")
 
 
 @nox.session(python=PYTHONS)
@@ -77,8 +81,11 @@ def wheel(session: nox.Session) -> None:
 
 @nox.session
 def package(session: nox.Session) -> None:
-    """Build the sdist and the wheel, twice; install the wheel alone and use it."""
-    folder = _emptied(session)
+    """Build the sdist and the wheel, twice; install the wheel alone and use it.
+
+    After `--`, a folder that gets both.
+    """
+    folder, targets = _emptied(session), [Path(one).resolve() for one in session.posargs]
     clean = folder / "clean"
     sdist, wheel = _build(session, Path.cwd(), folder / "dist")
     _require_whole(session, wheel)
@@ -102,6 +109,61 @@ def package(session: nox.Session) -> None:
     *_, place = output("help").splitlines()
     if not Path(place.split()[1]).is_relative_to(clean):
         session.error("the installed help does not name the installed documentation")
+    for target in targets:
+        shutil.copy2(sdist, target)
+        shutil.copy2(wheel, target)
+
+
+@nox.session
+def sbom(session: nox.Session) -> None:
+    """List what an installed kvsctl consists of, in CycloneDX; after `--`, a folder for the list.
+
+    KVSCTL_DIST names the folder of the wheel; else it is built.
+    """
+    folder = _emptied(session)
+    _, wheel = _given() or _build(session, Path.cwd(), folder / "dist")
+    clean, target = folder / "clean", Path(*session.posargs or [folder])
+    listed = target.resolve() / f"{wheel.name.split('-py3')[0]}.cdx.json"
+    session.install("cyclonedx-bom>=7,<8")
+    session.run("python", "-m", "venv", "--without-pip", str(clean))
+    python = str(clean / ("Scripts" if (clean / "Scripts").is_dir() else "bin") / "python")
+    install = ["python", "-m", "pip", "--python", python, "install", "-q", "--no-deps"]
+    session.run(*install, "--require-hashes", "-r", str(LOCK))
+    session.run(*install, str(wheel))
+    session.run(
+        *("cyclonedx-py", "environment", "--pyproject", "pyproject.toml", "--output-reproducible"),
+        *("--validate", "--output-file", str(listed), python),
+    )
+    bill = json.loads(listed.read_text("utf-8"))
+    found = {_plain(one["name"]) for one in bill["components"]}
+    missing = sorted({_plain(one) for one in PROJECT["dependencies"]} - found)
+    if missing:
+        session.error(f"{listed.name} lacks {missing}")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    bill["metadata"]["component"] |= {
+        "version": wheel.name.split("-")[1],
+        "hashes": [{"alg": "SHA-256", "content": digest}],
+    }
+    listed.write_text(json.dumps(bill, indent=2) + "\n", "utf-8")
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Choose the newest versions of what kvsctl needs, and write them down with their hashes."""
+    session.install("uv")
+    session.run(
+        *(
+            "uv",
+            "pip",
+            "compile",
+            "pyproject.toml",
+            "--universal",
+            "--generate-hashes",
+            "--upgrade",
+        ),
+        *("--python-version", PYTHONS[0], "--custom-compile-command", "nox -s lock"),
+        *("--quiet", "--output-file", str(LOCK)),
+    )
 
 
 def _emptied(session: nox.Session) -> Path:
@@ -199,3 +261,8 @@ def _development(name: str) -> str:
     requirements: list[str] = PROJECT["optional-dependencies"]["dev"]
     (found,) = [one for one in requirements if one.startswith(name)]
     return found
+
+
+def _plain(requirement: str) -> str:
+    """Return the name of a package in a requirement, in the form in which names are compared."""
+    return re.sub(r"[-_.]+", "-", requirement.split(">")[0].split("=")[0].split("[")[0]).lower()

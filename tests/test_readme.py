@@ -27,6 +27,8 @@ _OTHER_PROGRAMS: Final[dict[str, str]] = {
     "--build": "docker compose up",
     "--data-binary": "curl",
     "--encrypt": "forge variables set",
+    "--no-deps": "pip install",
+    "--require-hashes": "pip install",
     "--upgrade": "forge install",
 }
 """Long options of other programs that the pages may name, with the program's name."""

@@ -62,7 +62,8 @@ def test_the_noxfile_has_a_session_for_each_task() -> None:
 
 def test_the_workflow_runs_every_session_and_no_other() -> None:
     called = set().union(*map(_runs, _JOBS.values()))
-    assert called == _sessions() - {"tests", "wheel", "quick"}, "all tests run, by version"
+    by_hand = {"tests", "wheel", "quick", "lock"}  # the first two run by version
+    assert called == _sessions() - by_hand
 
 
 def test_the_same_pythons_are_named_everywhere() -> None:

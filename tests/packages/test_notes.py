@@ -1,0 +1,53 @@
+"""The notes of a release are what the changelog says of it."""
+
+import pytest
+
+import kvsctl
+from packages.notes import main, notes, version
+
+_CHANGELOG = """# Changelog
+
+## Unreleased
+
+## 1.1.0 - not yet released
+
+- Later.
+
+## 1.0.0 - 2026-11-28
+
+### Added
+
+- This.
+
+## 0.9.0 - 2026-01-01
+
+- That.
+"""
+
+
+def test_a_section_ends_where_the_next_begins() -> None:
+    assert notes("v1.0.0", _CHANGELOG) == "### Added\n\n- This.\n"
+    assert notes("v0.9.0", _CHANGELOG) == "- That.\n"
+
+
+@pytest.mark.parametrize(
+    ("tag", "error"),
+    [
+        ("v1.1.0", '1.1.0 has no date, but "not yet released"'),
+        ("v1.2.0", "no section"),
+        ("1.0.0", "no section"),
+        ("vUnreleased", "no date"),
+    ],
+)
+def test_what_is_not_a_dated_release_is_refused(tag: str, error: str) -> None:
+    with pytest.raises(ValueError, match=error):
+        notes(tag, _CHANGELOG)
+
+
+def test_the_version_has_one_home() -> None:
+    assert version() == kvsctl.__version__
+
+
+def test_a_tag_of_another_version_is_refused() -> None:
+    with pytest.raises(SystemExit, match=r'the tag is "v0.0.1", but the version is \d'):
+        main("v0.0.1")
