@@ -16,6 +16,8 @@ nox.options.sessions = ["lint", "types", "imports", "tests"]
 nox.options.reuse_venv = "yes"
 
 PYTHONS = ["3.11", "3.12", "3.13"]
+PACKAGED = {".py", ".typed", ".js", ".ts", ".html", ".css", ".svg"}
+"""The suffixes of the files of the package."""
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PROJECT = PYPROJECT["project"]
 LOCK = Path("packages/requirements.lock")
@@ -229,7 +231,7 @@ def _require_whole(session: nox.Session, wheel: Path) -> None:
     package = [
         path
         for path in Path("kvsctl").rglob("*")
-        if path.is_file() and path.suffix in {".py", ".typed", ".js", ".ts"}
+        if path.is_file() and path.suffix in PACKAGED
     ]
     documents = [*Path("docs").rglob("*.*"), Path("README.md"), Path("SECURITY.md")]
     shared = {

@@ -5,6 +5,7 @@ same error in the emulator. It imports nothing heavy, because every command with
 target starts it. A client in the same process calls `embedded`.
 
 - `web`: the ASGI application and its server; `pytest_plugin`: a fixture for the tests of apps.
+- `page`: the page that looks into a local store.
 - `operations`: what each endpoint does; `callers`: which installation's store a caller may use.
 - `storage`: records in SQLite, and the entities that a manifest declares.
 - `switches`: faults, quotas and JavaScript rounding; `options`: every setting of an emulator.

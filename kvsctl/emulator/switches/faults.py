@@ -42,19 +42,28 @@ class Draw:
     latency_seconds: float
     plan: FaultPlan
     chance: random.Random = field(repr=False)
+    of_records: set[str] = field(default_factory=set)
+    """The names of the faults that records or a cursor of the request got."""
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all faults of the request."""
+        names = [] if self.kind == "ok" else [self.kind]
+        return names + (["latency-ms"] if self.latency_seconds else []) + sorted(self.of_records)
 
     def leaves_out(self, _key: str) -> bool:
         """Return whether the response leaves out this key. Each call draws again."""
-        return self.plan.leave_out > 0 and self.chance.random() < self.plan.leave_out
+        return self._chance("leave-out", self.plan.leave_out)
 
     def refuses_cursor(self) -> bool:
         """Return whether the cursor of a query is refused. Each call draws again."""
-        return self.plan.refuse_cursor > 0 and self.chance.random() < self.plan.refuse_cursor
+        return self._chance("refuse-cursor", self.plan.refuse_cursor)
 
     def refusal(self, key: str) -> Refusal | None:
         """Return the refusal of this key, or None if the plan does not name its prefix."""
         for prefix, code in self.plan.refuse:
             if key.startswith(prefix):
+                self.of_records.add("refuse")
                 return Refusal(400, code, "Refused by the emulator's faults")
         return None
 
@@ -86,6 +95,12 @@ class Draw:
         if self.kind == "200-html":
             return Response(200, PORTAL, "text/html")
         return Response(502) if self.kind == "502-empty" else None
+
+    def _chance(self, name: str, rate: float) -> bool:
+        is_drawn = rate > 0 and self.chance.random() < rate
+        if is_drawn:
+            self.of_records.add(name)
+        return is_drawn
 
     def _announced(self, now_ms: int) -> Mapping[str, str]:
         wait_ms = int(self.plan.announced_seconds * 1000)

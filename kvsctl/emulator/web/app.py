@@ -22,11 +22,21 @@ from kvsctl.emulator.options import EmulatorOptions
 from kvsctl.emulator.refusals import ConnectionLost, DatabaseFailed, Refusal
 from kvsctl.emulator.storage.store import Store
 from kvsctl.emulator.web.bodies import Receive, Scope, Send, read_body
-from kvsctl.emulator.web.routes import HEALTH_PATH, INSTALLATION_PATHS, LISTING, ROUTES, Route
-from kvsctl.emulator.wire import Response, refusal_response
+from kvsctl.emulator.web.routes import (
+    ADMIN_PREFIX,
+    HEALTH_PATH,
+    INSTALLATION_PATHS,
+    LISTING,
+    ROUTES,
+    UNWATCHED_PATHS,
+    Route,
+)
+from kvsctl.emulator.wire import JSON_TYPE, Response, refusal_response
 
 if TYPE_CHECKING:
-    # Imported at run time only with faults or quotas: every command imports this module.
+    # Imported at run time only if needed: every command imports this module.
+    from kvsctl.emulator.page.messages import Entry
+    from kvsctl.emulator.page.recent import RecentRequests
     from kvsctl.emulator.switches.fault_spec import FaultPlan
     from kvsctl.emulator.switches.faults import Draw, Faults
     from kvsctl.emulator.switches.quota import Cost, Quota
@@ -55,6 +65,8 @@ class Emulator:
             self.quota = Quota(options.quota)
         self.faults: Faults | None = None
         self.statuses: dict[int, int] = {}
+        self.recent: RecentRequests | None = None
+        """The last requests, if a server keeps them for its page."""
         self.arm(options.faults)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,16 +114,15 @@ class Emulator:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         trace_id = headers.get(b"x-b3-traceid") or _trace_id()
-        path, method, cut = scope["path"], scope["method"], False
+        path, method = scope["path"], scope["method"]
+        entry, draw = self._begin_entry(method, path), None
         try:
             if (route := ROUTES.get(path)) is not None and method == "POST":
                 draw = self._draw(route.name)
-                cut = draw is not None and draw.kind == "cut"
-                answer = await self._operate(route, headers, receive, draw)
+                answer = await self._operate(route, headers, receive, draw, entry)
             elif path in INSTALLATION_PATHS and method == "GET":
                 draw = self._draw(LISTING)
-                cut = draw is not None and draw.kind == "cut"
-                answer = await self._list(scope, headers, draw)
+                answer = await self._list(scope, headers, draw, entry)
             else:
                 # Not at the top: embedded targets need none of it.
                 from kvsctl.emulator.web.beside import answer_beside
@@ -120,6 +131,7 @@ class Emulator:
         except Refusal as refusal:
             answer = refusal_response(refusal)
         except (ConnectionLost, DatabaseFailed, MemoryError):
+            self._end_entry(entry, None, draw)
             raise
         except Exception as error:
             wants_trace = log.isEnabledFor(logging.DEBUG)
@@ -134,16 +146,36 @@ class Emulator:
             )
         if path != HEALTH_PATH:  # it is asked at intervals, which would blur what a test counts
             self.statuses[answer.status] = self.statuses.get(answer.status, 0) + 1
-        await self._send(answer, trace_id, send, cut=cut)
+        self._end_entry(entry, answer, draw)
+        is_cut = draw is not None and draw.kind == "cut"
+        await self._send(answer, trace_id, send, cut=is_cut)
+
+    def _begin_entry(self, method: str, path: str) -> Entry | None:
+        if self.recent is None or path in UNWATCHED_PATHS or path.startswith(ADMIN_PREFIX):
+            return None
+        return self.recent.begin(method, path, self.clock.now_ms())
+
+    def _end_entry(self, entry: Entry | None, answer: Response | None, draw: Draw | None) -> None:
+        if self.recent is not None and entry is not None:
+            self.recent.end(entry, answer, () if draw is None else draw.names)
 
     def _draw(self, route: str) -> Draw | None:
         return None if self.faults is None else self.faults.draw(route)
 
     async def _operate(
-        self, route: Route, headers: dict[bytes, bytes], receive: Receive, draw: Draw | None
+        self,
+        route: Route,
+        headers: dict[bytes, bytes],
+        receive: Receive,
+        draw: Draw | None,
+        entry: Entry | None,
     ) -> Response:
         installation = installation_of(headers, self.options)
+        if entry is not None:
+            entry.installation = installation
         if self.faults is not None:
+            if entry is not None and installation in self.faults.plan.refuse_installation:
+                entry.faults.append("refuse-installation")
             self.faults.check_installation(installation)
         limits = self.options.limits
         limit = limits.batch_bytes if route.name != "transaction" else limits.transaction_bytes
@@ -159,34 +191,43 @@ class Emulator:
             if (instead := draw.instead()) is not None:
                 return instead
         call = Call(installation, body, now_ms, draw)
-        if self.quota is None:
+        if self.quota is None and entry is None:
             answer = await self._run(route, call)
         else:
-            answer = await self._within_quota(self.quota, route, call)
+            answer = await self._charged(route, call, entry)
         return answer if draw is None else draw.after(answer)
 
-    async def _within_quota(self, quota: Quota, route: Route, call: Call) -> Response:
+    async def _charged(self, route: Route, call: Call, entry: Entry | None) -> Response:
+        """Run an operation within the quota, if there is one, and note its units."""
         cost: Cost = "read" if route.cost == "read" else "write"
         units = 1 if cost == "read" else self._units(len(call.body))
         if route.cost == "delete" and self.options.delete_cost != "size":
             units = 0 if self.options.delete_cost == "free" else _keys_in(call.body)
-        quota.admit(call.installation, cost, units, call.now_ms)
+        if self.quota is not None:
+            self.quota.admit(call.installation, cost, units, call.now_ms)
         spent = units if self.options.refused_cost == "size" else 0
         try:
             answer = await self._run(route, call)
             spent = self._units(len(answer.body)) if cost == "read" else units
         finally:
-            quota.adjust(call.installation, cost, spent - units, self.clock.now_ms())
+            if self.quota is not None:
+                self.quota.adjust(call.installation, cost, spent - units, self.clock.now_ms())
+            if entry is not None:
+                entry.cost, entry.units = cost, spent
         return answer
 
     def _units(self, size: int) -> int:
         return max(1, -(-size // self.options.limits.unit_bytes))
 
-    async def _list(self, scope: Scope, headers: dict[bytes, bytes], draw: Draw | None) -> Response:
+    async def _list(
+        self, scope: Scope, headers: dict[bytes, bytes], draw: Draw | None, entry: Entry | None
+    ) -> Response:
         """Answer with a part of the list of installations."""
         from kvsctl.emulator.operations.installations import list_installations
 
-        installation_of(headers, self.options)
+        caller = installation_of(headers, self.options)
+        if entry is not None:
+            entry.installation = caller
         only, now_ms = bound_installation(headers, self.options), self.clock.now_ms()
         if self.faults is not None and draw is not None:
             if draw.latency_seconds:
@@ -233,7 +274,8 @@ class Emulator:
         ]
         if answer.parts is None:
             headers.append((b"content-length", b"%d" % len(answer.body)))
-        if answer.body or answer.parts is not None:
+        has_type = answer.body or answer.parts is not None or answer.content_type != JSON_TYPE
+        if has_type:
             headers.append((b"content-type", answer.content_type.encode()))
         if answer.headers:
             headers += [(name.encode(), value.encode()) for name, value in answer.headers]

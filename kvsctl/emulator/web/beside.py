@@ -1,6 +1,9 @@
-"""What the emulator serves beside the store: health, invocation contexts, OpenAPI, control."""
+"""What the emulator serves beside the store: health, contexts, OpenAPI, control, the page."""
+
+from typing import Protocol
 
 from kvsctl.emulator.callers import PROXY_HEADER, installation_of
+from kvsctl.emulator.page import answers
 from kvsctl.emulator.refusals import Refusal, unauthorized
 from kvsctl.emulator.web.admin import AdminTarget, administer, check_admin
 from kvsctl.emulator.web.bodies import Receive, Scope, read_body
@@ -10,20 +13,30 @@ from kvsctl.emulator.web.routes import (
     GET_PATHS,
     HEALTH_PATH,
     OPENAPI_PATH,
+    PAGE_PATH,
+    PAGE_PREFIX,
     ROUTES,
 )
 from kvsctl.emulator.web.transfers import TRANSFERS, transfer
 from kvsctl.emulator.wire import Response, encoded
 
 
+class Target(AdminTarget, answers.Page, Protocol):
+    """The parts of an emulator that control requests and the page read and change."""
+
+
 async def answer_beside(
-    emulator: AdminTarget, scope: Scope, headers: dict[bytes, bytes], receive: Receive
+    emulator: Target, scope: Scope, headers: dict[bytes, bytes], receive: Receive
 ) -> Response:
     """Return the response to a request that is not for the store.
 
     Raise Refusal for a path that is not served (403), and for a wrong method (405).
     """
     path, method, options = scope["path"], scope["method"], emulator.options
+    if (path == PAGE_PATH or path.startswith(PAGE_PREFIX)) and options.admin:
+        answers.check_caller(scope, headers, options)
+        body = await read_body(receive, answers.BODY_BYTES, options)
+        return await answers.answer(emulator, scope, body)
     if path.startswith(ADMIN_PREFIX) and options.admin:
         check_admin(scope.get("client"), headers, options)
         action = path.removeprefix(ADMIN_PREFIX)

@@ -5,6 +5,7 @@ from typing import Any
 from kvsctl.emulator.operations.conditions import CONDITIONS, RANGE_CONDITIONS
 from kvsctl.emulator.operations.service import METADATA_FIELDS
 from kvsctl.emulator.options import EmulatorOptions
+from kvsctl.emulator.page.describing import page_paths, page_schemas
 from kvsctl.emulator.web.openapi_control import installations_paths, paths_beside, schemas_beside
 from kvsctl.limits import TTL_UNIT_SECONDS, Limits
 
@@ -21,12 +22,15 @@ def document(options: EmulatorOptions) -> Schema:
         for path, (request, answer, status) in _operations(limits).items()
     }
     paths |= installations_paths() | paths_beside()
+    paths |= page_paths() if options.admin else {}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Forge KVS and Custom Entity Store (emulator)", "version": "1"},
         "paths": paths,
         "components": {
-            "schemas": _schemas(limits) | schemas_beside(),
+            "schemas": _schemas(limits)
+            | schemas_beside()
+            | (page_schemas() if options.admin else {}),
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "proxy": {"type": "apiKey", "in": "header", "name": "forge-proxy-authorization"},

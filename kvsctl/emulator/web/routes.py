@@ -17,9 +17,14 @@ LISTING = "installations"
 """What faults call the list of installations."""
 ADMIN_PREFIX = "/_emulator/"
 IMPORT_PATH = ADMIN_PREFIX + "import"
+PAGE_PATH = "/"
+PAGE_PREFIX = "/_emulator/page/"
+"""The files and requests of the page."""
 HEALTH_PATH = "/health"
 CONTEXT_PATH = "/invocation/context"
 OPENAPI_PATH = "/openapi.json"
+UNWATCHED_PATHS = frozenset({PAGE_PATH, HEALTH_PATH})
+"""The paths whose requests the page does not show, besides the control requests."""
 GET_PATHS = INSTALLATION_PATHS | {HEALTH_PATH, CONTEXT_PATH, OPENAPI_PATH}
 """The paths that are served for GET only, besides the control requests."""
 

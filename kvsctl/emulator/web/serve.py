@@ -27,6 +27,7 @@ from kvsctl.emulator.operations.exports import write_export
 from kvsctl.emulator.operations.record_files import is_same_file, require_writable
 from kvsctl.emulator.operations.seed import load_seed
 from kvsctl.emulator.options import EmulatorOptions
+from kvsctl.emulator.page.recent import RecentRequests
 from kvsctl.emulator.refusals import EmulatorError, reason_of
 from kvsctl.emulator.storage.schema import MEMORY
 from kvsctl.emulator.storage.store import Store
@@ -132,6 +133,7 @@ def _opened(
         keeps = options.emulator.ttl_less_set == "keeps-expiry"
         store = stack.enter_context(contextlib.closing(Store(options.db, keep_expiry=keeps)))
         emulator = Emulator(options.emulator, store)
+        emulator.recent = RecentRequests()
         for path in options.seed:
             load_seed(path, emulator.service, store)
         if options.imported is not None:

@@ -17,6 +17,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from kvsctl.emulator import EmulatorOptions
+from kvsctl.emulator.page.answers import API, LISTS, QUESTIONS
 from kvsctl.emulator.storage.entities import Entity, Index
 from kvsctl.emulator.web.admin import MEMBERS
 from kvsctl.emulator.web.openapi import document
@@ -60,6 +61,7 @@ def test_the_document_has_each_path_of_the_server_and_no_other() -> None:
     served = {("post", f"/v1/{route.name}") for route in OPERATIONS_OF_THE_STORE}
     served |= {("get", path) for path in GET_PATHS if not path.startswith(("/api/", "/forge/"))}
     served |= {(method.lower(), ADMIN_PREFIX + action) for method, action in {*MEMBERS, *TRANSFERS}}
+    served |= {("post", API + name) for name in QUESTIONS} | {("get", API + name) for name in LISTS}
     assert {(method, path) for path, method in OPERATIONS} == served
 
 

@@ -1,0 +1,15 @@
+// The token of an emulator that runs with --token. It is kept in memory only.
+
+import { answered } from "./dialogs.js";
+import { byId } from "./dom.js";
+
+let asking = null;
+
+// Return a token that a person gives, or null. Requests that wait for it share one dialog.
+export function askToken() {
+  asking ??= answered(byId("token"), byId("token-no"), () => byId("token-text").value).finally(() => {
+    byId("token-text").value = "";
+    asking = null;
+  });
+  return asking;
+}
