@@ -229,9 +229,7 @@ def _require_reproducible(session: nox.Session, sdist: Path, wheel: Path, folder
 def _require_whole(session: nox.Session, wheel: Path) -> None:
     """End the session with an error if a file of the package, or an entry point, is missing."""
     package = [
-        path
-        for path in Path("kvsctl").rglob("*")
-        if path.is_file() and path.suffix in PACKAGED
+        path for path in Path("kvsctl").rglob("*") if path.is_file() and path.suffix in PACKAGED
     ]
     documents = [*Path("docs").rglob("*.*"), Path("README.md"), Path("SECURITY.md")]
     shared = {

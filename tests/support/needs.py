@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,14 +50,16 @@ def system_module(name: str) -> Any:
     return pytest.importorskip(name)
 
 
-def program(name: str) -> str:
-    """Return the path of a program, installed from Debian's package of its name if it is missing.
+def program(name: str, package: str | None = None, folder: str | None = None) -> str:
+    """Return the path of a program, installed from Debian's package if it is missing.
 
-    Only root can install it. Otherwise skip the test, or fail it with CI=true.
+    The package has the name of the program if none is given. `folder` is searched, too. Only root
+    can install it. Otherwise skip the test, or fail it with CI=true.
     """
-    if (found := shutil.which(name)) is not None:
+    path = os.pathsep.join(filter(None, (os.environ.get("PATH"), folder)))
+    if (found := shutil.which(name, path=path)) is not None:
         return found
-    _install(name)
+    _install(package or name)
     found = shutil.which(name)
     if found is None:
         skip_or_fail(f"{name} is not installed")
@@ -79,8 +82,13 @@ def _install(name: str) -> None:
     """Install a package of Debian, where this is Debian and the user is root."""
     if shutil.which("apt-get") is None or not IS_ROOT:
         return
-    for command in (["update"], ["install", "-y", "--no-install-recommends", name]):
-        subprocess.run(["apt-get", "-q", *command], capture_output=True, check=False)
+    import fcntl
+
+    # Two workers may want a package at once, and apt-get would fail for one of them.
+    with (Path(tempfile.gettempdir()) / "kvsctl-tests-apt.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for command in (["update"], ["install", "-y", "--no-install-recommends", name]):
+            subprocess.run(["apt-get", "-q", *command], capture_output=True, check=False)
 
 
 def package(name: str) -> Any:

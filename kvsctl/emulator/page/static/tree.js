@@ -27,6 +27,7 @@ export class Tree {
   constructor(root, on) {
     this.#root = root;
     this.#on = { open() {}, mark() {}, remove() {}, fail() {}, ...on };
+    root.addEventListener("focusin", (event) => this.#setCurrent(event.target.closest("[role=treeitem]")));
     root.addEventListener("keydown", (event) => this.#keyDown(event));
     root.addEventListener("click", (event) => this.#click(event));
   }
