@@ -43,7 +43,7 @@ def test_a_request_is_kept_with_its_status_and_units(watched: OpenClient) -> Non
     client = watched()
     client.ok("/v1/set", {"key": "a", "value": "x" * 25_000})
     assert last(client, "method", "path", "installation", "status", "code", "cost", "units") == [
-        "POST", "/v1/set", "default", 200, None, "write", 3,
+        "POST", "/v1/set", "default", 204, None, "write", 3,
     ]  # fmt: skip
     client.ok("/v1/batch/get", [{"key": "a"}], headers={"authorization": "Bearer x"})
     assert last(client, "status", "cost", "units") == [200, "read", 1]
@@ -81,7 +81,7 @@ def test_a_delete_costs_what_the_options_say(watched: OpenClient, cost: str, uni
         ("script=429", 429, "TOO_MANY_REQUESTS", ["429"]),
         ("script=503-after", 503, "SERVICE_UNAVAILABLE", ["503-after"]),
         ("script=502-html", 502, None, ["502-html"]),
-        ("latency-ms=1", 200, None, ["latency-ms"]),
+        ("latency-ms=1", 204, None, ["latency-ms"]),
         ("refuse=a:INVALID_KEY", 400, "INVALID_KEY", ["refuse"]),
         ("refuse-installation=default:403", 403, "FORBIDDEN", ["refuse-installation"]),
     ],

@@ -30,7 +30,7 @@ def test_requests_are_shown_with_status_units_and_faults(open_page: OpenPage) ->
     assert rows(page) == [
         ["POST /v1/get", "default", "connection lost", "", "reset-before"],
         ["POST /v1/get", "default", "429 TOO_MANY_REQUESTS", "", "429"],
-        ["POST /v1/set", "default", "200", "3 write", ""],
+        ["POST /v1/set", "default", "204", "3 write", ""],
     ]
     assert not page.find("#records").is_displayed()
 
