@@ -123,9 +123,10 @@ def test_what_was_listed_is_freed_if_nothing_is_changed(
     ],
 )
 def test_runs_leave_nothing_to_the_garbage_collector(
-    kvsctl: Command, words: tuple[str, ...]
+    kvsctl: Command, words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To find the cycles of many small runs takes as long as the runs."""
+    monkeypatch.chdir(tmp_path)
     with container(kvsctl, [f"i{number}" for number in range(_INSTALLATIONS)]) as inside:
         inside("set", *ALL, "tmp:1=1", "tmp:2=2", status=0)
         with _garbage() as garbage:
