@@ -60,6 +60,15 @@ def installation_of_token(secret: str) -> str:
 class EmulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of one emulator. They do not change while it runs."""
 
+    def __repr__(self) -> str:
+        """Return what differs from the defaults, without the admin token."""
+        shown = (
+            f"{name}=…" if name == "admin_token" else f"{name}={getattr(self, name)!r}"
+            for name, default in zip(self.__struct_fields__, self.__struct_defaults__, strict=True)
+            if getattr(self, name) != default
+        )
+        return f"EmulatorOptions({', '.join(shown)})"
+
     limits: Limits = DEFAULT_LIMITS
     bad_record: Literal["fails-alone", "refuses-batch"] = "fails-alone"
     """Whether a bad record fails alone, in `failedKeys`, or has its whole batch refused."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kvsctl.emulator.options import EmulatorOptions
+from kvsctl.emulator.options import EmulatorOptions, Token
 from kvsctl.emulator.pytest_plugin import EmulatorUnderTest, options_of_worker, under_test
 from kvsctl.emulator.web.serve import ServeOptions
 
@@ -91,8 +91,13 @@ def test_a_store_in_memory_needs_no_name() -> None:
 
 
 def test_no_token_is_shown() -> None:
-    options = ServeOptions(emulator=EmulatorOptions(admin_token="hidden"))
+    tokens = (Token("hidden", "mine"),)
+    options = ServeOptions(emulator=EmulatorOptions(admin_token="hidden", tokens=tokens))
     assert "hidden" not in repr(under_test("http://127.0.0.1:1", options))
+    assert "hidden" not in repr(options)
+    assert repr(EmulatorOptions()) == "EmulatorOptions()"
+    shown = repr(EmulatorOptions(admin_token="hidden", expiry="strict"))
+    assert shown == "EmulatorOptions(expiry='strict', admin_token=…)"
 
 
 def test_the_plugin_gives_an_empty_emulator(kvsctl_emulator: EmulatorUnderTest) -> None:
