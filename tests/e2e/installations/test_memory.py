@@ -12,12 +12,14 @@ import pytest
 from kvsctl.comparison import memory as memory_module
 from kvsctl.comparison import pages, sorting
 from kvsctl.comparison.memory import SortingMemory
+from kvsctl.jobs import access
 from kvsctl.jobs.cleanup import spool
-from kvsctl.jobs.installations import cleaning
+from kvsctl.jobs.installations import cleaning, work
 from tests.e2e.installations.support import ALL, container
 from tests.support.commands.command import Command
 
 _DELETE = ("delete", *ALL, "--prefix", "tmp:", "--yes", "--json")
+_LIMIT = ("--max-delete", "10000")
 _INSTALLATIONS = 8
 _KEYS = 600
 _KEY_BYTES = 300
@@ -98,6 +100,47 @@ def test_what_was_listed_before_all_changes_is_used_by_them(
     pages = _KEYS // 100
     assert report["requests"] == without_limit["requests"] + listed_again * pages
     assert [one.held_bytes + one.pages.pages for one in memories] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("words", "limit"),
+    [
+        (("delete", *ALL, "--prefix", "tmp:", "--journal", "j-{installation}"), ()),
+        (("delete", *ALL, "--prefix", "tmp:", "--yes", "--workers", "2"), _LIMIT),
+        (("clean", *ALL, "-f", "rules.toml", "--yes"), ()),
+    ],
+    ids=["journal", "workers", "groups"],
+)
+def test_what_was_listed_before_all_changes_is_listed_again(
+    kvsctl: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    words: tuple[str, ...],
+    limit: tuple[str, ...],
+) -> None:
+    """A journal may have begun with other ages, workers share no memory, groups are not bounded."""
+    monkeypatch.setattr(work, "ask", _consent)
+    monkeypatch.setattr(access, "require_answerable", lambda *_given, **_named: None)
+    rules = tmp_path / "rules.toml"
+    rule = '[[rules]]\nname = "one"\nprefix = "tmp:"\naction = "delete"\nkeep_last = 100\n'
+    rules.write_text(rule)
+    given = [str(rules) if word == rules.name else word for word in words]
+    with _stores(kvsctl, tmp_path) as inside:
+        alone = inside("delete", *ALL, "--prefix", "tmp:", "--yes", "--json").report
+    if words[0] == "clean":
+        with _stores(kvsctl, tmp_path) as inside:
+            alone = inside(*given, "--json").report
+        rules.write_text(f"{rule}max_delete = 10000\n")
+    with _stores(kvsctl, tmp_path) as inside:
+        run = inside.process if "--workers" in words else inside
+        report = run(*given, *limit, "--json").report
+    kept = 100 if words[0] == "clean" else 0
+    assert (report["exit_code"], report["succeeded"]) == (0, _INSTALLATIONS * (_KEYS - kept))
+    assert report["requests"] >= alone["requests"] + _INSTALLATIONS * (_KEYS // 100)
+
+
+async def _consent(*_question: object) -> None:
+    """Answer yes."""
 
 
 def test_what_was_listed_is_freed_if_nothing_is_changed(
