@@ -27,24 +27,47 @@ Imports run one way, from the first of these to the last:
 - `errors`: the errors that end a command, and the exit codes.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from kvsctl.client.asynchronous import AsyncClient
     from kvsctl.client.blocking import Client
+    from kvsctl.client.comparing import AsyncDifferences, Differences, DifferentRecord
+    from kvsctl.client.exporting import Exported
+    from kvsctl.client.results import FailedRecord, Result, StoredRecord
 
-__all__ = ["AsyncClient", "Client", "__version__"]
+__all__ = [
+    "AsyncClient",
+    "AsyncDifferences",
+    "Client",
+    "Differences",
+    "DifferentRecord",
+    "Exported",
+    "FailedRecord",
+    "Result",
+    "StoredRecord",
+    "__version__",
+]
 __version__ = "0.1.0"
+
+_LIBRARY: Final = {
+    "AsyncClient": "asynchronous",
+    "AsyncDifferences": "comparing",
+    "Client": "blocking",
+    "DifferentRecord": "comparing",
+    "Differences": "comparing",
+    "Exported": "exporting",
+    "FailedRecord": "results",
+    "Result": "results",
+    "StoredRecord": "results",
+}
+"""The names of the library, and the module of each in `kvsctl.client`."""
 
 
 def __getattr__(name: str) -> Any:
     """Import the library when it is first asked for: every command imports this package."""
-    if name == "AsyncClient":
-        from kvsctl.client.asynchronous import AsyncClient
+    if name not in _LIBRARY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-        return AsyncClient
-    if name == "Client":
-        from kvsctl.client.blocking import Client
-
-        return Client
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"kvsctl.client.{_LIBRARY[name]}"), name)

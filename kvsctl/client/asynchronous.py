@@ -1,6 +1,5 @@
 """The client for callers with an event loop."""
 
-import asyncio
 import os
 from collections.abc import (
     AsyncGenerator,
@@ -12,50 +11,39 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import AsyncExitStack, aclosing
+from os import PathLike
+from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol, Self, TypeAlias, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar, Unpack
 
 from msgspec.structs import replace
 
 from kvsctl.bulk.events import Listener
-from kvsctl.bulk.pacing.app_invocations import pacer_of
-from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.run import Run
-from kvsctl.bulk.stopping import retrieve_error
-from kvsctl.client.feeds import CallerFeed, caller_feed
+from kvsctl.client.feeds import caller_feed
 from kvsctl.client.items import Items, Key
 from kvsctl.client.opening import Access, Opening, Settings
-from kvsctl.client.results import Collector, Result
-from kvsctl.client.stream import ReadRecord, Stream
-from kvsctl.errors import KvsctlError, UsageError, WorkLeft
+from kvsctl.client.options import Covered, IfAbsent, Ttl, compared_with_itself, rules_of, set_plan
+from kvsctl.client.results import Result
+from kvsctl.client.session import Reading, Session
+from kvsctl.client.stream import Arrivals, ReadRecord, Stream
+from kvsctl.errors import UsageError
 from kvsctl.model import Verb
-from kvsctl.service.client import StoreClient
 from kvsctl.service.transport.carrier import Carrier
+
+if TYPE_CHECKING:
+    # Imported at run time by the calls that need them.
+    from kvsctl.client.comparing import AsyncDifferences, Collected
+    from kvsctl.client.exporting import Exported
+    from kvsctl.jobs.compare.collecting import Collector
 
 _T = TypeVar("_T")
 Given: TypeAlias = Iterable[_T] | AsyncIterable[_T]
 """What a call works on: any iterable, async ones too."""
-
-
-class _Stoppable(Protocol):
-    def abort(self) -> None: ...
-    def wake(self) -> None: ...
-
-
-class _Session(NamedTuple):
-    """What a client has while it is open. All its calls share one quota."""
-
-    service: StoreClient
-    pacer: Pacer
-    loop: asyncio.AbstractEventLoop
-
-
-class _Reading(NamedTuple):
-    """A run that reads, the work that carries it out, and the caller's feed, if it has one."""
-
-    run: _Stoppable
-    work: Callable[[], Coroutine[Any, Any, KvsctlError | None]]
-    feed: CallerFeed | None = None
+Place: TypeAlias = str | PathLike[str]
+"""A file or a folder."""
+PLAIN: Final[Sequence[str | None]] = (None,)
+"""Records without an entity."""
 
 
 class AsyncClient:
@@ -108,9 +96,7 @@ class AsyncClient:
     def _begin(self, opening: Opening) -> None:
         self._opening = opening
         self._stack = AsyncExitStack()
-        self._session: _Session | None = None
-        self._runs: set[_Stoppable] = set()
-        self._cut_off: set[_Stoppable] = set()
+        self._session: Session | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._opening.target.display!r})"
@@ -119,8 +105,7 @@ class AsyncClient:
         if self._session is not None:
             raise UsageError("the client is open already", "Make another one.")
         service = await self._stack.enter_async_context(self._opening.connected())
-        pacer = pacer_of(self._opening.plan.pace)
-        self._session = _Session(service, pacer, asyncio.get_running_loop())
+        self._session = Session(self._opening, service)
         return self
 
     async def __aexit__(
@@ -133,10 +118,9 @@ class AsyncClient:
 
     async def aclose(self) -> None:
         """Close the connections. Calls that are at work are cut off, and raise WorkLeft."""
-        self._session = None
-        self._cut_off |= self._runs
-        for run in [*self._runs]:
-            run.abort()
+        session, self._session = self._session, None
+        if session is not None:
+            session.cut_off()
         await self._stack.aclose()
 
     async def set_many(
@@ -144,28 +128,48 @@ class AsyncClient:
         records: Given[Mapping[str, Any]],
         *,
         entity: str | None = None,
+        ttl: Ttl | None = None,
+        if_absent: IfAbsent = False,
+        changed_only: bool = False,
+        verify: bool = False,
         listeners: Sequence[Listener] = (),
     ) -> Result:
         """Write records: mappings with `key` and `value`, and what else a record may have.
 
-        That is `entityName`, and `ttl` or `expireTime`: see docs/input.md. `entity`: that of
-        records which name none. The last record of a key is the one that stays. If the iterable
-        raises an exception, what it gave before is written, and then the exception is raised.
+        That is `entityName`, and `ttl` or `expireTime`: see docs/input.md. `entity` and `ttl` are
+        those of records which name none. The last record of a key is the one that stays. If the
+        iterable raises an exception, what it gave before is written, and then the exception is
+        raised.
+
+        `changed_only`: read each record first, and write it only if its value differs. `if_absent`:
+        write only records whose key does not exist; "exact": let the service decide that, with a
+        request for each. `verify`: read back each record, and fail it if it is not there.
         """
-        return await self._write(Verb.SET, records, entity, listeners)
+        session = self._opened()
+        plan = replace(self._opening.plan, verb=Verb.SET)
+        target = self._opening.target
+        plan = set_plan(plan, target, if_absent=if_absent, changed_only=changed_only, verify=verify)
+        self._opening.require_writable()
+        items = self._items(Verb.SET, entity, ttl)
+        return await session.write(plan, caller_feed(items, records), listeners)
 
     async def delete_many(
         self,
         keys: Given[Key],
         *,
         entity: str | None = None,
+        verify: bool = False,
         listeners: Sequence[Listener] = (),
     ) -> Result:
         """Delete keys: strings, or mappings with `key` and `entityName`. The rest is as above.
 
         A key that does not exist succeeds.
         """
-        return await self._write(Verb.DELETE, keys, entity, listeners)
+        session = self._opened()
+        self._opening.require_writable()
+        plan = replace(self._opening.plan, verb=Verb.DELETE, verify=verify)
+        items = self._items(Verb.DELETE, entity)
+        return await session.write(plan, caller_feed(items, keys), listeners)
 
     async def get_many(
         self,
@@ -178,7 +182,7 @@ class AsyncClient:
 
         A key that does not exist gives a FailedRecord with the code KEY_NOT_FOUND.
         """
-        async with aclosing(self.get_lists(keys, entity=entity, listeners=listeners)) as lists:
+        async with aclosing(self._get_lists(keys, entity=entity, listeners=listeners)) as lists:
             async for records in lists:
                 for record in records:
                     yield record
@@ -194,126 +198,180 @@ class AsyncClient:
 
         Queries are eventually consistent. `entity`: its records; None: those without an entity.
         """
-        async with aclosing(self.scan_lists(prefix, entity=entity, listeners=listeners)) as lists:
+        async with aclosing(self._scan_lists(prefix, entity=entity, listeners=listeners)) as lists:
             async for records in lists:
                 for record in records:
                     yield record
 
-    def get_lists(
+    async def export(
+        self,
+        path: Place,
+        prefix: str = "",
+        *,
+        entities: Sequence[str | None] = PLAIN,
+        consistent: bool = False,
+        skip_expired: bool = False,
+        listeners: Sequence[Listener] = (),
+    ) -> "Exported":
+        """Write the records whose keys begin with a prefix to a file that `set` can load.
+
+        It is JSON Lines, compressed if the name ends in .gz or .zst. It is FILE.part until it is
+        whole, and then its manifest is written beside it. In a folder, it gets a name with the
+        target and the time. `entities`: whose records; None stands for those without an entity.
+        `consistent`: read each record again by batch/get. `skip_expired`: leave out expired ones.
+        """
+        from kvsctl.client.exporting import export_to_file
+
+        covered = Covered(prefix, entities, consistent, skip_expired)
+        return await export_to_file(self._opened(), path, covered, listeners)
+
+    async def export_lines(
+        self,
+        prefix: str = "",
+        *,
+        entities: Sequence[str | None] = PLAIN,
+        consistent: bool = False,
+        skip_expired: bool = False,
+        listeners: Sequence[Listener] = (),
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield the lines that `export` writes. The iterator never ends early without an error."""
+        covered = Covered(prefix, entities, consistent, skip_expired)
+        async with aclosing(self._export_blocks(covered, listeners)) as blocks:
+            async for lines in blocks:
+                for line in lines:
+                    yield line
+
+    def diff(
+        self,
+        other: "AsyncClient | Place",
+        prefix: str | None = None,
+        *,
+        entities: Sequence[str | None] = PLAIN,
+        compare_bytes: bool = False,
+        ignore_manifest: bool = False,
+        listeners: Sequence[Listener] = (),
+    ) -> "AsyncDifferences":
+        """Return the differences between another store or a file and the store of this client.
+
+        The other one is the left side, and this one the right: `added` is what only this one has.
+        Without a prefix, a file is compared with what this store has of its keys. Expiry is not
+        compared, and expired records count as absent. `compare_bytes`: values are equal only if
+        their bytes are. `ignore_manifest`: use a file that does not match its manifest.
+        """
+        if other is self:
+            raise compared_with_itself()
+
+        def collect(covered: Covered, note: Listener) -> "Coroutine[Any, Any, Collector]":
+            assert isinstance(other, AsyncClient)  # noqa: S101
+            return other._collect(covered, note, listeners)
+
+        return self._differences(
+            collect if isinstance(other, AsyncClient) else Path(other),
+            prefix,
+            entities,
+            listeners,
+            compares_text=compare_bytes,
+            ignores_manifest=ignore_manifest,
+        )
+
+    def _get_lists(
         self, keys: Given[Key], *, entity: str | None, listeners: Sequence[Listener]
     ) -> AsyncGenerator[Sequence[ReadRecord], None]:
         """Return what `get_many` yields, in lists as they arrive."""
 
-        def reading(session: _Session, stream: Stream) -> _Reading:
-            run = self._run(Verb.GET, session, [stream, *listeners], stream)
+        def reading(session: Session) -> tuple[Reading, Stream]:
+            stream = Stream()
+            run = Run(
+                self._opening.plan,
+                session.service,
+                [stream, *listeners],
+                pressure=stream.pressure,
+                pacer=session.pacer,
+            )
             feed = caller_feed(self._items(Verb.GET, entity), keys, stream.nudge)
-            return _Reading(run, lambda: run.work(feed), feed)
+            return Reading(run, lambda: run.work(feed), feed), stream
 
         return self._read(reading)
 
-    def scan_lists(
+    def _scan_lists(
         self, prefix: str, *, entity: str | None, listeners: Sequence[Listener]
     ) -> AsyncGenerator[Sequence[ReadRecord], None]:
         """Return what `scan` yields, in lists as they arrive."""
 
-        def reading(session: _Session, stream: Stream) -> _Reading:
-            from kvsctl.listing.plan import ListingPlan  # not every client lists
-            from kvsctl.listing.run import ListingRun
-            from kvsctl.selection.selection import Selection
-            from kvsctl.service.queries import EntityIndex
+        def reading(session: Session) -> tuple[Reading, Stream]:
+            from kvsctl.listing.run import ListingRun  # not every client lists
 
-            space = None if entity is None else EntityIndex(entity)
+            stream, plan = Stream(), self._opening.plan
             run = ListingRun(
-                ListingPlan(selection=Selection(prefix=prefix), spaces=(space,)),
-                self._opening.plan,
+                Covered(prefix, (entity,)).plan(plan, in_order=True, needed=self._opening.asked),
+                plan,
                 session.service,
                 [stream, *listeners],
                 pacer=session.pacer,
                 pressure=stream.pressure,
             )
-            return _Reading(run, run.work)
+            return Reading(run, run.work), stream
 
         return self._read(reading)
 
-    async def _write(
-        self, verb: Verb, given: Given[Any], entity: str | None, listeners: Sequence[Listener]
-    ) -> Result:
-        session = self._opened()
-        self._opening.require_writable()
-        collector = Collector()
-        run = self._run(verb, session, [collector.tally, collector, *listeners])
-        feed = caller_feed(self._items(verb, entity), given)
-        self._runs.add(run)
-        try:
-            error = await run.work(feed)
-        finally:
-            self._runs.discard(run)
-            feed.close()
-            await feed.wait_closed()
-        result = collector.result()
-        error = error or self._cut_off_error(run)
-        if error is not None:
-            error.result = result
-            raise error
-        if feed.error is not None:
-            raise feed.error
-        return result
+    def _export_blocks(
+        self, covered: Covered, listeners: Sequence[Listener]
+    ) -> AsyncGenerator[Sequence[bytes], None]:
+        """Return what `export_lines` yields, in lists as they arrive."""
+        from kvsctl.client.exporting import lines_reading
+
+        return self._read(lambda session: lines_reading(session, covered, listeners))
+
+    def _differences(
+        self,
+        left: "Path | Collected",
+        prefix: str | None,
+        entities: Sequence[str | None],
+        listeners: Sequence[Listener],
+        *,
+        compares_text: bool,
+        ignores_manifest: bool,
+    ) -> "AsyncDifferences":
+        """Return what `diff` returns. `left` is a file, or lists the other store."""
+        from kvsctl.client.comparing import AsyncDifferences, Comparing
+
+        covered = Covered(prefix or "", entities)
+        comparing = Comparing(
+            session := self._opened(),
+            left,
+            None if prefix is None and isinstance(left, Path) else covered,
+            entities[0] if len(entities) == 1 else None,
+            listeners,
+            compares_text=compares_text,
+            ignores_manifest=ignores_manifest,
+        )
+        reading = Reading(comparing, comparing.work)
+        return AsyncDifferences(comparing, session.read(reading, comparing.arrivals))
+
+    async def _collect(
+        self, covered: Covered, note: Listener, listeners: Sequence[Listener]
+    ) -> "Collector":
+        """Return what this store holds, for a comparison: see `comparing.Collected`."""
+        from kvsctl.client.comparing import collected
+
+        return await collected(self._opened(), covered, note, listeners)
 
     async def _read(
-        self, begun: Callable[[_Session, Stream], _Reading]
-    ) -> AsyncGenerator[Sequence[ReadRecord], None]:
+        self, begun: Callable[[Session], tuple[Reading, Arrivals[_T]]]
+    ) -> AsyncGenerator[Sequence[_T], None]:
         session = self._opened()
-        stream = Stream()
-        run, work, feed = begun(session, stream)
-        self._runs.add(run)
-        task = asyncio.create_task(work())
-        task.add_done_callback(lambda _: stream.end())
-        task.add_done_callback(lambda _: self._runs.discard(run))
-        task.add_done_callback(retrieve_error)
-        try:
-            while (records := await stream.next()) is not None:
-                run.wake()
-                yield records
-            if (error := task.result() or self._cut_off_error(run)) is not None:
-                raise error
-            if feed is not None and feed.error is not None:
-                raise feed.error
-        finally:
-            run.abort()
-            await asyncio.wait([task])
-            if feed is not None:
-                feed.close()
-                await feed.wait_closed()
+        async with aclosing(session.read(*begun(session))) as lists:
+            async for some in lists:
+                yield some
 
-    def _run(
-        self,
-        verb: Verb,
-        session: _Session,
-        listeners: Sequence[Listener],
-        stream: Stream | None = None,
-    ) -> Run:
-        plan = replace(self._opening.plan, verb=verb)
-        if stream is None:
-            return Run(plan, session.service, listeners, pacer=session.pacer)
-        return Run(plan, session.service, listeners, pressure=stream.pressure, pacer=session.pacer)
-
-    def _cut_off_error(self, run: _Stoppable) -> KvsctlError | None:
-        """Return the error of a call that was at work when the client was closed."""
-        if run not in self._cut_off:
-            return None
-        self._cut_off.discard(run)
-        return WorkLeft("the client was closed while a call was at work", "Call it again.")
-
-    def _items(self, verb: Verb, entity: str | None) -> Items:
+    def _items(self, verb: Verb, entity: str | None, ttl: Ttl | None = None) -> Items:
         opening = self._opening
-        return Items.of(verb, opening.limits, entity, keeps_numbers=opening.target.is_bridge)
+        rules = rules_of(opening.limits, entity, ttl)
+        return Items.of(verb, rules, keeps_numbers=opening.target.is_bridge)
 
-    def _opened(self) -> _Session:
+    def _opened(self) -> Session:
         session = self._session
         if session is None:
             raise UsageError("the client is not open", "Use it in an async with block.")
-        if session.loop is not asyncio.get_running_loop():
-            raise UsageError(
-                "the client was opened on another event loop", "Make a client for each loop."
-            )
+        session.require_own_loop()
         return session

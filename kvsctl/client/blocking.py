@@ -8,24 +8,31 @@ from collections.abc import (
     AsyncIterable,
     Callable,
     Coroutine,
-    Iterator,
+    Generator,
     Mapping,
     Sequence,
 )
 from concurrent.futures import Future
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from kvsctl.bulk.events import Listener
-from kvsctl.client.asynchronous import AsyncClient, Given
+from kvsctl.client.asynchronous import PLAIN, AsyncClient, Given, Place
 from kvsctl.client.feeds import CallersThread
 from kvsctl.client.items import Key
 from kvsctl.client.opening import Settings
+from kvsctl.client.options import Covered, IfAbsent, Ttl, compared_with_itself
 from kvsctl.client.results import Result
 from kvsctl.client.stream import ReadRecord
 from kvsctl.errors import UsageError
 from kvsctl.jobs.event_loop import quick_loop
 from kvsctl.service.transport.carrier import Carrier
+
+if TYPE_CHECKING:
+    # Imported at run time by the calls that need them.
+    from kvsctl.client.comparing import Collected, Differences
+    from kvsctl.client.exporting import Exported
 
 _T = TypeVar("_T")
 
@@ -117,6 +124,9 @@ class Client:
         """Close the connections. Calls of other threads that are at work are cut off."""
         if self._thread is None:
             return
+        if not self._thread.is_of_this_process:
+            self._thread = None  # after a fork: thread and connections are those of the parent
+            return
         try:
             self._call(self._client.aclose)
         finally:
@@ -128,20 +138,41 @@ class Client:
         records: Given[Mapping[str, Any]],
         *,
         entity: str | None = None,
+        ttl: Ttl | None = None,
+        if_absent: IfAbsent = False,
+        changed_only: bool = False,
+        verify: bool = False,
         listeners: Sequence[Listener] = (),
     ) -> Result:
         """Write records: see `AsyncClient.set_many`. An iterator is read in this thread."""
-        return self._work(self._client.set_many, records, entity, listeners)
+        return self._work(
+            lambda given: self._client.set_many(
+                given,
+                entity=entity,
+                ttl=ttl,
+                if_absent=if_absent,
+                changed_only=changed_only,
+                verify=verify,
+                listeners=listeners,
+            ),
+            records,
+        )
 
     def delete_many(
         self,
         keys: Given[Key],
         *,
         entity: str | None = None,
+        verify: bool = False,
         listeners: Sequence[Listener] = (),
     ) -> Result:
         """Delete keys: see `AsyncClient.delete_many`. An iterator is read in this thread."""
-        return self._work(self._client.delete_many, keys, entity, listeners)
+        return self._work(
+            lambda given: self._client.delete_many(
+                given, entity=entity, verify=verify, listeners=listeners
+            ),
+            keys,
+        )
 
     def get_many(
         self,
@@ -149,7 +180,7 @@ class Client:
         *,
         entity: str | None = None,
         listeners: Sequence[Listener] = (),
-    ) -> Iterator[ReadRecord]:
+    ) -> Generator[ReadRecord, None, None]:
         """Yield what the store has of each key: see `AsyncClient.get_many`.
 
         An iterator is read in this thread, as far ahead as the run needs.
@@ -157,7 +188,7 @@ class Client:
         handed = _handed(keys)
         given = keys if handed is None else handed
         return self._iterated(
-            lambda: self._client.get_lists(given, entity=entity, listeners=listeners), handed
+            lambda: self._client._get_lists(given, entity=entity, listeners=listeners), handed
         )
 
     def scan(
@@ -166,23 +197,93 @@ class Client:
         *,
         entity: str | None = None,
         listeners: Sequence[Listener] = (),
-    ) -> Iterator[ReadRecord]:
+    ) -> Generator[ReadRecord, None, None]:
         """Yield the records whose keys begin with a prefix: see `AsyncClient.scan`."""
         return self._iterated(
-            lambda: self._client.scan_lists(prefix, entity=entity, listeners=listeners)
+            lambda: self._client._scan_lists(prefix, entity=entity, listeners=listeners)
         )
 
-    def _work(
+    def export(
         self,
-        work: Callable[..., Coroutine[Any, Any, Result]],
-        given: Given[Any],
-        entity: str | None,
-        listeners: Sequence[Listener],
+        path: Place,
+        prefix: str = "",
+        *,
+        entities: Sequence[str | None] = PLAIN,
+        consistent: bool = False,
+        skip_expired: bool = False,
+        listeners: Sequence[Listener] = (),
+    ) -> "Exported":
+        """Write records to a file with a manifest: see `AsyncClient.export`."""
+        return self._call(
+            lambda: self._client.export(
+                path,
+                prefix,
+                entities=entities,
+                consistent=consistent,
+                skip_expired=skip_expired,
+                listeners=listeners,
+            )
+        )
+
+    def export_lines(
+        self,
+        prefix: str = "",
+        *,
+        entities: Sequence[str | None] = PLAIN,
+        consistent: bool = False,
+        skip_expired: bool = False,
+        listeners: Sequence[Listener] = (),
+    ) -> Generator[bytes, None, None]:
+        """Yield the lines of an export: see `AsyncClient.export_lines`."""
+        covered = Covered(prefix, entities, consistent, skip_expired)
+        return self._iterated(lambda: self._client._export_blocks(covered, listeners))
+
+    def diff(
+        self,
+        other: "Client | Place",
+        prefix: str | None = None,
+        *,
+        entities: Sequence[str | None] = PLAIN,
+        compare_bytes: bool = False,
+        ignore_manifest: bool = False,
+        listeners: Sequence[Listener] = (),
+    ) -> "Differences":
+        """Return the differences from another store or a file: see `AsyncClient.diff`."""
+        from kvsctl.client.comparing import AsyncDifferences, Differences
+
+        if other is self:
+            raise compared_with_itself()
+        left = other._collect(listeners) if isinstance(other, Client) else Path(other)
+
+        async def begun() -> AsyncDifferences:
+            return self._client._differences(
+                left,
+                prefix,
+                entities,
+                listeners,
+                compares_text=compare_bytes,
+                ignores_manifest=ignore_manifest,
+            )
+
+        differences = self._call(begun)
+        return Differences(differences, self._iterated(lambda: differences.lists))
+
+    def _collect(self, listeners: Sequence[Listener]) -> "Collected":
+        """Return what lists this store for a comparison, on whichever event loop that is."""
+
+        async def collect(covered: Covered, note: Listener) -> Any:
+            listed = self._started(lambda: self._client._collect(covered, note, listeners))
+            return await asyncio.wrap_future(listed)
+
+        return collect
+
+    def _work(
+        self, work: Callable[[Given[_T]], Coroutine[Any, Any, Result]], given: Given[_T]
     ) -> Result:
         handed = _handed(given)
         if handed is None:
-            return self._call(lambda: work(given, entity=entity, listeners=listeners))
-        future = self._started(lambda: work(handed, entity=entity, listeners=listeners))
+            return self._call(lambda: work(given))
+        future = self._started(lambda: work(handed))
         future.add_done_callback(lambda _: handed.give_up())
         try:
             handed.read()
@@ -192,17 +293,18 @@ class Client:
 
     def _iterated(
         self,
-        begin: Callable[[], AsyncGenerator[Sequence[ReadRecord], None]],
+        begin: Callable[[], AsyncGenerator[Sequence[_T], None]],
         handed: CallersThread | None = None,
-    ) -> Iterator[ReadRecord]:
+    ) -> Generator[_T, None, None]:
         lists = begin()
         try:
-            while (records := self._call(lambda: _next(lists))) is not None:
+            while (some := self._call(lambda: _next(lists))) is not None:
                 if handed is not None:
                     handed.read_ahead()
-                yield from records
+                yield from some
         finally:
-            if self._thread is not None:  # otherwise the end of its loop has closed it
+            # Otherwise the end of its loop has closed it, or another process has the loop.
+            if self._thread is not None and self._thread.is_of_this_process:
                 self._call(lambda: _closed(lists))
 
     def _call(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
@@ -217,6 +319,10 @@ class Client:
         thread = self._thread
         if thread is None:
             raise UsageError("the client is not open", "Use it in a with block.")
+        if not thread.is_of_this_process:
+            raise UsageError(
+                "the client was opened in another process", "Make a client in each process."
+            )
         if thread.is_current:
             raise UsageError(
                 "a listener called the client that calls it", "Call it from another thread."
@@ -238,6 +344,7 @@ class _LoopThread:
     """A thread that runs an event loop until `end` is called."""
 
     def __init__(self) -> None:
+        self._process = os.getpid()
         begun: Future[asyncio.AbstractEventLoop] = Future()
         # A daemon: a client that nobody closes must not keep the process from ending.
         self._thread = threading.Thread(
@@ -250,6 +357,11 @@ class _LoopThread:
     def is_current(self) -> bool:
         """Whether this is the thread that calls."""
         return threading.current_thread() is self._thread
+
+    @property
+    def is_of_this_process(self) -> bool:
+        """Whether the thread exists: no thread but the one that forks survives in the child."""
+        return os.getpid() == self._process
 
     def end(self) -> None:
         """End the loop and wait for the thread. What is left on the loop is cancelled."""
@@ -271,11 +383,9 @@ class _LoopThread:
         await self._ending.wait()
 
 
-async def _next(
-    lists: AsyncGenerator[Sequence[ReadRecord], None],
-) -> Sequence[ReadRecord] | None:
+async def _next(lists: AsyncGenerator[Sequence[_T], None]) -> Sequence[_T] | None:
     return await anext(lists, None)
 
 
-async def _closed(lists: AsyncGenerator[Sequence[ReadRecord], None]) -> None:
+async def _closed(lists: AsyncGenerator[Sequence[_T], None]) -> None:
     await lists.aclose()

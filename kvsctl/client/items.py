@@ -8,7 +8,6 @@ import msgspec
 import orjson
 
 from kvsctl import codes
-from kvsctl.limits import Limits
 from kvsctl.model import Identity, Origin, PieceList, Problem, Verb
 from kvsctl.records.cutting.lines import Lines
 from kvsctl.records.parsed import Parser
@@ -63,15 +62,12 @@ class Items(msgspec.Struct):
     pieces: Pieces
 
     @classmethod
-    def of(
-        cls, verb: Verb, limits: Limits, entity: str | None = None, *, keeps_numbers: bool = False
-    ) -> "Items":
-        """Return the items of an operation. `entity`: that of records which name none.
+    def of(cls, verb: Verb, rules: Rules, *, keeps_numbers: bool = False) -> "Items":
+        """Return the items of an operation. `rules`: what they are checked against, and defaults.
 
         `keeps_numbers`: a record to set fails if JavaScript, as in a bridge, would change a number
         of it.
         """
-        rules = Rules(limits, entity)
         parser: Parser
         if verb is not Verb.SET:
             parser = key_object_parser(rules)

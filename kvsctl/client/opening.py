@@ -122,14 +122,20 @@ class Opening(msgspec.Struct, frozen=True):
         )
         return cls(target, access, plan, running.timeout, limits)
 
+    @property
+    def asked(self) -> MetadataRequest:
+        """The metadata that reads ask for."""
+        metadata = self.access.metadata
+        return MetadataRequest(metadata, metadata, metadata)
+
     def connected(self) -> AbstractAsyncContextManager[StoreClient]:
         """Open the store. Raise UsageError if that cannot be done."""
-        metadata, transport = self.access.metadata, self.access.transport
+        transport = self.access.transport
         return connected(
             self.target,
             self._credentials(),
             timeout_seconds=self.timeout_seconds,
-            asked=MetadataRequest(metadata, metadata, metadata),
+            asked=self.asked,
             wants_headers=False,
             may_write=True,
             carriers=None if transport is None else _Given(transport),

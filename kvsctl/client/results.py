@@ -1,8 +1,8 @@
 """What the calls of a client return."""
 
 import json
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 
@@ -57,7 +57,9 @@ class Result(msgspec.Struct, frozen=True):
 
     `records` is the sum of `succeeded`, `failed`, `skipped`, `duplicates`, `unknown` and `unsent`.
     `duplicates`: records that a later one with the same key supersedes. `unknown`: they were sent,
-    and no answer arrived. `unsent`: the call ended before.
+    and no answer arrived. `unsent`: the call ended before. `ambiguous`: how many had an attempt
+    without an answer, which may still be applied. `skipped_by`: how many were skipped, by the name
+    of the rule, such as `unchanged` and `exists`.
     """
 
     failures: Sequence[FailedRecord]
@@ -68,6 +70,8 @@ class Result(msgspec.Struct, frozen=True):
     duplicates: int
     unknown: int
     unsent: int
+    ambiguous: int
+    skipped_by: Mapping[str, int]
     requests: int
     retries: int
     throttled: int
@@ -85,14 +89,14 @@ class Collector:
 
     def __init__(self) -> None:
         self.tally = Tally()
-        self._failures: list[FailedRecord] = []
+        self.failures: Final[list[FailedRecord]] = []
 
     def __call__(self, event: Event) -> None:
         """Keep the failures of an event."""
         if isinstance(event, Settled) and not isinstance(event.outcomes, Successes):
             for outcome in event.outcomes:
                 if outcome.state is FAILED and outcome.failure is not None:
-                    self._failures.append(failed_record(outcome, outcome.failure))
+                    self.failures.append(failed_record(outcome, outcome.failure))
 
     def result(self) -> Result:
         """Return what the run did. Raise Defect unless every record is accounted for."""
@@ -101,7 +105,8 @@ class Collector:
         counts = {
             name: getattr(tally, name) for name in Result.__struct_fields__ if name != "failures"
         }
-        failures = sorted(self._failures, key=lambda failure: failure.position)
+        counts["skipped_by"] = dict(tally.skipped_by)
+        failures = sorted(self.failures, key=lambda failure: failure.position)
         return Result(failures=failures, **counts)
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     # Imported at run time only for queries: every command imports this module.
     from kvsctl.service.queries import Page, Query
 
+_Client = TypeVar("_Client", bound="StoreClient")
 _TRACE_HEADERS = ("x-b3-traceid", "x-trace-id", "atl-traceid")
 _SECRET_HEADERS = frozenset(
     {"authorization", "forge-proxy-authorization", "cookie", "set-cookie", "proxy-authorization"}
@@ -116,6 +117,18 @@ class StoreClient:
         }
         self._token: Secret | None = None
         self._headers: Mapping[str, str] = self._fixed_headers
+
+    def of_kind(self, kind: Callable[..., _Client], metadata: MetadataRequest) -> _Client:
+        """Return a client of this kind over the same connections. Close only this one."""
+        return kind(
+            self._carrier,
+            self._credentials,
+            fixed_headers=self._fixed_headers,
+            timeout_seconds=self._timeout_seconds,
+            metadata=metadata,
+            wants_headers=self._wants_headers,
+            write_refusal=self._write_refusal,
+        )
 
     def now(self) -> float:
         """Return the service's time in epoch seconds, corrected by its latest `Date` header."""

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, Unpack
 
 from kvsctl import AsyncClient
 from kvsctl.client.opening import Settings
+from kvsctl.client.session import Session
 from kvsctl.emulator import Emulator, EmulatorOptions, embedded
 from kvsctl.service.transport.in_process import in_process
 
@@ -22,6 +23,12 @@ def run(work: Coroutine[Any, Any, _T]) -> _T:
 def client_of(emulator: Emulator, **settings: Unpack[Settings]) -> AsyncClient:
     """Return a client whose requests the emulator answers, without any network."""
     return AsyncClient(URL, transport=in_process(URL, emulator, 30), metadata=True, **settings)
+
+
+def session_of(client: AsyncClient) -> Session:
+    """Return what an open client has."""
+    assert client._session is not None
+    return client._session
 
 
 def in_memory(options: EmulatorOptions | None = None) -> Emulator:

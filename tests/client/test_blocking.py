@@ -96,7 +96,7 @@ def test_keys_without_end_are_read_as_they_are_needed(client: Client) -> None:
 
     reading = client.get_many(endless())
     assert [next(reading).key for _ in range(3)] == ["k1", "k2", "k3"]
-    reading.close()  # type: ignore[attr-defined]
+    reading.close()
     assert given < 50_000
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kvsctl.errors import UsageError, WorkLeft
-from tests.client.clients import client_of, in_memory, run
+from tests.client.clients import client_of, in_memory, run, session_of
 
 
 async def _endless(begun: asyncio.Event) -> AsyncIterator[dict[str, Any]]:
@@ -20,12 +20,13 @@ def test_a_write_that_is_cut_off_says_so() -> None:
     async def work() -> None:
         begun = asyncio.Event()
         async with client_of(in_memory()) as client:
+            session = session_of(client)
             call = asyncio.create_task(client.set_many(_endless(begun)))
             await begun.wait()
         with pytest.raises(WorkLeft, match="the client was closed while") as caught:
             await call
         assert caught.value.result.records == 1
-        assert client._runs == client._cut_off == set()
+        assert session.is_idle
 
     run(work())
 
@@ -49,7 +50,7 @@ def test_records_that_were_all_read_are_given_after_the_end() -> None:
             reading = client.get_many(keys)
             assert (await anext(reading)).key == keys[0]
             await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()}, timeout=20)
-            assert client._runs == set()
+            assert session_of(client).is_idle
         assert [one.key async for one in reading] == keys[1:]
 
     run(work())

@@ -13,6 +13,7 @@ from kvsctl.client.feeds import _MOST_BURST, _MOST_BYTES, _MOST_RECORDS, _Lists
 from kvsctl.client.items import Block, Items
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import PieceList, Record, Verb
+from kvsctl.records.rules import Rules
 
 _LEAVES = (
     st.none()
@@ -36,7 +37,7 @@ _GIVEN = st.lists(_RECORDS | _RECORDS.map(UserDict) | st.text() | st.integers())
 
 
 def _items(verb: Verb) -> Items:
-    return Items.of(verb, DEFAULT_LIMITS)
+    return Items.of(verb, Rules(DEFAULT_LIMITS))
 
 
 def _lists(given: Any, verb: Verb = Verb.SET) -> list[PieceList]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kvsctl.client.results import FailedRecord, StoredRecord
 from kvsctl.emulator import Emulator
-from tests.client.clients import arriving, client_of, in_memory, run
+from tests.client.clients import arriving, client_of, in_memory, run, session_of
 
 
 async def _filled(count: int) -> Emulator:
@@ -86,7 +86,7 @@ def test_a_caller_may_stop_at_any_record(name: str) -> None:
                 async for record in reading:
                     if record.key == "k0003":
                         break
-            assert client._runs == set()
+            assert session_of(client).is_idle
             result = await client.delete_many(["k0003"])
         assert result.succeeded == 1
 

@@ -1,0 +1,116 @@
+"""The options of calls: what is written when, and which part of a store is read."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, TypeAlias
+
+import msgspec
+from msgspec.structs import replace
+
+from kvsctl.bulk.plan import RunPlan
+from kvsctl.bulk.settling.precondition import Precondition, WriteIf
+from kvsctl.config.targets import Target
+from kvsctl.errors import UsageError
+from kvsctl.jsontext import quoted
+from kvsctl.limits import DEFAULT_LIMITS, Limits
+from kvsctl.listing.plan import ListingPlan
+from kvsctl.records.checks import Breach, check_entity
+from kvsctl.records.rules import Rules
+from kvsctl.records.ttl import parse_ttl
+from kvsctl.selection.contradictions import why_no_key_begins
+from kvsctl.selection.selection import Selection
+from kvsctl.service.queries import EntityIndex
+from kvsctl.service.wire import MetadataRequest
+
+Ttl: TypeAlias = str | Mapping[str, Any]
+"""A time to live: `"7d"`, `"12h"`, `"30m"`, `"45s"`, or `{"value": 7, "unit": "DAYS"}`."""
+IfAbsent: TypeAlias = bool | Literal["exact"]
+"""Whether only keys are written that do not exist. With "exact", the service decides that."""
+
+_ABSENT: Final[Mapping[object, WriteIf]] = {
+    True: WriteIf.ABSENT,
+    "exact": WriteIf.ABSENT_EXACT,
+}
+
+
+def rules_of(limits: Limits, entity: str | None, ttl: Ttl | None = None) -> Rules:
+    """Return what records are checked against, with defaults for them. Raise UsageError."""
+    if entity is not None and (breach := check_entity(entity, limits)):
+        raise UsageError(f"entity {quoted(entity)}: {breach.message}")
+    if ttl is None:
+        return Rules(limits, entity)
+    parsed = parse_ttl(ttl if isinstance(ttl, str) else {**ttl}, limits)
+    if isinstance(parsed, Breach):
+        raise UsageError(f"ttl={ttl!r}: {parsed.message}")
+    return Rules(limits, entity, parsed)
+
+
+def set_plan(
+    plan: RunPlan, target: Target, *, if_absent: IfAbsent, changed_only: bool, verify: bool
+) -> RunPlan:
+    """Return the plan of a set with these options. Raise UsageError if they exclude each other."""
+    if if_absent and changed_only:
+        raise UsageError("changed_only and if_absent exclude each other", "Give one of them.")
+    write_if = WriteIf.CHANGED if changed_only else WriteIf.ALWAYS
+    if if_absent:
+        if if_absent not in _ABSENT:
+            raise UsageError(f"if_absent={if_absent!r}: unknown", 'Give True or "exact".')
+        write_if = _ABSENT[if_absent]
+    if changed_only and target.is_bridge:  # it must be known exactly what the store holds
+        plan = replace(plan, read_policy=replace(plan.read_policy, refuses_rounded=True))
+    return replace(plan.conditioned(Precondition(write_if)), verify=verify)
+
+
+def compared_with_itself() -> UsageError:
+    """Return the error of a comparison of a client with itself."""
+    return UsageError("a store is compared with another one, not with itself", "Give that client.")
+
+
+class Covered(msgspec.Struct, frozen=True):
+    """Which part of a store is read.
+
+    These are the records whose keys begin with `prefix`, of these `entities`; None: plain keys.
+    `is_consistent`: each is read again by batch/get. `skips_expired`: expired ones are left out.
+    """
+
+    prefix: str = ""
+    entities: Sequence[str | None] = (None,)
+    is_consistent: bool = False
+    skips_expired: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise UsageError if nothing can be covered."""
+        if why := why_no_key_begins(self.prefix):
+            raise UsageError(f"the prefix {quoted(self.prefix)}: {why}")
+        if isinstance(self.entities, str) or not self.entities:
+            raise UsageError("entities: expected a list of names, with None for plain keys")
+        for name in self.entities:
+            if name is not None and (breach := check_entity(name, DEFAULT_LIMITS)):
+                raise UsageError(f"entity {quoted(name)}: {breach.message}")
+
+    def plan(
+        self, run_plan: RunPlan, *, in_order: bool, needed: MetadataRequest | None = None
+    ) -> ListingPlan:
+        """Return what is listed. `in_order`: by key. `needed`: the times that must be known."""
+        needed = needed or MetadataRequest()
+        return ListingPlan(
+            selection=Selection(prefix=self.prefix),
+            spaces=self.spaces,
+            chains=1 if in_order else run_plan.concurrency,
+            needed=MetadataRequest(needed.created, needed.updated),
+            rereads=self.is_consistent,
+            skip_expired=self.skips_expired,
+        )
+
+    @property
+    def spaces(self) -> list[EntityIndex | None]:
+        """The plain keys (None) and the entities, each once."""
+        names = dict.fromkeys(self.entities)
+        return [None if name is None else EntityIndex(name) for name in names]
+
+    @property
+    def selection(self) -> dict[str, Any]:
+        """The selectors, as options of the commands would name them."""
+        names = [one.entity for one in self.spaces if one is not None]
+        has_plain = None in self.entities
+        selectors = {"prefix": self.prefix, "entity": names, "plain": has_plain and bool(names)}
+        return {name: value for name, value in selectors.items() if value}
