@@ -82,12 +82,12 @@ def _run(words: list[str]) -> None:
 
         sys.stdout.write(complete(words, os.environ))
         return
-    from kvsctl.cli.app import command_line
+    from kvsctl.cli.app import command_line, commands_by_name, lists_commands
     from kvsctl.cli.arguments import prepared
     from kvsctl.cli.errors.misuse import call
 
     given = prepared(words)
-    call(command_line(given), given)
+    call(commands_by_name() if lists_commands(given) else command_line(given), given)
 
 
 class _Stdout:

@@ -8,14 +8,39 @@ import typer
 from kvsctl import __version__
 from kvsctl.cli.help import Command, Group
 
+_HELP_FLAGS: Final = ("-h", "--help")
+
+
+def lists_commands(words: Sequence[str]) -> bool:
+    """Return whether a command line asks for nothing but the page that lists all commands."""
+    return not words or words[0] in _HELP_FLAGS
+
 
 def command_line(words: Sequence[str] = ()) -> typer.Typer:
     """Return the command line with the command that the first word names, or with all of them.
 
     Loading the other commands and their options would take a tenth of a command's start-up time.
     """
-    named = words[0] if words else ""
-    has_command = named in _COMMANDS
+    app, named = _without_commands(), words[0] if words else ""
+    for add in [_COMMANDS[named]] if named in _COMMANDS else _COMMANDS.values():
+        add(app)
+    return app
+
+
+def commands_by_name() -> typer.Typer:
+    """Return the command line with all commands by their names and sentences: none is loaded.
+
+    It shows its help page; no command can be called.
+    """
+    from kvsctl.cli.help.about.sentences import SENTENCES
+
+    app = _without_commands()
+    for name, sentence in SENTENCES.items():
+        app.command(name, cls=Command, help=sentence)(_do_nothing)
+    return app
+
+
+def _without_commands() -> typer.Typer:
     app = typer.Typer(
         name="kvsctl",
         help="Load, read and clean up Atlassian Forge key-value stores.",
@@ -27,8 +52,6 @@ def command_line(words: Sequence[str] = ()) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for add in [_COMMANDS[named]] if has_command else _COMMANDS.values():
-        add(app)
     return app
 
 
@@ -188,6 +211,10 @@ _COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
     "completion": _add_completion,
     "help": _add_help,
 }
+
+
+def _do_nothing() -> None:
+    """Stand in for a command whose name alone is needed."""
 
 
 def _print_version(wanted: bool) -> None:

@@ -77,6 +77,9 @@ _OTHER_COMMANDS = (
     "kvsctl.cli.commands.tools.help",
     "kvsctl.cli.help.topics",
 )
+_COMMANDS_BUT_HELP = tuple(
+    name for name in _OTHER_COMMANDS if not name.endswith((".help", ".topics"))
+)
 _PAGES = ("kvsctl.cli.help.about", "kvsctl.cli.help.layout", "kvsctl.cli.help.page")
 _EVERYTHING = (*_NETWORK, *_SERVER, *_TABLES, *_RUNS)
 _NOT_FOR_HELP = ("dataclasses", "tempfile", "kvsctl.durations", "kvsctl.report.console")
@@ -108,7 +111,8 @@ def _imported(kvsctl: Command, *words: str, **variables: str) -> set[str]:
     [
         (["--version"], ("typer", "kvsctl.cli", *_EVERYTHING)),
         (["-V"], ("typer", "kvsctl.cli", *_EVERYTHING)),
-        (["--help"], _EVERYTHING),
+        (["--help"], (*_EVERYTHING, *_OTHER_COMMANDS, "kvsctl.cli.commands.records.get")),
+        (["help"], (*_EVERYTHING, *_COMMANDS_BUT_HELP, "kvsctl.cli.commands.records.get")),
         (["help", "set"], (*_EVERYTHING, "kvsctl.cli.commands.records.get")),
         (["help", "tuning"], (*_EVERYTHING, "kvsctl.cli.commands.records.get")),
         (["set", "--help"], (*_EVERYTHING, *_NOT_FOR_HELP)),

@@ -1,6 +1,7 @@
 """The command line's own small parts."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -169,6 +170,7 @@ def test_every_end_becomes_an_exit_code_and_no_traceback(
         raise error
 
     monkeypatch.setattr(app_module, "command_line", lambda _: fail)
+    monkeypatch.setattr(sys, "argv", ["kvsctl", "set"])
     monkeypatch.delenv("KVSCTL_DEBUG", raising=False)
     with pytest.raises(SystemExit) as ended:
         entry.main()

@@ -15,7 +15,7 @@ def page_named(words: Sequence[str]) -> Page:
     """
     if len(words) == 1 and words[0] in TOPICS:
         return topic_page(words[0])
-    command, context = _found(words)
+    command, context = _found(words, has_names_only=not words)
     return page_of(command, context, is_whole=True)
 
 
@@ -57,13 +57,16 @@ def _options(topic: Topic) -> list[Section]:
     return [Section(heading or "Options", rows_of(*_found([name]), heading, topic.names))]
 
 
-def _found(words: Sequence[str]) -> tuple[Any, Any]:
-    """Return the command that the words name, and a context of it."""
+def _found(words: Sequence[str], *, has_names_only: bool = False) -> tuple[Any, Any]:
+    """Return the command that the words name, and a context of it.
+
+    `has_names_only`: the commands are listed, and none of them is loaded.
+    """
     from typer.main import get_command
 
-    from kvsctl.cli.app import command_line
+    from kvsctl.cli.app import command_line, commands_by_name
 
-    command: Any = get_command(command_line(words))
+    command: Any = get_command(commands_by_name() if has_names_only else command_line(words))
     context = _context(command, "kvsctl", None)
     for place, word in enumerate(words):
         commands = getattr(command, "commands", {})

@@ -3,16 +3,20 @@
 import re
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 import typer
+from typer.main import get_command
 from typer.testing import CliRunner
 
 import kvsctl
 from kvsctl.bulk.plan import RunPlan
+from kvsctl.cli.app import command_line
 from kvsctl.cli.help import Command
 from kvsctl.cli.help.about import about_of
+from kvsctl.cli.help.finding import page_named
+from kvsctl.cli.help.page import page_of
 from kvsctl.cli.help.places import documentation
 from kvsctl.cli.help.topics import TOPICS
 from kvsctl.cli.option_groups import Given, OptionGroup, takes
@@ -49,6 +53,12 @@ def test_options_stand_under_their_groups_in_order_and_help_is_last() -> None:
     rows = [line.split()[0] for line in lines if line.lstrip().startswith("-")]
     assert rows == ["--thick", "--red", "--dry", "--help"]
     assert lines[0] == "Paint a wall."
+
+
+def test_the_page_of_all_commands_needs_none_of_them() -> None:
+    whole: Any = get_command(command_line())
+    context = whole.context_class(whole, info_name="kvsctl", **whole.context_settings)
+    assert page_named(()) == page_of(whole, context, is_whole=True)
 
 
 def test_a_paragraph_keeps_its_lines_if_it_says_so() -> None:
