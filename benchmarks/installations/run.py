@@ -8,6 +8,10 @@ machine changes less.
 `steps` shows the time and the peak memory as the number of installations grows; each has as many
 keys. `seconds_per_installation_growth` is the time per installation in the last step against the
 first with enough of them to measure.
+
+`quotas` is 500 of them at once, in real time, each with a quota of 2 units per minute and 3 units
+of deletions: the server refuses a request above a quota, and `refused` must be 0. `seconds` is near
+the `least_seconds` that the quotas allow only if each of them uses all of its quota.
 """
 
 import json
@@ -32,6 +36,10 @@ _TARGETS = {
     "seconds_per_installation_growth": "about 1",
 }
 _MB = 1024
+_QUOTA_UNITS = 2
+_BATCH = 25
+_LIMITED = 500
+_MINUTE_SECONDS = 60
 
 
 class _Step(NamedTuple):
@@ -51,13 +59,16 @@ def main() -> None:
     options.add_argument("--most", type=int, default=10_000, help="installations in the last step")
     options.add_argument("--rounds", type=int, default=5)
     given = options.parse_args()
+    limited, units = _LIMITED, _QUOTA_UNITS + 1
     if given.short:
         given.installations, given.keys, given.most, given.rounds = 20, 5, 20, 1
+        limited, units = 5, 1
     if not (can_measure() and Path("/proc/self/stat").exists()):
         publish(given, {"skipped": "this system does not report what processes use"})
         return
     with tempfile.TemporaryDirectory() as folder:
-        publish(given, _measured(Path(folder), given))
+        quotas = _held_to_quotas(Path(folder), limited, units)
+        publish(given, _measured(Path(folder), given) | {"quotas": quotas})
 
 
 def _measured(folder: Path, given: Any) -> dict[str, Any]:
@@ -91,9 +102,7 @@ def _measured(folder: Path, given: Any) -> dict[str, Any]:
 
 def _cleaned(folder: Path, installations: int, keys: int) -> _Step:
     """Clean so many stores, and check that all of it was deleted."""
-    seed = folder / "seed.jsonl"
-    with seed.open("w", encoding="utf-8") as lines:
-        lines.writelines(_lines(installations, keys))
+    seed = _seed(folder, installations, keys)
     with _served(seed) as (url, server):
         words = ["--all-installations"] if installations > 1 else ["--installation", "i00000"]
         limits = ["--rps", "0", "--units-per-min", "0"]
@@ -120,6 +129,40 @@ def _cleaned(folder: Path, installations: int, keys: int) -> _Step:
     )
 
 
+def _held_to_quotas(folder: Path, installations: int, units: int) -> dict[str, Any]:
+    """Clean so many stores at once, each with a quota, in real time. Check what each has used."""
+    seed = _seed(folder, installations, units * _BATCH)
+    quota = str(_QUOTA_UNITS)
+    with _served(seed, "--read-units", quota, "--write-units", quota) as (url, _):
+        words = ["delete", "-t", "container", "--all-installations", "--prefix", "tmp:", "--yes"]
+        limits = ["--units-per-min", quota, "--at-once", str(installations)]
+        printed = subprocess.run(
+            [*_KVSCTL, *words, *limits, "--json"],
+            stdout=subprocess.PIPE,
+            env=os.environ | {"FORGE_EGRESS_PROXY_URL": url},
+        ).stdout
+    report = json.loads(printed)
+    used = {line["units"]["write"] for line in report["installations"]}
+    if report["exit_code"] or used != {units}:
+        raise SystemExit(f"not all was deleted: {report['exit_code']}, units {used}")
+    return {
+        "installations": installations,
+        "units_of_each": units,
+        "units_per_minute": _QUOTA_UNITS,
+        "refused": report["throttled"],
+        "seconds": report["elapsed_s"],
+        "least_seconds": _MINUTE_SECONDS * ((units - 1) // _QUOTA_UNITS),
+    }
+
+
+def _seed(folder: Path, installations: int, keys: int) -> Path:
+    """Write the records of so many stores to a file, and return it."""
+    seed = folder / "seed.jsonl"
+    with seed.open("w", encoding="utf-8") as lines:
+        lines.writelines(_lines(installations, keys))
+    return seed
+
+
 def _lines(installations: int, keys: int) -> Iterator[str]:
     for number in range(installations):
         for key in range(keys):
@@ -132,10 +175,10 @@ def _lines(installations: int, keys: int) -> Iterator[str]:
 
 
 @contextmanager
-def _served(seed: Path) -> Iterator[tuple[str, int]]:
+def _served(seed: Path, *words: str) -> Iterator[tuple[str, int]]:
     """Serve the records of a file from a process. Yield the URL and the id of the process."""
     with subprocess.Popen(
-        [*_KVSCTL, "serve", "--port", "0", "--seed", seed],
+        [*_KVSCTL, "serve", "--port", "0", "--seed", seed, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     ) as process:
