@@ -13,6 +13,14 @@ from kvsctl.errors import ExitStatus, UsageError
 _MISUSE: Final[Any] = typer.BadParameter.__base__
 """What Typer raises for a command line that it cannot read. It has no public name."""
 _NO_COMMAND: Final = re.compile(r"""No such command (['"])(.*?)\1\.""", re.DOTALL)
+_UNDIVIDED: Final = {
+    "apply": "It checks the whole plan, and asks once, before anything changes. With --shard I/N, "
+    "each of N processes carries out a part.",
+    "diff": "With --shard I/N, each of N processes compares a part.",
+    "sync": "Each part reads both stores whole. With --shard I/N, each of N processes writes a "
+    "part.",
+}
+"""Why commands with `--shard` have no `--workers`."""
 _SHOWS_HELP: Final = "NoArgsIsHelpError"
 """The kind that is raised for a group of commands without a command. It shows the help page."""
 
@@ -37,7 +45,7 @@ def _explained(misuse: Any, words: Sequence[str]) -> UsageError:
     else:
         command = " ".join(["kvsctl", *(word for word in words[:1] if not word.startswith("-"))])
     every = f"{command} --help shows what there is."
-    hint = _of_a_rule(misuse) or did_you_mean(guesses)
+    hint = _of_a_rule(misuse) or _of_workers(misuse) or did_you_mean(guesses)
     return UsageError(message, " ".join(filter(None, (hint, every))))
 
 
@@ -51,6 +59,13 @@ def _of_a_rule(misuse: Any) -> str:
     name = option.lstrip("-").replace("-", "_")
     is_of_rules = name in RuleTable.__struct_fields__
     return f"Write {name} in the file of rules, for each rule." if is_of_rules else ""
+
+
+def _of_workers(misuse: Any) -> str:
+    """Return why a command is not divided among workers by itself, and what to do, else ""."""
+    if getattr(misuse, "option_name", None) not in ("--workers", "--dask") or misuse.ctx is None:
+        return ""
+    return _UNDIVIDED.get(misuse.ctx.info_name, "")
 
 
 def _wrong_and_meant(misuse: Any) -> tuple[str, Sequence[str]]:

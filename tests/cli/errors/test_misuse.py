@@ -25,6 +25,23 @@ from tests.support.commands.command import Command
             "no such option: --yess",
             "Did you mean --yes? kvsctl clean --help shows what there is.",
         ),
+        (
+            ["apply", "plan.jsonl", "--workers", "2"],
+            "no such option: --workers",
+            "It checks the whole plan, and asks once, before anything changes. With --shard I/N, "
+            "each of N processes carries out a part. kvsctl apply --help shows what there is.",
+        ),
+        (
+            ["sync", "--from", "a", "--dask", "tcp://a:1"],
+            "no such option: --dask",
+            "Each part reads both stores whole. With --shard I/N, each of N processes writes a "
+            "part. kvsctl sync --help shows what there is.",
+        ),
+        (
+            ["list", "--workers", "2"],
+            "no such option: --workers",
+            "kvsctl list --help shows what there is.",
+        ),
         (["get", "-Z"], "no such option: -Z", "kvsctl get --help shows what there is."),
         (
             ["gett", "a"],
