@@ -5,6 +5,7 @@
     PUT  /customers      a JSON Lines body, {"id": …, "name": …} per line: write them all
     GET  /customers/ID   one customer
     GET  /customers      all customers, as JSON Lines
+    GET  /backup         all customers as kvsctl exports them: `kvsctl set -f` writes them again
 
 One client serves all requests. Its target, token and settings are those of kvsctl's configuration.
 """
@@ -15,8 +16,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from kvsctl import Client
-from kvsctl.client.results import FailedRecord, StoredRecord
+from kvsctl import Client, FailedRecord, StoredRecord
 from kvsctl.errors import KvsctlError
 
 _PREFIX = "customer:"
@@ -34,6 +34,7 @@ class Handler(BaseHTTPRequestHandler):
     """Answers one request."""
 
     server: Server
+    protocol_version = "HTTP/1.1"
 
     def do_PUT(self) -> None:
         """Write the customers of the body, and answer which of them failed."""
@@ -48,7 +49,10 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(200, [{"written": result.succeeded, "failures": failures}])
 
     def do_GET(self) -> None:
-        """Answer one customer or all of them."""
+        """Answer one customer or all of them, or a backup."""
+        if self.path == "/backup":
+            self._answer_backup()
+            return
         name = self.path.removeprefix("/customers").removeprefix("/")
         client = self.server.client
         try:
@@ -69,11 +73,26 @@ class Handler(BaseHTTPRequestHandler):
             customer = json.loads(line)
             yield {"key": f"{_PREFIX}{customer['id']}", "value": customer}
 
+    def _answer_backup(self) -> None:
+        """Answer lines as they arrive. After an error the connection ends without an end."""
+        self.send_response(200)
+        self.send_header("content-type", "application/jsonl")
+        self.send_header("transfer-encoding", "chunked")
+        self.send_header("connection", "close")
+        self.end_headers()
+        try:
+            for line in self.server.client.export_lines(_PREFIX):
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(line), line))
+        except KvsctlError:
+            return
+        self.wfile.write(b"0\r\n\r\n")
+
     def _answer(self, status: int, lines: list[Any]) -> None:
         body = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
         self.send_response(status)
         self.send_header("content-type", "application/jsonl")
         self.send_header("content-length", str(len(body)))
+        self.send_header("connection", "close")
         self.end_headers()
         self.wfile.write(body)
 

@@ -6,6 +6,7 @@ file but that of an export.
 
 - `asynchronous`: the client, for callers with an event loop.
 - `blocking`: the client for callers without one, which has a loop in a thread of its own.
+- `loop_thread`: that thread.
 - `opening`: which store a client works on, and how it is opened.
 - `session`: what a client has while it is open, and the runs that its calls make.
 - `options`: the options of calls: what is written when, and which part of a store is read.

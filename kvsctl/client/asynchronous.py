@@ -10,7 +10,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +26,7 @@ from kvsctl.client.opening import Access, Opening, Settings
 from kvsctl.client.options import Covered, IfAbsent, Ttl, compared_with_itself, rules_of, set_plan
 from kvsctl.client.results import Result
 from kvsctl.client.session import Reading, Session
-from kvsctl.client.stream import Arrivals, ReadRecord, Stream
+from kvsctl.client.stream import Arrivals, Arriving, ReadRecord, Stream
 from kvsctl.errors import UsageError
 from kvsctl.model import Verb
 from kvsctl.service.transport.carrier import Carrier
@@ -171,37 +171,31 @@ class AsyncClient:
         items = self._items(Verb.DELETE, entity)
         return await session.write(plan, caller_feed(items, keys), listeners)
 
-    async def get_many(
+    def get_many(
         self,
         keys: Given[Key],
         *,
         entity: str | None = None,
         listeners: Sequence[Listener] = (),
-    ) -> AsyncGenerator[ReadRecord, None]:
-        """Yield what the store has of each key, in the order of the keys.
+    ) -> Arriving[ReadRecord]:
+        """Return an iterator of what the store has of each key, in the order of the keys.
 
         A key that does not exist gives a FailedRecord with the code KEY_NOT_FOUND.
         """
-        async with aclosing(self._get_lists(keys, entity=entity, listeners=listeners)) as lists:
-            async for records in lists:
-                for record in records:
-                    yield record
+        return Arriving(self._get_lists(keys, entity=entity, listeners=listeners))
 
-    async def scan(
+    def scan(
         self,
         prefix: str = "",
         *,
         entity: str | None = None,
         listeners: Sequence[Listener] = (),
-    ) -> AsyncGenerator[ReadRecord, None]:
-        """Yield the records whose keys begin with a prefix, in the order of the keys.
+    ) -> Arriving[ReadRecord]:
+        """Return an iterator of the records whose keys begin with a prefix, in their order.
 
         Queries are eventually consistent. `entity`: its records; None: those without an entity.
         """
-        async with aclosing(self._scan_lists(prefix, entity=entity, listeners=listeners)) as lists:
-            async for records in lists:
-                for record in records:
-                    yield record
+        return Arriving(self._scan_lists(prefix, entity=entity, listeners=listeners))
 
     async def export(
         self,
@@ -225,7 +219,7 @@ class AsyncClient:
         covered = Covered(prefix, entities, consistent, skip_expired)
         return await export_to_file(self._opened(), path, covered, listeners)
 
-    async def export_lines(
+    def export_lines(
         self,
         prefix: str = "",
         *,
@@ -233,13 +227,10 @@ class AsyncClient:
         consistent: bool = False,
         skip_expired: bool = False,
         listeners: Sequence[Listener] = (),
-    ) -> AsyncGenerator[bytes, None]:
-        """Yield the lines that `export` writes. The iterator never ends early without an error."""
+    ) -> Arriving[bytes]:
+        """Return an iterator of the lines that `export` writes. It never ends early in silence."""
         covered = Covered(prefix, entities, consistent, skip_expired)
-        async with aclosing(self._export_blocks(covered, listeners)) as blocks:
-            async for lines in blocks:
-                for line in lines:
-                    yield line
+        return Arriving(self._export_blocks(covered, listeners))
 
     def diff(
         self,
@@ -345,8 +336,8 @@ class AsyncClient:
             compares_text=compares_text,
             ignores_manifest=ignores_manifest,
         )
-        reading = Reading(comparing, comparing.work)
-        return AsyncDifferences(comparing, session.read(reading, comparing.arrivals))
+        reading = Reading(comparing, comparing.work), comparing.arrivals
+        return AsyncDifferences(comparing, session.read(lambda: reading))
 
     async def _collect(
         self, covered: Covered, note: Listener, listeners: Sequence[Listener]
@@ -356,13 +347,11 @@ class AsyncClient:
 
         return await collected(self._opened(), covered, note, listeners)
 
-    async def _read(
+    def _read(
         self, begun: Callable[[Session], tuple[Reading, Arrivals[_T]]]
     ) -> AsyncGenerator[Sequence[_T], None]:
         session = self._opened()
-        async with aclosing(session.read(*begun(session))) as lists:
-            async for some in lists:
-                yield some
+        return session.read(lambda: begun(session))
 
     def _items(self, verb: Verb, entity: str | None, ttl: Ttl | None = None) -> Items:
         opening = self._opening

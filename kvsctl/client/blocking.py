@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import threading
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -21,12 +20,12 @@ from kvsctl.bulk.events import Listener
 from kvsctl.client.asynchronous import PLAIN, AsyncClient, Given, Place
 from kvsctl.client.feeds import CallersThread
 from kvsctl.client.items import Key
+from kvsctl.client.loop_thread import LoopThread, Taking, result_of
 from kvsctl.client.opening import Settings
 from kvsctl.client.options import Covered, IfAbsent, Ttl, compared_with_itself
 from kvsctl.client.results import Result
 from kvsctl.client.stream import ReadRecord
 from kvsctl.errors import UsageError
-from kvsctl.jobs.event_loop import quick_loop
 from kvsctl.service.transport.carrier import Carrier
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ class Client:
 
     def _begin(self, client: AsyncClient) -> None:
         self._client = client
-        self._thread: _LoopThread | None = None
+        self._thread: LoopThread | None = None
 
     def __repr__(self) -> str:
         return repr(self._client).replace(type(self._client).__name__, type(self).__name__, 1)
@@ -104,7 +103,7 @@ class Client:
     def __enter__(self) -> Self:
         if self._thread is not None:
             raise UsageError("the client is open already", "Make another one.")
-        self._thread = _LoopThread()
+        self._thread = LoopThread()
         try:
             self._call(self._client.__aenter__)
         except BaseException:
@@ -287,33 +286,30 @@ class Client:
         future.add_done_callback(lambda _: handed.give_up())
         try:
             handed.read()
-            return future.result()
-        finally:
-            future.cancel()  # nothing, unless this thread was interrupted
+        except BaseException:
+            future.cancel()
+            raise
+        return result_of(future)
 
     def _iterated(
         self,
         begin: Callable[[], AsyncGenerator[Sequence[_T], None]],
         handed: CallersThread | None = None,
     ) -> Generator[_T, None, None]:
-        lists = begin()
+        taking = self._call(lambda: Taking.of(begin))
         try:
-            while (some := self._call(lambda: _next(lists))) is not None:
+            while (some := self._call(taking.next)) is not None:
                 if handed is not None:
                     handed.read_ahead()
                 yield from some
         finally:
             # Otherwise the end of its loop has closed it, or another process has the loop.
             if self._thread is not None and self._thread.is_of_this_process:
-                self._call(lambda: _closed(lists))
+                self._call(taking.close)
 
     def _call(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
         """Carry out a coroutine on the client's loop, and wait for it."""
-        future = self._started(work)
-        try:
-            return future.result()
-        finally:
-            future.cancel()  # nothing, unless this thread was interrupted
+        return result_of(self._started(work))
 
     def _started(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> "Future[_T]":
         thread = self._thread
@@ -338,54 +334,3 @@ def _handed(given: Given[Any]) -> CallersThread | None:
     if isinstance(given, Sequence | Mapping | AsyncIterable):
         return None
     return CallersThread(given)
-
-
-class _LoopThread:
-    """A thread that runs an event loop until `end` is called."""
-
-    def __init__(self) -> None:
-        self._process = os.getpid()
-        begun: Future[asyncio.AbstractEventLoop] = Future()
-        # A daemon: a client that nobody closes must not keep the process from ending.
-        self._thread = threading.Thread(
-            target=self._run, args=(begun,), name="kvsctl-client", daemon=True
-        )
-        self._thread.start()
-        self.loop = begun.result()
-
-    @property
-    def is_current(self) -> bool:
-        """Whether this is the thread that calls."""
-        return threading.current_thread() is self._thread
-
-    @property
-    def is_of_this_process(self) -> bool:
-        """Whether the thread exists: no thread but the one that forks survives in the child."""
-        return os.getpid() == self._process
-
-    def end(self) -> None:
-        """End the loop and wait for the thread. What is left on the loop is cancelled."""
-        self.loop.call_soon_threadsafe(self._ending.set)
-        self._thread.join()
-
-    def _run(self, begun: "Future[asyncio.AbstractEventLoop]") -> None:
-        try:
-            with asyncio.Runner(loop_factory=quick_loop()) as runner:
-                runner.run(self._until_ended(begun))
-        except BaseException as error:
-            if begun.done():
-                raise
-            begun.set_exception(error)
-
-    async def _until_ended(self, begun: "Future[asyncio.AbstractEventLoop]") -> None:
-        self._ending = asyncio.Event()
-        begun.set_result(asyncio.get_running_loop())
-        await self._ending.wait()
-
-
-async def _next(lists: AsyncGenerator[Sequence[_T], None]) -> Sequence[_T] | None:
-    return await anext(lists, None)
-
-
-async def _closed(lists: AsyncGenerator[Sequence[_T], None]) -> None:
-    await lists.aclose()

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -19,7 +18,7 @@ from kvsctl.client.options import Covered
 from kvsctl.client.results import Collector as Failures
 from kvsctl.client.results import FailedRecord
 from kvsctl.client.session import Session
-from kvsctl.client.stream import Arrivals
+from kvsctl.client.stream import Arrivals, Arriving
 from kvsctl.comparison.entries import Block, Entry, FileSide
 from kvsctl.comparison.joining import Comparer, Counts, Difference, join, same_text, value_of
 from kvsctl.errors import KvsctlError, WorkLeft
@@ -269,7 +268,7 @@ async def collected(
     return collector
 
 
-class AsyncDifferences:
+class AsyncDifferences(Arriving[DifferentRecord]):
     """The differences of a comparison, for `async for`, once.
 
     What is counted is complete once all differences were taken.
@@ -278,12 +277,8 @@ class AsyncDifferences:
     def __init__(
         self, comparing: Comparing, lists: AsyncGenerator[Sequence[DifferentRecord], None]
     ) -> None:
+        super().__init__(lists)
         self._comparing = comparing
-        self.lists: Final = lists
-        self._records = self._each()
-
-    def __aiter__(self) -> AsyncIterator[DifferentRecord]:
-        return self._records
 
     @property
     def counts(self) -> Counts:
@@ -299,17 +294,6 @@ class AsyncDifferences:
     def duplicates(self) -> int:
         """How many records of the file a later one of the same key supersedes."""
         return self._comparing.duplicates
-
-    async def aclose(self) -> None:
-        """Stop comparing: cut off the requests."""
-        await self._records.aclose()
-        await self.lists.aclose()
-
-    async def _each(self) -> AsyncGenerator[DifferentRecord, None]:
-        async with aclosing(self.lists) as lists:
-            async for records in lists:
-                for record in records:
-                    yield record
 
 
 class Differences:

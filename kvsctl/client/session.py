@@ -22,6 +22,11 @@ from kvsctl.service.wire import MetadataRequest
 _T = TypeVar("_T")
 
 
+def cut_off() -> WorkLeft:
+    """Return the error of a call that was at work when its client was closed."""
+    return WorkLeft("the client was closed while a call was at work", "Call it again.")
+
+
 class Stoppable(Protocol):
     """A run that can be cut off."""
 
@@ -85,7 +90,7 @@ class Session:
         if run not in self._cut_off:
             return None
         self._cut_off.discard(run)
-        return WorkLeft("the client was closed while a call was at work", "Call it again.")
+        return cut_off()
 
     def asking(self, metadata: MetadataRequest) -> StoreClient:
         """Return a client of the same store that asks for this metadata."""
@@ -115,12 +120,13 @@ class Session:
         return result
 
     async def read(
-        self, reading: Reading, arrivals: Arrivals[_T]
+        self, begun: Callable[[], tuple[Reading, Arrivals[_T]]]
     ) -> AsyncGenerator[Sequence[_T], None]:
-        """Yield what arrives of a run, which is cut off when this is closed.
+        """Yield what arrives of a run, which begins now and is cut off when this is closed.
 
         Raise what ended it early, after everything before that, and then what the caller raised.
         """
+        reading, arrivals = begun()
         run, feed = reading.run, reading.feed
         self._runs.add(run)
         task = asyncio.create_task(reading.work())

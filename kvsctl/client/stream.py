@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from itertools import chain, repeat
-from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Final, Generic, NamedTuple, Self, TypeAlias, TypeVar
 
 from kvsctl.bulk.events import Event, Settled
 from kvsctl.bulk.outcomes.in_order import Reorder
@@ -82,6 +82,35 @@ class Arrivals(Generic[_T]):
         self._lists.clear()
         self._count = self._bytes = 0
         return some
+
+
+class Arriving(Generic[_T]):
+    """What arrives for the caller, one by one: for `async for`, once.
+
+    It is not an async generator: a loop that ends closes all of those at the same time, which one
+    around another cannot bear.
+    """
+
+    def __init__(self, lists: AsyncGenerator[Sequence[_T], None]) -> None:
+        self.lists: Final = lists
+        self._some: Iterator[_T] = iter(())
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> _T:
+        for one in self._some:
+            return one
+        async for some in self.lists:
+            self._some = iter(some)
+            for one in self._some:
+                return one
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Cut off the requests. Nothing more arrives."""
+        self._some = iter(())
+        await self.lists.aclose()
 
 
 class _Read(NamedTuple):

@@ -48,3 +48,6 @@ def test_it_writes_and_reads_customers(back_end: HTTPConnection) -> None:
     assert _asked(back_end, "GET", "/customers/c099") == (404, [{"error": "KEY_NOT_FOUND"}])
     assert _asked(back_end, "GET", "/customers") == (200, lines[:99])
     assert _asked(back_end, "PUT", "/customers", "not JSON\n")[0] == 400
+    status, backup = _asked(back_end, "GET", "/backup")
+    assert (status, len(backup)) == (200, 99)
+    assert {"key": "customer:c042", "value": {"id": "c042", "name": "Ada"}} in backup

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import orjson
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kvsctl.client.feeds import _MOST_BURST, _MOST_BYTES, _MOST_RECORDS, _Lists
@@ -44,6 +44,7 @@ def _lists(given: Any, verb: Verb = Verb.SET) -> list[PieceList]:
     return [*_Lists(_items(verb), given)]
 
 
+@settings(max_examples=60)
 @given(_GIVEN, st.sampled_from([Verb.SET, Verb.DELETE]))
 def test_at_once_is_as_one_by_one(items: list[Any], verb: Verb) -> None:
     one_by_one, at_once = Block(), Block()

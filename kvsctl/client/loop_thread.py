@@ -1,0 +1,97 @@
+"""A thread with an event loop, and how other threads wait for what it does."""
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncGenerator, Callable, Sequence
+from concurrent.futures import CancelledError, Future
+from typing import Final, Generic, TypeVar
+
+from kvsctl.client.session import cut_off
+from kvsctl.jobs.event_loop import quick_loop
+
+_T = TypeVar("_T")
+_LEAVE_SECONDS: Final = 5
+"""How long the end of a client waits for calls that are cut off. They need no such time."""
+
+
+class LoopThread:
+    """A thread that runs an event loop until `end` is called."""
+
+    def __init__(self) -> None:
+        self._process = os.getpid()
+        begun: Future[asyncio.AbstractEventLoop] = Future()
+        # A daemon: a client that nobody closes must not keep the process from ending.
+        self._thread = threading.Thread(
+            target=self._run, args=(begun,), name="kvsctl-client", daemon=True
+        )
+        self._thread.start()
+        self.loop = begun.result()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether this is the thread that calls."""
+        return threading.current_thread() is self._thread
+
+    @property
+    def is_of_this_process(self) -> bool:
+        """Whether the thread exists: no thread but the one that forks survives in the child."""
+        return os.getpid() == self._process
+
+    def end(self) -> None:
+        """End the loop and wait for the thread. What is left on the loop is cancelled."""
+        self.loop.call_soon_threadsafe(self._ending.set)
+        self._thread.join()
+
+    def _run(self, begun: "Future[asyncio.AbstractEventLoop]") -> None:
+        try:
+            with asyncio.Runner(loop_factory=quick_loop()) as runner:
+                runner.run(self._until_ended(begun))
+        except BaseException as error:
+            if begun.done():
+                raise
+            begun.set_exception(error)
+
+    async def _until_ended(self, begun: "Future[asyncio.AbstractEventLoop]") -> None:
+        self._ending = asyncio.Event()
+        begun.set_result(asyncio.get_running_loop())
+        await self._ending.wait()
+        # Calls that were cut off still say what they did.
+        if others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(others, timeout=_LEAVE_SECONDS)
+
+
+class Taking(Generic[_T]):
+    """Lists that arrive on the loop. One call takes the next at a time, or closes them.
+
+    A call whose thread was interrupted may still be at work when the next one begins.
+    """
+
+    def __init__(self, lists: AsyncGenerator[Sequence[_T], None]) -> None:
+        self._lists = lists
+        self._is_free = asyncio.Lock()
+
+    @classmethod
+    async def of(cls, begin: Callable[[], AsyncGenerator[Sequence[_T], None]]) -> "Taking[_T]":
+        """Begin, on the loop."""
+        return cls(begin())
+
+    async def next(self) -> Sequence[_T] | None:
+        """Return the next list; None at the end."""
+        async with self._is_free:
+            return await anext(self._lists, None)
+
+    async def close(self) -> None:
+        """Cut off what makes the lists."""
+        async with self._is_free:
+            await self._lists.aclose()
+
+
+def result_of(future: "Future[_T]") -> _T:
+    """Wait for a call. Cut it off if this thread is interrupted meanwhile."""
+    try:
+        return future.result()
+    except CancelledError:
+        raise cut_off() from None
+    finally:
+        future.cancel()  # nothing, unless this thread was interrupted
