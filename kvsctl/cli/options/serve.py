@@ -287,6 +287,16 @@ class QuotaFlags(OptionGroup):
             rich_help_panel=_QUOTAS,
         ),
     ] = None
+    batches_per_minute: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Batch requests per minute, as an older page of the service limits them (45). "
+            "(default: no such quota)",
+            rich_help_panel=_QUOTAS,
+        ),
+    ] = None
     minute: Annotated[
         str | None,
         typer.Option(

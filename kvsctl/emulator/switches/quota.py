@@ -29,6 +29,8 @@ class QuotaOptions:
     requests_per_second: int = DEFAULT_LIMITS.requests_per_second
     read_units_per_minute: int = DEFAULT_LIMITS.read_units_per_minute
     write_units_per_minute: int = DEFAULT_LIMITS.write_units_per_minute
+    batches_per_minute: int | None = None
+    """Batch requests of all kinds; None for no such quota. An older page names 45."""
     minute_seconds: float = 60.0
     """The length of the quota minute. A short one spares tests the wait."""
     window: Literal["fixed", "sliding", "bucket"] = "fixed"
@@ -137,7 +139,7 @@ WINDOWS: dict[str, Callable[[int, int], Window]] = {
 
 
 class Quota:
-    """The windows of all installations, three each. Used in the event loop's thread only."""
+    """The windows of all installations, a few each. Used in the event loop's thread only."""
 
     def __init__(self, options: QuotaOptions) -> None:
         self._options = options
@@ -153,12 +155,20 @@ class Quota:
         requests.use(now_ms, 1)
         spending.use(now_ms, units)
 
+    def admit_batch(self, installation: str, now_ms: int) -> None:
+        """Admit and count a batch, if batches have a quota. Raise Refusal (429) if it is spent."""
+        if self._options.batches_per_minute is not None:
+            self._admit_one(installation, "batch", now_ms)
+
     def admit_listing(self, now_ms: int) -> None:
         """Admit and count a listing of installations: 100 per minute for the whole app.
 
         Raise Refusal (429) if that quota is used up.
         """
-        window = self._window("", "listing")
+        self._admit_one("", "listing", now_ms)
+
+    def _admit_one(self, installation: str, name: str, now_ms: int) -> None:
+        window = self._window(installation, name)
         wait_ms = window.wait_ms(now_ms, 1)
         if wait_ms:
             raise self._refusal(now_ms, wait_ms)
@@ -177,17 +187,25 @@ class Quota:
                 "requests": (options.requests_per_second, 1.0),
                 "read": (options.read_units_per_minute, options.minute_seconds),
                 "write": (options.write_units_per_minute, options.minute_seconds),
+                "batch": (options.batches_per_minute or 0, options.minute_seconds),
                 "listing": (LISTINGS_PER_MINUTE, options.minute_seconds),
             }[name]
             found = WINDOWS[options.window](limit, max(1, int(seconds * 1000)))
             self._windows[installation, name] = found
         return found
 
-    def _refusal(self, now_ms: int, wait_ms: int) -> Refusal:
+    def check_traffic(self, now_ms: int, wait_ms: int) -> None:
+        """Raise Refusal (429) if the traffic to one key has to wait."""
+        if wait_ms:
+            raise self._refusal(now_ms, wait_ms, "The traffic to one key is too high")
+
+    def _refusal(
+        self, now_ms: int, wait_ms: int, why: str = "The quota of this installation is used up"
+    ) -> Refusal:
         return Refusal(
             429,
             "RATE_LIMIT_EXCEEDED",
-            "The quota of this installation is used up",
+            why,
             announcement(self._options.announces, now_ms, wait_ms),
         )
 

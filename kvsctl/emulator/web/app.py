@@ -61,8 +61,9 @@ class Emulator:
         self.quota: Quota | None = None
         if options.quota is not None:
             from kvsctl.emulator.switches.quota import Quota
+            from kvsctl.emulator.switches.traffic import Traffic
 
-            self.quota = Quota(options.quota)
+            self.quota, self.traffic = Quota(options.quota), Traffic()
         self.faults: Faults | None = None
         self.statuses: dict[int, int] = {}
         self.recent: RecentRequests | None = None
@@ -204,17 +205,32 @@ class Emulator:
         if route.cost == "delete" and self.options.delete_cost != "size":
             units = 0 if self.options.delete_cost == "free" else _keys_in(call.body)
         if self.quota is not None:
+            if route.name.startswith("batch/"):
+                self.quota.admit_batch(call.installation, call.now_ms)
             self.quota.admit(call.installation, cost, units, call.now_ms)
         spent = units if self.options.refused_cost == "size" else 0
         try:
+            self._count_traffic(route, call)
             answer = await self._run(route, call)
             spent = self._units(len(answer.body)) if cost == "read" else units
+            self._count_traffic(route, call, answer.body)
         finally:
             if self.quota is not None:
                 self.quota.adjust(call.installation, cost, spent - units, self.clock.now_ms())
             if entry is not None:
                 entry.cost, entry.units = cost, spent
         return answer
+
+    def _count_traffic(self, route: Route, call: Call, answer: bytes | None = None) -> None:
+        """Count what a write carries, before it, or an answer of a read. Raise Refusal (429)."""
+        if self.quota is None or (answer is None) != (route.cost == "write"):
+            return
+        place = (call.installation, route.name, call.body)
+        if answer is None:
+            wait_ms = self.traffic.wait_to_write(*place, call.now_ms)
+        else:
+            wait_ms = self.traffic.wait_to_read(*place, answer, call.now_ms)
+        self.quota.check_traffic(call.now_ms, wait_ms)
 
     def _units(self, size: int) -> int:
         return max(1, -(-size // self.options.limits.unit_bytes))

@@ -87,6 +87,19 @@ def test_reads_cost_by_the_size_of_the_answer(open_client: OpenClient) -> None:
     assert statuses(client, "/v1/batch/get", [{"key": "a"}], 3) == [200, 200, 429]
 
 
+def test_batches_per_minute_are_limited_if_asked(open_client: OpenClient) -> None:
+    client = limited(open_client, batches_per_minute=2)
+    assert statuses(client, "/v1/batch/get", [{"key": "a"}], 1) == [200]
+    assert statuses(client, "/v1/batch/set", [{"key": "a", "value": 1}], 1) == [200]
+    assert statuses(client, "/v1/batch/delete", [{"key": "a"}], 1) == [429]
+    assert statuses(client, "/v1/set", {"key": "a", "value": 1}, 3) == [204] * 3
+    assert statuses(client, "/v1/query", {}, 1) == [200]
+    client.time.forward(60)
+    assert statuses(client, "/v1/batch/get", [{"key": "a"}], 3) == [200, 200, 429]
+    unlimited = limited(open_client)
+    assert statuses(unlimited, "/v1/batch/get", [{"key": "a"}], 50) == [200] * 50
+
+
 def test_refused_requests_cost_no_units(open_client: OpenClient) -> None:
     client = limited(open_client, write_units_per_minute=1)
     assert statuses(client, "/v1/batch/set", [], 3) == [400, 400, 400]

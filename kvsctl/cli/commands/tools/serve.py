@@ -230,6 +230,7 @@ def _quota(flags: QuotaFlags, profile: "Profile | None" = None) -> "QuotaOptions
         "requests_per_second": flags.requests_per_second,
         "read_units_per_minute": flags.read_units,
         "write_units_per_minute": flags.write_units,
+        "batches_per_minute": flags.batches_per_minute,
         "minute_seconds": minute,
         "window": flags.window,
         "announces": flags.announce,
