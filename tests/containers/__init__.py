@@ -1,1 +1,1 @@
-"""The image of `packaging/container/`, and `examples/containers/` that starts it."""
+"""The image of `packages/container/`, and `examples/containers/` that starts it."""

@@ -17,7 +17,7 @@ from tests.support.commands.command import KVSCTL
 from tests.support.needs import IS_LINUX, IS_ROOT, only_on, program, skip_or_fail
 
 ROOT: Final = Path(__file__).parents[2]
-DOCKERFILE: Final = ROOT / "packaging" / "container" / "Dockerfile"
+DOCKERFILE: Final = ROOT / "packages" / "container" / "Dockerfile"
 CONTAINS: Final = only_on(IS_LINUX and IS_ROOT, "only root makes name spaces, on Linux")
 
 _UNMOUNTABLE: Final = 99
