@@ -11,6 +11,7 @@ import yaml
 
 _ROOT: Final = Path(__file__).parents[2]
 _FILES: Final = sorted((_ROOT / ".github/workflows").glob("*.yml"))
+_ACTION: Final = _ROOT / "action.yml"
 _RELEASE: Final[dict[Any, Any]] = yaml.safe_load(
     (_ROOT / ".github/workflows/release.yml").read_text("utf-8")
 )
@@ -33,7 +34,7 @@ def test_each_keeps_the_schema_of_workflows() -> None:
 
 
 def test_an_attacker_finds_nothing() -> None:
-    actions = [path for path in [_ROOT / "action.yml"] if path.exists()]
+    actions = [path for path in [_ACTION] if path.exists()]
     _checked("zizmor", "--offline", "--no-progress", *map(str, [*_FILES, *actions]))
 
 
@@ -41,7 +42,7 @@ def test_an_attacker_finds_nothing() -> None:
 def test_actions_are_pinned_by_commit_with_their_version(path: Path) -> None:
     uses = re.findall(r"uses: (.*)", path.read_text("utf-8"))
     assert uses
-    for one in uses:
+    for one in {*uses} - {"./"}:
         assert re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", one), one
 
 
