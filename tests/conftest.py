@@ -38,7 +38,7 @@ def kvsctl(tmp_path: Path) -> Command:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Set how many examples a property is tried with: fewer in the inner loop."""
-    _require_installed()
+    require_installed()
     if config.getoption("markexpr") == "not slow":
         os.environ.setdefault("KVSCTL_EXAMPLES_TIMES", "0.2")
     # On loaded machines what counts is what an example finds, not how long it took.
@@ -51,7 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("kvsctl")
 
 
-def _require_installed() -> None:
+def require_installed() -> None:
     """Raise pytest.UsageError if the package must be an installed wheel, and is not."""
     here, installed = Path(kvsctl_package.__file__).parent, Path(sysconfig.get_path("purelib"))
     if os.environ.get("KVSCTL_TEST_INSTALLED") == "1" and here.parent != installed:

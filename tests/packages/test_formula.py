@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from packages.homebrew.formula import LOCK, formula
-from tests.support.needs import program
+from tests.support.needs import program, shared
 
 _PROGRAM: Final = Path(__file__).parents[2] / "packages/homebrew/formula.py"
 
@@ -38,6 +38,7 @@ def test_it_links_what_the_wheel_installs(wheel: Path) -> None:
     """A file that the formula names is where the package puts it."""
     paths = re.findall(r'libexec/"(\S+)"', formula(wheel, LOCK, "someone/kvsctl"))
     assert len(paths) == 7
+    shared("zsh/site-functions/_kvsctl")
     missing = [one for one in paths if not Path(sys.prefix, one).exists()]
     assert missing == []
 

@@ -91,6 +91,14 @@ def _install(name: str) -> None:
             subprocess.run(["apt-get", "-q", *command], capture_output=True, check=False)
 
 
+def shared(path: str) -> Path:
+    """Return a file that the package installs into `share`. An older editable install lacks it."""
+    found = Path(sys.prefix, "share", path)
+    if not found.is_file():
+        skip_or_fail(f"{found} is missing: install kvsctl again")
+    return found
+
+
 def package(name: str) -> Any:
     """Import a package of the `test` extra. Skip if it is missing, or fail with CI=true."""
     if importlib.util.find_spec(name) is None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.commands.command import KVSCTL, Command
 from tests.support.commands.shells import Shell, interactive
-from tests.support.needs import IS_LINUX, IS_POSIX, file_of, only_on, program
+from tests.support.needs import IS_LINUX, IS_POSIX, file_of, only_on, program, shared
 
 pytestmark = [pytest.mark.slow, only_on(IS_POSIX, "the shells need a POSIX system")]
 
@@ -59,6 +59,7 @@ def shell(request: pytest.FixtureRequest, kvsctl: Command) -> Iterator[Shell]:
     if request.param == "bash with the package":
         file_of("bash-completion", "/usr/share/bash-completion/bash_completion")
     if request.param.endswith("with the package"):
+        shared("zsh/site-functions/_kvsctl")
         environ["XDG_DATA_DIRS"] = f"{_SHARE}:/usr/local/share:/usr/share"
     first, *rest = _STARTS[request.param.partition(" ")[0]]
     subprocess.run(["sh", "-ec", _INSTALLS[request.param]], env=environ, cwd=home, check=True)

@@ -1,12 +1,12 @@
 """The completion scripts that ship are those that the program prints."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from kvsctl.cli.completion.scripts import FILES, SCRIPTS
 from tests.support.commands.command import Command
+from tests.support.needs import shared
 
 _FOLDER = Path(__file__).parents[3] / "completions"
 
@@ -22,12 +22,12 @@ def test_there_is_a_file_for_each_shell() -> None:
 
 
 def test_each_is_installed_where_its_shell_looks() -> None:
-    share = Path(sys.prefix, "share")
-    assert {
-        "bash": (share / "bash-completion/completions/kvsctl").read_text("utf-8"),
-        "zsh": (share / "zsh/site-functions/_kvsctl").read_text("utf-8"),
-        "fish": (share / "fish/vendor_completions.d/kvsctl.fish").read_text("utf-8"),
-    } == SCRIPTS
+    places = {
+        "bash": "bash-completion/completions/kvsctl",
+        "zsh": "zsh/site-functions/_kvsctl",
+        "fish": "fish/vendor_completions.d/kvsctl.fish",
+    }
+    assert {shell: shared(place).read_text("utf-8") for shell, place in places.items()} == SCRIPTS
 
 
 def test_an_unknown_shell_is_an_error(kvsctl: Command) -> None:
