@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Final
 
 _ROOT: Final = Path(__file__).parents[1]
+_HOME: Final = _ROOT / "kvsctl/__init__.py"
 _SECTION: Final = re.compile(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
 
-def version() -> str:
-    """Return the version of the package; kvsctl/__init__.py is its only home."""
-    text = (_ROOT / "kvsctl/__init__.py").read_text("utf-8")
-    (found,) = re.findall(r'^__version__ = "(.+)"$', text, re.MULTILINE)
+def version(home: Path = _HOME) -> str:
+    """Return the version that the package's first module gives: there is no other home of it."""
+    (found,) = re.findall(r'^__version__ = "(.+)"$', home.read_text("utf-8"), re.MULTILINE)
     return str(found)
 
 
@@ -34,15 +34,15 @@ def notes(tag: str, changelog: str) -> str:
     raise ValueError(f'CHANGELOG.md: no section for the tag "{tag}"')
 
 
-def main(tag: str) -> None:
+def main(tag: str, home: Path = _HOME) -> None:
     """Print the notes of a tag, or end with an error."""
     try:
-        if tag != f"v{version()}":
-            raise ValueError(f'the tag is "{tag}", but the version is {version()}')
+        if tag != f"v{version(home)}":
+            raise ValueError(f'the tag is "{tag}", but the version is {version(home)}')
         sys.stdout.write(notes(tag, (_ROOT / "CHANGELOG.md").read_text("utf-8")))
     except ValueError as error:
         sys.exit(str(error))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2] or [""])
+    main(sys.argv[1] if len(sys.argv) == 2 else "")

@@ -1,11 +1,15 @@
 """The notes of a release are what the changelog says of it."""
 
+from pathlib import Path
+from typing import Final
+
 import pytest
 
 import kvsctl
 from packages.notes import main, notes, version
 
-_CHANGELOG = """# Changelog
+_HOME: Final = Path(kvsctl.__file__)
+_CHANGELOG: Final = """# Changelog
 
 ## Unreleased
 
@@ -45,9 +49,9 @@ def test_what_is_not_a_dated_release_is_refused(tag: str, error: str) -> None:
 
 
 def test_the_version_has_one_home() -> None:
-    assert version() == kvsctl.__version__
+    assert version(_HOME) == kvsctl.__version__
 
 
 def test_a_tag_of_another_version_is_refused() -> None:
     with pytest.raises(SystemExit, match=r'the tag is "v0.0.1", but the version is \d'):
-        main("v0.0.1")
+        main("v0.0.1", _HOME)
