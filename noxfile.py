@@ -228,17 +228,15 @@ def _require_reproducible(session: nox.Session, sdist: Path, wheel: Path, folder
 
 def _require_whole(session: nox.Session, wheel: Path) -> None:
     """End the session with an error if a file of the package, or an entry point, is missing."""
-    package = [
-        path for path in Path("kvsctl").rglob("*") if path.is_file() and path.suffix in PACKAGED
-    ]
-    documents = [*Path("docs").rglob("*.*"), Path("README.md"), Path("SECURITY.md")]
+    package = _sources(Path("kvsctl"))
+    documents = [*_sources(Path("docs")), Path("README.md"), Path("SECURITY.md")]
     shared = {
         # Where bash-completion, zsh and fish look for it.
         "bash-completion/completions/kvsctl",
         "zsh/site-functions/_kvsctl",
         "fish/vendor_completions.d/kvsctl.fish",
-        *(path.as_posix() for path in Path("man").rglob("*.?")),
-        *(f"doc/kvsctl/{path.as_posix()}" for path in documents if path.is_file()),
+        *(path.as_posix() for path in _sources(Path("man"))),
+        *(f"doc/kvsctl/{path.as_posix()}" for path in documents),
     }
     data = f"{wheel.name.split('-py3')[0]}.data/data/share"
     expected = {path.as_posix() for path in package} | {f"{data}/{name}" for name in shared}
@@ -254,6 +252,11 @@ def _require_whole(session: nox.Session, wheel: Path) -> None:
     extra = sorted(name for name in names - expected if ".dist-info/" not in name)
     if missing or extra:
         session.error(f"the wheel lacks {missing} and should not hold {extra}")
+
+
+def _sources(folder: Path) -> list[Path]:
+    """Return the files in a folder, without what Python has compiled."""
+    return [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"]
 
 
 def _development(name: str) -> str:
