@@ -10,7 +10,6 @@ import argparse
 import hashlib
 import re
 import sys
-import tomllib
 from pathlib import Path
 from string import Template
 from typing import Final
@@ -18,6 +17,9 @@ from typing import Final
 _ROOT: Final = Path(__file__).parents[2]
 LOCK: Final = _ROOT / "packages/requirements.lock"
 PYTHON: Final = "3.13"
+DESCRIPTION: Final = "Bulk work on Atlassian Forge key-value stores, with an emulator"
+"""Homebrew wants at most 80 characters, no article at the start and no period at the end."""
+
 _FORMULA: Final = Template("""\
 # Made by packages/homebrew/formula.py: change that, not this file.
 class Kvsctl < Formula
@@ -48,8 +50,8 @@ class Kvsctl < Formula
     system(*pip, buildpath/"$wheel")
 
     bin.install_symlink libexec/"bin/kvsctl"
-    share.install_symlink libexec/"share/man"
-    share.install_symlink libexec/"share/doc"
+    man1.install_symlink libexec.glob("share/man/man1/*.1")
+    man7.install_symlink libexec.glob("share/man/man7/*.7")
     bash_completion.install_symlink libexec/"share/bash-completion/completions/kvsctl"
     zsh_completion.install_symlink libexec/"share/zsh/site-functions/_kvsctl"
     fish_completion.install_symlink libexec/"share/fish/vendor_completions.d/kvsctl.fish"
@@ -72,10 +74,8 @@ def formula(wheel: Path, lock: Path, repository: str) -> str:
     name, version, *_ = wheel.name.split("-")
     if name != "kvsctl" or wheel.suffix != ".whl":
         raise ValueError(f'not a wheel of kvsctl: "{wheel.name}"')
-    project = tomllib.loads((_ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     return _FORMULA.substitute(
-        # Homebrew wants no period at the end.
-        description=project["description"].rstrip("."),
+        description=DESCRIPTION,
         repository=repository,
         release=f"https://github.com/{repository}/releases/download/v{version}",
         wheel=wheel.name,

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from packages.homebrew.formula import LOCK, formula
+from packages.homebrew.formula import DESCRIPTION, LOCK, formula
 from tests.support.needs import program, shared
 
 _PROGRAM: Final = Path(__file__).parents[2] / "packages/homebrew/formula.py"
@@ -37,10 +37,15 @@ def test_it_names_the_wheel_and_the_lock_with_their_hashes(wheel: Path) -> None:
 def test_it_links_what_the_wheel_installs(wheel: Path) -> None:
     """A file that the formula names is where the package puts it."""
     paths = re.findall(r'libexec/"(\S+)"', formula(wheel, LOCK, "someone/kvsctl"))
-    assert len(paths) == 7
+    assert len(paths) == 5
     shared("zsh/site-functions/_kvsctl")
     missing = [one for one in paths if not Path(sys.prefix, one).exists()]
     assert missing == []
+
+
+def test_its_description_is_as_homebrew_wants_it() -> None:
+    assert len(f"kvsctl: {DESCRIPTION}") <= 80
+    assert re.fullmatch(r"(?!An? |The )[A-Z].*[a-z]", DESCRIPTION)
 
 
 def test_ruby_can_read_it(wheel: Path, tmp_path: Path) -> None:
