@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from selenium import webdriver
 
@@ -13,15 +14,16 @@ from kvsctl.emulator.web.serve import ServeOptions, running
 from tests.emulator.page.browser.driving import Page, chromium
 
 OpenPage = Callable[..., Page]
-Browser = tuple[webdriver.Chrome, Path]
+Browser = tuple[webdriver.Chrome, httpx.Client, Path]
 
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Run Chromium for all tests of this process; with the folder of its downloads."""
+    """Run Chromium for all tests of this process; with an app's client, and its downloads."""
     downloads = tmp_path_factory.mktemp("downloads")
-    with chromium(downloads) as opened:
-        yield opened, downloads
+    unkept = httpx.Limits(max_keepalive_connections=0)  # each test has a server of its own
+    with chromium(downloads) as opened, httpx.Client(limits=unkept) as client:
+        yield opened, client, downloads
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
     After the test, the page must have asked its own origin only, and no script may have failed,
     been refused or come out of a value.
     """
-    opened, downloads = browser
+    opened, client, downloads = browser
     for file in downloads.iterdir():
         file.unlink()
     with ExitStack() as stack:
@@ -39,7 +41,7 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
 
         def opener(**options: Any) -> Page:
             served = ServeOptions(port=0, emulator=EmulatorOptions(**options))
-            pages.append(Page(opened, stack.enter_context(running(served)), downloads))
+            pages.append(Page(opened, client, stack.enter_context(running(served)), downloads))
             pages[-1].requests()
             pages[-1].errors()
             return pages[-1]

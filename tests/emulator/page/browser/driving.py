@@ -1,5 +1,6 @@
 """The page in Chromium: what a person sees, types and clicks."""
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import Any
 
 import httpx
 from selenium import webdriver
+from selenium.common.exceptions import JavascriptException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
@@ -25,12 +27,27 @@ window.violations = [];
 document.addEventListener('securitypolicyviolation', (event) =>
   window.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
 """
+_WAIT_SECONDS = 30
+# It waits inside the page: asking it again and again would take more time than the page does.
+_UNTIL = """
+const [done, end] = [arguments[arguments.length - 1], performance.now() + 25_000];
+const look = () => {
+  if (%s) done(true);
+  else if (performance.now() > end) done(false);
+  else setTimeout(look, 10);
+};
+look();
+"""
+_ROW = (
+    "[...document.querySelectorAll(arguments[0] + ' .row')].find((row) => row.checkVisibility()"
+    " && row.querySelector('.label').textContent.startsWith(arguments[1]))"
+)
 _ARGUMENTS = (
     "--headless=new",
     "--disable-gpu",
     "--disable-dev-shm-usage",
     "--disable-background-networking",
-    "--window-size=1280,900",
+    "--window-size=1100,800",
 )
 
 
@@ -46,6 +63,7 @@ def chromium(downloads: Path) -> Iterator[webdriver.Chrome]:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     browser = webdriver.Chrome(options=options, service=Service(driver))
     try:
+        browser.set_script_timeout(_WAIT_SECONDS)
         browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": _WATCH})
         yield browser
     finally:
@@ -55,8 +73,11 @@ def chromium(downloads: Path) -> Iterator[webdriver.Chrome]:
 class Page:
     """The page of an emulator, open in a browser."""
 
-    def __init__(self, browser: webdriver.Chrome, server: Running, downloads: Path) -> None:
+    def __init__(
+        self, browser: webdriver.Chrome, client: httpx.Client, server: Running, downloads: Path
+    ) -> None:
         self.browser = browser
+        self.client = client
         self.server = server
         self.downloads = downloads
         self.is_watched = True
@@ -68,8 +89,7 @@ class Page:
     def send(self, path: str, body: Any, **options: Any) -> httpx.Response:
         """Send a request as an app does."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        with httpx.Client(base_url=self.server.url) as client:
-            return client.post(f"/v1/{path}", content=content, **options)
+        return self.client.post(f"{self.server.url}/v1/{path}", content=content, **options)
 
     def value(self, key: str) -> Any:
         """Return what the store holds, or None."""
@@ -78,7 +98,6 @@ class Page:
 
     def open(self, part: str = "") -> None:
         """Load the page, and wait until it has listed the keys."""
-        self.browser.get("about:blank")
         self.browser.get(f"{self.server.url}/{part}")
         self.until("document.documentElement.dataset.ready === 'true'")
 
@@ -88,7 +107,13 @@ class Page:
 
     def until(self, expression: str, *given: Any) -> None:
         """Wait until an expression in JavaScript holds."""
-        wait_until(lambda: bool(self.ask(expression, *given)), 30)
+
+        def holds() -> bool | None:
+            with contextlib.suppress(JavascriptException):  # another page is loading
+                return bool(self.browser.execute_async_script(_UNTIL % expression, *given))
+            return None
+
+        assert wait_for(holds, _WAIT_SECONDS), f"never: {expression} {given}"
 
     def find(self, selector: str) -> WebElement:
         return self.browser.find_element(By.CSS_SELECTOR, selector)
@@ -160,13 +185,9 @@ class Page:
     def node(self, name: str, tree: str = "#keys") -> WebElement:
         """Return the row of the first visible node whose label begins so."""
 
-        def find() -> WebElement | None:
-            for row in self.browser.find_elements(By.CSS_SELECTOR, f"{tree} .row"):
-                if row.is_displayed() and row.text.startswith(name):
-                    return row
-            return None
-
-        return self._in_view(wait_for(find, 30))
+        self.until(f"{_ROW} !== undefined", tree, name)
+        row: WebElement = self.ask(_ROW, tree, name)
+        return self._in_view(row)
 
     def open_key(self, name: str) -> None:
         self.node(name).click()
