@@ -216,3 +216,35 @@ def test_a_prefix_may_have_any_text(client: EmulatorClient) -> None:
     headers = {"content-type": "application/json"}
     response = client.request("POST", API + "children", content=content, headers=headers)
     assert response.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("name", "request_"),
+    [
+        ("children", {}),
+        ("children", {"prefix": "3:"}),
+        ("records", {}),
+        ("records", {"neverExpires": True}),
+        ("record", {"key": "1:000001"}),
+    ],
+)
+def test_opening_a_large_store_costs_what_opening_a_small_one_does(
+    open_client: OpenClient, name: str, request_: dict[str, Any]
+) -> None:
+    """Steps of SQLite's machine, not seconds: they are the same on every machine."""
+    few, many = (steps(open_client, records, name, request_) for records in (7_000, 35_000))
+    assert many <= few * 1.1 + 100
+
+
+def steps(open_client: OpenClient, records: int, name: str, request: dict[str, Any]) -> int:
+    client = open_client()
+    connection = client.emulator.store.connection
+    bucket = client.emulator.service.rows.get_or_create_bucket("default", "")
+    connection.executemany(
+        "INSERT INTO record VALUES (?, ?, x'31', 0, 0, NULL)",
+        ((bucket, f"{n % 7}:{n // 7:06}") for n in range(records)),
+    )
+    counted: list[None] = []
+    connection.set_progress_handler(lambda: counted.append(None), 10)
+    ask(client, name, **request)
+    return len(counted)
