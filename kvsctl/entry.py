@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, Final, NoReturn, TextIO
 
 from kvsctl import __version__
-from kvsctl.errors import ExitStatus, KvsctlError, StreamError
+from kvsctl.errors import ExitStatus, KvsctlError, stdout_failed
 from kvsctl.unexpected import explained
 
 _COMPLETION: Final = "_KVSCTL_COMPLETE"
@@ -119,7 +119,7 @@ class _Stdout:
         if isinstance(broken, BrokenPipeError):
             sys.exit(ExitStatus.PIPE_CLOSED)
         if broken is not None:
-            raise StreamError(f"cannot write to stdout: {broken.strerror}") from broken
+            raise stdout_failed(broken) from broken
 
 
 class _Raw(io.RawIOBase):

@@ -83,6 +83,11 @@ class StreamError(KvsctlError):
     status = ExitStatus.STREAM
 
 
+def stdout_failed(broken: OSError) -> StreamError:
+    """Return the error of an output that could not be written to stdout."""
+    return StreamError(f"cannot write to stdout: {broken.strerror}")
+
+
 class WorkLeft(KvsctlError):
     """The time was up, or another run held the lock: the same command does the rest later."""
 

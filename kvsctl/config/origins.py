@@ -22,7 +22,7 @@ DEFAULT: Final = "default"
 class Shown(NamedTuple):
     """A setting. `place` is the option, the variable, or the file with its line; "" for a default.
 
-    `value` None: nothing is set. It never is a token, and a URL has no user, password or query.
+    `value` None: nothing is set. It is never a token, and a URL has no user, password or query.
     """
 
     name: str

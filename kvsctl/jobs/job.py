@@ -11,6 +11,7 @@ from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.config.settings import STATS_SECONDS
 from kvsctl.config.targets import Target
+from kvsctl.errors import RUN_AGAIN
 from kvsctl.jobs.inputs import JobInput
 from kvsctl.outputs.forms import KeyForm, Printing, RecordForm
 from kvsctl.service.wire import MetadataRequest
@@ -243,12 +244,10 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
         """
         if not self.repeats_cheaply:
             return None
+        again, done = RUN_AGAIN.rstrip("."), "it does only what is left."
         if self.undo is None or self.journal is not None or self.undo.has_time_in_name:
-            return "Run the same command again: it does only what is left."
-        return (
-            "Run the same command again, with another name for --undo: it does only what is left. "
-            "{date} in a name becomes the time."
-        )
+            return f"{again}: {done}"
+        return f"{again}, with another name for --undo: {done} {{date}} in a name becomes the time."
 
     @property
     def may_have_undo(self) -> bool:

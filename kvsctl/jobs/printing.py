@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.plan import Pressure
 from kvsctl.config.targets import Target
-from kvsctl.errors import ExitStatus, StreamError, UsageError
+from kvsctl.errors import ExitStatus, StreamError, UsageError, stdout_failed
 from kvsctl.files.claims import require_writable, resolved
 from kvsctl.files.sinks import ByteSink, DescriptorWriter, part_path, status_of
 from kvsctl.jobs.job import BatchJob
@@ -149,8 +149,9 @@ class Printed:
         tally.take_back(self.records.unwritten())
         if has_no_reader(self.sink):
             return broken
-        what = f"cannot write to {self._place or 'stdout'}: {self.sink.broken.strerror}"
-        return broken or StreamError(what)
+        if self._place is None:
+            return broken or stdout_failed(self.sink.broken)
+        return broken or StreamError(f"cannot write to {self._place}: {self.sink.broken.strerror}")
 
     def abandon(self) -> None:
         """Leave the output marked as partial."""

@@ -2,16 +2,24 @@
 
 import math
 import textwrap
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from kvsctl.bulk.events import SizeLearnt
 from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.errors import RUN_AGAIN
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About
 from kvsctl.report.dry_run import DryRun
 from kvsctl.report.escape import visible
 from kvsctl.report.styled import Span, painted, separator_of, span_columns
 from kvsctl.texts import counted
+
+RESUMES: Final = f"{RUN_AGAIN.rstrip('.')} to resume it."
+"""What to do about work that is left, if there is a journal."""
+STARTS_OVER: Final = (
+    "The same command starts over, which is safe; with --journal FILE it would resume."
+)
+"""The same, if there could be one."""
 
 
 class EarlyEnd(NamedTuple):
@@ -237,11 +245,11 @@ def _how_far(early_end: EarlyEnd, records: int) -> str:
     fraction = early_end.fraction_read
     part = "" if fraction is None else f" ({math.floor(100 * fraction)}% of the input)"
     if early_end.is_resumable:
-        again = "Run the same command again to resume it."
+        again = RESUMES
     elif early_end.only_the_rest is not None:
         again = early_end.only_the_rest
     elif early_end.takes_journal:
-        again = "The same command starts over, which is safe; with --journal FILE it would resume."
+        again = STARTS_OVER
     else:
         again = "The same command starts over."
     read = f"{records:,} {plural('record', records)}{part}"

@@ -28,10 +28,8 @@ def require_divisible(command: str, given: Given) -> None:
                 f"--workers: {what} can be read only once, and each part reads all of the input",
                 "Give a regular file by --file, or leave out --workers.",
             )
-    if command in ("get", "export") and given.of(OutputOption).output in (None, Path("-")):
-        raise UsageError(
-            "--workers: the parts cannot share stdout", "Add -o FILE with {shard} in its name."
-        )
+    if command in ("get", "export"):
+        require_own_output(given, "{shard}")
     if command == "get" and not given.of(GetOptions).unordered:
         raise UsageError(
             "--workers: the parts together are not in the order of the input",
@@ -58,6 +56,17 @@ def require_divisible(command: str, given: Given) -> None:
             raise UsageError(
                 f"{flag} {why}, and --workers works in parts", f"Leave out {flag} or --workers."
             )
+
+
+def require_own_output(given: Given, place: str) -> None:
+    """Raise UsageError if the parts would print to stdout.
+
+    `place`: what the name of a file must have.
+    """
+    if given.of(OutputOption).output in (None, Path("-")):
+        raise UsageError(
+            "--workers: the parts cannot share stdout", f"Add -o FILE with {place} in its name."
+        )
 
 
 def require_no_limits(job: Job) -> None:

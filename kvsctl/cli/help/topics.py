@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from kvsctl.cli.help.about.form import (
     INPUT,
     JOURNAL,
+    LOAD_TABLE,
     README,
     SELECTORS,
     TARGETS,
@@ -73,11 +74,7 @@ _INPUT: Final = Topic(
         "fails alone. If a key occurs more than once, its last valid record wins.",
     ),
     examples=(
-        (
-            "Load a table, with keys made of a column",
-            r"printf 'id,name\n1,Ada\n2,Alan\n' > users.csv",
-            "kvsctl set -t local -f users.csv --key 'user:{id}'",
-        ),
+        LOAD_TABLE,
         (
             "Load JSON Lines from a pipe",
             """echo '{"key": "user:3", "value": 3}' | kvsctl set -t local -f -""",

@@ -4,19 +4,19 @@ import os
 import secrets
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
 from kvsctl.cli.fan_out.naming import with_absolute_paths
+from kvsctl.cli.fan_out.refusals import require_own_output
 from kvsctl.cli.fan_out.splitting import crew_of, repeats_alike, require_repeatable, workers_of
 from kvsctl.cli.installations.chosen import chosen_installations
+from kvsctl.cli.installations.naming import PLACE
 from kvsctl.cli.installations.request import Parts
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.input import WorkersOption
-from kvsctl.cli.options.report import OutputOption
 from kvsctl.cli.request import reporting_of, schedule_of
 from kvsctl.config.file import read_config
 from kvsctl.config.targets import Target
@@ -47,11 +47,8 @@ def crewing_of(
 ) -> Crewing:
     """Return who carries out a job on several installations. Raise UsageError."""
     workers, address = workers_of(given)
-    if command in _PRINTING and given.of(OutputOption).output in (None, Path("-")):
-        raise UsageError(
-            "--workers: the parts cannot share stdout",
-            "Add -o FILE with {installation} in its name.",
-        )
+    if command in _PRINTING:
+        require_own_output(given, PLACE)
     if target.is_bridge:
         raise UsageError(
             "--workers: bridges share the invocations of their app, which one process counts",

@@ -69,7 +69,7 @@ class TargetOptions(OptionGroup):
 
 
 class ConfirmOption(OptionGroup):
-    """That a protected target may be written to."""
+    """The name by which a protected target may be written to."""
 
     confirm: Annotated[
         str | None,
@@ -83,7 +83,7 @@ class ConfirmOption(OptionGroup):
 
 
 class RoundingOption(OptionGroup):
-    """That numbers may be rounded by a bridge."""
+    """Whether numbers may be rounded by a bridge."""
 
     allow_rounding: Annotated[
         bool,
@@ -97,7 +97,7 @@ class RoundingOption(OptionGroup):
 
 
 class YesOption(OptionGroup):
-    """That what is deleted or rewritten is meant, so that nobody is asked."""
+    """The consent to what is deleted or rewritten, so that nobody is asked."""
 
     yes: Annotated[
         bool,

@@ -3,7 +3,7 @@
 import msgspec
 from msgspec.structs import replace
 
-from kvsctl.errors import ExitStatus, StreamError, UsageError
+from kvsctl.errors import ExitStatus, StreamError, UsageError, stdout_failed
 from kvsctl.files.raw import write_all
 from kvsctl.files.sinks import status_of
 from kvsctl.jobs.ending import End, exit_status, graver
@@ -64,8 +64,7 @@ class VerificationEnding(msgspec.Struct, frozen=True):
         except OSError as broken:
             if status_of(broken) is ExitStatus.PIPE_CLOSED:
                 return replace(end, is_unread=True)
-            unprinted = StreamError(f"cannot write to stdout: {broken.strerror}")
-            return replace(end, error=graver(end.error, unprinted))
+            return replace(end, error=graver(end.error, stdout_failed(broken)))
         return end
 
     def _print_failures(self) -> None:

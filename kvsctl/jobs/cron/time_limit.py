@@ -9,9 +9,8 @@ from typing import Final, NamedTuple, Protocol, Self
 from kvsctl.durations import duration_text
 from kvsctl.errors import ExitStatus, Interrupted, WorkLeft
 from kvsctl.jobs.job import BatchJob
+from kvsctl.report.summary import RESUMES, STARTS_OVER
 
-_RESUMES: Final = "Run the same command again to resume it."
-_STARTS_OVER: Final = "The same command starts over; with --journal FILE it would resume."
 MORE_TIME: Final = "The same command starts over: give it more time."
 
 
@@ -56,11 +55,11 @@ class TimeLimit:
     def of(cls, job: BatchJob) -> Self:
         """Return the time of a job, from now on."""
         if job.journal is not None:
-            again = _RESUMES
+            again = RESUMES
         elif (rest := job.only_the_rest) is not None:
             again = rest
         else:
-            again = _STARTS_OVER if job.takes_journal else MORE_TIME
+            again = STARTS_OVER if job.takes_journal else MORE_TIME
         return cls(job.schedule.max_duration_seconds, again)
 
     @contextmanager

@@ -140,7 +140,7 @@ def _listening() -> Iterator[Listener]:
 
 
 class _Unit:
-    """A unit that another process carries out, as it was when it was last heard of."""
+    """A unit that another process carries out: its latest standing."""
 
     now = Standing("")
 

@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from datetime import UTC, datetime
 from typing import Final
 
-from kvsctl.errors import ExitStatus
+from kvsctl.errors import RUN_AGAIN, ExitStatus
 from kvsctl.jobs.cron.lock import locked
 from kvsctl.jobs.fan_out.crews import Crew
 from kvsctl.jobs.fan_out.ending import FanOutEnding
@@ -115,7 +115,7 @@ class FanOut:
             self._left.appendleft(unit)
         else:
             again = "" if unit.is_repeatable else ", and it must not be repeated"
-            error = (f"{unit.name}: its worker died{again}", "Run the same command again.")
+            error = (f"{unit.name}: its worker died{again}", RUN_AGAIN)
             self._note(UnitEnd(unit.name, ExitStatus.STREAM, errors=[error]))
 
 

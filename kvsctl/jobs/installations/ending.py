@@ -12,6 +12,7 @@ from kvsctl.errors import (
     StreamError,
     UsageError,
     WorkLeft,
+    stdout_failed,
 )
 from kvsctl.files.sinks import status_of
 from kvsctl.jobs.ending import graver, print_report_line
@@ -50,7 +51,7 @@ class Ending(msgspec.Struct, frozen=True):
         if unwritten is not None:
             if status_of(unwritten) is ExitStatus.PIPE_CLOSED:
                 return ExitStatus.PIPE_CLOSED
-            error = graver(error, StreamError(f"cannot write to stdout: {unwritten.strerror}"))
+            error = graver(error, stdout_failed(unwritten))
         error = graver(self._bad_sum(), error)
         end = _End(error, interrupted, elapsed_seconds)
         if self.report is not None:

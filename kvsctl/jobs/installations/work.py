@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from kvsctl import __version__
 from kvsctl.config.targets import Target
-from kvsctl.errors import ExitStatus, KvsctlError, UsageError
+from kvsctl.errors import RUN_AGAIN, ExitStatus, KvsctlError, UsageError
 from kvsctl.files.claims import require_unused, require_writable, resolved
 from kvsctl.jobs.access import require_permitted, require_rehearsable
 from kvsctl.jobs.cleanup.spool import spool_memory
@@ -65,7 +65,7 @@ async def run_on_installations(
     Raise KvsctlError, before anything is sent to a store, if the installations cannot be listed or
     if the job cannot be carried out on any. What goes wrong in one stops no other, and is reported.
     """
-    limit = TimeLimit(job.schedule.max_duration_seconds, "Run the same command again.")
+    limit = TimeLimit(job.schedule.max_duration_seconds, RUN_AGAIN)
     async with locked(job, limit.ends_at, environment):
         targets = await job.choice.targets()
         if not targets:

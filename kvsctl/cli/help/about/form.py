@@ -20,6 +20,13 @@ BRIDGE: Final = "docs/bridge.md"
 CLEAN_UP: Final = "docs/clean-up.md"
 
 
+LOAD_TABLE: Final[Example] = (
+    "Load a table, with keys made of a column",
+    r"printf 'id,name\n1,Ada\n2,Alan\n' > users.csv",
+    "kvsctl set -t local -f users.csv --key 'user:{id}'",
+)
+
+
 class About(NamedTuple):
     """What stands in the page of a command besides its docstring and its options.
 

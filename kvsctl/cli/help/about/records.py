@@ -8,6 +8,7 @@ from kvsctl.cli.help.about.form import (
     CLEAN_UP,
     FILES,
     INPUT,
+    LOAD_TABLE,
     REPORT,
     SELECTION,
     TARGET,
@@ -21,11 +22,7 @@ ABOUT: Final[Mapping[tuple[str, ...], About]] = {
                 "Write two records to the local store",
                 """kvsctl set -t local greeting=hello 'user:1={"name": "Ada"}'""",
             ),
-            (
-                "Load a table, with keys made of a column",
-                r"printf 'id,name\n1,Ada\n2,Alan\n' > users.csv",
-                "kvsctl set -t local -f users.csv --key 'user:{id}'",
-            ),
+            LOAD_TABLE,
             (
                 "Check it and show what its load would cost, without sending anything",
                 "kvsctl set -t local -f users.csv --key 'user:{id}' --dry-run",

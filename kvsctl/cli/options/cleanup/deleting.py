@@ -72,7 +72,7 @@ class UndoOptions(OptionGroup):
 
 
 class PlanOptions(OptionGroup):
-    """That what would be deleted is planned, and how."""
+    """The plan that is written in place of deleting, and what it has."""
 
     plan: Annotated[
         Path | None,

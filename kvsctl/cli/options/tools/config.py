@@ -11,7 +11,7 @@ from kvsctl.cli.options.target import AllowHttp
 
 
 class JsonOption(OptionGroup):
-    """That programs read the output."""
+    """The output for programs."""
 
     json: Annotated[
         bool,

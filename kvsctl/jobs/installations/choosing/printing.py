@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 
-from kvsctl.errors import ExitStatus, StreamError, UsageError
+from kvsctl.errors import ExitStatus, UsageError, stdout_failed
 from kvsctl.files.raw import write_all
 from kvsctl.files.sinks import status_of
 from kvsctl.jobs.installations.choosing.choice import Choice
@@ -45,5 +45,5 @@ def _written(fd: int, text: bytes) -> ExitStatus:
     except OSError as broken:
         if status_of(broken) is ExitStatus.PIPE_CLOSED:
             return ExitStatus.PIPE_CLOSED
-        raise StreamError(f"cannot write to stdout: {broken.strerror}") from broken
+        raise stdout_failed(broken) from broken
     return ExitStatus.OK

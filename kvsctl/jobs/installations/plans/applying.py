@@ -65,7 +65,7 @@ class Applying:
         return None if template.has_consent and most.records is None else Applying(template, most)
 
     async def count(self, target: Target, job: InstallationsJob, around: Around) -> PartEnd:
-        """Check the plan of an installation. It has no exit code yet if it is to be carried out."""
+        """Check the plan of an installation. Its end has no exit code if it will be carried out."""
         del around
         name = str(target.installation)
         try:
