@@ -21,6 +21,8 @@ from kvsctl.service.auth.terminal_use import drawn_on, is_lent
 _FIRST_SECONDS: Final = 0.3
 """A run that ends sooner draws nothing: it would only flicker."""
 _REDRAW_SECONDS: Final = 0.5
+_BYTES_PER_SECOND: Final = 800
+"""What a slow link takes without falling behind: many rows are drawn less often."""
 _STOP_SECONDS: Final = 1.0
 """Ctrl-Z waits for a drawing no longer than this: the terminal may take no output."""
 _ERASE_BELOW: Final = "\x1b[J"
@@ -32,7 +34,7 @@ Rows: TypeAlias = Callable[[int, int], Sequence[list[Span]]]
 
 
 class Painter:
-    """Draws `rows` in a thread, as a context manager: inside the block, twice per second.
+    """Draws `rows` in a thread, as a context manager: inside the block, twice per second at most.
 
     Nothing is written while nothing changes, while the process is in the background, or while a
     token command uses the terminal. Ctrl-Z erases the rows, and `fg` draws them again. A terminal
@@ -45,6 +47,7 @@ class Painter:
         self._lock = threading.RLock()
         self._is_over = threading.Event()
         self._drawn: tuple[int, Sequence[str]] | None = None
+        self._pause_seconds = _REDRAW_SECONDS
         self._inside = ExitStack()
         self._thread = threading.Thread(target=self._redraw, name="progress", daemon=True)
 
@@ -89,8 +92,10 @@ class Painter:
                 return
             up = f"\x1b[{len(texts) - 1}A" if len(texts) > 1 else ""
             body = f"{_ERASE_RIGHT}\r\n".join(texts)
-            environment.write_stderr(f"\r{body}{_ERASE_BELOW}{up}\r")
+            drawing = f"\r{body}{_ERASE_BELOW}{up}\r"
+            environment.write_stderr(drawing)
             self._drawn = columns, texts
+            self._pause_seconds = pause_after(drawing, environment.encoding)
 
     def _clear(self) -> None:
         with self._lock:
@@ -116,7 +121,13 @@ class Painter:
         seconds = _FIRST_SECONDS
         while not self._is_over.wait(seconds):
             self.draw()
-            seconds = _REDRAW_SECONDS
+            seconds = self._pause_seconds
+
+
+def pause_after(drawing: str, encoding: str) -> float:
+    """Return how long the next drawing waits after this one, so that a slow link keeps up."""
+    size = len(drawing.encode(encoding, "replace"))
+    return max(_REDRAW_SECONDS, size / _BYTES_PER_SECOND)
 
 
 @contextmanager

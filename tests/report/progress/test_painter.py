@@ -1,5 +1,6 @@
 """Rows are drawn at the end of a screen, replaced in place, and erased without a trace."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -191,6 +192,47 @@ def test_rows_are_drawn_without_being_asked(terminal: EmulatedTerminal) -> None:
         assert drawn.is_shown("$ kvsctl set", "set  1%")
         drawn.texts = ["set  2%"]
         assert drawn.is_shown("$ kvsctl set", "set  2%")
+
+
+class _Ticks:
+    """The end of a painter's block, as its thread sees it: it comes after a few drawings."""
+
+    def __init__(self, count: int) -> None:
+        self.waits: list[float] = []
+        self._count = count
+
+    def wait(self, seconds: float) -> bool:
+        self.waits.append(seconds)
+        return len(self.waits) > self._count
+
+    def is_set(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("rows", [1, 2, 11])
+def test_a_slow_link_keeps_up_with_any_number_of_rows(
+    monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(Environment, "write_stderr", lambda _, text: written.append(text))
+    monkeypatch.setattr(Environment, "terminal_size", lambda _: (140, 40))
+    monkeypatch.setattr(Environment, "is_in_foreground", True)
+    counter = itertools.count()
+
+    def changing(columns: int, lines: int) -> list[list[Span]]:
+        row: list[Span] = [("━" * 24, "cyan"), (f"{next(counter):>{columns - 24}}", "")]
+        return [row] * rows
+
+    painter = Painter(environment_on(2, has_colour=True), changing)
+    ticks = _Ticks(4)
+    monkeypatch.setattr(painter, "_is_over", ticks)
+    painter._redraw()
+    assert len(written) == 4
+    seconds = ticks.waits[1:]
+    assert all(
+        len(text.encode()) / wait < 1000 for text, wait in zip(written, seconds, strict=True)
+    )
+    assert min(seconds) >= 0.5
 
 
 def test_nothing_is_drawn_while_a_command_has_the_terminal(terminal: EmulatedTerminal) -> None:
