@@ -83,6 +83,8 @@ def test_it_serves_as_its_user_on_a_read_only_root_and_is_healthy(tmp_path: Path
         context = _call(url, "/invocation/context", named)
         assert context["app"]["installationId"].endswith("/acme")
         assert health_of(image, url) == 0
+        with urlopen(url, timeout=60) as page:
+            assert b"<title>" in page.read()
     assert health_of(image, url) == 1
     assert list(tmp_path.iterdir()) == []
 

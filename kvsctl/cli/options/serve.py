@@ -94,7 +94,8 @@ class ServingOptions(OptionGroup):
         str | None,
         typer.Option(
             metavar="TOKEN",
-            help="Open /_emulator/ to callers with TOKEN, from any address, and to no others. "
+            help="Open /_emulator/ and the page to callers with TOKEN, from any address, and to no "
+            "others. "
             "(default: callers on this machine)",
             rich_help_panel=_SERVING,
         ),
