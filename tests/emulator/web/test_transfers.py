@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import gzip
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -23,7 +24,6 @@ from kvsctl.emulator.web.connection import guarded
 from kvsctl.emulator.web.serve import ServeOptions, running
 from tests.emulator.support import START_MS, EmulatorClient, OpenClient, emulator_client
 from tests.support.jsontexts import ODD_LEGAL_KEYS, VALUES
-from tests.support.waiting import wait_until
 
 FIELDS = ["CREATED_AT", "EXPIRE_TIME", "UPDATED_AT"]
 TTL = {"ttl": {"value": 7, "unit": "DAYS"}}
@@ -319,23 +319,25 @@ def test_a_database_that_fails_in_the_middle_ends_an_export_as_incomplete(
 
 
 def test_a_caller_that_leaves_ends_the_export(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
+    ended = threading.Event()
+    real = transfers._parts
 
-    def endless(_: Export) -> bytes:
-        asked.append(1)
-        return b"x" * 100_000
+    async def noted(*arguments: Any) -> AsyncIterator[bytes]:
+        try:
+            async with contextlib.aclosing(real(*arguments)) as parts:
+                async for part in parts:
+                    yield part
+        finally:
+            ended.set()
 
-    monkeypatch.setattr(Export, "part", endless)
+    monkeypatch.setattr(transfers, "_parts", noted)
+    monkeypatch.setattr(Export, "part", lambda _: b"x" * 100_000)
     with running(ServeOptions(port=0)) as server:
         with httpx.stream("GET", f"{server.url}/_emulator/export") as response:
-            next(response.iter_raw())
-        stats = f"{server.url}/_emulator/stats"
-
-        def has_ended() -> bool:
-            before = len(asked)
-            return httpx.get(stats).status_code == 200 and len(asked) == before
-
-        wait_until(has_ended)
+            chunks = response.iter_raw()  # kept: at its end the connection is closed
+            next(chunks)
+            assert not ended.is_set()
+        assert ended.wait(60)
 
 
 def test_write_export_replaces_a_file_only_once_it_is_whole(
