@@ -94,7 +94,9 @@ def emulator_of(
     assert b"Traceback" not in said
 
 
-def contained(image: Image, words: Sequence[str], data: Path) -> "subprocess.Popen[bytes]":
+def contained(
+    image: Image, words: Sequence[str], data: Path, **variables: str
+) -> "subprocess.Popen[bytes]":
     """Start a process of the image's user, with nothing to write but `data`."""
     user, group = image.user.split(":")
     os.chown(data, int(user), int(group))
@@ -111,7 +113,7 @@ def contained(image: Image, words: Sequence[str], data: Path) -> "subprocess.Pop
     )
     return subprocess.Popen(
         [program("unshare"), "--mount", "sh", "-c", script],
-        env=_environment(image, {"HOME": _MOUNTED}),
+        env=_environment(image, {"HOME": _MOUNTED, **variables}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

@@ -13,9 +13,17 @@ from urllib.request import urlopen
 import pytest
 import yaml
 
-from tests.containers.image import CONTAINS, DOCKERFILE, ROOT, Image, emulator_of, read_image, tool
+from tests.containers.image import (
+    CONTAINS,
+    DOCKERFILE,
+    ROOT,
+    Image,
+    contained,
+    emulator_of,
+    read_image,
+    tool,
+)
 from tests.e2e.documents.pages import block
-from tests.support.commands.command import Command
 
 _FOLDER: Final = DOCKERFILE.parents[2] / "examples" / "containers"
 _FILE: Final = _FOLDER / "compose.yaml"
@@ -69,12 +77,13 @@ def test_what_the_services_name_is_there() -> None:
     assert services["app"]["depends_on"]["load"]["condition"] == "service_completed_successfully"
 
 
-def _load(kvsctl: Command, url: str) -> None:
+def _load(image: Image, url: str, data: Path) -> None:
     service = _services()["load"]
-    words = [
-        word.replace("/records.jsonl", f"{_FOLDER}/records.jsonl") for word in service["command"]
-    ]
-    kvsctl.having(FORGE_EGRESS_PROXY_URL=url)(*words, status=0)
+    words = [word.replace("=/records", f"={_FOLDER}/records") for word in service["command"]]
+    variables = service["environment"] | {"FORGE_EGRESS_PROXY_URL": url}
+    process = contained(image, [*image.entrypoint, *words], data, **variables)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said.decode()
 
 
 @contextmanager
@@ -94,10 +103,10 @@ def _app(url: str) -> Iterator[str]:
             process.terminate()
 
 
-def _visit(kvsctl: Command, image: Image, data: Path) -> str:
+def _visit(image: Image, data: Path, nothing: Path) -> str:
     """Start all services, visit the app once, and stop them."""
     with emulator_of(image, _services()["kvs"]["command"], data) as url:
-        _load(kvsctl, url)
+        _load(image, url, nothing)
         with _app(url) as app, urlopen(app, timeout=60) as answer:
             shown: str = answer.read().decode()
     return shown
@@ -105,13 +114,15 @@ def _visit(kvsctl: Command, image: Image, data: Path) -> str:
 
 @CONTAINS
 @pytest.mark.slow
-def test_the_app_counts_its_visits_over_a_restart(kvsctl: Command, tmp_path: Path) -> None:
-    data = tmp_path / "data"
+def test_the_app_counts_its_visits_over_a_restart(tmp_path: Path) -> None:
+    data, nothing = tmp_path / "data", tmp_path / "nothing"
     data.mkdir()
+    nothing.mkdir()
     image = read_image()
-    assert _visit(kvsctl, image, data) == "Welcome: visit 1\n"
-    assert _visit(kvsctl, image, data) == "Welcome: visit 2\n"
+    assert _visit(image, data, nothing) == "Welcome: visit 1\n"
+    assert _visit(image, data, nothing) == "Welcome: visit 2\n"
     assert [file.name for file in data.iterdir()] == ["store.jsonl.gz"]
+    assert list(nothing.iterdir()) == []
 
 
 def test_each_record_of_the_example_is_one() -> None:
