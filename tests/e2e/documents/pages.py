@@ -12,6 +12,7 @@ PAGES: Final = [
         *(ROOT / name / "README.md" for name in ("tests", "benchmarks")),
         *sorted((ROOT / "docs").rglob("*.md")),
         *sorted((ROOT / "examples").rglob("*.md")),
+        *sorted((ROOT / "packages").glob("*/*.md")),
     ]
 ]
 

