@@ -27,9 +27,11 @@ Imports run one way, from the first of these to the last:
 - `errors`: the errors that end a command, and the exit codes.
 """
 
-from typing import TYPE_CHECKING, Any, Final
-
+# Not from `typing`, whose import takes milliseconds in which Ctrl-C still prints a trace.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Final
+
     from kvsctl.client.asynchronous import AsyncClient
     from kvsctl.client.blocking import Client
     from kvsctl.client.comparing import AsyncDifferences, Differences, DifferentRecord
@@ -50,7 +52,7 @@ __all__ = [
 ]
 __version__ = "0.1.0"
 
-_LIBRARY: Final = {
+_LIBRARY: "Final" = {
     "AsyncClient": "asynchronous",
     "AsyncDifferences": "comparing",
     "Client": "blocking",
@@ -64,7 +66,7 @@ _LIBRARY: Final = {
 """The names of the library, and the module of each in `kvsctl.client`."""
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Import the library when it is first asked for: every command imports this package."""
     if name not in _LIBRARY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
