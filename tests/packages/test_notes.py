@@ -1,5 +1,6 @@
 """The notes of a release are what the changelog says of it."""
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +10,7 @@ import kvsctl
 from packages.notes import main, notes, version
 
 _HOME: Final = Path(kvsctl.__file__)
+_REAL: Final = (Path(__file__).parents[2] / "CHANGELOG.md").read_text("utf-8")
 _CHANGELOG: Final = """# Changelog
 
 ## Unreleased
@@ -50,6 +52,16 @@ def test_what_is_not_a_dated_release_is_refused(tag: str, error: str) -> None:
 
 def test_the_version_has_one_home() -> None:
     assert version(_HOME) == kvsctl.__version__
+
+
+def test_the_changelog_has_a_section_for_the_version_and_what_is_not_in_it() -> None:
+    titles = re.findall(r"^## (.+)$", _REAL, re.MULTILINE)
+    assert titles[0] == "Unreleased"
+    assert titles[1].startswith(f"{kvsctl.__version__} - ")
+    dated = _REAL.replace(titles[1], f"{kvsctl.__version__} - 2026-11-28")
+    text = notes(f"v{kvsctl.__version__}", dated)
+    assert "### Added" in text
+    assert "### What is not in 0.1.0" in _REAL
 
 
 def test_a_tag_of_another_version_is_refused() -> None:
