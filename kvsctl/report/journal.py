@@ -63,8 +63,9 @@ def journal_lines(path: Path, journal: Journal, *, in_use: bool) -> list[str]:
         ("started", f"{started_at}, {state.elapsed_seconds:,.1f} s of running time"),
         ("settled", _settled(state)),
         ("outcomes", _outcomes(counts)),
-        ("to retry", f"{retryable:,} {plural('failure', retryable)}, {when}"),
     ]
+    if retryable:
+        rows.append(("to retry", f"{retryable:,} {plural('failure', retryable)}, {when}"))
     if state.failures_path is not None:
         rows.append(("failures", f"{state.failures_path}, {state.failures.length:,} bytes"))
     if header.output_path is not None:
@@ -91,4 +92,5 @@ def _settled(state: JournalState) -> str:
     through = state.settled.settled_through
     beyond = len(state.settled) - through
     count = len(state.settled)
-    return f"{count:,} {plural('record', count)}: the first {through:,}, and {beyond:,} later ones"
+    records = f"{count:,} {plural('record', count)}"
+    return f"{records}: the first {through:,}, and {beyond:,} later ones" if beyond else records

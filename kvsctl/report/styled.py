@@ -1,6 +1,7 @@
 """Lines with a few styles, without rich: importing rich takes longer than a get."""
 
 import re
+from itertools import groupby
 from typing import Final, TypeAlias
 
 from kvsctl.report.console import Environment
@@ -51,21 +52,33 @@ def _styled(text: str, style: str) -> str:
 
 
 def _folded(line: list[Span], width: int) -> list[list[Span]]:
+    """Return rows of at most `width` columns, broken between words; a wider word is cut."""
     if span_columns(line) <= width:
         return [line]
-    rows: list[list[Span]] = [[]]
-    taken = 0
-    for text, style in line:
-        begin = 0
-        for place, character in enumerate(text):
-            wide = columns(character)
-            if taken + wide > width:
-                rows[-1].append((text[begin:place], style))
-                rows.append([])
-                begin, taken = place, 0
-            taken += wide
-        rows[-1].append((text[begin:], style))
+    cells = [(character, style) for text, style in line for character in text]
+    rows, start = [], 0
+    while start < len(cells):
+        end = _end_of_row(cells, start, width)
+        groups = groupby(cells[start:end], key=lambda cell: cell[1])
+        rows.append([("".join(text for text, _ in group), style) for style, group in groups])
+        start = end
+        while start < len(cells) and cells[start][0] == " ":
+            start += 1
     return rows
+
+
+def _end_of_row(cells: list[Span], start: int, width: int) -> int:
+    """Return where the row that begins at `start` ends."""
+    taken, last_space, has_word = 0, None, False
+    for place in range(start, len(cells)):
+        character = cells[place][0]
+        if character == " " and has_word:
+            last_space = place
+        has_word = has_word or character != " "
+        taken += columns(character)
+        if taken > width:
+            return last_space or max(place, start + 1)
+    return len(cells)
 
 
 def wrapped(text: str, width: int) -> str:

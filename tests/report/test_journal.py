@@ -52,6 +52,16 @@ def test_lines_for_people_show_the_progress_of_a_job(tmp_path: Path) -> None:
     assert "in use by a run" in "".join(journal_lines(path, read_journal(path), in_use=True))
 
 
+def test_zeros_of_a_journal_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    with JournalFile(path) as journal:
+        journal.begin(HEADER)
+        journal.append(Group(SettledRanges([(0, 3)])))
+    text = "\n".join(journal_lines(path, read_journal(path), in_use=False))
+    assert "settled   3 records\n" in f"{text}\n"
+    assert "to retry" not in text
+
+
 def test_failures_of_a_listing_are_not_retried_on_request(tmp_path: Path) -> None:
     path = _journal(tmp_path / "j", kind="listing")
     text = "\n".join(journal_lines(path, read_journal(path), in_use=False))

@@ -143,7 +143,7 @@ def _latency_text(seconds: Sequence[float]) -> str:
         return f"{seconds[0] * 1000:,.1f} ms, with the time to connect"
     return (
         f"{min(seconds) * 1000:,.1f} ms at least, {median(seconds) * 1000:,.1f} ms median "
-        f"of {len(seconds)}, {seconds[0] * 1000:,.1f} ms for the first, with the time to connect"
+        f"of {len(seconds)}, {seconds[0] * 1000:,.1f} ms with the time to connect"
     )
 
 
