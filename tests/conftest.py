@@ -3,6 +3,7 @@
 import os
 import signal
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.support.examples import examples
 from tests.support.needs import require
 
 _E2E = Path(__file__).parent / "e2e"
+_CHECKOUT = Path(__file__).parents[1]
 
 # A shell ignores these for what it runs in the background, and kvsctl leaves ignored signals so:
 # the tests, and the processes that they start, begin with what a foreground command has.
@@ -26,6 +28,20 @@ for _name in ("SIGINT", "SIGTERM", "SIGHUP"):
 # kvsctl refuses token files that every user can read. Group bits stay, so that a test of a private
 # file still sees whether kvsctl made it so.
 os.umask(0o027)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _checkout_as_before() -> Iterator[None]:
+    """Fail if a test has written a file into the checkout, where the next run would find it."""
+    before = _in_checkout()
+    yield
+    assert _in_checkout() - before == set()
+
+
+def _in_checkout() -> set[str]:
+    """Return the names at the top of the checkout, without those of tools' caches."""
+    names = {path.name for path in _CHECKOUT.iterdir()} - {"build", "dist"}
+    return {name for name in names if not name.startswith(".")}
 
 
 @pytest.fixture

@@ -119,6 +119,7 @@ def test_what_was_listed_before_all_changes_is_listed_again(
     limit: tuple[str, ...],
 ) -> None:
     """A journal may have begun with other ages, workers share no memory, groups are not bounded."""
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(work, "ask", _consent)
     monkeypatch.setattr(access, "require_answerable", lambda *_given, **_named: None)
     rules = tmp_path / "rules.toml"
