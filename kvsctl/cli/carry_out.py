@@ -90,23 +90,32 @@ def carry_out_job(command: str, given: Given, job_of: Callable[[Given], BatchJob
     """
     from kvsctl.jobs.runner import run_job  # not all jobs are such
 
-    if _names_several(given):
-        from kvsctl.cli.installations.request import installations_job
-        from kvsctl.jobs.installations.work import run_on_installations
+    if names_several(given):
+        carry_out_on_each(command, given, job_of)
+    require_one_for_all(given)
+    in_parts = given.of(WorkersOption) != WorkersOption()
+    carry_out(command, given, job_of if in_parts else retried(command, job_of), run_job)
 
-        def job_on_each(given: Given) -> "InstallationsJob":
-            return installations_job(command, given, job_of)
 
-        carry_out(command, given, job_on_each, run_on_installations, has_workers_itself=True)
+def carry_out_on_each(command: str, given: Given, job_of: Callable[[Given], BatchJob]) -> NoReturn:
+    """Carry out a command's job on each of several installations: see `carry_out`."""
+    from kvsctl.cli.installations.request import installations_job
+    from kvsctl.jobs.installations.work import run_on_installations
+
+    def job_on_each(given: Given) -> "InstallationsJob":
+        return installations_job(command, given, job_of)
+
+    carry_out(command, given, job_on_each, run_on_installations, has_workers_itself=True)
+
+
+def require_one_for_all(given: Given) -> None:
+    """Raise UsageError for options that mean nothing for one installation."""
     for flag, is_given in given.of(InstallationsOptions).given_flags:
         if is_given:
             raise UsageError(
                 f"{flag} is for several installations",
                 "Name them with --installation, --all-installations or --installations-file.",
             )
-
-    in_parts = given.of(WorkersOption) != WorkersOption()
-    carry_out(command, given, job_of if in_parts else retried(command, job_of), run_job)
 
 
 def retried(command: str, job_of: Callable[[Given], BatchJob]) -> Callable[[Given], BatchJob]:
@@ -121,7 +130,7 @@ def retried(command: str, job_of: Callable[[Given], BatchJob]) -> Callable[[Give
     return with_retry
 
 
-def _names_several(given: Given) -> bool:
+def names_several(given: Given) -> bool:
     """Return whether the options may name more than one installation."""
     return (
         given.of(AllInstallationsOption).all_installations

@@ -12,6 +12,7 @@ from kvsctl.cli.inputs import require_matching_files, set_forms
 from kvsctl.cli.installations.one_store import require_one_store
 from kvsctl.cli.option_groups import Given, OptionGroup
 from kvsctl.cli.options.comparing import DiffOptions, VerifyOptions
+from kvsctl.cli.options.installations.working import InstallationsOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.selection import (
     EntityOptions,
@@ -31,6 +32,8 @@ from kvsctl.jobs.compare.comparing import Comparison
 from kvsctl.jobs.compare.printing import DifferenceForm, DifferencePrinting
 from kvsctl.jobs.compare.reading import reader_of
 from kvsctl.jobs.compare.verifying import Comparand, Verification
+from kvsctl.jobs.inputs import ReaderInput
+from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.store.listing import ListedStore
 from kvsctl.jobs.store.side import StoreSide
 from kvsctl.limits import DEFAULT_LIMITS
@@ -43,9 +46,10 @@ from kvsctl.report.console import Environment
 _EXAMPLE: Final = (
     "For example: kvsctl diff -f backup.jsonl -t staging, or kvsctl diff -f a.jsonl --with b.jsonl"
 )
-_ONE_STORE: Final = (
-    "diff compares the records of one store",
-    'Run it for each: kvsctl diff -f "backup-$id.jsonl" -t TARGET --installation "$id"',
+_ONE_FILE: Final = (
+    "verify compares one file with one store",
+    "This compares a file of each: kvsctl diff -f 'backup-{installation}.jsonl' -t TARGET "
+    "--all-installations",
 )
 _STDIN: Final = Path("-")
 
@@ -55,7 +59,6 @@ def comparison(given: Given) -> Comparison:
 
     Raise UsageError if they cannot be carried out; nothing was opened for writing then.
     """
-    require_one_store(given, *_ONE_STORE)
     given, options = with_prefix(given), given.of(DiffOptions)
     _require_one_prefix(given.of(PrefixArgument).prefix, options.more)
     left, right = _left(options), options.with_
@@ -99,6 +102,39 @@ def comparison(given: Given) -> Comparison:
         ),
         reporting=reporting_of(given),
         schedule=schedule_for(given, [store for store in stores if store is not None]),
+    )
+
+
+def comparison_on_each(given: Given) -> BatchJob:
+    """Return the job that compares one of several installations. Raise UsageError."""
+    options = given.of(DiffOptions)
+    if options.with_:
+        raise UsageError(
+            "--with compares files, and installations are stores", "Leave out one of them."
+        )
+    if given.of(InstallationsOptions).ledger is not None:
+        raise UsageError(
+            "--ledger notes what was changed, and a comparison changes nothing",
+            "Leave it out, and run the command again.",
+        )
+    if options.from_ is not None:
+        raise UsageError(
+            "--from would be read once for each installation",
+            "Export it once, and compare with that: kvsctl diff -f FILE.",
+        )
+    made = comparison(given)
+    assert isinstance(made.left, Reader)  # noqa: S101 - it is no store
+    [store] = made.stores
+    return BatchJob(
+        input=ReaderInput(made.left),
+        plan=store.plan,
+        target=store.target,
+        allow_http=store.allow_http,
+        timeout_seconds=store.timeout_seconds,
+        reporting=made.reporting,
+        schedule=made.schedule,
+        name="diff",
+        comparison=made,
     )
 
 
@@ -161,6 +197,7 @@ def _listed(store: StoreSide, plan: ListingPlan | None) -> StoreSide | ListedSto
 
 def verification(given: Given) -> Verification:
     """Return the job that the options of verify ask for. Raise UsageError."""
+    require_one_store(given, *_ONE_FILE)
     path = given.of(VerifyOptions).path
     if path is None:
         raise UsageError("no file is given", "For example: kvsctl verify backup.jsonl")

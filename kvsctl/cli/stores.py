@@ -7,6 +7,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from kvsctl.bulk.settling.reconcile import ReadPolicy
+from kvsctl.cli.installations.store import ChosenStore
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions
@@ -27,6 +28,8 @@ def store_of(
 ) -> StoreSide:
     """Return a target as a store to read. `named_by`: see `basis_of`. Raise UsageError."""
     groups = Given([flags, given.of(RunningOptions), given.of(ReportOptions)])
+    if named_by == "--target":
+        groups = groups.having(given.of(ChosenStore))
     policy = ReadPolicy(ignore_missing=True, skip_expired=True)
     basis = basis_of(groups, policy=policy, environ=environ, named_by=named_by)
     return StoreSide(

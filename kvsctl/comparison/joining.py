@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator, Callable
 from enum import Enum
+from operator import add
 from typing import Final, TypeAlias
 
 import msgspec
+from msgspec.structs import astuple
 
 from kvsctl import jsontext
 from kvsctl.comparison.entries import Block, Entry
@@ -58,6 +60,12 @@ class Counts(msgspec.Struct):
     added: int = 0
     changed: int = 0
     missing: int = 0
+
+    def plus(self, other: "Counts | None") -> "Counts":
+        """Return the sum of both; None has nothing."""
+        if other is None:
+            return self
+        return Counts(*map(add, astuple(self), astuple(other)))
 
     @property
     def compared(self) -> int:

@@ -17,10 +17,12 @@ from kvsctl.outputs.forms import KeyForm, Printing, RecordForm
 from kvsctl.service.wire import MetadataRequest
 
 if TYPE_CHECKING:
+    from kvsctl.comparison.joining import Counts
     from kvsctl.jobs.cleanup.gathering import Listed
     from kvsctl.jobs.cleanup.guards import MostDeleted
     from kvsctl.jobs.cleanup.plan import CleanUpPlan
     from kvsctl.jobs.cleanup.undo import UndoPlan
+    from kvsctl.jobs.compare.comparing import Comparison
     from kvsctl.jobs.installations.counting import Counted
     from kvsctl.jobs.installations.part import PartEnd
     from kvsctl.jobs.question import Question
@@ -90,6 +92,7 @@ class JobEnd(msgspec.Struct, frozen=True):
     `tally` is None if it sent no requests and reads no records. `dry_run`: what it would need, if
     it only said that. `rules`: those of a clean-up. `report`: the JSON report, if the job has one
     of the schema of batch jobs. `installations`: how each ended, if it was a group of them.
+    `compared`: what a comparison has found.
     """
 
     tally: Tally | None
@@ -99,6 +102,7 @@ class JobEnd(msgspec.Struct, frozen=True):
     rules: "Sequence[RuleReport]" = ()
     report: dict[str, Any] | None = None
     installations: "Sequence[PartEnd]" = ()
+    compared: "Counts | None" = None
 
 
 class Watcher(Protocol):
@@ -175,7 +179,8 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     read first. `plan_guard`: the input is a plan, which may delete so much once it was checked and
     approved. `counted`: the clean-up only lists, and this receives what it would work on, and must
     close what was listed. `listed`: what an earlier job has listed for the clean-up, which closes
-    it. `retry`: what the command that retries failures is made of.
+    it. `retry`: what the command that retries failures is made of. `comparison`: what is done
+    instead, on one of several installations.
     """
 
     input: JobInput
@@ -205,6 +210,7 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     counted: "Callable[[Counted, Listed], None] | None" = None
     listed: "Listed | None" = None
     retry: "RetryWords | None" = None
+    comparison: "Comparison | None" = None
 
     @property
     def command(self) -> str:
@@ -253,6 +259,17 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     def may_have_undo(self) -> bool:
         """Whether the job changes records that an undo file can keep."""
         return self.cleanup is not None or self.plan_guard is not None
+
+    @property
+    def has_output(self) -> bool:
+        """Whether it prints records or differences."""
+        return self.records is not None or self.comparison is not None
+
+    @property
+    def has_stdout(self) -> bool:
+        """Whether it prints them to stdout."""
+        printing = self.records if self.comparison is None else self.comparison.printing
+        return printing is not None and printing.path is None
 
     @property
     def rehearses_cleanup(self) -> bool:

@@ -106,7 +106,7 @@ class Among(NamedTuple):
     listeners: Sequence[Listener] = ()
 
 
-_ALONE: Final = Among()
+ALONE: Final = Among()
 
 
 async def run_job(
@@ -115,7 +115,7 @@ async def run_job(
     interrupts: Interrupts | None = None,
     *,
     pacer: Pacer | None = None,
-    among: Among = _ALONE,
+    among: Among = ALONE,
 ) -> ExitStatus:
     """Carry out `job`, report what happened, and return its exit status.
 

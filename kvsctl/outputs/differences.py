@@ -13,9 +13,13 @@ DifferenceFormat: TypeAlias = Callable[[Difference], bytes]
 """Formats a difference as one or more lines, with their line feeds."""
 
 
-def json_line_of(difference: Difference) -> bytes:
-    """Return `{"change","key","entityName"?,"left"?,"right"?}`. Values keep their bytes."""
-    members = [b'"change":"%b"' % difference.change.value.encode(), _identity(difference.entry)]
+def json_line_of(difference: Difference, installation: str | None = None) -> bytes:
+    """Return `{"change","key","entityName"?,"left"?,"right"?}`. Values keep their bytes.
+
+    With an `installation`, the first member names it.
+    """
+    members = [] if installation is None else [b'"installation":' + jsontext.string(installation)]
+    members += [b'"change":"%b"' % difference.change.value.encode(), _identity(difference.entry)]
     for name, entry in ((b"left", difference.left), (b"right", difference.right)):
         if entry is not None:
             members.append(b'"%b":%b' % (name, one_line(value_of(entry.body))))

@@ -8,6 +8,7 @@ from kvsctl.cli.fan_out.naming import WRITTEN
 from kvsctl.cli.option_groups import Given, OptionGroup
 from kvsctl.cli.options.cleanup.applying import ApplyOptions
 from kvsctl.cli.options.cleanup.deleting import PlanOptions, UndoOptions
+from kvsctl.cli.options.comparing import DiffOptions
 from kvsctl.cli.options.input import FileOption, InputOptions
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
@@ -45,7 +46,11 @@ def require_plans_for_each(given: Given) -> None:
 def files_of(given: Given) -> list[Path]:
     """Return the files that are read."""
     plan = given.of(ApplyOptions).path
-    files = [*given.of(FileOption).file, *given.of(InputOptions).file]
+    files = [
+        *given.of(FileOption).file,
+        *given.of(InputOptions).file,
+        *given.of(DiffOptions).file,
+    ]
     return files if plan is None else [*files, plan]
 
 

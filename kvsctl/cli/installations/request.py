@@ -19,6 +19,7 @@ from kvsctl.cli.installations.naming import (
 )
 from kvsctl.cli.installations.store import ChosenStore
 from kvsctl.cli.option_groups import Given
+from kvsctl.cli.options.comparing import DiffOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.input import ShardOption, WorkersOption
@@ -132,7 +133,8 @@ class Parts:
         job = self._template
         if job is None:
             job = self._made(target)
-            if job.input.is_listing and job.records is None and not self._named:
+            is_alike = job.input.is_listing and not (job.has_output or self._named)
+            if is_alike:
                 self._template = job
         return replace(job, target=target)
 
@@ -140,6 +142,9 @@ class Parts:
         store = ChosenStore(target=target, config=self._config)
         given = with_names(self._given.having(store), self._named, target)
         job = self._job_of(given)
+        if job.comparison is not None:
+            printing = replace(job.comparison.printing, installation=str(target.installation))
+            return replace(job, comparison=replace(job.comparison, printing=printing))
         if job.records is None or job.records.path is not None:
             return job
         return replace(job, records=_labelled(job.records, target))
@@ -150,11 +155,12 @@ def _require_lines(given: Given) -> None:
     if given.of(OutputOption).output not in (None, Path("-")):
         return
     reading, listing = given.of(GetOptions), given.of(ListOptions)
+    form = listing.as_ or given.of(DiffOptions).as_
     for flag, is_given in (
         ("--values", reading.values),
         ("--raw", reading.raw),
         ("--count", listing.count),
-        (f"--as {listing.as_}", listing.as_ not in (None, _JSON_LINES)),
+        (f"--as {form}", form not in (None, _JSON_LINES)),
     ):
         if is_given:
             raise UsageError(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from kvsctl.bulk.events import Event, Listener, RecordsRead, RequestEnded, Settled
 from kvsctl.bulk.settling.reconcile import UNDECIDED
 from kvsctl.comparison.entries import Block, Entry, blocks_of
+from kvsctl.comparison.memory import SortingMemory
 from kvsctl.comparison.sorting import Sorter
 from kvsctl.jobs.compare.reading import entry_of
 from kvsctl.model import Outcome, Record, State
@@ -14,14 +15,14 @@ class Collector:
     """A listener that keeps what a listing finds, to be yielded in order: on disk if it is much.
 
     `note` receives the events of requests, of records that could not be read, and of those about
-    which the selection could not decide.
+    which the selection could not decide. `memory` bounds what is in memory; None: it has its own.
     """
 
     wants = frozenset({Settled, RequestEnded})
 
-    def __init__(self, note: Listener) -> None:
+    def __init__(self, note: Listener, memory: SortingMemory | None = None) -> None:
         self._note = note
-        self._sorter = Sorter(Entry)
+        self._sorter = Sorter(Entry, memory=memory)
 
     def __call__(self, event: Event) -> None:
         """Take what was found. Raise StreamError if it cannot be kept."""

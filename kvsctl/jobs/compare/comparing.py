@@ -32,7 +32,7 @@ from kvsctl.jobs.ending import End, graver
 from kvsctl.jobs.job import Reporting, Schedule, Watcher, labels_of
 from kvsctl.jobs.progress.showing import Shown, showing_progress
 from kvsctl.jobs.replacing import require_replaceable
-from kvsctl.jobs.runner import Interrupts, NoInterrupts
+from kvsctl.jobs.runner import ALONE, Among, Interrupts, NoInterrupts
 from kvsctl.jobs.store.listing import ListedStore, list_store
 from kvsctl.jobs.store.side import StoreSide
 from kvsctl.jsonequal import are_equal
@@ -105,20 +105,29 @@ def _store_of(side: Right) -> StoreSide | None:
 
 
 async def compare(
-    job: Comparison, environment: Environment, interrupts: Interrupts | None = None
+    job: Comparison,
+    environment: Environment,
+    interrupts: Interrupts | None = None,
+    *,
+    among: Among = ALONE,
 ) -> ExitStatus:
     """Compare, print, report, and return the exit status.
 
-    Raise UsageError if something cannot be opened, and WorkLeft if another run holds the job's
-    lock; what goes wrong later is reported.
+    `among`: what it shares with comparisons of other installations. Raise UsageError if something
+    cannot be opened, and WorkLeft if another run holds the job's lock; what goes wrong later is
+    reported.
     """
     limit = TimeLimit(job.schedule.max_duration_seconds)
     async with locked(job, limit.ends_at, environment):
-        return await _carry_out(job, environment, interrupts or NoInterrupts(), limit)
+        return await _carry_out(job, environment, interrupts or NoInterrupts(), limit, among)
 
 
 async def _carry_out(
-    job: Comparison, environment: Environment, interrupts: Interrupts, limit: TimeLimit
+    job: Comparison,
+    environment: Environment,
+    interrupts: Interrupts,
+    limit: TimeLimit,
+    among: Among,
 ) -> ExitStatus:
     """Do what `compare` does, with the job's lock held."""
     require_replaceable(job.reporting)
@@ -131,7 +140,7 @@ async def _carry_out(
         requests = log_start(
             environment, about, is_quiet=job.reporting.quiet, verbosity=job.reporting.verbosity
         )
-        comparing = _Comparing(job, printer, interrupts, limit, requests, environment)
+        comparing = _Comparing(job, printer, interrupts, limit, requests, environment, among)
         error = await comparing.work()
         is_whole = error is None and interrupts.interrupted is None
         error = graver(error, printer.close(is_whole=is_whole))
@@ -163,8 +172,10 @@ class _Comparing:
         limit: TimeLimit,
         requests: Sequence[Listener],
         environment: Environment,
+        among: Among,
     ) -> None:
         self._job = job
+        self._among = among
         self._printer = printer
         self._interrupts = interrupts
         self._limit = limit
@@ -206,6 +217,7 @@ class _Comparing:
                 self._limit,
                 note,
                 is_written=self._printer.is_written,
+                carriers=self._among.carriers,
             )
         count_absent_as_read(self.tally)
         self._count_duplicates(side)
@@ -237,14 +249,16 @@ class _Comparing:
                 self._count_duplicates(file)
 
     async def _listed(self, side: ListedStore, opened: ExitStack) -> Iterator[Block]:
-        collector = Collector(self.tally)
+        collector = Collector(self.tally, self._among.memory)
         opened.callback(collector.close)
         # Nothing is printed yet, so there is room for progress even where differences are printed.
         source = Input(is_listing=True, lists_only=True)
         with self._showing_progress(side.store, source, prints_records=False) as shown:
             progress, note = shown
             listeners: list[Listener] = [collector, *self._requests, *progress]
-            error = await list_store(side, listeners, self._interrupts, self._limit, note)
+            error = await list_store(
+                side, listeners, self._interrupts, self._limit, note, self._among.carriers
+            )
         if error is not None or self._interrupts.interrupted is not None:
             raise _Ended(error)
         return collector.blocks()
@@ -252,9 +266,10 @@ class _Comparing:
     def _showing_progress(
         self, store: StoreSide, source: Input, *, prints_records: bool
     ) -> AbstractContextManager[Shown]:
+        is_part = self._environment.display is not None
         return showing_progress(
             self._environment,
-            "diff",
+            (store.target.installation if is_part else None) or "diff",
             self._job.reporting,
             self.tally,
             store.plan,

@@ -33,7 +33,10 @@ class ComparisonEnding(msgspec.Struct, frozen=True):
             self._show(end)
         if self.watcher is not None:
             error = None if end.error is None else end.error.message
-            self.watcher.note_end(JobEnd(self.tally, end.elapsed_seconds, error))
+            end_of_job = JobEnd(
+                self.tally, end.elapsed_seconds, error, compared=self.compared.counts
+            )
+            self.watcher.note_end(end_of_job)
         return self._status(end)
 
     def _status(self, end: End) -> ExitStatus:

@@ -47,12 +47,13 @@ class DifferencePrinting(msgspec.Struct, frozen=True):
     """Which differences are printed, how and where.
 
     `only`: the changes that are printed. `form` None: text on a terminal, else JSON Lines. `path`
-    None: stdout.
+    None: stdout. `installation`: the one of several whose differences they are, for JSON Lines.
     """
 
     only: frozenset[Change] = frozenset(Change)
     form: DifferenceForm | None = None
     path: Path | None = None
+    installation: str | None = None
 
 
 class Printer:
@@ -138,6 +139,8 @@ def _opened(
 ) -> ByteSink:
     if printing.path is not None:
         return open_compressed(printing.path, moved)
+    if environment.stdout_sink is not None:
+        return environment.stdout_sink(moved)
     if environment.stdout_fd is None:
         raise UsageError("cannot print differences: stdout is closed", "Use --output FILE.")
     return DescriptorWriter(environment.stdout_fd, moved)
@@ -146,10 +149,13 @@ def _opened(
 def _format(printing: DifferencePrinting, environment: Environment) -> DifferenceFormat:
     form = printing.form
     if form is None:
-        is_for_people = printing.path is None and environment.stdout_is_terminal
+        is_alone = printing.path is None and printing.installation is None
+        is_for_people = is_alone and environment.stdout_is_terminal
         form = DifferenceForm.TEXT if is_for_people else DifferenceForm.JSONL
     if form is DifferenceForm.TEXT:
         return partial(_text, on_stdout(environment))
+    if form is DifferenceForm.JSONL and printing.installation is not None:
+        return partial(json_line_of, installation=printing.installation)
     return _FORMATS[form]
 
 

@@ -17,7 +17,7 @@ from kvsctl.bulk.settling.reconcile import EXPIRED, MISSING
 from kvsctl.comparison.entries import Block, Entry
 from kvsctl.errors import KvsctlError
 from kvsctl.files.descriptors import descriptor
-from kvsctl.jobs.connect import connected
+from kvsctl.jobs.connect import Carriers, connected
 from kvsctl.jobs.cron.time_limit import TimeLimit
 from kvsctl.jobs.runner import Interrupts
 from kvsctl.jobs.store.side import StoreSide
@@ -142,11 +142,13 @@ async def look_up(
     note: Callable[[str], None],
     *,
     is_written: Callable[[Run], bool] = lambda _: True,
+    carriers: Carriers | None = None,
 ) -> KvsctlError | None:
     """Read and compare all entries. Return the error that ended this early, if any.
 
     `is_written` returns whether the output can take more; it may stop the run, and wakes it when it
-    can. Raise UsageError or StreamError if the first block cannot be read.
+    can. `carriers`: connections that are shared with others. Raise UsageError or StreamError if the
+    first block cannot be read.
     """
     # What is not in order is sorted here: until that is done, an interrupt ends the process.
     rest = iter(blocks)
@@ -157,6 +159,7 @@ async def look_up(
         timeout_seconds=store.timeout_seconds,
         asked=MetadataRequest(expires=True),
         wants_headers=store.wants_headers,
+        carriers=carriers,
     )
     async with target as service:
         run = lookup_run(store.plan, service, lookup, listeners, is_written=is_written)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from msgspec.structs import asdict
 
 from kvsctl.errors import (
     Defect,
@@ -23,7 +24,9 @@ from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, error_members, report_document
 from kvsctl.report.installations.table import print_lines
 from kvsctl.report.schema import document_line
+from kvsctl.report.store.differences import found_parts
 from kvsctl.report.store.rules import rule_lines
+from kvsctl.report.styled import painted, separator_of
 from kvsctl.report.summary import summary
 
 
@@ -109,7 +112,8 @@ class Ending(msgspec.Struct, frozen=True):
         rules = {"rules": [rule.members for rule in self.sum.rules]} if self.sum.rules else {}
         lines = [line.members for line in self.sum.lines]
         error = {} if end.error is None else {"error": error_members(end.error)}
-        return document | rules | dry_run | error | {"installations": lines}
+        compared = {} if self.sum.compared is None else asdict(self.sum.compared)
+        return document | compared | rules | dry_run | error | {"installations": lines}
 
     def _print_tables(self, end: "_End") -> None:
         environment, tally = self.environment, self.sum.tally
@@ -119,6 +123,9 @@ class Ending(msgspec.Struct, frozen=True):
                 print_lines(environment, self.sum.lines, shows_all=is_verbose)
             return
         text = summary(environment, tally, self.about, end.elapsed_seconds, self.sum.dry_run)
+        if self.sum.compared is not None:
+            found = found_parts(self.sum.compared)
+            text += painted([(separator_of(environment).join(found), "")], environment)
         environment.write_stderr(text + rule_lines(self.sum.rules, environment))
         print_lines(environment, self.sum.lines, shows_all=is_verbose)
         if tally.groups:
@@ -137,7 +144,8 @@ class Ending(msgspec.Struct, frozen=True):
             self.environment.fail(end.error.message, end.error.hint)
         elif self.sum.failed and end.interrupted is None:
             count = len(self.sum.lines)
-            self.environment.note(f"{self.sum.failed:,} of {count:,} installations failed")
+            what = "failed" if self.sum.compared is None else "differ or failed"
+            self.environment.note(f"{self.sum.failed:,} of {count:,} installations {what}")
 
     def _bad_sum(self) -> Defect | None:
         try:

@@ -3,19 +3,22 @@
 import asyncio
 import math
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from msgspec.structs import replace
 
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.config.targets import Target
-from kvsctl.errors import KvsctlError
+from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.jobs.installations.job import InstallationsJob
 from kvsctl.jobs.job import BatchJob, JobEnd, KeptEnd
 from kvsctl.jobs.runner import Among, Interrupts, run_job
 from kvsctl.report.console import Environment
 from kvsctl.report.installations.ends import InstallationEnd, counts_of
 from kvsctl.unexpected import explained
+
+if TYPE_CHECKING:
+    from kvsctl.jobs.compare.comparing import Comparison
 
 
 class PartEnd(NamedTuple):
@@ -53,9 +56,12 @@ async def work_on(
     error: KvsctlError | None = None
     try:
         part = changed(_part_of(job.job_of(target), around.ends_at)).watched_by(kept)
-        status = await run_job(
-            part, around.environment, around.interrupts, pacer=pacer, among=around.among
-        )
+        if part.comparison is None:
+            status = await run_job(
+                part, around.environment, around.interrupts, pacer=pacer, among=around.among
+            )
+        else:
+            status = await _compared(part, part.comparison, around)
     except Exception as raised:
         error = explained(raised)
         status = error.status
@@ -65,7 +71,18 @@ async def work_on(
     if end is None or end.tally is None:
         return PartEnd(InstallationEnd(name, int(status), message), None)
     counts = counts_of(end.tally)
-    return PartEnd(InstallationEnd(name, int(status), message, end.elapsed_seconds, counts), end)
+    line = InstallationEnd(
+        name, int(status), message, end.elapsed_seconds, counts, compared=end.compared
+    )
+    return PartEnd(line, end)
+
+
+async def _compared(part: BatchJob, comparison: "Comparison", around: Around) -> ExitStatus:
+    """Compare an installation in place of sending records. Return the exit status."""
+    from kvsctl.jobs.compare.comparing import compare  # few jobs compare
+
+    watched = replace(comparison, schedule=part.schedule, watcher=part.watcher)
+    return await compare(watched, around.environment, around.interrupts, among=around.among)
 
 
 def _part_of(job: BatchJob, ends_at: float) -> BatchJob:

@@ -6,6 +6,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.comparison.joining import Counts
 from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.jobs.job import JobEnd
 from kvsctl.report.dry_run import DryRun
@@ -25,6 +26,8 @@ class Sum:
         self.dry_run: DryRun | None = None
         self.rules: list[RuleReport] = []
         """What became of the records of each rule of a retention file."""
+        self.compared: Counts | None = None
+        """What comparisons have found."""
         self.failed = 0
         """How many installations did not end with exit code 0."""
 
@@ -37,6 +40,8 @@ class Sum:
             return
         self.tally.add(end.tally, line.installation)
         self._add_rules(end.rules, line.installation)
+        if end.compared is not None:
+            self.compared = end.compared.plus(self.compared)
         if end.dry_run is not None:
             self.dry_run = _both(self.dry_run, end.dry_run)
 

@@ -114,14 +114,13 @@ class _Work:
         self._untouched: Untouched | None = None
         self._refusal: UsageError | None = None
         self._ended = 0
-        printing = template.records
         self._progress = ManyProgress(
             environment,
             job.reporting,
             "installation",
             self._sum.tally,
             lambda: self._ended,
-            prints_records=printing is not None and printing.path is None,
+            prints_records=template.has_stdout,
         )
         self._at_once = 1
         self._ledger: Ledger | None = None
@@ -158,7 +157,7 @@ class _Work:
                 self._environment,
                 self._sum,
                 report,
-                prints_records=self._template.records is not None,
+                prints_records=self._template.has_output,
             )
             error = graver(
                 self._refusal or self._stops.error or self._ended_early(), self._settled()
@@ -228,8 +227,7 @@ class _Work:
         return ReportFile(path)
 
     def _shared_stdout(self) -> SharedStdout | None:
-        records = self._template.records
-        if records is None or records.path is not None:
+        if not self._template.has_stdout:
             return None
         if self._environment.stdout_fd is None:
             raise UsageError("cannot print records: stdout is closed", "Use --output FILE.")

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from kvsctl.bulk.events import Listener
 from kvsctl.bulk.pacing.app_invocations import pacer_of
 from kvsctl.errors import KvsctlError
-from kvsctl.jobs.connect import connected
+from kvsctl.jobs.connect import Carriers, connected
 from kvsctl.jobs.cron.time_limit import TimeLimit
 from kvsctl.jobs.runner import Interrupts
 from kvsctl.jobs.store.side import StoreSide
@@ -34,8 +34,12 @@ async def list_store(
     interrupts: Interrupts,
     limit: TimeLimit,
     note: Callable[[str], None],
+    carriers: Carriers | None = None,
 ) -> KvsctlError | None:
-    """List a store to its end. Return the error that ended this early, if any."""
+    """List a store to its end. Return the error that ended this early, if any.
+
+    `carriers`: connections that are shared with others.
+    """
     store = listed.store
     target = connected(
         store.target,
@@ -43,6 +47,7 @@ async def list_store(
         timeout_seconds=store.timeout_seconds,
         asked=replace(listed.plan.needed, expires=True),
         wants_headers=store.wants_headers,
+        carriers=carriers,
     )
     async with target as service:
         pacer = pacer_of(store.plan.pace)

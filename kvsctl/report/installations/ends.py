@@ -4,16 +4,18 @@ from operator import add
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from kvsctl.bulk.outcomes.tally import RECORD_COUNTS, REQUEST_COUNTS, Tally
+from kvsctl.comparison.joining import Counts
 
 
 class InstallationEnd(msgspec.Struct, frozen=True, gc=False):
     """How the work on one installation ended.
 
     `exit_code` is what a command on it alone would have; None: it was not begun. `error` says what
-    ended it early. `counts` are those of a tally, in the order of `COUNTS`.
+    ended it early. `counts` are those of a tally, in the order of `COUNTS`. `compared`: what a
+    comparison has found.
     """
 
     installation: str
@@ -21,6 +23,7 @@ class InstallationEnd(msgspec.Struct, frozen=True, gc=False):
     error: str | None = None
     elapsed_seconds: float = 0.0
     counts: tuple[int, ...] = ()
+    compared: Counts | None = None
 
     @property
     def members(self) -> dict[str, Any]:
@@ -30,7 +33,9 @@ class InstallationEnd(msgspec.Struct, frozen=True, gc=False):
         line: dict[str, Any] = {"installation": self.installation, "exit_code": self.exit_code}
         if self.error is not None:
             line["error"] = self.error
-        return line | {"elapsed_s": round(self.elapsed_seconds, 3)} | counts | {"units": units}
+        found = {} if self.compared is None else asdict(self.compared)
+        line["elapsed_s"] = round(self.elapsed_seconds, 3)
+        return line | counts | {"units": units} | found
 
     def after(self, earlier: "InstallationEnd") -> "InstallationEnd":
         """Return how it ended, with what an earlier part of the work has counted."""

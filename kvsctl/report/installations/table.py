@@ -6,6 +6,7 @@ from typing import Final
 from kvsctl.report.console import Environment
 from kvsctl.report.escape import visible
 from kvsctl.report.installations.ends import InstallationEnd
+from kvsctl.report.store.differences import found_parts
 from kvsctl.report.styled import Span, painted
 from kvsctl.report.summary import plural
 
@@ -36,7 +37,9 @@ def _line(line: InstallationEnd) -> list[Span]:
         return [*spans, ("not begun", "yellow")]
     records, failed = line.count("records"), line.count("failed")
     spans.append((f"{records:,} {plural('record', records)}", ""))
-    if succeeded := line.count("succeeded"):
+    if (found := line.compared) is not None:
+        spans += [(f", {part}", "") for part in found_parts(found)]
+    elif succeeded := line.count("succeeded"):
         spans.append((f", {succeeded:,} succeeded", ""))
     if failed:
         spans.append((f", {failed:,} failed", "bold red"))

@@ -92,15 +92,14 @@ class Compared(msgspec.Struct, frozen=True):
     @property
     def members(self) -> dict[str, Any]:
         """The members of the JSON report that only diff has."""
-        counts = self.counts
-        return {
-            "left": self.left,
-            "right": self.right,
-            "equal": counts.equal,
-            "added": counts.added,
-            "changed": counts.changed,
-            "missing": counts.missing,
-        }
+        return {"left": self.left, "right": self.right, **structs.asdict(self.counts)}
+
+
+def found_parts(counts: Counts) -> list[str]:
+    """Return what was found, as parts of a line."""
+    found = [(counts.equal, "equal")]
+    found += [(getattr(counts, change.value), change.value) for change in Change]
+    return [f"{count:,} {name}" for count, name in found if count]
 
 
 def difference_summary(
@@ -110,15 +109,8 @@ def difference_summary(
     counts = compared.counts
     parts = [
         f"{counts.compared:,} {plural('key', counts.compared)}",
-        *(
-            f"{count:,} {name}"
-            for count, name in (
-                (counts.equal, "equal"),
-                *((getattr(counts, change.value), change.value) for change in Change),
-                (tally.failed, "failed"),
-            )
-            if count
-        ),
+        *found_parts(counts),
+        *([f"{tally.failed:,} failed"] if tally.failed else []),
     ]
     parts += [f"{count:,} {visible(name)}" for name, count in sorted(tally.skipped_by.items())]
     if tally.duplicates:

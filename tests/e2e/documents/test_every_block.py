@@ -173,7 +173,7 @@ _TABLE: Final[dict[str, str]] = {
     """,
     f"{_PROCESSES}::test_installations_are_restored_and_compared": """
         docs/installations.md  sh  kvsctl set -t container --all-installations -f golden.jsonl
-        docs/installations.md  sh  kvsctl installations -t container | jq
+        docs/installations.md  sh  kvsctl diff
     """,
     f"{_PROCESSES}::test_the_page_on_targets_sets_in_all_installations": """
         docs/targets.md  sh  kvsctl set

@@ -94,7 +94,6 @@ def test_a_target_without_installations_is_refused(
 @pytest.mark.parametrize(
     ("command", "reason", "way"),
     [
-        (("diff", "-f", "x"), b"diff compares the records of one store", b"Run it for each"),
         (
             ("sync", "--from", "local", "--all"),
             b"sync would read its source once for each of them",
@@ -111,6 +110,14 @@ def test_a_command_on_one_store_refuses_several_and_says_how(
     assert way in ended.err
     assert several[0].encode() in ended.err
     assert b"--all-installations" not in kvsctl(command[0], "--help", status=0).out
+
+
+@pytest.mark.parametrize("several", [("--all-installations",), ("--installations-file", "x")])
+def test_a_file_is_verified_against_one_store(kvsctl: Command, several: tuple[str, ...]) -> None:
+    ended = kvsctl("verify", "x.jsonl", "--against", "container", *several, status=2)
+    assert b"verify compares one file with one store" in ended.err
+    assert b"kvsctl diff -f 'backup-{installation}.jsonl' -t TARGET --all-" in ended.err
+    assert b"--all-installations" not in kvsctl("verify", "--help", status=0).out
 
 
 def test_ping_works_on_one_store(kvsctl: Command) -> None:

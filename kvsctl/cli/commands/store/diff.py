@@ -5,7 +5,7 @@ from kvsctl.cli.options.cleanup.deleting import PrefixOption
 from kvsctl.cli.options.comparing import DiffOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.input import ManifestOption
-from kvsctl.cli.options.installations.one_store import OneStoreOptions
+from kvsctl.cli.options.installations.working import SEVERAL_INSTALLATIONS
 from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.report import OutputOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions
@@ -33,7 +33,7 @@ from kvsctl.cli.options.target import TargetOptions
     ShapeOptions,
     ValueOptions,
     TargetOptions,
-    OneStoreOptions,
+    *SEVERAL_INSTALLATIONS,
     RunningOptions,
     LockOptions,
     MonitoringOptions,
@@ -48,10 +48,18 @@ def diff_command(given: Given) -> None:
     differ. Expiry is not compared. The exit code is 1 if anything differs.
 
     With -f and without a selector, only the keys of FILE are read from the target; otherwise the
-    target is listed.
+    target is listed. On several installations, {installation} in the name of FILE is that of each.
     """
-    from kvsctl.cli.carry_out import carry_out
-    from kvsctl.cli.compare_request import comparison
+    from kvsctl.cli.carry_out import (
+        carry_out,
+        carry_out_on_each,
+        names_several,
+        require_one_for_all,
+    )
+    from kvsctl.cli.compare_request import comparison, comparison_on_each
     from kvsctl.jobs.compare.comparing import compare
 
+    if names_several(given):
+        carry_out_on_each("diff", given, comparison_on_each)
+    require_one_for_all(given)
     carry_out("diff", given, comparison, compare)

@@ -3,11 +3,19 @@
 from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.comparing import VerifyOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
+from kvsctl.cli.options.installations.one_store import OneStoreOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions
 
 
-@takes(VerifyOptions, RunningOptions, LockOptions, MonitoringOptions, ReportOptions)
+@takes(
+    VerifyOptions,
+    OneStoreOptions,
+    RunningOptions,
+    LockOptions,
+    MonitoringOptions,
+    ReportOptions,
+)
 def verify_command(given: Given) -> None:
     """Check that an export is whole and unchanged.
 
