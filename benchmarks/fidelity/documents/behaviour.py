@@ -1,5 +1,7 @@
 """What lasts, in which order, and for how long: contract, section "Behaviour"."""
 
+import concurrent.futures
+from functools import partial
 from typing import Final
 
 import httpx
@@ -61,6 +63,26 @@ def _(wire: Wire) -> None:
     plain.post("batch/set", [{"key": key, "value": 1} for key in keys])
     found = [one["key"] for one in plain.post("query", {}).json["data"]]
     assert found == sorted(keys), found
+
+
+@BEHAVIOUR.asks("a cursor that was kept may be refused, by a fault")
+def _(_wire: Wire) -> None:
+    with faulty("refuse-cursor=1") as emulated:
+        emulated.post("batch/set", [{"key": key, "value": 1} for key in "abc"])
+        cursor = emulated.post("query", {"limit": 1}).json["cursor"]
+        answer = emulated.post("query", {"limit": 1, "after": cursor})
+        assert (answer.status, answer.json["code"]) == (400, "INVALID_CURSOR"), answer
+
+
+@BEHAVIOUR.asks("each write is atomic: of two batches, a key has the value of one")
+def _(wire: Wire) -> None:
+    plain, values = wire.at(), [f"{n}" * 1000 for n in range(8)]
+    with concurrent.futures.ThreadPoolExecutor(len(values)) as writers:
+        batches = [[{"key": key, "value": value} for key in "abc"] for value in values]
+        answers = list(writers.map(partial(plain.post, "batch/set"), batches))
+    assert {one.status for one in answers} == {200}
+    found = plain.post("batch/get", [{"key": key} for key in "abc"]).json["successfulKeys"]
+    assert all(one["value"] in values for one in found)
 
 
 @BEHAVIOUR.asks("a ttl starts at the write")

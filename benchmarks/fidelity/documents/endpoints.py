@@ -276,6 +276,15 @@ def _(wire: Wire) -> None:
     assert wire.at().post("get", {"key": "a", "options": options}).status == 400
 
 
+@ENDPOINTS.asks("an item of batch/set takes no keyPolicy: no item is a KEY_CONFLICT")
+def _(wire: Wire) -> None:
+    plain = wire.at()
+    plain.post("set", {"key": "a", "value": 1})
+    item = {"key": "a", "value": 2, "options": {"keyPolicy": "FAIL_IF_EXISTS"}}
+    answer = plain.post("batch/set", [item])
+    assert "KEY_CONFLICT" not in str(answer.json), answer
+
+
 for _unit, _seconds in (("SECONDS", 1), ("MINUTES", 60), ("HOURS", 3600), ("DAYS", 86400)):
 
     @ENDPOINTS.asks(f"{_unit} is a unit of a ttl")

@@ -209,6 +209,21 @@ for _by, _units in _DELETES:
             assert _PLENTY - left == units, left
 
 
+_REFUSED: Final[tuple[tuple[Literal["free", "size"], int], ...]] = (("free", 0), ("size", 1))
+for _refused_cost, _units in _REFUSED:
+
+    @QUOTAS.asks(f"what a refused write costs is not said: a switch charges it by {_refused_cost}")
+    def _(_wire: Wire, cost: Any = _refused_cost, units: int = _units) -> None:
+        quota = QuotaOptions(write_units_per_minute=_PLENTY)
+        with serving(EmulatorOptions(quota=quota, refused_cost=cost)) as emulated:
+            emulated.admin("clock", {"now": 0, "frozen": True})
+            assert emulated.post("set", {"key": "/", "value": 1}).status == 400
+            left = 0
+            while emulated.post("set", _ONE).status in _OK:
+                left += 1
+            assert _PLENTY - left == units, left
+
+
 @TRAFFIC.asks("more than 1 MB of writes to one key per second is throttled")
 def _(_wire: Wire) -> None:
     with _frozen(write_units_per_minute=10_000) as emulated:

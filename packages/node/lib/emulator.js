@@ -1,7 +1,7 @@
 // An emulator in a process of its own, which ends with this process at the latest.
 'use strict';
 
-const { spawn } = require('node:child_process');
+const { spawn, spawnSync } = require('node:child_process');
 const { once } = require('node:events');
 const { createInterface } = require('node:readline');
 const { Connection } = require('./connection');
@@ -22,16 +22,20 @@ const living = new Set();
 process.on('exit', () => living.forEach((child) => signal(child, 'SIGTERM')));
 
 /**
- * Send a signal to a child and to all that it started.
+ * Send a signal to a child and to all that it started. Windows has only the one that kills: there,
+ * the end of standard input is what asks a child to stop.
  *
  * @param {Child} child
  * @param {NodeJS.Signals} name
  */
 function signal(child, name) {
   if (child.pid === undefined) return;
+  if (IS_WINDOWS) {
+    if (name === 'SIGKILL') spawnSync('taskkill', ['/pid', String(child.pid), '/T', '/F']);
+    return;
+  }
   try {
-    if (IS_WINDOWS) child.kill(name);
-    else process.kill(-child.pid, name);
+    process.kill(-child.pid, name);
   } catch (error) {
     if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ESRCH') throw error;
   }
