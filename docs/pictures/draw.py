@@ -15,11 +15,12 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from docs.pictures import page
 from docs.pictures.terminals import TERMINALS, draw
 
 PICTURES: Final[dict[str, Callable[[Path], None]]] = {
     picture.name: partial(draw, picture) for picture in TERMINALS
-}
+} | {"page": page.draw}
 """What draws each picture into a folder, by its name."""
 
 
