@@ -25,7 +25,7 @@ export async function send(name, body) {
     if (response.ok) return response;
     const { code, message } = await refusal(response);
     if (response.status === 401) {
-      const given = await askToken();
+      const given = await askToken(token !== null);
       if (given !== null) {
         token = given;
         continue;

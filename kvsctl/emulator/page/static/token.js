@@ -6,7 +6,8 @@ import { byId } from "./dom.js";
 let asking = null;
 
 // Return a token that a person gives, or null. Requests that wait for it share one dialog.
-export function askToken() {
+export function askToken(wasRefused) {
+  byId("token-problem").replaceChildren(wasRefused ? "The emulator has refused this token." : "");
   asking ??= answered(byId("token"), byId("token-no"), () => byId("token-text").value).finally(() => {
     byId("token-text").value = "";
     asking = null;

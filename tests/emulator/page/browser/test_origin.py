@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from kvsctl.emulator.options import Token
 from tests.emulator.page.asking import API
@@ -129,10 +130,11 @@ def test_a_token_is_asked_for_and_kept_in_memory_only(open_page: OpenPage) -> No
     page.send("set", {"key": "a", "value": 1}, headers={"authorization": "Bearer secret"})
     page.browser.get(page.server.url)
     page.until(_OPEN)
-    for token in ("wrong", "secret"):
+    for token, problem in (("wrong", ""), ("secret", "The emulator has refused this token.")):
         page.until(f"{_OPEN} && !document.getElementById('token-text').value")
+        page.until("document.getElementById('token-problem').textContent === arguments[0]", problem)
         page.find("#token-text").send_keys(token)
-        page.find("#token-text").submit()
+        page.press(Keys.ENTER)
     page.shows_keys("a")
     assert page.ask("localStorage.length + sessionStorage.length + document.cookie.length") == 0
     assert "secret" not in page.ask("document.documentElement.outerHTML")
