@@ -2,20 +2,32 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from kvsctl import __version__
 from kvsctl.config.origins import Listed, Shown
 from kvsctl.report.escape import visible
 from kvsctl.report.schema import CONFIG_SCHEMA
 
+_FILE: Final = "configuration file"
 
-def settings_lines(path: Path, settings: Sequence[Shown], *, exists: bool) -> list[str]:
-    """Return a line for each setting, escaped for a terminal."""
-    note = "" if exists else "does not exist"
-    rows = [("configuration file", str(path), note)]
-    rows += [(one.name, _text(one.value), one.place or one.origin) for one in settings]
-    return _aligned(rows)
+
+def settings_lines(
+    path: Path, settings: Sequence[Shown], *, exists: bool, width: int | None = None
+) -> list[str]:
+    """Return a line for each setting, escaped for a terminal.
+
+    The configuration file is named by its path, or by its name alone if lines of settings were
+    wider than `width`: the first line has its path.
+    """
+    rows = [(one.name, _text(one.value), one.place or one.origin) for one in settings]
+    if width is not None and max(map(len, _aligned(rows, len(_FILE)))) > width:
+        begin = f"{path}:"
+        rows = [
+            (name, value, place.replace(begin, f"{path.name}:", 1)) for name, value, place in rows
+        ]
+    note = "" if exists else "  does not exist"
+    return [f"{_FILE}  {visible(str(path))}{note}", *_aligned(rows, len(_FILE))]
 
 
 def settings_document(path: Path, settings: Sequence[Shown], *, exists: bool) -> dict[str, Any]:
@@ -57,9 +69,11 @@ def _text(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def _aligned(rows: Sequence[Sequence[str]], least: int = 0) -> list[str]:
+    """Return the rows as lines. `least`: how wide the first column is at least."""
     shown = [[visible(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    widths[:1] = [max(least, *widths[:1])]
     return [
         "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in shown

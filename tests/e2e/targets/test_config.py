@@ -72,6 +72,17 @@ def test_show_without_a_target_shows_what_holds_for_any(kvsctl: Command) -> None
     assert document["settings"][0]["value"] is None
 
 
+def test_show_fits_a_terminal(kvsctl: Command) -> None:
+    path = _written(kvsctl, '[targets.a]\nurl = "https://a.example"\nrps = 5\n')
+    screen = in_terminal(kvsctl.having(COLUMNS="80"), "config", "show", "-t", "a")
+    head, *lines = screen.text.replace("\r", "").splitlines()
+    assert head == f"configuration file  {path}"
+    assert max(map(len, lines)) <= 80
+    assert [line.split()[-1] for line in lines if line.startswith("rps")] == ["config.toml:3"]
+    wide = in_terminal(kvsctl.having(COLUMNS="300"), "config", "show", "-t", "a").text
+    assert f"  {path}:3" in wide
+
+
 def test_targets_has_those_that_are_built_in_too(kvsctl: Command) -> None:
     names = [line.split()[0] for line in kvsctl("config", "targets", status=0).out.splitlines()]
     assert names == [b"local", b"forge", b"container"]

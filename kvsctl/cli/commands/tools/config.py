@@ -61,7 +61,9 @@ def show_command(given: Given) -> None:
         document = settings_document(config.path, settings, exists=config.exists)
         typer.echo(document_line(document), nl=False)
         return
-    for line in settings_lines(config.path, settings, exists=config.exists):
+    environment = Environment.of_process()
+    width = environment.stdout_width if environment.stdout_is_terminal else None
+    for line in settings_lines(config.path, settings, exists=config.exists, width=width):
         typer.echo(line)
 
 
