@@ -32,7 +32,7 @@ def commands_by_name() -> typer.Typer:
 
     It shows its help page; no command can be called.
     """
-    from kvsctl.cli.help.about.sentences import SENTENCES
+    from kvsctl.cli.commands.sentences import SENTENCES
 
     app = _without_commands()
     for name, sentence in SENTENCES.items():

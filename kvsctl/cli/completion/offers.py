@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from kvsctl.cli.arguments import IF_ABSENT_EXACT, METADATA_NAMES, prepared
+from kvsctl.cli.commands.sentences import SENTENCES
 from kvsctl.cli.completion import names
 from kvsctl.cli.completion.names import Name
 from kvsctl.cli.completion.place import Place, commands_of, find_place, options_of
@@ -52,17 +53,16 @@ class Offer(NamedTuple):
 
 def offer(before: Sequence[str], current: str, environ: Mapping[str, str]) -> Offer:
     """Return what may stand at the cursor, after the words before it."""
-    from typer.main import get_command
-
-    from kvsctl.cli.app import command_line
-
     before = prepared(before)
     if before or current.startswith("-"):
+        from typer.main import get_command  # the names of commands need nothing of it
+
+        from kvsctl.cli.app import command_line
+
         root = get_command(command_line([*before, "completion"]))
         place = find_place(root, before, current)
         return Offer() if place is None else _offer_at(place, environ)
-    # Making click's commands of all functions would take a third of the time.
-    return Offer(values=_beginning(current, _commands_in(command_line())))
+    return Offer(values=_beginning(current, _commands()))
 
 
 def _offer_at(place: Place, environ: Mapping[str, str]) -> Offer:
@@ -103,13 +103,12 @@ def _values(place: Place, environ: Mapping[str, str]) -> list[Name]:
 
 def _pages(place: Place) -> list[Name]:
     """Return the commands and topics that `help` shows. After a word, nothing is offered."""
-    from kvsctl.cli.app import command_line
     from kvsctl.cli.help.topics import TOPICS
 
     if PAGES in place.given:
         return []
     topics = [Name(name, topic.sentence) for name, topic in TOPICS.items()]
-    return [*_commands_in(command_line()), *topics]
+    return [*_commands(), *topics]
 
 
 def choices_of(parameter: Any) -> Sequence[str]:
@@ -139,15 +138,9 @@ def _beginning(text: str, values: Iterable[Name]) -> list[Name]:
     return [one for one in values if one.name.startswith(text)]
 
 
-def _commands_in(app: Any) -> list[Name]:
-    """Return the commands of a Typer application that has not been made into click's."""
-    found = [
-        Name(one.name, _sentence(one.callback.__doc__))
-        for one in app.registered_commands
-        if not one.hidden
-    ]
-    groups = app.registered_groups
-    return [*found, *(Name(one.name, _sentence(one.typer_instance.info.help)) for one in groups)]
+def _commands() -> list[Name]:
+    """Return all commands."""
+    return [Name(name, sentence) for name, sentence in SENTENCES.items()]
 
 
 def _sentence(text: str | None) -> str:

@@ -20,6 +20,7 @@ from kvsctl.jobs.settings.writing import BYTE_ORDER_MARK, text_of, with_target, 
 from kvsctl.jobs.signals import interruptible
 from kvsctl.report.console import Environment
 from kvsctl.report.escape import visible
+from kvsctl.report.styled import wrapped
 from kvsctl.report.target.ping import pinged_lines
 from kvsctl.service.transport.urls import is_loopback_url
 
@@ -151,7 +152,8 @@ async def _asked(wanted: Wanted, config: ConfigFile, environment: Environment) -
     async def ask(question: str, otherwise: str | None = None) -> str:
         for _ in range(3):
             hint = f" [{otherwise}]" if otherwise else ""
-            environment.write_stderr(f"{question}{hint}: ")
+            width, _ = environment.terminal_size()
+            environment.write_stderr(wrapped(f"{question}{hint}: ", width))
             typed = await typed_line()
             if typed is None:
                 environment.write_stderr("\n")  # the error must not stand beside the question

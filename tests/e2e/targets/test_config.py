@@ -182,7 +182,8 @@ def test_ctrl_c_ends_the_questions(kvsctl: Command) -> None:
         init = started(kvsctl, terminal, "config", "init")
         terminal.wait_for(lambda rows: any("Name of the new" in row for row in rows))
         terminal.type(b"a\n")
-        terminal.wait_for(lambda rows: any("URL of its bridge" in row for row in rows))
+        rows = terminal.wait_for(lambda rows: any("/kvs]" in row for row in rows))
+        assert rows[-1].strip() == "[https://api.atlassian.com/forge/storage/kvs]:"
         terminal.type(b"\x03")
         assert init.wait(60) == 130
         rows = terminal.settled_rows()

@@ -4,7 +4,6 @@
 - `records`: of `set`, `get` and `delete`.
 - `store`: of the commands that work on whole stores.
 - `tools`: of the program itself and of its tools.
-- `sentences`: the first sentence of each command.
 """
 
 from collections.abc import Sequence
