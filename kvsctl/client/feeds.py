@@ -22,7 +22,7 @@ from kvsctl.model import PieceList
 _MOST_RECORDS: Final = 1000
 _MOST_BYTES: Final = 1_000_000
 """How much is taken from the caller before it is fed. The last records may be beyond it."""
-_MOST_BURST: Final = 50
+_MOST_BURST: Final = 200
 """How many records are taken from the caller between two looks at their size and the clock."""
 _SLOW_SECONDS: Final = 0.01
 """What was taken is fed at once if the last few records took longer than this."""
@@ -82,7 +82,7 @@ class _Taken:
 
     def add(self, item: object) -> None:
         """Add what the caller gave."""
-        self._items.encode((item,), self._block)
+        self._items.encode(iter((item,)), self._block)
         self._room_bytes -= len(self._block.texts[-1])
 
     def take(self, iterator: Iterator[object], *, is_list: bool) -> bool:

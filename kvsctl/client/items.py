@@ -1,7 +1,9 @@
 """From what a caller gives to records and problems: mappings to set, keys to read or delete."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, repeat, tee
+from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -23,8 +25,11 @@ SOURCE: Final = "record"
 _OPTIONS: Final = (
     orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_APPEND_NEWLINE
 )
-_RECORDS: Final = frozenset({dict})
-_RECORDS_OR_KEYS: Final = frozenset({dict, str})
+_DEFAULT: Final = repeat(None)
+_WITH_OPTIONS: Final = repeat(_OPTIONS)
+_WITHOUT_END: Final = itemgetter(slice(0, -1))
+_RECORDS: Final[frozenset[type]] = frozenset({dict})
+_RECORDS_OR_KEYS: Final[frozenset[type]] = frozenset({dict, str})
 _SEPARATOR: Final[Any] = orjson.Fragment(b"\n")
 _SEPARATED: Final = b",\n,"
 """What stands between two texts that are written at once: JSON from orjson has no line breaks."""
@@ -79,44 +84,62 @@ class Items(msgspec.Struct):
             parser = set_line_parser(rules)
         return cls(verb, Pieces(SOURCE, parser, 0, OddBlanks()))
 
-    def encode(self, items: Iterable[object], block: Block) -> None:
+    def encode(self, items: Iterator[object], block: Block) -> None:
         """Add the JSON of records or keys. Each is written before the next one is asked for.
 
         So nothing that the caller changes later counts.
         """
-        append, takes_keys = block.texts.append, self.verb is not Verb.SET
-        for item in items:
-            kind = type(item)
-            # Nearly every record is a dict, and a check for a Mapping takes long.
-            if kind is dict or (takes_keys and kind is str):
-                try:
-                    text = orjson.dumps(item, None, _OPTIONS)
-                except orjson.JSONEncodeError:
-                    pass
-                else:
-                    if _NULL not in text or kind is str:
-                        append(text[:-1])  # a copy: the text is a small part of its buffer
-                        continue
-            self._encode_carefully(item, block)
+        while not self._encode_common(items, block):
+            pass
+
+    def _encode_common(self, items: Iterator[object], block: Block) -> bool:
+        """Add items until one cannot be written as it is. Return whether these are all."""
+        asked, kept = tee(items)
+        texts: list[bytes] = []
+        try:
+            # A loop would take as long as the rest. Cut, a text is no part of a larger buffer.
+            texts.extend(map(_WITHOUT_END, map(orjson.dumps, asked, _DEFAULT, _WITH_OPTIONS)))
+        except orjson.JSONEncodeError:
+            self._add(islice(kept, len(texts)), texts, block)
+            for item in kept:
+                self._encode_carefully(item, block)
+                return False
+            raise  # of the caller's iterator, which gave no item for it
+        except BaseException:
+            self._add(islice(kept, len(texts)), texts, block)
+            raise
+        self._add(kept, texts, block)
+        return True
+
+    def _add(self, given: Iterator[object], texts: list[bytes], block: Block) -> None:
+        """Add texts that are written, except for those that need a look at their items."""
+        items = [*given]
+        if self._common.issuperset(map(type, items)) and _NULL not in b"".join(texts):
+            block.texts += texts
+            return
+        for item, text in zip(items, texts, strict=True):
+            if type(item) in self._common and _NULL not in text:
+                block.texts.append(text)
+            else:
+                self._encode_carefully(item, block)
 
     def encode_at_once(self, items: Sequence[object], block: Block) -> None:
         """Do what `encode` does, in less time, with items that all exist before."""
         if not items:
             return
-        common = _RECORDS if self.verb is Verb.SET else _RECORDS_OR_KEYS
-        if not common.issuperset(map(type, items)):
-            self.encode(items, block)
+        if not self._common.issuperset(map(type, items)):
+            self.encode(iter(items), block)
             return
         separated = [_SEPARATOR] * (2 * len(items) - 1)
         separated[::2] = items
         try:
             text = orjson.dumps(separated, None, _OPTIONS)
         except orjson.JSONEncodeError:
-            self.encode(items, block)
+            self.encode(iter(items), block)
             return
         texts = text[1:-2].split(_SEPARATED)
         if _NULL in text or len(texts) > len(items):  # an orjson.Fragment may have line breaks
-            self.encode(items, block)
+            self.encode(iter(items), block)
         else:
             block.texts += texts
 
@@ -138,6 +161,11 @@ class Items(msgspec.Struct):
                 readable=False,
             )
         return pieces
+
+    @property
+    def _common(self) -> frozenset[type]:
+        """The types of items that are written as they are. To check for a Mapping takes long."""
+        return _RECORDS if self.verb is Verb.SET else _RECORDS_OR_KEYS
 
     def _encode_carefully(self, item: object, block: Block) -> None:
         if isinstance(item, str) and self.verb is not Verb.SET:

@@ -48,7 +48,7 @@ def _lists(given: Any, verb: Verb = Verb.SET) -> list[PieceList]:
 @given(_GIVEN, st.sampled_from([Verb.SET, Verb.DELETE]))
 def test_at_once_is_as_one_by_one(items: list[Any], verb: Verb) -> None:
     one_by_one, at_once = Block(), Block()
-    _items(verb).encode(items, one_by_one)
+    _items(verb).encode(iter(items), one_by_one)
     _items(verb).encode_at_once(items, at_once)
     assert at_once.texts == one_by_one.texts
     assert at_once.unusable == one_by_one.unusable
@@ -108,3 +108,19 @@ def test_a_slow_iterator_does_not_hold_its_records_back(monkeypatch: Any) -> Non
 
     monkeypatch.setattr("kvsctl.client.feeds.time.monotonic", lambda: now)
     assert [len(pieces) for pieces in _lists(slow(), Verb.DELETE)] == [1] * 5
+
+
+def test_an_encoding_error_of_the_iterator_itself_is_its_own() -> None:
+    def failing() -> Iterator[dict[str, Any]]:
+        yield {"key": "a", "value": 1}
+        orjson.dumps(object())
+
+    lists = _Lists(_items(Verb.SET), failing())
+    assert [len(pieces) for pieces in lists] == [1]
+    assert isinstance(lists.error, orjson.JSONEncodeError)
+
+
+def test_any_number_of_records_may_be_unusable() -> None:
+    given_as: list[Any] = [{"key": "k", "value": object()}] * 5000
+    for items in (given_as, iter(given_as)):
+        assert sum(map(len, _lists(items))) == 5000
