@@ -60,7 +60,8 @@ export async function bridge(request, context) {
     return refusal(403, 'READ_ONLY_TOKEN', 'this token of the bridge only reads', headers);
   }
   try {
-    return answer(200, await operation(parsed(request.body)), headers);
+    const done = await operation(parsed(request.body));
+    return answer(done === undefined ? 204 : 200, done, headers);
   } catch (error) {
     return failed(error, headers);
   }
@@ -125,7 +126,7 @@ function setOptions(options) {
 
 function metadataFields(options) {
   const fields = members(options ?? {}, 'metadataFields').metadataFields;
-  requireList(fields, 'INVALID_REQUEST');
+  requireList(fields, 'BAD_REQUEST');
   return fields;
 }
 

@@ -80,7 +80,8 @@ export async function bridge(request: Request, context?: Context): Promise<Answe
     return refusal(403, 'READ_ONLY_TOKEN', 'this token of the bridge only reads', headers);
   }
   try {
-    return answer(200, await operation(parsed(request.body)), headers);
+    const done = await operation(parsed(request.body));
+    return answer(done === undefined ? 204 : 200, done, headers);
   } catch (error) {
     return failed(error, headers);
   }
@@ -145,7 +146,7 @@ function setOptions(options: any) {
 
 function metadataFields(options: any) {
   const fields = members(options ?? {}, 'metadataFields').metadataFields;
-  requireList(fields, 'INVALID_REQUEST');
+  requireList(fields, 'BAD_REQUEST');
   return fields;
 }
 

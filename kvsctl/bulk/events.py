@@ -23,10 +23,10 @@ class RecordsRead(msgspec.Struct, frozen=True, gc=False):
 class RequestEnded(msgspec.Struct, frozen=True, gc=False):
     """One request ended. `status` is None if it got no answer, and `trouble` then says why.
 
-    `units` are quota units by the documented rule; 0 unless the status is 200. `is_retry`: it
-    carried records that had been sent before. `headers`: lines to show, with secrets hidden, if
-    they were asked for. `is_throttled`: see `Fault`. `is_query`: it was a query, and `records` is
-    how many it found.
+    `units` are quota units by the documented rule; 0 unless it was answered 200 or, without
+    content, 204. `is_retry`: it carried records that had been sent before. `headers`: lines to
+    show, with secrets hidden, if they were asked for. `is_throttled`: see `Fault`. `is_query`: it
+    was a query, and `records` is how many it found.
     """
 
     verb: Verb

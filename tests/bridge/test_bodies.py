@@ -85,7 +85,7 @@ def _odd_bodies(draw: Callable[..., Any]) -> tuple[str, Any]:
 
 
 def _outcome(response: Response) -> tuple[int, str | None]:
-    return response.status, response.body["code"] if response.status != 200 else None
+    return response.status, response.body["code"] if response.status >= 300 else None
 
 
 @pytest.fixture
@@ -122,7 +122,9 @@ def test_an_odd_body_is_refused_as_the_service_does(both: tuple[str, str]) -> No
 
 def test_a_valid_body_is_passed_on(both: tuple[str, str]) -> None:
     for path, body in _BODIES:
-        assert [call(url, path, body).status for url in both] == [200, 200], path
+        direct, bridged = (call(url, path, body).status for url in both)
+        assert direct == bridged, path
+        assert direct in (200, 204), path
 
 
 def test_a_body_of_another_kind_is_refused_as_the_service_does(both: tuple[str, str]) -> None:

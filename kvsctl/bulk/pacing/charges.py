@@ -7,6 +7,7 @@ from kvsctl.bulk.pacing.pacer import Pacer, Start
 from kvsctl.service.faults import Fault
 
 _OK: Final = 200
+_NO_CONTENT: Final = 204
 
 
 class Answered(Protocol):
@@ -19,10 +20,15 @@ class Answered(Protocol):
 
 
 def charged_units(answer: Answered, *, reads: bool) -> int:
-    """Return the quota units of a request by the documented rule; 0 unless the status is 200."""
-    if answer.status != _OK:
+    """Return the quota units of a request by the documented rule; 0 unless it was accepted."""
+    if not _is_accepted(answer):
         return 0
     return request_units(answer.bytes_received if reads else answer.bytes_sent)
+
+
+def _is_accepted(answer: Answered) -> bool:
+    """Return whether the status is 200, or a success has no content."""
+    return answer.status == _OK or (answer.status == _NO_CONTENT and answer.fault is None)
 
 
 def note_end(pacer: Pacer, start: Start, answer: Answered, units: int, records_read: int) -> None:
@@ -30,7 +36,7 @@ def note_end(pacer: Pacer, start: Start, answer: Answered, units: int, records_r
 
     `units` are those that it was charged. `records_read`: how many records an answer to a read has.
     """
-    if answer.status == _OK:
+    if _is_accepted(answer):
         pacer.end(start, requests=1, units=units, is_accepted=True)
         if start.reads and records_read:
             pacer.note_read(records_read, units)

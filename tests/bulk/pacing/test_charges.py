@@ -18,11 +18,13 @@ def _answer(status: int | None, kind: FaultKind | None = None) -> QueryAnswer:
     ("answer", "read", "written"),
     [
         (_answer(200), 2, 3),
+        (_answer(204), 2, 3),
+        (_answer(204, FaultKind.UNANSWERED), 0, 0),
         (_answer(503, FaultKind.TROUBLED), 0, 0),
         (_answer(None, FaultKind.UNREACHED), 0, 0),
     ],
 )
-def test_only_an_answer_of_200_has_units(answer: QueryAnswer, read: int, written: int) -> None:
+def test_only_a_success_has_units(answer: QueryAnswer, read: int, written: int) -> None:
     assert charged_units(answer, reads=True) == read
     assert charged_units(answer, reads=False) == written
 
@@ -31,6 +33,8 @@ def test_only_an_answer_of_200_has_units(answer: QueryAnswer, read: int, written
     ("answer", "used"),
     [
         (_answer(200), (1, 2)),
+        (_answer(204), (1, 2)),
+        (_answer(204, FaultKind.UNANSWERED), (1, 5)),
         (_answer(400, FaultKind.REFUSED), (1, 0)),
         (_answer(None, FaultKind.UNREACHED), (0, 0)),
         (_answer(None, FaultKind.UNANSWERED), (1, 5)),
