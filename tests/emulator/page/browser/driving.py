@@ -15,7 +15,6 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 from kvsctl.emulator.web.serve import Running
@@ -156,7 +155,7 @@ class Page:
     def type(self, selector: str, text: str) -> None:
         """Replace the text of a field."""
         field = self.find(selector)
-        field.send_keys(Keys.CONTROL, "a")
+        self.ask("arguments[0].select()", field)  # the keys for that differ between systems
         field.send_keys(text)
 
     def items(self, tree: str = "#keys") -> list[str]:

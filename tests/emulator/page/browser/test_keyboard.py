@@ -41,7 +41,7 @@ def _edit(page: Page) -> None:
     _tab_to(page, "edit")
     page.press(Keys.ENTER)
     page.focuses("editor-text")
-    page.press_with(Keys.CONTROL, "a")
+    page.ask("document.activeElement.select()")
     page.press('{"c":[true]}')
     _tab_to(page, "editor-yes")
     page.press(Keys.ENTER)
