@@ -29,7 +29,12 @@ async function open(key) {
 
 async function removeNodes(nodes) {
   const chosen = store();
-  if (!(await remove(chosen, nodes))) return;
+  try {
+    if (!(await remove(chosen, nodes))) return;
+  } catch (error) {
+    await keys.reload(); // some of them may be gone
+    throw error;
+  }
   keys.remove(nodes);
   keys.focus();
   const key = pane.record?.key;

@@ -136,6 +136,24 @@ def test_marked_records_are_deleted(page: Page) -> None:
     page.until("!document.getElementById('no-keys').hidden")
 
 
+def test_what_is_left_is_shown_if_a_delete_fails_halfway(page: Page) -> None:
+    for key in ("a", "b:1"):
+        page.set(key, 1)
+    page.open()
+    page.ask("window.sent = 0")
+    page.browser.execute_script(
+        "const real = window.fetch; window.fetch = (url, options) =>"
+        " url.endsWith('/delete') && window.sent++ ? Promise.reject(Error()) : real(url, options)"
+    )
+    for name in ("a", "b:"):
+        page.node(name).find_element("css selector", ".mark").click()
+    page.click("#delete")
+    page.until("document.getElementById('question').open")
+    page.click("#question-yes")
+    page.complains("NO_RESPONSE")
+    page.shows_keys("b:")
+
+
 def test_marked_records_are_downloaded(page: Page) -> None:
     page.send("set", b'{"key":"a","value":12345678901234567890.0}')
     for key in ("b", "c:1", "c:2"):
