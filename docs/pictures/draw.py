@@ -15,12 +15,18 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from docs.pictures import page
 from docs.pictures.terminals import TERMINALS, draw
+
+
+def _draw_page(folder: Path) -> None:
+    from docs.pictures import page  # not at the top: only this picture needs a browser
+
+    page.draw(folder)
+
 
 PICTURES: Final[dict[str, Callable[[Path], None]]] = {
     picture.name: partial(draw, picture) for picture in TERMINALS
-} | {"page": page.draw}
+} | {"page": _draw_page}
 """What draws each picture into a folder, by its name."""
 
 
