@@ -18,7 +18,8 @@ Words used throughout the engine:
 - The *pace* is how much the run may ask of the service per second and per minute.
 
 Modules: `run` (the orchestration), `intake`, `stopping` and `failure_limit` (its state), `feeds`,
-`lanes`, `plan`, `events`, `forecast`, `alike` (many outcomes as one value).
+`lanes`, `plan`, `events`, `forecast`, `alike` (many outcomes as one value), `shared_window` (one
+bound for several runs).
 
 - `sending`: choose the next batch, send it, act on its answer.
 - `packing`: which records share a request.

@@ -110,13 +110,14 @@ class Intake:
 class Admission:
     """Admits pieces in input order, and no more of them than the bounds on memory allow.
 
-    `window`: how many records may be admitted and unsettled at a time.
+    `window`: how many records may be admitted and unsettled at a time. Other runs may share it.
     """
 
     def __init__(self, lanes: Lanes, plan: RunPlan, limit: FailureLimit | None = None) -> None:
         self._lanes = lanes
         self._limit = limit or FailureLimit(None)
-        self._most_bytes = plan.window_bytes
+        self._shared = plan.shared_window
+        self._most_bytes = self._own_bytes = plan.window_bytes
         self._most_records = plan.packing.max_records
         self._pieces: PieceList = ()
         self._next = 0
@@ -136,11 +137,18 @@ class Admission:
         """The pieces that arrived and are not admitted."""
         return self._pieces[self._next :]
 
+    def _fit(self) -> int:
+        """Fit the bounds to what other runs have left. Return how many records may be admitted."""
+        if self._shared is None:
+            return self.window
+        records, self._most_bytes = self._shared.of_run(self._lanes, self.window, self._own_bytes)
+        return records
+
     @property
     def is_full(self) -> bool:
         """Whether records must settle before more are admitted."""
-        lanes = self._lanes
-        return lanes.admitted >= self.window or lanes.admitted_bytes >= self._most_bytes
+        lanes, window = self._lanes, self._fit()
+        return lanes.admitted >= window or lanes.admitted_bytes >= self._most_bytes
 
     def admit(self) -> Sequence[Outcome]:
         """Admit as many pieces as there is room for. Return the outcomes that this decides.
@@ -148,7 +156,7 @@ class Admission:
         These are the problems, unless failures are limited, and the records that a newer one
         superseded.
         """
-        room = self.window - self._lanes.admitted
+        room = self._fit() - self._lanes.admitted
         if isinstance(self._pieces, Slab):
             return self._admit_slab(self._pieces, self._next + room)
         pieces = self._pieces[self._next : self._next + room]

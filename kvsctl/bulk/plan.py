@@ -13,6 +13,7 @@ from kvsctl.bulk.packing.rule import PackingRule
 from kvsctl.bulk.retrying.policy import RetryPolicy
 from kvsctl.bulk.settling.precondition import Precondition, WriteIf
 from kvsctl.bulk.settling.reconcile import ReadPolicy
+from kvsctl.bulk.shared_window import SharedWindow
 from kvsctl.config.settings import DEFAULTS, Running
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Record, Verb
@@ -86,6 +87,8 @@ class RunPlan(msgspec.Struct, frozen=True):
     """Whether slabs are split before they are admitted. For tests: the outcomes are the same."""
     window_bytes: int = 16_000_000
     """The most bytes that admitted records may have together. The last one may exceed it."""
+    shared_window: SharedWindow | None = None
+    """What bounds the records of this run and of others together; None: nothing does."""
 
     @classmethod
     def of(cls, verb: Verb, running: Running, *, is_local: bool, is_bridged: bool) -> "RunPlan":

@@ -114,11 +114,16 @@ class Run:
         the run ends, each record that was read has been settled.
         """
         self._pacer.subscribe(self.wake)
+        shared = self._plan.shared_window
+        if shared is not None:
+            shared.join(self._lanes)
         reading = asyncio.create_task(self._intake.read(feed))
         try:
             await self._dispatch()
         finally:
             self._pacer.unsubscribe(self.wake)
+            if shared is not None:
+                shared.leave(self._lanes)
             feed.close()
             reading.cancel()
             for task in self._in_flight:

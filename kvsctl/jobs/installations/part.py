@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from msgspec.structs import replace
 
 from kvsctl.bulk.pacing.pacer import Pacer
+from kvsctl.bulk.shared_window import SharedWindow
 from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.jobs.installations.job import InstallationsJob
@@ -31,13 +32,15 @@ class PartEnd(NamedTuple):
 class Around(NamedTuple):
     """What surrounds the job of an installation: it prints no report, and asks nothing.
 
-    `ends_at`: when the time of all jobs is up, by the loop's clock.
+    `ends_at`: when the time of all jobs is up, by the loop's clock. `window` bounds how many
+    records all of them have in flight.
     """
 
     environment: Environment
     interrupts: Interrupts
     among: Among
     ends_at: float
+    window: SharedWindow
 
 
 Changed: TypeAlias = Callable[[BatchJob], BatchJob]
@@ -55,7 +58,7 @@ async def work_on(
     kept = KeptEnd()
     error: KvsctlError | None = None
     try:
-        part = changed(_part_of(job.job_of(target), around.ends_at)).watched_by(kept)
+        part = changed(_part_of(job.job_of(target), around)).watched_by(kept)
         if part.comparison is None:
             status = await run_job(
                 part, around.environment, around.interrupts, pacer=pacer, among=around.among
@@ -85,14 +88,16 @@ async def _compared(part: BatchJob, comparison: "Comparison", around: Around) ->
     return await compare(watched, around.environment, around.interrupts, among=around.among)
 
 
-def _part_of(job: BatchJob, ends_at: float) -> BatchJob:
+def _part_of(job: BatchJob, around: Around) -> BatchJob:
     """Return a job that was asked about already, and that ends with the others."""
+    ends_at = around.ends_at
     schedule = replace(job.schedule, lock_path=None)
     if ends_at < math.inf:
         seconds_left = math.ceil(ends_at - asyncio.get_running_loop().time())
         schedule = replace(schedule, max_duration_seconds=max(1, seconds_left))
     return replace(
         job,
+        plan=replace(job.plan, shared_window=around.window),
         schedule=schedule,
         confirmed_target=job.target.name,
         question=None,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from msgspec.structs import replace
 
 from kvsctl import __version__
+from kvsctl.bulk.shared_window import SharedWindow
 from kvsctl.config.targets import Target
 from kvsctl.errors import RUN_AGAIN, ExitStatus, KvsctlError, UsageError
 from kvsctl.files.claims import require_unused, require_writable, resolved
@@ -247,7 +248,8 @@ class _Work:
             stdout_sink=None if stdout is None else stdout.sink,
             display=self._progress.display,
         )
-        return Around(environment, self._runs, Among(carriers, spool_memory()), self._limit.ends_at)
+        among = Among(carriers, spool_memory())
+        return Around(environment, self._runs, among, self._limit.ends_at, SharedWindow())
 
     def _about(self) -> About:
         count = len(self._targets)

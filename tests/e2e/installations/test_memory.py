@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from kvsctl.bulk import shared_window
+from kvsctl.bulk.shared_window import Admitted, SharedWindow
 from kvsctl.comparison import memory as memory_module
 from kvsctl.comparison import pages, sorting
 from kvsctl.comparison.memory import SortingMemory
@@ -79,6 +81,25 @@ def test_all_share_one_budget(
     assert _MOST_BYTES <= memory.most_held_bytes <= bound
     assert bound < _INSTALLATIONS * _KEYS * _KEY_BYTES / 5
     assert memory.held_bytes == memory.pages.pages == 0
+
+
+def test_all_share_what_they_have_in_flight(
+    kvsctl: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(shared_window, "_MOST_RECORDS", 1000)
+    monkeypatch.setattr(shared_window, "_LEAST_RECORDS", 50)
+    held: list[int] = []
+
+    class Window(SharedWindow):
+        def of_run(self, run: Admitted, records: int, most_bytes: int) -> tuple[int, int]:
+            held.append(sum(one.admitted for one in self._runs))
+            return super().of_run(run, records, most_bytes)
+
+    monkeypatch.setattr(work, "SharedWindow", Window)
+    with _stores(kvsctl, tmp_path) as inside:
+        report = inside(*_DELETE).report
+    assert (report["exit_code"], report["succeeded"]) == (0, _INSTALLATIONS * _KEYS)
+    assert 500 <= max(held) <= 1000 + _INSTALLATIONS * 50
 
 
 @pytest.mark.parametrize(("most_kept", "listed_again"), [(1_000_000, 0), (2_500, 6), (0, 8)])

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from kvsctl.bulk.pacing.app_invocations import pacer_of
 from kvsctl.bulk.pacing.pace import Pace
 from kvsctl.bulk.pacing.pacer import Pacer
+from kvsctl.bulk.shared_window import SharedWindow
 from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus
 from kvsctl.jobs.cleanup.spool import spool_memory
@@ -81,7 +82,7 @@ async def carry_out_group(
     loop, started = asyncio.get_running_loop(), time.monotonic()
     ends_at = math.inf if group.ends_at is None else loop.time() + group.ends_at - time.time()
     runs, carriers = Runs(interrupts), shared_carriers(len(group.targets), group.workers)
-    around = Around(environment, runs, Among(carriers, spool_memory()), ends_at)
+    around = Around(environment, runs, Among(carriers, spool_memory()), ends_at, SharedWindow())
     try:
         with interrupts.stopping(runs, environment.note):
             pairs = zip(group.targets, group.members, strict=True)

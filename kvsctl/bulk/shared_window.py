@@ -1,0 +1,49 @@
+"""How many records all runs that work at the same time have admitted: one bound for them."""
+
+from typing import Final, Protocol
+
+_MOST_RECORDS: Final = 16_000
+"""Enough for twice as many requests of 25 records as jobs that share connections have in flight."""
+_MOST_BYTES: Final = 64 << 20
+_LEAST_RECORDS: Final = 250
+_LEAST_BYTES: Final = 1 << 20
+
+
+class Admitted(Protocol):
+    """What a run has admitted and not settled: see `lanes.Lanes`."""
+
+    @property
+    def admitted(self) -> int:
+        """How many records."""
+        ...
+
+    admitted_bytes: int
+    """The size of their bodies."""
+
+
+class SharedWindow:
+    """Bounds what several runs have admitted together.
+
+    Each run may always have a few batches, so that none waits for another. What is left is for
+    those that need it: the last one that works has the window that it would have alone.
+    """
+
+    def __init__(self) -> None:
+        self._runs: list[Admitted] = []
+
+    def join(self, run: Admitted) -> None:
+        """Count what a run has admitted, until `leave`."""
+        self._runs.append(run)
+
+    def leave(self, run: Admitted) -> None:
+        """Count a run no longer."""
+        self._runs.remove(run)
+
+    def of_run(self, run: Admitted, records: int, most_bytes: int) -> tuple[int, int]:
+        """Return how many records, and bytes, a run may have, of what it could have alone."""
+        records_left = _MOST_RECORDS - sum(one.admitted for one in self._runs)
+        bytes_left = _MOST_BYTES - sum(one.admitted_bytes for one in self._runs)
+        return (
+            min(records, max(_LEAST_RECORDS, run.admitted + records_left)),
+            min(most_bytes, max(_LEAST_BYTES, run.admitted_bytes + bytes_left)),
+        )
