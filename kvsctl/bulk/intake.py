@@ -147,8 +147,10 @@ class Admission:
     @property
     def is_full(self) -> bool:
         """Whether records must settle before more are admitted."""
-        lanes, window = self._lanes, self._fit()
-        return lanes.admitted >= window or lanes.admitted_bytes >= self._most_bytes
+        lanes = self._lanes
+        if not lanes.admitted:  # as in each of many small runs, for which the bounds take long
+            return False
+        return lanes.admitted >= self._fit() or lanes.admitted_bytes >= self._most_bytes
 
     def admit(self) -> Sequence[Outcome]:
         """Admit as many pieces as there is room for. Return the outcomes that this decides.

@@ -41,8 +41,8 @@ class SharedWindow:
 
     def of_run(self, run: Admitted, records: int, most_bytes: int) -> tuple[int, int]:
         """Return how many records, and bytes, a run may have, of what it could have alone."""
-        records_left = _MOST_RECORDS - sum(one.admitted for one in self._runs)
-        bytes_left = _MOST_BYTES - sum(one.admitted_bytes for one in self._runs)
+        records_left = _MOST_RECORDS - sum([one.admitted for one in self._runs])
+        bytes_left = _MOST_BYTES - sum([one.admitted_bytes for one in self._runs])
         return (
             min(records, max(_LEAST_RECORDS, run.admitted + records_left)),
             min(most_bytes, max(_LEAST_BYTES, run.admitted_bytes + bytes_left)),
