@@ -128,7 +128,8 @@ class Run:
             reading.cancel()
             for task in self._in_flight:
                 task.cancel()
-            await asyncio.gather(reading, *self._in_flight, return_exceptions=True)
+            if self._in_flight or not reading.done():
+                await asyncio.gather(reading, *self._in_flight, return_exceptions=True)
         if self._stopping.crash is not None:
             raise self._stopping.crash
         self._settle_the_rest()
