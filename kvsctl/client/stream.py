@@ -22,7 +22,7 @@ _MOST_AHEAD_BYTES: Final = 16_000_000
 _ENOUGH_RECORDS: Final = 1000
 _ENOUGH_BYTES: Final = 1_000_000
 """How much makes it worth to wake the caller, which may be another thread."""
-_MOMENT_SECONDS: Final = 0.002
+_MOMENT_SECONDS: Final = 0.005
 """How long what has arrived waits for more."""
 _RECORD_BYTES: Final = 200
 """The approximate cost of a record besides its value."""
