@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from kvsctl.errors import KvsctlError, TargetError
 from kvsctl.listing import lister as lister_module
+from kvsctl.listing import ranges as ranges_module
 from kvsctl.listing import repeats
 from kvsctl.listing.lister import Lister
 from kvsctl.listing.ranges import Range
@@ -67,7 +68,7 @@ async def _taken(lister: Lister, most: int = 10**9) -> list[str]:
 @pytest.fixture(autouse=True)
 def _divides_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Divide ranges of a few pages, however little that brings."""
-    monkeypatch.setattr(lister_module, "_REQUESTS_PER_PAGE", 100.0)
+    monkeypatch.setattr(ranges_module, "_REQUESTS_PER_PAGE", 100.0)
     monkeypatch.setattr(lister_module, "_PAGES_BEFORE_DIVISION", 1)
 
 

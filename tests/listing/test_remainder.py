@@ -14,6 +14,7 @@ from kvsctl.bulk.plan import RunPlan
 from kvsctl.errors import TargetError
 from kvsctl.journal.state import Group, JournalState
 from kvsctl.listing import lister as lister_module
+from kvsctl.listing import ranges as ranges_module
 from kvsctl.listing import remainder as remainder_module
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.listing.ranges import Range
@@ -34,7 +35,7 @@ _KEYS = st.lists(st.text(alphabet="ab0:\t\ufeff", min_size=1, max_size=5), uniqu
 @pytest.fixture(autouse=True)
 def _divides_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Divide ranges of a few pages, however little that brings."""
-    monkeypatch.setattr(lister_module, "_REQUESTS_PER_PAGE", 100.0)
+    monkeypatch.setattr(ranges_module, "_REQUESTS_PER_PAGE", 100.0)
     monkeypatch.setattr(lister_module, "_PAGES_BEFORE_DIVISION", 1)
 
 
