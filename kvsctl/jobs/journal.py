@@ -345,6 +345,8 @@ class JobJournal:
 
         Call it after the last event; `note` writes without it.
         """
+        if self._writer is not None:
+            self._writer.leave_executor()
         self._executor.shutdown(wait=False)
 
     def _replay(self, pieces: Sequence[Record | Problem]) -> None:

@@ -93,6 +93,7 @@ class JournalWriter:
         self._is_dirty = False
         self._timer: asyncio.TimerHandle | None = None
         self._writing: Future[None] | None = None
+        self._has_executor = True
 
     @property
     def held_bytes(self) -> int:
@@ -121,6 +122,11 @@ class JournalWriter:
         if self._timer is None and self._writing is None:
             self._begin_later()
 
+    def leave_executor(self) -> None:
+        """Give nothing more to the executor. What is not yet written is for `finish`."""
+        self._has_executor = False
+        self._stop_timer()
+
     def replay(self, pieces: Sequence[Record | Problem]) -> None:
         """Register the keys of failures that an earlier run recorded."""
         if self._retryable is not None:
@@ -139,9 +145,7 @@ class JournalWriter:
         """
         self._group.undo_path = undo_path
         self._group.keeps_no_undo = keeps_no_undo
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._stop_timer()
         if self._writing is not None:
             self._writing.result()
             self._writing = None
@@ -229,7 +233,14 @@ class JournalWriter:
         if isinstance(outcome.subject, Record) and outcome.subject.ambiguous:
             self._group.ambiguous.add(outcome.position)
 
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def _begin_later(self) -> None:
+        if not self._has_executor:
+            return
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(self._group_seconds, self._begin_writing)
 
