@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -12,6 +13,7 @@ from collections.abc import (
     Sequence,
 )
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
@@ -24,8 +26,9 @@ from kvsctl.client.loop_thread import LoopThread, Taking, result_of
 from kvsctl.client.opening import Settings
 from kvsctl.client.options import Covered, IfAbsent, Ttl, compared_with_itself
 from kvsctl.client.results import Result
+from kvsctl.client.session import cut_off
 from kvsctl.client.stream import ReadRecord
-from kvsctl.errors import UsageError
+from kvsctl.errors import UsageError, WorkLeft
 from kvsctl.service.transport.carrier import Carrier
 
 if TYPE_CHECKING:
@@ -96,6 +99,8 @@ class Client:
     def _begin(self, client: AsyncClient) -> None:
         self._client = client
         self._thread: LoopThread | None = None
+        self._guard = threading.Lock()
+        """Held while a call is given to the loop: none is given to a loop that ends."""
 
     def __repr__(self) -> str:
         return repr(self._client).replace(type(self._client).__name__, type(self).__name__, 1)
@@ -129,8 +134,10 @@ class Client:
         try:
             self._call(self._client.aclose)
         finally:
-            thread, self._thread = self._thread, None
-            thread.end()
+            with self._guard:
+                thread, self._thread = self._thread, None
+            if thread is not None:  # another thread has closed it meanwhile
+                thread.end()
 
     def set_many(
         self,
@@ -297,15 +304,28 @@ class Client:
         handed: CallersThread | None = None,
     ) -> Generator[_T, None, None]:
         taking = self._call(lambda: Taking.of(begin))
+        some: Sequence[_T] | None = ()
         try:
-            while (some := self._call(taking.next)) is not None:
+            while (some := self._next_of(taking, has_given=bool(some))) is not None:
                 if handed is not None:
                     handed.read_ahead()
                 yield from some
         finally:
-            # Otherwise the end of its loop has closed it, or another process has the loop.
-            if self._thread is not None and self._thread.is_of_this_process:
+            # Unless the end of its loop has closed it, or another process has the loop.
+            with suppress(UsageError, WorkLeft):
                 self._call(taking.close)
+
+    def _next_of(self, taking: Taking[_T], *, has_given: bool) -> Sequence[_T] | None:
+        """Return the next list. `has_given`: the caller has had the one before.
+
+        Otherwise it still waits, so that a client which was closed meanwhile has cut it off.
+        """
+        try:
+            return self._call(taking.next)
+        except UsageError:
+            if has_given or self._thread is not None:
+                raise
+            raise cut_off() from None
 
     def _call(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
         """Carry out a coroutine on the client's loop, and wait for it."""
@@ -323,7 +343,10 @@ class Client:
             raise UsageError(
                 "a listener called the client that calls it", "Call it from another thread."
             )
-        return asyncio.run_coroutine_threadsafe(work(), thread.loop)
+        with self._guard:
+            if self._thread is not thread:
+                raise cut_off()
+            return asyncio.run_coroutine_threadsafe(work(), thread.loop)
 
 
 def _handed(given: Given[Any]) -> CallersThread | None:

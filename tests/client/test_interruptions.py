@@ -228,3 +228,16 @@ def test_listeners_of_threads_do_not_mix() -> None:
         for thread in threads:
             thread.join()
     assert counts == dict.fromkeys("abc", 100)
+
+
+def test_a_client_that_is_closed_while_its_caller_gives_keys_says_so() -> None:
+    with Client(URL, transport=in_process(URL, in_memory(), 30)) as client:
+
+        def keys() -> Iterator[str]:
+            closing = threading.Thread(target=client.close)
+            closing.start()
+            closing.join()
+            yield "k"
+
+        with pytest.raises(WorkLeft, match="the client was closed while a call was at work"):
+            next(client.get_many(keys()))
