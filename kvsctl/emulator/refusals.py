@@ -31,8 +31,13 @@ class Refusal(Exception):
 class EmulatorError(Exception):
     """The emulator cannot work: its file, manifest, seed or options are unusable.
 
-    The message is one line for the user. It never contains a value of a record.
+    The message is one line for the user, and `hint` what to do, if there is more to say. They never
+    contain a value of a record.
     """
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 class DatabaseFailed(EmulatorError):

@@ -9,6 +9,7 @@ Other members are ignored. Loading the same lines again changes nothing but time
 in blocks of whole lines: if one cannot be, nothing of its block is.
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import islice
@@ -76,6 +77,25 @@ def load_seed(path: Path, service: Service, store: Store) -> int:
                 raise EmulatorError(f"{path}:{bad.number}: {bad.reason}") from None
             number += len(block)
     return loaded
+
+
+def has_records(path: Path) -> bool:
+    """Return whether a file of records has any; False if it has nothing but blank lines.
+
+    Raise `EmulatorError` if it cannot be read, or if its first line is not a record.
+    """
+    with opened(path) as file:
+        lines = iter(lambda: file.readline(LINE_BYTES_MAX + 1), b"")
+        first = next((line for line in lines if line.strip()), None)
+    if first is None:
+        return False
+    try:
+        found = _LINE.decode(first.removeprefix(BOM_UTF8))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        found = None
+    if found is None or not bytes(found.value):
+        raise EmulatorError(f"{path} is not an export: its first line is not a record")
+    return True
 
 
 def _block_of(lines: Iterator[bytes]) -> Iterator[bytes]:

@@ -25,7 +25,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from kvsctl.emulator.operations.exports import write_export
 from kvsctl.emulator.operations.record_files import is_same_file, require_writable
-from kvsctl.emulator.operations.seed import load_seed
+from kvsctl.emulator.operations.seed import has_records, load_seed
 from kvsctl.emulator.options import EmulatorOptions
 from kvsctl.emulator.page.recent import RecentRequests
 from kvsctl.emulator.refusals import EmulatorError, reason_of
@@ -80,8 +80,10 @@ def serve(
     `announce` is called with the URL once the server accepts requests, and `note` with lines on
     what was loaded and exported. Raise `EmulatorError` if the address, the database, a seed or the
     export's place cannot be used, or if an address other than loopback is given without a token or
-    proxy header that callers must send. Raise `ExportFailed` if the export at the end fails.
+    proxy header that callers must send. Raise `ExportFailed` if the export at the end fails. Raise
+    `EmulatorError`, too, if that export would replace records that are not loaded.
     """
+    _require_loaded(options)
     # The event loop and the store's thread pass the interpreter to each other at every request.
     # With the default interval of 5 ms, the slowest requests spend most of their time waiting.
     sys.setswitchinterval(SWITCH_SECONDS)
@@ -104,7 +106,10 @@ class Running:
 
 @contextlib.contextmanager
 def running(options: ServeOptions) -> Iterator[Running]:
-    """Serve from a thread until the block ends. Raise the same errors as `serve`."""
+    """Serve from a thread until the block ends. Raise the same errors as `serve`.
+
+    An earlier export is replaced, loaded or not: tests that export run again and again.
+    """
     with _opened(options, log.info) as (listener, emulator):
         ready = threading.Event()
         server = _Server(_config(options, emulator), ready.set)
@@ -128,6 +133,7 @@ def _opened(
         if str(options.db) != MEMORY and is_same_file(export_file, Path(options.db)):
             raise EmulatorError(f"cannot export to {export_file}: it is the database")
         require_writable(export_file)
+        _has_records(export_file)
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(contextlib.closing(listen(options)))
         keeps = options.emulator.ttl_less_set == "keeps-expiry"
@@ -139,6 +145,35 @@ def _opened(
         if options.imported is not None:
             _load(options.imported, emulator, note)
         yield listener, emulator
+
+
+def _require_loaded(options: ServeOptions) -> None:
+    """Raise `EmulatorError` if the export would replace a file whose records are not loaded."""
+    export_file = options.emulator.export_file
+    if export_file is None or not _has_records(export_file):
+        return
+    loaded = options.seed if options.imported is None else (*options.seed, options.imported)
+    if any(is_same_file(export_file, file) for file in loaded):
+        return
+    # An import into a database would replace what is newer there.
+    load = f"Load them with --import {export_file}, g" if str(options.db) == MEMORY else "G"
+    raise EmulatorError(
+        f"the export would replace {export_file}: it has records that are not loaded",
+        f"{load}ive --export-on-exit another file name, or delete the file.",
+    )
+
+
+def _has_records(export_file: Path) -> bool:
+    """Return whether the export would replace records. Raise `EmulatorError` for another file."""
+    if not export_file.is_file():
+        return False
+    try:
+        return has_records(export_file)
+    except EmulatorError as error:
+        raise EmulatorError(
+            f"the export would replace another file: {error}",
+            "Give --export-on-exit another file name, or delete the file.",
+        ) from error
 
 
 def _load(path: Path, emulator: Emulator, note: Callable[[str], None]) -> None:

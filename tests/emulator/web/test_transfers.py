@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvsctl.emulator import ConnectionLost, DatabaseFailed, EmulatorOptions
+from kvsctl.emulator import ConnectionLost, DatabaseFailed, EmulatorError, EmulatorOptions
 from kvsctl.emulator.operations import exports, seed
 from kvsctl.emulator.operations.exports import Export, write_export
 from kvsctl.emulator.operations.service import Write
@@ -252,6 +252,20 @@ def test_a_whole_store_is_exported_and_imported_over_http(tmp_path: Path) -> Non
             exported = b"".join(response.iter_bytes())
         assert exported.count(b"\n") == count
     assert gzip.decompress(file.read_bytes()) == exported
+
+
+def test_a_server_in_a_thread_replaces_its_earlier_export_and_no_other_file(tmp_path: Path) -> None:
+    file = tmp_path / "kvs.jsonl"
+    options = ServeOptions(port=0, emulator=EmulatorOptions(export_file=file))
+    for key in ("a", "b"):
+        with running(options) as server:
+            httpx.post(f"{server.url}/v1/set", json={"key": key, "value": 1}).raise_for_status()
+        assert [json.loads(line)["key"] for line in file.read_text().splitlines()] == [key]
+    file.write_text("mine\n")
+    said = "the export would replace another file"
+    with pytest.raises(EmulatorError, match=said), running(options):
+        pass
+    assert file.read_text() == "mine\n"
 
 
 class _Timer:

@@ -40,7 +40,7 @@ def serve_command(given: Given) -> None:
     try:
         _serve(given.of(ServingOptions), given.of(OpenOptions), given.of(QuotaFlags))
     except EmulatorError as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(str(error), error.hint) from error
 
 
 def _serve(serving: ServingOptions, open_points: OpenOptions, quotas: QuotaFlags) -> NoReturn:
