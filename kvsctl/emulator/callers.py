@@ -10,7 +10,8 @@ Source: contract, section "Where and who".
 
 With tokens configured, every request without one of them is refused, and a token opens the store of
 its own installation only: a proxy header that names another one is refused. If the options accept
-the proxy header, a request needs that or one of the tokens.
+the proxy header, a request needs that or one of the tokens. Only the list of installations then
+needs neither: it is of the whole app, and containers ask for it without a header.
 """
 
 from collections.abc import Mapping
@@ -42,6 +43,17 @@ def installation_of(headers: Mapping[bytes, bytes], options: EmulatorOptions) ->
     if bearer is None:
         return DEFAULT_INSTALLATION
     return installation_of_token(bearer)
+
+
+def lister_of(headers: Mapping[bytes, bytes], options: EmulatorOptions) -> str | None:
+    """Return the installation of a caller that lists installations; None for the app itself.
+
+    Raise Refusal if a header is there and lets the caller in nowhere, or if one is needed.
+    """
+    is_bare = PROXY_HEADER not in headers and b"authorization" not in headers
+    if options.accepts_proxy_header and is_bare:
+        return None
+    return installation_of(headers, options)
 
 
 def bound_installation(headers: Mapping[bytes, bytes], options: EmulatorOptions) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from kvsctl import __version__
 from kvsctl.errors import KvsctlError
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
 _Client = TypeVar("_Client", bound="StoreClient")
 _TRACE_HEADERS = ("x-b3-traceid", "x-trace-id", "atl-traceid")
+_PROXY_HEADER = "forge-proxy-authorization"
 _SECRET_HEADERS = frozenset(
-    {"authorization", "forge-proxy-authorization", "cookie", "set-cookie", "proxy-authorization"}
+    {"authorization", _PROXY_HEADER, "cookie", "set-cookie", "proxy-authorization"}
 )
 _HEADER_CHARACTERS = 1000
 _PATHS = {verb: f"/v1/batch/{verb.value}" for verb in Verb}
@@ -192,7 +194,7 @@ class StoreClient:
         )
         return QueryAnswer(
             page,
-            fault,
+            None if fault is None else self._of_target(fault),
             answer.status,
             sent.elapsed_seconds,
             len(body),
@@ -241,9 +243,14 @@ class StoreClient:
         token: Secret | None,
     ) -> tuple[Reply | AllDone | None, Fault | None]:
         """Return the reply or the fault that an answer means, never both."""
-        return interpret(
+        reply, fault = interpret(
             self._decoder, verb, records, answer, trace_id, token, self.now(), self._proxy
         )
+        return reply, None if fault is None else self._of_target(fault)
+
+    def _of_target(self, fault: Fault) -> Fault:
+        """Return the fault, which says whether the target takes a token."""
+        return replace(fault, takes_no_token=_PROXY_HEADER in self._fixed_headers)
 
     async def renew(self, refused: Secret | None) -> bool:
         """Return whether there is now another token than the refused one: see Credentials."""

@@ -38,7 +38,10 @@ class FaultKind(Enum):
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """A failed request. `retry_after_seconds` is the wait that the service asked for, if any."""
+    """A failed request. `retry_after_seconds` is the wait that the service asked for, if any.
+
+    `takes_no_token`: the proxy of a Forge Container answered, which takes no token.
+    """
 
     kind: FaultKind
     code: str
@@ -46,6 +49,7 @@ class Fault(msgspec.Struct, frozen=True):
     status: int | None = None
     trace_id: str | None = None
     retry_after_seconds: float | None = None
+    takes_no_token: bool = False
 
     @property
     def may_be_applied(self) -> bool:

@@ -5,6 +5,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
+from msgspec.structs import replace
 
 from kvsctl import __version__
 from kvsctl.service.faults import Fault
@@ -74,7 +75,8 @@ class InstallationsClient:
         trace_id = answer.headers.get("x-b3-traceid")
         trace_id = None if trace_id is None else shown_trace_id(None, trace_id)
         if answer.status != _OK:
-            return refusal_fault(answer, trace_id, None, now, self._carrier.proxy)
+            fault = refusal_fault(answer, trace_id, None, now, self._carrier.proxy)
+            return replace(fault, takes_no_token=True)
         try:
             return decode_installations(answer.body)
         except UnreadableAnswer as error:

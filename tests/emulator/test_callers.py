@@ -70,17 +70,21 @@ def test_no_headers_but_the_right_ones_let_anybody_in(
     assert found in (401, 403) or bearer.strip() == "secret" or (both and is_named)
 
 
-def test_a_caller_with_the_header_sees_all_installations_one_with_a_token_its_own(
+def test_containers_list_all_installations_and_a_caller_with_a_token_its_own(
     open_client: OpenClient,
 ) -> None:
     client = open_client(
         tokens=TOKENS, accepts_proxy_header=True, installations=("inst", "mine", "third")
     )
-    for headers, expected in ((PROXIED, ["inst", "mine", "third"]), (MINE, ["mine"])):
+    whole = ["inst", "mine", "third"]
+    for headers, expected in ((PROXIED, whole), ({}, whole), (MINE, ["mine"])):
         given_headers = {name.decode(): value.decode() for name, value in headers.items()}
         listed = client.request("GET", "/v1/installations", headers=given_headers).json()
         assert [one["id"] for one in listed["installations"]] == expected
-    assert client.request("GET", "/v1/installations").status_code == 401
+    for headers in (BROKEN, OTHER):
+        given_headers = {name.decode(): value.decode() for name, value in headers.items()}
+        assert client.request("GET", "/v1/installations", headers=given_headers).status_code == 401
+    assert client.refused("/v1/get", {"key": "a"})[0] == 401
 
 
 def test_a_token_binds_only_if_it_is_configured() -> None:

@@ -170,13 +170,21 @@ def refused_end(fault: Fault) -> KvsctlError:
             "Set HTTPS_PROXY (HTTP_PROXY for http) to http://USER:PASSWORD@HOST:PORT if the proxy "
             "needs a password, or add the target's host to NO_PROXY.",
         )
-    hint = (
-        "The token is missing, wrong or expired. Provide a new one with KVSCTL_TOKEN, "
-        "--token-file or --token-command."
-        if fault.kind is FaultKind.UNAUTHORISED
-        else "The token has no permission to use the store, or the URL is wrong."
-    )
-    return CredentialsError(f"the target refused the credentials: {said}", hint)
+    return CredentialsError(f"the target refused the credentials: {said}", _refused_hint(fault))
+
+
+def _refused_hint(fault: Fault) -> str:
+    if fault.takes_no_token:
+        return (
+            "The proxy of a container takes no token. Check that FORGE_EGRESS_PROXY_URL is its "
+            "URL, and that the app is installed where the command works."
+        )
+    if fault.kind is FaultKind.UNAUTHORISED:
+        return (
+            "The token is missing, wrong or expired. Provide a new one with KVSCTL_TOKEN, "
+            "--token-file or --token-command."
+        )
+    return "The token has no permission to use the store, or the URL is wrong."
 
 
 def too_many_failures(count: int) -> KvsctlError:

@@ -15,7 +15,7 @@ from collections.abc import Awaitable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kvsctl.emulator.callers import bearer_of, bound_installation, installation_of
+from kvsctl.emulator.callers import bearer_of, bound_installation, installation_of, lister_of
 from kvsctl.emulator.clock import Clock, date_header
 from kvsctl.emulator.operations.service import Call, Service
 from kvsctl.emulator.options import EmulatorOptions
@@ -241,7 +241,7 @@ class Emulator:
         """Answer with a part of the list of installations."""
         from kvsctl.emulator.operations.installations import list_installations
 
-        caller = installation_of(headers, self.options)
+        caller = lister_of(headers, self.options)
         if entry is not None:
             entry.installation = caller
         only, now_ms = bound_installation(headers, self.options), self.clock.now_ms()

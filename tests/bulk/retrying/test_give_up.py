@@ -113,3 +113,13 @@ def test_a_refused_run_ends_with_its_cause_and_advice(
     assert ending.message.endswith(": CODE: why (trace t1)")
     assert ending.hint is not None
     assert advice in ending.hint
+
+
+@pytest.mark.parametrize("kind", [FaultKind.UNAUTHORISED, FaultKind.FORBIDDEN])
+def test_the_advice_about_a_proxy_speaks_of_no_source_of_tokens(kind: FaultKind) -> None:
+    ending = refused_end(Fault(kind, "CODE", "why", takes_no_token=True))
+    assert isinstance(ending, CredentialsError)
+    assert ending.message == "the target refused the credentials: CODE: why"
+    assert ending.hint is not None
+    assert "takes no token" in ending.hint
+    assert "FORGE_EGRESS_PROXY_URL" in ending.hint

@@ -30,6 +30,41 @@ def test_all_pages_are_listed_whatever_fails(kvsctl: Command, faults: tuple[str,
     assert ended.err == b""
 
 
+def test_a_server_for_containers_serves_all_installations(kvsctl: Command) -> None:
+    words = ("--accept-proxy-header", "--token", "a=s3cret", *_serve_words(["a", "b"]))
+    with serving(kvsctl, *words) as url:
+        container = _in_container(kvsctl, url)
+        listed = container("installations", "-t", "container", status=0)
+        container("set", "-t", "container", "--all-installations", "k=1", status=0)
+        read = container("get", "-t", "container", "--all-installations", "k", status=0)
+        alone = container("get", "-t", "container", "--installation", "b", "k", status=0)
+        bare = kvsctl("get", "--url", url, "k", status=3)
+    assert [line["installation"] for line in listed.lines] == ["a", "b"]
+    assert sorted(line["installation"] for line in read.lines) == ["a", "b"]
+    assert alone.lines == [{"key": "k", "value": 1}]
+    assert b"KVSCTL_TOKEN" in bare.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("installations",),
+        ("set", "--all-installations", "k=1"),
+        ("set", "--installation", "a", "k=1"),
+        ("list", "--installation", "a", "--all"),
+        ("ping", "--installation", "a"),
+    ],
+)
+def test_a_proxy_that_refuses_is_not_blamed_on_a_token(
+    kvsctl: Command, words: tuple[str, ...]
+) -> None:
+    with serving(kvsctl, "--token", "s3cret") as url:
+        ended = _in_container(kvsctl, url)(*words, "-t", "container", status=3)
+    assert b"The proxy of a container takes no token." in ended.err
+    assert b"FORGE_EGRESS_PROXY_URL" in ended.err
+    assert b"KVSCTL_TOKEN" not in ended.err
+
+
 def test_a_table_has_a_row_for_each(kvsctl: Command) -> None:
     with serving(kvsctl, "--installation", "a", "--installation", "longer-name") as url:
         ended = _in_container(kvsctl, url)(
